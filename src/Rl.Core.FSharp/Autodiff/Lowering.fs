@@ -8,7 +8,7 @@ open Rl.Core.Kernels
 /// A read or write of a buffer by a step; `Position` is the place in the step's chain of operations, `Direct` says that element
 /// i of the loop touches element i of the whole buffer.
 [<Struct>]
-type internal Access = { Buffer: Buffer; Position: int; Direct: bool }
+type internal Access = { Buffer: Storage; Position: int; Direct: bool }
 
 /// One future instruction.
 type internal Step = { Phase: int; Reads: Access list; Writes: Access list; Emit: unit -> Instruction }
@@ -16,23 +16,23 @@ type internal Step = { Phase: int; Reads: Access list; Writes: Access list; Emit
 /// Builds the steps of one program, at one precision.
 [<Sealed>]
 type internal Lowering<'T when 'T: unmanaged>
-    (kernels: KernelSet<'T>, roots: Expr[], address: Buffer -> int -> nativeint) =
+    (kernels: KernelSet<'T>, roots: Expr[], address: Storage -> int -> nativeint) =
     let order = Graph.topological roots
     let struct (ordered, groups, users, phases) = Fusion.partition roots order
     let steps = List<Step>()
-    let buffers = List<Buffer>()
-    let own = Graph.table<Buffer>()
-    let copies = Dictionary<struct (int * int), Buffer>() // (node's number, phase)
+    let buffers = List<Storage>()
+    let own = Graph.table<Storage>()
+    let copies = Dictionary<struct (int * int), Storage>() // (node's number, phase)
     let numbers = Graph.table<int>()
-    let inputs = Dictionary<string, Buffer>()
-    let constants = List<struct (Buffer * Tensor)>()
+    let inputs = Dictionary<string, Storage>()
+    let constants = List<struct (Storage * Tensor)>()
     let rootNodes = HashSet<Expr>(HashIdentity.Reference)
 
     /// Elements of a block: registers of a fused loop stay in the first-level cache.
     let block = 4096 / sizeof<'T>
 
     let newBuffer count phase persistent =
-        let buffer = Buffer(count, phase, persistent)
+        let buffer = Storage(count, phase, persistent)
         buffers.Add buffer
         buffer
 
@@ -51,7 +51,7 @@ type internal Lowering<'T when 'T: unmanaged>
             rootNodes.Add(viewed root) |> ignore
 
     /// Where a node's value lies and how it is read there; in `phase`, copies are made when a view cannot say it.
-    let rec locate phase (node: Expr) : struct (Buffer * View) =
+    let rec locate phase (node: Expr) : struct (Storage * View) =
         let argument () = locate phase node.Arguments[0]
 
         match node.Operation with
@@ -95,7 +95,7 @@ type internal Lowering<'T when 'T: unmanaged>
             buffer
 
     /// A contiguous copy of a node's value.
-    and copied phase (node: Expr) : Buffer =
+    and copied phase (node: Expr) : Storage =
         let key = struct (numbers[node], phase)
 
         match copies.TryGetValue key with
@@ -124,7 +124,7 @@ type internal Lowering<'T when 'T: unmanaged>
                     ())
 
     /// A buffer and offset where the node's value lies row-major without gaps.
-    let contiguous phase (node: Expr) : struct (Buffer * int) =
+    let contiguous phase (node: Expr) : struct (Storage * int) =
         let struct (buffer, view) = locate phase node
 
         if View.isContiguous node.Shape view then
@@ -145,7 +145,7 @@ type internal Lowering<'T when 'T: unmanaged>
                 own[node] <- newBuffer count group.Phase false
 
         // Reads of values from outside, found before emission because some need a copy step first.
-        let outside = Graph.table<struct (Buffer * int * Pattern)>()
+        let outside = Graph.table<struct (Storage * int * Pattern)>()
         let lastUse = Graph.table<int>()
 
         for position in 0 .. nodes.Count - 1 do
@@ -590,7 +590,7 @@ type internal Lowering<'T when 'T: unmanaged>
     member _.InputBuffer(name, count) = inputBuffer name count
 
     /// A contiguous buffer that holds a root's value at the end and is no input; a copy is made if need be.
-    member _.Materialise(root: Expr) : struct (Buffer * int) =
+    member _.Materialise(root: Expr) : struct (Storage * int) =
         let struct (buffer, view) = locate Phase.Tail root
         let isInput = inputs.Values |> Seq.exists (fun input -> obj.ReferenceEquals(input, buffer))
 
@@ -600,7 +600,7 @@ type internal Lowering<'T when 'T: unmanaged>
             struct (copied Phase.Tail root, 0)
 
     /// Adds a last step that copies one buffer into another.
-    member _.CopyAtEnd(source: Buffer, offset: int, target: Buffer) =
+    member _.CopyAtEnd(source: Storage, offset: int, target: Storage) =
         addStep Phase.Tail [ access source ] [ access target ] (fun () ->
             let x, y = address source offset, address target 0
             call "carry" 0L (int64 (2 * target.Count)) (fun () -> kernels.Copy(x, y, target.Count)) ())

@@ -5,8 +5,8 @@ open System.Collections.Generic
 
 /// A run of elements that some step writes and later steps read.
 [<Sealed>]
-type internal Buffer(count: int, phase: int, persistent: bool) =
-    let mutable parent: struct (Buffer * int) voption = ValueNone
+type internal Storage(count: int, phase: int, persistent: bool) =
+    let mutable parent: struct (Storage * int) voption = ValueNone
     member _.Count = count
     /// The phase whose region holds it.
     member _.Phase = phase
@@ -24,10 +24,10 @@ type internal Buffer(count: int, phase: int, persistent: bool) =
     member _.Parent = parent
 
     /// Lays it inside another buffer.
-    member _.PlaceIn(outer: Buffer, offset: int) = parent <- ValueSome(struct (outer, offset))
+    member _.PlaceIn(outer: Storage, offset: int) = parent <- ValueSome(struct (outer, offset))
 
     /// The outermost buffer and the offset in it.
-    member this.Root: struct (Buffer * int) =
+    member this.Root: struct (Storage * int) =
         match parent with
         | ValueNone -> struct (this, 0)
         | ValueSome(outer, offset) ->
@@ -49,7 +49,7 @@ module internal Memory =
 
     /// Gives every outermost buffer its offset; returns the size of the arena in elements. Within a phase, first fit over the
     /// buffers alive at the same time; buffers that other phases touch, and persistent ones, share with nobody.
-    let place (buffers: seq<Buffer>) =
+    let place (buffers: seq<Storage>) =
         let mutable size = 0
 
         let reserve count =
@@ -67,7 +67,7 @@ module internal Memory =
 
         for phase, members in shared |> Seq.groupBy (fun buffer -> buffer.Phase) |> Seq.sortBy fst do
             ignore phase
-            let placed = List<Buffer>()
+            let placed = List<Storage>()
             let mutable extent = 0
 
             for buffer in members |> Seq.sortBy (fun buffer -> buffer.First) do

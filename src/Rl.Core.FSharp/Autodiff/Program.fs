@@ -139,7 +139,7 @@ module Program =
 
     /// Lets the value that a carried input takes be written straight over it, where every reading of the old value is done by
     /// then; otherwise it is copied at the end.
-    let private carryInPlace (steps: List<Step>) (value: Buffer) (input: Buffer) =
+    let private carryInPlace (steps: List<Step>) (value: Storage) (input: Storage) =
         let writer =
             steps.FindLastIndex(fun step ->
                 step.Writes |> List.exists (fun write -> obj.ReferenceEquals(write.Buffer, value)))
@@ -186,12 +186,12 @@ module Program =
         let mutable memory: 'T[] = [||]
         let mutable origin = 0n
 
-        let address (buffer: Buffer) (offset: int) =
+        let address (buffer: Storage) (offset: int) =
             let struct (root, inner) = buffer.Root
             origin + nativeint ((root.Offset + inner + offset) * sizeof<'T>)
 
         let lowering = Lowering<'T>(kernels, roots, address)
-        let inputs = Dictionary<string, struct (Buffer * Shape)>()
+        let inputs = Dictionary<string, struct (Storage * Shape)>()
 
         for name, shape in inputsOf (Array.append original (source.Carried |> List.map fst |> List.toArray)) do
             if inputs.ContainsKey name then
@@ -199,7 +199,7 @@ module Program =
 
             inputs[name] <- struct (lowering.InputBuffer(name, Shape.count shape), shape)
 
-        let outputs = Dictionary<string, struct (Buffer * int * Shape)>()
+        let outputs = Dictionary<string, struct (Storage * int * Shape)>()
 
         source.Outputs
         |> List.iteri (fun index (name, expression) ->
@@ -274,7 +274,7 @@ module Program =
         Program<'T>(memory, first, inputPlaces, outputPlaces, instructions Phase.Head, lanes, instructions Phase.Tail)
 
     /// Compiles for this machine's widest vectors.
-    let compile<'T when 'T: unmanaged> (source: ProgramSource) : Program<'T> = compileWith (Kernels.best<'T>()) source
+    let compile<'T when 'T: unmanaged> (source: ProgramSource) : Program<'T> = compileWith Kernels.best<'T> source
 
     /// Compiles named outputs that carry no state.
     let ofOutputs<'T when 'T: unmanaged> (outputs: (string * Expr) list) : Program<'T> =

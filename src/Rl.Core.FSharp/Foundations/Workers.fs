@@ -2,19 +2,22 @@
 namespace Rl.Core.Foundations
 
 open System
+open System.Runtime.ExceptionServices
 open System.Threading
 
-/// `count` threads, the caller's among them. Waiting threads spin briefly, then sleep. Nothing is allocated by `Run`.
+/// `count` threads, the caller's among them. A thread without work spins for about a tenth of a millisecond, then sleeps. Nothing
+/// is allocated by `Run`.
 [<Sealed>]
 type Workers(count: int) =
     do Guard.inIntRange (nameof count) 1 1024 count
 
-    let spins = 4000
-    let signals = Array.init (count - 1) (fun _ -> new ManualResetEventSlim(false, spins))
-    let finished = new ManualResetEventSlim(true, spins)
+    let spins = 300
+    let signals = Array.init (count - 1) (fun _ -> new AutoResetEvent(false))
+    let sleeping = Array.zeroCreate<int> (count - 1)
     let failures = Array.zeroCreate<exn | null> count
     let mutable body = Action<int>(ignore)
     let mutable items = 0
+    let mutable generation = 0
     let mutable running = 0
     let mutable stopping = false
 
@@ -28,23 +31,42 @@ type Workers(count: int) =
         with error ->
             failures[worker] <- error
 
+    /// Waits until the generation differs from the one seen.
+    let await index seen =
+        let mutable spin = 0
+
+        while Volatile.Read &generation = seen && spin < spins do
+            Thread.SpinWait 8
+            spin <- spin + 1
+
+        while Volatile.Read &generation = seen do
+            // Announce the sleep, look once more, then sleep: `Run` moves the generation first and looks for sleepers after.
+            Interlocked.Exchange(&sleeping[index], 1) |> ignore
+            if Volatile.Read &generation = seen then signals[index].WaitOne() |> ignore
+            Interlocked.Exchange(&sleeping[index], 0) |> ignore
+
+        Volatile.Read &generation
+
+    let work index () =
+        let mutable seen = 0
+
+        while not (Volatile.Read &stopping) do
+            seen <- await index seen
+
+            if not (Volatile.Read &stopping) then
+                share (index + 1)
+                Interlocked.Decrement &running |> ignore
+
+    let wake () =
+        Interlocked.Increment &generation |> ignore
+
+        for index in 0 .. count - 2 do
+            if Volatile.Read &sleeping[index] = 1 then
+                signals[index].Set() |> ignore
+
     let threads =
         Array.init (count - 1) (fun index ->
-            let thread =
-                Thread(
-                    (fun () ->
-                        let signal = signals[index]
-
-                        while not (Volatile.Read &stopping) do
-                            signal.Wait()
-                            signal.Reset()
-
-                            if not (Volatile.Read &stopping) then
-                                share (index + 1)
-                                if Interlocked.Decrement &running = 0 then finished.Set()),
-                    256 * 1024
-                )
-
+            let thread = Thread(work index, 1024 * 1024)
             thread.IsBackground <- true
             thread.Name <- $"Rl worker {index + 1}"
             thread.Start()
@@ -53,24 +75,23 @@ type Workers(count: int) =
     /// The number of threads.
     member _.Count = count
 
-    /// Calls `action` with 0 … itemCount − 1, item i on thread i mod Count, and returns when all are done. The first failure by
-    /// thread is raised again. Only one thread may call it at a time; do not nest.
+    /// Calls `action` with 0 … itemCount − 1, item i on thread i mod Count, and returns when all are done. If some fail, the failure
+    /// of the lowest thread is raised again. Only one thread may call it at a time; do not nest.
     member _.Run(itemCount: int, action: Action<int>) =
         if count = 1 || itemCount <= 1 then
             for item in 0 .. itemCount - 1 do
                 action.Invoke item
         else
-            let helpers = min (count - 1) (itemCount - 1)
             body <- action
             items <- itemCount
-            finished.Reset()
-            Volatile.Write(&running, helpers)
-
-            for index in 0 .. helpers - 1 do
-                signals[index].Set()
-
+            Volatile.Write(&running, count - 1)
+            wake ()
             share 0
-            finished.Wait()
+            let mutable spin = SpinWait()
+
+            while Volatile.Read &running > 0 do
+                spin.SpinOnce -1
+
             let mutable failure: exn | null = null
 
             for worker in count - 1 .. -1 .. 0 do
@@ -82,19 +103,16 @@ type Workers(count: int) =
 
             match failure with
             | null -> ()
-            | error -> Runtime.ExceptionServices.ExceptionDispatchInfo.Capture(error).Throw()
+            | error -> ExceptionDispatchInfo.Capture(error).Throw()
 
     interface IDisposable with
         member _.Dispose() =
-            Volatile.Write(&stopping, true)
+            if not (Volatile.Read &stopping) then
+                Volatile.Write(&stopping, true)
+                wake ()
 
-            for signal in signals do
-                signal.Set()
+                for thread in threads do
+                    thread.Join()
 
-            for thread in threads do
-                thread.Join()
-
-            for signal in signals do
-                signal.Dispose()
-
-            finished.Dispose()
+                for signal in signals do
+                    signal.Dispose()
