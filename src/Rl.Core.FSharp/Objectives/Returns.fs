@@ -28,24 +28,31 @@ type Returns =
         : Vector<'T> =
         reward + discount * ((Vector<'T>.One - trace) * bootstrap + trace * next)
 
-    /// The elements of a row from `column` on; lanes beyond the row are 0.
-    [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
-    static member private Load(row: ReadOnlySpan<'T>, column: int) : Vector<'T> =
-        if column + Vector<'T>.Count <= row.Length then
-            Vector.LoadUnsafe(&MemoryMarshal.GetReference row, unativeint column)
-        else
-            let mutable padded = Vector<'T>.Zero
-            row.Slice(column).CopyTo(MemoryMarshal.CreateSpan(&Unsafe.As<Vector<'T>, 'T> &padded, Vector<'T>.Count))
-            padded
+    /// The same equation with the temporal-difference error as the reward and nothing to bootstrap from.
+    static member inline private Advantage
+        (
+            reward: Vector<'T>,
+            value: Vector<'T>,
+            discount: Vector<'T>,
+            nextValue: Vector<'T>,
+            trace: Vector<'T>,
+            next: Vector<'T>
+        ) : Vector<'T> =
+        let error = reward + discount * nextValue - value
+        Returns.Backup(error, discount, Vector<'T>.Zero, trace, next)
+
+    /// The last elements of a row, from `column` on; lanes beyond the row are 0.
+    [<MethodImpl(MethodImplOptions.NoInlining)>]
+    static member private LoadRest(row: ReadOnlySpan<'T>, column: int) : Vector<'T> =
+        let mutable padded = Vector<'T>.Zero
+        row.Slice(column).CopyTo(MemoryMarshal.CreateSpan(&Unsafe.As<Vector<'T>, 'T> &padded, Vector<'T>.Count))
+        padded
 
     /// Writes those lanes that lie within the row.
-    [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
-    static member private Store(values: Vector<'T>, row: Span<'T>, column: int) : unit =
-        if column + Vector<'T>.Count <= row.Length then
-            Vector.StoreUnsafe(values, &MemoryMarshal.GetReference row, unativeint column)
-        else
-            for lane in 0 .. row.Length - column - 1 do
-                row[column + lane] <- values[lane]
+    [<MethodImpl(MethodImplOptions.NoInlining)>]
+    static member private StoreRest(values: Vector<'T>, row: Span<'T>, column: int) : unit =
+        for lane in 0 .. row.Length - column - 1 do
+            row[column + lane] <- values[lane]
 
     static member private CheckLength(name: string, columns: int, expected: int, actual: int) =
         Guard.positive "columns" columns
@@ -53,6 +60,29 @@ type Returns =
 
         if expected % columns <> 0 then
             Guard.fail name $"{name} has {actual} elements; it must have a multiple of columns, {columns}."
+
+    /// The columns of a row beyond the last full vector; apart, so that the loop over full vectors stays in registers.
+    [<MethodImpl(MethodImplOptions.NoInlining)>]
+    static member private LambdaRest
+        (
+            column: int,
+            rewards: ReadOnlySpan<'T>,
+            discounts: ReadOnlySpan<'T>,
+            nextValues: ReadOnlySpan<'T>,
+            traces: ReadOnlySpan<'T>,
+            following: ReadOnlySpan<'T>,
+            result: Span<'T>
+        ) : unit =
+        let value =
+            Returns.Backup(
+                Returns.LoadRest(rewards, column),
+                Returns.LoadRest(discounts, column),
+                Returns.LoadRest(nextValues, column),
+                Returns.LoadRest(traces, column),
+                Returns.LoadRest(following, column)
+            )
+
+        Returns.StoreRest(value, result, column)
 
     /// One row of `Lambda`; all spans have the same length.
     static member private LambdaRow<'T
@@ -65,22 +95,59 @@ type Returns =
             following: ReadOnlySpan<'T>,
             result: Span<'T>
         ) : unit =
+        let reward = &MemoryMarshal.GetReference rewards
+        let discount = &MemoryMarshal.GetReference discounts
+        let bootstrap = &MemoryMarshal.GetReference nextValues
+        let trace = &MemoryMarshal.GetReference traces
+        let next = &MemoryMarshal.GetReference following
+        let output = &MemoryMarshal.GetReference result
+        let lanes = Vector<'T>.Count
         let mutable column = 0
 
-        while column < result.Length do
+        while column <= result.Length - lanes do
+            let at = unativeint column
+
             let value =
                 Returns.Backup(
-                    Returns.Load(rewards, column),
-                    Returns.Load(discounts, column),
-                    Returns.Load(nextValues, column),
-                    Returns.Load(traces, column),
-                    Returns.Load(following, column)
+                    Vector.LoadUnsafe(&reward, at),
+                    Vector.LoadUnsafe(&discount, at),
+                    Vector.LoadUnsafe(&bootstrap, at),
+                    Vector.LoadUnsafe(&trace, at),
+                    Vector.LoadUnsafe(&next, at)
                 )
 
-            Returns.Store(value, result, column)
-            column <- column + Vector<'T>.Count
+            Vector.StoreUnsafe(value, &output, at)
+            column <- column + lanes
 
-    /// One row of `Advantages`: the same equation with the temporal-difference error as reward and nothing to bootstrap from.
+        if column < result.Length then
+            Returns.LambdaRest(column, rewards, discounts, nextValues, traces, following, result)
+
+    /// The columns of a row beyond the last full vector; apart, so that the loop over full vectors stays in registers.
+    [<MethodImpl(MethodImplOptions.NoInlining)>]
+    static member private AdvantageRest
+        (
+            column: int,
+            rewards: ReadOnlySpan<'T>,
+            values: ReadOnlySpan<'T>,
+            discounts: ReadOnlySpan<'T>,
+            nextValues: ReadOnlySpan<'T>,
+            traces: ReadOnlySpan<'T>,
+            following: ReadOnlySpan<'T>,
+            result: Span<'T>
+        ) : unit =
+        let advantage =
+            Returns.Advantage(
+                Returns.LoadRest(rewards, column),
+                Returns.LoadRest(values, column),
+                Returns.LoadRest(discounts, column),
+                Returns.LoadRest(nextValues, column),
+                Returns.LoadRest(traces, column),
+                Returns.LoadRest(following, column)
+            )
+
+        Returns.StoreRest(advantage, result, column)
+
+    /// One row of `Advantages`; all spans have the same length.
     static member private AdvantageRow<'T
         when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
         (
@@ -92,18 +159,34 @@ type Returns =
             following: ReadOnlySpan<'T>,
             result: Span<'T>
         ) : unit =
+        let reward = &MemoryMarshal.GetReference rewards
+        let value = &MemoryMarshal.GetReference values
+        let discount = &MemoryMarshal.GetReference discounts
+        let bootstrap = &MemoryMarshal.GetReference nextValues
+        let trace = &MemoryMarshal.GetReference traces
+        let next = &MemoryMarshal.GetReference following
+        let output = &MemoryMarshal.GetReference result
+        let lanes = Vector<'T>.Count
         let mutable column = 0
 
-        while column < result.Length do
-            let discount = Returns.Load(discounts, column)
+        while column <= result.Length - lanes do
+            let at = unativeint column
 
-            let error =
-                Returns.Load(rewards, column) + discount * Returns.Load(nextValues, column)
-                - Returns.Load(values, column)
+            let advantage =
+                Returns.Advantage(
+                    Vector.LoadUnsafe(&reward, at),
+                    Vector.LoadUnsafe(&value, at),
+                    Vector.LoadUnsafe(&discount, at),
+                    Vector.LoadUnsafe(&bootstrap, at),
+                    Vector.LoadUnsafe(&trace, at),
+                    Vector.LoadUnsafe(&next, at)
+                )
 
-            let trace, next = Returns.Load(traces, column), Returns.Load(following, column)
-            Returns.Store(Returns.Backup(error, discount, Vector<'T>.Zero, trace, next), result, column)
-            column <- column + Vector<'T>.Count
+            Vector.StoreUnsafe(advantage, &output, at)
+            column <- column + lanes
+
+        if column < result.Length then
+            Returns.AdvantageRest(column, rewards, values, discounts, nextValues, traces, following, result)
 
     /// λ-returns: result = Gₜ [T, N], which may be the memory of `rewards`. `following` [N] is G after the last step, such as the first
     /// row of a later part of the same rollout; if it is empty, G after the last step is v′ of the last step.
