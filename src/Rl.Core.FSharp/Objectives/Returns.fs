@@ -3,8 +3,6 @@ namespace Rl.Core.Objectives
 
 open System
 open System.Numerics
-open System.Runtime.CompilerServices
-open System.Runtime.InteropServices
 open Rl.Core.Foundations
 
 /// The recurrence over time t and copies n
@@ -22,171 +20,12 @@ open Rl.Core.Foundations
 [<AbstractClass; Sealed>]
 type Returns =
 
-    /// The one equation, for as many copies as a vector has lanes.
-    static member inline private Backup
-        (reward: Vector<'T>, discount: Vector<'T>, bootstrap: Vector<'T>, trace: Vector<'T>, next: Vector<'T>)
-        : Vector<'T> =
-        reward + discount * ((Vector<'T>.One - trace) * bootstrap + trace * next)
-
-    /// The same equation with the temporal-difference error as the reward and nothing to bootstrap from.
-    static member inline private Advantage
-        (
-            reward: Vector<'T>,
-            value: Vector<'T>,
-            discount: Vector<'T>,
-            nextValue: Vector<'T>,
-            trace: Vector<'T>,
-            next: Vector<'T>
-        ) : Vector<'T> =
-        let error = reward + discount * nextValue - value
-        Returns.Backup(error, discount, Vector<'T>.Zero, trace, next)
-
-    /// The last elements of a row, from `column` on; lanes beyond the row are 0.
-    [<MethodImpl(MethodImplOptions.NoInlining)>]
-    static member private LoadRest(row: ReadOnlySpan<'T>, column: int) : Vector<'T> =
-        let mutable padded = Vector<'T>.Zero
-        row.Slice(column).CopyTo(MemoryMarshal.CreateSpan(&Unsafe.As<Vector<'T>, 'T> &padded, Vector<'T>.Count))
-        padded
-
-    /// Writes those lanes that lie within the row.
-    [<MethodImpl(MethodImplOptions.NoInlining)>]
-    static member private StoreRest(values: Vector<'T>, row: Span<'T>, column: int) : unit =
-        for lane in 0 .. row.Length - column - 1 do
-            row[column + lane] <- values[lane]
-
     static member private CheckLength(name: string, columns: int, expected: int, actual: int) =
         Guard.positive "columns" columns
         Guard.length name expected actual
 
         if expected % columns <> 0 then
             Guard.fail name $"{name} has {actual} elements; it must have a multiple of columns, {columns}."
-
-    /// The columns of a row beyond the last full vector; apart, so that the loop over full vectors stays in registers.
-    [<MethodImpl(MethodImplOptions.NoInlining)>]
-    static member private LambdaRest
-        (
-            column: int,
-            rewards: ReadOnlySpan<'T>,
-            discounts: ReadOnlySpan<'T>,
-            nextValues: ReadOnlySpan<'T>,
-            traces: ReadOnlySpan<'T>,
-            following: ReadOnlySpan<'T>,
-            result: Span<'T>
-        ) : unit =
-        let value =
-            Returns.Backup(
-                Returns.LoadRest(rewards, column),
-                Returns.LoadRest(discounts, column),
-                Returns.LoadRest(nextValues, column),
-                Returns.LoadRest(traces, column),
-                Returns.LoadRest(following, column)
-            )
-
-        Returns.StoreRest(value, result, column)
-
-    /// One row of `Lambda`; all spans have the same length.
-    static member private LambdaRow<'T
-        when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
-        (
-            rewards: ReadOnlySpan<'T>,
-            discounts: ReadOnlySpan<'T>,
-            nextValues: ReadOnlySpan<'T>,
-            traces: ReadOnlySpan<'T>,
-            following: ReadOnlySpan<'T>,
-            result: Span<'T>
-        ) : unit =
-        let reward = &MemoryMarshal.GetReference rewards
-        let discount = &MemoryMarshal.GetReference discounts
-        let bootstrap = &MemoryMarshal.GetReference nextValues
-        let trace = &MemoryMarshal.GetReference traces
-        let next = &MemoryMarshal.GetReference following
-        let output = &MemoryMarshal.GetReference result
-        let lanes = Vector<'T>.Count
-        let mutable column = 0
-
-        while column <= result.Length - lanes do
-            let at = unativeint column
-
-            let value =
-                Returns.Backup(
-                    Vector.LoadUnsafe(&reward, at),
-                    Vector.LoadUnsafe(&discount, at),
-                    Vector.LoadUnsafe(&bootstrap, at),
-                    Vector.LoadUnsafe(&trace, at),
-                    Vector.LoadUnsafe(&next, at)
-                )
-
-            Vector.StoreUnsafe(value, &output, at)
-            column <- column + lanes
-
-        if column < result.Length then
-            Returns.LambdaRest(column, rewards, discounts, nextValues, traces, following, result)
-
-    /// The columns of a row beyond the last full vector; apart, so that the loop over full vectors stays in registers.
-    [<MethodImpl(MethodImplOptions.NoInlining)>]
-    static member private AdvantageRest
-        (
-            column: int,
-            rewards: ReadOnlySpan<'T>,
-            values: ReadOnlySpan<'T>,
-            discounts: ReadOnlySpan<'T>,
-            nextValues: ReadOnlySpan<'T>,
-            traces: ReadOnlySpan<'T>,
-            following: ReadOnlySpan<'T>,
-            result: Span<'T>
-        ) : unit =
-        let advantage =
-            Returns.Advantage(
-                Returns.LoadRest(rewards, column),
-                Returns.LoadRest(values, column),
-                Returns.LoadRest(discounts, column),
-                Returns.LoadRest(nextValues, column),
-                Returns.LoadRest(traces, column),
-                Returns.LoadRest(following, column)
-            )
-
-        Returns.StoreRest(advantage, result, column)
-
-    /// One row of `Advantages`; all spans have the same length.
-    static member private AdvantageRow<'T
-        when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
-        (
-            rewards: ReadOnlySpan<'T>,
-            values: ReadOnlySpan<'T>,
-            discounts: ReadOnlySpan<'T>,
-            nextValues: ReadOnlySpan<'T>,
-            traces: ReadOnlySpan<'T>,
-            following: ReadOnlySpan<'T>,
-            result: Span<'T>
-        ) : unit =
-        let reward = &MemoryMarshal.GetReference rewards
-        let value = &MemoryMarshal.GetReference values
-        let discount = &MemoryMarshal.GetReference discounts
-        let bootstrap = &MemoryMarshal.GetReference nextValues
-        let trace = &MemoryMarshal.GetReference traces
-        let next = &MemoryMarshal.GetReference following
-        let output = &MemoryMarshal.GetReference result
-        let lanes = Vector<'T>.Count
-        let mutable column = 0
-
-        while column <= result.Length - lanes do
-            let at = unativeint column
-
-            let advantage =
-                Returns.Advantage(
-                    Vector.LoadUnsafe(&reward, at),
-                    Vector.LoadUnsafe(&value, at),
-                    Vector.LoadUnsafe(&discount, at),
-                    Vector.LoadUnsafe(&bootstrap, at),
-                    Vector.LoadUnsafe(&trace, at),
-                    Vector.LoadUnsafe(&next, at)
-                )
-
-            Vector.StoreUnsafe(advantage, &output, at)
-            column <- column + lanes
-
-        if column < result.Length then
-            Returns.AdvantageRest(column, rewards, values, discounts, nextValues, traces, following, result)
 
     /// λ-returns: result = Gₜ [T, N], which may be the memory of `rewards`. `following` [N] is G after the last step, such as the first
     /// row of a later part of the same rollout; if it is empty, G after the last step is v′ of the last step.
@@ -221,7 +60,7 @@ type Returns =
                 else
                     following
 
-            Returns.LambdaRow(
+            Recurrence.LambdaRow(
                 rewards.Slice(row, columns),
                 discounts.Slice(row, columns),
                 nextValues.Slice(row, columns),
@@ -271,13 +110,62 @@ type Returns =
                 elif following.IsEmpty then Span.op_Implicit output
                 else following
 
-            Returns.AdvantageRow(
+            Recurrence.AdvantageRow(
                 rewards.Slice(row, columns),
                 values.Slice(row, columns),
                 discounts.Slice(row, columns),
                 nextValues.Slice(row, columns),
                 traces.Slice(row, columns),
                 after,
+                output
+            )
+
+            row <- row - columns
+
+    /// `Advantages` of a whole rollout with one γ = `discount` and one λ = `trace`, without the arrays that `Discounts`, `Traces` and
+    /// `NextValues` would write: the same numbers bit for bit from half the memory traffic. `values` [T, N]; `lastValues` [N] of the
+    /// observations after the last step; `terminated`, `truncated` [T, N]; `finalValues` [T, N], read where truncated.
+    /// `result` [T, N] must not overlap the arguments.
+    static member RolloutAdvantages<'T
+        when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
+        (
+            columns: int,
+            discount: 'T,
+            trace: 'T,
+            rewards: ReadOnlySpan<'T>,
+            values: ReadOnlySpan<'T>,
+            lastValues: ReadOnlySpan<'T>,
+            terminated: ReadOnlySpan<bool>,
+            truncated: ReadOnlySpan<bool>,
+            finalValues: ReadOnlySpan<'T>,
+            result: Span<'T>
+        ) : unit =
+        let length = rewards.Length
+        Returns.CheckLength(nameof rewards, columns, length, length)
+        Returns.CheckLength(nameof values, columns, length, values.Length)
+        Returns.CheckLength(nameof lastValues, columns, columns, lastValues.Length)
+        Returns.CheckLength(nameof terminated, columns, length, terminated.Length)
+        Returns.CheckLength(nameof truncated, columns, length, truncated.Length)
+        Returns.CheckLength(nameof finalValues, columns, length, finalValues.Length)
+        Returns.CheckLength(nameof result, columns, length, result.Length)
+        let mutable row = length - columns
+
+        while row >= 0 do
+            let last = row + columns = length
+            let output = result.Slice(row, columns)
+
+            if last then output.Clear()
+
+            Recurrence.RolloutRow(
+                discount,
+                trace,
+                rewards.Slice(row, columns),
+                values.Slice(row, columns),
+                (if last then lastValues else values.Slice(row + columns, columns)),
+                terminated.Slice(row, columns),
+                truncated.Slice(row, columns),
+                finalValues.Slice(row, columns),
+                Span.op_Implicit (if last then output else result.Slice(row + columns, columns)),
                 output
             )
 
@@ -311,7 +199,7 @@ type Returns =
             nextValues.Slice(last * columns, columns).CopyTo output
 
             for step in last .. -1 .. row do
-                Returns.LambdaRow(
+                Recurrence.LambdaRow(
                     rewards.Slice(step * columns, columns),
                     discounts.Slice(step * columns, columns),
                     nextValues.Slice(step * columns, columns),
