@@ -3,8 +3,6 @@ namespace Rl.Core.Objectives
 
 open System
 open System.Numerics
-open System.Runtime.CompilerServices
-open System.Runtime.InteropServices
 open Rl.Core.Foundations
 
 /// The recurrence over time t and copies n
@@ -22,88 +20,12 @@ open Rl.Core.Foundations
 [<AbstractClass; Sealed>]
 type Returns =
 
-    /// The one equation, for as many copies as a vector has lanes.
-    static member inline private Backup
-        (reward: Vector<'T>, discount: Vector<'T>, bootstrap: Vector<'T>, trace: Vector<'T>, next: Vector<'T>)
-        : Vector<'T> =
-        reward + discount * ((Vector<'T>.One - trace) * bootstrap + trace * next)
-
-    /// The elements of a row from `column` on; lanes beyond the row are 0.
-    [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
-    static member private Load(row: ReadOnlySpan<'T>, column: int) : Vector<'T> =
-        if column + Vector<'T>.Count <= row.Length then
-            Vector.LoadUnsafe(&MemoryMarshal.GetReference row, unativeint column)
-        else
-            let mutable padded = Vector<'T>.Zero
-            row.Slice(column).CopyTo(MemoryMarshal.CreateSpan(&Unsafe.As<Vector<'T>, 'T> &padded, Vector<'T>.Count))
-            padded
-
-    /// Writes those lanes that lie within the row.
-    [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
-    static member private Store(values: Vector<'T>, row: Span<'T>, column: int) : unit =
-        if column + Vector<'T>.Count <= row.Length then
-            Vector.StoreUnsafe(values, &MemoryMarshal.GetReference row, unativeint column)
-        else
-            for lane in 0 .. row.Length - column - 1 do
-                row[column + lane] <- values[lane]
-
     static member private CheckLength(name: string, columns: int, expected: int, actual: int) =
         Guard.positive "columns" columns
         Guard.length name expected actual
 
         if expected % columns <> 0 then
             Guard.fail name $"{name} has {actual} elements; it must have a multiple of columns, {columns}."
-
-    /// One row of `Lambda`; all spans have the same length.
-    static member private LambdaRow<'T
-        when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
-        (
-            rewards: ReadOnlySpan<'T>,
-            discounts: ReadOnlySpan<'T>,
-            nextValues: ReadOnlySpan<'T>,
-            traces: ReadOnlySpan<'T>,
-            following: ReadOnlySpan<'T>,
-            result: Span<'T>
-        ) : unit =
-        let mutable column = 0
-
-        while column < result.Length do
-            let value =
-                Returns.Backup(
-                    Returns.Load(rewards, column),
-                    Returns.Load(discounts, column),
-                    Returns.Load(nextValues, column),
-                    Returns.Load(traces, column),
-                    Returns.Load(following, column)
-                )
-
-            Returns.Store(value, result, column)
-            column <- column + Vector<'T>.Count
-
-    /// One row of `Advantages`: the same equation with the temporal-difference error as reward and nothing to bootstrap from.
-    static member private AdvantageRow<'T
-        when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
-        (
-            rewards: ReadOnlySpan<'T>,
-            values: ReadOnlySpan<'T>,
-            discounts: ReadOnlySpan<'T>,
-            nextValues: ReadOnlySpan<'T>,
-            traces: ReadOnlySpan<'T>,
-            following: ReadOnlySpan<'T>,
-            result: Span<'T>
-        ) : unit =
-        let mutable column = 0
-
-        while column < result.Length do
-            let discount = Returns.Load(discounts, column)
-
-            let error =
-                Returns.Load(rewards, column) + discount * Returns.Load(nextValues, column)
-                - Returns.Load(values, column)
-
-            let trace, next = Returns.Load(traces, column), Returns.Load(following, column)
-            Returns.Store(Returns.Backup(error, discount, Vector<'T>.Zero, trace, next), result, column)
-            column <- column + Vector<'T>.Count
 
     /// λ-returns: result = Gₜ [T, N], which may be the memory of `rewards`. `following` [N] is G after the last step, such as the first
     /// row of a later part of the same rollout; if it is empty, G after the last step is v′ of the last step.
@@ -138,7 +60,7 @@ type Returns =
                 else
                     following
 
-            Returns.LambdaRow(
+            Recurrence.LambdaRow(
                 rewards.Slice(row, columns),
                 discounts.Slice(row, columns),
                 nextValues.Slice(row, columns),
@@ -188,13 +110,62 @@ type Returns =
                 elif following.IsEmpty then Span.op_Implicit output
                 else following
 
-            Returns.AdvantageRow(
+            Recurrence.AdvantageRow(
                 rewards.Slice(row, columns),
                 values.Slice(row, columns),
                 discounts.Slice(row, columns),
                 nextValues.Slice(row, columns),
                 traces.Slice(row, columns),
                 after,
+                output
+            )
+
+            row <- row - columns
+
+    /// `Advantages` of a whole rollout with one γ = `discount` and one λ = `trace`, without the arrays that `Discounts`, `Traces` and
+    /// `NextValues` would write: the same numbers bit for bit from half the memory traffic. `values` [T, N]; `lastValues` [N] of the
+    /// observations after the last step; `terminated`, `truncated` [T, N]; `finalValues` [T, N], read where truncated.
+    /// `result` [T, N] must not overlap the arguments.
+    static member RolloutAdvantages<'T
+        when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
+        (
+            columns: int,
+            discount: 'T,
+            trace: 'T,
+            rewards: ReadOnlySpan<'T>,
+            values: ReadOnlySpan<'T>,
+            lastValues: ReadOnlySpan<'T>,
+            terminated: ReadOnlySpan<bool>,
+            truncated: ReadOnlySpan<bool>,
+            finalValues: ReadOnlySpan<'T>,
+            result: Span<'T>
+        ) : unit =
+        let length = rewards.Length
+        Returns.CheckLength(nameof rewards, columns, length, length)
+        Returns.CheckLength(nameof values, columns, length, values.Length)
+        Returns.CheckLength(nameof lastValues, columns, columns, lastValues.Length)
+        Returns.CheckLength(nameof terminated, columns, length, terminated.Length)
+        Returns.CheckLength(nameof truncated, columns, length, truncated.Length)
+        Returns.CheckLength(nameof finalValues, columns, length, finalValues.Length)
+        Returns.CheckLength(nameof result, columns, length, result.Length)
+        let mutable row = length - columns
+
+        while row >= 0 do
+            let last = row + columns = length
+            let output = result.Slice(row, columns)
+
+            if last then output.Clear()
+
+            Recurrence.RolloutRow(
+                discount,
+                trace,
+                rewards.Slice(row, columns),
+                values.Slice(row, columns),
+                (if last then lastValues else values.Slice(row + columns, columns)),
+                terminated.Slice(row, columns),
+                truncated.Slice(row, columns),
+                finalValues.Slice(row, columns),
+                Span.op_Implicit (if last then output else result.Slice(row + columns, columns)),
                 output
             )
 
@@ -228,7 +199,7 @@ type Returns =
             nextValues.Slice(last * columns, columns).CopyTo output
 
             for step in last .. -1 .. row do
-                Returns.LambdaRow(
+                Recurrence.LambdaRow(
                     rewards.Slice(step * columns, columns),
                     discounts.Slice(step * columns, columns),
                     nextValues.Slice(step * columns, columns),

@@ -134,26 +134,38 @@ let ``sine and cosine are within 2 units in the last place`` () =
     Assert.InRange(worstError multiples, 0.0, 2.0)
     Assert.InRange(worstError [ 1e6; -3e9; 1e22; 1e300; 5e-324; 1e-20 ], 0.0, 1.0)
 
-[<Property(MaxTest = 500)>]
-let ``sine and cosine of eight numbers are those of each, bit for bit`` (values: float[]) (scale: byte) =
-    let value lane =
-        if values.Length = 0 then
-            float lane
-        else
-            values[lane % values.Length] * 10.0 ** float (int scale % 8)
-
-    let arguments = Array.init 8 value
+/// Whether the eight lanes are the bits of eight scalar calls.
+let private lanesAgree (arguments: float[]) =
     let mutable sine, cosine = Vector512<float>.Zero, Vector512<float>.Zero
     SineCosine.vector512 (Vector512.Create<float>(values = arguments), &sine, &cosine)
     let sines, cosines = sine, cosine
 
-    Array.forall
+    let same (expected: float) (actual: float) =
+        BitConverter.DoubleToInt64Bits expected = BitConverter.DoubleToInt64Bits actual
+
+    Seq.forall
         (fun lane ->
             let struct (s, c) = SineCosine.scalar arguments[lane]
+            same s (sines.GetElement lane) && same c (cosines.GetElement lane))
+        [ 0..7 ]
 
-            BitConverter.DoubleToInt64Bits s = BitConverter.DoubleToInt64Bits(sines.GetElement lane)
-            && BitConverter.DoubleToInt64Bits c = BitConverter.DoubleToInt64Bits(cosines.GetElement lane))
-        [| 0..7 |]
+[<Property(MaxTest = 200)>]
+let ``sine and cosine of eight numbers are those of each, bit for bit`` (seed: uint64) =
+    let mutable rng = Rng.create seed
+
+    let uniform limit =
+        let struct (value, next) = Rng.uniformIn -limit limit rng
+        rng <- next
+        value
+
+    Seq.forall
+        (fun limit -> Seq.forall (fun _ -> lanesAgree (Array.init 8 (fun _ -> uniform limit))) [ 1..50 ])
+        [ 0.8; 4.0; 100.0; SineCosine.Limit ]
+
+[<Fact>]
+let ``a number beyond the reduction's range or not finite does not spoil its neighbours`` () =
+    for odd in [ 1e6; -1e300; nan; infinity; -infinity; -0.0; SineCosine.Limit ] do
+        Assert.True(lanesAgree [| 0.1; 1.0; odd; -2.0; 3.0; odd; 0.0; 99999.0 |], string odd)
 
 [<Fact>]
 let ``an unknown id is refused with the nearest ids`` () =

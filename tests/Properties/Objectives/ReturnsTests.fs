@@ -209,6 +209,39 @@ let ``the λ-return is the advantage plus the value`` (seed: uint64) =
     close (lambda rollout) (Array.map2 (+) (advantages rollout) rollout.Values)
 
 [<Property>]
+let ``advantages from flags are those from a discount per step, bit for bit`` (seed: uint64) =
+    let mutable rng = Rng.create seed
+
+    let next draw =
+        let struct (value, after) = draw rng
+        rng <- after
+        value
+
+    let rows, columns = 1 + next (Rng.below 12), 1 + next (Rng.below 40)
+    let size = rows * columns
+    let normals count = Array.init count (fun _ -> next Rng.normal)
+    let rewards, values, lastValues, finalValues = normals size, normals size, normals columns, normals size
+    let terminated = Array.init size (fun _ -> next (Rng.bernoulli 0.05))
+    let truncated = Array.init size (fun at -> next (Rng.bernoulli 0.05) && not terminated[at])
+    let rollout = build columns 0.97 0.8 rewards values terminated truncated lastValues finalValues
+    let result = Array.zeroCreate<float> size
+
+    Returns.RolloutAdvantages<float>(
+        columns,
+        0.97,
+        0.8,
+        rewards,
+        values,
+        lastValues,
+        terminated,
+        truncated,
+        finalValues,
+        result
+    )
+
+    result = advantages rollout
+
+[<Property>]
 let ``λ = 1 gives the return minus the value`` (seed: uint64) =
     let rollout = randomRollout seed 0.9 1.0
     let length = rollout.Rewards.Length
