@@ -124,7 +124,7 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
 
     // Only the clipped value loss asks for the old values.
     let oldValues =
-        if c.ValueClipRange > 0.0 then
+        if step.HasInput "oldValues" then
             step.InputMemory "oldValues"
         else
             Memory(Array.zeroCreate minibatchSize)

@@ -50,6 +50,8 @@ type Program<'T when 'T: unmanaged>
 
     /// The values of an input, to be written before a run.
     member _.Input(name: string) : Span<'T> = span (find "input" inputs name)
+    /// Whether any output depends on an input of this name.
+    member _.HasInput(name: string) = inputs.ContainsKey name
     /// The values of an output after a run; valid until the next.
     member _.Output(name: string) : ReadOnlySpan<'T> = Span.op_Implicit (span (find "output" outputs name))
 
