@@ -91,7 +91,8 @@ type internal ReinforceLearner(c: ReinforceConfiguration, environment: BatchEnvi
         if step.HasInput "actions" then
             write "actions" (fun trajectory -> trajectory.Actions)
 
-        let credits, weights = step.Input "credit", step.Input "weights"
+        let credits = step.Input "credit"
+        let weights = step.Input "weights"
         credits.Clear()
         weights.Clear()
         let mutable row = 0
