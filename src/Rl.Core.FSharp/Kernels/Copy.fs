@@ -1,0 +1,204 @@
+/// Copies between strided layouts: contiguous runs, broadcasts, and transposes by blocks.
+namespace Rl.Core.Kernels
+
+open System
+open System.Runtime.CompilerServices
+open System.Runtime.Intrinsics
+open System.Runtime.Intrinsics.X86
+open Microsoft.FSharp.NativeInterop
+
+#nowarn "9"
+#nowarn "3535"
+#nowarn "3536"
+
+/// Moves of elements of the size of 'T; no arithmetic, so every bit pattern survives.
+[<AbstractClass; Sealed>]
+type internal Copy<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
+
+    /// y[i] = x[i] for contiguous memory.
+    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
+    static member Contiguous(x: nativeint, y: nativeint, count: int) : unit =
+        let width = 'L.Count
+
+        if count > 64 * width then
+            let bytes = int64 count * int64 sizeof<'T>
+            Buffer.MemoryCopy(x.ToPointer(), y.ToPointer(), bytes, bytes)
+        else
+            let mutable i = 0
+
+            while i <= count - width do
+                'L.Store(y, i, 'L.Load(x, i))
+                i <- i + width
+
+            while i < count do
+                'S.Store(y, i, 'S.Load(x, i))
+                i <- i + 1
+
+    /// y[r·yStride + c] = x[c·xStride + r] for 8 x 8 float32, in registers.
+    [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+    static member private Block8(x: nativeint, xStride: int, y: nativeint, yStride: int) : unit =
+        let inline load row = Memory.read<Vector256<float32>>(Memory.at<float32> x (row * xStride))
+        let inline store row value = Memory.write<Vector256<float32>> (Memory.at<float32> y (row * yStride)) value
+        let r0, r1, r2, r3 = load 0, load 1, load 2, load 3
+        let r4, r5, r6, r7 = load 4, load 5, load 6, load 7
+        let a0, a1 = Avx.UnpackLow(r0, r1), Avx.UnpackHigh(r0, r1)
+        let a2, a3 = Avx.UnpackLow(r2, r3), Avx.UnpackHigh(r2, r3)
+        let a4, a5 = Avx.UnpackLow(r4, r5), Avx.UnpackHigh(r4, r5)
+        let a6, a7 = Avx.UnpackLow(r6, r7), Avx.UnpackHigh(r6, r7)
+        let b0, b1 = Avx.Shuffle(a0, a2, 0x44uy), Avx.Shuffle(a0, a2, 0xEEuy)
+        let b2, b3 = Avx.Shuffle(a1, a3, 0x44uy), Avx.Shuffle(a1, a3, 0xEEuy)
+        let b4, b5 = Avx.Shuffle(a4, a6, 0x44uy), Avx.Shuffle(a4, a6, 0xEEuy)
+        let b6, b7 = Avx.Shuffle(a5, a7, 0x44uy), Avx.Shuffle(a5, a7, 0xEEuy)
+        store 0 (Avx.Permute2x128(b0, b4, 0x20uy))
+        store 1 (Avx.Permute2x128(b1, b5, 0x20uy))
+        store 2 (Avx.Permute2x128(b2, b6, 0x20uy))
+        store 3 (Avx.Permute2x128(b3, b7, 0x20uy))
+        store 4 (Avx.Permute2x128(b0, b4, 0x31uy))
+        store 5 (Avx.Permute2x128(b1, b5, 0x31uy))
+        store 6 (Avx.Permute2x128(b2, b6, 0x31uy))
+        store 7 (Avx.Permute2x128(b3, b7, 0x31uy))
+
+    static member inline private ByElements
+        (x: nativeint, xStride: int, y: nativeint, yStride: int, fromRow: int, rows: int, fromColumn: int, columns: int)
+        =
+        for r in fromRow .. rows - 1 do
+            for c in fromColumn .. columns - 1 do
+                'S.Store(y, r * yStride + c, 'S.Load(x, c * xStride + r))
+
+    /// y[r·yStride + c] = x[c·xStride + r] for r < rows and c < columns.
+    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
+    static member Transpose(x: nativeint, xStride: int, y: nativeint, yStride: int, rows: int, columns: int) : unit =
+        if sizeof<'T> = 4 && Avx.IsSupported && 'L.Count > 1 && rows >= 8 && columns >= 8 then
+            let wholeRows, wholeColumns = rows &&& ~~~7, columns &&& ~~~7
+            let mutable r = 0
+
+            while r < wholeRows do
+                let mutable c = 0
+
+                while c < wholeColumns do
+                    let source = Memory.at<'T> x (c * xStride + r)
+                    let target = Memory.at<'T> y (r * yStride + c)
+                    Copy<'L, 'V, 'S, 'T>.Block8(source, xStride, target, yStride)
+                    c <- c + 8
+
+                r <- r + 8
+
+            Copy<'L, 'V, 'S, 'T>.ByElements(x, xStride, y, yStride, 0, wholeRows, wholeColumns, columns)
+            Copy<'L, 'V, 'S, 'T>.ByElements(x, xStride, y, yStride, wholeRows, rows, 0, columns)
+        else
+            // Blocks of 16 x 16 keep both sides in the first cache.
+            let mutable r = 0
+
+            while r < rows do
+                let mutable c = 0
+
+                while c < columns do
+                    let lastRow, lastColumn = min rows (r + 16), min columns (c + 16)
+                    Copy<'L, 'V, 'S, 'T>.ByElements(x, xStride, y, yStride, r, lastRow, c, lastColumn)
+                    c <- c + 16
+
+                r <- r + 16
+
+    /// y[i·yStride] = x[i·xStride].
+    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
+    static member Line(x: nativeint, xStride: int, y: nativeint, yStride: int, count: int) : unit =
+        if xStride = 1 && yStride = 1 then
+            Copy<'L, 'V, 'S, 'T>.Contiguous(x, y, count)
+        elif xStride = 0 && yStride = 1 then
+            Elementwise<'L, 'V, 'S, 'T>.Fill('S.Load(x, 0), y, count)
+        else
+            let mutable source = x
+            let mutable target = y
+
+            for _ in 1..count do
+                'S.Store(target, 0, 'S.Load(source, 0))
+                source <- source + nativeint xStride * nativeint sizeof<'T>
+                target <- target + nativeint yStride * nativeint sizeof<'T>
+
+    /// y[r·yRow + c·yColumn] = x[r·xRow + c·xColumn] for r < rows and c < columns.
+    static member Plane
+        (x: nativeint, xRow: int, xColumn: int, y: nativeint, yRow: int, yColumn: int, rows: int, columns: int)
+        : unit =
+        if xColumn = 1 && yColumn = 1 && xRow = columns && yRow = columns then
+            Copy<'L, 'V, 'S, 'T>.Contiguous(x, y, rows * columns)
+        elif xRow = 1 && yColumn = 1 && xColumn > 1 then
+            Copy<'L, 'V, 'S, 'T>.Transpose(x, xColumn, y, yRow, rows, columns)
+        elif xColumn = 1 && yRow = 1 && yColumn > 1 then
+            Copy<'L, 'V, 'S, 'T>.Transpose(x, xRow, y, yColumn, columns, rows)
+        elif columns < rows && columns < 8 then
+            for c in 0 .. columns - 1 do
+                Copy<'L, 'V, 'S, 'T>
+                    .Line(Memory.at<'T> x (c * xColumn), xRow, Memory.at<'T> y (c * yColumn), yRow, rows)
+        else
+            for r in 0 .. rows - 1 do
+                Copy<'L, 'V, 'S, 'T>
+                    .Line(Memory.at<'T> x (r * xRow), xColumn, Memory.at<'T> y (r * yRow), yColumn, columns)
+
+    /// Copies a box of any rank up to 8: axes of one are dropped, axes that continue each other are merged, the last two
+    /// are a plane, and the others are counted through.
+    static member Strided(x: nativeint, xStrides: int[], y: nativeint, yStrides: int[], shape: int[]) : unit =
+        let sizes = NativePtr.stackalloc<int> 8
+        let from = NativePtr.stackalloc<int> 8
+        let into = NativePtr.stackalloc<int> 8
+        let mutable rank = 0
+        let mutable empty = false
+
+        for axis in 0 .. shape.Length - 1 do
+            let size = shape[axis]
+
+            if size = 0 then empty <- true
+
+            if size <> 1 then
+                let merges =
+                    rank > 0
+                    && NativePtr.get from (rank - 1) = xStrides[axis] * size
+                    && NativePtr.get into (rank - 1) = yStrides[axis] * size
+
+                if merges then
+                    NativePtr.set sizes (rank - 1) (NativePtr.get sizes (rank - 1) * size)
+                else
+                    NativePtr.set sizes rank size
+                    rank <- rank + 1
+
+                NativePtr.set from (rank - 1) xStrides[axis]
+                NativePtr.set into (rank - 1) yStrides[axis]
+
+        if empty then
+            ()
+        elif rank = 0 then
+            'S.Store(y, 0, 'S.Load(x, 0))
+        elif rank = 1 then
+            Copy<'L, 'V, 'S, 'T>.Line(x, NativePtr.get from 0, y, NativePtr.get into 0, NativePtr.get sizes 0)
+        else
+            let position = NativePtr.stackalloc<int> 8
+
+            for axis in 0..7 do
+                NativePtr.set position axis 0
+
+            let rows, columns = NativePtr.get sizes (rank - 2), NativePtr.get sizes (rank - 1)
+            let xRow, xColumn = NativePtr.get from (rank - 2), NativePtr.get from (rank - 1)
+            let yRow, yColumn = NativePtr.get into (rank - 2), NativePtr.get into (rank - 1)
+            let mutable source = x
+            let mutable target = y
+            let mutable running = true
+
+            while running do
+                Copy<'L, 'V, 'S, 'T>.Plane(source, xRow, xColumn, target, yRow, yColumn, rows, columns)
+                let mutable axis = rank - 3
+                let mutable carry = true
+
+                while carry && axis >= 0 do
+                    let next = NativePtr.get position axis + 1
+
+                    if next < NativePtr.get sizes axis then
+                        NativePtr.set position axis next
+                        source <- Memory.at<'T> source (NativePtr.get from axis)
+                        target <- Memory.at<'T> target (NativePtr.get into axis)
+                        carry <- false
+                    else
+                        NativePtr.set position axis 0
+                        source <- Memory.at<'T> source (-(next - 1) * NativePtr.get from axis)
+                        target <- Memory.at<'T> target (-(next - 1) * NativePtr.get into axis)
+                        axis <- axis - 1
+
+                running <- not carry

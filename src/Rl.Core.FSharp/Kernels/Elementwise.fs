@@ -1,0 +1,199 @@
+/// y[i] = f(a[i], b[i]) and y[i] = f(a[i], b[i], c[i]) over contiguous memory, any argument of which may be a scalar.
+namespace Rl.Core.Kernels
+
+open System
+open System.Runtime.CompilerServices
+
+#nowarn "9"
+#nowarn "3535"
+#nowarn "3536"
+
+/// Functions of two and three arguments.
+[<AbstractClass; Sealed>]
+type internal Elementwise<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
+
+    /// y[i] = value.
+    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
+    static member Fill(value: 'T, y: nativeint, count: int) : unit =
+        let width = 'L.Count
+        let v = 'L.Broadcast value
+        let mutable i = 0
+
+        while i <= count - width do
+            'L.Store(y, i, v)
+            i <- i + width
+
+        if i < count then 'L.StoreMasked(y, i, v, 'L.Mask(count - i))
+
+    static member inline private Map2
+        (
+            a: nativeint,
+            aScalar: bool,
+            b: nativeint,
+            bScalar: bool,
+            y: nativeint,
+            count: int,
+            [<InlineIfLambda>] f: 'V -> 'V -> 'V
+        ) =
+        let width = 'L.Count
+        let mutable i = 0
+
+        if aScalar then
+            let u = 'L.Read(a, 0)
+
+            while i <= count - width do
+                'L.Store(y, i, f u (if bScalar then 'L.Read(b, 0) else 'L.Load(b, i)))
+                i <- i + width
+        elif bScalar then
+            let v = 'L.Read(b, 0)
+
+            while i <= count - width do
+                'L.Store(y, i, f ('L.Load(a, i)) v)
+                i <- i + width
+        else
+            while i <= count - 2 * width do
+                'L.Store(y, i, f ('L.Load(a, i)) ('L.Load(b, i)))
+                'L.Store(y, i + width, f ('L.Load(a, i + width)) ('L.Load(b, i + width)))
+                i <- i + 2 * width
+
+            if i <= count - width then
+                'L.Store(y, i, f ('L.Load(a, i)) ('L.Load(b, i)))
+                i <- i + width
+
+        if i < count then
+            let mask = 'L.Mask(count - i)
+            let u = if aScalar then 'L.Read(a, 0) else 'L.LoadMasked(a, i, mask)
+            let v = if bScalar then 'L.Read(b, 0) else 'L.LoadMasked(b, i, mask)
+            'L.StoreMasked(y, i, f u v, mask)
+
+    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
+    static member Add(a, aScalar, b, bScalar, y, count) : unit =
+        Elementwise<'L, 'V, 'S, 'T>.Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.Add(u, v))
+
+    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
+    static member Subtract(a, aScalar, b, bScalar, y, count) : unit =
+        Elementwise<'L, 'V, 'S, 'T>.Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.Subtract(u, v))
+
+    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
+    static member Multiply(a, aScalar, b, bScalar, y, count) : unit =
+        Elementwise<'L, 'V, 'S, 'T>.Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.Multiply(u, v))
+
+    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
+    static member Divide(a, aScalar, b, bScalar, y, count) : unit =
+        Elementwise<'L, 'V, 'S, 'T>.Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.Divide(u, v))
+
+    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
+    static member Minimum(a, aScalar, b, bScalar, y, count) : unit =
+        Elementwise<'L, 'V, 'S, 'T>.Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.Minimum(u, v))
+
+    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
+    static member Maximum(a, aScalar, b, bScalar, y, count) : unit =
+        Elementwise<'L, 'V, 'S, 'T>.Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.Maximum(u, v))
+
+    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
+    static member Less(a, aScalar, b, bScalar, y, count) : unit =
+        Elementwise<'L, 'V, 'S, 'T>
+            .Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.And('L.Less(u, v), 'L.Constant 1.0))
+
+    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
+    static member LessOrEqual(a, aScalar, b, bScalar, y, count) : unit =
+        Elementwise<'L, 'V, 'S, 'T>
+            .Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.And('L.LessOrEqual(u, v), 'L.Constant 1.0))
+
+    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
+    static member Equal(a, aScalar, b, bScalar, y, count) : unit =
+        Elementwise<'L, 'V, 'S, 'T>
+            .Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.And('L.Equal(u, v), 'L.Constant 1.0))
+
+    /// Powers are taken by `System.Math` one element at a time, but for squares.
+    static member Power(a, aScalar, b, bScalar, y, count) : unit =
+        if bScalar && 'S.ToFloat('S.Load(b, 0)) = 2.0 then
+            Elementwise<'L, 'V, 'S, 'T>.Multiply(a, aScalar, a, aScalar, y, count)
+        else
+            for i in 0 .. count - 1 do
+                let u = 'S.ToFloat('S.Load(a, (if aScalar then 0 else i)))
+                let v = 'S.ToFloat('S.Load(b, (if bScalar then 0 else i)))
+                'S.Store(y, i, 'S.OfFloat(Math.Pow(u, v)))
+
+    static member inline private Map3
+        (
+            a: nativeint,
+            aScalar: bool,
+            b: nativeint,
+            bScalar: bool,
+            c: nativeint,
+            cScalar: bool,
+            y: nativeint,
+            count: int,
+            [<InlineIfLambda>] f: 'V -> 'V -> 'V -> 'V
+        ) =
+        let width = 'L.Count
+        let mutable i = 0
+
+        if not (aScalar || bScalar || cScalar) then
+            while i <= count - width do
+                'L.Store(y, i, f ('L.Load(a, i)) ('L.Load(b, i)) ('L.Load(c, i)))
+                i <- i + width
+        else
+            while i <= count - width do
+                let u = if aScalar then 'L.Read(a, 0) else 'L.Load(a, i)
+                let v = if bScalar then 'L.Read(b, 0) else 'L.Load(b, i)
+                let w = if cScalar then 'L.Read(c, 0) else 'L.Load(c, i)
+                'L.Store(y, i, f u v w)
+                i <- i + width
+
+        if i < count then
+            let mask = 'L.Mask(count - i)
+            let u = if aScalar then 'L.Read(a, 0) else 'L.LoadMasked(a, i, mask)
+            let v = if bScalar then 'L.Read(b, 0) else 'L.LoadMasked(b, i, mask)
+            let w = if cScalar then 'L.Read(c, 0) else 'L.LoadMasked(c, i, mask)
+            'L.StoreMasked(y, i, f u v w, mask)
+
+    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
+    static member Select(a, aScalar, b, bScalar, c, cScalar, y, count) : unit =
+        Elementwise<'L, 'V, 'S, 'T>
+            .Map3(
+                a,
+                aScalar,
+                b,
+                bScalar,
+                c,
+                cScalar,
+                y,
+                count,
+                fun u v w -> 'L.Select('L.Equal(u, 'L.Constant 0.0), w, v)
+            )
+
+    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
+    static member MultiplyAdd(a, aScalar, b, bScalar, c, cScalar, y, count) : unit =
+        Elementwise<'L, 'V, 'S, 'T>.Map3(a, aScalar, b, bScalar, c, cScalar, y, count, fun u v w -> 'L.Fma(u, v, w))
+
+    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
+    static member NegativeMultiplyAdd(a, aScalar, b, bScalar, c, cScalar, y, count) : unit =
+        Elementwise<'L, 'V, 'S, 'T>
+            .Map3(a, aScalar, b, bScalar, c, cScalar, y, count, fun u v w -> 'L.NegativeFma(u, v, w))
+
+    /// y[i] = f(a[i], b[i]).
+    static member Run2(operation: BinaryOperation, a, aScalar, b, bScalar, y, count) : unit =
+        match operation with
+        | BinaryOperation.Add -> Elementwise<'L, 'V, 'S, 'T>.Add(a, aScalar, b, bScalar, y, count)
+        | BinaryOperation.Subtract -> Elementwise<'L, 'V, 'S, 'T>.Subtract(a, aScalar, b, bScalar, y, count)
+        | BinaryOperation.Multiply -> Elementwise<'L, 'V, 'S, 'T>.Multiply(a, aScalar, b, bScalar, y, count)
+        | BinaryOperation.Divide -> Elementwise<'L, 'V, 'S, 'T>.Divide(a, aScalar, b, bScalar, y, count)
+        | BinaryOperation.Power -> Elementwise<'L, 'V, 'S, 'T>.Power(a, aScalar, b, bScalar, y, count)
+        | BinaryOperation.Minimum -> Elementwise<'L, 'V, 'S, 'T>.Minimum(a, aScalar, b, bScalar, y, count)
+        | BinaryOperation.Maximum -> Elementwise<'L, 'V, 'S, 'T>.Maximum(a, aScalar, b, bScalar, y, count)
+        | BinaryOperation.Less -> Elementwise<'L, 'V, 'S, 'T>.Less(a, aScalar, b, bScalar, y, count)
+        | BinaryOperation.LessOrEqual -> Elementwise<'L, 'V, 'S, 'T>.LessOrEqual(a, aScalar, b, bScalar, y, count)
+        | BinaryOperation.Equal -> Elementwise<'L, 'V, 'S, 'T>.Equal(a, aScalar, b, bScalar, y, count)
+        | _ -> raise (ArgumentOutOfRangeException(nameof operation, operation, "It must be a binary operation."))
+
+    /// y[i] = f(a[i], b[i], c[i]).
+    static member Run3(operation: TernaryOperation, a, aScalar, b, bScalar, c, cScalar, y, count) : unit =
+        match operation with
+        | TernaryOperation.Select -> Elementwise<'L, 'V, 'S, 'T>.Select(a, aScalar, b, bScalar, c, cScalar, y, count)
+        | TernaryOperation.MultiplyAdd ->
+            Elementwise<'L, 'V, 'S, 'T>.MultiplyAdd(a, aScalar, b, bScalar, c, cScalar, y, count)
+        | TernaryOperation.NegativeMultiplyAdd ->
+            Elementwise<'L, 'V, 'S, 'T>.NegativeMultiplyAdd(a, aScalar, b, bScalar, c, cScalar, y, count)
+        | _ -> raise (ArgumentOutOfRangeException(nameof operation, operation, "It must be a ternary operation."))

@@ -1,0 +1,126 @@
+/// The kernel sets of every width and precision, and the one that suits this machine.
+namespace Rl.Core.Kernels
+
+open System
+open System.Numerics
+open System.Runtime.Intrinsics
+
+#nowarn "9"
+#nowarn "3535"
+#nowarn "3536"
+
+/// The contract, kept by the loops over lanes 'L of vectors 'V, with 'S the lanes of a single element.
+[<Sealed>]
+type internal LaneKernels<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>>
+    (name: string) =
+    inherit KernelSet<'T>()
+    override _.Name = name
+    override _.Lanes = 'L.Count
+
+    override _.Unary(operation, x, y, count) = VectorUnary<'L, 'V, 'S, 'T>.Run(operation, x, y, count)
+
+    override _.Binary(operation, a, aScalar, b, bScalar, y, count) =
+        Elementwise<'L, 'V, 'S, 'T>.Run2(operation, a, aScalar, b, bScalar, y, count)
+
+    override _.Ternary(operation, a, aScalar, b, bScalar, c, cScalar, y, count) =
+        Elementwise<'L, 'V, 'S, 'T>.Run3(operation, a, aScalar, b, bScalar, c, cScalar, y, count)
+
+    override _.Fill(value, y, count) = Elementwise<'L, 'V, 'S, 'T>.Fill(value, y, count)
+    override _.Copy(x, y, count) = Copy<'L, 'V, 'S, 'T>.Contiguous(x, y, count)
+
+    override _.CopyStrided(x, xStrides, y, yStrides, shape) =
+        Copy<'L, 'V, 'S, 'T>.Strided(x, xStrides, y, yStrides, shape)
+
+    override _.Reduce(operation, x, y, outer, length, inner) =
+        Reduce<'L, 'V, 'S, 'T>.Run(operation, x, y, outer, length, inner)
+
+    override _.ArgMax(x, y, outer, length, inner) = Gather<'L, 'V, 'S, 'T>.ArgMax(x, y, outer, length, inner)
+
+    override _.Gather(x, index, y, outer, length, count, inner) =
+        Gather<'L, 'V, 'S, 'T>.Gather(x, index, y, outer, length, count, inner)
+
+    override _.ScatterAdd(x, index, y, outer, length, count, inner) =
+        Gather<'L, 'V, 'S, 'T>.ScatterAdd(x, index, y, outer, length, count, inner)
+
+    override _.MatMulScratch shape = MatMul<'L, 'V, 'S, 'T>.Scratch shape
+    override _.MatMul(shape, a, b, c, bias, scratch) = MatMul<'L, 'V, 'S, 'T>.Run(shape, a, b, c, bias, scratch)
+    override _.ConvolveScratch shape = Convolve<'L, 'V, 'S, 'T>.Scratch shape
+
+    override _.Convolve(shape, x, weight, y, scratch) = Convolve<'L, 'V, 'S, 'T>.Forward(shape, x, weight, y, scratch)
+
+    override _.ConvolveInputGradient(shape, dy, weight, dx, scratch) =
+        Convolve<'L, 'V, 'S, 'T>.InputGradient(shape, dy, weight, dx, scratch)
+
+    override _.ConvolveWeightGradient(shape, x, dy, dweight, scratch) =
+        Convolve<'L, 'V, 'S, 'T>.WeightGradient(shape, x, dy, dweight, scratch)
+
+/// Kernel sets: all of them run on every machine, one of them is the fastest here.
+[<RequireQualifiedAccess>]
+module Kernels =
+
+    /// float32 in vectors of 512 bits.
+    let single512: KernelSet<float32> =
+        LaneKernels<Lanes512<float32>, Vector512<float32>, LanesScalar<float32>, float32>("float32 x 16 (Vector512)")
+
+    /// float32 in vectors of 256 bits.
+    let single256: KernelSet<float32> =
+        LaneKernels<Lanes256<float32>, Vector256<float32>, LanesScalar<float32>, float32>("float32 x 8 (Vector256)")
+
+    /// float32, one at a time.
+    let singleScalar: KernelSet<float32> =
+        LaneKernels<LanesScalar<float32>, float32, LanesScalar<float32>, float32>("float32 x 1")
+
+    /// float64 in vectors of 512 bits.
+    let double512: KernelSet<float> =
+        LaneKernels<Lanes512<float>, Vector512<float>, LanesScalar<float>, float>("float64 x 8 (Vector512)")
+
+    /// float64 in vectors of 256 bits.
+    let double256: KernelSet<float> =
+        LaneKernels<Lanes256<float>, Vector256<float>, LanesScalar<float>, float>("float64 x 4 (Vector256)")
+
+    /// float64, one at a time.
+    let doubleScalar: KernelSet<float> =
+        LaneKernels<LanesScalar<float>, float, LanesScalar<float>, float>("float64 x 1")
+
+    /// The three widths of float32, widest first.
+    let singles: KernelSet<float32> list = [ single512; single256; singleScalar ]
+
+    /// The three widths of float64, widest first.
+    let doubles: KernelSet<float> list = [ double512; double256; doubleScalar ]
+
+    /// The width in bits that suits this machine: 512, 256 or 0 (no vectors). RL_VECTOR_BITS, if set to one of these,
+    /// has the last word.
+    let vectorBits: int =
+        match Environment.GetEnvironmentVariable "RL_VECTOR_BITS" with
+        | "512" -> 512
+        | "256" -> 256
+        | "0" -> 0
+        | _ when Vector512.IsHardwareAccelerated -> 512
+        | _ when Vector256.IsHardwareAccelerated -> 256
+        | _ -> 0
+
+    /// The fastest float32 kernels of this machine.
+    let single: KernelSet<float32> =
+        match vectorBits with
+        | 512 -> single512
+        | 256 -> single256
+        | _ -> singleScalar
+
+    /// The fastest float64 kernels of this machine.
+    let double: KernelSet<float> =
+        match vectorBits with
+        | 512 -> double512
+        | 256 -> double256
+        | _ -> doubleScalar
+
+    /// The fastest kernels of this machine at the precision 'T: float32 or float64; fails for any other type.
+    let best<'T when 'T: unmanaged> : KernelSet<'T> =
+        match box single with
+        | :? KernelSet<'T> as kernels -> kernels
+        | _ ->
+            match box double with
+            | :? KernelSet<'T> as kernels -> kernels
+            | _ ->
+                Rl.Core.Foundations.Guard.fail
+                    "'T"
+                    $"There are no kernels for {typeof<'T>.Name}; use float32 or float64."

@@ -1,0 +1,197 @@
+/// Vectors of 512 bits, as .NET maps them to the hardware.
+namespace Rl.Core.Kernels
+
+open System.Runtime.CompilerServices
+open System.Runtime.Intrinsics
+open System.Runtime.Intrinsics.X86
+open Microsoft.FSharp.NativeInterop
+
+#nowarn "9"
+#nowarn "3535"
+#nowarn "3536"
+
+/// 16 float32 or 8 float64.
+[<Struct>]
+type internal Lanes512<'T when 'T: unmanaged> =
+    interface ILanes<Vector512<'T>, 'T> with
+        static member Count = Vector512<'T>.Count
+
+        static member Registers =
+            if Vector512.IsHardwareAccelerated || System.Runtime.Intrinsics.Arm.AdvSimd.IsSupported then
+                32
+            else
+                16
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Load(address, index) = Memory.read<Vector512<'T>>(Memory.at<'T> address index)
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Read(address, index) = Vector512.Create<'T>(Memory.read<'T>(Memory.at<'T> address index))
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Store(address, index, value) = Memory.write<Vector512<'T>> (Memory.at<'T> address index) value
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Mask count =
+            if sizeof<'T> = 4 then
+                Vector512.LessThan(Vector512<float32>.Indices, Vector512.Create(float32 count)).As<float32, 'T>()
+            else
+                Vector512.LessThan(Vector512<float>.Indices, Vector512.Create(float count)).As<float, 'T>()
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member LoadMasked(address, index, mask) =
+            let address = Memory.at<'T> address index
+
+            if not Avx512F.IsSupported then
+                Memory.loadLanes sizeof<'T> address mask
+            elif sizeof<'T> = 4 then
+                Avx512F
+                    .MaskLoad(NativePtr.ofNativeInt<float32> address, mask.As<'T, float32>(), Vector512<float32>.Zero)
+                    .As<float32, 'T>()
+            else
+                Avx512F
+                    .MaskLoad(NativePtr.ofNativeInt<float> address, mask.As<'T, float>(), Vector512<float>.Zero)
+                    .As<float, 'T>()
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member StoreMasked(address, index, value, mask) =
+            let address = Memory.at<'T> address index
+
+            if not Avx512F.IsSupported then
+                Memory.storeLanes sizeof<'T> address value mask
+            elif sizeof<'T> = 4 then
+                Avx512F.MaskStore(
+                    NativePtr.ofNativeInt<float32> address,
+                    mask.As<'T, float32>(),
+                    value.As<'T, float32>()
+                )
+            else
+                Avx512F.MaskStore(NativePtr.ofNativeInt<float> address, mask.As<'T, float>(), value.As<'T, float>())
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Broadcast value = Vector512.Create<'T>(value)
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Constant value =
+            if sizeof<'T> = 4 then
+                Vector512.Create(float32 value).As<float32, 'T>()
+            else
+                Vector512.Create(float value).As<float, 'T>()
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Add(a, b) = Vector512.Add<'T>(a, b)
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Subtract(a, b) = Vector512.Subtract<'T>(a, b)
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Multiply(a, b) = Vector512.Multiply<'T>(a, b)
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Divide(a, b) = Vector512.Divide<'T>(a, b)
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Fma(a, b, c) =
+            if sizeof<'T> = 4 then
+                Vector512
+                    .FusedMultiplyAdd(a.As<'T, float32>(), b.As<'T, float32>(), c.As<'T, float32>())
+                    .As<float32, 'T>()
+            else
+                Vector512.FusedMultiplyAdd(a.As<'T, float>(), b.As<'T, float>(), c.As<'T, float>()).As<float, 'T>()
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member NegativeFma(a, b, c) =
+            if sizeof<'T> = 4 then
+                Vector512
+                    .FusedMultiplyAdd(Vector512.Negate(a.As<'T, float32>()), b.As<'T, float32>(), c.As<'T, float32>())
+                    .As<float32, 'T>()
+            else
+                Vector512
+                    .FusedMultiplyAdd(Vector512.Negate(a.As<'T, float>()), b.As<'T, float>(), c.As<'T, float>())
+                    .As<float, 'T>()
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Sqrt x = Vector512.Sqrt<'T>(x)
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Floor x =
+            if sizeof<'T> = 4 then
+                Vector512.Floor(x.As<'T, float32>()).As<float32, 'T>()
+            else
+                Vector512.Floor(x.As<'T, float>()).As<float, 'T>()
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Absolute x = Vector512.Abs<'T>(x)
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Negate x = Vector512.Negate<'T>(x)
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member CopySign(magnitude, sign) = Vector512.CopySign<'T>(magnitude, sign)
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Minimum(a, b) = Vector512.Min<'T>(a, b)
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Maximum(a, b) = Vector512.Max<'T>(a, b)
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member AtMost(bound, x) = Vector512.MinNative<'T>(bound, x)
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member AtLeast(bound, x) = Vector512.MaxNative<'T>(bound, x)
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Less(a, b) = Vector512.LessThan<'T>(a, b)
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member LessOrEqual(a, b) = Vector512.LessThanOrEqual<'T>(a, b)
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Equal(a, b) = Vector512.Equals<'T>(a, b)
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Select(mask, a, b) = Vector512.ConditionalSelect<'T>(mask, a, b)
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member And(a, b) = Vector512.BitwiseAnd<'T>(a, b)
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Any mask =
+            if sizeof<'T> = 4 then
+                not (Vector512.EqualsAll(mask.As<'T, int>(), Vector512<int>.Zero))
+            else
+                not (Vector512.EqualsAll(mask.As<'T, int64>(), Vector512<int64>.Zero))
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Scale(x, n) =
+            if sizeof<'T> = 4 then
+                let n = Vector512.ConvertToInt32Native(n.As<'T, float32>())
+                Vector512.Add(x.As<'T, int>(), Vector512.ShiftLeft(n, 23)).As<int, 'T>()
+            else
+                let n = Vector512.ConvertToInt64Native(n.As<'T, float>())
+                Vector512.Add(x.As<'T, int64>(), Vector512.ShiftLeft(n, 52)).As<int64, 'T>()
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Exponent x =
+            if sizeof<'T> = 4 then
+                let above = Vector512.Subtract(x.As<'T, int>(), Vector512.Create 0x3F3504F3)
+                Vector512.ConvertToSingle(Vector512.ShiftRightArithmetic(above, 23)).As<float32, 'T>()
+            else
+                let above = Vector512.Subtract(x.As<'T, int64>(), Vector512.Create 0x3FE6A09E667F3BCDL)
+                Vector512.ConvertToDouble(Vector512.ShiftRightArithmetic(above, 52)).As<float, 'T>()
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Sum x = Vector512.Sum<'T>(x)
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Largest x =
+            let x = Vector256.Max<'T>(x.GetLower(), x.GetUpper())
+            let x = Vector128.Max<'T>(x.GetLower(), x.GetUpper())
+            Halves.largest<'T> x
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member ToFloat x = Bits.toFloat<'T> x
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member OfFloat x = Bits.ofFloat<'T> x

@@ -1,0 +1,117 @@
+/// Cross-correlations against plain loops, and their adjoints by the definition of an adjoint.
+module Rl.Tests.Kernels.ConvolveTests
+
+open System
+open Rl.Core.Kernels
+open Rl.Tests.Kernels.KernelMemory
+open Xunit
+open FsCheck.Xunit
+
+let private convolve (shape: ConvolutionShape) (x: float[]) (weight: float[]) =
+    let s = shape
+
+    [|
+        for n in 0 .. s.Batch - 1 do
+            for o in 0 .. s.OutputChannels - 1 do
+                for oh in 0 .. s.OutputHeight - 1 do
+                    for ow in 0 .. s.OutputWidth - 1 do
+                        let mutable sum = 0.0
+
+                        for c in 0 .. s.InputChannels - 1 do
+                            for kh in 0 .. s.KernelHeight - 1 do
+                                for kw in 0 .. s.KernelWidth - 1 do
+                                    let row = oh * s.Stride + kh - s.Padding
+                                    let column = ow * s.Stride + kw - s.Padding
+
+                                    if row >= 0 && row < s.Height && column >= 0 && column < s.Width then
+                                        sum <-
+                                            sum
+                                            + x[((n * s.InputChannels + c) * s.Height + row) * s.Width + column]
+                                              * weight[((o * s.InputChannels + c) * s.KernelHeight + kh) * s.KernelWidth
+                                                       + kw]
+
+                        sum
+    |]
+
+let private check (shape: ConvolutionShape) =
+    let s = shape
+    let x = draws 1 (s.Batch * s.InputChannels * s.Height * s.Width)
+    let weight = draws 2 (s.OutputChannels * s.InputChannels * s.KernelHeight * s.KernelWidth)
+    let dy = draws 3 (s.Batch * s.OutputChannels * s.OutputHeight * s.OutputWidth)
+    let inner (a: float[]) (b: float[]) = Array.fold2 (fun sum u v -> sum + u * v) 0.0 a b
+    let expected = convolve shape x weight
+
+    everywhere
+        { new Law with
+            member _.Holds<'T when 'T: unmanaged and 'T :> Numerics.IBinaryFloatingPointIeee754<'T>>
+                (kernels: KernelSet<'T>)
+                =
+                let image, filter, gradient = Block<'T>(x, 1), Block<'T>(weight, 0), Block<'T>(dy, 2)
+                let scratch = Block<'T>(Array.zeroCreate (kernels.ConvolveScratch shape), 0)
+                let y = Block<'T>(Array.create dy.Length nan, 1)
+                let dx = Block<'T>(Array.create x.Length nan, 1)
+                let dweight = Block<'T>(Array.create weight.Length nan, 1)
+                kernels.Convolve(shape, image.Address, filter.Address, y.Address, scratch.Address)
+                close $"{kernels.Name} {shape}" (100.0 * epsilon<'T>) expected y.Values
+                kernels.ConvolveInputGradient(shape, gradient.Address, filter.Address, dx.Address, scratch.Address)
+                kernels.ConvolveWeightGradient(shape, image.Address, gradient.Address, dweight.Address, scratch.Address)
+                scratch.Elements |> ignore
+                let pairing = [| inner expected dy |]
+                let scale = float (10 + dy.Length)
+                close $"{kernels.Name} {shape} input" (scale * epsilon<'T>) pairing [| inner x dx.Values |]
+                close $"{kernels.Name} {shape} weight" (scale * epsilon<'T>) pairing [| inner weight dweight.Values |]
+        }
+
+[<Property(MaxTest = 80)>]
+let ``a convolution equals the plain loop, and its gradients are its adjoints``
+    (batch: byte)
+    (channels: byte)
+    (size: uint16)
+    (kernel: byte)
+    (stride: byte)
+    (padding: byte)
+    =
+    let kernelHeight, kernelWidth = 1 + int kernel % 4, 1 + int kernel / 4 % 4
+
+    check
+        {
+            Batch = int batch % 3
+            InputChannels = 1 + int channels % 3
+            Height = kernelHeight + int size % 9
+            Width = kernelWidth + int size / 9 % 9
+            OutputChannels = 1 + int channels / 3 % 5
+            KernelHeight = kernelHeight
+            KernelWidth = kernelWidth
+            Stride = 1 + int stride % 4
+            Padding = int padding % 4
+        }
+
+[<Fact>]
+let ``padding wider than the image is zeros`` () =
+    check
+        {
+            Batch = 2
+            InputChannels = 2
+            Height = 2
+            Width = 1
+            OutputChannels = 3
+            KernelHeight = 3
+            KernelWidth = 3
+            Stride = 2
+            Padding = 4
+        }
+
+[<Fact>]
+let ``the convolution of a small game's screen equals the plain loop`` () =
+    check
+        {
+            Batch = 3
+            InputChannels = 4
+            Height = 10
+            Width = 10
+            OutputChannels = 16
+            KernelHeight = 3
+            KernelWidth = 3
+            Stride = 1
+            Padding = 0
+        }
