@@ -77,3 +77,10 @@ let ``a part of a concatenation may be a rearrangement of another node`` () =
     let joined = Expr.concat 0 [ Expr.vector [ -1.0 ]; turned ]
     let value = float64 (Map.ofList [ "x", x ]) [| joined |]
     Assert.Equal<float[]>([| -1.0; 1.0; 10.0; 2.0; 17.0; 5.0; 26.0 |], value[0].ToArray())
+
+[<Fact>]
+let ``a lane may be opened on the value of another lane`` () =
+    let x = Expr.lane 2 (Expr.input "x" [| 3 |]) |> Expr.exp
+    let y = Expr.lane 0 x |> Expr.square
+    let value = float64 (Map.ofList [ "x", Tensor.vector [ 0.0; 1.0; 2.0 ] ]) [| x; y; x + Expr.lane 0 (Expr.sin y) |]
+    Array.iter2 (fun (e: float) a -> Assert.Equal(e, a, 1e-12)) [| 1.0; exp 2.0; exp 4.0 |] (value[1].ToArray())
