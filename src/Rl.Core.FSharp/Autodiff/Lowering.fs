@@ -450,8 +450,13 @@ type internal Lowering<'T when 'T: unmanaged>
                 && maker.Count = part.Count
                 && (match own.TryGetValue maker with
                     | true, buffer ->
-                        let struct (_, view) = locate phase part
-                        not buffer.Persistent && buffer.Parent.IsNone && View.isContiguous part.Shape view
+                        // The part may be read from a rearranged copy of the maker's value instead of from that itself.
+                        let struct (located, view) = locate phase part
+
+                        obj.ReferenceEquals(located, buffer)
+                        && not buffer.Persistent
+                        && buffer.Parent.IsNone
+                        && View.isContiguous part.Shape view
                     | _ -> false)
 
             if inPlace then

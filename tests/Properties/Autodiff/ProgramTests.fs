@@ -25,9 +25,13 @@ let private distance (expected: Tensor) (actual: Tensor) =
 let private compare (random: RandomExpression) (evaluator: Evaluator) =
     let inputs = Map.ofArray random.Inputs
     let nodes = RandomExpression.inputNodes random
-    let roots = Array.append [| random.Output |] (Diff.gradients (Expr.sum random.Output) nodes)
+    // Every intermediate node too, so that each must be stored; then the output alone, so that all fuses.
+    let weights = Tensor.init random.Output.Shape (fun index -> cos (float index + 0.3))
+    let gradients = Diff.pullback random.Output (Expr.constant weights) nodes
+    let roots = Array.concat [ [| random.Output |]; random.Steps; gradients ]
     let expected = Evaluator.reference inputs roots
-    Array.map2 distance expected (evaluator inputs roots) |> Array.fold max 0.0
+    let alone = Array.map2 distance [| expected[0] |] (evaluator inputs [| random.Output |]) |> Array.max
+    Array.map2 distance expected (evaluator inputs roots) |> Array.fold max alone
 
 [<Property(MaxTest = 150)>]
 let ``a program compiled at float64 has the reference's values and gradients, at every width`` (seed: uint64) (size: byte) =
@@ -62,6 +66,24 @@ let ``simplification is idempotent in size`` (seed: uint64) =
     let once = Simplify.run [| random.Output |]
     let twice = Simplify.run once
     (Graph.topological twice).Length <= (Graph.topological once).Length
+
+/// Compiled at float64 for the widest vectors.
+let private double = snd Evaluator.doubles.Head
+
+[<Fact>]
+let ``a part of a concatenation may be a rearrangement of another node`` () =
+    let x = Tensor.init [| 2; 3 |] (fun i -> float i)
+    let turned = Expr.reshape [| 6 |] (Expr.transpose (1.0 + Expr.square (Expr.input "x" [| 2; 3 |])))
+    let joined = Expr.concat 0 [ Expr.vector [ -1.0 ]; turned ]
+    let value = double (Map.ofList [ "x", x ]) [| joined |]
+    Assert.Equal<float[]>([| -1.0; 1.0; 10.0; 2.0; 17.0; 5.0; 26.0 |], value[0].ToArray())
+
+[<Fact>]
+let ``a lane may be opened on the value of another lane`` () =
+    let x = Expr.lane 2 (Expr.input "x" [| 3 |]) |> Expr.exp
+    let y = Expr.lane 0 x |> Expr.square
+    let value = double (Map.ofList [ "x", Tensor.vector [ 0.0; 1.0; 2.0 ] ]) [| x; y; x + Expr.lane 0 (Expr.sin y) |]
+    Array.iter2 (fun (e: float) a -> Assert.Equal(e, a, 1e-12)) [| 1.0; exp 2.0; exp 4.0 |] (value[1].ToArray())
 
 let private network (lanes: int) (rows: int) =
     let theta = Expr.input "theta" [| 3 * 5 + 5 + 5 |]
