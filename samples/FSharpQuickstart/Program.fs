@@ -27,7 +27,8 @@ let main arguments =
     let result = Evaluate.run policy (environment.Vectorise 8) 100 true (Rng.create 2UL) CancellationToken.None
     printfn $"{state.Steps} steps: {result.Mean:F1} ± {result.StandardError:F1} (100 episodes)"
 
-    // Derivatives are functions too: d/dx of x³ at 2, and the derivative of that.
+    // Derivatives are functions too: of x³ at 2, and the derivative of the derivative.
     let cube (x: Expr) = x * x * x
-    printfn $"{Diff.diff cube (Tensor.scalar 2.0)} {Diff.diff (Diff.derivative cube) (Tensor.scalar 2.0)}"
+    let at2 (f: Expr -> Expr) = (Reference.evaluate (f (Expr.number 2.0)))[0]
+    printfn $"{at2 cube} {at2 (Diff.diff cube)} {at2 (Diff.diff (Diff.diff cube))}"
     0

@@ -10,7 +10,7 @@ namespace Rl.Cli.Views;
 /// <summary>A table and a progress bar that are drawn again as training goes on, for terminals.</summary>
 internal sealed class LiveView : TrainingView
 {
-    private const int BarWidth = 44;
+    private const int BarWidth = 28;
 
     private readonly IAnsiConsole console;
     private LiveDisplayContext? live;
@@ -80,7 +80,7 @@ internal sealed class LiveView : TrainingView
         var share = Math.Clamp((double)progress.Steps / progress.TotalSteps, 0, 1);
         var done = (int)Math.Round(share * BarWidth);
         return new(Invariant(
-            $"[green]{new string('━', done)}[/][grey]{new string('━', BarWidth - done)}[/] {share:P0}  {progress.Steps:N0} steps  {progress.StepsPerSecond:N0} steps/s  {progress.Elapsed:m\\:ss\\.f}"));
+            $"[green]{new string('━', done)}[/][grey]{new string('━', BarWidth - done)}[/] {100 * share:0}%  {progress.Steps:N0} steps  {progress.StepsPerSecond:N0} steps/s  {progress.Elapsed:m\\:ss\\.f}"));
     }
 
     /// <summary>policyLoss as "policy loss".</summary>

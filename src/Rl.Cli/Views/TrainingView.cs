@@ -74,7 +74,7 @@ internal sealed class PlainView(TextWriter output) : TrainingView
     }
 
     protected override void Progress(TrainingProgress progress) =>
-        Line($"{100.0 * progress.Steps / progress.TotalSteps,3:0}% {progress.Steps,11:N0} steps  mean return {Text.Return(progress.MeanReturn),8}  {progress.StepsPerSecond,9:N0} steps/s  {progress.Elapsed.TotalSeconds,6:0.0} s");
+        Line($"{Math.Min(100, 100.0 * progress.Steps / progress.TotalSteps),3:0}% {progress.Steps,11:N0} steps  mean return {Text.Return(progress.MeanReturn),8}  {progress.StepsPerSecond,9:N0} steps/s  {progress.Elapsed.TotalSeconds,6:0.0} s");
 
     private void Line(FormattableString text)
     {
