@@ -72,10 +72,16 @@ type internal Transcendental<'L, 'V, 'T when 'T: unmanaged and 'L :> ILanes<'V, 
     static member Log(x: 'V) : 'V =
         let zero = 'L.Constant 0.0
         let subnormal = 'L.Less(x, 'L.Constant 1.17549435082228750797e-38)
-        let normal = 'L.Select(subnormal, 'L.Multiply(x, 'L.Constant 8388608.0), x)
+        let mutable normal = x
+        let mutable shift = zero
+
+        if 'L.Any subnormal then
+            normal <- 'L.Select(subnormal, 'L.Multiply(x, 'L.Constant 8388608.0), x)
+            shift <- 'L.Select(subnormal, 'L.Constant 23.0, zero)
+
         let e = 'L.Exponent normal
         let f = 'L.Subtract('L.Scale(normal, 'L.Negate e), 'L.Constant 1.0)
-        let e = 'L.Subtract(e, 'L.Select(subnormal, 'L.Constant 23.0, zero))
+        let e = 'L.Subtract(e, shift)
         let p = 'L.Fma('L.Constant -0.078729380784230626, f, 'L.Constant 0.1290018282566833)
         let p = 'L.Fma(p, f, 'L.Constant -0.13132216313208969)
         let p = 'L.Fma(p, f, 'L.Constant 0.14178820669119377)
