@@ -7,7 +7,7 @@ namespace Rl.Core.Kernels
 
 /// One image at a time: patches [c·kh·kw, oh·ow] live in scratch, before the scratch of the product.
 [<AbstractClass; Sealed>]
-type internal Convolve<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
+type internal ConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
 
     static member private PatchRows(shape: ConvolutionShape) : int =
         shape.InputChannels * shape.KernelHeight * shape.KernelWidth
@@ -33,8 +33,8 @@ type internal Convolve<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T
         for channel in 0 .. shape.InputChannels - 1 do
             for kh in 0 .. shape.KernelHeight - 1 do
                 for kw in 0 .. shape.KernelWidth - 1 do
-                    let first = Convolve<'L, 'V, 'S, 'T>.First(kw, stride, padding)
-                    let last = max first (Convolve<'L, 'V, 'S, 'T>.Last(kw, stride, padding, width, outputWidth))
+                    let first = ConvolveKernel<'L, 'V, 'S, 'T>.First(kw, stride, padding)
+                    let last = max first (ConvolveKernel<'L, 'V, 'S, 'T>.Last(kw, stride, padding, width, outputWidth))
 
                     for oh in 0 .. outputHeight - 1 do
                         let row = oh * stride + kh - padding
@@ -49,7 +49,7 @@ type internal Convolve<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T
                             for ow in 0 .. first - 1 do
                                 'S.Store(target, ow, zero)
 
-                            Copy<'L, 'V, 'S, 'T>.Line(source, stride, Memory.at<'T> target first, 1, last - first)
+                            CopyKernel<'L, 'V, 'S, 'T>.Line(source, stride, Memory.at<'T> target first, 1, last - first)
 
                             for ow in last .. outputWidth - 1 do
                                 'S.Store(target, ow, zero)
@@ -61,14 +61,14 @@ type internal Convolve<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T
         let stride, padding = shape.Stride, shape.Padding
         let height, width = shape.Height, shape.Width
         let outputHeight, outputWidth = shape.OutputHeight, shape.OutputWidth
-        Elementwise<'L, 'V, 'S, 'T>.Fill('S.OfFloat 0.0, x, shape.InputChannels * height * width)
+        ElementwiseKernel<'L, 'V, 'S, 'T>.Fill('S.OfFloat 0.0, x, shape.InputChannels * height * width)
         let mutable source = patches
 
         for channel in 0 .. shape.InputChannels - 1 do
             for kh in 0 .. shape.KernelHeight - 1 do
                 for kw in 0 .. shape.KernelWidth - 1 do
-                    let first = Convolve<'L, 'V, 'S, 'T>.First(kw, stride, padding)
-                    let last = Convolve<'L, 'V, 'S, 'T>.Last(kw, stride, padding, width, outputWidth)
+                    let first = ConvolveKernel<'L, 'V, 'S, 'T>.First(kw, stride, padding)
+                    let last = ConvolveKernel<'L, 'V, 'S, 'T>.Last(kw, stride, padding, width, outputWidth)
 
                     for oh in 0 .. outputHeight - 1 do
                         let row = oh * stride + kh - padding
@@ -80,7 +80,7 @@ type internal Convolve<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T
                             let from = Memory.at<'T> source first
 
                             if stride = 1 then
-                                Elementwise<'L, 'V, 'S, 'T>.Add(target, false, from, false, target, last - first)
+                                ElementwiseKernel<'L, 'V, 'S, 'T>.Add(target, false, from, false, target, last - first)
                             else
                                 for i in 0 .. last - first - 1 do
                                     let sum = 'S.Add('S.Load(target, i * stride), 'S.Load(from, i))
@@ -90,23 +90,23 @@ type internal Convolve<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T
 
     /// Elements of scratch memory: the patches, and the packing of either product.
     static member Scratch(shape: ConvolutionShape) : int =
-        Convolve<'L, 'V, 'S, 'T>.PatchRows shape * Convolve<'L, 'V, 'S, 'T>.Positions shape
-        + MatMul<'L, 'V, 'S, 'T>.PackedPanel
+        ConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape * ConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
+        + MatMulKernel<'L, 'V, 'S, 'T>.PackedPanel
 
     /// y[n] = weight [o, c·kh·kw] · patches of x[n].
     static member Forward
         (shape: ConvolutionShape, x: nativeint, weight: nativeint, y: nativeint, scratch: nativeint)
         : unit =
-        let rows, positions = Convolve<'L, 'V, 'S, 'T>.PatchRows shape, Convolve<'L, 'V, 'S, 'T>.Positions shape
+        let rows, positions = ConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape, ConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
         let image = shape.InputChannels * shape.Height * shape.Width
         let outputs = shape.OutputChannels
         let panel = Memory.at<'T> scratch (rows * positions)
 
         for n in 0 .. shape.Batch - 1 do
-            Convolve<'L, 'V, 'S, 'T>.ToPatches(shape, Memory.at<'T> x (n * image), scratch)
+            ConvolveKernel<'L, 'V, 'S, 'T>.ToPatches(shape, Memory.at<'T> x (n * image), scratch)
             let target = Memory.at<'T> y (n * outputs * positions)
 
-            MatMul<'L, 'V, 'S, 'T>
+            MatMulKernel<'L, 'V, 'S, 'T>
                 .Multiply(
                     outputs,
                     positions,
@@ -128,7 +128,7 @@ type internal Convolve<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T
     static member InputGradient
         (shape: ConvolutionShape, dy: nativeint, weight: nativeint, dx: nativeint, scratch: nativeint)
         : unit =
-        let rows, positions = Convolve<'L, 'V, 'S, 'T>.PatchRows shape, Convolve<'L, 'V, 'S, 'T>.Positions shape
+        let rows, positions = ConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape, ConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
         let image = shape.InputChannels * shape.Height * shape.Width
         let outputs = shape.OutputChannels
         let panel = Memory.at<'T> scratch (rows * positions)
@@ -136,7 +136,7 @@ type internal Convolve<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T
         for n in 0 .. shape.Batch - 1 do
             let source = Memory.at<'T> dy (n * outputs * positions)
 
-            MatMul<'L, 'V, 'S, 'T>
+            MatMulKernel<'L, 'V, 'S, 'T>
                 .Multiply(
                     rows,
                     positions,
@@ -154,23 +154,23 @@ type internal Convolve<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T
                     panel
                 )
 
-            Convolve<'L, 'V, 'S, 'T>.FromPatches(shape, scratch, Memory.at<'T> dx (n * image))
+            ConvolveKernel<'L, 'V, 'S, 'T>.FromPatches(shape, scratch, Memory.at<'T> dx (n * image))
 
     /// dweight = Σₙ dy[n] · (patches of x[n])ᵀ.
     static member WeightGradient
         (shape: ConvolutionShape, x: nativeint, dy: nativeint, dweight: nativeint, scratch: nativeint)
         : unit =
-        let rows, positions = Convolve<'L, 'V, 'S, 'T>.PatchRows shape, Convolve<'L, 'V, 'S, 'T>.Positions shape
+        let rows, positions = ConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape, ConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
         let image = shape.InputChannels * shape.Height * shape.Width
         let outputs = shape.OutputChannels
         let panel = Memory.at<'T> scratch (rows * positions)
-        Elementwise<'L, 'V, 'S, 'T>.Fill('S.OfFloat 0.0, dweight, outputs * rows)
+        ElementwiseKernel<'L, 'V, 'S, 'T>.Fill('S.OfFloat 0.0, dweight, outputs * rows)
 
         for n in 0 .. shape.Batch - 1 do
-            Convolve<'L, 'V, 'S, 'T>.ToPatches(shape, Memory.at<'T> x (n * image), scratch)
+            ConvolveKernel<'L, 'V, 'S, 'T>.ToPatches(shape, Memory.at<'T> x (n * image), scratch)
             let source = Memory.at<'T> dy (n * outputs * positions)
 
-            MatMul<'L, 'V, 'S, 'T>
+            MatMulKernel<'L, 'V, 'S, 'T>
                 .Multiply(
                     outputs,
                     rows,

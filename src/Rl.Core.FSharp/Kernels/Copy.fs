@@ -13,7 +13,7 @@ open Microsoft.FSharp.NativeInterop
 
 /// Moves of elements of the size of 'T; no arithmetic, so every bit pattern survives.
 [<AbstractClass; Sealed>]
-type internal Copy<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
+type internal CopyKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
 
     /// y[i] = x[i] for contiguous memory.
     static member Contiguous(x: nativeint, y: nativeint, count: int) : unit =
@@ -76,13 +76,13 @@ type internal Copy<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> an
                 while c < wholeColumns do
                     let source = Memory.at<'T> x (c * xStride + r)
                     let target = Memory.at<'T> y (r * yStride + c)
-                    Copy<'L, 'V, 'S, 'T>.Block8(source, xStride, target, yStride)
+                    CopyKernel<'L, 'V, 'S, 'T>.Block8(source, xStride, target, yStride)
                     c <- c + 8
 
                 r <- r + 8
 
-            Copy<'L, 'V, 'S, 'T>.ByElements(x, xStride, y, yStride, 0, wholeRows, wholeColumns, columns)
-            Copy<'L, 'V, 'S, 'T>.ByElements(x, xStride, y, yStride, wholeRows, rows, 0, columns)
+            CopyKernel<'L, 'V, 'S, 'T>.ByElements(x, xStride, y, yStride, 0, wholeRows, wholeColumns, columns)
+            CopyKernel<'L, 'V, 'S, 'T>.ByElements(x, xStride, y, yStride, wholeRows, rows, 0, columns)
         else
             // Blocks of 16 x 16 keep both sides in the first cache.
             let mutable r = 0
@@ -92,7 +92,7 @@ type internal Copy<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> an
 
                 while c < columns do
                     let lastRow, lastColumn = min rows (r + 16), min columns (c + 16)
-                    Copy<'L, 'V, 'S, 'T>.ByElements(x, xStride, y, yStride, r, lastRow, c, lastColumn)
+                    CopyKernel<'L, 'V, 'S, 'T>.ByElements(x, xStride, y, yStride, r, lastRow, c, lastColumn)
                     c <- c + 16
 
                 r <- r + 16
@@ -100,9 +100,9 @@ type internal Copy<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> an
     /// y[i·yStride] = x[i·xStride].
     static member Line(x: nativeint, xStride: int, y: nativeint, yStride: int, count: int) : unit =
         if xStride = 1 && yStride = 1 then
-            Copy<'L, 'V, 'S, 'T>.Contiguous(x, y, count)
+            CopyKernel<'L, 'V, 'S, 'T>.Contiguous(x, y, count)
         elif xStride = 0 && yStride = 1 then
-            Elementwise<'L, 'V, 'S, 'T>.Fill('S.Load(x, 0), y, count)
+            ElementwiseKernel<'L, 'V, 'S, 'T>.Fill('S.Load(x, 0), y, count)
         else
             let mutable source = x
             let mutable target = y
@@ -117,18 +117,18 @@ type internal Copy<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> an
         (x: nativeint, xRow: int, xColumn: int, y: nativeint, yRow: int, yColumn: int, rows: int, columns: int)
         : unit =
         if xColumn = 1 && yColumn = 1 && xRow = columns && yRow = columns then
-            Copy<'L, 'V, 'S, 'T>.Contiguous(x, y, rows * columns)
+            CopyKernel<'L, 'V, 'S, 'T>.Contiguous(x, y, rows * columns)
         elif xRow = 1 && yColumn = 1 && xColumn > 1 then
-            Copy<'L, 'V, 'S, 'T>.Transpose(x, xColumn, y, yRow, rows, columns)
+            CopyKernel<'L, 'V, 'S, 'T>.Transpose(x, xColumn, y, yRow, rows, columns)
         elif xColumn = 1 && yRow = 1 && yColumn > 1 then
-            Copy<'L, 'V, 'S, 'T>.Transpose(x, xRow, y, yColumn, columns, rows)
+            CopyKernel<'L, 'V, 'S, 'T>.Transpose(x, xRow, y, yColumn, columns, rows)
         elif columns < rows && columns < 8 then
             for c in 0 .. columns - 1 do
-                Copy<'L, 'V, 'S, 'T>
+                CopyKernel<'L, 'V, 'S, 'T>
                     .Line(Memory.at<'T> x (c * xColumn), xRow, Memory.at<'T> y (c * yColumn), yRow, rows)
         else
             for r in 0 .. rows - 1 do
-                Copy<'L, 'V, 'S, 'T>
+                CopyKernel<'L, 'V, 'S, 'T>
                     .Line(Memory.at<'T> x (r * xRow), xColumn, Memory.at<'T> y (r * yRow), yColumn, columns)
 
     /// Copies a box of any rank up to 8: axes of one are dropped, axes that continue each other are merged, the last two
@@ -165,7 +165,7 @@ type internal Copy<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> an
         elif rank = 0 then
             'S.Store(y, 0, 'S.Load(x, 0))
         elif rank = 1 then
-            Copy<'L, 'V, 'S, 'T>.Line(x, NativePtr.get from 0, y, NativePtr.get into 0, NativePtr.get sizes 0)
+            CopyKernel<'L, 'V, 'S, 'T>.Line(x, NativePtr.get from 0, y, NativePtr.get into 0, NativePtr.get sizes 0)
         else
             let position = NativePtr.stackalloc<int> 8
 
@@ -180,7 +180,7 @@ type internal Copy<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> an
             let mutable running = true
 
             while running do
-                Copy<'L, 'V, 'S, 'T>.Plane(source, xRow, xColumn, target, yRow, yColumn, rows, columns)
+                CopyKernel<'L, 'V, 'S, 'T>.Plane(source, xRow, xColumn, target, yRow, yColumn, rows, columns)
                 let mutable axis = rank - 3
                 let mutable carry = true
 

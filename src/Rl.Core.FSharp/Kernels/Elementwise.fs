@@ -9,7 +9,7 @@ open System
 
 /// Functions of two and three arguments.
 [<AbstractClass; Sealed>]
-type internal Elementwise<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
+type internal ElementwiseKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
 
     /// y[i] = value.
     static member Fill(value: 'T, y: nativeint, count: int) : unit =
@@ -65,39 +65,39 @@ type internal Elementwise<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V,
             'L.StoreMasked(y, i, f u v, mask)
 
     static member Add(a, aScalar, b, bScalar, y, count) : unit =
-        Elementwise<'L, 'V, 'S, 'T>.Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.Add(u, v))
+        ElementwiseKernel<'L, 'V, 'S, 'T>.Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.Add(u, v))
 
     static member Subtract(a, aScalar, b, bScalar, y, count) : unit =
-        Elementwise<'L, 'V, 'S, 'T>.Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.Subtract(u, v))
+        ElementwiseKernel<'L, 'V, 'S, 'T>.Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.Subtract(u, v))
 
     static member Multiply(a, aScalar, b, bScalar, y, count) : unit =
-        Elementwise<'L, 'V, 'S, 'T>.Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.Multiply(u, v))
+        ElementwiseKernel<'L, 'V, 'S, 'T>.Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.Multiply(u, v))
 
     static member Divide(a, aScalar, b, bScalar, y, count) : unit =
-        Elementwise<'L, 'V, 'S, 'T>.Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.Divide(u, v))
+        ElementwiseKernel<'L, 'V, 'S, 'T>.Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.Divide(u, v))
 
     static member Minimum(a, aScalar, b, bScalar, y, count) : unit =
-        Elementwise<'L, 'V, 'S, 'T>.Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.Minimum(u, v))
+        ElementwiseKernel<'L, 'V, 'S, 'T>.Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.Minimum(u, v))
 
     static member Maximum(a, aScalar, b, bScalar, y, count) : unit =
-        Elementwise<'L, 'V, 'S, 'T>.Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.Maximum(u, v))
+        ElementwiseKernel<'L, 'V, 'S, 'T>.Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.Maximum(u, v))
 
     static member Less(a, aScalar, b, bScalar, y, count) : unit =
-        Elementwise<'L, 'V, 'S, 'T>
+        ElementwiseKernel<'L, 'V, 'S, 'T>
             .Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.And('L.Less(u, v), 'L.Constant 1.0))
 
     static member LessOrEqual(a, aScalar, b, bScalar, y, count) : unit =
-        Elementwise<'L, 'V, 'S, 'T>
+        ElementwiseKernel<'L, 'V, 'S, 'T>
             .Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.And('L.LessOrEqual(u, v), 'L.Constant 1.0))
 
     static member Equal(a, aScalar, b, bScalar, y, count) : unit =
-        Elementwise<'L, 'V, 'S, 'T>
+        ElementwiseKernel<'L, 'V, 'S, 'T>
             .Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.And('L.Equal(u, v), 'L.Constant 1.0))
 
     /// Powers are taken by `System.Math` one element at a time, but for squares.
     static member Power(a, aScalar, b, bScalar, y, count) : unit =
         if bScalar && 'S.ToFloat('S.Load(b, 0)) = 2.0 then
-            Elementwise<'L, 'V, 'S, 'T>.Multiply(a, aScalar, a, aScalar, y, count)
+            ElementwiseKernel<'L, 'V, 'S, 'T>.Multiply(a, aScalar, a, aScalar, y, count)
         else
             for i in 0 .. count - 1 do
                 let u = 'S.ToFloat('S.Load(a, (if aScalar then 0 else i)))
@@ -139,7 +139,7 @@ type internal Elementwise<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V,
             'L.StoreMasked(y, i, f u v w, mask)
 
     static member Select(a, aScalar, b, bScalar, c, cScalar, y, count) : unit =
-        Elementwise<'L, 'V, 'S, 'T>
+        ElementwiseKernel<'L, 'V, 'S, 'T>
             .Map3(
                 a,
                 aScalar,
@@ -153,33 +153,33 @@ type internal Elementwise<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V,
             )
 
     static member MultiplyAdd(a, aScalar, b, bScalar, c, cScalar, y, count) : unit =
-        Elementwise<'L, 'V, 'S, 'T>.Map3(a, aScalar, b, bScalar, c, cScalar, y, count, fun u v w -> 'L.Fma(u, v, w))
+        ElementwiseKernel<'L, 'V, 'S, 'T>.Map3(a, aScalar, b, bScalar, c, cScalar, y, count, fun u v w -> 'L.Fma(u, v, w))
 
     static member NegativeMultiplyAdd(a, aScalar, b, bScalar, c, cScalar, y, count) : unit =
-        Elementwise<'L, 'V, 'S, 'T>
+        ElementwiseKernel<'L, 'V, 'S, 'T>
             .Map3(a, aScalar, b, bScalar, c, cScalar, y, count, fun u v w -> 'L.NegativeFma(u, v, w))
 
     /// y[i] = f(a[i], b[i]).
     static member Run2(operation: BinaryOperation, a, aScalar, b, bScalar, y, count) : unit =
         match operation with
-        | BinaryOperation.Add -> Elementwise<'L, 'V, 'S, 'T>.Add(a, aScalar, b, bScalar, y, count)
-        | BinaryOperation.Subtract -> Elementwise<'L, 'V, 'S, 'T>.Subtract(a, aScalar, b, bScalar, y, count)
-        | BinaryOperation.Multiply -> Elementwise<'L, 'V, 'S, 'T>.Multiply(a, aScalar, b, bScalar, y, count)
-        | BinaryOperation.Divide -> Elementwise<'L, 'V, 'S, 'T>.Divide(a, aScalar, b, bScalar, y, count)
-        | BinaryOperation.Power -> Elementwise<'L, 'V, 'S, 'T>.Power(a, aScalar, b, bScalar, y, count)
-        | BinaryOperation.Minimum -> Elementwise<'L, 'V, 'S, 'T>.Minimum(a, aScalar, b, bScalar, y, count)
-        | BinaryOperation.Maximum -> Elementwise<'L, 'V, 'S, 'T>.Maximum(a, aScalar, b, bScalar, y, count)
-        | BinaryOperation.Less -> Elementwise<'L, 'V, 'S, 'T>.Less(a, aScalar, b, bScalar, y, count)
-        | BinaryOperation.LessOrEqual -> Elementwise<'L, 'V, 'S, 'T>.LessOrEqual(a, aScalar, b, bScalar, y, count)
-        | BinaryOperation.Equal -> Elementwise<'L, 'V, 'S, 'T>.Equal(a, aScalar, b, bScalar, y, count)
+        | BinaryOperation.Add -> ElementwiseKernel<'L, 'V, 'S, 'T>.Add(a, aScalar, b, bScalar, y, count)
+        | BinaryOperation.Subtract -> ElementwiseKernel<'L, 'V, 'S, 'T>.Subtract(a, aScalar, b, bScalar, y, count)
+        | BinaryOperation.Multiply -> ElementwiseKernel<'L, 'V, 'S, 'T>.Multiply(a, aScalar, b, bScalar, y, count)
+        | BinaryOperation.Divide -> ElementwiseKernel<'L, 'V, 'S, 'T>.Divide(a, aScalar, b, bScalar, y, count)
+        | BinaryOperation.Power -> ElementwiseKernel<'L, 'V, 'S, 'T>.Power(a, aScalar, b, bScalar, y, count)
+        | BinaryOperation.Minimum -> ElementwiseKernel<'L, 'V, 'S, 'T>.Minimum(a, aScalar, b, bScalar, y, count)
+        | BinaryOperation.Maximum -> ElementwiseKernel<'L, 'V, 'S, 'T>.Maximum(a, aScalar, b, bScalar, y, count)
+        | BinaryOperation.Less -> ElementwiseKernel<'L, 'V, 'S, 'T>.Less(a, aScalar, b, bScalar, y, count)
+        | BinaryOperation.LessOrEqual -> ElementwiseKernel<'L, 'V, 'S, 'T>.LessOrEqual(a, aScalar, b, bScalar, y, count)
+        | BinaryOperation.Equal -> ElementwiseKernel<'L, 'V, 'S, 'T>.Equal(a, aScalar, b, bScalar, y, count)
         | _ -> raise (ArgumentOutOfRangeException(nameof operation, operation, "It must be a binary operation."))
 
     /// y[i] = f(a[i], b[i], c[i]).
     static member Run3(operation: TernaryOperation, a, aScalar, b, bScalar, c, cScalar, y, count) : unit =
         match operation with
-        | TernaryOperation.Select -> Elementwise<'L, 'V, 'S, 'T>.Select(a, aScalar, b, bScalar, c, cScalar, y, count)
+        | TernaryOperation.Select -> ElementwiseKernel<'L, 'V, 'S, 'T>.Select(a, aScalar, b, bScalar, c, cScalar, y, count)
         | TernaryOperation.MultiplyAdd ->
-            Elementwise<'L, 'V, 'S, 'T>.MultiplyAdd(a, aScalar, b, bScalar, c, cScalar, y, count)
+            ElementwiseKernel<'L, 'V, 'S, 'T>.MultiplyAdd(a, aScalar, b, bScalar, c, cScalar, y, count)
         | TernaryOperation.NegativeMultiplyAdd ->
-            Elementwise<'L, 'V, 'S, 'T>.NegativeMultiplyAdd(a, aScalar, b, bScalar, c, cScalar, y, count)
+            ElementwiseKernel<'L, 'V, 'S, 'T>.NegativeMultiplyAdd(a, aScalar, b, bScalar, c, cScalar, y, count)
         | _ -> raise (ArgumentOutOfRangeException(nameof operation, operation, "It must be a ternary operation."))

@@ -9,7 +9,7 @@ open System
 
 /// Element by element: what these cost is the memory they touch.
 [<AbstractClass; Sealed>]
-type internal Gather<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
+type internal GatherKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
 
     /// y[o, j, i] = x[o, index[o, j, i], i]; NaN where the index is not in 0 … length − 1.
     static member Gather
@@ -35,7 +35,7 @@ type internal Gather<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> 
     static member ScatterAdd
         (x: nativeint, index: nativeint, y: nativeint, outer: int, length: int, count: int, inner: int)
         : unit =
-        Elementwise<'L, 'V, 'S, 'T>.Fill('S.OfFloat 0.0, y, outer * length * inner)
+        ElementwiseKernel<'L, 'V, 'S, 'T>.Fill('S.OfFloat 0.0, y, outer * length * inner)
         let mutable at = 0
 
         for o in 0 .. outer - 1 do

@@ -20,39 +20,39 @@ type internal LaneKernels<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V,
     override _.Unary(operation, x, y, count) = VectorUnary<'L, 'V, 'S, 'T>.Run(operation, x, y, count)
 
     override _.Binary(operation, a, aScalar, b, bScalar, y, count) =
-        Elementwise<'L, 'V, 'S, 'T>.Run2(operation, a, aScalar, b, bScalar, y, count)
+        ElementwiseKernel<'L, 'V, 'S, 'T>.Run2(operation, a, aScalar, b, bScalar, y, count)
 
     override _.Ternary(operation, a, aScalar, b, bScalar, c, cScalar, y, count) =
-        Elementwise<'L, 'V, 'S, 'T>.Run3(operation, a, aScalar, b, bScalar, c, cScalar, y, count)
+        ElementwiseKernel<'L, 'V, 'S, 'T>.Run3(operation, a, aScalar, b, bScalar, c, cScalar, y, count)
 
-    override _.Fill(value, y, count) = Elementwise<'L, 'V, 'S, 'T>.Fill(value, y, count)
-    override _.Copy(x, y, count) = Copy<'L, 'V, 'S, 'T>.Contiguous(x, y, count)
+    override _.Fill(value, y, count) = ElementwiseKernel<'L, 'V, 'S, 'T>.Fill(value, y, count)
+    override _.Copy(x, y, count) = CopyKernel<'L, 'V, 'S, 'T>.Contiguous(x, y, count)
 
     override _.CopyStrided(x, xStrides, y, yStrides, shape) =
-        Copy<'L, 'V, 'S, 'T>.Strided(x, xStrides, y, yStrides, shape)
+        CopyKernel<'L, 'V, 'S, 'T>.Strided(x, xStrides, y, yStrides, shape)
 
     override _.Reduce(operation, x, y, outer, length, inner) =
-        Reduce<'L, 'V, 'S, 'T>.Run(operation, x, y, outer, length, inner)
+        ReduceKernel<'L, 'V, 'S, 'T>.Run(operation, x, y, outer, length, inner)
 
-    override _.ArgMax(x, y, outer, length, inner) = Gather<'L, 'V, 'S, 'T>.ArgMax(x, y, outer, length, inner)
+    override _.ArgMax(x, y, outer, length, inner) = GatherKernel<'L, 'V, 'S, 'T>.ArgMax(x, y, outer, length, inner)
 
     override _.Gather(x, index, y, outer, length, count, inner) =
-        Gather<'L, 'V, 'S, 'T>.Gather(x, index, y, outer, length, count, inner)
+        GatherKernel<'L, 'V, 'S, 'T>.Gather(x, index, y, outer, length, count, inner)
 
     override _.ScatterAdd(x, index, y, outer, length, count, inner) =
-        Gather<'L, 'V, 'S, 'T>.ScatterAdd(x, index, y, outer, length, count, inner)
+        GatherKernel<'L, 'V, 'S, 'T>.ScatterAdd(x, index, y, outer, length, count, inner)
 
-    override _.MatMulScratch shape = MatMul<'L, 'V, 'S, 'T>.Scratch shape
-    override _.MatMul(shape, a, b, c, bias, scratch) = MatMul<'L, 'V, 'S, 'T>.Run(shape, a, b, c, bias, scratch)
-    override _.ConvolveScratch shape = Convolve<'L, 'V, 'S, 'T>.Scratch shape
+    override _.MatMulScratch shape = MatMulKernel<'L, 'V, 'S, 'T>.Scratch shape
+    override _.MatMul(shape, a, b, c, bias, scratch) = MatMulKernel<'L, 'V, 'S, 'T>.Run(shape, a, b, c, bias, scratch)
+    override _.ConvolveScratch shape = ConvolveKernel<'L, 'V, 'S, 'T>.Scratch shape
 
-    override _.Convolve(shape, x, weight, y, scratch) = Convolve<'L, 'V, 'S, 'T>.Forward(shape, x, weight, y, scratch)
+    override _.Convolve(shape, x, weight, y, scratch) = ConvolveKernel<'L, 'V, 'S, 'T>.Forward(shape, x, weight, y, scratch)
 
     override _.ConvolveInputGradient(shape, dy, weight, dx, scratch) =
-        Convolve<'L, 'V, 'S, 'T>.InputGradient(shape, dy, weight, dx, scratch)
+        ConvolveKernel<'L, 'V, 'S, 'T>.InputGradient(shape, dy, weight, dx, scratch)
 
     override _.ConvolveWeightGradient(shape, x, dy, dweight, scratch) =
-        Convolve<'L, 'V, 'S, 'T>.WeightGradient(shape, x, dy, dweight, scratch)
+        ConvolveKernel<'L, 'V, 'S, 'T>.WeightGradient(shape, x, dy, dweight, scratch)
 
 /// Kernel sets: all of them run on every machine, one of them is the fastest here.
 [<RequireQualifiedAccess>]

@@ -10,7 +10,7 @@ open System
 /// C = start + A·B, each element of which is its start plus its k products, added in order by fused multiply-adds. Whatever
 /// m, the tiles, the packing and the width of vectors, the bits are the same.
 [<AbstractClass; Sealed>]
-type internal MatMul<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
+type internal MatMulKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
 
     /// Rows of B in a block: a panel of two vectors of columns stays in the first cache.
     static member private BlockDepth = 256
@@ -26,20 +26,20 @@ type internal MatMul<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> 
     static member private Swaps(m: int, n: int, aRow: int) : bool = n < 'L.Count && m > n && aRow = 1
 
     /// Elements of the largest packed panel.
-    static member PackedPanel: int = 4 * 'L.Count * MatMul<'L, 'V, 'S, 'T>.BlockDepth
+    static member PackedPanel: int = 4 * 'L.Count * MatMulKernel<'L, 'V, 'S, 'T>.BlockDepth
 
     /// Elements of scratch memory: C where it is computed elsewhere first, and a packed panel.
     static member Scratch(shape: MatMulShape) : int =
-        let swaps = MatMul<'L, 'V, 'S, 'T>.Swaps(shape.M, shape.N, shape.ARowStride)
+        let swaps = MatMulKernel<'L, 'V, 'S, 'T>.Swaps(shape.M, shape.N, shape.ARowStride)
 
         let packs =
             if swaps then
-                MatMul<'L, 'V, 'S, 'T>.Packs(shape.N, shape.M, shape.K, 1)
+                MatMulKernel<'L, 'V, 'S, 'T>.Packs(shape.N, shape.M, shape.K, 1)
             else
-                MatMul<'L, 'V, 'S, 'T>.Packs(shape.M, shape.N, shape.K, shape.BColumnStride)
+                MatMulKernel<'L, 'V, 'S, 'T>.Packs(shape.M, shape.N, shape.K, shape.BColumnStride)
 
         (if swaps || shape.CColumnStride <> 1 then shape.M * shape.N else 0)
-        + (if packs then MatMul<'L, 'V, 'S, 'T>.PackedPanel else 0)
+        + (if packs then MatMulKernel<'L, 'V, 'S, 'T>.PackedPanel else 0)
 
     /// One panel of at most PanelVectors(m) vectors of columns, all rows.
     static member private Panel
@@ -138,13 +138,13 @@ type internal MatMul<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> 
                 let row = Memory.at<'T> c (i * cRow)
 
                 if start = 0n then
-                    Elementwise<'L, 'V, 'S, 'T>.Fill('S.OfFloat 0.0, row, n)
+                    ElementwiseKernel<'L, 'V, 'S, 'T>.Fill('S.OfFloat 0.0, row, n)
                 elif start <> c then
-                    Copy<'L, 'V, 'S, 'T>.Contiguous(Memory.at<'T> start (i * startStride), row, n)
+                    CopyKernel<'L, 'V, 'S, 'T>.Contiguous(Memory.at<'T> start (i * startStride), row, n)
         else
-            let packs = MatMul<'L, 'V, 'S, 'T>.Packs(m, n, k, bColumn)
-            let depth = MatMul<'L, 'V, 'S, 'T>.BlockDepth
-            let panel = if packs || n > 256 then 'L.Count * MatMul<'L, 'V, 'S, 'T>.PanelVectors m else n
+            let packs = MatMulKernel<'L, 'V, 'S, 'T>.Packs(m, n, k, bColumn)
+            let depth = MatMulKernel<'L, 'V, 'S, 'T>.BlockDepth
+            let panel = if packs || n > 256 then 'L.Count * MatMulKernel<'L, 'V, 'S, 'T>.PanelVectors m else n
             let mutable k0 = 0
 
             while k0 < k do
@@ -161,12 +161,12 @@ type internal MatMul<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> 
                     let cj = Memory.at<'T> c j
 
                     if packs then
-                        Copy<'L, 'V, 'S, 'T>.Plane(bkj, bRow, bColumn, scratch, columns, 1, depth, columns)
+                        CopyKernel<'L, 'V, 'S, 'T>.Plane(bkj, bRow, bColumn, scratch, columns, 1, depth, columns)
 
-                        MatMul<'L, 'V, 'S, 'T>
+                        MatMulKernel<'L, 'V, 'S, 'T>
                             .Panel(m, columns, depth, ak, aRow, aColumn, scratch, columns, sj, startStride, cj, cRow)
                     else
-                        MatMul<'L, 'V, 'S, 'T>
+                        MatMulKernel<'L, 'V, 'S, 'T>
                             .Panel(m, columns, depth, ak, aRow, aColumn, bkj, bRow, sj, startStride, cj, cRow)
 
                     j <- j + columns
@@ -179,15 +179,15 @@ type internal MatMul<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> 
         : unit =
         let m, n, k = shape.M, shape.N, shape.K
 
-        if MatMul<'L, 'V, 'S, 'T>.Swaps(m, n, shape.ARowStride) then
+        if MatMulKernel<'L, 'V, 'S, 'T>.Swaps(m, n, shape.ARowStride) then
             // Row j of Cᵀ starts from bias[j].
             if bias <> 0n then
                 for j in 0 .. n - 1 do
-                    Elementwise<'L, 'V, 'S, 'T>.Fill('S.Load(bias, j), Memory.at<'T> scratch (j * m), m)
+                    ElementwiseKernel<'L, 'V, 'S, 'T>.Fill('S.Load(bias, j), Memory.at<'T> scratch (j * m), m)
 
             let start = if bias = 0n then 0n else scratch
 
-            MatMul<'L, 'V, 'S, 'T>
+            MatMulKernel<'L, 'V, 'S, 'T>
                 .Multiply(
                     n,
                     m,
@@ -205,9 +205,9 @@ type internal MatMul<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> 
                     Memory.at<'T> scratch (m * n)
                 )
 
-            Copy<'L, 'V, 'S, 'T>.Plane(scratch, 1, m, c, shape.CRowStride, shape.CColumnStride, m, n)
+            CopyKernel<'L, 'V, 'S, 'T>.Plane(scratch, 1, m, c, shape.CRowStride, shape.CColumnStride, m, n)
         elif shape.CColumnStride <> 1 then
-            MatMul<'L, 'V, 'S, 'T>
+            MatMulKernel<'L, 'V, 'S, 'T>
                 .Multiply(
                     m,
                     n,
@@ -225,9 +225,9 @@ type internal MatMul<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> 
                     Memory.at<'T> scratch (m * n)
                 )
 
-            Copy<'L, 'V, 'S, 'T>.Plane(scratch, n, 1, c, shape.CRowStride, shape.CColumnStride, m, n)
+            CopyKernel<'L, 'V, 'S, 'T>.Plane(scratch, n, 1, c, shape.CRowStride, shape.CColumnStride, m, n)
         else
-            MatMul<'L, 'V, 'S, 'T>
+            MatMulKernel<'L, 'V, 'S, 'T>
                 .Multiply(
                     m,
                     n,

@@ -11,7 +11,7 @@ open System.Runtime.CompilerServices
 /// Long sums are taken in blocks whose totals are then added, with the rounding errors of those
 /// additions, so that the error does not grow with the length. The order of the additions depends on `length` and `inner` only, never on `outer`.
 [<AbstractClass; Sealed>]
-type internal Reduce<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
+type internal ReduceKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
 
     /// Additions to a partial sum before it is added to the total.
     static member inline private Block = 64
@@ -45,7 +45,7 @@ type internal Reduce<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> 
         let mutable i = 0
 
         while i <= length - 4 * width do
-            let last = min (length - 4 * width) (i + (Reduce<'L, 'V, 'S, 'T>.Block - 1) * 4 * width)
+            let last = min (length - 4 * width) (i + (ReduceKernel<'L, 'V, 'S, 'T>.Block - 1) * 4 * width)
             let mutable a = 'L.Load(x, i)
             let mutable b = 'L.Load(x, i + width)
             let mutable c = 'L.Load(x, i + 2 * width)
@@ -123,7 +123,7 @@ type internal Reduce<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> 
             let mutable i = 1
 
             while i < length do
-                let last = min length (i + Reduce<'L, 'V, 'S, 'T>.Block)
+                let last = min length (i + ReduceKernel<'L, 'V, 'S, 'T>.Block)
                 let mutable e = 'L.Load(row, 0)
                 let mutable f = 'L.Load(row, width)
                 let mutable g = 'L.Load(row, 2 * width)
@@ -167,7 +167,7 @@ type internal Reduce<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> 
             let mutable i = 1
 
             while i <= length - 4 do
-                let last = min (length - 4) (i + (Reduce<'L, 'V, 'S, 'T>.Block - 1) * 4)
+                let last = min (length - 4) (i + (ReduceKernel<'L, 'V, 'S, 'T>.Block - 1) * 4)
                 let mutable a = 'L.LoadMasked(row, 0, mask)
                 let mutable b = 'L.LoadMasked(row, inner, mask)
                 let mutable c = 'L.LoadMasked(row, 2 * inner, mask)
@@ -201,15 +201,15 @@ type internal Reduce<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> 
             let row = x + nativeint o * nativeint length * nativeint sizeof<'T>
 
             let total =
-                Reduce<'L, 'V, 'S, 'T>
+                ReduceKernel<'L, 'V, 'S, 'T>
                     .Row(
                         row,
                         length,
                         'L.Constant 0.0,
                         (fun a b -> 'L.Add(a, b)),
                         (fun _ value -> value),
-                        (fun lost total part sum -> Reduce<'L, 'V, 'S, 'T>.Lost(lost, total, part, sum)),
-                        (fun total lost -> Reduce<'L, 'V, 'S, 'T>.Restored(total, lost))
+                        (fun lost total part sum -> ReduceKernel<'L, 'V, 'S, 'T>.Lost(lost, total, part, sum)),
+                        (fun total lost -> ReduceKernel<'L, 'V, 'S, 'T>.Restored(total, lost))
                     )
 
             'S.Store(y, o, 'L.Sum total)
@@ -221,7 +221,7 @@ type internal Reduce<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> 
             let row = x + nativeint o * nativeint length * nativeint sizeof<'T>
 
             let total =
-                Reduce<'L, 'V, 'S, 'T>
+                ReduceKernel<'L, 'V, 'S, 'T>
                     .Row(
                         row,
                         length,
@@ -235,25 +235,25 @@ type internal Reduce<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> 
             'S.Store(y, o, 'L.Largest total)
 
     static member private SumShortRows(x: nativeint, y: nativeint, outer: int, length: int) : unit =
-        Reduce<'L, 'V, 'S, 'T>.ShortRows(x, y, outer, length, (fun a b -> 'S.Add(a, b)))
+        ReduceKernel<'L, 'V, 'S, 'T>.ShortRows(x, y, outer, length, (fun a b -> 'S.Add(a, b)))
 
     static member private MaximumShortRows(x: nativeint, y: nativeint, outer: int, length: int) : unit =
-        Reduce<'L, 'V, 'S, 'T>.ShortRows(x, y, outer, length, (fun a b -> 'S.Maximum(a, b)))
+        ReduceKernel<'L, 'V, 'S, 'T>.ShortRows(x, y, outer, length, (fun a b -> 'S.Maximum(a, b)))
 
     static member private SumColumns(x: nativeint, y: nativeint, length: int, inner: int) : unit =
-        Reduce<'L, 'V, 'S, 'T>
+        ReduceKernel<'L, 'V, 'S, 'T>
             .Columns(
                 x,
                 y,
                 length,
                 inner,
                 (fun a b -> 'L.Add(a, b)),
-                (fun lost total part sum -> Reduce<'L, 'V, 'S, 'T>.Lost(lost, total, part, sum)),
-                (fun total lost -> Reduce<'L, 'V, 'S, 'T>.Restored(total, lost))
+                (fun lost total part sum -> ReduceKernel<'L, 'V, 'S, 'T>.Lost(lost, total, part, sum)),
+                (fun total lost -> ReduceKernel<'L, 'V, 'S, 'T>.Restored(total, lost))
             )
 
     static member private MaximumColumns(x: nativeint, y: nativeint, length: int, inner: int) : unit =
-        Reduce<'L, 'V, 'S, 'T>
+        ReduceKernel<'L, 'V, 'S, 'T>
             .Columns(
                 x,
                 y,
@@ -276,7 +276,7 @@ type internal Reduce<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> 
 
         if length = 0 then
             let value = if isSum then 0.0 else Double.NegativeInfinity
-            Elementwise<'L, 'V, 'S, 'T>.Fill('S.OfFloat value, y, outer * inner)
+            ElementwiseKernel<'L, 'V, 'S, 'T>.Fill('S.OfFloat value, y, outer * inner)
         elif length = 1 then
             Buffer.MemoryCopy(
                 x.ToPointer(),
@@ -287,19 +287,19 @@ type internal Reduce<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> 
         elif inner = 1 then
             if length <= 8 then
                 if isSum then
-                    Reduce<'L, 'V, 'S, 'T>.SumShortRows(x, y, outer, length)
+                    ReduceKernel<'L, 'V, 'S, 'T>.SumShortRows(x, y, outer, length)
                 else
-                    Reduce<'L, 'V, 'S, 'T>.MaximumShortRows(x, y, outer, length)
+                    ReduceKernel<'L, 'V, 'S, 'T>.MaximumShortRows(x, y, outer, length)
             else if isSum then
-                Reduce<'L, 'V, 'S, 'T>.SumRows(x, y, outer, length)
+                ReduceKernel<'L, 'V, 'S, 'T>.SumRows(x, y, outer, length)
             else
-                Reduce<'L, 'V, 'S, 'T>.MaximumRows(x, y, outer, length)
+                ReduceKernel<'L, 'V, 'S, 'T>.MaximumRows(x, y, outer, length)
         else
             for o in 0 .. outer - 1 do
                 let slice = x + nativeint o * nativeint length * nativeint inner * nativeint sizeof<'T>
                 let target = Memory.at<'T> y (o * inner)
 
                 if isSum then
-                    Reduce<'L, 'V, 'S, 'T>.SumColumns(slice, target, length, inner)
+                    ReduceKernel<'L, 'V, 'S, 'T>.SumColumns(slice, target, length, inner)
                 else
-                    Reduce<'L, 'V, 'S, 'T>.MaximumColumns(slice, target, length, inner)
+                    ReduceKernel<'L, 'V, 'S, 'T>.MaximumColumns(slice, target, length, inner)

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Everything that must hold before a change goes in: tools, packages, format, build, tests, samples.
+# It needs the .NET 10 SDK and nothing else. `./check.sh --fast` leaves out the samples.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1
+exec </dev/null
+
+fast=false
+for argument in "$@"; do
+    case "$argument" in
+        --fast) fast=true ;;
+        *) echo "check.sh: unknown argument '$argument'; the only one is --fast." >&2; exit 2 ;;
+    esac
+done
+
+step() {
+    local title=$1 start=$SECONDS
+    shift
+    echo "== $title"
+    if ! "$@"; then
+        echo "== $title: FAILED: $*" >&2
+        exit 1
+    fi
+    echo "== $title: $((SECONDS - start)) s"
+}
+
+format_fsharp() {
+    local folders=() folder
+    for folder in src tests bench samples; do
+        if [ -n "$(find "$folder" -name '*.fs' -not -path '*/obj/*' -print -quit 2>/dev/null)" ]; then folders+=("$folder"); fi
+    done
+    if ! dotnet fantomas --check "${folders[@]}"; then
+        echo "Format with: dotnet fantomas ${folders[*]}" >&2
+        return 1
+    fi
+}
+
+format_csharp() {
+    local project
+    for project in $(find src tests bench samples -name '*.csproj' | sort); do
+        if ! dotnet format whitespace "$project" --no-restore --verify-no-changes; then
+            echo "Format with: dotnet format whitespace $project" >&2
+            return 1
+        fi
+    done
+}
+
+samples() {
+    local project
+    for project in $(find samples -name '*proj' | sort); do
+        echo "-- $project --quick"
+        dotnet run -c Release --no-build --project "$project" -- --quick || return 1
+    done
+}
+
+step "tools" dotnet tool restore
+step "packages" dotnet restore Rl.sln
+step "format of F#" format_fsharp
+step "format of C#" format_csharp
+step "build" dotnet build -c Release --no-restore Rl.sln
+step "tests" dotnet test -c Release --no-build
+if [ "$fast" = false ]; then step "samples" samples; fi
+echo "== all checks passed in $SECONDS s"

@@ -1,0 +1,97 @@
+/// What every algorithm is: a transition of a training state that holds all there is to know.
+namespace Rl.Core.Algorithms
+
+open System
+open Rl.Core.Foundations
+open Rl.Core.Environments
+open Rl.Core.Experience
+open Rl.Core.Networks
+
+/// All that training depends on, as a value: saving and loading it changes nothing that follows (decision D7).
+type TrainingState =
+    {
+        /// Environment steps taken, over all copies.
+        Steps: int64
+        /// Transitions made.
+        Updates: int64
+        /// θ.
+        Parameters: float32[]
+        /// The optimiser's variables one after the other, in the order of `Optimiser.state`.
+        Optimiser: float32[]
+        /// Of observations; of size 0 when they are not normalised.
+        Observations: RunningStatistics
+        /// Of discounted returns; of size 0 when rewards are not normalised.
+        Rewards: RunningStatistics
+        /// Each copy's discounted return so far, for reward normalisation.
+        DiscountedReturns: float[]
+        /// The stream for shuffles.
+        Key: Rng
+        /// Each copy's stream for drawing actions.
+        ActionKeys: Rng[]
+        Environments: BatchSnapshot
+    }
+
+/// An episode that ended.
+[<Struct>]
+type EpisodeResult =
+    {
+        /// The undiscounted sum of its rewards.
+        Return: float
+        Length: int
+    }
+
+/// What one transition reports.
+type Report =
+    {
+        /// Environment steps after the transition.
+        Steps: int64
+        /// Transitions so far.
+        Updates: int64
+        /// Episodes that ended during the transition, in order of time, then of copy.
+        Episodes: EpisodeResult[]
+        /// Named numbers in a fixed order, such as "policyLoss" and "entropy".
+        Metrics: struct (string * float)[]
+    }
+
+/// What is needed to act: the network, θ and the normalisation of observations.
+type PolicyModel =
+    {
+        Network: ActorCritic
+        ObservationSpace: Space
+        ActionSpace: Space
+        Parameters: float32[]
+        Observations: RunningStatistics
+    }
+
+/// An algorithm with its configuration, bound to a batch of environments. Its own memory (compiled programs, rollout buffers) is
+/// a workspace: everything that matters is in the state. Not thread-safe.
+[<AbstractClass>]
+type Learner() =
+    /// For example "ppo".
+    abstract Algorithm: string
+    /// The copies that it trains on.
+    abstract Environment: BatchEnvironment
+    abstract Network: ActorCritic
+    /// The configuration as named texts, for files and logs; read back by the algorithm's `ofPairs`.
+    abstract Configuration: (string * string) list
+    /// The number of environment steps that training is planned for.
+    abstract TotalSteps: int64
+    /// The first state: parameters, streams and environments all follow from the key.
+    abstract Initialise: key: Rng -> TrainingState
+    /// One round of collecting and learning.
+    abstract Transition: state: TrainingState -> struct (TrainingState * Report)
+    abstract Dispose: unit -> unit
+    default _.Dispose() = ()
+
+    /// The policy of a state.
+    member this.Policy(state: TrainingState) : PolicyModel =
+        {
+            Network = this.Network
+            ObservationSpace = this.Environment.ObservationSpace
+            ActionSpace = this.Environment.ActionSpace
+            Parameters = state.Parameters
+            Observations = state.Observations
+        }
+
+    interface IDisposable with
+        member this.Dispose() = this.Dispose()

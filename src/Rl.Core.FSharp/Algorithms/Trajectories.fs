@@ -1,0 +1,160 @@
+/// Whole trajectories of a stochastic policy: what Monte-Carlo methods learn from.
+namespace Rl.Core.Algorithms
+
+open System
+open System.Collections.Generic
+open Rl.Core.Foundations
+open Rl.Core.Environments
+open Rl.Core.Experience
+open Rl.Core.Networks
+
+/// One trajectory from its first step to its end.
+[<Sealed>]
+type internal Trajectory() =
+    /// [T, observationSize], as the policy saw them.
+    member val Observations = List<float32>() with get
+    /// [T, observationSize], before normalisation.
+    member val RawObservations = List<float32>() with get
+    /// [T, actionSize], the policy's.
+    member val Actions = List<float32>() with get
+    /// [T]
+    member val Rewards = List<float32>() with get
+    /// V(s) [T].
+    member val Values = List<float32>() with get
+    /// V of what follows the last step: 0 after a terminal state.
+    member val Bootstrap = 0.0f with get, set
+    /// The environment's episode ended with it; otherwise it was cut.
+    member val Episode = { Return = nan; Length = 0 } with get, set
+    /// The number of steps.
+    member this.Length = this.Rewards.Count
+
+/// Collects a fixed number of trajectories from each copy, so that short ones are not preferred. Neither threads nor other
+/// copies change what a copy does.
+[<Sealed>]
+type internal TrajectoryCollector
+    (
+        network: ActorCritic,
+        layout: Layout,
+        environment: BatchEnvironment,
+        trajectories: int,
+        maxSteps: int,
+        normalise: bool,
+        workers: Workers
+    ) =
+    let copies = environment.Count
+    let observationSize = environment.ObservationSize
+    let actionSize = environment.ActionSize
+    let outputs = PolicyHead.outputs network.Head
+    let buffers = environment.AllocateBuffers()
+    let environmentActions = Array.zeroCreate<float32> (copies * actionSize)
+    let present = Array.zeroCreate<float32> (copies * observationSize)
+    let collected = Array.init copies (fun _ -> List<Trajectory>())
+    let quota copy = trajectories / copies + (if copy < trajectories % copies then 1 else 0)
+
+    let shares =
+        let number = min workers.Count copies
+
+        Array.init number (fun share ->
+            let first = share * copies / number
+            let last = (share + 1) * copies / number
+            struct (first, last - first, ActingProgram(network, layout, last - first, observationSize)))
+
+    let mutable statistics = RunningStatistics.create 0
+    let mutable keys: Rng[] = [||]
+
+    let prepare (source: ReadOnlySpan<float32>) (destination: Span<float32>) =
+        if normalise then
+            RunningStatistics.normalise statistics 10.0f source destination
+        else
+            source.CopyTo destination
+
+    let add (target: List<float32>) (values: ReadOnlySpan<float32>) = target.AddRange(values.ToArray())
+
+    /// The value of one observation, computed in row 0.
+    let valueOf (program: ActingProgram) (observation: ReadOnlySpan<float32>) =
+        prepare observation (program.Observations.Slice(0, observationSize))
+        program.Run()
+        program.Value[0]
+
+    /// One step of a copy whose policy outputs stand in `row` of the program.
+    let step (program: ActingProgram) row copy (seen: ReadOnlySpan<float32>) value (trajectory: Trajectory) =
+        let raw = Span<float32>(present, copy * observationSize, observationSize)
+        add trajectory.Observations seen
+        add trajectory.RawObservations (Span.op_Implicit raw)
+        trajectory.Values.Add value
+        let action = Span<float32>(environmentActions, copy * actionSize, actionSize)
+        let policy = program.Policy.Slice(row * outputs, outputs)
+        let struct (_, key) = Policy.sample network.Head policy program.LogStandardDeviation action keys[copy]
+        keys[copy] <- key
+        add trajectory.Actions (Span.op_Implicit action)
+        Policy.toEnvironment environment.ActionSpace (Span.op_Implicit action) action
+        environment.Step(copy, 1, ReadOnlySpan environmentActions, buffers)
+        trajectory.Rewards.Add(buffers.Rewards.Span[copy])
+        buffers.Observations.Span.Slice(copy * observationSize, observationSize).CopyTo raw
+
+    let collectShare share =
+        let struct (first, number, program) = shares[share]
+        let running = Array.init number (fun row -> if quota (first + row) > 0 then Some(Trajectory()) else None)
+        let seen = Array.zeroCreate<float32> (number * observationSize)
+        let values = Array.zeroCreate<float32> number
+
+        while Array.exists Option.isSome running do
+            prepare (ReadOnlySpan<float32>(present, first * observationSize, number * observationSize)) (Span seen)
+            seen.CopyTo program.Observations
+            program.Run()
+            program.Value.CopyTo(Span values)
+
+            for row in 0 .. number - 1 do
+                match running[row] with
+                | None -> ()
+                | Some trajectory ->
+                    let copy = first + row
+                    let observation = ReadOnlySpan<float32>(seen, row * observationSize, observationSize)
+                    step program row copy observation values[row] trajectory
+
+            // Values of what follows a cut overwrite the program's outputs, so they come after all actions.
+            for row in 0 .. number - 1 do
+                match running[row] with
+                | None -> ()
+                | Some trajectory ->
+                    let copy = first + row
+                    let at (memory: Memory<'T>) = memory.Span[copy]
+                    let terminated, truncated = at buffers.Terminated, at buffers.Truncated
+                    let ended = terminated || truncated
+
+                    if ended || trajectory.Length >= maxSteps then
+                        if ended then
+                            trajectory.Episode <-
+                                { Return = at buffers.EpisodeReturns; Length = at buffers.EpisodeLengths }
+
+                        if not terminated then
+                            let following =
+                                if truncated then
+                                    buffers.FinalObservations.Span.Slice(copy * observationSize, observationSize)
+                                else
+                                    Span<float32>(present, copy * observationSize, observationSize)
+
+                            trajectory.Bootstrap <- valueOf program (Span.op_Implicit following)
+
+                        collected[copy].Add trajectory
+                        running[row] <- if collected[copy].Count < quota copy then Some(Trajectory()) else None
+
+    let collectShare = Action<int> collectShare
+
+    /// Runs the policy θ: struct (trajectories by copy, then by time; action streams; environments afterwards).
+    member _.Collect
+        (parameters: float32[], observationStatistics: RunningStatistics, actionKeys: Rng[], environments: BatchSnapshot)
+        : struct (Trajectory[] * Rng[] * BatchSnapshot) =
+        environment.Restore environments
+        statistics <- observationStatistics
+        keys <- Array.copy actionKeys
+        environment.Observe(Span present)
+
+        for list in collected do
+            list.Clear()
+
+        for struct (_, _, program) in shares do
+            parameters.CopyTo program.Theta
+
+        workers.Run(shares.Length, collectShare)
+        struct (collected |> Seq.concat |> Seq.toArray, keys, environment.Capture())

@@ -1,0 +1,143 @@
+/// What a program executes: kernels with their addresses and sizes bound once, when it is compiled.
+namespace Rl.Core.Autodiff
+
+#nowarn "9"
+
+open Microsoft.FSharp.NativeInterop
+open Rl.Core.Kernels
+
+/// One step of a program.
+[<AbstractClass>]
+type internal Instruction(name: string, flops: int64, elements: int64) =
+    /// For `explain`.
+    member _.Name = name
+    /// Arithmetic operations; an elementary function counts as one.
+    member _.Flops = flops
+    /// Elements read and written.
+    member _.Elements = elements
+    abstract Run: unit -> unit
+
+/// Where an operand of a fused loop is: `Advance` bytes an element further for each element, 0 for a register or a number.
+[<Struct>]
+type internal Operand = { Address: nativeint; Advance: int; Scalar: bool }
+
+/// A step of a fused loop on one block of elements.
+[<Struct>]
+type internal MicroOperation =
+    | OnOne of unary: UnaryOperation * x: Operand
+    | OnTwo of binary: BinaryOperation * a: Operand * b: Operand
+    | OnThree of ternary: TernaryOperation * first: Operand * second: Operand * third: Operand
+    /// Writes out element (i / repeat) mod period of `source` for each i of the block.
+    | Expand of source: nativeint * repeat: int * period: int
+
+/// A chain of element-wise operations, done block by block in cache; intermediate values never leave it.
+[<Sealed>]
+type internal ElementwiseInstruction<'T when 'T: unmanaged>
+    (
+        name: string,
+        kernels: KernelSet<'T>,
+        operations: MicroOperation[],
+        destinations: Operand[],
+        count: int,
+        block: int,
+        flops: int64,
+        elements: int64
+    ) =
+    inherit Instruction(name, flops, elements)
+
+    let size = sizeof<'T>
+
+    let expand (source: nativeint) repeat period start length (target: nativeint) =
+        if repeat = 1 then
+            // One period, then doubling: each copy appends a whole number of periods.
+            let first = min period length
+            let position = start % period
+            let head = min first (period - position)
+            kernels.Copy(source + nativeint (position * size), target, head)
+
+            if head < first then
+                kernels.Copy(source, target + nativeint (head * size), first - head)
+
+            let mutable filled = first
+
+            while filled < length do
+                let step = min filled (length - filled)
+                kernels.Copy(target, target + nativeint (filled * size), step)
+                filled <- filled + step
+        elif repeat >= 16 then
+            let mutable filled = 0
+            let mutable position = start / repeat % period
+            let mutable left = repeat - start % repeat
+
+            while filled < length do
+                let run = min left (length - filled)
+                let value = NativePtr.get (NativePtr.ofNativeInt<'T> source) position
+                kernels.Fill(value, target + nativeint (filled * size), run)
+                filled <- filled + run
+                left <- repeat
+                position <- if position + 1 = period then 0 else position + 1
+        else
+            let source = NativePtr.ofNativeInt<'T> source
+            let target = NativePtr.ofNativeInt<'T> target
+            let mutable position = start / repeat % period
+            let mutable left = repeat - start % repeat
+
+            for index in 0 .. length - 1 do
+                NativePtr.set target index (NativePtr.get source position)
+                left <- left - 1
+
+                if left = 0 then
+                    left <- repeat
+                    position <- if position + 1 = period then 0 else position + 1
+
+    override _.Run() =
+        let mutable start = 0
+
+        while start < count do
+            let length = min block (count - start)
+
+            for index in 0 .. operations.Length - 1 do
+                let inline at (operand: Operand) = operand.Address + nativeint start * nativeint operand.Advance
+                let target = at destinations[index]
+
+                match operations[index] with
+                | OnOne(operation, x) -> kernels.Unary(operation, at x, target, length)
+                | OnTwo(operation, a, b) -> kernels.Binary(operation, at a, a.Scalar, at b, b.Scalar, target, length)
+                | OnThree(operation, a, b, c) ->
+                    kernels.Ternary(operation, at a, a.Scalar, at b, b.Scalar, at c, c.Scalar, target, length)
+                | Expand(source, repeat, period) -> expand source repeat period start length target
+
+            start <- start + length
+
+/// A product of matrices, once for each member of a batch.
+[<Sealed>]
+type internal MatMulInstruction<'T when 'T: unmanaged>
+    (
+        name,
+        kernels: KernelSet<'T>,
+        shape: MatMulShape,
+        addresses: struct (nativeint * nativeint * nativeint)[],
+        bias: nativeint,
+        scratch: nativeint,
+        elements
+    ) =
+    inherit
+        Instruction(
+            name,
+            int64 addresses.Length
+            * int64 shape.M
+            * int64 shape.N
+            * (2L * int64 shape.K + (if bias = 0n then 0L else 1L)),
+            elements
+        )
+
+    override _.Run() =
+        for index in 0 .. addresses.Length - 1 do
+            let struct (a, b, c) = addresses[index]
+            kernels.MatMul(shape, a, b, c, bias, scratch)
+
+/// Any other kernel, as a closed call.
+[<Sealed>]
+type internal CallInstruction(name, flops, elements, call: unit -> unit) =
+    inherit Instruction(name, flops, elements)
+    override _.Run() = call ()

@@ -1,0 +1,111 @@
+/// The categorical distribution over the actions 0 … A − 1.
+namespace Rl.Core.Distributions
+
+open System
+open Rl.Core.Foundations
+open Rl.Core.Autodiff
+
+/// π(a) = exp l_a / Σ exp l; the last axis is that of the actions, all others are the batch. The normalised logarithms are
+/// computed once and shared by every quantity.
+type Categorical =
+    {
+        /// ln π(a) [..., A].
+        LogProbabilities: Expr
+    }
+
+/// Quantities of a categorical distribution as expressions, and sampling on spans.
+[<RequireQualifiedAccess>]
+module Categorical =
+
+    let private lastAxis name (x: Expr) =
+        if x.Rank = 0 || x.Shape[x.Rank - 1] = 0 then
+            Guard.fail name $"{name} has shape {Shape.print x.Shape}; its last axis must hold at least one action."
+
+        x
+
+    /// From unnormalised log-probabilities l [..., A].
+    let ofLogits (logits: Expr) = { LogProbabilities = Expr.logSoftmax -1 (lastAxis (nameof logits) logits) }
+
+    /// From probabilities [..., A], which are normalised first; each must be greater than 0.
+    let ofProbabilities (probabilities: Expr) =
+        let probabilities = lastAxis (nameof probabilities) probabilities
+        { LogProbabilities = Expr.log (probabilities / Expr.sumKeep [| -1 |] probabilities) }
+
+    /// The logarithm that stands for probability 0: its exponential is 0 at float32 and float64, yet 0 · ln 0 stays 0.
+    [<Literal>]
+    let private Never = -1e8
+
+    /// Only the actions where mask [..., A] is not 0 are possible; the others have probability 0 and their logits derivative 0.
+    /// At least one action of each row must be possible.
+    let masked (mask: Expr) (logits: Expr) = ofLogits (Expr.select mask logits (Expr.number Never))
+
+    /// The batch shape [...].
+    let batchShape (p: Categorical) = p.LogProbabilities.Shape[.. p.LogProbabilities.Rank - 2]
+
+    /// π(a) [..., A].
+    let probabilities (p: Categorical) = Expr.exp p.LogProbabilities
+
+    /// ln π(a) of actions given as numbers [...] in the batch's shape.
+    let logProbability (actions: Expr) (p: Categorical) : Expr =
+        if actions.Shape <> batchShape p then
+            Guard.fail
+                (nameof actions)
+                $"actions have shape {Shape.print actions.Shape}; the log-probabilities {Shape.print p.LogProbabilities.Shape} need one action each, {Shape.print (batchShape p)}."
+
+        p.LogProbabilities |> Expr.gather -1 (Expr.expandAxis -1 actions) |> Expr.squeeze -1
+
+    /// −Σ π(a) ln π(a) [...], in nats.
+    let entropy (p: Categorical) : Expr = -(Expr.sumOver [| -1 |] (probabilities p * p.LogProbabilities))
+
+    /// KL(p ‖ q) = Σ p(a) (ln p(a) − ln q(a)) [...].
+    let kl (p: Categorical) (q: Categorical) : Expr =
+        Expr.sumOver [| -1 |] (probabilities p * (p.LogProbabilities - q.LogProbabilities))
+
+    /// The most probable action [...], the first of several, as a number; no derivative.
+    let mode (p: Categorical) : Expr = Expr.argMax -1 p.LogProbabilities
+
+    let private largest (logits: ReadOnlySpan<float32>) =
+        let mutable best = 0
+
+        for i in 1 .. logits.Length - 1 do
+            if logits[i] > logits[best] then best <- i
+
+        best
+
+    let private weight (logit: float32) (largest: float32) = Math.Exp(float (logit - largest))
+
+    let private requireFinite (logits: ReadOnlySpan<float32>) (total: float) =
+        if not (Double.IsFinite total) || total <= 0.0 then
+            let text = String.Join(", ", logits.ToArray())
+
+            Guard.fail
+                "logits"
+                $"The logits ({text}) do not make a distribution; they must be numbers or −∞, and one of them finite."
+
+    /// Draws an action from logits [A] by inverting the distribution function: struct (action, its log-probability, the generator
+    /// that follows). Allocates nothing; an action of logit −∞ is never drawn. Fails for NaN and +∞.
+    let sample (logits: ReadOnlySpan<float32>) (rng: Rng) : struct (int * float32 * Rng) =
+        Guard.positive (nameof logits) logits.Length
+        let top = logits[largest logits]
+        let mutable total = 0.0
+
+        for i in 0 .. logits.Length - 1 do
+            total <- total + weight logits[i] top
+
+        requireFinite logits total
+        let struct (uniform, rng) = Rng.uniform rng
+        let target = uniform * total
+        let mutable action = 0
+        let mutable cumulative = weight logits[0] top
+
+        // The same sum in the same order ends at `total` exactly, which exceeds the target.
+        while cumulative <= target && action < logits.Length - 1 do
+            action <- action + 1
+            cumulative <- cumulative + weight logits[action] top
+
+        struct (action, float32 (float (logits[action] - top) - Math.Log total), rng)
+
+    /// The first of the most probable actions of logits [A].
+    let modeOf (logits: ReadOnlySpan<float32>) =
+        Guard.positive (nameof logits) logits.Length
+        largest logits

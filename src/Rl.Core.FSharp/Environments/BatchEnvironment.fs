@@ -1,0 +1,107 @@
+/// What algorithms see of environments: N copies stepped together, with episodes restarted in the same step.
+namespace Rl.Core.Environments
+
+open System
+open Rl.Core.Foundations
+
+/// The memory that a batch step writes, one row a copy, allocated once by the caller. Rows may be slices of a longer
+/// rollout, and several buffers may share `FinalObservations` where it is read after every step.
+[<Sealed>]
+type StepBuffers
+    (
+        observations: Memory<float32>,
+        finalObservations: Memory<float32>,
+        rewards: Memory<float32>,
+        terminated: Memory<bool>,
+        truncated: Memory<bool>,
+        episodeReturns: Memory<float>,
+        episodeLengths: Memory<int>
+    ) =
+    /// [N, observationSize]: the observation to act on next; after an episode's end, the first one of the next episode.
+    member _.Observations = observations
+    /// [N, observationSize]: the true last observation of each episode that ended in this step; other rows are left alone.
+    member _.FinalObservations = finalObservations
+    /// [N]: the rewards.
+    member _.Rewards = rewards
+    /// [N]: the episode reached a terminal state: do not bootstrap.
+    member _.Terminated = terminated
+    /// [N]: the episode was cut, by the time limit or by the environment, and did not terminate: bootstrap from `FinalObservations`.
+    member _.Truncated = truncated
+    /// [N]: the undiscounted return of the episode that ended in this step; NaN where none did.
+    member _.EpisodeReturns = episodeReturns
+    /// [N]: the number of steps of the episode that ended in this step; 0 where none did.
+    member _.EpisodeLengths = episodeLengths
+
+    /// New memory for a batch.
+    static member Allocate(count: int, observationSize: int) =
+        Guard.positive (nameof count) count
+        Guard.positive (nameof observationSize) observationSize
+
+        StepBuffers(
+            Memory(Array.zeroCreate (count * observationSize)),
+            Memory(Array.zeroCreate (count * observationSize)),
+            Memory(Array.zeroCreate count),
+            Memory(Array.zeroCreate count),
+            Memory(Array.zeroCreate count),
+            Memory(Array.create count nan),
+            Memory(Array.zeroCreate count)
+        )
+
+    /// Requires the sizes of a batch of `count` copies.
+    member internal _.Check(count: int, observationSize: int) =
+        Guard.length "Observations" (count * observationSize) observations.Length
+        Guard.length "FinalObservations" (count * observationSize) finalObservations.Length
+        Guard.length "Rewards" count rewards.Length
+        Guard.length "Terminated" count terminated.Length
+        Guard.length "Truncated" count truncated.Length
+        Guard.length "EpisodeReturns" count episodeReturns.Length
+        Guard.length "EpisodeLengths" count episodeLengths.Length
+
+/// The whole state of a batch as a value: what a checkpoint saves.
+type BatchSnapshot =
+    {
+        /// The id of the environment that it belongs to.
+        EnvironmentId: string
+        /// The number of copies.
+        Count: int
+        /// States, streams, elapsed steps and episode returns, little-endian, in an order known to the batch.
+        Bytes: byte[]
+    }
+
+/// N copies of one environment. Each copy draws from its own stream, so that what happens in it depends neither on the
+/// other copies nor on the threads that step them. Episodes restart in the step that ends them.
+[<AbstractClass>]
+type BatchEnvironment() =
+    /// The environment's id.
+    abstract Id: string
+    /// The number of copies, N.
+    abstract Count: int
+    abstract ObservationSpace: Space
+    abstract ActionSpace: Space
+    /// Elements of one observation.
+    abstract ObservationSize: int
+    /// Elements of one action.
+    abstract ActionSize: int
+    /// The number of steps after which an episode is truncated; 0 for no limit.
+    abstract MaxEpisodeSteps: int
+    /// The mean episode return that counts as solved; NaN for none.
+    abstract RewardThreshold: float
+    /// Starts every copy anew; copy i draws from the i-th stream split from `rng`.
+    abstract Reset: rng: Rng -> unit
+    /// Writes the present observations [N, observationSize].
+    abstract Observe: observations: Span<float32> -> unit
+
+    /// Steps the copies first … first + count − 1. `actions` [N, actionSize] and `result` are those of the whole batch; only
+    /// the range's rows are read and written, so different ranges may run on different threads at once.
+    /// A bad action (NaN, or an integer outside its space) raises `ArgumentException` before any copy of the range moves;
+    /// a NaN or infinite reward or observation raises `EnvironmentFailure`, after which the batch must be reset or restored.
+    abstract Step: first: int * count: int * actions: ReadOnlySpan<float32> * result: StepBuffers -> unit
+
+    /// The whole state of the batch, from which `Restore` continues with the same numbers.
+    abstract Capture: unit -> BatchSnapshot
+    /// Returns to a captured state; a snapshot of another environment or number of copies raises `ArgumentException`.
+    abstract Restore: snapshot: BatchSnapshot -> unit
+    /// Steps every copy.
+    member this.StepAll(actions: ReadOnlySpan<float32>, result: StepBuffers) = this.Step(0, this.Count, actions, result)
+    /// Memory of this batch's size for `Step`.
+    member this.AllocateBuffers() = StepBuffers.Allocate(this.Count, this.ObservationSize)

@@ -1,0 +1,104 @@
+/// The contract of an environment: a pure function on value-type states.
+namespace Rl.Core.Environments
+
+open System
+open Rl.Core.Foundations
+
+/// What a step yields besides the next state.
+[<Struct>]
+type Outcome =
+    {
+        /// r(s, a, s′).
+        Reward: float
+        /// The next state is terminal: no reward follows, its value is 0.
+        Terminated: bool
+        /// The environment cut the episode itself for a reason outside its Markov state; the next state still has a value.
+        /// Time limits (`MaxEpisodeSteps`) are not applied here but by the batch.
+        Truncated: bool
+    }
+
+/// A Markov decision process as values in, values out (slides 3 and 6): no field changes, so that copying a state copies
+/// the world. `'State` is unmanaged: its bytes are the whole of it.
+type IEnvironment<'State when 'State: unmanaged> =
+    /// The registered id, for example `CartPole-v1`.
+    abstract Id: string
+    abstract ObservationSpace: Space
+    abstract ActionSpace: Space
+    /// The number of steps after which an episode is truncated; 0 for no limit.
+    abstract MaxEpisodeSteps: int
+    /// The mean episode return that counts as solved; NaN for none.
+    abstract RewardThreshold: float
+    /// s₁ ~ p(s₁), and the generator that follows.
+    abstract Reset: rng: Rng -> struct ('State * Rng)
+
+    /// s′ ~ p(s′ | s, a). The action has `ActionSpace.Size` elements: a box's values are clipped to it as Gymnasium's
+    /// environments do; an integer outside its space and NaN raise `ArgumentException`. A terminal state is refused with
+    /// `InvalidOperationException` where the environment can tell it by its state.
+    abstract Step: state: 'State * action: ReadOnlySpan<float32> * rng: Rng -> struct ('State * Outcome * Rng)
+
+    /// Writes the observation of a state, `ObservationSpace.Size` elements.
+    abstract Observe: state: 'State * observation: Span<float32> -> unit
+
+/// What an environment without randomness in its steps can offer besides `Step`: many states at once, with SIMD.
+/// The results are those of `Step` and `Observe` bit for bit; actions are valid and no state is terminal.
+type IBatchKernel<'State when 'State: unmanaged> =
+    /// states[i] ← the state after actions[i]; outcomes[i]: its outcome. Actions are [n, actionSize].
+    abstract StepMany: states: Span<'State> * actions: ReadOnlySpan<float32> * outcomes: Span<Outcome> -> unit
+
+    /// Row i of observations [n, observationSize] ← the observation of states[i].
+    abstract ObserveMany: states: ReadOnlySpan<'State> * observations: Span<float32> -> unit
+
+/// An environment broke its contract: it threw, or its reward or observation is NaN or infinite.
+[<Sealed>]
+type EnvironmentFailure
+    (message: string, environmentId: string, copy: int, step: int, index: int, value: float, inner: exn | null) =
+    inherit Exception(message, inner)
+    /// The environment's id.
+    member _.EnvironmentId = environmentId
+    /// The index of the copy within the batch.
+    member _.Copy = copy
+    /// The number of the step within its episode, from 1; 0 for the reset.
+    member _.Step = step
+    /// The index of the observation's element; -1 for the reward or an exception.
+    member _.Component = index
+    /// The value that was refused; NaN for an exception.
+    member _.Value = value
+
+    static member private Place(id: string, copy: int, step: int) =
+        if step = 0 then
+            $"{id} (copy {copy}, at its reset)"
+        else
+            $"{id} (copy {copy}, step {step} of its episode)"
+
+    /// A reward that is not finite.
+    static member Reward(id, copy, step, value: float) =
+        let place = EnvironmentFailure.Place(id, copy, step)
+
+        EnvironmentFailure(
+            $"{place} returned the reward {value}; a reward must be finite.",
+            id,
+            copy,
+            step,
+            -1,
+            value,
+            null
+        )
+
+    /// An observation with an element that is not finite.
+    static member Observation(id, copy, step, index: int, value: float) =
+        let place = EnvironmentFailure.Place(id, copy, step)
+
+        EnvironmentFailure(
+            $"{place} returned an observation whose component {index} is {value}; observations must be finite.",
+            id,
+            copy,
+            step,
+            index,
+            value,
+            null
+        )
+
+    /// An exception thrown by a user's environment, kept as the inner exception.
+    static member Thrown(id, copy, step, error: exn) =
+        let place = EnvironmentFailure.Place(id, copy, step)
+        EnvironmentFailure($"{place} threw {error.GetType().Name}: {error.Message}", id, copy, step, -1, nan, error)

@@ -1,0 +1,117 @@
+/// N copies of a pure environment in one array of states.
+namespace Rl.Core.Environments
+
+open System
+open System.Runtime.InteropServices
+open Rl.Core.Foundations
+
+/// A batch over a pure environment. `maxEpisodeSteps` replaces the environment's own limit (0: none).
+[<Sealed>]
+type Vectorised<'State
+    when 'State: unmanaged and 'State: struct and 'State: (new: unit -> 'State) and 'State :> ValueType>
+    (environment: IEnvironment<'State>, count: int, maxEpisodeSteps: int) =
+    inherit BatchEnvironment()
+    let id = environment.Id
+    let observationSpace, actionSpace = environment.ObservationSpace, environment.ActionSpace
+    let observationSize, actionSize = observationSpace.Size, actionSpace.Size
+    let episodes = Episodes(id, count, maxEpisodeSteps, observationSize, actionSpace)
+    let states = Array.zeroCreate<'State> count
+    let outcomes = Array.zeroCreate<Outcome> count
+
+    let kernel =
+        match environment with
+        | :? IBatchKernel<'State> as kernel -> Some kernel
+        | _ -> None
+
+    let reset (copy: int) =
+        let entry = &episodes.Progress[copy]
+        let struct (state, stream) = environment.Reset entry.Stream
+        states[copy] <- state
+        entry.Stream <- stream
+
+    /// With the environment's own time limit.
+    new(environment: IEnvironment<'State>, count: int) =
+        Vectorised<'State>(environment, count, environment.MaxEpisodeSteps)
+
+    /// The state of a copy.
+    member _.State(copy: int) : 'State = states[copy]
+
+    override _.Id = id
+    override _.Count = count
+    override _.ObservationSpace = observationSpace
+    override _.ActionSpace = actionSpace
+    override _.ObservationSize = observationSize
+    override _.ActionSize = actionSize
+    override _.MaxEpisodeSteps = maxEpisodeSteps
+    override _.RewardThreshold = environment.RewardThreshold
+
+    override _.Reset(rng: Rng) =
+        episodes.Start rng
+
+        for copy in 0 .. count - 1 do
+            reset copy
+
+    override _.Observe(observations: Span<float32>) =
+        episodes.RequireReady()
+        Guard.length (nameof observations) (count * observationSize) observations.Length
+
+        for copy in 0 .. count - 1 do
+            let row = observations.Slice(copy * observationSize, observationSize)
+            environment.Observe(states[copy], row)
+            episodes.CheckObservations(copy, Span.op_Implicit row, episodes.Progress[copy].Elapsed = 0)
+
+    /// Moves the states of a range and keeps their outcomes.
+    member private _.Advance(first: int, steps: int, actions: ReadOnlySpan<float32>, observations: Span<float32>) =
+        match kernel with
+        | Some kernel ->
+            let range = Span(states, first, steps)
+            kernel.StepMany(range, actions, Span(outcomes, first, steps))
+            kernel.ObserveMany(Span.op_Implicit range, observations)
+        | None ->
+            for index in 0 .. steps - 1 do
+                let copy = first + index
+                let entry = &episodes.Progress[copy]
+                let action = actions.Slice(index * actionSize, actionSize)
+                let struct (state, outcome, stream) = environment.Step(states[copy], action, entry.Stream)
+                states[copy] <- state
+                outcomes[copy] <- outcome
+                entry.Stream <- stream
+                environment.Observe(state, observations.Slice(index * observationSize, observationSize))
+
+    override this.Step(first: int, steps: int, actions: ReadOnlySpan<float32>, result: StepBuffers) =
+        episodes.CheckStep(first, steps, actions, result)
+        let observations = result.Observations.Span
+        let rows = observations.Slice(first * observationSize, steps * observationSize)
+        this.Advance(first, steps, actions.Slice(first * actionSize, steps * actionSize), rows)
+        episodes.CheckObservations(first, Span.op_Implicit rows, false)
+        let finals = result.FinalObservations.Span
+        let rewards = result.Rewards.Span
+        let terminated = result.Terminated.Span
+        let truncated = result.Truncated.Span
+        let returns = result.EpisodeReturns.Span
+        let lengths = result.EpisodeLengths.Span
+
+        for copy in first .. first + steps - 1 do
+            if episodes.Record(copy, outcomes[copy], rewards, terminated, truncated, returns, lengths) then
+                let row = observations.Slice(copy * observationSize, observationSize)
+                row.CopyTo(finals.Slice(copy * observationSize, observationSize))
+                reset copy
+                environment.Observe(states[copy], row)
+                episodes.CheckObservations(copy, Span.op_Implicit row, true)
+
+    override _.Capture() =
+        let stateBytes = MemoryMarshal.AsBytes(Span states)
+        let progressBytes = MemoryMarshal.AsBytes(Span episodes.Progress)
+        let bytes = Array.zeroCreate<byte>(stateBytes.Length + progressBytes.Length)
+        stateBytes.CopyTo(Span bytes)
+        progressBytes.CopyTo(Span(bytes, stateBytes.Length, progressBytes.Length))
+        episodes.RequireReady()
+        { EnvironmentId = id; Count = count; Bytes = bytes }
+
+    override _.Restore(snapshot: BatchSnapshot) =
+        let stateBytes = MemoryMarshal.AsBytes(Span states)
+        let progressBytes = MemoryMarshal.AsBytes(Span episodes.Progress)
+        episodes.CheckSnapshot(snapshot, stateBytes.Length + progressBytes.Length)
+        Span(snapshot.Bytes, 0, stateBytes.Length).CopyTo stateBytes
+        Span(snapshot.Bytes, stateBytes.Length, progressBytes.Length).CopyTo progressBytes
+        episodes.IsReady <- true

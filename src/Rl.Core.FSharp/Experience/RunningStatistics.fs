@@ -1,0 +1,94 @@
+/// Running means and variances: the state of observation and reward normalisation.
+namespace Rl.Core.Experience
+
+open System
+open Rl.Core.Foundations
+
+/// Count, mean and summed squared deviation of each component of the vectors seen so far; a value, never changed.
+type RunningStatistics =
+    {
+        /// Vectors seen.
+        Count: float
+        Mean: float[]
+        /// Σ (x − mean)².
+        SquaredDeviation: float[]
+    }
+
+    /// The number of components.
+    member this.Size = this.Mean.Length
+
+/// Building and using running statistics.
+[<RequireQualifiedAccess>]
+module RunningStatistics =
+
+    /// Nothing seen: normalisation leaves values as they are.
+    let create (size: int) =
+        Guard.notNegative (nameof size) size
+        { Count = 0.0; Mean = Array.zeroCreate size; SquaredDeviation = Array.zeroCreate size }
+
+    /// The statistics after further vectors [count, size] (Chan, Golub and LeVeque 1983): the batch's own mean and squared
+    /// deviation are computed first, then joined, so that splitting the data changes rounding only.
+    let update (vectors: ReadOnlySpan<float32>) (statistics: RunningStatistics) =
+        let size = statistics.Size
+
+        if size = 0 || vectors.Length = 0 then
+            statistics
+        else
+            Guard.length (nameof vectors) (vectors.Length / size * size) vectors.Length
+            let count = vectors.Length / size
+            let mean = Array.zeroCreate<float> size
+            let squared = Array.zeroCreate<float> size
+
+            for row in 0 .. count - 1 do
+                for i in 0 .. size - 1 do
+                    mean[i] <- mean[i] + float vectors[row * size + i]
+
+            for i in 0 .. size - 1 do
+                mean[i] <- mean[i] / float count
+
+            for row in 0 .. count - 1 do
+                for i in 0 .. size - 1 do
+                    let deviation = float vectors[row * size + i] - mean[i]
+                    squared[i] <- squared[i] + deviation * deviation
+
+            let batch = float count
+            let total = statistics.Count + batch
+
+            for i in 0 .. size - 1 do
+                let difference = mean[i] - statistics.Mean[i]
+
+                squared[i] <-
+                    statistics.SquaredDeviation[i]
+                    + squared[i]
+                    + difference * difference * statistics.Count * batch / total
+
+                mean[i] <- statistics.Mean[i] + difference * batch / total
+
+            { Count = total; Mean = mean; SquaredDeviation = squared }
+
+    /// The biased variance of a component; 1 while fewer than two vectors have been seen.
+    let variance (index: int) (statistics: RunningStatistics) =
+        if statistics.Count < 2.0 then
+            1.0
+        else
+            statistics.SquaredDeviation[index] / statistics.Count
+
+    /// (x − mean) / √(variance + 10⁻⁸) of each component, clipped to ±limit, for vectors [count, size].
+    let normalise
+        (statistics: RunningStatistics)
+        (limit: float32)
+        (vectors: ReadOnlySpan<float32>)
+        (destination: Span<float32>)
+        =
+        let size = statistics.Size
+        Guard.length (nameof destination) vectors.Length destination.Length
+
+        for i in 0 .. size - 1 do
+            let mean = float32 statistics.Mean[i]
+            let scale = float32 (1.0 / Math.Sqrt(variance i statistics + 1e-8))
+            let mutable index = i
+
+            while index < vectors.Length do
+                let value = (vectors[index] - mean) * scale
+                destination[index] <- MathF.Min(limit, MathF.Max(-limit, value))
+                index <- index + size

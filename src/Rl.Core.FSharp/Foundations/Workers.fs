@@ -1,0 +1,118 @@
+/// Fork and join on a fixed set of threads: the same work whatever their number, so that threads change speed, never results.
+namespace Rl.Core.Foundations
+
+open System
+open System.Runtime.ExceptionServices
+open System.Threading
+
+/// `count` threads, the caller's among them. A thread without work spins for about a tenth of a millisecond, then sleeps. Nothing
+/// is allocated by `Run`.
+[<Sealed>]
+type Workers(count: int) =
+    do Guard.inIntRange (nameof count) 1 1024 count
+
+    let spins = 300
+    let signals = Array.init (count - 1) (fun _ -> new AutoResetEvent(false))
+    let sleeping = Array.zeroCreate<int> (count - 1)
+    let failures = Array.zeroCreate<exn | null> count
+    let mutable body = Action<int>(ignore)
+    let mutable items = 0
+    let mutable generation = 0
+    let mutable running = 0
+    let mutable stopping = false
+
+    let share worker =
+        try
+            let mutable item = worker
+
+            while item < items do
+                body.Invoke item
+                item <- item + count
+        with error ->
+            failures[worker] <- error
+
+    /// Waits until the generation differs from the one seen.
+    let await index seen =
+        let mutable spin = 0
+
+        while Volatile.Read &generation = seen && spin < spins do
+            Thread.SpinWait 8
+            spin <- spin + 1
+
+        while Volatile.Read &generation = seen do
+            // Announce the sleep, look once more, then sleep: `Run` moves the generation first and looks for sleepers after.
+            Interlocked.Exchange(&sleeping[index], 1) |> ignore
+            if Volatile.Read &generation = seen then signals[index].WaitOne() |> ignore
+            Interlocked.Exchange(&sleeping[index], 0) |> ignore
+
+        Volatile.Read &generation
+
+    let work index () =
+        let mutable seen = 0
+
+        while not (Volatile.Read &stopping) do
+            seen <- await index seen
+
+            if not (Volatile.Read &stopping) then
+                share (index + 1)
+                Interlocked.Decrement &running |> ignore
+
+    let wake () =
+        Interlocked.Increment &generation |> ignore
+
+        for index in 0 .. count - 2 do
+            if Volatile.Read &sleeping[index] = 1 then
+                signals[index].Set() |> ignore
+
+    let threads =
+        Array.init (count - 1) (fun index ->
+            let thread = Thread(work index, 1024 * 1024)
+            thread.IsBackground <- true
+            thread.Name <- $"Rl worker {index + 1}"
+            thread.Start()
+            thread)
+
+    /// The number of threads.
+    member _.Count = count
+
+    /// Calls `action` with 0 … itemCount − 1, item i on thread i mod Count, and returns when all are done. If some fail, the failure
+    /// of the lowest thread is raised again. Only one thread may call it at a time; do not nest.
+    member _.Run(itemCount: int, action: Action<int>) =
+        if count = 1 || itemCount <= 1 then
+            for item in 0 .. itemCount - 1 do
+                action.Invoke item
+        else
+            body <- action
+            items <- itemCount
+            Volatile.Write(&running, count - 1)
+            wake ()
+            share 0
+            let mutable spin = SpinWait()
+
+            while Volatile.Read &running > 0 do
+                spin.SpinOnce -1
+
+            let mutable failure: exn | null = null
+
+            for worker in count - 1 .. -1 .. 0 do
+                match failures[worker] with
+                | null -> ()
+                | error ->
+                    failure <- error
+                    failures[worker] <- null
+
+            match failure with
+            | null -> ()
+            | error -> ExceptionDispatchInfo.Capture(error).Throw()
+
+    interface IDisposable with
+        member _.Dispose() =
+            if not (Volatile.Read &stopping) then
+                Volatile.Write(&stopping, true)
+                wake ()
+
+                for thread in threads do
+                    thread.Join()
+
+                for signal in signals do
+                    signal.Dispose()

@@ -1,0 +1,274 @@
+/// Returns and advantages of rollouts: one backward recurrence and its special cases.
+namespace Rl.Core.Objectives
+
+open System
+open System.Numerics
+open Rl.Core.Foundations
+
+/// The recurrence over time t and copies n
+///
+///   Gₜ = rₜ + γₜ·[(1 − λₜ)·v′ₜ + λₜ·Gₜ₊₁]
+///
+/// and what follows from it (Sutton 1988; Sutton and Barto 2018, section 12.8; slide 8). All arrays are time-major [T, N], flat, of
+/// float32 or float64:
+/// `rewards` rₜ; `discounts` γₜ ∈ [0, 1]: the discount, 0 where the step *terminated*; `nextValues` v′ₜ: the value of the true next
+/// observation, which is v(sₜ₊₁) inside an episode and v(the final observation) where it was *truncated*; `traces` λₜ ∈ [0, 1]: λ,
+/// 0 where an episode ended, whichever way. So truncation bootstraps and termination does not, and neither leaks into the
+/// next episode. `Discounts`, `Traces` and `NextValues` write these arrays from what a batch of environments reports.
+///
+/// Methods are static members so that arrays convert to spans. Wrong lengths raise `ArgumentException`.
+[<AbstractClass; Sealed>]
+type Returns =
+
+    static member private CheckLength(name: string, columns: int, expected: int, actual: int) =
+        Guard.positive "columns" columns
+        Guard.length name expected actual
+
+        if expected % columns <> 0 then
+            Guard.fail name $"{name} has {actual} elements; it must have a multiple of columns, {columns}."
+
+    /// λ-returns: result = Gₜ [T, N], which may be the memory of `rewards`. `following` [N] is G after the last step, such as the first
+    /// row of a later part of the same rollout; if it is empty, G after the last step is v′ of the last step.
+    /// λ = 0 gives one-step targets r + γ·v′, λ = 1 returns-to-go that bootstrap where the rollout or a truncated episode ends.
+    static member Lambda<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
+        (
+            columns: int,
+            rewards: ReadOnlySpan<'T>,
+            discounts: ReadOnlySpan<'T>,
+            nextValues: ReadOnlySpan<'T>,
+            traces: ReadOnlySpan<'T>,
+            following: ReadOnlySpan<'T>,
+            result: Span<'T>
+        ) : unit =
+        Returns.CheckLength(nameof rewards, columns, rewards.Length, rewards.Length)
+        Returns.CheckLength(nameof discounts, columns, rewards.Length, discounts.Length)
+        Returns.CheckLength(nameof nextValues, columns, rewards.Length, nextValues.Length)
+        Returns.CheckLength(nameof traces, columns, rewards.Length, traces.Length)
+        Returns.CheckLength(nameof result, columns, rewards.Length, result.Length)
+
+        if not following.IsEmpty then
+            Guard.length (nameof following) columns following.Length
+
+        let mutable row = rewards.Length - columns
+
+        while row >= 0 do
+            let after =
+                if row + columns < rewards.Length then
+                    Span.op_Implicit (result.Slice(row + columns, columns))
+                elif following.IsEmpty then
+                    nextValues.Slice(row, columns)
+                else
+                    following
+
+            Recurrence.LambdaRow(
+                rewards.Slice(row, columns),
+                discounts.Slice(row, columns),
+                nextValues.Slice(row, columns),
+                traces.Slice(row, columns),
+                after,
+                result.Slice(row, columns)
+            )
+
+            row <- row - columns
+
+    /// Generalised advantage estimates: result = Aₜ [T, N] with δₜ = rₜ + γₜ·v′ₜ − vₜ and Aₜ = δₜ + γₜ·λₜ·Aₜ₊₁; the λ-return is
+    /// Aₜ + vₜ. `values` vₜ [T, N]; `following` [N] is A after the last step, empty for 0. `result` must not
+    /// overlap the arguments.
+    /// Source: Schulman, Moritz, Levine, Jordan, Abbeel, "High-dimensional continuous control using generalized advantage
+    /// estimation" (2016), equation 16; slide 26.
+    static member Advantages<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
+        (
+            columns: int,
+            rewards: ReadOnlySpan<'T>,
+            values: ReadOnlySpan<'T>,
+            discounts: ReadOnlySpan<'T>,
+            nextValues: ReadOnlySpan<'T>,
+            traces: ReadOnlySpan<'T>,
+            following: ReadOnlySpan<'T>,
+            result: Span<'T>
+        ) : unit =
+        Returns.CheckLength(nameof rewards, columns, rewards.Length, rewards.Length)
+        Returns.CheckLength(nameof values, columns, rewards.Length, values.Length)
+        Returns.CheckLength(nameof discounts, columns, rewards.Length, discounts.Length)
+        Returns.CheckLength(nameof nextValues, columns, rewards.Length, nextValues.Length)
+        Returns.CheckLength(nameof traces, columns, rewards.Length, traces.Length)
+        Returns.CheckLength(nameof result, columns, rewards.Length, result.Length)
+
+        if not following.IsEmpty then
+            Guard.length (nameof following) columns following.Length
+
+        let mutable row = rewards.Length - columns
+
+        while row >= 0 do
+            let last = row + columns = rewards.Length
+            let output = result.Slice(row, columns)
+
+            if last && following.IsEmpty then output.Clear()
+
+            let after =
+                if not last then Span.op_Implicit (result.Slice(row + columns, columns))
+                elif following.IsEmpty then Span.op_Implicit output
+                else following
+
+            Recurrence.AdvantageRow(
+                rewards.Slice(row, columns),
+                values.Slice(row, columns),
+                discounts.Slice(row, columns),
+                nextValues.Slice(row, columns),
+                traces.Slice(row, columns),
+                after,
+                output
+            )
+
+            row <- row - columns
+
+    /// `Advantages` of a whole rollout with one γ = `discount` and one λ = `trace`, without the arrays that `Discounts`, `Traces` and
+    /// `NextValues` would write: the same numbers bit for bit from half the memory traffic. `values` [T, N]; `lastValues` [N] of the
+    /// observations after the last step; `terminated`, `truncated` [T, N]; `finalValues` [T, N], read where truncated.
+    /// `result` [T, N] must not overlap the arguments.
+    static member RolloutAdvantages<'T
+        when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
+        (
+            columns: int,
+            discount: 'T,
+            trace: 'T,
+            rewards: ReadOnlySpan<'T>,
+            values: ReadOnlySpan<'T>,
+            lastValues: ReadOnlySpan<'T>,
+            terminated: ReadOnlySpan<bool>,
+            truncated: ReadOnlySpan<bool>,
+            finalValues: ReadOnlySpan<'T>,
+            result: Span<'T>
+        ) : unit =
+        let length = rewards.Length
+        Returns.CheckLength(nameof rewards, columns, length, length)
+        Returns.CheckLength(nameof values, columns, length, values.Length)
+        Returns.CheckLength(nameof lastValues, columns, columns, lastValues.Length)
+        Returns.CheckLength(nameof terminated, columns, length, terminated.Length)
+        Returns.CheckLength(nameof truncated, columns, length, truncated.Length)
+        Returns.CheckLength(nameof finalValues, columns, length, finalValues.Length)
+        Returns.CheckLength(nameof result, columns, length, result.Length)
+        let mutable row = length - columns
+
+        while row >= 0 do
+            let last = row + columns = length
+            let output = result.Slice(row, columns)
+
+            if last then output.Clear()
+
+            Recurrence.RolloutRow(
+                discount,
+                trace,
+                rewards.Slice(row, columns),
+                values.Slice(row, columns),
+                (if last then lastValues else values.Slice(row + columns, columns)),
+                terminated.Slice(row, columns),
+                truncated.Slice(row, columns),
+                finalValues.Slice(row, columns),
+                Span.op_Implicit (if last then output else result.Slice(row + columns, columns)),
+                output
+            )
+
+            row <- row - columns
+
+    /// n-step returns: result = r₍ₜ₎ + γ r₍ₜ₊₁₎ + … over `steps` ≥ 1 steps or to the end of the episode or rollout, then the bootstrap
+    /// value v′ there; the recurrence with λ = `traces` within the window and 0 at its end. `traces` is 1 inside an episode and 0 at
+    /// its last step (or λ, for truncated λ-returns). `result` must not overlap the arguments. n = 1 is `Lambda` at λ = 0; n ≥ T is
+    /// `Lambda` itself. Source: Sutton and Barto (2018), equation 7.1.
+    static member NStep<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
+        (
+            columns: int,
+            steps: int,
+            rewards: ReadOnlySpan<'T>,
+            discounts: ReadOnlySpan<'T>,
+            nextValues: ReadOnlySpan<'T>,
+            traces: ReadOnlySpan<'T>,
+            result: Span<'T>
+        ) : unit =
+        Guard.positive (nameof steps) steps
+        Returns.CheckLength(nameof rewards, columns, rewards.Length, rewards.Length)
+        Returns.CheckLength(nameof discounts, columns, rewards.Length, discounts.Length)
+        Returns.CheckLength(nameof nextValues, columns, rewards.Length, nextValues.Length)
+        Returns.CheckLength(nameof traces, columns, rewards.Length, traces.Length)
+        Returns.CheckLength(nameof result, columns, rewards.Length, result.Length)
+        let rows = rewards.Length / columns
+
+        for row in 0 .. rows - 1 do
+            let last = if steps > rows - row then rows - 1 else row + steps - 1
+            let output = result.Slice(row * columns, columns)
+            nextValues.Slice(last * columns, columns).CopyTo output
+
+            for step in last .. -1 .. row do
+                Recurrence.LambdaRow(
+                    rewards.Slice(step * columns, columns),
+                    discounts.Slice(step * columns, columns),
+                    nextValues.Slice(step * columns, columns),
+                    traces.Slice(step * columns, columns),
+                    Span.op_Implicit output,
+                    output
+                )
+
+    /// Full-trajectory returns: every step of an episode gets the return of the episode's first step in this rollout (slide 8:
+    /// Σ γᵗ′ rₜ′ over the whole trajectory, given to each (sₜ, aₜ)). `returnsToGo` is what `Lambda` computes with λ = 1, and `traces` what it
+    /// was given: 1 inside an episode and 0 at its last step. `result` may be the memory of `returnsToGo`.
+    static member FullTrajectory<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
+        (columns: int, returnsToGo: ReadOnlySpan<'T>, traces: ReadOnlySpan<'T>, result: Span<'T>)
+        : unit =
+        Returns.CheckLength(nameof returnsToGo, columns, returnsToGo.Length, returnsToGo.Length)
+        Returns.CheckLength(nameof traces, columns, returnsToGo.Length, traces.Length)
+        Returns.CheckLength(nameof result, columns, returnsToGo.Length, result.Length)
+
+        for index in 0 .. result.Length - 1 do
+            let begins = index < columns || 'T.IsZero traces[index - columns]
+            result[index] <- if begins then returnsToGo[index] else result[index - columns]
+
+    /// r₀ + γ r₁ + γ² r₂ + …: the discounted return of one trajectory (slide 4).
+    static member Discounted(discount: float, rewards: ReadOnlySpan<float>) : float =
+        Guard.inRange (nameof discount) 0.0 1.0 discount
+        let mutable total = 0.0
+
+        for step in rewards.Length - 1 .. -1 .. 0 do
+            total <- rewards[step] + discount * total
+
+        total
+
+    /// γₜ: `discount`, and 0 where the step terminated.
+    static member Discounts<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
+        (discount: 'T, terminated: ReadOnlySpan<bool>, result: Span<'T>)
+        : unit =
+        Guard.length (nameof result) terminated.Length result.Length
+
+        for index in 0 .. result.Length - 1 do
+            result[index] <- if terminated[index] then 'T.Zero else discount
+
+    /// λₜ: `trace`, and 0 where the episode ended, by termination or truncation.
+    static member Traces<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
+        (trace: 'T, terminated: ReadOnlySpan<bool>, truncated: ReadOnlySpan<bool>, result: Span<'T>)
+        : unit =
+        Guard.length (nameof truncated) terminated.Length truncated.Length
+        Guard.length (nameof result) terminated.Length result.Length
+
+        for index in 0 .. result.Length - 1 do
+            result[index] <- if terminated[index] || truncated[index] then 'T.Zero else trace
+
+    /// v′ₜ: `finalValues` where truncated; elsewhere vₜ₊₁ of `values` [T, N], and `lastValues` [N] after the last step. Where the step
+    /// terminated the number is not used by anyone, as its discount is 0.
+    static member NextValues<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
+        (
+            columns: int,
+            values: ReadOnlySpan<'T>,
+            lastValues: ReadOnlySpan<'T>,
+            truncated: ReadOnlySpan<bool>,
+            finalValues: ReadOnlySpan<'T>,
+            result: Span<'T>
+        ) : unit =
+        Returns.CheckLength(nameof values, columns, values.Length, values.Length)
+        Returns.CheckLength(nameof lastValues, columns, columns, lastValues.Length)
+        Returns.CheckLength(nameof truncated, columns, values.Length, truncated.Length)
+        Returns.CheckLength(nameof finalValues, columns, values.Length, finalValues.Length)
+        Returns.CheckLength(nameof result, columns, values.Length, result.Length)
+        values.Slice(columns).CopyTo result
+        lastValues.CopyTo(result.Slice(values.Length - columns))
+
+        for index in 0 .. result.Length - 1 do
+            if truncated[index] then result[index] <- finalValues[index]

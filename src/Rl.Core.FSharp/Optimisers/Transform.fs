@@ -1,0 +1,315 @@
+/// Gradient transformations: pure (state, update) pairs over expressions that compose into optimisers.
+namespace Rl.Core.Optimisers
+
+open System
+open Rl.Core.Foundations
+open Rl.Core.Autodiff
+
+/// The vector Scale · Direction with a scalar Scale. Learning rates, clip factors and bias corrections multiply into the
+/// scalar, so that however long the chain of transformations, an element costs no more than its own formula.
+type Scaled =
+    {
+        /// A scalar.
+        Scale: Expr
+        /// [n].
+        Direction: Expr
+    }
+
+/// Arithmetic of scaled vectors.
+[<RequireQualifiedAccess>]
+module Scaled =
+
+    /// 1 · vector.
+    let ofVector (vector: Expr) = { Scale = Expr.number 1.0; Direction = vector }
+
+    let private isOne (x: Expr) =
+        match x.Operation with
+        | Constant tensor -> tensor.Count = 1 && tensor[0] = 1.0
+        | _ -> false
+
+    /// The product of two scalars, leaving out a factor of 1.
+    let internal multiply (a: Expr) (b: Expr) =
+        if isOne a then b
+        elif isOne b then a
+        else a * b
+
+    /// factor · x.
+    let times (factor: Expr) (x: Scaled) = { x with Scale = multiply factor x.Scale }
+
+    /// The vector itself, with one product an element (none if the scale is the constant 1).
+    let toVector (x: Scaled) = if isOne x.Scale then x.Direction else x.Scale * x.Direction
+
+    /// ‖x‖₂, a scalar.
+    let norm (x: Scaled) =
+        let length = Expr.sqrt (Expr.sum (Expr.square x.Direction))
+        if isOne x.Scale then length else Expr.abs x.Scale * length
+
+/// A piece of an optimiser's state, carried from one update to the next.
+type StateVariable =
+    {
+        Name: string
+        /// [||] for a scalar, [n] for a number a parameter.
+        Shape: Shape
+        /// Its value before the first update, in every element.
+        Initial: float
+    }
+
+/// One step of a chain from gradients to updates.
+type Transform =
+    {
+        /// The state for n parameters.
+        State: int -> StateVariable list
+        /// count (completed updates, a scalar) → gradient or update so far → state → θ → what goes on, new state. The new state
+        /// has the order and the shapes of the old.
+        Update: Expr -> Scaled -> Expr list -> Expr -> struct (Scaled * Expr list)
+    }
+
+/// The transformations; they are combined with `chain`.
+[<RequireQualifiedAccess>]
+module Transform =
+
+    let private perParameter name initial n = { Name = name; Shape = [| n |]; Initial = initial }
+
+    let private without f =
+        { State = (fun _ -> []); Update = fun count x state theta -> struct (f count x theta, state) }
+
+    let private unexpected (state: Expr list) =
+        Guard.fail (nameof state) $"The state has {state.Length} variables, which is not what the transformation keeps."
+
+    /// x unchanged.
+    let identity = without (fun _ x _ -> x)
+
+    /// factor · x.
+    let scale (factor: float) = without (fun _ x _ -> Scaled.times (Expr.number factor) x)
+
+    /// schedule(count) · x.
+    let scaleBySchedule (schedule: Schedule) = without (fun count x _ -> Scaled.times (schedule count) x)
+
+    /// −schedule(count) · x: gradients of a loss become updates that lower it.
+    let scaleByLearningRate (schedule: Schedule) = without (fun count x _ -> Scaled.times (-(schedule count)) x)
+
+    /// x · min(1, maximum / (‖x‖₂ + 10⁻⁶)), as PyTorch's `clip_grad_norm_` (Pascanu et al. 2013).
+    let clipByGlobalNorm (maximum: float) =
+        Guard.positiveNumber (nameof maximum) maximum
+
+        without (fun _ x _ ->
+            let factor = Expr.minimum (Expr.number 1.0) (maximum / (Scaled.norm x + 1e-6))
+            Scaled.times factor x)
+
+    /// Every element of x into [−maximum, maximum].
+    let clipByValue (maximum: float) =
+        Guard.positiveNumber (nameof maximum) maximum
+        without (fun _ x _ -> Scaled.ofVector (Expr.clamp -maximum maximum (Scaled.toVector x)))
+
+    /// x + decay · θ. Before the scaling by moments this is an L2 penalty; after it, decoupled weight decay (Loshchilov and
+    /// Hutter 2019).
+    let addDecayedWeights (decay: float) =
+        Guard.notNegativeNumber (nameof decay) decay
+
+        if decay = 0.0 then
+            identity
+        else
+            without (fun _ x theta -> Scaled.ofVector (Scaled.toVector x + decay * theta))
+
+    /// Momentum as in PyTorch's SGD: b ← momentum · b + (1 − dampening) · x (b = x at the first update); gives b, or
+    /// x + momentum · b with Nesterov's look-ahead (Sutskever et al. 2013).
+    let trace (momentum: float) (dampening: float) (nesterov: bool) =
+        Guard.inRange (nameof momentum) 0.0 1.0 momentum
+        Guard.inRange (nameof dampening) 0.0 1.0 dampening
+
+        {
+            State = fun n -> [ perParameter "trace" 0.0 n ]
+            Update =
+                fun count x state _ ->
+                    match state with
+                    | [ buffer ] ->
+                        let share =
+                            if dampening = 0.0 then
+                                Expr.number 1.0
+                            else
+                                let isFirst = Expr.equal count (Expr.number 0.0)
+                                Expr.select isFirst (Expr.number 1.0) (Expr.number (1.0 - dampening))
+
+                        let buffer = momentum * buffer + Scaled.toVector (Scaled.times share x)
+
+                        let update = if nesterov then Scaled.toVector x + momentum * buffer else buffer
+                        struct (Scaled.ofVector update, [ buffer ])
+                    | _ -> unexpected state
+        }
+
+    /// decay · average + (1 − decay) · x.
+    let private averageOf (decay: float) (average: Expr) (x: Scaled) =
+        decay * average + Scaled.toVector (Scaled.times (Expr.number (1.0 - decay)) x)
+
+    /// decay · average + (1 − decay) · x².
+    let private averageOfSquare (decay: float) (average: Expr) (x: Scaled) =
+        let weight = Expr.number (1.0 - decay)
+        let scale = Scaled.multiply weight (Scaled.multiply x.Scale x.Scale)
+        decay * average + scale * Expr.square x.Direction
+
+    /// 1 − decay^t at the update t = count + 1, without cancellation.
+    let private biasCorrection (decay: float) (count: Expr) =
+        if decay = 0.0 then
+            Expr.number 1.0
+        else
+            -(Expr.expMinusOne ((count + 1.0) * Math.Log decay))
+
+    let private requireDecay name decay =
+        Guard.inRange name 0.0 1.0 decay
+
+        if decay = 1.0 then
+            Guard.fail name $"{name} is 1; it must be less than 1, or nothing new is ever averaged in."
+
+    /// Adam's direction m̂ / (√v̂ + ε) with m ← β₁m + (1 − β₁)x, v ← β₂v + (1 − β₂)x², m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ)
+    /// (Kingma and Ba 2015); with `amsgrad`, v̂ is taken from the largest v so far (Reddi et al. 2018). Written as
+    /// √(1 − β₂ᵗ)/(1 − β₁ᵗ) · m / (√v + ε√(1 − β₂ᵗ)), whose corrections are scalars.
+    let scaleByAdam (beta1: float) (beta2: float) (epsilon: float) (amsgrad: bool) =
+        requireDecay (nameof beta1) beta1
+        requireDecay (nameof beta2) beta2
+        Guard.notNegativeNumber (nameof epsilon) epsilon
+
+        {
+            State =
+                fun n ->
+                    [
+                        perParameter "firstMoment" 0.0 n
+                        perParameter "secondMoment" 0.0 n
+                        if amsgrad then perParameter "largestSecondMoment" 0.0 n
+                    ]
+            Update =
+                fun count x state _ ->
+                    match state with
+                    | first :: second :: largest ->
+                        let first = averageOf beta1 first x
+                        let second = averageOfSquare beta2 second x
+                        let largest = largest |> List.map (fun old -> Expr.maximum old second)
+                        let root = Expr.sqrt (biasCorrection beta2 count)
+                        let denominator = Expr.sqrt (List.head (largest @ [ second ])) + epsilon * root
+
+                        let update = { Scale = root / biasCorrection beta1 count; Direction = first / denominator }
+
+                        struct (update, first :: second :: largest)
+                    | _ -> unexpected state
+        }
+
+    /// Adamax: m̂ / u with u ← max(β₂u, |x| + ε) (Kingma and Ba 2015, section 7.1).
+    let scaleByAdamax (beta1: float) (beta2: float) (epsilon: float) =
+        requireDecay (nameof beta1) beta1
+        requireDecay (nameof beta2) beta2
+        Guard.notNegativeNumber (nameof epsilon) epsilon
+
+        {
+            State = fun n -> [ perParameter "firstMoment" 0.0 n; perParameter "infinityNorm" 0.0 n ]
+            Update =
+                fun count x state _ ->
+                    match state with
+                    | [ first; norm ] ->
+                        let first = averageOf beta1 first x
+                        let norm = Expr.maximum (beta2 * norm) (Expr.abs (Scaled.toVector x) + epsilon)
+
+                        let update = { Scale = Expr.reciprocal (biasCorrection beta1 count); Direction = first / norm }
+
+                        struct (update, [ first; norm ])
+                    | _ -> unexpected state
+        }
+
+    /// RMSprop's x / (√v + ε) with v ← αv + (1 − α)x² from `initial` (Tieleman and Hinton 2012). `centred` takes the variance
+    /// v − mean² instead of v (Graves 2013); `insideRoot` divides by √(v + ε), as TensorFlow does.
+    let scaleByRms (decay: float) (epsilon: float) (centred: bool) (insideRoot: bool) (initial: float) =
+        requireDecay (nameof decay) decay
+        Guard.notNegativeNumber (nameof epsilon) epsilon
+        Guard.notNegativeNumber (nameof initial) initial
+
+        {
+            State = fun n -> [ perParameter "secondMoment" initial n; if centred then perParameter "firstMoment" 0.0 n ]
+            Update =
+                fun _ x state _ ->
+                    match state with
+                    | second :: first ->
+                        let second = averageOfSquare decay second x
+                        let first = first |> List.map (fun old -> averageOf decay old x)
+                        let variance = first |> List.fold (fun v mean -> v - Expr.square mean) second
+
+                        let denominator =
+                            if insideRoot then
+                                Expr.sqrt (variance + epsilon)
+                            else
+                                Expr.sqrt variance + epsilon
+
+                        struct ({ x with Direction = x.Direction / denominator }, second :: first)
+                    | _ -> unexpected state
+        }
+
+    /// Adagrad's x / (√s + ε) with s ← s + x² from `initial` (Duchi, Hazan and Singer 2011).
+    let scaleByAdagrad (epsilon: float) (initial: float) =
+        Guard.notNegativeNumber (nameof epsilon) epsilon
+        Guard.notNegativeNumber (nameof initial) initial
+
+        {
+            State = fun n -> [ perParameter "sumOfSquares" initial n ]
+            Update =
+                fun _ x state _ ->
+                    match state with
+                    | [ sum ] ->
+                        let sum = sum + Expr.square (Scaled.toVector x)
+                        struct ({ x with Direction = x.Direction / (Expr.sqrt sum + epsilon) }, [ sum ])
+                    | _ -> unexpected state
+        }
+
+    /// Adadelta's Δ = √(d + ε) / √(v + ε) · x with v ← ρv + (1 − ρ)x² and afterwards d ← ρd + (1 − ρ)Δ² (Zeiler 2012).
+    let scaleByAdadelta (decay: float) (epsilon: float) =
+        requireDecay (nameof decay) decay
+        Guard.positiveNumber (nameof epsilon) epsilon
+
+        {
+            State = fun n -> [ perParameter "secondMoment" 0.0 n; perParameter "updateMoment" 0.0 n ]
+            Update =
+                fun _ x state _ ->
+                    match state with
+                    | [ second; delta ] ->
+                        let second = averageOfSquare decay second x
+
+                        let update =
+                            Scaled.ofVector (Expr.sqrt ((delta + epsilon) / (second + epsilon)) * Scaled.toVector x)
+
+                        struct (update, [ second; averageOfSquare decay delta update ])
+                    | _ -> unexpected state
+        }
+
+    /// The transformations one after the other. State variables keep their names; a name that comes again gets a number.
+    let chain (transforms: Transform list) =
+        let states n = transforms |> List.map (fun transform -> transform.State n)
+
+        let rename (variables: StateVariable list) =
+            variables
+            |> List.mapi (fun index variable ->
+                let earlier =
+                    variables
+                    |> List.take index
+                    |> List.filter (fun other -> other.Name = variable.Name)
+                    |> List.length
+
+                if earlier = 0 then
+                    variable
+                else
+                    { variable with Name = $"{variable.Name}{earlier + 1}" })
+
+        {
+            State = fun n -> states n |> List.concat |> rename
+            Update =
+                fun count x state theta ->
+                    let mutable x = x
+                    let mutable rest = state
+                    let results = ResizeArray<Expr>()
+
+                    for transform in transforms do
+                        let own = (transform.State theta.Count).Length
+                        if rest.Length < own then unexpected state
+                        let struct (next, newState) = transform.Update count x (List.take own rest) theta
+                        x <- next
+                        rest <- List.skip own rest
+                        results.AddRange newState
+
+                    if not rest.IsEmpty then unexpected state
+                    struct (x, List.ofSeq results)
+        }

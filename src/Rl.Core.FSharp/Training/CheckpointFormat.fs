@@ -1,0 +1,249 @@
+/// How spaces, networks and training states are laid out in a checkpoint: a pair of functions for each, one to write, one to read.
+namespace Rl.Core.Training
+
+open Rl.Core.Foundations
+open Rl.Core.Environments
+open Rl.Core.Experience
+open Rl.Core.Networks
+open Rl.Core.Algorithms
+
+[<RequireQualifiedAccess>]
+module internal CheckpointFormat =
+
+    let writeSpace (output: BinaryOut) (space: Space) =
+        match space with
+        | Space.Box(low, high, shape) ->
+            output.Byte 0
+            output.Floats low
+            output.Floats high
+            output.Ints shape
+        | Space.Discrete(count, start) ->
+            output.Byte 1
+            output.Int count
+            output.Int start
+
+    let readSpace (input: BinaryIn) : Space =
+        try
+            match input.Byte() with
+            | 0 ->
+                let low = input.Floats()
+                let high = input.Floats()
+                Space.box low high (input.Ints())
+            | 1 ->
+                let count = input.Int()
+                Space.discreteFrom (input.Int()) count
+            | kind -> input.Fail $"it holds a space of the unknown kind {kind}"
+        with :? System.ArgumentException as error ->
+            input.Fail $"it holds a space that cannot be: {error.Message}"
+
+    let private writeActivation (output: BinaryOut) (activation: Activation) =
+        match activation with
+        | Activation.Identity -> output.Byte 0
+        | Activation.Tanh -> output.Byte 1
+        | Activation.Relu -> output.Byte 2
+        | Activation.LeakyRelu slope ->
+            output.Byte 3
+            output.Float slope
+        | Activation.Elu -> output.Byte 4
+        | Activation.Gelu -> output.Byte 5
+        | Activation.Silu -> output.Byte 6
+        | Activation.Sigmoid -> output.Byte 7
+        | Activation.Softplus -> output.Byte 8
+
+    let private readActivation (input: BinaryIn) =
+        match input.Byte() with
+        | 0 -> Activation.Identity
+        | 1 -> Activation.Tanh
+        | 2 -> Activation.Relu
+        | 3 -> Activation.LeakyRelu(input.Float())
+        | 4 -> Activation.Elu
+        | 5 -> Activation.Gelu
+        | 6 -> Activation.Silu
+        | 7 -> Activation.Sigmoid
+        | 8 -> Activation.Softplus
+        | kind -> input.Fail $"it holds an activation of the unknown kind {kind}"
+
+    let private writeInitialiser (output: BinaryOut) (initialiser: Initialiser) =
+        let one (kind: int) (value: float) =
+            output.Byte kind
+            output.Float value
+
+        let two kind first (second: float) =
+            one kind first
+            output.Float second
+
+        match initialiser with
+        | Initialiser.Constant value -> one 0 value
+        | Initialiser.Uniform(low, high) -> two 1 low high
+        | Initialiser.Normal(mean, deviation) -> two 2 mean deviation
+        | Initialiser.Orthogonal gain -> one 3 gain
+        | Initialiser.XavierUniform gain -> one 4 gain
+        | Initialiser.XavierNormal gain -> one 5 gain
+        | Initialiser.KaimingUniform gain -> one 6 gain
+        | Initialiser.KaimingNormal gain -> one 7 gain
+        | Initialiser.TorchLinear fanIn ->
+            output.Byte 8
+            output.Int fanIn
+
+    let private readInitialiser (input: BinaryIn) =
+        let two make =
+            let first = input.Float()
+            make (first, input.Float())
+
+        match input.Byte() with
+        | 0 -> Initialiser.Constant(input.Float())
+        | 1 -> two Initialiser.Uniform
+        | 2 -> two Initialiser.Normal
+        | 3 -> Initialiser.Orthogonal(input.Float())
+        | 4 -> Initialiser.XavierUniform(input.Float())
+        | 5 -> Initialiser.XavierNormal(input.Float())
+        | 6 -> Initialiser.KaimingUniform(input.Float())
+        | 7 -> Initialiser.KaimingNormal(input.Float())
+        | 8 -> Initialiser.TorchLinear(input.Int())
+        | kind -> input.Fail $"it holds an initialiser of the unknown kind {kind}"
+
+    /// No layer that a file describes is wider: a guard against sizes that overflow.
+    [<Literal>]
+    let private WidestLayer = 16_777_216
+
+    let private readWidth (input: BinaryIn) =
+        let width = input.Int()
+
+        if width < 1 || width > WidestLayer then
+            input.Fail $"it holds a layer of width {width}"
+        else
+            width
+
+    let private writeMlp (output: BinaryOut) (mlp: Mlp) =
+        output.Int mlp.Inputs
+        output.Ints(List.toArray mlp.Hidden)
+        output.Int mlp.Outputs
+        writeActivation output mlp.Activation
+        writeActivation output mlp.OutputActivation
+        writeInitialiser output mlp.HiddenWeight
+        writeInitialiser output mlp.OutputWeight
+        output.Byte(if mlp.LayerNormalisation then 1 else 0)
+
+    let private readMlp (input: BinaryIn) : Mlp =
+        let inputs = readWidth input
+        let hidden = input.Ints() |> Array.toList
+
+        if hidden |> List.exists (fun width -> width < 1 || width > WidestLayer) then
+            input.Fail $"it holds hidden layers of the widths %A{hidden}"
+
+        let outputs = readWidth input
+        let activation = readActivation input
+        let outputActivation = readActivation input
+        let hiddenWeight = readInitialiser input
+        let outputWeight = readInitialiser input
+
+        {
+            Inputs = inputs
+            Hidden = hidden
+            Outputs = outputs
+            Activation = activation
+            OutputActivation = outputActivation
+            HiddenWeight = hiddenWeight
+            OutputWeight = outputWeight
+            LayerNormalisation = (input.Byte() <> 0)
+        }
+
+    let private writeHead (output: BinaryOut) (head: PolicyHead) =
+        match head with
+        | PolicyHead.Categorical actions ->
+            output.Byte 0
+            output.Int actions
+        | PolicyHead.MultiCategorical choices ->
+            output.Byte 1
+            output.Ints(List.toArray choices)
+        | PolicyHead.Bernoulli count ->
+            output.Byte 2
+            output.Int count
+        | PolicyHead.DiagonalNormal(count, initial) ->
+            output.Byte 3
+            output.Int count
+            output.Float initial
+        | PolicyHead.StateDependentNormal count ->
+            output.Byte 4
+            output.Int count
+
+    let private readHead (input: BinaryIn) =
+        match input.Byte() with
+        | 0 -> PolicyHead.Categorical(readWidth input)
+        | 1 -> PolicyHead.MultiCategorical(input.Ints() |> Array.toList)
+        | 2 -> PolicyHead.Bernoulli(readWidth input)
+        | 3 ->
+            let count = readWidth input
+            PolicyHead.DiagonalNormal(count, input.Float())
+        | 4 -> PolicyHead.StateDependentNormal(readWidth input)
+        | kind -> input.Fail $"it holds a policy head of the unknown kind {kind}"
+
+    let writeNetwork (output: BinaryOut) (network: ActorCritic) =
+        match network.Trunk with
+        | Some trunk ->
+            output.Byte 1
+            writeMlp output trunk
+        | None -> output.Byte 0
+
+        writeMlp output network.Actor
+        writeMlp output network.Critic
+        writeHead output network.Head
+
+    let readNetwork (input: BinaryIn) : ActorCritic =
+        let trunk = if input.Byte() = 0 then None else Some(readMlp input)
+        let actor = readMlp input
+        let critic = readMlp input
+        { Trunk = trunk; Actor = actor; Critic = critic; Head = readHead input }
+
+    /// Weights and biases of the dense layers, counted without overflow; what the parameters must at least be.
+    let denseParameters (network: ActorCritic) =
+        let ofMlp (mlp: Mlp) =
+            List.pairwise (mlp.Inputs :: mlp.Hidden @ [ mlp.Outputs ])
+            |> List.sumBy (fun (inputs, outputs) -> float inputs * float outputs + float outputs)
+
+        (network.Trunk |> Option.map ofMlp |> Option.defaultValue 0.0)
+        + ofMlp network.Actor
+        + ofMlp network.Critic
+
+    let writeStatistics (output: BinaryOut) (statistics: RunningStatistics) =
+        output.Float statistics.Count
+        output.Floats statistics.Mean
+        output.Floats statistics.SquaredDeviation
+
+    let readStatistics (input: BinaryIn) : RunningStatistics =
+        let count = input.Float()
+        let mean = input.Floats()
+        let squared = input.Floats()
+
+        if mean.Length <> squared.Length then
+            input.Fail $"its statistics have {mean.Length} means and {squared.Length} deviations"
+
+        { Count = count; Mean = mean; SquaredDeviation = squared }
+
+    let writeKeys (output: BinaryOut) (keys: Rng[]) =
+        output.Int keys.Length
+
+        for key in keys do
+            output.Word key.State
+            output.Word key.Gamma
+
+    let readKeys (input: BinaryIn) =
+        let count = input.Int()
+
+        if count < 0 || int64 count * 16L > int64 input.Remaining then
+            input.Fail $"it announces {count} random streams, more than it holds"
+
+        Array.init count (fun _ ->
+            let state = input.Word()
+            Rng(state, input.Word()))
+
+    let writeSnapshot (output: BinaryOut) (snapshot: BatchSnapshot) =
+        output.Text snapshot.EnvironmentId
+        output.Int snapshot.Count
+        output.Bytes(System.ReadOnlySpan snapshot.Bytes)
+
+    let readSnapshot (input: BinaryIn) : BatchSnapshot =
+        let id = input.Text()
+        let count = input.Int()
+        if count < 1 then input.Fail $"it holds {count} copies of the environment"
+        { EnvironmentId = id; Count = count; Bytes = input.Bytes() }

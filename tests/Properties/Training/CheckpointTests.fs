@@ -1,0 +1,295 @@
+/// The agent file: what goes in comes out, nothing that is damaged does, and an earlier file survives a failed write.
+namespace Rl.Tests.Training
+
+open System
+open System.Buffers.Binary
+open System.IO
+open System.IO.Hashing
+open FsCheck.FSharp
+open FsCheck.Xunit
+open Xunit
+open Rl.Core.Foundations
+open Rl.Core.Environments
+open Rl.Core.Experience
+open Rl.Core.Networks
+open Rl.Core.Algorithms
+open Rl.Core.Training
+
+/// A checkpoint with any contents that fit together.
+type AnyCheckpoint = AnyCheckpoint of Checkpoint
+
+module private Generate =
+
+    let text = Gen.elements [ ""; "ppo"; "CartPole-v1"; "naïve ∇θ"; "a=b;c\n\"d\""; String('x', 300) ]
+    let pairs = Gen.zip text text |> Gen.listOf |> Gen.resize 5
+
+    // Finite or infinite: NaN does not equal itself, and a test of its own covers it.
+    let number =
+        Gen.oneof
+            [ Gen.choose (-1000, 1000) |> Gen.map (fun n -> float n / 7.0); Gen.elements [ 0.0; infinity; 1e-300 ] ]
+
+    let floats size = Gen.arrayOfLength size number
+    let singles size = floats size |> Gen.map (Array.map float32)
+
+    let word =
+        Gen.zip (Gen.choose (0, Int32.MaxValue)) (Gen.choose (0, Int32.MaxValue))
+        |> Gen.map (fun (high, low) -> (uint64 high <<< 33) + uint64 low)
+
+    let rng = Gen.zip word word |> Gen.map Rng
+
+    let space =
+        gen {
+            let! size = Gen.choose (1, 4)
+            let! count = Gen.choose (1, 6)
+            let! start = Gen.choose (-3, 3)
+
+            return!
+                Gen.elements
+                    [ Space.unbounded [| size |]; Space.boxOf -2.5 3.5 [| size; 1 |]; Space.discreteFrom start count ]
+        }
+
+    let activation =
+        Gen.elements
+            [
+                Activation.Identity
+                Activation.Tanh
+                Activation.Relu
+                Activation.LeakyRelu 0.01
+                Activation.Elu
+                Activation.Gelu
+                Activation.Silu
+                Activation.Sigmoid
+                Activation.Softplus
+            ]
+
+    let initialiser =
+        Gen.elements
+            [
+                Initialiser.Constant 0.5
+                Initialiser.Uniform(-1.0, 2.0)
+                Initialiser.Normal(0.0, 3.0)
+                Initialiser.Orthogonal 1.4
+                Initialiser.XavierUniform 1.0
+                Initialiser.XavierNormal 2.0
+                Initialiser.KaimingUniform 1.0
+                Initialiser.KaimingNormal 2.0
+                Initialiser.TorchLinear 9
+            ]
+
+    let network (observations: Space) (actions: Space) =
+        gen {
+            let! activation = activation
+            let! initialiser = initialiser
+            let! hidden = Gen.listOfLength 2 (Gen.choose (1, 5))
+            let! isShared = Gen.elements [ true; false ]
+            let! normalised = Gen.elements [ true; false ]
+
+            let head =
+                match actions with
+                | Space.Discrete(count, _) -> PolicyHead.Categorical count
+                | Space.Box(low, _, _) -> PolicyHead.DiagonalNormal(low.Length, -0.5)
+
+            let build = if isShared then ActorCritic.shared else ActorCritic.separate
+            let network = build activation observations.Size hidden head
+
+            return
+                { network with
+                    Critic.HiddenWeight = initialiser
+                    Actor.LayerNormalisation = normalised && not network.Actor.Hidden.IsEmpty
+                }
+        }
+
+    let statistics size =
+        gen {
+            let! count = number |> Gen.map abs
+            let! mean = floats size
+            let! squared = floats size
+            return { Count = count; Mean = mean; SquaredDeviation = squared }
+        }
+
+    let checkpoint =
+        gen {
+            let! observations = space
+            let! actions = space
+            let! network = network observations actions
+            let! copies = Gen.choose (1, 4)
+            let! parameters = singles (ActorCritic.layout network).Count
+            let! optimiser = Gen.choose (0, 9) |> Gen.bind singles
+            let! observed = Gen.elements [ 0; observations.Size ] |> Gen.bind statistics
+            let! rewards = Gen.elements [ 0; 1 ] |> Gen.bind statistics
+            let! returns = floats copies
+            let! key = rng
+            let! keys = Gen.arrayOfLength copies rng
+            let! bytes = Gen.choose (0, 60) |> Gen.bind (fun size -> Gen.arrayOfLength size (Gen.choose (0, 255)))
+            let! algorithm = text
+            let! id = text
+            let! seed = word
+            let! configuration = pairs
+            let! notes = pairs
+            let! steps = word
+
+            return
+                AnyCheckpoint
+                    {
+                        Algorithm = algorithm
+                        EnvironmentId = id
+                        Seed = seed
+                        ObservationSpace = observations
+                        ActionSpace = actions
+                        Network = network
+                        Configuration = configuration
+                        Notes = notes
+                        State =
+                            {
+                                Steps = int64 steps
+                                Updates = int64 (steps >>> 3)
+                                Parameters = parameters
+                                Optimiser = optimiser
+                                Observations = observed
+                                Rewards = rewards
+                                DiscountedReturns = returns
+                                Key = key
+                                ActionKeys = keys
+                                Environments = { EnvironmentId = id; Count = copies; Bytes = Array.map byte bytes }
+                            }
+                    }
+        }
+
+type CheckpointArbitrary =
+    static member Checkpoint() = Arb.fromGen Generate.checkpoint
+
+[<Properties(Arbitrary = [| typeof<CheckpointArbitrary> |], MaxTest = 100)>]
+module CheckpointTests =
+
+    let private sample =
+        let (AnyCheckpoint checkpoint) = Generate.checkpoint |> Gen.sampleWithSeed (FsCheck.Rnd 7UL) 30 1 |> Array.head
+        checkpoint
+
+    let private refused (bytes: byte[]) =
+        Assert.Throws<InvalidDataException>(fun () -> Checkpoint.ofBytes "agent.rl" bytes |> ignore).Message
+
+    /// The bytes with a checksum that fits them.
+    let private sealedAgain (bytes: byte[]) =
+        let bytes = Array.copy bytes
+        Crc32.Hash(ReadOnlySpan(bytes, 0, bytes.Length - 4)).CopyTo(bytes, bytes.Length - 4)
+        bytes
+
+    let private inFolder (action: string -> unit) =
+        let folder = Directory.CreateTempSubdirectory "rl-checkpoint-"
+
+        try
+            action folder.FullName
+        finally
+            folder.Delete true
+
+    [<Property>]
+    let ``reading what was written gives the same checkpoint`` (AnyCheckpoint checkpoint) =
+        Checkpoint.ofBytes "agent.rl" (Checkpoint.toBytes checkpoint) = checkpoint
+
+    [<Property>]
+    let ``writing is a function: equal checkpoints have equal bytes`` (AnyCheckpoint checkpoint) =
+        let bytes = Checkpoint.toBytes checkpoint
+        bytes = Checkpoint.toBytes (Checkpoint.ofBytes "agent.rl" bytes)
+
+    [<Property(MaxTest = 300)>]
+    let ``a change of any one byte is detected``
+        (AnyCheckpoint checkpoint, position: FsCheck.NonNegativeInt, flip: byte)
+        =
+        let bytes = Checkpoint.toBytes checkpoint
+        let position = position.Get * 7919 % bytes.Length
+        bytes[position] <- bytes[position] ^^^ (if flip = 0uy then 1uy else flip)
+        let message = refused bytes
+        message.StartsWith "agent.rl" && message.EndsWith "."
+
+    [<Fact>]
+    let ``a flip of any single bit of a file is detected`` () =
+        let bytes = Checkpoint.toBytes sample
+
+        for position in 0 .. bytes.Length - 1 do
+            for bit in 0..7 do
+                bytes[position] <- bytes[position] ^^^ (1uy <<< bit)
+                refused bytes |> ignore
+                bytes[position] <- bytes[position] ^^^ (1uy <<< bit)
+
+        Assert.Equal(sample, Checkpoint.ofBytes "agent.rl" bytes)
+
+    [<Fact>]
+    let ``a file cut after any byte is refused, and so is one with bytes after its end`` () =
+        let bytes = Checkpoint.toBytes sample
+
+        for length in 0 .. bytes.Length - 1 do
+            let message = refused (Array.truncate length bytes)
+            Assert.StartsWith("agent.rl", message)
+
+        refused (Array.append bytes [| 0uy |]) |> ignore
+
+    [<Fact>]
+    let ``a damaged inside under a fitting checksum is refused without taking memory for what it announces`` () =
+        let bytes = Checkpoint.toBytes sample
+        let before = GC.GetAllocatedBytesForCurrentThread()
+        let mutable refusals = 0
+
+        for position in 16 .. bytes.Length - 8 do
+            let copy = Array.copy bytes
+            BinaryPrimitives.WriteInt32LittleEndian(copy.AsSpan(position, 4), 0x7FFFFFF0)
+
+            try
+                Checkpoint.ofBytes "agent.rl" (sealedAgain copy) |> ignore
+            with :? InvalidDataException ->
+                refusals <- refusals + 1
+
+        let allocated = GC.GetAllocatedBytesForCurrentThread() - before
+        Assert.True(refusals > 50, $"{refusals} refusals")
+        Assert.True(allocated < int64 bytes.Length * 100_000L, $"{allocated} bytes")
+
+    [<Fact>]
+    let ``the messages tell an empty file, a foreign file, a newer version and a damaged one apart`` () =
+        Assert.Contains("agent.rl is empty", refused [||])
+        Assert.Contains("is not an agent file", refused (Array.map byte [| 'P'; 'K'; '\003'; '\004'; 'x'; 'y' |]))
+        let bytes = Checkpoint.toBytes sample
+        let newer = Array.copy bytes
+        BinaryPrimitives.WriteInt32LittleEndian(newer.AsSpan(8, 4), Checkpoint.FormatVersion + 1)
+        Assert.Contains("Use a newer version of the library", refused (sealedAgain newer))
+        bytes[bytes.Length / 2] <- bytes[bytes.Length / 2] ^^^ 4uy
+        Assert.Contains("is a damaged agent file", refused bytes)
+
+    [<Fact>]
+    let ``NaN and negative zero keep their bits`` () =
+        let odd = BitConverter.Int32BitsToSingle 0x7FC01234
+
+        let checkpoint = { sample with State.Optimiser = [| odd; -0.0f; Single.NegativeInfinity |] }
+
+        let read = Checkpoint.ofBytes "agent.rl" (Checkpoint.toBytes checkpoint)
+        let bits (values: float32[]) = values |> Array.map BitConverter.SingleToInt32Bits
+        Assert.Equal<int[]>(bits checkpoint.State.Optimiser, bits read.State.Optimiser)
+
+    [<Fact>]
+    let ``saving makes folders, replaces an earlier file and leaves nothing else behind`` () =
+        inFolder (fun folder ->
+            let path = Path.Combine(folder, "a", "b", "agent.rl")
+            Checkpoint.save path sample
+            let second = { sample with Seed = sample.Seed + 1UL }
+            Checkpoint.save path second
+            Assert.Equal(second, Checkpoint.load path)
+            Assert.Equal<string[]>([| path |], Directory.GetFileSystemEntries(Path.Combine(folder, "a", "b"))))
+
+    [<Fact>]
+    let ``a file that cannot be written is an IOException that names the path and leaves what was there`` () =
+        inFolder (fun folder ->
+            let occupied = Path.Combine(folder, "file")
+            File.WriteAllText(occupied, "mine")
+            let path = Path.Combine(occupied, "agent.rl")
+            let error = Assert.Throws<IOException>(fun () -> Checkpoint.save path sample)
+            Assert.Contains(path, error.Message)
+            Assert.Equal("mine", File.ReadAllText occupied)
+            // A folder stands where the file should go: the temporary file is removed again.
+            let taken = Path.Combine(folder, "taken")
+            Directory.CreateDirectory(Path.Combine(taken, "inside")) |> ignore
+            Assert.Throws<IOException>(fun () -> Checkpoint.save taken sample) |> ignore
+            Assert.Equal<string[]>([| occupied; taken |], Directory.GetFileSystemEntries folder |> Array.sort))
+
+    [<Fact>]
+    let ``loading a path without a file names it`` () =
+        let path = Path.Combine(Path.GetTempPath(), "there-is-no-such-agent.rl")
+        let error = Assert.Throws<FileNotFoundException>(fun () -> Checkpoint.load path |> ignore)
+        Assert.Contains("there-is-no-such-agent.rl", error.Message)
