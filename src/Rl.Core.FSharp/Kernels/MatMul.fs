@@ -2,7 +2,6 @@
 namespace Rl.Core.Kernels
 
 open System
-open System.Runtime.CompilerServices
 
 #nowarn "9"
 #nowarn "3535"
