@@ -30,18 +30,22 @@ let private compare (random: RandomExpression) (evaluator: Evaluator) =
     Array.map2 distance expected (evaluator inputs roots) |> Array.fold max 0.0
 
 [<Property(MaxTest = 150)>]
-let ``a program compiled at float64 has the reference's values and gradients, at every width`` (seed: uint64) (size: byte) =
+let ``a program compiled at float64 has the reference's values and gradients, at every width``
+    (seed: uint64)
+    (size: byte)
+    =
     let random = RandomExpression.create RandomExpression.everything (1 + int size % 24) seed
 
-    Evaluator.doubles
-    |> List.forall (fun (_, evaluator) -> compare random evaluator <= 1e-9)
+    Evaluator.doubles |> List.forall (fun (_, evaluator) -> compare random evaluator <= 1e-9)
 
 [<Property(MaxTest = 100)>]
-let ``a program compiled at float32 has the reference's values and gradients to 1e-3, at every width`` (seed: uint64) (size: byte) =
+let ``a program compiled at float32 has the reference's values and gradients to 1e-3, at every width``
+    (seed: uint64)
+    (size: byte)
+    =
     let random = RandomExpression.create RandomExpression.everything (1 + int size % 12) seed
 
-    Evaluator.singles
-    |> List.forall (fun (_, evaluator) -> compare random evaluator <= 1e-3)
+    Evaluator.singles |> List.forall (fun (_, evaluator) -> compare random evaluator <= 1e-3)
 
 [<Property(MaxTest = 200)>]
 let ``simplification changes no value`` (seed: uint64) (size: byte) =
