@@ -14,6 +14,7 @@ internal static class Workloads
 {
     private const int ObservationSize = 4;
     private const int Actions = 2;
+    private static readonly int[] Hidden = [64, 64];
 
     /// <summary>CleanRL's defaults for <c>ppo.py</c>: 128 steps, 4 epochs of minibatches of 128, 2x64 tanh, separate networks.</summary>
     public static PpoConfiguration CleanRl(long totalSteps) => Configuration(
@@ -42,7 +43,7 @@ internal static class Workloads
         PpoConfigurationModule.ofPairs(ListModule.OfSeq(options.Select(option => Tuple.Create(option.Name, option.Value))));
 
     private static ActorCritic Network() => ActorCriticModule.separate(
-        Rl.Core.Networks.Activation.Tanh, ObservationSize, ListModule.OfSeq(new[] { 64, 64 }), PolicyHead.NewCategorical(Actions));
+        Rl.Core.Networks.Activation.Tanh, ObservationSize, ListModule.OfSeq(Hidden), PolicyHead.NewCategorical(Actions));
 
     /// <summary>The train step for a minibatch, as an uncompiled program.</summary>
     public static ProgramSource MinibatchSource(int size) => PpoStep.source(Script(), Network(), ObservationSize, 1, size);
@@ -124,6 +125,9 @@ internal sealed class EnvironmentWorkload
     private readonly BatchEnvironment batch;
     private readonly StepBuffers buffers;
     private readonly float[] actions;
+    private readonly bool isDiscrete;
+    private readonly double low;
+    private readonly double high;
     private Rng rng = RngModule.create(3UL);
 
     public EnvironmentWorkload(BatchEnvironment batch)
@@ -132,6 +136,8 @@ internal sealed class EnvironmentWorkload
         buffers = batch.AllocateBuffers();
         actions = new float[batch.Count * batch.ActionSize];
         batch.Reset(RngModule.create(1UL));
+        isDiscrete = batch.ActionSpace.IsDiscrete;
+        (low, high) = isDiscrete ? (0.0, 2.0) : (-2.0, 2.0);
     }
 
     public int Count => batch.Count;
@@ -139,23 +145,11 @@ internal sealed class EnvironmentWorkload
     /// <summary>Draws an action for each copy and steps all of them.</summary>
     public void Step()
     {
-        if (batch.ActionSpace is Space.Discrete discrete)
+        for (var i = 0; i < actions.Length; i++)
         {
-            for (var i = 0; i < actions.Length; i++)
-            {
-                var draw = RngModule.bits(rng);
-                actions[i] = discrete.start + (float)(int)((draw.Item1 >> 32) * (ulong)discrete.count >> 32);
-                rng = draw.Item2;
-            }
-        }
-        else
-        {
-            for (var i = 0; i < actions.Length; i++)
-            {
-                var draw = RngModule.uniformIn(-2.0, 2.0, rng);
-                actions[i] = (float)draw.Item1;
-                rng = draw.Item2;
-            }
+            var draw = RngModule.uniformIn(low, high, rng);
+            actions[i] = isDiscrete ? MathF.Floor((float)draw.Item1) : (float)draw.Item1;
+            rng = draw.Item2;
         }
 
         batch.StepAll(actions, buffers);
