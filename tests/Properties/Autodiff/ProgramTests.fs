@@ -1,4 +1,5 @@
 /// Compiled programs against the reference evaluator over random expressions (law 8), and what programs promise besides.
+[<FsCheck.Xunit.Properties(Replay = "(4718115,4718117)")>]
 module Rl.Tests.Autodiff.ProgramTests
 
 open System
@@ -33,23 +34,20 @@ let private compare (random: RandomExpression) (evaluator: Evaluator) =
     let alone = Array.map2 distance [| expected[0] |] (evaluator inputs [| random.Output |]) |> Array.max
     Array.map2 distance expected (evaluator inputs roots) |> Array.fold max alone
 
-[<Property(MaxTest = 150)>]
-let ``a program compiled at float64 has the reference's values and gradients, at every width`` (seed: uint64) (size: byte) =
-    let random = RandomExpression.create RandomExpression.everything (1 + int size % 24) seed
+[<Property(Arbitrary = [| typeof<RandomExpressionsOfEverything> |], MaxTest = 150)>]
+let ``a program compiled at float64 has the reference's values and gradients, at every width`` (random: RandomExpression) =
 
     Evaluator.doubles
     |> List.forall (fun (_, evaluator) -> compare random evaluator <= 1e-9)
 
-[<Property(MaxTest = 100)>]
-let ``a program compiled at float32 has the reference's values and gradients to 1e-3, at every width`` (seed: uint64) (size: byte) =
-    let random = RandomExpression.create RandomExpression.everything (1 + int size % 12) seed
+[<Property(Arbitrary = [| typeof<RandomExpressionsOfEverything> |], MaxTest = 100)>]
+let ``a program compiled at float32 has the reference's values and gradients to 1e-3, at every width`` (random: RandomExpression) =
 
     Evaluator.singles
     |> List.forall (fun (_, evaluator) -> compare random evaluator <= 1e-3)
 
-[<Property(MaxTest = 200)>]
-let ``simplification changes no value`` (seed: uint64) (size: byte) =
-    let random = RandomExpression.create RandomExpression.everything (1 + int size % 24) seed
+[<Property(Arbitrary = [| typeof<RandomExpressionsOfEverything> |], MaxTest = 200)>]
+let ``simplification changes no value`` (random: RandomExpression) =
     let inputs = Map.ofArray random.Inputs
     let gradients = Diff.gradients (Expr.sum random.Output) (RandomExpression.inputNodes random)
     let roots = Array.append [| random.Output |] gradients
@@ -60,9 +58,8 @@ let ``simplification changes no value`` (seed: uint64) (size: byte) =
     Array.forall2 (fun e a -> distance e a <= 1e-12) expected simplified
     && Array.forall2 (fun e a -> distance e a <= 1e-9) expected lowered
 
-[<Property(MaxTest = 100)>]
-let ``simplification is idempotent in size`` (seed: uint64) =
-    let random = RandomExpression.create RandomExpression.everything 20 seed
+[<Property(Arbitrary = [| typeof<RandomExpressionsOfEverything> |], MaxTest = 100)>]
+let ``simplification is idempotent in size`` (random: RandomExpression) =
     let once = Simplify.run [| random.Output |]
     let twice = Simplify.run once
     (Graph.topological twice).Length <= (Graph.topological once).Length
