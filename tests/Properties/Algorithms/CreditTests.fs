@@ -1,4 +1,5 @@
 /// REINFORCE's credit: returns and average baselines of trajectories.
+[<FsCheck.Xunit.Properties(Replay = "(4719033,4719035)")>]
 module Rl.Tests.Algorithms.CreditTests
 
 open FsCheck.Xunit

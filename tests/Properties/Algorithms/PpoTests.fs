@@ -1,4 +1,5 @@
 /// PPO's step against its formula, and the rollouts that it learns from.
+[<FsCheck.Xunit.Properties(Replay = "(4719037,4719039)")>]
 module Rl.Tests.Algorithms.PpoTests
 
 open System

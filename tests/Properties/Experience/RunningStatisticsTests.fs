@@ -1,4 +1,5 @@
 /// Running statistics: those of all the data, however it was split.
+[<FsCheck.Xunit.Properties(Replay = "(4719061,4719063)")>]
 module Rl.Tests.Experience.RunningStatisticsTests
 
 open System
