@@ -18,19 +18,19 @@ module internal Phase =
         let phases = Graph.table<int>()
 
         for node in order do
-            phases[node] <-
+            // A lane may be opened on what runs before all lanes; on another lane's value it is as late as that needs.
+            let mutable phase =
                 match node.Operation with
                 | Lane index -> index
-                | _ ->
-                    let mutable phase = Head
+                | _ -> Head
 
-                    for argument in node.Arguments do
-                        let other = phases[argument]
+            for argument in node.Arguments do
+                let other = phases[argument]
 
-                        if phase = Head then phase <- other
-                        elif other <> Head && other <> phase then phase <- Tail
+                if phase = Head then phase <- other
+                elif other <> Head && other <> phase then phase <- Tail
 
-                    phase
+            phases[node] <- phase
 
         phases
 
@@ -186,4 +186,4 @@ module internal Fusion =
             start root
 
         let inPhase = ordered |> Seq.sortBy (fun group -> group.Phase) |> Seq.toArray // Seq.sortBy is stable
-        struct (inPhase, groups, users, phases)
+        struct (inPhase, users)

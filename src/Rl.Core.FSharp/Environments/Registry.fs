@@ -164,8 +164,12 @@ module Registry =
 
         row[second.Length]
 
+    /// The three names nearest to a wrong one, by edits.
+    let nearestOf (names: seq<string>) (wrong: string) : string list =
+        names |> Seq.sortBy (editDistance wrong) |> Seq.truncate 3 |> Seq.toList
+
     /// The three ids nearest to a wrong one.
-    let nearest (id: string) : string list = ids |> List.sortBy (editDistance id) |> List.truncate 3
+    let nearest (id: string) : string list = nearestOf ids id
 
     /// The entry of an id; `ArgumentException` that lists the nearest ids if there is none.
     let find (id: string) : RegistryEntry =

@@ -1,8 +1,6 @@
 /// Cross-correlations by patches: the windows of an image become the columns of a matrix, and a matrix product does the rest.
 namespace Rl.Core.Kernels
 
-open System.Runtime.CompilerServices
-
 #nowarn "9"
 #nowarn "3535"
 #nowarn "3536"
@@ -25,7 +23,6 @@ type internal ConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<
         if reach < 0 then 0 else min output (reach / stride + 1)
 
     /// patches[(c, kh, kw), (oh, ow)] = x[c, oh·stride + kh − padding, ow·stride + kw − padding], 0 outside.
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member private ToPatches(shape: ConvolutionShape, x: nativeint, patches: nativeint) : unit =
         let stride, padding = shape.Stride, shape.Padding
         let height, width = shape.Height, shape.Width
@@ -60,7 +57,6 @@ type internal ConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<
                         target <- Memory.at<'T> target outputWidth
 
     /// The adjoint of ToPatches: x = 0, then every patch element is added to where it came from.
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member private FromPatches(shape: ConvolutionShape, patches: nativeint, x: nativeint) : unit =
         let stride, padding = shape.Stride, shape.Padding
         let height, width = shape.Height, shape.Width
@@ -101,7 +97,9 @@ type internal ConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<
     static member Forward
         (shape: ConvolutionShape, x: nativeint, weight: nativeint, y: nativeint, scratch: nativeint)
         : unit =
-        let rows, positions = ConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape, ConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
+        let rows, positions =
+            ConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape, ConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
+
         let image = shape.InputChannels * shape.Height * shape.Width
         let outputs = shape.OutputChannels
         let panel = Memory.at<'T> scratch (rows * positions)
@@ -132,7 +130,9 @@ type internal ConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<
     static member InputGradient
         (shape: ConvolutionShape, dy: nativeint, weight: nativeint, dx: nativeint, scratch: nativeint)
         : unit =
-        let rows, positions = ConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape, ConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
+        let rows, positions =
+            ConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape, ConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
+
         let image = shape.InputChannels * shape.Height * shape.Width
         let outputs = shape.OutputChannels
         let panel = Memory.at<'T> scratch (rows * positions)
@@ -164,7 +164,9 @@ type internal ConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<
     static member WeightGradient
         (shape: ConvolutionShape, x: nativeint, dy: nativeint, dweight: nativeint, scratch: nativeint)
         : unit =
-        let rows, positions = ConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape, ConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
+        let rows, positions =
+            ConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape, ConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
+
         let image = shape.InputChannels * shape.Height * shape.Width
         let outputs = shape.OutputChannels
         let panel = Memory.at<'T> scratch (rows * positions)

@@ -16,7 +16,6 @@ open Microsoft.FSharp.NativeInterop
 type internal CopyKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
 
     /// y[i] = x[i] for contiguous memory.
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Contiguous(x: nativeint, y: nativeint, count: int) : unit =
         let width = 'L.Count
 
@@ -66,7 +65,6 @@ type internal CopyKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 
                 'S.Store(y, r * yStride + c, 'S.Load(x, c * xStride + r))
 
     /// y[r·yStride + c] = x[c·xStride + r] for r < rows and c < columns.
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Transpose(x: nativeint, xStride: int, y: nativeint, yStride: int, rows: int, columns: int) : unit =
         if sizeof<'T> = 4 && Avx.IsSupported && 'L.Count > 1 && rows >= 8 && columns >= 8 then
             let wholeRows, wholeColumns = rows &&& ~~~7, columns &&& ~~~7
@@ -100,7 +98,6 @@ type internal CopyKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 
                 r <- r + 16
 
     /// y[i·yStride] = x[i·xStride].
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Line(x: nativeint, xStride: int, y: nativeint, yStride: int, count: int) : unit =
         if xStride = 1 && yStride = 1 then
             CopyKernel<'L, 'V, 'S, 'T>.Contiguous(x, y, count)

@@ -2,7 +2,6 @@
 namespace Rl.Core.Kernels
 
 open System
-open System.Runtime.CompilerServices
 
 #nowarn "9"
 #nowarn "3535"
@@ -13,7 +12,6 @@ open System.Runtime.CompilerServices
 type internal ElementwiseKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
 
     /// y[i] = value.
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Fill(value: 'T, y: nativeint, count: int) : unit =
         let width = 'L.Count
         let v = 'L.Broadcast value
@@ -66,41 +64,32 @@ type internal ElementwiseKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILan
             let v = if bScalar then 'L.Read(b, 0) else 'L.LoadMasked(b, i, mask)
             'L.StoreMasked(y, i, f u v, mask)
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Add(a, aScalar, b, bScalar, y, count) : unit =
         ElementwiseKernel<'L, 'V, 'S, 'T>.Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.Add(u, v))
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Subtract(a, aScalar, b, bScalar, y, count) : unit =
         ElementwiseKernel<'L, 'V, 'S, 'T>.Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.Subtract(u, v))
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Multiply(a, aScalar, b, bScalar, y, count) : unit =
         ElementwiseKernel<'L, 'V, 'S, 'T>.Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.Multiply(u, v))
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Divide(a, aScalar, b, bScalar, y, count) : unit =
         ElementwiseKernel<'L, 'V, 'S, 'T>.Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.Divide(u, v))
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Minimum(a, aScalar, b, bScalar, y, count) : unit =
         ElementwiseKernel<'L, 'V, 'S, 'T>.Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.Minimum(u, v))
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Maximum(a, aScalar, b, bScalar, y, count) : unit =
         ElementwiseKernel<'L, 'V, 'S, 'T>.Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.Maximum(u, v))
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Less(a, aScalar, b, bScalar, y, count) : unit =
         ElementwiseKernel<'L, 'V, 'S, 'T>
             .Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.And('L.Less(u, v), 'L.Constant 1.0))
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member LessOrEqual(a, aScalar, b, bScalar, y, count) : unit =
         ElementwiseKernel<'L, 'V, 'S, 'T>
             .Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.And('L.LessOrEqual(u, v), 'L.Constant 1.0))
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Equal(a, aScalar, b, bScalar, y, count) : unit =
         ElementwiseKernel<'L, 'V, 'S, 'T>
             .Map2(a, aScalar, b, bScalar, y, count, fun u v -> 'L.And('L.Equal(u, v), 'L.Constant 1.0))
@@ -149,7 +138,6 @@ type internal ElementwiseKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILan
             let w = if cScalar then 'L.Read(c, 0) else 'L.LoadMasked(c, i, mask)
             'L.StoreMasked(y, i, f u v w, mask)
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Select(a, aScalar, b, bScalar, c, cScalar, y, count) : unit =
         ElementwiseKernel<'L, 'V, 'S, 'T>
             .Map3(
@@ -164,11 +152,10 @@ type internal ElementwiseKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILan
                 fun u v w -> 'L.Select('L.Equal(u, 'L.Constant 0.0), w, v)
             )
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member MultiplyAdd(a, aScalar, b, bScalar, c, cScalar, y, count) : unit =
-        ElementwiseKernel<'L, 'V, 'S, 'T>.Map3(a, aScalar, b, bScalar, c, cScalar, y, count, fun u v w -> 'L.Fma(u, v, w))
+        ElementwiseKernel<'L, 'V, 'S, 'T>
+            .Map3(a, aScalar, b, bScalar, c, cScalar, y, count, fun u v w -> 'L.Fma(u, v, w))
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member NegativeMultiplyAdd(a, aScalar, b, bScalar, c, cScalar, y, count) : unit =
         ElementwiseKernel<'L, 'V, 'S, 'T>
             .Map3(a, aScalar, b, bScalar, c, cScalar, y, count, fun u v w -> 'L.NegativeFma(u, v, w))
@@ -191,7 +178,8 @@ type internal ElementwiseKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILan
     /// y[i] = f(a[i], b[i], c[i]).
     static member Run3(operation: TernaryOperation, a, aScalar, b, bScalar, c, cScalar, y, count) : unit =
         match operation with
-        | TernaryOperation.Select -> ElementwiseKernel<'L, 'V, 'S, 'T>.Select(a, aScalar, b, bScalar, c, cScalar, y, count)
+        | TernaryOperation.Select ->
+            ElementwiseKernel<'L, 'V, 'S, 'T>.Select(a, aScalar, b, bScalar, c, cScalar, y, count)
         | TernaryOperation.MultiplyAdd ->
             ElementwiseKernel<'L, 'V, 'S, 'T>.MultiplyAdd(a, aScalar, b, bScalar, c, cScalar, y, count)
         | TernaryOperation.NegativeMultiplyAdd ->

@@ -2,7 +2,6 @@
 namespace Rl.Core.Kernels
 
 open System
-open System.Runtime.CompilerServices
 
 #nowarn "9"
 #nowarn "3535"
@@ -13,7 +12,6 @@ open System.Runtime.CompilerServices
 type internal GatherKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
 
     /// y[o, j, i] = x[o, index[o, j, i], i]; NaN where the index is not in 0 … length − 1.
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Gather
         (x: nativeint, index: nativeint, y: nativeint, outer: int, length: int, count: int, inner: int)
         : unit =
@@ -34,7 +32,6 @@ type internal GatherKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
                     at <- at + 1
 
     /// y = 0, then y[o, index[o, j, i], i] += x[o, j, i]; an index outside 0 … length − 1 is left out.
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member ScatterAdd
         (x: nativeint, index: nativeint, y: nativeint, outer: int, length: int, count: int, inner: int)
         : unit =
@@ -55,7 +52,6 @@ type internal GatherKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
                     at <- at + 1
 
     /// The first j at which x[o, j, i] is largest; a NaN is larger than any number.
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member ArgMax(x: nativeint, y: nativeint, outer: int, length: int, inner: int) : unit =
         for o in 0 .. outer - 1 do
             for i in 0 .. inner - 1 do

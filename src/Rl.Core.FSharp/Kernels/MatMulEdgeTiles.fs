@@ -1,8 +1,6 @@
 /// The tiles of matrix products at the edges: few rows by four vectors, and single vectors of which only some lanes exist.
 namespace Rl.Core.Kernels
 
-open System.Runtime.CompilerServices
-
 #nowarn "9"
 #nowarn "3535"
 #nowarn "3536"
@@ -12,7 +10,6 @@ open System.Runtime.CompilerServices
 type internal EdgeTiles<'L, 'V, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T>> =
 
     /// Two rows by four vectors.
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Tile2x4
         (
             k: int,
@@ -79,7 +76,6 @@ type internal EdgeTiles<'L, 'V, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T>> 
         'L.Store(c, cRow + 3 * width, c13)
 
     /// One row by four vectors.
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Tile1x4
         (
             k: int,
@@ -129,7 +125,6 @@ type internal EdgeTiles<'L, 'V, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T>> 
         'L.Store(c, 3 * width, c03)
 
     /// Eight rows by one vector of which only the lanes of `mask` exist.
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Tile8x1Masked
         (
             k: int,
@@ -199,7 +194,6 @@ type internal EdgeTiles<'L, 'V, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T>> 
         'L.StoreMasked(c, 7 * cRow, c70, mask)
 
     /// Four rows by one vector of which only the lanes of `mask` exist.
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Tile4x1Masked
         (
             k: int,
@@ -249,7 +243,6 @@ type internal EdgeTiles<'L, 'V, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T>> 
         'L.StoreMasked(c, 3 * cRow, c30, mask)
 
     /// Two rows by one vector of which only the lanes of `mask` exist.
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Tile2x1Masked
         (
             k: int,
@@ -289,7 +282,6 @@ type internal EdgeTiles<'L, 'V, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T>> 
         'L.StoreMasked(c, cRow, c10, mask)
 
     /// One row by one vector of which only the lanes of `mask` exist.
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Tile1x1Masked
         (
             k: int,

@@ -1,8 +1,6 @@
 /// The innermost loops of matrix products: tiles of C held in registers while k runs.
 namespace Rl.Core.Kernels
 
-open System.Runtime.CompilerServices
-
 #nowarn "9"
 #nowarn "3535"
 #nowarn "3536"
@@ -14,7 +12,6 @@ open System.Runtime.CompilerServices
 type internal Tiles<'L, 'V, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T>> =
 
     /// Eight rows by two vectors.
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Tile8x2
         (
             k: int,
@@ -117,7 +114,6 @@ type internal Tiles<'L, 'V, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T>> =
         'L.Store(c, 7 * cRow + width, c71)
 
     /// Four rows by two vectors.
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Tile4x2
         (
             k: int,
@@ -184,7 +180,6 @@ type internal Tiles<'L, 'V, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T>> =
         'L.Store(c, 3 * cRow + width, c31)
 
     /// Two rows by two vectors.
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Tile2x2
         (
             k: int,
@@ -233,7 +228,6 @@ type internal Tiles<'L, 'V, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T>> =
         'L.Store(c, cRow + width, c11)
 
     /// One row by two vectors.
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Tile1x2
         (
             k: int,

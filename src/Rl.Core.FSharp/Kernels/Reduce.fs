@@ -196,7 +196,6 @@ type internal ReduceKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
             'L.StoreMasked(y, j, restore total lost, mask)
             j <- j + width
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member private SumRows(x: nativeint, y: nativeint, outer: int, length: int) : unit =
         for o in 0 .. outer - 1 do
             let row = x + nativeint o * nativeint length * nativeint sizeof<'T>
@@ -215,7 +214,6 @@ type internal ReduceKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
 
             'S.Store(y, o, 'L.Sum total)
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member private MaximumRows(x: nativeint, y: nativeint, outer: int, length: int) : unit =
         let lowest = 'L.Constant Double.NegativeInfinity
 
@@ -236,15 +234,12 @@ type internal ReduceKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
 
             'S.Store(y, o, 'L.Largest total)
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member private SumShortRows(x: nativeint, y: nativeint, outer: int, length: int) : unit =
         ReduceKernel<'L, 'V, 'S, 'T>.ShortRows(x, y, outer, length, (fun a b -> 'S.Add(a, b)))
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member private MaximumShortRows(x: nativeint, y: nativeint, outer: int, length: int) : unit =
         ReduceKernel<'L, 'V, 'S, 'T>.ShortRows(x, y, outer, length, (fun a b -> 'S.Maximum(a, b)))
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member private SumColumns(x: nativeint, y: nativeint, length: int, inner: int) : unit =
         ReduceKernel<'L, 'V, 'S, 'T>
             .Columns(
@@ -257,7 +252,6 @@ type internal ReduceKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
                 (fun total lost -> ReduceKernel<'L, 'V, 'S, 'T>.Restored(total, lost))
             )
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member private MaximumColumns(x: nativeint, y: nativeint, length: int, inner: int) : unit =
         ReduceKernel<'L, 'V, 'S, 'T>
             .Columns(

@@ -72,10 +72,16 @@ type internal Transcendental<'L, 'V, 'T when 'T: unmanaged and 'L :> ILanes<'V, 
     static member Log(x: 'V) : 'V =
         let zero = 'L.Constant 0.0
         let subnormal = 'L.Less(x, 'L.Constant 1.17549435082228750797e-38)
-        let normal = 'L.Select(subnormal, 'L.Multiply(x, 'L.Constant 8388608.0), x)
+        let mutable normal = x
+        let mutable shift = zero
+
+        if 'L.Any subnormal then
+            normal <- 'L.Select(subnormal, 'L.Multiply(x, 'L.Constant 8388608.0), x)
+            shift <- 'L.Select(subnormal, 'L.Constant 23.0, zero)
+
         let e = 'L.Exponent normal
         let f = 'L.Subtract('L.Scale(normal, 'L.Negate e), 'L.Constant 1.0)
-        let e = 'L.Subtract(e, 'L.And(subnormal, 'L.Constant 23.0))
+        let e = 'L.Subtract(e, shift)
         let p = 'L.Fma('L.Constant -0.078729380784230626, f, 'L.Constant 0.1290018282566833)
         let p = 'L.Fma(p, f, 'L.Constant -0.13132216313208969)
         let p = 'L.Fma(p, f, 'L.Constant 0.14178820669119377)
@@ -101,10 +107,10 @@ type internal Transcendental<'L, 'V, 'T when 'T: unmanaged and 'L :> ILanes<'V, 
         // The rounding error of 1 + x, exact in either order of magnitude.
         let back = 'L.Subtract(u, x)
         let lost = 'L.Add('L.Subtract(one, back), 'L.Subtract(x, 'L.Subtract(u, back)))
-        let result = 'L.Add(Transcendental<'L, 'V, 'T>.Log u, 'L.Divide(lost, u))
-        let ordinary = 'L.Less('L.Absolute x, 'L.Constant Double.PositiveInfinity)
-        let ordinary = 'L.And(ordinary, 'L.Less('L.Constant 0.0, u))
-        let result = 'L.Select(ordinary, result, Transcendental<'L, 'V, 'T>.Log u)
+        let logarithm = Transcendental<'L, 'V, 'T>.Log u
+        let result = 'L.Add(logarithm, 'L.Divide(lost, u))
+        let result = 'L.Select('L.Less(u, 'L.Constant Double.PositiveInfinity), result, logarithm)
+        let result = 'L.Select('L.LessOrEqual(u, 'L.Constant 0.0), logarithm, result)
         'L.CopySign(result, x)
 
     /// tanh x = m / (m + 2) with m = e²ˣ − 1, for |x|, with the sign put back.

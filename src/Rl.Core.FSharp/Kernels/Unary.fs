@@ -2,7 +2,6 @@
 namespace Rl.Core.Kernels
 
 open System
-open System.Runtime.CompilerServices
 
 #nowarn "9"
 #nowarn "3535"
@@ -93,30 +92,22 @@ type internal VectorUnary<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V,
 
             i <- i + width
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Negate(x, y, count) : unit = VectorUnary<'L, 'V, 'S, 'T>.Map(x, y, count, fun v -> 'L.Negate v)
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Absolute(x, y, count) : unit = VectorUnary<'L, 'V, 'S, 'T>.Map(x, y, count, fun v -> 'L.Absolute v)
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Floor(x, y, count) : unit = VectorUnary<'L, 'V, 'S, 'T>.Map(x, y, count, fun v -> 'L.Floor v)
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Reciprocal(x, y, count) : unit =
         VectorUnary<'L, 'V, 'S, 'T>.Map(x, y, count, fun v -> 'L.Divide('L.Constant 1.0, v))
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Square(x, y, count) : unit = VectorUnary<'L, 'V, 'S, 'T>.Map(x, y, count, fun v -> 'L.Multiply(v, v))
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Sqrt(x, y, count) : unit = VectorUnary<'L, 'V, 'S, 'T>.Map(x, y, count, fun v -> 'L.Sqrt v)
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Relu(x, y, count) : unit =
         VectorUnary<'L, 'V, 'S, 'T>.Map(x, y, count, fun v -> 'L.AtLeast('L.Constant 0.0, v))
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Sign(x, y, count) : unit =
         VectorUnary<'L, 'V, 'S, 'T>
             .Map(
@@ -130,44 +121,34 @@ type internal VectorUnary<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V,
                     'L.Select('L.Equal(v, v), sign, v)
             )
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Exp(x, y, count) : unit =
         VectorUnary<'L, 'V, 'S, 'T>.Map(x, y, count, fun v -> Transcendental<'L, 'V, 'T>.Exp v)
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member ExpMinusOne(x, y, count) : unit =
         VectorUnary<'L, 'V, 'S, 'T>.Map(x, y, count, fun v -> Transcendental<'L, 'V, 'T>.ExpMinusOne v)
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Log(x, y, count) : unit =
         VectorUnary<'L, 'V, 'S, 'T>.Map(x, y, count, fun v -> Transcendental<'L, 'V, 'T>.Log v)
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member LogOnePlus(x, y, count) : unit =
         VectorUnary<'L, 'V, 'S, 'T>.Map(x, y, count, fun v -> Transcendental<'L, 'V, 'T>.LogOnePlus v)
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Tanh(x, y, count) : unit =
         VectorUnary<'L, 'V, 'S, 'T>.Map(x, y, count, fun v -> Transcendental<'L, 'V, 'T>.Tanh v)
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Sigmoid(x, y, count) : unit =
         VectorUnary<'L, 'V, 'S, 'T>.Map(x, y, count, fun v -> Transcendental<'L, 'V, 'T>.Sigmoid v)
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Softplus(x, y, count) : unit =
         VectorUnary<'L, 'V, 'S, 'T>.Map(x, y, count, fun v -> Transcendental<'L, 'V, 'T>.Softplus v)
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Erf(x, y, count) : unit =
         VectorUnary<'L, 'V, 'S, 'T>.Map(x, y, count, fun v -> Transcendental<'L, 'V, 'T>.Erf v)
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Sin(x, y, count) : unit =
         VectorUnary<'L, 'V, 'S, 'T>
             .MapReduced(x, y, count, (fun v -> Transcendental<'L, 'V, 'T>.Sin v), (fun v -> Math.Sin v))
 
-    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
     static member Cos(x, y, count) : unit =
         VectorUnary<'L, 'V, 'S, 'T>
             .MapReduced(x, y, count, (fun v -> Transcendental<'L, 'V, 'T>.Cos v), (fun v -> Math.Cos v))

@@ -1,4 +1,5 @@
 /// Law 8: derivatives of random expressions agree in every mode, with finite differences, and to every order.
+[<FsCheck.Xunit.Properties(Replay = "(4718107,4718109)")>]
 module Rl.Tests.Autodiff.DiffTests
 
 open System

@@ -1,4 +1,5 @@
 /// The generator itself: what it covers, and what it promises.
+[<FsCheck.Xunit.Properties(Replay = "(4718111,4718113)")>]
 module Rl.Tests.Autodiff.RandomExpressionTests
 
 open System

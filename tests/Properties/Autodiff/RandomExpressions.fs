@@ -408,20 +408,27 @@ module RandomExpression =
         let y = asFunction random x
         Expr.dot y (Expr.constant (Tensor.init y.Shape weight))
 
-/// FsCheck's instance: up to 14 nodes, shrinking to prefixes of the graph.
-type RandomExpressions =
-    static member RandomExpression() : Arbitrary<RandomExpression> =
+/// FsCheck's instances: up to 14 nodes, shrinking to prefixes of the graph.
+[<AbstractClass; Sealed>]
+type private Instances() =
+    static member Of(options: RandomExpressionOptions) : Arbitrary<RandomExpression> =
         let generator =
             gen {
                 let! nodes = Gen.choose (1, 14)
                 let! high = Gen.choose (0, Int32.MaxValue)
                 let! low = Gen.choose (0, Int32.MaxValue)
-
-                return
-                    RandomExpression.create RandomExpression.differentiable nodes ((uint64 high <<< 31) ||| uint64 low)
+                return RandomExpression.create options nodes ((uint64 high <<< 31) ||| uint64 low)
             }
 
         let shrink (random: RandomExpression) =
             seq { for nodes in 1 .. random.Nodes - 1 -> RandomExpression.create random.Options nodes random.Seed }
 
         Arb.fromGenShrink (generator, shrink)
+
+/// Expressions of differentiable operations.
+type RandomExpressions =
+    static member RandomExpression() = Instances.Of RandomExpression.differentiable
+
+/// Expressions with stopped gradients, fresh nodes and lanes as well.
+type RandomExpressionsOfEverything =
+    static member RandomExpression() = Instances.Of RandomExpression.everything

@@ -3,13 +3,8 @@ module Rl.Tests.Golden.AutodiffGolden
 
 open System
 open Rl.Core.Autodiff
+open Rl.Tests.Autodiff
 open Xunit
-
-/// Values of expressions, given the values of their inputs by name.
-type Evaluator = Map<string, Tensor> -> Expr[] -> Tensor[]
-
-/// The evaluator that defines the meaning of expressions.
-let reference: Evaluator = fun inputs roots -> Reference.evaluateMany (fun name -> inputs[name]) roots
 
 let private tensorOf (node: GoldenNode) =
     let array = node.AsArray
@@ -149,4 +144,14 @@ let verify (absolute: float) (relative: float) (evaluator: Evaluator) =
 
 [<Fact>]
 let ``values, gradients and Hessian-vector products are PyTorch's, by the reference evaluator`` () =
-    verify 1e-10 1e-10 reference
+    verify 1e-10 1e-10 Evaluator.reference
+
+[<Fact>]
+let ``values, gradients and Hessian-vector products are PyTorch's, compiled at float64 for every width`` () =
+    for _, evaluator in Evaluator.doubles do
+        verify 1e-10 1e-10 evaluator
+
+[<Fact>]
+let ``values, gradients and Hessian-vector products are PyTorch's to 1e-4, compiled at float32 for every width`` () =
+    for _, evaluator in Evaluator.singles do
+        verify 1e-4 1e-4 evaluator

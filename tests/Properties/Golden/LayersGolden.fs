@@ -4,6 +4,7 @@ module Rl.Tests.Golden.LayersGolden
 open System.Text.RegularExpressions
 open Rl.Core.Autodiff
 open Rl.Core.Networks
+open Rl.Tests.Autodiff
 open Xunit
 
 let private tensor (node: GoldenNode) =
@@ -94,8 +95,7 @@ let private layerOf (case: GoldenNode) : Layout * (string * string) list * (Para
     else
         failwith $"The layer {kind} is not known here."
 
-[<Fact>]
-let ``every layer has PyTorch's outputs and gradients`` () =
+let private verify tolerance (evaluator: Evaluator) =
     Golden.verify "layers" (fun case ->
         let layout, names, apply = layerOf case
         let weights = names |> List.map (fun (torch, ours) -> ours, transposed (tensor (case["weights"].[torch])))
@@ -105,14 +105,17 @@ let ``every layer has PyTorch's outputs and gradients`` () =
 
         let close what (expected: Tensor) (actual: Tensor) =
             Assert.Equal<int[]>(expected.Shape, actual.Shape)
-            Golden.close 1e-9 1e-9 case what (expected.ToArray()) (actual.ToArray())
+            Golden.close tolerance tolerance case what (expected.ToArray()) (actual.ToArray())
+
+        let evaluate (roots: Expr[]) = evaluator Map.empty roots
+        let values = evaluate (Array.ofList outputs)
 
         for index, expected in Seq.indexed case["outputs"].Items do
-            close $"outputs[{index}]" (tensor expected) (Reference.evaluate outputs[index])
+            close $"outputs[{index}]" (tensor expected) values[index]
 
         let cotangents = [ for item in case["cotangents"].Items -> Expr.constant (tensor item) ]
         let objective = List.map2 Expr.dot outputs cotangents |> List.reduce (+)
-        let gradients = Diff.gradients objective (Array.ofList (theta :: inputs)) |> Array.map Reference.evaluate
+        let gradients = Diff.gradients objective (Array.ofList (theta :: inputs)) |> evaluate
 
         for index, expected in Seq.indexed case["input_gradients"].Items do
             close $"input_gradients[{index}]" (tensor expected) gradients[index + 1]
@@ -120,3 +123,16 @@ let ``every layer has PyTorch's outputs and gradients`` () =
         for torch, ours in names do
             let actual = Layout.read ours layout (gradients[0].ToArray())
             close $"weight_gradients/{torch}" (tensor (case["weight_gradients"].[torch])) (transposed actual))
+
+[<Fact>]
+let ``every layer has PyTorch's outputs and gradients, by the reference evaluator`` () = verify 1e-9 Evaluator.reference
+
+[<Fact>]
+let ``every layer has PyTorch's outputs and gradients, compiled at float64 for every width`` () =
+    for _, evaluator in Evaluator.doubles do
+        verify 1e-9 evaluator
+
+[<Fact>]
+let ``every layer has PyTorch's outputs and gradients to 1e-4, compiled at float32 for every width`` () =
+    for _, evaluator in Evaluator.singles do
+        verify 1e-4 evaluator

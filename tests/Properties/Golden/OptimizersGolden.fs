@@ -3,6 +3,7 @@ module Rl.Tests.Golden.OptimizersGolden
 
 open Rl.Core.Autodiff
 open Rl.Core.Optimisers
+open Rl.Tests.Autodiff
 open Xunit
 
 /// The optimiser that a case names, with PyTorch's defaults for the arguments it leaves out.
@@ -48,7 +49,7 @@ let private optimiser (case: GoldenNode) =
         transform
 
 /// Runs an optimiser over given gradients; the parameters after each step.
-let private trajectory (transform: Transform) (initial: float[]) (gradients: float[][]) =
+let private trajectory (evaluator: Evaluator) (transform: Transform) (initial: float[]) (gradients: float[][]) =
     let n = initial.Length
 
     let struct (theta, state) =
@@ -65,16 +66,30 @@ let private trajectory (transform: Transform) (initial: float[]) (gradients: flo
 
     let step (values: Map<string, Tensor>) (gradient: float[]) =
         let values = Map.add "gradient" (Tensor.vector gradient) values
-        Map.ofArray (Array.zip names (Reference.evaluateMany (fun name -> values[name]) outputs))
+        Map.ofArray (Array.zip names (evaluator values outputs))
 
     gradients
     |> Array.scan step start
     |> Array.skip 1
     |> Array.map (fun values -> values["theta"].ToArray())
 
-[<Fact>]
-let ``every optimiser follows PyTorch's parameters step by step`` () =
+let private verify tolerance (evaluator: Evaluator) =
     Golden.verify "optimizers" (fun case ->
         let gradients = [| for row in case["gradients"].Items -> row.AsArray.Values |]
-        let actual = trajectory (optimiser case) (case.Floats "initial") gradients
-        Golden.close 1e-10 1e-10 case "weights" (case.Floats "weights_after_each_step") (Array.concat actual))
+        let actual = trajectory evaluator (optimiser case) (case.Floats "initial") gradients
+        let expected = case.Floats "weights_after_each_step"
+        Golden.close tolerance tolerance case "weights" expected (Array.concat actual))
+
+[<Fact>]
+let ``every optimiser follows PyTorch's parameters step by step, by the reference evaluator`` () =
+    verify 1e-10 Evaluator.reference
+
+[<Fact>]
+let ``every optimiser follows PyTorch's parameters step by step, compiled at float64 for every width`` () =
+    for _, evaluator in Evaluator.doubles do
+        verify 1e-10 evaluator
+
+[<Fact>]
+let ``every optimiser follows PyTorch's parameters to 1e-4, compiled at float32 for every width`` () =
+    for _, evaluator in Evaluator.singles do
+        verify 1e-4 evaluator

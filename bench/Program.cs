@@ -1,0 +1,12 @@
+using BenchmarkDotNet.Running;
+using Rl.Bench.Quick;
+
+// `dotnet run -c Release --project bench -- quick [--json]` prints one table in under a minute;
+// any other arguments go to BenchmarkDotNet, for example `-- --filter *Minibatch*`.
+if (args.Length > 0 && args[0] == "quick")
+{
+    return QuickBench.Run(json: args.Contains("--json"));
+}
+
+BenchmarkSwitcher.FromAssembly(typeof(QuickBench).Assembly).Run(args);
+return 0;

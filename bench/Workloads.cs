@@ -1,0 +1,157 @@
+using Microsoft.FSharp.Collections;
+using Rl.Core.Algorithms;
+using Rl.Core.Autodiff;
+using Rl.Core.Environments;
+using Rl.Core.Foundations;
+using Rl.Core.Kernels;
+using Rl.Core.Networks;
+using Compile = Rl.Core.Autodiff.Program;
+
+namespace Rl.Bench;
+
+/// <summary>The things that are measured, the same for the quick table and for BenchmarkDotNet.</summary>
+internal static class Workloads
+{
+    private const int ObservationSize = 4;
+    private const int Actions = 2;
+    private static readonly int[] Hidden = [64, 64];
+
+    /// <summary>CleanRL's defaults for <c>ppo.py</c>: 128 steps, 4 epochs of minibatches of 128, 2x64 tanh, separate networks.</summary>
+    public static PpoConfiguration CleanRl(long totalSteps) => Configuration(
+        ("TotalSteps", totalSteps.ToString(System.Globalization.CultureInfo.InvariantCulture)),
+        ("RolloutSteps", "128"),
+        ("MinibatchSize", "128"),
+        ("Epochs", "4"),
+        ("LearningRate", "2.5e-4"),
+        ("AnnealLearningRate", "true"),
+        ("Discount", "0.99"),
+        ("GaeLambda", "0.95"),
+        ("ClipRange", "0.2"),
+        ("ValueClipRange", "0.2"),
+        ("NormaliseAdvantages", "true"),
+        ("EntropyCoefficient", "0.01"),
+        ("ValueCoefficient", "0.5"),
+        ("MaxGradientNorm", "0.5"),
+        ("Hidden", "64x64"),
+        ("Activation", "tanh"));
+
+    /// <summary>A step on the loss of the PyTorch script: clipped surrogate, entropy 0.01, value loss 0.25 (V − R)², clip 0.5, Adam.</summary>
+    public static PpoConfiguration Script() => Configuration(
+        ("EntropyCoefficient", "0.01"), ("NormaliseAdvantages", "false"), ("MaxGradientNorm", "0.5"));
+
+    private static PpoConfiguration Configuration(params (string Name, string Value)[] options) =>
+        PpoConfigurationModule.ofPairs(ListModule.OfSeq(options.Select(option => Tuple.Create(option.Name, option.Value))));
+
+    private static ActorCritic Network() => ActorCriticModule.separate(
+        Rl.Core.Networks.Activation.Tanh, ObservationSize, ListModule.OfSeq(Hidden), PolicyHead.NewCategorical(Actions));
+
+    /// <summary>The train step for a minibatch, as an uncompiled program.</summary>
+    public static ProgramSource MinibatchSource(int size) => PpoStep.source(Script(), Network(), ObservationSize, 1, size);
+
+    /// <summary>The compiled train step with plausible data in its inputs.</summary>
+    public static Program<float> Minibatch(int size)
+    {
+        var program = Compile.compile<float>(MinibatchSource(size));
+        InitialParameters().CopyTo(program.Input("theta"));
+        var rng = RngModule.create(7UL);
+        rng = FillNormal(program.Input("observations"), 0f, 1f, rng);
+        rng = FillNormal(program.Input("advantages"), 0f, 1f, rng);
+        rng = FillNormal(program.Input("returns"), 0f, 1f, rng);
+        rng = FillNormal(program.Input("oldLogProbabilities"), -0.69f, 0.1f, rng);
+        foreach (ref var action in program.Input("actions"))
+        {
+            var draw = RngModule.below(Actions, rng);
+            action = draw.Item1;
+            rng = draw.Item2;
+        }
+
+        program.Input("learningRate")[0] = 3e-4f;
+        program.Input("clipRange")[0] = 0.2f;
+        return program;
+    }
+
+    /// <summary>Actor and critic for a number of observations.</summary>
+    public static Program<float> Forward(int rows)
+    {
+        var network = Network();
+        var layout = ActorCriticModule.layout(network);
+        var theta = ExprModule.input("theta", [layout.Count]);
+        var observations = ExprModule.input("observations", [rows, ObservationSize]);
+        var output = ActorCriticModule.apply(network, ParametersModule.create(layout, theta), observations);
+        var program = Compile.ofOutputs<float>(ListModule.OfSeq(new[]
+        {
+            Tuple.Create("policy", output.Policy), Tuple.Create("value", output.Value),
+        }));
+        InitialParameters().CopyTo(program.Input("theta"));
+        FillNormal(program.Input("observations"), 0f, 1f, RngModule.create(7UL));
+        return program;
+    }
+
+    /// <summary>A product of two n x n matrices by the fastest kernels of this machine.</summary>
+    public static Program<float> Product(int n) => Compile.ofOutputs<float>(ListModule.OfSeq(new[]
+    {
+        Tuple.Create("c", ExprModule.matmul(ExprModule.input("a", [n, n]), ExprModule.input("b", [n, n]))),
+    }));
+
+    /// <summary>PPO with CleanRL's settings on 4 copies of CartPole-v1.</summary>
+    public static Learner CartPolePpo(Workers workers, long totalSteps) =>
+        Ppo.create(CleanRl(totalSteps), Registry.make("CartPole-v1").Vectorise(4), workers);
+
+    /// <summary>Copies of an environment with their buffers and room for actions.</summary>
+    public static EnvironmentWorkload Environment(string id, int copies) => new(Registry.make(id).Vectorise(copies));
+
+    private static float[] InitialParameters()
+    {
+        var values = LayoutModule.initialise(RngModule.create(1UL), ActorCriticModule.layout(Network())).Item1;
+        return Array.ConvertAll(values, value => (float)value);
+    }
+
+    private static Rng FillNormal(Span<float> values, float mean, float deviation, Rng rng)
+    {
+        foreach (ref var value in values)
+        {
+            var draw = RngModule.normal(rng);
+            value = mean + (deviation * (float)draw.Item1);
+            rng = draw.Item2;
+        }
+
+        return rng;
+    }
+}
+
+/// <summary>A batch of environments stepped with random actions.</summary>
+internal sealed class EnvironmentWorkload
+{
+    private readonly BatchEnvironment batch;
+    private readonly StepBuffers buffers;
+    private readonly float[] actions;
+    private readonly bool isDiscrete;
+    private readonly double low;
+    private readonly double high;
+    private Rng rng = RngModule.create(3UL);
+
+    public EnvironmentWorkload(BatchEnvironment batch)
+    {
+        this.batch = batch;
+        buffers = batch.AllocateBuffers();
+        actions = new float[batch.Count * batch.ActionSize];
+        batch.Reset(RngModule.create(1UL));
+        isDiscrete = batch.ActionSpace.IsDiscrete;
+        (low, high) = isDiscrete ? (0.0, 2.0) : (-2.0, 2.0);
+    }
+
+    public int Count => batch.Count;
+
+    /// <summary>Draws an action for each copy and steps all of them.</summary>
+    public void Step()
+    {
+        for (var i = 0; i < actions.Length; i++)
+        {
+            var draw = RngModule.uniformIn(low, high, rng);
+            actions[i] = isDiscrete ? MathF.Floor((float)draw.Item1) : (float)draw.Item1;
+            rng = draw.Item2;
+        }
+
+        batch.StepAll(actions, buffers);
+    }
+}

@@ -1,0 +1,119 @@
+using System;
+using System.IO;
+using System.Linq;
+using Rl.Core.Algorithms;
+using Rl.Core.Environments;
+using Rl.Core.Foundations;
+using Rl.Core.Training;
+using Rl.Internal;
+
+namespace Rl;
+
+/// <content>Loading: agents from files.</content>
+public sealed partial class Agent
+{
+    /// <summary>Reads an agent. In an environment of the library it goes on training as if it had never stopped, bit for bit; one that was trained in an environment of your own can predict, and evaluates and trains when you load it with that.</summary>
+    /// <param name="path">A file that <see cref="Save"/> or <c>rl train</c> wrote.</param>
+    /// <param name="threads">Threads that train; 0 for one a processor core.</param>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">The file is empty, cut, damaged, of another kind or of a newer version; the message says which, and what to do.</exception>
+    public static Agent Load(string path, int threads = 0)
+    {
+        var checkpoint = Read(path);
+        var environment = EnvironmentSource.Find(checkpoint.EnvironmentId, Convert.Notes(checkpoint));
+        return Load(path, checkpoint, environment is null ? null : EnvironmentSource.Of(environment), threads);
+    }
+
+    /// <summary>Reads an agent to evaluate and train it in an environment of the library with the same spaces. In the one that it was trained in it goes on as if it had never stopped, bit for bit.</summary>
+    /// <param name="path">A file that <see cref="Save"/> or <c>rl train</c> wrote.</param>
+    /// <param name="environment">The environment.</param>
+    /// <param name="threads">Threads that train; 0 for one a processor core.</param>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">The file is empty, cut, damaged, of another kind or of a newer version.</exception>
+    /// <exception cref="ArgumentException">The environment has other spaces; the message names both.</exception>
+    public static Agent Load(string path, BuiltInEnvironment environment, int threads = 0) =>
+        Load(path, Read(path), EnvironmentSource.Of(environment), threads);
+
+    /// <summary>Reads an agent to evaluate and train it in an environment of your own with the same spaces; training goes on with new episodes.</summary>
+    /// <param name="path">A file that <see cref="Save"/> or <c>rl train</c> wrote.</param>
+    /// <param name="environment">Makes a copy each time it is called.</param>
+    /// <param name="threads">Threads that train; 0 for one a processor core.</param>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">The file is empty, cut, damaged, of another kind or of a newer version.</exception>
+    /// <exception cref="ArgumentException">The environment has other spaces; the message names both.</exception>
+    public static Agent Load(string path, Func<IEnvironment> environment, int threads = 0) =>
+        Load(path, Read(path), EnvironmentSource.Of(environment), threads);
+
+    private static Checkpoint Read(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return CheckpointModule.load(path);
+    }
+
+    private static Agent Load(string path, Checkpoint checkpoint, EnvironmentSource? source, int threads)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(threads);
+        var options = OptionsOf(path, checkpoint) with { EnvironmentCopies = checkpoint.State.Environments.Count, Threads = threads };
+        var state = checkpoint.State;
+        var environmentId = checkpoint.EnvironmentId;
+        if (source is not null)
+        {
+            var batch = source.Create(options.EnvironmentCopies);
+            RequireSpaces(path, checkpoint, batch);
+            environmentId = batch.Id;
+            if (batch.Id != checkpoint.EnvironmentId)
+            {
+                state = StartAnew(state, batch);
+            }
+        }
+
+        return new(options, source, environmentId, checkpoint.Seed, checkpoint.Policy, state, null, null);
+    }
+
+    private static AgentOptions OptionsOf(string path, Checkpoint checkpoint)
+    {
+        if (!Algorithms.All.Any(algorithm => algorithm.Id == checkpoint.Algorithm))
+        {
+            throw new InvalidDataException(
+                $"{path} was trained with the algorithm \"{checkpoint.Algorithm}\", which this library does not have. Use a newer version of the library.");
+        }
+
+        try
+        {
+            return Algorithms.Options(checkpoint.Algorithm, Convert.Settings(checkpoint));
+        }
+        catch (ArgumentException error)
+        {
+            throw new InvalidDataException($"{path} has options that this library does not read: {error.Message} Use a newer version of the library.", error);
+        }
+    }
+
+    private static void RequireSpaces(string path, Checkpoint checkpoint, BatchEnvironment environment)
+    {
+        if (!checkpoint.ObservationSpace.Equals(environment.ObservationSpace) || !checkpoint.ActionSpace.Equals(environment.ActionSpace))
+        {
+            throw new ArgumentException(
+                $"{path} holds an agent for observations {checkpoint.ObservationSpace} and actions {checkpoint.ActionSpace} ({checkpoint.EnvironmentId}); "
+                + $"{environment.Id} has observations {environment.ObservationSpace} and actions {environment.ActionSpace}. Use an environment with the same spaces.",
+                nameof(environment));
+        }
+    }
+
+    /// <summary>The state with new episodes in another environment.</summary>
+    private static TrainingState StartAnew(TrainingState state, BatchEnvironment environment)
+    {
+        var (now, next) = RngModule.split(state.Key);
+        environment.Reset(now);
+        return new(
+            state.Steps,
+            state.Updates,
+            state.Parameters,
+            state.Optimiser,
+            state.Observations,
+            state.Rewards,
+            new double[state.DiscountedReturns.Length],
+            next,
+            state.ActionKeys,
+            environment.Capture());
+    }
+}

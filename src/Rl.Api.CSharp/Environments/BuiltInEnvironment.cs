@@ -1,0 +1,99 @@
+using System;
+using System.Collections.Generic;
+using Rl.Core.Environments;
+using Rl.Core.Foundations;
+using Rl.Internal;
+
+namespace Rl;
+
+/// <summary>An environment of the library, made by <see cref="Environments.Make(string)"/>: give it to an agent, which makes its own copies, or step it by hand. Not thread-safe.</summary>
+public sealed class BuiltInEnvironment : IEnvironment
+{
+    private readonly AnyEnvironment environment;
+    private BatchEnvironment? batch;
+    private StepBuffers? buffers;
+    private Rng key = Core.Foundations.RngModule.create(0);
+    private bool isRunning;
+
+    internal BuiltInEnvironment(AnyEnvironment environment, IReadOnlyDictionary<string, string> options, int? maxEpisodeSteps)
+    {
+        this.environment = environment;
+        Options = options;
+        MaxEpisodeSteps = maxEpisodeSteps ?? environment.MaxEpisodeSteps;
+        ObservationSpace = Convert.ToSpace(environment.ObservationSpace);
+        ActionSpace = Convert.ToSpace(environment.ActionSpace);
+    }
+
+    /// <summary>The registered id, for example <c>CartPole-v1</c>.</summary>
+    public string Id => environment.Id;
+
+    /// <summary>The options that differ from their defaults, as texts.</summary>
+    public IReadOnlyDictionary<string, string> Options { get; }
+
+    /// <inheritdoc/>
+    public Space ObservationSpace { get; }
+
+    /// <inheritdoc/>
+    public Space ActionSpace { get; }
+
+    /// <inheritdoc/>
+    public int MaxEpisodeSteps { get; }
+
+    /// <inheritdoc/>
+    public double RewardThreshold => environment.RewardThreshold;
+
+    /// <inheritdoc/>
+    public string Name => environment.Id;
+
+    /// <summary>The same environment with another time limit; 0 for none.</summary>
+    public BuiltInEnvironment WithMaxEpisodeSteps(int maxEpisodeSteps)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(maxEpisodeSteps);
+        return new(environment, Options, maxEpisodeSteps);
+    }
+
+    /// <summary>Starts an episode from a seed and returns its first observation.</summary>
+    public ReadOnlyMemory<float> Reset(ulong seed)
+    {
+        key = Core.Foundations.RngModule.create(seed);
+        return Reset();
+    }
+
+    /// <summary>Starts the next episode, with randomness that follows that of the one before, and returns its first observation.</summary>
+    public ReadOnlyMemory<float> Reset()
+    {
+        batch ??= environment.Vectorise(1, MaxEpisodeSteps);
+        buffers ??= batch.AllocateBuffers();
+        (var now, key) = Core.Foundations.RngModule.split(key);
+        batch.Reset(now);
+        isRunning = true;
+        var observation = new float[ObservationSpace.Size];
+        batch.Observe(observation);
+        return observation;
+    }
+
+    /// <summary>Takes an action given as an integer, for a discrete space.</summary>
+    public StepResult Step(int action) => Step([action]);
+
+    /// <inheritdoc/>
+    /// <exception cref="InvalidOperationException">No episode is running: call <c>Reset</c> first.</exception>
+    /// <exception cref="ArgumentException">The action has another length, is NaN, or lies outside a discrete space.</exception>
+    public StepResult Step(ReadOnlySpan<float> action)
+    {
+        if (!isRunning || batch is null || buffers is null)
+        {
+            throw new InvalidOperationException($"No episode of {Id} is running; call Reset first.");
+        }
+
+        batch.StepAll(action, buffers);
+        var (terminated, truncated) = (buffers.Terminated.Span[0], buffers.Truncated.Span[0]);
+        isRunning = !(terminated || truncated);
+        var observation = (isRunning ? buffers.Observations : buffers.FinalObservations).ToArray();
+        return new(observation, buffers.Rewards.Span[0], terminated, truncated);
+    }
+
+    /// <summary>The id with the options that differ from their defaults.</summary>
+    public override string ToString() => Options.Count == 0 ? Id : $"{Id} ({string.Join(", ", Convert.Lines(Options))})";
+
+    internal BatchEnvironment Vectorise(int copies) => environment.Vectorise(copies, MaxEpisodeSteps);
+}

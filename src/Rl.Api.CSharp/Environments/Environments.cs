@@ -1,0 +1,55 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using Rl.Internal;
+
+namespace Rl;
+
+/// <summary>An option of an environment.</summary>
+/// <param name="Name">Its name, as in Gymnasium.</param>
+/// <param name="Default">Its value when it is not given, as text.</param>
+/// <param name="Choices">The texts that may be given; empty for any of the default's kind.</param>
+/// <param name="Summary">One line of help.</param>
+public sealed record EnvironmentOption(string Name, string Default, IReadOnlyList<string> Choices, string Summary);
+
+/// <summary>What is known of an environment before it is made.</summary>
+/// <param name="Id">The id for <see cref="Environments.Make(string)"/>.</param>
+/// <param name="Summary">One line that says what the agent does.</param>
+/// <param name="ObservationSpace">The set of observations.</param>
+/// <param name="ActionSpace">The set of actions.</param>
+/// <param name="MaxEpisodeSteps">The number of steps after which an episode is truncated; 0 for no limit.</param>
+/// <param name="RewardThreshold">The mean return that counts as solved; NaN for none.</param>
+/// <param name="Options">What may be varied.</param>
+public sealed record EnvironmentDescription(
+    string Id,
+    string Summary,
+    Space ObservationSpace,
+    Space ActionSpace,
+    int MaxEpisodeSteps,
+    double RewardThreshold,
+    IReadOnlyList<EnvironmentOption> Options);
+
+/// <summary>The environments of the library, by id.</summary>
+public static class Environments
+{
+    /// <summary>Every id, ordered.</summary>
+    public static IReadOnlyList<string> Ids { get; } = Convert.EnvironmentIds();
+
+    /// <summary>What is known of an environment.</summary>
+    /// <exception cref="ArgumentException">There is no such id; the message lists the nearest.</exception>
+    public static EnvironmentDescription Describe(string id) => Convert.Describe(id);
+
+    /// <summary>The environment of an id.</summary>
+    /// <exception cref="ArgumentException">There is no such id; the message lists the nearest.</exception>
+    public static BuiltInEnvironment Make(string id) => Make(id, []);
+
+    /// <summary>The environment of an id with some options changed; their values are given as texts, for example <c>("g", "9.81")</c>.</summary>
+    /// <exception cref="ArgumentException">There is no such id or option, or the value does not fit; the message lists what there is.</exception>
+    public static BuiltInEnvironment Make(string id, params IEnumerable<(string Name, string Value)> options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var given = options.ToList();
+        var environment = Convert.MakeEnvironment(id, given);
+        return new(environment, given.ToDictionary(option => option.Name, option => option.Value), null);
+    }
+}

@@ -1,0 +1,161 @@
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.Linq;
+using Microsoft.FSharp.Collections;
+using Rl.Core.Algorithms;
+using Rl.Core.Environments;
+using Rl.Core.Foundations;
+using Rl.Core.Networks;
+
+namespace Rl.Internal;
+
+/// <summary>Between C#'s types and F#'s: the one file that knows both.</summary>
+internal static class Convert
+{
+    private static readonly (Activation Facade, Rl.Core.Networks.Activation Core)[] Activations =
+    [
+        (Activation.Tanh, Rl.Core.Networks.Activation.Tanh),
+        (Activation.Relu, Rl.Core.Networks.Activation.Relu),
+        (Activation.Elu, Rl.Core.Networks.Activation.Elu),
+        (Activation.Gelu, Rl.Core.Networks.Activation.Gelu),
+        (Activation.Silu, Rl.Core.Networks.Activation.Silu),
+    ];
+
+    public static Rng Key(Random random) => RngModule.create((ulong)random.NextInt64());
+
+    public static Core.Environments.Space Box(float low, float high, int[] shape) =>
+        SpaceModule.boxOf(low, high, shape);
+
+    public static Core.Environments.Space Box(IReadOnlyList<float> low, IReadOnlyList<float> high, int[] shape) =>
+        SpaceModule.box([.. low.Select(bound => (double)bound)], [.. high.Select(bound => (double)bound)], shape);
+
+    public static Core.Environments.Space Discrete(int count, int start) => SpaceModule.discreteFrom(start, count);
+
+    public static Space ToSpace(Core.Environments.Space space) =>
+        space.IsBox ? BoxSpace.Of(space) : DiscreteSpace.Of(space);
+
+    public static IReadOnlyList<int> ToList(FSharpList<int> items) => Array.AsReadOnly(items.ToArray());
+
+    public static IReadOnlyList<KeyValuePair<string, string>> ToList(IEnumerable<Tuple<string, string>> pairs) =>
+        Array.AsReadOnly(pairs.Select(pair => KeyValuePair.Create(pair.Item1, pair.Item2)).ToArray());
+
+    public static FSharpList<Tuple<string, string>> ToPairs(IEnumerable<Tuple<string, string>> pairs) => ListModule.OfSeq(pairs);
+
+    public static FSharpList<Tuple<string, string>> ToPairs(IEnumerable<KeyValuePair<string, string>> pairs) =>
+        ListModule.OfSeq(pairs.Select(pair => Tuple.Create(pair.Key, pair.Value)));
+
+    public static Activation ToActivation(Rl.Core.Networks.Activation activation) =>
+        Activations.First(known => known.Core.Equals(activation)).Facade;
+
+    public static ReturnEstimate ToEstimate(Rl.Core.Algorithms.ReturnEstimate estimate) =>
+        estimate.IsFullReturn ? ReturnEstimate.FullReturn : ReturnEstimate.RewardToGo;
+
+    public static ReturnBaseline ToBaseline(Rl.Core.Algorithms.ReturnBaseline baseline) =>
+        baseline.IsNone ? ReturnBaseline.None : baseline.IsAverage ? ReturnBaseline.Average : ReturnBaseline.Learned;
+
+    public static string Text(long value) => value.ToString(CultureInfo.InvariantCulture);
+
+    public static string Text(double value) => value.ToString("R", CultureInfo.InvariantCulture);
+
+    public static string Text(bool value) => value ? "true" : "false";
+
+    public static string Text<TEnum>(TEnum value)
+        where TEnum : struct, Enum => char.ToLowerInvariant(value.ToString()[0]) + value.ToString()[1..];
+
+    public static string Text(IReadOnlyList<int> widths)
+    {
+        ArgumentNullException.ThrowIfNull(widths);
+        return string.Join("x", widths.Select(width => Text(width)));
+    }
+
+    public static IEnumerable<string> Lines(IEnumerable<KeyValuePair<string, string>> pairs) =>
+        pairs.Select(pair => $"{pair.Key}={pair.Value}");
+
+    public static int Number(KeyValuePair<string, string> setting) =>
+        int.TryParse(setting.Value, NumberStyles.Integer, CultureInfo.InvariantCulture, out var value)
+            ? value
+            : throw new ArgumentException($"{setting.Key} is \"{setting.Value}\"; it must be a whole number.", setting.Key);
+
+    /// <summary>The options with the named ones replaced.</summary>
+    public static AgentOptions Options(AgentOptions options, IReadOnlyList<KeyValuePair<string, string>> settings)
+    {
+        var pairs = ToPairs(settings);
+        AgentOptions changed = options switch
+        {
+            PpoOptions => PpoOptions.OfCore(PpoConfigurationModule.ofPairs(pairs)),
+            ReinforceOptions => ReinforceOptions.OfCore(ReinforceConfigurationModule.ofPairs(pairs)),
+            _ => throw new InvalidOperationException($"The options of {options.Algorithm} cannot be read from settings."),
+        };
+        return changed with { EnvironmentCopies = options.EnvironmentCopies, Threads = options.Threads };
+    }
+
+    /// <summary>The three candidates with the fewest edits.</summary>
+    public static IEnumerable<string> Nearest(string id, IEnumerable<string> candidates) =>
+        Registry.nearestOf(candidates, id);
+
+    public static IReadOnlyList<string> EnvironmentIds() => Array.AsReadOnly(Registry.ids.ToArray());
+
+    public static EnvironmentDescription Describe(string id)
+    {
+        var entry = Registry.find(id);
+        var environment = Registry.make(id);
+        return new(
+            entry.Id,
+            entry.Summary,
+            ToSpace(environment.ObservationSpace),
+            ToSpace(environment.ActionSpace),
+            environment.MaxEpisodeSteps,
+            environment.RewardThreshold,
+            [
+                .. entry.Keywords.Select(keyword =>
+                    new EnvironmentOption(keyword.Name, keyword.Default.ToString(), [.. keyword.Choices], keyword.Summary)),
+            ]);
+    }
+
+    public static AnyEnvironment MakeEnvironment(string id, IReadOnlyList<(string Name, string Value)> options)
+    {
+        var entry = Registry.find(id);
+        var keywords = options.Select(option =>
+        {
+            var keyword = entry.Keywords.FirstOrDefault(known => known.Name == option.Name);
+            return Tuple.Create(option.Name, KeywordOf(keyword, option.Value));
+        });
+        return Registry.makeWith(ListModule.OfSeq(keywords), id);
+    }
+
+    public static (string Name, double Value)[] Metrics(Report report) =>
+        Array.ConvertAll(report.Metrics, metric => (metric.Item1, metric.Item2));
+
+    public static Core.Training.Checkpoint ToCheckpoint(
+        AgentOptions options,
+        string environmentId,
+        ulong seed,
+        PolicyModel policy,
+        IEnumerable<KeyValuePair<string, string>> notes,
+        TrainingState state) =>
+        new(
+            options.Algorithm,
+            environmentId,
+            seed,
+            policy.ObservationSpace,
+            policy.ActionSpace,
+            policy.Network,
+            ToPairs(options.ToSettings()),
+            ToPairs(notes),
+            state);
+
+    public static IReadOnlyList<KeyValuePair<string, string>> Settings(Core.Training.Checkpoint checkpoint) =>
+        ToList(checkpoint.Configuration);
+
+    public static IReadOnlyList<KeyValuePair<string, string>> Notes(Core.Training.Checkpoint checkpoint) =>
+        ToList(checkpoint.Notes);
+
+    private static KeywordValue KeywordOf(Keyword? keyword, string text) => keyword?.Default switch
+    {
+        { IsFlag: true } when bool.TryParse(text, out var flag) => KeywordValue.NewFlag(flag),
+        { IsNumber: true } when double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) =>
+            KeywordValue.NewNumber(number),
+        _ => KeywordValue.NewText(text),
+    };
+}

@@ -1,0 +1,91 @@
+/// How good a policy is: returns of whole episodes, without bias towards short ones.
+namespace Rl.Core.Training
+
+open System
+open System.Threading
+open Rl.Core.Foundations
+open Rl.Core.Environments
+open Rl.Core.Algorithms
+
+/// Episodes of a policy, ordered by copy, then by time.
+type Evaluation =
+    {
+        /// The undiscounted return of each episode.
+        Returns: float[]
+        /// The number of steps of each episode.
+        Lengths: int[]
+    }
+
+    /// (1/E) Σ Rᵢ: the estimate of J(θ) of equation 8 (slide 13).
+    member this.Mean = Array.average this.Returns
+
+    /// √(Σ (Rᵢ − mean)² / (E − 1)); 0 for a single episode.
+    member this.StandardDeviation =
+        if this.Returns.Length < 2 then
+            0.0
+        else
+            let mean = this.Mean
+            let squares = this.Returns |> Array.sumBy (fun value -> (value - mean) * (value - mean))
+            Math.Sqrt(squares / float (this.Returns.Length - 1))
+
+    /// Standard deviation / √E: that of the mean.
+    member this.StandardError = this.StandardDeviation / Math.Sqrt(float this.Returns.Length)
+
+/// Running episodes.
+[<RequireQualifiedAccess>]
+module Evaluate =
+
+    /// Runs `episodes` ≥ 1 episodes over the copies of an environment, which is reset from `key` first. Each copy runs a number of
+    /// episodes that is fixed beforehand, equal but for one: counting whichever episodes end first would favour short ones.
+    /// `deterministic`: take the most probable actions, else draw them. `OperationCanceledException` between two steps.
+    let run
+        (model: PolicyModel)
+        (environment: BatchEnvironment)
+        (episodes: int)
+        (deterministic: bool)
+        (key: Rng)
+        (cancellation: CancellationToken)
+        : Evaluation =
+        Guard.positive (nameof episodes) episodes
+
+        if
+            environment.ObservationSpace <> model.ObservationSpace
+            || environment.ActionSpace <> model.ActionSpace
+        then
+            Guard.fail
+                (nameof environment)
+                $"{environment.Id} has observations {environment.ObservationSpace} and actions {environment.ActionSpace}; the policy needs {model.ObservationSpace} and {model.ActionSpace}."
+
+        let copies = environment.Count
+        let struct (environmentKey, actionKey) = Rng.split key
+        let struct (actionKeys, _) = Rng.splitMany copies actionKey
+        let predictor = Predictor(model, copies)
+        let buffers = environment.AllocateBuffers()
+        let actions = Array.zeroCreate<float32>(copies * environment.ActionSize)
+        // Copy n runs the episodes first[n] … first[n + 1] − 1.
+        let first = Array.init (copies + 1) (fun copy -> int (int64 copy * int64 episodes / int64 copies))
+        let next = Array.sub first 0 copies
+        let returns = Array.zeroCreate<float> episodes
+        let lengths = Array.zeroCreate<int> episodes
+        let mutable missing = episodes
+        environment.Reset environmentKey
+        environment.Observe buffers.Observations.Span
+
+        while missing > 0 do
+            cancellation.ThrowIfCancellationRequested()
+
+            if deterministic then
+                predictor.Predict(Span.op_Implicit buffers.Observations.Span, Span actions)
+            else
+                predictor.Sample(Span.op_Implicit buffers.Observations.Span, Span actions, Span actionKeys)
+
+            environment.StepAll(ReadOnlySpan actions, buffers)
+
+            for copy in 0 .. copies - 1 do
+                if buffers.EpisodeLengths.Span[copy] > 0 && next[copy] < first[copy + 1] then
+                    returns[next[copy]] <- buffers.EpisodeReturns.Span[copy]
+                    lengths[next[copy]] <- buffers.EpisodeLengths.Span[copy]
+                    next[copy] <- next[copy] + 1
+                    missing <- missing - 1
+
+        { Returns = returns; Lengths = lengths }

@@ -1,0 +1,228 @@
+/// Compiled programs against the reference evaluator over random expressions (law 8), and what programs promise besides.
+[<FsCheck.Xunit.Properties(Replay = "(4718115,4718117)")>]
+module Rl.Tests.Autodiff.ProgramTests
+
+open System
+open FsCheck.Xunit
+open Rl.Core.Foundations
+open Rl.Core.Kernels
+open Rl.Core.Autodiff
+open Xunit
+
+/// The largest difference, relative to 1 or to the expected number, whichever is larger; NaN equals NaN.
+let private distance (expected: Tensor) (actual: Tensor) =
+    Assert.Equal<int[]>(expected.Shape, actual.Shape)
+
+    Array.map2
+        (fun (e: float) (a: float) ->
+            if e = a || (Double.IsNaN e && Double.IsNaN a) then 0.0
+            elif Double.IsNaN e || Double.IsNaN a then infinity
+            else abs (e - a) / max 1.0 (abs e))
+        (expected.ToArray())
+        (actual.ToArray())
+    |> Array.fold max 0.0
+
+/// A random expression with every kind of node, and its gradient: values by the reference, and by an evaluator.
+let private compare (random: RandomExpression) (evaluator: Evaluator) =
+    let inputs = Map.ofArray random.Inputs
+    let nodes = RandomExpression.inputNodes random
+    // Every intermediate node too, so that each must be stored; then the output alone, so that all fuses.
+    let weights = Tensor.init random.Output.Shape (fun index -> cos (float index + 0.3))
+    let gradients = Diff.pullback random.Output (Expr.constant weights) nodes
+    let roots = Array.concat [ [| random.Output |]; random.Steps; gradients ]
+    let expected = Evaluator.reference inputs roots
+    let alone = Array.map2 distance [| expected[0] |] (evaluator inputs [| random.Output |]) |> Array.max
+    Array.map2 distance expected (evaluator inputs roots) |> Array.fold max alone
+
+[<Property(Arbitrary = [| typeof<RandomExpressionsOfEverything> |], MaxTest = 150)>]
+let ``a program compiled at float64 has the reference's values and gradients, at every width``
+    (random: RandomExpression)
+    =
+
+    Evaluator.doubles |> List.forall (fun (_, evaluator) -> compare random evaluator <= 1e-9)
+
+[<Property(Arbitrary = [| typeof<RandomExpressionsOfEverything> |], MaxTest = 100)>]
+let ``a program compiled at float32 has the reference's values and gradients to 1e-3, at every width``
+    (random: RandomExpression)
+    =
+
+    Evaluator.singles |> List.forall (fun (_, evaluator) -> compare random evaluator <= 1e-3)
+
+[<Property(Arbitrary = [| typeof<RandomExpressionsOfEverything> |], MaxTest = 200)>]
+let ``simplification changes no value`` (random: RandomExpression) =
+    let inputs = Map.ofArray random.Inputs
+    let gradients = Diff.gradients (Expr.sum random.Output) (RandomExpression.inputNodes random)
+    let roots = Array.append [| random.Output |] gradients
+    let expected = Evaluator.reference inputs roots
+    let simplified = Evaluator.reference inputs (Simplify.run roots)
+    let lowered = Evaluator.reference inputs (roots |> Simplify.run |> Simplify.lower)
+
+    Array.forall2 (fun e a -> distance e a <= 1e-12) expected simplified
+    && Array.forall2 (fun e a -> distance e a <= 1e-9) expected lowered
+
+[<Property(Arbitrary = [| typeof<RandomExpressionsOfEverything> |], MaxTest = 100)>]
+let ``simplification is idempotent in size`` (random: RandomExpression) =
+    let once = Simplify.run [| random.Output |]
+    let twice = Simplify.run once
+    (Graph.topological twice).Length <= (Graph.topological once).Length
+
+/// Compiled at float64 for the widest vectors.
+let private double = snd Evaluator.doubles.Head
+
+[<Fact>]
+let ``a part of a concatenation may be a rearrangement of another node`` () =
+    let x = Tensor.init [| 2; 3 |] (fun i -> float i)
+    let turned = Expr.reshape [| 6 |] (Expr.transpose (1.0 + Expr.square (Expr.input "x" [| 2; 3 |])))
+    let joined = Expr.concat 0 [ Expr.vector [ -1.0 ]; turned ]
+    let value = double (Map.ofList [ "x", x ]) [| joined |]
+    Assert.Equal<float[]>([| -1.0; 1.0; 10.0; 2.0; 17.0; 5.0; 26.0 |], value[0].ToArray())
+
+[<Fact>]
+let ``a lane may be opened on the value of another lane`` () =
+    let x = Expr.lane 2 (Expr.input "x" [| 3 |]) |> Expr.exp
+    let y = Expr.lane 0 x |> Expr.square
+    let value = double (Map.ofList [ "x", Tensor.vector [ 0.0; 1.0; 2.0 ] ]) [| x; y; x + Expr.lane 0 (Expr.sin y) |]
+    Array.iter2 (fun (e: float) a -> Assert.Equal(e, a, 1e-12)) [| 1.0; exp 2.0; exp 4.0 |] (value[1].ToArray())
+
+let private network (lanes: int) (rows: int) =
+    let theta = Expr.input "theta" [| 3 * 5 + 5 + 5 |]
+    let x = Expr.input "x" [| rows; 3 |]
+
+    let part lane =
+        let rows = x |> Expr.slice 0 (lane * rows / lanes) ((lane + 1) * rows / lanes)
+        let x = if lanes = 1 then rows else Expr.lane lane rows
+        let weight = theta |> Expr.slice 0 0 15 |> Expr.reshape [| 3; 5 |]
+        let bias = theta |> Expr.slice 0 15 20
+        let output = theta |> Expr.slice 0 20 25 |> Expr.reshape [| 5; 1 |]
+        let y = Expr.matmul (Expr.tanh (Expr.matmul x weight + bias)) output
+        Expr.sum (Expr.square (y - 1.0)) * (1.0 / float x.Shape[0] / float lanes)
+
+    let losses = Array.init lanes part
+    let gradient = losses |> Array.map (fun loss -> (Diff.gradients loss [| theta |])[0]) |> Array.reduce (+)
+
+    {
+        Outputs = [ "loss", Array.reduce (+) losses; "gradient", gradient ]
+        Carried = [ theta, theta - 0.1 * gradient ]
+    }
+
+let private filled (source: ProgramSource) =
+    let program = Program.compile<float32> source
+    let mutable rng = Rng.create 5UL
+
+    for name, _ in program.Inputs do
+        let input = program.Input name
+
+        for index in 0 .. input.Length - 1 do
+            let struct (value, next) = Rng.normal rng
+            rng <- next
+            input[index] <- float32 value
+
+    program
+
+[<Fact>]
+let ``lanes on two and three threads give the bits of one thread`` () =
+    let run (workers: Workers option) =
+        let program = filled (network 5 40)
+
+        for _ in 1..50 do
+            match workers with
+            | Some workers -> program.Run workers
+            | None -> program.Run()
+
+        (program.Input "theta").ToArray()
+
+    let expected = run None
+
+    for threads in 1..3 do
+        use workers = new Workers(threads)
+        Assert.Equal<float32[]>(expected, run (Some workers))
+
+[<Fact>]
+let ``a carried input moves on by its expression, run after run`` () =
+    let program = filled (network 1 8)
+    let mutable theta = (program.Input "theta").ToArray()
+
+    for _ in 1..5 do
+        program.Run()
+        let gradient = (program.Output "gradient").ToArray()
+        let expected = Array.map2 (fun t g -> MathF.FusedMultiplyAdd(-0.1f, g, t)) theta gradient
+        theta <- (program.Input "theta").ToArray()
+
+        Array.iter2 (fun (e: float32) (a: float32) -> Assert.Equal(e, a, 1e-6f)) expected theta
+
+[<Fact>]
+let ``outputs see the inputs as they were before carried values replace them`` () =
+    let x = Expr.input "x" [| 4 |]
+    let y = Expr.input "y" [| 4 |]
+    // x and y change places: neither may be overwritten before the other has read it.
+    let program = Program.compile<float> { Outputs = [ "old", x * 1.0; "sum", x + y ]; Carried = [ x, y; y, x ] }
+    program.Set("x", ReadOnlySpan [| 1.0; 2.0; 3.0; 4.0 |])
+    program.Set("y", ReadOnlySpan [| 5.0; 6.0; 7.0; 8.0 |])
+    program.Run()
+    Assert.Equal<float[]>([| 1.0; 2.0; 3.0; 4.0 |], (program.Output "old").ToArray())
+    Assert.Equal<float[]>([| 5.0; 6.0; 7.0; 8.0 |], (program.Input "x").ToArray())
+    Assert.Equal<float[]>([| 1.0; 2.0; 3.0; 4.0 |], (program.Input "y").ToArray())
+
+[<Fact>]
+let ``running allocates nothing`` () =
+    let program = filled (network 4 64)
+    use workers = new Workers(2)
+
+    for _ in 1..200 do
+        program.Run()
+        program.Run workers
+
+    let before = GC.GetAllocatedBytesForCurrentThread()
+
+    for _ in 1..100 do
+        program.Run()
+        program.Run workers
+
+    Assert.Equal(0L, GC.GetAllocatedBytesForCurrentThread() - before)
+
+[<Fact>]
+let ``a program counts its arithmetic exactly and explains itself`` () =
+    let a = Expr.input "a" [| 6; 7 |]
+    let b = Expr.input "b" [| 7; 3 |]
+    let program = Program.ofOutputs<float32> [ "c", Expr.sum (Expr.exp (Expr.matmul a b)) ]
+    Assert.Equal(int64 (2 * 6 * 7 * 3 + 6 * 3 + 6 * 3), program.Flops)
+    let text = program.Explain()
+    Assert.Contains("matmul [6, 7] · [7, 3]", text)
+    Assert.Contains("Exp", text)
+
+[<Fact>]
+let ``an unknown name lists the names there are`` () =
+    let program = Program.ofOutputs<float32> [ "y", Expr.input "x" [| 2 |] * 2.0 ]
+    let error = Assert.Throws<ArgumentException>(fun () -> program.InputMemory "z" |> ignore)
+    Assert.Contains("x", error.Message)
+    let error = Assert.Throws<ArgumentException>(fun () -> program.OutputMemory "z" |> ignore)
+    Assert.Contains("y", error.Message)
+
+[<Fact>]
+let ``an input of the wrong length is refused by name`` () =
+    let program = Program.ofOutputs<float32> [ "y", Expr.input "x" [| 2 |] * 2.0 ]
+    let error = Assert.Throws<ArgumentException>(fun () -> program.Set("x", ReadOnlySpan [| 1.0f |]))
+    Assert.Equal("x", error.ParamName)
+
+[<Fact>]
+let ``one name for two shapes is refused`` () =
+    let both = Expr.sum (Expr.input "x" [| 2 |]) + Expr.sum (Expr.input "x" [| 3 |])
+    let error = Assert.Throws<ArgumentException>(fun () -> Program.ofOutputs<float32> [ "y", both ] |> ignore)
+    Assert.Equal("x", error.ParamName)
+
+[<Fact>]
+let ``a carried value of another shape is refused, naming both shapes`` () =
+    let x = Expr.input "x" [| 2 |]
+    let source = { Outputs = []; Carried = [ x, Expr.zeros [| 3 |] ] }
+    let error = Assert.Throws<ArgumentException>(fun () -> Program.compile<float32> source |> ignore)
+    Assert.Contains("[2]", error.Message)
+    Assert.Contains("[3]", error.Message)
+
+[<Fact>]
+let ``deep expressions compile without exhausting the stack`` () =
+    let x = Expr.input "x" [| 3 |]
+    let deep = Seq.fold (fun (y: Expr) _ -> Expr.tanh (Expr.sum y * x)) x [ 1..3000 ]
+    let program = Program.ofOutputs<float32> [ "y", deep ]
+    program.Set("x", ReadOnlySpan [| 0.1f; 0.2f; 0.3f |])
+    program.Run()
+    Assert.True(Single.IsFinite(program.Scalar "y"))
