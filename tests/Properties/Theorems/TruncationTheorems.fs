@@ -60,7 +60,9 @@ let private lambdaReturns (lambda: float) (bootstrap: bool) (data: Cut) =
     let values, finals = ofStates batch.States, ofStates batch.NextStates
     Returns.Discounts<float>(data.Mdp.Discount, terminated, discounts)
     Returns.Traces<float>(lambda, terminated, truncated, traces)
-    let last = Array.skip (size - batch.Count) finals
+
+    // Every trajectory has ended by the last row, so nothing may read what follows it.
+    let last = Array.create batch.Count 1e3
     Returns.NextValues<float>(batch.Count, values, last, truncated, finals, nextValues)
     Returns.Lambda<float>(batch.Count, batch.Rewards, discounts, nextValues, traces, ReadOnlySpan<float>.Empty, result)
     result
