@@ -1,0 +1,74 @@
+/// The other half of law 1: what baselines and critics do to the variance of the gradient, exactly.
+module Rl.Tests.Theorems.VarianceTheorems
+
+open System
+open Rl.Core.Mdp
+open Xunit
+
+/// Σ p |∇ log π(aₜ|sₜ)|² f over the steps of each time, [T]: with f = Â² the second moment of a step's estimate.
+let private momentsOf (f: int -> float) (data: Enumerated) =
+    let batch = data.Batch
+
+    Array.init batch.Steps (fun time ->
+        [| 0 .. batch.Count - 1 |]
+        |> Array.sumBy (fun column ->
+            let at = time * batch.Count + column
+
+            if batch.Mask[at] = 0.0 then
+                0.0
+            else
+                let score = TabularPolicy.score data.Policy batch.States[at] batch.Actions[at]
+                data.Probabilities[column] * Array.sumBy (fun value -> value * value) score * f at))
+
+let private secondMoments (estimate: float[]) (data: Enumerated) =
+    momentsOf (fun at -> estimate[at] * estimate[at]) data
+
+let private notAbove (what: string) (high: float[]) (low: float[]) =
+    Array.iter2
+        (fun most value ->
+            if not (value <= most * (1.0 + 1e-12) + 1e-12) then
+                failwith $"{what}: {value} exceeds {most}.")
+        high
+        low
+
+[<Theorem>]
+let ``law 1, variance: the true action value never has more than the reward to go (Rao and Blackwell)``
+    (instance: Instance)
+    =
+    // The means agree by law 2, so second moments compare as variances do.
+    let data = Enumerated.onPolicy instance
+    let sampled = secondMoments (Enumerated.rewardsToGo data) data
+    notAbove "second moment" sampled (secondMoments (Enumerated.actionValues data) data)
+
+[<Theorem>]
+let ``law 1, variance: bₜ = E[|∇ log π|² Gₜ] / E[|∇ log π|²] is the best baseline of time`` (instance: Instance) =
+    let data = Enumerated.onPolicy instance
+    let toGo = Enumerated.rewardsToGo data
+    let weight, weighted = momentsOf (fun _ -> 1.0) data, momentsOf (fun at -> toGo[at]) data
+    let best = Array.map2 (fun total norm -> if norm > 0.0 then total / norm else 0.0) weighted weight
+    let less (baselines: float[]) = toGo |> Array.mapi (fun at value -> value - baselines[at / data.Batch.Count])
+    let least = secondMoments (less best) data
+    let noise = Instance.normals 0 best.Length instance
+    notAbove "no baseline" (secondMoments toGo data) least
+    notAbove "another baseline" (secondMoments (less (Array.map2 (+) best noise)) data) least
+
+    // The variance is a parabola in the baseline: at distance x from the best it is higher by x² E[|∇ log π|²].
+    Expect.close
+        1e-9
+        "the parabola"
+        (Array.map3 (fun low shift norm -> low + shift * shift * norm) least noise weight)
+        (secondMoments (less (Array.map2 (+) best noise)) data)
+
+[<Fact>]
+let ``law 1, variance: the table of the lecture's baselines on one process`` () =
+    let instance = { Seed = 5UL; Shape = Dense; States = 3; Actions = 2; Horizon = 3; Discount = 0.9 }
+    let data = Enumerated.onPolicy instance
+    let toGo, values = Enumerated.rewardsToGo data, Enumerated.values data
+    let total estimate = Array.sum (secondMoments estimate data)
+    let raised = toGo |> Array.map ((+) 5.0)
+    let critic = Array.map2 (-) (Enumerated.actionValues data) values
+    // Rewards that are 5 too high drown the gradient; a baseline brings it back; the critic does better still.
+    Assert.True(total raised > 3.0 * total (Array.map2 (-) toGo values))
+    Assert.True(total (Array.map2 (-) toGo values) < total toGo)
+    Assert.True(total critic < 0.5 * total (Array.map2 (-) toGo values))
+    Assert.True(total critic > 0.0)
