@@ -186,4 +186,4 @@ module internal Fusion =
             start root
 
         let inPhase = ordered |> Seq.sortBy (fun group -> group.Phase) |> Seq.toArray // Seq.sortBy is stable
-        struct (inPhase, groups, users, phases)
+        struct (inPhase, users)

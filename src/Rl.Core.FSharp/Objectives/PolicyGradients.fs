@@ -1,6 +1,7 @@
 /// Surrogate losses whose gradients are policy gradients; all take one number a sample and are to be minimised.
 namespace Rl.Core.Objectives
 
+open Rl.Core.Foundations
 open Rl.Core.Autodiff
 
 /// Arguments are vectors over samples, [M]; results are [M] too, to be averaged (or weighted) by the caller. Advantages, returns
@@ -9,8 +10,7 @@ open Rl.Core.Autodiff
 module PolicyGradients =
 
     /// −log π(a|s) · A: its gradient is the score-function estimator −∇log π(a|s) A (Williams 1992; slides 8 and 15).
-    let score (logProbability: Expr) (advantage: Expr) : Expr =
-        -(logProbability * Expr.stopGradient advantage)
+    let score (logProbability: Expr) (advantage: Expr) : Expr = -(logProbability * Expr.stopGradient advantage)
 
     /// The importance ratio π(a|s) / π_old(a|s) = exp(log π − log π_old).
     let ratio (logProbability: Expr) (oldLogProbability: Expr) : Expr =
@@ -24,8 +24,7 @@ module PolicyGradients =
         -(Expr.minimum (ratio * advantage) (clipped * advantage))
 
     /// ½ (V − R)²: half the squared error of a value against a return.
-    let valueLoss (value: Expr) (target: Expr) : Expr =
-        0.5 * Expr.square (value - Expr.stopGradient target)
+    let valueLoss (value: Expr) (target: Expr) : Expr = 0.5 * Expr.square (value - Expr.stopGradient target)
 
     /// ½ max((V − R)², (clip(V, V_old − ε, V_old + ε) − R)²): the clipped value loss of the original implementation of PPO
     /// (Engstrom et al. 2020, section 3).
@@ -42,8 +41,7 @@ module PolicyGradients =
         Expr.expMinusOne logRatio - logRatio
 
     /// 1 where the ratio lies outside [1 − ε, 1 + ε], else 0.
-    let isClipped (range: Expr) (ratio: Expr) : Expr =
-        Expr.less range (Expr.abs (ratio - 1.0))
+    let isClipped (range: Expr) (ratio: Expr) : Expr = Expr.less range (Expr.abs (ratio - 1.0))
 
     /// (A − mean A) / (std A + 10⁻⁸) with the unbiased standard deviation, over all samples; M ≥ 2.
     let standardise (advantage: Expr) : Expr =
@@ -51,3 +49,69 @@ module PolicyGradients =
         let centred = advantage - Expr.mean advantage
         let variance = Expr.sum (Expr.square centred) * (1.0 / (count - 1.0))
         centred / (Expr.sqrt variance + 1e-8)
+
+    /// The dual-clipped surrogate: −max(min(ρ A, clip(ρ) A), c A) where A < 0, the clipped surrogate elsewhere; c > 1 bounds how much a bad
+    /// action with a large ratio can cost (Ye et al. 2020, equation 5).
+    let dualClippedSurrogate (range: Expr) (bound: float) (ratio: Expr) (advantage: Expr) : Expr =
+        if not (bound > 1.0) then
+            Guard.inRange (nameof bound) 1.0 infinity bound
+            Guard.fail (nameof bound) "bound is 1; it must be greater than 1."
+
+        let advantage = Expr.stopGradient advantage
+        let clipped = clippedSurrogate range ratio advantage
+        let isBad = Expr.less advantage (Expr.number 0.0)
+        Expr.select isBad (Expr.minimum clipped (-(bound * advantage))) clipped
+
+    /// −ρ A + β KL(π_old ‖ π): PPO's penalised surrogate, with the coefficient β ≥ 0 adapted by `adaptCoefficient` (Schulman et al. 2017,
+    /// equation 8).
+    let penalisedSurrogate (coefficient: Expr) (ratio: Expr) (advantage: Expr) (kl: Expr) : Expr =
+        coefficient * kl - ratio * Expr.stopGradient advantage
+
+    /// β after a policy update that moved by `kl`: half where kl < target/1.5, double where kl > 1.5 target, else unchanged (Schulman et al.
+    /// 2017, section 4).
+    let adaptCoefficient (target: float) (kl: float) (coefficient: float) : float =
+        Guard.positiveNumber (nameof target) target
+        Guard.notNegativeNumber (nameof coefficient) coefficient
+
+        if kl < target / 1.5 then coefficient / 2.0
+        elif kl > target * 1.5 then coefficient * 2.0
+        else coefficient
+
+    // --- All actions ------------------------------------------------------------------------------------------------
+
+    /// q − Σ π q: advantages of all actions [..., A] under π = softmax(logits), constant.
+    let private allAdvantages (logits: Expr) (values: Expr) =
+        let values = Expr.stopGradient values
+        let baseline = Expr.sumKeep [| -1 |] (Expr.stopGradient (Expr.softmax -1 logits) * values)
+        values - baseline
+
+    /// −Σ π(a) A(a) [...]: the all-action policy gradient, without the variance of drawing the action ("QPG", Srinivasan et al. 2018;
+    /// "mean actor-critic", Allen et al. 2017). Logits and values [..., A].
+    let allAction (logits: Expr) (values: Expr) : Expr =
+        -(Expr.sumOver [| -1 |] (Expr.softmax -1 logits * allAdvantages logits values))
+
+    /// −Σ π(a) max(A(a), 0) [...]: regret matching policy gradient ("RMPG", Srinivasan et al. 2018).
+    let regretMatching (logits: Expr) (values: Expr) : Expr =
+        -(Expr.sumOver [| -1 |] (Expr.softmax -1 logits * Expr.relu (allAdvantages logits values)))
+
+    /// Σ max(A(a), 0) [...] with A differentiable through the baseline Σ π q: regret policy gradient ("RPG", Srinivasan et al. 2018).
+    let regret (logits: Expr) (values: Expr) : Expr =
+        let values = Expr.stopGradient values
+        let baseline = Expr.sumKeep [| -1 |] (Expr.softmax -1 logits * values)
+        Expr.sumOver [| -1 |] (Expr.relu (values - baseline))
+
+    /// Σ π ln π [...], the negative entropy of softmax(logits [..., A]): what an entropy bonus minimises.
+    let negativeEntropy (logits: Expr) : Expr =
+        let logProbabilities = Expr.logSoftmax -1 logits
+        Expr.sumOver [| -1 |] (Expr.exp logProbabilities * logProbabilities)
+
+    // --- Deterministic policies -------------------------------------------------------------------------------------
+
+    /// ½ Σ (a + clip(∂q/∂a) − a)² [...] with the first a + ∂q/∂a constant: its derivative in a is −clip(∂q/∂a), the deterministic policy
+    /// gradient (Silver et al. 2014; Lillicrap et al. 2015). a, ∂q/∂a [..., n]; `clip` > 0 bounds each coordinate, infinity for none.
+    let deterministic (clip: float) (action: Expr) (actionGradient: Expr) : Expr =
+        if not (clip > 0.0) then
+            Guard.positiveNumber (nameof clip) clip
+
+        let target = Expr.stopGradient (action + Expr.clamp -clip clip actionGradient)
+        0.5 * Expr.sumOver [| -1 |] (Expr.square (target - action))

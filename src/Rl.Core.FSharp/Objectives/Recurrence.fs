@@ -6,6 +6,14 @@ open System.Numerics
 open System.Runtime.CompilerServices
 open System.Runtime.InteropServices
 
+/// The equation itself, for whatever can be added and multiplied: vectors of numbers in `Recurrence`, expressions in `Unrolled`.
+[<RequireQualifiedAccess>]
+module internal Equation =
+
+    /// G = r + γ [(1 − λ) v′ + λ G′].
+    let inline backup (one: ^V) (reward: ^V) (discount: ^V) (bootstrap: ^V) (trace: ^V) (next: ^V) : ^V =
+        reward + discount * ((one - trace) * bootstrap + trace * next)
+
 /// Rows of `Returns`; lengths are checked there. Loops over full vectors stay free of calls; the columns that do not fill a vector go
 /// through padded ones, so that the equation is written once.
 [<AbstractClass; Sealed>]
@@ -15,7 +23,7 @@ type internal Recurrence =
     static member inline Backup
         (reward: Vector<'T>, discount: Vector<'T>, bootstrap: Vector<'T>, trace: Vector<'T>, next: Vector<'T>)
         : Vector<'T> =
-        reward + discount * ((Vector<'T>.One - trace) * bootstrap + trace * next)
+        Equation.backup Vector<'T>.One reward discount bootstrap trace next
 
     /// The same equation with the temporal-difference error as the reward and nothing to bootstrap from.
     static member inline Advantage

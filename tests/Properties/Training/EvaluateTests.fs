@@ -1,4 +1,5 @@
 /// Evaluations: episodes counted without favouring short ones.
+[<FsCheck.Xunit.Properties(Replay = "(4719025,4719027)")>]
 module Rl.Tests.Training.EvaluateTests
 
 open System

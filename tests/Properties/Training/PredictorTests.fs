@@ -1,4 +1,5 @@
 /// Acting with a trained policy: the compiled program does what the network's expressions say, for any number of rows.
+[<FsCheck.Xunit.Properties(Replay = "(4719017,4719019)")>]
 module Rl.Tests.Training.PredictorTests
 
 open System

@@ -1,0 +1,61 @@
+/// The Bernoulli distribution: one yes-or-no an element.
+namespace Rl.Core.Distributions
+
+open System
+open Rl.Core.Foundations
+open Rl.Core.Autodiff
+
+/// P(x = 1) = 1 / (1 + e⁻ˡ); every element is a distribution of its own.
+type Bernoulli =
+    {
+        /// The log-odds l [...].
+        Logits: Expr
+    }
+
+/// Quantities of Bernoulli distributions, element by element.
+[<RequireQualifiedAccess>]
+module Bernoulli =
+
+    /// From log-odds [...].
+    let ofLogits (logits: Expr) = { Logits = logits }
+
+    /// From probabilities in (0, 1).
+    let ofProbabilities (probabilities: Expr) =
+        { Logits = Expr.log probabilities - Expr.logOnePlus (-probabilities) }
+
+    /// P(x = 1), which is the mean too.
+    let probabilities (p: Bernoulli) : Expr = Expr.sigmoid p.Logits
+
+    /// p (1 − p).
+    let variance (p: Bernoulli) : Expr = Expr.sigmoid p.Logits * Expr.sigmoid (-p.Logits)
+
+    /// ln P(x) = x l − ln(1 + eˡ) with x of 0 and 1.
+    let logProbability (x: Expr) (p: Bernoulli) : Expr = x * p.Logits - Expr.softplus p.Logits
+
+    /// −p ln p − (1 − p) ln(1 − p), in nats.
+    let entropy (p: Bernoulli) : Expr = Expr.softplus p.Logits - p.Logits * probabilities p
+
+    /// KL(p ‖ q) = p (l_p − l_q) − ln(1 + eˡᵖ) + ln(1 + eˡᑫ).
+    let kl (p: Bernoulli) (q: Bernoulli) : Expr =
+        probabilities p * (p.Logits - q.Logits) - Expr.softplus p.Logits + Expr.softplus q.Logits
+
+    /// 1 where P(x = 1) > ½, else 0; no derivative.
+    let mode (p: Bernoulli) : Expr = Expr.greater p.Logits (Expr.number 0.0)
+
+    /// Draws 0 or 1 from each log-odds into `destination`: struct (the log-probability of all together, the generator that follows).
+    let sample (logits: ReadOnlySpan<float32>) (destination: Span<float32>) (rng: Rng) : struct (float32 * Rng) =
+        Guard.length (nameof destination) logits.Length destination.Length
+        let mutable rng = rng
+        let mutable logProbability = 0.0
+
+        for index in 0 .. logits.Length - 1 do
+            let logit = float logits[index]
+            Guard.finite (nameof logits) logit
+            let struct (isOne, next) = Rng.bernoulli (1.0 / (1.0 + Math.Exp(-logit))) rng
+            rng <- next
+            destination[index] <- if isOne then 1.0f else 0.0f
+            let x = if isOne then -logit else logit
+            // −ln(1 + eˣ), for either sign of x.
+            logProbability <- logProbability - Math.Max(x, 0.0) - Math.Log(1.0 + Math.Exp(-(Math.Abs x)))
+
+        struct (float32 logProbability, rng)

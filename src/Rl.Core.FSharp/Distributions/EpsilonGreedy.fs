@@ -1,0 +1,68 @@
+/// Policies that act on preferences: greedy, epsilon-greedy, Boltzmann; and the distribution of one certain value.
+namespace Rl.Core.Distributions
+
+open Rl.Core.Foundations
+open Rl.Core.Autodiff
+
+/// Categorical distributions made from preferences such as action values [..., A]. No derivative flows into the preferences of the
+/// greedy ones.
+[<RequireQualifiedAccess>]
+module EpsilonGreedy =
+
+    /// The logarithm that stands for probability 0, as in `Categorical.masked`.
+    [<Literal>]
+    let private Never = -1e8
+
+    /// π(a) = ε/A + (1 − ε)·[a is best]/(number of best actions); ε ∈ [0, 1]. Equal preferences share (Sutton and Barto 2018, 2.2).
+    let create (epsilon: float) (preferences: Expr) : Categorical =
+        Guard.inRange (nameof epsilon) 0.0 1.0 epsilon
+
+        if preferences.Rank = 0 || preferences.Shape[preferences.Rank - 1] = 0 then
+            Guard.fail
+                (nameof preferences)
+                $"preferences have shape {Shape.print preferences.Shape}; the last axis must hold at least one action."
+
+        let count = float preferences.Shape[preferences.Rank - 1]
+        let best = Expr.equal preferences (Expr.maxKeep [| -1 |] preferences)
+        let greedy = best / Expr.sumKeep [| -1 |] best
+        let probabilities = Expr.stopGradient (epsilon / count + (1.0 - epsilon) * greedy)
+        let possible = Expr.greater probabilities (Expr.number 0.0)
+        let safe = Expr.select possible probabilities (Expr.number 1.0)
+        { LogProbabilities = Expr.select possible (Expr.log safe) (Expr.number Never) }
+
+    /// The best actions alone, in equal shares.
+    let greedy (preferences: Expr) : Categorical = create 0.0 preferences
+
+    /// π(a) ∝ exp(q(a) / temperature), temperature > 0: Boltzmann exploration, differentiable.
+    let boltzmann (temperature: float) (preferences: Expr) : Categorical =
+        Guard.positiveNumber (nameof temperature) temperature
+        Categorical.ofLogits (preferences / temperature)
+
+/// All probability on one value.
+type Deterministic =
+    {
+        /// The value [..., n].
+        Value: Expr
+    }
+
+/// Quantities of deterministic distributions, so that deterministic policies fit where stochastic ones do.
+[<RequireQualifiedAccess>]
+module Deterministic =
+
+    /// From the value [..., n].
+    let create (value: Expr) : Deterministic =
+        if value.Rank = 0 then
+            Guard.fail (nameof value) "The value is a scalar; its last axis is the event's, so it needs at least one."
+
+        { Value = value }
+
+    /// 0 where x is the value, −∞ elsewhere [...]; no derivative.
+    let logProbability (x: Expr) (p: Deterministic) : Expr =
+        let differs = Expr.maxOver [| -1 |] (1.0 - Expr.equal x p.Value)
+        Expr.select differs (Expr.number -infinity) (Expr.number 0.0)
+
+    /// 0 [...].
+    let entropy (p: Deterministic) : Expr = Expr.zeros p.Value.Shape[.. p.Value.Rank - 2]
+
+    /// The value.
+    let mode (p: Deterministic) : Expr = p.Value

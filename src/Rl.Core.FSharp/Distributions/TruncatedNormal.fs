@@ -1,0 +1,86 @@
+/// The normal distribution cut to an interval and renormalised.
+namespace Rl.Core.Distributions
+
+open System
+open MathNet.Numerics
+open Rl.Core.Foundations
+open Rl.Core.Autodiff
+
+/// p(x) = N(x; μ, σ) / Z on [low, high], 0 outside, with Z = Φ((high − μ)/σ) − Φ((low − μ)/σ); element by element.
+type TruncatedNormal =
+    {
+        /// The normal distribution that is cut.
+        Base: Normal
+        /// The lower bound.
+        Low: float
+        /// The upper bound.
+        High: float
+    }
+
+/// Quantities of truncated normal distributions. The interval should reach within about five σ of μ: further out, Z loses its digits.
+[<RequireQualifiedAccess>]
+module TruncatedNormal =
+
+    /// From a normal distribution and low < high, both finite.
+    let create (low: float) (high: float) (normal: Normal) : TruncatedNormal =
+        Guard.finite (nameof low) low
+        Guard.finite (nameof high) high
+
+        if not (low < high) then
+            Guard.fail (nameof low) $"The interval [{low}, {high}] is empty; low must be less than high."
+
+        { Base = normal; Low = low; High = high }
+
+    let private bounds (p: TruncatedNormal) =
+        struct (Normal.standardise (Expr.number p.Low) p.Base, Normal.standardise (Expr.number p.High) p.Base)
+
+    /// Z, the probability that the uncut distribution gives to the interval.
+    let mass (p: TruncatedNormal) : Expr =
+        let struct (low, high) = bounds p
+        let root = Math.Sqrt 0.5
+        0.5 * (Expr.erf (high * root) - Expr.erf (low * root))
+
+    /// ln p(x) of x in [low, high]; −10⁸ outside.
+    let logProbability (x: Expr) (p: TruncatedNormal) : Expr =
+        let inside = Expr.greaterOrEqual x (Expr.number p.Low) * Expr.lessOrEqual x (Expr.number p.High)
+        Expr.select inside (Normal.logProbability x p.Base - Expr.log (mass p)) (Expr.number -1e8)
+
+    /// φ(z) of the standard normal distribution.
+    let private density (z: Expr) = Expr.exp (-0.5 * Expr.square z - 0.5 * Math.Log(2.0 * Math.PI))
+
+    /// μ + σ (φ(α) − φ(β)) / Z with α, β the standardised bounds.
+    let mean (p: TruncatedNormal) : Expr =
+        let struct (low, high) = bounds p
+        p.Base.Mean + Normal.standardDeviation p.Base * (density low - density high) / mass p
+
+    /// ln(√(2πe) σ Z) + (α φ(α) − β φ(β)) / 2Z, in nats.
+    let entropy (p: TruncatedNormal) : Expr =
+        let struct (low, high) = bounds p
+        let z = mass p
+
+        Normal.entropy p.Base + Expr.log z
+        + 0.5 * (low * density low - high * density high) / z
+
+    /// μ, moved to the nearer bound if it lies outside.
+    let mode (p: TruncatedNormal) : Expr = Expr.clamp p.Low p.High p.Base.Mean
+
+    /// Draws x ∈ [low, high] by inverting the distribution function: struct (x, the generator that follows). σ > 0.
+    let sample (low: float) (high: float) (mean: float) (standardDeviation: float) (rng: Rng) : struct (float * Rng) =
+        Guard.positiveNumber (nameof standardDeviation) standardDeviation
+
+        if not (low < high) then
+            Guard.fail (nameof low) $"The interval [{low}, {high}] is empty; low must be less than high."
+
+        let tail bound = SpecialFunctions.Erfc((bound - mean) / standardDeviation * Math.Sqrt 0.5)
+        let struct (u, rng) = Rng.uniform rng
+
+        // Work in whichever tail is the smaller one, where the digits are.
+        let drawn =
+            if low > mean then
+                mean + standardDeviation * Math.Sqrt 2.0 * SpecialFunctions.ErfcInv(tail low + u * (tail high - tail low))
+            else
+                let mirrored bound = 2.0 - tail bound
+                let target = mirrored low + u * (mirrored high - mirrored low)
+                mean - standardDeviation * Math.Sqrt 2.0 * SpecialFunctions.ErfcInv target
+
+        struct (Math.Clamp(drawn, low, high), rng)
