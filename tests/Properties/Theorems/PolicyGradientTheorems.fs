@@ -173,91 +173,20 @@ let ``law 2 has teeth: generalised advantages with a wrong value are biased belo
     Assert.True(estimate 0.5 atTheEnd > 1e-2)
     Assert.True(estimate 1.0 atTheEnd < tolerance)
 
-// --- Law 2, off policy: the data come from another policy ---------------------------------------------------------------
-
-/// ρₜ = π(aₜ|sₜ) / μ(aₜ|sₜ) [T, N], 1 outside trajectories, and the product of the ratios before each step.
-let private ratios (behaviour: TabularPolicy) (data: Enumerated) =
-    let count = data.Batch.Count
-
-    let ratio =
-        data
-        |> Enumerated.tabulate (fun _ at ->
-            let state, action = data.Batch.States[at], data.Batch.Actions[at]
-
-            if data.Batch.Mask[at] = 0.0 then
-                1.0
-            else
-                data.Policy[state, action] / behaviour[state, action])
-
-    let before = Array.create ratio.Length 1.0
-
-    for at in count .. ratio.Length - 1 do
-        before[at] <- before[at - count] * ratio[at - count]
-
-    struct (ratio, before)
-
-let private offPolicy (instance: Instance) =
-    let struct (behaviour, _) = Instance.other instance
-    let data = Enumerated.under behaviour instance
-    let struct (ratio, before) = ratios behaviour data
-    struct (data, behaviour, ratio, before)
-
 [<Theorem>]
-let ``law 2, off policy: the whole return weighted by the ratio of the trajectory`` (instance: Instance) =
-    let struct (data, _, ratio, before) = offPolicy instance
-    let count = data.Batch.Count
-    let full = Array.zeroCreate<float> data.Traces.Length
-    Returns.FullTrajectory<float>(count, Enumerated.rewardsToGo data, data.Traces, full)
-    let last = ratio.Length - count
+let ``law 2: all actions weighted with their true values, in the states that the policy visits`` (instance: Instance) =
+    let data = Enumerated.onPolicy instance
+    let mdp, evaluation = data.Mdp, data.Evaluation
+    let shape = [| mdp.States; mdp.Actions |]
 
-    let weights =
-        data
-        |> Enumerated.tabulate (fun _ at ->
-            let whole = before[last + at % count] * ratio[last + at % count]
-            data.Batch.Mask[at] * data.Probabilities[at % count] * whole)
+    let loss logits =
+        Seq.map2
+            (fun (values: float[]) (occupancy: float[]) ->
+                let ofStates = PolicyGradients.allAction logits (Expr.constant (Tensor.create shape values))
+                Expr.dot (Expr.vector occupancy) ofStates)
+            evaluation.ActionValues
+            evaluation.Occupancy
+        |> Seq.reduce (+)
 
-    let gradient =
-        data
-        |> Enumerated.ascent weights (fun logProbability -> PolicyGradients.score logProbability (Expr.vector full))
-
-    Expect.close tolerance "∇J" (Enumerated.analytic data) gradient
-
-[<Theorem>]
-let ``law 2, off policy: rewards to go weighted decision by decision`` (instance: Instance) =
-    let struct (data, _, ratio, before) = offPolicy instance
-
-    // Gₜ = ρₜ (rₜ + γ Gₜ₊₁): the recurrence of returns with both terms weighted.
-    let weighted =
-        data
-        |> Enumerated.lambda
-            (Array.zeroCreate ratio.Length)
-            data.Traces
-            (Array.map2 (*) ratio data.Batch.Rewards)
-            (Array.map2 (*) ratio data.Batch.Discounts)
-
-    let gradient = Enumerated.gradientOf (Array.map2 (*) before weighted) data
-    Expect.close tolerance "∇J" (Enumerated.analytic data) gradient
-
-[<Theorem>]
-let ``law 2, off policy: the importance ratio times the true advantage`` (instance: Instance) =
-    let struct (data, behaviour, _, before) = offPolicy instance
-    let advantages = Array.map2 (-) (Enumerated.actionValues data) (Enumerated.values data)
-
-    let old =
-        data
-        |> Enumerated.tabulate (fun _ at -> log behaviour[data.Batch.States[at], data.Batch.Actions[at]])
-
-    let gradient =
-        data
-        |> Enumerated.ascent (Array.map2 (*) (Enumerated.weights data) before) (fun logProbability ->
-            -(PolicyGradients.ratio logProbability (Expr.vector old) * Expr.vector advantages))
-
-    Expect.close tolerance "∇J" (Enumerated.analytic data) gradient
-
-[<Fact>]
-let ``law 2 has teeth: data of another policy without weights are biased`` () =
-    let instance = { Seed = 5UL; Shape = Dense; States = 2; Actions = 2; Horizon = 2; Discount = 0.9 }
-
-    let struct (data, _, _, _) = offPolicy instance
-    let gradient = Enumerated.gradientOf (Enumerated.rewardsToGo data) data
-    Assert.True(Expect.distance (Enumerated.analytic data) gradient > 1e-2)
+    let gradient = Reference.evaluate (Diff.grad loss (Expr.constant (Tensor.create shape data.Logits)))
+    Expect.close tolerance "∇J" (Enumerated.analytic data) (gradient.ToArray() |> Array.map (~-))
