@@ -30,22 +30,26 @@ module Auxiliary =
     let private later (x: Expr) = Expr.slice 0 1 x.Shape[0] x
     let private earlier (x: Expr) = Expr.slice 0 0 (x.Shape[0] - 1) x
 
-    /// Pixel control: the mean absolute change of each cell × cell square between successive images [T + 1, H, W, C]: [T, H/cell, W/cell]
+    /// Pixel control: the mean absolute change of each cell × cell square between successive images [T + 1, ..., H, W, C]: [T, ..., H/cell, W/cell]
     /// (Jaderberg et al. 2017, section 3.1).
     let pixelControlRewards (cell: int) (images: Expr) : Expr =
         Guard.positive (nameof cell) cell
 
-        if images.Rank <> 4 || images.Shape[1] % cell <> 0 || images.Shape[2] % cell <> 0 || images.Shape[0] < 2 then
+        let fits axis = images.Shape[images.Rank + axis] % cell = 0
+
+        if images.Rank < 4 || not (fits -3 && fits -2) || images.Shape[0] < 2 then
             Guard.fail
                 (nameof images)
-                $"images have shape {Shape.print images.Shape}; it must be [T + 1, H, W, C] with T ≥ 1 and H and W multiples of the cell, {cell}."
+                $"images have shape {Shape.print images.Shape}; it must be [T + 1, ..., H, W, C] with T ≥ 1 and H and W multiples of the cell, {cell}."
 
         let change = Expr.abs (later images - earlier images)
-        let height, width, channels = images.Shape[1] / cell, images.Shape[2] / cell, images.Shape[3]
+        let size axis = images.Shape[images.Rank + axis]
+        let height, width = size -3 / cell, size -2 / cell
 
         change
-        |> Expr.reshape [| -1; height; cell; width; cell; channels |]
+        |> Expr.reshape [| -1; height; cell; width; cell; size -1 |]
         |> Expr.meanOver [| 2; 4; 5 |]
+        |> Expr.reshape (Array.append change.Shape[.. change.Rank - 4] [| height; width |])
 
     /// Feature control rewards of features [T + 1, ...]: the later features themselves.
     let featureRewards (features: Expr) : Expr = later features

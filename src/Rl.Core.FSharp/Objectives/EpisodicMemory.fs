@@ -9,7 +9,7 @@ type EpisodicMemory =
     {
         /// The embeddings, oldest first once the ring is full; a row that was never written is empty.
         Rows: float[][]
-        /// Where the next embedding goes.
+        /// Where the next embedding goes; the capacity means the front again.
         Next: int
         /// The sum of all squared distances to neighbours so far.
         DistanceSum: float
@@ -68,15 +68,15 @@ module EpisodicMemory =
 
         total
 
-    /// The `count` rows of `data` nearest to `query` by squared Euclidean distance, nearest first (the earlier of equals): struct (index, distance).
+    /// The `count` rows (all, if there are fewer) of `data` nearest to `query` by squared Euclidean distance, nearest first (the earlier of equals): struct (index, distance).
     let nearest (count: int) (data: float[][]) (query: float[]) : struct (int * float)[] =
-        Guard.inIntRange (nameof count) 1 data.Length count
+        Guard.positive (nameof count) count
         data |> Array.iter (fun row -> Guard.length (nameof query) row.Length query.Length)
         let distances = data |> Array.map (squaredDistance query)
 
         Array.init data.Length id
         |> Array.sortBy (fun index -> distances[index])
-        |> Array.take count
+        |> Array.truncate count
         |> Array.map (fun index -> struct (index, distances[index]))
 
     /// The rewards of new embeddings against the memory as it was, and the memory with them in it. Where the memory has fewer than k embeddings the missing
@@ -121,7 +121,7 @@ module EpisodicMemory =
         struct (Array.map reward distances,
                 {
                     Rows = rows
-                    Next = (memory.Next + embeddings.Length) % capacity
+                    Next = memory.Next % capacity + embeddings.Length
                     DistanceSum = sum
                     DistanceCount = count
                 })
