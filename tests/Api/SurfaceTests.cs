@@ -40,6 +40,22 @@ public sealed class SurfaceTests
         Assert.All(Facade.GetExportedTypes(), type => Assert.Contains($"T:{type.FullName!.Replace('+', '.')}", documented));
     }
 
+    [Fact]
+    public void Only_Convert_knows_FSharp()
+    {
+        var root = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(root.FullName, "Rl.sln")))
+        {
+            root = root.Parent ?? throw new DirectoryNotFoundException("The tests run outside the repository.");
+        }
+
+        var files = Directory.EnumerateFiles(Path.Combine(root.FullName, "src"), "*.cs", SearchOption.AllDirectories)
+            .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
+            .Where(file => File.ReadAllText(file).Contains("Microsoft.FSharp", StringComparison.Ordinal))
+            .Select(Path.GetFileName);
+        Assert.Equal(["Convert.cs"], files);
+    }
+
     private static IEnumerable<Type> Signatures(Type type)
     {
         var members = type.GetMembers(Visible).Where(IsExported).SelectMany(SignatureOf);

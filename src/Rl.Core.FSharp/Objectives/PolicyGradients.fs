@@ -107,6 +107,14 @@ module PolicyGradients =
 
     // --- Deterministic policies -------------------------------------------------------------------------------------
 
+    /// x · min(1, bound/‖x‖) over the last axis, bound > 0: x itself where it is no longer than the bound.
+    let clipNorm (bound: float) (x: Expr) : Expr =
+        Guard.positiveNumber (nameof bound) bound
+        let squared = Expr.sumKeep [| -1 |] (Expr.square x)
+        let isLong = Expr.less (Expr.number (bound * bound)) squared
+        // The root is taken of long vectors only, so that the derivative at 0 is not 0/0.
+        Expr.select isLong (x * bound / Expr.sqrt (Expr.select isLong squared (Expr.number 1.0))) x
+
     /// ½ Σ (a + clip(∂q/∂a) − a)² [...] with the first a + ∂q/∂a constant: its derivative in a is −clip(∂q/∂a), the deterministic policy
     /// gradient (Silver et al. 2014; Lillicrap et al. 2015). a, ∂q/∂a [..., n]; `clip` > 0 bounds each coordinate, infinity for none.
     let deterministic (clip: float) (action: Expr) (actionGradient: Expr) : Expr =

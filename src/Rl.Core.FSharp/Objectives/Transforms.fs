@@ -52,12 +52,11 @@ module Transforms =
         // ln(1 + |x| + x²/(1 + √(x² + 1))) is the same without cancellation.
         Expr.sign x * Expr.logOnePlus (size + square / (1.0 + Expr.sqrt (square + 1.0)))
 
-    /// sign(x) ((|x| + 1)ᵖ − 1) / p; p ≠ 0.
+    /// sign(x) ((|x|/q + 1)ᵖ − 1) / q with q = √p, p > 0: its slope at 0 is 1 (Tukey's ladder of powers, made odd).
     let signedPower (power: float) (x: Expr) : Expr =
-        if power = 0.0 then
-            Guard.fail (nameof power) "power is 0; use signedLog, its limit there."
-
-        Expr.sign x * (Expr.pow power (Expr.abs x + 1.0) - 1.0) / power
+        Guard.positiveNumber (nameof power) power
+        let root = Math.Sqrt power
+        Expr.sign x * (Expr.pow power (Expr.abs x / root + 1.0) - 1.0) / root
 
     /// ln(x / (1 − x)), the inverse of `Expr.sigmoid`; x ∈ (0, 1).
     let logit (x: Expr) : Expr = Expr.log x - Expr.logOnePlus (-x)

@@ -1,0 +1,73 @@
+/// Numbers that tell how learning goes: explained variance, effective sample size, variance of gradients, policy churn.
+namespace Rl.Core.Objectives
+
+open System
+open Rl.Core.Foundations
+
+/// Functions on data.
+[<RequireQualifiedAccess>]
+module Diagnostics =
+
+    let private mean (values: ReadOnlySpan<float>) =
+        let mutable total = 0.0
+
+        for value in values do
+            total <- total + value
+
+        total / float values.Length
+
+    let private variance (values: ReadOnlySpan<float>) =
+        let centre = mean values
+        let mutable total = 0.0
+
+        for value in values do
+            total <- total + (value - centre) * (value - centre)
+
+        total / float values.Length
+
+    /// 1 − Var(G − v) / Var(G): 1 for perfect values, 0 for a constant; NaN where the returns do not vary.
+    let explainedVariance (values: ReadOnlySpan<float>) (returns: ReadOnlySpan<float>) : float =
+        Guard.positive "returns.Length" returns.Length
+        Guard.length (nameof values) returns.Length values.Length
+        let errors = Array.zeroCreate<float> returns.Length
+
+        for i in 0 .. errors.Length - 1 do
+            errors[i] <- returns[i] - values[i]
+
+        let total = variance returns
+        if total = 0.0 then nan else 1.0 - variance (ReadOnlySpan errors) / total
+
+    /// (Σw)² / Σw²: how many equally weighted samples the weights are worth (Kong 1992); 0 if all are 0.
+    let effectiveSampleSize (weights: ReadOnlySpan<float>) : float =
+        Guard.positive "weights.Length" weights.Length
+        let mutable total = 0.0
+        let mutable squares = 0.0
+
+        for weight in weights do
+            Guard.notNegativeNumber (nameof weights) weight
+            total <- total + weight
+            squares <- squares + weight * weight
+
+        if squares = 0.0 then 0.0 else total * total / squares
+
+    /// The trace of the covariance of gradients [M, n] given a row each: the summed unbiased variance of their coordinates; M ≥ 2.
+    let gradientVariance (gradients: float[][]) : float =
+        Guard.inIntRange "gradients.Length" 2 Int32.MaxValue gradients.Length
+        let size = gradients[0].Length
+        gradients |> Array.iter (fun gradient -> Guard.length (nameof gradients) size gradient.Length)
+        let count = float gradients.Length
+
+        Array.init size (fun i -> variance (ReadOnlySpan(gradients |> Array.map (fun gradient -> gradient[i]))))
+        |> Array.sum
+        |> fun total -> total * count / (count - 1.0)
+
+    /// The share of states whose greedy action changed between two policies: actions [M] before and after.
+    let policyChurn (before: ReadOnlySpan<int>) (after: ReadOnlySpan<int>) : float =
+        Guard.positive "before.Length" before.Length
+        Guard.length (nameof after) before.Length after.Length
+        let mutable changed = 0
+
+        for i in 0 .. before.Length - 1 do
+            if before[i] <> after[i] then changed <- changed + 1
+
+        float changed / float before.Length
