@@ -41,6 +41,17 @@ type Mdp internal (states: int, actions: int, discount: float, start: float[], o
                     outcome.Probability = 0.0 || outcome.Next = state && outcome.Reward = 0.0)
                 (seq { offsets[state * actions] .. offsets[(state + 1) * actions] - 1 }))
 
+    // What backups read: γ P where the episode goes on and 0 where it ends, and the states that follow, side by side.
+    let weights =
+        outcomes
+        |> Array.map (fun outcome ->
+            if outcome.Terminates || absorbing[outcome.Next] then
+                0.0
+            else
+                discount * outcome.Probability)
+
+    let nexts = outcomes |> Array.map _.Next
+
     /// The number of states S; they are 0 … S − 1.
     member _.States = states
     /// The number of actions A; they are 0 … A − 1, the same in every state.
@@ -65,6 +76,9 @@ type Mdp internal (states: int, actions: int, discount: float, start: float[], o
     member internal _.StartArray = start
     member internal _.Offsets = offsets
     member internal _.Table = outcomes
+    member internal _.Rewards = rewards
+    member internal _.Weights = weights
+    member internal _.Nexts = nexts
 
 /// Construction of decision processes, and what follows from one without a policy.
 [<RequireQualifiedAccess>]
@@ -212,14 +226,11 @@ module Mdp =
     /// Σ P(outcome|s, a) (r + γ V(s′) where the episode goes on): the value of one action, given the values V [S] of the states.
     let lookAhead (mdp: Mdp) (values: float[]) (state: int) (action: int) : float =
         let pair = state * mdp.Actions + action
-        let table = mdp.Table
-        let mutable total = mdp.ExpectedReward(state, action)
+        let weights, nexts = mdp.Weights, mdp.Nexts
+        let mutable total = mdp.Rewards[pair]
 
         for index in mdp.Offsets[pair] .. mdp.Offsets[pair + 1] - 1 do
-            let outcome = table[index]
-
-            if mdp.Continues outcome then
-                total <- total + mdp.Discount * outcome.Probability * values[outcome.Next]
+            total <- total + weights[index] * values[nexts[index]]
 
         total
 
