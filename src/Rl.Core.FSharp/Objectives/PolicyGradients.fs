@@ -10,8 +10,7 @@ open Rl.Core.Autodiff
 module PolicyGradients =
 
     /// −log π(a|s) · A: its gradient is the score-function estimator −∇log π(a|s) A (Williams 1992; slides 8 and 15).
-    let score (logProbability: Expr) (advantage: Expr) : Expr =
-        -(logProbability * Expr.stopGradient advantage)
+    let score (logProbability: Expr) (advantage: Expr) : Expr = -(logProbability * Expr.stopGradient advantage)
 
     /// The importance ratio π(a|s) / π_old(a|s) = exp(log π − log π_old).
     let ratio (logProbability: Expr) (oldLogProbability: Expr) : Expr =
@@ -25,8 +24,7 @@ module PolicyGradients =
         -(Expr.minimum (ratio * advantage) (clipped * advantage))
 
     /// ½ (V − R)²: half the squared error of a value against a return.
-    let valueLoss (value: Expr) (target: Expr) : Expr =
-        0.5 * Expr.square (value - Expr.stopGradient target)
+    let valueLoss (value: Expr) (target: Expr) : Expr = 0.5 * Expr.square (value - Expr.stopGradient target)
 
     /// ½ max((V − R)², (clip(V, V_old − ε, V_old + ε) − R)²): the clipped value loss of the original implementation of PPO
     /// (Engstrom et al. 2020, section 3).
@@ -43,8 +41,7 @@ module PolicyGradients =
         Expr.expMinusOne logRatio - logRatio
 
     /// 1 where the ratio lies outside [1 − ε, 1 + ε], else 0.
-    let isClipped (range: Expr) (ratio: Expr) : Expr =
-        Expr.less range (Expr.abs (ratio - 1.0))
+    let isClipped (range: Expr) (ratio: Expr) : Expr = Expr.less range (Expr.abs (ratio - 1.0))
 
     /// (A − mean A) / (std A + 10⁻⁸) with the unbiased standard deviation, over all samples; M ≥ 2.
     let standardise (advantage: Expr) : Expr =
@@ -121,8 +118,7 @@ module PolicyGradients =
     /// ½ Σ (a + clip(∂q/∂a) − a)² [...] with the first a + ∂q/∂a constant: its derivative in a is −clip(∂q/∂a), the deterministic policy
     /// gradient (Silver et al. 2014; Lillicrap et al. 2015). a, ∂q/∂a [..., n]; `clip` > 0 bounds each coordinate, infinity for none.
     let deterministic (clip: float) (action: Expr) (actionGradient: Expr) : Expr =
-        if not (clip > 0.0) then
-            Guard.positiveNumber (nameof clip) clip
+        if not (clip > 0.0) then Guard.positiveNumber (nameof clip) clip
 
         let target = Expr.stopGradient (action + Expr.clamp -clip clip actionGradient)
         0.5 * Expr.sumOver [| -1 |] (Expr.square (target - action))

@@ -46,7 +46,15 @@ let private draw count (sample: Rng -> struct (float * Rng)) seed =
 let private follows (distribution: float -> float) (samples: float[]) =
     let bins = samples |> Array.countBy (fun x -> min 9 (int (10.0 * distribution x))) |> Map.ofArray
     let expected = float samples.Length / 10.0
-    let statistic = Seq.sum (seq { for bin in 0..9 -> ((float (bins |> Map.tryFind bin |> Option.defaultValue 0)) - expected) ** 2.0 / expected })
+
+    let statistic =
+        Seq.sum (
+            seq {
+                for bin in 0..9 ->
+                    ((float (bins |> Map.tryFind bin |> Option.defaultValue 0)) - expected) ** 2.0 / expected
+            }
+        )
+
     Assert.InRange(statistic, 0.0, 50.0)
 
 let private parameter (seed: uint64) index =
@@ -63,10 +71,19 @@ let ``a Beta density integrates to 1, and its entropy and divergence are the int
     let density x = Expr.exp (Beta.logProbability x p)
     near 1e-4 1.0 (integrate 0.0 1.0 density)
     near 1e-4 (scalar (Beta.entropy p)) (integrate 0.0 1.0 (fun x -> -(density x * Beta.logProbability x p)))
-    near 1e-4 (scalar (Beta.kl p q)) (integrate 0.0 1.0 (fun x -> density x * (Beta.logProbability x p - Beta.logProbability x q)))
+
+    near
+        1e-4
+        (scalar (Beta.kl p q))
+        (integrate 0.0 1.0 (fun x -> density x * (Beta.logProbability x p - Beta.logProbability x q)))
+
     near 1e-4 (scalar (Beta.mean p)) (integrate 0.0 1.0 (fun x -> x * density x))
     let top = scalar (Beta.logProbability (Beta.mode p) p)
-    Assert.All(numbers (Beta.logProbability (Expr.vector [ for i in 1..99 -> float i / 100.0 ]) p), fun other -> Assert.True(other <= top + 1e-9))
+
+    Assert.All(
+        numbers (Beta.logProbability (Expr.vector [ for i in 1..99 -> float i / 100.0 ]) p),
+        fun other -> Assert.True(other <= top + 1e-9)
+    )
 
 [<Property(MaxTest = 20)>]
 let ``a truncated normal integrates to 1, and its entropy and mean are the integrals`` (seed: uint64) =
@@ -75,7 +92,12 @@ let ``a truncated normal integrates to 1, and its entropy and mean are the integ
     let p = TruncatedNormal.create low high (Normal.create (Expr.number v[0]) (Expr.number (0.3 * v[1])))
     let density x = Expr.exp (TruncatedNormal.logProbability x p)
     near 1e-5 1.0 (integrate low high density)
-    near 1e-4 (scalar (TruncatedNormal.entropy p)) (integrate low high (fun x -> -(density x * TruncatedNormal.logProbability x p)))
+
+    near
+        1e-4
+        (scalar (TruncatedNormal.entropy p))
+        (integrate low high (fun x -> -(density x * TruncatedNormal.logProbability x p)))
+
     near 1e-4 (scalar (TruncatedNormal.mean p)) (integrate low high (fun x -> x * density x))
     let outside = Expr.vector [ low - 0.1; high + 0.1 ]
     Assert.All(numbers (Expr.exp (TruncatedNormal.logProbability outside p)), fun density -> Assert.Equal(0.0, density))
@@ -86,7 +108,12 @@ let ``a Bernoulli is the categorical over no and yes`` (seed: uint64) =
     let pair logits = Categorical.ofLogits (Expr.stack -1 [ Expr.zeros [| 5 |]; logits ])
     let p, q = Bernoulli.ofLogits logits, Bernoulli.ofLogits other
     let x = Expr.vector [ 0.0; 1.0; 1.0; 0.0; 1.0 ]
-    Array.iter2 (near 1e-10) (numbers (Categorical.logProbability x (pair logits))) (numbers (Bernoulli.logProbability x p))
+
+    Array.iter2
+        (near 1e-10)
+        (numbers (Categorical.logProbability x (pair logits)))
+        (numbers (Bernoulli.logProbability x p))
+
     Array.iter2 (near 1e-10) (numbers (Categorical.entropy (pair logits))) (numbers (Bernoulli.entropy p))
     Array.iter2 (near 1e-10) (numbers (Categorical.kl (pair logits) (pair other))) (numbers (Bernoulli.kl p q))
     Assert.Equal<float[]>(numbers (Categorical.mode (pair logits)), numbers (Bernoulli.mode p))
@@ -96,13 +123,25 @@ let ``quantiles invert the distribution function`` (seed: uint64) (place: byte) 
     let u = (float place + 0.5) / 256.0
     let mean, deviation = 2.0 * parameter seed 0 - 3.0, parameter seed 1
     let x = Normal.quantile mean deviation u
-    near 1e-10 u (scalar (Normal.distributionFunction (Expr.number x) (Normal.create (Expr.number mean) (Expr.number (log deviation)))))
+
+    near
+        1e-10
+        u
+        (scalar (
+            Normal.distributionFunction (Expr.number x) (Normal.create (Expr.number mean) (Expr.number (log deviation)))
+        ))
 
 // --- Families over vectors ----------------------------------------------------------------------------------------------
 
 let private full (seed: uint64) =
     let raw = numbers (random [| 9 |] 0.5 seed)
-    let lower = Tensor.init [| 3; 3 |] (fun i -> if i % 3 < i / 3 then raw[i] elif i % 4 = 0 then exp raw[i] else 99.0)
+
+    let lower =
+        Tensor.init [| 3; 3 |] (fun i ->
+            if i % 3 < i / 3 then raw[i]
+            elif i % 4 = 0 then exp raw[i]
+            else 99.0)
+
     MultivariateNormal.create (random [| 3 |] 1.0 (seed + 7UL)) (Expr.constant lower)
 
 [<Property>]
@@ -115,9 +154,14 @@ let ``a diagonal covariance makes the multivariate normal the diagonal one`` (se
     near 1e-12 (scalar (DiagonalNormal.entropy q)) (scalar (MultivariateNormal.entropy p))
 
 [<Property>]
-let ``entries above the diagonal are not read, and a divergence is 0 from itself and positive from others`` (seed: uint64) =
+let ``entries above the diagonal are not read, and a divergence is 0 from itself and positive from others``
+    (seed: uint64)
+    =
     let p, q = full seed, full (seed + 100UL)
-    let cleaned = MultivariateNormal.create p.Mean (Expr.select (Expr.equal p.Scale (Expr.number 99.0)) (Expr.number 0.0) p.Scale)
+
+    let cleaned =
+        MultivariateNormal.create p.Mean (Expr.select (Expr.equal p.Scale (Expr.number 99.0)) (Expr.number 0.0) p.Scale)
+
     let x = random [| 3 |] 1.0 (seed + 3UL)
     near 1e-14 (scalar (MultivariateNormal.logProbability x cleaned)) (scalar (MultivariateNormal.logProbability x p))
     near 1e-14 (scalar (MultivariateNormal.kl cleaned q)) (scalar (MultivariateNormal.kl p q))
@@ -125,11 +169,18 @@ let ``entries above the diagonal are not read, and a divergence is 0 from itself
     Assert.True(scalar (MultivariateNormal.kl p q) > 0.0)
 
 [<Property>]
-let ``the squashed log-probability from x is that from u, also where tanh u is close to 1`` (seed: uint64) (place: sbyte) =
+let ``the squashed log-probability from x is that from u, also where tanh u is close to 1``
+    (seed: uint64)
+    (place: sbyte)
+    =
     let normal = DiagonalNormal.create (random [| 2 |] 1.0 seed) (random [| 2 |] 0.3 (seed + 1UL))
     let p = SquashedNormal.create (Expr.number -2.0) (Expr.vector [ 1.0; 3.0 ]) normal
     let u = Expr.full [| 2 |] (float place / 16.0)
-    near 1e-5 (scalar (SquashedNormal.logProbabilityOf u p)) (scalar (SquashedNormal.logProbability (SquashedNormal.squash u p) p))
+
+    near
+        1e-5
+        (scalar (SquashedNormal.logProbabilityOf u p))
+        (scalar (SquashedNormal.logProbability (SquashedNormal.squash u p) p))
 
 [<Theory>]
 [<InlineData(25.0)>]
@@ -142,12 +193,23 @@ let ``far out on tanh the squashed log-probability and its gradient stay finite 
     near 1e-12 (2.0 * log 2.0 - 2.0 * abs far) (scalar slope)
     let gradients = Diff.gradients slope [| u |]
     near 1e-12 (-2.0 * float (sign far)) (scalar gradients[0])
-    let p = SquashedNormal.create (Expr.number -1.0) (Expr.number 1.0) (DiagonalNormal.create (Expr.zeros [| 1 |]) (Expr.number 0.0))
+
+    let p =
+        SquashedNormal.create
+            (Expr.number -1.0)
+            (Expr.number 1.0)
+            (DiagonalNormal.create (Expr.zeros [| 1 |]) (Expr.number 0.0))
+
     Assert.True(Double.IsFinite(scalar (SquashedNormal.logProbability (Expr.vector [ float (sign far) ]) p)))
 
 [<Property(MaxTest = 10)>]
 let ``a squashed density integrates to 1`` (seed: uint64) =
-    let p = SquashedNormal.create (Expr.number -2.0) (Expr.number 3.0) (DiagonalNormal.create (random [| 1 |] 0.5 seed) (Expr.number -0.5))
+    let p =
+        SquashedNormal.create
+            (Expr.number -2.0)
+            (Expr.number 3.0)
+            (DiagonalNormal.create (random [| 1 |] 0.5 seed) (Expr.number -0.5))
+
     near 1e-4 1.0 (integrate -2.0 3.0 (fun x -> Expr.exp (SquashedNormal.logProbability (Expr.expandAxis -1 x) p)))
 
 [<Property(MaxTest = 20)>]
@@ -155,12 +217,26 @@ let ``a mixture integrates to 1, and one component alone is that component`` (se
     let weights = Categorical.ofLogits (random [| 3 |] 1.0 seed)
     let parts = DiagonalNormal.create (random [| 3; 1 |] 2.0 (seed + 1UL)) (random [| 3; 1 |] 0.3 (seed + 2UL))
     let p = Mixture.create weights parts
-    near 1e-6 1.0 (integrate -15.0 15.0 (fun x -> Expr.exp (Mixture.logProbability (Expr.expandAxis -1 x) { p with Weights = { LogProbabilities = Expr.broadcastTo [| 4000; 3 |] weights.LogProbabilities } })))
+
+    near
+        1e-6
+        1.0
+        (integrate -15.0 15.0 (fun x ->
+            Expr.exp (
+                Mixture.logProbability
+                    (Expr.expandAxis -1 x)
+                    { p with Weights = { LogProbabilities = Expr.broadcastTo [| 4000; 3 |] weights.LogProbabilities } }
+            )))
+
     let x = random [| 1 |] 1.0 (seed + 3UL)
     near 1e-12 1.0 (Array.sum (numbers (Mixture.responsibilities x p)))
     let single = DiagonalNormal.create (random [| 1; 1 |] 1.0 seed) (Expr.zeros [| 1; 1 |])
     let alone = Mixture.create (Categorical.ofLogits (Expr.zeros [| 1 |])) single
-    near 1e-12 (scalar (DiagonalNormal.logProbability (Expr.expandAxis 0 x) single)) (scalar (Mixture.logProbability x alone))
+
+    near
+        1e-12
+        (scalar (DiagonalNormal.logProbability (Expr.expandAxis 0 x) single))
+        (scalar (Mixture.logProbability x alone))
 
 [<Property>]
 let ``a product of categoricals adds up its components`` (seed: uint64) =
@@ -169,9 +245,18 @@ let ``a product of categoricals adds up its components`` (seed: uint64) =
     let first = Categorical.ofLogits (Expr.slice 1 0 2 logits)
     let second = Categorical.ofLogits (Expr.slice 1 2 5 logits)
     let mode = MultiCategorical.mode p
-    let parts = Categorical.logProbability (Categorical.mode first) first + Categorical.logProbability (Categorical.mode second) second
+
+    let parts =
+        Categorical.logProbability (Categorical.mode first) first
+        + Categorical.logProbability (Categorical.mode second) second
+
     Array.iter2 (near 1e-12) (numbers parts) (numbers (MultiCategorical.logProbability mode p))
-    Array.iter2 (near 1e-12) (numbers (Categorical.entropy first + Categorical.entropy second)) (numbers (MultiCategorical.entropy p))
+
+    Array.iter2
+        (near 1e-12)
+        (numbers (Categorical.entropy first + Categorical.entropy second))
+        (numbers (MultiCategorical.entropy p))
+
     Assert.All(numbers (MultiCategorical.kl p q), fun kl -> Assert.True(kl > 0.0))
     Array.iter2 (near 1e-12) (Array.zeroCreate 4) (numbers (MultiCategorical.kl p p))
 
@@ -196,7 +281,10 @@ let ``a deterministic distribution knows its value from others`` () =
 [<Property(MaxTest = 5)>]
 let ``Beta, truncated and plain normal samples follow their distribution functions`` (seed: uint64) =
     let a, b = parameter seed 0 - 0.9, parameter seed 1
-    draw 4000 (Beta.sample a b) seed |> follows (fun x -> MathNet.Numerics.SpecialFunctions.BetaRegularized(a, b, x))
+
+    draw 4000 (Beta.sample a b) seed
+    |> follows (fun x -> MathNet.Numerics.SpecialFunctions.BetaRegularized(a, b, x))
+
     let phi x = 0.5 * MathNet.Numerics.SpecialFunctions.Erfc(-x / sqrt 2.0)
     draw 4000 (Normal.sample 1.0 2.0) seed |> follows (fun x -> phi ((x - 1.0) / 2.0))
 
@@ -213,7 +301,12 @@ let ``a sample of each family carries its own log-probability or moments`` (seed
     let yes = Array.zeroCreate<float32> 3
     let struct (log, next) = Bernoulli.sample logits yes rng
     rng <- next
-    let expected = Bernoulli.logProbability (Expr.vector (Array.map float yes)) (Bernoulli.ofLogits (Expr.vector (Array.map float logits)))
+
+    let expected =
+        Bernoulli.logProbability
+            (Expr.vector (Array.map float yes))
+            (Bernoulli.ofLogits (Expr.vector (Array.map float logits)))
+
     near 1e-5 (Array.sum (numbers expected)) (float log)
     let x = Array.zeroCreate<float32> 2
     let mean, deviation = [| 0.4f; -0.8f |], [| -0.2f; 0.3f |]
@@ -258,9 +351,11 @@ let ``what is no distribution is refused by name`` () =
     refused "scale" (fun () -> MultivariateNormal.create (Expr.zeros [| 3 |]) (Expr.zeros [| 3; 2 |]))
     refused "low" (fun () -> TruncatedNormal.create 2.0 1.0 (Normal.create (Expr.number 0.0) (Expr.number 0.0)))
     refused "shape" (fun () -> Beta.sample -1.0 1.0 (Rng.create 1UL))
-    refused "logits" (fun () -> 
+
+    refused "logits" (fun () ->
         let struct (log, _) = Bernoulli.sample (span [| nanf |]) (Span<float32>(Array.zeroCreate 1)) (Rng.create 1UL)
         log)
-    refused "logits" (fun () -> 
+
+    refused "logits" (fun () ->
         let struct (action, _, _) = Categorical.sample (span [| -infinityf; -infinityf |]) (Rng.create 1UL)
         action)

@@ -22,7 +22,8 @@ let private named (order: string list) (weights: GoldenNode) (theta: Expr) : Map
     let starts = List.scan (+) 0 sizes
 
     List.zip3 order (List.take order.Length starts) sizes
-    |> List.map (fun (name, start, size) -> name, theta |> Expr.slice 0 start (start + size) |> Expr.reshape (weights.Shape name))
+    |> List.map (fun (name, start, size) ->
+        name, theta |> Expr.slice 0 start (start + size) |> Expr.reshape (weights.Shape name))
     |> Map.ofList
 
 let private linear (p: Map<string, Expr>) (layer: string) (x: Expr) =
@@ -39,7 +40,10 @@ let private mlp (p: Map<string, Expr>) (net: string) (activation: Expr -> Expr) 
 
 let private batch (case: GoldenNode) name = GoldenCases.ofNode (case["batch"].[name])
 let private numbers (x: Expr) = (Reference.evaluate x).ToArray()
-let private close (case: GoldenNode) what (expected: float[]) (actual: float[]) = Golden.close 1e-9 1e-9 case what expected actual
+
+let private close (case: GoldenNode) what (expected: float[]) (actual: float[]) =
+    Golden.close 1e-9 1e-9 case what expected actual
+
 let private check (case: GoldenNode) name (actual: Expr) = close case name (case.Floats name) (numbers actual)
 let private gradient (loss: Expr -> Expr) (theta: float[]) = numbers (Diff.grad loss (Expr.vector theta))
 
@@ -56,7 +60,8 @@ let private steps count (optimiser: Transform) (loss: Expr -> Expr) (theta: floa
     let start = Map.ofList (("theta", Tensor.vector theta) :: Optimiser.initialise n optimiser)
 
     (start, [| 1..count |])
-    ||> Array.scan (fun values _ -> Map.ofArray (Array.zip names (Reference.evaluateMany (fun name -> values[name]) outputs)))
+    ||> Array.scan (fun values _ ->
+        Map.ofArray (Array.zip names (Reference.evaluateMany (fun name -> values[name]) outputs)))
     |> Array.map (fun values -> values["theta"].ToArray())
 
 let private checkSteps (case: GoldenNode) field (trajectory: float[][]) =
@@ -88,11 +93,19 @@ let private ppo (case: GoldenNode) =
 
     let advantages =
         let given = batch case "advantages"
-        if settings.Flag "normalize_advantages" then PolicyGradients.standardise given else given
+
+        if settings.Flag "normalize_advantages" then
+            PolicyGradients.standardise given
+        else
+            given
 
     let parts (theta: Expr) =
         let logProbability, entropy, _ = policy case order weights theta
-        let values = mlp (named order weights theta) "critic" Expr.tanh false (batch case "observations") |> Expr.squeeze -1
+
+        let values =
+            mlp (named order weights theta) "critic" Expr.tanh false (batch case "observations")
+            |> Expr.squeeze -1
+
         let ratio = PolicyGradients.ratio logProbability (batch case "old_log_probs")
         let returns = batch case "returns"
 
@@ -125,7 +138,10 @@ let private ppo (case: GoldenNode) =
         check case name part
 
     close case "gradient" (case.Floats "gradient") (gradient total theta)
-    let optimiser = Optimiser.clipped (settings.Float "max_grad_norm") (adam (settings.Float "lr") (settings.Float "adam_eps"))
+
+    let optimiser =
+        Optimiser.clipped (settings.Float "max_grad_norm") (adam (settings.Float "lr") (settings.Float "adam_eps"))
+
     checkSteps case "weights_after_adam_steps" (steps 5 optimiser total theta)
 
 let private reinforce (case: GoldenNode) =
@@ -133,7 +149,10 @@ let private reinforce (case: GoldenNode) =
     let mine (net: string) = order |> List.filter (fun name -> name.StartsWith net)
     let actor, critic = mine "actor", mine "baseline"
     let returns = batch case "returns"
-    let baseline theta = mlp (named critic weights theta) "baseline" Expr.tanh false (batch case "observations") |> Expr.squeeze -1
+
+    let baseline theta =
+        mlp (named critic weights theta) "baseline" Expr.tanh false (batch case "observations")
+        |> Expr.squeeze -1
 
     let policyLoss (baseline: Expr) theta =
         let logProbability, _, _ = policy case actor weights theta
@@ -159,10 +178,15 @@ let private reinforce (case: GoldenNode) =
     let actorInput, criticInput = Expr.input "actor" [| n |], Expr.input "critic" [| m |]
     let actorSlope = Diff.grad (policyLoss (Expr.stopGradient (baseline criticInput))) actorInput
 
-    let struct (nextActor, actorState) = Optimiser.update actorAdam actorSlope (Optimiser.inputs "a." n actorAdam) actorInput
+    let struct (nextActor, actorState) =
+        Optimiser.update actorAdam actorSlope (Optimiser.inputs "a." n actorAdam) actorInput
 
     let struct (nextCritic, criticState) =
-        Optimiser.update criticAdam (Diff.grad baselineLoss criticInput) (Optimiser.inputs "c." m criticAdam) criticInput
+        Optimiser.update
+            criticAdam
+            (Diff.grad baselineLoss criticInput)
+            (Optimiser.inputs "c." m criticAdam)
+            criticInput
 
     let prefixed prefix = List.map (fun (name, value) -> prefix + name, value)
     let actorStart, criticStart = Optimiser.initialise n actorAdam, Optimiser.initialise m criticAdam
@@ -176,7 +200,8 @@ let private reinforce (case: GoldenNode) =
     let outputs = Array.ofList ([ nextActor; nextCritic ] @ actorState @ criticState)
 
     (Map.ofList start, [| 1..5 |])
-    ||> Array.scan (fun values _ -> Map.ofArray (Array.zip names (Reference.evaluateMany (fun name -> values[name]) outputs)))
+    ||> Array.scan (fun values _ ->
+        Map.ofArray (Array.zip names (Reference.evaluateMany (fun name -> values[name]) outputs)))
     |> Array.map (fun values -> Array.append (values["actor"].ToArray()) (values["critic"].ToArray()))
     |> checkSteps case "weights_after_adam_steps"
 
@@ -211,7 +236,13 @@ let private dqn isDouble (case: GoldenNode) =
 
         let transform =
             if optimiser.Has "alpha" then
-                Optimiser.rmsProp rate (optimiser.Float "alpha") (optimiser.Float "eps") 0.0 0.0 (field.Contains "centered")
+                Optimiser.rmsProp
+                    rate
+                    (optimiser.Float "alpha")
+                    (optimiser.Float "eps")
+                    0.0
+                    0.0
+                    (field.Contains "centered")
             else
                 Optimiser.adam rate (optimiser.Float "eps")
 
@@ -231,7 +262,9 @@ let private twinLoss (case: GoldenNode) order (backup: Expr) (theta: Expr) =
     loss "q1", loss "q2"
 
 let private sac (case: GoldenNode) =
-    let actorOrder, criticOrder, settings = texts case["actor_flat_order"], texts case["critic_flat_order"], case["params"]
+    let actorOrder, criticOrder, settings =
+        texts case["actor_flat_order"], texts case["critic_flat_order"], case["params"]
+
     let alpha = Expr.number (settings.Float "alpha")
 
     /// ln π and the action of noise, and what they are made of. The file leaves the stretching by the limit out of ln π.
@@ -239,17 +272,28 @@ let private sac (case: GoldenNode) =
         let p = named actorOrder case["actor_weights"] theta
         let features = mlp p "trunk" Expr.relu true (batch case observations)
         let mean = linear p "mu" features
-        let logDeviation = linear p "log_std" features |> Expr.clamp (settings.Float "log_std_min") (settings.Float "log_std_max")
-        let squashed = SquashedNormal.create (Expr.number -1.0) (Expr.number 1.0) (DiagonalNormal.create mean logDeviation)
+
+        let logDeviation =
+            linear p "log_std" features
+            |> Expr.clamp (settings.Float "log_std_min") (settings.Float "log_std_max")
+
+        let squashed =
+            SquashedNormal.create (Expr.number -1.0) (Expr.number 1.0) (DiagonalNormal.create mean logDeviation)
+
         let struct (u, x) = SquashedNormal.reparameterise (GoldenCases.ofNode case[noise]) squashed
         SquashedNormal.logProbabilityOf u squashed, settings.Float "action_limit" * x, u, mean, logDeviation
 
-    let actorStart, criticStart = concatenated actorOrder case["actor_weights"], concatenated criticOrder case["critic_weights"]
+    let actorStart, criticStart =
+        concatenated actorOrder case["actor_weights"], concatenated criticOrder case["critic_weights"]
+
     let targetStart = concatenated criticOrder case["target_critic_weights"]
     let actor, critics, target = Expr.vector actorStart, Expr.vector criticStart, Expr.vector targetStart
     let nextLog, nextAction, _, _, _ = act "next_observations" "noise_next" actor
     let nextValue net = critic case criticOrder target net "next_observations" nextAction
-    let backup = ActorCritic.softTarget alpha (batch case "rewards") (discount case) (nextValue "q1") (nextValue "q2") nextLog
+
+    let backup =
+        ActorCritic.softTarget alpha (batch case "rewards") (discount case) (nextValue "q1") (nextValue "q2") nextLog
+
     check case "next_action" nextAction
     check case "next_log_prob" nextLog
     check case "backup" backup
@@ -277,7 +321,9 @@ let private sac (case: GoldenNode) =
     close case "actor_gradient" (case.Floats "actor_gradient") (gradient actorLoss actorStart)
 
     for form, multiplier in [ "log", id; "exp", Expr.exp ] do
-        let loss (logAlpha: Expr) = ActorCritic.temperatureLoss (settings.Float "target_entropy") (multiplier logAlpha) logProbability
+        let loss (logAlpha: Expr) =
+            ActorCritic.temperatureLoss (settings.Float "target_entropy") (multiplier logAlpha) logProbability
+
         let logAlpha = Expr.number (settings.Float "log_alpha")
         check case $"alpha_loss_{form}_form" (loss logAlpha)
         check case $"alpha_grad_{form}_form" (Diff.grad loss logAlpha)
@@ -290,11 +336,21 @@ let private sac (case: GoldenNode) =
     check case "target_critic_weights_after_polyak" moved
 
 let private td3 (case: GoldenNode) =
-    let actorOrder, criticOrder, settings = texts case["actor_flat_order"], texts case["critic_flat_order"], case["params"]
+    let actorOrder, criticOrder, settings =
+        texts case["actor_flat_order"], texts case["critic_flat_order"], case["params"]
+
     let limit = settings.Float "action_limit"
-    let act field observations theta = limit * Expr.tanh (mlp (named actorOrder case[field] theta) "pi" Expr.relu false (batch case observations))
-    let actorStart, criticStart = concatenated actorOrder case["actor_weights"], concatenated criticOrder case["critic_weights"]
-    let critics, target = Expr.vector criticStart, Expr.vector (concatenated criticOrder case["target_critic_weights"])
+
+    let act field observations theta =
+        limit
+        * Expr.tanh (mlp (named actorOrder case[field] theta) "pi" Expr.relu false (batch case observations))
+
+    let actorStart, criticStart =
+        concatenated actorOrder case["actor_weights"], concatenated criticOrder case["critic_weights"]
+
+    let critics, target =
+        Expr.vector criticStart, Expr.vector (concatenated criticOrder case["target_critic_weights"])
+
     let targetActor = Expr.vector (concatenated actorOrder case["target_actor_weights"])
     let plain = act "target_actor_weights" "next_observations" targetActor
     let bound = Expr.number limit
@@ -321,7 +377,9 @@ let private td3 (case: GoldenNode) =
     close case "critic_gradient" (case.Floats "critic_gradient") (gradient criticLoss criticStart)
 
     let actorLoss theta =
-        ActorCritic.deterministicActorLoss (critic case criticOrder critics "q1" "observations" (act "actor_weights" "observations" theta))
+        ActorCritic.deterministicActorLoss (
+            critic case criticOrder critics "q1" "observations" (act "actor_weights" "observations" theta)
+        )
 
     check case "actor_loss" (actorLoss (Expr.vector actorStart))
     close case "actor_gradient" (case.Floats "actor_gradient") (gradient actorLoss actorStart)
@@ -353,7 +411,11 @@ let private trpo (case: GoldenNode) =
         | _ -> failwith "unreachable"
 
     let product direction =
-        TrustRegion.fisherVectorProduct (settings.Float "damping") divergence (Expr.vector start) (Expr.vector direction)
+        TrustRegion.fisherVectorProduct
+            (settings.Float "damping")
+            divergence
+            (Expr.vector start)
+            (Expr.vector direction)
 
     check case "surrogate_at_start" (surrogate (Expr.vector start))
     check case "kl_at_start" (divergence (Expr.vector start))
@@ -382,13 +444,17 @@ let private trpo (case: GoldenNode) =
     let result =
         TrustRegion.lineSearch (settings.Float "backtrack_coef") 10 (settings.Float "delta") atStart evaluate start step
 
-    let tried = result.Tried |> Array.collect (fun struct (fraction, surrogate, kl) -> [| fraction; kl; surrogate |])
+    let tried =
+        result.Tried
+        |> Array.collect (fun struct (fraction, surrogate, kl) -> [| fraction; kl; surrogate |])
 
     let expected =
-        [| for item in case["line_search"].Items do
-               item.Float "step_fraction"
-               item.Float "kl"
-               item.Float "surrogate" |]
+        [|
+            for item in case["line_search"].Items do
+                item.Float "step_fraction"
+                item.Float "kl"
+                item.Float "surrogate"
+        |]
 
     Golden.close 1e-7 1e-7 case "line_search" expected tried
     Golden.close 1e-7 1e-7 case "accepted_weights" (case.Floats "accepted_weights") result.Parameters

@@ -12,7 +12,13 @@ let private tensor (node: GoldenNode) =
 let private constant (node: GoldenNode) = Expr.constant (tensor node)
 
 /// Compares what a case holds of the named quantity: its value, and, within `slack`, the gradients of its sum in the parameters.
-let private compareWithin (slack: float) (case: GoldenNode) (name: string) (parameters: (string * Expr) list) (actual: Expr) =
+let private compareWithin
+    (slack: float)
+    (case: GoldenNode)
+    (name: string)
+    (parameters: (string * Expr) list)
+    (actual: Expr)
+    =
     match case.TryGet name with
     | None -> ()
     | Some expected ->
@@ -86,7 +92,8 @@ let ``the diagonal normal distribution is PyTorch's`` () =
             compare case "kl_to_other" parameters (DiagonalNormal.kl p q)
             compare case "kl_from_other" parameters (DiagonalNormal.kl q p))
 
-let private find (parameters: (string * Expr) list) name = parameters |> List.find (fun (other, _) -> other = name) |> snd
+let private find (parameters: (string * Expr) list) name =
+    parameters |> List.find (fun (other, _) -> other = name) |> snd
 
 /// What all element-wise distributions with a divergence are compared on.
 let private comparePair slack (case: GoldenNode) make logProbability entropy kl =

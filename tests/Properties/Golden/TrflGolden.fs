@@ -18,15 +18,19 @@ let private columns (a: GoldenArguments) name =
 
 let private filled (a: GoldenArguments) like (fill: float[] -> unit) : Expr =
     let shape = (a.Shape like)[..1]
-    let result = Array.zeroCreate<float> (Shape.count shape)
+    let result = Array.zeroCreate<float>(Shape.count shape)
     fill result
     GoldenCases.constant shape result
 
 /// The rows of a value after the first, and one more.
-let private shifted (a: GoldenArguments) values bootstrap = Array.append (Array.skip (columns a values) (a.Data values)) (a.Data bootstrap)
+let private shifted (a: GoldenArguments) values bootstrap =
+    Array.append (Array.skip (columns a values) (a.Data values)) (a.Data bootstrap)
 
 let private loss (error: Expr) (target: Expr) =
-    [ "loss", Value(0.5 * Expr.square error); "extra", Fields [ "target", Value target; "td_error", Value error ] ]
+    [
+        "loss", Value(0.5 * Expr.square error)
+        "extra", Fields [ "target", Value target; "td_error", Value error ]
+    ]
 
 /// One-step errors: the target is the error and the prediction together.
 let private oneStep name (prediction: GoldenArguments -> Expr) (f: GoldenArguments -> Expr) =
@@ -39,11 +43,16 @@ let private chosen (a: GoldenArguments) = ValueLearning.chosen (a.Expr "a_tm1") 
 let private reward (a: GoldenArguments) = a.Expr "r_t"
 let private discount (a: GoldenArguments) = a.Expr "pcont_t"
 
-let private traces (a: GoldenArguments) like otherwise = a.DataOr("lambda_", Shape.count ((a.Shape like)[..1]), otherwise)
+let private traces (a: GoldenArguments) like otherwise =
+    a.DataOr("lambda_", Shape.count ((a.Shape like)[..1]), otherwise)
 
 let private lambdaReturns (a: GoldenArguments) =
     filled a "rewards" (fun result ->
-        let values = if a.Has "values" then "values" else if a.Has "state_values" then "state_values" else "baseline_values"
+        let values =
+            if a.Has "values" then "values"
+            else if a.Has "state_values" then "state_values"
+            else "baseline_values"
+
         let next = shifted a values "bootstrap_value"
 
         Returns.Lambda<float>(
@@ -65,7 +74,19 @@ let private multistep name (fill: GoldenArguments -> float[] -> unit) =
 // --- Retrace ------------------------------------------------------------------------------------------------------------
 
 /// ½ (Retrace − q)², the traces c and the targets, from arrays of T steps.
-let private retrace qNow aNow (r: float[]) (d: float[]) (q: float[]) (pi: float[]) (mu: float[]) (a: int[]) lambda shape actions =
+let private retrace
+    qNow
+    aNow
+    (r: float[])
+    (d: float[])
+    (q: float[])
+    (pi: float[])
+    (mu: float[])
+    (a: int[])
+    lambda
+    shape
+    actions
+    =
     let fill (write: float[] -> unit) =
         let result = Array.zeroCreate<float> r.Length
         write result
@@ -175,9 +196,23 @@ let private vtrace (logRatios: float[]) (a: GoldenArguments) =
     let ratios = Array.map exp logRatios
     let next = shifted a "values" "bootstrap_value"
     let ones = Array.create count 1.0
-    let errors, estimates, advantages = Array.zeroCreate<float> count, Array.zeroCreate<float> count, Array.zeroCreate<float> count
+
+    let errors, estimates, advantages =
+        Array.zeroCreate<float> count, Array.zeroCreate<float> count, Array.zeroCreate<float> count
+
     let rewards, values, discounts = a.Data "rewards", a.Data "values", a.Data "discounts"
-    Corrections.VTrace<float>(n, a.NumberOr("clip_rho_threshold", 1.0), ratios, rewards, values, discounts, next, ones, errors)
+
+    Corrections.VTrace<float>(
+        n,
+        a.NumberOr("clip_rho_threshold", 1.0),
+        ratios,
+        rewards,
+        values,
+        discounts,
+        next,
+        ones,
+        errors
+    )
 
     Corrections.VTraceAdvantages(
         n,
@@ -234,9 +269,20 @@ let private actorCritic (a: GoldenArguments) =
     let returns = lambdaReturns a
     let advantages = ValueLearning.error (a.Expr "baseline_values") returns
     let overTime = Expr.sumOver [| 0 |]
-    let policy = List.map2 (fun l actions -> score l actions advantages) logits actions |> List.reduce (+) |> overTime
+
+    let policy =
+        List.map2 (fun l actions -> score l actions advantages) logits actions
+        |> List.reduce (+)
+        |> overTime
+
     let entropy = logits |> List.map (fun l -> -(PolicyGradients.negativeEntropy l)) |> List.reduce (+) |> overTime
-    let scale = if a.NumberOr("normalise_entropy", 0.0) <> 0.0 then logits |> List.sumBy logCount else 1.0
+
+    let scale =
+        if a.NumberOr("normalise_entropy", 0.0) <> 0.0 then
+            logits |> List.sumBy logCount
+        else
+            1.0
+
     let entropyLoss = -(a.Number "entropy_cost" / scale * entropy)
     let baseline = a.Number "baseline_cost" * overTime (0.5 * Expr.square advantages)
 
@@ -276,6 +322,7 @@ let private discountedSum (a: GoldenArguments) =
                 Expr.zeros (part sequence).Shape
             else
                 let cut name = part (a.Expr name) |> Expr.slice 0 0 length
+
                 sum (cut "sequence") (cut "decay") (a.Expr "initial_value" |> Expr.slice 0 column (column + 1))
                 |> Expr.pad 0 0 (steps - length))
         |> Expr.concat 1
@@ -318,9 +365,21 @@ let private functions =
                     (discount a)
                     (a.Expr "q_t"))
             oneStep "action_value_ops.sarsa" chosen (fun a ->
-                ValueLearning.sarsa (a.Expr "q_tm1") (a.Expr "a_tm1") (reward a) (discount a) (a.Expr "q_t") (a.Expr "a_t"))
+                ValueLearning.sarsa
+                    (a.Expr "q_tm1")
+                    (a.Expr "a_tm1")
+                    (reward a)
+                    (discount a)
+                    (a.Expr "q_t")
+                    (a.Expr "a_t"))
             oneStep "action_value_ops.sarse" chosen (fun a ->
-                ValueLearning.expectedSarsa (a.Expr "q_tm1") (a.Expr "a_tm1") (reward a) (discount a) (a.Expr "q_t") (a.Expr "probs_a_t"))
+                ValueLearning.expectedSarsa
+                    (a.Expr "q_tm1")
+                    (a.Expr "a_tm1")
+                    (reward a)
+                    (discount a)
+                    (a.Expr "q_t")
+                    (a.Expr "probs_a_t"))
             oneStep "action_value_ops.qv_learning" chosen (fun a ->
                 ValueLearning.qvLearning (a.Expr "q_tm1") (a.Expr "a_tm1") (reward a) (discount a) (a.Expr "v_t"))
             oneStep "value_ops.td_learning" (fun a -> a.Expr "v_tm1") (fun a ->
@@ -388,8 +447,24 @@ let private functions =
             "dist_value_ops.categorical_dist_td_learning",
             (fun a ->
                 let atoms = a.Expr "atoms_tm1"
-                let target = ValueDistributions.categoricalTarget atoms (reward a) (discount a) (a.Expr "atoms_t") (a.Expr "logits_v_t")
-                let loss = ValueDistributions.categoricalTd atoms (a.Expr "logits_v_tm1") (reward a) (discount a) (a.Expr "atoms_t") (a.Expr "logits_v_t")
+
+                let target =
+                    ValueDistributions.categoricalTarget
+                        atoms
+                        (reward a)
+                        (discount a)
+                        (a.Expr "atoms_t")
+                        (a.Expr "logits_v_t")
+
+                let loss =
+                    ValueDistributions.categoricalTd
+                        atoms
+                        (a.Expr "logits_v_tm1")
+                        (reward a)
+                        (discount a)
+                        (a.Expr "atoms_t")
+                        (a.Expr "logits_v_t")
+
                 Fields [ "loss", Value loss; "extra", Fields [ "target", Value target ] ])
             "dist_value_ops.categorical_dist_qlearning",
             (fun a ->
@@ -405,7 +480,14 @@ let private functions =
             "dist_value_ops.categorical_dist_double_qlearning",
             (fun a ->
                 let next = ValueDistributions.chosen (Expr.argMax -1 (a.Expr "q_t_selector")) (a.Expr "logits_q_t")
-                let target = ValueDistributions.categoricalTarget (a.Expr "atoms_tm1") (reward a) (discount a) (a.Expr "atoms_t") next
+
+                let target =
+                    ValueDistributions.categoricalTarget
+                        (a.Expr "atoms_tm1")
+                        (reward a)
+                        (discount a)
+                        (a.Expr "atoms_t")
+                        next
 
                 let loss =
                     ValueDistributions.categoricalDoubleQLearning
@@ -419,7 +501,8 @@ let private functions =
                         (a.Expr "q_t_selector")
 
                 Fields [ "loss", Value loss; "extra", Fields [ "target", Value target ] ])
-            value "distribution_ops.l2_project" (fun a -> ValueDistributions.project (a.Expr "z_p") (a.Expr "p") (a.Expr "z_q"))
+            value "distribution_ops.l2_project" (fun a ->
+                ValueDistributions.project (a.Expr "z_p") (a.Expr "p") (a.Expr "z_q"))
             value "distribution_ops.factorised_kl_gaussian" (fun a ->
                 let normal which =
                     Normal.create (a.Expr(which + "_mean")) (Expr.log (a.Expr(which + "_covariance_or_scale")))

@@ -57,7 +57,11 @@ let private rollout (seed: uint64) : Rollout =
         Values = values
         Discounts = Array.init count (fun i -> if ends[i] = 1.0 && terminates[i] then 0.0 else 0.9)
         NextValues =
-            Array.init count (fun i -> if ends[i] = 1.0 || i + columns >= count then outside[i] else values[i + columns])
+            Array.init count (fun i ->
+                if ends[i] = 1.0 || i + columns >= count then
+                    outside[i]
+                else
+                    values[i + columns])
         Ends = ends
         Ratios = uniform 0.1 3.0 count &rng
     }
@@ -69,11 +73,28 @@ let private filled (r: Rollout) (fill: float[] -> unit) =
 
 let private lambdaReturns (r: Rollout) lambda =
     filled r (fun result ->
-        Returns.Lambda<float>(r.Columns, r.Rewards, r.Discounts, r.NextValues, r.Traces lambda, ReadOnlySpan.Empty, result))
+        Returns.Lambda<float>(
+            r.Columns,
+            r.Rewards,
+            r.Discounts,
+            r.NextValues,
+            r.Traces lambda,
+            ReadOnlySpan.Empty,
+            result
+        ))
 
 let private advantages (r: Rollout) lambda =
     filled r (fun result ->
-        Returns.Advantages<float>(r.Columns, r.Rewards, r.Values, r.Discounts, r.NextValues, r.Traces lambda, ReadOnlySpan.Empty, result))
+        Returns.Advantages<float>(
+            r.Columns,
+            r.Rewards,
+            r.Values,
+            r.Discounts,
+            r.NextValues,
+            r.Traces lambda,
+            ReadOnlySpan.Empty,
+            result
+        ))
 
 let private leaky (r: Rollout) mixing clip (ratios: float[]) lambda =
     filled r (fun result ->
@@ -92,13 +113,23 @@ let private leaky (r: Rollout) mixing clip (ratios: float[]) lambda =
 
 let private general (r: Rollout) (nextActionValues: float[]) (traces: float[]) =
     filled r (fun result ->
-        Corrections.GeneralOffPolicy<float>(r.Columns, r.Rewards, r.Discounts, r.NextValues, nextActionValues, traces, result))
+        Corrections.GeneralOffPolicy<float>(
+            r.Columns,
+            r.Rewards,
+            r.Discounts,
+            r.NextValues,
+            nextActionValues,
+            traces,
+            result
+        ))
 
 let private near (expected: float[]) (actual: float[]) =
     Assert.Equal(expected.Length, actual.Length)
 
     Array.iter2
-        (fun (e: float) a -> if not (abs (e - a) <= 1e-11 * (1.0 + abs e)) then Assert.Fail $"{a:R} instead of {e:R}")
+        (fun (e: float) a ->
+            if not (abs (e - a) <= 1e-11 * (1.0 + abs e)) then
+                Assert.Fail $"{a:R} instead of {e:R}")
         expected
         actual
 
@@ -194,7 +225,13 @@ let ``doubly robust estimates of exact values on a deterministic chain do not de
     // v̂ = q̂ = r + γ v′ of its own successor: every correction is ρ · 0.
     let r = rollout seed
     let v = lambdaReturns r 1.0
-    let next = Array.init r.Count (fun i -> if r.Ends[i] = 0.0 && i + r.Columns < r.Count then v[i + r.Columns] else r.NextValues[i])
+
+    let next =
+        Array.init r.Count (fun i ->
+            if r.Ends[i] = 0.0 && i + r.Columns < r.Count then
+                v[i + r.Columns]
+            else
+                r.NextValues[i])
 
     filled r (fun result ->
         Corrections.DoublyRobust(r.Columns, r.Ratios, r.Rewards, r.Discounts, v, v, next, r.Traces 1.0, result))
@@ -203,7 +240,10 @@ let ``doubly robust estimates of exact values on a deterministic chain do not de
 [<Property>]
 let ``traces of 0 give expected Sarsa, whatever the action values`` (seed: uint64) =
     let r = rollout seed
-    let oneStep = Array.map3 (fun reward discount value -> reward + discount * value) r.Rewards r.Discounts r.NextValues
+
+    let oneStep =
+        Array.map3 (fun reward discount value -> reward + discount * value) r.Rewards r.Discounts r.NextValues
+
     near oneStep (general r r.Values (Array.zeroCreate r.Count))
 
 [<Property>]
@@ -212,7 +252,9 @@ let ``where q′ is v′ the general off-policy return is the λ-return`` (seed:
     near (lambdaReturns r 0.7) (general r r.NextValues (r.Traces 0.7))
 
 [<Property>]
-let ``Retrace and tree-backup stand still at a function that satisfies the Bellman equation along the data`` (seed: uint64) =
+let ``Retrace and tree-backup stand still at a function that satisfies the Bellman equation along the data``
+    (seed: uint64)
+    =
     let r = rollout seed
     // With qₜ = rₜ + γₜ v′ₜ every error is 0, so no trace may change the return.
     let q = Array.map3 (fun reward discount value -> reward + discount * value) r.Rewards r.Discounts r.NextValues
@@ -226,21 +268,43 @@ let ``Retrace and tree-backup stand still at a function that satisfies the Bellm
     let probabilities = r.Ratios |> Array.map (fun ratio -> ratio / 3.0)
 
     apply (fun result ->
-        Corrections.TreeBackup(r.Columns, r.Rewards, r.Discounts, r.NextValues, next, probabilities, r.Traces 1.0, result))
+        Corrections.TreeBackup(
+            r.Columns,
+            r.Rewards,
+            r.Discounts,
+            r.NextValues,
+            next,
+            probabilities,
+            r.Traces 1.0,
+            result
+        ))
     |> near q
 
 [<Property>]
 let ``Retrace does not tell ratios above 1 apart`` (seed: uint64) =
     let r = rollout seed
+
     let run (ratios: float[]) =
         filled r (fun result ->
-            Corrections.Retrace(r.Columns, r.Rewards, r.Discounts, r.NextValues, r.Values, ratios, r.Traces 0.9, result))
+            Corrections.Retrace(
+                r.Columns,
+                r.Rewards,
+                r.Discounts,
+                r.NextValues,
+                r.Values,
+                ratios,
+                r.Traces 0.9,
+                result
+            ))
 
     near (run (r.Ratios |> Array.map (min 1.0))) (run r.Ratios)
 
 [<Property>]
-let ``UPGO is at least the one-step target when values are pessimistic, and is it when they are optimistic`` (seed: uint64) =
+let ``UPGO is at least the one-step target when values are pessimistic, and is it when they are optimistic``
+    (seed: uint64)
+    =
     let r = rollout seed
+
     let run (values: float[]) =
         filled r (fun result ->
             ActionValues.Upgo(r.Columns, r.Rewards, values, r.Discounts, r.NextValues, r.Traces 1.0, result))
@@ -269,7 +333,14 @@ let ``differential returns of a constant reward are 0 at its own average`` (seed
     let rewards = Array.create r.Count (float level)
 
     filled r (fun result ->
-        ActionValues.Differential(r.Columns, float level, rewards, Array.zeroCreate<float> r.Count, r.Traces 1.0, result))
+        ActionValues.Differential(
+            r.Columns,
+            float level,
+            rewards,
+            Array.zeroCreate<float> r.Count,
+            r.Traces 1.0,
+            result
+        ))
     |> near (Array.zeroCreate r.Count)
 
 [<Property>]
@@ -285,7 +356,12 @@ let ``the weight of an episode's last step is the product of its ratios`` (seed:
     let weights = filled r (fun result -> Corrections.CumulativeRatios(r.Columns, r.Ratios, r.Traces 1.0, result))
 
     let expected index =
-        let rec back i = if i < r.Columns || r.Ends[i - r.Columns] = 1.0 then r.Ratios[i] else r.Ratios[i] * back (i - r.Columns)
+        let rec back i =
+            if i < r.Columns || r.Ends[i - r.Columns] = 1.0 then
+                r.Ratios[i]
+            else
+                r.Ratios[i] * back (i - r.Columns)
+
         back index
 
     near (Array.init r.Count expected) weights
@@ -298,7 +374,12 @@ let ``the unrolled recurrence is the one on data`` (seed: uint64) =
     let last = Array.skip (r.Count - r.Columns) r.NextValues
 
     let unrolled =
-        Unrolled.lambda (matrix r.Rewards) (matrix r.Discounts) (matrix r.NextValues) (matrix (r.Traces 0.8)) (Expr.vector last)
+        Unrolled.lambda
+            (matrix r.Rewards)
+            (matrix r.Discounts)
+            (matrix r.NextValues)
+            (matrix (r.Traces 0.8))
+            (Expr.vector last)
 
     near (lambdaReturns r 0.8) ((Reference.evaluate unrolled).ToArray())
 
@@ -309,8 +390,7 @@ let ``V-trace allocates nothing and float32 agrees with float64`` () =
     let rewards, values, discounts, next = single r.Rewards, single r.Values, single r.Discounts, single r.NextValues
     let ratios, traces, result = single r.Ratios, single (r.Traces 0.9), Array.zeroCreate<float32> r.Count
 
-    let run () =
-        Corrections.VTrace<float32>(r.Columns, 1.0f, ratios, rewards, values, discounts, next, traces, result)
+    let run () = Corrections.VTrace<float32>(r.Columns, 1.0f, ratios, rewards, values, discounts, next, traces, result)
 
     run ()
     let before = GC.GetAllocatedBytesForCurrentThread()
@@ -325,7 +405,9 @@ let ``empty trajectories and unequal lengths are refused by name`` () =
         let error = Assert.ThrowsAny<ArgumentException>(fun () -> action ())
         Assert.Equal(name, error.ParamName)
 
-    let five, four, none, result = Array.create 5 1.0, Array.create 4 1.0, Array.zeroCreate<float> 0, Array.zeroCreate<float> 5
+    let five, four, none, result =
+        Array.create 5 1.0, Array.create 4 1.0, Array.zeroCreate<float> 0, Array.zeroCreate<float> 5
+
     let two, chosen = Array.zeroCreate<float> 2, [| 0; 2 |]
     refused "rewards" (fun () -> Corrections.VTrace<float>(1, 1.0, none, none, none, none, none, none, none))
     refused "weights" (fun () -> Corrections.Ordinary(none, none) |> ignore)
@@ -334,6 +416,7 @@ let ``empty trajectories and unequal lengths are refused by name`` () =
     refused "nextRatios" (fun () -> Corrections.Retrace(1, five, five, five, five, four, five, result))
     refused "chosen" (fun () -> ActionValues.Chosen(2, four, chosen, two))
     refused "averageReward" (fun () -> ActionValues.Differential(1, nan, five, five, five, result))
+
     refused "rewards" (fun () ->
         let empty = Expr.zeros [| 0; 2 |]
         Unrolled.lambda empty empty empty empty (Expr.zeros [| 2 |]) |> ignore)

@@ -26,7 +26,9 @@ let private near (tolerance: float) (expected: Expr) (actual: Expr) =
     Assert.Equal<int[]>(expected.Shape, actual.Shape)
 
     Array.iter2
-        (fun (e: float) a -> if not (abs (e - a) <= tolerance * (1.0 + abs e)) then Assert.Fail $"{a:R} instead of {e:R}")
+        (fun (e: float) a ->
+            if not (abs (e - a) <= tolerance * (1.0 + abs e)) then
+                Assert.Fail $"{a:R} instead of {e:R}")
         (numbers expected)
         (numbers actual)
 
@@ -57,19 +59,28 @@ let ``the distributional backup contracts the Wasserstein distance by γ`` (seed
     near 1e-12 (0.5 * ValueDistributions.wasserstein atoms p q) (ValueDistributions.wasserstein fine p q)
 
 [<Property>]
-let ``the Cramér distance is 0 only from itself, and the Wasserstein distance bounds the difference of means`` (seed: uint64) =
+let ``the Cramér distance is 0 only from itself, and the Wasserstein distance bounds the difference of means``
+    (seed: uint64)
+    =
     let p, q = probabilities [| 5; 13 |] seed, probabilities [| 5; 13 |] (seed + 1UL)
     near 1e-14 (Expr.zeros [| 5 |]) (ValueDistributions.cramer atoms p p)
     Assert.All(numbers (ValueDistributions.cramer atoms p q), fun distance -> Assert.True(distance > 0.0))
     let means = Expr.abs (Expr.sumOver [| -1 |] ((p - q) * atoms))
-    Assert.All(numbers (ValueDistributions.wasserstein atoms p q - means), fun slack -> Assert.InRange(slack, -1e-12, infinity))
+
+    Assert.All(
+        numbers (ValueDistributions.wasserstein atoms p q - means),
+        fun slack -> Assert.InRange(slack, -1e-12, infinity)
+    )
 
 [<Property>]
 let ``quantile regression at δ = 0 is least where the locations are the quantiles of the targets`` (seed: uint64) =
     let targets = random [| 9 |] 1.0 seed
     let sorted = numbers targets |> Array.sort
     let level = Expr.vector [ 0.5 ]
-    let loss location = (Reference.evaluate (ValueDistributions.quantileRegression 0.0 (Expr.vector [ location ]) level targets)).Scalar
+
+    let loss location =
+        (Reference.evaluate (ValueDistributions.quantileRegression 0.0 (Expr.vector [ location ]) level targets)).Scalar
+
     let best = loss sorted[4]
     Assert.All(sorted, fun other -> Assert.True(best <= loss other + 1e-12))
 
@@ -85,7 +96,9 @@ let ``derivatives of distributional losses flow into the prediction alone`` (see
 // --- Value learning -----------------------------------------------------------------------------------------------------
 
 [<Property>]
-let ``with one greedy probability expected Sarsa is Q-learning, and with its own selector so is double Q-learning`` (seed: uint64) =
+let ``with one greedy probability expected Sarsa is Q-learning, and with its own selector so is double Q-learning``
+    (seed: uint64)
+    =
     let q, next = random [| 6; 4 |] 1.0 seed, random [| 6; 4 |] 1.0 (seed + 1UL)
     let actions = Expr.vector [ 0.0; 1.0; 2.0; 3.0; 0.0; 1.0 ]
     let reward, discount = random [| 6 |] 1.0 (seed + 2UL), Expr.full [| 6 |] 0.9
@@ -99,16 +112,19 @@ let ``with one greedy probability expected Sarsa is Q-learning, and with its own
 
 [<Property>]
 let ``discount 0 leaves the reward as the target`` (seed: uint64) =
-    let value, next, reward = random [| 6 |] 1.0 seed, random [| 6 |] 50.0 (seed + 1UL), random [| 6 |] 1.0 (seed + 2UL)
+    let value, next, reward =
+        random [| 6 |] 1.0 seed, random [| 6 |] 50.0 (seed + 1UL), random [| 6 |] 1.0 (seed + 2UL)
+
     near 1e-14 (reward - value) (ValueLearning.temporalDifference value reward (Expr.zeros [| 6 |]) next)
 
 // --- PPO (law 6) --------------------------------------------------------------------------------------------------------
 
-let private samples (seed: uint64) =
-    Expr.exp (random [| 40 |] 0.6 seed), random [| 40 |] 1.0 (seed + 1UL)
+let private samples (seed: uint64) = Expr.exp (random [| 40 |] 0.6 seed), random [| 40 |] 1.0 (seed + 1UL)
 
 [<Property>]
-let ``the clipped surrogate is a pessimistic bound of the unclipped one, and the dual clip bounds it from below`` (seed: uint64) =
+let ``the clipped surrogate is a pessimistic bound of the unclipped one, and the dual clip bounds it from below``
+    (seed: uint64)
+    =
     let ratio, advantage = samples seed
     let range = Expr.number 0.2
     // Losses: larger is more pessimistic.
@@ -142,6 +158,7 @@ let ``at ratio 1 all surrogates have the value −A and the score's gradient`` (
 let ``the adaptive coefficient moves against the divergence`` (seed: uint64) =
     let struct (kl, _) = Rng.uniformIn 0.0 0.1 (Rng.create seed)
     let adapted = PolicyGradients.adaptCoefficient 0.02 kl 1.0
+
     if kl > 0.03 then Assert.Equal(2.0, adapted)
     elif kl < 0.02 / 1.5 then Assert.Equal(0.5, adapted)
     else Assert.Equal(1.0, adapted)
@@ -153,11 +170,13 @@ let ``the all-action gradient is the expectation of the score's`` (seed: uint64)
     let baseline = Expr.sum (pi * values)
 
     let expectation =
-        [ for action in 0..3 do
-              let log = Categorical.logProbability (Expr.vector [ float action ]) (Categorical.ofLogits logits)
-              let value = values |> Expr.slice 1 action (action + 1) |> Expr.reshape [| 1 |]
-              let weight = pi |> Expr.slice 1 action (action + 1) |> Expr.reshape [| 1 |] |> Expr.stopGradient
-              weight * PolicyGradients.score log (value - baseline) ]
+        [
+            for action in 0..3 do
+                let log = Categorical.logProbability (Expr.vector [ float action ]) (Categorical.ofLogits logits)
+                let value = values |> Expr.slice 1 action (action + 1) |> Expr.reshape [| 1 |]
+                let weight = pi |> Expr.slice 1 action (action + 1) |> Expr.reshape [| 1 |] |> Expr.stopGradient
+                weight * PolicyGradients.score log (value - baseline)
+        ]
         |> List.reduce (+)
 
     let gradient loss = (Diff.gradients (Expr.sum loss) [| logits |])[0]
@@ -178,7 +197,11 @@ let ``the deterministic gradient is −∂q/∂a, clipped`` (seed: uint64) =
 [<Property>]
 let ``conjugate gradients solve a positive definite system in as many steps as it has unknowns`` (seed: uint64) =
     let root = random [| 5; 5 |] 1.0 seed
-    let matrix = Expr.matmul root (Expr.transpose root) + Expr.constant (Tensor.init [| 5; 5 |] (fun i -> if i % 6 = 0 then 1.0 else 0.0))
+
+    let matrix =
+        Expr.matmul root (Expr.transpose root)
+        + Expr.constant (Tensor.init [| 5; 5 |] (fun i -> if i % 6 = 0 then 1.0 else 0.0))
+
     let a = numbers matrix
     let multiply (x: float[]) = Array.init 5 (fun i -> Array.sum (Array.init 5 (fun j -> a[5 * i + j] * x[j])))
     let b = numbers (random [| 5 |] 1.0 (seed + 1UL))
@@ -274,7 +297,10 @@ let ``every transformation is undone by its inverse and keeps signs and order`` 
     Assert.Equal<float[]>(numbers (Expr.sign order), numbers (Expr.sign (Transforms.signedLog order)))
 
 [<Property>]
-let ``the bias-corrected average of a constant is that constant from the first update on`` (level: int16) (updates: byte) =
+let ``the bias-corrected average of a constant is that constant from the first update on``
+    (level: int16)
+    (updates: byte)
+    =
     let state =
         (MovingAverage.initial, [ 0 .. int updates ])
         ||> List.fold (fun state _ -> MovingAverage.update 0.9 (span [| float level; float level |]) state)
@@ -311,7 +337,10 @@ let ``UCB tries what was never tried, then the uncertain`` () =
 [<Fact>]
 let ``an embedding that was seen is worth less than a new one`` () =
     let novelty = { EpisodicMemory.defaults with Neighbours = 1 }
-    let struct (_, memory) = EpisodicMemory.step novelty [| [| 1.0; 0.0 |]; [| 0.0; 3.0 |] |] (EpisodicMemory.create 8)
+
+    let struct (_, memory) =
+        EpisodicMemory.step novelty [| [| 1.0; 0.0 |]; [| 0.0; 3.0 |] |] (EpisodicMemory.create 8)
+
     let struct (rewards, _) = EpisodicMemory.step novelty [| [| 1.0; 0.0 |]; [| -4.0; -4.0 |] |] memory
     Assert.True(rewards[0] < 0.1 * rewards[1])
 
@@ -333,13 +362,19 @@ let ``bad input is refused by name`` () =
         Assert.Equal(name, error.ParamName)
 
     let vector = Expr.zeros [| 3 |]
-    refused "actions" (fun () -> ValueLearning.qLearning (Expr.zeros [| 3; 2 |]) (Expr.zeros [| 2 |]) vector vector (Expr.zeros [| 3; 2 |]))
+
+    refused "actions" (fun () ->
+        ValueLearning.qLearning (Expr.zeros [| 3; 2 |]) (Expr.zeros [| 2 |]) vector vector (Expr.zeros [| 3; 2 |]))
+
     refused "target" (fun () -> ValueLearning.error vector (Expr.zeros [| 2 |]))
     refused "atoms" (fun () -> ValueDistributions.project vector vector (Expr.zeros [| 1 |]))
     refused "bound" (fun () -> PolicyGradients.dualClippedSurrogate (Expr.number 0.2) 1.0 vector vector)
     refused "delta" (fun () -> Losses.huber 0.0 vector)
     refused "level" (fun () -> Losses.expectile nan vector vector)
-    refused "values" (fun () -> Mpo.weights (Expr.zeros [| 0; 3 |]) { Multiplier = Expr.number 1.0; Bound = 0.1; PerDimension = false })
+
+    refused "values" (fun () ->
+        Mpo.weights (Expr.zeros [| 0; 3 |]) { Multiplier = Expr.number 1.0; Bound = 0.1; PerDimension = false })
+
     refused "targets" (fun () -> PopArt.update 0.1 1e-4 1e6 (span [| nan |]) (span [| 0 |]) (PopArt.initial 1))
     refused "tasks" (fun () -> PopArt.update 0.1 1e-4 1e6 (span [| 1.0 |]) (span [| 3 |]) (PopArt.initial 1))
     refused "state" (fun () -> MovingAverage.mean MovingAverage.initial)
