@@ -37,13 +37,13 @@ format_fsharp() {
 }
 
 format_csharp() {
-    local project
-    for project in $(find src tests bench samples -name '*.csproj' | sort); do
-        if ! dotnet format whitespace "$project" --no-restore --verify-no-changes; then
-            echo "Format with: dotnet format whitespace $project" >&2
-            return 1
-        fi
-    done
+    # It says of each F# project that it cannot format it; Fantomas has done that.
+    local log
+    if ! log=$(dotnet format whitespace Rl.sln --no-restore --verify-no-changes 2>&1); then
+        grep -v "Could not format" <<<"$log" >&2
+        echo "Format with: dotnet format whitespace Rl.sln" >&2
+        return 1
+    fi
 }
 
 samples() {

@@ -18,7 +18,7 @@ public sealed partial class Agent
     /// <exception cref="ArgumentException">A length is wrong, or the observation holds NaN or infinity; the message names the component.</exception>
     public void Predict(ReadOnlySpan<float> observation, Span<float> action)
     {
-        using var _ = Enter();
+        using var _ = Enter(mayBeReporting: true);
         Predictor().Predict(observation, action);
     }
 
@@ -40,7 +40,7 @@ public sealed partial class Agent
     public void Sample(ReadOnlySpan<float> observation, Span<float> action, Random random)
     {
         ArgumentNullException.ThrowIfNull(random);
-        using var _ = Enter();
+        using var _ = Enter(mayBeReporting: true);
         sampleKey[0] = Convert.Key(random);
         Predictor().Sample(observation, action, sampleKey);
     }
@@ -95,7 +95,7 @@ public sealed partial class Agent
     private EvaluationResult Evaluate(EnvironmentSource where, int episodes, ulong? seed, bool deterministic, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(episodes, 1);
-        using var _ = Enter();
+        using var _ = Enter(mayBeReporting: true);
         var key = seed is { } given ? RngModule.create(given) : EvaluationKey();
         var batch = where.Create(Math.Min(episodes, Options.EnvironmentCopies));
         return Failures.Translate(() =>

@@ -12,7 +12,8 @@ namespace Rl;
 /// <summary>Something that acts and learns: a policy with all that its training depends on.</summary>
 /// <remarks>
 /// Training is repeatable: the same options, environment and seed give the same agent bit for bit, on any number of threads. An agent is used by
-/// one thread at a time; while it trains, other calls throw. Dispose it to release its threads.
+/// one thread at a time; while it trains, other calls throw, except from inside a <see cref="SynchronousProgress{T}"/>, which may save it,
+/// evaluate it and predict with it. Dispose it to release its threads.
 /// </remarks>
 public sealed partial class Agent : IDisposable
 {
@@ -25,6 +26,7 @@ public sealed partial class Agent : IDisposable
     private Predictor? predictor;
     private TrainingState? predicted;
     private int busy;
+    private int reportingThread;
     private bool isDisposed;
 
     private Agent(
@@ -154,7 +156,7 @@ public sealed partial class Agent : IDisposable
     public void Save(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        using var _ = Enter();
+        using var _ = Enter(mayBeReporting: true);
         CheckpointModule.save(path, ToCheckpoint());
     }
 
@@ -210,10 +212,26 @@ public sealed partial class Agent : IDisposable
             });
             policy = Learner().Policy(state);
             training.Record(report);
-            progress?.Report(training.Progress(report));
+            Report(progress, training, report);
         }
 
         return training.Result(state.Steps, state.Updates);
+    }
+
+    private void Report(IProgress<TrainingProgress>? progress, TrainingRun training, Report report)
+    {
+        if (progress is not null)
+        {
+            reportingThread = System.Environment.CurrentManagedThreadId;
+            try
+            {
+                progress.Report(training.Progress(report));
+            }
+            finally
+            {
+                reportingThread = 0;
+            }
+        }
     }
 
     private Learner Learner()
@@ -240,19 +258,27 @@ public sealed partial class Agent : IDisposable
     }
 
     /// <summary>Marks the agent as in use until the result is disposed.</summary>
-    private Use Enter()
+    private Use Enter(bool mayBeReporting = false)
     {
         ObjectDisposedException.ThrowIf(isDisposed, this);
-        if (Interlocked.Exchange(ref busy, 1) == 1)
+        if (Interlocked.Exchange(ref busy, 1) == 0)
         {
-            throw new InvalidOperationException("The agent is in use by another call; an agent is used by one thread at a time.");
+            return new(this);
         }
 
-        return new(this);
+        return mayBeReporting && reportingThread == System.Environment.CurrentManagedThreadId
+            ? default
+            : throw new InvalidOperationException("The agent is in use by another call; an agent is used by one thread at a time.");
     }
 
-    private readonly struct Use(Agent agent) : IDisposable
+    private readonly struct Use(Agent? agent) : IDisposable
     {
-        public void Dispose() => Volatile.Write(ref agent.busy, 0);
+        public void Dispose()
+        {
+            if (agent is not null)
+            {
+                Volatile.Write(ref agent.busy, 0);
+            }
+        }
     }
 }

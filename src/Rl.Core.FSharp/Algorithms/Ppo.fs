@@ -36,7 +36,13 @@ module PpoStep =
         let advantages = Expr.input "advantages" [| m |]
         let returns = Expr.input "returns" [| m |]
         let oldValues = Expr.input "oldValues" [| m |]
-        let standardised = if c.NormaliseAdvantages then PolicyGradients.standardise advantages else advantages
+
+        let standardised =
+            if c.NormaliseAdvantages then
+                PolicyGradients.standardise advantages
+            else
+                advantages
+
         let lanes = lanes m
 
         // The part of the loss and of the metrics that the samples of one lane make up, each a mean over all m.
@@ -111,7 +117,7 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
     // A rollout is cut into minibatches of equal size; the few samples left over are other ones in each epoch.
     let minibatches = (samples + c.MinibatchSize - 1) / c.MinibatchSize
     let minibatchSize = samples / minibatches
-    let step = Program.compile<float32> (PpoStep.source c network observationSize actionSize minibatchSize)
+    let step = Program.compile<float32>(PpoStep.source c network observationSize actionSize minibatchSize)
     let variables = Optimiser.state layout.Count (PpoStep.optimiser c)
     let advantages = Array.zeroCreate<float32> samples
     let returns = Array.zeroCreate<float32> samples
@@ -143,7 +149,7 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
                 offset <- offset + target.Length
 
     let storeOptimiser () =
-        let values = Array.zeroCreate<float32> (variables |> List.sumBy (fun variable -> Shape.count variable.Shape))
+        let values = Array.zeroCreate<float32>(variables |> List.sumBy (fun variable -> Shape.count variable.Shape))
         let mutable offset = 0
 
         for variable in variables do
@@ -211,7 +217,8 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
     override _.Configuration = PpoConfiguration.toPairs c
     override _.TotalSteps = c.TotalSteps
 
-    override _.Initialise(key: Rng) = Learners.initialise layout variables environment c.NormaliseObservations c.NormaliseRewards key
+    override _.Initialise(key: Rng) =
+        Learners.initialise layout variables environment c.NormaliseObservations c.NormaliseRewards key
 
     override _.Transition(state: TrainingState) =
         let remaining = Math.Max(0.0, 1.0 - float state.Steps / float c.TotalSteps)

@@ -58,10 +58,10 @@ type PpoConfiguration =
 [<RequireQualifiedAccess>]
 module PpoConfiguration =
 
-    /// Those of the original implementation for short rollouts in several environments, but without annealing or value clipping.
+    /// Short rollouts in several copies, with both the learning rate and the clip range annealed as in the paper's Atari experiments.
     let defaults =
         {
-            TotalSteps = 200_000L
+            TotalSteps = 100_000L
             RolloutSteps = 128
             MinibatchSize = 256
             Epochs = 10
@@ -71,7 +71,7 @@ module PpoConfiguration =
             Discount = 0.99
             GaeLambda = 0.95
             ClipRange = 0.2
-            AnnealClipRange = false
+            AnnealClipRange = true
             ValueClipRange = 0.0
             NormaliseAdvantages = true
             EntropyCoefficient = 0.0
@@ -165,7 +165,8 @@ module PpoConfiguration =
             bool (nameof d.NormaliseObservations) (fun v c -> { c with NormaliseObservations = v })
             bool (nameof d.NormaliseRewards) (fun v c -> { c with NormaliseRewards = v })
             nameof d.Hidden, (fun text c -> { c with Hidden = Settings.toWidths (nameof d.Hidden) text })
-            nameof d.Activation, (fun text c -> { c with Activation = Settings.toActivation (nameof d.Activation) text })
+            nameof d.Activation,
+            (fun text c -> { c with Activation = Settings.toActivation (nameof d.Activation) text })
             bool (nameof d.SharedTrunk) (fun v c -> { c with SharedTrunk = v })
             float (nameof d.InitialLogStandardDeviation) (fun v c -> { c with InitialLogStandardDeviation = v })
         ]

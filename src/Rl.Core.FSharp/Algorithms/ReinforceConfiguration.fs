@@ -152,7 +152,8 @@ module ReinforceConfiguration =
             float (nameof d.MaxGradientNorm) (fun v c -> { c with MaxGradientNorm = v })
             bool (nameof d.NormaliseObservations) (fun v c -> { c with NormaliseObservations = v })
             nameof d.Hidden, (fun text c -> { c with Hidden = Settings.toWidths (nameof d.Hidden) text })
-            nameof d.Activation, (fun text c -> { c with Activation = Settings.toActivation (nameof d.Activation) text })
+            nameof d.Activation,
+            (fun text c -> { c with Activation = Settings.toActivation (nameof d.Activation) text })
             float (nameof d.InitialLogStandardDeviation) (fun v c -> { c with InitialLogStandardDeviation = v })
         ]
 

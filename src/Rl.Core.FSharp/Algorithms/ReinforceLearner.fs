@@ -48,7 +48,7 @@ type internal ReinforceLearner(c: ReinforceConfiguration, environment: BatchEnvi
         | true, program -> program
         | _ ->
             let source = if isPolicy then ReinforceStep.policy else ReinforceStep.value
-            let program = Program.compile<float32> (source c network observationSize actionSize size)
+            let program = Program.compile<float32>(source c network observationSize actionSize size)
             programs[struct (isPolicy, size)] <- program
             program
 

@@ -93,8 +93,8 @@ type internal Collector
     let head = network.Head
     let outputs = PolicyHead.outputs head
     let count = steps * copies
-    let finals = Array.zeroCreate<float32> (copies * observationSize)
-    let environmentActions = Array.zeroCreate<float32> (copies * actionSize)
+    let finals = Array.zeroCreate<float32>(copies * observationSize)
+    let environmentActions = Array.zeroCreate<float32>(copies * actionSize)
 
     let rollout =
         {
@@ -205,19 +205,19 @@ type internal Collector
 
         for n in first .. first + number - 1 do
             let last = (steps - 1) * copies + n
-            if not rollout.Truncated[last] then rollout.NextValues[last] <- program.Value[n - first]
+
+            if not rollout.Truncated[last] then
+                rollout.NextValues[last] <- program.Value[n - first]
 
     let collectShare = Action<int> collectShare
     let mutable present: BatchSnapshot option = None
 
     /// Runs the policy θ for T steps from the environments' state: struct (rollout, action streams, environments afterwards).
     member _.Collect
-        (
-            parameters: float32[],
-            observationStatistics: RunningStatistics,
-            actionKeys: Rng[],
-            environments: BatchSnapshot
-        ) : struct (Rollout * Rng[] * BatchSnapshot) =
+        (parameters: float32[], observationStatistics: RunningStatistics, actionKeys: Rng[], environments: BatchSnapshot) : struct (
+            Rollout * Rng[] * BatchSnapshot
+        )
+        =
         // The environments are usually still where the last rollout left them.
         match present with
         | Some snapshot when obj.ReferenceEquals(snapshot, environments) -> ()

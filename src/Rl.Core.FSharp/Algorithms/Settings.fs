@@ -28,7 +28,8 @@ module internal Settings =
     let ofActivation (value: Activation) =
         match activations |> List.tryFind (fun (_, activation) -> activation = value) with
         | Some(name, _) -> name
-        | None -> Guard.fail "Activation" $"The activation %A{value} has no name here; use tanh, relu, elu, gelu or silu."
+        | None ->
+            Guard.fail "Activation" $"The activation %A{value} has no name here; use tanh, relu, elu, gelu or silu."
 
     let private refuse (name: string) (text: string) (what: string) =
         Guard.fail name $"{name} is \"{text}\"; it must be {what}."

@@ -46,8 +46,8 @@ type internal TrajectoryCollector
     let actionSize = environment.ActionSize
     let outputs = PolicyHead.outputs network.Head
     let buffers = environment.AllocateBuffers()
-    let environmentActions = Array.zeroCreate<float32> (copies * actionSize)
-    let present = Array.zeroCreate<float32> (copies * observationSize)
+    let environmentActions = Array.zeroCreate<float32>(copies * actionSize)
+    let present = Array.zeroCreate<float32>(copies * observationSize)
     let collected = Array.init copies (fun _ -> List<Trajectory>())
     let quota copy = trajectories / copies + (if copy < trajectories % copies then 1 else 0)
 
@@ -95,7 +95,7 @@ type internal TrajectoryCollector
     let collectShare share =
         let struct (first, number, program) = shares[share]
         let running = Array.init number (fun row -> if quota (first + row) > 0 then Some(Trajectory()) else None)
-        let seen = Array.zeroCreate<float32> (number * observationSize)
+        let seen = Array.zeroCreate<float32>(number * observationSize)
         let values = Array.zeroCreate<float32> number
 
         while Array.exists Option.isSome running do
@@ -143,8 +143,10 @@ type internal TrajectoryCollector
 
     /// Runs the policy θ: struct (trajectories by copy, then by time; action streams; environments afterwards).
     member _.Collect
-        (parameters: float32[], observationStatistics: RunningStatistics, actionKeys: Rng[], environments: BatchSnapshot)
-        : struct (Trajectory[] * Rng[] * BatchSnapshot) =
+        (parameters: float32[], observationStatistics: RunningStatistics, actionKeys: Rng[], environments: BatchSnapshot) : struct (
+            Trajectory[] * Rng[] * BatchSnapshot
+        )
+        =
         environment.Restore environments
         statistics <- observationStatistics
         keys <- Array.copy actionKeys

@@ -95,7 +95,8 @@ module internal Fusion =
         let position = Graph.table<int>()
         order |> Array.iteri (fun i node -> position[node] <- i)
 
-        // Is there a way from `start` down to a node of `goal`, through groups as wholes?
+        // Is there a way from `start` down to a node of `goal`, through groups as wholes? A group entered at one node may be left
+        // at another that stands earlier in the order, so positions do not bound the search.
         let reaches (start: Group) (goal: Group) =
             let seen = HashSet<Group>(HashIdentity.Reference)
             let stack = Stack<Group>()
@@ -110,7 +111,7 @@ module internal Fusion =
                 elif seen.Add group then
                     for node in group.Nodes do
                         for user in users[node] do
-                            stack.Push groups[user]
+                            if not (seen.Contains groups[user]) then stack.Push groups[user]
 
             found
 
@@ -186,4 +187,4 @@ module internal Fusion =
             start root
 
         let inPhase = ordered |> Seq.sortBy (fun group -> group.Phase) |> Seq.toArray // Seq.sortBy is stable
-        struct (inPhase, groups, users, phases)
+        struct (inPhase, users)

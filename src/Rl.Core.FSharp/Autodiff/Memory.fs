@@ -67,15 +67,12 @@ module internal Memory =
 
         for phase, members in shared |> Seq.groupBy (fun buffer -> buffer.Phase) |> Seq.sortBy fst do
             ignore phase
-            let placed = List<Storage>()
+            let alive = List<Storage>() // those placed whose lives may still overlap with later ones
             let mutable extent = 0
 
             for buffer in members |> Seq.sortBy (fun buffer -> buffer.First) do
-                let alive =
-                    placed
-                    |> Seq.filter (fun other -> other.Last >= buffer.First && other.First <= buffer.Last)
-                    |> Seq.sortBy (fun other -> other.Offset)
-
+                alive.RemoveAll(fun other -> other.Last < buffer.First) |> ignore
+                alive.Sort(fun a b -> compare a.Offset b.Offset)
                 let mutable offset = 0
 
                 for other in alive do
@@ -84,9 +81,9 @@ module internal Memory =
 
                 buffer.Offset <- offset
                 extent <- max extent (offset + rounded buffer.Count)
-                placed.Add buffer
+                alive.Add buffer
 
-            for buffer in placed do
+            for buffer in members do
                 buffer.Offset <- buffer.Offset + size
 
             size <- size + extent

@@ -15,7 +15,8 @@ type internal Progress = { mutable Stream: Rng; mutable Return: float; mutable E
 type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observationSize: int, actionSpace: Space) =
     let progress = Array.zeroCreate<Progress> count
     let actionSize = actionSpace.Size
-    let mutable ready = false
+    // By copy, so that a failure of one is no failure of those that other threads step.
+    let ready = Array.zeroCreate<bool> count
 
     /// Whether every element is finite: x·0 is NaN for the others.
     static let allFinite (values: ReadOnlySpan<float32>) =
@@ -45,22 +46,24 @@ type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observation
         for copy in 0 .. count - 1 do
             progress[copy] <- { Stream = streams[copy]; Return = 0.0; Elapsed = 0; Unused = 0 }
 
-        ready <- true
+        Array.fill ready 0 count true
 
-    /// Refuses a step before the first reset or after a failure.
-    member _.RequireReady() =
-        if not ready then
+    /// Refuses to go on with copies that have not been reset yet, or have failed since.
+    member _.RequireReady(first: int, copies: int) =
+        if Span(ready, first, copies).Contains false then
             invalidOp $"The batch of {id} has not been reset (or has failed); call Reset or Restore first."
 
-    member _.IsReady
-        with get () = ready
-        and set value = ready <- value
+    /// The same for every copy.
+    member this.RequireReady() = this.RequireReady(0, count)
+
+    /// A restored batch is ready.
+    member _.SetReady() = Array.fill ready 0 count true
 
     /// Requires a range of copies and buffers that fit, and valid actions for the range.
     member this.CheckStep(first: int, steps: int, actions: ReadOnlySpan<float32>, result: StepBuffers) =
-        this.RequireReady()
         Guard.notNegative "first" first
         Guard.inIntRange "count" 0 (count - first) steps
+        this.RequireReady(first, steps)
         Guard.length "actions" (count * actionSize) actions.Length
         result.Check(count, observationSize)
         let chosen = actions.Slice(first * actionSize, steps * actionSize)
@@ -97,16 +100,16 @@ type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observation
             let index = Guard.indexOfNonFinite observations
             let copy = first + index / observationSize
             let step = if isReset then 0 else progress[copy].Elapsed + 1
-            ready <- false
+            ready[copy] <- false
             raise (EnvironmentFailure.Observation(id, copy, step, index % observationSize, float observations[index]))
 
     /// Wraps an exception of a user's environment.
     member _.Fail(copy: int, isReset: bool, error: exn) : unit =
-        ready <- false
+        ready[copy] <- false
         raise (EnvironmentFailure.Thrown(id, copy, (if isReset then 0 else progress[copy].Elapsed + 1), error))
 
     member private _.RefuseReward(copy: int, reward: float) : unit =
-        ready <- false
+        ready[copy] <- false
         raise (EnvironmentFailure.Reward(id, copy, progress[copy].Elapsed + 1, reward))
 
     /// Books one step of a copy into row `copy` of the spans; true when its episode has ended and it must be reset.

@@ -113,7 +113,7 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
         let progress = MemoryMarshal.AsBytes(Span episodes.Progress)
         episodes.CheckSnapshot(snapshot, progress.Length)
         Span(snapshot.Bytes).CopyTo progress
-        episodes.IsReady <- true
+        episodes.SetReady()
 
         for copy in 0 .. count - 1 do
             reset copy

@@ -114,4 +114,4 @@ type Vectorised<'State
         episodes.CheckSnapshot(snapshot, stateBytes.Length + progressBytes.Length)
         Span(snapshot.Bytes, 0, stateBytes.Length).CopyTo stateBytes
         Span(snapshot.Bytes, stateBytes.Length, progressBytes.Length).CopyTo progressBytes
-        episodes.IsReady <- true
+        episodes.SetReady()

@@ -49,6 +49,35 @@ module Guard =
         if actual <> expected then
             fail name $"{name} has {actual} elements; it must have {expected}."
 
+    /// Requires at least one element.
+    let notEmpty (name: string) (length: int) =
+        if length = 0 then
+            fail name $"{name} is empty; it must have at least one element."
+
+    /// Requires finite elements; the message names the first other one.
+    let finiteElements (name: string) (values: float[]) =
+        for index in 0 .. values.Length - 1 do
+            if not (Double.IsFinite values[index]) then
+                fail name $"{name}[{index}] is {values[index]}; it must be a finite number."
+
+    /// Requires a probability distribution: finite elements ≥ 0 with the sum 1 (within 10⁻⁹). `where` is how the message calls the row,
+    /// such as transitions[2][0].
+    let probabilities (name: string) (where: string) (values: float[]) =
+        let mutable total = 0.0
+
+        for index in 0 .. values.Length - 1 do
+            let value = values[index]
+
+            if not (Double.IsFinite value && value >= 0.0) then
+                fail name $"{where}[{index}] is {value}; a probability must be finite and not negative."
+
+            total <- total + value
+
+        if not (abs (total - 1.0) <= 1e-9) then
+            fail
+                name
+                $"{where} sums to {total}; probabilities must sum to 1: divide them by their sum, or add the outcome that is missing."
+
     /// Requires a non-null reference.
     let notNull (name: string) (value: 'T when 'T: not struct) = if isNull (box value) then nullArg name
 

@@ -13,7 +13,7 @@ type Workers(count: int) =
 
     let spins = 300
     let signals = Array.init (count - 1) (fun _ -> new AutoResetEvent(false))
-    let sleeping = Array.zeroCreate<int> (count - 1)
+    let sleeping = Array.zeroCreate<int>(count - 1)
     let failures = Array.zeroCreate<exn | null> count
     let mutable body = Action<int>(ignore)
     let mutable items = 0
@@ -61,8 +61,7 @@ type Workers(count: int) =
         Interlocked.Increment &generation |> ignore
 
         for index in 0 .. count - 2 do
-            if Volatile.Read &sleeping[index] = 1 then
-                signals[index].Set() |> ignore
+            if Volatile.Read &sleeping[index] = 1 then signals[index].Set() |> ignore
 
     let threads =
         Array.init (count - 1) (fun index ->

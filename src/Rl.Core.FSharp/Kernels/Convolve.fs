@@ -97,7 +97,9 @@ type internal ConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<
     static member Forward
         (shape: ConvolutionShape, x: nativeint, weight: nativeint, y: nativeint, scratch: nativeint)
         : unit =
-        let rows, positions = ConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape, ConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
+        let rows, positions =
+            ConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape, ConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
+
         let image = shape.InputChannels * shape.Height * shape.Width
         let outputs = shape.OutputChannels
         let panel = Memory.at<'T> scratch (rows * positions)
@@ -128,7 +130,9 @@ type internal ConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<
     static member InputGradient
         (shape: ConvolutionShape, dy: nativeint, weight: nativeint, dx: nativeint, scratch: nativeint)
         : unit =
-        let rows, positions = ConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape, ConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
+        let rows, positions =
+            ConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape, ConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
+
         let image = shape.InputChannels * shape.Height * shape.Width
         let outputs = shape.OutputChannels
         let panel = Memory.at<'T> scratch (rows * positions)
@@ -160,7 +164,9 @@ type internal ConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<
     static member WeightGradient
         (shape: ConvolutionShape, x: nativeint, dy: nativeint, dweight: nativeint, scratch: nativeint)
         : unit =
-        let rows, positions = ConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape, ConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
+        let rows, positions =
+            ConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape, ConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
+
         let image = shape.InputChannels * shape.Height * shape.Width
         let outputs = shape.OutputChannels
         let panel = Memory.at<'T> scratch (rows * positions)

@@ -153,7 +153,8 @@ type internal ElementwiseKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILan
             )
 
     static member MultiplyAdd(a, aScalar, b, bScalar, c, cScalar, y, count) : unit =
-        ElementwiseKernel<'L, 'V, 'S, 'T>.Map3(a, aScalar, b, bScalar, c, cScalar, y, count, fun u v w -> 'L.Fma(u, v, w))
+        ElementwiseKernel<'L, 'V, 'S, 'T>
+            .Map3(a, aScalar, b, bScalar, c, cScalar, y, count, fun u v w -> 'L.Fma(u, v, w))
 
     static member NegativeMultiplyAdd(a, aScalar, b, bScalar, c, cScalar, y, count) : unit =
         ElementwiseKernel<'L, 'V, 'S, 'T>
@@ -177,7 +178,8 @@ type internal ElementwiseKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILan
     /// y[i] = f(a[i], b[i], c[i]).
     static member Run3(operation: TernaryOperation, a, aScalar, b, bScalar, c, cScalar, y, count) : unit =
         match operation with
-        | TernaryOperation.Select -> ElementwiseKernel<'L, 'V, 'S, 'T>.Select(a, aScalar, b, bScalar, c, cScalar, y, count)
+        | TernaryOperation.Select ->
+            ElementwiseKernel<'L, 'V, 'S, 'T>.Select(a, aScalar, b, bScalar, c, cScalar, y, count)
         | TernaryOperation.MultiplyAdd ->
             ElementwiseKernel<'L, 'V, 'S, 'T>.MultiplyAdd(a, aScalar, b, bScalar, c, cScalar, y, count)
         | TernaryOperation.NegativeMultiplyAdd ->

@@ -144,7 +144,13 @@ type internal MatMulKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
         else
             let packs = MatMulKernel<'L, 'V, 'S, 'T>.Packs(m, n, k, bColumn)
             let depth = MatMulKernel<'L, 'V, 'S, 'T>.BlockDepth
-            let panel = if packs || n > 256 then 'L.Count * MatMulKernel<'L, 'V, 'S, 'T>.PanelVectors m else n
+
+            let panel =
+                if packs || n > 256 then
+                    'L.Count * MatMulKernel<'L, 'V, 'S, 'T>.PanelVectors m
+                else
+                    n
+
             let mutable k0 = 0
 
             while k0 < k do

@@ -12,8 +12,7 @@ type Evaluator = Map<string, Tensor> -> Expr[] -> Tensor[]
 module Evaluator =
 
     /// The evaluator that defines the meaning of expressions.
-    let reference: Evaluator =
-        fun inputs roots -> Reference.evaluateMany (fun name -> inputs[name]) roots
+    let reference: Evaluator = fun inputs roots -> Reference.evaluateMany (fun name -> inputs[name]) roots
 
     /// Runs a compiled program once; `toNumber` and `ofNumber` convert from and to float64.
     let private compiled (kernels: KernelSet<'T>) (ofNumber: float -> 'T) (toNumber: 'T -> float) : Evaluator =

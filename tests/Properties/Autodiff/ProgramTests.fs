@@ -35,16 +35,18 @@ let private compare (random: RandomExpression) (evaluator: Evaluator) =
     Array.map2 distance expected (evaluator inputs roots) |> Array.fold max alone
 
 [<Property(Arbitrary = [| typeof<RandomExpressionsOfEverything> |], MaxTest = 150)>]
-let ``a program compiled at float64 has the reference's values and gradients, at every width`` (random: RandomExpression) =
+let ``a program compiled at float64 has the reference's values and gradients, at every width``
+    (random: RandomExpression)
+    =
 
-    Evaluator.doubles
-    |> List.forall (fun (_, evaluator) -> compare random evaluator <= 1e-9)
+    Evaluator.doubles |> List.forall (fun (_, evaluator) -> compare random evaluator <= 1e-9)
 
 [<Property(Arbitrary = [| typeof<RandomExpressionsOfEverything> |], MaxTest = 100)>]
-let ``a program compiled at float32 has the reference's values and gradients to 1e-3, at every width`` (random: RandomExpression) =
+let ``a program compiled at float32 has the reference's values and gradients to 1e-3, at every width``
+    (random: RandomExpression)
+    =
 
-    Evaluator.singles
-    |> List.forall (fun (_, evaluator) -> compare random evaluator <= 1e-3)
+    Evaluator.singles |> List.forall (fun (_, evaluator) -> compare random evaluator <= 1e-3)
 
 [<Property(Arbitrary = [| typeof<RandomExpressionsOfEverything> |], MaxTest = 200)>]
 let ``simplification changes no value`` (random: RandomExpression) =

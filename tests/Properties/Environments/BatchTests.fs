@@ -1,4 +1,5 @@
 /// Batches: the same numbers as single copies, however they are split; ends of episodes; snapshots; bad input.
+[<FsCheck.Xunit.Properties(Replay = "(4719013,4719015)")>]
 module Rl.Tests.Environments.BatchTests
 
 open System

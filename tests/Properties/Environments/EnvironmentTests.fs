@@ -1,4 +1,5 @@
 /// The contract that every registered environment keeps, the registry, and the sine and cosine that environments share.
+[<FsCheck.Xunit.Properties(Replay = "(4719005,4719007)")>]
 module Rl.Tests.Environments.EnvironmentTests
 
 open System

@@ -1,4 +1,5 @@
 /// Spaces: what they contain, what they draw, and what they refuse.
+[<FsCheck.Xunit.Properties(Replay = "(4719009,4719011)")>]
 module Rl.Tests.Environments.SpaceTests
 
 open System

@@ -1,4 +1,5 @@
 /// The generator against Java's SplittableRandom, and the statistics of its draws.
+[<FsCheck.Xunit.Properties(Replay = "(4719001,4719003)")>]
 module Rl.Tests.Foundations.RngTests
 
 open System

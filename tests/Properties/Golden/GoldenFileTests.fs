@@ -1,4 +1,5 @@
 /// The reader of golden files on its own: numbers, shapes, tolerances, and failures that name the case.
+[<FsCheck.Xunit.Properties(Replay = "(4719029,4719031)")>]
 module Rl.Tests.Golden.GoldenFileTests
 
 open System

@@ -1,4 +1,5 @@
 /// Strided copies against counting through every index.
+[<FsCheck.Xunit.Properties(Replay = "(4719057,4719059)")>]
 module Rl.Tests.Kernels.CopyTests
 
 open System

@@ -1,4 +1,5 @@
 /// Matrix products against plain loops, and the law that the bits of a row depend on that row alone.
+[<FsCheck.Xunit.Properties(Replay = "(4719053,4719055)")>]
 module Rl.Tests.Kernels.MatMulTests
 
 open System

@@ -1,4 +1,5 @@
 /// Reductions, the place of the maximum, gathers and scatters against plain loops.
+[<FsCheck.Xunit.Properties(Replay = "(4719049,4719051)")>]
 module Rl.Tests.Kernels.ReduceTests
 
 open System

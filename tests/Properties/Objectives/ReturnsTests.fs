@@ -1,4 +1,5 @@
 /// Returns and advantages: golden numbers, and the identities of the one recurrence.
+[<FsCheck.Xunit.Properties(Replay = "(4719065,4719067)")>]
 module Rl.Tests.Objectives.ReturnsTests
 
 open System

@@ -18,6 +18,7 @@ open Rl.Core.Training
 /// A checkpoint with any contents that fit together.
 type AnyCheckpoint = AnyCheckpoint of Checkpoint
 
+[<FsCheck.Xunit.Properties(Replay = "(4719021,4719023)")>]
 module private Generate =
 
     let text = Gen.elements [ ""; "ppo"; "CartPole-v1"; "naïve ∇θ"; "a=b;c\n\"d\""; String('x', 300) ]

@@ -1,0 +1,173 @@
+using System;
+using System.Collections.Generic;
+using System.CommandLine;
+using System.IO;
+using System.Linq;
+using System.Threading;
+using Rl.Cli.Commands;
+
+namespace Rl.Cli;
+
+/// <summary>The words that <c>rl</c> understands, and how failures end.</summary>
+internal static class CommandLine
+{
+    /// <summary>Runs a command; the result is the process's exit code.</summary>
+    public static int Run(IReadOnlyList<string> arguments, Terminal terminal, CancellationToken interruption)
+    {
+        var root = new RootCommand(
+            "Reinforcement learning: train agents, evaluate them, see what there is. "
+            + "Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted (what was learned is saved).")
+        {
+            Train(terminal, interruption),
+            Evaluate(terminal, interruption),
+            Environments(terminal),
+            Algorithms(terminal),
+        };
+        var parsed = root.Parse(arguments);
+        if (parsed.Errors.Count > 0)
+        {
+            terminal.Error.WriteLine($"rl: {string.Join(" ", parsed.Errors.Select(error => error.Message))} Try rl --help.");
+            return ExitCode.Usage;
+        }
+
+        return Guarded(terminal, () => parsed.Invoke(new InvocationConfiguration
+        {
+            Output = terminal.Output,
+            Error = terminal.Error,
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null,
+        }));
+    }
+
+    private static Command Train(Terminal terminal, CancellationToken interruption)
+    {
+        var algorithm = new Argument<string>("algorithm") { Description = "The algorithm's id; rl algorithms lists them." };
+        var environment = new Argument<string>("environment") { Description = "The environment's id; rl environments lists them." };
+        var seed = new Option<ulong>("--seed") { Description = "Where all randomness comes from.", DefaultValueFactory = _ => 1 };
+        var steps = new Option<long?>("--steps") { Description = "Environment steps; the algorithm's default if not given." };
+        var threads = new Option<int>("--threads") { Description = "Threads; 0 for one a core. Results do not depend on it." };
+        var run = new Option<string?>("--run") { Description = "The run's folder: a name under runs/, or a path." };
+        var overwrite = new Option<bool>("--overwrite") { Description = "Replace the files of an earlier run in that folder." };
+        var json = new Option<bool>("--json") { Description = "Print one JSON object a line." };
+        var episodes = new Option<int>("--episodes") { Description = "Episodes of the final evaluation.", DefaultValueFactory = _ => 100 };
+        var set = new Option<string[]>("--set")
+        {
+            Description = "An option of the algorithm, for example LearningRate=3e-4; rl algorithms lists them.",
+            HelpName = "name=value",
+            AllowMultipleArgumentsPerToken = true,
+        };
+        var environmentSet = new Option<string[]>("--environment-set")
+        {
+            Description = "An option of the environment, for example g=9.81; rl environments lists them.",
+            HelpName = "name=value",
+            AllowMultipleArgumentsPerToken = true,
+        };
+        var command = new Command("train", "Train an agent and keep it in a run folder.")
+        {
+            algorithm, environment, seed, steps, threads, run, overwrite, json, episodes, set, environmentSet,
+        };
+        command.SetAction(parsed => TrainCommand.Run(
+            new TrainRequest
+            {
+                Algorithm = parsed.GetRequiredValue(algorithm),
+                Environment = parsed.GetRequiredValue(environment),
+                Seed = parsed.GetValue(seed),
+                Steps = parsed.GetValue(steps),
+                Threads = parsed.GetValue(threads),
+                Run = parsed.GetValue(run),
+                Overwrite = parsed.GetValue(overwrite),
+                Json = parsed.GetValue(json),
+                Episodes = parsed.GetValue(episodes),
+                Settings = Pairs("--set", parsed.GetValue(set)),
+                EnvironmentSettings = Pairs("--environment-set", parsed.GetValue(environmentSet)),
+            },
+            terminal,
+            interruption));
+        return command;
+    }
+
+    private static Command Evaluate(Terminal terminal, CancellationToken interruption)
+    {
+        var run = new Argument<string>("run") { Description = "A run's name under runs/, its folder, or an agent file." };
+        var episodes = new Option<int>("--episodes") { Description = "How many episodes.", DefaultValueFactory = _ => 100 };
+        var seed = new Option<ulong?>("--seed") { Description = "Where the episodes' randomness comes from; follows from the agent's seed if not given." };
+        var stochastic = new Option<bool>("--stochastic") { Description = "Draw actions from the policy instead of taking the most probable ones." };
+        var environment = new Option<string?>("--environment") { Description = "Another environment with the same spaces." };
+        var json = new Option<bool>("--json") { Description = "Print one JSON object." };
+        var command = new Command("evaluate", "Measure a trained agent over whole episodes.")
+        {
+            run, episodes, seed, stochastic, environment, json,
+        };
+        command.SetAction(parsed => EvaluateCommand.Run(
+            new EvaluateRequest
+            {
+                Run = parsed.GetRequiredValue(run),
+                Episodes = parsed.GetValue(episodes),
+                Seed = parsed.GetValue(seed),
+                Stochastic = parsed.GetValue(stochastic),
+                Environment = parsed.GetValue(environment),
+                Json = parsed.GetValue(json),
+            },
+            terminal,
+            interruption));
+        return command;
+    }
+
+    private static Command Environments(Terminal terminal)
+    {
+        var json = new Option<bool>("--json") { Description = "Print one JSON object a line." };
+        var command = new Command("environments", "List the environments and their options.") { json };
+        command.SetAction(parsed => ListCommands.Environments(parsed.GetValue(json), terminal));
+        return command;
+    }
+
+    private static Command Algorithms(Terminal terminal)
+    {
+        var json = new Option<bool>("--json") { Description = "Print one JSON object a line." };
+        var command = new Command("algorithms", "List the algorithms, their options and defaults.") { json };
+        command.SetAction(parsed => ListCommands.Algorithms(parsed.GetValue(json), terminal));
+        return command;
+    }
+
+    private static List<KeyValuePair<string, string>> Pairs(string option, string[]? texts) =>
+        (texts ?? [])
+        .Select(text =>
+        {
+            var at = text.IndexOf('=', StringComparison.Ordinal);
+            return at > 0
+                ? KeyValuePair.Create(text[..at].Trim(), text[(at + 1)..].Trim())
+                : throw new ArgumentException($"{option} is \"{text}\"; it must be name=value, for example {option} LearningRate=3e-4.");
+        })
+        .ToList();
+
+    /// <summary>Failures that a user can mend become one line and an exit code; anything else is a defect and shows its trace.</summary>
+    private static int Guarded(Terminal terminal, Func<int> action)
+    {
+        try
+        {
+            return action();
+        }
+        catch (OperationCanceledException)
+        {
+            terminal.Error.WriteLine("rl: interrupted.");
+            return ExitCode.Interrupted;
+        }
+        catch (ArgumentException error)
+        {
+            terminal.Error.WriteLine($"rl: {WithoutParameter(error.Message)}");
+            return ExitCode.Usage;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or InvalidDataException or EnvironmentException or InvalidOperationException)
+        {
+            terminal.Error.WriteLine($"rl: {error.Message}");
+            return ExitCode.Failure;
+        }
+    }
+
+    /// <summary>The message without the parameter's name and value that .NET appends.</summary>
+    private static string WithoutParameter(string message)
+    {
+        var end = message.IndexOf(" (Parameter '", StringComparison.Ordinal);
+        return (end < 0 ? message : message[..end]).ReplaceLineEndings(" ");
+    }
+}

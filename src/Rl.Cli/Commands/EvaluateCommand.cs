@@ -1,0 +1,54 @@
+using System;
+using System.Threading;
+using Rl.Cli.Runs;
+using Rl.Cli.Views;
+
+namespace Rl.Cli.Commands;
+
+/// <summary>What <c>rl evaluate</c> was asked for.</summary>
+internal sealed record EvaluateRequest
+{
+    public required string Run { get; init; }
+
+    public int Episodes { get; init; } = 100;
+
+    public ulong? Seed { get; init; }
+
+    public bool Stochastic { get; init; }
+
+    public string? Environment { get; init; }
+
+    public bool Json { get; init; }
+}
+
+/// <summary><c>rl evaluate</c>: how good a trained agent is.</summary>
+internal static class EvaluateCommand
+{
+    public static int Run(EvaluateRequest request, Terminal terminal, CancellationToken interruption)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(request.Episodes, 1, "--episodes");
+        var path = RunFolder.FindAgent(request.Run);
+        using var agent = request.Environment is null
+            ? Agent.Load(path)
+            : Agent.Load(path, Environments.Make(request.Environment));
+        var evaluation = agent.Evaluate(request.Episodes, request.Seed, !request.Stochastic, interruption);
+        if (request.Json)
+        {
+            JsonLine.Write(terminal.Output, "evaluation", writer =>
+            {
+                writer.WriteString("algorithm", agent.Options.Algorithm);
+                writer.WriteString("environment", agent.EnvironmentId);
+                writer.WriteNumber("seed", agent.Seed);
+                writer.WriteNumber("steps", agent.Steps);
+                writer.WriteString("agent", path);
+                writer.Evaluation(evaluation);
+            });
+        }
+        else
+        {
+            terminal.Output.WriteLine($"{agent.Options.Algorithm} on {agent.EnvironmentId}: {evaluation}");
+        }
+
+        return ExitCode.Success;
+    }
+}

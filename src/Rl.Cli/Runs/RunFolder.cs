@@ -1,0 +1,156 @@
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+using System.Text.Json;
+
+namespace Rl.Cli.Runs;
+
+/// <summary>The folder of a run: configuration.json, metrics.csv, agent.rl and learning-curve.png.</summary>
+internal sealed class RunFolder : IDisposable
+{
+    private const string Root = "runs";
+    private const string ConfigurationFile = "configuration.json";
+    private const string MetricsFile = "metrics.csv";
+    private const string AgentFile = "agent.rl";
+    private const string CurveFile = "learning-curve.png";
+    private static readonly string[] Files = [ConfigurationFile, MetricsFile, AgentFile, CurveFile];
+
+    private readonly StreamWriter metrics;
+    private bool hasHeader;
+
+    private RunFolder(string path)
+    {
+        Path = path;
+        metrics = new StreamWriter(System.IO.Path.Combine(path, MetricsFile));
+    }
+
+    /// <summary>The folder, relative to the current one where it was given so.</summary>
+    public string Path { get; }
+
+    public string AgentPath => System.IO.Path.Combine(Path, AgentFile);
+
+    public string CurvePath => System.IO.Path.Combine(Path, CurveFile);
+
+    /// <summary>Makes the folder that was asked for, or else the first free one that is named after the run.</summary>
+    /// <exception cref="IOException">The folder holds files already, or cannot be written; the message says what to do.</exception>
+    public static RunFolder Create(string? asked, bool overwrite, string algorithm, string environment, ulong seed)
+    {
+        var name = $"{algorithm}-{environment}-seed{seed.ToString(CultureInfo.InvariantCulture)}";
+        var path = asked is null
+            ? Enumerable.Range(1, int.MaxValue)
+                .Select(number => System.IO.Path.Combine(Root, number == 1 ? name : $"{name}-{number}"))
+                .First(candidate => !Directory.Exists(candidate))
+            : Locate(asked);
+        try
+        {
+            if (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any())
+            {
+                if (!overwrite)
+                {
+                    throw new IOException(
+                        $"The run folder {path} exists and is not empty; choose another with --run, or replace its files with --overwrite.");
+                }
+
+                foreach (var file in Files)
+                {
+                    File.Delete(System.IO.Path.Combine(path, file));
+                }
+            }
+
+            Directory.CreateDirectory(path);
+            return new(path);
+        }
+        catch (Exception error) when (error is UnauthorizedAccessException or IOException && !error.Message.Contains("--run", StringComparison.Ordinal))
+        {
+            throw new IOException($"The run folder {path} cannot be written: {error.Message} Choose another with --run.", error);
+        }
+    }
+
+    /// <summary>The agent file of a run's name, a run's folder, or the file itself.</summary>
+    /// <exception cref="FileNotFoundException">There is none; the message says where it was sought and lists runs.</exception>
+    public static string FindAgent(string run)
+    {
+        string[] candidates = [run, System.IO.Path.Combine(run, AgentFile), System.IO.Path.Combine(Root, run, AgentFile)];
+        return candidates.FirstOrDefault(File.Exists)
+            ?? throw new FileNotFoundException(
+                $"There is no agent in {string.Join(" or ", candidates.Skip(1))}; {(Runs() is { Length: > 0 } runs ? $"the runs here are {string.Join(", ", runs)}" : "there are no runs here")}.");
+    }
+
+    /// <summary>Adds a row to metrics.csv.</summary>
+    public void Record(TrainingProgress progress)
+    {
+        if (!hasHeader)
+        {
+            hasHeader = true;
+            metrics.WriteLine(string.Join(
+                ',',
+                ["steps", "updates", "seconds", "stepsPerSecond", "episodes", "meanReturn", "meanLength", .. progress.Metrics.Select(metric => metric.Key)]));
+        }
+
+        double[] numbers =
+        [
+            progress.Elapsed.TotalSeconds,
+            progress.StepsPerSecond,
+            progress.EpisodeCount,
+            progress.MeanReturn,
+            progress.MeanLength,
+            .. progress.Metrics.Select(metric => metric.Value),
+        ];
+        metrics.WriteLine(string.Join(
+            ',',
+            [Text(progress.Steps), Text(progress.Updates), .. numbers.Select(number => number.ToString("G9", CultureInfo.InvariantCulture))]));
+    }
+
+    /// <summary>Brings what was recorded to the disk.</summary>
+    public void Flush() => metrics.Flush();
+
+    /// <summary>Writes configuration.json.</summary>
+    public void WriteConfiguration(Agent agent, BuiltInEnvironment environment)
+    {
+        using var stream = File.Create(System.IO.Path.Combine(Path, ConfigurationFile));
+        using var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true });
+        writer.WriteStartObject();
+        writer.WriteString("library", typeof(Agent).Assembly.GetName().Version?.ToString(3));
+        writer.WriteString("algorithm", agent.Options.Algorithm);
+        writer.WriteStartObject("environment");
+        writer.WriteString("id", environment.Id);
+        writer.WriteNumber("maxEpisodeSteps", environment.MaxEpisodeSteps);
+        writer.WriteString("observationSpace", environment.ObservationSpace.ToString());
+        writer.WriteString("actionSpace", environment.ActionSpace.ToString());
+        WriteTexts(writer, "options", environment.Options);
+        writer.WriteEndObject();
+        writer.WriteNumber("seed", agent.Seed);
+        writer.WriteNumber("environmentCopies", agent.Options.EnvironmentCopies);
+        writer.WriteNumber("threads", agent.Options.Threads);
+        writer.WriteNumber("parameters", agent.Parameters.Length);
+        WriteTexts(writer, "options", agent.Options.ToSettings());
+        writer.WriteEndObject();
+    }
+
+    public void Dispose() => metrics.Dispose();
+
+    private static string Locate(string asked) =>
+        asked.Contains('/', StringComparison.Ordinal) || asked.Contains(System.IO.Path.DirectorySeparatorChar, StringComparison.Ordinal)
+            ? asked
+            : System.IO.Path.Combine(Root, asked);
+
+    private static string[] Runs() =>
+        Directory.Exists(Root)
+            ? [.. Directory.EnumerateDirectories(Root).Select(System.IO.Path.GetFileName).OfType<string>().Order(StringComparer.Ordinal).Take(8)]
+            : [];
+
+    private static string Text(long value) => value.ToString(CultureInfo.InvariantCulture);
+
+    private static void WriteTexts(Utf8JsonWriter writer, string name, IEnumerable<KeyValuePair<string, string>> texts)
+    {
+        writer.WriteStartObject(name);
+        foreach (var (key, value) in texts)
+        {
+            writer.WriteString(key, value);
+        }
+
+        writer.WriteEndObject();
+    }
+}

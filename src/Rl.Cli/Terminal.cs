@@ -1,0 +1,20 @@
+using System.IO;
+
+namespace Rl.Cli;
+
+/// <summary>Where a command writes.</summary>
+/// <param name="Output">Results.</param>
+/// <param name="Error">Complaints, one line each.</param>
+/// <param name="IsInteractive">Whether a person looks at a terminal: tables may be drawn and drawn again.</param>
+internal sealed record Terminal(TextWriter Output, TextWriter Error, bool IsInteractive);
+
+/// <summary>What the process ends with.</summary>
+internal static class ExitCode
+{
+    public const int Success = 0;
+    public const int Failure = 1;
+    public const int Usage = 2;
+
+    /// <summary>128 + SIGINT, as shells have it.</summary>
+    public const int Interrupted = 130;
+}

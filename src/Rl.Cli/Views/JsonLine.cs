@@ -1,0 +1,50 @@
+using System;
+using System.Buffers;
+using System.IO;
+using System.Text;
+using System.Text.Json;
+
+namespace Rl.Cli.Views;
+
+/// <summary>One JSON object on one line.</summary>
+internal static class JsonLine
+{
+    /// <summary>Writes an object with the given type and fields, and flushes, so that a reader sees it at once.</summary>
+    public static void Write(TextWriter output, string type, Action<Utf8JsonWriter> fields)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("type", type);
+            fields(writer);
+            writer.WriteEndObject();
+        }
+
+        output.WriteLine(Encoding.UTF8.GetString(buffer.WrittenSpan));
+        output.Flush();
+    }
+
+    /// <summary>A number; null for NaN and infinities, which JSON does not have.</summary>
+    public static void Number(this Utf8JsonWriter writer, string name, double value)
+    {
+        if (double.IsFinite(value))
+        {
+            writer.WriteNumber(name, value);
+        }
+        else
+        {
+            writer.WriteNull(name);
+        }
+    }
+
+    /// <summary>The object "evaluation".</summary>
+    public static void Evaluation(this Utf8JsonWriter writer, EvaluationResult evaluation)
+    {
+        writer.WriteStartObject("evaluation");
+        writer.Number("mean", evaluation.Mean);
+        writer.Number("std", evaluation.StandardDeviation);
+        writer.WriteNumber("episodes", evaluation.Episodes);
+        writer.WriteEndObject();
+    }
+}

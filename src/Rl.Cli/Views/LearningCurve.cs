@@ -1,0 +1,120 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using ScottPlot;
+using SkiaSharp;
+
+namespace Rl.Cli.Views;
+
+/// <summary>The returns of episodes over environment steps, as a picture.</summary>
+internal sealed class LearningCurve
+{
+    private const int MostPoints = 4_000;
+
+    /// <summary>The mean is taken over the episodes within this share of the run, half before and half after.</summary>
+    private const double Window = .03;
+
+    private static readonly string[] PreferredFonts = ["Inter", "Segoe UI", "Helvetica Neue", "Arial", "Liberation Sans", "Noto Sans", "DejaVu Sans"];
+
+    private readonly List<double> steps = [];
+    private readonly List<double> returns = [];
+
+    /// <summary>Takes in the episodes of an update; within an update they are spread evenly.</summary>
+    public void Record(TrainingProgress progress, long previousSteps)
+    {
+        for (var index = 0; index < progress.Episodes.Count; index++)
+        {
+            steps.Add(previousSteps + ((progress.Steps - previousSteps) * (index + 1.0) / progress.Episodes.Count));
+            returns.Add(progress.Episodes[index].Return);
+        }
+    }
+
+    /// <summary>Draws the curve: every episode faintly, their moving mean as a line, the threshold dashed.</summary>
+    public void Save(string path, string title, double threshold)
+    {
+        using var plot = new Plot();
+        plot.Title(title, 18);
+        plot.XLabel("environment steps", 14);
+        plot.YLabel("episode return", 14);
+        plot.Axes.Bottom.TickGenerator = new ScottPlot.TickGenerators.NumericAutomatic { LabelFormatter = Steps };
+        plot.Grid.MajorLineColor = Colors.Black.WithAlpha(.08);
+        plot.Axes.Right.FrameLineStyle.Width = 0;
+        plot.Axes.Top.FrameLineStyle.Width = 0;
+        plot.Axes.Left.MinimumSize = 76;
+        plot.Axes.Right.MinimumSize = 30;
+        if (returns.Count > 0)
+        {
+            var thinning = Math.Max(1, (returns.Count + MostPoints - 1) / MostPoints);
+            var kept = Enumerable.Range(0, returns.Count).Where(index => index % thinning == 0).ToArray();
+            var places = Array.ConvertAll(kept, index => steps[index]);
+            var episodes = plot.Add.ScatterPoints(places, Array.ConvertAll(kept, index => returns[index]));
+            episodes.Color = Color.FromHex("#1f77b4").WithAlpha(.25);
+            episodes.MarkerSize = 5;
+            episodes.LegendText = "episode";
+            var means = Means();
+            var mean = plot.Add.ScatterLine(places, Array.ConvertAll(kept, index => means[index]));
+            mean.Color = Color.FromHex("#0b3c5d");
+            mean.LineWidth = 3;
+            mean.LegendText = "moving mean";
+        }
+
+        if (!double.IsNaN(threshold))
+        {
+            var line = plot.Add.HorizontalLine(threshold);
+            line.Color = Color.FromHex("#2ca02c");
+            line.LinePattern = LinePattern.Dashed;
+            line.LineWidth = 1.5f;
+            line.LegendText = FormattableString.Invariant($"solved at {threshold:0.##}");
+        }
+
+        plot.Axes.Margins(.01, .06);
+        var legend = plot.ShowLegend(Edge.Bottom).Legend;
+        legend.Orientation = Orientation.Horizontal;
+        legend.OutlineWidth = 0;
+        legend.ShadowColor = Colors.Transparent;
+        if (Font() is { } font)
+        {
+            plot.Font.Set(font);
+        }
+
+        plot.SavePng(path, 1000, 600);
+    }
+
+    /// <summary>The first preferred font that this machine has; null leaves the choice to ScottPlot.</summary>
+    private static string? Font()
+    {
+        var installed = SKFontManager.Default.FontFamilies.ToHashSet(StringComparer.OrdinalIgnoreCase);
+        return PreferredFonts.FirstOrDefault(installed.Contains);
+    }
+
+    private static string Steps(double value) => value switch
+    {
+        >= 1e6 or <= -1e6 => FormattableString.Invariant($"{value / 1e6:0.##} M"),
+        >= 1e3 or <= -1e3 => FormattableString.Invariant($"{value / 1e3:0.#} k"),
+        _ => FormattableString.Invariant($"{value:0}"),
+    };
+
+    /// <summary>For each episode the mean return of those within half a window before and after it; steps are ordered.</summary>
+    private double[] Means()
+    {
+        var reach = steps[^1] * Window / 2;
+        var means = new double[returns.Count];
+        var (sum, first, end) = (0.0, 0, 0);
+        for (var index = 0; index < means.Length; index++)
+        {
+            for (; end < means.Length && steps[end] <= steps[index] + reach; end++)
+            {
+                sum += returns[end];
+            }
+
+            for (; steps[first] < steps[index] - reach; first++)
+            {
+                sum -= returns[first];
+            }
+
+            means[index] = sum / (end - first);
+        }
+
+        return means;
+    }
+}

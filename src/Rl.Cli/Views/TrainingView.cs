@@ -1,0 +1,150 @@
+using System;
+using System.Globalization;
+using System.IO;
+
+namespace Rl.Cli.Views;
+
+/// <summary>What a run shows while it trains and when it ends.</summary>
+internal abstract class TrainingView
+{
+    /// <summary>The first word, before anything is slow.</summary>
+    public abstract void Start(TrainingOutline outline);
+
+    /// <summary>Runs training; <paramref name="train"/> is given what to call after each update.</summary>
+    public virtual void During(Action<Action<TrainingProgress>> train)
+    {
+        TrainingProgress? last = null;
+        TimeSpan? shown = null;
+        train(progress =>
+        {
+            last = progress;
+            if (shown is null || progress.Elapsed - shown >= Interval)
+            {
+                shown = progress.Elapsed;
+                last = null;
+                Progress(progress);
+            }
+        });
+        if (last is not null)
+        {
+            Progress(last);
+        }
+    }
+
+    /// <summary>Training was interrupted, and what was learned is saved.</summary>
+    public abstract void Interrupted(TrainingOutline outline, long steps);
+
+    /// <summary>The end.</summary>
+    public abstract void Result(TrainingOutcome outcome);
+
+    /// <summary>The time between two reports.</summary>
+    protected abstract TimeSpan Interval { get; }
+
+    /// <summary>Where training stands.</summary>
+    protected abstract void Progress(TrainingProgress progress);
+}
+
+/// <summary>What is going to be trained.</summary>
+internal sealed record TrainingOutline(string Algorithm, string Environment, ulong Seed, long TotalSteps, string Run);
+
+/// <summary>What came of it.</summary>
+internal sealed record TrainingOutcome(
+    TrainingOutline Outline,
+    TrainingResult Training,
+    EvaluationResult Evaluation,
+    double RewardThreshold,
+    TimeSpan WallTime);
+
+/// <summary>Plain lines, for files and pipes.</summary>
+internal sealed class PlainView(TextWriter output) : TrainingView
+{
+    protected override TimeSpan Interval => TimeSpan.FromSeconds(0.5);
+
+    public override void Start(TrainingOutline outline) =>
+        Line($"training {outline.Algorithm} on {outline.Environment}, seed {outline.Seed}, {outline.TotalSteps:N0} steps, in {outline.Run}");
+
+    public override void Interrupted(TrainingOutline outline, long steps) =>
+        Line($"interrupted after {steps:N0} steps; the agent is saved in {outline.Run}");
+
+    public override void Result(TrainingOutcome outcome)
+    {
+        Line($"trained    {outcome.Training.StepsTaken:N0} steps in {outcome.Training.Elapsed.TotalSeconds:0.0} s, {outcome.Training.StepsPerSecond:N0} steps/s");
+        Line($"evaluation {outcome.Evaluation}{Text.Verdict(outcome)}");
+        Line($"run        {outcome.Outline.Run}");
+    }
+
+    protected override void Progress(TrainingProgress progress) =>
+        Line($"{Math.Min(100, 100.0 * progress.Steps / progress.TotalSteps),3:0}% {progress.Steps,11:N0} steps  mean return {Text.Return(progress.MeanReturn),8}  {progress.StepsPerSecond,9:N0} steps/s  {progress.Elapsed.TotalSeconds,6:0.0} s");
+
+    private void Line(FormattableString text)
+    {
+        output.WriteLine(text.ToString(CultureInfo.InvariantCulture));
+        output.Flush();
+    }
+}
+
+/// <summary>One JSON object a line, for programs.</summary>
+internal sealed class JsonView(TextWriter output) : TrainingView
+{
+    protected override TimeSpan Interval => TimeSpan.FromSeconds(0.25);
+
+    public override void Start(TrainingOutline outline) => JsonLine.Write(output, "start", writer =>
+    {
+        writer.WriteString("algorithm", outline.Algorithm);
+        writer.WriteString("environment", outline.Environment);
+        writer.WriteNumber("seed", outline.Seed);
+        writer.WriteNumber("totalSteps", outline.TotalSteps);
+        writer.WriteString("run", outline.Run);
+    });
+
+    public override void Interrupted(TrainingOutline outline, long steps) => JsonLine.Write(output, "interrupted", writer =>
+    {
+        writer.WriteNumber("steps", steps);
+        writer.WriteString("run", outline.Run);
+    });
+
+    public override void Result(TrainingOutcome outcome) => JsonLine.Write(output, "result", writer =>
+    {
+        writer.WriteString("algorithm", outcome.Outline.Algorithm);
+        writer.WriteString("environment", outcome.Outline.Environment);
+        writer.WriteNumber("seed", outcome.Outline.Seed);
+        writer.WriteNumber("steps", outcome.Training.Steps);
+        writer.Number("seconds", outcome.Training.Elapsed.TotalSeconds);
+        writer.Number("stepsPerSecond", outcome.Training.StepsPerSecond);
+        writer.WriteString("run", outcome.Outline.Run);
+        writer.Evaluation(outcome.Evaluation);
+    });
+
+    protected override void Progress(TrainingProgress progress) => JsonLine.Write(output, "progress", writer =>
+    {
+        writer.WriteNumber("steps", progress.Steps);
+        writer.WriteNumber("totalSteps", progress.TotalSteps);
+        writer.WriteNumber("updates", progress.Updates);
+        writer.Number("seconds", progress.Elapsed.TotalSeconds);
+        writer.Number("stepsPerSecond", progress.StepsPerSecond);
+        writer.WriteNumber("episodes", progress.EpisodeCount);
+        writer.Number("meanReturn", progress.MeanReturn);
+        writer.Number("meanLength", progress.MeanLength);
+        writer.WriteStartObject("metrics");
+        foreach (var (name, value) in progress.Metrics)
+        {
+            writer.Number(name, value);
+        }
+
+        writer.WriteEndObject();
+    });
+}
+
+/// <summary>Numbers as people read them.</summary>
+internal static class Text
+{
+    public static string Return(double value) =>
+        double.IsNaN(value) ? "-" : value.ToString(Math.Abs(value) < 10 ? "0.000" : "0.0", CultureInfo.InvariantCulture);
+
+    public static string Verdict(TrainingOutcome outcome) =>
+        double.IsNaN(outcome.RewardThreshold)
+            ? ""
+            : string.Create(
+                CultureInfo.InvariantCulture,
+                $", {(outcome.Evaluation.Mean >= outcome.RewardThreshold ? "solved" : "not solved")} (threshold {outcome.RewardThreshold:0.##})");
+}

@@ -1,0 +1,143 @@
+/// Exact values, occupancies, objectives and gradients of a policy in a discounted process, by linear solves.
+namespace Rl.Core.Mdp
+
+open MathNet.Numerics.LinearAlgebra
+open MathNet.Numerics.LinearAlgebra.Double
+open Rl.Core.Foundations
+
+/// The Markov chain of a process under a policy.
+[<RequireQualifiedAccess>]
+module internal Chain =
+
+    /// M(s, s′) = Σ_a π(a|s) K(s′|s, a) of a kernel K [S·A, S].
+    let mix (policy: TabularPolicy) (kernel: float[]) : Matrix<float> =
+        let states, actions = policy.States, policy.Actions
+        let matrix: Matrix<float> = DenseMatrix.Create(states, states, 0.0)
+
+        for state in 0 .. states - 1 do
+            for action in 0 .. actions - 1 do
+                let weight = policy[state, action]
+
+                if weight <> 0.0 then
+                    let row = (state * actions + action) * states
+
+                    for next in 0 .. states - 1 do
+                        let value = kernel[row + next]
+
+                        if value <> 0.0 then matrix[state, next] <- matrix[state, next] + weight * value
+
+        matrix
+
+    /// r_π(s) = Σ_a π(a|s) r(s, a).
+    let rewards (mdp: Mdp) (policy: TabularPolicy) : float[] =
+        Array.init mdp.States (fun state ->
+            let mutable total = 0.0
+
+            for action in 0 .. mdp.Actions - 1 do
+                total <- total + policy[state, action] * mdp.ExpectedReward(state, action)
+
+            total)
+
+    /// The states from which no path reaches a state where `ends` holds.
+    let private cannotReach (matrix: Matrix<float>) (ends: bool[]) : int[] =
+        let reaches = Array.copy ends
+        let mutable growing = true
+
+        while growing do
+            growing <- false
+
+            for state in 0 .. reaches.Length - 1 do
+                if
+                    not reaches[state]
+                    && Seq.exists
+                        (fun next -> reaches[next] && matrix[state, next] > 0.0)
+                        (seq { 0 .. reaches.Length - 1 })
+                then
+                    reaches[state] <- true
+                    growing <- true
+
+        [|
+            for state in 0 .. reaches.Length - 1 do
+                if not reaches[state] then state
+        |]
+
+    /// The chain of what goes on, C_π; where γ = 1, fails unless every state reaches an end.
+    let continuing (mdp: Mdp) (policy: TabularPolicy) : Matrix<float> =
+        TabularPolicy.requireFor mdp policy
+        let matrix = mix policy (Mdp.continuations mdp)
+
+        if mdp.Discount = 1.0 then
+            let ends = Array.init mdp.States (fun state -> matrix.Row(state).Sum() < 1.0 - 1e-12)
+            let endless = cannotReach matrix ends
+
+            if endless.Length > 0 then
+                Guard.fail
+                    "mdp"
+                    $"The discount is 1, and under this policy the episode never ends from state {endless[0]} ({endless.Length} of {mdp.States} states): its sum of rewards has no limit. Use a discount below 1, a finite horizon (FiniteHorizon), or the average-reward form (AverageReward)."
+
+        matrix
+
+    /// I − γ C_π.
+    let resolvent (mdp: Mdp) (policy: TabularPolicy) : Matrix<float> =
+        let identity: Matrix<float> = DenseMatrix.CreateIdentity mdp.States
+        identity - mdp.Discount * continuing mdp policy
+
+/// V, Q, A, the occupancy, J and ∇J of a policy, for γ < 1, or γ = 1 where every episode ends. Arrays over pairs are [S, A] row-major.
+/// Source: Sutton and Barto (2018), chapters 3 and 13; Sutton, McAllester, Singh, Mansour (2000); slides 4 and 13.
+[<RequireQualifiedAccess>]
+module Exact =
+
+    /// V(s), the solution of V = r_π + γ C_π V, [S].
+    let values (mdp: Mdp) (policy: TabularPolicy) : float[] =
+        let resolvent = Chain.resolvent mdp policy
+        resolvent.Solve(DenseVector.OfArray(Chain.rewards mdp policy)).ToArray()
+
+    /// Q(s, a) = r(s, a) + γ Σ P(s′|s, a) V(s′).
+    let actionValues (mdp: Mdp) (policy: TabularPolicy) : float[] = Mdp.actionValues mdp (values mdp policy)
+
+    /// A(s, a) = Q(s, a) − V(s).
+    let advantages (mdp: Mdp) (policy: TabularPolicy) : float[] =
+        let values = values mdp policy
+
+        Mdp.actionValues mdp values |> Array.mapi (fun pair value -> value - values[pair / mdp.Actions])
+
+    /// d(s) = Σ γᵗ P(sₜ = s and the episode still runs), the solution of d = p(s₁) + γ C_πᵀ d, [S].
+    let occupancy (mdp: Mdp) (policy: TabularPolicy) : float[] =
+        let resolvent = Chain.resolvent mdp policy
+        resolvent.Transpose().Solve(DenseVector.OfArray mdp.StartArray).ToArray()
+
+    /// d(s) π(a|s), [S, A].
+    let pairOccupancy (mdp: Mdp) (policy: TabularPolicy) : float[] =
+        let occupancy = occupancy mdp policy
+        policy.Table |> Array.mapi (fun pair probability -> probability * occupancy[pair / mdp.Actions])
+
+    /// J = Σ p(s₁) V(s₁): the expected discounted return.
+    let objective (mdp: Mdp) (policy: TabularPolicy) : float =
+        Array.fold2 (fun total probability value -> total + probability * value) 0.0 mdp.StartArray (values mdp policy)
+
+    /// ∂J/∂π(a|s) = d(s) Q(s, a), the probabilities taken as free numbers.
+    let probabilityGradient (mdp: Mdp) (policy: TabularPolicy) : float[] =
+        let occupancy = occupancy mdp policy
+
+        actionValues mdp policy |> Array.mapi (fun pair value -> occupancy[pair / mdp.Actions] * value)
+
+    /// ∂J/∂θ(s, a) = d(s) π(a|s) A(s, a) of softmax parameters θ: the policy-gradient theorem.
+    let softmaxGradient (mdp: Mdp) (policy: TabularPolicy) : float[] =
+        Array.map2 (*) (pairOccupancy mdp policy) (advantages mdp policy)
+
+    /// The Fisher matrix of softmax parameters, block-diagonal with d(s) (diag π(·|s) − π(·|s) π(·|s)ᵀ), [S·A, S·A] row-major.
+    /// Source: Kakade, "A natural policy gradient" (2001).
+    let fisher (mdp: Mdp) (policy: TabularPolicy) : float[] =
+        let occupancy = occupancy mdp policy
+        let pairs = mdp.States * mdp.Actions
+        let matrix = Array.zeroCreate (pairs * pairs)
+
+        for pair in 0 .. pairs - 1 do
+            let state = pair / mdp.Actions
+
+            for action in 0 .. mdp.Actions - 1 do
+                let other = state * mdp.Actions + action
+                let own = if other = pair then policy.Table[pair] else 0.0
+                matrix[pair * pairs + other] <- occupancy[state] * (own - policy.Table[pair] * policy.Table[other])
+
+        matrix

@@ -1,0 +1,201 @@
+/// Gymnasium's toy-text problems as exact tables: FrozenLake-v1, CliffWalking-v1 and Taxi.
+namespace Rl.Core.Mdp
+
+open Rl.Core.Foundations
+
+/// A registered problem: its table, time limit and reward threshold.
+type ToyTextTable =
+    {
+        /// The process.
+        Mdp: Mdp
+        /// After how many steps the environment truncates, if it does.
+        MaxEpisodeSteps: int option
+        /// The mean return that counts as solved, if there is one.
+        RewardThreshold: float option
+    }
+
+/// Rewards of FrozenLake by the tile that is entered.
+type FrozenLakeRewards = { Goal: float; Hole: float; Frozen: float }
+
+/// Tables outcome for outcome as in Gymnasium 1.4.0 (Towers et al. 2024), each for a given discount. Rows of states that the episode
+/// ends in are as in that table; nothing reads them in play.
+[<RequireQualifiedAccess>]
+module ToyText =
+
+    let private outcome probability next reward terminates =
+        { Probability = probability; Next = next; Reward = reward; Terminates = terminates }
+
+    /// The 4x4 map of FrozenLake-v1: S start, F frozen, H hole, G goal.
+    let frozenLake4x4 = [| "SFFF"; "FHFH"; "FFFH"; "HFFG" |]
+
+    /// The 8x8 map of FrozenLake8x8-v1.
+    let frozenLake8x8 =
+        [| "SFFFFFFF"; "FFFFFFFF"; "FFFHFFFF"; "FFFFFHFF"; "FFFHFFFF"; "FHHFFFHF"; "FHFFHFHF"; "FFFHFFFG" |]
+
+    /// Goal 1, hole 0, frozen 0.
+    let frozenLakeRewards = { Goal = 1.0; Hole = 0.0; Frozen = 0.0 }
+
+    let private requireMap (map: string[]) =
+        Guard.notEmpty (nameof map) map.Length
+        Guard.notEmpty $"{nameof map}[0]" map[0].Length
+
+        map
+        |> Array.iteri (fun row tiles ->
+            if tiles.Length <> map[0].Length then
+                Guard.fail
+                    (nameof map)
+                    $"map[{row}] has {tiles.Length} tiles and map[0] has {map[0].Length}; give every row the same length."
+
+            tiles
+            |> Seq.iteri (fun column tile ->
+                if not ("SFHG".Contains tile) then
+                    Guard.fail (nameof map) $"map[{row}][{column}] is '{tile}'; a tile is S, F, H or G."))
+
+        if not (Array.exists (Seq.contains 'S') map) then
+            Guard.fail (nameof map) "The map has no start; mark at least one tile S."
+
+    /// FrozenLake on a map: actions left, down, right, up. Slippery ice takes the wanted direction with the probability `successRate` (1/3 in
+    /// FrozenLake-v1) and each of the two at right angles with half of the rest. Time limit and threshold are those of FrozenLake-v1,
+    /// whatever the map.
+    let frozenLake
+        (map: string[])
+        (slippery: bool)
+        (successRate: float)
+        (rewards: FrozenLakeRewards)
+        (discount: float)
+        : ToyTextTable =
+        requireMap map
+        Guard.inRange (nameof successRate) 0.0 1.0 successRate
+        let height, width = map.Length, map[0].Length
+        let states = height * width
+        let tile state = map[state / width][state % width]
+
+        let moved state direction =
+            let row, column = state / width, state % width
+
+            match direction with
+            | 0 -> row * width + max 0 (column - 1)
+            | 1 -> min (height - 1) (row + 1) * width + column
+            | 2 -> row * width + min (width - 1) (column + 1)
+            | _ -> max 0 (row - 1) * width + column
+
+        let step probability state direction =
+            let next = moved state direction
+
+            match tile next with
+            | 'G' -> outcome probability next rewards.Goal true
+            | 'H' -> outcome probability next rewards.Hole true
+            | _ -> outcome probability next rewards.Frozen false
+
+        let outcomes =
+            Array.init states (fun state ->
+                Array.init 4 (fun action ->
+                    match tile state with
+                    | 'G'
+                    | 'H' -> [| outcome 1.0 state 0.0 true |]
+                    | _ when slippery ->
+                        let aside = (1.0 - successRate) / 2.0
+
+                        [|
+                            step aside state ((action + 3) % 4)
+                            step successRate state action
+                            step aside state ((action + 1) % 4)
+                        |]
+                    | _ -> [| step 1.0 state action |]))
+
+        let starts = [| for state in 0 .. states - 1 -> if tile state = 'S' then 1.0 else 0.0 |]
+        let total = Array.sum starts
+
+        {
+            Mdp = Mdp.ofOutcomes discount (starts |> Array.map (fun weight -> weight / total)) outcomes
+            MaxEpisodeSteps = Some 100
+            RewardThreshold = Some 0.7
+        }
+
+    /// FrozenLake8x8-v1: the large map, slippery, with 200 steps and the threshold 0.85.
+    let frozenLakeLarge (discount: float) : ToyTextTable =
+        { frozenLake frozenLake8x8 true (1.0 / 3.0) frozenLakeRewards discount with
+            MaxEpisodeSteps = Some 200
+            RewardThreshold = Some 0.85
+        }
+
+    /// CliffWalking-v1 on 4 x 12 cells (Sutton and Barto 2018, example 6.6): actions up, right, down, left; −1 a step, −100 and back to the
+    /// start for the cliff; on slippery ground each of the wanted direction and the two at right angles has the probability 1/3.
+    let cliffWalking (slippery: bool) (discount: float) : ToyTextTable =
+        let height, width = 4, 12
+        let start, goal = 36, 47
+
+        let step probability state direction =
+            let row, column = state / width, state % width
+
+            let next =
+                match direction with
+                | 0 -> max 0 (row - 1) * width + column
+                | 1 -> row * width + min (width - 1) (column + 1)
+                | 2 -> min (height - 1) (row + 1) * width + column
+                | _ -> row * width + max 0 (column - 1)
+
+            if next > start && next < goal then
+                outcome probability start -100.0 false
+            else
+                outcome probability next -1.0 (next = goal)
+
+        let outcomes =
+            Array.init (height * width) (fun state ->
+                Array.init 4 (fun action ->
+                    if slippery then
+                        [| action + 3; action; action + 1 |]
+                        |> Array.map (fun direction -> step (1.0 / 3.0) state (direction % 4))
+                    else
+                        [| step 1.0 state action |]))
+
+        let starts = Array.init (height * width) (fun state -> if state = start then 1.0 else 0.0)
+        { Mdp = Mdp.ofOutcomes discount starts outcomes; MaxEpisodeSteps = None; RewardThreshold = None }
+
+    /// Walls of the taxi's 5 x 5 town: between the columns c and c + 1 of a row.
+    let private wallEastOf row column =
+        match column with
+        | 1 -> row <= 1
+        | 0
+        | 2 -> row >= 3
+        | _ -> false
+
+    /// The four places R, G, Y, B of the taxi's town, as (row, column).
+    let private places = [| struct (0, 0); struct (0, 4); struct (4, 0); struct (4, 3) |]
+
+    /// Taxi (Dietterich 2000), dry and with a steady passenger: Taxi-v3, and Taxi-v4 without its options. The state is
+    /// ((row · 5 + column) · 5 + passenger) · 4 + destination, passenger 4 being aboard; actions south, north, east, west, pick up, drop
+    /// off; −1 a step, −10 for a wrong pick up or drop off, +20 for delivering, which terminates.
+    let taxi (discount: float) : ToyTextTable =
+        let encode row column passenger destination = ((row * 5 + column) * 5 + passenger) * 4 + destination
+
+        let step state action =
+            let destination, passenger = state % 4, state / 4 % 5
+            let column, row = state / 20 % 5, state / 100
+            let place = places |> Array.tryFindIndex (fun place -> place = struct (row, column))
+            let go row column = outcome 1.0 (encode row column passenger destination) -1.0 false
+            let wrong = outcome 1.0 state -10.0 false
+
+            match action with
+            | 0 -> go (min 4 (row + 1)) column
+            | 1 -> go (max 0 (row - 1)) column
+            | 2 -> go row (if wallEastOf row column then column else min 4 (column + 1))
+            | 3 -> go row (if column > 0 && wallEastOf row (column - 1) then column else max 0 (column - 1))
+            | 4 when passenger < 4 && place = Some passenger -> outcome 1.0 (encode row column 4 destination) -1.0 false
+            | 5 when passenger = 4 ->
+                match place with
+                | Some at when at = destination -> outcome 1.0 (encode row column at destination) 20.0 true
+                | Some at -> outcome 1.0 (encode row column at destination) -1.0 false
+                | None -> wrong
+            | _ -> wrong
+
+        let starts = Array.init 500 (fun state -> if state / 4 % 5 < 4 && state / 4 % 5 <> state % 4 then 1.0 else 0.0)
+
+        let total = Array.sum starts
+        let outcomes = Array.init 500 (fun state -> Array.init 6 (fun action -> [| step state action |]))
+
+        {
+            Mdp = Mdp.ofOutcomes discount (starts |> Array.map (fun weight -> weight / total)) outcomes
+            MaxEpisodeSteps = Some 200
+            RewardThreshold = Some 8.0
+        }

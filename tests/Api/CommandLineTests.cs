@@ -1,0 +1,199 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using System.Text.Json;
+using System.Threading;
+using Rl.Cli;
+using Xunit;
+
+namespace Rl.Tests.Api;
+
+public sealed class CommandLineTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+    private readonly string run;
+
+    public CommandLineTests() => run = folder.File("run");
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public void Train_prints_a_JSON_object_a_line_and_ends_with_the_result()
+    {
+        var (code, output, error) = Run("train", "ppo", "CartPole-v1", "--seed", "2", "--steps", "3000", "--threads", "1", "--run", run, "--json", "--episodes", "7");
+        Assert.Equal((0, ""), (code, error));
+        var lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement).ToList();
+        Assert.Equal("start", lines[0].GetProperty("type").GetString());
+        Assert.Contains(lines, line => line.GetProperty("type").GetString() == "progress" && line.GetProperty("metrics").TryGetProperty("policyLoss", out _));
+        var result = lines[^1];
+        Assert.Equal(
+            ["type", "algorithm", "environment", "seed", "steps", "seconds", "stepsPerSecond", "run", "evaluation"],
+            result.EnumerateObject().Select(property => property.Name));
+        Assert.Equal(("result", "ppo", "CartPole-v1", 2), (Text(result, "type"), Text(result, "algorithm"), Text(result, "environment"), result.GetProperty("seed").GetInt32()));
+        Assert.Equal(3_072, result.GetProperty("steps").GetInt64());
+        Assert.Equal(run, Text(result, "run"));
+        Assert.True(result.GetProperty("seconds").GetDouble() > 0 && result.GetProperty("stepsPerSecond").GetDouble() > 0);
+        var evaluation = result.GetProperty("evaluation");
+        Assert.Equal(["mean", "std", "episodes"], evaluation.EnumerateObject().Select(property => property.Name));
+        Assert.Equal(7, evaluation.GetProperty("episodes").GetInt32());
+        Assert.InRange(evaluation.GetProperty("mean").GetDouble(), 1, 500);
+    }
+
+    [Fact]
+    public void Train_leaves_configuration_metrics_agent_and_curve()
+    {
+        Fails(2, "no option \"Epochs\"", "train", "reinforce", "CartPole-v1", "--run", run, "--set", "Epochs=3");
+        Assert.False(Directory.Exists(run));
+        Assert.Equal(0, Run("train", "reinforce", "CartPole-v1", "--steps", "2000", "--run", run, "--set", "EpisodesPerUpdate=5", "LearningRate=1e-3").Code);
+        Assert.Equal(
+            ["agent.rl", "configuration.json", "learning-curve.png", "metrics.csv"],
+            Directory.GetFiles(run).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        var configuration = JsonDocument.Parse(File.ReadAllText(Path.Combine(run, "configuration.json"))).RootElement;
+        Assert.Equal("5", Text(configuration.GetProperty("options"), "EpisodesPerUpdate"));
+        Assert.Equal("0.001", Text(configuration.GetProperty("options"), "LearningRate"));
+        Assert.Equal("CartPole-v1", Text(configuration.GetProperty("environment"), "id"));
+        var rows = File.ReadAllLines(Path.Combine(run, "metrics.csv"));
+        Assert.StartsWith("steps,updates,seconds,stepsPerSecond,episodes,meanReturn,meanLength,", rows[0], StringComparison.Ordinal);
+        Assert.True(rows.Length > 2);
+        Assert.All(rows, row => Assert.Equal(rows[0].Split(',').Length, row.Split(',').Length));
+        Assert.Equal([0x89, (byte)'P', (byte)'N', (byte)'G'], File.ReadAllBytes(Path.Combine(run, "learning-curve.png"))[..4]);
+    }
+
+    [Fact]
+    public void Evaluate_finds_a_run_by_folder_or_file_and_agrees_with_the_library()
+    {
+        Assert.Equal(0, Run("train", "ppo", "Pendulum-v1", "--steps", "2000", "--run", run, "--environment-set", "g=9.81").Code);
+        using var agent = Agent.Load(Path.Combine(run, "agent.rl"));
+        var expected = agent.Evaluate(5);
+        foreach (var name in new[] { run, Path.Combine(run, "agent.rl") })
+        {
+            var (code, output, _) = Run("evaluate", name, "--episodes", "5", "--json");
+            Assert.Equal(0, code);
+            var result = JsonDocument.Parse(output).RootElement;
+            Assert.Equal(expected.Mean, result.GetProperty("evaluation").GetProperty("mean").GetDouble());
+            Assert.Equal(5, result.GetProperty("evaluation").GetProperty("episodes").GetInt32());
+        }
+
+        Assert.Contains(expected.ToString(), Run("evaluate", run, "--episodes", "5").Output, StringComparison.Ordinal);
+        var other = Run("evaluate", run, "--environment", "CartPole-v1");
+        Assert.Equal(2, other.Code);
+        Assert.Contains("same spaces", other.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_run_folder_that_exists_is_refused_and_left_alone_unless_overwriting_is_asked_for()
+    {
+        Directory.CreateDirectory(run);
+        File.WriteAllText(Path.Combine(run, "notes.txt"), "mine");
+        var (code, _, error) = Run("train", "ppo", "CartPole-v1", "--run", run);
+        Assert.Equal(1, code);
+        Assert.Contains(run, error, StringComparison.Ordinal);
+        Assert.Contains("--overwrite", error, StringComparison.Ordinal);
+        Assert.Single(Directory.GetFiles(run));
+        Assert.Equal(0, Run("train", "ppo", "CartPole-v1", "--run", run, "--overwrite", "--steps", "1000", "--episodes", "1").Code);
+        Assert.Equal("mine", File.ReadAllText(Path.Combine(run, "notes.txt")));
+        Assert.True(File.Exists(Path.Combine(run, "agent.rl")));
+    }
+
+    [Fact]
+    public void An_unwritable_folder_is_one_clear_line()
+    {
+        File.WriteAllText(run, "a file where the folder should be");
+        Fails(1, "cannot be written", "train", "ppo", "CartPole-v1", "--run", Path.Combine(run, "inside"));
+    }
+
+    [Fact]
+    public void Wrong_words_and_values_are_one_line_with_the_remedy_and_exit_code_2()
+    {
+        Fails(2, "nearest ids are CartPole-v", "train", "ppo", "CartPol-v1", "--run", run);
+        Fails(2, "nearest ids are ppo", "train", "popo", "CartPole-v1", "--run", run);
+        Fails(2, "LearningRate is -1", "train", "ppo", "CartPole-v1", "--run", run, "--set", "LearningRate=-1");
+        Fails(2, "name=value", "train", "ppo", "CartPole-v1", "--run", run, "--set", "LearningRate");
+        Fails(2, "no keyword \"h\"", "train", "ppo", "Pendulum-v1", "--run", run, "--environment-set", "h=1");
+        Fails(2, "TotalSteps is 0", "train", "ppo", "CartPole-v1", "--run", run, "--steps", "0");
+        Fails(2, "rl --help", "train", "ppo");
+        Fails(2, "rl --help", "tain", "ppo", "CartPole-v1");
+        Assert.False(Directory.Exists(run));
+        Fails(1, "There is no agent", "evaluate", folder.File("nothing"));
+        File.WriteAllText(folder.File("text.rl"), "not an agent");
+        Fails(1, "not an agent file", "evaluate", folder.File("text.rl"));
+    }
+
+    [Fact]
+    public void An_interruption_saves_the_agent_and_exits_with_130()
+    {
+        using var interruption = new CancellationTokenSource();
+        var output = new StringWriter();
+        using var watching = new WatchingWriter(output, line =>
+        {
+            if (line.Contains("\"progress\"", StringComparison.Ordinal))
+            {
+                interruption.Cancel();
+            }
+        });
+        var code = CommandLine.Run(["train", "ppo", "CartPole-v1", "--steps", "100000000", "--run", run, "--json"], new(watching, TextWriter.Null, false), interruption.Token);
+        Assert.Equal(130, code);
+        var last = JsonDocument.Parse(output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1]).RootElement;
+        Assert.Equal("interrupted", Text(last, "type"));
+        using var agent = Agent.Load(Path.Combine(run, "agent.rl"));
+        Assert.Equal(last.GetProperty("steps").GetInt64(), agent.Steps);
+        Assert.True(agent.Steps > 0);
+        Assert.Equal(4, Directory.GetFiles(run).Length);
+    }
+
+    [Fact]
+    public void The_lists_name_every_environment_algorithm_and_option()
+    {
+        var environments = Run("environments");
+        Assert.Equal(0, environments.Code);
+        Assert.All(Environments.Ids, id => Assert.Contains(id, environments.Output, StringComparison.Ordinal));
+        var algorithms = Run("algorithms");
+        Assert.All(new PpoOptions().ToSettings(), setting => Assert.Contains(setting.Key, algorithms.Output, StringComparison.Ordinal));
+        Assert.Equal(Environments.Ids, Objects(Run("environments", "--json").Output).Select(line => Text(line, "id")!));
+        Assert.Equal(["ppo", "reinforce"], Objects(Run("algorithms", "--json").Output).Select(line => Text(line, "id")!));
+    }
+
+    [Fact]
+    public void A_terminal_gets_tables()
+    {
+        var output = new StringWriter();
+        Assert.Equal(0, CommandLine.Run(["environments"], new(output, output, true), CancellationToken.None));
+        Assert.Contains("CartPole-v1", output.ToString(), StringComparison.Ordinal);
+        Assert.Equal(0, CommandLine.Run(["train", "ppo", "CartPole-v1", "--steps", "3000", "--run", run], new(output, output, true), CancellationToken.None));
+        Assert.Contains("evaluation", output.ToString(), StringComparison.Ordinal);
+        Assert.Contains("learning-curve.png", output.ToString(), StringComparison.Ordinal);
+    }
+
+    private static IEnumerable<JsonElement> Objects(string output) =>
+        output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement);
+
+    private static string? Text(JsonElement element, string name) => element.GetProperty(name).GetString();
+
+    private static (int Code, string Output, string Error) Run(params string[] arguments)
+    {
+        var (output, error) = (new StringWriter(), new StringWriter());
+        var code = CommandLine.Run(arguments, new(output, error, false), CancellationToken.None);
+        return (code, output.ToString(), error.ToString());
+    }
+
+    private static void Fails(int code, string text, params string[] arguments)
+    {
+        var result = Run(arguments);
+        Assert.Equal(code, result.Code);
+        Assert.Contains(text, result.Error, StringComparison.Ordinal);
+        Assert.Single(result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.DoesNotContain("   at ", result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("(Parameter", result.Error, StringComparison.Ordinal);
+    }
+
+    /// <summary>Calls a function for each line that passes through.</summary>
+    private sealed class WatchingWriter(StringWriter inner, Action<string> watch) : StringWriter
+    {
+        public override void WriteLine(string? value)
+        {
+            inner.WriteLine(value);
+            watch(value ?? "");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Reflection;
+using Rl.Core.Algorithms;
+using Xunit;
+
+namespace Rl.Tests.Api;
+
+public sealed class OptionsTests
+{
+    public static TheoryData<string, string, string> OutOfRange => new()
+    {
+        { "ppo", "LearningRate", "-1" },
+        { "ppo", "LearningRate", "NaN" },
+        { "ppo", "Discount", "1.5" },
+        { "ppo", "GaeLambda", "-0.1" },
+        { "ppo", "Epochs", "0" },
+        { "ppo", "RolloutSteps", "0" },
+        { "ppo", "MinibatchSize", "1" },
+        { "ppo", "ClipRange", "0" },
+        { "ppo", "TotalSteps", "0" },
+        { "ppo", "EnvironmentCopies", "0" },
+        { "ppo", "Threads", "-1" },
+        { "reinforce", "EpisodesPerUpdate", "0" },
+        { "reinforce", "ValueSteps", "-3" },
+    };
+
+    public static TheoryData<string, string, string> Unreadable => new()
+    {
+        { "ppo", "Epochs", "many" },
+        { "ppo", "Threads", "all" },
+        { "ppo", "Hidden", "64,64" },
+        { "ppo", "Activation", "swish" },
+        { "ppo", "AnnealLearningRate", "yes" },
+        { "reinforce", "Baseline", "constant" },
+    };
+
+    [Theory]
+    [MemberData(nameof(OutOfRange))]
+    public void An_option_out_of_its_range_is_refused_by_name_and_value(string algorithm, string name, string value)
+    {
+        var options = Algorithms.Options(algorithm, [new(name, value)]);
+        var message = Assert.ThrowsAny<ArgumentException>(options.Validate).Message;
+        Assert.Contains(name, message, StringComparison.Ordinal);
+        Assert.Contains(value, message, StringComparison.Ordinal);
+        Assert.ThrowsAny<ArgumentException>(() => Agent.Create(options, Environments.Make("CartPole-v1"), 1));
+    }
+
+    [Theory]
+    [MemberData(nameof(Unreadable))]
+    public void A_text_that_is_no_value_of_an_option_is_refused_by_name(string algorithm, string name, string value)
+    {
+        var message = Assert.ThrowsAny<ArgumentException>(() => Algorithms.Options(algorithm, [new(name, value)])).Message;
+        Assert.Contains(name, message, StringComparison.Ordinal);
+        Assert.Contains($"\"{value}\"", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_unknown_option_lists_those_there_are()
+    {
+        var message = Assert.Throws<ArgumentException>(() => Algorithms.Options("ppo", [new("LearninRate", "1")])).Message;
+        Assert.Contains("LearninRate", message, StringComparison.Ordinal);
+        Assert.Contains("LearningRate", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_unknown_algorithm_lists_the_nearest() =>
+        Assert.Contains("ppo", Assert.Throws<ArgumentException>(() => Algorithms.Describe("pppo")).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void The_defaults_are_the_cores()
+    {
+        Assert.Equal(PpoConfigurationModule.toPairs(PpoConfigurationModule.defaults).Select(pair => KeyValuePair.Create(pair.Item1, pair.Item2)), new PpoOptions().ToSettings());
+        Assert.Equal(ReinforceConfigurationModule.toPairs(ReinforceConfigurationModule.defaults).Select(pair => KeyValuePair.Create(pair.Item1, pair.Item2)), new ReinforceOptions().ToSettings());
+    }
+
+    [Fact]
+    public void Every_option_of_the_core_is_a_property_and_survives_texts()
+    {
+        foreach (var algorithm in Algorithms.All)
+        {
+            var properties = algorithm.Defaults.GetType().GetProperties(BindingFlags.Public | BindingFlags.Instance).Select(property => property.Name).ToHashSet();
+            var changed = algorithm.Defaults.ToSettings().Select(setting => KeyValuePair.Create(setting.Key, Other(setting.Value))).ToList();
+            Assert.All(changed, setting => Assert.Contains(setting.Key, properties));
+            Assert.Equal(changed, Algorithms.Options(algorithm.Id, changed).ToSettings());
+        }
+    }
+
+    [Fact]
+    public void Copies_and_threads_can_be_given_as_texts_too()
+    {
+        var options = Algorithms.Options("PPO", [new("environmentcopies", "3"), new("threads", "2"), new("epochs", "7")]);
+        Assert.Equal((3, 2, 7), (options.EnvironmentCopies, options.Threads, ((PpoOptions)options).Epochs));
+    }
+
+    private static string Other(string text) => text switch
+    {
+        "true" => "false",
+        "false" => "true",
+        "tanh" => "silu",
+        "learned" => "average",
+        "rewardToGo" => "fullReturn",
+        "64x64" => "32x16x8",
+        _ => text.Contains('.', StringComparison.Ordinal) || text.Contains('E', StringComparison.Ordinal) ? "0.123456789012345" : "12345",
+    };
+}

@@ -1,0 +1,155 @@
+/// Laws that every learner obeys (law 9): the same key gives the same run, threads change nothing, saving changes nothing.
+module Rl.Tests.Algorithms.LearnerLaws
+
+open Rl.Core.Algorithms
+open Rl.Core.Environments
+open Rl.Core.Foundations
+open Xunit
+
+/// A learner on a few copies of an environment, with a number of threads.
+type Make = string -> int -> Workers -> Learner
+
+let private ppo changes : Make =
+    fun id copies workers ->
+        let configuration = PpoConfiguration.ofPairs (("RolloutSteps", "32") :: ("MinibatchSize", "96") :: changes)
+        Ppo.create configuration ((Registry.make id).Vectorise copies) workers
+
+let private reinforce changes : Make =
+    fun id copies workers ->
+        let configuration = ReinforceConfiguration.ofPairs (("EpisodesPerUpdate", "6") :: changes)
+        Reinforce.create configuration ((Registry.make id).Vectorise copies) workers
+
+/// Each way of learning, by name.
+let private all: (string * string * Make) list =
+    [
+        "ppo", "CartPole-v1", ppo []
+        "ppo, everything on",
+        "CartPole-v1",
+        ppo
+            [
+                "NormaliseObservations", "true"
+                "NormaliseRewards", "true"
+                "ValueClipRange", "0.2"
+                "TargetKl", "0.01"
+                "EntropyCoefficient", "0.01"
+                "SharedTrunk", "true"
+            ]
+        "ppo, continuous", "Pendulum-v1", ppo [ "NormaliseObservations", "true" ]
+        "reinforce, learned baseline", "CartPole-v1", reinforce []
+        "reinforce, full return", "CartPole-v1", reinforce [ "Estimate", "fullReturn"; "Baseline", "none" ]
+        "reinforce, average baseline",
+        "CartPole-v1",
+        reinforce [ "Baseline", "average"; "NormaliseObservations", "true" ]
+        "reinforce, continuous", "Pendulum-v1", reinforce [ "Estimate", "fullReturn"; "Baseline", "average" ]
+    ]
+
+/// The rows of `all`, for theories.
+let names: TheoryData<string> =
+    let data = TheoryData<string>()
+    all |> List.iter (fun (name, _, _) -> data.Add name)
+    data
+
+let private find name =
+    let _, id, make = all |> List.find (fun (known, _, _) -> known = name)
+    id, make
+
+/// The states and reports of some transitions.
+let private run (learner: Learner) (start: TrainingState) transitions =
+    let mutable state = start
+
+    let reports =
+        [
+            for _ in 1..transitions do
+                let struct (next, report) = learner.Transition state
+                state <- next
+                report
+        ]
+
+    state, reports
+
+let private sameState (a: TrainingState) (b: TrainingState) =
+    Assert.Equal(a.Steps, b.Steps)
+    Assert.Equal(a.Updates, b.Updates)
+    Assert.Equal<float32[]>(a.Parameters, b.Parameters)
+    Assert.Equal<float32[]>(a.Optimiser, b.Optimiser)
+    Assert.Equal<float[]>(a.Observations.Mean, b.Observations.Mean)
+    Assert.Equal<float[]>(a.Observations.SquaredDeviation, b.Observations.SquaredDeviation)
+    Assert.Equal<float[]>(a.Rewards.Mean, b.Rewards.Mean)
+    Assert.Equal<float[]>(a.DiscountedReturns, b.DiscountedReturns)
+    Assert.Equal(a.Key, b.Key)
+    Assert.Equal<Rng[]>(a.ActionKeys, b.ActionKeys)
+    Assert.Equal<byte[]>(a.Environments.Bytes, b.Environments.Bytes)
+
+[<Theory; MemberData(nameof names)>]
+let ``one, two and three threads give the same bits`` (name: string) =
+    let id, make = find name
+
+    let final threads =
+        use workers = new Workers(threads)
+        use learner = make id 5 workers
+        run learner (learner.Initialise(Rng.create 7UL)) 3
+
+    let expected, expectedReports = final 1
+
+    for threads in 2..3 do
+        let actual, reports = final threads
+        sameState expected actual
+
+        Assert.Equal<EpisodeResult[]>(
+            Array.concat (expectedReports |> List.map _.Episodes),
+            Array.concat (reports |> List.map _.Episodes)
+        )
+
+[<Theory; MemberData(nameof names)>]
+let ``run (n + m) = resume (run n) m, in a new process or not`` (name: string) =
+    let id, make = find name
+    use workers = new Workers(1)
+    use learner = make id 4 workers
+    let start = learner.Initialise(Rng.create 3UL)
+    let whole, _ = run learner start 5
+    let half, _ = run learner start 2
+    // A learner that has seen nothing: all it knows is the state.
+    use other = make id 4 workers
+    let resumed, _ = run other half 3
+    sameState whole resumed
+
+[<Theory; MemberData(nameof names)>]
+let ``a transition leaves the state that it was given as it was`` (name: string) =
+    let id, make = find name
+    use workers = new Workers(1)
+    use learner = make id 4 workers
+    let start, _ = run learner (learner.Initialise(Rng.create 3UL)) 1
+
+    let copy =
+        { start with
+            Parameters = Array.copy start.Parameters
+            Optimiser = Array.copy start.Optimiser
+            ActionKeys = Array.copy start.ActionKeys
+        }
+
+    let first, _ = run learner start 1
+    sameState copy start
+    let again, _ = run learner start 1
+    sameState first again
+
+[<Theory; MemberData(nameof names)>]
+let ``different keys give different runs`` (name: string) =
+    let id, make = find name
+    use workers = new Workers(1)
+    use learner = make id 4 workers
+    let first, _ = run learner (learner.Initialise(Rng.create 1UL)) 1
+    let second, _ = run learner (learner.Initialise(Rng.create 2UL)) 1
+    Assert.NotEqual<float32[]>(first.Parameters, second.Parameters)
+
+[<Theory; MemberData(nameof names)>]
+let ``a configuration survives its texts`` (name: string) =
+    let id, make = find name
+    use workers = new Workers(1)
+    use learner = make id 4 workers
+
+    let again =
+        match learner.Algorithm with
+        | "ppo" -> PpoConfiguration.toPairs (PpoConfiguration.ofPairs learner.Configuration)
+        | _ -> ReinforceConfiguration.toPairs (ReinforceConfiguration.ofPairs learner.Configuration)
+
+    Assert.Equal<(string * string) list>(learner.Configuration, again)

@@ -1,0 +1,67 @@
+/// Running statistics: those of all the data, however it was split.
+[<FsCheck.Xunit.Properties(Replay = "(4719061,4719063)")>]
+module Rl.Tests.Experience.RunningStatisticsTests
+
+open System
+open FsCheck.Xunit
+open Rl.Core.Foundations
+open Rl.Core.Experience
+open Xunit
+
+let private normals count seed =
+    let mutable rng = Rng.create seed
+
+    Array.init count (fun _ ->
+        let struct (value, next) = Rng.normal rng
+        rng <- next
+        float32 (3.0 * value + 5.0))
+
+[<Property>]
+let ``splitting the data anywhere changes rounding only`` (seed: uint64) (cut: byte) =
+    let data = normals 120 seed
+    let rows = int cut % 41
+    let whole = RunningStatistics.create 3 |> RunningStatistics.update (ReadOnlySpan data)
+
+    let parts =
+        RunningStatistics.create 3
+        |> RunningStatistics.update (ReadOnlySpan(data, 0, 3 * rows))
+        |> RunningStatistics.update (ReadOnlySpan(data, 3 * rows, 120 - 3 * rows))
+
+    let close (a: float) (b: float) = abs (a - b) <= 1e-9 * (1.0 + abs a)
+
+    whole.Count = parts.Count
+    && Array.forall2 close whole.Mean parts.Mean
+    && Array.forall2 close whole.SquaredDeviation parts.SquaredDeviation
+
+[<Property>]
+let ``normalised data has mean 0 and variance 1`` (seed: uint64) =
+    let data = normals 600 seed
+    let statistics = RunningStatistics.create 2 |> RunningStatistics.update (ReadOnlySpan data)
+    let result = Array.zeroCreate<float32> data.Length
+    RunningStatistics.normalise statistics 10.0f (ReadOnlySpan data) (Span result)
+
+    [ 0; 1 ]
+    |> List.forall (fun component' ->
+        let values =
+            result
+            |> Array.indexed
+            |> Array.filter (fun (i, _) -> i % 2 = component')
+            |> Array.map (snd >> float)
+
+        let mean = Array.average values
+        let variance = values |> Array.averageBy (fun value -> (value - mean) ** 2.0)
+        abs mean < 1e-4 && abs (variance - 1.0) < 1e-4)
+
+[<Fact>]
+let ``before any data values pass unchanged, but for the clip`` () =
+    let result = Array.zeroCreate<float32> 3
+    RunningStatistics.normalise (RunningStatistics.create 3) 10.0f (ReadOnlySpan [| 1.0f; -2.0f; 30.0f |]) (Span result)
+    Assert.Equal<float32[]>([| 1.0f; -2.0f; 10.0f |], result)
+
+[<Fact>]
+let ``a vector of the wrong size is refused`` () =
+    let statistics = RunningStatistics.create 3
+
+    Assert.Throws<ArgumentException>(fun () ->
+        RunningStatistics.update (ReadOnlySpan [| 1.0f; 2.0f |]) statistics |> ignore)
+    |> ignore
