@@ -20,8 +20,7 @@ module Bernoulli =
     let ofLogits (logits: Expr) = { Logits = logits }
 
     /// From probabilities in (0, 1).
-    let ofProbabilities (probabilities: Expr) =
-        { Logits = Expr.log probabilities - Expr.logOnePlus (-probabilities) }
+    let ofProbabilities (probabilities: Expr) = { Logits = Expr.log probabilities - Expr.logOnePlus (-probabilities) }
 
     /// P(x = 1), which is the mean too.
     let probabilities (p: Bernoulli) : Expr = Expr.sigmoid p.Logits

@@ -24,7 +24,8 @@ module Beta =
         { Alpha = alpha; Beta = beta }
 
     /// ln B(α, β) = ln Γ(α) + ln Γ(β) − ln Γ(α + β).
-    let private logNormaliser (p: Beta) = Expr.logGamma p.Alpha + Expr.logGamma p.Beta - Expr.logGamma (p.Alpha + p.Beta)
+    let private logNormaliser (p: Beta) =
+        Expr.logGamma p.Alpha + Expr.logGamma p.Beta - Expr.logGamma (p.Alpha + p.Beta)
 
     /// ln p(x) of x ∈ (0, 1).
     let logProbability (x: Expr) (p: Beta) : Expr =
@@ -34,9 +35,7 @@ module Beta =
     let entropy (p: Beta) : Expr =
         let both = p.Alpha + p.Beta
 
-        logNormaliser p
-        - (p.Alpha - 1.0) * Expr.digamma p.Alpha
-        - (p.Beta - 1.0) * Expr.digamma p.Beta
+        logNormaliser p - (p.Alpha - 1.0) * Expr.digamma p.Alpha - (p.Beta - 1.0) * Expr.digamma p.Beta
         + (both - 2.0) * Expr.digamma both
 
     /// KL(p ‖ q).

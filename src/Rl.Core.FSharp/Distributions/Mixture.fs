@@ -63,6 +63,10 @@ module Mixture =
         let struct (chosen, _, rng) = Categorical.sample logits rng
 
         let struct (_, rng) =
-            DiagonalNormal.sample (means.Slice(chosen * n, n)) (logStandardDeviations.Slice(chosen * n, n)) destination rng
+            DiagonalNormal.sample
+                (means.Slice(chosen * n, n))
+                (logStandardDeviations.Slice(chosen * n, n))
+                destination
+                rng
 
         struct (chosen, rng)

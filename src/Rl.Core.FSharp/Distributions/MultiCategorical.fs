@@ -38,7 +38,10 @@ module MultiCategorical =
 
     /// Σ ln πᵢ(aᵢ) [...] of actions [..., k].
     let logProbability (actions: Expr) (p: MultiCategorical) : Expr =
-        Guard.length (nameof actions) p.Components.Length (if actions.Rank = 0 then 0 else actions.Shape[actions.Rank - 1])
+        Guard.length
+            (nameof actions)
+            p.Components.Length
+            (if actions.Rank = 0 then 0 else actions.Shape[actions.Rank - 1])
 
         p.Components
         |> List.mapi (fun index part ->

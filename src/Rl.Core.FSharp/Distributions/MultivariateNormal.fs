@@ -61,7 +61,11 @@ module MultivariateNormal =
     /// L with zeros above the diagonal.
     let private lowerTriangle (p: MultivariateNormal) =
         let n = size p
-        Expr.select (Expr.constant (Tensor.init [| n; n |] (fun i -> if i % n <= i / n then 1.0 else 0.0))) p.Scale (Expr.number 0.0)
+
+        Expr.select
+            (Expr.constant (Tensor.init [| n; n |] (fun i -> if i % n <= i / n then 1.0 else 0.0)))
+            p.Scale
+            (Expr.number 0.0)
 
     /// ln p(x) = −½ ‖L⁻¹(x − μ)‖² − Σ ln Lᵢᵢ − n/2 ln 2π; x [..., n] to [...].
     let logProbability (x: Expr) (p: MultivariateNormal) : Expr =

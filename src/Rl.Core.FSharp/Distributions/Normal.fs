@@ -51,8 +51,7 @@ module Normal =
         struct (kl { q with Mean = p.Mean } q, kl centred q)
 
     /// P(X ≤ x) = ½ (1 + erf((x − μ) / σ√2)).
-    let distributionFunction (x: Expr) (p: Normal) : Expr =
-        0.5 * (1.0 + Expr.erf (standardise x p * Math.Sqrt 0.5))
+    let distributionFunction (x: Expr) (p: Normal) : Expr = 0.5 * (1.0 + Expr.erf (standardise x p * Math.Sqrt 0.5))
 
     /// The x with P(X ≤ x) = u, for numbers: μ + σ √2 erf⁻¹(2u − 1); u ∈ [0, 1].
     let quantile (mean: float) (standardDeviation: float) (u: float) : float =

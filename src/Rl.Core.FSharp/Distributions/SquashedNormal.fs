@@ -43,8 +43,7 @@ module SquashedNormal =
         0.5 * (Expr.log (Expr.maximum least (x - p.Low)) - Expr.log (Expr.maximum least (p.High - x)))
 
     /// Σ ln(1 − tanh² u) = Σ 2 (ln 2 − u − ln(1 + e⁻²ᵘ)) [...], without cancellation for large |u|.
-    let logSlope (u: Expr) : Expr =
-        Expr.sumOver [| -1 |] (2.0 * (Math.Log 2.0 - u - Expr.softplus (-2.0 * u)))
+    let logSlope (u: Expr) : Expr = Expr.sumOver [| -1 |] (2.0 * (Math.Log 2.0 - u - Expr.softplus (-2.0 * u)))
 
     /// ln p of the x that u gives: ln N(u) − Σ ln(1 − tanh² u) − Σ ln((high − low)/2); u [..., n] to [...].
     let logProbabilityOf (u: Expr) (p: SquashedNormal) : Expr =

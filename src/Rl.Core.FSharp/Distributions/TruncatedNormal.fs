@@ -58,8 +58,7 @@ module TruncatedNormal =
         let struct (low, high) = bounds p
         let z = mass p
 
-        Normal.entropy p.Base + Expr.log z
-        + 0.5 * (low * density low - high * density high) / z
+        Normal.entropy p.Base + Expr.log z + 0.5 * (low * density low - high * density high) / z
 
     /// μ, moved to the nearer bound if it lies outside.
     let mode (p: TruncatedNormal) : Expr = Expr.clamp p.Low p.High p.Base.Mean
@@ -77,7 +76,8 @@ module TruncatedNormal =
         // Work in whichever tail is the smaller one, where the digits are.
         let drawn =
             if low > mean then
-                mean + standardDeviation * Math.Sqrt 2.0 * SpecialFunctions.ErfcInv(tail low + u * (tail high - tail low))
+                mean
+                + standardDeviation * Math.Sqrt 2.0 * SpecialFunctions.ErfcInv(tail low + u * (tail high - tail low))
             else
                 let mirrored bound = 2.0 - tail bound
                 let target = mirrored low + u * (mirrored high - mirrored low)

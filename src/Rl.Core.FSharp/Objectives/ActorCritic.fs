@@ -18,7 +18,14 @@ module ActorCritic =
         target reward discount (Expr.minimum nextFirst nextSecond)
 
     /// r + γ (min(q₁′, q₂′) − α ln π(a′|s′)): the soft target, α the temperature (Haarnoja et al. 2018).
-    let softTarget (temperature: Expr) (reward: Expr) (discount: Expr) (nextFirst: Expr) (nextSecond: Expr) (nextLogProbability: Expr) =
+    let softTarget
+        (temperature: Expr)
+        (reward: Expr)
+        (discount: Expr)
+        (nextFirst: Expr)
+        (nextSecond: Expr)
+        (nextLogProbability: Expr)
+        =
         target reward discount (Expr.minimum nextFirst nextSecond - temperature * nextLogProbability)
 
     /// clip(π(s′) + clip(σ·noise, ±limit), low, high): the smoothed action of the target policy, from standard normal noise (Fujimoto et al. 2018,

@@ -289,7 +289,8 @@ type Corrections =
     /// General off-policy returns: result = Gₜ = rₜ + γₜ (v′ₜ + cₜ (Gₜ₊₁ − q′ₜ)), with v′ₜ = Σ π(a|sₜ₊₁) q(sₜ₊₁, a), q′ₜ = q(sₜ₊₁, aₜ₊₁) and the trace
     /// cₜ ≥ 0 of (sₜ₊₁, aₜ₊₁), 0 where an episode ended (Munos et al. 2016, equation 3). The last step bootstraps from v′ alone. c = 0: expected
     /// Sarsa; c = λ: Q(λ) of Harutyunyan et al.; c = λ π(a): tree-backup; c = λ min(1, ρ): Retrace; c = ρ: importance sampling.
-    static member GeneralOffPolicy<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
+    static member GeneralOffPolicy<'T
+        when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
         (
             columns: int,
             rewards: ReadOnlySpan<'T>,

@@ -53,12 +53,7 @@ module EpisodicMemory =
     let create (capacity: int) : EpisodicMemory =
         Guard.positive (nameof capacity) capacity
 
-        {
-            Rows = Array.create capacity [||]
-            Next = 0
-            DistanceSum = 0.0
-            DistanceCount = 0
-        }
+        { Rows = Array.create capacity [||]; Next = 0; DistanceSum = 0.0; DistanceCount = 0 }
 
     let private squaredDistance (a: float[]) (b: float[]) =
         let mutable total = 0.0
@@ -81,7 +76,11 @@ module EpisodicMemory =
 
     /// The rewards of new embeddings against the memory as it was, and the memory with them in it. Where the memory has fewer than k embeddings the missing
     /// neighbours are zero vectors. Distances d² are taken relative to their running mean: k(x, y) = ε / (d²/mean + ε), reward = scale / (√Σk + c).
-    let step (novelty: EpisodicNovelty) (embeddings: float[][]) (memory: EpisodicMemory) : struct (float[] * EpisodicMemory) =
+    let step
+        (novelty: EpisodicNovelty)
+        (embeddings: float[][])
+        (memory: EpisodicMemory)
+        : struct (float[] * EpisodicMemory) =
         let capacity = memory.Rows.Length
         Guard.inIntRange "Neighbours" 1 capacity novelty.Neighbours
         Guard.inIntRange "embeddings.Length" 1 capacity embeddings.Length
@@ -113,7 +112,11 @@ module EpisodicMemory =
                 novelty.KernelEpsilon / (rate + novelty.KernelEpsilon)
 
             let similarity = sqrt (Array.sumBy kernel neighbours) + novelty.Constant
-            if similarity > novelty.LargestSimilarity then 0.0 else novelty.Scale / similarity
+
+            if similarity > novelty.LargestSimilarity then
+                0.0
+            else
+                novelty.Scale / similarity
 
         let rows = Array.copy memory.Rows
         embeddings |> Array.iteri (fun i embedding -> rows[(memory.Next + i) % capacity] <- embedding)

@@ -10,7 +10,12 @@ open Rl.Core.Distributions
 module Exploration =
 
     /// result = a + σ z with standard normal z; all have the same length, σ ≥ 0.
-    let gaussian (deviation: float) (noise: ReadOnlySpan<float>) (action: ReadOnlySpan<float>) (result: Span<float>) : unit =
+    let gaussian
+        (deviation: float)
+        (noise: ReadOnlySpan<float>)
+        (action: ReadOnlySpan<float>)
+        (result: Span<float>)
+        : unit =
         Guard.notNegativeNumber (nameof deviation) deviation
         Guard.length (nameof noise) action.Length noise.Length
         Guard.length (nameof result) action.Length result.Length
@@ -41,7 +46,12 @@ module Exploration =
             state[i] <- (1.0 - damping) * state[i] + deviation * noise[i]
 
     /// result = (1 − f) prior + f · sample: Dirichlet noise on the probabilities at a search's root; f ∈ [0, 1] (Silver et al. 2017).
-    let dirichlet (fraction: float) (sample: ReadOnlySpan<float>) (prior: ReadOnlySpan<float>) (result: Span<float>) : unit =
+    let dirichlet
+        (fraction: float)
+        (sample: ReadOnlySpan<float>)
+        (prior: ReadOnlySpan<float>)
+        (result: Span<float>)
+        : unit =
         Guard.inRange (nameof fraction) 0.0 1.0 fraction
         Guard.length (nameof sample) prior.Length sample.Length
         Guard.length (nameof result) prior.Length result.Length
@@ -77,7 +87,12 @@ module Exploration =
         if distance < target then deviation * factor else deviation / factor
 
     /// UCB1 scores: result = mean + c √(ln Σn / n), +∞ where n = 0; c ≥ 0 (Auer, Cesa-Bianchi and Fischer 2002, with c = √2).
-    let upperConfidence (constant: float) (counts: ReadOnlySpan<float>) (means: ReadOnlySpan<float>) (result: Span<float>) : unit =
+    let upperConfidence
+        (constant: float)
+        (counts: ReadOnlySpan<float>)
+        (means: ReadOnlySpan<float>)
+        (result: Span<float>)
+        : unit =
         Guard.notNegativeNumber (nameof constant) constant
         Guard.length (nameof means) counts.Length means.Length
         Guard.length (nameof result) counts.Length result.Length

@@ -32,8 +32,7 @@ module Losses =
         Expr.abs (level - Expr.less error (Expr.number 0.0)) * Expr.abs error
 
     /// −ln(1 − |x − y|): the log loss of a probability x ∈ (0, 1) for y of 0 or 1.
-    let logLoss (probability: Expr) (target: Expr) : Expr =
-        -(Expr.logOnePlus (-(Expr.abs (probability - target))))
+    let logLoss (probability: Expr) (target: Expr) : Expr = -(Expr.logOnePlus (-(Expr.abs (probability - target))))
 
     /// −Σ pᵢ ln softmax(l)ᵢ over the last axis [...], for labels p and logits l [..., K].
     let crossEntropy (labels: Expr) (logits: Expr) : Expr =

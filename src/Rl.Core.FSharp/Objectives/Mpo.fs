@@ -54,7 +54,9 @@ module Mpo =
     /// of values q [S, ...].
     let weights (values: Expr) (temperature: LagrangePenalty) : struct (Expr * Expr) =
         if values.Rank = 0 || values.Shape[0] = 0 then
-            Guard.fail (nameof values) $"values have shape {Shape.print values.Shape}; they need at least one sampled action, [S, ...]."
+            Guard.fail
+                (nameof values)
+                $"values have shape {Shape.print values.Shape}; they need at least one sampled action, [S, ...]."
 
         let eta = positive temperature.Multiplier
         let scaled = values / eta
@@ -119,7 +121,13 @@ module Mpo =
 
     /// MPO's loss [...] of sampled actions' log-probabilities and values [S, ...] and constraints (KL, penalty); `coefficients` multiply the policy,
     /// temperature, divergence and multiplier parts.
-    let loss coefficients (logProbabilities: Expr) values temperature (constraints: (Expr * LagrangePenalty) list) : MpoLoss =
+    let loss
+        coefficients
+        (logProbabilities: Expr)
+        values
+        temperature
+        (constraints: (Expr * LagrangePenalty) list)
+        : MpoLoss =
         let struct (temperatureLoss, weights) = weights values temperature
         let policy = -(Expr.sumOver [| 0 |] (weights * logProbabilities))
         combine policy temperatureLoss constraints weights coefficients

@@ -133,7 +133,9 @@ module PopArt =
         Guard.length (nameof biases) tasks biases.Length
 
         if weights.Length % tasks <> 0 then
-            Guard.fail (nameof weights) $"weights has {weights.Length} elements; it must have a multiple of the {tasks} tasks."
+            Guard.fail
+                (nameof weights)
+                $"weights has {weights.Length} elements; it must have a multiple of the {tasks} tasks."
 
         let weights, biases = weights.ToArray(), biases.ToArray()
 

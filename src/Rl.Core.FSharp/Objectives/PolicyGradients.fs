@@ -118,8 +118,7 @@ module PolicyGradients =
     /// ½ Σ (a + clip(∂q/∂a) − a)² [...] with the first a + ∂q/∂a constant: its derivative in a is −clip(∂q/∂a), the deterministic policy
     /// gradient (Silver et al. 2014; Lillicrap et al. 2015). a, ∂q/∂a [..., n]; `clip` > 0 bounds each coordinate, infinity for none.
     let deterministic (clip: float) (action: Expr) (actionGradient: Expr) : Expr =
-        if not (clip > 0.0) then
-            Guard.positiveNumber (nameof clip) clip
+        if not (clip > 0.0) then Guard.positiveNumber (nameof clip) clip
 
         let target = Expr.stopGradient (action + Expr.clamp -clip clip actionGradient)
         0.5 * Expr.sumOver [| -1 |] (Expr.square (target - action))

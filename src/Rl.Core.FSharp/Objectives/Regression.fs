@@ -44,5 +44,11 @@ module Regression =
     let gailReward (logits: Expr) : Expr = Expr.softplus logits
 
     /// AIRL's log-odds f(s, a, s′) − ln π(a|s) with f = g(s, a) + γ h(s′) − h(s); they are its reward too (Fu, Luo and Levine 2018).
-    let airlLogits (reward: Expr) (discount: Expr) (potential: Expr) (nextPotential: Expr) (logProbability: Expr) : Expr =
+    let airlLogits
+        (reward: Expr)
+        (discount: Expr)
+        (potential: Expr)
+        (nextPotential: Expr)
+        (logProbability: Expr)
+        : Expr =
         reward + discount * nextPotential - potential - logProbability

@@ -65,8 +65,7 @@ module Transforms =
     let identityPair = { Apply = id; Invert = id }
 
     /// signedHyperbolic and signedParabolic with ε.
-    let signedHyperbolicPair epsilon =
-        { Apply = signedHyperbolic epsilon; Invert = signedParabolic epsilon }
+    let signedHyperbolicPair epsilon = { Apply = signedHyperbolic epsilon; Invert = signedParabolic epsilon }
 
     /// signedLog and signedExp.
     let signedLogPair = { Apply = signedLog; Invert = signedExp }

@@ -46,17 +46,18 @@ module TrustRegion =
 
         total
 
-    /// x with A x ≈ b from x = 0, for a symmetric positive definite A given by its product with a vector; stops early when the residual is
-    /// exactly 0 (Hestenes and Stiefel 1952).
+    /// x with A x ≈ b from x = 0, for a symmetric positive definite A given by its product with a vector; stops early when the
+    /// residual is less than 10⁻¹⁶ of ‖b‖, where rounding is all that is left (Hestenes and Stiefel 1952).
     let conjugateGradient (iterations: int) (multiply: float[] -> float[]) (right: float[]) : ConjugateGradientResult =
         Guard.positive (nameof iterations) iterations
         let solution = Array.zeroCreate<float> right.Length
         let residual = Array.copy right
         let mutable direction = Array.copy right
         let mutable squared = dot residual residual
+        let negligible = 1e-32 * squared
         let norms = ResizeArray<float>()
 
-        while norms.Count < iterations && squared > 0.0 do
+        while norms.Count < iterations && squared > negligible do
             let product = multiply direction
             Guard.length "A x" right.Length product.Length
             let curvature = dot direction product

@@ -11,7 +11,9 @@ module Unrolled =
 
     let private check (first: Expr) (others: (string * Expr) list) (following: Expr) =
         if first.Rank = 0 || first.Shape[0] = 0 then
-            Guard.fail "rewards" $"rewards have shape {Shape.print first.Shape}; they need at least one step, [T, ...] with T ≥ 1."
+            Guard.fail
+                "rewards"
+                $"rewards have shape {Shape.print first.Shape}; they need at least one step, [T, ...] with T ≥ 1."
 
         for name, other in others do
             if other.Shape <> first.Shape then
@@ -46,7 +48,8 @@ module Unrolled =
         lambda sequence decay (Expr.zeros sequence.Shape) (Expr.ones sequence.Shape) following
 
     /// The axis of time turned around.
-    let reverse (x: Expr) : Expr = Expr.indexSelect 0 (Expr.vector [ for index in x.Shape[0] - 1 .. -1 .. 0 -> float index ]) x
+    let reverse (x: Expr) : Expr =
+        Expr.indexSelect 0 (Expr.vector [ for index in x.Shape[0] - 1 .. -1 .. 0 -> float index ]) x
 
     /// Sₜ = xₜ + dₜ Sₜ₋₁ [T, ...], S before the first step being `preceding`: the sum from the front.
     let forwardDiscountedSum (sequence: Expr) (decay: Expr) (preceding: Expr) : Expr =

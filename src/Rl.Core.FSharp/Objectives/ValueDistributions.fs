@@ -18,7 +18,9 @@ module ValueDistributions =
         let count = if atoms.Rank = 0 then 0 else atoms.Shape[atoms.Rank - 1]
 
         if count < 2 then
-            Guard.fail (nameof atoms) $"atoms have shape {Shape.print atoms.Shape}; the last axis must hold at least two."
+            Guard.fail
+                (nameof atoms)
+                $"atoms have shape {Shape.print atoms.Shape}; the last axis must hold at least two."
 
         let part start stop = Expr.slice -1 start stop atoms
         let lowest, highest = part 0 1, part (count - 1) count
@@ -60,7 +62,16 @@ module ValueDistributions =
 
     /// Categorical Q-learning with a selector q [..., A]: Z(s, a) towards r + γ Z(s′, argmaxₐ selector); logits [..., A, K]. The selector of
     /// another network makes it double Q-learning.
-    let categoricalDoubleQLearning atoms (logits: Expr) actions reward discount nextAtoms (nextLogits: Expr) (nextSelector: Expr) =
+    let categoricalDoubleQLearning
+        atoms
+        (logits: Expr)
+        actions
+        reward
+        discount
+        nextAtoms
+        (nextLogits: Expr)
+        (nextSelector: Expr)
+        =
         let best = Expr.argMax -1 nextSelector
         categoricalTd atoms (chosen actions logits) reward discount nextAtoms (chosen best nextLogits)
 
@@ -84,13 +95,31 @@ module ValueDistributions =
 
     /// Quantile Q-learning: θ(s, a) towards r + γ θ(s′, a*), a* the action of the largest mean of the selector; locations and selector
     /// [..., K, A], levels [..., K] (Dabney et al. 2018; implicit quantile networks draw the levels, Dabney et al. 2018b).
-    let quantileQLearning delta (locations: Expr) levels actions (reward: Expr) (discount: Expr) (nextSelector: Expr) nextLocations =
+    let quantileQLearning
+        delta
+        (locations: Expr)
+        levels
+        actions
+        (reward: Expr)
+        (discount: Expr)
+        (nextSelector: Expr)
+        nextLocations
+        =
         let best = Expr.argMax -1 (Expr.meanOver [| -2 |] nextSelector)
         let targets = column reward + column discount * chosenLocations best nextLocations
         quantileRegression delta (chosenLocations actions locations) levels targets
 
     /// Quantile expected Sarsa: the targets are r + γ θ(s′, a) of all actions, each weighted by π(a|s′) [..., A].
-    let quantileExpectedSarsa delta (locations: Expr) levels actions (reward: Expr) (discount: Expr) (nextLocations: Expr) (nextProbabilities: Expr) =
+    let quantileExpectedSarsa
+        delta
+        (locations: Expr)
+        levels
+        actions
+        (reward: Expr)
+        (discount: Expr)
+        (nextLocations: Expr)
+        (nextProbabilities: Expr)
+        =
         let prediction = chosenLocations actions locations
         let count = nextLocations.Shape[nextLocations.Rank - 1]
 

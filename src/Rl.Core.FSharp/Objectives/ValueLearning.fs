@@ -40,7 +40,14 @@ module ValueLearning =
         oneStep (chosen actions values) reward discount (chosen nextActions nextValues)
 
     /// Expected Sarsa: r + γ Σ π(a|s′) q(s′, a) − q(s, a), with probabilities [..., A] (van Seijen et al. 2009).
-    let expectedSarsa values actions (reward: Expr) (discount: Expr) (nextValues: Expr) (nextProbabilities: Expr) : Expr =
+    let expectedSarsa
+        values
+        actions
+        (reward: Expr)
+        (discount: Expr)
+        (nextValues: Expr)
+        (nextProbabilities: Expr)
+        : Expr =
         oneStep (chosen actions values) reward discount (Expr.sumOver [| -1 |] (nextProbabilities * nextValues))
 
     /// Q-learning: r + γ maxₐ q(s′, a) − q(s, a) (Watkins 1989; slide 21).
@@ -56,8 +63,7 @@ module ValueLearning =
     let persistentQLearning (gapScale: float) values actions (reward: Expr) (discount: Expr) (nextValues: Expr) : Expr =
         Guard.inRange (nameof gapScale) 0.0 1.0 gapScale
 
-        let next =
-            (1.0 - gapScale) * Expr.maxOver [| -1 |] nextValues + gapScale * chosen actions nextValues
+        let next = (1.0 - gapScale) * Expr.maxOver [| -1 |] nextValues + gapScale * chosen actions nextValues
 
         oneStep (chosen actions values) reward discount next
 

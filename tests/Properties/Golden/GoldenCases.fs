@@ -17,7 +17,8 @@ type GoldenArguments(case: GoldenNode, settings: Map<string, float>, arrays: Map
     let value name = Reference.evaluate (Map.find name arrays)
 
     let parameter (name: string) =
-        case["params"].TryGet name |> Option.filter (fun node -> node.Element.ValueKind <> Text.Json.JsonValueKind.String || name = "tx_pair")
+        case["params"].TryGet name
+        |> Option.filter (fun node -> node.Element.ValueKind <> Text.Json.JsonValueKind.String || name = "tx_pair")
 
     member _.Case = case
     member _.Arrays = arrays
@@ -78,7 +79,8 @@ module GoldenCases =
         | _, [] -> outcome
         | Several items, index :: rest -> flatten items[int index] rest
         | Fields fields, name :: rest -> flatten (fields |> List.find (fun (other, _) -> other = name) |> snd) rest
-        | Value x, index :: rest -> flatten (Value(x |> Expr.slice 0 (int index) (int index + 1) |> Expr.squeeze 0)) rest
+        | Value x, index :: rest ->
+            flatten (Value(x |> Expr.slice 0 (int index) (int index + 1) |> Expr.squeeze 0)) rest
 
     /// The part of a result at a path such as "extra.target" or "0".
     let at (path: string) (outcome: Outcome) : Outcome =
@@ -99,7 +101,8 @@ module GoldenCases =
                 failwith $"{what} has shape {Shape.print x.Shape} instead of {Shape.print array.Shape}."
 
             Golden.close absolute relative expected what array.Values (numbers outcome)
-        | Several items -> items |> List.iteri (fun i item -> compare absolute relative $"{what}[{i}]" expected.Items[i] item)
+        | Several items ->
+            items |> List.iteri (fun i item -> compare absolute relative $"{what}[{i}]" expected.Items[i] item)
         | Fields fields ->
             for name, field in fields do
                 match expected.TryGet name with
@@ -114,7 +117,8 @@ module GoldenCases =
             name, Map.empty
         else
             let settings =
-                found.Groups[2].Value.Split(',', StringSplitOptions.RemoveEmptyEntries ||| StringSplitOptions.TrimEntries)
+                found.Groups[2]
+                    .Value.Split(',', StringSplitOptions.RemoveEmptyEntries ||| StringSplitOptions.TrimEntries)
                 |> Array.mapi (fun i text ->
                     match text.Split '=' with
                     | [| key; value |] -> key, float value
@@ -149,7 +153,8 @@ module GoldenCases =
     let private call (case: GoldenNode) settings (leaves: Map<string, Expr>) (f: GoldenArguments -> Outcome) : Outcome =
         match case.TryGet "vmapped_over_axis0" with
         // The one function here that was mapped over another axis (that of the batch) takes batches itself.
-        | Some _ when case.Text("function").EndsWith "pixel_control_rewards" -> f (GoldenArguments(case, settings, leaves))
+        | Some _ when case.Text("function").EndsWith "pixel_control_rewards" ->
+            f (GoldenArguments(case, settings, leaves))
         | None -> f (GoldenArguments(case, settings, leaves))
         | Some names ->
             let mapped = [ for item in names.Items -> string (item.Element.GetString()) ]
@@ -157,8 +162,17 @@ module GoldenCases =
 
             let rec stack (outcomes: Outcome list) =
                 match outcomes.Head with
-                | Value _ -> Value(Expr.stack 0 (outcomes |> List.map (function Value x -> x | _ -> failwith "mixed")))
-                | Several items -> Several [ for i in 0 .. items.Length - 1 -> stack (outcomes |> List.map (at (string i))) ]
+                | Value _ ->
+                    Value(
+                        Expr.stack
+                            0
+                            (outcomes
+                             |> List.map (function
+                                 | Value x -> x
+                                 | _ -> failwith "mixed"))
+                    )
+                | Several items ->
+                    Several [ for i in 0 .. items.Length - 1 -> stack (outcomes |> List.map (at (string i))) ]
                 | Fields fields -> Fields [ for name, _ in fields -> name, stack (outcomes |> List.map (at name)) ]
 
             stack
@@ -173,7 +187,12 @@ module GoldenCases =
                         f (GoldenArguments(case, settings, Map.map pick leaves))
                 ]
 
-    let private verifyExpected (case: GoldenNode) (leaves: Map<string, Expr>) (outcome: Outcome) (expected: GoldenNode) =
+    let private verifyExpected
+        (case: GoldenNode)
+        (leaves: Map<string, Expr>)
+        (outcome: Outcome)
+        (expected: GoldenNode)
+        =
         let absolute, relative = expected.Float "atol", expected.Float "rtol"
 
         let path =
@@ -187,7 +206,11 @@ module GoldenCases =
             | Some _ -> expected.Text "transform"
             | None -> ""
 
-        let sum path = match at path outcome with Value x -> Expr.sum x | _ -> failwith "A gradient needs one array."
+        let sum path =
+            match at path outcome with
+            | Value x -> Expr.sum x
+            | _ -> failwith "A gradient needs one array."
+
         let gradient objective name = Value((Diff.gradients objective [| leaves[name] |])[0])
         let inPath = Regex.Match(path, @"^gradient of sum\((-?)(.*)\) wrt (.*)$")
         let inTransform = Regex.Match(transform, @"^gradient wrt (.*)$")
@@ -214,7 +237,12 @@ module GoldenCases =
             let objective = Expr.sum loss
 
             for name, node in gradients.Members do
-                compare absolute relative $"gradient in {name}" node (Value((Diff.gradients objective [| leaves[name] |])[0]))
+                compare
+                    absolute
+                    relative
+                    $"gradient in {name}"
+                    node
+                    (Value((Diff.gradients objective [| leaves[name] |])[0]))
         | _ -> ()
 
         // The files name inputs without a derivative in the loss or in one of its parts.
@@ -222,8 +250,16 @@ module GoldenCases =
             match outcome with
             | Value loss -> [ loss ]
             | Fields fields ->
-                let extra = fields |> List.collect (function _, Fields parts -> parts | _ -> [])
-                fields @ extra |> List.choose (function name, Value x when name.EndsWith "loss" -> Some x | _ -> None)
+                let extra =
+                    fields
+                    |> List.collect (function
+                        | _, Fields parts -> parts
+                        | _ -> [])
+
+                fields @ extra
+                |> List.choose (function
+                    | name, Value x when name.EndsWith "loss" -> Some x
+                    | _ -> None)
             | Several _ -> []
 
         match case.TryGet "no_gradient_wrt" with
@@ -235,7 +271,8 @@ module GoldenCases =
                         let gradients = Diff.gradients (Expr.sum loss) [| leaf |]
                         (Reference.evaluate gradients[0]).ToArray() |> Array.forall ((=) 0.0)
 
-                    if not (List.exists vanishes losses) then failwith $"A derivative flows into {item.Element}."
+                    if not (List.exists vanishes losses) then
+                        failwith $"A derivative flows into {item.Element}."
                 | None -> ()
         | _ -> ()
 
@@ -266,7 +303,12 @@ module GoldenCases =
                             | Some f ->
                                 let leaves = leaves case
                                 let outcome = call case settings leaves f
-                                let expected = case.TryGet "expected" |> Option.map (fun node -> node.Items) |> Option.defaultValue []
+
+                                let expected =
+                                    case.TryGet "expected"
+                                    |> Option.map (fun node -> node.Items)
+                                    |> Option.defaultValue []
+
                                 expected |> List.iter (verifyExpected case leaves outcome)
 
                                 if expected.IsEmpty then

@@ -5,191 +5,11 @@ module Rl.Tests.Golden.RlaxGolden
 
 open System
 open Rl.Core.Autodiff
-open Rl.Core.Distributions
 open Rl.Core.Objectives
 open Xunit
 
 let private value name (f: GoldenArguments -> Expr) = name, (fun (a: GoldenArguments) -> Value(f a))
 let private vector (values: float[]) = Value(Expr.vector values)
-
-// --- Distributions ------------------------------------------------------------------------------------------------------
-
-let private categorical (name: string) (make: GoldenArguments -> Expr -> Categorical) (input: string) =
-    [
-        value $"distributions.{name}.probs" (fun a -> Categorical.probabilities (make a (a.Expr input)))
-        value $"distributions.{name}.entropy" (fun a -> Categorical.entropy (make a (a.Expr input)))
-        value $"distributions.{name}.logprob" (fun a -> Categorical.logProbability (a.Expr "sample") (make a (a.Expr input)))
-        value $"distributions.{name}.kl" (fun a -> Categorical.kl (make a (a.Expr "p_logits")) (make a (a.Expr "q_logits")))
-    ]
-
-let private softmax (a: GoldenArguments) = EpsilonGreedy.boltzmann (a.NumberOr("temperature", 1.0))
-let private logits name (a: GoldenArguments) = Categorical.ofLogits (a.Expr name)
-
-let private normal (a: GoldenArguments) mean deviation = DiagonalNormal.create (a.Expr mean) (Expr.log (a.Expr deviation))
-let private standard (p: DiagonalNormal) = DiagonalNormal.create (Expr.zeros p.Mean.Shape) (Expr.number 0.0)
-
-/// rlax's squashed Gaussian limits its parameters: tanh μ, and ln σ between two bounds.
-let private limited (a: GoldenArguments) mean deviation =
-    let low, high = a.NumberOr("sigma_min", -4.0), a.NumberOr("sigma_max", 0.0)
-    DiagonalNormal.create (Expr.tanh (a.Expr mean)) (low + 0.5 * (high - low) * (Expr.tanh (a.Expr deviation) + 1.0))
-
-let private squashed (a: GoldenArguments) =
-    let bounds = a.Node "action_spec"
-    SquashedNormal.create (GoldenCases.ofNode bounds["minimum"]) (GoldenCases.ofNode bounds["maximum"]) (limited a "mu" "sigma")
-
-let private distributions =
-    [
-        yield! categorical "softmax" softmax "logits"
-        yield! categorical "clipped_entropy_softmax" softmax "logits" |> List.filter (fun (name, _) -> not (name.EndsWith "entropy"))
-        yield! categorical "greedy" (fun _ -> EpsilonGreedy.greedy) "preferences"
-        yield!
-            categorical
-                "epsilon_greedy"
-                (fun a -> EpsilonGreedy.create (a.NumberOr("_0", a.NumberOr("epsilon", nan))))
-                "preferences"
-        value "distributions.clipped_entropy_softmax.entropy" (fun a ->
-            let logits = a.Expr "logits"
-            let most = a.NumberOr("entropy_clip", 1.0) * Math.Log(float logits.Shape[logits.Rank - 1])
-            Expr.minimum (Categorical.entropy (softmax a logits)) (Expr.number most))
-        value "distributions.gaussian_diagonal.logprob" (fun a ->
-            DiagonalNormal.logProbability (a.Expr "sample") (normal a "mu" "sigma"))
-        value "distributions.gaussian_diagonal.prob" (fun a ->
-            Expr.exp (DiagonalNormal.logProbability (a.Expr "sample") (normal a "mu" "sigma")))
-        value "distributions.gaussian_diagonal.entropy" (fun a -> DiagonalNormal.entropy (normal a "mu" "sigma"))
-        value "distributions.gaussian_diagonal.kl" (fun a ->
-            DiagonalNormal.kl (normal a "mu_0" "sigma_0") (normal a "mu_1" "sigma_1"))
-        value "distributions.gaussian_diagonal.kl_to_standard_normal" (fun a ->
-            let p = normal a "mu" "sigma"
-            DiagonalNormal.kl p (standard p))
-        value "distributions.multivariate_normal_kl_divergence" (fun a ->
-            DiagonalNormal.kl (normal a "mu_0" "sigma_0") (normal a "mu_1" "sigma_1"))
-        value "distributions.squashed_gaussian.logprob" (fun a -> SquashedNormal.logProbability (a.Expr "sample") (squashed a))
-        value "distributions.squashed_gaussian.prob" (fun a ->
-            Expr.exp (SquashedNormal.logProbability (a.Expr "sample") (squashed a)))
-        value "distributions.squashed_gaussian.entropy" (fun a -> DiagonalNormal.entropy (limited a "mu" "sigma"))
-        value "distributions.squashed_gaussian.kl" (fun a ->
-            DiagonalNormal.kl (limited a "mu_0" "sigma_0") (limited a "mu_1" "sigma_1"))
-        value "distributions.squashed_gaussian.kl_to_standard_normal" (fun a ->
-            let p = limited a "mu" "sigma"
-            DiagonalNormal.kl p (standard p))
-        value "distributions.categorical_importance_sampling_ratios" (fun a ->
-            let at name = Categorical.logProbability (a.Expr "a_t") (logits name a)
-            PolicyGradients.ratio (at "pi_logits_t") (at "mu_logits_t"))
-        value "distributions.categorical_cross_entropy" (fun a -> Losses.crossEntropy (a.Expr "labels") (a.Expr "logits"))
-        value "distributions.categorical_kl_divergence" (fun a ->
-            Categorical.kl (softmax a (a.Expr "p_logits")) (softmax a (a.Expr "q_logits")))
-    ]
-
-// --- Policy gradients and (V-)MPO ---------------------------------------------------------------------------------------
-
-let private policyGradients =
-    [
-        value "policy_gradients.policy_gradient_loss" (fun a ->
-            let chosen = Categorical.logProbability (a.Expr "a_t") (logits "logits_t" a)
-            Expr.mean (PolicyGradients.score chosen (a.Expr "adv_t") * a.Expr "w_t"))
-        value "policy_gradients.entropy_loss" (fun a ->
-            Expr.mean (PolicyGradients.negativeEntropy (a.Expr "logits_t") * a.Expr "w_t"))
-        value "policy_gradients.dpg_loss" (fun a ->
-            // rlax clips the norm and keeps the coordinates apart.
-            let gradient = PolicyGradients.clipNorm (a.NumberOr("dqda_clipping", 1e300)) (a.Expr "dqda_t")
-            PolicyGradients.deterministic infinity (Expr.expandAxis -1 (a.Expr "a_t")) (Expr.expandAxis -1 gradient))
-        value "policy_gradients.qpg_loss" (fun a -> Expr.mean (PolicyGradients.allAction (a.Expr "logits_t") (a.Expr "q_t")))
-        value "policy_gradients.rm_loss" (fun a -> Expr.mean (PolicyGradients.regretMatching (a.Expr "logits_t") (a.Expr "q_t")))
-        value "policy_gradients.rpg_loss" (fun a -> Expr.mean (PolicyGradients.regret (a.Expr "logits_t") (a.Expr "q_t")))
-        value "policy_gradients.clipped_surrogate_pg_loss" (fun a ->
-            PolicyGradients.clippedSurrogate (Expr.number (a.Number "epsilon")) (a.Expr "prob_ratios_t") (a.Expr "adv_t")
-            |> Expr.mean)
-    ]
-
-let private penalty (node: GoldenNode) : LagrangePenalty =
-    {
-        Multiplier = Expr.fresh (GoldenCases.ofNode node["alpha"])
-        Bound = node.Float "epsilon"
-        PerDimension = node.Flag "per_dimension"
-    }
-
-let private constraints (a: GoldenArguments) =
-    [ for item in (a.Node "kl_constraints").Items -> GoldenCases.ofNode item.Items[0], penalty item.Items[1] ]
-
-let private coefficients (a: GoldenArguments) =
-    let weight name = a.NumberOr(name + "_loss_weight", 1.0)
-    struct (weight "policy", weight "temperature", weight "kl", weight "alpha")
-
-let private mpoOutcome (samples: Expr) (loss: MpoLoss) =
-    Several
-        [
-            Value loss.Total
-            Fields
-                [
-                    "temperature_loss", Value loss.Temperature
-                    "policy_loss", Value loss.Policy
-                    "kl_loss", Value loss.Divergence
-                    "alpha_loss", Value loss.Multiplier
-                    "normalized_weights", Value loss.Weights
-                    "num_samples", Value samples
-                ]
-        ]
-
-let private sampleCount (a: GoldenArguments) = Expr.number (float (a.Shape("sample_q_values")[0]))
-
-let private mpoWeights (a: GoldenArguments) =
-    let temperature = penalty (a.Node "temperature_constraint")
-    let values = a.Expr "sample_q_values"
-    let struct (loss, weights) = Mpo.weights values temperature
-
-    if a.Case.Has "computed" then
-        Several [ Value loss; Value weights; Value(sampleCount a) ]
-    else
-        // The one case without a result asks for the derivatives of the loss.
-        let gradients = Diff.gradients (Expr.mean loss) [| values; temperature.Multiplier |]
-        Fields [ "d_sample_q_values", Value gradients[0]; "d_alpha", Value gradients[1] ]
-
-let private topCount (a: GoldenArguments) (advantages: Expr) (restarting: Expr) =
-    Mpo.topWeights (a.NumberOr("top_k_fraction", 1.0)) restarting advantages |> Expr.sum
-
-let private mpo =
-    [
-        "mpo_ops.mpo_compute_weights_and_temperature_loss", mpoWeights
-        "mpo_ops.mpo_loss",
-        (fun a ->
-            Mpo.loss
-                (coefficients a)
-                (a.Expr "sample_log_probs")
-                (a.Expr "sample_q_values")
-                (penalty (a.Node "temperature_constraint"))
-                (constraints a)
-            |> mpoOutcome (sampleCount a))
-        "mpo_ops.vmpo_compute_weights_and_temperature_loss",
-        (fun a ->
-            let advantages, restarting = a.Expr "advantages", a.Expr "restarting_weights"
-            let temperature = penalty (a.Node "temperature_constraint")
-
-            let struct (loss, weights) =
-                Mpo.advantageWeights (a.NumberOr("top_k_fraction", 1.0)) advantages restarting (a.Expr "importance_weights") temperature
-
-            Several [ Value loss; Value weights; Value(topCount a advantages restarting) ])
-        "mpo_ops.vmpo_loss",
-        (fun a ->
-            let advantages, restarting = a.Expr "advantages", a.Expr "restarting_weights"
-
-            Mpo.advantageLoss
-                (coefficients a)
-                (a.NumberOr("top_k_fraction", 1.0))
-                (a.Expr "sample_log_probs")
-                advantages
-                restarting
-                (a.Expr "importance_weights")
-                (penalty (a.Node "temperature_constraint"))
-                (constraints a)
-            |> mpoOutcome (topCount a advantages restarting))
-        "mpo_ops.kl_constraint_loss",
-        (fun a ->
-            let penalty = penalty (a.Node "penalty")
-            let struct (divergence, multiplier) = Mpo.divergencePenalty (a.Expr "kl") penalty
-            Several [ Value divergence; Value multiplier; Value penalty.Multiplier ])
-        value "mpo_ops.get_top_k_weights" (fun a ->
-            Mpo.topWeights (a.NumberOr("top_k_fraction", 1.0)) (a.Expr "restarting_weights") (a.Expr "scaled_advantages"))
-    ]
 
 // --- Statistics ---------------------------------------------------------------------------------------------------------
 
@@ -211,7 +31,13 @@ let private layerOutcome (weights: float[]) (biases: float[]) =
         ]
 
 let private art (a: GoldenArguments) (node: GoldenNode) (state: PopArt) =
-    PopArt.update (a.Number "step_size") (a.Number "scale_lb") (a.Number "scale_ub") (node.Floats "targets") (node.Ints "indices") state
+    PopArt.update
+        (a.Number "step_size")
+        (a.Number "scale_lb")
+        (a.Number "scale_ub")
+        (node.Floats "targets")
+        (node.Ints "indices")
+        state
 
 let private popArt (a: GoldenArguments) =
     let start = a.Node "initial_params"
@@ -263,7 +89,11 @@ let private normalisation =
             let layer = a.Node "params"
 
             let struct (weights, biases) =
-                PopArt.preserve (statistics (a.Node "old")) (statistics (a.Node "new")) (layer.Floats "w") (layer.Floats "b")
+                PopArt.preserve
+                    (statistics (a.Node "old"))
+                    (statistics (a.Node "new"))
+                    (layer.Floats "w")
+                    (layer.Floats "b")
 
             layerOutcome weights biases)
         "pop_art.popart", popArt
@@ -274,14 +104,21 @@ let private normalisation =
             let state, tasks = statistics (a.Node "state"), a.Ints "indices"
             let width = (a.Shape "inputs")[1]
             let chosen = Array.mapi (fun row task -> (a.Data "inputs")[row * width + task]) tasks
-            Fields [ "normalized", vector chosen; "unnormalized", vector (Array.map2 (PopArt.unnormalise state) tasks chosen) ])
+
+            Fields
+                [
+                    "normalized", vector chosen
+                    "unnormalized", vector (Array.map2 (PopArt.unnormalise state) tasks chosen)
+                ])
         "moving_averages.create_ema", movingAverage
     ]
 
 // --- Transformations and small functions --------------------------------------------------------------------------------
 
 let private elementwise name (f: Expr -> Expr) = value $"transforms.{name}" (fun a -> f (a.Expr "x"))
-let private atoms (a: GoldenArguments) = Transforms.linearAtoms (a.Number "min_value") (a.Number "max_value") (int (a.Number "num_bins"))
+
+let private atoms (a: GoldenArguments) =
+    Transforms.linearAtoms (a.Number "min_value") (a.Number "max_value") (int (a.Number "num_bins"))
 
 /// rlax divides the lower weight by the gap + 10⁻⁵ and gives the rest to the upper neighbour.
 let private twoHot (a: GoldenArguments) =
@@ -305,7 +142,11 @@ let private pairs =
     [
         for name in [ "IDENTITY_PAIR"; "SIGNED_HYPERBOLIC_PAIR"; "SIGNED_LOGP1_PAIR"; "HYPERBOLIC_SIN_PAIR" ] do
             name, (fun (_: GoldenArguments) -> RlaxReturnsGolden.pair name)
-        for name, make in [ "muzero_pair", Transforms.transformedTwoHotPair; "unbiased_transform_pair", Transforms.unbiasedTwoHotPair ] do
+        for name, make in
+            [
+                "muzero_pair", Transforms.transformedTwoHotPair
+                "unbiased_transform_pair", Transforms.unbiasedTwoHotPair
+            ] do
             name,
             (fun a ->
                 make
@@ -330,7 +171,11 @@ let private neighbours (a: GoldenArguments) =
     Fields
         [
             "neighbors",
-            Value(GoldenCases.constant (Array.append shape [| data[0].Length |]) (all (fun struct (i, _) -> data[i]) |> Array.concat))
+            Value(
+                GoldenCases.constant
+                    (Array.append shape [| data[0].Length |])
+                    (all (fun struct (i, _) -> data[i]) |> Array.concat)
+            )
             "neighbor_indices", Value(GoldenCases.constant shape (all (fun struct (i, _) -> float i)))
             "neighbor_neg_distances", Value(GoldenCases.constant shape (all (fun struct (_, d) -> -d)))
         ]
@@ -375,25 +220,36 @@ let private small =
         value "base.replace_masked" (fun a ->
             Auxiliary.replaceMasked (a.Expr "mask") (a.Expr "replacement") (a.Expr "data"))
         value "embedding.embed_oar" (fun a ->
-            Auxiliary.observationActionReward (int (a.Number "num_actions")) (a.Expr "features") (a.Expr "action") (a.Expr "reward"))
+            Auxiliary.observationActionReward
+                (int (a.Number "num_actions"))
+                (a.Expr "features")
+                (a.Expr "action")
+                (a.Expr "reward"))
         value "model_learning.extract_subsequences" (fun a ->
             Auxiliary.windows (int (a.Number "subsequence_len")) (a.Expr "start_indices") (a.Expr "trajectories"))
         "episodic_memory.knn_query", neighbours
     ]
 
 let private functions =
-    Map.ofList [ yield! RlaxReturnsGolden.functions; yield! distributions; yield! policyGradients; yield! mpo; yield! normalisation; yield! pairs; yield! small ]
+    Map.ofList
+        [
+            yield! RlaxReturnsGolden.functions
+            yield! RlaxPoliciesGolden.functions
+            yield! normalisation
+            yield! pairs
+            yield! small
+        ]
 
 /// What is left out, with the reason; `README.md` beside this file says the same.
 let private listed =
     [
-        "nested_updates.conditional_update", "a choice between two containers of tensors: `Expr.select`, without a container of its own"
+        "nested_updates.conditional_update",
+        "a choice between two containers of tensors: `Expr.select`, without a container of its own"
         "clipping.clip_gradient", "clips a cotangent, which no function of values does here; DPG clips ∂q/∂a itself"
     ]
 
 [<Fact>]
-let ``rlax's own tests hold`` () =
-    GoldenCases.verify "rlax_tests" 1e-5 1e-5 listed functions
+let ``rlax's own tests hold`` () = GoldenCases.verify "rlax_tests" 1e-5 1e-5 listed functions
 
 [<Fact>]
 let ``every function has rlax's results on random inputs`` () =
@@ -412,7 +268,11 @@ let private exploration =
             "exploration.add_gaussian_noise",
             (fun (a: GoldenArguments) ->
                 let action = a.Data "action"
-                vector (filled action (fun result -> Exploration.gaussian (a.Number "stddev") (a.Data "standard_normal") action result)))
+
+                vector (
+                    filled action (fun result ->
+                        Exploration.gaussian (a.Number "stddev") (a.Data "standard_normal") action result)
+                ))
             "exploration.add_ornstein_uhlenbeck_noise",
             (fun a ->
                 let noise = a.Data "noise_tm1"
@@ -421,7 +281,11 @@ let private exploration =
             "exploration.add_dirichlet_noise",
             (fun a ->
                 let prior = a.Data "prior"
-                let mixed = filled prior (fun result -> Exploration.dirichlet (a.Number "dirichlet_fraction") (a.Data "dirichlet_sample") prior result)
+
+                let mixed =
+                    filled prior (fun result ->
+                        Exploration.dirichlet (a.Number "dirichlet_fraction") (a.Data "dirichlet_sample") prior result)
+
                 Value(GoldenCases.constant (a.Shape "prior") mixed))
             "exploration.episodic_memory_intrinsic_rewards",
             (fun a ->
@@ -431,7 +295,10 @@ let private exploration =
                         Scale = a.Number "reward_scale"
                     }
 
-                let calls = (a.Node "embeddings_per_call").Items |> List.map (fun call -> [| for row in call.Items -> row.AsArray.Values |])
+                let calls =
+                    (a.Node "embeddings_per_call").Items
+                    |> List.map (fun call -> [| for row in call.Items -> row.AsArray.Values |])
+
                 let width = calls.Head[0].Length
                 let mutable memory = EpisodicMemory.create (int (a.Number "max_memory_size"))
 
@@ -440,7 +307,10 @@ let private exploration =
                         for embeddings in calls do
                             let struct (rewards, next) = EpisodicMemory.step novelty embeddings memory
                             memory <- next
-                            let rows = next.Rows |> Array.map (fun row -> if row.Length = 0 then Array.create width infinity else row)
+
+                            let rows =
+                                next.Rows
+                                |> Array.map (fun row -> if row.Length = 0 then Array.create width infinity else row)
 
                             Fields
                                 [

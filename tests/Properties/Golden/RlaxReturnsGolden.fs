@@ -18,7 +18,8 @@ let private filled (count: int) (fill: float[] -> unit) : float[] =
 let private count (a: GoldenArguments) = (a.Shape "r_t")[0]
 
 let lambdaReturns (a: GoldenArguments) (nextValues: float[]) (traces: float[]) =
-    filled (count a) (fun result -> Returns.Lambda<float>(1, a.Data "r_t", a.Data "discount_t", nextValues, traces, ReadOnlySpan.Empty, result))
+    filled (count a) (fun result ->
+        Returns.Lambda<float>(1, a.Data "r_t", a.Data "discount_t", nextValues, traces, ReadOnlySpan.Empty, result))
 
 let private traces (a: GoldenArguments) = a.DataOr("lambda_", count a, 1.0)
 
@@ -34,7 +35,18 @@ let private best (a: GoldenArguments) values =
 let private gae (a: GoldenArguments) =
     let values = a.Data "values"
     let now, next = Array.take (count a) values, Array.skip 1 values
-    filled (count a) (fun result -> Returns.Advantages<float>(1, a.Data "r_t", now, a.Data "discount_t", next, traces a, ReadOnlySpan.Empty, result))
+
+    filled (count a) (fun result ->
+        Returns.Advantages<float>(
+            1,
+            a.Data "r_t",
+            now,
+            a.Data "discount_t",
+            next,
+            traces a,
+            ReadOnlySpan.Empty,
+            result
+        ))
     |> vector
 
 let private importanceCorrected (a: GoldenArguments) =
@@ -42,21 +54,43 @@ let private importanceCorrected (a: GoldenArguments) =
     let now, next = Array.take (count a) values, Array.skip 1 values
 
     filled (count a) (fun result ->
-        Corrections.ImportanceCorrectedErrors(1, a.Data "rho_tm1", a.Data "r_t", now, a.Data "discount_t", next, traces a, result))
+        Corrections.ImportanceCorrectedErrors(
+            1,
+            a.Data "rho_tm1",
+            a.Data "r_t",
+            now,
+            a.Data "discount_t",
+            next,
+            traces a,
+            result
+        ))
     |> vector
 
 /// Pads what rlax gives without a last element, which nothing reads.
-let private padded (a: GoldenArguments) (values: float[]) = Array.append values (Array.zeroCreate (count a - values.Length))
+let private padded (a: GoldenArguments) (values: float[]) =
+    Array.append values (Array.zeroCreate (count a - values.Length))
 
 let private generalOffPolicy (a: GoldenArguments) (rewards: float[]) (nextValues: float[]) nextActionValues traces =
     filled (count a) (fun result ->
-        Corrections.GeneralOffPolicy<float>(1, rewards, a.Data "discount_t", nextValues, padded a nextActionValues, padded a traces, result))
+        Corrections.GeneralOffPolicy<float>(
+            1,
+            rewards,
+            a.Data "discount_t",
+            nextValues,
+            padded a nextActionValues,
+            padded a traces,
+            result
+        ))
 
 let private retraceTargets (a: GoldenArguments) (q: float[]) =
     let actions = (a.Shape "q_t")[1]
-    let choose (values: float[]) = filled (count a) (fun result -> ActionValues.Chosen(actions, values, a.Ints "a_t", result))
+
+    let choose (values: float[]) =
+        filled (count a) (fun result -> ActionValues.Chosen(actions, values, a.Ints "a_t", result))
     // rlax divides by μ + 10⁻⁸.
-    let ratios = Array.map2 (fun target behaviour -> target / (behaviour + 1e-8)) (choose (a.Data "pi_t")) (a.Data "mu_t")
+    let ratios =
+        Array.map2 (fun target behaviour -> target / (behaviour + 1e-8)) (choose (a.Data "pi_t")) (a.Data "mu_t")
+
     let expected = filled (count a) (fun result -> ActionValues.Expected(actions, q, a.Data "pi_t", result))
 
     filled (count a) (fun result ->
@@ -65,11 +99,25 @@ let private retraceTargets (a: GoldenArguments) (q: float[]) =
 let private retraceContinuous (a: GoldenArguments) =
     let n = count a
     let ratios = padded a (a.Data "log_rhos" |> Array.map exp)
-    let traces = if a.Has "lambda_" then padded a (a.Data "lambda_") else Array.create n (a.Number "lambda_")
+
+    let traces =
+        if a.Has "lambda_" then
+            padded a (a.Data "lambda_")
+        else
+            Array.create n (a.Number "lambda_")
 
     let targets =
         filled n (fun result ->
-            Corrections.Retrace(1, a.Data "r_t", a.Data "discount_t", a.Data "v_t", padded a (a.Data "q_t"), ratios, traces, result))
+            Corrections.Retrace(
+                1,
+                a.Data "r_t",
+                a.Data "discount_t",
+                a.Data "v_t",
+                padded a (a.Data "q_t"),
+                ratios,
+                traces,
+                result
+            ))
 
     vector (subtract targets (a.Data "q_tm1"))
 
@@ -133,7 +181,9 @@ let private transformed (a: GoldenArguments) (targets: (float[] -> float[]) -> f
 
 let private nStep (a: GoldenArguments) (nextValues: float[]) =
     let traces = a.DataOr("lambda_t", count a, 1.0)
-    filled (count a) (fun result -> Returns.NStep<float>(1, int (a.Number "n"), a.Data "r_t", a.Data "discount_t", nextValues, traces, result))
+
+    filled (count a) (fun result ->
+        Returns.NStep<float>(1, int (a.Number "n"), a.Data "r_t", a.Data "discount_t", nextValues, traces, result))
 
 let private oneStep name (f: GoldenArguments -> Expr) = name, (fun a -> Value(f a))
 
@@ -151,7 +201,10 @@ let functions: (string * (GoldenArguments -> Outcome)) list =
         "multistep.general_off_policy_returns_from_action_values",
         (fun a ->
             let actions = (a.Shape "q_t")[1]
-            let expected = filled (count a) (fun result -> ActionValues.Expected(actions, a.Data "q_t", a.Data "pi_t", result))
+
+            let expected =
+                filled (count a) (fun result -> ActionValues.Expected(actions, a.Data "q_t", a.Data "pi_t", result))
+
             vector (generalOffPolicy a (a.Data "r_t") expected (taken a "q_t" "a_t") (a.Data "c_t")))
         "vtrace.vtrace", (fun a -> vector (vtrace None a))
         "vtrace.leaky_vtrace", (fun a -> vector (vtrace (Some "alpha_") a))
@@ -163,7 +216,15 @@ let functions: (string * (GoldenArguments -> Outcome)) list =
         (fun a ->
             let targets =
                 filled (count a) (fun result ->
-                    ActionValues.QLambda(1, (a.Shape "q_t")[1], a.Data "r_t", a.Data "discount_t", a.Data "q_t", traces a, result))
+                    ActionValues.QLambda(
+                        1,
+                        (a.Shape "q_t")[1],
+                        a.Data "r_t",
+                        a.Data "discount_t",
+                        a.Data "q_t",
+                        traces a,
+                        result
+                    ))
 
             vector (subtract targets (taken a "q_tm1" "a_tm1")))
         "value_learning.sarsa_lambda",
@@ -194,11 +255,28 @@ let functions: (string * (GoldenArguments -> Outcome)) list =
         oneStep "value_learning.td_learning" (fun a ->
             ValueLearning.temporalDifference (a.Expr "v_tm1") (a.Expr "r_t") (a.Expr "discount_t") (a.Expr "v_t"))
         oneStep "value_learning.sarsa" (fun a ->
-            ValueLearning.sarsa (a.Expr "q_tm1") (a.Expr "a_tm1") (a.Expr "r_t") (a.Expr "discount_t") (a.Expr "q_t") (a.Expr "a_t"))
+            ValueLearning.sarsa
+                (a.Expr "q_tm1")
+                (a.Expr "a_tm1")
+                (a.Expr "r_t")
+                (a.Expr "discount_t")
+                (a.Expr "q_t")
+                (a.Expr "a_t"))
         oneStep "value_learning.expected_sarsa" (fun a ->
-            ValueLearning.expectedSarsa (a.Expr "q_tm1") (a.Expr "a_tm1") (a.Expr "r_t") (a.Expr "discount_t") (a.Expr "q_t") (a.Expr "probs_a_t"))
+            ValueLearning.expectedSarsa
+                (a.Expr "q_tm1")
+                (a.Expr "a_tm1")
+                (a.Expr "r_t")
+                (a.Expr "discount_t")
+                (a.Expr "q_t")
+                (a.Expr "probs_a_t"))
         oneStep "value_learning.q_learning" (fun a ->
-            ValueLearning.qLearning (a.Expr "q_tm1") (a.Expr "a_tm1") (a.Expr "r_t") (a.Expr "discount_t") (a.Expr "q_t"))
+            ValueLearning.qLearning
+                (a.Expr "q_tm1")
+                (a.Expr "a_tm1")
+                (a.Expr "r_t")
+                (a.Expr "discount_t")
+                (a.Expr "q_t"))
         oneStep "value_learning.double_q_learning" (fun a ->
             ValueLearning.doubleQLearning
                 (a.Expr "q_tm1")
@@ -216,7 +294,12 @@ let functions: (string * (GoldenArguments -> Outcome)) list =
                 (a.Expr "discount_t")
                 (a.Expr "q_t"))
         oneStep "value_learning.qv_learning" (fun a ->
-            ValueLearning.qvLearning (a.Expr "q_tm1") (a.Expr "a_tm1") (a.Expr "r_t") (a.Expr "discount_t") (a.Expr "v_t"))
+            ValueLearning.qvLearning
+                (a.Expr "q_tm1")
+                (a.Expr "a_tm1")
+                (a.Expr "r_t")
+                (a.Expr "discount_t")
+                (a.Expr "v_t"))
         oneStep "value_learning.qv_max" (fun a ->
             ValueLearning.qvMax (a.Expr "v_tm1") (a.Expr "r_t") (a.Expr "discount_t") (a.Expr "q_t"))
         oneStep "value_learning.categorical_l2_project" (fun a ->
@@ -249,7 +332,11 @@ let functions: (string * (GoldenArguments -> Outcome)) list =
                 (a.Expr "q_logits_t")
                 (a.Expr "q_t_selector"))
         oneStep "value_learning.quantile_regression_loss" (fun a ->
-            ValueDistributions.quantileRegression (a.NumberOr("huber_param", 0.0)) (a.Expr "dist_src") (a.Expr "tau_src") (a.Expr "dist_target"))
+            ValueDistributions.quantileRegression
+                (a.NumberOr("huber_param", 0.0))
+                (a.Expr "dist_src")
+                (a.Expr "tau_src")
+                (a.Expr "dist_target"))
         oneStep "value_learning.quantile_q_learning" (fun a ->
             ValueDistributions.quantileQLearning
                 (a.NumberOr("huber_param", 0.0))

@@ -1,0 +1,422 @@
+/// Law 4 for off-policy corrections: identities between them, and fixed points on chains whose values are known.
+[<FsCheck.Xunit.Properties(Replay = "(2718281,828459)")>]
+module Rl.Tests.Objectives.CorrectionsTests
+
+#nowarn "3391" // arrays convert to spans
+
+open System
+open FsCheck.Xunit
+open Rl.Core.Foundations
+open Rl.Core.Autodiff
+open Rl.Core.Objectives
+open Xunit
+
+/// Random numbers in [low, high).
+let private uniform (low: float) (high: float) (count: int) (rng: Rng byref) : float[] =
+    let values = Array.zeroCreate<float> count
+
+    for i in 0 .. count - 1 do
+        let struct (value, next) = Rng.uniformIn low high rng
+        values[i] <- value
+        rng <- next
+
+    values
+
+/// A rollout [T, N] with its own next values; episodes end by chance, in either way.
+type private Rollout =
+    {
+        Columns: int
+        Rewards: float[]
+        Values: float[]
+        Discounts: float[]
+        NextValues: float[]
+        Ends: float[]
+        Ratios: float[]
+    }
+
+    member this.Count = this.Rewards.Length
+
+    /// Traces λ inside episodes, 0 at their ends.
+    member this.Traces(lambda: float) = this.Ends |> Array.map (fun ends -> lambda * (1.0 - ends))
+
+let private rollout (seed: uint64) : Rollout =
+    let mutable rng = Rng.create seed
+    let struct (steps, next) = Rng.below 9 rng
+    let struct (columns, next) = Rng.below 11 next
+    rng <- next
+    let steps, columns = steps + 1, columns + 1
+    let count = steps * columns
+    let values = uniform -2.0 2.0 count &rng
+    let ends = uniform 0.0 1.0 count &rng |> Array.map (fun u -> if u < 0.2 then 1.0 else 0.0)
+    let terminates = uniform 0.0 1.0 count &rng |> Array.map (fun u -> u < 0.5)
+    let outside = uniform -2.0 2.0 count &rng
+
+    {
+        Columns = columns
+        Rewards = uniform -1.0 1.0 count &rng
+        Values = values
+        Discounts = Array.init count (fun i -> if ends[i] = 1.0 && terminates[i] then 0.0 else 0.9)
+        NextValues =
+            Array.init count (fun i ->
+                if ends[i] = 1.0 || i + columns >= count then
+                    outside[i]
+                else
+                    values[i + columns])
+        Ends = ends
+        Ratios = uniform 0.1 3.0 count &rng
+    }
+
+let private filled (r: Rollout) (fill: float[] -> unit) =
+    let result = Array.zeroCreate<float> r.Count
+    fill result
+    result
+
+let private lambdaReturns (r: Rollout) lambda =
+    filled r (fun result ->
+        Returns.Lambda<float>(
+            r.Columns,
+            r.Rewards,
+            r.Discounts,
+            r.NextValues,
+            r.Traces lambda,
+            ReadOnlySpan.Empty,
+            result
+        ))
+
+let private advantages (r: Rollout) lambda =
+    filled r (fun result ->
+        Returns.Advantages<float>(
+            r.Columns,
+            r.Rewards,
+            r.Values,
+            r.Discounts,
+            r.NextValues,
+            r.Traces lambda,
+            ReadOnlySpan.Empty,
+            result
+        ))
+
+let private leaky (r: Rollout) mixing clip (ratios: float[]) lambda =
+    filled r (fun result ->
+        Corrections.LeakyVTrace<float>(
+            r.Columns,
+            mixing,
+            clip,
+            ratios,
+            r.Rewards,
+            r.Values,
+            r.Discounts,
+            r.NextValues,
+            r.Traces lambda,
+            result
+        ))
+
+let private general (r: Rollout) (nextActionValues: float[]) (traces: float[]) =
+    filled r (fun result ->
+        Corrections.GeneralOffPolicy<float>(
+            r.Columns,
+            r.Rewards,
+            r.Discounts,
+            r.NextValues,
+            nextActionValues,
+            traces,
+            result
+        ))
+
+let private near (expected: float[]) (actual: float[]) =
+    Assert.Equal(expected.Length, actual.Length)
+
+    Array.iter2
+        (fun (e: float) a ->
+            if not (abs (e - a) <= 1e-11 * (1.0 + abs e)) then
+                Assert.Fail $"{a:R} instead of {e:R}")
+        expected
+        actual
+
+let private ones (r: Rollout) = Array.create r.Count 1.0
+
+[<Property>]
+let ``V-trace on policy is the λ-return`` (seed: uint64) =
+    let r = rollout seed
+    near (advantages r 0.8) (leaky r 1.0 1.0 (ones r) 0.8)
+
+[<Property>]
+let ``V-trace on policy with λ = 1 is the n-step return to the end of the rollout`` (seed: uint64) =
+    let r = rollout seed
+
+    let targets =
+        filled r (fun result ->
+            Returns.NStep<float>(r.Columns, r.Count, r.Rewards, r.Discounts, r.NextValues, r.Traces 1.0, result))
+
+    near targets (Array.map2 (+) r.Values (leaky r 1.0 1.0 (ones r) 1.0))
+
+[<Property>]
+let ``V-trace follows its definition as a sum of discounted products`` (seed: uint64) =
+    let r = rollout seed
+    let errors = leaky r 1.0 1.7 r.Ratios 0.9
+    let traces = r.Traces 0.9
+
+    let expected start =
+        let mutable total, weight, index = 0.0, 1.0, start
+
+        while index < r.Count do
+            let error = r.Rewards[index] + r.Discounts[index] * r.NextValues[index] - r.Values[index]
+            total <- total + weight * min 1.7 r.Ratios[index] * error
+            weight <- weight * r.Discounts[index] * traces[index] * min 1.0 r.Ratios[index]
+            index <- index + r.Columns
+
+        total
+
+    near (Array.init r.Count expected) errors
+
+[<Property>]
+let ``leaky V-trace at α = 0 uses the whole ratio: per-decision importance sampling of the errors`` (seed: uint64) =
+    let r = rollout seed
+
+    let errors =
+        filled r (fun result ->
+            Corrections.ImportanceCorrectedErrors(
+                r.Columns,
+                r.Ratios,
+                r.Rewards,
+                r.Values,
+                r.Discounts,
+                r.NextValues,
+                r.Traces 0.7,
+                result
+            ))
+
+    near errors (leaky r 0.0 1.0 r.Ratios 0.7)
+
+[<Property>]
+let ``the advantage of V-trace on policy is that of the λ-return`` (seed: uint64) =
+    let r = rollout seed
+    let errors = leaky r 1.0 1.0 (ones r) 0.8
+    let estimates, advantages' = Array.zeroCreate<float> r.Count, Array.zeroCreate<float> r.Count
+
+    Corrections.VTraceAdvantages(
+        r.Columns,
+        1.0,
+        1.0,
+        ones r,
+        r.Rewards,
+        r.Values,
+        r.Discounts,
+        r.NextValues,
+        r.Traces 0.8,
+        errors,
+        estimates,
+        advantages'
+    )
+
+    near (lambdaReturns r 0.8) estimates
+    near (advantages r 0.8) advantages'
+
+[<Property>]
+let ``per-decision importance sampling with ratios of 1 is the λ-return`` (seed: uint64) =
+    let r = rollout seed
+
+    filled r (fun result ->
+        Corrections.PerDecision(r.Columns, ones r, r.Rewards, r.Discounts, r.NextValues, r.Traces 0.6, result))
+    |> near (lambdaReturns r 0.6)
+
+[<Property>]
+let ``doubly robust estimates of exact values on a deterministic chain do not depend on the ratios`` (seed: uint64) =
+    // v̂ = q̂ = r + γ v′ of its own successor: every correction is ρ · 0.
+    let r = rollout seed
+    let v = lambdaReturns r 1.0
+
+    let next =
+        Array.init r.Count (fun i ->
+            if r.Ends[i] = 0.0 && i + r.Columns < r.Count then
+                v[i + r.Columns]
+            else
+                r.NextValues[i])
+
+    filled r (fun result ->
+        Corrections.DoublyRobust(r.Columns, r.Ratios, r.Rewards, r.Discounts, v, v, next, r.Traces 1.0, result))
+    |> near v
+
+[<Property>]
+let ``traces of 0 give expected Sarsa, whatever the action values`` (seed: uint64) =
+    let r = rollout seed
+
+    let oneStep =
+        Array.map3 (fun reward discount value -> reward + discount * value) r.Rewards r.Discounts r.NextValues
+
+    near oneStep (general r r.Values (Array.zeroCreate r.Count))
+
+[<Property>]
+let ``where q′ is v′ the general off-policy return is the λ-return`` (seed: uint64) =
+    let r = rollout seed
+    near (lambdaReturns r 0.7) (general r r.NextValues (r.Traces 0.7))
+
+[<Property>]
+let ``Retrace and tree-backup stand still at a function that satisfies the Bellman equation along the data``
+    (seed: uint64)
+    =
+    let r = rollout seed
+    // With qₜ = rₜ + γₜ v′ₜ every error is 0, so no trace may change the return.
+    let q = Array.map3 (fun reward discount value -> reward + discount * value) r.Rewards r.Discounts r.NextValues
+    let next = Array.init r.Count (fun i -> if i + r.Columns < r.Count then q[i + r.Columns] else 0.0)
+    let apply method' = filled r (fun result -> method' result)
+
+    apply (fun result ->
+        Corrections.Retrace(r.Columns, r.Rewards, r.Discounts, r.NextValues, next, r.Ratios, r.Traces 1.0, result))
+    |> near q
+
+    let probabilities = r.Ratios |> Array.map (fun ratio -> ratio / 3.0)
+
+    apply (fun result ->
+        Corrections.TreeBackup(
+            r.Columns,
+            r.Rewards,
+            r.Discounts,
+            r.NextValues,
+            next,
+            probabilities,
+            r.Traces 1.0,
+            result
+        ))
+    |> near q
+
+[<Property>]
+let ``Retrace does not tell ratios above 1 apart`` (seed: uint64) =
+    let r = rollout seed
+
+    let run (ratios: float[]) =
+        filled r (fun result ->
+            Corrections.Retrace(
+                r.Columns,
+                r.Rewards,
+                r.Discounts,
+                r.NextValues,
+                r.Values,
+                ratios,
+                r.Traces 0.9,
+                result
+            ))
+
+    near (run (r.Ratios |> Array.map (min 1.0))) (run r.Ratios)
+
+[<Property>]
+let ``UPGO is at least the one-step target when values are pessimistic, and is it when they are optimistic``
+    (seed: uint64)
+    =
+    let r = rollout seed
+
+    let run (values: float[]) =
+        filled r (fun result ->
+            ActionValues.Upgo(r.Columns, r.Rewards, values, r.Discounts, r.NextValues, r.Traces 1.0, result))
+
+    near (lambdaReturns r 1.0) (run (Array.create r.Count -100.0))
+    near (lambdaReturns r 0.0) (run (Array.create r.Count 100.0))
+
+[<Property>]
+let ``Q(λ) and Sarsa(λ) agree where the action taken is the best`` (seed: uint64) =
+    let r = rollout seed
+    let actions = 3
+    let mutable rng = Rng.create (seed + 1UL)
+    let q = uniform -1.0 1.0 (r.Count * actions) &rng
+    let best = q |> Array.chunkBySize actions |> Array.map (fun row -> Array.findIndex ((=) (Array.max row)) row)
+
+    let sarsa =
+        filled r (fun result ->
+            ActionValues.SarsaLambda(r.Columns, actions, r.Rewards, r.Discounts, q, best, r.Traces 0.8, result))
+
+    filled r (fun result -> ActionValues.QLambda(r.Columns, actions, r.Rewards, r.Discounts, q, r.Traces 0.8, result))
+    |> near sarsa
+
+[<Property>]
+let ``differential returns of a constant reward are 0 at its own average`` (seed: uint64) (level: int8) =
+    let r = rollout seed
+    let rewards = Array.create r.Count (float level)
+
+    filled r (fun result ->
+        ActionValues.Differential(
+            r.Columns,
+            float level,
+            rewards,
+            Array.zeroCreate<float> r.Count,
+            r.Traces 1.0,
+            result
+        ))
+    |> near (Array.zeroCreate r.Count)
+
+[<Property>]
+let ``weighted importance sampling is exact for equal returns, and ordinary scales with the weights`` (seed: uint64) =
+    let mutable rng = Rng.create seed
+    let weights, equal = uniform 0.1 2.0 7 &rng, Array.create 7 3.0
+    near [| 3.0 |] [| Corrections.Weighted(weights, equal) |]
+    near [| 3.0 * Array.average weights |] [| Corrections.Ordinary(weights, equal) |]
+
+[<Property>]
+let ``the weight of an episode's last step is the product of its ratios`` (seed: uint64) =
+    let r = rollout seed
+    let weights = filled r (fun result -> Corrections.CumulativeRatios(r.Columns, r.Ratios, r.Traces 1.0, result))
+
+    let expected index =
+        let rec back i =
+            if i < r.Columns || r.Ends[i - r.Columns] = 1.0 then
+                r.Ratios[i]
+            else
+                r.Ratios[i] * back (i - r.Columns)
+
+        back index
+
+    near (Array.init r.Count expected) weights
+
+[<Property>]
+let ``the unrolled recurrence is the one on data`` (seed: uint64) =
+    let r = rollout seed
+    let shape = [| r.Count / r.Columns; r.Columns |]
+    let matrix values = Expr.constant (Tensor.create shape values)
+    let last = Array.skip (r.Count - r.Columns) r.NextValues
+
+    let unrolled =
+        Unrolled.lambda
+            (matrix r.Rewards)
+            (matrix r.Discounts)
+            (matrix r.NextValues)
+            (matrix (r.Traces 0.8))
+            (Expr.vector last)
+
+    near (lambdaReturns r 0.8) ((Reference.evaluate unrolled).ToArray())
+
+[<Fact>]
+let ``V-trace allocates nothing and float32 agrees with float64`` () =
+    let r = rollout 5UL
+    let single = Array.map float32
+    let rewards, values, discounts, next = single r.Rewards, single r.Values, single r.Discounts, single r.NextValues
+    let ratios, traces, result = single r.Ratios, single (r.Traces 0.9), Array.zeroCreate<float32> r.Count
+
+    let run () = Corrections.VTrace<float32>(r.Columns, 1.0f, ratios, rewards, values, discounts, next, traces, result)
+
+    run ()
+    let before = GC.GetAllocatedBytesForCurrentThread()
+    run ()
+    Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread())
+    let expected = leaky r 1.0 1.0 r.Ratios 0.9
+    Array.iter2 (fun (e: float) (a: float32) -> Assert.InRange(abs (e - float a), 0.0, 1e-4)) expected result
+
+[<Fact>]
+let ``empty trajectories and unequal lengths are refused by name`` () =
+    let refused (name: string) (action: unit -> unit) =
+        let error = Assert.ThrowsAny<ArgumentException>(fun () -> action ())
+        Assert.Equal(name, error.ParamName)
+
+    let five, four, none, result =
+        Array.create 5 1.0, Array.create 4 1.0, Array.zeroCreate<float> 0, Array.zeroCreate<float> 5
+
+    let two, chosen = Array.zeroCreate<float> 2, [| 0; 2 |]
+    refused "rewards" (fun () -> Corrections.VTrace<float>(1, 1.0, none, none, none, none, none, none, none))
+    refused "weights" (fun () -> Corrections.Ordinary(none, none) |> ignore)
+    refused "ratios" (fun () -> Corrections.VTrace<float>(1, 1.0, four, five, five, five, five, five, result))
+    refused "rewards" (fun () -> Corrections.VTrace<float>(2, 1.0, five, five, five, five, five, five, five))
+    refused "nextRatios" (fun () -> Corrections.Retrace(1, five, five, five, five, four, five, result))
+    refused "chosen" (fun () -> ActionValues.Chosen(2, four, chosen, two))
+    refused "averageReward" (fun () -> ActionValues.Differential(1, nan, five, five, five, result))
+
+    refused "rewards" (fun () ->
+        let empty = Expr.zeros [| 0; 2 |]
+        Unrolled.lambda empty empty empty empty (Expr.zeros [| 2 |]) |> ignore)
