@@ -14,12 +14,77 @@ open Rl.Core.Optimisers
 [<RequireQualifiedAccess>]
 module PpoStep =
 
-    /// Minibatches are cut into this many lanes, whatever the number of threads, so that threads never change a result.
+    /// Minibatches are cut into this many parts, whatever the number of threads, so that threads never change a result.
     let lanes (minibatchSize: int) = Math.Clamp(minibatchSize / 64, 1, 16)
 
-    /// The optimiser; its learning rate is the program's input "learningRate".
-    let optimiser (c: PpoConfiguration) =
-        Optimiser.adam (Schedule.input "learningRate") c.AdamEpsilon |> Optimiser.clipped c.MaxGradientNorm
+    /// The optimiser of clipped gradients; its learning rate is the program's input "learningRate".
+    let optimiser (c: PpoConfiguration) = Optimiser.adam (Schedule.input "learningRate") c.AdamEpsilon
+
+    /// A part of the parameters with a loss of its own: all of them, or the actor's and the critic's apart when they share none.
+    type private Side =
+        {
+            /// The elements of θ.
+            First: int
+            Count: int
+            /// θ of the side, observations, actions → the network's output as far as this side knows it.
+            Apply: Expr -> Expr -> ActorCriticOutput
+            HasPolicy: bool
+            HasValue: bool
+        }
+
+    /// Two sides let two threads own half of θ each: gradients and moments need not travel between their caches.
+    let private sides (network: ActorCritic) =
+        let whole = ActorCritic.layout network
+
+        match network.Trunk with
+        | Some _ ->
+            [
+                {
+                    First = 0
+                    Count = whole.Count
+                    Apply =
+                        fun theta observations -> ActorCritic.apply network (Parameters.create whole theta) observations
+                    HasPolicy = true
+                    HasValue = true
+                }
+            ]
+        | None ->
+            let critic = Layout.under "critic" (Mlp.layout network.Critic)
+
+            let actor = Layout.under "actor" (Layout.append (Mlp.layout network.Actor) (PolicyHead.layout network.Head))
+
+            let nothing = Expr.number 0.0
+
+            [
+                {
+                    First = 0
+                    Count = actor.Count
+                    Apply =
+                        fun theta observations ->
+                            let parameters = Parameters.create actor theta
+
+                            {
+                                Policy = ActorCritic.policy network parameters observations
+                                LogStandardDeviation = ActorCritic.logStandardDeviation network parameters
+                                Value = nothing
+                            }
+                    HasPolicy = true
+                    HasValue = false
+                }
+                {
+                    First = actor.Count
+                    Count = critic.Count
+                    Apply =
+                        fun theta observations ->
+                            {
+                                Policy = nothing
+                                LogStandardDeviation = None
+                                Value = ActorCritic.value network (Parameters.create critic theta) observations
+                            }
+                    HasPolicy = false
+                    HasValue = true
+                }
+            ]
 
     /// The step for M samples. Inputs: theta, the optimiser's state ("optimiser." + name), learningRate, clipRange, observations
     /// [M, o], actions [M, a], oldLogProbabilities, advantages, returns, oldValues [M]. Outputs: policyLoss, valueLoss, entropy,
@@ -43,54 +108,117 @@ module PpoStep =
             else
                 advantages
 
-        let lanes = lanes m
+        let sides = sides network
+        let parts = max 1 (lanes m / sides.Length)
+        let lanes = parts * sides.Length
+        let inLane lane x = if lanes = 1 then x else Expr.lane lane x
+        let elements (side: Side) (x: Expr) = Expr.slice 0 side.First (side.First + side.Count) x
+        let mean (x: Expr) = Expr.sum x * (1.0 / float m)
 
-        // The part of the loss and of the metrics that the samples of one lane make up, each a mean over all m.
-        let part lane =
-            let first, last = lane * m / lanes, (lane + 1) * m / lanes
+        // The loss of one side on one part of the samples, each mean over all m; and what is reported of it.
+        let partLoss (side: Side) (sideTheta: Expr) take : Expr * (string * Expr) list =
+            let output = side.Apply sideTheta (take observations)
 
-            let take (x: Expr) =
-                let rows = Expr.slice 0 first last x
-                if lanes = 1 then rows else Expr.lane lane rows
-
-            let mean (x: Expr) = Expr.sum x * (1.0 / float m)
-            let output = ActorCritic.apply network (Parameters.create layout theta) (take observations)
-            let struct (logProbability, entropy) = Policy.evaluate network.Head output (take actions)
-            let entropy = Expr.broadcastTo logProbability.Shape entropy
-            let old = take oldLogProbabilities
-            let ratio = PolicyGradients.ratio logProbability old
-            let policyLoss = mean (PolicyGradients.clippedSurrogate clipRange ratio (take standardised))
-
-            let valueLoss =
-                if c.ValueClipRange > 0.0 then
-                    let range = Expr.number c.ValueClipRange
-                    mean (PolicyGradients.clippedValueLoss range output.Value (take oldValues) (take returns))
+            let policy =
+                if not side.HasPolicy then
+                    []
                 else
-                    mean (PolicyGradients.valueLoss output.Value (take returns))
+                    let struct (logProbability, entropy) = Policy.evaluate network.Head output (take actions)
+                    let old = take oldLogProbabilities
+                    let ratio = PolicyGradients.ratio logProbability old
 
-            let entropy = mean entropy
-            let loss = policyLoss + c.ValueCoefficient * valueLoss - c.EntropyCoefficient * entropy
-            let gradient = (Diff.gradients loss [| theta |])[0]
-            let kl = mean (PolicyGradients.approximateKl logProbability old)
-            let clipped = mean (PolicyGradients.isClipped clipRange ratio)
-            gradient, [| policyLoss; valueLoss; entropy; kl; clipped |]
+                    [
+                        "policyLoss", mean (PolicyGradients.clippedSurrogate clipRange ratio (take standardised))
+                        "entropy", mean (Expr.broadcastTo logProbability.Shape entropy)
+                        "approximateKl", mean (PolicyGradients.approximateKl logProbability old)
+                        "clipFraction", mean (PolicyGradients.isClipped clipRange ratio)
+                    ]
 
-        let parts = Array.init lanes part
-        let gradient = parts |> Array.map fst |> Array.reduce (+)
-        let metrics = parts |> Array.map snd |> Array.reduce (Array.map2 (+))
-        let struct (newTheta, newState) = Optimiser.update transform gradient state theta
+            let value =
+                if not side.HasValue then
+                    []
+                elif c.ValueClipRange > 0.0 then
+                    let range = Expr.number c.ValueClipRange
+                    let old = take oldValues
+                    [ "valueLoss", mean (PolicyGradients.clippedValueLoss range output.Value old (take returns)) ]
+                else
+                    [ "valueLoss", mean (PolicyGradients.valueLoss output.Value (take returns)) ]
+
+            let metrics = policy @ value
+
+            let weight name =
+                match name with
+                | "policyLoss" -> 1.0
+                | "valueLoss" -> c.ValueCoefficient
+                | "entropy" -> -c.EntropyCoefficient
+                | _ -> 0.0
+
+            let loss =
+                metrics
+                |> List.filter (fun (name, _) -> weight name <> 0.0)
+                |> List.map (fun (name, metric) -> weight name * metric)
+                |> List.fold (+) (Expr.number 0.0)
+
+            loss, metrics
+
+        // Gradient and metrics of each side, summed over the parts.
+        let computed =
+            sides
+            |> List.mapi (fun index side ->
+                let sideTheta = elements side theta
+
+                let results =
+                    List.init parts (fun part ->
+                        let lane = part * sides.Length + index
+                        let take x = Expr.slice 0 (part * m / parts) ((part + 1) * m / parts) x |> inLane lane
+                        let loss, metrics = partLoss side sideTheta take
+                        (Diff.gradients loss [| sideTheta |])[0], metrics)
+
+                let gradient = results |> List.map fst |> List.reduce (+)
+
+                let metrics =
+                    results |> List.map snd |> List.reduce (List.map2 (fun (name, a: Expr) (_, b) -> name, a + b))
+
+                side, gradient, metrics)
+
+        let norm =
+            computed
+            |> List.map (fun (_, gradient, _) -> Expr.sum (Expr.square gradient))
+            |> List.reduce (+)
+            |> Expr.sqrt
+
+        let scale = Expr.minimum (Expr.number 1.0) (c.MaxGradientNorm / (norm + 1e-6))
+        let metrics = computed |> List.collect (fun (_, _, metrics) -> metrics)
+
+        // Each side moves its own elements of θ and of the optimiser's vectors; the count of updates is one for all.
+        let carried =
+            computed
+            |> List.mapi (fun index (side, gradient, _) ->
+                let own (x: Expr) = if x.Rank = 0 then x else elements side x
+                let places = state |> List.map own
+                let clipped = inLane index scale * gradient
+                let struct (newTheta, newState) = Optimiser.update transform clipped places (elements side theta)
+                let moved = (elements side theta, newTheta) :: List.zip places newState
+
+                if index = 0 then
+                    moved
+                else
+                    moved |> List.filter (fun (place, _) -> place.Rank > 0))
+            |> List.concat
+
+        let metric name = name, metrics |> List.find (fun (known, _) -> known = name) |> snd
 
         {
             Outputs =
                 [
-                    "policyLoss", metrics[0]
-                    "valueLoss", metrics[1]
-                    "entropy", metrics[2]
-                    "approximateKl", metrics[3]
-                    "clipFraction", metrics[4]
-                    "gradientNorm", Expr.sqrt (Expr.sum (Expr.square gradient))
+                    metric "policyLoss"
+                    metric "valueLoss"
+                    metric "entropy"
+                    metric "approximateKl"
+                    metric "clipFraction"
+                    "gradientNorm", norm
                 ]
-            Carried = (theta, newTheta) :: List.zip state newState
+            Carried = carried
         }
 
     /// The names of the outputs, in the order of reports.

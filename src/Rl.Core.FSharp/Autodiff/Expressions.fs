@@ -42,9 +42,10 @@ module Expr =
     /// The value of `x`, constant to every derivative.
     let stopGradient (x: Expr) = make StopGradient [| x |] x.Shape
 
-    /// Marks `x` as the start of lane `index`: what depends on one lane alone runs beside the other lanes (Program.run).
+    /// Marks `x` as the start of lane `index` (0 to 65,000): what depends on one lane alone runs beside the other lanes
+    /// (Program.Run). A lane opened on the value of other lanes belongs to a later stage, which starts when they are done.
     let lane (index: int) (x: Expr) =
-        Guard.notNegative (nameof index) index
+        Guard.inIntRange (nameof index) 0 65_000 index
         make (Lane index) [| x |] x.Shape
 
     // --- Element-wise -----------------------------------------------------------------------------------------------

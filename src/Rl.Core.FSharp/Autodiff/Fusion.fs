@@ -3,34 +3,62 @@ namespace Rl.Core.Autodiff
 
 open System.Collections.Generic
 
-/// When a node may run: before all lanes, within one, or after them.
+/// When a node may run. A program is a head, then stages one after the other, each of lanes that run side by side and a tail that
+/// waits for them, and last a tail of its own.
 [<RequireQualifiedAccess>]
 module internal Phase =
+    /// Before every lane.
     [<Literal>]
     let Head = -1
 
-    /// After every lane.
+    /// After everything.
     [<Literal>]
     let Tail = System.Int32.MaxValue
+
+    /// A stage's phases: its lanes, then as the last its tail.
+    [<Literal>]
+    let private Stride = 65536
+
+    let private stageOf phase = if phase = Head then -1 else phase / Stride
+
+    let private tailOf stage = stage * Stride + Stride - 1
+
+    /// Whether it is a lane, not a head or tail.
+    let isLane phase = phase <> Head && phase <> Tail && phase % Stride <> Stride - 1
+
+    /// Whether two phases belong to one stage.
+    let sameStage a b = stageOf a = stageOf b
+
+    /// Whether steps of the two phases may run at the same time.
+    let concurrent a b = a <> b && isLane a && isLane b && sameStage a b
+
+    /// When what needs both may run.
+    let private join a b =
+        if stageOf a < stageOf b then b
+        elif stageOf b < stageOf a || a = b then a
+        else tailOf (stageOf a)
+
+    /// A lane opened on a value: of the first stage where the value is there before all lanes, the lane that the value is in, or a lane
+    /// of the next stage.
+    let private openLane index phase =
+        if phase = Head then index
+        elif isLane phase && phase % Stride = index then phase
+        else (stageOf phase + 1) * Stride + index
 
     /// The phase of each node of `order` (arguments first).
     let assign (order: Expr[]) =
         let phases = Graph.table<int>()
 
         for node in order do
-            // A lane may be opened on what runs before all lanes; on another lane's value it is as late as that needs.
-            let mutable phase =
-                match node.Operation with
-                | Lane index -> index
-                | _ -> Head
+            let mutable phase = Head
 
             for argument in node.Arguments do
-                let other = phases[argument]
+                phase <- join phase phases[argument]
 
-                if phase = Head then phase <- other
-                elif other <> Head && other <> phase then phase <- Tail
-
-            phases[node] <- phase
+            phases[node] <-
+                match node.Operation with
+                | Lane index -> openLane index phase
+                | _ -> phase
 
         phases
 

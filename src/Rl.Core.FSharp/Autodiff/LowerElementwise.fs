@@ -99,7 +99,9 @@ module internal LowerElementwise =
                             {
                                 Buffer = buffer
                                 Position = position
-                                Direct = pattern = Contiguous && offset = 0 && buffer.Count = count
+                                Direct = (pattern = Contiguous)
+                                Offset = offset
+                                Count = count
                             }
                         | _ -> ()
             ]
@@ -108,7 +110,7 @@ module internal LowerElementwise =
             [
                 for position in 0 .. nodes.Count - 1 do
                     match own.TryGetValue nodes[position] with
-                    | true, buffer -> { Buffer = buffer; Position = position; Direct = true }
+                    | true, buffer -> { Buffer = buffer; Position = position; Direct = true; Offset = 0; Count = count }
                     | _ -> ()
                 c.Access scratch
             ]

@@ -37,14 +37,14 @@ type internal Lowering<'T when 'T: unmanaged>
         else
             struct (context.Copied(Phase.Tail, root), 0)
 
-    /// Adds a last step that copies one buffer into another.
-    member _.CopyAtEnd(source: Storage, offset: int, target: Storage) =
+    /// Adds a last step that copies a run of one buffer into another.
+    member _.CopyAtEnd(source: Storage, offset: int, target: Storage, targetOffset: int, count: int) =
         context.AddStep(
             Phase.Tail,
             [ context.Access source ],
             [ context.Access target ],
             fun () ->
-                let x, y = context.Address(source, offset), context.Address(target, 0)
-                let copy () = kernels.Copy(x, y, target.Count)
-                CallInstruction("carry", 0L, int64 (2 * target.Count), copy)
+                let x, y = context.Address(source, offset), context.Address(target, targetOffset)
+                let copy () = kernels.Copy(x, y, count)
+                CallInstruction("carry", 0L, int64 (2 * count), copy)
         )

@@ -5,10 +5,10 @@ open System.Collections.Generic
 open Rl.Core.Foundations
 open Rl.Core.Kernels
 
-/// A read or write of a buffer by a step; `Position` is the place in the step's chain of operations, `Direct` says that element
-/// i of the loop touches element i of the whole buffer.
+/// A read or write of a buffer by a step. A direct one touches element Offset + i at element i of the step's loop, for i < Count,
+/// in the operation at Position of the step's chain; any other may touch every element at any time.
 [<Struct>]
-type internal Access = { Buffer: Storage; Position: int; Direct: bool }
+type internal Access = { Buffer: Storage; Position: int; Direct: bool; Offset: int; Count: int }
 
 /// One future instruction.
 type internal Step = { Phase: int; Reads: Access list; Writes: Access list; Emit: unit -> Instruction }
@@ -38,7 +38,7 @@ type internal LoweringContext<'T when 'T: unmanaged>
         buffers.Add buffer
         buffer
 
-    let access buffer = { Buffer = buffer; Position = 0; Direct = false }
+    let access buffer = { Buffer = buffer; Position = 0; Direct = false; Offset = 0; Count = 0 }
 
     let addStep phase reads writes emit = steps.Add { Phase = phase; Reads = reads; Writes = writes; Emit = emit }
 

@@ -14,9 +14,12 @@ type ProgramSource =
     {
         /// Named results.
         Outputs: (string * Expr) list
-        /// Input expressions and the value that each has after a run, of the same shape.
+        /// Inputs, or slices of input vectors, and the value that each has after a run, of the same shape.
         Carried: (Expr * Expr) list
     }
+
+/// Lanes that run side by side, and what waits for all of them.
+type internal Stage = { Lanes: Instruction[][]; After: Instruction[] }
 
 /// Expressions compiled for float32 or float64: scheduled, fused, with one planned block of memory. Not thread-safe: one run at
 /// a time.
@@ -29,14 +32,14 @@ type Program<'T when 'T: unmanaged>
         inputs: Dictionary<string, struct (int * Shape)>,
         outputs: Dictionary<string, struct (int * Shape)>,
         head: Instruction[],
-        lanes: Instruction[][],
+        stages: Stage[],
         tail: Instruction[]
     ) =
     let run (instructions: Instruction[]) =
         for index in 0 .. instructions.Length - 1 do
             instructions[index].Run()
 
-    let runLane = Action<int>(fun lane -> run lanes[lane])
+    let runLane = stages |> Array.map (fun stage -> Action<int>(fun lane -> run stage.Lanes[lane]))
 
     let find (kind: string) (table: Dictionary<string, struct (int * Shape)>) name =
         match table.TryGetValue name with
@@ -46,7 +49,16 @@ type Program<'T when 'T: unmanaged>
             Guard.fail (nameof name) $"The program has no {kind} named {name}; it has: {known}."
 
     let span (struct (offset, shape: Shape)) = Span<'T>(memory, first + offset, Shape.count shape)
-    let all = Array.concat [ head; Array.concat lanes; tail ]
+
+    let all =
+        Array.concat
+            [
+                head
+                for stage in stages do
+                    Array.concat stage.Lanes
+                    stage.After
+                tail
+            ]
 
     /// The values of an input, to be written before a run.
     member _.Input(name: string) : Span<'T> = span (find "input" inputs name)
@@ -83,19 +95,26 @@ type Program<'T when 'T: unmanaged>
     member _.Run() =
         run head
 
-        for lane in lanes do
-            run lane
+        for stage in stages do
+            for lane in stage.Lanes do
+                run lane
+
+            run stage.After
 
         run tail
 
     /// Computes the outputs with the lanes shared out over threads; the bits are those of `Run()`.
     member _.Run(workers: Workers) =
         run head
-        workers.Run(lanes.Length, runLane)
+
+        for index in 0 .. stages.Length - 1 do
+            workers.Run(stages[index].Lanes.Length, runLane[index])
+            run stages[index].After
+
         run tail
 
     /// The number of lanes, which is the largest number of threads that help.
-    member _.LaneCount = lanes.Length
+    member _.LaneCount = stages |> Array.fold (fun most stage -> max most stage.Lanes.Length) 0
     /// Arithmetic operations of one run; an elementary function counts as one.
     member _.Flops = all |> Array.sumBy (fun instruction -> instruction.Flops)
     /// Bytes of memory that the program holds.
@@ -117,9 +136,13 @@ type Program<'T when 'T: unmanaged>
                         $"{instruction.Flops, 12:N0} flop {instruction.Elements * size, 12:N0} B  {instruction.Name}"
                     |> ignore
 
-        section (if lanes.Length > 0 then "head" else "program") head
-        lanes |> Array.iteri (fun index lane -> section $"lane {index}" lane)
-        section (if lanes.Length > 0 then "tail" else "") tail
+        section (if stages.Length > 0 then "head" else "program") head
+
+        for index in 0 .. stages.Length - 1 do
+            stages[index].Lanes |> Array.iteri (fun lane -> section $"stage {index}, lane {lane}")
+            section $"stage {index}, after its lanes" stages[index].After
+
+        section "tail" tail
         let flops = all |> Array.sumBy (fun instruction -> instruction.Flops)
         let bytes = all |> Array.sumBy (fun instruction -> instruction.Elements * size)
 
@@ -139,25 +162,46 @@ module Program =
         else
             unbox<'T>(box value)
 
-    /// Lets the value that a carried input takes be written straight over it, where every reading of the old value is done by
-    /// then; otherwise it is copied at the end.
-    let private carryInPlace (steps: List<Step>) (value: Storage) (input: Storage) =
+    /// Lets the value that a carried input takes be written straight over it, at `offset`, where every reading of the old value is done
+    /// by then; otherwise it is copied at the end.
+    let private carryInPlace (steps: List<Step>) (value: Storage) (input: Storage) (offset: int) =
         let writer =
             steps.FindLastIndex(fun step ->
                 step.Writes |> List.exists (fun write -> obj.ReferenceEquals(write.Buffer, value)))
 
-        let reads (step: Step) = step.Reads |> List.filter (fun read -> obj.ReferenceEquals(read.Buffer, input))
+        let isOutside (read: Access) =
+            read.Direct && (read.Offset + read.Count <= offset || read.Offset >= offset + value.Count)
+
+        let reads (step: Step) =
+            step.Reads
+            |> List.filter (fun read -> obj.ReferenceEquals(read.Buffer, input) && not (isOutside read))
+
+        let isDoneBy index (step: Step) =
+            List.isEmpty (reads step)
+            || (index < writer && not (Phase.concurrent step.Phase steps[writer].Phase))
 
         writer >= 0
         && not value.Persistent
         && value.Parent.IsNone
-        && value.Count = input.Count
-        && (steps[writer].Phase = Phase.Tail || steps.TrueForAll(fun step -> step.Phase = Phase.Head))
-        && Seq.forall (fun index -> List.isEmpty (reads steps[index])) (seq { writer + 1 .. steps.Count - 1 })
+        && Seq.forall (fun index -> index = writer || isDoneBy index steps[index]) (seq { 0 .. steps.Count - 1 })
         && (let write = steps[writer].Writes |> List.find (fun write -> obj.ReferenceEquals(write.Buffer, value))
 
             write.Direct
-            && reads steps[writer] |> List.forall (fun read -> read.Direct && read.Position <= write.Position))
+            && reads steps[writer]
+               |> List.forall (fun read ->
+                   read.Direct && read.Offset = offset && read.Count = value.Count && read.Position <= write.Position))
+
+    /// The input that a carried value goes to, and where in it.
+    let rec private target (expression: Expr) : struct (string * int) =
+        match expression.Operation with
+        | Input name -> struct (name, 0)
+        | Slice(0, start) when expression.Rank = 1 ->
+            let struct (name, offset) = target expression.Arguments[0]
+            struct (name, offset + start)
+        | _ ->
+            Guard.fail
+                "source"
+                $"A carried value needs an input, or a slice of an input vector, to live in; {expression} is not one."
 
     /// Compiles for a given set of kernels: simplify, fuse, plan the memory, bind the addresses.
     let compileWith (kernels: KernelSet<'T>) (source: ProgramSource) : Program<'T> =
@@ -170,13 +214,12 @@ module Program =
             |> Array.distinct
 
         for input, value in source.Carried do
-            match input.Operation with
-            | Input name when input.Shape <> value.Shape ->
+            let struct (name, _) = target input
+
+            if input.Shape <> value.Shape then
                 Guard.fail
                     name
                     $"The carried input {name} has shape {Shape.print input.Shape}; its new value has {Shape.print value.Shape}."
-            | Input _ -> ()
-            | _ -> Guard.fail (nameof source) $"A carried value needs an input to live in; {input} is not one."
 
         let original =
             Array.append
@@ -216,16 +259,13 @@ module Program =
         source.Carried
         |> List.iteri (fun index (input, _) ->
             let struct (value, offset) = lowering.Materialise roots[outputs.Count + index]
+            let struct (name, start) = target input
+            let struct (place, _) = inputs[name]
 
-            match input.Operation with
-            | Input name ->
-                let struct (target, _) = inputs[name]
-
-                if offset = 0 && carryInPlace lowering.Steps value target then
-                    value.PlaceIn(target, 0)
-                else
-                    lowering.CopyAtEnd(value, offset, target)
-            | _ -> ())
+            if offset = 0 && value.Count = input.Count && carryInPlace lowering.Steps value place start then
+                value.PlaceIn(place, start)
+            else
+                lowering.CopyAtEnd(value, offset, place, start, input.Count))
 
         let steps = lowering.Steps
 
@@ -251,14 +291,22 @@ module Program =
                     if step.Phase = phase then step.Emit()
             |]
 
-        let lanes =
-            steps
-            |> Seq.map (fun step -> step.Phase)
-            |> Seq.filter (fun phase -> phase <> Phase.Head && phase <> Phase.Tail)
-            |> Seq.distinct
-            |> Seq.sort
-            |> Seq.map instructions
-            |> Seq.toArray
+        let phases = steps |> Seq.map (fun step -> step.Phase) |> Seq.distinct |> Seq.sort |> Seq.toArray
+
+        let stages =
+            phases
+            |> Array.filter (fun phase -> phase <> Phase.Head && phase <> Phase.Tail)
+            |> Array.fold
+                (fun stages phase ->
+                    match stages with
+                    | (first, members) :: rest when Phase.sameStage first phase -> (first, phase :: members) :: rest
+                    | _ -> (phase, [ phase ]) :: stages)
+                []
+            |> List.rev
+            |> List.map (fun (_, members) ->
+                let lanes, after = members |> List.rev |> List.toArray |> Array.partition Phase.isLane
+                { Lanes = Array.map instructions lanes; After = Array.collect instructions after })
+            |> List.toArray
 
         let inputPlaces = Dictionary<string, struct (int * Shape)>()
 
@@ -273,7 +321,7 @@ module Program =
             let struct (root, inner) = buffer.Root
             outputPlaces[entry.Key] <- struct (root.Offset + inner + offset, shape)
 
-        Program<'T>(memory, first, inputPlaces, outputPlaces, instructions Phase.Head, lanes, instructions Phase.Tail)
+        Program<'T>(memory, first, inputPlaces, outputPlaces, instructions Phase.Head, stages, instructions Phase.Tail)
 
     /// Compiles for this machine's widest vectors.
     let compile<'T when 'T: unmanaged> (source: ProgramSource) : Program<'T> = compileWith Kernels.best<'T> source

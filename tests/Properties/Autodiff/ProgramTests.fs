@@ -163,6 +163,58 @@ let ``outputs see the inputs as they were before carried values replace them`` (
     Assert.Equal<float[]>([| 5.0; 6.0; 7.0; 8.0 |], (program.Input "x").ToArray())
     Assert.Equal<float[]>([| 1.0; 2.0; 3.0; 4.0 |], (program.Input "y").ToArray())
 
+/// Two halves of one vector, each moved in a lane by a sum that needs both: two stages.
+let private stages =
+    let x = Expr.input "x" [| 4096 |]
+    let half index = Expr.slice 0 (2048 * index) (2048 * (index + 1)) x
+    let squares index = Expr.sum (Expr.square (Expr.lane index (half index)))
+    let norm = Expr.sqrt (squares 0 + squares 1)
+    let moved index = half index * 0.5 - Expr.lane index norm * 0.001
+    { Outputs = [ "norm", norm ]; Carried = [ half 0, moved 0; half 1, moved 1 ] }
+
+[<Fact>]
+let ``lanes of a later stage wait for the earlier one, with the bits of one thread`` () =
+    let run (workers: Workers option) =
+        let program = filled stages
+
+        for _ in 1..20 do
+            match workers with
+            | Some workers -> program.Run workers
+            | None -> program.Run()
+
+        (program.Input "x").ToArray()
+
+    let expected = run None
+
+    for threads in 1..3 do
+        use workers = new Workers(threads)
+
+        for _ in 1..20 do
+            Assert.Equal<float32[]>(expected, run (Some workers))
+
+[<Fact>]
+let ``slices of an input are carried in place, each by its own value`` () =
+    let program = Program.compile<float> stages
+    let before = Array.init 4096 (fun i -> cos (float i))
+    program.Set("x", ReadOnlySpan before)
+    program.Run()
+    let norm = sqrt (before |> Array.sumBy (fun value -> value * value))
+    Assert.Equal(norm, program.Scalar "norm", 1e-9)
+    let after = (program.Input "x").ToArray()
+    Array.iter2 (fun (b: float) a -> Assert.Equal(0.5 * b - 0.001 * norm, a, 1e-12)) before after
+    Assert.DoesNotContain("carry", program.Explain())
+    Assert.Contains("stage 1, lane 1", program.Explain())
+
+[<Fact>]
+let ``a carried value that another slice still has to read is copied at the end`` () =
+    let x = Expr.input "x" [| 4 |]
+    let first, second = Expr.slice 0 0 2 x, Expr.slice 0 2 4 x
+    // The halves change places, one of them scaled.
+    let program = Program.compile<float> { Outputs = []; Carried = [ first, 2.0 * second; second, first + 1.0 ] }
+    program.Set("x", ReadOnlySpan [| 1.0; 2.0; 3.0; 4.0 |])
+    program.Run()
+    Assert.Equal<float[]>([| 6.0; 8.0; 2.0; 3.0 |], (program.Input "x").ToArray())
+
 [<Fact>]
 let ``running allocates nothing`` () =
     let program = filled (network 4 64)
