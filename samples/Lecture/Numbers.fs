@@ -13,8 +13,7 @@ module Numbers =
         let program = Program.ofOutputs<float> [ "output", output ]
 
         for name, values in inputs do
-            if program.HasInput name then
-                program.Set(name, ReadOnlySpan<float> values)
+            if program.HasInput name then program.Set(name, ReadOnlySpan<float> values)
 
         program.Run()
         program.Output("output").ToArray()

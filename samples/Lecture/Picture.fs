@@ -53,16 +53,13 @@ module Picture =
         line.LegendText <- label
 
     /// A line; an empty label keeps it out of the legend.
-    let line (plot: Plot) label colour width xs ys =
-        draw plot label (shade colour 1.0) width LinePattern.Solid xs ys
+    let line (plot: Plot) label colour width xs ys = draw plot label (shade colour 1.0) width LinePattern.Solid xs ys
 
     /// A dashed line.
-    let dashed (plot: Plot) label colour width xs ys =
-        draw plot label (shade colour 1.0) width LinePattern.Dashed xs ys
+    let dashed (plot: Plot) label colour width xs ys = draw plot label (shade colour 1.0) width LinePattern.Dashed xs ys
 
     /// A faint line.
-    let faint (plot: Plot) label colour xs ys =
-        draw plot label (shade colour 0.45) 1.5 LinePattern.Solid xs ys
+    let faint (plot: Plot) label colour xs ys = draw plot label (shade colour 0.45) 1.5 LinePattern.Solid xs ys
 
     /// Points of a size and an opacity.
     let points (plot: Plot) (label: string) colour (size: float) (opacity: float) (xs: float[]) (ys: float[]) =
@@ -99,20 +96,24 @@ module Picture =
             bar.LabelOffset <- 14f)
 
         plot.Axes.Bottom.SetTicks(places, names)
-        plot.Axes.Bottom.MinimumSize <- 86f
+        plot.Axes.Bottom.MinimumSize <- 66f
+
+    /// 1 … count, at most 250 of them, evenly spaced on a logarithmic axis.
+    let logarithmically (count: int) : int[] =
+        Array.init 250 (fun index -> int (round (float count ** (float index / 249.0)))) |> Array.distinct
 
     let private powersOfTen () =
         let ticks = TickGenerators.NumericAutomatic()
         ticks.IntegerTicksOnly <- true
         ticks.MinorTickGenerator <- TickGenerators.LogMinorTickGenerator()
 
-        ticks.LabelFormatter <-
-            Func<float, string>(fun power ->
-                if power >= 0.0 && power <= 5.0 then
-                    (10.0 ** power).ToString "#,0"
-                else
-                    $"1e{power:0}")
+        let label (power: float) =
+            if power >= 0.0 && power <= 4.0 then
+                (10.0 ** power).ToString "#,0"
+            else
+                "1e" + power.ToString "0"
 
+        ticks.LabelFormatter <- Func<float, string>(label)
         ticks
 
     /// Says that the x axis holds log₁₀ of what it is labelled with.
@@ -122,13 +123,13 @@ module Picture =
 
     /// Writes folder/name.png and says so.
     let save (setting: Setting) (name: string) (plot: Plot) =
-        plot.Axes.Margins(0.02, 0.06)
+        plot.Axes.Margins(0.02, 0.09)
         let legend = plot.ShowLegend(Edge.Bottom).Legend
         legend.Orientation <- Orientation.Horizontal
         legend.OutlineWidth <- 0f
         legend.ShadowColor <- Colors.Transparent
         legend.FontSize <- 14f
-        font |> Option.iter (fun name -> plot.Font.Set(name))
+        font |> Option.iter (fun name -> plot.Font.Set name |> ignore)
         Directory.CreateDirectory setting.Folder |> ignore
         let path = Path.Combine(setting.Folder, name + ".png")
         plot.SavePng(path, 1000, 600) |> ignore

@@ -10,8 +10,8 @@ module Report =
     /// The point that a slide makes.
     let title (text: string) =
         printfn ""
-        printfn $"{text}"
-        printfn $"{System.String('-', text.Length)}"
+        printfn "%s" text
+        printfn "%s" (String.replicate text.Length "-")
 
     /// A table with its columns aligned: the first to the left, the others to the right.
     let table (headers: string list) (rows: string list list) =
@@ -21,9 +21,6 @@ module Report =
         for row in all do
             row
             |> List.mapi (fun column cell ->
-                if column = 0 then
-                    cell.PadRight widths[column]
-                else
-                    cell.PadLeft widths[column])
+                if column = 0 then cell.PadRight widths[column] else cell.PadLeft widths[column])
             |> String.concat "  "
             |> printfn "%s"

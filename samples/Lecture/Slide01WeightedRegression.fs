@@ -1,7 +1,6 @@
 /// Slide 1: policy search as regression on actions, weighted with how good they were.
 namespace Lecture
 
-open System
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
 open Rl.Core.Distributions
@@ -39,8 +38,7 @@ module Slide01WeightedRegression =
         let gradient = Numbers.evaluate [ "theta", zeros ] (Diff.grad total theta)
         let product = Diff.hessianv total theta direction
 
-        let curvature (vector: float[]) =
-            Numbers.evaluate [ "theta", zeros; "direction", vector ] product
+        let curvature (vector: float[]) = Numbers.evaluate [ "theta", zeros; "direction", vector ] product
 
         (TrustRegion.conjugateGradient (2 * bumps) curvature (gradient |> Array.map (~-))).Solution
 
@@ -48,7 +46,7 @@ module Slide01WeightedRegression =
         Report.title "Slide 1: weighted regression"
         let count = if setting.Quick then 300 else 1_500
         let struct (states, rng) = Numbers.draw count (Rng.uniformIn -3.0 3.0) (Rng.create 1UL)
-        let struct (noise, rng) = Numbers.draw count Rng.normal rng
+        let struct (noise, _) = Numbers.draw count Rng.normal rng
         // What a policy that knows nothing tried, and what an expert would have done.
         let tried = noise |> Array.map (fun z -> 0.4 + 0.8 * z)
         let expert = Array.map2 (fun state z -> sin state + 0.1 * z) states noise
@@ -88,9 +86,9 @@ module Slide01WeightedRegression =
         let at (values: float[]) = Array.map (fun index -> values[index])
         Picture.points plot "tried, R < 0.5" Ink.grey 5.0 0.3 (at states poor) (at tried poor)
         Picture.points plot "tried, R > 0.5" Ink.yellow 5.0 0.6 (at states good) (at tried good)
-        Picture.dashed plot "best action" Ink.black 2.5 places (places |> Array.map sin)
 
         for struct (name, colour, values) in curves do
             Picture.line plot name colour 3.0 places values
 
+        Picture.dashed plot "best action" Ink.black 2.5 places (places |> Array.map sin)
         Picture.save setting "slide01-weighted-regression" plot

@@ -38,13 +38,14 @@ module Slide05SmoothExpectation =
         Report.title "Slide 5: the reward jumps, its expectation does not"
         let samples = if setting.Quick then 1_000 else 20_000
         let deviation = 0.5
-        let struct (noise, _) = Numbers.draw samples Rng.normal (Rng.create 5UL)
         let input name = Expr.input name [| samples |]
 
         let scores = score deviation (input "actions") (input "means")
         let paths = pathwise deviation (input "noise") (input "means")
 
-        let at mean =
+        // Every estimate has samples of its own.
+        let at index mean =
+            let struct (noise, _) = Numbers.draw samples Rng.normal (Rng.create (uint64 index))
             let means = Array.create samples mean
             let actions = noise |> Array.map (fun z -> mean + deviation * z)
             let inputs = [ "means", means; "actions", actions; "noise", noise ]
@@ -53,7 +54,7 @@ module Slide05SmoothExpectation =
         let means = Numbers.range -1.5 1.5 13
         let exactly f = Numbers.evaluate [] (f deviation (Expr.vector means))
         let values, slopes = exactly objective, exactly slope
-        let estimates = means |> Array.map at
+        let estimates = means |> Array.mapi at
         let scoreMeans = estimates |> Array.map (fun struct (scores, _) -> Array.average scores)
         let scoreErrors = estimates |> Array.map (fun struct (scores, _) -> Numbers.standardError scores)
         let pathMeans = estimates |> Array.map (fun struct (_, paths) -> Array.average paths)

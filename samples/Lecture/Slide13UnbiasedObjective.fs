@@ -13,7 +13,7 @@ module Slide13UnbiasedObjective =
     let run (setting: Setting) =
         Report.title "Slide 13: the mean return is an unbiased estimate of J"
         let struct (mdp, rng) = Generators.grid 3 3 0.2 1.0 (Rng.create 13UL)
-        let struct (policy, _, rng) = TabularPolicy.random 1.0 mdp.States mdp.Actions rng
+        let struct (policy, _, _) = TabularPolicy.random 1.0 mdp.States mdp.Actions rng
         let exact = FiniteHorizon.objective mdp horizon policy
         let runs, most = if setting.Quick then 4, 1_000 else 12, 10_000
 
@@ -21,7 +21,7 @@ module Slide13UnbiasedObjective =
             let struct (trajectory, rng) = Trajectories.sample mdp policy horizon rng
             struct (Trajectories.discountedReturn mdp.Discount trajectory, rng)
 
-        let struct (returns, _) = Numbers.draw (runs * most) sampleReturn rng
+        let struct (returns, _) = Numbers.draw (runs * most) sampleReturn (Rng.create 1UL)
         let ofRun = Array.chunkBySize most returns
         let sizes = [ 10; 30; 100; 300; 1_000; 3_000; 10_000 ] |> List.filter (fun size -> size <= most)
 

@@ -102,8 +102,7 @@ module Slide14Baselines =
         let best = bestConstant policy exact
         let averages = ofTime (fun _ -> 1.0) exact toGo
 
-        let norm at =
-            squared (TabularPolicy.score policy exact.Batch.States[at] exact.Batch.Actions[at])
+        let norm at = squared (TabularPolicy.score policy exact.Batch.States[at] exact.Batch.Actions[at])
 
         let bests = ofTime norm exact toGo
 
@@ -165,7 +164,8 @@ module Slide14Baselines =
         let pick f = rows |> List.map f |> Array.ofList
         let variances = pick (fun struct (_, _, variance, _) -> variance)
 
-        let plot = Picture.create "Variance of the policy gradient under each baseline" "" "variance (trace of the covariance)"
+        let plot =
+            Picture.create "Variance of the policy gradient under each baseline" "" "variance (trace of the covariance)"
 
         Picture.bars
             plot

@@ -67,14 +67,17 @@ module Slide24Baird =
         Report.table
             ("sweeps" :: [ for name, _, _ in curves -> name ])
             [
-                for index in [ 0; 100; 300; 1_000; 3_000; 8_000 ] do
+                for index in [ 0; 10; 30; 100; 1_000; 3_000; 8_000 ] do
                     if index <= sweeps then
                         $"{index}" :: [ for _, _, errors in curves -> $"{errors[index]:G3}" ]
             ]
 
-        let plot = Picture.create "Baird's counterexample" "sweeps of expected updates" "Bellman error (root mean square)"
+        let plot =
+            Picture.create "Baird's counterexample" "sweeps of expected updates" "Bellman error (root mean square)"
+
+        Picture.logarithmicX plot
         Picture.logarithmicY plot
-        let shown = [| 0 .. max 1 (sweeps / 400) .. sweeps |]
+        let shown = Picture.logarithmically sweeps
 
         for name, colour, errors in curves do
             Picture.line
@@ -82,7 +85,7 @@ module Slide24Baird =
                 name
                 colour
                 3.0
-                (shown |> Array.map float)
+                (shown |> Array.map (float >> log10))
                 (shown |> Array.map (fun index -> log10 errors[index]))
 
         Picture.save setting "slide24-baird" plot

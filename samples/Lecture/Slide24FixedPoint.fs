@@ -60,9 +60,7 @@ module Slide24FixedPoint =
                 for index in [ 0; 1; 10; 30; 100; 300; 1_000; 3_000; 10_000 ] do
                     if index <= sweeps then
                         $"{index}"
-                        :: [
-                            for curve in [ iterated; bound; large; small; falling ] -> $"{curve[index]:E2}"
-                        ]
+                        :: [ for curve in [ iterated; bound; large; small; falling ] -> $"{curve[index]:E2}" ]
             ]
 
         let lowest = 1e-4
@@ -72,7 +70,7 @@ module Slide24FixedPoint =
 
         // From the first sweep on; what has converged leaves the picture.
         let curve draw label colour (errors: float[]) =
-            let shown = [| 1..sweeps |] |> Array.filter (fun index -> errors[index] > lowest)
+            let shown = Picture.logarithmically sweeps |> Array.filter (fun index -> errors[index] > lowest)
 
             draw
                 plot
@@ -86,5 +84,5 @@ module Slide24FixedPoint =
         curve Picture.line "step 0.05" Ink.orange small
         curve Picture.line "falling steps" Ink.green falling
         curve Picture.line "value iteration" Ink.blue iterated
-        curve Picture.dashed "its bound" Ink.grey bound
+        curve Picture.dashed "bound of value iteration" Ink.grey bound
         Picture.save setting "slide24-fixed-point" plot
