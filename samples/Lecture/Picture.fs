@@ -102,13 +102,13 @@ module Picture =
     let logarithmically (count: int) : int[] =
         Array.init 250 (fun index -> int (round (float count ** (float index / 249.0)))) |> Array.distinct
 
-    let private powersOfTen () =
+    let private powersOfTen (mostPlain: float) =
         let ticks = TickGenerators.NumericAutomatic()
         ticks.IntegerTicksOnly <- true
         ticks.MinorTickGenerator <- TickGenerators.LogMinorTickGenerator()
 
         let label (power: float) =
-            if power >= 0.0 && power <= 4.0 then
+            if power >= 0.0 && power <= mostPlain then
                 (10.0 ** power).ToString "#,0"
             else
                 "1e" + power.ToString "0"
@@ -117,13 +117,13 @@ module Picture =
         ticks
 
     /// Says that the x axis holds log₁₀ of what it is labelled with.
-    let logarithmicX (plot: Plot) = plot.Axes.Bottom.TickGenerator <- powersOfTen ()
+    let logarithmicX (plot: Plot) = plot.Axes.Bottom.TickGenerator <- powersOfTen 5.0
     /// Says that the y axis holds log₁₀ of what it is labelled with.
-    let logarithmicY (plot: Plot) = plot.Axes.Left.TickGenerator <- powersOfTen ()
+    let logarithmicY (plot: Plot) = plot.Axes.Left.TickGenerator <- powersOfTen 2.0
 
     /// Writes folder/name.png and says so.
     let save (setting: Setting) (name: string) (plot: Plot) =
-        plot.Axes.Margins(0.02, 0.09)
+        plot.Axes.Margins(0.01, 0.01, 0.04, 0.1)
         let legend = plot.ShowLegend(Edge.Bottom).Legend
         legend.Orientation <- Orientation.Horizontal
         legend.OutlineWidth <- 0f

@@ -84,5 +84,5 @@ module Slide24FixedPoint =
         curve Picture.line "step 0.05" Ink.orange small
         curve Picture.line "falling steps" Ink.green falling
         curve Picture.line "value iteration" Ink.blue iterated
-        curve Picture.dashed "bound of value iteration" Ink.grey bound
+        curve Picture.dashed "its bound" Ink.grey bound
         Picture.save setting "slide24-fixed-point" plot
