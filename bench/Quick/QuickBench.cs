@@ -77,6 +77,11 @@ internal static class QuickBench
         yield return Steps("env_pendulum", Workloads.Environment("Pendulum-v1", 1024));
         yield return TrainingSteps("ppo_cartpole_cleanrl_1core", 1);
         yield return TrainingSteps("ppo_cartpole_cleanrl_2core", 2);
+
+        foreach (var figure in MathematicsFigures.All())
+        {
+            yield return figure;
+        }
     }
 
     private static Figure Microseconds(string name, Program<float> program, double peak)

@@ -16,7 +16,7 @@ type Rollout =
         Copies: int
         /// [T, N, observationSize], as the policy saw them.
         Observations: float32[]
-        /// [T + 1, N, observationSize], before normalisation.
+        /// [T, N, observationSize], before normalisation.
         RawObservations: float32[]
         /// [T, N, actionSize], the policy's.
         Actions: float32[]
@@ -80,6 +80,123 @@ type internal ActingProgram(network: ActorCritic, layout: Layout, rows: int, obs
     member _.LogStandardDeviation = deviation.Span
     member _.Run() = program.Run()
 
+/// A share of the copies with all the memory that collecting writes, so that threads do not write to each other's cache lines.
+[<Sealed>]
+type internal RolloutShare
+    (network: ActorCritic, layout: Layout, environment: BatchEnvironment, steps: int, first: int, number: int) =
+    let copies = environment.Count
+    let observationSize = environment.ObservationSize
+    let actionSize = environment.ActionSize
+    let head = network.Head
+    let outputs = PolicyHead.outputs head
+    let program = ActingProgram(network, layout, number, observationSize)
+    let width = number * observationSize
+    let buffers = environment.AllocateBuffers()
+    let environmentActions = Array.zeroCreate<float32>(copies * actionSize)
+    let raw = Array.zeroCreate<float32>((steps + 1) * width)
+    let seen = Array.zeroCreate<float32>(steps * width)
+    let actions = Array.zeroCreate<float32>(steps * number * actionSize)
+    let logProbabilities = Array.zeroCreate<float32>(steps * number)
+    let values = Array.zeroCreate<float32>(steps * number)
+    let nextValues = Array.zeroCreate<float32>(steps * number)
+    let rewards = Array.zeroCreate<float32>(steps * number)
+    let terminated = Array.zeroCreate<bool>(steps * number)
+    let truncated = Array.zeroCreate<bool>(steps * number)
+    let episodeReturns = Array.zeroCreate<float>(steps * number)
+    let episodeLengths = Array.zeroCreate<int>(steps * number)
+    let keys = Array.zeroCreate<Rng> number
+
+    let prepare (statistics: RunningStatistics voption) (source: ReadOnlySpan<float32>) (destination: Span<float32>) =
+        match statistics with
+        | ValueSome statistics -> RunningStatistics.normalise statistics 10.0f source destination
+        | ValueNone -> source.CopyTo destination
+
+    /// The rows of this share in memory of the whole batch.
+    let own (memory: Memory<'T>) size : Span<'T> = memory.Span.Slice(first * size, number * size)
+
+    /// Draws the actions of a step from the program's outputs.
+    let act t =
+        let policy = program.Policy
+        let deviation = program.LogStandardDeviation
+
+        for row in 0 .. number - 1 do
+            let index = t * number + row
+            let action = Span<float32>(actions, index * actionSize, actionSize)
+
+            let struct (logProbability, key) =
+                Policy.sample head (policy.Slice(row * outputs, outputs)) deviation action keys[row]
+
+            keys[row] <- key
+            logProbabilities[index] <- logProbability
+            let target = Span<float32>(environmentActions, (first + row) * actionSize, actionSize)
+            Policy.toEnvironment environment.ActionSpace (Span.op_Implicit action) target
+
+    /// Steps the copies and keeps what they report.
+    let step t =
+        environment.Step(first, number, ReadOnlySpan environmentActions, buffers)
+        (own buffers.Observations observationSize).CopyTo(Span<float32>(raw, (t + 1) * width, width))
+        (own buffers.Rewards 1).CopyTo(Span<float32>(rewards, t * number, number))
+        (own buffers.Terminated 1).CopyTo(Span<bool>(terminated, t * number, number))
+        (own buffers.Truncated 1).CopyTo(Span<bool>(truncated, t * number, number))
+        (own buffers.EpisodeReturns 1).CopyTo(Span<float>(episodeReturns, t * number, number))
+        (own buffers.EpisodeLengths 1).CopyTo(Span<int>(episodeLengths, t * number, number))
+
+    /// The program's values become those of the states that step t led to: of all rows that were cut there, or of all others.
+    let bootstrap t (ofCut: bool) =
+        for row in 0 .. number - 1 do
+            let index = t * number + row
+            if truncated[index] = ofCut then nextValues[index] <- program.Value[row]
+
+    /// Copies the share's rows of [T, number, size] into those of [T, N, size].
+    let publish (source: 'T[]) (target: 'T[]) size =
+        for t in 0 .. steps - 1 do
+            Array.Copy(source, t * number * size, target, (t * copies + first) * size, number * size)
+
+    member _.Theta = program.Theta
+
+    /// Runs the policy for T steps from the batch's observations; `statistics` normalise them.
+    member _.Collect
+        (start: ReadOnlySpan<float32>, actionKeys: Rng[], statistics: RunningStatistics voption, rollout: Rollout)
+        : unit =
+        start.Slice(first * observationSize, width).CopyTo(Span raw)
+        Array.Copy(actionKeys, first, keys, 0, number)
+
+        for t in 0 .. steps - 1 do
+            let row = Span<float32>(seen, t * width, width)
+            prepare statistics (ReadOnlySpan<float32>(raw, t * width, width)) row
+            row.CopyTo program.Observations
+            program.Run()
+            program.Value.CopyTo(Span<float32>(values, t * number, number))
+            if t > 0 then bootstrap (t - 1) false
+            act t
+            step t
+
+            // A time limit cuts the episode but not the value: V of the true last observation.
+            if Array.IndexOf(truncated, true, t * number, number) >= 0 then
+                prepare
+                    statistics
+                    (Span.op_Implicit (own buffers.FinalObservations observationSize))
+                    program.Observations
+
+                program.Run()
+                bootstrap t true
+
+        prepare statistics (ReadOnlySpan<float32>(raw, steps * width, width)) program.Observations
+        program.Run()
+        bootstrap (steps - 1) false
+        Array.Copy(keys, 0, actionKeys, first, number)
+        publish seen rollout.Observations observationSize
+        publish raw rollout.RawObservations observationSize
+        publish actions rollout.Actions actionSize
+        publish logProbabilities rollout.LogProbabilities 1
+        publish values rollout.Values 1
+        publish nextValues rollout.NextValues 1
+        publish rewards rollout.Rewards 1
+        publish terminated rollout.Terminated 1
+        publish truncated rollout.Truncated 1
+        publish episodeReturns rollout.EpisodeReturns 1
+        publish episodeLengths rollout.EpisodeLengths 1
+
 /// Collects rollouts; its memory is used again by each, so a rollout is valid until the next. The result does not depend on the
 /// number of threads: each copy has its own streams, and each row of a network's output is computed in the same way.
 [<Sealed>]
@@ -88,21 +205,16 @@ type internal Collector
     =
     let copies = environment.Count
     let observationSize = environment.ObservationSize
-    let actionSize = environment.ActionSize
-    let space = environment.ActionSpace
-    let head = network.Head
-    let outputs = PolicyHead.outputs head
     let count = steps * copies
-    let finals = Array.zeroCreate<float32>(copies * observationSize)
-    let environmentActions = Array.zeroCreate<float32>(copies * actionSize)
+    let start = Array.zeroCreate<float32>(copies * observationSize)
 
     let rollout =
         {
             Steps = steps
             Copies = copies
             Observations = Array.zeroCreate (count * observationSize)
-            RawObservations = Array.zeroCreate (count * observationSize + copies * observationSize)
-            Actions = Array.zeroCreate (count * actionSize)
+            RawObservations = Array.zeroCreate (count * observationSize)
+            Actions = Array.zeroCreate (count * environment.ActionSize)
             LogProbabilities = Array.zeroCreate count
             Values = Array.zeroCreate count
             NextValues = Array.zeroCreate count
@@ -113,103 +225,19 @@ type internal Collector
             EpisodeLengths = Array.zeroCreate count
         }
 
-    let buffers =
-        Array.init steps (fun t ->
-            let rows (array: 'T[]) size = Memory<'T>(array, t * copies * size, copies * size)
-            let next = Memory(rollout.RawObservations, (t + 1) * copies * observationSize, copies * observationSize)
-
-            StepBuffers(
-                next,
-                Memory finals,
-                rows rollout.Rewards 1,
-                rows rollout.Terminated 1,
-                rows rollout.Truncated 1,
-                rows rollout.EpisodeReturns 1,
-                rows rollout.EpisodeLengths 1
-            ))
-
-    // Each share of copies has a program of its own.
     let shares =
         let number = min workers.Count copies
 
         Array.init number (fun share ->
             let first = share * copies / number
             let last = (share + 1) * copies / number
-            struct (first, last - first, ActingProgram(network, layout, last - first, observationSize)))
+            RolloutShare(network, layout, environment, steps, first, last - first))
 
-    let mutable statistics = RunningStatistics.create 0
+    let mutable statistics: RunningStatistics voption = ValueNone
     let mutable keys: Rng[] = [||]
 
-    let prepare (source: ReadOnlySpan<float32>) (destination: Span<float32>) =
-        if normalise then
-            RunningStatistics.normalise statistics 10.0f source destination
-        else
-            source.CopyTo destination
+    let collectShare = Action<int>(fun share -> shares[share].Collect(ReadOnlySpan start, keys, statistics, rollout))
 
-    let rows (array: 'T[]) t first number size = Span<'T>(array, (t * copies + first) * size, number * size)
-
-    let collectShare share =
-        let struct (first, number, program) = shares[share]
-
-        for t in 0 .. steps - 1 do
-            let raw: Span<float32> = rows rollout.RawObservations t first number observationSize
-            let seen: Span<float32> = rows rollout.Observations t first number observationSize
-            prepare (Span.op_Implicit raw) seen
-            seen.CopyTo program.Observations
-            program.Run()
-            program.Value.CopyTo(rows rollout.Values t first number 1)
-
-            // The step before led here, unless its episode ended.
-            if t > 0 then
-                for n in first .. first + number - 1 do
-                    let before = (t - 1) * copies + n
-
-                    if not rollout.Truncated[before] then
-                        rollout.NextValues[before] <- program.Value[n - first]
-
-            let policy = program.Policy
-            let deviation = program.LogStandardDeviation
-
-            for n in first .. first + number - 1 do
-                let row = n - first
-                let action: Span<float32> = rows rollout.Actions t n 1 actionSize
-
-                let struct (logProbability, key) =
-                    Policy.sample head (policy.Slice(row * outputs, outputs)) deviation action keys[n]
-
-                keys[n] <- key
-                rollout.LogProbabilities[t * copies + n] <- logProbability
-                let target = Span<float32>(environmentActions, n * actionSize, actionSize)
-                Policy.toEnvironment space (Span.op_Implicit action) target
-
-            environment.Step(first, number, ReadOnlySpan environmentActions, buffers[t])
-
-            // A time limit cuts the episode but not the value: V of the true last observation.
-            let mutable cut = false
-
-            for n in first .. first + number - 1 do
-                if rollout.Truncated[t * copies + n] then cut <- true
-
-            if cut then
-                let final = ReadOnlySpan<float32>(finals, first * observationSize, number * observationSize)
-                prepare final program.Observations
-                program.Run()
-
-                for n in first .. first + number - 1 do
-                    if rollout.Truncated[t * copies + n] then
-                        rollout.NextValues[t * copies + n] <- program.Value[n - first]
-
-        let raw: Span<float32> = rows rollout.RawObservations steps first number observationSize
-        prepare (Span.op_Implicit raw) program.Observations
-        program.Run()
-
-        for n in first .. first + number - 1 do
-            let last = (steps - 1) * copies + n
-
-            if not rollout.Truncated[last] then
-                rollout.NextValues[last] <- program.Value[n - first]
-
-    let collectShare = Action<int> collectShare
     let mutable present: BatchSnapshot option = None
 
     /// Runs the policy θ for T steps from the environments' state: struct (rollout, action streams, environments afterwards).
@@ -224,12 +252,12 @@ type internal Collector
         | _ -> environment.Restore environments
 
         present <- None
-        statistics <- observationStatistics
+        statistics <- if normalise then ValueSome observationStatistics else ValueNone
         keys <- Array.copy actionKeys
-        environment.Observe(Span<float32>(rollout.RawObservations, 0, copies * observationSize))
+        environment.Observe(Span start)
 
-        for struct (_, _, program) in shares do
-            parameters.CopyTo program.Theta
+        for share in shares do
+            parameters.CopyTo share.Theta
 
         workers.Run(shares.Length, collectShare)
         let snapshot = environment.Capture()

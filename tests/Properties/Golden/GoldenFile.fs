@@ -128,7 +128,7 @@ module Golden =
         let file = read topic
         [ for case in file["cases"].Items -> GoldenNode($"{topic}/{case.Id}", case.Element) ]
 
-    /// Runs `check` on each case that `choose` takes and fails once with every case that threw.
+    /// Runs `check` on each case that `choose` takes, prints how many ran and passed, and fails once with every case that threw.
     let verifyWhere (topic: string) (choose: GoldenNode -> bool) (check: GoldenNode -> unit) =
         let chosen = cases topic |> List.filter choose
 
@@ -150,6 +150,8 @@ module Golden =
                         else
                             $"{case.Path}: {error.Message}"
                     ))
+
+        Console.WriteLine $"golden {topic}: {chosen.Length} run, 0 listed, {chosen.Length - failures.Length} passed"
 
         if not failures.IsEmpty then
             let list = String.Join("\n  ", List.truncate 40 failures)
