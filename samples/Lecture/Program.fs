@@ -4,16 +4,7 @@ module Lecture.Program
 
 open System.Diagnostics
 
-[<EntryPoint>]
-let main arguments =
-    let folders = arguments |> Array.filter (fun argument -> not (argument.StartsWith "--"))
-
-    let setting =
-        {
-            Folder = (if folders.Length > 0 then folders[0] else "artifacts")
-            Quick = Array.contains "--quick" arguments
-        }
-
+let private run (setting: Setting) =
     let clock = Stopwatch.StartNew()
 
     [
@@ -24,7 +15,18 @@ let main arguments =
         Slide24FixedPoint.run
         Slide24Baird.run
     ]
-    |> List.iter (fun run -> run setting)
+    |> List.iter (fun slide -> slide setting)
 
     printfn $"\n{clock.Elapsed.TotalSeconds:F1} s"
-    0
+
+[<EntryPoint>]
+let main arguments =
+    let options, folders = arguments |> List.ofArray |> List.partition _.StartsWith("--")
+
+    match folders, List.distinct options with
+    | ([] | [ _ ]), ([] | [ "--quick" ]) ->
+        run { Folder = folders |> List.tryHead |> Option.defaultValue "artifacts"; Quick = not options.IsEmpty }
+        0
+    | _ ->
+        eprintfn "The arguments are a folder for the pictures and --quick for a short run; both may be left out."
+        2
