@@ -149,15 +149,30 @@ type internal RolloutShare
 
     /// Copies the share's rows of [T, number, size] into those of [T, N, size].
     let publish (source: 'T[]) (target: 'T[]) size =
-        for t in 0 .. steps - 1 do
-            Array.Copy(source, t * number * size, target, (t * copies + first) * size, number * size)
+        let run = number * size
 
-    member _.Theta = program.Theta
+        if number = copies then
+            Array.Copy(source, target, steps * run)
+        elif run < 16 then
+            // A few elements a row: a loop is quicker than a call.
+            for t in 0 .. steps - 1 do
+                for i in 0 .. run - 1 do
+                    target[(t * copies + first) * size + i] <- source[t * run + i]
+        else
+            for t in 0 .. steps - 1 do
+                Array.Copy(source, t * run, target, (t * copies + first) * size, run)
 
-    /// Runs the policy for T steps from the batch's observations; `statistics` normalise them.
+    /// Runs the policy θ for T steps from the batch's observations; `statistics` normalise them.
     member _.Collect
-        (start: ReadOnlySpan<float32>, actionKeys: Rng[], statistics: RunningStatistics voption, rollout: Rollout)
-        : unit =
+        (
+            theta: float32[],
+            start: ReadOnlySpan<float32>,
+            actionKeys: Rng[],
+            statistics: RunningStatistics voption,
+            rollout: Rollout
+        ) : unit =
+        // The thread that acts fetches θ itself: it would otherwise travel between caches twice.
+        theta.CopyTo program.Theta
         start.Slice(first * observationSize, width).CopyTo(Span raw)
         Array.Copy(actionKeys, first, keys, 0, number)
 
@@ -236,7 +251,10 @@ type internal Collector
     let mutable statistics: RunningStatistics voption = ValueNone
     let mutable keys: Rng[] = [||]
 
-    let collectShare = Action<int>(fun share -> shares[share].Collect(ReadOnlySpan start, keys, statistics, rollout))
+    let mutable theta: float32[] = [||]
+
+    let collectShare =
+        Action<int>(fun share -> shares[share].Collect(theta, ReadOnlySpan start, keys, statistics, rollout))
 
     let mutable present: BatchSnapshot option = None
 
@@ -256,9 +274,7 @@ type internal Collector
         keys <- Array.copy actionKeys
         environment.Observe(Span start)
 
-        for share in shares do
-            parameters.CopyTo share.Theta
-
+        theta <- parameters
         workers.Run(shares.Length, collectShare)
         let snapshot = environment.Capture()
         present <- Some snapshot
