@@ -3,6 +3,7 @@ namespace Rl.Core.Environments
 
 open System
 open Rl.Core.Foundations
+open Rl.Core.Environments.Rendering
 
 /// The memory that a batch step writes, one row a copy, allocated once by the caller. Rows may be slices of a longer
 /// rollout, and several buffers may share `FinalObservations` where it is read after every step.
@@ -101,6 +102,22 @@ type BatchEnvironment() =
     abstract Capture: unit -> BatchSnapshot
     /// Returns to a captured state; a snapshot of another environment or number of copies raises `ArgumentException`.
     abstract Restore: snapshot: BatchSnapshot -> unit
+    /// Whether copies depend on each other (by shared statistics, for example): then every step must be of all copies at once.
+    abstract IsCoupled: bool
+    default _.IsCoupled = false
+    /// Whether `ActionMasks` may be asked.
+    abstract HasActionMasks: bool
+    default _.HasActionMasks = false
+
+    /// Writes which choices are possible now in the copies first … first + count − 1: `masks` [N, choices] are those of the whole batch,
+    /// one element a choice of the action space.
+    abstract ActionMasks: first: int * count: int * masks: Span<bool> -> unit
+
+    default this.ActionMasks(_, _, _) = invalidOp $"{this.Id} has no action masks; ask HasActionMasks first."
+
+    /// What a copy looks like; none if the environment cannot be looked at.
+    abstract Render: copy: int -> Scene voption
+    default _.Render _ = ValueNone
     /// Steps every copy.
     member this.StepAll(actions: ReadOnlySpan<float32>, result: StepBuffers) = this.Step(0, this.Count, actions, result)
     /// Memory of this batch's size for `Step`.

@@ -3,6 +3,7 @@ namespace Rl.Core.Environments
 
 open System
 open Rl.Core.Foundations
+open Rl.Core.Environments.Rendering
 
 /// What a step yields besides the next state.
 [<Struct>]
@@ -47,6 +48,22 @@ type IBatchKernel<'State when 'State: unmanaged> =
 
     /// Row i of observations [n, observationSize] ← the observation of states[i].
     abstract ObserveMany: states: ReadOnlySpan<'State> * observations: Span<float32> -> unit
+
+/// What an environment with a large state can offer besides `Step`: the same step, bit for bit, without copies of the state.
+type IInPlace<'State when 'State: unmanaged> =
+    /// state ← s′ and rng ← the generator that follows.
+    abstract StepInPlace: state: byref<'State> * action: ReadOnlySpan<float32> * rng: byref<Rng> -> Outcome
+
+/// An environment in which not every action is possible in every state.
+type IActionMasks<'State when 'State: unmanaged> =
+    /// mask[i] ← whether choice i is possible: one element a choice of the (multi-)discrete action space, in its order. At least one choice
+    /// of each component is possible in every state that is not terminal.
+    abstract ActionMask: state: 'State * mask: Span<bool> -> unit
+
+/// An environment that can be looked at.
+type IRenderable<'State when 'State: unmanaged> =
+    /// What a state looks like; a pure function.
+    abstract Render: state: 'State -> Scene
 
 /// An environment broke its contract: it threw, or its reward or observation is NaN or infinite.
 [<Sealed>]

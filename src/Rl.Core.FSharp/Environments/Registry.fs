@@ -2,145 +2,15 @@
 namespace Rl.Core.Environments
 
 open System
-open System.Globalization
 open Rl.Core.Foundations
 open Rl.Core.Environments.ClassicControl
-
-/// What is to be done with an environment whatever its state is: a function for all `'State`.
-type IEnvironmentVisitor<'Result> =
-    abstract Visit<'State
-        when 'State: unmanaged and 'State: struct and 'State: (new: unit -> 'State) and 'State :> ValueType> :
-        environment: IEnvironment<'State> -> 'Result
-
-/// A pure environment whose state's type is hidden, so that environments of any state fit in one list.
-[<AbstractClass>]
-type AnyEnvironment() =
-    abstract Id: string
-    abstract ObservationSpace: Space
-    abstract ActionSpace: Space
-    abstract MaxEpisodeSteps: int
-    abstract RewardThreshold: float
-    /// A batch of `count` copies; `maxEpisodeSteps` replaces the environment's limit (0: none).
-    abstract Vectorise: count: int * maxEpisodeSteps: int -> BatchEnvironment
-    /// Runs the visitor with the typed environment.
-    abstract Accept: visitor: IEnvironmentVisitor<'Result> -> 'Result
-    /// A batch of `count` copies with the environment's own time limit.
-    member this.Vectorise(count: int) = this.Vectorise(count, this.MaxEpisodeSteps)
-
-    /// Hides the state's type.
-    static member Pack(environment: IEnvironment<'State>) =
-        { new AnyEnvironment() with
-            member _.Id = environment.Id
-            member _.ObservationSpace = environment.ObservationSpace
-            member _.ActionSpace = environment.ActionSpace
-            member _.MaxEpisodeSteps = environment.MaxEpisodeSteps
-            member _.RewardThreshold = environment.RewardThreshold
-            member _.Vectorise(count: int, maxEpisodeSteps: int) = Vectorised(environment, count, maxEpisodeSteps)
-            member _.Accept visitor = visitor.Visit environment
-        }
-
-/// The value of a keyword such as `sutton_barto_reward`.
-[<RequireQualifiedAccess>]
-type KeywordValue =
-    | Flag of bool
-    | Number of float
-    | Text of string
-
-    override this.ToString() =
-        match this with
-        | Flag value -> if value then "true" else "false"
-        | Number value -> value.ToString("R", CultureInfo.InvariantCulture)
-        | Text value -> value
-
-/// A keyword that an environment takes.
-type Keyword =
-    {
-        /// Its name in Gymnasium.
-        Name: string
-        /// The value when it is not given; a given value must be of the same kind.
-        Default: KeywordValue
-        /// The texts that may be given; empty for any value of the default's kind.
-        Choices: string list
-        /// One line of help.
-        Summary: string
-    }
-
-/// A registered environment.
-type RegistryEntry =
-    {
-        Id: string
-        /// One line that says what the agent does.
-        Summary: string
-        Keywords: Keyword list
-        /// Builds the environment from a value for every keyword.
-        Create: Map<string, KeywordValue> -> AnyEnvironment
-    }
 
 /// The environments in the box.
 [<RequireQualifiedAccess>]
 module Registry =
 
-    let private flag (values: Map<string, KeywordValue>) name = values[name] = KeywordValue.Flag true
-
-    let private number (values: Map<string, KeywordValue>) name =
-        match values[name] with
-        | KeywordValue.Number value -> value
-        | other -> Guard.fail name $"{name} is {other}; it must be a number."
-
-    let private cartPole (options: CartPoleOptions) =
-        {
-            Id = options.Id
-            Summary = "Keep a pole upright on a cart that is pushed left or right."
-            Keywords =
-                [
-                    {
-                        Name = "sutton_barto_reward"
-                        Default = KeywordValue.Flag false
-                        Choices = []
-                        Summary = "reward 0 a step and -1 at the fall, instead of 1 a step"
-                    }
-                    {
-                        Name = "kinematics_integrator"
-                        Default = KeywordValue.Text "euler"
-                        Choices = [ "euler"; "semi-implicit euler" ]
-                        Summary = "whether positions move with the old velocities or the new"
-                    }
-                ]
-            Create =
-                fun values ->
-                    let semiImplicit = values["kinematics_integrator"] = KeywordValue.Text "semi-implicit euler"
-
-                    AnyEnvironment.Pack(
-                        CartPole
-                            { options with
-                                SuttonBartoReward = flag values "sutton_barto_reward"
-                                Integrator =
-                                    if semiImplicit then
-                                        KinematicsIntegrator.SemiImplicitEuler
-                                    else
-                                        KinematicsIntegrator.Euler
-                            }
-                    )
-        }
-
-    let private pendulum =
-        {
-            Id = Pendulum.V1.Id
-            Summary = "Swing a pendulum up with a weak motor and keep it there."
-            Keywords =
-                [
-                    {
-                        Name = "g"
-                        Default = KeywordValue.Number Pendulum.V1.Gravity
-                        Choices = []
-                        Summary = "the acceleration of gravity, m/s²"
-                    }
-                ]
-            Create = fun values -> AnyEnvironment.Pack(Pendulum { Pendulum.V1 with Gravity = number values "g" })
-        }
-
     /// Every entry, ordered by id.
-    let entries: RegistryEntry list = [ cartPole CartPole.V0; cartPole CartPole.V1; pendulum ] |> List.sortBy _.Id
+    let entries: RegistryEntry list = List.concat [ ClassicControlEntries.all ] |> List.sortBy _.Id
 
     /// Every id, ordered.
     let ids: string list = entries |> List.map _.Id

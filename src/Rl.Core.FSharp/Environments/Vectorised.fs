@@ -23,6 +23,16 @@ type Vectorised<'State
         | :? IBatchKernel<'State> as kernel -> Some kernel
         | _ -> None
 
+    let inPlace =
+        match environment with
+        | :? IInPlace<'State> as inPlace -> Some inPlace
+        | _ -> None
+
+    let masks =
+        match environment with
+        | :? IActionMasks<'State> as masks -> Some masks
+        | _ -> None
+
     let reset (copy: int) =
         let entry = &episodes.Progress[copy]
         let struct (state, stream) = environment.Reset entry.Stream
@@ -62,12 +72,18 @@ type Vectorised<'State
 
     /// Moves the states of a range and keeps their outcomes.
     member private _.Advance(first: int, steps: int, actions: ReadOnlySpan<float32>, observations: Span<float32>) =
-        match kernel with
-        | Some kernel ->
+        match kernel, inPlace with
+        | Some kernel, _ ->
             let range = Span(states, first, steps)
             kernel.StepMany(range, actions, Span(outcomes, first, steps))
             kernel.ObserveMany(Span.op_Implicit range, observations)
-        | None ->
+        | None, Some inPlace ->
+            for index in 0 .. steps - 1 do
+                let copy = first + index
+                let action = actions.Slice(index * actionSize, actionSize)
+                outcomes[copy] <- inPlace.StepInPlace(&states[copy], action, &episodes.Progress[copy].Stream)
+                environment.Observe(states[copy], observations.Slice(index * observationSize, observationSize))
+        | None, None ->
             for index in 0 .. steps - 1 do
                 let copy = first + index
                 let entry = &episodes.Progress[copy]
@@ -98,6 +114,24 @@ type Vectorised<'State
                 reset copy
                 environment.Observe(states[copy], row)
                 episodes.CheckObservations(copy, Span.op_Implicit row, true)
+
+    override _.HasActionMasks = masks.IsSome
+
+    override this.ActionMasks(first: int, count: int, result: Span<bool>) =
+        match masks with
+        | Some masks ->
+            let choices = result.Length / states.Length
+
+            for copy in first .. first + count - 1 do
+                masks.ActionMask(states[copy], result.Slice(copy * choices, choices))
+        | None -> base.ActionMasks(first, count, result)
+
+    override _.Render(copy: int) =
+        Guard.inIntRange (nameof copy) 0 (count - 1) copy
+
+        match environment with
+        | :? IRenderable<'State> as renderable -> ValueSome(renderable.Render states[copy])
+        | _ -> ValueNone
 
     override _.Capture() =
         let stateBytes = MemoryMarshal.AsBytes(Span states)

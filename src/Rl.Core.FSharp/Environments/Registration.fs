@@ -1,0 +1,107 @@
+/// What the registry knows of an environment: its id, its keywords and how it is made.
+namespace Rl.Core.Environments
+
+open System.Globalization
+open System
+open Rl.Core.Foundations
+
+/// What is to be done with an environment whatever its state is: a function for all `'State`.
+type IEnvironmentVisitor<'Result> =
+    abstract Visit<'State
+        when 'State: unmanaged and 'State: struct and 'State: (new: unit -> 'State) and 'State :> ValueType> :
+        environment: IEnvironment<'State> -> 'Result
+
+/// A pure environment whose state's type is hidden, so that environments of any state fit in one list.
+[<AbstractClass>]
+type AnyEnvironment() =
+    abstract Id: string
+    abstract ObservationSpace: Space
+    abstract ActionSpace: Space
+    abstract MaxEpisodeSteps: int
+    abstract RewardThreshold: float
+    /// A batch of `count` copies; `maxEpisodeSteps` replaces the environment's limit (0: none).
+    abstract Vectorise: count: int * maxEpisodeSteps: int -> BatchEnvironment
+    /// Runs the visitor with the typed environment.
+    abstract Accept: visitor: IEnvironmentVisitor<'Result> -> 'Result
+    /// A batch of `count` copies with the environment's own time limit.
+    member this.Vectorise(count: int) = this.Vectorise(count, this.MaxEpisodeSteps)
+
+    /// Hides the state's type.
+    static member Pack(environment: IEnvironment<'State>) =
+        { new AnyEnvironment() with
+            member _.Id = environment.Id
+            member _.ObservationSpace = environment.ObservationSpace
+            member _.ActionSpace = environment.ActionSpace
+            member _.MaxEpisodeSteps = environment.MaxEpisodeSteps
+            member _.RewardThreshold = environment.RewardThreshold
+            member _.Vectorise(count: int, maxEpisodeSteps: int) = Vectorised(environment, count, maxEpisodeSteps)
+            member _.Accept visitor = visitor.Visit environment
+        }
+
+/// The value of a keyword such as `sutton_barto_reward`.
+[<RequireQualifiedAccess>]
+type KeywordValue =
+    | Flag of bool
+    | Number of float
+    | Text of string
+
+    override this.ToString() =
+        match this with
+        | Flag value -> if value then "true" else "false"
+        | Number value -> value.ToString("R", CultureInfo.InvariantCulture)
+        | Text value -> value
+
+/// A keyword that an environment takes.
+type Keyword =
+    {
+        /// Its name in Gymnasium.
+        Name: string
+        /// The value when it is not given; a given value must be of the same kind.
+        Default: KeywordValue
+        /// The texts that may be given; empty for any value of the default's kind.
+        Choices: string list
+        /// One line of help.
+        Summary: string
+    }
+
+/// A registered environment.
+type RegistryEntry =
+    {
+        Id: string
+        /// One line that says what the agent does.
+        Summary: string
+        Keywords: Keyword list
+        /// Builds the environment from a value for every keyword.
+        Create: Map<string, KeywordValue> -> AnyEnvironment
+    }
+
+/// Keywords, and their values once they have been checked.
+[<RequireQualifiedAccess>]
+module internal Keyword =
+
+    /// A keyword that is true or false.
+    let flag name defaultValue summary =
+        { Name = name; Default = KeywordValue.Flag defaultValue; Choices = []; Summary = summary }
+
+    /// A keyword that is a number.
+    let number name defaultValue summary =
+        { Name = name; Default = KeywordValue.Number defaultValue; Choices = []; Summary = summary }
+
+    /// A keyword that is one of some texts; with no choices, any text.
+    let text name defaultValue choices summary =
+        { Name = name; Default = KeywordValue.Text defaultValue; Choices = choices; Summary = summary }
+
+    /// The value of a flag.
+    let isSet (values: Map<string, KeywordValue>) name = values[name] = KeywordValue.Flag true
+
+    /// The value of a number.
+    let numberOf (values: Map<string, KeywordValue>) name =
+        match values[name] with
+        | KeywordValue.Number value -> value
+        | other -> Guard.fail name $"{name} is {other}; it must be a number."
+
+    /// The value of a text.
+    let textOf (values: Map<string, KeywordValue>) name =
+        match values[name] with
+        | KeywordValue.Text value -> value
+        | other -> Guard.fail name $"{name} is {other}; it must be a text."
