@@ -13,11 +13,21 @@ open Rl.Core.Networks
 [<RequireQualifiedAccess>]
 module Policy =
 
-    /// The head that an action space needs; `initialLogStandardDeviation` is for continuous actions.
+    let private unsupportedSpace (space: Space) =
+        Guard.fail
+            (nameof space)
+            $"Actions of {space} are not learnt by this algorithm; they must be of Discrete or Box."
+
+    /// The head that an action space needs; `initialLogStandardDeviation` is for continuous actions. `ArgumentException` for other
+    /// spaces than discrete ones and boxes.
     let headFor (initialLogStandardDeviation: float) (space: Space) =
         match space with
         | Space.Discrete(count, _) -> PolicyHead.Categorical count
         | Space.Box(low, _, _) -> PolicyHead.DiagonalNormal(low.Length, initialLogStandardDeviation)
+        | Space.MultiDiscrete _
+        | Space.MultiBinary _
+        | Space.Tuple _
+        | Space.Dict _ -> unsupportedSpace space
 
     let private unsupported (head: PolicyHead) =
         Guard.fail (nameof head) $"The head %A{head} does not belong to a space of discrete or box actions."
@@ -68,3 +78,7 @@ module Policy =
         | Space.Box(low, high, _) ->
             for i in 0 .. action.Length - 1 do
                 action[i] <- MathF.Min(float32 high[i], MathF.Max(float32 low[i], policyAction[i]))
+        | Space.MultiDiscrete _
+        | Space.MultiBinary _
+        | Space.Tuple _
+        | Space.Dict _ -> unsupportedSpace space
