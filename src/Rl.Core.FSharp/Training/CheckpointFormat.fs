@@ -10,7 +10,7 @@ open Rl.Core.Algorithms
 [<RequireQualifiedAccess>]
 module internal CheckpointFormat =
 
-    let writeSpace (output: BinaryOut) (space: Space) =
+    let rec writeSpace (output: BinaryOut) (space: Space) : unit =
         match space with
         | Space.Box(low, high, shape) ->
             output.Byte 0
@@ -21,9 +21,34 @@ module internal CheckpointFormat =
             output.Byte 1
             output.Int count
             output.Int start
+        | Space.MultiDiscrete(counts, starts) ->
+            output.Byte 2
+            output.Ints counts
+            output.Ints starts
+        | Space.MultiBinary shape ->
+            output.Byte 3
+            output.Ints shape
+        | Space.Tuple parts ->
+            output.Byte 4
+            output.Int parts.Length
+            parts |> List.iter (writeSpace output)
+        | Space.Dict entries ->
+            output.Byte 5
+            output.Int entries.Length
+
+            for name, part in entries do
+                output.Text name
+                writeSpace output part
+
+    /// Spaces within spaces that a file may describe: a guard against files that would exhaust the stack.
+    [<Literal>]
+    let private DeepestSpace = 64
 
     let readSpace (input: BinaryIn) : Space =
-        try
+        let rec read depth : Space =
+            if depth > DeepestSpace then
+                input.Fail $"it holds spaces within spaces, more than {DeepestSpace} deep"
+
             match input.Byte() with
             | 0 ->
                 let low = input.Floats()
@@ -32,7 +57,29 @@ module internal CheckpointFormat =
             | 1 ->
                 let count = input.Int()
                 Space.discreteFrom (input.Int()) count
+            | 2 ->
+                let counts = input.Ints()
+                Space.multiDiscreteFrom (input.Ints()) counts
+            | 3 -> Space.multiBinary (input.Ints())
+            | 4 -> Space.tuple (List.init (parts ()) (fun _ -> read (depth + 1)))
+            | 5 ->
+                Space.dict (
+                    List.init (parts ()) (fun _ ->
+                        let name = input.Text()
+                        name, read (depth + 1))
+                )
             | kind -> input.Fail $"it holds a space of the unknown kind {kind}"
+
+        and parts () =
+            let count = input.Int()
+
+            if count < 1 || count > input.Remaining then
+                input.Fail $"it holds a space of {count} parts"
+            else
+                count
+
+        try
+            read 0
         with :? System.ArgumentException as error ->
             input.Fail $"it holds a space that cannot be: {error.Message}"
 

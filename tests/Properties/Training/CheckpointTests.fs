@@ -38,15 +38,26 @@ module private Generate =
 
     let rng = Gen.zip word word |> Gen.map Rng
 
+    let composite (part: Space) count start =
+        Gen.elements
+            [
+                Space.multiDiscreteFrom [| start; 0 |] [| count; 3 |]
+                Space.multiBinary [| count; 2 |]
+                Space.tuple [ part; Space.discrete count; Space.tuple [ part ] ]
+                Space.dict [ "naïve ∇θ", part; "inner", Space.dict [ "bits", Space.multiBinary [| 2 |] ] ]
+            ]
+
     let space =
         gen {
             let! size = Gen.choose (1, 4)
             let! count = Gen.choose (1, 6)
             let! start = Gen.choose (-3, 3)
 
-            return!
+            let! part =
                 Gen.elements
                     [ Space.unbounded [| size |]; Space.boxOf -2.5 3.5 [| size; 1 |]; Space.discreteFrom start count ]
+
+            return! Gen.frequency [ 2, Gen.constant part; 1, composite part count start ]
         }
 
     let activation =
@@ -88,7 +99,7 @@ module private Generate =
             let head =
                 match actions with
                 | Space.Discrete(count, _) -> PolicyHead.Categorical count
-                | Space.Box(low, _, _) -> PolicyHead.DiagonalNormal(low.Length, -0.5)
+                | other -> PolicyHead.DiagonalNormal(other.Size, -0.5)
 
             let build = if isShared then ActorCritic.shared else ActorCritic.separate
             let network = build activation observations.Size hidden head
