@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.Linq;
 using Microsoft.FSharp.Collections;
+using Microsoft.FSharp.Core;
 using Rl.Core.Algorithms;
 using Rl.Core.Environments;
 using Rl.Core.Foundations;
@@ -90,6 +91,24 @@ internal static class Convert
 
     public static FSharpList<Tuple<string, string>> ToPairs(IEnumerable<KeyValuePair<string, string>> pairs) =>
         ListModule.OfSeq(pairs.Select(pair => System.Tuple.Create(pair.Key, pair.Value)));
+
+    public static Recurrence ToRecurrence(FSharpOption<Rl.Core.Networks.RecurrentCell>? cell) => cell?.Value switch
+    {
+        null => Recurrence.None,
+        { IsTanh: true } => Recurrence.Tanh,
+        { IsGru: true } => Recurrence.Gru,
+        _ => Recurrence.Lstm,
+    };
+
+    public static string Text(Rl.Core.Algorithms.Convolutions convolutions) => convolutions switch
+    {
+        Rl.Core.Algorithms.Convolutions.Layers layers => layers.Item.IsEmpty
+            ? "none"
+            : string.Join('-', layers.Item.Select(layer => FormattableString.Invariant($"{layer.Item1}x{layer.Item2}x{layer.Item3}"))),
+        _ => "auto",
+    };
+
+    public static string Text(Recurrence recurrence) => recurrence.ToString().ToLowerInvariant();
 
     public static Activation ToActivation(Rl.Core.Networks.Activation activation) =>
         Activations.First(known => known.Core.Equals(activation)).Facade;

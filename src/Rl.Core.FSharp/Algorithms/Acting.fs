@@ -41,8 +41,7 @@ type internal ActingProgram(network: ActorCritic, layout: Layout, rows: int, obs
             @ optional "nextState" nextState
         )
 
-    let outputOf name (value: Expr option) =
-        if value.IsSome then program.OutputMemory name else ReadOnlyMemory.Empty
+    let outputOf name (value: Expr option) = if value.IsSome then program.OutputMemory name else ReadOnlyMemory.Empty
 
     let theta = program.InputMemory "theta"
     let observations = program.InputMemory "observations"

@@ -11,7 +11,7 @@ module Encoding =
 
     /// Normalised observations are clipped to ± this.
     [<Literal>]
-    let DefaultLimit = 10.0f
+    let Limit = 10.0f
 
     /// The number of inputs of a network for observations of a space.
     let size (space: Space) = Space.encodedSize space
@@ -36,7 +36,12 @@ module Encoding =
                 Space.encode space (observations.Slice(row * from, from)) (encoded.Slice(row * into, into))
 
     /// Encoded observations normalised by statistics, if there are any, and clipped.
-    let normalise (statistics: RunningStatistics) limit (encoded: ReadOnlySpan<float32>) (destination: Span<float32>) : unit =
+    let normalise
+        (statistics: RunningStatistics)
+        limit
+        (encoded: ReadOnlySpan<float32>)
+        (destination: Span<float32>)
+        : unit =
         if statistics.Size > 0 then
             RunningStatistics.normalise statistics limit encoded destination
         else

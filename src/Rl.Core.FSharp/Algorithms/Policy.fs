@@ -114,10 +114,7 @@ module Policy =
         | PolicyHead.Joint parts ->
             places parts
             |> List.map (fun ((part, outputs), (first, _, deviations)) ->
-                evaluate
-                    part
-                    (partOutput part outputs deviations output)
-                    (cut first (PolicyHead.actions part) actions))
+                evaluate part (partOutput part outputs deviations output) (cut first (PolicyHead.actions part) actions))
             |> List.reduce (fun (struct (a, b)) (struct (c, d)) -> struct (a + c, b + d))
 
     /// Rules out impossible choices in the outputs of one row; `mask` has one element a choice, all of which may be possible.
@@ -126,8 +123,7 @@ module Policy =
         | PolicyHead.Categorical _
         | PolicyHead.MultiCategorical _ ->
             for choice in 0 .. possible.Length - 1 do
-                if not possible[choice] then
-                    outputs[choice] <- Single.NegativeInfinity
+                if not possible[choice] then outputs[choice] <- Single.NegativeInfinity
         | PolicyHead.Bernoulli count ->
             for bit in 0 .. count - 1 do
                 if not possible[2 * bit] then outputs[bit] <- float32 -Never
@@ -137,7 +133,10 @@ module Policy =
 
             for part in parts do
                 let size, choices = PolicyHead.outputs part, PolicyHead.choices part
-                if choices > 0 then mask part (possible.Slice(choice, choices)) (outputs.Slice(output, size))
+
+                if choices > 0 then
+                    mask part (possible.Slice(choice, choices)) (outputs.Slice(output, size))
+
                 output <- output + size
                 choice <- choice + choices
         | PolicyHead.DiagonalNormal _
@@ -164,15 +163,15 @@ module Policy =
             DiagonalNormal.sample (outputs.Slice(0, count)) (outputs.Slice(count, count)) action rng
         | PolicyHead.Bernoulli _ -> Bernoulli.sample outputs action rng
         | PolicyHead.MultiCategorical choices ->
-            let mutable rng, total, start, component = rng, 0.0f, 0, 0
+            let mutable rng, total, start, index = rng, 0.0f, 0, 0
 
             for size in choices do
-                let struct (index, logProbability, next) = Categorical.sample (outputs.Slice(start, size)) rng
-                action[component] <- float32 index
+                let struct (choice, logProbability, next) = Categorical.sample (outputs.Slice(start, size)) rng
+                action[index] <- float32 choice
                 total <- total + logProbability
                 rng <- next
                 start <- start + size
-                component <- component + 1
+                index <- index + 1
 
             struct (total, rng)
         | PolicyHead.Joint parts ->
@@ -209,12 +208,12 @@ module Policy =
             for bit in 0 .. count - 1 do
                 action[bit] <- if outputs[bit] > 0.0f then 1.0f else 0.0f
         | PolicyHead.MultiCategorical choices ->
-            let mutable start, component = 0, 0
+            let mutable start, index = 0, 0
 
             for size in choices do
-                action[component] <- float32 (Categorical.modeOf (outputs.Slice(start, size)))
+                action[index] <- float32 (Categorical.modeOf (outputs.Slice(start, size)))
                 start <- start + size
-                component <- component + 1
+                index <- index + 1
         | PolicyHead.Joint parts ->
             let mutable output, first = 0, 0
 

@@ -56,8 +56,6 @@ type internal CollectorOptions =
         Steps: int
         /// Give the network normalised observations.
         Normalise: bool
-        /// Normalised observations are clipped to ± this.
-        ObservationLimit: float32
         /// L: recurrent states are kept before every L-th step. A divisor of T.
         SequenceLength: int
         /// State-dependent exploration draws new noise after this many steps; 0: at the start of each rollout only.
@@ -125,7 +123,7 @@ type internal RolloutShare
     let mutable statistics = RunningStatistics.create 0
 
     let prepare (source: ReadOnlySpan<float32>) (destination: Span<float32>) =
-        Encoding.normalise statistics options.ObservationLimit source destination
+        Encoding.normalise statistics Encoding.Limit source destination
 
     /// The rows of this share in memory of the whole batch.
     let own (memory: Memory<'T>) size : Span<'T> = memory.Span.Slice(first * size, number * size)
@@ -148,8 +146,7 @@ type internal RolloutShare
 
             let struct (logProbability, key) =
                 match exploration with
-                | ValueSome noise ->
-                    struct (noise.Act(row, outputs, program.Features, deviation, action), keys[row])
+                | ValueSome noise -> struct (noise.Act(row, outputs, program.Features, deviation, action), keys[row])
                 | ValueNone -> Policy.sample head outputs deviation action keys[row]
 
             keys[row] <- key
@@ -183,7 +180,12 @@ type internal RolloutShare
             for row in 0 .. number - 1 do
                 if truncated[t * number + row] then
                     let from = Span.op_Implicit (last.Slice(row * rawSize, rawSize))
-                    Encoding.encode space isIdentity from (Span<float32>(finals, row * observationSize, observationSize))
+
+                    Encoding.encode
+                        space
+                        isIdentity
+                        from
+                        (Span<float32>(finals, row * observationSize, observationSize))
 
             prepare (ReadOnlySpan finals) program.Observations
             if stateSize > 0 then ReadOnlySpan(memory).CopyTo program.State

@@ -70,7 +70,7 @@ type internal TrajectoryCollector
     let mutable keys: Rng[] = [||]
 
     let prepare (source: ReadOnlySpan<float32>) (destination: Span<float32>) =
-        Encoding.normalise statistics Encoding.DefaultLimit source destination
+        Encoding.normalise statistics Encoding.Limit source destination
 
     /// One observation of the environment into the row of a copy.
     let take copy (observation: ReadOnlySpan<float32>) =

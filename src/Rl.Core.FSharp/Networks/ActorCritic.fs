@@ -83,7 +83,13 @@ module ActorCritic =
     /// A recurrent layer of n units on what the network shares; its own layers of actor and critic, of the given widths, come after it.
     let recurrent (cell: RecurrentCell) (units: int) activation (hidden: int list) (network: ActorCritic) =
         let heads = separate activation units hidden network.Head
-        let memory = Recurrent.create cell network.Actor.Inputs units
+
+        let inputs =
+            match network.Trunk with
+            | Some trunk -> trunk.Outputs
+            | None -> network.Actor.Inputs
+
+        let memory = Recurrent.create cell inputs units
         { network with Memory = Some memory; Actor = heads.Actor; Critic = heads.Critic }
 
     /// The same network with PyTorch's default start of every layer but the deviations: uniform in ±1/√inputs.
@@ -99,6 +105,14 @@ module ActorCritic =
             Actor = start network.Actor
             Critic = start network.Critic
         }
+
+    /// The number of inputs.
+    let inputs (network: ActorCritic) =
+        match network.Encoder, network.Trunk, network.Memory with
+        | Some encoder, _, _ -> Shape.count encoder.Image
+        | None, Some trunk, _ -> trunk.Inputs
+        | None, None, Some memory -> memory.Inputs
+        | None, None, None -> network.Actor.Inputs
 
     /// The parameters: encoder, trunk, memory, actor (with the head's own), critic.
     let layout (network: ActorCritic) : Layout =
@@ -122,10 +136,8 @@ module ActorCritic =
         let images = Expr.reshape (Array.append [| rows |] encoder.Image) observations
         let scaled = if encoder.Scale = 1.0 then images else encoder.Scale * images
 
-        ConvolutionStack.apply encoder.Stack (Parameters.at "encoder" parameters) scaled
-        |> fun features ->
-            Expr.reshape (Array.append observations.Shape[.. observations.Rank - 2] [| -1 |]
-                          |> Array.map (fun size -> if size < 0 then Shape.count features.Shape / rows else size)) features
+        let features = ConvolutionStack.apply encoder.Stack (Parameters.at "encoder" parameters) scaled
+        Expr.reshape (Array.append observations.Shape[.. observations.Rank - 2] [| features.Shape[1] |]) features
 
     /// What the layers before the recurrent one make of observations [..., inputs].
     let private shareable (network: ActorCritic) parameters observations =

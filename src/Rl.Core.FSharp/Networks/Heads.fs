@@ -76,8 +76,7 @@ module PolicyHead =
     /// The parameters beyond the network's: "logStandardDeviation", [n] of the state-independent normals, [f, n] of state-dependent
     /// exploration. The normals of a joint head start from the same number, and none of its parts is state-dependent exploration.
     let layout (head: PolicyHead) =
-        let block shape initial =
-            Layout.empty |> Layout.add "logStandardDeviation" shape (Initialiser.Constant initial)
+        let block shape initial = Layout.empty |> Layout.add "logStandardDeviation" shape (Initialiser.Constant initial)
 
         match head with
         | PolicyHead.StateDependentExploration(count, features, initial) -> block [| features; count |] initial
@@ -86,7 +85,9 @@ module PolicyHead =
             | [] -> Layout.empty
             | [ initial ] -> block [| deviations head |] initial
             | several ->
-                Guard.fail (nameof head) $"The normals of the head start from different deviations, %A{several}; let them be equal."
+                Guard.fail
+                    (nameof head)
+                    $"The normals of the head start from different deviations, %A{several}; let them be equal."
 
 /// Arrangements of the outputs of a last layer.
 [<RequireQualifiedAccess>]

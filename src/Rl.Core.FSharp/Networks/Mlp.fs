@@ -90,10 +90,7 @@ module Mlp =
 
     /// The last hidden layer h [..., width] to y [..., outputs].
     let output (mlp: Mlp) (parameters: Parameters) (h: Expr) : Expr =
-        h
-        |> Dense.apply (Parameters.at "output" parameters)
-        |> Activation.apply mlp.OutputActivation
+        h |> Dense.apply (Parameters.at "output" parameters) |> Activation.apply mlp.OutputActivation
 
     /// x [..., inputs] to y [..., outputs].
-    let apply (mlp: Mlp) (parameters: Parameters) (x: Expr) : Expr =
-        hidden mlp parameters x |> output mlp parameters
+    let apply (mlp: Mlp) (parameters: Parameters) (x: Expr) : Expr = hidden mlp parameters x |> output mlp parameters
