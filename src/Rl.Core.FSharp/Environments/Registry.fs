@@ -5,6 +5,7 @@ open System
 open System.Globalization
 open Rl.Core.Foundations
 open Rl.Core.Environments.ClassicControl
+open Rl.Core.Environments.ToyText
 
 /// What is to be done with an environment whatever its state is: a function for all `'State`.
 type IEnvironmentVisitor<'Result> =
@@ -139,8 +140,33 @@ module Registry =
             Create = fun values -> AnyEnvironment.Pack(Pendulum { Pendulum.V1 with Gravity = number values "g" })
         }
 
+    let private blackjack =
+        {
+            Id = "Blackjack-v1"
+            Summary = "Come nearer to 21 than the dealer without going over."
+            Keywords =
+                [
+                    {
+                        Name = "natural"
+                        Default = KeywordValue.Flag Blackjack.V1.Natural
+                        Choices = []
+                        Summary = "a natural that wins pays 1.5; without effect if sab is true"
+                    }
+                    {
+                        Name = "sab"
+                        Default = KeywordValue.Flag Blackjack.V1.SuttonBarto
+                        Choices = []
+                        Summary = "the rules of Sutton and Barto: a natural beats 21 in more cards"
+                    }
+                ]
+            Create =
+                fun values ->
+                    AnyEnvironment.Pack(Blackjack { Natural = flag values "natural"; SuttonBarto = flag values "sab" })
+        }
+
     /// Every entry, ordered by id.
-    let entries: RegistryEntry list = [ cartPole CartPole.V0; cartPole CartPole.V1; pendulum ] |> List.sortBy _.Id
+    let entries: RegistryEntry list =
+        [ blackjack; cartPole CartPole.V0; cartPole CartPole.V1; pendulum ] |> List.sortBy _.Id
 
     /// Every id, ordered.
     let ids: string list = entries |> List.map _.Id
