@@ -37,17 +37,16 @@ module PageReturns =
 
     let private rootMeanSquare (errors: float[]) = sqrt (errors |> Array.averageBy (fun error -> error * error))
 
-    /// Bias and standard deviation of λ-returns by λ, with values that are wrong.
+    /// Bias and standard deviation of λ-returns by λ, with values that are too high by 3.
     let private lambdas (setting: Setting) =
-        Report.title "Returns: bias and deviation of the λ-return, with values that are wrong"
+        Report.title "Returns: bias and deviation of the λ-return, with values that are too high by 3"
         let count = if setting.Quick then 500 else 20_000
         let struct (mdp, rng) = Generators.sparse 10 3 3 0.9 (Rng.create 31UL)
         let struct (policy, _, rng) = TabularPolicy.random 1.0 10 3 rng
         let start = Array.init 10 (fun state -> if state = 0 then 1.0 else 0.0)
         let mdp = Mdp.withStart start mdp
         let truth = Exact.values mdp policy
-        let struct (noise, rng) = Numbers.draw 10 Rng.normal rng
-        let wrong = Array.map2 (fun value z -> value + 0.5 * z + 0.5) truth noise
+        let wrong = truth |> Array.map (fun value -> value + 3.0)
         let struct (trajectories, _) = Numbers.draw count (Trajectories.sample mdp policy horizon) rng
         let batch = Trajectories.batch mdp.Discount trajectories
         let grid = Numbers.range 0.0 1.0 21
@@ -74,7 +73,12 @@ module PageReturns =
                     [ $"{grid[index]:F1}"; $"{bias[index]:F3}"; $"{deviation[index]:F3}"; $"{error[index]:F3}" ]
             ]
 
-        let plot = Picture.create "The λ-return of one trajectory" "λ" "distance from the true value"
+        let plot =
+            Picture.create
+                "The λ-return of one trajectory, with values that are too high by 3"
+                "λ"
+                "distance from the true value"
+
         Picture.line plot "bias" Ink.blue 3.0 grid bias
         Picture.line plot "standard deviation" Ink.orange 3.0 grid deviation
         Picture.line plot "root mean square error" Ink.black 3.0 grid error
