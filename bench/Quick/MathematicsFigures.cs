@@ -14,14 +14,17 @@ internal static class MathematicsFigures
     /// <summary>The figures, measured one after the other.</summary>
     public static IEnumerable<Figure> All()
     {
-        yield return Advantages();
-        yield return VTrace();
+        // The same count of elements as the rollout's, so the same caches.
+        var bandwidth = PeakRate.Bandwidth(Steps * Copies);
+        yield return new Figure("stream_128x1024", bandwidth / 1e9, "GB/s", 1.0, 0);
+        yield return Advantages(bandwidth);
+        yield return VTrace(bandwidth);
         yield return Projection();
         yield return ValueIteration();
         yield return ExactGradient();
     }
 
-    private static Figure Advantages()
+    private static Figure Advantages(double bandwidth)
     {
         var rewards = Numbers(Steps * Copies, 1);
         var values = Numbers(Steps * Copies, 2);
@@ -32,22 +35,26 @@ internal static class MathematicsFigures
         var result = new float[Steps * Copies];
         var (seconds, bytes) = Measure.Run(() => Returns.RolloutAdvantages<float>(
             Copies, 0.99f, 0.95f, rewards, values, lastValues, terminated, truncated, finalValues, result));
-        return new Figure("gae_128x1024", seconds * 1e6, "us", null, bytes);
+        return new Figure("gae_128x1024", seconds * 1e6, "us", Traffic(3) / seconds / bandwidth, bytes);
     }
 
-    private static Figure VTrace()
+    private static Figure VTrace(double bandwidth)
     {
         var ratios = Array.ConvertAll(Numbers(Steps * Copies, 1), x => MathF.Exp(0.2f * x));
         var rewards = Numbers(Steps * Copies, 2);
         var values = Numbers(Steps * Copies, 3);
-        var nextValues = Numbers(Steps * Copies, 4);
-        var discounts = Array.ConvertAll(Flags(5, 0.005), isOver => isOver ? 0f : 0.99f);
-        var traces = Array.ConvertAll(discounts, discount => discount == 0f ? 0f : 1f);
+        var lastValues = Numbers(Copies, 4);
+        var finalValues = Numbers(Steps * Copies, 7);
+        var terminated = Flags(5, 0.005);
+        var truncated = Flags(6, 0.001);
         var result = new float[Steps * Copies];
-        var (seconds, bytes) = Measure.Run(() => Corrections.VTrace<float>(
-            Copies, 1f, ratios, rewards, values, discounts, nextValues, traces, result));
-        return new Figure("vtrace_128x1024", seconds * 1e6, "us", null, bytes);
+        var (seconds, bytes) = Measure.Run(() => Corrections.RolloutVTrace<float>(
+            Copies, 0.99f, 1f, 1f, ratios, rewards, values, lastValues, terminated, truncated, finalValues, result));
+        return new Figure("vtrace_128x1024", seconds * 1e6, "us", Traffic(4) / seconds / bandwidth, bytes);
     }
+
+    /// <summary>Bytes that a pass over a rollout must move: its streams of float32 and two of flags.</summary>
+    private static double Traffic(int streams) => Steps * Copies * ((streams * sizeof(float)) + (2.0 * sizeof(bool)));
 
     private static Figure Projection()
     {

@@ -3,7 +3,8 @@ using System.Runtime.Intrinsics;
 
 namespace Rl.Bench.Quick;
 
-/// <summary>The machine's rate of fused multiply-adds on one core: what no product of matrices can exceed.</summary>
+/// <summary>What one core can do: its rate of fused multiply-adds, which no product of matrices can exceed, and the rate at which it streams
+/// memory.</summary>
 internal static class PeakRate
 {
     private const int Iterations = 20_000;
@@ -18,6 +19,27 @@ internal static class PeakRate
             () => sink += Vector512.IsHardwareAccelerated ? Chain512(1.0000001f) : Chain256(1.0000001f));
         GC.KeepAlive(sink);
         return 2.0 * lanes * Chains * Iterations / seconds;
+    }
+
+    /// <summary>Bytes a second of c ← a + s·b with arrays of <paramref name="count"/> float32: two streams read and one written.</summary>
+    public static double Bandwidth(int count)
+    {
+        var a = new float[count];
+        var b = new float[count];
+        var c = new float[count];
+        var (seconds, _) = Quick.Measure.Run(() => Triad(a, b, c));
+        return 3.0 * sizeof(float) * count / seconds;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    private static void Triad(float[] a, float[] b, float[] c)
+    {
+        var scale = Vector512.Create(0.9f);
+        for (var i = 0; i <= a.Length - Vector512<float>.Count; i += Vector512<float>.Count)
+        {
+            var sum = Vector512.Create(a.AsSpan(i)) + (scale * Vector512.Create(b.AsSpan(i)));
+            sum.CopyTo(c.AsSpan(i));
+        }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]

@@ -1,4 +1,4 @@
-/// The lecture's own points as short programs: each prints a table and draws a picture.
+/// The lecture's own points, and the pictures of docs/maths, as short programs: each prints a table or draws a picture.
 /// `dotnet run -c Release --project samples/Lecture [-- folder] [--quick]`; pictures go to `artifacts` unless a folder is named.
 module Lecture.Program
 
@@ -14,6 +14,10 @@ let private run (setting: Setting) =
         Slide14Baselines.run
         Slide24FixedPoint.run
         Slide24Baird.run
+        Slide24ValueFitting.run
+        PageReturns.run
+        PageValues.run
+        PageBandits.run
     ]
     |> List.iter (fun slide -> slide setting)
 

@@ -35,9 +35,30 @@ module Categorical =
     [<Literal>]
     let private Never = -1e8
 
+    /// Fails if a row of mask [..., A] has no action that is possible, that is, not 0. For masks that are inputs of a program.
+    let requirePossible (actions: int) (mask: ReadOnlySpan<float>) : unit =
+        Guard.positive (nameof actions) actions
+
+        if mask.Length % actions <> 0 then
+            Guard.fail
+                (nameof mask)
+                $"mask has {mask.Length} elements; it must have a multiple of {actions}, one row a state."
+
+        for row in 0 .. mask.Length / actions - 1 do
+            if not (mask.Slice(row * actions, actions).ContainsAnyExcept 0.0) then
+                Guard.fail
+                    (nameof mask)
+                    $"Row {row} of mask has no possible action; at least one of {actions} must not be 0."
+
     /// Only the actions where mask [..., A] is not 0 are possible; the others have probability 0 and their logits derivative 0.
-    /// At least one action of each row must be possible.
-    let masked (mask: Expr) (logits: Expr) = ofLogits (Expr.select mask logits (Expr.number Never))
+    /// At least one action of each row must be possible: a constant mask is checked here, what else a mask is by `requirePossible`.
+    let masked (mask: Expr) (logits: Expr) =
+        match mask.Operation with
+        | Constant tensor when mask.Rank > 0 ->
+            requirePossible mask.Shape[mask.Rank - 1] (ReadOnlySpan<float>(tensor.ToArray()))
+        | _ -> ()
+
+        ofLogits (Expr.select mask logits (Expr.number Never))
 
     /// The batch shape [...].
     let batchShape (p: Categorical) = p.LogProbabilities.Shape[.. p.LogProbabilities.Rank - 2]

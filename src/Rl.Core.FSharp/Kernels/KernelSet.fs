@@ -33,6 +33,33 @@ type ConvolutionShape =
     member this.OutputHeight = (this.Height + 2 * this.Padding - this.KernelHeight) / this.Stride + 1
     member this.OutputWidth = (this.Width + 2 * this.Padding - this.KernelWidth) / this.Stride + 1
 
+/// A rollout [Rows, Columns], time-major, and the constants of its backward recurrence; every address is that of a row-major array.
+[<Struct>]
+type RolloutScan<'T when 'T: unmanaged> =
+    {
+        Rows: int
+        Columns: int
+        /// γ.
+        Discount: 'T
+        /// λ.
+        Trace: 'T
+        Rewards: nativeint
+        Values: nativeint
+        /// [Columns]: the values after the last row.
+        LastValues: nativeint
+        /// Bytes, 1 where the step terminated.
+        Terminated: nativeint
+        /// Bytes, 1 where the step was truncated.
+        Truncated: nativeint
+        /// The values of the observations that truncated steps ended in; read there alone.
+        FinalValues: nativeint
+        /// π/μ, or 0n for advantages without ratios.
+        Ratios: nativeint
+        /// The largest ratio that weighs an error.
+        RatioClip: 'T
+        Result: nativeint
+    }
+
 /// Addresses are unmanaged or pinned memory; counts and strides are in elements; no argument may overlap the result
 /// except where element i of the result depends on element i of the argument alone (then they may be the same address).
 /// `'T` is float32 or float64.
@@ -115,3 +142,6 @@ type KernelSet<'T when 'T: unmanaged>() =
     /// The adjoint of `Convolve` in weight.
     abstract ConvolveWeightGradient:
         shape: ConvolutionShape * x: nativeint * dy: nativeint * dweight: nativeint * scratch: nativeint -> unit
+
+    /// Generalised advantages of a rollout, or its V-trace errors where it has ratios; the same bits at every width.
+    abstract Scan: scan: RolloutScan<'T> -> unit

@@ -55,6 +55,8 @@ type internal LaneKernels<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V,
     override _.ConvolveWeightGradient(shape, x, dy, dweight, scratch) =
         ConvolveKernel<'L, 'V, 'S, 'T>.WeightGradient(shape, x, dy, dweight, scratch)
 
+    override _.Scan(scan) = ScanKernel<'L, 'V, 'S, 'T>.Run(&scan)
+
 /// Kernel sets: all of them run on every machine, one of them is the fastest here.
 [<RequireQualifiedAccess>]
 module Kernels =

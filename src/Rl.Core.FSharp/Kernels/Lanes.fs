@@ -54,6 +54,10 @@ type internal ILanes<'V, 'T when 'T: unmanaged> =
     /// mask ? a : b, lane by lane.
     static abstract Select: mask: 'V * a: 'V * b: 'V -> 'V
     static abstract And: a: 'V * b: 'V -> 'V
+    /// mask ? 0 : x, lane by lane.
+    static abstract AndNot: mask: 'V * x: 'V -> 'V
+    /// The mask of the bytes from `address` + `index` on that are not 0.
+    static abstract Flags: address: nativeint * index: int -> 'V
     static abstract Any: mask: 'V -> bool
     /// x·2ⁿ for integral n, where x and x·2ⁿ are both normal.
     static abstract Scale: x: 'V * n: 'V -> 'V
@@ -107,6 +111,27 @@ module internal Memory =
 
         for lane in 0 .. Unsafe.SizeOf<'V>() / size - 1 do
             if isSet size maskAddress lane then move size address resultAddress lane
+
+        result
+
+    /// The mask of the bytes from `address` on that are not 0, one at a time.
+    [<MethodImpl(MethodImplOptions.NoInlining)>]
+    let spreadFlags<'V when 'V: struct and 'V: (new: unit -> 'V) and 'V :> System.ValueType>
+        (size: int)
+        (address: nativeint)
+        : 'V =
+        let mutable result = Unchecked.defaultof<'V>
+
+        let resultAddress =
+            NativeInterop.NativePtr.toNativeInt (NativeInterop.NativePtr.ofVoidPtr<byte>(Unsafe.AsPointer &result))
+
+        for lane in 0 .. Unsafe.SizeOf<'V>() / size - 1 do
+            let value = if read<byte>(address + nativeint lane) <> 0uy then -1L else 0L
+
+            if size = 4 then
+                write<int> (resultAddress + nativeint (4 * lane)) (int value)
+            else
+                write<int64> (resultAddress + nativeint (8 * lane)) value
 
         result
 

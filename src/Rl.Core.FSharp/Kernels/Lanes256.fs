@@ -163,6 +163,24 @@ type internal Lanes256<'T when 'T: unmanaged> =
         static member And(a, b) = Vector256.BitwiseAnd<'T>(a, b)
 
         [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member AndNot(mask, x) = Vector256.AndNot<'T>(x, mask)
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Flags(address, index) =
+            let address = address + nativeint index
+
+            if not Avx2.IsSupported then
+                Memory.spreadFlags<Vector256<'T>> sizeof<'T> address
+            elif sizeof<'T> = 4 then
+                let bytes = Vector128.CreateScalarUnsafe(Memory.read<uint64> address).AsByte()
+                let wide = Avx2.ConvertToVector256Int32 bytes
+                Vector256.GreaterThan(wide, Vector256<int>.Zero).As<int, 'T>()
+            else
+                let bytes = Vector128.CreateScalarUnsafe(Memory.read<uint32> address).AsByte()
+                let wide = Avx2.ConvertToVector256Int64 bytes
+                Vector256.GreaterThan(wide, Vector256<int64>.Zero).As<int64, 'T>()
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
         static member Any mask =
             if sizeof<'T> = 4 then
                 not (Vector256.EqualsAll(mask.As<'T, int>(), Vector256<int>.Zero))

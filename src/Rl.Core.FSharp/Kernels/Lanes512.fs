@@ -157,6 +157,23 @@ type internal Lanes512<'T when 'T: unmanaged> =
         static member And(a, b) = Vector512.BitwiseAnd<'T>(a, b)
 
         [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member AndNot(mask, x) = Vector512.AndNot<'T>(x, mask)
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Flags(address, index) =
+            let address = address + nativeint index
+
+            if not Avx512F.IsSupported then
+                Memory.spreadFlags<Vector512<'T>> sizeof<'T> address
+            elif sizeof<'T> = 4 then
+                let wide = Avx512F.ConvertToVector512Int32(Memory.read<Vector128<byte>> address)
+                Vector512.GreaterThan(wide, Vector512<int>.Zero).As<int, 'T>()
+            else
+                let bytes = Vector128.CreateScalarUnsafe(Memory.read<uint64> address).AsByte()
+                let wide = Avx512F.ConvertToVector512Int64 bytes
+                Vector512.GreaterThan(wide, Vector512<int64>.Zero).As<int64, 'T>()
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
         static member Any mask =
             if sizeof<'T> = 4 then
                 not (Vector512.EqualsAll(mask.As<'T, int>(), Vector512<int>.Zero))

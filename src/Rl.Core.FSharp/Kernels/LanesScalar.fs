@@ -152,6 +152,12 @@ type internal LanesScalar<'T when 'T: unmanaged and 'T :> IBinaryFloatingPointIe
         static member And(a, b) = Bits.conjunction<'T> a b
 
         [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member AndNot(mask, x) = if Bits.isSet<'T> mask then Unchecked.defaultof<'T> else x
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Flags(address, index) = Bits.mask<'T>(Memory.read<byte>(address + nativeint index) <> 0uy)
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
         static member Any mask = Bits.isSet<'T> mask
 
         [<MethodImpl(MethodImplOptions.AggressiveInlining)>]

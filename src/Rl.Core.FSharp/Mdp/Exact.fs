@@ -5,6 +5,38 @@ open MathNet.Numerics.LinearAlgebra
 open MathNet.Numerics.LinearAlgebra.Double
 open Rl.Core.Foundations
 
+/// A regular matrix, factorised once for all that it and its transpose are solved with: P A = L U.
+[<Sealed>]
+type internal Factorised(matrix: Matrix<float>) =
+    let factors = matrix.LU()
+
+    /// x with A x = b.
+    member _.Solve(right: float[]) : float[] = factors.Solve(DenseVector.OfArray right).ToArray()
+
+    /// x with Aᵀ x = b: Uᵀ y = b, Lᵀ z = y, x = Pᵀ z. Both products run down columns, as MathNet stores them.
+    member _.SolveTransposed(right: float[]) : float[] =
+        let size = right.Length
+        let lower, upper = factors.L.AsColumnMajorArray(), factors.U.AsColumnMajorArray()
+        let x = Array.copy right
+
+        for i in 0 .. size - 1 do
+            let mutable total = x[i]
+
+            for k in 0 .. i - 1 do
+                total <- total - upper[i * size + k] * x[k]
+
+            x[i] <- total / upper[i * size + i]
+
+        for i in size - 1 .. -1 .. 0 do
+            let mutable total = x[i]
+
+            for k in i + 1 .. size - 1 do
+                total <- total - lower[i * size + k] * x[k]
+
+            x[i] <- total
+
+        Array.init size (fun i -> x[factors.P[i]])
+
 /// The Markov chain of a process under a policy.
 [<RequireQualifiedAccess>]
 module internal Chain =
@@ -61,10 +93,19 @@ module internal Chain =
                 if not reaches[state] then state
         |]
 
-    /// The chain of what goes on, C_π; where γ = 1, fails unless every state reaches an end.
-    let continuing (mdp: Mdp) (policy: TabularPolicy) : Matrix<float> =
+    /// γ C_π, of the chain of what goes on; where γ = 1, fails unless every state reaches an end.
+    let private discounted (mdp: Mdp) (policy: TabularPolicy) : Matrix<float> =
         TabularPolicy.requireFor mdp policy
-        let matrix = mix policy (Mdp.continuations mdp)
+        let matrix: Matrix<float> = DenseMatrix.Create(mdp.States, mdp.States, 0.0)
+
+        for pair in 0 .. mdp.States * mdp.Actions - 1 do
+            let state = pair / mdp.Actions
+            let weight = policy.Table[pair]
+
+            if weight <> 0.0 then
+                for index in mdp.Offsets[pair] .. mdp.Offsets[pair + 1] - 1 do
+                    let next = mdp.Nexts[index]
+                    matrix[state, next] <- matrix[state, next] + weight * mdp.Weights[index]
 
         if mdp.Discount = 1.0 then
             let ends = Array.init mdp.States (fun state -> matrix.Row(state).Sum() < 1.0 - 1e-12)
@@ -77,34 +118,35 @@ module internal Chain =
 
         matrix
 
-    /// I − γ C_π.
-    let resolvent (mdp: Mdp) (policy: TabularPolicy) : Matrix<float> =
+    /// I − γ C_π, factorised once for every system that it or its transpose is solved with.
+    let resolvent (mdp: Mdp) (policy: TabularPolicy) : Factorised =
         let identity: Matrix<float> = DenseMatrix.CreateIdentity mdp.States
-        identity - mdp.Discount * continuing mdp policy
+        Factorised(identity - discounted mdp policy)
 
 /// V, Q, A, the occupancy, J and ∇J of a policy, for γ < 1, or γ = 1 where every episode ends. Arrays over pairs are [S, A] row-major.
 /// Source: Sutton and Barto (2018), chapters 3 and 13; Sutton, McAllester, Singh, Mansour (2000); slides 4 and 13.
 [<RequireQualifiedAccess>]
 module Exact =
 
+    let private valuesBy (resolvent: Factorised) mdp policy = resolvent.Solve(Chain.rewards mdp policy)
+
+    let private occupancyBy (resolvent: Factorised) (mdp: Mdp) = resolvent.SolveTransposed mdp.StartArray
+
+    /// A(s, a) = Q(s, a) − V(s), of V.
+    let private advantagesOf (mdp: Mdp) (values: float[]) =
+        Mdp.actionValues mdp values |> Array.mapi (fun pair value -> value - values[pair / mdp.Actions])
+
     /// V(s), the solution of V = r_π + γ C_π V, [S].
-    let values (mdp: Mdp) (policy: TabularPolicy) : float[] =
-        let resolvent = Chain.resolvent mdp policy
-        resolvent.Solve(DenseVector.OfArray(Chain.rewards mdp policy)).ToArray()
+    let values (mdp: Mdp) (policy: TabularPolicy) : float[] = valuesBy (Chain.resolvent mdp policy) mdp policy
 
     /// Q(s, a) = r(s, a) + γ Σ P(s′|s, a) V(s′).
     let actionValues (mdp: Mdp) (policy: TabularPolicy) : float[] = Mdp.actionValues mdp (values mdp policy)
 
     /// A(s, a) = Q(s, a) − V(s).
-    let advantages (mdp: Mdp) (policy: TabularPolicy) : float[] =
-        let values = values mdp policy
-
-        Mdp.actionValues mdp values |> Array.mapi (fun pair value -> value - values[pair / mdp.Actions])
+    let advantages (mdp: Mdp) (policy: TabularPolicy) : float[] = advantagesOf mdp (values mdp policy)
 
     /// d(s) = Σ γᵗ P(sₜ = s and the episode still runs), the solution of d = p(s₁) + γ C_πᵀ d, [S].
-    let occupancy (mdp: Mdp) (policy: TabularPolicy) : float[] =
-        let resolvent = Chain.resolvent mdp policy
-        resolvent.Transpose().Solve(DenseVector.OfArray mdp.StartArray).ToArray()
+    let occupancy (mdp: Mdp) (policy: TabularPolicy) : float[] = occupancyBy (Chain.resolvent mdp policy) mdp
 
     /// d(s) π(a|s), [S, A].
     let pairOccupancy (mdp: Mdp) (policy: TabularPolicy) : float[] =
@@ -117,13 +159,19 @@ module Exact =
 
     /// ∂J/∂π(a|s) = d(s) Q(s, a), the probabilities taken as free numbers.
     let probabilityGradient (mdp: Mdp) (policy: TabularPolicy) : float[] =
-        let occupancy = occupancy mdp policy
+        let resolvent = Chain.resolvent mdp policy
+        let occupancy = occupancyBy resolvent mdp
 
-        actionValues mdp policy |> Array.mapi (fun pair value -> occupancy[pair / mdp.Actions] * value)
+        Mdp.actionValues mdp (valuesBy resolvent mdp policy)
+        |> Array.mapi (fun pair value -> occupancy[pair / mdp.Actions] * value)
 
     /// ∂J/∂θ(s, a) = d(s) π(a|s) A(s, a) of softmax parameters θ: the policy-gradient theorem.
     let softmaxGradient (mdp: Mdp) (policy: TabularPolicy) : float[] =
-        Array.map2 (*) (pairOccupancy mdp policy) (advantages mdp policy)
+        let resolvent = Chain.resolvent mdp policy
+        let occupancy = occupancyBy resolvent mdp
+
+        advantagesOf mdp (valuesBy resolvent mdp policy)
+        |> Array.mapi (fun pair advantage -> occupancy[pair / mdp.Actions] * policy.Table[pair] * advantage)
 
     /// The Fisher matrix of softmax parameters, block-diagonal with d(s) (diag π(·|s) − π(·|s) π(·|s)ᵀ), [S·A, S·A] row-major.
     /// Source: Kakade, "A natural policy gradient" (2001).

@@ -238,8 +238,19 @@ module Mdp =
     let actionValues (mdp: Mdp) (values: float[]) : float[] =
         Guard.length (nameof values) mdp.States values.Length
 
-        Array.init (mdp.States * mdp.Actions) (fun pair ->
-            lookAhead mdp values (pair / mdp.Actions) (pair % mdp.Actions))
+        let weights, nexts, offsets = mdp.Weights, mdp.Nexts, mdp.Offsets
+        let result = Array.copy mdp.Rewards
+
+        // One loop over all pairs: planners spend their time here.
+        for pair in 0 .. result.Length - 1 do
+            let mutable total = result[pair]
+
+            for index in offsets[pair] .. offsets[pair + 1] - 1 do
+                total <- total + weights[index] * values[nexts[index]]
+
+            result[pair] <- total
+
+        result
 
     /// P(s′|s, a) as [S·A, S] row-major: all outcomes that lead to s′.
     let transitions (mdp: Mdp) : float[] =

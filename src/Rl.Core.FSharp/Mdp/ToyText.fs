@@ -1,4 +1,4 @@
-/// Gymnasium's toy-text problems as exact tables: FrozenLake-v1, CliffWalking-v1 and Taxi.
+/// Gymnasium's toy-text problems as exact tables: FrozenLake-v1, CliffWalking-v1, Taxi and Blackjack-v1.
 namespace Rl.Core.Mdp
 
 open Rl.Core.Foundations
@@ -198,4 +198,86 @@ module ToyText =
             Mdp = Mdp.ofOutcomes discount (starts |> Array.map (fun weight -> weight / total)) outcomes
             MaxEpisodeSteps = Some 200
             RewardThreshold = Some 8.0
+        }
+
+    /// The dealer's hands at the end and how likely they are, from a hand on; hands that pay alike are one.
+    let private dealerEnds (hand: BlackjackHand) : (BlackjackHand * float)[] =
+        let rec go (probability: float) (hand: BlackjackHand) =
+            [|
+                if BlackjackHand.dealerDraws hand then
+                    for card in 1..10 do
+                        yield! go (probability * BlackjackHand.cardProbability card) (BlackjackHand.add card hand)
+                else
+                    yield (hand, probability)
+            |]
+
+        go 1.0 hand
+        |> Array.groupBy (fun (hand, _) -> struct (hand.Score, hand.IsNatural))
+        |> Array.map (fun (_, alike) -> fst alike[0], Array.sumBy snd alike)
+
+    /// The player's hands that Blackjack tells apart, in the order of the states: hard sums 4 to 21, soft sums 12 to 21, and the natural.
+    let private blackjackHands: BlackjackHand[] =
+        [|
+            for hard in 4..21 -> { Hard = hard; Aces = 0; Cards = 3 }
+            for soft in 12..21 -> { Hard = soft - 10; Aces = 1; Cards = 3 }
+            yield { Hard = 11; Aces = 1; Cards = 2 }
+        |]
+
+    let private blackjackHand (hand: BlackjackHand) : int =
+        if hand.IsNatural then 28
+        elif hand.HasUsableAce then hand.Sum + 6
+        else hand.Sum - 4
+
+    /// The state of Blackjack-v1's table in which the player holds `hand` and the dealer shows the card 1 to 10.
+    let blackjackState (hand: BlackjackHand) (showing: int) : int =
+        Guard.inIntRange (nameof showing) 1 10 showing
+
+        if hand.Cards < 2 || hand.IsBust then
+            Guard.fail
+                (nameof hand)
+                $"The hand has {hand.Cards} cards and sums to {hand.Sum}; give one of two cards or more that is not bust."
+
+        10 * blackjackHand hand + showing - 1
+
+    /// Blackjack-v1 with a deck that never ends: 29 hands of the player times 10 cards of the dealer; actions 0 stick, 1 hit. The dealer's
+    /// hidden card is drawn when it is turned, which is as likely (Sutton and Barto 2018, example 5.1).
+    let blackjack (rules: BlackjackRules) (discount: float) : ToyTextTable =
+        let ends = Array.init 10 (fun index -> dealerEnds (BlackjackHand.add (index + 1) BlackjackHand.empty))
+
+        let stick state =
+            let player = blackjackHands[state / 10]
+
+            ends[state % 10]
+            |> Array.map (fun (dealer, probability) ->
+                outcome probability state (BlackjackHand.pay rules player dealer) true)
+
+        let hit state =
+            Array.init 10 (fun index ->
+                let card = index + 1
+                let hand = BlackjackHand.add card blackjackHands[state / 10]
+
+                if hand.IsBust then
+                    outcome (BlackjackHand.cardProbability card) state -1.0 true
+                else
+                    outcome (BlackjackHand.cardProbability card) (10 * blackjackHand hand + state % 10) 0.0 false)
+
+        let starts = Array.zeroCreate<float> 290
+
+        for first in 1..10 do
+            for second in 1..10 do
+                let hand = BlackjackHand.empty |> BlackjackHand.add first |> BlackjackHand.add second
+
+                for showing in 1..10 do
+                    let state = blackjackState hand showing
+
+                    starts[state] <-
+                        starts[state]
+                        + BlackjackHand.cardProbability first
+                          * BlackjackHand.cardProbability second
+                          * BlackjackHand.cardProbability showing
+
+        {
+            Mdp = Mdp.ofOutcomes discount starts (Array.init 290 (fun state -> [| stick state; hit state |]))
+            MaxEpisodeSteps = None
+            RewardThreshold = None
         }

@@ -2,9 +2,7 @@
 namespace Rl.Core.Objectives
 
 open System
-
 open System.Numerics
-
 open Rl.Core.Foundations
 
 /// Arrays are time-major [T, N], flat, as in `Returns`, with the same discounts γₜ, next values v′ₜ and traces λₜ (0 where an episode
@@ -12,17 +10,6 @@ open Rl.Core.Foundations
 /// arguments. Wrong lengths and empty trajectories raise `ArgumentException`.
 [<AbstractClass; Sealed>]
 type Corrections =
-
-    static member private Check(columns: int, name: string, expected: int, actual: int) =
-        Guard.positive (nameof columns) columns
-
-        if expected = 0 then
-            Guard.fail name "The trajectory is empty; it needs at least one step."
-
-        if expected % columns <> 0 then
-            Guard.fail name $"{name} has {expected} elements; it must have a multiple of columns, {columns}."
-
-        Guard.length name expected actual
 
     static member private Load(row: ReadOnlySpan<'T>, column: int) : Vector<'T> =
         if column + Vector<'T>.Count <= row.Length then
@@ -51,9 +38,9 @@ type Corrections =
     static member CumulativeRatios
         (columns: int, ratios: ReadOnlySpan<float>, traces: ReadOnlySpan<float>, result: Span<float>)
         : unit =
-        Corrections.Check(columns, nameof ratios, ratios.Length, ratios.Length)
-        Corrections.Check(columns, nameof traces, ratios.Length, traces.Length)
-        Corrections.Check(columns, nameof result, ratios.Length, result.Length)
+        Recurrence.Check(columns, nameof ratios, ratios.Length, ratios.Length)
+        Recurrence.Check(columns, nameof traces, ratios.Length, traces.Length)
+        Recurrence.Check(columns, nameof result, ratios.Length, result.Length)
 
         for index in 0 .. result.Length - 1 do
             let continues = index >= columns && traces[index - columns] <> 0.0
@@ -62,8 +49,8 @@ type Corrections =
     /// Ordinary importance sampling: Σ Wᵢ Gᵢ / n over n episodes with weights W = ∏ρ and returns G; unbiased (Sutton and Barto 2018,
     /// equation 5.5).
     static member Ordinary(weights: ReadOnlySpan<float>, returns: ReadOnlySpan<float>) : float =
-        Corrections.Check(1, nameof weights, weights.Length, weights.Length)
-        Corrections.Check(1, nameof returns, weights.Length, returns.Length)
+        Recurrence.Check(1, nameof weights, weights.Length, weights.Length)
+        Recurrence.Check(1, nameof returns, weights.Length, returns.Length)
         let mutable total = 0.0
 
         for index in 0 .. weights.Length - 1 do
@@ -93,7 +80,7 @@ type Corrections =
             traces: ReadOnlySpan<float>,
             result: Span<float>
         ) : unit =
-        Corrections.Check(columns, nameof ratios, rewards.Length, ratios.Length)
+        Recurrence.Check(columns, nameof ratios, rewards.Length, ratios.Length)
         let zeros = Array.zeroCreate<float> rewards.Length
         Corrections.DoublyRobust(columns, ratios, rewards, discounts, zeros, zeros, nextValues, traces, result)
 
@@ -112,12 +99,12 @@ type Corrections =
             result: Span<float>
         ) : unit =
         let count = rewards.Length
-        Corrections.Check(columns, nameof rewards, count, count)
-        Corrections.Check(columns, nameof ratios, count, ratios.Length)
-        Corrections.Check(columns, nameof discounts, count, discounts.Length)
-        Corrections.Check(columns, nameof values, count, values.Length)
-        Corrections.Check(columns, nameof actionValues, count, actionValues.Length)
-        Corrections.Check(columns, nameof result, count, result.Length)
+        Recurrence.Check(columns, nameof rewards, count, count)
+        Recurrence.Check(columns, nameof ratios, count, ratios.Length)
+        Recurrence.Check(columns, nameof discounts, count, discounts.Length)
+        Recurrence.Check(columns, nameof values, count, values.Length)
+        Recurrence.Check(columns, nameof actionValues, count, actionValues.Length)
+        Recurrence.Check(columns, nameof result, count, result.Length)
         let weighted = Array.zeroCreate<float> count
 
         for index in 0 .. count - 1 do
@@ -147,8 +134,8 @@ type Corrections =
             traces: ReadOnlySpan<float>,
             result: Span<float>
         ) : unit =
-        Corrections.Check(columns, nameof ratios, rewards.Length, ratios.Length)
-        Corrections.Check(columns, nameof traces, rewards.Length, traces.Length)
+        Recurrence.Check(columns, nameof ratios, rewards.Length, ratios.Length)
+        Recurrence.Check(columns, nameof traces, rewards.Length, traces.Length)
         let weighted = Array.zeroCreate<float> rewards.Length
 
         for index in 0 .. rewards.Length - columns - 1 do
@@ -185,13 +172,13 @@ type Corrections =
             result: Span<'T>
         ) : unit =
         let count = rewards.Length
-        Corrections.Check(columns, nameof rewards, count, count)
-        Corrections.Check(columns, nameof ratios, count, ratios.Length)
-        Corrections.Check(columns, nameof values, count, values.Length)
-        Corrections.Check(columns, nameof discounts, count, discounts.Length)
-        Corrections.Check(columns, nameof nextValues, count, nextValues.Length)
-        Corrections.Check(columns, nameof traces, count, traces.Length)
-        Corrections.Check(columns, nameof result, count, result.Length)
+        Recurrence.Check(columns, nameof rewards, count, count)
+        Recurrence.Check(columns, nameof ratios, count, ratios.Length)
+        Recurrence.Check(columns, nameof values, count, values.Length)
+        Recurrence.Check(columns, nameof discounts, count, discounts.Length)
+        Recurrence.Check(columns, nameof nextValues, count, nextValues.Length)
+        Recurrence.Check(columns, nameof traces, count, traces.Length)
+        Recurrence.Check(columns, nameof result, count, result.Length)
         let one = Vector<'T>.One
         let mixing = Vector<'T> mixing
         let clip = Vector<'T> ratioClip
@@ -252,6 +239,43 @@ type Corrections =
             result
         )
 
+    /// `VTrace` of a whole rollout with one γ = `discount` and one λ = `trace`, without the arrays that `Returns.Discounts`, `Traces` and
+    /// `NextValues` would write: the same numbers bit for bit from two thirds of the memory traffic. `ratios`, `rewards`, `values` [T, N];
+    /// `lastValues` [N] of the observations after the last step; `terminated`, `truncated` [T, N]; `finalValues` [T, N], read where
+    /// truncated. `result` [T, N] must not overlap the arguments. float32 or float64.
+    static member RolloutVTrace<'T
+        when 'T: unmanaged and 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
+        (
+            columns: int,
+            discount: 'T,
+            trace: 'T,
+            ratioClip: 'T,
+            ratios: ReadOnlySpan<'T>,
+            rewards: ReadOnlySpan<'T>,
+            values: ReadOnlySpan<'T>,
+            lastValues: ReadOnlySpan<'T>,
+            terminated: ReadOnlySpan<bool>,
+            truncated: ReadOnlySpan<bool>,
+            finalValues: ReadOnlySpan<'T>,
+            result: Span<'T>
+        ) : unit =
+        Recurrence.Check(columns, nameof ratios, rewards.Length, ratios.Length)
+
+        Recurrence.Scan(
+            columns,
+            discount,
+            trace,
+            ratioClip,
+            ratios,
+            rewards,
+            values,
+            lastValues,
+            terminated,
+            truncated,
+            finalValues,
+            result
+        )
+
     /// The policy's advantages under V-trace: ρ̃ₜ (qₜ − vₜ) with qₜ = rₜ + γₜ (v′ₜ + λₜ eₜ₊₁), e = `errors` of (Leaky)VTrace, and
     /// ρ̃ = α min(clip, ρ) + (1 − α) ρ: `advantages`, and q: `estimates`, both [T, N].
     static member VTraceAdvantages
@@ -270,15 +294,15 @@ type Corrections =
             advantages: Span<float>
         ) : unit =
         let count = rewards.Length
-        Corrections.Check(columns, nameof rewards, count, count)
-        Corrections.Check(columns, nameof ratios, count, ratios.Length)
-        Corrections.Check(columns, nameof values, count, values.Length)
-        Corrections.Check(columns, nameof discounts, count, discounts.Length)
-        Corrections.Check(columns, nameof nextValues, count, nextValues.Length)
-        Corrections.Check(columns, nameof traces, count, traces.Length)
-        Corrections.Check(columns, nameof errors, count, errors.Length)
-        Corrections.Check(columns, nameof estimates, count, estimates.Length)
-        Corrections.Check(columns, nameof advantages, count, advantages.Length)
+        Recurrence.Check(columns, nameof rewards, count, count)
+        Recurrence.Check(columns, nameof ratios, count, ratios.Length)
+        Recurrence.Check(columns, nameof values, count, values.Length)
+        Recurrence.Check(columns, nameof discounts, count, discounts.Length)
+        Recurrence.Check(columns, nameof nextValues, count, nextValues.Length)
+        Recurrence.Check(columns, nameof traces, count, traces.Length)
+        Recurrence.Check(columns, nameof errors, count, errors.Length)
+        Recurrence.Check(columns, nameof estimates, count, estimates.Length)
+        Recurrence.Check(columns, nameof advantages, count, advantages.Length)
 
         for index in 0 .. count - 1 do
             let next = if index + columns < count then errors[index + columns] else 0.0
@@ -301,11 +325,11 @@ type Corrections =
             result: Span<'T>
         ) : unit =
         let count = rewards.Length
-        Corrections.Check(columns, nameof rewards, count, count)
-        Corrections.Check(columns, nameof discounts, count, discounts.Length)
-        Corrections.Check(columns, nameof nextValues, count, nextValues.Length)
-        Corrections.Check(columns, nameof nextActionValues, count, nextActionValues.Length)
-        Corrections.Check(columns, nameof result, count, result.Length)
+        Recurrence.Check(columns, nameof rewards, count, count)
+        Recurrence.Check(columns, nameof discounts, count, discounts.Length)
+        Recurrence.Check(columns, nameof nextValues, count, nextValues.Length)
+        Recurrence.Check(columns, nameof nextActionValues, count, nextActionValues.Length)
+        Recurrence.Check(columns, nameof result, count, result.Length)
         let mutable column = 0
 
         // r + γ (v′ − q′) as the reward and q′ as the value to bootstrap from make it the one recurrence.
@@ -340,8 +364,8 @@ type Corrections =
             traces: ReadOnlySpan<float>,
             result: Span<float>
         ) : unit =
-        Corrections.Check(columns, nameof nextRatios, rewards.Length, nextRatios.Length)
-        Corrections.Check(columns, nameof traces, rewards.Length, traces.Length)
+        Recurrence.Check(columns, nameof nextRatios, rewards.Length, nextRatios.Length)
+        Recurrence.Check(columns, nameof traces, rewards.Length, traces.Length)
         let clipped = Array.zeroCreate<float> traces.Length
 
         for index in 0 .. clipped.Length - 1 do

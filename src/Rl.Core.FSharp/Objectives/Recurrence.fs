@@ -5,6 +5,11 @@ open System
 open System.Numerics
 open System.Runtime.CompilerServices
 open System.Runtime.InteropServices
+open FSharp.NativeInterop
+open Rl.Core.Foundations
+open Rl.Core.Kernels
+
+#nowarn "9"
 
 /// The equation itself, for whatever can be added and multiplied: vectors of numbers in `Recurrence`, expressions in `Unrolled`.
 [<RequireQualifiedAccess>]
@@ -14,10 +19,21 @@ module internal Equation =
     let inline backup (one: ^V) (reward: ^V) (discount: ^V) (bootstrap: ^V) (trace: ^V) (next: ^V) : ^V =
         reward + discount * ((one - trace) * bootstrap + trace * next)
 
-/// Rows of `Returns`; lengths are checked there. Loops over full vectors stay free of calls; the columns that do not fill a vector go
+/// Rows of `Returns` and `Corrections`, which check lengths by `Check`. Loops over full vectors stay free of calls; the columns that do not fill a vector go
 /// through padded ones, so that the equation is written once.
 [<AbstractClass; Sealed>]
 type internal Recurrence =
+
+    /// Requires `actual` elements where `expected` are needed, which must be a whole number of rows and at least one.
+    static member Check(columns: int, name: string, expected: int, actual: int) : unit =
+        Guard.positive (nameof columns) columns
+        Guard.length name expected actual
+
+        if expected = 0 then
+            Guard.fail name "The trajectory is empty; it needs at least one step."
+
+        if expected % columns <> 0 then
+            Guard.fail name $"{name} has {actual} elements; it must have a multiple of columns, {columns}."
 
     /// The one equation, for as many copies as a vector has lanes.
     static member inline Backup
@@ -180,147 +196,53 @@ type internal Recurrence =
         if column < result.Length then
             Recurrence.AdvantageRest(column, rewards, values, discounts, nextValues, traces, following, result)
 
-    /// Whether a vector's worth of flags from `at` on holds a true one.
-    [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
-    static member AnyFlag<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType>
-        (flags: byref<byte>, at: int)
-        : bool =
-        let start = &Unsafe.Add(&flags, at)
-
-        match Vector<'T>.Count with
-        | 2 -> Unsafe.ReadUnaligned<uint16> &start <> 0us
-        | 4 -> Unsafe.ReadUnaligned<uint32> &start <> 0u
-        | 8 -> Unsafe.ReadUnaligned<uint64> &start <> 0UL
-        | lanes ->
-            let mutable lane = 0
-
-            while lane < lanes && Unsafe.Add(&start, lane) = 0uy do
-                lane <- lane + 1
-
-            lane < lanes
-
-    /// The columns from `column` on, at most a vector's worth, where episodes may end.
-    [<MethodImpl(MethodImplOptions.NoInlining)>]
-    static member RolloutAtEnds<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
+    /// Checks a rollout and runs the kernel over it: advantages, or V-trace errors where `ratios` is not empty.
+    static member Scan<'T when 'T: unmanaged>
         (
-            column: int,
+            columns: int,
             discount: 'T,
             trace: 'T,
+            ratioClip: 'T,
+            ratios: ReadOnlySpan<'T>,
             rewards: ReadOnlySpan<'T>,
             values: ReadOnlySpan<'T>,
-            nextValues: ReadOnlySpan<'T>,
+            lastValues: ReadOnlySpan<'T>,
             terminated: ReadOnlySpan<bool>,
             truncated: ReadOnlySpan<bool>,
             finalValues: ReadOnlySpan<'T>,
-            following: ReadOnlySpan<'T>,
             result: Span<'T>
         ) : unit =
-        let mutable discounts = Vector<'T> discount
-        let mutable traces = Vector<'T> trace
-        let full = column <= result.Length - Vector<'T>.Count
+        let length = rewards.Length
+        Recurrence.Check(columns, nameof rewards, length, length)
+        Recurrence.Check(columns, nameof values, length, values.Length)
+        Recurrence.Check(columns, nameof lastValues, columns, lastValues.Length)
+        Recurrence.Check(columns, nameof terminated, length, terminated.Length)
+        Recurrence.Check(columns, nameof truncated, length, truncated.Length)
+        Recurrence.Check(columns, nameof finalValues, length, finalValues.Length)
+        Recurrence.Check(columns, nameof result, length, result.Length)
+        use rewards = fixed rewards
+        use values = fixed values
+        use lastValues = fixed lastValues
+        use terminated = fixed terminated
+        use truncated = fixed truncated
+        use finalValues = fixed finalValues
+        use ratios = fixed ratios
+        use result = fixed result
 
-        let mutable bootstraps =
-            if full then
-                Vector.LoadUnsafe(&MemoryMarshal.GetReference nextValues, unativeint column)
-            else
-                Recurrence.LoadRest(nextValues, column)
-
-        let discountLanes = &Unsafe.As<Vector<'T>, 'T> &discounts
-        let traceLanes = &Unsafe.As<Vector<'T>, 'T> &traces
-        let bootstrapLanes = &Unsafe.As<Vector<'T>, 'T> &bootstraps
-
-        for lane in 0 .. min Vector<'T>.Count (result.Length - column) - 1 do
-            if terminated[column + lane] then
-                Unsafe.Add(&discountLanes, lane) <- 'T.Zero
-                Unsafe.Add(&traceLanes, lane) <- 'T.Zero
-            elif truncated[column + lane] then
-                Unsafe.Add(&traceLanes, lane) <- 'T.Zero
-                Unsafe.Add(&bootstrapLanes, lane) <- finalValues[column + lane]
-
-        if full then
-            let at = unativeint column
-
-            let advantage =
-                Recurrence.Advantage(
-                    Vector.LoadUnsafe(&MemoryMarshal.GetReference rewards, at),
-                    Vector.LoadUnsafe(&MemoryMarshal.GetReference values, at),
-                    discounts,
-                    bootstraps,
-                    traces,
-                    Vector.LoadUnsafe(&MemoryMarshal.GetReference following, at)
-                )
-
-            Vector.StoreUnsafe(advantage, &MemoryMarshal.GetReference result, at)
-        else
-            let advantage =
-                Recurrence.Advantage(
-                    Recurrence.LoadRest(rewards, column),
-                    Recurrence.LoadRest(values, column),
-                    discounts,
-                    bootstraps,
-                    traces,
-                    Recurrence.LoadRest(following, column)
-                )
-
-            Recurrence.StoreRest(advantage, result, column)
-
-    /// One row of `RolloutAdvantages`; all spans have the same length.
-    static member RolloutRow<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
-        (
-            discount: 'T,
-            trace: 'T,
-            rewards: ReadOnlySpan<'T>,
-            values: ReadOnlySpan<'T>,
-            nextValues: ReadOnlySpan<'T>,
-            terminated: ReadOnlySpan<bool>,
-            truncated: ReadOnlySpan<bool>,
-            finalValues: ReadOnlySpan<'T>,
-            following: ReadOnlySpan<'T>,
-            result: Span<'T>
-        ) : unit =
-        let reward = &MemoryMarshal.GetReference rewards
-        let value = &MemoryMarshal.GetReference values
-        let bootstrap = &MemoryMarshal.GetReference nextValues
-        let dead = &MemoryMarshal.GetReference(MemoryMarshal.AsBytes terminated)
-        let cut = &MemoryMarshal.GetReference(MemoryMarshal.AsBytes truncated)
-        let next = &MemoryMarshal.GetReference following
-        let output = &MemoryMarshal.GetReference result
-        let discounts, traces = Vector<'T> discount, Vector<'T> trace
-        let lanes = Vector<'T>.Count
-        let mutable column = 0
-
-        while column < result.Length do
-            if
-                column > result.Length - lanes
-                || Recurrence.AnyFlag<'T>(&dead, column)
-                || Recurrence.AnyFlag<'T>(&cut, column)
-            then
-                Recurrence.RolloutAtEnds(
-                    column,
-                    discount,
-                    trace,
-                    rewards,
-                    values,
-                    nextValues,
-                    terminated,
-                    truncated,
-                    finalValues,
-                    following,
-                    result
-                )
-            else
-                let at = unativeint column
-
-                let advantage =
-                    Recurrence.Advantage(
-                        Vector.LoadUnsafe(&reward, at),
-                        Vector.LoadUnsafe(&value, at),
-                        discounts,
-                        Vector.LoadUnsafe(&bootstrap, at),
-                        traces,
-                        Vector.LoadUnsafe(&next, at)
-                    )
-
-                Vector.StoreUnsafe(advantage, &output, at)
-
-            column <- column + lanes
+        Kernels.best<'T>.Scan(
+            {
+                Rows = length / columns
+                Columns = columns
+                Discount = discount
+                Trace = trace
+                Rewards = NativePtr.toNativeInt rewards
+                Values = NativePtr.toNativeInt values
+                LastValues = NativePtr.toNativeInt lastValues
+                Terminated = NativePtr.toNativeInt terminated
+                Truncated = NativePtr.toNativeInt truncated
+                FinalValues = NativePtr.toNativeInt finalValues
+                Ratios = NativePtr.toNativeInt ratios
+                RatioClip = ratioClip
+                Result = NativePtr.toNativeInt result
+            }
+        )

@@ -20,13 +20,6 @@ open Rl.Core.Foundations
 [<AbstractClass; Sealed>]
 type Returns =
 
-    static member private CheckLength(name: string, columns: int, expected: int, actual: int) =
-        Guard.positive "columns" columns
-        Guard.length name expected actual
-
-        if expected % columns <> 0 then
-            Guard.fail name $"{name} has {actual} elements; it must have a multiple of columns, {columns}."
-
     /// λ-returns: result = Gₜ [T, N], which may be the memory of `rewards`. `following` [N] is G after the last step, such as the first
     /// row of a later part of the same rollout; if it is empty, G after the last step is v′ of the last step.
     /// λ = 0 gives one-step targets r + γ·v′, λ = 1 returns-to-go that bootstrap where the rollout or a truncated episode ends.
@@ -40,11 +33,11 @@ type Returns =
             following: ReadOnlySpan<'T>,
             result: Span<'T>
         ) : unit =
-        Returns.CheckLength(nameof rewards, columns, rewards.Length, rewards.Length)
-        Returns.CheckLength(nameof discounts, columns, rewards.Length, discounts.Length)
-        Returns.CheckLength(nameof nextValues, columns, rewards.Length, nextValues.Length)
-        Returns.CheckLength(nameof traces, columns, rewards.Length, traces.Length)
-        Returns.CheckLength(nameof result, columns, rewards.Length, result.Length)
+        Recurrence.Check(columns, nameof rewards, rewards.Length, rewards.Length)
+        Recurrence.Check(columns, nameof discounts, rewards.Length, discounts.Length)
+        Recurrence.Check(columns, nameof nextValues, rewards.Length, nextValues.Length)
+        Recurrence.Check(columns, nameof traces, rewards.Length, traces.Length)
+        Recurrence.Check(columns, nameof result, rewards.Length, result.Length)
 
         if not following.IsEmpty then
             Guard.length (nameof following) columns following.Length
@@ -87,12 +80,12 @@ type Returns =
             following: ReadOnlySpan<'T>,
             result: Span<'T>
         ) : unit =
-        Returns.CheckLength(nameof rewards, columns, rewards.Length, rewards.Length)
-        Returns.CheckLength(nameof values, columns, rewards.Length, values.Length)
-        Returns.CheckLength(nameof discounts, columns, rewards.Length, discounts.Length)
-        Returns.CheckLength(nameof nextValues, columns, rewards.Length, nextValues.Length)
-        Returns.CheckLength(nameof traces, columns, rewards.Length, traces.Length)
-        Returns.CheckLength(nameof result, columns, rewards.Length, result.Length)
+        Recurrence.Check(columns, nameof rewards, rewards.Length, rewards.Length)
+        Recurrence.Check(columns, nameof values, rewards.Length, values.Length)
+        Recurrence.Check(columns, nameof discounts, rewards.Length, discounts.Length)
+        Recurrence.Check(columns, nameof nextValues, rewards.Length, nextValues.Length)
+        Recurrence.Check(columns, nameof traces, rewards.Length, traces.Length)
+        Recurrence.Check(columns, nameof result, rewards.Length, result.Length)
 
         if not following.IsEmpty then
             Guard.length (nameof following) columns following.Length
@@ -127,7 +120,7 @@ type Returns =
     /// observations after the last step; `terminated`, `truncated` [T, N]; `finalValues` [T, N], read where truncated.
     /// `result` [T, N] must not overlap the arguments.
     static member RolloutAdvantages<'T
-        when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
+        when 'T: unmanaged and 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
         (
             columns: int,
             discount: 'T,
@@ -140,36 +133,20 @@ type Returns =
             finalValues: ReadOnlySpan<'T>,
             result: Span<'T>
         ) : unit =
-        let length = rewards.Length
-        Returns.CheckLength(nameof rewards, columns, length, length)
-        Returns.CheckLength(nameof values, columns, length, values.Length)
-        Returns.CheckLength(nameof lastValues, columns, columns, lastValues.Length)
-        Returns.CheckLength(nameof terminated, columns, length, terminated.Length)
-        Returns.CheckLength(nameof truncated, columns, length, truncated.Length)
-        Returns.CheckLength(nameof finalValues, columns, length, finalValues.Length)
-        Returns.CheckLength(nameof result, columns, length, result.Length)
-        let mutable row = length - columns
-
-        while row >= 0 do
-            let last = row + columns = length
-            let output = result.Slice(row, columns)
-
-            if last then output.Clear()
-
-            Recurrence.RolloutRow(
-                discount,
-                trace,
-                rewards.Slice(row, columns),
-                values.Slice(row, columns),
-                (if last then lastValues else values.Slice(row + columns, columns)),
-                terminated.Slice(row, columns),
-                truncated.Slice(row, columns),
-                finalValues.Slice(row, columns),
-                Span.op_Implicit (if last then output else result.Slice(row + columns, columns)),
-                output
-            )
-
-            row <- row - columns
+        Recurrence.Scan(
+            columns,
+            discount,
+            trace,
+            'T.Zero,
+            ReadOnlySpan.Empty,
+            rewards,
+            values,
+            lastValues,
+            terminated,
+            truncated,
+            finalValues,
+            result
+        )
 
     /// n-step returns: result = r₍ₜ₎ + γ r₍ₜ₊₁₎ + … over `steps` ≥ 1 steps or to the end of the episode or rollout, then the bootstrap
     /// value v′ there; the recurrence with λ = `traces` within the window and 0 at its end. `traces` is 1 inside an episode and 0 at
@@ -186,11 +163,11 @@ type Returns =
             result: Span<'T>
         ) : unit =
         Guard.positive (nameof steps) steps
-        Returns.CheckLength(nameof rewards, columns, rewards.Length, rewards.Length)
-        Returns.CheckLength(nameof discounts, columns, rewards.Length, discounts.Length)
-        Returns.CheckLength(nameof nextValues, columns, rewards.Length, nextValues.Length)
-        Returns.CheckLength(nameof traces, columns, rewards.Length, traces.Length)
-        Returns.CheckLength(nameof result, columns, rewards.Length, result.Length)
+        Recurrence.Check(columns, nameof rewards, rewards.Length, rewards.Length)
+        Recurrence.Check(columns, nameof discounts, rewards.Length, discounts.Length)
+        Recurrence.Check(columns, nameof nextValues, rewards.Length, nextValues.Length)
+        Recurrence.Check(columns, nameof traces, rewards.Length, traces.Length)
+        Recurrence.Check(columns, nameof result, rewards.Length, result.Length)
         let rows = rewards.Length / columns
 
         for row in 0 .. rows - 1 do
@@ -214,9 +191,9 @@ type Returns =
     static member FullTrajectory<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
         (columns: int, returnsToGo: ReadOnlySpan<'T>, traces: ReadOnlySpan<'T>, result: Span<'T>)
         : unit =
-        Returns.CheckLength(nameof returnsToGo, columns, returnsToGo.Length, returnsToGo.Length)
-        Returns.CheckLength(nameof traces, columns, returnsToGo.Length, traces.Length)
-        Returns.CheckLength(nameof result, columns, returnsToGo.Length, result.Length)
+        Recurrence.Check(columns, nameof returnsToGo, returnsToGo.Length, returnsToGo.Length)
+        Recurrence.Check(columns, nameof traces, returnsToGo.Length, traces.Length)
+        Recurrence.Check(columns, nameof result, returnsToGo.Length, result.Length)
 
         for index in 0 .. result.Length - 1 do
             let begins = index < columns || 'T.IsZero traces[index - columns]
@@ -262,11 +239,11 @@ type Returns =
             finalValues: ReadOnlySpan<'T>,
             result: Span<'T>
         ) : unit =
-        Returns.CheckLength(nameof values, columns, values.Length, values.Length)
-        Returns.CheckLength(nameof lastValues, columns, columns, lastValues.Length)
-        Returns.CheckLength(nameof truncated, columns, values.Length, truncated.Length)
-        Returns.CheckLength(nameof finalValues, columns, values.Length, finalValues.Length)
-        Returns.CheckLength(nameof result, columns, values.Length, result.Length)
+        Recurrence.Check(columns, nameof values, values.Length, values.Length)
+        Recurrence.Check(columns, nameof lastValues, columns, lastValues.Length)
+        Recurrence.Check(columns, nameof truncated, values.Length, truncated.Length)
+        Recurrence.Check(columns, nameof finalValues, values.Length, finalValues.Length)
+        Recurrence.Check(columns, nameof result, values.Length, result.Length)
         values.Slice(columns).CopyTo result
         lastValues.CopyTo(result.Slice(values.Length - columns))
 

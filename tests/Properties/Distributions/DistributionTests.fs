@@ -129,6 +129,23 @@ let ``a sample's log-probability is that of the distribution, however extreme it
     let best = (value (Categorical.mode p)).Scalar
     Assert.Equal(int best, Categorical.modeOf (ReadOnlySpan logits))
 
+[<Fact>]
+let ``a mask without a possible action is refused with its row`` () =
+    let logits = Expr.zeros [| 2; 3 |]
+
+    let refused (mask: Tensor) =
+        let error = Assert.Throws<ArgumentException>(fun () -> Categorical.masked (Expr.constant mask) logits |> ignore)
+        Assert.Equal("mask", error.ParamName)
+        Assert.Contains("Row 1", error.Message)
+
+    refused (Tensor.create [| 2; 3 |] [| 0.0; 1.0; 0.0; 0.0; 0.0; 0.0 |])
+    Categorical.requirePossible 3 (ReadOnlySpan [| 0.0; 1.0; 0.0 |])
+
+    let uneven =
+        Assert.Throws<ArgumentException>(fun () -> Categorical.requirePossible 3 (ReadOnlySpan [| 1.0; 1.0 |]))
+
+    Assert.Equal("mask", uneven.ParamName)
+
 [<Property>]
 let ``an action of logit −∞ is never drawn, and what is no distribution is refused`` (seed: uint64) =
     let logits = [| Single.NegativeInfinity; 1.0f; Single.NegativeInfinity; -300.0f; Single.NegativeInfinity |]

@@ -383,6 +383,46 @@ let ``the unrolled recurrence is the one on data`` (seed: uint64) =
 
     near (lambdaReturns r 0.8) ((Reference.evaluate unrolled).ToArray())
 
+[<Property>]
+let ``V-trace from flags is V-trace from a discount per step, bit for bit, and allocates nothing`` (seed: uint64) =
+    let mutable rng = Rng.create seed
+
+    let next draw =
+        let struct (value, after) = draw rng
+        rng <- after
+        value
+
+    let rows, columns = 1 + next (Rng.below 12), 1 + next (Rng.below 40)
+    let size = rows * columns
+    let normals count = Array.init count (fun _ -> next Rng.normal)
+    let rewards, values, lastValues, finalValues = normals size, normals size, normals columns, normals size
+    let ratios = normals size |> Array.map exp
+    let terminated = Array.init size (fun _ -> next (Rng.bernoulli 0.05))
+    let truncated = Array.init size (fun at -> next (Rng.bernoulli 0.05) && not terminated[at])
+    let r = RandomRollouts.build columns 0.97 0.8 rewards values terminated truncated lastValues finalValues
+    let expected, result = Array.zeroCreate<float> size, Array.zeroCreate<float> size
+
+    Corrections.VTrace<float>(columns, 1.2, ratios, rewards, values, r.Discounts, r.NextValues, r.Traces, expected)
+
+    let run () =
+        Corrections.RolloutVTrace<float>(
+            columns,
+            0.97,
+            0.8,
+            1.2,
+            ratios,
+            rewards,
+            values,
+            lastValues,
+            terminated,
+            truncated,
+            finalValues,
+            result
+        )
+
+    run ()
+    result = expected && Rl.Tests.Kernels.KernelMemory.allocated run = 0L
+
 [<Fact>]
 let ``V-trace allocates nothing and float32 agrees with float64`` () =
     let r = rollout 5UL

@@ -318,6 +318,20 @@ let ``wrong lengths are refused by name`` () =
     refused "discounts" (fun rollout -> { rollout with Discounts = [||] })
     refused "nextValues" (fun rollout -> { rollout with NextValues = [||] })
     refused "traces" (fun rollout -> { rollout with Traces = [||] })
+    refused "rewards" (fun rollout -> { rollout with Rewards = [||] })
+
+    let scan (name: string) (rewards: float[]) (values: float[]) (flags: bool[]) =
+        let last, result = Array.zeroCreate<float> 1, Array.zeroCreate<float> rewards.Length
+
+        let error =
+            Assert.ThrowsAny<ArgumentException>(fun () ->
+                Returns.RolloutAdvantages<float>(1, 0.9, 0.9, rewards, values, last, flags, flags, rewards, result))
+
+        Assert.Equal(name, error.ParamName)
+
+    scan "rewards" [||] [||] [||]
+    scan "values" [| 1.0 |] [||] [| false |]
+    scan "terminated" [| 1.0 |] [| 1.0 |] [||]
 
     let error =
         Assert.Throws<ArgumentException>(fun () ->
