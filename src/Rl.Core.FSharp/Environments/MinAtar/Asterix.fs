@@ -1,4 +1,4 @@
-/// MinAtar's Asterix: collect gold and avoid enemies that cross the state.
+/// MinAtar's Asterix: collect gold and avoid enemies that cross the board.
 namespace Rl.Core.Environments.MinAtar
 
 open System

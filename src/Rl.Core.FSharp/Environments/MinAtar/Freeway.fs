@@ -24,7 +24,8 @@ type FreewayState =
         }
 
 /// The chicken moves up or down at most every third step; at the top (reward 1) it goes back to the bottom and all cars draw a new speed and
-/// direction; a car that hits it sends it back too. Cars leave at one side and enter at the other. The game terminates after 2500 steps.
+/// direction; a car that hits it sends it back too. Cars leave at one side and enter at the other. The game terminates in its
+/// step 2501 (the paper says 2500).
 [<Struct>]
 type FreewayRules =
 

@@ -24,7 +24,7 @@ type SeaquestState =
             mutable IsSurfaced: bool
             /// Steps of air left.
             mutable Oxygen: int16
-            mutable DiversAstate: sbyte
+            mutable DiversAboard: sbyte
             /// Steps until the submarine can fire again.
             mutable Reload: sbyte
             /// Steps until an enemy comes, and between two that come.
@@ -137,14 +137,14 @@ type SeaquestRules =
 
         hits
 
-    /// Moves the divers; those that touch the submarine come astate while there is room.
+    /// Moves the divers; those that touch the submarine come aboard while there is room.
     static member private MoveDivers(state: byref<SeaquestState>) =
         let divers = Swarm &state.Divers
         let mutable index = 0
 
         while index < divers.Count do
             let diver = divers[index]
-            let hasRoom = state.DiversAstate < SeaquestRules.MaximumDivers
+            let hasRoom = state.DiversAboard < SeaquestRules.MaximumDivers
 
             let next =
                 if diver.Rest > 0 then
@@ -157,7 +157,7 @@ type SeaquestRules =
             let isLeaving = diver.Rest = 0 && not (Cells.isInside diver.Ahead)
 
             if hasRoom && (SeaquestRules.Touches(&state, diver) || SeaquestRules.Touches(&state, next)) then
-                state.DiversAstate <- state.DiversAstate + 1y
+                state.DiversAboard <- state.DiversAboard + 1y
                 divers.RemoveAt index
             elif isLeaving then
                 divers.RemoveAt index
@@ -253,16 +253,16 @@ type SeaquestRules =
             state.Oxygen < 0s
         elif state.IsSurfaced then
             false
-        elif state.DiversAstate = 0y then
+        elif state.DiversAboard = 0y then
             true
         else
             state.IsSurfaced <- true
 
-            if state.DiversAstate = SeaquestRules.MaximumDivers then
+            if state.DiversAboard = SeaquestRules.MaximumDivers then
                 reward <- reward + float (SeaquestRules.OxygenCells &state)
-                state.DiversAstate <- 0y
+                state.DiversAboard <- 0y
             else
-                state.DiversAstate <- state.DiversAstate - 1y
+                state.DiversAboard <- state.DiversAboard - 1y
 
             state.Oxygen <- SeaquestRules.FullOxygen
 
@@ -350,7 +350,7 @@ type SeaquestRules =
             for cell in 0 .. SeaquestRules.OxygenCells &state - 1 do
                 Cells.light 7 SeaquestRules.GaugeRow cell observation
 
-            for diver in 1 .. int state.DiversAstate do
+            for diver in 1 .. int state.DiversAboard do
                 Cells.light 8 SeaquestRules.GaugeRow (9 - diver) observation
 
 /// Seaquest: channels sub_front, sub_back, friendly_bullet, trail, enemy_bullet, enemy_fish, enemy_sub, oxygen_guage, diver_guage and diver;

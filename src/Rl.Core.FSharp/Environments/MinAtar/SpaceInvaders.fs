@@ -66,7 +66,7 @@ open SpaceInvadersCells
 
 /// A shot alien gives reward 1. The aliens move sideways every min(12, their number) steps; at an edge they come down one row and turn around.
 /// Every 10 steps the lowest alien of the column nearest to the cannon (the left one of two) shoots. The cannon fires every fifth step at most.
-/// An alien or a bullet in the cannon's cell, and aliens that would come down below the state, terminate the game. A new block follows the last
+/// An alien or a bullet in the cannon's cell, and aliens that would come down below the board, terminate the game. A new block follows the last
 /// alien and (ramping) moves every 11, 10, … and at last every 6 steps.
 [<Struct>]
 type SpaceInvadersRules =
