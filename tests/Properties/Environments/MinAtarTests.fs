@@ -91,6 +91,103 @@ let ``a step in place is the step, and leaves a copy of the state alone`` (seed:
 
     withEveryGame { MinAtarOptions.V0 with MinimalActionSet = minimal } test |> List.forall id
 
+[<Property(MaxTest = 5)>]
+let ``a batch is its single copies bit for bit`` (seed: uint64) =
+    let count = 5
+
+    let test =
+        { new IGameTest<bool> with
+            member _.Run(game: MinAtarEnvironment<'Rules, 'State>) =
+                let environment = game :> IEnvironment<'State>
+                let batch = Vectorised(environment, count)
+                batch.Reset(Rng.create seed)
+                let buffers = batch.AllocateBuffers()
+                let struct (streams, _) = Rng.splitMany count (Rng.create seed)
+                let states = Array.zeroCreate<'State> count
+                let mutable choices = Rng.create (seed + 1UL)
+                let actions = Array.zeroCreate<float32> count
+                let mutable agrees = true
+
+                let restart copy =
+                    let struct (state, stream) = environment.Reset streams[copy]
+                    states[copy] <- state
+                    streams[copy] <- stream
+
+                for copy in 0 .. count - 1 do
+                    restart copy
+
+                for _ in 1..150 do
+                    for copy in 0 .. count - 1 do
+                        choices <- environment.ActionSpace.Sample(choices, Span(actions, copy, 1))
+
+                    batch.StepAll(ReadOnlySpan actions, buffers)
+
+                    for copy in 0 .. count - 1 do
+                        let action = ReadOnlySpan(actions, copy, 1)
+                        let struct (next, outcome, stream) = environment.Step(states[copy], action, streams[copy])
+                        states[copy] <- next
+                        streams[copy] <- stream
+
+                        if outcome.Terminated then restart copy
+
+                        let row = buffers.Observations.Slice(copy * batch.ObservationSize, batch.ObservationSize)
+                        let sameEnd = buffers.Terminated.Span[copy] = outcome.Terminated
+                        let sameReward = buffers.Rewards.Span[copy] = float32 outcome.Reward
+
+                        let sameRow =
+                            MemoryExtensions.SequenceEqual(row.Span, ReadOnlySpan(observe environment states[copy]))
+
+                        agrees <- agrees && sameEnd && sameReward && sameRow
+
+                agrees
+        }
+
+    withEveryGame MinAtarOptions.V0 test |> List.forall id
+
+[<Property(MaxTest = 100)>]
+let ``a plane shows the cells of a set, one by one`` (low: uint64) (high: uint64) =
+    let cells = UInt128(high &&& 0xFFFFFFFFFUL, low)
+    let observation = Array.create 300 2.0f
+    Cells.write 1 cells (Span observation)
+
+    let expected =
+        [|
+            for row in 0..9 do
+                for column in 0..9 do
+                    if (cells >>> (10 * row + column)) &&& UInt128.One = UInt128.One then
+                        1.0f
+                    else
+                        0.0f
+        |]
+
+    observation[100..199] = expected
+    && Array.forall ((=) 2.0f) (Array.append observation[..99] observation[200..])
+
+/// Every cell of Breakout asked for what is in it.
+let private paintBreakout (state: BreakoutState) =
+    [|
+        for plane in 0..3 do
+            for row in 0..9 do
+                for column in 0..9 do
+                    let isAt (otherRow: sbyte) (otherColumn: sbyte) = row = int otherRow && column = int otherColumn
+
+                    let isLit =
+                        match plane with
+                        | 0 -> isAt 9y state.PaddleColumn
+                        | 1 -> isAt state.BallRow state.BallColumn
+                        | 2 -> isAt state.TrailRow state.TrailColumn
+                        | _ -> row >= 1 && row <= 3 && (state.Bricks >>> (10 * (row - 1) + column)) &&& 1u = 1u
+
+                    if isLit then 1.0f else 0.0f
+    |]
+
+[<Property(MaxTest = 10)>]
+let ``Breakout's observation is what each cell holds`` (seed: uint64) =
+    let environment = Breakout MinAtarOptions.V0
+    let mutable holds = true
+    randomPlay environment seed 300 (fun _ _ _ next -> holds <- holds && observe environment next = paintBreakout next)
+    holds
+
 [<Fact>]
 let ``steps in place allocate nothing`` () =
     let test =

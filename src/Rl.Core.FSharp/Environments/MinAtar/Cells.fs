@@ -2,8 +2,6 @@
 namespace Rl.Core.Environments.MinAtar
 
 open System
-open System.Numerics
-open System.Runtime.CompilerServices
 open System.Runtime.InteropServices
 open System.Runtime.Intrinsics
 

@@ -1,7 +1,6 @@
 /// The pictures of the MinAtar games: a grid of cells, one colour a channel.
 namespace Rl.Core.Environments.MinAtar
 
-open System
 open Rl.Core.Environments.Rendering
 
 /// A channel's name and colour. Of several things in a cell the last of a game's channels with a colour is seen.

@@ -38,10 +38,10 @@ type SeaquestState =
             mutable Ramps: int16
         }
 
-/// Every 20 steps an enemy comes into a random row from a random side, unless one in that row swims the other way: a submarine with probability
-/// 1/3, else a fish; every 30 steps a diver. They move every 6 steps, submarines shoot every 11, bullets fly one cell a step. A shot enemy gives
-/// reward 1. Air lasts for 200 steps under water. Coming up with divers refills it and unloads one, or all of six, which give a tenth of the
-/// remaining percentage of air as reward; coming up without one, the touch of an enemy or its bullet, and running out of air terminate the game.
+/// Every 20 steps an enemy comes into a random row from a random side, unless one in that row swims the other way: a submarine with
+/// probability 1/3, else a fish; every 30 steps a diver. All move every 6 steps, submarines shoot every 11, bullets fly one cell a step. A shot
+/// enemy gives reward 1. Air lasts for 200 steps under water. Coming up with divers refills it and unloads one, or all of six, which give reward
+/// 1 for each lit cell of the air gauge. Coming up without a diver, the touch of an enemy or its bullet, and running out of air terminate the game.
 /// At every surfacing (ramping) the interval between enemies shrinks by one, to no less than 1, and at every other one the rest between their
 /// moves, to no less than 2.
 [<Struct>]
