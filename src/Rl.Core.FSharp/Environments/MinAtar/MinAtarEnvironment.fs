@@ -122,6 +122,7 @@ type MinAtarEnvironment<'Rules, 'State when 'Rules: struct and 'Rules :> IMinAta
     member private _.Advance<'Draws when 'Draws: struct and 'Draws :> IDraws>
         (state: byref<'State>, action: ReadOnlySpan<float32>, draws: byref<'Draws>)
         : Outcome =
+        Guard.length (nameof action) 1 action.Length
         let turn = &rules.Turn(&state)
 
         if turn.IsTerminal then
