@@ -137,7 +137,7 @@ internal sealed class EnvironmentWorkload
         actions = new float[batch.Count * batch.ActionSize];
         batch.Reset(RngModule.create(1UL));
         isDiscrete = batch.ActionSpace.IsDiscrete;
-        (low, high) = isDiscrete ? (0.0, 2.0) : (-2.0, 2.0);
+        (low, high) = batch.ActionSpace is Core.Environments.Space.Discrete discrete ? (0.0, discrete.count) : (-2.0, 2.0);
     }
 
     public int Count => batch.Count;

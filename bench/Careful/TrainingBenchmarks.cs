@@ -11,7 +11,14 @@ public class EnvironmentBenchmarks
     private EnvironmentWorkload workload = null!;
 
     /// <summary>The environment.</summary>
-    [Params("CartPole-v1", "Pendulum-v1")]
+    [Params(
+        "CartPole-v1",
+        "Pendulum-v1",
+        "MinAtar/Asterix-v0",
+        "MinAtar/Breakout-v0",
+        "MinAtar/Freeway-v0",
+        "MinAtar/Seaquest-v0",
+        "MinAtar/SpaceInvaders-v0")]
     public string Id { get; set; } = string.Empty;
 
     [GlobalSetup]

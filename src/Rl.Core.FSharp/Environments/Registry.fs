@@ -4,13 +4,15 @@ namespace Rl.Core.Environments
 open System
 open Rl.Core.Foundations
 open Rl.Core.Environments.ClassicControl
+open Rl.Core.Environments.MinAtar
 
 /// The environments in the box.
 [<RequireQualifiedAccess>]
 module Registry =
 
     /// Every entry, ordered by id.
-    let entries: RegistryEntry list = List.concat [ ClassicControlEntries.all ] |> List.sortBy _.Id
+    let entries: RegistryEntry list =
+        List.concat [ ClassicControlEntries.all; MinAtarEntries.all ] |> List.sortBy _.Id
 
     /// Every id, ordered.
     let ids: string list = entries |> List.map _.Id
