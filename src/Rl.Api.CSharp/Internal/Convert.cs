@@ -124,6 +124,14 @@ internal static class Convert
         return Registry.makeWith(ListModule.OfSeq(keywords), id);
     }
 
+    public static IReadOnlyList<ContractFinding> Check(AnyEnvironment environment, ulong seed, int steps) =>
+        Findings(EnvironmentModule.check(ContractOptions(seed, steps), environment));
+
+    public static IReadOnlyList<ContractFinding> Check(Func<int, BatchEnvironment> create, ulong seed, int steps) =>
+        Findings(EnvironmentModule.checkBatch(
+            ContractOptions(seed, steps),
+            Microsoft.FSharp.Core.FuncConvert.FromFunc(create)));
+
     public static (string Name, double Value)[] Metrics(Report report) =>
         Array.ConvertAll(report.Metrics, metric => (metric.Item1, metric.Item2));
 
@@ -150,6 +158,18 @@ internal static class Convert
 
     public static IReadOnlyList<KeyValuePair<string, string>> Notes(Core.Training.Checkpoint checkpoint) =>
         ToList(checkpoint.Notes);
+
+    private static ContractOptions ContractOptions(ulong seed, int steps) =>
+        new(seed, steps, EnvironmentModule.contractDefaults.Copies);
+
+    private static IReadOnlyList<ContractFinding> Findings(FSharpList<Core.Environments.ContractFinding> findings) =>
+        Array.AsReadOnly(findings.Select(finding => new ContractFinding(
+            (ContractRule)finding.Rule,
+            finding.IsAdvice,
+            finding.Place,
+            finding.Problem,
+            finding.Remedy,
+            finding.Occurrences)).ToArray());
 
     private static KeywordValue KeywordOf(Keyword? keyword, string text) => keyword?.Default switch
     {

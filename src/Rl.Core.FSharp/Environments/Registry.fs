@@ -4,13 +4,17 @@ namespace Rl.Core.Environments
 open System
 open Rl.Core.Foundations
 open Rl.Core.Environments.ClassicControl
+open Rl.Core.Environments.Teaching
+open Rl.Core.Environments.ToyText
 
 /// The environments in the box.
 [<RequireQualifiedAccess>]
 module Registry =
 
     /// Every entry, ordered by id.
-    let entries: RegistryEntry list = List.concat [ ClassicControlEntries.all ] |> List.sortBy _.Id
+    let entries: RegistryEntry list =
+        List.concat [ ClassicControlEntries.all; ToyTextEntries.all; TeachingEntries.all ]
+        |> List.sortBy _.Id
 
     /// Every id, ordered.
     let ids: string list = entries |> List.map _.Id
