@@ -125,11 +125,11 @@ internal static class Convert
     }
 
     public static IReadOnlyList<ContractFinding> Check(AnyEnvironment environment, ulong seed, int steps) =>
-        Findings(EnvironmentModule.check(ContractOptions(seed, steps), environment));
+        Findings(EnvironmentModule.check(Walks(seed, steps), environment));
 
     public static IReadOnlyList<ContractFinding> Check(Func<int, BatchEnvironment> create, ulong seed, int steps) =>
         Findings(EnvironmentModule.checkBatch(
-            ContractOptions(seed, steps),
+            Walks(seed, steps),
             Microsoft.FSharp.Core.FuncConvert.FromFunc(create)));
 
     public static (string Name, double Value)[] Metrics(Report report) =>
@@ -159,7 +159,7 @@ internal static class Convert
     public static IReadOnlyList<KeyValuePair<string, string>> Notes(Core.Training.Checkpoint checkpoint) =>
         ToList(checkpoint.Notes);
 
-    private static ContractOptions ContractOptions(ulong seed, int steps) =>
+    private static ContractOptions Walks(ulong seed, int steps) =>
         new(seed, steps, EnvironmentModule.contractDefaults.Copies);
 
     private static IReadOnlyList<ContractFinding> Findings(FSharpList<Core.Environments.ContractFinding> findings) =>

@@ -54,12 +54,12 @@ module LinearQuadratic =
         let after = next matrix
         let change = (after - matrix).FrobeniusNorm()
 
-        if change <= 1e-13 * (1.0 + after.FrobeniusNorm()) then
-            after
-        elif rounds = 0 || not (System.Double.IsFinite change) then
+        if rounds = 0 || not (System.Double.IsFinite change) then
             Guard.fail
                 name
                 $"{name}: the costs do not settle, so that no finite cost belongs to it; make the system stabilisable."
+        elif change <= 1e-13 * (1.0 + after.FrobeniusNorm()) then
+            after
         else
             settle name next after (rounds - 1)
 

@@ -283,7 +283,7 @@ module ToyText =
             | None -> wrong
         | _ -> wrong
 
-    /// Taxi (Dietterich 2000): Taxi-v3 and, in rain, Taxi-v4. The state is ((row · 5 + column) · 5 + passenger) · 4 + destination, passenger 4
+    /// Taxi (Dietterich 2000): Taxi-v3 and Taxi-v4. The state is ((row · 5 + column) · 5 + passenger) · 4 + destination, passenger 4
     /// being aboard; actions south, north, east, west, pick up, drop off; −1 a step, −10 for a wrong pick up or drop off, +20 for
     /// delivering, which terminates.
     /// In rain a drive goes the wanted way with the probability 0.8 and to each side of it with 0.1, each stopped by walls for itself.

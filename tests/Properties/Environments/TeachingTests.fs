@@ -26,7 +26,12 @@ let private optimalPolicy (mdp: Mdp) : int[] =
 [<Fact>]
 let ``a long view walks on along the chain and a short one turns back`` () =
     Assert.Equal<int[]>(Array.create 5 0, optimalPolicy (Textbook.chain 5 0.2 0.99))
-    Assert.Equal<int[]>(Array.create 5 1, optimalPolicy (Textbook.chain 5 0.0 0.1) |> Array.mapi (fun state action -> if state = 4 then 1 else action))
+
+    Assert.Equal<int[]>(
+        Array.create 5 1,
+        optimalPolicy (Textbook.chain 5 0.0 0.1)
+        |> Array.mapi (fun state action -> if state = 4 then 1 else action)
+    )
 
 [<Fact>]
 let ``swimming up the river is best, by the stationary distribution of a birth and death chain`` () =
@@ -35,7 +40,7 @@ let ``swimming up the river is best, by the stationary distribution of a birth a
     // Detailed balance: weight of the next state = weight · up / down.
     let up = [| 0.6; 0.35; 0.35; 0.35; 0.35 |]
     let down = [| 0.05; 0.05; 0.05; 0.05; 0.4 |]
-    let weights = Array.scan2 (fun weight up down -> weight * up / down) 1.0 up down
+    let weights = Array.map2 (/) up down |> Array.scan (*) 1.0
     let expected = 0.6 * weights[5] / Array.sum weights
     let gain = AverageReward.objective mdp (TabularPolicy.deterministic 2 (Array.create 6 1))
     Assert.Equal(expected, gain, 10)
@@ -45,8 +50,7 @@ let ``the uniform policy on the grid world has the values of the book`` () =
     let mdp = Textbook.gridWorld 4 4 1.0
     let values = Exact.values mdp (TabularPolicy.uniform mdp)
 
-    let book =
-        [| 0.; -14.; -20.; -22.; -14.; -18.; -20.; -20.; -20.; -20.; -18.; -14.; -22.; -20.; -14.; 0. |]
+    let book = [| 0.; -14.; -20.; -22.; -14.; -18.; -20.; -20.; -20.; -20.; -18.; -14.; -22.; -20.; -14.; 0. |]
 
     for state in 0..15 do
         Assert.Equal(book[state], values[state], 8)
@@ -65,7 +69,9 @@ let ``the optimum of the grid world is the distance to the nearer corner`` (heig
         [| 0 .. height * width - 1 |]
 
 [<Fact>]
-let ``access control's rows are probabilities of freed servers, and its best policy asks more of a customer the busier it is`` () =
+let ``access control's rows are probabilities of freed servers, and its best policy asks more of a customer the busier it is``
+    ()
+    =
     let mdp = Textbook.accessControl 10 0.06 0.999
     // Six of ten servers free and a customer accepted: five are busy, none becomes free with 0.94⁵.
     let kept =
@@ -82,7 +88,9 @@ let ``access control's rows are probabilities of freed servers, and its best pol
 
         for kind in 0..2 do
             if accepts free kind then Assert.True(accepts free (kind + 1), $"{free} free")
-            if free < 10 && accepts free kind then Assert.True(accepts (free + 1) kind, $"{free} free")
+
+            if free < 10 && accepts free kind then
+                Assert.True(accepts (free + 1) kind, $"{free} free")
 
     Assert.False(accepts 1 0)
     Assert.True(accepts 10 1)
@@ -166,8 +174,7 @@ let ``a scalar regulator has the root of its quadratic equation`` (a: byte) (q: 
     let p = -half + sqrt (half * half + q * r)
     let solution = LinearQuadratic.solve 1.0 (scalar a 1.0 q r)
 
-    abs (solution.CostToGo[0, 0] - p) < 1e-8 * p
-    && abs (solution.Gain[0, 0] - a * p / (r + p)) < 1e-8
+    abs (solution.CostToGo[0, 0] - p) < 1e-8 * p && abs (solution.Gain[0, 0] - a * p / (r + p)) < 1e-8
 
 [<Property(MaxTest = 30)>]
 let ``no other gain is cheaper than the regulator's`` (dx: sbyte) (dv: sbyte) =

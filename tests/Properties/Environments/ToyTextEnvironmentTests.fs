@@ -43,7 +43,7 @@ let private keywords (case: GoldenNode) =
 let private finite (environment: AnyEnvironment) : FiniteMdpEnvironment =
     environment.Accept
         { new IEnvironmentVisitor<FiniteMdpEnvironment> with
-            member _.Visit environment = unbox<FiniteMdpEnvironment> (box environment)
+            member _.Visit environment = unbox<FiniteMdpEnvironment>(box environment)
         }
 
 [<Fact>]
@@ -60,7 +60,8 @@ let ``the environments walk Gymnasium's trajectories`` () =
 
         for index, trajectory in List.indexed case["trajectories"].Items do
             let what = $"trajectories[{index}]"
-            let low, high = interval (trajectory.Floats "reset_uniforms")[0] (environment.Mdp.Start.ToArray())
+            let resets = trajectory.Floats "reset_uniforms"
+            let low, high = interval resets[0] (environment.Mdp.Start.ToArray())
             let struct (first, _) = pure'.Reset(rngWithin low high)
             Golden.closeNumber 0.0 0.0 case $"{what}/reset_state" (trajectory.Float "reset_state") (float first.State)
             let mutable state = first
@@ -69,7 +70,8 @@ let ``the environments walk Gymnasium's trajectories`` () =
                 let parts = step.Items |> Array.ofList
                 let action = int parts[0].AsFloat
                 let outcomes = environment.Mdp.Outcomes(state.State, action).ToArray()
-                let low, high = interval (parts[1].AsArray.Values)[0] (outcomes |> Array.map _.Probability)
+                let uniforms = parts[1].AsArray.Values
+                let low, high = interval uniforms[0] (outcomes |> Array.map _.Probability)
 
                 let struct (after, outcome, _) =
                     pure'.Step(state, ReadOnlySpan [| float32 action |], rngWithin low high)
@@ -242,4 +244,5 @@ let ``labels and features that do not fit the states are refused`` () =
     Assert.Throws<ArgumentOutOfRangeException>(fun () -> make (FiniteObservation.Label(2, Array.create 6 2)))
     |> ignore
 
-    Assert.Throws<ArgumentException>(fun () -> make (FiniteObservation.Features(2, Array.zeroCreate 6))) |> ignore
+    Assert.Throws<ArgumentException>(fun () -> make (FiniteObservation.Features(2, Array.zeroCreate 6)))
+    |> ignore

@@ -28,8 +28,6 @@ type Identity(id: string, space: Space, rewardThreshold: float) =
 
     let wanted (key: Rng) (value: Span<float32>) = space.Sample(key, value) |> ignore
 
-    let next (rng: Rng) : struct (Rng * Rng) = Rng.split rng
-
     /// The reward of an action for what is wanted.
     let reward (key: Rng) (action: ReadOnlySpan<float32>) =
         let target = Array.zeroCreate<float32> size
@@ -82,7 +80,7 @@ type Identity(id: string, space: Space, rewardThreshold: float) =
         member _.RewardThreshold = rewardThreshold
 
         member _.Reset(rng) =
-            let struct (key, rng) = next rng
+            let struct (key, rng) = Rng.split rng
             struct ({ Key = key; LastReward = 0.0 }, rng)
 
         member _.Step(state, action, rng) =
@@ -96,7 +94,7 @@ type Identity(id: string, space: Space, rewardThreshold: float) =
                 Guard.fail (nameof action) $"{id}: action[{index}] is {action[index]}; actions are {space}."
 
             let reward = reward state.Key action
-            let struct (key, rng) = next rng
+            let struct (key, rng) = Rng.split rng
 
             struct ({ Key = key; LastReward = reward }, { Reward = reward; Terminated = false; Truncated = false }, rng)
 
