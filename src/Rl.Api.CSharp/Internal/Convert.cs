@@ -162,7 +162,7 @@ internal static class Convert
     private static ContractOptions Walks(ulong seed, int steps) =>
         new(seed, steps, EnvironmentModule.contractDefaults.Copies);
 
-    private static IReadOnlyList<ContractFinding> Findings(FSharpList<Core.Environments.ContractFinding> findings) =>
+    private static System.Collections.ObjectModel.ReadOnlyCollection<ContractFinding> Findings(FSharpList<Core.Environments.ContractFinding> findings) =>
         Array.AsReadOnly(findings.Select(finding => new ContractFinding(
             (ContractRule)finding.Rule,
             finding.IsAdvice,

@@ -106,7 +106,11 @@ let ``SIMD steps of the mountain cars are their single steps bit for bit`` (seed
 
 /// Mountain cars next to the flag and acrobots in full swing, which random actions rarely reach.
 let private kernelEqualsStepsFrom (environment: IEnvironment<'State>) (states: 'State[]) (seed: uint64) =
-    let kernel = box environment :?> IBatchKernel<'State>
+    let kernel =
+        match environment with
+        | :? IBatchKernel<'State> as kernel -> kernel
+        | _ -> failwith $"{environment.Id} has no kernel."
+
     let actions = Array.zeroCreate<float32> states.Length
     let mutable rng = Rng.create seed
 

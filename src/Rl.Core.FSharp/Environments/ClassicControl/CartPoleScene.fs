@@ -7,8 +7,8 @@ open Rl.Core.Environments.Rendering
 [<RequireQualifiedAccess>]
 module internal CartPoleScene =
     let private width, height = 600, 400
-    // 125 units a metre; the track ends at ±2.4 m.
-    let private unitsPerMetre = 125.0
+    // The marks at ±2.4 m are within the picture.
+    let private unitsPerMetre = 112.0
     let private track = 100.0
 
     /// A cart at `position` (m) and a pole of 1 m at `angle` (rad, to the right); `caption` is text for the corner.

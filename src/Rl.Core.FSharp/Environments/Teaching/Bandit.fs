@@ -41,7 +41,8 @@ type Bandit(id: string, means: float[], noise: float) =
                     Figure.segment (Figure.point 20.0 axis) (Figure.point 580.0 axis) 1.5 Palette.steel
                     for arm in 0 .. means.Length - 1 do
                         let colour = if arm = best then Palette.green else Palette.faint
-                        Figure.segment (at arm 0.0) (at arm means[arm]) (0.4 * step) colour
+                        let low, high = at arm (min 0.0 means[arm]), at arm (max 0.0 means[arm])
+                        Figure.rectangle (low.X - 0.2 * step) low.Y (high.X + 0.2 * step) high.Y colour
                         Sketch.label (Figure.point (x arm) 24.0) 13.0 Palette.steel (string arm)
                     if state.LastArm >= 0 then
                         Figure.Disc(at state.LastArm state.LastReward, 9.0, Palette.red)

@@ -49,7 +49,7 @@ module FrozenLake =
                     (Figure.point (centre.X - 0.12 * size) (centre.Y - 0.36 * size))
                     (0.72 * size)
                     Palette.green
-            | 'S' -> [ frame.Tile(row, column, Palette.ice); Sketch.label centre (0.2 * size) Palette.steel "START" ]
+            | 'S' -> [ frame.Tile(row, column, Palette.ice); Sketch.label centre (0.15 * size) Palette.steel "START" ]
             | _ ->
                 let glint dx dy =
                     Figure.segment

@@ -95,8 +95,8 @@ module Taxi =
                 for index in 0..3 do
                     yield! place index
                 yield! List.map wall walls
-                yield! Sketch.flag (Figure.point (goal.X + 0.22 * size) (goal.Y - 0.4 * size)) (0.5 * size) Palette.ink
                 yield! car (frame.Centre(row, column)) size heading (passenger = 4)
+                yield! Sketch.flag (Figure.point (goal.X + 0.2 * size) (goal.Y + 0.04 * size)) (0.42 * size) Palette.ink
                 if passenger < 4 then
                     let at = frame.Centre places[passenger]
                     yield! person (Figure.point (at.X - 0.26 * size) (at.Y - 0.38 * size)) size
