@@ -11,6 +11,10 @@ namespace Rl.Tests.Api;
 
 public sealed class ContractTests
 {
+    private static readonly float[] NotANumber = [1, float.NaN];
+    private static readonly float[] Outside = [-1, 0];
+    private static readonly float[] Short = [1];
+
     [Fact]
     public void An_environment_that_keeps_the_contract_has_no_findings()
     {
@@ -21,16 +25,16 @@ public sealed class ContractTests
     [Fact]
     public void What_is_wrong_with_ones_own_environment_is_listed_with_place_and_remedy()
     {
-        var finding = Assert.Single(Of(ContractRule.Observations, result => result with { Observation = new[] { 1f, float.NaN } }));
+        var finding = Assert.Single(Of(ContractRule.Observations, result => result with { Observation = NotANumber }));
         Assert.False(finding.IsAdvice);
         Assert.Contains("component 1 is NaN", finding.Problem, StringComparison.Ordinal);
         Assert.NotEmpty(finding.Place);
         Assert.NotEmpty(finding.Remedy);
         Assert.Contains("step 3", finding.ToString(), StringComparison.Ordinal);
 
-        Assert.Contains("outside Box", Assert.Single(Of(ContractRule.Observations, result => result with { Observation = new[] { -1f, 0f } })).Problem, StringComparison.Ordinal);
+        Assert.Contains("outside Box", Assert.Single(Of(ContractRule.Observations, result => result with { Observation = Outside })).Problem, StringComparison.Ordinal);
         Assert.Contains("reward -", Assert.Single(Of(ContractRule.Rewards, result => result with { Reward = double.NegativeInfinity })).Problem, StringComparison.Ordinal);
-        Assert.Contains("observation of 1 elements", Of(ContractRule.Exceptions, result => result with { Observation = new[] { 1f } }).First().Problem, StringComparison.Ordinal);
+        Assert.Contains("observation of 1 elements", Of(ContractRule.Exceptions, result => result with { Observation = Short }).First().Problem, StringComparison.Ordinal);
         Assert.Contains("kaputt", Of(ContractRule.Exceptions, _ => throw new InvalidOperationException("kaputt")).First().Problem, StringComparison.Ordinal);
         Assert.True(Assert.Single(Of(ContractRule.Truncation, result => result with { Truncated = true })).IsAdvice);
     }

@@ -52,13 +52,13 @@ module LinearQuadratic =
 
     let rec private settle name (next: Matrix<float> -> Matrix<float>) (matrix: Matrix<float>) (rounds: int) =
         let after = next matrix
-        let change = (after - matrix).FrobeniusNorm()
+        let size, change = after.InfinityNorm(), (after - matrix).InfinityNorm()
 
-        if rounds = 0 || not (System.Double.IsFinite change) then
+        if rounds = 0 || not (System.Double.IsFinite size) then
             Guard.fail
                 name
                 $"{name}: the costs do not settle, so that no finite cost belongs to it; make the system stabilisable."
-        elif change <= 1e-13 * (1.0 + after.FrobeniusNorm()) then
+        elif change <= 1e-13 * (1.0 + size) then
             after
         else
             settle name next after (rounds - 1)
