@@ -3,6 +3,7 @@ namespace Rl.Core.Environments
 
 open System
 open System.Collections.Generic
+open Rl.Core.Foundations
 
 /// The parts of the contract.
 type ContractRule =
@@ -157,14 +158,18 @@ type internal Findings() =
 module internal ContractValues =
 
     /// The number of choices of each component of an action: those that masks speak of.
-    let choices (space: Space) : int[] =
+    let rec choices (space: Space) : int[] =
         match space with
+        | Space.Box _ -> [||]
         | Space.Discrete(count, _) -> [| count |]
-        | _ -> [||]
+        | Space.MultiDiscrete(counts, _) -> counts
+        | Space.MultiBinary _ -> Array.create space.Size 2
+        | Space.Tuple _
+        | Space.Dict _ -> space.Parts |> List.map (fun (_, part) -> choices part) |> Array.concat
 
     /// Complains about an observation with a number that is not finite or outside its space.
     let observation (findings: Findings) (space: Space) (place: string) (values: ReadOnlySpan<float32>) =
-        let notFinite = Rl.Core.Foundations.Guard.indexOfNonFinite values
+        let notFinite = Guard.indexOfNonFinite values
 
         if notFinite >= 0 then
             findings.Violation(
@@ -232,22 +237,33 @@ module internal ContractValues =
                 "Declare a time limit as MaxEpisodeSteps; terminate if the task itself ends there."
             )
 
+    /// Whether a mask has a possible choice of each component.
+    let private isUsable (space: Space) (mask: bool[]) =
+        let counts = choices space
+
+        mask.Length = Array.sum counts
+        && Array.forall2
+            (fun first count -> Array.contains true mask[first .. first + count - 1])
+            (Array.scan (+) 0 counts |> Array.take counts.Length)
+            counts
+
     /// Draws an action of a space that a mask (empty for none) allows.
-    let action (space: Space) (mask: bool[]) (rng: Rl.Core.Foundations.Rng) (values: Span<float32>) =
-        match space with
-        | Space.Discrete(count, start) when mask.Length = count && Array.contains true mask ->
-            let possible = [| for index in 0 .. count - 1 -> index |] |> Array.filter (fun index -> mask[index])
-            let struct (chosen, rng) = Rl.Core.Foundations.Rng.below possible.Length rng
-            values[0] <- float32 (start + possible[chosen])
-            rng
-        | _ -> space.Sample(rng, values)
+    let action (space: Space) (mask: bool[]) (rng: Rng) (values: Span<float32>) : Rng =
+        if mask.Length > 0 && isUsable space mask then
+            space.Sample(rng, ReadOnlySpan mask, values)
+        else
+            space.Sample(rng, values)
 
     /// Actions that must be refused, as texts and values.
     let wrongActions (space: Space) : (string * float32[]) list =
         let filled (value: float32) = Array.create space.Size value
 
         match space with
-        | Space.Discrete(count, start) ->
-            [ float32 start - 1.0f; float32 (start + count); float32 start + 0.5f; nanf ]
-            |> List.map (fun value -> string value, filled value)
-        | _ -> [ "NaN", filled nanf ]
+        | Space.Discrete(count, start) -> [ float32 start - 1.0f; float32 (start + count); float32 start + 0.5f; nanf ]
+        | Space.MultiBinary _ -> [ -1.0f; 2.0f; 0.5f; nanf ]
+        | Space.MultiDiscrete(counts, starts) ->
+            [ float32 (Array.min starts) - 1.0f; float32 (Array.max (Array.map2 (+) counts starts)); nanf ]
+        | Space.Box _
+        | Space.Tuple _
+        | Space.Dict _ -> [ nanf ]
+        |> List.map (fun value -> string value, filled value)

@@ -125,6 +125,7 @@ let ``doing what is shown earns the most on the identity tasks`` (seed: uint64) 
         let struct (first, stream) = environment.Reset(Rng.create seed)
         let mutable state, rng = first, stream
         let seen, other = Array.zeroCreate<float32> space.Size, Array.zeroCreate<float32> space.Size
+        space.Sample(Rng.create 8UL, Span other) |> ignore
         let mutable good = true
 
         for _ in 1..30 do
@@ -138,7 +139,10 @@ let ``doing what is shown earns the most on the identity tasks`` (seed: uint64) 
 
         good
 
-    earn (Space.discreteFrom 0 4) 1.0 && earn (Space.boxOf -1.0 1.0 [| 2; 3 |]) 0.0
+    earn (Space.discreteFrom 3 4) 1.0
+    && earn (Space.multiDiscrete [| 3; 4; 2 |]) 1.0
+    && earn (Space.multiBinary [| 2; 2 |]) 1.0
+    && earn (Space.boxOf -1.0 1.0 [| 2; 3 |]) 0.0
 
 [<Property(MaxTest = 20)>]
 let ``hiding the velocities changes nothing else`` (seed: uint64) =

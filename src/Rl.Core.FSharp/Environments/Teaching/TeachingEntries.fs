@@ -100,6 +100,10 @@ module internal TeachingEntries =
                 (fun _ -> AnyEnvironment.Pack(CartPoleHiddenVelocity CartPoleHiddenVelocity.V1))
             simple "IdentityDiscrete-v0" "Choose the one of four that is shown." (fun id ->
                 AnyEnvironment.Pack(Identity(id, Space.discrete 4, 95.0)))
+            simple "IdentityMultiDiscrete-v0" "Repeat the three integers that are shown." (fun id ->
+                AnyEnvironment.Pack(Identity(id, Space.multiDiscrete [| 3; 4; 2 |], 95.0)))
+            simple "IdentityMultiBinary-v0" "Repeat the four bits that are shown." (fun id ->
+                AnyEnvironment.Pack(Identity(id, Space.multiBinary [| 4 |], 95.0)))
             simple "IdentityBox-v0" "Repeat the two numbers that are shown." (fun id ->
                 AnyEnvironment.Pack(Identity(id, Space.boxOf -1.0 1.0 [| 2 |], -5.0)))
         ]
