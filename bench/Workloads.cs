@@ -137,7 +137,9 @@ internal sealed class EnvironmentWorkload
         actions = new float[batch.Count * batch.ActionSize];
         batch.Reset(RngModule.create(1UL));
         isDiscrete = batch.ActionSpace.IsDiscrete;
-        (low, high) = batch.ActionSpace is Core.Environments.Space.Discrete discrete ? (0.0, discrete.count) : (-2.0, 2.0);
+        (low, high) = batch.ActionSpace is Core.Environments.Space.Discrete discrete
+            ? (discrete.start, (double)discrete.start + discrete.count)
+            : (-2.0, 2.0);
     }
 
     public int Count => batch.Count;
@@ -148,7 +150,7 @@ internal sealed class EnvironmentWorkload
         for (var i = 0; i < actions.Length; i++)
         {
             var draw = RngModule.uniformIn(low, high, rng);
-            actions[i] = isDiscrete ? MathF.Floor((float)draw.Item1) : (float)draw.Item1;
+            actions[i] = (float)(isDiscrete ? Math.Floor(draw.Item1) : draw.Item1);
             rng = draw.Item2;
         }
 

@@ -75,6 +75,8 @@ internal static class QuickBench
 
         yield return Steps("env_cartpole", Workloads.Environment("CartPole-v1", 1024));
         yield return Steps("env_pendulum", Workloads.Environment("Pendulum-v1", 1024));
+        yield return Steps("env_mountaincar", Workloads.Environment("MountainCar-v0", 1024));
+        yield return Steps("env_acrobot", Workloads.Environment("Acrobot-v1", 1024));
         foreach (var game in new[] { "Breakout", "Asterix", "Freeway", "Seaquest", "SpaceInvaders" })
         {
             yield return Steps($"env_minatar_{game.ToLowerInvariant()}", Workloads.Environment($"MinAtar/{game}-v0", 256));

@@ -22,6 +22,7 @@ internal static class CommandLine
             Evaluate(terminal, interruption),
             Environments(terminal),
             Algorithms(terminal),
+            Check(terminal),
         };
         var parsed = root.Parse(arguments);
         if (parsed.Errors.Count > 0)
@@ -126,6 +127,35 @@ internal static class CommandLine
         var json = new Option<bool>("--json") { Description = "Print one JSON object a line." };
         var command = new Command("algorithms", "List the algorithms, their options and defaults.") { json };
         command.SetAction(parsed => ListCommands.Algorithms(parsed.GetValue(json), terminal));
+        return command;
+    }
+
+    private static Command Check(Terminal terminal)
+    {
+        var environment = new Argument<string>("environment") { Description = "The environment's id; rl environments lists them." };
+        var seed = new Option<ulong>("--seed") { Description = "Where the randomness of the check comes from." };
+        var steps = new Option<int>("--steps") { Description = "The steps of each walk; more find rarer faults.", DefaultValueFactory = _ => 500 };
+        var environmentSet = new Option<string[]>("--environment-set")
+        {
+            Description = "An option of the environment, for example g=9.81; rl environments lists them.",
+            HelpName = "name=value",
+            AllowMultipleArgumentsPerToken = true,
+        };
+        var json = new Option<bool>("--json") { Description = "Print one JSON object." };
+        var command = new Command("check", "Check that an environment keeps its contract.")
+        {
+            environment, seed, steps, environmentSet, json,
+        };
+        command.SetAction(parsed => CheckCommand.Run(
+            new CheckRequest
+            {
+                Environment = parsed.GetRequiredValue(environment),
+                Seed = parsed.GetValue(seed),
+                Steps = parsed.GetValue(steps),
+                EnvironmentSettings = Pairs("--environment-set", parsed.GetValue(environmentSet)),
+                Json = parsed.GetValue(json),
+            },
+            terminal));
         return command;
     }
 

@@ -95,5 +95,7 @@ public sealed class BuiltInEnvironment : IEnvironment
     /// <summary>The id with the options that differ from their defaults.</summary>
     public override string ToString() => Options.Count == 0 ? Id : $"{Id} ({string.Join(", ", Convert.Lines(Options))})";
 
+    internal AnyEnvironment Inner => environment;
+
     internal BatchEnvironment Vectorise(int copies) => environment.Vectorise(copies, MaxEpisodeSteps);
 }

@@ -52,4 +52,24 @@ public static class Environments
         var environment = Convert.MakeEnvironment(id, given);
         return new(environment, given.ToDictionary(option => option.Name, option => option.Value), null);
     }
+
+    /// <summary>Everything in which an environment breaks the contract: spaces, numbers, repeatability, ends of episodes, refusals, masks, rendering, snapshots. Empty for each environment of the library.</summary>
+    /// <param name="environment">The environment; it is not changed.</param>
+    /// <param name="seed">Where the randomness of the check comes from.</param>
+    /// <param name="steps">The steps of each walk, at least 1; more find rarer faults.</param>
+    public static IReadOnlyList<ContractFinding> Check(BuiltInEnvironment environment, ulong seed = 0, int steps = 500)
+    {
+        ArgumentNullException.ThrowIfNull(environment);
+        return Convert.Check(environment.Inner, seed, steps);
+    }
+
+    /// <summary>Everything in which an environment of your own breaks the contract. Nothing is thrown for a broken environment: what is wrong is in the findings, violations first.</summary>
+    /// <param name="factory">Makes a new environment at each call, such as <c>() => new MyEnvironment()</c>.</param>
+    /// <param name="seed">Where the randomness of the check comes from.</param>
+    /// <param name="steps">The steps of each walk, at least 1; more find rarer faults.</param>
+    public static IReadOnlyList<ContractFinding> Check(Func<IEnvironment> factory, ulong seed = 0, int steps = 500)
+    {
+        var source = EnvironmentSource.Of(factory);
+        return Convert.Check(source.Create, seed, steps);
+    }
 }

@@ -189,6 +189,14 @@ internal static class Convert
         return Registry.makeWith(ListModule.OfSeq(keywords), id);
     }
 
+    public static IReadOnlyList<ContractFinding> Check(AnyEnvironment environment, ulong seed, int steps) =>
+        Findings(EnvironmentModule.check(Walks(seed, steps), environment));
+
+    public static IReadOnlyList<ContractFinding> Check(Func<int, BatchEnvironment> create, ulong seed, int steps) =>
+        Findings(EnvironmentModule.checkBatch(
+            Walks(seed, steps),
+            Microsoft.FSharp.Core.FuncConvert.FromFunc(create)));
+
     public static (string Name, double Value)[] Metrics(Report report) =>
         Array.ConvertAll(report.Metrics, metric => (metric.Item1, metric.Item2));
 
@@ -215,6 +223,18 @@ internal static class Convert
 
     public static IReadOnlyList<KeyValuePair<string, string>> Notes(Core.Training.Checkpoint checkpoint) =>
         ToList(checkpoint.Notes);
+
+    private static ContractOptions Walks(ulong seed, int steps) =>
+        new(seed, steps, EnvironmentModule.contractDefaults.Copies);
+
+    private static System.Collections.ObjectModel.ReadOnlyCollection<ContractFinding> Findings(FSharpList<Core.Environments.ContractFinding> findings) =>
+        Array.AsReadOnly(findings.Select(finding => new ContractFinding(
+            (ContractRule)finding.Rule,
+            finding.IsAdvice,
+            finding.Place,
+            finding.Problem,
+            finding.Remedy,
+            finding.Occurrences)).ToArray());
 
     private static Core.Environments.Space Given(Space? space, string name) =>
         space?.Core ?? throw new ArgumentNullException(name, "One of the spaces is null.");

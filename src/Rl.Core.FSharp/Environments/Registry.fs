@@ -5,6 +5,8 @@ open System
 open Rl.Core.Foundations
 open Rl.Core.Environments.ClassicControl
 open Rl.Core.Environments.MinAtar
+open Rl.Core.Environments.Teaching
+open Rl.Core.Environments.ToyText
 
 /// The environments in the box.
 [<RequireQualifiedAccess>]
@@ -12,7 +14,8 @@ module Registry =
 
     /// Every entry, ordered by id.
     let entries: RegistryEntry list =
-        List.concat [ ClassicControlEntries.all; MinAtarEntries.all ] |> List.sortBy _.Id
+        List.concat [ ClassicControlEntries.all; ToyTextEntries.all; TeachingEntries.all; MinAtarEntries.all ]
+        |> List.sortBy _.Id
 
     /// Every id, ordered.
     let ids: string list = entries |> List.map _.Id

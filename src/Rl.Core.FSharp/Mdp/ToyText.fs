@@ -35,6 +35,89 @@ module ToyText =
     /// Goal 1, hole 0, frozen 0.
     let frozenLakeRewards = { Goal = 1.0; Hole = 0.0; Frozen = 0.0 }
 
+    /// Whether a path over tiles that are not holes leads from a start to a goal.
+    let isPassable (map: string[]) : bool =
+        let height, width = map.Length, map[0].Length
+        let seen = Array2D.create height width false
+
+        let rec search (frontier: (int * int) list) =
+            match frontier with
+            | [] -> false
+            | (row, column) :: rest ->
+                let inside = row >= 0 && row < height && column >= 0 && column < width
+
+                if not inside || seen[row, column] || map[row][column] = 'H' then
+                    search rest
+                elif map[row][column] = 'G' then
+                    true
+                else
+                    seen[row, column] <- true
+                    search ((row + 1, column) :: (row, column + 1) :: (row - 1, column) :: (row, column - 1) :: rest)
+
+        search
+            [
+                for row in 0 .. height - 1 do
+                    for column in 0 .. width - 1 do
+                        if map[row][column] = 'S' then (row, column)
+            ]
+
+    /// Freezes a random way to the right and down through a map.
+    let private carve (map: string[]) (rng: Rng) : struct (string[] * Rng) =
+        let tiles = map |> Array.map _.ToCharArray()
+        let last = tiles.Length - 1
+        let mutable rng = rng
+        let mutable row, column = 0, 0
+
+        while row < last || column < last do
+            let struct (down, next) = Rng.bernoulli 0.5 rng
+            rng <- next
+
+            if column = last || down && row < last then
+                row <- row + 1
+            else
+                column <- column + 1
+
+            if tiles[row][column] = 'H' then tiles[row][column] <- 'F'
+
+        struct (tiles |> Array.map System.String, rng)
+
+    /// A random square map of FrozenLake with a path from its start, the upper left tile, to its goal, the lower right one: other tiles are
+    /// frozen with the probability `frozen` ∈ [0, 1]. A map without a path is drawn again, up to 1000 times; then a path is frozen.
+    /// `size` ≥ 2.
+    let randomMap (size: int) (frozen: float) (rng: Rng) : struct (string[] * Rng) =
+        Guard.inIntRange (nameof size) 2 1000 size
+        Guard.inRange (nameof frozen) 0.0 1.0 frozen
+
+        let draw (rng: Rng) : struct (string[] * Rng) =
+            let mutable rng = rng
+            let map = Array.zeroCreate<string> size
+
+            for row in 0 .. size - 1 do
+                let tiles = Array.zeroCreate<char> size
+
+                for column in 0 .. size - 1 do
+                    let struct (isFrozen, next) = Rng.bernoulli frozen rng
+                    rng <- next
+
+                    tiles[column] <-
+                        if row = 0 && column = 0 then 'S'
+                        elif row = size - 1 && column = size - 1 then 'G'
+                        elif isFrozen then 'F'
+                        else 'H'
+
+                map[row] <- System.String tiles
+
+            struct (map, rng)
+
+        let rec search attempts rng =
+            let struct (map, rng) = draw rng
+
+            if isPassable map then struct (map, rng)
+            elif attempts = 1 then carve map rng
+            else search (attempts - 1) rng
+
+        search 1000 rng
+
     let private requireMap (map: string[]) =
         Guard.notEmpty (nameof map) map.Length
         Guard.notEmpty $"{nameof map}[0]" map[0].Length
@@ -163,42 +246,92 @@ module ToyText =
     /// The four places R, G, Y, B of the taxi's town, as (row, column).
     let private places = [| struct (0, 0); struct (0, 4); struct (4, 0); struct (4, 3) |]
 
-    /// Taxi (Dietterich 2000), dry and with a steady passenger: Taxi-v3, and Taxi-v4 without its options. The state is
-    /// ((row · 5 + column) · 5 + passenger) · 4 + destination, passenger 4 being aboard; actions south, north, east, west, pick up, drop
-    /// off; −1 a step, −10 for a wrong pick up or drop off, +20 for delivering, which terminates.
-    let taxi (discount: float) : ToyTextTable =
-        let encode row column passenger destination = ((row * 5 + column) * 5 + passenger) * 4 + destination
+    /// Which of the taxi's actions (south, north, east, west, pick up, drop off) change something in a state: the masks of Taxi-v3.
+    let taxiMask (state: int) (action: int) : bool =
+        let passenger, column, row = state / 4 % 5, state / 20 % 5, state / 100 % 5
+        let at = places |> Array.tryFindIndex (fun place -> place = struct (row, column))
+
+        match action with
+        | 0 -> row < 4
+        | 1 -> row > 0
+        | 2 -> column < 4 && not (wallEastOf row column)
+        | 3 -> column > 0 && not (wallEastOf row (column - 1))
+        | 4 -> passenger < 4 && at = Some passenger
+        | _ -> passenger = 4 && at.IsSome
+
+    let private encodeTaxi row column passenger destination = ((row * 5 + column) * 5 + passenger) * 4 + destination
+
+    /// Taxi's dry step.
+    let private driveTaxi probability state action =
+        let destination, passenger = state % 4, state / 4 % 5
+        let column, row = state / 20 % 5, state / 100
+        let place = places |> Array.tryFindIndex (fun place -> place = struct (row, column))
+        let go row column = outcome probability (encodeTaxi row column passenger destination) -1.0 false
+        let wrong = outcome probability state -10.0 false
+
+        match action with
+        | 0 -> go (min 4 (row + 1)) column
+        | 1 -> go (max 0 (row - 1)) column
+        | 2 -> go row (if wallEastOf row column then column else min 4 (column + 1))
+        | 3 -> go row (if column > 0 && wallEastOf row (column - 1) then column else max 0 (column - 1))
+        | 4 when passenger < 4 && place = Some passenger ->
+            outcome probability (encodeTaxi row column 4 destination) -1.0 false
+        | 5 when passenger = 4 ->
+            match place with
+            | Some at when at = destination -> outcome probability (encodeTaxi row column at destination) 20.0 true
+            | Some at -> outcome probability (encodeTaxi row column at destination) -1.0 false
+            | None -> wrong
+        | _ -> wrong
+
+    /// Taxi (Dietterich 2000): Taxi-v3 and Taxi-v4. The state is ((row · 5 + column) · 5 + passenger) · 4 + destination, passenger 4
+    /// being aboard; actions south, north, east, west, pick up, drop off; −1 a step, −10 for a wrong pick up or drop off, +20 for
+    /// delivering, which terminates.
+    /// In rain a drive goes the wanted way with the probability 0.8 and to each side of it with 0.1, each stopped by walls for itself.
+    /// A fickle passenger changes the destination, with the probability 0.3, once the taxi has moved with him aboard: 500 is added to
+    /// states in which he still will.
+    let taxiWith (rainy: bool) (fickle: bool) (discount: float) : ToyTextTable =
+        // South, north, east, west: the two ways at right angles.
+        let sides action = if action < 2 then [| 2; 3 |] else [| 0; 1 |]
 
         let step state action =
-            let destination, passenger = state % 4, state / 4 % 5
-            let column, row = state / 20 % 5, state / 100
-            let place = places |> Array.tryFindIndex (fun place -> place = struct (row, column))
-            let go row column = outcome 1.0 (encode row column passenger destination) -1.0 false
-            let wrong = outcome 1.0 state -10.0 false
+            if rainy && action < 4 then
+                [| struct (0.8, action); struct (0.1, (sides action)[0]); struct (0.1, (sides action)[1]) |]
+                |> Array.map (fun struct (probability, way) -> driveTaxi probability state way)
+            else
+                [| driveTaxi 1.0 state action |]
 
-            match action with
-            | 0 -> go (min 4 (row + 1)) column
-            | 1 -> go (max 0 (row - 1)) column
-            | 2 -> go row (if wallEastOf row column then column else min 4 (column + 1))
-            | 3 -> go row (if column > 0 && wallEastOf row (column - 1) then column else max 0 (column - 1))
-            | 4 when passenger < 4 && place = Some passenger -> outcome 1.0 (encode row column 4 destination) -1.0 false
-            | 5 when passenger = 4 ->
-                match place with
-                | Some at when at = destination -> outcome 1.0 (encode row column at destination) 20.0 true
-                | Some at -> outcome 1.0 (encode row column at destination) -1.0 false
-                | None -> wrong
-            | _ -> wrong
+        let steady = Array.init 500 (fun state -> Array.init 6 (step state))
+
+        let changeMind state (result: Outcome) =
+            let moved = result.Next / 20 <> state / 20
+
+            if state / 4 % 5 = 4 && moved then
+                [|
+                    for other in 0..3 do
+                        if other <> state % 4 then
+                            { result with
+                                Next = result.Next - result.Next % 4 + other
+                                Probability = result.Probability / 3.0
+                            }
+                |]
+            else
+                [| { result with Next = (if result.Terminates then result.Next else result.Next + 500) } |]
 
         let starts = Array.init 500 (fun state -> if state / 4 % 5 < 4 && state / 4 % 5 <> state % 4 then 1.0 else 0.0)
-
         let total = Array.sum starts
-        let outcomes = Array.init 500 (fun state -> Array.init 6 (fun action -> [| step state action |]))
+        let start share = starts |> Array.map (fun weight -> share * weight / total)
 
-        {
-            Mdp = Mdp.ofOutcomes discount (starts |> Array.map (fun weight -> weight / total)) outcomes
-            MaxEpisodeSteps = Some 200
-            RewardThreshold = Some 8.0
-        }
+        let mdp =
+            if fickle then
+                let undecided = steady |> Array.mapi (fun state -> Array.map (Array.collect (changeMind state)))
+                Mdp.ofOutcomes discount (Array.append (start 0.7) (start 0.3)) (Array.append steady undecided)
+            else
+                Mdp.ofOutcomes discount (start 1.0) steady
+
+        { Mdp = mdp; MaxEpisodeSteps = Some 200; RewardThreshold = Some 8.0 }
+
+    /// Taxi, dry and with a steady passenger.
+    let taxi (discount: float) : ToyTextTable = taxiWith false false discount
 
     /// The dealer's hands at the end and how likely they are, from a hand on; hands that pay alike are one.
     let private dealerEnds (hand: BlackjackHand) : (BlackjackHand * float)[] =

@@ -8,25 +8,11 @@ open Rl.Core.Mdp
 [<RequireQualifiedAccess>]
 module Baird =
 
-    /// The process; it starts anywhere. `discount` is 0.99 in the book.
-    let mdp (discount: float) : Mdp =
-        let outcome probability next = { Probability = probability; Next = next; Reward = 0.0; Terminates = false }
-        let dashed = Array.init 6 (outcome (1.0 / 6.0))
-        let solid = [| outcome 1.0 6 |]
-        Mdp.ofOutcomes discount (Array.create 7 (1.0 / 7.0)) (Array.create 7 [| dashed; solid |])
+    /// The process, `Textbook.baird`; `discount` is 0.99 in the book.
+    let mdp (discount: float) : Mdp = Textbook.baird discount
 
     /// 2 wᵢ + w₈ of the first six states, w₇ + 2 w₈ of the seventh: [7, 8].
-    let features: LinearFeatures =
-        LinearFeatures.create
-            8
-            (Array.init 56 (fun index ->
-                match index / 8, index % 8 with
-                | 6, 6 -> 1.0
-                | 6, 7 -> 2.0
-                | 6, _ -> 0.0
-                | _, 7 -> 1.0
-                | state, feature when state = feature -> 2.0
-                | _ -> 0.0))
+    let features: LinearFeatures = LinearFeatures.create 8 Textbook.bairdFeatures
 
     /// The policy of the data: dashed with the probability 6/7, which visits all states alike.
     let behaviour: TabularPolicy =

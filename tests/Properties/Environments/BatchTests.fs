@@ -94,6 +94,89 @@ let ``SIMD steps of CartPole are its single steps bit for bit``
 let ``SIMD steps of Pendulum are its single steps bit for bit`` (seed: uint64) (count: byte) =
     kernelEqualsSteps (Pendulum { Pendulum.V1 with Gravity = 9.81 }) (1 + int count % 40) seed
 
+[<Property(MaxTest = 15)>]
+let ``SIMD steps of the mountain cars are their single steps bit for bit`` (seed: uint64) (count: byte) =
+    let velocity = float (seed % 5UL) / 100.0
+
+    kernelEqualsSteps (MountainCar { MountainCar.V0 with GoalVelocity = velocity }) (1 + int count % 40) seed
+    && kernelEqualsSteps
+        (MountainCarContinuous { MountainCarContinuous.V0 with GoalVelocity = velocity })
+        (1 + int count % 40)
+        seed
+
+/// Mountain cars next to the flag and acrobots in full swing, which random actions rarely reach.
+let private kernelEqualsStepsFrom (environment: IEnvironment<'State>) (states: 'State[]) (seed: uint64) =
+    let kernel =
+        match environment with
+        | :? IBatchKernel<'State> as kernel -> kernel
+        | _ -> failwith $"{environment.Id} has no kernel."
+
+    let actions = Array.zeroCreate<float32> states.Length
+    let mutable rng = Rng.create seed
+
+    for index in 0 .. states.Length - 1 do
+        rng <- environment.ActionSpace.Sample(rng, Span(actions, index, 1))
+
+    let together, outcomes = Array.copy states, Array.zeroCreate<Outcome> states.Length
+    kernel.StepMany(Span together, ReadOnlySpan actions, Span outcomes)
+    let size = environment.ObservationSpace.Size
+    let observations = Array.zeroCreate<float32>(states.Length * size)
+    kernel.ObserveMany(ReadOnlySpan together, Span observations)
+
+    Seq.forall
+        (fun index ->
+            let struct (state, outcome, _) = environment.Step(states[index], ReadOnlySpan(actions, index, 1), rng)
+            let observation = Array.zeroCreate<float32> size
+            environment.Observe(state, Span observation)
+
+            state = together[index]
+            && outcome = outcomes[index]
+            && observation = Array.sub observations (index * size) size)
+        [ 0 .. states.Length - 1 ]
+
+[<Property(MaxTest = 50)>]
+let ``SIMD steps agree with single ones at flags, walls and wild swings, and reach ends`` (seed: uint64) =
+    let mutable rng = Rng.create seed
+
+    let uniform low high =
+        let struct (value, next) = Rng.uniformIn low high rng
+        rng <- next
+        value
+
+    let cars limit : MountainCarState[] =
+        Array.init 43 (fun index ->
+            if index % 2 = 0 then
+                { Position = uniform (limit - 0.1) (limit - 1e-6); Velocity = uniform 0.0 0.07 }
+            else
+                { Position = uniform -1.2 -1.15; Velocity = uniform -0.07 0.0 })
+
+    let swings: AcrobotState[] =
+        Array.init 43 (fun _ ->
+            {
+                Angle1 = uniform -1.0 1.0
+                Angle2 = uniform -1.0 1.0
+                Velocity1 = uniform -12.5 12.5
+                Velocity2 = uniform -28.0 28.0
+            })
+
+    let nips = { Acrobot.V1 with Dynamics = AcrobotDynamics.Nips }
+
+    kernelEqualsStepsFrom (MountainCar MountainCar.V0) (cars 0.5) seed
+    && kernelEqualsStepsFrom (MountainCarContinuous MountainCarContinuous.V0) (cars 0.45) seed
+    && kernelEqualsStepsFrom (Acrobot Acrobot.V1) swings seed
+    && kernelEqualsStepsFrom (Acrobot nips) swings seed
+
+[<Property(MaxTest = 5)>]
+let ``a batch of any registered environment does what single steps do, bit for bit`` (seed: uint64) (count: byte) =
+    Registry.ids
+    |> List.forall (fun id ->
+        (Registry.make id)
+            .Accept(
+                { new IEnvironmentVisitor<bool> with
+                    member _.Visit environment = kernelEqualsSteps environment (1 + int count % 20) seed
+                }
+            ))
+
 [<Property(MaxTest = 20)>]
 let ``a copy does the same in a batch of any size`` (seed: uint64) (count: byte) =
     Registry.ids
@@ -320,7 +403,11 @@ let ``stepping before a reset, beyond the batch or into small buffers is refused
 [<Fact>]
 let ``a step allocates nothing`` () =
     for environment in
-        [ batch "CartPole-v1" 33 1UL; batch "Pendulum-v1" 33 1UL; scripted { Scripted.Quiet with Limit = 5 } 33 ] do
+        [
+            for id in [ "CartPole-v1"; "Pendulum-v1"; "MountainCar-v0"; "Acrobot-v1"; "Taxi-v3" ] do
+                batch id 33 1UL
+            scripted { Scripted.Quiet with Limit = 5 } 33
+        ] do
         let buffers = environment.AllocateBuffers()
         let actions = Array.zeroCreate<float32>(33 * environment.ActionSize)
 

@@ -1,4 +1,4 @@
-/// CartPole and Pendulum against Gymnasium's own trajectories, every step started from the recorded state before it.
+/// Classic control against Gymnasium's own trajectories, every step started from the recorded state before it.
 module Rl.Tests.Environments.ClassicControlGoldenTests
 
 open System
@@ -93,17 +93,21 @@ let private verifySpecification topic =
     | Some threshold -> Assert.Equal(threshold.AsFloat, environment.RewardThreshold)
     | None -> Assert.True(Double.IsNaN environment.RewardThreshold)
 
-[<Fact>]
-let ``CartPole moves as Gymnasium's, with both rewards and both integrators`` () = verifyTrajectories "classic_cartpole"
+[<Theory>]
+[<InlineData "classic_cartpole">]
+[<InlineData "classic_pendulum">]
+[<InlineData "classic_mountaincar">]
+[<InlineData "classic_mountaincarcontinuous">]
+[<InlineData "classic_acrobot">]
+let ``moves as Gymnasium's, with every keyword`` (topic: string) = verifyTrajectories topic
 
-[<Fact>]
-let ``CartPole is specified as Gymnasium's`` () = verifySpecification "classic_cartpole"
-
-[<Fact>]
-let ``Pendulum moves as Gymnasium's, under any gravity`` () = verifyTrajectories "classic_pendulum"
-
-[<Fact>]
-let ``Pendulum is specified as Gymnasium's`` () = verifySpecification "classic_pendulum"
+[<Theory>]
+[<InlineData "classic_cartpole">]
+[<InlineData "classic_pendulum">]
+[<InlineData "classic_mountaincar">]
+[<InlineData "classic_mountaincarcontinuous">]
+[<InlineData "classic_acrobot">]
+let ``is specified as Gymnasium's`` (topic: string) = verifySpecification topic
 
 [<Fact>]
 let ``CartPole-v0 ends after 200 steps and is solved at 195`` () =

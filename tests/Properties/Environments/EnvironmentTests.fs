@@ -84,6 +84,10 @@ let ``start states are uniform as in Gymnasium`` () =
     for quantity in [ _.Position; _.Velocity; _.Angle; _.AngularVelocity ] do
         check 0.05 (startMoments quantity (CartPole CartPole.V1))
 
+    for quantity in [ _.Angle1; _.Angle2; _.Velocity1; _.Velocity2 ] do
+        check 0.1 (startMoments quantity (Acrobot Acrobot.V1))
+
+    check 0.1 (startMoments (fun (state: MountainCarState) -> state.Position + 0.5) (MountainCar MountainCar.V0))
     check Math.PI (startMoments (fun (state: PendulumState) -> state.Angle) (Pendulum Pendulum.V1))
     check 1.0 (startMoments (fun (state: PendulumState) -> state.AngularVelocity) (Pendulum Pendulum.V1))
 
@@ -106,6 +110,68 @@ let ``CartPole refuses a fallen state and an action that is neither 0 nor 1`` ()
 
     for action in [ 2.0f; -1.0f; 0.5f; nanf ] do
         Assert.Throws<ArgumentException>(fun () -> step upright action) |> ignore
+
+[<Fact>]
+let ``MountainCarContinuous clips its throttle and charges for all of it`` () =
+    let environment = MountainCarContinuous MountainCarContinuous.V0 :> IEnvironment<MountainCarState>
+    let state: MountainCarState = { Position = -0.5; Velocity = 0.01 }
+
+    let step (action: float32) =
+        let struct (next, outcome, _) = environment.Step(state, ReadOnlySpan [| action |], Rng.create 0UL)
+        next, outcome.Reward
+
+    Assert.Equal(fst (step 1.0f), fst (step 3.0f))
+    Assert.Equal(-0.9, snd (step 3.0f), 12)
+    Assert.Throws<ArgumentException>(fun () -> step nanf |> ignore) |> ignore
+
+[<Fact>]
+let ``arrived cars and risen acrobots are refused, and wrong actions`` () =
+    let refuses (environment: IEnvironment<'State>) (terminal: 'State) =
+        let struct (start, rng) = environment.Reset(Rng.create 0UL)
+        let step state (action: float32) = environment.Step(state, ReadOnlySpan [| action |], rng) |> ignore
+        Assert.Throws<InvalidOperationException>(fun () -> step terminal 0.0f) |> ignore
+
+        for action in [ 3.0f; -1.0f; 0.5f; nanf ] do
+            Assert.Throws<ArgumentException>(fun () -> step start action) |> ignore
+
+    refuses (MountainCar MountainCar.V0) { Position = 0.5; Velocity = 0.0 }
+    let up = { Angle1 = Math.PI; Angle2 = 0.0; Velocity1 = 0.0; Velocity2 = 0.0 }
+    refuses (Acrobot Acrobot.V1) up
+    refuses (NoisyAcrobot { Acrobot.V1 with TorqueNoise = 0.5 }) up
+    let car = MountainCarContinuous MountainCarContinuous.V0 :> IEnvironment<MountainCarState>
+
+    Assert.Throws<InvalidOperationException>(fun () ->
+        car.Step({ Position = 0.46; Velocity = 0.01 }, ReadOnlySpan [| 0.0f |], Rng.create 0UL) |> ignore)
+    |> ignore
+
+[<Property(MaxTest = 50)>]
+let ``noise moves the acrobot's torque within its bounds, and 0 changes nothing`` (seed: uint64) =
+    let plain = Acrobot Acrobot.V1 :> IEnvironment<AcrobotState>
+    let struct (state, rng) = plain.Reset(Rng.create seed)
+
+    let after (environment: IEnvironment<AcrobotState>) (action: float32) =
+        let struct (next, _, _) = environment.Step(state, ReadOnlySpan [| action |], rng)
+        next
+
+    let noisy noise = NoisyAcrobot { Acrobot.V1 with TorqueNoise = noise } :> IEnvironment<AcrobotState>
+    let velocity (state: AcrobotState) = state.Velocity2
+    let low, middle, high = after plain 0.0f, after plain 1.0f, after plain 2.0f
+    let disturbed = after (noisy 1.0) 1.0f
+
+    after (noisy 0.0) 1.0f = middle
+    && disturbed <> middle
+    && velocity disturbed > velocity low
+    && velocity disturbed < velocity high
+
+[<Fact>]
+let ``an acrobot with noise needs the type that has it, and noise that is a number`` () =
+    Assert.Throws<ArgumentException>(fun () -> Acrobot { Acrobot.V1 with TorqueNoise = 0.1 } |> ignore)
+    |> ignore
+
+    for noise in [ -0.1; nan; infinity ] do
+        Assert.ThrowsAny<ArgumentException>(fun () ->
+            Registry.makeWith [ "torque_noise_max", KeywordValue.Number noise ] "Acrobot-v1" |> ignore)
+        |> ignore
 
 /// The largest distance from Math.Sin and Math.Cos, in units in the last place of what is expected.
 let private worstError (arguments: float seq) =

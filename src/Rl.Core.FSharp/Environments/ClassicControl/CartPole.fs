@@ -7,6 +7,7 @@ open System.Runtime.Intrinsics
 open System.Runtime.Intrinsics.X86
 open Rl.Core.Foundations
 open Rl.Core.Environments
+open Rl.Core.Environments.Rendering
 
 /// The cart's position (m) and velocity (m/s), the pole's angle from the vertical (rad) and angular velocity (rad/s).
 [<Struct>]
@@ -107,19 +108,12 @@ type CartPole(options: CartPoleOptions) =
     /// `advance` for eight states, one quantity a vector; the fallen ones as bits of the result.
     let advanceEight (states: Span<Vector512<float>>) (push: Vector512<float>) : uint64 =
         let inline all (value: float) = Vector512.Create value
-        // Two states a vector to one quantity a vector.
-        let evens = Vector512.Create(0L, 4L, 8L, 12L, 1L, 5L, 9L, 13L)
-        let odds = Vector512.Create(2L, 6L, 10L, 14L, 3L, 7L, 11L, 15L)
-        let lowerHalves = Vector512.Create(0L, 1L, 2L, 3L, 8L, 9L, 10L, 11L)
-        let upperHalves = Vector512.Create(4L, 5L, 6L, 7L, 12L, 13L, 14L, 15L)
-        let a = Avx512F.PermuteVar8x64x2(states[0], evens, states[1])
-        let b = Avx512F.PermuteVar8x64x2(states[2], evens, states[3])
-        let c = Avx512F.PermuteVar8x64x2(states[0], odds, states[1])
-        let d = Avx512F.PermuteVar8x64x2(states[2], odds, states[3])
-        let oldPosition = Avx512F.PermuteVar8x64x2(a, lowerHalves, b)
-        let oldVelocity = Avx512F.PermuteVar8x64x2(a, upperHalves, b)
-        let oldAngle = Avx512F.PermuteVar8x64x2(c, lowerHalves, d)
-        let oldAngularVelocity = Avx512F.PermuteVar8x64x2(c, upperHalves, d)
+        let mutable oldPosition = Vector512<float>.Zero
+        let mutable oldVelocity = Vector512<float>.Zero
+        let mutable oldAngle = Vector512<float>.Zero
+        let mutable oldAngularVelocity = Vector512<float>.Zero
+
+        StateLanes.unpackFour (Span.op_Implicit states, &oldPosition, &oldVelocity, &oldAngle, &oldAngularVelocity)
 
         let mutable sine = Vector512<float>.Zero
         let mutable cosine = Vector512<float>.Zero
@@ -136,17 +130,7 @@ type CartPole(options: CartPoleOptions) =
         let position = oldPosition + all Tau * (if semiImplicit then velocity else oldVelocity)
         let angle = oldAngle + all Tau * (if semiImplicit then angularVelocity else oldAngularVelocity)
 
-        // And back.
-        let a = Avx512F.PermuteVar8x64x2(position, lowerHalves, velocity)
-        let b = Avx512F.PermuteVar8x64x2(position, upperHalves, velocity)
-        let c = Avx512F.PermuteVar8x64x2(angle, lowerHalves, angularVelocity)
-        let d = Avx512F.PermuteVar8x64x2(angle, upperHalves, angularVelocity)
-        let firstPair = Vector512.Create(0L, 4L, 8L, 12L, 1L, 5L, 9L, 13L)
-        let secondPair = Vector512.Create(2L, 6L, 10L, 14L, 3L, 7L, 11L, 15L)
-        states[0] <- Avx512F.PermuteVar8x64x2(a, firstPair, c)
-        states[1] <- Avx512F.PermuteVar8x64x2(a, secondPair, c)
-        states[2] <- Avx512F.PermuteVar8x64x2(b, firstPair, d)
-        states[3] <- Avx512F.PermuteVar8x64x2(b, secondPair, d)
+        StateLanes.packFour (position, velocity, angle, angularVelocity, states)
 
         let fallen =
             Vector512.GreaterThan(Vector512.Abs position, all PositionLimit)
@@ -227,12 +211,7 @@ type CartPole(options: CartPoleOptions) =
                 index <- index + 1
 
         member _.ObserveMany(states, observations) =
-            let values = MemoryMarshal.Cast<CartPoleState, float> states
-            let pairs = MemoryMarshal.Cast<float, Vector512<float>> values
-            let rows = MemoryMarshal.Cast<float32, Vector512<float32>> observations
+            StateLanes.narrow (MemoryMarshal.Cast<CartPoleState, float> states) observations
 
-            for index in 0 .. pairs.Length / 2 - 1 do
-                rows[index] <- Vector512.Narrow(pairs[2 * index], pairs[2 * index + 1])
-
-            for index in pairs.Length / 2 * 16 .. values.Length - 1 do
-                observations[index] <- float32 values[index]
+    interface IRenderable<CartPoleState> with
+        member _.Render(state) = CartPoleScene.ofState state.Position state.Angle

@@ -45,5 +45,65 @@ module internal ClassicControlEntries =
                 fun values -> AnyEnvironment.Pack(Pendulum { Pendulum.V1 with Gravity = Keyword.numberOf values "g" })
         }
 
+    let private goalVelocity =
+        Keyword.number "goal_velocity" 0.0 "the least velocity at which reaching the flag counts"
+
+    let private mountainCar =
+        {
+            Id = MountainCar.V0.Id
+            Summary = "Drive a weak car out of a valley by swinging, with pushes left and right."
+            Keywords = [ goalVelocity ]
+            Create =
+                fun values ->
+                    AnyEnvironment.Pack(
+                        MountainCar { MountainCar.V0 with GoalVelocity = Keyword.numberOf values goalVelocity.Name }
+                    )
+        }
+
+    let private mountainCarContinuous =
+        {
+            Id = MountainCarContinuous.V0.Id
+            Summary = "Drive a weak car out of a valley by swinging, with a throttle and little fuel."
+            Keywords = [ goalVelocity ]
+            Create =
+                fun values ->
+                    AnyEnvironment.Pack(
+                        MountainCarContinuous
+                            { MountainCarContinuous.V0 with GoalVelocity = Keyword.numberOf values goalVelocity.Name }
+                    )
+        }
+
+    let private acrobot =
+        {
+            Id = Acrobot.V1.Id
+            Summary = "Swing two links up with a weak motor on the joint between them."
+            Keywords =
+                [
+                    Keyword.text
+                        "book_or_nips"
+                        "book"
+                        [ "book"; "nips" ]
+                        "the equations of the book or of the 1996 paper"
+                    Keyword.number "torque_noise_max" 0.0 "torques are off by up to this, N·m"
+                ]
+            Create =
+                fun values ->
+                    let options =
+                        { Acrobot.V1 with
+                            Dynamics =
+                                if Keyword.textOf values "book_or_nips" = "nips" then
+                                    AcrobotDynamics.Nips
+                                else
+                                    AcrobotDynamics.Book
+                            TorqueNoise = Keyword.numberOf values "torque_noise_max"
+                        }
+
+                    if options.TorqueNoise = 0.0 then
+                        AnyEnvironment.Pack(Acrobot options)
+                    else
+                        AnyEnvironment.Pack(NoisyAcrobot options)
+        }
+
     /// Every environment of this family.
-    let all: RegistryEntry list = [ cartPole CartPole.V0; cartPole CartPole.V1; pendulum ]
+    let all: RegistryEntry list =
+        [ cartPole CartPole.V0; cartPole CartPole.V1; mountainCar; mountainCarContinuous; pendulum; acrobot ]

@@ -7,6 +7,7 @@ open System.Runtime.Intrinsics
 open System.Runtime.Intrinsics.X86
 open Rl.Core.Foundations
 open Rl.Core.Environments
+open Rl.Core.Environments.Rendering
 
 /// The angle from the upright (rad, not wrapped) and the angular velocity (rad/s).
 [<Struct>]
@@ -82,12 +83,9 @@ type Pendulum(options: PendulumOptions) =
     /// `advance` for eight states, one quantity a vector; an outcome is a reward and 8 bytes of 0.
     let advanceEight (states: Span<Vector512<float>>) (action: Vector512<float>) (outcomes: Span<Vector512<float>>) =
         let inline all (value: float) = Vector512.Create value
-        let even = Vector512.Create(0L, 2L, 4L, 6L, 8L, 10L, 12L, 14L)
-        let odd = Vector512.Create(1L, 3L, 5L, 7L, 9L, 11L, 13L, 15L)
-        let low = Vector512.Create(0L, 8L, 1L, 9L, 2L, 10L, 3L, 11L)
-        let high = Vector512.Create(4L, 12L, 5L, 13L, 6L, 14L, 7L, 15L)
-        let oldAngle = Avx512F.PermuteVar8x64x2(states[0], even, states[1])
-        let speed = Avx512F.PermuteVar8x64x2(states[0], odd, states[1])
+        let mutable oldAngle = Vector512<float>.Zero
+        let mutable speed = Vector512<float>.Zero
+        StateLanes.unpackTwo (Span.op_Implicit states, &oldAngle, &speed)
         let torque = clampEight action MaxTorque
         let angle = wrapEight oldAngle
         let cost = angle * angle + all 0.1 * (speed * speed) + all 0.001 * (torque * torque)
@@ -96,17 +94,14 @@ type Pendulum(options: PendulumOptions) =
         SineCosine.vector512 (oldAngle, &sine, &cosine)
         let speed = clampEight (speed + (all gravityTerm * sine + all 3.0 * torque) * all TimeStep) MaxSpeed
         let angle = oldAngle + speed * all TimeStep
-        states[0] <- Avx512F.PermuteVar8x64x2(angle, low, speed)
-        states[1] <- Avx512F.PermuteVar8x64x2(angle, high, speed)
-        outcomes[0] <- Avx512F.PermuteVar8x64x2(-cost, low, Vector512<float>.Zero)
-        outcomes[1] <- Avx512F.PermuteVar8x64x2(-cost, high, Vector512<float>.Zero)
+        StateLanes.packTwo (angle, speed, states)
+        StateLanes.packTwo (-cost, Vector512<float>.Zero, outcomes)
 
     /// The observations of eight states, 24 numbers.
     let observeEight (states: ReadOnlySpan<Vector512<float>>) (observations: Span<float32>) =
-        let even = Vector512.Create(0L, 2L, 4L, 6L, 8L, 10L, 12L, 14L)
-        let odd = Vector512.Create(1L, 3L, 5L, 7L, 9L, 11L, 13L, 15L)
-        let angle = Avx512F.PermuteVar8x64x2(states[0], even, states[1])
-        let speed = Avx512F.PermuteVar8x64x2(states[0], odd, states[1])
+        let mutable angle = Vector512<float>.Zero
+        let mutable speed = Vector512<float>.Zero
+        StateLanes.unpackTwo (states, &angle, &speed)
         let mutable sine = Vector512<float>.Zero
         let mutable cosine = Vector512<float>.Zero
         SineCosine.vector512 (angle, &sine, &cosine)
@@ -178,3 +173,6 @@ type Pendulum(options: PendulumOptions) =
             while index < states.Length do
                 observe states[index] (observations.Slice(3 * index, 3))
                 index <- index + 1
+
+    interface IRenderable<PendulumState> with
+        member _.Render(state) = PendulumScene.draw state.Angle state.AngularVelocity

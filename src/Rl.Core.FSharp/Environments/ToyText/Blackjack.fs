@@ -4,6 +4,7 @@ namespace Rl.Core.Environments.ToyText
 open Rl.Core.Foundations
 open Rl.Core.Mdp
 open Rl.Core.Environments
+open Rl.Core.Environments.Rendering
 
 /// Both hands. The player sees the first of the dealer's cards.
 [<Struct>]
@@ -69,12 +70,50 @@ module BlackjackGame =
         let struct (rank, rng) = Rng.below 13 rng
         struct (min 10 (rank + 1), rng)
 
+/// The table as a picture.
+[<RequireQualifiedAccess>]
+module internal BlackjackScene =
+
+    let private felt = Colour.rgb 22 101 62
+    let private ink = Colour.rgb 30 32 38
+    let private muted = Colour.rgb 196 224 208
+
+    let private card left bottom (label: string) =
+        [
+            Figure.rectangle (left - 2.0) (bottom - 2.0) (left + 86.0) (bottom + 122.0) (Colour.rgb 12 60 36)
+            Figure.rectangle left bottom (left + 84.0) (bottom + 120.0) Colour.white
+            Figure.Text(Figure.point (left + 42.0) (bottom + 42.0), 40.0, TextAnchor.Centre, ink, label)
+        ]
+
+    let private label x y height text = Figure.Text(Figure.point x y, height, TextAnchor.Centre, muted, text)
+
+    /// What each knows: the dealer's first card and, at the end, his sum; the player's sum and whether an ace counts 11.
+    let draw (state: BlackjackState) : Scene =
+        let name rank = if rank = 1 then "A" else string rank
+        let isOver = state.Over <> 0
+        let sum (hand: BlackjackHand) = if hand.IsBust then $"{hand.Sum}, bust" else string hand.Sum
+
+        {
+            Width = 400
+            Height = 400
+            Background = felt
+            Figures =
+                [
+                    label 200.0 362.0 18.0 (if isOver then $"dealer: {sum state.Dealer}" else "dealer shows")
+                    yield! card 110.0 225.0 (name state.Showing)
+                    yield! card 206.0 225.0 (if isOver then string state.Dealer.Sum else "?")
+                    label 200.0 186.0 18.0 $"player: {state.Player.Cards} cards"
+                    yield! card 158.0 48.0 (string state.Player.Sum)
+                    label 200.0 16.0 15.0 (if state.Player.HasUsableAce then "an ace counts 11" else sum state.Player)
+                ]
+        }
+
 /// One player against a dealer who draws below 17, cards drawn with replacement. Actions: 0 stick, 1 hit. Observations are (the player's
 /// sum, the dealer's first card with an ace as 1, whether the player has a usable ace). Reward 1, 0 or −1 at the end, as the rules say.
 /// Source: Sutton and Barto (2018), example 5.1.
 [<Sealed>]
 type Blackjack(rules: BlackjackRules) =
-    static let observationSpace = Space.box [| 0.0; 0.0; 0.0 |] [| 31.0; 10.0; 1.0 |] [| 3 |]
+    static let observationSpace = Space.tuple [ Space.discrete 32; Space.discrete 11; Space.discrete 2 ]
     static let actionSpace = Space.discrete 2
 
     /// `Blackjack-v1`: the rules of Sutton and Barto.
@@ -101,3 +140,6 @@ type Blackjack(rules: BlackjackRules) =
             observation[0] <- float32 state.Player.Sum
             observation[1] <- float32 state.Showing
             observation[2] <- if state.Player.HasUsableAce then 1.0f else 0.0f
+
+    interface IRenderable<BlackjackState> with
+        member _.Render(state) = BlackjackScene.draw state

@@ -1,0 +1,337 @@
+/// The contract: every registered environment keeps it, and each kind of broken environment is found.
+[<FsCheck.Xunit.Properties(Replay = "(4719111,4719113)")>]
+module Rl.Tests.Environments.ContractTests
+
+open System
+open Rl.Core.Foundations
+open Rl.Core.Environments
+open Rl.Core.Environments.Rendering
+open Xunit
+open FsCheck.Xunit
+
+/// What is wrong with a `Faulty` environment.
+type Fault =
+    | None = 0
+    | NanObservation = 1
+    | ObservationOutside = 2
+    | UnwrittenObservation = 3
+    | InfiniteReward = 4
+    | HiddenCounter = 5
+    | HiddenRandomness = 6
+    | AcceptsWrongAction = 7
+    | WrongException = 8
+    | RefusesBeyondBox = 9
+    | TerminalAccepted = 10
+    | TerminalThrowsOther = 11
+    | BothEnds = 12
+    | OwnTruncation = 13
+    | EmptyMask = 14
+    | UnwrittenMask = 15
+    | RenderChanges = 16
+    | RenderThrows = 17
+    | RenderEmpty = 18
+    | StepThrows = 19
+    | ResetThrows = 20
+    | NegativeLimit = 21
+    | SpaceThrows = 22
+    | KernelDiffers = 23
+    | InPlaceDiffers = 24
+    | RenderDiffers = 25
+
+/// Steps so far and the number of the episode's end.
+[<Struct>]
+type FaultyState = { Steps: int; End: int }
+
+/// Counts to a random end between 3 and 9; action 1 of 2 counts for the reward. One fault at most.
+type Faulty(fault: Fault) =
+    let mutable counter = 0
+    let ambient = Random 1
+    let isDiscrete = fault <> Fault.RefusesBeyondBox
+
+    let actionSpace = if isDiscrete then Space.discrete 2 else Space.boxOf -1.0 1.0 [| 1 |]
+
+    interface IEnvironment<FaultyState> with
+        member _.Id = "Faulty-v0"
+
+        member _.ObservationSpace =
+            if fault = Fault.SpaceThrows then invalidOp "no space today"
+
+            Space.boxOf 0.0 10.0 [| 2 |]
+
+        member _.ActionSpace = actionSpace
+        member _.MaxEpisodeSteps = if fault = Fault.NegativeLimit then -1 else 20
+        member _.RewardThreshold = nan
+
+        member _.Reset(rng) =
+            if fault = Fault.ResetThrows then failwith "cannot start"
+
+            let struct (last, rng) = Rng.below 7 rng
+            struct ({ Steps = 0; End = 3 + last }, rng)
+
+        member _.Step(state, action, rng) =
+            counter <- counter + 1
+
+            if state.Steps >= state.End then
+                match fault with
+                | Fault.TerminalAccepted -> ()
+                | Fault.TerminalThrowsOther -> raise (IndexOutOfRangeException "beyond the end")
+                | _ -> invalidOp "the state is terminal"
+
+            if isDiscrete && not (actionSpace.Contains action) then
+                match fault with
+                | Fault.AcceptsWrongAction -> ()
+                | Fault.WrongException -> raise (NullReferenceException "no such action")
+                | _ -> invalidArg (nameof action) "the action is neither 0 nor 1"
+
+            if not isDiscrete && not (actionSpace.Contains action) then
+                invalidArg (nameof action) "the action lies outside the box"
+
+            if fault = Fault.StepThrows && state.Steps = 2 then
+                failwith "the motor is on fire"
+
+            let steps = state.Steps + 1
+            let ended = steps >= state.End
+
+            let reward =
+                match fault with
+                | Fault.InfiniteReward when steps = 2 -> infinity
+                | Fault.HiddenCounter -> float counter
+                | Fault.HiddenRandomness -> ambient.NextDouble()
+                | Fault.RenderChanges -> float (counter / 1_000_000)
+                | _ -> float action[0]
+
+            struct ({ state with Steps = steps },
+                    {
+                        Reward = reward
+                        Terminated = ended
+                        Truncated = (ended && fault = Fault.BothEnds) || (steps = 2 && fault = Fault.OwnTruncation)
+                    },
+                    rng)
+
+        member _.Observe(state, observation) =
+            observation[0] <-
+                match fault with
+                | Fault.NanObservation when state.Steps = 2 -> nanf
+                | Fault.ObservationOutside when state.Steps = 2 -> 11.0f
+                | _ -> float32 state.Steps
+
+            if fault <> Fault.UnwrittenObservation then observation[1] <- float32 state.End
+
+    interface IRenderable<FaultyState> with
+        member this.Render(_) =
+            match fault with
+            | Fault.RenderThrows -> failwith "no canvas"
+            | Fault.RenderChanges -> counter <- counter + 1_000_000
+            | Fault.RenderDiffers -> counter <- counter + 1
+            | _ -> ()
+
+            {
+                Width = (if fault = Fault.RenderEmpty then 0 else 10)
+                Height = (if fault = Fault.RenderDiffers then counter else 10)
+                Background = Colour.white
+                Figures = []
+            }
+
+/// With masks.
+type FaultyMasks(fault: Fault) =
+    inherit Faulty(fault)
+
+    interface IActionMasks<FaultyState> with
+        member _.ActionMask(state, mask) =
+            mask[0] <- not (fault = Fault.EmptyMask && state.Steps = 1)
+
+            if fault <> Fault.UnwrittenMask then mask[1] <- mask[0]
+
+/// With a batch kernel.
+type FaultyKernel(fault: Fault) =
+    inherit Faulty(fault)
+
+    interface IBatchKernel<FaultyState> with
+        member this.StepMany(states, actions, outcomes) =
+            for index in 0 .. states.Length - 1 do
+                let environment = (this :> Faulty) :> IEnvironment<FaultyState>
+                let struct (next, outcome, _) = environment.Step(states[index], actions.Slice(index, 1), Rng.create 0UL)
+                states[index] <- next
+
+                outcomes[index] <-
+                    if fault = Fault.KernelDiffers && next.Steps = 2 then
+                        { outcome with Reward = outcome.Reward + 1e-3 }
+                    else
+                        outcome
+
+        member this.ObserveMany(states, observations) =
+            for index in 0 .. states.Length - 1 do
+                ((this :> Faulty) :> IEnvironment<FaultyState>).Observe(states[index], observations.Slice(2 * index, 2))
+
+/// With steps in place.
+type FaultyInPlace(fault: Fault) =
+    inherit Faulty(fault)
+
+    interface IInPlace<FaultyState> with
+        member this.StepInPlace(state, action, rng) =
+            let environment = (this :> Faulty) :> IEnvironment<FaultyState>
+            let struct (next, outcome, after) = environment.Step(state, action, rng)
+            state <- if fault = Fault.InPlaceDiffers then { next with End = next.End + 1 } else next
+            rng <- after
+            outcome
+
+let private options = { Environment.contractDefaults with Steps = 60 }
+let private rules (findings: ContractFinding list) = findings |> List.map _.Rule |> List.distinct
+
+let private check (fault: Fault) =
+    let environment =
+        match fault with
+        | Fault.EmptyMask
+        | Fault.UnwrittenMask -> FaultyMasks fault :> Faulty
+        | Fault.KernelDiffers -> FaultyKernel fault
+        | Fault.InPlaceDiffers -> FaultyInPlace fault
+        | _ -> Faulty fault
+
+    Environment.checkContract options environment
+
+[<Fact>]
+let ``an environment without a fault has no findings, with masks, kernels and steps in place too`` () =
+    Assert.Empty(check Fault.None)
+    Assert.Empty(Environment.checkContract options (FaultyMasks Fault.None))
+    Assert.Empty(Environment.checkContract options (FaultyKernel Fault.None))
+    Assert.Empty(Environment.checkContract options (FaultyInPlace Fault.None))
+
+[<Theory>]
+[<InlineData(Fault.NanObservation, ContractRule.Observations, "is NaN")>]
+[<InlineData(Fault.ObservationOutside, ContractRule.Observations, "11, outside Box")>]
+[<InlineData(Fault.UnwrittenObservation, ContractRule.Observations, "component 1 of the observation is not written")>]
+[<InlineData(Fault.InfiniteReward, ContractRule.Rewards, "the reward is")>]
+[<InlineData(Fault.HiddenCounter, ContractRule.Cloning, "another result")>]
+[<InlineData(Fault.HiddenCounter, ContractRule.Reproducibility, "second time")>]
+[<InlineData(Fault.HiddenRandomness, ContractRule.Cloning, "another result")>]
+[<InlineData(Fault.AcceptsWrongAction, ContractRule.Actions, "action 2 is accepted")>]
+[<InlineData(Fault.WrongException, ContractRule.Actions, "NullReferenceException")>]
+[<InlineData(Fault.RefusesBeyondBox, ContractRule.Actions, "beyond the box")>]
+[<InlineData(Fault.TerminalAccepted, ContractRule.TerminalStates, "is accepted")>]
+[<InlineData(Fault.TerminalThrowsOther, ContractRule.TerminalStates, "IndexOutOfRangeException")>]
+[<InlineData(Fault.BothEnds, ContractRule.Truncation, "both terminated and truncated")>]
+[<InlineData(Fault.OwnTruncation, ContractRule.Truncation, "truncated after 2 steps, but the limit is 20 steps")>]
+[<InlineData(Fault.EmptyMask, ContractRule.ActionMasks, "none of the choices 0 to 1")>]
+[<InlineData(Fault.UnwrittenMask, ContractRule.ActionMasks, "not written completely")>]
+[<InlineData(Fault.RenderChanges, ContractRule.Rendering, "after rendering")>]
+[<InlineData(Fault.RenderThrows, ContractRule.Exceptions, "no canvas")>]
+[<InlineData(Fault.RenderEmpty, ContractRule.Rendering, "0 x 10")>]
+[<InlineData(Fault.RenderDiffers, ContractRule.Rendering, "two pictures")>]
+[<InlineData(Fault.StepThrows, ContractRule.Exceptions, "the motor is on fire")>]
+[<InlineData(Fault.ResetThrows, ContractRule.Exceptions, "cannot start")>]
+[<InlineData(Fault.NegativeLimit, ContractRule.Declaration, "MaxEpisodeSteps is -1")>]
+[<InlineData(Fault.SpaceThrows, ContractRule.Exceptions, "no space today")>]
+[<InlineData(Fault.KernelDiffers, ContractRule.Batches, "at once give other numbers")>]
+[<InlineData(Fault.InPlaceDiffers, ContractRule.Cloning, "in place")>]
+let ``each fault is found, named and nothing throws`` (fault: Fault) (rule: ContractRule) (fragment: string) =
+    let findings = check fault
+    let text = String.Join("\n", findings)
+
+    Assert.True(
+        findings |> List.exists (fun finding -> finding.Rule = rule && finding.Problem.Contains fragment),
+        $"{fault} should be {rule} with \"{fragment}\":\n{text}"
+    )
+
+    for finding in findings do
+        Assert.NotEmpty finding.Place
+        Assert.NotEmpty finding.Remedy
+        Assert.True(finding.Occurrences >= 1)
+
+[<Fact>]
+let ``terminal states that are stepped and truncations of one's own are advice; violations come first`` () =
+    let advice fault = check fault |> List.filter _.IsAdvice |> rules
+    Assert.Equal<ContractRule list>([ ContractRule.TerminalStates ], advice Fault.TerminalAccepted)
+    Assert.Equal<ContractRule list>([ ContractRule.Truncation ], advice Fault.OwnTruncation)
+    Assert.True(check Fault.NanObservation |> List.forall (fun finding -> not finding.IsAdvice))
+
+[<Fact>]
+let ``what is seen often is one finding with its first place`` () =
+    let finding =
+        check Fault.ObservationOutside
+        |> List.find (fun finding -> finding.Rule = ContractRule.Observations)
+
+    Assert.Equal("episode 1, step 2", finding.Place)
+    Assert.True(finding.Occurrences > 3)
+    Assert.StartsWith("violation, Observations, episode 1, step 2: component 0", string finding)
+
+[<Fact>]
+let ``options without steps or copies are refused`` () =
+    for options in [ { options with Steps = 0 }; { options with Copies = 0 } ] do
+        Assert.Throws<ArgumentOutOfRangeException>(fun () ->
+            Environment.checkContract options (Faulty Fault.None) |> ignore)
+        |> ignore
+
+[<Property(MaxTest = 3)>]
+let ``every registered environment keeps the contract`` (seed: uint64) =
+    for id in Registry.ids do
+        let findings = Environment.check { options with Seed = seed; Steps = 120 } (Registry.make id)
+        let text = String.Join("\n", findings)
+        Assert.True(findings.IsEmpty, $"{id}:\n{text}")
+
+[<Fact>]
+let ``every registered environment can be looked at`` () =
+    for id in Registry.ids do
+        let batch = (Registry.make id).Vectorise 1
+        batch.Reset(Rng.create 1UL)
+        let scene = batch.Render 0
+        Assert.True(scene.IsSome && not scene.Value.Figures.IsEmpty, id)
+
+/// A user's mutable environment with a fault of its own.
+type private Mutable(fault: Fault) =
+    let environment = Faulty(Fault.None) :> IEnvironment<FaultyState>
+    let mutable state = Unchecked.defaultof<FaultyState>
+    let mutable episodes = 0
+
+    interface IMutableEnvironment with
+        member _.ObservationSpace = environment.ObservationSpace
+        member _.ActionSpace = environment.ActionSpace
+        member _.MaxEpisodeSteps = 20
+
+        member _.Reset(seed, observation) =
+            episodes <- episodes + 1
+
+            let struct (first, _) =
+                environment.Reset(Rng.create (if fault = Fault.HiddenCounter then uint64 episodes else seed))
+
+            state <- first
+            environment.Observe(state, observation)
+
+        member _.Step(action, observation) =
+            if fault = Fault.StepThrows && state.Steps = 2 then
+                failwith "the motor is on fire"
+
+            let struct (next, outcome, _) = environment.Step(state, action, Rng.create 0UL)
+            state <- next
+            environment.Observe(state, observation)
+            if fault = Fault.NanObservation && next.Steps = 2 then observation[1] <- nanf
+
+            if fault = Fault.InfiniteReward && next.Steps = 2 then
+                { outcome with Reward = nan }
+            else
+                outcome
+
+let private checkMutable fault =
+    Environment.checkBatch options (fun count ->
+        External("Mutable", nan, count, fun _ -> Mutable fault :> IMutableEnvironment))
+
+[<Fact>]
+let ``users' mutable environments are checked through their batches`` () =
+    Assert.Empty(checkMutable Fault.None)
+
+    let expect fault rule (fragment: string) =
+        let findings = checkMutable fault
+
+        Assert.True(
+            findings |> List.exists (fun finding -> finding.Rule = rule && finding.Problem.Contains fragment),
+            String.Join("\n", findings)
+        )
+
+    expect Fault.StepThrows ContractRule.Exceptions "the motor is on fire"
+    expect Fault.NanObservation ContractRule.Observations "component 1 is NaN"
+    expect Fault.InfiniteReward ContractRule.Rewards "reward NaN"
+    expect Fault.HiddenCounter ContractRule.Reproducibility "same seed"
+
+[<Fact>]
+let ``a factory that throws is a finding`` () =
+    let findings = Environment.checkBatch options (fun _ -> failwith "no licence")
+    Assert.Equal<ContractRule list>([ ContractRule.Exceptions ], rules findings)
