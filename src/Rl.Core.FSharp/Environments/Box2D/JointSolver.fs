@@ -1,0 +1,284 @@
+/// Hinges with motors and limits as constraints on velocities and positions (sequential impulses).
+/// Source: Catto, "Modeling and solving constraints", GDC 2009; the limits are solved together with the point, as in Box2D 2.3.
+namespace Rl.Core.Environments.Box2D
+
+open System
+open System.Numerics
+
+/// A body as the solver holds it: where it is, and what its velocity answers to. The ground is one without mass.
+[<Struct>]
+type internal SolverBody =
+    {
+        mutable Centre: Vector2
+        mutable Angle: float32
+        mutable Sine: float32
+        mutable Cosine: float32
+        InverseMass: float32
+        InverseInertia: float32
+        /// The centre of mass in the body's coordinates.
+        LocalCentre: Vector2
+    }
+
+/// The unknowns that velocity iterations change, four numbers a row: a row a body (vx, vy, ω, –), a joint (impulse x, y, limit, motor) and
+/// a contact (normal impulses of its two points, tangent impulses of its two points). An iteration is a function of this memory alone.
+type internal Unknowns = Span<float32>
+
+/// What an iteration needs of a hinge, none of which changes in the step.
+[<Struct>]
+type internal JointConstraint =
+    {
+        /// Where the bodies' rows begin.
+        First: int
+        Second: int
+        /// Where the joint's row begins.
+        Row: int
+        FirstArmX: float32
+        FirstArmY: float32
+        SecondArmX: float32
+        SecondArmY: float32
+        FirstMass: float32
+        FirstInertia: float32
+        SecondMass: float32
+        SecondInertia: float32
+        Limit: LimitState
+        MotorSpeed: float32
+        MaxMotorImpulse: float32
+        MotorMass: float32
+        // The inverse of the mass matrix of the point.
+        P11: float32
+        P12: float32
+        P22: float32
+        // The inverse of that of the point and the limit together, and its coupling.
+        Q11: float32
+        Q12: float32
+        Q13: float32
+        Q22: float32
+        Q23: float32
+        Q33: float32
+        C13: float32
+        C23: float32
+    }
+
+[<RequireQualifiedAccess>]
+module internal JointSolver =
+
+    let private arm (body: inref<SolverBody>) (anchor: Vector2) =
+        Plane.rotate body.Sine body.Cosine (anchor - body.LocalCentre)
+
+    /// Changes the velocities by an impulse at the hinge and a couple.
+    let inline private apply
+        (joint: inref<JointConstraint>)
+        (unknowns: Unknowns)
+        (x: float32)
+        (y: float32)
+        (couple: float32)
+        =
+        let a, b = joint.First, joint.Second
+        unknowns[a] <- unknowns[a] - joint.FirstMass * x
+        unknowns[a + 1] <- unknowns[a + 1] - joint.FirstMass * y
+
+        unknowns[a + 2] <-
+            unknowns[a + 2]
+            - joint.FirstInertia * (joint.FirstArmX * y - joint.FirstArmY * x + couple)
+
+        unknowns[b] <- unknowns[b] + joint.SecondMass * x
+        unknowns[b + 1] <- unknowns[b + 1] + joint.SecondMass * y
+
+        unknowns[b + 2] <-
+            unknowns[b + 2]
+            + joint.SecondInertia * (joint.SecondArmX * y - joint.SecondArmY * x + couple)
+
+    /// The state of the limit at an angle; a new one forgets the impulse of the old one.
+    let private limitState (model: JointModel) (angle: float32) =
+        if MathF.Abs(model.UpperAngle - model.LowerAngle) < 2.0f * Tolerances.AngularSlop then
+            LimitState.Equal
+        elif angle <= model.LowerAngle then
+            LimitState.AtLower
+        elif angle >= model.UpperAngle then
+            LimitState.AtUpper
+        else
+            LimitState.Inactive
+
+    /// Writes the constraint and starts from the last step's impulses.
+    let prepare
+        (model: JointModel)
+        (timeStep: float32)
+        (first: inref<SolverBody>)
+        (second: inref<SolverBody>)
+        (row: int)
+        (state: byref<Joint>)
+        (unknowns: Unknowns)
+        (hinge: byref<JointConstraint>)
+        =
+        let limit = limitState model (second.Angle - first.Angle)
+
+        if limit = LimitState.Inactive || (limit <> state.Limit && limit <> LimitState.Equal) then
+            state.LimitImpulse <- 0.0f
+
+        state.Limit <- limit
+        let ra, rb = arm &first model.FirstAnchor, arm &second model.SecondAnchor
+        let ia, ib = first.InverseInertia, second.InverseInertia
+        let mass = first.InverseMass + second.InverseMass
+        let k11 = mass + ra.Y * ra.Y * ia + rb.Y * rb.Y * ib
+        let k12 = -ra.Y * ra.X * ia - rb.Y * rb.X * ib
+        let k13 = -ra.Y * ia - rb.Y * ib
+        let k22 = mass + ra.X * ra.X * ia + rb.X * rb.X * ib
+        let k23 = ra.X * ia + rb.X * ib
+        let k33 = ia + ib
+        let scale2 = 1.0f / (k11 * k22 - k12 * k12)
+        let minor1 = k22 * k33 - k23 * k23
+        let minor2 = k13 * k23 - k12 * k33
+        let minor3 = k12 * k23 - k13 * k22
+        let scale3 = 1.0f / (k11 * minor1 + k12 * minor2 + k13 * minor3)
+
+        hinge <-
+            {
+                First = 4 * model.First
+                Second = 4 * model.Second
+                Row = row
+                FirstArmX = ra.X
+                FirstArmY = ra.Y
+                SecondArmX = rb.X
+                SecondArmY = rb.Y
+                FirstMass = first.InverseMass
+                FirstInertia = ia
+                SecondMass = second.InverseMass
+                SecondInertia = ib
+                Limit = limit
+                MotorSpeed = state.MotorSpeed
+                MaxMotorImpulse = timeStep * state.MaxMotorTorque
+                MotorMass = 1.0f / k33
+                P11 = k22 * scale2
+                P12 = -k12 * scale2
+                P22 = k11 * scale2
+                Q11 = minor1 * scale3
+                Q12 = minor2 * scale3
+                Q13 = minor3 * scale3
+                Q22 = (k11 * k33 - k13 * k13) * scale3
+                Q23 = (k12 * k13 - k11 * k23) * scale3
+                Q33 = (k11 * k22 - k12 * k12) * scale3
+                C13 = k13
+                C23 = k23
+            }
+
+        unknowns[row] <- state.Impulse.X
+        unknowns[row + 1] <- state.Impulse.Y
+        unknowns[row + 2] <- state.LimitImpulse
+        unknowns[row + 3] <- state.MotorImpulse
+        apply &hinge unknowns state.Impulse.X state.Impulse.Y (state.MotorImpulse + state.LimitImpulse)
+
+    /// One iteration: the motor, then the point together with the limit.
+    let solveVelocity (joint: inref<JointConstraint>) (unknowns: Unknowns) =
+        let a, b, row = joint.First, joint.Second, joint.Row
+        let mutable wa, wb = unknowns[a + 2], unknowns[b + 2]
+
+        if joint.Limit <> LimitState.Equal then
+            let old = unknowns[row + 3]
+            let wanted = old - joint.MotorMass * (wb - wa - joint.MotorSpeed)
+            let total = MathF.Max(-joint.MaxMotorImpulse, MathF.Min(wanted, joint.MaxMotorImpulse))
+            unknowns[row + 3] <- total
+            wa <- wa - joint.FirstInertia * (total - old)
+            wb <- wb + joint.SecondInertia * (total - old)
+
+        let vax, vay = unknowns[a], unknowns[a + 1]
+        let vbx, vby = unknowns[b], unknowns[b + 1]
+        let ex = vbx - wb * joint.SecondArmY - vax + wa * joint.FirstArmY
+        let ey = vby + wb * joint.SecondArmX - vay - wa * joint.FirstArmX
+        let mutable x, y, couple = 0.0f, 0.0f, 0.0f
+
+        if joint.Limit = LimitState.Inactive then
+            x <- -(joint.P11 * ex + joint.P12 * ey)
+            y <- -(joint.P12 * ex + joint.P22 * ey)
+        else
+            let ez = wb - wa
+            let old = unknowns[row + 2]
+            couple <- -(joint.Q13 * ex + joint.Q23 * ey + joint.Q33 * ez)
+            let total = old + couple
+
+            let pulls =
+                (joint.Limit = LimitState.AtLower && total < 0.0f)
+                || (joint.Limit = LimitState.AtUpper && total > 0.0f)
+
+            if pulls then
+                // A limit only pushes: it lets go, and the point is solved without it.
+                let rx, ry = old * joint.C13 - ex, old * joint.C23 - ey
+                x <- joint.P11 * rx + joint.P12 * ry
+                y <- joint.P12 * rx + joint.P22 * ry
+                couple <- -old
+                unknowns[row + 2] <- 0.0f
+            else
+                x <- -(joint.Q11 * ex + joint.Q12 * ey + joint.Q13 * ez)
+                y <- -(joint.Q12 * ex + joint.Q22 * ey + joint.Q23 * ez)
+                unknowns[row + 2] <- total
+
+        unknowns[row] <- unknowns[row] + x
+        unknowns[row + 1] <- unknowns[row + 1] + y
+        unknowns[a] <- vax - joint.FirstMass * x
+        unknowns[a + 1] <- vay - joint.FirstMass * y
+        unknowns[a + 2] <- wa - joint.FirstInertia * (joint.FirstArmX * y - joint.FirstArmY * x + couple)
+        unknowns[b] <- vbx + joint.SecondMass * x
+        unknowns[b + 1] <- vby + joint.SecondMass * y
+        unknowns[b + 2] <- wb + joint.SecondInertia * (joint.SecondArmX * y - joint.SecondArmY * x + couple)
+
+    /// Keeps the impulses for the next step.
+    let store (hinge: inref<JointConstraint>) (unknowns: Unknowns) (state: byref<Joint>) =
+        let row = hinge.Row
+        state.Impulse <- Vector2(unknowns[row], unknowns[row + 1])
+        state.LimitImpulse <- unknowns[row + 2]
+        state.MotorImpulse <- unknowns[row + 3]
+
+    let turnBy (angle: float32) (body: byref<SolverBody>) =
+        if angle <> 0.0f then
+            body.Angle <- body.Angle + angle
+            let struct (sine, cosine) = MathF.SinCos body.Angle
+            body.Sine <- sine
+            body.Cosine <- cosine
+
+    /// One iteration on positions, angle first; whether the errors were already small.
+    let solvePosition
+        (model: JointModel)
+        (limit: LimitState)
+        (first: byref<SolverBody>)
+        (second: byref<SolverBody>)
+        =
+        let mutable angularError = 0.0f
+        let ma, mb, ia, ib = first.InverseMass, second.InverseMass, first.InverseInertia, second.InverseInertia
+
+        if limit <> LimitState.Inactive then
+            let angle = second.Angle - first.Angle
+            let most = Tolerances.MaxAngularCorrection
+
+            let correction =
+                match limit with
+                | LimitState.AtLower ->
+                    let error = angle - model.LowerAngle
+                    angularError <- -error
+                    Math.Clamp(error + Tolerances.AngularSlop, -most, 0.0f)
+                | LimitState.AtUpper ->
+                    let error = angle - model.UpperAngle
+                    angularError <- error
+                    Math.Clamp(error - Tolerances.AngularSlop, 0.0f, most)
+                | _ ->
+                    let error = Math.Clamp(angle - model.LowerAngle, -most, most)
+                    angularError <- MathF.Abs error
+                    error
+
+            let impulse = -correction / (ia + ib)
+            turnBy (-ia * impulse) &first
+            turnBy (ib * impulse) &second
+
+        let ra, rb = arm &first model.FirstAnchor, arm &second model.SecondAnchor
+        let error = second.Centre + rb - first.Centre - ra
+        let k11 = ma + mb + ia * ra.Y * ra.Y + ib * rb.Y * rb.Y
+        let k12 = -ia * ra.X * ra.Y - ib * rb.X * rb.Y
+        let k22 = ma + mb + ia * ra.X * ra.X + ib * rb.X * rb.X
+        let scale = -1.0f / (k11 * k22 - k12 * k12)
+
+        let impulse =
+            Vector2(scale * (k22 * error.X - k12 * error.Y), scale * (k11 * error.Y - k12 * error.X))
+
+        first.Centre <- first.Centre - ma * impulse
+        turnBy (-ia * Plane.cross ra impulse) &first
+        second.Centre <- second.Centre + mb * impulse
+        turnBy (ib * Plane.cross rb impulse) &second
+        error.Length() <= Tolerances.LinearSlop && angularError <= Tolerances.AngularSlop
