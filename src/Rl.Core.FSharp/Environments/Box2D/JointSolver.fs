@@ -44,19 +44,21 @@ type internal JointConstraint =
         MotorSpeed: float32
         MaxMotorImpulse: float32
         MotorMass: float32
-        // The inverse of the mass matrix of the point.
-        P11: float32
-        P12: float32
-        P22: float32
-        // The inverse of that of the point and the limit together, and its coupling.
-        Q11: float32
-        Q12: float32
-        Q13: float32
-        Q22: float32
-        Q23: float32
-        Q33: float32
-        C13: float32
-        C23: float32
+        // The matrix K of the point (1, 2) and the limit (3): what impulses change of the relative velocity.
+        K11: float32
+        K12: float32
+        K13: float32
+        K22: float32
+        K23: float32
+        K33: float32
+        /// 1 / det K.
+        Scale3: float32
+        /// 1 / det of the point's block of K.
+        Scale2: float32
+        // K's second column × its third.
+        Minor1: float32
+        Minor2: float32
+        Minor3: float32
     }
 
 [<RequireQualifiedAccess>]
@@ -64,29 +66,6 @@ module internal JointSolver =
 
     let private arm (body: inref<SolverBody>) (anchor: Vector2) =
         Plane.rotate body.Sine body.Cosine (anchor - body.LocalCentre)
-
-    /// Changes the velocities by an impulse at the hinge and a couple.
-    let inline private apply
-        (joint: inref<JointConstraint>)
-        (unknowns: Unknowns)
-        (x: float32)
-        (y: float32)
-        (couple: float32)
-        =
-        let a, b = joint.First, joint.Second
-        unknowns[a] <- unknowns[a] - joint.FirstMass * x
-        unknowns[a + 1] <- unknowns[a + 1] - joint.FirstMass * y
-
-        unknowns[a + 2] <-
-            unknowns[a + 2]
-            - joint.FirstInertia * (joint.FirstArmX * y - joint.FirstArmY * x + couple)
-
-        unknowns[b] <- unknowns[b] + joint.SecondMass * x
-        unknowns[b + 1] <- unknowns[b + 1] + joint.SecondMass * y
-
-        unknowns[b + 2] <-
-            unknowns[b + 2]
-            + joint.SecondInertia * (joint.SecondArmX * y - joint.SecondArmY * x + couple)
 
     /// The state of the limit at an angle; a new one forgets the impulse of the old one.
     let private limitState (model: JointModel) (angle: float32) =
@@ -125,11 +104,9 @@ module internal JointSolver =
         let k22 = mass + ra.X * ra.X * ia + rb.X * rb.X * ib
         let k23 = ra.X * ia + rb.X * ib
         let k33 = ia + ib
-        let scale2 = 1.0f / (k11 * k22 - k12 * k12)
         let minor1 = k22 * k33 - k23 * k23
-        let minor2 = k13 * k23 - k12 * k33
-        let minor3 = k12 * k23 - k13 * k22
-        let scale3 = 1.0f / (k11 * minor1 + k12 * minor2 + k13 * minor3)
+        let minor2 = k23 * k13 - k12 * k33
+        let minor3 = k12 * k23 - k22 * k13
 
         hinge <-
             {
@@ -148,24 +125,33 @@ module internal JointSolver =
                 MotorSpeed = state.MotorSpeed
                 MaxMotorImpulse = timeStep * state.MaxMotorTorque
                 MotorMass = 1.0f / k33
-                P11 = k22 * scale2
-                P12 = -k12 * scale2
-                P22 = k11 * scale2
-                Q11 = minor1 * scale3
-                Q12 = minor2 * scale3
-                Q13 = minor3 * scale3
-                Q22 = (k11 * k33 - k13 * k13) * scale3
-                Q23 = (k12 * k13 - k11 * k23) * scale3
-                Q33 = (k11 * k22 - k12 * k12) * scale3
-                C13 = k13
-                C23 = k23
+                K11 = k11
+                K12 = k12
+                K13 = k13
+                K22 = k22
+                K23 = k23
+                K33 = k33
+                Scale3 = 1.0f / (k11 * minor1 + k12 * minor2 + k13 * minor3)
+                Scale2 = 1.0f / (k11 * k22 - k12 * k12)
+                Minor1 = minor1
+                Minor2 = minor2
+                Minor3 = minor3
             }
 
         unknowns[row] <- state.Impulse.X
         unknowns[row + 1] <- state.Impulse.Y
         unknowns[row + 2] <- state.LimitImpulse
         unknowns[row + 3] <- state.MotorImpulse
-        apply &hinge unknowns state.Impulse.X state.Impulse.Y (state.MotorImpulse + state.LimitImpulse)
+        let x, y = state.Impulse.X, state.Impulse.Y
+        let a, b = hinge.First, hinge.Second
+        unknowns[a] <- unknowns[a] - first.InverseMass * x
+        unknowns[a + 1] <- unknowns[a + 1] - first.InverseMass * y
+        let couple = Plane.cross ra state.Impulse + state.MotorImpulse + state.LimitImpulse
+        unknowns[a + 2] <- unknowns[a + 2] - ia * couple
+        unknowns[b] <- unknowns[b] + second.InverseMass * x
+        unknowns[b + 1] <- unknowns[b + 1] + second.InverseMass * y
+        let couple = Plane.cross rb state.Impulse + state.MotorImpulse + state.LimitImpulse
+        unknowns[b + 2] <- unknowns[b + 2] + ib * couple
 
     /// One iteration: the motor, then the point together with the limit.
     let solveVelocity (joint: inref<JointConstraint>) (unknowns: Unknowns) =
@@ -187,12 +173,21 @@ module internal JointSolver =
         let mutable x, y, couple = 0.0f, 0.0f, 0.0f
 
         if joint.Limit = LimitState.Inactive then
-            x <- -(joint.P11 * ex + joint.P12 * ey)
-            y <- -(joint.P12 * ex + joint.P22 * ey)
+            x <- -(joint.Scale2 * (joint.K22 * ex - joint.K12 * ey))
+            y <- -(joint.Scale2 * (joint.K11 * ey - joint.K12 * ex))
         else
             let ez = wb - wa
             let old = unknowns[row + 2]
-            couple <- -(joint.Q13 * ex + joint.Q23 * ey + joint.Q33 * ez)
+            // Cramer's rule.
+            let k11, k12, k13 = joint.K11, joint.K12, joint.K13
+            let k22, k23, k33 = joint.K22, joint.K23, joint.K33
+
+            couple <-
+                -(joint.Scale3
+                  * (k11 * (k22 * ez - k23 * ey)
+                     + k12 * (k23 * ex - k12 * ez)
+                     + k13 * (k12 * ey - k22 * ex)))
+
             let total = old + couple
 
             let pulls =
@@ -201,14 +196,20 @@ module internal JointSolver =
 
             if pulls then
                 // A limit only pushes: it lets go, and the point is solved without it.
-                let rx, ry = old * joint.C13 - ex, old * joint.C23 - ey
-                x <- joint.P11 * rx + joint.P12 * ry
-                y <- joint.P12 * rx + joint.P22 * ry
+                let rx, ry = old * k13 - ex, old * k23 - ey
+                x <- joint.Scale2 * (k22 * rx - k12 * ry)
+                y <- joint.Scale2 * (k11 * ry - k12 * rx)
                 couple <- -old
                 unknowns[row + 2] <- 0.0f
             else
-                x <- -(joint.Q11 * ex + joint.Q12 * ey + joint.Q13 * ez)
-                y <- -(joint.Q12 * ex + joint.Q22 * ey + joint.Q23 * ez)
+                x <- -(joint.Scale3 * (ex * joint.Minor1 + ey * joint.Minor2 + ez * joint.Minor3))
+
+                y <-
+                    -(joint.Scale3
+                      * (k11 * (ey * k33 - ez * k23)
+                         + k12 * (ez * k13 - ex * k33)
+                         + k13 * (ex * k23 - ey * k13)))
+
                 unknowns[row + 2] <- total
 
         unknowns[row] <- unknowns[row] + x
@@ -263,7 +264,7 @@ module internal JointSolver =
                     angularError <- MathF.Abs error
                     error
 
-            let impulse = -correction / (ia + ib)
+            let impulse = -(1.0f / (ia + ib)) * correction
             turnBy (-ia * impulse) &first
             turnBy (ib * impulse) &second
 

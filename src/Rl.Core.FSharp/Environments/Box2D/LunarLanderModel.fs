@@ -80,8 +80,8 @@ module internal LunarLanderModel =
     let private sideEnginePower = 0.6
     let private sideEngineAway = 12.0 / Scale
     // The side engines push at one height and are drawn at another: kept from Gymnasium, which documents it.
-    let private sideEngineDrop = 17.0 / Scale
-    let private sideEngineHeight = 14.0 / Scale
+    let private sideEngineDrop = 17.0
+    let private sideEngineHeight = 14.0
     let PadHeight = Height / 4.0
     let private initialForce = 1000.0
 
@@ -107,7 +107,8 @@ module internal LunarLanderModel =
             VelocityIterations = 180
             PositionIterations = 60
             Bodies = [| BodyModel.create hull 5.0 0.1 0.0; leg; leg |]
-            Joints = [| joint 1 -1.0 0.4 0.9; joint 2 1.0 -0.9 -0.4 |]
+            // In the order in which Box2D solves them.
+            Joints = [| joint 2 1.0 -0.9 -0.4; joint 1 -1.0 0.4 0.9 |]
             BodiesCollide = false
         }
 
@@ -139,7 +140,7 @@ module internal LunarLanderModel =
             let origin = Vector2(float32 (Width / 2.0 - side * legAway), float32 Height)
             bodies[leg + 1] <- Body.create model.Bodies[leg + 1] origin (float32 (side * 0.05))
 
-            joints[leg] <-
+            joints[1 - leg] <-
                 { Unchecked.defaultof<Joint> with
                     MotorSpeed = float32 (0.3 * side)
                     MaxMotorTorque = 40.0f
@@ -177,23 +178,25 @@ module internal LunarLanderModel =
             let along = 4.0 / Scale + 2.0 * first
             let x = sine * along - cosine * second
             let y = -cosine * along - sine * second
-            let power = mainEnginePower * engines.Main
+            let power = engines.Main
+            let impulse = Vector2(float32 (-x * mainEnginePower * power), float32 (-y * mainEnginePower * power))
             let point = Vector2(float32 (float position.X + x), float32 (float position.Y + y))
-            Body.applyImpulse model.Bodies[0] (Vector2(float32 (-x * power), float32 (-y * power))) point &hull
+            Body.applyImpulse model.Bodies[0] impulse point &hull
 
         if engines.Side > 0.0 then
             let across = 3.0 * second + engines.Direction * sideEngineAway
             let x = sine * first - cosine * across
             let y = -cosine * first - sine * across
-            let power = sideEnginePower * engines.Side
+            let power = engines.Side
+            let impulse = Vector2(float32 (-x * sideEnginePower * power), float32 (-y * sideEnginePower * power))
 
             let point =
                 Vector2(
-                    float32 (float position.X + x - sine * sideEngineDrop),
-                    float32 (float position.Y + y + cosine * sideEngineHeight)
+                    float32 (float position.X + x - sine * sideEngineDrop / Scale),
+                    float32 (float position.Y + y + cosine * sideEngineHeight / Scale)
                 )
 
-            Body.applyImpulse model.Bodies[0] (Vector2(float32 (-x * power), float32 (-y * power))) point &hull
+            Body.applyImpulse model.Bodies[0] impulse point &hull
 
     /// Writes the eight numbers of an observation at double precision.
     let observe (model: WorldModel) (state: inref<LunarLanderState>) (observation: Span<float>) =

@@ -1,6 +1,7 @@
 /// Convex polygons, and the mass of a plate cut in their shape.
 namespace Rl.Core.Environments.Box2D
 
+open System
 open System.Numerics
 open Rl.Core.Foundations
 
@@ -25,17 +26,23 @@ module internal Plane =
 /// A convex polygon in a body's coordinates, corners counter-clockwise. Build one with `Polygon.create`.
 type Polygon =
     private
-        { corners: Vector2[]; normals: Vector2[]; area: float; centroid: Vector2; secondMoment: float }
+        {
+            corners: Vector2[]
+            normals: Vector2[]
+            area: float32
+            centroid: Vector2
+            secondMoment: float32
+        }
 
     /// The corners, counter-clockwise, in the order of the sides that they begin.
-    member this.Corners = System.ReadOnlySpan<Vector2> this.corners
+    member this.Corners = ReadOnlySpan<Vector2> this.corners
     /// The outward unit normal of each side; side i goes from corner i to the next.
-    member this.Normals = System.ReadOnlySpan<Vector2> this.normals
+    member this.Normals = ReadOnlySpan<Vector2> this.normals
     member this.Count = this.corners.Length
     /// m².
     member this.Area = this.area
     member this.Centroid = this.centroid
-    /// ∫ |r − centroid|² dA, m⁴: the moment of inertia about the centroid at unit density.
+    /// ∫ |r|² dA about the origin of the body's coordinates, m⁴: the moment of inertia at unit density.
     member this.SecondMoment = this.secondMoment
 
 /// Checked constructors of polygons.
@@ -46,43 +53,72 @@ module Polygon =
     [<Literal>]
     let MaxCorners = 8
 
-    /// The convex polygon with 3 to 8 corners, given in order, either way round. Raises `ArgumentException` where it is not convex.
-    let create (corners: (float * float) list) : Polygon =
-        Guard.inIntRange "corners.Length" 3 MaxCorners corners.Length
-        let given = Array.ofList corners
+    /// Counter-clockwise, from the corner farthest to the right (the lowest of several).
+    let private arrange (corners: Vector2[]) =
+        let sides = Array.append corners [| corners[0] |] |> Array.pairwise
+        let signedArea = Array.sumBy (fun (a, b) -> Plane.cross a b) sides
+        let corners = if signedArea < 0.0f then Array.rev corners else corners
+        let first = corners |> Seq.indexed |> Seq.minBy (fun (_, corner) -> -corner.X, corner.Y) |> fst
+        Array.append corners[first..] corners[.. first - 1]
 
-        let cross (ax: float, ay: float) (bx, by) = ax * by - ay * bx
-        let sides points = Array.append points [| Array.head points |] |> Array.pairwise
-        let signedArea = 0.5 * Array.sumBy (fun (a, b) -> cross a b) (sides given)
-        let points = if signedArea < 0.0 then Array.rev given else given
-        let directions = sides points |> Array.map (fun ((ax, ay), (bx, by)) -> bx - ax, by - ay)
+    /// The convex polygon of corners that are in order already.
+    let private ofCorners (corners: Vector2[]) : Polygon =
+        let next index = corners[(index + 1) % corners.Length]
+        let sides = corners |> Array.mapi (fun index corner -> next index - corner)
 
-        for index, (before, after) in Array.indexed (sides directions) do
-            if not (cross before after > 0.0) then
+        for index in 0 .. sides.Length - 1 do
+            if not (Plane.cross sides[index] sides[(index + 1) % sides.Length] > 0.0f) then
                 Guard.fail
                     (nameof corners)
-                    $"the polygon is not convex after side {index}; give its corners in order, without three on one line."
+                    $"the polygon turns the wrong way after the corner {corners[index]}; give the corners of a convex polygon in order, no three on one line."
 
-        let area = abs signedArea
-        // Triangles between the origin and each side.
-        let moment f = Array.sumBy (fun (a, b) -> cross a b * f a b) (sides points)
-        let centreX = moment (fun (ax, _) (bx, _) -> (ax + bx) / 6.0) / area
-        let centreY = moment (fun (_, ay) (_, by) -> (ay + by) / 6.0) / area
+        // Triangles about the mean of the corners, which lies inside: with float32 sums in this order masses are Box2D's to the bit.
+        let mutable sum = Vector2.Zero
 
-        let aboutOrigin =
-            moment (fun (ax, ay) (bx, by) -> (ax * ax + ax * bx + bx * bx + ay * ay + ay * by + by * by) / 12.0)
+        for corner in corners do
+            sum <- sum + corner
+
+        let inside = 1.0f / float32 corners.Length * sum
+        let third = 1.0f / 3.0f
+        let mutable area, moment, inertia = 0.0f, Vector2.Zero, 0.0f
+
+        for index in 0 .. corners.Length - 1 do
+            let a, b = corners[index] - inside, next index - inside
+            let doubled = Plane.cross a b
+            area <- area + 0.5f * doubled
+            moment <- moment + 0.5f * doubled * third * (a + b)
+            let xs = a.X * a.X + b.X * a.X + b.X * b.X
+            let ys = a.Y * a.Y + b.Y * a.Y + b.Y * b.Y
+            inertia <- inertia + 0.25f * third * doubled * (xs + ys)
+
+        let offset = 1.0f / area * moment
+        let centroid = offset + inside
 
         {
-            corners = points |> Array.map (fun (x, y) -> Vector2(float32 x, float32 y))
-            normals =
-                directions
-                |> Array.map (fun (x, y) ->
-                    let length = sqrt (x * x + y * y)
-                    Vector2(float32 (y / length), float32 (-x / length)))
+            corners = corners
+            normals = sides |> Array.map (fun side -> Vector2.Normalize(Vector2(side.Y, -side.X)))
             area = area
-            centroid = Vector2(float32 centreX, float32 centreY)
-            secondMoment = aboutOrigin - area * (centreX * centreX + centreY * centreY)
+            centroid = centroid
+            secondMoment = inertia + area * (Vector2.Dot(centroid, centroid) - Vector2.Dot(offset, offset))
         }
 
+    /// The convex polygon with 3 to 8 corners (m), given in order, either way round. Raises `ArgumentException` where it is not convex.
+    let create (corners: (float * float) list) : Polygon =
+        Guard.inIntRange "corners.Length" 3 MaxCorners corners.Length
+
+        for x, y in corners do
+            Guard.finite (nameof corners) x
+            Guard.finite (nameof corners) y
+
+        corners
+        |> List.map (fun (x, y) -> Vector2(float32 x, float32 y))
+        |> Array.ofList
+        |> arrange
+        |> ofCorners
+
     /// The rectangle of half-width `x` and half-height `y` (m) about the origin.
-    let box (x: float) (y: float) : Polygon = create [ -x, -y; x, -y; x, y; -x, y ]
+    let box (x: float) (y: float) : Polygon =
+        Guard.positiveNumber (nameof x) x
+        Guard.positiveNumber (nameof y) y
+        let x, y = float32 x, float32 y
+        ofCorners [| Vector2(-x, -y); Vector2(x, -y); Vector2(x, y); Vector2(-x, y) |]

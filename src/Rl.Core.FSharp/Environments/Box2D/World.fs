@@ -31,12 +31,16 @@ module BodyModel =
         Guard.notNegativeNumber (nameof friction) friction
         Guard.inRange (nameof restitution) 0.0 1.0 restitution
 
+        let mass = float32 density * shape.Area
+        let aboutOrigin = float32 density * shape.SecondMoment
+        let inertia = aboutOrigin - mass * Vector2.Dot(shape.Centroid, shape.Centroid)
+
         {
             Shape = shape
             Friction = float32 friction
             Restitution = float32 restitution
-            InverseMass = float32 (1.0 / (density * shape.Area))
-            InverseInertia = float32 (1.0 / (density * shape.SecondMoment))
+            InverseMass = 1.0f / mass
+            InverseInertia = 1.0f / inertia
         }
 
 /// A hinge between two bodies with a motor and limits of its angle, as it does not change.
@@ -176,7 +180,7 @@ module internal Tolerances =
     let LinearSlop = 0.005f
 
     [<Literal>]
-    let AngularSlop = 0.034906585f // 2°
+    let AngularSlop = 0.0349065885f // 2°
 
     /// The skin of polygons and edges.
     [<Literal>]
@@ -189,7 +193,7 @@ module internal Tolerances =
     let MaxLinearCorrection = 0.2f
 
     [<Literal>]
-    let MaxAngularCorrection = 0.13962634f // 8°
+    let MaxAngularCorrection = 0.139626354f // 8°
 
     [<Literal>]
     let MaxTranslation = 2.0f
@@ -208,4 +212,4 @@ module internal Tolerances =
     let SleepSpeed = 0.01f
 
     [<Literal>]
-    let SleepAngularSpeed = 0.034906585f // 2°/s
+    let SleepAngularSpeed = 0.0349065885f // 2°/s
