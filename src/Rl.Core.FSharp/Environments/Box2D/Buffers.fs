@@ -8,7 +8,7 @@ open System.Runtime.CompilerServices
 open System.Runtime.InteropServices
 open Microsoft.FSharp.NativeInterop
 
-/// Room for `Length` elements, seen through `Buffer.span`.
+/// Room for as many elements as the name says, seen through `Buffer.span`.
 [<Struct; InlineArray(2); NoEquality; NoComparison>]
 type Buffer2<'Item when 'Item: unmanaged> =
     [<DefaultValue(false)>]
@@ -26,6 +26,31 @@ type Buffer11<'Item when 'Item: unmanaged> =
 
 [<Struct; InlineArray(16); NoEquality; NoComparison>]
 type Buffer16<'Item when 'Item: unmanaged> =
+    [<DefaultValue(false)>]
+    val mutable private first: 'Item
+
+[<Struct; InlineArray(4); NoEquality; NoComparison>]
+type Buffer4<'Item when 'Item: unmanaged> =
+    [<DefaultValue(false)>]
+    val mutable private first: 'Item
+
+[<Struct; InlineArray(5); NoEquality; NoComparison>]
+type Buffer5<'Item when 'Item: unmanaged> =
+    [<DefaultValue(false)>]
+    val mutable private first: 'Item
+
+[<Struct; InlineArray(32); NoEquality; NoComparison>]
+type Buffer32<'Item when 'Item: unmanaged> =
+    [<DefaultValue(false)>]
+    val mutable private first: 'Item
+
+[<Struct; InlineArray(64); NoEquality; NoComparison>]
+type Buffer64<'Item when 'Item: unmanaged> =
+    [<DefaultValue(false)>]
+    val mutable private first: 'Item
+
+[<Struct; InlineArray(200); NoEquality; NoComparison>]
+type Buffer200<'Item when 'Item: unmanaged> =
     [<DefaultValue(false)>]
     val mutable private first: 'Item
 

@@ -140,13 +140,7 @@ module internal Collision =
         lowest
 
     /// A two-sided edge against a polygon with the centroid `centroid`: the polygon is pushed to the side where its centroid is.
-    let edgeAndPolygon
-        (start: Vector2)
-        (finish: Vector2)
-        (hull: Hull)
-        (centroid: Vector2)
-        (manifold: byref<Manifold>)
-        =
+    let edgeAndPolygon (start: Vector2) (finish: Vector2) (hull: Hull) (centroid: Vector2) (manifold: byref<Manifold>) =
         manifold.Points <- 0
         let along = Vector2.Normalize(finish - start)
         let right = Vector2(along.Y, -along.X)
@@ -161,8 +155,7 @@ module internal Collision =
                 let outward = hull.Normals[candidate]
                 let corner = hull.Corners[candidate]
 
-                let distance =
-                    MathF.Min(Vector2.Dot(outward, start - corner), Vector2.Dot(outward, finish - corner))
+                let distance = MathF.Min(Vector2.Dot(outward, start - corner), Vector2.Dot(outward, finish - corner))
 
                 if distance > separation then
                     side <- candidate

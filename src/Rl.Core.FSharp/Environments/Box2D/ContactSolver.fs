@@ -70,14 +70,17 @@ module internal ContactSolver =
         (second: inref<SolverBody>)
         =
         let a, b = Plane.cross firstArm direction, Plane.cross secondArm direction
-        first.InverseMass + second.InverseMass + first.InverseInertia * a * a + second.InverseInertia * b * b
+
+        first.InverseMass
+        + second.InverseMass
+        + first.InverseInertia * a * a
+        + second.InverseInertia * b * b
 
     let inline private velocity (unknowns: Unknowns) (body: int) = Vector2(unknowns[4 * body], unknowns[4 * body + 1])
 
     /// The velocity of the second body's point relative to the first's.
     let private relative (contact: inref<ContactConstraint>) (point: inref<ContactPoint>) (unknowns: Unknowns) =
-        velocity unknowns contact.Second
-        + Plane.turn unknowns[4 * contact.Second + 2] point.SecondArm
+        velocity unknowns contact.Second + Plane.turn unknowns[4 * contact.Second + 2] point.SecondArm
         - velocity unknowns contact.First
         - Plane.turn unknowns[4 * contact.First + 2] point.FirstArm
 
@@ -108,7 +111,13 @@ module internal ContactSolver =
         (second: inref<SolverBody>)
         : ContactConstraint =
         let onSecond = manifold.IsOnSecond
-        let one = if onSecond then toLocal &first manifold.First else toLocal &second manifold.First
+
+        let one =
+            if onSecond then
+                toLocal &first manifold.First
+            else
+                toLocal &second manifold.First
+
         let two = if onSecond then toLocal &first manifold.Last else toLocal &second manifold.Last
 
         let localNormal =
@@ -127,15 +136,15 @@ module internal ContactSolver =
             Two = { Unchecked.defaultof<ContactPoint> with Local = two }
             IsOnSecond = onSecond
             LocalNormal = localNormal
-            LocalPlane = if onSecond then toLocal &second manifold.Plane else toLocal &first manifold.Plane
+            LocalPlane =
+                if onSecond then
+                    toLocal &second manifold.Plane
+                else
+                    toLocal &first manifold.Plane
         }
 
     /// The plane of contact now: its normal from the first body to the second, a point of it, and on which side the points lie.
-    let private plane
-        (contact: inref<ContactConstraint>)
-        (first: inref<SolverBody>)
-        (second: inref<SolverBody>)
-        =
+    let private plane (contact: inref<ContactConstraint>) (first: inref<SolverBody>) (second: inref<SolverBody>) =
         if contact.IsOnSecond then
             struct (-(Plane.rotate second.Sine second.Cosine contact.LocalNormal), toWorld &second contact.LocalPlane)
         else
@@ -185,10 +194,7 @@ module internal ContactSolver =
 
         let approach = Vector2.Dot(normal, relative &contact &point unknowns)
 
-        point <-
-            { point with
-                Bounce = if approach < -Tolerances.BounceSpeed then -restitution * approach else 0.0f
-            }
+        point <- { point with Bounce = if approach < -Tolerances.BounceSpeed then -restitution * approach else 0.0f }
 
     /// Completes the constraint from the velocities before any impulse of this step.
     let prepare
@@ -281,16 +287,11 @@ module internal ContactSolver =
         let only1, only2 = -contact.One.NormalMass * b1, -contact.Two.NormalMass * b2
 
         let struct (isSolved, new1, new2) =
-            if both1 >= 0.0f && both2 >= 0.0f then
-                struct (true, both1, both2)
-            elif only1 >= 0.0f && k12 * only1 + b2 >= 0.0f then
-                struct (true, only1, 0.0f)
-            elif only2 >= 0.0f && k12 * only2 + b1 >= 0.0f then
-                struct (true, 0.0f, only2)
-            elif b1 >= 0.0f && b2 >= 0.0f then
-                struct (true, 0.0f, 0.0f)
-            else
-                struct (false, old1, old2)
+            if both1 >= 0.0f && both2 >= 0.0f then struct (true, both1, both2)
+            elif only1 >= 0.0f && k12 * only1 + b2 >= 0.0f then struct (true, only1, 0.0f)
+            elif only2 >= 0.0f && k12 * only2 + b1 >= 0.0f then struct (true, 0.0f, only2)
+            elif b1 >= 0.0f && b2 >= 0.0f then struct (true, 0.0f, 0.0f)
+            else struct (false, old1, old2)
 
         if isSolved then
             unknowns[row] <- new1
@@ -353,11 +354,7 @@ module internal ContactSolver =
         separation
 
     /// One iteration on positions, point after point; returns the least separation that it found.
-    let solvePosition
-        (contact: inref<ContactConstraint>)
-        (first: byref<SolverBody>)
-        (second: byref<SolverBody>)
-        =
+    let solvePosition (contact: inref<ContactConstraint>) (first: byref<SolverBody>) (second: byref<SolverBody>) =
         let least = pushApart &contact contact.One.Local &first &second
 
         if contact.Points = 2 then

@@ -4,6 +4,8 @@ namespace Rl.Core.Environments.Box2D
 
 open System
 open System.Numerics
+open System.Runtime.CompilerServices
+open System.Runtime.InteropServices
 
 /// A body as the solver holds it: where it is, and what its velocity answers to. The ground is one without mass.
 [<Struct>]
@@ -22,6 +24,14 @@ type internal SolverBody =
 /// The unknowns that velocity iterations change, four numbers a row: a row a body (vx, vy, ω, –), a joint (impulse x, y, limit, motor) and
 /// a contact (normal impulses of its two points, tangent impulses of its two points). An iteration is a function of this memory alone.
 type internal Unknowns = Span<float32>
+
+/// A body's row of unknowns.
+[<Struct>]
+type internal BodyRow = { mutable X: float32; mutable Y: float32; mutable Angular: float32; mutable Unused: float32 }
+
+/// A joint's row of unknowns.
+[<Struct>]
+type internal JointRow = { mutable X: float32; mutable Y: float32; mutable Limit: float32; mutable Motor: float32 }
 
 /// What an iteration needs of a hinge, none of which changes in the step.
 [<Struct>]
@@ -153,23 +163,27 @@ module internal JointSolver =
         let couple = Plane.cross rb state.Impulse + state.MotorImpulse + state.LimitImpulse
         unknowns[b + 2] <- unknowns[b + 2] + ib * couple
 
-    /// One iteration: the motor, then the point together with the limit.
+    /// One iteration: the motor, then the point together with the limit. The order of operations is Box2D's, to the bit.
     let solveVelocity (joint: inref<JointConstraint>) (unknowns: Unknowns) =
-        let a, b, row = joint.First, joint.Second, joint.Row
-        let mutable wa, wb = unknowns[a + 2], unknowns[b + 2]
+        // Rows lie inside the unknowns by construction; this is the innermost loop of every world with joints.
+        let start = &MemoryMarshal.GetReference unknowns
+        let a = &Unsafe.As<float32, BodyRow>(&Unsafe.Add(&start, joint.First))
+        let b = &Unsafe.As<float32, BodyRow>(&Unsafe.Add(&start, joint.Second))
+        let impulses = &Unsafe.As<float32, JointRow>(&Unsafe.Add(&start, joint.Row))
+        let mutable wa, wb = a.Angular, b.Angular
 
         if joint.Limit <> LimitState.Equal then
-            let old = unknowns[row + 3]
+            let old = impulses.Motor
             let wanted = old - joint.MotorMass * (wb - wa - joint.MotorSpeed)
-            let total = MathF.Max(-joint.MaxMotorImpulse, MathF.Min(wanted, joint.MaxMotorImpulse))
-            unknowns[row + 3] <- total
-            wa <- wa - joint.FirstInertia * (total - old)
-            wb <- wb + joint.SecondInertia * (total - old)
+            let most = joint.MaxMotorImpulse
+            let total = Single.MaxNative(-most, Single.MinNative(wanted, most))
+            impulses.Motor <- total
+            let change = total - old
+            wa <- wa - joint.FirstInertia * change
+            wb <- wb + joint.SecondInertia * change
 
-        let vax, vay = unknowns[a], unknowns[a + 1]
-        let vbx, vby = unknowns[b], unknowns[b + 1]
-        let ex = vbx - wb * joint.SecondArmY - vax + wa * joint.FirstArmY
-        let ey = vby + wb * joint.SecondArmX - vay - wa * joint.FirstArmX
+        let ex = b.X - wb * joint.SecondArmY - a.X + wa * joint.FirstArmY
+        let ey = b.Y + wb * joint.SecondArmX - a.Y - wa * joint.FirstArmX
         let mutable x, y, couple = 0.0f, 0.0f, 0.0f
 
         if joint.Limit = LimitState.Inactive then
@@ -177,16 +191,14 @@ module internal JointSolver =
             y <- -(joint.Scale2 * (joint.K11 * ey - joint.K12 * ex))
         else
             let ez = wb - wa
-            let old = unknowns[row + 2]
+            let old = impulses.Limit
             // Cramer's rule.
             let k11, k12, k13 = joint.K11, joint.K12, joint.K13
             let k22, k23, k33 = joint.K22, joint.K23, joint.K33
 
             couple <-
                 -(joint.Scale3
-                  * (k11 * (k22 * ez - k23 * ey)
-                     + k12 * (k23 * ex - k12 * ez)
-                     + k13 * (k12 * ey - k22 * ex)))
+                  * (k11 * (k22 * ez - k23 * ey) + k12 * (k23 * ex - k12 * ez) + k13 * (k12 * ey - k22 * ex)))
 
             let total = old + couple
 
@@ -200,26 +212,24 @@ module internal JointSolver =
                 x <- joint.Scale2 * (k22 * rx - k12 * ry)
                 y <- joint.Scale2 * (k11 * ry - k12 * rx)
                 couple <- -old
-                unknowns[row + 2] <- 0.0f
+                impulses.Limit <- 0.0f
             else
                 x <- -(joint.Scale3 * (ex * joint.Minor1 + ey * joint.Minor2 + ez * joint.Minor3))
 
                 y <-
                     -(joint.Scale3
-                      * (k11 * (ey * k33 - ez * k23)
-                         + k12 * (ez * k13 - ex * k33)
-                         + k13 * (ex * k23 - ey * k13)))
+                      * (k11 * (ey * k33 - ez * k23) + k12 * (ez * k13 - ex * k33) + k13 * (ex * k23 - ey * k13)))
 
-                unknowns[row + 2] <- total
+                impulses.Limit <- total
 
-        unknowns[row] <- unknowns[row] + x
-        unknowns[row + 1] <- unknowns[row + 1] + y
-        unknowns[a] <- vax - joint.FirstMass * x
-        unknowns[a + 1] <- vay - joint.FirstMass * y
-        unknowns[a + 2] <- wa - joint.FirstInertia * (joint.FirstArmX * y - joint.FirstArmY * x + couple)
-        unknowns[b] <- vbx + joint.SecondMass * x
-        unknowns[b + 1] <- vby + joint.SecondMass * y
-        unknowns[b + 2] <- wb + joint.SecondInertia * (joint.SecondArmX * y - joint.SecondArmY * x + couple)
+        impulses.X <- impulses.X + x
+        impulses.Y <- impulses.Y + y
+        a.X <- a.X - joint.FirstMass * x
+        a.Y <- a.Y - joint.FirstMass * y
+        a.Angular <- wa - joint.FirstInertia * (joint.FirstArmX * y - joint.FirstArmY * x + couple)
+        b.X <- b.X + joint.SecondMass * x
+        b.Y <- b.Y + joint.SecondMass * y
+        b.Angular <- wb + joint.SecondInertia * (joint.SecondArmX * y - joint.SecondArmY * x + couple)
 
     /// Keeps the impulses for the next step.
     let store (hinge: inref<JointConstraint>) (unknowns: Unknowns) (state: byref<Joint>) =
@@ -236,12 +246,7 @@ module internal JointSolver =
             body.Cosine <- cosine
 
     /// One iteration on positions, angle first; whether the errors were already small.
-    let solvePosition
-        (model: JointModel)
-        (limit: LimitState)
-        (first: byref<SolverBody>)
-        (second: byref<SolverBody>)
-        =
+    let solvePosition (model: JointModel) (limit: LimitState) (first: byref<SolverBody>) (second: byref<SolverBody>) =
         let mutable angularError = 0.0f
         let ma, mb, ia, ib = first.InverseMass, second.InverseMass, first.InverseInertia, second.InverseInertia
 
@@ -275,8 +280,7 @@ module internal JointSolver =
         let k22 = ma + mb + ia * ra.X * ra.X + ib * rb.X * rb.X
         let scale = -1.0f / (k11 * k22 - k12 * k12)
 
-        let impulse =
-            Vector2(scale * (k22 * error.X - k12 * error.Y), scale * (k11 * error.Y - k12 * error.X))
+        let impulse = Vector2(scale * (k22 * error.X - k12 * error.Y), scale * (k11 * error.Y - k12 * error.X))
 
         first.Centre <- first.Centre - ma * impulse
         turnBy (-ia * Plane.cross ra impulse) &first

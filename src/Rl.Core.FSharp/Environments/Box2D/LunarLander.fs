@@ -34,13 +34,14 @@ type LunarLander(options: LunarLanderOptions) =
         let low = [| -2.5; -2.5; -10.0; -10.0; -2.0 * Math.PI; -10.0; 0.0; 0.0 |]
         Space.box low high [| 8 |]
 
-    let actionSpace =
-        if options.IsContinuous then Space.boxOf -1.0 1.0 [| 2 |] else Space.discrete 4
+    let actionSpace = if options.IsContinuous then Space.boxOf -1.0 1.0 [| 2 |] else Space.discrete 4
 
     let engines (action: ReadOnlySpan<float32>) : Engines =
         if options.IsContinuous then
             if Single.IsNaN action[0] || Single.IsNaN action[1] then
-                Guard.fail (nameof action) $"{options.Id}: the action is ({action[0]}, {action[1]}); it must not be NaN."
+                Guard.fail
+                    (nameof action)
+                    $"{options.Id}: the action is ({action[0]}, {action[1]}); it must not be NaN."
 
             let main, side = float (min action[0] 1.0f), float (Math.Clamp(action[1], -1.0f, 1.0f))
 
@@ -93,7 +94,7 @@ type LunarLander(options: LunarLanderOptions) =
         member _.RewardThreshold = 200.0
 
         member _.Reset(rng) =
-            let draws = Scratch.span<float> (LunarLanderModel.Chunks + 1)
+            let draws = Scratch.span<float>(LunarLanderModel.Chunks + 1)
             let mutable rng = rng
 
             for index in 0 .. draws.Length - 1 do
@@ -136,3 +137,6 @@ type LunarLander(options: LunarLanderOptions) =
 
     interface IInPlace<LunarLanderState> with
         member _.StepInPlace(state, action, rng) = step &state action &rng
+
+    interface IRenderable<LunarLanderState> with
+        member _.Render(state) = LunarLanderScene.render model &state

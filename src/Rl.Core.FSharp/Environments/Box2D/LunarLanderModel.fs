@@ -114,8 +114,7 @@ module internal LunarLanderModel =
 
     /// The surface of the moon from 12 uniform draws in [0, 1), flat about the middle.
     let surface (draws: ReadOnlySpan<float>) (heights: Span<float32>) =
-        let height index =
-            if abs (index - Chunks / 2) <= 2 then PadHeight else 0.0
+        let height index = if abs (index - Chunks / 2) <= 2 then PadHeight else 0.0
 
         for index in 0 .. Chunks - 1 do
             let mutable sum = 0.0
@@ -141,10 +140,7 @@ module internal LunarLanderModel =
             bodies[leg + 1] <- Body.create model.Bodies[leg + 1] origin (float32 (side * 0.05))
 
             joints[1 - leg] <-
-                { Unchecked.defaultof<Joint> with
-                    MotorSpeed = float32 (0.3 * side)
-                    MaxMotorTorque = 40.0f
-                }
+                { Unchecked.defaultof<Joint> with MotorSpeed = float32 (0.3 * side); MaxMotorTorque = 40.0f }
 
     /// A force between −1 and 1 that never repeats.
     let private gust (index: int) =
@@ -228,8 +224,7 @@ module internal LunarLanderModel =
         (second: float)
         (state: byref<LunarLanderState>)
         : Outcome =
-        if options.EnableWind then
-            blow options &state
+        if options.EnableWind then blow options &state
 
         fire model engines first second &state
         state.MainPower <- float32 engines.Main

@@ -171,8 +171,7 @@ module Body =
     let applyImpulse (model: BodyModel) (impulse: Vector2) (point: Vector2) (body: byref<Body>) =
         body.Velocity <- body.Velocity + model.InverseMass * impulse
 
-        body.AngularVelocity <-
-            body.AngularVelocity + model.InverseInertia * Plane.cross (point - body.Centre) impulse
+        body.AngularVelocity <- body.AngularVelocity + model.InverseInertia * Plane.cross (point - body.Centre) impulse
 
 /// Constants of Box2D 2.3.
 module internal Tolerances =
