@@ -160,7 +160,26 @@ module internal BipedalModel =
             Truncated = false
         }
 
-    /// A start state: the walker stands at the left end, pushed a little, and has made one step without power.
+    /// Puts the walker on the ground's left end, pushed by a force (N), and makes one step without power.
+    let start (force: float32) (state: byref<BipedalWalkerState>) =
+        let bodies = Buffer.span<_, Body> &state.Bodies
+        let x = float32 (BipedalTerrain.Spacing * float BipedalTerrain.StartPad / 2.0)
+        let y = BipedalTerrain.Height + 2.0 * legHeight
+        bodies[0] <- Body.create world.Bodies[0] (Vector2(x, float32 y)) 0.0f
+        bodies[0].Force <- Vector2(force, 0.0f)
+
+        for leg in 0..1 do
+            let angle = if leg = 0 then -0.05f else 0.05f
+            let upper, lower = 2 * leg + 1, 2 * leg + 2
+            let hip = Vector2(x, float32 (y - legHeight / 2.0 - legDown))
+            let knee = Vector2(x, float32 (y - legHeight * 3.0 / 2.0 - legDown))
+            bodies[upper] <- Body.create world.Bodies[upper] hip angle
+            bodies[lower] <- Body.create world.Bodies[lower] knee angle
+
+        let idle = Scratch.span<float32> 4
+        advance (Span.op_Implicit idle) &state |> ignore
+
+    /// A start state on ground of its own.
     let reset (hardcore: bool) (rng: Rng) : struct (BipedalWalkerState * Rng) =
         let mutable state = Unchecked.defaultof<BipedalWalkerState>
         let heights = Buffer.span<_, float32> &state.Heights
@@ -168,19 +187,5 @@ module internal BipedalModel =
         let struct (count, rng) = BipedalTerrain.generate hardcore heights blocks rng
         state.BlockCount <- count
         let struct (force, rng) = Rng.uniformIn -initialForce initialForce rng
-        let bodies = Buffer.span<_, Body> &state.Bodies
-        let x = float32 (BipedalTerrain.Spacing * float BipedalTerrain.StartPad / 2.0)
-        let y = BipedalTerrain.Height + 2.0 * legHeight
-        let at (height: float) = Vector2(x, float32 height)
-
-        bodies[0] <- { Body.create world.Bodies[0] (at y) 0.0f with Force = Vector2(float32 force, 0.0f) }
-
-        for leg in 0..1 do
-            let angle = if leg = 0 then -0.05f else 0.05f
-            let upper, lower = 2 * leg + 1, 2 * leg + 2
-            bodies[upper] <- Body.create world.Bodies[upper] (at (y - legHeight / 2.0 - legDown)) angle
-            bodies[lower] <- Body.create world.Bodies[lower] (at (y - legHeight * 1.5 - legDown)) angle
-
-        let idle = Scratch.span<float32> 4
-        advance (Span.op_Implicit idle) &state |> ignore
+        start (float32 force) &state
         struct (state, rng)

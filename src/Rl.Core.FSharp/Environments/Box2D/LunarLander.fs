@@ -36,36 +36,22 @@ type LunarLander(options: LunarLanderOptions) =
 
     let actionSpace = if options.IsContinuous then Space.boxOf -1.0 1.0 [| 2 |] else Space.discrete 4
 
-    let engines (action: ReadOnlySpan<float32>) : Engines =
-        if options.IsContinuous then
-            if Single.IsNaN action[0] || Single.IsNaN action[1] then
-                Guard.fail
-                    (nameof action)
-                    $"{options.Id}: the action is ({action[0]}, {action[1]}); it must not be NaN."
-
-            let main, side = float (min action[0] 1.0f), float (Math.Clamp(action[1], -1.0f, 1.0f))
-
-            {
-                Main = if main > 0.0 then 0.5 * (main + 1.0) else 0.0
-                Side = if abs side > 0.5 then abs side else 0.0
-                Direction = if side < 0.0 then -1.0 else 1.0
-            }
-        else
-            if not (actionSpace.Contains action) then
-                Guard.fail
-                    (nameof action)
-                    $"{options.Id}: the action is {action[0]}; it must be 0 (nothing), 1 (left), 2 (main) or 3 (right)."
-
-            match int action[0] with
-            | 0 -> { Main = 0.0; Side = 0.0; Direction = 0.0 }
-            | 2 -> { Main = 1.0; Side = 0.0; Direction = 0.0 }
-            | choice -> { Main = 0.0; Side = 1.0; Direction = float (choice - 2) }
-
     let step (state: byref<LunarLanderState>) (action: ReadOnlySpan<float32>) (rng: byref<Rng>) : Outcome =
         if state.IsTerminal then
             invalidOp $"{options.Id}: the state is terminal; reset the episode instead of stepping it."
 
-        let engines = engines action
+
+        if options.IsContinuous then
+            Guard.length (nameof action) 2 action.Length
+
+            if Single.IsNaN action[0] || Single.IsNaN action[1] then
+                Guard.fail (nameof action) $"{options.Id}: the action is ({action[0]}, {action[1]}); it must not be NaN."
+        elif not (actionSpace.Contains action) then
+            Guard.fail
+                (nameof action)
+                $"{options.Id}: the action is {action[0]}; it must be 0 (nothing), 1 (left), 2 (main) or 3 (right)."
+
+        let engines = LunarLanderModel.engines options action
         let struct (first, next) = Rng.uniformIn -1.0 1.0 rng
         let struct (second, next) = Rng.uniformIn -1.0 1.0 next
         rng <- next

@@ -112,6 +112,22 @@ module internal LunarLanderModel =
             BodiesCollide = false
         }
 
+    /// What an action, which is valid, asks of the engines.
+    let engines (options: LunarLanderOptions) (action: ReadOnlySpan<float32>) : Engines =
+        if options.IsContinuous then
+            let main, side = float (min action[0] 1.0f), float (Math.Clamp(action[1], -1.0f, 1.0f))
+
+            {
+                Main = if main > 0.0 then 0.5 * (main + 1.0) else 0.0
+                Side = if abs side > 0.5 then abs side else 0.0
+                Direction = if side < 0.0 then -1.0 else 1.0
+            }
+        else
+            match int action[0] with
+            | 0 -> { Main = 0.0; Side = 0.0; Direction = 0.0 }
+            | 2 -> { Main = 1.0; Side = 0.0; Direction = 0.0 }
+            | choice -> { Main = 0.0; Side = 1.0; Direction = float (choice - 2) }
+
     /// The surface of the moon from 12 uniform draws in [0, 1), flat about the middle.
     let surface (draws: ReadOnlySpan<float>) (heights: Span<float32>) =
         let height index = if abs (index - Chunks / 2) <= 2 then PadHeight else 0.0
