@@ -75,6 +75,16 @@ type RegistryEntry =
         Create: Map<string, KeywordValue> -> AnyEnvironment
     }
 
+/// The id of an older version that is still understood.
+type OlderId =
+    {
+        Older: string
+        /// The id of the registered environment that stands for it.
+        Newer: string
+        /// What has changed between the two, as a clause for a notice.
+        Difference: string
+    }
+
 /// Keywords, and their values once they have been checked.
 [<RequireQualifiedAccess>]
 module internal Keyword =

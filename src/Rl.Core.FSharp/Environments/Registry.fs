@@ -3,6 +3,7 @@ namespace Rl.Core.Environments
 
 open System
 open Rl.Core.Foundations
+open Rl.Core.Environments.Box2D
 open Rl.Core.Environments.ClassicControl
 open Rl.Core.Environments.MinAtar
 open Rl.Core.Environments.Teaching
@@ -14,14 +15,37 @@ module Registry =
 
     /// Every entry, ordered by id.
     let entries: RegistryEntry list =
-        List.concat [ ClassicControlEntries.all; ToyTextEntries.all; TeachingEntries.all; MinAtarEntries.all ]
+        List.concat
+            [
+                Box2DEntries.all
+                ClassicControlEntries.all
+                MinAtarEntries.all
+                TeachingEntries.all
+                ToyTextEntries.all
+            ]
         |> List.sortBy _.Id
 
     /// Every id, ordered.
     let ids: string list = entries |> List.map _.Id
 
-    /// The entry of an id, if there is one.
-    let tryFind (id: string) : RegistryEntry option = entries |> List.tryFind (fun entry -> entry.Id = id)
+    /// The ids of older versions that are understood besides.
+    let olderIds: OlderId list = List.concat [ Box2DEntries.older ]
+
+    let private tryFindOlder (id: string) = olderIds |> List.tryFind (fun older -> older.Older = id)
+
+    /// The entry of an id, or of the newer version of an older one, if there is one.
+    let tryFind (id: string) : RegistryEntry option =
+        let current =
+            match tryFindOlder id with
+            | Some older -> older.Newer
+            | None -> id
+
+        entries |> List.tryFind (fun entry -> entry.Id = current)
+
+    /// What to tell someone who asks for an older version; none for a present id.
+    let notice (id: string) : string option =
+        tryFindOlder id
+        |> Option.map (fun older -> $"{older.Older} is an older version: {older.Newer} is used; {older.Difference}.")
 
     /// The number of insertions, deletions and substitutions of letters (whatever their case) between two texts (Levenshtein 1966).
     let internal editDistance (first: string) (second: string) =

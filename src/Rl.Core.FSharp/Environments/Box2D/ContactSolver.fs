@@ -1,0 +1,363 @@
+/// Contacts as constraints on velocities and positions: no approach at the points, Coulomb friction along them, two points solved as one
+/// block (sequential impulses). Source: Catto, "Iterative dynamics with temporal coherence", GDC 2005; the block as in Box2D 2.3.
+namespace Rl.Core.Environments.Box2D
+
+open System
+open System.Numerics
+
+/// What an iteration needs of one point of contact.
+[<Struct>]
+type internal ContactPoint =
+    {
+        FirstArm: Vector2
+        SecondArm: Vector2
+        NormalMass: float32
+        TangentMass: float32
+        /// The speed of separation to be reached, where the approach is fast enough to bounce.
+        Bounce: float32
+        /// The point on the incident side, in the coordinates of the body that it belongs to.
+        Local: Vector2
+    }
+
+/// What the iterations need of a touching pair, none of which changes in the step.
+[<Struct>]
+type internal ContactConstraint =
+    {
+        /// The bodies' indices; the ground is the last.
+        First: int
+        Second: int
+        /// Where the contact's row of unknowns begins.
+        mutable Row: int
+        /// The place in the list of contacts that the impulses are kept in.
+        Contact: int
+        Friction: float32
+        /// From the first body to the second.
+        mutable Normal: Vector2
+        /// 1 or 2.
+        Points: int
+        mutable One: ContactPoint
+        mutable Two: ContactPoint
+        /// Whether two points are solved together; otherwise the first one stands for both.
+        mutable IsBlock: bool
+        // The matrix of the block.
+        mutable K11: float32
+        mutable K12: float32
+        mutable K22: float32
+        /// Whether the reference side is the second body's.
+        IsOnSecond: bool
+        /// The reference side's normal and a point of it in its body's coordinates.
+        LocalNormal: Vector2
+        LocalPlane: Vector2
+    }
+
+[<RequireQualifiedAccess>]
+module internal ContactSolver =
+
+    let private toLocal (body: inref<SolverBody>) (point: Vector2) =
+        Plane.unrotate body.Sine body.Cosine (point - body.Centre) + body.LocalCentre
+
+    let inline private toWorld (body: inref<SolverBody>) (local: Vector2) =
+        Plane.rotate body.Sine body.Cosine (local - body.LocalCentre) + body.Centre
+
+    let private inverseOrZero (value: float32) = if value > 0.0f then 1.0f / value else 0.0f
+
+    /// What an impulse along a direction at two arms changes of the speed along it.
+    let private inverseMassAlong
+        (firstArm: Vector2)
+        (secondArm: Vector2)
+        (direction: Vector2)
+        (first: inref<SolverBody>)
+        (second: inref<SolverBody>)
+        =
+        let a, b = Plane.cross firstArm direction, Plane.cross secondArm direction
+
+        first.InverseMass
+        + second.InverseMass
+        + first.InverseInertia * a * a
+        + second.InverseInertia * b * b
+
+    let inline private velocity (unknowns: Unknowns) (body: int) = Vector2(unknowns[4 * body], unknowns[4 * body + 1])
+
+    /// The velocity of the second body's point relative to the first's.
+    let private relative (contact: inref<ContactConstraint>) (point: inref<ContactPoint>) (unknowns: Unknowns) =
+        velocity unknowns contact.Second + Plane.turn unknowns[4 * contact.Second + 2] point.SecondArm
+        - velocity unknowns contact.First
+        - Plane.turn unknowns[4 * contact.First + 2] point.FirstArm
+
+    let private apply
+        (contact: inref<ContactConstraint>)
+        (point: inref<ContactPoint>)
+        (first: inref<SolverBody>)
+        (second: inref<SolverBody>)
+        (impulse: Vector2)
+        (unknowns: Unknowns)
+        =
+        let a, b = 4 * contact.First, 4 * contact.Second
+        unknowns[a] <- unknowns[a] - first.InverseMass * impulse.X
+        unknowns[a + 1] <- unknowns[a + 1] - first.InverseMass * impulse.Y
+        unknowns[a + 2] <- unknowns[a + 2] - first.InverseInertia * Plane.cross point.FirstArm impulse
+        unknowns[b] <- unknowns[b] + second.InverseMass * impulse.X
+        unknowns[b + 1] <- unknowns[b + 1] + second.InverseMass * impulse.Y
+        unknowns[b + 2] <- unknowns[b + 2] + second.InverseInertia * Plane.cross point.SecondArm impulse
+
+    /// A constraint from a manifold with at least one point, its arms still open.
+    let create
+        (manifold: inref<Manifold>)
+        (firstIndex: int)
+        (secondIndex: int)
+        (contact: int)
+        (friction: float32)
+        (first: inref<SolverBody>)
+        (second: inref<SolverBody>)
+        : ContactConstraint =
+        let onSecond = manifold.IsOnSecond
+
+        let one =
+            if onSecond then
+                toLocal &first manifold.First
+            else
+                toLocal &second manifold.First
+
+        let two = if onSecond then toLocal &first manifold.Last else toLocal &second manifold.Last
+
+        let localNormal =
+            if onSecond then
+                Plane.unrotate second.Sine second.Cosine manifold.Normal
+            else
+                Plane.unrotate first.Sine first.Cosine manifold.Normal
+
+        { Unchecked.defaultof<ContactConstraint> with
+            First = firstIndex
+            Second = secondIndex
+            Contact = contact
+            Friction = friction
+            Points = manifold.Points
+            One = { Unchecked.defaultof<ContactPoint> with Local = one }
+            Two = { Unchecked.defaultof<ContactPoint> with Local = two }
+            IsOnSecond = onSecond
+            LocalNormal = localNormal
+            LocalPlane =
+                if onSecond then
+                    toLocal &second manifold.Plane
+                else
+                    toLocal &first manifold.Plane
+        }
+
+    /// The plane of contact now: its normal from the first body to the second, a point of it, and on which side the points lie.
+    let private plane (contact: inref<ContactConstraint>) (first: inref<SolverBody>) (second: inref<SolverBody>) =
+        if contact.IsOnSecond then
+            struct (-(Plane.rotate second.Sine second.Cosine contact.LocalNormal), toWorld &second contact.LocalPlane)
+        else
+            struct (Plane.rotate first.Sine first.Cosine contact.LocalNormal, toWorld &first contact.LocalPlane)
+
+    /// The incident point now, and its distance from the plane along the normal from the reference to it.
+    let private incident
+        (contact: inref<ContactConstraint>)
+        (local: Vector2)
+        (normal: Vector2)
+        (reference: Vector2)
+        (first: inref<SolverBody>)
+        (second: inref<SolverBody>)
+        =
+        if contact.IsOnSecond then
+            let world = toWorld &first local
+            struct (world, -(Vector2.Dot(world - reference, normal)))
+        else
+            let world = toWorld &second local
+            struct (world, Vector2.Dot(world - reference, normal))
+
+    let private preparePoint
+        (contact: inref<ContactConstraint>)
+        (point: byref<ContactPoint>)
+        (reference: Vector2)
+        (restitution: float32)
+        (first: inref<SolverBody>)
+        (second: inref<SolverBody>)
+        (unknowns: Unknowns)
+        =
+        let normal = contact.Normal
+        let struct (world, distance) = incident &contact point.Local normal reference &first &second
+        // Halfway between the two skins.
+        let outward = if contact.IsOnSecond then -normal else normal
+        let middle = world - 0.5f * distance * outward
+        let ra, rb = middle - first.Centre, middle - second.Centre
+
+        let tangent = Vector2(normal.Y, -normal.X)
+
+        point <-
+            { point with
+                FirstArm = ra
+                SecondArm = rb
+                NormalMass = inverseOrZero (inverseMassAlong ra rb normal &first &second)
+                TangentMass = inverseOrZero (inverseMassAlong ra rb tangent &first &second)
+            }
+
+        let approach = Vector2.Dot(normal, relative &contact &point unknowns)
+
+        point <- { point with Bounce = if approach < -Tolerances.BounceSpeed then -restitution * approach else 0.0f }
+
+    /// Completes the constraint from the velocities before any impulse of this step.
+    let prepare
+        (restitution: float32)
+        (row: int)
+        (first: inref<SolverBody>)
+        (second: inref<SolverBody>)
+        (unknowns: Unknowns)
+        (contact: byref<ContactConstraint>)
+        =
+        contact.Row <- row
+        let struct (normal, reference) = plane &contact &first &second
+        contact.Normal <- normal
+        preparePoint &contact &contact.One reference restitution &first &second unknowns
+
+        if contact.Points = 2 then
+            preparePoint &contact &contact.Two reference restitution &first &second unknowns
+            let mass = first.InverseMass + second.InverseMass
+            let a1, b1 = Plane.cross contact.One.FirstArm normal, Plane.cross contact.One.SecondArm normal
+            let a2, b2 = Plane.cross contact.Two.FirstArm normal, Plane.cross contact.Two.SecondArm normal
+            let ia, ib = first.InverseInertia, second.InverseInertia
+            contact.K11 <- mass + ia * a1 * a1 + ib * b1 * b1
+            contact.K22 <- mass + ia * a2 * a2 + ib * b2 * b2
+            contact.K12 <- mass + ia * a1 * a2 + ib * b1 * b2
+            let determinant = contact.K11 * contact.K22 - contact.K12 * contact.K12
+
+            // Two points that are nearly one make the block singular: one of them is enough.
+            contact.IsBlock <- contact.K11 * contact.K11 < 1000.0f * determinant
+
+    /// Starts from the last step's impulses, which are in the contact's row.
+    let warmStart
+        (contact: inref<ContactConstraint>)
+        (first: inref<SolverBody>)
+        (second: inref<SolverBody>)
+        (unknowns: Unknowns)
+        =
+        let row, normal = contact.Row, contact.Normal
+        let tangent = Vector2(normal.Y, -normal.X)
+        apply &contact &contact.One &first &second (unknowns[row] * normal + unknowns[row + 2] * tangent) unknowns
+
+        if contact.IsBlock then
+            apply
+                &contact
+                &contact.Two
+                &first
+                &second
+                (unknowns[row + 1] * normal + unknowns[row + 3] * tangent)
+                unknowns
+
+    let private solveFriction
+        (contact: inref<ContactConstraint>)
+        (point: inref<ContactPoint>)
+        (normalImpulse: float32)
+        (place: int)
+        (first: inref<SolverBody>)
+        (second: inref<SolverBody>)
+        (unknowns: Unknowns)
+        =
+        let tangent = Vector2(contact.Normal.Y, -contact.Normal.X)
+        let slip = Vector2.Dot(relative &contact &point unknowns, tangent)
+        let bound = contact.Friction * normalImpulse
+        let old = unknowns[place]
+        let total = MathF.Max(-bound, MathF.Min(old - point.TangentMass * slip, bound))
+        unknowns[place] <- total
+        apply &contact &point &first &second ((total - old) * tangent) unknowns
+
+    /// The normal impulses x ≥ 0 of two points with speeds of separation w = K·x + b ≥ 0 and x·w = 0, by trying the four cases.
+    let private solveBlock
+        (contact: inref<ContactConstraint>)
+        (first: inref<SolverBody>)
+        (second: inref<SolverBody>)
+        (unknowns: Unknowns)
+        =
+        let row, normal = contact.Row, contact.Normal
+        let old1, old2 = unknowns[row], unknowns[row + 1]
+        let k11, k12, k22 = contact.K11, contact.K12, contact.K22
+
+        let b1 =
+            Vector2.Dot(relative &contact &contact.One unknowns, normal)
+            - contact.One.Bounce
+            - (k11 * old1 + k12 * old2)
+
+        let b2 =
+            Vector2.Dot(relative &contact &contact.Two unknowns, normal)
+            - contact.Two.Bounce
+            - (k12 * old1 + k22 * old2)
+
+        let scale = -1.0f / (k11 * k22 - k12 * k12)
+        let both1, both2 = scale * (k22 * b1 - k12 * b2), scale * (k11 * b2 - k12 * b1)
+        let only1, only2 = -contact.One.NormalMass * b1, -contact.Two.NormalMass * b2
+
+        let struct (isSolved, new1, new2) =
+            if both1 >= 0.0f && both2 >= 0.0f then struct (true, both1, both2)
+            elif only1 >= 0.0f && k12 * only1 + b2 >= 0.0f then struct (true, only1, 0.0f)
+            elif only2 >= 0.0f && k12 * only2 + b1 >= 0.0f then struct (true, 0.0f, only2)
+            elif b1 >= 0.0f && b2 >= 0.0f then struct (true, 0.0f, 0.0f)
+            else struct (false, old1, old2)
+
+        if isSolved then
+            unknowns[row] <- new1
+            unknowns[row + 1] <- new2
+            apply &contact &contact.One &first &second ((new1 - old1) * normal) unknowns
+            apply &contact &contact.Two &first &second ((new2 - old2) * normal) unknowns
+
+    /// One iteration: friction first, because not sinking matters more and is solved last.
+    let solveVelocity
+        (contact: inref<ContactConstraint>)
+        (first: inref<SolverBody>)
+        (second: inref<SolverBody>)
+        (unknowns: Unknowns)
+        =
+        let row = contact.Row
+        solveFriction &contact &contact.One unknowns[row] (row + 2) &first &second unknowns
+
+        if contact.IsBlock then
+            solveFriction &contact &contact.Two unknowns[row + 1] (row + 3) &first &second unknowns
+            solveBlock &contact &first &second unknowns
+        else
+            let approach = Vector2.Dot(relative &contact &contact.One unknowns, contact.Normal)
+            let old = unknowns[row]
+            let total = MathF.Max(old - contact.One.NormalMass * (approach - contact.One.Bounce), 0.0f)
+            unknowns[row] <- total
+            apply &contact &contact.One &first &second ((total - old) * contact.Normal) unknowns
+
+    /// Keeps the impulses for the next step.
+    let store (contact: inref<ContactConstraint>) (unknowns: Unknowns) (kept: byref<Contact>) =
+        let row = contact.Row
+        kept.Normal <- Vector2(unknowns[row], unknowns[row + 1])
+        kept.Tangent <- Vector2(unknowns[row + 2], unknowns[row + 3])
+
+    let private pushApart
+        (contact: inref<ContactConstraint>)
+        (local: Vector2)
+        (first: byref<SolverBody>)
+        (second: byref<SolverBody>)
+        =
+        let struct (normal, reference) = plane &contact &first &second
+        let struct (world, distance) = incident &contact local normal reference &first &second
+        let separation = distance - 2.0f * Tolerances.Radius
+        let ra, rb = world - first.Centre, world - second.Centre
+
+        let correction =
+            Math.Clamp(
+                Tolerances.Baumgarte * (separation + Tolerances.LinearSlop),
+                -Tolerances.MaxLinearCorrection,
+                0.0f
+            )
+
+        if correction < 0.0f then
+            let mass = inverseOrZero (inverseMassAlong ra rb normal &first &second)
+            let impulse = -correction * mass * normal
+            first.Centre <- first.Centre - first.InverseMass * impulse
+            JointSolver.turnBy (-first.InverseInertia * Plane.cross ra impulse) &first
+            second.Centre <- second.Centre + second.InverseMass * impulse
+            JointSolver.turnBy (second.InverseInertia * Plane.cross rb impulse) &second
+
+        separation
+
+    /// One iteration on positions, point after point; returns the least separation that it found.
+    let solvePosition (contact: inref<ContactConstraint>) (first: byref<SolverBody>) (second: byref<SolverBody>) =
+        let least = pushApart &contact contact.One.Local &first &second
+
+        if contact.Points = 2 then
+            MathF.Min(least, pushApart &contact contact.Two.Local &first &second)
+        else
+            least
