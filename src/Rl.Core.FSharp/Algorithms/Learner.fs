@@ -61,6 +61,8 @@ type PolicyModel =
         ActionSpace: Space
         Parameters: float32[]
         Observations: RunningStatistics
+        /// Those of the wrappers around the environment, the innermost first; with them a wrapped environment shows what it showed in training.
+        WrapperStatistics: RunningStatistics list
     }
 
 /// An algorithm with its configuration, bound to a batch of environments. Its own memory (compiled programs, rollout buffers) is
@@ -91,6 +93,7 @@ type Learner() =
             ActionSpace = this.Environment.ActionSpace
             Parameters = state.Parameters
             Observations = state.Observations
+            WrapperStatistics = state.Environments.Statistics
         }
 
     interface IDisposable with

@@ -81,6 +81,7 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
         let observations = result.Observations.Span
         let finals = result.FinalObservations.Span
         let rewards = result.Rewards.Span
+        let exact = result.ExactRewards.Span
         let terminated = result.Terminated.Span
         let truncated = result.Truncated.Span
         let returns = result.EpisodeReturns.Span
@@ -98,16 +99,26 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
 
             episodes.CheckObservations(copy, Span.op_Implicit row, false)
 
-            if episodes.Record(copy, outcome, rewards, terminated, truncated, returns, lengths) then
+            if episodes.Record(copy, outcome, rewards, exact, terminated, truncated, returns, lengths) then
                 row.CopyTo(finals.Slice(copy * observationSize, observationSize))
                 reset copy
 
             row.CopyTo(observations.Slice(copy * observationSize, observationSize))
 
+    override _.Cut(copy: int, result: StepBuffers) =
+        episodes.RequireReady(copy, 1)
+        episodes.Cut(copy, result)
+        reset copy
+
+        Span(current, copy * observationSize, observationSize)
+            .CopyTo(result.Observations.Span.Slice(copy * observationSize, observationSize))
+
+    override _.RestoresEpisodes = false
+
     override _.Capture() =
         episodes.RequireReady()
         let bytes = MemoryMarshal.AsBytes(Span episodes.Progress).ToArray()
-        { EnvironmentId = id; Count = count; Bytes = bytes }
+        episodes.Snapshot bytes
 
     override _.Restore(snapshot: BatchSnapshot) =
         let progress = MemoryMarshal.AsBytes(Span episodes.Progress)

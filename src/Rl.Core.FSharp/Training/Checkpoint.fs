@@ -25,6 +25,8 @@ type Checkpoint =
         Configuration: (string * string) list
         /// Whatever the writer wants to find again, as named texts.
         Notes: (string * string) list
+        /// The wrappers around the environment, and what they wrap.
+        Wrapping: Wrapping
         State: TrainingState
     }
 
@@ -36,6 +38,7 @@ type Checkpoint =
             ActionSpace = this.ActionSpace
             Parameters = this.State.Parameters
             Observations = this.State.Observations
+            WrapperStatistics = this.State.Environments.Statistics
         }
 
 /// Reading and writing of checkpoints. All numbers are little-endian.
@@ -48,7 +51,7 @@ module Checkpoint =
 
     /// The version that is written; it and all before it can be read.
     [<Literal>]
-    let FormatVersion = 1
+    let FormatVersion = 2
 
     // As PNG does it: a byte above 127 and both line ends show a transfer that took the file for text.
     let private magic = [| 0x8Buy; byte 'R'; byte 'L'; byte 'A'; 13uy; 10uy; 26uy; 10uy |]
@@ -104,6 +107,7 @@ module Checkpoint =
 
         section "ENVS" (fun output -> CheckpointFormat.writeSnapshot output state.Environments)
 
+        section "WRAP" (fun output -> WrapperFormat.writeWrapping output checkpoint.Wrapping)
         let body = payload.ToArray()
         let file = BinaryOut()
         file.Raw(ReadOnlySpan magic)
@@ -149,7 +153,7 @@ module Checkpoint =
         if version < 1 then
             raise (InvalidDataException(damaged name $"its format version is {version}"))
 
-        announced
+        struct (version, announced)
 
     let private check (input: BinaryIn) (checkpoint: Checkpoint) =
         let state = checkpoint.State
@@ -182,7 +186,7 @@ module Checkpoint =
     /// The checkpoint in a file's bytes; `name` is what errors call the file. `InvalidDataException` says what is wrong with a file
     /// that is empty, cut, damaged anywhere, of another kind, or of a newer version.
     let ofBytes (name: string) (bytes: byte[]) : Checkpoint =
-        let size = checkFrame name bytes
+        let struct (version, size) = checkFrame name bytes
         let whole = BinaryIn(bytes, headerSize, size, damaged name)
 
         let section (tag: string) (read: BinaryIn -> 'T) =
@@ -228,7 +232,14 @@ module Checkpoint =
                 struct (steps, updates, keys, CheckpointFormat.readKeys input))
 
         if keys.Length <> 1 then whole.Fail $"it has {keys.Length} main streams"
-        let environments = section "ENVS" CheckpointFormat.readSnapshot
+        let environments = section "ENVS" (CheckpointFormat.readSnapshot (version >= 2))
+
+        let wrapping =
+            if version >= 2 then
+                section "WRAP" WrapperFormat.readWrapping
+            else
+                Wrapping.none observationSpace actionSpace
+
         whole.End()
 
         {
@@ -240,6 +251,7 @@ module Checkpoint =
             Network = network
             Configuration = configuration
             Notes = notes
+            Wrapping = wrapping
             State =
                 {
                     Steps = steps
