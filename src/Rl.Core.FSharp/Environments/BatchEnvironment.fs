@@ -79,7 +79,9 @@ type StepBuffers
         Guard.length "Truncated" count truncated.Length
         Guard.length "EpisodeReturns" count episodeReturns.Length
         Guard.length "EpisodeLengths" count episodeLengths.Length
-        if exactRewards.Length > 0 then Guard.length "ExactRewards" count exactRewards.Length
+
+        if exactRewards.Length > 0 then
+            Guard.length "ExactRewards" count exactRewards.Length
 
 /// When the next episode of a copy begins.
 type AutoresetMode =
@@ -101,6 +103,8 @@ type BatchSnapshot =
         Statistics: RunningStatistics list
         /// States, streams, elapsed steps and episode returns, little-endian, in an order known to the batch.
         Bytes: byte[]
+        /// Copies of users' environments that can be cloned; empty for others. No file holds them.
+        Instances: obj list
     }
 
 /// N copies of one environment. Each copy draws from its own stream, so that what happens in it depends neither on the

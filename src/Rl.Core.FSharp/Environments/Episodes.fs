@@ -184,7 +184,7 @@ type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observation
 
     /// The present state as a snapshot.
     member _.Snapshot(bytes: byte[]) =
-        { EnvironmentId = id; Count = count; Wrappers = []; Statistics = []; Bytes = bytes }
+        { EnvironmentId = id; Count = count; Wrappers = []; Statistics = []; Bytes = bytes; Instances = [] }
 
     /// Requires a snapshot of this environment, this many copies and `size` bytes.
     member _.CheckSnapshot(snapshot: BatchSnapshot, size: int) =

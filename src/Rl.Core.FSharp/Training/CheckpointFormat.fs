@@ -317,4 +317,5 @@ module internal CheckpointFormat =
             Wrappers = if hasWrappers then readList (fun input -> input.Text()) input else []
             Statistics = if hasWrappers then readList readStatistics input else []
             Bytes = bytes
+            Instances = []
         }

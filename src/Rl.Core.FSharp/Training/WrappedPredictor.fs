@@ -101,9 +101,7 @@ type WrappedPredictor(model: PolicyModel, wrapping: Wrapping) =
                 $"observations has {raw.Length} elements; it must have {given.ObservationSize}, those of 1 from {given.ObservationSpace}."
 
         if bad >= 0 then
-            Guard.fail
-                "observations"
-                $"Component {bad} of observation 0 is {raw[bad]}; observations must be finite."
+            Guard.fail "observations" $"Component {bad} of observation 0 is {raw[bad]}; observations must be finite."
 
         Guard.length "actions" given.ActionSize action.Length
         raw.CopyTo(Span given.Observation)

@@ -117,5 +117,4 @@ type internal StickyAction(wrapper: Wrapper, inner: BatchEnvironment, probabilit
         if not repeats then source.CopyTo row
         row.CopyTo destination
 
-    override _.OnBegin copy =
-        states[copy] <- { states[copy] with Repeats = 0; HasActed = false }
+    override _.OnBegin copy = states[copy] <- { states[copy] with Repeats = 0; HasActed = false }

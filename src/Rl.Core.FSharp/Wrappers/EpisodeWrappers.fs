@@ -131,7 +131,8 @@ type internal NextStep(wrapper: Wrapper, inner: BatchEnvironment) as this =
         Guard.length "observations" current.Length rows.Length
         ReadOnlySpan(current).CopyTo rows
 
-    override _.Cut(_, _) = invalidOp $"A wrapper around NextStepAutoreset cannot cut episodes of {inner.Id}; put it below."
+    override _.Cut(_, _) =
+        invalidOp $"A wrapper around NextStepAutoreset cannot cut episodes of {inner.Id}; put it below."
 
     override _.OnBegin copy =
         waits[copy] <- false
@@ -148,7 +149,16 @@ type internal Checker(wrapper: Wrapper, inner: BatchEnvironment) as this =
         if isFirst then steps[copy] <- 0 else steps[copy] <- steps[copy] + 1
 
         if outside >= 0 then
-            raise (EnvironmentFailure.Outside(inner.Id, copy, steps[copy], outside, float source[outside], inner.ObservationSpace))
+            raise (
+                EnvironmentFailure.Outside(
+                    inner.Id,
+                    copy,
+                    steps[copy],
+                    outside,
+                    float source[outside],
+                    inner.ObservationSpace
+                )
+            )
 
         source.CopyTo destination
 

@@ -11,12 +11,18 @@ module private HistorySpaces =
         match space with
         | Space.Box(low, high, shape) -> struct (low, high, shape)
         | _ ->
-            Guard.fail (nameof wrapper) $"{wrapper} cannot wrap {space}; it needs a box: put FlattenObservation below it."
+            Guard.fail
+                (nameof wrapper)
+                $"{wrapper} cannot wrap {space}; it needs a box: put FlattenObservation below it."
 
     let stacked size (space: Space) =
         Guard.positive (nameof size) size
         let struct (low, high, shape) = box "FrameStackObservation" space
-        Space.box (Array.replicate size low |> Array.concat) (Array.replicate size high |> Array.concat) [| size; yield! shape |]
+
+        Space.box
+            (Array.replicate size low |> Array.concat)
+            (Array.replicate size high |> Array.concat)
+            [| size; yield! shape |]
 
     /// Zeros stand before the first observations.
     let withZero (wrapper: string) (space: Space) =

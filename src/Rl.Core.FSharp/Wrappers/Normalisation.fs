@@ -94,7 +94,13 @@ type internal ObservationNormaliser(wrapper: Wrapper, inner: BatchEnvironment, e
         Normaliser(
             wrapper,
             inner,
-            Some(Space.unbounded (Array.append inner.ObservationSpace.Shape (if inner.ObservationSpace.Shape.Length = 0 then [| 1 |] else [||]))),
+            Some(
+                Space.unbounded (
+                    Array.append
+                        inner.ObservationSpace.Shape
+                        (if inner.ObservationSpace.Shape.Length = 0 then [| 1 |] else [||])
+                )
+            ),
             inner.ObservationSize
         )
 
@@ -113,7 +119,8 @@ type internal ObservationNormaliser(wrapper: Wrapper, inner: BatchEnvironment, e
         for i in 0 .. source.Length - 1 do
             destination[i] <- float32 ((float source[i] - mean[i]) / Math.Sqrt(this.Learned.Variance i + epsilon))
 
-/// reward / √(variance of Gₜ + ε) with Gₜ = γ Gₜ₋₁ (1 − terminatedₜ) + rₜ, after Gₜ has been learnt from (slide 17).
+/// reward / √(variance of Gₜ + ε) with Gₜ = γ Gₜ₋₁ (1 − terminatedₜ) + rₜ, after Gₜ has been learnt from (slide 17). As in Gymnasium, G begins at 0
+/// in each episode, but with autoreset in the next step goes on from the last one.
 [<Sealed>]
 type internal RewardNormaliser(wrapper: Wrapper, inner: BatchEnvironment, discount: float, epsilon: float) as this =
     inherit Normaliser(wrapper, inner, None, 1)
@@ -122,7 +129,6 @@ type internal RewardNormaliser(wrapper: Wrapper, inner: BatchEnvironment, discou
     member _.Returns = returns
 
     override this.LearnReward(copy, reward, terminated) =
-        // As in Gymnasium, a terminal step forgets what came before it, and a truncated one does not.
         returns[copy] <- (if terminated then 0.0 else returns[copy] * discount) + reward
 
         if not this.IsFrozen then
@@ -135,3 +141,5 @@ type internal RewardNormaliser(wrapper: Wrapper, inner: BatchEnvironment, discou
     override _.OnReset rng =
         Array.Clear returns
         inner.Reset rng
+
+    override _.OnBegin copy = if inner.Autoreset = AutoresetMode.SameStep then returns[copy] <- 0.0

@@ -134,7 +134,8 @@ module internal ObservationWrappers =
             // Rounding must not narrow the bounds.
             gray |> Array.map (fun value -> Math.Round(float value, 4))
 
-        Space.box (mean low) (mean high) shape, RowTransform(fun source destination -> Images.grayscale source destination)
+        Space.box (mean low) (mean high) shape,
+        RowTransform(fun source destination -> Images.grayscale source destination)
 
     let private resize newHeight newWidth space =
         Guard.positive "height" newHeight
@@ -159,7 +160,12 @@ module internal ObservationWrappers =
 
             for index in 0 .. leaves.Length - 1 do
                 let leaf = leaves[index]
-                Space.encode leaf.Space (source.Slice(leaf.Offset, leaf.Size)) (destination.Slice(target, sizes[index]))
+
+                Space.encode
+                    leaf.Space
+                    (source.Slice(leaf.Offset, leaf.Size))
+                    (destination.Slice(target, sizes[index]))
+
                 target <- target + sizes[index])
 
     let private copy = RowTransform(fun source destination -> source.CopyTo destination)
@@ -180,8 +186,7 @@ module internal ObservationWrappers =
             let low, high = perElement "low" oldLow.Length low, perElement "high" oldLow.Length high
             requireWidth "RescaleObservation" low high
             Some(Space.box low high shape, affine oldLow oldHigh low high)
-        | Wrapper.FlattenObservation ->
-            Some(flatten space)
+        | Wrapper.FlattenObservation -> Some(flatten space)
         | Wrapper.FilterObservation names -> Some(filter names space)
         | Wrapper.ReshapeObservation shape ->
             match space with

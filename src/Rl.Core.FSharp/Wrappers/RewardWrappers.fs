@@ -14,7 +14,9 @@ type internal RewardWrapper(wrapper: Wrapper, inner: BatchEnvironment, transform
         let changed = transform.Invoke reward
 
         if not (Double.IsFinite changed) then
-            Guard.fail "reward" $"{wrapper} made {changed} of the reward {reward} of {inner.Id}; a reward must be finite."
+            Guard.fail
+                "reward"
+                $"{wrapper} made {changed} of the reward {reward} of {inner.Id}; a reward must be finite."
 
         changed
 

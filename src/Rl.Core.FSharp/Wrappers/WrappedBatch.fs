@@ -14,8 +14,7 @@ type internal Remembered() =
     abstract Save: destination: Span<byte> -> unit
     abstract Load: source: ReadOnlySpan<byte> -> unit
 
-    static member Of<'T
-        when 'T: unmanaged and 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType>
+    static member Of<'T when 'T: unmanaged and 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType>
         (array: 'T[])
         : Remembered =
         { new Remembered() with
@@ -63,10 +62,14 @@ type WrappedBatch
                 match part.Space with
                 | Space.Box _ ->
                     let index = Guard.indexOfNonFinite row
-                    if index >= 0 then refuse (offset + index) row[index] "it must be a finite number"
+
+                    if index >= 0 then
+                        refuse (offset + index) row[index] "it must be a finite number"
                 | space ->
                     let index = space.IndexOfOutside row
-                    if index >= 0 then refuse (offset + index) row[index] $"it must lie in {actionSpace}"
+
+                    if index >= 0 then
+                        refuse (offset + index) row[index] $"it must lie in {actionSpace}"
 
     let innerRow (rows: Memory<float32>) copy : ReadOnlySpan<float32> =
         Span.op_Implicit (rows.Span.Slice(copy * innerSize, innerSize))
@@ -174,11 +177,7 @@ type WrappedBatch
         this.EndLearning()
 
         for copy in first .. first + copies - 1 do
-            let reward =
-                if isNextStep && pending[copy] then
-                    inner[copy]
-                else
-                    this.OnReward inner[copy]
+            let reward = if isNextStep && pending[copy] then inner[copy] else this.OnReward inner[copy]
 
             rewards[copy] <- float32 reward
             if exact.Length > 0 then exact[copy] <- reward
@@ -298,11 +297,7 @@ type WrappedBatch
             item.Save(Span(bytes, offset, item.Size))
             offset <- offset + item.Size
 
-        { snapshot with
-            Wrappers = this.Wrappers
-            Statistics = this.Statistics
-            Bytes = bytes
-        }
+        { snapshot with Wrappers = this.Wrappers; Statistics = this.Statistics; Bytes = bytes }
 
     override this.Restore(snapshot) =
         if snapshot.Wrappers <> this.Wrappers then

@@ -104,6 +104,7 @@ type Wrapper =
                 $"""{name}({String.Join(", ", shown)})"""
 
         let bounds low high = [ "low", list number low; "high", list number high ]
+
         let ofFunction (name: string) (space: Space option) =
             [
                 "name", $"\"{name}\""

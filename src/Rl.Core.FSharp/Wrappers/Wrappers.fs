@@ -115,3 +115,11 @@ module Wrapper =
         | Wrapper.TimeAwareObservation _
         | Wrapper.DelayObservation _ -> true
         | _ -> false
+
+    /// Whether nothing is missing that no file holds: a user's function.
+    let isComplete (wrapper: Wrapper) =
+        match wrapper with
+        | Wrapper.TransformObservation f
+        | Wrapper.TransformAction f -> f.Transform.IsSome
+        | Wrapper.TransformReward f -> f.Transform.IsSome
+        | _ -> true

@@ -158,8 +158,7 @@ module private Generate =
 
         Gen.listOf (Gen.elements all)
         |> Gen.resize 6
-        |> Gen.map (fun wrappers ->
-            { Wrappers = wrappers; ObservationSpace = observations; ActionSpace = actions })
+        |> Gen.map (fun wrappers -> { Wrappers = wrappers; ObservationSpace = observations; ActionSpace = actions })
 
     let checkpoint =
         gen {
@@ -214,6 +213,7 @@ module private Generate =
                                         Wrappers = wrapping.Wrappers |> List.map string
                                         Statistics = learnt
                                         Bytes = Array.map byte bytes
+                                        Instances = []
                                     }
                             }
                     }

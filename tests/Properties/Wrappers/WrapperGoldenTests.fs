@@ -82,16 +82,17 @@ let private innerSpace (case: GoldenNode) =
     | space -> space
 
 let private batchOf (observations: Space) (actions: Space) arrange (scripts: GoldenNode list) (list: Wrapper list) =
-    let instances =
-        [| for script in scripts -> RecordedScript(observations, actions, script.Items, arrange) |]
+    let instances = [| for script in scripts -> RecordedScript(observations, actions, script.Items, arrange) |]
 
     let create = Func<int, IMutableEnvironment>(fun copy -> instances[copy])
     struct (instances, Wrapper.apply list (External("Recorded-v0", nan, instances.Length, create)))
 
 let private bind (case: GoldenNode) (list: Wrapper list) =
     let arrange = if isImage case then Recorded.channelsFirst 3 else id
+
     let struct (instances, batch) =
         batchOf (innerSpace case) (Recorded.space case["inner_action_space"]) arrange [ case["script"] ] list
+
     struct (instances[0], batch)
 
 /// The reference rounds grey levels down to whole ones, as its observations are bytes.
@@ -133,7 +134,13 @@ let private observe (batch: BatchEnvironment) =
 let private compareActions (case: GoldenNode) (script: RecordedScript) =
     match case.TryGet "actions_received_by_inner_env" with
     | Some actions ->
-        let expected = [| for action in actions.Items do yield! Recorded.values action |] |> Array.map float
+        let expected =
+            [|
+                for action in actions.Items do
+                    yield! Recorded.values action
+            |]
+            |> Array.map float
+
         let actual = script.Actions |> Seq.concat |> Seq.map float |> Array.ofSeq
         // What the wrapper sends after the record's end is nobody's.
         Golden.close 1e-6 1e-6 case "actions" expected (Array.truncate expected.Length actual)
@@ -169,7 +176,8 @@ let private sameStep (case: GoldenNode) =
             compareObservation case record (row seen)
             compareOutcome record buffers
             // By an episode's end the first observation of the next is learnt from, which the file shows at the reset.
-            if not ended || not (record.Has "running_mean") then batch.Statistics |> List.iter (compareStatistics record)
+            if not ended || not (record.Has "running_mean") then
+                batch.Statistics |> List.iter (compareStatistics record)
 
     compareActions case script
 
@@ -253,6 +261,8 @@ let ``wrappers give Gymnasium's numbers`` () =
         | "RepeatAction" -> sameStep case
         // It freezes the statistics between the end of an episode and the beginning of the next.
         | _ when case["log"].Items |> List.exists _.Has("update_running_mean") -> nextStep case
+        // A single environment's return goes on from one episode to the next; in the same step it begins anew (below).
+        | "NormalizeReward" -> nextStep case
         | _ ->
             sameStep case
             nextStep case)
@@ -263,6 +273,7 @@ let ``vectors of environments give Gymnasium's numbers in both modes of autorese
         let isNextStep = case.Text "autoreset_mode" = "NEXT_STEP"
         let list = [ if isNextStep then Wrapper.NextStepAutoreset ] @ wrappers case
         let count = case.Int "num_envs"
+
         let struct (instances, batch) =
             batchOf (Space.unbounded [| 2 |]) (Space.discrete 3) id case["scripts"].Items list
 

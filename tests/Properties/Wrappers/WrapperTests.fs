@@ -91,17 +91,20 @@ let private environments: (int -> BatchEnvironment) list =
         fun count -> (Registry.make "Pendulum-v1").Vectorise(count, 20)
         fun count -> Vectorised(Picture(), count)
         fun count -> Vectorised(Scripted { Scripted.Quiet with Limit = 12; TerminateAt = 9 }, count)
-        fun count ->
-            External("Mine-v0", nan, count, fun _ -> MutableScripted({ Scripted.Quiet with Limit = 6 }, 0))
+        fun count -> External("Mine-v0", nan, count, fun _ -> MutableScripted({ Scripted.Quiet with Limit = 6 }, 0))
     ]
 
 /// Up to three wrappers chosen by number, each left out where it does not fit.
 let private compose (choices: int list) (count: int) (environment: int) : BatchEnvironment =
     let wrap (batch: BatchEnvironment) choice =
-        try
-            Wrapper.wrap batch all[(choice &&& 0xFFFFFF) % all.Length]
-        with :? ArgumentException ->
-            batch
+        match all[(choice &&& 0xFFFFFF) % all.Length] with
+        // Halves of integers are no actions.
+        | Wrapper.TransformAction _ when not batch.ActionSpace.IsBox -> batch
+        | wrapper ->
+            try
+                Wrapper.wrap batch wrapper
+            with :? ArgumentException ->
+                batch
 
     choices |> List.truncate 3 |> List.fold wrap (environments[environment] count)
 
@@ -110,8 +113,7 @@ let private forEach (choices: int list) (law: (int -> BatchEnvironment) -> bool)
     |> List.forall (fun environment ->
         let make count = compose choices count environment
 
-        law make
-        || failwith $"{(make 1).Id} within {(make 1).Wrappers}")
+        law make || failwith $"{(make 1).Id} within {(make 1).Wrappers}")
 
 let private randomActions (batch: BatchEnvironment) seed steps =
     let mutable rng = Rng.create seed
@@ -197,7 +199,10 @@ let ``any composition honours the contract of a batch`` (choices: int list) (see
                       && ended[copy] = Double.IsFinite buffers.EpisodeReturns.Span[copy])))
 
 [<Property(MaxTest = 60)>]
-let ``a captured composition continues with the same numbers, and the same seed gives the same`` (choices: int list) (seed: uint64) =
+let ``a captured composition continues with the same numbers, and the same seed gives the same``
+    (choices: int list)
+    (seed: uint64)
+    =
     forEach choices (fun make ->
         let original, other = started make 3 seed, started make 3 (seed + 1UL)
         let before = randomActions original 1UL 13
@@ -213,9 +218,7 @@ let ``a captured composition continues with the same numbers, and the same seed 
             let restored = run other actions
             original.Restore snapshot
 
-            continued = restored
-            && continued = run original actions
-            && continued = run again actions
+            continued = restored && continued = run original actions && continued = run again actions
         else
             // New episodes, but the same ones each time; the statistics stay.
             other.Restore snapshot
@@ -264,9 +267,7 @@ let ``frozen statistics do not move, do not couple, and show what they showed`` 
         two.RestoreStatistics(statistics, true)
         two.Reset(Rng.create 9UL)
 
-        not one.IsCoupled
-        && one.Statistics = statistics
-        && seen = run two actions)
+        not one.IsCoupled && one.Statistics = statistics && seen = run two actions)
 
 [<Property(MaxTest = 60)>]
 let ``both modes of autoreset show the same, the next step's one step later`` (choices: int list) (seed: uint64) =
@@ -292,6 +293,9 @@ let ``both modes of autoreset show the same, the next step's one step later`` (c
             next.Reset(Rng.create seed)
             let buffers, nextBuffers = same.AllocateBuffers(), next.AllocateBuffers()
 
+            // A return goes on into the next episode with autoreset in the next step alone.
+            let areRewardsSame = not (same.Wrappers |> List.exists _.StartsWith("NormalizeReward"))
+
             randomActions same 5UL 30
             |> Array.forall (fun actions ->
                 same.StepAll(ReadOnlySpan actions, buffers)
@@ -301,7 +305,7 @@ let ``both modes of autoreset show the same, the next step's one step later`` (c
 
                 let agrees =
                     led.ToArray() = nextBuffers.Observations.ToArray()
-                    && buffers.Rewards.Span[0] = nextBuffers.Rewards.Span[0]
+                    && (not areRewardsSame || buffers.Rewards.Span[0] = nextBuffers.Rewards.Span[0])
                     && buffers.Terminated.Span[0] = nextBuffers.Terminated.Span[0]
                     && buffers.Truncated.Span[0] = nextBuffers.Truncated.Span[0]
                     && buffers.EpisodeLengths.Span[0] = nextBuffers.EpisodeLengths.Span[0]
@@ -332,11 +336,9 @@ let private pendulum list seed =
 
 /// The rewards of Pendulum, which depend on its actions, under the same outer actions.
 let private rewards list (actions: float32[][]) =
-    run (pendulum list 4UL) actions
-    |> List.map (List.map (fun (_, (reward, _, _), _) -> reward))
+    run (pendulum list 4UL) actions |> List.map (List.map (fun (_, (reward, _, _), _) -> reward))
 
-let private unit seed =
-    randomActions (pendulum [ Wrapper.RescaleAction([| -1.0 |], [| 1.0 |]) ] 1UL) seed 30
+let private unit seed = randomActions (pendulum [ Wrapper.RescaleAction([| -1.0 |], [| 1.0 |]) ] 1UL) seed 30
 
 [<Property(MaxTest = 20)>]
 let ``rescaled actions are the inner ones that they stand for, and rescaling back is nothing`` (seed: uint64) =
@@ -355,9 +357,8 @@ let ``clipping changes nothing inside the bounds, and twice is once`` (seed: uin
     let outside = inside |> Array.map (Array.map (fun action -> 5.0f * action))
 
     rewards [ Wrapper.ClipAction ] inside = rewards [] inside
-    && rewards [ Wrapper.ClipReward(-1.0, 0.0); Wrapper.ClipReward(-1.0, 0.0) ] outside = rewards
-        [ Wrapper.ClipReward(-1.0, 0.0) ]
-        outside
+    && rewards [ Wrapper.ClipReward(-1.0, 0.0); Wrapper.ClipReward(-1.0, 0.0) ] outside =
+        rewards [ Wrapper.ClipReward(-1.0, 0.0) ] outside
 
 [<Fact>]
 let ``returns are the environment's own, or with RecordEpisodeStatistics those at its place`` () =
@@ -385,10 +386,7 @@ let ``a time limit reports the episodes that it cuts, and the limit is the small
     Assert.Equal(3, batch.MaxEpisodeSteps)
     let ends = steps |> List.map (fun rows -> let _, (_, _, truncated), (_, length) = rows[0] in truncated, length)
 
-    Assert.Equal<(bool * int) list>(
-        [ false, 0; false, 0; true, 3; false, 0; false, 0; true, 3 ],
-        ends
-    )
+    Assert.Equal<(bool * int) list>([ false, 0; false, 0; true, 3; false, 0; false, 0; true, 3 ], ends)
     // Without RecordEpisodeStatistics the environment counts its own steps.
     let below = pendulum [ Wrapper.RepeatAction 2; Wrapper.TimeLimit 3 ] 3UL
     let _, _, (_, length) = (run below (randomActions below 1UL 3) |> List.last)[0]
@@ -403,13 +401,20 @@ let ``sticky actions repeat as often as they should`` () =
     let buffers, other = batch.AllocateBuffers(), plain.AllocateBuffers()
 
     for actions in randomActions batch 1UL 3000 do
-        plain.Restore { batch.Capture() with Wrappers = []; Bytes = Array.truncate (plain.Capture().Bytes.Length) (batch.Capture().Bytes) }
+        plain.Restore
+            { batch.Capture() with
+                Wrappers = []
+                Bytes = Array.truncate (plain.Capture().Bytes.Length) (batch.Capture().Bytes)
+            }
+
         batch.StepAll(ReadOnlySpan actions, buffers)
         plain.StepAll(ReadOnlySpan actions, other)
 
         for copy in 0..2 do
             taken <- taken + 1
-            if buffers.Rewards.Span[copy] <> other.Rewards.Span[copy] then repeated <- repeated + 1
+
+            if buffers.Rewards.Span[copy] <> other.Rewards.Span[copy] then
+                repeated <- repeated + 1
 
     // The first action of each of the episodes of 20 steps is always taken.
     Assert.InRange(float repeated / float taken, 0.25 * 0.95 - 0.02, 0.25 * 0.95 + 0.02)
@@ -427,14 +432,12 @@ let ``images are resized by the mean over each new pixel's area`` () =
 
 [<Fact>]
 let ``Atari's preprocessing stacks four grey frames of 84 by 84`` () =
-    let batch =
-        Wrapper.apply (Wrapper.FilterObservation [ "image" ] :: []) (Vectorised(Picture(), 2))
+    let batch = Wrapper.apply (Wrapper.FilterObservation [ "image" ] :: []) (Vectorised(Picture(), 2))
 
     // The image alone, without its name.
     let space = Space.image 3 3 4
 
-    let image =
-        Wrapper.wrap batch (Wrapper.transformObservation "image" (Some space) (clampTo 255f))
+    let image = Wrapper.wrap batch (Wrapper.transformObservation "image" (Some space) (clampTo 255f))
 
     let batch = Wrapper.apply Wrapper.atariPreprocessing image
     batch.Reset(Rng.create 1UL)
@@ -488,8 +491,7 @@ let ``the checker refuses an action outside its box and an observation outside i
     let batch = pendulum [ Wrapper.PassiveEnvironmentChecker ] 1UL
     let buffers = batch.AllocateBuffers()
 
-    let error =
-        Assert.Throws<ArgumentException>(fun () -> batch.StepAll(ReadOnlySpan [| 0f; 3f; 0f |], buffers))
+    let error = Assert.Throws<ArgumentException>(fun () -> batch.StepAll(ReadOnlySpan [| 0f; 3f; 0f |], buffers))
 
     Assert.Contains("copy 1", error.Message)
 
@@ -512,10 +514,16 @@ let ``the checker refuses an action outside its box and an observation outside i
 [<Fact>]
 let ``masks pass through wrappers that keep the actions, and a wrapped batch prints its wrappers`` () =
     let batch =
-        pendulum [ Wrapper.TimeLimit 5; Wrapper.RescaleAction([| -1.0 |], [| 1.0 |]); Wrapper.NormalizeReward(0.99, 1e-8) ] 1UL
+        pendulum
+            [ Wrapper.TimeLimit 5; Wrapper.RescaleAction([| -1.0 |], [| 1.0 |]); Wrapper.NormalizeReward(0.99, 1e-8) ]
+            1UL
 
     Assert.Equal<string list>(
-        [ "TimeLimit(maxEpisodeSteps = 5)"; "RescaleAction(low = [-1], high = [1])"; "NormalizeReward(discount = 0.99, epsilon = 1E-08)" ],
+        [
+            "TimeLimit(maxEpisodeSteps = 5)"
+            "RescaleAction(low = [-1], high = [1])"
+            "NormalizeReward(discount = 0.99, epsilon = 1E-08)"
+        ],
         batch.Wrappers
     )
 
