@@ -37,15 +37,17 @@ type IMaskedEnvironment =
 /// them: it records the streams and counts, and `Restore` starts a new episode in every copy.
 /// A reset or step that takes longer than `timeout` raises `EnvironmentFailure`; the batch must not be used again.
 [<Sealed>]
-type External
-    (id: string, rewardThreshold: float, count: int, create: Func<int, IMutableEnvironment>, timeout: TimeSpan) =
+type External(id: string, rewardThreshold: float, count: int, create: Func<int, IMutableEnvironment>, timeout: TimeSpan)
+    =
     inherit BatchEnvironment()
 
     do
         Guard.positive (nameof count) count
 
         if timeout <= TimeSpan.Zero && timeout <> Timeout.InfiniteTimeSpan then
-            Guard.fail (nameof timeout) $"timeout is {timeout}; it must be longer than nothing, or Timeout.InfiniteTimeSpan for none."
+            Guard.fail
+                (nameof timeout)
+                $"timeout is {timeout}; it must be longer than nothing, or Timeout.InfiniteTimeSpan for none."
 
     let instances = Array.init count create.Invoke
     let observationSpace, actionSpace = instances[0].ObservationSpace, instances[0].ActionSpace
@@ -92,7 +94,9 @@ type External
         episodes.Fail(
             copy,
             isReset,
-            TimeoutException($"it took longer than {timeout.TotalSeconds} s; look for an endless loop, or allow it more time.")
+            TimeoutException(
+                $"it took longer than {timeout.TotalSeconds} s; look for an endless loop, or allow it more time."
+            )
         )
 
     /// Starts an episode of a copy in the row that holds its present observation.

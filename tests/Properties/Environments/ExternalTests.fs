@@ -190,6 +190,5 @@ let ``a step that takes too long is named`` () =
     Assert.Equal(("Slow-v0", 0, 2), (error.EnvironmentId, error.Copy, error.Step))
     Assert.IsType<TimeoutException>(error.InnerException) |> ignore
 
-    Assert.Throws<ArgumentException>(fun () ->
-        External("Slow-v0", nan, 1, (fun _ -> slow), TimeSpan.Zero) |> ignore)
+    Assert.Throws<ArgumentException>(fun () -> External("Slow-v0", nan, 1, (fun _ -> slow), TimeSpan.Zero) |> ignore)
     |> ignore
