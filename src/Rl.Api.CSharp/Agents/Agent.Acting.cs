@@ -13,7 +13,7 @@ public sealed partial class Agent
     private readonly Rng[] sampleKey = new Rng[1];
 
     /// <summary>The most probable action for an observation. Allocates nothing.</summary>
-    /// <param name="observation">As many elements as <see cref="ObservationSpace"/> has; finite. It is normalised as in training.</param>
+    /// <param name="observation">As many elements as <see cref="ObservationSpace"/> has; finite. It is normalised, and goes through the wrappers of observations, as in training.</param>
     /// <param name="action">Receives the action: the integer of a discrete space, or numbers within the bounds of a box.</param>
     /// <exception cref="ArgumentException">A length is wrong, or the observation holds NaN or infinity; the message names the component.</exception>
     public void Predict(ReadOnlySpan<float> observation, Span<float> action)
@@ -77,6 +77,21 @@ public sealed partial class Agent
         CancellationToken cancellationToken = default) =>
         Evaluate(EnvironmentSource.Of(environment), episodes, seed, deterministic, cancellationToken);
 
+    /// <summary>Runs whole episodes in an environment of the library within wrappers, which take over what those of the training have learned.</summary>
+    /// <param name="environment">The environment.</param>
+    /// <param name="episodes">How many; at least 1.</param>
+    /// <param name="seed">Where the episodes' randomness comes from; null for one that follows from the agent's seed.</param>
+    /// <param name="deterministic">Take the most probable actions; else draw them.</param>
+    /// <param name="cancellationToken">Stops between two steps.</param>
+    /// <exception cref="ArgumentException">The environment has other spaces or other wrappers that learn; the message names both.</exception>
+    public EvaluationResult Evaluate(
+        WrappedEnvironment environment,
+        int episodes = 100,
+        ulong? seed = null,
+        bool deterministic = true,
+        CancellationToken cancellationToken = default) =>
+        Evaluate(EnvironmentSource.Of(environment), episodes, seed, deterministic, cancellationToken);
+
     /// <summary>Runs whole episodes in an environment of your own with the same spaces.</summary>
     /// <param name="environment">Makes a copy each time it is called.</param>
     /// <param name="episodes">How many; at least 1.</param>
@@ -97,7 +112,7 @@ public sealed partial class Agent
         ArgumentOutOfRangeException.ThrowIfLessThan(episodes, 1);
         using var _ = Enter(mayBeReporting: true);
         var key = seed is { } given ? RngModule.create(given) : EvaluationKey();
-        var batch = where.Create(Math.Min(episodes, Options.EnvironmentCopies));
+        var batch = where.Within(Convert.Wrappers(wrapping)).Create(Math.Min(episodes, Options.EnvironmentCopies));
         return Failures.Translate(() =>
             new EvaluationResult(Core.Training.Evaluate.run(policy, batch, episodes, deterministic, key, cancellationToken)));
     }
@@ -109,13 +124,13 @@ public sealed partial class Agent
         return RngModule.create(word);
     }
 
-    private Predictor Predictor()
+    private WrappedPredictor Predictor()
     {
         if (!ReferenceEquals(predicted, state))
         {
             if (predictor is null)
             {
-                predictor = new Predictor(policy, 1);
+                predictor = new WrappedPredictor(policy, wrapping);
             }
             else
             {

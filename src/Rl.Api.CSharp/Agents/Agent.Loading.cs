@@ -44,6 +44,16 @@ public sealed partial class Agent
     public static Agent Load(string path, Func<IEnvironment> environment, int threads = 0) =>
         Load(path, Read(path), EnvironmentSource.Of(environment), threads);
 
+    /// <summary>Reads an agent to evaluate and train it in an environment of the library within wrappers. It must be given where a wrapper has a function of yours, which no file holds.</summary>
+    /// <param name="path">A file that <see cref="Save"/> or <c>rl train</c> wrote.</param>
+    /// <param name="environment">The environment.</param>
+    /// <param name="threads">Threads that train; 0 for one a processor core.</param>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">The file is empty, cut, damaged, of another kind or of a newer version.</exception>
+    /// <exception cref="ArgumentException">The environment has other spaces or other wrappers that learn; the message names both.</exception>
+    public static Agent Load(string path, WrappedEnvironment environment, int threads = 0) =>
+        Load(path, Read(path), EnvironmentSource.Of(environment), threads);
+
     private static Checkpoint Read(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -56,18 +66,26 @@ public sealed partial class Agent
         var options = OptionsOf(path, checkpoint) with { EnvironmentCopies = checkpoint.State.Environments.Count, Threads = threads };
         var state = checkpoint.State;
         var environmentId = checkpoint.EnvironmentId;
+        var wrapping = checkpoint.Wrapping;
         if (source is not null)
         {
+            source = source.Within(Convert.IsComplete(wrapping) ? Convert.Wrappers(wrapping) : []);
             var batch = source.Create(options.EnvironmentCopies);
+            RequireFunctions(path, wrapping, batch);
             RequireSpaces(path, checkpoint, batch);
             environmentId = batch.Id;
-            if (batch.Id != checkpoint.EnvironmentId)
+            wrapping = WrappingModule.ofBatch(batch);
+            if (batch.Id != checkpoint.EnvironmentId || !Convert.HasWrappersOf(batch, state.Environments))
             {
                 state = TrainingStateModule.startAnew(batch, state);
             }
         }
+        else
+        {
+            RequireFunctions(path, wrapping, null);
+        }
 
-        return new(options, source, environmentId, checkpoint.Seed, checkpoint.Policy, state, null, null);
+        return new(options, source, environmentId, checkpoint.Seed, checkpoint.Policy, wrapping, state, null, null);
     }
 
     private static AgentOptions OptionsOf(string path, Checkpoint checkpoint)
@@ -85,6 +103,17 @@ public sealed partial class Agent
         catch (ArgumentException error)
         {
             throw new InvalidDataException($"{path} has options that this library does not read: {error.Message} Use a newer version of the library.", error);
+        }
+    }
+
+    private static void RequireFunctions(string path, Wrapping wrapping, BatchEnvironment? environment)
+    {
+        if (!Convert.IsComplete(wrapping) && (environment is null || environment.Wrappers.IsEmpty))
+        {
+            throw new ArgumentException(
+                $"{path} holds an agent that was trained within {string.Join(", ", wrapping.Wrappers)}; no file holds a function of yours. "
+                + "Load it with the environment and its wrappers, as it was trained.",
+                nameof(environment));
         }
     }
 

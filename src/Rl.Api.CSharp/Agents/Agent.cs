@@ -1,5 +1,7 @@
 using System;
+using System.Collections.Generic;
 using System.IO;
+using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
 using Rl.Core.Algorithms;
@@ -23,7 +25,8 @@ public sealed partial class Agent : IDisposable
     private Workers? workers;
     private TrainingState state;
     private PolicyModel policy;
-    private Predictor? predictor;
+    private readonly Wrapping wrapping;
+    private WrappedPredictor? predictor;
     private TrainingState? predicted;
     private int busy;
     private int reportingThread;
@@ -35,6 +38,7 @@ public sealed partial class Agent : IDisposable
         string environmentId,
         ulong seed,
         PolicyModel policy,
+        Wrapping wrapping,
         TrainingState state,
         Learner? learner,
         Workers? workers)
@@ -44,11 +48,12 @@ public sealed partial class Agent : IDisposable
         this.environmentId = environmentId;
         Seed = seed;
         this.policy = policy;
+        this.wrapping = wrapping;
         this.state = state;
         this.learner = learner;
         this.workers = workers;
-        ObservationSpace = Convert.ToSpace(policy.ObservationSpace);
-        ActionSpace = Convert.ToSpace(policy.ActionSpace);
+        ObservationSpace = Convert.ToSpace(wrapping.ObservationSpace);
+        ActionSpace = Convert.ToSpace(wrapping.ActionSpace);
     }
 
     /// <summary>The options in force; <see cref="AgentOptions.TotalSteps"/> is that of the last plan.</summary>
@@ -60,10 +65,13 @@ public sealed partial class Agent : IDisposable
     /// <summary>The seed that it was created with.</summary>
     public ulong Seed { get; }
 
-    /// <summary>The set of observations.</summary>
+    /// <summary>The set of observations that <c>Predict</c> takes: the environment's own, below its wrappers.</summary>
     public Space ObservationSpace { get; }
 
-    /// <summary>The set of actions.</summary>
+    /// <summary>The wrappers around the environment, as texts with their parameters; the one next to the environment first.</summary>
+    public IReadOnlyList<string> Wrappers => [.. wrapping.Wrappers.Select(wrapper => wrapper.ToString())];
+
+    /// <summary>The set of actions that <c>Predict</c> gives: the environment's own, below its wrappers.</summary>
     public Space ActionSpace { get; }
 
     /// <summary>Environment steps that it has learned from.</summary>
@@ -81,6 +89,14 @@ public sealed partial class Agent : IDisposable
     /// <param name="seed">Where all randomness comes from.</param>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it, its value and the range.</exception>
     public static Agent Create(AgentOptions options, BuiltInEnvironment environment, ulong seed) =>
+        Create(options, EnvironmentSource.Of(environment), seed);
+
+    /// <summary>A new agent for an environment of the library within wrappers.</summary>
+    /// <param name="options">The algorithm's options, for example a <see cref="PpoOptions"/>.</param>
+    /// <param name="environment">The environment; the agent makes its own copies, which share what the wrappers learn.</param>
+    /// <param name="seed">Where all randomness comes from.</param>
+    /// <exception cref="ArgumentException">An option is out of its range, or the environment is one of your own: give a factory.</exception>
+    public static Agent Create(AgentOptions options, WrappedEnvironment environment, ulong seed) =>
         Create(options, EnvironmentSource.Of(environment), seed);
 
     /// <summary>A new agent for an environment of your own.</summary>
@@ -182,7 +198,8 @@ public sealed partial class Agent : IDisposable
             {
                 var learner = options.CreateLearner(source.Create(options.EnvironmentCopies), workers);
                 var state = learner.Initialise(RngModule.create(seed));
-                return new Agent(options, source, learner.Environment.Id, seed, learner.Policy(state), state, learner, workers);
+                var wrapping = WrappingModule.ofBatch(learner.Environment);
+                return new Agent(options, source, learner.Environment.Id, seed, learner.Policy(state), wrapping, state, learner, workers);
             });
         }
         catch
@@ -196,7 +213,7 @@ public sealed partial class Agent : IDisposable
         new(options.Threads == 0 ? System.Environment.ProcessorCount : options.Threads);
 
     private Checkpoint ToCheckpoint() =>
-        Convert.ToCheckpoint(Options, environmentId, Seed, policy, source?.Notes ?? [], state);
+        Convert.ToCheckpoint(Options, environmentId, Seed, policy, source?.Notes ?? [], wrapping, state);
 
     private TrainingResult Run(long until, IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
     {

@@ -82,6 +82,46 @@ internal static class Convert
     public static float[] Flatten(Core.Environments.Space space, IEnumerable<KeyValuePair<string, float[]>> parts) =>
         SpaceModule.flatten(space, ListModule.OfSeq(parts.Select(part => System.Tuple.Create(part.Key, part.Value))));
 
+    public static BatchEnvironment Wrap(BatchEnvironment batch, IEnumerable<Core.Wrappers.Wrapper> wrappers) =>
+        Core.Wrappers.WrapperModule.apply(ListModule.OfSeq(wrappers), batch);
+
+    public static Core.Wrappers.Wrapper TransformObservation(string name, RowFunction transform, Space? space)
+    {
+        ArgumentNullException.ThrowIfNull(transform);
+        return Core.Wrappers.WrapperModule.transformObservation(name, Optional(space), new(transform));
+    }
+
+    public static Core.Wrappers.Wrapper TransformAction(string name, RowFunction transform, Space? space)
+    {
+        ArgumentNullException.ThrowIfNull(transform);
+        return Core.Wrappers.WrapperModule.transformAction(name, Optional(space), new(transform));
+    }
+
+    public static Core.Wrappers.Wrapper TransformReward(string name, Func<double, double> transform)
+    {
+        ArgumentNullException.ThrowIfNull(transform);
+        return Core.Wrappers.WrapperModule.transformReward(name, FuncConvert.FromFunc(transform));
+    }
+
+    public static Core.Wrappers.Wrapper FrameStack(int size, FramePadding padding) =>
+        Core.Wrappers.Wrapper.NewFrameStackObservation(
+            size,
+            padding == FramePadding.Zero ? Core.Wrappers.FramePadding.Zero : Core.Wrappers.FramePadding.Reset);
+
+    public static Core.Wrappers.Wrapper FilterObservation(IReadOnlyList<string> names)
+    {
+        ArgumentNullException.ThrowIfNull(names);
+        return Core.Wrappers.Wrapper.NewFilterObservation(ListModule.OfSeq(names));
+    }
+
+    public static IReadOnlyList<Core.Wrappers.Wrapper> Wrappers(Core.Training.Wrapping wrapping) => [.. wrapping.Wrappers];
+
+    /// <summary>Whether every function of the wrappers is there.</summary>
+    public static bool IsComplete(Core.Training.Wrapping wrapping) => wrapping.Wrappers.All(Core.Wrappers.WrapperModule.isComplete);
+
+    /// <summary>Whether the batch has the wrappers that a snapshot was taken within.</summary>
+    public static bool HasWrappersOf(BatchEnvironment batch, BatchSnapshot snapshot) => batch.Wrappers.SequenceEqual(snapshot.Wrappers);
+
     public static IReadOnlyList<int> ToList(FSharpList<int> items) => Array.AsReadOnly(items.ToArray());
 
     public static IReadOnlyList<KeyValuePair<string, string>> ToList(IEnumerable<Tuple<string, string>> pairs) =>
@@ -206,6 +246,7 @@ internal static class Convert
         ulong seed,
         PolicyModel policy,
         IEnumerable<KeyValuePair<string, string>> notes,
+        Core.Training.Wrapping wrapping,
         TrainingState state) =>
         new(
             options.Algorithm,
@@ -216,6 +257,7 @@ internal static class Convert
             policy.Network,
             ToPairs(options.ToSettings()),
             ToPairs(notes),
+            wrapping,
             state);
 
     public static IReadOnlyList<KeyValuePair<string, string>> Settings(Core.Training.Checkpoint checkpoint) =>
@@ -235,6 +277,9 @@ internal static class Convert
             finding.Problem,
             finding.Remedy,
             finding.Occurrences)).ToArray());
+
+    private static FSharpOption<Core.Environments.Space>? Optional(Space? space) =>
+        space is null ? null : FSharpOption<Core.Environments.Space>.Some(space.Core);
 
     private static Core.Environments.Space Given(Space? space, string name) =>
         space?.Core ?? throw new ArgumentNullException(name, "One of the spaces is null.");

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using System.Threading;
 using Rl.Core.Environments;
 
 namespace Rl.Internal;
@@ -24,11 +25,29 @@ internal abstract class EnvironmentSource
         return new BuiltIn(environment);
     }
 
+    public static EnvironmentSource Of(WrappedEnvironment environment)
+    {
+        ArgumentNullException.ThrowIfNull(environment);
+        return environment.Inner is BuiltInEnvironment inner
+            ? new Wrapped(new BuiltIn(inner), environment.CoreWrappers)
+            : throw new ArgumentException(
+                $"{environment.Name} is one environment of your own, and an agent needs copies; give a factory, such as () => new MyEnvironment().NormalizeObservation().",
+                nameof(environment));
+    }
+
+    /// <summary>A batch of one copy.</summary>
+    public static BatchEnvironment BatchOf(IEnvironment environment) =>
+        environment is BuiltInEnvironment builtIn ? builtIn.Vectorise(1) : BatchOf([environment]);
+
     public static EnvironmentSource Of(Func<IEnvironment> factory)
     {
         ArgumentNullException.ThrowIfNull(factory);
         return new Custom(factory);
     }
+
+    /// <summary>The same environments within wrappers, if they have none of their own.</summary>
+    public virtual EnvironmentSource Within(IReadOnlyList<Core.Wrappers.Wrapper> wrappers) =>
+        wrappers.Count == 0 ? this : new Wrapped(this, wrappers);
 
     /// <summary>The environment that notes describe; null when it is a user's own.</summary>
     public static BuiltInEnvironment? Find(string id, IReadOnlyList<KeyValuePair<string, string>> notes)
@@ -57,33 +76,69 @@ internal abstract class EnvironmentSource
         public override BatchEnvironment Create(int copies) => environment.Vectorise(copies);
     }
 
+    private static External BatchOf(IReadOnlyList<IEnvironment> instances) =>
+        new(
+            instances[0].Name,
+            instances[0].RewardThreshold,
+            instances.Count,
+            copy => EnvironmentAdapter.Of(instances[copy]),
+            instances[0] is ITimedEnvironment timed ? timed.Timeout : Timeout.InfiniteTimeSpan);
+
+    private sealed class Wrapped(EnvironmentSource inner, IReadOnlyList<Core.Wrappers.Wrapper> wrappers) : EnvironmentSource
+    {
+        public override IEnumerable<KeyValuePair<string, string>> Notes => inner.Notes;
+
+        public override BatchEnvironment Create(int copies)
+        {
+            var batch = inner.Create(copies);
+
+            // The copies of a factory may bring wrappers of their own.
+            return batch.Wrappers.IsEmpty ? Convert.Wrap(batch, wrappers) : batch;
+        }
+
+        public override EnvironmentSource Within(IReadOnlyList<Core.Wrappers.Wrapper> others) => this;
+    }
+
     private sealed class Custom(Func<IEnvironment> factory) : EnvironmentSource
     {
         public override IEnumerable<KeyValuePair<string, string>> Notes => [new(Kind, "custom")];
 
         public override BatchEnvironment Create(int copies)
         {
-            var instances = Enumerable.Range(0, copies).Select(_ => Instance()).ToArray();
+            var made = Enumerable.Range(0, copies).Select(_ => Instance()).ToArray();
+            var instances = made.Select(instance => instance is WrappedEnvironment wrapped ? wrapped.Inner : instance).ToArray();
             if (copies > 1 && instances.Distinct(ReferenceEqualityComparer.Instance).Count() < copies)
             {
                 throw new ArgumentException(
                     "The factory returned the same environment twice; it must make a new one each time, such as () => new MyEnvironment().");
             }
 
-            return new External(
-                instances[0].Name,
-                instances[0].RewardThreshold,
-                copies,
-                copy => new EnvironmentAdapter(instances[copy]));
+            var wrappers = WrappersOf(made[0]);
+            if (made.Any(instance => !WrappersOf(instance).SequenceEqual(wrappers)))
+            {
+                throw new ArgumentException("The factory returned environments within different wrappers; wrap them all in the same way.");
+            }
+
+            return Convert.Wrap(BatchOf(instances), wrappers);
         }
+
+        private static IReadOnlyList<Core.Wrappers.Wrapper> WrappersOf(IEnvironment environment) =>
+            environment is WrappedEnvironment wrapped ? wrapped.CoreWrappers : [];
 
         private IEnvironment Instance() =>
             factory() ?? throw new ArgumentException("The factory returned null; it must make an environment.");
     }
 
     /// <summary>A user's environment as the core sees it.</summary>
-    private sealed class EnvironmentAdapter(IEnvironment environment) : IMutableEnvironment
+    private class EnvironmentAdapter(IEnvironment environment) : Core.Environments.IMaskedEnvironment
     {
+        public static EnvironmentAdapter Of(IEnvironment environment) =>
+            environment is ICloneableEnvironment cloneable ? new CloneableAdapter(cloneable) : new EnvironmentAdapter(environment);
+
+        public bool HasActionMask => environment is IMaskedEnvironment;
+
+        public void ActionMask(Span<bool> mask) => ((IMaskedEnvironment)environment).ActionMask(mask);
+
         public Core.Environments.Space ObservationSpace { get; } = Required(environment.ObservationSpace, nameof(ObservationSpace), environment);
 
         public Core.Environments.Space ActionSpace { get; } = Required(environment.ActionSpace, nameof(ActionSpace), environment);
@@ -113,5 +168,14 @@ internal abstract class EnvironmentSource
 
             source.CopyTo(destination);
         }
+    }
+
+    private sealed class CloneableAdapter(ICloneableEnvironment environment)
+        : EnvironmentAdapter(environment), Core.Environments.ICloneableEnvironment
+    {
+        public IMutableEnvironment Clone() =>
+            environment.Clone() is ICloneableEnvironment clone
+                ? new CloneableAdapter(clone)
+                : throw new InvalidOperationException($"{environment.Name}.Clone must return an environment of the same class.");
     }
 }

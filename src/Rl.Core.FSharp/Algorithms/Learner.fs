@@ -59,6 +59,7 @@ module TrainingState =
     /// The state with new episodes in an environment, which is reset: what belonged to the old episodes is forgotten.
     let startAnew (environment: BatchEnvironment) (state: TrainingState) : TrainingState =
         let struct (now, next) = Rng.split state.Key
+        environment.RestoreStatistics(state.Environments.Statistics, false)
         environment.Reset now
 
         let forget (name: string, values: float32[]) =
@@ -101,6 +102,8 @@ type PolicyModel =
         ActionSpace: Space
         Parameters: float32[]
         Observations: RunningStatistics
+        /// Those of the wrappers around the environment, the innermost first; with them a wrapped environment shows what it showed in training.
+        WrapperStatistics: RunningStatistics list
     }
 
 /// An algorithm with its configuration, bound to a batch of environments. Its own memory (compiled programs, rollout buffers) is
@@ -131,6 +134,7 @@ type Learner() =
             ActionSpace = this.Environment.ActionSpace
             Parameters = state.Parameters
             Observations = state.Observations
+            WrapperStatistics = state.Environments.Statistics
         }
 
     interface IDisposable with

@@ -303,7 +303,12 @@ type internal Collector
         }
 
     let shares =
-        // Copies that share statistics are stepped together.
+        if environment.Autoreset = AutoresetMode.NextStep then
+            Guard.fail
+                (nameof environment)
+                $"{environment.Id} is within NextStepAutoreset, whose first steps are none of the policy's; train with autoreset in the same step."
+
+        // Copies that depend on each other are stepped together.
         let number = if environment.IsCoupled then 1 else min workers.Count copies
 
         Array.init number (fun share ->

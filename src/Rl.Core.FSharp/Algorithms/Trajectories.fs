@@ -43,6 +43,12 @@ type internal TrajectoryCollector
         normalise: bool,
         workers: Workers
     ) =
+    do
+        if environment.IsCoupled then
+            Guard.fail
+                (nameof environment)
+                $"{environment.Id} has wrappers that couple its copies, and whole episodes are collected copy by copy; leave out NormalizeObservation and NormalizeReward, or restore their statistics frozen."
+
     let copies = environment.Count
     let space = environment.ObservationSpace
     let isIdentity = Encoding.isIdentity space

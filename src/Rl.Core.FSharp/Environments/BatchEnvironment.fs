@@ -4,6 +4,7 @@ namespace Rl.Core.Environments
 open System
 open Rl.Core.Foundations
 open Rl.Core.Environments.Rendering
+open Rl.Core.Experience
 
 /// The memory that a batch step writes, one row a copy, allocated once by the caller. Rows may be slices of a longer
 /// rollout, and several buffers may share `FinalObservations` where it is read after every step.
@@ -16,8 +17,22 @@ type StepBuffers
         terminated: Memory<bool>,
         truncated: Memory<bool>,
         episodeReturns: Memory<float>,
-        episodeLengths: Memory<int>
+        episodeLengths: Memory<int>,
+        exactRewards: Memory<float>
     ) =
+    /// Without exact rewards.
+    new(observations, finalObservations, rewards, terminated, truncated, episodeReturns, episodeLengths) =
+        StepBuffers(
+            observations,
+            finalObservations,
+            rewards,
+            terminated,
+            truncated,
+            episodeReturns,
+            episodeLengths,
+            Memory.Empty
+        )
+
     /// [N, observationSize]: the observation to act on next; after an episode's end, the first one of the next episode.
     member _.Observations = observations
     /// [N, observationSize]: the true last observation of each episode that ended in this step; other rows are left alone.
@@ -33,8 +48,14 @@ type StepBuffers
     /// [N]: the number of steps of the episode that ended in this step; 0 where none did.
     member _.EpisodeLengths = episodeLengths
 
+    /// [N]: the rewards before they are rounded to float32, for wrappers; empty where nobody asks for them.
+    member _.ExactRewards = exactRewards
+
+    /// New memory for a batch, without exact rewards.
+    static member Allocate(count: int, observationSize: int) = StepBuffers.Allocate(count, observationSize, false)
+
     /// New memory for a batch.
-    static member Allocate(count: int, observationSize: int) =
+    static member Allocate(count: int, observationSize: int, isExact: bool) =
         Guard.positive (nameof count) count
         Guard.positive (nameof observationSize) observationSize
 
@@ -45,7 +66,8 @@ type StepBuffers
             Memory(Array.zeroCreate count),
             Memory(Array.zeroCreate count),
             Memory(Array.create count nan),
-            Memory(Array.zeroCreate count)
+            Memory(Array.zeroCreate count),
+            Memory(Array.zeroCreate (if isExact then count else 0))
         )
 
     /// Requires the sizes of a batch of `count` copies.
@@ -58,6 +80,16 @@ type StepBuffers
         Guard.length "EpisodeReturns" count episodeReturns.Length
         Guard.length "EpisodeLengths" count episodeLengths.Length
 
+        if exactRewards.Length > 0 then
+            Guard.length "ExactRewards" count exactRewards.Length
+
+/// When the next episode of a copy begins.
+type AutoresetMode =
+    /// In the step that ends the episode: its last observation is in `FinalObservations`, the first of the next one in `Observations`.
+    | SameStep = 0
+    /// In the step after the one that ends the episode: that step's action is ignored and its reward is 0.
+    | NextStep = 1
+
 /// The whole state of a batch as a value: what a checkpoint saves.
 type BatchSnapshot =
     {
@@ -65,8 +97,14 @@ type BatchSnapshot =
         EnvironmentId: string
         /// The number of copies.
         Count: int
+        /// The wrappers around it as texts, the innermost first.
+        Wrappers: string list
+        /// The statistics that these wrappers have learnt, the innermost first.
+        Statistics: RunningStatistics list
         /// States, streams, elapsed steps and episode returns, little-endian, in an order known to the batch.
         Bytes: byte[]
+        /// Copies of users' environments that can be cloned; empty for others. No file holds them.
+        Instances: obj list
     }
 
 /// N copies of one environment. Each copy draws from its own stream, so that what happens in it depends neither on the
@@ -100,8 +138,35 @@ type BatchEnvironment() =
 
     /// The whole state of the batch, from which `Restore` continues with the same numbers.
     abstract Capture: unit -> BatchSnapshot
+    /// Whether `Restore` continues the captured episodes, or begins new ones because nothing can be known of what the environment keeps to itself.
+    abstract RestoresEpisodes: bool
+    default _.RestoresEpisodes = true
     /// Returns to a captured state; a snapshot of another environment or number of copies raises `ArgumentException`.
     abstract Restore: snapshot: BatchSnapshot -> unit
+    /// Cuts the episode of a copy that has just been stepped without an end: its row of `Observations` moves to `FinalObservations`, the
+    /// step counts as truncated, the episode's return and length are reported, and the next episode begins.
+    abstract Cut: copy: int * result: StepBuffers -> unit
+    default this.Cut(_, _) = invalidOp $"{this.Id} cannot cut its episodes; give it the time limit itself."
+    /// When the next episode of a copy begins.
+    abstract Autoreset: AutoresetMode
+    default _.Autoreset = AutoresetMode.SameStep
+    /// The wrappers around the environment as texts, the innermost first.
+    abstract Wrappers: string list
+    default _.Wrappers = []
+    /// What the wrappers have learnt of observations and rewards, the innermost first.
+    abstract Statistics: RunningStatistics list
+    default _.Statistics = []
+
+    /// Puts statistics in the place of those of the wrappers, the innermost first; with `isFrozen` they learn no more and no longer couple the
+    /// copies. `ArgumentException` for statistics of another number or size.
+    abstract RestoreStatistics: statistics: RunningStatistics list * isFrozen: bool -> unit
+
+    default this.RestoreStatistics(statistics, _) =
+        if not statistics.IsEmpty then
+            Guard.fail
+                (nameof statistics)
+                $"statistics has {statistics.Length} entries more than {this.Id} has wrappers that learn them; use the same wrappers."
+
     /// Whether copies depend on each other (by shared statistics, for example): then every step must be of all copies at once.
     abstract IsCoupled: bool
     default _.IsCoupled = false

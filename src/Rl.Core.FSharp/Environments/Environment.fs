@@ -115,6 +115,20 @@ type EnvironmentFailure
             null
         )
 
+    /// An observation with an element outside its space.
+    static member Outside(id, copy, step, index: int, value: float, space: Space) =
+        let place = EnvironmentFailure.Place(id, copy, step)
+
+        EnvironmentFailure(
+            $"{place} returned an observation whose component {index} is {value}; it lies outside {space}.",
+            id,
+            copy,
+            step,
+            index,
+            value,
+            null
+        )
+
     /// An exception thrown by a user's environment, kept as the inner exception.
     static member Thrown(id, copy, step, error: exn) =
         let place = EnvironmentFailure.Place(id, copy, step)

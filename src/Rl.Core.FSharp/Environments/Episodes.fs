@@ -140,6 +140,7 @@ type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observation
             copy: int,
             outcome: Outcome,
             rewards: Span<float32>,
+            exactRewards: Span<float>,
             terminated: Span<bool>,
             truncated: Span<bool>,
             episodeReturns: Span<float>,
@@ -153,6 +154,7 @@ type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observation
         let total = entry.Return + outcome.Reward
         let cut = not outcome.Terminated && (outcome.Truncated || elapsed = maxEpisodeSteps)
         rewards[copy] <- float32 outcome.Reward
+        if exactRewards.Length > 0 then exactRewards[copy] <- outcome.Reward
         terminated[copy] <- outcome.Terminated
         truncated[copy] <- cut
 
@@ -169,6 +171,21 @@ type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observation
             entry.Return <- total
             false
 
+    /// Books the end of a copy's running episode, which must be reset then.
+    member _.Cut(copy: int, result: StepBuffers) =
+        let entry = &progress[copy]
+        let observations = result.Observations.Span.Slice(copy * observationSize, observationSize)
+        observations.CopyTo(result.FinalObservations.Span.Slice(copy * observationSize, observationSize))
+        result.Truncated.Span[copy] <- true
+        result.EpisodeReturns.Span[copy] <- entry.Return
+        result.EpisodeLengths.Span[copy] <- entry.Elapsed
+        entry.Elapsed <- 0
+        entry.Return <- 0.0
+
+    /// The present state as a snapshot.
+    member _.Snapshot(bytes: byte[]) =
+        { EnvironmentId = id; Count = count; Wrappers = []; Statistics = []; Bytes = bytes; Instances = [] }
+
     /// Requires a snapshot of this environment, this many copies and `size` bytes.
     member _.CheckSnapshot(snapshot: BatchSnapshot, size: int) =
         if snapshot.EnvironmentId <> id then
@@ -176,5 +193,9 @@ type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observation
 
         if snapshot.Count <> count then
             Guard.fail "snapshot" $"snapshot holds {snapshot.Count} copies; this batch has {count}."
+
+        if not snapshot.Wrappers.IsEmpty then
+            let wrappers = String.Join(", ", snapshot.Wrappers)
+            Guard.fail "snapshot" $"snapshot is of {id} within {wrappers}; wrap the environment in the same way."
 
         Guard.length "snapshot.Bytes" size snapshot.Bytes.Length

@@ -3,6 +3,8 @@ namespace Rl.Core.Environments
 
 open System
 open System.Runtime.InteropServices
+open System.Threading
+open System.Threading.Tasks
 open Rl.Core.Foundations
 
 /// An environment that keeps its state to itself. `MaxEpisodeSteps` is 0 for no limit.
@@ -15,13 +17,38 @@ type IMutableEnvironment =
     /// Takes an action and writes the next observation.
     abstract Step: action: ReadOnlySpan<float32> * observation: Span<float32> -> Outcome
 
+/// A user's environment that can copy itself with its whole state, so that snapshots continue exactly.
+type ICloneableEnvironment =
+    inherit IMutableEnvironment
+    /// A copy that shares nothing that changes.
+    abstract Clone: unit -> IMutableEnvironment
+
+/// A user's environment in which not every action is possible in every state.
+type IMaskedEnvironment =
+    inherit IMutableEnvironment
+    /// Whether `ActionMask` may be asked.
+    abstract HasActionMask: bool
+    /// mask[i] ← whether choice i is possible now, in the order of the action space's choices.
+    abstract ActionMask: mask: Span<bool> -> unit
+
 /// A batch over user environments, one instance a copy; instance i is made by `create i` and used by one thread at a time.
 /// An exception of an instance is wrapped in `EnvironmentFailure`.
-/// `Capture` cannot see inside the instances: it records the streams and counts, and `Restore` starts a new episode in every copy.
+/// Snapshots hold clones of instances that are all `ICloneableEnvironment`, though files do not. Otherwise, and from a file, `Capture` cannot see inside
+/// them: it records the streams and counts, and `Restore` starts a new episode in every copy.
+/// A reset or step that takes longer than `timeout` raises `EnvironmentFailure`; the batch must not be used again.
 [<Sealed>]
-type External(id: string, rewardThreshold: float, count: int, create: Func<int, IMutableEnvironment>) =
+type External(id: string, rewardThreshold: float, count: int, create: Func<int, IMutableEnvironment>, timeout: TimeSpan)
+    =
     inherit BatchEnvironment()
-    do Guard.positive (nameof count) count
+
+    do
+        Guard.positive (nameof count) count
+
+        if timeout <= TimeSpan.Zero && timeout <> Timeout.InfiniteTimeSpan then
+            Guard.fail
+                (nameof timeout)
+                $"timeout is {timeout}; it must be longer than nothing, or Timeout.InfiniteTimeSpan for none."
+
     let instances = Array.init count create.Invoke
     let observationSpace, actionSpace = instances[0].ObservationSpace, instances[0].ActionSpace
     let observationSize, actionSize = observationSpace.Size, actionSpace.Size
@@ -40,6 +67,38 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
                     (nameof create)
                     $"{id}: instance {copy} has other spaces or another time limit than instance 0; make them equal."
 
+    let isCloneable =
+        instances
+        |> Array.forall (fun instance ->
+            match instance with
+            | :? ICloneableEnvironment -> true
+            | _ -> false)
+
+    let masked =
+        match instances[0] with
+        | :? IMaskedEnvironment as masked -> masked.HasActionMask
+        | _ -> false
+
+    let hasTimeout = timeout <> Timeout.InfiniteTimeSpan
+    // Whether `Restore` continues the captured episodes: the last one, or the next.
+    let mutable continues = isCloneable
+
+    /// Runs an action on another thread; false when it takes too long. Its exception is raised again.
+    let within (action: unit -> unit) =
+        let task = Task.Run(Action action)
+        let isDone = Task.WaitAny([| task |], timeout) = 0
+        if isDone then task.GetAwaiter().GetResult()
+        isDone
+
+    let late copy isReset =
+        episodes.Fail(
+            copy,
+            isReset,
+            TimeoutException(
+                $"it took longer than {timeout.TotalSeconds} s; look for an endless loop, or allow it more time."
+            )
+        )
+
     /// Starts an episode of a copy in the row that holds its present observation.
     let reset (copy: int) =
         let entry = &episodes.Progress[copy]
@@ -49,12 +108,55 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
         entry.Return <- 0.0
         let row = Span(current, copy * observationSize, observationSize)
 
-        try
-            instances[copy].Reset(seed, row)
-        with error ->
-            episodes.Fail(copy, true, error)
+        if not hasTimeout then
+            try
+                instances[copy].Reset(seed, row)
+            with error ->
+                episodes.Fail(copy, true, error)
+        else
+            let instance = instances[copy]
+            let observation = Array.zeroCreate<float32> observationSize
+            let mutable inTime = false
+
+            try
+                inTime <- within (fun () -> instance.Reset(seed, Span observation))
+            with error ->
+                episodes.Fail(copy, true, error)
+
+            if not inTime then late copy true
+            ReadOnlySpan(observation).CopyTo row
 
         episodes.CheckObservations(copy, Span.op_Implicit row, true)
+
+    /// A step on the copy's own thread, within the timeout.
+    let watched copy (action: float32[]) : Outcome =
+        let instance = instances[copy]
+        let observation = Array.zeroCreate<float32> observationSize
+        let outcome = [| Unchecked.defaultof<Outcome> |]
+        let mutable inTime = false
+
+        try
+            inTime <- within (fun () -> outcome[0] <- instance.Step(ReadOnlySpan action, Span observation))
+        with error ->
+            episodes.Fail(copy, false, error)
+
+        if not inTime then late copy false
+        ReadOnlySpan(observation).CopyTo(Span(current, copy * observationSize, observationSize))
+        outcome[0]
+
+    /// Without a timeout.
+    new(id, rewardThreshold, count, create) = External(id, rewardThreshold, count, create, Timeout.InfiniteTimeSpan)
+
+    override _.HasActionMasks = masked
+
+    override this.ActionMasks(first: int, copies: int, masks: Span<bool>) =
+        if masked then
+            let choices = masks.Length / count
+
+            for copy in first .. first + copies - 1 do
+                (instances[copy] :?> IMaskedEnvironment).ActionMask(masks.Slice(copy * choices, choices))
+        else
+            base.ActionMasks(first, copies, masks)
 
     override _.Id = id
     override _.Count = count
@@ -81,6 +183,7 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
         let observations = result.Observations.Span
         let finals = result.FinalObservations.Span
         let rewards = result.Rewards.Span
+        let exact = result.ExactRewards.Span
         let terminated = result.Terminated.Span
         let truncated = result.Truncated.Span
         let returns = result.EpisodeReturns.Span
@@ -91,29 +194,63 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
             let action = actions.Slice(copy * actionSize, actionSize)
             let mutable outcome = Unchecked.defaultof<Outcome>
 
-            try
-                outcome <- instances[copy].Step(action, row)
-            with error ->
-                episodes.Fail(copy, false, error)
+            if not hasTimeout then
+                try
+                    outcome <- instances[copy].Step(action, row)
+                with error ->
+                    episodes.Fail(copy, false, error)
+            else
+                outcome <- watched copy (action.ToArray())
 
             episodes.CheckObservations(copy, Span.op_Implicit row, false)
 
-            if episodes.Record(copy, outcome, rewards, terminated, truncated, returns, lengths) then
+            if episodes.Record(copy, outcome, rewards, exact, terminated, truncated, returns, lengths) then
                 row.CopyTo(finals.Slice(copy * observationSize, observationSize))
                 reset copy
 
             row.CopyTo(observations.Slice(copy * observationSize, observationSize))
 
+    override _.Cut(copy: int, result: StepBuffers) =
+        episodes.RequireReady(copy, 1)
+        episodes.Cut(copy, result)
+        reset copy
+
+        Span(current, copy * observationSize, observationSize)
+            .CopyTo(result.Observations.Span.Slice(copy * observationSize, observationSize))
+
+    override _.RestoresEpisodes = continues
+
     override _.Capture() =
         episodes.RequireReady()
         let bytes = MemoryMarshal.AsBytes(Span episodes.Progress).ToArray()
-        { EnvironmentId = id; Count = count; Bytes = bytes }
+        let snapshot = episodes.Snapshot bytes
+
+        if isCloneable then
+            { snapshot with
+                Instances =
+                    [
+                        for instance in instances do
+                            (instance :?> ICloneableEnvironment).Clone() :> obj
+                        Array.copy current :> obj
+                    ]
+            }
+        else
+            snapshot
 
     override _.Restore(snapshot: BatchSnapshot) =
         let progress = MemoryMarshal.AsBytes(Span episodes.Progress)
         episodes.CheckSnapshot(snapshot, progress.Length)
         Span(snapshot.Bytes).CopyTo progress
         episodes.SetReady()
+        continues <- isCloneable && snapshot.Instances.Length = count + 1
 
-        for copy in 0 .. count - 1 do
-            reset copy
+        if continues then
+            // The snapshot keeps its own: it may be restored again.
+            snapshot.Instances
+            |> List.iteri (fun copy item ->
+                match item with
+                | :? ICloneableEnvironment as instance -> instances[copy] <- instance.Clone()
+                | other -> (other :?> float32[]).CopyTo(current, 0))
+        else
+            for copy in 0 .. count - 1 do
+                reset copy

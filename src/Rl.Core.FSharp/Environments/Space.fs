@@ -40,8 +40,8 @@ type Space =
         | Discrete _ -> 1
         | MultiDiscrete(counts, _) -> counts.Length
         | MultiBinary shape -> Array.fold (*) 1 shape
-        | Tuple _
-        | Dict _ -> this.Parts |> List.sumBy (fun (_, part) -> part.Size)
+        | Tuple parts -> parts |> List.sumBy (fun part -> part.Size)
+        | Dict entries -> entries |> List.sumBy (fun (_, part) -> part.Size)
 
     /// The shape of one value: a scalar, [||], for integers; for tuples and dictionaries that of the vector, [| Size |].
     member this.Shape =
@@ -61,8 +61,8 @@ type Space =
         | Discrete(count, _) -> count
         | MultiDiscrete(counts, _) -> Array.sum counts
         | MultiBinary _ -> 2 * this.Size
-        | Tuple _
-        | Dict _ -> this.Parts |> List.sumBy (fun (_, part) -> part.Choices)
+        | Tuple parts -> parts |> List.sumBy (fun part -> part.Choices)
+        | Dict entries -> entries |> List.sumBy (fun (_, part) -> part.Choices)
 
     static member private IsInteger(number: float32, start: int, count: int) =
         number = MathF.Floor number && number >= float32 start && number <= float32 (start + count - 1)
@@ -83,22 +83,25 @@ type Space =
         | MultiBinary _ ->
             while index < value.Length && (value[index] = 0.0f || value[index] = 1.0f) do
                 index <- index + 1
-        | Tuple _
-        | Dict _ ->
-            let mutable rest = this.Parts
+        | Tuple parts ->
+            let mutable rest = parts
 
             while not rest.IsEmpty do
-                let part = snd rest.Head
-                let outside = part.IndexOfOutside(value.Slice(index, part.Size))
+                rest <- if rest.Head.Passes(value, &index) then rest.Tail else []
+        | Dict entries ->
+            let mutable rest = entries
 
-                if outside >= 0 then
-                    index <- index + outside
-                    rest <- []
-                else
-                    index <- index + part.Size
-                    rest <- rest.Tail
+            while not rest.IsEmpty do
+                rest <- if (snd rest.Head).Passes(value, &index) then rest.Tail else []
 
         if index = value.Length then -1 else index
+
+    /// Moves `index` to the first element outside this part of a value, which starts at `index`, or behind the part; whether there was none.
+    member private this.Passes(value: ReadOnlySpan<float32>, index: byref<int>) : bool =
+        let size = this.Size
+        let outside = this.IndexOfOutside(value.Slice(index, size))
+        index <- index + (if outside < 0 then size else outside)
+        outside < 0
 
     /// Whether `value`, of `Size` elements, lies in the space.
     member this.Contains(value: ReadOnlySpan<float32>) = this.IndexOfOutside value < 0
@@ -397,8 +400,14 @@ module Space =
         Guard.length (nameof value) space.Size value.Length
         Guard.length (nameof encoded) (encodedSize space) encoded.Length
 
-        match integers space with
-        | ValueSome struct (starts, counts) ->
+        match space with
+        | Space.Box _
+        | Space.MultiBinary _ -> value.CopyTo encoded
+        | Space.Discrete(_, start) ->
+            requireInside space value
+            encoded.Clear()
+            encoded[int value[0] - start] <- 1.0f
+        | Space.MultiDiscrete(counts, starts) ->
             requireInside space value
             encoded.Clear()
             let mutable offset = 0
@@ -406,17 +415,15 @@ module Space =
             for index in 0 .. counts.Length - 1 do
                 encoded[offset + int value[index] - starts[index]] <- 1.0f
                 offset <- offset + counts[index]
-        | ValueNone ->
-            match space.Parts with
-            | [] -> value.CopyTo encoded
-            | parts ->
-                let mutable from, into = 0, 0
+        | Space.Tuple _
+        | Space.Dict _ ->
+            let mutable from, into = 0, 0
 
-                for _, part in parts do
-                    let size = encodedSize part
-                    encode part (value.Slice(from, part.Size)) (encoded.Slice(into, size))
-                    from <- from + part.Size
-                    into <- into + size
+            for _, part in space.Parts do
+                let size = encodedSize part
+                encode part (value.Slice(from, part.Size)) (encoded.Slice(into, size))
+                from <- from + part.Size
+                into <- into + size
 
     /// The value that `encode` turns into `encoded` (Gymnasium's `unflatten`). `ArgumentException` where an integer's elements are
     /// not a single 1 among zeros.

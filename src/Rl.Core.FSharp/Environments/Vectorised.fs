@@ -102,18 +102,27 @@ type Vectorised<'State
         episodes.CheckObservations(first, Span.op_Implicit rows, false)
         let finals = result.FinalObservations.Span
         let rewards = result.Rewards.Span
+        let exact = result.ExactRewards.Span
         let terminated = result.Terminated.Span
         let truncated = result.Truncated.Span
         let returns = result.EpisodeReturns.Span
         let lengths = result.EpisodeLengths.Span
 
         for copy in first .. first + steps - 1 do
-            if episodes.Record(copy, outcomes[copy], rewards, terminated, truncated, returns, lengths) then
+            if episodes.Record(copy, outcomes[copy], rewards, exact, terminated, truncated, returns, lengths) then
                 let row = observations.Slice(copy * observationSize, observationSize)
                 row.CopyTo(finals.Slice(copy * observationSize, observationSize))
                 reset copy
                 environment.Observe(states[copy], row)
                 episodes.CheckObservations(copy, Span.op_Implicit row, true)
+
+    override _.Cut(copy: int, result: StepBuffers) =
+        episodes.RequireReady(copy, 1)
+        episodes.Cut(copy, result)
+        reset copy
+        let row = result.Observations.Span.Slice(copy * observationSize, observationSize)
+        environment.Observe(states[copy], row)
+        episodes.CheckObservations(copy, Span.op_Implicit row, true)
 
     override _.HasActionMasks = masks.IsSome
 
@@ -136,11 +145,11 @@ type Vectorised<'State
     override _.Capture() =
         let stateBytes = MemoryMarshal.AsBytes(Span states)
         let progressBytes = MemoryMarshal.AsBytes(Span episodes.Progress)
+        episodes.RequireReady()
         let bytes = Array.zeroCreate<byte>(stateBytes.Length + progressBytes.Length)
         stateBytes.CopyTo(Span bytes)
         progressBytes.CopyTo(Span(bytes, stateBytes.Length, progressBytes.Length))
-        episodes.RequireReady()
-        { EnvironmentId = id; Count = count; Bytes = bytes }
+        episodes.Snapshot bytes
 
     override _.Restore(snapshot: BatchSnapshot) =
         let stateBytes = MemoryMarshal.AsBytes(Span states)

@@ -25,6 +25,8 @@ type Checkpoint =
         Configuration: (string * string) list
         /// Whatever the writer wants to find again, as named texts.
         Notes: (string * string) list
+        /// The wrappers around the environment, and what they wrap.
+        Wrapping: Wrapping
         State: TrainingState
     }
 
@@ -36,6 +38,7 @@ type Checkpoint =
             ActionSpace = this.ActionSpace
             Parameters = this.State.Parameters
             Observations = this.State.Observations
+            WrapperStatistics = this.State.Environments.Statistics
         }
 
 /// Reading and writing of checkpoints. All numbers are little-endian.
@@ -105,6 +108,7 @@ module Checkpoint =
 
         section "ENVS" (fun output -> CheckpointFormat.writeSnapshot output state.Environments)
 
+        section "WRAP" (fun output -> WrapperFormat.writeWrapping output checkpoint.Wrapping)
         let body = payload.ToArray()
         let file = BinaryOut()
         file.Raw(ReadOnlySpan magic)
@@ -231,6 +235,9 @@ module Checkpoint =
 
         if keys.Length <> 1 then whole.Fail $"it has {keys.Length} main streams"
         let environments = section "ENVS" CheckpointFormat.readSnapshot
+
+        let wrapping = section "WRAP" WrapperFormat.readWrapping
+
         whole.End()
 
         {
@@ -242,6 +249,7 @@ module Checkpoint =
             Network = network
             Configuration = configuration
             Notes = notes
+            Wrapping = wrapping
             State =
                 {
                     Steps = steps

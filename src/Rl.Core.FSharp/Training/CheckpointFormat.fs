@@ -431,13 +431,37 @@ module internal CheckpointFormat =
             let state = input.Word()
             Rng(state, input.Word()))
 
+    let writeList (write: BinaryOut -> 'T -> unit) (output: BinaryOut) (items: 'T list) =
+        output.Int items.Length
+        items |> List.iter (write output)
+
+    /// A list whose every item takes at least one byte.
+    let readList (read: BinaryIn -> 'T) (input: BinaryIn) : 'T list =
+        let count = input.Int()
+
+        if count < 0 || count > input.Remaining then
+            input.Fail $"it announces {count} items, more than it holds"
+
+        List.init count (fun _ -> read input)
+
     let writeSnapshot (output: BinaryOut) (snapshot: BatchSnapshot) =
         output.Text snapshot.EnvironmentId
         output.Int snapshot.Count
         output.Bytes(System.ReadOnlySpan snapshot.Bytes)
+        writeList (fun output text -> output.Text text) output snapshot.Wrappers
+        writeList writeStatistics output snapshot.Statistics
 
     let readSnapshot (input: BinaryIn) : BatchSnapshot =
         let id = input.Text()
         let count = input.Int()
         if count < 1 then input.Fail $"it holds {count} copies of the environment"
-        { EnvironmentId = id; Count = count; Bytes = input.Bytes() }
+        let bytes = input.Bytes()
+
+        {
+            EnvironmentId = id
+            Count = count
+            Wrappers = readList (fun input -> input.Text()) input
+            Statistics = readList readStatistics input
+            Bytes = bytes
+            Instances = []
+        }

@@ -37,6 +37,7 @@ module Evaluate =
 
     /// Runs `episodes` ≥ 1 episodes over the copies of an environment, which is reset from `key` first. Each copy runs a number of
     /// episodes that is fixed beforehand, equal but for one: counting whichever episodes end first would favour short ones.
+    /// Wrappers of the environment show what they showed in training: they take the model's statistics, frozen.
     /// `deterministic`: take the most probable actions, else draw them. `OperationCanceledException` between two steps.
     let run
         (model: PolicyModel)
@@ -56,7 +57,13 @@ module Evaluate =
                 (nameof environment)
                 $"{environment.Id} has observations {environment.ObservationSpace} and actions {environment.ActionSpace}; the policy needs {model.ObservationSpace} and {model.ActionSpace}."
 
+        if environment.Autoreset = AutoresetMode.NextStep then
+            Guard.fail
+                (nameof environment)
+                $"{environment.Id} is within NextStepAutoreset; evaluate it with autoreset in the same step."
+
         let copies = environment.Count
+        environment.RestoreStatistics(model.WrapperStatistics, true)
         let struct (environmentKey, actionKey) = Rng.split key
         let struct (actionKeys, _) = Rng.splitMany copies actionKey
         let predictor = Predictor(model, copies)

@@ -115,3 +115,80 @@ let ``a step through the adapter allocates nothing`` () =
     let before = GC.GetAllocatedBytesForCurrentThread()
     walk ()
     Assert.Equal(0L, GC.GetAllocatedBytesForCurrentThread() - before)
+
+/// `MutableScripted` that copies itself.
+type private Cloneable(script: Script, inner: MutableScripted, past: (float32[] * uint64) list) =
+    let mutable past = past
+    let environment = inner :> IMutableEnvironment
+
+    interface ICloneableEnvironment with
+        member _.ObservationSpace = environment.ObservationSpace
+        member _.ActionSpace = environment.ActionSpace
+        member _.MaxEpisodeSteps = environment.MaxEpisodeSteps
+
+        member _.Reset(seed, observation) =
+            past <- [ [||], seed ]
+            environment.Reset(seed, observation)
+
+        member _.Step(action, observation) =
+            past <- (action.ToArray(), 0UL) :: past
+            environment.Step(action, observation)
+
+        // What has happened is done again.
+        member _.Clone() =
+            let copy = MutableScripted(script, 0) :> IMutableEnvironment
+            let observation = Array.zeroCreate<float32> 2
+
+            for action, seed in List.rev past do
+                if action.Length = 0 then
+                    copy.Reset(seed, Span observation)
+                else
+                    copy.Step(ReadOnlySpan action, Span observation) |> ignore
+
+            Cloneable(script, copy :?> MutableScripted, past)
+
+[<Fact>]
+let ``a snapshot of environments that clone themselves continues exactly, as often as it is restored`` () =
+    let script = { Scripted.Quiet with Limit = 9 }
+    let create = Func<int, IMutableEnvironment>(fun _ -> Cloneable(script, MutableScripted(script, 0), []))
+    let environment = External("Mine-v0", nan, 2, create)
+    environment.Reset(Rng.create 1UL)
+    Assert.True environment.RestoresEpisodes
+    trace environment 4 |> ignore
+    let snapshot = environment.Capture()
+    let show steps = trace environment steps |> List.map (fun (observations, _, ends) -> observations, ends)
+    let first = show 7
+    environment.Restore snapshot
+    Assert.True((show 7 = first))
+    environment.Restore snapshot
+    Assert.True((show 7 = first))
+    // A file holds no instances.
+    environment.Restore { snapshot with Instances = [] }
+    Assert.False environment.RestoresEpisodes
+
+[<Fact>]
+let ``a step that takes too long is named`` () =
+    let slow =
+        { new IMutableEnvironment with
+            member _.ObservationSpace = Space.unbounded [| 1 |]
+            member _.ActionSpace = Space.unbounded [| 2 |]
+            member _.MaxEpisodeSteps = 0
+            member _.Reset(_, observation) = observation[0] <- 1.0f
+
+            member _.Step(action, observation) =
+                if action[0] > 0.0f then Threading.Thread.Sleep 3000
+                observation[0] <- 2.0f
+                { Reward = 0.5; Terminated = false; Truncated = false }
+        }
+
+    let environment = External("Slow-v0", nan, 1, (fun _ -> slow), TimeSpan.FromSeconds 0.5)
+    environment.Reset(Rng.create 1UL)
+    let buffers = environment.AllocateBuffers()
+    environment.StepAll(ReadOnlySpan [| 0f; 0f |], buffers)
+    Assert.Equal((2.0f, 0.5f), (buffers.Observations.Span[0], buffers.Rewards.Span[0]))
+    let error = Assert.Throws<EnvironmentFailure>(fun () -> environment.StepAll(ReadOnlySpan [| 1f; 0f |], buffers))
+    Assert.Equal(("Slow-v0", 0, 2), (error.EnvironmentId, error.Copy, error.Step))
+    Assert.IsType<TimeoutException>(error.InnerException) |> ignore
+
+    Assert.Throws<ArgumentException>(fun () -> External("Slow-v0", nan, 1, (fun _ -> slow), TimeSpan.Zero) |> ignore)
+    |> ignore

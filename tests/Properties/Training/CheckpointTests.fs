@@ -13,6 +13,7 @@ open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Networks
 open Rl.Core.Algorithms
+open Rl.Core.Wrappers
 open Rl.Core.Training
 
 /// A checkpoint with any contents that fit together.
@@ -130,6 +131,46 @@ module private Generate =
             return { Count = count; Mean = mean; SquaredDeviation = squared }
         }
 
+    /// Every wrapper that a file can hold.
+    let wrapping observations actions =
+        let own name = UserFunction(name, None, None)
+
+        let all =
+            [
+                Wrapper.TimeLimit 7
+                Wrapper.RecordEpisodeStatistics
+                Wrapper.NormalizeObservation 1e-8
+                Wrapper.NormalizeReward(0.9, 1e-3)
+                Wrapper.TransformObservation(UserFunction("naïve", Some(Space.unbounded [| 2 |]), None))
+                Wrapper.TransformReward(own "r")
+                Wrapper.TransformAction(own "")
+                Wrapper.ClipAction
+                Wrapper.ClipReward(-infinity, 0.5)
+                Wrapper.RescaleAction([| -1.0 |], [| 1.0 |])
+                Wrapper.RescaleObservation([| 0.0; 0.5 |], [| 1.0; 2.0 |])
+                Wrapper.FrameStackObservation(3, FramePadding.Reset)
+                Wrapper.FrameStackObservation(2, FramePadding.Zero)
+                Wrapper.FrameStackObservation(2, FramePadding.Value [| 0.5f |])
+                Wrapper.TimeAwareObservation(true, false)
+                Wrapper.DelayObservation 2
+                Wrapper.FlattenObservation
+                Wrapper.FilterObservation [ "a"; "∇" ]
+                Wrapper.ReshapeObservation [| 3; 12 |]
+                Wrapper.GrayscaleObservation true
+                Wrapper.ResizeObservation(2, 3)
+                Wrapper.DiscretizeObservation([| 3; 4 |], true)
+                Wrapper.DiscretizeAction([| 5 |], false)
+                Wrapper.MaxAndSkipObservation 3
+                Wrapper.RepeatAction 2
+                Wrapper.StickyAction(0.3, 1, 3)
+                Wrapper.PassiveEnvironmentChecker
+                Wrapper.NextStepAutoreset
+            ]
+
+        Gen.listOf (Gen.elements all)
+        |> Gen.resize 6
+        |> Gen.map (fun wrappers -> { Wrappers = wrappers; ObservationSpace = observations; ActionSpace = actions })
+
     let checkpoint =
         gen {
             let! observations = space
@@ -144,6 +185,8 @@ module private Generate =
             let! key = rng
             let! keys = Gen.arrayOfLength copies rng
             let! bytes = Gen.choose (0, 60) |> Gen.bind (fun size -> Gen.arrayOfLength size (Gen.choose (0, 255)))
+            let! learnt = Gen.listOf (statistics 2) |> Gen.resize 3
+            let! wrapping = wrapping observations actions
             let! algorithm = text
             let! id = text
             let! seed = word
@@ -162,6 +205,7 @@ module private Generate =
                         Network = network
                         Configuration = configuration
                         Notes = notes
+                        Wrapping = wrapping
                         State =
                             {
                                 Steps = int64 steps
@@ -174,7 +218,15 @@ module private Generate =
                                 Key = key
                                 ActionKeys = keys
                                 Extras = [ "multipliers", [| 1.5f; -2.0f |]; "recurrentStates", parameters ]
-                                Environments = { EnvironmentId = id; Count = copies; Bytes = Array.map byte bytes }
+                                Environments =
+                                    {
+                                        EnvironmentId = id
+                                        Count = copies
+                                        Wrappers = wrapping.Wrappers |> List.map string
+                                        Statistics = learnt
+                                        Bytes = Array.map byte bytes
+                                        Instances = []
+                                    }
                             }
                     }
         }

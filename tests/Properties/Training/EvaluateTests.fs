@@ -46,6 +46,7 @@ let private policy (observations: Space) (actions: Space) : PolicyModel =
         ActionSpace = actions
         Parameters = Array.zeroCreate (ActorCritic.layout network).Count
         Observations = RunningStatistics.create 0
+        WrapperStatistics = []
     }
 
 let private evaluate copies episodes seed =

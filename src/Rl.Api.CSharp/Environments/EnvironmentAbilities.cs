@@ -1,0 +1,25 @@
+using System;
+
+namespace Rl;
+
+/// <summary>An environment of your own that can copy itself: then an agent that is trained in pieces goes on within episodes instead of starting new ones.</summary>
+public interface ICloneableEnvironment : IEnvironment
+{
+    /// <summary>A copy with the whole state that shares nothing that changes.</summary>
+    IEnvironment Clone();
+}
+
+/// <summary>An environment of your own in which not every action is possible in every state.</summary>
+public interface IMaskedEnvironment : IEnvironment
+{
+    /// <summary>Says which choices are possible now; at least one of each integer or bit.</summary>
+    /// <param name="mask">Receives one element a choice of the action space: <see cref="Space.Choices"/>.</param>
+    void ActionMask(Span<bool> mask);
+}
+
+/// <summary>An environment of your own that must answer in time.</summary>
+public interface ITimedEnvironment : IEnvironment
+{
+    /// <summary>How long a reset or a step may take before training stops with an <see cref="EnvironmentException"/>.</summary>
+    TimeSpan Timeout { get; }
+}

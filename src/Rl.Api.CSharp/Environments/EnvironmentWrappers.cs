@@ -1,0 +1,132 @@
+using System;
+using System.Collections.Generic;
+using Rl.Internal;
+using Wrapper = Rl.Core.Wrappers.Wrapper;
+
+namespace Rl;
+
+/// <summary>Writes the transform of a row of numbers.</summary>
+/// <param name="source">What is transformed.</param>
+/// <param name="destination">Receives the result.</param>
+public delegate void RowFunction(ReadOnlySpan<float> source, Span<float> destination);
+
+/// <summary>What a stack of frames holds before as many observations have been made.</summary>
+public enum FramePadding
+{
+    /// <summary>The first observation of the episode.</summary>
+    Reset,
+
+    /// <summary>Zeros.</summary>
+    Zero,
+}
+
+/// <summary>Gymnasium's wrappers, for environments of the library and your own: <c>Environments.Make("Pendulum-v1").RescaleAction(-1, 1).NormalizeObservation()</c>. The first that is called stands next to the environment.</summary>
+/// <remarks>Each throws <see cref="ArgumentException"/> where it does not fit the environment's spaces or a parameter is out of range; the message says what is needed.</remarks>
+public static class EnvironmentWrappers
+{
+    /// <summary>Cuts episodes after a number of steps.</summary>
+    public static WrappedEnvironment TimeLimit(this IEnvironment environment, int maxEpisodeSteps) =>
+        With(environment, Wrapper.NewTimeLimit(maxEpisodeSteps));
+
+    /// <summary>Reports returns and lengths of episodes by the rewards and steps at this place; else they are the environment's own.</summary>
+    public static WrappedEnvironment RecordEpisodeStatistics(this IEnvironment environment) =>
+        With(environment, Wrapper.RecordEpisodeStatistics);
+
+    /// <summary>Observations less their running mean, divided by their running standard deviation.</summary>
+    public static WrappedEnvironment NormalizeObservation(this IEnvironment environment, double epsilon = 1e-8) =>
+        With(environment, Wrapper.NewNormalizeObservation(epsilon));
+
+    /// <summary>Rewards divided by the running standard deviation of discounted returns.</summary>
+    public static WrappedEnvironment NormalizeReward(this IEnvironment environment, double discount = 0.99, double epsilon = 1e-8) =>
+        With(environment, Wrapper.NewNormalizeReward(discount, epsilon));
+
+    /// <summary>Observations by a function. A file holds its name alone: to load an agent, give the environment with its wrappers.</summary>
+    public static WrappedEnvironment TransformObservation(this IEnvironment environment, string name, RowFunction transform, Space? space = null) =>
+        With(environment, Convert.TransformObservation(name, transform, space));
+
+    /// <summary>Rewards by a function. A file holds its name alone: to load an agent, give the environment with its wrappers.</summary>
+    public static WrappedEnvironment TransformReward(this IEnvironment environment, string name, Func<double, double> transform) =>
+        With(environment, Convert.TransformReward(name, transform));
+
+    /// <summary>Actions of <paramref name="space"/> (null: the environment's) by a function to the environment's. A file holds its name alone: to load an agent, give the environment with its wrappers.</summary>
+    public static WrappedEnvironment TransformAction(this IEnvironment environment, string name, RowFunction transform, Space? space = null) =>
+        With(environment, Convert.TransformAction(name, transform, space));
+
+    /// <summary>Lets any numbers be actions and clips them to the box.</summary>
+    public static WrappedEnvironment ClipAction(this IEnvironment environment) => With(environment, Wrapper.ClipAction);
+
+    /// <summary>Rewards clipped to a range.</summary>
+    public static WrappedEnvironment ClipReward(this IEnvironment environment, double low = double.NegativeInfinity, double high = double.PositiveInfinity) =>
+        With(environment, Wrapper.NewClipReward(low, high));
+
+    /// <summary>Actions from <paramref name="low"/> to <paramref name="high"/> stand for the whole box of actions.</summary>
+    public static WrappedEnvironment RescaleAction(this IEnvironment environment, double low, double high) =>
+        With(environment, Wrapper.NewRescaleAction([low], [high]));
+
+    /// <summary>The whole box of observations is mapped to the range from <paramref name="low"/> to <paramref name="high"/>.</summary>
+    public static WrappedEnvironment RescaleObservation(this IEnvironment environment, double low, double high) =>
+        With(environment, Wrapper.NewRescaleObservation([low], [high]));
+
+    /// <summary>The last observations, the newest last; a new first axis.</summary>
+    public static WrappedEnvironment FrameStackObservation(this IEnvironment environment, int size, FramePadding padding = FramePadding.Reset) =>
+        With(environment, Convert.FrameStack(size, padding));
+
+    /// <summary>The time since the episode began: as a last element, or as the entry "time" of a dictionary; in steps, or as a part of the time limit.</summary>
+    public static WrappedEnvironment TimeAwareObservation(this IEnvironment environment, bool flatten = true, bool normalizeTime = false) =>
+        With(environment, Wrapper.NewTimeAwareObservation(flatten, normalizeTime));
+
+    /// <summary>Observations that are <paramref name="delay"/> steps old; zeros before.</summary>
+    public static WrappedEnvironment DelayObservation(this IEnvironment environment, int delay) =>
+        With(environment, Wrapper.NewDelayObservation(delay));
+
+    /// <summary>Observations as vectors for networks: <see cref="Space.Encode"/>.</summary>
+    public static WrappedEnvironment FlattenObservation(this IEnvironment environment) => With(environment, Wrapper.FlattenObservation);
+
+    /// <summary>Some entries of a dictionary, or parts of a tuple by number.</summary>
+    public static WrappedEnvironment FilterObservation(this IEnvironment environment, params IReadOnlyList<string> names) =>
+        With(environment, Convert.FilterObservation(names));
+
+    /// <summary>Boxes of another shape with the same elements.</summary>
+    public static WrappedEnvironment ReshapeObservation(this IEnvironment environment, params int[] shape) =>
+        With(environment, Wrapper.NewReshapeObservation(shape));
+
+    /// <summary>Colour images as grey ones; the axis of channels is left out, or kept with length 1.</summary>
+    public static WrappedEnvironment GrayscaleObservation(this IEnvironment environment, bool keepChannel = false) =>
+        With(environment, Wrapper.NewGrayscaleObservation(keepChannel));
+
+    /// <summary>Images of another height and width; each pixel is the mean of the old ones over its area.</summary>
+    public static WrappedEnvironment ResizeObservation(this IEnvironment environment, int height, int width) =>
+        With(environment, Wrapper.NewResizeObservation(height, width));
+
+    /// <summary>Observations in bins of equal width: as one integer, or one an element.</summary>
+    public static WrappedEnvironment DiscretizeObservation(this IEnvironment environment, int bins, bool multiDiscrete = false) =>
+        With(environment, Wrapper.NewDiscretizeObservation([bins], multiDiscrete));
+
+    /// <summary>Actions by the middles of bins of equal width: as one integer, or one an element.</summary>
+    public static WrappedEnvironment DiscretizeAction(this IEnvironment environment, int bins, bool multiDiscrete = false) =>
+        With(environment, Wrapper.NewDiscretizeAction([bins], multiDiscrete));
+
+    /// <summary>Takes each action several times, adds the rewards, and shows the element-wise maximum of the last two observations.</summary>
+    public static WrappedEnvironment MaxAndSkipObservation(this IEnvironment environment, int skip = 4) =>
+        With(environment, Wrapper.NewMaxAndSkipObservation(skip));
+
+    /// <summary>Takes each action several times and adds the rewards.</summary>
+    public static WrappedEnvironment RepeatAction(this IEnvironment environment, int count) =>
+        With(environment, Wrapper.NewRepeatAction(count));
+
+    /// <summary>With a probability an action is not taken but the one before, for some steps.</summary>
+    public static WrappedEnvironment StickyAction(this IEnvironment environment, double probability, int shortest = 1, int longest = 1) =>
+        With(environment, Wrapper.NewStickyAction(probability, shortest, longest));
+
+    /// <summary>Refuses observations outside their space and actions outside theirs.</summary>
+    public static WrappedEnvironment PassiveEnvironmentChecker(this IEnvironment environment) =>
+        With(environment, Wrapper.PassiveEnvironmentChecker);
+
+    private static WrappedEnvironment With(IEnvironment environment, Wrapper wrapper)
+    {
+        ArgumentNullException.ThrowIfNull(environment);
+        return environment is WrappedEnvironment wrapped
+            ? new(wrapped.Inner, [.. wrapped.CoreWrappers, wrapper])
+            : new(environment, [wrapper]);
+    }
+}

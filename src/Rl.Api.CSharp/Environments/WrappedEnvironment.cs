@@ -1,0 +1,82 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using Rl.Core.Environments;
+using Rl.Core.Foundations;
+using Rl.Internal;
+
+namespace Rl;
+
+/// <summary>An environment within wrappers, made by the methods of <see cref="EnvironmentWrappers"/>: give it to an agent, or step it by hand. Not thread-safe.</summary>
+/// <remarks>An agent makes its own copies, whose wrappers share what they learn, such as the mean of the observations; its file holds the wrappers and what they have learned.</remarks>
+public sealed class WrappedEnvironment : IEnvironment
+{
+    private readonly BatchEnvironment batch;
+    private readonly StepBuffers buffers;
+    private bool isRunning;
+
+    internal WrappedEnvironment(IEnvironment inner, IReadOnlyList<Core.Wrappers.Wrapper> wrappers)
+    {
+        Inner = inner;
+        CoreWrappers = wrappers;
+        batch = Convert.Wrap(EnvironmentSource.BatchOf(inner), wrappers);
+        buffers = batch.AllocateBuffers();
+        ObservationSpace = Convert.ToSpace(batch.ObservationSpace);
+        ActionSpace = Convert.ToSpace(batch.ActionSpace);
+    }
+
+    /// <summary>The environment below all wrappers.</summary>
+    public IEnvironment Inner { get; }
+
+    /// <summary>The wrappers with their parameters as texts, the one next to the environment first.</summary>
+    public IReadOnlyList<string> Wrappers => [.. CoreWrappers.Select(wrapper => wrapper.ToString())];
+
+    /// <inheritdoc/>
+    public Space ObservationSpace { get; }
+
+    /// <inheritdoc/>
+    public Space ActionSpace { get; }
+
+    /// <inheritdoc/>
+    public int MaxEpisodeSteps => batch.MaxEpisodeSteps;
+
+    /// <inheritdoc/>
+    public double RewardThreshold => Inner.RewardThreshold;
+
+    /// <inheritdoc/>
+    public string Name => Inner.Name;
+
+    internal IReadOnlyList<Core.Wrappers.Wrapper> CoreWrappers { get; }
+
+    /// <inheritdoc/>
+    public ReadOnlyMemory<float> Reset(ulong seed)
+    {
+        batch.Reset(RngModule.create(seed));
+        isRunning = true;
+        var observation = new float[batch.ObservationSize];
+        batch.Observe(observation);
+        return observation;
+    }
+
+    /// <summary>Takes an action given as an integer, for a discrete space.</summary>
+    public StepResult Step(int action) => Step([action]);
+
+    /// <inheritdoc/>
+    /// <exception cref="InvalidOperationException">No episode is running: call <c>Reset</c> first.</exception>
+    public StepResult Step(ReadOnlySpan<float> action)
+    {
+        if (!isRunning)
+        {
+            throw new InvalidOperationException($"No episode of {Name} is running; call Reset first.");
+        }
+
+        batch.StepAll(action, buffers);
+        var (terminated, truncated) = (buffers.Terminated.Span[0], buffers.Truncated.Span[0]);
+        isRunning = !(terminated || truncated);
+        var observation = (isRunning ? buffers.Observations : buffers.FinalObservations).ToArray();
+        return new(observation, buffers.Rewards.Span[0], terminated, truncated);
+    }
+
+    /// <summary>The environment and its wrappers.</summary>
+    public override string ToString() => $"{Inner} within {string.Join(", ", Wrappers)}";
+}

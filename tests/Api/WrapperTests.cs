@@ -1,0 +1,173 @@
+using System;
+using System.IO;
+using System.Linq;
+using System.Threading;
+using Xunit;
+
+namespace Rl.Tests.Api;
+
+public sealed class WrapperTests
+{
+    private static readonly PpoOptions Options = new() { RolloutSteps = 32, MinibatchSize = 64, EnvironmentCopies = 4, Threads = 2, TotalSteps = 2_000 };
+
+    [Fact]
+    public void Wrappers_of_an_environment_of_the_library_compose_and_step()
+    {
+        var environment = Environments.Make("Pendulum-v1").RescaleAction(-1, 1).TimeLimit(5).FrameStackObservation(2).NormalizeReward();
+        Assert.Equal(Space.Box(-1, 1, 1), environment.ActionSpace);
+        Assert.Equal([2, 3], environment.ObservationSpace.Shape);
+        Assert.Equal(5, environment.MaxEpisodeSteps);
+        Assert.StartsWith("RescaleAction", environment.Wrappers[0]);
+        var first = environment.Reset(1).ToArray();
+        Assert.Equal(first[..3], first[3..]);
+        var results = Enumerable.Range(0, 5).Select(_ => environment.Step([0.5f])).ToList();
+        Assert.Equal([false, false, false, false, true], results.Select(result => result.Truncated));
+        Assert.Throws<InvalidOperationException>(() => environment.Step([0]));
+        Assert.Throws<ArgumentException>(() => Environments.Make("CartPole-v1").ClipAction());
+    }
+
+    [Fact]
+    public void A_loaded_agent_predicts_and_evaluates_with_the_wrappers_of_its_training()
+    {
+        using var folder = new TemporaryFolder();
+        using var agent = Agent.Create(Options, Environments.Make("Pendulum-v1").NormalizeObservation().RescaleAction(-1, 1).NormalizeReward(), 1);
+        agent.Train();
+        Assert.Equal(Space.Box(-2, 2, 1), agent.ActionSpace);
+        agent.Save(folder.File("agent.rl"));
+        using var loaded = Agent.Load(folder.File("agent.rl"));
+        Assert.Equal(agent.Wrappers, loaded.Wrappers);
+        float[] observation = [0.5f, 0.8f, -3];
+        Assert.Equal(agent.Predict(observation), loaded.Predict(observation));
+        Assert.Equal(agent.Evaluate(5, seed: 3).Returns, loaded.Evaluate(5, seed: 3).Returns);
+
+        // The returns are Pendulum's own, not the normalised ones.
+        Assert.All(loaded.Evaluate(5, seed: 3).Returns, value => Assert.InRange(value, -2000, 0));
+
+        // A plain environment is wrapped as in training.
+        Assert.Equal(agent.Evaluate(5, seed: 3).Returns, loaded.Evaluate(Environments.Make("Pendulum-v1"), 5, seed: 3).Returns);
+
+        // It trains on as if it had never stopped.
+        agent.Train(4_000);
+        loaded.Train(4_000);
+        Assert.Equal(agent.Parameters.ToArray(), loaded.Parameters.ToArray());
+    }
+
+    [Fact]
+    public void Wrappers_of_an_environment_of_ones_own_share_what_they_learn()
+    {
+        using var folder = new TemporaryFolder();
+        using var agent = Agent.Create(Options, () => new Corridor().NormalizeObservation(), 1);
+        agent.Train();
+        agent.Save(folder.File("agent.rl"));
+        float[] observation = [4, 0.5f];
+        using var bare = Agent.Load(folder.File("agent.rl"));
+        Assert.Equal(agent.Predict(observation), bare.Predict(observation));
+        using var loaded = Agent.Load(folder.File("agent.rl"), () => new Corridor());
+        Assert.Equal(agent.Evaluate(5, seed: 1).Returns, loaded.Evaluate(5, seed: 1).Returns);
+        loaded.Train(4_000);
+        var error = Assert.Throws<ArgumentException>(() => Agent.Create(Options, new Corridor().NormalizeObservation(), 1));
+        Assert.Contains("factory", error.Message);
+    }
+
+    [Fact]
+    public void An_agent_with_a_function_of_the_user_is_loaded_with_its_wrapped_environment()
+    {
+        static WrappedEnvironment Wrapped() => Environments.Make("CartPole-v1").TransformReward("tenth", reward => 0.1 * reward);
+        using var folder = new TemporaryFolder();
+        using var agent = Agent.Create(Options, Wrapped(), 1);
+        agent.Save(folder.File("agent.rl"));
+        var error = Assert.Throws<ArgumentException>(() => Agent.Load(folder.File("agent.rl")));
+        Assert.Contains("tenth", error.Message);
+        using var loaded = Agent.Load(folder.File("agent.rl"), Wrapped());
+        agent.Train();
+        loaded.Train();
+        Assert.Equal(agent.Parameters.ToArray(), loaded.Parameters.ToArray());
+    }
+
+    [Fact]
+    public void A_policy_that_needs_earlier_observations_says_so()
+    {
+        using var agent = Agent.Create(Options, Environments.Make("CartPole-v1").FrameStackObservation(3), 1);
+        var error = Assert.Throws<InvalidOperationException>(() => agent.Predict(new float[4]));
+        Assert.Contains("FrameStackObservation", error.Message);
+        Assert.Equal(2, agent.Evaluate(2).Returns.Count);
+    }
+
+    [Fact]
+    public void An_environment_that_hangs_stops_training_with_its_name_copy_and_step()
+    {
+        using var agent = Agent.Create(Options, () => new Hanging(), 1);
+        var error = Assert.Throws<EnvironmentException>(() => agent.Train());
+        Assert.Equal(("Hanging", 0, 3), (error.EnvironmentId, error.Copy, error.Step));
+        Assert.Contains("longer than", error.Message);
+        Assert.Equal(0, agent.Steps);
+    }
+
+    [Fact]
+    public void Training_in_pieces_goes_on_within_the_episodes_of_an_environment_that_clones_itself()
+    {
+        using var whole = Agent.Create(Options, () => new Cloning(), 1);
+        using var pieces = Agent.Create(Options, () => new Cloning(), 1);
+        whole.Train(1_024);
+        pieces.TrainFor(128);
+
+        // Evaluation and another plan make new batches, which take the clones over.
+        pieces.Evaluate(2);
+        pieces.Train(1_024);
+        using var again = Agent.Create(Options with { TotalSteps = 1_024 }, () => new Cloning(), 1);
+        again.TrainFor(128);
+        again.Train(1_024);
+        Assert.Equal(whole.Steps, again.Steps);
+        Assert.Equal(whole.Parameters.ToArray(), again.Parameters.ToArray());
+    }
+
+    private sealed class Hanging : IEnvironment, ITimedEnvironment
+    {
+        private int steps;
+
+        public Space ObservationSpace { get; } = Space.Unbounded(1);
+
+        public Space ActionSpace { get; } = Space.Discrete(2);
+
+        public TimeSpan Timeout => TimeSpan.FromSeconds(0.5);
+
+        public ReadOnlyMemory<float> Reset(ulong seed)
+        {
+            steps = 0;
+            return new float[1];
+        }
+
+        public StepResult Step(ReadOnlySpan<float> action)
+        {
+            if (++steps == 3)
+            {
+                Thread.Sleep(5_000);
+            }
+
+            return new(new float[] { steps }, 0, false);
+        }
+    }
+
+    private sealed class Cloning : ICloneableEnvironment
+    {
+        private int steps;
+
+        public Space ObservationSpace { get; } = Space.Box(0, 100, 1);
+
+        public Space ActionSpace { get; } = Space.Discrete(2);
+
+        public ReadOnlyMemory<float> Reset(ulong seed)
+        {
+            steps = (int)(seed % 7);
+            return new float[] { steps };
+        }
+
+        public StepResult Step(ReadOnlySpan<float> action)
+        {
+            steps++;
+            return new(new float[] { steps }, action[0] == steps % 2 ? 1 : 0, steps >= 90);
+        }
+
+        public IEnvironment Clone() => (IEnvironment)MemberwiseClone();
+    }
+}
