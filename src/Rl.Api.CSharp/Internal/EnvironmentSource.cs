@@ -74,7 +74,7 @@ internal abstract class EnvironmentSource
                 instances[0].Name,
                 instances[0].RewardThreshold,
                 copies,
-                copy => new EnvironmentAdapter(instances[copy]));
+                copy => EnvironmentAdapter.Of(instances[copy]));
         }
 
         private IEnvironment Instance() =>
@@ -82,8 +82,11 @@ internal abstract class EnvironmentSource
     }
 
     /// <summary>A user's environment as the core sees it.</summary>
-    private sealed class EnvironmentAdapter(IEnvironment environment) : IMutableEnvironment
+    private class EnvironmentAdapter(IEnvironment environment) : IMutableEnvironment
     {
+        public static EnvironmentAdapter Of(IEnvironment environment) =>
+            environment is IRenderable renderable ? new RenderableAdapter(environment, renderable) : new EnvironmentAdapter(environment);
+
         public Core.Environments.Space ObservationSpace { get; } = Required(environment.ObservationSpace, nameof(ObservationSpace), environment);
 
         public Core.Environments.Space ActionSpace { get; } = Required(environment.ActionSpace, nameof(ActionSpace), environment);
@@ -113,5 +116,18 @@ internal abstract class EnvironmentSource
 
             source.CopyTo(destination);
         }
+    }
+
+    /// <summary>A user's environment that can be looked at.</summary>
+    private sealed class RenderableAdapter(IEnvironment environment, IRenderable renderable) : EnvironmentAdapter(environment), IMutableRenderable
+    {
+        private readonly string name = environment.Name;
+
+        public double FramesPerSecond => renderable.FramesPerSecond is > 0 and < double.PositiveInfinity and var rate
+            ? rate
+            : throw new ArgumentException($"{name}.FramesPerSecond is {renderable.FramesPerSecond}; it must be a finite number greater than 0.");
+
+        public Core.Environments.Rendering.Scene Render() =>
+            renderable.Render()?.Core ?? throw new ArgumentException($"{name}.Render returned null; it must return a scene.");
     }
 }

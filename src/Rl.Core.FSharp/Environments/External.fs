@@ -4,6 +4,7 @@ namespace Rl.Core.Environments
 open System
 open System.Runtime.InteropServices
 open Rl.Core.Foundations
+open Rl.Core.Environments.Rendering
 
 /// An environment that keeps its state to itself. `MaxEpisodeSteps` is 0 for no limit.
 type IMutableEnvironment =
@@ -15,8 +16,16 @@ type IMutableEnvironment =
     /// Takes an action and writes the next observation.
     abstract Step: action: ReadOnlySpan<float32> * observation: Span<float32> -> Outcome
 
+/// What a mutable environment can offer besides: a look at it.
+type IMutableRenderable =
+    /// What the present state looks like. It changes nothing.
+    abstract Render: unit -> Scene
+    /// The steps a second that look like its own time; greater than 0.
+    abstract FramesPerSecond: float
+
 /// A batch over user environments, one instance a copy; instance i is made by `create i` and used by one thread at a time.
-/// An exception of an instance is wrapped in `EnvironmentFailure`.
+/// An exception of an instance is wrapped in `EnvironmentFailure`. Copies can be looked at if the instances are `IMutableRenderable`; after
+/// the first look, the last states of episodes are drawn too.
 /// `Capture` cannot see inside the instances: it records the streams and counts, and `Restore` starts a new episode in every copy.
 [<Sealed>]
 type External(id: string, rewardThreshold: float, count: int, create: Func<int, IMutableEnvironment>) =
@@ -28,6 +37,9 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
     let maxEpisodeSteps = instances[0].MaxEpisodeSteps
     let episodes = Episodes(id, count, maxEpisodeSteps, observationSize, actionSpace)
     let current = Array.zeroCreate<float32>(count * observationSize)
+    // Training draws nothing: last states are drawn only in copies that somebody has looked at.
+    let isWatched = Array.zeroCreate<bool> count
+    let finals: Scene voption[] = Array.create count ValueNone
 
     do
         for copy in 1 .. count - 1 do
@@ -65,8 +77,29 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
     override _.MaxEpisodeSteps = maxEpisodeSteps
     override _.RewardThreshold = rewardThreshold
 
+    member private _.Draw(copy: int) =
+        match instances[copy] with
+        | :? IMutableRenderable as renderable -> ValueSome(renderable.Render())
+        | _ -> ValueNone
+
+    override this.Render(copy: int) =
+        Guard.inIntRange (nameof copy) 0 (count - 1) copy
+        episodes.RequireReady(copy, 1)
+        isWatched[copy] <- true
+        this.Draw copy
+
+    override _.RenderFinal(copy: int) =
+        Guard.inIntRange (nameof copy) 0 (count - 1) copy
+        if episodes.Progress[copy].Elapsed = 0 then finals[copy] else ValueNone
+
+    override this.FramesPerSecond =
+        match instances[0] with
+        | :? IMutableRenderable as renderable -> renderable.FramesPerSecond
+        | _ -> base.FramesPerSecond
+
     override _.Reset(rng: Rng) =
         episodes.Start rng
+        Array.fill finals 0 count ValueNone
 
         for copy in 0 .. count - 1 do
             reset copy
@@ -76,10 +109,10 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
         Guard.length (nameof observations) current.Length observations.Length
         Span(current).CopyTo observations
 
-    override _.Step(first: int, steps: int, actions: ReadOnlySpan<float32>, result: StepBuffers) =
+    override this.Step(first: int, steps: int, actions: ReadOnlySpan<float32>, result: StepBuffers) =
         episodes.CheckStep(first, steps, actions, result)
         let observations = result.Observations.Span
-        let finals = result.FinalObservations.Span
+        let finalObservations = result.FinalObservations.Span
         let rewards = result.Rewards.Span
         let terminated = result.Terminated.Span
         let truncated = result.Truncated.Span
@@ -99,7 +132,10 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
             episodes.CheckObservations(copy, Span.op_Implicit row, false)
 
             if episodes.Record(copy, outcome, rewards, terminated, truncated, returns, lengths) then
-                row.CopyTo(finals.Slice(copy * observationSize, observationSize))
+                row.CopyTo(finalObservations.Slice(copy * observationSize, observationSize))
+
+                if isWatched[copy] then finals[copy] <- this.Draw copy
+
                 reset copy
 
             row.CopyTo(observations.Slice(copy * observationSize, observationSize))
@@ -114,6 +150,7 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
         episodes.CheckSnapshot(snapshot, progress.Length)
         Span(snapshot.Bytes).CopyTo progress
         episodes.SetReady()
+        Array.fill finals 0 count ValueNone
 
         for copy in 0 .. count - 1 do
             reset copy
