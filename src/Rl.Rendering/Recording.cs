@@ -19,7 +19,9 @@ public static class Recording
     public const int DefaultMaxSteps = 10_000;
 
     private const double LeastWidth = 400;
-    private static readonly TimeSpan LastFrame = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long the end of an episode stays.</summary>
+    internal static readonly TimeSpan LastFrame = TimeSpan.FromSeconds(1);
 
     /// <summary>Writes episodes of an agent in its environment to an animated GIF file, with step, reward and return above the picture.</summary>
     /// <param name="agent">Who plays.</param>

@@ -95,6 +95,17 @@ public sealed class BuiltInEnvironment : IEnvironment, IRenderable
         return new(observation, buffers.Rewards.Span[0], terminated, truncated);
     }
 
+    /// <summary>Whether the environment can be looked at.</summary>
+    public bool CanRender
+    {
+        get
+        {
+            var copy = environment.Vectorise(1, MaxEpisodeSteps);
+            copy.Reset(Core.Foundations.RngModule.create(0));
+            return copy.Render(0).IsSome;
+        }
+    }
+
     /// <summary>What the present state looks like; after an episode's end, its last state.</summary>
     /// <exception cref="InvalidOperationException">No episode has begun, or the environment cannot be looked at.</exception>
     public Scene Render()
