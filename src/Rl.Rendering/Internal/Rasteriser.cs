@@ -48,7 +48,7 @@ internal static class Rasteriser
             using var surface = SKSurface.Create(info, (nint)address, info.RowBytes);
             var canvas = surface.Canvas;
             canvas.Clear(SKColors.White);
-            canvas.DrawColor(Of(scene.Core.Background));
+            canvas.DrawColor(Of(scene.Core.Background), SKBlendMode.SrcOver);
             canvas.Scale((float)width / scene.Width, (float)height / scene.Height);
             using var paint = new SKPaint { IsAntialias = true, StrokeCap = SKStrokeCap.Round, StrokeJoin = SKStrokeJoin.Round };
             foreach (var figure in scene.Core.Figures)

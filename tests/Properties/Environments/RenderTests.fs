@@ -80,8 +80,7 @@ module RenderTests =
                     let first = looked.Render copy
                     Assert.Equal(first, looked.Render copy)
 
-                    key <-
-                        looked.ActionSpace.Sample(key, Span(actions, copy * looked.ActionSize, looked.ActionSize))
+                    key <- looked.ActionSpace.Sample(key, Span(actions, copy * looked.ActionSize, looked.ActionSize))
 
                 looked.StepAll(ReadOnlySpan actions, lookedBuffers)
                 quiet.StepAll(ReadOnlySpan actions, quietBuffers)
@@ -129,7 +128,8 @@ module RenderTests =
 
                 for figure in scene.Figures do
                     match figure with
-                    | Figure.Polygon(corners, _) -> Assert.True(corners.Length >= 3 && Array.forall isFinite corners, name)
+                    | Figure.Polygon(corners, _) ->
+                        Assert.True(corners.Length >= 3 && Array.forall isFinite corners, name)
                     | Figure.Line(points, width, _) ->
                         Assert.True(points.Length >= 2 && width >= 0.0 && Array.forall isFinite points, name)
                     | Figure.Disc(centre, radius, _) -> Assert.True(isFinite centre && radius >= 0.0, name)
