@@ -63,6 +63,22 @@ public sealed class AnimationTests : IDisposable
     }
 
     [Fact]
+    public void Where_something_has_passed_the_ground_is_as_before_whatever_the_number_of_colours()
+    {
+        var ground = Scene.Create(200, 100, "#fbfaf6");
+        var colours = Enumerable.Range(0, 3_000).Select(index => new Colour((byte)(index / 12), (byte)(index * 7), (byte)(index * 31))).ToArray();
+        Scene Passing(double left) => ground.Cells(left, 80, 1, 60, colours);
+        Write("a.gif", Passing(0), Passing(70), Passing(140));
+        using var codec = SKCodec.Create(folder.File("a.gif"));
+        using var bitmap = Decode(codec, 2);
+        for (var index = 0; index < 130 * 100; index++)
+        {
+            var pixel = bitmap.GetPixel(index % 130, index / 130);
+            Assert.Equal(ground.Background, new Colour(pixel.Red, pixel.Green, pixel.Blue));
+        }
+    }
+
+    [Fact]
     public void Equal_frames_become_one_that_stays_longer_and_a_hold_is_kept()
     {
         var (one, two) = (Scene.Create(20, 20), Scene.Create(20, 20).Disc(5, 5, 3, Colour.Black));

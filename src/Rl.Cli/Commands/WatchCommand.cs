@@ -18,8 +18,11 @@ internal sealed record WatchRequest
 /// <summary><c>rl watch</c>: episodes in the terminal, at the environment's speed.</summary>
 internal static class WatchCommand
 {
-    /// <summary>More would not be seen, and slow terminals fall behind.</summary>
-    private const double MostFramesPerSecond = 30;
+    /// <summary>Between two frames; more frames would not be seen.</summary>
+    private static readonly TimeSpan ShortestGap = TimeSpan.FromSeconds(0.999 / 30);
+
+    /// <summary>Between two frames of a terminal that falls behind.</summary>
+    private static readonly TimeSpan LongestGap = TimeSpan.FromSeconds(0.25);
 
     private static readonly TimeSpan LastFrame = TimeSpan.FromSeconds(0.8);
 
@@ -61,18 +64,22 @@ internal static class WatchCommand
     {
         var clock = Stopwatch.StartNew();
         var pause = TimeSpan.FromSeconds(1 / (playback.FramesPerSecond * request.Speed));
-        var (due, drawn) = (TimeSpan.Zero, TimeSpan.MinValue);
+        var (due, drawn, drawnAt) = (TimeSpan.Zero, TimeSpan.Zero, TimeSpan.Zero);
         foreach (var frame in playback)
         {
             interruption.ThrowIfCancellationRequested();
-            var isSeen = frame.IsLast || frame.Step == 0 || due - drawn >= TimeSpan.FromSeconds(0.999 / MostFramesPerSecond);
+            if (frame.Step == 0)
+            {
+                due = clock.Elapsed;
+            }
 
             // A terminal that is slower than the environment gets fewer frames.
-            if (isSeen && (frame.IsLast || clock.Elapsed <= due + pause))
+            var isOnTime = clock.Elapsed <= due + pause || clock.Elapsed - drawnAt > LongestGap;
+            if (frame.IsLast || frame.Step == 0 || (isOnTime && due - drawn >= ShortestGap))
             {
                 Wait(due - clock.Elapsed, interruption);
                 screen.Show(frame, $"{player} on {playback.EnvironmentId}");
-                drawn = due;
+                (drawn, drawnAt) = (due, clock.Elapsed);
             }
 
             due += frame.IsLast ? LastFrame / request.Speed : pause;
@@ -81,7 +88,6 @@ internal static class WatchCommand
                 tally.Episodes++;
                 tally.Returns += frame.Return;
                 Wait(due - clock.Elapsed, interruption);
-                due = clock.Elapsed;
             }
         }
     }

@@ -1,15 +1,20 @@
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using System.Runtime.InteropServices;
 
 namespace Rl.Rendering.Internal;
 
-/// <summary>The colours of a frame: exact while there are few, else with the last bits of each channel left out until they fit.</summary>
+/// <summary>The colours of a frame: exact while there are few; else the commonest are exact, and the others lose the last bits of each channel until all fit.</summary>
 internal sealed class Palette
 {
     /// <summary>One of 256 indices is kept for pixels that stay.</summary>
     private const int MostColours = 255;
 
+    /// <summary>Of too many colours so many are exact, so that areas show no tint where something has passed.</summary>
+    private const int ExactColours = 128;
+
+    private readonly Dictionary<uint, int> counts = [];
     private readonly Dictionary<uint, byte> indices = [];
     private readonly List<uint> colours = [];
 
@@ -24,27 +29,13 @@ internal sealed class Palette
     /// <param name="result">A byte for each pixel of the area.</param>
     public void Index(ReadOnlySpan<byte> before, ReadOnlySpan<byte> after, int width, Area area, Span<byte> result)
     {
-        for (var dropped = 0; !TryIndex(before, after, width, area, result, dropped); dropped++)
-        {
-        }
-    }
-
-    private static uint Quantise(uint colour, int dropped)
-    {
-        // The middle of the colours that fall together.
-        var low = (1u << dropped) - 1;
-        return (colour & ~(low * 0x010101u) & 0xffffff) | ((low + 1) / 2 * 0x010101u);
-    }
-
-    private bool TryIndex(ReadOnlySpan<byte> before, ReadOnlySpan<byte> after, int width, Area area, Span<byte> result, int dropped)
-    {
-        indices.Clear();
-        colours.Clear();
-        colours.Add(0);
         var old = MemoryMarshal.Cast<byte, uint>(before);
         var now = MemoryMarshal.Cast<byte, uint>(after);
-        var (last, lastIndex) = (0u, GifFile.Transparent);
-        var at = 0;
+        Count(old, now, width, area);
+        Choose();
+
+        // Opaque pixels are never 0, so that the first one is looked up.
+        var (last, lastIndex, at) = (0u, GifFile.Transparent, 0);
         for (var y = area.Top; y < area.Top + area.Height; y++)
         {
             var start = (y * width) + area.Left;
@@ -57,29 +48,93 @@ internal sealed class Palette
                     continue;
                 }
 
-                // Opaque pixels are never 0, so that the first one is looked up.
                 if (colour != last)
                 {
-                    var quantised = Quantise(colour, dropped);
-                    if (!indices.TryGetValue(quantised, out lastIndex))
-                    {
-                        if (colours.Count > MostColours)
-                        {
-                            return false;
-                        }
-
-                        lastIndex = (byte)colours.Count;
-                        indices.Add(quantised, lastIndex);
-                        colours.Add(quantised);
-                    }
-
-                    last = colour;
+                    (last, lastIndex) = (colour, indices[colour]);
                 }
 
                 result[at++] = lastIndex;
             }
         }
+    }
 
-        return true;
+    private static uint Quantise(uint colour, int dropped)
+    {
+        // The middle of the colours that fall together.
+        var low = (1u << dropped) - 1;
+        return (colour & ~(low * 0x010101u) & 0xffffff) | ((low + 1) / 2 * 0x010101u);
+    }
+
+    /// <summary>Counts the pixels of each colour that is new in an area.</summary>
+    private void Count(ReadOnlySpan<uint> old, ReadOnlySpan<uint> now, int width, Area area)
+    {
+        counts.Clear();
+        var (last, run) = (0u, 0);
+        for (var y = area.Top; y < area.Top + area.Height; y++)
+        {
+            var start = (y * width) + area.Left;
+            for (var pixel = start; pixel < start + area.Width; pixel++)
+            {
+                var colour = now[pixel];
+                if (!old.IsEmpty && old[pixel] == colour)
+                {
+                    continue;
+                }
+
+                if (colour != last)
+                {
+                    CollectionsMarshal.GetValueRefOrAddDefault(counts, last, out _) += run;
+                    (last, run) = (colour, 0);
+                }
+
+                run++;
+            }
+        }
+
+        CollectionsMarshal.GetValueRefOrAddDefault(counts, last, out _) += run;
+        counts.Remove(0);
+    }
+
+    /// <summary>Gives every counted colour an index.</summary>
+    private void Choose()
+    {
+        indices.Clear();
+        colours.Clear();
+        colours.Add(0);
+        if (counts.Count <= MostColours)
+        {
+            foreach (var colour in counts.Keys)
+            {
+                indices.Add(colour, Add(colour));
+            }
+
+            return;
+        }
+
+        var ordered = counts.OrderByDescending(count => count.Value).ThenBy(count => count.Key).Select(count => count.Key).ToList();
+        foreach (var colour in ordered.Take(ExactColours))
+        {
+            indices.Add(colour, Add(colour));
+        }
+
+        var dropped = 1;
+        while (ordered.Skip(ExactColours).Select(colour => Quantise(colour, dropped)).Distinct().Count() > MostColours - ExactColours)
+        {
+            dropped++;
+        }
+
+        var quantised = new Dictionary<uint, byte>();
+        foreach (var colour in ordered.Skip(ExactColours))
+        {
+            ref var index = ref CollectionsMarshal.GetValueRefOrAddDefault(quantised, Quantise(colour, dropped), out var exists);
+            index = exists ? index : Add(Quantise(colour, dropped));
+            indices.Add(colour, index);
+        }
+    }
+
+    private byte Add(uint colour)
+    {
+        colours.Add(colour);
+        return (byte)(colours.Count - 1);
     }
 }
