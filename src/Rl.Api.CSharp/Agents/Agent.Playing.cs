@@ -58,8 +58,8 @@ public sealed partial class Agent
         {
             using var _ = Enter(mayBeReporting: true);
             var batch = Failures.Translate(() => where.Create(1));
-            var act = Core.Training.Playback.ofPolicy(policy, deterministic);
-            foreach (var frame in Convert.Frames(Core.Training.Playback.run(act, batch, episodes, key)))
+            var player = Core.Training.Playback.ofPolicy(policy, deterministic);
+            foreach (var frame in SceneConvert.Frames(Core.Training.Playback.run(player, batch, episodes, key)))
             {
                 yield return frame;
             }

@@ -127,9 +127,9 @@ public sealed class BuiltInEnvironment : IEnvironment, IRenderable
     public Playback PlayAtRandom(int episodes = 1, ulong seed = 1)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(episodes, 1);
-        var act = Core.Training.Playback.atRandom(environment.ActionSpace);
+        var player = Core.Training.Playback.atRandom(environment.ActionSpace);
         return new(Id, FramesPerSecond, () =>
-            Convert.Frames(Core.Training.Playback.run(act, Vectorise(1), episodes, Core.Foundations.RngModule.create(seed))));
+            SceneConvert.Frames(Core.Training.Playback.run(player, Vectorise(1), episodes, Core.Foundations.RngModule.create(seed))));
     }
 
     /// <summary>The id with the options that differ from their defaults.</summary>

@@ -90,7 +90,7 @@ public sealed class Scene
     public Scene Polygon(Colour fill, params ReadOnlySpan<(double X, double Y)> corners)
     {
         AtLeast(3, corners.Length, nameof(corners));
-        return With(CoreFigure.NewPolygon(Convert.Points(corners), Convert.ToCore(fill)));
+        return With(CoreFigure.NewPolygon(SceneConvert.Points(corners), SceneConvert.ToCore(fill)));
     }
 
     /// <summary>A straight line with round ends.</summary>
@@ -111,7 +111,7 @@ public sealed class Scene
     {
         AtLeast(2, points.Length, nameof(points));
         NotNegative(width, nameof(width));
-        return With(CoreFigure.NewLine(Convert.Points(points), width, Convert.ToCore(colour)));
+        return With(CoreFigure.NewLine(SceneConvert.Points(points), width, SceneConvert.ToCore(colour)));
     }
 
     /// <summary>A filled disc.</summary>
@@ -122,7 +122,7 @@ public sealed class Scene
     public Scene Disc(double x, double y, double radius, Colour fill)
     {
         NotNegative(radius, nameof(radius));
-        return With(CoreFigure.NewDisc(Convert.Point(x, y), radius, Convert.ToCore(fill)));
+        return With(CoreFigure.NewDisc(SceneConvert.Point(x, y), radius, SceneConvert.ToCore(fill)));
     }
 
     /// <summary>One line of text on its baseline, in the letters of the library, which are the same on every machine.</summary>
@@ -136,7 +136,7 @@ public sealed class Scene
     {
         ArgumentNullException.ThrowIfNull(text);
         NotNegative(height, nameof(height));
-        return With(CoreFigure.NewText(Convert.Point(x, y), height, Convert.ToCore(anchor), Convert.ToCore(colour), text));
+        return With(CoreFigure.NewText(SceneConvert.Point(x, y), height, SceneConvert.ToCore(anchor), SceneConvert.ToCore(colour), text));
     }
 
     /// <summary>An image of square cells.</summary>
@@ -154,7 +154,7 @@ public sealed class Scene
             throw new ArgumentException($"colours has {colours.Length} elements; it must be whole rows of {columns}.", nameof(colours));
         }
 
-        return With(CoreFigure.NewCells(Convert.Point(left, top), size, columns, colours.Length / columns, [.. colours.ToArray().Select(Convert.ToCore)]));
+        return With(CoreFigure.NewCells(SceneConvert.Point(left, top), size, columns, colours.Length / columns, [.. colours.ToArray().Select(SceneConvert.ToCore)]));
     }
 
     /// <summary>The same scene with more room above it.</summary>
@@ -184,5 +184,5 @@ public sealed class Scene
     private Scene With(CoreFigure figure) => new(Width, Height, Background, figures.Add(figure));
 
     internal static Scene OfCore(CoreScene scene) =>
-        new(scene.Width, scene.Height, Convert.ToColour(scene.Background), [.. scene.Figures]) { core = scene };
+        new(scene.Width, scene.Height, SceneConvert.ToColour(scene.Background), [.. scene.Figures]) { core = scene };
 }

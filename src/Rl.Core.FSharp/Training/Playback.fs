@@ -23,33 +23,52 @@ type Frame =
         IsLast: bool
     }
 
+/// How actions are chosen, one at a time.
+type IPlayer =
+    /// A new episode begins: what was seen before is forgotten.
+    abstract Begin: unit -> unit
+
+    /// Writes an action for an observation among the choices that the mask (empty: all) allows; the generator that follows comes out.
+    abstract Act:
+        observation: ReadOnlySpan<float32> * mask: ReadOnlySpan<bool> * action: Span<float32> * key: Rng -> Rng
+
 /// Watching episodes.
 [<RequireQualifiedAccess>]
 module Playback =
 
-    /// How actions are chosen: from the observation into the action; the key goes in and the next comes out.
-    type Act = delegate of observation: ReadOnlySpan<float32> * action: Span<float32> * key: Rng -> Rng
-
     /// Acts as a policy does. `deterministic`: the most probable actions, else drawn ones.
-    let ofPolicy (model: PolicyModel) (deterministic: bool) : Act =
+    let ofPolicy (model: PolicyModel) (deterministic: bool) : IPlayer =
         let predictor = Predictor(model, 1)
         let keys = Array.zeroCreate<Rng> 1
 
-        Act(fun observation action key ->
-            if deterministic then
-                predictor.Predict(observation, action)
-                key
-            else
-                keys[0] <- key
-                predictor.Sample(observation, action, Span keys)
-                keys[0])
+        { new IPlayer with
+            member _.Begin() = predictor.Forget()
+
+            member _.Act(observation, mask, action, key) =
+                if deterministic then
+                    predictor.Predict(observation, mask, action)
+                    key
+                else
+                    keys[0] <- key
+                    predictor.Sample(observation, mask, action, Span keys)
+                    keys[0]
+        }
 
     /// Acts at random, uniformly where the space of actions is bounded.
-    let atRandom (actions: Space) : Act = Act(fun _ action key -> actions.Sample(key, action))
+    let atRandom (actions: Space) : IPlayer =
+        { new IPlayer with
+            member _.Begin() = ()
+
+            member _.Act(_, mask, action, key) =
+                if mask.IsEmpty then
+                    actions.Sample(key, action)
+                else
+                    actions.Sample(key, mask, action)
+        }
 
     /// The frames of `episodes` ≥ 1 whole episodes in a batch of one copy, which is reset from `key` at the start: one for each first state and
     /// one a step, computed as they are asked for. `InvalidOperationException` if the environment cannot be looked at.
-    let run (act: Act) (environment: BatchEnvironment) (episodes: int) (key: Rng) : Frame seq =
+    let run (player: IPlayer) (environment: BatchEnvironment) (episodes: int) (key: Rng) : Frame seq =
         Guard.positive (nameof episodes) episodes
 
         if environment.Count <> 1 then
@@ -61,6 +80,7 @@ module Playback =
             | ValueNone -> invalidOp $"{environment.Id} cannot be looked at; let it implement IRenderable."
 
         let first episode =
+            player.Begin()
             let scene = picture (environment.Render 0)
             { Scene = scene; Episode = episode; Step = 0; Reward = 0.0; Return = 0.0; IsLast = false }
 
@@ -68,6 +88,7 @@ module Playback =
             let struct (environmentKey, actionKey) = Rng.split key
             let buffers = environment.AllocateBuffers()
             let action = Array.zeroCreate<float32> environment.ActionSize
+            let mask = Array.zeroCreate<bool>(if environment.HasActionMasks then environment.ActionSpace.Choices else 0)
             let mutable actionKey = actionKey
             environment.Reset environmentKey
             environment.Observe buffers.Observations.Span
@@ -78,7 +99,16 @@ module Playback =
                 if frame.IsLast then
                     frame <- first (frame.Episode + 1)
                 else
-                    actionKey <- act.Invoke(Span.op_Implicit buffers.Observations.Span, Span action, actionKey)
+                    if mask.Length > 0 then environment.ActionMasks(0, 1, Span mask)
+
+                    actionKey <-
+                        player.Act(
+                            Span.op_Implicit buffers.Observations.Span,
+                            ReadOnlySpan mask,
+                            Span action,
+                            actionKey
+                        )
+
                     environment.StepAll(ReadOnlySpan action, buffers)
                     let isLast = buffers.EpisodeLengths.Span[0] > 0
                     let reward = float buffers.Rewards.Span[0]

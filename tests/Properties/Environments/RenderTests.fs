@@ -176,8 +176,8 @@ module RenderTests =
     [<Fact>]
     let ``A playback refuses batches of several copies and what has no picture`` () =
         let environment = Drawn Scripted.Quiet
-        let act = Playback.atRandom (environment :> IEnvironment<ScriptedState>).ActionSpace
-        let run batch = Playback.run act batch 1 (Rng.create 1UL) |> Seq.head |> ignore
+        let player = Playback.atRandom (environment :> IEnvironment<ScriptedState>).ActionSpace
+        let run batch = Playback.run player batch 1 (Rng.create 1UL) |> Seq.head |> ignore
         Assert.Throws<ArgumentException>(fun () -> run (Vectorised(environment, 2))) |> ignore
         let blind = Assert.Throws<InvalidOperationException>(fun () -> run (Vectorised(Scripted Scripted.Quiet, 1)))
         Assert.Contains("cannot be looked at", blind.Message)
