@@ -15,11 +15,13 @@ internal static class CommandLine
     public static int Run(IReadOnlyList<string> arguments, Terminal terminal, CancellationToken interruption)
     {
         var root = new RootCommand(
-            "Reinforcement learning: train agents, evaluate them, see what there is. "
+            "Reinforcement learning: train agents, evaluate and watch them, see what there is. "
             + "Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted (what was learned is saved).")
         {
             Train(terminal, interruption),
             Evaluate(terminal, interruption),
+            WatchCommandLine.Watch(terminal, interruption),
+            WatchCommandLine.Record(terminal, interruption),
             Environments(terminal),
             Algorithms(terminal),
             Check(terminal),
@@ -159,7 +161,7 @@ internal static class CommandLine
         return command;
     }
 
-    private static List<KeyValuePair<string, string>> Pairs(string option, string[]? texts) =>
+    internal static List<KeyValuePair<string, string>> Pairs(string option, string[]? texts) =>
         (texts ?? [])
         .Select(text =>
         {

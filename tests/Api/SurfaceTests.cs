@@ -56,6 +56,9 @@ public sealed class SurfaceTests
         Assert.Equal(["Convert.cs"], files);
     }
 
+    /// <summary>The types of FSharp.Core or of the core in the public signatures of a type.</summary>
+    internal static IEnumerable<Type> Leaks(Type type) => Signatures(type).Where(IsForeign);
+
     private static IEnumerable<Type> Signatures(Type type)
     {
         var members = type.GetMembers(Visible).Where(IsExported).SelectMany(SignatureOf);

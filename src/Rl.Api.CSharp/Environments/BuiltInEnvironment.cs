@@ -7,7 +7,7 @@ using Rl.Internal;
 namespace Rl;
 
 /// <summary>An environment of the library, made by <see cref="Environments.Make(string)"/>: give it to an agent, which makes its own copies, or step it by hand. Not thread-safe.</summary>
-public sealed class BuiltInEnvironment : IEnvironment
+public sealed class BuiltInEnvironment : IEnvironment, IRenderable
 {
     private readonly AnyEnvironment environment;
     private BatchEnvironment? batch;
@@ -45,6 +45,9 @@ public sealed class BuiltInEnvironment : IEnvironment
     /// <inheritdoc/>
     public string Name => environment.Id;
 
+    /// <inheritdoc/>
+    public double FramesPerSecond => Batch().FramesPerSecond;
+
     /// <summary>The same environment with another time limit; 0 for none.</summary>
     public BuiltInEnvironment WithMaxEpisodeSteps(int maxEpisodeSteps)
     {
@@ -62,13 +65,13 @@ public sealed class BuiltInEnvironment : IEnvironment
     /// <summary>Starts the next episode, with randomness that follows that of the one before, and returns its first observation.</summary>
     public ReadOnlyMemory<float> Reset()
     {
-        batch ??= environment.Vectorise(1, MaxEpisodeSteps);
-        buffers ??= batch.AllocateBuffers();
+        var copy = Batch();
+        buffers ??= copy.AllocateBuffers();
         (var now, key) = Core.Foundations.RngModule.split(key);
-        batch.Reset(now);
+        copy.Reset(now);
         isRunning = true;
         var observation = new float[ObservationSpace.Size];
-        batch.Observe(observation);
+        copy.Observe(observation);
         return observation;
     }
 
@@ -92,10 +95,49 @@ public sealed class BuiltInEnvironment : IEnvironment
         return new(observation, buffers.Rewards.Span[0], terminated, truncated);
     }
 
+    /// <summary>Whether the environment can be looked at.</summary>
+    public bool CanRender
+    {
+        get
+        {
+            var copy = environment.Vectorise(1, MaxEpisodeSteps);
+            copy.Reset(Core.Foundations.RngModule.create(0));
+            return copy.Render(0).IsSome;
+        }
+    }
+
+    /// <summary>What the present state looks like; after an episode's end, its last state.</summary>
+    /// <exception cref="InvalidOperationException">No episode has begun, or the environment cannot be looked at.</exception>
+    public Scene Render()
+    {
+        if (batch is null || buffers is null)
+        {
+            throw new InvalidOperationException($"No episode of {Id} has begun; call Reset first.");
+        }
+
+        var scene = isRunning ? batch.Render(0) : batch.RenderFinal(0);
+        return scene.IsSome
+            ? Scene.OfCore(scene.Value)
+            : throw new InvalidOperationException($"{Id} cannot be looked at.");
+    }
+
+    /// <summary>Episodes of an agent that acts at random, to look at.</summary>
+    /// <param name="episodes">How many; at least 1.</param>
+    /// <param name="seed">Where all randomness comes from.</param>
+    public Playback PlayAtRandom(int episodes = 1, ulong seed = 1)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(episodes, 1);
+        var player = Core.Training.Playback.atRandom(environment.ActionSpace);
+        return new(Id, FramesPerSecond, () =>
+            SceneConvert.Frames(Core.Training.Playback.run(player, Vectorise(1), episodes, Core.Foundations.RngModule.create(seed))));
+    }
+
     /// <summary>The id with the options that differ from their defaults.</summary>
     public override string ToString() => Options.Count == 0 ? Id : $"{Id} ({string.Join(", ", Convert.Lines(Options))})";
 
     internal AnyEnvironment Inner => environment;
+
+    private BatchEnvironment Batch() => batch ??= environment.Vectorise(1, MaxEpisodeSteps);
 
     internal BatchEnvironment Vectorise(int copies) => environment.Vectorise(copies, MaxEpisodeSteps);
 }

@@ -284,6 +284,12 @@ internal static class Convert
     private static Core.Environments.Space Given(Space? space, string name) =>
         space?.Core ?? throw new ArgumentNullException(name, "One of the spaces is null.");
 
+    public static Core.Environments.Rendering.Scene ToCore(
+        int width,
+        int height,
+        Colour background,
+        IEnumerable<Core.Environments.Rendering.Figure> figures) => new(width, height, SceneConvert.ToCore(background), ListModule.OfSeq(figures));
+
     private static KeywordValue KeywordOf(Keyword? keyword, string text) => keyword?.Default switch
     {
         { IsFlag: true } when bool.TryParse(text, out var flag) => KeywordValue.NewFlag(flag),

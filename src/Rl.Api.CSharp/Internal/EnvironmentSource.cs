@@ -130,7 +130,7 @@ internal abstract class EnvironmentSource
     }
 
     /// <summary>A user's environment as the core sees it.</summary>
-    private class EnvironmentAdapter(IEnvironment environment) : Core.Environments.IMaskedEnvironment
+    private class EnvironmentAdapter(IEnvironment environment) : Core.Environments.IMaskedEnvironment, IMutableRenderable
     {
         public static EnvironmentAdapter Of(IEnvironment environment) =>
             environment is ICloneableEnvironment cloneable ? new CloneableAdapter(cloneable) : new EnvironmentAdapter(environment);
@@ -138,6 +138,17 @@ internal abstract class EnvironmentSource
         public bool HasActionMask => environment is IMaskedEnvironment;
 
         public void ActionMask(Span<bool> mask) => ((IMaskedEnvironment)environment).ActionMask(mask);
+
+        public bool CanRender => environment is IRenderable;
+
+        public double FramesPerSecond => ((IRenderable)environment).FramesPerSecond is > 0 and < double.PositiveInfinity and var rate
+            ? rate
+            : throw new ArgumentException(
+                $"{environment.Name}.FramesPerSecond is {((IRenderable)environment).FramesPerSecond}; it must be a finite number greater than 0.");
+
+        public Core.Environments.Rendering.Scene Render() =>
+            ((IRenderable)environment).Render()?.Core
+            ?? throw new ArgumentException($"{environment.Name}.Render returned null; it must return a scene.");
 
         public Core.Environments.Space ObservationSpace { get; } = Required(environment.ObservationSpace, nameof(ObservationSpace), environment);
 

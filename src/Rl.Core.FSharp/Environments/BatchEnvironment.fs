@@ -183,6 +183,15 @@ type BatchEnvironment() =
     /// What a copy looks like; none if the environment cannot be looked at.
     abstract Render: copy: int -> Scene voption
     default _.Render _ = ValueNone
+
+    /// What the last state of the episode that ended in a copy's latest step looked like: `Render` shows the next episode already. None if no
+    /// episode ended in that step, or the environment cannot be looked at.
+    abstract RenderFinal: copy: int -> Scene voption
+
+    default _.RenderFinal _ = ValueNone
+    /// The steps a second that look like the environment's own time.
+    abstract FramesPerSecond: float
+    default this.FramesPerSecond = FrameRate.ofId this.Id
     /// Steps every copy.
     member this.StepAll(actions: ReadOnlySpan<float32>, result: StepBuffers) = this.Step(0, this.Count, actions, result)
     /// Memory of this batch's size for `Step`.

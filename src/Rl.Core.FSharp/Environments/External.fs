@@ -6,6 +6,7 @@ open System.Runtime.InteropServices
 open System.Threading
 open System.Threading.Tasks
 open Rl.Core.Foundations
+open Rl.Core.Environments.Rendering
 
 /// An environment that keeps its state to itself. `MaxEpisodeSteps` is 0 for no limit.
 type IMutableEnvironment =
@@ -31,10 +32,21 @@ type IMaskedEnvironment =
     /// mask[i] ← whether choice i is possible now, in the order of the action space's choices.
     abstract ActionMask: mask: Span<bool> -> unit
 
+/// A user's environment that can be looked at.
+type IMutableRenderable =
+    inherit IMutableEnvironment
+    /// Whether `Render` may be asked.
+    abstract CanRender: bool
+    /// What the present state looks like. It changes nothing.
+    abstract Render: unit -> Scene
+    /// The steps a second that look like its own time; greater than 0.
+    abstract FramesPerSecond: float
+
 /// A batch over user environments, one instance a copy; instance i is made by `create i` and used by one thread at a time.
 /// An exception of an instance is wrapped in `EnvironmentFailure`.
 /// Snapshots hold clones of instances that are all `ICloneableEnvironment`, though files do not. Otherwise, and from a file, `Capture` cannot see inside
 /// them: it records the streams and counts, and `Restore` starts a new episode in every copy.
+/// Copies can be looked at if the instances are `IMutableRenderable`; after the first look, the last states of episodes are drawn too.
 /// A reset or step that takes longer than `timeout` raises `EnvironmentFailure`; the batch must not be used again.
 [<Sealed>]
 type External(id: string, rewardThreshold: float, count: int, create: Func<int, IMutableEnvironment>, timeout: TimeSpan)
@@ -55,6 +67,9 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
     let maxEpisodeSteps = instances[0].MaxEpisodeSteps
     let episodes = Episodes(id, count, maxEpisodeSteps, observationSize, actionSpace)
     let current = Array.zeroCreate<float32>(count * observationSize)
+    // Training draws nothing: last states are drawn only in copies that somebody has looked at.
+    let isWatched = Array.zeroCreate<bool> count
+    let finals: Scene voption[] = Array.create count ValueNone
 
     do
         for copy in 1 .. count - 1 do
@@ -167,8 +182,29 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
     override _.MaxEpisodeSteps = maxEpisodeSteps
     override _.RewardThreshold = rewardThreshold
 
+    member private _.Draw(copy: int) =
+        match instances[copy] with
+        | :? IMutableRenderable as renderable when renderable.CanRender -> ValueSome(renderable.Render())
+        | _ -> ValueNone
+
+    override this.Render(copy: int) =
+        Guard.inIntRange (nameof copy) 0 (count - 1) copy
+        episodes.RequireReady(copy, 1)
+        isWatched[copy] <- true
+        this.Draw copy
+
+    override _.RenderFinal(copy: int) =
+        Guard.inIntRange (nameof copy) 0 (count - 1) copy
+        if episodes.Progress[copy].Elapsed = 0 then finals[copy] else ValueNone
+
+    override this.FramesPerSecond =
+        match instances[0] with
+        | :? IMutableRenderable as renderable when renderable.CanRender -> renderable.FramesPerSecond
+        | _ -> base.FramesPerSecond
+
     override _.Reset(rng: Rng) =
         episodes.Start rng
+        Array.fill finals 0 count ValueNone
 
         for copy in 0 .. count - 1 do
             reset copy
@@ -178,10 +214,10 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
         Guard.length (nameof observations) current.Length observations.Length
         Span(current).CopyTo observations
 
-    override _.Step(first: int, steps: int, actions: ReadOnlySpan<float32>, result: StepBuffers) =
+    override this.Step(first: int, steps: int, actions: ReadOnlySpan<float32>, result: StepBuffers) =
         episodes.CheckStep(first, steps, actions, result)
         let observations = result.Observations.Span
-        let finals = result.FinalObservations.Span
+        let finalObservations = result.FinalObservations.Span
         let rewards = result.Rewards.Span
         let exact = result.ExactRewards.Span
         let terminated = result.Terminated.Span
@@ -205,7 +241,10 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
             episodes.CheckObservations(copy, Span.op_Implicit row, false)
 
             if episodes.Record(copy, outcome, rewards, exact, terminated, truncated, returns, lengths) then
-                row.CopyTo(finals.Slice(copy * observationSize, observationSize))
+                row.CopyTo(finalObservations.Slice(copy * observationSize, observationSize))
+
+                if isWatched[copy] then finals[copy] <- this.Draw copy
+
                 reset copy
 
             row.CopyTo(observations.Slice(copy * observationSize, observationSize))
@@ -243,6 +282,7 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
         Span(snapshot.Bytes).CopyTo progress
         episodes.SetReady()
         continues <- isCloneable && snapshot.Instances.Length = count + 1
+        Array.fill finals 0 count ValueNone
 
         if continues then
             // The snapshot keeps its own: it may be restored again.

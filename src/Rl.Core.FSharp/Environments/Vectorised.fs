@@ -33,6 +33,14 @@ type Vectorised<'State
         | :? IActionMasks<'State> as masks -> Some masks
         | _ -> None
 
+    let renderable =
+        match environment with
+        | :? IRenderable<'State> as renderable -> Some renderable
+        | _ -> None
+
+    /// The states in which episodes ended in the copies' latest steps, for those who look.
+    let finals: 'State voption[] = if renderable.IsSome then Array.create count ValueNone else [||]
+
     let reset (copy: int) =
         let entry = &episodes.Progress[copy]
         let struct (state, stream) = environment.Reset entry.Stream
@@ -57,6 +65,7 @@ type Vectorised<'State
 
     override _.Reset(rng: Rng) =
         episodes.Start rng
+        Array.fill finals 0 finals.Length ValueNone
 
         for copy in 0 .. count - 1 do
             reset copy
@@ -100,7 +109,7 @@ type Vectorised<'State
         let rows = observations.Slice(first * observationSize, steps * observationSize)
         this.Advance(first, steps, actions.Slice(first * actionSize, steps * actionSize), rows)
         episodes.CheckObservations(first, Span.op_Implicit rows, false)
-        let finals = result.FinalObservations.Span
+        let finalObservations = result.FinalObservations.Span
         let rewards = result.Rewards.Span
         let exact = result.ExactRewards.Span
         let terminated = result.Terminated.Span
@@ -111,7 +120,10 @@ type Vectorised<'State
         for copy in first .. first + steps - 1 do
             if episodes.Record(copy, outcomes[copy], rewards, exact, terminated, truncated, returns, lengths) then
                 let row = observations.Slice(copy * observationSize, observationSize)
-                row.CopyTo(finals.Slice(copy * observationSize, observationSize))
+                row.CopyTo(finalObservations.Slice(copy * observationSize, observationSize))
+
+                if finals.Length > 0 then finals[copy] <- ValueSome states[copy]
+
                 reset copy
                 environment.Observe(states[copy], row)
                 episodes.CheckObservations(copy, Span.op_Implicit row, true)
@@ -137,9 +149,17 @@ type Vectorised<'State
 
     override _.Render(copy: int) =
         Guard.inIntRange (nameof copy) 0 (count - 1) copy
+        episodes.RequireReady(copy, 1)
 
-        match environment with
-        | :? IRenderable<'State> as renderable -> ValueSome(renderable.Render states[copy])
+        match renderable with
+        | Some renderable -> ValueSome(renderable.Render states[copy])
+        | None -> ValueNone
+
+    override _.RenderFinal(copy: int) =
+        Guard.inIntRange (nameof copy) 0 (count - 1) copy
+
+        match renderable with
+        | Some renderable when episodes.Progress[copy].Elapsed = 0 -> finals[copy] |> ValueOption.map renderable.Render
         | _ -> ValueNone
 
     override _.Capture() =
@@ -157,4 +177,5 @@ type Vectorised<'State
         episodes.CheckSnapshot(snapshot, stateBytes.Length + progressBytes.Length)
         Span(snapshot.Bytes, 0, stateBytes.Length).CopyTo stateBytes
         Span(snapshot.Bytes, stateBytes.Length, progressBytes.Length).CopyTo progressBytes
+        Array.fill finals 0 finals.Length ValueNone
         episodes.SetReady()

@@ -1,0 +1,66 @@
+using System.Globalization;
+using System.Linq;
+using System.Text;
+using Rl;
+
+namespace Rl.Samples;
+
+/// <summary>docs/environments.md as a text.</summary>
+internal static class Page
+{
+    public const string Name = "environments.md";
+
+    public static string FileName(string id) => id.Replace('/', '-');
+
+    /// <summary>Where the animation of an environment lies, from the page.</summary>
+    public static string Picture(string id) => $"images/environments/{FileName(id)}.gif";
+
+    public static string Text()
+    {
+        var text = new StringBuilder();
+        text.Append(
+            """
+            # Environments
+
+            What the registry holds. The pictures show random actions. Look at one yourself, or at an agent in it:
+
+            ```
+            rl watch --environment CartPole-v1       in the terminal
+            rl watch my-run
+            rl record my-run --output episode.gif    an animation for any browser
+            ```
+
+            This page and its pictures are written by `dotnet run -c Release --project samples/Gallery -- docs`.
+
+            | environment | picture | observations, actions | steps, solved at | options (default) |
+            |---|---|---|---|---|
+
+            """);
+        foreach (var id in Environments.Ids)
+        {
+            Row(text, Environments.Describe(id), Environments.Make(id).CanRender);
+        }
+
+        return text.ToString();
+    }
+
+    private static void Row(StringBuilder text, EnvironmentDescription environment, bool canRender)
+    {
+        var picture = canRender ? $"<img src=\"{Picture(environment.Id)}\" width=\"200\" alt=\"{environment.Id}\">" : "";
+        var limit = environment.MaxEpisodeSteps == 0 ? "no limit" : environment.MaxEpisodeSteps.ToString(CultureInfo.InvariantCulture);
+        var threshold = double.IsNaN(environment.RewardThreshold) ? "" : $"; {environment.RewardThreshold.ToString(CultureInfo.InvariantCulture)}";
+        var options = string.Join("<br>", environment.Options.Select(option => $"`{option.Name}` ({Option(option)}): {option.Summary}"));
+        string[] cells =
+        [
+            $"**{environment.Id}**<br>{environment.Summary}",
+            picture,
+            $"{environment.ObservationSpace}<br>{environment.ActionSpace}",
+            $"{limit}{threshold}",
+            options,
+        ];
+        text.Append("| ").AppendJoin(" | ", cells.Select(cell => cell.Replace("|", "\\|", System.StringComparison.Ordinal))).Append(" |\n");
+    }
+
+    private static string Option(EnvironmentOption option) =>
+        option.Choices.Count == 0 ? option.Default : $"{option.Default}; {string.Join(", ", option.Choices.Where(choice => choice != option.Default))}";
+}

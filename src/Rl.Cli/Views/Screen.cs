@@ -1,0 +1,87 @@
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.IO;
+using System.Text;
+using Rl.Rendering;
+
+namespace Rl.Cli.Views;
+
+/// <summary>The terminal's second screen while episodes are watched; disposing it brings the first one back.</summary>
+internal sealed class Screen : IDisposable
+{
+    private const string Enter = "\e[?1049h\e[?25l\e[2J";
+    private const string Leave = "\e[0m\e[?25h\e[?1049l";
+
+    private readonly TextWriter output;
+    private readonly TerminalColours colours = Colours();
+    private readonly List<string> shown = [];
+    private (int Columns, int Rows) size;
+
+    public Screen(TextWriter output)
+    {
+        this.output = output;
+        output.Write(Enter);
+        output.Flush();
+    }
+
+    /// <summary>Draws a frame as large as fits, with its numbers below; only lines that changed are written.</summary>
+    public void Show(Frame frame, string title)
+    {
+        var now = Size();
+        var text = new StringBuilder();
+        if (now != size)
+        {
+            size = now;
+            shown.Clear();
+            text.Append("\e[2J");
+        }
+
+        var numbers = string.Create(
+            CultureInfo.InvariantCulture,
+            $"episode {frame.Episode}  step {frame.Step}  reward {frame.Reward:0.00}  return {frame.Return:0.00}");
+        string[] lines =
+        [
+            .. TerminalPicture.Draw(frame.Scene, now.Columns, Math.Max(1, now.Rows - 2), colours),
+            Cut($"{title}  (Ctrl-C ends)", now.Columns),
+            Cut(numbers, now.Columns),
+        ];
+        for (var row = 0; row < lines.Length; row++)
+        {
+            if (row >= shown.Count || shown[row] != lines[row])
+            {
+                text.Append(CultureInfo.InvariantCulture, $"\e[{row + 1};1H{lines[row]}\e[K");
+            }
+        }
+
+        shown.Clear();
+        shown.AddRange(lines);
+        output.Write(text);
+        output.Flush();
+    }
+
+    public void Dispose()
+    {
+        output.Write(Leave);
+        output.Flush();
+    }
+
+    private static string Cut(string text, int columns) => text.Length < columns ? text : text[..(columns - 1)];
+
+    private static (int Columns, int Rows) Size()
+    {
+        try
+        {
+            return (Math.Max(1, Console.WindowWidth), Math.Max(1, Console.WindowHeight));
+        }
+        catch (IOException)
+        {
+            return (80, 24);
+        }
+    }
+
+    private static TerminalColours Colours() =>
+        Environment.GetEnvironmentVariable("COLORTERM") is "truecolor" or "24bit" || OperatingSystem.IsWindows()
+            ? TerminalColours.True
+            : TerminalColours.Indexed;
+}

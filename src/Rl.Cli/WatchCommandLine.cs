@@ -1,0 +1,91 @@
+using System.CommandLine;
+using System.Threading;
+using Rl.Cli.Commands;
+using Rl.Rendering;
+
+namespace Rl.Cli;
+
+/// <summary>The words of <c>rl watch</c> and <c>rl record</c>, which share most of them.</summary>
+internal static class WatchCommandLine
+{
+    public static Command Watch(Terminal terminal, CancellationToken interruption)
+    {
+        var words = new PlayWords(episodes: 3);
+        var speed = new Option<double>("--speed") { Description = "How fast; 1 is the environment's own time.", DefaultValueFactory = _ => 1 };
+        var command = new Command("watch", "See an agent, or random actions, at work in the terminal; Ctrl-C ends it.") { speed };
+        words.AddTo(command);
+        command.SetAction(parsed => WatchCommand.Run(
+            new WatchRequest { Play = words.Read(parsed), Speed = parsed.GetValue(speed) },
+            terminal,
+            interruption));
+        return command;
+    }
+
+    public static Command Record(Terminal terminal, CancellationToken interruption)
+    {
+        var words = new PlayWords(episodes: 1);
+        var output = new Option<string?>("--output") { Description = "The animated GIF file; episode.gif beside the agent, or <environment>.gif, if not given. An earlier file is replaced." };
+        var scale = new Option<double?>("--scale") { Description = "Pixels a unit of the picture; 1, or more for small pictures, if not given." };
+        var maxSteps = new Option<int>("--max-steps") { Description = "The recording ends after so many steps.", DefaultValueFactory = _ => Recording.DefaultMaxSteps };
+        var json = new Option<bool>("--json") { Description = "Print one JSON object." };
+        var command = new Command("record", "Write episodes of an agent, or of random actions, to an animation that any browser shows.") { output, scale, maxSteps, json };
+        words.AddTo(command);
+        command.SetAction(parsed => RecordCommand.Run(
+            new RecordRequest
+            {
+                Play = words.Read(parsed),
+                Output = parsed.GetValue(output),
+                Scale = parsed.GetValue(scale),
+                MaxSteps = parsed.GetValue(maxSteps),
+                Json = parsed.GetValue(json),
+            },
+            terminal,
+            interruption));
+        return command;
+    }
+
+    /// <summary>Who plays where, and how often.</summary>
+    private sealed class PlayWords(int episodes)
+    {
+        private readonly Argument<string?> run = new("run")
+        {
+            Description = "A run's name under runs/, its folder, or an agent file; none for random actions in --environment.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+
+        private readonly Option<string?> environment = new("--environment") { Description = "The environment's id; the run's own if not given." };
+
+        private readonly Option<string[]> environmentSet = new("--environment-set")
+        {
+            Description = "An option of that environment, for example g=9.81; rl environments lists them.",
+            HelpName = "name=value",
+            AllowMultipleArgumentsPerToken = true,
+        };
+
+        private readonly Option<int> episodes = new("--episodes") { Description = "How many episodes.", DefaultValueFactory = _ => episodes };
+
+        private readonly Option<ulong?> seed = new("--seed") { Description = "Where the episodes' randomness comes from; follows from the agent's seed if not given." };
+
+        private readonly Option<bool> stochastic = new("--stochastic") { Description = "Draw actions from the policy instead of taking the most probable ones." };
+
+        public void AddTo(Command command)
+        {
+            command.Add(run);
+            command.Add(environment);
+            command.Add(environmentSet);
+            command.Add(episodes);
+            command.Add(seed);
+            command.Add(stochastic);
+        }
+
+        public PlayRequest Read(ParseResult parsed) => new()
+        {
+            Run = parsed.GetValue(run),
+            Environment = parsed.GetValue(environment),
+            EnvironmentSettings = CommandLine.Pairs("--environment-set", parsed.GetValue(environmentSet)),
+            Episodes = parsed.GetValue(episodes),
+            Seed = parsed.GetValue(seed),
+            Stochastic = parsed.GetValue(stochastic),
+        };
+    }
+}

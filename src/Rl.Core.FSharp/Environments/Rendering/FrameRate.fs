@@ -1,0 +1,33 @@
+/// How fast an environment is shown: the steps a second that look like its own time.
+namespace Rl.Core.Environments.Rendering
+
+open System
+
+/// Frames a second, one frame a step.
+[<RequireQualifiedAccess>]
+module FrameRate =
+
+    /// For environments that say nothing else.
+    let standard = 30.0
+
+    let private byFamily =
+        [
+            "CartPole", 50.0
+            "LunarLander", 50.0
+            "BipedalWalker", 50.0
+            "MountainCar", 30.0
+            "Pendulum", 30.0
+            "Acrobot", 15.0
+            "MinAtar", 10.0
+            "FrozenLake", 4.0
+            "CliffWalking", 4.0
+            "Taxi", 4.0
+            "Blackjack", 2.0
+        ]
+
+    /// That of an environment's family, Gymnasium's `render_fps` where it has one; else `standard`.
+    let ofId (id: string) : float =
+        byFamily
+        |> List.tryFind (fun (family, _) -> id.StartsWith(family, StringComparison.Ordinal))
+        |> Option.map snd
+        |> Option.defaultValue standard
