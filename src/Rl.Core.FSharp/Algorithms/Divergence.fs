@@ -49,6 +49,17 @@ module internal Divergence =
             Value = Expr.number 0.0
         }
 
+    /// The input "oldLogStandardDeviation" [n] of programs that compare normal policies; nothing for others.
+    let deviationInput (head: PolicyHead) : Expr =
+        match head with
+        | PolicyHead.DiagonalNormal(count, _) -> Expr.input "oldLogStandardDeviation" [| count |]
+        | _ -> Expr.number 0.0
+
+    /// Writes that input, where a program has it.
+    let setDeviation (program: Program<float32>) (logStandardDeviation: float32[]) =
+        if program.HasInput "oldLogStandardDeviation" then
+            program.Set("oldLogStandardDeviation", ReadOnlySpan logStandardDeviation)
+
 /// The outputs of a policy on M observations, in lanes. Not thread-safe.
 [<Sealed>]
 type internal PolicyOutputs(network: ActorCritic, observationSize: int, m: int, workers: Workers) =

@@ -89,10 +89,7 @@ type internal NaturalGradient
 
         let oldOutputs = row "oldOutputs" outputs.Width
 
-        let oldDeviation =
-            match network.Head with
-            | PolicyHead.DiagonalNormal(size, _) -> Expr.input "oldLogStandardDeviation" [| size |]
-            | _ -> Expr.number 0.0
+        let oldDeviation = Divergence.deviationInput network.Head
 
         let parts =
             List.init lanes (fun lane ->
@@ -129,9 +126,7 @@ type internal NaturalGradient
         let old = Array.zeroCreate<float32>(samples * outputs.Width)
         outputs.Run(theta, ReadOnlySpan rollout.Rollout.Observations, Span old)
         evaluation.Set("oldOutputs", ReadOnlySpan old)
-
-        if evaluation.HasInput "oldLogStandardDeviation" then
-            evaluation.Set("oldLogStandardDeviation", ReadOnlySpan(outputs.LogStandardDeviation theta))
+        Divergence.setDeviation evaluation (outputs.LogStandardDeviation theta)
 
     let multiply (direction: float[]) =
         fisher.Set("direction", ReadOnlySpan(asSingles direction))

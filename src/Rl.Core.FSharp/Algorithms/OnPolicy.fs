@@ -115,12 +115,19 @@ type internal RolloutSource
                     Environments = environments
                 })
 
-/// Samples in random order, cut into minibatches of equal size; the few left over are other ones in each epoch.
+/// Samples in random order, cut into `count` minibatches of `size`; the few left over are other ones in each epoch.
 [<Sealed>]
-type internal Minibatches(samples: int, largest: int) =
-    let count = (samples + largest - 1) / largest
-    let size = samples / count
-    let order = Array.init samples id
+type internal Minibatches private (samples: int, count: int, size: int) =
+    let order = Array.zeroCreate<int> samples
+    let rows = Array.zeroCreate<int> size
+
+    /// As few minibatches as there can be of no more than `largest` samples.
+    static member OfLargest(samples: int, largest: int) =
+        let count = (samples + largest - 1) / largest
+        Minibatches(samples, count, samples / count)
+
+    /// As many minibatches of `size` as there are.
+    static member OfSize(samples: int, size: int) = Minibatches(samples, samples / size, size)
 
     /// Samples in a minibatch.
     member _.Size = size
@@ -131,7 +138,6 @@ type internal Minibatches(samples: int, largest: int) =
     /// each time, so that the generator alone says what comes.
     member _.Run(epochs: int, key: Rng, learn: int[] -> unit) : Rng =
         let mutable key = key
-        let rows = Array.zeroCreate<int> size
 
         for index in 0 .. samples - 1 do
             order[index] <- index
@@ -255,7 +261,7 @@ type internal ValueFit
         epochs: int,
         workers: Workers
     ) =
-    let minibatches = Minibatches(samples, minibatchSize)
+    let minibatches = Minibatches.OfLargest(samples, minibatchSize)
     let step = OnPolicy.valueStep network environment transform minibatches.Size
 
     /// What the regression keeps between rollouts.

@@ -43,7 +43,7 @@ type PpgConfiguration =
         NormaliseObservations: bool
         /// Divide rewards by the running standard deviation of the discounted return, clipped to ± 10.
         NormaliseRewards: bool
-        /// Widths of the hidden layers of actor and critic; the actor needs at least one, whose features the auxiliary phase trains.
+        /// Widths of the hidden layers of actor and critic; at least one, whose features the auxiliary phase trains.
         Hidden: int list
         Activation: Activation
         /// The start of ln σ for continuous actions.
@@ -55,7 +55,7 @@ type PpgConfiguration =
 module PpgConfiguration =
 
     /// The paper's with less of everything, for small tasks: 4 rollouts of 128 steps of each copy a phase instead of 32 of 256, γ = 0.99
-    /// instead of 0.999, no entropy bonus.
+    /// instead of 0.999, no entropy bonus. Rewards are normalised as there: β weighs divergences against value errors of order 1.
     let defaults =
         {
             TotalSteps = 100_000L
@@ -75,7 +75,7 @@ module PpgConfiguration =
             EntropyCoefficient = 0.0
             MaxGradientNorm = 0.5
             NormaliseObservations = false
-            NormaliseRewards = false
+            NormaliseRewards = true
             Hidden = [ 64; 64 ]
             Activation = Activation.Tanh
             InitialLogStandardDeviation = 0.0

@@ -17,12 +17,8 @@ module internal Part =
     /// All of θ.
     let whole (network: ActorCritic) = { First = 0; Layout = ActorCritic.layout network }
 
-    let private under (prefix: string) (network: ActorCritic) =
-        let blocks =
-            (ActorCritic.layout network).Blocks
-            |> Seq.filter (fun block -> block.Name.StartsWith(prefix + "/", StringComparison.Ordinal))
-            |> Seq.toArray
-
+    let private ofBlocks (isOwn: Block -> bool) (network: ActorCritic) =
+        let blocks = (ActorCritic.layout network).Blocks |> Seq.filter isOwn |> Seq.toArray
         let first = blocks[0].Offset
 
         {
@@ -30,11 +26,17 @@ module internal Part =
             Layout = Layout(blocks |> Array.map (fun block -> { block with Offset = block.Offset - first }))
         }
 
+    let private isUnder (prefix: string) (block: Block) = block.Name.StartsWith(prefix + "/", StringComparison.Ordinal)
+
     /// The policy's elements, with those of its distribution.
-    let actor network = under "actor" network
+    let actor network = ofBlocks (isUnder "actor") network
+
+    /// The policy's elements that decide its most probable action: without a standard deviation.
+    let mode network =
+        ofBlocks (fun block -> isUnder "actor" block && block.Name <> "actor/logStandardDeviation") network
 
     /// The value function's elements.
-    let critic network = under "critic" network
+    let critic network = ofBlocks (isUnder "critic") network
 
     /// The part's elements of θ.
     let elements (part: Part) (theta: float32[]) : Span<float32> = theta.AsSpan(part.First, part.Layout.Count)
@@ -47,17 +49,24 @@ module internal Part =
             Value = Expr.number 0.0
         }
 
-/// What a loss is written in: the rows of one lane of the samples, and means over the samples of all lanes.
+/// What a loss is written in: the rows of one lane of the samples, and sums over the samples of all lanes.
 type internal LossLane =
     {
-        /// The lane's rows of an input.
-        Rows: string -> Expr
+        /// An input with all its rows.
+        All: string -> Expr
+        /// The lane's rows of something that has one for each sample.
+        Own: Expr -> Expr
         Parameters: Parameters
         /// Learnt numbers beside the part of θ, by name.
         Extra: string -> Expr
-        /// Of one number a row: the lane's share of the mean over all samples.
+        /// Of one number a row of the lane: its share of the mean over all samples.
         Mean: Expr -> Expr
+        /// Of a number that depends on no lane: its share in the sum over lanes.
+        Share: Expr -> Expr
     }
+
+    /// The lane's rows of an input.
+    member this.Rows(name: string) = this.Own(this.All name)
 
 /// A train step for M samples: (θ, optimiser) ← optimiser(∇ loss). It may learn further numbers with the part of θ, such as
 /// Lagrange multipliers; they lie before the optimiser's variables in the state. Not thread-safe.
@@ -158,20 +167,22 @@ module internal TrainStep =
 
         let parts =
             List.init lanes (fun lane ->
-                let rowsOf name =
-                    let rows = Expr.slice 0 (lane * m / lanes) ((lane + 1) * m / lanes) rows[name]
+                let own (x: Expr) =
+                    let rows = Expr.slice 0 (lane * m / lanes) ((lane + 1) * m / lanes) x
                     if lanes = 1 then rows else Expr.lane lane rows
 
                 let loss, metrics =
                     loss
                         {
-                            Rows = rowsOf
+                            All = fun name -> rows[name]
+                            Own = own
                             Parameters =
                                 Parameters.create
                                     part.Layout
                                     (if extraCount = 0 then theta else Expr.slice 0 0 size theta)
                             Extra = fun name -> places[name] theta
                             Mean = fun x -> Expr.sum x * (1.0 / float m)
+                            Share = fun x -> x * (1.0 / float lanes)
                         }
 
                 (Diff.gradients loss [| theta |])[0], metrics)
