@@ -53,7 +53,7 @@ type VmpoConfiguration =
 module VmpoConfiguration =
 
     /// The paper's start of the multipliers (η = 1, α = 5 for discrete actions) and its better half of the samples; bounds and step size
-    /// for small tasks.
+    /// for small tasks. Advantages are standardised, where the paper keeps values of order 1 by PopArt.
     let defaults =
         {
             TotalSteps = 200_000L
@@ -69,7 +69,7 @@ module VmpoConfiguration =
             ValueCoefficient = 1.0
             Discount = 0.99
             GaeLambda = 0.95
-            NormaliseAdvantages = false
+            NormaliseAdvantages = true
             MaxGradientNorm = 1.0
             NormaliseObservations = false
             NormaliseRewards = false
