@@ -143,7 +143,7 @@ let ``cloning holds the policy where it is while its features learn values`` (id
     let free, freeLoss = run 0.0
     let held, heldLoss = run 1000.0
     Assert.InRange(held, 0.0, 0.2 * free)
-    Assert.InRange(freeLoss, 0.0, heldLoss)
+    Assert.InRange(freeLoss, 0.0, 1.01 * heldLoss)
 
 [<Fact>]
 let ``multipliers stay positive, however large their steps`` () =
