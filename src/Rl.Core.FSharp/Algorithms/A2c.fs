@@ -9,7 +9,7 @@ open Rl.Core.Objectives
 open Rl.Core.Optimisers
 
 /// Synchronous advantage actor-critic (Mnih et al., "Asynchronous methods for deep reinforcement learning", 2016: the copies are
-/// stepped together instead of each on its own; slides 15 and 20).
+/// stepped together instead of each on its own; slides 15 and 18).
 [<RequireQualifiedAccess>]
 module A2c =
 

@@ -8,7 +8,7 @@ open Rl.Core.Objectives
 open Rl.Core.Optimisers
 
 /// The natural policy gradient θ ← θ + α F⁻¹∇J (Kakade, "A natural policy gradient", 2001; with the length √(2δ / gᵀF⁻¹g) as in Rajeswaran
-/// et al. 2017; slides 27 and 28).
+/// et al. 2017; slide 18).
 [<RequireQualifiedAccess>]
 module Npg =
 

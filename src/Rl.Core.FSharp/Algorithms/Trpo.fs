@@ -8,7 +8,7 @@ open Rl.Core.Objectives
 open Rl.Core.Optimisers
 
 /// TRPO: maximise mean(π/π_old · A) subject to mean KL(π_old ‖ π) ≤ δ (Schulman, Levine, Moritz, Jordan, Abbeel, "Trust region policy
-/// optimization", 2015; slides 27 to 29).
+/// optimization", 2015; slide 18).
 [<RequireQualifiedAccess>]
 module Trpo =
 
