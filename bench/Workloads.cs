@@ -46,7 +46,7 @@ internal static class Workloads
         Rl.Core.Networks.Activation.Tanh, ObservationSize, ListModule.OfSeq(Hidden), PolicyHead.NewCategorical(Actions));
 
     /// <summary>The train step for a minibatch, as an uncompiled program.</summary>
-    public static ProgramSource MinibatchSource(int size) => PpoStep.source(Script(), Network(), ObservationSize, 1, size);
+    public static ProgramSource MinibatchSource(int size) => PpoStep.source(Script(), Network(), false, size);
 
     /// <summary>The compiled train step with plausible data in its inputs.</summary>
     public static Program<float> Minibatch(int size)

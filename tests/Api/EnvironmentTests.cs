@@ -116,5 +116,30 @@ public sealed class EnvironmentTests
         Assert.Equal("Discrete(3, start 1)", Space.Discrete(3, start: 1).ToString());
         Assert.ThrowsAny<ArgumentException>(() => Space.Box(1, -1, 2));
         Assert.ThrowsAny<ArgumentException>(() => Space.Discrete(0));
+        Assert.Equal(Space.Tuple(Space.Discrete(2), Space.MultiBinary(3)), Space.Tuple(Space.Discrete(2), Space.MultiBinary(3)));
+        Assert.NotEqual(Space.Dict(("a", Space.Discrete(2))), Space.Dict(("b", Space.Discrete(2))));
+        Assert.NotEqual(Space.MultiDiscrete(2, 3), Space.MultiDiscrete([2, 3], [0, 1]));
+        Assert.Equal(Space.Image(3, 8, 8), Space.Box(0, 255, 3, 8, 8));
+    }
+
+    [Fact]
+    public void A_value_of_a_dictionary_has_named_parts_and_an_encoding()
+    {
+        var space = Space.Dict(("joints", Space.Box(-1, 1, 2)), ("mode", Space.Tuple(Space.Discrete(3, start: 1), Space.MultiBinary(2))));
+        float[] value = [0.5f, -1, 2, 1, 0];
+        Assert.True(space.Contains(value));
+        Assert.Equal(["joints", "mode.0", "mode.1"], space.Layout.Select(part => part.Path));
+        Assert.Equal([0, 2, 3], space.Layout.Select(part => part.Offset));
+        Assert.Equal(Space.Discrete(3, start: 1), space.Layout[1].Space);
+        Assert.Equal(value, space.Flatten(space.Unflatten(value).Reverse()));
+        Assert.Equal([0.5f, -1, 0, 1, 0, 1, 0], space.Encode(value));
+        Assert.Equal(value, space.Decode(space.Encode(value)));
+        Assert.Equal((7, 7), (space.EncodedSize, space.Choices));
+        Assert.Equal(2, space.Sample(new Random(1), [false, true, false, true, false, false, true])[2]);
+        Assert.Equal("Tuple(Discrete(3, start 1), MultiBinary([2]))", space.Entries[1].Space.ToString());
+        Assert.Throws<ArgumentException>(() => space.Flatten([new("joints", [0, 0])]));
+        Assert.ThrowsAny<ArgumentException>(() => Space.Tuple(Space.Discrete(2), null!));
+        Assert.IsType<TupleSpace>(space.Entries[1].Space);
+        Assert.IsType<MultiDiscreteSpace>(Space.Tuple(Space.MultiDiscrete(2)).Parts[0]);
     }
 }

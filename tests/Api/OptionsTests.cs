@@ -126,6 +126,8 @@ public sealed class OptionsTests
         "learned" => "average",
         "rewardToGo" => "fullReturn",
         "64x64" => "32x16x8",
+        "auto" => "32x8x4-64x4x2",
+        "none" => "lstm",
         _ => text.Contains('.', StringComparison.Ordinal) || text.Contains('E', StringComparison.Ordinal) ? "0.123456789012345" : "12345",
     };
 }

@@ -63,7 +63,7 @@ public sealed partial class Agent
             environmentId = batch.Id;
             if (batch.Id != checkpoint.EnvironmentId)
             {
-                state = StartAnew(state, batch);
+                state = TrainingStateModule.startAnew(batch, state);
             }
         }
 
@@ -97,23 +97,5 @@ public sealed partial class Agent
                 + $"{environment.Id} has observations {environment.ObservationSpace} and actions {environment.ActionSpace}. Use an environment with the same spaces.",
                 nameof(environment));
         }
-    }
-
-    /// <summary>The state with new episodes in another environment.</summary>
-    private static TrainingState StartAnew(TrainingState state, BatchEnvironment environment)
-    {
-        var (now, next) = RngModule.split(state.Key);
-        environment.Reset(now);
-        return new(
-            state.Steps,
-            state.Updates,
-            state.Parameters,
-            state.Optimiser,
-            state.Observations,
-            state.Rewards,
-            new double[state.DiscountedReturns.Length],
-            next,
-            state.ActionKeys,
-            environment.Capture());
     }
 }

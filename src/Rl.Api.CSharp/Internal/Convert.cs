@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.Linq;
 using Microsoft.FSharp.Collections;
+using Microsoft.FSharp.Core;
 using Rl.Core.Algorithms;
 using Rl.Core.Environments;
 using Rl.Core.Foundations;
@@ -32,8 +33,54 @@ internal static class Convert
 
     public static Core.Environments.Space Discrete(int count, int start) => SpaceModule.discreteFrom(start, count);
 
-    public static Space ToSpace(Core.Environments.Space space) =>
-        space.IsBox ? BoxSpace.Of(space) : DiscreteSpace.Of(space);
+    public static Core.Environments.Space MultiDiscrete(IReadOnlyList<int> counts, IReadOnlyList<int> starts) =>
+        SpaceModule.multiDiscreteFrom([.. starts], [.. counts]);
+
+    public static Core.Environments.Space MultiBinary(int[] shape) => SpaceModule.multiBinary(shape);
+
+    public static Core.Environments.Space Tuple(IReadOnlyList<Space> parts) =>
+        SpaceModule.tuple(ListModule.OfSeq(parts.Select(part => Given(part, nameof(parts)))));
+
+    public static Core.Environments.Space Dict(IReadOnlyList<(string Name, Space Space)> entries) =>
+        SpaceModule.dict(ListModule.OfSeq(entries.Select(entry => System.Tuple.Create(entry.Name, Given(entry.Space, nameof(entries))))));
+
+    public static Space ToSpace(Core.Environments.Space space) => space switch
+    {
+        Core.Environments.Space.Box => BoxSpace.Of(space),
+        Core.Environments.Space.Discrete => DiscreteSpace.Of(space),
+        Core.Environments.Space.MultiDiscrete => MultiDiscreteSpace.Of(space),
+        Core.Environments.Space.MultiBinary => MultiBinarySpace.Of(space),
+        Core.Environments.Space.Tuple => TupleSpace.Of(space),
+        _ => DictSpace.Of(space),
+    };
+
+    public static IEnumerable<(string Name, Space Space)> Parts(Core.Environments.Space space) =>
+        space.Parts.Select(part => (part.Item1, ToSpace(part.Item2)));
+
+    public static IReadOnlyList<SpacePart> Layout(Core.Environments.Space space) =>
+        Array.AsReadOnly(SpaceModule.layout(space).Select(part => new SpacePart(part.Path, part.Offset, ToSpace(part.Space))).ToArray());
+
+    public static int EncodedSize(Core.Environments.Space space) => SpaceModule.encodedSize(space);
+
+    public static float[] Encode(Core.Environments.Space space, ReadOnlySpan<float> value)
+    {
+        var encoded = new float[SpaceModule.encodedSize(space)];
+        SpaceModule.encode(space, value, encoded);
+        return encoded;
+    }
+
+    public static float[] Decode(Core.Environments.Space space, ReadOnlySpan<float> encoded)
+    {
+        var value = new float[space.Size];
+        SpaceModule.decode(space, encoded, value);
+        return value;
+    }
+
+    public static IReadOnlyList<KeyValuePair<string, float[]>> Unflatten(Core.Environments.Space space, ReadOnlySpan<float> value) =>
+        Array.AsReadOnly(SpaceModule.unflatten(space, value).Select(part => KeyValuePair.Create(part.Item1, part.Item2)).ToArray());
+
+    public static float[] Flatten(Core.Environments.Space space, IEnumerable<KeyValuePair<string, float[]>> parts) =>
+        SpaceModule.flatten(space, ListModule.OfSeq(parts.Select(part => System.Tuple.Create(part.Key, part.Value))));
 
     public static IReadOnlyList<int> ToList(FSharpList<int> items) => Array.AsReadOnly(items.ToArray());
 
@@ -43,7 +90,25 @@ internal static class Convert
     public static FSharpList<Tuple<string, string>> ToPairs(IEnumerable<Tuple<string, string>> pairs) => ListModule.OfSeq(pairs);
 
     public static FSharpList<Tuple<string, string>> ToPairs(IEnumerable<KeyValuePair<string, string>> pairs) =>
-        ListModule.OfSeq(pairs.Select(pair => Tuple.Create(pair.Key, pair.Value)));
+        ListModule.OfSeq(pairs.Select(pair => System.Tuple.Create(pair.Key, pair.Value)));
+
+    public static Recurrence ToRecurrence(FSharpOption<Rl.Core.Networks.RecurrentCell>? cell) => cell?.Value switch
+    {
+        null => Recurrence.None,
+        { IsTanh: true } => Recurrence.Tanh,
+        { IsGru: true } => Recurrence.Gru,
+        _ => Recurrence.Lstm,
+    };
+
+    public static string Text(Rl.Core.Algorithms.Convolutions convolutions) => convolutions switch
+    {
+        Rl.Core.Algorithms.Convolutions.Layers layers => layers.Item.IsEmpty
+            ? "none"
+            : string.Join('-', layers.Item.Select(layer => FormattableString.Invariant($"{layer.Item1}x{layer.Item2}x{layer.Item3}"))),
+        _ => "auto",
+    };
+
+    public static string Text(Recurrence recurrence) => recurrence.ToString().ToLowerInvariant();
 
     public static Activation ToActivation(Rl.Core.Networks.Activation activation) =>
         Activations.First(known => known.Core.Equals(activation)).Facade;
@@ -128,7 +193,7 @@ internal static class Convert
         var keywords = options.Select(option =>
         {
             var keyword = entry.Keywords.FirstOrDefault(known => known.Name == option.Name);
-            return Tuple.Create(option.Name, KeywordOf(keyword, option.Value));
+            return System.Tuple.Create(option.Name, KeywordOf(keyword, option.Value));
         });
         return Registry.makeWith(ListModule.OfSeq(keywords), id);
     }
@@ -159,6 +224,9 @@ internal static class Convert
 
     public static IReadOnlyList<KeyValuePair<string, string>> Notes(Core.Training.Checkpoint checkpoint) =>
         ToList(checkpoint.Notes);
+
+    private static Core.Environments.Space Given(Space? space, string name) =>
+        space?.Core ?? throw new ArgumentNullException(name, "One of the spaces is null.");
 
     private static KeywordValue KeywordOf(Keyword? keyword, string text) => keyword?.Default switch
     {

@@ -64,3 +64,19 @@ public enum Activation
     /// <summary>x · sigmoid(x).</summary>
     Silu,
 }
+
+/// <summary>A recurrent layer.</summary>
+public enum Recurrence
+{
+    /// <summary>None: the policy sees the present observation only.</summary>
+    None,
+
+    /// <summary>tanh units (Elman 1990).</summary>
+    Tanh,
+
+    /// <summary>Gated recurrent units (Cho et al. 2014).</summary>
+    Gru,
+
+    /// <summary>Long short-term memory (Hochreiter and Schmidhuber 1997).</summary>
+    Lstm,
+}

@@ -41,11 +41,20 @@ public sealed record PpoOptions : AgentOptions
     /// <summary>The λ of generalised advantage estimation, in [0, 1] (Schulman et al. 2016).</summary>
     public double GaeLambda { get; init; } = Defaults.GaeLambda;
 
-    /// <summary>The surrogate's ε: probability ratios are clipped to [1 − ε, 1 + ε]. Greater than 0.</summary>
+    /// <summary>The surrogate's ε: probability ratios are clipped to [1 − ε, 1 + ε]; 0 for no clipping, which needs a <see cref="KlPenalty"/>. Not negative.</summary>
     public double ClipRange { get; init; } = Defaults.ClipRange;
 
     /// <summary>Lower the clip range in a straight line to 0 at <see cref="TotalSteps"/>.</summary>
     public bool AnnealClipRange { get; init; } = Defaults.AnnealClipRange;
+
+    /// <summary>For negative advantages the clipped surrogate is at least this many times the advantage (Ye et al. 2020); 0 for no bound, else greater than 1.</summary>
+    public double DualClip { get; init; } = Defaults.DualClip;
+
+    /// <summary>The first weight β of the penalty β KL(π_old ‖ π); 0 for none. Not negative.</summary>
+    public double KlPenalty { get; init; } = Defaults.KlPenalty;
+
+    /// <summary>β doubles after a rollout whose KL divergence exceeds 1.5 times this, and halves below it by 1.5; 0 keeps β.</summary>
+    public double KlPenaltyTarget { get; init; } = Defaults.KlPenaltyTarget;
 
     /// <summary>The value loss clips the change of a value to ± this; 0 for no clipping.</summary>
     public double ValueClipRange { get; init; } = Defaults.ValueClipRange;
@@ -59,7 +68,7 @@ public sealed record PpoOptions : AgentOptions
     /// <summary>The weight of ½ (V − R)². Not negative.</summary>
     public double ValueCoefficient { get; init; } = Defaults.ValueCoefficient;
 
-    /// <summary>The gradient is scaled down to this norm. Greater than 0.</summary>
+    /// <summary>The gradient is scaled down to this norm; 0 for no bound. Not negative.</summary>
     public double MaxGradientNorm { get; init; } = Defaults.MaxGradientNorm;
 
     /// <summary>Stop a rollout's epochs once the approximate KL divergence of one exceeds 1.5 times this; 0 for never.</summary>
@@ -68,8 +77,11 @@ public sealed record PpoOptions : AgentOptions
     /// <summary>Give the networks observations of running mean 0 and variance 1, clipped to ± 10.</summary>
     public bool NormaliseObservations { get; init; } = Defaults.NormaliseObservations;
 
-    /// <summary>Divide rewards by the running standard deviation of the discounted return, clipped to ± 10.</summary>
+    /// <summary>Divide rewards by the running standard deviation of the discounted return, clipped to ± <see cref="RewardClip"/>.</summary>
     public bool NormaliseRewards { get; init; } = Defaults.NormaliseRewards;
+
+    /// <summary>The bound of normalised rewards. Greater than 0.</summary>
+    public double RewardClip { get; init; } = Defaults.RewardClip;
 
     /// <summary>Widths of the hidden layers of actor and critic; each at least 1.</summary>
     public IReadOnlyList<int> Hidden { get; init; } = Convert.ToList(Defaults.Hidden);
@@ -77,11 +89,32 @@ public sealed record PpoOptions : AgentOptions
     /// <summary>What stands after each hidden layer.</summary>
     public Activation Activation { get; init; } = Convert.ToActivation(Defaults.Activation);
 
-    /// <summary>Actor and critic share the hidden layers.</summary>
+    /// <summary>Actor and critic share the hidden layers; with images they always do.</summary>
     public bool SharedTrunk { get; init; } = Defaults.SharedTrunk;
+
+    /// <summary>Layers for observations that are images: "auto" (those of DQN for Atari for 36 pixels and more, else those of MinAtar), "none", or channels x kernel x stride such as "32x8x4-64x4x2".</summary>
+    public string Convolutions { get; init; } = "auto";
+
+    /// <summary>A recurrent layer after what actor and critic share, for environments that are partially observed.</summary>
+    public Recurrence Recurrence { get; init; } = Recurrence.None;
+
+    /// <summary>Units of the recurrent layer. At least 1.</summary>
+    public int RecurrentUnits { get; init; } = Defaults.RecurrentUnits;
+
+    /// <summary>Gradients flow through this many steps of the recurrent layer; 0 for the whole rollout, else a divisor of <see cref="RolloutSteps"/>.</summary>
+    public int SequenceLength { get; init; } = Defaults.SequenceLength;
+
+    /// <summary>Orthogonal starting weights and biases of 0; otherwise PyTorch's default start.</summary>
+    public bool OrthogonalInitialisation { get; init; } = Defaults.OrthogonalInitialisation;
 
     /// <summary>The start of ln σ for continuous actions.</summary>
     public double InitialLogStandardDeviation { get; init; } = Defaults.InitialLogStandardDeviation;
+
+    /// <summary>Noise that depends on the state and stays for several steps, for continuous actions (Raffin et al. 2022).</summary>
+    public bool StateDependentExploration { get; init; } = Defaults.StateDependentExploration;
+
+    /// <summary>Steps after which state-dependent exploration draws new noise; 0: at the start of each rollout.</summary>
+    public int ExplorationSteps { get; init; } = Defaults.ExplorationSteps;
 
     internal PpoConfiguration ToCore() => PpoConfigurationModule.ofPairs(Convert.ToPairs(Pairs()));
 
@@ -98,6 +131,9 @@ public sealed record PpoOptions : AgentOptions
         GaeLambda = core.GaeLambda,
         ClipRange = core.ClipRange,
         AnnealClipRange = core.AnnealClipRange,
+        DualClip = core.DualClip,
+        KlPenalty = core.KlPenalty,
+        KlPenaltyTarget = core.KlPenaltyTarget,
         ValueClipRange = core.ValueClipRange,
         NormaliseAdvantages = core.NormaliseAdvantages,
         EntropyCoefficient = core.EntropyCoefficient,
@@ -106,10 +142,18 @@ public sealed record PpoOptions : AgentOptions
         TargetKl = core.TargetKl,
         NormaliseObservations = core.NormaliseObservations,
         NormaliseRewards = core.NormaliseRewards,
+        RewardClip = core.RewardClip,
         Hidden = Convert.ToList(core.Hidden),
         Activation = Convert.ToActivation(core.Activation),
         SharedTrunk = core.SharedTrunk,
+        Convolutions = Convert.Text(core.Convolutions),
+        Recurrence = Convert.ToRecurrence(core.Recurrence),
+        RecurrentUnits = core.RecurrentUnits,
+        SequenceLength = core.SequenceLength,
+        OrthogonalInitialisation = core.OrthogonalInitialisation,
         InitialLogStandardDeviation = core.InitialLogStandardDeviation,
+        StateDependentExploration = core.StateDependentExploration,
+        ExplorationSteps = core.ExplorationSteps,
     };
 
     internal override AgentOptions WithTotalSteps(long totalSteps) => this with { TotalSteps = totalSteps };
@@ -132,6 +176,9 @@ public sealed record PpoOptions : AgentOptions
         new(nameof(GaeLambda), Convert.Text(GaeLambda)),
         new(nameof(ClipRange), Convert.Text(ClipRange)),
         new(nameof(AnnealClipRange), Convert.Text(AnnealClipRange)),
+        new(nameof(DualClip), Convert.Text(DualClip)),
+        new(nameof(KlPenalty), Convert.Text(KlPenalty)),
+        new(nameof(KlPenaltyTarget), Convert.Text(KlPenaltyTarget)),
         new(nameof(ValueClipRange), Convert.Text(ValueClipRange)),
         new(nameof(NormaliseAdvantages), Convert.Text(NormaliseAdvantages)),
         new(nameof(EntropyCoefficient), Convert.Text(EntropyCoefficient)),
@@ -140,9 +187,17 @@ public sealed record PpoOptions : AgentOptions
         new(nameof(TargetKl), Convert.Text(TargetKl)),
         new(nameof(NormaliseObservations), Convert.Text(NormaliseObservations)),
         new(nameof(NormaliseRewards), Convert.Text(NormaliseRewards)),
+        new(nameof(RewardClip), Convert.Text(RewardClip)),
         new(nameof(Hidden), Convert.Text(Hidden)),
         new(nameof(Activation), Convert.Text(Activation)),
         new(nameof(SharedTrunk), Convert.Text(SharedTrunk)),
+        new(nameof(Convolutions), Convolutions),
+        new(nameof(Recurrence), Convert.Text(Recurrence)),
+        new(nameof(RecurrentUnits), Convert.Text(RecurrentUnits)),
+        new(nameof(SequenceLength), Convert.Text(SequenceLength)),
+        new(nameof(OrthogonalInitialisation), Convert.Text(OrthogonalInitialisation)),
         new(nameof(InitialLogStandardDeviation), Convert.Text(InitialLogStandardDeviation)),
+        new(nameof(StateDependentExploration), Convert.Text(StateDependentExploration)),
+        new(nameof(ExplorationSteps), Convert.Text(ExplorationSteps)),
     ];
 }

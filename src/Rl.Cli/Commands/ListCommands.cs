@@ -95,6 +95,10 @@ internal static class ListCommands
     private static string Kind(Space space) => space switch
     {
         DiscreteSpace discrete => $"{discrete.Count} choices",
+        MultiDiscreteSpace discrete => $"{string.Join(" × ", discrete.Counts)} choices",
+        MultiBinarySpace => $"{space.Size} {(space.Size == 1 ? "bit" : "bits")}",
+        BoxSpace { Shape: [var channels, var height, var width] } => $"{channels} × {height} × {width} image",
+        TupleSpace or DictSpace => string.Join(", ", space.Layout.Select(part => Kind(part.Space))),
         _ => $"{space.Size} {(space.Size == 1 ? "number" : "numbers")}",
     };
 }

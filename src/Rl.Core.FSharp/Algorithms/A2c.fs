@@ -28,9 +28,12 @@ module A2c =
             (Part.whole network)
             (optimiser c)
             samples
-            (OnPolicy.inputs environment [ "observations"; "actions"; "advantages"; "returns" ])
+            (OnPolicy.inputs environment network [ "observations"; "actions"; "masks"; "advantages"; "returns" ])
             (fun lane ->
-                let output = ActorCritic.apply network lane.Parameters (lane.Rows "observations")
+                let output =
+                    ActorCritic.apply network lane.Parameters (lane.Rows "observations")
+                    |> OnPolicy.masked environment network lane.Rows
+
                 let struct (logProbability, entropy) = Policy.evaluate network.Head output (lane.Rows "actions")
                 let policyLoss = lane.Mean(PolicyGradients.score logProbability (lane.Rows "advantages"))
                 let valueLoss = lane.Mean(PolicyGradients.valueLoss output.Value (lane.Rows "returns"))
@@ -77,8 +80,10 @@ module A2c =
 
             step.Load(theta, optimiser, 0)
             step.Set("learningRate", [| float32 rate |])
-            step.Set("observations", rollout.Rollout.Observations)
-            step.Set("actions", rollout.Rollout.Actions)
+
+            for name in OnPolicy.columns environment [ "observations"; "actions"; "masks" ] do
+                step.Set(name, rollout.Column name)
+
             step.Set("advantages", OnPolicy.advantages c.NormaliseAdvantages rollout)
             step.Set("returns", rollout.Returns)
             step.Run workers

@@ -28,8 +28,48 @@ type TrainingState =
         Key: Rng
         /// Each copy's stream for drawing actions.
         ActionKeys: Rng[]
+        /// Further arrays that the algorithm carries, by name, such as recurrent states; ordered by name.
+        Extras: (string * float32[]) list
         Environments: BatchSnapshot
     }
+
+    /// The further array of a name; fails if there is none.
+    member this.Extra(name: string) : float32[] =
+        match this.Extras |> List.tryFind (fun (known, _) -> known = name) with
+        | Some(_, values) -> values
+        | None ->
+            let known = String.Join(", ", this.Extras |> List.map fst)
+
+            Guard.fail
+                (nameof name)
+                $"The state has no array \"{name}\"; it has: {known}. Was it saved by another algorithm?"
+
+/// The names of further arrays that several algorithms carry.
+[<RequireQualifiedAccess>]
+module Extras =
+
+    /// Each copy's recurrent state [N, stateSize].
+    [<Literal>]
+    let RecurrentStates = "recurrentStates"
+
+/// Training states that leave their episodes.
+[<RequireQualifiedAccess>]
+module TrainingState =
+
+    /// The state with new episodes in an environment, which is reset: what belonged to the old episodes is forgotten.
+    let startAnew (environment: BatchEnvironment) (state: TrainingState) : TrainingState =
+        let struct (now, next) = Rng.split state.Key
+        environment.Reset now
+
+        let forget (name: string, values: float32[]) =
+            name, (if name = Extras.RecurrentStates then Array.zeroCreate values.Length else values)
+
+        { state with
+            DiscountedReturns = Array.zeroCreate state.DiscountedReturns.Length
+            Key = next
+            Extras = List.map forget state.Extras
+            Environments = environment.Capture()
+        }
 
 /// An episode that ended.
 [<Struct>]

@@ -37,11 +37,15 @@ module internal Learners =
                     for variable in variables do
                         yield! Array.create (Shape.count variable.Shape) (float32 variable.Initial)
                 |]
-            Observations = RunningStatistics.create (if normaliseObservations then environment.ObservationSize else 0)
+            Observations =
+                RunningStatistics.create (
+                    if normaliseObservations then Encoding.size environment.ObservationSpace else 0
+                )
             Rewards = RunningStatistics.create (if normaliseRewards then 1 else 0)
             DiscountedReturns = Array.zeroCreate (if normaliseRewards then environment.Count else 0)
             Key = shuffleKey
             ActionKeys = actionKeys
+            Extras = []
             Environments = environment.Capture()
         }
 
@@ -51,10 +55,11 @@ module internal Learners =
         RunningStatistics.update (ReadOnlySpan(rollout.RawObservations, 0, seen)) statistics
 
     /// Writes the rewards to learn from into `result`: those of the rollout, or, when the state keeps statistics of rewards, each
-    /// divided by the standard deviation of the discounted returns seen up to its step and clipped to ± 10 (as Gymnasium's
+    /// divided by the standard deviation of the discounted returns seen up to its step and clipped to ± limit (as Gymnasium's
     /// NormalizeReward; slide 17). Returns the statistics and the discounted returns that follow.
     let normaliseRewards
         (discount: float)
+        (limit: float)
         (state: TrainingState)
         (rollout: Rollout)
         (result: float32[])
@@ -77,7 +82,7 @@ module internal Learners =
 
                 for n in 0 .. rollout.Copies - 1 do
                     let index = t * rollout.Copies + n
-                    result[index] <- float32 (Math.Clamp(float rollout.Rewards[index] * scale, -10.0, 10.0))
+                    result[index] <- float32 (Math.Clamp(float rollout.Rewards[index] * scale, -limit, limit))
                     if rollout.Terminated[index] || rollout.Truncated[index] then returns[n] <- 0.0
 
             struct (statistics, returns)

@@ -30,8 +30,13 @@ type internal NaturalGradient
     =
     let part = Part.actor network
     let count = part.Layout.Count
-    let columns = [ "observations"; "actions"; "oldLogProbabilities"; "advantages" ]
-    let outputs = PolicyOutputs(network, environment.ObservationSize, samples, workers)
+
+    let columns =
+        OnPolicy.columns environment [ "observations"; "actions"; "masks"; "oldLogProbabilities"; "advantages" ]
+
+    /// What a policy is computed from, without what it did.
+    let conditions = OnPolicy.columns environment [ "observations"; "masks" ]
+    let outputs = PolicyOutputs(network, samples, workers)
     let theta = Expr.input "theta" [| count |]
     let lanes = PpoStep.lanes samples
     let mean (x: Expr) = Expr.sum x * (1.0 / float samples)
@@ -40,14 +45,27 @@ type internal NaturalGradient
         let rows = Expr.slice 0 (lane * samples / lanes) ((lane + 1) * samples / lanes) x
         if lanes = 1 then rows else Expr.lane lane rows
 
+    /// The inputs of those names, by name: the rows of a lane.
+    let inputs names =
+        let all =
+            OnPolicy.inputs environment network names
+            |> List.map (fun (name, width) ->
+                name, Expr.input name (if width = 0 then [| samples |] else [| samples; width |]))
+            |> Map.ofList
+
+        fun lane name -> inLane lane all[name]
+
     let overLanes (f: int -> Expr) = List.init lanes f |> List.reduce (+)
-    let policy theta observations = Part.policy network (Parameters.create part.Layout theta) observations
+
+    let policy theta rows =
+        ActorCritic.actor network (Parameters.create part.Layout theta) (rows "observations")
+        |> OnPolicy.masked environment network rows
 
     /// g, the surrogate and the entropy at θ.
     let gradient =
         let struct (_, gradient, metrics) =
-            TrainStep.gradient part [] samples (OnPolicy.inputs environment columns) (fun lane ->
-                let output = Part.policy network lane.Parameters (lane.Rows "observations")
+            TrainStep.gradient part [] samples (OnPolicy.inputs environment network columns) (fun lane ->
+                let output = OnPolicy.policy environment network lane
                 let struct (logProbability, entropy) = Policy.evaluate network.Head output (lane.Rows "actions")
                 let ratio = PolicyGradients.ratio logProbability (lane.Rows "oldLogProbabilities")
                 let surrogate = lane.Mean(ratio * lane.Rows "advantages")
@@ -57,14 +75,12 @@ type internal NaturalGradient
 
     /// (F + damping · I) v: the derivative of the mean divergence from the policy itself, twice.
     let fisher =
-        let observations = Expr.input "observations" [| samples; environment.ObservationSize |]
+        let inputs = inputs conditions
         let direction = Expr.input "direction" [| count |]
 
         let product lane =
-            let rows = inLane lane observations
-
             let divergence theta =
-                let output = policy theta rows
+                let output = policy theta (inputs lane)
 
                 let old =
                     { output with
@@ -80,24 +96,17 @@ type internal NaturalGradient
 
     /// The surrogate and the mean divergence from the old policy at any θ.
     let evaluation =
-        let row name width = Expr.input name (if width = 0 then [| samples |] else [| samples; width |])
-
-        let inputs =
-            OnPolicy.inputs environment columns
-            |> List.map (fun (name, width) -> name, row name width)
-            |> Map.ofList
-
-        let oldOutputs = row "oldOutputs" outputs.Width
-
-        let oldDeviation = Divergence.deviationInput network.Head
+        let inputs = inputs columns
+        let oldOutputs = Expr.input "oldOutputs" [| samples; outputs.Width |]
 
         let parts =
             List.init lanes (fun lane ->
-                let rows name = inLane lane inputs[name]
-                let output = policy theta (rows "observations")
+                let rows = inputs lane
+                let output = policy theta rows
                 let struct (logProbability, _) = Policy.evaluate network.Head output (rows "actions")
                 let ratio = PolicyGradients.ratio logProbability (rows "oldLogProbabilities")
-                let old = Divergence.ofData network.Head (inLane lane oldOutputs) oldDeviation
+                let old = Divergence.ofData network.Head (inLane lane oldOutputs)
+                let old = OnPolicy.masked environment network rows old
                 mean (ratio * rows "advantages"), mean (Divergence.kl network.Head old output))
 
         Program.ofOutputs<float32>
@@ -115,7 +124,9 @@ type internal NaturalGradient
         let own = Part.elements part theta
         gradient.Set("theta", Span.op_Implicit own)
         fisher.Set("theta", Span.op_Implicit own)
-        fisher.Set("observations", ReadOnlySpan rollout.Rollout.Observations)
+
+        for name in conditions do
+            fisher.Set(name, ReadOnlySpan(rollout.Column name))
 
         for name in columns do
             let values = if name = "advantages" then advantages else rollout.Column name

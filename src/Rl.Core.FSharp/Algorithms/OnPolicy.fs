@@ -2,6 +2,7 @@
 namespace Rl.Core.Algorithms
 
 open System
+open Rl.Core.Autodiff
 open Rl.Core.Environments
 open Rl.Core.Foundations
 open Rl.Core.Networks
@@ -29,6 +30,8 @@ type internal CreditedRollout =
         Advantages: float32[]
         /// [T, N]: Aₜ + V(sₜ), the λ-returns.
         Returns: float32[]
+        /// [T, N, choices]: 1 for the choices that were possible, else 0; empty if all always are.
+        Masks: float32[]
     }
 
     /// T · N.
@@ -42,6 +45,7 @@ type internal CreditedRollout =
         | "oldLogProbabilities" -> this.Rollout.LogProbabilities
         | "advantages" -> this.Advantages
         | "returns" -> this.Returns
+        | "masks" -> this.Masks
         | _ -> Guard.fail (nameof name) $"A rollout has no column {name}."
 
 /// Collects rollouts and credits their actions (Schulman et al. 2016).
@@ -55,12 +59,25 @@ type internal RolloutSource
         if samples < 2 then
             Guard.fail (nameof environment) "A rollout has a single sample; use more copies or a larger RolloutSteps."
 
-    let collector = Collector(network, layout, environment, options.Steps, options.NormaliseObservations, workers)
+    let collector =
+        let options =
+            {
+                Steps = options.Steps
+                Normalise = options.NormaliseObservations
+                SequenceLength = 1
+                ExplorationSteps = 0
+            }
+
+        Collector(network, layout, environment, options, workers)
+
     let rewards = Array.zeroCreate<float32> samples
     let discounts = Array.zeroCreate<float32> samples
     let traces = Array.zeroCreate<float32> samples
     let advantages = Array.zeroCreate<float32> samples
     let returns = Array.zeroCreate<float32> samples
+
+    /// Normalised rewards are clipped to ± this.
+    let rewardLimit = 10.0
 
     /// T · N.
     member _.Samples = samples
@@ -81,11 +98,11 @@ type internal RolloutSource
 
     /// Runs the state's policy for T steps: struct (the rollout, the state after acting, whose θ and optimiser are still to be moved).
     member _.Collect(state: TrainingState) : struct (CreditedRollout * TrainingState) =
-        let struct (rollout, actionKeys, environments) =
-            collector.Collect(state.Parameters, state.Observations, state.ActionKeys, state.Environments)
+        let struct (rollout, actionKeys, _, environments) =
+            collector.Collect(state.Parameters, state.Observations, state.ActionKeys, [||], state.Environments)
 
         let struct (rewardStatistics, discountedReturns) =
-            Learners.normaliseRewards options.Discount state rollout rewards
+            Learners.normaliseRewards options.Discount rewardLimit state rollout rewards
 
         Returns.Discounts(float32 options.Discount, rollout.Terminated, discounts)
         Returns.Traces(float32 options.GaeLambda, rollout.Terminated, rollout.Truncated, traces)
@@ -104,7 +121,12 @@ type internal RolloutSource
         for index in 0 .. samples - 1 do
             returns[index] <- advantages[index] + rollout.Values[index]
 
-        struct ({ Rollout = rollout; Advantages = advantages; Returns = returns },
+        struct ({
+                    Rollout = rollout
+                    Advantages = advantages
+                    Returns = returns
+                    Masks = rollout.Masks |> Array.map (fun possible -> if possible then 1.0f else 0.0f)
+                },
                 { state with
                     Steps = state.Steps + int64 samples
                     Updates = state.Updates + 1L
@@ -201,7 +223,7 @@ module internal OnPolicy =
         (environment: BatchEnvironment)
         =
         let head = Policy.headFor initialLogStandardDeviation environment.ActionSpace
-        ActorCritic.separate activation environment.ObservationSize hidden head
+        ActorCritic.separate activation (Encoding.size environment.ObservationSpace) hidden head
 
     /// (x − mean x) / (std x + 10⁻⁸), with the unbiased standard deviation; M ≥ 2.
     let standardise (values: float32[]) : float32[] =
@@ -214,14 +236,36 @@ module internal OnPolicy =
     let advantages (normalise: bool) (rollout: CreditedRollout) =
         if normalise then standardise rollout.Advantages else rollout.Advantages
 
-    /// Lane inputs of rollouts: the number of elements a row, 0 for one number a sample.
-    let inputs (environment: BatchEnvironment) (names: string list) =
-        names
+    /// The names without "masks" where every choice is always possible.
+    let columns (environment: BatchEnvironment) (names: string list) =
+        names |> List.filter (fun name -> name <> "masks" || environment.HasActionMasks)
+
+    /// Lane inputs of rollouts: names with the number of elements a row, 0 for one number a sample.
+    let inputs (environment: BatchEnvironment) (network: ActorCritic) (names: string list) =
+        columns environment names
         |> List.map (fun name ->
             match name with
-            | "observations" -> name, environment.ObservationSize
-            | "actions" -> name, environment.ActionSize
+            | "observations" -> name, ActorCritic.inputs network
+            | "actions" -> name, PolicyHead.actions network.Head
+            | "masks" -> name, PolicyHead.choices network.Head
             | _ -> name, 0)
+
+    /// A policy's output with the impossible choices of the rows ruled out.
+    let masked
+        (environment: BatchEnvironment)
+        (network: ActorCritic)
+        (rows: string -> Expr)
+        (output: ActorCriticOutput)
+        =
+        if environment.HasActionMasks then
+            Policy.maskOutput network.Head (rows "masks") output
+        else
+            output
+
+    /// The policy of a lane's samples.
+    let policy environment (network: ActorCritic) (lane: LossLane) : ActorCriticOutput =
+        ActorCritic.actor network lane.Parameters (lane.Rows "observations")
+        |> masked environment network lane.Rows
 
     /// Fits values to the rows' returns: ½ (V(s) − G)², its mean over M rows. Output: valueLoss.
     let valueStep (network: ActorCritic) (environment: BatchEnvironment) transform (m: int) =
@@ -229,7 +273,7 @@ module internal OnPolicy =
             (Part.critic network)
             transform
             m
-            (inputs environment [ "observations"; "returns" ])
+            (inputs environment network [ "observations"; "returns" ])
             (fun lane ->
                 let value = ActorCritic.value network lane.Parameters (lane.Rows "observations")
                 let loss = lane.Mean(PolicyGradients.valueLoss value (lane.Rows "returns"))

@@ -8,38 +8,152 @@ open Rl.Core.Distributions
 open Rl.Core.Environments
 open Rl.Core.Networks
 
-/// Actions inside an algorithm are rows of float32: the index 0 … count − 1 of a discrete action, or the unclipped numbers of a
-/// continuous one.
+/// Actions inside an algorithm are rows of float32: indices 0 … count − 1 of discrete choices, bits, and the unclipped numbers of
+/// continuous ones, in the order of the space's elements.
 [<RequireQualifiedAccess>]
 module Policy =
 
     /// The head that an action space needs; `initialLogStandardDeviation` is for continuous actions.
-    let headFor (initialLogStandardDeviation: float) (space: Space) =
+    let rec headFor (initialLogStandardDeviation: float) (space: Space) : PolicyHead =
         match space with
         | Space.Discrete(count, _) -> PolicyHead.Categorical count
         | Space.Box(low, _, _) -> PolicyHead.DiagonalNormal(low.Length, initialLogStandardDeviation)
+        | Space.MultiDiscrete(counts, _) -> PolicyHead.MultiCategorical(List.ofArray counts)
+        | Space.MultiBinary _ -> PolicyHead.Bernoulli space.Size
+        | Space.Tuple _
+        | Space.Dict _ -> PolicyHead.Joint [ for _, part in space.Parts -> headFor initialLogStandardDeviation part ]
 
-    let private unsupported (head: PolicyHead) =
-        Guard.fail (nameof head) $"The head %A{head} does not belong to a space of discrete or box actions."
+    /// The log-odds that stands for an impossible bit: its probability is 0 at float32 and float64.
+    [<Literal>]
+    let private Never = -1e8
 
-    let private normal (output: ActorCriticOutput) =
+    let private deviationOf (output: ActorCriticOutput) =
         match output.LogStandardDeviation with
-        | Some logStandardDeviation -> DiagonalNormal.create output.Policy logStandardDeviation
+        | Some logStandardDeviation -> logStandardDeviation
         | None -> Guard.fail (nameof output) "The network's output has no log standard deviation."
 
+    /// Cuts the last axis (of one element a row, if there is none) from `start` on.
+    let private cut start length (x: Expr) =
+        if start = 0 && length = x.Shape[x.Rank - 1] then
+            x
+        else
+            Expr.slice -1 start (start + length) x
+
+    /// Each part of a joint head with where its outputs, actions, choices and deviations begin.
+    let private places (parts: PolicyHead list) =
+        let starts size = parts |> List.map size |> List.scan (+) 0 |> List.take parts.Length
+
+        List.zip
+            (List.zip parts (starts PolicyHead.outputs))
+            (List.zip3 (starts PolicyHead.actions) (starts PolicyHead.choices) (starts PolicyHead.deviations))
+
+    /// The outputs of one part of a joint head.
+    let private partOutput (part: PolicyHead) outputs deviations (output: ActorCriticOutput) =
+        { output with
+            Policy = cut outputs (PolicyHead.outputs part) output.Policy
+            LogStandardDeviation =
+                if PolicyHead.deviations part = 0 then
+                    None
+                else
+                    Option.map (cut deviations (PolicyHead.deviations part)) output.LogStandardDeviation
+        }
+
+    /// The parts of a joint head, each with its own outputs; any other head with its outputs.
+    let internal parts (head: PolicyHead) (output: ActorCriticOutput) : (PolicyHead * ActorCriticOutput) list =
+        match head with
+        | PolicyHead.Joint parts ->
+            places parts
+            |> List.map (fun ((part, outputs), (_, _, deviations)) -> part, partOutput part outputs deviations output)
+        | _ -> [ head, output ]
+
+    /// The output with impossible choices ruled out: mask [..., choices] holds 1 for possible ones, else 0. Their probabilities are 0,
+    /// their logits have derivative 0.
+    let rec maskOutput (head: PolicyHead) (mask: Expr) (output: ActorCriticOutput) : ActorCriticOutput =
+        let logits = output.Policy
+
+        match head with
+        | PolicyHead.Categorical _
+        | PolicyHead.MultiCategorical _ -> { output with Policy = Expr.select mask logits (Expr.number Never) }
+        | PolicyHead.Bernoulli count ->
+            let pairs = Expr.reshape (Array.append logits.Shape [| 2 |]) mask
+            let possible bit = pairs |> Expr.slice -1 bit (bit + 1) |> Expr.squeeze -1
+            let notForced = Expr.select (possible 0) logits (Expr.number -Never)
+            ignore count
+            { output with Policy = Expr.select (possible 1) notForced (Expr.number Never) }
+        | PolicyHead.Joint parts ->
+            let masked =
+                places parts
+                |> List.map (fun ((part, outputs), (_, choices, deviations)) ->
+                    let own = partOutput part outputs deviations output
+
+                    if PolicyHead.choices part = 0 then
+                        own.Policy
+                    else
+                        (maskOutput part (cut choices (PolicyHead.choices part) mask) own).Policy)
+
+            { output with Policy = Expr.concat -1 masked }
+        | PolicyHead.DiagonalNormal _
+        | PolicyHead.StateDependentNormal _
+        | PolicyHead.StateDependentExploration _ -> output
+
     /// The log-probabilities [M] of actions [M, actionSize], and the entropies [M] of the distributions.
-    let evaluate (head: PolicyHead) (output: ActorCriticOutput) (actions: Expr) : struct (Expr * Expr) =
+    let rec evaluate (head: PolicyHead) (output: ActorCriticOutput) (actions: Expr) : struct (Expr * Expr) =
+        let sumLast (x: Expr) = Expr.sumOver [| -1 |] x
+
         match head with
         | PolicyHead.Categorical _ ->
             let distribution = Categorical.ofLogits output.Policy
             struct (Categorical.logProbability (Expr.squeeze -1 actions) distribution, Categorical.entropy distribution)
-        | PolicyHead.DiagonalNormal _ ->
-            let distribution = normal output
+        | PolicyHead.MultiCategorical choices ->
+            let distribution = MultiCategorical.ofLogits choices output.Policy
+            struct (MultiCategorical.logProbability actions distribution, MultiCategorical.entropy distribution)
+        | PolicyHead.Bernoulli _ ->
+            let distribution = Bernoulli.ofLogits output.Policy
+            struct (sumLast (Bernoulli.logProbability actions distribution), sumLast (Bernoulli.entropy distribution))
+        | PolicyHead.DiagonalNormal _
+        | PolicyHead.StateDependentExploration _ ->
+            let distribution = DiagonalNormal.create output.Policy (deviationOf output)
             struct (DiagonalNormal.logProbability actions distribution, DiagonalNormal.entropy distribution)
-        | _ -> unsupported head
+        | PolicyHead.StateDependentNormal count ->
+            let distribution =
+                DiagonalNormal.create (cut 0 count output.Policy) (Expr.slice -1 count (2 * count) output.Policy)
+
+            struct (DiagonalNormal.logProbability actions distribution, DiagonalNormal.entropy distribution)
+        | PolicyHead.Joint parts ->
+            places parts
+            |> List.map (fun ((part, outputs), (first, _, deviations)) ->
+                evaluate part (partOutput part outputs deviations output) (cut first (PolicyHead.actions part) actions))
+            |> List.reduce (fun (struct (a, b)) (struct (c, d)) -> struct (a + c, b + d))
+
+    /// Rules out impossible choices in the outputs of one row; `mask` has one element a choice, all of which may be possible.
+    let rec mask (head: PolicyHead) (possible: ReadOnlySpan<bool>) (outputs: Span<float32>) : unit =
+        match head with
+        | PolicyHead.Categorical _
+        | PolicyHead.MultiCategorical _ ->
+            for choice in 0 .. possible.Length - 1 do
+                if not possible[choice] then outputs[choice] <- Single.NegativeInfinity
+        | PolicyHead.Bernoulli count ->
+            for bit in 0 .. count - 1 do
+                if not possible[2 * bit] then outputs[bit] <- float32 -Never
+                if not possible[2 * bit + 1] then outputs[bit] <- float32 Never
+        | PolicyHead.Joint parts ->
+            let mutable output, choice = 0, 0
+
+            for part in parts do
+                let size, choices = PolicyHead.outputs part, PolicyHead.choices part
+
+                if choices > 0 then
+                    mask part (possible.Slice(choice, choices)) (outputs.Slice(output, size))
+
+                output <- output + size
+                choice <- choice + choices
+        | PolicyHead.DiagonalNormal _
+        | PolicyHead.StateDependentNormal _
+        | PolicyHead.StateDependentExploration _ -> ()
 
     /// Draws a policy action from the outputs of one row: struct (its log-probability, the generator that follows).
-    let sample
+    /// `logStandardDeviation` is that of the row.
+    let rec sample
         (head: PolicyHead)
         (outputs: ReadOnlySpan<float32>)
         (logStandardDeviation: ReadOnlySpan<float32>)
@@ -51,20 +165,92 @@ module Policy =
             let struct (index, logProbability, rng) = Categorical.sample outputs rng
             action[0] <- float32 index
             struct (logProbability, rng)
-        | PolicyHead.DiagonalNormal _ -> DiagonalNormal.sample outputs logStandardDeviation action rng
-        | _ -> unsupported head
+        | PolicyHead.DiagonalNormal _
+        | PolicyHead.StateDependentExploration _ -> DiagonalNormal.sample outputs logStandardDeviation action rng
+        | PolicyHead.StateDependentNormal count ->
+            DiagonalNormal.sample (outputs.Slice(0, count)) (outputs.Slice(count, count)) action rng
+        | PolicyHead.Bernoulli _ -> Bernoulli.sample outputs action rng
+        | PolicyHead.MultiCategorical choices ->
+            let mutable rng, total, start, index = rng, 0.0f, 0, 0
+
+            for size in choices do
+                let struct (choice, logProbability, next) = Categorical.sample (outputs.Slice(start, size)) rng
+                action[index] <- float32 choice
+                total <- total + logProbability
+                rng <- next
+                start <- start + size
+                index <- index + 1
+
+            struct (total, rng)
+        | PolicyHead.Joint parts ->
+            let mutable rng, total, output, first, deviation = rng, 0.0f, 0, 0, 0
+
+            for part in parts do
+                let size, actions, deviations =
+                    PolicyHead.outputs part, PolicyHead.actions part, PolicyHead.deviations part
+
+                let struct (logProbability, next) =
+                    sample
+                        part
+                        (outputs.Slice(output, size))
+                        (logStandardDeviation.Slice(deviation, deviations))
+                        (action.Slice(first, actions))
+                        rng
+
+                rng <- next
+                total <- total + logProbability
+                output <- output + size
+                first <- first + actions
+                deviation <- deviation + deviations
+
+            struct (total, rng)
 
     /// The most probable policy action of one row.
-    let mode (head: PolicyHead) (outputs: ReadOnlySpan<float32>) (action: Span<float32>) : unit =
+    let rec mode (head: PolicyHead) (outputs: ReadOnlySpan<float32>) (action: Span<float32>) : unit =
         match head with
         | PolicyHead.Categorical _ -> action[0] <- float32 (Categorical.modeOf outputs)
-        | PolicyHead.DiagonalNormal _ -> outputs.CopyTo action
-        | _ -> unsupported head
+        | PolicyHead.DiagonalNormal _
+        | PolicyHead.StateDependentExploration _ -> outputs.CopyTo action
+        | PolicyHead.StateDependentNormal count -> outputs.Slice(0, count).CopyTo action
+        | PolicyHead.Bernoulli count ->
+            for bit in 0 .. count - 1 do
+                action[bit] <- if outputs[bit] > 0.0f then 1.0f else 0.0f
+        | PolicyHead.MultiCategorical choices ->
+            let mutable start, index = 0, 0
 
-    /// The environment's action for a policy action: the space's start added, or clipped to the box.
-    let toEnvironment (space: Space) (policyAction: ReadOnlySpan<float32>) (action: Span<float32>) : unit =
+            for size in choices do
+                action[index] <- float32 (Categorical.modeOf (outputs.Slice(start, size)))
+                start <- start + size
+                index <- index + 1
+        | PolicyHead.Joint parts ->
+            let mutable output, first = 0, 0
+
+            for part in parts do
+                let size, actions = PolicyHead.outputs part, PolicyHead.actions part
+                mode part (outputs.Slice(output, size)) (action.Slice(first, actions))
+                output <- output + size
+                first <- first + actions
+
+    /// The environment's action for a policy action: starts added to integers, numbers clipped to their box.
+    let rec toEnvironment (space: Space) (policyAction: ReadOnlySpan<float32>) (action: Span<float32>) : unit =
         match space with
         | Space.Discrete(_, start) -> action[0] <- policyAction[0] + float32 start
         | Space.Box(low, high, _) ->
             for i in 0 .. action.Length - 1 do
                 action[i] <- MathF.Min(float32 high[i], MathF.Max(float32 low[i], policyAction[i]))
+        | Space.MultiDiscrete(_, starts) ->
+            for i in 0 .. action.Length - 1 do
+                action[i] <- policyAction[i] + float32 starts[i]
+        | Space.MultiBinary _ -> policyAction.CopyTo action
+        | Space.Tuple parts ->
+            let mutable offset = 0
+
+            for part in parts do
+                toEnvironment part (policyAction.Slice(offset, part.Size)) (action.Slice(offset, part.Size))
+                offset <- offset + part.Size
+        | Space.Dict entries ->
+            let mutable offset = 0
+
+            for _, part in entries do
+                toEnvironment part (policyAction.Slice(offset, part.Size)) (action.Slice(offset, part.Size))
+                offset <- offset + part.Size

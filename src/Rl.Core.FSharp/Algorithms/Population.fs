@@ -3,7 +3,6 @@ namespace Rl.Core.Algorithms
 
 open System
 open System.Collections.Generic
-open Rl.Core.Autodiff
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Foundations
@@ -23,32 +22,42 @@ type internal PopulationResult =
 /// One copy of the environment with a policy of its own. Deterministic: it takes the most probable action.
 [<Sealed>]
 type internal PopulationCopy(network: ActorCritic, environment: BatchEnvironment, copy: int, maxEpisodeSteps: int) =
-    let observationSize, actionSize = environment.ObservationSize, environment.ActionSize
+    let space = environment.ObservationSpace
+    let isIdentity = Encoding.isIdentity space
+    let rawSize, inputs, actionSize = environment.ObservationSize, Encoding.size space, environment.ActionSize
+    let choices = if environment.HasActionMasks then PolicyHead.choices network.Head else 0
     let part = Part.mode network
+    let program = ActingProgram(network, ActorCritic.layout network, 1, inputs, false)
     let buffers = environment.AllocateBuffers()
-    let actions = Array.zeroCreate<float32>(environment.Count * actionSize)
+    let present = Array.zeroCreate<float32> inputs
+    let masks = Array.zeroCreate<bool>(environment.Count * choices)
     let policyAction = Array.zeroCreate<float32> actionSize
-
-    let program =
-        let theta = Expr.input "theta" [| part.Layout.Count |]
-        let observation = Expr.input "observation" [| 1; observationSize |]
-
-        Program.ofOutputs<float32>
-            [ "policy", ActorCritic.policy network (Parameters.create part.Layout theta) observation ]
-
+    let actions = Array.zeroCreate<float32>(environment.Count * actionSize)
     let seen = List<float32>()
 
-    /// All observations of the last `Play`, before normalisation.
+    let encode (observation: ReadOnlySpan<float32>) = Encoding.encode space isIdentity observation (Span present)
+
+    let act () =
+        program.Run()
+        if choices > 0 then environment.ActionMasks(copy, 1, Span masks)
+        let possible = ReadOnlySpan<bool>(masks, copy * choices, choices)
+        Policy.mode network.Head (program.PolicyOf(0, possible)) (Span policyAction)
+        let action = Span<float32>(actions, copy * actionSize, actionSize)
+        Policy.toEnvironment environment.ActionSpace (ReadOnlySpan policyAction) action
+
+    /// All that was observed since `Start`, encoded, before normalisation.
     member _.Seen = seen
 
-    /// The present observation of the copy, to be written before the first `Play`.
-    member val Present = Array.zeroCreate<float32> observationSize
+    /// What the copy shows now, before the first `Play`.
+    member _.Start(observation: ReadOnlySpan<float32>) =
+        seen.Clear()
+        encode observation
 
     /// Runs a candidate for some episodes: struct (its mean return less `bonus` a step, the steps taken).
-    member this.Play
+    member _.Play
         (candidate: float32[], episodes: int, bonus: float, statistics: RunningStatistics, ended: List<EpisodeResult>)
         : struct (float * int) =
-        candidate.CopyTo(program.Input "theta")
+        candidate.CopyTo(program.Theta.Slice part.First)
         let mutable total = 0.0
         let mutable steps = 0
 
@@ -57,25 +66,13 @@ type internal PopulationCopy(network: ActorCritic, environment: BatchEnvironment
             let mutable running = true
 
             while running do
-                seen.AddRange this.Present
-
-                if statistics.Size > 0 then
-                    RunningStatistics.normalise
-                        statistics
-                        10.0f
-                        (ReadOnlySpan this.Present)
-                        (program.Input "observation")
-                else
-                    this.Present.CopyTo(program.Input "observation")
-
-                program.Run()
-                Policy.mode network.Head (program.Output "policy") (Span policyAction)
-                let action = Span<float32>(actions, copy * actionSize, actionSize)
-                Policy.toEnvironment environment.ActionSpace (ReadOnlySpan policyAction) action
+                seen.AddRange present
+                Encoding.normalise statistics Encoding.Limit (ReadOnlySpan present) program.Observations
+                act ()
                 environment.Step(copy, 1, ReadOnlySpan actions, buffers)
                 total <- total + float buffers.Rewards.Span[copy] - bonus
                 length <- length + 1
-                buffers.Observations.Span.Slice(copy * observationSize, observationSize).CopyTo(Span this.Present)
+                encode (Span.op_Implicit (buffers.Observations.Span.Slice(copy * rawSize, rawSize)))
 
                 if buffers.EpisodeLengths.Span[copy] > 0 then
                     running <- false
@@ -123,8 +120,7 @@ type internal Population
             copies,
             fun copy ->
                 let player = own[copy]
-                player.Seen.Clear()
-                Array.Copy(present, copy * observationSize, player.Present, 0, observationSize)
+                player.Start(ReadOnlySpan<float32>(present, copy * observationSize, observationSize))
                 let mutable index = copy
 
                 while index < candidates.Length do
@@ -163,8 +159,9 @@ module internal Search =
     /// A policy for the environment's spaces; its critic is as small as can be, for nobody asks it.
     let network (activation: Activation) (hidden: int list) (environment: BatchEnvironment) : ActorCritic =
         let head = Policy.headFor 0.0 environment.ActionSpace
-        let network = ActorCritic.separate activation environment.ObservationSize hidden head
-        { network with Critic = Mlp.create 1.0 environment.ObservationSize [] 1 }
+        let inputs = Encoding.size environment.ObservationSpace
+        let network = ActorCritic.separate activation inputs hidden head
+        { network with Critic = Mlp.create 1.0 inputs [] 1 }
 
     /// The state before the first transition; with `fromZero`, all of the policy's parameters start at 0.
     let initialise network variables environment normaliseObservations (fromZero: bool) key =

@@ -24,9 +24,12 @@ module Ppg =
             (Part.actor network)
             (adam c)
             samples
-            (OnPolicy.inputs environment [ "observations"; "actions"; "oldLogProbabilities"; "advantages" ])
+            (OnPolicy.inputs
+                environment
+                network
+                [ "observations"; "actions"; "masks"; "oldLogProbabilities"; "advantages" ])
             (fun lane ->
-                let output = Part.policy network lane.Parameters (lane.Rows "observations")
+                let output = OnPolicy.policy environment network lane
                 let struct (logProbability, entropy) = Policy.evaluate network.Head output (lane.Rows "actions")
                 let old = lane.Rows "oldLogProbabilities"
                 let ratio = PolicyGradients.ratio logProbability old
@@ -52,30 +55,30 @@ module Ppg =
     /// What the auxiliary phase minimises: ½ (V_aux(s) − R)² + β KL(π_old ‖ π).
     let private auxiliaryStep (c: PpgConfiguration) (network: ActorCritic) environment samples =
         let data = [ "oldOutputs", PolicyHead.outputs network.Head ]
-        let deviation = Divergence.deviationInput network.Head
 
         TrainStep.createWith
             (Part.actor network)
             (auxiliaryHead network)
             (adam c)
             samples
-            (OnPolicy.inputs environment [ "observations"; "returns" ] @ data)
+            (OnPolicy.inputs environment network [ "observations"; "masks"; "returns" ] @ data)
             id
             (fun lane ->
                 let observations = lane.Rows "observations"
-                let features = Mlp.features network.Actor (Parameters.at "actor" lane.Parameters) observations
+                let features = Mlp.hidden network.Actor (Parameters.at "actor" lane.Parameters) observations
                 let value = Expr.matmul features (lane.Extra "auxiliaryWeight") + lane.Extra "auxiliaryBias"
                 let valueLoss = lane.Mean(PolicyGradients.valueLoss (Heads.value value) (lane.Rows "returns"))
-                let old = Divergence.ofData network.Head (lane.Rows "oldOutputs") deviation
-                let output = Part.policy network lane.Parameters observations
+                let masked = OnPolicy.masked environment network lane.Rows
+                let old = Divergence.ofData network.Head (lane.Rows "oldOutputs") |> masked
+                let output = OnPolicy.policy environment network lane
                 let clone = lane.Mean(Divergence.kl network.Head old output)
                 valueLoss + c.CloneCoefficient * clone, [ "auxiliaryLoss", valueLoss; "cloneKl", clone ])
 
     let private bind (c: PpgConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
         let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation environment
-        let observationSize = environment.ObservationSize
+        let observationSize = ActorCritic.inputs network
 
-        // What it collects: N_π rollouts, whose observations and returns the auxiliary phase sees again.
+        // What it collects: N_π rollouts, which the auxiliary phase sees again.
         let source =
             RolloutSource(
                 network,
@@ -93,7 +96,9 @@ module Ppg =
         let samples = source.Samples
         let observations = Array.zeroCreate<float32>(c.PolicyRollouts * samples * observationSize)
         let returns = Array.zeroCreate<float32>(c.PolicyRollouts * samples)
-        let outputs = PolicyOutputs(network, observationSize, samples, workers)
+        let choices = if environment.HasActionMasks then PolicyHead.choices network.Head else 0
+        let masks = Array.zeroCreate<float32>(c.PolicyRollouts * samples * choices)
+        let outputs = PolicyOutputs(network, samples, workers)
         let oldOutputs = Array.zeroCreate<float32>(c.PolicyRollouts * samples * outputs.Width)
         let minibatches = Minibatches.OfLargest(samples, c.MinibatchSize)
         let auxiliaryMinibatches = Minibatches.OfSize(c.PolicyRollouts * samples, minibatches.Size)
@@ -123,7 +128,8 @@ module Ppg =
                     c.PolicyEpochs,
                     key,
                     fun rows ->
-                        for name in [ "observations"; "actions"; "oldLogProbabilities" ] do
+                        for name in
+                            OnPolicy.columns environment [ "observations"; "actions"; "masks"; "oldLogProbabilities" ] do
                             policyStep.Gather(name, rollout.Column name, ReadOnlySpan rows)
 
                         policyStep.Gather("advantages", advantages, ReadOnlySpan rows)
@@ -169,6 +175,7 @@ module Ppg =
                             step.Gather("returns", returns, ReadOnlySpan rows)
 
                         auxiliaryStep.Gather("oldOutputs", oldOutputs, ReadOnlySpan rows)
+                        if choices > 0 then auxiliaryStep.Gather("masks", masks, ReadOnlySpan rows)
                         auxiliaryStep.Run workers
                         valueStep.Run workers
                         metrics.Add auxiliaryStep
@@ -191,6 +198,7 @@ module Ppg =
                 let struct (rollout, acted) = source.Collect state
                 rollout.Rollout.Observations.CopyTo(observations, index * samples * observationSize)
                 rollout.Returns.CopyTo(returns, index * samples)
+                rollout.Masks.CopyTo(masks, index * samples * choices)
                 episodes.AddRange rollout.Rollout.Episodes
                 variance <- Learners.explainedVariance rollout.Rollout.Values rollout.Returns
                 let theta, optimiser = Array.copy state.Parameters, Array.copy state.Optimiser

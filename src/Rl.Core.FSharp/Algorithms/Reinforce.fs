@@ -62,12 +62,13 @@ module ReinforceStep =
     let valueOptimiser (c: ReinforceConfiguration) = optimiser c c.ValueLearningRate
 
     /// A step on Σ over lanes of a loss of (observations, actions, credit, weight) rows, with one optimiser.
-    let private step (network: ActorCritic) observationSize actionSize m transform loss =
+    let private step (network: ActorCritic) observationSize hasMasks m transform loss =
         let layout = ActorCritic.layout network
         let theta = Expr.input "theta" [| layout.Count |]
         let state = Optimiser.inputs "optimiser." layout.Count transform
         let observations = Expr.input "observations" [| m; observationSize |]
-        let actions = Expr.input "actions" [| m; actionSize |]
+        let actions = Expr.input "actions" [| m; PolicyHead.actions network.Head |]
+        let masks = Expr.input "masks" [| m; max 1 (PolicyHead.choices network.Head) |]
         let credit = Expr.input "credit" [| m |]
         let weights = Expr.input "weights" [| m |]
         let lanes = PpoStep.lanes m
@@ -78,6 +79,7 @@ module ReinforceStep =
                 if lanes = 1 then rows else Expr.lane lane rows
 
             let output = ActorCritic.apply network (Parameters.create layout theta) (take observations)
+            let output = if hasMasks then Policy.maskOutput network.Head (take masks) output else output
             let loss, metrics: Expr * Expr[] = loss output (take actions) (take credit) (take weights)
             (Diff.gradients loss [| theta |])[0], metrics
 
@@ -88,10 +90,10 @@ module ReinforceStep =
         struct (metrics, gradient, (theta, newTheta) :: List.zip state newState)
 
     /// The policy's step: Σ w (−log π(a|s) · A − c · entropy). Inputs: theta, "optimiser." state, observations [M, o], actions [M, a],
-    /// credit [M] (the advantages), weights [M]. Outputs: policyLoss, entropy, gradientNorm.
-    let policy (c: ReinforceConfiguration) (network: ActorCritic) observationSize actionSize (m: int) : ProgramSource =
+    /// masks [M, choices] if there are any, credit [M] (the advantages), weights [M]. Outputs: policyLoss, entropy, gradientNorm.
+    let policy (c: ReinforceConfiguration) (network: ActorCritic) observationSize hasMasks (m: int) : ProgramSource =
         let struct (metrics, gradient, carried) =
-            step network observationSize actionSize m (policyOptimiser c) (fun output actions advantages weights ->
+            step network observationSize hasMasks m (policyOptimiser c) (fun output actions advantages weights ->
                 let struct (logProbability, entropy) = Policy.evaluate network.Head output actions
                 let loss = Expr.sum (weights * PolicyGradients.score logProbability advantages)
                 let entropy = Expr.sum (weights * entropy)
@@ -108,9 +110,9 @@ module ReinforceStep =
         }
 
     /// The learned baseline's step: Σ w ½ (V(s) − G)²; credit [M] holds the returns. Output: valueLoss.
-    let value (c: ReinforceConfiguration) (network: ActorCritic) observationSize actionSize (m: int) : ProgramSource =
+    let value (c: ReinforceConfiguration) (network: ActorCritic) observationSize hasMasks (m: int) : ProgramSource =
         let struct (metrics, _, carried) =
-            step network observationSize actionSize m (valueOptimiser c) (fun output _ returns weights ->
+            step network observationSize hasMasks m (valueOptimiser c) (fun output _ returns weights ->
                 let loss = Expr.sum (weights * PolicyGradients.valueLoss output.Value returns)
                 loss, [| loss |])
 

@@ -16,8 +16,7 @@ open Rl.Core.Optimisers
 type internal ReinforceLearner(c: ReinforceConfiguration, environment: BatchEnvironment, workers: Workers) =
     inherit Learner()
 
-    let observationSize = environment.ObservationSize
-    let actionSize = environment.ActionSize
+    let observationSize = Encoding.size environment.ObservationSpace
 
     let network =
         let head = Policy.headFor c.InitialLogStandardDeviation environment.ActionSpace
@@ -48,7 +47,7 @@ type internal ReinforceLearner(c: ReinforceConfiguration, environment: BatchEnvi
         | true, program -> program
         | _ ->
             let source = if isPolicy then ReinforceStep.policy else ReinforceStep.value
-            let program = Program.compile<float32>(source c network observationSize actionSize size)
+            let program = Program.compile<float32>(source c network observationSize environment.HasActionMasks size)
             programs[struct (isPolicy, size)] <- program
             program
 
@@ -90,6 +89,8 @@ type internal ReinforceLearner(c: ReinforceConfiguration, environment: BatchEnvi
         // The baseline's step does not ask for the actions.
         if step.HasInput "actions" then
             write "actions" (fun trajectory -> trajectory.Actions)
+
+        if step.HasInput "masks" then write "masks" (fun trajectory -> trajectory.Masks)
 
         let credits = step.Input "credit"
         let weights = step.Input "weights"
@@ -189,6 +190,7 @@ type internal ReinforceLearner(c: ReinforceConfiguration, environment: BatchEnvi
                 DiscountedReturns = state.DiscountedReturns
                 Key = state.Key
                 ActionKeys = actionKeys
+                Extras = state.Extras
                 Environments = environments
             }
 

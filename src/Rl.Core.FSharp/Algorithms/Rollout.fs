@@ -4,7 +4,6 @@ namespace Rl.Core.Algorithms
 open System
 open System.Collections.Generic
 open Rl.Core.Foundations
-open Rl.Core.Autodiff
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Networks
@@ -14,9 +13,9 @@ type Rollout =
     {
         Steps: int
         Copies: int
-        /// [T, N, observationSize], as the policy saw them.
+        /// [T, N, inputs], as the network saw them: encoded and normalised.
         Observations: float32[]
-        /// [T, N, observationSize], before normalisation.
+        /// [T, N, inputs], before normalisation.
         RawObservations: float32[]
         /// [T, N, actionSize], the policy's.
         Actions: float32[]
@@ -34,6 +33,10 @@ type Rollout =
         /// [T, N]: of episodes that ended in the step; NaN and 0 elsewhere.
         EpisodeReturns: float[]
         EpisodeLengths: int[]
+        /// [T, N, choices]: the choices that were possible; empty if all always are.
+        Masks: bool[]
+        /// [T / L, N, stateSize]: the recurrent states before every L-th step; empty without a recurrent layer.
+        States: float32[]
     }
 
     /// The episodes that ended, by step, then by copy.
@@ -46,55 +49,57 @@ type Rollout =
 
         episodes.ToArray()
 
-/// Policy and value for a number of rows, compiled.
-[<Sealed>]
-type internal ActingProgram(network: ActorCritic, layout: Layout, rows: int, observationSize: int) =
-    let theta = Expr.input "theta" [| layout.Count |]
-    let observations = Expr.input "observations" [| rows; observationSize |]
-    let output = ActorCritic.apply network (Parameters.create layout theta) observations
+/// What collecting needs to know besides the network and the environments.
+type internal CollectorOptions =
+    {
+        /// T.
+        Steps: int
+        /// Give the network normalised observations.
+        Normalise: bool
+        /// L: recurrent states are kept before every L-th step. A divisor of T.
+        SequenceLength: int
+        /// State-dependent exploration draws new noise after this many steps; 0: at the start of each rollout only.
+        ExplorationSteps: int
+    }
 
-    let program =
-        Program.ofOutputs<float32>
-            [
-                "policy", output.Policy
-                "value", output.Value
-                match output.LogStandardDeviation with
-                | Some deviation -> "logStandardDeviation", deviation
-                | None -> ()
-            ]
-
-    let theta = program.InputMemory "theta"
-    let observations = program.InputMemory "observations"
-    let policy = program.OutputMemory "policy"
-    let value = program.OutputMemory "value"
-
-    let deviation =
-        match output.LogStandardDeviation with
-        | Some _ -> program.OutputMemory "logStandardDeviation"
-        | None -> ReadOnlyMemory.Empty
-
-    member _.Theta = theta.Span
-    member _.Observations = observations.Span
-    member _.Policy = policy.Span
-    member _.Value = value.Span
-    member _.LogStandardDeviation = deviation.Span
-    member _.Run() = program.Run()
+/// What a rollout starts from.
+type internal CollectorStart =
+    {
+        Theta: float32[]
+        /// [N, inputs], encoded.
+        Observations: float32[]
+        Statistics: RunningStatistics
+    }
 
 /// A share of the copies with all the memory that collecting writes, so that threads do not write to each other's cache lines.
 [<Sealed>]
 type internal RolloutShare
-    (network: ActorCritic, layout: Layout, environment: BatchEnvironment, steps: int, first: int, number: int) =
+    (
+        network: ActorCritic,
+        layout: Layout,
+        environment: BatchEnvironment,
+        options: CollectorOptions,
+        first: int,
+        number: int
+    ) =
+    let steps = options.Steps
     let copies = environment.Count
-    let observationSize = environment.ObservationSize
+    let space = environment.ObservationSpace
+    let isIdentity = Encoding.isIdentity space
+    let rawSize = environment.ObservationSize
+    let observationSize = Encoding.size space
     let actionSize = environment.ActionSize
     let head = network.Head
-    let outputs = PolicyHead.outputs head
+    let stateSize = network.StateSize
+    let choices = if environment.HasActionMasks then PolicyHead.choices head else 0
     let program = ActingProgram(network, layout, number, observationSize)
     let width = number * observationSize
     let buffers = environment.AllocateBuffers()
     let environmentActions = Array.zeroCreate<float32>(copies * actionSize)
+    let allMasks = Array.zeroCreate<bool>(copies * choices)
     let raw = Array.zeroCreate<float32>((steps + 1) * width)
     let seen = Array.zeroCreate<float32>(steps * width)
+    let finals = Array.zeroCreate<float32> width
     let actions = Array.zeroCreate<float32>(steps * number * actionSize)
     let logProbabilities = Array.zeroCreate<float32>(steps * number)
     let values = Array.zeroCreate<float32>(steps * number)
@@ -104,27 +109,45 @@ type internal RolloutShare
     let truncated = Array.zeroCreate<bool>(steps * number)
     let episodeReturns = Array.zeroCreate<float>(steps * number)
     let episodeLengths = Array.zeroCreate<int>(steps * number)
+    let masks = Array.zeroCreate<bool>(steps * number * choices)
+    let states = Array.zeroCreate<float32>(steps / options.SequenceLength * number * stateSize)
+    let memory = Array.zeroCreate<float32>(number * stateSize)
     let keys = Array.zeroCreate<Rng> number
 
-    let prepare (statistics: RunningStatistics voption) (source: ReadOnlySpan<float32>) (destination: Span<float32>) =
-        match statistics with
-        | ValueSome statistics -> RunningStatistics.normalise statistics 10.0f source destination
-        | ValueNone -> source.CopyTo destination
+    let exploration =
+        match head with
+        | PolicyHead.StateDependentExploration(count, features, _) ->
+            ValueSome(ExplorationNoise(layout, number, features, count))
+        | _ -> ValueNone
+
+    let mutable statistics = RunningStatistics.create 0
+
+    let prepare (source: ReadOnlySpan<float32>) (destination: Span<float32>) =
+        Encoding.normalise statistics Encoding.Limit source destination
 
     /// The rows of this share in memory of the whole batch.
     let own (memory: Memory<'T>) size : Span<'T> = memory.Span.Slice(first * size, number * size)
 
+    let maskOf index = ReadOnlySpan<bool>(masks, index * choices, choices)
+
     /// Draws the actions of a step from the program's outputs.
     let act t =
-        let policy = program.Policy
-        let deviation = program.LogStandardDeviation
+        if choices > 0 then
+            environment.ActionMasks(first, number, Span allMasks)
+
+            ReadOnlySpan<bool>(allMasks, first * choices, number * choices)
+                .CopyTo(Span<bool>(masks, t * number * choices, number * choices))
 
         for row in 0 .. number - 1 do
             let index = t * number + row
             let action = Span<float32>(actions, index * actionSize, actionSize)
+            let outputs = program.PolicyOf(row, maskOf index)
+            let deviation = program.DeviationOf row
 
             let struct (logProbability, key) =
-                Policy.sample head (policy.Slice(row * outputs, outputs)) deviation action keys[row]
+                match exploration with
+                | ValueSome noise -> struct (noise.Act(row, outputs, program.Features, deviation, action), keys[row])
+                | ValueNone -> Policy.sample head outputs deviation action keys[row]
 
             keys[row] <- key
             logProbabilities[index] <- logProbability
@@ -134,7 +157,8 @@ type internal RolloutShare
     /// Steps the copies and keeps what they report.
     let step t =
         environment.Step(first, number, ReadOnlySpan environmentActions, buffers)
-        (own buffers.Observations observationSize).CopyTo(Span<float32>(raw, (t + 1) * width, width))
+        let following = Span<float32>(raw, (t + 1) * width, width)
+        Encoding.encode space isIdentity (Span.op_Implicit (own buffers.Observations rawSize)) following
         (own buffers.Rewards 1).CopyTo(Span<float32>(rewards, t * number, number))
         (own buffers.Terminated 1).CopyTo(Span<bool>(terminated, t * number, number))
         (own buffers.Truncated 1).CopyTo(Span<bool>(truncated, t * number, number))
@@ -147,59 +171,89 @@ type internal RolloutShare
             let index = t * number + row
             if truncated[index] = ofCut then nextValues[index] <- program.Value[row]
 
+    /// A time limit cuts the episode but not the value: V of the true last observation.
+    let bootstrapCut t =
+        if Array.IndexOf(truncated, true, t * number, number) >= 0 then
+            let last = own buffers.FinalObservations rawSize
+
+            // The rows of copies that go on hold what was there before: they may not even be observations.
+            for row in 0 .. number - 1 do
+                if truncated[t * number + row] then
+                    let from = Span.op_Implicit (last.Slice(row * rawSize, rawSize))
+
+                    Encoding.encode
+                        space
+                        isIdentity
+                        from
+                        (Span<float32>(finals, row * observationSize, observationSize))
+
+            prepare (ReadOnlySpan finals) program.Observations
+            if stateSize > 0 then ReadOnlySpan(memory).CopyTo program.State
+            program.Run()
+            bootstrap t true
+
+    /// The recurrent state after step t: forgotten where an episode ended.
+    let remember t =
+        if stateSize > 0 then
+            for row in 0 .. number - 1 do
+                if episodeLengths[t * number + row] > 0 then
+                    Array.Clear(memory, row * stateSize, stateSize)
+
     /// Copies the share's rows of [T, number, size] into those of [T, N, size].
     let publish (source: 'T[]) (target: 'T[]) size =
         let run = number * size
 
         if number = copies then
-            Array.Copy(source, target, steps * run)
+            Array.Copy(source, target, source.Length |> min target.Length)
         elif run < 16 then
             // A few elements a row: a loop is quicker than a call.
-            for t in 0 .. steps - 1 do
+            for t in 0 .. target.Length / max 1 (copies * size) - 1 do
                 for i in 0 .. run - 1 do
                     target[(t * copies + first) * size + i] <- source[t * run + i]
         else
-            for t in 0 .. steps - 1 do
+            for t in 0 .. target.Length / (copies * size) - 1 do
                 Array.Copy(source, t * run, target, (t * copies + first) * size, run)
 
-    /// Runs the policy θ for T steps from the batch's observations; `statistics` normalise them.
-    member _.Collect
-        (
-            theta: float32[],
-            start: ReadOnlySpan<float32>,
-            actionKeys: Rng[],
-            statistics: RunningStatistics voption,
-            rollout: Rollout
-        ) : unit =
+    /// Runs the policy for T steps; `actionKeys` [N] and `recurrentStates` [N, stateSize] move on.
+    member _.Collect(start: CollectorStart, actionKeys: Rng[], recurrentStates: float32[], rollout: Rollout) : unit =
         // The thread that acts fetches θ itself: it would otherwise travel between caches twice.
-        theta.CopyTo program.Theta
-        start.Slice(first * observationSize, width).CopyTo(Span raw)
+        start.Theta.CopyTo program.Theta
+        statistics <- start.Statistics
+        Array.Copy(start.Observations, first * observationSize, raw, 0, width)
         Array.Copy(actionKeys, first, keys, 0, number)
+        Array.Copy(recurrentStates, first * stateSize, memory, 0, memory.Length)
 
         for t in 0 .. steps - 1 do
             let row = Span<float32>(seen, t * width, width)
-            prepare statistics (ReadOnlySpan<float32>(raw, t * width, width)) row
+            prepare (ReadOnlySpan<float32>(raw, t * width, width)) row
             row.CopyTo program.Observations
+
+            if stateSize > 0 then
+                ReadOnlySpan(memory).CopyTo program.State
+
+                if t % options.SequenceLength = 0 then
+                    Array.Copy(memory, 0, states, t / options.SequenceLength * memory.Length, memory.Length)
+
+            match exploration with
+            | ValueSome noise when t = 0 || (options.ExplorationSteps > 0 && t % options.ExplorationSteps = 0) ->
+                noise.Draw(start.Theta, Span keys)
+            | _ -> ()
+
             program.Run()
             program.Value.CopyTo(Span<float32>(values, t * number, number))
             if t > 0 then bootstrap (t - 1) false
             act t
             step t
+            if stateSize > 0 then program.NextState.CopyTo(Span memory)
+            bootstrapCut t
+            remember t
 
-            // A time limit cuts the episode but not the value: V of the true last observation.
-            if Array.IndexOf(truncated, true, t * number, number) >= 0 then
-                prepare
-                    statistics
-                    (Span.op_Implicit (own buffers.FinalObservations observationSize))
-                    program.Observations
-
-                program.Run()
-                bootstrap t true
-
-        prepare statistics (ReadOnlySpan<float32>(raw, steps * width, width)) program.Observations
+        prepare (ReadOnlySpan<float32>(raw, steps * width, width)) program.Observations
+        if stateSize > 0 then ReadOnlySpan(memory).CopyTo program.State
         program.Run()
         bootstrap (steps - 1) false
         Array.Copy(keys, 0, actionKeys, first, number)
+        Array.Copy(memory, 0, recurrentStates, first * stateSize, memory.Length)
         publish seen rollout.Observations observationSize
         publish raw rollout.RawObservations observationSize
         publish actions rollout.Actions actionSize
@@ -211,17 +265,23 @@ type internal RolloutShare
         publish truncated rollout.Truncated 1
         publish episodeReturns rollout.EpisodeReturns 1
         publish episodeLengths rollout.EpisodeLengths 1
+        if choices > 0 then publish masks rollout.Masks choices
+        if stateSize > 0 then publish states rollout.States stateSize
 
 /// Collects rollouts; its memory is used again by each, so a rollout is valid until the next. The result does not depend on the
 /// number of threads: each copy has its own streams, and each row of a network's output is computed in the same way.
 [<Sealed>]
 type internal Collector
-    (network: ActorCritic, layout: Layout, environment: BatchEnvironment, steps: int, normalise: bool, workers: Workers)
-    =
+    (network: ActorCritic, layout: Layout, environment: BatchEnvironment, options: CollectorOptions, workers: Workers) =
     let copies = environment.Count
-    let observationSize = environment.ObservationSize
+    let space = environment.ObservationSpace
+    let isIdentity = Encoding.isIdentity space
+    let observationSize = Encoding.size space
+    let steps = options.Steps
     let count = steps * copies
-    let start = Array.zeroCreate<float32>(copies * observationSize)
+    let raw = Array.zeroCreate<float32>(copies * environment.ObservationSize)
+    let encoded = Array.zeroCreate<float32>(copies * observationSize)
+    let choices = if environment.HasActionMasks then PolicyHead.choices network.Head else 0
 
     let rollout =
         {
@@ -238,44 +298,48 @@ type internal Collector
             Truncated = Array.zeroCreate count
             EpisodeReturns = Array.zeroCreate count
             EpisodeLengths = Array.zeroCreate count
+            Masks = Array.zeroCreate (count * choices)
+            States = Array.zeroCreate (steps / options.SequenceLength * copies * network.StateSize)
         }
 
     let shares =
-        let number = min workers.Count copies
+        // Copies that share statistics are stepped together.
+        let number = if environment.IsCoupled then 1 else min workers.Count copies
 
         Array.init number (fun share ->
             let first = share * copies / number
             let last = (share + 1) * copies / number
-            RolloutShare(network, layout, environment, steps, first, last - first))
+            RolloutShare(network, layout, environment, options, first, last - first))
 
-    let mutable statistics: RunningStatistics voption = ValueNone
+    let mutable start = { Theta = [||]; Observations = encoded; Statistics = RunningStatistics.create 0 }
     let mutable keys: Rng[] = [||]
-
-    let mutable theta: float32[] = [||]
-
-    let collectShare =
-        Action<int>(fun share -> shares[share].Collect(theta, ReadOnlySpan start, keys, statistics, rollout))
-
+    let mutable recurrent: float32[] = [||]
+    let collectShare = Action<int>(fun share -> shares[share].Collect(start, keys, recurrent, rollout))
     let mutable present: BatchSnapshot option = None
 
-    /// Runs the policy θ for T steps from the environments' state: struct (rollout, action streams, environments afterwards).
+    /// Runs the policy θ for T steps from the environments' state: struct (rollout, action streams, recurrent states [N, stateSize],
+    /// environments afterwards).
     member _.Collect
-        (parameters: float32[], observationStatistics: RunningStatistics, actionKeys: Rng[], environments: BatchSnapshot) : struct (
-            Rollout * Rng[] * BatchSnapshot
-        )
-        =
+        (
+            parameters: float32[],
+            statistics: RunningStatistics,
+            actionKeys: Rng[],
+            recurrentStates: float32[],
+            environments: BatchSnapshot
+        ) : struct (Rollout * Rng[] * float32[] * BatchSnapshot) =
         // The environments are usually still where the last rollout left them.
         match present with
         | Some snapshot when obj.ReferenceEquals(snapshot, environments) -> ()
         | _ -> environment.Restore environments
 
         present <- None
-        statistics <- if normalise then ValueSome observationStatistics else ValueNone
         keys <- Array.copy actionKeys
-        environment.Observe(Span start)
-
-        theta <- parameters
+        recurrent <- Array.copy recurrentStates
+        environment.Observe(Span raw)
+        Encoding.encode space isIdentity (ReadOnlySpan raw) (Span encoded)
+        let statistics = if options.Normalise then statistics else RunningStatistics.create 0
+        start <- { start with Theta = parameters; Statistics = statistics }
         workers.Run(shares.Length, collectShare)
         let snapshot = environment.Capture()
         present <- Some snapshot
-        struct (rollout, keys, snapshot)
+        struct (rollout, keys, recurrent, snapshot)

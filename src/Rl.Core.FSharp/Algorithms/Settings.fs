@@ -31,6 +31,21 @@ module internal Settings =
         | None ->
             Guard.fail "Activation" $"The activation %A{value} has no name here; use tanh, relu, elu, gelu or silu."
 
+    /// For example `auto`, `none`, or `32x8x4-64x4x2`: layers of channels x kernel x stride.
+    let ofConvolutions (value: Convolutions) =
+        match value with
+        | Convolutions.Automatic -> "auto"
+        | Convolutions.Layers [] -> "none"
+        | Convolutions.Layers layers ->
+            String.Join("-", layers |> List.map (fun (channels, kernel, stride) -> $"{channels}x{kernel}x{stride}"))
+
+    let private cells = [ "tanh", RecurrentCell.Tanh; "gru", RecurrentCell.Gru; "lstm", RecurrentCell.Lstm ]
+
+    let ofRecurrence (value: RecurrentCell option) =
+        match value with
+        | None -> "none"
+        | Some cell -> cells |> List.find (fun (_, known) -> known = cell) |> fst
+
     let private refuse (name: string) (text: string) (what: string) =
         Guard.fail name $"{name} is \"{text}\"; it must be {what}."
 
@@ -67,6 +82,25 @@ module internal Settings =
         match activations |> List.tryFind (fun (known, _) -> known = text.ToLowerInvariant()) with
         | Some(_, activation) -> activation
         | None -> refuse name text "tanh, relu, elu, gelu or silu"
+
+    let toConvolutions name (text: string) =
+        let layer (text: string) =
+            match text.Split 'x' |> Array.map (fun (part: string) -> Int32.TryParse part) with
+            | [| (true, channels); (true, kernel); (true, stride) |] -> channels, kernel, stride
+            | _ -> refuse name text "auto, none, or layers of channels x kernel x stride such as 32x8x4-64x4x2"
+
+        match text.ToLowerInvariant() with
+        | "auto" -> Convolutions.Automatic
+        | "none" -> Convolutions.Layers []
+        | _ -> text.Split '-' |> Array.map layer |> Array.toList |> Convolutions.Layers
+
+    let toRecurrence name (text: string) =
+        match text.ToLowerInvariant() with
+        | "none" -> None
+        | lower ->
+            match cells |> List.tryFind (fun (known, _) -> known = lower) with
+            | Some(_, cell) -> Some cell
+            | None -> refuse name text "none, tanh, gru or lstm"
 
     /// Applies each pair to a configuration by the setter of its name; an unknown name lists those there are.
     let apply (setters: (string * (string -> 'Configuration -> 'Configuration)) list) pairs (start: 'Configuration) =

@@ -41,14 +41,6 @@ module internal Part =
     /// The part's elements of θ.
     let elements (part: Part) (theta: float32[]) : Span<float32> = theta.AsSpan(part.First, part.Layout.Count)
 
-    /// What the network says of the policy; its value is left out.
-    let policy (network: ActorCritic) (parameters: Parameters) (observations: Expr) : ActorCriticOutput =
-        {
-            Policy = ActorCritic.policy network parameters observations
-            LogStandardDeviation = ActorCritic.logStandardDeviation network parameters
-            Value = Expr.number 0.0
-        }
-
 /// What a loss is written in: the rows of one lane of the samples, and sums over the samples of all lanes.
 type internal LossLane =
     {

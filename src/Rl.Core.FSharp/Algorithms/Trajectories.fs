@@ -17,6 +17,8 @@ type internal Trajectory() =
     member val RawObservations = List<float32>() with get
     /// [T, actionSize], the policy's.
     member val Actions = List<float32>() with get
+    /// [T, choices]: 1 for choices that were possible, else 0; empty if all always are.
+    member val Masks = List<float32>() with get
     /// [T]
     member val Rewards = List<float32>() with get
     /// V(s) [T].
@@ -42,17 +44,22 @@ type internal TrajectoryCollector
         workers: Workers
     ) =
     let copies = environment.Count
-    let observationSize = environment.ObservationSize
+    let space = environment.ObservationSpace
+    let isIdentity = Encoding.isIdentity space
+    let rawSize = environment.ObservationSize
+    let observationSize = Encoding.size space
     let actionSize = environment.ActionSize
-    let outputs = PolicyHead.outputs network.Head
+    let choices = if environment.HasActionMasks then PolicyHead.choices network.Head else 0
+    let masks = Array.zeroCreate<bool>(copies * choices)
     let buffers = environment.AllocateBuffers()
     let environmentActions = Array.zeroCreate<float32>(copies * actionSize)
     let present = Array.zeroCreate<float32>(copies * observationSize)
+    let final = Array.zeroCreate<float32>(copies * observationSize)
     let collected = Array.init copies (fun _ -> List<Trajectory>())
     let quota copy = trajectories / copies + (if copy < trajectories % copies then 1 else 0)
 
     let shares =
-        let number = min workers.Count copies
+        let number = if environment.IsCoupled then 1 else min workers.Count copies
 
         Array.init number (fun share ->
             let first = share * copies / number
@@ -63,10 +70,11 @@ type internal TrajectoryCollector
     let mutable keys: Rng[] = [||]
 
     let prepare (source: ReadOnlySpan<float32>) (destination: Span<float32>) =
-        if normalise then
-            RunningStatistics.normalise statistics 10.0f source destination
-        else
-            source.CopyTo destination
+        Encoding.normalise statistics Encoding.Limit source destination
+
+    /// One observation of the environment into the row of a copy.
+    let take copy (observation: ReadOnlySpan<float32>) =
+        Encoding.encode space isIdentity observation (Span<float32>(present, copy * observationSize, observationSize))
 
     let add (target: List<float32>) (values: ReadOnlySpan<float32>) = target.AddRange(values.ToArray())
 
@@ -83,14 +91,22 @@ type internal TrajectoryCollector
         add trajectory.RawObservations (Span.op_Implicit raw)
         trajectory.Values.Add value
         let action = Span<float32>(environmentActions, copy * actionSize, actionSize)
-        let policy = program.Policy.Slice(row * outputs, outputs)
-        let struct (_, key) = Policy.sample network.Head policy program.LogStandardDeviation action keys[copy]
+        let mask = Span<bool>(masks, copy * choices, choices)
+
+        if choices > 0 then
+            environment.ActionMasks(copy, 1, Span masks)
+
+            for isPossible in mask do
+                trajectory.Masks.Add(if isPossible then 1.0f else 0.0f)
+
+        let policy = program.PolicyOf(row, Span.op_Implicit mask)
+        let struct (_, key) = Policy.sample network.Head policy (program.DeviationOf row) action keys[copy]
         keys[copy] <- key
         add trajectory.Actions (Span.op_Implicit action)
         Policy.toEnvironment environment.ActionSpace (Span.op_Implicit action) action
         environment.Step(copy, 1, ReadOnlySpan environmentActions, buffers)
         trajectory.Rewards.Add(buffers.Rewards.Span[copy])
-        buffers.Observations.Span.Slice(copy * observationSize, observationSize).CopyTo raw
+        take copy (Span.op_Implicit (buffers.Observations.Span.Slice(copy * rawSize, rawSize)))
 
     let collectShare share =
         let struct (first, number, program) = shares[share]
@@ -128,11 +144,13 @@ type internal TrajectoryCollector
                                 { Return = at buffers.EpisodeReturns; Length = at buffers.EpisodeLengths }
 
                         if not terminated then
-                            let following =
-                                if truncated then
-                                    buffers.FinalObservations.Span.Slice(copy * observationSize, observationSize)
-                                else
-                                    Span<float32>(present, copy * observationSize, observationSize)
+                            let following = Span<float32>(final, copy * observationSize, observationSize)
+
+                            if truncated then
+                                let last = buffers.FinalObservations.Span.Slice(copy * rawSize, rawSize)
+                                Encoding.encode space isIdentity (Span.op_Implicit last) following
+                            else
+                                Span<float32>(present, copy * observationSize, observationSize).CopyTo following
 
                             trajectory.Bootstrap <- valueOf program (Span.op_Implicit following)
 
@@ -148,9 +166,12 @@ type internal TrajectoryCollector
         )
         =
         environment.Restore environments
-        statistics <- observationStatistics
+        statistics <- if normalise then observationStatistics else RunningStatistics.create 0
         keys <- Array.copy actionKeys
-        environment.Observe(Span present)
+        environment.Observe buffers.Observations.Span
+
+        for copy in 0 .. copies - 1 do
+            take copy (Span.op_Implicit (buffers.Observations.Span.Slice(copy * rawSize, rawSize)))
 
         for list in collected do
             list.Clear()

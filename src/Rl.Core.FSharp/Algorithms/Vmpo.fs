@@ -13,11 +13,17 @@ open Rl.Core.Optimisers
 [<RequireQualifiedAccess>]
 module Vmpo =
 
-    /// The trust regions' bounds ε: one of the whole policy, or those of a normal policy's means and deviations.
+    /// The trust regions' bounds ε: of discrete actions, and of the means and deviations of normal ones.
     let private bounds (c: VmpoConfiguration) (head: PolicyHead) =
-        match head with
-        | PolicyHead.DiagonalNormal _ -> [ "meanMultiplier", c.KlBound; "deviationMultiplier", c.DeviationKlBound ]
-        | _ -> [ "multiplier", c.KlBound ]
+        let struct (discrete, normals) = Divergence.kinds head
+
+        [
+            if discrete then "multiplier", c.KlBound
+
+            if normals then
+                "meanMultiplier", c.KlBound
+                "deviationMultiplier", c.DeviationKlBound
+        ]
 
     /// η and α: learnt like the parameters, but only learning needs them.
     let private multipliers (c: VmpoConfiguration) head : StateVariable list =
@@ -29,7 +35,6 @@ module Vmpo =
     let private step (c: VmpoConfiguration) (network: ActorCritic) environment samples =
         let head = network.Head
         let part = Part.whole network
-        let deviation = Divergence.deviationInput head
         let data = [ "oldOutputs", PolicyHead.outputs head ]
 
         /// Multipliers stay positive.
@@ -43,7 +48,8 @@ module Vmpo =
             (multipliers c head)
             (Optimiser.adam (Schedule.constant c.LearningRate) 1e-8 |> Optimiser.clipped c.MaxGradientNorm)
             samples
-            (OnPolicy.inputs environment [ "observations"; "actions"; "advantages"; "returns" ] @ data)
+            (OnPolicy.inputs environment network [ "observations"; "actions"; "masks"; "advantages"; "returns" ]
+             @ data)
             project
             (fun lane ->
                 let penalty name bound = { Multiplier = lane.Extra name; Bound = bound; PerDimension = false }
@@ -57,10 +63,15 @@ module Vmpo =
                         one
                         (penalty "temperature" c.TemperatureBound)
 
-                let output = ActorCritic.apply network lane.Parameters (lane.Rows "observations")
+                let output =
+                    ActorCritic.apply network lane.Parameters (lane.Rows "observations")
+                    |> OnPolicy.masked environment network lane.Rows
+
                 let struct (logProbability, entropy) = Policy.evaluate head output (lane.Rows "actions")
                 let policyLoss = -(Expr.sum (lane.Own weights * logProbability))
-                let old = Divergence.ofData head (lane.Rows "oldOutputs") deviation
+
+                let old =
+                    Divergence.ofData head (lane.Rows "oldOutputs") |> OnPolicy.masked environment network lane.Rows
 
                 let regions =
                     List.map2
@@ -100,7 +111,7 @@ module Vmpo =
             )
 
         let samples = source.Samples
-        let outputs = PolicyOutputs(network, environment.ObservationSize, samples, workers)
+        let outputs = PolicyOutputs(network, samples, workers)
         let oldOutputs = Array.zeroCreate<float32>(samples * outputs.Width)
         let step = step c network environment samples
 
@@ -121,7 +132,7 @@ module Vmpo =
 
             step.Load(theta, optimiser, 0)
 
-            for name in [ "observations"; "actions"; "returns" ] do
+            for name in OnPolicy.columns environment [ "observations"; "actions"; "masks"; "returns" ] do
                 step.Set(name, rollout.Column name)
 
             step.Set("advantages", OnPolicy.advantages c.NormaliseAdvantages rollout)

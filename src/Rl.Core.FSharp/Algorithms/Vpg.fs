@@ -18,9 +18,9 @@ module Vpg =
             (Part.actor network)
             (Optimiser.adam (Schedule.constant c.LearningRate) 1e-8)
             samples
-            (OnPolicy.inputs environment [ "observations"; "actions"; "advantages" ])
+            (OnPolicy.inputs environment network [ "observations"; "actions"; "masks"; "advantages" ])
             (fun lane ->
-                let output = Part.policy network lane.Parameters (lane.Rows "observations")
+                let output = OnPolicy.policy environment network lane
                 let struct (logProbability, entropy) = Policy.evaluate network.Head output (lane.Rows "actions")
                 let loss = lane.Mean(PolicyGradients.score logProbability (lane.Rows "advantages"))
                 let entropy = lane.Mean entropy
@@ -67,8 +67,10 @@ module Vpg =
             let theta, optimiser = Array.copy state.Parameters, Array.copy state.Optimiser
 
             policyStep.Load(theta, optimiser, 0)
-            policyStep.Set("observations", rollout.Rollout.Observations)
-            policyStep.Set("actions", rollout.Rollout.Actions)
+
+            for name in OnPolicy.columns environment [ "observations"; "actions"; "masks" ] do
+                policyStep.Set(name, rollout.Column name)
+
             policyStep.Set("advantages", OnPolicy.advantages c.NormaliseAdvantages rollout)
             policyStep.Run workers
             policyStep.Store(theta, optimiser, 0)

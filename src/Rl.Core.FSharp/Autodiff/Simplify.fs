@@ -325,7 +325,9 @@ module internal Simplify =
         let (|RowVector|_|) (shape: Shape) (node: Expr) =
             match node.Operation with
             | Broadcast when shape.Length = 2 && node.Arguments[0].Shape = [| 1; shape[1] |] -> Some node.Arguments[0]
-            | Reshape when shape = [| 1; node.Arguments[0].Count |] && node.Arguments[0].Rank = 1 -> Some node
+            | Reshape when shape = [| 1; node.Arguments[0].Count |] && node.Arguments[0].Rank <= 1 -> Some node
+            // What a broadcast of numbers has become for a single row.
+            | Constant _ when shape.Length = 2 && shape[0] = 1 && node.Shape = shape -> Some node
             | _ -> None
 
         let (|SoleMatMul|_|) (original: Expr) =

@@ -15,6 +15,7 @@ type internal Progress = { mutable Stream: Rng; mutable Return: float; mutable E
 type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observationSize: int, actionSpace: Space) =
     let progress = Array.zeroCreate<Progress> count
     let actionSize = actionSpace.Size
+    let actionParts = Array.ofList (Space.layout actionSpace)
     // By copy, so that a failure of one is no failure of those that other threads step.
     let ready = Array.zeroCreate<bool> count
 
@@ -84,6 +85,27 @@ type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observation
 
             if index < chosen.Length then
                 this.RefuseAction(first, chosen, index, $"it must be an integer in [{start}, {start + choices - 1}]")
+        | Space.MultiDiscrete _
+        | Space.MultiBinary _
+        | Space.Tuple _
+        | Space.Dict _ ->
+            for row in 0 .. steps - 1 do
+                for part in actionParts do
+                    let offset = row * actionSize + part.Offset
+                    let values = chosen.Slice(offset, part.Size)
+
+                    match part.Space with
+                    | Space.Box _ ->
+                        if not (allFinite values) then
+                            let index = offset + Guard.indexOfNonFinite values
+                            this.RefuseAction(first, chosen, index, "it must be a finite number")
+                    | space ->
+                        let outside = space.IndexOfOutside values
+
+                        if outside >= 0 then
+                            let where = if part.Path = "" then "" else $"{part.Path} of "
+                            let remedy = $"it must be an integer that lies in {where}{actionSpace}"
+                            this.RefuseAction(first, chosen, offset + outside, remedy)
 
     member private _.RefuseAction(first: int, actions: ReadOnlySpan<float32>, index: int, remedy: string) =
         let copy = first + index / actionSize

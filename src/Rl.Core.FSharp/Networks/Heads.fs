@@ -17,26 +17,77 @@ type PolicyHead =
     | DiagonalNormal of count: int * initialLogStandardDeviation: float
     /// Means and ln σ, both computed from the observation: [..., 2n], the means first.
     | StateDependentNormal of count: int
+    /// Means [..., n] of a normal whose noise is a random linear function of the actor's features φ [..., f], drawn for several steps:
+    /// σ² = φ² · exp 2P with parameters P [f, n] starting at the given number (Raffin, Kober and Stulp 2022).
+    | StateDependentExploration of count: int * features: int * initialLogStandardDeviation: float
+    /// Several independent policies side by side: the outputs, then the actions, of each in turn.
+    | Joint of parts: PolicyHead list
 
 /// Sizes of policy heads.
 [<RequireQualifiedAccess>]
 module PolicyHead =
 
     /// The number of outputs that the network must have.
-    let outputs (head: PolicyHead) =
+    let rec outputs (head: PolicyHead) =
         match head with
         | PolicyHead.Categorical actions -> actions
         | PolicyHead.MultiCategorical choices -> List.sum choices
         | PolicyHead.Bernoulli count
-        | PolicyHead.DiagonalNormal(count, _) -> count
+        | PolicyHead.DiagonalNormal(count, _)
+        | PolicyHead.StateDependentExploration(count, _, _) -> count
         | PolicyHead.StateDependentNormal count -> 2 * count
+        | PolicyHead.Joint parts -> parts |> List.sumBy outputs
 
-    /// The parameters beyond the network's: "logStandardDeviation" [n] of a state-independent normal.
-    let layout (head: PolicyHead) =
+    /// The number of elements of an action.
+    let rec actions (head: PolicyHead) =
         match head with
-        | PolicyHead.DiagonalNormal(count, initial) ->
-            Layout.empty |> Layout.add "logStandardDeviation" [| count |] (Initialiser.Constant initial)
-        | _ -> Layout.empty
+        | PolicyHead.Categorical _ -> 1
+        | PolicyHead.MultiCategorical choices -> choices.Length
+        | PolicyHead.Bernoulli count
+        | PolicyHead.DiagonalNormal(count, _)
+        | PolicyHead.StateDependentExploration(count, _, _)
+        | PolicyHead.StateDependentNormal count -> count
+        | PolicyHead.Joint parts -> parts |> List.sumBy actions
+
+    /// The number of elements of an action mask: one a choice; 2 for yes or no.
+    let rec choices (head: PolicyHead) =
+        match head with
+        | PolicyHead.Categorical actions -> actions
+        | PolicyHead.MultiCategorical choices -> List.sum choices
+        | PolicyHead.Bernoulli count -> 2 * count
+        | PolicyHead.DiagonalNormal _
+        | PolicyHead.StateDependentNormal _
+        | PolicyHead.StateDependentExploration _ -> 0
+        | PolicyHead.Joint parts -> parts |> List.sumBy choices
+
+    /// The number of actions whose ln σ is a vector of parameters.
+    let rec deviations (head: PolicyHead) =
+        match head with
+        | PolicyHead.DiagonalNormal(count, _) -> count
+        | PolicyHead.Joint parts -> parts |> List.sumBy deviations
+        | _ -> 0
+
+    let rec private initialDeviations (head: PolicyHead) : float list =
+        match head with
+        | PolicyHead.DiagonalNormal(_, initial) -> [ initial ]
+        | PolicyHead.Joint parts -> parts |> List.collect initialDeviations
+        | _ -> []
+
+    /// The parameters beyond the network's: "logStandardDeviation", [n] of the state-independent normals, [f, n] of state-dependent
+    /// exploration. The normals of a joint head start from the same number, and none of its parts is state-dependent exploration.
+    let layout (head: PolicyHead) =
+        let block shape initial = Layout.empty |> Layout.add "logStandardDeviation" shape (Initialiser.Constant initial)
+
+        match head with
+        | PolicyHead.StateDependentExploration(count, features, initial) -> block [| features; count |] initial
+        | _ ->
+            match List.distinct (initialDeviations head) with
+            | [] -> Layout.empty
+            | [ initial ] -> block [| deviations head |] initial
+            | several ->
+                Guard.fail
+                    (nameof head)
+                    $"The normals of the head start from different deviations, %A{several}; let them be equal."
 
 /// Arrangements of the outputs of a last layer.
 [<RequireQualifiedAccess>]

@@ -72,8 +72,8 @@ module Mlp =
         let output = dense mlp.OutputWeight (List.last (mlp.Inputs :: mlp.Hidden)) mlp.Outputs
         List.fold Layout.append Layout.empty (hidden @ [ Dense.layout output |> Layout.under "output" ])
 
-    /// The last hidden layer's outputs, x [..., inputs] to [..., last hidden width]; x itself if there is none.
-    let features (mlp: Mlp) (parameters: Parameters) (x: Expr) : Expr =
+    /// x [..., inputs] to the last hidden layer h [..., width]; x itself if there is none.
+    let hidden (mlp: Mlp) (parameters: Parameters) (x: Expr) : Expr =
         let hidden (x: Expr) index =
             let layer = Parameters.at (string index) parameters
             let y = Dense.apply layer x
@@ -86,10 +86,11 @@ module Mlp =
 
             Activation.apply mlp.Activation y
 
-        [ 0 .. mlp.Hidden.Length - 1 ] |> List.fold hidden x
+        List.fold hidden x [ 0 .. mlp.Hidden.Length - 1 ]
+
+    /// The last hidden layer h [..., width] to y [..., outputs].
+    let output (mlp: Mlp) (parameters: Parameters) (h: Expr) : Expr =
+        h |> Dense.apply (Parameters.at "output" parameters) |> Activation.apply mlp.OutputActivation
 
     /// x [..., inputs] to y [..., outputs].
-    let apply (mlp: Mlp) (parameters: Parameters) (x: Expr) : Expr =
-        features mlp parameters x
-        |> Dense.apply (Parameters.at "output" parameters)
-        |> Activation.apply mlp.OutputActivation
+    let apply (mlp: Mlp) (parameters: Parameters) (x: Expr) : Expr = hidden mlp parameters x |> output mlp parameters

@@ -46,9 +46,9 @@ type Checkpoint =
 [<RequireQualifiedAccess>]
 module Checkpoint =
 
-    /// The version that is written; it and all before it can be read.
+    /// The version that is written and can be read. Version 1 was never released.
     [<Literal>]
-    let FormatVersion = 1
+    let FormatVersion = 2
 
     // As PNG does it: a byte above 127 and both line ends show a transfer that took the file for text.
     let private magic = [| 0x8Buy; byte 'R'; byte 'L'; byte 'A'; 13uy; 10uy; 26uy; 10uy |]
@@ -100,7 +100,8 @@ module Checkpoint =
             output.Long state.Steps
             output.Long state.Updates
             CheckpointFormat.writeKeys output [| state.Key |]
-            CheckpointFormat.writeKeys output state.ActionKeys)
+            CheckpointFormat.writeKeys output state.ActionKeys
+            CheckpointFormat.writeExtras output state.Extras)
 
         section "ENVS" (fun output -> CheckpointFormat.writeSnapshot output state.Environments)
 
@@ -149,6 +150,9 @@ module Checkpoint =
         if version < 1 then
             raise (InvalidDataException(damaged name $"its format version is {version}"))
 
+        if version < FormatVersion then
+            refuse name $"has format version {version}, which only development versions wrote; train the agent again."
+
         announced
 
     let private check (input: BinaryIn) (checkpoint: Checkpoint) =
@@ -162,14 +166,11 @@ module Checkpoint =
         if expected <> state.Parameters.Length then
             input.Fail $"it has {state.Parameters.Length} parameters and its network {expected}"
 
-        let inputs =
-            match checkpoint.Network.Trunk with
-            | Some trunk -> trunk.Inputs
-            | None -> checkpoint.Network.Actor.Inputs
+        let inputs = ActorCritic.inputs checkpoint.Network
+        let observed = Encoding.size checkpoint.ObservationSpace
 
-        if inputs <> checkpoint.ObservationSpace.Size then
-            input.Fail
-                $"its network reads {inputs} numbers and its observations have {checkpoint.ObservationSpace.Size}"
+        if inputs <> observed then
+            input.Fail $"its network reads {inputs} numbers and its observations have {observed}"
 
         if state.Observations.Size <> 0 && state.Observations.Size <> inputs then
             input.Fail $"its observation statistics have {state.Observations.Size} components instead of {inputs}"
@@ -220,12 +221,13 @@ module Checkpoint =
                 let rewards = CheckpointFormat.readStatistics input
                 struct (observations, rewards, input.Floats()))
 
-        let struct (steps, updates, keys, actionKeys) =
+        let struct (steps, updates, keys, actionKeys, extras) =
             section "PROG" (fun input ->
                 let steps = input.Long()
                 let updates = input.Long()
                 let keys = CheckpointFormat.readKeys input
-                struct (steps, updates, keys, CheckpointFormat.readKeys input))
+                let actionKeys = CheckpointFormat.readKeys input
+                struct (steps, updates, keys, actionKeys, CheckpointFormat.readExtras input))
 
         if keys.Length <> 1 then whole.Fail $"it has {keys.Length} main streams"
         let environments = section "ENVS" CheckpointFormat.readSnapshot
@@ -251,6 +253,7 @@ module Checkpoint =
                     DiscountedReturns = discountedReturns
                     Key = keys[0]
                     ActionKeys = actionKeys
+                    Extras = extras
                     Environments = environments
                 }
         }

@@ -10,7 +10,7 @@ open Rl.Core.Algorithms
 [<RequireQualifiedAccess>]
 module internal CheckpointFormat =
 
-    let writeSpace (output: BinaryOut) (space: Space) =
+    let rec writeSpace (output: BinaryOut) (space: Space) : unit =
         match space with
         | Space.Box(low, high, shape) ->
             output.Byte 0
@@ -21,9 +21,34 @@ module internal CheckpointFormat =
             output.Byte 1
             output.Int count
             output.Int start
+        | Space.MultiDiscrete(counts, starts) ->
+            output.Byte 2
+            output.Ints counts
+            output.Ints starts
+        | Space.MultiBinary shape ->
+            output.Byte 3
+            output.Ints shape
+        | Space.Tuple parts ->
+            output.Byte 4
+            output.Int parts.Length
+            parts |> List.iter (writeSpace output)
+        | Space.Dict entries ->
+            output.Byte 5
+            output.Int entries.Length
+
+            for name, part in entries do
+                output.Text name
+                writeSpace output part
+
+    /// Spaces within spaces that a file may describe: a guard against files that would exhaust the stack.
+    [<Literal>]
+    let private DeepestSpace = 64
 
     let readSpace (input: BinaryIn) : Space =
-        try
+        let rec read depth : Space =
+            if depth > DeepestSpace then
+                input.Fail $"it holds spaces within spaces, more than {DeepestSpace} deep"
+
             match input.Byte() with
             | 0 ->
                 let low = input.Floats()
@@ -32,7 +57,29 @@ module internal CheckpointFormat =
             | 1 ->
                 let count = input.Int()
                 Space.discreteFrom (input.Int()) count
+            | 2 ->
+                let counts = input.Ints()
+                Space.multiDiscreteFrom (input.Ints()) counts
+            | 3 -> Space.multiBinary (input.Ints())
+            | 4 -> Space.tuple (List.init (parts ()) (fun _ -> read (depth + 1)))
+            | 5 ->
+                Space.dict (
+                    List.init (parts ()) (fun _ ->
+                        let name = input.Text()
+                        name, read (depth + 1))
+                )
             | kind -> input.Fail $"it holds a space of the unknown kind {kind}"
+
+        and parts () =
+            let count = input.Int()
+
+            if count < 1 || count > input.Remaining then
+                input.Fail $"it holds a space of {count} parts"
+            else
+                count
+
+        try
+            read 0
         with :? System.ArgumentException as error ->
             input.Fail $"it holds a space that cannot be: {error.Message}"
 
@@ -148,7 +195,7 @@ module internal CheckpointFormat =
             LayerNormalisation = (input.Byte() <> 0)
         }
 
-    let private writeHead (output: BinaryOut) (head: PolicyHead) =
+    let rec private writeHead (output: BinaryOut) (head: PolicyHead) =
         match head with
         | PolicyHead.Categorical actions ->
             output.Byte 0
@@ -166,8 +213,17 @@ module internal CheckpointFormat =
         | PolicyHead.StateDependentNormal count ->
             output.Byte 4
             output.Int count
+        | PolicyHead.StateDependentExploration(count, features, initial) ->
+            output.Byte 5
+            output.Int count
+            output.Int features
+            output.Float initial
+        | PolicyHead.Joint parts ->
+            output.Byte 6
+            output.Int parts.Length
+            parts |> List.iter (writeHead output)
 
-    let private readHead (input: BinaryIn) =
+    let rec private readHead (input: BinaryIn) : PolicyHead =
         match input.Byte() with
         | 0 -> PolicyHead.Categorical(readWidth input)
         | 1 -> PolicyHead.MultiCategorical(input.Ints() |> Array.toList)
@@ -176,32 +232,170 @@ module internal CheckpointFormat =
             let count = readWidth input
             PolicyHead.DiagonalNormal(count, input.Float())
         | 4 -> PolicyHead.StateDependentNormal(readWidth input)
+        | 5 ->
+            let count = readWidth input
+            let features = readWidth input
+            PolicyHead.StateDependentExploration(count, features, input.Float())
+        | 6 ->
+            let parts = input.Int()
+
+            if parts < 1 || parts > input.Remaining then
+                input.Fail $"it announces {parts} parts of a policy head"
+
+            PolicyHead.Joint(List.init parts (fun _ -> readHead input))
         | kind -> input.Fail $"it holds a policy head of the unknown kind {kind}"
 
-    let writeNetwork (output: BinaryOut) (network: ActorCritic) =
-        match network.Trunk with
-        | Some trunk ->
+    let private writeOption (output: BinaryOut) (write: BinaryOut -> 'T -> unit) (value: 'T option) =
+        match value with
+        | Some value ->
             output.Byte 1
-            writeMlp output trunk
+            write output value
         | None -> output.Byte 0
 
+    let private readOption (input: BinaryIn) (read: BinaryIn -> 'T) =
+        if input.Byte() = 0 then None else Some(read input)
+
+    let private writeConvolution (output: BinaryOut) (layer: ConvolutionLayer) =
+        for size in
+            [
+                layer.InputChannels
+                layer.OutputChannels
+                layer.KernelHeight
+                layer.KernelWidth
+                layer.Stride
+                layer.Padding
+            ] do
+            output.Int size
+
+        writeInitialiser output layer.Weight
+        writeInitialiser output layer.Bias
+
+    let private readConvolution (input: BinaryIn) : ConvolutionLayer =
+        let inputChannels = readWidth input
+        let outputChannels = readWidth input
+        let kernelHeight = readWidth input
+        let kernelWidth = readWidth input
+        let stride = readWidth input
+        let padding = input.Int()
+        let weight = readInitialiser input
+
+        {
+            InputChannels = inputChannels
+            OutputChannels = outputChannels
+            KernelHeight = kernelHeight
+            KernelWidth = kernelWidth
+            Stride = stride
+            Padding = padding
+            Weight = weight
+            Bias = readInitialiser input
+        }
+
+    let private writeEncoder (output: BinaryOut) (encoder: ImageEncoder) =
+        output.Int encoder.Stack.Layers.Length
+        encoder.Stack.Layers |> List.iter (writeConvolution output)
+        writeActivation output encoder.Stack.Activation
+        output.Ints encoder.Image
+        output.Float encoder.Scale
+
+    let private readEncoder (input: BinaryIn) : ImageEncoder =
+        let layers = input.Int()
+
+        if layers < 0 || layers > input.Remaining then
+            input.Fail $"it announces {layers} convolutions"
+
+        let layers = List.init layers (fun _ -> readConvolution input)
+        let activation = readActivation input
+        let image = input.Ints()
+        { Stack = { Layers = layers; Activation = activation }; Image = image; Scale = input.Float() }
+
+    let private cells = [| RecurrentCell.Tanh; RecurrentCell.Gru; RecurrentCell.Lstm |]
+
+    let private writeRecurrent (output: BinaryOut) (layer: Recurrent) =
+        output.Byte(System.Array.IndexOf(cells, layer.Cell))
+        output.Int layer.Inputs
+        output.Int layer.Hidden
+        writeInitialiser output layer.Weight
+        writeInitialiser output layer.Bias
+
+    let private readRecurrent (input: BinaryIn) : Recurrent =
+        let cell = input.Byte()
+
+        if cell >= cells.Length then
+            input.Fail $"it holds a recurrent cell of the unknown kind {cell}"
+
+        let inputs = readWidth input
+        let hidden = readWidth input
+        let weight = readInitialiser input
+
+        {
+            Cell = cells[cell]
+            Inputs = inputs
+            Hidden = hidden
+            Weight = weight
+            Bias = readInitialiser input
+        }
+
+    let writeNetwork (output: BinaryOut) (network: ActorCritic) =
+        writeOption output writeEncoder network.Encoder
+        writeOption output writeMlp network.Trunk
+        writeOption output writeRecurrent network.Memory
         writeMlp output network.Actor
         writeMlp output network.Critic
         writeHead output network.Head
 
     let readNetwork (input: BinaryIn) : ActorCritic =
-        let trunk = if input.Byte() = 0 then None else Some(readMlp input)
+        let encoder = readOption input readEncoder
+        let trunk = readOption input readMlp
+        let memory = readOption input readRecurrent
         let actor = readMlp input
         let critic = readMlp input
-        { Trunk = trunk; Actor = actor; Critic = critic; Head = readHead input }
 
-    /// Weights and biases of the dense layers, counted without overflow; what the parameters must at least be.
+        {
+            Encoder = encoder
+            Trunk = trunk
+            Memory = memory
+            Actor = actor
+            Critic = critic
+            Head = readHead input
+        }
+
+    let writeExtras (output: BinaryOut) (extras: (string * float32[]) list) =
+        output.Int extras.Length
+
+        for name, values in extras do
+            output.Text name
+            output.Singles values
+
+    let readExtras (input: BinaryIn) : (string * float32[]) list =
+        let count = input.Int()
+
+        if count < 0 || count > input.Remaining then
+            input.Fail $"it announces {count} further arrays"
+
+        List.init count (fun _ ->
+            let name = input.Text()
+            name, input.Singles())
+
+    /// Weights (and biases of the dense layers), counted without overflow; what the parameters must at least be.
     let denseParameters (network: ActorCritic) =
         let ofMlp (mlp: Mlp) =
             List.pairwise (mlp.Inputs :: mlp.Hidden @ [ mlp.Outputs ])
             |> List.sumBy (fun (inputs, outputs) -> float inputs * float outputs + float outputs)
 
-        (network.Trunk |> Option.map ofMlp |> Option.defaultValue 0.0)
+        let ofMemory (memory: Recurrent) =
+            float memory.Gates * float memory.Hidden * (float memory.Inputs + float memory.Hidden)
+
+        let ofEncoder (encoder: ImageEncoder) =
+            encoder.Stack.Layers
+            |> List.sumBy (fun layer ->
+                float layer.InputChannels
+                * float layer.OutputChannels
+                * float layer.KernelHeight
+                * float layer.KernelWidth)
+
+        (network.Encoder |> Option.map ofEncoder |> Option.defaultValue 0.0)
+        + (network.Trunk |> Option.map ofMlp |> Option.defaultValue 0.0)
+        + (network.Memory |> Option.map ofMemory |> Option.defaultValue 0.0)
         + ofMlp network.Actor
         + ofMlp network.Critic
 

@@ -68,20 +68,25 @@ module Evaluate =
         let returns = Array.zeroCreate<float> episodes
         let lengths = Array.zeroCreate<int> episodes
         let mutable missing = episodes
+        let masks = Array.zeroCreate<bool>(if environment.HasActionMasks then copies * predictor.Choices else 0)
         environment.Reset environmentKey
         environment.Observe buffers.Observations.Span
 
         while missing > 0 do
             cancellation.ThrowIfCancellationRequested()
+            if masks.Length > 0 then environment.ActionMasks(0, copies, Span masks)
+            let observations = Span.op_Implicit buffers.Observations.Span
 
             if deterministic then
-                predictor.Predict(Span.op_Implicit buffers.Observations.Span, Span actions)
+                predictor.Predict(observations, ReadOnlySpan masks, Span actions)
             else
-                predictor.Sample(Span.op_Implicit buffers.Observations.Span, Span actions, Span actionKeys)
+                predictor.Sample(observations, ReadOnlySpan masks, Span actions, Span actionKeys)
 
             environment.StepAll(ReadOnlySpan actions, buffers)
 
             for copy in 0 .. copies - 1 do
+                if buffers.EpisodeLengths.Span[copy] > 0 then predictor.Forget copy
+
                 if buffers.EpisodeLengths.Span[copy] > 0 && next[copy] < first[copy + 1] then
                     returns[next[copy]] <- buffers.EpisodeReturns.Span[copy]
                     lengths[next[copy]] <- buffers.EpisodeLengths.Span[copy]

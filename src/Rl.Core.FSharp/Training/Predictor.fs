@@ -9,55 +9,42 @@ open Rl.Core.Experience
 open Rl.Core.Networks
 open Rl.Core.Algorithms
 
-/// The policy of a model for `rows` observations. Observations are normalised as in training (limit ± 10); actions are those of the
-/// environment: integers of a discrete space, numbers within a box. After construction nothing is allocated. Not thread-safe.
+/// The policy of a model for `rows` observations. Observations are encoded and normalised as in training (limit ± 10); actions are those
+/// of the environment: integers of a discrete space, numbers within a box. A recurrent policy remembers what each row has seen until
+/// `Forget`. After construction nothing is allocated. Not thread-safe.
 [<Sealed>]
 type Predictor(model: PolicyModel, rows: int) =
     do Guard.positive (nameof rows) rows
 
     let observationSpace, actionSpace = model.ObservationSpace, model.ActionSpace
+    let isIdentity = Encoding.isIdentity observationSpace
     let observationSize, actionSize = observationSpace.Size, actionSpace.Size
+    let inputs = Encoding.size observationSpace
     let layout = ActorCritic.layout model.Network
     let head = model.Network.Head
-    let outputs = PolicyHead.outputs head
+    let choices = PolicyHead.choices head
+    let stateSize = model.Network.StateSize
     let mutable statistics = model.Observations
-
-    let program =
-        let theta = Expr.input "theta" [| layout.Count |]
-        let observations = Expr.input "observations" [| rows; observationSize |]
-        let parameters = Parameters.create layout theta
-
-        Program.ofOutputs<float32>
-            [
-                "policy", ActorCritic.policy model.Network parameters observations
-                match ActorCritic.logStandardDeviation model.Network parameters with
-                | Some deviation -> "logStandardDeviation", deviation
-                | None -> ()
-            ]
-
-    let theta = program.InputMemory "theta"
-    let input = program.InputMemory "observations"
-    let policy = program.OutputMemory "policy"
-
-    let deviation =
-        match head with
-        | PolicyHead.DiagonalNormal _ -> program.OutputMemory "logStandardDeviation"
-        | _ -> ReadOnlyMemory.Empty
-
+    let program = ActingProgram(model.Network, layout, rows, inputs, false)
+    let encoded = Array.zeroCreate<float32>(rows * inputs)
+    let states = Array.zeroCreate<float32>(rows * stateSize)
     let policyAction = Array.zeroCreate<float32> actionSize
 
     let load (model: PolicyModel) =
         Guard.length "Parameters" layout.Count model.Parameters.Length
-        ReadOnlySpan(model.Parameters).CopyTo theta.Span
+        ReadOnlySpan(model.Parameters).CopyTo program.Theta
         statistics <- model.Observations
 
     do load model
 
-    let run (observations: ReadOnlySpan<float32>) (actions: Span<float32>) =
+    let run (observations: ReadOnlySpan<float32>) (masks: ReadOnlySpan<bool>) (actions: Span<float32>) =
         if observations.Length <> rows * observationSize then
             Guard.fail
                 (nameof observations)
                 $"observations has {observations.Length} elements; it must have {rows * observationSize}, those of {rows} from {observationSpace}."
+
+        if not masks.IsEmpty then
+            Guard.length (nameof masks) (rows * choices) masks.Length
 
         Guard.length (nameof actions) (rows * actionSize) actions.Length
         let bad = Guard.indexOfNonFinite observations
@@ -67,12 +54,17 @@ type Predictor(model: PolicyModel, rows: int) =
                 (nameof observations)
                 $"Component {bad % observationSize} of observation {bad / observationSize} is {observations[bad]}; observations must be finite."
 
-        if statistics.Size > 0 then
-            RunningStatistics.normalise statistics 10.0f observations input.Span
-        else
-            observations.CopyTo input.Span
+        Encoding.encode observationSpace isIdentity observations (Span encoded)
+        Encoding.normalise statistics Encoding.Limit (ReadOnlySpan encoded) program.Observations
+
+        if stateSize > 0 then ReadOnlySpan(states).CopyTo program.State
 
         program.Run()
+
+        if stateSize > 0 then program.NextState.CopyTo(Span states)
+
+    /// The mask of one row; empty if there are none.
+    let maskOf (masks: ReadOnlySpan<bool>) row = if masks.IsEmpty then masks else masks.Slice(row * choices, choices)
 
     /// The number of observations at once.
     member _.Rows = rows
@@ -80,35 +72,52 @@ type Predictor(model: PolicyModel, rows: int) =
     member _.ObservationSize = observationSize
     /// Elements of one action.
     member _.ActionSize = actionSize
+    /// Elements of one action mask; 0 for continuous actions.
+    member _.Choices = choices
+    /// Whether actions depend on what a row has seen before.
+    member _.IsRecurrent = stateSize > 0
 
     /// Takes over the parameters and statistics of another model with the same network.
     member _.Update(model: PolicyModel) = load model
 
-    /// The most probable action of each observation: observations [rows, observationSize] to actions [rows, actionSize].
-    /// `ArgumentException` for a wrong length, NaN or infinity.
-    member _.Predict(observations: ReadOnlySpan<float32>, actions: Span<float32>) : unit =
-        run observations actions
+    /// A new episode begins in a row: a recurrent policy forgets what it has seen there.
+    member _.Forget(row: int) : unit =
+        Guard.inIntRange (nameof row) 0 (rows - 1) row
+        Array.Clear(states, row * stateSize, stateSize)
+
+    /// A new episode begins in every row.
+    member _.Forget() : unit = Array.Clear states
+
+    /// The most probable action of each observation among the choices that its mask allows: observations [rows, observationSize] and
+    /// masks [rows, choices] (or none) to actions [rows, actionSize]. `ArgumentException` for a wrong length, NaN or infinity.
+    member _.Predict(observations: ReadOnlySpan<float32>, masks: ReadOnlySpan<bool>, actions: Span<float32>) : unit =
+        run observations masks actions
 
         for row in 0 .. rows - 1 do
-            Policy.mode head (policy.Span.Slice(row * outputs, outputs)) (Span policyAction)
+            Policy.mode head (program.PolicyOf(row, maskOf masks row)) (Span policyAction)
             let action = actions.Slice(row * actionSize, actionSize)
             Policy.toEnvironment actionSpace (ReadOnlySpan policyAction) action
 
-    /// Draws an action for each observation, row i with keys[i], which moves on: observations [rows, observationSize] to actions
-    /// [rows, actionSize]. `ArgumentException` for a wrong length, NaN or infinity.
-    member _.Sample(observations: ReadOnlySpan<float32>, actions: Span<float32>, keys: Span<Rng>) : unit =
+    /// `Predict` with every choice possible.
+    member this.Predict(observations: ReadOnlySpan<float32>, actions: Span<float32>) : unit =
+        this.Predict(observations, ReadOnlySpan.Empty, actions)
+
+    /// Draws an action for each observation among the choices that its mask allows, row i with keys[i], which moves on: observations
+    /// [rows, observationSize] and masks [rows, choices] (or none) to actions [rows, actionSize]. `ArgumentException` for a wrong length,
+    /// NaN or infinity.
+    member _.Sample
+        (observations: ReadOnlySpan<float32>, masks: ReadOnlySpan<bool>, actions: Span<float32>, keys: Span<Rng>)
+        : unit =
         Guard.length (nameof keys) rows keys.Length
-        run observations actions
+        run observations masks actions
 
         for row in 0 .. rows - 1 do
-            let struct (_, key) =
-                Policy.sample
-                    head
-                    (policy.Span.Slice(row * outputs, outputs))
-                    deviation.Span
-                    (Span policyAction)
-                    keys[row]
-
+            let outputs = program.PolicyOf(row, maskOf masks row)
+            let struct (_, key) = Policy.sample head outputs (program.DeviationOf row) (Span policyAction) keys[row]
             keys[row] <- key
             let action = actions.Slice(row * actionSize, actionSize)
             Policy.toEnvironment actionSpace (ReadOnlySpan policyAction) action
+
+    /// `Sample` with every choice possible.
+    member this.Sample(observations: ReadOnlySpan<float32>, actions: Span<float32>, keys: Span<Rng>) : unit =
+        this.Sample(observations, ReadOnlySpan.Empty, actions, keys)

@@ -14,6 +14,17 @@ let private ppo changes : Make =
         let configuration = PpoConfiguration.ofPairs (("RolloutSteps", "32") :: ("MinibatchSize", "96") :: changes)
         Ppo.create configuration ((Registry.make id).Vectorise copies) workers
 
+/// PPO on one of the tasks of this folder.
+let private ppoOn (environment: AnyEnvironment) changes : Make =
+    fun _ copies workers ->
+        let configuration = PpoConfiguration.ofPairs (("RolloutSteps", "32") :: ("MinibatchSize", "80") :: changes)
+        Ppo.create configuration (environment.Vectorise copies) workers
+
+let private reinforceOn (environment: AnyEnvironment) changes : Make =
+    fun _ copies workers ->
+        let configuration = ReinforceConfiguration.ofPairs (("EpisodesPerUpdate", "6") :: changes)
+        Reinforce.create configuration (environment.Vectorise copies) workers
+
 let private reinforce changes : Make =
     fun id copies workers ->
         let configuration = ReinforceConfiguration.ofPairs (("EpisodesPerUpdate", "6") :: changes)
@@ -21,7 +32,9 @@ let private reinforce changes : Make =
 
 /// Binds configurations given as texts, with small rollouts or populations unless the texts say otherwise.
 let private bind (create: 'C -> BatchEnvironment -> Workers -> Learner) ofPairs small changes : Make =
-    fun id copies workers -> create (ofPairs (small @ changes)) ((Registry.make id).Vectorise copies) workers
+    fun id copies workers ->
+        let environment = if id = "Match-v0" then AnyEnvironment.Pack(Match()) else Registry.make id
+        create (ofPairs (small @ changes)) (environment.Vectorise copies) workers
 
 let private rollout steps = [ "RolloutSteps", string steps ]
 let private vpg = bind Vpg.create VpgConfiguration.ofPairs (("ValueSteps", "3") :: rollout 32)
@@ -57,6 +70,28 @@ let private all: (string * string * Make) list =
                 "SharedTrunk", "true"
             ]
         "ppo, continuous", "Pendulum-v1", ppo [ "NormaliseObservations", "true" ]
+        "ppo, penalised", "CartPole-v1", ppo [ "ClipRange", "0"; "KlPenalty", "1"; "KlPenaltyTarget", "0.01" ]
+        "ppo, dual clip and torch's start",
+        "CartPole-v1",
+        ppo [ "DualClip", "3"; "OrthogonalInitialisation", "false"; "MaxGradientNorm", "0" ]
+        "ppo, state-dependent exploration",
+        "Pendulum-v1",
+        ppo [ "StateDependentExploration", "true"; "ExplorationSteps", "4" ]
+        "ppo, lstm", "CartPole-v1", ppo [ "Recurrence", "lstm"; "RecurrentUnits", "6"; "SequenceLength", "8" ]
+        "ppo, gru on a trunk, whole rollouts",
+        "CartPole-v1",
+        ppo [ "Recurrence", "gru"; "RecurrentUnits", "6"; "SequenceLength", "0"; "SharedTrunk", "true" ]
+        "ppo, masks and joint actions",
+        "Match-v0",
+        ppoOn (AnyEnvironment.Pack(Match())) [ "NormaliseObservations", "true" ]
+        "ppo, masks, joint actions and memory",
+        "Match-v0",
+        ppoOn (AnyEnvironment.Pack(Match())) [ "Recurrence", "tanh"; "RecurrentUnits", "5" ]
+        "ppo, images", "Spot-v0", ppoOn (AnyEnvironment.Pack(Spot())) [ "Hidden", "16"; "Activation", "relu" ]
+        "ppo, images and memory",
+        "Spot-v0",
+        ppoOn (AnyEnvironment.Pack(Spot())) [ "Convolutions", "4x3x2"; "Recurrence", "gru"; "RecurrentUnits", "5" ]
+        "reinforce, masks and joint actions", "Match-v0", reinforceOn (AnyEnvironment.Pack(Match())) []
         "reinforce, learned baseline", "CartPole-v1", reinforce []
         "reinforce, full return", "CartPole-v1", reinforce [ "Estimate", "fullReturn"; "Baseline", "none" ]
         "reinforce, average baseline",
@@ -81,6 +116,15 @@ let private all: (string * string * Make) list =
         "cem, continuous, cut", "Pendulum-v1", cem (("NormaliseObservations", "true") :: ("Hidden", "8") :: cut)
         "ars", "CartPole-v1", ars [ "TopDirections", "2" ]
         "ars, continuous, cut", "Pendulum-v1", ars (("AliveBonus", "0.5") :: ("Hidden", "8") :: cut)
+        "vpg, masks and joint actions", "Match-v0", vpg []
+        "a2c, masks and joint actions", "Match-v0", a2c []
+        "npg, masks and joint actions", "Match-v0", npg []
+        "trpo, masks and joint actions", "Match-v0", trpo normalised
+        "ppg, masks and joint actions", "Match-v0", ppg []
+        "vmpo, masks and joint actions", "Match-v0", vmpo []
+        "cem, masks and joint actions", "Match-v0", cem [ "NormaliseObservations", "true" ]
+        "ars, masks and joint actions", "Match-v0", ars [ "NormaliseObservations", "true" ]
+        "es, masks and joint actions", "Match-v0", es []
         "es", "CartPole-v1", es [ "EpisodesPerCandidate", "2" ]
         "es, continuous, cut", "Pendulum-v1", es (("NormaliseObservations", "true") :: cut)
     ]
@@ -120,6 +164,7 @@ let private sameState (a: TrainingState) (b: TrainingState) =
     Assert.Equal<float[]>(a.DiscountedReturns, b.DiscountedReturns)
     Assert.Equal(a.Key, b.Key)
     Assert.Equal<Rng[]>(a.ActionKeys, b.ActionKeys)
+    Assert.Equal<(string * float32[]) list>(a.Extras, b.Extras)
     Assert.Equal<byte[]>(a.Environments.Bytes, b.Environments.Bytes)
 
 [<Theory; MemberData(nameof names)>]

@@ -28,7 +28,7 @@ let ``the step in lanes has the gradient and the metrics of the whole minibatch`
     let c = { PpoConfiguration.defaults with EntropyCoefficient = 0.03; ValueClipRange = 0.1 }
     let network = ActorCritic.separate Activation.Tanh 3 [ 8 ] (PolicyHead.Categorical 4)
     let layout = ActorCritic.layout network
-    let source = PpoStep.source c network 3 1 m
+    let source = PpoStep.source c network false m
     let struct (theta, _) = Layout.initialise (Rng.create 1UL) layout
 
     let inputs =
@@ -116,13 +116,15 @@ let ``a rollout bootstraps across a time limit and cuts at a fall`` () =
     let network = ActorCritic.separate Activation.Tanh 4 [ 16 ] (PolicyHead.Categorical 2)
     let layout = ActorCritic.layout network
     use workers = new Workers(1)
-    let collector = Collector(network, layout, environment, 12, false, workers)
+    let options = { Steps = 12; Normalise = false; SequenceLength = 1; ExplorationSteps = 0 }
+    let collector = Collector(network, layout, environment, options, workers)
     let struct (theta, key) = Layout.initialise (Rng.create 3UL) layout
     let struct (keys, _) = Rng.splitMany 3 key
     environment.Reset(Rng.create 1UL)
     let theta = Array.map float32 theta
 
-    let struct (rollout, _, _) = collector.Collect(theta, RunningStatistics.create 0, keys, environment.Capture())
+    let struct (rollout, _, _, _) =
+        collector.Collect(theta, RunningStatistics.create 0, keys, [||], environment.Capture())
 
     let valueOf (observation: float32[]) =
         let x = Expr.constant (Tensor.create [| 1; 4 |] (Array.map float observation))
@@ -171,11 +173,18 @@ let ``options out of their range are refused by name`` () =
     refused [ "TotalSteps", "0" ] "TotalSteps"
     refused [ "NoSuchOption", "1" ] "NoSuchOption"
     refused [ "Hidden", ""; "SharedTrunk", "true" ] "SharedTrunk"
+    refused [ "DualClip", "0.5" ] "DualClip"
+    refused [ "KlPenalty", "-1" ] "KlPenalty"
+    refused [ "RewardClip", "0" ] "RewardClip"
+    refused [ "Recurrence", "elman" ] "Recurrence"
+    refused [ "Recurrence", "gru"; "SequenceLength", "7" ] "SequenceLength"
+    refused [ "Convolutions", "32x8" ] "Convolutions"
+    refused [ "Convolutions", "32x8x0" ] "Convolutions"
 
 [<Fact>]
 let ``the update step allocates nothing`` () =
     let network = ActorCritic.separate Activation.Tanh 4 [ 64; 64 ] (PolicyHead.Categorical 2)
-    let program = Program.compile<float32>(PpoStep.source PpoConfiguration.defaults network 4 1 256)
+    let program = Program.compile<float32>(PpoStep.source PpoConfiguration.defaults network false 256)
 
     for _ in 1..100 do
         program.Run()

@@ -11,27 +11,45 @@ open Rl.Core.Foundations
 open Rl.Core.Networks
 open Xunit
 
-let private outputs (network: ActorCritic) (observations: float32[]) (theta: Expr) =
-    let rows = observations.Length / network.Actor.Inputs
-    let x = Expr.constant (Tensor.create [| rows; network.Actor.Inputs |] (Array.map float observations))
-    ActorCritic.apply network (Parameters.create (ActorCritic.layout network) theta) x
+let private make (id: string) copies : BatchEnvironment =
+    (if id = "Match-v0" then AnyEnvironment.Pack(Match()) else Registry.make id).Vectorise(copies: int)
+
+let private collect environment network steps state workers =
+    let options =
+        {
+            Steps = steps
+            Discount = 0.9
+            GaeLambda = 0.9
+            NormaliseObservations = false
+            NormaliseRewards = false
+        }
+
+    let source = RolloutSource(network, environment, options, workers)
+    let struct (rollout, _) = source.Collect state
+    source, rollout
+
+let private rows (values: float32[]) width =
+    Expr.constant (Tensor.create [| values.Length / width; width |] (Array.map float values))
+
+/// The policy of θ in a rollout's states, at float64.
+let private policyOf (network: ActorCritic) layout (rollout: CreditedRollout) (theta: Expr) =
+    let output =
+        ActorCritic.actor
+            network
+            (Parameters.create layout theta)
+            (rows rollout.Rollout.Observations (ActorCritic.inputs network))
+
+    if rollout.Masks.Length = 0 then
+        output
+    else
+        Policy.maskOutput network.Head (rows rollout.Masks (PolicyHead.choices network.Head)) output
 
 let private vector (theta: float32[]) = Expr.vector (Array.map float theta)
 
-/// The mean KL(π_old ‖ π_new) over observations, at float64.
-let private divergence network observations (before: float32[]) (after: float32[]) =
-    let old = outputs network observations (vector before)
-    let present = outputs network observations (vector after)
-    (Reference.evaluate (Expr.mean (Divergence.kl network.Head old present))).Scalar
-
-/// The observations that a transition from a state learns from.
-let private observationsOf (environment: BatchEnvironment) network steps (state: TrainingState) workers =
-    let collector = Collector(network, ActorCritic.layout network, environment, steps, false, workers)
-
-    let struct (rollout, _, _) =
-        collector.Collect(state.Parameters, state.Observations, state.ActionKeys, state.Environments)
-
-    rollout.Observations
+/// The mean KL(π_old ‖ π_new) over a rollout's states, at float64.
+let private divergence (network: ActorCritic) rollout (before: float32[]) (after: float32[]) =
+    let policy theta = policyOf network (ActorCritic.layout network) rollout (vector theta)
+    (Reference.evaluate (Expr.mean (Divergence.kl network.Head (policy before) (policy after)))).Scalar
 
 /// A state whose policy is far from uniform: the quadratic model of the divergence is a bad one there.
 let private steep (seed: uint64) scale (state: TrainingState) =
@@ -48,18 +66,18 @@ let private steep (seed: uint64) scale (state: TrainingState) =
 
 let private trpo id pairs workers =
     let pairs = [ "RolloutSteps", "24"; "Hidden", "16"; "ValueEpochs", "1"; "CgDamping", "0.001" ] @ pairs
-    Trpo.create (TrpoConfiguration.ofPairs pairs) ((Registry.make id).Vectorise 3) workers
+    Trpo.create (TrpoConfiguration.ofPairs pairs) (make id 3) workers
 
 [<Property>]
 let ``no step of TRPO moves the policy by more than δ, however bad the quadratic model`` (seed: uint64) (pick: byte) =
-    let id = if pick % 2uy = 0uy then "CartPole-v1" else "Pendulum-v1"
+    let id = [| "CartPole-v1"; "Pendulum-v1"; "Match-v0" |][int pick % 3]
     let bound = 10.0 ** (-3.0 + 3.0 * float pick / 255.0)
     use workers = new Workers(1)
     use learner = trpo id [ "TargetKl", bound.ToString "R" ] workers
     let state = learner.Initialise(Rng.create seed) |> steep seed 0.5
-    let observations = observationsOf learner.Environment learner.Network 24 state workers
+    let _, rollout = collect (make id 3) learner.Network 24 state workers
     let struct (next, report) = learner.Transition state
-    let moved = divergence learner.Network observations state.Parameters next.Parameters
+    let moved = divergence learner.Network rollout state.Parameters next.Parameters
     let struct (_, reported) = report.Metrics |> Array.find (fun struct (name, _) -> name = "kl")
     // float32 rounds the divergence that the line search sees.
     moved <= bound * 1.001 + 1e-6 && abs (moved - reported) <= 1e-3 * bound + 1e-6
@@ -100,36 +118,22 @@ let ``the divergence stays below δ throughout training`` (id: string) =
 [<Theory; InlineData("CartPole-v1"); InlineData("Pendulum-v1")>]
 let ``the natural direction solves (F + damping) x = g with F the covariance of scores`` (id: string) =
     use workers = new Workers(1)
-    let environment = (Registry.make id).Vectorise 4
+    let environment = make id 4
     let network = OnPolicy.network Activation.Tanh [ 5 ] -0.3 environment
 
-    let options =
-        {
-            Steps = 40
-            Discount = 0.9
-            GaeLambda = 0.9
-            NormaliseObservations = false
-            NormaliseRewards = false
-        }
+    let state =
+        Learners.initialise (ActorCritic.layout network) [] environment false false (Rng.create 11UL)
+        |> steep 3UL 0.2
 
-    let source = RolloutSource(network, environment, options, workers)
+    let source, rollout = collect environment network 40 state workers
     let damping = 0.01
     let geometry = NaturalGradient(network, environment, source.Samples, 60, damping, workers)
-    let key = Rng.create 11UL
-
-    let state = Learners.initialise (ActorCritic.layout network) [] environment false false key |> steep 3UL 0.2
-
-    let struct (rollout, _) = source.Collect state
     let advantages = OnPolicy.standardise rollout.Advantages
     let natural = geometry.Solve(rollout, advantages, state.Parameters)
     let n = natural.Direction.Length
     let samples = float source.Samples
 
-    let policy theta =
-        let rows = rollout.Rollout.Observations
-        let x = Expr.constant (Tensor.create [| source.Samples; environment.ObservationSize |] (Array.map float rows))
-        Part.policy network (Parameters.create geometry.Part.Layout theta) x
-
+    let policy theta = policyOf network geometry.Part.Layout rollout theta
     let own = Expr.vector (geometry.Policy state.Parameters)
 
     // g: the mean of the scores times the advantages.

@@ -4,6 +4,7 @@ module Rl.Tests.Learning.LearningTests
 open Rl.Core.Algorithms
 open Rl.Core.Environments
 open Rl.Core.Foundations
+open Rl.Tests.Algorithms
 open Xunit
 
 /// Trains for the learner's planned steps; the mean return of the last hundred episodes.
@@ -43,6 +44,47 @@ let ``PPO swings the pendulum up`` () =
 let ``REINFORCE learns to balance with each credit and baseline`` (estimate: string, baseline: string, least: float) =
     let options = [ "TotalSteps", "120000"; "Estimate", estimate; "Baseline", baseline ]
     Assert.InRange(train (reinforce "CartPole-v1" 8 options) 1UL, least, 500.0)
+
+let private ppoOn environment copies pairs workers =
+    Ppo.create (PpoConfiguration.ofPairs pairs) ((AnyEnvironment.Pack environment).Vectorise copies) workers
+
+[<Fact>]
+let ``PPO learns actions of every kind at once, with masks`` () =
+    let options = [ "TotalSteps", "60000"; "Discount", "0"; "MinibatchSize", "128"; "RolloutSteps", "32" ]
+    // Eight steps of reward at most 1; the first choices earn about 3.
+    Assert.InRange(train (ppoOn (Match()) 16 options) 1UL, 7.0, 8.0)
+
+[<Theory; InlineData("lstm"); InlineData("gru")>]
+let ``recurrent PPO remembers what it saw four steps ago`` (cell: string) =
+    let options =
+        [ "TotalSteps", "40000"; "Recurrence", cell; "RecurrentUnits", "16"; "RolloutSteps", "32"; "Hidden", "16" ]
+
+    Assert.InRange(train (ppoOn (Remember()) 16 options) 1UL, 0.95, 1.0)
+
+[<Fact>]
+let ``PPO without memory cannot remember`` () =
+    let options = [ "TotalSteps", "40000"; "RolloutSteps", "32"; "Hidden", "16" ]
+    Assert.InRange(train (ppoOn (Remember()) 16 options) 1UL, -0.5, 0.5)
+
+[<Fact>]
+let ``PPO finds a spot in an image with convolutions`` () =
+    let options =
+        [ "TotalSteps", "40000"; "RolloutSteps", "32"; "Hidden", "32"; "Activation", "relu"; "Discount", "0" ]
+
+    Assert.InRange(train (ppoOn (Spot()) 16 options) 1UL, 4.7, 5.0)
+
+[<Fact>]
+let ``PPO with state-dependent exploration learns to drive the pendulum`` () =
+    let options =
+        [
+            "TotalSteps", "200000"
+            "Discount", "0.9"
+            "StateDependentExploration", "true"
+            "ExplorationSteps", "4"
+            "NormaliseObservations", "true"
+        ]
+
+    Assert.InRange(train (ppo "Pendulum-v1" 8 options) 1UL, -400.0, 0.0)
 
 /// An algorithm on CartPole with 8 copies, its options given as texts.
 let private cartPole (create: 'C -> BatchEnvironment -> Workers -> Learner) ofPairs options workers =

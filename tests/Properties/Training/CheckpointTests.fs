@@ -38,15 +38,26 @@ module private Generate =
 
     let rng = Gen.zip word word |> Gen.map Rng
 
+    let composite (part: Space) count start =
+        Gen.elements
+            [
+                Space.multiDiscreteFrom [| start; 0 |] [| count; 3 |]
+                Space.multiBinary [| count; 2 |]
+                Space.tuple [ part; Space.discrete count; Space.tuple [ part ] ]
+                Space.dict [ "naïve ∇θ", part; "inner", Space.dict [ "bits", Space.multiBinary [| 2 |] ] ]
+            ]
+
     let space =
         gen {
             let! size = Gen.choose (1, 4)
             let! count = Gen.choose (1, 6)
             let! start = Gen.choose (-3, 3)
 
-            return!
+            let! part =
                 Gen.elements
                     [ Space.unbounded [| size |]; Space.boxOf -2.5 3.5 [| size; 1 |]; Space.discreteFrom start count ]
+
+            return! Gen.frequency [ 2, Gen.constant part; 1, composite part count start ]
         }
 
     let activation =
@@ -85,13 +96,24 @@ module private Generate =
             let! isShared = Gen.elements [ true; false ]
             let! normalised = Gen.elements [ true; false ]
 
-            let head =
-                match actions with
-                | Space.Discrete(count, _) -> PolicyHead.Categorical count
-                | Space.Box(low, _, _) -> PolicyHead.DiagonalNormal(low.Length, -0.5)
+            let! recurrence = Gen.elements [ None; Some RecurrentCell.Gru; Some RecurrentCell.Lstm ]
+            let! stateDependent = Gen.elements [ true; false ]
 
-            let build = if isShared then ActorCritic.shared else ActorCritic.separate
-            let network = build activation observations.Size hidden head
+            let network =
+                PolicyNetwork.create
+                    {
+                        Hidden = hidden
+                        Activation = activation
+                        SharedTrunk = isShared
+                        Convolutions = Convolutions.Automatic
+                        Recurrence = recurrence
+                        RecurrentUnits = 3
+                        OrthogonalInitialisation = true
+                        InitialLogStandardDeviation = -0.5
+                        StateDependentExploration = stateDependent && actions.IsBox
+                    }
+                    observations
+                    actions
 
             return
                 { network with
@@ -116,7 +138,7 @@ module private Generate =
             let! copies = Gen.choose (1, 4)
             let! parameters = singles (ActorCritic.layout network).Count
             let! optimiser = Gen.choose (0, 9) |> Gen.bind singles
-            let! observed = Gen.elements [ 0; observations.Size ] |> Gen.bind statistics
+            let! observed = Gen.elements [ 0; Encoding.size observations ] |> Gen.bind statistics
             let! rewards = Gen.elements [ 0; 1 ] |> Gen.bind statistics
             let! returns = floats copies
             let! key = rng
@@ -151,6 +173,7 @@ module private Generate =
                                 DiscountedReturns = returns
                                 Key = key
                                 ActionKeys = keys
+                                Extras = [ "multipliers", [| 1.5f; -2.0f |]; "recurrentStates", parameters ]
                                 Environments = { EnvironmentId = id; Count = copies; Bytes = Array.map byte bytes }
                             }
                     }

@@ -1,0 +1,96 @@
+/// A network compiled for acting: policy, value and recurrent state of a number of rows.
+namespace Rl.Core.Algorithms
+
+open System
+open Rl.Core.Foundations
+open Rl.Core.Autodiff
+open Rl.Core.Networks
+
+/// Inputs are written before `Run`, outputs read after it; nothing is allocated. Not thread-safe.
+[<Sealed>]
+type internal ActingProgram(network: ActorCritic, layout: Layout, rows: int, observationSize: int, withValue: bool) =
+    let head = network.Head
+    let outputs = PolicyHead.outputs head
+    let choices = PolicyHead.choices head
+    let stateSize = network.StateSize
+
+    let struct (output, nextState) =
+        let parameters = Parameters.create layout (Expr.input "theta" [| layout.Count |])
+        let observations = Expr.input "observations" [| rows; observationSize |]
+
+        if network.Memory.IsSome then
+            let state = Expr.input "state" [| rows; stateSize |]
+            let struct (output, next) = ActorCritic.step network parameters observations state
+            struct (output, Some next)
+        elif withValue then
+            struct (ActorCritic.apply network parameters observations, None)
+        else
+            struct (ActorCritic.actor network parameters observations, None)
+
+    let optional name (value: Expr option) =
+        match value with
+        | Some value -> [ name, value ]
+        | None -> []
+
+    let program =
+        Program.ofOutputs<float32>(
+            [ "policy", output.Policy ]
+            @ (if withValue then [ "value", output.Value ] else [])
+            @ optional "logStandardDeviation" output.LogStandardDeviation
+            @ optional "features" output.Features
+            @ optional "nextState" nextState
+        )
+
+    let outputOf name (value: Expr option) = if value.IsSome then program.OutputMemory name else ReadOnlyMemory.Empty
+
+    let theta = program.InputMemory "theta"
+    let observations = program.InputMemory "observations"
+    let state = if stateSize > 0 then program.InputMemory "state" else Memory.Empty
+    let policy = program.OutputMemory "policy"
+    let value = if withValue then program.OutputMemory "value" else ReadOnlyMemory.Empty
+    let deviation = outputOf "logStandardDeviation" output.LogStandardDeviation
+    let features = outputOf "features" output.Features
+    let nextState = outputOf "nextState" nextState
+    let masked = Array.zeroCreate<float32> outputs
+
+    let deviationSize =
+        match output.LogStandardDeviation with
+        | Some deviation -> deviation.Shape[deviation.Rank - 1]
+        | None -> 0
+
+    /// With policy, value and state.
+    new(network, layout, rows, observationSize) = ActingProgram(network, layout, rows, observationSize, true)
+
+    member _.Theta = theta.Span
+    member _.Observations = observations.Span
+    /// [rows, stateSize]: the recurrent states before the step.
+    member _.State = state.Span
+    member _.Policy = policy.Span
+    member _.Value = value.Span
+    /// [rows, features] of the actor, for state-dependent exploration.
+    member _.Features = features.Span
+    /// [rows, stateSize]: the recurrent states after the step.
+    member _.NextState = nextState.Span
+    /// The outputs of one row.
+    member _.PolicyOf row = policy.Span.Slice(row * outputs, outputs)
+
+    /// The deviations of one row: its own or those of all.
+    member _.DeviationOf row =
+        if deviation.Length > deviationSize then
+            deviation.Span.Slice(row * deviationSize, deviationSize)
+        else
+            deviation.Span
+
+    /// The outputs of one row with the choices that `possible` forbids ruled out; an empty mask forbids none. Valid until the next call.
+    member this.PolicyOf(row: int, possible: ReadOnlySpan<bool>) : ReadOnlySpan<float32> =
+        let own = this.PolicyOf row
+
+        if possible.IsEmpty then
+            own
+        else
+            Guard.length "mask" choices possible.Length
+            own.CopyTo(Span masked)
+            Policy.mask head possible (Span masked)
+            ReadOnlySpan masked
+
+    member _.Run() = program.Run()

@@ -1,0 +1,48 @@
+/// What a network sees of an environment's observations: integers one-hot, then normalised if there are statistics.
+namespace Rl.Core.Algorithms
+
+open System
+open Rl.Core.Foundations
+open Rl.Core.Environments
+open Rl.Core.Experience
+
+[<RequireQualifiedAccess>]
+module Encoding =
+
+    /// Normalised observations are clipped to ± this.
+    [<Literal>]
+    let Limit = 10.0f
+
+    /// The number of inputs of a network for observations of a space.
+    let size (space: Space) = Space.encodedSize space
+
+    /// Whether observations are inputs as they are.
+    let isIdentity (space: Space) =
+        Space.layout space
+        |> List.forall (fun part ->
+            match part.Space with
+            | Space.Discrete _
+            | Space.MultiDiscrete _ -> false
+            | _ -> true)
+
+    /// Observations [rows, space.Size] to [rows, size space].
+    let encode (space: Space) (identity: bool) (observations: ReadOnlySpan<float32>) (encoded: Span<float32>) : unit =
+        if identity then
+            observations.CopyTo encoded
+        else
+            let from, into = space.Size, size space
+
+            for row in 0 .. observations.Length / from - 1 do
+                Space.encode space (observations.Slice(row * from, from)) (encoded.Slice(row * into, into))
+
+    /// Encoded observations normalised by statistics, if there are any, and clipped.
+    let normalise
+        (statistics: RunningStatistics)
+        limit
+        (encoded: ReadOnlySpan<float32>)
+        (destination: Span<float32>)
+        : unit =
+        if statistics.Size > 0 then
+            RunningStatistics.normalise statistics limit encoded destination
+        else
+            encoded.CopyTo destination

@@ -1,0 +1,101 @@
+/// From options and spaces to the network of an actor and a critic.
+namespace Rl.Core.Algorithms
+
+open Rl.Core.Foundations
+open Rl.Core.Environments
+open Rl.Core.Networks
+
+/// What becomes of images before the other layers.
+[<RequireQualifiedAccess>]
+type Convolutions =
+    /// For observations that are images (boxes of shape [c, h, w]): the layers of DQN for Atari (Mnih et al. 2015) where h and w are at least 36,
+    /// else the one of MinAtar (Young and Tian 2019).
+    | Automatic
+    /// These layers as (output channels, kernel, stride); none: an image is a vector like any other.
+    | Layers of (int * int * int) list
+
+/// What a network is made of; see the fields of the same names in the algorithms' configurations.
+type NetworkOptions =
+    {
+        Hidden: int list
+        Activation: Activation
+        SharedTrunk: bool
+        Convolutions: Convolutions
+        Recurrence: RecurrentCell option
+        RecurrentUnits: int
+        OrthogonalInitialisation: bool
+        InitialLogStandardDeviation: float
+        StateDependentExploration: bool
+    }
+
+[<RequireQualifiedAccess>]
+module PolicyNetwork =
+
+    let private smallestForNature = 36
+
+    let private encoder (options: NetworkOptions) (space: Space) : ImageEncoder option =
+        match options.Convolutions, space with
+        | Convolutions.Layers [], _ -> None
+        | convolutions, Space.Box(_, high, [| channels; height; width |]) ->
+            let stack =
+                match convolutions with
+                | Convolutions.Layers layers -> ConvolutionStack.create channels layers
+                | Convolutions.Automatic when min height width >= smallestForNature -> ConvolutionStack.nature channels
+                | Convolutions.Automatic -> ConvolutionStack.minAtar channels
+
+            // Bytes become numbers in [0, 1].
+            let scale = if Array.forall ((=) 255.0) high then 1.0 / 255.0 else 1.0
+            Some { Stack = stack; Image = [| channels; height; width |]; Scale = scale }
+        | Convolutions.Layers _, space ->
+            Guard.fail
+                "Convolutions"
+                $"Convolutions are for images, boxes of shape [channels, height, width]; the observations are {space}."
+        | Convolutions.Automatic, _ -> None
+
+    let private head (options: NetworkOptions) (features: int) (space: Space) =
+        match options.StateDependentExploration, space with
+        | false, space -> Policy.headFor options.InitialLogStandardDeviation space
+        | true, Space.Box(low, _, _) ->
+            PolicyHead.StateDependentExploration(low.Length, features, options.InitialLogStandardDeviation)
+        | true, space ->
+            Guard.fail "StateDependentExploration" $"State-dependent exploration is for boxes; the actions are {space}."
+
+    /// The network for observations and actions of the given spaces. Images go through convolutions and `Hidden`, both shared; with
+    /// `SharedTrunk` other observations go through a shared `Hidden`, else actor and critic have a `Hidden` each; a recurrent layer comes after
+    /// what is shared.
+    let create (options: NetworkOptions) (observations: Space) (actions: Space) : ActorCritic =
+        let encoder = encoder options observations
+        let isShared = options.SharedTrunk || encoder.IsSome
+        let own = if isShared then [] else options.Hidden
+
+        let inputs =
+            match encoder with
+            | Some encoder -> ConvolutionStack.features encoder.Stack encoder.Image
+            | None -> Encoding.size observations
+
+        let shared =
+            if isShared then
+                List.tryLast options.Hidden |> Option.defaultValue inputs
+            else
+                inputs
+
+        let units = if options.Recurrence.IsSome then options.RecurrentUnits else shared
+        let head = head options (List.last (units :: own)) actions
+
+        let layers =
+            if isShared && not options.Hidden.IsEmpty then
+                ActorCritic.shared
+            else
+                ActorCritic.separate
+
+        let network = { layers options.Activation inputs options.Hidden head with Encoder = encoder }
+
+        let network =
+            match options.Recurrence with
+            | Some cell -> ActorCritic.recurrent cell options.RecurrentUnits options.Activation own network
+            | None -> network
+
+        if options.OrthogonalInitialisation then
+            network
+        else
+            ActorCritic.withTorchStart network
