@@ -28,7 +28,29 @@ public sealed class AgentTests
         { "ppo", "CartPole-v1" },
         { "ppo", "Pendulum-v1" },
         { "reinforce", "CartPole-v1" },
+        { "vpg", "CartPole-v1" },
+        { "a2c", "Pendulum-v1" },
+        { "npg", "CartPole-v1" },
+        { "trpo", "Pendulum-v1" },
+        { "ppg", "CartPole-v1" },
+        { "vmpo", "Pendulum-v1" },
+        { "cem", "CartPole-v1" },
+        { "ars", "CartPole-v1" },
+        { "es", "CartPole-v1" },
     };
+
+    private static readonly AgentOptions[] OthersSmall =
+    [
+        new VpgOptions { RolloutSteps = 32, ValueSteps = 3 },
+        new A2cOptions { RolloutSteps = 8 },
+        new NpgOptions { RolloutSteps = 32, CgSteps = 5, ValueEpochs = 2 },
+        new TrpoOptions { RolloutSteps = 32, CgSteps = 5, ValueEpochs = 2, NormaliseRewards = true },
+        new PpgOptions { RolloutSteps = 16, PolicyRollouts = 2, AuxiliaryEpochs = 2 },
+        new VmpoOptions { RolloutSteps = 16, Epochs = 3, NormaliseObservations = true },
+        new CemOptions { Population = 8 },
+        new ArsOptions { Directions = 4, TopDirections = 2 },
+        new EsOptions { Directions = 4 },
+    ];
 
     [Theory]
     [MemberData(nameof(Cases))]
@@ -288,5 +310,12 @@ public sealed class AgentTests
     }
 
     private static Agent Create(string algorithm, string environment, ulong seed = 1, int threads = 1) =>
-        Agent.Create((algorithm == "ppo" ? (AgentOptions)Small : SmallReinforce) with { Threads = threads }, Environments.Make(environment), seed);
+        Agent.Create(Options(algorithm) with { Threads = threads }, Environments.Make(environment), seed);
+
+    private static AgentOptions Options(string algorithm) => algorithm switch
+    {
+        "ppo" => Small,
+        "reinforce" => SmallReinforce,
+        _ => OthersSmall.Single(options => options.Algorithm == algorithm) with { TotalSteps = 2_560, EnvironmentCopies = 4 },
+    };
 }

@@ -149,9 +149,9 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal(0, environments.Code);
         Assert.All(Environments.Ids, id => Assert.Contains(id, environments.Output, StringComparison.Ordinal));
         var algorithms = Run("algorithms");
-        Assert.All(new PpoOptions().ToSettings(), setting => Assert.Contains(setting.Key, algorithms.Output, StringComparison.Ordinal));
+        Assert.All(Algorithms.All.SelectMany(algorithm => algorithm.Defaults.ToSettings()), setting => Assert.Contains(setting.Key, algorithms.Output, StringComparison.Ordinal));
         Assert.Equal(Environments.Ids, Objects(Run("environments", "--json").Output).Select(line => Text(line, "id")!));
-        Assert.Equal(["ppo", "reinforce"], Objects(Run("algorithms", "--json").Output).Select(line => Text(line, "id")!));
+        Assert.Equal(Algorithms.All.Select(algorithm => algorithm.Id), Objects(Run("algorithms", "--json").Output).Select(line => Text(line, "id")!));
     }
 
     [Fact]

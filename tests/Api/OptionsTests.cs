@@ -24,6 +24,15 @@ public sealed class OptionsTests
         { "ppo", "Threads", "-1" },
         { "reinforce", "EpisodesPerUpdate", "0" },
         { "reinforce", "ValueSteps", "-3" },
+        { "a2c", "RmsDecay", "1" },
+        { "ars", "TopDirections", "9" },
+        { "cem", "Population", "1" },
+        { "es", "Deviation", "0" },
+        { "npg", "CgSteps", "0" },
+        { "ppg", "CloneCoefficient", "-1" },
+        { "trpo", "TargetKl", "0" },
+        { "vmpo", "TopFraction", "1.5" },
+        { "vpg", "ValueSteps", "0" },
     };
 
     public static TheoryData<string, string, string> Unreadable => new()
@@ -71,8 +80,23 @@ public sealed class OptionsTests
     [Fact]
     public void The_defaults_are_the_cores()
     {
-        Assert.Equal(PpoConfigurationModule.toPairs(PpoConfigurationModule.defaults).Select(pair => KeyValuePair.Create(pair.Item1, pair.Item2)), new PpoOptions().ToSettings());
-        Assert.Equal(ReinforceConfigurationModule.toPairs(ReinforceConfigurationModule.defaults).Select(pair => KeyValuePair.Create(pair.Item1, pair.Item2)), new ReinforceOptions().ToSettings());
+        var core = typeof(PpoConfiguration).Assembly;
+        foreach (var algorithm in Algorithms.All)
+        {
+            var name = algorithm.Defaults.GetType().Name.Replace("Options", "Configuration", StringComparison.Ordinal);
+            var module = core.GetType($"Rl.Core.Algorithms.{name}Module")!;
+            var defaults = module.GetProperty("defaults")!.GetValue(null);
+            var pairs = (IEnumerable<Tuple<string, string>>)module.GetMethod("toPairs")!.Invoke(null, [defaults])!;
+            Assert.Equal(pairs.Select(pair => KeyValuePair.Create(pair.Item1, pair.Item2)), algorithm.Defaults.ToSettings());
+        }
+    }
+
+    [Fact]
+    public void The_ids_are_ordered_and_those_of_the_options()
+    {
+        Assert.Equal(Algorithms.All.Select(algorithm => algorithm.Id).Order(StringComparer.Ordinal), Algorithms.All.Select(algorithm => algorithm.Id));
+        Assert.All(Algorithms.All, algorithm => Assert.Equal(algorithm.Id, algorithm.Defaults.Algorithm));
+        Assert.All(Algorithms.All, algorithm => algorithm.Defaults.Validate());
     }
 
     [Fact]

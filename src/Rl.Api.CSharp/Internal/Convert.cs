@@ -188,8 +188,17 @@ internal static class Convert
         var pairs = ToPairs(settings);
         AgentOptions changed = options switch
         {
+            A2cOptions => A2cOptions.OfCore(A2cConfigurationModule.ofPairs(pairs)),
+            ArsOptions => ArsOptions.OfCore(ArsConfigurationModule.ofPairs(pairs)),
+            CemOptions => CemOptions.OfCore(CemConfigurationModule.ofPairs(pairs)),
+            EsOptions => EsOptions.OfCore(EsConfigurationModule.ofPairs(pairs)),
+            NpgOptions => NpgOptions.OfCore(NpgConfigurationModule.ofPairs(pairs)),
+            PpgOptions => PpgOptions.OfCore(PpgConfigurationModule.ofPairs(pairs)),
             PpoOptions => PpoOptions.OfCore(PpoConfigurationModule.ofPairs(pairs)),
             ReinforceOptions => ReinforceOptions.OfCore(ReinforceConfigurationModule.ofPairs(pairs)),
+            TrpoOptions => TrpoOptions.OfCore(TrpoConfigurationModule.ofPairs(pairs)),
+            VmpoOptions => VmpoOptions.OfCore(VmpoConfigurationModule.ofPairs(pairs)),
+            VpgOptions => VpgOptions.OfCore(VpgConfigurationModule.ofPairs(pairs)),
             _ => throw new InvalidOperationException($"The options of {options.Algorithm} cannot be read from settings."),
         };
         return changed with { EnvironmentCopies = options.EnvironmentCopies, Threads = options.Threads };

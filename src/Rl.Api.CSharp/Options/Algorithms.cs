@@ -18,6 +18,36 @@ public static class Algorithms
     private static readonly AlgorithmDescription[] Known =
     [
         new(
+            "a2c",
+            "Advantage actor-critic",
+            "One joint step of actor and critic on each short rollout of several copies (Mnih et al. 2016).",
+            new A2cOptions()),
+        new(
+            "ars",
+            "Augmented random search",
+            "Finite differences of returns along the best of random directions (Mania et al. 2018).",
+            new ArsOptions()),
+        new(
+            "cem",
+            "Cross-entropy method",
+            "Draws policies from a normal distribution and fits it to the best of them (Rubinstein 1999; Szita and Lőrincz 2006).",
+            new CemOptions()),
+        new(
+            "es",
+            "Evolution strategies",
+            "Climbs the smoothed return with mirrored perturbations and ranks (OpenAI-ES, Salimans et al. 2017).",
+            new EsOptions()),
+        new(
+            "npg",
+            "Natural policy gradient",
+            "Steps along F⁻¹∇J, the steepest direction per unit of divergence (Kakade 2001).",
+            new NpgOptions()),
+        new(
+            "ppg",
+            "Phasic policy gradient",
+            "PPO's policy phases, and auxiliary phases that distil the value function into the policy's features (Cobbe et al. 2021).",
+            new PpgOptions()),
+        new(
             "ppo",
             "Proximal policy optimisation",
             "Clipped policy-gradient steps over several epochs of minibatches (Schulman et al. 2017).",
@@ -27,6 +57,21 @@ public static class Algorithms
             "REINFORCE",
             "Whole episodes, each action credited with its return less a baseline (Williams 1992).",
             new ReinforceOptions()),
+        new(
+            "trpo",
+            "Trust-region policy optimisation",
+            "Natural-gradient steps with a line search that keeps the mean KL divergence below δ (Schulman et al. 2015).",
+            new TrpoOptions()),
+        new(
+            "vmpo",
+            "On-policy maximum a posteriori policy optimisation",
+            "Fits the policy to the better half of a rollout's actions, weighted by exp(A/η), within a trust region (Song et al. 2020).",
+            new VmpoOptions()),
+        new(
+            "vpg",
+            "Vanilla policy gradient",
+            "One step along ∇log π · A a rollout, generalised advantages (Schulman et al. 2016).",
+            new VpgOptions()),
     ];
 
     /// <summary>Every algorithm, ordered by id.</summary>

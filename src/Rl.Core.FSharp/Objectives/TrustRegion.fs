@@ -24,7 +24,7 @@ type LineSearchResult =
         Tried: struct (float * float * float)[]
     }
 
-/// Building blocks of natural gradients and TRPO (Kakade 2001; Schulman et al. 2015; slides 27 to 29).
+/// Building blocks of natural gradients and TRPO (Kakade 2001; Schulman et al. 2015; slide 18).
 [<RequireQualifiedAccess>]
 module TrustRegion =
 

@@ -30,6 +30,30 @@ let private reinforce changes : Make =
         let configuration = ReinforceConfiguration.ofPairs (("EpisodesPerUpdate", "6") :: changes)
         Reinforce.create configuration ((Registry.make id).Vectorise copies) workers
 
+/// Binds configurations given as texts, with small rollouts or populations unless the texts say otherwise.
+let private bind (create: 'C -> BatchEnvironment -> Workers -> Learner) ofPairs small changes : Make =
+    fun id copies workers ->
+        let environment = if id = "Match-v0" then AnyEnvironment.Pack(Match()) else Registry.make id
+        create (ofPairs (small @ changes)) (environment.Vectorise copies) workers
+
+let private rollout steps = [ "RolloutSteps", string steps ]
+let private vpg = bind Vpg.create VpgConfiguration.ofPairs (("ValueSteps", "3") :: rollout 32)
+let private a2c = bind A2c.create A2cConfiguration.ofPairs []
+
+let private fit = [ "CgSteps", "5"; "ValueEpochs", "2"; "ValueMinibatchSize", "48" ]
+let private npg = bind Npg.create NpgConfiguration.ofPairs (fit @ rollout 32)
+let private trpo = bind Trpo.create TrpoConfiguration.ofPairs (fit @ rollout 32)
+
+let private phase = [ "PolicyRollouts", "2"; "AuxiliaryEpochs", "2"; "PolicyEpochs", "1"; "MinibatchSize", "96" ]
+let private ppg = bind Ppg.create PpgConfiguration.ofPairs (phase @ rollout 32)
+let private vmpo = bind Vmpo.create VmpoConfiguration.ofPairs (("Epochs", "3") :: rollout 32)
+
+let private cem = bind Cem.create CemConfiguration.ofPairs [ "Population", "13" ]
+let private ars = bind Ars.create ArsConfiguration.ofPairs [ "Directions", "3" ]
+let private es = bind Es.create EsConfiguration.ofPairs [ "Directions", "3" ]
+let private cut = [ "MaxEpisodeSteps", "30" ]
+let private normalised = [ "NormaliseObservations", "true"; "NormaliseRewards", "true" ]
+
 /// Each way of learning, by name.
 let private all: (string * string * Make) list =
     [
@@ -74,6 +98,35 @@ let private all: (string * string * Make) list =
         "CartPole-v1",
         reinforce [ "Baseline", "average"; "NormaliseObservations", "true" ]
         "reinforce, continuous", "Pendulum-v1", reinforce [ "Estimate", "fullReturn"; "Baseline", "average" ]
+        "vpg", "CartPole-v1", vpg []
+        "vpg, continuous", "Pendulum-v1", vpg (("EntropyCoefficient", "0.01") :: normalised)
+        "a2c", "CartPole-v1", a2c []
+        "a2c, continuous",
+        "Pendulum-v1",
+        a2c ([ "EpsilonInsideRoot", "true"; "AnnealLearningRate", "true" ] @ normalised)
+        "npg", "CartPole-v1", npg normalised
+        "npg, fixed step, continuous", "Pendulum-v1", npg [ "LearningRate", "0.01" ]
+        "trpo", "CartPole-v1", trpo []
+        "trpo, continuous", "Pendulum-v1", trpo normalised
+        "ppg", "CartPole-v1", ppg []
+        "ppg, continuous", "Pendulum-v1", ppg [ "NormaliseObservations", "true" ]
+        "vmpo", "CartPole-v1", vmpo []
+        "vmpo, continuous", "Pendulum-v1", vmpo normalised
+        "cem", "CartPole-v1", cem [ "ExtraDeviation", "0.3" ]
+        "cem, continuous, cut", "Pendulum-v1", cem (("NormaliseObservations", "true") :: ("Hidden", "8") :: cut)
+        "ars", "CartPole-v1", ars [ "TopDirections", "2" ]
+        "ars, continuous, cut", "Pendulum-v1", ars (("AliveBonus", "0.5") :: ("Hidden", "8") :: cut)
+        "vpg, masks and joint actions", "Match-v0", vpg []
+        "a2c, masks and joint actions", "Match-v0", a2c []
+        "npg, masks and joint actions", "Match-v0", npg []
+        "trpo, masks and joint actions", "Match-v0", trpo normalised
+        "ppg, masks and joint actions", "Match-v0", ppg []
+        "vmpo, masks and joint actions", "Match-v0", vmpo []
+        "cem, masks and joint actions", "Match-v0", cem [ "NormaliseObservations", "true" ]
+        "ars, masks and joint actions", "Match-v0", ars [ "NormaliseObservations", "true" ]
+        "es, masks and joint actions", "Match-v0", es []
+        "es", "CartPole-v1", es [ "EpisodesPerCandidate", "2" ]
+        "es, continuous, cut", "Pendulum-v1", es (("NormaliseObservations", "true") :: cut)
     ]
 
 /// The rows of `all`, for theories.
@@ -175,15 +228,26 @@ let ``different keys give different runs`` (name: string) =
     let second, _ = run learner (learner.Initialise(Rng.create 2UL)) 1
     Assert.NotEqual<float32[]>(first.Parameters, second.Parameters)
 
+let private texts =
+    dict
+        [
+            "ppo", PpoConfiguration.ofPairs >> PpoConfiguration.toPairs
+            "reinforce", ReinforceConfiguration.ofPairs >> ReinforceConfiguration.toPairs
+            "vpg", VpgConfiguration.ofPairs >> VpgConfiguration.toPairs
+            "a2c", A2cConfiguration.ofPairs >> A2cConfiguration.toPairs
+            "npg", NpgConfiguration.ofPairs >> NpgConfiguration.toPairs
+            "trpo", TrpoConfiguration.ofPairs >> TrpoConfiguration.toPairs
+            "ppg", PpgConfiguration.ofPairs >> PpgConfiguration.toPairs
+            "vmpo", VmpoConfiguration.ofPairs >> VmpoConfiguration.toPairs
+            "cem", CemConfiguration.ofPairs >> CemConfiguration.toPairs
+            "ars", ArsConfiguration.ofPairs >> ArsConfiguration.toPairs
+            "es", EsConfiguration.ofPairs >> EsConfiguration.toPairs
+        ]
+
 [<Theory; MemberData(nameof names)>]
 let ``a configuration survives its texts`` (name: string) =
     let id, make = find name
     use workers = new Workers(1)
     use learner = make id 4 workers
-
-    let again =
-        match learner.Algorithm with
-        | "ppo" -> PpoConfiguration.toPairs (PpoConfiguration.ofPairs learner.Configuration)
-        | _ -> ReinforceConfiguration.toPairs (ReinforceConfiguration.ofPairs learner.Configuration)
-
+    let again = texts[learner.Algorithm] learner.Configuration
     Assert.Equal<(string * string) list>(learner.Configuration, again)

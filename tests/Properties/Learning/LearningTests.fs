@@ -85,3 +85,50 @@ let ``PPO with state-dependent exploration learns to drive the pendulum`` () =
         ]
 
     Assert.InRange(train (ppo "Pendulum-v1" 8 options) 1UL, -400.0, 0.0)
+
+/// An algorithm on CartPole with 8 copies, its options given as texts.
+let private cartPole (create: 'C -> BatchEnvironment -> Workers -> Learner) ofPairs options workers =
+    create (ofPairs options) ((Registry.make "CartPole-v1").Vectorise 8) workers
+
+let private learns (least: float) (make: Workers -> Learner) = Assert.InRange(train make 1UL, least, 500.0)
+
+[<Fact>]
+let ``the vanilla policy gradient learns to balance`` () =
+    learns
+        300.0
+        (cartPole
+            Vpg.create
+            VpgConfiguration.ofPairs
+            [ "TotalSteps", "80000"; "RolloutSteps", "250"; "ValueSteps", "40" ])
+
+[<Fact>]
+let ``A2C learns to balance`` () =
+    learns 450.0 (cartPole A2c.create A2cConfiguration.ofPairs [ "TotalSteps", "250000" ])
+
+[<Fact>]
+let ``the natural policy gradient learns to balance`` () =
+    learns 300.0 (cartPole Npg.create NpgConfiguration.ofPairs [ "TotalSteps", "60000" ])
+
+[<Fact>]
+let ``TRPO learns to balance`` () =
+    learns 350.0 (cartPole Trpo.create TrpoConfiguration.ofPairs [ "TotalSteps", "60000" ])
+
+[<Fact>]
+let ``phasic policy gradient learns to balance`` () =
+    learns 300.0 (cartPole Ppg.create PpgConfiguration.ofPairs [ "TotalSteps", "60000" ])
+
+[<Fact>]
+let ``V-MPO learns to balance`` () =
+    learns 300.0 (cartPole Vmpo.create VmpoConfiguration.ofPairs [ "TotalSteps", "60000" ])
+
+[<Fact>]
+let ``the cross-entropy method learns to balance`` () =
+    learns 400.0 (cartPole Cem.create CemConfiguration.ofPairs [ "TotalSteps", "100000" ])
+
+[<Fact>]
+let ``augmented random search learns to balance`` () =
+    learns 400.0 (cartPole Ars.create ArsConfiguration.ofPairs [ "TotalSteps", "120000" ])
+
+[<Fact>]
+let ``evolution strategies learn to balance`` () =
+    learns 350.0 (cartPole Es.create EsConfiguration.ofPairs [ "TotalSteps", "150000" ])

@@ -1,0 +1,88 @@
+using System;
+using System.Collections.Generic;
+using Rl.Core.Algorithms;
+using Rl.Core.Environments;
+using Rl.Core.Foundations;
+
+namespace Rl;
+
+/// <summary>Options of augmented random search (Mania, Guy and Recht 2018). Every default is the core's.</summary>
+public sealed record ArsOptions : AgentOptions
+{
+    private static readonly ArsConfiguration Defaults = ArsConfigurationModule.defaults;
+
+    /// <inheritdoc/>
+    public override string Algorithm => "ars";
+
+    /// <inheritdoc/>
+    public override long TotalSteps { get; init; } = Defaults.TotalSteps;
+
+    /// <summary>N: random directions of an update; two policies each. At least 1.</summary>
+    public int Directions { get; init; } = Defaults.Directions;
+
+    /// <summary>b: directions that are used, those with the best of their two returns, no more than N; 0 for all (V1 and V2 instead of V1-t and V2-t). Not negative.</summary>
+    public int TopDirections { get; init; } = Defaults.TopDirections;
+
+    /// <summary>Episodes that a policy is judged by. At least 1.</summary>
+    public int EpisodesPerCandidate { get; init; } = Defaults.EpisodesPerCandidate;
+
+    /// <summary>An episode counts for no more than this many steps. At least 1.</summary>
+    public int MaxEpisodeSteps { get; init; } = Defaults.MaxEpisodeSteps;
+
+    /// <summary>α: the step size. Greater than 0.</summary>
+    public double LearningRate { get; init; } = Defaults.LearningRate;
+
+    /// <summary>ν: the standard deviation of the directions. Greater than 0.</summary>
+    public double Deviation { get; init; } = Defaults.Deviation;
+
+    /// <summary>Subtracted from each reward, for environments that pay for staying alive.</summary>
+    public double AliveBonus { get; init; } = Defaults.AliveBonus;
+
+    /// <summary>Give the networks observations of running mean 0 and variance 1, clipped to ± 10.</summary>
+    public bool NormaliseObservations { get; init; } = Defaults.NormaliseObservations;
+
+    /// <summary>Widths of the policy's hidden layers; none for a linear policy; each at least 1.</summary>
+    public IReadOnlyList<int> Hidden { get; init; } = Convert.ToList(Defaults.Hidden);
+
+    /// <summary>What stands after each hidden layer.</summary>
+    public Activation Activation { get; init; } = Convert.ToActivation(Defaults.Activation);
+
+    internal ArsConfiguration ToCore() => ArsConfigurationModule.ofPairs(Convert.ToPairs(Pairs()));
+
+    internal static ArsOptions OfCore(ArsConfiguration core) => new()
+    {
+        TotalSteps = core.TotalSteps,
+        Directions = core.Directions,
+        TopDirections = core.TopDirections,
+        EpisodesPerCandidate = core.EpisodesPerCandidate,
+        MaxEpisodeSteps = core.MaxEpisodeSteps,
+        LearningRate = core.LearningRate,
+        Deviation = core.Deviation,
+        AliveBonus = core.AliveBonus,
+        NormaliseObservations = core.NormaliseObservations,
+        Hidden = Convert.ToList(core.Hidden),
+        Activation = Convert.ToActivation(core.Activation),
+    };
+
+    internal override AgentOptions WithTotalSteps(long totalSteps) => this with { TotalSteps = totalSteps };
+
+    internal override Learner CreateLearner(BatchEnvironment environment, Workers workers) =>
+        Ars.create(ToCore(), environment, workers);
+
+    private protected override void ValidateAlgorithm() => ArsConfigurationModule.validate(ToCore());
+
+    private protected override IEnumerable<Tuple<string, string>> Pairs() =>
+    [
+        new(nameof(TotalSteps), Convert.Text(TotalSteps)),
+        new(nameof(Directions), Convert.Text(Directions)),
+        new(nameof(TopDirections), Convert.Text(TopDirections)),
+        new(nameof(EpisodesPerCandidate), Convert.Text(EpisodesPerCandidate)),
+        new(nameof(MaxEpisodeSteps), Convert.Text(MaxEpisodeSteps)),
+        new(nameof(LearningRate), Convert.Text(LearningRate)),
+        new(nameof(Deviation), Convert.Text(Deviation)),
+        new(nameof(AliveBonus), Convert.Text(AliveBonus)),
+        new(nameof(NormaliseObservations), Convert.Text(NormaliseObservations)),
+        new(nameof(Hidden), Convert.Text(Hidden)),
+        new(nameof(Activation), Convert.Text(Activation)),
+    ];
+}

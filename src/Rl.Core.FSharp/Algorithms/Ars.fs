@@ -1,0 +1,68 @@
+/// Augmented random search: try random directions both ways, go along the best by the difference of their returns.
+namespace Rl.Core.Algorithms
+
+open System
+open Rl.Core.Environments
+open Rl.Core.Foundations
+
+/// Augmented random search (Mania, Guy, Recht, "Simple random search of static linear policies is competitive for reinforcement
+/// learning", 2018, algorithm 2): V1 and V2 without and with normalised observations, V1-t and V2-t with `TopDirections`.
+[<RequireQualifiedAccess>]
+module Ars =
+
+    let private bind (c: ArsConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        let network = Search.network c.Activation c.Hidden environment
+        let part = Part.mode network
+        let n = part.Layout.Count
+        let top = if c.TopDirections = 0 then c.Directions else c.TopDirections
+
+        // What it collects: the returns of θ ± ν δ.
+        let population =
+            Population(network, environment, c.EpisodesPerCandidate, c.MaxEpisodeSteps, c.AliveBonus, workers)
+
+        // What it remembers: θ alone. A linear policy starts at 0; layers of a network would then have no slope.
+        let initialise = Search.initialise network [] environment c.NormaliseObservations c.Hidden.IsEmpty
+
+        // One transition.
+        let transition (state: TrainingState) =
+            let theta = Array.copy state.Parameters
+            let policy = Part.elements part theta
+            let struct (directions, key) = Search.directions workers c.Directions n state.Key
+            let candidates = Search.mirrored (policy.ToArray()) c.Deviation directions
+            let result = population.Evaluate(state, candidates)
+            let plus, minus = (fun i -> result.Fitness[2 * i]), (fun i -> result.Fitness[2 * i + 1])
+
+            // The directions with the best of their two returns; of equals the earlier.
+            let best =
+                Array.init c.Directions (fun i -> struct (-(Math.Max(plus i, minus i)), i))
+                |> Array.sort
+                |> Array.map (fun struct (_, i) -> i)
+                |> Array.take top
+
+            let deviation = Search.deviation (best |> Array.collect (fun i -> [| plus i; minus i |]))
+
+            // θ ← θ + α / (b σ_R) Σ (r⁺ − r⁻) δ
+            let weights = best |> Array.map (fun i -> plus i - minus i)
+            let sum = Search.combine weights (best |> Array.map (fun i -> directions[i]))
+            let scale = c.LearningRate / (float top * (deviation + 1e-8))
+
+            for i in 0 .. n - 1 do
+                policy[i] <- policy[i] + float32 (scale * sum[i])
+
+            let next = { result.State with Parameters = theta; Key = key }
+            struct (next, Search.report result [| struct ("returnDeviation", deviation) |])
+
+        new FunctionLearner(
+            "ars",
+            environment,
+            network,
+            ArsConfiguration.toPairs c,
+            c.TotalSteps,
+            initialise,
+            transition
+        )
+
+    /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
+    let create (configuration: ArsConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        ArsConfiguration.validate configuration
+        bind configuration environment workers

@@ -1,0 +1,81 @@
+/// OpenAI's evolution strategies: the gradient of the return of randomly perturbed policies, estimated from their ranks.
+namespace Rl.Core.Algorithms
+
+open System
+open Rl.Core.Autodiff
+open Rl.Core.Environments
+open Rl.Core.Foundations
+open Rl.Core.Optimisers
+
+/// Evolution strategies (Salimans, Ho, Chen, Sidor, Sutskever, "Evolution strategies as a scalable alternative to reinforcement learning",
+/// 2017): ∇E[R(θ + σε)] ≈ (1/(2nσ)) Σ (u(θ + σεᵢ) − u(θ − σεᵢ)) εᵢ with u the centred rank of the return.
+[<RequireQualifiedAccess>]
+module Es =
+
+    /// Ranks from −½ (the least) to ½ (the largest); equal values share the mean of their ranks.
+    let centredRanks (values: float[]) : float[] =
+        let last = float (values.Length - 1)
+
+        values
+        |> Array.map (fun value ->
+            let below = values |> Array.sumBy (fun other -> if other < value then 1.0 else 0.0)
+            let equal = values |> Array.sumBy (fun other -> if other = value then 1.0 else 0.0)
+            if last = 0.0 then 0.0 else (below + 0.5 * (equal - 1.0)) / last - 0.5)
+
+    let private transform (c: EsConfiguration) =
+        Optimiser.adamWith (Schedule.constant c.LearningRate) 0.9 0.999 1e-8 c.WeightDecay false
+
+    /// What moves θ: Adam on the estimate.
+    let private step (c: EsConfiguration) part n =
+        let theta = Expr.input "theta" [| n |]
+        let gradient = Expr.input "gradient" [| n |]
+        let state = Optimiser.inputs "optimiser." n (transform c)
+        let struct (newTheta, newState) = Optimiser.update (transform c) gradient state theta
+
+        TrainStep(
+            part,
+            [],
+            transform c,
+            {
+                Outputs = [ "gradientNorm", Expr.sqrt (Expr.sum (Expr.square gradient)) ]
+                Carried = (theta, newTheta) :: List.zip state newState
+            }
+        )
+
+    let private bind (c: EsConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        let network = Search.network c.Activation c.Hidden environment
+        let part = Part.mode network
+        let n = part.Layout.Count
+
+        // What it collects: the returns of θ ± σ ε.
+        let population = Population(network, environment, c.EpisodesPerCandidate, c.MaxEpisodeSteps, 0.0, workers)
+
+        let step = step c part n
+
+        // What it remembers: θ, and Adam's moments.
+        let initialise = Search.initialise network step.Variables environment c.NormaliseObservations false
+
+        // One transition.
+        let transition (state: TrainingState) =
+            let theta, optimiser = Array.copy state.Parameters, Array.copy state.Optimiser
+            let struct (directions, key) = Search.directions workers c.Directions n state.Key
+            let policy = (Part.elements part theta).ToArray()
+            let result = population.Evaluate(state, Search.mirrored policy c.Deviation directions)
+            let ranks = centredRanks result.Fitness
+            let weights = Array.init c.Directions (fun i -> ranks[2 * i] - ranks[2 * i + 1])
+            let scale = -1.0 / (2.0 * float c.Directions * c.Deviation)
+            let gradient = Search.combine weights directions |> Array.map (fun sum -> float32 (scale * sum))
+
+            step.Load(theta, optimiser, 0)
+            step.Set("gradient", gradient)
+            step.Run workers
+            step.Store(theta, optimiser, 0)
+            let next = { result.State with Parameters = theta; Optimiser = optimiser; Key = key }
+            struct (next, Search.report result [| struct ("gradientNorm", step.Scalar "gradientNorm") |])
+
+        new FunctionLearner("es", environment, network, EsConfiguration.toPairs c, c.TotalSteps, initialise, transition)
+
+    /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
+    let create (configuration: EsConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        EsConfiguration.validate configuration
+        bind configuration environment workers

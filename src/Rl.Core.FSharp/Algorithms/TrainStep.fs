@@ -1,0 +1,213 @@
+/// Compiled train steps on θ or a part of it: forward, loss, gradient and optimiser as one program, whatever the loss.
+namespace Rl.Core.Algorithms
+
+open System
+open Rl.Core.Autodiff
+open Rl.Core.Foundations
+open Rl.Core.Networks
+open Rl.Core.Optimisers
+
+/// Neighbouring elements of θ, with the layout of the parameters that they are.
+type internal Part = { First: int; Layout: Layout }
+
+/// The parts of an actor and a critic that share no layer.
+[<RequireQualifiedAccess>]
+module internal Part =
+
+    /// All of θ.
+    let whole (network: ActorCritic) = { First = 0; Layout = ActorCritic.layout network }
+
+    let private ofBlocks (isOwn: Block -> bool) (network: ActorCritic) =
+        let blocks = (ActorCritic.layout network).Blocks |> Seq.filter isOwn |> Seq.toArray
+        let first = blocks[0].Offset
+
+        {
+            First = first
+            Layout = Layout(blocks |> Array.map (fun block -> { block with Offset = block.Offset - first }))
+        }
+
+    let private isUnder (prefix: string) (block: Block) = block.Name.StartsWith(prefix + "/", StringComparison.Ordinal)
+
+    /// The policy's elements, with those of its distribution.
+    let actor network = ofBlocks (isUnder "actor") network
+
+    /// The policy's elements that decide its most probable action: without a standard deviation.
+    let mode network =
+        ofBlocks (fun block -> isUnder "actor" block && block.Name <> "actor/logStandardDeviation") network
+
+    /// The value function's elements.
+    let critic network = ofBlocks (isUnder "critic") network
+
+    /// The part's elements of θ.
+    let elements (part: Part) (theta: float32[]) : Span<float32> = theta.AsSpan(part.First, part.Layout.Count)
+
+/// What a loss is written in: the rows of one lane of the samples, and sums over the samples of all lanes.
+type internal LossLane =
+    {
+        /// An input with all its rows.
+        All: string -> Expr
+        /// The lane's rows of something that has one for each sample.
+        Own: Expr -> Expr
+        Parameters: Parameters
+        /// Learnt numbers beside the part of θ, by name.
+        Extra: string -> Expr
+        /// Of one number a row of the lane: its share of the mean over all samples.
+        Mean: Expr -> Expr
+        /// Of a number that depends on no lane: its share in the sum over lanes.
+        Share: Expr -> Expr
+    }
+
+    /// The lane's rows of an input.
+    member this.Rows(name: string) = this.Own(this.All name)
+
+/// A train step for M samples: (θ, optimiser) ← optimiser(∇ loss). It may learn further numbers with the part of θ, such as
+/// Lagrange multipliers; they lie before the optimiser's variables in the state. Not thread-safe.
+[<Sealed>]
+type internal TrainStep(part: Part, extra: StateVariable list, transform: Transform, source: ProgramSource) =
+    let program = Program.compile<float32> source
+    let extraCount = extra |> List.sumBy (fun variable -> Shape.count variable.Shape)
+    let count = part.Layout.Count + extraCount
+    let optimiser = Optimiser.state count transform
+    let stateSize = extraCount + (optimiser |> List.sumBy (fun variable -> Shape.count variable.Shape))
+
+    let eachVariable (action: string -> int -> int -> unit) =
+        let mutable offset = extraCount
+
+        for variable in optimiser do
+            let size = Shape.count variable.Shape
+            action ("optimiser." + variable.Name) offset size
+            offset <- offset + size
+
+    /// What the step keeps between updates, in the order of its numbers in a state.
+    member _.Variables = extra @ optimiser
+    /// How many numbers that is.
+    member _.StateSize = stateSize
+    member _.Program = program
+
+    /// Takes over θ and, from `first` on, the step's numbers of a state.
+    member _.Load(theta: float32[], state: float32[], first: int) =
+        let target = program.Input "theta"
+        (Part.elements part theta).CopyTo target
+        state.AsSpan(first, extraCount).CopyTo(target.Slice part.Layout.Count)
+        eachVariable (fun name offset size -> state.AsSpan(first + offset, size).CopyTo(program.Input name))
+
+    /// Writes them back.
+    member _.Store(theta: float32[], state: float32[], first: int) =
+        let moved = program.Input "theta"
+        moved.Slice(0, part.Layout.Count).CopyTo(Part.elements part theta)
+        moved.Slice(part.Layout.Count).CopyTo(state.AsSpan first)
+        eachVariable (fun name offset size -> (program.Input name).CopyTo(state.AsSpan(first + offset, size)))
+
+    /// Writes the chosen rows of a source [samples, width] into an input.
+    member _.Gather(name: string, source: float32[], rows: ReadOnlySpan<int>) =
+        let target = program.Input name
+        let width = target.Length / rows.Length
+
+        if width = 1 then
+            for row in 0 .. rows.Length - 1 do
+                target[row] <- source[rows[row]]
+        else
+            for row in 0 .. rows.Length - 1 do
+                let from = rows[row] * width
+                let towards = row * width
+
+                for i in 0 .. width - 1 do
+                    target[towards + i] <- source[from + i]
+
+    /// Writes a whole input.
+    member _.Set(name: string, values: float32[]) = program.Set(name, ReadOnlySpan values)
+    /// Moves θ and the optimiser's variables on.
+    member _.Run(workers: Workers) = program.Run workers
+    member _.Scalar(name: string) = float (program.Scalar name)
+
+/// Building train steps from losses.
+[<RequireQualifiedAccess>]
+module internal TrainStep =
+
+    /// The gradient of a loss, summed over lanes, and its metrics. Inputs: theta, and the rows [M, width] (width 0: [M]) that `inputs` names.
+    let gradient
+        (part: Part)
+        (extra: StateVariable list)
+        (m: int)
+        (inputs: (string * int) list)
+        (loss: LossLane -> Expr * (string * Expr) list)
+        : struct (Expr * Expr * (string * Expr) list) =
+        let extraCount = extra |> List.sumBy (fun variable -> Shape.count variable.Shape)
+        let size = part.Layout.Count
+        let theta = Expr.input "theta" [| size + extraCount |]
+
+        let rows =
+            inputs
+            |> List.map (fun (name, width) -> name, Expr.input name (if width = 0 then [| m |] else [| m; width |]))
+            |> Map.ofList
+
+        let places =
+            extra
+            |> List.mapFold
+                (fun offset variable ->
+                    let next = offset + Shape.count variable.Shape
+
+                    (variable.Name,
+                     (fun (theta: Expr) -> Expr.slice 0 offset next theta |> Expr.reshape variable.Shape)),
+                    next)
+                size
+            |> fst
+            |> Map.ofList
+
+        // The number of lanes depends on the samples alone, so that threads never change a result.
+        let lanes = PpoStep.lanes m
+
+        let parts =
+            List.init lanes (fun lane ->
+                let own (x: Expr) =
+                    let rows = Expr.slice 0 (lane * m / lanes) ((lane + 1) * m / lanes) x
+                    if lanes = 1 then rows else Expr.lane lane rows
+
+                let loss, metrics =
+                    loss
+                        {
+                            All = fun name -> rows[name]
+                            Own = own
+                            Parameters =
+                                Parameters.create
+                                    part.Layout
+                                    (if extraCount = 0 then theta else Expr.slice 0 0 size theta)
+                            Extra = fun name -> places[name] theta
+                            Mean = fun x -> Expr.sum x * (1.0 / float m)
+                            Share = fun x -> x * (1.0 / float lanes)
+                        }
+
+                (Diff.gradients loss [| theta |])[0], metrics)
+
+        let gradient = parts |> List.map fst |> List.reduce (+)
+
+        let metrics = parts |> List.map snd |> List.reduce (List.map2 (fun (name, a: Expr) (_, b: Expr) -> name, a + b))
+
+        struct (theta, gradient, metrics)
+
+    /// A step that also learns the numbers `extra`, after which `project` may put θ and them where they are allowed.
+    let createWith
+        (part: Part)
+        (extra: StateVariable list)
+        (transform: Transform)
+        (m: int)
+        (inputs: (string * int) list)
+        (project: Expr -> Expr)
+        (loss: LossLane -> Expr * (string * Expr) list)
+        : TrainStep =
+        let struct (theta, gradient, metrics) = gradient part extra m inputs loss
+        let state = Optimiser.inputs "optimiser." theta.Count transform
+        let struct (newTheta, newState) = Optimiser.update transform gradient state theta
+
+        TrainStep(
+            part,
+            extra,
+            transform,
+            {
+                Outputs = metrics @ [ "gradientNorm", Expr.sqrt (Expr.sum (Expr.square gradient)) ]
+                Carried = (theta, project newTheta) :: List.zip state newState
+            }
+        )
+
+    /// A step of `transform` along the gradient of a loss of M samples. Outputs: the loss's metrics and gradientNorm.
+    let create part transform m inputs loss = createWith part [] transform m inputs id loss

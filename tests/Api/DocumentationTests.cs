@@ -1,0 +1,50 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using Xunit;
+
+namespace Rl.Tests.Api;
+
+/// <summary>What the documentation says of options is what they are.</summary>
+public sealed class DocumentationTests
+{
+    private static readonly string[] Lines = File.ReadAllLines(Path.Combine(Root(), "docs", "algorithms.md"));
+
+    public static TheoryData<string> Ids => new(Algorithms.All.Select(algorithm => algorithm.Id));
+
+    [Fact]
+    public void Every_algorithm_has_its_section_and_no_other_has_one() =>
+        Assert.Equal(
+            Algorithms.All.Select(algorithm => algorithm.Id),
+            Lines.Where(line => line.StartsWith("## ", StringComparison.Ordinal)).Select(line => line[3..]));
+
+    [Theory]
+    [MemberData(nameof(Ids))]
+    public void The_table_of_an_algorithm_has_its_options_and_their_defaults(string id)
+    {
+        var expected = Algorithms.Describe(id).Defaults.ToSettings()
+            .Select(setting => (setting.Key, setting.Value.Length == 0 ? "none" : setting.Value));
+        Assert.Equal(expected, Options(id));
+    }
+
+    private static IEnumerable<(string Name, string Default)> Options(string id) =>
+        Lines
+        .SkipWhile(line => line != $"## {id}")
+        .Skip(1)
+        .TakeWhile(line => !line.StartsWith("## ", StringComparison.Ordinal))
+        .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
+        .Select(line => line.Split('|', StringSplitOptions.TrimEntries))
+        .Select(cells => (cells[1].Trim('`'), cells[2].Trim('`')));
+
+    private static string Root()
+    {
+        var root = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(root.FullName, "Rl.sln")))
+        {
+            root = root.Parent!;
+        }
+
+        return root.FullName;
+    }
+}

@@ -1,0 +1,152 @@
+/// The gradient-free methods: how candidates are judged, ranked and combined.
+[<FsCheck.Xunit.Properties(Replay = "(4719047,4719049)")>]
+module Rl.Tests.Algorithms.PopulationTests
+
+open System
+open System.Collections.Generic
+open FsCheck.Xunit
+open Rl.Core.Algorithms
+open Rl.Core.Environments
+open Rl.Core.Foundations
+open Rl.Core.Networks
+open Rl.Core.Training
+open Xunit
+open FsCheck
+
+let private values (array: NonEmptyArray<NormalFloat>) = array.Get |> Array.map _.Get
+
+[<Property>]
+let ``centred ranks lie in ±½, add up to 0 and keep the order`` (array: NonEmptyArray<NormalFloat>) =
+    let values = values array
+    let ranks = Es.centredRanks values
+    let ordered i j = (values[i] < values[j]) = (ranks[i] < ranks[j])
+    let indices = [ 0 .. values.Length - 1 ]
+
+    Array.forall (fun rank -> abs rank <= 0.5) ranks
+    && abs (Array.sum ranks) < 1e-9
+    && List.forall (fun i -> List.forall (ordered i) indices) indices
+
+[<Property>]
+let ``centred ranks do not know how far apart values are`` (array: NonEmptyArray<NormalFloat>) =
+    let values = values array |> Array.map (fun value -> float (int (value % 20.0)))
+    Es.centredRanks values = Es.centredRanks (values |> Array.map (fun value -> exp value + 3.0))
+
+[<Fact>]
+let ``the best of many has rank ½, the worst -½`` () =
+    Assert.Equal<float[]>([| 0.5; -0.5; 0.0 |], Es.centredRanks [| 9.0; -4.0; 1.0 |])
+    Assert.Equal<float[]>([| 0.0; 0.0 |], Es.centredRanks [| 3.0; 3.0 |])
+
+[<Fact>]
+let ``mirrored candidates lie on both sides of the policy`` () =
+    let policy = [| 1.0f; 2.0f |]
+    let candidates = Search.mirrored policy 0.5 [| [| 2.0f; -4.0f |]; [| 1.0f; 1.0f |] |]
+    Assert.Equal<float32[][]>([| [| 2.0f; 0.0f |]; [| 0.0f; 4.0f |]; [| 1.5f; 2.5f |]; [| 0.5f; 1.5f |] |], candidates)
+
+[<Fact>]
+let ``the directions of a key do not depend on the threads, and are standard normal`` () =
+    let draw threads =
+        use workers = new Workers(threads)
+        let struct (directions, next) = Search.directions workers 7 5000 (Rng.create 3UL)
+        directions, next
+
+    let one, next = draw 1
+    let three, next' = draw 3
+    Assert.Equal<float32[][]>(one, three)
+    Assert.Equal(next, next')
+    let all = one |> Array.concat |> Array.map float
+    Assert.Equal(0.0, Array.average all, 0.02)
+    Assert.Equal(1.0, Search.deviation all, 0.02)
+    Assert.NotEqual<float32[]>(one[0], one[1])
+
+let private evaluate id copies (candidates: float32[][]) hidden episodes maxSteps bonus threads =
+    use workers = new Workers(threads)
+    let environment = (Registry.make id).Vectorise(copies: int)
+    let network = Search.network Activation.Tanh hidden environment
+    let population = Population(network, environment, episodes, maxSteps, bonus, workers)
+    let state = Search.initialise network [] environment false true (Rng.create 8UL)
+    network, state, population.Evaluate(state, candidates)
+
+[<Fact>]
+let ``a candidate's fitness is the mean return of its policy in its copy`` () =
+    // Push towards the side to which the pole leans: two linear policies, in two copies of their own.
+    let left = [| 0f; 0f; 0f; 0f; -1f; 1f; -0.5f; 0.5f; 0f; 0f |]
+    let right = left |> Array.map (fun value -> -value)
+    let network, state, result = evaluate "CartPole-v1" 2 [| left; right; right |] [] 3 10_000 0.0 1
+    let environment = (Registry.make "CartPole-v1").Vectorise 2
+    environment.Restore state.Environments
+    let part = Part.mode network
+
+    let model (candidate: float32[]) =
+        let theta = Array.copy state.Parameters
+        candidate.CopyTo(Part.elements part theta)
+
+        {
+            Network = network
+            ObservationSpace = environment.ObservationSpace
+            ActionSpace = environment.ActionSpace
+            Parameters = theta
+            Observations = state.Observations
+        }
+
+    // Copy 0 plays candidates 0 and 2, copy 1 candidate 1, three episodes each.
+    let buffers = environment.AllocateBuffers()
+    environment.Observe buffers.Observations.Span
+    let actions = Array.zeroCreate<float32> 2
+    let ends = [| List<float>(); List<float>() |]
+
+    while ends[0].Count < 6 || ends[1].Count < 3 do
+        let playing = [| (if ends[0].Count < 3 then left else right); right |]
+
+        for copy in 0..1 do
+            let predictor = Predictor(model playing[copy], 1)
+            predictor.Predict(Span.op_Implicit (buffers.Observations.Span.Slice(4 * copy, 4)), Span(actions, copy, 1))
+
+        environment.StepAll(ReadOnlySpan actions, buffers)
+
+        for copy in 0..1 do
+            if buffers.EpisodeLengths.Span[copy] > 0 then
+                ends[copy].Add(buffers.EpisodeReturns.Span[copy])
+
+    let mean (episodes: List<float>) first = episodes |> Seq.skip first |> Seq.take 3 |> Seq.average
+    Assert.Equal<float[]>([| mean ends[0] 0; mean ends[1] 0; mean ends[0] 3 |], result.Fitness)
+    Assert.Equal(9, result.Episodes.Length)
+    Assert.Equal(result.Episodes |> Array.sumBy (fun episode -> int64 episode.Length), result.State.Steps)
+
+[<Fact>]
+let ``an episode counts for no more than its limit, less the bonus of each step`` () =
+    let still = Array.zeroCreate<float32> 10
+    let _, _, result = evaluate "CartPole-v1" 1 [| still; still |] [] 1 4 0.25 1
+    Assert.Equal<float[]>([| 3.0; 3.0 |], result.Fitness)
+    Assert.Equal(8L, result.State.Steps)
+
+[<Fact>]
+let ``observations are taken in by the statistics, the same on any number of threads`` () =
+    let run threads =
+        use workers = new Workers(threads)
+        let environment = (Registry.make "Pendulum-v1").Vectorise 3
+        let network = Search.network Activation.Tanh [] environment
+        let population = Population(network, environment, 1, 50, 0.0, workers)
+        let state = Search.initialise network [] environment true true (Rng.create 8UL)
+        population.Evaluate(state, Array.init 7 (fun _ -> Array.zeroCreate 4))
+
+    let one, three = run 1, run 3
+    Assert.Equal(350.0, one.State.Observations.Count)
+    Assert.Equal<float[]>(one.State.Observations.Mean, three.State.Observations.Mean)
+    Assert.Equal<float[]>(one.Fitness, three.Fitness)
+
+[<Fact>]
+let ``the cross-entropy method keeps the elite's mean and deviation`` () =
+    // One copy, two of two policies: the elite is the whole population.
+    use workers = new Workers(1)
+    let pairs = [ "Population", "2"; "EliteFraction", "1"; "MaxEpisodeSteps", "5" ]
+    use learner = Cem.create (CemConfiguration.ofPairs pairs) ((Registry.make "CartPole-v1").Vectorise 1) workers
+    let state = learner.Initialise(Rng.create 6UL)
+    let struct (noise, _) = Search.directions workers 2 10 state.Key
+    let struct (next, _) = learner.Transition state
+    let part = Part.mode learner.Network
+    let mean = (Part.elements part next.Parameters).ToArray()
+
+    for i in 0..9 do
+        let a, b = float (noise[0][i]), float (noise[1][i])
+        Assert.Equal((a + b) / 2.0, float mean[i], 1e-6)
+        Assert.Equal(abs (a - b) / 2.0, float next.Optimiser[i], 1e-6)
