@@ -25,6 +25,7 @@ internal static class CommandLine
             Environments(terminal),
             Algorithms(terminal),
             Check(terminal),
+            Bench(terminal, interruption),
         };
         var parsed = root.Parse(arguments);
         if (parsed.Errors.Count > 0)
@@ -47,12 +48,13 @@ internal static class CommandLine
         var algorithm = new Argument<string>("algorithm") { Description = "The algorithm's id; rl algorithms lists them." };
         var environment = new Argument<string>("environment") { Description = "The environment's id; rl environments lists them." };
         var seed = new Option<ulong>("--seed") { Description = "Where all randomness comes from.", DefaultValueFactory = _ => 1 };
-        var steps = new Option<long?>("--steps") { Description = "Environment steps; the algorithm's default if not given." };
+        var steps = new Option<long?>("--steps") { Description = "Environment steps; those that are known to be good for the task, or the algorithm's default, if not given." };
         var threads = new Option<int>("--threads") { Description = "Threads; 0 for one a core. Results do not depend on it." };
         var run = new Option<string?>("--run") { Description = "The run's folder: a name under runs/, or a path." };
         var overwrite = new Option<bool>("--overwrite") { Description = "Replace the files of an earlier run in that folder." };
         var json = new Option<bool>("--json") { Description = "Print one JSON object a line." };
         var episodes = new Option<int>("--episodes") { Description = "Episodes of the final evaluation.", DefaultValueFactory = _ => 100 };
+        var defaults = new Option<bool>("--defaults") { Description = "Train with the algorithm's defaults, even where better options for the task are known." };
         var set = new Option<string[]>("--set")
         {
             Description = "An option of the algorithm, for example LearningRate=3e-4; rl algorithms lists them.",
@@ -67,7 +69,7 @@ internal static class CommandLine
         };
         var command = new Command("train", "Train an agent and keep it in a run folder.")
         {
-            algorithm, environment, seed, steps, threads, run, overwrite, json, episodes, set, environmentSet,
+            algorithm, environment, seed, steps, threads, run, overwrite, json, episodes, defaults, set, environmentSet,
         };
         command.SetAction(parsed => TrainCommand.Run(
             new TrainRequest
@@ -81,6 +83,7 @@ internal static class CommandLine
                 Overwrite = parsed.GetValue(overwrite),
                 Json = parsed.GetValue(json),
                 Episodes = parsed.GetValue(episodes),
+                Defaults = parsed.GetValue(defaults),
                 Settings = Pairs("--set", parsed.GetValue(set)),
                 EnvironmentSettings = Pairs("--environment-set", parsed.GetValue(environmentSet)),
             },
@@ -158,6 +161,31 @@ internal static class CommandLine
                 Json = parsed.GetValue(json),
             },
             terminal));
+        return command;
+    }
+
+    internal static List<KeyValuePair<string, string>> Pairs(string option, string[]? texts) =>
+    private static Command Bench(Terminal terminal, CancellationToken interruption)
+    {
+        var suite = new Argument<string>("suite") { Description = "What to measure: on-policy." };
+        var output = new Option<string>("--output") { Description = "The folder of results; what is there already is not measured again.", DefaultValueFactory = _ => Path.Combine("runs", "bench") };
+        var page = new Option<string?>("--page") { Description = "A Markdown page that receives the table between its markers." };
+        var only = new Option<string?>("--only") { Description = "Only the tasks that have this in their names." };
+        var seeds = new Option<int?>("--seeds") { Description = "Seeds a task; each task's own number if not given." };
+        var parallel = new Option<int>("--parallel") { Description = "Runs at once; 0 for one a core." };
+        var command = new Command("bench", "Train the tasks of a results table with several seeds, and make the table.") { suite, output, page, only, seeds, parallel };
+        command.SetAction(parsed => BenchCommand.Run(
+            new BenchRequest
+            {
+                Suite = parsed.GetRequiredValue(suite),
+                Output = parsed.GetRequiredValue(output),
+                Page = parsed.GetValue(page),
+                Only = parsed.GetValue(only),
+                Seeds = parsed.GetValue(seeds),
+                Parallel = parsed.GetValue(parallel),
+            },
+            terminal,
+            interruption));
         return command;
     }
 

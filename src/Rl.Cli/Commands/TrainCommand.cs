@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Diagnostics;
 using System.Linq;
 using System.Threading;
+using Rl.Cli.Data;
 using Rl.Cli.Runs;
 using Rl.Cli.Views;
 
@@ -29,6 +30,9 @@ internal sealed record TrainRequest
 
     public int Episodes { get; init; } = 100;
 
+    /// <summary>The algorithm's defaults even where better options are known.</summary>
+    public bool Defaults { get; init; }
+
     public IReadOnlyList<KeyValuePair<string, string>> Settings { get; init; } = [];
 
     public IReadOnlyList<KeyValuePair<string, string>> EnvironmentSettings { get; init; } = [];
@@ -44,14 +48,15 @@ internal static class TrainCommand
     {
         var watch = Stopwatch.StartNew();
         ArgumentOutOfRangeException.ThrowIfLessThan(request.Episodes, 1, "--episodes");
-        var options = Algorithms.Options(request.Algorithm, request.Settings);
-        options = options with { TotalSteps = request.Steps ?? options.TotalSteps, Threads = request.Threads };
+        var tuned = request.Defaults ? null : TunedOptions.Find(request.Algorithm, request.Environment);
+        var options = Algorithms.Options(request.Algorithm, [.. tuned?.Settings ?? [], .. request.Settings]);
+        options = options with { TotalSteps = request.Steps ?? tuned?.Steps ?? options.TotalSteps, Threads = request.Threads };
         options.Validate();
         var environment = Environments.Make(
             request.Environment,
             request.EnvironmentSettings.Select(setting => (setting.Key, setting.Value)));
         using var folder = RunFolder.Create(request.Run, request.Overwrite, options.Algorithm, environment.Id, request.Seed);
-        var outline = new TrainingOutline(options.Algorithm, environment.Id, request.Seed, options.TotalSteps, folder.Path);
+        var outline = new TrainingOutline(options.Algorithm, environment.Id, request.Seed, options.TotalSteps, folder.Path, tuned?.Source);
         var view = View(request, terminal);
         view.Start(outline);
 

@@ -36,7 +36,7 @@ internal sealed class LearningCurve
         plot.Title(title, 18);
         plot.XLabel("environment steps", 14);
         plot.YLabel("episode return", 14);
-        plot.Axes.Bottom.TickGenerator = new ScottPlot.TickGenerators.NumericAutomatic { LabelFormatter = Steps };
+        plot.Axes.Bottom.TickGenerator = new ScottPlot.TickGenerators.NumericAutomatic { LabelFormatter = StepLabel };
         plot.Grid.MajorLineColor = Colors.Black.WithAlpha(.08);
         plot.Axes.Right.FrameLineStyle.Width = 0;
         plot.Axes.Top.FrameLineStyle.Width = 0;
@@ -81,13 +81,14 @@ internal sealed class LearningCurve
     }
 
     /// <summary>The first preferred font that this machine has; null leaves the choice to ScottPlot.</summary>
-    private static string? Font()
+    internal static string? Font()
     {
         var installed = SKFontManager.Default.FontFamilies.ToHashSet(StringComparer.OrdinalIgnoreCase);
         return PreferredFonts.FirstOrDefault(installed.Contains);
     }
 
-    private static string Steps(double value) => value switch
+    /// <summary>A number of steps as people read it: 250 k, 1.5 M.</summary>
+    internal static string StepLabel(double value) => value switch
     {
         >= 1e6 or <= -1e6 => FormattableString.Invariant($"{value / 1e6:0.##} M"),
         >= 1e3 or <= -1e3 => FormattableString.Invariant($"{value / 1e3:0.#} k"),

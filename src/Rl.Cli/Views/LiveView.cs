@@ -20,9 +20,16 @@ internal sealed class LiveView : TrainingView
 
     protected override TimeSpan Interval => TimeSpan.FromSeconds(0.1);
 
-    public override void Start(TrainingOutline outline) => console.MarkupLineInterpolated(
-        CultureInfo.InvariantCulture,
-        $"[bold]{outline.Algorithm}[/] on [bold]{outline.Environment}[/], seed {outline.Seed}, {outline.TotalSteps:N0} steps, in [blue]{outline.Run}[/]");
+    public override void Start(TrainingOutline outline)
+    {
+        console.MarkupLineInterpolated(
+            CultureInfo.InvariantCulture,
+            $"[bold]{outline.Algorithm}[/] on [bold]{outline.Environment}[/], seed {outline.Seed}, {outline.TotalSteps:N0} steps, in [blue]{outline.Run}[/]");
+        if (outline.Tuning is { } source)
+        {
+            console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[grey]with the options tuned for {outline.Environment} ({source}); --defaults leaves them[/]");
+        }
+    }
 
     public override void During(Action<Action<TrainingProgress>> train) =>
         console.Live(new Markup("[grey]compiling…[/]")).Start(context =>

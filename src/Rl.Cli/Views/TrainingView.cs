@@ -44,8 +44,8 @@ internal abstract class TrainingView
     protected abstract void Progress(TrainingProgress progress);
 }
 
-/// <summary>What is going to be trained.</summary>
-internal sealed record TrainingOutline(string Algorithm, string Environment, ulong Seed, long TotalSteps, string Run);
+/// <summary>What is going to be trained; <paramref name="Tuning"/> says where its options come from if they are not the algorithm's defaults.</summary>
+internal sealed record TrainingOutline(string Algorithm, string Environment, ulong Seed, long TotalSteps, string Run, string? Tuning);
 
 /// <summary>What came of it.</summary>
 internal sealed record TrainingOutcome(
@@ -60,8 +60,14 @@ internal sealed class PlainView(TextWriter output) : TrainingView
 {
     protected override TimeSpan Interval => TimeSpan.FromSeconds(0.5);
 
-    public override void Start(TrainingOutline outline) =>
+    public override void Start(TrainingOutline outline)
+    {
         Line($"training {outline.Algorithm} on {outline.Environment}, seed {outline.Seed}, {outline.TotalSteps:N0} steps, in {outline.Run}");
+        if (outline.Tuning is { } source)
+        {
+            Line($"with the options tuned for {outline.Environment} ({source}); --defaults leaves them");
+        }
+    }
 
     public override void Interrupted(TrainingOutline outline, long steps) =>
         Line($"interrupted after {steps:N0} steps; the agent is saved in {outline.Run}");
@@ -95,6 +101,7 @@ internal sealed class JsonView(TextWriter output) : TrainingView
         writer.WriteNumber("seed", outline.Seed);
         writer.WriteNumber("totalSteps", outline.TotalSteps);
         writer.WriteString("run", outline.Run);
+        writer.WriteString("tuning", outline.Tuning);
     });
 
     public override void Interrupted(TrainingOutline outline, long steps) => JsonLine.Write(output, "interrupted", writer =>

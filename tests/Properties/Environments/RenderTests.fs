@@ -45,6 +45,8 @@ type MutableDrawn(script: Script) =
             inner.Step(action, observation)
 
     interface IMutableRenderable with
+        member _.CanRender = true
+
         member this.Render() =
             this.Looks <- this.Looks + 1
             { Width = steps + 1; Height = 1; Background = Colour.white; Figures = [] }

@@ -1,0 +1,111 @@
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+using System.Text.Json;
+using System.Threading;
+
+namespace Rl.Cli.Bench;
+
+/// <summary>What one run of a task with one seed measured.</summary>
+/// <param name="Seed">The seed.</param>
+/// <param name="Seconds">The time of training.</param>
+/// <param name="StepsPerSecond">Environment steps a second of training.</param>
+/// <param name="TrainingReturn">The mean return of the last 100 episodes of training.</param>
+/// <param name="Evaluation">The mean return of the evaluation.</param>
+/// <param name="Curve">Steps and mean returns of the last 100 episodes at about a hundred times.</param>
+internal sealed record BenchRun(
+    ulong Seed,
+    double Seconds,
+    double StepsPerSecond,
+    double TrainingReturn,
+    double Evaluation,
+    IReadOnlyList<(double Steps, double Return)> Curve)
+{
+    private const int EvaluationEpisodes = 100;
+    private const int CurvePoints = 100;
+
+    /// <summary>Trains and evaluates.</summary>
+    public static BenchRun Measure(BenchTask task, ulong seed, CancellationToken cancellation)
+    {
+        using var agent = Agent.Create(task.Options(), Environments.Make(task.Environment), seed);
+        var curve = new List<(double, double)>();
+        var training = agent.Train(
+            new SynchronousProgress<TrainingProgress>(progress =>
+            {
+                var isLast = progress.Steps >= progress.TotalSteps;
+                if (!double.IsNaN(progress.MeanReturn) && (isLast || progress.Steps >= (curve.Count + 1) * task.Steps / CurvePoints))
+                {
+                    curve.Add((progress.Steps, progress.MeanReturn));
+                }
+            }),
+            cancellation);
+        var evaluation = agent.Evaluate(EvaluationEpisodes, deterministic: task.Deterministic, cancellationToken: cancellation);
+        return new(seed, training.Elapsed.TotalSeconds, training.StepsPerSecond, training.MeanReturn, evaluation.Mean, curve);
+    }
+
+    /// <summary>The result in a file, if it is there and of the same options.</summary>
+    public static BenchRun? Read(string path, string settings)
+    {
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+
+        try
+        {
+            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
+            var root = document.RootElement;
+            return root.GetProperty("settings").GetString() != settings
+                ? null
+                : new(
+                    root.GetProperty("seed").GetUInt64(),
+                    root.GetProperty("seconds").GetDouble(),
+                    root.GetProperty("stepsPerSecond").GetDouble(),
+                    root.GetProperty("trainingReturn").GetDouble(),
+                    root.GetProperty("evaluation").GetDouble(),
+                    [.. root.GetProperty("curve").EnumerateArray().Select(point => (point[0].GetDouble(), point[1].GetDouble()))]);
+        }
+        catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException)
+        {
+            // A damaged file is measured again.
+            return null;
+        }
+    }
+
+    /// <summary>Writes the result beside its place and moves it there, so that an interruption leaves no half file.</summary>
+    public void Write(string path, string settings)
+    {
+        var temporary = $"{path}.{System.Environment.ProcessId}.tmp";
+        using (var stream = File.Create(temporary))
+        using (var writer = new Utf8JsonWriter(stream))
+        {
+            writer.WriteStartObject();
+            writer.WriteNumber("seed", Seed);
+            writer.WriteNumber("seconds", Seconds);
+            writer.WriteNumber("stepsPerSecond", StepsPerSecond);
+            writer.WriteNumber("trainingReturn", TrainingReturn);
+            writer.WriteNumber("evaluation", Evaluation);
+            writer.WriteString("settings", settings);
+            writer.WriteStartArray("curve");
+            foreach (var (steps, value) in Curve)
+            {
+                writer.WriteStartArray();
+                writer.WriteNumberValue(steps);
+                writer.WriteNumberValue(value);
+                writer.WriteEndArray();
+            }
+
+            writer.WriteEndArray();
+            writer.WriteEndObject();
+        }
+
+        File.Move(temporary, path, overwrite: true);
+    }
+
+    /// <summary>All options of a run as one text: what makes an earlier result the same experiment.</summary>
+    public static string Settings(AgentOptions options) =>
+        string.Join(';', options.ToSettings().Select(setting => $"{setting.Key}={setting.Value}"))
+        + string.Create(CultureInfo.InvariantCulture, $";EnvironmentCopies={options.EnvironmentCopies}");
+}

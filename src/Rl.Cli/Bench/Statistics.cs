@@ -1,0 +1,57 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+
+namespace Rl.Cli.Bench;
+
+/// <summary>Statistics over seeds (Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical precipice").</summary>
+internal static class Statistics
+{
+    private const int Resamples = 2_000;
+
+    /// <summary>√(Σ (x − mean)² / (n − 1)) / √n; 0 for a single value.</summary>
+    public static double StandardError(IReadOnlyList<double> values)
+    {
+        if (values.Count < 2)
+        {
+            return 0;
+        }
+
+        var mean = values.Average();
+        return Math.Sqrt(values.Sum(value => (value - mean) * (value - mean)) / (values.Count - 1) / values.Count);
+    }
+
+    /// <summary>The mean of the middle half: a quarter of the weight is cut at each end, values at the cut in part.</summary>
+    public static double InterquartileMean(IReadOnlyList<double> values)
+    {
+        var sorted = values.Order().ToArray();
+        var (low, high) = (sorted.Length / 4.0, sorted.Length * 3 / 4.0);
+        var sum = 0.0;
+        for (var index = 0; index < sorted.Length; index++)
+        {
+            sum += sorted[index] * Math.Max(0, Math.Min(high, index + 1) - Math.Max(low, index));
+        }
+
+        return sum / (high - low);
+    }
+
+    /// <summary>The middle 95 % of the statistic over samples drawn with replacement; the same for the same values.</summary>
+    public static (double Low, double High) Bootstrap(IReadOnlyList<double> values, Func<IReadOnlyList<double>, double> statistic)
+    {
+        var random = new Random(1);
+        var drawn = new double[values.Count];
+        var results = new double[Resamples];
+        for (var sample = 0; sample < Resamples; sample++)
+        {
+            for (var index = 0; index < drawn.Length; index++)
+            {
+                drawn[index] = values[random.Next(values.Count)];
+            }
+
+            results[sample] = statistic(drawn);
+        }
+
+        Array.Sort(results);
+        return (results[(int)(Resamples * .025)], results[(int)(Resamples * .975)]);
+    }
+}
