@@ -164,7 +164,6 @@ internal static class CommandLine
         return command;
     }
 
-    internal static List<KeyValuePair<string, string>> Pairs(string option, string[]? texts) =>
     private static Command Bench(Terminal terminal, CancellationToken interruption)
     {
         var suite = new Argument<string>("suite") { Description = "What to measure: on-policy." };

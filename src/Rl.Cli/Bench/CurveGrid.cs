@@ -15,7 +15,7 @@ internal static class CurveGrid
 
     public static void Save(string path, IReadOnlyList<BenchRow> rows)
     {
-        using var grid = new Multiplot();
+        var grid = new Multiplot();
         var columns = Math.Min(Columns, rows.Count);
         var lines = (rows.Count + columns - 1) / columns;
         grid.AddPlots(lines * columns);

@@ -205,6 +205,8 @@ type WrappedBatch
             base.ActionMasks(first, copies, masks)
 
     override _.Render copy = inner.Render copy
+    override _.RenderFinal copy = inner.RenderFinal copy
+    override _.FramesPerSecond = inner.FramesPerSecond
 
     override this.Reset(rng: Rng) =
         this.OnReset rng
