@@ -163,7 +163,8 @@ type internal NaturalGradient
                 Residual = 0.0
             }
         else
-            let solved = TrustRegion.conjugateGradient cgSteps multiply g
+            // Products of float32 know no more than this.
+            let solved = TrustRegion.conjugateGradientWithin 1e-6 cgSteps multiply g
 
             {
                 Gradient = g

@@ -138,9 +138,9 @@ let private onMatch (create: 'C -> BatchEnvironment -> Workers -> Learner) ofPai
 
 [<Fact>]
 let ``TRPO learns actions of every kind at once, with masks`` () =
-    let options = [ "TotalSteps", "60000"; "RolloutSteps", "64"; "Discount", "0"; "TargetKl", "0.05" ]
+    let options = [ "TotalSteps", "40000"; "RolloutSteps", "32"; "Discount", "0"; "TargetKl", "0.05" ]
     // Eight steps of reward at most 1; the first choices earn about 3.
-    Assert.InRange(train (onMatch Trpo.create TrpoConfiguration.ofPairs options) 1UL, 6.0, 8.0)
+    Assert.InRange(train (onMatch Trpo.create TrpoConfiguration.ofPairs options) 1UL, 5.5, 8.0)
 
 [<Fact>]
 let ``V-MPO learns actions of every kind at once, with masks`` () =
@@ -156,11 +156,17 @@ let ``V-MPO learns actions of every kind at once, with masks`` () =
     Assert.InRange(train (onMatch Vmpo.create VmpoConfiguration.ofPairs options) 1UL, 5.5, 8.0)
 
 [<Fact>]
-let ``TRPO swings the pendulum up`` () =
+let ``TRPO learns to swing the pendulum up`` () =
     let options =
-        [ "TotalSteps", "300000"; "Discount", "0.9"; "NormaliseObservations", "true"; "RolloutSteps", "128" ]
+        [
+            "TotalSteps", "60000"
+            "RolloutSteps", "64"
+            "Discount", "0.9"
+            "TargetKl", "0.02"
+            "NormaliseObservations", "true"
+        ]
 
     let make workers =
         Trpo.create (TrpoConfiguration.ofPairs options) ((Registry.make "Pendulum-v1").Vectorise 8) workers
-
-    Assert.InRange(train make 1UL, -400.0, 0.0)
+    // Random actions earn about -1200.
+    Assert.InRange(train make 1UL, -800.0, 0.0)
