@@ -38,8 +38,7 @@ module internal Divergence =
 
     /// Whether a head has discrete parts, and whether it has normal ones.
     let kinds (head: PolicyHead) : struct (bool * bool) =
-        let discrete, normals = PolicyHead.choices head > 0, PolicyHead.deviations head > 0
-        struct (discrete, normals)
+        struct (PolicyHead.choices head > 0, PolicyHead.deviations head > 0)
 
     /// The divergences [M] of V-MPO's trust regions: that of the discrete parts if there are any; then, of the normal ones, that of the means at
     /// the old deviations and that of the deviations at the old means (Song et al. 2020, appendix).

@@ -115,9 +115,7 @@ type internal NaturalGradient
                 "divergence", parts |> List.map snd |> List.reduce (+)
             ]
 
-    let asFloats (values: ReadOnlySpan<float32>) =
-        Array.init values.Length (let copy = values.ToArray() in fun i -> float copy[i])
-
+    let asFloats (values: ReadOnlySpan<float32>) = values.ToArray() |> Array.map float
     let asSingles (values: float[]) = Array.map float32 values
 
     let load (rollout: CreditedRollout) (advantages: float32[]) (theta: float32[]) =
@@ -165,7 +163,8 @@ type internal NaturalGradient
                 Residual = 0.0
             }
         else
-            let solved = TrustRegion.conjugateGradient cgSteps multiply g
+            // Products of float32 know no more than this.
+            let solved = TrustRegion.conjugateGradientWithin 1e-6 cgSteps multiply g
 
             {
                 Gradient = g

@@ -3,6 +3,7 @@ namespace Rl.Core.Algorithms
 
 open Rl.Core.Environments
 open Rl.Core.Foundations
+open Rl.Core.Networks
 open Rl.Core.Objectives
 open Rl.Core.Optimisers
 
@@ -55,7 +56,7 @@ module Vpg =
         // What it remembers: θ, and the moments of two optimisers.
         let initialise =
             Learners.initialise
-                (Rl.Core.Networks.ActorCritic.layout network)
+                (ActorCritic.layout network)
                 (policyStep.Variables @ valueStep.Variables)
                 environment
                 c.NormaliseObservations

@@ -47,14 +47,20 @@ module TrustRegion =
         total
 
     /// x with A x ≈ b from x = 0, for a symmetric positive definite A given by its product with a vector; stops early when the
-    /// residual is less than 10⁻¹⁶ of ‖b‖, where rounding is all that is left (Hestenes and Stiefel 1952).
-    let conjugateGradient (iterations: int) (multiply: float[] -> float[]) (right: float[]) : ConjugateGradientResult =
+    /// residual is less than `tolerance` ≥ 0 of ‖b‖ (Hestenes and Stiefel 1952).
+    let conjugateGradientWithin
+        (tolerance: float)
+        (iterations: int)
+        (multiply: float[] -> float[])
+        (right: float[])
+        : ConjugateGradientResult =
+        Guard.notNegativeNumber (nameof tolerance) tolerance
         Guard.positive (nameof iterations) iterations
         let solution = Array.zeroCreate<float> right.Length
         let residual = Array.copy right
         let mutable direction = Array.copy right
         let mutable squared = dot residual residual
-        let negligible = 1e-32 * squared
+        let negligible = tolerance * tolerance * squared
         let norms = ResizeArray<float>()
 
         while norms.Count < iterations && squared > negligible do
@@ -79,6 +85,10 @@ module TrustRegion =
             norms.Add(sqrt squared)
 
         { Solution = solution; ResidualNorms = norms.ToArray() }
+
+    /// `conjugateGradientWithin` 10⁻¹⁶, where rounding is all that is left.
+    let conjugateGradient (iterations: int) (multiply: float[] -> float[]) (right: float[]) : ConjugateGradientResult =
+        conjugateGradientWithin 1e-16 iterations multiply right
 
     /// √(2δ / xᵀHx): how far to go along x so that the quadratic model of the divergence is δ > 0.
     let stepScale (maximumDivergence: float) (curvature: float) : float =

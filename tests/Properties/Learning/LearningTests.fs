@@ -132,3 +132,41 @@ let ``augmented random search learns to balance`` () =
 [<Fact>]
 let ``evolution strategies learn to balance`` () =
     learns 350.0 (cartPole Es.create EsConfiguration.ofPairs [ "TotalSteps", "150000" ])
+
+let private onMatch (create: 'C -> BatchEnvironment -> Workers -> Learner) ofPairs options workers =
+    create (ofPairs options) ((AnyEnvironment.Pack(Match())).Vectorise 16) workers
+
+[<Fact>]
+let ``TRPO learns actions of every kind at once, with masks`` () =
+    let options = [ "TotalSteps", "40000"; "RolloutSteps", "32"; "Discount", "0"; "TargetKl", "0.05" ]
+    // Eight steps of reward at most 1; the first choices earn about 3.
+    Assert.InRange(train (onMatch Trpo.create TrpoConfiguration.ofPairs options) 1UL, 5.5, 8.0)
+
+[<Fact>]
+let ``V-MPO learns actions of every kind at once, with masks`` () =
+    let options =
+        [
+            "TotalSteps", "80000"
+            "RolloutSteps", "32"
+            "Discount", "0"
+            "KlBound", "0.05"
+            "DeviationKlBound", "0.01"
+        ]
+
+    Assert.InRange(train (onMatch Vmpo.create VmpoConfiguration.ofPairs options) 1UL, 5.5, 8.0)
+
+[<Fact>]
+let ``TRPO learns to swing the pendulum up`` () =
+    let options =
+        [
+            "TotalSteps", "60000"
+            "RolloutSteps", "64"
+            "Discount", "0.9"
+            "TargetKl", "0.02"
+            "NormaliseObservations", "true"
+        ]
+
+    let make workers =
+        Trpo.create (TrpoConfiguration.ofPairs options) ((Registry.make "Pendulum-v1").Vectorise 8) workers
+    // Random actions earn about -1200.
+    Assert.InRange(train make 1UL, -800.0, 0.0)
