@@ -52,8 +52,7 @@ let private score (options: LunarLanderOptions) (episodes: int) =
             step <- step + 1
             isOver <- outcome.Terminated || step = environment.MaxEpisodeSteps
 
-            if outcome.Terminated && outcome.Reward = 100.0 then
-                landings <- landings + 1
+            if outcome.Terminated && outcome.Reward = 100.0 then landings <- landings + 1
 
     total / float episodes, float landings / float episodes
 
