@@ -75,6 +75,7 @@ internal static class QuickBench
 
         yield return Steps("env_cartpole", Workloads.Environment("CartPole-v1", 1024));
         yield return Steps("env_pendulum", Workloads.Environment("Pendulum-v1", 1024));
+        yield return Steps("env_lunarlander", Workloads.Environment("LunarLander-v3", 64));
         yield return TrainingSteps("ppo_cartpole_cleanrl_1core", 1);
         yield return TrainingSteps("ppo_cartpole_cleanrl_2core", 2);
 

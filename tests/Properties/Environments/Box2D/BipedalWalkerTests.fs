@@ -93,8 +93,8 @@ let private start (options: BipedalWalkerOptions) (seed: uint64) =
 [<Property(MaxTest = 100)>]
 let ``the ground begins flat, and only the hardcore one has blocks`` (seed: uint64) =
     let mutable easy, hard = start BipedalWalker.V3 seed, start BipedalWalker.HardcoreV3 seed
-    let heights = (Buffer.view<_, float32> &easy.Heights).ToArray()
-    let blocks = (Buffer.view<_, Block> &hard.Blocks).Slice(0, hard.BlockCount).ToArray()
+    let heights = (BipedalModel.ground &easy).Heights.ToArray()
+    let blocks = (BipedalModel.ground &hard).Blocks.ToArray()
 
     easy.BlockCount = 0
     && hard.BlockCount > 0
