@@ -82,6 +82,7 @@ internal static class QuickBench
             yield return Steps($"env_minatar_{game.ToLowerInvariant()}", Workloads.Environment($"MinAtar/{game}-v0", 256));
         }
 
+        yield return Steps("env_lunarlander", Workloads.Environment("LunarLander-v3", 64));
         yield return TrainingSteps("ppo_cartpole_cleanrl_1core", 1);
         yield return TrainingSteps("ppo_cartpole_cleanrl_2core", 2);
 

@@ -35,10 +35,15 @@ type Evaluation =
 [<RequireQualifiedAccess>]
 module Evaluate =
 
+    /// Steps after which an episode without a time limit is held to be endless.
+    [<Literal>]
+    let LongestEpisode = 100_000
+
     /// Runs `episodes` ≥ 1 episodes over the copies of an environment, which is reset from `key` first. Each copy runs a number of
     /// episodes that is fixed beforehand, equal but for one: counting whichever episodes end first would favour short ones.
     /// Wrappers of the environment show what they showed in training: they take the model's statistics, frozen.
-    /// `deterministic`: take the most probable actions, else draw them. `OperationCanceledException` between two steps.
+    /// `deterministic`: take the most probable actions, else draw them. `OperationCanceledException` between two steps;
+    /// `InvalidOperationException` where an environment without a time limit does not end an episode in `LongestEpisode` steps.
     let run
         (model: PolicyModel)
         (environment: BatchEnvironment)
@@ -75,6 +80,7 @@ module Evaluate =
         let returns = Array.zeroCreate<float> episodes
         let lengths = Array.zeroCreate<int> episodes
         let mutable missing = episodes
+        let lasted = Array.zeroCreate<int> copies
         let masks = Array.zeroCreate<bool>(if environment.HasActionMasks then copies * predictor.Choices else 0)
         environment.Reset environmentKey
         environment.Observe buffers.Observations.Span
@@ -92,7 +98,15 @@ module Evaluate =
             environment.StepAll(ReadOnlySpan actions, buffers)
 
             for copy in 0 .. copies - 1 do
-                if buffers.EpisodeLengths.Span[copy] > 0 then predictor.Forget copy
+                if buffers.EpisodeLengths.Span[copy] > 0 then
+                    predictor.Forget copy
+                    lasted[copy] <- 0
+                else
+                    lasted[copy] <- lasted[copy] + 1
+
+                if environment.MaxEpisodeSteps = 0 && lasted[copy] >= LongestEpisode then
+                    invalidOp
+                        $"{environment.Id} has no time limit, and an episode has lasted {LongestEpisode} steps; give it one to be evaluated, by the wrapper TimeLimit or its own MaxEpisodeSteps."
 
                 if buffers.EpisodeLengths.Span[copy] > 0 && next[copy] < first[copy + 1] then
                     returns[next[copy]] <- buffers.EpisodeReturns.Span[copy]

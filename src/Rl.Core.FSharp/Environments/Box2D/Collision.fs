@@ -131,7 +131,7 @@ module internal Collision =
         best
 
     /// The smallest distance of a hull's corners above the line through `point` with the normal `normal`.
-    let private lowestAbove (hull: Hull) (normal: Vector2) (point: Vector2) =
+    let lowestAbove (hull: Hull) (normal: Vector2) (point: Vector2) =
         let mutable lowest = infinityf
 
         for corner in 0 .. hull.Corners.Length - 1 do
@@ -181,7 +181,7 @@ module internal Collision =
                         clipToSide finish start 1 0 normal 0.0f false first last &manifold
 
     /// The side of `a` that is farthest from `b`, and how far.
-    let private bestSide (a: Hull) (b: Hull) =
+    let bestSide (a: Hull) (b: Hull) =
         let mutable best, greatest = 0, -infinityf
 
         for side in 0 .. a.Normals.Length - 1 do
@@ -223,3 +223,22 @@ module internal Collision =
                     let finish = next sideOfA a.Corners.Length
                     let start, stop = a.Corners[sideOfA], a.Corners[finish]
                     clipToSide start stop sideOfA finish normal radius false first last &manifold
+
+    /// How far apart an edge and a polygon are along the best axis, for a polygon on a given side of the edge; below 0 where they overlap.
+    let separationFromEdge (start: Vector2) (finish: Vector2) (isOnRight: bool) (hull: Hull) =
+        let along = Vector2.Normalize(finish - start)
+        let right = Vector2(along.Y, -along.X)
+        let mutable greatest = lowestAbove hull (if isOnRight then right else -right) start
+
+        for side in 0 .. hull.Normals.Length - 1 do
+            let outward, corner = hull.Normals[side], hull.Corners[side]
+            let nearer = MathF.Min(Vector2.Dot(outward, start - corner), Vector2.Dot(outward, finish - corner))
+            greatest <- MathF.Max(greatest, nearer)
+
+        greatest
+
+    /// How far apart two polygons are along the best axis; below 0 where they overlap.
+    let separation (a: Hull) (b: Hull) =
+        let struct (_, one) = bestSide a b
+        let struct (_, other) = bestSide b a
+        MathF.Max(one, other)

@@ -32,37 +32,32 @@ module internal ContactFinder =
     /// How a pair of shapes is called: what the first is (0: an edge, 1: a block, 2: a body), which, and the second body.
     let private pair (kind: int) (first: int) (second: int) = (kind <<< 24) ||| (first <<< 4) ||| second
 
-    /// Fills the solver's bodies, and the shapes' corners in world coordinates.
-    let place (model: WorldModel) (work: Workspace) (bodies: Span<Body>) =
-        for index in 0 .. bodies.Length - 1 do
-            let body = &bodies[index]
-            let shape = model.Bodies[index].Shape
-            let struct (sine, cosine) = MathF.SinCos body.Angle
+    /// Puts a body of the solver, and its shape's corners in world coordinates, where it is said to be.
+    let place (model: WorldModel) (work: Workspace) (index: int) (centre: Vector2) (angle: float32) =
+        let shape = model.Bodies[index].Shape
+        let struct (sine, cosine) = MathF.SinCos angle
 
-            work.Solver[index] <-
-                {
-                    Centre = body.Centre
-                    Angle = body.Angle
-                    Sine = sine
-                    Cosine = cosine
-                    InverseMass = model.Bodies[index].InverseMass
-                    InverseInertia = model.Bodies[index].InverseInertia
-                    LocalCentre = shape.Centroid
-                }
+        work.Solver[index] <-
+            {
+                Centre = centre
+                Angle = angle
+                Sine = sine
+                Cosine = cosine
+                InverseMass = model.Bodies[index].InverseMass
+                InverseInertia = model.Bodies[index].InverseInertia
+                LocalCentre = shape.Centroid
+            }
 
-            let corners = shape.Corners
-            let normals = shape.Normals
-            let first = index * Polygon.MaxCorners
+        let corners = shape.Corners
+        let normals = shape.Normals
+        let first = index * Polygon.MaxCorners
 
-            for corner in 0 .. shape.Count - 1 do
-                work.Corners[first + corner] <-
-                    body.Centre + Plane.rotate sine cosine (corners[corner] - shape.Centroid)
+        for corner in 0 .. shape.Count - 1 do
+            work.Corners[first + corner] <- centre + Plane.rotate sine cosine (corners[corner] - shape.Centroid)
+            work.Normals[first + corner] <- Plane.rotate sine cosine normals[corner]
 
-                work.Normals[first + corner] <- Plane.rotate sine cosine normals[corner]
-
-        work.Solver[bodies.Length] <- { Unchecked.defaultof<SolverBody> with Cosine = 1.0f }
-
-    let private hull (model: WorldModel) (work: Workspace) (body: int) : Collision.Hull =
+    /// A body's shape in world coordinates, where it was last placed.
+    let hull (model: WorldModel) (work: Workspace) (body: int) : Collision.Hull =
         let count = model.Bodies[body].Shape.Count
         let first = body * Polygon.MaxCorners
 
@@ -71,7 +66,8 @@ module internal ContactFinder =
             Normals = Span.op_Implicit (work.Normals.Slice(first, count))
         }
 
-    let private bounds (hull: Collision.Hull) =
+    /// The corners of the rectangle about a shape and its skin.
+    let bounds (hull: Collision.Hull) =
         let mutable low, high = hull.Corners[0], hull.Corners[0]
 
         for index in 1 .. hull.Corners.Length - 1 do
@@ -82,7 +78,7 @@ module internal ContactFinder =
         struct (low - skin, high + skin)
 
     /// The place of a pair among the contacts, or -1.
-    let private find (contacts: ReadOnlySpan<Contact>) (pair: int) =
+    let find (contacts: ReadOnlySpan<Contact>) (pair: int) =
         let mutable index = 0
 
         while index < contacts.Length && contacts[index].Points > 0 && contacts[index].Pair <> pair do
@@ -164,7 +160,8 @@ module internal ContactFinder =
         let mutable count = count
         let mutable manifold = Unchecked.defaultof<Manifold>
 
-        for edge in first..last do
+        // Box2D's lists begin with what was made last.
+        for edge in last .. -1 .. first do
             let start, finish = ground.Corner edge, ground.Corner(edge + 1)
 
             if low.Y <= MathF.Max(start.Y, finish.Y) && high.Y >= MathF.Min(start.Y, finish.Y) then
@@ -174,6 +171,19 @@ module internal ContactFinder =
                     count <- add &manifold (pair 0 edge body) world.Bodies.Length body friction count work world
 
         count
+
+    /// A block as a shape, in memory for eight vectors.
+    let solid (block: Block) (memory: Span<Vector2>) : Collision.Hull =
+        memory[0] <- block.Low
+        memory[1] <- Vector2(block.High.X, block.Low.Y)
+        memory[2] <- block.High
+        memory[3] <- Vector2(block.Low.X, block.High.Y)
+        memory[4] <- Vector2(0.0f, -1.0f)
+        memory[5] <- Vector2(1.0f, 0.0f)
+        memory[6] <- Vector2(0.0f, 1.0f)
+        memory[7] <- Vector2(-1.0f, 0.0f)
+
+        { Corners = Span.op_Implicit (memory.Slice(0, 4)); Normals = Span.op_Implicit (memory.Slice(4, 4)) }
 
     let private collideWithBlocks
         (model: WorldModel)
@@ -186,12 +196,7 @@ module internal ContactFinder =
         let shape = hull model work body
         let struct (low, high) = bounds shape
         let friction = MathF.Sqrt(model.Bodies[body].Friction * ground.Friction)
-        let corners = Scratch.span<Vector2> 4
-        let normals = Scratch.span<Vector2> 4
-        normals[0] <- Vector2(0.0f, -1.0f)
-        normals[1] <- Vector2(1.0f, 0.0f)
-        normals[2] <- Vector2(0.0f, 1.0f)
-        normals[3] <- Vector2(-1.0f, 0.0f)
+        let sides = Scratch.span<Vector2> 8
         let mutable count = count
         let mutable manifold = Unchecked.defaultof<Manifold>
 
@@ -199,17 +204,23 @@ module internal ContactFinder =
             let block = ground.Blocks[index]
 
             if low.X <= block.High.X && high.X >= block.Low.X && low.Y <= block.High.Y && high.Y >= block.Low.Y then
-                corners[0] <- block.Low
-                corners[1] <- Vector2(block.High.X, block.Low.Y)
-                corners[2] <- block.High
-                corners[3] <- Vector2(block.Low.X, block.High.Y)
-
-                let solid: Collision.Hull = { Corners = Span.op_Implicit corners; Normals = Span.op_Implicit normals }
-
+                let solid = solid block sides
                 Collision.polygons solid shape &manifold
 
                 if manifold.Points > 0 then
                     count <- add &manifold (pair 1 index body) world.Bodies.Length body friction count work world
+
+        count
+
+    /// Adds the contacts of a body, as it was last placed, with the ground; returns the number of contacts.
+    let withGround (model: WorldModel) (ground: Ground) (body: int) (count: int) (work: Workspace) (world: WorldState) =
+        let mutable count = count
+
+        if ground.Heights.Length > 1 then
+            count <- collideWithChain model ground body count work world
+
+        if ground.Blocks.Length > 0 then
+            count <- collideWithBlocks model ground body count work world
 
         count
 
@@ -251,14 +262,12 @@ module internal ContactFinder =
     /// Finds the contacts of this step, and the events between the last one and this; returns the number of contacts.
     let findAll (model: WorldModel) (ground: Ground) (work: Workspace) (world: WorldState) =
         world.Contacts.CopyTo work.Before
+        work.Solver[world.Bodies.Length] <- { Unchecked.defaultof<SolverBody> with Cosine = 1.0f }
         let mutable count = 0
 
-        for body in 0 .. world.Bodies.Length - 1 do
-            if ground.Heights.Length > 1 then
-                count <- collideWithChain model ground body count work world
-
-            if ground.Blocks.Length > 0 then
-                count <- collideWithBlocks model ground body count work world
+        for body in world.Bodies.Length - 1 .. -1 .. 0 do
+            place model work body world.Bodies[body].Centre world.Bodies[body].Angle
+            count <- withGround model ground body count work world
 
         if model.BodiesCollide then count <- collideBodies model count work world
 

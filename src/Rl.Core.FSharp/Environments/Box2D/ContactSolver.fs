@@ -325,7 +325,27 @@ module internal ContactSolver =
         kept.Normal <- Vector2(unknowns[row], unknowns[row + 1])
         kept.Tangent <- Vector2(unknowns[row + 2], unknowns[row + 3])
 
+    /// Moves a body by its velocity for a time; faster than a quarter turn or 2 m a step is cut.
+    let move (time: float32) (index: int) (body: byref<SolverBody>) (unknowns: Unknowns) =
+        let row = 4 * index
+        let mutable velocity = Vector2(unknowns[row], unknowns[row + 1])
+        let distance = time * velocity.Length()
+
+        if distance > Tolerances.MaxTranslation then
+            velocity <- Tolerances.MaxTranslation / distance * velocity
+
+        let turn = MathF.Abs(time * unknowns[row + 2])
+
+        if turn > Tolerances.MaxRotation then
+            unknowns[row + 2] <- unknowns[row + 2] * (Tolerances.MaxRotation / turn)
+
+        unknowns[row] <- velocity.X
+        unknowns[row + 1] <- velocity.Y
+        body.Centre <- body.Centre + time * velocity
+        JointSolver.turnBy (time * unknowns[row + 2]) &body
+
     let private pushApart
+        (share: float32)
         (contact: inref<ContactConstraint>)
         (local: Vector2)
         (first: byref<SolverBody>)
@@ -336,12 +356,7 @@ module internal ContactSolver =
         let separation = distance - 2.0f * Tolerances.Radius
         let ra, rb = world - first.Centre, world - second.Centre
 
-        let correction =
-            Math.Clamp(
-                Tolerances.Baumgarte * (separation + Tolerances.LinearSlop),
-                -Tolerances.MaxLinearCorrection,
-                0.0f
-            )
+        let correction = Math.Clamp(share * (separation + Tolerances.LinearSlop), -Tolerances.MaxLinearCorrection, 0.0f)
 
         if correction < 0.0f then
             let mass = inverseOrZero (inverseMassAlong ra rb normal &first &second)
@@ -353,11 +368,16 @@ module internal ContactSolver =
 
         separation
 
-    /// One iteration on positions, point after point; returns the least separation that it found.
-    let solvePosition (contact: inref<ContactConstraint>) (first: byref<SolverBody>) (second: byref<SolverBody>) =
-        let least = pushApart &contact contact.One.Local &first &second
+    /// One iteration on positions, point after point, that takes back a share of the overlap; returns the least separation that it found.
+    let solvePosition
+        (share: float32)
+        (contact: inref<ContactConstraint>)
+        (first: byref<SolverBody>)
+        (second: byref<SolverBody>)
+        =
+        let least = pushApart share &contact contact.One.Local &first &second
 
         if contact.Points = 2 then
-            MathF.Min(least, pushApart &contact contact.Two.Local &first &second)
+            MathF.Min(least, pushApart share &contact contact.Two.Local &first &second)
         else
             least

@@ -45,7 +45,9 @@ type LunarLander(options: LunarLanderOptions) =
             Guard.length (nameof action) 2 action.Length
 
             if Single.IsNaN action[0] || Single.IsNaN action[1] then
-                Guard.fail (nameof action) $"{options.Id}: the action is ({action[0]}, {action[1]}); it must not be NaN."
+                Guard.fail
+                    (nameof action)
+                    $"{options.Id}: the action is ({action[0]}, {action[1]}); it must not be NaN."
         elif not (actionSpace.Contains action) then
             Guard.fail
                 (nameof action)

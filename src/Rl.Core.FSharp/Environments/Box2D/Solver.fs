@@ -1,6 +1,5 @@
 /// One step of a world: find the contacts, solve velocities and positions, put to sleep what rests.
-/// Source: Catto, "Iterative dynamics with temporal coherence", GDC 2005; order and tolerances are those of Box2D 2.3 without its
-/// continuous collision.
+/// Source: Catto, "Iterative dynamics with temporal coherence", GDC 2005; order and tolerances are those of Box2D 2.3.
 namespace Rl.Core.Environments.Box2D
 
 open System
@@ -45,26 +44,10 @@ module Solver =
                     &work.Solver[contact.Second]
                     work.Unknowns
 
-    let private move (time: float32) (bodies: Span<Body>) (work: Workspace) =
+    let private moveAll (time: float32) (bodies: Span<Body>) (work: Workspace) =
         for index in 0 .. bodies.Length - 1 do
             if bodies[index].IsAwake then
-                let body = &work.Solver[index]
-                let row = 4 * index
-                let mutable velocity = Vector2(work.Unknowns[row], work.Unknowns[row + 1])
-                let distance = time * velocity.Length()
-
-                if distance > Tolerances.MaxTranslation then
-                    velocity <- Tolerances.MaxTranslation / distance * velocity
-
-                let turn = time * work.Unknowns[row + 2]
-
-                if MathF.Abs turn > Tolerances.MaxRotation then
-                    work.Unknowns[row + 2] <- work.Unknowns[row + 2] * (Tolerances.MaxRotation / MathF.Abs turn)
-
-                work.Unknowns[row] <- velocity.X
-                work.Unknowns[row + 1] <- velocity.Y
-                body.Centre <- body.Centre + time * velocity
-                JointSolver.turnBy (time * work.Unknowns[row + 2]) &body
+                ContactSolver.move time index &work.Solver[index] work.Unknowns
 
     /// Position iterations, contacts first; whether the errors became small.
     let private correct (model: WorldModel) (contacts: Span<ContactConstraint>) (work: Workspace) =
@@ -78,7 +61,9 @@ module Solver =
                 let contact = &contacts[index]
                 let first = &work.Solver[contact.First]
                 let second = &work.Solver[contact.Second]
-                separation <- MathF.Min(separation, ContactSolver.solvePosition &contact &first &second)
+
+                separation <-
+                    MathF.Min(separation, ContactSolver.solvePosition Tolerances.Baumgarte &contact &first &second)
 
             let mutable areJointsSolved = true
 
@@ -187,6 +172,8 @@ module Solver =
         let before = Scratch.span<Contact> places
         let unknowns = Scratch.span<float32>(4 * (count + 1 + model.Joints.Length + places))
         let islands = Scratch.span<int> count
+        let starts = Scratch.span<Pose> count
+        let kept = Scratch.span<Contact> places
 
         let work =
             {
@@ -199,7 +186,6 @@ module Solver =
                 Unknowns = unknowns
             }
 
-        ContactFinder.place model work world.Bodies
         let found = ContactFinder.findAll model ground work world
         Islands.find model (work.Contacts.Slice(0, found)) islands
 
@@ -210,10 +196,15 @@ module Solver =
             let work = { work with Unknowns = work.Unknowns.Slice(0, used) }
             prepare model ground contacts work world
             iterate model.VelocityIterations contacts work
-            move model.TimeStep world.Bodies work
+            moveAll model.TimeStep world.Bodies work
             let isSolved = correct model contacts work
+
+            for index in 0 .. count - 1 do
+                starts[index] <- { Centre = world.Bodies[index].Centre; Angle = world.Bodies[index].Angle }
+
             store model contacts work world
             Islands.sleep model.TimeStep islands isSolved world.Bodies
+            Continuous.solve model ground starts kept { work with Unknowns = unknowns } world
 
         for index in 0 .. count - 1 do
             let body = &world.Bodies[index]

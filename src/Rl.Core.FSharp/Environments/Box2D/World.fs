@@ -185,8 +185,21 @@ module internal Tolerances =
     [<Literal>]
     let Radius = 0.01f
 
+    /// The share of an overlap that a position iteration takes back.
     [<Literal>]
     let Baumgarte = 0.2f
+
+    /// That share where continuous collision stopped a body.
+    [<Literal>]
+    let ImpactBaumgarte = 0.75f
+
+    /// How near continuous collision lets a body come, give or take a quarter of the slop.
+    [<Literal>]
+    let ImpactDistance = 0.005f
+
+    /// The most impacts of a body in one step.
+    [<Literal>]
+    let MaxImpacts = 8
 
     [<Literal>]
     let MaxLinearCorrection = 0.2f
