@@ -19,7 +19,7 @@ type Outcome =
     }
 
 /// A Markov decision process as values in, values out (slides 3 and 6): no field changes, so that copying a state copies
-/// the world. `'State` is unmanaged: its bytes are the whole of it.
+/// the world. `'State` is unmanaged: its bytes are the whole of it, so lay it out without gaps (`Pack = 1` where fields differ in size).
 type IEnvironment<'State when 'State: unmanaged> =
     /// The registered id, for example `CartPole-v1`.
     abstract Id: string

@@ -16,13 +16,7 @@ module Registry =
     /// Every entry, ordered by id.
     let entries: RegistryEntry list =
         List.concat
-            [
-                Box2DEntries.all
-                ClassicControlEntries.all
-                MinAtarEntries.all
-                TeachingEntries.all
-                ToyTextEntries.all
-            ]
+            [ Box2DEntries.all; ClassicControlEntries.all; MinAtarEntries.all; TeachingEntries.all; ToyTextEntries.all ]
         |> List.sortBy _.Id
 
     /// Every id, ordered.

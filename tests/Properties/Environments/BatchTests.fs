@@ -168,14 +168,15 @@ let ``SIMD steps agree with single ones at flags, walls and wild swings, and rea
 
 [<Property(MaxTest = 5)>]
 let ``a batch of any registered environment does what single steps do, bit for bit`` (seed: uint64) (count: byte) =
-    Registry.ids
-    |> List.forall (fun id ->
+    let differs id =
         (Registry.make id)
             .Accept(
                 { new IEnvironmentVisitor<bool> with
-                    member _.Visit environment = kernelEqualsSteps environment (1 + int count % 20) seed
+                    member _.Visit environment = not (kernelEqualsSteps environment (1 + int count % 20) seed)
                 }
-            ))
+            )
+
+    Assert.Equal("", String.Join(" ", List.filter differs Registry.ids))
 
 [<Property(MaxTest = 20)>]
 let ``a copy does the same in a batch of any size`` (seed: uint64) (count: byte) =

@@ -123,3 +123,16 @@ let ``an evaluation stops between two steps when it is cancelled`` () =
 
 [<Fact>]
 let ``no episodes are refused`` () = Assert.ThrowsAny<ArgumentException>(fun () -> evaluate 2 0 1UL |> ignore) |> ignore
+
+[<Fact>]
+let ``an episode that does not end is refused where there is no time limit`` () =
+    let environment = Vectorised(Rl.Tests.Environments.Scripted Rl.Tests.Environments.Scripted.Quiet, 2)
+
+    let model =
+        policy (environment :> BatchEnvironment).ObservationSpace (environment :> BatchEnvironment).ActionSpace
+
+    let error =
+        Assert.Throws<InvalidOperationException>(fun () ->
+            Evaluate.run model environment 1 true (Rng.create 1UL) CancellationToken.None |> ignore)
+
+    Assert.Contains("TimeLimit", error.Message)

@@ -2,10 +2,11 @@
 namespace Rl.Core.Environments.MinAtar
 
 open System
+open System.Runtime.InteropServices
 open Rl.Core.Environments
 
 /// The player, the rows 1 to 8 (one thing a row) and the clocks.
-[<Struct>]
+[<Struct; StructLayout(LayoutKind.Sequential, Pack = 1)>]
 type AsterixState =
     internal
         {

@@ -2,10 +2,11 @@
 namespace Rl.Core.Environments.MinAtar
 
 open System
+open System.Runtime.InteropServices
 open Rl.Core.Environments
 
 /// Where everything is; rows from the top and columns from the left, from 0.
-[<Struct>]
+[<Struct; StructLayout(LayoutKind.Sequential, Pack = 1)>]
 type BreakoutState =
     internal
         {

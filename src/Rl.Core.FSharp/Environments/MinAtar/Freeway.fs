@@ -2,10 +2,11 @@
 namespace Rl.Core.Environments.MinAtar
 
 open System
+open System.Runtime.InteropServices
 open Rl.Core.Environments
 
 /// The chicken's row and what the eight lanes (rows 1 to 8) hold, a byte each.
-[<Struct>]
+[<Struct; StructLayout(LayoutKind.Sequential, Pack = 1)>]
 type FreewayState =
     internal
         {

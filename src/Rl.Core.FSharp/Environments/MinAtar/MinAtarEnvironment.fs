@@ -2,6 +2,7 @@
 namespace Rl.Core.Environments.MinAtar
 
 open System
+open System.Runtime.InteropServices
 open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Environments.Rendering
@@ -40,8 +41,8 @@ type MinAtarAction =
     | Down = 4uy
     | Fire = 5uy
 
-/// What a state holds besides the board.
-[<Struct>]
+/// What a state holds besides the board. It and the states are packed: equal states have equal bytes.
+[<Struct; StructLayout(LayoutKind.Sequential, Pack = 1)>]
 type Turn =
     {
         /// The action that was carried out last.

@@ -2,10 +2,11 @@
 namespace Rl.Core.Environments.MinAtar
 
 open System
+open System.Runtime.InteropServices
 open Rl.Core.Environments
 
 /// The submarine, all that swims, and the clocks.
-[<Struct; NoEquality; NoComparison>]
+[<Struct; StructLayout(LayoutKind.Sequential, Pack = 1); NoEquality; NoComparison>]
 type SeaquestState =
     internal
         {

@@ -2,10 +2,11 @@
 namespace Rl.Core.Environments.MinAtar
 
 open System
+open System.Runtime.InteropServices
 open Rl.Core.Environments
 
 /// Sets of cells (bit 10·row + column), the cannon's column, and the clocks.
-[<Struct>]
+[<Struct; StructLayout(LayoutKind.Sequential, Pack = 1)>]
 type SpaceInvadersState =
     internal
         {

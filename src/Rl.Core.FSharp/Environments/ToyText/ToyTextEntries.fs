@@ -122,11 +122,7 @@ module internal ToyTextEntries =
             Create =
                 fun values ->
                     AnyEnvironment.Pack(
-                        Blackjack
-                            {
-                                Natural = Keyword.isSet values "natural"
-                                SuttonBarto = Keyword.isSet values "sab"
-                            }
+                        Blackjack { Natural = Keyword.isSet values "natural"; SuttonBarto = Keyword.isSet values "sab" }
                     )
         }
 
