@@ -115,6 +115,8 @@ internal sealed class Workplace(string repository) : IDisposable
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["RL_MUTANT"] = fault == 0 ? "" : fault.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        // The runs are short: what the profile would gain costs more than it brings.
+        start.Environment["DOTNET_TieredPGO"] = "0";
 
         foreach (var argument in arguments)
         {

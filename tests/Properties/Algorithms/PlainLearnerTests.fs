@@ -95,14 +95,23 @@ let ``a transition of REINFORCE has the losses and the gradient of plain REINFOR
             for estimate in estimates do
                 { ReinforceConfiguration.defaults with Estimate = estimate; Baseline = ReturnBaseline.None }
                 { ReinforceConfiguration.defaults with Estimate = estimate; Baseline = ReturnBaseline.Learned }
-            { ReinforceConfiguration.defaults with Baseline = ReturnBaseline.Average; NormaliseAdvantages = false }
+            { ReinforceConfiguration.defaults with
+                Baseline = ReturnBaseline.Average
+                NormaliseAdvantages = false
+            }
             // Shorter than most episodes: their rest is another trajectory.
             { ReinforceConfiguration.defaults with MaxTrajectorySteps = 7; NormaliseObservations = true }
         ]
 
     for c in configurations do
         let c =
-            { c with Hidden = [ 8 ]; EpisodesPerUpdate = 9; ValueSteps = 1; EntropyCoefficient = 0.1; Discount = 0.9 }
+            { c with
+                Hidden = [ 8 ]
+                EpisodesPerUpdate = 9
+                ValueSteps = 1
+                EntropyCoefficient = 0.1
+                Discount = 0.9
+            }
 
         use learner = Reinforce.create c (poles 4) workers
         let state = later learner

@@ -53,12 +53,7 @@ type PlainActor(learner: Learner, state: TrainingState) =
         let action = Array.zeroCreate<float32> environment.ActionSize
 
         let struct (logProbability, key) =
-            Policy.sample
-                learner.Network.Head
-                program.Policy
-                program.LogStandardDeviation
-                (Span action)
-                key
+            Policy.sample learner.Network.Head program.Policy program.LogStandardDeviation (Span action) key
 
         struct (action, float logProbability, key)
 
@@ -84,7 +79,12 @@ let private follow
         let value = actor.Value present
         let struct (action, logProbability, next) = actor.Act present key
         key <- next
-        Policy.toEnvironment environment.ActionSpace (ReadOnlySpan action) (Span(actions, copy * actionSize, actionSize))
+
+        Policy.toEnvironment
+            environment.ActionSpace
+            (ReadOnlySpan action)
+            (Span(actions, copy * actionSize, actionSize))
+
         environment.Step(copy, 1, ReadOnlySpan actions, buffers)
         let row (memory: Memory<float32>) = memory.Slice(copy * size, size).ToArray()
         let truncated = buffers.Truncated.Span[copy]
@@ -178,8 +178,7 @@ let ppo (c: PpoConfiguration) (learner: Learner) (state: TrainingState) : struct
         else
             steps |> Array.map (Array.map _.Reward)
 
-    let paid =
-        Array.map2 (Array.map2 (fun (step: PlainStep) reward -> { step with Reward = reward })) steps rewards
+    let paid = Array.map2 (Array.map2 (fun (step: PlainStep) reward -> { step with Reward = reward })) steps rewards
 
     let advantages = paid |> Array.map (advantages c.Discount c.GaeLambda)
     let sample index = steps[index % copies][index / copies]
@@ -287,6 +286,7 @@ let reinforce (c: ReinforceConfiguration) (learner: Learner) (state: TrainingSta
             plain
 
     let steps = Array.concat trajectories
+
     let matrix (rows: float32[][]) =
         Expr.constant (Tensor.create [| rows.Length; rows[0].Length |] (Array.concat rows |> Array.map float))
 
