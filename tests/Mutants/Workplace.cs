@@ -106,6 +106,11 @@ internal sealed class Workplace(string repository) : IDisposable
             .FirstOrDefault(line => line.EndsWith("[FAIL]", StringComparison.Ordinal))
             ?.Replace("Rl.Tests.", "", StringComparison.Ordinal).Replace(" [FAIL]", "", StringComparison.Ordinal);
 
+        if (code is not null and not 0 && !output.Contains("Starting:", StringComparison.Ordinal))
+        {
+            throw new InvalidOperationException($"The tests did not start:\n{output}");
+        }
+
         var reason = failed ?? (code is null ? $"not done after {limit.TotalSeconds:F0} s" : "the run broke off");
         return new Outcome(code == 0, reason, watch.Elapsed, output);
     }
