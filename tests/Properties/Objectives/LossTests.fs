@@ -4,6 +4,7 @@ module Rl.Tests.Objectives.LossTests
 
 open FsCheck.Xunit
 open Rl.Core.Autodiff
+open Rl.Core.Distributions
 open Rl.Core.Foundations
 open Rl.Core.Networks
 open Rl.Core.Objectives
@@ -173,3 +174,11 @@ let ``of a trust region the policy's part moves the divergence by α, the other 
     near (numbers alpha) ofPolicy[1]
     near (numbers (0.3 - divergence)) ofMultiplier[0]
     near (Array.zeroCreate 5) ofMultiplier[1]
+
+[<Property>]
+let ``the negative entropy of logits is Σ π ln π: never above 0, least for equal logits`` (seed: uint64) =
+    let logits = random [| 4; 3 |] seed
+    let value = numbers (PolicyGradients.negativeEntropy logits)
+    near (numbers (-(Categorical.entropy (Categorical.ofLogits logits)))) value
+    Assert.All(value, (fun entropy -> Assert.InRange(entropy, -(log 3.0), 0.0)))
+    near [| -(log 3.0) |] (numbers (PolicyGradients.negativeEntropy (Expr.full [| 1; 3 |] 0.7)))
