@@ -51,7 +51,17 @@ let private agrees (c: PpoConfiguration) copies start =
     Assert.Equal(float epochs, reported)
     epochs
 
-let private first (learner: Learner) = learner.Initialise(Rng.create 5UL)
+/// The first state with other parameters, whose policy is far from uniform.
+let private first (learner: Learner) =
+    let state = learner.Initialise(Rng.create 5UL)
+    let mutable rng = Rng.create 6UL
+
+    let noise () =
+        let struct (value, next) = Rng.normal rng
+        rng <- next
+        float32 value
+
+    { state with Parameters = state.Parameters |> Array.map (fun value -> value + 0.5f * noise ()) }
 
 [<Fact>]
 let ``a transition of PPO moves θ where plain PPO moves it, over falls and time limits`` () =
