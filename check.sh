@@ -1,16 +1,22 @@
 #!/usr/bin/env bash
 # Everything that must hold before a change goes in: tools, packages, format, build, tests, samples.
-# It needs the .NET 10 SDK and nothing else. `./check.sh --fast` leaves out the samples.
+# It needs the .NET 10 SDK and nothing else. `./check.sh --fast` leaves out the samples. `./check.sh mutants` does something else: it
+# puts faults into the mathematics, one at a time, and reports those that no test notices; `./check.sh mutants 17 23` tries only those.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1
 exec </dev/null
 
+if [ "${1:-}" = mutants ]; then
+    shift
+    exec dotnet run -c Release --project tests/Mutants -- "$@"
+fi
+
 fast=false
 for argument in "$@"; do
     case "$argument" in
         --fast) fast=true ;;
-        *) echo "check.sh: unknown argument '$argument'; the only one is --fast." >&2; exit 2 ;;
+        *) echo "check.sh: unknown argument '$argument'; there are --fast and mutants." >&2; exit 2 ;;
     esac
 done
 
@@ -59,6 +65,7 @@ step "packages" dotnet restore Rl.sln
 step "format of F#" format_fsharp
 step "format of C#" format_csharp
 step "build" dotnet build -c Release --no-restore Rl.sln
+step "places of the mutants" dotnet run -c Release --no-build --project tests/Mutants -- --list
 step "tests" dotnet test -c Release --no-build
 if [ "$fast" = false ]; then step "samples" samples; fi
 echo "== all checks passed in $SECONDS s"

@@ -25,7 +25,14 @@ let private random (shape: int[]) (seed: uint64) =
 [<Fact>]
 let ``the step in lanes has the gradient and the metrics of the whole minibatch`` () =
     let m = 400 // three parts of unequal size, of two sides each
-    let c = { PpoConfiguration.defaults with EntropyCoefficient = 0.03; ValueClipRange = 0.1 }
+
+    let c =
+        { PpoConfiguration.defaults with
+            EntropyCoefficient = 0.03
+            ValueClipRange = 0.1
+            MaxGradientNorm = 0.01
+        }
+
     let network = ActorCritic.separate Activation.Tanh 3 [ 8 ] (PolicyHead.Categorical 4)
     let layout = ActorCritic.layout network
     let source = PpoStep.source c network false m
@@ -83,10 +90,10 @@ let ``the step in lanes has the gradient and the metrics of the whole minibatch`
     for name, expression in expected do
         Assert.Equal((Reference.evaluate expression).Scalar, program.Scalar name, 1e-10)
 
-    // The first step of Adam from rest: m̂ = g, v̂ = g², after clipping to norm 0.5.
+    // The first step of Adam from rest: m̂ = g, v̂ = g², after clipping to a norm that every gradient here exceeds.
     let g = (Reference.evaluate gradient).ToArray()
     let norm = sqrt (Array.sumBy (fun x -> x * x) g)
-    let scale = min 1.0 (0.5 / (norm + 1e-6))
+    let scale = min 1.0 (0.01 / (norm + 1e-6))
     let moved = (program.Input "theta").ToArray()
 
     for i in 0 .. g.Length - 1 do

@@ -257,6 +257,16 @@ let ``the divergence of a gradient is the Laplacian`` (a: int8) (b: int8) (c: in
 
 // --- stopGradient ------------------------------------------------------------------------------------------------------------
 
+[<Property>]
+let ``where several are the largest, a maximum shares its derivative among them`` (place: int8) =
+    let point = Tensor.create [| 4 |] [| float place; 2.0; float place; -200.0 |]
+    let largest = max (float place) 2.0
+    let ties = [| 0..3 |] |> Array.filter (fun i -> point[i] = largest) |> Array.length
+    let expected = Tensor.init [| 4 |] (fun i -> if point[i] = largest then 1.0 / float ties else 0.0)
+    close 1e-15 "∇ max" expected (at point (Diff.grad Expr.max (x [| 4 |])))
+    let half = at (Tensor.scalar 1.0) (Diff.grad (fun y -> Expr.maximum y (Expr.number 1.0)) (x [||]))
+    close 1e-15 "∂ max(y, 1) at 1" (number 0.5) half
+
 [<Law>]
 let ``stopGradient keeps the value and stops every derivative`` (random: RandomExpression) =
     let f y = Expr.stopGradient (RandomExpression.asScalarFunction random y)

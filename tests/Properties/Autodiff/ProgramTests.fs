@@ -60,6 +60,44 @@ let ``simplification changes no value`` (random: RandomExpression) =
     Array.forall2 (fun e a -> distance e a <= 1e-12) expected simplified
     && Array.forall2 (fun e a -> distance e a <= 1e-9) expected lowered
 
+[<Property>]
+let ``every rewriting of sums, products, signs and choices keeps the value`` (a: int8) (b: int8) =
+    let x, y = Expr.input "x" [| 2 |], Expr.input "y" [| 2 |]
+    let nonzero (value: int8) = if value = 0y then 0.5 else float value
+    let point value = Tensor.create [| 2 |] [| nonzero value; 1.5 |]
+    let inputs = Map.ofArray [| "x", point a; "y", point b |]
+    let zero, one, minusOne = Expr.number 0.0, Expr.number 1.0, Expr.number -1.0
+
+    let roots =
+        [|
+            x + zero
+            zero + x
+            x - zero
+            zero - x
+            x * one
+            one * x
+            x / one
+            x * minusOne
+            minusOne * x
+            x + -y
+            -x + y
+            x - -y
+            -x * y
+            x * -y
+            -x / y
+            x / -y
+            x * x
+            -(-x)
+            Expr.select one x y
+            Expr.select zero x y
+        |]
+
+    let expected = Evaluator.reference inputs roots
+
+    Assert.True(
+        Array.forall2 (fun e a -> distance e a = 0.0) expected (Evaluator.reference inputs (Simplify.run roots))
+    )
+
 [<Property(Arbitrary = [| typeof<RandomExpressionsOfEverything> |], MaxTest = 100)>]
 let ``simplification is idempotent in size`` (random: RandomExpression) =
     let once = Simplify.run [| random.Output |]

@@ -136,3 +136,18 @@ let ``the shapes are what their names say`` () =
     Assert.Equal(1.0, Array.sum (Exact.occupancy bandit (uniform bandit)), 12)
     Assert.True(absorbing.IsAbsorbing 3 && not (absorbing.IsAbsorbing 0))
     Assert.Equal<float[]>(Array.create 4 0.25, AverageReward.stationary periodic (uniform periodic))
+
+[<Theorem>]
+let ``ε-greedy policies give ε/A to every action and the rest to the greedy one`` (instance: Instance) =
+    let mdp = Instance.mdp instance
+    let actionValues = Instance.normals 0 (mdp.States * mdp.Actions) instance
+    let epsilon = Instance.uniform 1 instance
+    let policy = TabularPolicy.epsilonGreedy epsilon mdp.Actions actionValues
+
+    for state in 0 .. mdp.States - 1 do
+        let row = Array.sub actionValues (state * mdp.Actions) mdp.Actions
+        let share = epsilon / float mdp.Actions
+
+        let expected = row |> Array.map (fun value -> if value = Array.max row then 1.0 - epsilon + share else share)
+
+        Expect.close 1e-14 "π" expected (policy.Of(state).ToArray())

@@ -344,6 +344,14 @@ let ``an embedding that was seen is worth less than a new one`` () =
     let struct (rewards, _) = EpisodicMemory.step novelty [| [| 1.0; 0.0 |]; [| -4.0; -4.0 |] |] memory
     Assert.True(rewards[0] < 0.1 * rewards[1])
 
+[<Property>]
+let ``potential-based rewards telescope: their discounted sum is γᵀ f at the end less f at the start`` (seed: uint64) =
+    let f = random [| 6; 2 |] 1.0 seed
+    let row t = Expr.slice 0 t (t + 1) f |> Expr.squeeze 0
+    let rewards = Auxiliary.featurePotential (Expr.full [| 5 |] 0.8) f
+    let discounts = Expr.constant (Tensor.init [| 5; 1 |] (fun t -> 0.8 ** float t))
+    near 1e-12 (0.8 ** 5.0 * row 5 - row 0) (Expr.sumOver [| 0 |] (discounts * rewards))
+
 [<Fact>]
 let ``diagnostics have their textbook values`` () =
     Assert.Equal(1.0, Diagnostics.explainedVariance (span [| 1.0; 2.0 |]) (span [| 1.0; 2.0 |]))

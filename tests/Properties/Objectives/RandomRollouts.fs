@@ -2,6 +2,7 @@
 module Rl.Tests.Objectives.RandomRollouts
 
 open System
+open FsCheck.FSharp
 open Rl.Core.Foundations
 open Rl.Core.Objectives
 open Rl.Tests.Golden
@@ -95,19 +96,41 @@ let build
         Traces = traces
     }
 
-/// A random rollout of 1–12 steps and 1–20 copies with ends of both kinds.
-let randomRollout (seed: uint64) discount trace =
-    let mutable rng = Rng.create seed
+/// What a random rollout is made from: the numbers of its arrays follow from the seed.
+type RandomRollout = { Seed: uint64; Rows: int; Columns: int }
+
+/// How FsCheck makes and shrinks them: 1 to 12 steps of 1 to 20 copies.
+type RandomRollouts =
+    static member RandomRollout() =
+        let generator =
+            gen {
+                let! seed = Gen.choose (0, Int32.MaxValue)
+                let! rows = Gen.choose (1, 12)
+                let! columns = Gen.choose (1, 20)
+                return { Seed = uint64 seed; Rows = rows; Columns = columns }
+            }
+
+        let shrink (random: RandomRollout) =
+            seq {
+                if random.Rows > 1 then yield { random with Rows = random.Rows - 1 }
+                if random.Columns > 1 then yield { random with Columns = random.Columns - 1 }
+                if random.Seed > 0UL then yield { random with Seed = random.Seed / 2UL }
+            }
+
+        Arb.fromGenShrink (generator, shrink)
+
+/// The rollout, with ends of both kinds.
+let randomRollout (random: RandomRollout) discount trace =
+    let mutable rng = Rng.create random.Seed
 
     let next draw =
         let struct (value, after) = draw rng
         rng <- after
         value
 
-    let rows, columns = 1 + next (Rng.below 12), 1 + next (Rng.below 20)
+    let columns, size = random.Columns, random.Rows * random.Columns
     let normals count = Array.init count (fun _ -> next Rng.normal)
     let coins count = Array.init count (fun _ -> next (Rng.bernoulli 0.15))
-    let size = rows * columns
     let terminated = coins size
     let truncated = coins size |> Array.map2 (fun over cut -> cut && not over) terminated
     build columns discount trace (normals size) (normals size) terminated truncated (normals columns) (normals size)

@@ -1,5 +1,6 @@
 /// Returns and advantages: golden numbers, and the identities of the one recurrence.
-[<FsCheck.Xunit.Properties(Replay = "(4719065,4719067)")>]
+[<FsCheck.Xunit.Properties(Replay = "(4719065,4719067)",
+                           Arbitrary = [| typeof<Rl.Tests.Objectives.RandomRollouts.RandomRollouts> |])>]
 module Rl.Tests.Objectives.ReturnsTests
 
 open System
@@ -73,26 +74,27 @@ let ``discounted sums are those of Spinning Up`` () =
         Golden.closeNumber 1e-10 1e-10 case "out[0]" expected[0] first)
 
 [<Property>]
-let ``rows of any width follow the recurrence`` (seed: uint64) =
-    let rollout = randomRollout seed 0.97 0.8
+let ``rows of any width follow the recurrence`` (random: RandomRollout) =
+    let rollout = randomRollout random 0.97 0.8
     close (plainLambda rollout) (lambda rollout)
 
 [<Property>]
-let ``the λ-return is the advantage plus the value`` (seed: uint64) =
-    let rollout = randomRollout seed 0.97 0.8
+let ``the λ-return is the advantage plus the value`` (random: RandomRollout) =
+    let rollout = randomRollout random 0.97 0.8
     close (lambda rollout) (Array.map2 (+) (advantages rollout) rollout.Values)
 
 [<Property>]
-let ``advantages from flags are those from a discount per step, bit for bit`` (seed: uint64) =
-    let mutable rng = Rng.create seed
+let ``advantages from flags are those from a discount per step, bit for bit`` (random: RandomRollout) =
+    let mutable rng = Rng.create random.Seed
 
     let next draw =
         let struct (value, after) = draw rng
         rng <- after
         value
 
-    let rows, columns = 1 + next (Rng.below 12), 1 + next (Rng.below 40)
-    let size = rows * columns
+    // Several vectors wide, so that some have no end and others have one.
+    let columns = 2 * random.Columns
+    let size = random.Rows * columns
     let normals count = Array.init count (fun _ -> next Rng.normal)
     let rewards, values, lastValues, finalValues = normals size, normals size, normals columns, normals size
     let terminated = Array.init size (fun _ -> next (Rng.bernoulli 0.05))
@@ -116,14 +118,14 @@ let ``advantages from flags are those from a discount per step, bit for bit`` (s
     result = advantages rollout
 
 [<Property>]
-let ``λ = 1 gives the return minus the value`` (seed: uint64) =
-    let rollout = randomRollout seed 0.9 1.0
+let ``λ = 1 gives the return minus the value`` (random: RandomRollout) =
+    let rollout = randomRollout random 0.9 1.0
     let length = rollout.Rewards.Length
     close (Array.map2 (-) (nStep length rollout) rollout.Values) (advantages rollout)
 
 [<Property>]
-let ``λ = 0 gives the temporal-difference error`` (seed: uint64) =
-    let rollout = randomRollout seed 0.9 0.0
+let ``λ = 0 gives the temporal-difference error`` (random: RandomRollout) =
+    let rollout = randomRollout random 0.9 0.0
 
     let errors =
         Array.init rollout.Rewards.Length (fun at ->
@@ -132,14 +134,14 @@ let ``λ = 0 gives the temporal-difference error`` (seed: uint64) =
     close errors (advantages rollout)
 
 [<Property>]
-let ``one step is λ = 0 and as many steps as there are is λ = 1`` (seed: uint64) =
-    let rollout = randomRollout seed 0.9 1.0
+let ``one step is λ = 0 and as many steps as there are is λ = 1`` (random: RandomRollout) =
+    let rollout = randomRollout random 0.9 1.0
     let cut = { rollout with Traces = Array.map (fun _ -> 0.0) rollout.Traces }
     close (lambda cut) (nStep 1 rollout) && close (lambda rollout) (nStep Int32.MaxValue rollout)
 
 [<Property>]
-let ``n steps are one step followed by n − 1`` (seed: uint64) (steps: byte) =
-    let rollout = randomRollout seed 0.9 1.0
+let ``n steps are one step followed by n − 1`` (random: RandomRollout) (steps: byte) =
+    let rollout = randomRollout random 0.9 1.0
     let columns = rollout.Columns
     let steps = 2 + int steps % 6
     let shorter, longer = nStep (steps - 1) rollout, nStep steps rollout
@@ -151,8 +153,8 @@ let ``n steps are one step followed by n − 1`` (seed: uint64) (steps: byte) =
     |> close longer
 
 [<Property>]
-let ``splitting a rollout anywhere changes nothing`` (seed: uint64) (cut: byte) =
-    let rollout = randomRollout seed 0.97 0.8
+let ``splitting a rollout anywhere changes nothing`` (random: RandomRollout) (cut: byte) =
+    let rollout = randomRollout random 0.97 0.8
     let rows = rollout.Rewards.Length / rollout.Columns
     let cut = (int cut % rows) * rollout.Columns
 
@@ -176,8 +178,8 @@ let ``splitting a rollout anywhere changes nothing`` (seed: uint64) (cut: byte) 
     joined lambdaAfter = lambda rollout && joined advantagesAfter = advantages rollout
 
 [<Property>]
-let ``discount 0 cuts everything after it`` (seed: uint64) (at: byte) =
-    let rollout = randomRollout seed 0.97 0.8
+let ``discount 0 cuts everything after it`` (random: RandomRollout) (at: byte) =
+    let rollout = randomRollout random 0.97 0.8
     let at = int at % rollout.Rewards.Length
     let column = at % rollout.Columns
 
@@ -202,12 +204,12 @@ let ``discount 0 cuts everything after it`` (seed: uint64) (at: byte) =
 
 [<Property>]
 let ``an infinite chain cut by time limits keeps its value, and one cut by termination does not``
-    (seed: uint64)
+    (random: RandomRollout)
     (limit: byte)
     =
     // Reward 1 for ever: v = 1 / (1 − γ), whatever the limit and λ.
     let discount, limit, rows = 0.9, 1 + int limit % 7, 24
-    let struct (trace, _) = Rng.uniform (Rng.create seed)
+    let struct (trace, _) = Rng.uniform (Rng.create random.Seed)
     let value = 1.0 / (1.0 - discount)
     let ends = Array.init rows (fun row -> (row + 1) % limit = 0)
     let never = Array.create rows false
@@ -223,8 +225,8 @@ let ``an infinite chain cut by time limits keeps its value, and one cut by termi
     && Golden.isClose 1e-12 1e-12 ((1.0 - discount ** float limit) * value) (Array.head (lambda dead))
 
 [<Property>]
-let ``what follows an end never reaches what precedes it`` (seed: uint64) =
-    let rollout = randomRollout seed 0.97 0.8
+let ``what follows an end never reaches what precedes it`` (random: RandomRollout) =
+    let rollout = randomRollout random 0.97 0.8
     let columns = rollout.Columns
 
     let disturbedAfterEnds =
@@ -253,8 +255,8 @@ let ``what follows an end never reaches what precedes it`` (seed: uint64) =
         (Array.zip (lambda rollout) (lambda disturbedAfterEnds))
 
 [<Property>]
-let ``the full-trajectory return is the same at every step of an episode: that of its first`` (seed: uint64) =
-    let rollout = randomRollout seed 0.95 1.0
+let ``the full-trajectory return is the same at every step of an episode: that of its first`` (random: RandomRollout) =
+    let rollout = randomRollout random 0.95 1.0
     let toGo = lambda rollout
     let full = Array.zeroCreate<float> toGo.Length
     Returns.FullTrajectory<float>(rollout.Columns, toGo, rollout.Traces, full)
@@ -270,8 +272,39 @@ let ``the full-trajectory return is the same at every step of an episode: that o
         (seq { 0 .. toGo.Length - 1 })
 
 [<Property>]
-let ``float32 agrees with float64`` (seed: uint64) =
-    let rollout = randomRollout seed 0.97 0.8
+let ``UPGO follows the next step where it turned out better than its value, and bootstraps where it did not``
+    (random: RandomRollout)
+    =
+    let rollout = randomRollout random 0.95 1.0
+    let columns, length = rollout.Columns, rollout.Rewards.Length
+    let oneStep at = rollout.Rewards[at] + rollout.Discounts[at] * rollout.NextValues[at]
+
+    let rec expected at =
+        let next = at + columns
+        let follows = next < length && rollout.Traces[at] <> 0.0 && oneStep next >= rollout.Values[next]
+
+        if follows then
+            rollout.Rewards[at] + rollout.Discounts[at] * expected next
+        else
+            oneStep at
+
+    let actual = Array.zeroCreate<float> length
+
+    ActionValues.Upgo(
+        columns,
+        rollout.Rewards,
+        rollout.Values,
+        rollout.Discounts,
+        rollout.NextValues,
+        rollout.Traces,
+        actual
+    )
+
+    close (Array.init length expected) actual
+
+[<Property>]
+let ``float32 agrees with float64`` (random: RandomRollout) =
+    let rollout = randomRollout random 0.97 0.8
     let single (values: float[]) = Array.map float32 values
     let result = Array.zeroCreate<float32> rollout.Rewards.Length
 
@@ -290,7 +323,7 @@ let ``float32 agrees with float64`` (seed: uint64) =
 
 [<Fact>]
 let ``estimates allocate nothing but their result`` () =
-    let rollout = randomRollout 8UL 0.97 0.8
+    let rollout = randomRollout { Seed = 8UL; Rows = 5; Columns = 7 } 0.97 0.8
 
     let allocated estimate =
         estimate rollout |> ignore
@@ -306,7 +339,7 @@ let ``estimates allocate nothing but their result`` () =
 
 [<Fact>]
 let ``wrong lengths are refused by name`` () =
-    let rollout = randomRollout 1UL 0.9 0.9
+    let rollout = randomRollout { Seed = 1UL; Rows = 5; Columns = 7 } 0.9 0.9
 
     let refused name (change: Rollout -> Rollout) =
         let error = Assert.ThrowsAny<ArgumentException>(fun () -> advantages (change rollout) |> ignore)

@@ -5,6 +5,7 @@ open System
 open Rl.Core.Autodiff
 open Rl.Core.Foundations
 open Rl.Core.Mdp
+open Rl.Core.Objectives
 open Rl.Core.Planning
 open Rl.Tests.Theorems
 open Xunit
@@ -176,6 +177,85 @@ let ``the residual gradient is minus half the gradient of the mean squared error
             Array.map2 (-) (GradientTemporalDifference.residualGradient 1.0 features weights step 1.0) weights)
 
     Expect.close 1e-9 "Δw" (gradient |> Array.map (fun value -> -0.5 * value)) total
+
+[<Theorem>]
+let ``LSTD(λ) rests where the errors of λ-returns are orthogonal to the features, over episodes of every length``
+    (DiscountedInstance instance)
+    =
+    let struct (instance, mdp, policy, features, _, _) = poor instance
+    let lambda, ridge = Instance.uniform 6 instance, 0.1
+
+    let episodes =
+        Array.init 3 (fun index ->
+            let struct (trajectory, _) =
+                Trajectories.sample mdp policy (2 + 3 * index) (Rng.create (instance.Seed + uint64 index))
+
+            Transition.ofTrajectory mdp trajectory)
+
+    let weights = LeastSquares.lstd lambda ridge features episodes
+    let value index = LinearFeatures.value features weights index
+
+    let errors =
+        episodes
+        |> Array.map (fun episode ->
+            let result = Array.zeroCreate<float> episode.Length
+
+            let of' (number: Transition -> float) = Array.map number episode
+            let rewards, discounts = of' _.Reward, of' _.Discount
+            let here, next = of' (fun step -> value step.State), of' (fun step -> value step.Next)
+
+            Returns.Advantages<float>(
+                1,
+                rewards,
+                here,
+                discounts,
+                next,
+                (Array.create episode.Length lambda: float[]),
+                ReadOnlySpan<float>.Empty,
+                result
+            )
+
+            Array.map2 (fun (step: Transition) error -> struct (step, error)) episode result)
+        |> Array.concat
+
+    let correlation =
+        errors
+        |> Array.map (fun struct (step, error) -> LinearFeatures.row features step.State |> Array.map ((*) error))
+        |> Array.reduce (Array.map2 (+))
+
+    Expect.close 1e-8 "Σ φ (Gλ − w·φ)" (weights |> Array.map ((*) ridge)) correlation
+
+[<Theorem>]
+let ``off policy, the ratio makes every gradient method's expected step that of the target policy``
+    (DiscountedInstance instance)
+    =
+    let struct (instance, mdp, policy, features, visits, onPolicy) = poor instance
+    let struct (behaviour, _) = Instance.other instance
+    let offPolicy = everything mdp behaviour visits
+    let ratio (step: Transition) = policy[step.State, step.Action] / behaviour[step.State, step.Action]
+    let weights = Instance.normals 5 2 instance
+    let start = { Weights = weights; Auxiliary = Instance.normals 6 2 instance }
+    let moved before after = Array.map2 (-) after before
+
+    let both (update: GradientWeights -> Transition -> float -> GradientWeights) step ratio =
+        let after = update start step ratio
+        Array.append (moved start.Weights after.Weights) (moved start.Auxiliary after.Auxiliary)
+
+    for name, change in
+        [
+            "TD",
+            (fun step ratio -> moved weights (GradientTemporalDifference.semiGradient 1.0 features weights step ratio))
+            "residual",
+            (fun step ratio ->
+                moved weights (GradientTemporalDifference.residualGradient 1.0 features weights step ratio))
+            "GTD2", both (GradientTemporalDifference.gtd2 1.0 1.0 features)
+            "TDC", both (GradientTemporalDifference.tdc 1.0 1.0 features)
+        ] do
+        Expect.close
+            1e-9
+            name
+            (sumOf onPolicy (fun step -> change step 1.0))
+            (sumOf offPolicy (fun step -> change step (ratio step)))
 
 // --- Baird's counterexample (slide 24) -------------------------------------------------------------------------------------
 

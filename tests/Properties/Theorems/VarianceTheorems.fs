@@ -2,6 +2,7 @@
 module Rl.Tests.Theorems.VarianceTheorems
 
 open System
+open Rl.Core.Autodiff
 open Rl.Core.Mdp
 open Xunit
 
@@ -72,3 +73,24 @@ let ``law 1, variance: the table of the lecture's baselines on one process`` () 
     Assert.True(total (Array.map2 (-) toGo values) < total toGo)
     Assert.True(total critic < 0.5 * total (Array.map2 (-) toGo values))
     Assert.True(total critic > 0.0)
+
+[<Theorem>]
+let ``law 1: the score is the derivative of ln π, and its mean under π is zero`` (instance: Instance) =
+    let struct (policy, logits) = Instance.policy instance
+    let actions = policy.Actions
+
+    for state in 0 .. policy.States - 1 do
+        let theta = Expr.vector (Array.sub logits (state * actions) actions)
+        let scores = Array.init actions (TabularPolicy.score policy state)
+
+        scores
+        |> Array.iteri (fun action score ->
+            let logPi theta = Expr.sum (Expr.slice 0 action (action + 1) (Expr.logSoftmax -1 theta))
+            Expect.close 1e-12 "∇ ln π" ((Reference.evaluate (Diff.grad logPi theta)).ToArray()) score)
+
+        let mean =
+            scores
+            |> Array.mapi (fun action score -> score |> Array.map ((*) policy[state, action]))
+            |> Array.reduce (Array.map2 (+))
+
+        Expect.close 1e-12 "E[∇ ln π]" (Array.zeroCreate actions) mean
