@@ -53,7 +53,7 @@ type PlainActor(learner: Learner, state: TrainingState) =
         let action = Array.zeroCreate<float32> environment.ActionSize
 
         let struct (logProbability, key) =
-            Policy.sample learner.Network.Head program.Policy program.LogStandardDeviation (Span action) key
+            Policy.sample learner.Network.Head program.Policy (program.DeviationOf 0) (Span action) key
 
         struct (action, float logProbability, key)
 
@@ -185,7 +185,7 @@ let ppo (c: PpoConfiguration) (learner: Learner) (state: TrainingState) : struct
     let advantage index = advantages[index % copies][index / copies]
     let count = (samples + c.MinibatchSize - 1) / c.MinibatchSize
     let size = samples / count
-    let source = PpoStep.source c learner.Network environment.ObservationSize environment.ActionSize size
+    let source = PpoStep.source c learner.Network false size
     let program = Program.compile<float> source
     program.Set("theta", ReadOnlySpan(state.Parameters |> Array.map float))
     let left = 1.0 - float state.Steps / float c.TotalSteps
