@@ -5,7 +5,7 @@ using System.Linq;
 using Rl;
 using Rl.Rendering;
 
-const string EnvironmentId = "CartPole-v1";
+const string EnvironmentId = "LunarLander-v3";
 
 var steps = args.Contains("--quick") ? 100 : 1_000;
 var random = new Random(42);

@@ -6,7 +6,7 @@ open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Rendering
 
-let private environmentId = "CartPole-v1"
+let private environmentId = "LunarLander-v3"
 
 [<EntryPoint>]
 let main arguments =
