@@ -39,6 +39,9 @@ public static class Environments
     /// <exception cref="ArgumentException">There is no such id; the message lists the nearest.</exception>
     public static EnvironmentDescription Describe(string id) => Convert.Describe(id);
 
+    /// <summary>What to tell someone who uses an id of an older version, such as <c>LunarLander-v2</c>, which stands for its successor; null for the present ids.</summary>
+    public static string? Notice(string id) => Convert.Notice(id);
+
     /// <summary>The environment of an id.</summary>
     /// <exception cref="ArgumentException">There is no such id; the message lists the nearest.</exception>
     public static BuiltInEnvironment Make(string id) => Make(id, []);

@@ -227,6 +227,12 @@ internal static class Convert
             ]);
     }
 
+    public static string? Notice(string id)
+    {
+        ArgumentNullException.ThrowIfNull(id);
+        return Registry.notice(id)?.Value;
+    }
+
     public static AnyEnvironment MakeEnvironment(string id, IReadOnlyList<(string Name, string Value)> options)
     {
         var entry = Registry.find(id);

@@ -26,7 +26,7 @@ internal static class CheckCommand
     public static int Run(CheckRequest request, Terminal terminal)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(request.Steps, 1, "--steps");
-        var environment = Environments.Make(request.Environment, request.EnvironmentSettings.Select(setting => (setting.Key, setting.Value)));
+        var environment = EnvironmentArgument.Make(request.Environment, request.EnvironmentSettings, terminal);
         var findings = Environments.Check(environment, request.Seed, request.Steps);
         var violations = findings.Count(finding => !finding.IsAdvice);
         if (request.Json)

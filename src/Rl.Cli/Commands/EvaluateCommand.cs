@@ -30,7 +30,7 @@ internal static class EvaluateCommand
         var path = RunFolder.FindAgent(request.Run);
         using var agent = request.Environment is null
             ? Agent.Load(path)
-            : Agent.Load(path, Environments.Make(request.Environment));
+            : Agent.Load(path, EnvironmentArgument.Make(request.Environment, [], terminal));
         var evaluation = agent.Evaluate(request.Episodes, request.Seed, !request.Stochastic, interruption);
         if (request.Json)
         {

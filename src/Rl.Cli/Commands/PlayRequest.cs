@@ -23,7 +23,7 @@ internal sealed record PlayRequest
     public bool Stochastic { get; init; }
 
     /// <summary>Opens the episodes and gives them to a function, with the name of who plays.</summary>
-    public int With(Func<Playback, string, int> use)
+    public int With(Terminal terminal, Func<Playback, string, int> use)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(Episodes, 1, "--episodes");
         if (EnvironmentSettings.Count > 0 && Environment is null)
@@ -33,7 +33,7 @@ internal sealed record PlayRequest
 
         var environment = Environment is null
             ? null
-            : Environments.Make(Environment, EnvironmentSettings.Select(setting => (setting.Key, setting.Value)));
+            : EnvironmentArgument.Make(Environment, EnvironmentSettings, terminal);
         if (Run is null)
         {
             return environment is null

@@ -28,7 +28,7 @@ internal static class RecordCommand
     public static int Run(RecordRequest request, Terminal terminal, CancellationToken interruption)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(request.MaxSteps, 1, "--max-steps");
-        return request.Play.With((playback, player) =>
+        return request.Play.With(terminal, (playback, player) =>
         {
             var path = request.Output ?? Default(request.Play, playback);
             try

@@ -48,13 +48,11 @@ internal static class TrainCommand
     {
         var watch = Stopwatch.StartNew();
         ArgumentOutOfRangeException.ThrowIfLessThan(request.Episodes, 1, "--episodes");
-        var tuned = request.Defaults ? null : TunedOptions.Find(request.Algorithm, request.Environment);
+        var environment = EnvironmentArgument.Make(request.Environment, request.EnvironmentSettings, terminal);
+        var tuned = request.Defaults ? null : TunedOptions.Find(request.Algorithm, environment.Id);
         var options = Algorithms.Options(request.Algorithm, [.. tuned?.Settings ?? [], .. request.Settings]);
         options = options with { TotalSteps = request.Steps ?? tuned?.Steps ?? options.TotalSteps, Threads = request.Threads };
         options.Validate();
-        var environment = Environments.Make(
-            request.Environment,
-            request.EnvironmentSettings.Select(setting => (setting.Key, setting.Value)));
         using var folder = RunFolder.Create(request.Run, request.Overwrite, options.Algorithm, environment.Id, request.Seed);
         var outline = new TrainingOutline(options.Algorithm, environment.Id, request.Seed, options.TotalSteps, folder.Path, tuned?.Source);
         var view = View(request, terminal);

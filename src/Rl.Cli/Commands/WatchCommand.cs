@@ -33,7 +33,7 @@ internal static class WatchCommand
             throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"--speed is {request.Speed}; it must be a number greater than 0."));
         }
 
-        return request.Play.With((playback, player) =>
+        return request.Play.With(terminal, (playback, player) =>
         {
             if (!terminal.IsInteractive)
             {
