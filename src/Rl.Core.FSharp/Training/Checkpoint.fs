@@ -90,7 +90,7 @@ module Checkpoint =
             CheckpointFormat.writeSpace output checkpoint.ObservationSpace
             CheckpointFormat.writeSpace output checkpoint.ActionSpace)
 
-        section "NETW" (fun output -> CheckpointFormat.writeNetwork output checkpoint.Network)
+        section "NETW" (fun output -> NetworkFormat.writeNetwork output checkpoint.Network)
         section "PARM" (fun output -> output.Singles state.Parameters)
         section "OPTI" (fun output -> output.Singles state.Optimiser)
 
@@ -162,7 +162,7 @@ module Checkpoint =
     let private check (input: BinaryIn) (checkpoint: Checkpoint) =
         let state = checkpoint.State
 
-        if CheckpointFormat.denseParameters checkpoint.Network > float state.Parameters.Length then
+        if NetworkFormat.denseParameters checkpoint.Network > float state.Parameters.Length then
             input.Fail "it has fewer parameters than its network"
 
         let expected = (ActorCritic.layout checkpoint.Network).Count
@@ -215,7 +215,7 @@ module Checkpoint =
                 let observationSpace = CheckpointFormat.readSpace input
                 struct (observationSpace, CheckpointFormat.readSpace input))
 
-        let network = section "NETW" CheckpointFormat.readNetwork
+        let network = section "NETW" NetworkFormat.readNetwork
         let parameters = section "PARM" (fun input -> input.Singles())
         let optimiser = section "OPTI" (fun input -> input.Singles())
 
