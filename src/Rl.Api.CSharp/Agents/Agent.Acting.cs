@@ -12,14 +12,28 @@ public sealed partial class Agent
 {
     private readonly Rng[] sampleKey = new Rng[1];
 
-    /// <summary>The most probable action for an observation. Allocates nothing.</summary>
+    /// <summary>Says that the next observation is the first of an episode: a recurrent policy forgets what it has seen. Others have nothing to forget.</summary>
+    public void BeginEpisode()
+    {
+        using var _ = Enter(mayBeReporting: true);
+        Predictor().Forget();
+    }
+
+    /// <summary>The most probable action for an observation. Allocates nothing. A recurrent policy remembers the observation until <see cref="BeginEpisode"/>.</summary>
     /// <param name="observation">As many elements as <see cref="ObservationSpace"/> has; finite. It is normalised, and goes through the wrappers of observations, as in training.</param>
     /// <param name="action">Receives the action: the integer of a discrete space, or numbers within the bounds of a box.</param>
     /// <exception cref="ArgumentException">A length is wrong, or the observation holds NaN or infinity; the message names the component.</exception>
-    public void Predict(ReadOnlySpan<float> observation, Span<float> action)
+    public void Predict(ReadOnlySpan<float> observation, Span<float> action) => Predict(observation, [], action);
+
+    /// <summary>The most probable action for an observation among those that are possible. Allocates nothing.</summary>
+    /// <param name="observation">As many elements as <see cref="ObservationSpace"/> has; finite.</param>
+    /// <param name="mask">One element a choice of the discrete actions, in their order: whether it is possible. Each needs one choice; empty if all are possible.</param>
+    /// <param name="action">Receives the action.</param>
+    /// <exception cref="ArgumentException">A length is wrong, the observation holds NaN or infinity, or no choice is possible.</exception>
+    public void Predict(ReadOnlySpan<float> observation, ReadOnlySpan<bool> mask, Span<float> action)
     {
         using var _ = Enter(mayBeReporting: true);
-        Predictor().Predict(observation, action);
+        Predictor().Predict(observation, mask, action);
     }
 
     /// <summary>The most probable action for an observation, as a new array.</summary>
@@ -37,12 +51,20 @@ public sealed partial class Agent
     /// <param name="action">Receives the action.</param>
     /// <param name="random">Where the draw comes from.</param>
     /// <exception cref="ArgumentException">A length is wrong, or the observation holds NaN or infinity.</exception>
-    public void Sample(ReadOnlySpan<float> observation, Span<float> action, Random random)
+    public void Sample(ReadOnlySpan<float> observation, Span<float> action, Random random) => Sample(observation, [], action, random);
+
+    /// <summary>Draws an action from the policy among those that are possible.</summary>
+    /// <param name="observation">As many elements as <see cref="ObservationSpace"/> has; finite.</param>
+    /// <param name="mask">One element a choice of the discrete actions, in their order: whether it is possible; empty if all are.</param>
+    /// <param name="action">Receives the action.</param>
+    /// <param name="random">Where the draw comes from.</param>
+    /// <exception cref="ArgumentException">A length is wrong, the observation holds NaN or infinity, or no choice is possible.</exception>
+    public void Sample(ReadOnlySpan<float> observation, ReadOnlySpan<bool> mask, Span<float> action, Random random)
     {
         ArgumentNullException.ThrowIfNull(random);
         using var _ = Enter(mayBeReporting: true);
         sampleKey[0] = Convert.Key(random);
-        Predictor().Sample(observation, action, sampleKey);
+        Predictor().Sample(observation, mask, action, sampleKey);
     }
 
     /// <summary>Runs whole episodes in fresh copies of the environment.</summary>

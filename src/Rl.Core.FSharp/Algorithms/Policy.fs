@@ -125,7 +125,11 @@ module Policy =
                 evaluate part (partOutput part outputs deviations output) (cut first (PolicyHead.actions part) actions))
             |> List.reduce (fun (struct (a, b)) (struct (c, d)) -> struct (a + c, b + d))
 
-    /// Rules out impossible choices in the outputs of one row; `mask` has one element a choice, all of which may be possible.
+    let private requireChoice (possible: ReadOnlySpan<bool>) =
+        if not (possible.Contains true) then
+            Guard.fail "mask" "mask allows no choice of a component of the action; at least one must be possible."
+
+    /// Rules out impossible choices in the outputs of one row; `possible` has one element a choice. Fails where a component has none.
     let rec mask (head: PolicyHead) (possible: ReadOnlySpan<bool>) (outputs: Span<float32>) : unit =
         match head with
         | PolicyHead.Categorical _

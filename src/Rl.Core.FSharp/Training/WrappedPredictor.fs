@@ -118,14 +118,18 @@ type WrappedPredictor(model: PolicyModel, wrapping: Wrapping) =
         predictor.Update model
         load model
 
-    /// The most probable action for an observation below the wrappers. `ArgumentException` for a wrong length, NaN or infinity.
-    member _.Predict(raw: ReadOnlySpan<float32>, action: Span<float32>) : unit =
+    /// A new episode begins: a recurrent policy forgets what it has seen.
+    member _.Forget() : unit = predictor.Forget()
+
+    /// The most probable action for an observation below the wrappers, among the choices that `mask` allows (an empty one: all).
+    /// `ArgumentException` for a wrong length, NaN or infinity.
+    member _.Predict(raw: ReadOnlySpan<float32>, mask: ReadOnlySpan<bool>, action: Span<float32>) : unit =
         show raw action
-        predictor.Predict(ReadOnlySpan observation, Span outerAction)
+        predictor.Predict(ReadOnlySpan observation, mask, Span outerAction)
         act action
 
-    /// Draws an action with the key, which moves on.
-    member _.Sample(raw: ReadOnlySpan<float32>, action: Span<float32>, keys: Span<Rng>) : unit =
+    /// Draws an action with the key, which moves on, among the choices that `mask` allows (an empty one: all).
+    member _.Sample(raw: ReadOnlySpan<float32>, mask: ReadOnlySpan<bool>, action: Span<float32>, keys: Span<Rng>) : unit =
         show raw action
-        predictor.Sample(ReadOnlySpan observation, Span outerAction, keys)
+        predictor.Sample(ReadOnlySpan observation, mask, Span outerAction, keys)
         act action
