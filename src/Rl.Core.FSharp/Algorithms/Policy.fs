@@ -132,12 +132,20 @@ module Policy =
     /// Rules out impossible choices in the outputs of one row; `possible` has one element a choice. Fails where a component has none.
     let rec mask (head: PolicyHead) (possible: ReadOnlySpan<bool>) (outputs: Span<float32>) : unit =
         match head with
-        | PolicyHead.Categorical _
-        | PolicyHead.MultiCategorical _ ->
+        | PolicyHead.Categorical _ ->
+            requireChoice possible
+
             for choice in 0 .. possible.Length - 1 do
                 if not possible[choice] then outputs[choice] <- Single.NegativeInfinity
+        | PolicyHead.MultiCategorical choices ->
+            let mutable start = 0
+
+            for size in choices do
+                mask (PolicyHead.Categorical size) (possible.Slice(start, size)) (outputs.Slice(start, size))
+                start <- start + size
         | PolicyHead.Bernoulli count ->
             for bit in 0 .. count - 1 do
+                requireChoice (possible.Slice(2 * bit, 2))
                 if not possible[2 * bit] then outputs[bit] <- float32 -Never
                 if not possible[2 * bit + 1] then outputs[bit] <- float32 Never
         | PolicyHead.Joint parts ->
