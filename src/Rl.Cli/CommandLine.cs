@@ -169,7 +169,7 @@ internal static class CommandLine
         var suite = new Argument<string>("suite") { Description = "What to measure: on-policy." };
         var output = new Option<string>("--output") { Description = "The folder of results; what is there already is not measured again.", DefaultValueFactory = _ => Path.Combine("runs", "bench") };
         var page = new Option<string?>("--page") { Description = "A Markdown page that receives the table between its markers." };
-        var only = new Option<string?>("--only") { Description = "Only the tasks that have this in their names." };
+        var only = new Option<string?>("--only") { Description = "Only the tasks that have one of these, separated by commas, in their names." };
         var seeds = new Option<int?>("--seeds") { Description = "Seeds a task; each task's own number if not given." };
         var parallel = new Option<int>("--parallel") { Description = "Runs at once; 0 for one a core." };
         var command = new Command("bench", "Train the tasks of a results table with several seeds, and make the table.") { suite, output, page, only, seeds, parallel };

@@ -40,7 +40,9 @@ internal static class BenchCommand
         }
 
         var tasks = BenchTask.Load(request.Suite)
-            .Where(task => request.Only is null || task.Name.Contains(request.Only, StringComparison.OrdinalIgnoreCase))
+            .Where(task => request.Only is not { } only
+                || only.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+                    .Any(part => task.Name.Contains(part, StringComparison.OrdinalIgnoreCase)))
             .Select(task => task with { Seeds = request.Seeds ?? task.Seeds })
             .ToList();
         if (tasks.Count == 0)
