@@ -79,7 +79,11 @@ public sealed partial class Agent : IDisposable
     public Space ActionSpace { get; }
 
     /// <summary>Where it logs: beginnings, ends and saves as information, updates at debug level, warnings, failures. Nowhere unless you set it.</summary>
-    public ILogger Logger { get; set; } = NullLogger.Instance;
+    public ILogger Logger
+    {
+        get;
+        set => field = value ?? throw new ArgumentNullException(nameof(value), "Logger is null; use NullLogger.Instance to log nowhere.");
+    } = NullLogger.Instance;
 
     /// <summary>Environment steps that it has learned from.</summary>
     public long Steps => state.Steps;
