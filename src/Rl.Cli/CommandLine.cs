@@ -20,6 +20,7 @@ internal static class CommandLine
         {
             Train(terminal, interruption),
             Evaluate(terminal, interruption),
+            ReplayFailure(terminal),
             WatchCommandLine.Watch(terminal, interruption),
             WatchCommandLine.Record(terminal, interruption),
             Environments(terminal),
@@ -45,9 +46,10 @@ internal static class CommandLine
 
     private static Command Train(Terminal terminal, CancellationToken interruption)
     {
-        var algorithm = new Argument<string>("algorithm") { Description = "The algorithm's id; rl algorithms lists them." };
-        var environment = new Argument<string>("environment") { Description = "The environment's id; rl environments lists them." };
-        var seed = new Option<ulong>("--seed") { Description = "Where all randomness comes from.", DefaultValueFactory = _ => 1 };
+        var algorithm = new Argument<string?>("algorithm") { Description = "The algorithm's id; rl algorithms lists them.", Arity = ArgumentArity.ZeroOrOne };
+        var environment = new Argument<string?>("environment") { Description = "The environment's id; rl environments lists them.", Arity = ArgumentArity.ZeroOrOne };
+        var resume = new Option<string?>("--resume") { Description = "Go on with an interrupted run, bit for bit as if it had never stopped: its name under runs/, or its folder.", HelpName = "run" };
+        var seed = new Option<ulong?>("--seed") { Description = "Where all randomness comes from; 1 if not given." };
         var steps = new Option<long?>("--steps") { Description = "Environment steps; those that are known to be good for the task, or the algorithm's default, if not given." };
         var threads = new Option<int>("--threads") { Description = "Threads; 0 for one a core. Results do not depend on it." };
         var run = new Option<string?>("--run") { Description = "The run's folder: a name under runs/, or a path." };
@@ -69,13 +71,14 @@ internal static class CommandLine
         };
         var command = new Command("train", "Train an agent and keep it in a run folder.")
         {
-            algorithm, environment, seed, steps, threads, run, overwrite, json, episodes, defaults, set, environmentSet,
+            algorithm, environment, resume, seed, steps, threads, run, overwrite, json, episodes, defaults, set, environmentSet,
         };
         command.SetAction(parsed => TrainCommand.Run(
             new TrainRequest
             {
-                Algorithm = parsed.GetRequiredValue(algorithm),
-                Environment = parsed.GetRequiredValue(environment),
+                Algorithm = parsed.GetValue(algorithm),
+                Environment = parsed.GetValue(environment),
+                Resume = parsed.GetValue(resume),
                 Seed = parsed.GetValue(seed),
                 Steps = parsed.GetValue(steps),
                 Threads = parsed.GetValue(threads),
@@ -116,6 +119,16 @@ internal static class CommandLine
             },
             terminal,
             interruption));
+        return command;
+    }
+
+    private static Command ReplayFailure(Terminal terminal)
+    {
+        var run = new Argument<string>("run") { Description = "The name under runs/, or the folder, of a run that stopped at a number that is not finite." };
+        var threads = new Option<int>("--threads") { Description = "Threads; 0 for one a core. The failure does not depend on it." };
+        var json = new Option<bool>("--json") { Description = "Print one JSON object." };
+        var command = new Command("replay-failure", "Do the update again that a run failed in, from the state before it.") { run, threads, json };
+        command.SetAction(parsed => ReplayFailureCommand.Run(parsed.GetRequiredValue(run), parsed.GetValue(threads), parsed.GetValue(json), terminal));
         return command;
     }
 
@@ -216,7 +229,7 @@ internal static class CommandLine
             terminal.Error.WriteLine($"rl: {WithoutParameter(error.Message)}");
             return ExitCode.Usage;
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or InvalidDataException or EnvironmentException or InvalidOperationException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or InvalidDataException or EnvironmentException or TrainingFailureException or InvalidOperationException)
         {
             terminal.Error.WriteLine($"rl: {error.Message}");
             return ExitCode.Failure;

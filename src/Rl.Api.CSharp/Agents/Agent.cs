@@ -4,6 +4,8 @@ using System.IO;
 using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Rl.Core.Algorithms;
 using Rl.Core.Foundations;
 using Rl.Core.Training;
@@ -28,6 +30,7 @@ public sealed partial class Agent : IDisposable
     private readonly Wrapping wrapping;
     private WrappedPredictor? predictor;
     private TrainingState? predicted;
+    private TrainingWatch watch;
     private int busy;
     private int reportingThread;
     private bool isDisposed;
@@ -52,6 +55,7 @@ public sealed partial class Agent : IDisposable
         this.state = state;
         this.learner = learner;
         this.workers = workers;
+        watch = Core.Training.Warnings.start(wrapping.ActionSpace, state.Rewards.Size > 0);
         ObservationSpace = Convert.ToSpace(wrapping.ObservationSpace);
         ActionSpace = Convert.ToSpace(wrapping.ActionSpace);
     }
@@ -73,6 +77,13 @@ public sealed partial class Agent : IDisposable
 
     /// <summary>The set of actions that <c>Predict</c> gives: the environment's own, below its wrappers.</summary>
     public Space ActionSpace { get; }
+
+    /// <summary>Where it logs: beginnings, ends and saves as information, updates at debug level, warnings, failures. Nowhere unless you set it.</summary>
+    public ILogger Logger
+    {
+        get;
+        set => field = value ?? throw new ArgumentNullException(nameof(value), "Logger is null; use NullLogger.Instance to log nowhere.");
+    } = NullLogger.Instance;
 
     /// <summary>Environment steps that it has learned from.</summary>
     public long Steps => state.Steps;
@@ -113,6 +124,7 @@ public sealed partial class Agent : IDisposable
     /// <param name="cancellationToken">Stops training between two updates.</param>
     /// <exception cref="OperationCanceledException">Training was stopped. The agent keeps what it has learned and can be used, saved and trained on.</exception>
     /// <exception cref="EnvironmentException">The environment failed. The agent is as it was before the update in progress.</exception>
+    /// <exception cref="TrainingFailureException">A number was not finite. The agent is as it was before the update in progress.</exception>
     /// <exception cref="InvalidOperationException">The agent was loaded without an environment to train in.</exception>
     public TrainingResult Train(IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default) =>
         Train(Options.TotalSteps, progress, cancellationToken);
@@ -123,6 +135,7 @@ public sealed partial class Agent : IDisposable
     /// <param name="cancellationToken">Stops training between two updates.</param>
     /// <exception cref="OperationCanceledException">Training was stopped. The agent keeps what it has learned and can be used, saved and trained on.</exception>
     /// <exception cref="EnvironmentException">The environment failed. The agent is as it was before the update in progress.</exception>
+    /// <exception cref="TrainingFailureException">A number was not finite. The agent is as it was before the update in progress.</exception>
     /// <exception cref="InvalidOperationException">The agent was loaded without an environment to train in.</exception>
     public TrainingResult Train(long totalSteps, IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
     {
@@ -143,6 +156,7 @@ public sealed partial class Agent : IDisposable
     /// <param name="cancellationToken">Stops training between two updates.</param>
     /// <exception cref="OperationCanceledException">Training was stopped. The agent keeps what it has learned and can be used, saved and trained on.</exception>
     /// <exception cref="EnvironmentException">The environment failed. The agent is as it was before the update in progress.</exception>
+    /// <exception cref="TrainingFailureException">A number was not finite. The agent is as it was before the update in progress.</exception>
     /// <exception cref="InvalidOperationException">The agent was loaded without an environment to train in.</exception>
     public TrainingResult TrainFor(long steps, IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
     {
@@ -174,6 +188,7 @@ public sealed partial class Agent : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(path);
         using var _ = Enter(mayBeReporting: true);
         CheckpointModule.save(path, ToCheckpoint());
+        Log.Saved(Logger, Steps, path);
     }
 
     /// <summary>Releases the threads. The agent cannot be used afterwards.</summary>
@@ -218,31 +233,69 @@ public sealed partial class Agent : IDisposable
     private TrainingResult Run(long until, IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
     {
         var training = new TrainingRun(state.Steps, state.Updates, until);
-        while (state.Steps < until)
+        Log.Started(Logger, Options.Algorithm, environmentId, Seed, Steps, until);
+        try
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            var report = Failures.Translate(() =>
+            while (state.Steps < until)
             {
-                var (next, done) = Learner().Transition(state);
-                state = next;
-                return done;
-            });
-            policy = Learner().Policy(state);
-            training.Record(report);
-            Report(progress, training, report);
+                cancellationToken.ThrowIfCancellationRequested();
+                Update(training, progress);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            Log.Stopped(Logger, Steps);
+            throw;
+        }
+        catch (Exception error) when (error is EnvironmentException or TrainingFailureException)
+        {
+            Log.Failed(Logger, error, Steps);
+            throw;
         }
 
-        return training.Result(state.Steps, state.Updates);
+        var result = training.Result(state.Steps, state.Updates);
+        Log.Ended(Logger, Steps, result.Elapsed, result.MeanReturn);
+        return result;
     }
 
-    private void Report(IProgress<TrainingProgress>? progress, TrainingRun training, Report report)
+    /// <summary>One transition, and what is told of it.</summary>
+    private void Update(TrainingRun training, IProgress<TrainingProgress>? progress)
+    {
+        var report = Failures.Translate(() =>
+        {
+            var (next, done) = Learner().Transition(state);
+            state = next;
+            return done;
+        });
+        policy = Learner().Policy(state);
+        training.Record(report);
+        var warnings = Convert.Warnings(report, ref watch);
+        var logsUpdates = Logger.IsEnabled(LogLevel.Debug);
+        if (progress is not null || logsUpdates)
+        {
+            var now = training.Progress(report, warnings);
+            if (logsUpdates)
+            {
+                Log.Updated(Logger, now.Updates, now.Steps, now.MeanReturn, now.StepsPerSecond);
+            }
+
+            Report(progress, now);
+        }
+
+        foreach (var warning in warnings)
+        {
+            Log.Warned(Logger, warning.Update, warning.Message);
+        }
+    }
+
+    private void Report(IProgress<TrainingProgress>? progress, TrainingProgress now)
     {
         if (progress is not null)
         {
             reportingThread = System.Environment.CurrentManagedThreadId;
             try
             {
-                progress.Report(training.Progress(report));
+                progress.Report(now);
             }
             finally
             {

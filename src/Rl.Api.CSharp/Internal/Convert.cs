@@ -255,6 +255,16 @@ internal static class Convert
     public static (string Name, double Value)[] Metrics(Report report) =>
         Array.ConvertAll(report.Metrics, metric => (metric.Item1, metric.Item2));
 
+    /// <summary>What is new to say after a report; the watch moves on.</summary>
+    public static IReadOnlyList<TrainingWarning> Warnings(Report report, ref Core.Training.TrainingWatch watch)
+    {
+        var (next, raised) = Core.Training.Warnings.observe(report, watch);
+        watch = next;
+        return raised.IsEmpty
+            ? []
+            : Array.AsReadOnly(raised.Select(warning => new TrainingWarning((TrainingWarningKind)warning.Kind, warning.Update, warning.Message)).ToArray());
+    }
+
     public static Core.Training.Checkpoint ToCheckpoint(
         AgentOptions options,
         string environmentId,

@@ -1,4 +1,5 @@
 using System;
+using Rl.Core.Algorithms;
 using Rl.Core.Environments;
 
 namespace Rl.Internal;
@@ -6,7 +7,7 @@ namespace Rl.Internal;
 /// <summary>The core's exceptions as the facade's.</summary>
 internal static class Failures
 {
-    /// <summary>Calls a function; an environment's failure becomes an <see cref="EnvironmentException"/>.</summary>
+    /// <summary>Calls a function; an environment's failure becomes an <see cref="EnvironmentException"/>, a number that is not finite a <see cref="TrainingFailureException"/>.</summary>
     public static T Translate<T>(Func<T> function)
     {
         try
@@ -16,6 +17,10 @@ internal static class Failures
         catch (EnvironmentFailure failure)
         {
             throw new EnvironmentException(failure);
+        }
+        catch (TrainingFailure failure)
+        {
+            throw new TrainingFailureException(failure);
         }
     }
 }

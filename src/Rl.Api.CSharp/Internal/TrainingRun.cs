@@ -11,6 +11,9 @@ internal sealed class TrainingRun(long firstStep, long firstUpdate, long totalSt
 {
     private const int Window = 100;
 
+    /// <summary>A century, in seconds: what follows is not worth telling.</summary>
+    private const double LongestForecast = 3.2e9;
+
     private readonly Stopwatch watch = Stopwatch.StartNew();
     private readonly Queue<EpisodeSummary> recent = new();
     private long episodes;
@@ -29,21 +32,24 @@ internal sealed class TrainingRun(long firstStep, long firstUpdate, long totalSt
         episodes += report.Episodes.Length;
     }
 
-    public TrainingProgress Progress(Report report)
+    public TrainingProgress Progress(Report report, IReadOnlyList<TrainingWarning> warnings)
     {
         var elapsed = watch.Elapsed;
+        var stepsPerSecond = (report.Steps - firstStep) / Math.Max(elapsed.TotalSeconds, 1e-9);
         return new()
         {
             Steps = report.Steps,
             TotalSteps = totalSteps,
             Updates = report.Updates,
             Elapsed = elapsed,
-            StepsPerSecond = (report.Steps - firstStep) / Math.Max(elapsed.TotalSeconds, 1e-9),
+            StepsPerSecond = stepsPerSecond,
+            TimeLeft = TimeSpan.FromSeconds(Math.Clamp((totalSteps - report.Steps) / stepsPerSecond, 0, LongestForecast)),
             Episodes = Array.ConvertAll(report.Episodes, episode => new EpisodeSummary(episode.Return, episode.Length)),
             EpisodeCount = episodes,
             MeanReturn = MeanReturn(),
             MeanLength = recent.Count == 0 ? double.NaN : recent.Average(episode => (double)episode.Length),
             Metrics = Array.ConvertAll(Convert.Metrics(report), metric => KeyValuePair.Create(metric.Name, metric.Value)),
+            Warnings = warnings,
         };
     }
 

@@ -26,6 +26,9 @@ public sealed record TrainingProgress
     /// <summary>Environment steps a second since this call of training began.</summary>
     public required double StepsPerSecond { get; init; }
 
+    /// <summary>The time to <see cref="TotalSteps"/> at that speed.</summary>
+    public TimeSpan TimeLeft { get; init; }
+
     /// <summary>The episodes that ended since the last report.</summary>
     public required IReadOnlyList<EpisodeSummary> Episodes { get; init; }
 
@@ -40,6 +43,9 @@ public sealed record TrainingProgress
 
     /// <summary>The algorithm's own numbers, such as <c>policyLoss</c> and <c>entropy</c>, always in the same order.</summary>
     public required IReadOnlyList<KeyValuePair<string, double>> Metrics { get; init; }
+
+    /// <summary>What was noticed in this update and not before, such as <c>KL 0.4 in epoch 1: learning rate too high?</c>; mostly empty.</summary>
+    public IReadOnlyList<TrainingWarning> Warnings { get; init; } = [];
 }
 
 /// <summary>What a call of training did.</summary>

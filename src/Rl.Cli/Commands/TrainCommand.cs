@@ -12,11 +12,17 @@ namespace Rl.Cli.Commands;
 /// <summary>What <c>rl train</c> was asked for.</summary>
 internal sealed record TrainRequest
 {
-    public required string Algorithm { get; init; }
+    /// <summary>Null when a run is resumed.</summary>
+    public string? Algorithm { get; init; }
 
-    public required string Environment { get; init; }
+    /// <summary>Null when a run is resumed.</summary>
+    public string? Environment { get; init; }
 
-    public required ulong Seed { get; init; }
+    /// <summary>The run that is to go on.</summary>
+    public string? Resume { get; init; }
+
+    /// <summary>1 if not given.</summary>
+    public ulong? Seed { get; init; }
 
     public long? Steps { get; init; }
 
@@ -46,42 +52,107 @@ internal static class TrainCommand
 
     public static int Run(TrainRequest request, Terminal terminal, CancellationToken interruption)
     {
-        var watch = Stopwatch.StartNew();
         ArgumentOutOfRangeException.ThrowIfLessThan(request.Episodes, 1, "--episodes");
-        var environment = EnvironmentArgument.Make(request.Environment, request.EnvironmentSettings, terminal);
-        var tuned = request.Defaults ? null : TunedOptions.Find(request.Algorithm, environment.Id);
-        var options = Algorithms.Options(request.Algorithm, [.. tuned?.Settings ?? [], .. request.Settings]);
+        return request.Resume is { } run
+            ? Resume(run, request, terminal, interruption)
+            : Begin(request, terminal, interruption);
+    }
+
+    private static int Begin(TrainRequest request, Terminal terminal, CancellationToken interruption)
+    {
+        if (request.Algorithm is not { } algorithm || request.Environment is not { } id)
+        {
+            throw new ArgumentException("train needs an algorithm and an environment, or --resume with a run. Try rl --help.");
+        }
+
+        var environment = EnvironmentArgument.Make(id, request.EnvironmentSettings, terminal);
+        var tuned = request.Defaults ? null : TunedOptions.Find(algorithm, environment.Id);
+        var options = Algorithms.Options(algorithm, [.. tuned?.Settings ?? [], .. request.Settings]);
         options = options with { TotalSteps = request.Steps ?? tuned?.Steps ?? options.TotalSteps, Threads = request.Threads };
         options.Validate();
-        using var folder = RunFolder.Create(request.Run, request.Overwrite, options.Algorithm, environment.Id, request.Seed);
-        var outline = new TrainingOutline(options.Algorithm, environment.Id, request.Seed, options.TotalSteps, folder.Path, tuned?.Source);
+        var seed = request.Seed ?? 1;
+        using var folder = RunFolder.Create(request.Run, request.Overwrite, options.Algorithm, environment.Id, seed);
+        var outline = new TrainingOutline(options.Algorithm, environment.Id, seed, options.TotalSteps, folder.Path, tuned?.Source);
         var view = View(request, terminal);
         view.Start(outline);
-
-        using var agent = Agent.Create(options, environment, request.Seed);
+        using var agent = Agent.Create(options, environment, seed);
         folder.WriteConfiguration(agent, environment);
+        return Carry(agent, environment.RewardThreshold, folder, outline, view, request, interruption);
+    }
+
+    /// <summary>Goes on from the run's agent file with its own options and plan, or a longer plan.</summary>
+    private static int Resume(string run, TrainRequest request, Terminal terminal, CancellationToken interruption)
+    {
+        if (request.Algorithm is not null || request.Run is not null || request.Overwrite || request.Defaults || request.Seed is not null
+            || request.Settings.Count > 0 || request.EnvironmentSettings.Count > 0)
+        {
+            throw new ArgumentException("--resume goes on with the run's own algorithm, environment, seed and options; only --steps, --threads, --episodes and --json can be given with it.");
+        }
+
+        var path = RunFolder.FindAgent(run);
+        using var agent = Agent.Load(path, request.Threads);
+        if (!Environments.Ids.Contains(agent.EnvironmentId))
+        {
+            throw new InvalidOperationException($"{path} was trained in {agent.EnvironmentId}, which rl does not have; resume it with Agent.Load and your environment.");
+        }
+
+        using var folder = RunFolder.Resume(path, agent.Steps);
+        var total = request.Steps ?? agent.Options.TotalSteps;
+        var outline = new TrainingOutline(agent.Options.Algorithm, agent.EnvironmentId, agent.Seed, total, folder.Path, null, agent.Steps);
+        var view = View(request, terminal);
+        view.Start(outline);
+        return Carry(agent, Environments.Make(agent.EnvironmentId).RewardThreshold, folder, outline, view, request, interruption);
+    }
+
+    /// <summary>Trains to the end of the plan, saves, evaluates, draws.</summary>
+    private static int Carry(
+        Agent agent,
+        double rewardThreshold,
+        RunFolder folder,
+        TrainingOutline outline,
+        TrainingView view,
+        TrainRequest request,
+        CancellationToken interruption)
+    {
+        var watch = Stopwatch.StartNew();
         var curve = new LearningCurve();
+        curve.Record(folder.Earlier);
         try
         {
-            var training = Train(agent, folder, curve, view, interruption);
-            folder.Flush();
-            agent.Save(folder.AgentPath);
+            var training = Train(agent, outline.TotalSteps, folder, curve, view, interruption);
+            Keep(agent, folder);
             var evaluation = agent.Evaluate(request.Episodes, cancellationToken: interruption);
-            Draw(curve, folder, outline, environment);
-            view.Result(new(outline, training, evaluation, environment.RewardThreshold, watch.Elapsed));
+            view.Result(new(outline, training, evaluation, rewardThreshold, watch.Elapsed));
             return ExitCode.Success;
         }
         catch (OperationCanceledException)
         {
-            folder.Flush();
-            agent.Save(folder.AgentPath);
-            Draw(curve, folder, outline, environment);
+            Keep(agent, folder);
             view.Interrupted(outline, agent.Steps);
             return ExitCode.Interrupted;
         }
+        catch (TrainingFailureException failure)
+        {
+            Keep(agent, folder);
+            agent.Save(folder.BeforeFailurePath);
+            failure.Details.Save(folder.FailurePath);
+            view.Failed(outline, failure.Details, agent.Steps, $"rl replay-failure {folder.Path}");
+            return ExitCode.Failure;
+        }
+        finally
+        {
+            // Last, since plotting takes longer to load than all else; the result need not wait for it.
+            curve.Save(folder.CurvePath, $"{outline.Algorithm} on {outline.Environment}, seed {outline.Seed}", rewardThreshold);
+        }
     }
 
-    private static TrainingResult Train(Agent agent, RunFolder folder, LearningCurve curve, TrainingView view, CancellationToken interruption)
+    private static void Keep(Agent agent, RunFolder folder)
+    {
+        folder.Flush();
+        agent.Save(folder.AgentPath);
+    }
+
+    private static TrainingResult Train(Agent agent, long totalSteps, RunFolder folder, LearningCurve curve, TrainingView view, CancellationToken interruption)
     {
         TrainingResult? result = null;
         view.During(show =>
@@ -97,17 +168,13 @@ internal static class TrainCommand
                 if (now.Elapsed - saved > SaveInterval)
                 {
                     saved = now.Elapsed;
-                    folder.Flush();
-                    agent.Save(folder.AgentPath);
+                    Keep(agent, folder);
                 }
             });
-            result = agent.Train(progress, interruption);
+            result = agent.Train(totalSteps, progress, interruption);
         });
         return result!;
     }
-
-    private static void Draw(LearningCurve curve, RunFolder folder, TrainingOutline outline, BuiltInEnvironment environment) =>
-        curve.Save(folder.CurvePath, $"{outline.Algorithm} on {outline.Environment}, seed {outline.Seed}", environment.RewardThreshold);
 
     private static TrainingView View(TrainRequest request, Terminal terminal) =>
         request.Json ? new JsonView(terminal.Output)

@@ -7,7 +7,7 @@ using System.Text.Json;
 
 namespace Rl.Cli.Runs;
 
-/// <summary>The folder of a run: configuration.json, metrics.csv, agent.rl and learning-curve.png.</summary>
+/// <summary>The folder of a run: configuration.json, metrics.csv, agent.rl and learning-curve.png; of one that failed, before-failure.rl and failure.batch too.</summary>
 internal sealed class RunFolder : IDisposable
 {
     private const string Root = "runs";
@@ -15,15 +15,20 @@ internal sealed class RunFolder : IDisposable
     private const string MetricsFile = "metrics.csv";
     private const string AgentFile = "agent.rl";
     private const string CurveFile = "learning-curve.png";
-    private static readonly string[] Files = [ConfigurationFile, MetricsFile, AgentFile, CurveFile];
+    private const string BeforeFailureFile = "before-failure.rl";
+    private const string FailureFile = "failure.batch";
+    private static readonly string[] Files = [ConfigurationFile, MetricsFile, AgentFile, CurveFile, BeforeFailureFile, FailureFile];
 
     private readonly StreamWriter metrics;
+    private readonly MetricsHistory earlier;
     private bool hasHeader;
 
-    private RunFolder(string path)
+    private RunFolder(string path, MetricsHistory? earlier = null)
     {
         Path = path;
-        metrics = new StreamWriter(System.IO.Path.Combine(path, MetricsFile));
+        this.earlier = earlier ?? MetricsHistory.None;
+        metrics = new StreamWriter(System.IO.Path.Combine(path, MetricsFile), append: earlier is not null);
+        hasHeader = this.earlier.Rows.Count > 0;
     }
 
     /// <summary>The folder, relative to the current one where it was given so.</summary>
@@ -32,6 +37,15 @@ internal sealed class RunFolder : IDisposable
     public string AgentPath => System.IO.Path.Combine(Path, AgentFile);
 
     public string CurvePath => System.IO.Path.Combine(Path, CurveFile);
+
+    /// <summary>The last good state of a run that failed.</summary>
+    public string BeforeFailurePath => System.IO.Path.Combine(Path, BeforeFailureFile);
+
+    /// <summary>The failure's details and its batch.</summary>
+    public string FailurePath => System.IO.Path.Combine(Path, FailureFile);
+
+    /// <summary>What metrics.csv holds of a run before it is resumed.</summary>
+    public MetricsHistory Earlier => earlier;
 
     /// <summary>Makes the folder that was asked for, or else the first free one that is named after the run.</summary>
     /// <exception cref="IOException">The folder holds files already, or cannot be written; the message says what to do.</exception>
@@ -68,6 +82,31 @@ internal sealed class RunFolder : IDisposable
         }
     }
 
+    /// <summary>The folder of a run that is to go on after so many steps; what it recorded beyond them is dropped.</summary>
+    public static RunFolder Resume(string agentPath, long steps)
+    {
+        var path = System.IO.Path.GetDirectoryName(agentPath) is { Length: > 0 } folder ? folder : ".";
+        try
+        {
+            return new(path, MetricsHistory.Cut(System.IO.Path.Combine(path, MetricsFile), steps));
+        }
+        catch (UnauthorizedAccessException error)
+        {
+            throw new IOException($"The run folder {path} cannot be written: {error.Message}", error);
+        }
+    }
+
+    /// <summary>The last good state and the batch of a run that failed.</summary>
+    /// <exception cref="FileNotFoundException">The run did not fail, or is not there.</exception>
+    public static (string Agent, string Batch) FindFailure(string run)
+    {
+        string[] folders = [run, System.IO.Path.Combine(Root, run)];
+        var folder = folders.FirstOrDefault(candidate => File.Exists(System.IO.Path.Combine(candidate, FailureFile)))
+            ?? throw new FileNotFoundException(
+                $"There is no {FailureFile} in {string.Join(" or ", folders)}: no run there has failed.");
+        return (System.IO.Path.Combine(folder, BeforeFailureFile), System.IO.Path.Combine(folder, FailureFile));
+    }
+
     /// <summary>The agent file of a run's name, a run's folder, or the file itself.</summary>
     /// <exception cref="FileNotFoundException">There is none; the message says where it was sought and lists runs.</exception>
     public static string FindAgent(string run)
@@ -91,9 +130,9 @@ internal sealed class RunFolder : IDisposable
 
         double[] numbers =
         [
-            progress.Elapsed.TotalSeconds,
+            earlier.Seconds + progress.Elapsed.TotalSeconds,
             progress.StepsPerSecond,
-            progress.EpisodeCount,
+            earlier.Episodes + progress.EpisodeCount,
             progress.MeanReturn,
             progress.MeanLength,
             .. progress.Metrics.Select(metric => metric.Value),

@@ -38,6 +38,21 @@ internal static class JsonLine
         }
     }
 
+    /// <summary>The object "failure".</summary>
+    public static void Failure(this Utf8JsonWriter writer, TrainingFailureDetails details)
+    {
+        writer.WriteStartObject("failure");
+        writer.WriteString("operation", details.Operation);
+        writer.WriteString("value", details.Value.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        writer.WriteNumber("update", details.Update);
+        Optional(writer, "epoch", details.Epoch);
+        writer.WriteNumber("minibatch", details.Minibatch);
+        Optional(writer, "rolloutStep", details.RolloutStep);
+        Optional(writer, "copy", details.Copy);
+        writer.WriteString("summary", details.ToString());
+        writer.WriteEndObject();
+    }
+
     /// <summary>The object "evaluation".</summary>
     public static void Evaluation(this Utf8JsonWriter writer, EvaluationResult evaluation)
     {
@@ -46,5 +61,17 @@ internal static class JsonLine
         writer.Number("std", evaluation.StandardDeviation);
         writer.WriteNumber("episodes", evaluation.Episodes);
         writer.WriteEndObject();
+    }
+
+    private static void Optional(Utf8JsonWriter writer, string name, int? value)
+    {
+        if (value is { } number)
+        {
+            writer.WriteNumber(name, number);
+        }
+        else
+        {
+            writer.WriteNull(name);
+        }
     }
 }

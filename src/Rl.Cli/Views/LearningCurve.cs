@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using Rl.Cli.Runs;
 using ScottPlot;
 using SkiaSharp;
 
@@ -26,6 +27,19 @@ internal sealed class LearningCurve
         {
             steps.Add(previousSteps + ((progress.Steps - previousSteps) * (index + 1.0) / progress.Episodes.Count));
             returns.Add(progress.Episodes[index].Return);
+        }
+    }
+
+    /// <summary>Takes in the mean returns that an interrupted run has recorded, a point each.</summary>
+    public void Record(MetricsHistory earlier)
+    {
+        foreach (var (step, mean) in earlier.Rows)
+        {
+            if (double.IsFinite(mean))
+            {
+                steps.Add(step);
+                returns.Add(mean);
+            }
         }
     }
 

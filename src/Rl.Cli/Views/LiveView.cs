@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
 using System.Linq;
@@ -13,6 +14,7 @@ internal sealed class LiveView : TrainingView
     private const int BarWidth = 28;
 
     private readonly IAnsiConsole console;
+    private readonly List<TrainingWarning> warnings = [];
     private LiveDisplayContext? live;
 
     public LiveView(TextWriter output) =>
@@ -25,6 +27,11 @@ internal sealed class LiveView : TrainingView
         console.MarkupLineInterpolated(
             CultureInfo.InvariantCulture,
             $"[bold]{outline.Algorithm}[/] on [bold]{outline.Environment}[/], seed {outline.Seed}, {outline.TotalSteps:N0} steps, in [blue]{outline.Run}[/]");
+        if (outline.FirstStep > 0)
+        {
+            console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"resumed after {outline.FirstStep:N0} steps");
+        }
+
         if (outline.Tuning is { } source)
         {
             console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[grey]with the options tuned for {outline.Environment} ({source}); --defaults leaves them[/]");
@@ -42,6 +49,12 @@ internal sealed class LiveView : TrainingView
         CultureInfo.InvariantCulture,
         $"[yellow]interrupted[/] after {steps:N0} steps; the agent is saved in [blue]{outline.Run}[/]");
 
+    public override void Failed(TrainingOutline outline, TrainingFailureDetails details, long steps, string command)
+    {
+        console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[red]stopped[/] after {steps:N0} steps: {details}");
+        console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"the state before it is saved in [blue]{outline.Run}[/]; [bold]{command}[/] shows it again");
+    }
+
     public override void Result(TrainingOutcome outcome)
     {
         var training = outcome.Training;
@@ -55,12 +68,11 @@ internal sealed class LiveView : TrainingView
         console.Write(table);
     }
 
-    protected override void Progress(TrainingProgress progress)
-    {
-        live?.UpdateTarget(Draw(progress));
-    }
+    protected override void Warning(TrainingWarning warning) => warnings.Add(warning);
 
-    private static Rows Draw(TrainingProgress progress)
+    protected override void Progress(TrainingProgress progress) => live?.UpdateTarget(Draw(progress));
+
+    private Rows Draw(TrainingProgress progress)
     {
         var table = new Table { Border = TableBorder.Rounded, ShowHeaders = false }
             .AddColumn("").AddColumn(new TableColumn("").RightAligned().Width(12))
@@ -79,7 +91,8 @@ internal sealed class LiveView : TrainingView
             table.AddRow($"[grey]{pair[0].Name}[/]", pair[0].Value, $"[grey]{right}[/]", value);
         }
 
-        return new Rows(table, Bar(progress));
+        var noticed = warnings.Select(warning => new Markup(Invariant($"[yellow]! update {warning.Update:N0}: {Markup.Escape(warning.Message)}[/]")));
+        return new Rows([table, Bar(progress), .. noticed]);
     }
 
     private static Markup Bar(TrainingProgress progress)
@@ -87,7 +100,7 @@ internal sealed class LiveView : TrainingView
         var share = Math.Clamp((double)progress.Steps / progress.TotalSteps, 0, 1);
         var done = (int)Math.Round(share * BarWidth);
         return new(Invariant(
-            $"[green]{new string('━', done)}[/][grey]{new string('━', BarWidth - done)}[/] {100 * share:0}%  {progress.Steps:N0} steps  {progress.StepsPerSecond:N0} steps/s  {progress.Elapsed:m\\:ss\\.f}"));
+            $"[green]{new string('━', done)}[/][grey]{new string('━', BarWidth - done)}[/] {100 * share:0}%  {progress.Steps:N0} steps  {progress.StepsPerSecond:N0} steps/s  {Text.Duration(progress.Elapsed)}  {Text.Duration(progress.TimeLeft)} left"));
     }
 
     /// <summary>policyLoss as "policy loss".</summary>

@@ -18,6 +18,11 @@ internal abstract class TrainingView
         train(progress =>
         {
             last = progress;
+            foreach (var warning in progress.Warnings)
+            {
+                Warning(warning);
+            }
+
             if (shown is null || progress.Elapsed - shown >= Interval)
             {
                 shown = progress.Elapsed;
@@ -34,18 +39,31 @@ internal abstract class TrainingView
     /// <summary>Training was interrupted, and what was learned is saved.</summary>
     public abstract void Interrupted(TrainingOutline outline, long steps);
 
+    /// <summary>Training made a number that is not finite; <paramref name="command"/> shows it again.</summary>
+    public abstract void Failed(TrainingOutline outline, TrainingFailureDetails details, long steps, string command);
+
     /// <summary>The end.</summary>
     public abstract void Result(TrainingOutcome outcome);
 
     /// <summary>The time between two reports.</summary>
     protected abstract TimeSpan Interval { get; }
 
+    /// <summary>Something to look at; comes before the progress that it belongs to.</summary>
+    protected abstract void Warning(TrainingWarning warning);
+
     /// <summary>Where training stands.</summary>
     protected abstract void Progress(TrainingProgress progress);
 }
 
-/// <summary>What is going to be trained; <paramref name="Tuning"/> says where its options come from if they are not the algorithm's defaults.</summary>
-internal sealed record TrainingOutline(string Algorithm, string Environment, ulong Seed, long TotalSteps, string Run, string? Tuning);
+/// <summary>What is going to be trained.</summary>
+/// <param name="Algorithm">The algorithm's id.</param>
+/// <param name="Environment">The environment's id.</param>
+/// <param name="Seed">Where all randomness comes from.</param>
+/// <param name="TotalSteps">The environment steps at which it ends.</param>
+/// <param name="Run">The run's folder.</param>
+/// <param name="Tuning">Where its options come from; null for the algorithm's defaults.</param>
+/// <param name="FirstStep">The environment steps that an interrupted run has taken already.</param>
+internal sealed record TrainingOutline(string Algorithm, string Environment, ulong Seed, long TotalSteps, string Run, string? Tuning, long FirstStep = 0);
 
 /// <summary>What came of it.</summary>
 internal sealed record TrainingOutcome(
@@ -63,6 +81,11 @@ internal sealed class PlainView(TextWriter output) : TrainingView
     public override void Start(TrainingOutline outline)
     {
         Line($"training {outline.Algorithm} on {outline.Environment}, seed {outline.Seed}, {outline.TotalSteps:N0} steps, in {outline.Run}");
+        if (outline.FirstStep > 0)
+        {
+            Line($"resumed after {outline.FirstStep:N0} steps");
+        }
+
         if (outline.Tuning is { } source)
         {
             Line($"with the options tuned for {outline.Environment} ({source}); --defaults leaves them");
@@ -79,8 +102,17 @@ internal sealed class PlainView(TextWriter output) : TrainingView
         Line($"run        {outcome.Outline.Run}");
     }
 
+    public override void Failed(TrainingOutline outline, TrainingFailureDetails details, long steps, string command)
+    {
+        Line($"stopped after {steps:N0} steps: {details}");
+        Line($"replay     {command}");
+        Line($"run        {outline.Run}");
+    }
+
+    protected override void Warning(TrainingWarning warning) => Line($"warning    update {warning.Update:N0}: {warning.Message}");
+
     protected override void Progress(TrainingProgress progress) =>
-        Line($"{Math.Min(100, 100.0 * progress.Steps / progress.TotalSteps),3:0}% {progress.Steps,11:N0} steps  mean return {Text.Return(progress.MeanReturn),8}  {progress.StepsPerSecond,9:N0} steps/s  {progress.Elapsed.TotalSeconds,6:0.0} s");
+        Line($"{Math.Min(100, 100.0 * progress.Steps / progress.TotalSteps),3:0}% {progress.Steps,11:N0} steps  mean return {Text.Return(progress.MeanReturn),8}  {progress.StepsPerSecond,9:N0} steps/s  {progress.Elapsed.TotalSeconds,6:0.0} s, {Text.Duration(progress.TimeLeft)} left");
 
     private void Line(FormattableString text)
     {
@@ -102,6 +134,7 @@ internal sealed class JsonView(TextWriter output) : TrainingView
         writer.WriteNumber("totalSteps", outline.TotalSteps);
         writer.WriteString("run", outline.Run);
         writer.WriteString("tuning", outline.Tuning);
+        writer.WriteNumber("firstStep", outline.FirstStep);
     });
 
     public override void Interrupted(TrainingOutline outline, long steps) => JsonLine.Write(output, "interrupted", writer =>
@@ -122,6 +155,21 @@ internal sealed class JsonView(TextWriter output) : TrainingView
         writer.Evaluation(outcome.Evaluation);
     });
 
+    public override void Failed(TrainingOutline outline, TrainingFailureDetails details, long steps, string command) => JsonLine.Write(output, "failure", writer =>
+    {
+        writer.WriteNumber("steps", steps);
+        writer.WriteString("run", outline.Run);
+        writer.Failure(details);
+        writer.WriteString("replay", command);
+    });
+
+    protected override void Warning(TrainingWarning warning) => JsonLine.Write(output, "warning", writer =>
+    {
+        writer.WriteNumber("update", warning.Update);
+        writer.WriteString("kind", warning.Kind.ToString());
+        writer.WriteString("message", warning.Message);
+    });
+
     protected override void Progress(TrainingProgress progress) => JsonLine.Write(output, "progress", writer =>
     {
         writer.WriteNumber("steps", progress.Steps);
@@ -129,6 +177,7 @@ internal sealed class JsonView(TextWriter output) : TrainingView
         writer.WriteNumber("updates", progress.Updates);
         writer.Number("seconds", progress.Elapsed.TotalSeconds);
         writer.Number("stepsPerSecond", progress.StepsPerSecond);
+        writer.Number("secondsLeft", progress.TimeLeft.TotalSeconds);
         writer.WriteNumber("episodes", progress.EpisodeCount);
         writer.Number("meanReturn", progress.MeanReturn);
         writer.Number("meanLength", progress.MeanLength);
@@ -147,6 +196,12 @@ internal static class Text
 {
     public static string Return(double value) =>
         double.IsNaN(value) ? "-" : value.ToString(Math.Abs(value) < 10 ? "0.000" : "0.0", CultureInfo.InvariantCulture);
+
+    /// <summary>For example 4.2 s, 3:05 or 2:10:00.</summary>
+    public static string Duration(TimeSpan time) => time.TotalMinutes < 1
+        ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.0} s")
+        : time.TotalHours < 1 ? time.ToString(@"m\:ss", CultureInfo.InvariantCulture)
+        : string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(time.TotalHours):0}:{time:mm\\:ss}");
 
     public static string Verdict(TrainingOutcome outcome) =>
         double.IsNaN(outcome.RewardThreshold)

@@ -209,7 +209,20 @@ type internal FunctionLearner
     override _.Configuration = configuration
     override _.TotalSteps = totalSteps
     override _.Initialise key = initialise key
-    override _.Transition state = transition state
+
+    override _.Transition state =
+        try
+            let struct (next, report) = transition state
+            TrainingFailure.requireFinite algorithm state next
+            struct (next, report)
+        with :? NonFiniteStep as failure ->
+            // A transition is a function of the state: done again, it fails at the same place, under observation.
+            failure.Step.Watch(algorithm, state.Updates + 1L)
+
+            try
+                transition state
+            finally
+                failure.Step.Unwatch()
 
 /// Small functions of on-policy learners.
 [<RequireQualifiedAccess>]

@@ -107,7 +107,8 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
     let units = samples / c.Sequence
     let minibatches = min units ((samples + c.MinibatchSize - 1) / c.MinibatchSize)
     let minibatchUnits = units / minibatches
-    let step = Program.compile<float32>(PpoStep.source c network hasMasks (minibatchUnits * c.Sequence))
+    let source = PpoStep.source c network hasMasks (minibatchUnits * c.Sequence)
+    let step = Program.compile<float32> source
     let minibatch = PpoMinibatch(step, c, network, copies, minibatchUnits, hasMasks)
     let variables = Optimiser.state layout.Count (PpoStep.optimiser c)
     let advantages = Array.zeroCreate<float32> samples
@@ -128,6 +129,8 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
     let clipRange, klPenalty = scalar "clipRange", scalar "klPenalty"
     let metrics = PpoStep.metrics |> Array.map step.OutputMemory
     let approximateKl = Array.IndexOf(PpoStep.metrics, "approximateKl")
+    // A divergence estimate may overflow while the step is sound; these may not.
+    let vital = [| "policyLoss"; "valueLoss"; "entropy"; "gradientNorm" |] |> Array.map step.OutputMemory
     let mutable present: TrainingState option = None
 
     /// Copies θ and the optimiser's variables between a state and the program.
@@ -173,35 +176,86 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
         else
             minibatch.Gather(rollout, advantages, returns, order, first, 0, minibatchUnits)
 
-    /// Epochs of minibatch steps: struct (steps, epochs, the mean KL of the last epoch, the stream that follows).
-    let optimise (rollout: Rollout) (key: Rng) =
+    let isFinite () =
+        let mutable finite = true
+
+        for metric in vital do
+            finite <- finite && Single.IsFinite metric.Span[0]
+
+        finite
+
+    /// The step on the units order[first …], which is known to make something that is not finite or to come before the one that does.
+    let examine update epoch first =
+        let before = TrainingFailure.inputs step
+        step.Run workers
+
+        if not (isFinite () && TrainingFailure.isFinite (Span.op_Implicit (step.Input "theta"))) then
+            let hasSamples name =
+                match name with
+                | "observations"
+                | "actions"
+                | "masks"
+                | "keep"
+                | "oldLogProbabilities"
+                | "advantages"
+                | "returns"
+                | "oldValues" -> ValueSome(if network.Memory.IsSome then 1 else 0)
+                | "states" -> ValueSome 0
+                | _ -> ValueNone
+
+            let sample row =
+                let unit = order[first + row]
+                struct (unit / copies * c.Sequence, unit % copies)
+
+            let minibatch = first / minibatchUnits + 1
+            let isVital (name, _) = name <> "approximateKl" && name <> "clipFraction"
+            let source = { source with Outputs = source.Outputs |> List.filter isVital }
+
+            raise (
+                TrainingFailure.find "ppo" update "minibatch step" epoch minibatch source hasSamples sample before
+            )
+
+    /// Epochs of minibatch steps, each checked to be finite by its norm and losses: struct (steps, epochs, the mean KL of the last epoch, the
+    /// stream that follows). Stops at the first step that is not, with no epochs; `run` takes the epoch and the first unit.
+    let optimise (run: int -> int -> unit) (rollout: Rollout) (key: Rng) =
         let mutable key = key
         let mutable steps = 0
         let mutable epoch = 0
         let mutable stopped = false
         let mutable kl = 0.0
+        let mutable finite = true
         Array.Clear sums
 
         for index in 0 .. units - 1 do
             order[index] <- index
 
-        while epoch < c.Epochs && not stopped do
+        while epoch < c.Epochs && not stopped && finite do
             key <- Rng.shuffle (Span order) key
             let before = sums[approximateKl]
+            let mutable index = 0
 
-            for index in 0 .. minibatches - 1 do
+            while index < minibatches && finite do
                 gather rollout (index * minibatchUnits)
-                step.Run workers
+                run (epoch + 1) (index * minibatchUnits)
                 steps <- steps + 1
+                index <- index + 1
 
                 for metric in 0 .. sums.Length - 1 do
                     sums[metric] <- sums[metric] + float (metrics[metric].Span[0])
+
+                finite <- isFinite ()
 
             kl <- (sums[approximateKl] - before) / float minibatches
             epoch <- epoch + 1
             stopped <- c.TargetKl > 0.0 && kl > 1.5 * c.TargetKl
 
-        struct (steps, epoch, kl, key)
+        struct (steps, (if finite then epoch else 0), kl, key)
+
+    /// The failure of a transition whose rollout is still there: its steps are done again from the state, with an eye on each.
+    let diagnose (state: TrainingState) (rollout: Rollout) =
+        load state
+        optimise (examine (state.Updates + 1L)) rollout state.Key |> ignore
+        invalidOp "A minibatch step was not finite, and was when it was done again from the same numbers."
 
     let estimate (rollout: Rollout) =
         Returns.Discounts(float32 c.Discount, rollout.Terminated, discounts)
@@ -262,7 +316,11 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
             Learners.normaliseRewards c.Discount c.RewardClip state rollout rewards
 
         estimate rollout
-        let struct (steps, epochs, kl, key) = optimise rollout state.Key
+        let struct (steps, epochs, kl, key) = optimise (fun _ _ -> step.Run workers) rollout state.Key
+
+        if epochs = 0 || not (TrainingFailure.isFinite (Span.op_Implicit (step.Input "theta"))) then
+            diagnose state rollout
+
 
         let nextPenalty =
             if c.KlPenaltyTarget > 0.0 then

@@ -42,17 +42,23 @@ type internal ReinforceLearner(c: ReinforceConfiguration, environment: BatchEnvi
     // Programs by what they fit (true: the policy) and padded size.
     let programs = Dictionary<struct (bool * int), Program<float32>>()
 
+    let source isPolicy size =
+        (if isPolicy then ReinforceStep.policy else ReinforceStep.value)
+            c
+            network
+            observationSize
+            environment.HasActionMasks
+            size
+
     let program isPolicy size =
         match programs.TryGetValue(struct (isPolicy, size)) with
         | true, program -> program
         | _ ->
-            let source = if isPolicy then ReinforceStep.policy else ReinforceStep.value
-            let program = Program.compile<float32>(source c network observationSize environment.HasActionMasks size)
+            let program = Program.compile<float32>(source isPolicy size)
             programs[struct (isPolicy, size)] <- program
             program
 
-    /// Runs a step program some times on θ and the optimiser's variables, which are read and written in place.
-    let run (step: Program<float32>) (theta: float32[]) (variables: StateVariable list) (state: Span<float32>) times =
+    let load (step: Program<float32>) (theta: float32[]) (variables: StateVariable list) (state: Span<float32>) =
         step.Set("theta", ReadOnlySpan theta)
         let mutable offset = 0
 
@@ -61,11 +67,34 @@ type internal ReinforceLearner(c: ReinforceConfiguration, environment: BatchEnvi
             state.Slice(offset, target.Length).CopyTo target
             offset <- offset + target.Length
 
+    let isFinite (step: Program<float32>) =
+        Single.IsFinite(step.Scalar(fst step.Outputs.Head))
+        && TrainingFailure.isFinite (Span.op_Implicit (step.Input "theta"))
+
+    /// Runs a step program of the transition `update` some times on θ and the optimiser's variables, which are read and written in place.
+    let run update isPolicy size (theta: float32[]) (variables: StateVariable list) (state: Span<float32>) times =
+        let step = program isPolicy size
+        load step theta variables state
+
         for _ in 1..times do
             step.Run workers
 
+        if not (isFinite step) then
+            load step theta variables state
+            let name = if isPolicy then "policy step" else "value step"
+            let none _ = ValueNone
+            let noSample _ = struct (-1, -1)
+
+            for number in 1..times do
+                let before = TrainingFailure.inputs step
+                step.Run workers
+
+                if not (isFinite step) then
+                    let source = source isPolicy size
+                    raise (TrainingFailure.find "reinforce" update name 0 number source none noSample before)
+
         (step.Input "theta").CopyTo(Span theta)
-        offset <- 0
+        let mutable offset = 0
 
         for variable in variables do
             let source = step.Input("optimiser." + variable.Name)
@@ -105,10 +134,10 @@ type internal ReinforceLearner(c: ReinforceConfiguration, environment: BatchEnvi
                 row <- row + 1
 
     /// Fits the learned baseline to the returns, moving θ and its part of the optimiser's state; returns its last loss.
-    let fitValues size trajectories (returns: float[][]) samples theta (optimiser: float32[]) =
+    let fitValues update size trajectories (returns: float[][]) samples theta (optimiser: float32[]) =
         let step = program false size
         fill step trajectories returns (1.0f / float32 samples)
-        run step theta valueVariables (optimiser.AsSpan policyStateSize) c.ValueSteps
+        run update false size theta valueVariables (optimiser.AsSpan policyStateSize) c.ValueSteps
         float (step.Scalar "valueLoss")
 
     let standardise (advantages: float[][]) =
@@ -163,7 +192,8 @@ type internal ReinforceLearner(c: ReinforceConfiguration, environment: BatchEnvi
         // (1/N) Σ over trajectories of Σ over steps: eq. 8 of the lecture.
         let step = program true size
         fill step trajectories advantages (1.0f / float32 trajectories.Length)
-        run step theta policyVariables (Span(optimiser, 0, policyStateSize)) 1
+        let update = state.Updates + 1L
+        run update true size theta policyVariables (Span(optimiser, 0, policyStateSize)) 1
         let metric name = float (step.Scalar name)
         let meanEntropy = metric "entropy" * float trajectories.Length / float samples
 
@@ -173,7 +203,7 @@ type internal ReinforceLearner(c: ReinforceConfiguration, environment: BatchEnvi
                 struct ("entropy", meanEntropy)
                 struct ("gradientNorm", metric "gradientNorm")
                 if learned then
-                    struct ("valueLoss", fitValues size trajectories returns samples theta optimiser)
+                    struct ("valueLoss", fitValues update size trajectories returns samples theta optimiser)
                     let values = trajectories |> Seq.collect (fun trajectory -> trajectory.Values) |> Seq.toArray
                     let targets = returns |> Array.concat |> Array.map float32
                     struct ("explainedVariance", Learners.explainedVariance values targets)

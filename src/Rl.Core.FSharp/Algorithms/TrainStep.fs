@@ -65,6 +65,9 @@ type internal LossLane =
 [<Sealed>]
 type internal TrainStep(part: Part, extra: StateVariable list, transform: Transform, source: ProgramSource) =
     let program = Program.compile<float32> source
+    let outputs = source.Outputs |> List.map (fst >> program.OutputMemory) |> List.toArray
+    let mutable runs = 0
+    let mutable watched: struct (int64 * string) voption = ValueNone
     let extraCount = extra |> List.sumBy (fun variable -> Shape.count variable.Shape)
     let count = part.Layout.Count + extraCount
     let optimiser = Optimiser.state count transform
@@ -92,8 +95,9 @@ type internal TrainStep(part: Part, extra: StateVariable list, transform: Transf
         eachVariable (fun name offset size -> state.AsSpan(first + offset, size).CopyTo(program.Input name))
 
     /// Writes them back.
-    member _.Store(theta: float32[], state: float32[], first: int) =
+    member this.Store(theta: float32[], state: float32[], first: int) =
         let moved = program.Input "theta"
+        if not (TrainingFailure.isFinite (Span.op_Implicit moved)) then raise (NonFiniteStep this)
         moved.Slice(0, part.Layout.Count).CopyTo(Part.elements part theta)
         moved.Slice(part.Layout.Count).CopyTo(state.AsSpan first)
         eachVariable (fun name offset size -> (program.Input name).CopyTo(state.AsSpan(first + offset, size)))
@@ -116,9 +120,41 @@ type internal TrainStep(part: Part, extra: StateVariable list, transform: Transf
 
     /// Writes a whole input.
     member _.Set(name: string, values: float32[]) = program.Set(name, ReadOnlySpan values)
-    /// Moves θ and the optimiser's variables on.
-    member _.Run(workers: Workers) = program.Run workers
+    /// Moves θ and the optimiser's variables on; raises `NonFiniteStep` if a number is not finite.
+    member this.Run(workers: Workers) =
+        let before = if watched.IsSome then TrainingFailure.inputs program else []
+        runs <- runs + 1
+        program.Run workers
+        let mutable finite = true
+
+        for output in outputs do
+            finite <- finite && Single.IsFinite(output.Span[0])
+
+        if watched.IsSome then
+            finite <- finite && TrainingFailure.isFinite (Span.op_Implicit (program.Input "theta"))
+
+            if not finite then
+                let struct (update, algorithm) = watched.Value
+                let noSample _ = struct (-1, -1)
+                let noAxis _ = ValueNone
+                raise (TrainingFailure.find algorithm update "train step" 0 runs source noAxis noSample before)
+        elif not finite then
+            raise (NonFiniteStep this)
+
+    /// From the next run on, each is examined, and the first that makes a number that is not finite raises `TrainingFailure`.
+    member _.Watch(algorithm: string, update: int64) =
+        runs <- 0
+        watched <- ValueSome(struct (update, algorithm))
+
+    /// Runs are quick again.
+    member _.Unwatch() = watched <- ValueNone
+
     member _.Scalar(name: string) = float (program.Scalar name)
+
+/// A train step made a number that is not finite; doing the transition again with the step watched tells where.
+and internal NonFiniteStep(step: TrainStep) =
+    inherit Exception("A train step made a number that is not finite.")
+    member _.Step = step
 
 /// Building train steps from losses.
 [<RequireQualifiedAccess>]

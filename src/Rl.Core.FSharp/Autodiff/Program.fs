@@ -231,8 +231,20 @@ module Program =
                 "source"
                 $"A carried value needs an input, or a slice of an input vector, to live in; {expression} is not one."
 
-    /// Compiles for a given set of kernels: simplify, fuse, plan the memory, bind the addresses.
-    let compileWith (kernels: KernelSet<'T>) (source: ProgramSource) : Program<'T> =
+    /// What the compiler makes of a source's expressions before it lowers them: equal nodes shared, products and sums joined. The outputs first.
+    let internal prepare (source: ProgramSource) : Expr[] =
+        Array.append
+            (source.Outputs |> List.map snd |> List.toArray)
+            (source.Carried |> List.map snd |> List.toArray)
+        |> Simplify.run
+        |> Simplify.lower
+
+    /// Compiles expressions that are prepared already.
+    let internal compilePrepared<'T when 'T: unmanaged>
+        (kernels: KernelSet<'T>)
+        (source: ProgramSource)
+        (roots: Expr[])
+        : Program<'T> =
         let inputsOf (roots: seq<Expr>) =
             Graph.topological roots
             |> Array.choose (fun node ->
@@ -253,8 +265,6 @@ module Program =
             Array.append
                 (source.Outputs |> List.map snd |> List.toArray)
                 (source.Carried |> List.map snd |> List.toArray)
-
-        let roots = original |> Simplify.run |> Simplify.lower
 
         let mutable memory: 'T[] = [||]
         let mutable origin = 0n
@@ -350,6 +360,10 @@ module Program =
             outputPlaces[entry.Key] <- struct (root.Offset + inner + offset, shape)
 
         Program<'T>(memory, first, inputPlaces, outputPlaces, instructions Phase.Head, stages, instructions Phase.Tail)
+
+    /// Compiles for a given set of kernels: simplify, fuse, plan the memory, bind the addresses.
+    let compileWith (kernels: KernelSet<'T>) (source: ProgramSource) : Program<'T> =
+        compilePrepared kernels source (prepare source)
 
     /// Compiles for this machine's widest vectors.
     let compile<'T when 'T: unmanaged> (source: ProgramSource) : Program<'T> = compileWith Kernels.best<'T> source

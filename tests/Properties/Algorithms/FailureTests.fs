@@ -1,0 +1,94 @@
+/// Numbers that are not finite stop training at the operation that made them, and the state before shows it again.
+module Rl.Tests.Algorithms.FailureTests
+
+open System
+open System.IO
+open Rl.Core.Algorithms
+open Rl.Core.Environments
+open Rl.Core.Foundations
+open Rl.Core.Training
+open Xunit
+
+let private fails (threads: int) (learner: Workers -> Learner) =
+    use workers = new Workers(threads)
+    use learner = learner workers
+    let mutable state = learner.Initialise(Rng.create 5UL)
+
+    let train () =
+        for _ in 1..20 do
+            let struct (next, _) = learner.Transition state
+            state <- next
+
+    let failure = Assert.Throws<TrainingFailure> train
+    struct (failure.Record, state, (Assert.Throws<TrainingFailure>(fun () -> learner.Transition state |> ignore)).Record)
+
+let private ppo changes (workers: Workers) =
+    let small = [ "RolloutSteps", "32"; "MinibatchSize", "64"; "LearningRate", "1e30" ]
+    Ppo.create (PpoConfiguration.ofPairs (small @ changes)) ((Registry.make "CartPole-v1").Vectorise 4) workers
+
+[<Fact>]
+let ``an overflow in PPO names its operation, epoch, minibatch and sample`` () =
+    let struct (record, state, again) = fails 1 (ppo [])
+    Assert.Equal(("ppo", 1L, 1, 2), (record.Algorithm, record.Update, record.Epoch, record.Minibatch))
+    Assert.StartsWith("Square[", record.Operation)
+    Assert.True(Double.IsInfinity record.Value)
+    Assert.InRange(record.RolloutStep, 0, 31)
+    Assert.InRange(record.Copy, 0, 3)
+    Assert.Equal(0L, state.Updates)
+    Assert.All(state.Parameters, (fun value -> Assert.True(Single.IsFinite value)))
+    Assert.True(record.IsSameAs again)
+    // The batch is there: what the operation was applied to follows from it.
+    Assert.Contains(record.Inputs, (fun (name, shape, values) -> name = "observations" && shape = [| 64; 4 |] && values.Length = 256))
+
+[<Fact>]
+let ``the failure is that of one thread on two, with a memory, and with the observations of a later update`` () =
+    for changes in
+        [
+            []
+            [ "Recurrence", "gru"; "RecurrentUnits", "4"; "SequenceLength", "8" ]
+            [ "NormaliseObservations", "true"; "Epochs", "1" ]
+        ] do
+        let struct (one, _, _) = fails 1 (ppo changes)
+        let struct (two, _, again) = fails 2 (ppo changes)
+        Assert.True(one.IsSameAs two)
+        Assert.True(two.IsSameAs again)
+
+[<Fact>]
+let ``the other gradient learners name their failures too`` () =
+    let environment () = (Registry.make "CartPole-v1").Vectorise 4
+    let rate = "LearningRate", "1e30"
+    let steps = "RolloutSteps", "32"
+
+    let learners: (string * (Workers -> Learner)) list =
+        [
+            "a2c", A2c.create (A2cConfiguration.ofPairs [ rate; steps ]) (environment ())
+            "vpg", Vpg.create (VpgConfiguration.ofPairs [ "ValueLearningRate", "1e30"; steps ]) (environment ())
+            "reinforce",
+            Reinforce.create (ReinforceConfiguration.ofPairs [ "ValueLearningRate", "1e30"; "EpisodesPerUpdate", "4" ]) (environment ())
+            "trpo", Trpo.create (TrpoConfiguration.ofPairs [ "ValueLearningRate", "1e30"; steps ]) (environment ())
+            "ppg", Ppg.create (PpgConfiguration.ofPairs [ rate; steps; "MinibatchSize", "64" ]) (environment ())
+            "vmpo", Vmpo.create (VmpoConfiguration.ofPairs [ rate; steps ]) (environment ())
+        ]
+
+    for name, learner in learners do
+        let struct (record, state, again) = fails 1 learner
+        Assert.Equal(name, record.Algorithm)
+        Assert.False(Double.IsFinite record.Value)
+        Assert.NotEmpty record.Operation
+        Assert.Equal(state.Updates + 1L, record.Update)
+        Assert.True(record.IsSameAs again, name)
+
+[<Fact>]
+let ``a failure file holds the record, and says what is wrong with it`` () =
+    let struct (record, _, _) = fails 1 (ppo [])
+    let bytes = FailureFile.toBytes record
+    Assert.True(record.IsSameAs(FailureFile.ofBytes "failure.batch" bytes))
+
+    let refusal bytes =
+        (Assert.Throws<InvalidDataException>(fun () -> FailureFile.ofBytes "failure.batch" bytes |> ignore)).Message
+
+    Assert.Contains("not a failure file", refusal [||])
+    Assert.Contains("checksum", refusal (Array.truncate (bytes.Length - 9) bytes))
+    let damaged = Array.copy bytes
+    damaged[bytes.Length / 2] <- damaged[bytes.Length / 2] ^^^ 1uy
+    Assert.Contains("checksum", refusal damaged)
