@@ -86,6 +86,11 @@ internal static class QuickBench
         yield return TrainingSteps("ppo_cartpole_cleanrl_1core", 1);
         yield return TrainingSteps("ppo_cartpole_cleanrl_2core", 2);
 
+        foreach (var figure in CommandFigures.All())
+        {
+            yield return figure;
+        }
+
         foreach (var figure in MathematicsFigures.All())
         {
             yield return figure;

@@ -211,9 +211,7 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
             let isVital (name, _) = name <> "approximateKl" && name <> "clipFraction"
             let source = { source with Outputs = source.Outputs |> List.filter isVital }
 
-            raise (
-                TrainingFailure.find "ppo" update "minibatch step" epoch minibatch source hasSamples sample before
-            )
+            raise (TrainingFailure.find "ppo" update "minibatch step" epoch minibatch source hasSamples sample before)
 
     /// Epochs of minibatch steps, each checked to be finite by its norm and losses: struct (steps, epochs, the mean KL of the last epoch, the
     /// stream that follows). Stops at the first step that is not, with no epochs; `run` takes the epoch and the first unit.

@@ -97,7 +97,10 @@ type internal TrainStep(part: Part, extra: StateVariable list, transform: Transf
     /// Writes them back.
     member this.Store(theta: float32[], state: float32[], first: int) =
         let moved = program.Input "theta"
-        if not (TrainingFailure.isFinite (Span.op_Implicit moved)) then raise (NonFiniteStep this)
+
+        if not (TrainingFailure.isFinite (Span.op_Implicit moved)) then
+            raise (NonFiniteStep this)
+
         moved.Slice(0, part.Layout.Count).CopyTo(Part.elements part theta)
         moved.Slice(part.Layout.Count).CopyTo(state.AsSpan first)
         eachVariable (fun name offset size -> (program.Input name).CopyTo(state.AsSpan(first + offset, size)))
@@ -120,6 +123,7 @@ type internal TrainStep(part: Part, extra: StateVariable list, transform: Transf
 
     /// Writes a whole input.
     member _.Set(name: string, values: float32[]) = program.Set(name, ReadOnlySpan values)
+
     /// Moves θ and the optimiser's variables on; raises `NonFiniteStep` if a number is not finite.
     member this.Run(workers: Workers) =
         let before = if watched.IsSome then TrainingFailure.inputs program else []

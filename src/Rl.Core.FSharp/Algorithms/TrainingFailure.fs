@@ -67,9 +67,7 @@ type FailureRecord =
         && this.Inputs.Length = other.Inputs.Length
         && List.forall2
             (fun (name: string, shape: int[], values: float32[]) (otherName, otherShape, otherValues: float32[]) ->
-                name = otherName
-                && shape = otherShape
-                && values.AsSpan().SequenceEqual(ReadOnlySpan otherValues))
+                name = otherName && shape = otherShape && values.AsSpan().SequenceEqual(ReadOnlySpan otherValues))
             this.Inputs
             other.Inputs
 

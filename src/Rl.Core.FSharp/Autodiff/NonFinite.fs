@@ -57,8 +57,7 @@ module NonFinite =
                 | MatMul(a, b)
                 | MatMulBias(a, b) -> product node a b
                 | Convolve _
-                | ConvolveInputGradient _ ->
-                    inherited node |> Option.filter (fun (struct (axis, _)) -> axis = 0)
+                | ConvolveInputGradient _ -> inherited node |> Option.filter (fun (struct (axis, _)) -> axis = 0)
                 | ConvolveWeightGradient _ -> None
                 | operation ->
                     match inherited node, operation with
@@ -129,7 +128,10 @@ module NonFinite =
                 let argument = node.Arguments[0]
                 let own = indexOf node.Shape place
                 let strides = Shape.strides argument.Shape
-                element argument (Seq.sum (seq { for axis in 0 .. argument.Rank - 1 -> strides[axis] * index own axis }))
+
+                element
+                    argument
+                    (Seq.sum (seq { for axis in 0 .. argument.Rank - 1 -> strides[axis] * index own axis }))
 
             match node.Operation with
             | Input name -> float (input name).[place]
@@ -208,8 +210,10 @@ module NonFinite =
                 Operands =
                     [
                         for argument in node.Arguments ->
-                            if isElementwise then print (element argument place)
-                            else Shape.print argument.Shape
+                            if isElementwise then
+                                print (element argument place)
+                            else
+                                Shape.print argument.Shape
                     ]
                 Index = index
                 Value = element node place

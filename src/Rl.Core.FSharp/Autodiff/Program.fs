@@ -233,9 +233,7 @@ module Program =
 
     /// What the compiler makes of a source's expressions before it lowers them: equal nodes shared, products and sums joined. The outputs first.
     let internal prepare (source: ProgramSource) : Expr[] =
-        Array.append
-            (source.Outputs |> List.map snd |> List.toArray)
-            (source.Carried |> List.map snd |> List.toArray)
+        Array.append (source.Outputs |> List.map snd |> List.toArray) (source.Carried |> List.map snd |> List.toArray)
         |> Simplify.run
         |> Simplify.lower
 

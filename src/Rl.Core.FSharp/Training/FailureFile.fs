@@ -51,7 +51,9 @@ module FailureFile =
     /// The record in a file's bytes; `name` is what errors call the file. `InvalidDataException` says what is wrong with a file that is cut,
     /// damaged, of another kind, or of a newer version.
     let ofBytes (name: string) (bytes: byte[]) : FailureRecord =
-        let damaged (complaint: string) = $"{name} is a damaged failure file: {complaint}. Train again to reproduce the failure."
+        let damaged (complaint: string) =
+            $"{name} is a damaged failure file: {complaint}. Train again to reproduce the failure."
+
         let refuse (complaint: string) : unit = raise (InvalidDataException $"{name} {complaint}")
 
         if bytes.Length < headerSize + 4 || not (bytes.AsSpan(0, magic.Length).SequenceEqual magic) then
@@ -65,13 +67,17 @@ module FailureFile =
         let version = BinaryPrimitives.ReadInt32LittleEndian(ReadOnlySpan(bytes, magic.Length, 4))
 
         if version <> FormatVersion then
-            refuse $"has format version {version}; this library reads version {FormatVersion}. Use the version of the library that wrote it."
+            refuse
+                $"has format version {version}; this library reads version {FormatVersion}. Use the version of the library that wrote it."
 
         let input = BinaryIn(bytes, headerSize, bytes.Length - headerSize - 4, damaged)
 
         let many read =
             let count = input.Int()
-            if count < 0 || count > input.Remaining then input.Fail $"it announces {count} parts"
+
+            if count < 0 || count > input.Remaining then
+                input.Fail $"it announces {count} parts"
+
             List.init count (fun _ -> read ())
 
         let algorithm = input.Text()

@@ -116,9 +116,12 @@ module Warnings =
         | Space.Dict _ ->
             let scales = space.Parts |> List.map (fun (_, part) -> scale part)
 
-            if scales |> List.forall (fun scale -> scale = Choices) then Choices
-            elif scales |> List.exists (fun scale -> scale = Choices || scale = Mixed) then Mixed
-            else Density space.Size
+            if scales |> List.forall (fun scale -> scale = Choices) then
+                Choices
+            elif scales |> List.exists (fun scale -> scale = Choices || scale = Mixed) then
+                Mixed
+            else
+                Density space.Size
 
     /// Before the first report. `normalisesRewards` if the learner divides rewards by their spread.
     let start (actionSpace: Space) (normalisesRewards: bool) : TrainingWatch =
@@ -150,7 +153,13 @@ module Warnings =
     /// The watch with a report's episodes and entropy taken in, and with how long each state has lasted.
     let private remember (report: Report) (watch: TrainingWatch) =
         let returns = report.Episodes |> Array.map (fun episode -> episode.Return)
-        let first = if watch.Episodes = 0L && returns.Length > 0 then returns[0] else watch.FirstReturn
+
+        let first =
+            if watch.Episodes = 0L && returns.Length > 0 then
+                returns[0]
+            else
+                watch.FirstReturn
+
         let entropy = metric "entropy" report
         let firstEntropy = if Double.IsNaN watch.FirstEntropy then entropy else watch.FirstEntropy
         let useless = metric "explainedVariance" report < 0.0
@@ -161,8 +170,7 @@ module Warnings =
             | Density elements -> entropy / float elements < CollapsedDensity
             | Mixed -> false
 
-        let lasting kind holds =
-            kind, (if holds then 1 + Option.defaultValue 0 (Map.tryFind kind watch.Lasting) else 0)
+        let lasting kind holds = kind, (if holds then 1 + Option.defaultValue 0 (Map.tryFind kind watch.Lasting) else 0)
 
         let means = if returns.Length > 0 then [ Array.average returns ] else []
 
@@ -206,6 +214,9 @@ module Warnings =
 
         let hasImproved = not watch.Recent.IsEmpty && List.average watch.Recent > List.average watch.Early
 
+        // Where all episodes return the same there is nothing to explain.
+        let hasSettled = not watch.Recent.IsEmpty && watch.Recent |> List.forall (fun mean -> mean = watch.Recent.Head)
+
         [
             let kl = divergence report
 
@@ -217,8 +228,7 @@ module Warnings =
                     elif epochs > 1.0 then $"over {text epochs} epochs"
                     else "in one update"
 
-                WarningKind.LargeDivergence,
-                $"KL {text kl} {where}: learning rate too high?"
+                WarningKind.LargeDivergence, $"KL {text kl} {where}: learning rate too high?"
 
             if lasting WarningKind.MostlyClipped >= PatientUpdates then
                 let share = metric "clipFraction" report
@@ -229,6 +239,8 @@ module Warnings =
             if
                 lasting WarningKind.UselessValues >= UselessUpdates
                 && watch.Steps - watch.UselessSince >= UselessSteps
+                && not hasImproved
+                && not hasSettled
             then
                 let updates = lasting WarningKind.UselessValues
 
@@ -261,7 +273,8 @@ module Warnings =
             |> List.map (fun (kind, message) -> { Kind = kind; Update = report.Updates; Message = message })
 
         struct ({ watch with
-                    Raised = raised |> List.fold (fun known warning -> Set.add warning.Kind known) watch.Raised },
+                    Raised = raised |> List.fold (fun known warning -> Set.add warning.Kind known) watch.Raised
+                },
                 raised)
 
     /// The warnings of a whole history, in order.

@@ -38,7 +38,10 @@ let ``an overflow in PPO names its operation, epoch, minibatch and sample`` () =
     Assert.All(state.Parameters, (fun value -> Assert.True(Single.IsFinite value)))
     Assert.True(record.IsSameAs again)
     // The batch is there: what the operation was applied to follows from it.
-    Assert.Contains(record.Inputs, (fun (name, shape, values) -> name = "observations" && shape = [| 64; 4 |] && values.Length = 256))
+    Assert.Contains(
+        record.Inputs,
+        (fun (name, shape, values) -> name = "observations" && shape = [| 64; 4 |] && values.Length = 256)
+    )
 
 [<Fact>]
 let ``the failure is that of one thread on two, with a memory, and with the observations of a later update`` () =
@@ -64,7 +67,9 @@ let ``the other gradient learners name their failures too`` () =
             "a2c", A2c.create (A2cConfiguration.ofPairs [ rate; steps ]) (environment ())
             "vpg", Vpg.create (VpgConfiguration.ofPairs [ "ValueLearningRate", "1e30"; steps ]) (environment ())
             "reinforce",
-            Reinforce.create (ReinforceConfiguration.ofPairs [ "ValueLearningRate", "1e30"; "EpisodesPerUpdate", "4" ]) (environment ())
+            Reinforce.create
+                (ReinforceConfiguration.ofPairs [ "ValueLearningRate", "1e30"; "EpisodesPerUpdate", "4" ])
+                (environment ())
             "trpo", Trpo.create (TrpoConfiguration.ofPairs [ "ValueLearningRate", "1e30"; steps ]) (environment ())
             "ppg", Ppg.create (PpgConfiguration.ofPairs [ rate; steps; "MinibatchSize", "64" ]) (environment ())
             "vmpo", Vmpo.create (VmpoConfiguration.ofPairs [ rate; steps ]) (environment ())

@@ -15,8 +15,7 @@ let private find output (values: (string * float32[]) list) =
 let private rows = Array.init 12 (fun i -> 1.0f + float32 i)
 
 [<Fact>]
-let ``what is finite has no origin`` () =
-    Assert.True((find (Expr.mean (Expr.log x)) [ "x", rows ]).IsNone)
+let ``what is finite has no origin`` () = Assert.True((find (Expr.mean (Expr.log x)) [ "x", rows ]).IsNone)
 
 [<Fact>]
 let ``the operation is named with its operands, its element and its sample`` () =
@@ -53,7 +52,7 @@ let ``an input that is not finite is its own origin`` () =
 
 [<Fact>]
 let ``an infinity that is taken back is not blamed for another`` () =
-    let harmless = Expr.exp (-Expr.exp (x * 100.0)) // e^−∞ = 0
+    let harmless = Expr.exp (-Expr.exp(x * 100.0)) // e^−∞ = 0
     let guilty = Expr.sqrt (x - 3.0)
     let values = rows
     let origin = (find (Expr.mean (harmless + guilty)) [ "x", values ]).Value

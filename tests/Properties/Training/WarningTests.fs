@@ -11,10 +11,7 @@ let private report update (episodes: (float * int) list) metrics : Report =
     {
         Steps = 1000L * int64 update
         Updates = int64 update
-        Episodes =
-            [|
-                for total, length in episodes -> ({ Return = total; Length = length }: EpisodeResult)
-            |]
+        Episodes = [| for total, length in episodes -> ({ Return = total; Length = length }: EpisodeResult) |]
         Metrics = [| for name, value in metrics -> struct (name, value) |]
     }
 
@@ -33,7 +30,8 @@ let private history count (change: int -> (string * float) list) =
             report
                 update
                 [ 20.0 + float update, 20 ]
-                (changed @ (usual |> List.filter (fun (name, _) -> not (List.exists (fun (n, _) -> n = name) changed))))
+                (changed
+                 @ (usual |> List.filter (fun (name, _) -> not (List.exists (fun (n, _) -> n = name) changed))))
     ]
 
 [<Fact>]
@@ -55,22 +53,34 @@ let ``a trust region's divergence counts as well, and NaN does not`` () =
     Assert.Equal<WarningKind list>([ WarningKind.LargeDivergence ], kinds [ report 1 [] [ "kl", 0.5 ] ])
     Assert.Empty(kinds [ report 1 [] [ "kl", nan; "approximateKl", nan; "explainedVariance", nan; "entropy", nan ] ])
 
+/// A history whose returns go up and down and stay where they are.
+let private stagnant count explainedVariance =
+    [
+        for update in 1..count ->
+            report update [ 20.0 + float (update % 3), 20 ] [ "explainedVariance", explainedVariance update ]
+    ]
+
 [<Fact>]
 let ``values must be useless for twenty updates in a row`` () =
-    let useless = [ "explainedVariance", -0.2 ]
-    Assert.Empty(kinds (history 19 (fun _ -> useless)))
-    Assert.Empty(kinds (history 60 (fun update -> if update % 20 = 0 then [] else useless)))
+    Assert.Empty(kinds (stagnant 19 (fun _ -> -0.2)))
+    Assert.Empty(kinds (stagnant 60 (fun update -> if update % 20 = 0 then 0.1 else -0.2)))
 
-    let warning =
-        history 30 (fun _ -> useless) |> Warnings.ofReports (Space.discrete 2) false |> Assert.Single
+    let warning = stagnant 30 (fun _ -> -0.2) |> Warnings.ofReports (Space.discrete 2) false |> Assert.Single
 
     Assert.Equal(WarningKind.UselessValues, warning.Kind)
     Assert.Equal(20L, warning.Update)
     Assert.StartsWith("explained variance < 0 for 20 updates", warning.Message)
 
 [<Fact>]
+let ``values need not explain returns that rise or no longer vary`` () =
+    Assert.Empty(kinds (history 60 (fun _ -> [ "explainedVariance", -0.2 ])))
+    Assert.Empty(kinds [ for update in 1..60 -> report update [ 500.0, 500 ] [ "explainedVariance", -5.0 ] ])
+
+[<Fact>]
 let ``twenty tiny updates say nothing about the values`` () =
-    let tiny = [ for update in 1..200 -> { report update [] [ "explainedVariance", -1.0 ] with Steps = 40L * int64 update } ]
+    let tiny =
+        [ for update in 1..200 -> { report update [] [ "explainedVariance", -1.0 ] with Steps = 40L * int64 update } ]
+
     Assert.Empty(kinds tiny)
 
 [<Fact>]
@@ -79,8 +89,7 @@ let ``clipping must last`` () =
     Assert.Empty(kinds (history 30 (fun update -> if update % 5 = 0 then [] else clipped)))
     Assert.Equal<WarningKind list>([ WarningKind.MostlyClipped ], kinds (history 30 (fun _ -> clipped)))
 
-let private flat entropy =
-    [ for update in 1..30 -> report update [ 9.0, 9; 10.0, 10 ] [ "entropy", entropy update ] ]
+let private flat entropy = [ for update in 1..30 -> report update [ 9.0, 9; 10.0, 10 ] [ "entropy", entropy update ] ]
 
 [<Fact>]
 let ``entropy collapses when the return has not risen`` () =
@@ -137,8 +146,7 @@ let private run id changes updates =
 [<Theory>]
 [<InlineData("CartPole-v1")>]
 [<InlineData("Pendulum-v1")>]
-let ``healthy training raises nothing`` (id: string) =
-    Assert.Empty(run id [ "LearningRate", "1e-3" ] 60)
+let ``healthy training raises nothing`` (id: string) = Assert.Empty(run id [ "LearningRate", "1e-3" ] 60)
 
 [<Fact>]
 let ``a learning rate far too high is noticed`` () =
