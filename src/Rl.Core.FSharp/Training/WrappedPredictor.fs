@@ -129,7 +129,9 @@ type WrappedPredictor(model: PolicyModel, wrapping: Wrapping) =
         act action
 
     /// Draws an action with the key, which moves on, among the choices that `mask` allows (an empty one: all).
-    member _.Sample(raw: ReadOnlySpan<float32>, mask: ReadOnlySpan<bool>, action: Span<float32>, keys: Span<Rng>) : unit =
+    member _.Sample
+        (raw: ReadOnlySpan<float32>, mask: ReadOnlySpan<bool>, action: Span<float32>, keys: Span<Rng>)
+        : unit =
         show raw action
         predictor.Sample(ReadOnlySpan observation, mask, Span outerAction, keys)
         act action
