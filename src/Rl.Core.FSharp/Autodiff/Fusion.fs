@@ -76,8 +76,7 @@ module internal Fusion =
         match node.Operation with
         | Unary _
         | Binary _
-        | Ternary _
-        | Quaternary _ -> true
+        | Ternary _ -> true
         | _ -> false
 
     /// Nodes that only say how another node's buffer is read.

@@ -22,10 +22,8 @@ type internal MatMulKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
     /// Vectors of columns that are computed together.
     static member private PanelVectors(m: int) : int = if m < 4 then 4 else 2
 
-    /// Whether Cᵀ = Bᵀ·Aᵀ is the better product: C is thinner than a vector, and Aᵀ has contiguous rows or C is so thin that giving Aᵀ
-    /// contiguous rows costs less than leaving lanes idle.
-    static member private Swaps(m: int, n: int, aRow: int) : bool =
-        n < 'L.Count && m > n && (aRow = 1 || (n <= 4 && m >= 'L.Count))
+    /// Whether Cᵀ = Bᵀ·Aᵀ is the better product: C is thinner than a vector, and Aᵀ has contiguous rows.
+    static member private Swaps(m: int, n: int, aRow: int) : bool = n < 'L.Count && m > n && aRow = 1
 
     /// Elements of the largest packed panel.
     static member PackedPanel: int = 4 * 'L.Count * MatMulKernel<'L, 'V, 'S, 'T>.BlockDepth
@@ -36,7 +34,7 @@ type internal MatMulKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
 
         let packs =
             if swaps then
-                MatMulKernel<'L, 'V, 'S, 'T>.Packs(shape.N, shape.M, shape.K, shape.ARowStride)
+                MatMulKernel<'L, 'V, 'S, 'T>.Packs(shape.N, shape.M, shape.K, 1)
             else
                 MatMulKernel<'L, 'V, 'S, 'T>.Packs(shape.M, shape.N, shape.K, shape.BColumnStride)
 
@@ -205,7 +203,7 @@ type internal MatMulKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
                     shape.BRowStride,
                     a,
                     shape.AColumnStride,
-                    shape.ARowStride,
+                    1,
                     start,
                     m,
                     scratch,
