@@ -67,34 +67,34 @@ internal static class Rasteriser
         switch (figure)
         {
             case Figure.Polygon polygon:
-            {
-                using var path = new SKPath();
-                path.AddPoly(Array.ConvertAll(polygon.corners, At), close: true);
-                canvas.DrawPath(path, Fill(paint, polygon.fill));
-                break;
-            }
+                {
+                    using var path = new SKPath();
+                    path.AddPoly(Array.ConvertAll(polygon.corners, At), close: true);
+                    canvas.DrawPath(path, Fill(paint, polygon.fill));
+                    break;
+                }
 
             case Figure.Line line:
-            {
-                using var path = new SKPath();
-                path.AddPoly(Array.ConvertAll(line.points, At), close: false);
-                canvas.DrawPath(path, Stroke(paint, line.colour, (float)line.width));
-                break;
-            }
+                {
+                    using var path = new SKPath();
+                    path.AddPoly(Array.ConvertAll(line.points, At), close: false);
+                    canvas.DrawPath(path, Stroke(paint, line.colour, (float)line.width));
+                    break;
+                }
 
             case Figure.Disc disc:
                 canvas.DrawCircle(At(disc.centre), (float)disc.radius, Fill(paint, disc.fill));
                 break;
             case Figure.Text text:
-            {
-                var start = At(text.position);
-                var height = (float)text.height;
-                var width = StrokeFont.Width(text.text) * height / StrokeFont.CapitalHeight;
-                var left = start.X - (text.anchor.IsLeft ? 0 : text.anchor.IsCentre ? width / 2 : width);
-                using var path = StrokeFont.Path(text.text, left, start.Y, height);
-                canvas.DrawPath(path, Stroke(paint, text.colour, StrokeFont.StrokeWidth * height / StrokeFont.CapitalHeight));
-                break;
-            }
+                {
+                    var start = At(text.position);
+                    var height = (float)text.height;
+                    var width = StrokeFont.Width(text.text) * height / StrokeFont.CapitalHeight;
+                    var left = start.X - (text.anchor.IsLeft ? 0 : text.anchor.IsCentre ? width / 2 : width);
+                    using var path = StrokeFont.Path(text.text, left, start.Y, height);
+                    canvas.DrawPath(path, Stroke(paint, text.colour, StrokeFont.StrokeWidth * height / StrokeFont.CapitalHeight));
+                    break;
+                }
 
             case Figure.Cells cells:
                 DrawCells(cells, At(cells.corner), canvas, paint);
