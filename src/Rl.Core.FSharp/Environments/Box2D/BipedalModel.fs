@@ -1,13 +1,14 @@
 /// The walker's hull and legs as a world of rigid bodies, with the constants of Gymnasium's `bipedal_walker.py`.
 namespace Rl.Core.Environments.Box2D
 
+open System.Runtime.InteropServices
 open System
 open System.Numerics
 open Rl.Core.Foundations
 open Rl.Core.Environments
 
 /// The walker, the ground, and what the reward compares with.
-[<Struct; NoEquality; NoComparison>]
+[<Struct; StructLayout(LayoutKind.Sequential, Pack = 1); NoEquality; NoComparison>]
 type BipedalWalkerState =
     {
         /// The hull, then upper and lower part of the leg behind and of the leg in front.

@@ -1,13 +1,14 @@
 /// The lander, its legs and the moon as a world of rigid bodies, with the constants of Gymnasium's `lunar_lander.py`.
 namespace Rl.Core.Environments.Box2D
 
+open System.Runtime.InteropServices
 open System
 open System.Numerics
 open Rl.Core.Foundations
 open Rl.Core.Environments
 
 /// The lander and its two legs, the moon's surface, and what the reward compares with.
-[<Struct; NoEquality; NoComparison>]
+[<Struct; StructLayout(LayoutKind.Sequential, Pack = 1); NoEquality; NoComparison>]
 type LunarLanderState =
     {
         /// The lander, the leg on the right and the leg on the left.

@@ -5,6 +5,7 @@ namespace Rl.Core.Environments.Box2D
 open System
 open System.Numerics
 open System.Runtime.CompilerServices
+open System.Runtime.InteropServices
 open Rl.Core.Foundations
 
 /// A body as it does not change. Build one with `BodyModel.create`.
@@ -73,7 +74,7 @@ type WorldModel =
     }
 
 /// A moving body.
-[<Struct>]
+[<Struct; StructLayout(LayoutKind.Sequential, Pack = 1)>]
 type Body =
     {
         /// The centre of mass.
@@ -103,7 +104,7 @@ type LimitState =
     | Equal = 3
 
 /// What a joint remembers from step to step: the motor's setting, and the impulses that the next step starts from.
-[<Struct>]
+[<Struct; StructLayout(LayoutKind.Sequential, Pack = 1)>]
 type Joint =
     {
         /// The angular velocity that the motor seeks.
@@ -117,7 +118,7 @@ type Joint =
     }
 
 /// What a touching pair of shapes remembers: its impulses by feature. An unused place has no points.
-[<Struct>]
+[<Struct; StructLayout(LayoutKind.Sequential, Pack = 1)>]
 type Contact =
     {
         mutable Pair: int
