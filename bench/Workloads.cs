@@ -35,6 +35,46 @@ internal static class Workloads
         ("Hidden", "64x64"),
         ("Activation", "tanh"));
 
+    /// <summary>RLtools' PPO benchmark on Pendulum-v1: 64 copies x 128 steps, one epoch of minibatches of 1024, 2x32 tanh, normalised observations.</summary>
+    public static PpoConfiguration RlTools(long totalSteps) => Configuration(
+        ("TotalSteps", totalSteps.ToString(System.Globalization.CultureInfo.InvariantCulture)),
+        ("RolloutSteps", "128"),
+        ("MinibatchSize", "1024"),
+        ("Epochs", "1"),
+        ("LearningRate", "1e-3"),
+        ("AnnealLearningRate", "false"),
+        ("AnnealClipRange", "false"),
+        ("Discount", "0.9"),
+        ("GaeLambda", "0.95"),
+        ("ClipRange", "0.2"),
+        ("EntropyCoefficient", "0.1"),
+        ("MaxGradientNorm", "0"),
+        ("NormaliseObservations", "true"),
+        ("InitialLogStandardDeviation", "0.6931"),
+        ("Hidden", "32x32"),
+        ("Activation", "tanh"));
+
+    /// <summary>Stable-Baselines3's defaults for PPO: 2048 steps of each copy, 10 epochs of minibatches of 64, 2x64 tanh, separate networks.</summary>
+    public static PpoConfiguration StableBaselines3(long totalSteps) => Configuration(
+        ("TotalSteps", totalSteps.ToString(System.Globalization.CultureInfo.InvariantCulture)),
+        ("RolloutSteps", "2048"),
+        ("MinibatchSize", "64"),
+        ("Epochs", "10"),
+        ("LearningRate", "3e-4"),
+        ("AnnealLearningRate", "false"),
+        ("AnnealClipRange", "false"),
+        ("Discount", "0.99"),
+        ("GaeLambda", "0.95"),
+        ("ClipRange", "0.2"),
+        ("MaxGradientNorm", "0.5"),
+        ("Hidden", "64x64"),
+        ("Activation", "tanh"));
+
+    /// <summary>CleanRL's settings with minibatches of 2048 from 64 copies, large enough to be shared by threads.</summary>
+    public static PpoConfiguration LargeMinibatches(long totalSteps) =>
+        PpoConfigurationModule.ofPairs(ListModule.OfSeq(
+            PpoConfigurationModule.toPairs(CleanRl(totalSteps)).Select(pair => pair.Item1 == "MinibatchSize" ? Tuple.Create(pair.Item1, "2048") : pair)));
+
     /// <summary>A step on the loss of the PyTorch script: clipped surrogate, entropy 0.01, value loss 0.25 (V − R)², clip 0.5, Adam.</summary>
     public static PpoConfiguration Script() => Configuration(
         ("EntropyCoefficient", "0.01"), ("NormaliseAdvantages", "false"), ("MaxGradientNorm", "0.5"));
@@ -94,8 +134,11 @@ internal static class Workloads
     }));
 
     /// <summary>PPO with CleanRL's settings on 4 copies of CartPole-v1.</summary>
-    public static Learner CartPolePpo(Workers workers, long totalSteps) =>
-        Ppo.create(CleanRl(totalSteps), Registry.make("CartPole-v1").Vectorise(4), workers);
+    public static Learner CartPolePpo(Workers workers, long totalSteps) => Ppo(CleanRl(totalSteps), "CartPole-v1", 4, workers);
+
+    /// <summary>PPO on copies of an environment.</summary>
+    public static Learner Ppo(PpoConfiguration configuration, string environment, int copies, Workers workers) =>
+        Core.Algorithms.Ppo.create(configuration, Registry.make(environment).Vectorise(copies), workers);
 
     /// <summary>Copies of an environment with their buffers and room for actions.</summary>
     public static EnvironmentWorkload Environment(string id, int copies) => new(Registry.make(id).Vectorise(copies));

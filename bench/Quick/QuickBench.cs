@@ -1,9 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using Rl.Core.Algorithms;
 using Rl.Core.Autodiff;
-using Rl.Core.Foundations;
 using Spectre.Console;
 using Compile = Rl.Core.Autodiff.Program;
 
@@ -17,7 +15,7 @@ namespace Rl.Bench.Quick;
 /// <param name="AllocatedBytes">Bytes allocated by an operation in the steady state.</param>
 internal sealed record Figure(string Name, double Value, string Unit, double? FractionOfPeak, double? AllocatedBytes);
 
-/// <summary>Every figure that README states, measured in one run of under a minute.</summary>
+/// <summary>Every figure that README states, measured in one run of about a minute.</summary>
 internal static class QuickBench
 {
     /// <summary>Measures and prints; returns the exit code.</summary>
@@ -83,8 +81,11 @@ internal static class QuickBench
         }
 
         yield return Steps("env_lunarlander", Workloads.Environment("LunarLander-v3", 64));
-        yield return TrainingSteps("ppo_cartpole_cleanrl_1core", 1);
-        yield return TrainingSteps("ppo_cartpole_cleanrl_2core", 2);
+
+        foreach (var figure in TrainingFigures.All())
+        {
+            yield return figure;
+        }
 
         foreach (var figure in CommandFigures.All())
         {
@@ -107,22 +108,6 @@ internal static class QuickBench
     {
         var (seconds, bytes) = Measure.Run(workload.Step);
         return new Figure(name, workload.Count / seconds, "steps/s", null, bytes);
-    }
-
-    private static Figure TrainingSteps(string name, int threads)
-    {
-        using var workers = new Workers(threads);
-        using var learner = Workloads.CartPolePpo(workers, totalSteps: 100_000_000);
-        var state = learner.Initialise(RngModule.create(1UL));
-        var first = state.Steps;
-        var transitions = 0;
-        var (seconds, bytes) = Measure.Run(() =>
-        {
-            state = learner.Transition(state).Item1;
-            transitions++;
-        });
-        var stepsPerTransition = (double)(state.Steps - first) / transitions;
-        return new Figure(name, stepsPerTransition / seconds, "steps/s", null, bytes);
     }
 
     private static void PrintJson(List<Figure> figures)
