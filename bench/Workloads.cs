@@ -82,17 +82,23 @@ internal static class Workloads
     private static PpoConfiguration Configuration(params (string Name, string Value)[] options) =>
         PpoConfigurationModule.ofPairs(ListModule.OfSeq(options.Select(option => Tuple.Create(option.Name, option.Value))));
 
-    private static ActorCritic Network() => ActorCriticModule.separate(
-        Rl.Core.Networks.Activation.Tanh, ObservationSize, ListModule.OfSeq(Hidden), PolicyHead.NewCategorical(Actions));
+    private static ActorCritic Network() => Network(ObservationSize, Hidden, PolicyHead.NewCategorical(Actions));
+
+    /// <summary>Separate tanh networks for actor and critic.</summary>
+    public static ActorCritic Network(int inputs, int[] hidden, PolicyHead head) =>
+        ActorCriticModule.separate(Rl.Core.Networks.Activation.Tanh, inputs, ListModule.OfSeq(hidden), head);
 
     /// <summary>The train step for a minibatch, as an uncompiled program.</summary>
     public static ProgramSource MinibatchSource(int size) => PpoStep.source(Script(), Network(), false, size);
 
     /// <summary>The compiled train step with plausible data in its inputs.</summary>
-    public static Program<float> Minibatch(int size)
+    public static Program<float> Minibatch(int size) => Minibatch(Script(), Network(), size);
+
+    /// <summary>The compiled train step of any network, of actions 0 and 1, with plausible data in its inputs.</summary>
+    public static Program<float> Minibatch(PpoConfiguration configuration, ActorCritic network, int size)
     {
-        var program = Compile.compile<float>(MinibatchSource(size));
-        InitialParameters().CopyTo(program.Input("theta"));
+        var program = Compile.compile<float>(PpoStep.source(configuration, network, false, size));
+        Initialise(network, program);
         var rng = RngModule.create(7UL);
         rng = FillNormal(program.Input("observations"), 0f, 1f, rng);
         rng = FillNormal(program.Input("advantages"), 0f, 1f, rng);
@@ -111,18 +117,20 @@ internal static class Workloads
     }
 
     /// <summary>Actor and critic for a number of observations.</summary>
-    public static Program<float> Forward(int rows)
+    public static Program<float> Forward(int rows) => Forward(Network(), rows);
+
+    /// <summary>Any actor and critic for a number of observations.</summary>
+    public static Program<float> Forward(ActorCritic network, int rows)
     {
-        var network = Network();
         var layout = ActorCriticModule.layout(network);
         var theta = ExprModule.input("theta", [layout.Count]);
-        var observations = ExprModule.input("observations", [rows, ObservationSize]);
+        var observations = ExprModule.input("observations", [rows, ActorCriticModule.inputs(network)]);
         var output = ActorCriticModule.apply(network, ParametersModule.create(layout, theta), observations);
         var program = Compile.ofOutputs<float>(ListModule.OfSeq(new[]
         {
             Tuple.Create("policy", output.Policy), Tuple.Create("value", output.Value),
         }));
-        InitialParameters().CopyTo(program.Input("theta"));
+        Initialise(network, program);
         FillNormal(program.Input("observations"), 0f, 1f, RngModule.create(7UL));
         return program;
     }
@@ -143,10 +151,10 @@ internal static class Workloads
     /// <summary>Copies of an environment with their buffers and room for actions.</summary>
     public static EnvironmentWorkload Environment(string id, int copies) => new(Registry.make(id).Vectorise(copies));
 
-    private static float[] InitialParameters()
+    private static void Initialise(ActorCritic network, Program<float> program)
     {
-        var values = LayoutModule.initialise(RngModule.create(1UL), ActorCriticModule.layout(Network())).Item1;
-        return Array.ConvertAll(values, value => (float)value);
+        var values = LayoutModule.initialise(RngModule.create(1UL), ActorCriticModule.layout(network)).Item1;
+        Array.ConvertAll(values, value => (float)value).CopyTo(program.Input("theta"));
     }
 
     private static Rng FillNormal(Span<float> values, float mean, float deviation, Rng rng)

@@ -65,7 +65,7 @@ internal sealed class TrainingWorkload : IDisposable
 
     public void Dispose()
     {
-        learner.Dispose();
-        workers.Dispose();
+        ((IDisposable)learner).Dispose();
+        ((IDisposable)workers).Dispose();
     }
 }

@@ -1,0 +1,65 @@
+using System.Globalization;
+using Rl.Core.Algorithms;
+using Rl.Core.Networks;
+using Spectre.Console;
+
+namespace Rl.Bench.Quick;
+
+/// <summary>Where the time of training goes: the parts of a transition measured alone, and the steps of its minibatch program.</summary>
+internal static class TrainingProfile
+{
+    private const long Endless = 1_000_000_000;
+    private const int ProgramRuns = 2_000;
+    private const int ProgramLines = 12;
+
+    /// <summary>Measures and prints; returns the exit code.</summary>
+    public static int Run()
+    {
+        var peak = PeakRate.Measure();
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"peak {peak / 1e9:F1} GFLOP/s"));
+        Profile("CleanRL's settings", Workloads.CleanRl(Endless), "CartPole-v1", 4, 4, PolicyHead.NewCategorical(2), peak);
+        Profile("Stable-Baselines3's settings", Workloads.StableBaselines3(Endless), "CartPole-v1", 8, 4, PolicyHead.NewCategorical(2), peak);
+        Profile("RLtools' settings", Workloads.RlTools(Endless), "Pendulum-v1", 64, 3, PolicyHead.NewDiagonalNormal(1, Math.Log(2)), peak);
+        return 0;
+    }
+
+    private static void Profile(string title, PpoConfiguration configuration, string environment, int copies, int inputs, PolicyHead head, double peak)
+    {
+        using var run = new TrainingWorkload(configuration, environment, copies, 1);
+        var whole = Measure.Run(run.Transition).Seconds;
+        var network = Workloads.Network(inputs, [.. configuration.Hidden], head);
+        var minibatch = Workloads.Minibatch(configuration, network, configuration.MinibatchSize);
+        var steps = run.StepsPerTransition / configuration.MinibatchSize * configuration.Epochs;
+        var learning = steps * Measure.Run(minibatch.Run).Seconds;
+        var forward = Workloads.Forward(network, copies);
+        var acting = (configuration.RolloutSteps + 1) * Measure.Run(forward.Run).Seconds;
+        var stepping = configuration.RolloutSteps * Measure.Run(Workloads.Environment(environment, copies).Step).Seconds;
+
+        var table = new Table().Border(TableBorder.Rounded).Title(string.Create(
+            CultureInfo.InvariantCulture, $"PPO on {environment}, {title}: {run.StepsPerTransition / whole:N0} steps/s"));
+        table.AddColumn("part of a transition");
+        table.AddColumn(new TableColumn("us").RightAligned());
+        table.AddColumn(new TableColumn("share").RightAligned());
+        table.AddColumn(new TableColumn("of peak").RightAligned());
+        Row($"{steps} minibatch steps of {configuration.MinibatchSize} samples", learning, steps * minibatch.Flops);
+        Row($"{configuration.RolloutSteps + 1} evaluations of the networks", acting, (configuration.RolloutSteps + 1) * forward.Flops);
+        Row($"{configuration.RolloutSteps} steps of {copies} environments, with drawing their actions", stepping, null);
+        Row("the rest: sampling from the policy, advantages, gathering minibatches, reports", whole - learning - acting - stepping, null);
+        Row("all", whole, (steps * minibatch.Flops) + ((configuration.RolloutSteps + 1) * forward.Flops));
+        AnsiConsole.Write(table);
+
+        Console.WriteLine("The minibatch step, instruction by instruction:");
+        foreach (var line in minibatch.Profile(ProgramRuns).Split('\n').Take(ProgramLines))
+        {
+            Console.WriteLine(line);
+        }
+
+        Console.WriteLine();
+
+        void Row(string part, double seconds, long? flops) => table.AddRow(
+            part,
+            (seconds * 1e6).ToString("N0", CultureInfo.InvariantCulture),
+            (seconds / whole).ToString("P0", CultureInfo.InvariantCulture),
+            flops is { } count ? (count / seconds / peak).ToString("P0", CultureInfo.InvariantCulture) : string.Empty);
+    }
+}
