@@ -148,6 +148,8 @@ public sealed class CommandLineTests : IDisposable
         var environments = Run("environments");
         Assert.Equal(0, environments.Code);
         Assert.All(Environments.Ids, id => Assert.Contains(id, environments.Output, StringComparison.Ordinal));
+        var bandit = environments.Output.Split('\n').First(line => line.Contains("Bandit-v0", StringComparison.Ordinal));
+        Assert.Matches(@"\s\d\.\d{1,4}\s", bandit);
         var algorithms = Run("algorithms");
         Assert.All(Algorithms.All.SelectMany(algorithm => algorithm.Defaults.ToSettings()), setting => Assert.Contains(setting.Key, algorithms.Output, StringComparison.Ordinal));
         Assert.Equal(Environments.Ids, Objects(Run("environments", "--json").Output).Select(line => Text(line, "id")!));

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using System.Reflection;
 using Xunit;
 
 namespace Rl.Tests.Api;
@@ -26,6 +27,26 @@ public sealed class DocumentationTests
         var expected = Algorithms.Describe(id).Defaults.ToSettings()
             .Select(setting => (setting.Key, setting.Value.Length == 0 ? "none" : setting.Value));
         Assert.Equal(expected, Options(id));
+    }
+
+    [Fact]
+    public void The_table_of_wrappers_has_every_wrapper_with_its_arguments()
+    {
+        var rows = File.ReadAllLines(Path.Combine(Root(), "docs", "wrappers.md"));
+        var methods = typeof(EnvironmentWrappers).GetMethods(BindingFlags.Public | BindingFlags.Static | BindingFlags.DeclaredOnly);
+        Assert.True(methods.Length >= 26);
+        foreach (var method in methods)
+        {
+            var row = Assert.Single(rows, line => line.StartsWith($"| `{method.Name}(", StringComparison.Ordinal));
+            Assert.All(
+                method.GetParameters().Skip(1).Where(parameter => !typeof(Delegate).IsAssignableFrom(parameter.ParameterType)),
+                parameter => Assert.Contains(parameter.Name!, row, StringComparison.Ordinal));
+        }
+
+        foreach (var name in typeof(Core.Wrappers.Wrapper).GetNestedType("Tags")!.GetFields().Select(field => field.Name))
+        {
+            Assert.Contains(rows, line => line.StartsWith('|') && line.Contains($"`{name}", StringComparison.Ordinal));
+        }
     }
 
     private static IEnumerable<(string Name, string Default)> Options(string id) =>

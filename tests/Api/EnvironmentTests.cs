@@ -93,6 +93,20 @@ public sealed class EnvironmentTests
     }
 
     [Fact]
+    public void Variants_with_ids_of_their_own_are_options_too()
+    {
+        var lander = Environments.Make("LunarLander-v3", ("continuous", "true"));
+        Assert.Equal(Environments.Make("LunarLanderContinuous-v3").ActionSpace, lander.ActionSpace);
+        var (hardcore, grass) = (Environments.Make("BipedalWalker-v3", ("hardcore", "true")), Environments.Make("BipedalWalker-v3"));
+        Assert.Equal("BipedalWalker-v3 (hardcore=true)", hardcore.ToString());
+        Assert.Equal(Environments.Make("BipedalWalkerHardcore-v3").Reset(3).ToArray(), hardcore.Reset(3).ToArray());
+        Assert.Equal(grass.MaxEpisodeSteps, hardcore.MaxEpisodeSteps);
+        var error = Assert.ThrowsAny<ArgumentException>(() => Environments.Make("MinAtar/Breakout-v1", ("sticky_action_prob", "2")));
+        Assert.Contains("sticky_action_prob = 2", error.Message, StringComparison.Ordinal);
+        Assert.Contains("takes none", Assert.Throws<ArgumentException>(() => Environments.Make("Baird-v0", ("h", "1"))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Every_id_can_be_described_and_made()
     {
         Assert.Contains("CartPole-v1", Environments.Ids);

@@ -104,6 +104,59 @@ public sealed class WrapperTests
     }
 
     [Fact]
+    public void Atari_preprocessing_makes_small_grey_stacks_of_colour_images()
+    {
+        var environment = new Screen().AtariPreprocessing();
+        Assert.Equal(Space.Box(0, 1, 4, 84, 84), environment.ObservationSpace);
+        Assert.Equal(6, environment.Wrappers.Count);
+        var first = environment.Reset(1).ToArray();
+        Assert.Equal(first[..(84 * 84)], first[^(84 * 84)..]);
+
+        // Four steps of 10 each; of the last two images the brighter: all of 40 / 255.
+        var result = environment.Step([1]);
+        Assert.Equal(4, result.Reward);
+        Assert.All(result.Observation.ToArray()[^(84 * 84)..], value => Assert.Equal(40 / 255f, value, 4));
+        Assert.All(result.Observation.ToArray()[..(84 * 84)], value => Assert.Equal(0, value));
+
+        var small = new Screen().TimeLimit(8).AtariPreprocessing(frameSkip: 2, screenSize: 5, frameStack: 3);
+        Assert.Equal([3, 5, 5], small.ObservationSpace.Shape);
+        Assert.Equal(7, small.Wrappers.Count);
+        Assert.Contains("images", Assert.Throws<ArgumentException>(() => Environments.Make("CartPole-v1").AtariPreprocessing()).Message);
+        Assert.Contains("3 channels", Assert.Throws<ArgumentException>(() => Environments.Make("MinAtar/Breakout-v1").AtariPreprocessing()).Message);
+    }
+
+    [Theory]
+    [InlineData("hangs", "longer than")]
+    [InlineData("throws", "the motor is on fire")]
+    public void What_goes_wrong_in_an_environment_leaves_the_last_checkpoint_usable(string fault, string message)
+    {
+        using var folder = new TemporaryFolder();
+        var file = folder.File("agent.rl");
+        var switchOf = new Switch();
+        using var agent = Agent.Create(Options, () => new Failing(switchOf), 1);
+        agent.TrainFor(256);
+        agent.Save(file);
+        var (steps, parameters) = (agent.Steps, agent.Parameters.ToArray());
+        Assert.Equal(256, steps);
+        switchOf.Fault = fault;
+        var error = Assert.Throws<EnvironmentException>(() => agent.Train());
+        Assert.Equal(("Failing", 3), (error.EnvironmentId, error.Step));
+        Assert.InRange(error.Copy, 0, 3);
+        Assert.Contains("Failing", error.Message);
+        Assert.Contains(message, error.ToString());
+
+        // The file is what was saved, it predicts, and it trains on where the environment has been mended.
+        using var loaded = Agent.Load(file, () => new Failing(new Switch()));
+        Assert.Equal(steps, loaded.Steps);
+        Assert.Equal(parameters, loaded.Parameters.ToArray());
+        using var bare = Agent.Load(file);
+        Assert.Equal(bare.Predict(new float[1]), loaded.Predict(new float[1]));
+        loaded.TrainFor(128);
+        Assert.Equal(384, loaded.Steps);
+        Assert.NotEqual(parameters, loaded.Parameters.ToArray());
+    }
+
+    [Fact]
     public void Training_in_pieces_goes_on_within_the_episodes_of_an_environment_that_clones_itself()
     {
         using var whole = Agent.Create(Options, () => new Cloning(), 1);
@@ -146,6 +199,68 @@ public sealed class WrapperTests
 
             return new(new float[] { steps }, 0, false);
         }
+    }
+
+    private sealed class Switch
+    {
+        public string Fault { get; set; } = "";
+    }
+
+    /// <summary>Episodes of eight steps, whose third hangs or throws once the switch says so.</summary>
+    private sealed class Failing(Switch fault) : IEnvironment, ITimedEnvironment
+    {
+        private int steps;
+
+        public Space ObservationSpace { get; } = Space.Unbounded(1);
+
+        public Space ActionSpace { get; } = Space.Discrete(2);
+
+        public TimeSpan Timeout => TimeSpan.FromSeconds(2);
+
+        public ReadOnlyMemory<float> Reset(ulong seed)
+        {
+            steps = 0;
+            return new float[1];
+        }
+
+        public StepResult Step(ReadOnlySpan<float> action)
+        {
+            if (++steps == 3 && fault.Fault == "throws")
+            {
+                throw new InvalidOperationException("the motor is on fire");
+            }
+
+            if (steps == 3 && fault.Fault == "hangs")
+            {
+                Thread.Sleep(10_000);
+            }
+
+            return new(new float[] { steps }, action[0], steps == 8);
+        }
+    }
+
+    /// <summary>A grey level of ten times the steps, in colours of 3 by 10 by 8.</summary>
+    private sealed class Screen : IEnvironment
+    {
+        private int steps;
+
+        public Space ObservationSpace { get; } = Space.Image(3, 10, 8);
+
+        public Space ActionSpace { get; } = Space.Discrete(2);
+
+        public ReadOnlyMemory<float> Reset(ulong seed)
+        {
+            steps = 0;
+            return Observe();
+        }
+
+        public StepResult Step(ReadOnlySpan<float> action)
+        {
+            steps++;
+            return new(Observe(), action[0], steps == 20);
+        }
+
+        private float[] Observe() => [.. Enumerable.Repeat(10f * steps, 240)];
     }
 
     private sealed class Cloning : ICloneableEnvironment

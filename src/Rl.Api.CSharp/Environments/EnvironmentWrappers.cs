@@ -122,11 +122,15 @@ public static class EnvironmentWrappers
     public static WrappedEnvironment PassiveEnvironmentChecker(this IEnvironment environment) =>
         With(environment, Wrapper.PassiveEnvironmentChecker);
 
-    private static WrappedEnvironment With(IEnvironment environment, Wrapper wrapper)
+    /// <summary>For colour images of games, of the shape [3, height, width]: actions repeated, the maximum of the last two images, grey levels in [0, 1], a square size, and a stack of the last images. Observations are [<paramref name="frameStack"/>, <paramref name="screenSize"/>, <paramref name="screenSize"/>]. Source: Mnih et al. (2015).</summary>
+    public static WrappedEnvironment AtariPreprocessing(this IEnvironment environment, int frameSkip = 4, int screenSize = 84, int frameStack = 4) =>
+        With(environment, Convert.AtariPreprocessing(frameSkip, screenSize, frameStack));
+
+    private static WrappedEnvironment With(IEnvironment environment, params Wrapper[] wrappers)
     {
         ArgumentNullException.ThrowIfNull(environment);
         return environment is WrappedEnvironment wrapped
-            ? new(wrapped.Inner, [.. wrapped.CoreWrappers, wrapper])
-            : new(environment, [wrapper]);
+            ? new(wrapped.Inner, [.. wrapped.CoreWrappers, .. wrappers])
+            : new(environment, wrappers);
     }
 }

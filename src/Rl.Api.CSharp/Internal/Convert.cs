@@ -108,6 +108,9 @@ internal static class Convert
             size,
             padding == FramePadding.Zero ? Core.Wrappers.FramePadding.Zero : Core.Wrappers.FramePadding.Reset);
 
+    public static Core.Wrappers.Wrapper[] AtariPreprocessing(int skip, int size, int stack) =>
+        [.. Core.Wrappers.WrapperModule.atariPreprocessingOf(skip, size, stack)];
+
     public static Core.Wrappers.Wrapper FilterObservation(IReadOnlyList<string> names)
     {
         ArgumentNullException.ThrowIfNull(names);

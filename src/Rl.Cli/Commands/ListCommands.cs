@@ -44,7 +44,7 @@ internal static class ListCommands
                         $"{Kind(environment.ObservationSpace)}",
                         $"{Kind(environment.ActionSpace)}",
                         environment.MaxEpisodeSteps == 0 ? "no limit" : environment.MaxEpisodeSteps.ToString(CultureInfo.InvariantCulture),
-                        double.IsNaN(environment.RewardThreshold) ? "-" : environment.RewardThreshold.ToString(CultureInfo.InvariantCulture),
+                        double.IsNaN(environment.RewardThreshold) ? "-" : environment.RewardThreshold.ToString("G4", CultureInfo.InvariantCulture),
                         environment.Summary,
                     }),
                 ]);

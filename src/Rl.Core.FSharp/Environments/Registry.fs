@@ -57,11 +57,37 @@ module Registry =
 
         row[second.Length]
 
-    /// The three names nearest to a wrong one, by edits.
-    let nearestOf (names: seq<string>) (wrong: string) : string list =
-        names |> Seq.sortBy (editDistance wrong) |> Seq.truncate 3 |> Seq.toList
+    /// A name without its namespace and its version: `Breakout` of `MinAtar/Breakout-v1`.
+    let private stem (name: string) =
+        let own = name.Substring(name.LastIndexOf '/' + 1)
+        let version = own.LastIndexOf("-v", StringComparison.Ordinal)
 
-    /// The three ids nearest to a wrong one.
+        if version > 0 && Seq.forall Char.IsAsciiDigit (own.Substring(version + 2)) then
+            own.Substring(0, version)
+        else
+            own
+
+    /// Up to three names near to a wrong one: those that begin with it or hold it, without namespace and version, whatever the case of its
+    /// letters; if there are none, those with the fewest edits.
+    let nearestOf (names: seq<string>) (wrong: string) : string list =
+        let root = stem wrong
+
+        let alike =
+            if root.Length < 3 then
+                []
+            else
+                [
+                    for name in names do
+                        let place = (stem name).IndexOf(root, StringComparison.OrdinalIgnoreCase)
+
+                        if place >= 0 then yield (min place 1, editDistance wrong name), name
+                ]
+
+        match alike with
+        | [] -> names |> Seq.sortBy (editDistance wrong) |> Seq.truncate 3 |> Seq.toList
+        | _ -> alike |> List.sortBy fst |> List.truncate 3 |> List.map snd
+
+    /// Up to three ids near to a wrong one.
     let nearest (id: string) : string list = nearestOf ids id
 
     /// The entry of an id; `ArgumentException` that lists the nearest ids if there is none.
@@ -77,8 +103,12 @@ module Registry =
     let private accept (entry: RegistryEntry) (values: Map<string, KeywordValue>) (name: string, value: KeywordValue) =
         match entry.Keywords |> List.tryFind (fun keyword -> keyword.Name = name) with
         | None ->
-            let known = String.Join(", ", entry.Keywords |> List.map _.Name)
-            Guard.fail name $"{entry.Id} has no keyword \"{name}\"; it has {known}."
+            let known =
+                match entry.Keywords with
+                | [] -> "it takes none"
+                | keywords -> $"""it has {String.Join(", ", keywords |> List.map _.Name)}"""
+
+            Guard.fail name $"{entry.Id} has no keyword \"{name}\"; {known}."
         | Some keyword ->
             match keyword.Default, value with
             | KeywordValue.Flag _, KeywordValue.Flag _
@@ -93,11 +123,30 @@ module Registry =
                 let choices = String.Join(", ", keyword.Choices |> List.map (fun choice -> $"\"{choice}\""))
                 Guard.fail name $"{entry.Id}: {name} is {value}; it must be one of {choices}."
 
+    /// Creates, and puts the given keywords before what an environment says of its own options, which may have other names.
+    let private create
+        (entry: RegistryEntry)
+        (given: (string * KeywordValue) list)
+        (values: Map<string, KeywordValue>)
+        =
+        let isNamed (error: ArgumentException) =
+            match error.ParamName with
+            | null -> false
+            | name -> entry.Keywords |> List.exists (fun keyword -> keyword.Name = name)
+
+        try
+            entry.Create values
+        with :? ArgumentException as error when not (given.IsEmpty || isNamed error) ->
+            let keywords = String.Join(", ", given |> List.map (fun (name, value) -> $"{name} = {value}"))
+            let lines = error.Message.Split('\n')
+            let text = lines[0].Replace($" (Parameter '{error.ParamName}')", "").Trim()
+            raise (ArgumentException($"{entry.Id} with {keywords}: {text}", fst given.Head, error))
+
     /// The environment of an id with some keywords changed; `ArgumentException` for an unknown id or keyword or a wrong value.
     let makeWith (keywords: (string * KeywordValue) list) (id: string) : AnyEnvironment =
         let entry = find id
         let defaults = Map.ofList [ for keyword in entry.Keywords -> keyword.Name, keyword.Default ]
-        entry.Create(List.fold (accept entry) defaults keywords)
+        create entry keywords (List.fold (accept entry) defaults keywords)
 
     /// The environment of an id; `ArgumentException` if there is none.
     let make (id: string) : AnyEnvironment = makeWith [] id

@@ -137,6 +137,9 @@ module ToyText =
         if not (Array.exists (Seq.contains 'S') map) then
             Guard.fail (nameof map) "The map has no start; mark at least one tile S."
 
+        if not (Array.exists (Seq.contains 'G') map) then
+            Guard.fail (nameof map) "The map has no goal; mark at least one tile G."
+
     /// FrozenLake on a map: actions left, down, right, up. Slippery ice takes the wanted direction with the probability `successRate` (1/3 in
     /// FrozenLake-v1) and each of the two at right angles with half of the rest. Time limit and threshold are those of FrozenLake-v1,
     /// whatever the map.

@@ -97,16 +97,20 @@ module Wrapper =
     let transformAction (name: string) (space: Space option) (transform: RowTransform) =
         Wrapper.TransformAction(UserFunction(name, space, Some transform))
 
-    /// What is usual for images of games (Mnih et al. 2015): actions repeated four times, grey levels of 84 by 84 pixels in [0, 1], four of them stacked.
-    let atariPreprocessing: Wrapper list =
+    /// For colour images of games (Mnih et al. 2015): actions repeated `skip` times, grey levels of `size` by `size` pixels in [0, 1],
+    /// `stack` of them stacked; observations are [stack; size; size].
+    let atariPreprocessingOf (skip: int) (size: int) (stack: int) : Wrapper list =
         [
-            Wrapper.MaxAndSkipObservation 4
+            Wrapper.MaxAndSkipObservation skip
             Wrapper.GrayscaleObservation true
-            Wrapper.ResizeObservation(84, 84)
+            Wrapper.ResizeObservation(size, size)
             Wrapper.RescaleObservation([| 0.0 |], [| 1.0 |])
-            Wrapper.ReshapeObservation [| 84; 84 |]
-            Wrapper.FrameStackObservation(4, FramePadding.Reset)
+            Wrapper.ReshapeObservation [| size; size |]
+            Wrapper.FrameStackObservation(stack, FramePadding.Reset)
         ]
+
+    /// What is usual: actions repeated four times, four images of 84 by 84 pixels.
+    let atariPreprocessing: Wrapper list = atariPreprocessingOf 4 84 4
 
     /// Whether what the wrapper makes of an observation depends on those before it in the episode.
     let hasMemory (wrapper: Wrapper) =

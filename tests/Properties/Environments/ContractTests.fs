@@ -268,6 +268,74 @@ let ``every registered environment keeps the contract`` (seed: uint64) =
         let text = String.Join("\n", findings)
         Assert.True(findings.IsEmpty, $"{id}:\n{text}")
 
+/// Values that differ from the defaults of the keywords that are numbers or free texts, and what they need to have an effect.
+let private otherValues: Map<string, (string * KeywordValue) list> =
+    let random = "map_name", KeywordValue.Text "random"
+    let windy = "enable_wind", KeywordValue.Flag true
+
+    Map.ofList
+        [
+            for name, value, needs in
+                [
+                    "g", 9.81, []
+                    "goal_velocity", 0.01, []
+                    "torque_noise_max", 0.5, []
+                    "gravity", -11.5, []
+                    "wind_power", 20.0, [ windy ]
+                    "turbulence_power", 2.0, [ windy; "continuous", KeywordValue.Flag true ]
+                    "sticky_action_prob", 0.0, []
+                    "success_rate", 0.8, []
+                    "map_size", 5.0, [ random; "is_slippery", KeywordValue.Flag false ]
+                    "map_frozen", 0.6, [ random ]
+                    "map_seed", 7.0, [ random ]
+                    "arms", 3.0, []
+                    "noise", 0.1, []
+                    "problem", 4.0, []
+                    "slip", 0.0, []
+                    "height", 3.0, []
+                    "width", 7.0, []
+                ] do
+                name, (name, KeywordValue.Number value) :: needs
+            "desc", [ "desc", KeywordValue.Text "SFFF/FHFG" ]
+            "reward_schedule", [ "reward_schedule", KeywordValue.Text "10,-1,-0.1" ]
+        ]
+
+/// Every keyword of an entry with every other choice, the other flag, or another value; and all flags turned at once.
+let private variants (entry: RegistryEntry) : (string * KeywordValue) list list =
+    let flags =
+        [
+            for keyword in entry.Keywords do
+                match keyword.Default with
+                | KeywordValue.Flag value -> yield keyword.Name, KeywordValue.Flag(not value)
+                | _ -> ()
+        ]
+
+    [
+        for keyword in entry.Keywords do
+            match keyword.Default with
+            | KeywordValue.Flag value -> yield [ keyword.Name, KeywordValue.Flag(not value) ]
+            | KeywordValue.Text value when not keyword.Choices.IsEmpty ->
+                for choice in keyword.Choices do
+                    if choice <> value then yield [ keyword.Name, KeywordValue.Text choice ]
+            | _ -> yield otherValues[keyword.Name]
+        if flags.Length > 1 then yield flags
+    ]
+
+[<Fact>]
+let ``every keyword of every environment gives another environment, which keeps the contract`` () =
+    let mutable count = 0
+
+    for entry in Registry.entries do
+        for keywords in variants entry do
+            let environment = Registry.makeWith keywords entry.Id
+            let findings = Environment.check { options with Seed = 5UL; Steps = 80 } environment
+            let given = String.Join(", ", keywords |> List.map (fun (name, value) -> $"{name} = {value}"))
+            let text = String.Join("\n", findings)
+            Assert.True(findings.IsEmpty, $"{entry.Id} with {given}:\n{text}")
+            count <- count + 1
+
+    Assert.InRange(count, 80, 1000)
+
 [<Fact>]
 let ``every registered environment can be looked at`` () =
     for id in Registry.ids do

@@ -243,6 +243,17 @@ let ``an unknown id is refused with the nearest ids`` () =
     Assert.Equal(None, Registry.tryFind "cartpole-v2" |> Option.map _.Id)
 
 [<Fact>]
+let ``names that hold the wrong one stand before those with few edits`` () =
+    let games = [ "MinAtar/Breakout-v0"; "MinAtar/Breakout-v1" ]
+    Assert.Equal<string list>(games, Registry.nearest "Breakout-v0")
+    Assert.Equal<string list>(games, Registry.nearest "ALE/breakout-v0")
+    Assert.Equal<string list>([ "BipedalWalker-v3"; "BipedalWalkerHardcore-v3" ], Registry.nearest "BipedalWalker")
+    Assert.Equal<string list>([ "FrozenLake-v1"; "FrozenLake8x8-v1" ], Registry.nearest "Frozen")
+    Assert.Equal("CartPole-v1", List.head (Registry.nearest "Cartploe-v1"))
+    Assert.Equal(3, List.length (Registry.nearest ""))
+    Assert.Equal(3, List.length (Registry.nearest "-v1"))
+
+[<Fact>]
 let ``the distance between texts counts edits`` () =
     Assert.Equal(3, Registry.editDistance "kitten" "Sitting")
     Assert.Equal(4, Registry.editDistance "" "four")
@@ -258,3 +269,8 @@ let ``unknown keywords and wrong values are refused by name`` () =
     refused "\"semi-implicit euler\"" "CartPole-v1" ("kinematics_integrator", KeywordValue.Text "rk4")
     refused "must be a number" "Pendulum-v1" ("g", KeywordValue.Text "strong")
     refused "finite" "Pendulum-v1" ("g", KeywordValue.Number nan)
+    refused "Pendulum-v1 with g = NaN: " "Pendulum-v1" ("g", KeywordValue.Number nan)
+    refused "with sticky_action_prob = 2: " "MinAtar/Breakout-v0" ("sticky_action_prob", KeywordValue.Number 2.0)
+    refused "with desc = FF/FG: The map has no start" "FrozenLake-v1" ("desc", KeywordValue.Text "FF/FG")
+    refused "gravity is 1" "LunarLander-v3" ("gravity", KeywordValue.Number 1.0)
+    refused "has no keyword \"slip\"; it takes none." "Baird-v0" ("slip", KeywordValue.Number 0.0)

@@ -4,8 +4,11 @@ namespace Rl.Tests.Environments
 open System
 open Xunit
 open Rl.Core.Foundations
+open Rl.Core.Mdp
 open Rl.Core.Environments
+open Rl.Core.Environments.ClassicControl
 open Rl.Core.Environments.Rendering
+open Rl.Core.Environments.ToyText
 open Rl.Core.Training
 
 /// `Scripted`, whose picture is as wide as it has taken steps, plus one.
@@ -183,6 +186,61 @@ module RenderTests =
         Assert.Throws<ArgumentException>(fun () -> run (Vectorised(environment, 2))) |> ignore
         let blind = Assert.Throws<InvalidOperationException>(fun () -> run (Vectorised(Scripted Scripted.Quiet, 1)))
         Assert.Contains("cannot be looked at", blind.Message)
+
+    [<Fact>]
+    let ``Pendulum's rod leans to the left for a positive angle, as in Gymnasium`` () =
+        for angle, side in [ 0.0, 0.0; 0.5, -1.0; Math.PI / 2.0, -1.0; -0.5, 1.0; Math.PI, 0.0 ] do
+            let scene =
+                (Pendulum Pendulum.V1 :> IRenderable<PendulumState>).Render { Angle = angle; AngularVelocity = 0.0 }
+
+            // The round end of the rod is the only disc that is not the hub; the rod's far corners lie around it.
+            let x, y =
+                scene.Figures
+                |> List.pick (function
+                    | Figure.Disc(centre, _, _) -> Some(centre.X - 250.0, centre.Y - 250.0)
+                    | _ -> None)
+
+            let length = sqrt (x * x + y * y)
+            Assert.InRange(length, 100.0, 200.0)
+            Assert.Equal(-(sin angle) * length, x, 9)
+            Assert.Equal(cos angle * length, y, 9)
+            Assert.Equal(side, (if abs x < 1e-9 then 0.0 else float (sign x)))
+
+            let far =
+                scene.Figures
+                |> List.pick (function
+                    | Figure.Polygon(corners, _) when corners.Length = 4 -> Some corners
+                    | _ -> None)
+                |> Array.sortByDescending (fun corner -> (corner.X - 250.0) ** 2.0 + (corner.Y - 250.0) ** 2.0)
+
+            Assert.Equal(250.0 + x, (far[0].X + far[1].X) / 2.0, 9)
+            Assert.Equal(250.0 + y, (far[0].Y + far[1].Y) / 2.0, 9)
+
+    [<Fact>]
+    let ``Blackjack's picture shows cards that are known as cards and sums as sums`` () =
+        let hand cards = List.fold (fun hand card -> BlackjackHand.add card hand) BlackjackHand.empty cards
+
+        let texts player dealer over =
+            let state = { Player = hand player; Dealer = hand dealer; Showing = List.head dealer; Over = over }
+
+            (Blackjack Blackjack.V1 :> IRenderable<BlackjackState>).Render(state).Figures
+            |> List.choose (function
+                | Figure.Text(_, _, _, _, text) -> Some text
+                | _ -> None)
+
+        // The dealer's second card lies on its face.
+        Assert.Equal<string list>([ "dealer shows"; "A"; "player's sum"; "15"; "2 cards" ], texts [ 10; 5 ] [ 1; 9 ] 0)
+
+        // Two cards of which one is known and the sum: the other is known.
+        Assert.Equal<string list>(
+            [ "dealer's sum: 20"; "A"; "9"; "player's sum"; "18"; "3 cards, an ace counts 11" ],
+            texts [ 1; 5; 2 ] [ 1; 9 ] 1
+        )
+
+        Assert.Equal<string list>(
+            [ "dealer's sum: 25, bust"; "6"; "and 2 more"; "player's sum"; "26, bust"; "3 cards" ],
+            texts [ 10; 6; 10 ] [ 6; 9; 10 ] 1
+        )
 
     [<Fact>]
     let ``An environment is shown at the speed of its family`` () =

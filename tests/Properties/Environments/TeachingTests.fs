@@ -143,6 +143,53 @@ let ``doing what is shown earns the most on the identity tasks`` (seed: uint64) 
     && earn (Space.multiDiscrete [| 3; 4; 2 |]) 1.0
     && earn (Space.multiBinary [| 2; 2 |]) 1.0
     && earn (Space.boxOf -1.0 1.0 [| 2; 3 |]) 0.0
+    && earn (Space.tuple [ Space.discreteFrom 1 3; Space.multiBinary [| 2 |] ]) 1.0
+    && earn (Space.dict [ "choice", Space.discrete 3; "amount", Space.boxOf -1.0 1.0 [| 1 |] ]) 0.5
+
+[<Fact>]
+let ``a composite identity task pays the mean over its parts and refuses a wrong part by its place`` () =
+    let space = Space.dict [ "bits", Space.multiBinary [| 2 |]; "arm", Space.boxOf -1.0 1.0 [| 2 |] ]
+    let environment = Identity("Identity-v0", space, nan) :> IEnvironment<IdentityState>
+    let struct (state, rng) = environment.Reset(Rng.create 4UL)
+    let seen = Array.zeroCreate<float32> 4
+    environment.Observe(state, Span seen)
+    // One bit of two, and a difference of 0.5 in one number of two: (1/2 - 0.25/2) / 2.
+    let moved = if seen[2] > 0.0f then seen[2] - 0.5f else seen[2] + 0.5f
+    let action = [| seen[0]; 1.0f - seen[1]; moved; seen[3] |]
+    let struct (_, outcome, _) = environment.Step(state, ReadOnlySpan action, rng)
+    Assert.Equal((0.5 - 0.125) / 2.0, outcome.Reward, 6)
+
+    let refused (fragment: string) (action: float32[]) =
+        let error =
+            Assert.ThrowsAny<ArgumentException>(fun () -> environment.Step(state, ReadOnlySpan action, rng) |> ignore)
+
+        Assert.Contains(fragment, error.Message)
+
+    refused "action[1] is 2" [| 0.0f; 2.0f; 0.0f; 0.0f |]
+    refused "action[3] is NaN" [| 0.0f; 1.0f; 0.0f; nanf |]
+    refused "4" [| 0.0f |]
+
+    Assert.ThrowsAny<ArgumentException>(fun () ->
+        Identity("Identity-v0", Space.tuple [ Space.unbounded [| 1 |] ], nan) |> ignore)
+    |> ignore
+
+[<Fact>]
+let ``the registered identity tasks are solved by doing what is shown, tuples, dictionaries and a start of 3 too`` () =
+    for id in Registry.ids |> List.filter _.StartsWith("Identity") do
+        let environment = Registry.make id
+        let batch = environment.Vectorise 1
+        let buffers = batch.AllocateBuffers()
+        batch.Reset(Rng.create 2UL)
+        let action = Array.zeroCreate<float32> batch.ActionSize
+        batch.Observe(Span action)
+
+        for _ in 1 .. environment.MaxEpisodeSteps do
+            batch.StepAll(ReadOnlySpan action, buffers)
+            buffers.Observations.Span.CopyTo(Span action)
+
+        Assert.True(buffers.EpisodeReturns.Span[0] >= environment.RewardThreshold, id)
+
+    Assert.Equal(Space.discreteFrom 3 4, (Registry.make "IdentityDiscreteFrom-v0").ActionSpace)
 
 [<Property(MaxTest = 20)>]
 let ``hiding the velocities changes nothing else`` (seed: uint64) =

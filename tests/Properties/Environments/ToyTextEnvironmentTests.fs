@@ -189,6 +189,7 @@ let ``maps, rewards and sizes that make no sense are refused`` () =
 
     refused "same length" [ "desc", KeywordValue.Text "SFF/FG" ]
     refused "no start" [ "desc", KeywordValue.Text "FF/FG" ]
+    refused "no goal; mark at least one tile G" [ "desc", KeywordValue.Text "SF/FF" ]
     refused "S, F, H or G" [ "desc", KeywordValue.Text "SX/FG" ]
     refused "reward_schedule" [ "reward_schedule", KeywordValue.Text "1,0" ]
     refused "reward_schedule" [ "reward_schedule", KeywordValue.Text "1,nan,0" ]

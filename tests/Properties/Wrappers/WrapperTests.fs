@@ -40,6 +40,28 @@ type private Picture() =
             observation[37] <- float32 state.Draw
             observation[38] <- 1.0f - float32 state.Draw
 
+/// A colour image of 3 × 4 pixels alone, for the wrappers of images.
+type private Screen() =
+    interface IEnvironment<ScriptedState> with
+        member _.Id = "Screen-v0"
+        member _.ObservationSpace = Space.image 3 3 4
+        member _.ActionSpace = Space.discrete 3
+        member _.MaxEpisodeSteps = 30
+        member _.RewardThreshold = nan
+
+        member _.Reset(rng) =
+            let struct (draw, rng) = Rng.uniform rng
+            struct ({ Steps = 0; Draw = draw }, rng)
+
+        member _.Step(state, action, rng) =
+            let struct (noise, rng) = Rng.uniform rng
+            let outcome = { Reward = float action[0] + noise; Terminated = noise < 0.1; Truncated = false }
+            struct ({ state with Steps = state.Steps + 1 }, outcome, rng)
+
+        member _.Observe(state, observation) =
+            for i in 0..35 do
+                observation[i] <- float32 ((i * 5 + state.Steps * 13 + int (100.0 * state.Draw)) % 256)
+
 let private clampTo (limit: float32) =
     RowTransform(fun source destination ->
         for i in 0 .. source.Length - 1 do
@@ -90,6 +112,7 @@ let private environments: (int -> BatchEnvironment) list =
         fun count -> (Registry.make "CartPole-v1").Vectorise(count, 20)
         fun count -> (Registry.make "Pendulum-v1").Vectorise(count, 20)
         fun count -> Vectorised(Picture(), count)
+        fun count -> Vectorised(Screen(), count)
         fun count -> Vectorised(Scripted { Scripted.Quiet with Limit = 12; TerminateAt = 9 }, count)
         fun count -> External("Mine-v0", nan, count, fun _ -> MutableScripted({ Scripted.Quiet with Limit = 6 }, 0))
     ]
@@ -114,6 +137,32 @@ let private forEach (choices: int list) (law: (int -> BatchEnvironment) -> bool)
         let make count = compose choices count environment
 
         law make || failwith $"{(make 1).Id} within {(make 1).Wrappers}")
+
+/// The wrappers of `all` by number, around environment 3, the screen.
+let private aroundScreen (numbers: int list) = compose numbers 2 3
+
+[<Fact>]
+let ``each wrapper fits one of the environments, and those of images are composed with each other`` () =
+    for number in 0 .. all.Length - 1 do
+        let isBound environment = not (compose [ number ] 1 environment).Wrappers.IsEmpty
+        Assert.True(List.exists isBound [ 0 .. environments.Length - 1 ], string all[number])
+
+    let number wrapper = Array.findIndex ((=) wrapper) all
+    let gray, resize = number (Wrapper.GrayscaleObservation true), number (Wrapper.ResizeObservation(2, 3))
+    let reshape = number (Wrapper.ReshapeObservation [| 3; 12 |])
+
+    Assert.Equal<int[]>([| 1; 2; 3 |], (aroundScreen [ gray; resize ]).ObservationSpace.Shape)
+
+    Assert.Equal(
+        2,
+        (aroundScreen [ resize; reshape ]).Wrappers.Length
+        + (aroundScreen [ reshape; resize ]).Wrappers.Length
+    )
+
+    Assert.Equal<int[]>([| 3; 12 |], (aroundScreen [ reshape ]).ObservationSpace.Shape)
+
+    let stacked = aroundScreen [ gray; resize; number (Wrapper.FrameStackObservation(3, FramePadding.Reset)) ]
+    Assert.Equal<int[]>([| 3; 1; 2; 3 |], stacked.ObservationSpace.Shape)
 
 let private randomActions (batch: BatchEnvironment) seed steps =
     let mutable rng = Rng.create seed
@@ -446,6 +495,9 @@ let ``Atari's preprocessing stacks four grey frames of 84 by 84`` () =
     batch.StepAll(ReadOnlySpan actions[0], buffers)
     Assert.Equal(Space.boxOf 0.0 1.0 [| 4; 84; 84 |], batch.ObservationSpace)
     Assert.All(buffers.Observations.ToArray(), fun value -> Assert.InRange(value, 0.0f, 1.0f))
+
+    let small = Wrapper.apply (Wrapper.atariPreprocessingOf 2 6 3) (Vectorised(Screen(), 2))
+    Assert.Equal(Space.boxOf 0.0 1.0 [| 3; 6; 6 |], small.ObservationSpace)
 
 [<Fact>]
 let ``wrappers that do not fit are refused, and the message says what they need`` () =

@@ -16,6 +16,7 @@ module internal Box2DEntries =
                     "Land between two flags on the moon, firing one engine at a time."
             Keywords =
                 [
+                    Keyword.flag "continuous" options.IsContinuous "two throttles instead of one engine at a time"
                     Keyword.number "gravity" options.Gravity "m/s², between -12 and 0"
                     Keyword.flag "enable_wind" options.EnableWind "wind and turbulence until a leg touches the ground"
                     Keyword.number "wind_power" options.WindPower "the wind's greatest force; 0 to 20 is recommended"
@@ -29,6 +30,7 @@ module internal Box2DEntries =
                     AnyEnvironment.Pack(
                         LunarLander
                             { options with
+                                IsContinuous = Keyword.isSet values "continuous"
                                 Gravity = Keyword.numberOf values "gravity"
                                 EnableWind = Keyword.isSet values "enable_wind"
                                 WindPower = Keyword.numberOf values "wind_power"
@@ -45,8 +47,11 @@ module internal Box2DEntries =
                     "Walk on two legs over stumps, stairs and pits."
                 else
                     "Walk on two legs over uneven grass."
-            Keywords = []
-            Create = fun _ -> AnyEnvironment.Pack(BipedalWalker options)
+            Keywords =
+                [ Keyword.flag "hardcore" options.IsHardcore "stumps, stairs and pits; the id's time limit stays" ]
+            Create =
+                fun values ->
+                    AnyEnvironment.Pack(BipedalWalker { options with IsHardcore = Keyword.isSet values "hardcore" })
         }
 
     /// Every environment of this family.

@@ -11,8 +11,9 @@ module internal PendulumScene =
     let private length = 170.0
     let private halfWidth = 20.0
 
+    /// The point at an angle from the upright, counter-clockwise: a positive angle leans to the left, as in Gymnasium's picture.
     let private onCircle (radius: float) (angle: float) =
-        Figure.point (hub.X + radius * sin angle) (hub.Y + radius * cos angle)
+        Figure.point (hub.X - radius * sin angle) (hub.Y + radius * cos angle)
 
     /// The way of the rod's tip in the next 0.15 s, from its angle (from the upright) and angular velocity.
     let private trail (angle: float) (speed: float) =
@@ -29,7 +30,7 @@ module internal PendulumScene =
         let rod =
             Figure.place
                 hub
-                -angle
+                angle
                 [|
                     Figure.point -halfWidth 0.0
                     Figure.point halfWidth 0.0

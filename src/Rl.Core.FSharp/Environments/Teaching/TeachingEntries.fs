@@ -100,10 +100,24 @@ module internal TeachingEntries =
                 (fun _ -> AnyEnvironment.Pack(CartPoleHiddenVelocity CartPoleHiddenVelocity.V1))
             simple "IdentityDiscrete-v0" "Choose the one of four that is shown." (fun id ->
                 AnyEnvironment.Pack(Identity(id, Space.discrete 4, 95.0)))
+            simple "IdentityDiscreteFrom-v0" "Choose the one of 3, 4, 5 and 6 that is shown." (fun id ->
+                AnyEnvironment.Pack(Identity(id, Space.discreteFrom 3 4, 95.0)))
             simple "IdentityMultiDiscrete-v0" "Repeat the three integers that are shown." (fun id ->
                 AnyEnvironment.Pack(Identity(id, Space.multiDiscrete [| 3; 4; 2 |], 95.0)))
             simple "IdentityMultiBinary-v0" "Repeat the four bits that are shown." (fun id ->
                 AnyEnvironment.Pack(Identity(id, Space.multiBinary [| 4 |], 95.0)))
             simple "IdentityBox-v0" "Repeat the two numbers that are shown." (fun id ->
                 AnyEnvironment.Pack(Identity(id, Space.boxOf -1.0 1.0 [| 2 |], -5.0)))
+            simple "IdentityTuple-v0" "Repeat the integer and the two bits that are shown." (fun id ->
+                AnyEnvironment.Pack(
+                    Identity(id, Space.tuple [ Space.discreteFrom 1 3; Space.multiBinary [| 2 |] ], 95.0)
+                ))
+            simple "IdentityDict-v0" "Repeat the integer and the number that are shown, by their names." (fun id ->
+                AnyEnvironment.Pack(
+                    Identity(
+                        id,
+                        Space.dict [ "choice", Space.discrete 3; "amount", Space.boxOf -1.0 1.0 [| 1 |] ],
+                        45.0
+                    )
+                ))
         ]

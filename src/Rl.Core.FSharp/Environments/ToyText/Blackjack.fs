@@ -85,13 +85,37 @@ module internal BlackjackScene =
             Figure.Text(Figure.point (left + 42.0) (bottom + 42.0), 40.0, TextAnchor.Centre, ink, label)
         ]
 
+    /// A card that lies on its face.
+    let private back left bottom =
+        let inner = Colour.rgb 45 108 181
+
+        [
+            Figure.rectangle (left - 2.0) (bottom - 2.0) (left + 86.0) (bottom + 122.0) (Colour.rgb 12 60 36)
+            Figure.rectangle left bottom (left + 84.0) (bottom + 120.0) Colour.white
+            Figure.rectangle (left + 6.0) (bottom + 6.0) (left + 78.0) (bottom + 114.0) inner
+        ]
+
     let private label x y height text = Figure.Text(Figure.point x y, height, TextAnchor.Centre, muted, text)
 
-    /// What each knows: the dealer's first card and, at the end, his sum; the player's sum and whether an ace counts 11.
+    /// What the state knows: the dealer's first card, at the end the second too if there are but two, and his sum; the player's sum,
+    /// the number of his cards, and whether an ace counts 11. A sum is drawn as a number on the table, a card as a card.
     let draw (state: BlackjackState) : Scene =
         let name rank = if rank = 1 then "A" else string rank
         let isOver = state.Over <> 0
         let sum (hand: BlackjackHand) = if hand.IsBust then $"{hand.Sum}, bust" else string hand.Sum
+
+        let ace = if state.Player.HasUsableAce then ", an ace counts 11" else ""
+
+        let dealer =
+            [
+                yield! card 110.0 225.0 (name state.Showing)
+                if not isOver then
+                    yield! back 206.0 225.0
+                elif state.Dealer.Cards = 2 then
+                    yield! card 206.0 225.0 (name (state.Dealer.Hard - state.Showing))
+                else
+                    label 262.0 278.0 18.0 $"and {state.Dealer.Cards - 1} more"
+            ]
 
         {
             Width = 400
@@ -99,12 +123,12 @@ module internal BlackjackScene =
             Background = felt
             Figures =
                 [
-                    label 200.0 362.0 18.0 (if isOver then $"dealer: {sum state.Dealer}" else "dealer shows")
-                    yield! card 110.0 225.0 (name state.Showing)
-                    yield! card 206.0 225.0 (if isOver then string state.Dealer.Sum else "?")
-                    label 200.0 186.0 18.0 $"player: {state.Player.Cards} cards"
-                    yield! card 158.0 48.0 (string state.Player.Sum)
-                    label 200.0 16.0 15.0 (if state.Player.HasUsableAce then "an ace counts 11" else sum state.Player)
+                    label 200.0 362.0 18.0 (if isOver then $"dealer's sum: {sum state.Dealer}" else "dealer shows")
+                    yield! dealer
+                    Figure.segment (Figure.point 60.0 196.0) (Figure.point 340.0 196.0) 1.5 muted
+                    label 200.0 158.0 18.0 "player's sum"
+                    Figure.Text(Figure.point 200.0 82.0, 56.0, TextAnchor.Centre, Colour.white, sum state.Player)
+                    label 200.0 34.0 15.0 $"{state.Player.Cards} cards{ace}"
                 ]
         }
 

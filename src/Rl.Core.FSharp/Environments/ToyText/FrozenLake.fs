@@ -100,7 +100,7 @@ module FrozenLake =
             Map = ToyText.frozenLake8x8
         }
 
-    /// The environment; `ArgumentException` if the map has rows of different lengths, other tiles or no start.
+    /// The environment; `ArgumentException` if the map has rows of different lengths, other tiles, no start or no goal.
     let create (options: FrozenLakeOptions) : FiniteMdpEnvironment =
         let table = ToyText.frozenLake options.Map options.IsSlippery options.SuccessRate options.Rewards 1.0
 
