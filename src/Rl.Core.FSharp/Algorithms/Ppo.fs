@@ -46,10 +46,13 @@ type internal PpoMinibatch
         : unit =
         let observations = observations.Span
         let actions = actions.Span
+        let masks = masks.Span
         let oldLogProbabilities = oldLogProbabilities.Span
         let oldValues = oldValues.Span
         let minibatchAdvantages = minibatchAdvantages.Span
         let minibatchReturns = minibatchReturns.Span
+        let seen, taken, logProbabilities = rollout.Observations, rollout.Actions, rollout.LogProbabilities
+        let values, possible = rollout.Values, rollout.Masks
 
         for unit in from .. until - 1 do
             let source = order[first + unit]
@@ -59,17 +62,20 @@ type internal PpoMinibatch
                 let index = start + l * copies
                 let row = l * units + unit
 
-                for i in 0 .. observationSize - 1 do
-                    observations[row * observationSize + i] <- rollout.Observations[index * observationSize + i]
+                ReadOnlySpan(seen, index * observationSize, observationSize)
+                    .CopyTo(observations.Slice(row * observationSize, observationSize))
 
-                for i in 0 .. actionSize - 1 do
-                    actions[row * actionSize + i] <- rollout.Actions[index * actionSize + i]
+                if actionSize = 1 then
+                    actions[row] <- taken[index]
+                else
+                    ReadOnlySpan(taken, index * actionSize, actionSize)
+                        .CopyTo(actions.Slice(row * actionSize, actionSize))
 
                 for i in 0 .. choices - 1 do
-                    masks.Span[row * choices + i] <- if rollout.Masks[index * choices + i] then 1.0f else 0.0f
+                    masks[row * choices + i] <- if possible[index * choices + i] then 1.0f else 0.0f
 
-                oldLogProbabilities[row] <- rollout.LogProbabilities[index]
-                oldValues[row] <- rollout.Values[index]
+                oldLogProbabilities[row] <- logProbabilities[index]
+                oldValues[row] <- values[index]
                 minibatchAdvantages[row] <- advantages[index]
                 minibatchReturns[row] <- returns[index]
 
@@ -114,8 +120,6 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
     let advantages = Array.zeroCreate<float32> samples
     let returns = Array.zeroCreate<float32> samples
     let rewards = Array.zeroCreate<float32> samples
-    let discounts = Array.zeroCreate<float32> samples
-    let traces = Array.zeroCreate<float32> samples
     let order = Array.init units id
     let sums = Array.zeroCreate<float> PpoStep.metrics.Length
     let learningRate = step.InputMemory "learningRate"
@@ -256,17 +260,16 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
         invalidOp "A minibatch step was not finite, and was when it was done again from the same numbers."
 
     let estimate (rollout: Rollout) =
-        Returns.Discounts(float32 c.Discount, rollout.Terminated, discounts)
-        Returns.Traces(float32 c.GaeLambda, rollout.Terminated, rollout.Truncated, traces)
-
-        Returns.Advantages(
+        Returns.RolloutAdvantages(
             copies,
+            float32 c.Discount,
+            float32 c.GaeLambda,
             ReadOnlySpan rewards,
             ReadOnlySpan rollout.Values,
-            ReadOnlySpan discounts,
+            ReadOnlySpan(rollout.NextValues, samples - copies, copies),
+            ReadOnlySpan rollout.Terminated,
+            ReadOnlySpan rollout.Truncated,
             ReadOnlySpan rollout.NextValues,
-            ReadOnlySpan traces,
-            ReadOnlySpan.Empty,
             Span advantages
         )
 

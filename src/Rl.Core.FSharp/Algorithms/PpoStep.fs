@@ -219,9 +219,10 @@ module PpoStep =
 
         let bounded gradient lane =
             if c.MaxGradientNorm > 0.0 then
-                inLane lane (Expr.minimum (Expr.number 1.0) (c.MaxGradientNorm / (norm + 1e-6))) * gradient
+                let factor = Expr.minimum (Expr.number 1.0) (c.MaxGradientNorm / (norm + 1e-6))
+                Scaled.times (inLane lane factor) (Scaled.ofVector gradient)
             else
-                gradient
+                Scaled.ofVector gradient
 
         let metrics = computed |> List.collect (fun (_, _, metrics) -> metrics)
 
@@ -232,7 +233,7 @@ module PpoStep =
                 let own (x: Expr) = if x.Rank = 0 then x else elements side x
                 let places = state |> List.map own
                 let clipped = bounded gradient index
-                let struct (newTheta, newState) = Optimiser.update transform clipped places (elements side theta)
+                let struct (newTheta, newState) = Optimiser.updateScaled transform clipped places (elements side theta)
                 let moved = (elements side theta, newTheta) :: List.zip places newState
 
                 if index = 0 then

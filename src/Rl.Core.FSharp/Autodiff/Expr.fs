@@ -19,6 +19,8 @@ type Operation =
     | Binary of BinaryOperation
     /// All three arguments have the shape of the result.
     | Ternary of TernaryOperation
+    /// All four arguments have the shape of the result; made by the compiler only.
+    | Quaternary of QuaternaryOperation
     | Reshape
     /// To a shape of the same rank whose lengths differ only where the argument's are 1.
     | Broadcast

@@ -76,7 +76,8 @@ module internal Fusion =
         match node.Operation with
         | Unary _
         | Binary _
-        | Ternary _ -> true
+        | Ternary _
+        | Quaternary _ -> true
         | _ -> false
 
     /// Nodes that only say how another node's buffer is read.

@@ -22,11 +22,11 @@ type internal Instruction(name: string, flops: int64, elements: int64) =
 type internal Operand = { Address: nativeint; Advance: int; Scalar: bool }
 
 /// A step of a fused loop on one block of elements.
-[<Struct>]
 type internal MicroOperation =
     | OnOne of unary: UnaryOperation * x: Operand
     | OnTwo of binary: BinaryOperation * a: Operand * b: Operand
-    | OnThree of ternary: TernaryOperation * first: Operand * second: Operand * third: Operand
+    | OnThree of ternary: TernaryOperation * a: Operand * b: Operand * c: Operand
+    | OnFour of quaternary: QuaternaryOperation * a: Operand * b: Operand * c: Operand * d: Operand
     /// Writes out element (i / repeat) mod period of `source` for each i of the block.
     | Expand of source: nativeint * repeat: int * period: int
 
@@ -105,6 +105,20 @@ type internal ElementwiseInstruction<'T when 'T: unmanaged>
                 | OnTwo(operation, a, b) -> kernels.Binary(operation, at a, a.Scalar, at b, b.Scalar, target, length)
                 | OnThree(operation, a, b, c) ->
                     kernels.Ternary(operation, at a, a.Scalar, at b, b.Scalar, at c, c.Scalar, target, length)
+                | OnFour(operation, a, b, c, d) ->
+                    kernels.Quaternary(
+                        operation,
+                        at a,
+                        a.Scalar,
+                        at b,
+                        b.Scalar,
+                        at c,
+                        c.Scalar,
+                        at d,
+                        d.Scalar,
+                        target,
+                        length
+                    )
                 | Expand(source, repeat, period) -> expand source repeat period start length target
 
             start <- start + length

@@ -150,6 +150,14 @@ module internal LowerElementwise =
                                 | Binary operation -> OnTwo(operation, operand arguments[0], operand arguments[1])
                                 | Ternary operation ->
                                     OnThree(operation, operand arguments[0], operand arguments[1], operand arguments[2])
+                                | Quaternary operation ->
+                                    OnFour(
+                                        operation,
+                                        operand arguments[0],
+                                        operand arguments[1],
+                                        operand arguments[2],
+                                        operand arguments[3]
+                                    )
                                 | _ -> invalidOp $"{node} is not element-wise"
                             | _ -> invalidOp "an expansion without a period"
                     |]
@@ -168,6 +176,9 @@ module internal LowerElementwise =
                     |> Seq.sumBy (fun node ->
                         match node.Operation with
                         | Ternary(TernaryOperation.MultiplyAdd | TernaryOperation.NegativeMultiplyAdd) -> 2L
+                        | Ternary TernaryOperation.DivideByRoot -> 3L
+                        | Quaternary QuaternaryOperation.SumWithSquare -> 4L
+                        | Quaternary _ -> 3L
                         | _ -> 1L)
 
                 let names =
@@ -177,6 +188,7 @@ module internal LowerElementwise =
                         | Unary operation -> string operation
                         | Binary operation -> string operation
                         | Ternary operation -> string operation
+                        | Quaternary operation -> string operation
                         | _ -> "")
 
                 let shown =

@@ -88,7 +88,15 @@ module Reference =
         | TernaryOperation.Select -> if a <> 0.0 then b else c
         | TernaryOperation.MultiplyAdd -> Math.FusedMultiplyAdd(a, b, c)
         | TernaryOperation.NegativeMultiplyAdd -> Math.FusedMultiplyAdd(-a, b, c)
+        | TernaryOperation.DivideByRoot -> a / (sqrt b + c)
         | _ -> invalidArg (nameof operation) $"{operation} is not a ternary operation."
+
+    let private quaternary operation (a: float) (b: float) (c: float) (d: float) =
+        match operation with
+        | QuaternaryOperation.SumOfProducts -> Math.FusedMultiplyAdd(a, b, c * d)
+        | QuaternaryOperation.SumWithSquare -> Math.FusedMultiplyAdd(a, b, c * (d * d))
+        | QuaternaryOperation.ScaledDifference -> Math.FusedMultiplyAdd(-a, b, c) * d
+        | _ -> invalidArg (nameof operation) $"{operation} is not a quaternary operation."
 
     /// Builds a tensor by asking for the value at each multi-index.
     let private tabulate (shape: Shape) (f: int[] -> float) =
@@ -187,6 +195,9 @@ module Reference =
         | Binary operation -> Tensor.init shape (fun i -> binary operation (arguments[0][i]) (arguments[1][i]))
         | Ternary operation ->
             Tensor.init shape (fun i -> ternary operation (arguments[0][i]) (arguments[1][i]) (arguments[2][i]))
+        | Quaternary operation ->
+            Tensor.init shape (fun i ->
+                quaternary operation (arguments[0][i]) (arguments[1][i]) (arguments[2][i]) (arguments[3][i]))
         | Reshape -> Tensor.reshape shape arguments[0]
         | Broadcast ->
             tabulate shape (fun index ->

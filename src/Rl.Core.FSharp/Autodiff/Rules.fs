@@ -187,5 +187,6 @@ module internal Rules =
                      None)
             |]
         | Ternary _
+        | Quaternary _
         | MatMulBias _ ->
             invalidOp $"The operation {node} is made by the compiler after differentiation and has no derivative rule."

@@ -63,7 +63,8 @@ module internal Simplify =
         match operation with
         | Unary _
         | Binary _
-        | Ternary _ -> true
+        | Ternary _
+        | Quaternary _ -> true
         | _ -> false
 
     let private swapsLastTwo (order: int[]) =
@@ -305,8 +306,8 @@ module internal Simplify =
 
         uses
 
-    /// Joins pairs of operations that kernels do in one: a product with its bias, a multiplication with an addition. Rounding
-    /// may change in the last digit, nothing else.
+    /// Joins operations that kernels do in one: a product with its bias, a multiplication with an addition (whose rounding may change
+    /// in the last digit, nothing else), and element-wise chains that would pass over memory again, with the same bits.
     let lower (roots: Expr[]) : Expr[] =
         let order = Graph.topological roots
         let uses = uses roots order
@@ -320,6 +321,37 @@ module internal Simplify =
                 | Binary BinaryOperation.Multiply -> Some(memo[original.Arguments[0]], memo[original.Arguments[1]])
                 | Unary UnaryOperation.Square -> Some(memo[original.Arguments[0]], memo[original.Arguments[0]])
                 | _ -> None
+
+        let (|SoleScaledSquare|_|) (original: Expr) =
+            match original.Operation with
+            | Binary BinaryOperation.Multiply when uses[original] = 1 ->
+                let a, b = original.Arguments[0], original.Arguments[1]
+
+                match b.Operation with
+                | Unary UnaryOperation.Square when uses[b] = 1 -> Some(memo[a], memo[b.Arguments[0]])
+                | _ -> None
+            | _ -> None
+
+        // c − x·y, whose only user asks.
+        let (|SoleDifference|_|) (original: Expr) =
+            match original.Operation with
+            | Binary BinaryOperation.Subtract when uses[original] = 1 ->
+                match original.Arguments[1] with
+                | SoleProduct(x, y) -> Some(x, y, memo[original.Arguments[0]])
+                | _ -> None
+            | _ -> None
+
+        // √x + c, whose only user asks.
+        let (|SoleRootPlus|_|) (original: Expr) =
+            match original.Operation with
+            | Binary BinaryOperation.Add when uses[original] = 1 ->
+                let root = original.Arguments[0]
+
+                match root.Operation with
+                | Unary UnaryOperation.Sqrt when uses[root] = 1 ->
+                    Some(memo[root.Arguments[0]], memo[original.Arguments[1]])
+                | _ -> None
+            | _ -> None
 
         // A vector [n] added to each row of a matrix [m, n], m > 1 or not.
         let (|RowVector|_|) (shape: Shape) (node: Expr) =
@@ -355,6 +387,10 @@ module internal Simplify =
                     | RowVector node.Shape bias, SoleMatMul(transposeA, transposeB, x, weight) ->
                         let bias = Node.make Reshape [| memo[bias] |] [| node.Shape[1] |]
                         Node.make (MatMulBias(transposeA, transposeB)) [| x; weight; bias |] node.Shape
+                    | SoleProduct(x, y), SoleScaledSquare(z, w) ->
+                        Node.make (Quaternary QuaternaryOperation.SumWithSquare) [| x; y; z; w |] node.Shape
+                    | SoleProduct(x, y), SoleProduct(z, w) ->
+                        Node.make (Quaternary QuaternaryOperation.SumOfProducts) [| x; y; z; w |] node.Shape
                     | SoleProduct(x, y), c
                     | c, SoleProduct(x, y) ->
                         Node.make (Ternary TernaryOperation.MultiplyAdd) [| x; y; memo[c] |] node.Shape
@@ -364,6 +400,21 @@ module internal Simplify =
                     | SoleProduct(x, y) ->
                         let c = memo[node.Arguments[0]]
                         Node.make (Ternary TernaryOperation.NegativeMultiplyAdd) [| x; y; c |] node.Shape
+                    | _ -> same ()
+                | Binary BinaryOperation.Multiply ->
+                    match node.Arguments[0], node.Arguments[1] with
+                    | SoleDifference(x, y, c), factor
+                    | factor, SoleDifference(x, y, c) ->
+                        Node.make
+                            (Quaternary QuaternaryOperation.ScaledDifference)
+                            [| x; y; c; memo[factor] |]
+                            node.Shape
+                    | _ -> same ()
+                | Binary BinaryOperation.Divide ->
+                    match node.Arguments[1] with
+                    | SoleRootPlus(x, c) ->
+                        let numerator = memo[node.Arguments[0]]
+                        Node.make (Ternary TernaryOperation.DivideByRoot) [| numerator; x; c |] node.Shape
                     | _ -> same ()
                 | _ -> same ()
 

@@ -33,29 +33,20 @@ type internal CopyKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 
                 'S.Store(y, i, 'S.Load(x, i))
                 i <- i + 1
 
-    /// y[r·yStride + c] = x[c·xStride + r] for 8 x 8 float32, in registers.
+    /// y[r·yStride + c] = x[c·xStride + r] for r < 4 and c < 8 of float32: vectors are put together of halves as they are loaded, and
+    /// elements then change places within halves only.
     [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
-    static member private Block8(x: nativeint, xStride: int, y: nativeint, yStride: int) : unit =
-        let inline load row = Memory.read<Vector256<float32>>(Memory.at<float32> x (row * xStride))
+    static member private Block4x8(x: nativeint, xStride: int, y: nativeint, yStride: int) : unit =
+        let inline half row = Memory.read<Vector128<float32>>(Memory.at<float32> x (row * xStride))
+        let inline load row = Vector256.Create(half row, half (row + 4))
         let inline store row value = Memory.write<Vector256<float32>> (Memory.at<float32> y (row * yStride)) value
         let r0, r1, r2, r3 = load 0, load 1, load 2, load 3
-        let r4, r5, r6, r7 = load 4, load 5, load 6, load 7
         let a0, a1 = Avx.UnpackLow(r0, r1), Avx.UnpackHigh(r0, r1)
         let a2, a3 = Avx.UnpackLow(r2, r3), Avx.UnpackHigh(r2, r3)
-        let a4, a5 = Avx.UnpackLow(r4, r5), Avx.UnpackHigh(r4, r5)
-        let a6, a7 = Avx.UnpackLow(r6, r7), Avx.UnpackHigh(r6, r7)
-        let b0, b1 = Avx.Shuffle(a0, a2, 0x44uy), Avx.Shuffle(a0, a2, 0xEEuy)
-        let b2, b3 = Avx.Shuffle(a1, a3, 0x44uy), Avx.Shuffle(a1, a3, 0xEEuy)
-        let b4, b5 = Avx.Shuffle(a4, a6, 0x44uy), Avx.Shuffle(a4, a6, 0xEEuy)
-        let b6, b7 = Avx.Shuffle(a5, a7, 0x44uy), Avx.Shuffle(a5, a7, 0xEEuy)
-        store 0 (Avx.Permute2x128(b0, b4, 0x20uy))
-        store 1 (Avx.Permute2x128(b1, b5, 0x20uy))
-        store 2 (Avx.Permute2x128(b2, b6, 0x20uy))
-        store 3 (Avx.Permute2x128(b3, b7, 0x20uy))
-        store 4 (Avx.Permute2x128(b0, b4, 0x31uy))
-        store 5 (Avx.Permute2x128(b1, b5, 0x31uy))
-        store 6 (Avx.Permute2x128(b2, b6, 0x31uy))
-        store 7 (Avx.Permute2x128(b3, b7, 0x31uy))
+        store 0 (Avx.Shuffle(a0, a2, 0x44uy))
+        store 1 (Avx.Shuffle(a0, a2, 0xEEuy))
+        store 2 (Avx.Shuffle(a1, a3, 0x44uy))
+        store 3 (Avx.Shuffle(a1, a3, 0xEEuy))
 
     static member inline private ByElements
         (x: nativeint, xStride: int, y: nativeint, yStride: int, fromRow: int, rows: int, fromColumn: int, columns: int)
@@ -76,7 +67,9 @@ type internal CopyKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 
                 while c < wholeColumns do
                     let source = Memory.at<'T> x (c * xStride + r)
                     let target = Memory.at<'T> y (r * yStride + c)
-                    CopyKernel<'L, 'V, 'S, 'T>.Block8(source, xStride, target, yStride)
+                    CopyKernel<'L, 'V, 'S, 'T>.Block4x8(source, xStride, target, yStride)
+                    let source, target = Memory.at<'T> source 4, Memory.at<'T> target (4 * yStride)
+                    CopyKernel<'L, 'V, 'S, 'T>.Block4x8(source, xStride, target, yStride)
                     c <- c + 8
 
                 r <- r + 8

@@ -2,10 +2,30 @@
 namespace Rl.Core.Kernels
 
 open System
+open Microsoft.FSharp.NativeInterop
 
 #nowarn "9"
 #nowarn "3535"
 #nowarn "3536"
+
+/// Numbers among the operands of a loop, written out as vectors: the loop then loads every operand alike and has no branches.
+[<RequireQualifiedAccess>]
+module internal Spread =
+
+    /// The next multiple of 64, a cache line.
+    let inline align (address: nativeint) : nativeint = (address + 63n) &&& ~~~63n
+
+    /// Where an operand's first vector is: its own address, or that of `place`, filled with the number.
+    let inline operand<'L, 'V, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T>>
+        (address: nativeint)
+        (isScalar: bool)
+        (place: nativeint)
+        : nativeint =
+        if isScalar then
+            'L.Store(place, 0, 'L.Read(address, 0))
+            place
+        else
+            address
 
 /// Functions of two and three arguments.
 [<AbstractClass; Sealed>]
@@ -116,27 +136,28 @@ type internal ElementwiseKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILan
             count: int,
             [<InlineIfLambda>] f: 'V -> 'V -> 'V -> 'V
         ) =
-        let width = 'L.Count
-        let mutable i = 0
+        if count > 0 then
+            let width = 'L.Count
+            let step = nativeint width * nativeint sizeof<'T>
+            let places = Spread.align (NativePtr.toNativeInt (NativePtr.stackalloc<byte> 256))
+            let mutable a' = Spread.operand<'L, 'V, 'T> a aScalar places
+            let mutable b' = Spread.operand<'L, 'V, 'T> b bScalar (places + 64n)
+            let mutable c' = Spread.operand<'L, 'V, 'T> c cScalar (places + 128n)
+            let aStep, bStep = (if aScalar then 0n else step), (if bScalar then 0n else step)
+            let cStep = if cScalar then 0n else step
+            let mutable i = 0
 
-        if not (aScalar || bScalar || cScalar) then
             while i <= count - width do
-                'L.Store(y, i, f ('L.Load(a, i)) ('L.Load(b, i)) ('L.Load(c, i)))
-                i <- i + width
-        else
-            while i <= count - width do
-                let u = if aScalar then 'L.Read(a, 0) else 'L.Load(a, i)
-                let v = if bScalar then 'L.Read(b, 0) else 'L.Load(b, i)
-                let w = if cScalar then 'L.Read(c, 0) else 'L.Load(c, i)
-                'L.Store(y, i, f u v w)
+                'L.Store(y, i, f ('L.Load(a', 0)) ('L.Load(b', 0)) ('L.Load(c', 0)))
+                a' <- a' + aStep
+                b' <- b' + bStep
+                c' <- c' + cStep
                 i <- i + width
 
-        if i < count then
-            let mask = 'L.Mask(count - i)
-            let u = if aScalar then 'L.Read(a, 0) else 'L.LoadMasked(a, i, mask)
-            let v = if bScalar then 'L.Read(b, 0) else 'L.LoadMasked(b, i, mask)
-            let w = if cScalar then 'L.Read(c, 0) else 'L.LoadMasked(c, i, mask)
-            'L.StoreMasked(y, i, f u v w, mask)
+            if i < count then
+                let mask = 'L.Mask(count - i)
+                let u, v, w = 'L.LoadMasked(a', 0, mask), 'L.LoadMasked(b', 0, mask), 'L.LoadMasked(c', 0, mask)
+                'L.StoreMasked(y, i, f u v w, mask)
 
     static member Select(a, aScalar, b, bScalar, c, cScalar, y, count) : unit =
         ElementwiseKernel<'L, 'V, 'S, 'T>
@@ -159,6 +180,10 @@ type internal ElementwiseKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILan
     static member NegativeMultiplyAdd(a, aScalar, b, bScalar, c, cScalar, y, count) : unit =
         ElementwiseKernel<'L, 'V, 'S, 'T>
             .Map3(a, aScalar, b, bScalar, c, cScalar, y, count, fun u v w -> 'L.NegativeFma(u, v, w))
+
+    static member DivideByRoot(a, aScalar, b, bScalar, c, cScalar, y, count) : unit =
+        ElementwiseKernel<'L, 'V, 'S, 'T>
+            .Map3(a, aScalar, b, bScalar, c, cScalar, y, count, fun u v w -> 'L.Divide(u, 'L.Add('L.Sqrt v, w)))
 
     /// y[i] = f(a[i], b[i]).
     static member Run2(operation: BinaryOperation, a, aScalar, b, bScalar, y, count) : unit =
@@ -184,4 +209,6 @@ type internal ElementwiseKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILan
             ElementwiseKernel<'L, 'V, 'S, 'T>.MultiplyAdd(a, aScalar, b, bScalar, c, cScalar, y, count)
         | TernaryOperation.NegativeMultiplyAdd ->
             ElementwiseKernel<'L, 'V, 'S, 'T>.NegativeMultiplyAdd(a, aScalar, b, bScalar, c, cScalar, y, count)
+        | TernaryOperation.DivideByRoot ->
+            ElementwiseKernel<'L, 'V, 'S, 'T>.DivideByRoot(a, aScalar, b, bScalar, c, cScalar, y, count)
         | _ -> raise (ArgumentOutOfRangeException(nameof operation, operation, "It must be a ternary operation."))

@@ -2,54 +2,82 @@
 namespace Rl.Core.Kernels
 
 open System
+open System.Runtime.CompilerServices
 
 #nowarn "9"
 #nowarn "3535"
 #nowarn "3536"
 
-/// Element by element: what these cost is the memory they touch.
+/// Element by element: what these cost is the memory they touch. The common case of one column is a loop of its own.
 [<AbstractClass; Sealed>]
 type internal GatherKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
+
+    /// The whole part of the index at `at`; −1 where it is not in 0 … length − 1.
+    [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+    static member private Place(index: nativeint, at: int, length: float) : int =
+        let place = 'S.ToFloat('S.Load(index, at))
+
+        if place >= 0.0 && place < length then
+            Double.ConvertToIntegerNative<int> place
+        else
+            -1
 
     /// y[o, j, i] = x[o, index[o, j, i], i]; NaN where the index is not in 0 … length − 1.
     static member Gather
         (x: nativeint, index: nativeint, y: nativeint, outer: int, length: int, count: int, inner: int)
         : unit =
+        let limit = float length
         let mutable at = 0
+        let mutable slice = x
+        let step = nativeint (length * inner) * nativeint sizeof<'T>
 
-        for o in 0 .. outer - 1 do
-            let slice = Memory.at<'T> x (o * length * inner)
+        if count = 1 && inner = 1 then
+            for o in 0 .. outer - 1 do
+                let place = GatherKernel<'L, 'V, 'S, 'T>.Place(index, o, limit)
+                'S.Store(y, o, (if place >= 0 then 'S.Load(slice, place) else 'S.OfFloat Double.NaN))
+                slice <- slice + step
+        else
+            for _ in 1..outer do
+                for _ in 1..count do
+                    for i in 0 .. inner - 1 do
+                        let place = GatherKernel<'L, 'V, 'S, 'T>.Place(index, at, limit)
 
-            for _ in 1..count do
-                for i in 0 .. inner - 1 do
-                    let place = 'S.ToFloat('S.Load(index, at))
+                        let value = if place >= 0 then 'S.Load(slice, place * inner + i) else 'S.OfFloat Double.NaN
 
-                    if place >= 0.0 && place < float length then
-                        'S.Store(y, at, 'S.Load(slice, int place * inner + i))
-                    else
-                        'S.Store(y, at, 'S.OfFloat Double.NaN)
+                        'S.Store(y, at, value)
+                        at <- at + 1
 
-                    at <- at + 1
+                slice <- slice + step
 
     /// y = 0, then y[o, index[o, j, i], i] += x[o, j, i]; an index outside 0 … length − 1 is left out.
     static member ScatterAdd
         (x: nativeint, index: nativeint, y: nativeint, outer: int, length: int, count: int, inner: int)
         : unit =
         ElementwiseKernel<'L, 'V, 'S, 'T>.Fill('S.OfFloat 0.0, y, outer * length * inner)
+        let limit = float length
         let mutable at = 0
+        let mutable slice = y
+        let step = nativeint (length * inner) * nativeint sizeof<'T>
 
-        for o in 0 .. outer - 1 do
-            let slice = Memory.at<'T> y (o * length * inner)
+        if count = 1 && inner = 1 then
+            for o in 0 .. outer - 1 do
+                let place = GatherKernel<'L, 'V, 'S, 'T>.Place(index, o, limit)
+                // 0 + x, which makes a zero of −0 as every sum does.
+                if place >= 0 then 'S.Store(slice, place, 'S.Add('S.OfFloat 0.0, 'S.Load(x, o)))
+                slice <- slice + step
+        else
+            for _ in 1..outer do
+                for _ in 1..count do
+                    for i in 0 .. inner - 1 do
+                        let place = GatherKernel<'L, 'V, 'S, 'T>.Place(index, at, limit)
 
-            for _ in 1..count do
-                for i in 0 .. inner - 1 do
-                    let place = 'S.ToFloat('S.Load(index, at))
+                        if place >= 0 then
+                            let target = place * inner + i
+                            'S.Store(slice, target, 'S.Add('S.Load(slice, target), 'S.Load(x, at)))
 
-                    if place >= 0.0 && place < float length then
-                        let target = int place * inner + i
-                        'S.Store(slice, target, 'S.Add('S.Load(slice, target), 'S.Load(x, at)))
+                        at <- at + 1
 
-                    at <- at + 1
+                slice <- slice + step
 
     /// The first j at which x[o, j, i] is largest; a NaN is larger than any number.
     static member ArgMax(x: nativeint, y: nativeint, outer: int, length: int, inner: int) : unit =

@@ -96,6 +96,21 @@ type KernelSet<'T when 'T: unmanaged>() =
         count: int ->
             unit
 
+    /// y[i] = f(a[i], b[i], c[i], d[i]); an argument marked scalar is one element used for every i.
+    abstract Quaternary:
+        operation: QuaternaryOperation *
+        a: nativeint *
+        aScalar: bool *
+        b: nativeint *
+        bScalar: bool *
+        c: nativeint *
+        cScalar: bool *
+        d: nativeint *
+        dScalar: bool *
+        y: nativeint *
+        count: int ->
+            unit
+
     /// y[i] = value.
     abstract Fill: value: 'T * y: nativeint * count: int -> unit
     /// y[i] = x[i].

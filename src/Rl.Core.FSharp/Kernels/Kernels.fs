@@ -25,6 +25,9 @@ type internal LaneKernels<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V,
     override _.Ternary(operation, a, aScalar, b, bScalar, c, cScalar, y, count) =
         ElementwiseKernel<'L, 'V, 'S, 'T>.Run3(operation, a, aScalar, b, bScalar, c, cScalar, y, count)
 
+    override _.Quaternary(operation, a, aScalar, b, bScalar, c, cScalar, d, dScalar, y, count) =
+        QuaternaryKernel<'L, 'V, 'T>.Run(operation, a, aScalar, b, bScalar, c, cScalar, d, dScalar, y, count)
+
     override _.Fill(value, y, count) = ElementwiseKernel<'L, 'V, 'S, 'T>.Fill(value, y, count)
     override _.Copy(x, y, count) = CopyKernel<'L, 'V, 'S, 'T>.Contiguous(x, y, count)
 

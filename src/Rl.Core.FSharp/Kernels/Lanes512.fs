@@ -10,6 +10,31 @@ open Microsoft.FSharp.NativeInterop
 #nowarn "3535"
 #nowarn "3536"
 
+/// √x of 16 float32 without the divider, which takes 12 cycles a vector for it and is then free for a quotient.
+[<RequireQualifiedAccess>]
+module internal SquareRoot512 =
+
+    /// The correctly rounded √x: Markstein's iteration on s ≈ √x and h ≈ 1/(2√x) from an estimate of 14 bits (Cornea, Harrison and Tang,
+    /// Scientific Computing on Itanium-based Systems, 2002). Vectors with a number outside [2⁻⁹⁶, 2⁹⁶), where residuals might be
+    /// subnormal or the estimate infinite, take the instruction. Tests compare all significands.
+    let inline rounded (x: Vector512<float32>) : Vector512<float32> =
+        let smallest, span = 0x0F800000u, 0x6F800000u - 0x0F800000u
+
+        if
+            Vector512.LessThanAll(Vector512.Subtract(x.AsUInt32(), Vector512.Create smallest), Vector512.Create span)
+        then
+            let half = Vector512.Create 0.5f
+            let estimate = Avx512F.ReciprocalSqrt14 x
+            let s = Vector512.Multiply(x, estimate)
+            let h = Vector512.Multiply(estimate, half)
+            let error = Vector512.FusedMultiplyAdd(Vector512.Negate s, h, half)
+            let s = Vector512.FusedMultiplyAdd(s, error, s)
+            let h = Vector512.FusedMultiplyAdd(h, error, h)
+            let residual = Vector512.FusedMultiplyAdd(Vector512.Negate s, s, x)
+            Vector512.FusedMultiplyAdd(residual, h, s)
+        else
+            Vector512.Sqrt x
+
 /// 16 float32 or 8 float64.
 [<Struct>]
 type internal Lanes512<'T when 'T: unmanaged> =
@@ -111,7 +136,11 @@ type internal Lanes512<'T when 'T: unmanaged> =
                     .As<float, 'T>()
 
         [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
-        static member Sqrt x = Vector512.Sqrt<'T>(x)
+        static member Sqrt x =
+            if sizeof<'T> = 4 && Avx512F.IsSupported then
+                SquareRoot512.rounded(x.As<'T, float32>()).As<float32, 'T>()
+            else
+                Vector512.Sqrt<'T>(x)
 
         [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
         static member Floor x =

@@ -22,8 +22,10 @@ type internal MatMulKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
     /// Vectors of columns that are computed together.
     static member private PanelVectors(m: int) : int = if m < 4 then 4 else 2
 
-    /// Whether Cᵀ = Bᵀ·Aᵀ is the better product: C is thinner than a vector, and Aᵀ has contiguous rows.
-    static member private Swaps(m: int, n: int, aRow: int) : bool = n < 'L.Count && m > n && aRow = 1
+    /// Whether Cᵀ = Bᵀ·Aᵀ is the better product: C is thinner than a vector, and Aᵀ has contiguous rows or C is so thin that giving Aᵀ
+    /// contiguous rows costs less than leaving lanes idle.
+    static member private Swaps(m: int, n: int, aRow: int) : bool =
+        n < 'L.Count && m > n && (aRow = 1 || (n <= 4 && m >= 'L.Count))
 
     /// Elements of the largest packed panel.
     static member PackedPanel: int = 4 * 'L.Count * MatMulKernel<'L, 'V, 'S, 'T>.BlockDepth
@@ -34,7 +36,7 @@ type internal MatMulKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
 
         let packs =
             if swaps then
-                MatMulKernel<'L, 'V, 'S, 'T>.Packs(shape.N, shape.M, shape.K, 1)
+                MatMulKernel<'L, 'V, 'S, 'T>.Packs(shape.N, shape.M, shape.K, shape.ARowStride)
             else
                 MatMulKernel<'L, 'V, 'S, 'T>.Packs(shape.M, shape.N, shape.K, shape.BColumnStride)
 
@@ -203,7 +205,7 @@ type internal MatMulKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
                     shape.BRowStride,
                     a,
                     shape.AColumnStride,
-                    1,
+                    shape.ARowStride,
                     start,
                     m,
                     scratch,

@@ -58,6 +58,17 @@ type TernaryOperation =
     | MultiplyAdd = 1
     /// c − a·b with one rounding.
     | NegativeMultiplyAdd = 2
+    /// a / (√b + c), each operation rounded.
+    | DivideByRoot = 3
+
+/// y = f(a, b, c, d), element by element; what two operations would do, in one pass.
+type QuaternaryOperation =
+    /// a·b + [c·d], where brackets are rounded first.
+    | SumOfProducts = 0
+    /// a·b + [c·[d²]].
+    | SumWithSquare = 1
+    /// [c − a·b]·d.
+    | ScaledDifference = 2
 
 /// How a reduction combines the elements along an axis.
 type ReduceOperation =

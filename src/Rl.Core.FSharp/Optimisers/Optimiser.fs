@@ -22,18 +22,29 @@ module Optimiser =
     let inputs (prefix: string) (n: int) (transform: Transform) : Expr list =
         state n transform |> List.map (fun variable -> Expr.input (prefix + variable.Name) variable.Shape)
 
-    /// One update of θ [n] by the gradient [n] of a loss: struct (new θ, new state), the state in the order of `state`.
-    let update (transform: Transform) (gradient: Expr) (state: Expr list) (theta: Expr) : struct (Expr * Expr list) =
-        if gradient.Shape <> theta.Shape || theta.Rank <> 1 then
+    /// One update of θ [n] by the gradient Scale · Direction [n] of a loss: struct (new θ, new state), the state in the order of `state`.
+    let updateScaled
+        (transform: Transform)
+        (gradient: Scaled)
+        (state: Expr list)
+        (theta: Expr)
+        : struct (Expr * Expr list) =
+        let direction = gradient.Direction
+
+        if direction.Shape <> theta.Shape || theta.Rank <> 1 then
             Guard.fail
                 (nameof gradient)
-                $"The gradient has shape {Shape.print gradient.Shape} and theta {Shape.print theta.Shape}; both must be the same vector."
+                $"The gradient has shape {Shape.print direction.Shape} and theta {Shape.print theta.Shape}; both must be the same vector."
 
         match state with
         | count :: rest ->
-            let struct (step, rest) = transform.Update count (Scaled.ofVector gradient) rest theta
+            let struct (step, rest) = transform.Update count gradient rest theta
             struct (theta + Scaled.toVector step, count + 1.0 :: rest)
         | [] -> Guard.fail (nameof state) "The state is empty; it starts with the count of updates."
+
+    /// `updateScaled` by a plain gradient [n].
+    let update (transform: Transform) (gradient: Expr) (state: Expr list) (theta: Expr) : struct (Expr * Expr list) =
+        updateScaled transform (Scaled.ofVector gradient) state theta
 
     let private learningRate rate = Transform.scaleByLearningRate rate
 

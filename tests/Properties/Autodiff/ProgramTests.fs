@@ -316,3 +316,52 @@ let ``deep expressions compile without exhausting the stack`` () =
     program.Set("x", ReadOnlySpan [| 0.1f; 0.2f; 0.3f |])
     program.Run()
     Assert.True(Single.IsFinite(program.Scalar "y"))
+
+/// What the compiler makes of an expression in x, y and z, and the bits that it computes for rows of the three.
+let private lowered (build: Expr -> Expr -> Expr -> Expr) (x: float32[]) (y: float32[]) (z: float32[]) =
+    let input name = Expr.input name [| x.Length |]
+    let output = build (input "x") (input "y") (input "z")
+    let node = ([| output |] |> Simplify.run |> Simplify.lower)[0]
+    let program = Program.ofOutputs<float32> [ "output", output ]
+
+    for name, values in [ "x", x; "y", y; "z", z ] do
+        if program.HasInput name then program.Set(name, ReadOnlySpan values)
+
+    program.Run()
+    node.Operation, (program.Output "output").ToArray()
+
+[<Fact>]
+let ``chains that pass over memory once have the bits of their operations one after the other`` () =
+    let values seed = Array.init 70 (fun i -> float32 (sin (float (seed + 3 * i)) * 1.7))
+    let x, y, z = values 1, values 2, values 3
+    let rows f = Array.init x.Length (fun i -> f x[i] y[i] z[i])
+
+    let check operation build (expected: float32 -> float32 -> float32 -> float32) =
+        let actual, bits = lowered build x y z
+        Assert.Equal(operation, actual)
+        Assert.Equal<float32[]>(rows expected, bits)
+
+    check (Quaternary QuaternaryOperation.SumOfProducts) (fun x y _ -> 0.9 * x + 0.1 * y) (fun x y _ ->
+        MathF.FusedMultiplyAdd(0.9f, x, 0.1f * y))
+
+    check (Quaternary QuaternaryOperation.SumWithSquare) (fun x y _ -> 0.99 * x + 0.01 * Expr.square y) (fun x y _ ->
+        MathF.FusedMultiplyAdd(0.99f, x, 0.01f * (y * y)))
+
+    check (Quaternary QuaternaryOperation.ScaledDifference) (fun x y _ -> y * (1.0 - Expr.square x)) (fun x y _ ->
+        MathF.FusedMultiplyAdd(-x, x, 1.0f) * y)
+
+    check (Ternary TernaryOperation.DivideByRoot) (fun x y z -> x / (Expr.sqrt (Expr.abs y) + Expr.abs z)) (fun x y z ->
+        x / (MathF.Sqrt(abs y) + abs z))
+
+[<Fact>]
+let ``parts of a chain that are read elsewhere too stay operations of their own`` () =
+    let x, y = Expr.input "x" [| 40 |], Expr.input "y" [| 40 |]
+    let root = Expr.sqrt y
+    let difference = 1.0 - Expr.square x
+    let roots = [| x / (root + 0.5); root; y * difference; difference |]
+
+    for node in roots |> Simplify.run |> Simplify.lower do
+        match node.Operation with
+        | Quaternary _
+        | Ternary TernaryOperation.DivideByRoot -> Assert.Fail $"{node} computes a part again"
+        | _ -> ()

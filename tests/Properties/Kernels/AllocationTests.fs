@@ -27,6 +27,10 @@ let ``no kernel allocates`` () =
                 for operation in Enum.GetValues<TernaryOperation>() do
                     nothing $"{operation}" (fun () -> kernels.Ternary(operation, a, false, b, true, b, false, c, 75))
 
+                for operation in Enum.GetValues<QuaternaryOperation>() do
+                    nothing $"{operation}" (fun () ->
+                        kernels.Quaternary(operation, a, false, b, true, b, false, a, true, c, 75))
+
                 for operation in Enum.GetValues<ReduceOperation>() do
                     nothing $"{operation}" (fun () ->
                         kernels.Reduce(operation, a, c, 3, 50, 1)

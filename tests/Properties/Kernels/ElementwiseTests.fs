@@ -54,6 +54,14 @@ let private ternary (operation: TernaryOperation) (a: float) (b: float) (c: floa
     | TernaryOperation.Select -> if a <> 0.0 then b else c
     | TernaryOperation.MultiplyAdd -> a * b + c
     | TernaryOperation.NegativeMultiplyAdd -> c - a * b
+    | TernaryOperation.DivideByRoot -> a / (sqrt b + c)
+    | other -> failwith $"{other}"
+
+let private quaternary (operation: QuaternaryOperation) (a: float) (b: float) (c: float) (d: float) =
+    match operation with
+    | QuaternaryOperation.SumOfProducts -> a * b + c * d
+    | QuaternaryOperation.SumWithSquare -> a * b + c * d * d
+    | QuaternaryOperation.ScaledDifference -> (c - a * b) * d
     | other -> failwith $"{other}"
 
 let private specials =
@@ -133,6 +141,9 @@ let ``ternary kernels compute their function whichever arguments are scalars`` (
                 (kernels: KernelSet<'T>)
                 =
                 for operation in Enum.GetValues<TernaryOperation>() do
+                    // A divisor that cancels would lose the digits that are compared.
+                    let c = if operation = TernaryOperation.DivideByRoot then Array.map abs c else c
+
                     for pattern in 0..7 do
                         let aScalar, bScalar, cScalar = pattern &&& 1 <> 0, pattern &&& 2 <> 0, pattern &&& 4 <> 0
                         let u, v, w = Block<'T>(a, offset), Block<'T>(b, 1), Block<'T>(c, 0)
@@ -159,6 +170,50 @@ let ``ternary kernels compute their function whichever arguments are scalars`` (
                                     c[if cScalar then 0 else i])
 
                         close $"{kernels.Name} {operation} {pattern}" (2.0 * epsilon<'T>) expected target.Values
+        }
+
+[<Property(MaxTest = 30)>]
+let ``quaternary kernels compute their function whichever arguments are scalars``
+    (seed: int)
+    (size: byte)
+    (offset: byte)
+    =
+    let count, offset = int size % 75, int offset % 5
+    let seed = abs (seed % 1000)
+    let values = Array.init 4 (fun index -> draws (seed + index) (max count 1))
+
+    everywhere
+        { new Law with
+            member _.Holds<'T when 'T: unmanaged and 'T :> Numerics.IBinaryFloatingPointIeee754<'T>>
+                (kernels: KernelSet<'T>)
+                =
+                for operation in Enum.GetValues<QuaternaryOperation>() do
+                    for pattern in 0..15 do
+                        let isScalar index = pattern >>> index &&& 1 <> 0
+                        let blocks = values |> Array.mapi (fun index x -> Block<'T>(x, (offset + index) % 5))
+                        let target = Block<'T>(Array.zeroCreate count, 2)
+
+                        kernels.Quaternary(
+                            operation,
+                            blocks[0].Address,
+                            isScalar 0,
+                            blocks[1].Address,
+                            isScalar 1,
+                            blocks[2].Address,
+                            isScalar 2,
+                            blocks[3].Address,
+                            isScalar 3,
+                            target.Address,
+                            count
+                        )
+
+                        let at index i = values[index][if isScalar index then 0 else i]
+
+                        let expected =
+                            Array.init count (fun i -> quaternary operation (at 0 i) (at 1 i) (at 2 i) (at 3 i))
+
+                        // |c·d²| < 8 and the like: what the roundings of the parts may amount to.
+                        close $"{kernels.Name} {operation} {pattern}" (16.0 * epsilon<'T>) expected target.Values
         }
 
 [<Fact>]

@@ -122,21 +122,12 @@ let ``the maximum is found first`` (outer: byte) (length: byte) (inner: byte) (s
                 close kernels.Name 0.0 expected target.Values
         }
 
-[<Property(MaxTest = 60)>]
-let ``gather reads where the index points, and scatter is its adjoint``
-    (outer: byte)
-    (length: byte)
-    (count: byte)
-    (inner: byte)
-    (seed: byte)
-    =
-    let outer, length = int outer % 4, 1 + int length % 7
-    let count, inner = int count % 6, 1 + int inner % 4
-    let x = draws (int seed) (outer * length * inner)
-    let dy = draws (int seed + 1) (outer * count * inner)
+let private gathersAndScatters outer length count inner seed =
+    let x = draws seed (outer * length * inner)
+    let dy = draws (seed + 1) (outer * count * inner)
     // Indices from −1 to length, so that some lie outside.
     let index =
-        draws (int seed + 2) (outer * count * inner)
+        draws (seed + 2) (outer * count * inner)
         |> Array.map (fun value -> floor ((value + 2.0) / 4.0 * float (length + 2)) - 1.0)
 
     everywhere
@@ -167,3 +158,19 @@ let ``gather reads where the index points, and scatter is its adjoint``
 
                 close $"{kernels.Name} scatter" (8.0 * epsilon<'T>) sums dx.Values
         }
+
+[<Property(MaxTest = 60)>]
+let ``gather reads where the index points, and scatter is its adjoint``
+    (outer: byte)
+    (length: byte)
+    (count: byte)
+    (inner: byte)
+    (seed: byte)
+    =
+    gathersAndScatters (int outer % 4) (1 + int length % 7) (int count % 6) (1 + int inner % 4) (int seed)
+
+[<Fact>]
+let ``gather and scatter agree with plain loops for one number a row`` () =
+    for rows in [ 0; 1; 70 ] do
+        for length in [ 1; 2; 7 ] do
+            gathersAndScatters rows length 1 1 (rows + length)

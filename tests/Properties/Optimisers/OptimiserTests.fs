@@ -236,3 +236,32 @@ let ``every optimiser finds the minimum of a quadratic`` () =
         let final = Seq.fold step start (seq { 1..400 })
         let value = (Reference.evaluate (loss (Expr.constant final["theta"]))).Scalar
         Assert.True(value < 0.02, $"{name} ends at a loss of {value}, starting from 6.54.")
+
+[<Fact>]
+let ``an update by a scaled gradient is the update by the product`` () =
+    let n = 9
+    let transform = Optimiser.adam (Schedule.constant 0.01) 1e-5
+    let gradient, theta = Expr.input "g" [| n |], Expr.input "theta" [| n |]
+    let state = Optimiser.inputs "state/" n transform
+    let factor = Expr.number 0.3
+
+    let values =
+        Map.ofList
+            [
+                "g", Tensor.vector (random n 1.0 3UL)
+                "theta", Tensor.vector (random n 1.0 4UL)
+                "state/count", Tensor.scalar 5.0
+                "state/firstMoment", Tensor.vector (random n 1.0 5UL)
+                "state/secondMoment", Tensor.vector (random n 1.0 6UL |> Array.map abs)
+            ]
+
+    let all struct (theta: Expr, state: Expr list) =
+        Reference.evaluateMany (fun name -> values[name]) (Array.ofList (theta :: state))
+        |> Array.collect _.ToArray()
+
+    let scaled = { Scale = factor; Direction = gradient }
+
+    Array.iter2
+        (near 1e-14)
+        (all (Optimiser.update transform (factor * gradient) state theta))
+        (all (Optimiser.updateScaled transform scaled state theta))
