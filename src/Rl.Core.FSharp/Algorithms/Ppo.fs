@@ -260,18 +260,7 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
         invalidOp "A minibatch step was not finite, and was when it was done again from the same numbers."
 
     let estimate (rollout: Rollout) =
-        Returns.RolloutAdvantages(
-            copies,
-            float32 c.Discount,
-            float32 c.GaeLambda,
-            ReadOnlySpan rewards,
-            ReadOnlySpan rollout.Values,
-            ReadOnlySpan(rollout.NextValues, samples - copies, copies),
-            ReadOnlySpan rollout.Terminated,
-            ReadOnlySpan rollout.Truncated,
-            ReadOnlySpan rollout.NextValues,
-            Span advantages
-        )
+        rollout.Advantages(float32 c.Discount, float32 c.GaeLambda, rewards, advantages)
 
         for index in 0 .. samples - 1 do
             returns[index] <- advantages[index] + rollout.Values[index]

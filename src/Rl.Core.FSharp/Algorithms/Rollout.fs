@@ -7,6 +7,7 @@ open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Networks
+open Rl.Core.Objectives
 
 /// What a rollout of T steps in N copies leaves: time-major arrays, row t·N + n for step t of copy n.
 type Rollout =
@@ -48,6 +49,22 @@ type Rollout =
                 episodes.Add { Return = this.EpisodeReturns[index]; Length = this.EpisodeLengths[index] }
 
         episodes.ToArray()
+
+    /// Generalised advantage estimates [T, N] of `rewards` [T, N], which may be the rollout's own, normalised: `Returns.RolloutAdvantages`, which
+    /// bootstraps from `NextValues` across time limits and after the last step. `result` must not overlap `rewards`.
+    member internal this.Advantages(discount: float32, trace: float32, rewards: float32[], result: float32[]) : unit =
+        Returns.RolloutAdvantages(
+            this.Copies,
+            discount,
+            trace,
+            ReadOnlySpan rewards,
+            ReadOnlySpan this.Values,
+            ReadOnlySpan(this.NextValues, (this.Steps - 1) * this.Copies, this.Copies),
+            ReadOnlySpan this.Terminated,
+            ReadOnlySpan this.Truncated,
+            ReadOnlySpan this.NextValues,
+            Span result
+        )
 
 /// What collecting needs to know besides the network and the environments.
 type internal CollectorOptions =

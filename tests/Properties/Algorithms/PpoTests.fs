@@ -158,6 +158,48 @@ let ``a rollout bootstraps across a time limit and cuts at a fall`` () =
     Assert.Equal(6, rollout.Episodes.Length)
     Assert.All(rollout.Episodes, (fun episode -> Assert.Equal({ Return = 5.0; Length = 5 }, episode)))
 
+/// A pendulum is only ever truncated; a pole that falls terminates, and here also at its limit's step.
+[<Property(MaxTest = 30)>]
+let ``a rollout's advantages are those from a discount per step, bit for bit``
+    (seed: uint64)
+    (pendulum: bool)
+    (limit: byte)
+    =
+    let id = if pendulum then "Pendulum-v1" else "CartPole-v1"
+    let copies, steps = 19, 40
+    let environment = (Registry.make id).Vectorise(copies, 3 + int limit % 20)
+    let network = OnPolicy.network Activation.Tanh [ 8 ] 0.0 environment
+    let layout = ActorCritic.layout network
+    use workers = new Workers(1)
+    let options = { Steps = steps; Normalise = false; SequenceLength = 1; ExplorationSteps = 0 }
+    let collector = Collector(network, layout, environment, options, workers)
+    let struct (theta, key) = Layout.initialise (Rng.create seed) layout
+    let struct (keys, _) = Rng.splitMany copies key
+    environment.Reset(Rng.create seed)
+
+    let struct (rollout, _, _, _) =
+        collector.Collect(Array.map float32 theta, RunningStatistics.create 0, keys, [||], environment.Capture())
+
+    let zeros () = Array.zeroCreate<float32>(steps * copies)
+    let discounts, traces, expected, result = zeros (), zeros (), zeros (), zeros ()
+    Returns.Discounts(0.9f, rollout.Terminated, discounts)
+    Returns.Traces(0.95f, rollout.Terminated, rollout.Truncated, traces)
+
+    Returns.Advantages<float32>(
+        copies,
+        rollout.Rewards,
+        rollout.Values,
+        discounts,
+        rollout.NextValues,
+        traces,
+        ReadOnlySpan.Empty,
+        expected
+    )
+
+    rollout.Advantages(0.9f, 0.95f, rollout.Rewards, result)
+    Assert.Contains(true, rollout.Truncated)
+    Assert.Equal<float32[]>(expected, result)
+
 [<Fact>]
 let ``options out of their range are refused by name`` () =
     let refused (pairs: (string * string) list) (name: string) =

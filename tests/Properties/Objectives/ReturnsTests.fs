@@ -98,7 +98,7 @@ let ``advantages from flags are those from a discount per step, bit for bit`` (r
     let normals count = Array.init count (fun _ -> next Rng.normal)
     let rewards, values, lastValues, finalValues = normals size, normals size, normals columns, normals size
     let terminated = Array.init size (fun _ -> next (Rng.bernoulli 0.05))
-    let truncated = Array.init size (fun at -> next (Rng.bernoulli 0.05) && not terminated[at])
+    let truncated = Array.init size (fun _ -> next (Rng.bernoulli 0.05))
     let rollout = build columns 0.97 0.8 rewards values terminated truncated lastValues finalValues
     let result = Array.zeroCreate<float> size
 
