@@ -114,7 +114,7 @@ module internal BlackjackScene =
                 elif state.Dealer.Cards = 2 then
                     yield! card 206.0 225.0 (name (state.Dealer.Hard - state.Showing))
                 else
-                    label 262.0 278.0 18.0 $"and {state.Dealer.Cards - 1} more"
+                    label 276.0 278.0 18.0 $"and {state.Dealer.Cards - 1} more"
             ]
 
         {
