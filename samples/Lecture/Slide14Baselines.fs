@@ -80,10 +80,7 @@ module Slide14Baselines =
     /// E[|∇ log π|² G] / E[|∇ log π|²], with ∇ log π of the whole trajectory: the best constant.
     let private bestConstant policy (data: Data) =
         let norms = gradients policy data (Array.create data.Traces.Length 1.0) |> Array.map squared
-        let returns = fullReturns data
-
-        expectation data.Weights (fun column -> norms[column] * returns[column])
-        / expectation data.Weights (fun column -> norms[column])
+        Baseline.best data.Weights norms (fullReturns data)
 
     /// E[w G] / E[w] at each time, with w = 1, or the squared score.
     let private ofTime (weigh: int -> float) (data: Data) (estimate: float[]) : float[] =

@@ -20,7 +20,17 @@ module Bernoulli =
     let ofLogits (logits: Expr) = { Logits = logits }
 
     /// From probabilities in (0, 1).
-    let ofProbabilities (probabilities: Expr) = { Logits = Expr.log probabilities - Expr.logOnePlus (-probabilities) }
+    let ofProbabilities (probabilities: Expr) =
+        match probabilities.Operation with
+        | Constant tensor ->
+            for index in 0 .. tensor.Count - 1 do
+                if not (tensor[index] > 0.0 && tensor[index] < 1.0) then
+                    Guard.fail
+                        (nameof probabilities)
+                        $"probabilities has {tensor[index]} at index {index}; each must be between 0 and 1, and neither, as log-odds are finite."
+        | _ -> ()
+
+        { Logits = Expr.log probabilities - Expr.logOnePlus (-probabilities) }
 
     /// P(x = 1), which is the mean too.
     let probabilities (p: Bernoulli) : Expr = Expr.sigmoid p.Logits

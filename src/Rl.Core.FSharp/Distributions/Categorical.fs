@@ -26,14 +26,28 @@ module Categorical =
     /// From unnormalised log-probabilities l [..., A].
     let ofLogits (logits: Expr) = { LogProbabilities = Expr.logSoftmax -1 (lastAxis (nameof logits) logits) }
 
-    /// From probabilities [..., A], which are normalised first; each must be greater than 0.
-    let ofProbabilities (probabilities: Expr) =
-        let probabilities = lastAxis (nameof probabilities) probabilities
-        { LogProbabilities = Expr.log (probabilities / Expr.sumKeep [| -1 |] probabilities) }
-
     /// The logarithm that stands for probability 0: its exponential is 0 at float32 and float64, yet 0 · ln 0 stays 0.
     [<Literal>]
     let private Never = -1e8
+
+    /// From probabilities [..., A] ≥ 0, which are normalised first; one of 0 stays 0, with derivative 0. Constants are checked here; what a
+    /// program is given is not, and a negative number makes a NaN.
+    let ofProbabilities (probabilities: Expr) =
+        let probabilities = lastAxis (nameof probabilities) probabilities
+
+        match probabilities.Operation with
+        | Constant tensor ->
+            for index in 0 .. tensor.Count - 1 do
+                if not (tensor[index] >= 0.0 && tensor[index] < infinity) then
+                    Guard.fail
+                        (nameof probabilities)
+                        $"probabilities has {tensor[index]} at index {index}; a probability is a finite number of at least 0."
+        | _ -> ()
+
+        let share = probabilities / Expr.sumKeep [| -1 |] probabilities
+        let isZero = Expr.equal share (Expr.number 0.0)
+        let logarithm = Expr.log (Expr.select isZero (Expr.number 1.0) share)
+        { LogProbabilities = Expr.select isZero (Expr.number Never) logarithm }
 
     /// Fails if a row of mask [..., A] has no action that is possible, that is, not 0. For masks that are inputs of a program.
     let requirePossible (actions: int) (mask: ReadOnlySpan<float>) : unit =

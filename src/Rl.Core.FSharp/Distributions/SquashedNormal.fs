@@ -54,7 +54,18 @@ module SquashedNormal =
     let logProbability (x: Expr) (p: SquashedNormal) : Expr = logProbabilityOf (unsquash x p) p
 
     /// KL(p ‖ q): that of the distributions of u, as both are squashed alike; the bounds must be the same.
-    let kl (p: SquashedNormal) (q: SquashedNormal) : Expr = DiagonalNormal.kl p.Base q.Base
+    let kl (p: SquashedNormal) (q: SquashedNormal) : Expr =
+        let requireSame (name: string) (x: Expr) (y: Expr) =
+            match x.Operation, y.Operation with
+            | Constant a, Constant b when
+                x.Shape <> y.Shape || Seq.exists (fun i -> a[i] <> b[i]) (seq { 0 .. a.Count - 1 })
+                ->
+                Guard.fail (nameof q) $"The {name} bounds of p and q, {x} and {y}, differ; a divergence needs the same."
+            | _ -> ()
+
+        requireSame "low" p.Low q.Low
+        requireSame "high" p.High q.High
+        DiagonalNormal.kl p.Base q.Base
 
     /// A differentiable sample from standard normal noise [..., n]: struct (u, x).
     let reparameterise (noise: Expr) (p: SquashedNormal) : struct (Expr * Expr) =

@@ -179,6 +179,8 @@ type Corrections =
         Recurrence.Check(columns, nameof nextValues, count, nextValues.Length)
         Recurrence.Check(columns, nameof traces, count, traces.Length)
         Recurrence.Check(columns, nameof result, count, result.Length)
+        Recurrence.CheckShare(nameof mixing, mixing)
+        Recurrence.CheckNotNegative(nameof ratioClip, ratioClip)
         let one = Vector<'T>.One
         let mixing = Vector<'T> mixing
         let clip = Vector<'T> ratioClip
@@ -260,6 +262,10 @@ type Corrections =
             result: Span<'T>
         ) : unit =
         Recurrence.Check(columns, nameof ratios, rewards.Length, ratios.Length)
+
+        Recurrence.CheckShare(nameof discount, discount)
+        Recurrence.CheckShare(nameof trace, trace)
+        Recurrence.CheckNotNegative(nameof ratioClip, ratioClip)
 
         Recurrence.Scan(
             columns,

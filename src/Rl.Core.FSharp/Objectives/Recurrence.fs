@@ -35,6 +35,40 @@ type internal Recurrence =
         if expected % columns <> 0 then
             Guard.fail name $"{name} has {actual} elements; it must have a multiple of columns, {columns}."
 
+    /// Requires a number in [0, 1], such as a discount.
+    static member CheckShare<'T when 'T :> INumber<'T>>(name: string, value: 'T) : unit =
+        Guard.inRange name 0.0 1.0 (Double.CreateChecked value)
+
+    /// Requires a number of at least 0, such as the level at which ratios are clipped.
+    static member CheckNotNegative<'T when 'T :> INumber<'T>>(name: string, value: 'T) : unit =
+        Guard.inRange name 0.0 infinity (Double.CreateChecked value)
+
+    /// Whether each number is finite: x − x is 0 for those alone.
+    static member IsFinite<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
+        (values: ReadOnlySpan<'T>)
+        : bool =
+        let lanes = Vector<'T>.Count
+        let mutable finite = true
+        let mutable index = 0
+
+        while finite && index <= values.Length - lanes do
+            let vector = Vector<'T>(values.Slice(index, lanes))
+            finite <- Vector.EqualsAll(vector - vector, Vector<'T>.Zero)
+            index <- index + lanes
+
+        while finite && index < values.Length do
+            finite <- 'T.IsFinite values[index]
+            index <- index + 1
+
+        finite
+
+    /// Fails for the first number that is not finite. A backward recurrence carries such a number into its result, so that the result alone
+    /// is watched, and the arguments are read once more only when there is something to say.
+    static member RequireFinite<'T when 'T :> INumber<'T>>(name: string, values: ReadOnlySpan<'T>) : unit =
+        for index in 0 .. values.Length - 1 do
+            if not ('T.IsFinite values[index]) then
+                Guard.fail name $"{name} is {values[index]} at index {index}; each must be a finite number."
+
     /// The one equation, for as many copies as a vector has lanes.
     static member inline Backup
         (reward: Vector<'T>, discount: Vector<'T>, bootstrap: Vector<'T>, trace: Vector<'T>, next: Vector<'T>)

@@ -16,7 +16,8 @@ open Rl.Core.Foundations
 /// 0 where an episode ended, whichever way. So truncation bootstraps and termination does not, and neither leaks into the
 /// next episode. `Discounts`, `Traces` and `NextValues` write these arrays from what a batch of environments reports.
 ///
-/// Methods are static members so that arrays convert to spans. Wrong lengths raise `ArgumentException`.
+/// Methods are static members so that arrays convert to spans. Wrong lengths, and numbers that are not finite, raise `ArgumentException`;
+/// only `RolloutAdvantages` takes finite arrays on trust, as it runs at the speed of memory and training watches its numbers.
 [<AbstractClass; Sealed>]
 type Returns =
 
@@ -63,6 +64,17 @@ type Returns =
             )
 
             row <- row - columns
+
+        if not (Recurrence.IsFinite(Span.op_Implicit result: ReadOnlySpan<'T>)) then
+            Recurrence.RequireFinite(nameof discounts, discounts)
+            Recurrence.RequireFinite(nameof nextValues, nextValues)
+            Recurrence.RequireFinite(nameof traces, traces)
+            Recurrence.RequireFinite(nameof following, following)
+            Recurrence.RequireFinite(nameof rewards, rewards)
+
+            Guard.fail
+                (nameof result)
+                "A return is not finite: the rewards, which are finite or were overwritten, overflow."
 
     /// Generalised advantage estimates: result = Aₜ [T, N] with δₜ = rₜ + γₜ·v′ₜ − vₜ and Aₜ = δₜ + γₜ·λₜ·Aₜ₊₁; the λ-return is
     /// Aₜ + vₜ. `values` vₜ [T, N]; `following` [N] is A after the last step, empty for 0. `result` must not
@@ -115,6 +127,18 @@ type Returns =
 
             row <- row - columns
 
+        if not (Recurrence.IsFinite(Span.op_Implicit result: ReadOnlySpan<'T>)) then
+            Recurrence.RequireFinite(nameof discounts, discounts)
+            Recurrence.RequireFinite(nameof nextValues, nextValues)
+            Recurrence.RequireFinite(nameof traces, traces)
+            Recurrence.RequireFinite(nameof following, following)
+            Recurrence.RequireFinite(nameof rewards, rewards)
+            Recurrence.RequireFinite(nameof values, values)
+
+            Guard.fail
+                (nameof result)
+                "A return is not finite: the rewards, which are finite or were overwritten, overflow."
+
     /// `Advantages` of a whole rollout with one γ = `discount` and one λ = `trace`, without the arrays that `Discounts`, `Traces` and
     /// `NextValues` would write: the same numbers bit for bit from half the memory traffic. `values` [T, N]; `lastValues` [N] of the
     /// observations after the last step; `terminated`, `truncated` [T, N]; `finalValues` [T, N], read where truncated.
@@ -133,6 +157,9 @@ type Returns =
             finalValues: ReadOnlySpan<'T>,
             result: Span<'T>
         ) : unit =
+        Recurrence.CheckShare(nameof discount, discount)
+        Recurrence.CheckShare(nameof trace, trace)
+
         Recurrence.Scan(
             columns,
             discount,

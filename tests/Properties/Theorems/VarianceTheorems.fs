@@ -4,6 +4,7 @@ module Rl.Tests.Theorems.VarianceTheorems
 open System
 open Rl.Core.Autodiff
 open Rl.Core.Mdp
+open Rl.Core.Objectives
 open Xunit
 
 /// Σ p |∇ log π(aₜ|sₜ)|² f over the steps of each time, [T]: with f = Â² the second moment of a step's estimate.
@@ -45,8 +46,22 @@ let ``law 1, variance: the true action value never has more than the reward to g
 let ``law 1, variance: bₜ = E[|∇ log π|² Gₜ] / E[|∇ log π|²] is the best baseline of time`` (instance: Instance) =
     let data = Enumerated.onPolicy instance
     let toGo = Enumerated.rewardsToGo data
-    let weight, weighted = momentsOf (fun _ -> 1.0) data, momentsOf (fun at -> toGo[at]) data
-    let best = Array.map2 (fun total norm -> if norm > 0.0 then total / norm else 0.0) weighted weight
+    let weight = momentsOf (fun _ -> 1.0) data
+    let count = data.Batch.Count
+
+    let best =
+        Array.init data.Batch.Steps (fun time ->
+            let places = Array.init count (fun column -> time * count + column)
+
+            let squared at =
+                if data.Batch.Mask[at] = 0.0 then
+                    0.0
+                else
+                    TabularPolicy.score data.Policy data.Batch.States[at] data.Batch.Actions[at]
+                    |> Array.sumBy (fun value -> value * value)
+
+            Baseline.best data.Probabilities (Array.map squared places) (Array.map (fun at -> toGo[at]) places))
+
     let less (baselines: float[]) = toGo |> Array.mapi (fun at value -> value - baselines[at / data.Batch.Count])
     let least = secondMoments (less best) data
     let noise = Instance.normals 0 best.Length instance
