@@ -80,7 +80,8 @@ module Slide14Baselines =
     /// E[|∇ log π|² G] / E[|∇ log π|²], with ∇ log π of the whole trajectory: the best constant.
     let private bestConstant policy (data: Data) =
         let norms = gradients policy data (Array.create data.Traces.Length 1.0) |> Array.map squared
-        Baseline.best data.Weights norms (fullReturns data)
+        // The full return is the same at every step of a trajectory: the first row has all of them.
+        Baseline.best data.Weights norms (fullReturns data |> Array.take data.Batch.Count)
 
     /// E[w G] / E[w] at each time, with w = 1, or the squared score.
     let private ofTime (weigh: int -> float) (data: Data) (estimate: float[]) : float[] =
