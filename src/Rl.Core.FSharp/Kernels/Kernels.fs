@@ -101,7 +101,7 @@ module Kernels =
         | "512" -> 512
         | "256" -> 256
         | "0" -> 0
-        | _ when Vector512.IsHardwareAccelerated -> 512
+        | _ when Processor.HasVectors512 -> 512
         | _ when Vector256.IsHardwareAccelerated -> 256
         | _ -> 0
 

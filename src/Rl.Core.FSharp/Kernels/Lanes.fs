@@ -2,10 +2,22 @@
 namespace Rl.Core.Kernels
 
 open System.Runtime.CompilerServices
+open System.Runtime.Intrinsics
+open System.Runtime.Intrinsics.X86
 
 #nowarn "9"
 #nowarn "3535"
 #nowarn "3536"
+
+/// What the processor has.
+[<AbstractClass; Sealed>]
+type internal Processor =
+
+    /// Vectors of 512 bits and 32 registers. .NET calls them accelerated only where it also prefers them to 256 bits, for fear of a lower
+    /// clock in programs that use them now and then; kernels use nothing else, and run up to twice as fast (docs/performance.md).
+    static member HasVectors512 =
+        Vector512.IsHardwareAccelerated
+        || (Avx512F.IsSupported && Avx512BW.IsSupported && Avx512DQ.IsSupported && Avx512F.VL.IsSupported)
 
 /// A vector 'V of elements 'T (float32 or float64). Addresses are bytes, indices and counts are elements.
 /// A mask is a vector whose lanes are all ones or all zeros. Every arithmetic operation rounds once, as IEEE 754 says,

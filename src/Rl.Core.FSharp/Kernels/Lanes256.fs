@@ -31,7 +31,7 @@ type internal Lanes256<'T when 'T: unmanaged> =
         static member Count = Vector256<'T>.Count
 
         static member Registers =
-            if Vector512.IsHardwareAccelerated || System.Runtime.Intrinsics.Arm.AdvSimd.IsSupported then
+            if Processor.HasVectors512 || System.Runtime.Intrinsics.Arm.AdvSimd.IsSupported then
                 32
             else
                 16

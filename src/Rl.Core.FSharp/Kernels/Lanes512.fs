@@ -42,7 +42,7 @@ type internal Lanes512<'T when 'T: unmanaged> =
         static member Count = Vector512<'T>.Count
 
         static member Registers =
-            if Vector512.IsHardwareAccelerated || System.Runtime.Intrinsics.Arm.AdvSimd.IsSupported then
+            if Processor.HasVectors512 || System.Runtime.Intrinsics.Arm.AdvSimd.IsSupported then
                 32
             else
                 16

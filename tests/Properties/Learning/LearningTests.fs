@@ -31,10 +31,30 @@ let private reinforce id copies pairs workers =
 let ``PPO solves CartPole with its default options`` (seed: uint64) =
     Assert.InRange(train (ppo "CartPole-v1" 8 []) seed, 475.0, 500.0)
 
-[<Fact>]
-let ``PPO swings the pendulum up`` () =
-    let options = [ "TotalSteps", "300000"; "Discount", "0.9"; "NormaliseObservations", "true" ]
-    Assert.InRange(train (ppo "Pendulum-v1" 8 options) 1UL, -300.0, 0.0)
+/// The settings of RL Baselines3 Zoo, but a discount of 0.95 and an annealed learning rate. Of 64 runs with seeds 101 to 116, with and without
+/// state-dependent exploration, at 256 and 512 bits, the worst ended with −211.
+let private pendulum more workers =
+    let options =
+        [
+            "TotalSteps", "100000"
+            "RolloutSteps", "1024"
+            "MinibatchSize", "64"
+            "LearningRate", "1e-3"
+            "AnnealLearningRate", "true"
+            "AnnealClipRange", "false"
+            "Discount", "0.95"
+        ]
+
+    Ppo.create (PpoConfiguration.ofPairs (options @ more)) ((Registry.make "Pendulum-v1").Vectorise 4) workers
+
+[<Theory; InlineData(1UL); InlineData(2UL)>]
+let ``PPO swings the pendulum up`` (seed: uint64) =
+    Assert.InRange(train (pendulum []) seed, -260.0, 0.0)
+
+[<Theory; InlineData(1UL); InlineData(2UL)>]
+let ``PPO with state-dependent exploration swings the pendulum up`` (seed: uint64) =
+    let options = [ "StateDependentExploration", "true"; "ExplorationSteps", "4" ]
+    Assert.InRange(train (pendulum options) seed, -260.0, 0.0)
 
 [<Theory;
   InlineData("fullReturn", "average", 60.0);
@@ -72,19 +92,6 @@ let ``PPO finds a spot in an image with convolutions`` () =
         [ "TotalSteps", "40000"; "RolloutSteps", "32"; "Hidden", "32"; "Activation", "relu"; "Discount", "0" ]
 
     Assert.InRange(train (ppoOn (Spot()) 16 options) 1UL, 4.7, 5.0)
-
-[<Fact>]
-let ``PPO with state-dependent exploration learns to drive the pendulum`` () =
-    let options =
-        [
-            "TotalSteps", "200000"
-            "Discount", "0.9"
-            "StateDependentExploration", "true"
-            "ExplorationSteps", "4"
-            "NormaliseObservations", "true"
-        ]
-
-    Assert.InRange(train (ppo "Pendulum-v1" 8 options) 1UL, -400.0, 0.0)
 
 /// An algorithm on CartPole with 8 copies, its options given as texts.
 let private cartPole (create: 'C -> BatchEnvironment -> Workers -> Learner) ofPairs options workers =
@@ -159,14 +166,16 @@ let ``V-MPO learns actions of every kind at once, with masks`` () =
 let ``TRPO learns to swing the pendulum up`` () =
     let options =
         [
-            "TotalSteps", "60000"
-            "RolloutSteps", "64"
+            "TotalSteps", "100000"
+            "RolloutSteps", "1024"
+            "TargetKl", "0.01"
             "Discount", "0.9"
-            "TargetKl", "0.02"
+            "ValueEpochs", "15"
+            "ValueLearningRate", "1e-3"
             "NormaliseObservations", "true"
         ]
 
     let make workers =
-        Trpo.create (TrpoConfiguration.ofPairs options) ((Registry.make "Pendulum-v1").Vectorise 8) workers
-    // Random actions earn about -1200.
-    Assert.InRange(train make 1UL, -800.0, 0.0)
+        Trpo.create (TrpoConfiguration.ofPairs options) ((Registry.make "Pendulum-v1").Vectorise 2) workers
+    // Random actions earn about -1200. Of 12 runs with seeds 101 to 112 the worst ended with -285.
+    Assert.InRange(train make 1UL, -400.0, 0.0)
