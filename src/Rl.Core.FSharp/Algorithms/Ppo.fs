@@ -259,7 +259,7 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
         Returns.Discounts(float32 c.Discount, rollout.Terminated, discounts)
         Returns.Traces(float32 c.GaeLambda, rollout.Terminated, rollout.Truncated, traces)
 
-        Returns.Advantages(
+        Recurrence.Advantages(
             copies,
             ReadOnlySpan rewards,
             ReadOnlySpan rollout.Values,

@@ -196,6 +196,96 @@ type internal Recurrence =
         if column < result.Length then
             Recurrence.AdvantageRest(column, rewards, values, discounts, nextValues, traces, following, result)
 
+    /// `Returns.Lambda` without a look at the numbers: for corrections, whose discounts and traces hold ratios, and for learners, who look at their
+    /// own. Checks lengths.
+    static member Lambda<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
+        (
+            columns: int,
+            rewards: ReadOnlySpan<'T>,
+            discounts: ReadOnlySpan<'T>,
+            nextValues: ReadOnlySpan<'T>,
+            traces: ReadOnlySpan<'T>,
+            following: ReadOnlySpan<'T>,
+            result: Span<'T>
+        ) : unit =
+        Recurrence.Check(columns, nameof rewards, rewards.Length, rewards.Length)
+        Recurrence.Check(columns, nameof discounts, rewards.Length, discounts.Length)
+        Recurrence.Check(columns, nameof nextValues, rewards.Length, nextValues.Length)
+        Recurrence.Check(columns, nameof traces, rewards.Length, traces.Length)
+        Recurrence.Check(columns, nameof result, rewards.Length, result.Length)
+
+        if not following.IsEmpty then
+            Guard.length (nameof following) columns following.Length
+
+        let mutable row = rewards.Length - columns
+
+        while row >= 0 do
+            let after =
+                if row + columns < rewards.Length then
+                    Span.op_Implicit (result.Slice(row + columns, columns))
+                elif following.IsEmpty then
+                    nextValues.Slice(row, columns)
+                else
+                    following
+
+            Recurrence.LambdaRow(
+                rewards.Slice(row, columns),
+                discounts.Slice(row, columns),
+                nextValues.Slice(row, columns),
+                traces.Slice(row, columns),
+                after,
+                result.Slice(row, columns)
+            )
+
+            row <- row - columns
+
+    /// `Returns.Advantages` without a look at the numbers. Checks lengths.
+    static member Advantages<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
+        (
+            columns: int,
+            rewards: ReadOnlySpan<'T>,
+            values: ReadOnlySpan<'T>,
+            discounts: ReadOnlySpan<'T>,
+            nextValues: ReadOnlySpan<'T>,
+            traces: ReadOnlySpan<'T>,
+            following: ReadOnlySpan<'T>,
+            result: Span<'T>
+        ) : unit =
+        Recurrence.Check(columns, nameof rewards, rewards.Length, rewards.Length)
+        Recurrence.Check(columns, nameof values, rewards.Length, values.Length)
+        Recurrence.Check(columns, nameof discounts, rewards.Length, discounts.Length)
+        Recurrence.Check(columns, nameof nextValues, rewards.Length, nextValues.Length)
+        Recurrence.Check(columns, nameof traces, rewards.Length, traces.Length)
+        Recurrence.Check(columns, nameof result, rewards.Length, result.Length)
+
+        if not following.IsEmpty then
+            Guard.length (nameof following) columns following.Length
+
+        let mutable row = rewards.Length - columns
+
+        while row >= 0 do
+            let last = row + columns = rewards.Length
+            let output = result.Slice(row, columns)
+
+            if last && following.IsEmpty then output.Clear()
+
+            let after =
+                if not last then Span.op_Implicit (result.Slice(row + columns, columns))
+                elif following.IsEmpty then Span.op_Implicit output
+                else following
+
+            Recurrence.AdvantageRow(
+                rewards.Slice(row, columns),
+                values.Slice(row, columns),
+                discounts.Slice(row, columns),
+                nextValues.Slice(row, columns),
+                traces.Slice(row, columns),
+                after,
+                output
+            )
+
+            row <- row - columns
+
     /// Checks a rollout and runs the kernel over it: advantages, or V-trace errors where `ratios` is not empty.
     static member Scan<'T when 'T: unmanaged>
         (
