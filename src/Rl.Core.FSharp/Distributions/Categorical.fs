@@ -26,14 +26,32 @@ module Categorical =
     /// From unnormalised log-probabilities l [..., A].
     let ofLogits (logits: Expr) = { LogProbabilities = Expr.logSoftmax -1 (lastAxis (nameof logits) logits) }
 
-    /// From probabilities [..., A], which are normalised first; each must be greater than 0.
-    let ofProbabilities (probabilities: Expr) =
-        let probabilities = lastAxis (nameof probabilities) probabilities
-        { LogProbabilities = Expr.log (probabilities / Expr.sumKeep [| -1 |] probabilities) }
-
     /// The logarithm that stands for probability 0: its exponential is 0 at float32 and float64, yet 0 · ln 0 stays 0.
     [<Literal>]
     let private Never = -1e8
+
+    /// From probabilities [..., A] ≥ 0, one of each row greater than 0; they are normalised first. The logarithm of 0 is −10⁸, so that 0 · ln 0
+    /// is 0 in entropies and divergences, and no derivative flows into it. Constants are checked here; what else the
+    /// probabilities are, is the caller's.
+    let ofProbabilities (probabilities: Expr) =
+        let probabilities = lastAxis (nameof probabilities) probabilities
+
+        match probabilities.Operation with
+        | Constant tensor ->
+            let values, actions = tensor.ToArray(), probabilities.Shape[probabilities.Rank - 1]
+            Guard.notNegativeSpan (nameof probabilities) (ReadOnlySpan values)
+
+            for row in 0 .. values.Length / actions - 1 do
+                if not (ReadOnlySpan(values, row * actions, actions).ContainsAnyExcept 0.0) then
+                    Guard.fail
+                        (nameof probabilities)
+                        $"Row {row} of probabilities has only zeros; at least one of {actions} must be greater than 0."
+        | _ -> ()
+
+        let shares = probabilities / Expr.sumKeep [| -1 |] probabilities
+        let possible = Expr.greater shares (Expr.number 0.0)
+        let safe = Expr.select possible shares (Expr.number 1.0)
+        { LogProbabilities = Expr.select possible (Expr.log safe) (Expr.number Never) }
 
     /// Fails if a row of mask [..., A] has no action that is possible, that is, not 0. For masks that are inputs of a program.
     let requirePossible (actions: int) (mask: ReadOnlySpan<float>) : unit =
