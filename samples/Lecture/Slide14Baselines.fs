@@ -77,19 +77,25 @@ module Slide14Baselines =
     let private expectation (weights: float[]) (f: int -> float) =
         weights |> Array.mapi (fun column weight -> weight * f column) |> Array.sum
 
-    /// E[|∇ log π|² G] / E[|∇ log π|²], with ∇ log π of the whole trajectory: the best constant.
+    /// The best constant for the full return R(τ), with ∇ log π of the whole trajectory.
     let private bestConstant policy (data: Data) =
-        let norms = gradients policy data (Array.create data.Traces.Length 1.0) |> Array.map squared
-        // The full return is the same at every step of a trajectory: the first row has all of them.
-        Baseline.best data.Weights norms (fullReturns data |> Array.take data.Batch.Count)
+        let scores = gradients policy data (Array.create data.Traces.Length 1.0)
+        Baselines.optimal data.Weights scores (Array.sub (fullReturns data) 0 data.Batch.Count)
 
-    /// E[w G] / E[w] at each time, with w = 1, or the squared score.
-    let private ofTime (weigh: int -> float) (data: Data) (estimate: float[]) : float[] =
-        Array.init data.Batch.Steps (fun time ->
-            let at column = time * data.Batch.Count + column
+    /// f of the estimates of each time, [T].
+    let private ofTime (f: int -> float[] -> float) (data: Data) (estimate: float[]) : float[] =
+        Array.init data.Batch.Steps (fun time -> f time (Array.sub estimate (time * data.Batch.Count) data.Batch.Count))
 
-            expectation data.Weights (fun column -> weigh (at column) * estimate[at column])
-            / expectation data.Weights (fun column -> weigh (at column)))
+    /// The best baseline of each time for the estimates, [T].
+    let private bestOfTime (policy: TabularPolicy) (data: Data) (estimate: float[]) : float[] =
+        let scores time =
+            Array.init data.Batch.Count (fun column ->
+                let at = time * data.Batch.Count + column
+
+                TabularPolicy.score policy data.Batch.States[at] data.Batch.Actions[at]
+                |> Array.map (fun score -> data.Batch.Mask[at] * score))
+
+        ofTime (fun time -> Baselines.optimal data.Weights (scores time)) data estimate
 
     /// The estimators by name: [T, N] of each.
     let private estimators (mdp: Mdp) (policy: TabularPolicy) (exact: Data) : (string * (Data -> float[])) list =
@@ -98,11 +104,8 @@ module Slide14Baselines =
         let returns = fullReturns exact
         let average = expectation exact.Weights (fun column -> returns[column])
         let best = bestConstant policy exact
-        let averages = ofTime (fun _ -> 1.0) exact toGo
-
-        let norm at = squared (TabularPolicy.score policy exact.Batch.States[at] exact.Batch.Actions[at])
-
-        let bests = ofTime norm exact toGo
+        let averages = ofTime (fun _ values -> expectation exact.Weights (fun column -> values[column])) exact toGo
+        let bests = bestOfTime policy exact toGo
 
         let lessTime (baseline: float[]) (data: Data) =
             rewardsToGo data |> Array.mapi (fun at value -> value - baseline[at / data.Batch.Count])

@@ -86,7 +86,7 @@ type internal RolloutSource
     member _.ReturnsWith(lambda: float, rollout: Rollout, result: float32[]) =
         Returns.Traces(float32 lambda, rollout.Terminated, rollout.Truncated, traces)
 
-        Returns.Lambda(
+        Recurrence.Lambda(
             environment.Count,
             ReadOnlySpan rewards,
             ReadOnlySpan discounts,
@@ -107,7 +107,7 @@ type internal RolloutSource
         Returns.Discounts(float32 options.Discount, rollout.Terminated, discounts)
         Returns.Traces(float32 options.GaeLambda, rollout.Terminated, rollout.Truncated, traces)
 
-        Returns.Advantages(
+        Recurrence.Advantages(
             environment.Count,
             ReadOnlySpan rewards,
             ReadOnlySpan rollout.Values,

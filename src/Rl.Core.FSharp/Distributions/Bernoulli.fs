@@ -19,18 +19,22 @@ module Bernoulli =
     /// From log-odds [...].
     let ofLogits (logits: Expr) = { Logits = logits }
 
-    /// From probabilities in (0, 1).
+    /// The size of the log-odds that stand for certainty: P is then 0 or 1 at float32 and float64, yet 0 · ln 0 stays 0.
+    [<Literal>]
+    let private Certain = 1e8
+
+    /// From probabilities in [0, 1]. The log-odds of 0 and 1 are ∓10⁸, so that entropies and divergences stay numbers, and no derivative flows
+    /// into them. Constants are checked here; what else the probabilities are, is the caller's.
     let ofProbabilities (probabilities: Expr) =
         match probabilities.Operation with
-        | Constant tensor ->
-            for index in 0 .. tensor.Count - 1 do
-                if not (tensor[index] > 0.0 && tensor[index] < 1.0) then
-                    Guard.fail
-                        (nameof probabilities)
-                        $"probabilities has {tensor[index]} at index {index}; each must be between 0 and 1, and neither, as log-odds are finite."
+        | Constant tensor -> Guard.fractionSpan (nameof probabilities) (ReadOnlySpan<float>(tensor.ToArray()))
         | _ -> ()
 
-        { Logits = Expr.log probabilities - Expr.logOnePlus (-probabilities) }
+        let isPossible = Expr.greater probabilities (Expr.number 0.0)
+        let isUncertain = isPossible * Expr.less probabilities (Expr.number 1.0)
+        let safe = Expr.select isUncertain probabilities (Expr.number 0.5)
+        let certain = Expr.select isPossible (Expr.number Certain) (Expr.number -Certain)
+        { Logits = Expr.select isUncertain (Expr.log safe - Expr.logOnePlus (-safe)) certain }
 
     /// P(x = 1), which is the mean too.
     let probabilities (p: Bernoulli) : Expr = Expr.sigmoid p.Logits

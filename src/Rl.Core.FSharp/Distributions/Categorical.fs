@@ -30,24 +30,28 @@ module Categorical =
     [<Literal>]
     let private Never = -1e8
 
-    /// From probabilities [..., A] ≥ 0, which are normalised first; one of 0 stays 0, with derivative 0. Constants are checked here; what a
-    /// program is given is not, and a negative number makes a NaN.
+    /// From probabilities [..., A] ≥ 0, one of each row greater than 0; they are normalised first. The logarithm of 0 is −10⁸, so that 0 · ln 0
+    /// is 0 in entropies and divergences, and no derivative flows into it. Constants are checked here; what else the
+    /// probabilities are, is the caller's.
     let ofProbabilities (probabilities: Expr) =
         let probabilities = lastAxis (nameof probabilities) probabilities
 
         match probabilities.Operation with
         | Constant tensor ->
-            for index in 0 .. tensor.Count - 1 do
-                if not (tensor[index] >= 0.0 && tensor[index] < infinity) then
+            let values, actions = tensor.ToArray(), probabilities.Shape[probabilities.Rank - 1]
+            Guard.notNegativeSpan (nameof probabilities) (ReadOnlySpan values)
+
+            for row in 0 .. values.Length / actions - 1 do
+                if not (ReadOnlySpan(values, row * actions, actions).ContainsAnyExcept 0.0) then
                     Guard.fail
                         (nameof probabilities)
-                        $"probabilities has {tensor[index]} at index {index}; a probability is a finite number of at least 0."
+                        $"Row {row} of probabilities has only zeros; at least one of {actions} must be greater than 0."
         | _ -> ()
 
-        let share = probabilities / Expr.sumKeep [| -1 |] probabilities
-        let isZero = Expr.equal share (Expr.number 0.0)
-        let logarithm = Expr.log (Expr.select isZero (Expr.number 1.0) share)
-        { LogProbabilities = Expr.select isZero (Expr.number Never) logarithm }
+        let shares = probabilities / Expr.sumKeep [| -1 |] probabilities
+        let possible = Expr.greater shares (Expr.number 0.0)
+        let safe = Expr.select possible shares (Expr.number 1.0)
+        { LogProbabilities = Expr.select possible (Expr.log safe) (Expr.number Never) }
 
     /// Fails if a row of mask [..., A] has no action that is possible, that is, not 0. For masks that are inputs of a program.
     let requirePossible (actions: int) (mask: ReadOnlySpan<float>) : unit =

@@ -1,6 +1,7 @@
 /// Policies that act on preferences: greedy, epsilon-greedy, Boltzmann; and the distribution of one certain value.
 namespace Rl.Core.Distributions
 
+open System
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
 
@@ -64,5 +65,14 @@ module Deterministic =
     /// 0 [...].
     let entropy (p: Deterministic) : Expr = Expr.zeros p.Value.Shape[.. p.Value.Rank - 2]
 
+    /// KL(p ‖ q) = 0 where the values are equal, ∞ elsewhere [...]; no derivative.
+    let kl (p: Deterministic) (q: Deterministic) : Expr = -(logProbability p.Value q)
+
     /// The value.
     let mode (p: Deterministic) : Expr = p.Value
+
+    /// Copies the value [n] to `destination`, as samplers do: struct (its log-probability 0, the generator, from which nothing is drawn).
+    let sample (value: ReadOnlySpan<float32>) (destination: Span<float32>) (rng: Rng) : struct (float32 * Rng) =
+        Guard.length (nameof destination) value.Length destination.Length
+        value.CopyTo destination
+        struct (0.0f, rng)

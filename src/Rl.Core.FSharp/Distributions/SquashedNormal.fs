@@ -53,18 +53,32 @@ module SquashedNormal =
     /// ln p(x) [...] of x [..., n] inside the interval.
     let logProbability (x: Expr) (p: SquashedNormal) : Expr = logProbabilityOf (unsquash x p) p
 
-    /// KL(p ‖ q): that of the distributions of u, as both are squashed alike; the bounds must be the same.
-    let kl (p: SquashedNormal) (q: SquashedNormal) : Expr =
-        let requireSame (name: string) (x: Expr) (y: Expr) =
-            match x.Operation, y.Operation with
-            | Constant a, Constant b when
-                x.Shape <> y.Shape || Seq.exists (fun i -> a[i] <> b[i]) (seq { 0 .. a.Count - 1 })
-                ->
-                Guard.fail (nameof q) $"The {name} bounds of p and q, {x} and {y}, differ; a divergence needs the same."
-            | _ -> ()
+    let rec private isConstant (x: Expr) =
+        match x.Operation with
+        | Constant _ -> true
+        | Input _ -> false
+        | _ -> Array.forall isConstant x.Arguments
 
-        requireSame "low" p.Low q.Low
-        requireSame "high" p.High q.High
+    let private requireSame (name: string) (own: Expr) (other: Expr) =
+        if not (obj.ReferenceEquals(own, other)) then
+            if not (isConstant own && isConstant other) then
+                Guard.fail
+                    name
+                    $"{name} of the two distributions are different expressions, which need not be equal; use the same one for both, or constants."
+
+            Shape.broadcast name own.Shape other.Shape |> ignore
+            let difference = Reference.evaluate (Expr.max (Expr.abs (own - other)))
+
+            if not (difference.Scalar = 0.0) then
+                Guard.fail
+                    name
+                    $"{name} of the two distributions differ, by up to {difference.Scalar}; they must be the same."
+
+    /// KL(p ‖ q): that of the distributions of u, as both are squashed alike. The bounds must be the same: equal constants or the same
+    /// expressions.
+    let kl (p: SquashedNormal) (q: SquashedNormal) : Expr =
+        requireSame (nameof p.Low) p.Low q.Low
+        requireSame (nameof p.High) p.High q.High
         DiagonalNormal.kl p.Base q.Base
 
     /// A differentiable sample from standard normal noise [..., n]: struct (u, x).

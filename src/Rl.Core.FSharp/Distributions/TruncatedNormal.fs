@@ -60,6 +60,25 @@ module TruncatedNormal =
 
         Normal.entropy p.Base + Expr.log z + 0.5 * (low * density low - high * density high) / z
 
+    /// KL(p ‖ q) on the same interval: ln(σ_q Z_q) − ln(σ_p Z_p) + ½ E_p[((x − μ_q)/σ_q)² − ((x − μ_p)/σ_p)²], by the moments of z = (x − μ_p)/σ_p,
+    /// E[z] = (φ(α) − φ(β))/Z and E[z²] = 1 + (α φ(α) − β φ(β))/Z. The bounds must be equal; otherwise it is infinite or no number of
+    /// this form.
+    let kl (p: TruncatedNormal) (q: TruncatedNormal) : Expr =
+        if p.Low <> q.Low || p.High <> q.High then
+            Guard.fail
+                (nameof q)
+                $"q is cut to [{q.Low}, {q.High}] and p to [{p.Low}, {p.High}]; the intervals must be equal."
+
+        let struct (low, high) = bounds p
+        let own = mass p
+        let first = (density low - density high) / own
+        let second = 1.0 + (low * density low - high * density high) / own
+        let ratio = Expr.exp (p.Base.LogStandardDeviation - q.Base.LogStandardDeviation)
+        let shift = Normal.standardise p.Base.Mean q.Base
+
+        q.Base.LogStandardDeviation - p.Base.LogStandardDeviation + Expr.log (mass q) - Expr.log own
+        + 0.5 * (Expr.square ratio * second + 2.0 * ratio * shift * first + Expr.square shift - second)
+
     /// μ, moved to the nearer bound if it lies outside.
     let mode (p: TruncatedNormal) : Expr = Expr.clamp p.Low p.High p.Base.Mean
 

@@ -2,6 +2,7 @@
 namespace Rl.Core.Foundations
 
 open System
+open System.Numerics
 
 /// Checks that raise `ArgumentException` or `ArgumentOutOfRangeException` and otherwise do nothing.
 [<RequireQualifiedAccess>]
@@ -28,6 +29,11 @@ module Guard =
     let notNegativeNumber (name: string) (value: float) =
         if not (Double.IsFinite value && value >= 0.0) then
             outOfRange name value "it must be finite and not negative"
+
+    /// Requires a limit > 0; infinity is none.
+    let positiveLimit (name: string) (value: float) =
+        if not (value > 0.0) then
+            outOfRange name value "it must be greater than 0 (infinity for no limit)"
 
     /// Requires a finite value.
     let finite (name: string) (value: float) =
@@ -59,6 +65,31 @@ module Guard =
         for index in 0 .. values.Length - 1 do
             if not (Double.IsFinite values[index]) then
                 fail name $"{name}[{index}] is {values[index]}; it must be a finite number."
+
+    let private element (name: string) (index: int) (value: 'T) (remedy: string) =
+        fail name $"{name}[{index}] is {value}; {remedy}."
+
+    /// `finiteElements` of a span of any kind of number.
+    let finiteSpan<'T when 'T :> INumberBase<'T>> (name: string) (values: ReadOnlySpan<'T>) : unit =
+        for index in 0 .. values.Length - 1 do
+            if not ('T.IsFinite values[index]) then
+                element name index values[index] "it must be a finite number"
+
+    /// Requires finite elements ≥ 0, such as importance ratios; the message names the first other one.
+    let notNegativeSpan<'T when 'T :> INumberBase<'T>> (name: string) (values: ReadOnlySpan<'T>) : unit =
+        for index in 0 .. values.Length - 1 do
+            let value = Double.CreateTruncating values[index]
+
+            if not (Double.IsFinite value && value >= 0.0) then
+                element name index value "it must be finite and not negative"
+
+    /// Requires elements in [0, 1], such as discounts; the message names the first other one.
+    let fractionSpan<'T when 'T :> INumberBase<'T>> (name: string) (values: ReadOnlySpan<'T>) : unit =
+        for index in 0 .. values.Length - 1 do
+            let value = Double.CreateTruncating values[index]
+
+            if not (value >= 0.0 && value <= 1.0) then
+                element name index value "it must lie in [0, 1]"
 
     /// Requires a probability distribution: finite elements ≥ 0 with the sum 1 (within 10⁻⁹). `where` is how the message calls the row,
     /// such as transitions[2][0].

@@ -4,13 +4,15 @@ namespace Rl.Core.Objectives
 open System
 open Rl.Core.Foundations
 
-/// Action values are [M, A], flat, actions last; results are [M], with M = T·N where they go into returns.
+/// Action values are [M, A], flat, actions last; results are [M], with M = T·N where they go into returns. Numbers must be finite, discounts and
+/// traces in [0, 1].
 [<AbstractClass; Sealed>]
 type ActionValues =
 
     static member private Check(actions: int, values: ReadOnlySpan<float>, result: Span<float>) =
         Guard.positive (nameof actions) actions
         Guard.length (nameof values) (result.Length * actions) values.Length
+        Guard.finiteSpan (nameof values) values
 
     /// maxₐ q(s, a).
     static member Maximum(actions: int, values: ReadOnlySpan<float>, result: Span<float>) : unit =
@@ -41,6 +43,7 @@ type ActionValues =
         : unit =
         ActionValues.Check(actions, values, result)
         Guard.length (nameof probabilities) values.Length probabilities.Length
+        Guard.fractionSpan (nameof probabilities) probabilities
 
         for row in 0 .. result.Length - 1 do
             let mutable total = 0.0
@@ -62,6 +65,7 @@ type ActionValues =
             traces: ReadOnlySpan<float>,
             result: Span<float>
         ) : unit =
+        Guard.finiteSpan (nameof nextActionValues) nextActionValues
         let best = Array.zeroCreate<float> rewards.Length
         ActionValues.Maximum(actions, nextActionValues, Span best)
         Returns.Lambda(columns, rewards, discounts, ReadOnlySpan best, traces, ReadOnlySpan.Empty, result)
@@ -79,6 +83,7 @@ type ActionValues =
             traces: ReadOnlySpan<float>,
             result: Span<float>
         ) : unit =
+        Guard.finiteSpan (nameof nextActionValues) nextActionValues
         let chosen = Array.zeroCreate<float> rewards.Length
         ActionValues.Chosen(actions, nextActionValues, nextActions, Span chosen)
         Returns.Lambda(columns, rewards, discounts, ReadOnlySpan chosen, traces, ReadOnlySpan.Empty, result)
@@ -100,6 +105,7 @@ type ActionValues =
         Guard.length (nameof discounts) rewards.Length discounts.Length
         Guard.length (nameof nextValues) rewards.Length nextValues.Length
         Guard.length (nameof traces) rewards.Length traces.Length
+        Guard.finiteSpan (nameof values) values
         let follow = traces.ToArray()
 
         for index in 0 .. rewards.Length - columns - 1 do

@@ -7,7 +7,8 @@ open Rl.Core.Foundations
 
 /// Arrays are time-major [T, N], flat, as in `Returns`, with the same discounts γₜ, next values v′ₜ and traces λₜ (0 where an episode
 /// ended). Ratios ρₜ = π(aₜ|sₜ)/μ(aₜ|sₜ) ≥ 0 belong to the action of their step. Unless said otherwise `result` must not overlap the
-/// arguments. Wrong lengths and empty trajectories raise `ArgumentException`.
+/// arguments. Wrong lengths, empty trajectories, numbers that are not finite, negative ratios, and discounts and traces outside [0, 1] raise
+/// `ArgumentException`, which names the argument and the element; `RolloutVTrace` says what it checks.
 [<AbstractClass; Sealed>]
 type Corrections =
 
@@ -23,14 +24,46 @@ type Corrections =
         else
             Recurrence.StoreRest(values, row, column)
 
-    /// ρ = exp(ln π − ln μ), element by element.
+    /// Lengths and ranges of what corrections of values have in common.
+    static member private Check
+        (
+            columns: int,
+            ratios: ReadOnlySpan<'T>,
+            rewards: ReadOnlySpan<'T>,
+            values: ReadOnlySpan<'T>,
+            discounts: ReadOnlySpan<'T>,
+            nextValues: ReadOnlySpan<'T>,
+            traces: ReadOnlySpan<'T>
+        ) : unit =
+        let count = rewards.Length
+        Recurrence.Check(columns, nameof rewards, count, count)
+        Recurrence.Check(columns, nameof ratios, count, ratios.Length)
+        Recurrence.Check(columns, nameof values, count, values.Length)
+        Recurrence.Check(columns, nameof discounts, count, discounts.Length)
+        Recurrence.Check(columns, nameof nextValues, count, nextValues.Length)
+        Recurrence.Check(columns, nameof traces, count, traces.Length)
+        Guard.notNegativeSpan (nameof ratios) ratios
+        Guard.finiteSpan (nameof rewards) rewards
+        Guard.finiteSpan (nameof values) values
+        Guard.fractionSpan (nameof discounts) discounts
+        Guard.finiteSpan (nameof nextValues) nextValues
+        Guard.fractionSpan (nameof traces) traces
+
+    /// ρ = exp(ln π − ln μ), element by element; ln π may be −∞, an action that the target never takes.
     static member Ratios
         (logTarget: ReadOnlySpan<float>, logBehaviour: ReadOnlySpan<float>, result: Span<float>)
         : unit =
         Guard.length (nameof logBehaviour) logTarget.Length logBehaviour.Length
         Guard.length (nameof result) logTarget.Length result.Length
 
+        Guard.finiteSpan (nameof logBehaviour) logBehaviour
+
         for index in 0 .. result.Length - 1 do
+            if not (logTarget[index] < infinity) then
+                Guard.fail
+                    (nameof logTarget)
+                    $"logTarget[{index}] is {logTarget[index]}; it must be a number, or −∞ for probability 0."
+
             result[index] <- Math.Exp(logTarget[index] - logBehaviour[index])
 
     /// W = ∏ ρ from the start of each step's episode to the step itself [T, N]; `traces` is 0 at the last
@@ -38,6 +71,8 @@ type Corrections =
     static member CumulativeRatios
         (columns: int, ratios: ReadOnlySpan<float>, traces: ReadOnlySpan<float>, result: Span<float>)
         : unit =
+        Guard.notNegativeSpan (nameof ratios) ratios
+        Guard.fractionSpan (nameof traces) traces
         Recurrence.Check(columns, nameof ratios, ratios.Length, ratios.Length)
         Recurrence.Check(columns, nameof traces, ratios.Length, traces.Length)
         Recurrence.Check(columns, nameof result, ratios.Length, result.Length)
@@ -49,6 +84,8 @@ type Corrections =
     /// Ordinary importance sampling: Σ Wᵢ Gᵢ / n over n episodes with weights W = ∏ρ and returns G; unbiased (Sutton and Barto 2018,
     /// equation 5.5).
     static member Ordinary(weights: ReadOnlySpan<float>, returns: ReadOnlySpan<float>) : float =
+        Guard.notNegativeSpan (nameof weights) weights
+        Guard.finiteSpan (nameof returns) returns
         Recurrence.Check(1, nameof weights, weights.Length, weights.Length)
         Recurrence.Check(1, nameof returns, weights.Length, returns.Length)
         let mutable total = 0.0
@@ -99,11 +136,9 @@ type Corrections =
             result: Span<float>
         ) : unit =
         let count = rewards.Length
-        Recurrence.Check(columns, nameof rewards, count, count)
-        Recurrence.Check(columns, nameof ratios, count, ratios.Length)
-        Recurrence.Check(columns, nameof discounts, count, discounts.Length)
-        Recurrence.Check(columns, nameof values, count, values.Length)
+        Corrections.Check(columns, ratios, rewards, values, discounts, nextValues, traces)
         Recurrence.Check(columns, nameof actionValues, count, actionValues.Length)
+        Guard.finiteSpan (nameof actionValues) actionValues
         Recurrence.Check(columns, nameof result, count, result.Length)
         let weighted = Array.zeroCreate<float> count
 
@@ -111,7 +146,7 @@ type Corrections =
             weighted[index] <- ratios[index] * discounts[index]
             result[index] <- values[index] + ratios[index] * (rewards[index] - actionValues[index])
 
-        Returns.Lambda(
+        Recurrence.Lambda(
             columns,
             Span.op_Implicit result,
             ReadOnlySpan weighted,
@@ -134,14 +169,13 @@ type Corrections =
             traces: ReadOnlySpan<float>,
             result: Span<float>
         ) : unit =
-        Recurrence.Check(columns, nameof ratios, rewards.Length, ratios.Length)
-        Recurrence.Check(columns, nameof traces, rewards.Length, traces.Length)
+        Corrections.Check(columns, ratios, rewards, values, discounts, nextValues, traces)
         let weighted = Array.zeroCreate<float> rewards.Length
 
         for index in 0 .. rewards.Length - columns - 1 do
             weighted[index] <- traces[index] * ratios[index + columns]
 
-        Returns.Advantages(
+        Recurrence.Advantages(
             columns,
             rewards,
             values,
@@ -156,7 +190,7 @@ type Corrections =
             result[index] <- ratios[index] * result[index]
 
     /// Leaky V-trace errors: result = vsₜ − vₜ = eₜ = ρ̄ₜ (rₜ + γₜ v′ₜ − vₜ) + γₜ cₜ eₜ₊₁ with ρ̄ = α min(clip, ρ) + (1 − α) ρ and
-    /// c = λ (α min(1, ρ) + (1 − α) ρ); α = `mixing` ∈ [0, 1], clip > 0. α = 1 is V-trace (Espeholt et al. 2018, equation 1), smaller ones let some
+    /// c = λ (α min(1, ρ) + (1 − α) ρ); α = `mixing` ∈ [0, 1], clip > 0, infinity for none. α = 1 is V-trace (Espeholt et al. 2018, equation 1), smaller ones let some
     /// of the unclipped ratio through (Zahavy et al. 2020). The value targets are result + values. Allocates nothing in the steady state.
     static member LeakyVTrace<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
         (
@@ -172,15 +206,10 @@ type Corrections =
             result: Span<'T>
         ) : unit =
         let count = rewards.Length
-        Recurrence.Check(columns, nameof rewards, count, count)
-        Recurrence.Check(columns, nameof ratios, count, ratios.Length)
-        Recurrence.Check(columns, nameof values, count, values.Length)
-        Recurrence.Check(columns, nameof discounts, count, discounts.Length)
-        Recurrence.Check(columns, nameof nextValues, count, nextValues.Length)
-        Recurrence.Check(columns, nameof traces, count, traces.Length)
+        Guard.inRange (nameof mixing) 0.0 1.0 (Double.CreateTruncating mixing)
+        Guard.positiveLimit (nameof ratioClip) (Double.CreateTruncating ratioClip)
+        Corrections.Check(columns, ratios, rewards, values, discounts, nextValues, traces)
         Recurrence.Check(columns, nameof result, count, result.Length)
-        Recurrence.CheckShare(nameof mixing, mixing)
-        Recurrence.CheckNotNegative(nameof ratioClip, ratioClip)
         let one = Vector<'T>.One
         let mixing = Vector<'T> mixing
         let clip = Vector<'T> ratioClip
@@ -244,7 +273,8 @@ type Corrections =
     /// `VTrace` of a whole rollout with one γ = `discount` and one λ = `trace`, without the arrays that `Returns.Discounts`, `Traces` and
     /// `NextValues` would write: the same numbers bit for bit from two thirds of the memory traffic. `ratios`, `rewards`, `values` [T, N];
     /// `lastValues` [N] of the observations after the last step; `terminated`, `truncated` [T, N]; `finalValues` [T, N], read where
-    /// truncated. `result` [T, N] must not overlap the arguments. float32 or float64.
+    /// truncated. `result` [T, N] must not overlap the arguments. float32 or float64. γ and λ must lie in [0, 1] and the clip be greater than 0; the
+    /// arrays, read once and at the speed of memory, are not checked: what is not finite in them is so in the result.
     static member RolloutVTrace<'T
         when 'T: unmanaged and 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
         (
@@ -261,11 +291,11 @@ type Corrections =
             finalValues: ReadOnlySpan<'T>,
             result: Span<'T>
         ) : unit =
+        Guard.inRange (nameof discount) 0.0 1.0 (Double.CreateTruncating discount)
+        Guard.inRange (nameof trace) 0.0 1.0 (Double.CreateTruncating trace)
+        Guard.positiveLimit (nameof ratioClip) (Double.CreateTruncating ratioClip)
         Recurrence.Check(columns, nameof ratios, rewards.Length, ratios.Length)
 
-        Recurrence.CheckShare(nameof discount, discount)
-        Recurrence.CheckShare(nameof trace, trace)
-        Recurrence.CheckNotNegative(nameof ratioClip, ratioClip)
 
         Recurrence.Scan(
             columns,
@@ -300,12 +330,10 @@ type Corrections =
             advantages: Span<float>
         ) : unit =
         let count = rewards.Length
-        Recurrence.Check(columns, nameof rewards, count, count)
-        Recurrence.Check(columns, nameof ratios, count, ratios.Length)
-        Recurrence.Check(columns, nameof values, count, values.Length)
-        Recurrence.Check(columns, nameof discounts, count, discounts.Length)
-        Recurrence.Check(columns, nameof nextValues, count, nextValues.Length)
-        Recurrence.Check(columns, nameof traces, count, traces.Length)
+        Guard.inRange (nameof mixing) 0.0 1.0 mixing
+        Guard.positiveLimit (nameof policyRatioClip) policyRatioClip
+        Corrections.Check(columns, ratios, rewards, values, discounts, nextValues, traces)
+        Guard.finiteSpan (nameof errors) errors
         Recurrence.Check(columns, nameof errors, count, errors.Length)
         Recurrence.Check(columns, nameof estimates, count, estimates.Length)
         Recurrence.Check(columns, nameof advantages, count, advantages.Length)
@@ -331,6 +359,11 @@ type Corrections =
             result: Span<'T>
         ) : unit =
         let count = rewards.Length
+        Guard.finiteSpan (nameof rewards) rewards
+        Guard.fractionSpan (nameof discounts) discounts
+        Guard.finiteSpan (nameof nextValues) nextValues
+        Guard.finiteSpan (nameof nextActionValues) nextActionValues
+        Guard.notNegativeSpan (nameof traces) traces
         Recurrence.Check(columns, nameof rewards, count, count)
         Recurrence.Check(columns, nameof discounts, count, discounts.Length)
         Recurrence.Check(columns, nameof nextValues, count, nextValues.Length)
@@ -348,7 +381,7 @@ type Corrections =
             Corrections.Store(adjusted, result, column)
             column <- column + Vector<'T>.Count
 
-        Returns.Lambda(
+        Recurrence.Lambda(
             columns,
             Span.op_Implicit result,
             discounts,
@@ -370,6 +403,8 @@ type Corrections =
             traces: ReadOnlySpan<float>,
             result: Span<float>
         ) : unit =
+        Guard.notNegativeSpan (nameof nextRatios) nextRatios
+        Guard.fractionSpan (nameof traces) traces
         Recurrence.Check(columns, nameof nextRatios, rewards.Length, nextRatios.Length)
         Recurrence.Check(columns, nameof traces, rewards.Length, traces.Length)
         let clipped = Array.zeroCreate<float> traces.Length
@@ -400,6 +435,7 @@ type Corrections =
             traces: ReadOnlySpan<float>,
             result: Span<float>
         ) : unit =
+        Guard.fractionSpan (nameof nextProbabilities) nextProbabilities
         // A probability is its own minimum with 1.
         Corrections.Retrace(
             columns,

@@ -26,6 +26,10 @@ module Exploration =
     /// `gaussian` with noise from the generator, kept within [low, high]; `action` is overwritten. Returns the generator that follows.
     let gaussianWith (deviation: float) (low: float) (high: float) (action: Span<float>) (rng: Rng) : Rng =
         Guard.notNegativeNumber (nameof deviation) deviation
+
+        if not (low <= high) then
+            Guard.fail (nameof low) $"The interval [{low}, {high}] is empty; low must not be greater than high."
+
         let mutable rng = rng
 
         for i in 0 .. action.Length - 1 do
@@ -84,6 +88,8 @@ module Exploration =
     let adaptDeviation (factor: float) (target: float) (distance: float) (deviation: float) : float =
         Guard.inRange (nameof factor) 1.0 infinity factor
         Guard.positiveNumber (nameof target) target
+        Guard.notNegativeNumber (nameof distance) distance
+        Guard.notNegativeNumber (nameof deviation) deviation
         if distance < target then deviation * factor else deviation / factor
 
     /// UCB1 scores: result = mean + c √(ln Σn / n), +∞ where n = 0; c ≥ 0 (Auer, Cesa-Bianchi and Fischer 2002, with c = √2).

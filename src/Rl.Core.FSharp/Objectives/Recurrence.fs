@@ -35,40 +35,6 @@ type internal Recurrence =
         if expected % columns <> 0 then
             Guard.fail name $"{name} has {actual} elements; it must have a multiple of columns, {columns}."
 
-    /// Requires a number in [0, 1], such as a discount.
-    static member CheckShare<'T when 'T :> INumber<'T>>(name: string, value: 'T) : unit =
-        Guard.inRange name 0.0 1.0 (Double.CreateChecked value)
-
-    /// Requires a number of at least 0, such as the level at which ratios are clipped.
-    static member CheckNotNegative<'T when 'T :> INumber<'T>>(name: string, value: 'T) : unit =
-        Guard.inRange name 0.0 infinity (Double.CreateChecked value)
-
-    /// Whether each number is finite: x − x is 0 for those alone.
-    static member IsFinite<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
-        (values: ReadOnlySpan<'T>)
-        : bool =
-        let lanes = Vector<'T>.Count
-        let mutable finite = true
-        let mutable index = 0
-
-        while finite && index <= values.Length - lanes do
-            let vector = Vector<'T>(values.Slice(index, lanes))
-            finite <- Vector.EqualsAll(vector - vector, Vector<'T>.Zero)
-            index <- index + lanes
-
-        while finite && index < values.Length do
-            finite <- 'T.IsFinite values[index]
-            index <- index + 1
-
-        finite
-
-    /// Fails for the first number that is not finite. A backward recurrence carries such a number into its result, so that the result alone
-    /// is watched, and the arguments are read once more only when there is something to say.
-    static member RequireFinite<'T when 'T :> INumber<'T>>(name: string, values: ReadOnlySpan<'T>) : unit =
-        for index in 0 .. values.Length - 1 do
-            if not ('T.IsFinite values[index]) then
-                Guard.fail name $"{name} is {values[index]} at index {index}; each must be a finite number."
-
     /// The one equation, for as many copies as a vector has lanes.
     static member inline Backup
         (reward: Vector<'T>, discount: Vector<'T>, bootstrap: Vector<'T>, trace: Vector<'T>, next: Vector<'T>)
@@ -229,6 +195,96 @@ type internal Recurrence =
 
         if column < result.Length then
             Recurrence.AdvantageRest(column, rewards, values, discounts, nextValues, traces, following, result)
+
+    /// `Returns.Lambda` without a look at the numbers: for corrections, whose discounts and traces hold ratios, and for learners, who look at their
+    /// own. Checks lengths.
+    static member Lambda<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
+        (
+            columns: int,
+            rewards: ReadOnlySpan<'T>,
+            discounts: ReadOnlySpan<'T>,
+            nextValues: ReadOnlySpan<'T>,
+            traces: ReadOnlySpan<'T>,
+            following: ReadOnlySpan<'T>,
+            result: Span<'T>
+        ) : unit =
+        Recurrence.Check(columns, nameof rewards, rewards.Length, rewards.Length)
+        Recurrence.Check(columns, nameof discounts, rewards.Length, discounts.Length)
+        Recurrence.Check(columns, nameof nextValues, rewards.Length, nextValues.Length)
+        Recurrence.Check(columns, nameof traces, rewards.Length, traces.Length)
+        Recurrence.Check(columns, nameof result, rewards.Length, result.Length)
+
+        if not following.IsEmpty then
+            Guard.length (nameof following) columns following.Length
+
+        let mutable row = rewards.Length - columns
+
+        while row >= 0 do
+            let after =
+                if row + columns < rewards.Length then
+                    Span.op_Implicit (result.Slice(row + columns, columns))
+                elif following.IsEmpty then
+                    nextValues.Slice(row, columns)
+                else
+                    following
+
+            Recurrence.LambdaRow(
+                rewards.Slice(row, columns),
+                discounts.Slice(row, columns),
+                nextValues.Slice(row, columns),
+                traces.Slice(row, columns),
+                after,
+                result.Slice(row, columns)
+            )
+
+            row <- row - columns
+
+    /// `Returns.Advantages` without a look at the numbers. Checks lengths.
+    static member Advantages<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
+        (
+            columns: int,
+            rewards: ReadOnlySpan<'T>,
+            values: ReadOnlySpan<'T>,
+            discounts: ReadOnlySpan<'T>,
+            nextValues: ReadOnlySpan<'T>,
+            traces: ReadOnlySpan<'T>,
+            following: ReadOnlySpan<'T>,
+            result: Span<'T>
+        ) : unit =
+        Recurrence.Check(columns, nameof rewards, rewards.Length, rewards.Length)
+        Recurrence.Check(columns, nameof values, rewards.Length, values.Length)
+        Recurrence.Check(columns, nameof discounts, rewards.Length, discounts.Length)
+        Recurrence.Check(columns, nameof nextValues, rewards.Length, nextValues.Length)
+        Recurrence.Check(columns, nameof traces, rewards.Length, traces.Length)
+        Recurrence.Check(columns, nameof result, rewards.Length, result.Length)
+
+        if not following.IsEmpty then
+            Guard.length (nameof following) columns following.Length
+
+        let mutable row = rewards.Length - columns
+
+        while row >= 0 do
+            let last = row + columns = rewards.Length
+            let output = result.Slice(row, columns)
+
+            if last && following.IsEmpty then output.Clear()
+
+            let after =
+                if not last then Span.op_Implicit (result.Slice(row + columns, columns))
+                elif following.IsEmpty then Span.op_Implicit output
+                else following
+
+            Recurrence.AdvantageRow(
+                rewards.Slice(row, columns),
+                values.Slice(row, columns),
+                discounts.Slice(row, columns),
+                nextValues.Slice(row, columns),
+                traces.Slice(row, columns),
+                after,
+                output
+            )
+
+            row <- row - columns
 
     /// Checks a rollout and runs the kernel over it: advantages, or V-trace errors where `ratios` is not empty.
     static member Scan<'T when 'T: unmanaged>

@@ -16,8 +16,8 @@ open Rl.Core.Foundations
 /// 0 where an episode ended, whichever way. So truncation bootstraps and termination does not, and neither leaks into the
 /// next episode. `Discounts`, `Traces` and `NextValues` write these arrays from what a batch of environments reports.
 ///
-/// Methods are static members so that arrays convert to spans. Wrong lengths, and numbers that are not finite, raise `ArgumentException`;
-/// only `RolloutAdvantages` takes finite arrays on trust, as it runs at the speed of memory and training watches its numbers.
+/// Methods are static members so that arrays convert to spans. Wrong lengths, numbers that are not finite, and discounts and traces outside
+/// [0, 1] raise `ArgumentException`, which names the argument and the element; `RolloutAdvantages` says what it checks.
 [<AbstractClass; Sealed>]
 type Returns =
 
@@ -34,47 +34,12 @@ type Returns =
             following: ReadOnlySpan<'T>,
             result: Span<'T>
         ) : unit =
-        Recurrence.Check(columns, nameof rewards, rewards.Length, rewards.Length)
-        Recurrence.Check(columns, nameof discounts, rewards.Length, discounts.Length)
-        Recurrence.Check(columns, nameof nextValues, rewards.Length, nextValues.Length)
-        Recurrence.Check(columns, nameof traces, rewards.Length, traces.Length)
-        Recurrence.Check(columns, nameof result, rewards.Length, result.Length)
-
-        if not following.IsEmpty then
-            Guard.length (nameof following) columns following.Length
-
-        let mutable row = rewards.Length - columns
-
-        while row >= 0 do
-            let after =
-                if row + columns < rewards.Length then
-                    Span.op_Implicit (result.Slice(row + columns, columns))
-                elif following.IsEmpty then
-                    nextValues.Slice(row, columns)
-                else
-                    following
-
-            Recurrence.LambdaRow(
-                rewards.Slice(row, columns),
-                discounts.Slice(row, columns),
-                nextValues.Slice(row, columns),
-                traces.Slice(row, columns),
-                after,
-                result.Slice(row, columns)
-            )
-
-            row <- row - columns
-
-        if not (Recurrence.IsFinite(Span.op_Implicit result: ReadOnlySpan<'T>)) then
-            Recurrence.RequireFinite(nameof discounts, discounts)
-            Recurrence.RequireFinite(nameof nextValues, nextValues)
-            Recurrence.RequireFinite(nameof traces, traces)
-            Recurrence.RequireFinite(nameof following, following)
-            Recurrence.RequireFinite(nameof rewards, rewards)
-
-            Guard.fail
-                (nameof result)
-                "A return is not finite: the rewards, which are finite or were overwritten, overflow."
+        Guard.finiteSpan (nameof rewards) rewards
+        Guard.fractionSpan (nameof discounts) discounts
+        Guard.finiteSpan (nameof nextValues) nextValues
+        Guard.fractionSpan (nameof traces) traces
+        Guard.finiteSpan (nameof following) following
+        Recurrence.Lambda(columns, rewards, discounts, nextValues, traces, following, result)
 
     /// Generalised advantage estimates: result = Aₜ [T, N] with δₜ = rₜ + γₜ·v′ₜ − vₜ and Aₜ = δₜ + γₜ·λₜ·Aₜ₊₁; the λ-return is
     /// Aₜ + vₜ. `values` vₜ [T, N]; `following` [N] is A after the last step, empty for 0. `result` must not
@@ -92,57 +57,19 @@ type Returns =
             following: ReadOnlySpan<'T>,
             result: Span<'T>
         ) : unit =
-        Recurrence.Check(columns, nameof rewards, rewards.Length, rewards.Length)
-        Recurrence.Check(columns, nameof values, rewards.Length, values.Length)
-        Recurrence.Check(columns, nameof discounts, rewards.Length, discounts.Length)
-        Recurrence.Check(columns, nameof nextValues, rewards.Length, nextValues.Length)
-        Recurrence.Check(columns, nameof traces, rewards.Length, traces.Length)
-        Recurrence.Check(columns, nameof result, rewards.Length, result.Length)
-
-        if not following.IsEmpty then
-            Guard.length (nameof following) columns following.Length
-
-        let mutable row = rewards.Length - columns
-
-        while row >= 0 do
-            let last = row + columns = rewards.Length
-            let output = result.Slice(row, columns)
-
-            if last && following.IsEmpty then output.Clear()
-
-            let after =
-                if not last then Span.op_Implicit (result.Slice(row + columns, columns))
-                elif following.IsEmpty then Span.op_Implicit output
-                else following
-
-            Recurrence.AdvantageRow(
-                rewards.Slice(row, columns),
-                values.Slice(row, columns),
-                discounts.Slice(row, columns),
-                nextValues.Slice(row, columns),
-                traces.Slice(row, columns),
-                after,
-                output
-            )
-
-            row <- row - columns
-
-        if not (Recurrence.IsFinite(Span.op_Implicit result: ReadOnlySpan<'T>)) then
-            Recurrence.RequireFinite(nameof discounts, discounts)
-            Recurrence.RequireFinite(nameof nextValues, nextValues)
-            Recurrence.RequireFinite(nameof traces, traces)
-            Recurrence.RequireFinite(nameof following, following)
-            Recurrence.RequireFinite(nameof rewards, rewards)
-            Recurrence.RequireFinite(nameof values, values)
-
-            Guard.fail
-                (nameof result)
-                "A return is not finite: the rewards, which are finite or were overwritten, overflow."
+        Guard.finiteSpan (nameof rewards) rewards
+        Guard.finiteSpan (nameof values) values
+        Guard.fractionSpan (nameof discounts) discounts
+        Guard.finiteSpan (nameof nextValues) nextValues
+        Guard.fractionSpan (nameof traces) traces
+        Guard.finiteSpan (nameof following) following
+        Recurrence.Advantages(columns, rewards, values, discounts, nextValues, traces, following, result)
 
     /// `Advantages` of a whole rollout with one γ = `discount` and one λ = `trace`, without the arrays that `Discounts`, `Traces` and
     /// `NextValues` would write: the same numbers bit for bit from half the memory traffic. `values` [T, N]; `lastValues` [N] of the
     /// observations after the last step; `terminated`, `truncated` [T, N]; `finalValues` [T, N], read where truncated.
-    /// `result` [T, N] must not overlap the arguments.
+    /// `result` [T, N] must not overlap the arguments. It reads its arrays once and at the speed of memory: γ and λ must lie in [0, 1], but
+    /// whether the arrays are finite is not checked. What is not finite in them is so in the result, where training looks for it.
     static member RolloutAdvantages<'T
         when 'T: unmanaged and 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
         (
@@ -157,8 +84,8 @@ type Returns =
             finalValues: ReadOnlySpan<'T>,
             result: Span<'T>
         ) : unit =
-        Recurrence.CheckShare(nameof discount, discount)
-        Recurrence.CheckShare(nameof trace, trace)
+        Guard.inRange (nameof discount) 0.0 1.0 (Double.CreateTruncating discount)
+        Guard.inRange (nameof trace) 0.0 1.0 (Double.CreateTruncating trace)
 
         Recurrence.Scan(
             columns,
@@ -190,6 +117,10 @@ type Returns =
             result: Span<'T>
         ) : unit =
         Guard.positive (nameof steps) steps
+        Guard.finiteSpan (nameof rewards) rewards
+        Guard.fractionSpan (nameof discounts) discounts
+        Guard.finiteSpan (nameof nextValues) nextValues
+        Guard.fractionSpan (nameof traces) traces
         Recurrence.Check(columns, nameof rewards, rewards.Length, rewards.Length)
         Recurrence.Check(columns, nameof discounts, rewards.Length, discounts.Length)
         Recurrence.Check(columns, nameof nextValues, rewards.Length, nextValues.Length)
@@ -218,6 +149,8 @@ type Returns =
     static member FullTrajectory<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
         (columns: int, returnsToGo: ReadOnlySpan<'T>, traces: ReadOnlySpan<'T>, result: Span<'T>)
         : unit =
+        Guard.finiteSpan (nameof returnsToGo) returnsToGo
+        Guard.fractionSpan (nameof traces) traces
         Recurrence.Check(columns, nameof returnsToGo, returnsToGo.Length, returnsToGo.Length)
         Recurrence.Check(columns, nameof traces, returnsToGo.Length, traces.Length)
         Recurrence.Check(columns, nameof result, returnsToGo.Length, result.Length)
@@ -229,6 +162,7 @@ type Returns =
     /// r₀ + γ r₁ + γ² r₂ + …: the discounted return of one trajectory (slide 4).
     static member Discounted(discount: float, rewards: ReadOnlySpan<float>) : float =
         Guard.inRange (nameof discount) 0.0 1.0 discount
+        Guard.finiteSpan (nameof rewards) rewards
         let mutable total = 0.0
 
         for step in rewards.Length - 1 .. -1 .. 0 do
@@ -236,19 +170,21 @@ type Returns =
 
         total
 
-    /// γₜ: `discount`, and 0 where the step terminated.
+    /// γₜ: `discount` ∈ [0, 1], and 0 where the step terminated.
     static member Discounts<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
         (discount: 'T, terminated: ReadOnlySpan<bool>, result: Span<'T>)
         : unit =
+        Guard.inRange (nameof discount) 0.0 1.0 (Double.CreateTruncating discount)
         Guard.length (nameof result) terminated.Length result.Length
 
         for index in 0 .. result.Length - 1 do
             result[index] <- if terminated[index] then 'T.Zero else discount
 
-    /// λₜ: `trace`, and 0 where the episode ended, by termination or truncation.
+    /// λₜ: `trace` ∈ [0, 1], and 0 where the episode ended, by termination or truncation.
     static member Traces<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
         (trace: 'T, terminated: ReadOnlySpan<bool>, truncated: ReadOnlySpan<bool>, result: Span<'T>)
         : unit =
+        Guard.inRange (nameof trace) 0.0 1.0 (Double.CreateTruncating trace)
         Guard.length (nameof truncated) terminated.Length truncated.Length
         Guard.length (nameof result) terminated.Length result.Length
 
@@ -256,7 +192,7 @@ type Returns =
             result[index] <- if terminated[index] || truncated[index] then 'T.Zero else trace
 
     /// v′ₜ: `finalValues` where truncated; elsewhere vₜ₊₁ of `values` [T, N], and `lastValues` [N] after the last step. Where the step
-    /// terminated the number is not used by anyone, as its discount is 0.
+    /// terminated the number counts for nothing, as its discount is 0, but must be finite as all others that are read.
     static member NextValues<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
         (
             columns: int,
@@ -266,6 +202,8 @@ type Returns =
             finalValues: ReadOnlySpan<'T>,
             result: Span<'T>
         ) : unit =
+        Guard.finiteSpan (nameof values) values
+        Guard.finiteSpan (nameof lastValues) lastValues
         Recurrence.Check(columns, nameof values, values.Length, values.Length)
         Recurrence.Check(columns, nameof lastValues, columns, lastValues.Length)
         Recurrence.Check(columns, nameof truncated, values.Length, truncated.Length)
@@ -276,3 +214,6 @@ type Returns =
 
         for index in 0 .. result.Length - 1 do
             if truncated[index] then result[index] <- finalValues[index]
+
+        // Those that were not final are finite already.
+        Guard.finiteSpan (nameof finalValues) (Span.op_Implicit result)

@@ -48,8 +48,7 @@ let private pendulum more workers =
     Ppo.create (PpoConfiguration.ofPairs (options @ more)) ((Registry.make "Pendulum-v1").Vectorise 4) workers
 
 [<Theory; InlineData(1UL); InlineData(2UL)>]
-let ``PPO swings the pendulum up`` (seed: uint64) =
-    Assert.InRange(train (pendulum []) seed, -260.0, 0.0)
+let ``PPO swings the pendulum up`` (seed: uint64) = Assert.InRange(train (pendulum []) seed, -260.0, 0.0)
 
 [<Theory; InlineData(1UL); InlineData(2UL)>]
 let ``PPO with state-dependent exploration swings the pendulum up`` (seed: uint64) =

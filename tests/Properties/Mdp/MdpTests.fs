@@ -55,6 +55,50 @@ let ``numbers that are not finite are refused`` (value: float) =
 
     refused "start" [ "start[0]" ] (fun () -> Mdp.create 0.9 [| value; 0.0 |] (transitions ()) (rewards ()))
 
+[<Theorem>]
+let ``a process from P(s′|s, a), R(s, a, s′) and terminal states backs up Σ P (R + γ V where s′ is not terminal)``
+    (DiscountedInstance instance)
+    =
+    let states, actions = instance.States + 1, instance.Actions
+    let numbers = Instance.normals 0 (2 * states * actions * states + states) instance
+
+    // A third of the transitions is impossible.
+    let table f =
+        Array.init states (fun s ->
+            Array.init actions (fun a -> Array.init states (fun next -> f ((s * actions + a) * states + next))))
+
+    let transitions =
+        table (fun at -> if at % 3 = 2 then 0.0 else exp numbers[at])
+        |> Array.map (Array.map (fun row -> row |> Array.map (fun weight -> weight / Array.sum row)))
+
+    let rewards = table (fun at -> numbers[states * actions * states + at])
+    let terminal = Array.init states (fun state -> state % 2 = 1)
+    let start = Array.create states (1.0 / float states)
+    let mdp = Mdp.ofTransitionRewards instance.Discount start terminal transitions rewards
+
+    let flat = Array.collect Array.concat
+    let probabilities, paid = flat transitions, flat rewards
+
+    /// Σ P(s′|s, a) f(place in the table, s′) for every pair.
+    let expected (f: int -> int -> float) =
+        Array.init (states * actions) (fun pair ->
+            Seq.sum (
+                seq {
+                    for next in 0 .. states - 1 -> probabilities[pair * states + next] * f (pair * states + next) next
+                }
+            ))
+
+    Expect.close 1e-12 "P" probabilities (Mdp.transitions mdp)
+    Expect.close 1e-12 "r" (expected (fun at _ -> paid[at])) (Mdp.expectedRewards mdp)
+    let values = Array.sub numbers (2 * states * actions * states) states
+    let continued next = if terminal[next] then 0.0 else instance.Discount * values[next]
+    Expect.close 1e-12 "Q" (expected (fun at next -> paid[at] + continued next)) (Mdp.actionValues mdp values)
+    refused "terminal" [] (fun () -> Mdp.ofTransitionRewards 0.9 start [| true |] transitions rewards)
+    refused "rewards" [] (fun () -> Mdp.ofTransitionRewards 0.9 start terminal transitions [||])
+
+    refused "rewards[0]" [] (fun () ->
+        Mdp.ofTransitionRewards 0.9 start terminal transitions (Array.create states [||]))
+
 [<Fact>]
 let ``empty and uneven tables are refused`` () =
     refused "transitions" [ "empty" ] (fun () -> Mdp.create 0.9 [||] [||] [||])

@@ -58,6 +58,49 @@ let ``the distributional backup contracts the Wasserstein distance by γ`` (seed
     // Moving the atoms is exact, so the factor is γ itself.
     near 1e-12 (0.5 * ValueDistributions.wasserstein atoms p q) (ValueDistributions.wasserstein fine p q)
 
+/// All orders of a list.
+let rec private permutations (items: 'T list) : 'T list list =
+    match items with
+    | [] -> [ [] ]
+    | _ ->
+        [
+            for index in 0 .. items.Length - 1 do
+                for rest in permutations (List.removeAt index items) -> items[index] :: rest
+        ]
+
+[<Property>]
+let ``the Wasserstein distance of sorted quantiles is the least cost of pairing them in any order`` (seed: uint64) =
+    let draw seed = numbers (random [| 2; 4 |] 1.0 seed) |> Array.chunkBySize 4 |> Array.map Array.sort
+    let x, y = draw seed, draw (seed + 1UL)
+    let rows (values: float[][]) = Expr.constant (Tensor.matrix values)
+
+    for power in [ 1.0; 2.0; 3.0 ] do
+        let cost (x: float[]) (y: float list) =
+            (Seq.fold2 (fun total a b -> total + abs (a - b) ** power) 0.0 x y / 4.0) ** (1.0 / power)
+
+        let least = Array.map2 (fun x y -> permutations (List.ofArray y) |> List.map (cost x) |> List.min) x y
+        near 1e-12 (Expr.vector least) (ValueDistributions.wassersteinOfQuantiles power (rows x) (rows y))
+        let moved = ValueDistributions.wassersteinOfQuantiles power (rows x) (rows x - 0.7)
+        near 1e-12 (Expr.full [| 2 |] 0.7) moved
+
+[<Property>]
+let ``cosine embeddings are Chebyshev's polynomials of cos πτ, and orthogonal over the middles of equal parts``
+    (seed: uint64)
+    =
+    let tau = Expr.sigmoid (random [| 3; 5 |] 1.0 seed)
+    let embedded = ValueDistributions.cosineEmbedding 6 tau
+    Assert.Equal<int[]>([| 3; 5; 6 |], embedded.Shape)
+    let part i = embedded |> Expr.slice -1 (i - 1) i |> Expr.squeeze -1
+    near 1e-12 (Expr.cos (Math.PI * tau)) (part 1)
+    near 1e-12 (2.0 * Expr.square (part 1) - 1.0) (part 2)
+
+    for i in 2..5 do
+        near 1e-12 (2.0 * part 1 * part i - part (i - 1)) (part (i + 1))
+
+    let basis = ValueDistributions.cosineEmbedding 7 (ValueDistributions.midpointLevels 8)
+    let identity = Expr.constant (Tensor.init [| 7; 7 |] (fun i -> if i % 8 = 0 then 1.0 else 0.0))
+    near 1e-12 identity (Expr.matmul (Expr.transpose basis) basis / 4.0)
+
 [<Property>]
 let ``the Cramér distance is 0 only from itself, and the Wasserstein distance bounds the difference of means``
     (seed: uint64)
@@ -295,6 +338,27 @@ let ``every transformation is undone by its inverse and keeps signs and order`` 
     let mapped = numbers (Transforms.signedHyperbolic 1e-3 order)
     Assert.Equal<float[]>(Array.sort mapped, mapped)
     Assert.Equal<float[]>(numbers (Expr.sign order), numbers (Expr.sign (Transforms.signedLog order)))
+
+[<Property>]
+let ``pairs of transformations compose as functions do, and the inverse undoes the last one first`` (seed: uint64) =
+    let x = random [| 20 |] 30.0 seed
+    let first, second = Transforms.signedHyperbolicPair 1e-2, Transforms.signedLogPair
+    let third: TransformPair = { Apply = (fun x -> 2.0 * x + 1.0); Invert = (fun x -> 0.5 * (x - 1.0)) }
+    let both = Transforms.compose first third
+    near 1e-14 (2.0 * Transforms.signedHyperbolic 1e-2 x + 1.0) (both.Apply x)
+    near 1e-14 (Transforms.signedParabolic 1e-2 (0.5 * (x - 1.0))) (both.Invert x)
+    near 1e-8 x (both.Invert(both.Apply x))
+    let left = Transforms.compose (Transforms.compose first second) third
+    let right = Transforms.compose first (Transforms.compose second third)
+
+    for one, other in
+        [
+            left, right
+            Transforms.compose Transforms.identityPair first, first
+            Transforms.compose first Transforms.identityPair, first
+        ] do
+        near 1e-14 (other.Apply x) (one.Apply x)
+        near 1e-14 (other.Invert(other.Apply x)) (one.Invert(one.Apply x))
 
 [<Property>]
 let ``the bias-corrected average of a constant is that constant from the first update on``

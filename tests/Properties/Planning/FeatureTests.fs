@@ -57,6 +57,16 @@ let ``LSPI with one feature a pair is policy iteration, and fitted Q-iteration v
     Expect.close 1e-8 "Q of fitted Q" expected fitted.Weights
     Assert.True(policy.Iterations <= fitted.Iterations + 2)
 
+[<Theorem>]
+let ``LSTD-Q with one feature a pair is Q of the policy, whatever policy made the data`` (DiscountedInstance instance) =
+    let mdp = Instance.mdp (dense instance)
+    let struct (behaviour, _) = Instance.policy (dense instance)
+    let choices = Array.init mdp.States (fun state -> (int instance.Seed + state) % mdp.Actions)
+    let steps = everything mdp behaviour (Array.create mdp.States 1.0)
+    let features = LinearFeatures.tabular (mdp.States * mdp.Actions)
+    let expected = Exact.actionValues mdp (TabularPolicy.deterministic mdp.Actions choices)
+    Expect.close 1e-8 "Q" expected (LeastSquares.lstdQ 0.0 features mdp.Actions choices steps)
+
 /// Two features of three or more states: values that they cannot all represent.
 let private poor (instance: Instance) =
     let instance = { dense instance with States = 3 }

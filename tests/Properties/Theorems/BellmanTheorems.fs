@@ -157,6 +157,34 @@ let ``law 3: the linear program's occupancy is that of an optimal policy, and du
     Expect.close tolerance "d" occupancy program.Occupancy
 
 [<Theorem>]
+let ``law 3: whatever the start weights, the linear program has the same values and the occupancy from those starts``
+    (DiscountedInstance instance)
+    =
+    let mdp = Instance.mdp instance
+    let weights = Instance.normals 0 mdp.States instance |> Array.map exp
+    let program = LinearProgramming.solveFor weights mdp
+    Expect.close tolerance "V" (LinearProgramming.solve mdp).Solution.Values program.Solution.Values
+    let value = Array.fold2 (fun total w v -> total + w * v) 0.0 weights program.Solution.Values
+    Expect.closeNumber tolerance "w·V" value program.Objective
+    let policy = TabularPolicy.deterministic mdp.Actions program.Solution.Choices
+    let total = Array.sum weights
+    let start = weights |> Array.map (fun weight -> weight / total)
+    let occupancy = Exact.pairOccupancy (Mdp.withStart start mdp) policy
+    let value = Array.fold2 (fun sum d r -> sum + total * d * r) 0.0 occupancy (Mdp.expectedRewards mdp)
+    Expect.closeNumber tolerance "Σ d r of its policy" program.Objective value
+
+    // Twice the weights are twice the flow.
+    let doubled = LinearProgramming.solveFor (weights |> Array.map ((*) 2.0)) mdp
+    Expect.closeNumber tolerance "2 w" (2.0 * program.Objective) doubled.Objective
+
+    for bad in [ 0.0; -1.0; nan ] do
+        let error =
+            Assert.ThrowsAny<ArgumentException>(fun () ->
+                LinearProgramming.solveFor (Array.create mdp.States bad) mdp |> ignore)
+
+        Assert.Equal("weights", error.ParamName)
+
+[<Theorem>]
 let ``law 3: policy iteration never gets worse in any state and ends at the optimum`` (DiscountedInstance instance) =
     let mdp = Instance.mdp instance
     let first = Array.init mdp.States (fun state -> (int instance.Seed + state) % mdp.Actions)

@@ -25,6 +25,16 @@ let private momentsOf (f: int -> float) (data: Enumerated) =
 let private secondMoments (estimate: float[]) (data: Enumerated) =
     momentsOf (fun at -> estimate[at] * estimate[at]) data
 
+/// ∇ log π(aₜ|sₜ) of a step as a vector over all pairs [S · A], 0 after the end.
+let private stepScore (data: Enumerated) (at: int) =
+    let score = Array.zeroCreate<float>(data.Policy.States * data.Policy.Actions)
+
+    if data.Batch.Mask[at] <> 0.0 then
+        let ofState = TabularPolicy.score data.Policy data.Batch.States[at] data.Batch.Actions[at]
+        ofState.CopyTo(score, data.Batch.States[at] * data.Policy.Actions)
+
+    score
+
 let private notAbove (what: string) (high: float[]) (low: float[]) =
     Array.iter2
         (fun most value ->
@@ -51,16 +61,8 @@ let ``law 1, variance: bₜ = E[|∇ log π|² Gₜ] / E[|∇ log π|²] is the 
 
     let best =
         Array.init data.Batch.Steps (fun time ->
-            let places = Array.init count (fun column -> time * count + column)
-
-            let squared at =
-                if data.Batch.Mask[at] = 0.0 then
-                    0.0
-                else
-                    TabularPolicy.score data.Policy data.Batch.States[at] data.Batch.Actions[at]
-                    |> Array.sumBy (fun value -> value * value)
-
-            Baseline.best data.Probabilities (Array.map squared places) (Array.map (fun at -> toGo[at]) places))
+            let scores = Array.init count (fun column -> stepScore data (time * count + column))
+            Baselines.optimal data.Probabilities scores (Array.sub toGo (time * count) count))
 
     let less (baselines: float[]) = toGo |> Array.mapi (fun at value -> value - baselines[at / data.Batch.Count])
     let least = secondMoments (less best) data
@@ -74,6 +76,65 @@ let ``law 1, variance: bₜ = E[|∇ log π|² Gₜ] / E[|∇ log π|²] is the 
         "the parabola"
         (Array.map3 (fun low shift norm -> low + shift * shift * norm) least noise weight)
         (secondMoments (less (Array.map2 (+) best noise)) data)
+
+[<Theorem>]
+let ``law 1, variance: of whole trajectories b*ᵢ is best in each component, and b* in their sum; the mean stays``
+    (instance: Instance)
+    =
+    let data = Enumerated.onPolicy instance
+    let count = data.Batch.Count
+    let returns = Array.sub (Enumerated.rewardsToGo data) 0 count
+
+    let scores =
+        Array.init count (fun column ->
+            Array.init data.Batch.Steps (fun time -> stepScore data (time * count + column))
+            |> Array.reduce (Array.map2 (+)))
+
+    let size = scores[0].Length
+
+    let expectation (f: int -> int -> float) =
+        Array.init size (fun i -> Seq.sum (seq { for n in 0 .. count - 1 -> data.Probabilities[n] * f n i }))
+
+    let second (baselines: float[]) = expectation (fun n i -> (scores[n][i] * (returns[n] - baselines[i])) ** 2.0)
+    let norms = expectation (fun n i -> scores[n][i] ** 2.0)
+    let each = Baselines.optimalPerComponent data.Probabilities scores returns
+    let one = Baselines.optimal data.Probabilities scores returns
+    let shifts = Instance.normals 0 size instance
+
+    Expect.close
+        1e-9
+        "the parabola of each component"
+        (Array.map3 (fun least shift norm -> least + shift * shift * norm) (second each) shifts norms)
+        (second (Array.map2 (+) each shifts))
+
+    let total (baseline: float) = Array.sum (second (Array.create size baseline))
+    let shift = shifts[0]
+    Expect.closeNumber 1e-9 "the parabola" (total one + shift * shift * Array.sum norms) (total (one + shift))
+    let average = Array.fold2 (fun sum p value -> sum + p * value) 0.0 data.Probabilities returns
+    notAbove "one number" [| total one |] [| Array.sum (second each) |]
+    notAbove "the average" [| total average |] [| total one |]
+    let mean (baselines: float[]) = expectation (fun n i -> scores[n][i] * (returns[n] - baselines[i]))
+    Expect.close 1e-12 "the mean" (mean (Array.zeroCreate size)) (mean each)
+
+[<Fact>]
+let ``samples without scores need no baseline, and what is no sample is refused by name`` () =
+    Assert.Equal(0.0, Baselines.optimal [| 1.0 |] [| [| 0.0 |] |] [| 7.0 |])
+    Assert.Equal<float[]>([| 0.0; 7.0 |], Baselines.optimalPerComponent [| 2.0 |] [| [| 0.0; 3.0 |] |] [| 7.0 |])
+
+    let refused (name: string) weights scores returns =
+        for compute in
+            [
+                (fun () -> Baselines.optimal weights scores returns |> ignore)
+                (fun () -> Baselines.optimalPerComponent weights scores returns |> ignore)
+            ] do
+            Assert.Equal(name, Assert.ThrowsAny<ArgumentException>(compute).ParamName)
+
+    refused "weights" [||] [||] [||]
+    refused "weights" [| -1.0 |] [| [| 1.0 |] |] [| 1.0 |]
+    refused "scores" [| 1.0; 1.0 |] [| [| 1.0 |] |] [| 1.0; 1.0 |]
+    refused "scores" [| 1.0; 1.0 |] [| [| 1.0 |]; [||] |] [| 1.0; 1.0 |]
+    refused "scores" [| 1.0 |] [| [| nan |] |] [| 1.0 |]
+    refused "returns" [| 1.0 |] [| [| 1.0 |] |] [| infinity |]
 
 [<Fact>]
 let ``law 1, variance: the table of the lecture's baselines on one process`` () =
