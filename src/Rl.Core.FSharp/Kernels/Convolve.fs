@@ -5,7 +5,7 @@ namespace Rl.Core.Kernels
 #nowarn "3535"
 #nowarn "3536"
 
-/// One image at a time: patches [c·kh·kw, oh·ow] live in scratch, before the scratch of the product.
+/// One image at a time: patches [c·kh·kw, oh·ow] live in scratch, before the scratch of the product. Stride 1 has a faster way.
 [<AbstractClass; Sealed>]
 type internal ConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
 
@@ -90,11 +90,14 @@ type internal ConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<
 
     /// Elements of scratch memory: the patches, and the packing of either product.
     static member Scratch(shape: ConvolutionShape) : int =
-        ConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape * ConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
-        + MatMulKernel<'L, 'V, 'S, 'T>.PackedPanel
+        if PlaneConvolveKernel<'L, 'V, 'S, 'T>.Serves shape then
+            PlaneConvolveKernel<'L, 'V, 'S, 'T>.Scratch shape
+        else
+            ConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape * ConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
+            + MatMulKernel<'L, 'V, 'S, 'T>.PackedPanel
 
     /// y[n] = weight [o, c·kh·kw] · patches of x[n].
-    static member Forward
+    static member private ForwardByPatches
         (shape: ConvolutionShape, x: nativeint, weight: nativeint, y: nativeint, scratch: nativeint)
         : unit =
         let rows, positions =
@@ -127,7 +130,7 @@ type internal ConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<
                 )
 
     /// dx[n] = the sum of the patches weightᵀ · dy[n].
-    static member InputGradient
+    static member private InputGradientByPatches
         (shape: ConvolutionShape, dy: nativeint, weight: nativeint, dx: nativeint, scratch: nativeint)
         : unit =
         let rows, positions =
@@ -161,7 +164,7 @@ type internal ConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<
             ConvolveKernel<'L, 'V, 'S, 'T>.FromPatches(shape, scratch, Memory.at<'T> dx (n * image))
 
     /// dweight = Σₙ dy[n] · (patches of x[n])ᵀ.
-    static member WeightGradient
+    static member private WeightGradientByPatches
         (shape: ConvolutionShape, x: nativeint, dy: nativeint, dweight: nativeint, scratch: nativeint)
         : unit =
         let rows, positions =
@@ -193,3 +196,24 @@ type internal ConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<
                     rows,
                     panel
                 )
+
+    /// y = x ⋆ weight.
+    static member Forward(shape: ConvolutionShape, x, weight, y, scratch) : unit =
+        if PlaneConvolveKernel<'L, 'V, 'S, 'T>.Serves shape then
+            PlaneConvolveKernel<'L, 'V, 'S, 'T>.Forward(shape, x, weight, y, scratch)
+        else
+            ConvolveKernel<'L, 'V, 'S, 'T>.ForwardByPatches(shape, x, weight, y, scratch)
+
+    /// The adjoint in x.
+    static member InputGradient(shape: ConvolutionShape, dy, weight, dx, scratch) : unit =
+        if PlaneConvolveKernel<'L, 'V, 'S, 'T>.Serves shape then
+            PlaneConvolveKernel<'L, 'V, 'S, 'T>.InputGradient(shape, dy, weight, dx, scratch)
+        else
+            ConvolveKernel<'L, 'V, 'S, 'T>.InputGradientByPatches(shape, dy, weight, dx, scratch)
+
+    /// The adjoint in weight.
+    static member WeightGradient(shape: ConvolutionShape, x, dy, dweight, scratch) : unit =
+        if PlaneConvolveKernel<'L, 'V, 'S, 'T>.Serves shape then
+            PlaneConvolveKernel<'L, 'V, 'S, 'T>.WeightGradient(shape, x, dy, dweight, scratch)
+        else
+            ConvolveKernel<'L, 'V, 'S, 'T>.WeightGradientByPatches(shape, x, dy, dweight, scratch)
