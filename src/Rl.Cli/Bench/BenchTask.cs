@@ -10,7 +10,7 @@ namespace Rl.Cli.Bench;
 /// <param name="Algorithm">The algorithm's id.</param>
 /// <param name="Environment">The environment's id.</param>
 /// <param name="Steps">Environment steps of a run.</param>
-/// <param name="Seeds">How many runs, with the seeds 1, 2, ….</param>
+/// <param name="Seeds">How many runs, with the seeds from <see cref="FirstSeed"/> on.</param>
 /// <param name="Asked">The mean over seeds that it must reach.</param>
 /// <param name="Reference">What others reach in the same number of steps.</param>
 /// <param name="Note">A word after the algorithm's name; may be empty.</param>
@@ -25,6 +25,9 @@ internal sealed record BenchTask(
     string Note,
     bool Deterministic)
 {
+    /// <summary>The seed of a task's first run. Options are chosen with smaller seeds, so that no seed is reported that helped to choose.</summary>
+    public const ulong FirstSeed = 101;
+
     /// <summary>A name for files.</summary>
     public string Name => string.Create(CultureInfo.InvariantCulture, $"{Algorithm}-{Environment.Replace('/', '-')}-{Steps}");
 

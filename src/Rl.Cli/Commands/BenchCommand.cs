@@ -79,7 +79,7 @@ internal static class BenchCommand
         foreach (var task in tasks)
         {
             var settings = BenchRun.Settings(task.Options());
-            for (var seed = 1UL; seed <= (ulong)task.Seeds; seed++)
+            for (var seed = BenchTask.FirstSeed; seed < BenchTask.FirstSeed + (ulong)task.Seeds; seed++)
             {
                 var path = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{task.Name}-seed{seed}.json"));
                 if (BenchRun.Read(path, settings) is { } known)
