@@ -126,7 +126,7 @@ let ``the natural direction solves (F + damping) x = g with F the covariance of 
         |> steep 3UL 0.2
 
     let source, rollout = collect environment network 40 state workers
-    let damping = 0.01
+    let damping = 0.3
     let geometry = NaturalGradient(network, environment, source.Samples, 60, damping, workers)
     let advantages = OnPolicy.standardise rollout.Advantages
     let natural = geometry.Solve(rollout, advantages, state.Parameters)

@@ -1,0 +1,215 @@
+/// What each wrapper does, and what it refuses.
+[<FsCheck.Xunit.Properties(Replay = "(4719101,4719103)")>]
+module Rl.Tests.Wrappers.EachWrapperTests
+
+open System
+open Rl.Core.Foundations
+open Rl.Core.Environments
+open Rl.Core.Wrappers
+open Rl.Tests.Environments
+open Rl.Tests.Wrappers.Compositions
+open Xunit
+open FsCheck.Xunit
+
+let private pendulum list seed =
+    let batch = Wrapper.apply list ((Registry.make "Pendulum-v1").Vectorise(3, 20))
+    batch.Reset(Rng.create seed)
+    batch
+
+/// The rewards of Pendulum, which depend on its actions, under the same outer actions.
+let private rewards list (actions: float32[][]) =
+    run (pendulum list 4UL) actions |> List.map (List.map (fun (_, (reward, _, _), _) -> reward))
+
+let private unit seed = randomActions (pendulum [ Wrapper.RescaleAction([| -1.0 |], [| 1.0 |]) ] 1UL) seed 30
+
+[<Property(MaxTest = 20)>]
+let ``rescaled actions are the inner ones that they stand for, and rescaling back is nothing`` (seed: uint64) =
+    let actions = unit seed
+    let rescale = Wrapper.RescaleAction([| -1.0 |], [| 1.0 |])
+    // Pendulum's torques lie in ± 2.
+    let doubled = actions |> Array.map (Array.map (fun action -> 2.0f * action))
+    let back = Wrapper.RescaleAction([| -2.0 |], [| 2.0 |])
+
+    rewards [ rescale ] actions = rewards [] doubled
+    && rewards [ rescale; back ] doubled = rewards [] doubled
+
+[<Property(MaxTest = 20)>]
+let ``clipping changes nothing inside the bounds, and twice is once`` (seed: uint64) =
+    let inside = unit seed
+    let outside = inside |> Array.map (Array.map (fun action -> 5.0f * action))
+
+    rewards [ Wrapper.ClipAction ] inside = rewards [] inside
+    && rewards [ Wrapper.ClipReward(-1.0, 0.0); Wrapper.ClipReward(-1.0, 0.0) ] outside =
+        rewards [ Wrapper.ClipReward(-1.0, 0.0) ] outside
+
+[<Fact>]
+let ``returns are the environment's own, or with RecordEpisodeStatistics those at its place`` () =
+    let half = Wrapper.transformReward "half" (fun reward -> 0.5 * reward)
+
+    let returns list =
+        let batch = pendulum list 3UL
+
+        run batch (randomActions batch 1UL 20)
+        |> List.last
+        |> List.map (fun (_, _, (value, length)) -> BitConverter.Int64BitsToDouble value, length)
+
+    let own = returns []
+    Assert.Equal<(float * int) list>(own, returns [ half ])
+    Assert.Equal<(float * int) list>(own, returns [ Wrapper.RecordEpisodeStatistics; half ])
+
+    for (value, length), (original, _) in List.zip (returns [ half; Wrapper.RecordEpisodeStatistics ]) own do
+        Assert.Equal(0.5 * original, value, 9)
+        Assert.Equal(20, length)
+
+[<Fact>]
+let ``a time limit reports the episodes that it cuts, and the limit is the smaller`` () =
+    let batch = pendulum [ Wrapper.RepeatAction 2; Wrapper.TimeLimit 3; Wrapper.RecordEpisodeStatistics ] 3UL
+    let steps = run batch (randomActions batch 1UL 6)
+    Assert.Equal(3, batch.MaxEpisodeSteps)
+    let ends = steps |> List.map (fun rows -> let _, (_, _, truncated), (_, length) = rows[0] in truncated, length)
+
+    Assert.Equal<(bool * int) list>([ false, 0; false, 0; true, 3; false, 0; false, 0; true, 3 ], ends)
+    // Without RecordEpisodeStatistics the environment counts its own steps.
+    let below = pendulum [ Wrapper.RepeatAction 2; Wrapper.TimeLimit 3 ] 3UL
+    let _, _, (_, length) = (run below (randomActions below 1UL 3) |> List.last)[0]
+    Assert.Equal(6, length)
+
+[<Fact>]
+let ``sticky actions repeat as often as they should`` () =
+    let batch = pendulum [ Wrapper.StickyAction(0.25, 1, 1) ] 7UL
+    let plain = pendulum [] 7UL
+    let mutable repeated, taken = 0, 0
+    // The torque of a step shows in the next angular velocity: the plain one has another where an action was repeated.
+    let buffers, other = batch.AllocateBuffers(), plain.AllocateBuffers()
+
+    for actions in randomActions batch 1UL 3000 do
+        plain.Restore
+            { batch.Capture() with
+                Wrappers = []
+                Bytes = Array.truncate (plain.Capture().Bytes.Length) (batch.Capture().Bytes)
+            }
+
+        batch.StepAll(ReadOnlySpan actions, buffers)
+        plain.StepAll(ReadOnlySpan actions, other)
+
+        for copy in 0..2 do
+            taken <- taken + 1
+
+            if buffers.Rewards.Span[copy] <> other.Rewards.Span[copy] then
+                repeated <- repeated + 1
+
+    // The first action of each of the episodes of 20 steps is always taken.
+    Assert.InRange(float repeated / float taken, 0.25 * 0.95 - 0.02, 0.25 * 0.95 + 0.02)
+
+[<Fact>]
+let ``images are resized by the mean over each new pixel's area`` () =
+    let transform = Images.resize 2 4 1 2
+    let target = Array.zeroCreate<float32> 2
+    transform.Invoke(ReadOnlySpan [| 1f; 2f; 3f; 4f; 5f; 6f; 7f; 8f |], Span target)
+    Assert.Equal<float32[]>([| 3.5f; 5.5f |], target)
+    // Three columns onto two: each new one covers one and a half.
+    let transform = Images.resize 1 3 1 2
+    transform.Invoke(ReadOnlySpan [| 3f; 6f; 9f |], Span target)
+    Assert.Equal<float32[]>([| 4f; 8f |], target)
+
+[<Fact>]
+let ``Atari's preprocessing stacks four grey frames of 84 by 84`` () =
+    let batch = Wrapper.apply (Wrapper.FilterObservation [ "image" ] :: []) (Vectorised(Picture(), 2))
+
+    // The image alone, without its name.
+    let space = Space.image 3 3 4
+
+    let image = Wrapper.wrap batch (Wrapper.transformObservation "image" (Some space) (clampTo 255f))
+
+    let batch = Wrapper.apply Wrapper.atariPreprocessing image
+    batch.Reset(Rng.create 1UL)
+    let buffers = batch.AllocateBuffers()
+    let actions = randomActions batch 1UL 1
+    batch.StepAll(ReadOnlySpan actions[0], buffers)
+    Assert.Equal(Space.boxOf 0.0 1.0 [| 4; 84; 84 |], batch.ObservationSpace)
+    Assert.All(buffers.Observations.ToArray(), fun value -> Assert.InRange(value, 0.0f, 1.0f))
+
+    let small = Wrapper.apply (Wrapper.atariPreprocessingOf 2 6 3) (Vectorised(Screen(), 2))
+    Assert.Equal(Space.boxOf 0.0 1.0 [| 3; 6; 6 |], small.ObservationSpace)
+
+[<Fact>]
+let ``wrappers that do not fit are refused, and the message says what they need`` () =
+    let refused (fragment: string) (list: Wrapper list) id =
+        let error =
+            Assert.ThrowsAny<ArgumentException>(fun () -> Wrapper.apply list ((Registry.make id).Vectorise 2) |> ignore)
+
+        Assert.Contains(fragment, error.Message)
+
+    refused "it needs a box" [ Wrapper.ClipAction ] "CartPole-v1"
+    refused "a box with finite bounds" [ Wrapper.RescaleObservation([| 0.0 |], [| 1.0 |]) ] "CartPole-v1"
+    refused "images" [ Wrapper.GrayscaleObservation true ] "CartPole-v1"
+    refused "the part \"x\"" [ Wrapper.FilterObservation [ "x" ] ] "CartPole-v1"
+    refused "skip" [ Wrapper.MaxAndSkipObservation 0 ] "CartPole-v1"
+    refused "probability" [ Wrapper.StickyAction(1.5, 1, 1) ] "CartPole-v1"
+    refused "longest" [ Wrapper.StickyAction(0.5, 3, 2) ] "CartPole-v1"
+    refused "low is 1" [ Wrapper.ClipReward(1.0, 0.0) ] "CartPole-v1"
+    refused "the lower below the upper" [ Wrapper.RescaleAction([| 1.0 |], [| 1.0 |]) ] "Pendulum-v1"
+    refused "use fewer bins" [ Wrapper.DiscretizeObservation([| 1000 |], false) ] "Pendulum-v1"
+    refused "below the normalisation" [ Wrapper.NormalizeObservation 1e-8; Wrapper.RepeatAction 2 ] "Pendulum-v1"
+    refused "put it below" [ Wrapper.NextStepAutoreset; Wrapper.TimeLimit 3 ] "Pendulum-v1"
+    let missing = Wrapper.TransformReward(UserFunction("mine", None, None))
+    refused "\"mine\"" [ missing ] "Pendulum-v1"
+
+[<Fact>]
+let ``a snapshot of other wrappers is refused, and so are statistics of others`` () =
+    let batch = pendulum [ Wrapper.NormalizeObservation 1e-8 ] 1UL
+    let other = pendulum [ Wrapper.ClipAction ] 1UL
+    let plain = pendulum [] 1UL
+
+    let refused (fragment: string) (act: unit -> unit) =
+        let error = Assert.Throws<ArgumentException>(act)
+        Assert.Contains(fragment, error.Message)
+
+    refused "within ClipAction" (fun () -> batch.Restore(other.Capture()))
+    refused "wrap the environment in the same way" (fun () -> plain.Restore(batch.Capture()))
+    refused "no wrapper" (fun () -> batch.Restore(plain.Capture()))
+    refused "use the same wrappers" (fun () -> plain.RestoreStatistics(batch.Statistics, true))
+    refused "0 entries" (fun () -> batch.RestoreStatistics([], true))
+
+[<Fact>]
+let ``the checker refuses an action outside its box and an observation outside its space`` () =
+    let batch = pendulum [ Wrapper.PassiveEnvironmentChecker ] 1UL
+    let buffers = batch.AllocateBuffers()
+
+    let error = Assert.Throws<ArgumentException>(fun () -> batch.StepAll(ReadOnlySpan [| 0f; 3f; 0f |], buffers))
+
+    Assert.Contains("copy 1", error.Message)
+
+    let lying =
+        Wrapper.apply
+            [
+                Wrapper.transformObservation "lie" (Some(Space.boxOf 0.0 2.5 [| 2 |])) (clampTo 100f)
+                Wrapper.PassiveEnvironmentChecker
+            ]
+            (Vectorised(Scripted Scripted.Quiet, 1))
+
+    lying.Reset(Rng.create 1UL)
+    let buffers = lying.AllocateBuffers()
+    let step () = lying.StepAll(ReadOnlySpan [| 0f; 0f |], buffers)
+    step ()
+    step ()
+    let error = Assert.Throws<EnvironmentFailure>(step)
+    Assert.Equal((3, 0, 3.0), (error.Step, error.Component, error.Value))
+
+[<Fact>]
+let ``masks pass through wrappers that keep the actions, and a wrapped batch prints its wrappers`` () =
+    let batch =
+        pendulum
+            [ Wrapper.TimeLimit 5; Wrapper.RescaleAction([| -1.0 |], [| 1.0 |]); Wrapper.NormalizeReward(0.99, 1e-8) ]
+            1UL
+
+    Assert.Equal<string list>(
+        [
+            "TimeLimit(maxEpisodeSteps = 5)"
+            "RescaleAction(low = [-1], high = [1])"
+            "NormalizeReward(discount = 0.99, epsilon = 1E-08)"
+        ],
+        batch.Wrappers
+    )
+
+    Assert.False batch.HasActionMasks
