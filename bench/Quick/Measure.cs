@@ -2,12 +2,13 @@ using System.Diagnostics;
 
 namespace Rl.Bench.Quick;
 
-/// <summary>Times an action: warm first, then the best of several blocks, as the machine's other users only ever add time.</summary>
+/// <summary>Times an action: warm first, then the best of many short blocks. The machine's other users only ever add time, and leave gaps.</summary>
 internal static class Measure
 {
     private const double WarmSeconds = 0.7;
-    private const double BlockSeconds = 0.12;
-    private const int Blocks = 9;
+    private const double BlockSeconds = 0.02;
+    private const double AllBlocksSeconds = 1.2;
+    private const int LeastBlocks = 5;
 
     /// <summary>Seconds a call (the best block) and bytes allocated a call.</summary>
     public static (double Seconds, double AllocatedBytes) Run(Action action)
@@ -23,7 +24,9 @@ internal static class Measure
         var perBlock = Math.Max(1, (int)(calls * BlockSeconds / WarmSeconds));
         var best = double.PositiveInfinity;
         var allocatedBefore = GC.GetAllocatedBytesForCurrentThread();
-        for (var block = 0; block < Blocks; block++)
+        var blocks = 0;
+        watch.Restart();
+        while (blocks < LeastBlocks || watch.Elapsed.TotalSeconds < AllBlocksSeconds)
         {
             var start = Stopwatch.GetTimestamp();
             for (var call = 0; call < perBlock; call++)
@@ -32,9 +35,10 @@ internal static class Measure
             }
 
             best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds / perBlock);
+            blocks++;
         }
 
         var allocated = GC.GetAllocatedBytesForCurrentThread() - allocatedBefore;
-        return (best, (double)allocated / ((double)perBlock * Blocks));
+        return (best, (double)allocated / ((double)perBlock * blocks));
     }
 }

@@ -40,7 +40,7 @@ internal static class QuickBench
 
         Console.Error.Write($"\r{string.Empty,-40}\r");
         PrintTable(figures);
-        Console.WriteLine($"{watch.Elapsed.TotalSeconds:F0} s; the best of nine blocks each, one core unless the name says otherwise.");
+        Console.WriteLine($"{watch.Elapsed.TotalSeconds:F0} s; the best of many short blocks each, one core unless the name says otherwise.");
         return 0;
     }
 
