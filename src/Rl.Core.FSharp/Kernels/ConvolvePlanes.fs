@@ -23,8 +23,7 @@ type internal PlaneConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> IL
 
     /// Numbers from the first output to the last, with those between rows.
     static member private Reach(shape: ConvolutionShape) =
-        (shape.OutputHeight - 1) * PlaneConvolveKernel<'L, 'V, 'S, 'T>.PlaneWidth shape
-        + shape.OutputWidth
+        (shape.OutputHeight - 1) * PlaneConvolveKernel<'L, 'V, 'S, 'T>.PlaneWidth shape + shape.OutputWidth
 
     /// The reach, up to whole vectors.
     static member private Pitch(shape: ConvolutionShape) =
@@ -240,7 +239,10 @@ type internal PlaneConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> IL
 
         // Zeros around images, past the reach, between the rows of dy, and to begin the sum with.
         PlaneConvolveKernel<'L, 'V, 'S, 'T>
-            .Clear(scratch, PlaneConvolveKernel<'L, 'V, 'S, 'T>.Padded shape + (rows + outputs) * pitch + rows * outputs)
+            .Clear(
+                scratch,
+                PlaneConvolveKernel<'L, 'V, 'S, 'T>.Padded shape + (rows + outputs) * pitch + rows * outputs
+            )
 
         for n in 0 .. shape.Batch - 1 do
             let image = Memory.at<'T> x (n * shape.InputChannels * shape.Height * shape.Width)

@@ -4,6 +4,18 @@ namespace Rl.Core.Environments.Box2D
 
 open System
 open System.Numerics
+open System.Runtime.CompilerServices
+open System.Runtime.InteropServices
+
+/// A contact's row of unknowns.
+[<Struct>]
+type internal ContactRow =
+    {
+        mutable Normal1: float32
+        mutable Normal2: float32
+        mutable Tangent1: float32
+        mutable Tangent2: float32
+    }
 
 /// What an iteration needs of one point of contact.
 [<Struct>]
@@ -244,80 +256,128 @@ module internal ContactSolver =
                 (unknowns[row + 1] * normal + unknowns[row + 3] * tangent)
                 unknowns
 
-    let private solveFriction
-        (contact: inref<ContactConstraint>)
+    /// The speed along (x, y) of a point of the second body relative to the first's.
+    let inline private speed
+        (x: float32)
+        (y: float32)
         (point: inref<ContactPoint>)
-        (normalImpulse: float32)
-        (place: int)
-        (first: inref<SolverBody>)
-        (second: inref<SolverBody>)
-        (unknowns: Unknowns)
+        (ax: float32)
+        (ay: float32)
+        (aw: float32)
+        (bx: float32)
+        (by: float32)
+        (bw: float32)
         =
-        let tangent = Vector2(contact.Normal.Y, -contact.Normal.X)
-        let slip = Vector2.Dot(relative &contact &point unknowns, tangent)
-        let bound = contact.Friction * normalImpulse
-        let old = unknowns[place]
-        let total = MathF.Max(-bound, MathF.Min(old - point.TangentMass * slip, bound))
-        unknowns[place] <- total
-        apply &contact &point &first &second ((total - old) * tangent) unknowns
+        let ra, rb = point.FirstArm, point.SecondArm
+        (bx - bw * rb.Y - ax + aw * ra.Y) * x + (by + bw * rb.X - ay - aw * ra.X) * y
 
-    /// The normal impulses x ≥ 0 of two points with speeds of separation w = K·x + b ≥ 0 and x·w = 0, by trying the four cases.
-    let private solveBlock
+    let inline private couple (arm: Vector2) (x: float32) (y: float32) = arm.X * y - arm.Y * x
+
+    /// The tangent impulse that stops a slip, as far as Coulomb's bound lets it.
+    let inline private frictionImpulse (bound: float32) (mass: float32) (slip: float32) (old: float32) =
+        MathF.Max(-bound, MathF.Min(old - mass * slip, bound))
+
+    /// The normal impulses x ≥ 0 of two points with speeds of separation w = K·x + b ≥ 0 and x·w = 0, by trying the four cases; the old ones
+    /// where none fits.
+    let inline private blockImpulses
         (contact: inref<ContactConstraint>)
-        (first: inref<SolverBody>)
-        (second: inref<SolverBody>)
-        (unknowns: Unknowns)
+        (b1: float32)
+        (b2: float32)
+        (old1: float32)
+        (old2: float32)
         =
-        let row, normal = contact.Row, contact.Normal
-        let old1, old2 = unknowns[row], unknowns[row + 1]
         let k11, k12, k22 = contact.K11, contact.K12, contact.K22
-
-        let b1 =
-            Vector2.Dot(relative &contact &contact.One unknowns, normal)
-            - contact.One.Bounce
-            - (k11 * old1 + k12 * old2)
-
-        let b2 =
-            Vector2.Dot(relative &contact &contact.Two unknowns, normal)
-            - contact.Two.Bounce
-            - (k12 * old1 + k22 * old2)
-
         let scale = -1.0f / (k11 * k22 - k12 * k12)
         let both1, both2 = scale * (k22 * b1 - k12 * b2), scale * (k11 * b2 - k12 * b1)
         let only1, only2 = -contact.One.NormalMass * b1, -contact.Two.NormalMass * b2
 
-        let struct (isSolved, new1, new2) =
-            if both1 >= 0.0f && both2 >= 0.0f then struct (true, both1, both2)
-            elif only1 >= 0.0f && k12 * only1 + b2 >= 0.0f then struct (true, only1, 0.0f)
-            elif only2 >= 0.0f && k12 * only2 + b1 >= 0.0f then struct (true, 0.0f, only2)
-            elif b1 >= 0.0f && b2 >= 0.0f then struct (true, 0.0f, 0.0f)
-            else struct (false, old1, old2)
+        if both1 >= 0.0f && both2 >= 0.0f then struct (both1, both2)
+        elif only1 >= 0.0f && k12 * only1 + b2 >= 0.0f then struct (only1, 0.0f)
+        elif only2 >= 0.0f && k12 * only2 + b1 >= 0.0f then struct (0.0f, only2)
+        elif b1 >= 0.0f && b2 >= 0.0f then struct (0.0f, 0.0f)
+        else struct (old1, old2)
 
-        if isSolved then
-            unknowns[row] <- new1
-            unknowns[row + 1] <- new2
-            apply &contact &contact.One &first &second ((new1 - old1) * normal) unknowns
-            apply &contact &contact.Two &first &second ((new2 - old2) * normal) unknowns
-
-    /// One iteration: friction first, because not sinking matters more and is solved last.
+    /// One iteration: friction first, because not sinking matters more and is solved last. The bodies' velocities stay in registers.
     let solveVelocity
         (contact: inref<ContactConstraint>)
         (first: inref<SolverBody>)
         (second: inref<SolverBody>)
         (unknowns: Unknowns)
         =
-        let row = contact.Row
-        solveFriction &contact &contact.One unknowns[row] (row + 2) &first &second unknowns
+        // Rows lie inside the unknowns by construction, as those of joints.
+        let start = &MemoryMarshal.GetReference unknowns
+        let a = &Unsafe.As<float32, BodyRow>(&Unsafe.Add(&start, 4 * contact.First))
+        let b = &Unsafe.As<float32, BodyRow>(&Unsafe.Add(&start, 4 * contact.Second))
+        let impulses = &Unsafe.As<float32, ContactRow>(&Unsafe.Add(&start, contact.Row))
+        let one = &contact.One
+        let two = &contact.Two
+        let ma, ia, mb, ib = first.InverseMass, first.InverseInertia, second.InverseMass, second.InverseInertia
+        let nx, ny = contact.Normal.X, contact.Normal.Y
+        let tx, ty = ny, -nx
+        let mutable ax, ay, aw = a.X, a.Y, a.Angular
+        let mutable bx, by, bw = b.X, b.Y, b.Angular
+
+        let old = impulses.Tangent1
+        let slip = speed tx ty &one ax ay aw bx by bw
+        let total = frictionImpulse (contact.Friction * impulses.Normal1) one.TangentMass slip old
+        impulses.Tangent1 <- total
+        let x, y = (total - old) * tx, (total - old) * ty
+        ax <- ax - ma * x
+        ay <- ay - ma * y
+        aw <- aw - ia * couple one.FirstArm x y
+        bx <- bx + mb * x
+        by <- by + mb * y
+        bw <- bw + ib * couple one.SecondArm x y
 
         if contact.IsBlock then
-            solveFriction &contact &contact.Two unknowns[row + 1] (row + 3) &first &second unknowns
-            solveBlock &contact &first &second unknowns
+            let old = impulses.Tangent2
+            let slip = speed tx ty &two ax ay aw bx by bw
+            let total = frictionImpulse (contact.Friction * impulses.Normal2) two.TangentMass slip old
+            impulses.Tangent2 <- total
+            let x, y = (total - old) * tx, (total - old) * ty
+            ax <- ax - ma * x
+            ay <- ay - ma * y
+            aw <- aw - ia * couple two.FirstArm x y
+            bx <- bx + mb * x
+            by <- by + mb * y
+            bw <- bw + ib * couple two.SecondArm x y
+
+            let old1, old2 = impulses.Normal1, impulses.Normal2
+
+            let b1 = speed nx ny &one ax ay aw bx by bw - one.Bounce - (contact.K11 * old1 + contact.K12 * old2)
+
+            let b2 = speed nx ny &two ax ay aw bx by bw - two.Bounce - (contact.K12 * old1 + contact.K22 * old2)
+
+            let struct (new1, new2) = blockImpulses &contact b1 b2 old1 old2
+            impulses.Normal1 <- new1
+            impulses.Normal2 <- new2
+            let x1, y1 = (new1 - old1) * nx, (new1 - old1) * ny
+            let x2, y2 = (new2 - old2) * nx, (new2 - old2) * ny
+            ax <- ax - ma * x1 - ma * x2
+            ay <- ay - ma * y1 - ma * y2
+            aw <- aw - ia * couple one.FirstArm x1 y1 - ia * couple two.FirstArm x2 y2
+            bx <- bx + mb * x1 + mb * x2
+            by <- by + mb * y1 + mb * y2
+            bw <- bw + ib * couple one.SecondArm x1 y1 + ib * couple two.SecondArm x2 y2
         else
-            let approach = Vector2.Dot(relative &contact &contact.One unknowns, contact.Normal)
-            let old = unknowns[row]
-            let total = MathF.Max(old - contact.One.NormalMass * (approach - contact.One.Bounce), 0.0f)
-            unknowns[row] <- total
-            apply &contact &contact.One &first &second ((total - old) * contact.Normal) unknowns
+            let old = impulses.Normal1
+            let approach = speed nx ny &one ax ay aw bx by bw
+            let total = MathF.Max(old - one.NormalMass * (approach - one.Bounce), 0.0f)
+            impulses.Normal1 <- total
+            let x, y = (total - old) * nx, (total - old) * ny
+            ax <- ax - ma * x
+            ay <- ay - ma * y
+            aw <- aw - ia * couple one.FirstArm x y
+            bx <- bx + mb * x
+            by <- by + mb * y
+            bw <- bw + ib * couple one.SecondArm x y
+
+        a.X <- ax
+        a.Y <- ay
+        a.Angular <- aw
+        b.X <- bx
+        b.Y <- by
+        b.Angular <- bw
 
     /// Keeps the impulses for the next step.
     let store (contact: inref<ContactConstraint>) (unknowns: Unknowns) (kept: byref<Contact>) =
