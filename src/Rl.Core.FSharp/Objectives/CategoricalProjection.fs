@@ -3,8 +3,12 @@ namespace Rl.Core.Objectives
 
 open System
 open System.Numerics
+open System.Runtime.InteropServices
+open System.Runtime.Intrinsics
+open System.Runtime.Intrinsics.X86
 open FSharp.NativeInterop
 open Rl.Core.Foundations
+open Rl.Core.Kernels
 
 #nowarn "9"
 
@@ -82,6 +86,43 @@ type CategoricalProjection =
 
         Vector.EqualsAll(notNumbers, notNumbers)
 
+    /// `Place` from the first element on with vectors of 16, the last of which may reach beyond `count`: the same numbers in the same places.
+    static member private PlaceSixteens
+        (
+            low: float32,
+            scale: float32,
+            atoms: int,
+            count: int,
+            from: ReadOnlySpan<float32>,
+            probabilities: ReadOnlySpan<float32>,
+            below: nativeptr<int>,
+            parts: nativeptr<Vector2>
+        ) : bool =
+        let lows, scales = Vector512.Create low, Vector512.Create scale
+        let last, lastBelow = Vector512.Create(float32 (atoms - 1)), Vector512.Create(float32 (atoms - 2))
+        let firstPairs = Vector512.Create(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+        let lastPairs = firstPairs + Vector512.Create 8
+        let source = &MemoryMarshal.GetReference from
+        let weights = &MemoryMarshal.GetReference probabilities
+        let mutable notNumbers = Vector512<float32>.Zero
+        let mutable at = 0
+
+        while at < count do
+            let x = Vector512.LoadUnsafe(&source, unativeint at)
+            let weight = Vector512.LoadUnsafe(&weights, unativeint at)
+            let place = Vector512.MinNative(last, Vector512.MaxNative(Vector512<float32>.Zero, (x - lows) * scales))
+            notNumbers <- notNumbers + (place - place)
+            let lower = Vector512.MinNative(lastBelow, Vector512.Floor place)
+            let share = (place - lower) * weight
+            let rest = Vector512.Subtract(weight, share)
+            Vector512.Store(Vector512.ConvertToInt32Native lower, NativePtr.add below at)
+            let target: nativeptr<float32> = NativePtr.ofNativeInt (NativePtr.toNativeInt (NativePtr.add parts at))
+            Vector512.Store(Avx512F.PermuteVar16x32x2(rest, firstPairs, share), target)
+            Vector512.Store(Avx512F.PermuteVar16x32x2(rest, lastPairs, share), NativePtr.add target 16)
+            at <- at + 16
+
+        Vector512.EqualsAll(notNumbers, notNumbers)
+
     /// result[k] = what atom k took as the lower neighbour and, of the atom before it in `sums`, the upper one. `sums` is preceded by a 0.
     static member private Join(sums: nativeptr<Vector2>, result: Span<float32>) : unit =
         let lanes = Vector<float32>.Count
@@ -125,8 +166,8 @@ type CategoricalProjection =
         Guard.length (nameof probabilities) from.Length probabilities.Length
         Guard.length (nameof result) (rows * atoms) result.Length
         let scale = float32 (atoms - 1) / (high - low)
-        let below = NativePtr.stackalloc<int>(Staged + Vector<float32>.Count)
-        let parts = NativePtr.stackalloc<Vector2>(Staged + Vector<float32>.Count)
+        let below = NativePtr.stackalloc<int>(Staged + Vector512<float32>.Count)
+        let parts = NativePtr.stackalloc<Vector2>(Staged + Vector512<float32>.Count)
         let onStack = NativePtr.stackalloc<Vector2>(Atoms + 1)
         let onHeap = if atoms > Atoms then Array.zeroCreate<Vector2>(atoms + 1) else [||]
         use pinned = fixed onHeap
@@ -141,8 +182,21 @@ type CategoricalProjection =
             while start < (row + 1) * columns do
                 let count = min Staged ((row + 1) * columns - start)
 
+                // The end of all rows is left to shorter vectors.
                 let areNumbers =
-                    CategoricalProjection.Place(low, scale, atoms, start, count, from, probabilities, below, parts)
+                    if Processor.HasVectors512 && start + count + Vector512<float32>.Count <= from.Length then
+                        CategoricalProjection.PlaceSixteens(
+                            low,
+                            scale,
+                            atoms,
+                            count,
+                            from.Slice start,
+                            probabilities.Slice start,
+                            below,
+                            parts
+                        )
+                    else
+                        CategoricalProjection.Place(low, scale, atoms, start, count, from, probabilities, below, parts)
 
                 if not areNumbers then
                     let mutable j = start
