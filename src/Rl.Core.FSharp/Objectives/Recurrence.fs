@@ -196,9 +196,8 @@ type internal Recurrence =
         if column < result.Length then
             Recurrence.AdvantageRest(column, rewards, values, discounts, nextValues, traces, following, result)
 
-    /// `Returns.Lambda` without a look at the numbers: for corrections, whose discounts and traces hold ratios, and for learners, who look at their
-    /// own. Checks lengths.
-    static member Lambda<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
+    /// The lengths that the recurrences share.
+    static member private CheckSteps
         (
             columns: int,
             rewards: ReadOnlySpan<'T>,
@@ -217,6 +216,19 @@ type internal Recurrence =
         if not following.IsEmpty then
             Guard.length (nameof following) columns following.Length
 
+    /// `Returns.Lambda` without a look at the numbers: for corrections, whose discounts and traces hold ratios, and for learners, who look at their
+    /// own. Checks lengths.
+    static member Lambda<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
+        (
+            columns: int,
+            rewards: ReadOnlySpan<'T>,
+            discounts: ReadOnlySpan<'T>,
+            nextValues: ReadOnlySpan<'T>,
+            traces: ReadOnlySpan<'T>,
+            following: ReadOnlySpan<'T>,
+            result: Span<'T>
+        ) : unit =
+        Recurrence.CheckSteps(columns, rewards, discounts, nextValues, traces, following, result)
         let mutable row = rewards.Length - columns
 
         while row >= 0 do
@@ -251,16 +263,8 @@ type internal Recurrence =
             following: ReadOnlySpan<'T>,
             result: Span<'T>
         ) : unit =
-        Recurrence.Check(columns, nameof rewards, rewards.Length, rewards.Length)
+        Recurrence.CheckSteps(columns, rewards, discounts, nextValues, traces, following, result)
         Recurrence.Check(columns, nameof values, rewards.Length, values.Length)
-        Recurrence.Check(columns, nameof discounts, rewards.Length, discounts.Length)
-        Recurrence.Check(columns, nameof nextValues, rewards.Length, nextValues.Length)
-        Recurrence.Check(columns, nameof traces, rewards.Length, traces.Length)
-        Recurrence.Check(columns, nameof result, rewards.Length, result.Length)
-
-        if not following.IsEmpty then
-            Guard.length (nameof following) columns following.Length
-
         let mutable row = rewards.Length - columns
 
         while row >= 0 do

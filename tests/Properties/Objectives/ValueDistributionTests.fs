@@ -1,0 +1,118 @@
+/// Properties of value distributions: projections, distances, quantiles, and where their derivatives flow.
+[<FsCheck.Xunit.Properties(Replay = "(1414213,562373)")>]
+module Rl.Tests.Objectives.ValueDistributionTests
+
+#nowarn "3391" // arrays convert to spans
+
+open System
+open FsCheck.Xunit
+open Rl.Core.Foundations
+open Rl.Core.Autodiff
+open Rl.Core.Distributions
+open Rl.Core.Networks
+open Rl.Core.Objectives
+open Rl.Tests.Objectives.EstimatorTests
+open Xunit
+
+let private atoms = Transforms.linearAtoms -3.0 3.0 13
+let private probabilities shape seed = Expr.softmax -1 (random shape 1.5 seed)
+
+
+[<Property>]
+let ``a projection keeps the total, is nowhere negative, and keeps the mean of what lies inside`` (seed: uint64) =
+    let p = probabilities [| 4; 7 |] seed
+    let from = 2.9 * Expr.tanh (random [| 4; 7 |] 1.0 (seed + 1UL))
+    let projected = ValueDistributions.project from p atoms
+    near 1e-12 (Expr.ones [| 4 |]) (Expr.sumOver [| -1 |] projected)
+    Assert.All(numbers projected, fun x -> Assert.InRange(x, 0.0, 1.0 + 1e-12))
+    near 1e-12 (Expr.sumOver [| -1 |] (p * from)) (Expr.sumOver [| -1 |] (projected * atoms))
+
+[<Property>]
+let ``projecting onto the same atoms changes nothing`` (seed: uint64) =
+    let p = probabilities [| 4; 13 |] seed
+    near 1e-12 p (ValueDistributions.project atoms p atoms)
+
+[<Property>]
+let ``the distributional backup contracts the Wasserstein distance by γ`` (seed: uint64) =
+    let p, q = probabilities [| 5; 13 |] seed, probabilities [| 5; 13 |] (seed + 1UL)
+    let fine = Expr.sumKeep [| -1 |] atoms + 0.5 * atoms + 0.2
+    // Moving the atoms is exact, so the factor is γ itself.
+    near 1e-12 (0.5 * ValueDistributions.wasserstein atoms p q) (ValueDistributions.wasserstein fine p q)
+
+/// All orders of a list.
+let rec private permutations (items: 'T list) : 'T list list =
+    match items with
+    | [] -> [ [] ]
+    | _ ->
+        [
+            for index in 0 .. items.Length - 1 do
+                for rest in permutations (List.removeAt index items) -> items[index] :: rest
+        ]
+
+[<Property>]
+let ``the Wasserstein distance of sorted quantiles is the least cost of pairing them in any order`` (seed: uint64) =
+    let draw seed = numbers (random [| 2; 4 |] 1.0 seed) |> Array.chunkBySize 4 |> Array.map Array.sort
+    let x, y = draw seed, draw (seed + 1UL)
+    let rows (values: float[][]) = Expr.constant (Tensor.matrix values)
+
+    for power in [ 1.0; 2.0; 3.0 ] do
+        let cost (x: float[]) (y: float list) =
+            (Seq.fold2 (fun total a b -> total + abs (a - b) ** power) 0.0 x y / 4.0) ** (1.0 / power)
+
+        let least = Array.map2 (fun x y -> permutations (List.ofArray y) |> List.map (cost x) |> List.min) x y
+        near 1e-12 (Expr.vector least) (ValueDistributions.wassersteinOfQuantiles power (rows x) (rows y))
+        let moved = ValueDistributions.wassersteinOfQuantiles power (rows x) (rows x - 0.7)
+        near 1e-12 (Expr.full [| 2 |] 0.7) moved
+
+[<Property>]
+let ``cosine embeddings are Chebyshev's polynomials of cos πτ, and orthogonal over the middles of equal parts``
+    (seed: uint64)
+    =
+    let tau = Expr.sigmoid (random [| 3; 5 |] 1.0 seed)
+    let embedded = ValueDistributions.cosineEmbedding 6 tau
+    Assert.Equal<int[]>([| 3; 5; 6 |], embedded.Shape)
+    let part i = embedded |> Expr.slice -1 (i - 1) i |> Expr.squeeze -1
+    near 1e-12 (Expr.cos (Math.PI * tau)) (part 1)
+    near 1e-12 (2.0 * Expr.square (part 1) - 1.0) (part 2)
+
+    for i in 2..5 do
+        near 1e-12 (2.0 * part 1 * part i - part (i - 1)) (part (i + 1))
+
+    let basis = ValueDistributions.cosineEmbedding 7 (ValueDistributions.midpointLevels 8)
+    let identity = Expr.constant (Tensor.init [| 7; 7 |] (fun i -> if i % 8 = 0 then 1.0 else 0.0))
+    near 1e-12 identity (Expr.matmul (Expr.transpose basis) basis / 4.0)
+
+[<Property>]
+let ``the Cramér distance is 0 only from itself, and the Wasserstein distance bounds the difference of means``
+    (seed: uint64)
+    =
+    let p, q = probabilities [| 5; 13 |] seed, probabilities [| 5; 13 |] (seed + 1UL)
+    near 1e-14 (Expr.zeros [| 5 |]) (ValueDistributions.cramer atoms p p)
+    Assert.All(numbers (ValueDistributions.cramer atoms p q), fun distance -> Assert.True(distance > 0.0))
+    let means = Expr.abs (Expr.sumOver [| -1 |] ((p - q) * atoms))
+
+    Assert.All(
+        numbers (ValueDistributions.wasserstein atoms p q - means),
+        fun slack -> Assert.InRange(slack, -1e-12, infinity)
+    )
+
+[<Property>]
+let ``quantile regression at δ = 0 is least where the locations are the quantiles of the targets`` (seed: uint64) =
+    let targets = random [| 9 |] 1.0 seed
+    let sorted = numbers targets |> Array.sort
+    let level = Expr.vector [ 0.5 ]
+
+    let loss location =
+        (Reference.evaluate (ValueDistributions.quantileRegression 0.0 (Expr.vector [ location ]) level targets)).Scalar
+
+    let best = loss sorted[4]
+    Assert.All(sorted, fun other -> Assert.True(best <= loss other + 1e-12))
+
+[<Property>]
+let ``derivatives of distributional losses flow into the prediction alone`` (seed: uint64) =
+    let next, reward = Expr.fresh (random [| 2; 13 |] 1.0 seed), Expr.fresh (random [| 2 |] 1.0 (seed + 1UL))
+    let now = Expr.fresh (random [| 2; 13 |] 1.0 (seed + 2UL))
+    let loss = ValueDistributions.categoricalTd atoms now reward (Expr.full [| 2 |] 0.9) atoms next |> Expr.sum
+    let gradients = Diff.gradients loss [| next; reward; now |] |> Array.map numbers
+    Assert.All(Array.append gradients[0] gradients[1], fun g -> Assert.Equal(0.0, g))
+    Assert.Contains(gradients[2], fun g -> g <> 0.0)
