@@ -54,6 +54,15 @@ type IInPlace<'State when 'State: unmanaged> =
     /// state ← s′ and rng ← the generator that follows.
     abstract StepInPlace: state: byref<'State> * action: ReadOnlySpan<float32> * rng: byref<Rng> -> Outcome
 
+/// What an environment with a large state can offer for many copies: their steps at once, each bit for bit that of `Step`.
+type IInPlaceMany<'State when 'State: unmanaged> =
+    inherit IInPlace<'State>
+
+    /// For every i, states[i] ← s′ and rngs[i] ← the generator that follows, by actions[i]; outcomes[i]: the outcome. Actions are
+    /// [n, actionSize]. May be called by several threads at once, each with states of its own.
+    abstract StepManyInPlace:
+        states: Span<'State> * actions: ReadOnlySpan<float32> * rngs: Span<Rng> * outcomes: Span<Outcome> -> unit
+
 /// An environment in which not every action is possible in every state.
 type IActionMasks<'State when 'State: unmanaged> =
     /// mask[i] ← whether choice i is possible: one element a choice of the (multi-)discrete action space, in its order. At least one choice

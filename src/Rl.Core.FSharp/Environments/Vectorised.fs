@@ -28,6 +28,14 @@ type Vectorised<'State
         | :? IInPlace<'State> as inPlace -> Some inPlace
         | _ -> None
 
+    let inPlaceMany =
+        match environment with
+        | :? IInPlaceMany<'State> as inPlaceMany -> Some inPlaceMany
+        | _ -> None
+
+    /// The copies' generators in a row, for `IInPlaceMany`.
+    let streams: Rng[] = if inPlaceMany.IsSome then Array.zeroCreate count else [||]
+
     let masks =
         match environment with
         | :? IActionMasks<'State> as masks -> Some masks
@@ -81,18 +89,29 @@ type Vectorised<'State
 
     /// Moves the states of a range and keeps their outcomes.
     member private _.Advance(first: int, steps: int, actions: ReadOnlySpan<float32>, observations: Span<float32>) =
-        match kernel, inPlace with
-        | Some kernel, _ ->
+        match kernel, inPlaceMany, inPlace with
+        | Some kernel, _, _ ->
             let range = Span(states, first, steps)
             kernel.StepMany(range, actions, Span(outcomes, first, steps))
             kernel.ObserveMany(Span.op_Implicit range, observations)
-        | None, Some inPlace ->
+        | None, Some inPlaceMany, _ ->
+            for copy in first .. first + steps - 1 do
+                streams[copy] <- episodes.Progress[copy].Stream
+
+            let range = Span(states, first, steps)
+            inPlaceMany.StepManyInPlace(range, actions, Span(streams, first, steps), Span(outcomes, first, steps))
+
+            for copy in first .. first + steps - 1 do
+                episodes.Progress[copy].Stream <- streams[copy]
+                let row = observations.Slice((copy - first) * observationSize, observationSize)
+                environment.Observe(states[copy], row)
+        | None, None, Some inPlace ->
             for index in 0 .. steps - 1 do
                 let copy = first + index
                 let action = actions.Slice(index * actionSize, actionSize)
                 outcomes[copy] <- inPlace.StepInPlace(&states[copy], action, &episodes.Progress[copy].Stream)
                 environment.Observe(states[copy], observations.Slice(index * observationSize, observationSize))
-        | None, None ->
+        | None, None, None ->
             for index in 0 .. steps - 1 do
                 let copy = first + index
                 let entry = &episodes.Progress[copy]

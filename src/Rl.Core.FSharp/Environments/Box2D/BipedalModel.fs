@@ -130,9 +130,15 @@ module internal BipedalModel =
         for ray in 0 .. Rays - 1 do
             observation[14 + ray] <- RayCast.fraction ground origin (rayEnd origin ray)
 
-    /// One step with four motors' actions; values beyond ±1 count as ±1.
-    let advance (action: ReadOnlySpan<float32>) (state: byref<BipedalWalkerState>) : Outcome =
-        let bodies = Buffer.span<_, Body> &state.Bodies
+    let bodiesOf (state: byref<BipedalWalkerState>) : WorldState =
+        {
+            Bodies = Buffer.span<_, Body> &state.Bodies
+            Joints = Buffer.span<_, Joint> &state.Joints
+            Contacts = Buffer.span<_, Contact> &state.Contacts
+        }
+
+    /// Sets four motors by their actions before the bodies move, values beyond ±1 counting as ±1; returns the price of the effort.
+    let push (action: ReadOnlySpan<float32>) (state: byref<BipedalWalkerState>) : float =
         let joints = Buffer.span<_, Joint> &state.Joints
         let mutable effort = 0.0
 
@@ -144,11 +150,11 @@ module internal BipedalModel =
             joint.MaxMotorTorque <- float32 (Torque * strength)
             effort <- effort + 0.00035 * Torque * strength
 
-        Solver.step
-            world
-            (ground &state)
-            { Bodies = bodies; Joints = joints; Contacts = Buffer.span<_, Contact> &state.Contacts }
+        effort
 
+    /// The reward of a step at this price, and whether it was the last, after the bodies have moved.
+    let settle (effort: float) (state: byref<BipedalWalkerState>) : Outcome =
+        let bodies = Buffer.view<_, Body> &state.Bodies
         let x = float (position &state).X
         let before = state.Shaping
         state.Shaping <- 130.0 * x / scale - 5.0 * abs (float bodies[0].Angle)
@@ -160,6 +166,12 @@ module internal BipedalModel =
             Terminated = state.IsTerminal
             Truncated = false
         }
+
+    /// One step with four motors' actions.
+    let advance (action: ReadOnlySpan<float32>) (state: byref<BipedalWalkerState>) : Outcome =
+        let effort = push action &state
+        Solver.step world (ground &state) (bodiesOf &state)
+        settle effort &state
 
     /// Puts the walker on the ground's left end, pushed by a force (N), and makes one step without power.
     let start (force: float32) (state: byref<BipedalWalkerState>) =

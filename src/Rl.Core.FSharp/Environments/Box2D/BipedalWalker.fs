@@ -2,6 +2,7 @@
 namespace Rl.Core.Environments.Box2D
 
 open System
+open System.Threading
 open Rl.Core.Foundations
 open Rl.Core.Environments
 
@@ -29,7 +30,10 @@ type BipedalWalker(options: BipedalWalkerOptions) =
 
     let actionSpace = Space.boxOf -1.0 1.0 [| 4 |]
 
-    let step (state: byref<BipedalWalkerState>) (action: ReadOnlySpan<float32>) : Outcome =
+    let fleets =
+        new ThreadLocal<Fleet>(fun () -> Fleet(BipedalModel.world, Buffer.length<Buffer32<Contact>, Contact>))
+
+    let check (state: inref<BipedalWalkerState>) (action: ReadOnlySpan<float32>) =
         if state.IsTerminal then
             invalidOp $"{options.Id}: the state is terminal; reset the episode instead of stepping it."
 
@@ -39,7 +43,29 @@ type BipedalWalker(options: BipedalWalkerOptions) =
             if Single.IsNaN action[index] then
                 Guard.fail (nameof action) $"{options.Id}: action[{index}] is NaN; it must be a number in [-1, 1]."
 
+    let step (state: byref<BipedalWalkerState>) (action: ReadOnlySpan<float32>) : Outcome =
+        check &state action
         BipedalModel.advance action &state
+
+    /// `step` of up to `Fleet.Lanes` states.
+    let stepFleet (states: Span<BipedalWalkerState>) (actions: ReadOnlySpan<float32>) (outcomes: Span<Outcome>) =
+        let fleet = fleets.Value
+        let efforts = Scratch.span<float> states.Length
+
+        for lane in 0 .. states.Length - 1 do
+            check &states[lane] (actions.Slice(4 * lane, 4))
+
+        for lane in 0 .. states.Length - 1 do
+            let state = &states[lane]
+            efforts[lane] <- BipedalModel.push (actions.Slice(4 * lane, 4)) &state
+            fleet.Start(lane, BipedalModel.ground &state, BipedalModel.bodiesOf &state)
+
+        fleet.Iterate()
+
+        for lane in 0 .. states.Length - 1 do
+            let state = &states[lane]
+            fleet.Finish(lane, BipedalModel.ground &state, BipedalModel.bodiesOf &state)
+            outcomes[lane] <- BipedalModel.settle efforts[lane] &state
 
     /// `BipedalWalker-v3`: 1600 steps, solved at a mean return of 300.
     static member V3: BipedalWalkerOptions = { Id = "BipedalWalker-v3"; MaxEpisodeSteps = 1600; IsHardcore = false }
@@ -65,6 +91,22 @@ type BipedalWalker(options: BipedalWalkerOptions) =
 
     interface IInPlace<BipedalWalkerState> with
         member _.StepInPlace(state, action, _) = step &state action
+
+    interface IInPlaceMany<BipedalWalkerState> with
+        member _.StepManyInPlace(states, actions, _, outcomes) =
+            let mutable first = 0
+
+            while first < states.Length do
+                let count = min Fleet.Lanes (states.Length - first)
+                let rows = actions.Slice(4 * first, 4 * count)
+
+                if Fleet.IsWorthwhile count then
+                    stepFleet (states.Slice(first, count)) rows (outcomes.Slice(first, count))
+                else
+                    for index in 0 .. count - 1 do
+                        outcomes[first + index] <- step &states[first + index] (rows.Slice(4 * index, 4))
+
+                first <- first + count
 
     interface IRenderable<BipedalWalkerState> with
         member _.Render(state) = BipedalScene.render &state

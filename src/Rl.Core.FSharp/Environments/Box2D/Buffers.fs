@@ -71,6 +71,9 @@ module internal Buffer =
             Unsafe.SizeOf<'Buffer>() / Unsafe.SizeOf<'Item>()
         )
 
+    /// How many elements a buffer holds.
+    let inline length<'Buffer, 'Item> = Unsafe.SizeOf<'Buffer>() / Unsafe.SizeOf<'Item>()
+
 /// Memory on the caller's stack.
 [<RequireQualifiedAccess>]
 module internal Scratch =

@@ -9,6 +9,10 @@ open System.Runtime.CompilerServices
 [<Struct; IsByRefLike>]
 type WorldState = { Bodies: Span<Body>; Joints: Span<Joint>; Contacts: Span<Contact> }
 
+/// Where a body is.
+[<Struct>]
+type internal Pose = { Centre: Vector2; Angle: float32 }
+
 /// The memory that one step needs.
 [<Struct; IsByRefLike>]
 type internal Workspace =
@@ -18,12 +22,18 @@ type internal Workspace =
         /// Corners and normals of each body in world coordinates, `Polygon.MaxCorners` places a body.
         Corners: Span<Vector2>
         Normals: Span<Vector2>
-        Joints: Span<JointConstraint>
+        Joints: Span<JointConstraint<float32>>
         /// One constraint a contact, of which some may sleep.
         Contacts: Span<ContactConstraint>
         /// The contacts of the step before.
         Before: Span<Contact>
+        /// The contacts of an impact.
+        Found: Span<Contact>
         Unknowns: Unknowns
+        /// The first body of each body's island.
+        Islands: Span<int>
+        /// Where the bodies were before the step.
+        Starts: Span<Pose>
     }
 
 [<RequireQualifiedAccess>]

@@ -6,10 +6,6 @@ namespace Rl.Core.Environments.Box2D
 open System
 open System.Numerics
 
-/// Where a body is.
-[<Struct>]
-type internal Pose = { Centre: Vector2; Angle: float32 }
-
 /// The way of a body in what is left of a step: from one pose to another while the share t goes from 0 to 1.
 [<Struct>]
 type internal Sweep =
@@ -174,25 +170,18 @@ module internal Continuous =
 
         for _ in 1 .. model.VelocityIterations do
             for index in 0 .. contacts.Length - 1 do
-                ContactSolver.solveVelocity &contacts[index] &still &solver work.Unknowns
+                ContactSolver.solveVelocity &contacts[index] work.Unknowns
 
         ContactSolver.move time body &solver work.Unknowns
         start
 
-    /// Follows every body that is awake from where it was to where the step has put it. `memory` has as many places as there are for contacts.
-    let solve
-        (model: WorldModel)
-        (ground: Ground)
-        (starts: Span<Pose>)
-        (memory: Span<Contact>)
-        (work: Workspace)
-        (world: WorldState)
-        =
+    /// Follows every body that is awake from where it was, in the workspace, to where the step has put it.
+    let solve (model: WorldModel) (ground: Ground) (work: Workspace) (world: WorldState) =
         for index in 0 .. world.Bodies.Length - 1 do
             let body = &world.Bodies[index]
 
             if body.IsAwake then
-                let mutable way = sweep model index starts[index] { Centre = body.Centre; Angle = body.Angle }
+                let mutable way = sweep model index work.Starts[index] { Centre = body.Centre; Angle = body.Angle }
                 let mutable left, impacts = model.TimeStep, 0
 
                 while impacts < Tolerances.MaxImpacts do
@@ -205,13 +194,13 @@ module internal Continuous =
                         left <- (1.0f - share) * left
                         placeAt model work index (at &way share)
                         world.Contacts.CopyTo work.Before
-                        let found = { world with Contacts = memory }
+                        let found = { world with Contacts = work.Found }
                         let count = ContactFinder.withGround model ground index 0 work found
 
                         if count = 0 then
                             impacts <- Tolerances.MaxImpacts
                         else
-                            keepNew memory count world.Contacts
+                            keepNew work.Found count world.Contacts
                             let contacts = work.Contacts.Slice(0, count)
                             let start = respond model ground index contacts left work
                             let solver = work.Solver[index]

@@ -4,8 +4,7 @@ namespace Rl.Core.Environments.Box2D
 
 open System
 open System.Numerics
-open System.Runtime.CompilerServices
-open System.Runtime.InteropServices
+open Rl.Core.Kernels
 
 /// A body as the solver holds it: where it is, and what its velocity answers to. The ground is one without mass.
 [<Struct>]
@@ -21,55 +20,24 @@ type internal SolverBody =
         LocalCentre: Vector2
     }
 
-/// The unknowns that velocity iterations change, four numbers a row: a row a body (vx, vy, ω, –), a joint (impulse x, y, limit, motor) and
-/// a contact (normal impulses of its two points, tangent impulses of its two points). An iteration is a function of this memory alone.
-type internal Unknowns = Span<float32>
-
-/// A body's row of unknowns.
+/// A hinge's rows, which are the same in every world of a model.
 [<Struct>]
-type internal BodyRow = { mutable X: float32; mutable Y: float32; mutable Angular: float32; mutable Unused: float32 }
-
-/// A joint's row of unknowns.
-[<Struct>]
-type internal JointRow = { mutable X: float32; mutable Y: float32; mutable Limit: float32; mutable Motor: float32 }
-
-/// What an iteration needs of a hinge, none of which changes in the step.
-[<Struct>]
-type internal JointConstraint =
+type internal JointPlace =
     {
         /// Where the bodies' rows begin.
         First: int
         Second: int
         /// Where the joint's row begins.
         Row: int
-        FirstArmX: float32
-        FirstArmY: float32
-        SecondArmX: float32
-        SecondArmY: float32
-        FirstMass: float32
-        FirstInertia: float32
-        SecondMass: float32
-        SecondInertia: float32
-        Limit: LimitState
-        MotorSpeed: float32
-        MaxMotorImpulse: float32
-        MotorMass: float32
-        // The matrix K of the point (1, 2) and the limit (3): what impulses change of the relative velocity.
-        K11: float32
-        K12: float32
-        K13: float32
-        K22: float32
-        K23: float32
-        K33: float32
-        /// 1 / det K.
-        Scale3: float32
-        /// 1 / det of the point's block of K.
-        Scale2: float32
-        // K's second column × its third.
-        Minor1: float32
-        Minor2: float32
-        Minor3: float32
     }
+
+    /// Of a model's joint: rows of bodies come first, then the ground's, then those of joints.
+    static member Of(model: WorldModel, index: int) : JointPlace =
+        {
+            First = 4 * model.Joints[index].First
+            Second = 4 * model.Joints[index].Second
+            Row = 4 * (model.Bodies.Length + 1 + index)
+        }
 
 [<RequireQualifiedAccess>]
 module internal JointSolver =
@@ -94,10 +62,10 @@ module internal JointSolver =
         (timeStep: float32)
         (first: inref<SolverBody>)
         (second: inref<SolverBody>)
-        (row: int)
+        (place: JointPlace)
         (state: byref<Joint>)
         (unknowns: Unknowns)
-        (hinge: byref<JointConstraint>)
+        (hinge: byref<JointConstraint<float32>>)
         =
         let limit = limitState model (second.Angle - first.Angle)
 
@@ -120,9 +88,6 @@ module internal JointSolver =
 
         hinge <-
             {
-                First = 4 * model.First
-                Second = 4 * model.Second
-                Row = row
                 FirstArmX = ra.X
                 FirstArmY = ra.Y
                 SecondArmX = rb.X
@@ -131,7 +96,10 @@ module internal JointSolver =
                 FirstInertia = ia
                 SecondMass = second.InverseMass
                 SecondInertia = ib
-                Limit = limit
+                IsFixed = LaneMask.ofBool (limit = LimitState.Equal)
+                IsLimited = LaneMask.ofBool (limit <> LimitState.Inactive)
+                IsAtLower = LaneMask.ofBool (limit = LimitState.AtLower)
+                IsAtUpper = LaneMask.ofBool (limit = LimitState.AtUpper)
                 MotorSpeed = state.MotorSpeed
                 MaxMotorImpulse = timeStep * state.MaxMotorTorque
                 MotorMass = 1.0f / k33
@@ -148,12 +116,13 @@ module internal JointSolver =
                 Minor3 = minor3
             }
 
+        let row = place.Row
         unknowns[row] <- state.Impulse.X
         unknowns[row + 1] <- state.Impulse.Y
         unknowns[row + 2] <- state.LimitImpulse
         unknowns[row + 3] <- state.MotorImpulse
         let x, y = state.Impulse.X, state.Impulse.Y
-        let a, b = hinge.First, hinge.Second
+        let a, b = place.First, place.Second
         unknowns[a] <- unknowns[a] - first.InverseMass * x
         unknowns[a + 1] <- unknowns[a + 1] - first.InverseMass * y
         let couple = Plane.cross ra state.Impulse + state.MotorImpulse + state.LimitImpulse
@@ -163,77 +132,18 @@ module internal JointSolver =
         let couple = Plane.cross rb state.Impulse + state.MotorImpulse + state.LimitImpulse
         unknowns[b + 2] <- unknowns[b + 2] + ib * couple
 
-    /// One iteration: the motor, then the point together with the limit. The order of operations is Box2D's, to the bit.
-    let solveVelocity (joint: inref<JointConstraint>) (unknowns: Unknowns) =
-        // Rows lie inside the unknowns by construction; this is the innermost loop of every world with joints.
-        let start = &MemoryMarshal.GetReference unknowns
-        let a = &Unsafe.As<float32, BodyRow>(&Unsafe.Add(&start, joint.First))
-        let b = &Unsafe.As<float32, BodyRow>(&Unsafe.Add(&start, joint.Second))
-        let impulses = &Unsafe.As<float32, JointRow>(&Unsafe.Add(&start, joint.Row))
-        let mutable wa, wb = a.Angular, b.Angular
-
-        if joint.Limit <> LimitState.Equal then
-            let old = impulses.Motor
-            let wanted = old - joint.MotorMass * (wb - wa - joint.MotorSpeed)
-            let most = joint.MaxMotorImpulse
-            let total = Single.MaxNative(-most, Single.MinNative(wanted, most))
-            impulses.Motor <- total
-            let change = total - old
-            wa <- wa - joint.FirstInertia * change
-            wb <- wb + joint.SecondInertia * change
-
-        let ex = b.X - wb * joint.SecondArmY - a.X + wa * joint.FirstArmY
-        let ey = b.Y + wb * joint.SecondArmX - a.Y - wa * joint.FirstArmX
-        let mutable x, y, couple = 0.0f, 0.0f, 0.0f
-
-        if joint.Limit = LimitState.Inactive then
-            x <- -(joint.Scale2 * (joint.K22 * ex - joint.K12 * ey))
-            y <- -(joint.Scale2 * (joint.K11 * ey - joint.K12 * ex))
-        else
-            let ez = wb - wa
-            let old = impulses.Limit
-            // Cramer's rule.
-            let k11, k12, k13 = joint.K11, joint.K12, joint.K13
-            let k22, k23, k33 = joint.K22, joint.K23, joint.K33
-
-            couple <-
-                -(joint.Scale3
-                  * (k11 * (k22 * ez - k23 * ey) + k12 * (k23 * ex - k12 * ez) + k13 * (k12 * ey - k22 * ex)))
-
-            let total = old + couple
-
-            let pulls =
-                (joint.Limit = LimitState.AtLower && total < 0.0f)
-                || (joint.Limit = LimitState.AtUpper && total > 0.0f)
-
-            if pulls then
-                // A limit only pushes: it lets go, and the point is solved without it.
-                let rx, ry = old * k13 - ex, old * k23 - ey
-                x <- joint.Scale2 * (k22 * rx - k12 * ry)
-                y <- joint.Scale2 * (k11 * ry - k12 * rx)
-                couple <- -old
-                impulses.Limit <- 0.0f
-            else
-                x <- -(joint.Scale3 * (ex * joint.Minor1 + ey * joint.Minor2 + ez * joint.Minor3))
-
-                y <-
-                    -(joint.Scale3
-                      * (k11 * (ey * k33 - ez * k23) + k12 * (ez * k13 - ex * k33) + k13 * (ex * k23 - ey * k13)))
-
-                impulses.Limit <- total
-
-        impulses.X <- impulses.X + x
-        impulses.Y <- impulses.Y + y
-        a.X <- a.X - joint.FirstMass * x
-        a.Y <- a.Y - joint.FirstMass * y
-        a.Angular <- wa - joint.FirstInertia * (joint.FirstArmX * y - joint.FirstArmY * x + couple)
-        b.X <- b.X + joint.SecondMass * x
-        b.Y <- b.Y + joint.SecondMass * y
-        b.Angular <- wb + joint.SecondInertia * (joint.SecondArmX * y - joint.SecondArmY * x + couple)
+    /// One iteration on velocities.
+    let solveVelocity (place: JointPlace) (hinge: inref<JointConstraint<float32>>) (unknowns: Unknowns) =
+        JointIteration<LanesScalar<float32>, float32>
+            .Solve(
+                &hinge,
+                &Rows.body unknowns place.First,
+                &Rows.body unknowns place.Second,
+                &Rows.joint unknowns place.Row
+            )
 
     /// Keeps the impulses for the next step.
-    let store (hinge: inref<JointConstraint>) (unknowns: Unknowns) (state: byref<Joint>) =
-        let row = hinge.Row
+    let store (row: int) (unknowns: Unknowns) (state: byref<Joint>) =
         state.Impulse <- Vector2(unknowns[row], unknowns[row + 1])
         state.LimitImpulse <- unknowns[row + 2]
         state.MotorImpulse <- unknowns[row + 3]

@@ -3,6 +3,7 @@ namespace Rl.Core.Environments.Box2D
 
 open System
 open System.Numerics
+open System.Threading
 open Rl.Core.Foundations
 open Rl.Core.Environments
 
@@ -36,7 +37,10 @@ type LunarLander(options: LunarLanderOptions) =
 
     let actionSpace = if options.IsContinuous then Space.boxOf -1.0 1.0 [| 2 |] else Space.discrete 4
 
-    let step (state: byref<LunarLanderState>) (action: ReadOnlySpan<float32>) (rng: byref<Rng>) : Outcome =
+    let fleets = new ThreadLocal<Fleet>(fun () -> Fleet(model, Buffer.length<Buffer16<Contact>, Contact>))
+
+    /// What a valid action asks of the engines.
+    let engines (state: inref<LunarLanderState>) (action: ReadOnlySpan<float32>) : Engines =
         if state.IsTerminal then
             invalidOp $"{options.Id}: the state is terminal; reset the episode instead of stepping it."
 
@@ -53,11 +57,45 @@ type LunarLander(options: LunarLanderOptions) =
                 (nameof action)
                 $"{options.Id}: the action is {action[0]}; it must be 0 (nothing), 1 (left), 2 (main) or 3 (right)."
 
-        let engines = LunarLanderModel.engines options action
+        LunarLanderModel.engines options action
+
+    let push (engines: Engines) (state: byref<LunarLanderState>) (rng: byref<Rng>) =
         let struct (first, next) = Rng.uniformIn -1.0 1.0 rng
         let struct (second, next) = Rng.uniformIn -1.0 1.0 next
         rng <- next
-        LunarLanderModel.advance options model engines first second &state
+        LunarLanderModel.push options model engines first second &state
+
+    let step (state: byref<LunarLanderState>) (action: ReadOnlySpan<float32>) (rng: byref<Rng>) : Outcome =
+        let engines = engines &state action
+        push engines &state &rng
+        Solver.step model (LunarLanderModel.ground &state) (LunarLanderModel.bodiesOf &state)
+        LunarLanderModel.settle model engines &state
+
+    /// `step` of up to `Fleet.Lanes` states.
+    let stepFleet
+        (states: Span<LunarLanderState>)
+        (actions: ReadOnlySpan<float32>)
+        (rngs: Span<Rng>)
+        (outcomes: Span<Outcome>)
+        =
+        let fleet = fleets.Value
+        let size = actionSpace.Size
+        let asked = Scratch.span<Engines> states.Length
+
+        for lane in 0 .. states.Length - 1 do
+            asked[lane] <- engines &states[lane] (actions.Slice(lane * size, size))
+
+        for lane in 0 .. states.Length - 1 do
+            let state = &states[lane]
+            push asked[lane] &state &rngs[lane]
+            fleet.Start(lane, LunarLanderModel.ground &state, LunarLanderModel.bodiesOf &state)
+
+        fleet.Iterate()
+
+        for lane in 0 .. states.Length - 1 do
+            let state = &states[lane]
+            fleet.Finish(lane, LunarLanderModel.ground &state, LunarLanderModel.bodiesOf &state)
+            outcomes[lane] <- LunarLanderModel.settle model asked[lane] &state
 
     /// `LunarLander-v3`: four choices, 1000 steps, solved at a mean return of 200.
     static member V3: LunarLanderOptions =
@@ -125,6 +163,27 @@ type LunarLander(options: LunarLanderOptions) =
 
     interface IInPlace<LunarLanderState> with
         member _.StepInPlace(state, action, rng) = step &state action &rng
+
+    interface IInPlaceMany<LunarLanderState> with
+        member _.StepManyInPlace(states, actions, rngs, outcomes) =
+            let mutable first = 0
+
+            while first < states.Length do
+                let count = min Fleet.Lanes (states.Length - first)
+                let rows = actions.Slice(first * actionSpace.Size, count * actionSpace.Size)
+
+                if Fleet.IsWorthwhile count then
+                    stepFleet
+                        (states.Slice(first, count))
+                        rows
+                        (rngs.Slice(first, count))
+                        (outcomes.Slice(first, count))
+                else
+                    for index in 0 .. count - 1 do
+                        let action = rows.Slice(index * actionSpace.Size, actionSpace.Size)
+                        outcomes[first + index] <- step &states[first + index] action &rngs[first + index]
+
+                first <- first + count
 
     interface IRenderable<LunarLanderState> with
         member _.Render(state) = LunarLanderScene.render model &state

@@ -232,41 +232,40 @@ module internal LunarLanderModel =
         + 10.0 * o[6]
         + 10.0 * o[7]
 
-    /// One step with the engines' two draws in [−1, 1).
-    let advance
+    let ground (state: inref<LunarLanderState>) : Ground =
+        {
+            Heights = Buffer.view<_, float32> &state.Heights
+            Spacing = Width / float (Chunks - 1)
+            Blocks = ReadOnlySpan.Empty
+            Friction = 0.1f
+            Restitution = 0.0f
+        }
+
+    let bodiesOf (state: byref<LunarLanderState>) : WorldState =
+        {
+            Bodies = Buffer.span<_, Body> &state.Bodies
+            Joints = Buffer.span<_, Joint> &state.Joints
+            Contacts = Buffer.span<_, Contact> &state.Contacts
+        }
+
+    /// What wind and engines do before the bodies move, with the engines' two draws in [−1, 1).
+    let push
         (options: LunarLanderOptions)
         (model: WorldModel)
         (engines: Engines)
         (first: float)
         (second: float)
         (state: byref<LunarLanderState>)
-        : Outcome =
+        =
         if options.EnableWind then blow options &state
 
         fire model engines first second &state
         state.MainPower <- float32 engines.Main
         state.SidePower <- float32 (engines.Direction * engines.Side)
 
-        let ground =
-            {
-                Heights = Buffer.view<_, float32> &state.Heights
-                Spacing = Width / float (Chunks - 1)
-                Blocks = ReadOnlySpan.Empty
-                Friction = 0.1f
-                Restitution = 0.0f
-            }
-
-        let bodies = Buffer.span<_, Body> &state.Bodies
-
-        Solver.step
-            model
-            ground
-            {
-                Bodies = bodies
-                Joints = Buffer.span<_, Joint> &state.Joints
-                Contacts = Buffer.span<_, Contact> &state.Contacts
-            }
-
+    /// The reward of a step with these engines, and whether it was the last, after the bodies have moved.
+    let settle (model: WorldModel) (engines: Engines) (state: byref<LunarLanderState>) : Outcome =
+        let bodies = Buffer.view<_, Body> &state.Bodies
         let observation = Scratch.span<float> 8
         observe model &state observation
         let before = state.Shaping
@@ -283,6 +282,19 @@ module internal LunarLanderModel =
             Terminated = state.IsTerminal
             Truncated = false
         }
+
+    /// One step with the engines' two draws in [−1, 1).
+    let advance
+        (options: LunarLanderOptions)
+        (model: WorldModel)
+        (engines: Engines)
+        (first: float)
+        (second: float)
+        (state: byref<LunarLanderState>)
+        : Outcome =
+        push options model engines first second &state
+        Solver.step model (ground &state) (bodiesOf &state)
+        settle model engines &state
 
     /// A start state by its draws: the surface's (12, in [0, 1)), the force's and the first step's (two each, in [−1, 1)).
     let reset

@@ -28,21 +28,14 @@ module Solver =
                 unknowns[4 * index + 2] <- body.AngularVelocity + time * inertia * body.Torque
 
     /// Velocity iterations.
-    let private iterate (iterations: int) (contacts: Span<ContactConstraint>) (work: Workspace) =
-        let joints = work.Joints
-
-        for _ in 1..iterations do
-            for joint in 0 .. joints.Length - 1 do
-                JointSolver.solveVelocity &joints[joint] work.Unknowns
+    let private iterate (model: WorldModel) (contacts: Span<ContactConstraint>) (work: Workspace) =
+        for _ in 1 .. model.VelocityIterations do
+            for index in 0 .. work.Joints.Length - 1 do
+                let place = JointPlace.Of(model, index)
+                JointSolver.solveVelocity place &work.Joints[index] work.Unknowns
 
             for index in 0 .. contacts.Length - 1 do
-                let contact = &contacts[index]
-
-                ContactSolver.solveVelocity
-                    &contact
-                    &work.Solver[contact.First]
-                    &work.Solver[contact.Second]
-                    work.Unknowns
+                ContactSolver.solveVelocity &contacts[index] work.Unknowns
 
     let private moveAll (time: float32) (bodies: Span<Body>) (work: Workspace) =
         for index in 0 .. bodies.Length - 1 do
@@ -50,7 +43,7 @@ module Solver =
                 ContactSolver.move time index &work.Solver[index] work.Unknowns
 
     /// Position iterations, contacts first; whether the errors became small.
-    let private correct (model: WorldModel) (contacts: Span<ContactConstraint>) (work: Workspace) =
+    let private correct (model: WorldModel) (contacts: Span<ContactConstraint>) (work: Workspace) (world: WorldState) =
         let mutable remaining = model.PositionIterations
         let mutable isSolved = false
 
@@ -72,7 +65,7 @@ module Solver =
                 let first = &work.Solver[joint.First]
                 let second = &work.Solver[joint.Second]
 
-                if not (JointSolver.solvePosition joint work.Joints[index].Limit &first &second) then
+                if not (JointSolver.solvePosition joint world.Joints[index].Limit &first &second) then
                     areJointsSolved <- false
 
             isSolved <- areJointsSolved && separation >= -3.0f * Tolerances.LinearSlop
@@ -122,7 +115,7 @@ module Solver =
 
         for index in 0 .. contacts.Length - 1 do
             let contact = &contacts[index]
-            ContactSolver.warmStart &contact &work.Solver[contact.First] &work.Solver[contact.Second] work.Unknowns
+            ContactSolver.warmStart &contact work.Unknowns
 
         for index in 0 .. model.Joints.Length - 1 do
             let joint = model.Joints[index]
@@ -132,7 +125,7 @@ module Solver =
                 model.TimeStep
                 &work.Solver[joint.First]
                 &work.Solver[joint.Second]
-                (4 * (world.Bodies.Length + 1 + index))
+                (JointPlace.Of(model, index))
                 &world.Joints[index]
                 work.Unknowns
                 &work.Joints[index]
@@ -141,7 +134,7 @@ module Solver =
     let private store (model: WorldModel) (contacts: Span<ContactConstraint>) (work: Workspace) (world: WorldState) =
         for index in 0 .. work.Joints.Length - 1 do
             if world.Bodies[model.Joints[index].First].IsAwake then
-                JointSolver.store &work.Joints[index] work.Unknowns &world.Joints[index]
+                JointSolver.store (JointPlace.Of(model, index)).Row work.Unknowns &world.Joints[index]
 
         for index in 0 .. contacts.Length - 1 do
             ContactSolver.store &contacts[index] work.Unknowns &world.Contacts[contacts[index].Contact]
@@ -155,25 +148,65 @@ module Solver =
                 body.Velocity <- Vector2(work.Unknowns[4 * index], work.Unknowns[4 * index + 1])
                 body.AngularVelocity <- work.Unknowns[4 * index + 2]
 
+    /// The length of the unknowns of a world with this number of places for contacts.
+    let internal unknownsOf (model: WorldModel) (places: int) =
+        4 * (model.Bodies.Length + 1 + model.Joints.Length + places)
+
+    /// Refuses a state that is not one of the model's.
+    let internal check (model: WorldModel) (world: WorldState) =
+        Guard.inIntRange "Bodies.Length" 1 MaxBodies model.Bodies.Length
+        Guard.length "Bodies" model.Bodies.Length world.Bodies.Length
+        Guard.length "Joints" model.Joints.Length world.Joints.Length
+
+    /// The part of a step before its velocity iterations; returns the number of contacts to solve, or −1 where everything is asleep.
+    let internal start (model: WorldModel) (ground: Ground) (work: Workspace) (world: WorldState) : int =
+        let found = ContactFinder.findAll model ground work world
+        Islands.find model (work.Contacts.Slice(0, found)) work.Islands
+
+        if Islands.wake work.Islands world.Bodies then
+            work.Unknowns.Clear()
+            accelerate model world.Bodies work.Unknowns
+            let contacts = awakeContacts found world.Bodies work.Contacts
+            prepare model ground (work.Contacts.Slice(0, contacts)) work world
+            contacts
+        else
+            -1
+
+    /// The part of a step after its velocity iterations, with what `start` returned.
+    let internal finish (model: WorldModel) (ground: Ground) (contacts: int) (work: Workspace) (world: WorldState) =
+        if contacts >= 0 then
+            let constraints = work.Contacts.Slice(0, contacts)
+            moveAll model.TimeStep world.Bodies work
+            let isSolved = correct model constraints work world
+
+            for index in 0 .. world.Bodies.Length - 1 do
+                work.Starts[index] <- { Centre = world.Bodies[index].Centre; Angle = world.Bodies[index].Angle }
+
+            store model constraints work world
+            Islands.sleep model.TimeStep work.Islands isSolved world.Bodies
+            Continuous.solve model ground work world
+
+        for index in 0 .. world.Bodies.Length - 1 do
+            let body = &world.Bodies[index]
+            body.Force <- Vector2.Zero
+            body.Torque <- 0.0f
+
     /// Advances a world by one time step. Every joint's bodies are awake or asleep together. Contacts beyond the places for them are ignored.
     let step (model: WorldModel) (ground: Ground) (world: WorldState) : unit =
-        let count = model.Bodies.Length
-        Guard.inIntRange "Bodies.Length" 1 MaxBodies count
-        Guard.length "Bodies" count world.Bodies.Length
-        Guard.length "Joints" model.Joints.Length world.Joints.Length
-        let places = world.Contacts.Length
+        check model world
+        let count, places = model.Bodies.Length, world.Contacts.Length
 
         // Memory on the stack is taken where nothing else is being computed.
         let solver = Scratch.span<SolverBody>(count + 1)
         let corners = Scratch.span<Vector2>(count * Polygon.MaxCorners)
         let normals = Scratch.span<Vector2>(count * Polygon.MaxCorners)
-        let joints = Scratch.span<JointConstraint> model.Joints.Length
+        let joints = Scratch.span<JointConstraint<float32>> model.Joints.Length
         let contacts = Scratch.span<ContactConstraint> places
         let before = Scratch.span<Contact> places
-        let unknowns = Scratch.span<float32>(4 * (count + 1 + model.Joints.Length + places))
+        let found = Scratch.span<Contact> places
+        let unknowns = Scratch.span<float32>(unknownsOf model places)
         let islands = Scratch.span<int> count
         let starts = Scratch.span<Pose> count
-        let kept = Scratch.span<Contact> places
 
         let work =
             {
@@ -183,30 +216,15 @@ module Solver =
                 Joints = joints
                 Contacts = contacts
                 Before = before
+                Found = found
                 Unknowns = unknowns
+                Islands = islands
+                Starts = starts
             }
 
-        let found = ContactFinder.findAll model ground work world
-        Islands.find model (work.Contacts.Slice(0, found)) islands
+        let toSolve = start model ground work world
 
-        if Islands.wake islands world.Bodies then
-            accelerate model world.Bodies work.Unknowns
-            let contacts = work.Contacts.Slice(0, awakeContacts found world.Bodies work.Contacts)
-            let used = 4 * (count + 1 + model.Joints.Length + contacts.Length)
-            let work = { work with Unknowns = work.Unknowns.Slice(0, used) }
-            prepare model ground contacts work world
-            iterate model.VelocityIterations contacts work
-            moveAll model.TimeStep world.Bodies work
-            let isSolved = correct model contacts work
+        if toSolve > 0 || (toSolve = 0 && model.Joints.Length > 0) then
+            iterate model (work.Contacts.Slice(0, toSolve)) work
 
-            for index in 0 .. count - 1 do
-                starts[index] <- { Centre = world.Bodies[index].Centre; Angle = world.Bodies[index].Angle }
-
-            store model contacts work world
-            Islands.sleep model.TimeStep islands isSolved world.Bodies
-            Continuous.solve model ground starts kept { work with Unknowns = unknowns } world
-
-        for index in 0 .. count - 1 do
-            let body = &world.Bodies[index]
-            body.Force <- Vector2.Zero
-            body.Torque <- 0.0f
+        finish model ground toSolve work world
