@@ -176,9 +176,6 @@ internal sealed class EnvironmentWorkload
     private readonly BatchEnvironment batch;
     private readonly StepBuffers buffers;
     private readonly float[] actions;
-    private readonly bool isDiscrete;
-    private readonly double low;
-    private readonly double high;
     private Rng rng = RngModule.create(3UL);
 
     public EnvironmentWorkload(BatchEnvironment batch)
@@ -187,10 +184,6 @@ internal sealed class EnvironmentWorkload
         buffers = batch.AllocateBuffers();
         actions = new float[batch.Count * batch.ActionSize];
         batch.Reset(RngModule.create(1UL));
-        isDiscrete = batch.ActionSpace.IsDiscrete;
-        (low, high) = batch.ActionSpace is Core.Environments.Space.Discrete discrete
-            ? (discrete.start, (double)discrete.start + discrete.count)
-            : (-2.0, 2.0);
     }
 
     public int Count => batch.Count;
@@ -198,13 +191,7 @@ internal sealed class EnvironmentWorkload
     /// <summary>Draws an action for each copy and steps all of them.</summary>
     public void Step()
     {
-        for (var i = 0; i < actions.Length; i++)
-        {
-            var draw = RngModule.uniformIn(low, high, rng);
-            actions[i] = (float)(isDiscrete ? Math.Floor(draw.Item1) : draw.Item1);
-            rng = draw.Item2;
-        }
-
+        rng = batch.ActionSpace.SampleMany(rng, actions);
         batch.StepAll(actions, buffers);
     }
 }

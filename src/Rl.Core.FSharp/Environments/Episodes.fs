@@ -3,17 +3,46 @@ namespace Rl.Core.Environments
 
 open System
 open System.Numerics
+open System.Runtime.CompilerServices
 open System.Runtime.InteropServices
+open System.Runtime.Intrinsics
+open System.Runtime.Intrinsics.X86
 open Rl.Core.Foundations
 
-/// The progress of one copy's episode and its random stream.
+/// The buffers of a step as spans.
+[<Struct; IsByRefLike>]
+type internal StepRows =
+    {
+        Rewards: Span<float32>
+        /// Empty where nobody asks for exact rewards.
+        Exact: Span<float>
+        Terminated: Span<bool>
+        Truncated: Span<bool>
+        Returns: Span<float>
+        Lengths: Span<int>
+    }
+
+    static member Of(buffers: StepBuffers) : StepRows =
+        {
+            Rewards = buffers.Rewards.Span
+            Exact = buffers.ExactRewards.Span
+            Terminated = buffers.Terminated.Span
+            Truncated = buffers.Truncated.Span
+            Returns = buffers.EpisodeReturns.Span
+            Lengths = buffers.EpisodeLengths.Span
+        }
+
+/// The progress of one copy's episode and its random stream, as snapshots hold it.
 [<Struct>]
-type internal Progress = { mutable Stream: Rng; mutable Return: float; mutable Elapsed: int; mutable Unused: int }
+type internal Progress = { Stream: Rng; Return: float; Elapsed: int; Unused: int }
 
 /// The episodes of N copies. Methods that take a copy's index touch nothing of the other copies.
 [<Sealed>]
 type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observationSize: int, actionSpace: Space) =
-    let progress = Array.zeroCreate<Progress> count
+    let streams = Array.zeroCreate<Rng> count
+    let returns = Array.zeroCreate<float> count
+    let elapsed = Array.zeroCreate<int> count
+    let ended = Array.zeroCreate<int> count
     let actionSize = actionSpace.Size
     let actionParts = Array.ofList (Space.layout actionSpace)
     // By copy, so that a failure of one is no failure of those that other threads step.
@@ -34,19 +63,36 @@ type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observation
 
         rest = 0.0f
 
+    /// The number of leading elements that are integers in [low, high], in whole vectors.
+    static let integersIn (low: float32) (high: float32) (values: ReadOnlySpan<float32>) =
+        let vectors = MemoryMarshal.Cast<float32, Vector<float32>> values
+        let low, high = Vector<float32> low, Vector<float32> high
+        let mutable index = 0
+
+        while index < vectors.Length
+              && Vector.GreaterThanOrEqualAll(vectors[index], low)
+              && Vector.LessThanOrEqualAll(vectors[index], high)
+              && Vector.EqualsAll(Vector.Floor vectors[index], vectors[index]) do
+            index <- index + 1
+
+        index * Vector<float32>.Count
+
     do
         Guard.positive "count" count
         Guard.notNegative "maxEpisodeSteps" maxEpisodeSteps
 
-    member _.Progress = progress
+    /// The copies' random streams.
+    member _.Streams = streams
+
+    /// The number of steps of a copy's running episode.
+    member _.Elapsed(copy: int) = elapsed[copy]
 
     /// Gives each copy its stream and starts its first episode.
     member _.Start(rng: Rng) =
-        let struct (streams, _) = Rng.splitMany count rng
-
-        for copy in 0 .. count - 1 do
-            progress[copy] <- { Stream = streams[copy]; Return = 0.0; Elapsed = 0; Unused = 0 }
-
+        let struct (split, _) = Rng.splitMany count rng
+        Array.blit split 0 streams 0 count
+        Array.fill returns 0 count 0.0
+        Array.fill elapsed 0 count 0
         Array.fill ready 0 count true
 
     /// Refuses to go on with copies that have not been reset yet, or have failed since.
@@ -57,8 +103,31 @@ type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observation
     /// The same for every copy.
     member this.RequireReady() = this.RequireReady(0, count)
 
-    /// A restored batch is ready.
-    member _.SetReady() = Array.fill ready 0 count true
+    /// The copy's episode begins.
+    member _.Begin(copy: int) =
+        returns[copy] <- 0.0
+        elapsed[copy] <- 0
+
+    /// The bytes of every copy's progress in a snapshot.
+    static member ProgressBytes(count: int) = count * sizeof<Progress>
+
+    /// Writes the progress of every copy.
+    member _.CaptureProgress(bytes: Span<byte>) =
+        let progress = MemoryMarshal.Cast<byte, Progress> bytes
+
+        for copy in 0 .. count - 1 do
+            progress[copy] <- { Stream = streams[copy]; Return = returns[copy]; Elapsed = elapsed[copy]; Unused = 0 }
+
+    /// Goes on from what `CaptureProgress` wrote.
+    member _.RestoreProgress(bytes: ReadOnlySpan<byte>) =
+        let progress = MemoryMarshal.Cast<byte, Progress> bytes
+
+        for copy in 0 .. count - 1 do
+            streams[copy] <- progress[copy].Stream
+            returns[copy] <- progress[copy].Return
+            elapsed[copy] <- progress[copy].Elapsed
+
+        Array.fill ready 0 count true
 
     /// Requires a range of copies and buffers that fit, and valid actions for the range.
     member this.CheckStep(first: int, steps: int, actions: ReadOnlySpan<float32>, result: StepBuffers) =
@@ -75,7 +144,7 @@ type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observation
                 this.RefuseAction(first, chosen, Guard.indexOfNonFinite chosen, "it must be a finite number")
         | Space.Discrete(choices, start) ->
             let low, high = float32 start, float32 (start + choices - 1)
-            let mutable index = 0
+            let mutable index = integersIn low high chosen
 
             while index < chosen.Length
                   && chosen[index] >= low
@@ -109,7 +178,7 @@ type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observation
 
     member private _.RefuseAction(first: int, actions: ReadOnlySpan<float32>, index: int, remedy: string) =
         let copy = first + index / actionSize
-        let step = progress[copy].Elapsed + 1
+        let step = elapsed[copy] + 1
 
         Guard.fail
             "actions"
@@ -121,66 +190,134 @@ type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observation
         if not (allFinite observations) then
             let index = Guard.indexOfNonFinite observations
             let copy = first + index / observationSize
-            let step = if isReset then 0 else progress[copy].Elapsed + 1
+            let step = if isReset then 0 else elapsed[copy] + 1
             ready[copy] <- false
             raise (EnvironmentFailure.Observation(id, copy, step, index % observationSize, float observations[index]))
 
     /// Wraps an exception of a user's environment.
     member _.Fail(copy: int, isReset: bool, error: exn) : unit =
         ready[copy] <- false
-        raise (EnvironmentFailure.Thrown(id, copy, (if isReset then 0 else progress[copy].Elapsed + 1), error))
+        raise (EnvironmentFailure.Thrown(id, copy, (if isReset then 0 else elapsed[copy] + 1), error))
 
     member private _.RefuseReward(copy: int, reward: float) : unit =
         ready[copy] <- false
-        raise (EnvironmentFailure.Reward(id, copy, progress[copy].Elapsed + 1, reward))
+        raise (EnvironmentFailure.Reward(id, copy, elapsed[copy] + 1, reward))
 
-    /// Books one step of a copy into row `copy` of the spans; true when its episode has ended and it must be reset.
-    member this.Record
-        (
-            copy: int,
-            outcome: Outcome,
-            rewards: Span<float32>,
-            exactRewards: Span<float>,
-            terminated: Span<bool>,
-            truncated: Span<bool>,
-            episodeReturns: Span<float>,
-            episodeLengths: Span<int>
-        ) =
+    /// Books one step of a copy into its row of the buffers; true when its episode has ended and it must be reset.
+    member this.Record(copy: int, outcome: Outcome, rows: StepRows) =
         if not (Double.IsFinite outcome.Reward) then
             this.RefuseReward(copy, outcome.Reward)
 
-        let entry = &progress[copy]
-        let elapsed = entry.Elapsed + 1
-        let total = entry.Return + outcome.Reward
-        let cut = not outcome.Terminated && (outcome.Truncated || elapsed = maxEpisodeSteps)
-        rewards[copy] <- float32 outcome.Reward
-        if exactRewards.Length > 0 then exactRewards[copy] <- outcome.Reward
-        terminated[copy] <- outcome.Terminated
-        truncated[copy] <- cut
+        let steps = elapsed[copy] + 1
+        let total = returns[copy] + outcome.Reward
+        let cut = not outcome.Terminated && (outcome.Truncated || steps = maxEpisodeSteps)
+        rows.Rewards[copy] <- float32 outcome.Reward
+        if rows.Exact.Length > 0 then rows.Exact[copy] <- outcome.Reward
+        rows.Terminated[copy] <- outcome.Terminated
+        rows.Truncated[copy] <- cut
 
         if outcome.Terminated || cut then
-            episodeReturns[copy] <- total
-            episodeLengths[copy] <- elapsed
-            entry.Elapsed <- 0
-            entry.Return <- 0.0
+            rows.Returns[copy] <- total
+            rows.Lengths[copy] <- steps
+            elapsed[copy] <- 0
+            returns[copy] <- 0.0
             true
         else
-            episodeReturns[copy] <- nan
-            episodeLengths[copy] <- 0
-            entry.Elapsed <- elapsed
-            entry.Return <- total
+            rows.Returns[copy] <- nan
+            rows.Lengths[copy] <- 0
+            elapsed[copy] <- steps
+            returns[copy] <- total
             false
+
+    /// `Record` for eight copies. Writes those whose episodes have ended and returns their number, or −1, with nothing changed, where a
+    /// reward is not finite. Needs AVX-512.
+    member private _.RecordEight(first: int, outcomes: ReadOnlySpan<Outcome>, rows: StepRows, ended: Span<int>) : int =
+        let pairs = MemoryMarshal.Cast<Outcome, Vector512<float>>(outcomes.Slice(first, 8))
+        let even = Vector512.Create(0L, 2L, 4L, 6L, 8L, 10L, 12L, 14L)
+        let odd = Vector512.Create(1L, 3L, 5L, 7L, 9L, 11L, 13L, 15L)
+        let rewards = Avx512F.PermuteVar8x64x2(pairs[0], even, pairs[1])
+
+        if not (Vector512.EqualsAll(rewards * Vector512<float>.Zero, Vector512<float>.Zero)) then
+            -1
+        else
+            // The two flags, and bytes that say nothing.
+            let flags = Avx512F.PermuteVar8x64x2(pairs[0], odd, pairs[1]).AsInt64() &&& Vector512.Create 0x0101L
+            let steps = MemoryMarshal.Cast<int, Vector256<int>>(Span(elapsed, first, 8))
+            let totals = MemoryMarshal.Cast<float, Vector512<float>>(Span(returns, first, 8))
+            let next = steps[0] + Vector256.Create 1
+            steps[0] <- next
+            totals[0] <- totals[0] + rewards
+
+            MemoryMarshal.Cast<float32, Vector256<float32>>(rows.Rewards.Slice(first, 8))[0] <-
+                Avx512F.ConvertToVector256Single rewards
+
+            if rows.Exact.Length > 0 then
+                MemoryMarshal.Cast<float, Vector512<float>>(rows.Exact.Slice(first, 8))[0] <- rewards
+
+            MemoryMarshal.Cast<bool, int64>(rows.Terminated.Slice(first, 8))[0] <- 0L
+            MemoryMarshal.Cast<bool, int64>(rows.Truncated.Slice(first, 8))[0] <- 0L
+            MemoryMarshal.Cast<float, Vector512<float>>(rows.Returns.Slice(first, 8))[0] <- Vector512.Create nan
+            MemoryMarshal.Cast<int, Vector256<int>>(rows.Lengths.Slice(first, 8))[0] <- Vector256<int>.Zero
+
+            let isMarked = Vector512.GreaterThan(flags, Vector512<int64>.Zero)
+            let isAtLimit = Vector256.Equals(next, Vector256.Create maxEpisodeSteps)
+            let limits = Vector256.ExtractMostSignificantBits isAtLimit
+            let mutable endings = uint32 (Vector512.ExtractMostSignificantBits isMarked) ||| limits
+            let mutable count = 0
+
+            while endings <> 0u do
+                let copy = first + BitOperations.TrailingZeroCount endings
+                endings <- endings &&& (endings - 1u)
+                rows.Terminated[copy] <- outcomes[copy].Terminated
+                rows.Truncated[copy] <- not outcomes[copy].Terminated
+                rows.Returns[copy] <- returns[copy]
+                rows.Lengths[copy] <- elapsed[copy]
+                elapsed[copy] <- 0
+                returns[copy] <- 0.0
+                ended[count] <- copy
+                count <- count + 1
+
+            count
+
+    /// Books one step of each of `steps` copies; returns those whose episodes have ended, which must be reset.
+    member this.RecordMany
+        (first: int, steps: int, outcomes: ReadOnlySpan<Outcome>, rows: StepRows)
+        : ReadOnlySpan<int> =
+        let ended = Span(ended, first, steps)
+        let mutable endings = 0
+        let mutable copy = first
+
+        while copy < first + steps do
+            let found =
+                if Avx512F.IsSupported && copy + 8 <= first + steps then
+                    this.RecordEight(copy, outcomes, rows, ended.Slice endings)
+                else
+                    -1
+
+            if found >= 0 then
+                endings <- endings + found
+                copy <- copy + 8
+            else
+                let last = min (copy + 8) (first + steps) - 1
+
+                for index in copy..last do
+                    if this.Record(index, outcomes[index], rows) then
+                        ended[endings] <- index
+                        endings <- endings + 1
+
+                copy <- last + 1
+
+        Span.op_Implicit (ended.Slice(0, endings))
 
     /// Books the end of a copy's running episode, which must be reset then.
     member _.Cut(copy: int, result: StepBuffers) =
-        let entry = &progress[copy]
         let observations = result.Observations.Span.Slice(copy * observationSize, observationSize)
         observations.CopyTo(result.FinalObservations.Span.Slice(copy * observationSize, observationSize))
         result.Truncated.Span[copy] <- true
-        result.EpisodeReturns.Span[copy] <- entry.Return
-        result.EpisodeLengths.Span[copy] <- entry.Elapsed
-        entry.Elapsed <- 0
-        entry.Return <- 0.0
+        result.EpisodeReturns.Span[copy] <- returns[copy]
+        result.EpisodeLengths.Span[copy] <- elapsed[copy]
+        elapsed[copy] <- 0
+        returns[copy] <- 0.0
 
     /// The present state as a snapshot.
     member _.Snapshot(bytes: byte[]) =

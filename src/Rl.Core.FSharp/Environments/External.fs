@@ -116,11 +116,9 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
 
     /// Starts an episode of a copy in the row that holds its present observation.
     let reset (copy: int) =
-        let entry = &episodes.Progress[copy]
-        let struct (seed, stream) = Rng.bits entry.Stream
-        entry.Stream <- stream
-        entry.Elapsed <- 0
-        entry.Return <- 0.0
+        let struct (seed, stream) = Rng.bits episodes.Streams[copy]
+        episodes.Streams[copy] <- stream
+        episodes.Begin copy
         let row = Span(current, copy * observationSize, observationSize)
 
         if not hasTimeout then
@@ -195,7 +193,7 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
 
     override _.RenderFinal(copy: int) =
         Guard.inIntRange (nameof copy) 0 (count - 1) copy
-        if episodes.Progress[copy].Elapsed = 0 then finals[copy] else ValueNone
+        if episodes.Elapsed copy = 0 then finals[copy] else ValueNone
 
     override this.FramesPerSecond =
         match instances[0] with
@@ -218,12 +216,7 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
         episodes.CheckStep(first, steps, actions, result)
         let observations = result.Observations.Span
         let finalObservations = result.FinalObservations.Span
-        let rewards = result.Rewards.Span
-        let exact = result.ExactRewards.Span
-        let terminated = result.Terminated.Span
-        let truncated = result.Truncated.Span
-        let returns = result.EpisodeReturns.Span
-        let lengths = result.EpisodeLengths.Span
+        let rows = StepRows.Of result
 
         for copy in first .. first + steps - 1 do
             let row = Span(current, copy * observationSize, observationSize)
@@ -240,7 +233,7 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
 
             episodes.CheckObservations(copy, Span.op_Implicit row, false)
 
-            if episodes.Record(copy, outcome, rewards, exact, terminated, truncated, returns, lengths) then
+            if episodes.Record(copy, outcome, rows) then
                 row.CopyTo(finalObservations.Slice(copy * observationSize, observationSize))
 
                 if isWatched[copy] then finals[copy] <- this.Draw copy
@@ -261,7 +254,8 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
 
     override _.Capture() =
         episodes.RequireReady()
-        let bytes = MemoryMarshal.AsBytes(Span episodes.Progress).ToArray()
+        let bytes = Array.zeroCreate<byte>(Episodes.ProgressBytes count)
+        episodes.CaptureProgress(Span bytes)
         let snapshot = episodes.Snapshot bytes
 
         if isCloneable then
@@ -277,10 +271,8 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
             snapshot
 
     override _.Restore(snapshot: BatchSnapshot) =
-        let progress = MemoryMarshal.AsBytes(Span episodes.Progress)
-        episodes.CheckSnapshot(snapshot, progress.Length)
-        Span(snapshot.Bytes).CopyTo progress
-        episodes.SetReady()
+        episodes.CheckSnapshot(snapshot, Episodes.ProgressBytes count)
+        episodes.RestoreProgress(ReadOnlySpan snapshot.Bytes)
         continues <- isCloneable && snapshot.Instances.Length = count + 1
         Array.fill finals 0 count ValueNone
 

@@ -136,6 +136,55 @@ type Space =
             value <- float32 (start + choice)
             next
 
+    /// `Draw` without a mask for every element. A word w stands for the upper word of w·count, unless the lower one is so small that
+    /// `Rng.below` looks at it again.
+    static member private DrawMany(start: int, count: int, rng: Rng, values: Span<float32>) : Rng =
+        let words = Scratch.span<uint64> 256
+        let mutable rng = rng
+        let mutable first = 0
+
+        while first < values.Length do
+            let block = values.Slice(first, min words.Length (values.Length - first))
+            let drawn = words.Slice(0, block.Length)
+            let next = Rng.fill drawn rng
+            let mutable isPlain = true
+
+            for index in 0 .. block.Length - 1 do
+                let mutable low = 0UL
+                let high = Math.BigMul(drawn[index], uint64 count, &low)
+                block[index] <- float32 (start + int high)
+                isPlain <- isPlain && low >= uint64 count
+
+            if isPlain then
+                rng <- next
+            else
+                for index in 0 .. block.Length - 1 do
+                    rng <- Space.Draw(start, count, ReadOnlySpan.Empty, &block[index], rng)
+
+            first <- first + block.Length
+
+        rng
+
+    /// Uniform elements of bounded rows.
+    static member private DrawMany(low: float[], high: float[], rng: Rng, values: Span<float32>) : Rng =
+        let words = Scratch.span<uint64> 256
+        let mutable rng = rng
+        let mutable first, column = 0, 0
+
+        while first < values.Length do
+            let block = values.Slice(first, min words.Length (values.Length - first))
+            rng <- Rng.fill (words.Slice(0, block.Length)) rng
+
+            for index in 0 .. block.Length - 1 do
+                let least, most = low[column], high[column]
+                let draw = least + (most - least) * Rng.unitOf words[index]
+                block[index] <- float32 (min most (max least draw))
+                column <- if column + 1 = high.Length then 0 else column + 1
+
+            first <- first + block.Length
+
+        rng
+
     static member private Draw(low: float, high: float, rng: Rng) : struct (float * Rng) =
         match Double.IsInfinity low, Double.IsInfinity high with
         | false, false -> Rng.uniformIn low high rng
@@ -188,6 +237,27 @@ type Space =
         Guard.length (nameof value) this.Size value.Length
         Guard.length (nameof mask) this.Choices mask.Length
         this.Fill(rng, mask, value)
+
+    /// `Sample` for every row of `values` [rows, Size], with the same numbers as one after the other.
+    member this.SampleMany(rng: Rng, values: Span<float32>) : Rng =
+        let size = this.Size
+
+        if size = 0 || values.Length % size <> 0 then
+            Guard.fail (nameof values) $"values has {values.Length} elements; it must have a multiple of {size}."
+
+        match this with
+        | Discrete(count, start) -> Space.DrawMany(start, count, rng, values)
+        | Box(low, high, _) when Array.forall Double.IsFinite low && Array.forall Double.IsFinite high ->
+            Space.DrawMany(low, high, rng, values)
+        | _ ->
+            let mutable rng = rng
+            let mutable first = 0
+
+            while first < values.Length do
+                rng <- this.Fill(rng, ReadOnlySpan.Empty, values.Slice(first, size))
+                first <- first + size
+
+            rng
 
     /// For example `Discrete(2)`, `Box([-2], [2], shape [1])` or `Dict(seen: MultiBinary([3]), mode: Discrete(2))`.
     override this.ToString() =

@@ -15,6 +15,7 @@ type Vectorised<'State
     let observationSpace, actionSpace = environment.ObservationSpace, environment.ActionSpace
     let observationSize, actionSize = observationSpace.Size, actionSpace.Size
     let episodes = Episodes(id, count, maxEpisodeSteps, observationSize, actionSpace)
+    let streams = episodes.Streams
     let states = Array.zeroCreate<'State> count
     let outcomes = Array.zeroCreate<Outcome> count
 
@@ -33,9 +34,6 @@ type Vectorised<'State
         | :? IInPlaceMany<'State> as inPlaceMany -> Some inPlaceMany
         | _ -> None
 
-    /// The copies' generators in a row, for `IInPlaceMany`.
-    let streams: Rng[] = if inPlaceMany.IsSome then Array.zeroCreate count else [||]
-
     let masks =
         match environment with
         | :? IActionMasks<'State> as masks -> Some masks
@@ -50,10 +48,9 @@ type Vectorised<'State
     let finals: 'State voption[] = if renderable.IsSome then Array.create count ValueNone else [||]
 
     let reset (copy: int) =
-        let entry = &episodes.Progress[copy]
-        let struct (state, stream) = environment.Reset entry.Stream
+        let struct (state, stream) = environment.Reset streams[copy]
         states[copy] <- state
-        entry.Stream <- stream
+        streams[copy] <- stream
 
     /// With the environment's own time limit.
     new(environment: IEnvironment<'State>, count: int) =
@@ -85,7 +82,7 @@ type Vectorised<'State
         for copy in 0 .. count - 1 do
             let row = observations.Slice(copy * observationSize, observationSize)
             environment.Observe(states[copy], row)
-            episodes.CheckObservations(copy, Span.op_Implicit row, episodes.Progress[copy].Elapsed = 0)
+            episodes.CheckObservations(copy, Span.op_Implicit row, episodes.Elapsed copy = 0)
 
     /// Moves the states of a range and keeps their outcomes.
     member private _.Advance(first: int, steps: int, actions: ReadOnlySpan<float32>, observations: Span<float32>) =
@@ -95,31 +92,26 @@ type Vectorised<'State
             kernel.StepMany(range, actions, Span(outcomes, first, steps))
             kernel.ObserveMany(Span.op_Implicit range, observations)
         | None, Some inPlaceMany, _ ->
-            for copy in first .. first + steps - 1 do
-                streams[copy] <- episodes.Progress[copy].Stream
-
             let range = Span(states, first, steps)
             inPlaceMany.StepManyInPlace(range, actions, Span(streams, first, steps), Span(outcomes, first, steps))
 
-            for copy in first .. first + steps - 1 do
-                episodes.Progress[copy].Stream <- streams[copy]
-                let row = observations.Slice((copy - first) * observationSize, observationSize)
-                environment.Observe(states[copy], row)
+            for index in 0 .. steps - 1 do
+                let row = observations.Slice(index * observationSize, observationSize)
+                environment.Observe(states[first + index], row)
         | None, None, Some inPlace ->
             for index in 0 .. steps - 1 do
                 let copy = first + index
                 let action = actions.Slice(index * actionSize, actionSize)
-                outcomes[copy] <- inPlace.StepInPlace(&states[copy], action, &episodes.Progress[copy].Stream)
+                outcomes[copy] <- inPlace.StepInPlace(&states[copy], action, &streams[copy])
                 environment.Observe(states[copy], observations.Slice(index * observationSize, observationSize))
         | None, None, None ->
             for index in 0 .. steps - 1 do
                 let copy = first + index
-                let entry = &episodes.Progress[copy]
                 let action = actions.Slice(index * actionSize, actionSize)
-                let struct (state, outcome, stream) = environment.Step(states[copy], action, entry.Stream)
+                let struct (state, outcome, stream) = environment.Step(states[copy], action, streams[copy])
                 states[copy] <- state
                 outcomes[copy] <- outcome
-                entry.Stream <- stream
+                streams[copy] <- stream
                 environment.Observe(state, observations.Slice(index * observationSize, observationSize))
 
     override this.Step(first: int, steps: int, actions: ReadOnlySpan<float32>, result: StepBuffers) =
@@ -128,24 +120,19 @@ type Vectorised<'State
         let rows = observations.Slice(first * observationSize, steps * observationSize)
         this.Advance(first, steps, actions.Slice(first * actionSize, steps * actionSize), rows)
         episodes.CheckObservations(first, Span.op_Implicit rows, false)
+        let ended = episodes.RecordMany(first, steps, ReadOnlySpan outcomes, StepRows.Of result)
         let finalObservations = result.FinalObservations.Span
-        let rewards = result.Rewards.Span
-        let exact = result.ExactRewards.Span
-        let terminated = result.Terminated.Span
-        let truncated = result.Truncated.Span
-        let returns = result.EpisodeReturns.Span
-        let lengths = result.EpisodeLengths.Span
 
-        for copy in first .. first + steps - 1 do
-            if episodes.Record(copy, outcomes[copy], rewards, exact, terminated, truncated, returns, lengths) then
-                let row = observations.Slice(copy * observationSize, observationSize)
-                row.CopyTo(finalObservations.Slice(copy * observationSize, observationSize))
+        for index in 0 .. ended.Length - 1 do
+            let copy = ended[index]
+            let row = observations.Slice(copy * observationSize, observationSize)
+            row.CopyTo(finalObservations.Slice(copy * observationSize, observationSize))
 
-                if finals.Length > 0 then finals[copy] <- ValueSome states[copy]
+            if finals.Length > 0 then finals[copy] <- ValueSome states[copy]
 
-                reset copy
-                environment.Observe(states[copy], row)
-                episodes.CheckObservations(copy, Span.op_Implicit row, true)
+            reset copy
+            environment.Observe(states[copy], row)
+            episodes.CheckObservations(copy, Span.op_Implicit row, true)
 
     override _.Cut(copy: int, result: StepBuffers) =
         episodes.RequireReady(copy, 1)
@@ -178,23 +165,20 @@ type Vectorised<'State
         Guard.inIntRange (nameof copy) 0 (count - 1) copy
 
         match renderable with
-        | Some renderable when episodes.Progress[copy].Elapsed = 0 -> finals[copy] |> ValueOption.map renderable.Render
+        | Some renderable when episodes.Elapsed copy = 0 -> finals[copy] |> ValueOption.map renderable.Render
         | _ -> ValueNone
 
     override _.Capture() =
         let stateBytes = MemoryMarshal.AsBytes(Span states)
-        let progressBytes = MemoryMarshal.AsBytes(Span episodes.Progress)
         episodes.RequireReady()
-        let bytes = Array.zeroCreate<byte>(stateBytes.Length + progressBytes.Length)
+        let bytes = Array.zeroCreate<byte>(stateBytes.Length + Episodes.ProgressBytes count)
         stateBytes.CopyTo(Span bytes)
-        progressBytes.CopyTo(Span(bytes, stateBytes.Length, progressBytes.Length))
+        episodes.CaptureProgress(Span(bytes).Slice stateBytes.Length)
         episodes.Snapshot bytes
 
     override _.Restore(snapshot: BatchSnapshot) =
         let stateBytes = MemoryMarshal.AsBytes(Span states)
-        let progressBytes = MemoryMarshal.AsBytes(Span episodes.Progress)
-        episodes.CheckSnapshot(snapshot, stateBytes.Length + progressBytes.Length)
+        episodes.CheckSnapshot(snapshot, stateBytes.Length + Episodes.ProgressBytes count)
         Span(snapshot.Bytes, 0, stateBytes.Length).CopyTo stateBytes
-        Span(snapshot.Bytes, stateBytes.Length, progressBytes.Length).CopyTo progressBytes
+        episodes.RestoreProgress(ReadOnlySpan(snapshot.Bytes).Slice stateBytes.Length)
         Array.fill finals 0 finals.Length ValueNone
-        episodes.SetReady()

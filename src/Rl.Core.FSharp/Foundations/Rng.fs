@@ -4,6 +4,9 @@ namespace Rl.Core.Foundations
 open System
 open System.Numerics
 open System.Runtime.CompilerServices
+open System.Runtime.InteropServices
+open System.Runtime.Intrinsics
+open System.Runtime.Intrinsics.X86
 
 /// A SplitMix64 generator as a 16-byte value (Steele, Lea and Flood, "Fast splittable pseudorandom number generators",
 /// OOPSLA 2014, figure 16). Copying it copies the stream; nothing is hidden or shared.
@@ -60,6 +63,36 @@ module Rng =
         let state = rng.State + rng.Gamma
         struct (mix64 state, Rng(state, rng.Gamma))
 
+    let private mix512 (value: Vector512<uint64>) =
+        let value = (value ^^^ Vector512.ShiftRightLogical(value, 30)) * Vector512.Create 0xBF58476D1CE4E5B9UL
+        let value = (value ^^^ Vector512.ShiftRightLogical(value, 27)) * Vector512.Create 0x94D049BB133111EBUL
+        value ^^^ Vector512.ShiftRightLogical(value, 31)
+
+    /// Uniform 64-bit words, the same as of `bits` one after the other; returns the generator that follows the last.
+    let fill (words: Span<uint64>) (rng: Rng) : Rng =
+        let mutable state = rng.State
+        let mutable first = 0
+
+        // Multiplications of 64 bits by 64 are one instruction only there.
+        if Avx512DQ.IsSupported then
+            let vectors = MemoryMarshal.Cast<uint64, Vector512<uint64>> words
+            let steps = Vector512.Create(1UL, 2UL, 3UL, 4UL, 5UL, 6UL, 7UL, 8UL) * Vector512.Create rng.Gamma
+            let stride = Vector512.Create(8UL * rng.Gamma)
+            let mutable states = Vector512.Create state + steps
+
+            for index in 0 .. vectors.Length - 1 do
+                vectors[index] <- mix512 states
+                states <- states + stride
+
+            first <- 8 * vectors.Length
+            state <- state + uint64 first * rng.Gamma
+
+        for index in first .. words.Length - 1 do
+            state <- state + rng.Gamma
+            words[index] <- mix64 state
+
+        Rng(state, rng.Gamma)
+
     /// Two generators with independent streams: one to use, one to keep.
     let split (rng: Rng) =
         let first = rng.State + rng.Gamma
@@ -79,11 +112,14 @@ module Rng =
 
         struct (streams, rest)
 
+    /// The number in [0, 1), a multiple of 2⁻⁵³, that a uniform word stands for.
+    let inline internal unitOf (word: uint64) : float = float (word >>> 11) * (1.0 / 9007199254740992.0)
+
     /// A uniform float64 in [0, 1), a multiple of 2⁻⁵³.
     [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
     let uniform (rng: Rng) =
         let struct (word, next) = bits rng
-        struct (float (word >>> 11) * (1.0 / 9007199254740992.0), next)
+        struct (unitOf word, next)
 
     /// A uniform float64 in [low, high).
     [<MethodImpl(MethodImplOptions.AggressiveInlining)>]

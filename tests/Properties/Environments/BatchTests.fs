@@ -369,9 +369,11 @@ let private failure (environment: BatchEnvironment) steps =
     environment.StepAll(ReadOnlySpan actions, buffers)
     error
 
-[<Fact>]
-let ``a NaN reward is named, and the batch works again after a reset`` () =
-    let error = failure (scripted { Scripted.Quiet with BadRewardAt = 3 } 2) 3
+[<Theory>]
+[<InlineData 2>]
+[<InlineData 19>]
+let ``a NaN reward is named, and the batch works again after a reset`` (copies: int) =
+    let error = failure (scripted { Scripted.Quiet with BadRewardAt = 3 } copies) 3
     Assert.Equal(("Scripted-v0", 0, 3, -1), (error.EnvironmentId, error.Copy, error.Step, error.Component))
     Assert.True(Double.IsNaN error.Value)
     Assert.Contains("reward NaN", error.Message)

@@ -45,6 +45,25 @@ let ``a drawn value lies in its space`` (seed: uint64) (count: byte) (start: sby
     someSpaces (1 + int count) (int start)
     |> List.forall (fun space -> draws 20 space seed |> Array.forall (contains space))
 
+[<Property>]
+let ``many values at once are those drawn one after the other`` (seed: uint64) (count: byte) (rows: uint16) =
+    let rows = int rows % 700
+
+    Space.boxOf -2.0 3.0 [| 3 |] :: someSpaces (1 + int count) 2
+    |> List.forall (fun space ->
+        let values = Array.zeroCreate<float32>(rows * space.Size)
+        let next = space.SampleMany(Rng.create seed, Span values)
+        let expected = draws (rows + 1) space seed
+        let struct (following, _) = draw space next
+        values = Array.concat (Array.take rows expected) && following = expected[rows])
+
+[<Fact>]
+let ``many values need whole rows`` () =
+    let space = Space.boxOf 0.0 1.0 [| 2 |]
+    let values = Array.zeroCreate<float32> 5
+    let error = Assert.Throws<ArgumentException>(fun () -> space.SampleMany(Rng.create 1UL, Span values) |> ignore)
+    Assert.Contains("5", error.Message)
+
 /// The choices that a value is, as a mask of the space.
 let rec private chosen (space: Space) (value: float32[]) : bool[] =
     match space with

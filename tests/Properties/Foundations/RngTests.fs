@@ -24,6 +24,18 @@ let ``the words of seed 0 are those of SplitMix64`` () =
     Assert.Equal<uint64[]>(expected, take 4 Rng.bits (Rng.create 0UL))
 
 [<Property>]
+let ``many words at once are those of one after the other, and the stream goes on after them``
+    (seed: uint64)
+    (count: byte)
+    =
+    let words = Array.zeroCreate<uint64>(int count)
+    let struct (key, _) = Rng.split (Rng.create seed)
+    let next = Rng.fill (Span words) key
+    let expected = take (int count + 1) Rng.bits key
+    let struct (following, _) = Rng.bits next
+    words = Array.take (int count) expected && following = expected[int count]
+
+[<Property>]
 let ``a stream is a value: the same key draws the same`` (seed: uint64) =
     take 10 Rng.uniform (Rng.create seed) = take 10 Rng.uniform (Rng.create seed)
 

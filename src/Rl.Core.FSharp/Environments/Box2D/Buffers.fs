@@ -1,12 +1,9 @@
 /// Arrays of fixed length inside a value, so that copying a state copies them.
 namespace Rl.Core.Environments.Box2D
 
-#nowarn "9" // memory on the stack
-
 open System
 open System.Runtime.CompilerServices
 open System.Runtime.InteropServices
-open Microsoft.FSharp.NativeInterop
 
 /// Room for as many elements as the name says, seen through `Buffer.span`.
 [<Struct; InlineArray(2); NoEquality; NoComparison>]
@@ -73,12 +70,3 @@ module internal Buffer =
 
     /// How many elements a buffer holds.
     let inline length<'Buffer, 'Item> = Unsafe.SizeOf<'Buffer>() / Unsafe.SizeOf<'Item>()
-
-/// Memory on the caller's stack.
-[<RequireQualifiedAccess>]
-module internal Scratch =
-
-    /// Zeros, which live until the calling function returns; not to be called in a loop.
-    let inline span<'T when 'T: unmanaged> (count: int) =
-        let memory = NativePtr.stackalloc<'T> count
-        Span<'T>(NativePtr.toVoidPtr memory, count)

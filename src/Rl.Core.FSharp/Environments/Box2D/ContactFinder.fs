@@ -3,6 +3,7 @@ namespace Rl.Core.Environments.Box2D
 
 open System
 open System.Numerics
+open Rl.Core.Foundations
 open System.Runtime.CompilerServices
 
 /// The memory of a world's state: one element a body and a joint of its model, and places for contacts.

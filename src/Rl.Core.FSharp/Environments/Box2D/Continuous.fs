@@ -5,6 +5,7 @@ namespace Rl.Core.Environments.Box2D
 
 open System
 open System.Numerics
+open Rl.Core.Foundations
 
 /// The way of a body in what is left of a step: from one pose to another while the share t goes from 0 to 1.
 [<Struct>]

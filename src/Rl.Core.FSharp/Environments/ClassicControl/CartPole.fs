@@ -105,8 +105,8 @@ type CartPole(options: CartPoleOptions) =
             Truncated = false
         }
 
-    /// `advance` for eight states, one quantity a vector; the fallen ones as bits of the result.
-    let advanceEight (states: Span<Vector512<float>>) (push: Vector512<float>) : uint64 =
+    /// `advance` and `outcome` for eight states, one quantity a vector.
+    let advanceEight (states: Span<Vector512<float>>) (push: Vector512<float>) (outcomes: Span<Vector512<float>>) =
         let inline all (value: float) = Vector512.Create value
         let mutable oldPosition = Vector512<float>.Zero
         let mutable oldVelocity = Vector512<float>.Zero
@@ -136,7 +136,8 @@ type CartPole(options: CartPoleOptions) =
             Vector512.GreaterThan(Vector512.Abs position, all PositionLimit)
             ||| Vector512.GreaterThan(Vector512.Abs angle, all AngleLimit)
 
-        Vector512.ExtractMostSignificantBits fallen
+        let rewards = Vector512.ConditionalSelect(fallen, all fallReward, all aliveReward)
+        StateLanes.packOutcomes (rewards, fallen, outcomes)
 
     /// `CartPole-v1`: 500 steps, solved at a mean return of 475.
     static member V1: CartPoleOptions =
@@ -188,8 +189,6 @@ type CartPole(options: CartPoleOptions) =
             let mutable index = 0
 
             if Avx512F.IsSupported then
-                let alive, fallen = outcome false, outcome true
-
                 let actionVectors = MemoryMarshal.Cast<float32, Vector256<float32>> actions
 
                 while index + 8 <= states.Length do
@@ -197,11 +196,7 @@ type CartPole(options: CartPoleOptions) =
                     let chosen = Avx512F.ConvertToVector512Double actionVectors[index / 8]
                     // 0 and 1 to −10 and 10, exactly.
                     let push = (chosen + chosen - Vector512<float>.One) * Vector512.Create Force
-                    let bits = advanceEight eight push
-
-                    for lane in 0..7 do
-                        outcomes[index + lane] <- if (bits >>> lane) &&& 1UL = 0UL then alive else fallen
-
+                    advanceEight eight push (MemoryMarshal.Cast<Outcome, Vector512<float>>(outcomes.Slice(index, 8)))
                     index <- index + 8
 
             while index < states.Length do
