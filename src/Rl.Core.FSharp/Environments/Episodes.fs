@@ -48,15 +48,28 @@ type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observation
     // By copy, so that a failure of one is no failure of those that other threads step.
     let ready = Array.zeroCreate<bool> count
 
-    /// Whether every element is finite: x·0 is NaN for the others.
+    /// Whether every element is finite: x·0 is NaN for the others. Four sums, since each waits for its last addition.
     static let allFinite (values: ReadOnlySpan<float32>) =
+        let zero = Vector<float32>.Zero
         let vectors = MemoryMarshal.Cast<float32, Vector<float32>> values
-        let mutable sum = Vector<float32>.Zero
+        let mutable sum0 = zero
+        let mutable sum1 = zero
+        let mutable sum2 = zero
+        let mutable sum3 = zero
+        let mutable index = 0
 
-        for index in 0 .. vectors.Length - 1 do
-            sum <- sum + vectors[index] * Vector<float32>.Zero
+        while index + 4 <= vectors.Length do
+            sum0 <- sum0 + vectors[index] * zero
+            sum1 <- sum1 + vectors[index + 1] * zero
+            sum2 <- sum2 + vectors[index + 2] * zero
+            sum3 <- sum3 + vectors[index + 3] * zero
+            index <- index + 4
 
-        let mutable rest = Vector.Sum sum
+        while index < vectors.Length do
+            sum0 <- sum0 + vectors[index] * zero
+            index <- index + 1
+
+        let mutable rest = Vector.Sum((sum0 + sum1) + (sum2 + sum3))
 
         for index in vectors.Length * Vector<float32>.Count .. values.Length - 1 do
             rest <- rest + values[index] * 0.0f
