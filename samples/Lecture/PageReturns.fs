@@ -111,10 +111,10 @@ module PageReturns =
             let zeros = Array.zeroCreate<float> length
             let returns, weights = Array.zeroCreate<float> length, Array.zeroCreate<float> length
             Returns.Lambda<float>(count, batch.Rewards, discounts, zeros, discounts, ReadOnlySpan<float>.Empty, returns)
-            Corrections.CumulativeRatios(count, ratios, discounts, weights)
+            ImportanceSampling.CumulativeRatios(count, ratios, discounts, weights)
             let whole = weights[length - count ..]
             let perDecision, doublyRobust = Array.zeroCreate<float> length, Array.zeroCreate<float> length
-            Corrections.PerDecision(count, ratios, batch.Rewards, discounts, zeros, discounts, perDecision)
+            ImportanceSampling.PerDecision(count, ratios, batch.Rewards, discounts, zeros, discounts, perDecision)
             let q = at (fun i -> guesses.ActionValues[i / count][batch.States[i] * mdp.Actions + batch.Actions[i]])
 
             let v =
@@ -128,11 +128,21 @@ module PageReturns =
                         }
                     ))
 
-            Corrections.DoublyRobust(count, ratios, batch.Rewards, discounts, v, q, zeros, discounts, doublyRobust)
+            ImportanceSampling.DoublyRobust(
+                count,
+                ratios,
+                batch.Rewards,
+                discounts,
+                v,
+                q,
+                zeros,
+                discounts,
+                doublyRobust
+            )
 
             [|
-                Corrections.Ordinary(whole, first batch returns)
-                Corrections.Weighted(whole, first batch returns)
+                ImportanceSampling.Ordinary(whole, first batch returns)
+                ImportanceSampling.Weighted(whole, first batch returns)
                 Array.average (first batch perDecision)
                 Array.average (first batch doublyRobust)
             |]

@@ -35,6 +35,31 @@ type internal Recurrence =
         if expected % columns <> 0 then
             Guard.fail name $"{name} has {actual} elements; it must have a multiple of columns, {columns}."
 
+    /// Requires lengths and ranges of what corrections of values have in common.
+    static member CheckCorrected
+        (
+            columns: int,
+            ratios: ReadOnlySpan<'T>,
+            rewards: ReadOnlySpan<'T>,
+            values: ReadOnlySpan<'T>,
+            discounts: ReadOnlySpan<'T>,
+            nextValues: ReadOnlySpan<'T>,
+            traces: ReadOnlySpan<'T>
+        ) : unit =
+        let count = rewards.Length
+        Recurrence.Check(columns, nameof rewards, count, count)
+        Recurrence.Check(columns, nameof ratios, count, ratios.Length)
+        Recurrence.Check(columns, nameof values, count, values.Length)
+        Recurrence.Check(columns, nameof discounts, count, discounts.Length)
+        Recurrence.Check(columns, nameof nextValues, count, nextValues.Length)
+        Recurrence.Check(columns, nameof traces, count, traces.Length)
+        Guard.notNegativeSpan (nameof ratios) ratios
+        Guard.finiteSpan (nameof rewards) rewards
+        Guard.finiteSpan (nameof values) values
+        Guard.fractionSpan (nameof discounts) discounts
+        Guard.finiteSpan (nameof nextValues) nextValues
+        Guard.fractionSpan (nameof traces) traces
+
     /// The one equation, for as many copies as a vector has lanes.
     static member inline Backup
         (reward: Vector<'T>, discount: Vector<'T>, bootstrap: Vector<'T>, trace: Vector<'T>, next: Vector<'T>)

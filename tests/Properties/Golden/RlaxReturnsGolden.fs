@@ -54,7 +54,7 @@ let private importanceCorrected (a: GoldenArguments) =
     let now, next = Array.take (count a) values, Array.skip 1 values
 
     filled (count a) (fun result ->
-        Corrections.ImportanceCorrectedErrors(
+        ImportanceSampling.ImportanceCorrectedErrors(
             1,
             a.Data "rho_tm1",
             a.Data "r_t",

@@ -76,16 +76,20 @@ let private methods: (string * string list * (Arguments -> unit)) list =
             Returns.NextValues<float>(columns, a["values"], a["lastValues"], everywhere, a["finalValues"], result ())
         "Ratios",
         [ "logTarget"; "logBehaviour" ],
-        (fun a -> Corrections.Ratios(a["logTarget"], a["logBehaviour"], result ()))
+        (fun a -> ImportanceSampling.Ratios(a["logTarget"], a["logBehaviour"], result ()))
         "CumulativeRatios",
         [ "ratios"; "traces" ],
-        (fun a -> Corrections.CumulativeRatios(columns, a["ratios"], a["traces"], result ()))
-        "Ordinary", [ "weights"; "returns" ], (fun a -> Corrections.Ordinary(a["weights"], a["returns"]) |> ignore)
-        "Weighted", [ "weights"; "returns" ], (fun a -> Corrections.Weighted(a["weights"], a["returns"]) |> ignore)
+        (fun a -> ImportanceSampling.CumulativeRatios(columns, a["ratios"], a["traces"], result ()))
+        "Ordinary",
+        [ "weights"; "returns" ],
+        (fun a -> ImportanceSampling.Ordinary(a["weights"], a["returns"]) |> ignore)
+        "Weighted",
+        [ "weights"; "returns" ],
+        (fun a -> ImportanceSampling.Weighted(a["weights"], a["returns"]) |> ignore)
         "PerDecision",
         [ "ratios"; "rewards"; "discounts"; "nextValues"; "traces" ],
         fun a ->
-            Corrections.PerDecision(
+            ImportanceSampling.PerDecision(
                 columns,
                 a["ratios"],
                 a["rewards"],
@@ -97,7 +101,7 @@ let private methods: (string * string list * (Arguments -> unit)) list =
         "DoublyRobust",
         [ "ratios"; "rewards"; "discounts"; "values"; "actionValues"; "nextValues"; "traces" ],
         fun a ->
-            Corrections.DoublyRobust(
+            ImportanceSampling.DoublyRobust(
                 columns,
                 a["ratios"],
                 a["rewards"],
@@ -111,7 +115,7 @@ let private methods: (string * string list * (Arguments -> unit)) list =
         "ImportanceCorrectedErrors",
         [ "ratios"; "rewards"; "values"; "discounts"; "nextValues"; "traces" ],
         fun a ->
-            Corrections.ImportanceCorrectedErrors(
+            ImportanceSampling.ImportanceCorrectedErrors(
                 columns,
                 a["ratios"],
                 a["rewards"],
@@ -272,7 +276,7 @@ let ``discounts and traces outside [0, 1] and negative ratios and weights are re
 let ``a target that never takes an action has ratio 0`` () =
     let result = Array.zeroCreate<float> 2
     let logTarget, logBehaviour = [| -infinity; 0.0 |], [| -1.0; 0.0 |]
-    Corrections.Ratios(logTarget, logBehaviour, result)
+    ImportanceSampling.Ratios(logTarget, logBehaviour, result)
     Assert.Equal<float[]>([| 0.0; 1.0 |], result)
 
 [<Fact>]

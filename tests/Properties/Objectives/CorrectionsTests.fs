@@ -52,7 +52,7 @@ let ``leaky V-trace at α = 0 uses the whole ratio: per-decision importance samp
 
     let errors =
         filled r (fun result ->
-            Corrections.ImportanceCorrectedErrors(
+            ImportanceSampling.ImportanceCorrectedErrors(
                 r.Columns,
                 r.Ratios,
                 r.Rewards,
@@ -94,7 +94,7 @@ let ``per-decision importance sampling with ratios of 1 is the λ-return`` (seed
     let r = rollout seed
 
     filled r (fun result ->
-        Corrections.PerDecision(r.Columns, ones r, r.Rewards, r.Discounts, r.NextValues, r.Traces 0.6, result))
+        ImportanceSampling.PerDecision(r.Columns, ones r, r.Rewards, r.Discounts, r.NextValues, r.Traces 0.6, result))
     |> near (lambdaReturns r 0.6)
 
 [<Property>]
@@ -111,7 +111,7 @@ let ``doubly robust estimates of exact values on a deterministic chain do not de
                 r.NextValues[i])
 
     filled r (fun result ->
-        Corrections.DoublyRobust(r.Columns, r.Ratios, r.Rewards, r.Discounts, v, v, next, r.Traces 1.0, result))
+        ImportanceSampling.DoublyRobust(r.Columns, r.Ratios, r.Rewards, r.Discounts, v, v, next, r.Traces 1.0, result))
     |> near v
 
 [<Property>]
@@ -224,13 +224,15 @@ let ``differential returns of a constant reward are 0 at its own average`` (seed
 let ``weighted importance sampling is exact for equal returns, and ordinary scales with the weights`` (seed: uint64) =
     let mutable rng = Rng.create seed
     let weights, equal = uniform 0.1 2.0 7 &rng, Array.create 7 3.0
-    near [| 3.0 |] [| Corrections.Weighted(weights, equal) |]
-    near [| 3.0 * Array.average weights |] [| Corrections.Ordinary(weights, equal) |]
+    near [| 3.0 |] [| ImportanceSampling.Weighted(weights, equal) |]
+    near [| 3.0 * Array.average weights |] [| ImportanceSampling.Ordinary(weights, equal) |]
 
 [<Property>]
 let ``the weight of an episode's last step is the product of its ratios`` (seed: uint64) =
     let r = rollout seed
-    let weights = filled r (fun result -> Corrections.CumulativeRatios(r.Columns, r.Ratios, r.Traces 1.0, result))
+
+    let weights =
+        filled r (fun result -> ImportanceSampling.CumulativeRatios(r.Columns, r.Ratios, r.Traces 1.0, result))
 
     let expected index =
         let rec back i =
@@ -327,7 +329,7 @@ let ``empty trajectories and unequal lengths are refused by name`` () =
 
     let two, chosen = Array.zeroCreate<float> 2, [| 0; 2 |]
     refused "rewards" (fun () -> Corrections.VTrace<float>(1, 1.0, none, none, none, none, none, none, none))
-    refused "weights" (fun () -> Corrections.Ordinary(none, none) |> ignore)
+    refused "weights" (fun () -> ImportanceSampling.Ordinary(none, none) |> ignore)
     refused "ratios" (fun () -> Corrections.VTrace<float>(1, 1.0, four, five, five, five, five, five, result))
     refused "rewards" (fun () -> Corrections.VTrace<float>(2, 1.0, five, five, five, five, five, five, five))
     refused "nextRatios" (fun () -> Corrections.Retrace(1, five, five, five, five, four, five, result))

@@ -34,7 +34,7 @@ let private perDecision (sample: OffPolicy) =
     let data, result = sample.Data, OffPolicy.zeros sample
     let nothing = OffPolicy.zeros sample
 
-    Corrections.PerDecision(
+    ImportanceSampling.PerDecision(
         data.Batch.Count,
         sample.Ratios,
         data.Batch.Rewards,
@@ -90,7 +90,7 @@ let ``ordinary importance sampling has the objective as expectation`` (instance:
         Array.init count (fun column -> OffPolicy.wholeRatio sample column * data.Probabilities[column] * float count)
 
     let returns = Array.take count toGo
-    Expect.closeNumber tolerance "J" data.Evaluation.Objective (Corrections.Ordinary(weights, returns))
+    Expect.closeNumber tolerance "J" data.Evaluation.Objective (ImportanceSampling.Ordinary(weights, returns))
 
 [<Theorem>]
 let ``per-decision importance sampling has the values of the policy as expectation`` (instance: Instance) =
@@ -121,7 +121,7 @@ let ``doubly robust estimates have the values of the policy as expectation, what
 
     let result, nothing = OffPolicy.zeros sample, OffPolicy.zeros sample
 
-    Corrections.DoublyRobust(
+    ImportanceSampling.DoublyRobust(
         data.Batch.Count,
         sample.Ratios,
         data.Batch.Rewards,
