@@ -1,6 +1,7 @@
 using System;
 using System.Globalization;
 using System.IO;
+using Rl.Internal;
 using Rl.Rendering.Internal;
 
 namespace Rl.Rendering;
@@ -8,7 +9,8 @@ namespace Rl.Rendering;
 /// <summary>Writes scenes to an animated GIF file, which every browser shows. Dispose it to finish the file.</summary>
 /// <remarks>
 /// Frames go to the disk as they come, and only where they differ from the one before; memory does not grow with their number. Colours are exact
-/// in frames with at most 255 new ones; of more, the common ones are. The /// file appears in its place when the writer is disposed, also after an exception: with the frames so far. Without frames there is no file.
+/// in frames with at most 255 new ones; of more, the common ones are. The file appears in its place when the writer is disposed, also after an
+/// exception: with the frames so far. Without frames there is no file.
 /// </remarks>
 public sealed class AnimationWriter : IDisposable
 {

@@ -1,5 +1,6 @@
 using System;
 using System.IO;
+using Rl.Internal;
 using Rl.Rendering.Internal;
 using SkiaSharp;
 

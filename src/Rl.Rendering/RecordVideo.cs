@@ -4,8 +4,9 @@ using System.IO;
 namespace Rl.Rendering;
 
 /// <summary>An environment whose every k-th episode becomes an animation: a wrapper for loops of your own and for environments of your own, as Gymnasium's. For an agent see <see cref="Recording"/>.</summary>
-/// <remarks>The file of an episode is in its place when the episode is over, the next one begins, or this is disposed.</remarks>
-public sealed class RecordVideo : IEnvironment, IRenderable, IDisposable
+/// <remarks>The file of an episode is in its place when the episode is over, the next one begins, or this is disposed. Action masks and time limits for answers are those of the
+/// environment; it does not clone.</remarks>
+public sealed class RecordVideo : IEnvironmentWrapper, IRenderable, IDisposable
 {
     private readonly IEnvironment environment;
     private readonly IRenderable view;
@@ -34,6 +35,9 @@ public sealed class RecordVideo : IEnvironment, IRenderable, IDisposable
         this.everyEpisodes = everyEpisodes;
         this.scale = scale;
     }
+
+    /// <inheritdoc/>
+    public IEnvironment Inner => environment;
 
     /// <summary>Episodes so far, the one in progress included.</summary>
     public int Episodes { get; private set; }

@@ -90,6 +90,41 @@ public sealed class RecordingTests : IDisposable
     }
 
     [Fact]
+    public void RecordVideo_keeps_masks_and_time_limits()
+    {
+        var made = 0;
+        using var agent = Agent.Create(Options, () => new RecordVideo(new OnlyLeft(), folder.File($"copy-{made++}"), everyEpisodes: 1000), 1);
+        agent.Train(256);
+        Assert.All(agent.Evaluate(5, deterministic: false).Lengths, length => Assert.Equal(7, length));
+        Assert.Equal(TimeSpan.FromSeconds(9), ((ITimedEnvironment)new RecordVideo(new OnlyLeft(), folder.Path).Inner).Timeout);
+    }
+
+    /// <summary>Fails where an action is taken that its mask rules out.</summary>
+    private sealed class OnlyLeft : IMaskedEnvironment, ITimedEnvironment, IRenderable
+    {
+        public Space ObservationSpace { get; } = Space.Box(0, 1, 1);
+
+        public Space ActionSpace { get; } = Space.Discrete(3);
+
+        public int MaxEpisodeSteps => 7;
+
+        public TimeSpan Timeout => TimeSpan.FromSeconds(9);
+
+        public void ActionMask(Span<bool> mask)
+        {
+            mask.Clear();
+            mask[0] = true;
+        }
+
+        public ReadOnlyMemory<float> Reset(ulong seed) => new float[1];
+
+        public StepResult Step(ReadOnlySpan<float> action) =>
+            action[0] == 0 ? new(new float[1], 0, false) : throw new InvalidOperationException("an impossible action");
+
+        public Scene Render() => Scene.Create(4, 4, "#ffffff");
+    }
+
+    [Fact]
     public void RecordVideo_wraps_the_environment_of_an_evaluation()
     {
         using var agent = Agent.Create(Options, () => new DrawnCorridor(), 1);

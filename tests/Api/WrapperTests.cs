@@ -70,6 +70,48 @@ public sealed class WrapperTests
     }
 
     [Fact]
+    public void A_playback_sees_what_training_saw_through_its_wrappers()
+    {
+        using var agent = Agent.Create(Options, Environments.Make("CartPole-v1").NormalizeObservation().TimeLimit(40), 1);
+        agent.Train();
+        using var own = Agent.Create(Options, () => new DrawnCorridor().TimeLimit(2), 1);
+        Assert.Equal([0, 1, 2], own.Play(1).Select(frame => frame.Step).ToArray());
+        Assert.Equal(agent.Evaluate(1, seed: 4).Returns[0], agent.Play(1, seed: 4).Last().Return);
+        Assert.Equal(agent.Evaluate(1, seed: 4).Returns[0], agent.Play(Environments.Make("CartPole-v1"), 1, seed: 4).Last().Return);
+        var longer = agent.Play(Environments.Make("CartPole-v1").NormalizeObservation().TimeLimit(60), 1, seed: 4).Last();
+        Assert.Equal(agent.Evaluate(Environments.Make("CartPole-v1").NormalizeObservation().TimeLimit(60), 1, seed: 4).Returns[0], longer.Return);
+        Assert.Throws<ArgumentException>(() => agent.Play(Environments.Make("CartPole-v1").FlattenObservation().NormalizeReward(), 1).Count());
+    }
+
+    [Fact]
+    public void A_wrapped_environment_fails_with_the_exceptions_of_the_facade()
+    {
+        var environment = new Corridor { SpoiltStep = 2, Spoil = result => result with { Reward = double.NaN } }.TimeLimit(20);
+        environment.Reset(1);
+        environment.Step(1);
+        Assert.Throws<ArgumentException>(() => environment.Step(7));
+        var error = Assert.Throws<EnvironmentException>(() => environment.Step(1));
+        Assert.Equal(("Corridor", 2), (error.EnvironmentId, error.Step));
+        Assert.Throws<InvalidOperationException>(() => environment.Step(1));
+        environment.Reset(1);
+        environment.Step(1);
+    }
+
+    [Fact]
+    public void An_agent_that_is_disposed_while_it_trains_stops()
+    {
+        using var agent = Agent.Create(Options, Environments.Make("CartPole-v1"), 1);
+        Assert.Throws<ObjectDisposedException>(() => agent.Train(100_000, new Calling(agent.Dispose)));
+        agent.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => agent.Evaluate(1));
+    }
+
+    private sealed class Calling(Action action) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value) => action();
+    }
+
+    [Fact]
     public void An_agent_with_a_function_of_the_user_is_loaded_with_its_wrapped_environment()
     {
         static WrappedEnvironment Wrapped() => Environments.Make("CartPole-v1").TransformReward("tenth", reward => 0.1 * reward);

@@ -31,6 +31,15 @@ public sealed partial class Agent
     public Playback Play(BuiltInEnvironment environment, int episodes = 1, ulong? seed = null, bool deterministic = true) =>
         Play(EnvironmentSource.Of(environment), episodes, seed, deterministic);
 
+    /// <summary>Episodes of the agent in an environment of the library within wrappers, which take over what those of the training have learned.</summary>
+    /// <param name="environment">The environment.</param>
+    /// <param name="episodes">How many; at least 1.</param>
+    /// <param name="seed">Where their randomness comes from; null for one that follows from the agent's seed.</param>
+    /// <param name="deterministic">Take the most probable actions; else draw them.</param>
+    /// <exception cref="ArgumentException">The environment has other spaces or other wrappers that learn; the message names both.</exception>
+    public Playback Play(WrappedEnvironment environment, int episodes = 1, ulong? seed = null, bool deterministic = true) =>
+        Play(EnvironmentSource.Of(environment), episodes, seed, deterministic);
+
     /// <summary>Episodes of the agent in an environment of your own with the same spaces, to look at.</summary>
     /// <param name="environment">Makes a copy each time it is called; the copy must be an <see cref="IRenderable"/> too.</param>
     /// <param name="episodes">How many; at least 1.</param>
@@ -45,6 +54,7 @@ public sealed partial class Agent
         ArgumentOutOfRangeException.ThrowIfLessThan(episodes, 1);
         ObjectDisposedException.ThrowIf(isDisposed, this);
         var key = seed is { } given ? RngModule.create(given) : EvaluationKey();
+        where = where.Within(Convert.Wrappers(wrapping));
         var first = Failures.Translate(() => where.Create(1));
         if (!first.ObservationSpace.Equals(policy.ObservationSpace) || !first.ActionSpace.Equals(policy.ActionSpace))
         {
@@ -58,6 +68,7 @@ public sealed partial class Agent
         {
             using var _ = Enter(mayBeReporting: true);
             var batch = Failures.Translate(() => where.Create(1));
+            batch.RestoreStatistics(policy.WrapperStatistics, true);
             var player = Core.Training.Playback.ofPolicy(policy, deterministic);
             foreach (var frame in SceneConvert.Frames(Core.Training.Playback.run(player, batch, episodes, key)))
             {

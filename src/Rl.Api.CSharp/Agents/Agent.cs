@@ -33,7 +33,7 @@ public sealed partial class Agent : IDisposable
     private TrainingWatch watch;
     private int busy;
     private int reportingThread;
-    private bool isDisposed;
+    private volatile bool isDisposed;
 
     private Agent(
         AgentOptions options,
@@ -191,15 +191,20 @@ public sealed partial class Agent : IDisposable
         Log.Saved(Logger, Steps, path);
     }
 
-    /// <summary>Releases the threads. The agent cannot be used afterwards.</summary>
+    /// <summary>Releases the threads. The agent cannot be used afterwards; training that is still running ends with an <see cref="ObjectDisposedException"/>, and then they are released.</summary>
     public void Dispose()
     {
-        if (!isDisposed)
+        isDisposed = true;
+        if (Interlocked.Exchange(ref busy, 1) == 0)
         {
-            isDisposed = true;
-            DropLearner();
-            (workers as IDisposable)?.Dispose();
+            Release();
         }
+    }
+
+    private void Release()
+    {
+        DropLearner();
+        (workers as IDisposable)?.Dispose();
     }
 
     private static Agent Create(AgentOptions options, EnvironmentSource source, ulong seed)
@@ -238,6 +243,7 @@ public sealed partial class Agent : IDisposable
         {
             while (state.Steps < until)
             {
+                ObjectDisposedException.ThrowIf(isDisposed, this);
                 cancellationToken.ThrowIfCancellationRequested();
                 Update(training, progress);
             }
@@ -348,6 +354,12 @@ public sealed partial class Agent : IDisposable
             if (agent is not null)
             {
                 Volatile.Write(ref agent.busy, 0);
+
+                // Disposed meanwhile: whoever is the last to use it puts it away.
+                if (agent.isDisposed && Interlocked.Exchange(ref agent.busy, 1) == 0)
+                {
+                    agent.Release();
+                }
             }
         }
     }

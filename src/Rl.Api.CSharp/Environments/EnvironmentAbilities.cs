@@ -17,6 +17,13 @@ public interface IMaskedEnvironment : IEnvironment
     void ActionMask(Span<bool> mask);
 }
 
+/// <summary>An environment around another one: what the inner one is able to do, but for cloning, is found through it, so that a wrapper of your own need not repeat it.</summary>
+public interface IEnvironmentWrapper : IEnvironment
+{
+    /// <summary>The environment within.</summary>
+    IEnvironment Inner { get; }
+}
+
 /// <summary>An environment of your own that must answer in time.</summary>
 public interface ITimedEnvironment : IEnvironment
 {

@@ -51,7 +51,8 @@ public sealed class WrappedEnvironment : IEnvironment
     /// <inheritdoc/>
     public ReadOnlyMemory<float> Reset(ulong seed)
     {
-        batch.Reset(RngModule.create(seed));
+        isRunning = false;
+        Failures.Translate(() => batch.Reset(RngModule.create(seed)));
         isRunning = true;
         var observation = new float[batch.ObservationSize];
         batch.Observe(observation);
@@ -70,7 +71,16 @@ public sealed class WrappedEnvironment : IEnvironment
             throw new InvalidOperationException($"No episode of {Name} is running; call Reset first.");
         }
 
-        batch.StepAll(action, buffers);
+        try
+        {
+            batch.StepAll(action, buffers);
+        }
+        catch (EnvironmentFailure failure)
+        {
+            isRunning = false;
+            throw new EnvironmentException(failure);
+        }
+
         var (terminated, truncated) = (buffers.Terminated.Span[0], buffers.Truncated.Span[0]);
         isRunning = !(terminated || truncated);
         var observation = (isRunning ? buffers.Observations : buffers.FinalObservations).ToArray();

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Globalization;
 using System.Linq;
 using System.Threading;
 using Rl.Core.Environments;
@@ -61,7 +62,7 @@ internal abstract class EnvironmentSource
         var options = found.Where(note => note.Key.StartsWith(Option, StringComparison.Ordinal))
             .Select(note => (note.Key[Option.Length..], note.Value));
         var environment = Environments.Make(id, options);
-        return int.TryParse(found.GetValueOrDefault(Limit), out var limit) ? environment.WithMaxEpisodeSteps(limit) : environment;
+        return int.TryParse(found.GetValueOrDefault(Limit), CultureInfo.InvariantCulture, out var limit) ? environment.WithMaxEpisodeSteps(limit) : environment;
     }
 
     private sealed class BuiltIn(BuiltInEnvironment environment) : EnvironmentSource
@@ -82,7 +83,7 @@ internal abstract class EnvironmentSource
             instances[0].RewardThreshold,
             instances.Count,
             copy => EnvironmentAdapter.Of(instances[copy]),
-            instances[0] is ITimedEnvironment timed ? timed.Timeout : Timeout.InfiniteTimeSpan);
+            Ability<ITimedEnvironment>(instances[0])?.Timeout ?? Timeout.InfiniteTimeSpan);
 
     private sealed class Wrapped(EnvironmentSource inner, IReadOnlyList<Core.Wrappers.Wrapper> wrappers) : EnvironmentSource
     {
@@ -129,25 +130,33 @@ internal abstract class EnvironmentSource
             factory() ?? throw new ArgumentException("The factory returned null; it must make an environment.");
     }
 
+    /// <summary>The environment, or the first one within it, that has an ability; null if none has.</summary>
+    private static T? Ability<T>(IEnvironment environment)
+        where T : class =>
+        environment as T ?? (environment is IEnvironmentWrapper wrapper ? Ability<T>(wrapper.Inner) : null);
+
     /// <summary>A user's environment as the core sees it.</summary>
     private class EnvironmentAdapter(IEnvironment environment) : Core.Environments.IMaskedEnvironment, IMutableRenderable
     {
+        private readonly IMaskedEnvironment? masked = Ability<IMaskedEnvironment>(environment);
+        private readonly IRenderable? view = Ability<IRenderable>(environment);
+
         public static EnvironmentAdapter Of(IEnvironment environment) =>
             environment is ICloneableEnvironment cloneable ? new CloneableAdapter(cloneable) : new EnvironmentAdapter(environment);
 
-        public bool HasActionMask => environment is IMaskedEnvironment;
+        public bool HasActionMask => masked is not null;
 
-        public void ActionMask(Span<bool> mask) => ((IMaskedEnvironment)environment).ActionMask(mask);
+        public void ActionMask(Span<bool> mask) => masked!.ActionMask(mask);
 
-        public bool CanRender => environment is IRenderable;
+        public bool CanRender => view is not null;
 
-        public double FramesPerSecond => ((IRenderable)environment).FramesPerSecond is > 0 and < double.PositiveInfinity and var rate
+        public double FramesPerSecond => view!.FramesPerSecond is > 0 and < double.PositiveInfinity and var rate
             ? rate
             : throw new ArgumentException(
-                $"{environment.Name}.FramesPerSecond is {((IRenderable)environment).FramesPerSecond}; it must be a finite number greater than 0.");
+                $"{environment.Name}.FramesPerSecond is {view.FramesPerSecond}; it must be a finite number greater than 0.");
 
         public Core.Environments.Rendering.Scene Render() =>
-            ((IRenderable)environment).Render()?.Core
+            view!.Render()?.Core
             ?? throw new ArgumentException($"{environment.Name}.Render returned null; it must return a scene.");
 
         public Core.Environments.Space ObservationSpace { get; } = Required(environment.ObservationSpace, nameof(ObservationSpace), environment);

@@ -7,6 +7,13 @@ namespace Rl.Internal;
 /// <summary>The core's exceptions as the facade's.</summary>
 internal static class Failures
 {
+    /// <summary>Calls an action, with the exceptions of <see cref="Translate{T}"/>.</summary>
+    public static void Translate(Action action) => Translate(() =>
+    {
+        action();
+        return true;
+    });
+
     /// <summary>Calls a function; an environment's failure becomes an <see cref="EnvironmentException"/>, a number that is not finite a <see cref="TrainingFailureException"/>.</summary>
     public static T Translate<T>(Func<T> function)
     {

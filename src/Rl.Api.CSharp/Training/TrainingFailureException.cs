@@ -2,6 +2,7 @@ using System;
 using System.IO;
 using Rl.Core.Algorithms;
 using Rl.Core.Training;
+using Rl.Internal;
 
 namespace Rl;
 
@@ -61,7 +62,7 @@ public sealed class TrainingFailureDetails
     public void Save(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        File.WriteAllBytes(path, FailureFile.toBytes(record));
+        WholeFile.Replace(path, temporary => File.WriteAllBytes(temporary, FailureFile.toBytes(record)));
     }
 
     /// <summary>Whether both tell of the same operation at the same place, on the same batch bit for bit.</summary>

@@ -4,6 +4,7 @@ using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Text;
+using Rl.Internal;
 
 namespace Rl.Cli.Bench;
 
@@ -84,9 +85,7 @@ internal static class BenchReport
             throw new InvalidDataException($"{page} lacks {open} followed by {close}; put both where the table belongs.");
         }
 
-        var temporary = $"{page}.tmp";
-        File.WriteAllText(temporary, $"{text[..(start + open.Length)]}\n{table}{text[end..]}");
-        File.Move(temporary, page, overwrite: true);
+        WholeFile.Replace(page, temporary => File.WriteAllText(temporary, $"{text[..(start + open.Length)]}\n{table}{text[end..]}"));
     }
 
     private static string Signed(double value) => value.ToString("0.0", CultureInfo.InvariantCulture).Replace('-', '−');

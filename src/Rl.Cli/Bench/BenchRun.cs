@@ -5,6 +5,8 @@ using System.IO;
 using System.Linq;
 using System.Text.Json;
 using System.Threading;
+using Rl.Cli.Views;
+using Rl.Internal;
 
 namespace Rl.Cli.Bench;
 
@@ -63,7 +65,7 @@ internal sealed record BenchRun(
                     root.GetProperty("seed").GetUInt64(),
                     root.GetProperty("seconds").GetDouble(),
                     root.GetProperty("stepsPerSecond").GetDouble(),
-                    root.GetProperty("trainingReturn").GetDouble(),
+                    Number(root.GetProperty("trainingReturn")),
                     root.GetProperty("evaluation").GetDouble(),
                     [.. root.GetProperty("curve").EnumerateArray().Select(point => (point[0].GetDouble(), point[1].GetDouble()))]);
         }
@@ -77,15 +79,15 @@ internal sealed record BenchRun(
     /// <summary>Writes the result beside its place and moves it there, so that an interruption leaves no half file.</summary>
     public void Write(string path, string settings)
     {
-        var temporary = $"{path}.{System.Environment.ProcessId}.tmp";
-        using (var stream = File.Create(temporary))
-        using (var writer = new Utf8JsonWriter(stream))
+        WholeFile.Replace(path, temporary =>
         {
+            using var stream = File.Create(temporary);
+            using var writer = new Utf8JsonWriter(stream);
             writer.WriteStartObject();
             writer.WriteNumber("seed", Seed);
             writer.WriteNumber("seconds", Seconds);
             writer.WriteNumber("stepsPerSecond", StepsPerSecond);
-            writer.WriteNumber("trainingReturn", TrainingReturn);
+            writer.Number("trainingReturn", TrainingReturn);
             writer.WriteNumber("evaluation", Evaluation);
             writer.WriteString("settings", settings);
             writer.WriteStartArray("curve");
@@ -99,10 +101,11 @@ internal sealed record BenchRun(
 
             writer.WriteEndArray();
             writer.WriteEndObject();
-        }
-
-        File.Move(temporary, path, overwrite: true);
+        });
     }
+
+    /// <summary>A number; NaN where null stands for it.</summary>
+    private static double Number(JsonElement element) => element.ValueKind == JsonValueKind.Null ? double.NaN : element.GetDouble();
 
     /// <summary>All options of a run as one text: what makes an earlier result the same experiment.</summary>
     public static string Settings(AgentOptions options) =>

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using Rl.Cli.Views;
+using Rl.Internal;
 using ScottPlot;
 
 namespace Rl.Cli.Bench;
@@ -34,7 +35,7 @@ internal static class CurveGrid
             }
         }
 
-        grid.SavePng(path, columns * CellWidth, lines * CellHeight);
+        WholeFile.Replace(path, temporary => grid.SavePng(temporary, columns * CellWidth, lines * CellHeight));
     }
 
     private static void Draw(Plot plot, BenchRow row)

@@ -4,10 +4,12 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Runtime.ExceptionServices;
 using System.Threading;
 using System.Threading.Tasks;
 using Rl.Cli.Bench;
 using Rl.Cli.Views;
+using Rl.Internal;
 
 namespace Rl.Cli.Commands;
 
@@ -55,8 +57,8 @@ internal static class BenchCommand
         var runs = Measure(tasks, folder, request.Parallel, terminal, interruption);
         var rows = tasks.Select(task => new BenchRow(task, [.. runs[task].OrderBy(run => run.Seed)])).ToList();
         var table = BenchReport.Markdown(rows);
-        File.WriteAllText(Path.Combine(request.Output, $"{request.Suite}.md"), table);
-        File.WriteAllText(Path.Combine(request.Output, $"{request.Suite}.csv"), BenchReport.Csv(rows));
+        WholeFile.Replace(Path.Combine(request.Output, $"{request.Suite}.md"), temporary => File.WriteAllText(temporary, table));
+        WholeFile.Replace(Path.Combine(request.Output, $"{request.Suite}.csv"), temporary => File.WriteAllText(temporary, BenchReport.Csv(rows)));
         CurveGrid.Save(Path.Combine(request.Output, $"{request.Suite}.png"), rows);
         if (request.Page is { } page)
         {
@@ -102,7 +104,7 @@ internal static class BenchCommand
         };
 
         // The longest first would be the shortest in all, but in the order of the table the first rows are there soon.
-        Parallel.ForEach(Partitioner.Create(missing, EnumerablePartitionerOptions.NoBuffering), options, job =>
+        void Measure((BenchTask Task, ulong Seed, string Path, string Settings) job)
         {
             var run = BenchRun.Measure(job.Task, job.Seed, interruption);
             run.Write(job.Path, job.Settings);
@@ -115,7 +117,18 @@ internal static class BenchCommand
                     $"{done,4} of {missing.Count}  {job.Task.Name,-40} seed {job.Seed,-3} {Text.Return(run.Evaluation),8}  {run.Seconds,6:0.0} s  {run.StepsPerSecond,9:N0} steps/s"));
                 terminal.Output.Flush();
             }
-        });
+        }
+
+        try
+        {
+            Parallel.ForEach(Partitioner.Create(missing, EnumerablePartitionerOptions.NoBuffering), options, Measure);
+        }
+        catch (AggregateException errors)
+        {
+            // One failure is told as it would be alone; the others would tell the same.
+            ExceptionDispatchInfo.Throw(errors.InnerExceptions[0]);
+        }
+
         return runs;
     }
 }

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
+using System.IO;
 using System.Linq;
 using System.Threading;
 using Rl.Cli.Data;
@@ -117,32 +118,55 @@ internal static class TrainCommand
         var watch = Stopwatch.StartNew();
         var curve = new LearningCurve();
         curve.Record(folder.Earlier);
+        int code;
         try
         {
-            var training = Train(agent, outline.TotalSteps, folder, curve, view, interruption);
-            Keep(agent, folder);
-            var evaluation = agent.Evaluate(request.Episodes, cancellationToken: interruption);
-            view.Result(new(outline, training, evaluation, rewardThreshold, watch.Elapsed));
-            return ExitCode.Success;
+            code = Attempt();
         }
-        catch (OperationCanceledException)
+        catch
         {
-            Keep(agent, folder);
-            view.Interrupted(outline, agent.Steps);
-            return ExitCode.Interrupted;
+            try
+            {
+                Draw();
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                // What stopped the training is what must be told.
+            }
+
+            throw;
         }
-        catch (TrainingFailureException failure)
+
+        // Last, since plotting takes longer to load than all else; the result need not wait for it.
+        Draw();
+        return code;
+
+        void Draw() => curve.Save(folder.CurvePath, $"{outline.Algorithm} on {outline.Environment}, seed {outline.Seed}", rewardThreshold);
+
+        int Attempt()
         {
-            Keep(agent, folder);
-            agent.Save(folder.BeforeFailurePath);
-            failure.Details.Save(folder.FailurePath);
-            view.Failed(outline, failure.Details, agent.Steps, $"rl replay-failure {folder.Path}");
-            return ExitCode.Failure;
-        }
-        finally
-        {
-            // Last, since plotting takes longer to load than all else; the result need not wait for it.
-            curve.Save(folder.CurvePath, $"{outline.Algorithm} on {outline.Environment}, seed {outline.Seed}", rewardThreshold);
+            try
+            {
+                var training = Train(agent, outline.TotalSteps, folder, curve, view, interruption);
+                Keep(agent, folder);
+                var evaluation = agent.Evaluate(request.Episodes, cancellationToken: interruption);
+                view.Result(new(outline, training, evaluation, rewardThreshold, watch.Elapsed));
+                return ExitCode.Success;
+            }
+            catch (OperationCanceledException)
+            {
+                Keep(agent, folder);
+                view.Interrupted(outline, agent.Steps);
+                return ExitCode.Interrupted;
+            }
+            catch (TrainingFailureException failure)
+            {
+                Keep(agent, folder);
+                agent.Save(folder.BeforeFailurePath);
+                failure.Details.Save(folder.FailurePath);
+                view.Failed(outline, failure.Details, agent.Steps, $"rl replay-failure {folder.Path}");
+                return ExitCode.Failure;
+            }
         }
     }
 

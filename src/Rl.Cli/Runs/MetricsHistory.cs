@@ -1,6 +1,7 @@
 using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
+using Rl.Internal;
 
 namespace Rl.Cli.Runs;
 
@@ -54,7 +55,7 @@ internal sealed record MetricsHistory(IReadOnlyList<(long Steps, double MeanRetu
             kept.Clear();
         }
 
-        File.WriteAllLines(path, kept);
+        WholeFile.Replace(path, temporary => File.WriteAllLines(temporary, kept));
         return new(rows, seconds, episodes);
     }
 

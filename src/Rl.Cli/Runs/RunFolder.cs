@@ -4,6 +4,7 @@ using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Text.Json;
+using Rl.Internal;
 
 namespace Rl.Cli.Runs;
 
@@ -146,9 +147,12 @@ internal sealed class RunFolder : IDisposable
     public void Flush() => metrics.Flush();
 
     /// <summary>Writes configuration.json.</summary>
-    public void WriteConfiguration(Agent agent, BuiltInEnvironment environment)
+    public void WriteConfiguration(Agent agent, BuiltInEnvironment environment) =>
+        WholeFile.Replace(System.IO.Path.Combine(Path, ConfigurationFile), temporary => WriteConfiguration(temporary, agent, environment));
+
+    private static void WriteConfiguration(string path, Agent agent, BuiltInEnvironment environment)
     {
-        using var stream = File.Create(System.IO.Path.Combine(Path, ConfigurationFile));
+        using var stream = File.Create(path);
         using var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true });
         writer.WriteStartObject();
         writer.WriteString("library", typeof(Agent).Assembly.GetName().Version?.ToString(3));

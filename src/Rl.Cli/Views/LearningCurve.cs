@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using Rl.Cli.Runs;
+using Rl.Internal;
 using ScottPlot;
 using SkiaSharp;
 
@@ -91,7 +92,7 @@ internal sealed class LearningCurve
             plot.Font.Set(font);
         }
 
-        plot.SavePng(path, 1000, 600);
+        WholeFile.Replace(path, temporary => plot.SavePng(temporary, 1000, 600));
     }
 
     /// <summary>The first preferred font that this machine has; null leaves the choice to ScottPlot.</summary>

@@ -6,6 +6,19 @@ open Rl.Core.Foundations
 open Rl.Core.Autodiff
 open Rl.Core.Networks
 
+/// An output of a network that was not finite while it acted. Learners tell it as a `TrainingFailure`.
+[<Sealed>]
+type internal NonFiniteActing(step: int, copy: int, source: ProgramSource, inputs: (string * int[] * float32[]) list) =
+    inherit Exception("A network made a number that is not finite while it acted.")
+    /// From 0, within what is being collected.
+    member _.Step = step
+    member _.Copy = copy
+
+    /// The first operation that made it, in the copy's own row alone, so that neither threads nor other copies show.
+    member _.Told(algorithm: string, update: int64) : TrainingFailure =
+        let sampleAxis name = if name = "theta" then ValueNone else ValueSome 0
+        TrainingFailure.find algorithm update "acting" 0 1 source sampleAxis (fun _ -> struct (step, copy)) inputs
+
 /// Inputs are written before `Run`, outputs read after it; nothing is allocated. Not thread-safe.
 [<Sealed>]
 type internal ActingProgram(network: ActorCritic, layout: Layout, rows: int, observationSize: int, withValue: bool) =
@@ -14,7 +27,7 @@ type internal ActingProgram(network: ActorCritic, layout: Layout, rows: int, obs
     let choices = PolicyHead.choices head
     let stateSize = network.StateSize
 
-    let struct (output, nextState) =
+    let expressions rows =
         let parameters = Parameters.create layout (Expr.input "theta" [| layout.Count |])
         let observations = Expr.input "observations" [| rows; observationSize |]
 
@@ -26,6 +39,8 @@ type internal ActingProgram(network: ActorCritic, layout: Layout, rows: int, obs
             struct (ActorCritic.apply network parameters observations, None)
         else
             struct (ActorCritic.actor network parameters observations, None)
+
+    let struct (output, nextState) = expressions rows
 
     let optional name (value: Expr option) =
         match value with
@@ -94,3 +109,25 @@ type internal ActingProgram(network: ActorCritic, layout: Layout, rows: int, obs
             ReadOnlySpan masked
 
     member _.Run() = program.Run()
+
+    /// `Run` in the step of that number, row i for the copy `first` + i; raises `NonFiniteActing` where policy or value are not finite.
+    member this.Run(step: int, first: int) =
+        program.Run()
+
+        if not (TrainingFailure.isFinite policy.Span && TrainingFailure.isFinite value.Span) then
+            let isFinite row =
+                TrainingFailure.isFinite (this.PolicyOf row) && (not withValue || Single.IsFinite(value.Span[row]))
+
+            let row = Seq.find (fun row -> not (isFinite row)) (seq { 0 .. rows - 1 })
+            let struct (output, _) = expressions 1
+            let outputs = [ "policy", output.Policy ] @ (if withValue then [ "value", output.Value ] else [])
+            let own (values: Memory<float32>) size = values.Span.Slice(row * size, size).ToArray()
+
+            let inputs =
+                [
+                    "theta", [| layout.Count |], theta.ToArray()
+                    "observations", [| 1; observationSize |], own observations observationSize
+                    if stateSize > 0 then "state", [| 1; stateSize |], own state stateSize
+                ]
+
+            raise (NonFiniteActing(step, first + row, { Outputs = outputs; Carried = [] }, inputs))

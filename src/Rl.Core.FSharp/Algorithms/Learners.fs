@@ -90,11 +90,13 @@ module internal Learners =
     /// 1 − Var(R − V) / Var(R): 1 for perfect values, 0 for a constant, NaN when the returns do not vary.
     let explainedVariance (values: float32[]) (returns: float32[]) =
         let variance (f: int -> float) =
+            // Distances from the first value, so that equal ones vary by 0.
+            let origin = f 0
             let mutable sum = 0.0
             let mutable squares = 0.0
 
             for index in 0 .. returns.Length - 1 do
-                let value = f index
+                let value = f index - origin
                 sum <- sum + value
                 squares <- squares + value * value
 

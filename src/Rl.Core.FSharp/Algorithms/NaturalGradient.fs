@@ -26,8 +26,15 @@ type internal NaturalStep =
 /// The programs for one rollout's samples; θ is the policy's part here, everything else stays. Not thread-safe.
 [<Sealed>]
 type internal NaturalGradient
-    (network: ActorCritic, environment: BatchEnvironment, samples: int, cgSteps: int, damping: float, workers: Workers)
-    =
+    (
+        algorithm: string,
+        network: ActorCritic,
+        environment: BatchEnvironment,
+        samples: int,
+        cgSteps: int,
+        damping: float,
+        workers: Workers
+    ) =
     let part = Part.actor network
     let count = part.Layout.Count
 
@@ -61,8 +68,10 @@ type internal NaturalGradient
         ActorCritic.actor network (Parameters.create part.Layout theta) (rows "observations")
         |> OnPolicy.masked environment network rows
 
+    let sourceOf outputs : ProgramSource = { Outputs = outputs; Carried = [] }
+
     /// g, the surrogate and the entropy at θ.
-    let gradient =
+    let gradientSource =
         let struct (_, gradient, metrics) =
             TrainStep.gradient part [] samples (OnPolicy.inputs environment network columns) (fun lane ->
                 let output = OnPolicy.policy environment network lane
@@ -71,10 +80,10 @@ type internal NaturalGradient
                 let surrogate = lane.Mean(ratio * lane.Rows "advantages")
                 surrogate, [ "surrogate", surrogate; "entropy", lane.Mean entropy ])
 
-        Program.ofOutputs<float32>(("gradient", gradient) :: metrics)
+        sourceOf (("gradient", gradient) :: metrics)
 
     /// (F + damping · I) v: the derivative of the mean divergence from the policy itself, twice.
-    let fisher =
+    let fisherSource =
         let inputs = inputs conditions
         let direction = Expr.input "direction" [| count |]
 
@@ -92,7 +101,9 @@ type internal NaturalGradient
 
             TrustRegion.fisherVectorProduct 0.0 divergence theta direction
 
-        Program.ofOutputs<float32> [ "product", overLanes product + damping * direction ]
+        sourceOf [ "product", overLanes product + damping * direction ]
+
+    let gradient, fisher = Program.compile<float32> gradientSource, Program.compile<float32> fisherSource
 
     /// The surrogate and the mean divergence from the old policy at any θ.
     let evaluation =
@@ -137,21 +148,35 @@ type internal NaturalGradient
         evaluation.Set("oldOutputs", ReadOnlySpan old)
         Divergence.setDeviation evaluation (outputs.LogStandardDeviation theta)
 
-    let multiply (direction: float[]) =
+    /// An output of a program that has run; raises `TrainingFailure` where it is not finite.
+    let finite update step (source: ProgramSource) (program: Program<float32>) (output: string) =
+        let values = program.Output output
+
+        if not (TrainingFailure.isFinite values) then
+            let sampleAxis name = if name = "theta" || name = "direction" then ValueNone else ValueSome 0
+            let sample row = struct (row / environment.Count, row % environment.Count)
+            let inputs = TrainingFailure.inputs program
+            raise (TrainingFailure.find algorithm update step 0 1 source sampleAxis sample inputs)
+
+        asFloats values
+
+    let multiply update (direction: float[]) =
         fisher.Set("direction", ReadOnlySpan(asSingles direction))
         fisher.Run workers
-        asFloats (fisher.Output "product")
+        finite update "Fisher-vector product" fisherSource fisher "product"
 
     let dot (a: float[]) (b: float[]) = Array.fold2 (fun total x y -> total + x * y) 0.0 a b
 
     /// The policy's part of θ.
     member _.Part = part
 
-    /// The natural direction of a rollout at the θ that collected it. Without a gradient the direction is 0.
-    member _.Solve(rollout: CreditedRollout, advantages: float32[], theta: float32[]) : NaturalStep =
+    /// The natural direction of a rollout at the θ that collected it. Without a gradient the direction is 0. `TrainingFailure`, with the number of
+    /// the update, where a gradient or a product is not finite.
+    member _.Solve(update: int64, rollout: CreditedRollout, advantages: float32[], theta: float32[]) : NaturalStep =
         load rollout advantages theta
         gradient.Run workers
-        let g = asFloats (gradient.Output "gradient")
+        let g = finite update "policy gradient" gradientSource gradient "gradient"
+        let multiply = multiply update
         let norm = sqrt (dot g g)
 
         if norm = 0.0 then

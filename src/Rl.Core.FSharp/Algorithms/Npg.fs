@@ -30,7 +30,7 @@ module Npg =
                 workers
             )
 
-        let geometry = NaturalGradient(network, environment, source.Samples, c.CgSteps, c.CgDamping, workers)
+        let geometry = NaturalGradient("npg", network, environment, source.Samples, c.CgSteps, c.CgDamping, workers)
 
         let values =
             let transform = Optimiser.adam (Schedule.constant c.ValueLearningRate) 1e-8
@@ -49,7 +49,9 @@ module Npg =
         let transition (state: TrainingState) =
             let struct (rollout, acted) = source.Collect state
             let theta, optimiser = Array.copy state.Parameters, Array.copy state.Optimiser
-            let natural = geometry.Solve(rollout, OnPolicy.advantages c.NormaliseAdvantages rollout, theta)
+
+            let natural =
+                geometry.Solve(acted.Updates, rollout, OnPolicy.advantages c.NormaliseAdvantages rollout, theta)
 
             let length =
                 if c.LearningRate > 0.0 || natural.Curvature = 0.0 then

@@ -215,12 +215,17 @@ type internal FunctionLearner
             let struct (next, report) = transition state
             TrainingFailure.requireFinite algorithm state next
             struct (next, report)
-        with :? NonFiniteStep as failure ->
+        with
+        | :? NonFiniteActing as failure -> raise (failure.Told(algorithm, state.Updates + 1L))
+        | :? NonFiniteStep as failure ->
             // A transition is a function of the state: done again, it fails at the same place, under observation.
             failure.Step.Watch(algorithm, state.Updates + 1L)
 
             try
-                transition state
+                transition state |> ignore
+
+                invalidOp
+                    $"A train step of {algorithm} was not finite, and was when the transition was done again: {environment.Id} did not repeat itself."
             finally
                 failure.Step.Unwatch()
 

@@ -37,8 +37,8 @@ type internal PopulationCopy(network: ActorCritic, environment: BatchEnvironment
 
     let encode (observation: ReadOnlySpan<float32>) = Encoding.encode space isIdentity observation (Span present)
 
-    let act () =
-        program.Run()
+    let act length =
+        program.Run(length, copy)
         if choices > 0 then environment.ActionMasks(copy, 1, Span masks)
         let possible = ReadOnlySpan<bool>(masks, copy * choices, choices)
         Policy.mode network.Head (program.PolicyOf(0, possible)) (Span policyAction)
@@ -68,7 +68,7 @@ type internal PopulationCopy(network: ActorCritic, environment: BatchEnvironment
             while running do
                 seen.AddRange present
                 Encoding.normalise statistics Encoding.Limit (ReadOnlySpan present) program.Observations
-                act ()
+                act length
                 environment.Step(copy, 1, ReadOnlySpan actions, buffers)
                 total <- total + float buffers.Rewards.Span[copy] - bonus
                 length <- length + 1
@@ -80,6 +80,9 @@ type internal PopulationCopy(network: ActorCritic, environment: BatchEnvironment
                     ended.Add { Return = buffers.EpisodeReturns.Span[copy]; Length = buffers.EpisodeLengths.Span[copy] }
                 elif length >= maxEpisodeSteps then
                     running <- false
+                    // The next candidate begins an episode of its own.
+                    environment.Cut(copy, buffers)
+                    encode (Span.op_Implicit (buffers.Observations.Span.Slice(copy * rawSize, rawSize)))
 
             steps <- steps + length
 
@@ -98,6 +101,8 @@ type internal Population
         workers: Workers
     ) =
     do
+        environment.RequireSameStep()
+
         if environment.IsCoupled then
             Guard.fail
                 (nameof environment)

@@ -111,7 +111,9 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
 
     // A rollout is cut into minibatches of equal size; the few samples left over are other ones in each epoch.
     let units = samples / c.Sequence
-    let minibatches = min units ((samples + c.MinibatchSize - 1) / c.MinibatchSize)
+    // Advantages are standardised within a minibatch, which takes two samples.
+    let mostMinibatches = if c.NormaliseAdvantages && c.Sequence = 1 then samples / 2 else units
+    let minibatches = min mostMinibatches ((samples + c.MinibatchSize - 1) / c.MinibatchSize)
     let minibatchUnits = units / minibatches
     let source = PpoStep.source c network hasMasks (minibatchUnits * c.Sequence)
     let step = Program.compile<float32> source
@@ -294,13 +296,16 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
         let recurrentStates = if network.StateSize > 0 then state.Extra Extras.RecurrentStates else [||]
 
         let struct (rollout, actionKeys, recurrentStates, environments) =
-            collector.Collect(
-                state.Parameters,
-                state.Observations,
-                state.ActionKeys,
-                recurrentStates,
-                state.Environments
-            )
+            try
+                collector.Collect(
+                    state.Parameters,
+                    state.Observations,
+                    state.ActionKeys,
+                    recurrentStates,
+                    state.Environments
+                )
+            with :? NonFiniteActing as failure ->
+                raise (failure.Told("ppo", state.Updates + 1L))
 
         let struct (rewardStatistics, discountedReturns) =
             Learners.normaliseRewards c.Discount c.RewardClip state rollout rewards
@@ -310,7 +315,6 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
 
         if epochs = 0 || not (TrainingFailure.isFinite (Span.op_Implicit (step.Input "theta"))) then
             diagnose state rollout
-
 
         let nextPenalty =
             if c.KlPenaltyTarget > 0.0 then

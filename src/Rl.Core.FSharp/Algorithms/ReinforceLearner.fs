@@ -164,7 +164,10 @@ type internal ReinforceLearner(c: ReinforceConfiguration, environment: BatchEnvi
 
     override _.Transition(state: TrainingState) =
         let struct (trajectories, actionKeys, environments) =
-            collector.Collect(state.Parameters, state.Observations, state.ActionKeys, state.Environments)
+            try
+                collector.Collect(state.Parameters, state.Observations, state.ActionKeys, state.Environments)
+            with :? NonFiniteActing as failure ->
+                raise (failure.Told("reinforce", state.Updates + 1L))
 
         let learned = c.Baseline = ReturnBaseline.Learned
 

@@ -206,7 +206,7 @@ type internal RolloutShare
 
             prepare (ReadOnlySpan finals) program.Observations
             if stateSize > 0 then ReadOnlySpan(memory).CopyTo program.State
-            program.Run()
+            program.Run(t + 1, first)
             bootstrap t true
 
     /// The recurrent state after step t: forgotten where an episode ended.
@@ -256,7 +256,7 @@ type internal RolloutShare
                 noise.Draw(start.Theta, Span keys)
             | _ -> ()
 
-            program.Run()
+            program.Run(t, first)
             program.Value.CopyTo(Span<float32>(values, t * number, number))
             if t > 0 then bootstrap (t - 1) false
             act t
@@ -267,7 +267,7 @@ type internal RolloutShare
 
         prepare (ReadOnlySpan<float32>(raw, steps * width, width)) program.Observations
         if stateSize > 0 then ReadOnlySpan(memory).CopyTo program.State
-        program.Run()
+        program.Run(steps, first)
         bootstrap (steps - 1) false
         Array.Copy(keys, 0, actionKeys, first, number)
         Array.Copy(memory, 0, recurrentStates, first * stateSize, memory.Length)
@@ -320,11 +320,7 @@ type internal Collector
         }
 
     let shares =
-        if environment.Autoreset = AutoresetMode.NextStep then
-            Guard.fail
-                (nameof environment)
-                $"{environment.Id} is within NextStepAutoreset, whose first steps are none of the policy's; train with autoreset in the same step."
-
+        environment.RequireSameStep()
         // Copies that depend on each other are stepped together.
         let number = if environment.IsCoupled then 1 else min workers.Count copies
 
@@ -336,7 +332,32 @@ type internal Collector
     let mutable start = { Theta = [||]; Observations = encoded; Statistics = RunningStatistics.create 0 }
     let mutable keys: Rng[] = [||]
     let mutable recurrent: float32[] = [||]
-    let collectShare = Action<int>(fun share -> shares[share].Collect(start, keys, recurrent, rollout))
+    let failures = Array.create<NonFiniteActing voption> shares.Length ValueNone
+
+    let collectShare =
+        Action<int>(fun share ->
+            try
+                shares[share].Collect(start, keys, recurrent, rollout)
+            with :? NonFiniteActing as failure ->
+                failures[share] <- ValueSome failure)
+
+    /// Raises the earliest failure of the shares, whatever their number.
+    let raiseFailure () =
+        let mutable first = ValueNone
+
+        for share in 0 .. shares.Length - 1 do
+            match failures[share], first with
+            | ValueSome failure, ValueSome(known: NonFiniteActing) when failure.Step < known.Step ->
+                first <- ValueSome failure
+            | ValueSome failure, ValueNone -> first <- ValueSome failure
+            | _ -> ()
+
+            failures[share] <- ValueNone
+
+        match first with
+        | ValueSome failure -> raise failure
+        | ValueNone -> ()
+
     let mutable present: BatchSnapshot option = None
 
     /// Runs the policy θ for T steps from the environments' state: struct (rollout, action streams, recurrent states [N, stateSize],
@@ -362,6 +383,7 @@ type internal Collector
         let statistics = if options.Normalise then statistics else RunningStatistics.create 0
         start <- { start with Theta = parameters; Statistics = statistics }
         workers.Run(shares.Length, collectShare)
+        raiseFailure ()
         let snapshot = environment.Capture()
         present <- Some snapshot
         struct (rollout, keys, recurrent, snapshot)

@@ -85,7 +85,10 @@ module internal Settings =
 
     let toConvolutions name (text: string) =
         let layer (text: string) =
-            match text.Split 'x' |> Array.map (fun (part: string) -> Int32.TryParse part) with
+            match
+                text.Split 'x'
+                |> Array.map (fun (part: string) -> Int32.TryParse(part, CultureInfo.InvariantCulture))
+            with
             | [| (true, channels); (true, kernel); (true, stride) |] -> channels, kernel, stride
             | _ -> refuse name text "auto, none, or layers of channels x kernel x stride such as 32x8x4-64x4x2"
 

@@ -44,6 +44,8 @@ type internal TrajectoryCollector
         workers: Workers
     ) =
     do
+        environment.RequireSameStep()
+
         if environment.IsCoupled then
             Guard.fail
                 (nameof environment)
@@ -85,9 +87,9 @@ type internal TrajectoryCollector
     let add (target: List<float32>) (values: ReadOnlySpan<float32>) = target.AddRange(values.ToArray())
 
     /// The value of one observation, computed in row 0.
-    let valueOf (program: ActingProgram) (observation: ReadOnlySpan<float32>) =
+    let valueOf (program: ActingProgram) step copy (observation: ReadOnlySpan<float32>) =
         prepare observation (program.Observations.Slice(0, observationSize))
-        program.Run()
+        program.Run(step, copy)
         program.Value[0]
 
     /// One step of a copy whose policy outputs stand in `row` of the program.
@@ -120,10 +122,12 @@ type internal TrajectoryCollector
         let seen = Array.zeroCreate<float32>(number * observationSize)
         let values = Array.zeroCreate<float32> number
 
+        let mutable taken = 0
+
         while Array.exists Option.isSome running do
             prepare (ReadOnlySpan<float32>(present, first * observationSize, number * observationSize)) (Span seen)
             seen.CopyTo program.Observations
-            program.Run()
+            program.Run(taken, first)
             program.Value.CopyTo(Span values)
 
             for row in 0 .. number - 1 do
@@ -158,10 +162,12 @@ type internal TrajectoryCollector
                             else
                                 Span<float32>(present, copy * observationSize, observationSize).CopyTo following
 
-                            trajectory.Bootstrap <- valueOf program (Span.op_Implicit following)
+                            trajectory.Bootstrap <- valueOf program (taken + 1) copy (Span.op_Implicit following)
 
                         collected[copy].Add trajectory
                         running[row] <- if collected[copy].Count < quota copy then Some(Trajectory()) else None
+
+            taken <- taken + 1
 
     let collectShare = Action<int> collectShare
 

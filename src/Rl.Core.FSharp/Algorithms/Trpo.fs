@@ -30,7 +30,7 @@ module Trpo =
                 workers
             )
 
-        let geometry = NaturalGradient(network, environment, source.Samples, c.CgSteps, c.CgDamping, workers)
+        let geometry = NaturalGradient("trpo", network, environment, source.Samples, c.CgSteps, c.CgDamping, workers)
 
         let values =
             let transform = Optimiser.adam (Schedule.constant c.ValueLearningRate) 1e-8
@@ -67,7 +67,10 @@ module Trpo =
         let transition (state: TrainingState) =
             let struct (rollout, acted) = source.Collect state
             let theta, optimiser = Array.copy state.Parameters, Array.copy state.Optimiser
-            let natural = geometry.Solve(rollout, OnPolicy.advantages c.NormaliseAdvantages rollout, theta)
+
+            let natural =
+                geometry.Solve(acted.Updates, rollout, OnPolicy.advantages c.NormaliseAdvantages rollout, theta)
+
             let found = search natural (geometry.Policy theta)
             geometry.Write(found.Parameters, theta)
             let struct (surrogate, divergence) = geometry.Evaluate found.Parameters

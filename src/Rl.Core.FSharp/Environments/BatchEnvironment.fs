@@ -196,3 +196,10 @@ type BatchEnvironment() =
     member this.StepAll(actions: ReadOnlySpan<float32>, result: StepBuffers) = this.Step(0, this.Count, actions, result)
     /// Memory of this batch's size for `Step`.
     member this.AllocateBuffers() = StepBuffers.Allocate(this.Count, this.ObservationSize)
+
+    /// Refuses autoreset in the next step: the first step of each episode would be none of a policy's.
+    member internal this.RequireSameStep() =
+        if this.Autoreset = AutoresetMode.NextStep then
+            Guard.fail
+                "environment"
+                $"{this.Id} is within NextStepAutoreset, whose first steps are none of the policy's; train, evaluate and play with autoreset in the same step."

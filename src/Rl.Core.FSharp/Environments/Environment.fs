@@ -101,7 +101,7 @@ type EnvironmentFailure
         let place = EnvironmentFailure.Place(id, copy, step)
 
         EnvironmentFailure(
-            $"{place} returned the reward {value}; a reward must be finite.",
+            $"{place} returned the reward {value}; a reward must be finite as a 32-bit number.",
             id,
             copy,
             step,

@@ -218,13 +218,14 @@ type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observation
 
     /// Books one step of a copy into its row of the buffers; true when its episode has ended and it must be reset.
     member this.Record(copy: int, outcome: Outcome, rows: StepRows) =
-        if not (Double.IsFinite outcome.Reward) then
-            this.RefuseReward(copy, outcome.Reward)
+        let reward = float32 outcome.Reward
+
+        if not (Single.IsFinite reward) then this.RefuseReward(copy, outcome.Reward)
 
         let steps = elapsed[copy] + 1
         let total = returns[copy] + outcome.Reward
         let cut = not outcome.Terminated && (outcome.Truncated || steps = maxEpisodeSteps)
-        rows.Rewards[copy] <- float32 outcome.Reward
+        rows.Rewards[copy] <- reward
         if rows.Exact.Length > 0 then rows.Exact[copy] <- outcome.Reward
         rows.Terminated[copy] <- outcome.Terminated
         rows.Truncated[copy] <- cut
@@ -243,14 +244,16 @@ type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observation
             false
 
     /// `Record` for eight copies. Writes those whose episodes have ended and returns their number, or −1, with nothing changed, where a
-    /// reward is not finite. Needs AVX-512.
+    /// reward is not finite as float32. Needs AVX-512.
     member private _.RecordEight(first: int, outcomes: ReadOnlySpan<Outcome>, rows: StepRows, ended: Span<int>) : int =
         let pairs = MemoryMarshal.Cast<Outcome, Vector512<float>>(outcomes.Slice(first, 8))
         let even = Vector512.Create(0L, 2L, 4L, 6L, 8L, 10L, 12L, 14L)
         let odd = Vector512.Create(1L, 3L, 5L, 7L, 9L, 11L, 13L, 15L)
         let rewards = Avx512F.PermuteVar8x64x2(pairs[0], even, pairs[1])
 
-        if not (Vector512.EqualsAll(rewards * Vector512<float>.Zero, Vector512<float>.Zero)) then
+        let narrow = Avx512F.ConvertToVector256Single rewards
+
+        if not (Vector256.EqualsAll(narrow * Vector256<float32>.Zero, Vector256<float32>.Zero)) then
             -1
         else
             // The two flags, and bytes that say nothing.
@@ -261,8 +264,7 @@ type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observation
             steps[0] <- next
             totals[0] <- totals[0] + rewards
 
-            MemoryMarshal.Cast<float32, Vector256<float32>>(rows.Rewards.Slice(first, 8))[0] <-
-                Avx512F.ConvertToVector256Single rewards
+            MemoryMarshal.Cast<float32, Vector256<float32>>(rows.Rewards.Slice(first, 8))[0] <- narrow
 
             if rows.Exact.Length > 0 then
                 MemoryMarshal.Cast<float, Vector512<float>>(rows.Exact.Slice(first, 8))[0] <- rewards

@@ -242,9 +242,10 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
 
             row.CopyTo(observations.Slice(copy * observationSize, observationSize))
 
-    override _.Cut(copy: int, result: StepBuffers) =
+    override this.Cut(copy: int, result: StepBuffers) =
         episodes.RequireReady(copy, 1)
         episodes.Cut(copy, result)
+        if isWatched[copy] then finals[copy] <- this.Draw copy
         reset copy
 
         Span(current, copy * observationSize, observationSize)

@@ -137,6 +137,7 @@ type Vectorised<'State
     override _.Cut(copy: int, result: StepBuffers) =
         episodes.RequireReady(copy, 1)
         episodes.Cut(copy, result)
+        if finals.Length > 0 then finals[copy] <- ValueSome states[copy]
         reset copy
         let row = result.Observations.Span.Slice(copy * observationSize, observationSize)
         environment.Observe(states[copy], row)

@@ -15,6 +15,7 @@ type Workers(count: int) =
     let signals = Array.init (count - 1) (fun _ -> new AutoResetEvent(false))
     let sleeping = Array.zeroCreate<int>(count - 1)
     let failures = Array.zeroCreate<exn | null> count
+    let failedItems = Array.zeroCreate<int> count
     let mutable body = Action<int>(ignore)
     let mutable items = 0
     let mutable generation = 0
@@ -22,14 +23,15 @@ type Workers(count: int) =
     let mutable stopping = false
 
     let share worker =
-        try
-            let mutable item = worker
+        let mutable item = worker
 
+        try
             while item < items do
                 body.Invoke item
                 item <- item + count
         with error ->
             failures[worker] <- error
+            failedItems[worker] <- item
 
     /// Waits until the generation differs from the one seen.
     let await index seen =
@@ -75,7 +77,7 @@ type Workers(count: int) =
     member _.Count = count
 
     /// Calls `action` with 0 … itemCount − 1, item i on thread i mod Count, and returns when all are done. If some fail, the failure
-    /// of the lowest thread is raised again. Only one thread may call it at a time; do not nest.
+    /// of the lowest item is raised again, whatever the number of threads. Only one thread may call it at a time; do not nest.
     member _.Run(itemCount: int, action: Action<int>) =
         if count = 1 || itemCount <= 1 then
             for item in 0 .. itemCount - 1 do
@@ -92,13 +94,17 @@ type Workers(count: int) =
                 spin.SpinOnce -1
 
             let mutable failure: exn | null = null
+            let mutable lowest = Int32.MaxValue
 
-            for worker in count - 1 .. -1 .. 0 do
+            for worker in 0 .. count - 1 do
                 match failures[worker] with
                 | null -> ()
                 | error ->
-                    failure <- error
                     failures[worker] <- null
+
+                    if failedItems[worker] < lowest then
+                        failure <- error
+                        lowest <- failedItems[worker]
 
             match failure with
             | null -> ()

@@ -97,7 +97,7 @@ module TrustRegion =
         sqrt (2.0 * maximumDivergence / curvature)
 
     /// The first θ + cʲ·step, j = 0 … maximumTries − 1, whose divergence is ≤ δ and whose surrogate is not below `start`; θ itself if there is none.
-    /// `evaluate` gives struct (surrogate, divergence); c ∈ (0, 1). A NaN is never accepted.
+    /// `evaluate` gives struct (surrogate, divergence); c ∈ [0, 1]. A NaN is never accepted.
     let lineSearch
         (backtrack: float)
         (maximumTries: int)

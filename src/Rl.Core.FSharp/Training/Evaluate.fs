@@ -62,11 +62,7 @@ module Evaluate =
                 (nameof environment)
                 $"{environment.Id} has observations {environment.ObservationSpace} and actions {environment.ActionSpace}; the policy needs {model.ObservationSpace} and {model.ActionSpace}."
 
-        if environment.Autoreset = AutoresetMode.NextStep then
-            Guard.fail
-                (nameof environment)
-                $"{environment.Id} is within NextStepAutoreset; evaluate it with autoreset in the same step."
-
+        environment.RequireSameStep()
         let copies = environment.Count
         environment.RestoreStatistics(model.WrapperStatistics, true)
         let struct (environmentKey, actionKey) = Rng.split key

@@ -70,6 +70,7 @@ module Playback =
     /// one a step, computed as they are asked for. `InvalidOperationException` if the environment cannot be looked at.
     let run (player: IPlayer) (environment: BatchEnvironment) (episodes: int) (key: Rng) : Frame seq =
         Guard.positive (nameof episodes) episodes
+        environment.RequireSameStep()
 
         if environment.Count <> 1 then
             Guard.fail (nameof environment) $"environment has {environment.Count} copies; playback needs a batch of 1."

@@ -83,10 +83,11 @@ module Warnings =
     [<Literal>]
     let UselessUpdates = 20
 
+    /// Environment steps that values have for becoming useful.
     [<Literal>]
     let UselessSteps = 10_000L
 
-    /// A policy of choices has collapsed below this share of the uniform policy's entropy.
+    /// A policy of choices has collapsed below this share of the first report's entropy.
     [<Literal>]
     let CollapsedShare = 0.02
 

@@ -71,6 +71,7 @@ let ``the other gradient learners name their failures too`` () =
                 (ReinforceConfiguration.ofPairs [ "ValueLearningRate", "1e30"; "EpisodesPerUpdate", "4" ])
                 (environment ())
             "trpo", Trpo.create (TrpoConfiguration.ofPairs [ "ValueLearningRate", "1e30"; steps ]) (environment ())
+            "npg", Npg.create (NpgConfiguration.ofPairs [ rate; steps; "Activation", "relu" ]) (environment ())
             "ppg", Ppg.create (PpgConfiguration.ofPairs [ rate; steps; "MinibatchSize", "64" ]) (environment ())
             "vmpo", Vmpo.create (VmpoConfiguration.ofPairs [ rate; steps ]) (environment ())
         ]

@@ -10,6 +10,7 @@ open Rl.Core.Environments
 open Rl.Core.Foundations
 open Rl.Core.Networks
 open Rl.Core.Training
+open Rl.Core.Wrappers
 open Xunit
 open FsCheck
 
@@ -151,3 +152,31 @@ let ``the cross-entropy method keeps the elite's mean and deviation`` () =
         let a, b = float (noise[0][i]), float (noise[1][i])
         Assert.Equal((a + b) / 2.0, float mean[i], 1e-6)
         Assert.Equal(abs (a - b) / 2.0, float next.Optimiser[i], 1e-6)
+
+[<Fact>]
+let ``a candidate whose episode is cut leaves the next one a fresh episode`` () =
+    let still = Array.zeroCreate<float32> 10
+    let environment = (Registry.make "CartPole-v1").Vectorise 1
+    let _, _, result = evaluate "CartPole-v1" 1 [| still; still; still |] [] 2 4 0.0 1
+    Assert.Equal<float[]>([| 4.0; 4.0; 4.0 |], result.Fitness)
+    Assert.Equal(24L, result.State.Steps)
+    // At rest but for the ±0.05 that an episode begins with; four steps to the left would have speeded it up by 0.8.
+    environment.Restore result.State.Environments
+    let observation = Array.zeroCreate<float32> 4
+    environment.Observe(Span observation)
+    Assert.All(observation, (fun value -> Assert.InRange(abs value, 0.0f, 0.05f)))
+
+[<Fact>]
+let ``learners, evaluations and playback refuse autoreset in the next step`` () =
+    use workers = new Workers(1)
+    let batch copies = Wrapper.wrap ((Registry.make "CartPole-v1").Vectorise(copies: int)) Wrapper.NextStepAutoreset
+
+    let refused (action: unit -> unit) =
+        let error = Assert.Throws<ArgumentException> action
+        Assert.Contains("NextStepAutoreset", error.Message)
+
+    refused (fun () -> Cem.create (CemConfiguration.ofPairs []) (batch 2) workers |> ignore)
+    refused (fun () -> Reinforce.create (ReinforceConfiguration.ofPairs []) (batch 2) workers |> ignore)
+    refused (fun () -> A2c.create (A2cConfiguration.ofPairs []) (batch 2) workers |> ignore)
+    let player = Playback.atRandom (Space.discrete 2)
+    refused (fun () -> Seq.length (Playback.run player (batch 1) 1 (Rng.create 1UL)) |> ignore)

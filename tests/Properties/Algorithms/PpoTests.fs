@@ -244,3 +244,20 @@ let ``the update step allocates nothing`` () =
         program.Run()
 
     Assert.Equal(0L, GC.GetAllocatedBytesForCurrentThread() - before)
+
+[<Fact>]
+let ``advantages are standardised among two samples at least`` () =
+    use workers = new Workers(1)
+    let options = [ "RolloutSteps", "5"; "MinibatchSize", "2"; "Epochs", "2" ]
+
+    use learner = Ppo.create (PpoConfiguration.ofPairs options) ((Registry.make "CartPole-v1").Vectorise 1) workers
+
+    let struct (next, _) = learner.Transition(learner.Initialise(Rng.create 1UL))
+    Assert.All(next.Parameters, (fun value -> Assert.True(Single.IsFinite value)))
+
+[<Fact>]
+let ``equal returns leave nothing to explain`` () =
+    let returns = Array.create 1000 0.1f
+    let values = Array.init 1000 (fun index -> float32 index)
+    Assert.True(Double.IsNaN(Learners.explainedVariance values returns))
+    Assert.Equal(1.0, Learners.explainedVariance values (Array.map (fun value -> value + 1e4f) values), 1e-9)

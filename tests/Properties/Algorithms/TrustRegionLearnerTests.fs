@@ -127,9 +127,9 @@ let ``the natural direction solves (F + damping) x = g with F the covariance of 
 
     let source, rollout = collect environment network 40 state workers
     let damping = 0.3
-    let geometry = NaturalGradient(network, environment, source.Samples, 60, damping, workers)
+    let geometry = NaturalGradient("npg", network, environment, source.Samples, 60, damping, workers)
     let advantages = OnPolicy.standardise rollout.Advantages
-    let natural = geometry.Solve(rollout, advantages, state.Parameters)
+    let natural = geometry.Solve(1L, rollout, advantages, state.Parameters)
     let n = natural.Direction.Length
     let samples = float source.Samples
 

@@ -377,6 +377,9 @@ let ``a NaN reward is named, and the batch works again after a reset`` (copies: 
     Assert.Equal(("Scripted-v0", 0, 3, -1), (error.EnvironmentId, error.Copy, error.Step, error.Component))
     Assert.True(Double.IsNaN error.Value)
     Assert.Contains("reward NaN", error.Message)
+    let large = failure (scripted { Scripted.Quiet with BadRewardAt = 3; BadReward = -1e39 } copies) 3
+    Assert.Equal((0, 3, -1e39), (large.Copy, large.Step, large.Value))
+    Assert.Contains("32-bit", large.Message)
 
 [<Fact>]
 let ``an infinite observation is named by its component`` () =

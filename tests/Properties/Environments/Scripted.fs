@@ -10,11 +10,27 @@ open Rl.Core.Environments
 type ScriptedState = { Steps: int; Draw: float }
 
 /// What goes wrong, and when (0: never); `Limit` is the time limit.
-type Script = { Limit: int; TerminateAt: int; TruncateAt: int; BadRewardAt: int; BadObservationAt: int }
+type Script =
+    {
+        Limit: int
+        TerminateAt: int
+        TruncateAt: int
+        BadRewardAt: int
+        BadReward: float
+        BadObservationAt: int
+    }
 
 /// Counts its steps: reward = the number of the step + the action + noise; observation = (steps, draw, action-free noise).
 type Scripted(script: Script) =
-    static member Quiet = { Limit = 0; TerminateAt = 0; TruncateAt = 0; BadRewardAt = 0; BadObservationAt = 0 }
+    static member Quiet =
+        {
+            Limit = 0
+            TerminateAt = 0
+            TruncateAt = 0
+            BadRewardAt = 0
+            BadReward = nan
+            BadObservationAt = 0
+        }
 
     interface IEnvironment<ScriptedState> with
         member _.Id = "Scripted-v0"
@@ -34,7 +50,7 @@ type Scripted(script: Script) =
 
             struct ({ state with Steps = steps },
                     {
-                        Reward = (if steps = script.BadRewardAt then nan else reward)
+                        Reward = (if steps = script.BadRewardAt then script.BadReward else reward)
                         Terminated = (steps = script.TerminateAt)
                         Truncated = (steps = script.TruncateAt)
                     },

@@ -1,7 +1,7 @@
 using System;
 using System.IO;
 
-namespace Rl.Rendering.Internal;
+namespace Rl.Internal;
 
 /// <summary>A file that appears whole or not at all: it is written beside its place and moved there by <see cref="Keep"/>.</summary>
 internal sealed class WholeFile : IDisposable
@@ -15,7 +15,7 @@ internal sealed class WholeFile : IDisposable
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         this.path = Path.GetFullPath(path);
-        temporary = $"{this.path}.{Environment.ProcessId}.tmp";
+        temporary = $"{this.path}.{System.Environment.ProcessId}.tmp";
         Stream = Guarded(() =>
         {
             if (Directory.Exists(this.path))
@@ -26,6 +26,21 @@ internal sealed class WholeFile : IDisposable
             Directory.CreateDirectory(Path.GetDirectoryName(this.path)!);
             return new FileStream(temporary, FileMode.Create, FileAccess.ReadWrite);
         });
+    }
+
+    /// <summary>Lets a function write a temporary file beside the path, and moves it to its place.</summary>
+    public static void Replace(string path, Action<string> write)
+    {
+        var temporary = $"{path}.{System.Environment.ProcessId}.tmp";
+        try
+        {
+            write(temporary);
+            File.Move(temporary, path, overwrite: true);
+        }
+        finally
+        {
+            File.Delete(temporary);
+        }
     }
 
     /// <summary>Where to write.</summary>
