@@ -4,6 +4,7 @@ using System.CommandLine;
 using System.IO;
 using System.Linq;
 using System.Threading;
+using System.Threading.Tasks;
 using Rl.Cli.Commands;
 
 namespace Rl.Cli;
@@ -20,12 +21,12 @@ internal static class CommandLine
         {
             Train(terminal, interruption),
             Evaluate(terminal, interruption),
-            ReplayFailure(terminal),
+            ReplayFailure(terminal, interruption),
             WatchCommandLine.Watch(terminal, interruption),
             WatchCommandLine.Record(terminal, interruption),
             Environments(terminal),
             Algorithms(terminal),
-            Check(terminal),
+            Check(terminal, interruption),
             Bench(terminal, interruption),
         };
         var parsed = root.Parse(arguments);
@@ -48,10 +49,10 @@ internal static class CommandLine
     {
         var algorithm = new Argument<string?>("algorithm") { Description = "The algorithm's id; rl algorithms lists them.", Arity = ArgumentArity.ZeroOrOne };
         var environment = new Argument<string?>("environment") { Description = "The environment's id; rl environments lists them.", Arity = ArgumentArity.ZeroOrOne };
-        var resume = new Option<string?>("--resume") { Description = "Go on with an interrupted run, bit for bit as if it had never stopped: its name under runs/, or its folder.", HelpName = "run" };
+        var resume = new Option<string?>("--resume") { Description = "Go on with an interrupted run: its name under runs/, or its folder. The agent becomes the same bit for bit as if it had never stopped; the mean return starts with new episodes.", HelpName = "run" };
         var seed = new Option<ulong?>("--seed") { Description = "Where all randomness comes from; 1 if not given." };
         var steps = new Option<long?>("--steps") { Description = "Environment steps; those that are known to be good for the task, or the algorithm's default, if not given." };
-        var threads = new Option<int>("--threads") { Description = "Threads; 0 for one a core. Results do not depend on it." };
+        var threads = new Option<int?>("--threads") { Description = "Threads; 0 for one a core. Results do not depend on it." };
         var run = new Option<string?>("--run") { Description = "The run's folder: a name under runs/, or a path." };
         var overwrite = new Option<bool>("--overwrite") { Description = "Replace the files of an earlier run in that folder." };
         var json = new Option<bool>("--json") { Description = "Print one JSON object a line." };
@@ -122,13 +123,15 @@ internal static class CommandLine
         return command;
     }
 
-    private static Command ReplayFailure(Terminal terminal)
+    private static Command ReplayFailure(Terminal terminal, CancellationToken interruption)
     {
         var run = new Argument<string>("run") { Description = "The name under runs/, or the folder, of a run that stopped at a number that is not finite." };
         var threads = new Option<int>("--threads") { Description = "Threads; 0 for one a core. The failure does not depend on it." };
         var json = new Option<bool>("--json") { Description = "Print one JSON object." };
         var command = new Command("replay-failure", "Do the update again that a run failed in, from the state before it.") { run, threads, json };
-        command.SetAction(parsed => ReplayFailureCommand.Run(parsed.GetRequiredValue(run), parsed.GetValue(threads), parsed.GetValue(json), terminal));
+        command.SetAction(parsed => Interruptible(
+            () => ReplayFailureCommand.Run(parsed.GetRequiredValue(run), parsed.GetValue(threads), parsed.GetValue(json), terminal),
+            interruption));
         return command;
     }
 
@@ -148,7 +151,7 @@ internal static class CommandLine
         return command;
     }
 
-    private static Command Check(Terminal terminal)
+    private static Command Check(Terminal terminal, CancellationToken interruption)
     {
         var environment = new Argument<string>("environment") { Description = "The environment's id; rl environments lists them." };
         var seed = new Option<ulong>("--seed") { Description = "Where the randomness of the check comes from." };
@@ -164,16 +167,18 @@ internal static class CommandLine
         {
             environment, seed, steps, environmentSet, json,
         };
-        command.SetAction(parsed => CheckCommand.Run(
-            new CheckRequest
-            {
-                Environment = parsed.GetRequiredValue(environment),
-                Seed = parsed.GetValue(seed),
-                Steps = parsed.GetValue(steps),
-                EnvironmentSettings = Pairs("--environment-set", parsed.GetValue(environmentSet)),
-                Json = parsed.GetValue(json),
-            },
-            terminal));
+        command.SetAction(parsed => Interruptible(
+            () => CheckCommand.Run(
+                new CheckRequest
+                {
+                    Environment = parsed.GetRequiredValue(environment),
+                    Seed = parsed.GetValue(seed),
+                    Steps = parsed.GetValue(steps),
+                    EnvironmentSettings = Pairs("--environment-set", parsed.GetValue(environmentSet)),
+                    Json = parsed.GetValue(json),
+                },
+                terminal),
+            interruption));
         return command;
     }
 
@@ -212,6 +217,14 @@ internal static class CommandLine
         })
         .ToList();
 
+    /// <summary>Work that nothing needs to be saved of: an interruption leaves it where it is.</summary>
+    private static int Interruptible(Func<int> action, CancellationToken interruption)
+    {
+        var work = Task.Run(action, CancellationToken.None);
+        work.WaitAsync(interruption).GetAwaiter().GetResult();
+        return work.Result;
+    }
+
     /// <summary>Failures that a user can mend become one line and an exit code; anything else is a defect and shows its trace.</summary>
     private static int Guarded(Terminal terminal, Func<int> action)
     {
@@ -228,6 +241,11 @@ internal static class CommandLine
         {
             terminal.Error.WriteLine($"rl: {WithoutParameter(error.Message)}");
             return ExitCode.Usage;
+        }
+        catch (Exception error) when (error is OverflowException or OutOfMemoryException)
+        {
+            terminal.Error.WriteLine($"rl: This is too large for the memory: {error.Message} Choose smaller options.");
+            return ExitCode.Failure;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or InvalidDataException or EnvironmentException or TrainingFailureException or InvalidOperationException)
         {

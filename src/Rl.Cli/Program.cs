@@ -14,7 +14,7 @@ Console.CancelKeyPress += (_, pressed) =>
 };
 using var termination = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
 {
-    signal.Cancel = true;
+    signal.Cancel = !interruption.IsCancellationRequested;
     interruption.Cancel();
 });
 if (OperatingSystem.IsWindows())

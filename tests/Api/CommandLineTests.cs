@@ -143,6 +143,59 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
+    public void What_cannot_be_trained_leaves_an_earlier_run_as_it_is()
+    {
+        Assert.Equal(0, Run("train", "ppo", "CartPole-v1", "--steps", "2000", "--run", run).Code);
+        var agent = File.ReadAllBytes(Path.Combine(run, "agent.rl"));
+        Fails(2, "xploration", "train", "ppo", "CartPole-v1", "--run", run, "--overwrite", "--set", "StateDependentExploration=true");
+        Assert.Equal(agent, File.ReadAllBytes(Path.Combine(run, "agent.rl")));
+        File.Copy(Path.Combine(run, "agent.rl"), Path.Combine(run, "backup.rl"));
+        Fails(2, "no run", "train", "--resume", Path.Combine(run, "backup.rl"), "--steps", "4000");
+        Fails(2, "has taken 2,048", "train", "--resume", run, "--steps", "2048");
+        Assert.Equal(agent, File.ReadAllBytes(Path.Combine(run, "agent.rl")));
+        Assert.Equal(0, Run("train", "--resume", run, "--steps", "4000").Code);
+        var configuration = JsonDocument.Parse(File.ReadAllText(Path.Combine(run, "configuration.json"))).RootElement;
+        Assert.Equal("4000", Text(configuration.GetProperty("options"), "TotalSteps"));
+    }
+
+    [Fact]
+    public void Options_that_are_set_go_before_those_that_are_known_to_be_good()
+    {
+        var (code, output, _) = Run("train", "ppo", "Pendulum-v1", "--set", "TotalSteps=5000", "Threads=1", "--run", run, "--episodes", "1", "--json");
+        Assert.Equal(0, code);
+        Assert.Contains("\"totalSteps\":5000", output, StringComparison.Ordinal);
+        Assert.Equal(1, JsonDocument.Parse(File.ReadAllText(Path.Combine(run, "configuration.json"))).RootElement.GetProperty("threads").GetInt32());
+    }
+
+    [Fact]
+    public void A_task_without_an_end_is_evaluated_in_pieces()
+    {
+        var (code, output, error) = Run("train", "a2c", "RiverSwim-v0", "--steps", "1000", "--run", run, "--episodes", "3");
+        Assert.Equal((0, ""), (code, error));
+        Assert.Contains("(3 episodes), cut at 1,000 steps", output, StringComparison.Ordinal);
+        var result = JsonDocument.Parse(Run("evaluate", run, "--episodes", "3", "--json").Output).RootElement;
+        Assert.Equal(1_000, result.GetProperty("evaluation").GetProperty("cutAt").GetInt32());
+    }
+
+    [Fact]
+    public void A_check_can_be_interrupted()
+    {
+        using var interruption = new CancellationTokenSource(TimeSpan.FromSeconds(1));
+        using var output = new StringWriter();
+        Assert.Equal(130, CommandLine.Run(["check", "CartPole-v1", "--steps", "30000000"], new Terminal(output, output, false), interruption.Token));
+    }
+
+    [Fact]
+    public void Numbers_that_make_no_sense_are_refused_by_name()
+    {
+        Fails(2, "--seeds", "bench", "on-policy", "--seeds", "0", "--output", run);
+        Fails(2, "--parallel", "bench", "on-policy", "--parallel", "-5", "--output", run);
+        Fails(2, "Hidden", "train", "ppo", "CartPole-v1", "--set", "Hidden=2147483647", "--run", run);
+        Assert.Equal(0, Run("train", "ppo", "Pendulum-v1", "--environment-set", "g=1", "g=2", "--steps", "100", "--episodes", "1", "--run", run).Code);
+        Assert.Equal("2", Text(JsonDocument.Parse(File.ReadAllText(Path.Combine(run, "configuration.json"))).RootElement.GetProperty("environment").GetProperty("options"), "g"));
+    }
+
+    [Fact]
     public void The_lists_name_every_environment_algorithm_and_option()
     {
         var environments = Run("environments");

@@ -59,7 +59,7 @@ public sealed class RecordingTests : IDisposable
         Assert.Empty(Directory.GetFiles(folder.Path));
         Assert.Contains("IRenderable", Assert.Throws<ArgumentException>(() => new RecordVideo(new Corridor(), folder.Path)).Message, StringComparison.Ordinal);
         using var empty = Agent.Create(Options, () => new DrawnCorridor { Draw = () => null! }, 1);
-        Assert.Contains("Render returned null", Assert.Throws<ArgumentException>(() => empty.Record(folder.File("a.gif"))).Message, StringComparison.Ordinal);
+        Assert.Contains("Render returned null", Assert.Throws<EnvironmentException>(() => empty.Record(folder.File("a.gif"))).Message, StringComparison.Ordinal);
         using var still = Agent.Create(Options, () => new DrawnCorridor { FramesPerSecond = 0 }, 1);
         Assert.Contains("FramesPerSecond is 0", Assert.Throws<ArgumentException>(() => still.Play()).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => agent.Play(Environments.Make("CartPole-v1")));

@@ -63,6 +63,7 @@ public sealed partial class Agent
     private static Agent Load(string path, Checkpoint checkpoint, EnvironmentSource? source, int threads)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(threads);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(threads, 1024);
         var options = OptionsOf(path, checkpoint) with { EnvironmentCopies = checkpoint.State.Environments.Count, Threads = threads };
         var state = checkpoint.State;
         var environmentId = checkpoint.EnvironmentId;

@@ -141,7 +141,7 @@ public sealed partial class Agent : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(totalSteps, 1);
         using var _ = Enter();
-        if (totalSteps != Options.TotalSteps)
+        if (totalSteps != Options.TotalSteps && totalSteps > Steps)
         {
             Options = Options.WithTotalSteps(totalSteps);
             DropLearner();
@@ -229,6 +229,9 @@ public sealed partial class Agent : IDisposable
         }
     }
 
+    /// <summary>The environment of the library that it is trained in, without wrappers; null for one of a user's.</summary>
+    internal BuiltInEnvironment? BuiltIn => source is null ? null : EnvironmentSource.Find(environmentId, [.. source.Notes]);
+
     private static Workers NewWorkers(AgentOptions options) =>
         new(options.Threads == 0 ? System.Environment.ProcessorCount : options.Threads);
 
@@ -267,12 +270,7 @@ public sealed partial class Agent : IDisposable
     /// <summary>One transition, and what is told of it.</summary>
     private void Update(TrainingRun training, IProgress<TrainingProgress>? progress)
     {
-        var report = Failures.Translate(() =>
-        {
-            var (next, done) = Learner().Transition(state);
-            state = next;
-            return done;
-        });
+        var report = Transition();
         policy = Learner().Policy(state);
         training.Record(report);
         var warnings = Convert.Warnings(report, ref watch);
@@ -291,6 +289,25 @@ public sealed partial class Agent : IDisposable
         foreach (var warning in warnings)
         {
             Log.Warned(Logger, warning.Update, warning.Message);
+        }
+    }
+
+    private Report Transition()
+    {
+        try
+        {
+            return Failures.Translate(() =>
+            {
+                var (next, done) = Learner().Transition(state);
+                state = next;
+                return done;
+            });
+        }
+        catch (EnvironmentException failure) when (failure.InnerException is TimeoutException)
+        {
+            // What hangs may still be running: the factory makes others.
+            DropLearner();
+            throw;
         }
     }
 

@@ -51,7 +51,8 @@ public static class Environments
     public static BuiltInEnvironment Make(string id, params IEnumerable<(string Name, string Value)> options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        var given = options.ToList();
+        // Of options given twice the last one counts.
+        var given = options.GroupBy(option => option.Name).Select(same => same.Last()).ToList();
         var environment = Convert.MakeEnvironment(id, given);
         return new(environment, given.ToDictionary(option => option.Name, option => option.Value), null);
     }

@@ -79,11 +79,17 @@ internal abstract class EnvironmentSource
 
     private static External BatchOf(IReadOnlyList<IEnvironment> instances) =>
         new(
-            instances[0].Name,
+            instances[0].Name ?? throw new ArgumentException($"The Name of a {instances[0].GetType().Name} is null; it must be a text."),
             instances[0].RewardThreshold,
             instances.Count,
             copy => EnvironmentAdapter.Of(instances[copy]),
-            Ability<ITimedEnvironment>(instances[0])?.Timeout ?? Timeout.InfiniteTimeSpan);
+            TimeoutOf(instances[0]));
+
+    /// <summary>How long a step may take; a time that no timer counts is for ever.</summary>
+    private static TimeSpan TimeoutOf(IEnvironment environment) =>
+        Ability<ITimedEnvironment>(environment)?.Timeout is { } timeout && timeout.TotalMilliseconds < int.MaxValue
+            ? timeout
+            : Timeout.InfiniteTimeSpan;
 
     private sealed class Wrapped(EnvironmentSource inner, IReadOnlyList<Core.Wrappers.Wrapper> wrappers) : EnvironmentSource
     {

@@ -41,6 +41,8 @@ internal static class BenchCommand
             throw new ArgumentException($"There is no suite \"{request.Suite}\"; the suites are {string.Join(", ", Suites)}.");
         }
 
+        ArgumentOutOfRangeException.ThrowIfLessThan(request.Seeds ?? 1, 1, "--seeds");
+        ArgumentOutOfRangeException.ThrowIfNegative(request.Parallel, "--parallel");
         var tasks = BenchTask.Load(request.Suite)
             .Where(task => request.Only is not { } only
                 || only.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)

@@ -31,7 +31,7 @@ internal static class EvaluateCommand
         using var agent = request.Environment is null
             ? Agent.Load(path)
             : Agent.Load(path, EnvironmentArgument.Make(request.Environment, [], terminal));
-        var evaluation = agent.Evaluate(request.Episodes, request.Seed, !request.Stochastic, interruption);
+        var (evaluation, cutAt) = FiniteEvaluation.Of(agent, request.Episodes, request.Seed, !request.Stochastic, interruption);
         if (request.Json)
         {
             JsonLine.Write(terminal.Output, "evaluation", writer =>
@@ -41,12 +41,12 @@ internal static class EvaluateCommand
                 writer.WriteNumber("seed", agent.Seed);
                 writer.WriteNumber("steps", agent.Steps);
                 writer.WriteString("agent", path);
-                writer.Evaluation(evaluation);
+                writer.Evaluation(evaluation, cutAt);
             });
         }
         else
         {
-            terminal.Output.WriteLine($"{agent.Options.Algorithm} on {agent.EnvironmentId}: {evaluation}");
+            terminal.Output.WriteLine($"{agent.Options.Algorithm} on {agent.EnvironmentId}: {evaluation}{Text.Cut(cutAt)}");
         }
 
         return ExitCode.Success;

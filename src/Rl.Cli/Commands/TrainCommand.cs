@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
+using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Threading;
@@ -27,7 +28,7 @@ internal sealed record TrainRequest
 
     public long? Steps { get; init; }
 
-    public int Threads { get; init; }
+    public int? Threads { get; init; }
 
     public string? Run { get; init; }
 
@@ -69,14 +70,19 @@ internal static class TrainCommand
         var environment = EnvironmentArgument.Make(id, request.EnvironmentSettings, terminal);
         var tuned = request.Defaults ? null : TunedOptions.Find(algorithm, environment.Id);
         var options = Algorithms.Options(algorithm, [.. tuned?.Settings ?? [], .. request.Settings]);
-        options = options with { TotalSteps = request.Steps ?? tuned?.Steps ?? options.TotalSteps, Threads = request.Threads };
+        var planned = request.Settings.Any(setting => setting.Key.Equals(nameof(options.TotalSteps), StringComparison.OrdinalIgnoreCase))
+            ? null
+            : tuned?.Steps;
+        options = options with { TotalSteps = request.Steps ?? planned ?? options.TotalSteps, Threads = request.Threads ?? options.Threads };
         options.Validate();
         var seed = request.Seed ?? 1;
+
+        // The folder last: what cannot be trained leaves no trace, and an earlier run as it is.
+        using var agent = Agent.Create(options, environment, seed);
         using var folder = RunFolder.Create(request.Run, request.Overwrite, options.Algorithm, environment.Id, seed);
         var outline = new TrainingOutline(options.Algorithm, environment.Id, seed, options.TotalSteps, folder.Path, tuned?.Source);
         var view = View(request, terminal);
         view.Start(outline);
-        using var agent = Agent.Create(options, environment, seed);
         folder.WriteConfiguration(agent, environment);
         return Carry(agent, environment.RewardThreshold, folder, outline, view, request, interruption);
     }
@@ -90,19 +96,27 @@ internal static class TrainCommand
             throw new ArgumentException("--resume goes on with the run's own algorithm, environment, seed and options; only --steps, --threads, --episodes and --json can be given with it.");
         }
 
-        var path = RunFolder.FindAgent(run);
-        using var agent = Agent.Load(path, request.Threads);
-        if (!Environments.Ids.Contains(agent.EnvironmentId))
+        var path = RunFolder.FindRun(run);
+        using var agent = Agent.Load(path, request.Threads ?? 0);
+        if (agent.BuiltIn is not { } environment)
         {
             throw new InvalidOperationException($"{path} was trained in {agent.EnvironmentId}, which rl does not have; resume it with Agent.Load and your environment.");
         }
 
-        using var folder = RunFolder.Resume(path, agent.Steps);
         var total = request.Steps ?? agent.Options.TotalSteps;
+        if (request.Steps is { } asked && asked <= agent.Steps)
+        {
+            throw new ArgumentException(string.Create(
+                CultureInfo.InvariantCulture, $"--steps is {asked:N0}, but the run has taken {agent.Steps:N0} already; it is the number at which training ends."));
+        }
+
+        using var folder = RunFolder.Resume(path, agent.Steps);
         var outline = new TrainingOutline(agent.Options.Algorithm, agent.EnvironmentId, agent.Seed, total, folder.Path, null, agent.Steps);
         var view = View(request, terminal);
         view.Start(outline);
-        return Carry(agent, Environments.Make(agent.EnvironmentId).RewardThreshold, folder, outline, view, request, interruption);
+        var code = Carry(agent, environment.RewardThreshold, folder, outline, view, request, interruption);
+        folder.WriteConfiguration(agent, environment);
+        return code;
     }
 
     /// <summary>Trains to the end of the plan, saves, evaluates, draws.</summary>
@@ -149,8 +163,8 @@ internal static class TrainCommand
             {
                 var training = Train(agent, outline.TotalSteps, folder, curve, view, interruption);
                 Keep(agent, folder);
-                var evaluation = agent.Evaluate(request.Episodes, cancellationToken: interruption);
-                view.Result(new(outline, training, evaluation, rewardThreshold, watch.Elapsed));
+                var (evaluation, cutAt) = FiniteEvaluation.Of(agent, request.Episodes, null, true, interruption);
+                view.Result(new(outline, training, evaluation, rewardThreshold, watch.Elapsed, cutAt));
                 return ExitCode.Success;
             }
             catch (OperationCanceledException)

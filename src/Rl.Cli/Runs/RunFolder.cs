@@ -118,6 +118,17 @@ internal sealed class RunFolder : IDisposable
                 $"There is no agent in {string.Join(" or ", candidates.Skip(1))}; {(Runs() is { Length: > 0 } runs ? $"the runs here are {string.Join(", ", runs)}" : "there are no runs here")}.");
     }
 
+    /// <summary>The agent file of a run that is to go on: its name, its folder or the agent file in it.</summary>
+    /// <exception cref="FileNotFoundException">There is none; the message says where it was sought and lists runs.</exception>
+    /// <exception cref="ArgumentException">It is another file, beside which a run would be overwritten.</exception>
+    public static string FindRun(string run)
+    {
+        var path = FindAgent(run);
+        return System.IO.Path.GetFileName(path) == AgentFile
+            ? path
+            : throw new ArgumentException($"{path} is no run: name a run or its folder, in which {AgentFile} is. To go on from another file, copy it into a folder of its own as {AgentFile}.");
+    }
+
     /// <summary>Adds a row to metrics.csv.</summary>
     public void Record(TrainingProgress progress)
     {

@@ -54,12 +54,17 @@ internal static class JsonLine
     }
 
     /// <summary>The object "evaluation".</summary>
-    public static void Evaluation(this Utf8JsonWriter writer, EvaluationResult evaluation)
+    public static void Evaluation(this Utf8JsonWriter writer, EvaluationResult evaluation, int? cutAt)
     {
         writer.WriteStartObject("evaluation");
         writer.Number("mean", evaluation.Mean);
         writer.Number("std", evaluation.StandardDeviation);
         writer.WriteNumber("episodes", evaluation.Episodes);
+        if (cutAt is { } steps)
+        {
+            writer.WriteNumber("cutAt", steps);
+        }
+
         writer.WriteEndObject();
     }
 

@@ -62,7 +62,7 @@ internal sealed class LiveView : TrainingView
         var table = new Table { Border = TableBorder.Rounded, ShowHeaders = false }.AddColumn("").AddColumn("");
         table.AddRow("trained", Invariant($"{training.StepsTaken:N0} steps in {training.Elapsed.TotalSeconds:0.0} s, {training.StepsPerSecond:N0} steps/s"));
         table.AddRow("episodes", Invariant($"{training.Episodes:N0}, the last 100 with a mean return of {Text.Return(training.MeanReturn)}"));
-        table.AddRow("evaluation", $"[bold]{Markup.Escape(outcome.Evaluation.ToString())}[/][{(isSolved ? "green" : "yellow")}]{Markup.Escape(Text.Verdict(outcome))}[/]");
+        table.AddRow("evaluation", $"[bold]{Markup.Escape(outcome.Evaluation + Text.Cut(outcome.CutAt))}[/][{(isSolved ? "green" : "yellow")}]{Markup.Escape(Text.Verdict(outcome))}[/]");
         table.AddRow("run", $"[blue]{Markup.Escape(outcome.Outline.Run)}[/]: agent.rl, metrics.csv, learning-curve.png");
         table.AddRow("again", Markup.Escape($"rl evaluate {Path.GetFileName(outcome.Outline.Run)}"));
         console.Write(table);

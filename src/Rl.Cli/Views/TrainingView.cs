@@ -71,7 +71,8 @@ internal sealed record TrainingOutcome(
     TrainingResult Training,
     EvaluationResult Evaluation,
     double RewardThreshold,
-    TimeSpan WallTime);
+    TimeSpan WallTime,
+    int? CutAt);
 
 /// <summary>Plain lines, for files and pipes.</summary>
 internal sealed class PlainView(TextWriter output) : TrainingView
@@ -98,7 +99,7 @@ internal sealed class PlainView(TextWriter output) : TrainingView
     public override void Result(TrainingOutcome outcome)
     {
         Line($"trained    {outcome.Training.StepsTaken:N0} steps in {outcome.Training.Elapsed.TotalSeconds:0.0} s, {outcome.Training.StepsPerSecond:N0} steps/s");
-        Line($"evaluation {outcome.Evaluation}{Text.Verdict(outcome)}");
+        Line($"evaluation {outcome.Evaluation}{Text.Cut(outcome.CutAt)}{Text.Verdict(outcome)}");
         Line($"run        {outcome.Outline.Run}");
     }
 
@@ -152,7 +153,7 @@ internal sealed class JsonView(TextWriter output) : TrainingView
         writer.Number("seconds", outcome.Training.Elapsed.TotalSeconds);
         writer.Number("stepsPerSecond", outcome.Training.StepsPerSecond);
         writer.WriteString("run", outcome.Outline.Run);
-        writer.Evaluation(outcome.Evaluation);
+        writer.Evaluation(outcome.Evaluation, outcome.CutAt);
     });
 
     public override void Failed(TrainingOutline outline, TrainingFailureDetails details, long steps, string command) => JsonLine.Write(output, "failure", writer =>
@@ -202,6 +203,10 @@ internal static class Text
         ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.0} s")
         : time.TotalHours < 1 ? time.ToString(@"m\:ss", CultureInfo.InvariantCulture)
         : string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(time.TotalHours):0}:{time:mm\\:ss}");
+
+    /// <summary>Says that episodes were cut; empty where they were not.</summary>
+    public static string Cut(int? steps) =>
+        steps is { } at ? string.Create(CultureInfo.InvariantCulture, $", cut at {at:N0} steps") : "";
 
     public static string Verdict(TrainingOutcome outcome) =>
         double.IsNaN(outcome.RewardThreshold)

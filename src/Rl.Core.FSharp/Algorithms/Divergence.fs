@@ -30,7 +30,7 @@ module internal Divergence =
         | _ -> Guard.fail (nameof head) $"There is no divergence here between policies with the head %A{head}."
 
     let private pairs head p q =
-        List.map2 (fun (part, p) (_, q) -> part, struct (p, q)) (Policy.parts head p) (Policy.parts head q)
+        List.map2 (fun (part, p) (_, q) -> part, struct (p, q)) (Policy.partsOf head p) (Policy.partsOf head q)
 
     /// KL(p ‖ q) [M] of two outputs of a policy: of independent parts, their sum.
     let kl (head: PolicyHead) (p: ActorCriticOutput) (q: ActorCriticOutput) : Expr =

@@ -53,11 +53,7 @@ type internal CreditedRollout =
 type internal RolloutSource
     (network: ActorCritic, environment: BatchEnvironment, options: RolloutOptions, workers: Workers) =
     let layout = ActorCritic.layout network
-    let samples = options.Steps * environment.Count
-
-    do
-        if samples < 2 then
-            Guard.fail (nameof environment) "A rollout has a single sample; use more copies or a larger RolloutSteps."
+    let samples = RolloutSize.samples options.Steps environment
 
     let collector =
         let options =
@@ -145,7 +141,7 @@ type internal Minibatches private (samples: int, count: int, size: int) =
 
     /// As few minibatches as there can be of no more than `largest` samples.
     static member OfLargest(samples: int, largest: int) =
-        let count = (samples + largest - 1) / largest
+        let count = 1 + (samples - 1) / largest
         Minibatches(samples, count, samples / count)
 
     /// As many minibatches of `size` as there are.

@@ -58,12 +58,13 @@ module Policy =
                     Option.map (cut deviations (PolicyHead.deviations part)) output.LogStandardDeviation
         }
 
-    /// The parts of a joint head, each with its own outputs; any other head with its outputs.
-    let internal parts (head: PolicyHead) (output: ActorCriticOutput) : (PolicyHead * ActorCriticOutput) list =
+    /// The parts of a joint head and of those within it, each with its own outputs; any other head with its outputs.
+    let rec internal partsOf (head: PolicyHead) (output: ActorCriticOutput) : (PolicyHead * ActorCriticOutput) list =
         match head with
         | PolicyHead.Joint parts ->
             places parts
-            |> List.map (fun ((part, outputs), (_, _, deviations)) -> part, partOutput part outputs deviations output)
+            |> List.collect (fun ((part, outputs), (_, _, deviations)) ->
+                partsOf part (partOutput part outputs deviations output))
         | _ -> [ head, output ]
 
     /// The output with impossible choices ruled out: mask [..., choices] holds 1 for possible ones, else 0. Their probabilities are 0,

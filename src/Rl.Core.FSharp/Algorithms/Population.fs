@@ -106,7 +106,7 @@ type internal Population
         if environment.IsCoupled then
             Guard.fail
                 (nameof environment)
-                $"The copies of {environment.Id} depend on each other; candidates need copies of their own."
+                $"{environment.Id} has wrappers that couple its copies, and candidates are judged copy by copy; leave out NormalizeObservation and NormalizeReward, or restore their statistics frozen."
 
     let copies = environment.Count
     let observationSize = environment.ObservationSize

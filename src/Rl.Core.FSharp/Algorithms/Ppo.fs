@@ -38,8 +38,6 @@ type internal PpoMinibatch
     let minibatchReturns = input "returns" 1
 
     /// The number of units of a minibatch.
-    member _.Units = units
-
     /// Copies the units order[first + u], for u from `from` to `until` − 1, to the places u. Unit k of N copies is sequence k / N of copy k mod N.
     member _.Gather
         (rollout: Rollout, advantages: float32[], returns: float32[], order: int[], first: int, from: int, until: int)
@@ -93,7 +91,7 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
     inherit Learner()
 
     let copies = environment.Count
-    let samples = c.RolloutSteps * copies
+    let samples = RolloutSize.samples c.RolloutSteps environment
     let network = PolicyNetwork.create c.Network environment.ObservationSpace environment.ActionSpace
     let layout = ActorCritic.layout network
     let hasMasks = environment.HasActionMasks
@@ -113,7 +111,7 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
     let units = samples / c.Sequence
     // Advantages are standardised within a minibatch, which takes two samples.
     let mostMinibatches = if c.NormaliseAdvantages && c.Sequence = 1 then samples / 2 else units
-    let minibatches = min mostMinibatches ((samples + c.MinibatchSize - 1) / c.MinibatchSize)
+    let minibatches = min mostMinibatches (1 + (samples - 1) / c.MinibatchSize)
     let minibatchUnits = units / minibatches
     let source = PpoStep.source c network hasMasks (minibatchUnits * c.Sequence)
     let step = Program.compile<float32> source
@@ -365,8 +363,4 @@ module Ppo =
     /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
     let create (configuration: PpoConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
         PpoConfiguration.validate configuration
-
-        if configuration.RolloutSteps * environment.Count < 2 then
-            Guard.fail (nameof environment) "A rollout has a single sample; use more copies or a larger RolloutSteps."
-
         new PpoLearner(configuration, environment, workers)

@@ -162,10 +162,10 @@ module PpoConfiguration =
         Guard.notNegativeNumber (nameof c.MaxGradientNorm) c.MaxGradientNorm
         Guard.positiveNumber (nameof c.RewardClip) c.RewardClip
         Guard.notNegativeNumber (nameof c.TargetKl) c.TargetKl
-        c.Hidden |> List.iter (Guard.positive (nameof c.Hidden))
+        c.Hidden |> List.iter (Guard.inIntRange (nameof c.Hidden) 1 Settings.WidestLayer)
         Guard.finite (nameof c.InitialLogStandardDeviation) c.InitialLogStandardDeviation
 
-        Guard.positive (nameof c.RecurrentUnits) c.RecurrentUnits
+        Guard.inIntRange (nameof c.RecurrentUnits) 1 Settings.WidestLayer c.RecurrentUnits
         Guard.notNegative (nameof c.SequenceLength) c.SequenceLength
         Guard.notNegative (nameof c.ExplorationSteps) c.ExplorationSteps
 

@@ -93,7 +93,7 @@ module ReinforceConfiguration =
         Guard.positive (nameof c.ValueSteps) c.ValueSteps
         Guard.notNegativeNumber (nameof c.EntropyCoefficient) c.EntropyCoefficient
         Guard.positiveNumber (nameof c.MaxGradientNorm) c.MaxGradientNorm
-        c.Hidden |> List.iter (Guard.positive (nameof c.Hidden))
+        c.Hidden |> List.iter (Guard.inIntRange (nameof c.Hidden) 1 Settings.WidestLayer)
         Guard.finite (nameof c.InitialLogStandardDeviation) c.InitialLogStandardDeviation
 
     let private estimates = [ "fullReturn", ReturnEstimate.FullReturn; "rewardToGo", ReturnEstimate.RewardToGo ]

@@ -285,6 +285,27 @@ type internal RolloutShare
         if choices > 0 then publish masks rollout.Masks choices
         if stateSize > 0 then publish states rollout.States stateSize
 
+/// How large a rollout is.
+[<RequireQualifiedAccess>]
+module internal RolloutSize =
+
+    /// T · N: at least two samples, whose numbers an array can hold.
+    let samples (steps: int) (environment: BatchEnvironment) : int =
+        let samples = int64 steps * int64 environment.Count
+
+        if samples < 2L then
+            Guard.fail (nameof environment) "A rollout has a single sample; use more copies or a larger RolloutSteps."
+
+        let space = environment.ObservationSpace
+        let width = [ environment.ObservationSize; Encoding.size space; environment.ActionSize; 1 ] |> List.max
+
+        if samples * int64 width > int64 Array.MaxLength then
+            Guard.fail
+                "RolloutSteps"
+                $"RolloutSteps is {steps}; with {environment.Count} copies and {width} numbers a step no array holds a rollout: use fewer."
+
+        int samples
+
 /// Collects rollouts; its memory is used again by each, so a rollout is valid until the next. The result does not depend on the
 /// number of threads: each copy has its own streams, and each row of a network's output is computed in the same way.
 [<Sealed>]

@@ -14,6 +14,11 @@ module internal Settings =
     let ofLong (value: int64) = value.ToString CultureInfo.InvariantCulture
     let ofFloat (value: float) = value.ToString("R", CultureInfo.InvariantCulture)
     let ofBool (value: bool) = if value then "true" else "false"
+
+    /// Units of the widest layer that configurations take.
+    [<Literal>]
+    let WidestLayer = 65_536
+
     let ofWidths (widths: int list) = String.Join("x", widths)
 
     let activations =

@@ -13,17 +13,22 @@ module Shape =
     /// The shape of a single number.
     let scalar: Shape = [||]
 
-    /// The number of elements: ∏ dims.
-    let count (shape: Shape) =
-        let mutable product = 1
-
-        for dimension in shape do
-            product <- product * dimension
-
-        product
-
     /// For example "[64, 2]".
     let print (shape: Shape) = "[" + System.String.Join(", ", shape) + "]"
+
+    /// The number of elements: ∏ dims. Fails where no array can hold them.
+    let count (shape: Shape) =
+        let mutable product = 1L
+
+        for dimension in shape do
+            product <- product * int64 dimension
+
+            if product > int64 System.Array.MaxLength then
+                Guard.fail
+                    (nameof shape)
+                    $"shape is {print shape}; no array holds more than {System.Array.MaxLength} elements."
+
+        int product
 
     /// Refuses negative dimensions.
     let validate (name: string) (shape: Shape) =

@@ -189,6 +189,9 @@ type BatchEnvironment() =
     abstract RenderFinal: copy: int -> Scene voption
 
     default _.RenderFinal _ = ValueNone
+    /// The sum of the rewards of a copy's running episode, the environment's own whatever wrappers show.
+    abstract ReturnSoFar: copy: int -> float
+    default _.ReturnSoFar _ = nan
     /// The steps a second that look like the environment's own time.
     abstract FramesPerSecond: float
     default this.FramesPerSecond = FrameRate.ofId this.Id

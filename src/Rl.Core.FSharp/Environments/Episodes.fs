@@ -100,6 +100,9 @@ type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observation
     /// The number of steps of a copy's running episode.
     member _.Elapsed(copy: int) = elapsed[copy]
 
+    /// The sum of the rewards of a copy's running episode.
+    member _.Return(copy: int) = returns[copy]
+
     /// Gives each copy its stream and starts its first episode.
     member _.Start(rng: Rng) =
         let struct (split, _) = Rng.splitMany count rng
@@ -206,6 +209,17 @@ type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observation
             let step = if isReset then 0 else elapsed[copy] + 1
             ready[copy] <- false
             raise (EnvironmentFailure.Observation(id, copy, step, index % observationSize, float observations[index]))
+
+    /// Refuses integers and bits of a copy's row that lie outside their parts of the space.
+    member _.CheckParts(parts: SpacePart[], copy: int, row: ReadOnlySpan<float32>, isReset: bool) =
+        for part in parts do
+            let outside = part.Space.IndexOfOutside(row.Slice(part.Offset, part.Size))
+
+            if outside >= 0 then
+                let index = part.Offset + outside
+                let step = if isReset then 0 else elapsed[copy] + 1
+                ready[copy] <- false
+                raise (EnvironmentFailure.Outside(id, copy, step, index, float row[index], part.Space))
 
     /// Wraps an exception of a user's environment.
     member _.Fail(copy: int, isReset: bool, error: exn) : unit =

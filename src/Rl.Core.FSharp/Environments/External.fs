@@ -94,6 +94,15 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
         | :? IMaskedEnvironment as masked -> masked.HasActionMask
         | _ -> false
 
+    /// The parts of observations that are integers or bits; boxes may be left, as `Environment.checkContract` tells.
+    let integers =
+        Space.layout observationSpace
+        |> List.filter (fun part ->
+            match part.Space with
+            | Space.Box _ -> false
+            | _ -> true)
+        |> Array.ofList
+
     let hasTimeout = timeout <> Timeout.InfiniteTimeSpan
     // Whether `Restore` continues the captured episodes: the last one, or the next.
     let mutable continues = isCloneable
@@ -140,6 +149,7 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
             ReadOnlySpan(observation).CopyTo row
 
         episodes.CheckObservations(copy, Span.op_Implicit row, true)
+        episodes.CheckParts(integers, copy, Span.op_Implicit row, true)
 
     /// A step on the copy's own thread, within the timeout.
     let watched copy (action: float32[]) : Outcome =
@@ -167,7 +177,19 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
             let choices = masks.Length / count
 
             for copy in first .. first + copies - 1 do
-                (instances[copy] :?> IMaskedEnvironment).ActionMask(masks.Slice(copy * choices, choices))
+                let mask = masks.Slice(copy * choices, choices)
+                mask.Clear()
+
+                try
+                    (instances[copy] :?> IMaskedEnvironment).ActionMask mask
+                with error ->
+                    episodes.Fail(copy, episodes.Elapsed copy = 0, error)
+
+                if not (actionSpace.AllowsAction(Span.op_Implicit mask)) then
+                    let error =
+                        InvalidOperationException "its action mask allows no choice; each integer or bit needs one."
+
+                    episodes.Fail(copy, episodes.Elapsed copy = 0, error)
         else
             base.ActionMasks(first, copies, masks)
 
@@ -182,7 +204,15 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
 
     member private _.Draw(copy: int) =
         match instances[copy] with
-        | :? IMutableRenderable as renderable when renderable.CanRender -> ValueSome(renderable.Render())
+        | :? IMutableRenderable as renderable when renderable.CanRender ->
+            let mutable scene = ValueNone
+
+            try
+                scene <- ValueSome(renderable.Render())
+            with error ->
+                episodes.Fail(copy, episodes.Elapsed copy = 0, error)
+
+            scene
         | _ -> ValueNone
 
     override this.Render(copy: int) =
@@ -190,6 +220,10 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
         episodes.RequireReady(copy, 1)
         isWatched[copy] <- true
         this.Draw copy
+
+    override _.ReturnSoFar(copy: int) =
+        Guard.inIntRange (nameof copy) 0 (count - 1) copy
+        episodes.Return copy
 
     override _.RenderFinal(copy: int) =
         Guard.inIntRange (nameof copy) 0 (count - 1) copy
@@ -232,6 +266,7 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
                 outcome <- watched copy (action.ToArray())
 
             episodes.CheckObservations(copy, Span.op_Implicit row, false)
+            episodes.CheckParts(integers, copy, Span.op_Implicit row, false)
 
             if episodes.Record(copy, outcome, rows) then
                 row.CopyTo(finalObservations.Slice(copy * observationSize, observationSize))

@@ -226,6 +226,31 @@ type Space =
 
         rng
 
+    /// Whether a mask of `Choices` elements leaves every integer and bit a choice.
+    member this.AllowsAction(mask: ReadOnlySpan<bool>) : bool =
+        Guard.length (nameof mask) this.Choices mask.Length
+        let mutable allows = true
+        let mutable choice = 0
+
+        match this with
+        | Box _ -> ()
+        | Discrete _ -> allows <- mask.Contains true
+        | MultiDiscrete(counts, _) ->
+            for count in counts do
+                allows <- allows && mask.Slice(choice, count).Contains true
+                choice <- choice + count
+        | MultiBinary _ ->
+            while choice < mask.Length do
+                allows <- allows && mask.Slice(choice, 2).Contains true
+                choice <- choice + 2
+        | Tuple _
+        | Dict _ ->
+            for _, part in this.Parts do
+                allows <- allows && part.AllowsAction(mask.Slice(choice, part.Choices))
+                choice <- choice + part.Choices
+
+        allows
+
     /// Draws a value into `value` and returns the generator that follows. Bounded elements are uniform; an element with one
     /// infinite bound is that bound plus or minus an exponential draw; with two, a standard normal one (as in Gymnasium).
     member this.Sample(rng: Rng, value: Span<float32>) : Rng =

@@ -15,11 +15,24 @@ module Space =
         for size in shape do
             Guard.positive (nameof shape) size
 
+        let size = shape |> Array.fold (fun product size -> product * float size) 1.0
+
+        if size > float Array.MaxLength then
+            let text = String.Join(", ", shape)
+            Guard.fail (nameof shape) $"shape is [{text}]; no array holds more than {Array.MaxLength} elements."
+
     /// The box between `low` and `high` (flat, row-major, low ≤ high, no NaN), reshaped to `shape`; bounds are rounded to float32.
     let box (low: float[]) (high: float[]) (shape: int[]) =
         checkShape shape
         let size = Array.fold (*) 1 shape
-        Guard.length (nameof low) size low.Length
+
+        if size <> low.Length then
+            let text = String.Join(", ", shape)
+
+            Guard.fail
+                (nameof shape)
+                $"shape is [{text}], of {size} elements, but there are {low.Length} bounds; they must agree."
+
         Guard.length (nameof high) size high.Length
 
         for index in 0 .. size - 1 do
@@ -33,8 +46,9 @@ module Space =
 
     /// A box with the same bounds for all elements.
     let boxOf (low: float) (high: float) (shape: int[]) =
+        checkShape shape
         let size = Array.fold (*) 1 shape
-        box (Array.create (max 0 size) low) (Array.create (max 0 size) high) shape
+        box (Array.create size low) (Array.create size high) shape
 
     /// The box of all finite vectors of a shape.
     let unbounded (shape: int[]) = boxOf -infinity infinity shape

@@ -162,6 +162,10 @@ type Vectorised<'State
         | Some renderable -> ValueSome(renderable.Render states[copy])
         | None -> ValueNone
 
+    override _.ReturnSoFar(copy: int) =
+        Guard.inIntRange (nameof copy) 0 (count - 1) copy
+        episodes.Return copy
+
     override _.RenderFinal(copy: int) =
         Guard.inIntRange (nameof copy) 0 (count - 1) copy
 

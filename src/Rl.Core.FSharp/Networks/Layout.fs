@@ -23,7 +23,16 @@ type Block =
 [<Sealed>]
 type Layout internal (blocks: Block[]) =
     let index = Dictionary<string, Block>(blocks |> Seq.map (fun block -> KeyValuePair(block.Name, block)))
-    let count = blocks |> Array.sumBy (fun block -> block.Count)
+
+    let count =
+        let total = blocks |> Array.sumBy (fun block -> int64 block.Count)
+
+        if total > int64 Array.MaxLength then
+            Guard.fail
+                "blocks"
+                $"The network has {total} parameters; no array holds more than {Array.MaxLength}: choose narrower layers."
+
+        int total
 
     /// The blocks in the order of their offsets.
     member _.Blocks: IReadOnlyList<Block> = blocks

@@ -15,9 +15,9 @@ type Frame =
         Episode: int
         /// Steps of the episode so far; 0 for its first picture.
         Step: int
-        /// The reward of the step; 0 for the first picture.
+        /// The reward of the step as wrappers show it; 0 for the first picture.
         Reward: float
-        /// The undiscounted sum of the episode's rewards so far.
+        /// The undiscounted sum of the episode's rewards so far, the environment's own, as evaluations report it.
         Return: float
         /// Whether this is the episode's last picture.
         IsLast: bool
@@ -119,7 +119,7 @@ module Playback =
                             Scene = picture (if isLast then environment.RenderFinal 0 else environment.Render 0)
                             Step = frame.Step + 1
                             Reward = reward
-                            Return = if isLast then buffers.EpisodeReturns.Span[0] else frame.Return + reward
+                            Return = if isLast then buffers.EpisodeReturns.Span[0] else environment.ReturnSoFar 0
                             IsLast = isLast
                         }
 

@@ -37,6 +37,7 @@ type internal EpisodeStatistics(wrapper: Wrapper, inner: BatchEnvironment) as th
 
     override _.OnStep(copy, _, hasEnded, result) = if hasEnded then report copy result
     override _.OnCut(copy, result) = report copy result
+    override _.ReturnSoFar copy = returns[copy]
 
     override _.OnBegin copy =
         returns[copy] <- 0.0

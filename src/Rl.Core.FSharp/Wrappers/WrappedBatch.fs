@@ -85,9 +85,8 @@ type WrappedBatch
     member _.Inner = inner
     /// What this batch does to it.
     member _.Wrapper = wrapper
-    /// The length of a row of the inner batch's observations.
-    member internal _.InnerSize = innerSize
 
+    /// The length of a row of the inner batch's observations.
     /// Adds an array to the state that snapshots hold.
     member internal _.Remember(array: 'T[]) : 'T[] =
         remembered.Add(Remembered.Of array)
@@ -206,6 +205,7 @@ type WrappedBatch
 
     override _.Render copy = inner.Render copy
     override _.RenderFinal copy = inner.RenderFinal copy
+    override _.ReturnSoFar copy = inner.ReturnSoFar copy
     override _.FramesPerSecond = inner.FramesPerSecond
 
     override this.Reset(rng: Rng) =
@@ -357,4 +357,19 @@ type WrappedBatch
 [<Sealed>]
 type internal RowWrapper(wrapper: Wrapper, inner: BatchEnvironment, space: Space, transform: RowTransform) =
     inherit WrappedBatch(wrapper, inner, Some space, None)
-    override _.OnObservation(_, _, source, destination) = transform.Invoke(source, destination)
+
+    let isUsers =
+        match wrapper with
+        | Wrapper.TransformObservation _ -> true
+        | _ -> false
+
+    override _.OnObservation(_, _, source, destination) =
+        transform.Invoke(source, destination)
+
+        if isUsers then
+            let index = Guard.indexOfNonFinite (Span.op_Implicit destination: ReadOnlySpan<float32>)
+
+            if index >= 0 then
+                Guard.fail
+                    "observation"
+                    $"{wrapper} made {destination[index]} as component {index} of an observation of {inner.Id}; an observation must be finite."
