@@ -114,6 +114,7 @@ type Learner() =
     abstract Algorithm: string
     /// The copies that it trains on.
     abstract Environment: BatchEnvironment
+    /// Actor and critic, whose parameters are a state's θ.
     abstract Network: ActorCritic
     /// The configuration as named texts, for files and logs; read back by the algorithm's `ofPairs`.
     abstract Configuration: (string * string) list
@@ -123,6 +124,7 @@ type Learner() =
     abstract Initialise: key: Rng -> TrainingState
     /// One round of collecting and learning.
     abstract Transition: state: TrainingState -> struct (TrainingState * Report)
+    /// Releases what its workspace holds; most hold nothing that needs it.
     abstract Dispose: unit -> unit
     default _.Dispose() = ()
 

@@ -118,10 +118,6 @@ type Program<'T when 'T: unmanaged>
     member _.LaneCount = stages |> Array.fold (fun most stage -> max most stage.Lanes.Length) 0
     /// Arithmetic operations of one run; an elementary function counts as one.
     member _.Flops = all |> Array.sumBy (fun instruction -> instruction.Flops)
-    /// Bytes of memory that the program holds.
-    member _.MemoryBytes = memory.Length * sizeof<'T>
-    /// The number of kernel calls and fused loops.
-    member _.InstructionCount = all.Length
 
     /// Runs the program `runs` ≥ 1 times on the calling thread and takes the time of each step: a table with the least time of a step (µs), its
     /// share of their sum and its arithmetic rate, the slowest first. Carried inputs move on as with `Run`.

@@ -115,7 +115,9 @@ type BatchEnvironment() =
     abstract Id: string
     /// The number of copies, N.
     abstract Count: int
+    /// What a copy shows.
     abstract ObservationSpace: Space
+    /// What can be done in a copy.
     abstract ActionSpace: Space
     /// Elements of one observation.
     abstract ObservationSize: int

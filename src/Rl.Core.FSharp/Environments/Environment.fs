@@ -23,7 +23,9 @@ type Outcome =
 type IEnvironment<'State when 'State: unmanaged> =
     /// The registered id, for example `CartPole-v1`.
     abstract Id: string
+    /// What is observed.
     abstract ObservationSpace: Space
+    /// What can be done.
     abstract ActionSpace: Space
     /// The number of steps after which an episode is truncated; 0 for no limit.
     abstract MaxEpisodeSteps: int

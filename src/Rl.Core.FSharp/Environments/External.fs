@@ -8,10 +8,13 @@ open System.Threading.Tasks
 open Rl.Core.Foundations
 open Rl.Core.Environments.Rendering
 
-/// An environment that keeps its state to itself. `MaxEpisodeSteps` is 0 for no limit.
+/// An environment that keeps its state to itself.
 type IMutableEnvironment =
+    /// What is observed.
     abstract ObservationSpace: Space
+    /// What can be done.
     abstract ActionSpace: Space
+    /// The number of steps after which an episode is truncated; 0 for no limit.
     abstract MaxEpisodeSteps: int
     /// Starts an episode whose randomness all comes from `seed`, and writes its first observation.
     abstract Reset: seed: uint64 * observation: Span<float32> -> unit

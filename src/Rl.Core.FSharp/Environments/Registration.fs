@@ -7,6 +7,7 @@ open Rl.Core.Foundations
 
 /// What is to be done with an environment whatever its state is: a function for all `'State`.
 type IEnvironmentVisitor<'Result> =
+    /// What to do with an environment of any state's type.
     abstract Visit<'State
         when 'State: unmanaged and 'State: struct and 'State: (new: unit -> 'State) and 'State :> ValueType> :
         environment: IEnvironment<'State> -> 'Result
@@ -14,10 +15,15 @@ type IEnvironmentVisitor<'Result> =
 /// A pure environment whose state's type is hidden, so that environments of any state fit in one list.
 [<AbstractClass>]
 type AnyEnvironment() =
+    /// The registered id.
     abstract Id: string
+    /// What is observed.
     abstract ObservationSpace: Space
+    /// What can be done.
     abstract ActionSpace: Space
+    /// The number of steps after which an episode is truncated; 0 for no limit.
     abstract MaxEpisodeSteps: int
+    /// The mean episode return that counts as solved; NaN for none.
     abstract RewardThreshold: float
     /// A batch of `count` copies; `maxEpisodeSteps` replaces the environment's limit (0: none).
     abstract Vectorise: count: int * maxEpisodeSteps: int -> BatchEnvironment

@@ -74,12 +74,6 @@ module ActorCritic =
 
         { separate activation trunk.Outputs [] head with Trunk = Some trunk }
 
-    /// Convolutions of images [c, h, w], then a trunk of the given hidden widths if there are any; both shared (Mnih et al. 2015, 2016).
-    let convolutional (stack: ConvolutionStack) (image: Shape) (scale: float) activation (hidden: int list) head =
-        let features = ConvolutionStack.features stack image
-        let network = (if hidden.IsEmpty then separate else shared) activation features hidden head
-        { network with Encoder = Some { Stack = stack; Image = image; Scale = scale } }
-
     /// A recurrent layer of n units on what the network shares; its own layers of actor and critic, of the given widths, come after it.
     let recurrent (cell: RecurrentCell) (units: int) activation (hidden: int list) (network: ActorCritic) =
         let heads = separate activation units hidden network.Head

@@ -74,8 +74,6 @@ type Predictor(model: PolicyModel, rows: int) =
     member _.ActionSize = actionSize
     /// Elements of one action mask; 0 for continuous actions.
     member _.Choices = choices
-    /// Whether actions depend on what a row has seen before.
-    member _.IsRecurrent = stateSize > 0
 
     /// Takes over the parameters and statistics of another model with the same network.
     member _.Update(model: PolicyModel) = load model

@@ -109,6 +109,7 @@ type WrappedBatch
     /// Takes in a reward before any is transformed; `EndLearning` follows after those of all copies.
     abstract LearnReward: copy: int * reward: float * terminated: bool -> unit
     default _.LearnReward(_, _, _) = ()
+    /// What was taken in since the last call, of all copies, becomes part of the statistics.
     abstract EndLearning: unit -> unit
     default _.EndLearning() = ()
     /// Called when the rows of a copy are written; `isReset`: the step only began an episode; `hasEnded`: its episode ended.

@@ -14,6 +14,7 @@ type RowTransform = delegate of source: ReadOnlySpan<float32> * destination: Spa
 type UserFunction<'Function>(name: string, space: Space option, transform: 'Function option) =
     do Guard.notNull (nameof name) name
 
+    /// What it is called, in a file too.
     member _.Name = name
     /// The space that the function leads to (of observations) or comes from (of actions); none where it stays.
     member _.Space = space

@@ -255,6 +255,56 @@ let ``the divergence of a gradient is the Laplacian`` (a: int8) (b: int8) (c: in
     let place = place3 a b c
     close 1e-11 "∇·∇f" (at place (Diff.laplacian f (x [| 3 |]))) (at place (Diff.div (Diff.grad f) (x [| 3 |])))
 
+[<Property>]
+let ``what has an f in front gives the value beside the derivative, and joint functions give both`` (a: int8) (b: int8) (c: int8) =
+    let f = field (float a / 50.0) (float b / 50.0) (float c / 50.0)
+    let place, v = place3 a c b, Expr.vector [ 0.3; -0.7; 1.1 ]
+    let y, input = f (x [| 3 |]), x [| 3 |]
+    let same (expected: Expr) (actual: Expr) = Assert.Equal(at place expected, at place actual)
+
+    let pair (value, derivative) expected =
+        same y value
+        same expected derivative
+
+    pair (Diff.fgrad f input) (Diff.grad f input)
+    pair (Diff.valueAndGrad f input) (Diff.grad f input)
+    pair (Diff.fgradv f input v) (Diff.gradv f input v)
+    pair (Diff.fhessian f input) (Diff.hessian f input)
+    pair (Diff.fhessianv f input v) (Diff.hessianv f input v)
+    pair (Diff.flaplacian f input) (Diff.laplacian f input)
+
+    let close what expected actual = close 1e-12 what (at place expected) (at place actual)
+    let value, gradient, hessian = Diff.fgradhessian f input
+    pair (value, hessian) (Diff.hessian f input)
+    close "∇f" (Diff.grad f input) gradient
+    let gradient, hessian = Diff.gradhessian f input
+    close "∇f" (Diff.grad f input) gradient
+    close "H" (Diff.hessian f input) hessian
+    let value, directional, product = Diff.fgradhessianv f input v
+    pair (value, product) (Diff.hessianv f input v)
+    close "∇f·v" (Diff.gradv f input v) directional
+    let directional, product = Diff.gradhessianv f input v
+    close "∇f·v" (Diff.gradv f input v) directional
+    close "H v" (Diff.hessianv f input v) product
+
+    let flow z = Diff.grad f z
+    let value, divergence = Diff.fdiv flow input
+    same (flow input) value
+    same (Diff.div flow input) divergence
+    let value, curl = Diff.fcurl flow input
+    same (flow input) value
+    same (Diff.curl flow input) curl
+
+    // Along a line: a function of one number.
+    let line t = f (t * v)
+    let t = Expr.number (float b / 64.0)
+    let value, third = Diff.fdiffn 3 line t
+    same (line t) value
+    same (Diff.diffn 3 line t) third
+    let value, first = Diff.fdiff line t
+    same (line t) value
+    same (Diff.diff line t) first
+
 // --- stopGradient ------------------------------------------------------------------------------------------------------------
 
 [<Property>]

@@ -144,6 +144,14 @@ let ``a clipped gradient keeps its direction and has at most the norm asked for`
     let byValue = (thetas (Transform.clipByValue 0.7) (Array.zeroCreate 4) [| gradient |])[0]
     Assert.Equal<float[]>(gradient |> Array.map (fun g -> Math.Clamp(g, -0.7, 0.7)), byValue)
 
+[<Property>]
+let ``a constant schedule scales as its constant does, and learning rates descend`` (seed: uint64) (factor: sbyte) =
+    let theta, gradients = random 4 1.0 seed, gradientsOf seed
+    let factor = float factor / 16.0
+    let scaled = thetas (Transform.scale factor) theta gradients
+    same 0.0 scaled (thetas (Transform.scaleBySchedule (Schedule.constant factor)) theta gradients)
+    same 0.0 scaled (thetas (Transform.scaleByLearningRate (Schedule.constant -factor)) theta gradients)
+
 /// Clips each gradient by hand as `clipByGlobalNorm` does.
 let private clippedByHand (maximum: float) (gradient: float[]) =
     let norm = sqrt (Array.sumBy (fun g -> g * g) gradient)
