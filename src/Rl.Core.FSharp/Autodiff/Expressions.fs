@@ -92,11 +92,6 @@ module Expr =
     /// max(x, 0); its derivative at 0 is 0.
     let relu x = unary UnaryOperation.Relu x
 
-    /// x for x > 0, α (eˣ − 1) otherwise, with α = 1 (Clevert et al. 2016).
-    let elu (x: Expr) =
-        let negative = expMinusOne (binary BinaryOperation.Minimum x (number 0.0))
-        relu x + negative
-
     /// x Φ(x) with the exact normal distribution function (Hendrycks and Gimpel 2016).
     let gelu (x: Expr) = 0.5 * x * (1.0 + erf (x * Math.Sqrt 0.5))
     /// x · sigmoid(x), also called swish (Elfwing et al. 2018).
@@ -122,6 +117,11 @@ module Expr =
         let shape = Shape.broadcast "select" (Shape.broadcast "select" condition.Shape whenTrue.Shape) whenFalse.Shape
         let to' = Node.broadcastTo shape
         make (Ternary TernaryOperation.Select) [| to' condition; to' whenTrue; to' whenFalse |] shape
+
+    /// x for x > 0, α (eˣ − 1) otherwise, with α = 1, so that the derivative at 0 is 1 (Clevert et al. 2016).
+    let elu (x: Expr) =
+        let isPositive = less (number 0.0) x
+        select isPositive x (expMinusOne (select isPositive (number 0.0) x))
 
     /// low where x < low, high where x > high, x in between; its derivative is 1 inside the closed interval.
     let clamp (low: float) (high: float) (x: Expr) =
@@ -253,7 +253,12 @@ module Expr =
 
     /// Inserts an axis of length 1.
     let expandAxis (axis: int) (x: Expr) =
-        let axis = if axis < 0 then axis + x.Rank + 1 else axis
+        let axis' = if axis < 0 then axis + x.Rank + 1 else axis
+
+        if axis' < 0 || axis' > x.Rank then
+            Guard.fail (nameof axis) $"expandAxis: axis {axis} is none of those of {Shape.print x.Shape} with one more."
+
+        let axis = axis'
         reshape (Array.concat [ x.Shape[.. axis - 1]; [| 1 |]; x.Shape[axis..] ]) x
 
     /// Drops an axis of length 1.
@@ -299,6 +304,7 @@ module Expr =
 
     /// y = 0, then y[…, index[…, j, …], …] += x[…, j, …] along an axis of the given length.
     let scatterAdd (axis: int) (length: int) (index: Expr) (x: Expr) =
+        Guard.notNegative (nameof length) length
         let axis = Shape.axis (nameof axis) axis x.Shape
 
         if index.Shape <> x.Shape then
@@ -367,7 +373,9 @@ module Expr =
     /// ln Σ exp over an axis, which stays with length 1; the largest element is taken out first.
     let logSumExpKeep (axis: int) (x: Expr) =
         let largest = stopGradient (maxKeep [| axis |] x)
-        log (sumKeep [| axis |] (exp (x - largest))) + largest
+        // An infinite one is not taken out: ∞ − ∞ is no number.
+        let shift = select (less (abs largest) (number infinity)) largest (number 0.0)
+        log (sumKeep [| axis |] (exp (x - shift))) + shift
 
     /// ln Σ exp over an axis.
     let logSumExp axis x = logSumExpKeep axis x |> dropAxes [| axis |]
@@ -384,7 +392,7 @@ module Expr =
 
     // --- Products ---------------------------------------------------------------------------------------------------
 
-    let private fold (length: int) (x: Expr) = reshape [| x.Count / Operators.max 1 length; length |] x
+    let private fold (x: Expr) = reshape [| Shape.count x.Shape[.. x.Rank - 2]; x.Shape[x.Rank - 1] |] x
 
     /// The matrix product over the last two axes; leading axes broadcast. Vectors are not promoted.
     let matmul (a: Expr) (b: Expr) =
@@ -396,7 +404,7 @@ module Expr =
         let m, n = a.Shape[a.Rank - 2], b.Shape[b.Rank - 1]
 
         if b.Rank = 2 && a.Rank > 2 then
-            let rows = fold a.Shape[a.Rank - 1] a
+            let rows = fold a
 
             make (MatMul(false, false)) [| rows; b |] [| rows.Shape[0]; n |]
             |> reshape (Array.append a.Shape[.. a.Rank - 2] [| n |])

@@ -37,6 +37,15 @@ module internal LowerElementwise =
                         | Irregular -> struct (c.Copied(group.Phase, argument), 0, Contiguous)
                         | pattern -> struct (buffer, view.Offset, pattern)
 
+        // A number that a function of one argument reads, which cannot take it as a scalar, is expanded for every reader of the loop: a register
+        // of it must be filled before the first of them, whichever that is.
+        let expanded = HashSet<Expr>(HashIdentity.Reference)
+
+        for node in nodes do
+            match node.Operation with
+            | Unary _ -> expanded.Add node.Arguments[0] |> ignore
+            | _ -> ()
+
         // Registers: blocks of scratch, given out by last use.
         let operations = List<struct (Expr voption * Pattern * Expr[] * int)>() // node or expansion; sources; register
         let free = Stack<int>()
@@ -56,16 +65,11 @@ module internal LowerElementwise =
             for argument in Array.distinct node.Arguments do
                 match outside.TryGetValue argument with
                 | true, struct (_, _, pattern) when not (registerOf.ContainsKey argument) ->
-                    let single =
-                        match node.Operation with
-                        | Unary _ -> pattern = Single
-                        | _ -> false
-
                     match pattern with
                     | Periodic _ ->
                         registerOf[argument] <- take ()
                         operations.Add(struct (ValueNone, pattern, [| argument |], registerOf[argument]))
-                    | Single when single ->
+                    | Single when expanded.Contains argument ->
                         registerOf[argument] <- take ()
                         operations.Add(struct (ValueNone, Periodic(count, 1), [| argument |], registerOf[argument]))
                     | _ -> ()

@@ -288,9 +288,11 @@ module Program =
             root.Persistent <- true
             outputs[name] <- struct (buffer, offset, expression.Shape))
 
-        source.Carried
-        |> List.iteri (fun index (input, _) ->
-            let struct (value, offset) = lowering.Materialise roots[outputs.Count + index]
+        // All values first, then their places: a value that is another carried input must be read before that is written.
+        let carried = source.Carried |> List.mapi (fun index _ -> lowering.Materialise roots[outputs.Count + index])
+
+        List.zip source.Carried carried
+        |> List.iter (fun ((input, _), struct (value, offset)) ->
             let struct (name, start) = target input
             let struct (place, _) = inputs[name]
 

@@ -228,20 +228,20 @@ module Reference =
                 at arguments[part] (replace axis position index))
         | Gather axis ->
             tabulate shape (fun index ->
-                let position = int (at arguments[1] index)
+                let place = at arguments[1] index
 
-                if position < 0 || position >= arguments[0].Shape[axis] then
-                    nan
+                if place >= 0.0 && place < float arguments[0].Shape[axis] then
+                    at arguments[0] (replace axis (int place) index)
                 else
-                    at arguments[0] (replace axis position index))
+                    nan)
         | ScatterAdd(axis, length) ->
             let values = Array.zeroCreate<float>(Shape.count shape)
 
             tabulate arguments[0].Shape (fun index ->
-                let position = int (at arguments[1] index)
+                let place = at arguments[1] index
 
-                if position >= 0 && position < length then
-                    let target = flat shape (replace axis position index)
+                if place >= 0.0 && place < float length then
+                    let target = flat shape (replace axis (int place) index)
                     values[target] <- values[target] + at arguments[0] index
 
                 0.0)
@@ -272,7 +272,9 @@ module Reference =
                 let mutable best = 0
 
                 for i in 1 .. along.Length - 1 do
-                    if along[i] > along[best] then best <- i
+                    // NaN counts as the largest, the first of several.
+                    if along[i] > along[best] || Double.IsNaN along[i] && not (Double.IsNaN along[best]) then
+                        best <- i
 
                 float best)
         | MatMul(transposeA, transposeB) -> matmul transposeA transposeB arguments[0] arguments[1] shape None

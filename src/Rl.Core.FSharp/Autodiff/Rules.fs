@@ -73,10 +73,15 @@ module internal Rules =
         | BinaryOperation.Multiply -> both (fun () -> g * b) (fun () -> g * a)
         | BinaryOperation.Divide -> both (fun () -> g / b) (fun () -> -(g * y / b))
         | BinaryOperation.Power ->
-            both (fun () -> g * (b * Expr.power a (b - 1.0))) (fun () ->
-                // 0ᵇ does not change with b; its logarithm must not turn that into NaN.
-                let logarithm = Expr.log (Expr.select (Expr.equal a (Expr.number 0.0)) (Expr.number 1.0) a)
-                g * y * logarithm)
+            both
+                (fun () ->
+                    // a⁰ does not change with a; its power a⁻¹ must not turn that into NaN.
+                    let isZero = Expr.equal b (Expr.number 0.0)
+                    g * (b * Expr.power a (Expr.select isZero (Expr.number 1.0) (b - 1.0))))
+                (fun () ->
+                    // 0ᵇ does not change with b; its logarithm must not turn that into NaN.
+                    let logarithm = Expr.log (Expr.select (Expr.equal a (Expr.number 0.0)) (Expr.number 1.0) a)
+                    g * y * logarithm)
         | BinaryOperation.Minimum -> both (fun () -> chosen a b g) (fun () -> chosen b a g)
         | BinaryOperation.Maximum -> both (fun () -> chosen b a g) (fun () -> chosen a b g)
         | _ -> [| None; None |]
@@ -130,7 +135,20 @@ module internal Rules =
         | Gather axis ->
             let x, index = arguments[0], arguments[1]
             [| (if needed[0] then Some(Expr.scatterAdd axis x.Shape[axis] index g) else None); None |]
-        | ScatterAdd(axis, _) -> [| (if needed[0] then Some(Expr.gather axis arguments[1] g) else None); None |]
+        | ScatterAdd(axis, length) ->
+            // What an index outside leaves out has no influence.
+            let adjoint () =
+                let index, zero = arguments[1], Expr.number 0.0
+
+                if length = 0 then
+                    Expr.zeros arguments[0].Shape
+                else
+                    let last = float (length - 1)
+                    let isInside = Expr.greaterOrEqual index zero * Expr.less index (Expr.number (float length))
+                    let safe = Expr.select isInside index zero
+                    Expr.select isInside (Expr.gather axis (Expr.clamp 0.0 last safe) g) zero
+
+            [| (if needed[0] then Some(adjoint ()) else None); None |]
         | Reduce(ReduceOperation.Sum, _) -> one (fun () -> Expr.broadcastTo arguments[0].Shape g)
         | Reduce(_, axes) ->
             one (fun () ->

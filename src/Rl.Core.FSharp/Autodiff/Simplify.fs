@@ -306,8 +306,8 @@ module internal Simplify =
 
         uses
 
-    /// Joins operations that kernels do in one: a product with its bias, a multiplication with an addition (whose rounding may change
-    /// in the last digit, nothing else), and element-wise chains that would pass over memory again, with the same bits.
+    /// Joins operations that kernels do in one: a product with its bias, a multiplication with an addition (whose rounding changes
+    /// in the last digit of the larger of the two; a difference of two products stays, so that equal ones cancel), and element-wise chains that would pass over memory again, with the same bits.
     let lower (roots: Expr[]) : Expr[] =
         let order = Graph.topological roots
         let uses = uses roots order
@@ -332,10 +332,17 @@ module internal Simplify =
                 | _ -> None
             | _ -> None
 
+        /// Whether a node is itself a product. Of a difference of two products only one would be rounded, so that equal ones would not cancel.
+        let isProduct (node: Expr) =
+            match node.Operation with
+            | Binary BinaryOperation.Multiply
+            | Unary UnaryOperation.Square -> true
+            | _ -> false
+
         // c − x·y, whose only user asks.
         let (|SoleDifference|_|) (original: Expr) =
             match original.Operation with
-            | Binary BinaryOperation.Subtract when uses[original] = 1 ->
+            | Binary BinaryOperation.Subtract when uses[original] = 1 && not (isProduct original.Arguments[0]) ->
                 match original.Arguments[1] with
                 | SoleProduct(x, y) -> Some(x, y, memo[original.Arguments[0]])
                 | _ -> None
@@ -397,7 +404,7 @@ module internal Simplify =
                     | _ -> same ()
                 | Binary BinaryOperation.Subtract ->
                     match node.Arguments[1] with
-                    | SoleProduct(x, y) ->
+                    | SoleProduct(x, y) when not (isProduct node.Arguments[0]) ->
                         let c = memo[node.Arguments[0]]
                         Node.make (Ternary TernaryOperation.NegativeMultiplyAdd) [| x; y; c |] node.Shape
                     | _ -> same ()

@@ -48,9 +48,10 @@ module Bernoulli =
     /// −p ln p − (1 − p) ln(1 − p), in nats.
     let entropy (p: Bernoulli) : Expr = Expr.softplus p.Logits - p.Logits * probabilities p
 
-    /// KL(p ‖ q) = p (l_p − l_q) − ln(1 + eˡᵖ) + ln(1 + eˡᑫ).
+    /// KL(p ‖ q) = P ln(P/Q) + (1 − P) ln((1 − P)/(1 − Q)) of the probabilities P, Q of 1, by ln P = −ln(1 + e⁻ˡ), so that certainty cancels nothing.
     let kl (p: Bernoulli) (q: Bernoulli) : Expr =
-        probabilities p * (p.Logits - q.Logits) - Expr.softplus p.Logits + Expr.softplus q.Logits
+        probabilities p * (Expr.softplus -q.Logits - Expr.softplus -p.Logits)
+        + Expr.sigmoid -p.Logits * (Expr.softplus q.Logits - Expr.softplus p.Logits)
 
     /// 1 where P(x = 1) > ½, else 0; no derivative.
     let mode (p: Bernoulli) : Expr = Expr.greater p.Logits (Expr.number 0.0)

@@ -61,15 +61,16 @@ module Beta =
         let safe = Expr.select inside (p.Alpha + p.Beta - 2.0) one
         Expr.select inside ((p.Alpha - 1.0) / safe) ends
 
-    /// Draws from Gamma(shape, 1), shape > 0 (Marsaglia and Tsang 2000): struct (x, the generator that follows).
-    let rec internal sampleGamma (shape: float) (rng: Rng) : struct (float * Rng) =
+    /// Draws ln x with x from Gamma(shape, 1), shape > 0 (Marsaglia and Tsang 2000): struct (ln x, the generator that follows). Small shapes draw x
+    /// that are too small for any number; their logarithms are not.
+    let rec internal sampleLogGamma (shape: float) (rng: Rng) : struct (float * Rng) =
         Guard.positiveNumber (nameof shape) shape
 
         if shape < 1.0 then
             // x·U^(1/shape) with x from Gamma(shape + 1).
-            let struct (x, rng) = sampleGamma (shape + 1.0) rng
+            let struct (logX, rng) = sampleLogGamma (shape + 1.0) rng
             let struct (u, rng) = Rng.uniform rng
-            struct (x * Math.Pow(1.0 - u, 1.0 / shape), rng)
+            struct (logX + Math.Log(1.0 - u) / shape, rng)
         else
             let d = shape - 1.0 / 3.0
             let c = 1.0 / Math.Sqrt(9.0 * d)
@@ -85,10 +86,12 @@ module Beta =
                 if v > 0.0 && Math.Log(1.0 - u) < 0.5 * noise * noise + d - d * v + d * Math.Log v then
                     drawn <- d * v
 
-            struct (drawn, rng)
+            struct (Math.Log drawn, rng)
 
     /// Draws x ∈ (0, 1) from α, β > 0: struct (x, the generator that follows).
     let sample (alpha: float) (beta: float) (rng: Rng) : struct (float * Rng) =
-        let struct (a, rng) = sampleGamma alpha rng
-        let struct (b, rng) = sampleGamma beta rng
-        struct (a / (a + b), rng)
+        let struct (logA, rng) = sampleLogGamma alpha rng
+        let struct (logB, rng) = sampleLogGamma beta rng
+        // a/(a + b), within the open interval where it rounds to an end.
+        let share = 1.0 / (1.0 + Math.Exp(logB - logA))
+        struct (Math.Clamp(share, Double.Epsilon, Math.BitDecrement 1.0), rng)

@@ -93,12 +93,14 @@ module Categorical =
 
         p.LogProbabilities |> Expr.gather -1 (Expr.expandAxis -1 actions) |> Expr.squeeze -1
 
+    /// ln π with a number also where the logit was −∞, so that 0 · ln 0 is 0.
+    let private finite (p: Categorical) = Expr.maximum p.LogProbabilities (Expr.number Never)
+
     /// −Σ π(a) ln π(a) [...], in nats.
-    let entropy (p: Categorical) : Expr = -(Expr.sumOver [| -1 |] (probabilities p * p.LogProbabilities))
+    let entropy (p: Categorical) : Expr = -(Expr.sumOver [| -1 |] (probabilities p * finite p))
 
     /// KL(p ‖ q) = Σ p(a) (ln p(a) − ln q(a)) [...].
-    let kl (p: Categorical) (q: Categorical) : Expr =
-        Expr.sumOver [| -1 |] (probabilities p * (p.LogProbabilities - q.LogProbabilities))
+    let kl (p: Categorical) (q: Categorical) : Expr = Expr.sumOver [| -1 |] (probabilities p * (finite p - finite q))
 
     /// The most probable action [...], the first of several, as a number; no derivative.
     let mode (p: Categorical) : Expr = Expr.argMax -1 p.LogProbabilities

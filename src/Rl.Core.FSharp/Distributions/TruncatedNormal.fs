@@ -82,24 +82,60 @@ module TruncatedNormal =
     /// μ, moved to the nearer bound if it lies outside.
     let mode (p: TruncatedNormal) : Expr = Expr.clamp p.Low p.High p.Base.Mean
 
+    /// Draws z ∈ [low, high], 0 < low, of the standard normal distribution, so far out that its distribution function has no digits: an exponential
+    /// distribution cut to the interval, from which draws are accepted as the density asks (Robert 1995).
+    let private sampleFar (low: float) (high: float) (rng: Rng) : struct (float * Rng) =
+        let rate = 0.5 * (low + Math.Sqrt(low * low + 4.0))
+        let share = -Math.Exp(-rate * (high - low)) + 1.0
+        let mutable rng = rng
+        let mutable drawn = nan
+
+        while Double.IsNaN drawn do
+            let struct (u, next) = Rng.uniform rng
+            let struct (v, next) = Rng.uniform next
+            rng <- next
+            let z = low - Math.Log(1.0 - u * share) / rate
+            if 1.0 - v <= Math.Exp(-0.5 * (z - rate) * (z - rate)) then drawn <- z
+
+        struct (drawn, rng)
+
+    /// Beyond so many standard deviations a tail is drawn by `sampleFar`.
+    let private far = 8.0
+
     /// Draws x ∈ [low, high] by inverting the distribution function: struct (x, the generator that follows). σ > 0.
-    let sample (low: float) (high: float) (mean: float) (standardDeviation: float) (rng: Rng) : struct (float * Rng) =
+    let rec sample
+        (low: float)
+        (high: float)
+        (mean: float)
+        (standardDeviation: float)
+        (rng: Rng)
+        : struct (float * Rng) =
         Guard.positiveNumber (nameof standardDeviation) standardDeviation
 
         if not (low < high) then
             Guard.fail (nameof low) $"The interval [{low}, {high}] is empty; low must be less than high."
 
-        let tail bound = SpecialFunctions.Erfc((bound - mean) / standardDeviation * Math.Sqrt 0.5)
-        let struct (u, rng) = Rng.uniform rng
+        Guard.finite (nameof mean) mean
 
-        // Work in whichever tail is the smaller one, where the digits are.
-        let drawn =
-            if low > mean then
-                mean
-                + standardDeviation * Math.Sqrt 2.0 * SpecialFunctions.ErfcInv(tail low + u * (tail high - tail low))
-            else
-                let mirrored bound = 2.0 - tail bound
-                let target = mirrored low + u * (mirrored high - mirrored low)
-                mean - standardDeviation * Math.Sqrt 2.0 * SpecialFunctions.ErfcInv target
+        if high < mean then
+            // The lower tail is the upper one of the mirror image, where the digits are.
+            let struct (drawn, rng) = sample -high -low -mean standardDeviation rng
+            struct (-drawn, rng)
+        elif low > mean + far * standardDeviation then
+            let standard bound = (bound - mean) / standardDeviation
+            let struct (z, rng) = sampleFar (standard low) (standard high) rng
+            struct (Math.Clamp(mean + standardDeviation * z, low, high), rng)
+        else
+            let tail bound = SpecialFunctions.Erfc((bound - mean) / standardDeviation * Math.Sqrt 0.5)
+            let struct (u, rng) = Rng.uniform rng
 
-        struct (Math.Clamp(drawn, low, high), rng)
+            let drawn =
+                if low > mean then
+                    let target = tail low + u * (tail high - tail low)
+                    mean + standardDeviation * Math.Sqrt 2.0 * SpecialFunctions.ErfcInv target
+                else
+                    let mirrored bound = 2.0 - tail bound
+                    let target = mirrored low + u * (mirrored high - mirrored low)
+                    mean - standardDeviation * Math.Sqrt 2.0 * SpecialFunctions.ErfcInv target
+
+            struct (Math.Clamp(drawn, low, high), rng)

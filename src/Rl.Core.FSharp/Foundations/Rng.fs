@@ -125,7 +125,9 @@ module Rng =
     [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
     let uniformIn (low: float) (high: float) (rng: Rng) =
         let struct (value, next) = uniform rng
-        struct (low + (high - low) * value, next)
+        // Where few numbers lie between them the sum may round up to `high`.
+        let drawn = low + (high - low) * value
+        struct ((if drawn < high || low >= high then drawn else Math.BitDecrement high), next)
 
     /// A uniform integer in [0, bound), without bias (Lemire, "Fast random integer generation in an interval", 2019).
     let below (bound: int) (rng: Rng) =

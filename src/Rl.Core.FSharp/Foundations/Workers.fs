@@ -78,7 +78,9 @@ type Workers(count: int) =
 
     /// Calls `action` with 0 … itemCount − 1, item i on thread i mod Count, and returns when all are done. If some fail, the failure
     /// of the lowest item is raised again, whatever the number of threads. Only one thread may call it at a time; do not nest.
-    member _.Run(itemCount: int, action: Action<int>) =
+    member this.Run(itemCount: int, action: Action<int>) =
+        ObjectDisposedException.ThrowIf(Volatile.Read &stopping, this)
+
         if count = 1 || itemCount <= 1 then
             for item in 0 .. itemCount - 1 do
                 action.Invoke item

@@ -127,9 +127,10 @@ type internal CopyKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 
     /// Copies a box of any rank up to 8: axes of one are dropped, axes that continue each other are merged, the last two
     /// are a plane, and the others are counted through.
     static member Strided(x: nativeint, xStrides: int[], y: nativeint, yStrides: int[], shape: int[]) : unit =
-        let sizes = NativePtr.stackalloc<int> 8
-        let from = NativePtr.stackalloc<int> 8
-        let into = NativePtr.stackalloc<int> 8
+        let most = max 1 shape.Length
+        let sizes = NativePtr.stackalloc<int> most
+        let from = NativePtr.stackalloc<int> most
+        let into = NativePtr.stackalloc<int> most
         let mutable rank = 0
         let mutable empty = false
 
@@ -160,9 +161,9 @@ type internal CopyKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 
         elif rank = 1 then
             CopyKernel<'L, 'V, 'S, 'T>.Line(x, NativePtr.get from 0, y, NativePtr.get into 0, NativePtr.get sizes 0)
         else
-            let position = NativePtr.stackalloc<int> 8
+            let position = NativePtr.stackalloc<int> most
 
-            for axis in 0..7 do
+            for axis in 0 .. most - 1 do
                 NativePtr.set position axis 0
 
             let rows, columns = NativePtr.get sizes (rank - 2), NativePtr.get sizes (rank - 1)

@@ -45,24 +45,33 @@ module AverageReward =
         |> Array.groupBy (fun i -> all |> Array.find (fun j -> reach[i, j] && reach[j, i]))
         |> Array.map snd
 
-    /// μ with μ = μ P and Σ μ = 1 over one recurrent class.
+    /// μ with μ = μ P and Σ μ = 1 over one recurrent class, by eliminating one state after the other without a subtraction: however rarely the
+    /// class is left from a state, no digit is lost (Grassmann, Taksar and Heyman 1985).
     let private stationaryOf (matrix: Matrix<float>) (states: int[]) : float[] =
         let size = states.Length
+        let chain = Array2D.init size size (fun i j -> matrix[states[i], states[j]])
 
-        // The balance equations with the last, which follows from the others, replaced by Σ μ = 1.
-        let system =
-            DenseMatrix.Create(
-                size,
-                size,
-                fun row column ->
-                    if row = size - 1 then
-                        1.0
-                    else
-                        matrix[states[column], states[row]] - (if row = column then 1.0 else 0.0)
-            )
+        for last in size - 1 .. -1 .. 1 do
+            let mutable leaving = 0.0
 
-        let right = DenseVector.Create(size, fun row -> if row = size - 1 then 1.0 else 0.0)
-        (system :> Matrix<float>).Solve(right).ToArray()
+            for j in 0 .. last - 1 do
+                leaving <- leaving + chain[last, j]
+
+            for i in 0 .. last - 1 do
+                chain[i, last] <- chain[i, last] / leaving
+
+                for j in 0 .. last - 1 do
+                    chain[i, j] <- chain[i, j] + chain[i, last] * chain[last, j]
+
+        let shares = Array.zeroCreate<float> size
+        shares[0] <- 1.0
+
+        for state in 1 .. size - 1 do
+            for i in 0 .. state - 1 do
+                shares[state] <- shares[state] + shares[i] * chain[i, state]
+
+        let total = Array.sum shares
+        shares |> Array.map (fun share -> share / total)
 
     /// P* = lim (1/T) Σ Pᵗ: row s is the long-run share of time in each state after a start in s.
     let private limiting (matrix: Matrix<float>) : Matrix<float> =
@@ -71,6 +80,9 @@ module AverageReward =
         let limit: Matrix<float> = DenseMatrix.Create(size, size, 0.0)
         let recurrent = Array.concat classes |> Set.ofArray
         let transient = [| 0 .. size - 1 |] |> Array.filter (fun state -> not (recurrent.Contains state))
+
+        let elsewhere state =
+            Seq.init size id |> Seq.sumBy (fun next -> if next = state then 0.0 else matrix[state, next])
 
         // I − P among the transient states: what solves for the probability of ending in a class.
         let leaving: Matrix<float> option =
@@ -81,7 +93,8 @@ module AverageReward =
                     DenseMatrix.Create(
                         transient.Length,
                         transient.Length,
-                        fun i j -> (if i = j then 1.0 else 0.0) - matrix[transient[i], transient[j]]
+                        // 1 − P(i, i) as the sum of the others: nothing cancels where a state is hardly ever left.
+                        fun i j -> if i = j then elsewhere transient[i] else -matrix[transient[i], transient[j]]
                     )
                 )
 

@@ -108,7 +108,15 @@ module internal Chain =
                     matrix[state, next] <- matrix[state, next] + weight * mdp.Weights[index]
 
         if mdp.Discount = 1.0 then
-            let ends = Array.init mdp.States (fun state -> matrix.Row(state).Sum() < 1.0 - 1e-12)
+            // What ends is told by outcomes: the sum of a row that was rounded to a few digits says nothing.
+            let ends =
+                Array.init mdp.States (fun state ->
+                    Seq.init mdp.Actions id
+                    |> Seq.exists (fun action ->
+                        policy[state, action] > 0.0
+                        && mdp.Outcomes(state, action).ToArray()
+                           |> Array.exists (fun outcome -> outcome.Probability > 0.0 && not (mdp.Continues outcome))))
+
             let endless = cannotReach matrix ends
 
             if endless.Length > 0 then

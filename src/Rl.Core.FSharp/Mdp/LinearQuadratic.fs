@@ -69,8 +69,15 @@ module LinearQuadratic =
         Guard.inRange (nameof discount) 0.0 1.0 discount
         let closed = problem.Dynamics - problem.Control * gain
         let cost = problem.StateCost + gain.TransposeThisAndMultiply(problem.ControlCost * gain)
-        let next (costToGo: Matrix<float>) = cost + discount * closed.TransposeThisAndMultiply(costToGo * closed)
-        settle (nameof gain) next cost 1_000_000
+        // P = Σ γᵗ (Mᵗ)ᵀ C Mᵗ by doubling the number of terms: P ← P + MᵀPM, M ← M².
+        let mutable power: Matrix<float> = sqrt discount * closed
+
+        let double (sum: Matrix<float>) =
+            let doubled = sum + power.TransposeThisAndMultiply(sum * power)
+            power <- power * power
+            doubled
+
+        settle (nameof gain) double cost 60
 
     /// The best policy and its costs, for γ ∈ [0, 1]; fails if every policy costs infinitely much.
     let solve (discount: float) (problem: LinearQuadraticProblem) : LinearQuadraticSolution =

@@ -55,6 +55,13 @@ module TabularPolicy =
 
     /// The first action of the largest value in each state, of action values Q [S, A].
     let greedyActions (actions: int) (actionValues: float[]) : int[] =
+        Guard.positive (nameof actions) actions
+
+        if actionValues.Length % actions <> 0 then
+            Guard.fail
+                (nameof actionValues)
+                $"actionValues has {actionValues.Length} elements; it must have a multiple of {actions}, one row a state."
+
         Array.init (actionValues.Length / actions) (fun state ->
             let mutable best = 0
 

@@ -8,13 +8,14 @@ open Rl.Core.Foundations
 [<RequireQualifiedAccess>]
 module Diagnostics =
 
+    /// By distances from the first value, so that the mean of equal ones is exactly theirs.
     let private mean (values: ReadOnlySpan<float>) =
         let mutable total = 0.0
 
         for value in values do
-            total <- total + value
+            total <- total + (value - values[0])
 
-        total / float values.Length
+        values[0] + total / float values.Length
 
     let private variance (values: ReadOnlySpan<float>) =
         let centre = mean values
@@ -40,13 +41,20 @@ module Diagnostics =
     /// (Σw)² / Σw²: how many equally weighted samples the weights are worth (Kong 1992); 0 if all are 0.
     let effectiveSampleSize (weights: ReadOnlySpan<float>) : float =
         Guard.positive "weights.Length" weights.Length
+        let mutable largest = 0.0
+
+        for weight in weights do
+            Guard.notNegativeNumber (nameof weights) weight
+            largest <- max largest weight
+
+        // Relative to the largest, whose square may be no number.
+        let unit = if largest > 0.0 then largest else 1.0
         let mutable total = 0.0
         let mutable squares = 0.0
 
         for weight in weights do
-            Guard.notNegativeNumber (nameof weights) weight
-            total <- total + weight
-            squares <- squares + weight * weight
+            total <- total + weight / unit
+            squares <- squares + weight / unit * (weight / unit)
 
         if squares = 0.0 then 0.0 else total * total / squares
 

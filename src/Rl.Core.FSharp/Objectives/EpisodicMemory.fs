@@ -24,7 +24,7 @@ type EpisodicNovelty =
         Neighbours: int
         /// What the reward is multiplied by.
         Scale: float
-        /// Added to the mean distance and the similarity, against division by 0.
+        /// Added to the similarity and, as in the reference implementation, taken from the mean distance, which must exceed it.
         Constant: float
         /// The kernel's ε.
         KernelEpsilon: float
@@ -108,7 +108,9 @@ module EpisodicMemory =
 
         let reward (neighbours: float[]) =
             let kernel distance =
-                let rate = Math.Max(distance / mean - novelty.ClusterDistance, 0.0)
+                // Without a mean distance nothing is far.
+                let relative = if mean > 0.0 then distance / mean else 0.0
+                let rate = Math.Max(relative - novelty.ClusterDistance, 0.0)
                 novelty.KernelEpsilon / (rate + novelty.KernelEpsilon)
 
             let similarity = sqrt (Array.sumBy kernel neighbours) + novelty.Constant

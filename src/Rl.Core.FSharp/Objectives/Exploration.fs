@@ -66,16 +66,22 @@ module Exploration =
     /// Draws probabilities from the symmetric Dirichlet distribution of concentration α > 0 into `result`; returns the generator that follows.
     let dirichletSample (concentration: float) (result: Span<float>) (rng: Rng) : Rng =
         let mutable rng = rng
+        let mutable largest = -infinity
+
+        for i in 0 .. result.Length - 1 do
+            let struct (logX, next) = Beta.sampleLogGamma concentration rng
+            rng <- next
+            result[i] <- logX
+            largest <- max largest logX
+
         let mutable total = 0.0
 
         for i in 0 .. result.Length - 1 do
-            let struct (x, next) = Beta.sampleGamma concentration rng
-            rng <- next
-            result[i] <- x
-            total <- total + x
+            result[i] <- Math.Exp(result[i] - largest)
+            total <- total + result[i]
 
         for i in 0 .. result.Length - 1 do
-            result[i] <- if total > 0.0 then result[i] / total else 1.0 / float result.Length
+            result[i] <- result[i] / total
 
         rng
 

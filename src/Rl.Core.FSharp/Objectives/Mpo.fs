@@ -92,8 +92,11 @@ module Mpo =
         let restarting, importance = Expr.stopGradient restarting, Expr.stopGradient importance
         let scaled = restarting * Expr.stopGradient advantages / eta
         let top = topWeights fraction restarting scaled
-        let largest = Expr.stopGradient (Expr.max scaled)
-        let weights = top * importance * Expr.exp (scaled - largest)
+        // Of the samples that count, whose weights may all be small.
+        let counted = Expr.select (Expr.greater top (Expr.number 0.0)) scaled (Expr.number -1e30)
+        let isAny = Expr.greater (Expr.sum top) (Expr.number 0.0)
+        let largest = Expr.stopGradient (Expr.select isAny (Expr.max counted) (Expr.number 0.0))
+        let weights = top * importance * Expr.exp (Expr.minimum (Expr.number 0.0) (scaled - largest))
         let total = Expr.sum weights + Tiny
         let logMean = Expr.log total + largest - Expr.log (Expr.sum top + Tiny)
         struct (eta * (temperature.Bound + logMean), Expr.stopGradient (weights / total))

@@ -25,7 +25,7 @@ module MovingAverage =
 
     /// After seeing the mean of a batch of values; decay ∈ [0, 1).
     let update (decay: float) (values: ReadOnlySpan<float>) (state: MovingAverage) : MovingAverage =
-        Guard.inRange (nameof decay) 0.0 1.0 decay
+        Guard.inRange (nameof decay) 0.0 (Math.BitDecrement 1.0) decay
         Guard.positive "values.Length" values.Length
         let mutable first = 0.0
         let mutable second = 0.0
@@ -89,8 +89,8 @@ module PopArt =
     let unnormalise (state: PopArt) (task: int) (normalised: float) : float =
         normalised * state.Scale[task] + state.Shift[task]
 
-    /// Art: the statistics after a batch of targets, each of the task beside it: moments move by `stepSize` towards every target at once, and σ is kept
-    /// in [lowest, highest].
+    /// Art: the statistics after a batch of targets, each of the task beside it: moments move by `stepSize` towards every target at once, as in the
+    /// reference implementation, so that a task's step times its number of targets should stay below 1; σ is kept in [lowest, highest].
     let update
         (stepSize: float)
         (lowest: float)

@@ -34,10 +34,10 @@ module PolicyGradients =
         let clipped = oldValue + Expr.maximum (-range) (Expr.minimum range change)
         0.5 * Expr.maximum (Expr.square (value - target)) (Expr.square (clipped - target))
 
-    /// (ρ − 1) − log ρ: an unbiased estimate of KL(π_old ‖ π) that is never negative (Schulman 2020, "Approximating KL
+    /// (ρ − 1) − log ρ, without a derivative in the old policy: an unbiased estimate of KL(π_old ‖ π) that is never negative (Schulman 2020, "Approximating KL
     /// divergence").
     let approximateKl (logProbability: Expr) (oldLogProbability: Expr) : Expr =
-        let logRatio = logProbability - oldLogProbability
+        let logRatio = logProbability - Expr.stopGradient oldLogProbability
         Expr.expMinusOne logRatio - logRatio
 
     /// 1 where the ratio lies outside [1 − ε, 1 + ε], else 0.
@@ -45,6 +45,11 @@ module PolicyGradients =
 
     /// (A − mean A) / (std A + 10⁻⁸) with the unbiased standard deviation, over all samples; M ≥ 2.
     let standardise (advantage: Expr) : Expr =
+        if advantage.Count < 2 then
+            Guard.fail
+                (nameof advantage)
+                $"advantage has {advantage.Count} elements; a standard deviation needs two samples at least."
+
         let count = float advantage.Count
         let centred = advantage - Expr.mean advantage
         let variance = Expr.sum (Expr.square centred) * (1.0 / (count - 1.0))
@@ -71,6 +76,7 @@ module PolicyGradients =
     /// 2017, section 4).
     let adaptCoefficient (target: float) (kl: float) (coefficient: float) : float =
         Guard.positiveNumber (nameof target) target
+        Guard.finite (nameof kl) kl
         Guard.notNegativeNumber (nameof coefficient) coefficient
 
         if kl < target / 1.5 then coefficient / 2.0

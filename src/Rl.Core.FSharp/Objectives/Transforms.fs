@@ -23,40 +23,61 @@ module Transforms =
     [<Literal>]
     let DefaultEpsilon = 1e-3
 
+    /// sign(x) f(|x|), an odd function, with f′(0) for its derivative at 0.
+    let private odd (f: Expr -> Expr) (x: Expr) : Expr =
+        let isNegative = Expr.less x (Expr.number 0.0)
+        let value = f (Expr.select isNegative (-x) x)
+        Expr.select isNegative (-value) value
+
     /// sign(x)(√(|x| + 1) − 1) + ε x (Pohlen et al. 2018, proposition A.2).
     let signedHyperbolic (epsilon: float) (x: Expr) : Expr =
-        Expr.sign x * (Expr.sqrt (Expr.abs x + 1.0) - 1.0) + epsilon * x
+        odd (fun size -> Expr.sqrt (size + 1.0) - 1.0) x + epsilon * x
 
     /// The inverse of `signedHyperbolic`: sign(x)(z² − 1), z = √(1 + 4ε(ε + 1 + |x|))/2ε − 1/2ε; ε > 0.
     let signedParabolic (epsilon: float) (x: Expr) : Expr =
         Guard.positiveNumber (nameof epsilon) epsilon
-        let root = Expr.sqrt (1.0 + 4.0 * epsilon * (epsilon + 1.0 + Expr.abs x))
-        let z = (root - 1.0) / (2.0 * epsilon)
-        Expr.sign x * (Expr.square z - 1.0)
+
+        x
+        |> odd (fun x ->
+            let size = epsilon + 1.0 + x
+            let root = Expr.sqrt (1.0 + 4.0 * epsilon * size)
+            // The same without the difference of the root and 1, which are close where ε is small.
+            let z = 2.0 * size / (root + 1.0)
+            Expr.square z - 1.0)
 
     /// sign(x) ln(1 + |x|) (Hafner et al. 2023 call it symlog).
-    let signedLog (x: Expr) : Expr = Expr.sign x * Expr.logOnePlus (Expr.abs x)
+    let signedLog (x: Expr) : Expr = odd Expr.logOnePlus x
 
     /// The inverse of `signedLog`: sign(x)(e^|x| − 1).
-    let signedExp (x: Expr) : Expr = Expr.sign x * Expr.expMinusOne (Expr.abs x)
+    let signedExp (x: Expr) : Expr = odd Expr.expMinusOne x
 
     /// sinh x, by eˣ − 1 so that small x keep their digits.
     let hyperbolicSin (x: Expr) : Expr =
-        let up = Expr.expMinusOne (Expr.abs x)
-        Expr.sign x * 0.5 * (up + up / (up + 1.0))
+        x
+        |> odd (fun size ->
+            // Beyond this e⁻ˣ is nothing beside eˣ, and eˣ itself may be no number where half of it is.
+            let isLarge = Expr.greater size (Expr.number 20.0)
+            let up = Expr.expMinusOne (Expr.select isLarge (Expr.number 1.0) size)
+            Expr.select isLarge (Expr.exp (size - Math.Log 2.0)) (0.5 * (up + up / (up + 1.0))))
 
     /// arsinh x = sign(x) ln(|x| + √(x² + 1)).
     let hyperbolicArcSin (x: Expr) : Expr =
-        let size = Expr.abs x
-        let square = Expr.square size
-        // ln(1 + |x| + x²/(1 + √(x² + 1))) is the same without cancellation.
-        Expr.sign x * Expr.logOnePlus (size + square / (1.0 + Expr.sqrt (square + 1.0)))
+        x
+        |> odd (fun x ->
+            // Beyond this √(x² + 1) is x to the last digit, and x² may be no number.
+            let isLarge = Expr.greater x (Expr.number 1e8)
+            let size = Expr.select isLarge (Expr.number 1.0) x
+            let square = Expr.square size
+            let far = Expr.select isLarge x (Expr.number 1.0)
+            // ln(1 + |x| + x²/(1 + √(x² + 1))) is the same without cancellation.
+            let near = Expr.logOnePlus (size + square / (1.0 + Expr.sqrt (square + 1.0)))
+            Expr.select isLarge (Expr.log far + Math.Log 2.0) near)
 
     /// sign(x) ((|x|/q + 1)ᵖ − 1) / q with q = √p, p > 0: its slope at 0 is 1 (Tukey's ladder of powers, made odd).
     let signedPower (power: float) (x: Expr) : Expr =
         Guard.positiveNumber (nameof power) power
         let root = Math.Sqrt power
-        Expr.sign x * (Expr.pow power (Expr.abs x / root + 1.0) - 1.0) / root
+        odd (fun size -> (Expr.pow power (size / root + 1.0) - 1.0) / root) x
 
     /// ln(x / (1 − x)), the inverse of `Expr.sigmoid`; x ∈ (0, 1).
     let logit (x: Expr) : Expr = Expr.log x - Expr.logOnePlus (-x)

@@ -164,8 +164,15 @@ module ValueDistributions =
         let struct (difference, gaps) = differences atoms p q
         Expr.sumOver [| -1 |] (Expr.abs difference * gaps)
 
-    /// The Wasserstein-p distance (mean |θᵢ − θ′ᵢ|ᵖ)^(1/p) [...] of sorted locations [..., K] at the same levels; p ≥ 1.
+    /// The Wasserstein-p distance (mean |θᵢ − θ′ᵢ|ᵖ)^(1/p) [...] of sorted locations [..., K] at the same levels; p ∈ [1, ∞). Its derivative where
+    /// all are equal is taken as 0.
     let wassersteinOfQuantiles (power: float) (locations: Expr) (others: Expr) : Expr =
-        Guard.inRange (nameof power) 1.0 infinity power
+        Guard.inRange (nameof power) 1.0 Double.MaxValue power
         let moment = Expr.meanOver [| -1 |] (Expr.pow power (Expr.abs (locations - others)))
-        if power = 1.0 then moment else Expr.pow (1.0 / power) moment
+
+        if power = 1.0 then
+            moment
+        else
+            let differs = Expr.greater moment (Expr.number 0.0)
+            let safe = Expr.select differs moment (Expr.number 1.0)
+            Expr.select differs (Expr.pow (1.0 / power) safe) (Expr.number 0.0)

@@ -32,7 +32,9 @@ module AsynchronousProgramming =
 
             for state in 0 .. mdp.States - 1 do
                 let value = bestOf mdp values state
-                change <- max change (abs (value - values[state]))
+                let difference = abs (value - values[state])
+                DynamicProgramming.requireFinite sweeps difference
+                change <- max change difference
                 values[state] <- value
 
             sweeps <- sweeps + 1
@@ -65,6 +67,8 @@ module AsynchronousProgramming =
         let errors = Array.init mdp.States errorOf
 
         let put state =
+            DynamicProgramming.requireFinite 0 errors[state]
+
             if errors[state] > tolerance then
                 queue.Enqueue(state, struct (-errors[state], state))
 
@@ -80,7 +84,8 @@ module AsynchronousProgramming =
 
             if errors[state] > tolerance && -negated = errors[state] then
                 if backups = maxBackups then
-                    DynamicProgramming.notConverged mdp backups errors[state]
+                    DynamicProgramming.notConvergedIn (nameof maxBackups) "backups" mdp backups errors[state]
+
 
                 values[state] <- bestOf mdp values state
                 backups <- backups + 1

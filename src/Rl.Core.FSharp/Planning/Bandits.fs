@@ -91,6 +91,7 @@ module Bandits =
     /// π(a) = ε/A + (1 − ε) [a is best] / (number of best arms), [A].
     let epsilonGreedy (epsilon: float) (state: ArmEstimates) : float[] =
         Guard.inRange (nameof epsilon) 0.0 1.0 epsilon
+        Guard.finiteElements "Means" state.Means
         let top = Array.max state.Means
         let best = state.Means |> Array.filter (fun mean -> mean = top) |> Array.length
 

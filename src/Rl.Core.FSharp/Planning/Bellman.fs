@@ -70,7 +70,10 @@ module Regulariser =
 
     /// The Euclidean projection of q / τ onto the simplex (Martins and Astudillo, "From softmax to sparsemax", 2016).
     let private sparsemax (temperature: float) (q: float[]) =
-        let sorted = q |> Array.map (fun value -> value / temperature) |> Array.sortDescending
+        // The projection of q and of q less its largest are the same; the second keeps its digits at small temperatures.
+        let largest = Array.max q
+        let scaled = q |> Array.map (fun value -> (value - largest) / temperature)
+        let sorted = Array.sortDescending scaled
         let sums = sorted |> Array.scan (+) 0.0 |> Array.tail
 
         let support =
@@ -80,7 +83,7 @@ module Regulariser =
             |> Array.length
 
         let threshold = (sums[support - 1] - 1.0) / float support
-        q |> Array.map (fun value -> max 0.0 (value / temperature - threshold))
+        scaled |> Array.map (fun value -> max 0.0 (value - threshold))
 
     /// τ/2 (Σ p² − 1): Tsallis entropy; its policy gives bad actions no probability at all.
     let tsallis (temperature: float) : Regulariser =

@@ -18,20 +18,27 @@ type Solution =
         Residual: float
     }
 
-/// Synchronous planners. A residual ε leaves V within ε γ / (1 − γ) of the optimum. Where γ = 1, episodes must end under the
+/// Synchronous planners. A residual ε leaves V within ε / (1 − γ) of the optimum. Where γ = 1, episodes must end under the
 /// policies that are met; a planner that cannot converge fails and says so. Source: Puterman (1994), chapter 6.
 [<RequireQualifiedAccess>]
 module DynamicProgramming =
 
-    /// Fails for a planner that did not converge.
-    let internal notConverged (mdp: Mdp) (sweeps: int) (residual: float) : 'T =
+    /// Fails for a planner that did not converge within a number of sweeps, or of other work, that the argument `name` sets.
+    let internal notConvergedIn (name: string) (work: string) (mdp: Mdp) (count: int) (residual: float) : 'T =
         let remedy =
             if mdp.Discount = 1.0 then
                 "The discount is 1: if episodes need not end, the values have no limit; use a discount below 1, a finite horizon (FiniteHorizon), or the average-reward form (AverageReward)."
             else
-                "Allow more sweeps or a larger tolerance."
+                $"Allow more {work} or a larger tolerance."
 
-        Guard.fail "maxSweeps" $"After {sweeps} sweeps the residual is still {residual}. {remedy}"
+        Guard.fail name $"After {count} {work} the residual is still {residual}. {remedy}"
+
+    let internal notConverged mdp sweeps residual : 'T = notConvergedIn "maxSweeps" "sweeps" mdp sweeps residual
+
+    /// Fails where a change of values is no number, because they are too large for one.
+    let internal requireFinite (sweeps: int) (change: float) =
+        if not (Double.IsFinite change) then
+            Guard.fail "mdp" $"After {sweeps} sweeps the values are no finite numbers; make the rewards smaller."
 
     let internal solution (mdp: Mdp) (values: float[]) (iterations: int) : Solution =
         {
@@ -60,6 +67,7 @@ module DynamicProgramming =
             if sweeps = maxSweeps then notConverged mdp sweeps change
             let next = operator values
             change <- Bellman.distance next values
+            requireFinite sweeps change
             values <- next
             sweeps <- sweeps + 1
 
@@ -83,14 +91,14 @@ module DynamicProgramming =
         let struct (values, _) = fixedPoint tolerance maxSweeps mdp operator (Array.zeroCreate mdp.States)
         struct (values, Bellman.regularisedPolicy regulariser mdp values)
 
-    /// The policy greedy in V that keeps the present action where no other is better by more than rounding; so iteration ends.
+    /// The policy greedy in V that keeps the present action where no other is better by more than rounding.
     let private improve (mdp: Mdp) (values: float[]) (choices: int[]) =
         let actionValues = Mdp.actionValues mdp values
 
         choices
         |> Array.mapi (fun state present ->
             let at action = actionValues[state * mdp.Actions + action]
-            let margin = 1e-12 * (1.0 + abs (at present))
+            let margin = 1e-14 * abs (at present)
             let mutable best = present
 
             for action in 0 .. mdp.Actions - 1 do
@@ -103,11 +111,16 @@ module DynamicProgramming =
     let policiesFrom (choices: int[]) (mdp: Mdp) : struct (int[] * float[]) list =
         Guard.length (nameof choices) mdp.States choices.Length
 
+        // Where rounding makes two policies take turns, the second visit to one ends it.
         let rec go (choices: int[]) found =
             let values = Exact.values mdp (TabularPolicy.deterministic mdp.Actions choices)
             let found = struct (choices, values) :: found
             let next = improve mdp values choices
-            if next = choices then List.rev found else go next found
+
+            if found |> List.exists (fun struct (known, _) -> known = next) then
+                List.rev found
+            else
+                go next found
 
         go choices []
 
@@ -130,6 +143,7 @@ module DynamicProgramming =
         while residual > tolerance do
             if improvements = maxSweeps then notConverged mdp improvements residual
             residual <- Bellman.distance (Bellman.optimality mdp values) values
+            requireFinite improvements residual
 
             if residual > tolerance then
                 let policy = Bellman.greedy mdp values

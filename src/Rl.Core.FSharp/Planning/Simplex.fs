@@ -102,6 +102,12 @@ module Simplex =
         Guard.finiteElements (nameof objective) objective
         Guard.finiteElements (nameof constraints) constraints
         Guard.finiteElements (nameof right) right
+        // The pivots compare with fixed numbers, so the largest cost and the largest right side become 1.
+        let unit values = values |> Array.fold (fun largest value -> max largest (abs value)) 0.0
+        let unitOf values = if unit values > 0.0 then unit values else 1.0
+        let costUnit, rightUnit = unitOf objective, unitOf right
+        let objective = objective |> Array.map (fun value -> value / costUnit)
+        let right = right |> Array.map (fun value -> value / rightUnit)
         let width = columns + rows + 1
         let signs = right |> Array.map (fun value -> if value < 0.0 then -1.0 else 1.0)
 
@@ -142,9 +148,10 @@ module Simplex =
                 let solution = Array.zeroCreate columns
 
                 basis
-                |> Array.iteri (fun row column -> if column < columns then solution[column] <- tableau[row][width - 1])
+                |> Array.iteri (fun row column ->
+                    if column < columns then solution[column] <- rightUnit * tableau[row][width - 1])
 
-                let multipliers = Array.init rows (fun row -> -signs[row] * cost[columns + row])
-                Optimal(solution, multipliers, -cost[width - 1])
+                let multipliers = Array.init rows (fun row -> -signs[row] * costUnit * cost[columns + row])
+                Optimal(solution, multipliers, -costUnit * rightUnit * cost[width - 1])
             else
                 Unbounded

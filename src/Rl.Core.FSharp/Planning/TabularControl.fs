@@ -14,7 +14,9 @@ type AverageTable = { Values: float[]; AverageReward: float }
 [<RequireQualifiedAccess>]
 module TabularControl =
 
-    let private pair actions (transition: Transition) = transition.State * actions + transition.Action
+    let private pair actions (transition: Transition) =
+        Guard.inIntRange "Action" 0 (actions - 1) transition.Action
+        transition.State * actions + transition.Action
 
     /// The first action of the largest value in a state.
     let greedyAction (actions: int) (table: float[]) (state: int) : int =

@@ -74,18 +74,18 @@ module Transition =
 
         for _ in 1..steps do
             let struct (action, next) = act learner state rng
-            let struct (transition, next) = sample mdp state action next
-            let struct (learned, next) = learn learner transition next
+            let struct (_, outcome, next) = Mdp.sample mdp state action next
+            let struct (learned, next) = learn learner (ofOutcome mdp state action 1.0 outcome) next
             learner <- learned
             length <- length + 1
 
-            if transition.Discount = 0.0 || length = maxEpisodeSteps then
+            if not (mdp.Continues outcome) || length = maxEpisodeSteps then
                 let struct (start, next) = Mdp.sampleStart mdp next
                 state <- start
                 length <- 0
                 rng <- next
             else
-                state <- transition.Next
+                state <- outcome.Next
                 rng <- next
 
         struct (learner, rng)

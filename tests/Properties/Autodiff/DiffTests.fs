@@ -256,7 +256,11 @@ let ``the divergence of a gradient is the Laplacian`` (a: int8) (b: int8) (c: in
     close 1e-11 "∇·∇f" (at place (Diff.laplacian f (x [| 3 |]))) (at place (Diff.div (Diff.grad f) (x [| 3 |])))
 
 [<Property>]
-let ``what has an f in front gives the value beside the derivative, and joint functions give both`` (a: int8) (b: int8) (c: int8) =
+let ``what has an f in front gives the value beside the derivative, and joint functions give both``
+    (a: int8)
+    (b: int8)
+    (c: int8)
+    =
     let f = field (float a / 50.0) (float b / 50.0) (float c / 50.0)
     let place, v = place3 a c b, Expr.vector [ 0.3; -0.7; 1.1 ]
     let y, input = f (x [| 3 |]), x [| 3 |]
