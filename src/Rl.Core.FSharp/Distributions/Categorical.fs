@@ -23,12 +23,26 @@ module Categorical =
 
         x
 
-    /// From unnormalised log-probabilities l [..., A].
-    let ofLogits (logits: Expr) = { LogProbabilities = Expr.logSoftmax -1 (lastAxis (nameof logits) logits) }
-
     /// The logarithm that stands for probability 0: its exponential is 0 at float32 and float64, yet 0 · ln 0 stays 0.
     [<Literal>]
     let private Never = -1e8
+
+    /// From unnormalised log-probabilities l [..., A]. Constants may hold −∞, for probability 0; what networks compute is finite, or masked.
+    let ofLogits (logits: Expr) =
+        let logProbabilities = Expr.logSoftmax -1 (lastAxis (nameof logits) logits)
+
+        let hasInfinite =
+            match logits.Operation with
+            | Constant tensor -> tensor.ToArray() |> Array.contains -infinity
+            | _ -> false
+
+        {
+            LogProbabilities =
+                if hasInfinite then
+                    Expr.maximum logProbabilities (Expr.number Never)
+                else
+                    logProbabilities
+        }
 
     /// From probabilities [..., A] ≥ 0, one of each row greater than 0; they are normalised first. The logarithm of 0 is −10⁸, so that 0 · ln 0
     /// is 0 in entropies and divergences, and no derivative flows into it. Constants are checked here; what else the
@@ -93,14 +107,11 @@ module Categorical =
 
         p.LogProbabilities |> Expr.gather -1 (Expr.expandAxis -1 actions) |> Expr.squeeze -1
 
-    /// ln π with a number also where the logit was −∞, so that 0 · ln 0 is 0.
-    let private finite (p: Categorical) = Expr.maximum p.LogProbabilities (Expr.number Never)
-
     /// −Σ π(a) ln π(a) [...], in nats.
-    let entropy (p: Categorical) : Expr = -(Expr.sumOver [| -1 |] (probabilities p * finite p))
+    let entropy (p: Categorical) : Expr = -(Expr.sumOver [| -1 |] (probabilities p * p.LogProbabilities))
 
     /// KL(p ‖ q) = Σ p(a) (ln p(a) − ln q(a)) [...].
-    let kl (p: Categorical) (q: Categorical) : Expr = Expr.sumOver [| -1 |] (probabilities p * (finite p - finite q))
+    let kl (p: Categorical) (q: Categorical) : Expr = Expr.sumOver [| -1 |] (probabilities p * (p.LogProbabilities - q.LogProbabilities))
 
     /// The most probable action [...], the first of several, as a number; no derivative.
     let mode (p: Categorical) : Expr = Expr.argMax -1 p.LogProbabilities
