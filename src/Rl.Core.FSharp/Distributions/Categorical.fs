@@ -111,7 +111,8 @@ module Categorical =
     let entropy (p: Categorical) : Expr = -(Expr.sumOver [| -1 |] (probabilities p * p.LogProbabilities))
 
     /// KL(p ‖ q) = Σ p(a) (ln p(a) − ln q(a)) [...].
-    let kl (p: Categorical) (q: Categorical) : Expr = Expr.sumOver [| -1 |] (probabilities p * (p.LogProbabilities - q.LogProbabilities))
+    let kl (p: Categorical) (q: Categorical) : Expr =
+        Expr.sumOver [| -1 |] (probabilities p * (p.LogProbabilities - q.LogProbabilities))
 
     /// The most probable action [...], the first of several, as a number; no derivative.
     let mode (p: Categorical) : Expr = Expr.argMax -1 p.LogProbabilities
