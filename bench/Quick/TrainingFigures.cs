@@ -16,6 +16,7 @@ internal static class TrainingFigures
         yield return Steps("ppo_cartpole_cleanrl_2core", Workloads.CleanRl(Endless), "CartPole-v1", 4, 2);
         yield return Steps("ppo_pendulum_rltools_1core", Workloads.RlTools(Endless), "Pendulum-v1", Copies, 1);
         yield return Steps("ppo_cartpole_sb3_1core", Workloads.StableBaselines3(Endless), "CartPole-v1", 8, 1);
+        yield return Steps("ppo_cartpole_sb3_2core", Workloads.StableBaselines3(Endless), "CartPole-v1", 8, 2);
         yield return Speedup();
     }
 
