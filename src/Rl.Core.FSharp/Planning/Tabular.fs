@@ -33,10 +33,12 @@ module Tabular =
 
     /// δ = r + γ V(s′) − V(s).
     let error (values: float[]) (transition: Transition) : float =
+        Transition.requireStates values.Length transition
         transition.Reward + transition.Discount * values[transition.Next] - values[transition.State]
 
     /// TD(0): V(s) ← V(s) + α δ (Sutton 1988).
     let td0 (stepSize: float) (values: float[]) (transition: Transition) : float[] =
+        Transition.requireStates values.Length transition
         toward stepSize transition.State (transition.Reward + transition.Discount * values[transition.Next]) values
 
     /// A table of `count` zeros without eligibility.

@@ -14,9 +14,13 @@ type AverageTable = { Values: float[]; AverageReward: float }
 [<RequireQualifiedAccess>]
 module TabularControl =
 
-    let private pair actions (transition: Transition) =
-        Guard.inIntRange "Action" 0 (actions - 1) transition.Action
-        transition.State * actions + transition.Action
+    let private pair actions (transition: Transition) = transition.State * actions + transition.Action
+
+    /// Requires a transition that a table of so many actions a state has room for.
+    let private require actions (table: float[]) (transition: Transition) =
+        Guard.positive (nameof actions) actions
+        Transition.requireStates (table.Length / actions) transition
+        Guard.inIntRange (nameof transition.Action) 0 (actions - 1) transition.Action
 
     /// The first action of the largest value in a state.
     let greedyAction (actions: int) (table: float[]) (state: int) : int =
@@ -44,6 +48,7 @@ module TabularControl =
 
     /// Sarsa: Q(s, a) moves towards r + γ Q(s′, a′) with the next action taken (Rummery and Niranjan 1994).
     let sarsa (stepSize: float) (actions: int) (table: float[]) (transition: Transition) (nextAction: int) : float[] =
+        require actions table transition
         Guard.inIntRange (nameof nextAction) 0 (actions - 1) nextAction
         let target = transition.Reward + transition.Discount * table[transition.Next * actions + nextAction]
         Tabular.toward stepSize (pair actions transition) target table
@@ -52,6 +57,7 @@ module TabularControl =
     let expectedSarsa (stepSize: float) (nextPolicy: float[]) (table: float[]) (transition: Transition) : float[] =
         let actions = nextPolicy.Length
         Guard.probabilities (nameof nextPolicy) (nameof nextPolicy) nextPolicy
+        require actions table transition
         let mutable value = 0.0
 
         for action in 0 .. actions - 1 do
@@ -61,6 +67,7 @@ module TabularControl =
 
     /// Q-learning: towards r + γ max Q(s′, ·) (Watkins 1989; slide 21).
     let qLearning (stepSize: float) (actions: int) (table: float[]) (transition: Transition) : float[] =
+        require actions table transition
         let target = transition.Reward + transition.Discount * maximum actions table transition.Next
         Tabular.toward stepSize (pair actions transition) target table
 
@@ -85,6 +92,7 @@ module TabularControl =
             else
                 struct (tables.Second, tables.First)
 
+        require actions own transition
         let judged = other[transition.Next * actions + greedyAction actions own transition.Next]
         let target = transition.Reward + transition.Discount * judged
         let moved = Tabular.toward stepSize (pair actions transition) target own
@@ -118,6 +126,7 @@ module TabularControl =
         (transition: Transition)
         : AverageTable =
         Guard.inRange (nameof averageStepSize) 0.0 1.0 averageStepSize
+        require actions table.Values transition
         let here = maximum actions table.Values transition.State
         let target = transition.Reward - table.AverageReward + maximum actions table.Values transition.Next
         let greedy = table.Values[pair actions transition] = here

@@ -36,6 +36,13 @@ module Transition =
             Weight = weight
         }
 
+    /// Requires a transition between two of `states` states with a finite reward and a discount in [0, 1].
+    let internal requireStates (states: int) (transition: Transition) : unit =
+        Guard.inIntRange (nameof transition.State) 0 (states - 1) transition.State
+        Guard.inIntRange (nameof transition.Next) 0 (states - 1) transition.Next
+        Guard.finite (nameof transition.Reward) transition.Reward
+        Guard.inRange (nameof transition.Discount) 0.0 1.0 transition.Discount
+
     /// All that may follow a pair, each weighted with its probability: sums over them are exact expectations.
     let expected (mdp: Mdp) (state: int) (action: int) : Transition[] =
         mdp.Outcomes(state, action).ToArray()

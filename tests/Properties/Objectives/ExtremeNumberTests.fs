@@ -215,9 +215,17 @@ let ``values beyond all numbers are refused`` () =
         |> ignore)
 
 [<Fact>]
-let ``tables refuse actions that they do not have`` () =
+let ``tables refuse states and actions that they do not have, and numbers that are none`` () =
     let transition = { State = 0; Action = 2; Reward = 1.0; Discount = 0.9; Next = 1; Weight = 1.0 }
     refused "Action" (fun () -> TabularControl.qLearning 1.0 2 (Array.zeroCreate 6) transition |> ignore)
+    let transition = { transition with Action = 0 }
+
+    refused "Next" (fun () ->
+        TabularControl.qLearning 1.0 2 (Array.zeroCreate 6) { transition with Next = 3 } |> ignore)
+
+    refused "State" (fun () -> Tabular.td0 1.0 (Array.zeroCreate 3) { transition with State = -1 } |> ignore)
+    refused "Reward" (fun () -> Tabular.td0 1.0 (Array.zeroCreate 3) { transition with Reward = nan } |> ignore)
+    refused "Discount" (fun () -> Tabular.error (Array.zeroCreate 3) { transition with Discount = 1.5 } |> ignore)
     refused "actionValues" (fun () -> TabularPolicy.greedyActions 2 (Array.zeroCreate 5) |> ignore)
     refused "actions" (fun () -> TabularPolicy.greedyActions 0 (Array.zeroCreate 4) |> ignore)
 
