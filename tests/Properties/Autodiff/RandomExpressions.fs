@@ -234,7 +234,7 @@ type private Garden(options: RandomExpressionOptions, seed: uint64) =
         let length = x.Shape[axis]
         let resized length = x.Shape |> Array.mapi (fun i old -> if i = axis then length else old)
 
-        match draw.Below 10 with
+        match draw.Below 12 with
         | 0 -> Some(Expr.reshape [| x.Count |] x)
         | 1 -> Some(Expr.expandAxis (draw.Between(0, x.Rank)) x)
         | 2 -> Some(Expr.broadcastTo (Array.append [| 2 |] x.Shape) x)
@@ -248,6 +248,12 @@ type private Garden(options: RandomExpressionOptions, seed: uint64) =
         | 8 ->
             let count = draw.Between(1, 4)
             Some(Expr.gather axis (indices (resized count) length) x)
+        | 9
+        | 10 ->
+            // One element for many, through a view of it.
+            let count, place = draw.Between(2, 20), draw.Below x.Count
+            let one = Expr.reshape [| x.Count |] x |> Expr.slice 0 place (place + 1)
+            Some(Expr.broadcastTo [| count + 1 |] one |> Expr.slice 0 1 (count + 1))
         | _ ->
             let target = draw.Between(1, 4)
             Some(Expr.scatterAdd axis target (indices x.Shape target) x)
