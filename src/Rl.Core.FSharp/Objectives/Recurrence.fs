@@ -35,6 +35,34 @@ type internal Recurrence =
         if expected % columns <> 0 then
             Guard.fail name $"{name} has {actual} elements; it must have a multiple of columns, {columns}."
 
+    /// Requires the lengths of what every recurrence reads.
+    static member CheckLengths
+        (
+            columns: int,
+            rewards: ReadOnlySpan<'T>,
+            discounts: ReadOnlySpan<'T>,
+            nextValues: ReadOnlySpan<'T>,
+            traces: ReadOnlySpan<'T>
+        ) : unit =
+        let count = rewards.Length
+        Recurrence.Check(columns, nameof rewards, count, count)
+        Recurrence.Check(columns, nameof discounts, count, discounts.Length)
+        Recurrence.Check(columns, nameof nextValues, count, nextValues.Length)
+        Recurrence.Check(columns, nameof traces, count, traces.Length)
+
+    /// Requires its numbers to be finite, and discounts and traces to lie in [0, 1].
+    static member CheckNumbers
+        (
+            rewards: ReadOnlySpan<'T>,
+            discounts: ReadOnlySpan<'T>,
+            nextValues: ReadOnlySpan<'T>,
+            traces: ReadOnlySpan<'T>
+        ) : unit =
+        Guard.finiteSpan (nameof rewards) rewards
+        Guard.fractionSpan (nameof discounts) discounts
+        Guard.finiteSpan (nameof nextValues) nextValues
+        Guard.fractionSpan (nameof traces) traces
+
     /// Requires lengths and ranges of what corrections of values have in common.
     static member CheckCorrected
         (
@@ -46,19 +74,12 @@ type internal Recurrence =
             nextValues: ReadOnlySpan<'T>,
             traces: ReadOnlySpan<'T>
         ) : unit =
-        let count = rewards.Length
-        Recurrence.Check(columns, nameof rewards, count, count)
-        Recurrence.Check(columns, nameof ratios, count, ratios.Length)
-        Recurrence.Check(columns, nameof values, count, values.Length)
-        Recurrence.Check(columns, nameof discounts, count, discounts.Length)
-        Recurrence.Check(columns, nameof nextValues, count, nextValues.Length)
-        Recurrence.Check(columns, nameof traces, count, traces.Length)
+        Recurrence.CheckLengths(columns, rewards, discounts, nextValues, traces)
+        Recurrence.Check(columns, nameof ratios, rewards.Length, ratios.Length)
+        Recurrence.Check(columns, nameof values, rewards.Length, values.Length)
+        Recurrence.CheckNumbers(rewards, discounts, nextValues, traces)
         Guard.notNegativeSpan (nameof ratios) ratios
-        Guard.finiteSpan (nameof rewards) rewards
         Guard.finiteSpan (nameof values) values
-        Guard.fractionSpan (nameof discounts) discounts
-        Guard.finiteSpan (nameof nextValues) nextValues
-        Guard.fractionSpan (nameof traces) traces
 
     /// The one equation, for as many copies as a vector has lanes.
     static member inline Backup
@@ -232,10 +253,7 @@ type internal Recurrence =
             following: ReadOnlySpan<'T>,
             result: Span<'T>
         ) : unit =
-        Recurrence.Check(columns, nameof rewards, rewards.Length, rewards.Length)
-        Recurrence.Check(columns, nameof discounts, rewards.Length, discounts.Length)
-        Recurrence.Check(columns, nameof nextValues, rewards.Length, nextValues.Length)
-        Recurrence.Check(columns, nameof traces, rewards.Length, traces.Length)
+        Recurrence.CheckLengths(columns, rewards, discounts, nextValues, traces)
         Recurrence.Check(columns, nameof result, rewards.Length, result.Length)
 
         if not following.IsEmpty then

@@ -34,10 +34,7 @@ type Returns =
             following: ReadOnlySpan<'T>,
             result: Span<'T>
         ) : unit =
-        Guard.finiteSpan (nameof rewards) rewards
-        Guard.fractionSpan (nameof discounts) discounts
-        Guard.finiteSpan (nameof nextValues) nextValues
-        Guard.fractionSpan (nameof traces) traces
+        Recurrence.CheckNumbers(rewards, discounts, nextValues, traces)
         Guard.finiteSpan (nameof following) following
         Recurrence.Lambda(columns, rewards, discounts, nextValues, traces, following, result)
 
@@ -57,11 +54,8 @@ type Returns =
             following: ReadOnlySpan<'T>,
             result: Span<'T>
         ) : unit =
-        Guard.finiteSpan (nameof rewards) rewards
+        Recurrence.CheckNumbers(rewards, discounts, nextValues, traces)
         Guard.finiteSpan (nameof values) values
-        Guard.fractionSpan (nameof discounts) discounts
-        Guard.finiteSpan (nameof nextValues) nextValues
-        Guard.fractionSpan (nameof traces) traces
         Guard.finiteSpan (nameof following) following
         Recurrence.Advantages(columns, rewards, values, discounts, nextValues, traces, following, result)
 
@@ -117,14 +111,8 @@ type Returns =
             result: Span<'T>
         ) : unit =
         Guard.positive (nameof steps) steps
-        Guard.finiteSpan (nameof rewards) rewards
-        Guard.fractionSpan (nameof discounts) discounts
-        Guard.finiteSpan (nameof nextValues) nextValues
-        Guard.fractionSpan (nameof traces) traces
-        Recurrence.Check(columns, nameof rewards, rewards.Length, rewards.Length)
-        Recurrence.Check(columns, nameof discounts, rewards.Length, discounts.Length)
-        Recurrence.Check(columns, nameof nextValues, rewards.Length, nextValues.Length)
-        Recurrence.Check(columns, nameof traces, rewards.Length, traces.Length)
+        Recurrence.CheckNumbers(rewards, discounts, nextValues, traces)
+        Recurrence.CheckLengths(columns, rewards, discounts, nextValues, traces)
         Recurrence.Check(columns, nameof result, rewards.Length, result.Length)
         let rows = rewards.Length / columns
 

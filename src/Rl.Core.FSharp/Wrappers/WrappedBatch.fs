@@ -86,7 +86,6 @@ type WrappedBatch
     /// What this batch does to it.
     member _.Wrapper = wrapper
 
-    /// The length of a row of the inner batch's observations.
     /// Adds an array to the state that snapshots hold.
     member internal _.Remember(array: 'T[]) : 'T[] =
         remembered.Add(Remembered.Of array)
