@@ -52,12 +52,8 @@ type internal Recurrence =
 
     /// Requires its numbers to be finite, and discounts and traces to lie in [0, 1].
     static member CheckNumbers
-        (
-            rewards: ReadOnlySpan<'T>,
-            discounts: ReadOnlySpan<'T>,
-            nextValues: ReadOnlySpan<'T>,
-            traces: ReadOnlySpan<'T>
-        ) : unit =
+        (rewards: ReadOnlySpan<'T>, discounts: ReadOnlySpan<'T>, nextValues: ReadOnlySpan<'T>, traces: ReadOnlySpan<'T>)
+        : unit =
         Guard.finiteSpan (nameof rewards) rewards
         Guard.fractionSpan (nameof discounts) discounts
         Guard.finiteSpan (nameof nextValues) nextValues
