@@ -111,7 +111,7 @@ internal static class Workloads
             rng = draw.Item2;
         }
 
-        program.Input("learningRate")[0] = 3e-4f;
+        program.Input("learningRate")[0] = 0f;
         program.Input("clipRange")[0] = 0.2f;
         return program;
     }

@@ -3,6 +3,7 @@ namespace Rl.Core.Algorithms
 
 open System
 open Rl.Core.Foundations
+open Rl.Core.Kernels
 open Rl.Core.Autodiff
 open Rl.Core.Environments
 open Rl.Core.Networks
@@ -18,72 +19,70 @@ type internal PpoMinibatch
     let observationSize = ActorCritic.inputs network
     let actionSize = PolicyHead.actions network.Head
     let choices = if hasMasks then PolicyHead.choices network.Head else 0
-    let stateSize = network.StateSize
 
     // An input that the loss does not ask for has no place in the program.
-    let input name size =
-        if step.HasInput name then
-            step.InputMemory name
-        else
-            Memory(Array.zeroCreate<float32>(units * length * size))
+    let input name = if step.HasInput name then step.InputMemory name else Memory.Empty
 
-    let observations = input "observations" observationSize
-    let actions = input "actions" actionSize
-    let masks = input "masks" choices
-    let keep = input "keep" 1
-    let states = input "states" stateSize
-    let oldLogProbabilities = input "oldLogProbabilities" 1
-    let oldValues = input "oldValues" 1
-    let minibatchAdvantages = input "advantages" 1
-    let minibatchReturns = input "returns" 1
+    let observations = input "observations"
+    let actions = input "actions"
+    let masks = input "masks"
+    let keep = input "keep"
+    let states = input "states"
+    let oldLogProbabilities = input "oldLogProbabilities"
+    let oldValues = input "oldValues"
+    let minibatchAdvantages = input "advantages"
+    let minibatchReturns = input "returns"
+    // Of a sequence's step l, unit u: the row of the rollout that is row l · units + u of the minibatch. Single steps need no such list.
+    let rows = Array.zeroCreate<int>(if length = 1 then 0 else units * length)
 
-    /// The number of units of a minibatch.
+    /// The rows `chosen` of a source [samples, width] become those of an input from `first` on.
+    let fill (input: Memory<float32>) width (source: float32[]) (chosen: ReadOnlySpan<int>) first =
+        if not input.IsEmpty then
+            let target = input.Span.Slice(first * width, chosen.Length * width)
+            Rows.gather (ReadOnlySpan source, width, chosen, target)
+
+    /// What is not a number of the sample: what was possible, and whether its memory goes on.
+    let fillFlags (rollout: Rollout) (chosen: ReadOnlySpan<int>) first =
+        let masks = masks.Span
+        let keep = keep.Span
+
+        for row in 0 .. chosen.Length - 1 do
+            for i in 0 .. choices - 1 do
+                masks[(first + row) * choices + i] <- if rollout.Masks[chosen[row] * choices + i] then 1.0f else 0.0f
+
+            if not keep.IsEmpty then
+                // What was remembered ends with its episode.
+                let isFirst = first + row < units
+
+                keep[first + row] <-
+                    if not isFirst && rollout.EpisodeLengths[chosen[row] - copies] > 0 then
+                        0.0f
+                    else
+                        1.0f
+
     /// Copies the units order[first + u], for u from `from` to `until` − 1, to the places u. Unit k of N copies is sequence k / N of copy k mod N.
     member _.Gather
         (rollout: Rollout, advantages: float32[], returns: float32[], order: int[], first: int, from: int, until: int)
         : unit =
-        let observations = observations.Span
-        let actions = actions.Span
-        let masks = masks.Span
-        let oldLogProbabilities = oldLogProbabilities.Span
-        let oldValues = oldValues.Span
-        let minibatchAdvantages = minibatchAdvantages.Span
-        let minibatchReturns = minibatchReturns.Span
-        let seen, taken, logProbabilities = rollout.Observations, rollout.Actions, rollout.LogProbabilities
-        let values, possible = rollout.Values, rollout.Masks
+        let own = ReadOnlySpan(order, first + from, until - from)
 
-        for unit in from .. until - 1 do
-            let source = order[first + unit]
-            let start = source / copies * length * copies + source % copies
+        if length > 1 then
+            for unit in 0 .. own.Length - 1 do
+                for l in 0 .. length - 1 do
+                    rows[l * units + from + unit] <- (own[unit] / copies * length + l) * copies + own[unit] % copies
 
-            for l in 0 .. length - 1 do
-                let index = start + l * copies
-                let row = l * units + unit
+        for l in 0 .. length - 1 do
+            let start = l * units + from
+            let chosen = if length = 1 then own else ReadOnlySpan(rows, start, own.Length)
+            fill observations observationSize rollout.Observations chosen start
+            fill actions actionSize rollout.Actions chosen start
+            fill oldLogProbabilities 1 rollout.LogProbabilities chosen start
+            fill oldValues 1 rollout.Values chosen start
+            fill minibatchAdvantages 1 advantages chosen start
+            fill minibatchReturns 1 returns chosen start
+            if choices > 0 || not keep.IsEmpty then fillFlags rollout chosen start
 
-                ReadOnlySpan(seen, index * observationSize, observationSize)
-                    .CopyTo(observations.Slice(row * observationSize, observationSize))
-
-                if actionSize = 1 then
-                    actions[row] <- taken[index]
-                else
-                    ReadOnlySpan(taken, index * actionSize, actionSize)
-                        .CopyTo(actions.Slice(row * actionSize, actionSize))
-
-                for i in 0 .. choices - 1 do
-                    masks[row * choices + i] <- if possible[index * choices + i] then 1.0f else 0.0f
-
-                oldLogProbabilities[row] <- logProbabilities[index]
-                oldValues[row] <- values[index]
-                minibatchAdvantages[row] <- advantages[index]
-                minibatchReturns[row] <- returns[index]
-
-                if stateSize > 0 then
-                    // What was remembered ends with its episode.
-                    keep.Span[row] <- if l > 0 && rollout.EpisodeLengths[index - copies] > 0 then 0.0f else 1.0f
-
-            if stateSize > 0 then
-                Span<float32>(rollout.States, source * stateSize, stateSize)
-                    .CopyTo(states.Span.Slice(unit * stateSize, stateSize))
+        fill states network.StateSize rollout.States own from
 
 /// The learner: see `Ppo.create`.
 [<Sealed>]
@@ -170,7 +169,7 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
             minibatch.Gather(gathered.Value, advantages, returns, order, firstUnit, from, until))
 
     // Waking the other threads costs more than copying a few samples.
-    let gatherTogether = workers.Count > 1 && minibatchUnits * c.Sequence * ActorCritic.inputs network >= 16384
+    let gatherTogether = workers.Count > 1 && minibatchUnits * c.Sequence >= 512
 
     let gather (rollout: Rollout) (first: int) =
         if gatherTogether then

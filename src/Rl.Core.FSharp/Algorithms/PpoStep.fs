@@ -204,7 +204,8 @@ module PpoStep =
                         let loss, metrics = partLoss side sideTheta part lane
                         (Diff.gradients loss [| sideTheta |])[0], metrics)
 
-                let gradient = results |> List.map fst |> List.reduce (+)
+                // The side's own lane adds them, the same that moves its elements of θ on: so they go to one cache, and once.
+                let gradient = results |> List.map (fst >> inLane index) |> List.reduce (+)
 
                 let metrics =
                     results |> List.map snd |> List.reduce (List.map2 (fun (name, a: Expr) (_, b) -> name, a + b))

@@ -4,6 +4,7 @@ namespace Rl.Core.Algorithms
 open System
 open Rl.Core.Autodiff
 open Rl.Core.Foundations
+open Rl.Core.Kernels
 open Rl.Core.Networks
 open Rl.Core.Optimisers
 
@@ -108,18 +109,7 @@ type internal TrainStep(part: Part, extra: StateVariable list, transform: Transf
     /// Writes the chosen rows of a source [samples, width] into an input.
     member _.Gather(name: string, source: float32[], rows: ReadOnlySpan<int>) =
         let target = program.Input name
-        let width = target.Length / rows.Length
-
-        if width = 1 then
-            for row in 0 .. rows.Length - 1 do
-                target[row] <- source[rows[row]]
-        else
-            for row in 0 .. rows.Length - 1 do
-                let from = rows[row] * width
-                let towards = row * width
-
-                for i in 0 .. width - 1 do
-                    target[towards + i] <- source[from + i]
+        Rows.gather (ReadOnlySpan source, target.Length / rows.Length, rows, target)
 
     /// Writes a whole input.
     member _.Set(name: string, values: float32[]) = program.Set(name, ReadOnlySpan values)

@@ -3,6 +3,7 @@ namespace Rl.Core.Autodiff
 
 #nowarn "9"
 
+open System.Runtime.Intrinsics
 open Microsoft.FSharp.NativeInterop
 open Rl.Core.Kernels
 
@@ -81,8 +82,17 @@ type internal ElementwiseInstruction<'T when 'T: unmanaged>
             let target = NativePtr.ofNativeInt<'T> target
             let mutable position = start / repeat % period
             let mutable left = repeat - start % repeat
+            let mutable first = 0
 
-            for index in 0 .. length - 1 do
+            // A few of each: whole vectors of one value are stored, each over what the one before has too many.
+            if sizeof<'T> = 4 && repeat <= 4 then
+                while first + left + 4 <= length do
+                    Vector128.Store(Vector128.Create(NativePtr.get source position), NativePtr.add target first)
+                    first <- first + left
+                    left <- repeat
+                    position <- if position + 1 = period then 0 else position + 1
+
+            for index in first .. length - 1 do
                 NativePtr.set target index (NativePtr.get source position)
                 left <- left - 1
 

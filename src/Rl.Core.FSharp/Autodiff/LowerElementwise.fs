@@ -205,14 +205,20 @@ module internal LowerElementwise =
                 let streams = outside.Count + (writes.Length - 1)
                 let whole = if registers = 0 && micro.Length = 1 then count else block
 
-                ElementwiseInstruction<'T>(
-                    name,
-                    c.Kernels,
-                    micro,
-                    destinations,
-                    count,
-                    max 1 whole,
-                    flops * int64 count,
-                    int64 streams * int64 count
-                )
+                let flops, elements = flops * int64 count, int64 streams * int64 count
+
+                match MomentInstruction.tryFind micro destinations count with
+                | ValueSome step ->
+                    MomentInstruction<'T>($"{name}, in one pass", c.Kernels, step, flops, elements) :> Instruction
+                | ValueNone ->
+                    ElementwiseInstruction<'T>(
+                        name,
+                        c.Kernels,
+                        micro,
+                        destinations,
+                        count,
+                        max 1 whole,
+                        flops,
+                        elements
+                    )
         )

@@ -60,6 +60,38 @@ type RolloutScan<'T when 'T: unmanaged> =
         Result: nativeint
     }
 
+/// A pass of moving averages of a gradient and of its square, and of the parameters that they move. Addresses are those of one element, or,
+/// where they say so, of `Count`; a new vector may lie where its old one does, and nowhere else that is read.
+[<Struct>]
+type MomentStep =
+    {
+        FirstDecay: nativeint
+        /// [Count]
+        First: nativeint
+        FirstWeight: nativeint
+        /// [Count]
+        Gradient: nativeint
+        /// [Count]
+        NewFirst: nativeint
+        SecondDecay: nativeint
+        /// [Count]
+        Second: nativeint
+        SecondWeight: nativeint
+        /// [Count]: of the gradient, or what is to be squared.
+        Square: nativeint
+        /// Whether `Square` is squared already.
+        IsSquared: bool
+        /// [Count]
+        NewSecond: nativeint
+        Epsilon: nativeint
+        Rate: nativeint
+        /// [Count]
+        Parameters: nativeint
+        /// [Count]
+        NewParameters: nativeint
+        Count: int
+    }
+
 /// Addresses are unmanaged or pinned memory; counts and strides are in elements; no argument may overlap the result
 /// except where element i of the result depends on element i of the argument alone (then they may be the same address).
 /// `'T` is float32 or float64.
@@ -110,6 +142,10 @@ type KernelSet<'T when 'T: unmanaged>() =
         y: nativeint *
         count: int ->
             unit
+
+    /// m ← β₁m + w₁g, v ← β₂v + w₂s, θ ← θ + r · m / (√v + ε), with the bits of SumOfProducts (or SumWithSquare), DivideByRoot and MultiplyAdd
+    /// one after the other.
+    abstract MoveMoments: step: inref<MomentStep> -> unit
 
     /// y[i] = value.
     abstract Fill: value: 'T * y: nativeint * count: int -> unit

@@ -28,6 +28,7 @@ type internal LaneKernels<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V,
     override _.Quaternary(operation, a, aScalar, b, bScalar, c, cScalar, d, dScalar, y, count) =
         QuaternaryKernel<'L, 'V, 'T>.Run(operation, a, aScalar, b, bScalar, c, cScalar, d, dScalar, y, count)
 
+    override _.MoveMoments(step) = MomentKernel<'L, 'V, 'T>.Run(&step)
     override _.Fill(value, y, count) = ElementwiseKernel<'L, 'V, 'S, 'T>.Fill(value, y, count)
     override _.Copy(x, y, count) = CopyKernel<'L, 'V, 'S, 'T>.Contiguous(x, y, count)
 

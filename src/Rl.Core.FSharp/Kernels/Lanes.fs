@@ -75,6 +75,10 @@ type internal ILanes<'V, 'T when 'T: unmanaged> =
     static abstract Scale: x: 'V * n: 'V -> 'V
     /// The integer e with x·2⁻ᵉ in [√½, √2), for normal x > 0.
     static abstract Exponent: x: 'V -> 'V
+    /// The elements at even places of the 2 · Count that a and b hold together.
+    static abstract Evens: a: 'V * b: 'V -> 'V
+    /// The elements at odd places.
+    static abstract Odds: a: 'V * b: 'V -> 'V
     static abstract Sum: x: 'V -> 'T
     /// NaN if any lane is NaN.
     static abstract Largest: x: 'V -> 'T

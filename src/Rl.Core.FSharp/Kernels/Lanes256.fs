@@ -206,6 +206,26 @@ type internal Lanes256<'T when 'T: unmanaged> =
                 Vector256.ConvertToDouble(Vector256.ShiftRightArithmetic(above, 52)).As<float, 'T>()
 
         [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Evens(a, b) =
+            if sizeof<'T> = 4 then
+                Vector256.Narrow(a.As<'T, uint64>(), b.As<'T, uint64>()).As<uint32, 'T>()
+            else
+                let a = a.As<'T, float>()
+                let b = b.As<'T, float>()
+                Vector256.Create(a.GetElement 0, a.GetElement 2, b.GetElement 0, b.GetElement 2).As<float, 'T>()
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Odds(a, b) =
+            if sizeof<'T> = 4 then
+                let a = Vector256.ShiftRightLogical(a.As<'T, uint64>(), 32)
+                let b = Vector256.ShiftRightLogical(b.As<'T, uint64>(), 32)
+                Vector256.Narrow(a, b).As<uint32, 'T>()
+            else
+                let a = a.As<'T, float>()
+                let b = b.As<'T, float>()
+                Vector256.Create(a.GetElement 1, a.GetElement 3, b.GetElement 1, b.GetElement 3).As<float, 'T>()
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
         static member Sum x = Vector256.Sum<'T>(x)
 
         [<MethodImpl(MethodImplOptions.AggressiveInlining)>]

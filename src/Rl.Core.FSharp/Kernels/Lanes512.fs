@@ -228,6 +228,50 @@ type internal Lanes512<'T when 'T: unmanaged> =
                 Vector512.ConvertToDouble(Vector512.ShiftRightArithmetic(above, 52)).As<float, 'T>()
 
         [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Evens(a, b) =
+            if sizeof<'T> = 4 then
+                Vector512.Narrow(a.As<'T, uint64>(), b.As<'T, uint64>()).As<uint32, 'T>()
+            else
+                let a = a.As<'T, float>()
+                let b = b.As<'T, float>()
+
+                Vector512
+                    .Create(
+                        a.GetElement 0,
+                        a.GetElement 2,
+                        a.GetElement 4,
+                        a.GetElement 6,
+                        b.GetElement 0,
+                        b.GetElement 2,
+                        b.GetElement 4,
+                        b.GetElement 6
+                    )
+                    .As<float, 'T>()
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Odds(a, b) =
+            if sizeof<'T> = 4 then
+                let a = Vector512.ShiftRightLogical(a.As<'T, uint64>(), 32)
+                let b = Vector512.ShiftRightLogical(b.As<'T, uint64>(), 32)
+                Vector512.Narrow(a, b).As<uint32, 'T>()
+            else
+                let a = a.As<'T, float>()
+                let b = b.As<'T, float>()
+
+                Vector512
+                    .Create(
+                        a.GetElement 1,
+                        a.GetElement 3,
+                        a.GetElement 5,
+                        a.GetElement 7,
+                        b.GetElement 1,
+                        b.GetElement 3,
+                        b.GetElement 5,
+                        b.GetElement 7
+                    )
+                    .As<float, 'T>()
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
         static member Sum x = Vector512.Sum<'T>(x)
 
         [<MethodImpl(MethodImplOptions.AggressiveInlining)>]

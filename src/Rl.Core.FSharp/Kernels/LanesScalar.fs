@@ -167,6 +167,12 @@ type internal LanesScalar<'T when 'T: unmanaged and 'T :> IBinaryFloatingPointIe
         static member Exponent x = Bits.exponent<'T> x
 
         [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Evens(a, _) = a
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member Odds(_, b) = b
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
         static member Sum x = x
 
         [<MethodImpl(MethodImplOptions.AggressiveInlining)>]

@@ -74,16 +74,31 @@ type internal ReduceKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
 
         restore total lost
 
-    /// A row shorter than a vector, element by element.
+    /// Rows shorter than a vector, element by element; of two elements, a vector of rows at a time.
     static member inline private ShortRows
-        (x: nativeint, y: nativeint, outer: int, length: int, [<InlineIfLambda>] combine: 'T -> 'T -> 'T)
-        =
+        (
+            x: nativeint,
+            y: nativeint,
+            outer: int,
+            length: int,
+            [<InlineIfLambda>] combineMany: 'V -> 'V -> 'V,
+            [<InlineIfLambda>] combine: 'T -> 'T -> 'T
+        ) =
         let mutable at = 0
 
         if length = 2 then
-            for o in 0 .. outer - 1 do
-                'S.Store(y, o, combine ('S.Load(x, at)) ('S.Load(x, at + 1)))
-                at <- at + 2
+            let width = 'L.Count
+            let mutable o = 0
+
+            while o <= outer - width do
+                let first = 'L.Load(x, 2 * o)
+                let second = 'L.Load(x, 2 * o + width)
+                'L.Store(y, o, combineMany ('L.Evens(first, second)) ('L.Odds(first, second)))
+                o <- o + width
+
+            while o < outer do
+                'S.Store(y, o, combine ('S.Load(x, 2 * o)) ('S.Load(x, 2 * o + 1)))
+                o <- o + 1
         else
             for o in 0 .. outer - 1 do
                 let mutable total = 'S.Load(x, at)
@@ -235,10 +250,12 @@ type internal ReduceKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
             'S.Store(y, o, 'L.Largest total)
 
     static member private SumShortRows(x: nativeint, y: nativeint, outer: int, length: int) : unit =
-        ReduceKernel<'L, 'V, 'S, 'T>.ShortRows(x, y, outer, length, (fun a b -> 'S.Add(a, b)))
+        ReduceKernel<'L, 'V, 'S, 'T>
+            .ShortRows(x, y, outer, length, (fun a b -> 'L.Add(a, b)), (fun a b -> 'S.Add(a, b)))
 
     static member private MaximumShortRows(x: nativeint, y: nativeint, outer: int, length: int) : unit =
-        ReduceKernel<'L, 'V, 'S, 'T>.ShortRows(x, y, outer, length, (fun a b -> 'S.Maximum(a, b)))
+        ReduceKernel<'L, 'V, 'S, 'T>
+            .ShortRows(x, y, outer, length, (fun a b -> 'L.Maximum(a, b)), (fun a b -> 'S.Maximum(a, b)))
 
     static member private SumColumns(x: nativeint, y: nativeint, length: int, inner: int) : unit =
         ReduceKernel<'L, 'V, 'S, 'T>

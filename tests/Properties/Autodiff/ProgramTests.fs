@@ -354,6 +354,27 @@ let ``chains that pass over memory once have the bits of their operations one af
         x / (MathF.Sqrt(abs y) + abs z))
 
 [<Fact>]
+let ``a number a row reaches every element of its row, however short rows are and wherever blocks end`` () =
+    for columns in [ 1; 2; 3; 4; 5; 15; 16; 17 ] do
+        for rows in [ 1; 2; 3; 7; 700 ] do
+            let x, each = Expr.input "x" [| rows; columns |], Expr.input "each" [| rows; 1 |]
+            let output = Expr.tanh x + Expr.exp (Expr.broadcastTo [| rows; columns |] each)
+
+            let check (program: Program<'T>) (number: float -> 'T) (plain: 'T -> float) =
+                let xs = Array.init (rows * columns) (fun i -> sin (float i))
+                let numbers = Array.init rows (fun i -> cos (float (3 * i)))
+                program.Set("x", ReadOnlySpan(Array.map number xs))
+                program.Set("each", ReadOnlySpan(Array.map number numbers))
+                program.Run()
+                let result = (program.Output "output").ToArray() |> Array.map plain
+
+                for i in 0 .. xs.Length - 1 do
+                    Assert.Equal(tanh xs[i] + exp numbers[i / columns], result[i], 1e-5)
+
+            check (Program.ofOutputs<float32> [ "output", output ]) float32 float
+            check (Program.ofOutputs<float> [ "output", output ]) id id
+
+[<Fact>]
 let ``parts of a chain that are read elsewhere too stay operations of their own`` () =
     let x, y = Expr.input "x" [| 40 |], Expr.input "y" [| 40 |]
     let root = Expr.sqrt y
