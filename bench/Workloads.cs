@@ -101,6 +101,7 @@ internal static class Workloads
         Initialise(network, program);
         var rng = RngModule.create(7UL);
         rng = FillNormal(program.Input("observations"), 0f, 1f, rng);
+        program.Input("observations").CopyTo(program.Input("valueObservations"));
         rng = FillNormal(program.Input("advantages"), 0f, 1f, rng);
         rng = FillNormal(program.Input("returns"), 0f, 1f, rng);
         rng = FillNormal(program.Input("oldLogProbabilities"), -0.69f, 0.1f, rng);

@@ -3,86 +3,11 @@ namespace Rl.Core.Algorithms
 
 open System
 open Rl.Core.Foundations
-open Rl.Core.Kernels
 open Rl.Core.Autodiff
 open Rl.Core.Environments
 open Rl.Core.Networks
 open Rl.Core.Objectives
 open Rl.Core.Optimisers
-
-/// The samples of a rollout, cut into units that are learned from as a whole (single steps, or sequences of a recurrent policy), and
-/// copied into the minibatch program's inputs.
-[<Sealed>]
-type internal PpoMinibatch
-    (step: Program<float32>, c: PpoConfiguration, network: ActorCritic, copies: int, units: int, hasMasks: bool) =
-    let length = c.Sequence
-    let observationSize = ActorCritic.inputs network
-    let actionSize = PolicyHead.actions network.Head
-    let choices = if hasMasks then PolicyHead.choices network.Head else 0
-
-    // An input that the loss does not ask for has no place in the program.
-    let input name = if step.HasInput name then step.InputMemory name else Memory.Empty
-
-    let observations = input "observations"
-    let actions = input "actions"
-    let masks = input "masks"
-    let keep = input "keep"
-    let states = input "states"
-    let oldLogProbabilities = input "oldLogProbabilities"
-    let oldValues = input "oldValues"
-    let minibatchAdvantages = input "advantages"
-    let minibatchReturns = input "returns"
-    // Of a sequence's step l, unit u: the row of the rollout that is row l · units + u of the minibatch. Single steps need no such list.
-    let rows = Array.zeroCreate<int>(if length = 1 then 0 else units * length)
-
-    /// The rows `chosen` of a source [samples, width] become those of an input from `first` on.
-    let fill (input: Memory<float32>) width (source: float32[]) (chosen: ReadOnlySpan<int>) first =
-        if not input.IsEmpty then
-            let target = input.Span.Slice(first * width, chosen.Length * width)
-            Rows.gather (ReadOnlySpan source, width, chosen, target)
-
-    /// What is not a number of the sample: what was possible, and whether its memory goes on.
-    let fillFlags (rollout: Rollout) (chosen: ReadOnlySpan<int>) first =
-        let masks = masks.Span
-        let keep = keep.Span
-
-        for row in 0 .. chosen.Length - 1 do
-            for i in 0 .. choices - 1 do
-                masks[(first + row) * choices + i] <- if rollout.Masks[chosen[row] * choices + i] then 1.0f else 0.0f
-
-            if not keep.IsEmpty then
-                // What was remembered ends with its episode.
-                let isFirst = first + row < units
-
-                keep[first + row] <-
-                    if not isFirst && rollout.EpisodeLengths[chosen[row] - copies] > 0 then
-                        0.0f
-                    else
-                        1.0f
-
-    /// Copies the units order[first + u], for u from `from` to `until` − 1, to the places u. Unit k of N copies is sequence k / N of copy k mod N.
-    member _.Gather
-        (rollout: Rollout, advantages: float32[], returns: float32[], order: int[], first: int, from: int, until: int)
-        : unit =
-        let own = ReadOnlySpan(order, first + from, until - from)
-
-        if length > 1 then
-            for unit in 0 .. own.Length - 1 do
-                for l in 0 .. length - 1 do
-                    rows[l * units + from + unit] <- (own[unit] / copies * length + l) * copies + own[unit] % copies
-
-        for l in 0 .. length - 1 do
-            let start = l * units + from
-            let chosen = if length = 1 then own else ReadOnlySpan(rows, start, own.Length)
-            fill observations observationSize rollout.Observations chosen start
-            fill actions actionSize rollout.Actions chosen start
-            fill oldLogProbabilities 1 rollout.LogProbabilities chosen start
-            fill oldValues 1 rollout.Values chosen start
-            fill minibatchAdvantages 1 advantages chosen start
-            fill minibatchReturns 1 returns chosen start
-            if choices > 0 || not keep.IsEmpty then fillFlags rollout chosen start
-
-        fill states network.StateSize rollout.States own from
 
 /// The learner: see `Ppo.create`.
 [<Sealed>]
@@ -160,25 +85,6 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
 
         values
 
-    let mutable gathered: Rollout voption = ValueNone
-    let mutable firstUnit = 0
-
-    let gatherPart =
-        Action<int>(fun part ->
-            let from, until = part * minibatchUnits / workers.Count, (part + 1) * minibatchUnits / workers.Count
-            minibatch.Gather(gathered.Value, advantages, returns, order, firstUnit, from, until))
-
-    // Waking the other threads costs more than copying a few samples.
-    let gatherTogether = workers.Count > 1 && minibatchUnits * c.Sequence >= 512
-
-    let gather (rollout: Rollout) (first: int) =
-        if gatherTogether then
-            gathered <- ValueSome rollout
-            firstUnit <- first
-            workers.Run(workers.Count, gatherPart)
-        else
-            minibatch.Gather(rollout, advantages, returns, order, first, 0, minibatchUnits)
-
     let isFinite () =
         let mutable finite = true
 
@@ -189,6 +95,7 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
 
     /// The step on the units order[first …], which is known to make something that is not finite or to come before the one that does.
     let examine update epoch first =
+        minibatch.Gather()
         let before = TrainingFailure.inputs step
         step.Run workers
 
@@ -196,6 +103,7 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
             let hasSamples name =
                 match name with
                 | "observations"
+                | "valueObservations"
                 | "actions"
                 | "masks"
                 | "keep"
@@ -236,7 +144,7 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
             let mutable index = 0
 
             while index < minibatches && finite do
-                gather rollout (index * minibatchUnits)
+                minibatch.Choose(rollout, advantages, returns, order, index * minibatchUnits)
                 run (epoch + 1) (index * minibatchUnits)
                 steps <- steps + 1
                 index <- index + 1
@@ -308,7 +216,7 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
             Learners.normaliseRewards c.Discount c.RewardClip state rollout rewards
 
         estimate rollout
-        let struct (steps, epochs, kl, key) = optimise (fun _ _ -> step.Run workers) rollout state.Key
+        let struct (steps, epochs, kl, key) = optimise (fun _ _ -> minibatch.Run workers) rollout state.Key
 
         if epochs = 0 || not (TrainingFailure.isFinite (Span.op_Implicit (step.Input "theta"))) then
             diagnose state rollout

@@ -17,7 +17,19 @@ module PpoStep =
     /// The optimiser of clipped gradients; its learning rate is the program's input "learningRate".
     let optimiser (c: PpoConfiguration) = Optimiser.adam (Schedule.input "learningRate") c.AdamEpsilon
 
-    /// A part of the parameters with a loss of its own: all of them, or the actor's and the critic's apart when they share none.
+    /// The number of sides, the parts of the parameters with a loss of their own: one, or two (the actor's, then the critic's) where actor and critic
+    /// share no parameters.
+    let sideCount (network: ActorCritic) = if network.IsShared then 1 else 2
+
+    /// How many parts the samples of each side are cut into, where they come in `units` that are not to be cut. Lane p · sides + s is that of part p of
+    /// side s, and its samples are the units p · units / parts … (p + 1) · units / parts − 1.
+    let parts (network: ActorCritic) (units: int) (minibatchSize: int) =
+        max 1 (min units (lanes minibatchSize) / sideCount network)
+
+    /// The input that a side's observations are. Each has its own, so that two threads need not read what one of them has just written.
+    let observationsOf (side: int) = if side = 0 then "observations" else "valueObservations"
+
+    /// One side: all of the parameters, or the actor's or the critic's.
     type private Side =
         {
             /// The elements of θ.
@@ -87,8 +99,8 @@ module PpoStep =
             if c.KlPenalty > 0.0 then clipped + penalty * kl else clipped
 
     /// The step for M samples: single ones, or, of a recurrent network, M / L sequences of L steps. Inputs: theta, the optimiser's state
-    /// ("optimiser." + name), learningRate, clipRange, klPenalty, observations [M, o], actions [M, a], masks [M, choices] if there are
-    /// any, oldLogProbabilities, advantages, returns, oldValues [M]; with recurrence these are [L, M / L, …], and keep [L, M / L] (0
+    /// ("optimiser." + name), learningRate, clipRange, klPenalty, observations [M, o] (and the same as valueObservations, where actor and
+    /// critic share nothing), actions [M, a], masks [M, choices] if there are any, oldLogProbabilities, advantages, returns, oldValues [M]; with recurrence these are [L, M / L, …], and keep [L, M / L] (0
     /// where an episode starts) and states [M / L, s] are there too. Outputs: policyLoss, valueLoss, entropy, approximateKl,
     /// clipFraction, gradientNorm. A run moves theta and the optimiser's state on.
     let source (c: PpoConfiguration) (network: ActorCritic) (hasMasks: bool) (m: int) : ProgramSource =
@@ -101,7 +113,6 @@ module PpoStep =
         let isRecurrent = network.Memory.IsSome
         let units = m / c.Sequence
         let rows = if isRecurrent then [| c.Sequence; units |] else [| m |]
-        let observations = Expr.input "observations" (Array.append rows [| ActorCritic.inputs network |])
         let actions = Expr.input "actions" (Array.append rows [| PolicyHead.actions network.Head |])
         let masks = Expr.input "masks" (Array.append rows [| max 1 (PolicyHead.choices network.Head) |])
         let keep = Expr.input "keep" rows
@@ -118,15 +129,20 @@ module PpoStep =
                 advantages
 
         let sides = sides network
-        let parts = max 1 (min units (lanes m) / sides.Length)
+        let parts = parts network units m
         let lanes = parts * sides.Length
         let inLane lane x = if lanes = 1 then x else Expr.lane lane x
+
+        let observations =
+            List.init sides.Length (fun side ->
+                Expr.input (observationsOf side) (Array.append rows [| ActorCritic.inputs network |]))
+
         let elements (side: Side) (x: Expr) = Expr.slice 0 side.First (side.First + side.Count) x
         let mean (x: Expr) = Expr.sum x * (1.0 / float m)
         let sampleAxis = if isRecurrent then 1 else 0
 
         // The loss of one side on one part of the samples, each mean over all m; and what is reported of it.
-        let partLoss (side: Side) (sideTheta: Expr) part lane : Expr * (string * Expr) list =
+        let partLoss (side: Side) (observations: Expr) (sideTheta: Expr) part lane : Expr * (string * Expr) list =
             let first, last = part * units / parts, (part + 1) * units / parts
             let cut axis x = Expr.slice axis first last x |> inLane lane
 
@@ -201,7 +217,7 @@ module PpoStep =
                 let results =
                     List.init parts (fun part ->
                         let lane = part * sides.Length + index
-                        let loss, metrics = partLoss side sideTheta part lane
+                        let loss, metrics = partLoss side observations[index] sideTheta part lane
                         (Diff.gradients loss [| sideTheta |])[0], metrics)
 
                 // The side's own lane adds them, the same that moves its elements of θ on: so they go to one cache, and once.

@@ -32,6 +32,7 @@ type Program<'T when 'T: unmanaged>
         first: int,
         inputs: Dictionary<string, struct (int * Shape)>,
         outputs: Dictionary<string, struct (int * Shape)>,
+        inputsOfHead: HashSet<string>,
         head: Instruction[],
         stages: Stage[],
         tail: Instruction[]
@@ -40,7 +41,17 @@ type Program<'T when 'T: unmanaged>
         for index in 0 .. instructions.Length - 1 do
             instructions[index].Run()
 
-    let runLane = stages |> Array.map (fun stage -> Action<int>(fun lane -> run stage.Lanes[lane]))
+    let mutable prepare: Action<int> | null = null
+
+    let runLane =
+        stages
+        |> Array.mapi (fun index stage ->
+            Action<int>(fun lane ->
+                match prepare with
+                | null -> ()
+                | prepare -> if index = 0 then prepare.Invoke lane
+
+                run stage.Lanes[lane]))
 
     let find (kind: string) (table: Dictionary<string, struct (int * Shape)>) name =
         match table.TryGetValue name with
@@ -65,6 +76,8 @@ type Program<'T when 'T: unmanaged>
     member _.Input(name: string) : Span<'T> = span (find "input" inputs name)
     /// Whether any output depends on an input of this name.
     member _.HasInput(name: string) = inputs.ContainsKey name
+    /// Whether something that runs before all lanes reads an input of this name.
+    member internal _.IsReadByHead(name: string) = inputsOfHead.Contains name
     /// The values of an output after a run; valid until the next.
     member _.Output(name: string) : ReadOnlySpan<'T> = Span.op_Implicit (span (find "output" outputs name))
 
@@ -113,6 +126,16 @@ type Program<'T when 'T: unmanaged>
             run stages[index].After
 
         run tail
+
+    /// `Run(workers)` whose lanes of the first stage begin with `write`, on the thread that goes on with the lane: it writes inputs that only this
+    /// lane reads, into the cache that they are wanted in.
+    member internal this.Run(workers: Workers, write: Action<int>) =
+        prepare <- write
+
+        try
+            this.Run workers
+        finally
+            prepare <- null
 
     /// The number of lanes, which is the largest number of threads that help.
     member _.LaneCount = stages |> Array.fold (fun most stage -> max most stage.Lanes.Length) 0
@@ -325,6 +348,23 @@ module Program =
                     if step.Phase = phase then step.Emit()
             |]
 
+        let inputsOfHead =
+            HashSet(
+                seq {
+                    for entry in inputs do
+                        let struct (buffer, _) = entry.Value
+
+                        let isRead (step: Step) =
+                            step.Reads
+                            |> List.exists (fun read ->
+                                let struct (root, _) = read.Buffer.Root
+                                obj.ReferenceEquals(root, buffer))
+
+                        if steps |> Seq.exists (fun step -> step.Phase = Phase.Head && isRead step) then
+                            entry.Key
+                }
+            )
+
         let phases = steps |> Seq.map (fun step -> step.Phase) |> Seq.distinct |> Seq.sort |> Seq.toArray
 
         let stages =
@@ -355,7 +395,16 @@ module Program =
             let struct (root, inner) = buffer.Root
             outputPlaces[entry.Key] <- struct (root.Offset + inner + offset, shape)
 
-        Program<'T>(memory, first, inputPlaces, outputPlaces, instructions Phase.Head, stages, instructions Phase.Tail)
+        Program<'T>(
+            memory,
+            first,
+            inputPlaces,
+            outputPlaces,
+            inputsOfHead,
+            instructions Phase.Head,
+            stages,
+            instructions Phase.Tail
+        )
 
     /// Compiles for a given set of kernels: simplify, fuse, plan the memory, bind the addresses.
     let compileWith (kernels: KernelSet<'T>) (source: ProgramSource) : Program<'T> =

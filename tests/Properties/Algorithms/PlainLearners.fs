@@ -207,6 +207,10 @@ let ppo (c: PpoConfiguration) (learner: Learner) (state: TrainingState) : struct
                 program.Set(name, ReadOnlySpan(minibatch |> Array.collect (sample >> values) |> Array.map float))
 
             spread "observations" _.Observation
+
+            if program.HasInput "valueObservations" then
+                spread "valueObservations" _.Observation
+
             spread "actions" _.Action
             set "oldLogProbabilities" (fun index -> (sample index).LogProbability)
             set "advantages" advantage

@@ -48,6 +48,7 @@ let ``the step in lanes has the gradient and the metrics of the whole minibatch`
                 "learningRate", Tensor.scalar 1e-3
                 "clipRange", Tensor.scalar 0.2
                 "observations", random [| m; 3 |] 2UL
+                "valueObservations", random [| m; 3 |] 2UL
                 "actions", Tensor.init [| m; 1 |] (fun i -> float (i % 4))
                 "oldLogProbabilities", Tensor.map (fun x -> -1.4 + 0.2 * x) (random [| m |] 3UL)
                 "advantages", random [| m |] 4UL
