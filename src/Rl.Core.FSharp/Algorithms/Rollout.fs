@@ -16,7 +16,7 @@ type Rollout =
         Copies: int
         /// [T, N, inputs], as the network saw them: encoded and normalised.
         Observations: float32[]
-        /// [T, N, inputs], before normalisation.
+        /// [T, N, inputs], before normalisation; empty where nothing is normalised.
         RawObservations: float32[]
         /// [T, N, actionSize], the policy's.
         Actions: float32[]
@@ -272,7 +272,7 @@ type internal RolloutShare
         Array.Copy(keys, 0, actionKeys, first, number)
         Array.Copy(memory, 0, recurrentStates, first * stateSize, memory.Length)
         publish seen rollout.Observations observationSize
-        publish raw rollout.RawObservations observationSize
+        if options.Normalise then publish raw rollout.RawObservations observationSize
         publish actions rollout.Actions actionSize
         publish logProbabilities rollout.LogProbabilities 1
         publish values rollout.Values 1
@@ -326,7 +326,7 @@ type internal Collector
             Steps = steps
             Copies = copies
             Observations = Array.zeroCreate (count * observationSize)
-            RawObservations = Array.zeroCreate (count * observationSize)
+            RawObservations = Array.zeroCreate (if options.Normalise then count * observationSize else 0)
             Actions = Array.zeroCreate (count * environment.ActionSize)
             LogProbabilities = Array.zeroCreate count
             Values = Array.zeroCreate count

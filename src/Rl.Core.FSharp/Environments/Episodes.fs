@@ -39,10 +39,10 @@ type internal Progress = { Stream: Rng; Return: float; Elapsed: int; Unused: int
 /// The episodes of N copies. Methods that take a copy's index touch nothing of the other copies.
 [<Sealed>]
 type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observationSize: int, actionSpace: Space) =
-    let streams = Array.zeroCreate<Rng> count
-    let returns = Array.zeroCreate<float> count
-    let elapsed = Array.zeroCreate<int> count
-    let ended = Array.zeroCreate<int> count
+    let streams = Lines<Rng> count
+    let returns = Lines<float> count
+    let elapsed = Lines<int> count
+    let ended = Lines<int> count
     let actionSize = actionSpace.Size
     let actionParts = Array.ofList (Space.layout actionSpace)
     // By copy, so that a failure of one is no failure of those that other threads step.
@@ -106,9 +106,9 @@ type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observation
     /// Gives each copy its stream and starts its first episode.
     member _.Start(rng: Rng) =
         let struct (split, _) = Rng.splitMany count rng
-        Array.blit split 0 streams 0 count
-        Array.fill returns 0 count 0.0
-        Array.fill elapsed 0 count 0
+        split.CopyTo(streams.Span())
+        returns.Span().Clear()
+        elapsed.Span().Clear()
         Array.fill ready 0 count true
 
     /// Refuses to go on with copies that have not been reset yet, or have failed since.
@@ -272,8 +272,8 @@ type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observation
         else
             // The two flags, and bytes that say nothing.
             let flags = Avx512F.PermuteVar8x64x2(pairs[0], odd, pairs[1]).AsInt64() &&& Vector512.Create 0x0101L
-            let steps = MemoryMarshal.Cast<int, Vector256<int>>(Span(elapsed, first, 8))
-            let totals = MemoryMarshal.Cast<float, Vector512<float>>(Span(returns, first, 8))
+            let steps = MemoryMarshal.Cast<int, Vector256<int>>(elapsed.Span(first, 8))
+            let totals = MemoryMarshal.Cast<float, Vector512<float>>(returns.Span(first, 8))
             let next = steps[0] + Vector256.Create 1
             steps[0] <- next
             totals[0] <- totals[0] + rewards
@@ -312,7 +312,7 @@ type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observation
     member this.RecordMany
         (first: int, steps: int, outcomes: ReadOnlySpan<Outcome>, rows: StepRows)
         : ReadOnlySpan<int> =
-        let ended = Span(ended, first, steps)
+        let ended = ended.Span(first, steps)
         let mutable endings = 0
         let mutable copy = first
 

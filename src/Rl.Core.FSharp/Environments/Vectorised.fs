@@ -16,8 +16,8 @@ type Vectorised<'State
     let observationSize, actionSize = observationSpace.Size, actionSpace.Size
     let episodes = Episodes(id, count, maxEpisodeSteps, observationSize, actionSpace)
     let streams = episodes.Streams
-    let states = Array.zeroCreate<'State> count
-    let outcomes = Array.zeroCreate<Outcome> count
+    let states = Lines<'State> count
+    let outcomes = Lines<Outcome> count
 
     let kernel =
         match environment with
@@ -88,12 +88,12 @@ type Vectorised<'State
     member private _.Advance(first: int, steps: int, actions: ReadOnlySpan<float32>, observations: Span<float32>) =
         match kernel, inPlaceMany, inPlace with
         | Some kernel, _, _ ->
-            let range = Span(states, first, steps)
-            kernel.StepMany(range, actions, Span(outcomes, first, steps))
+            let range = states.Span(first, steps)
+            kernel.StepMany(range, actions, outcomes.Span(first, steps))
             kernel.ObserveMany(Span.op_Implicit range, observations)
         | None, Some inPlaceMany, _ ->
-            let range = Span(states, first, steps)
-            inPlaceMany.StepManyInPlace(range, actions, Span(streams, first, steps), Span(outcomes, first, steps))
+            let range = states.Span(first, steps)
+            inPlaceMany.StepManyInPlace(range, actions, streams.Span(first, steps), outcomes.Span(first, steps))
 
             for index in 0 .. steps - 1 do
                 let row = observations.Slice(index * observationSize, observationSize)
@@ -120,7 +120,7 @@ type Vectorised<'State
         let rows = observations.Slice(first * observationSize, steps * observationSize)
         this.Advance(first, steps, actions.Slice(first * actionSize, steps * actionSize), rows)
         episodes.CheckObservations(first, Span.op_Implicit rows, false)
-        let ended = episodes.RecordMany(first, steps, ReadOnlySpan outcomes, StepRows.Of result)
+        let ended = episodes.RecordMany(first, steps, Span.op_Implicit (outcomes.Span()), StepRows.Of result)
         let finalObservations = result.FinalObservations.Span
 
         for index in 0 .. ended.Length - 1 do
@@ -174,7 +174,7 @@ type Vectorised<'State
         | _ -> ValueNone
 
     override _.Capture() =
-        let stateBytes = MemoryMarshal.AsBytes(Span states)
+        let stateBytes = MemoryMarshal.AsBytes(states.Span())
         episodes.RequireReady()
         let bytes = Array.zeroCreate<byte>(stateBytes.Length + Episodes.ProgressBytes count)
         stateBytes.CopyTo(Span bytes)
@@ -182,7 +182,7 @@ type Vectorised<'State
         episodes.Snapshot bytes
 
     override _.Restore(snapshot: BatchSnapshot) =
-        let stateBytes = MemoryMarshal.AsBytes(Span states)
+        let stateBytes = MemoryMarshal.AsBytes(states.Span())
         episodes.CheckSnapshot(snapshot, stateBytes.Length + Episodes.ProgressBytes count)
         Span(snapshot.Bytes, 0, stateBytes.Length).CopyTo stateBytes
         episodes.RestoreProgress(ReadOnlySpan(snapshot.Bytes).Slice stateBytes.Length)
