@@ -12,24 +12,22 @@ module Diff =
     /// The expression without derivative: ∂ stopGradient(x) = 0.
     let stopGradient (x: Expr) = Expr.stopGradient x
 
+    /// A part of a vector that is zero elsewhere.
+    type private Piece = { Axis: int; Start: int; Value: Expr }
+
     /// Adds up the contributions to one cotangent. Zero-padded pieces that do not overlap, as a parameter vector collects
     /// from its blocks, become one concatenation instead of a sum of long, mostly empty vectors.
     let private accumulate (contributions: List<Expr>) =
-        let pieces = List<struct (int * int * Expr)>() // axis, start, piece
+        let pieces = List<Piece>()
         let others = List<Expr>()
 
         for contribution in contributions do
             match contribution.Operation with
-            | Pad(axis, before, _) -> pieces.Add(struct (axis, before, contribution.Arguments[0]))
+            | Pad(axis, before, _) -> pieces.Add { Axis = axis; Start = before; Value = contribution.Arguments[0] }
             | _ -> others.Add contribution
 
-        for axis in pieces |> Seq.map (fun struct (axis, _, _) -> axis) |> Seq.distinct |> Seq.sort |> Seq.toArray do
-            let remaining =
-                pieces
-                |> Seq.filter (fun struct (a, _, _) -> a = axis)
-                |> Seq.map (fun struct (_, start, piece) -> struct (start, piece))
-                |> Seq.sortBy (fun struct (start, _) -> start)
-                |> List
+        for axis in pieces |> Seq.map _.Axis |> Seq.distinct |> Seq.sort |> Seq.toArray do
+            let remaining = pieces |> Seq.filter (fun piece -> piece.Axis = axis) |> Seq.sortBy _.Start |> List
 
             let whole = contributions[0].Shape
 
@@ -41,12 +39,12 @@ module Diff =
                 let mutable index = 0
 
                 while index < remaining.Count do
-                    let struct (start, piece) = remaining[index]
+                    let piece = remaining[index]
 
-                    if start >= position then
-                        if start > position then parts.Add(gap (start - position))
-                        parts.Add piece
-                        position <- start + piece.Shape[axis]
+                    if piece.Start >= position then
+                        if piece.Start > position then parts.Add(gap (piece.Start - position))
+                        parts.Add piece.Value
+                        position <- piece.Start + piece.Value.Shape[axis]
                         remaining.RemoveAt index
                     else
                         index <- index + 1

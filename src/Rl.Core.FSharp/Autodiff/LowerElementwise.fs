@@ -47,7 +47,7 @@ module internal LowerElementwise =
             | _ -> ()
 
         // Registers: blocks of scratch, given out by last use.
-        let operations = List<struct (Expr voption * Pattern * Expr[] * int)>() // node or expansion; sources; register
+        let operations = List<Expr voption * Pattern * Expr[] * int>() // node or expansion; sources; register
         let free = Stack<int>()
         let registerOf = Graph.table<int>()
         let mutable registers = 0
@@ -68,10 +68,10 @@ module internal LowerElementwise =
                     match pattern with
                     | Periodic _ ->
                         registerOf[argument] <- take ()
-                        operations.Add(struct (ValueNone, pattern, [| argument |], registerOf[argument]))
+                        operations.Add((ValueNone, pattern, [| argument |], registerOf[argument]))
                     | Single when expanded.Contains argument ->
                         registerOf[argument] <- take ()
-                        operations.Add(struct (ValueNone, Periodic(count, 1), [| argument |], registerOf[argument]))
+                        operations.Add((ValueNone, Periodic(count, 1), [| argument |], registerOf[argument]))
                     | _ -> ()
                 | _ -> ()
 
@@ -89,7 +89,7 @@ module internal LowerElementwise =
                     registerOf[node] <- register
                     register
 
-            operations.Add(struct (ValueSome node, Contiguous, node.Arguments, register))
+            operations.Add((ValueSome node, Contiguous, node.Arguments, register))
 
         let scratch = c.NewBuffer(registers * block, group.Phase)
         let size = sizeof<'T>
@@ -143,7 +143,7 @@ module internal LowerElementwise =
 
                 let micro =
                     [|
-                        for struct (node, pattern, arguments, _) in operations do
+                        for node, pattern, arguments, _ in operations do
                             match node, pattern with
                             | ValueNone, Periodic(repeat, period) ->
                                 let struct (buffer, offset, _) = outside[arguments[0]]
@@ -168,7 +168,7 @@ module internal LowerElementwise =
 
                 let destinations =
                     [|
-                        for struct (node, _, _, index) in operations do
+                        for node, _, _, index in operations do
                             match node with
                             | ValueSome node when index < 0 ->
                                 { Address = c.Address(own[node], 0); Advance = size; Scalar = false }

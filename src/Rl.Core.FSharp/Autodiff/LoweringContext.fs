@@ -5,9 +5,9 @@ open System.Collections.Generic
 open Rl.Core.Foundations
 open Rl.Core.Kernels
 
-/// A read or write of a buffer by a step. A direct one touches element Offset + i at element i of the step's loop, for i < Count,
+/// A read or write of a buffer by a step. (No struct: lists of references share the machine code that the F# library brings, which starting would
+/// otherwise wait for.) A direct one touches element Offset + i at element i of the step's loop, for i < Count,
 /// in the operation at Position of the step's chain; any other may touch every element at any time.
-[<Struct>]
 type internal Access = { Buffer: Storage; Position: int; Direct: bool; Offset: int; Count: int }
 
 /// One future instruction.

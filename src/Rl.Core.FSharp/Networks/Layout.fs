@@ -66,13 +66,13 @@ module Layout =
     /// The number of elements of θ.
     let count (layout: Layout) = layout.Count
 
-    let private ofParts (parts: seq<struct (string * Shape * Initialiser)>) =
+    let private ofParts (parts: seq<string * Shape * Initialiser>) =
         let names = HashSet<string>()
         let mutable offset = 0
 
         Layout
             [|
-                for struct (name, shape, initialiser) in parts do
+                for name, shape, initialiser in parts do
                     if String.IsNullOrWhiteSpace name then
                         Guard.fail (nameof name) "A block needs a name that is not blank."
 
@@ -87,18 +87,15 @@ module Layout =
             |]
 
     let private parts (layout: Layout) =
-        layout.Blocks |> Seq.map (fun block -> struct (block.Name, block.Shape, block.Initialiser))
+        layout.Blocks |> Seq.map (fun block -> block.Name, block.Shape, block.Initialiser)
 
     /// One more block at the end. Fails when the name is taken or blank.
     let add (name: string) (shape: Shape) (initialiser: Initialiser) (layout: Layout) =
-        ofParts (Seq.append (parts layout) [ struct (name, shape, initialiser) ])
+        ofParts (Seq.append (parts layout) [ name, shape, initialiser ])
 
     /// The same blocks with every name put under "prefix/".
     let under (prefix: string) (layout: Layout) =
-        ofParts (
-            parts layout
-            |> Seq.map (fun struct (name, shape, start) -> struct (prefix + "/" + name, shape, start))
-        )
+        ofParts (parts layout |> Seq.map (fun (name, shape, start) -> prefix + "/" + name, shape, start))
 
     /// The blocks of `first`, then those of `second`. Fails when a name is in both.
     let append (first: Layout) (second: Layout) = ofParts (Seq.append (parts first) (parts second))
