@@ -112,6 +112,7 @@ internal static class Workloads
             rng = draw.Item2;
         }
 
+        // θ stays, and with it gradients and moments: repeated steps would else come to rest, where moments become subnormal numbers, which are slow.
         program.Input("learningRate")[0] = 0f;
         program.Input("clipRange")[0] = 0.2f;
         return program;

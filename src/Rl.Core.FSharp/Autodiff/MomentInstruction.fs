@@ -22,7 +22,8 @@ module internal MomentInstruction =
         elif b.Scalar && a.Advance > 0 then ValueSome(struct (b.Address, a.Address))
         else ValueNone
 
-    /// The step that a fused loop takes, if it is one: its four operations in this order, of which the third's result goes nowhere else.
+    /// The step that a fused loop takes, if it is one: its four operations in this order, of which the third's result goes nowhere else and the others' all
+    /// to memory (a register has room for a block alone), and of which the second does not read the first's.
     let tryFind (operations: MicroOperation[]) (destinations: Operand[]) (count: int) : MomentStep voption =
         if operations.Length <> 4 then
             ValueNone
@@ -37,8 +38,11 @@ module internal MomentInstruction =
                 is x 0
                 && is y 1
                 && epsilon.Scalar
+                && destinations[0].Advance > 0
+                && destinations[1].Advance > 0
                 && destinations[2].Advance = 0
-                && destinations |> Array.forall (fun destination -> not destination.Scalar)
+                && destinations[3].Advance > 0
+                && not (is e 0 || is f 0 || is g 0 || is h 0)
                 && (is p 2 || is q 2)
                 && r.Advance > 0
                 ->

@@ -349,21 +349,21 @@ module Program =
             |]
 
         let inputsOfHead =
-            HashSet(
-                seq {
-                    for entry in inputs do
-                        let struct (buffer, _) = entry.Value
+            let readByHead = HashSet<Storage>(HashIdentity.Reference)
 
-                        let isRead (step: Step) =
-                            step.Reads
-                            |> List.exists (fun read ->
-                                let struct (root, _) = read.Buffer.Root
-                                obj.ReferenceEquals(root, buffer))
+            for step in steps do
+                if step.Phase = Phase.Head then
+                    for read in step.Reads do
+                        let struct (root, _) = read.Buffer.Root
+                        readByHead.Add root |> ignore
 
-                        if steps |> Seq.exists (fun step -> step.Phase = Phase.Head && isRead step) then
-                            entry.Key
-                }
-            )
+            let names = HashSet<string>()
+
+            for entry in inputs do
+                let struct (buffer, _) = entry.Value
+                if readByHead.Contains buffer then names.Add entry.Key |> ignore
+
+            names
 
         let phases = steps |> Seq.map (fun step -> step.Phase) |> Seq.distinct |> Seq.sort |> Seq.toArray
 

@@ -124,3 +124,37 @@ let ``Adam's update is one pass, whether or not its gradients are clipped`` (max
     let struct (moved, newState) = Optimiser.update transform gradient state theta
     let program = Program.compile<float32> { Outputs = []; Carried = (theta, moved) :: List.zip state newState }
     Assert.Contains("in one pass", program.Explain())
+
+/// An update of Adam's form, of more elements than a block has, and its operands.
+let private update (second: Expr -> Expr) =
+    let vector name = Expr.input name [| 5000 |]
+    let m = 0.9 * vector "m" + 0.1 * vector "g"
+    let v = 0.99 * vector "v" + 0.01 * second m
+    m, v, vector "theta" + -0.5 * (m / (Expr.sqrt v + 0.25))
+
+let private runs (outputs: (string * Expr) list) (name: string) =
+    let program = Program.ofOutputs<float32> outputs
+
+    for input, seed in [ "m", 1; "g", 2; "v", 3; "theta", 4 ] do
+        if program.HasInput input then
+            program.Set(input, ReadOnlySpan(draws seed 5000 |> Array.map (abs >> float32)))
+
+    program.Run()
+    (program.Output name).ToArray()
+
+[<Fact>]
+let ``moments that nobody keeps are not written anywhere`` () =
+    let m, v, theta = update (fun _ -> Expr.square (Expr.input "g" [| 5000 |]))
+    let all = [ "m", m; "v", v; "theta", theta ]
+    let expected = runs all "theta"
+
+    for kept in [ [ "theta", theta ]; [ "m", m; "theta", theta ]; [ "v", v; "theta", theta ] ] do
+        Assert.Equal<float32[]>(expected, runs kept "theta")
+
+[<Fact>]
+let ``a second moment of the new first one reads the new one`` () =
+    let m, v, theta = update Expr.square
+    let expected = Array.map2 (fun v m -> 0.99 * abs v + 0.01 * m * m) (draws 3 5000)
+    let all = [ "m", m; "v", v; "theta", theta ]
+    let moments = runs all "m" |> Array.map float
+    close "second moment" 1e-6 (expected moments) (runs all "v" |> Array.map float)
