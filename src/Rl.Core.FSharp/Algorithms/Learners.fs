@@ -7,6 +7,7 @@ open Rl.Core.Autodiff
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Networks
+open Rl.Core.Objectives
 open Rl.Core.Optimisers
 
 [<RequireQualifiedAccess>]
@@ -89,20 +90,4 @@ module internal Learners =
 
     /// 1 − Var(R − V) / Var(R): 1 for perfect values, 0 for a constant, NaN when the returns do not vary.
     let explainedVariance (values: float32[]) (returns: float32[]) =
-        let variance (f: int -> float) =
-            // Distances from the first value, so that equal ones vary by 0.
-            let origin = f 0
-            let mutable sum = 0.0
-            let mutable squares = 0.0
-
-            for index in 0 .. returns.Length - 1 do
-                let value = f index - origin
-                sum <- sum + value
-                squares <- squares + value * value
-
-            let mean = sum / float returns.Length
-            squares / float returns.Length - mean * mean
-
-        let total = variance (fun index -> float returns[index])
-        let rest = variance (fun index -> float returns[index] - float values[index])
-        if total <= 0.0 then nan else 1.0 - rest / total
+        Diagnostics.explainedVariance (ReadOnlySpan(Array.map float values)) (ReadOnlySpan(Array.map float returns))

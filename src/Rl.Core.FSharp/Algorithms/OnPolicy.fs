@@ -241,10 +241,7 @@ module internal OnPolicy =
 
     /// (x − mean x) / (std x + 10⁻⁸), with the unbiased standard deviation; M ≥ 2.
     let standardise (values: float32[]) : float32[] =
-        let mean = values |> Array.averageBy float
-        let squares = values |> Array.sumBy (fun value -> (float value - mean) * (float value - mean))
-        let deviation = sqrt (squares / float (values.Length - 1))
-        values |> Array.map (fun value -> float32 ((float value - mean) / (deviation + 1e-8)))
+        PolicyGradients.standardiseValues 1 (ReadOnlySpan(Array.map float values)) |> Array.map float32
 
     /// A rollout's advantages, standardised or as they are.
     let advantages (normalise: bool) (rollout: CreditedRollout) =

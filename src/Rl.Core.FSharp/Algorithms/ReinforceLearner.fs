@@ -9,6 +9,7 @@ open Rl.Core.Autodiff
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Networks
+open Rl.Core.Objectives
 open Rl.Core.Optimisers
 
 /// The learner: see `Reinforce.create`.
@@ -141,10 +142,9 @@ type internal ReinforceLearner(c: ReinforceConfiguration, environment: BatchEnvi
         float (step.Scalar "valueLoss")
 
     let standardise (advantages: float[][]) =
-        let all = Array.concat advantages
-        let mean = Array.average all
-        let deviation = sqrt (all |> Array.averageBy (fun value -> (value - mean) * (value - mean)))
-        advantages |> Array.map (Array.map (fun value -> (value - mean) / (deviation + 1e-8)))
+        let all = PolicyGradients.standardiseValues 0 (ReadOnlySpan(Array.concat advantages))
+        let starts = advantages |> Array.scan (fun start part -> start + part.Length) 0
+        advantages |> Array.mapi (fun index part -> Array.sub all starts[index] part.Length)
 
     let observe (statistics: RunningStatistics) (trajectories: Trajectory[]) =
         trajectories

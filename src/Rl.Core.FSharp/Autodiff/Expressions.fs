@@ -364,11 +364,30 @@ module Expr =
     /// The first index of the largest element along an axis (which is dropped), as a number; no derivative.
     let argMax (axis: int) (x: Expr) =
         let axis = Shape.axis (nameof axis) axis x.Shape
+
+        if x.Shape[axis] = 0 then
+            Guard.fail
+                (nameof x)
+                $"argMax: axis {axis} of {Shape.print x.Shape} is empty; it needs at least one element."
+
         let shape = x.Shape |> Array.mapi (fun i length -> if i = axis then 1 else length)
         make (ArgMax axis) [| x |] shape |> dropAxes [| axis |]
 
+    /// x − mean x over the given axes. Of numbers that are close to one another, within a thousandth of their size, the first is taken away before
+    /// the mean is formed, whose rounding would else be as large as what is left: equal numbers give exactly 0.
+    let centre (axes: int[]) (x: Expr) =
+        if x.Count = 0 then
+            x
+        else
+            let data = stopGradient x
+            let axes = axes |> Array.map (fun axis -> Shape.axis (nameof axes) axis x.Shape)
+            let first = axes |> Array.fold (fun part axis -> slice axis 0 1 part) data
+            let isClose = lessOrEqual (maxKeep axes (abs (data - first))) (1e-3 * abs first)
+            let shifted = x - select isClose first (number 0.0)
+            shifted - meanKeep axes shifted
+
     /// The biased variance over the given axes, which stay with length 1: mean (x − mean x)².
-    let varianceKeep axes (x: Expr) = meanKeep axes (square (x - meanKeep axes x))
+    let varianceKeep axes (x: Expr) = meanKeep axes (square (centre axes x))
 
     /// ln Σ exp over an axis, which stays with length 1; the largest element is taken out first.
     let logSumExpKeep (axis: int) (x: Expr) =

@@ -21,7 +21,7 @@ module LayerNormalisation =
 
     /// (x − mean x) / √(var x + ε) over the last axis, without parameters; the variance is the biased one.
     let normalise (epsilon: float) (x: Expr) =
-        let centred = x - Expr.meanKeep [| -1 |] x
+        let centred = Expr.centre [| -1 |] x
         centred / Expr.sqrt (Expr.meanKeep [| -1 |] (Expr.square centred) + epsilon)
 
     /// scale · (x − mean x) / √(var x + ε) + shift over the last axis; x [..., features].

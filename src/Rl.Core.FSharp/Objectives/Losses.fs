@@ -31,8 +31,14 @@ module Losses =
         let error = target - prediction
         Expr.abs (level - Expr.less error (Expr.number 0.0)) * Expr.abs error
 
-    /// −ln(1 − |x − y|): the log loss of a probability x ∈ (0, 1) for y of 0 or 1.
-    let logLoss (probability: Expr) (target: Expr) : Expr = -(Expr.logOnePlus (-(Expr.abs (probability - target))))
+    /// −ln(1 − |x − y|): the log loss of a probability x ∈ [0, 1] for y ∈ [0, 1]; −ln x for y = 1 and −ln(1 − x) for y = 0, at the ends too.
+    let logLoss (probability: Expr) (target: Expr) : Expr =
+        let above = probability - target
+        // No probability lies below 0 or above 1, so that the distance has a slope there, which |·| at 0 has not.
+        let isLeast = Expr.lessOrEqual target (Expr.number 0.0)
+        let isMost = Expr.greaterOrEqual target (Expr.number 1.0)
+        let distance = Expr.select isLeast above (Expr.select isMost (-above) (Expr.abs above))
+        -(Expr.logOnePlus (-distance))
 
     /// −Σ pᵢ ln softmax(l)ᵢ over the last axis [...], for labels p and logits l [..., K].
     let crossEntropy (labels: Expr) (logits: Expr) : Expr =

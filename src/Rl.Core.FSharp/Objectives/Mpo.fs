@@ -39,7 +39,7 @@ module Mpo =
     [<Literal>]
     let private Tiny = 1e-10
 
-    let private positive (multiplier: Expr) = Expr.maximum (Expr.number Tiny) multiplier
+    let private positive (multiplier: Expr) = Expr.clamp Tiny infinity multiplier
 
     /// The parts of a trust region KL ≤ ε: struct (α KL with α constant, α (ε − KL) with KL constant), in the shape of KL, less its last axis if the
     /// penalty is per dimension.
@@ -96,7 +96,11 @@ module Mpo =
         let counted = Expr.select (Expr.greater top (Expr.number 0.0)) scaled (Expr.number -1e30)
         let isAny = Expr.greater (Expr.sum top) (Expr.number 0.0)
         let largest = Expr.stopGradient (Expr.select isAny (Expr.max counted) (Expr.number 0.0))
-        let weights = top * importance * Expr.exp (Expr.minimum (Expr.number 0.0) (scaled - largest))
+        // Those that do not count may exceed the largest that does. The exponent of one that counts is bounded by what it is, not by a minimum with
+        // 0, which the largest would meet and so lose half of its derivative.
+        let isCounted = Expr.greater top (Expr.number 0.0)
+        let exponent = Expr.select isCounted (scaled - largest) (Expr.number 0.0)
+        let weights = top * importance * Expr.exp exponent
         let total = Expr.sum weights + Tiny
         let logMean = Expr.log total + largest - Expr.log (Expr.sum top + Tiny)
         struct (eta * (temperature.Bound + logMean), Expr.stopGradient (weights / total))

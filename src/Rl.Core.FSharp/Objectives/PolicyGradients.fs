@@ -1,8 +1,10 @@
 /// Surrogate losses whose gradients are policy gradients; all take one number a sample and are to be minimised.
 namespace Rl.Core.Objectives
 
+open System
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
+open Rl.Core.Distributions
 
 /// Arguments are vectors over samples, [M]; results are [M] too, to be averaged (or weighted) by the caller. Advantages, returns
 /// and old log-probabilities are data: no derivative flows into them.
@@ -43,7 +45,7 @@ module PolicyGradients =
     /// 1 where the ratio lies outside [1 − ε, 1 + ε], else 0.
     let isClipped (range: Expr) (ratio: Expr) : Expr = Expr.less range (Expr.abs (ratio - 1.0))
 
-    /// (A − mean A) / (std A + 10⁻⁸) with the unbiased standard deviation, over all samples; M ≥ 2.
+    /// (A − mean A) / (std A + 10⁻⁸) with the unbiased standard deviation, over all samples; M ≥ 2. Equal advantages give exactly 0.
     let standardise (advantage: Expr) : Expr =
         if advantage.Count < 2 then
             Guard.fail
@@ -51,9 +53,42 @@ module PolicyGradients =
                 $"advantage has {advantage.Count} elements; a standard deviation needs two samples at least."
 
         let count = float advantage.Count
-        let centred = advantage - Expr.mean advantage
+        let centred = Expr.centre [| 0 .. advantage.Rank - 1 |] advantage
         let variance = Expr.sum (Expr.square centred) * (1.0 / (count - 1.0))
         centred / (Expr.sqrt variance + 1e-8)
+
+    /// (x − mean x) / (std x + 10⁻⁸) of numbers, with the standard deviation √(Σ (x − mean x)² / (M − freedom)): freedom 1 for the unbiased one,
+    /// 0 for the biased one; M > freedom. Equal numbers give exactly 0.
+    let standardiseValues (freedom: int) (values: ReadOnlySpan<float>) : float[] =
+        Guard.inIntRange (nameof freedom) 0 1 freedom
+        Guard.inIntRange "values.Length" (freedom + 1) Int32.MaxValue values.Length
+        let mutable farthest = 0.0
+
+        for value in values do
+            farthest <- max farthest (abs (value - values[0]))
+
+        // As `Expr.centre`: the rounding of a mean of numbers that are close to one another would be what is left of them.
+        let origin = if farthest <= 1e-3 * abs values[0] then values[0] else 0.0
+        let mutable total = 0.0
+
+        for value in values do
+            total <- total + (value - origin)
+
+        let mean = total / float values.Length
+        let result = Array.zeroCreate<float> values.Length
+        let mutable squares = 0.0
+
+        for index in 0 .. values.Length - 1 do
+            let centred = (values[index] - origin) - mean
+            result[index] <- centred
+            squares <- squares + centred * centred
+
+        let deviation = sqrt (squares / float (values.Length - freedom))
+
+        for index in 0 .. result.Length - 1 do
+            result[index] <- result[index] / (deviation + 1e-8)
+
+        result
 
     /// The dual-clipped surrogate: −max(min(ρ A, clip(ρ) A), c A) where A < 0, the clipped surrogate elsewhere; c > 1 bounds how much a bad
     /// action with a large ratio can cost (Ye et al. 2020, equation 5).
@@ -107,9 +142,7 @@ module PolicyGradients =
         Expr.sumOver [| -1 |] (Expr.relu (values - baseline))
 
     /// Σ π ln π [...], the negative entropy of softmax(logits [..., A]): what an entropy bonus minimises.
-    let negativeEntropy (logits: Expr) : Expr =
-        let logProbabilities = Expr.logSoftmax -1 logits
-        Expr.sumOver [| -1 |] (Expr.exp logProbabilities * logProbabilities)
+    let negativeEntropy (logits: Expr) : Expr = -(Categorical.entropy (Categorical.ofLogits logits))
 
     // --- Deterministic policies -------------------------------------------------------------------------------------
 

@@ -24,7 +24,8 @@ module ValueDistributions =
 
         let part start stop = Expr.slice -1 start stop atoms
         let lowest, highest = part 0 1, part (count - 1) count
-        let place = Expr.minimum highest (Expr.maximum lowest fromAtoms) |> Expr.expandAxis -2
+        let notBelow = Expr.select (Expr.less fromAtoms lowest) lowest fromAtoms
+        let place = Expr.select (Expr.less highest notBelow) highest notBelow |> Expr.expandAxis -2
         // 1/(distance to the neighbour), 0 at the ends and between equal atoms.
         let gap = part 1 count - part 0 (count - 1)
         let positive = Expr.greater gap (Expr.number 0.0)
@@ -32,7 +33,14 @@ module ValueDistributions =
         let above, below = column (Expr.pad -1 0 1 slope), column (Expr.pad -1 1 0 slope)
         let distance = place - column atoms
         let isAbove = Expr.greaterOrEqual distance (Expr.number 0.0)
-        let share = Expr.clamp 0.0 1.0 (1.0 - Expr.select isAbove (distance * above) (-(distance * below)))
+        // An atom has a share from its lower neighbour up to, but not at, its upper one: at an atom only the shares of it and of the next one change
+        // with the place, by opposite amounts.
+        let endless value = Expr.full (Array.append lowest.Shape[.. lowest.Rank - 2] [| 1 |]) value
+        let previous = Expr.concat -1 [ endless -infinity; part 0 (count - 1) ]
+        let next = Expr.concat -1 [ part 1 count; endless infinity ]
+        let isOutside = Expr.less place (column previous) + Expr.greaterOrEqual place (column next)
+        let near = 1.0 - Expr.select isAbove (distance * above) (-(distance * below))
+        let share = Expr.select isOutside (Expr.number 0.0) near
         Expr.sumOver [| -1 |] (share * Expr.expandAxis -2 probabilities)
 
     /// Σ zᵢ pᵢ over the last axis, from logits.

@@ -214,21 +214,32 @@ module Transform =
         }
 
     /// RMSprop's x / (√v + ε) with v ← αv + (1 − α)x² from `initial` (Tieleman and Hinton 2012). `centred` takes the variance
-    /// v − mean² instead of v (Graves 2013); `insideRoot` divides by √(v + ε), as TensorFlow does.
+    /// v − m² instead of v, with m ← αm + (1 − α)x (Graves 2013); `insideRoot` divides by √(v + ε), as TensorFlow does. The variance
+    /// is kept itself, as s ← αs + α(1 − α)(x − m)² with the m before: the same as v − m², but never negative and without cancellation.
     let scaleByRms (decay: float) (epsilon: float) (centred: bool) (insideRoot: bool) (initial: float) =
         requireDecay (nameof decay) decay
         Guard.notNegativeNumber (nameof epsilon) epsilon
         Guard.notNegativeNumber (nameof initial) initial
 
         {
-            State = fun n -> [ perParameter "secondMoment" initial n; if centred then perParameter "firstMoment" 0.0 n ]
+            State =
+                fun n ->
+                    if centred then
+                        [ perParameter "variance" initial n; perParameter "firstMoment" 0.0 n ]
+                    else
+                        [ perParameter "secondMoment" initial n ]
             Update =
                 fun _ x state _ ->
                     match state with
-                    | second :: first ->
-                        let second = averageOfSquare decay second x
+                    | spread :: first ->
+                        let variance =
+                            match first with
+                            | [ mean ] ->
+                                let change = Scaled.toVector x - mean
+                                decay * spread + decay * (1.0 - decay) * Expr.square change
+                            | _ -> averageOfSquare decay spread x
+
                         let first = first |> List.map (fun old -> averageOf decay old x)
-                        let variance = first |> List.fold (fun v mean -> v - Expr.square mean) second
 
                         let denominator =
                             if insideRoot then
@@ -236,7 +247,7 @@ module Transform =
                             else
                                 Expr.sqrt variance + epsilon
 
-                        struct ({ x with Direction = x.Direction / denominator }, second :: first)
+                        struct ({ x with Direction = x.Direction / denominator }, variance :: first)
                     | _ -> unexpected state
         }
 
