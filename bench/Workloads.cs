@@ -51,6 +51,7 @@ internal static class Workloads
         ("MaxGradientNorm", "0"),
         ("NormaliseObservations", "true"),
         ("InitialLogStandardDeviation", "0.6931"),
+        ("ActionScaling", "none"),
         ("Hidden", "32x32"),
         ("Activation", "tanh"));
 

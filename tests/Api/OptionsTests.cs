@@ -42,6 +42,7 @@ public sealed class OptionsTests
         { "ppo", "Hidden", "64,64" },
         { "ppo", "Activation", "swish" },
         { "ppo", "AnnealLearningRate", "yes" },
+        { "cem", "ActionScaling", "wide" },
         { "reinforce", "Baseline", "constant" },
     };
 
@@ -127,6 +128,7 @@ public sealed class OptionsTests
         "rewardToGo" => "fullReturn",
         "64x64" => "32x16x8",
         "auto" => "32x8x4-64x4x2",
+        "bounds" => "none",
         "none" => "lstm",
         _ => text.Contains('.', StringComparison.Ordinal) || text.Contains('E', StringComparison.Ordinal) ? "0.123456789012345" : "12345",
     };

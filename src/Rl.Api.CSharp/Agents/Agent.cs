@@ -273,7 +273,7 @@ public sealed partial class Agent : IDisposable
         var report = Transition();
         policy = Learner().Policy(state);
         training.Record(report);
-        var warnings = Convert.Warnings(report, ref watch);
+        var warnings = Convert.Warnings(report, Learner(), state, ref watch);
         var logsUpdates = Logger.IsEnabled(LogLevel.Debug);
         if (progress is not null || logsUpdates)
         {

@@ -153,6 +153,11 @@ internal static class Convert
 
     public static string Text(Recurrence recurrence) => recurrence.ToString().ToLowerInvariant();
 
+    public static ActionScaling ToScaling(Rl.Core.Algorithms.ActionScaling scaling) =>
+        scaling.IsBounds ? ActionScaling.Bounds : ActionScaling.None;
+
+    public static string Text(ActionScaling scaling) => scaling.ToString().ToLowerInvariant();
+
     public static Activation ToActivation(Rl.Core.Networks.Activation activation) =>
         Activations.First(known => known.Core.Equals(activation)).Facade;
 
@@ -258,11 +263,12 @@ internal static class Convert
     public static (string Name, double Value)[] Metrics(Report report) =>
         Array.ConvertAll(report.Metrics, metric => (metric.Item1, metric.Item2));
 
-    /// <summary>What is new to say after a report; the watch moves on.</summary>
-    public static IReadOnlyList<TrainingWarning> Warnings(Report report, ref Core.Training.TrainingWatch watch)
+    /// <summary>What is new to say after a report and the state that it led to; the watch moves on.</summary>
+    public static IReadOnlyList<TrainingWarning> Warnings(Report report, Learner learner, TrainingState state, ref Core.Training.TrainingWatch watch)
     {
-        var (next, raised) = Core.Training.Warnings.observe(report, watch);
-        watch = next;
+        var (reported, ofReport) = Core.Training.Warnings.observe(report, watch);
+        (watch, var ofScales) = Core.Training.ScaleWarnings.observe(learner, state, reported);
+        var raised = ListModule.Append(ofReport, ofScales);
         return raised.IsEmpty
             ? []
             : Array.AsReadOnly(raised.Select(warning => new TrainingWarning((TrainingWarningKind)warning.Kind, warning.Update, warning.Message)).ToArray());

@@ -68,6 +68,9 @@ public sealed record A2cOptions : AgentOptions
     /// <summary>The start of ln σ for continuous actions.</summary>
     public double InitialLogStandardDeviation { get; init; } = Defaults.InitialLogStandardDeviation;
 
+    /// <summary>The units in which the policy acts where actions are numbers: those of their finite bounds, or the environment's own.</summary>
+    public ActionScaling ActionScaling { get; init; } = Convert.ToScaling(Defaults.ActionScaling);
+
     internal A2cConfiguration ToCore() => A2cConfigurationModule.ofPairs(Convert.ToPairs(Pairs()));
 
     internal static A2cOptions OfCore(A2cConfiguration core) => new()
@@ -90,6 +93,7 @@ public sealed record A2cOptions : AgentOptions
         Hidden = Convert.ToList(core.Hidden),
         Activation = Convert.ToActivation(core.Activation),
         InitialLogStandardDeviation = core.InitialLogStandardDeviation,
+        ActionScaling = Convert.ToScaling(core.ActionScaling),
     };
 
     internal override AgentOptions WithTotalSteps(long totalSteps) => this with { TotalSteps = totalSteps };
@@ -119,5 +123,6 @@ public sealed record A2cOptions : AgentOptions
         new(nameof(Hidden), Convert.Text(Hidden)),
         new(nameof(Activation), Convert.Text(Activation)),
         new(nameof(InitialLogStandardDeviation), Convert.Text(InitialLogStandardDeviation)),
+        new(nameof(ActionScaling), Convert.Text(ActionScaling)),
     ];
 }

@@ -47,6 +47,9 @@ public sealed record ArsOptions : AgentOptions
     /// <summary>What stands after each hidden layer.</summary>
     public Activation Activation { get; init; } = Convert.ToActivation(Defaults.Activation);
 
+    /// <summary>The units in which the policy acts where actions are numbers: those of their finite bounds, or the environment's own.</summary>
+    public ActionScaling ActionScaling { get; init; } = Convert.ToScaling(Defaults.ActionScaling);
+
     internal ArsConfiguration ToCore() => ArsConfigurationModule.ofPairs(Convert.ToPairs(Pairs()));
 
     internal static ArsOptions OfCore(ArsConfiguration core) => new()
@@ -62,6 +65,7 @@ public sealed record ArsOptions : AgentOptions
         NormaliseObservations = core.NormaliseObservations,
         Hidden = Convert.ToList(core.Hidden),
         Activation = Convert.ToActivation(core.Activation),
+        ActionScaling = Convert.ToScaling(core.ActionScaling),
     };
 
     internal override AgentOptions WithTotalSteps(long totalSteps) => this with { TotalSteps = totalSteps };
@@ -84,5 +88,6 @@ public sealed record ArsOptions : AgentOptions
         new(nameof(NormaliseObservations), Convert.Text(NormaliseObservations)),
         new(nameof(Hidden), Convert.Text(Hidden)),
         new(nameof(Activation), Convert.Text(Activation)),
+        new(nameof(ActionScaling), Convert.Text(ActionScaling)),
     ];
 }

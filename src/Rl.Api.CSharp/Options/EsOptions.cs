@@ -44,6 +44,9 @@ public sealed record EsOptions : AgentOptions
     /// <summary>What stands after each hidden layer.</summary>
     public Activation Activation { get; init; } = Convert.ToActivation(Defaults.Activation);
 
+    /// <summary>The units in which the policy acts where actions are numbers: those of their finite bounds, or the environment's own.</summary>
+    public ActionScaling ActionScaling { get; init; } = Convert.ToScaling(Defaults.ActionScaling);
+
     internal EsConfiguration ToCore() => EsConfigurationModule.ofPairs(Convert.ToPairs(Pairs()));
 
     internal static EsOptions OfCore(EsConfiguration core) => new()
@@ -58,6 +61,7 @@ public sealed record EsOptions : AgentOptions
         NormaliseObservations = core.NormaliseObservations,
         Hidden = Convert.ToList(core.Hidden),
         Activation = Convert.ToActivation(core.Activation),
+        ActionScaling = Convert.ToScaling(core.ActionScaling),
     };
 
     internal override AgentOptions WithTotalSteps(long totalSteps) => this with { TotalSteps = totalSteps };
@@ -79,5 +83,6 @@ public sealed record EsOptions : AgentOptions
         new(nameof(NormaliseObservations), Convert.Text(NormaliseObservations)),
         new(nameof(Hidden), Convert.Text(Hidden)),
         new(nameof(Activation), Convert.Text(Activation)),
+        new(nameof(ActionScaling), Convert.Text(ActionScaling)),
     ];
 }

@@ -77,6 +77,9 @@ public sealed record PpgOptions : AgentOptions
     /// <summary>The start of ln σ for continuous actions.</summary>
     public double InitialLogStandardDeviation { get; init; } = Defaults.InitialLogStandardDeviation;
 
+    /// <summary>The units in which the policy acts where actions are numbers: those of their finite bounds, or the environment's own.</summary>
+    public ActionScaling ActionScaling { get; init; } = Convert.ToScaling(Defaults.ActionScaling);
+
     internal PpgConfiguration ToCore() => PpgConfigurationModule.ofPairs(Convert.ToPairs(Pairs()));
 
     internal static PpgOptions OfCore(PpgConfiguration core) => new()
@@ -102,6 +105,7 @@ public sealed record PpgOptions : AgentOptions
         Hidden = Convert.ToList(core.Hidden),
         Activation = Convert.ToActivation(core.Activation),
         InitialLogStandardDeviation = core.InitialLogStandardDeviation,
+        ActionScaling = Convert.ToScaling(core.ActionScaling),
     };
 
     internal override AgentOptions WithTotalSteps(long totalSteps) => this with { TotalSteps = totalSteps };
@@ -134,5 +138,6 @@ public sealed record PpgOptions : AgentOptions
         new(nameof(Hidden), Convert.Text(Hidden)),
         new(nameof(Activation), Convert.Text(Activation)),
         new(nameof(InitialLogStandardDeviation), Convert.Text(InitialLogStandardDeviation)),
+        new(nameof(ActionScaling), Convert.Text(ActionScaling)),
     ];
 }

@@ -116,6 +116,9 @@ public sealed record PpoOptions : AgentOptions
     /// <summary>Steps after which state-dependent exploration draws new noise; 0: at the start of each rollout.</summary>
     public int ExplorationSteps { get; init; } = Defaults.ExplorationSteps;
 
+    /// <summary>The units in which the policy acts where actions are numbers: those of their finite bounds, or the environment's own.</summary>
+    public ActionScaling ActionScaling { get; init; } = Convert.ToScaling(Defaults.ActionScaling);
+
     internal PpoConfiguration ToCore() => PpoConfigurationModule.ofPairs(Convert.ToPairs(Pairs()));
 
     internal static PpoOptions OfCore(PpoConfiguration core) => new()
@@ -154,6 +157,7 @@ public sealed record PpoOptions : AgentOptions
         InitialLogStandardDeviation = core.InitialLogStandardDeviation,
         StateDependentExploration = core.StateDependentExploration,
         ExplorationSteps = core.ExplorationSteps,
+        ActionScaling = Convert.ToScaling(core.ActionScaling),
     };
 
     internal override AgentOptions WithTotalSteps(long totalSteps) => this with { TotalSteps = totalSteps };
@@ -199,5 +203,6 @@ public sealed record PpoOptions : AgentOptions
         new(nameof(InitialLogStandardDeviation), Convert.Text(InitialLogStandardDeviation)),
         new(nameof(StateDependentExploration), Convert.Text(StateDependentExploration)),
         new(nameof(ExplorationSteps), Convert.Text(ExplorationSteps)),
+        new(nameof(ActionScaling), Convert.Text(ActionScaling)),
     ];
 }

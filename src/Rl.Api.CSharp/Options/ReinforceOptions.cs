@@ -85,6 +85,9 @@ public sealed record ReinforceOptions : AgentOptions
     /// <summary>The start of ln σ for continuous actions.</summary>
     public double InitialLogStandardDeviation { get; init; } = Defaults.InitialLogStandardDeviation;
 
+    /// <summary>The units in which the policy acts where actions are numbers: those of their finite bounds, or the environment's own.</summary>
+    public ActionScaling ActionScaling { get; init; } = Convert.ToScaling(Defaults.ActionScaling);
+
     internal ReinforceConfiguration ToCore() => ReinforceConfigurationModule.ofPairs(Convert.ToPairs(Pairs()));
 
     internal static ReinforceOptions OfCore(ReinforceConfiguration core) => new()
@@ -105,6 +108,7 @@ public sealed record ReinforceOptions : AgentOptions
         Hidden = Convert.ToList(core.Hidden),
         Activation = Convert.ToActivation(core.Activation),
         InitialLogStandardDeviation = core.InitialLogStandardDeviation,
+        ActionScaling = Convert.ToScaling(core.ActionScaling),
     };
 
     internal override AgentOptions WithTotalSteps(long totalSteps) => this with { TotalSteps = totalSteps };
@@ -132,5 +136,6 @@ public sealed record ReinforceOptions : AgentOptions
         new(nameof(Hidden), Convert.Text(Hidden)),
         new(nameof(Activation), Convert.Text(Activation)),
         new(nameof(InitialLogStandardDeviation), Convert.Text(InitialLogStandardDeviation)),
+        new(nameof(ActionScaling), Convert.Text(ActionScaling)),
     ];
 }

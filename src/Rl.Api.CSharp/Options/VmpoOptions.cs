@@ -74,6 +74,9 @@ public sealed record VmpoOptions : AgentOptions
     /// <summary>The start of ln σ for continuous actions.</summary>
     public double InitialLogStandardDeviation { get; init; } = Defaults.InitialLogStandardDeviation;
 
+    /// <summary>The units in which the policy acts where actions are numbers: those of their finite bounds, or the environment's own.</summary>
+    public ActionScaling ActionScaling { get; init; } = Convert.ToScaling(Defaults.ActionScaling);
+
     internal VmpoConfiguration ToCore() => VmpoConfigurationModule.ofPairs(Convert.ToPairs(Pairs()));
 
     internal static VmpoOptions OfCore(VmpoConfiguration core) => new()
@@ -98,6 +101,7 @@ public sealed record VmpoOptions : AgentOptions
         Hidden = Convert.ToList(core.Hidden),
         Activation = Convert.ToActivation(core.Activation),
         InitialLogStandardDeviation = core.InitialLogStandardDeviation,
+        ActionScaling = Convert.ToScaling(core.ActionScaling),
     };
 
     internal override AgentOptions WithTotalSteps(long totalSteps) => this with { TotalSteps = totalSteps };
@@ -129,5 +133,6 @@ public sealed record VmpoOptions : AgentOptions
         new(nameof(Hidden), Convert.Text(Hidden)),
         new(nameof(Activation), Convert.Text(Activation)),
         new(nameof(InitialLogStandardDeviation), Convert.Text(InitialLogStandardDeviation)),
+        new(nameof(ActionScaling), Convert.Text(ActionScaling)),
     ];
 }

@@ -23,6 +23,12 @@ public enum TrainingWarningKind
 
     /// <summary>No episode ends.</summary>
     EndlessEpisodes = 6,
+
+    /// <summary>Observations are so large that networks do not start from numbers of order 1.</summary>
+    LargeObservations = 7,
+
+    /// <summary>The policy acts in units that hardly meet the bounds of the actions.</summary>
+    UnscaledActions = 8,
 }
 
 /// <summary>What a practitioner would say who watches the run; each kind is raised once.</summary>

@@ -43,7 +43,7 @@ module A2c =
                 [ "policyLoss", policyLoss; "valueLoss", valueLoss; "entropy", entropy ])
 
     let private bind (c: A2cConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation environment
+        let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation c.ActionScaling environment
 
         // What it collects.
         let source =

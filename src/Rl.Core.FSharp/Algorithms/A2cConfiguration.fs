@@ -42,6 +42,8 @@ type A2cConfiguration =
         Activation: Activation
         /// The start of ln σ for continuous actions.
         InitialLogStandardDeviation: float
+        /// The units in which the policy acts where actions are numbers.
+        ActionScaling: ActionScaling
     }
 
 /// Defaults, checks and texts of the options.
@@ -69,6 +71,7 @@ module A2cConfiguration =
             Hidden = [ 64; 64 ]
             Activation = Activation.Tanh
             InitialLogStandardDeviation = 0.0
+            ActionScaling = ActionScaling.Bounds
         }
 
     let private table: OptionRow<A2cConfiguration> list =
@@ -117,6 +120,8 @@ module A2cConfiguration =
                 Guard.finite
                 (fun c -> c.InitialLogStandardDeviation)
                 (fun v c -> { c with InitialLogStandardDeviation = v })
+            OptionTable.actionScaling (nameof d.ActionScaling) (fun c -> c.ActionScaling) (fun v c ->
+                { c with ActionScaling = v })
         ]
 
     /// Fails for the first option that is out of its range, naming it.

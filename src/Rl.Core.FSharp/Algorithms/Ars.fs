@@ -11,7 +11,7 @@ open Rl.Core.Foundations
 module Ars =
 
     let private bind (c: ArsConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = Search.network c.Activation c.Hidden environment
+        let network = Search.network c.Activation c.Hidden c.ActionScaling environment
         let part = Part.mode network
         let n = part.Layout.Count
         let top = if c.TopDirections = 0 then c.Directions else c.TopDirections

@@ -29,6 +29,8 @@ type ArsConfiguration =
         /// Widths of the policy's hidden layers; none for a linear policy.
         Hidden: int list
         Activation: Activation
+        /// The units in which the policy acts where actions are numbers.
+        ActionScaling: ActionScaling
     }
 
 /// Defaults, checks and texts of the options.
@@ -50,6 +52,7 @@ module ArsConfiguration =
             NormaliseObservations = true
             Hidden = []
             Activation = Activation.Tanh
+            ActionScaling = ActionScaling.Bounds
         }
 
     let private table: OptionRow<ArsConfiguration> list =
@@ -75,6 +78,8 @@ module ArsConfiguration =
                 { c with NormaliseObservations = v })
             OptionTable.hidden (nameof d.Hidden) (fun c -> c.Hidden) (fun v c -> { c with Hidden = v })
             OptionTable.activation (nameof d.Activation) (fun c -> c.Activation) (fun v c -> { c with Activation = v })
+            OptionTable.actionScaling (nameof d.ActionScaling) (fun c -> c.ActionScaling) (fun v c ->
+                { c with ActionScaling = v })
         ]
 
     /// Fails for the first option that is out of its range, naming it.

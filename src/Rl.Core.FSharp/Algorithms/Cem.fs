@@ -23,7 +23,7 @@ module Cem =
         struct (Array.map float32 mean, variance)
 
     let private bind (c: CemConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = Search.network c.Activation c.Hidden environment
+        let network = Search.network c.Activation c.Hidden c.ActionScaling environment
         let part = Part.mode network
         let n = part.Layout.Count
         let elite = Math.Max(2, int (Math.Round(c.EliteFraction * float c.Population)))

@@ -28,6 +28,8 @@ type CemConfiguration =
         /// Widths of the policy's hidden layers; none for a linear policy.
         Hidden: int list
         Activation: Activation
+        /// The units in which the policy acts where actions are numbers.
+        ActionScaling: ActionScaling
     }
 
 /// Defaults, checks and texts of the options.
@@ -48,6 +50,7 @@ module CemConfiguration =
             NormaliseObservations = false
             Hidden = []
             Activation = Activation.Tanh
+            ActionScaling = ActionScaling.Bounds
         }
 
     let private table: OptionRow<CemConfiguration> list =
@@ -79,6 +82,8 @@ module CemConfiguration =
                 { c with NormaliseObservations = v })
             OptionTable.hidden (nameof d.Hidden) (fun c -> c.Hidden) (fun v c -> { c with Hidden = v })
             OptionTable.activation (nameof d.Activation) (fun c -> c.Activation) (fun v c -> { c with Activation = v })
+            OptionTable.actionScaling (nameof d.ActionScaling) (fun c -> c.ActionScaling) (fun v c ->
+                { c with ActionScaling = v })
         ]
 
     /// Fails for the first option that is out of its range, naming it.

@@ -43,7 +43,7 @@ module Es =
         )
 
     let private bind (c: EsConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = Search.network c.Activation c.Hidden environment
+        let network = Search.network c.Activation c.Hidden c.ActionScaling environment
         let part = Part.mode network
         let n = part.Layout.Count
 

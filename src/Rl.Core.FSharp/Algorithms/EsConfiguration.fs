@@ -26,6 +26,8 @@ type EsConfiguration =
         /// Widths of the policy's hidden layers; none for a linear policy.
         Hidden: int list
         Activation: Activation
+        /// The units in which the policy acts where actions are numbers.
+        ActionScaling: ActionScaling
     }
 
 /// Defaults, checks and texts of the options.
@@ -46,6 +48,7 @@ module EsConfiguration =
             NormaliseObservations = false
             Hidden = [ 32; 32 ]
             Activation = Activation.Tanh
+            ActionScaling = ActionScaling.Bounds
         }
 
     let private table: OptionRow<EsConfiguration> list =
@@ -69,6 +72,8 @@ module EsConfiguration =
                 { c with NormaliseObservations = v })
             OptionTable.hidden (nameof d.Hidden) (fun c -> c.Hidden) (fun v c -> { c with Hidden = v })
             OptionTable.activation (nameof d.Activation) (fun c -> c.Activation) (fun v c -> { c with Activation = v })
+            OptionTable.actionScaling (nameof d.ActionScaling) (fun c -> c.ActionScaling) (fun v c ->
+                { c with ActionScaling = v })
         ]
 
     /// Fails for the first option that is out of its range, naming it.

@@ -40,6 +40,8 @@ type NpgConfiguration =
         Activation: Activation
         /// The start of ln σ for continuous actions.
         InitialLogStandardDeviation: float
+        /// The units in which the policy acts where actions are numbers.
+        ActionScaling: ActionScaling
     }
 
 /// Defaults, checks and texts of the options.
@@ -66,6 +68,7 @@ module NpgConfiguration =
             Hidden = [ 64; 64 ]
             Activation = Activation.Tanh
             InitialLogStandardDeviation = 0.0
+            ActionScaling = ActionScaling.Bounds
         }
 
     let private table: OptionRow<NpgConfiguration> list =
@@ -108,6 +111,8 @@ module NpgConfiguration =
                 Guard.finite
                 (fun c -> c.InitialLogStandardDeviation)
                 (fun v c -> { c with InitialLogStandardDeviation = v })
+            OptionTable.actionScaling (nameof d.ActionScaling) (fun c -> c.ActionScaling) (fun v c ->
+                { c with ActionScaling = v })
         ]
 
     /// Fails for the first option that is out of its range, naming it.

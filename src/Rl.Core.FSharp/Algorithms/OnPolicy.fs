@@ -234,10 +234,13 @@ module internal OnPolicy =
         (activation: Activation)
         (hidden: int list)
         (initialLogStandardDeviation: float)
+        (scaling: ActionScaling)
         (environment: BatchEnvironment)
         =
         let head = Policy.headFor initialLogStandardDeviation environment.ActionSpace
+
         ActorCritic.separate activation (Encoding.size environment.ObservationSpace) hidden head
+        |> Policy.scaled scaling environment.ActionSpace
 
     /// (x − mean x) / (std x + 10⁻⁸), with the unbiased standard deviation; M ≥ 2.
     let standardise (values: float32[]) : float32[] =

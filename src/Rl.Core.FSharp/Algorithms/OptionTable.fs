@@ -43,6 +43,9 @@ module internal OptionTable =
     let activation name get set =
         row Settings.ofActivation Settings.toActivation name (fun _ (_: Activation) -> ()) get set
 
+    let actionScaling name get set =
+        row Settings.ofScaling Settings.toScaling name (fun _ (_: ActionScaling) -> ()) get set
+
     /// The range [0, 1].
     let fraction (name: string) (value: float) = Guard.inRange name 0.0 1.0 value
 

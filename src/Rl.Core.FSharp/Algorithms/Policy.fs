@@ -8,8 +8,17 @@ open Rl.Core.Distributions
 open Rl.Core.Environments
 open Rl.Core.Networks
 
+/// In which units policies act where actions are numbers.
+[<RequireQualifiedAccess>]
+type ActionScaling =
+    /// In those of the bounds: −1 and 1 are the ends of each finite interval, also within tuples and dictionaries. Numbers without two finite
+    /// bounds are left alone.
+    | Bounds
+    /// In the environment's own, whatever the bounds.
+    | None
+
 /// Actions inside an algorithm are rows of float32: indices 0 … count − 1 of discrete choices, bits, and the unclipped numbers of
-/// continuous ones, in the order of the space's elements.
+/// continuous ones in the units of the network's `ActionMap`, in the order of the space's elements.
 [<RequireQualifiedAccess>]
 module Policy =
 
@@ -244,26 +253,56 @@ module Policy =
                 output <- output + size
                 first <- first + actions
 
-    /// The environment's action for a policy action: starts added to integers, numbers clipped to their box.
-    let rec toEnvironment (space: Space) (policyAction: ReadOnlySpan<float32>) (action: Span<float32>) : unit =
+    /// The map from the policy's numbers to those of a space.
+    let actionMap (scaling: ActionScaling) (space: Space) : ActionMap =
+        let rec units (space: Space) : struct (float * float)[] =
+            match space with
+            | Space.Box(low, high, _) -> Array.map2 ActionMap.unitOf low high
+            | Space.Tuple _
+            | Space.Dict _ -> space.Parts |> List.map (fun (_, part) -> units part) |> Array.concat
+            | Space.Discrete _
+            | Space.MultiDiscrete _
+            | Space.MultiBinary _ -> Array.create space.Size (struct (0.0, 1.0))
+
+        match scaling with
+        | ActionScaling.Bounds -> ActionMap.ofUnits (units space)
+        | ActionScaling.None -> ActionMap.identity
+
+    /// The network with actions of the space in the units of `scaling`.
+    let scaled (scaling: ActionScaling) (space: Space) (network: ActorCritic) : ActorCritic =
+        { network with Actions = actionMap scaling space }
+
+    /// Moves numbers into the space in place: starts added to integers, numbers clipped to their box.
+    let rec private place (space: Space) (action: Span<float32>) : unit =
         match space with
-        | Space.Discrete(_, start) -> action[0] <- policyAction[0] + float32 start
+        | Space.Discrete(_, start) -> action[0] <- action[0] + float32 start
         | Space.Box(low, high, _) ->
             for i in 0 .. action.Length - 1 do
-                action[i] <- MathF.Min(float32 high[i], MathF.Max(float32 low[i], policyAction[i]))
+                action[i] <- MathF.Min(float32 high[i], MathF.Max(float32 low[i], action[i]))
         | Space.MultiDiscrete(_, starts) ->
             for i in 0 .. action.Length - 1 do
-                action[i] <- policyAction[i] + float32 starts[i]
-        | Space.MultiBinary _ -> policyAction.CopyTo action
+                action[i] <- action[i] + float32 starts[i]
+        | Space.MultiBinary _ -> ()
         | Space.Tuple parts ->
             let mutable offset = 0
 
             for part in parts do
-                toEnvironment part (policyAction.Slice(offset, part.Size)) (action.Slice(offset, part.Size))
+                place part (action.Slice(offset, part.Size))
                 offset <- offset + part.Size
         | Space.Dict entries ->
             let mutable offset = 0
 
             for _, part in entries do
-                toEnvironment part (policyAction.Slice(offset, part.Size)) (action.Slice(offset, part.Size))
+                place part (action.Slice(offset, part.Size))
                 offset <- offset + part.Size
+
+    /// The environment's action for a policy action: numbers through the map and clipped to their box, starts added to integers. Both may be
+    /// the same memory.
+    let toEnvironment
+        (map: ActionMap)
+        (space: Space)
+        (policyAction: ReadOnlySpan<float32>)
+        (action: Span<float32>)
+        : unit =
+        ActionMap.apply map policyAction action
+        place space action

@@ -43,7 +43,7 @@ type internal PopulationCopy(network: ActorCritic, environment: BatchEnvironment
         let possible = ReadOnlySpan<bool>(masks, copy * choices, choices)
         Policy.mode network.Head (program.PolicyOf(0, possible)) (Span policyAction)
         let action = Span<float32>(actions, copy * actionSize, actionSize)
-        Policy.toEnvironment environment.ActionSpace (ReadOnlySpan policyAction) action
+        Policy.toEnvironment network.Actions environment.ActionSpace (ReadOnlySpan policyAction) action
 
     /// All that was observed since `Start`, encoded, before normalisation.
     member _.Seen = seen
@@ -162,11 +162,18 @@ type internal Population
 module internal Search =
 
     /// A policy for the environment's spaces; its critic is as small as can be, for nobody asks it.
-    let network (activation: Activation) (hidden: int list) (environment: BatchEnvironment) : ActorCritic =
+    let network
+        (activation: Activation)
+        (hidden: int list)
+        (scaling: ActionScaling)
+        (environment: BatchEnvironment)
+        : ActorCritic =
         let head = Policy.headFor 0.0 environment.ActionSpace
         let inputs = Encoding.size environment.ObservationSpace
         let network = ActorCritic.separate activation inputs hidden head
+
         { network with Critic = Mlp.create 1.0 inputs [] 1 }
+        |> Policy.scaled scaling environment.ActionSpace
 
     /// The state before the first transition; with `fromZero`, all of the policy's parameters start at 0.
     let initialise network variables environment normaliseObservations (fromZero: bool) key =

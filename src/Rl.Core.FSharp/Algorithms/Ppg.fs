@@ -75,7 +75,7 @@ module Ppg =
                 valueLoss + c.CloneCoefficient * clone, [ "auxiliaryLoss", valueLoss; "cloneKl", clone ])
 
     let private bind (c: PpgConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation environment
+        let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation c.ActionScaling environment
         let observationSize = ActorCritic.inputs network
 
         // What it collects: N_π rollouts, which the auxiliary phase sees again.

@@ -48,6 +48,8 @@ type PpgConfiguration =
         Activation: Activation
         /// The start of ln σ for continuous actions.
         InitialLogStandardDeviation: float
+        /// The units in which the policy acts where actions are numbers.
+        ActionScaling: ActionScaling
     }
 
 /// Defaults, checks and texts of the options.
@@ -79,6 +81,7 @@ module PpgConfiguration =
             Hidden = [ 64; 64 ]
             Activation = Activation.Tanh
             InitialLogStandardDeviation = 0.0
+            ActionScaling = ActionScaling.Bounds
         }
 
     let private table: OptionRow<PpgConfiguration> list =
@@ -133,6 +136,8 @@ module PpgConfiguration =
                 Guard.finite
                 (fun c -> c.InitialLogStandardDeviation)
                 (fun v c -> { c with InitialLogStandardDeviation = v })
+            OptionTable.actionScaling (nameof d.ActionScaling) (fun c -> c.ActionScaling) (fun v c ->
+                { c with ActionScaling = v })
         ]
 
     /// Fails for the first option that is out of its range, naming it.

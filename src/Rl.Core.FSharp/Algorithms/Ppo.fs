@@ -16,7 +16,11 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
 
     let copies = environment.Count
     let samples = RolloutSize.samples c.RolloutSteps environment
-    let network = PolicyNetwork.create c.Network environment.ObservationSpace environment.ActionSpace
+
+    let network =
+        PolicyNetwork.create c.Network environment.ObservationSpace environment.ActionSpace
+        |> Policy.scaled c.ActionScaling environment.ActionSpace
+
     let layout = ActorCritic.layout network
     let hasMasks = environment.HasActionMasks
 

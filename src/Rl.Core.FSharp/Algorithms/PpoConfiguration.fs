@@ -75,6 +75,8 @@ type PpoConfiguration =
         StateDependentExploration: bool
         /// Steps after which state-dependent exploration draws new noise; 0: at the start of each rollout. ≥ 0.
         ExplorationSteps: int
+        /// The units in which the policy acts where actions are numbers.
+        ActionScaling: ActionScaling
     }
 
     /// What the network is made of.
@@ -138,6 +140,7 @@ module PpoConfiguration =
             InitialLogStandardDeviation = 0.0
             StateDependentExploration = false
             ExplorationSteps = 0
+            ActionScaling = ActionScaling.Bounds
         }
 
     /// Fails for the first option that is out of its range, naming it.
@@ -230,6 +233,7 @@ module PpoConfiguration =
             nameof c.InitialLogStandardDeviation, Settings.ofFloat c.InitialLogStandardDeviation
             nameof c.StateDependentExploration, Settings.ofBool c.StateDependentExploration
             nameof c.ExplorationSteps, Settings.ofInt c.ExplorationSteps
+            nameof c.ActionScaling, Settings.ofScaling c.ActionScaling
         ]
 
     let private setters: (string * (string -> PpoConfiguration -> PpoConfiguration)) list =
@@ -276,6 +280,8 @@ module PpoConfiguration =
             float (nameof d.InitialLogStandardDeviation) (fun v c -> { c with InitialLogStandardDeviation = v })
             bool (nameof d.StateDependentExploration) (fun v c -> { c with StateDependentExploration = v })
             int (nameof d.ExplorationSteps) (fun v c -> { c with ExplorationSteps = v })
+            nameof d.ActionScaling,
+            (fun text c -> { c with ActionScaling = Settings.toScaling (nameof d.ActionScaling) text })
         ]
 
     /// The defaults with the named options replaced; names are matched whatever their case.

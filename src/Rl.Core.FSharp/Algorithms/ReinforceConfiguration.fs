@@ -53,6 +53,8 @@ type ReinforceConfiguration =
         Activation: Activation
         /// The start of ln σ for continuous actions.
         InitialLogStandardDeviation: float
+        /// The units in which the policy acts where actions are numbers.
+        ActionScaling: ActionScaling
     }
 
 /// Defaults, checks and texts of the options.
@@ -78,6 +80,7 @@ module ReinforceConfiguration =
             Hidden = [ 64; 64 ]
             Activation = Activation.Tanh
             InitialLogStandardDeviation = 0.0
+            ActionScaling = ActionScaling.Bounds
         }
 
     /// Fails for the first option that is out of its range, naming it.
@@ -129,6 +132,7 @@ module ReinforceConfiguration =
             nameof c.Hidden, Settings.ofWidths c.Hidden
             nameof c.Activation, Settings.ofActivation c.Activation
             nameof c.InitialLogStandardDeviation, Settings.ofFloat c.InitialLogStandardDeviation
+            nameof c.ActionScaling, Settings.ofScaling c.ActionScaling
         ]
 
     let private setters: (string * (string -> ReinforceConfiguration -> ReinforceConfiguration)) list =
@@ -155,6 +159,8 @@ module ReinforceConfiguration =
             nameof d.Activation,
             (fun text c -> { c with Activation = Settings.toActivation (nameof d.Activation) text })
             float (nameof d.InitialLogStandardDeviation) (fun v c -> { c with InitialLogStandardDeviation = v })
+            nameof d.ActionScaling,
+            (fun text c -> { c with ActionScaling = Settings.toScaling (nameof d.ActionScaling) text })
         ]
 
     /// The defaults with the named options replaced; names are matched whatever their case.

@@ -21,7 +21,9 @@ type internal ReinforceLearner(c: ReinforceConfiguration, environment: BatchEnvi
 
     let network =
         let head = Policy.headFor c.InitialLogStandardDeviation environment.ActionSpace
+
         ActorCritic.separate c.Activation observationSize c.Hidden head
+        |> Policy.scaled c.ActionScaling environment.ActionSpace
 
     let layout = ActorCritic.layout network
 

@@ -169,7 +169,7 @@ type internal RolloutShare
             keys[row] <- key
             logProbabilities[index] <- logProbability
             let target = Span<float32>(environmentActions, (first + row) * actionSize, actionSize)
-            Policy.toEnvironment environment.ActionSpace (Span.op_Implicit action) target
+            Policy.toEnvironment network.Actions environment.ActionSpace (Span.op_Implicit action) target
 
     /// Steps the copies and keeps what they report.
     let step t =

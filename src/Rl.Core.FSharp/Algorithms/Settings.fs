@@ -110,6 +110,15 @@ module internal Settings =
             | Some(_, cell) -> Some cell
             | None -> refuse name text "none, tanh, gru or lstm"
 
+    let private scalings = [ "bounds", ActionScaling.Bounds; "none", ActionScaling.None ]
+
+    let ofScaling (value: ActionScaling) = scalings |> List.find (fun (_, known) -> known = value) |> fst
+
+    let toScaling name (text: string) =
+        match scalings |> List.tryFind (fun (known, _) -> known = text.ToLowerInvariant()) with
+        | Some(_, scaling) -> scaling
+        | None -> refuse name text "bounds or none"
+
     /// Applies each pair to a configuration by the setter of its name; an unknown name lists those there are.
     let apply (setters: (string * (string -> 'Configuration -> 'Configuration)) list) pairs (start: 'Configuration) =
         pairs

@@ -111,7 +111,7 @@ type internal TrajectoryCollector
         let struct (_, key) = Policy.sample network.Head policy (program.DeviationOf row) action keys[copy]
         keys[copy] <- key
         add trajectory.Actions (Span.op_Implicit action)
-        Policy.toEnvironment environment.ActionSpace (Span.op_Implicit action) action
+        Policy.toEnvironment network.Actions environment.ActionSpace (Span.op_Implicit action) action
         environment.Step(copy, 1, ReadOnlySpan environmentActions, buffers)
         trajectory.Rewards.Add(buffers.Rewards.Span[copy])
         take copy (Span.op_Implicit (buffers.Observations.Span.Slice(copy * rawSize, rawSize)))

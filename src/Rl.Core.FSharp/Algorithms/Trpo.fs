@@ -13,7 +13,7 @@ open Rl.Core.Optimisers
 module Trpo =
 
     let private bind (c: TrpoConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation environment
+        let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation c.ActionScaling environment
 
         // What it collects.
         let source =

@@ -93,7 +93,7 @@ module Vmpo =
                 ])
 
     let private bind (c: VmpoConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation environment
+        let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation c.ActionScaling environment
 
         // What it collects.
         let source =

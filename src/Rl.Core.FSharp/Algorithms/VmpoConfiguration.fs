@@ -46,6 +46,8 @@ type VmpoConfiguration =
         Activation: Activation
         /// The start of ln σ for continuous actions.
         InitialLogStandardDeviation: float
+        /// The units in which the policy acts where actions are numbers.
+        ActionScaling: ActionScaling
     }
 
 /// Defaults, checks and texts of the options.
@@ -76,6 +78,7 @@ module VmpoConfiguration =
             Hidden = [ 64; 64 ]
             Activation = Activation.Tanh
             InitialLogStandardDeviation = 0.0
+            ActionScaling = ActionScaling.Bounds
         }
 
     let private table: OptionRow<VmpoConfiguration> list =
@@ -130,6 +133,8 @@ module VmpoConfiguration =
                 Guard.finite
                 (fun c -> c.InitialLogStandardDeviation)
                 (fun v c -> { c with InitialLogStandardDeviation = v })
+            OptionTable.actionScaling (nameof d.ActionScaling) (fun c -> c.ActionScaling) (fun v c ->
+                { c with ActionScaling = v })
         ]
 
     /// Fails for the first option that is out of its range, naming it.

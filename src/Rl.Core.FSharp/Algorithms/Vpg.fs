@@ -28,7 +28,7 @@ module Vpg =
                 loss - c.EntropyCoefficient * entropy, [ "policyLoss", loss; "entropy", entropy ])
 
     let private bind (c: VpgConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation environment
+        let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation c.ActionScaling environment
 
         // What it collects.
         let source =

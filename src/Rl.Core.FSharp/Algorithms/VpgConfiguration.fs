@@ -34,6 +34,8 @@ type VpgConfiguration =
         Activation: Activation
         /// The start of ln σ for continuous actions.
         InitialLogStandardDeviation: float
+        /// The units in which the policy acts where actions are numbers.
+        ActionScaling: ActionScaling
     }
 
 /// Defaults, checks and texts of the options.
@@ -58,6 +60,7 @@ module VpgConfiguration =
             Hidden = [ 64; 64 ]
             Activation = Activation.Tanh
             InitialLogStandardDeviation = -0.5
+            ActionScaling = ActionScaling.Bounds
         }
 
     let private table: OptionRow<VpgConfiguration> list =
@@ -98,6 +101,8 @@ module VpgConfiguration =
                 Guard.finite
                 (fun c -> c.InitialLogStandardDeviation)
                 (fun v c -> { c with InitialLogStandardDeviation = v })
+            OptionTable.actionScaling (nameof d.ActionScaling) (fun c -> c.ActionScaling) (fun v c ->
+                { c with ActionScaling = v })
         ]
 
     /// Fails for the first option that is out of its range, naming it.

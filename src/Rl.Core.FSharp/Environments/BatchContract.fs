@@ -61,6 +61,39 @@ type internal BatchContract(findings: Findings, options: ContractOptions, create
                     $"{place}, copy {copy}"
                     (Span.op_Implicit row)
 
+    /// Advice on numbers that networks hardly learn from as they are.
+    let adviseOnScales (batch: BatchEnvironment) (gauge: ScaleGauge) =
+        let advise rule problem remedy = findings.Advice(rule, "scale", "walk", problem, remedy)
+
+        match gauge.LargeObservation with
+        | ValueSome(struct (index, size)) ->
+            advise
+                ContractRule.Observations
+                $"component {index} of the observations is of order {Scales.order size}."
+                "Observe in units in which numbers are of order 1, or train with NormaliseObservations."
+        | ValueNone -> ()
+
+        match gauge.LargeReward with
+        | ValueSome size ->
+            advise
+                ContractRule.Rewards
+                $"the rewards are of order {Scales.order size} a step."
+                "Pay in units in which rewards are of order 1, or train with NormaliseRewards."
+        | ValueNone -> ()
+
+        let isOneSided (bound: struct (float * float) voption) =
+            match bound with
+            | ValueSome(struct (low, high)) -> Double.IsFinite low <> Double.IsFinite high
+            | ValueNone -> false
+
+        match Scales.bounds batch.ActionSpace |> Array.tryFindIndex isOneSided with
+        | Some index ->
+            advise
+                ContractRule.Actions
+                $"component {index} of the actions has one bound only, so that policies act in its own units, around 0 ± 1."
+                "Give it both bounds: policies then act in units of their distance."
+        | None -> ()
+
     /// Looks at what a step wrote.
     let checkStep (batch: BatchEnvironment) place (elapsed: int[]) (returns: float[]) (buffers: StepBuffers) =
         let terminated, truncated = buffers.Terminated.ToArray(), buffers.Truncated.ToArray()
@@ -122,17 +155,27 @@ type internal BatchContract(findings: Findings, options: ContractOptions, create
             checkRows batch $"{name}, reset" buffers.Observations (fun _ -> true)
 
         let elapsed, returns = Array.zeroCreate<int> batch.Count, Array.zeroCreate<float> batch.Count
+        let gauge = ScaleGauge batch.ObservationSpace
         let mutable rng = Rng.create (options.Seed + 1UL)
 
-        [
-            for step in 1..steps do
-                let place = $"{name}, step {step}"
-                let struct (actions, next) = drawActions batch (masksOf batch place) rng
-                rng <- next
-                batch.StepAll(ReadOnlySpan actions, buffers)
-                if look then checkStep batch place elapsed returns buffers
-                traceOf buffers
-        ]
+        let trace =
+            [
+                for step in 1..steps do
+                    let place = $"{name}, step {step}"
+                    let struct (actions, next) = drawActions batch (masksOf batch place) rng
+                    rng <- next
+                    batch.StepAll(ReadOnlySpan actions, buffers)
+
+                    if look then
+                        checkStep batch place elapsed returns buffers
+                        gauge.Observe(Span.op_Implicit buffers.Observations.Span)
+                        gauge.Reward(Span.op_Implicit buffers.Rewards.Span)
+
+                    traceOf buffers
+            ]
+
+        if look then adviseOnScales batch gauge
+        trace
 
     /// The step at which two walks first differ, from 1.
     let firstDifference (one: BatchTrace list) (two: BatchTrace list) =

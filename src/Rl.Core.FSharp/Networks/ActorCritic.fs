@@ -24,6 +24,8 @@ type ActorCritic =
         Actor: Mlp
         Critic: Mlp
         Head: PolicyHead
+        /// From the policy's actions to the environment's, before they are clipped to their space.
+        Actions: ActionMap
     }
 
     /// Whether actor and critic share parameters.
@@ -66,6 +68,7 @@ module ActorCritic =
             Actor = Mlp.create policyGain inputs hidden (PolicyHead.outputs head) |> withActivation activation
             Critic = Mlp.create 1.0 inputs hidden 1 |> withActivation activation
             Head = head
+            Actions = ActionMap.identity
         }
 
     /// One trunk with the given hidden widths (at least one), and a linear policy and value on its features.

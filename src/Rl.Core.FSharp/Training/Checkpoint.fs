@@ -49,9 +49,12 @@ type Checkpoint =
 [<RequireQualifiedAccess>]
 module Checkpoint =
 
-    /// The version that is written and can be read. Version 1 was never released.
+    /// The version that is written. Version 2, without units of actions, can be read too; version 1 was never released.
     [<Literal>]
-    let FormatVersion = 2
+    let FormatVersion = 3
+
+    [<Literal>]
+    let private OldestVersion = 2
 
     // As PNG does it: a byte above 127 and both line ends show a transfer that took the file for text.
     let private magic = [| 0x8Buy; byte 'R'; byte 'L'; byte 'A'; 13uy; 10uy; 26uy; 10uy |]
@@ -118,7 +121,7 @@ module Checkpoint =
         let crc = Crc32.Hash(ReadOnlySpan framed)
         Array.append framed crc
 
-    /// Requires a whole, undamaged frame of a version that can be read; gives the payload's place.
+    /// Requires a whole, undamaged frame of a version that can be read; gives struct (version, number of payload bytes).
     let private checkFrame (name: string) (bytes: byte[]) =
         if bytes.Length = 0 then
             refuse name "is empty; it is not an agent file. Use another copy or an earlier checkpoint."
@@ -154,10 +157,18 @@ module Checkpoint =
         if version < 1 then
             raise (InvalidDataException(damaged name $"its format version is {version}"))
 
-        if version < FormatVersion then
+        if version < OldestVersion then
             refuse name $"has format version {version}, which only development versions wrote; train the agent again."
 
-        announced
+        struct (version, announced)
+
+    /// The options of a file: before version 3 policies acted in the environment's units.
+    let private optionsOf version (pairs: (string * string) list) =
+        if version < 3 then
+            pairs
+            @ [ nameof Unchecked.defaultof<PpoConfiguration>.ActionScaling, Settings.ofScaling ActionScaling.None ]
+        else
+            pairs
 
     let private check (input: BinaryIn) (checkpoint: Checkpoint) =
         let state = checkpoint.State
@@ -187,7 +198,7 @@ module Checkpoint =
     /// The checkpoint in a file's bytes; `name` is what errors call the file. `InvalidDataException` says what is wrong with a file
     /// that is empty, cut, damaged anywhere, of another kind, or of a newer version.
     let ofBytes (name: string) (bytes: byte[]) : Checkpoint =
-        let size = checkFrame name bytes
+        let struct (version, size) = checkFrame name bytes
         let whole = BinaryIn(bytes, headerSize, size, damaged name)
 
         let section (tag: string) (read: BinaryIn -> 'T) =
@@ -208,14 +219,14 @@ module Checkpoint =
                 let seed = input.Word()
                 struct (algorithm, environmentId, seed, input.Pairs()))
 
-        let configuration = section "CONF" (fun input -> input.Pairs())
+        let configuration = section "CONF" (fun input -> optionsOf version (input.Pairs()))
 
         let struct (observationSpace, actionSpace) =
             section "SPAC" (fun input ->
                 let observationSpace = CheckpointFormat.readSpace input
                 struct (observationSpace, CheckpointFormat.readSpace input))
 
-        let network = section "NETW" NetworkFormat.readNetwork
+        let network = section "NETW" (NetworkFormat.readNetwork (version >= 3))
         let parameters = section "PARM" (fun input -> input.Singles())
         let optimiser = section "OPTI" (fun input -> input.Singles())
 

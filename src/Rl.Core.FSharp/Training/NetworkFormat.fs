@@ -258,6 +258,25 @@ module internal NetworkFormat =
             Bias = readInitialiser input
         }
 
+    let private writeActions (output: BinaryOut) (map: ActionMap) =
+        output.Floats map.Centres
+        output.Floats map.HalfRanges
+
+    let private readActions (input: BinaryIn) (actions: int) : ActionMap =
+        let map = { Centres = input.Floats(); HalfRanges = input.Floats() }
+        let isUnit (value: float) = System.Double.IsFinite value && value > 0.0
+
+        if
+            map.Centres.Length <> map.HalfRanges.Length
+            || (map.Centres.Length > 0 && map.Centres.Length <> actions)
+        then
+            input.Fail $"it scales {map.Centres.Length} numbers of actions that have {actions}"
+
+        if not (Array.forall System.Double.IsFinite map.Centres && Array.forall isUnit map.HalfRanges) then
+            input.Fail "it scales actions with numbers that are not finite or not positive"
+
+        map
+
     let writeNetwork (output: BinaryOut) (network: ActorCritic) =
         writeOption output writeEncoder network.Encoder
         writeOption output writeMlp network.Trunk
@@ -265,13 +284,16 @@ module internal NetworkFormat =
         writeMlp output network.Actor
         writeMlp output network.Critic
         writeHead output network.Head
+        writeActions output network.Actions
 
-    let readNetwork (input: BinaryIn) : ActorCritic =
+    /// `hasActions`: whether the format already had a map of actions; without it they are the policy's.
+    let readNetwork (hasActions: bool) (input: BinaryIn) : ActorCritic =
         let encoder = readOption input readEncoder
         let trunk = readOption input readMlp
         let memory = readOption input readRecurrent
         let actor = readMlp input
         let critic = readMlp input
+        let head = readHead input
 
         {
             Encoder = encoder
@@ -279,7 +301,12 @@ module internal NetworkFormat =
             Memory = memory
             Actor = actor
             Critic = critic
-            Head = readHead input
+            Head = head
+            Actions =
+                if hasActions then
+                    readActions input (PolicyHead.actions head)
+                else
+                    ActionMap.identity
         }
 
     /// Weights (and biases of the dense layers), counted without overflow; what the parameters must at least be.

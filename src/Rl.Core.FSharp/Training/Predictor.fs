@@ -22,6 +22,7 @@ type Predictor(model: PolicyModel, rows: int) =
     let inputs = Encoding.size observationSpace
     let layout = ActorCritic.layout model.Network
     let head = model.Network.Head
+    let actionMap = model.Network.Actions
     let choices = PolicyHead.choices head
     let stateSize = model.Network.StateSize
     let mutable statistics = model.Observations
@@ -94,7 +95,7 @@ type Predictor(model: PolicyModel, rows: int) =
         for row in 0 .. rows - 1 do
             Policy.mode head (program.PolicyOf(row, maskOf masks row)) (Span policyAction)
             let action = actions.Slice(row * actionSize, actionSize)
-            Policy.toEnvironment actionSpace (ReadOnlySpan policyAction) action
+            Policy.toEnvironment actionMap actionSpace (ReadOnlySpan policyAction) action
 
     /// `Predict` with every choice possible.
     member this.Predict(observations: ReadOnlySpan<float32>, actions: Span<float32>) : unit =
@@ -114,7 +115,7 @@ type Predictor(model: PolicyModel, rows: int) =
             let struct (_, key) = Policy.sample head outputs (program.DeviationOf row) (Span policyAction) keys[row]
             keys[row] <- key
             let action = actions.Slice(row * actionSize, actionSize)
-            Policy.toEnvironment actionSpace (ReadOnlySpan policyAction) action
+            Policy.toEnvironment actionMap actionSpace (ReadOnlySpan policyAction) action
 
     /// `Sample` with every choice possible.
     member this.Sample(observations: ReadOnlySpan<float32>, actions: Span<float32>, keys: Span<Rng>) : unit =

@@ -22,6 +22,10 @@ type WarningKind =
     | ConstantReturns = 5
     /// No episode ends.
     | EndlessEpisodes = 6
+    /// Observations are so large that networks do not start from numbers of order 1.
+    | LargeObservations = 7
+    /// The policy acts in units that hardly meet the bounds of the actions.
+    | UnscaledActions = 8
 
 /// Something to look at, with a remedy.
 type TrainingWarning =
@@ -97,7 +101,7 @@ module Warnings =
 
     /// Rewards are large from this absolute mean a step on.
     [<Literal>]
-    let LargestReward = 1_000.0
+    let LargestReward = Scales.Largest
 
     /// Episodes and updates with one and the same return.
     [<Literal>]
@@ -147,9 +151,6 @@ module Warnings =
         |> Option.defaultValue nan
 
     let private text (value: float) = value.ToString("0.##", CultureInfo.InvariantCulture)
-
-    /// For example "1e5".
-    let private order (value: float) = $"1e{int (Math.Floor(Math.Log10 value))}"
 
     /// The watch with a report's episodes and entropy taken in, and with how long each state has lasted.
     let private remember (report: Report) (watch: TrainingWatch) =
@@ -253,7 +254,7 @@ module Warnings =
                 $"entropy collapsed to {text entropy} before the return rose: raise the entropy coefficient or lower the learning rate?"
 
             if size >= LargestReward && not watch.NormalisesRewards then
-                WarningKind.LargeRewards, $"rewards of order {order size}: normalise them"
+                WarningKind.LargeRewards, $"rewards of order {Scales.order size}: normalise them"
 
             if watch.Episodes >= ConstantEpisodes && not watch.HasVaried then
                 WarningKind.ConstantReturns,
@@ -264,19 +265,22 @@ module Warnings =
                 $"no episode has ended in {watch.Steps} steps: give the environment a time limit?"
         ]
 
-    /// What is new to say after a report: each kind is raised once.
-    let observe (report: Report) (watch: TrainingWatch) : struct (TrainingWatch * TrainingWarning list) =
-        let watch = remember report watch
-
+    /// Those of some things to say that have not been said, and the watch that remembers them.
+    let internal raiseNew update (watch: TrainingWatch) (told: (WarningKind * string) list) =
         let raised =
-            all report watch
+            told
             |> List.filter (fun (kind, _) -> not (watch.Raised.Contains kind))
-            |> List.map (fun (kind, message) -> { Kind = kind; Update = report.Updates; Message = message })
+            |> List.map (fun (kind, message) -> { Kind = kind; Update = update; Message = message })
 
         struct ({ watch with
                     Raised = raised |> List.fold (fun known warning -> Set.add warning.Kind known) watch.Raised
                 },
                 raised)
+
+    /// What is new to say after a report: each kind is raised once.
+    let observe (report: Report) (watch: TrainingWatch) : struct (TrainingWatch * TrainingWarning list) =
+        let watch = remember report watch
+        raiseNew report.Updates watch (all report watch)
 
     /// The warnings of a whole history, in order.
     let ofReports (actionSpace: Space) (normalisesRewards: bool) (reports: seq<Report>) : TrainingWarning list =

@@ -81,6 +81,7 @@ let private follow
         key <- next
 
         Policy.toEnvironment
+            learner.Network.Actions
             environment.ActionSpace
             (ReadOnlySpan action)
             (Span(actions, copy * actionSize, actionSize))

@@ -180,5 +180,10 @@ module Laws =
 
         [ action; mode ]
         |> List.forall (fun chosen ->
-            Policy.toEnvironment case.Space (ReadOnlySpan chosen) (Span result)
+            Policy.toEnvironment
+                (Policy.actionMap ActionScaling.Bounds case.Space)
+                case.Space
+                (ReadOnlySpan chosen)
+                (Span result)
+
             case.Space.Contains(ReadOnlySpan result))

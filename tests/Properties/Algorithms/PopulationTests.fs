@@ -62,7 +62,7 @@ let ``the directions of a key do not depend on the threads, and are standard nor
 let private evaluate id copies (candidates: float32[][]) hidden episodes maxSteps bonus threads =
     use workers = new Workers(threads)
     let environment = (Registry.make id).Vectorise(copies: int)
-    let network = Search.network Activation.Tanh hidden environment
+    let network = Search.network Activation.Tanh hidden ActionScaling.Bounds environment
     let population = Population(network, environment, episodes, maxSteps, bonus, workers)
     let state = Search.initialise network [] environment false true (Rng.create 8UL)
     network, state, population.Evaluate(state, candidates)
@@ -126,7 +126,7 @@ let ``observations are taken in by the statistics, the same on any number of thr
     let run threads =
         use workers = new Workers(threads)
         let environment = (Registry.make "Pendulum-v1").Vectorise 3
-        let network = Search.network Activation.Tanh [] environment
+        let network = Search.network Activation.Tanh [] ActionScaling.Bounds environment
         let population = Population(network, environment, 1, 50, 0.0, workers)
         let state = Search.initialise network [] environment true true (Rng.create 8UL)
         population.Evaluate(state, Array.init 7 (fun _ -> Array.zeroCreate 4))

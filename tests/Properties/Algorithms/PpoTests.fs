@@ -169,7 +169,7 @@ let ``a rollout's advantages are those from a discount per step, bit for bit``
     let id = if pendulum then "Pendulum-v1" else "CartPole-v1"
     let copies, steps = 19, 40
     let environment = (Registry.make id).Vectorise(copies, 3 + int limit % 20)
-    let network = OnPolicy.network Activation.Tanh [ 8 ] 0.0 environment
+    let network = OnPolicy.network Activation.Tanh [ 8 ] 0.0 ActionScaling.Bounds environment
     let layout = ActorCritic.layout network
     use workers = new Workers(1)
     let options = { Steps = steps; Normalise = false; SequenceLength = 1; ExplorationSteps = 0 }

@@ -119,7 +119,7 @@ let ``the divergence stays below δ throughout training`` (id: string) =
 let ``the natural direction solves (F + damping) x = g with F the covariance of scores`` (id: string) =
     use workers = new Workers(1)
     let environment = make id 4
-    let network = OnPolicy.network Activation.Tanh [ 5 ] -0.3 environment
+    let network = OnPolicy.network Activation.Tanh [ 5 ] -0.3 ActionScaling.Bounds environment
 
     let state =
         Learners.initialise (ActorCritic.layout network) [] environment false false (Rng.create 11UL)

@@ -403,3 +403,45 @@ let ``users' mutable environments are checked through their batches`` () =
 let ``a factory that throws is a finding`` () =
     let findings = Environment.checkBatch options (fun _ -> failwith "no licence")
     Assert.Equal<ContractRule list>([ ContractRule.Exceptions ], rules findings)
+
+/// The number of the day, in numbers of the size `scale`; the action counts nothing.
+type private Sized(scale: float, reward: float, high: float) =
+    interface IEnvironment<FaultyState> with
+        member _.Id = "Sized-v0"
+        member _.ObservationSpace = Space.tuple [ Space.discrete 3; Space.unbounded [| 2 |] ]
+        member _.ActionSpace = Space.tuple [ Space.discrete 2; Space.box [| 0.0 |] [| high |] [| 1 |] ]
+        member _.MaxEpisodeSteps = 9
+        member _.RewardThreshold = nan
+        member _.Reset(rng) = struct ({ Steps = 0; End = 9 }, rng)
+
+        member _.Step(state, action, rng) =
+            if Array.exists Single.IsNaN (action.ToArray()) || action[0] <> 0.0f && action[0] <> 1.0f then
+                invalidArg (nameof action) "There is no such action."
+
+            let next = { state with Steps = state.Steps + 1 }
+            struct (next, { Reward = reward; Terminated = false; Truncated = next.Steps >= 9 }, rng)
+
+        member _.Observe(state, observation) =
+            observation[0] <- 1.0f
+            observation[1] <- 0.5f
+            observation[2] <- float32 (scale * (1.0 + float state.Steps / 10.0))
+
+let private sized scale reward high = Environment.checkContract options (Sized(scale, reward, high))
+
+[<Fact>]
+let ``numbers of order 1 and bounds anywhere need no advice`` () =
+    Assert.Empty(sized 1.0 1.0 1.0)
+    Assert.Empty(sized -50.0 -100.0 200.0)
+
+[<Fact>]
+let ``large observations, large rewards and actions with one bound get advice, which is no violation`` () =
+    let only rule scale reward high =
+        let finding = Assert.Single(sized scale reward high)
+        Assert.True finding.IsAdvice
+        Assert.Equal(rule, finding.Rule)
+        finding.Problem
+
+    Assert.Equal("component 2 of the observations is of order 1e5.", only ContractRule.Observations -1e5 1.0 1.0)
+    Assert.Equal("the rewards are of order 1e4 a step.", only ContractRule.Rewards 1.0 -2e4 1.0)
+
+    Assert.StartsWith("component 1 of the actions has one bound only", only ContractRule.Actions 1.0 1.0 infinity)

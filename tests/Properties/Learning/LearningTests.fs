@@ -92,6 +92,16 @@ let ``PPO finds a spot in an image with convolutions`` () =
 
     Assert.InRange(train (ppoOn (Spot()) 16 options) 1UL, 4.7, 5.0)
 
+[<Theory; InlineData("bounds", 80.0, 100.0); InlineData("none", -100.0, 60.0)>]
+let ``PPO hovers with thrusts in [0, 12] by its default options, thanks to scaling`` (scaling, least, most) =
+    let options = [ "TotalSteps", "60000"; "ActionScaling", scaling ]
+    Assert.InRange(train (ppoOn (Hover()) 8 options) 1UL, least, most)
+
+[<Theory; InlineData("bounds", 85.0, 130.0); InlineData("none", -10.0, 40.0)>]
+let ``PPO orders quantities in [0, 200] by its default options, thanks to scaling`` (scaling, least, most) =
+    let options = [ "TotalSteps", "60000"; "ActionScaling", scaling ]
+    Assert.InRange(train (ppoOn (Inventory()) 8 options) 1UL, least, most)
+
 /// An algorithm on CartPole with 8 copies, its options given as texts.
 let private cartPole (create: 'C -> BatchEnvironment -> Workers -> Learner) ofPairs options workers =
     create (ofPairs options) ((Registry.make "CartPole-v1").Vectorise 8) workers

@@ -116,8 +116,10 @@ module private Generate =
                     observations
                     actions
 
+            let! scaling = Gen.elements [ ActionScaling.Bounds; ActionScaling.None ]
+
             return
-                { network with
+                { Policy.scaled scaling actions network with
                     Critic.HiddenWeight = initialiser
                     Actor.LayerNormalisation = normalised && not network.Actor.Hidden.IsEmpty
                 }

@@ -152,3 +152,59 @@ let ``healthy training raises nothing`` (id: string) = Assert.Empty(run id [ "Le
 let ``a learning rate far too high is noticed`` () =
     let raised = run "CartPole-v1" [ "LearningRate", "0.1" ] 12
     Assert.Contains(raised, (fun warning -> warning.Kind = WarningKind.LargeDivergence))
+
+/// Shows the step, in numbers of the size `scale`.
+type private Sized(scale: float32) =
+    interface IEnvironment<Rl.Tests.Algorithms.ReachState> with
+        member _.Id = "Sized-v0"
+        member _.ObservationSpace = Space.unbounded [| 2 |]
+        member _.ActionSpace = Space.discrete 2
+        member _.MaxEpisodeSteps = 8
+        member _.RewardThreshold = nan
+        member _.Reset(rng) = struct ({ Target = 1.0f; Count = 0 }, rng)
+
+        member _.Step(state, _, rng) =
+            let next: Rl.Tests.Algorithms.ReachState = { state with Count = state.Count + 1 }
+            struct (next, { Reward = 1.0; Terminated = false; Truncated = next.Count >= 8 }, rng)
+
+        member _.Observe(state, observation) =
+            observation[0] <- float32 state.Count
+            observation[1] <- scale
+
+/// What is said of sizes in five transitions.
+let private ofScales changes (environment: AnyEnvironment) =
+    use workers = new Workers(1)
+    let options = [ "RolloutSteps", "8"; "MinibatchSize", "16"; "Epochs", "1" ]
+    use learner = Ppo.create (PpoConfiguration.ofPairs (options @ changes)) (environment.Vectorise 4) workers
+    let mutable state = learner.Initialise(Rng.create 3UL)
+    let mutable watch = Warnings.start learner.Environment.ActionSpace false
+
+    [
+        for _ in 1..5 do
+            let struct (next, _) = learner.Transition state
+            state <- next
+            let struct (after, raised) = ScaleWarnings.observe learner state watch
+            watch <- after
+            yield! raised
+    ]
+
+[<Fact>]
+let ``large observations are told of once, unless they are normalised`` () =
+    let warning = Assert.Single(ofScales [] (AnyEnvironment.Pack(Sized -3e4f)))
+    Assert.Equal(WarningKind.LargeObservations, warning.Kind)
+    Assert.Equal("component 1 of the observations is of order 1e4: normalise them", warning.Message)
+    Assert.Equal(1L, warning.Update)
+    Assert.Empty(ofScales [ "NormaliseObservations", "true" ] (AnyEnvironment.Pack(Sized -3e4f)))
+    Assert.Empty(ofScales [] (AnyEnvironment.Pack(Sized 300.0f)))
+
+[<Theory>]
+[<InlineData(0.0, 12.0, true)>]
+[<InlineData(0.0, 0.1, true)>]
+[<InlineData(-100.0, 100.0, true)>]
+[<InlineData(-2.0, 2.0, false)>]
+[<InlineData(0.0, 1.0, false)>]
+let ``bounds that an unscaled policy hardly meets are told of`` (low: float, high: float, isTold: bool) =
+    let environment = AnyEnvironment.Pack(Rl.Tests.Algorithms.Reach(low, high))
+    let told = ofScales [ "ActionScaling", "none" ] environment |> List.map _.Kind
+    Assert.Equal<WarningKind list>((if isTold then [ WarningKind.UnscaledActions ] else []), told)
+    Assert.Empty(ofScales [] environment)
