@@ -4,8 +4,9 @@ using System.CommandLine;
 using System.IO;
 using System.Linq;
 using System.Threading;
-using System.Threading.Tasks;
 using Rl.Cli.Commands;
+using Rl.Cli.Data;
+using Rl.Cli.Views;
 
 namespace Rl.Cli;
 
@@ -32,8 +33,13 @@ internal static class CommandLine
         var parsed = root.Parse(arguments);
         if (parsed.Errors.Count > 0)
         {
-            terminal.Error.WriteLine($"rl: {string.Join(" ", parsed.Errors.Select(error => error.Message))} Try rl --help.");
+            terminal.Error.WriteLine($"rl: {Shown.Text(string.Join(" ", parsed.Errors.Select(error => error.Message)))} Try rl --help.");
             return ExitCode.Usage;
+        }
+
+        if (System.Environment.GetEnvironmentVariable("RL_VECTOR_BITS") is { Length: > 0 } bits && bits is not ("0" or "128" or "256" or "512"))
+        {
+            terminal.Error.WriteLine($"rl: RL_VECTOR_BITS is \"{Shown.Text(bits)}\", which is no width, and is ignored; it may be 512, 256 or 0.");
         }
 
         return Guarded(terminal, () => parsed.Invoke(new InvocationConfiguration
@@ -57,6 +63,15 @@ internal static class CommandLine
         var overwrite = new Option<bool>("--overwrite") { Description = "Replace the files of an earlier run in that folder." };
         var json = new Option<bool>("--json") { Description = "Print one JSON object a line." };
         var episodes = new Option<int>("--episodes") { Description = "Episodes of the final evaluation.", DefaultValueFactory = _ => 100 };
+        var checkpointEvery = new Option<string[]>("--checkpoint-every")
+        {
+            Description = "How often the agent is saved while it trains: steps (100000), a time (30s, 5m, 1h), or both; every 30s if not given. It is also saved before the first update and at the end.",
+            HelpName = "steps|time",
+            AllowMultipleArgumentsPerToken = true,
+        };
+        var keepLast = new Option<int>("--keep-last") { Description = "How many of these checkpoints are kept; above 1 also as agent-<steps>.rl.", DefaultValueFactory = _ => 1 };
+        var evaluateEvery = new Option<long?>("--evaluate-every") { Description = "Evaluate the agent every so many steps, and keep the best as best.rl, with its evaluation in best.json.", HelpName = "steps" };
+        var evaluateEpisodes = new Option<int>("--evaluate-episodes") { Description = "Episodes of each of these evaluations.", DefaultValueFactory = _ => 20 };
         var defaults = new Option<bool>("--defaults") { Description = "Train with the algorithm's defaults, even where better options for the task are known." };
         var set = new Option<string[]>("--set")
         {
@@ -72,7 +87,8 @@ internal static class CommandLine
         };
         var command = new Command("train", "Train an agent and keep it in a run folder.")
         {
-            algorithm, environment, resume, seed, steps, threads, run, overwrite, json, episodes, defaults, set, environmentSet,
+            algorithm, environment, resume, seed, steps, threads, run, overwrite, json, episodes, checkpointEvery, keepLast, evaluateEvery, evaluateEpisodes,
+            defaults, set, environmentSet,
         };
         command.SetAction(parsed => TrainCommand.Run(
             new TrainRequest
@@ -87,6 +103,10 @@ internal static class CommandLine
                 Overwrite = parsed.GetValue(overwrite),
                 Json = parsed.GetValue(json),
                 Episodes = parsed.GetValue(episodes),
+                Checkpoints = CheckpointWords.Read("--checkpoint-every", parsed.GetValue(checkpointEvery) ?? []),
+                KeepLast = parsed.GetValue(keepLast),
+                EvaluateEvery = parsed.GetValue(evaluateEvery),
+                EvaluateEpisodes = parsed.GetValue(evaluateEpisodes),
                 Defaults = parsed.GetValue(defaults),
                 Settings = Pairs("--set", parsed.GetValue(set)),
                 EnvironmentSettings = Pairs("--environment-set", parsed.GetValue(environmentSet)),
@@ -108,17 +128,20 @@ internal static class CommandLine
         {
             run, episodes, seed, stochastic, environment, json,
         };
-        command.SetAction(parsed => EvaluateCommand.Run(
-            new EvaluateRequest
-            {
-                Run = parsed.GetRequiredValue(run),
-                Episodes = parsed.GetValue(episodes),
-                Seed = parsed.GetValue(seed),
-                Stochastic = parsed.GetValue(stochastic),
-                Environment = parsed.GetValue(environment),
-                Json = parsed.GetValue(json),
-            },
-            terminal,
+        command.SetAction(parsed => Interruptible.Run(
+            () => EvaluateCommand.Run(
+                new EvaluateRequest
+                {
+                    Run = parsed.GetRequiredValue(run),
+                    Episodes = parsed.GetValue(episodes),
+                    Seed = parsed.GetValue(seed),
+                    Stochastic = parsed.GetValue(stochastic),
+                    Environment = parsed.GetValue(environment),
+                    Json = parsed.GetValue(json),
+                },
+                terminal,
+                interruption),
+            TimeSpan.Zero,
             interruption));
         return command;
     }
@@ -129,8 +152,9 @@ internal static class CommandLine
         var threads = new Option<int>("--threads") { Description = "Threads; 0 for one a core. The failure does not depend on it." };
         var json = new Option<bool>("--json") { Description = "Print one JSON object." };
         var command = new Command("replay-failure", "Do the update again that a run failed in, from the state before it.") { run, threads, json };
-        command.SetAction(parsed => Interruptible(
+        command.SetAction(parsed => Interruptible.Run(
             () => ReplayFailureCommand.Run(parsed.GetRequiredValue(run), parsed.GetValue(threads), parsed.GetValue(json), terminal),
+            TimeSpan.Zero,
             interruption));
         return command;
     }
@@ -167,7 +191,7 @@ internal static class CommandLine
         {
             environment, seed, steps, environmentSet, json,
         };
-        command.SetAction(parsed => Interruptible(
+        command.SetAction(parsed => Interruptible.Run(
             () => CheckCommand.Run(
                 new CheckRequest
                 {
@@ -178,6 +202,7 @@ internal static class CommandLine
                     Json = parsed.GetValue(json),
                 },
                 terminal),
+            TimeSpan.Zero,
             interruption));
         return command;
     }
@@ -217,14 +242,6 @@ internal static class CommandLine
         })
         .ToList();
 
-    /// <summary>Work that nothing needs to be saved of: an interruption leaves it where it is.</summary>
-    private static int Interruptible(Func<int> action, CancellationToken interruption)
-    {
-        var work = Task.Run(action, CancellationToken.None);
-        work.WaitAsync(interruption).GetAwaiter().GetResult();
-        return work.Result;
-    }
-
     /// <summary>Failures that a user can mend become one line and an exit code; anything else is a defect and shows its trace.</summary>
     private static int Guarded(Terminal terminal, Func<int> action)
     {
@@ -239,17 +256,17 @@ internal static class CommandLine
         }
         catch (ArgumentException error)
         {
-            terminal.Error.WriteLine($"rl: {WithoutParameter(error.Message)}");
+            terminal.Error.WriteLine($"rl: {Shown.Text(WithoutParameter(error.Message))}");
             return ExitCode.Usage;
         }
         catch (Exception error) when (error is OverflowException or OutOfMemoryException)
         {
-            terminal.Error.WriteLine($"rl: This is too large for the memory: {error.Message} Choose smaller options.");
+            terminal.Error.WriteLine($"rl: This is too large for the memory: {Shown.Text(error.Message)} Choose smaller options.");
             return ExitCode.Failure;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or InvalidDataException or EnvironmentException or TrainingFailureException or InvalidOperationException)
         {
-            terminal.Error.WriteLine($"rl: {error.Message}");
+            terminal.Error.WriteLine($"rl: {Shown.Text(error.Message)}");
             return ExitCode.Failure;
         }
     }

@@ -1,7 +1,7 @@
 using System;
 using System.Globalization;
 using System.IO;
-using Rl.Internal;
+using Rl.Core.Foundations;
 using Rl.Rendering.Internal;
 
 namespace Rl.Rendering;
@@ -44,7 +44,7 @@ public sealed class AnimationWriter : IDisposable
         Positive(scale, nameof(scale));
         frameMilliseconds = 1_000 / framesPerSecond;
         this.scale = scale;
-        file = new(path);
+        file = WholeFile.Create(path);
     }
 
     /// <summary>The playing time of the frames so far.</summary>

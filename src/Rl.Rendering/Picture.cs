@@ -1,6 +1,6 @@
 using System;
 using System.IO;
-using Rl.Internal;
+using Rl.Core.Foundations;
 using Rl.Rendering.Internal;
 using SkiaSharp;
 
@@ -63,9 +63,7 @@ public sealed class Picture
     /// <exception cref="IOException">The file cannot be written; the message names it.</exception>
     public void SavePng(string path)
     {
-        using var file = new WholeFile(path);
-        file.Stream.Write(ToPng());
-        file.Keep();
+        WholeFile.Write(path, stream => stream.Write(ToPng()));
     }
 
     private byte[] Encode(Func<SKPixmap, Stream, bool> encode)

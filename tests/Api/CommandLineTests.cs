@@ -91,6 +91,11 @@ public sealed class CommandLineTests : IDisposable
         Assert.Contains(run, error, StringComparison.Ordinal);
         Assert.Contains("--overwrite", error, StringComparison.Ordinal);
         Assert.Single(Directory.GetFiles(run));
+        Fails(1, "no run", "train", "ppo", "CartPole-v1", "--run", run, "--overwrite");
+        Assert.Single(Directory.GetFiles(run));
+        File.Delete(Path.Combine(run, "notes.txt"));
+        Assert.Equal(0, Run("train", "ppo", "CartPole-v1", "--run", run, "--steps", "1000", "--episodes", "1").Code);
+        File.WriteAllText(Path.Combine(run, "notes.txt"), "mine");
         Assert.Equal(0, Run("train", "ppo", "CartPole-v1", "--run", run, "--overwrite", "--steps", "1000", "--episodes", "1").Code);
         Assert.Equal("mine", File.ReadAllText(Path.Combine(run, "notes.txt")));
         Assert.True(File.Exists(Path.Combine(run, "agent.rl")));

@@ -201,4 +201,28 @@ public sealed class EnvironmentFaultTests
 
         public StepResult Step(ReadOnlySpan<float> action) => new(new float[1], action[0], false);
     }
+
+    [Theory, InlineData(true), InlineData(false)]
+    public void A_clone_that_fails_is_the_environments_fault(bool isNull)
+    {
+        var options = new PpoOptions { RolloutSteps = 8, MinibatchSize = 8, EnvironmentCopies = 1, Hidden = [4] };
+        var error = Assert.Throws<EnvironmentException>(() => Agent.Create(options, () => new Unclonable(isNull), 1));
+        Assert.Contains("Unclonable", error.Message, StringComparison.Ordinal);
+        Assert.Contains(isNull ? "Clone must return" : "out of paper", error.Message, StringComparison.Ordinal);
+    }
+
+    private sealed class Unclonable(bool isNull) : ICloneableEnvironment
+    {
+        public string Name => "Unclonable";
+
+        public Space ObservationSpace { get; } = Space.Box(0, 1, 1);
+
+        public Space ActionSpace { get; } = Space.Discrete(2);
+
+        public ReadOnlyMemory<float> Reset(ulong seed) => new float[1];
+
+        public StepResult Step(ReadOnlySpan<float> action) => new(new float[1], 0, true);
+
+        public IEnvironment Clone() => isNull ? null! : throw new NotSupportedException("out of paper");
+    }
 }

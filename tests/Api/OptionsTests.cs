@@ -67,6 +67,17 @@ public sealed class OptionsTests
     }
 
     [Fact]
+    public void Options_that_are_null_are_named()
+    {
+        var environment = Environments.Make("CartPole-v1");
+        Assert.Contains(
+            "Hidden is null", Assert.ThrowsAny<ArgumentException>(() => Agent.Create(new PpoOptions { Hidden = null! }, environment, 1)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "Convolutions is null", Assert.ThrowsAny<ArgumentException>(() => new PpoOptions { Convolutions = null! }.Validate()).Message, StringComparison.Ordinal);
+        Assert.Contains("Hidden is null", Assert.ThrowsAny<ArgumentException>(() => new CemOptions { Hidden = null! }.Validate()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void An_unknown_option_lists_those_there_are()
     {
         var message = Assert.Throws<ArgumentException>(() => Algorithms.Options("ppo", [new("LearninRate", "1")])).Message;

@@ -20,8 +20,11 @@ public sealed partial class Agent
     public static Agent Load(string path, int threads = 0)
     {
         var checkpoint = Read(path);
-        var environment = EnvironmentSource.Find(checkpoint.EnvironmentId, Convert.Notes(checkpoint));
-        return Load(path, checkpoint, environment is null ? null : EnvironmentSource.Of(environment), threads);
+        return Refused(path, () =>
+        {
+            var environment = EnvironmentSource.Find(checkpoint.EnvironmentId, Convert.Notes(checkpoint));
+            return Load(path, checkpoint, environment is null ? null : EnvironmentSource.Of(environment), threads);
+        });
     }
 
     /// <summary>Reads an agent to evaluate and train it in an environment of the library with the same spaces. In the one that it was trained in it goes on as if it had never stopped, bit for bit.</summary>
@@ -64,12 +67,13 @@ public sealed partial class Agent
     {
         ArgumentOutOfRangeException.ThrowIfNegative(threads);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(threads, 1024);
-        var options = OptionsOf(path, checkpoint) with { EnvironmentCopies = checkpoint.State.Environments.Count, Threads = threads };
         var state = checkpoint.State;
+        var options = OptionsOf(path, checkpoint, state.Environments.Count) with { Threads = threads };
         var environmentId = checkpoint.EnvironmentId;
         var wrapping = checkpoint.Wrapping;
         if (source is not null)
         {
+            RequireBareSpaces(path, checkpoint, source);
             source = source.Within(Convert.IsComplete(wrapping) ? Convert.Wrappers(wrapping) : []);
             var batch = source.Create(options.EnvironmentCopies);
             RequireFunctions(path, wrapping, batch);
@@ -80,16 +84,61 @@ public sealed partial class Agent
             {
                 state = TrainingStateModule.startAnew(batch, state);
             }
+            else if (source.IsBuiltIn)
+            {
+                RequireEpisodes(path, batch, state.Environments);
+            }
         }
         else
         {
             RequireFunctions(path, wrapping, null);
         }
 
-        return new(options, source, environmentId, checkpoint.Seed, checkpoint.Policy, wrapping, state, null, null);
+        return new(options, source, environmentId, checkpoint.Seed, checkpoint.Policy, wrapping, state, null, null) { loaded = (path, checkpoint) };
     }
 
-    private static AgentOptions OptionsOf(string path, Checkpoint checkpoint)
+    /// <summary>What a file alone has asked for and cannot be is a fault of the file.</summary>
+    private static Agent Refused(string path, Func<Agent> load)
+    {
+        try
+        {
+            return load();
+        }
+        catch (ArgumentException error) when (error.ParamName is not ("threads" or "environment"))
+        {
+            throw new InvalidDataException($"{path} is a damaged agent file: {error.Message} Use another copy or an earlier checkpoint.", error);
+        }
+    }
+
+    /// <summary>Refuses another environment before wrappers make something large of it.</summary>
+    private static void RequireBareSpaces(string path, Checkpoint checkpoint, EnvironmentSource environment)
+    {
+        if (environment.Bare is { } bare
+            && (!checkpoint.Wrapping.ObservationSpace.Equals(bare.ObservationSpace) || !checkpoint.Wrapping.ActionSpace.Equals(bare.ActionSpace)))
+        {
+            throw new ArgumentException(
+                $"{path} holds an agent for an environment with observations {checkpoint.Wrapping.ObservationSpace} and actions {checkpoint.Wrapping.ActionSpace} "
+                + $"({checkpoint.EnvironmentId}); {bare.Id} has observations {bare.ObservationSpace} and actions {bare.ActionSpace}. Use an environment with the same spaces.",
+                nameof(environment));
+        }
+    }
+
+    /// <summary>Takes up the episodes of a file in copies that are thrown away, and goes a step on: what cannot be must show now, not in training.</summary>
+    private static void RequireEpisodes(string path, BatchEnvironment batch, BatchSnapshot snapshot)
+    {
+        try
+        {
+            batch.Restore(snapshot);
+            Convert.Step(batch);
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            throw new InvalidDataException(
+                $"{path} is a damaged agent file: its episodes of {batch.Id} cannot go on: {error.Message} Use another copy or an earlier checkpoint.", error);
+        }
+    }
+
+    private static AgentOptions OptionsOf(string path, Checkpoint checkpoint, int copies)
     {
         if (!Algorithms.All.Any(algorithm => algorithm.Id == checkpoint.Algorithm))
         {
@@ -99,7 +148,9 @@ public sealed partial class Agent
 
         try
         {
-            return Algorithms.Options(checkpoint.Algorithm, Convert.Settings(checkpoint));
+            var options = Algorithms.Options(checkpoint.Algorithm, Convert.Settings(checkpoint)) with { EnvironmentCopies = copies, Threads = 0 };
+            options.Validate();
+            return options;
         }
         catch (ArgumentException error)
         {

@@ -15,9 +15,11 @@ namespace Rl;
 
 /// <summary>Something that acts and learns: a policy with all that its training depends on.</summary>
 /// <remarks>
-/// Training is repeatable: the same options, environment and seed give the same agent bit for bit, on any number of threads. An agent is used by
-/// one thread at a time; while it trains, other calls throw, except from inside a <see cref="SynchronousProgress{T}"/>, which may save it,
-/// evaluate it and predict with it. Dispose it to release its threads.
+/// Training is repeatable: the same options, environment and seed give the same agent bit for bit, on any number of threads of one machine, and on
+/// machines whose vector registers are equally wide (the environment variable <c>RL_VECTOR_BITS</c> sets a narrower width). An agent is used by
+/// one thread at a time: a call during another one throws <see cref="InvalidOperationException"/>, so a server that predicts on many threads loads
+/// one agent a thread, or puts a lock around its calls. While it trains, only a <see cref="SynchronousProgress{T}"/> may use it: save it, evaluate
+/// it and predict with it. Dispose it to release its threads.
 /// </remarks>
 public sealed partial class Agent : IDisposable
 {
@@ -33,6 +35,9 @@ public sealed partial class Agent : IDisposable
     private TrainingWatch watch;
     private int busy;
     private int reportingThread;
+
+    /// <summary>Where it was read from, until a learner has shown that the training state is one of its own.</summary>
+    private (string Path, Checkpoint Checkpoint)? loaded;
     private volatile bool isDisposed;
 
     private Agent(
@@ -169,15 +174,82 @@ public sealed partial class Agent : IDisposable
     /// <param name="totalSteps">At least 1; nothing is done if the agent has taken as many already.</param>
     /// <param name="progress">Is told after each update, on the thread that trains unless it is a <see cref="Progress{T}"/>.</param>
     /// <param name="cancellationToken">Stops training between two updates.</param>
-    /// <exception cref="OperationCanceledException">Training was stopped. The agent keeps what it has learned and can be used, saved and trained on.</exception>
+    /// <exception cref="OperationCanceledException">Training was stopped, and the task is cancelled. The agent keeps what it has learned and can be used, saved and trained on.</exception>
     public Task<TrainingResult> TrainAsync(long totalSteps, IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(totalSteps, 1);
         return Task.Factory.StartNew(
             () => Train(totalSteps, progress, cancellationToken),
-            CancellationToken.None,
+            cancellationToken,
             TaskCreationOptions.LongRunning,
             TaskScheduler.Default);
+    }
+
+    /// <summary>As <see cref="Train(long, IProgress{TrainingProgress}?, CancellationToken)"/>, and keeps checkpoints on the disk, so that a process that is killed loses little; load the newest to go on, bit for bit.</summary>
+    /// <param name="totalSteps">At least 1; nothing is done if the agent has taken as many already.</param>
+    /// <param name="checkpoints">Where and when to save; see <see cref="Checkpoints"/>.</param>
+    /// <param name="progress">Is told after each update; see <see cref="SynchronousProgress{T}"/>.</param>
+    /// <param name="cancellationToken">Stops training between two updates; the agent is saved then too.</param>
+    /// <exception cref="ArgumentException">An option of the checkpoints is out of its range.</exception>
+    /// <exception cref="IOException">The first checkpoint cannot be written, and nothing was trained; or the last one cannot, and the agent holds what was learned. Those between are tried again, and logged as warnings.</exception>
+    /// <exception cref="OperationCanceledException">Training was stopped. The agent keeps what it has learned and can be used, saved and trained on.</exception>
+    /// <exception cref="EnvironmentException">The environment failed. The agent is as it was before the update in progress.</exception>
+    /// <exception cref="TrainingFailureException">A number was not finite. The agent is as it was before the update in progress.</exception>
+    /// <exception cref="InvalidOperationException">The agent was loaded without an environment to train in.</exception>
+    public TrainingResult Train(long totalSteps, Checkpoints checkpoints, IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(totalSteps, 1);
+        ArgumentNullException.ThrowIfNull(checkpoints);
+        checkpoints.Validate();
+        var keeper = new CheckpointKeeper(
+            this,
+            checkpoints,
+            () => Evaluate(checkpoints.EvaluationEpisodes, cancellationToken: cancellationToken))
+        {
+            Failed = error => Log.NotSaved(Logger, Steps, error.Message),
+        };
+        keeper.Start();
+        var told = new SynchronousProgress<TrainingProgress>(now =>
+        {
+            progress?.Report(now);
+            keeper.After(now.Steps);
+        });
+        try
+        {
+            return Train(totalSteps, told, cancellationToken);
+        }
+        finally
+        {
+            keeper.Finish();
+        }
+    }
+
+    /// <summary>As <see cref="Train(long, Checkpoints, IProgress{TrainingProgress}?, CancellationToken)"/>, on another thread.</summary>
+    /// <param name="totalSteps">At least 1; nothing is done if the agent has taken as many already.</param>
+    /// <param name="checkpoints">Where and when to save; see <see cref="Checkpoints"/>.</param>
+    /// <param name="progress">Is told after each update, on the thread that trains unless it is a <see cref="Progress{T}"/>.</param>
+    /// <param name="cancellationToken">Stops training between two updates; the agent is saved then too.</param>
+    /// <exception cref="OperationCanceledException">Training was stopped, and the task is cancelled. The agent keeps what it has learned and can be used, saved and trained on.</exception>
+    public Task<TrainingResult> TrainAsync(
+        long totalSteps, Checkpoints checkpoints, IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(totalSteps, 1);
+        ArgumentNullException.ThrowIfNull(checkpoints);
+        return Task.Factory.StartNew(
+            () => Train(totalSteps, checkpoints, progress, cancellationToken),
+            cancellationToken,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default);
+    }
+
+    /// <summary>Saves the state after the last whole update, also while another thread trains on; gives its steps.</summary>
+    internal long SaveLast(string path)
+    {
+        // The state is a value: what trains makes another.
+        var now = Volatile.Read(ref state);
+        CheckpointModule.save(path, ToCheckpoint(now));
+        Log.Saved(Logger, now.Steps, path);
+        return now.Steps;
     }
 
     /// <summary>Writes the agent and all that its training depends on to one file. It appears whole or not at all: an earlier file stays until the new one is complete.</summary>
@@ -187,7 +259,7 @@ public sealed partial class Agent : IDisposable
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         using var _ = Enter(mayBeReporting: true);
-        CheckpointModule.save(path, ToCheckpoint());
+        CheckpointModule.save(path, ToCheckpoint(state));
         Log.Saved(Logger, Steps, path);
     }
 
@@ -235,8 +307,8 @@ public sealed partial class Agent : IDisposable
     private static Workers NewWorkers(AgentOptions options) =>
         new(options.Threads == 0 ? System.Environment.ProcessorCount : options.Threads);
 
-    private Checkpoint ToCheckpoint() =>
-        Convert.ToCheckpoint(Options, environmentId, Seed, policy, source?.Notes ?? [], wrapping, state);
+    private Checkpoint ToCheckpoint(TrainingState now) =>
+        Convert.ToCheckpoint(Options, environmentId, Seed, policy, source?.Notes ?? [], wrapping, now);
 
     private TrainingResult Run(long until, IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
     {
@@ -339,6 +411,20 @@ public sealed partial class Agent : IDisposable
 
             workers ??= NewWorkers(Options);
             learner = Options.CreateLearner(source.Create(Options.EnvironmentCopies), workers);
+            if (loaded is { } file)
+            {
+                try
+                {
+                    CheckpointModule.requireFit(file.Path, learner, file.Checkpoint);
+                }
+                catch
+                {
+                    DropLearner();
+                    throw;
+                }
+
+                loaded = null;
+            }
         }
 
         return learner;

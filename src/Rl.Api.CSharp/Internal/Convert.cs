@@ -25,6 +25,30 @@ internal static class Convert
 
     public static Rng Key(Random random) => RngModule.create((ulong)random.NextInt64());
 
+    /// <summary>Takes a step of every copy with any possible actions.</summary>
+    public static void Step(BatchEnvironment batch)
+    {
+        batch.Observe(new float[batch.Count * batch.ObservationSize]);
+        var choices = batch.ActionSpace.Choices;
+        var masks = new bool[batch.HasActionMasks ? batch.Count * choices : 0];
+        if (masks.Length > 0)
+        {
+            batch.ActionMasks(0, batch.Count, masks);
+        }
+
+        var actions = new float[batch.Count * batch.ActionSize];
+        var rng = RngModule.create(0);
+        for (var copy = 0; copy < batch.Count; copy++)
+        {
+            var action = actions.AsSpan(copy * batch.ActionSize, batch.ActionSize);
+            rng = masks.Length > 0
+                ? batch.ActionSpace.Sample(rng, masks.AsSpan(copy * choices, choices), action)
+                : batch.ActionSpace.Sample(rng, action);
+        }
+
+        batch.StepAll(actions, batch.AllocateBuffers());
+    }
+
     public static Core.Environments.Space Box(float low, float high, int[] shape) =>
         SpaceModule.boxOf(low, high, shape);
 
@@ -122,6 +146,10 @@ internal static class Convert
     /// <summary>Whether every function of the wrappers is there.</summary>
     public static bool IsComplete(Core.Training.Wrapping wrapping) => wrapping.Wrappers.All(Core.Wrappers.WrapperModule.isComplete);
 
+    /// <summary>Whether a wrapper is a user's own function.</summary>
+    public static bool HasFunctions(IEnumerable<Core.Wrappers.Wrapper> wrappers) =>
+        wrappers.Any(wrapper => wrapper.IsTransformObservation || wrapper.IsTransformReward || wrapper.IsTransformAction);
+
     /// <summary>Whether the batch has the wrappers that a snapshot was taken within.</summary>
     public static bool HasWrappersOf(BatchEnvironment batch, BatchSnapshot snapshot) => batch.Wrappers.SequenceEqual(snapshot.Wrappers);
 
@@ -130,7 +158,9 @@ internal static class Convert
     public static IReadOnlyList<KeyValuePair<string, string>> ToList(IEnumerable<Tuple<string, string>> pairs) =>
         Array.AsReadOnly(pairs.Select(pair => KeyValuePair.Create(pair.Item1, pair.Item2)).ToArray());
 
-    public static FSharpList<Tuple<string, string>> ToPairs(IEnumerable<Tuple<string, string>> pairs) => ListModule.OfSeq(pairs);
+    public static FSharpList<Tuple<string, string>> ToPairs(IEnumerable<Tuple<string, string>> pairs) =>
+        ListModule.OfSeq(pairs.Select(pair =>
+            pair.Item2 is null ? throw new ArgumentNullException(pair.Item1, $"{pair.Item1} is null; give it a value, or leave it out for the default.") : pair));
 
     public static FSharpList<Tuple<string, string>> ToPairs(IEnumerable<KeyValuePair<string, string>> pairs) =>
         ListModule.OfSeq(pairs.Select(pair => System.Tuple.Create(pair.Key, pair.Value)));
@@ -176,9 +206,14 @@ internal static class Convert
     public static string Text<TEnum>(TEnum value)
         where TEnum : struct, Enum => char.ToLowerInvariant(value.ToString()[0]) + value.ToString()[1..];
 
-    public static string Text(IReadOnlyList<int> widths)
+    /// <summary>The widths; null, which <see cref="ToPairs(IEnumerable{Tuple{string, string}})"/> refuses by the option's name, for null.</summary>
+    public static string Text(IReadOnlyList<int>? widths)
     {
-        ArgumentNullException.ThrowIfNull(widths);
+        if (widths is null)
+        {
+            return null!;
+        }
+
         return string.Join("x", widths.Select(width => Text(width)));
     }
 

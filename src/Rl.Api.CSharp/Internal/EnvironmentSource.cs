@@ -17,6 +17,12 @@ internal abstract class EnvironmentSource
     /// <summary>A batch of copies.</summary>
     public abstract BatchEnvironment Create(int copies);
 
+    /// <summary>Whether the library steps it itself, without code of a user's.</summary>
+    public virtual bool IsBuiltIn => false;
+
+    /// <summary>One copy of an environment of the library that comes without wrappers, for its spaces; null for others.</summary>
+    public virtual BatchEnvironment? Bare => null;
+
     /// <summary>What a file must hold to find the environment again.</summary>
     public abstract IEnumerable<KeyValuePair<string, string>> Notes { get; }
 
@@ -75,6 +81,10 @@ internal abstract class EnvironmentSource
         ];
 
         public override BatchEnvironment Create(int copies) => environment.Vectorise(copies);
+
+        public override bool IsBuiltIn => true;
+
+        public override BatchEnvironment Bare => environment.Vectorise(1);
     }
 
     private static External BatchOf(IReadOnlyList<IEnvironment> instances) =>
@@ -94,6 +104,8 @@ internal abstract class EnvironmentSource
     private sealed class Wrapped(EnvironmentSource inner, IReadOnlyList<Core.Wrappers.Wrapper> wrappers) : EnvironmentSource
     {
         public override IEnumerable<KeyValuePair<string, string>> Notes => inner.Notes;
+
+        public override bool IsBuiltIn => inner.IsBuiltIn && !Convert.HasFunctions(wrappers);
 
         public override BatchEnvironment Create(int copies)
         {

@@ -18,6 +18,9 @@ internal static partial class Log
     [LoggerMessage(4, LogLevel.Information, "Saved the agent at step {Steps} to {Path}")]
     public static partial void Saved(ILogger logger, long steps, string path);
 
+    [LoggerMessage(8, LogLevel.Warning, "The agent could not be saved at step {Steps}; it is tried again: {Message}")]
+    public static partial void NotSaved(ILogger logger, long steps, string message);
+
     [LoggerMessage(5, LogLevel.Information, "Trained to step {Steps} in {Elapsed}: mean return {MeanReturn}")]
     public static partial void Ended(ILogger logger, long steps, TimeSpan elapsed, double meanReturn);
 

@@ -1,8 +1,8 @@
 using System;
 using System.IO;
 using Rl.Core.Algorithms;
+using Rl.Core.Foundations;
 using Rl.Core.Training;
-using Rl.Internal;
 
 namespace Rl;
 
@@ -62,7 +62,7 @@ public sealed class TrainingFailureDetails
     public void Save(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        WholeFile.Replace(path, temporary => File.WriteAllBytes(temporary, FailureFile.toBytes(record)));
+        WholeFile.Write(path, stream => stream.Write(FailureFile.toBytes(record)));
     }
 
     /// <summary>Whether both tell of the same operation at the same place, on the same batch bit for bit.</summary>

@@ -4,7 +4,7 @@ using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Text;
-using Rl.Internal;
+using Rl.Core.Foundations;
 
 namespace Rl.Cli.Bench;
 
@@ -85,7 +85,7 @@ internal static class BenchReport
             throw new InvalidDataException($"{page} lacks {open} followed by {close}; put both where the table belongs.");
         }
 
-        WholeFile.Replace(page, temporary => File.WriteAllText(temporary, $"{text[..(start + open.Length)]}\n{table}{text[end..]}"));
+        WholeFile.WriteText(page, $"{text[..(start + open.Length)]}\n{table}{text[end..]}");
     }
 
     private static string Signed(double value) => value.ToString("0.0", CultureInfo.InvariantCulture).Replace('-', '−');

@@ -6,7 +6,7 @@ using System.Linq;
 using System.Text.Json;
 using System.Threading;
 using Rl.Cli.Views;
-using Rl.Internal;
+using Rl.Core.Foundations;
 
 namespace Rl.Cli.Bench;
 
@@ -79,9 +79,8 @@ internal sealed record BenchRun(
     /// <summary>Writes the result beside its place and moves it there, so that an interruption leaves no half file.</summary>
     public void Write(string path, string settings)
     {
-        WholeFile.Replace(path, temporary =>
+        WholeFile.Write(path, stream =>
         {
-            using var stream = File.Create(temporary);
             using var writer = new Utf8JsonWriter(stream);
             writer.WriteStartObject();
             writer.WriteNumber("seed", Seed);

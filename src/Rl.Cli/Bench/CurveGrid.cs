@@ -2,7 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using Rl.Cli.Views;
-using Rl.Internal;
+using Rl.Core.Foundations;
 using ScottPlot;
 
 namespace Rl.Cli.Bench;
@@ -35,7 +35,8 @@ internal static class CurveGrid
             }
         }
 
-        WholeFile.Replace(path, temporary => grid.SavePng(temporary, columns * CellWidth, lines * CellHeight));
+        var picture = grid.Render(columns * CellWidth, lines * CellHeight).GetImageBytes();
+        WholeFile.Write(path, stream => stream.Write(picture));
     }
 
     private static void Draw(Plot plot, BenchRow row)

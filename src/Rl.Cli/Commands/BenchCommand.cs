@@ -9,7 +9,7 @@ using System.Threading;
 using System.Threading.Tasks;
 using Rl.Cli.Bench;
 using Rl.Cli.Views;
-using Rl.Internal;
+using Rl.Core.Foundations;
 
 namespace Rl.Cli.Commands;
 
@@ -59,8 +59,8 @@ internal static class BenchCommand
         var runs = Measure(tasks, folder, request.Parallel, terminal, interruption);
         var rows = tasks.Select(task => new BenchRow(task, [.. runs[task].OrderBy(run => run.Seed)])).ToList();
         var table = BenchReport.Markdown(rows);
-        WholeFile.Replace(Path.Combine(request.Output, $"{request.Suite}.md"), temporary => File.WriteAllText(temporary, table));
-        WholeFile.Replace(Path.Combine(request.Output, $"{request.Suite}.csv"), temporary => File.WriteAllText(temporary, BenchReport.Csv(rows)));
+        WholeFile.WriteText(Path.Combine(request.Output, $"{request.Suite}.md"), table);
+        WholeFile.WriteText(Path.Combine(request.Output, $"{request.Suite}.csv"), BenchReport.Csv(rows));
         CurveGrid.Save(Path.Combine(request.Output, $"{request.Suite}.png"), rows);
         if (request.Page is { } page)
         {

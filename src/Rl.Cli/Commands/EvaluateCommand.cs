@@ -27,7 +27,7 @@ internal static class EvaluateCommand
     public static int Run(EvaluateRequest request, Terminal terminal, CancellationToken interruption)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(request.Episodes, 1, "--episodes");
-        var path = RunFolder.FindAgent(request.Run);
+        var path = RunPlaces.FindAgent(request.Run);
         using var agent = request.Environment is null
             ? Agent.Load(path)
             : Agent.Load(path, EnvironmentArgument.Make(request.Environment, [], terminal));
@@ -46,7 +46,7 @@ internal static class EvaluateCommand
         }
         else
         {
-            terminal.Output.WriteLine($"{agent.Options.Algorithm} on {agent.EnvironmentId}: {evaluation}{Text.Cut(cutAt)}");
+            terminal.Output.WriteLine($"{agent.Options.Algorithm} on {Shown.Text(agent.EnvironmentId)}: {evaluation}{Text.Cut(cutAt)}");
         }
 
         return ExitCode.Success;

@@ -41,7 +41,7 @@ internal sealed record PlayRequest
                 : use(environment.PlayAtRandom(Episodes, Seed ?? 1), "random actions");
         }
 
-        var path = RunFolder.FindAgent(Run);
+        var path = RunPlaces.FindAgent(Run);
         using var agent = environment is null ? Agent.Load(path) : Agent.Load(path, environment);
         return use(agent.Play(Episodes, Seed, !Stochastic), agent.Options.Algorithm);
     }

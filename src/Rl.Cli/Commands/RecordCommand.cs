@@ -49,7 +49,7 @@ internal static class RecordCommand
     private static string Default(PlayRequest request, Playback playback) =>
         request.Run is null
             ? $"{playback.EnvironmentId.Replace('/', '-')}.gif"
-            : Path.Combine(Path.GetDirectoryName(RunFolder.FindAgent(request.Run)) ?? "", "episode.gif");
+            : Path.Combine(Path.GetDirectoryName(RunPlaces.FindAgent(request.Run)) ?? "", "episode.gif");
 
     private static void Print(RecordRequest request, RecordingResult result, Playback playback, string player, Terminal terminal)
     {

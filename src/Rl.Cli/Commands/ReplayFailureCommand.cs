@@ -9,7 +9,7 @@ internal static class ReplayFailureCommand
 {
     public static int Run(string run, int threads, bool json, Terminal terminal)
     {
-        var (path, batch) = RunFolder.FindFailure(run);
+        var (path, batch) = RunPlaces.FindFailure(run);
         var recorded = TrainingFailureDetails.Load(batch);
         using var agent = Agent.Load(path, threads);
         TrainingFailureDetails? again = null;

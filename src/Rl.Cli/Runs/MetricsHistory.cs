@@ -1,20 +1,40 @@
+using System;
 using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
-using Rl.Internal;
+using System.Linq;
+using System.Text;
+using Rl.Core.Foundations;
 
 namespace Rl.Cli.Runs;
 
+/// <summary>An update in metrics.csv.</summary>
+/// <param name="Steps">Environment steps after it.</param>
+/// <param name="MeanReturn">The mean return of the last episodes.</param>
+/// <param name="Returns">Those of the episodes that ended in it; null if the file does not tell.</param>
+internal sealed record MetricsRow(long Steps, double MeanReturn, IReadOnlyList<double>? Returns);
+
 /// <summary>What the metrics.csv of an interrupted run holds.</summary>
-/// <param name="Rows">Environment steps and mean return of each row.</param>
+/// <param name="Header">Its first line; null if it has none.</param>
+/// <param name="Rows">Its updates.</param>
 /// <param name="Seconds">The time that was trained.</param>
 /// <param name="Episodes">The episodes that ended.</param>
-internal sealed record MetricsHistory(IReadOnlyList<(long Steps, double MeanReturn)> Rows, double Seconds, double Episodes)
+/// <param name="Damaged">Rows that could not be read and were left out.</param>
+internal sealed record MetricsHistory(string? Header, IReadOnlyList<MetricsRow> Rows, double Seconds, double Episodes, int Damaged)
 {
-    /// <summary>That of a new run.</summary>
-    public static MetricsHistory None { get; } = new([], 0, 0);
+    /// <summary>The column with the returns of the episodes, joined by <see cref="Joint"/>.</summary>
+    public const string ReturnsColumn = "episodeReturns";
 
-    /// <summary>Drops the rows beyond so many steps, which the agent was not saved with and will take again.</summary>
+    /// <summary>What stands between the returns of an update.</summary>
+    public const char Joint = ';';
+
+    /// <summary>That of a new run.</summary>
+    public static MetricsHistory None { get; } = new(null, [], 0, 0, 0);
+
+    /// <summary>
+    /// Drops the rows beyond so many steps, which the agent was not saved with and will take again, and rows that are damaged; a file of which nothing
+    /// can be read is put aside as <c>metrics-damaged.csv</c>.
+    /// </summary>
     public static MetricsHistory Cut(string path, long steps)
     {
         if (!File.Exists(path))
@@ -22,43 +42,52 @@ internal sealed record MetricsHistory(IReadOnlyList<(long Steps, double MeanRetu
             return None;
         }
 
-        var kept = new List<string>();
-        var rows = new List<(long, double)>();
-        var (seconds, episodes) = (0.0, 0.0);
-        foreach (var line in File.ReadLines(path))
+        // What follows the last line's end is a row that a crash cut short, and no damage.
+        var text = File.ReadAllText(path);
+        var end = text.LastIndexOf('\n') + 1;
+        var lines = text[..end].Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.TrimEnd('\r')).ToArray();
+        if (lines.Length == 0 || !lines[0].StartsWith("steps,", StringComparison.Ordinal))
         {
-            if (kept.Count == 0)
+            if (text.Length > 0)
             {
-                kept.Add(line);
+                File.Move(path, Path.Combine(Path.GetDirectoryName(path)!, "metrics-damaged.csv"), overwrite: true);
+            }
+
+            return None with { Damaged = lines.Length };
+        }
+
+        var columns = lines[0].Split(',');
+        var returns = Array.IndexOf(columns, ReturnsColumn);
+        var kept = new StringBuilder(lines[0]).Append('\n');
+        var rows = new List<MetricsRow>();
+        var (seconds, episodes) = (0.0, 0.0);
+        var damaged = 0;
+        foreach (var line in lines.Skip(1))
+        {
+            var cells = line.Split(',');
+            if (cells.Length != columns.Length || !long.TryParse(cells[0], NumberStyles.None, CultureInfo.InvariantCulture, out var step)
+                || !TryNumber(cells[2], out var time) || !TryNumber(cells[4], out var count) || !TryNumber(cells[5], out var mean)
+                || (rows.Count > 0 && step <= rows[^1].Steps && step <= steps))
+            {
+                damaged++;
                 continue;
             }
 
-            var cells = line.Split(',');
-            if (cells.Length < 6 || !long.TryParse(cells[0], NumberStyles.Integer, CultureInfo.InvariantCulture, out var step))
+            if (step <= steps)
             {
-                // A row that a crash cut short is the last one.
-                break;
+                kept.Append(line).Append('\n');
+                rows.Add(new(step, mean, returns < 0 ? null : Returns(cells[returns])));
+                (seconds, episodes) = (time, count);
             }
-
-            if (step > steps)
-            {
-                break;
-            }
-
-            kept.Add(line);
-            rows.Add((step, Number(cells[5])));
-            (seconds, episodes) = (Number(cells[2]), Number(cells[4]));
         }
 
-        if (rows.Count == 0)
-        {
-            kept.Clear();
-        }
-
-        WholeFile.Replace(path, temporary => File.WriteAllLines(temporary, kept));
-        return new(rows, seconds, episodes);
+        WholeFile.WriteText(path, rows.Count == 0 ? "" : kept.ToString());
+        return new(rows.Count == 0 ? null : lines[0], rows, seconds, episodes, damaged);
     }
 
-    private static double Number(string text) =>
-        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) ? value : double.NaN;
+    private static double[] Returns(string cell) =>
+        [.. cell.Split(Joint, StringSplitOptions.RemoveEmptyEntries).Select(text => TryNumber(text, out var value) ? value : double.NaN).Where(double.IsFinite)];
+
+    private static bool TryNumber(string text, out double value) =>
+        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value);
 }

@@ -4,166 +4,212 @@ using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Text.Json;
-using Rl.Internal;
+using Rl.Core.Foundations;
 
 namespace Rl.Cli.Runs;
 
-/// <summary>The folder of a run: configuration.json, metrics.csv, agent.rl and learning-curve.png; of one that failed, before-failure.rl and failure.batch too.</summary>
+/// <summary>The folder of a run, which one process at a time writes: configuration.json, metrics.csv, agent.rl and learning-curve.png; best.rl and best.json if it was evaluated; of one that failed, before-failure.rl and failure.batch too.</summary>
 internal sealed class RunFolder : IDisposable
 {
-    private const string Root = "runs";
-    private const string ConfigurationFile = "configuration.json";
-    private const string MetricsFile = "metrics.csv";
-    private const string AgentFile = "agent.rl";
-    private const string CurveFile = "learning-curve.png";
-    private const string BeforeFailureFile = "before-failure.rl";
-    private const string FailureFile = "failure.batch";
-    private static readonly string[] Files = [ConfigurationFile, MetricsFile, AgentFile, CurveFile, BeforeFailureFile, FailureFile];
+    private MetricsLog? metrics;
+    private RunLock? held;
 
-    private readonly StreamWriter metrics;
-    private readonly MetricsHistory earlier;
-    private bool hasHeader;
-
-    private RunFolder(string path, MetricsHistory? earlier = null)
+    private RunFolder(string path, RunLock held)
     {
         Path = path;
-        this.earlier = earlier ?? MetricsHistory.None;
-        metrics = new StreamWriter(System.IO.Path.Combine(path, MetricsFile), append: earlier is not null);
-        hasHeader = this.earlier.Rows.Count > 0;
+        this.held = held;
     }
 
     /// <summary>The folder, relative to the current one where it was given so.</summary>
     public string Path { get; }
 
-    public string AgentPath => System.IO.Path.Combine(Path, AgentFile);
+    public string AgentPath => In(RunFiles.Agent);
 
-    public string CurvePath => System.IO.Path.Combine(Path, CurveFile);
+    public string CurvePath => In(RunFiles.Curve);
 
     /// <summary>The last good state of a run that failed.</summary>
-    public string BeforeFailurePath => System.IO.Path.Combine(Path, BeforeFailureFile);
+    public string BeforeFailurePath => In(RunFiles.BeforeFailure);
 
     /// <summary>The failure's details and its batch.</summary>
-    public string FailurePath => System.IO.Path.Combine(Path, FailureFile);
+    public string FailurePath => In(RunFiles.Failure);
 
     /// <summary>What metrics.csv holds of a run before it is resumed.</summary>
-    public MetricsHistory Earlier => earlier;
+    public MetricsHistory Earlier { get; private set; } = MetricsHistory.None;
 
     /// <summary>Makes the folder that was asked for, or else the first free one that is named after the run.</summary>
-    /// <exception cref="IOException">The folder holds files already, or cannot be written; the message says what to do.</exception>
+    /// <exception cref="ArgumentException">The name is that of no folder of its own.</exception>
+    /// <exception cref="IOException">The folder holds files already, is written by another process, or cannot be written; the message says what to do.</exception>
     public static RunFolder Create(string? asked, bool overwrite, string algorithm, string environment, ulong seed)
     {
         var name = $"{algorithm}-{environment}-seed{seed.ToString(CultureInfo.InvariantCulture)}";
-        var path = asked is null
-            ? Enumerable.Range(1, int.MaxValue)
-                .Select(number => System.IO.Path.Combine(Root, number == 1 ? name : $"{name}-{number}"))
-                .First(candidate => !Directory.Exists(candidate))
-            : Locate(asked);
-        try
+        var path = asked is null ? RunPlaces.NamedAfter(name) : RunPlaces.Locate(asked);
+        for (var number = 2; ; number++)
         {
-            if (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any())
+            if (TryBegin(path, overwrite, asked is null) is { } folder)
             {
-                if (!overwrite)
-                {
-                    throw new IOException(
-                        $"The run folder {path} exists and is not empty; choose another with --run, or replace its files with --overwrite.");
-                }
-
-                foreach (var file in Files)
-                {
-                    File.Delete(System.IO.Path.Combine(path, file));
-                }
+                return folder;
             }
 
-            Directory.CreateDirectory(path);
-            return new(path);
+            path = RunPlaces.NamedAfter($"{name}-{number.ToString(CultureInfo.InvariantCulture)}");
         }
-        catch (Exception error) when (error is UnauthorizedAccessException or IOException && !error.Message.Contains("--run", StringComparison.Ordinal))
+    }
+
+    /// <summary>The folder of a run that is to go on; <see cref="TakeUp"/> follows when its agent is read.</summary>
+    /// <exception cref="IOException">Another process writes it, or it cannot be written; the message says what to do.</exception>
+    public static RunFolder Resume(string agentPath)
+    {
+        var path = FolderOf(agentPath);
+        return Guarded(path, () => new RunFolder(path, RunLock.TryTake(path) ?? throw InUse(path)));
+    }
+
+    /// <summary>Goes on after so many steps: what was recorded beyond them is dropped, and so are the rests of saves that were killed.</summary>
+    /// <exception cref="IOException">The folder cannot be written; the message says what to do.</exception>
+    public void TakeUp(long steps) => Guarded(Path, () =>
+    {
+        foreach (var file in RunFiles.All)
         {
-            throw new IOException($"The run folder {path} cannot be written: {error.Message} Choose another with --run.", error);
+            WholeFile.RemoveRests(In(file));
         }
-    }
 
-    /// <summary>The folder of a run that is to go on after so many steps; what it recorded beyond them is dropped.</summary>
-    public static RunFolder Resume(string agentPath, long steps)
-    {
-        var path = System.IO.Path.GetDirectoryName(agentPath) is { Length: > 0 } folder ? folder : ".";
-        try
-        {
-            return new(path, MetricsHistory.Cut(System.IO.Path.Combine(path, MetricsFile), steps));
-        }
-        catch (UnauthorizedAccessException error)
-        {
-            throw new IOException($"The run folder {path} cannot be written: {error.Message}", error);
-        }
-    }
+        Earlier = MetricsHistory.Cut(In(RunFiles.Metrics), steps);
+        metrics = new MetricsLog(In(RunFiles.Metrics), Earlier);
+        return this;
+    });
 
-    /// <summary>The last good state and the batch of a run that failed.</summary>
-    /// <exception cref="FileNotFoundException">The run did not fail, or is not there.</exception>
-    public static (string Agent, string Batch) FindFailure(string run)
-    {
-        string[] folders = [run, System.IO.Path.Combine(Root, run)];
-        var folder = folders.FirstOrDefault(candidate => File.Exists(System.IO.Path.Combine(candidate, FailureFile)))
-            ?? throw new FileNotFoundException(
-                $"There is no {FailureFile} in {string.Join(" or ", folders)}: no run there has failed.");
-        return (System.IO.Path.Combine(folder, BeforeFailureFile), System.IO.Path.Combine(folder, FailureFile));
-    }
-
-    /// <summary>The agent file of a run's name, a run's folder, or the file itself.</summary>
-    /// <exception cref="FileNotFoundException">There is none; the message says where it was sought and lists runs.</exception>
-    public static string FindAgent(string run)
-    {
-        string[] candidates = [run, System.IO.Path.Combine(run, AgentFile), System.IO.Path.Combine(Root, run, AgentFile)];
-        return candidates.FirstOrDefault(File.Exists)
-            ?? throw new FileNotFoundException(
-                $"There is no agent in {string.Join(" or ", candidates.Skip(1))}; {(Runs() is { Length: > 0 } runs ? $"the runs here are {string.Join(", ", runs)}" : "there are no runs here")}.");
-    }
-
-    /// <summary>The agent file of a run that is to go on: its name, its folder or the agent file in it.</summary>
-    /// <exception cref="FileNotFoundException">There is none; the message says where it was sought and lists runs.</exception>
-    /// <exception cref="ArgumentException">It is another file, beside which a run would be overwritten.</exception>
-    public static string FindRun(string run)
-    {
-        var path = FindAgent(run);
-        return System.IO.Path.GetFileName(path) == AgentFile
-            ? path
-            : throw new ArgumentException($"{path} is no run: name a run or its folder, in which {AgentFile} is. To go on from another file, copy it into a folder of its own as {AgentFile}.");
-    }
+    /// <summary>The folder of an agent file.</summary>
+    public static string FolderOf(string agentPath) => System.IO.Path.GetDirectoryName(agentPath) is { Length: > 0 } folder ? folder : ".";
 
     /// <summary>Adds a row to metrics.csv.</summary>
-    public void Record(TrainingProgress progress)
+    /// <exception cref="IOException">It cannot be written now; it is kept, and written with the next one.</exception>
+    public void Record(TrainingProgress progress) => metrics?.Record(progress);
+
+    /// <summary>Writes what of metrics.csv could not be written before.</summary>
+    /// <exception cref="IOException">It still cannot be written.</exception>
+    public void Flush() => metrics?.Write();
+
+    /// <summary>Makes the folder again if it was deleted while the run goes on; tells whether it was.</summary>
+    /// <exception cref="IOException">It cannot be made.</exception>
+    public bool Restore(Agent agent, BuiltInEnvironment environment)
     {
-        if (!hasHeader)
+        if (held is null or { IsThere: true })
         {
-            hasHeader = true;
-            metrics.WriteLine(string.Join(
-                ',',
-                ["steps", "updates", "seconds", "stepsPerSecond", "episodes", "meanReturn", "meanLength", .. progress.Metrics.Select(metric => metric.Key)]));
+            return false;
         }
 
-        double[] numbers =
-        [
-            earlier.Seconds + progress.Elapsed.TotalSeconds,
-            progress.StepsPerSecond,
-            earlier.Episodes + progress.EpisodeCount,
-            progress.MeanReturn,
-            progress.MeanLength,
-            .. progress.Metrics.Select(metric => metric.Value),
-        ];
-        metrics.WriteLine(string.Join(
-            ',',
-            [Text(progress.Steps), Text(progress.Updates), .. numbers.Select(number => number.ToString("G9", CultureInfo.InvariantCulture))]));
+        Directory.CreateDirectory(Path);
+        held.Dispose();
+        held = RunLock.TryTake(Path);
+        metrics?.Restart();
+        WriteConfiguration(agent, environment);
+        return true;
     }
-
-    /// <summary>Brings what was recorded to the disk.</summary>
-    public void Flush() => metrics.Flush();
 
     /// <summary>Writes configuration.json.</summary>
     public void WriteConfiguration(Agent agent, BuiltInEnvironment environment) =>
-        WholeFile.Replace(System.IO.Path.Combine(Path, ConfigurationFile), temporary => WriteConfiguration(temporary, agent, environment));
+        WholeFile.Write(In(RunFiles.Configuration), stream => WriteConfiguration(stream, agent, environment));
 
-    private static void WriteConfiguration(string path, Agent agent, BuiltInEnvironment environment)
+    public void Dispose()
     {
-        using var stream = File.Create(path);
+        metrics?.Dispose();
+        held?.Dispose();
+    }
+
+    /// <summary>Takes a folder for a new run; null if it is not free and another name would do.</summary>
+    private static RunFolder? TryBegin(string path, bool overwrite, bool isFreeToChoose)
+    {
+        RunLock? held = null;
+        try
+        {
+            if (isFreeToChoose && Directory.Exists(path))
+            {
+                return null;
+            }
+
+            if (!isFreeToChoose)
+            {
+                // Before the lock is made there: a folder that is no run stays as it is.
+                RequireReplaceable(path, overwrite);
+            }
+
+            Directory.CreateDirectory(path);
+            held = RunLock.TryTake(path);
+            if (held is null || (isFreeToChoose && !IsEmpty(path)))
+            {
+                held?.Dispose();
+                return isFreeToChoose ? null : throw InUse(path);
+            }
+
+            RequireReplaceable(path, overwrite);
+            foreach (var file in RunFiles.All)
+            {
+                File.Delete(System.IO.Path.Combine(path, file));
+                WholeFile.RemoveRests(System.IO.Path.Combine(path, file));
+            }
+
+            var folder = new RunFolder(path, held);
+            folder.metrics = new MetricsLog(folder.In(RunFiles.Metrics), MetricsHistory.None);
+            return folder;
+        }
+        catch (RunFolderException)
+        {
+            held?.Dispose();
+            throw;
+        }
+        catch (Exception error) when (error is UnauthorizedAccessException or IOException)
+        {
+            held?.Dispose();
+            throw new RunFolderException($"The run folder {path} cannot be written: {error.Message} Choose another with --run.", error);
+        }
+    }
+
+    /// <summary>Requires an empty folder, or the folder of a run that may be overwritten.</summary>
+    private static void RequireReplaceable(string path, bool overwrite)
+    {
+        if (!Directory.Exists(path) || IsEmpty(path))
+        {
+            return;
+        }
+
+        if (!overwrite)
+        {
+            throw new RunFolderException(
+                $"The run folder {path} exists and is not empty; choose another with --run, or replace its files with --overwrite.");
+        }
+
+        if (!RunPlaces.IsRun(path))
+        {
+            throw new RunFolderException($"The folder {path} holds files but no run; --overwrite replaces runs only. Choose another folder with --run.");
+        }
+
+        if (RunFiles.All.FirstOrDefault(file => Directory.Exists(System.IO.Path.Combine(path, file))) is { } folder)
+        {
+            throw new RunFolderException($"The run folder {path} holds a folder {folder} where a file should be; move it away, or choose another with --run.");
+        }
+    }
+
+    private static bool IsEmpty(string path) =>
+        Directory.EnumerateFileSystemEntries(path).All(entry => System.IO.Path.GetFileName(entry) == RunLock.Name);
+
+    private static RunFolderException InUse(string path) =>
+        new($"The run {path} is being trained by another process; wait until it ends, or choose another folder with --run.");
+
+    private static RunFolder Guarded(string path, Func<RunFolder> use)
+    {
+        try
+        {
+            return use();
+        }
+        catch (Exception error) when (error is UnauthorizedAccessException or (IOException and not RunFolderException))
+        {
+            throw new RunFolderException(
+                $"The run folder {path} cannot be written: {error.Message} Allow to write there, or copy the folder to where you may and resume that.", error);
+        }
+    }
+
+    private string In(string file) => System.IO.Path.Combine(Path, file);
+
+    private static void WriteConfiguration(Stream stream, Agent agent, BuiltInEnvironment environment)
+    {
         using var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true });
         writer.WriteStartObject();
         writer.WriteString("library", typeof(Agent).Assembly.GetName().Version?.ToString(3));
@@ -183,20 +229,6 @@ internal sealed class RunFolder : IDisposable
         writer.WriteEndObject();
     }
 
-    public void Dispose() => metrics.Dispose();
-
-    private static string Locate(string asked) =>
-        asked.Contains('/', StringComparison.Ordinal) || asked.Contains(System.IO.Path.DirectorySeparatorChar, StringComparison.Ordinal)
-            ? asked
-            : System.IO.Path.Combine(Root, asked);
-
-    private static string[] Runs() =>
-        Directory.Exists(Root)
-            ? [.. Directory.EnumerateDirectories(Root).Select(System.IO.Path.GetFileName).OfType<string>().Order(StringComparer.Ordinal).Take(8)]
-            : [];
-
-    private static string Text(long value) => value.ToString(CultureInfo.InvariantCulture);
-
     private static void WriteTexts(Utf8JsonWriter writer, string name, IEnumerable<KeyValuePair<string, string>> texts)
     {
         writer.WriteStartObject(name);
@@ -208,3 +240,6 @@ internal sealed class RunFolder : IDisposable
         writer.WriteEndObject();
     }
 }
+
+/// <summary>A run's folder cannot be used as was asked; the message says what to do.</summary>
+internal sealed class RunFolderException(string message, Exception? inner = null) : IOException(message, inner);

@@ -2,7 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using Rl.Cli.Runs;
-using Rl.Internal;
+using Rl.Core.Foundations;
 using ScottPlot;
 using SkiaSharp;
 
@@ -22,25 +22,38 @@ internal sealed class LearningCurve
     private readonly List<double> returns = [];
 
     /// <summary>Takes in the episodes of an update; within an update they are spread evenly.</summary>
-    public void Record(TrainingProgress progress, long previousSteps)
+    public void Record(TrainingProgress progress, long previousSteps) =>
+        Record([.. progress.Episodes.Select(episode => episode.Return)], previousSteps, progress.Steps);
+
+    /// <summary>The points so far: environment steps and return.</summary>
+    internal IEnumerable<(double Steps, double Return)> Points => steps.Zip(returns);
+
+    /// <summary>Takes in what an interrupted run has recorded: its episodes, or the mean return of an update that does not tell them.</summary>
+    public void Record(MetricsHistory earlier)
     {
-        for (var index = 0; index < progress.Episodes.Count; index++)
+        var previous = 0L;
+        foreach (var row in earlier.Rows)
         {
-            steps.Add(previousSteps + ((progress.Steps - previousSteps) * (index + 1.0) / progress.Episodes.Count));
-            returns.Add(progress.Episodes[index].Return);
+            if (row.Returns is { } episodes)
+            {
+                Record(episodes, previous, row.Steps);
+            }
+            else if (double.IsFinite(row.MeanReturn))
+            {
+                steps.Add(row.Steps);
+                returns.Add(row.MeanReturn);
+            }
+
+            previous = row.Steps;
         }
     }
 
-    /// <summary>Takes in the mean returns that an interrupted run has recorded, a point each.</summary>
-    public void Record(MetricsHistory earlier)
+    private void Record(IReadOnlyList<double> episodes, long previousSteps, long now)
     {
-        foreach (var (step, mean) in earlier.Rows)
+        for (var index = 0; index < episodes.Count; index++)
         {
-            if (double.IsFinite(mean))
-            {
-                steps.Add(step);
-                returns.Add(mean);
-            }
+            steps.Add(previousSteps + ((now - previousSteps) * (index + 1.0) / episodes.Count));
+            returns.Add(episodes[index]);
         }
     }
 
@@ -92,7 +105,8 @@ internal sealed class LearningCurve
             plot.Font.Set(font);
         }
 
-        WholeFile.Replace(path, temporary => plot.SavePng(temporary, 1000, 600));
+        var picture = plot.GetImageBytes(1000, 600, ImageFormat.Png);
+        WholeFile.Write(path, stream => stream.Write(picture));
     }
 
     /// <summary>The first preferred font that this machine has; null leaves the choice to ScottPlot.</summary>

@@ -14,8 +14,9 @@ internal sealed class LiveView : TrainingView
     private const int BarWidth = 28;
 
     private readonly IAnsiConsole console;
-    private readonly List<TrainingWarning> warnings = [];
+    private readonly List<string> notes = [];
     private LiveDisplayContext? live;
+    private string? best;
 
     public LiveView(TextWriter output) =>
         console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output) });
@@ -42,7 +43,14 @@ internal sealed class LiveView : TrainingView
         console.Live(new Markup("[grey]compiling…[/]")).Start(context =>
         {
             live = context;
-            base.During(train);
+            try
+            {
+                base.During(train);
+            }
+            finally
+            {
+                live = null;
+            }
         });
 
     public override void Interrupted(TrainingOutline outline, long steps) => console.MarkupLineInterpolated(
@@ -53,6 +61,26 @@ internal sealed class LiveView : TrainingView
     {
         console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[red]stopped[/] after {steps:N0} steps: {details}");
         console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"the state before it is saved in [blue]{outline.Run}[/]; [bold]{command}[/] shows it again");
+    }
+
+    public override void Notice(string message)
+    {
+        if (live is null)
+        {
+            console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[yellow]! {message}[/]");
+        }
+        else
+        {
+            notes.Add(Invariant($"[yellow]! {Markup.Escape(message)}[/]"));
+        }
+    }
+
+    public override void Evaluated(EvaluationResult evaluation, long steps, bool isBest)
+    {
+        if (isBest)
+        {
+            best = Invariant($"[grey]best evaluation[/] {Markup.Escape(evaluation.ToString())} [grey]after {steps:N0} steps[/]");
+        }
     }
 
     public override void Result(TrainingOutcome outcome)
@@ -68,7 +96,8 @@ internal sealed class LiveView : TrainingView
         console.Write(table);
     }
 
-    protected override void Warning(TrainingWarning warning) => warnings.Add(warning);
+    protected override void Warning(TrainingWarning warning) =>
+        notes.Add(Invariant($"[yellow]! update {warning.Update:N0}: {Markup.Escape(warning.Message)}[/]"));
 
     protected override void Progress(TrainingProgress progress) => live?.UpdateTarget(Draw(progress));
 
@@ -91,8 +120,8 @@ internal sealed class LiveView : TrainingView
             table.AddRow($"[grey]{pair[0].Name}[/]", pair[0].Value, $"[grey]{right}[/]", value);
         }
 
-        var noticed = warnings.Select(warning => new Markup(Invariant($"[yellow]! update {warning.Update:N0}: {Markup.Escape(warning.Message)}[/]")));
-        return new Rows([table, Bar(progress), .. noticed]);
+        IEnumerable<string> lines = best is null ? notes : notes.Prepend(best);
+        return new Rows([table, Bar(progress), .. lines.Select(line => new Markup(line))]);
     }
 
     private static Markup Bar(TrainingProgress progress)

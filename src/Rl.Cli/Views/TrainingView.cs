@@ -42,6 +42,12 @@ internal abstract class TrainingView
     /// <summary>Training made a number that is not finite; <paramref name="command"/> shows it again.</summary>
     public abstract void Failed(TrainingOutline outline, TrainingFailureDetails details, long steps, string command);
 
+    /// <summary>Something that is not as it should be, and that training goes on with.</summary>
+    public abstract void Notice(string message);
+
+    /// <summary>The agent was evaluated after so many steps; whether it is the best so far.</summary>
+    public abstract void Evaluated(EvaluationResult evaluation, long steps, bool isBest);
+
     /// <summary>The end.</summary>
     public abstract void Result(TrainingOutcome outcome);
 
@@ -96,6 +102,11 @@ internal sealed class PlainView(TextWriter output) : TrainingView
     public override void Interrupted(TrainingOutline outline, long steps) =>
         Line($"interrupted after {steps:N0} steps; the agent is saved in {outline.Run}");
 
+    public override void Notice(string message) => Line($"notice     {message}");
+
+    public override void Evaluated(EvaluationResult evaluation, long steps, bool isBest) =>
+        Line($"evaluated  {evaluation} after {steps:N0} steps{(isBest ? ", the best so far" : "")}");
+
     public override void Result(TrainingOutcome outcome)
     {
         Line($"trained    {outcome.Training.StepsTaken:N0} steps in {outcome.Training.Elapsed.TotalSeconds:0.0} s, {outcome.Training.StepsPerSecond:N0} steps/s");
@@ -142,6 +153,15 @@ internal sealed class JsonView(TextWriter output) : TrainingView
     {
         writer.WriteNumber("steps", steps);
         writer.WriteString("run", outline.Run);
+    });
+
+    public override void Notice(string message) => JsonLine.Write(output, "notice", writer => writer.WriteString("message", message));
+
+    public override void Evaluated(EvaluationResult evaluation, long steps, bool isBest) => JsonLine.Write(output, "evaluated", writer =>
+    {
+        writer.WriteNumber("steps", steps);
+        writer.Evaluation(evaluation, null);
+        writer.WriteBoolean("best", isBest);
     });
 
     public override void Result(TrainingOutcome outcome) => JsonLine.Write(output, "result", writer =>

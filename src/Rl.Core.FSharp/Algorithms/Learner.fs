@@ -52,6 +52,38 @@ module Extras =
     [<Literal>]
     let RecurrentStates = "recurrentStates"
 
+/// The lengths of what a training state holds, which follow from an algorithm's options and its environment.
+type StateShape =
+    {
+        /// Numbers of the optimiser's variables.
+        Optimiser: int
+        /// Components of the statistics of observations; 0 without.
+        Observations: int
+        /// 1 with statistics of rewards, else 0.
+        Rewards: int
+        /// The further arrays by name.
+        Extras: (string * int) list
+    }
+
+    override this.ToString() =
+        let extras =
+            this.Extras |> List.map (fun (name, length) -> $", {length} numbers \"{name}\"") |> String.concat ""
+
+        $"{this.Optimiser} numbers of the optimiser, statistics of {this.Observations} observed numbers and {this.Rewards} rewards{extras}"
+
+/// Shapes of training states.
+[<RequireQualifiedAccess>]
+module StateShape =
+
+    /// The shape of a state.
+    let ofState (state: TrainingState) : StateShape =
+        {
+            Optimiser = state.Optimiser.Length
+            Observations = state.Observations.Size
+            Rewards = state.Rewards.Size
+            Extras = state.Extras |> List.map (fun (name, values) -> name, values.Length)
+        }
+
 /// Training states that leave their episodes.
 [<RequireQualifiedAccess>]
 module TrainingState =
@@ -120,6 +152,8 @@ type Learner() =
     abstract Configuration: (string * string) list
     /// The number of environment steps that training is planned for.
     abstract TotalSteps: int64
+    /// The lengths of what its states hold.
+    abstract StateShape: StateShape
     /// The first state: parameters, streams and environments all follow from the key.
     abstract Initialise: key: Rng -> TrainingState
     /// One round of collecting and learning.

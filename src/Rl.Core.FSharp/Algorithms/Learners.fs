@@ -10,11 +10,18 @@ open Rl.Core.Networks
 open Rl.Core.Objectives
 open Rl.Core.Optimisers
 
+/// The first states of a learner, and their shape, which all later states keep.
+type internal Start =
+    {
+        Shape: StateShape
+        /// The state before the first transition.
+        Initialise: Rng -> TrainingState
+    }
+
 [<RequireQualifiedAccess>]
 module internal Learners =
 
-    /// The state before the first transition. One key gives four: parameters, environments, actions, shuffles.
-    let initialise
+    let private stateBefore
         (layout: Layout)
         (variables: StateVariable list)
         (environment: BatchEnvironment)
@@ -48,6 +55,25 @@ module internal Learners =
             ActionKeys = actionKeys
             Extras = []
             Environments = environment.Capture()
+        }
+
+    /// How states start. One key gives four: parameters, environments, actions, shuffles.
+    let initialise
+        (layout: Layout)
+        (variables: StateVariable list)
+        (environment: BatchEnvironment)
+        (normaliseObservations: bool)
+        (normaliseRewards: bool)
+        : Start =
+        {
+            Shape =
+                {
+                    Optimiser = variables |> List.sumBy (fun variable -> Shape.count variable.Shape)
+                    Observations = if normaliseObservations then Encoding.size environment.ObservationSpace else 0
+                    Rewards = if normaliseRewards then 1 else 0
+                    Extras = []
+                }
+            Initialise = stateBefore layout variables environment normaliseObservations normaliseRewards
         }
 
     /// The statistics of observations with a rollout's taken in.

@@ -195,7 +195,7 @@ type internal FunctionLearner
         network: ActorCritic,
         configuration: (string * string) list,
         totalSteps: int64,
-        initialise: Rng -> TrainingState,
+        start: Start,
         transition: TrainingState -> struct (TrainingState * Report)
     ) =
     inherit Learner()
@@ -204,7 +204,8 @@ type internal FunctionLearner
     override _.Network = network
     override _.Configuration = configuration
     override _.TotalSteps = totalSteps
-    override _.Initialise key = initialise key
+    override _.StateShape = start.Shape
+    override _.Initialise key = start.Initialise key
 
     override _.Transition state =
         try

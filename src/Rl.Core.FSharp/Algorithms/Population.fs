@@ -176,12 +176,16 @@ module internal Search =
         |> Policy.scaled scaling environment.ActionSpace
 
     /// The state before the first transition; with `fromZero`, all of the policy's parameters start at 0.
-    let initialise network variables environment normaliseObservations (fromZero: bool) key =
-        let state =
-            Learners.initialise (ActorCritic.layout network) variables environment normaliseObservations false key
+    let initialise network variables environment normaliseObservations (fromZero: bool) : Start =
+        let start = Learners.initialise (ActorCritic.layout network) variables environment normaliseObservations false
 
-        if fromZero then (Part.elements (Part.mode network) state.Parameters).Clear()
-        state
+        { start with
+            Initialise =
+                fun key ->
+                    let state = start.Initialise key
+                    if fromZero then (Part.elements (Part.mode network) state.Parameters).Clear()
+                    state
+        }
 
     /// Directions of standard normal numbers [count, n], direction i from the i-th stream of the key: struct (directions, the generator that
     /// follows).

@@ -176,6 +176,8 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
         for index in 0 .. samples - 1 do
             returns[index] <- advantages[index] + rollout.Values[index]
 
+    let start = Learners.initialise layout variables environment c.NormaliseObservations c.NormaliseRewards
+
     let extras (penalty: float32) (recurrentStates: float32[]) =
         [
             if c.KlPenalty > 0.0 then "klPenalty", [| penalty |]
@@ -188,10 +190,19 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
     override _.Configuration = PpoConfiguration.toPairs c
     override _.TotalSteps = c.TotalSteps
 
-    override _.Initialise(key: Rng) =
-        let state = Learners.initialise layout variables environment c.NormaliseObservations c.NormaliseRewards key
+    override _.StateShape =
+        { start.Shape with
+            Extras =
+                [
+                    if c.KlPenalty > 0.0 then "klPenalty", 1
+                    if network.StateSize > 0 then Extras.RecurrentStates, copies * network.StateSize
+                ]
+        }
 
-        { state with Extras = extras (float32 c.KlPenalty) (Array.zeroCreate (copies * network.StateSize)) }
+    override _.Initialise(key: Rng) =
+        { start.Initialise key with
+            Extras = extras (float32 c.KlPenalty) (Array.zeroCreate (copies * network.StateSize))
+        }
 
     override _.Transition(state: TrainingState) =
         let remaining = Math.Max(0.0, 1.0 - float state.Steps / float c.TotalSteps)

@@ -42,6 +42,9 @@ type internal ReinforceLearner(c: ReinforceConfiguration, environment: BatchEnvi
     let valueVariables = Optimiser.state layout.Count (ReinforceStep.valueOptimiser c)
     let policyStateSize = policyVariables |> List.sumBy (fun variable -> Shape.count variable.Shape)
 
+    let start =
+        Learners.initialise layout (policyVariables @ valueVariables) environment c.NormaliseObservations false
+
     // Programs by what they fit (true: the policy) and padded size.
     let programs = Dictionary<struct (bool * int), Program<float32>>()
 
@@ -161,8 +164,8 @@ type internal ReinforceLearner(c: ReinforceConfiguration, environment: BatchEnvi
     override _.Configuration = ReinforceConfiguration.toPairs c
     override _.TotalSteps = c.TotalSteps
 
-    override _.Initialise(key: Rng) =
-        Learners.initialise layout (policyVariables @ valueVariables) environment c.NormaliseObservations false key
+    override _.StateShape = start.Shape
+    override _.Initialise(key: Rng) = start.Initialise key
 
     override _.Transition(state: TrainingState) =
         let struct (trajectories, actionKeys, environments) =

@@ -139,7 +139,15 @@ type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observation
         let progress = MemoryMarshal.Cast<byte, Progress> bytes
 
         for copy in 0 .. count - 1 do
-            streams[copy] <- progress[copy].Stream
+            let stream = progress[copy].Stream
+
+            if progress[copy].Elapsed < 0 || not (Double.IsFinite progress[copy].Return) then
+                Guard.fail
+                    "snapshot"
+                    $"Copy {copy} of the snapshot is at step {progress[copy].Elapsed} of its episode with a return of {progress[copy].Return}; that cannot be."
+
+            // The constructor makes the step odd, whatever a file held.
+            streams[copy] <- Rng(stream.State, stream.Gamma)
             returns[copy] <- progress[copy].Return
             elapsed[copy] <- progress[copy].Elapsed
 

@@ -126,6 +126,16 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
             )
         )
 
+    /// A copy of an instance, whose failure is the environment's.
+    let clone (copy: int) (original: obj) : IMutableEnvironment =
+        try
+            match box ((original :?> ICloneableEnvironment).Clone()) with
+            | :? ICloneableEnvironment as clone -> clone
+            | _ -> invalidOp "Clone must return an environment of the same kind."
+        with error ->
+            episodes.Fail(copy, false, error)
+            raise error
+
     /// Starts an episode of a copy in the row that holds its present observation.
     let reset (copy: int) =
         let struct (seed, stream) = Rng.bits episodes.Streams[copy]
@@ -301,8 +311,8 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
             { snapshot with
                 Instances =
                     [
-                        for instance in instances do
-                            (instance :?> ICloneableEnvironment).Clone() :> obj
+                        for copy in 0 .. count - 1 do
+                            clone copy instances[copy] :> obj
                         Array.copy current :> obj
                     ]
             }
@@ -320,7 +330,7 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
             snapshot.Instances
             |> List.iteri (fun copy item ->
                 match item with
-                | :? ICloneableEnvironment as instance -> instances[copy] <- instance.Clone()
+                | :? ICloneableEnvironment as instance -> instances[copy] <- clone copy instance
                 | other -> (other :?> float32[]).CopyTo(current, 0))
         else
             for copy in 0 .. count - 1 do

@@ -5,18 +5,16 @@ open System
 open System.Runtime.ExceptionServices
 open System.Threading
 
-/// `count` threads, the caller's among them. A thread without work spins for about a tenth of a millisecond, then sleeps. Nothing
-/// is allocated by `Run`.
+/// What the threads share. They keep it alive, and nothing else: whoever holds the `Workers` may be forgotten while they wait.
 [<Sealed>]
-type Workers(count: int) =
-    do Guard.inIntRange (nameof count) 1 1024 count
-
+type private WorkerPool(count: int) =
     let spins = 300
     let signals = Array.init (count - 1) (fun _ -> new AutoResetEvent(false))
     let sleeping = Array.zeroCreate<int>(count - 1)
     let failures = Array.zeroCreate<exn | null> count
     let failedItems = Array.zeroCreate<int> count
-    let mutable body = Action<int>(ignore)
+    let nothing = Action<int>(ignore)
+    let mutable body = nothing
     let mutable items = 0
     let mutable generation = 0
     let mutable running = 0
@@ -73,53 +71,78 @@ type Workers(count: int) =
             thread.Start()
             thread)
 
+    member _.IsStopping = Volatile.Read &stopping
+
+    member _.Run(itemCount: int, action: Action<int>) =
+        body <- action
+        items <- itemCount
+        Volatile.Write(&running, count - 1)
+        wake ()
+        share 0
+        let mutable spin = SpinWait()
+
+        while Volatile.Read &running > 0 do
+            spin.SpinOnce -1
+
+        // What the action holds must not live as long as the threads do.
+        body <- nothing
+        let mutable failure: exn | null = null
+        let mutable lowest = Int32.MaxValue
+
+        for worker in 0 .. count - 1 do
+            match failures[worker] with
+            | null -> ()
+            | error ->
+                failures[worker] <- null
+
+                if failedItems[worker] < lowest then
+                    failure <- error
+                    lowest <- failedItems[worker]
+
+        match failure with
+        | null -> ()
+        | error -> ExceptionDispatchInfo.Capture(error).Throw()
+
+    /// Lets the threads end; they do so by themselves.
+    member _.Stop() =
+        Volatile.Write(&stopping, true)
+        wake ()
+
+    /// Waits until the threads have ended.
+    member _.Join() =
+        for thread in threads do
+            thread.Join()
+
+        for signal in signals do
+            signal.Dispose()
+
+/// `count` threads, the caller's among them. A thread without work spins for about a tenth of a millisecond, then sleeps. Nothing
+/// is allocated by `Run`. Threads that nobody disposes end when nobody holds them any more.
+[<Sealed>]
+type Workers(count: int) =
+    do Guard.inIntRange (nameof count) 1 1024 count
+    let pool = WorkerPool count
+
     /// The number of threads.
     member _.Count = count
 
     /// Calls `action` with 0 … itemCount − 1, item i on thread i mod Count, and returns when all are done. If some fail, the failure
     /// of the lowest item is raised again, whatever the number of threads. Only one thread may call it at a time; do not nest.
     member this.Run(itemCount: int, action: Action<int>) =
-        ObjectDisposedException.ThrowIf(Volatile.Read &stopping, this)
+        ObjectDisposedException.ThrowIf(pool.IsStopping, this)
 
         if count = 1 || itemCount <= 1 then
             for item in 0 .. itemCount - 1 do
                 action.Invoke item
         else
-            body <- action
-            items <- itemCount
-            Volatile.Write(&running, count - 1)
-            wake ()
-            share 0
-            let mutable spin = SpinWait()
+            pool.Run(itemCount, action)
+            GC.KeepAlive this
 
-            while Volatile.Read &running > 0 do
-                spin.SpinOnce -1
-
-            let mutable failure: exn | null = null
-            let mutable lowest = Int32.MaxValue
-
-            for worker in 0 .. count - 1 do
-                match failures[worker] with
-                | null -> ()
-                | error ->
-                    failures[worker] <- null
-
-                    if failedItems[worker] < lowest then
-                        failure <- error
-                        lowest <- failedItems[worker]
-
-            match failure with
-            | null -> ()
-            | error -> ExceptionDispatchInfo.Capture(error).Throw()
+    override _.Finalize() = pool.Stop()
 
     interface IDisposable with
-        member _.Dispose() =
-            if not (Volatile.Read &stopping) then
-                Volatile.Write(&stopping, true)
-                wake ()
-
-                for thread in threads do
-                    thread.Join()
-
-                for signal in signals do
-                    signal.Dispose()
+        member this.Dispose() =
+            if not pool.IsStopping then
+                pool.Stop()
+                pool.Join()
+                GC.SuppressFinalize this

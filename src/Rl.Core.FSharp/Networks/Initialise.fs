@@ -2,6 +2,7 @@
 namespace Rl.Core.Networks
 
 open System
+open System.Numerics
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
 
@@ -46,54 +47,107 @@ module Initialiser =
     /// The factor √2 of orthogonal and Kaiming weights before a rectifier, used before tanh too in policy networks.
     let rootTwo = Math.Sqrt 2.0
 
-    let private dot (a: float[]) (b: float[]) start =
-        let mutable total = 0.0
+    /// Columns that are reflected side by side: few enough for a cache, enough to keep the arithmetic busy.
+    [<Literal>]
+    let private Panel = 32
 
-        for i in start .. a.Length - 1 do
-            total <- total + a[i] * b[i]
+    /// x ← x − 2 (v·x) v for the columns x of a panel [rows, Panel] and a unit vector v that is zero before `start`. Columns lie side by side in
+    /// vector registers; each is summed in the order of its rows, so that its bits depend on nothing else.
+    let private reflect (v: float[]) (panel: float[]) (start: int) =
+        let width = Vector<float>.Count
+        let sums = Scratch.span<float> Panel
+        sums.Clear()
 
-        total
+        for row in start .. v.Length - 1 do
+            let factor = Vector<float>(v[row])
+            let mutable column = 0
 
-    /// x ← x − 2 (v·x) v for a unit vector v that is zero before `start`.
-    let private reflect (v: float[]) (x: float[]) start =
-        let factor = 2.0 * dot v x start
+            while column < Panel do
+                let sum = Vector<float>(Span.op_Implicit (sums.Slice column): ReadOnlySpan<float>)
+                let next = sum + factor * Vector<float>(panel, row * Panel + column)
+                next.CopyTo(sums.Slice column)
+                column <- column + width
 
-        for i in start .. x.Length - 1 do
-            x[i] <- x[i] - factor * v[i]
+        for column in 0 .. Panel - 1 do
+            sums[column] <- 2.0 * sums[column]
 
-    /// The columns of Q of A = QR with R's diagonal positive, by Householder reflections. `columns` (at least as long as they
-    /// are many) is overwritten.
+        for row in start .. v.Length - 1 do
+            let factor = Vector<float>(v[row])
+            let mutable column = 0
+
+            while column < Panel do
+                let place = row * Panel + column
+                let sum = Vector<float>(Span.op_Implicit (sums.Slice column): ReadOnlySpan<float>)
+                (Vector<float>(panel, place) - sum * factor).CopyTo(panel, place)
+                column <- column + width
+
+    /// The unit vector whose reflection takes the column to a multiple of the k-th unit vector, and the sign of that multiple.
+    let private reflector (panel: float[]) (rows: int) (column: int) (k: int) : struct (float[] * float) =
+        let v = Array.init rows (fun row -> if row < k then 0.0 else panel[row * Panel + column])
+
+        let norm () =
+            let mutable total = 0.0
+
+            for row in k .. rows - 1 do
+                total <- total + v[row] * v[row]
+
+            Math.Sqrt total
+
+        let size = norm ()
+        let diagonal = if v[k] > 0.0 then -size else size
+        v[k] <- v[k] - diagonal
+        let length = norm ()
+
+        if length > 0.0 then
+            for row in k .. rows - 1 do
+                v[row] <- v[row] / length
+
+        struct (v, (if diagonal < 0.0 then -1.0 else 1.0))
+
+    /// The columns of Q of A = QR with R's diagonal positive, by Householder reflections, a panel of columns at a time (Golub and Van Loan 2013,
+    /// section 5.2). `columns` are at least as long as they are many.
     let private orthonormalise (columns: float[][]) =
         let rows = columns[0].Length
         let reflectors = Array.zeroCreate<float[]> columns.Length
         let signs = Array.zeroCreate<float> columns.Length
+        let panel = Array.zeroCreate<float>(rows * Panel)
 
-        for k in 0 .. columns.Length - 1 do
-            let v = Array.copy columns[k]
-            Array.Clear(v, 0, k)
-            let norm = Math.Sqrt(dot v v k)
-            let diagonal = if v[k] > 0.0 then -norm else norm
-            v[k] <- v[k] - diagonal
-            let length = Math.Sqrt(dot v v k)
+        for first in 0..Panel .. columns.Length - 1 do
+            let count = min Panel (columns.Length - first)
+            Array.Clear panel
 
-            if length > 0.0 then
-                for i in k .. rows - 1 do
-                    v[i] <- v[i] / length
+            for column in 0 .. count - 1 do
+                for row in 0 .. rows - 1 do
+                    panel[row * Panel + column] <- columns[first + column][row]
 
-            reflectors[k] <- v
-            signs[k] <- if diagonal < 0.0 then -1.0 else 1.0
+            for k in 0 .. first - 1 do
+                reflect reflectors[k] panel k
 
-            for j in k + 1 .. columns.Length - 1 do
-                reflect v columns[j] k
+            for column in 0 .. count - 1 do
+                let k = first + column
+                let struct (v, sign) = reflector panel rows column k
+                reflectors[k] <- v
+                signs[k] <- sign
+                if column < count - 1 then reflect v panel k
 
-        Array.init columns.Length (fun k ->
-            let q = Array.zeroCreate<float> rows
-            q[k] <- signs[k]
+        let q = Array.init columns.Length (fun _ -> Array.zeroCreate<float> rows)
 
-            for j in columns.Length - 1 .. -1 .. 0 do
-                reflect reflectors[j] q j
+        for first in 0..Panel .. columns.Length - 1 do
+            let count = min Panel (columns.Length - first)
+            Array.Clear panel
 
-            q)
+            for column in 0 .. count - 1 do
+                panel[(first + column) * Panel + column] <- signs[first + column]
+
+            // Reflectors behind a column leave it as it is.
+            for k in first + count - 1 .. -1 .. 0 do
+                reflect reflectors[k] panel k
+
+            for column in 0 .. count - 1 do
+                for row in 0 .. rows - 1 do
+                    q[first + column][row] <- panel[row * Panel + column]
+
+        q
 
     let private fill (count: int) (draw: Rng -> struct (float * Rng)) (rng: Rng) =
         let values = Array.zeroCreate<float> count

@@ -97,12 +97,15 @@ module Layout =
     let under (prefix: string) (layout: Layout) =
         ofParts (parts layout |> Seq.map (fun (name, shape, start) -> prefix + "/" + name, shape, start))
 
+    /// The blocks of all layouts, one after the other. Fails when a name is in two.
+    let concat (layouts: seq<Layout>) = ofParts (Seq.collect parts layouts)
+
     /// The blocks of `first`, then those of `second`. Fails when a name is in both.
-    let append (first: Layout) (second: Layout) = ofParts (Seq.append (parts first) (parts second))
+    let append (first: Layout) (second: Layout) = concat [ first; second ]
 
     /// The blocks of all layouts, each under its prefix.
     let merge (layouts: seq<string * Layout>) =
-        layouts |> Seq.map (fun (prefix, layout) -> under prefix layout) |> Seq.fold append empty
+        layouts |> Seq.map (fun (prefix, layout) -> under prefix layout) |> concat
 
     /// The elements of θ [count] that the block names, in the block's shape.
     let block (name: string) (layout: Layout) (theta: Expr) : Expr =

@@ -56,8 +56,17 @@ module Mlp =
     let private dense weight inputs outputs : Dense =
         { Inputs = inputs; Outputs = outputs; Weight = weight; Bias = Initialiser.Constant 0.0 }
 
-    /// The network's parameters.
+    /// Hidden layers of the deepest network.
+    [<Literal>]
+    let DeepestNetwork = 1024
+
+    /// The network's parameters. Fails where it has more than `DeepestNetwork` hidden layers.
     let layout (mlp: Mlp) =
+        if mlp.Hidden.Length > DeepestNetwork then
+            Rl.Core.Foundations.Guard.fail
+                "Hidden"
+                $"Hidden has {mlp.Hidden.Length} layers; it must have at most {DeepestNetwork}."
+
         let hidden =
             widths mlp
             |> List.mapi (fun index (inputs, outputs) ->
@@ -70,7 +79,7 @@ module Mlp =
                 |> Layout.under (string index))
 
         let output = dense mlp.OutputWeight (List.last (mlp.Inputs :: mlp.Hidden)) mlp.Outputs
-        List.fold Layout.append Layout.empty (hidden @ [ Dense.layout output |> Layout.under "output" ])
+        Layout.concat (hidden @ [ Dense.layout output |> Layout.under "output" ])
 
     /// x [..., inputs] to the last hidden layer h [..., width]; x itself if there is none.
     let hidden (mlp: Mlp) (parameters: Parameters) (x: Expr) : Expr =

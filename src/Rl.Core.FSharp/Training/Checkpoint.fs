@@ -121,9 +121,9 @@ module Checkpoint =
         let crc = Crc32.Hash(ReadOnlySpan framed)
         Array.append framed crc
 
-    /// Requires a whole, undamaged frame of a version that can be read; gives struct (version, number of payload bytes).
-    let private checkFrame (name: string) (bytes: byte[]) =
-        if bytes.Length = 0 then
+    /// Requires that the first bytes of a file of `length` bytes are those of an agent file, and announce as many.
+    let private checkHeader (name: string) (bytes: byte[]) (length: int64) =
+        if length = 0L then
             refuse name "is empty; it is not an agent file. Use another copy or an earlier checkpoint."
 
         let known = min bytes.Length magic.Length
@@ -131,19 +131,22 @@ module Checkpoint =
         if not (bytes.AsSpan(0, known).SequenceEqual(magic.AsSpan(0, known))) then
             refuse name "is not an agent file; choose a file that Save or `rl train` has written."
 
-        if bytes.Length < frameSize then
-            raise (InvalidDataException(damaged name $"it ends after {bytes.Length} bytes"))
+        if length < int64 frameSize then
+            raise (InvalidDataException(damaged name $"it ends after {length} bytes"))
 
-        let version = BinaryPrimitives.ReadInt32LittleEndian(ReadOnlySpan(bytes, magic.Length, 4))
         let announced = BinaryPrimitives.ReadInt32LittleEndian(ReadOnlySpan(bytes, magic.Length + 4, 4))
 
-        if int64 announced <> int64 (bytes.Length - frameSize) then
+        if int64 announced <> length - int64 frameSize then
             raise (
                 InvalidDataException(
-                    damaged name $"its length is {bytes.Length} bytes and should be {int64 announced + int64 frameSize}"
+                    damaged name $"its length is {length} bytes and should be {int64 announced + int64 frameSize}"
                 )
             )
 
+    /// Requires a whole, undamaged frame of a version that can be read; gives struct (version, number of payload bytes).
+    let private checkFrame (name: string) (bytes: byte[]) =
+        checkHeader name bytes (int64 bytes.Length)
+        let version = BinaryPrimitives.ReadInt32LittleEndian(ReadOnlySpan(bytes, magic.Length, 4))
         let crc = Crc32.Hash(ReadOnlySpan(bytes, 0, bytes.Length - 4))
 
         if not (crc.AsSpan().SequenceEqual(bytes.AsSpan(bytes.Length - 4))) then
@@ -160,7 +163,7 @@ module Checkpoint =
         if version < OldestVersion then
             refuse name $"has format version {version}, which only development versions wrote; train the agent again."
 
-        struct (version, announced)
+        struct (version, bytes.Length - frameSize)
 
     /// The options of a file: before version 3 policies acted in the environment's units.
     let private optionsOf version (pairs: (string * string) list) =
@@ -172,27 +175,12 @@ module Checkpoint =
 
     let private check (input: BinaryIn) (checkpoint: Checkpoint) =
         let state = checkpoint.State
-
-        if NetworkFormat.denseParameters checkpoint.Network > float state.Parameters.Length then
-            input.Fail "it has fewer parameters than its network"
-
-        let expected = (ActorCritic.layout checkpoint.Network).Count
-
-        if expected <> state.Parameters.Length then
-            input.Fail $"it has {state.Parameters.Length} parameters and its network {expected}"
-
-        let inputs = ActorCritic.inputs checkpoint.Network
-        let observed = Encoding.size checkpoint.ObservationSpace
-
-        if inputs <> observed then
-            input.Fail $"its network reads {inputs} numbers and its observations have {observed}"
-
-        if state.Observations.Size <> 0 && state.Observations.Size <> inputs then
-            input.Fail $"its observation statistics have {state.Observations.Size} components instead of {inputs}"
-
-        if state.ActionKeys.Length <> state.Environments.Count then
-            input.Fail $"it has {state.ActionKeys.Length} action streams for {state.Environments.Count} copies"
-
+        let observations, actions = checkpoint.ObservationSpace, checkpoint.ActionSpace
+        CheckpointRules.unique input "note" (Seq.map fst checkpoint.Notes)
+        CheckpointRules.unique input "option" (Seq.map fst checkpoint.Configuration)
+        CheckpointRules.policy input observations actions checkpoint.Network state.Parameters
+        CheckpointRules.state input checkpoint.Network state
+        CheckpointRules.wrapping input observations actions state.Environments checkpoint.Wrapping
         checkpoint
 
     /// The checkpoint in a file's bytes; `name` is what errors call the file. `InvalidDataException` says what is wrong with a file
@@ -283,32 +271,49 @@ module Checkpoint =
     let save (path: string) (checkpoint: Checkpoint) : unit =
         Guard.notNull (nameof path) path
         let path = Path.GetFullPath path
-        let temporary = $"{path}.{Environment.ProcessId}.tmp"
         let bytes = toBytes checkpoint
 
         try
-            match Path.GetDirectoryName path with
-            | null -> ()
-            | folder -> Directory.CreateDirectory folder |> ignore
+            WholeFile.Write(path, (fun stream -> stream.Write(bytes, 0, bytes.Length)))
+        with :? IOException as error ->
+            let reason =
+                match error.InnerException with
+                | null -> error.Message
+                | inner -> inner.Message
 
-            try
-                do
-                    use file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None)
-                    file.Write(bytes, 0, bytes.Length)
-                    file.Flush true
-
-                File.Move(temporary, path, true)
-            finally
-                if File.Exists temporary then File.Delete temporary
-        with
-        | :? IOException
-        | :? UnauthorizedAccessException as error ->
             raise (
                 IOException(
-                    $"The agent cannot be saved to {path}: {error.Message} Choose a folder that can be written; an earlier file there is untouched.",
+                    $"The agent cannot be saved to {path}: {reason} Choose a folder that can be written; an earlier file there is untouched.",
                     error
                 )
             )
+
+    /// Requires that training can go on from the state with a learner that was made of the checkpoint's own options; `name` is what errors call
+    /// the file. `InvalidDataException` says what does not fit.
+    let requireFit (name: string) (learner: Learner) (checkpoint: Checkpoint) : unit =
+        match CheckpointRules.misfit learner checkpoint.Network checkpoint.State with
+        | Some complaint -> raise (InvalidDataException(damaged name complaint))
+        | None -> ()
+
+    /// All bytes of a file that begins as an agent file does and is as long as it says; else its first bytes, which tell what it is.
+    let private readAll (path: string) (length: int64) =
+        use file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read ||| FileShare.Delete)
+        let header = Array.zeroCreate<byte>(int (min length (int64 frameSize)))
+        file.ReadExactly(header, 0, header.Length)
+
+        let isOurs () =
+            let announced = BinaryPrimitives.ReadInt32LittleEndian(ReadOnlySpan(header, magic.Length + 4, 4))
+
+            header.AsSpan(0, magic.Length).SequenceEqual(magic.AsSpan())
+            && int64 announced + int64 frameSize = length
+
+        if header.Length < frameSize || not (isOurs ()) then
+            struct (header, false)
+        else
+            let bytes = Array.zeroCreate<byte>(int length)
+            header.CopyTo(bytes, 0)
+            file.ReadExactly(bytes, header.Length, bytes.Length - header.Length)
+            struct (bytes, true)
 
     /// Reads a file. `FileNotFoundException` or another `IOException` if it cannot be read, `InvalidDataException` as for `ofBytes`.
     let load (path: string) : Checkpoint =
@@ -318,7 +323,19 @@ module Checkpoint =
         if not (File.Exists path) then
             raise (FileNotFoundException($"There is no agent file {path}; check the path.", path))
 
-        if FileInfo(path).Length > int64 Array.MaxLength then
-            refuse path "is too large to be an agent file; choose a file that Save or `rl train` has written."
+        let target =
+            match File.ResolveLinkTarget(path, true) with
+            | null -> path
+            | target -> target.FullName
 
-        ofBytes path (File.ReadAllBytes path)
+        let length = FileInfo(target).Length
+
+        // Devices and pipes have no length; to open one may wait for ever.
+        if length = 0L then
+            refuse path "is empty, or no file; it is not an agent file. Use another copy or an earlier checkpoint."
+
+        let struct (bytes, isWhole) = readAll target length
+
+        if not isWhole then checkHeader path bytes length
+
+        ofBytes path bytes

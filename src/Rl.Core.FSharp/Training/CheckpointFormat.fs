@@ -43,6 +43,28 @@ module internal CheckpointFormat =
     [<Literal>]
     let private DeepestSpace = 64
 
+    /// Elements of the largest value, and choices of the largest action, that a file may describe: as many as the widest layer has.
+    [<Literal>]
+    let private LargestSpace = 16_777_216L
+
+    /// Elements of a value, and choices of a mask, counted without overflow.
+    let rec private sizes (space: Space) : struct (int64 * int64) =
+        match space with
+        | Space.Box(low, _, _) -> struct (int64 low.Length, 0L)
+        | Space.Discrete(count, _) -> struct (1L, int64 count)
+        | Space.MultiDiscrete(counts, _) -> struct (int64 counts.Length, Array.sumBy int64 counts)
+        | Space.MultiBinary shape ->
+            let size = Array.fold (fun product (length: int) -> product * int64 length) 1L shape
+            struct (size, 2L * size)
+        | Space.Tuple _
+        | Space.Dict _ ->
+            space.Parts
+            |> List.fold
+                (fun (struct (size, choices)) (_, part) ->
+                    let struct (partSize, partChoices) = sizes part
+                    struct (size + partSize, choices + partChoices))
+                (struct (0L, 0L))
+
     let readSpace (input: BinaryIn) : Space =
         let rec read depth : Space =
             if depth > DeepestSpace then
@@ -78,7 +100,13 @@ module internal CheckpointFormat =
                 count
 
         try
-            read 0
+            let space = read 0
+            let struct (size, choices) = sizes space
+
+            if size > LargestSpace || choices > 2L * LargestSpace then
+                input.Fail $"it holds a space of {size} elements and {choices} choices, more than {LargestSpace}"
+
+            space
         with :? System.ArgumentException as error ->
             input.Fail $"it holds a space that cannot be: {error.Message}"
 

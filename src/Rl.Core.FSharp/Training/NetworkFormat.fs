@@ -146,7 +146,14 @@ module internal NetworkFormat =
             output.Int parts.Length
             parts |> List.iter (writeHead output)
 
-    let rec private readHead (input: BinaryIn) : PolicyHead =
+    /// Heads within heads that a file may describe, as many as spaces within spaces: a guard against files that would exhaust the stack.
+    [<Literal>]
+    let private DeepestHead = 64
+
+    let rec private readHeadAt depth (input: BinaryIn) : PolicyHead =
+        if depth > DeepestHead then
+            input.Fail $"it holds policy heads within policy heads, more than {DeepestHead} deep"
+
         match input.Byte() with
         | 0 -> PolicyHead.Categorical(readWidth input)
         | 1 -> PolicyHead.MultiCategorical(input.Ints() |> Array.toList)
@@ -165,8 +172,10 @@ module internal NetworkFormat =
             if parts < 1 || parts > input.Remaining then
                 input.Fail $"it announces {parts} parts of a policy head"
 
-            PolicyHead.Joint(List.init parts (fun _ -> readHead input))
+            PolicyHead.Joint(List.init parts (fun _ -> readHeadAt (depth + 1) input))
         | kind -> input.Fail $"it holds a policy head of the unknown kind {kind}"
+
+    let private readHead (input: BinaryIn) = readHeadAt 0 input
 
     let private writeOption (output: BinaryOut) (write: BinaryOut -> 'T -> unit) (value: 'T option) =
         match value with

@@ -38,6 +38,14 @@ type Predictor(model: PolicyModel, rows: int) =
 
     do load model
 
+    /// Refuses numbers that are no policy or no action: of finite parameters too, where they are so large that their sums are not finite.
+    let requireFinite (what: string) (values: ReadOnlySpan<float32>) =
+        let bad = Guard.indexOfNonFinite values
+
+        if bad >= 0 then
+            invalidOp
+                $"The policy's {what} {bad} is {values[bad]} for this observation: its parameters are too large to act with. Use an earlier checkpoint."
+
     let run (observations: ReadOnlySpan<float32>) (masks: ReadOnlySpan<bool>) (actions: Span<float32>) =
         if observations.Length <> rows * observationSize then
             Guard.fail
@@ -61,6 +69,9 @@ type Predictor(model: PolicyModel, rows: int) =
         if stateSize > 0 then ReadOnlySpan(states).CopyTo program.State
 
         program.Run()
+
+        for row in 0 .. rows - 1 do
+            requireFinite "output" (program.PolicyOf(row, ReadOnlySpan.Empty))
 
         if stateSize > 0 then program.NextState.CopyTo(Span states)
 
@@ -113,6 +124,7 @@ type Predictor(model: PolicyModel, rows: int) =
         for row in 0 .. rows - 1 do
             let outputs = program.PolicyOf(row, maskOf masks row)
             let struct (_, key) = Policy.sample head outputs (program.DeviationOf row) (Span policyAction) keys[row]
+            requireFinite "action" (ReadOnlySpan policyAction)
             keys[row] <- key
             let action = actions.Slice(row * actionSize, actionSize)
             Policy.toEnvironment actionMap actionSpace (ReadOnlySpan policyAction) action

@@ -23,12 +23,13 @@ module Wrapping =
         { Wrappers = []; ObservationSpace = observationSpace; ActionSpace = actionSpace }
 
     /// The wrappers of a batch.
-    let rec ofBatch (batch: BatchEnvironment) : Wrapping =
-        match batch with
-        | :? WrappedBatch as wrapped ->
-            let inner = ofBatch wrapped.Inner
-            { inner with Wrappers = inner.Wrappers @ [ wrapped.Wrapper ] }
-        | _ -> none batch.ObservationSpace batch.ActionSpace
+    let ofBatch (batch: BatchEnvironment) : Wrapping =
+        let rec descend (outer: Wrapper list) (batch: BatchEnvironment) =
+            match batch with
+            | :? WrappedBatch as wrapped -> descend (wrapped.Wrapper :: outer) wrapped.Inner
+            | _ -> { none batch.ObservationSpace batch.ActionSpace with Wrappers = outer }
+
+        descend [] batch
 
 [<RequireQualifiedAccess>]
 module internal WrapperFormat =
@@ -192,8 +193,9 @@ module internal WrapperFormat =
         let observationSpace = CheckpointFormat.readSpace input
         let actionSpace = CheckpointFormat.readSpace input
 
-        {
-            Wrappers = CheckpointFormat.readList read input
-            ObservationSpace = observationSpace
-            ActionSpace = actionSpace
-        }
+        let wrappers = CheckpointFormat.readList read input
+
+        if wrappers.Length > Wrapper.Most then
+            input.Fail $"it has {wrappers.Length} wrappers, more than {Wrapper.Most}"
+
+        { Wrappers = wrappers; ObservationSpace = observationSpace; ActionSpace = actionSpace }

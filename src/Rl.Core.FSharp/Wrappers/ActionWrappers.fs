@@ -117,4 +117,10 @@ type internal StickyAction(wrapper: Wrapper, inner: BatchEnvironment, probabilit
         if not repeats then source.CopyTo row
         row.CopyTo destination
 
+    override _.OnRestore _ =
+        for copy in 0 .. inner.Count - 1 do
+            let stream = states[copy].Stream
+            // The constructor makes the step odd, whatever a file held.
+            states[copy] <- { states[copy] with Stream = Rng(stream.State, stream.Gamma) }
+
     override _.OnBegin copy = states[copy] <- { states[copy] with Repeats = 0; HasActed = false }

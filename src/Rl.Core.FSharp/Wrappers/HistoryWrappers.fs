@@ -5,7 +5,7 @@ open System
 open Rl.Core.Foundations
 open Rl.Core.Environments
 
-module private HistorySpaces =
+module internal HistorySpaces =
 
     let box (wrapper: string) (space: Space) =
         match space with

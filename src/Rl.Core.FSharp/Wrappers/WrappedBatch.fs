@@ -45,6 +45,7 @@ type WrappedBatch
     let remembered = List<Remembered>([ Remembered.Of current; Remembered.Of pending ])
     let ownBytes () = remembered |> Seq.sumBy (fun (item: Remembered) -> item.Size)
     let text = string wrapper
+    let wrappers = inner.Wrappers @ [ text ]
 
     let refuse index (value: float32) remedy =
         Guard.fail
@@ -191,7 +192,7 @@ type WrappedBatch
     override _.RewardThreshold = inner.RewardThreshold
     override _.Autoreset = inner.Autoreset
     override _.IsCoupled = inner.IsCoupled
-    override _.Wrappers = inner.Wrappers @ [ text ]
+    override _.Wrappers = wrappers
     override _.Statistics = inner.Statistics
     override _.RestoreStatistics(statistics, isFrozen) = inner.RestoreStatistics(statistics, isFrozen)
     // A wrapper that changes the space of actions has other choices.

@@ -9,8 +9,12 @@ open Rl.Core.Environments
 [<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]
 module Wrapper =
 
+    /// Wrappers that one environment may have.
+    [<Literal>]
+    let Most = 256
+
     /// Requires parameters that make sense for any environment.
-    let private check (wrapper: Wrapper) =
+    let internal check (wrapper: Wrapper) =
         match wrapper with
         | Wrapper.TimeLimit steps -> Guard.positive "maxEpisodeSteps" steps
         | Wrapper.NormalizeObservation epsilon -> Guard.positiveNumber "epsilon" epsilon
@@ -47,6 +51,9 @@ module Wrapper =
     /// does not fit the batch's spaces or has a parameter out of range.
     let wrap (inner: BatchEnvironment) (wrapper: Wrapper) : BatchEnvironment =
         check wrapper
+
+        if inner.Wrappers.Length >= Most then
+            Guard.fail (nameof wrapper) $"{wrapper} would be wrapper {Most + 1} of {inner.Id}; there may be {Most}."
 
         match wrapper with
         | Wrapper.TimeLimit steps -> TimeLimited(wrapper, inner, steps)

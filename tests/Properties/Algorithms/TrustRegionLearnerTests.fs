@@ -122,7 +122,7 @@ let ``the natural direction solves (F + damping) x = g with F the covariance of 
     let network = OnPolicy.network Activation.Tanh [ 5 ] -0.3 ActionScaling.Bounds environment
 
     let state =
-        Learners.initialise (ActorCritic.layout network) [] environment false false (Rng.create 11UL)
+        (Learners.initialise (ActorCritic.layout network) [] environment false false).Initialise(Rng.create 11UL)
         |> steep 3UL 0.2
 
     let source, rollout = collect environment network 40 state workers

@@ -142,6 +142,91 @@ let ``an orthogonal block has QᵀQ = gain² I over its shorter side``
         let expected = if i / n = i % n then gain * gain else 0.0
         Assert.InRange(actual[i], expected - 1e-12 * (1.0 + gain * gain), expected + 1e-12 * (1.0 + gain * gain))
 
+/// Householder's Q of the Gaussian numbers that a stream begins with, a column at a time: what the panels must give bit for bit.
+let private columnByColumn rows columns (seed: uint64) =
+    let long, short = max rows columns, min rows columns
+    let mutable rng = Rng.create seed
+
+    let a =
+        Array.init short (fun _ ->
+            Array.init long (fun _ ->
+                let struct (value, next) = Rng.normal rng
+                rng <- next
+                value))
+
+    let dot (x: float[]) (y: float[]) start =
+        let mutable total = 0.0
+
+        for i in start .. x.Length - 1 do
+            total <- total + x[i] * y[i]
+
+        total
+
+    let reflect (v: float[]) (x: float[]) start =
+        let factor = 2.0 * dot v x start
+
+        for i in start .. x.Length - 1 do
+            x[i] <- x[i] - factor * v[i]
+
+    let signs = Array.zeroCreate<float> short
+
+    let reflectors =
+        Array.init short (fun k ->
+            let v = a[k] |> Array.mapi (fun i value -> if i < k then 0.0 else value)
+            let norm = sqrt (dot v v k)
+            let diagonal = if v[k] > 0.0 then -norm else norm
+            v[k] <- v[k] - diagonal
+            let length = sqrt (dot v v k)
+
+            if length > 0.0 then
+                for i in k .. long - 1 do
+                    v[i] <- v[i] / length
+
+            signs[k] <- if diagonal < 0.0 then -1.0 else 1.0
+
+            for j in k + 1 .. short - 1 do
+                reflect v a[j] k
+
+            v)
+
+    let q =
+        Array.init short (fun k ->
+            let column = Array.zeroCreate<float> long
+            column[k] <- signs[k]
+
+            for j in short - 1 .. -1 .. 0 do
+                reflect reflectors[j] column j
+
+            column)
+
+    Array.init (rows * columns) (fun i ->
+        let row, column = i / columns, i % columns
+        if rows >= columns then q[column][row] else q[row][column])
+
+[<Theory;
+  InlineData(1, 1);
+  InlineData(7, 3);
+  InlineData(32, 32);
+  InlineData(33, 65);
+  InlineData(100, 70);
+  InlineData(64, 2);
+  InlineData(3, 130)>]
+let ``orthogonal blocks have the bits of Householder's method a column at a time`` (rows: int, columns: int) =
+    let bits = Array.map BitConverter.DoubleToInt64Bits
+    // Zeros have either sign.
+    let expected = columnByColumn rows columns 11UL |> Array.map (fun value -> 1.0 * value + 0.0)
+    let actual = sample [| rows; columns |] (Initialiser.Orthogonal 1.0) 11UL |> Array.map (fun value -> value + 0.0)
+    Assert.Equal<int64[]>(bits expected, bits actual)
+
+[<Fact>]
+let ``a wide orthogonal block takes seconds`` () =
+    let watch = Diagnostics.Stopwatch.StartNew()
+    let n = 1024
+    let q = sample [| n; n |] (Initialiser.Orthogonal 1.0) 5UL
+    let norm = q |> Array.sumBy (fun value -> value * value)
+    Assert.InRange(norm, float n - 1e-8, float n + 1e-8)
+    Assert.True(watch.Elapsed.TotalSeconds < 6.0, $"{watch.Elapsed}")
+
 [<Fact>]
 let ``orthogonal matrices are uniform: the trace has mean 0 and variance 1, every entry variance 1/n`` () =
     // E tr Q = 0 and E (tr Q)² = 1 for the uniform distribution on O(n); Q of a QR without the signs of R has another trace.

@@ -42,8 +42,11 @@ module internal ToyTextEntries =
         | "", _ ->
             let key = Rng.create (uint64 (int64 (wholeNumber values "map_seed")))
 
-            let struct (map, _) =
-                ToyText.randomMap (wholeNumber values "map_size") (Keyword.numberOf values "map_frozen") key
+            // The table of a larger map, with every way that each step may take, would fill the memory.
+            let size = wholeNumber values "map_size"
+            Guard.inIntRange "map_size" 2 100 size
+
+            let struct (map, _) = ToyText.randomMap size (Keyword.numberOf values "map_frozen") key
 
             map
         | desc, _ -> desc.Split([| '/'; ',' |], StringSplitOptions.TrimEntries)
@@ -63,7 +66,7 @@ module internal ToyTextEntries =
                     Keyword.flag "is_slippery" true "whether a step may slip to the sides"
                     Keyword.number "success_rate" options.SuccessRate "how often slippery ice takes the wanted way"
                     Keyword.text "reward_schedule" "1,0,0" [] "the rewards of goal, hole and frozen tiles"
-                    Keyword.number "map_size" 8.0 "rows and columns of a random map"
+                    Keyword.number "map_size" 8.0 "rows and columns of a random map, 2 to 100"
                     Keyword.number "map_frozen" 0.8 "the share of frozen tiles of a random map"
                     Keyword.number "map_seed" 0.0 "which random map"
                 ]

@@ -1,0 +1,173 @@
+using System;
+using System.Diagnostics;
+using System.IO;
+using System.Threading;
+using Rl.Cli.Runs;
+using Rl.Cli.Views;
+using Rl.Internal;
+
+namespace Rl.Cli.Commands;
+
+/// <summary>One run of <c>rl train</c> in its folder: trains to the end of the plan, saves as it goes, evaluates, draws.</summary>
+internal sealed class TrainSession(
+    Agent agent, BuiltInEnvironment environment, RunFolder folder, TrainingOutline outline, TrainingView view, TrainRequest request)
+{
+    /// <summary>How long an update may go on after an interruption; then the state before it is saved. Containers are killed after 10 seconds.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+
+    private readonly LearningCurve curve = new();
+    private bool isLeftBehind;
+    private bool hasUnwrittenMetrics;
+
+    public int Run(CancellationToken interruption)
+    {
+        curve.Record(folder.Earlier);
+        int code;
+        try
+        {
+            code = Attempt(interruption);
+        }
+        catch
+        {
+            try
+            {
+                Draw();
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                // What stopped the training is what must be told.
+            }
+
+            throw;
+        }
+
+        // Last, since plotting takes longer to load than all else; the result need not wait for it.
+        Draw();
+        return code;
+    }
+
+    private void Draw() =>
+        curve.Save(folder.CurvePath, $"{outline.Algorithm} on {outline.Environment}, seed {outline.Seed}", environment.RewardThreshold);
+
+    private int Attempt(CancellationToken interruption)
+    {
+        var watch = Stopwatch.StartNew();
+        var keeper = Keeper(interruption);
+        keeper.Start();
+        try
+        {
+            var training = Train(keeper, interruption);
+            Finish(keeper);
+            var (evaluation, cutAt) = FiniteEvaluation.Of(agent, request.Episodes, null, true, interruption);
+            view.Result(new(outline, training, evaluation, environment.RewardThreshold, watch.Elapsed, cutAt));
+            return ExitCode.Success;
+        }
+        catch (OperationCanceledException)
+        {
+            Finish(keeper);
+            view.Interrupted(outline, keeper.SavedSteps);
+            return ExitCode.Interrupted;
+        }
+        catch (TrainingFailureException failure)
+        {
+            Finish(keeper);
+            agent.Save(folder.BeforeFailurePath);
+            failure.Details.Save(folder.FailurePath);
+            view.Failed(outline, failure.Details, agent.Steps, $"rl replay-failure {folder.Path}");
+            return ExitCode.Failure;
+        }
+    }
+
+    private CheckpointKeeper Keeper(CancellationToken interruption) => new(
+        agent,
+        new Checkpoints(folder.Path)
+        {
+            Interval = request.Checkpoints.Interval ?? Timeout.InfiniteTimeSpan,
+            EverySteps = request.Checkpoints.Steps,
+            KeepLast = request.KeepLast,
+            EvaluateEverySteps = request.EvaluateEvery,
+            EvaluationEpisodes = request.EvaluateEpisodes,
+        },
+        () => FiniteEvaluation.Of(agent, request.EvaluateEpisodes, null, true, interruption).Result)
+    {
+        Failed = error => view.Notice($"{error.Message} Training goes on, and it is tried again"),
+        Evaluated = view.Evaluated,
+    };
+
+    /// <summary>Trains on a thread of its own, so that an interruption need not wait for a long update.</summary>
+    private TrainingResult Train(CheckpointKeeper keeper, CancellationToken interruption)
+    {
+        TrainingResult? result = null;
+        view.During(show =>
+        {
+            var steps = agent.Steps;
+            var progress = new SynchronousProgress<TrainingProgress>(now =>
+            {
+                if (Volatile.Read(ref isLeftBehind))
+                {
+                    throw new OperationCanceledException();
+                }
+
+                show(now);
+                Record(now);
+                curve.Record(now, steps);
+                steps = now.Steps;
+                Restore();
+                keeper.After(now.Steps);
+            });
+            try
+            {
+                result = Interruptible.Run(() => agent.Train(outline.TotalSteps, progress, interruption), Patience, interruption);
+            }
+            catch (OperationCanceledException)
+            {
+                Volatile.Write(ref isLeftBehind, true);
+                throw;
+            }
+        });
+        return result!;
+    }
+
+    /// <summary>A disk that is full for a while stops nothing: the row is written with a later one.</summary>
+    private void Record(TrainingProgress now)
+    {
+        try
+        {
+            folder.Record(now);
+            hasUnwrittenMetrics = false;
+        }
+        catch (IOException error)
+        {
+            if (!hasUnwrittenMetrics)
+            {
+                view.Notice($"{error.Message} Training goes on, and it is tried again");
+            }
+
+            hasUnwrittenMetrics = true;
+        }
+    }
+
+    private void Restore()
+    {
+        try
+        {
+            if (folder.Restore(agent, environment))
+            {
+                view.Notice($"the run folder {folder.Path} was deleted while it was trained in; it is made again, without what it held");
+                agent.SaveLast(folder.AgentPath);
+            }
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            view.Notice($"the run folder {folder.Path} was deleted and cannot be made again: {error.Message}");
+        }
+    }
+
+    /// <summary>The agent first: it matters most.</summary>
+    private void Finish(CheckpointKeeper keeper)
+    {
+        Restore();
+        keeper.Finish();
+        folder.Flush();
+    }
+}

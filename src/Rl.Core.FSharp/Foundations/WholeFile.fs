@@ -1,0 +1,129 @@
+/// Files that appear whole or not at all: written beside their place under a name that nobody can foresee, then moved there.
+namespace Rl.Core.Foundations
+
+open System
+open System.IO
+open System.Security.Cryptography
+
+/// A file in the making. It is written under a random name in the folder of its place, made anew there, so that no two writers meet in one file
+/// and no link that lies there is followed; `Keep` moves it to its place. Disposed without that, it is gone and an earlier file is as it was.
+[<Sealed>]
+type WholeFile private (path: string, temporary: string, stream: FileStream) =
+    let mutable isKept = false
+
+    static let refused (path: string) (error: exn) = IOException($"{path} cannot be written: {error.Message}", error)
+
+    static let isRefusal (error: exn) =
+        match error with
+        | :? IOException
+        | :? UnauthorizedAccessException
+        | :? NotSupportedException -> true
+        | _ -> false
+
+    /// Whether something is there that is neither a file nor a link: a device, a pipe. They have no length; an empty file lets it be set.
+    static let isSpecial (path: string) =
+        let info = FileInfo path
+
+        if not info.Exists || not (isNull info.LinkTarget) || info.Length > 0L then
+            false
+        else
+            try
+                use stream =
+                    new FileStream(
+                        path,
+                        FileMode.Open,
+                        FileAccess.ReadWrite,
+                        FileShare.ReadWrite ||| FileShare.Delete,
+                        0
+                    )
+
+                if stream.CanSeek then stream.SetLength stream.Length
+                not stream.CanSeek
+            with
+            | :? UnauthorizedAccessException -> false
+            | :? IOException -> true
+
+    static let create (path: string) =
+        if Directory.Exists path then raise (IOException "it is a folder.")
+
+        if isSpecial path then
+            raise (IOException "it is a device or a pipe, not a file.")
+
+        let folder =
+            match Path.GetDirectoryName path with
+            | null -> raise (IOException "it is a folder.")
+            | folder -> folder
+
+        Directory.CreateDirectory folder |> ignore
+        let temporary = $"{path}.{RandomNumberGenerator.GetHexString(16, true)}.tmp"
+        temporary, new FileStream(temporary, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None)
+
+    /// Begins to write the file `path`; missing folders are made. `IOException`, which names the path, if it cannot be written.
+    static member Create(path: string) : WholeFile =
+        if String.IsNullOrEmpty path then
+            Guard.fail (nameof path) "The path is empty; name a file."
+
+        let path = Path.GetFullPath path
+
+        try
+            let temporary, stream = create path
+            new WholeFile(path, temporary, stream)
+        with error when isRefusal error ->
+            raise (refused path error)
+
+    /// Writes the file `path` as `write` fills its stream. `IOException`, which names the path, if it cannot be written.
+    static member Write(path: string, write: Action<Stream>) : unit =
+        use file = WholeFile.Create path
+
+        try
+            write.Invoke file.Stream
+        with error when isRefusal error ->
+            raise (refused file.Path error)
+
+        file.Keep()
+
+    /// Writes a text in UTF-8.
+    static member WriteText(path: string, text: string) : unit =
+        WholeFile.Write(path, (fun stream -> stream.Write(ReadOnlySpan(Text.Encoding.UTF8.GetBytes text))))
+
+    /// Deletes what an interrupted `Write` of `path` has left beside it. Only for one who knows that no other process writes there.
+    static member RemoveRests(path: string) : unit =
+        let path = Path.GetFullPath path
+
+        match FileInfo(path).Directory with
+        | null -> ()
+        | folder when folder.Exists ->
+            let name = FileInfo(path).Name
+
+            for rest in folder.EnumerateFiles(name + ".*.tmp") do
+                let mark = rest.Name.Substring(name.Length + 1, rest.Name.Length - name.Length - 5)
+                // Earlier versions used the number of the process.
+                if mark <> "" && Seq.forall Char.IsAsciiHexDigitLower mark then rest.Delete()
+        | _ -> ()
+
+    /// The file's place, as a full path.
+    member _.Path = path
+
+    /// Where to write.
+    member _.Stream = stream
+
+    /// Brings the file to the disk and moves it to its place, over an earlier one.
+    member _.Keep() : unit =
+        try
+            stream.Flush true
+            stream.Dispose()
+            File.Move(temporary, path, true)
+            isKept <- true
+        with error when isRefusal error ->
+            raise (refused path error)
+
+    interface IDisposable with
+        member _.Dispose() =
+            if not isKept then
+                try
+                    stream.Dispose()
+                with :? IOException ->
+                    // A full disk refuses the rest of the buffer; the file is deleted anyway.
+                    ()
+
+                File.Delete temporary

@@ -1,0 +1,260 @@
+/// What must hold of a checkpoint's contents whatever its checksum says: sizes that agree, numbers that are finite, ranges.
+namespace Rl.Core.Training
+
+open System
+open System.Collections.Generic
+open Rl.Core.Foundations
+open Rl.Core.Environments
+open Rl.Core.Experience
+open Rl.Core.Autodiff
+open Rl.Core.Networks
+open Rl.Core.Algorithms
+
+[<RequireQualifiedAccess>]
+module internal CheckpointRules =
+
+    /// Copies of an environment, as many as options may ask for.
+    [<Literal>]
+    let MostCopies = 65_536
+
+    /// Steps that no training takes; sums with them do not overflow.
+    [<Literal>]
+    let private MostSteps = 1_000_000_000_000_000_000L
+
+    /// Convolutions of an encoder.
+    [<Literal>]
+    let private MostConvolutions = 64
+
+    /// Elements of the largest image between two convolutions.
+    [<Literal>]
+    let private LargestImage = 16_777_216L
+
+    /// Requires that no name comes twice; `what` is what the names are of.
+    let unique (input: BinaryIn) (what: string) (names: seq<string>) =
+        let seen = HashSet<string>()
+
+        for name in names do
+            if not (seen.Add name) then input.Fail $"it has the {what} \"{name}\" twice"
+
+    let rec private fits isPart (head: PolicyHead) (space: Space) =
+        match head, space with
+        | PolicyHead.Categorical actions, Space.Discrete(count, _) -> actions = count
+        | PolicyHead.MultiCategorical choices, Space.MultiDiscrete(counts, _) -> List.toArray choices = counts
+        | PolicyHead.Bernoulli count, Space.MultiBinary _ -> count = space.Size
+        | PolicyHead.DiagonalNormal(count, initial), Space.Box(low, _, _) ->
+            count = low.Length && Double.IsFinite initial
+        | PolicyHead.StateDependentNormal count, Space.Box(low, _, _) -> count = low.Length
+        | PolicyHead.StateDependentExploration(count, _, initial), Space.Box(low, _, _) ->
+            not isPart && count = low.Length && Double.IsFinite initial
+        | PolicyHead.Joint parts, (Space.Tuple _ | Space.Dict _) ->
+            let spaces = space.Parts |> List.map snd
+            parts.Length = spaces.Length && List.forall2 (fits true) parts spaces
+        | _ -> false
+
+    let private activation (input: BinaryIn) (activation: Activation) =
+        match activation with
+        | Activation.LeakyRelu slope when not (Double.IsFinite slope) ->
+            input.Fail $"the slope of its activation is {slope}"
+        | _ -> ()
+
+    /// The features that an encoder makes of its images.
+    let private encoded (input: BinaryIn) (encoder: ImageEncoder) =
+        activation input encoder.Stack.Activation
+
+        if not (Double.IsFinite encoder.Scale) then
+            input.Fail $"the scale of its images is {encoder.Scale}"
+
+        let elements (shape: int[]) = shape |> Array.fold (fun product length -> product * int64 length) 1L
+
+        let requireImage (shape: int[]) =
+            if
+                shape.Length <> 3
+                || shape |> Array.exists (fun length -> length < 1 || int64 length > LargestImage)
+                || int64 shape[0] * int64 shape[1] > LargestImage
+                || elements shape > LargestImage
+            then
+                input.Fail $"it holds images of the shape {Shape.print shape}"
+
+        if encoder.Stack.Layers.Length > MostConvolutions then
+            input.Fail $"it has {encoder.Stack.Layers.Length} convolutions, more than {MostConvolutions}"
+
+        requireImage encoder.Image
+
+        encoder.Stack.Layers
+        |> List.fold
+            (fun image layer ->
+                if layer.Padding < 0 || layer.Padding >= max layer.KernelHeight layer.KernelWidth then
+                    input.Fail $"it holds a convolution with a padding of {layer.Padding}"
+
+                let image = ConvolutionLayer.outputShape layer image
+                requireImage image
+                image)
+            encoder.Image
+        |> Shape.count
+
+    let private chain (input: BinaryIn) (what: string) (expected: int) (actual: int) =
+        if expected <> actual then
+            input.Fail $"{what} of its network takes {actual} numbers and is given {expected}"
+
+    /// Requires layers that fit each other and a head that fits the actions.
+    let private network (input: BinaryIn) (actionSpace: Space) (network: ActorCritic) =
+        let mlp what expected (mlp: Mlp) =
+            chain input what expected mlp.Inputs
+            activation input mlp.Activation
+            activation input mlp.OutputActivation
+            mlp.Outputs
+
+        let features =
+            match network.Encoder with
+            | Some encoder -> encoded input encoder
+            | None -> ActorCritic.inputs network
+
+        let features =
+            match network.Trunk with
+            | Some trunk -> mlp "the trunk" features trunk
+            | None -> features
+
+        let features =
+            match network.Memory with
+            | Some memory ->
+                chain input "the recurrent layer" features memory.Inputs
+                memory.Hidden
+            | None -> features
+
+        let outputs = mlp "the actor" features network.Actor
+
+        if mlp "the critic" features network.Critic <> 1 then
+            input.Fail $"the critic of its network gives {network.Critic.Outputs} numbers instead of 1"
+
+        if not (fits false network.Head actionSpace) then
+            input.Fail $"its policy does not fit its actions, {actionSpace}"
+
+        if outputs <> PolicyHead.outputs network.Head then
+            input.Fail $"its actor gives {outputs} numbers and its policy takes {PolicyHead.outputs network.Head}"
+
+        match network.Head with
+        | PolicyHead.StateDependentExploration(_, noise, _) ->
+            let hidden = List.last (network.Actor.Inputs :: network.Actor.Hidden)
+
+            if noise <> hidden then
+                input.Fail $"its exploration has {noise} features and its actor {hidden}"
+        | _ -> ()
+
+    /// Requires a network whose layers fit each other, the observations, the actions and the parameters, which must be finite.
+    let policy (input: BinaryIn) observationSpace actionSpace (model: ActorCritic) (parameters: float32[]) : unit =
+        if NetworkFormat.denseParameters model > float parameters.Length then
+            input.Fail "it has fewer parameters than its network"
+
+        let inputs =
+            try
+                network input actionSpace model
+                let expected = (ActorCritic.layout model).Count
+
+                if expected <> parameters.Length then
+                    input.Fail $"it has {parameters.Length} parameters and its network {expected}"
+
+                ActorCritic.inputs model
+            with :? ArgumentException as error ->
+                input.Fail $"its network cannot be: {error.Message}"
+
+        let observed = Encoding.size observationSpace
+
+        if inputs <> observed then
+            input.Fail $"its network reads {inputs} numbers and its observations have {observed}"
+
+        let bad = Guard.indexOfNonFinite (ReadOnlySpan parameters)
+
+        if bad >= 0 then input.Fail $"its parameter {bad} is {parameters[bad]}"
+
+    let private statistics (input: BinaryIn) (what: string) (sizes: int list) (statistics: RunningStatistics) =
+        if not (List.contains statistics.Size sizes) then
+            let sizes = String.Join(" or ", sizes)
+            input.Fail $"its statistics of {what} have {statistics.Size} components instead of {sizes}"
+
+        if not (Double.IsFinite statistics.Count && statistics.Count >= 0.0) then
+            input.Fail $"its statistics of {what} are of {statistics.Count} vectors"
+
+        for index in 0 .. statistics.Size - 1 do
+            let mean, squared = statistics.Mean[index], statistics.SquaredDeviation[index]
+
+            if not (Double.IsFinite mean && Double.IsFinite squared && squared >= 0.0) then
+                input.Fail $"its statistics of {what} have the mean {mean} and the squared deviation {squared}"
+
+    let private inRange (input: BinaryIn) (what: string) (most: int64) (value: int64) =
+        if value < 0L || value > most then
+            input.Fail $"its {what} are {value}; they must lie in [0, {most}]"
+
+    /// Requires a training state whose parts fit each other and the network.
+    let state (input: BinaryIn) (network: ActorCritic) (state: TrainingState) : unit =
+        let copies = state.Environments.Count
+        inRange input "steps" MostSteps state.Steps
+        inRange input "updates" MostSteps state.Updates
+        inRange input "copies" MostCopies copies
+        statistics input "observations" [ 0; ActorCritic.inputs network ] state.Observations
+        statistics input "rewards" [ 0; 1 ] state.Rewards
+
+        if state.ActionKeys.Length <> copies then
+            input.Fail $"it has {state.ActionKeys.Length} action streams for {copies} copies"
+
+        let returns = if state.Rewards.Size = 0 then 0 else copies
+
+        if state.DiscountedReturns.Length <> returns then
+            input.Fail $"it has {state.DiscountedReturns.Length} discounted returns instead of {returns}"
+
+        if not (Array.forall Double.IsFinite state.DiscountedReturns) then
+            input.Fail "it has a discounted return that is not finite"
+
+        // Second moments may have become infinite: such a parameter stands still.
+        if Array.exists Single.IsNaN state.Optimiser then
+            input.Fail "its optimiser holds NaN"
+
+        unique input "array" (Seq.map fst state.Extras)
+
+        for name, values in state.Extras do
+            if Guard.indexOfNonFinite (ReadOnlySpan values) >= 0 then
+                input.Fail $"its array \"{name}\" holds a number that is not finite"
+
+        let recurrent =
+            state.Extras
+            |> List.tryFind (fun (name, _) -> name = Extras.RecurrentStates)
+            |> Option.map (fun (_, values) -> values.Length)
+
+        if defaultArg recurrent 0 <> copies * network.StateSize then
+            input.Fail
+                $"it has {defaultArg recurrent 0} numbers of recurrent states instead of {copies} times {network.StateSize}"
+
+    /// Requires wrappers that make the policy's spaces of those below them, with their statistics.
+    let wrapping (input: BinaryIn) observationSpace actionSpace (snapshot: BatchSnapshot) (wrapping: Wrapping) : unit =
+        let outer = WrappingRules.outer input snapshot.Count snapshot.Bytes.Length wrapping
+
+        if not (WrappingRules.isAlike outer.Observations observationSpace) then
+            input.Fail $"its wrappers show {outer.Observations} and its policy observes {observationSpace}"
+
+        if not (WrappingRules.isAlike outer.Actions actionSpace) then
+            input.Fail $"its wrappers take {outer.Actions} and its policy acts in {actionSpace}"
+
+        if outer.Learned.Length <> snapshot.Statistics.Length then
+            input.Fail $"it has {snapshot.Statistics.Length} statistics of wrappers instead of {outer.Learned.Length}"
+
+        List.iter2 (fun size -> statistics input "a wrapper" [ size ]) outer.Learned snapshot.Statistics
+
+        if snapshot.Statistics |> List.exists (fun statistics -> not (statistics.Count > 0.0)) then
+            input.Fail "its statistics of a wrapper are of no vectors"
+
+    /// Requires that a learner, made of the checkpoint's own options, keeps such a state: the same blocks of parameters and lengths of arrays.
+    /// Gives the first difference.
+    let misfit (learner: Learner) (network: ActorCritic) (state: TrainingState) : string option =
+        let blocks (network: ActorCritic) =
+            (ActorCritic.layout network).Blocks
+            |> Seq.map (fun block -> struct (block.Name, List.ofArray block.Shape))
+            |> List.ofSeq
+
+        let shape = learner.StateShape
+        let own = StateShape.ofState state
+
+        if blocks network <> blocks learner.Network then
+            Some "its network is not that of its options"
+        elif own <> shape then
+            Some $"its training state has {own}, and its options need {shape}"
+        else
+            None

@@ -1,0 +1,377 @@
+/// Agent files whose checksum is right and whose contents cannot be: all are refused by name, in little time and memory.
+namespace Rl.Tests.Training
+
+open System
+open System.Buffers.Binary
+open System.Diagnostics
+open System.IO
+open System.IO.Hashing
+open Xunit
+open Rl.Core.Foundations
+open Rl.Core.Environments
+open Rl.Core.Experience
+open Rl.Core.Networks
+open Rl.Core.Algorithms
+open Rl.Core.Wrappers
+open Rl.Core.Training
+
+module CraftedFileTests =
+
+    let private configuration =
+        { PpoConfiguration.defaults with Hidden = [ 4 ]; RolloutSteps = 4; MinibatchSize = 8; Epochs = 1 }
+
+    /// What a new agent for an environment of the library is saved as.
+    let private checkpointOf change (id: string) : Checkpoint =
+        use workers = new Workers(1)
+        let batch = (Registry.make id).Vectorise 2 |> Wrapper.apply [ Wrapper.RecordEpisodeStatistics ]
+        use learner = Ppo.create (change configuration) batch workers
+        let state = learner.Initialise(Rng.create 5UL)
+
+        {
+            Algorithm = "ppo"
+            EnvironmentId = id
+            Seed = 5UL
+            ObservationSpace = batch.ObservationSpace
+            ActionSpace = batch.ActionSpace
+            Network = learner.Network
+            Configuration = learner.Configuration
+            Notes = [ "environment.kind", "registry" ]
+            Wrapping = Wrapping.ofBatch batch
+            State = state
+        }
+
+    let private cartPole = lazy checkpointOf id "CartPole-v1"
+    let private pendulum = lazy checkpointOf id "Pendulum-v1"
+
+    let private normalised =
+        lazy
+            checkpointOf
+                (fun c -> { c with NormaliseObservations = true; NormaliseRewards = true; KlPenalty = 0.5 })
+                "Pendulum-v1"
+
+    let private recurrent =
+        lazy
+            checkpointOf
+                (fun c -> { c with Recurrence = Some RecurrentCell.Gru; RecurrentUnits = 3; SequenceLength = 4 })
+                "CartPole-v1"
+
+    let private images = lazy checkpointOf id "MinAtar/Breakout-v1"
+
+    let private refusal (bytes: byte[]) =
+        Assert.Throws<InvalidDataException>(fun () -> Checkpoint.ofBytes "crafted.rl" bytes |> ignore).Message
+
+    let private withState change (checkpoint: Checkpoint) = { checkpoint with State = change checkpoint.State }
+
+    let private withNetwork change (checkpoint: Checkpoint) = { checkpoint with Network = change checkpoint.Network }
+
+    let private withHead head = withNetwork (fun network -> { network with Head = head })
+
+    let private replace index value (values: 'T[]) =
+        let copy = Array.copy values
+        copy[index] <- value
+        copy
+
+    let private theta value = withState (fun state -> { state with Parameters = replace 3 value state.Parameters })
+
+    let private snapshot change = withState (fun state -> { state with Environments = change state.Environments })
+
+    let private wrapped wrappers (checkpoint: Checkpoint) =
+        { checkpoint with Wrapping = { checkpoint.Wrapping with Wrappers = wrappers } }
+        |> snapshot (fun environments -> { environments with Wrappers = List.map string wrappers })
+
+    let private ones size : RunningStatistics =
+        { Count = 3.0; Mean = Array.create size 1.0; SquaredDeviation = Array.create size 1.0 }
+
+    /// What was done to a file, and a word of the refusal.
+    let private impossible: (string * string * Lazy<Checkpoint> * (Checkpoint -> Checkpoint)) list =
+        let observations value = withState (fun state -> { state with Observations = value })
+        let bad change = observations (change (ones 3))
+        let depth = List.fold (fun head _ -> PolicyHead.Joint [ head ]) (PolicyHead.Categorical 2) [ 1..70 ]
+
+        [
+            "NaN in θ", "parameter 3", pendulum, theta nanf
+            "infinity in θ", "parameter 3", cartPole, theta infinityf
+            "NaN mean", "squared deviation", normalised, bad (fun s -> { s with Mean = replace 1 nan s.Mean })
+            "negative variance",
+            "squared deviation",
+            normalised,
+            bad (fun s -> { s with SquaredDeviation = replace 1 -1.0 s.SquaredDeviation })
+            "infinite count", "vectors", normalised, bad (fun s -> { s with Count = infinity })
+            "statistics of another size", "components", normalised, observations (ones 5)
+            "reward statistics of size 5",
+            "rewards have 5",
+            normalised,
+            withState (fun state -> { state with Rewards = ones 5 })
+            "no discounted returns",
+            "0 discounted returns",
+            normalised,
+            withState (fun state -> { state with DiscountedReturns = [||] })
+            "discounted returns of nothing",
+            "2 discounted returns",
+            cartPole,
+            withState (fun state -> { state with DiscountedReturns = [| 0.0; 0.0 |] })
+            "NaN returns",
+            "discounted return",
+            normalised,
+            withState (fun state -> { state with DiscountedReturns = [| 0.0; nan |] })
+            "NaN in the optimiser",
+            "optimiser",
+            cartPole,
+            withState (fun state -> { state with Optimiser = replace 0 nanf state.Optimiser })
+            "steps -1", "steps are -1", cartPole, withState (fun state -> { state with Steps = -1L })
+            "steps 2^63-1", "steps are", cartPole, withState (fun state -> { state with Steps = Int64.MaxValue })
+            "updates -7", "updates are -7", cartPole, withState (fun state -> { state with Updates = -7L })
+            "extras twice",
+            "\"klPenalty\" twice",
+            normalised,
+            withState (fun state -> { state with Extras = state.Extras @ state.Extras })
+            "NaN extra",
+            "klPenalty",
+            normalised,
+            withState (fun state -> { state with Extras = [ "klPenalty", [| nanf |] ] })
+            "no recurrent states", "recurrent states", recurrent, withState (fun state -> { state with Extras = [] })
+            "recurrent states of nothing",
+            "recurrent states",
+            cartPole,
+            withState (fun state -> { state with Extras = [ "recurrentStates", [| 0.0f |] ] })
+            "notes twice", "note \"environment.kind\" twice", cartPole, (fun c -> { c with Notes = c.Notes @ c.Notes })
+            "options twice", "twice", cartPole, (fun c -> { c with Configuration = c.Configuration @ c.Configuration })
+            "normal of integers", "does not fit", cartPole, withHead (PolicyHead.StateDependentNormal 1)
+            "bits of an integer", "does not fit", cartPole, withHead (PolicyHead.Bernoulli 2)
+            "9 choices of 2", "does not fit", cartPole, withHead (PolicyHead.Categorical 9)
+            "negative choices", "does not fit", cartPole, withHead (PolicyHead.MultiCategorical [ -5; 7 ])
+            "overflowing choices",
+            "does not fit",
+            cartPole,
+            withHead (PolicyHead.MultiCategorical [ Int32.MaxValue; Int32.MaxValue ])
+            "heads in heads", "64 deep", cartPole, withHead depth
+            "NaN deviation", "does not fit", pendulum, withHead (PolicyHead.DiagonalNormal(1, nan))
+            "critic of another input",
+            "critic",
+            cartPole,
+            withNetwork (fun network -> { network with Critic.Inputs = 3 })
+            "NaN slope",
+            "slope",
+            cartPole,
+            withNetwork (fun network -> { network with Actor.Activation = Activation.LeakyRelu nan })
+            "NaN scale",
+            "scale",
+            images,
+            withNetwork (fun network ->
+                { network with Encoder = network.Encoder |> Option.map (fun e -> { e with Scale = nan }) })
+            "overflowing image",
+            "images",
+            images,
+            withNetwork (fun network ->
+                { network with
+                    Encoder = network.Encoder |> Option.map (fun e -> { e with Image = [| 4; 65_536; 65_536 |] })
+                })
+            "huge padding",
+            "padding",
+            images,
+            withNetwork (fun network ->
+                { network with
+                    Encoder =
+                        network.Encoder
+                        |> Option.map (fun e ->
+                            { e with
+                                Stack.Layers =
+                                    e.Stack.Layers |> List.map (fun layer -> { layer with Padding = 30_000 })
+                            })
+                })
+            "a million copies",
+            "copies",
+            cartPole,
+            fun c ->
+                c
+                |> withState (fun state -> { state with ActionKeys = Array.create 1_000_000 (Rng.create 0UL) })
+                |> snapshot (fun environments -> { environments with Count = 1_000_000 })
+            "other spaces below the wrappers",
+            "policy observes",
+            cartPole,
+            (fun c -> { c with Wrapping = { c.Wrapping with ObservationSpace = Space.unbounded [| 7 |] } })
+            "huge spaces below the wrappers",
+            "elements",
+            cartPole,
+            (fun c ->
+                { c with Wrapping = { c.Wrapping with ActionSpace = Space.multiBinary [| Int32.MaxValue - 57 |] } })
+            "statistics of no wrapper",
+            "statistics of wrappers",
+            cartPole,
+            snapshot (fun environments -> { environments with Statistics = [ ones 4 ] })
+            "a wrapper that does not fit",
+            "do not fit",
+            cartPole,
+            wrapped [ Wrapper.RescaleAction([| 0.0 |], [| 1.0 |]) ]
+            "a wrapper out of range",
+            "do not fit",
+            cartPole,
+            wrapped [ Wrapper.FrameStackObservation(0, FramePadding.Zero) ]
+            "300 wrappers", "300 wrappers", cartPole, wrapped (List.replicate 300 (Wrapper.ClipReward(-1.0, 1.0)))
+            "200,000 wrappers", "wrappers", cartPole, wrapped (List.replicate 200_000 (Wrapper.ClipReward(-1.0, 1.0)))
+            "10^7 frames", "bytes", cartPole, wrapped [ Wrapper.FrameStackObservation(10_000_000, FramePadding.Zero) ]
+            "a delay of 10^7", "bytes", cartPole, wrapped [ Wrapper.DelayObservation 10_000_000 ]
+            "2^26 frames",
+            "bytes",
+            cartPole,
+            wrapped [ for _ in 1..26 -> Wrapper.FrameStackObservation(2, FramePadding.Zero) ]
+            "a huge image",
+            "bytes",
+            images,
+            wrapped [ Wrapper.RescaleObservation([| 0.0 |], [| 1.0 |]); Wrapper.ResizeObservation(10_000, 10_000) ]
+        ]
+
+    [<Fact>]
+    let ``contents that cannot be are refused, whatever the checksum says`` () =
+        for what, word, original, change in impossible do
+            // The original is a file that loads.
+            Checkpoint.ofBytes "crafted.rl" (Checkpoint.toBytes original.Value) |> ignore
+            let bytes = Checkpoint.toBytes (change original.Value)
+            let before = GC.GetAllocatedBytesForCurrentThread()
+            let watch = Stopwatch.StartNew()
+
+            let message =
+                try
+                    refusal bytes
+                with error ->
+                    failwith $"{what}: {error.Message}"
+
+            let allocated = GC.GetAllocatedBytesForCurrentThread() - before
+            Assert.True(message.StartsWith "crafted.rl is a damaged agent file", $"{what}: {message}")
+            Assert.True(message.Contains(word, StringComparison.Ordinal), $"{what}: {message}")
+            Assert.True(watch.Elapsed.TotalSeconds < 5.0, $"{what}: {watch.Elapsed}")
+            Assert.True(allocated < 100_000_000L + 4L * int64 bytes.Length, $"{what}: {allocated} bytes")
+
+    /// The file with a section's body changed, and lengths and checksum that fit it.
+    let private withSection (tag: string) (change: byte[] -> byte[]) (file: byte[]) =
+        let payload = ResizeArray<byte>()
+        let mutable place = 16
+
+        while place < file.Length - 4 do
+            let name = Text.Encoding.ASCII.GetString(file, place, 4)
+            let length = BinaryPrimitives.ReadInt32LittleEndian(ReadOnlySpan(file, place + 4, 4))
+            let body = Array.sub file (place + 8) length
+            let body = if name = tag then change body else body
+            payload.AddRange(Array.sub file place 4)
+            payload.AddRange(BitConverter.GetBytes body.Length)
+            payload.AddRange body
+            place <- place + 8 + length
+
+        let framed = Array.concat [ Array.sub file 0 12; BitConverter.GetBytes payload.Count; payload.ToArray() ]
+
+        Array.append framed (Crc32.Hash(ReadOnlySpan framed))
+
+    [<Fact>]
+    let ``heads nested 20,000 deep are refused instead of ending the process`` () =
+        let nested =
+            [|
+                for _ in 1..20_000 do
+                    yield! [| 6uy; 1uy; 0uy; 0uy; 0uy |]
+            |]
+
+        let bytes =
+            Checkpoint.toBytes cartPole.Value
+            |> withSection "NETW" (fun body ->
+                let head = Array.sub body (body.Length - 5) 5
+                Array.concat [ Array.sub body 0 (body.Length - 5); nested; head ])
+
+        Assert.Contains("64 deep", refusal bytes)
+
+    [<Fact>]
+    let ``a network of thousands of layers is refused, and one of a thousand is quick`` () =
+        let deep layers (checkpoint: Checkpoint) =
+            let mlp = Mlp.create 0.01 4 (List.replicate layers 1) 2
+
+            checkpoint
+            |> withNetwork (fun network -> { network with Actor = mlp })
+            |> withState (fun state ->
+                { state with
+                    Parameters =
+                        Array.zeroCreate (
+                            5 + 2 * (layers - 1) + 4 + (Layout.count (Mlp.layout checkpoint.Network.Critic))
+                        )
+                })
+
+        let watch = Stopwatch.StartNew()
+        Assert.Contains("Hidden has 3000 layers", refusal (Checkpoint.toBytes (deep 3000 cartPole.Value)))
+        let checkpoint = Checkpoint.ofBytes "deep.rl" (Checkpoint.toBytes (deep 1000 cartPole.Value))
+        let predictor = Predictor(checkpoint.Policy, 1)
+        let action = [| -1.0f |]
+        predictor.Predict(ReadOnlySpan [| 0.1f; 0.2f; 0.3f; 0.4f |], Span action)
+        Assert.Equal(0.0f, action[0])
+        Assert.True(watch.Elapsed.TotalSeconds < 15.0, $"{watch.Elapsed}")
+
+    [<Fact>]
+    let ``wrappers by the hundred are bound, captured and restored in little memory`` () =
+        let before = GC.GetAllocatedBytesForCurrentThread()
+        let wrappers = List.replicate Wrapper.Most (Wrapper.ClipReward(-1.0, 1.0))
+        let batch = (Registry.make "CartPole-v1").Vectorise 2 |> Wrapper.apply wrappers
+        Assert.Equal<Wrapper list>(wrappers, (Wrapping.ofBatch batch).Wrappers)
+        batch.Reset(Rng.create 1UL)
+        batch.Restore(batch.Capture())
+        let allocated = GC.GetAllocatedBytesForCurrentThread() - before
+        Assert.True(allocated < 60_000_000L, $"{allocated} bytes")
+        let error = Assert.Throws<ArgumentException>(fun () -> Wrapper.wrap batch wrappers.Head |> ignore)
+        Assert.Contains("there may be 256", error.Message)
+
+    [<Fact>]
+    let ``a state that the options do not make is named`` () =
+        use workers = new Workers(1)
+        let learner () = Ppo.create configuration ((Registry.make "CartPole-v1").Vectorise 2) workers
+        use learner = learner ()
+        let requireFit (checkpoint: Checkpoint) = Checkpoint.requireFit "crafted.rl" learner checkpoint
+        requireFit cartPole.Value
+
+        let refused word checkpoint =
+            let error = Assert.Throws<InvalidDataException>(fun () -> requireFit checkpoint)
+            Assert.StartsWith("crafted.rl", error.Message)
+            Assert.Contains(word, error.Message)
+
+        cartPole.Value
+        |> withState (fun state -> { state with Optimiser = Array.append state.Optimiser [| 0.0f |] })
+        |> refused "numbers of the optimiser"
+
+        cartPole.Value
+        |> withState (fun state -> { state with Observations = ones 4 })
+        |> refused "4 observed"
+
+        recurrent.Value |> refused "network"
+
+    [<Fact>]
+    let ``a file that announces another length, or is another kind, is not read whole`` () =
+        let folder = Directory.CreateTempSubdirectory "rl-crafted-"
+
+        try
+            let path = Path.Combine(folder.FullName, "large.rl")
+
+            do
+                use file = new FileStream(path, FileMode.CreateNew)
+                file.SetLength 1_900_000_000L
+
+            let before = GC.GetAllocatedBytesForCurrentThread()
+            let refused () = Assert.Throws<InvalidDataException>(fun () -> Checkpoint.load path |> ignore).Message
+            Assert.Contains("is not an agent file", refused ())
+
+            do
+                use file = new FileStream(path, FileMode.Open)
+                file.Write(Checkpoint.toBytes cartPole.Value, 0, 16)
+
+            Assert.Contains("its length is 1900000000 bytes", refused ())
+            Assert.True(GC.GetAllocatedBytesForCurrentThread() - before < 1_000_000L)
+        finally
+            folder.Delete true
+
+    [<Fact>]
+    let ``parameters too large to act with are told, not acted on`` () =
+        let huge =
+            cartPole.Value
+            |> withState (fun state -> { state with Parameters = Array.create state.Parameters.Length 3e38f })
+
+        let checkpoint = Checkpoint.ofBytes "huge.rl" (Checkpoint.toBytes huge)
+        let predictor = Predictor(checkpoint.Policy, 1)
+
+        let error =
+            Assert.Throws<InvalidOperationException>(fun () ->
+                predictor.Predict(ReadOnlySpan [| 1.0f; 1.0f; 1.0f; 1.0f |], Span [| 0.0f |]))
+
+        Assert.Contains("too large to act with", error.Message)
