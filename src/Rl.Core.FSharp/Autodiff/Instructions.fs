@@ -31,6 +31,17 @@ type internal MicroOperation =
     /// Writes out element (i / repeat) mod period of `source` for each i of the block.
     | Expand of source: nativeint * repeat: int * period: int
 
+/// A step whose result can be made a few rows at a time: the bits are the same.
+[<AbstractClass>]
+type internal RowInstruction(name, flops, elements, rows: int, rowSize: int) =
+    inherit Instruction(name, flops, elements)
+    member _.Rows = rows
+    /// Elements of a row of the result.
+    member _.RowSize = rowSize
+    /// Makes the rows first … first + count − 1, where all rows before them were made by earlier calls.
+    abstract RunRows: first: int * count: int -> unit
+    override this.Run() = this.RunRows(0, rows)
+
 /// A chain of element-wise operations, done block by block in cache; intermediate values never leave it.
 [<Sealed>]
 type internal ElementwiseInstruction<'T when 'T: unmanaged>
@@ -100,11 +111,14 @@ type internal ElementwiseInstruction<'T when 'T: unmanaged>
                     left <- repeat
                     position <- if position + 1 = period then 0 else position + 1
 
-    override _.Run() =
-        let mutable start = 0
+    override this.Run() = this.RunRange(0, count)
 
-        while start < count do
-            let length = min block (count - start)
+    /// Does it for the elements first … last − 1.
+    member _.RunRange(first: int, last: int) =
+        let mutable start = first
+
+        while start < last do
+            let length = min block (last - start)
 
             for index in 0 .. operations.Length - 1 do
                 let inline at (operand: Operand) = operand.Address + nativeint start * nativeint operand.Advance
@@ -143,22 +157,122 @@ type internal MatMulInstruction<'T when 'T: unmanaged>
         addresses: struct (nativeint * nativeint * nativeint)[],
         bias: nativeint,
         scratch: nativeint,
+        turned: nativeint,
         elements
     ) =
     inherit
-        Instruction(
+        RowInstruction(
             name,
             int64 addresses.Length
             * int64 shape.M
             * int64 shape.N
             * (2L * int64 shape.K + (if bias = 0n then 0L else 1L)),
-            elements
+            elements,
+            shape.M,
+            shape.N
+        )
+
+    // B as it is, or as it is turned.
+    let whole =
+        if turned = 0n then
+            shape
+        else
+            { shape with BRowStride = shape.N; BColumnStride = 1 }
+
+    let bStrides, turnedStrides = [| shape.BRowStride; shape.BColumnStride |], [| shape.N; 1 |]
+    let bShape = [| shape.K; shape.N |]
+
+    // Of some rows, by their number.
+    let shapes = Array.zeroCreate<MatMulShape | null>(shape.M + 1)
+
+    let shapeOf count =
+        match shapes[count] with
+        | null ->
+            let shape = { whole with M = count }
+            shapes[count] <- shape
+            shape
+        | shape -> shape
+
+    override _.RunRows(first, count) =
+        let size = nativeint sizeof<'T>
+
+        for index in 0 .. addresses.Length - 1 do
+            let struct (a, b, c) = addresses[index]
+
+            if turned <> 0n && first = 0 then
+                kernels.CopyStrided(b, bStrides, turned, turnedStrides, bShape)
+
+            let a = a + nativeint (first * shape.ARowStride) * size
+            let c = c + nativeint (first * shape.CRowStride) * size
+            kernels.MatMul(shapeOf count, a, (if turned = 0n then b else turned), c, bias, scratch)
+
+/// A convolution of images, which are its rows.
+[<Sealed>]
+type internal ConvolveInstruction<'T when 'T: unmanaged>
+    (
+        name,
+        kernels: KernelSet<'T>,
+        geometry: ConvolutionShape,
+        x: nativeint,
+        weight: nativeint,
+        y: nativeint,
+        scratch: nativeint,
+        flops,
+        elements
+    ) =
+    inherit
+        RowInstruction(
+            name,
+            flops,
+            elements,
+            geometry.Batch,
+            geometry.OutputChannels * geometry.OutputHeight * geometry.OutputWidth
+        )
+
+    let shapes = Array.zeroCreate<ConvolutionShape | null>(geometry.Batch + 1)
+
+    let shapeOf count =
+        match shapes[count] with
+        | null ->
+            let shape = { geometry with Batch = count }
+            shapes[count] <- shape
+            shape
+        | shape -> shape
+
+    override this.RunRows(first, count) =
+        let size = sizeof<'T>
+        let x = x + nativeint (first * geometry.InputChannels * geometry.Height * geometry.Width * size)
+        kernels.Convolve(shapeOf count, x, weight, y + nativeint (first * this.RowSize * size), scratch)
+
+/// A step that makes rows and the element-wise one that reads them, a few rows at a time, which are then still in the first-level cache.
+[<Sealed>]
+type internal JoinedInstruction<'T when 'T: unmanaged>
+    (maker: RowInstruction, reader: ElementwiseInstruction<'T>, rowsAtOnce: int) =
+    inherit
+        Instruction(
+            $"{maker.Name}; {reader.Name}",
+            maker.Flops + reader.Flops,
+            maker.Elements + reader.Elements
         )
 
     override _.Run() =
-        for index in 0 .. addresses.Length - 1 do
-            let struct (a, b, c) = addresses[index]
-            kernels.MatMul(shape, a, b, c, bias, scratch)
+        let mutable first = 0
+
+        while first < maker.Rows do
+            let count = min rowsAtOnce (maker.Rows - first)
+            maker.RunRows(first, count)
+            reader.RunRange(first * maker.RowSize, (first + count) * maker.RowSize)
+            first <- first + count
+
+/// Two steps one after the other.
+[<Sealed>]
+type internal PairInstruction(first: Instruction, second: Instruction) =
+    inherit
+        Instruction($"{first.Name}; {second.Name}", first.Flops + second.Flops, first.Elements + second.Elements)
+
+    override _.Run() =
+        first.Run()
+        second.Run()
 
 /// Any other kernel, as a closed call.
 [<Sealed>]

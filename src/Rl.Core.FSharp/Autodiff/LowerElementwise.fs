@@ -123,6 +123,8 @@ module internal LowerElementwise =
             group.Phase,
             reads,
             writes,
+            None,
+            count,
             fun () ->
                 let register index = { Address = c.Address(scratch, index * block); Advance = 0; Scalar = false }
 

@@ -8,6 +8,9 @@ module internal LowerKernels =
 
     let private call name flops elements run () : Instruction = CallInstruction(name, flops, elements, run)
 
+    /// Bytes of a factor that fits the caches beside the rows that are made at once.
+    let private largestByRows = 65536
+
     let private matmul (c: LoweringContext<'T>) phase (node: Expr) transposeA transposeB =
         let a, b = node.Arguments[0], node.Arguments[1]
         let rank = node.Rank
@@ -51,10 +54,23 @@ module internal LowerKernels =
             | ValueSome(struct (buffer, _)) -> [ c.Access aBuffer; c.Access bBuffer; c.Access buffer ]
             | ValueNone -> [ c.Access aBuffer; c.Access bBuffer ]
 
+        // By rows where B is small enough to stay in the cache from one call to the next, and C is not.
+        let isByRows =
+            batchShape.Length = 0
+            && n >= c.Kernels.Lanes
+            && k * n * sizeof<'T> <= largestByRows
+            && m * n * sizeof<'T> > RowFusion.BytesAtOnce
+
+        // A transposed B is then turned once, not for every call.
+        let isTurned = isByRows && bColumn <> 1 && c.Kernels.Lanes > 1
+        let turned = c.NewBuffer((if isTurned then k * n else 0), phase)
+
         c.AddStep(
             phase,
             reads,
-            [ c.Access cBuffer; c.Access scratch ],
+            [ c.Access cBuffer; c.Access scratch; c.Access turned ],
+            (if isByRows then Some(cBuffer, n) else None),
+            0,
             fun () ->
                 let offset (view: View) index =
                     let mutable offset = view.Offset
@@ -80,7 +96,18 @@ module internal LowerKernels =
                 let name = $"matmul {batch}[{m}, {k}]{mark transposeA} · [{k}, {n}]{mark transposeB}"
                 let name = if bias.IsSome then name + " + bias" else name
                 let elements = int64 addresses.Length * int64 (m * k + k * n + m * n)
-                MatMulInstruction<'T>(name, c.Kernels, shape, addresses, biasAddress, c.Address(scratch, 0), elements)
+                let turned = if isTurned then c.Address(turned, 0) else 0n
+
+                MatMulInstruction<'T>(
+                    name,
+                    c.Kernels,
+                    shape,
+                    addresses,
+                    biasAddress,
+                    c.Address(scratch, 0),
+                    turned,
+                    elements
+                )
         )
 
     let private reduce (c: LoweringContext<'T>) phase (node: Expr) operation (axes: int[]) =
@@ -220,16 +247,17 @@ module internal LowerKernels =
             Padding = padding
         }
 
-    let private convolve (c: LoweringContext<'T>) phase node name (geometry: ConvolutionShape) run =
+    let private convolutionFlops (geometry: ConvolutionShape) =
         let products =
             int64 geometry.OutputHeight
             * int64 geometry.OutputWidth
             * int64 geometry.Batch
             * int64 geometry.OutputChannels
 
-        let flops = 2L * products * int64 (geometry.InputChannels * geometry.KernelHeight * geometry.KernelWidth)
+        2L * products * int64 (geometry.InputChannels * geometry.KernelHeight * geometry.KernelWidth)
 
-        twoToOne c phase node name flops run (c.Kernels.ConvolveScratch geometry)
+    let private convolve (c: LoweringContext<'T>) phase node name (geometry: ConvolutionShape) run =
+        twoToOne c phase node name (convolutionFlops geometry) run (c.Kernels.ConvolveScratch geometry)
 
     /// Adds the steps of one node that is neither element-wise nor a view.
     let lower (c: LoweringContext<'T>) (phase: int) (node: Expr) : unit =
@@ -280,7 +308,31 @@ module internal LowerKernels =
             )
         | Convolve(stride, padding) ->
             let geometry = convolution (argument 0) (argument 1) stride padding
-            convolve c phase node "convolve" geometry (fun x w y s -> c.Kernels.Convolve(geometry, x, w, y, s))
+            let struct (x, xOffset) = c.Contiguous(phase, node.Arguments[0])
+            let struct (weight, weightOffset) = c.Contiguous(phase, node.Arguments[1])
+            let target = c.Own[node]
+            let scratch = c.NewBuffer(c.Kernels.ConvolveScratch geometry, phase)
+            let elements = node.Arguments[0].Count + node.Arguments[1].Count + node.Count
+
+            c.AddStep(
+                phase,
+                [ c.Access x; c.Access weight ],
+                [ c.Access target; c.Access scratch ],
+                Some(target, Shape.count node.Shape[1..]),
+                0,
+                fun () ->
+                    ConvolveInstruction<'T>(
+                        $"convolve {Shape.print node.Shape}",
+                        c.Kernels,
+                        geometry,
+                        c.Address(x, xOffset),
+                        c.Address(weight, weightOffset),
+                        c.Address(target, 0),
+                        c.Address(scratch, 0),
+                        convolutionFlops geometry,
+                        int64 elements
+                    )
+            )
         | ConvolveInputGradient(stride, padding) ->
             let geometry = convolution node.Shape (argument 1) stride padding
 

@@ -18,6 +18,8 @@ type internal Lowering<'T when 'T: unmanaged>
             else
                 LowerKernels.lower context group.Phase group.Nodes[0]
 
+        RowFusion.run<'T> context.Steps
+
     /// The steps so far.
     member _.Steps = context.Steps
     /// Every buffer.

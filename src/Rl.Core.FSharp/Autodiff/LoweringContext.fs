@@ -11,7 +11,18 @@ open Rl.Core.Kernels
 type internal Access = { Buffer: Storage; Position: int; Direct: bool; Offset: int; Count: int }
 
 /// One future instruction.
-type internal Step = { Phase: int; Reads: Access list; Writes: Access list; Emit: unit -> Instruction }
+type internal Step =
+    {
+        Phase: int
+        Reads: Access list
+        Writes: Access list
+        /// Makes the instruction, for a thread's memory if the step belongs to a lane: so it may be called more than once.
+        Emit: unit -> Instruction
+        /// The buffer that it can make a few rows at a time, and the elements of a row.
+        Makes: (Storage * int) option
+        /// The elements of its loop, if it is element-wise.
+        Loop: int
+    }
 
 /// What the steps of one program, at one precision, are built with. `users` are the nodes that use each node's value, `address` gives the
 /// place of an element of a buffer once memory is planned.
@@ -40,7 +51,8 @@ type internal LoweringContext<'T when 'T: unmanaged>
 
     let access buffer = { Buffer = buffer; Position = 0; Direct = false; Offset = 0; Count = 0 }
 
-    let addStep phase reads writes emit = steps.Add { Phase = phase; Reads = reads; Writes = writes; Emit = emit }
+    let addStep phase reads writes emit =
+        steps.Add { Phase = phase; Reads = reads; Writes = writes; Emit = emit; Makes = None; Loop = 0 }
 
     let call name flops elements run () : Instruction = CallInstruction(name, flops, elements, run)
 
@@ -158,6 +170,11 @@ type internal LoweringContext<'T when 'T: unmanaged>
     member _.Access(buffer) = access buffer
     /// Adds a step; `emit` is called when addresses are known.
     member _.AddStep(phase, reads, writes, emit: unit -> Instruction) = addStep phase reads writes emit
+
+    /// Adds a step that `emit` makes an instruction of rows for, with the buffer and the elements of a row, or one that loops over elements.
+    member _.AddStep(phase, reads, writes, makes, loop, emit: unit -> Instruction) =
+        steps.Add { Phase = phase; Reads = reads; Writes = writes; Emit = emit; Makes = makes; Loop = loop }
+
     /// Where a node's value lies and how it is read there.
     member _.Locate(phase, node) = locate phase node
     /// A contiguous copy of a node's value.

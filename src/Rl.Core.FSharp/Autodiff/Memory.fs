@@ -1,4 +1,5 @@
-/// Places a program's buffers in one block of memory, so that buffers whose lives do not overlap share it.
+/// Places a program's buffers in one block of memory, so that buffers whose lives do not overlap share it, and what lanes use alone in regions of
+/// the threads, so that a thread stays in the same memory whichever lane it runs.
 namespace Rl.Core.Autodiff
 
 open System.Collections.Generic
@@ -17,8 +18,10 @@ type internal Storage(count: int, phase: int, persistent: bool) =
     member val Last = -1 with get, set
     /// Touched by a step of a phase other than its own: never shared.
     member val Crossing = false with get, set
-    /// Its place in the arena, in elements.
+    /// Its place in the arena, or in the region of the thread that runs its lane, in elements.
     member val Offset = -1 with get, set
+    /// Whether it lies in such a region.
+    member val IsRegional = false with get, set
 
     /// The buffer that it lies within, and where.
     member _.Parent = parent
@@ -47,10 +50,11 @@ module internal Memory =
     /// Cache lines of 64 bytes hold 16 float32; float64 gets two lines.
     let private rounded count = (count + 15) / 16 * 16
 
-    /// Gives every outermost buffer its offset; returns the size of the arena in elements. Within a phase, first fit over the
-    /// buffers alive at the same time; buffers that other phases touch, and persistent ones, share with nobody.
-    let place (buffers: seq<Storage>) =
+    /// Gives every outermost buffer its offset; returns the sizes of the arena and of a thread's region in elements. Within a phase, first fit
+    /// over the buffers alive at the same time; buffers that other phases touch, and persistent ones, share with nobody. Lanes share a region.
+    let place (isLane: int -> bool) (buffers: seq<Storage>) : struct (int * int) =
         let mutable size = 0
+        let mutable region = 0
 
         let reserve count =
             let offset = size
@@ -66,7 +70,6 @@ module internal Memory =
         let shared = outermost |> Array.filter (fun buffer -> buffer.Offset < 0)
 
         for phase, members in shared |> Seq.groupBy (fun buffer -> buffer.Phase) |> Seq.sortBy fst do
-            ignore phase
             let alive = List<Storage>() // those placed whose lives may still overlap with later ones
             let mutable extent = 0
 
@@ -83,9 +86,15 @@ module internal Memory =
                 extent <- max extent (offset + rounded buffer.Count)
                 alive.Add buffer
 
-            for buffer in members do
-                buffer.Offset <- buffer.Offset + size
+            if isLane phase then
+                for buffer in members do
+                    buffer.IsRegional <- true
 
-            size <- size + extent
+                region <- max region extent
+            else
+                for buffer in members do
+                    buffer.Offset <- buffer.Offset + size
 
-        size
+                size <- size + extent
+
+        struct (size, region)

@@ -19,8 +19,8 @@ type ProgramSource =
         Carried: (Expr * Expr) list
     }
 
-/// Lanes that run side by side, and what waits for all of them.
-type internal Stage = { Lanes: Instruction[][]; After: Instruction[] }
+/// The instructions of a stage's lanes, which run side by side, as one thread runs them: in memory of its own.
+type internal StageLanes = Instruction[][]
 
 /// Expressions compiled for float32 or float64: scheduled, fused, with one planned block of memory. Not thread-safe: one run at
 /// a time.
@@ -34,8 +34,10 @@ type Program<'T when 'T: unmanaged>
         outputs: Dictionary<string, struct (int * Shape)>,
         inputsOfHead: HashSet<string>,
         head: Instruction[],
-        stages: Stage[],
-        tail: Instruction[]
+        after: Instruction[][],
+        tail: Instruction[],
+        regionSize: int,
+        lanesOfThread: unit -> StageLanes[]
     ) =
     let run (instructions: Instruction[]) =
         for index in 0 .. instructions.Length - 1 do
@@ -43,15 +45,24 @@ type Program<'T when 'T: unmanaged>
 
     let mutable prepare: Action<int> | null = null
 
+    // Of each thread the lanes of each stage.
+    let mutable lanes = [| lanesOfThread () |]
+    let laneCount = lanes[0] |> Array.fold (fun most stage -> max most stage.Length) 0
+
     let runLane =
-        stages
-        |> Array.mapi (fun index stage ->
-            Action<int>(fun lane ->
+        after
+        |> Array.mapi (fun index _ ->
+            Action<int, int>(fun lane thread ->
                 match prepare with
                 | null -> ()
                 | prepare -> if index = 0 then prepare.Invoke lane
 
-                run stage.Lanes[lane]))
+                let own = lanes[thread]
+                run (own[index][lane])))
+
+    let provideFor threads =
+        while lanes.Length < min threads laneCount do
+            lanes <- Array.append lanes [| lanesOfThread () |]
 
     let find (kind: string) (table: Dictionary<string, struct (int * Shape)>) name =
         match table.TryGetValue name with
@@ -66,9 +77,9 @@ type Program<'T when 'T: unmanaged>
         Array.concat
             [
                 head
-                for stage in stages do
-                    Array.concat stage.Lanes
-                    stage.After
+                for index in 0 .. after.Length - 1 do
+                    Array.concat (lanes[0][index])
+                    after[index]
                 tail
             ]
 
@@ -109,21 +120,25 @@ type Program<'T when 'T: unmanaged>
     member _.Run() =
         run head
 
-        for stage in stages do
-            for lane in stage.Lanes do
+        let own = lanes[0]
+
+        for index in 0 .. after.Length - 1 do
+            for lane in own[index] do
                 run lane
 
-            run stage.After
+            run (after[index])
 
         run tail
 
     /// Computes the outputs with the lanes shared out over threads; the bits are those of `Run()`.
     member _.Run(workers: Workers) =
+        provideFor workers.Count
         run head
 
-        for index in 0 .. stages.Length - 1 do
-            workers.Run(stages[index].Lanes.Length, runLane[index])
-            run stages[index].After
+        for index in 0 .. after.Length - 1 do
+            let own = lanes[0]
+            workers.RunByThread(own[index].Length, runLane[index])
+            run (after[index])
 
         run tail
 
@@ -138,7 +153,7 @@ type Program<'T when 'T: unmanaged>
             prepare <- null
 
     /// The number of lanes, which is the largest number of threads that help.
-    member _.LaneCount = stages |> Array.fold (fun most stage -> max most stage.Lanes.Length) 0
+    member _.LaneCount = laneCount
     /// Arithmetic operations of one run; an elementary function counts as one.
     member _.Flops = all |> Array.sumBy (fun instruction -> instruction.Flops)
 
@@ -183,18 +198,18 @@ type Program<'T when 'T: unmanaged>
                         $"{instruction.Flops, 12:N0} flop {instruction.Elements * size, 12:N0} B  {instruction.Name}"
                     |> ignore
 
-        section (if stages.Length > 0 then "head" else "program") head
+        section (if after.Length > 0 then "head" else "program") head
 
-        for index in 0 .. stages.Length - 1 do
-            stages[index].Lanes |> Array.iteri (fun lane -> section $"stage {index}, lane {lane}")
-            section $"stage {index}, after its lanes" stages[index].After
+        for index in 0 .. after.Length - 1 do
+            lanes[0][index] |> Array.iteri (fun lane -> section $"stage {index}, lane {lane}")
+            section $"stage {index}, after its lanes" after[index]
 
         section "tail" tail
         let flops = all |> Array.sumBy (fun instruction -> instruction.Flops)
         let bytes = all |> Array.sumBy (fun instruction -> instruction.Elements * size)
 
         text.AppendLine
-            $"{flops, 12:N0} flop {bytes, 12:N0} B  in {all.Length} steps; {int64 memory.Length * size:N0} B of memory"
+            $"{flops, 12:N0} flop {bytes, 12:N0} B  in {all.Length} steps; {int64 memory.Length * size:N0} B of memory, {int64 regionSize * size:N0} B a thread"
         |> ignore
 
         text.ToString()
@@ -286,9 +301,13 @@ module Program =
         let mutable memory: 'T[] = [||]
         let mutable origin = 0n
 
+        // Where the region of the thread that instructions are made for begins.
+        let mutable region = 0n
+
         let address (buffer: Storage) (offset: int) =
             let struct (root, inner) = buffer.Root
-            origin + nativeint ((root.Offset + inner + offset) * sizeof<'T>)
+            let start = if root.IsRegional then region else origin
+            start + nativeint ((root.Offset + inner + offset) * sizeof<'T>)
 
         let lowering = Lowering<'T>(kernels, roots, address)
         let inputs = Dictionary<string, struct (Storage * Shape)>()
@@ -330,13 +349,17 @@ module Program =
             for access in Seq.append steps[index].Reads steps[index].Writes do
                 access.Buffer.Touch(index, steps[index].Phase)
 
-        let size = Memory.place lowering.Buffers
-        let line = 64 / sizeof<'T>
-        memory <- GC.AllocateArray<'T>(size + 2 * line, pinned = true)
-        let start = Marshal.UnsafeAddrOfPinnedArrayElement(memory, 0)
-        let aligned = (start + 63n) &&& ~~~63n
+        let struct (size, regionSize) = Memory.place Phase.isLane lowering.Buffers
+
+        /// Pinned memory and where its first cache line begins.
+        let allocate size : struct ('T[] * nativeint) =
+            let memory = GC.AllocateArray<'T>(size + 2 * 64 / sizeof<'T>, pinned = true)
+            struct (memory, (Marshal.UnsafeAddrOfPinnedArrayElement(memory, 0) + 63n) &&& ~~~63n)
+
+        let struct (arena, aligned) = allocate size
+        memory <- arena
         origin <- aligned
-        let first = int (aligned - start) / sizeof<'T>
+        let first = int (aligned - Marshal.UnsafeAddrOfPinnedArrayElement(memory, 0)) / sizeof<'T>
 
         for struct (buffer, tensor) in lowering.Constants do
             for index in 0 .. tensor.Count - 1 do
@@ -378,9 +401,17 @@ module Program =
                 []
             |> List.rev
             |> List.map (fun (_, members) ->
-                let lanes, after = members |> List.rev |> List.toArray |> Array.partition Phase.isLane
-                { Lanes = Array.map instructions lanes; After = Array.collect instructions after })
+                members |> List.rev |> List.toArray |> Array.partition Phase.isLane)
             |> List.toArray
+
+        // The regions are kept with the program, whose instructions have their addresses only.
+        let regions = List<'T[]>()
+
+        let lanesOfThread () =
+            let struct (memory, start) = allocate (if stages.Length = 0 then 0 else regionSize)
+            regions.Add memory
+            region <- start
+            stages |> Array.map (fst >> Array.map instructions)
 
         let inputPlaces = Dictionary<string, struct (int * Shape)>()
 
@@ -402,8 +433,10 @@ module Program =
             outputPlaces,
             inputsOfHead,
             instructions Phase.Head,
-            stages,
-            instructions Phase.Tail
+            stages |> Array.map (snd >> Array.collect instructions),
+            instructions Phase.Tail,
+            regionSize,
+            lanesOfThread
         )
 
     /// Compiles for a given set of kernels: simplify, fuse, plan the memory, bind the addresses.

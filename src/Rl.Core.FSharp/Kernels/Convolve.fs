@@ -5,7 +5,7 @@ namespace Rl.Core.Kernels
 #nowarn "3535"
 #nowarn "3536"
 
-/// One image at a time: patches [c·kh·kw, oh·ow] live in scratch, before the scratch of the product. Stride 1 has a faster way.
+/// One image at a time: patches [c·kh·kw, oh·ow] live in scratch, before the scratch of the product. Stride 1 has faster ways.
 [<AbstractClass; Sealed>]
 type internal ConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
 
@@ -91,7 +91,9 @@ type internal ConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<
     /// Elements of scratch memory: the patches, and the packing of either product.
     static member Scratch(shape: ConvolutionShape) : int =
         if PlaneConvolveKernel<'L, 'V, 'S, 'T>.Serves shape then
-            PlaneConvolveKernel<'L, 'V, 'S, 'T>.Scratch shape
+            max
+                (PlaneConvolveKernel<'L, 'V, 'S, 'T>.Scratch shape)
+                (DirectConvolveKernel<'L, 'V, 'S, 'T>.Scratch shape)
         else
             ConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape * ConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
             + MatMulKernel<'L, 'V, 'S, 'T>.PackedPanel
@@ -199,7 +201,9 @@ type internal ConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<
 
     /// y = x ⋆ weight.
     static member Forward(shape: ConvolutionShape, x, weight, y, scratch) : unit =
-        if PlaneConvolveKernel<'L, 'V, 'S, 'T>.Serves shape then
+        if DirectConvolveKernel<'L, 'V, 'S, 'T>.ServesForward shape then
+            DirectConvolveKernel<'L, 'V, 'S, 'T>.Forward(shape, x, weight, y, scratch)
+        elif PlaneConvolveKernel<'L, 'V, 'S, 'T>.Serves shape then
             PlaneConvolveKernel<'L, 'V, 'S, 'T>.Forward(shape, x, weight, y, scratch)
         else
             ConvolveKernel<'L, 'V, 'S, 'T>.ForwardByPatches(shape, x, weight, y, scratch)
@@ -213,7 +217,9 @@ type internal ConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<
 
     /// The adjoint in weight.
     static member WeightGradient(shape: ConvolutionShape, x, dy, dweight, scratch) : unit =
-        if PlaneConvolveKernel<'L, 'V, 'S, 'T>.Serves shape then
+        if DirectConvolveKernel<'L, 'V, 'S, 'T>.ServesWeightGradient shape then
+            DirectConvolveKernel<'L, 'V, 'S, 'T>.WeightGradient(shape, x, dy, dweight, scratch)
+        elif PlaneConvolveKernel<'L, 'V, 'S, 'T>.Serves shape then
             PlaneConvolveKernel<'L, 'V, 'S, 'T>.WeightGradient(shape, x, dy, dweight, scratch)
         else
             ConvolveKernel<'L, 'V, 'S, 'T>.WeightGradientByPatches(shape, x, dy, dweight, scratch)

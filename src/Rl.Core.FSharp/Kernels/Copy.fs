@@ -48,6 +48,21 @@ type internal CopyKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 
         store 2 (Avx.Shuffle(a1, a3, 0x44uy))
         store 3 (Avx.Shuffle(a1, a3, 0xEEuy))
 
+    /// The same for r < 4 and c < 16.
+    [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+    static member private Block4x16(x: nativeint, xStride: int, y: nativeint, yStride: int) : unit =
+        let inline quarter row = Memory.read<Vector128<float32>>(Memory.at<float32> x (row * xStride))
+        let inline half row = Vector256.Create(quarter row, quarter (row + 4))
+        let inline load row = Vector512.Create(half row, half (row + 8))
+        let inline store row value = Memory.write<Vector512<float32>> (Memory.at<float32> y (row * yStride)) value
+        let r0, r1, r2, r3 = load 0, load 1, load 2, load 3
+        let a0, a1 = Avx512F.UnpackLow(r0, r1), Avx512F.UnpackHigh(r0, r1)
+        let a2, a3 = Avx512F.UnpackLow(r2, r3), Avx512F.UnpackHigh(r2, r3)
+        store 0 (Avx512F.Shuffle(a0, a2, 0x44uy))
+        store 1 (Avx512F.Shuffle(a0, a2, 0xEEuy))
+        store 2 (Avx512F.Shuffle(a1, a3, 0x44uy))
+        store 3 (Avx512F.Shuffle(a1, a3, 0xEEuy))
+
     static member inline private ByElements
         (x: nativeint, xStride: int, y: nativeint, yStride: int, fromRow: int, rows: int, fromColumn: int, columns: int)
         =
@@ -63,6 +78,15 @@ type internal CopyKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 
 
             while r < wholeRows do
                 let mutable c = 0
+
+                if 'L.Count = 16 && Avx512F.IsSupported then
+                    while c <= wholeColumns - 16 do
+                        let source = Memory.at<'T> x (c * xStride + r)
+                        let target = Memory.at<'T> y (r * yStride + c)
+                        CopyKernel<'L, 'V, 'S, 'T>.Block4x16(source, xStride, target, yStride)
+                        let source, target = Memory.at<'T> source 4, Memory.at<'T> target (4 * yStride)
+                        CopyKernel<'L, 'V, 'S, 'T>.Block4x16(source, xStride, target, yStride)
+                        c <- c + 16
 
                 while c < wholeColumns do
                     let source = Memory.at<'T> x (c * xStride + r)

@@ -2,6 +2,7 @@
 module Rl.Tests.Foundations.WorkersTests
 
 open System
+open System.Diagnostics
 open System.Threading
 open Rl.Core.Foundations
 open Xunit
@@ -40,6 +41,70 @@ let ``threads that slept wake up`` () =
         workers.Run(2, Action<int>(fun item -> Interlocked.Add(&sum, item + 1) |> ignore))
 
     Assert.Equal(15, sum)
+
+[<Fact>]
+let ``items of a thread that is held up are done by the others`` () =
+    use workers = new Workers(2)
+    use allOthers = new CountdownEvent(5)
+
+    let body =
+        Action<int>(fun item ->
+            if item = 1 then
+                // Items 3 and 5 are meant for the same thread.
+                Assert.True(allOthers.Wait 10_000, "the items behind one that takes long were left waiting")
+            else
+                allOthers.Signal() |> ignore)
+
+    workers.Run(6, body)
+
+[<Fact>]
+let ``runs of different sizes one after the other do not mix, whatever threads come late`` () =
+    use workers = new Workers(3)
+    let counts = Array.zeroCreate<int> 64
+    let bodies = Array.init 3 (fun own -> Action<int>(fun item -> Interlocked.Add(&counts[item], own + 1) |> ignore))
+    let expected = Array.zeroCreate<int> 64
+
+    for round in 0..20_000 do
+        let size = 2 + round * 7 % 63
+        workers.Run(size, bodies[round % 3])
+
+        for item in 0 .. size - 1 do
+            expected[item] <- expected[item] + round % 3 + 1
+
+    Assert.Equal<int>(expected, counts)
+
+[<Fact>]
+let ``work that cost more waiting than others did of it is done alone for a while, and is tried again`` () =
+    let millisecond = Stopwatch.Frequency / 1000L
+    let sharing = Sharing()
+    Assert.True(sharing.Pays 0L)
+    // Two items of a millisecond each: one here, one elsewhere, nothing waited.
+    sharing.Note(0L, 1, millisecond, 1, 0L)
+    Assert.True(sharing.Pays 0L)
+    // 20 ms waited for another of them.
+    sharing.Note(0L, 1, millisecond, 1, 20L * millisecond)
+    Assert.False(sharing.Pays(199L * millisecond))
+    Assert.True(sharing.Pays(200L * millisecond))
+
+[<Fact>]
+let ``pauses grow while trials fail, up to a second, and shrink with gains`` () =
+    let millisecond = Stopwatch.Frequency / 1000L
+    let sharing = Sharing()
+
+    /// How long the work is done alone after a run at time 0 whose wait overdraws the account by as little as can be.
+    let pauseAfter waited =
+        sharing.Note(0L, 1, 1L, 0, waited)
+        Seq.initInfinite (fun ms -> int64 ms) |> Seq.find (fun ms -> sharing.Pays(ms * millisecond))
+
+    let pauses = List.init 12 (fun _ -> pauseAfter 1L)
+    Assert.Equal<int64 list>([ 2L; 4L; 8L; 16L; 32L; 64L; 128L; 256L; 512L; 1000L; 1000L; 1000L ], pauses)
+
+    for _ in 1..50 do
+        sharing.Note(0L, 1, millisecond, 4, 0L)
+
+    // The reserve of 4 ms is there again, and what overdraws it by little is a pause of ten times the wait.
+    Assert.Equal(0L, pauseAfter(3L * millisecond))
+    Assert.Equal(20L, pauseAfter(2L * millisecond))
 
 [<Fact>]
 let ``zero threads are refused`` () =
