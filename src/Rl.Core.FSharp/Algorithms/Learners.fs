@@ -96,15 +96,13 @@ module internal Learners =
             struct (state.Rewards, state.DiscountedReturns)
         else
             let returns = Array.copy state.DiscountedReturns
-            let row = Array.zeroCreate<float32> rollout.Copies
             let mutable statistics = state.Rewards
 
             for t in 0 .. rollout.Steps - 1 do
                 for n in 0 .. rollout.Copies - 1 do
                     returns[n] <- returns[n] * discount + float rollout.Rewards[t * rollout.Copies + n]
-                    row[n] <- float32 returns[n]
 
-                statistics <- RunningStatistics.update (ReadOnlySpan row) statistics
+                statistics <- RunningStatistics.updateExact (ReadOnlySpan returns) statistics
                 let scale = 1.0 / Math.Sqrt(RunningStatistics.variance 0 statistics + 1e-8)
 
                 for n in 0 .. rollout.Copies - 1 do

@@ -82,8 +82,9 @@ module Policy =
         let logits = output.Policy
 
         match head with
-        | PolicyHead.Categorical _
-        | PolicyHead.MultiCategorical _ -> { output with Policy = Expr.select mask logits (Expr.number Never) }
+        | PolicyHead.Categorical _ -> { output with Policy = Categorical.maskLogits mask logits }
+        | PolicyHead.MultiCategorical choices ->
+            { output with Policy = MultiCategorical.maskLogits choices mask logits }
         | PolicyHead.Bernoulli count ->
             let pairs = Expr.reshape (Array.append logits.Shape [| 2 |]) mask
             let possible bit = pairs |> Expr.slice -1 bit (bit + 1) |> Expr.squeeze -1

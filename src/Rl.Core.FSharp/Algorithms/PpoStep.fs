@@ -173,12 +173,14 @@ module PpoStep =
                     let old = take oldLogProbabilities
                     let ratio = PolicyGradients.ratio logProbability old
                     let kl = PolicyGradients.approximateKl logProbability old
+                    // Without clipping nothing is clipped, wherever the ratio lies.
+                    let range = if c.ClipRange = 0.0 then clipRange + infinity else clipRange
 
                     [
                         "policyLoss", mean (surrogate c clipRange penalty ratio (take standardised) kl)
                         "entropy", mean (Expr.broadcastTo logProbability.Shape entropy)
                         "approximateKl", mean kl
-                        "clipFraction", mean (PolicyGradients.isClipped clipRange ratio)
+                        "clipFraction", mean (PolicyGradients.isClipped range ratio)
                     ]
 
             let value =

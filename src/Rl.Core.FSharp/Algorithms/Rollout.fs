@@ -380,6 +380,7 @@ type internal Collector
         | ValueNone -> ()
 
     let mutable present: BatchSnapshot option = None
+    let mutable users = 0L
 
     /// Runs the policy θ for T steps from the environments' state: struct (rollout, action streams, recurrent states [N, stateSize],
     /// environments afterwards).
@@ -393,7 +394,7 @@ type internal Collector
         ) : struct (Rollout * Rng[] * float32[] * BatchSnapshot) =
         // The environments are usually still where the last rollout left them.
         match present with
-        | Some snapshot when obj.ReferenceEquals(snapshot, environments) -> ()
+        | Some snapshot when obj.ReferenceEquals(snapshot, environments) && environment.Users = users -> ()
         | _ -> environment.Restore environments
 
         present <- None
@@ -407,4 +408,6 @@ type internal Collector
         raiseFailure ()
         let snapshot = environment.Capture()
         present <- Some snapshot
+        environment.Users <- environment.Users + 1L
+        users <- environment.Users
         struct (rollout, keys, recurrent, snapshot)

@@ -35,6 +35,23 @@ module internal Graph =
 
         order.ToArray()
 
+    /// Whether x is computed from constants alone.
+    let isConstant (x: Expr) : bool =
+        let seen = HashSet<Expr>(HashIdentity.Reference)
+        let stack = Stack<Expr>()
+        stack.Push x
+        let mutable constant = true
+
+        while constant && stack.Count > 0 do
+            let node = stack.Pop()
+
+            if seen.Add node then
+                match node.Operation with
+                | Input _ -> constant <- false
+                | _ -> node.Arguments |> Array.iter stack.Push
+
+        constant
+
     /// The nodes of `order` (arguments first) through which a derivative flows to one of `targets`.
     let flowingTo (targets: Expr[]) (order: Expr[]) =
         let flows = HashSet<Expr>(targets, HashIdentity.Reference)

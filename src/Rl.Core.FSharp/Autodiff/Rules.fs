@@ -75,9 +75,10 @@ module internal Rules =
         | BinaryOperation.Power ->
             both
                 (fun () ->
-                    // a⁰ does not change with a; its power a⁻¹ must not turn that into NaN.
+                    // a⁰ does not change with a; its power a⁻¹ at 0, or a at infinity, must not turn that into NaN.
                     let isZero = Expr.equal b (Expr.number 0.0)
-                    g * (b * Expr.power a (Expr.select isZero (Expr.number 1.0) (b - 1.0))))
+                    let basis = Expr.select isZero (Expr.number 1.0) a
+                    g * (b * Expr.power basis (Expr.select isZero (Expr.number 1.0) (b - 1.0))))
                 (fun () ->
                     // 0ᵇ does not change with b; its logarithm must not turn that into NaN.
                     let logarithm = Expr.log (Expr.select (Expr.equal a (Expr.number 0.0)) (Expr.number 1.0) a)

@@ -42,16 +42,24 @@ module Bernoulli =
     /// p (1 − p).
     let variance (p: Bernoulli) : Expr = Expr.sigmoid p.Logits * Expr.sigmoid (-p.Logits)
 
-    /// ln P(x) = x l − ln(1 + eˡ) with x of 0 and 1.
-    let logProbability (x: Expr) (p: Bernoulli) : Expr = x * p.Logits - Expr.softplus p.Logits
+    /// ln P(x) with x of 0 and 1: −ln(1 + e⁻ˡ) of 1 and −ln(1 + eˡ) of 0, each without the difference of large numbers.
+    let logProbability (x: Expr) (p: Bernoulli) : Expr = -(Expr.softplus ((1.0 - 2.0 * x) * p.Logits))
 
-    /// −p ln p − (1 − p) ln(1 − p), in nats.
-    let entropy (p: Bernoulli) : Expr = Expr.softplus p.Logits - p.Logits * probabilities p
+    /// −p ln p − (1 − p) ln(1 − p), in nats: ln(1 + e⁻ˢ) + s/(1 + eˢ) of s = |l|, the same for l and −l.
+    let entropy (p: Bernoulli) : Expr =
+        // Beyond 10⁸, infinity included, all is certain.
+        let size = Expr.clamp 0.0 Certain (Expr.abs p.Logits)
+        Expr.softplus -size + size * Expr.sigmoid -size
 
     /// KL(p ‖ q) = P ln(P/Q) + (1 − P) ln((1 − P)/(1 − Q)) of the probabilities P, Q of 1, by ln P = −ln(1 + e⁻ˡ), so that certainty cancels nothing.
     let kl (p: Bernoulli) (q: Bernoulli) : Expr =
-        probabilities p * (Expr.softplus -q.Logits - Expr.softplus -p.Logits)
-        + Expr.sigmoid -p.Logits * (Expr.softplus q.Logits - Expr.softplus p.Logits)
+        // What is impossible costs nothing, however impossible q holds it.
+        let weighted (share: Expr) (logarithm: Expr) =
+            let isPossible = Expr.greater share (Expr.number 0.0)
+            share * Expr.select isPossible logarithm (Expr.number 0.0)
+
+        weighted (probabilities p) (Expr.softplus -q.Logits - Expr.softplus -p.Logits)
+        + weighted (Expr.sigmoid -p.Logits) (Expr.softplus q.Logits - Expr.softplus p.Logits)
 
     /// 1 where P(x = 1) > ½, else 0; no derivative.
     let mode (p: Bernoulli) : Expr = Expr.greater p.Logits (Expr.number 0.0)

@@ -27,14 +27,12 @@ module Categorical =
     [<Literal>]
     let private Never = -1e8
 
-    /// From unnormalised log-probabilities l [..., A]. Constants may hold −∞, for probability 0; what networks compute is finite, or masked.
+    /// From unnormalised log-probabilities l [..., A]. What is computed from constants alone may hold −∞, for probability 0; what networks compute is
+    /// finite, or masked.
     let ofLogits (logits: Expr) =
         let logProbabilities = Expr.logSoftmax -1 (lastAxis (nameof logits) logits)
 
-        let hasInfinite =
-            match logits.Operation with
-            | Constant tensor -> tensor.ToArray() |> Array.contains -infinity
-            | _ -> false
+        let hasInfinite = Graph.isConstant logits && (Reference.evaluate logits).ToArray() |> Array.contains -infinity
 
         {
             LogProbabilities =
@@ -82,6 +80,13 @@ module Categorical =
                     (nameof mask)
                     $"Row {row} of mask has no possible action; at least one of {actions} must not be 0."
 
+    /// Logits [..., A] less the largest of the possible ones, those where mask [..., A] is not 0; the impossible ones are −10⁸, below every possible one
+    /// unless that is as good as impossible beside the largest.
+    let maskLogits (mask: Expr) (logits: Expr) : Expr =
+        let data = Expr.stopGradient logits
+        let largest = Expr.maxKeep [| -1 |] (Expr.select mask data (Expr.number -infinity))
+        Expr.select mask (logits - Expr.stopGradient largest) (Expr.number Never)
+
     /// Only the actions where mask [..., A] is not 0 are possible; the others have probability 0 and their logits derivative 0.
     /// At least one action of each row must be possible: a constant mask is checked here, what else a mask is by `requirePossible`.
     let masked (mask: Expr) (logits: Expr) =
@@ -90,7 +95,7 @@ module Categorical =
             requirePossible mask.Shape[mask.Rank - 1] (ReadOnlySpan<float>(tensor.ToArray()))
         | _ -> ()
 
-        ofLogits (Expr.select mask logits (Expr.number Never))
+        ofLogits (maskLogits mask logits)
 
     /// The batch shape [...].
     let batchShape (p: Categorical) = p.LogProbabilities.Shape[.. p.LogProbabilities.Rank - 2]

@@ -14,6 +14,11 @@ module EpsilonGreedy =
     [<Literal>]
     let private Never = -1e8
 
+    let private ofShares (probabilities: Expr) : Categorical =
+        let possible = Expr.greater probabilities (Expr.number 0.0)
+        let safe = Expr.select possible probabilities (Expr.number 1.0)
+        { LogProbabilities = Expr.select possible (Expr.log safe) (Expr.number Never) }
+
     /// π(a) = ε/A + (1 − ε)·[a is best]/(number of best actions); ε ∈ [0, 1]. Equal preferences share (Sutton and Barto 2018, 2.2).
     let create (epsilon: float) (preferences: Expr) : Categorical =
         Guard.inRange (nameof epsilon) 0.0 1.0 epsilon
@@ -26,10 +31,30 @@ module EpsilonGreedy =
         let count = float preferences.Shape[preferences.Rank - 1]
         let best = Expr.equal preferences (Expr.maxKeep [| -1 |] preferences)
         let greedy = best / Expr.sumKeep [| -1 |] best
-        let probabilities = Expr.stopGradient (epsilon / count + (1.0 - epsilon) * greedy)
-        let possible = Expr.greater probabilities (Expr.number 0.0)
-        let safe = Expr.select possible probabilities (Expr.number 1.0)
-        { LogProbabilities = Expr.select possible (Expr.log safe) (Expr.number Never) }
+        ofShares (Expr.stopGradient (epsilon / count + (1.0 - epsilon) * greedy))
+
+    /// `create` among the actions where mask [..., A] is not 0, of which each row needs one; the others have probability 0, and what is preferred of them
+    /// does not matter.
+    let masked (epsilon: float) (mask: Expr) (preferences: Expr) : Categorical =
+        Guard.inRange (nameof epsilon) 0.0 1.0 epsilon
+
+        if mask.Shape <> preferences.Shape then
+            Guard.fail
+                (nameof mask)
+                $"mask has shape {Shape.print mask.Shape}; the preferences {Shape.print preferences.Shape} need one of the same."
+
+        match mask.Operation with
+        | Constant tensor when mask.Rank > 0 ->
+            Categorical.requirePossible mask.Shape[mask.Rank - 1] (ReadOnlySpan<float>(tensor.ToArray()))
+        | _ -> ()
+
+        let zero, one = Expr.number 0.0, Expr.number 1.0
+        let possible = Expr.select mask one zero
+        let known = Expr.select mask preferences (Expr.number -infinity)
+        let best = possible * Expr.equal known (Expr.maxKeep [| -1 |] known)
+        let greedy = best / Expr.sumKeep [| -1 |] best
+        let even = possible / Expr.sumKeep [| -1 |] possible
+        ofShares (Expr.stopGradient (epsilon * even + (1.0 - epsilon) * greedy))
 
     /// The best actions alone, in equal shares.
     let greedy (preferences: Expr) : Categorical = create 0.0 preferences

@@ -33,6 +33,18 @@ module MultiCategorical =
                     sizes
         }
 
+    /// `Categorical.maskLogits` of each component: logits and mask [..., A₁ + … + A_k].
+    let maskLogits (sizes: int list) (mask: Expr) (logits: Expr) : Expr =
+        let starts = List.scan (+) 0 sizes
+
+        List.map2
+            (fun start size ->
+                let part = Expr.slice -1 start (start + size)
+                Categorical.maskLogits (part mask) (part logits))
+            (List.take sizes.Length starts)
+            sizes
+        |> Expr.concat -1
+
     let private total (quantity: Categorical -> Expr) (p: MultiCategorical) =
         p.Components |> List.map quantity |> List.reduce (+)
 

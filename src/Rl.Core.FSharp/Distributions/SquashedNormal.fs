@@ -17,7 +17,7 @@ type SquashedNormal =
     }
 
 /// Quantities of squashed normal distributions (Haarnoja et al. 2018, appendix C). Use `logProbabilityOf` with the u that x came from
-/// wherever it is known: it is exact however close tanh u is to ±1.
+/// wherever it is known: it is exact however close tanh u is to ±1. A memory of transitions stores u beside x, or instead of it.
 [<RequireQualifiedAccess>]
 module SquashedNormal =
 
@@ -36,11 +36,18 @@ module SquashedNormal =
     /// x of u.
     let squash (u: Expr) (p: SquashedNormal) : Expr = 0.5 * (p.High + p.Low) + half p * Expr.tanh u
 
-    /// u of x: ½ ln((x − low)/(high − x)). Distances to the bounds below 10⁻¹⁶ of the interval count as that, so that x on a bound
-    /// has a finite u.
+    /// u of x: ½ ln((x − low)/(high − x)). A distance to a bound below half a step of the program's numbers there counts as that, so that x on a bound has
+    /// the least u whose x rounds to it: for the bounds ±1, about ±9 at float32 and ±18.4 at float64.
     let unsquash (x: Expr) (p: SquashedNormal) : Expr =
-        let least = 2e-16 * half p
-        0.5 * (Expr.log (Expr.maximum least (x - p.Low)) - Expr.log (Expr.maximum least (p.High - x)))
+        // A change that float32 does not see and float64 does.
+        let isSingle = Expr.equal (x * (1.0 + Math.ScaleB(1.0, -30)) - x) (Expr.number 0.0)
+
+        let distance (bound: Expr) (away: Expr) =
+            let step = Expr.select isSingle (Math.ScaleB(1.0, -25) * Expr.abs bound) (Expr.number 0.0)
+            let least = Expr.maximum step (2e-16 * half p)
+            Expr.log (Expr.select (Expr.less away least) least away)
+
+        0.5 * (distance p.Low (x - p.Low) - distance p.High (p.High - x))
 
     /// Σ ln(1 − tanh² u) = Σ 2 (ln 2 − u − ln(1 + e⁻²ᵘ)) [...], without cancellation for large |u|.
     let logSlope (u: Expr) : Expr = Expr.sumOver [| -1 |] (2.0 * (Math.Log 2.0 - u - Expr.softplus (-2.0 * u)))
@@ -53,15 +60,9 @@ module SquashedNormal =
     /// ln p(x) [...] of x [..., n] inside the interval.
     let logProbability (x: Expr) (p: SquashedNormal) : Expr = logProbabilityOf (unsquash x p) p
 
-    let rec private isConstant (x: Expr) =
-        match x.Operation with
-        | Constant _ -> true
-        | Input _ -> false
-        | _ -> Array.forall isConstant x.Arguments
-
     let private requireSame (name: string) (own: Expr) (other: Expr) =
         if not (obj.ReferenceEquals(own, other)) then
-            if not (isConstant own && isConstant other) then
+            if not (Graph.isConstant own && Graph.isConstant other) then
                 Guard.fail
                     name
                     $"{name} of the two distributions are different expressions, which need not be equal; use the same one for both, or constants."

@@ -110,12 +110,26 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
     // Whether `Restore` continues the captured episodes: the last one, or the next.
     let mutable continues = isCloneable
 
-    /// Runs an action on another thread; false when it takes too long. Its exception is raised again.
+    /// Runs an action on another thread; false when it takes too long. Its exception is raised again. The time begins when the action does, not when it is
+    /// queued, and passes in slices that count as what was asked for: a machine that is too busy to run this thread stops the clock too.
     let within (action: unit -> unit) =
-        let task = Task.Run(Action action)
-        let isDone = Task.WaitAny([| task |], timeout) = 0
-        if isDone then task.GetAwaiter().GetResult()
-        isDone
+        let started = new ManualResetEventSlim(false)
+
+        let task =
+            Task.Run(fun () ->
+                started.Set()
+                action ())
+
+        started.Wait()
+        let slices = 20
+        let slice = TimeSpan.FromTicks(max 1L (timeout.Ticks / int64 slices))
+        let mutable passed = 0
+
+        while passed < slices && Task.WaitAny([| task |], slice) <> 0 do
+            passed <- passed + 1
+
+        if task.IsCompleted then task.GetAwaiter().GetResult()
+        task.IsCompleted
 
     let late copy isReset =
         episodes.Fail(

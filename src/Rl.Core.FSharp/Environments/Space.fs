@@ -56,13 +56,23 @@ type Space =
     /// The number of elements of an action mask, one a choice: the sum of the counts of all integers, 2 for a bit (its 0, its 1), none
     /// for boxes.
     member this.Choices: int =
-        match this with
-        | Box _ -> 0
-        | Discrete(count, _) -> count
-        | MultiDiscrete(counts, _) -> Array.sum counts
-        | MultiBinary _ -> 2 * this.Size
-        | Tuple parts -> parts |> List.sumBy (fun part -> part.Choices)
-        | Dict entries -> entries |> List.sumBy (fun (_, part) -> part.Choices)
+        let rec count (space: Space) : int64 =
+            match space with
+            | Box _ -> 0L
+            | Discrete(count, _) -> int64 count
+            | MultiDiscrete(counts, _) -> counts |> Array.sumBy int64
+            | MultiBinary _ -> 2L * int64 space.Size
+            | Tuple parts -> parts |> List.sumBy count
+            | Dict entries -> entries |> List.sumBy (fun (_, part) -> count part)
+
+        let choices = count this
+
+        if choices > int64 Int32.MaxValue then
+            Guard.fail
+                "space"
+                $"{this} has {choices} choices; their mask can have {Int32.MaxValue} elements at most. Use fewer integers or bits."
+
+        int choices
 
     static member private IsInteger(number: float32, start: int, count: int) =
         number = MathF.Floor number && number >= float32 start && number <= float32 (start + count - 1)
@@ -298,11 +308,13 @@ type Space =
             $"[{join shown}{rest}]"
 
         let integers (values: int[]) = list (Array.map float values)
+        // Files hold these texts, whatever the culture.
+        let integer (value: int) = value.ToString CultureInfo.InvariantCulture
 
         match this with
         | Box(low, high, shape) -> $"Box({list low}, {list high}, shape {integers shape})"
-        | Discrete(count, 0) -> $"Discrete({count})"
-        | Discrete(count, start) -> $"Discrete({count}, start {start})"
+        | Discrete(count, 0) -> $"Discrete({integer count})"
+        | Discrete(count, start) -> $"Discrete({integer count}, start {integer start})"
         | MultiDiscrete(counts, starts) when Array.forall ((=) 0) starts -> $"MultiDiscrete({integers counts})"
         | MultiDiscrete(counts, starts) -> $"MultiDiscrete({integers counts}, start {integers starts})"
         | MultiBinary shape -> $"MultiBinary({integers shape})"

@@ -26,9 +26,7 @@ module RunningStatistics =
         Guard.notNegative (nameof size) size
         { Count = 0.0; Mean = Array.zeroCreate size; SquaredDeviation = Array.zeroCreate size }
 
-    /// The statistics after further vectors [count, size] (Chan, Golub and LeVeque 1983): the batch's own mean and squared
-    /// deviation are computed first, then joined, so that splitting the data changes rounding only.
-    let update (vectors: ReadOnlySpan<float32>) (statistics: RunningStatistics) =
+    let inline private updateBy (vectors: ReadOnlySpan<_>) (statistics: RunningStatistics) =
         let size = statistics.Size
 
         if size = 0 || vectors.Length = 0 then
@@ -66,6 +64,15 @@ module RunningStatistics =
 
             { Count = total; Mean = mean; SquaredDeviation = squared }
 
+    /// The statistics after further vectors [count, size] (Chan, Golub and LeVeque 1983): the batch's own mean and squared
+    /// deviation are computed first, then joined, so that splitting the data changes rounding only.
+    let update (vectors: ReadOnlySpan<float32>) (statistics: RunningStatistics) : RunningStatistics =
+        updateBy vectors statistics
+
+    /// `update` by float64 vectors.
+    let updateExact (vectors: ReadOnlySpan<float>) (statistics: RunningStatistics) : RunningStatistics =
+        updateBy vectors statistics
+
     /// The biased variance of a component; 1 while fewer than two vectors have been seen.
     let variance (index: int) (statistics: RunningStatistics) =
         if statistics.Count < 2.0 then
@@ -73,7 +80,8 @@ module RunningStatistics =
         else
             statistics.SquaredDeviation[index] / statistics.Count
 
-    /// (x − mean) / √(variance + 10⁻⁸) of each component, clipped to ±limit, for vectors [count, size].
+    /// (x − mean) / √(variance + 10⁻⁸) of each component, clipped to ±limit, for vectors [count, size]. The difference is taken in float64: a large mean
+    /// has more digits than float32.
     let normalise
         (statistics: RunningStatistics)
         (limit: float32)
@@ -84,11 +92,11 @@ module RunningStatistics =
         Guard.length (nameof destination) vectors.Length destination.Length
 
         for i in 0 .. size - 1 do
-            let mean = float32 statistics.Mean[i]
-            let scale = float32 (1.0 / Math.Sqrt(variance i statistics + 1e-8))
+            let mean = statistics.Mean[i]
+            let scale = 1.0 / Math.Sqrt(variance i statistics + 1e-8)
             let mutable index = i
 
             while index < vectors.Length do
-                let value = (vectors[index] - mean) * scale
+                let value = float32 ((float vectors[index] - mean) * scale)
                 destination[index] <- MathF.Min(limit, MathF.Max(-limit, value))
                 index <- index + size

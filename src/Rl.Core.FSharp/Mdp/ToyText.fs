@@ -289,17 +289,26 @@ module ToyText =
     /// Taxi (Dietterich 2000): Taxi-v3 and Taxi-v4. The state is ((row · 5 + column) · 5 + passenger) · 4 + destination, passenger 4
     /// being aboard; actions south, north, east, west, pick up, drop off; −1 a step, −10 for a wrong pick up or drop off, +20 for
     /// delivering, which terminates.
-    /// In rain a drive goes the wanted way with the probability 0.8 and to each side of it with 0.1, each stopped by walls for itself.
+    /// In rain a drive goes the wanted way with the probability 0.8, to the left of it and to the right of it with 0.1 each, where walls stop it; a
+    /// drive whose wanted way is blocked stays, as in Gymnasium's Taxi-v4.
     /// A fickle passenger changes the destination, with the probability 0.3, once the taxi has moved with him aboard: 500 is added to
     /// states in which he still will.
     let taxiWith (rainy: bool) (fickle: bool) (discount: float) : ToyTextTable =
-        // South, north, east, west: the two ways at right angles.
-        let sides action = if action < 2 then [| 2; 3 |] else [| 0; 1 |]
+        // To the left and to the right of south, north, east and west.
+        let sides = [| [| 2; 3 |]; [| 3; 2 |]; [| 1; 0 |]; [| 0; 1 |] |]
 
         let step state action =
             if rainy && action < 4 then
-                [| struct (0.8, action); struct (0.1, (sides action)[0]); struct (0.1, (sides action)[1]) |]
-                |> Array.map (fun struct (probability, way) -> driveTaxi probability state way)
+                let wanted = driveTaxi 0.8 state action
+                let aside = (1.0 - 0.8) / 2.0
+
+                let astray =
+                    if wanted.Next = state then
+                        Array.create 2 { wanted with Probability = aside }
+                    else
+                        sides[action] |> Array.map (driveTaxi aside state)
+
+                Array.append [| wanted |] astray
             else
                 [| driveTaxi 1.0 state action |]
 

@@ -65,18 +65,28 @@ module Auxiliary =
         let stretched = Expr.reshape (Array.append discount.Shape (Array.create (features.Rank - 1) 1)) discount
         stretched * later features - earlier features
 
+    /// `pixelControlLoss` with a discount γ for all steps, a scalar, or one a step, [T].
+    let pixelControlLossWith (cell: int) (discount: Expr) (images: Expr) (actions: Expr) (values: Expr) : Expr =
+        let rewards = pixelControlRewards cell images
+
+        if discount.Count <> 1 && discount.Shape <> [| rewards.Shape[0] |] then
+            Guard.fail
+                (nameof discount)
+                $"discount has shape {Shape.print discount.Shape}; it must be a scalar or one number for each of {rewards.Shape[0]} steps."
+
+        let steps = rewards.Shape[0]
+        let best = Expr.maxOver [| -1 |] (later values)
+        let last = best |> Expr.slice 0 (steps - 1) steps |> Expr.squeeze 0
+        let discounts = Expr.reshape [| discount.Count; 1; 1 |] discount |> Expr.broadcastTo rewards.Shape
+        let target = Unrolled.lambda rewards discounts best (Expr.ones rewards.Shape) last
+        let taken = Expr.reshape [| steps; 1; 1 |] actions |> Expr.broadcastTo rewards.Shape
+        0.5 * Expr.square (ValueLearning.error (ValueLearning.chosen taken (earlier values)) target)
+
     /// Pixel control's loss ½ δ² [T, h, w] of action values [T + 1, h, w, A] over the cells: n-step Q-learning to the end of the sequence, where it bootstraps
     /// from the largest value (Jaderberg et al. 2017).
     let pixelControlLoss (cell: int) (discount: float) (images: Expr) (actions: Expr) (values: Expr) : Expr =
         Guard.inRange (nameof discount) 0.0 1.0 discount
-        let rewards = pixelControlRewards cell images
-        let steps = rewards.Shape[0]
-        let best = Expr.maxOver [| -1 |] (later values)
-        let last = best |> Expr.slice 0 (steps - 1) steps |> Expr.squeeze 0
-        let discounts = Expr.full rewards.Shape discount
-        let target = Unrolled.lambda rewards discounts best (Expr.ones rewards.Shape) last
-        let taken = Expr.reshape [| steps; 1; 1 |] actions |> Expr.broadcastTo rewards.Shape
-        0.5 * Expr.square (ValueLearning.error (ValueLearning.chosen taken (earlier values)) target)
+        pixelControlLossWith cell (Expr.number discount) images actions values
 
     /// Windows of `length` steps of trajectories [T, B, ...] from starts [B, m]: [length, B, m, ...], constant indices.
     let windows (length: int) (starts: Expr) (trajectories: Expr) : Expr =

@@ -39,9 +39,13 @@ module Scaled =
     /// The vector itself, with one product an element (none if the scale is the constant 1).
     let toVector (x: Scaled) = if isOne x.Scale then x.Direction else x.Scale * x.Direction
 
-    /// ‖x‖₂, a scalar.
+    /// ‖x‖₂, a scalar; a number wherever it is one, although the squares may not be.
     let norm (x: Scaled) =
-        let length = Expr.sqrt (Expr.sum (Expr.square x.Direction))
+        let squares = Expr.sum (Expr.square x.Direction)
+        // Of elements whose squares exceed float32, the squares of 2⁻⁹⁶ of them: ordinary ones keep every bit.
+        let isFinite = Expr.less squares (Expr.number (float Single.MaxValue))
+        let far = Expr.sum (Expr.square (x.Direction * Math.ScaleB(1.0, -96)))
+        let length = Expr.select isFinite (Expr.sqrt squares) (Expr.sqrt far * Math.ScaleB(1.0, 96))
         if isOne x.Scale then length else Expr.abs x.Scale * length
 
 /// A piece of an optimiser's state, carried from one update to the next.
@@ -82,11 +86,42 @@ module Transform =
     /// factor · x.
     let scale (factor: float) = without (fun _ x _ -> Scaled.times (Expr.number factor) x)
 
+    let private usesCount (schedule: Schedule) =
+        let count = Expr.input "count" Shape.scalar
+        Graph.topological [ schedule count ] |> Array.exists (fun node -> obj.ReferenceEquals(node, count))
+
+    /// factor(count) · x. A float32 count stands still at 2²⁴; what it misses from there on is counted beside it, in units of 1 and of 2²⁰, for schedules that
+    /// ask for it.
+    let private scaleByCount (factor: Schedule) =
+        let unit = Math.ScaleB(1.0, 20)
+
+        if not (usesCount factor) then
+            without (fun count x _ -> Scaled.times (factor count) x)
+        else
+            {
+                State =
+                    fun _ ->
+                        [
+                            { Name = "missedCounts"; Shape = Shape.scalar; Initial = 0.0 }
+                            { Name = "missedMillions"; Shape = Shape.scalar; Initial = 0.0 }
+                        ]
+                Update =
+                    fun count x state _ ->
+                        match state with
+                        | [ ones; units ] ->
+                            let missed = Expr.equal (count + 1.0) count
+                            let next = ones + missed
+                            let isFull = Expr.greaterOrEqual next (Expr.number unit)
+                            let scaled = Scaled.times (factor (count + (unit * units + ones))) x
+                            struct (scaled, [ Expr.select isFull (Expr.number 0.0) next; units + isFull ])
+                        | _ -> unexpected state
+            }
+
     /// schedule(count) · x.
-    let scaleBySchedule (schedule: Schedule) = without (fun count x _ -> Scaled.times (schedule count) x)
+    let scaleBySchedule (schedule: Schedule) = scaleByCount schedule
 
     /// −schedule(count) · x: gradients of a loss become updates that lower it.
-    let scaleByLearningRate (schedule: Schedule) = without (fun count x _ -> Scaled.times (-(schedule count)) x)
+    let scaleByLearningRate (schedule: Schedule) = scaleByCount (fun count -> -(schedule count))
 
     /// x · min(1, maximum / (‖x‖₂ + 10⁻⁶)), as PyTorch's `clip_grad_norm_` (Pascanu et al. 2013).
     let clipByGlobalNorm (maximum: float) =
@@ -154,6 +189,13 @@ module Transform =
         else
             -(Expr.expMinusOne ((count + 1.0) * Math.Log decay))
 
+    /// Where nothing was ever averaged and ε is 0, the quotient 0/0 is the step 0.
+    let private notZero (epsilon: float) (denominator: Expr) =
+        if epsilon > 0.0 then
+            denominator
+        else
+            Expr.select denominator denominator (Expr.number 1.0)
+
     let private requireDecay name decay =
         Guard.inRange name 0.0 1.0 decay
 
@@ -162,7 +204,8 @@ module Transform =
 
     /// Adam's direction m̂ / (√v̂ + ε) with m ← β₁m + (1 − β₁)x, v ← β₂v + (1 − β₂)x², m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ)
     /// (Kingma and Ba 2015); with `amsgrad`, v̂ is taken from the largest v so far (Reddi et al. 2018). Written as
-    /// √(1 − β₂ᵗ)/(1 − β₁ᵗ) · m / (√v + ε√(1 − β₂ᵗ)), whose corrections are scalars.
+    /// √(1 − β₂ᵗ)/(1 − β₁ᵗ) · m / (√v + ε√(1 − β₂ᵗ)), whose corrections are scalars. At float32 an element beyond 10¹⁹ makes v infinite, after which its
+    /// parameter rests: clip such elements first (`clipByValue`).
     let scaleByAdam (beta1: float) (beta2: float) (epsilon: float) (amsgrad: bool) =
         requireDecay (nameof beta1) beta1
         requireDecay (nameof beta2) beta2
@@ -186,7 +229,11 @@ module Transform =
                         let root = Expr.sqrt (biasCorrection beta2 count)
                         let denominator = Expr.sqrt (List.head (largest @ [ second ])) + epsilon * root
 
-                        let update = { Scale = root / biasCorrection beta1 count; Direction = first / denominator }
+                        let update =
+                            {
+                                Scale = root / biasCorrection beta1 count
+                                Direction = first / notZero epsilon denominator
+                            }
 
                         struct (update, first :: second :: largest)
                     | _ -> unexpected state
@@ -207,7 +254,11 @@ module Transform =
                         let first = averageOf beta1 first x
                         let norm = Expr.maximum (beta2 * norm) (Expr.abs (Scaled.toVector x) + epsilon)
 
-                        let update = { Scale = Expr.reciprocal (biasCorrection beta1 count); Direction = first / norm }
+                        let update =
+                            {
+                                Scale = Expr.reciprocal (biasCorrection beta1 count)
+                                Direction = first / notZero epsilon norm
+                            }
 
                         struct (update, [ first; norm ])
                     | _ -> unexpected state
@@ -247,7 +298,7 @@ module Transform =
                             else
                                 Expr.sqrt variance + epsilon
 
-                        struct ({ x with Direction = x.Direction / denominator }, variance :: first)
+                        struct ({ x with Direction = x.Direction / notZero epsilon denominator }, variance :: first)
                     | _ -> unexpected state
         }
 
@@ -263,7 +314,8 @@ module Transform =
                     match state with
                     | [ sum ] ->
                         let sum = sum + Expr.square (Scaled.toVector x)
-                        struct ({ x with Direction = x.Direction / (Expr.sqrt sum + epsilon) }, [ sum ])
+                        let denominator = Expr.sqrt sum + epsilon
+                        struct ({ x with Direction = x.Direction / notZero epsilon denominator }, [ sum ])
                     | _ -> unexpected state
         }
 

@@ -102,7 +102,19 @@ module Simplex =
         Guard.finiteElements (nameof objective) objective
         Guard.finiteElements (nameof constraints) constraints
         Guard.finiteElements (nameof right) right
-        // The pivots compare with fixed numbers, so the largest cost and the largest right side become 1.
+        // The pivots compare with fixed numbers, so the largest coefficient of each equation becomes 1 to 2 (by a power of 2, which changes no digit), the
+        // largest cost and the largest right side 1.
+        let rowUnits =
+            Array.init rows (fun row ->
+                let mutable largest = 0.0
+
+                for column in 0 .. columns - 1 do
+                    largest <- max largest (abs constraints[row * columns + column])
+
+                if largest > 0.0 then Math.ScaleB(1.0, Math.ILogB largest) else 1.0)
+
+        let constraints = constraints |> Array.mapi (fun index value -> value / rowUnits[index / columns])
+        let right = right |> Array.mapi (fun row value -> value / rowUnits[row])
         let unit values = values |> Array.fold (fun largest value -> max largest (abs value)) 0.0
         let unitOf values = if unit values > 0.0 then unit values else 1.0
         let costUnit, rightUnit = unitOf objective, unitOf right
@@ -151,7 +163,9 @@ module Simplex =
                 |> Array.iteri (fun row column ->
                     if column < columns then solution[column] <- rightUnit * tableau[row][width - 1])
 
-                let multipliers = Array.init rows (fun row -> -signs[row] * costUnit * cost[columns + row])
+                let multipliers =
+                    Array.init rows (fun row -> -signs[row] * costUnit * cost[columns + row] / rowUnits[row])
+
                 Optimal(solution, multipliers, -costUnit * rightUnit * cost[width - 1])
             else
                 Unbounded

@@ -46,10 +46,10 @@ module Tabular =
         Guard.positive (nameof count) count
         { Values = Array.zeroCreate count; Traces = Array.zeroCreate count }
 
-    /// The eligibilities forgotten: for the start of an episode after one that was cut. (One that ended forgets by its discount 0.)
+    /// The eligibilities forgotten: for an episode that is begun anew although the last transition was not `IsLast`.
     let restart (table: TraceTable) : TraceTable = { table with Traces = Array.zeroCreate table.Traces.Length }
 
-    /// TD(λ), the backward view: z(s) grows by the visit, V ← V + α δ z, then z ← γ λ z.
+    /// TD(λ), the backward view: z(s) grows by the visit, V ← V + α δ z, then z ← γ λ z, and 0 after the last transition of an episode.
     let tdLambda
         (kind: TraceKind)
         (stepSize: float)
@@ -69,5 +69,9 @@ module Tabular =
 
         {
             Values = Array.map2 (fun value trace -> value + stepSize * error * trace) table.Values visited
-            Traces = visited |> Array.map (fun trace -> transition.Discount * lambda * trace)
+            Traces =
+                if transition.IsLast then
+                    Array.zeroCreate visited.Length
+                else
+                    visited |> Array.map (fun trace -> transition.Discount * lambda * trace)
         }

@@ -20,13 +20,15 @@ type Transition =
         Next: int
         /// How often it counts: 1 for a sample, its probability in an exact expectation.
         Weight: float
+        /// Whether the next transition belongs to another episode, because this one ended or was cut: eligibilities stop here.
+        IsLast: bool
     }
 
 /// Experience from a process.
 [<RequireQualifiedAccess>]
 module Transition =
 
-    let private ofOutcome (mdp: Mdp) state action weight (outcome: Outcome) =
+    let private ofOutcome (mdp: Mdp) state action weight isCut (outcome: Outcome) =
         {
             State = state
             Action = action
@@ -34,6 +36,7 @@ module Transition =
             Discount = if mdp.Continues outcome then mdp.Discount else 0.0
             Next = outcome.Next
             Weight = weight
+            IsLast = isCut || not (mdp.Continues outcome)
         }
 
     /// Requires a transition between two of `states` states with a finite reward and a discount in [0, 1].
@@ -46,19 +49,20 @@ module Transition =
     /// All that may follow a pair, each weighted with its probability: sums over them are exact expectations.
     let expected (mdp: Mdp) (state: int) (action: int) : Transition[] =
         mdp.Outcomes(state, action).ToArray()
-        |> Array.map (fun outcome -> ofOutcome mdp state action outcome.Probability outcome)
+        |> Array.map (fun outcome -> ofOutcome mdp state action outcome.Probability false outcome)
 
     /// Draws what follows a pair: struct (transition, generator).
     let sample (mdp: Mdp) (state: int) (action: int) (rng: Rng) : struct (Transition * Rng) =
         let struct (_, outcome, rng) = Mdp.sample mdp state action rng
-        struct (ofOutcome mdp state action 1.0 outcome, rng)
+        struct (ofOutcome mdp state action 1.0 false outcome, rng)
 
-    /// The steps of a trajectory.
+    /// The steps of a trajectory, the last of which is the last of its episode.
     let ofTrajectory (mdp: Mdp) (trajectory: Trajectory) : Transition[] =
         trajectory.Actions
         |> Array.mapi (fun time action ->
             let outcomes = mdp.Outcomes(trajectory.States[time], action)
-            ofOutcome mdp trajectory.States[time] action 1.0 outcomes[trajectory.Outcomes[time]])
+            let isCut = time = trajectory.Actions.Length - 1
+            ofOutcome mdp trajectory.States[time] action 1.0 isCut outcomes[trajectory.Outcomes[time]])
 
     /// Lets a learner act for `steps` steps, a new episode starting wherever one ends or reaches `maxEpisodeSteps`: `act` chooses from the
     /// learner's state, `learn` takes in each transition. Returns struct (learner, generator).
@@ -82,11 +86,12 @@ module Transition =
         for _ in 1..steps do
             let struct (action, next) = act learner state rng
             let struct (_, outcome, next) = Mdp.sample mdp state action next
-            let struct (learned, next) = learn learner (ofOutcome mdp state action 1.0 outcome) next
-            learner <- learned
             length <- length + 1
+            let transition = ofOutcome mdp state action 1.0 (length = maxEpisodeSteps) outcome
+            let struct (learned, next) = learn learner transition next
+            learner <- learned
 
-            if not (mdp.Continues outcome) || length = maxEpisodeSteps then
+            if transition.IsLast then
                 let struct (start, next) = Mdp.sampleStart mdp next
                 state <- start
                 length <- 0

@@ -44,9 +44,15 @@ module internal Images =
                 for y in 0 .. newHeight - 1 do
                     for x in 0 .. newWidth - 1 do
                         let mutable sum = 0.0f
+                        let mutable least = infinityf
+                        let mutable most = -infinityf
 
                         for struct (row, rowPart) in rows[y] do
                             for struct (column, columnPart) in columns[x] do
-                                sum <- sum + rowPart * columnPart * image[row * width + column]
+                                let value = image[row * width + column]
+                                sum <- sum + rowPart * columnPart * value
+                                least <- MathF.Min(least, value)
+                                most <- MathF.Max(most, value)
 
-                        target[y * newWidth + x] <- sum)
+                        // A mean lies between what it is of, which rounding does not know; NaN stays.
+                        target[y * newWidth + x] <- MathF.Min(most, MathF.Max(least, sum)))

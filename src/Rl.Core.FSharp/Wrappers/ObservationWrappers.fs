@@ -128,13 +128,13 @@ module internal ObservationWrappers =
 
         let shape = if keepsChannel then [| 1; height; width |] else [| height; width |]
 
-        let mean (bounds: float[]) =
+        // Rounded, so that 255 stays 255, but never to within what the darkest and the brightest image become.
+        let mean (outer: float -> float -> float) (bounds: float[]) =
             let gray = Array.zeroCreate<float32>(height * width)
             Images.grayscale (ReadOnlySpan(Array.map float32 bounds)) (Span gray)
-            // Rounding must not narrow the bounds.
-            gray |> Array.map (fun value -> Math.Round(float value, 4))
+            gray |> Array.map (fun value -> outer (float value) (Math.Round(float value, 4)))
 
-        Space.box (mean low) (mean high) shape,
+        Space.box (mean min low) (mean max high) shape,
         RowTransform(fun source destination -> Images.grayscale source destination)
 
     let private resize newHeight newWidth space =

@@ -262,3 +262,47 @@ let ``equal returns leave nothing to explain`` () =
     let values = Array.init 1000 (fun index -> float32 index)
     Assert.True(Double.IsNaN(Learners.explainedVariance values returns))
     Assert.Equal(1.0, Learners.explainedVariance values (Array.map (fun value -> value + 1e4f) values), 1e-9)
+
+[<Fact>]
+let ``without a clip range nothing is clipped, and the metric says so`` () =
+    use workers = new Workers(1)
+    let options = [ "RolloutSteps", "32"; "MinibatchSize", "32"; "Epochs", "4"; "ClipRange", "0"; "KlPenalty", "0.2" ]
+    use learner = Ppo.create (PpoConfiguration.ofPairs options) ((Registry.make "CartPole-v1").Vectorise 2) workers
+    let struct (_, report) = learner.Transition(learner.Initialise(Rng.create 1UL))
+    let metric = report.Metrics |> Array.find (fun (struct (name, _)) -> name = "clipFraction")
+    let struct (_, value) = metric
+    Assert.Equal(0.0, float value)
+
+[<Fact>]
+let ``rewards whose squares float32 does not hold are normalised`` () =
+    use workers = new Workers(1)
+    let environment = (Registry.make "CartPole-v1").Vectorise 2
+    use learner = Ppo.create { PpoConfiguration.defaults with NormaliseRewards = true } environment workers
+    let state = learner.Initialise(Rng.create 1UL)
+    let rewards = [| 3e38f; -3e38f; 3e38f; -3e38f; -3e38f; 3e38f |]
+
+    let rollout: Rollout =
+        {
+            Steps = 3
+            Copies = 2
+            Observations = [||]
+            RawObservations = [||]
+            Actions = [||]
+            LogProbabilities = [||]
+            Values = [||]
+            NextValues = [||]
+            Rewards = rewards
+            Terminated = Array.create 6 false
+            Truncated = Array.create 6 false
+            EpisodeReturns = Array.create 6 nan
+            EpisodeLengths = Array.zeroCreate 6
+            Masks = [||]
+            States = [||]
+        }
+
+    let result = Array.zeroCreate<float32> 6
+    let struct (statistics, returns) = Learners.normaliseRewards 0.99 10.0 state rollout result
+    Assert.Equal(2, returns.Length)
+    Assert.True(Double.IsFinite(RunningStatistics.variance 0 statistics))
+    let scale = 1.0 / sqrt (RunningStatistics.variance 0 statistics)
+    Assert.Equal(float rewards[5] * scale, float result[5], 1e-6)

@@ -70,10 +70,18 @@ let private trajectory (case: GoldenNode) =
             actions.Length
     }
 
+/// Cases that start in a terminal state, which the reference steps all the same and this library refuses; see `Golden/README.md`.
+let private refused = Set [ "acrobot-14" ]
+
 let private verifyTrajectories topic =
     Golden.verify topic (fun case ->
-        let steps = (Registry.makeWith (keywords case) (case.Text "env")).Accept(trajectory case)
-        Assert.Equal(case.Int "num_steps", steps))
+        let environment = Registry.makeWith (keywords case) (case.Text "env")
+
+        if refused.Contains case.Id then
+            let error = Assert.ThrowsAny<Exception>(fun () -> environment.Accept(trajectory case) |> ignore)
+            Assert.Contains("is terminal; reset the episode", error.Message)
+        else
+            Assert.Equal(case.Int "num_steps", environment.Accept(trajectory case)))
 
 let private space (node: GoldenNode) =
     match node.Text "type" with

@@ -192,3 +192,16 @@ let ``a step that takes too long is named`` () =
 
     Assert.Throws<ArgumentException>(fun () -> External("Slow-v0", nan, 1, (fun _ -> slow), TimeSpan.Zero) |> ignore)
     |> ignore
+
+[<Fact>]
+let ``a queue before other threads is no time that an environment took`` () =
+    // The pool's threads are all taken for longer than the timeout, and as many tasks wait before the environment's.
+    let mutable workers, others = 0, 0
+    Threading.ThreadPool.GetMinThreads(&workers, &others)
+    let busy = Array.init (4 * workers + 4) (fun _ -> Threading.Tasks.Task.Run(fun () -> Threading.Thread.Sleep 600))
+    let create = Func<int, IMutableEnvironment>(fun _ -> MutableScripted(Scripted.Quiet, 0))
+    let environment = External("Mine-v0", 7.0, 1, create, TimeSpan.FromSeconds 0.3)
+    environment.Reset(Rng.create 1UL)
+    let buffers = environment.AllocateBuffers()
+    environment.StepAll(ReadOnlySpan [| 0.0f; 0.0f |], buffers)
+    Threading.Tasks.Task.WaitAll busy

@@ -290,3 +290,28 @@ let ``a space prints what it is`` () =
                 ]
         )
     )
+
+[<Fact>]
+let ``a space prints the same in every culture`` () =
+    let before = Globalization.CultureInfo.CurrentCulture
+    let swedish = Globalization.CultureInfo.InvariantCulture.Clone() :?> Globalization.CultureInfo
+    swedish.NumberFormat.NegativeSign <- "\u2212"
+
+    try
+        Globalization.CultureInfo.CurrentCulture <- swedish
+        Assert.Equal("Discrete(3, start -3)", string (Space.discreteFrom -3 3))
+    finally
+        Globalization.CultureInfo.CurrentCulture <- before
+
+[<Fact>]
+let ``choices that no mask can hold are refused`` () =
+    let tooMany (space: Space) =
+        let error = Assert.ThrowsAny<ArgumentException>(fun () -> space.Choices |> ignore)
+        Assert.Contains("choices", error.Message)
+
+    tooMany (Space.multiBinary [| 1_500_000_000 |])
+    let many = Space.multiDiscrete (Array.create 100 16_000_000)
+    Assert.Equal(1_600_000_000, many.Choices)
+    tooMany (Space.multiDiscrete (Array.create 200 16_000_000))
+    tooMany (Space.tuple [ many; many ])
+    Assert.Equal(2_000_000_000, (Space.multiBinary [| 1_000_000_000 |]).Choices)

@@ -121,7 +121,9 @@ let ``the taxi's mask allows exactly what changes a state`` () =
             Assert.True((changes = ToyText.taxiMask state action), $"state {state}, action {action}")
 
 [<Fact>]
-let ``in rain the taxi goes astray to each side in a tenth of its drives, and walls hold`` () =
+let ``in rain the taxi goes astray to each side in a tenth of its drives unless its way is blocked, and walls hold``
+    ()
+    =
     let mdp = (ToyText.taxiWith true false 1.0).Mdp
     let encode row column = ((row * 5 + column) * 5 + 4) * 4 + 1
 
@@ -131,10 +133,14 @@ let ``in rain the taxi goes astray to each side in a tenth of its drives, and wa
         |> Array.map (fun (next, outcomes) -> next, Math.Round(outcomes |> Array.sumBy _.Probability, 12))
         |> Map.ofArray
 
-    // South from the middle; east at the wall between columns 1 and 2; west along it.
+    // South from the middle; east at the wall between columns 1 and 2; south from a corner.
     Assert.Equal<Map<_, _>>(Map [ encode 3 2, 0.8; encode 2 3, 0.1; encode 2 1, 0.1 ], nexts (encode 2 2) 0)
-    Assert.Equal<Map<_, _>>(Map [ encode 1 1, 0.8; encode 0 1, 0.1; encode 2 1, 0.1 ], nexts (encode 1 1) 2)
-    Assert.Equal<Map<_, _>>(Map [ encode 0 1, 0.9; encode 0 0, 0.1 ], nexts (encode 0 1) 1)
+    Assert.Equal<Map<_, _>>(Map [ encode 1 1, 1.0 ], nexts (encode 1 1) 2)
+    Assert.Equal<Map<_, _>>(Map [ encode 1 0, 0.8; encode 0 0, 0.1; encode 0 1, 0.1 ], nexts (encode 0 0) 0)
+    // Where the wanted way is blocked, by the edge or a wall, it stays.
+    Assert.Equal<Map<_, _>>(Map [ encode 0 1, 1.0 ], nexts (encode 0 1) 1)
+    Assert.Equal<Map<_, _>>(Map [ encode 0 0, 1.0 ], nexts (encode 0 0) 1)
+    Assert.Equal<Map<_, _>>(Map [ encode 0 1, 1.0 ], nexts (encode 0 1) 2)
 
     for action in [ 4; 5 ] do
         Assert.Equal(1, mdp.Outcomes(encode 2 2, action).Length)

@@ -65,3 +65,12 @@ let ``a vector of the wrong size is refused`` () =
     Assert.Throws<ArgumentException>(fun () ->
         RunningStatistics.update (ReadOnlySpan [| 1.0f; 2.0f |]) statistics |> ignore)
     |> ignore
+
+[<Fact>]
+let ``numbers far from 0 are normalised by their differences`` () =
+    let data = [| 1_000_000.0f; 1_000_001.0f; 1_000_000.5f; 1_000_002.0f |]
+    let statistics = RunningStatistics.create 1 |> RunningStatistics.update (ReadOnlySpan data)
+    let result = Array.zeroCreate<float32> 4
+    RunningStatistics.normalise statistics 10.0f (ReadOnlySpan data) (Span result)
+    let mean, deviation = 1_000_000.875, sqrt (RunningStatistics.variance 0 statistics + 1e-8)
+    Array.iter2 (fun (x: float32) (y: float32) -> Assert.Equal((float x - mean) / deviation, float y, 1e-6)) data result

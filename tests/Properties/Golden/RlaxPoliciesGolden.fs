@@ -154,8 +154,12 @@ let private mpoWeights (a: GoldenArguments) =
     if a.Case.Has "computed" then
         Several [ Value loss; Value weights; Value(sampleCount a) ]
     else
-        // The one case without a result asks for the derivatives of the loss.
-        let gradients = Diff.gradients (Expr.mean loss) [| values; temperature.Multiplier |]
+        // The cases without a result ask for the derivatives of the loss, or of the weights.
+        let ofWeights = a.Case["expected"].Items.Head.Text "transform" = "gradient of mean(weights)"
+
+        let gradients =
+            Diff.gradients (Expr.mean (if ofWeights then weights else loss)) [| values; temperature.Multiplier |]
+
         Fields [ "d_sample_q_values", Value gradients[0]; "d_alpha", Value gradients[1] ]
 
 let private topCount (a: GoldenArguments) (advantages: Expr) (restarting: Expr) =
@@ -205,7 +209,20 @@ let private mpo =
         (fun a ->
             let penalty = penalty (a.Node "penalty")
             let struct (divergence, multiplier) = Mpo.divergencePenalty (a.Expr "kl") penalty
-            Several [ Value divergence; Value multiplier; Value penalty.Multiplier ])
+
+            if a.Case.Has "computed" then
+                Several [ Value divergence; Value multiplier; Value penalty.Multiplier ]
+            else
+                let slopes (y: Expr) = Diff.gradients (Expr.sum y) [| a.Expr "kl"; penalty.Multiplier |]
+                let ofDivergence, ofMultiplier = slopes divergence, slopes multiplier
+
+                Fields
+                    [
+                        "d_kl_loss_d_kl", Value ofDivergence[0]
+                        "d_kl_loss_d_alpha", Value ofDivergence[1]
+                        "d_alpha_loss_d_kl", Value ofMultiplier[0]
+                        "d_alpha_loss_d_alpha", Value ofMultiplier[1]
+                    ])
         value "mpo_ops.get_top_k_weights" (fun a ->
             Mpo.topWeights
                 (a.NumberOr("top_k_fraction", 1.0))

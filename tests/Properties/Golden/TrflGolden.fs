@@ -40,6 +40,19 @@ let private multistep name (fill: GoldenArguments -> float[] -> unit) =
 let private score logits actions (values: Expr) =
     PolicyGradients.score (Categorical.logProbability actions (Categorical.ofLogits logits)) values
 
+/// Several policies that act at once lie on a first axis.
+let private policies (a: GoldenArguments) (x: Expr) =
+    let several =
+        a.Case.TryGet "tests"
+        |> Option.map _.Items
+        |> Option.defaultValue []
+        |> List.exists (fun test -> string(test.Element.GetString()).Contains("MultiActions", StringComparison.Ordinal))
+
+    if several then
+        [ for i in 0 .. x.Shape[0] - 1 -> x |> Expr.slice 0 i (i + 1) |> Expr.squeeze 0 ]
+    else
+        [ x ]
+
 let private logCount (logits: Expr) = Math.Log(float logits.Shape[logits.Rank - 1])
 
 /// The actor-critic loss of a sequence; several policies may act at once, on a first axis.
@@ -187,7 +200,7 @@ let private functions =
                 // Several policies with different numbers of actions are a list.
                 let logits =
                     if a.Has "policy_logits" then
-                        [ a.Expr "policy_logits" ]
+                        policies a (a.Expr "policy_logits")
                     else
                         (a.Node "policy_logits").Items |> List.map GoldenCases.ofNode
 
@@ -197,7 +210,12 @@ let private functions =
             value "discrete_policy_gradient_ops.discrete_policy_gradient" (fun a ->
                 score (a.Expr "policy_logits") (a.Expr "actions") (a.Expr "action_values"))
             value "discrete_policy_gradient_ops.discrete_policy_gradient_loss" (fun a ->
-                score (a.Expr "policy_logits") (a.Expr "actions") (a.Expr "action_values") |> Expr.sumOver [| 0 |])
+                List.map2
+                    (fun logits actions -> score logits actions (a.Expr "action_values"))
+                    (policies a (a.Expr "policy_logits"))
+                    (policies a (a.Expr "actions"))
+                |> List.reduce (+)
+                |> Expr.sumOver [| 0 |])
             "discrete_policy_gradient_ops.sequence_advantage_actor_critic_loss", actorCritic
             "dist_value_ops.categorical_dist_td_learning",
             (fun a ->
@@ -231,7 +249,19 @@ let private functions =
                     (discount a)
                     (a.Expr "atoms_t")
                     (a.Expr "logits_q_t")
-                |> fun loss -> Fields [ "loss", Value loss ])
+                |> fun loss ->
+                    let best = Expr.argMax -1 (ValueDistributions.mean (a.Expr "atoms_t") (a.Expr "logits_q_t"))
+                    let next = ValueDistributions.chosen best (a.Expr "logits_q_t")
+
+                    let target =
+                        ValueDistributions.categoricalTarget
+                            (a.Expr "atoms_tm1")
+                            (reward a)
+                            (discount a)
+                            (a.Expr "atoms_t")
+                            next
+
+                    Fields [ "loss", Value loss; "extra", Fields [ "target", Value target ] ])
             "dist_value_ops.categorical_dist_double_qlearning",
             (fun a ->
                 let next = ValueDistributions.chosen (Expr.argMax -1 (a.Expr "q_t_selector")) (a.Expr "logits_q_t")
@@ -275,7 +305,14 @@ let private functions =
                 Losses.huber (a.NumberOr("quadratic_linear_boundary", 1.0)) (a.Expr "input_tensor"))
             "policy_ops.epsilon_greedy",
             (fun a ->
-                let p = EpsilonGreedy.create (a.Number "epsilon") (a.Expr "action_values")
+                let epsilon, values = a.Number "epsilon", a.Expr "action_values"
+
+                let p =
+                    if a.Has "legal_actions_mask" then
+                        EpsilonGreedy.masked epsilon (a.Expr "legal_actions_mask") values
+                    else
+                        EpsilonGreedy.create epsilon values
+
                 Fields [ "probs", Value(Categorical.probabilities p) ])
         ]
 

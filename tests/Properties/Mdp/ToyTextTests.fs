@@ -31,7 +31,7 @@ let private build (case: GoldenNode) (discount: float) : ToyTextTable =
         ToyText.frozenLake map slippery success rewards discount
     | "CliffWalking-v1" -> ToyText.cliffWalking (flag "is_slippery") discount
     | "Taxi-v3"
-    | "Taxi-v4" -> ToyText.taxi discount
+    | "Taxi-v4" -> ToyText.taxiWith (flag "is_rainy") (flag "fickle_passenger") discount
     | other -> failwith $"{case.Path}: there is no table {other}."
 
 let private number (value: int) = float value

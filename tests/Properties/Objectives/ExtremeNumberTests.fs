@@ -216,7 +216,7 @@ let ``values beyond all numbers are refused`` () =
 
 [<Fact>]
 let ``tables refuse states and actions that they do not have, and numbers that are none`` () =
-    let transition = { State = 0; Action = 2; Reward = 1.0; Discount = 0.9; Next = 1; Weight = 1.0 }
+    let transition = { State = 0; Action = 2; Reward = 1.0; Discount = 0.9; Next = 1; Weight = 1.0; IsLast = false }
     refused "Action" (fun () -> TabularControl.qLearning 1.0 2 (Array.zeroCreate 6) transition |> ignore)
     let transition = { transition with Action = 0 }
 
@@ -263,3 +263,87 @@ let ``a sample that does not count has no weight, however large it stands among 
             penalty
 
     Assert.Equal<float[]>([| 1.0; 0.0; 0.0 |], values weights |> Array.map (fun w -> Math.Round(w, 9)))
+
+[<Theory>]
+[<InlineData(0.9999, 1.0)>]
+[<InlineData(0.999999, 1.0)>]
+[<InlineData(0.99999999, 1.0)>]
+[<InlineData(1.0, 0.999999)>]
+let ``a linear system that settles slowly has its costs`` (a: float) (discount: float) =
+    let matrix (value: float) = MathNet.Numerics.LinearAlgebra.Matrix<float>.Build.Dense(1, 1, value)
+    let problem = { Dynamics = matrix a; Control = matrix 0.0; StateCost = matrix 1.0; ControlCost = matrix 1.0 }
+    let expected = 1.0 / (1.0 - discount * a * a)
+    near 1e-7 expected ((LinearQuadratic.evaluate discount problem (matrix 0.0))[0, 0])
+    near 1e-7 expected ((LinearQuadratic.solve discount problem).CostToGo[0, 0])
+    refused "settle" (fun () -> LinearQuadratic.solve 1.0 { problem with Dynamics = matrix 1.0 } |> ignore)
+
+[<Fact>]
+let ``the best gain satisfies Riccati's equation, beside what no cost sees too`` () =
+    let of2 (values: float[]) = MathNet.Numerics.LinearAlgebra.Matrix<float>.Build.Dense(2, 2, values)
+    let column (values: float[]) = MathNet.Numerics.LinearAlgebra.Matrix<float>.Build.Dense(2, 1, values)
+    let one = MathNet.Numerics.LinearAlgebra.Matrix<float>.Build.Dense(1, 1, 0.3)
+
+    // A double integrator with friction; and a slow state beside one that grows, which costs nothing.
+    for dynamics, control, cost in
+        [
+            of2 [| 1.0; 0.0; 0.1; 0.99 |], column [| 0.0; 0.1 |], of2 [| 1.0; 0.2; 0.2; 0.5 |]
+            of2 [| 0.9999; 0.0; 0.0; 2.0 |], column [| 0.1; 0.0 |], of2 [| 1.0; 0.0; 0.0; 0.0 |]
+        ] do
+        let problem = { Dynamics = dynamics; Control = control; StateCost = cost; ControlCost = one }
+
+        for discount in [ 1.0; 0.9 ] do
+            let solution = LinearQuadratic.solve discount problem
+            let p, k = solution.CostToGo, solution.Gain
+            let closed = dynamics - control * k
+            let right = cost + k.Transpose() * one * k + discount * closed.Transpose() * p * closed
+            Assert.True((right - p).InfinityNorm() <= 1e-9 * p.InfinityNorm())
+
+[<Fact>]
+let ``a linear program is feasible whatever the units of its equations`` () =
+    for unit in [ 1e-14; 1e-12; 1.0; 1e9 ] do
+        match Simplex.maximise [| 1.0 |] [| unit |] [| unit |] with
+        | Optimal(solution, multipliers, value) ->
+            near 1e-12 1.0 solution[0]
+            near 1e-12 (1.0 / unit) multipliers[0]
+            near 1e-12 1.0 value
+        | other -> Assert.Fail $"{unit}: {other}"
+
+    // x + y = 2 in a small unit and x − y = 1 in a large one.
+    match Simplex.maximise [| 1.0; 1.0 |] [| 1e-12; 1e-12; 1e6; -1e6 |] [| 2e-12; 1e6 |] with
+    | Optimal(solution, _, value) ->
+        near 1e-12 1.5 solution[0]
+        near 1e-12 0.5 solution[1]
+        near 1e-12 2.0 value
+    | other -> Assert.Fail $"{other}"
+
+    Assert.Equal(Infeasible, Simplex.maximise [| 1.0 |] [| 1e-12; 1e-12 |] [| 1e-12; 2e-12 |])
+
+[<Fact>]
+let ``x⁰ has the derivative 0 everywhere, at infinity too`` () =
+    for x in [ 0.0; 1.0; -2.0; infinity; -infinity ] do
+        let slope = one (Diff.grad (fun x -> Expr.power x (Expr.number 0.0)) (Expr.number x))
+        Assert.Equal(0.0, slope)
+
+[<Fact>]
+let ``an empty axis has no largest element`` () =
+    refused "empty" (fun () -> Expr.argMax 0 (Expr.zeros [| 0 |]) |> ignore)
+    refused "empty" (fun () -> Expr.argMax -1 (Expr.zeros [| 3; 0 |]) |> ignore)
+
+[<Fact>]
+let ``eligibilities stop where an episode is cut`` () =
+    let row next = Array.init 2 (fun state -> if state = next then 1.0 else 0.0)
+    // 0 and 1 by turns; only leaving 1 pays.
+    let pair = Mdp.create 0.9 [| 1.0; 0.0 |] [| [| row 1 |]; [| row 0 |] |] [| [| 0.0 |]; [| 1.0 |] |]
+    let act _ _ rng = struct (0, rng)
+
+    let learn (tables: TraceTable list) transition rng =
+        struct (Tabular.tdLambda Accumulating 0.5 0.8 tables.Head transition :: tables, rng)
+
+    // Cut after every step, no trace is left to learn from the next; after every second, that of the first step is.
+    for limit, kept in [ 1, [ 0.0; 0.0; 0.0 ]; 2, [ 0.72; 0.0; 0.72 ] ] do
+        let struct (tables, _) = Transition.interact pair limit act learn 3 [ Tabular.traces 2 ] (Rng.create 1UL)
+
+        Assert.Equal<float list>(
+            kept,
+            tables |> List.rev |> List.tail |> List.map (fun table -> Math.Round(Array.max table.Traces, 12))
+        )

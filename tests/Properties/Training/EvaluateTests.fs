@@ -136,3 +136,33 @@ let ``an episode that does not end is refused where there is no time limit`` () 
             Evaluate.run model environment 1 true (Rng.create 1UL) CancellationToken.None |> ignore)
 
     Assert.Contains("TimeLimit", error.Message)
+
+[<Fact>]
+let ``an evaluation on a learner's own batch changes nothing of its training`` () =
+    let options = [ "RolloutSteps", "16"; "MinibatchSize", "16"; "Epochs", "1"; "TotalSteps", "1000" ]
+
+    let train evaluates =
+        use workers = new Workers(1)
+
+        let environment =
+            Rl.Core.Wrappers.Wrapper.apply
+                [ Rl.Core.Wrappers.Wrapper.NormalizeObservation 1e-8 ]
+                ((Registry.make "CartPole-v1").Vectorise 2)
+
+        use learner = Ppo.create (PpoConfiguration.ofPairs options) environment workers
+        let mutable state = learner.Initialise(Rng.create 3UL)
+
+        for _ in 1..3 do
+            let struct (next, _) = learner.Transition state
+            state <- next
+
+            if evaluates then
+                let model = learner.Policy state
+                Evaluate.run model environment 5 false (Rng.create 9UL) CancellationToken.None |> ignore
+
+        state.Parameters, state.Environments.Statistics |> List.map _.Count
+
+    let parameters, counts = train false
+    let evaluated, countsOfEvaluated = train true
+    Assert.Equal<float list>(counts, countsOfEvaluated)
+    Assert.Equal<float32[]>(parameters, evaluated)

@@ -213,3 +213,38 @@ let ``masks pass through wrappers that keep the actions, and a wrapped batch pri
     )
 
     Assert.False batch.HasActionMasks
+
+/// Shows one image for ever.
+type private Still(space: Space, value: float32) =
+    interface IMutableEnvironment with
+        member _.ObservationSpace = space
+        member _.ActionSpace = Space.discrete 2
+        member _.MaxEpisodeSteps = 5
+        member _.Reset(_, observation) = observation.Fill value
+
+        member _.Step(_, observation) =
+            observation.Fill value
+            { Reward = 0.0; Terminated = false; Truncated = false }
+
+[<Fact>]
+let ``resized and grey images stay within their spaces`` () =
+    for high, wrappers in
+        [
+            for height, width in [ 2, 2; 84, 84; 7, 3; 31, 50; 110, 84 ] do
+                255.0, [ Wrapper.ResizeObservation(height, width) ]
+            255.0, [ Wrapper.GrayscaleObservation true; Wrapper.ResizeObservation(5, 9) ]
+            1.0, [ Wrapper.GrayscaleObservation true ]
+            1e-5, [ Wrapper.GrayscaleObservation true ]
+            3e-9, [ Wrapper.GrayscaleObservation false ]
+            255.0, Wrapper.atariPreprocessing
+        ] do
+        let space = Space.boxOf 0.0 (float (float32 high)) [| 3; 210; 160 |]
+        let create = Func<int, IMutableEnvironment>(fun _ -> Still(space, float32 high))
+        // The checker refuses what lies outside.
+        let batch =
+            Wrapper.apply (wrappers @ [ Wrapper.PassiveEnvironmentChecker ]) (External("Still-v0", nan, 1, create))
+
+        batch.Reset(Rng.create 1UL)
+        let shown = Array.zeroCreate<float32> batch.ObservationSize
+        batch.Observe(Span shown)
+        Assert.True(batch.ObservationSpace.Contains(ReadOnlySpan shown))
