@@ -209,7 +209,10 @@ internal static class TrainCommand
                     Keep(agent, folder);
                 }
             });
-            result = agent.Train(totalSteps, progress, interruption);
+            // A finished run that is resumed has nothing left to train: it is evaluated again.
+            result = totalSteps == agent.Options.TotalSteps
+                ? agent.Train(progress, interruption)
+                : agent.Train(totalSteps, progress, interruption);
         });
         return result!;
     }
