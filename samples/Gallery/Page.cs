@@ -30,6 +30,9 @@ internal static class Page
             rl record my-run --output episode.gif    an animation for any browser
             ```
 
+            Environments that are *masked* say which actions are possible, and agents learn, are evaluated and act among those alone: `agent.Predict(observation, environment)`
+            in C#. Gymnasium leaves the others in (it offers the mask in `info`), so that its "solved" is of another task: that is theirs with the option `action_masks` = false.
+
             This page and its pictures are written by `dotnet run -c Release --project samples/Gallery -- docs`.
 
             | environment | picture | observations, actions | steps, solved at | options (default) |
@@ -69,7 +72,7 @@ internal static class Page
             $"**{environment.Id}**<br>{environment.Summary}",
             picture,
             $"{environment.ObservationSpace}<br>{environment.ActionSpace}",
-            $"{limit}{threshold}",
+            $"{limit}{threshold}{(environment.HasActionMasks ? "; masked" : "")}",
             options,
         ];
         text.Append("| ").AppendJoin(" | ", cells.Select(cell => cell.Replace("|", "\\|", System.StringComparison.Ordinal))).Append(" |\n");

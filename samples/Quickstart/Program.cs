@@ -11,5 +11,5 @@ Console.WriteLine(agent.Evaluate(episodes: 100)); // mean ± standard error
 agent.Save("artifacts/cartpole.rl");
 
 using var loaded = Agent.Load("artifacts/cartpole.rl");
-var action = loaded.Predict(environment.Reset(seed: 7).Span);
+var action = loaded.Predict(environment.Reset(seed: 7).Span, environment);
 Console.WriteLine(action[0] == 0 ? "push left" : "push right");

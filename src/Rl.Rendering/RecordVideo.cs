@@ -1,12 +1,13 @@
 using System;
 using System.IO;
+using Rl.Internal;
 
 namespace Rl.Rendering;
 
 /// <summary>An environment whose every k-th episode becomes an animation: a wrapper for loops of your own and for environments of your own, as Gymnasium's. For an agent see <see cref="Recording"/>.</summary>
 /// <remarks>The file of an episode is in its place when the episode is over, the next one begins, or this is disposed. Action masks and time limits for answers are those of the
 /// environment; it does not clone.</remarks>
-public sealed class RecordVideo : IEnvironmentWrapper, IRenderable, IDisposable
+public sealed class RecordVideo : IEnvironmentWrapper, IMaskedEnvironment, IRenderable, IDisposable
 {
     private readonly IEnvironment environment;
     private readonly IRenderable view;
@@ -61,6 +62,12 @@ public sealed class RecordVideo : IEnvironmentWrapper, IRenderable, IDisposable
     public double FramesPerSecond => view.FramesPerSecond;
 
     /// <inheritdoc/>
+    public bool HasActionMask => Abilities.Masked(environment) is not null;
+
+    /// <inheritdoc/>
+    public void ActionMask(Span<bool> mask) => environment.ActionMask().CopyTo(mask);
+
+    /// <inheritdoc/>
     public ReadOnlyMemory<float> Reset(ulong seed)
     {
         Finish();
@@ -99,7 +106,7 @@ public sealed class RecordVideo : IEnvironmentWrapper, IRenderable, IDisposable
     /// <inheritdoc/>
     public Scene Render() => view.Render();
 
-    /// <summary>Finishes the recording in progress.</summary>
+    /// <summary>Finishes the recording in progress. The environment within stays its maker's, who disposes of it; an agent does so with both.</summary>
     public void Dispose() => Finish();
 
     private void Add(Scene scene, double reward, bool isLast) =>

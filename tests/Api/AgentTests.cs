@@ -281,7 +281,7 @@ public sealed class AgentTests
         Assert.Equal(result.Lengths.Select(length => (double)length), result.Returns);
         Assert.Equal(result.Returns.Average(), result.Mean, 9);
         Assert.Equal(result.StandardDeviation / Math.Sqrt(13), result.StandardError, 9);
-        Assert.Matches(@"^\d+\.\d ± \d+\.\d \(13 episodes\)$", result.ToString());
+        Assert.Matches(@"^\d+\.\d+ ± \d+\.\d+ \(13 episodes\)$", result.ToString());
         Assert.EndsWith("(1 episode)", agent.Evaluate(1).ToString(), StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => agent.Evaluate(0));
     }

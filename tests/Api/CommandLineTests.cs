@@ -35,7 +35,7 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal(run, Text(result, "run"));
         Assert.True(result.GetProperty("seconds").GetDouble() > 0 && result.GetProperty("stepsPerSecond").GetDouble() > 0);
         var evaluation = result.GetProperty("evaluation");
-        Assert.Equal(["mean", "std", "episodes"], evaluation.EnumerateObject().Select(property => property.Name));
+        Assert.Equal(["mean", "std", "standardError", "episodes"], evaluation.EnumerateObject().Select(property => property.Name));
         Assert.Equal(7, evaluation.GetProperty("episodes").GetInt32());
         Assert.InRange(evaluation.GetProperty("mean").GetDouble(), 1, 500);
     }

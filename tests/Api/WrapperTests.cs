@@ -127,15 +127,6 @@ public sealed class WrapperTests
     }
 
     [Fact]
-    public void A_policy_that_needs_earlier_observations_says_so()
-    {
-        using var agent = Agent.Create(Options, Environments.Make("CartPole-v1").FrameStackObservation(3), 1);
-        var error = Assert.Throws<InvalidOperationException>(() => agent.Predict(new float[4]));
-        Assert.Contains("FrameStackObservation", error.Message);
-        Assert.Equal(2, agent.Evaluate(2).Returns.Count);
-    }
-
-    [Fact]
     public void An_environment_that_hangs_stops_training_with_its_name_copy_and_step()
     {
         using var agent = Agent.Create(Options, () => new Hanging(), 1);

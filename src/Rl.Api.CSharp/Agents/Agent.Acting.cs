@@ -1,4 +1,5 @@
 using System;
+using System.Linq;
 using System.Threading;
 using Rl.Core.Environments;
 using Rl.Core.Foundations;
@@ -11,21 +12,50 @@ namespace Rl;
 public sealed partial class Agent
 {
     private readonly Rng[] sampleKey = new Rng[1];
+    private bool[] maskRead = [];
 
-    /// <summary>Says that the next observation is the first of an episode: a recurrent policy forgets what it has seen. Others have nothing to forget.</summary>
+    /// <summary>Says that the next observation is the first of an episode: a recurrent policy, and wrappers whose observations depend on earlier ones (frame stacks, delays, the time), forget what they have seen. Others have nothing to forget.</summary>
     public void BeginEpisode()
     {
         using var _ = Enter(mayBeReporting: true);
         Predictor().Forget();
     }
 
-    /// <summary>The most probable action for an observation. Allocates nothing. A recurrent policy remembers the observation until <see cref="BeginEpisode"/>.</summary>
+    /// <summary>The most probable action for what an environment shows, among those that are possible in it. As <see cref="Predict(ReadOnlySpan{float}, ReadOnlySpan{bool}, Span{float})"/> with its mask; in an environment of the library it also says <see cref="BeginEpisode"/> where an episode begins.</summary>
+    /// <param name="observation">What the environment's latest reset or step returned.</param>
+    /// <param name="environment">The environment: of the library, or your own; its episode is running.</param>
+    /// <exception cref="ArgumentException">The observation's length is wrong, it holds NaN or infinity; or the environment is within wrappers that the agent applies itself.</exception>
+    public float[] Predict(ReadOnlySpan<float> observation, IEnvironment environment)
+    {
+        var action = new float[ActionSpace.Size];
+        Predict(observation, environment, action);
+        return action;
+    }
+
+    /// <summary>The most probable action for what an environment shows, among those that are possible in it. Allocates nothing.</summary>
+    /// <param name="observation">What the environment's latest reset or step returned.</param>
+    /// <param name="environment">The environment: of the library, or your own; its episode is running.</param>
+    /// <param name="action">Receives the action.</param>
+    /// <exception cref="ArgumentException">A length is wrong, the observation holds NaN or infinity; or the environment is within wrappers that the agent applies itself.</exception>
+    public void Predict(ReadOnlySpan<float> observation, IEnvironment environment, Span<float> action)
+    {
+        using var _ = Enter(mayBeReporting: true);
+        var mask = Look(environment);
+        Predictor().Predict(observation, mask, action);
+    }
+
+    /// <summary>The most probable action for an observation. Allocates nothing. A policy with a memory remembers the observation until <see cref="BeginEpisode"/>.</summary>
     /// <param name="observation">As many elements as <see cref="ObservationSpace"/> has; finite. It is normalised, and goes through the wrappers of observations, as in training.</param>
     /// <param name="action">Receives the action: the integer of a discrete space, or numbers within the bounds of a box.</param>
     /// <exception cref="ArgumentException">A length is wrong, or the observation holds NaN or infinity; the message names the component.</exception>
-    public void Predict(ReadOnlySpan<float> observation, Span<float> action) => Predict(observation, [], action);
+    /// <exception cref="InvalidOperationException">The agent has action masks: give the environment or its mask.</exception>
+    public void Predict(ReadOnlySpan<float> observation, Span<float> action)
+    {
+        RequireNoMasks();
+        Predict(observation, [], action);
+    }
 
-    /// <summary>The most probable action for an observation among those that are possible. Allocates nothing.</summary>
+    /// <summary>The most probable action for an observation among those that are possible. Allocates nothing. A policy with a memory remembers the observation until <see cref="BeginEpisode"/>.</summary>
     /// <param name="observation">As many elements as <see cref="ObservationSpace"/> has; finite.</param>
     /// <param name="mask">One element a choice of the discrete actions, in their order: whether it is possible. Each needs one choice; empty if all are possible.</param>
     /// <param name="action">Receives the action.</param>
@@ -39,6 +69,7 @@ public sealed partial class Agent
     /// <summary>The most probable action for an observation, as a new array.</summary>
     /// <param name="observation">As many elements as <see cref="ObservationSpace"/> has; finite.</param>
     /// <exception cref="ArgumentException">The length is wrong, or the observation holds NaN or infinity.</exception>
+    /// <exception cref="InvalidOperationException">The agent has action masks: give the environment or its mask.</exception>
     public float[] Predict(ReadOnlySpan<float> observation)
     {
         var action = new float[ActionSpace.Size];
@@ -46,12 +77,42 @@ public sealed partial class Agent
         return action;
     }
 
+    /// <summary>The most probable integer for an observation, where actions are one integer. Allocates nothing.</summary>
+    /// <param name="observation">As many elements as <see cref="ObservationSpace"/> has; finite.</param>
+    /// <exception cref="ArgumentException">The length is wrong, or the observation holds NaN or infinity.</exception>
+    /// <exception cref="InvalidOperationException">Actions are no single integer; or the agent has action masks: give the environment.</exception>
+    public int PredictDiscrete(ReadOnlySpan<float> observation)
+    {
+        RequireDiscrete();
+        Span<float> action = stackalloc float[1];
+        Predict(observation, action);
+        return (int)action[0];
+    }
+
+    /// <summary>The most probable integer for what an environment shows, among those that are possible in it, where actions are one integer. Allocates nothing.</summary>
+    /// <param name="observation">What the environment's latest reset or step returned.</param>
+    /// <param name="environment">The environment: of the library, or your own; its episode is running.</param>
+    /// <exception cref="ArgumentException">The observation's length is wrong, it holds NaN or infinity; or the environment is within wrappers that the agent applies itself.</exception>
+    /// <exception cref="InvalidOperationException">Actions are no single integer.</exception>
+    public int PredictDiscrete(ReadOnlySpan<float> observation, IEnvironment environment)
+    {
+        RequireDiscrete();
+        Span<float> action = stackalloc float[1];
+        Predict(observation, environment, action);
+        return (int)action[0];
+    }
+
     /// <summary>Draws an action from the policy, as in training.</summary>
     /// <param name="observation">As many elements as <see cref="ObservationSpace"/> has; finite.</param>
     /// <param name="action">Receives the action.</param>
     /// <param name="random">Where the draw comes from.</param>
     /// <exception cref="ArgumentException">A length is wrong, or the observation holds NaN or infinity.</exception>
-    public void Sample(ReadOnlySpan<float> observation, Span<float> action, Random random) => Sample(observation, [], action, random);
+    /// <exception cref="InvalidOperationException">The agent has action masks: give the environment or its mask.</exception>
+    public void Sample(ReadOnlySpan<float> observation, Span<float> action, Random random)
+    {
+        RequireNoMasks();
+        Sample(observation, [], action, random);
+    }
 
     /// <summary>Draws an action from the policy among those that are possible.</summary>
     /// <param name="observation">As many elements as <see cref="ObservationSpace"/> has; finite.</param>
@@ -67,7 +128,22 @@ public sealed partial class Agent
         Predictor().Sample(observation, mask, action, sampleKey);
     }
 
-    /// <summary>Runs whole episodes in fresh copies of the environment.</summary>
+    /// <summary>Draws an action from the policy for what an environment shows, among those that are possible in it.</summary>
+    /// <param name="observation">What the environment's latest reset or step returned.</param>
+    /// <param name="environment">The environment: of the library, or your own; its episode is running.</param>
+    /// <param name="action">Receives the action.</param>
+    /// <param name="random">Where the draw comes from.</param>
+    /// <exception cref="ArgumentException">A length is wrong, the observation holds NaN or infinity; or the environment is within wrappers that the agent applies itself.</exception>
+    public void Sample(ReadOnlySpan<float> observation, IEnvironment environment, Span<float> action, Random random)
+    {
+        ArgumentNullException.ThrowIfNull(random);
+        using var _ = Enter(mayBeReporting: true);
+        var mask = Look(environment);
+        sampleKey[0] = Convert.Key(random);
+        Predictor().Sample(observation, mask, action, sampleKey);
+    }
+
+    /// <summary>Runs whole episodes in copies of the environment that training does not touch; they are kept for the next evaluation of as many copies.</summary>
     /// <param name="episodes">How many; at least 1.</param>
     /// <param name="seed">Where the episodes' randomness comes from; null for one that follows from the agent's seed.</param>
     /// <param name="deterministic">Take the most probable actions; else draw them.</param>
@@ -134,9 +210,100 @@ public sealed partial class Agent
         ArgumentOutOfRangeException.ThrowIfLessThan(episodes, 1);
         using var _ = Enter(mayBeReporting: true);
         var key = seed is { } given ? RngModule.create(given) : EvaluationKey();
-        var batch = where.Within(Convert.Wrappers(wrapping)).Create(Math.Min(episodes, Options.EnvironmentCopies));
-        return Failures.Translate(() =>
-            new EvaluationResult(Core.Training.Evaluate.run(policy, batch, episodes, deterministic, key, cancellationToken)));
+        var isOwn = ReferenceEquals(where, source);
+        var batch = CopiesToEvaluate(where, Math.Min(episodes, Options.EnvironmentCopies), isOwn);
+        var isWhole = false;
+        try
+        {
+            var result = Failures.Translate(() =>
+                new EvaluationResult(Core.Training.Evaluate.run(policy, batch, episodes, deterministic, key, cancellationToken)));
+            isWhole = true;
+            return result;
+        }
+        finally
+        {
+            // What failed is not used again.
+            if (isOwn && isWhole)
+            {
+                evaluated = batch;
+            }
+            else
+            {
+                batch.Release();
+            }
+        }
+    }
+
+    /// <summary>The copies of the agent's own last evaluation, if there are as many; else new ones.</summary>
+    private BatchEnvironment CopiesToEvaluate(EnvironmentSource where, int count, bool isOwn)
+    {
+        if (isOwn && evaluated is not null)
+        {
+            var kept = evaluated;
+            evaluated = null;
+            if (kept.Count == count)
+            {
+                return kept;
+            }
+
+            kept.Release();
+        }
+
+        return where.Within(Convert.Wrappers(wrapping)).Create(count);
+    }
+
+    /// <summary>Looks at an environment before an action: whether an episode begins, and what is possible (empty: all).</summary>
+    private ReadOnlySpan<bool> Look(IEnvironment environment)
+    {
+        ArgumentNullException.ThrowIfNull(environment);
+        if (Abilities.Of<WrappedEnvironment>(environment) is { } wrapped
+            && wrapping.Wrappers.Any(Core.Wrappers.WrapperModule.changesStep)
+            && wrapped.CoreWrappers.FirstOrDefault(Core.Wrappers.WrapperModule.changesStep) is { } wrapper)
+        {
+            throw new ArgumentException(
+                $"{environment.Name} is within {wrapper}, and the agent applies the wrappers of its training itself; step the environment without them, and give Predict what that shows.",
+                nameof(environment));
+        }
+
+        if (Abilities.Of<IEpisode>(environment)?.IsAtStart == true)
+        {
+            Predictor().Forget();
+        }
+
+        // Wrappers of the training that changed the actions have left no masks.
+        if (Abilities.Masked(environment) is not { } masked || !policy.ActionSpace.Equals(wrapping.ActionSpace))
+        {
+            return [];
+        }
+
+        var choices = masked.ActionSpace.Choices;
+        if (maskRead.Length != choices)
+        {
+            maskRead = new bool[choices];
+        }
+
+        Array.Clear(maskRead);
+        masked.ActionMask(maskRead);
+        return maskRead;
+    }
+
+    /// <summary>Refuses to act as if everything were possible.</summary>
+    private void RequireNoMasks()
+    {
+        if (HasActionMasks)
+        {
+            throw new InvalidOperationException(
+                $"Not every action is always possible in {EnvironmentId}, and the agent was trained with its action masks. Give the environment, as in agent.Predict(observation, environment), "
+                + "or its mask, as in agent.Predict(observation, environment.ActionMask(), action); an empty mask allows everything.");
+        }
+    }
+
+    private void RequireDiscrete()
+    {
+        if (ActionSpace is not DiscreteSpace)
+        {
+            throw new InvalidOperationException($"Actions of {EnvironmentId} are {ActionSpace}, no single integer; use Predict.");
+        }
     }
 
     /// <summary>A stream that training does not use: training splits the seed's, this one starts from its first word.</summary>
@@ -152,7 +319,7 @@ public sealed partial class Agent
         {
             if (predictor is null)
             {
-                predictor = new WrappedPredictor(policy, wrapping);
+                predictor = new WrappedPredictor(policy, wrapping, facts);
             }
             else
             {

@@ -33,7 +33,7 @@ public sealed partial class Agent
     /// <param name="threads">Threads that train; 0 for one a processor core.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">The file is empty, cut, damaged, of another kind or of a newer version.</exception>
-    /// <exception cref="ArgumentException">The environment has other spaces; the message names both.</exception>
+    /// <exception cref="ArgumentException">The environment has other spaces, and the message names both; or the wrappers of the training do not fit it.</exception>
     public static Agent Load(string path, BuiltInEnvironment environment, int threads = 0) =>
         Load(path, Read(path), EnvironmentSource.Of(environment), threads);
 
@@ -43,7 +43,7 @@ public sealed partial class Agent
     /// <param name="threads">Threads that train; 0 for one a processor core.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">The file is empty, cut, damaged, of another kind or of a newer version.</exception>
-    /// <exception cref="ArgumentException">The environment has other spaces; the message names both.</exception>
+    /// <exception cref="ArgumentException">The environment has other spaces, and the message names both; or the wrappers of the training do not fit it.</exception>
     public static Agent Load(string path, Func<IEnvironment> environment, int threads = 0) =>
         Load(path, Read(path), EnvironmentSource.Of(environment), threads);
 
@@ -53,7 +53,7 @@ public sealed partial class Agent
     /// <param name="threads">Threads that train; 0 for one a processor core.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">The file is empty, cut, damaged, of another kind or of a newer version.</exception>
-    /// <exception cref="ArgumentException">The environment has other spaces or other wrappers that learn; the message names both.</exception>
+    /// <exception cref="ArgumentException">The environment has other spaces or other wrappers that learn, and the message names both.</exception>
     public static Agent Load(string path, WrappedEnvironment environment, int threads = 0) =>
         Load(path, Read(path), EnvironmentSource.Of(environment), threads);
 
@@ -71,22 +71,38 @@ public sealed partial class Agent
         var options = OptionsOf(path, checkpoint, state.Environments.Count) with { Threads = threads };
         var environmentId = checkpoint.EnvironmentId;
         var wrapping = checkpoint.Wrapping;
+        var facts = ActingNotes.Read(Convert.Notes(checkpoint));
+        BatchEnvironment? copies = null;
         if (source is not null)
         {
             RequireBareSpaces(path, checkpoint, source);
             source = source.Within(Convert.IsComplete(wrapping) ? Convert.Wrappers(wrapping) : []);
-            var batch = source.Create(options.EnvironmentCopies);
-            RequireFunctions(path, wrapping, batch);
-            RequireSpaces(path, checkpoint, batch);
-            environmentId = batch.Id;
-            wrapping = WrappingModule.ofBatch(batch);
-            if (batch.Id != checkpoint.EnvironmentId || !Convert.HasWrappersOf(batch, state.Environments))
+            var one = source.Create(1);
+            try
             {
-                state = TrainingStateModule.startAnew(batch, state);
+                RequireFunctions(path, wrapping, one);
+                RequireSpaces(path, checkpoint, one);
+                environmentId = one.Id;
+                wrapping = WrappingModule.ofBatch(one);
+                facts = new(one.Innermost.MaxEpisodeSteps, facts.HasActionMasks || one.HasActionMasks);
+                if (one.Id != checkpoint.EnvironmentId || !Convert.HasWrappersOf(one, state.Environments))
+                {
+                    copies = source.Create(options.EnvironmentCopies);
+                    state = TrainingStateModule.startAnew(copies, state);
+                }
+                else if (source.IsBuiltIn)
+                {
+                    RequireEpisodes(path, source.Create(options.EnvironmentCopies), state.Environments);
+                }
             }
-            else if (source.IsBuiltIn)
+            catch
             {
-                RequireEpisodes(path, batch, state.Environments);
+                copies?.Release();
+                throw;
+            }
+            finally
+            {
+                one.Release();
             }
         }
         else
@@ -94,7 +110,10 @@ public sealed partial class Agent
             RequireFunctions(path, wrapping, null);
         }
 
-        return new(options, source, environmentId, checkpoint.Seed, checkpoint.Policy, wrapping, state, null, null) { loaded = (path, checkpoint) };
+        return new(options, source, environmentId, checkpoint.Seed, checkpoint.Policy, wrapping, facts, state, copies, null, null)
+        {
+            loaded = (path, checkpoint),
+        };
     }
 
     /// <summary>What a file alone has asked for and cannot be is a fault of the file.</summary>

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using Rl.Core.Environments;
 using Rl.Core.Foundations;
 using Rl.Internal;
 
@@ -56,24 +57,48 @@ public sealed partial class Agent
         var key = seed is { } given ? RngModule.create(given) : EvaluationKey();
         where = where.Within(Convert.Wrappers(wrapping));
         var first = Failures.Translate(() => where.Create(1));
-        if (!first.ObservationSpace.Equals(policy.ObservationSpace) || !first.ActionSpace.Equals(policy.ActionSpace))
-        {
-            throw new ArgumentException(
-                $"{first.Id} has observations {first.ObservationSpace} and actions {first.ActionSpace}; the agent needs {policy.ObservationSpace} and {policy.ActionSpace}.");
-        }
+        var (id, framesPerSecond) = Described(first);
+        return new(id, framesPerSecond, Frames);
 
-        return new(first.Id, first.FramesPerSecond, Frames);
+        (string Id, double FramesPerSecond) Described(BatchEnvironment first)
+        {
+            try
+            {
+                RequireSpaces(first);
+                return (first.Id, first.FramesPerSecond);
+            }
+            finally
+            {
+                first.Release();
+            }
+        }
 
         IEnumerable<Frame> Frames()
         {
             using var _ = Enter(mayBeReporting: true);
             var batch = Failures.Translate(() => where.Create(1));
-            batch.RestoreStatistics(policy.WrapperStatistics, true);
-            var player = Core.Training.Playback.ofPolicy(policy, deterministic);
-            foreach (var frame in SceneConvert.Frames(Core.Training.Playback.run(player, batch, episodes, key)))
+            try
             {
-                yield return frame;
+                batch.RestoreStatistics(policy.WrapperStatistics, true);
+                var player = Core.Training.Playback.ofPolicy(policy, deterministic);
+                foreach (var frame in SceneConvert.Frames(Core.Training.Playback.run(player, batch, episodes, key)))
+                {
+                    yield return frame;
+                }
             }
+            finally
+            {
+                batch.Release();
+            }
+        }
+    }
+
+    private void RequireSpaces(BatchEnvironment first)
+    {
+        if (!first.ObservationSpace.Equals(policy.ObservationSpace) || !first.ActionSpace.Equals(policy.ActionSpace))
+        {
+            throw new ArgumentException(
+                $"{first.Id} has observations {first.ObservationSpace} and actions {first.ActionSpace}; the agent needs {policy.ObservationSpace} and {policy.ActionSpace}.");
         }
     }
 }

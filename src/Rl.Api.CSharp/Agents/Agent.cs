@@ -7,9 +7,11 @@ using System.Threading.Tasks;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Rl.Core.Algorithms;
+using Rl.Core.Environments;
 using Rl.Core.Foundations;
 using Rl.Core.Training;
 using Rl.Internal;
+using static System.FormattableString;
 
 namespace Rl;
 
@@ -19,12 +21,17 @@ namespace Rl;
 /// machines whose vector registers are equally wide (the environment variable <c>RL_VECTOR_BITS</c> sets a narrower width). An agent is used by
 /// one thread at a time: a call during another one throws <see cref="InvalidOperationException"/>, so a server that predicts on many threads loads
 /// one agent a thread, or puts a lock around its calls. While it trains, only a <see cref="SynchronousProgress{T}"/> may use it: save it, evaluate
-/// it and predict with it. Dispose it to release its threads.
+/// it and predict with it. Dispose it to release its threads, and the copies of an environment of your own that are <see cref="IDisposable"/>:
+/// what a factory makes belongs to who called it. An agent keeps the copies that it trains in and those of its last evaluation; those of other
+/// evaluations, playbacks and checks are disposed of when these are done. An environment that you give as an object stays yours.
 /// </remarks>
 public sealed partial class Agent : IDisposable
 {
     private readonly EnvironmentSource? source;
     private readonly string environmentId;
+    private readonly ActingFacts facts;
+    private BatchEnvironment? copies;
+    private BatchEnvironment? evaluated;
     private Learner? learner;
     private Workers? workers;
     private TrainingState state;
@@ -47,7 +54,9 @@ public sealed partial class Agent : IDisposable
         ulong seed,
         PolicyModel policy,
         Wrapping wrapping,
+        ActingFacts facts,
         TrainingState state,
+        BatchEnvironment? copies,
         Learner? learner,
         Workers? workers)
     {
@@ -57,6 +66,8 @@ public sealed partial class Agent : IDisposable
         Seed = seed;
         this.policy = policy;
         this.wrapping = wrapping;
+        this.facts = facts;
+        this.copies = copies;
         this.state = state;
         this.learner = learner;
         this.workers = workers;
@@ -82,6 +93,9 @@ public sealed partial class Agent : IDisposable
 
     /// <summary>The set of actions that <c>Predict</c> gives: the environment's own, below its wrappers.</summary>
     public Space ActionSpace { get; }
+
+    /// <summary>Whether it was trained where not every action is always possible: then it acts among those that are, and <c>Predict</c> and <c>Sample</c> want the environment or its mask.</summary>
+    public bool HasActionMasks => facts.HasActionMasks;
 
     /// <summary>Where it logs: beginnings, ends and saves as information, updates at debug level, warnings, failures. Nowhere unless you set it.</summary>
     public ILogger Logger
@@ -111,7 +125,7 @@ public sealed partial class Agent : IDisposable
     /// <param name="options">The algorithm's options, for example a <see cref="PpoOptions"/>.</param>
     /// <param name="environment">The environment; the agent makes its own copies, which share what the wrappers learn.</param>
     /// <param name="seed">Where all randomness comes from.</param>
-    /// <exception cref="ArgumentException">An option is out of its range, or the environment is one of your own: give a factory.</exception>
+    /// <exception cref="ArgumentException">An option is out of its range; options and wrappers both normalise; or the environment is one of your own: give a factory.</exception>
     public static Agent Create(AgentOptions options, WrappedEnvironment environment, ulong seed) =>
         Create(options, EnvironmentSource.Of(environment), seed);
 
@@ -124,29 +138,38 @@ public sealed partial class Agent : IDisposable
     public static Agent Create(AgentOptions options, Func<IEnvironment> environment, ulong seed) =>
         Create(options, EnvironmentSource.Of(environment), seed);
 
-    /// <summary>Trains to the end of the plan, <see cref="AgentOptions.TotalSteps"/> of <see cref="Options"/>.</summary>
+    /// <summary>Trains to the end of the plan, <see cref="AgentOptions.TotalSteps"/> of <see cref="Options"/>. An agent that is there already stays as it is, and logs it; to train further give a larger number: <c>Train(agent.Steps + 10_000)</c>.</summary>
     /// <param name="progress">Is told after each update; see <see cref="SynchronousProgress{T}"/>.</param>
     /// <param name="cancellationToken">Stops training between two updates.</param>
     /// <exception cref="OperationCanceledException">Training was stopped. The agent keeps what it has learned and can be used, saved and trained on.</exception>
     /// <exception cref="EnvironmentException">The environment failed. The agent is as it was before the update in progress.</exception>
     /// <exception cref="TrainingFailureException">A number was not finite. The agent is as it was before the update in progress.</exception>
     /// <exception cref="InvalidOperationException">The agent was loaded without an environment to train in.</exception>
-    public TrainingResult Train(IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default) =>
-        Train(Options.TotalSteps, progress, cancellationToken);
+    public TrainingResult Train(IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        using var _ = Enter();
+        if (Steps >= Options.TotalSteps)
+        {
+            Log.AtEnd(Logger, Steps, Options.TotalSteps);
+        }
+
+        return Run(Options.TotalSteps, progress, cancellationToken);
+    }
 
     /// <summary>Trains until the agent has taken <paramref name="totalSteps"/> environment steps since its creation, which becomes the plan: rates that are annealed reach 0 there.</summary>
-    /// <param name="totalSteps">At least 1; nothing is done if the agent has taken as many already.</param>
+    /// <param name="totalSteps">More than the agent has taken already, <see cref="Steps"/>: they are counted from its creation. For 10,000 further steps give <c>agent.Steps + 10_000</c>.</param>
     /// <param name="progress">Is told after each update; see <see cref="SynchronousProgress{T}"/>.</param>
     /// <param name="cancellationToken">Stops training between two updates.</param>
     /// <exception cref="OperationCanceledException">Training was stopped. The agent keeps what it has learned and can be used, saved and trained on.</exception>
     /// <exception cref="EnvironmentException">The environment failed. The agent is as it was before the update in progress.</exception>
     /// <exception cref="TrainingFailureException">A number was not finite. The agent is as it was before the update in progress.</exception>
-    /// <exception cref="InvalidOperationException">The agent was loaded without an environment to train in.</exception>
+    /// <exception cref="InvalidOperationException">The agent has taken as many steps already, or it was loaded without an environment to train in.</exception>
     public TrainingResult Train(long totalSteps, IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(totalSteps, 1);
         using var _ = Enter();
-        if (totalSteps != Options.TotalSteps && totalSteps > Steps)
+        RequireWork(totalSteps);
+        if (totalSteps != Options.TotalSteps)
         {
             Options = Options.WithTotalSteps(totalSteps);
             DropLearner();
@@ -155,23 +178,24 @@ public sealed partial class Agent : IDisposable
         return Run(totalSteps, progress, cancellationToken);
     }
 
-    /// <summary>Trains for at least <paramref name="steps"/> further environment steps without changing the plan. In whatever pieces a plan is trained, saved and loaded between, the agent becomes the same bit for bit.</summary>
+    /// <summary>Trains for at least <paramref name="steps"/> further environment steps without changing the plan. In whatever pieces a plan is trained, the agent becomes the same bit for bit; in an environment of the library also when it is saved and loaded between them, while one of your own begins new episodes then.</summary>
     /// <param name="steps">At least 1; training ends with the update that reaches them, or with the plan.</param>
     /// <param name="progress">Is told after each update; see <see cref="SynchronousProgress{T}"/>.</param>
     /// <param name="cancellationToken">Stops training between two updates.</param>
     /// <exception cref="OperationCanceledException">Training was stopped. The agent keeps what it has learned and can be used, saved and trained on.</exception>
     /// <exception cref="EnvironmentException">The environment failed. The agent is as it was before the update in progress.</exception>
     /// <exception cref="TrainingFailureException">A number was not finite. The agent is as it was before the update in progress.</exception>
-    /// <exception cref="InvalidOperationException">The agent was loaded without an environment to train in.</exception>
+    /// <exception cref="InvalidOperationException">The plan has ended, or the agent was loaded without an environment to train in.</exception>
     public TrainingResult TrainFor(long steps, IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(steps, 1);
         using var _ = Enter();
+        RequireWork(Options.TotalSteps);
         return Run(steps > Options.TotalSteps - Steps ? Options.TotalSteps : Steps + steps, progress, cancellationToken);
     }
 
     /// <summary>As <see cref="Train(long, IProgress{TrainingProgress}?, CancellationToken)"/>, on another thread.</summary>
-    /// <param name="totalSteps">At least 1; nothing is done if the agent has taken as many already.</param>
+    /// <param name="totalSteps">More than the agent has taken already, <see cref="Steps"/>.</param>
     /// <param name="progress">Is told after each update, on the thread that trains unless it is a <see cref="Progress{T}"/>.</param>
     /// <param name="cancellationToken">Stops training between two updates.</param>
     /// <exception cref="OperationCanceledException">Training was stopped, and the task is cancelled. The agent keeps what it has learned and can be used, saved and trained on.</exception>
@@ -263,7 +287,7 @@ public sealed partial class Agent : IDisposable
         Log.Saved(Logger, Steps, path);
     }
 
-    /// <summary>Releases the threads. The agent cannot be used afterwards; training that is still running ends with an <see cref="ObjectDisposedException"/>, and then they are released.</summary>
+    /// <summary>Releases the threads and its copies of the environment. The agent cannot be used afterwards; training that is still running ends with an <see cref="ObjectDisposedException"/>, and then they are released.</summary>
     public void Dispose()
     {
         isDisposed = true;
@@ -277,6 +301,26 @@ public sealed partial class Agent : IDisposable
     {
         DropLearner();
         (workers as IDisposable)?.Dispose();
+        try
+        {
+            DropCopies();
+        }
+        finally
+        {
+            evaluated?.Release();
+            evaluated = null;
+        }
+    }
+
+    /// <summary>Refuses to train to where the agent is already: nothing would happen, and nobody would know why.</summary>
+    private void RequireWork(long totalSteps)
+    {
+        if (Steps >= totalSteps)
+        {
+            throw new InvalidOperationException(Invariant(
+                $"The agent has taken {Steps:N0} steps already, and its plan would end at {totalSteps:N0}: steps are counted from its creation. ")
+                + Invariant($"To train further make a longer plan, such as agent.Train(agent.Steps + {Math.Max(totalSteps, 1):N0})."));
+        }
     }
 
     private static Agent Create(AgentOptions options, EnvironmentSource source, ulong seed)
@@ -284,20 +328,46 @@ public sealed partial class Agent : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         var workers = NewWorkers(options);
+        BatchEnvironment? batch = null;
         try
         {
             return Failures.Translate(() =>
             {
-                var learner = options.CreateLearner(source.Create(options.EnvironmentCopies), workers);
+                batch = source.Create(options.EnvironmentCopies);
+                var wrapping = WrappingModule.ofBatch(batch);
+                RequireOneNormalisation(options, wrapping);
+                var learner = options.CreateLearner(batch, workers);
                 var state = learner.Initialise(RngModule.create(seed));
-                var wrapping = WrappingModule.ofBatch(learner.Environment);
-                return new Agent(options, source, learner.Environment.Id, seed, learner.Policy(state), wrapping, state, learner, workers);
+                return new Agent(options, source, batch.Id, seed, learner.Policy(state), wrapping, Facts(batch), state, batch, learner, workers);
             });
         }
         catch
         {
             (workers as IDisposable).Dispose();
+            batch?.Release();
             throw;
+        }
+    }
+
+    private static ActingFacts Facts(BatchEnvironment batch) => new(batch.Innermost.MaxEpisodeSteps, batch.HasActionMasks);
+
+    /// <summary>Refuses to divide twice by a standard deviation, once in the options and once in a wrapper.</summary>
+    private static void RequireOneNormalisation(AgentOptions options, Wrapping wrapping)
+    {
+        (string Option, Func<Core.Wrappers.Wrapper, bool> Is)[] both =
+        [
+            ("NormaliseObservations", wrapper => wrapper.IsNormalizeObservation),
+            ("NormaliseRewards", wrapper => wrapper.IsNormalizeReward),
+        ];
+        foreach (var (option, isWrapper) in both)
+        {
+            if (wrapping.Wrappers.FirstOrDefault(isWrapper) is { } wrapper
+                && options.ToSettings().Any(setting => setting.Key == option && setting.Value == Convert.Text(true)))
+            {
+                throw new ArgumentException(
+                    $"{option} is true, and the environment is within {wrapper}, which does the same; use one of them. The option learns after each update and keeps all threads busy.",
+                    nameof(options));
+            }
         }
     }
 
@@ -308,7 +378,7 @@ public sealed partial class Agent : IDisposable
         new(options.Threads == 0 ? System.Environment.ProcessorCount : options.Threads);
 
     private Checkpoint ToCheckpoint(TrainingState now) =>
-        Convert.ToCheckpoint(Options, environmentId, Seed, policy, source?.Notes ?? [], wrapping, now);
+        Convert.ToCheckpoint(Options, environmentId, Seed, policy, [.. source?.Notes ?? [], .. ActingNotes.Of(facts, wrapping)], wrapping, now);
 
     private TrainingResult Run(long until, IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
     {
@@ -379,6 +449,7 @@ public sealed partial class Agent : IDisposable
         {
             // What hangs may still be running: the factory makes others.
             DropLearner();
+            DropCopies();
             throw;
         }
     }
@@ -410,7 +481,8 @@ public sealed partial class Agent : IDisposable
             }
 
             workers ??= NewWorkers(Options);
-            learner = Options.CreateLearner(source.Create(Options.EnvironmentCopies), workers);
+            copies ??= source.Create(Options.EnvironmentCopies);
+            learner = Options.CreateLearner(copies, workers);
             if (loaded is { } file)
             {
                 try
@@ -434,6 +506,13 @@ public sealed partial class Agent : IDisposable
     {
         learner?.Dispose();
         learner = null;
+    }
+
+    private void DropCopies()
+    {
+        var dropped = copies;
+        copies = null;
+        dropped?.Release();
     }
 
     /// <summary>Marks the agent as in use until the result is disposed.</summary>

@@ -7,13 +7,14 @@ using Rl.Internal;
 namespace Rl;
 
 /// <summary>An environment of the library, made by <see cref="Environments.Make(string)"/>: give it to an agent, which makes its own copies, or step it by hand. Not thread-safe.</summary>
-public sealed class BuiltInEnvironment : IEnvironment, IRenderable
+public sealed class BuiltInEnvironment : IMaskedEnvironment, IRenderable, IEpisode
 {
     private readonly AnyEnvironment environment;
     private BatchEnvironment? batch;
     private StepBuffers? buffers;
     private Rng key = Core.Foundations.RngModule.create(0);
     private bool isRunning;
+    private bool isAtStart;
 
     internal BuiltInEnvironment(AnyEnvironment environment, IReadOnlyDictionary<string, string> options, int? maxEpisodeSteps)
     {
@@ -69,7 +70,7 @@ public sealed class BuiltInEnvironment : IEnvironment, IRenderable
         buffers ??= copy.AllocateBuffers();
         (var now, key) = Core.Foundations.RngModule.split(key);
         copy.Reset(now);
-        isRunning = true;
+        (isRunning, isAtStart) = (true, true);
         var observation = new float[ObservationSpace.Size];
         copy.Observe(observation);
         return observation;
@@ -89,11 +90,22 @@ public sealed class BuiltInEnvironment : IEnvironment, IRenderable
         }
 
         batch.StepAll(action, buffers);
+        isAtStart = false;
         var (terminated, truncated) = (buffers.Terminated.Span[0], buffers.Truncated.Span[0]);
         isRunning = !(terminated || truncated);
         var observation = (isRunning ? buffers.Observations : buffers.FinalObservations).ToArray();
         return new(observation, buffers.Rewards.Span[0], terminated, truncated);
     }
+
+    /// <summary>Whether there are actions that are not always possible: docs/environments.md says which have them, and the option <c>action_masks</c> leaves them out.</summary>
+    public bool HasActionMask => Batch().HasActionMasks;
+
+    /// <summary>Says which choices are possible now; all of them where the environment has no masks.</summary>
+    /// <param name="mask">Receives one element a choice of the action space: <see cref="Space.Choices"/>.</param>
+    /// <exception cref="InvalidOperationException">No episode is running: call <c>Reset</c> first.</exception>
+    public void ActionMask(Span<bool> mask) => Abilities.WriteMask(Batch(), isRunning, mask);
+
+    bool IEpisode.IsAtStart => isRunning && isAtStart;
 
     /// <summary>Whether the environment can be looked at.</summary>
     public bool CanRender

@@ -9,10 +9,13 @@ public interface ICloneableEnvironment : IEnvironment
     IEnvironment Clone();
 }
 
-/// <summary>An environment of your own in which not every action is possible in every state.</summary>
+/// <summary>An environment in which not every action is possible in every state: agents learn, are evaluated and act among those that are. Environments of the library and within wrappers are such too, where <see cref="HasActionMask"/> says so.</summary>
 public interface IMaskedEnvironment : IEnvironment
 {
-    /// <summary>Says which choices are possible now; at least one of each integer or bit.</summary>
+    /// <summary>Whether there are actions that are not always possible; true unless you say otherwise. A space of boxes alone has nothing to mask.</summary>
+    bool HasActionMask => true;
+
+    /// <summary>Says which choices are possible now; at least one of each integer or bit. Not asked for after an episode's end.</summary>
     /// <param name="mask">Receives one element a choice of the action space: <see cref="Space.Choices"/>.</param>
     void ActionMask(Span<bool> mask);
 }

@@ -20,6 +20,7 @@ public sealed record EnvironmentOption(string Name, string Default, IReadOnlyLis
 /// <param name="MaxEpisodeSteps">The number of steps after which an episode is truncated; 0 for no limit.</param>
 /// <param name="RewardThreshold">The mean return that counts as solved; NaN for none.</param>
 /// <param name="Options">What may be varied.</param>
+/// <param name="HasActionMasks">Whether there are actions that are not always possible, which agents are kept from.</param>
 public sealed record EnvironmentDescription(
     string Id,
     string Summary,
@@ -27,7 +28,8 @@ public sealed record EnvironmentDescription(
     Space ActionSpace,
     int MaxEpisodeSteps,
     double RewardThreshold,
-    IReadOnlyList<EnvironmentOption> Options);
+    IReadOnlyList<EnvironmentOption> Options,
+    bool HasActionMasks);
 
 /// <summary>The environments of the library, by id.</summary>
 public static class Environments

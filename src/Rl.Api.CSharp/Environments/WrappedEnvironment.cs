@@ -8,12 +8,13 @@ using Rl.Internal;
 namespace Rl;
 
 /// <summary>An environment within wrappers, made by the methods of <see cref="EnvironmentWrappers"/>: give it to an agent, or step it by hand. Not thread-safe.</summary>
-/// <remarks>An agent makes its own copies, whose wrappers share what they learn, such as the mean of the observations; its file holds the wrappers and what they have learned.</remarks>
-public sealed class WrappedEnvironment : IEnvironment
+/// <remarks>Whoever made the environment within disposes of it. An agent makes its own copies, whose wrappers share what they learn, such as the mean of the observations; its file holds the wrappers and what they have learned.</remarks>
+public sealed class WrappedEnvironment : IMaskedEnvironment, IEpisode
 {
     private readonly BatchEnvironment batch;
     private readonly StepBuffers buffers;
     private bool isRunning;
+    private bool isAtStart;
 
     internal WrappedEnvironment(IEnvironment inner, IReadOnlyList<Core.Wrappers.Wrapper> wrappers)
     {
@@ -53,7 +54,7 @@ public sealed class WrappedEnvironment : IEnvironment
     {
         isRunning = false;
         Failures.Translate(() => batch.Reset(RngModule.create(seed)));
-        isRunning = true;
+        (isRunning, isAtStart) = (true, true);
         var observation = new float[batch.ObservationSize];
         batch.Observe(observation);
         return observation;
@@ -73,6 +74,7 @@ public sealed class WrappedEnvironment : IEnvironment
 
         try
         {
+            isAtStart = false;
             batch.StepAll(action, buffers);
         }
         catch (EnvironmentFailure failure)
@@ -86,6 +88,26 @@ public sealed class WrappedEnvironment : IEnvironment
         var observation = (isRunning ? buffers.Observations : buffers.FinalObservations).ToArray();
         return new(observation, buffers.Rewards.Span[0], terminated, truncated);
     }
+
+    /// <summary>Whether there are actions that are not always possible; not where a wrapper has changed the space of actions.</summary>
+    public bool HasActionMask => batch.HasActionMasks;
+
+    /// <summary>Says which choices are possible now; all of them where the environment has no masks.</summary>
+    /// <param name="mask">Receives one element a choice of the action space: <see cref="Space.Choices"/>.</param>
+    /// <exception cref="InvalidOperationException">No episode is running: call <c>Reset</c> first.</exception>
+    public void ActionMask(Span<bool> mask)
+    {
+        try
+        {
+            Abilities.WriteMask(batch, isRunning, mask);
+        }
+        catch (EnvironmentFailure failure)
+        {
+            throw new EnvironmentException(failure);
+        }
+    }
+
+    bool IEpisode.IsAtStart => isRunning && isAtStart;
 
     /// <summary>The environment and its wrappers.</summary>
     public override string ToString() => $"{Inner} within {string.Join(", ", Wrappers)}";

@@ -153,7 +153,10 @@ internal static class Convert
     /// <summary>Whether the batch has the wrappers that a snapshot was taken within.</summary>
     public static bool HasWrappersOf(BatchEnvironment batch, BatchSnapshot snapshot) => batch.Wrappers.SequenceEqual(snapshot.Wrappers);
 
-    public static IReadOnlyList<int> ToList(FSharpList<int> items) => Array.AsReadOnly(items.ToArray());
+    public static IReadOnlyList<int> ToList(FSharpList<int> items) => new ValueList<int>(items);
+
+    /// <summary>A list that is equal by its items; null stays null, for the check of options to name.</summary>
+    public static IReadOnlyList<int> ToValues(IReadOnlyList<int> items) => items is null ? items! : new ValueList<int>(items);
 
     public static IReadOnlyList<KeyValuePair<string, string>> ToList(IEnumerable<Tuple<string, string>> pairs) =>
         Array.AsReadOnly(pairs.Select(pair => KeyValuePair.Create(pair.Item1, pair.Item2)).ToArray());
@@ -267,7 +270,8 @@ internal static class Convert
             [
                 .. entry.Keywords.Select(keyword =>
                     new EnvironmentOption(keyword.Name, keyword.Default.ToString(), [.. keyword.Choices], keyword.Summary)),
-            ]);
+            ],
+            environment.Vectorise(1).HasActionMasks);
     }
 
     public static string? Notice(string id)

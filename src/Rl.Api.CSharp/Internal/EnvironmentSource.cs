@@ -14,7 +14,7 @@ internal abstract class EnvironmentSource
     private const string Limit = "environment.maxEpisodeSteps";
     private const string Option = "environment.option.";
 
-    /// <summary>A batch of copies.</summary>
+    /// <summary>A batch of copies, which belongs to the caller: release it.</summary>
     public abstract BatchEnvironment Create(int copies);
 
     /// <summary>Whether the library steps it itself, without code of a user's.</summary>
@@ -42,7 +42,7 @@ internal abstract class EnvironmentSource
                 nameof(environment));
     }
 
-    /// <summary>A batch of one copy.</summary>
+    /// <summary>A batch of one copy, the environment itself, which stays its maker's.</summary>
     public static BatchEnvironment BatchOf(IEnvironment environment) =>
         environment is BuiltInEnvironment builtIn ? builtIn.Vectorise(1) : BatchOf([environment]);
 
@@ -97,7 +97,7 @@ internal abstract class EnvironmentSource
 
     /// <summary>How long a step may take; a time that no timer counts is for ever.</summary>
     private static TimeSpan TimeoutOf(IEnvironment environment) =>
-        Ability<ITimedEnvironment>(environment)?.Timeout is { } timeout && timeout.TotalMilliseconds < int.MaxValue
+        Abilities.Of<ITimedEnvironment>(environment)?.Timeout is { } timeout && timeout.TotalMilliseconds < int.MaxValue
             ? timeout
             : Timeout.InfiniteTimeSpan;
 
@@ -110,9 +110,16 @@ internal abstract class EnvironmentSource
         public override BatchEnvironment Create(int copies)
         {
             var batch = inner.Create(copies);
-
-            // The copies of a factory may bring wrappers of their own.
-            return batch.Wrappers.IsEmpty ? Convert.Wrap(batch, wrappers) : batch;
+            try
+            {
+                // The copies of a factory may bring wrappers of their own.
+                return batch.Wrappers.IsEmpty ? Convert.Wrap(batch, wrappers) : batch;
+            }
+            catch
+            {
+                batch.Release();
+                throw;
+            }
         }
 
         public override EnvironmentSource Within(IReadOnlyList<Core.Wrappers.Wrapper> others) => this;
@@ -124,7 +131,26 @@ internal abstract class EnvironmentSource
 
         public override BatchEnvironment Create(int copies)
         {
-            var made = Enumerable.Range(0, copies).Select(_ => Instance()).ToArray();
+            var made = new List<IEnvironment>(copies);
+            try
+            {
+                for (var copy = 0; copy < copies; copy++)
+                {
+                    made.Add(Instance());
+                }
+
+                return BatchOf(made);
+            }
+            catch
+            {
+                made.ForEach(Abilities.Dispose);
+                throw;
+            }
+        }
+
+        private static BatchEnvironment BatchOf(List<IEnvironment> made)
+        {
+            var copies = made.Count;
             var instances = made.Select(instance => instance is WrappedEnvironment wrapped ? wrapped.Inner : instance).ToArray();
             if (copies > 1 && instances.Distinct(ReferenceEqualityComparer.Instance).Count() < copies)
             {
@@ -138,7 +164,7 @@ internal abstract class EnvironmentSource
                 throw new ArgumentException("The factory returned environments within different wrappers; wrap them all in the same way.");
             }
 
-            return Convert.Wrap(BatchOf(instances), wrappers);
+            return Convert.Wrap(EnvironmentSource.BatchOf(instances), wrappers);
         }
 
         private static IReadOnlyList<Core.Wrappers.Wrapper> WrappersOf(IEnvironment environment) =>
@@ -148,16 +174,13 @@ internal abstract class EnvironmentSource
             factory() ?? throw new ArgumentException("The factory returned null; it must make an environment.");
     }
 
-    /// <summary>The environment, or the first one within it, that has an ability; null if none has.</summary>
-    private static T? Ability<T>(IEnvironment environment)
-        where T : class =>
-        environment as T ?? (environment is IEnvironmentWrapper wrapper ? Ability<T>(wrapper.Inner) : null);
-
-    /// <summary>A user's environment as the core sees it.</summary>
-    private class EnvironmentAdapter(IEnvironment environment) : Core.Environments.IMaskedEnvironment, IMutableRenderable
+    /// <summary>A user's environment as the core sees it. To dispose of it disposes of the user's.</summary>
+    private class EnvironmentAdapter(IEnvironment environment) : Core.Environments.IMaskedEnvironment, IMutableRenderable, IDisposable
     {
-        private readonly IMaskedEnvironment? masked = Ability<IMaskedEnvironment>(environment);
-        private readonly IRenderable? view = Ability<IRenderable>(environment);
+        private readonly IMaskedEnvironment? masked = Abilities.Masked(environment);
+        private readonly IRenderable? view = Abilities.Of<IRenderable>(environment);
+
+        public void Dispose() => Abilities.Dispose(environment);
 
         public static EnvironmentAdapter Of(IEnvironment environment) =>
             environment is ICloneableEnvironment cloneable ? new CloneableAdapter(cloneable) : new EnvironmentAdapter(environment);

@@ -27,6 +27,9 @@ internal static partial class Log
     [LoggerMessage(6, LogLevel.Information, "Training was stopped at step {Steps}")]
     public static partial void Stopped(ILogger logger, long steps);
 
+    [LoggerMessage(8, LogLevel.Warning, "Nothing to train: the agent has taken {Steps} steps, and its plan ends at {TotalSteps}; make a longer one with Train(totalSteps)")]
+    public static partial void AtEnd(ILogger logger, long steps, long totalSteps);
+
     [LoggerMessage(7, LogLevel.Error, "Training failed at step {Steps}")]
     public static partial void Failed(ILogger logger, Exception error, long steps);
 }

@@ -39,7 +39,7 @@ public sealed record EsOptions : AgentOptions
     public bool NormaliseObservations { get; init; } = Defaults.NormaliseObservations;
 
     /// <summary>Widths of the policy's hidden layers; none for a linear policy; each at least 1.</summary>
-    public IReadOnlyList<int> Hidden { get; init; } = Convert.ToList(Defaults.Hidden);
+    public IReadOnlyList<int> Hidden { get; init => field = Convert.ToValues(value); } = Convert.ToList(Defaults.Hidden);
 
     /// <summary>What stands after each hidden layer.</summary>
     public Activation Activation { get; init; } = Convert.ToActivation(Defaults.Activation);

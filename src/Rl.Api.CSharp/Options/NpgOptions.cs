@@ -57,7 +57,7 @@ public sealed record NpgOptions : AgentOptions
     public bool NormaliseRewards { get; init; } = Defaults.NormaliseRewards;
 
     /// <summary>Widths of the hidden layers of actor and critic; each at least 1.</summary>
-    public IReadOnlyList<int> Hidden { get; init; } = Convert.ToList(Defaults.Hidden);
+    public IReadOnlyList<int> Hidden { get; init => field = Convert.ToValues(value); } = Convert.ToList(Defaults.Hidden);
 
     /// <summary>What stands after each hidden layer.</summary>
     public Activation Activation { get; init; } = Convert.ToActivation(Defaults.Activation);

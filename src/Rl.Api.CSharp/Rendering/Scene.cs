@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Immutable;
+using System.Diagnostics.Contracts;
 using System.Linq;
 using Rl.Internal;
 using CoreFigure = Rl.Core.Environments.Rendering.Figure;
@@ -20,7 +21,7 @@ public enum TextAnchor
     Right,
 }
 
-/// <summary>A picture as a value: shapes on a background, before anything is drawn. Each method gives a scene with one shape more, which covers those before it.</summary>
+/// <summary>A picture as a value: shapes on a background, before anything is drawn. Each method gives a scene with one shape more, which covers those before it; the scene itself does not change, so use the result.</summary>
 /// <remarks>x runs to the right and y upwards from the lower left corner; drawn at scale 1, a unit is a pixel. Angles are in radians, counter-clockwise.</remarks>
 public sealed class Scene
 {
@@ -53,6 +54,7 @@ public sealed class Scene
     /// <param name="width">Units from left to right, at least 1.</param>
     /// <param name="height">Units from bottom to top, at least 1.</param>
     /// <param name="background">White if not given.</param>
+    [Pure]
     public static Scene Create(int width, int height, Colour? background = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
@@ -66,6 +68,7 @@ public sealed class Scene
     /// <param name="width">To the right.</param>
     /// <param name="height">Upwards.</param>
     /// <param name="fill">Its colour.</param>
+    [Pure]
     public Scene Rectangle(double left, double bottom, double width, double height, Colour fill) =>
         Polygon(fill, (left, bottom), (left + width, bottom), (left + width, bottom + height), (left, bottom + height));
 
@@ -76,6 +79,7 @@ public sealed class Scene
     /// <param name="height">Its height before it is turned.</param>
     /// <param name="angle">By how much, rad.</param>
     /// <param name="fill">Its colour.</param>
+    [Pure]
     public Scene TurnedRectangle(double x, double y, double width, double height, double angle, Colour fill)
     {
         var (sine, cosine) = Math.SinCos(angle);
@@ -87,6 +91,7 @@ public sealed class Scene
     /// <summary>A filled polygon.</summary>
     /// <param name="fill">Its colour.</param>
     /// <param name="corners">At least 3.</param>
+    [Pure]
     public Scene Polygon(Colour fill, params ReadOnlySpan<(double X, double Y)> corners)
     {
         AtLeast(3, corners.Length, nameof(corners));
@@ -100,6 +105,7 @@ public sealed class Scene
     /// <param name="toY">y of the other end.</param>
     /// <param name="width">Its thickness, not negative.</param>
     /// <param name="colour">Its colour.</param>
+    [Pure]
     public Scene Line(double fromX, double fromY, double toX, double toY, double width, Colour colour) =>
         Line(width, colour, (fromX, fromY), (toX, toY));
 
@@ -107,6 +113,7 @@ public sealed class Scene
     /// <param name="width">Its thickness, not negative.</param>
     /// <param name="colour">Its colour.</param>
     /// <param name="points">At least 2.</param>
+    [Pure]
     public Scene Line(double width, Colour colour, params ReadOnlySpan<(double X, double Y)> points)
     {
         AtLeast(2, points.Length, nameof(points));
@@ -119,6 +126,7 @@ public sealed class Scene
     /// <param name="y">y of its middle.</param>
     /// <param name="radius">Not negative.</param>
     /// <param name="fill">Its colour.</param>
+    [Pure]
     public Scene Disc(double x, double y, double radius, Colour fill)
     {
         NotNegative(radius, nameof(radius));
@@ -132,6 +140,7 @@ public sealed class Scene
     /// <param name="height">The height of a capital letter, not negative.</param>
     /// <param name="colour">Its colour.</param>
     /// <param name="anchor">Whether it begins, has its middle, or ends at <paramref name="x"/>.</param>
+    [Pure]
     public Scene Text(double x, double y, string text, double height, Colour colour, TextAnchor anchor = TextAnchor.Left)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -145,6 +154,7 @@ public sealed class Scene
     /// <param name="size">The side of a cell, not negative.</param>
     /// <param name="columns">Cells a row, at least 1.</param>
     /// <param name="colours">The cells, row after row from the top; a whole number of rows.</param>
+    [Pure]
     public Scene Cells(double left, double top, double size, int columns, ReadOnlySpan<Colour> colours)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(columns, 1);
@@ -159,6 +169,7 @@ public sealed class Scene
 
     /// <summary>The same scene with more room above it.</summary>
     /// <param name="height">Units, not negative.</param>
+    [Pure]
     public Scene WithHeadroom(int height)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(height);

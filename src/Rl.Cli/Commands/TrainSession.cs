@@ -117,7 +117,13 @@ internal sealed class TrainSession(
             });
             try
             {
-                result = Interruptible.Run(() => agent.Train(outline.TotalSteps, progress, interruption), Patience, interruption);
+                // A finished run that is resumed has nothing left to train: it is evaluated again.
+                result = Interruptible.Run(
+                    () => outline.TotalSteps == agent.Options.TotalSteps
+                        ? agent.Train(progress, interruption)
+                        : agent.Train(outline.TotalSteps, progress, interruption),
+                    Patience,
+                    interruption);
             }
             catch (OperationCanceledException)
             {

@@ -59,6 +59,7 @@ internal static class JsonLine
         writer.WriteStartObject("evaluation");
         writer.Number("mean", evaluation.Mean);
         writer.Number("std", evaluation.StandardDeviation);
+        writer.Number("standardError", evaluation.StandardError);
         writer.WriteNumber("episodes", evaluation.Episodes);
         if (cutAt is { } steps)
         {

@@ -2,16 +2,30 @@
 namespace Rl.Core.Environments
 
 open System
+open System.Collections.Generic
 open Rl.Core.Foundations
 
 /// What one step of a batch wrote, to be compared.
 type internal BatchTrace =
     { Observations: int[]; Rewards: int[]; Terminated: bool[]; Truncated: bool[]; Lengths: int[] }
 
-/// Checks on batches that a function makes anew; it is called with the number of copies.
+/// Checks on batches that a function makes anew; it is called with the number of copies. They are released at the end.
 [<Sealed>]
-type internal BatchContract(findings: Findings, options: ContractOptions, create: int -> BatchEnvironment) =
+type internal BatchContract(findings: Findings, options: ContractOptions, make: int -> BatchEnvironment) =
     let key = Rng.create options.Seed
+    let made = List<BatchEnvironment>()
+
+    let create count =
+        let batch = make count
+        made.Add batch
+        batch
+
+    /// A batch like the one of the first walk before it.
+    let fresh () =
+        let batch = create options.Copies
+        batch.Reset key
+        batch
+
     let bits (values: Memory<float32>) = values.ToArray() |> Array.map BitConverter.SingleToInt32Bits
 
     let traceOf (buffers: StepBuffers) =
@@ -130,8 +144,16 @@ type internal BatchContract(findings: Findings, options: ContractOptions, create
             let tolerance = 1e-4 * (1.0 + abs returns[copy])
 
             let agrees = Double.IsNaN reported && Double.IsNaN expected || abs (reported - expected) <= tolerance
+            // Within wrappers, which may change rewards and steps, they are the environment's own.
+            let isWrapped = not batch.Wrappers.IsEmpty
+            let isReported = lengths[copy] > 0 && not (Double.IsNaN totals[copy])
 
-            if not agrees || lengths[copy] <> (if ended copy then step else 0) then
+            if
+                if isWrapped then
+                    isReported <> ended copy
+                else
+                    not agrees || lengths[copy] <> (if ended copy then step else 0)
+            then
                 findings.Violation(
                     ContractRule.Batches,
                     "episodes",
@@ -145,8 +167,8 @@ type internal BatchContract(findings: Findings, options: ContractOptions, create
                 elapsed[copy] <- 0
                 returns[copy] <- 0.0
 
-    /// Resets a batch and walks; `look` adds the checks of single values.
-    let walk (batch: BatchEnvironment) (name: string) (look: bool) (steps: int) : BatchTrace list =
+    /// Resets a batch and walks; `look` adds the checks of single values, `draw` looks at a copy in every step.
+    let walkDrawn (draw: bool) (batch: BatchEnvironment) (name: string) (look: bool) (steps: int) : BatchTrace list =
         let buffers = batch.AllocateBuffers()
         batch.Reset key
 
@@ -164,6 +186,7 @@ type internal BatchContract(findings: Findings, options: ContractOptions, create
                     let place = $"{name}, step {step}"
                     let struct (actions, next) = drawActions batch (masksOf batch place) rng
                     rng <- next
+                    if draw then batch.Render 0 |> ignore
                     batch.StepAll(ReadOnlySpan actions, buffers)
 
                     if look then
@@ -176,6 +199,8 @@ type internal BatchContract(findings: Findings, options: ContractOptions, create
 
         if look then adviseOnScales batch gauge
         trace
+
+    let walk = walkDrawn false
 
     /// The step at which two walks first differ, from 1.
     let firstDifference (one: BatchTrace list) (two: BatchTrace list) =
@@ -204,6 +229,8 @@ type internal BatchContract(findings: Findings, options: ContractOptions, create
 
     let checkReproducibility (steps: int) (first: BatchTrace list) (batch: BatchEnvironment) =
         let remedy = "Take all randomness from the seed of Reset, and reset every field there."
+        // Wrappers that learn go on learning in a second walk.
+        let again = if batch.Statistics.IsEmpty then walk batch "second walk" false steps else first
 
         compare
             ContractRule.Reproducibility
@@ -211,23 +238,34 @@ type internal BatchContract(findings: Findings, options: ContractOptions, create
             "a second reset with the same seed, and the same actions, give other numbers."
             remedy
             first
-            (walk batch "second walk" false steps)
+            again
 
-        compare
-            ContractRule.Reproducibility
-            "fresh"
-            "a fresh copy with the same seed, and the same actions, gives other numbers."
-            remedy
-            first
-            (walk (create options.Copies) "fresh walk" false steps)
+        let fresh = walk (fresh ()) "fresh walk" false steps
+
+        if again = first then
+            compare
+                ContractRule.Reproducibility
+                "fresh"
+                "a fresh copy with the same seed, and the same actions, gives other numbers."
+                remedy
+                first
+                fresh
+
+        again = first && fresh = first
+
+    /// A user's environment that says of one step that it terminated and truncated the episode: batches show the
+    /// first alone.
+    let checkEnds (batch: BatchEnvironment) =
+        match batch.Innermost with
+        | :? External as external when external.EndsTwice -> ContractValues.endsTwice findings "walk"
+        | _ -> ()
 
     let checkActions (batch: BatchEnvironment) =
         let buffers = batch.AllocateBuffers()
-        let struct (valid, _) = drawActions batch (Array.create batch.Count [||]) (Rng.create 5UL)
 
         for text, wrong in ContractValues.wrongActions batch.ActionSpace do
             batch.Reset key
-            let actions = Array.copy valid
+            let struct (actions, _) = drawActions batch (masksOf batch "reset") (Rng.create 5UL)
             Array.blit wrong 0 actions ((batch.Count - 1) * batch.ActionSize) wrong.Length
 
             findings.Refuses<ArgumentException>(
@@ -244,8 +282,9 @@ type internal BatchContract(findings: Findings, options: ContractOptions, create
         let mutable rng = Rng.create (options.Seed + 2UL)
 
         [
-            for _ in 1 .. min 20 options.Steps do
-                let struct (actions, next) = drawActions batch (Array.create batch.Count [||]) rng
+            for step in 1 .. min 20 options.Steps do
+                let masks = masksOf batch $"continuation, step {step}"
+                let struct (actions, next) = drawActions batch masks rng
                 rng <- next
                 batch.StepAll(ReadOnlySpan actions, buffers)
                 traceOf buffers
@@ -259,14 +298,13 @@ type internal BatchContract(findings: Findings, options: ContractOptions, create
         let restored = goOn batch
         batch.Restore snapshot
         let again = goOn batch
-        let remedy = "Capture all that later steps depend on."
+        let remedy = "Let Clone, or Capture of a batch, copy all that later steps depend on."
 
         compare ContractRule.Snapshots "twice" "two continuations of one snapshot differ." remedy restored again
 
-        // Instances of users keep their state to themselves: a restored batch of them starts new episodes.
-        match batch with
-        | :? External -> ()
-        | _ ->
+        // Instances of users that do not clone keep their state to themselves: a restored batch of them starts new
+        // episodes.
+        if batch.RestoresEpisodes then
             compare
                 ContractRule.Snapshots
                 "continuation"
@@ -286,8 +324,9 @@ type internal BatchContract(findings: Findings, options: ContractOptions, create
 
             let pairs =
                 [
-                    for _ in 1 .. min 20 options.Steps do
-                        let struct (actions, next) = drawActions batch (Array.create batch.Count [||]) rng
+                    for step in 1 .. min 20 options.Steps do
+                        let masks = masksOf batch $"batch in parts, step {step}"
+                        let struct (actions, next) = drawActions batch masks rng
                         rng <- next
                         batch.StepAll(ReadOnlySpan actions, buffers)
                         other.Step(half, batch.Count - half, ReadOnlySpan actions, halves)
@@ -305,45 +344,84 @@ type internal BatchContract(findings: Findings, options: ContractOptions, create
                 whole
                 parts
 
-    let checkRendering (batch: BatchEnvironment) =
+    let checkRendering (isReproducible: bool) (first: BatchTrace list) (batch: BatchEnvironment) =
+        let place = "reset of a batch"
         batch.Reset key
         let before = batch.Capture()
+        let picture = findings.Attempt("Render", place, (fun () -> batch.Render 0))
 
-        match findings.Attempt("Render", "reset of a batch", (fun () -> batch.Render 0)) with
+        match picture with
         | ValueSome(ValueSome scene) when scene.Width <= 0 || scene.Height <= 0 ->
             findings.Violation(
                 ContractRule.Rendering,
                 "size",
-                "reset of a batch",
+                place,
                 $"the picture is {scene.Width} x {scene.Height}.",
                 "Draw into a positive size."
             )
+        | ValueSome(ValueSome scene) when scene.Figures.IsEmpty ->
+            findings.Advice(
+                ContractRule.Rendering,
+                "empty",
+                place,
+                "the picture shows nothing.",
+                "Return the scene that the last figure gave: a scene does not change, each figure makes another."
+            )
         | _ -> ()
 
-        if batch.Capture() <> before then
+        let changes () =
             findings.Violation(
                 ContractRule.Rendering,
                 "changes",
-                "reset of a batch",
+                place,
                 "rendering changed the batch.",
                 "Let Render read and nothing else."
             )
 
-    /// Runs every check; a fault in one does not hinder the others.
-    member _.Run() =
-        let guarded what check = findings.Attempt(what, "a batch", check) |> ValueOption.defaultValue ()
+        // Clones are different objects; whether they differ shows in what they do.
+        if { batch.Capture() with Instances = [] } <> { before with Instances = [] } then
+            changes ()
+        elif isReproducible && (picture |> ValueOption.exists _.IsSome) then
+            let steps = min 20 first.Length
 
-        match findings.Attempt("The constructor", "a batch", (fun () -> create options.Copies)) with
+            if walkDrawn true (fresh ()) "drawn walk" false steps <> List.truncate steps first then
+                changes ()
+
+    let release (batch: BatchEnvironment) =
+        try
+            batch.Release()
+        with error ->
+            findings.Threw("Dispose", "end of the check", error)
+
+    /// Runs every check; a fault in one does not hinder the others, and what needs an earlier one is left out when
+    /// that fails.
+    member _.Run() =
+        let guarded what check = findings.Attempt(what, "a batch", check)
+
+        match guarded "The factory" (fun () -> create options.Copies) with
         | ValueNone -> ()
         | ValueSome batch ->
-            guarded "A declaration" (fun () -> checkDeclaration batch)
-            let first = findings.Attempt("A walk", "a batch", (fun () -> walk batch "walk" true options.Steps))
+            guarded "A declaration" (fun () -> checkDeclaration batch) |> ignore
 
-            match first with
-            | ValueSome trace -> guarded "A walk" (fun () -> checkReproducibility options.Steps trace batch)
-            | ValueNone -> ()
+            if (guarded "Reset" (fun () -> batch.Reset key)).IsSome then
+                let first = guarded "Step" (fun () -> walk batch "walk" true options.Steps)
+                checkEnds batch
 
-            guarded "A step" (fun () -> checkActions batch)
-            guarded "Capture or Restore" (fun () -> checkSnapshots batch)
-            guarded "A step of a range" (fun () -> checkRanges batch)
-            guarded "Render" (fun () -> checkRendering batch)
+                let isReproducible =
+                    match first with
+                    | ValueSome trace ->
+                        guarded "Step" (fun () -> checkReproducibility options.Steps trace batch)
+                        |> ValueOption.defaultValue false
+                    | ValueNone -> false
+
+                guarded "Step" (fun () -> checkActions batch) |> ignore
+
+                // Two walks that differ anyhow tell nothing of snapshots and parts.
+                if isReproducible then
+                    guarded "Clone" (fun () -> checkSnapshots batch) |> ignore
+                    guarded "Step" (fun () -> checkRanges batch) |> ignore
+
+                let trace = ValueOption.defaultValue [] first
+                guarded "Render" (fun () -> checkRendering isReproducible trace batch) |> ignore
+
+        Seq.iter release made

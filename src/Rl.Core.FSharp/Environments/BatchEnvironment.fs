@@ -171,6 +171,15 @@ type BatchEnvironment() =
                 (nameof statistics)
                 $"statistics has {statistics.Length} entries more than {this.Id} has wrappers that learn them; use the same wrappers."
 
+    /// The batch below all wrappers; this one if it has none.
+    abstract Innermost: BatchEnvironment
+    default this.Innermost = this
+
+    /// Disposes of the users' environments that the batch was made of, where they are `IDisposable`; it cannot be
+    /// used afterwards. Other batches hold nothing that must be released.
+    abstract Release: unit -> unit
+
+    default _.Release() = ()
     /// Whether copies depend on each other (by shared statistics, for example): then every step must be of all copies at once.
     abstract IsCoupled: bool
     default _.IsCoupled = false

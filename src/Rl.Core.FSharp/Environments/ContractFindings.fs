@@ -66,6 +66,23 @@ type ContractOptions =
         Copies: int
     }
 
+/// What to do about an exception, by what threw it.
+[<RequireQualifiedAccess>]
+module internal ExceptionRemedy =
+    let of' (what: string) =
+        match what with
+        | "The factory" ->
+            "Make a new environment at each call, whose spaces and limits can be read before its first Reset."
+        | "A declaration" -> "Let spaces, limits and names be read at any time; make them once, in the constructor."
+        | "Reset" -> "Let Reset start an episode from any seed and give an observation of the observation space."
+        | "Step" ->
+            "Let Step take every action of the action space that the mask allows until the episode is over, and give an \
+             observation of the observation space."
+        | "Render" -> "Let Render draw every state, the first and the last of an episode too."
+        | "Clone" -> "Let Clone give an environment of the same class with the whole state."
+        | "Dispose" -> "Let Dispose succeed at any time, a second time too."
+        | _ -> "Find out by the exception where it comes from."
+
 /// Gathers findings: the same one is kept once, with the place where it was first seen.
 [<Sealed>]
 type internal Findings() =
@@ -103,11 +120,15 @@ type internal Findings() =
             this.Threw(what, place, error)
             ValueNone
 
-    /// An exception where none belongs.
+    /// An exception where none belongs. The same one, numbers in its message apart, is one finding wherever it is met.
     member this.Threw(what: string, place: string, error: exn) =
         match error with
         | :? EnvironmentFailure as failure when not (isNull failure.InnerException) ->
-            this.Threw(what, place, nonNull failure.InnerException)
+            if failure.Step = 0 then
+                this.Threw("Reset", $"reset of copy {failure.Copy}", nonNull failure.InnerException)
+            else
+                let place = $"copy {failure.Copy}, step {failure.Step} of its episode"
+                this.Threw("Step", place, nonNull failure.InnerException)
         | :? EnvironmentFailure as failure when failure.Component >= 0 ->
             this.Violation(
                 ContractRule.Observations,
@@ -121,10 +142,10 @@ type internal Findings() =
         | _ ->
             this.Violation(
                 ContractRule.Exceptions,
-                $"{what} {error.GetType().Name}",
+                $"{error.GetType().Name} {String.filter (Char.IsDigit >> not) error.Message}",
                 place,
                 $"{what} threw {error.GetType().Name}: {error.Message}",
-                $"{what} must accept every state that the environment makes and every action of its space."
+                ExceptionRemedy.of' what
             )
 
     /// Requires an exception of a type; `does` says what the call does, for example "stepping with the action NaN".
@@ -207,6 +228,16 @@ module internal ContractValues =
 
             first <- first + count
 
+    /// Complains about a step that ends its episode twice.
+    let endsTwice (findings: Findings) (place: string) =
+        findings.Violation(
+            ContractRule.Truncation,
+            "both",
+            place,
+            "the step both terminated and truncated the episode.",
+            "A terminal state is terminated alone: truncated says that the state still has a value."
+        )
+
     /// Complains about an outcome's reward and flags.
     let outcome (findings: Findings) (limit: int) (place: string) (step: int) (outcome: Outcome) =
         if not (Double.IsFinite outcome.Reward) then
@@ -219,13 +250,7 @@ module internal ContractValues =
             )
 
         if outcome.Terminated && outcome.Truncated then
-            findings.Violation(
-                ContractRule.Truncation,
-                "both",
-                place,
-                "the step both terminated and truncated the episode.",
-                "A terminal state is terminated alone: truncated says that the state still has a value."
-            )
+            endsTwice findings place
         elif outcome.Truncated && (limit = 0 || step < limit) then
             let declared = if limit = 0 then "no limit is declared" else $"the limit is {limit} steps"
 

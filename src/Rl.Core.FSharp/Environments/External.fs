@@ -2,6 +2,8 @@
 namespace Rl.Core.Environments
 
 open System
+open System.Collections.Generic
+open System.Runtime.ExceptionServices
 open System.Runtime.InteropServices
 open System.Threading
 open System.Threading.Tasks
@@ -32,7 +34,8 @@ type IMaskedEnvironment =
     inherit IMutableEnvironment
     /// Whether `ActionMask` may be asked.
     abstract HasActionMask: bool
-    /// mask[i] ← whether choice i is possible now, in the order of the action space's choices.
+    /// mask[i] ← whether choice i is possible now, in the order of the action space's choices. Not asked where there
+    /// are none.
     abstract ActionMask: mask: Span<bool> -> unit
 
 /// A user's environment that can be looked at.
@@ -49,6 +52,8 @@ type IMutableRenderable =
 /// An exception of an instance is wrapped in `EnvironmentFailure`.
 /// Snapshots hold clones of instances that are all `ICloneableEnvironment`, though files do not. Otherwise, and from a file, `Capture` cannot see inside
 /// them: it records the streams and counts, and `Restore` starts a new episode in every copy.
+/// `Release` disposes of the instances that are `IDisposable`; one that took too long may still be at work and is
+/// left alone.
 /// Copies can be looked at if the instances are `IMutableRenderable`; after the first look, the last states of episodes are drawn too.
 /// A reset or step that takes longer than `timeout` raises `EnvironmentFailure`; the batch must not be used again.
 [<Sealed>]
@@ -94,7 +99,7 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
 
     let masked =
         match instances[0] with
-        | :? IMaskedEnvironment as masked -> masked.HasActionMask
+        | :? IMaskedEnvironment as masked -> masked.HasActionMask && actionSpace.Choices > 0
         | _ -> false
 
     /// The parts of observations that are integers or bits; boxes may be left, as `Environment.checkContract` tells.
@@ -107,6 +112,8 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
         |> Array.ofList
 
     let hasTimeout = timeout <> Timeout.InfiniteTimeSpan
+    let isLost = Array.zeroCreate<bool> count
+    let mutable endsTwice = false
     // Whether `Restore` continues the captured episodes: the last one, or the next.
     let mutable continues = isCloneable
 
@@ -132,6 +139,8 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
         task.IsCompleted
 
     let late copy isReset =
+        isLost[copy] <- true
+
         episodes.Fail(
             copy,
             isReset,
@@ -294,6 +303,7 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
 
             episodes.CheckObservations(copy, Span.op_Implicit row, false)
             episodes.CheckParts(integers, copy, Span.op_Implicit row, false)
+            if outcome.Terminated && outcome.Truncated then endsTwice <- true
 
             if episodes.Record(copy, outcome, rows) then
                 row.CopyTo(finalObservations.Slice(copy * observationSize, observationSize))
@@ -314,6 +324,24 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
             .CopyTo(result.Observations.Span.Slice(copy * observationSize, observationSize))
 
     override _.RestoresEpisodes = continues
+
+    /// Whether an instance has ever said that a step both terminated and truncated its episode; the first counts.
+    member internal _.EndsTwice = endsTwice
+
+    override _.Release() =
+        let errors = List<exn>()
+
+        for copy in 0 .. count - 1 do
+            match box instances[copy] with
+            | :? IDisposable as instance when not isLost[copy] ->
+                // One that fails to be disposed of does not keep the others.
+                try
+                    instance.Dispose()
+                with error ->
+                    errors.Add error
+            | _ -> ()
+
+        if errors.Count > 0 then ExceptionDispatchInfo.Throw errors[0]
 
     override _.Capture() =
         episodes.RequireReady()
@@ -344,7 +372,13 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
             snapshot.Instances
             |> List.iteri (fun copy item ->
                 match item with
-                | :? ICloneableEnvironment as instance -> instances[copy] <- clone copy instance
+                | :? ICloneableEnvironment as instance ->
+                    let replaced = instances[copy]
+                    instances[copy] <- clone copy instance
+
+                    match box replaced with
+                    | :? IDisposable as replaced -> replaced.Dispose()
+                    | _ -> ()
                 | other -> (other :?> float32[]).CopyTo(current, 0))
         else
             for copy in 0 .. count - 1 do

@@ -278,9 +278,16 @@ type internal PureContract<'State
             let numbers (buffers: StepBuffers) =
                 bits buffers.Observations, bits buffers.Rewards, buffers.Terminated.ToArray()
 
+            let choices = if fast.HasActionMasks then actionSpace.Choices else 0
+            let masks = Array.zeroCreate<bool>(copies * choices)
+
             for step in 1 .. options.Steps do
+                if choices > 0 then fast.ActionMasks(0, copies, Span masks)
+
                 for copy in 0 .. copies - 1 do
-                    rng <- actionSpace.Sample(rng, Span(actions, copy * actionSpace.Size, actionSpace.Size))
+                    let mask = Array.sub masks (copy * choices) choices
+                    let row = Span(actions, copy * actionSpace.Size, actionSpace.Size)
+                    rng <- ContractValues.action actionSpace mask rng row
 
                 fast.StepAll(ReadOnlySpan actions, buffers)
                 plain.StepAll(ReadOnlySpan actions, plainBuffers)
@@ -299,7 +306,7 @@ type internal PureContract<'State
     /// Runs every check; a fault in one does not hinder the others.
     member _.Run() =
         let guarded what check = findings.Attempt(what, "a walk", check) |> ValueOption.defaultValue ()
-        guarded "A step" (fun () -> walk true |> ignore)
-        guarded "A step" checkReproducibility
-        guarded "A step" checkActions
-        guarded "A batch step" checkKernel
+        guarded "Step" (fun () -> walk true |> ignore)
+        guarded "Step" checkReproducibility
+        guarded "Step" checkActions
+        guarded "Step" checkKernel

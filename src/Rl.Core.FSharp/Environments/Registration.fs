@@ -110,6 +110,16 @@ module internal Keyword =
     /// The value of a flag.
     let isSet (values: Map<string, KeywordValue>) name = values[name] = KeywordValue.Flag true
 
+    /// Whether an environment with action masks has them: the flag of all of these.
+    let actionMasks =
+        flag
+            "action_masks"
+            true
+            "whether impossible actions are ruled out; Gymnasium's task, which leaves them in, is false"
+
+    /// The value of `actionMasks`.
+    let hasActionMasks (values: Map<string, KeywordValue>) = isSet values actionMasks.Name
+
     /// The value of a number.
     let numberOf (values: Map<string, KeywordValue>) name =
         match values[name] with

@@ -36,7 +36,7 @@ type Vectorised<'State
 
     let masks =
         match environment with
-        | :? IActionMasks<'State> as masks -> Some masks
+        | :? IActionMasks<'State> as masks when actionSpace.Choices > 0 -> Some masks
         | _ -> None
 
     let renderable =

@@ -8,21 +8,31 @@ open Rl.Core.Algorithms
 open Rl.Core.Experience
 open Rl.Core.Wrappers
 
+/// What must be known of the environment below the wrappers besides its spaces.
+type ActingFacts =
+    {
+        /// The number of steps after which an episode is truncated; 0 for no limit, or where it is not known.
+        MaxEpisodeSteps: int
+        /// Whether the policy was trained with action masks.
+        HasActionMasks: bool
+    }
+
 /// An environment of one copy that shows the observation that it is given and keeps the action that it gets.
 [<Sealed>]
-type private Given(observationSpace: Space, actionSpace: Space) =
+type private Given(wrapping: Wrapping, facts: ActingFacts) =
     inherit BatchEnvironment()
-    let observation = Array.zeroCreate<float32> observationSpace.Size
-    let action = Array.zeroCreate<float32> actionSpace.Size
+    let observation = Array.zeroCreate<float32> wrapping.ObservationSpace.Size
+    let action = Array.zeroCreate<float32> wrapping.ActionSpace.Size
     member _.Observation = observation
     member _.Action = action
     override _.Id = "the wrapped environment"
     override _.Count = 1
-    override _.ObservationSpace = observationSpace
-    override _.ActionSpace = actionSpace
+    override _.ObservationSpace = wrapping.ObservationSpace
+    override _.ActionSpace = wrapping.ActionSpace
     override _.ObservationSize = observation.Length
     override _.ActionSize = action.Length
-    override _.MaxEpisodeSteps = 0
+    override _.MaxEpisodeSteps = facts.MaxEpisodeSteps
+    override _.HasActionMasks = facts.HasActionMasks
     override _.RewardThreshold = nan
     override _.Reset _ = ()
     override _.Observe rows = ReadOnlySpan(observation).CopyTo rows
@@ -34,42 +44,46 @@ type private Given(observationSpace: Space, actionSpace: Space) =
     override this.Capture() = invalidOp $"{this.Id} has no state."
     override this.Restore _ = invalidOp $"{this.Id} has no state."
 
-/// The policy of a model behind the wrappers of its training, with their statistics frozen. Wrappers of rewards and of episodes do nothing here;
-/// one whose observations depend on earlier ones (a frame stack, a delay, the time) is refused with `InvalidOperationException`, because a single
-/// observation does not tell them. After construction nothing is allocated. Not thread-safe.
+/// A wrapper of which the time limit alone is left.
 [<Sealed>]
-type WrappedPredictor(model: PolicyModel, wrapping: Wrapping) =
+type private LimitAlone(wrapper: Wrapper, inner: BatchEnvironment, limit: int) =
+    inherit WrappedBatch(wrapper, inner, None, None)
+    override _.MaxEpisodeSteps = limit
+
+/// The policy of a model behind the wrappers of its training, with their statistics frozen. Wrappers of rewards and
+/// of episodes do nothing here.
+/// Where observations depend on earlier ones (a frame stack, a delay, the time, a recurrent network), each prediction
+/// takes the next observation of the episode, which begins at construction and at `Forget`.
+/// `InvalidOperationException` for a time that is shown as a part of a limit that is not known. After construction
+/// nothing is allocated. Not thread-safe.
+[<Sealed>]
+type WrappedPredictor(model: PolicyModel, wrapping: Wrapping, facts: ActingFacts) =
     let predictor = Predictor(model, 1)
-    let given = Given(wrapping.ObservationSpace, wrapping.ActionSpace)
+    let seen, acted = Given(wrapping, facts), Given(wrapping, facts)
 
-    /// Wrappers that change single observations or actions, and whether each of all wrappers is one that learns.
-    let acting (wrapper: Wrapper) =
+    /// Binds what changes observations, and of the others the limit.
+    let observing (batch: BatchEnvironment) (wrapper: Wrapper) : BatchEnvironment =
         match wrapper with
-        | Wrapper.TimeLimit _
-        | Wrapper.RecordEpisodeStatistics
-        | Wrapper.NormalizeReward _
-        | Wrapper.TransformReward _
-        | Wrapper.ClipReward _
-        | Wrapper.MaxAndSkipObservation _
-        | Wrapper.RepeatAction _
-        | Wrapper.StickyAction _
-        | Wrapper.PassiveEnvironmentChecker
-        | Wrapper.NextStepAutoreset -> false
-        | _ -> true
-
-    let kept = wrapping.Wrappers |> List.filter acting
-
-    do
-        match kept |> List.tryFind Wrapper.hasMemory with
-        | Some wrapper ->
+        | Wrapper.TimeLimit limit ->
+            let below = batch.MaxEpisodeSteps
+            LimitAlone(wrapper, batch, (if below = 0 then limit else min limit below))
+        | Wrapper.RepeatAction times
+        | Wrapper.MaxAndSkipObservation times -> LimitAlone(wrapper, batch, RepeatedSteps.limit times batch)
+        | Wrapper.TimeAwareObservation(_, true) when batch.MaxEpisodeSteps = 0 ->
             invalidOp
-                $"The policy was trained within {wrapper}, whose observations depend on earlier ones; a single observation does not tell its action. Step the environment with its wrappers, or evaluate it."
-        | None -> ()
+                $"The policy was trained within {wrapper}, which shows the time as a part of the environment's time limit, and \
+                  that is not known here. Load the agent with its environment."
+        | _ when Wrapper.changesStep wrapper && not (Wrapper.changesAction wrapper) -> Wrapper.wrap batch wrapper
+        | _ -> batch
 
-    let batch = Wrapper.apply kept given
-    let buffers = batch.AllocateBuffers()
-    let observation = Array.zeroCreate<float32> batch.ObservationSize
-    let outerAction = Array.zeroCreate<float32> batch.ActionSize
+    let observations = List.fold observing seen wrapping.Wrappers
+    let actions = Wrapper.apply (List.filter Wrapper.changesAction wrapping.Wrappers) acted
+    let hasMemory = wrapping.Wrappers |> List.exists Wrapper.hasMemory
+    let observationBuffers, actionBuffers = observations.AllocateBuffers(), actions.AllocateBuffers()
+    let observation = observationBuffers.Observations
+    let outerAction = Array.zeroCreate<float32> actions.ActionSize
+    let noAction = Array.zeroCreate<float32> acted.ActionSize
+    let mutable isFirst = true
 
     let load (model: PolicyModel) =
         let learning =
@@ -87,51 +101,80 @@ type WrappedPredictor(model: PolicyModel, wrapping: Wrapping) =
                 | Wrapper.NormalizeObservation _, statistics -> Some statistics
                 | _ -> None)
 
-        batch.RestoreStatistics(ofObservations, true)
+        observations.RestoreStatistics(ofObservations, true)
 
     do load model
 
+    /// Refuses a mask before a policy with a memory has seen the observation: it may be given again with a better one.
+    let checkMask (mask: ReadOnlySpan<bool>) =
+        if
+            not mask.IsEmpty
+            && (hasMemory || model.Network.StateSize > 0)
+            && not (model.ActionSpace.AllowsAction mask)
+        then
+            Guard.fail "mask" "mask allows no choice of a component of the action; at least one must be possible."
+
     /// Shows the policy the observation of the wrapped environment.
     let show (raw: ReadOnlySpan<float32>) (action: Span<float32>) =
-        let bad = if raw.Length = given.ObservationSize then Guard.indexOfNonFinite raw else -1
+        if raw.Length <> seen.ObservationSize then
+            let outside =
+                if raw.Length = observations.ObservationSize then
+                    " The agent applies the wrappers of its training itself: give it observations from below them."
+                else
+                    ""
 
-        if raw.Length <> given.ObservationSize then
             Guard.fail
                 "observations"
-                $"observations has {raw.Length} elements; it must have {given.ObservationSize}, those of 1 from {given.ObservationSpace}."
+                $"observations has {raw.Length} elements; it must have {seen.ObservationSize}, those of 1 from \
+                  {seen.ObservationSpace}.{outside}"
+
+        let bad = Guard.indexOfNonFinite raw
 
         if bad >= 0 then
             Guard.fail "observations" $"Component {bad} of observation 0 is {raw[bad]}; observations must be finite."
 
-        Guard.length "actions" given.ActionSize action.Length
-        raw.CopyTo(Span given.Observation)
-        batch.Reset(Rng.create 0UL)
-        batch.Observe(Span observation)
+        Guard.length "actions" acted.ActionSize action.Length
+        raw.CopyTo(Span seen.Observation)
+
+        if isFirst || not hasMemory then
+            observations.Reset(Rng.create 0UL)
+            observations.Observe observation.Span
+        else
+            observations.StepAll(ReadOnlySpan noAction, observationBuffers)
+
+        isFirst <- false
 
     /// Hands the policy's action through the wrappers.
     let act (action: Span<float32>) =
-        batch.StepAll(ReadOnlySpan outerAction, buffers)
-        ReadOnlySpan(given.Action).CopyTo action
+        actions.StepAll(ReadOnlySpan outerAction, actionBuffers)
+        ReadOnlySpan(acted.Action).CopyTo action
+
+    /// Elements of an action mask.
+    member _.Choices = predictor.Choices
 
     /// Takes over the parameters and statistics of another model with the same network.
     member _.Update(model: PolicyModel) =
         predictor.Update model
         load model
 
-    /// A new episode begins: a recurrent policy forgets what it has seen.
-    member _.Forget() : unit = predictor.Forget()
+    /// A new episode begins: what was seen before is forgotten.
+    member _.Forget() : unit =
+        predictor.Forget()
+        isFirst <- true
 
     /// The most probable action for an observation below the wrappers, among the choices that `mask` allows (an empty one: all).
     /// `ArgumentException` for a wrong length, NaN or infinity.
     member _.Predict(raw: ReadOnlySpan<float32>, mask: ReadOnlySpan<bool>, action: Span<float32>) : unit =
+        checkMask mask
         show raw action
-        predictor.Predict(ReadOnlySpan observation, mask, Span outerAction)
+        predictor.Predict(Span.op_Implicit observation.Span, mask, Span outerAction)
         act action
 
     /// Draws an action with the key, which moves on, among the choices that `mask` allows (an empty one: all).
     member _.Sample
         (raw: ReadOnlySpan<float32>, mask: ReadOnlySpan<bool>, action: Span<float32>, keys: Span<Rng>)
         : unit =
+        checkMask mask
         show raw action
-        predictor.Sample(ReadOnlySpan observation, mask, Span outerAction, keys)
+        predictor.Sample(Span.op_Implicit observation.Span, mask, Span outerAction, keys)
         act action

@@ -82,7 +82,7 @@ module internal Sticky =
         else
             struct (false, state)
 
-/// Repeats the action before with a probability.
+/// Repeats the action before with a probability; one that a mask rules out now is not repeated.
 [<Sealed>]
 type internal StickyAction(wrapper: Wrapper, inner: BatchEnvironment, probability: float, shortest: int, longest: int) as this
     =
@@ -90,6 +90,7 @@ type internal StickyAction(wrapper: Wrapper, inner: BatchEnvironment, probabilit
     let actionSize = inner.ActionSize
     let states = this.Remember(Array.zeroCreate<StickyState> inner.Count)
     let last = this.Remember(Array.zeroCreate<float32>(inner.Count * actionSize))
+    let possible = PossibleActions inner
 
     override _.OnReset rng =
         let struct (own, rest) = Rng.split rng
@@ -112,9 +113,10 @@ type internal StickyAction(wrapper: Wrapper, inner: BatchEnvironment, probabilit
             states[copy] <- { states[copy] with Stream = stream }
 
         let struct (repeats, state) = Sticky.decide probability draw duration states[copy]
-        states[copy] <- state
         let row = Span(last, copy * actionSize, actionSize)
-        if not repeats then source.CopyTo row
+        let repeated = repeats && possible.Allow(copy, Span.op_Implicit row)
+        states[copy] <- if repeats && not repeated then { state with Repeats = 0 } else state
+        if not repeated then source.CopyTo row
         row.CopyTo destination
 
     override _.OnRestore _ =

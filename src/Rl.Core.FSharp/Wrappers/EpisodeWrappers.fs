@@ -40,14 +40,27 @@ type internal TimeLimited(wrapper: Wrapper, inner: BatchEnvironment, limit: int)
 
     override _.OnBegin copy = elapsed[copy] <- 0
 
-/// Takes each action several times, until the episode ends; adds the rewards. `isMaximum`: shows the element-wise maximum of the last two
-/// observations (Mnih et al. 2015), or the only one where the episode ended at once.
+/// How many steps an episode has at most when each takes an action of an environment several times. A mask may cut
+/// each of them to one.
+[<RequireQualifiedAccess>]
+module internal RepeatedSteps =
+    let limit (times: int) (inner: BatchEnvironment) =
+        if inner.HasActionMasks then
+            inner.MaxEpisodeSteps
+        else
+            (inner.MaxEpisodeSteps + times - 1) / times
+
+/// Takes each action several times, until the episode ends or a mask rules the action out; adds the rewards.
+/// `isMaximum`: shows the element-wise maximum of the last two observations (Mnih et al. 2015), or the only one where
+/// the episode ended at once.
 [<Sealed>]
 type internal Repeated(wrapper: Wrapper, inner: BatchEnvironment, times: int, isMaximum: bool) =
     inherit WrappedBatch(wrapper, inner, (if isMaximum then Some inner.ObservationSpace else None), None)
     do Below.requirePlain wrapper inner
     let size = inner.ObservationSize
     let before = Array.zeroCreate<float32>(if isMaximum then inner.Count * size else 0)
+    let possible = PossibleActions inner
+    let actionSize = inner.ActionSize
 
     /// Steps one copy until it has taken the action often enough.
     let repeat copy (actions: ReadOnlySpan<float32>) (result: StepBuffers) =
@@ -63,7 +76,9 @@ type internal Repeated(wrapper: Wrapper, inner: BatchEnvironment, times: int, is
             taken <- taken + 1
             total <- total + result.ExactRewards.Span[copy]
             let hasEnded = result.Terminated.Span[copy] || result.Truncated.Span[copy]
-            goesOn <- taken < times && not hasEnded
+
+            goesOn <-
+                taken < times && not hasEnded && possible.Allow(copy, actions.Slice(copy * actionSize, actionSize))
 
             if isMaximum && taken > 1 && not goesOn then
                 let last = if hasEnded then result.FinalObservations else result.Observations
@@ -74,7 +89,7 @@ type internal Repeated(wrapper: Wrapper, inner: BatchEnvironment, times: int, is
 
         result.ExactRewards.Span[copy] <- total
 
-    override _.MaxEpisodeSteps = (inner.MaxEpisodeSteps + times - 1) / times
+    override _.MaxEpisodeSteps = RepeatedSteps.limit times inner
 
     override _.StepInner(first, copies, actions, result) =
         for copy in first .. first + copies - 1 do

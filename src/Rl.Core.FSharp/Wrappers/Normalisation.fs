@@ -104,6 +104,19 @@ type internal ObservationNormaliser(wrapper: Wrapper, inner: BatchEnvironment, e
             inner.ObservationSize
         )
 
+    do
+        let isInteger (part: SpacePart) =
+            match part.Space with
+            | Space.Discrete _
+            | Space.MultiDiscrete _ -> true
+            | _ -> false
+
+        if Space.layout inner.ObservationSpace |> List.exists isInteger then
+            Guard.fail
+                (nameof wrapper)
+                $"{wrapper} would take the integers of {inner.ObservationSpace} for amounts; put FlattenObservation below it, \
+                  which makes them one-hot."
+
     override this.LearnObservation observation =
         if not this.IsFrozen then
             for i in 0 .. observation.Length - 1 do

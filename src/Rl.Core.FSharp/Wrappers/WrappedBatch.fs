@@ -193,6 +193,8 @@ type WrappedBatch
     override _.Autoreset = inner.Autoreset
     override _.IsCoupled = inner.IsCoupled
     override _.Wrappers = wrappers
+    override _.Innermost = inner.Innermost
+    override _.Release() = inner.Release()
     override _.Statistics = inner.Statistics
     override _.RestoreStatistics(statistics, isFrozen) = inner.RestoreStatistics(statistics, isFrozen)
     // A wrapper that changes the space of actions has other choices.

@@ -127,6 +127,31 @@ module Wrapper =
         | Wrapper.DelayObservation _ -> true
         | _ -> false
 
+    /// Whether the wrapper changes what a policy sees or what becomes of its action in a single step; others change
+    /// rewards and episodes.
+    let changesStep (wrapper: Wrapper) =
+        match wrapper with
+        | Wrapper.TimeLimit _
+        | Wrapper.RecordEpisodeStatistics
+        | Wrapper.NormalizeReward _
+        | Wrapper.TransformReward _
+        | Wrapper.ClipReward _
+        | Wrapper.MaxAndSkipObservation _
+        | Wrapper.RepeatAction _
+        | Wrapper.StickyAction _
+        | Wrapper.PassiveEnvironmentChecker
+        | Wrapper.NextStepAutoreset -> false
+        | _ -> true
+
+    /// Whether the wrapper changes actions, each by itself.
+    let changesAction (wrapper: Wrapper) =
+        match wrapper with
+        | Wrapper.TransformAction _
+        | Wrapper.ClipAction
+        | Wrapper.RescaleAction _
+        | Wrapper.DiscretizeAction _ -> true
+        | _ -> false
+
     /// Whether nothing is missing that no file holds: a user's function.
     let isComplete (wrapper: Wrapper) =
         match wrapper with

@@ -37,6 +37,7 @@ type Fault =
     | KernelDiffers = 23
     | InPlaceDiffers = 24
     | RenderDiffers = 25
+    | RenderNothing = 26
 
 /// Steps so far and the number of the episode's end.
 [<Struct>]
@@ -129,7 +130,11 @@ type Faulty(fault: Fault) =
                 Width = (if fault = Fault.RenderEmpty then 0 else 10)
                 Height = (if fault = Fault.RenderDiffers then counter else 10)
                 Background = Colour.white
-                Figures = []
+                Figures =
+                    if fault = Fault.RenderNothing then
+                        []
+                    else
+                        [ Figure.Disc(Figure.point 5.0 5.0, 2.0, Colour.white) ]
             }
 
 /// With masks.
@@ -217,6 +222,7 @@ let ``an environment without a fault has no findings, with masks, kernels and st
 [<InlineData(Fault.RenderThrows, ContractRule.Exceptions, "no canvas")>]
 [<InlineData(Fault.RenderEmpty, ContractRule.Rendering, "0 x 10")>]
 [<InlineData(Fault.RenderDiffers, ContractRule.Rendering, "two pictures")>]
+[<InlineData(Fault.RenderNothing, ContractRule.Rendering, "shows nothing")>]
 [<InlineData(Fault.StepThrows, ContractRule.Exceptions, "the motor is on fire")>]
 [<InlineData(Fault.ResetThrows, ContractRule.Exceptions, "cannot start")>]
 [<InlineData(Fault.NegativeLimit, ContractRule.Declaration, "MaxEpisodeSteps is -1")>]

@@ -161,7 +161,7 @@ let ``a fickle passenger changes the destination once, when the taxi moves with 
     let blocked = mdp.Outcomes(500 + encode 0 0 4 1, 1).ToArray() |> Array.exactlyOne
     Assert.Equal(500 + encode 0 0 4 1, blocked.Next)
     // The flag is not seen.
-    let environment = Taxi.create "Taxi-v3" false true :> IEnvironment<FiniteState>
+    let environment = Taxi.create "Taxi-v3" false true true :> IEnvironment<FiniteState>
     let observation = Array.zeroCreate<float32> 1
     environment.Observe(at (500 + 123), Span observation)
     Assert.Equal(123.0f, observation[0])

@@ -196,6 +196,94 @@ let ``the checker refuses an action outside its box and an observation outside i
     let error = Assert.Throws<EnvironmentFailure>(step)
     Assert.Equal((3, 0, 3.0), (error.Step, error.Component, error.Value))
 
+/// A user's environment with masks, though its actions are numbers.
+type private MaskedBox() =
+    interface IMaskedEnvironment with
+        member _.ObservationSpace = Space.boxOf 0.0 1.0 [| 1 |]
+        member _.ActionSpace = Space.boxOf 0.0 1.0 [| 1 |]
+        member _.MaxEpisodeSteps = 3
+        member _.Reset(_, observation) = observation[0] <- 0.0f
+
+        member _.Step(_, observation) =
+            observation[0] <- 0.0f
+            { Reward = 0.0; Terminated = false; Truncated = false }
+
+        member _.HasActionMask = true
+        member _.ActionMask _ = ()
+
+/// Counts its steps: 5 + k is impossible as the first integer where k is the remainder by 3, the bit 1 in even steps.
+/// Impossible actions throw.
+type private Turning() =
+    let isPossible steps choice = steps % 3 <> choice
+
+    interface IEnvironment<ScriptedState> with
+        member _.Id = "Turning-v0"
+        member _.ObservationSpace = Space.boxOf 0.0 100.0 [| 1 |]
+
+        member _.ActionSpace =
+            Space.tuple
+                [
+                    Space.multiDiscreteFrom [| 5; 0 |] [| 3; 2 |]
+                    Space.multiBinary [| 1 |]
+                    Space.boxOf 0.0 1.0 [| 1 |]
+                ]
+
+        member _.MaxEpisodeSteps = 20
+        member _.RewardThreshold = nan
+        member _.Reset(rng) = struct ({ Steps = 0; Draw = 0.0 }, rng)
+
+        member _.Step(state, action, rng) =
+            if not (isPossible state.Steps (int action[0] - 5)) || (state.Steps % 2 = 0 && action[2] = 1.0f) then
+                invalidOp $"{action[0]}, {action[2]} is impossible in step {state.Steps}"
+
+            struct ({ state with Steps = state.Steps + 1 }, { Reward = 1.0; Terminated = false; Truncated = false }, rng)
+
+        member _.Observe(state, observation) = observation[0] <- float32 state.Steps
+
+    interface IActionMasks<ScriptedState> with
+        member _.ActionMask(state, mask) =
+            for choice in 0..2 do
+                mask[choice] <- isPossible state.Steps choice
+
+            mask[3] <- true
+            mask[4] <- true
+            mask[5] <- true
+            mask[6] <- state.Steps % 2 = 1
+
+[<Fact>]
+let ``wrappers that repeat actions stop where a mask rules the action out`` () =
+    let actions = [| 6.0f; 1.0f; 0.0f; 0.5f |]
+
+    let steps list =
+        let batch = Wrapper.apply list (Vectorised(Turning(), 1))
+        batch.Reset(Rng.create 1UL)
+        let buffers = batch.AllocateBuffers()
+        batch.StepAll(ReadOnlySpan actions, buffers)
+        buffers.Rewards.Span[0], buffers.Observations.Span[0], batch.MaxEpisodeSteps
+
+    // Choice 1 is possible in step 0, not in step 1.
+    Assert.Equal((1.0f, 1.0f, 20), steps [ Wrapper.RepeatAction 4 ])
+    Assert.Equal((1.0f, 1.0f, 20), steps [ Wrapper.MaxAndSkipObservation 4 ])
+
+    // A sticky action is not taken again where it is impossible, but the agent's own.
+    let batch = Wrapper.apply [ Wrapper.StickyAction(1.0, 2, 2) ] (Vectorised(Turning(), 1))
+
+    batch.Reset(Rng.create 1UL)
+    let buffers = batch.AllocateBuffers()
+    let mutable rng = Rng.create 2UL
+    let mask = Array.zeroCreate<bool> 7
+    let action = Array.zeroCreate<float32> 4
+
+    for _ in 1..60 do
+        batch.ActionMasks(0, 1, Span mask)
+        rng <- batch.ActionSpace.Sample(rng, ReadOnlySpan mask, Span action)
+        batch.StepAll(ReadOnlySpan action, buffers)
+
+[<Fact>]
+let ``masks of an action without choices are none`` () =
+    let batch = External("Masked", nan, 1, fun _ -> MaskedBox() :> IMutableEnvironment)
+    Assert.False batch.HasActionMasks
+
 [<Fact>]
 let ``masks pass through wrappers that keep the actions, and a wrapped batch prints its wrappers`` () =
     let batch =

@@ -86,10 +86,16 @@ module internal TeachingEntries =
             regulator
             simple "RiverSwim-v0" "Swim up a river against the current, without end." (fun id ->
                 AnyEnvironment.Pack(TextbookEnvironments.riverSwim id))
-            simple
-                "AccessControl-v0"
-                "Accept or reject customers of a queue before ten servers, without end."
-                (fun id -> AnyEnvironment.Pack(TextbookEnvironments.accessControl id))
+            {
+                Id = "AccessControl-v0"
+                Summary = "Accept or reject customers of a queue before ten servers, without end."
+                Keywords = [ Keyword.actionMasks ]
+                Create =
+                    fun values ->
+                        AnyEnvironment.Pack(
+                            TextbookEnvironments.accessControl "AccessControl-v0" (Keyword.hasActionMasks values)
+                        )
+            }
             simple
                 "Baird-v0"
                 "Baird's counterexample to off-policy learning, seen by its features, without end."

@@ -55,8 +55,9 @@ module TextbookEnvironments =
 
         FiniteMdpEnvironment { options id mdp draw with MaxEpisodeSteps = 100 }
 
-    /// `Textbook.accessControl` with ten servers, without end; masks forbid accepting when no server is free.
-    let accessControl (id: string) : MaskedFiniteMdpEnvironment =
+    /// `Textbook.accessControl` with ten servers, without end; masks, if there are any, forbid accepting when no
+    /// server is free.
+    let accessControl (id: string) (hasMasks: bool) : FiniteMdpEnvironment =
         let servers, kinds = 10, Textbook.accessPriorities.Length
         let mdp = Textbook.accessControl servers 0.06 1.0
         let height = 190
@@ -86,7 +87,10 @@ module TextbookEnvironments =
                     ]
             }
 
-        MaskedFiniteMdpEnvironment(options id mdp draw, (fun state action -> action = 0 || state / kinds > 0))
+        if hasMasks then
+            MaskedFiniteMdpEnvironment(options id mdp draw, (fun state action -> action = 0 || state / kinds > 0))
+        else
+            FiniteMdpEnvironment(options id mdp draw)
 
     /// `Textbook.baird` that shows Baird's features, without end.
     let baird (id: string) : FiniteMdpEnvironment =

@@ -103,11 +103,12 @@ module Taxi =
             ]
         )
 
-    /// The environment under an id: 200 steps, solved at a mean return of 8.
-    let create (id: string) (isRainy: bool) (ficklePassenger: bool) : MaskedFiniteMdpEnvironment =
+    /// The environment under an id: 200 steps, solved at a mean return of 8. Without masks the agent must find out
+    /// for itself which actions change nothing.
+    let create (id: string) (isRainy: bool) (ficklePassenger: bool) (hasMasks: bool) : FiniteMdpEnvironment =
         let table = ToyText.taxiWith isRainy ficklePassenger 1.0
 
-        MaskedFiniteMdpEnvironment(
+        let options =
             {
                 Id = id
                 Mdp = table.Mdp
@@ -115,6 +116,9 @@ module Taxi =
                 RewardThreshold = 8.0
                 Observation = FiniteObservation.Label(500, Array.init table.Mdp.States (fun state -> state % 500))
                 Draw = draw
-            },
-            (fun state action -> ToyText.taxiMask (state % 500) action)
-        )
+            }
+
+        if hasMasks then
+            MaskedFiniteMdpEnvironment(options, (fun state action -> ToyText.taxiMask (state % 500) action))
+        else
+            FiniteMdpEnvironment options

@@ -99,11 +99,16 @@ module internal ToyTextEntries =
                 [
                     Keyword.flag "is_rainy" false "whether a drive goes astray to each side in 10 % of steps"
                     Keyword.flag "fickle_passenger" false "whether the passenger may change the destination once"
+                    Keyword.actionMasks
                 ]
             Create =
                 fun values ->
                     AnyEnvironment.Pack(
-                        Taxi.create id (Keyword.isSet values "is_rainy") (Keyword.isSet values "fickle_passenger")
+                        Taxi.create
+                            id
+                            (Keyword.isSet values "is_rainy")
+                            (Keyword.isSet values "fickle_passenger")
+                            (Keyword.hasActionMasks values)
                     )
         }
 
