@@ -99,7 +99,7 @@ type MomentStep =
 type KernelSet<'T when 'T: unmanaged>() =
     /// For example "float32 x 16 (Vector512)".
     abstract Name: string
-    /// Elements in a vector: 16, 8 or 1 for float32.
+    /// Elements in a vector: 16, 8, 4 or 1 for float32.
     abstract Lanes: int
     /// y[i] = f(x[i]).
     abstract Unary: operation: UnaryOperation * x: nativeint * y: nativeint * count: int -> unit

@@ -1,7 +1,6 @@
 /// The kernel sets of every width and precision, and the one that suits this machine.
 namespace Rl.Core.Kernels
 
-open System
 open System.Numerics
 open System.Runtime.Intrinsics
 
@@ -73,6 +72,10 @@ module Kernels =
     let single256: KernelSet<float32> =
         LaneKernels<Lanes256<float32>, Vector256<float32>, LanesScalar<float32>, float32>("float32 x 8 (Vector256)")
 
+    /// float32 in vectors of 128 bits.
+    let single128: KernelSet<float32> =
+        LaneKernels<Lanes128<float32>, Vector128<float32>, LanesScalar<float32>, float32>("float32 x 4 (Vector128)")
+
     /// float32, one at a time.
     let singleScalar: KernelSet<float32> =
         LaneKernels<LanesScalar<float32>, float32, LanesScalar<float32>, float32>("float32 x 1")
@@ -85,32 +88,31 @@ module Kernels =
     let double256: KernelSet<float> =
         LaneKernels<Lanes256<float>, Vector256<float>, LanesScalar<float>, float>("float64 x 4 (Vector256)")
 
+    /// float64 in vectors of 128 bits.
+    let double128: KernelSet<float> =
+        LaneKernels<Lanes128<float>, Vector128<float>, LanesScalar<float>, float>("float64 x 2 (Vector128)")
+
     /// float64, one at a time.
     let doubleScalar: KernelSet<float> =
         LaneKernels<LanesScalar<float>, float, LanesScalar<float>, float>("float64 x 1")
 
-    /// The three widths of float32, widest first.
-    let singles: KernelSet<float32> list = [ single512; single256; singleScalar ]
+    /// The four widths of float32, widest first.
+    let singles: KernelSet<float32> list = [ single512; single256; single128; singleScalar ]
 
-    /// The three widths of float64, widest first.
-    let doubles: KernelSet<float> list = [ double512; double256; doubleScalar ]
+    /// The four widths of float64, widest first.
+    let doubles: KernelSet<float> list = [ double512; double256; double128; doubleScalar ]
 
-    /// The width in bits that suits this machine: 512, 256 or 0 (no vectors). RL_VECTOR_BITS, if set to one of these,
-    /// has the last word.
-    let vectorBits: int =
-        match Environment.GetEnvironmentVariable "RL_VECTOR_BITS" with
-        | "512" -> 512
-        | "256" -> 256
-        | "0" -> 0
-        | _ when Processor.HasVectors512 -> 512
-        | _ when Vector256.IsHardwareAccelerated -> 256
-        | _ -> 0
+    /// The width in bits that suits this machine: 512, 256, 128 or 0 (no vectors). The environment variable
+    /// RL_VECTOR_BITS, if set to one of these, has the last word. Sums along a vector depend on it in their last bits,
+    /// and so does what is trained.
+    let vectorBits: int = VectorWidth.bits
 
     /// The fastest float32 kernels of this machine.
     let single: KernelSet<float32> =
         match vectorBits with
         | 512 -> single512
         | 256 -> single256
+        | 128 -> single128
         | _ -> singleScalar
 
     /// The fastest float64 kernels of this machine.
@@ -118,10 +120,14 @@ module Kernels =
         match vectorBits with
         | 512 -> double512
         | 256 -> double256
+        | 128 -> double128
         | _ -> doubleScalar
 
-    /// The fastest kernels of this machine at the precision 'T: float32 or float64; fails for any other type.
+    /// The fastest kernels of this machine at the precision 'T: float32 or float64; fails for any other type, and where
+    /// RL_VECTOR_BITS is no width.
     let best<'T when 'T: unmanaged> : KernelSet<'T> =
+        VectorWidth.requireValid ()
+
         match box single with
         | :? KernelSet<'T> as kernels -> kernels
         | _ ->

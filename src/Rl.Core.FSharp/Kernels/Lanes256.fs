@@ -10,20 +10,6 @@ open Microsoft.FSharp.NativeInterop
 #nowarn "3535"
 #nowarn "3536"
 
-/// The last steps of a reduction over the lanes of a vector.
-[<RequireQualifiedAccess>]
-module internal Halves =
-
-    /// The largest lane; NaN if any is NaN.
-    let inline largest<'T when 'T: unmanaged> (x: Vector128<'T>) : 'T =
-        if sizeof<'T> = 4 then
-            let x = x.AsSingle()
-            let x = Vector128.Max(x, Vector128.Shuffle(x, Vector128.Create(2, 3, 0, 1)))
-            Unsafe.BitCast<float32, 'T>(System.MathF.Max(x.ToScalar(), x.GetElement 1))
-        else
-            let x = x.AsDouble()
-            Unsafe.BitCast<float, 'T>(System.Math.Max(x.ToScalar(), x.GetElement 1))
-
 /// 8 float32 or 4 float64.
 [<Struct>]
 type internal Lanes256<'T when 'T: unmanaged> =

@@ -1,4 +1,4 @@
-/// Memory for kernel tests: pinned, deliberately unaligned, fenced by canaries; and a way to state a law for all six sets.
+/// Memory for kernel tests: pinned, deliberately unaligned, fenced by canaries; and a way to state a law for all eight sets.
 module Rl.Tests.Kernels.KernelMemory
 
 open System
@@ -57,7 +57,7 @@ type Block<'T when 'T: unmanaged and 'T :> IBinaryFloatingPointIeee754<'T>>(valu
 type Law =
     abstract Holds<'T when 'T: unmanaged and 'T :> IBinaryFloatingPointIeee754<'T>> : KernelSet<'T> -> unit
 
-/// States a law for three widths of two precisions.
+/// States a law for four widths of two precisions.
 let everywhere (law: Law) =
     Kernels.singles |> List.iter law.Holds
     Kernels.doubles |> List.iter law.Holds

@@ -56,7 +56,7 @@ type internal FleetIterations<'L, 'V
 
 /// The memory of up to `Fleet.Lanes` worlds, each with `places` for contacts, between the parts of a step: `Start` every world, `Iterate`,
 /// `Finish` every world. The results are those of `Solver.step`, bit for bit. Bodies must not collide with each other, so that a contact is
-/// one of a body with the ground. `lanes` is 16 or 8. Not to be shared by threads.
+/// one of a body with the ground. `lanes` is 16, 8 or 4. Not to be shared by threads.
 [<Sealed>]
 type internal Fleet(model: WorldModel, places: int, lanes: int) =
     do
@@ -182,10 +182,10 @@ type internal Fleet(model: WorldModel, places: int, lanes: int) =
     new(model: WorldModel, places: int) = Fleet(model, places, Fleet.Lanes)
 
     /// The number of worlds in a fleet: as many as float32 numbers in a vector of the processor.
-    static member val Lanes = if Processor.HasVectors512 then 16 else 8
+    static member val Lanes = max 4 (VectorWidth.bits / 32)
 
     /// Worth its memory's traffic: a few worlds are stepped faster one by one.
-    static member IsWorthwhile(worlds: int) = worlds >= 3 && Vector256.IsHardwareAccelerated
+    static member IsWorthwhile(worlds: int) = worlds >= 3 && VectorWidth.bits > 0
 
     /// Begins the step of a world.
     member _.Start(lane: int, ground: Ground, world: WorldState) =
@@ -203,11 +203,15 @@ type internal Fleet(model: WorldModel, places: int, lanes: int) =
         let bodies = ReadOnlySpan(vectorBodies, 0, vectorCount)
         let iterations = model.VelocityIterations
 
-        if lanes = 16 then
+        match lanes with
+        | 16 ->
             FleetIterations<Lanes512<float32>, Vector512<float32>>
                 .Run(iterations, jointPlaces, matrix 1, bodies, 4 * count, matrix 2, matrix 3, matrix 0)
-        else
+        | 8 ->
             FleetIterations<Lanes256<float32>, Vector256<float32>>
+                .Run(iterations, jointPlaces, matrix 1, bodies, 4 * count, matrix 2, matrix 3, matrix 0)
+        | _ ->
+            FleetIterations<Lanes128<float32>, Vector128<float32>>
                 .Run(iterations, jointPlaces, matrix 1, bodies, 4 * count, matrix 2, matrix 3, matrix 0)
 
         for lane in 0 .. lanes - 1 do
