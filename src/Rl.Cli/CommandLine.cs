@@ -65,7 +65,7 @@ internal static class CommandLine
         var episodes = new Option<int>("--episodes") { Description = "Episodes of the final evaluation.", DefaultValueFactory = _ => 100 };
         var checkpointEvery = new Option<string[]>("--checkpoint-every")
         {
-            Description = "How often the agent is saved while it trains: steps (100000), a time (30s, 5m, 1h), or both; every 30s if not given. It is also saved before the first update and at the end.",
+            Description = "How often the agent is saved while it trains: steps (100000), a time (30s, 5m, 1h), or both; every 30s if not given, and after 1, 2, 4, … s. It is also saved before the first update and at the end.",
             HelpName = "steps|time",
             AllowMultipleArgumentsPerToken = true,
         };

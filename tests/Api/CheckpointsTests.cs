@@ -84,6 +84,30 @@ public sealed class CheckpointsTests : IDisposable
     }
 
     [Fact]
+    public void A_young_run_is_saved_sooner_than_the_interval()
+    {
+        var checkpoints = new Checkpoints(folder.Path);
+        using var agent = Make();
+        using var source = new CancellationTokenSource();
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        var saved = new HashSet<DateTime>();
+        Assert.Throws<OperationCanceledException>(() => agent.Train(
+            1_000_000_000,
+            checkpoints,
+            new SynchronousProgress<TrainingProgress>(_ =>
+            {
+                saved.Add(File.GetLastWriteTimeUtc(checkpoints.AgentPath));
+                if (saved.Count == 3 || watch.Elapsed > TimeSpan.FromSeconds(20))
+                {
+                    source.Cancel();
+                }
+            }),
+            source.Token));
+        Assert.Equal(3, saved.Count);
+        Assert.InRange(watch.Elapsed, TimeSpan.FromSeconds(1.9), TimeSpan.FromSeconds(15));
+    }
+
+    [Fact]
     public void A_save_that_fails_stops_nothing_and_is_made_up_for()
     {
         var checkpoints = new Checkpoints(folder.Path) { Interval = TimeSpan.Zero };

@@ -106,6 +106,35 @@ public sealed class CraftedFileTests : IDisposable
     }
 
     [Fact]
+    public void Many_copies_with_the_episodes_of_few_are_refused_before_they_are_made()
+    {
+        var path = folder.File("agent.rl");
+        const int Copies = 60_000;
+        using (var agent = Agent.Create(new A2cOptions { EnvironmentCopies = 70, Hidden = [4] }, Environments.Make("LunarLander-v3"), 1))
+        {
+            agent.Save(path);
+            using var again = Agent.Load(path);
+            Assert.Equal(70, again.Options.EnvironmentCopies);
+        }
+
+        var bytes = File.ReadAllBytes(path).ToList();
+        var progress = Sections([.. bytes]).Single(section => section.Tag == "PROG");
+        var keys = progress.Start + 16 + 20;
+        Assert.Equal(70, BinaryPrimitives.ReadInt32LittleEndian(bytes.ToArray().AsSpan(keys)));
+        bytes.InsertRange(keys + 4, new byte[16 * (Copies - 70)]);
+        var changed = bytes.ToArray();
+        BinaryPrimitives.WriteInt32LittleEndian(changed.AsSpan(keys), Copies);
+        BinaryPrimitives.WriteInt32LittleEndian(changed.AsSpan(progress.Start - 4), progress.Length + (16 * (Copies - 70)));
+        var environments = Sections(changed).Single(section => section.Tag == "ENVS");
+        BinaryPrimitives.WriteInt32LittleEndian(changed.AsSpan(environments.Start + 4 + "LunarLander-v3".Length), Copies);
+        File.WriteAllBytes(path, Sealed(changed));
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var message = Assert.Throws<InvalidDataException>(() => Agent.Load(path)).Message;
+        Assert.Contains("60000 copies", message, StringComparison.Ordinal);
+        Assert.True(GC.GetAllocatedBytesForCurrentThread() - before < 30_000_000);
+    }
+
+    [Fact]
     public void A_pipe_is_no_agent_file_and_nobody_waits_for_it()
     {
         if (!OperatingSystem.IsLinux())

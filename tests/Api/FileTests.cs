@@ -54,6 +54,22 @@ public sealed class FileTests : IDisposable
         Assert.InRange(agent.Evaluate(3).Mean, 1, 200);
     }
 
+    [Fact]
+    public void Episodes_that_are_longer_than_a_new_limit_end_with_their_next_step()
+    {
+        using var agent = Agent.Load(path, Environments.Make("CartPole-v1").WithMaxEpisodeSteps(3));
+        var lengths = new System.Collections.Generic.List<int>();
+        agent.Train(200, new SynchronousProgress<TrainingProgress>(now =>
+        {
+            foreach (var episode in now.Episodes)
+            {
+                lengths.Add(episode.Length);
+            }
+        }));
+        Assert.NotEmpty(lengths);
+        Assert.All(lengths, length => Assert.InRange(length, 1, 3));
+    }
+
     [Theory]
     [InlineData("corrupt", "damaged")]
     [InlineData("truncated", "damaged")]

@@ -12,6 +12,9 @@ namespace Rl;
 /// <content>Loading: agents from files.</content>
 public sealed partial class Agent
 {
+    /// <summary>Copies that are small together, whatever they are.</summary>
+    private const int FewCopies = 64;
+
     /// <summary>Reads an agent. In an environment of the library it goes on training as if it had never stopped, bit for bit; one that was trained in an environment of your own can predict, and evaluates and trains when you load it with that.</summary>
     /// <param name="path">A file that <see cref="Save"/> or <c>rl train</c> wrote.</param>
     /// <param name="threads">Threads that train; 0 for one a processor core.</param>
@@ -77,6 +80,7 @@ public sealed partial class Agent
         {
             RequireBareSpaces(path, checkpoint, source);
             source = source.Within(Convert.IsComplete(wrapping) ? Convert.Wrappers(wrapping) : []);
+            RequireCopies(path, checkpoint, source);
             var one = source.Create(1);
             try
             {
@@ -139,6 +143,28 @@ public sealed partial class Agent
                 $"{path} holds an agent for an environment with observations {checkpoint.Wrapping.ObservationSpace} and actions {checkpoint.Wrapping.ActionSpace} "
                 + $"({checkpoint.EnvironmentId}); {bare.Id} has observations {bare.ObservationSpace} and actions {bare.ActionSpace}. Use an environment with the same spaces.",
                 nameof(environment));
+        }
+    }
+
+    /// <summary>Refuses a file that asks for many copies and holds the episodes of others: copies may be large.</summary>
+    private static void RequireCopies(string path, Checkpoint checkpoint, EnvironmentSource environment)
+    {
+        var snapshot = checkpoint.State.Environments;
+        if (!environment.IsBuiltIn || snapshot.Count <= FewCopies)
+        {
+            return;
+        }
+
+        var (one, two) = (environment.Create(1), environment.Create(2));
+        if (one.Id == checkpoint.EnvironmentId && Convert.HasWrappersOf(one, snapshot))
+        {
+            var (first, both) = (Convert.SnapshotBytes(one), Convert.SnapshotBytes(two));
+            var expected = first + ((snapshot.Count - 1L) * (both - first));
+            if (snapshot.Bytes.Length != expected)
+            {
+                throw new InvalidDataException(
+                    $"{path} is a damaged agent file: its {snapshot.Count} copies of {one.Id} have {snapshot.Bytes.Length} bytes instead of {expected}. Use another copy or an earlier checkpoint.");
+            }
         }
     }
 

@@ -17,7 +17,12 @@ internal sealed class CheckpointKeeper(Agent agent, Checkpoints checkpoints, Fun
     private const string NamePrefix = "agent-";
     private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(1);
 
+    /// <summary>The time of the second checkpoint; the time before each of the next is as long as all before it, up to the interval.</summary>
+    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
+
+    private readonly Stopwatch sinceStart = new();
     private readonly Stopwatch sinceSave = new();
+    private TimeSpan savedAt;
     private long lastSteps;
     private long lastEvaluation;
     private TimeSpan? retry;
@@ -41,8 +46,17 @@ internal sealed class CheckpointKeeper(Agent agent, Checkpoints checkpoints, Fun
         WholeFile.RemoveRests(checkpoints.AgentPath);
         WholeFile.RemoveRests(checkpoints.BestPath);
         WholeFile.RemoveRests(checkpoints.BestEvaluationPath);
+        if (Directory.Exists(checkpoints.Folder))
+        {
+            foreach (var rest in Directory.EnumerateFiles(checkpoints.Folder, $"{NamePrefix}*.rl.*.tmp").ToList())
+            {
+                File.Delete(rest);
+            }
+        }
+
         best = EarlierBest();
         lastEvaluation = agent.Steps;
+        sinceStart.Start();
         Save();
     }
 
@@ -57,7 +71,7 @@ internal sealed class CheckpointKeeper(Agent agent, Checkpoints checkpoints, Fun
 
         var isTime = retry is { } wait
             ? sinceSave.Elapsed >= wait
-            : (checkpoints.Interval >= TimeSpan.Zero && sinceSave.Elapsed >= checkpoints.Interval)
+            : (checkpoints.Interval >= TimeSpan.Zero && sinceSave.Elapsed >= Due())
                 || (checkpoints.EverySteps is { } interval && steps - lastSteps >= interval);
         if (isTime)
         {
@@ -73,6 +87,13 @@ internal sealed class CheckpointKeeper(Agent agent, Checkpoints checkpoints, Fun
         {
             Save();
         }
+    }
+
+    /// <summary>The interval, or less in a young run, which would lose all of itself otherwise.</summary>
+    private TimeSpan Due()
+    {
+        var young = savedAt > Second ? savedAt : Second;
+        return young < checkpoints.Interval ? young : checkpoints.Interval;
     }
 
     private void Attempt(Action save)
@@ -104,6 +125,7 @@ internal sealed class CheckpointKeeper(Agent agent, Checkpoints checkpoints, Fun
 
         lastSteps = steps;
         retry = null;
+        savedAt = sinceStart.Elapsed;
         sinceSave.Restart();
         Saved?.Invoke();
     }

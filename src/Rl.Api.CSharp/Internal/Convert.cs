@@ -25,6 +25,13 @@ internal static class Convert
 
     public static Rng Key(Random random) => RngModule.create((ulong)random.NextInt64());
 
+    /// <summary>The bytes of a snapshot of the batch, which is reset.</summary>
+    public static int SnapshotBytes(BatchEnvironment batch)
+    {
+        batch.Reset(RngModule.create(0));
+        return batch.Capture().Bytes.Length;
+    }
+
     /// <summary>Takes a step of every copy with any possible actions.</summary>
     public static void Step(BatchEnvironment batch)
     {

@@ -24,7 +24,7 @@ public sealed record Checkpoints
     /// <summary>The folder, as a full path.</summary>
     public string Folder { get; }
 
-    /// <summary>The time between two checkpoints; <see cref="Timeout.InfiniteTimeSpan"/> for none by time. At least 0; 30 seconds if not set.</summary>
+    /// <summary>The time between two checkpoints, less for the first ones (after 1, 2, 4, … seconds); <see cref="Timeout.InfiniteTimeSpan"/> for none by time. At least 0; 30 seconds if not set.</summary>
     public TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>The environment steps between two checkpoints; null for none by steps. At least 1.</summary>

@@ -149,7 +149,12 @@ type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observation
             // The constructor makes the step odd, whatever a file held.
             streams[copy] <- Rng(stream.State, stream.Gamma)
             returns[copy] <- progress[copy].Return
-            elapsed[copy] <- progress[copy].Elapsed
+            // A batch with a shorter limit, or a file that says more than there can be, ends the episode with the next step.
+            elapsed[copy] <-
+                if maxEpisodeSteps > 0 then
+                    min progress[copy].Elapsed (maxEpisodeSteps - 1)
+                else
+                    progress[copy].Elapsed
 
         Array.fill ready 0 count true
 

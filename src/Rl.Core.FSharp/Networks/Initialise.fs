@@ -3,6 +3,8 @@ namespace Rl.Core.Networks
 
 open System
 open System.Numerics
+open System.Runtime.InteropServices
+open System.Threading.Tasks
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
 
@@ -51,39 +53,49 @@ module Initialiser =
     [<Literal>]
     let private Panel = 32
 
-    /// x ← x − 2 (v·x) v for the columns x of a panel [rows, Panel] and a unit vector v that is zero before `start`. Columns lie side by side in
-    /// vector registers; each is summed in the order of its rows, so that its bits depend on nothing else.
+    /// x ← x − 2 (v·x) v for the columns x of a panel [rows, Panel], from `column` on as many as four vector registers hold, and a unit vector v that
+    /// is zero before `start`. Each column is summed in the order of its rows, so that its bits depend on nothing else.
+    let private reflectSome (v: float[]) (panel: float[]) (start: int) (column: int) =
+        let width = unativeint Vector<float>.Count
+        let origin = &MemoryMarshal.GetArrayDataReference panel
+        let mutable place = unativeint (start * Panel + column)
+        let mutable a, b = Vector<float>.Zero, Vector<float>.Zero
+        let mutable c, d = Vector<float>.Zero, Vector<float>.Zero
+
+        for row in start .. v.Length - 1 do
+            let factor = Vector<float>(v[row])
+            a <- a + factor * Vector.LoadUnsafe(&origin, place)
+            b <- b + factor * Vector.LoadUnsafe(&origin, place + width)
+            c <- c + factor * Vector.LoadUnsafe(&origin, place + 2un * width)
+            d <- d + factor * Vector.LoadUnsafe(&origin, place + 3un * width)
+            place <- place + unativeint Panel
+
+        let two = Vector<float> 2.0
+        a <- two * a
+        b <- two * b
+        c <- two * c
+        d <- two * d
+        place <- unativeint (start * Panel + column)
+
+        for row in start .. v.Length - 1 do
+            let factor = Vector<float>(v[row])
+            (Vector.LoadUnsafe(&origin, place) - a * factor).StoreUnsafe(&origin, place)
+            (Vector.LoadUnsafe(&origin, place + width) - b * factor).StoreUnsafe(&origin, place + width)
+            (Vector.LoadUnsafe(&origin, place + 2un * width) - c * factor).StoreUnsafe(&origin, place + 2un * width)
+            (Vector.LoadUnsafe(&origin, place + 3un * width) - d * factor).StoreUnsafe(&origin, place + 3un * width)
+            place <- place + unativeint Panel
+
+    /// `reflectSome` for all columns of a panel.
     let private reflect (v: float[]) (panel: float[]) (start: int) =
-        let width = Vector<float>.Count
-        let sums = Scratch.span<float> Panel
-        sums.Clear()
-
-        for row in start .. v.Length - 1 do
-            let factor = Vector<float>(v[row])
-            let mutable column = 0
-
-            while column < Panel do
-                let sum = Vector<float>(Span.op_Implicit (sums.Slice column): ReadOnlySpan<float>)
-                let next = sum + factor * Vector<float>(panel, row * Panel + column)
-                next.CopyTo(sums.Slice column)
-                column <- column + width
-
-        for column in 0 .. Panel - 1 do
-            sums[column] <- 2.0 * sums[column]
-
-        for row in start .. v.Length - 1 do
-            let factor = Vector<float>(v[row])
-            let mutable column = 0
-
-            while column < Panel do
-                let place = row * Panel + column
-                let sum = Vector<float>(Span.op_Implicit (sums.Slice column): ReadOnlySpan<float>)
-                (Vector<float>(panel, place) - sum * factor).CopyTo(panel, place)
-                column <- column + width
+        for column in 0 .. 4 * Vector<float>.Count .. Panel - 1 do
+            reflectSome v panel start column
 
     /// The unit vector whose reflection takes the column to a multiple of the k-th unit vector, and the sign of that multiple.
     let private reflector (panel: float[]) (rows: int) (column: int) (k: int) : struct (float[] * float) =
-        let v = Array.init rows (fun row -> if row < k then 0.0 else panel[row * Panel + column])
+        let v = Array.zeroCreate<float> rows
+
+        for row in k .. rows - 1 do
+            v[row] <- panel[row * Panel + column]
 
         let norm () =
             let mutable total = 0.0
@@ -104,50 +116,56 @@ module Initialiser =
 
         struct (v, (if diagonal < 0.0 then -1.0 else 1.0))
 
-    /// The columns of Q of A = QR with R's diagonal positive, by Householder reflections, a panel of columns at a time (Golub and Van Loan 2013,
-    /// section 5.2). `columns` are at least as long as they are many.
-    let private orthonormalise (columns: float[][]) =
-        let rows = columns[0].Length
-        let reflectors = Array.zeroCreate<float[]> columns.Length
-        let signs = Array.zeroCreate<float> columns.Length
-        let panel = Array.zeroCreate<float>(rows * Panel)
+    /// Does the work of panels `first`, …, `last`, which do not depend on each other, on several threads where it is worth that.
+    let private panelwise (rows: int) (first: int) (last: int) (work: int -> unit) =
+        if (last - first + 1) * rows < 4096 then
+            for panel in first..last do
+                work panel
+        else
+            Parallel.For(first, last + 1, work) |> ignore
 
-        for first in 0..Panel .. columns.Length - 1 do
-            let count = min Panel (columns.Length - first)
-            Array.Clear panel
+    /// Q of A = QR with R's diagonal positive, by Householder reflections (Golub and Van Loan 2013, section 5.2). A's columns, `count` of `rows` numbers
+    /// (at least as many), lie one after the other; Q's lie in panels [rows, Panel].
+    let private orthonormalise (columns: float[]) (rows: int) (count: int) : float[][] =
+        let panels = Array.init ((count + Panel - 1) / Panel) (fun _ -> Array.zeroCreate<float>(rows * Panel))
 
-            for column in 0 .. count - 1 do
-                for row in 0 .. rows - 1 do
-                    panel[row * Panel + column] <- columns[first + column][row]
+        for column in 0 .. count - 1 do
+            let panel = panels[column / Panel]
 
-            for k in 0 .. first - 1 do
-                reflect reflectors[k] panel k
+            for row in 0 .. rows - 1 do
+                panel[row * Panel + column % Panel] <- columns[column * rows + row]
 
-            for column in 0 .. count - 1 do
-                let k = first + column
-                let struct (v, sign) = reflector panel rows column k
+        let reflectors = Array.zeroCreate<float[]> count
+        let signs = Array.zeroCreate<float> count
+
+        for number in 0 .. panels.Length - 1 do
+            let first = number * Panel
+            let last = min (first + Panel) count - 1
+
+            for k in first..last do
+                let struct (v, sign) = reflector panels[number] rows (k - first) k
                 reflectors[k] <- v
                 signs[k] <- sign
-                if column < count - 1 then reflect v panel k
+                reflect v panels[number] k
 
-        let q = Array.init columns.Length (fun _ -> Array.zeroCreate<float> rows)
+            panelwise rows (number + 1) (panels.Length - 1) (fun later ->
+                for k in first..last do
+                    reflect reflectors[k] panels[later] k)
 
-        for first in 0..Panel .. columns.Length - 1 do
-            let count = min Panel (columns.Length - first)
+        panelwise rows 0 (panels.Length - 1) (fun number ->
+            let panel = panels[number]
+            let first = number * Panel
+            let last = min (first + Panel) count - 1
             Array.Clear panel
 
-            for column in 0 .. count - 1 do
-                panel[(first + column) * Panel + column] <- signs[first + column]
+            for k in first..last do
+                panel[k * Panel + k - first] <- signs[k]
 
             // Reflectors behind a column leave it as it is.
-            for k in first + count - 1 .. -1 .. 0 do
-                reflect reflectors[k] panel k
+            for k in last .. -1 .. 0 do
+                reflect reflectors[k] panel k)
 
-            for column in 0 .. count - 1 do
-                for row in 0 .. rows - 1 do
-                    q[first + column][row] <- panel[row * Panel + column]
-
-        q
+        panels
 
     let private fill (count: int) (draw: Rng -> struct (float * Rng)) (rng: Rng) =
         let values = Array.zeroCreate<float> count
@@ -182,9 +200,9 @@ module Initialiser =
         if gaussian.Length = 0 then
             struct (gaussian, rng)
         else
-            let q = orthonormalise (Array.init short (fun k -> gaussian[k * long .. (k + 1) * long - 1]))
-
-            let entry row column = if rows >= columns then q[column][row] else q[row][column]
+            let q = orthonormalise gaussian long short
+            let element row column = q[column / Panel][row * Panel + column % Panel]
+            let entry row column = if rows >= columns then element row column else element column row
             struct (Array.init (rows * columns) (fun i -> gain * entry (i / columns) (i % columns)), rng)
 
     /// Draws the values of a block, row-major: struct (values, the generator that follows).

@@ -283,7 +283,7 @@ module Checkpoint =
 
             raise (
                 IOException(
-                    $"The agent cannot be saved to {path}: {reason} Choose a folder that can be written; an earlier file there is untouched.",
+                    $"The agent cannot be saved to {path}: {reason} Make room there, or choose a folder that can be written; an earlier file there is untouched.",
                     error
                 )
             )

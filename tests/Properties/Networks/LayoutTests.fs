@@ -210,7 +210,8 @@ let private columnByColumn rows columns (seed: uint64) =
   InlineData(33, 65);
   InlineData(100, 70);
   InlineData(64, 2);
-  InlineData(3, 130)>]
+  InlineData(3, 130);
+  InlineData(1500, 100)>]
 let ``orthogonal blocks have the bits of Householder's method a column at a time`` (rows: int, columns: int) =
     let bits = Array.map BitConverter.DoubleToInt64Bits
     // Zeros have either sign.
