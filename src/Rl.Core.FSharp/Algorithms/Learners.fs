@@ -3,22 +3,21 @@ namespace Rl.Core.Algorithms
 
 open System
 open Rl.Core.Foundations
-open Rl.Core.Autodiff
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Networks
-open Rl.Core.Optimisers
 
 [<RequireQualifiedAccess>]
 module internal Learners =
 
-    /// The state before the first transition. One key gives four: parameters, environments, actions, shuffles.
+    /// The state before the first transition, with the arrays that the algorithm carries. One key gives four: parameters, environments,
+    /// actions, shuffles.
     let initialise
         (layout: Layout)
-        (variables: StateVariable list)
         (environment: BatchEnvironment)
         (normaliseObservations: bool)
         (normaliseRewards: bool)
+        (arrays: (string * float32[]) list)
         (key: Rng)
         : TrainingState =
         let struct (parameterKey, rest) = Rng.split key
@@ -32,11 +31,7 @@ module internal Learners =
             Steps = 0L
             Updates = 0L
             Parameters = Array.map float32 parameters
-            Optimiser =
-                [|
-                    for variable in variables do
-                        yield! Array.create (Shape.count variable.Shape) (float32 variable.Initial)
-                |]
+            Arrays = arrays
             Observations =
                 RunningStatistics.create (
                     if normaliseObservations then Encoding.size environment.ObservationSpace else 0
@@ -45,7 +40,6 @@ module internal Learners =
             DiscountedReturns = Array.zeroCreate (if normaliseRewards then environment.Count else 0)
             Key = shuffleKey
             ActionKeys = actionKeys
-            Extras = []
             Environments = environment.Capture()
         }
 

@@ -6,6 +6,7 @@ open System.Collections.Generic
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Core.Networks
 
 /// What candidates did.
@@ -169,9 +170,8 @@ module internal Search =
         { network with Critic = Mlp.create 1.0 inputs [] 1 }
 
     /// The state before the first transition; with `fromZero`, all of the policy's parameters start at 0.
-    let initialise network variables environment normaliseObservations (fromZero: bool) key =
-        let state =
-            Learners.initialise (ActorCritic.layout network) variables environment normaliseObservations false key
+    let initialise network environment normaliseObservations (fromZero: bool) arrays key =
+        let state = Learners.initialise (ActorCritic.layout network) environment normaliseObservations false arrays key
 
         if fromZero then (Part.elements (Part.mode network) state.Parameters).Clear()
         state

@@ -49,9 +49,11 @@ type Checkpoint =
 [<RequireQualifiedAccess>]
 module Checkpoint =
 
-    /// The version that is written and can be read. Version 1 was never released.
+    /// The version that is written. Version 2, which had names for a few arrays only, can be read too; version 1 was never released.
     [<Literal>]
-    let FormatVersion = 2
+    let FormatVersion = 3
+
+    let private oldestVersion = 2
 
     // As PNG does it: a byte above 127 and both line ends show a transfer that took the file for text.
     let private magic = [| 0x8Buy; byte 'R'; byte 'L'; byte 'A'; 13uy; 10uy; 26uy; 10uy |]
@@ -92,7 +94,7 @@ module Checkpoint =
 
         section "NETW" (fun output -> NetworkFormat.writeNetwork output checkpoint.Network)
         section "PARM" (fun output -> output.Singles state.Parameters)
-        section "OPTI" (fun output -> output.Singles state.Optimiser)
+        section "ARRS" (fun output -> CheckpointFormat.writeArrays output state.Arrays)
 
         section "STAT" (fun output ->
             CheckpointFormat.writeStatistics output state.Observations
@@ -103,8 +105,7 @@ module Checkpoint =
             output.Long state.Steps
             output.Long state.Updates
             CheckpointFormat.writeKeys output [| state.Key |]
-            CheckpointFormat.writeKeys output state.ActionKeys
-            CheckpointFormat.writeExtras output state.Extras)
+            CheckpointFormat.writeKeys output state.ActionKeys)
 
         section "ENVS" (fun output -> CheckpointFormat.writeSnapshot output state.Environments)
 
@@ -154,10 +155,10 @@ module Checkpoint =
         if version < 1 then
             raise (InvalidDataException(damaged name $"its format version is {version}"))
 
-        if version < FormatVersion then
+        if version < oldestVersion then
             refuse name $"has format version {version}, which only development versions wrote; train the agent again."
 
-        announced
+        struct (version, announced)
 
     let private check (input: BinaryIn) (checkpoint: Checkpoint) =
         let state = checkpoint.State
@@ -187,7 +188,7 @@ module Checkpoint =
     /// The checkpoint in a file's bytes; `name` is what errors call the file. `InvalidDataException` says what is wrong with a file
     /// that is empty, cut, damaged anywhere, of another kind, or of a newer version.
     let ofBytes (name: string) (bytes: byte[]) : Checkpoint =
-        let size = checkFrame name bytes
+        let struct (version, size) = checkFrame name bytes
         let whole = BinaryIn(bytes, headerSize, size, damaged name)
 
         let section (tag: string) (read: BinaryIn -> 'T) =
@@ -217,7 +218,12 @@ module Checkpoint =
 
         let network = section "NETW" NetworkFormat.readNetwork
         let parameters = section "PARM" (fun input -> input.Singles())
-        let optimiser = section "OPTI" (fun input -> input.Singles())
+
+        let arrays =
+            if version > 2 then
+                section "ARRS" CheckpointFormat.readArrays
+            else
+                [ ArrayNames.Unnamed, section "OPTI" (fun input -> input.Singles()) ]
 
         let struct (observations, rewards, discountedReturns) =
             section "STAT" (fun input ->
@@ -225,13 +231,14 @@ module Checkpoint =
                 let rewards = CheckpointFormat.readStatistics input
                 struct (observations, rewards, input.Floats()))
 
-        let struct (steps, updates, keys, actionKeys, extras) =
+        let struct (steps, updates, keys, actionKeys, further) =
             section "PROG" (fun input ->
                 let steps = input.Long()
                 let updates = input.Long()
                 let keys = CheckpointFormat.readKeys input
                 let actionKeys = CheckpointFormat.readKeys input
-                struct (steps, updates, keys, actionKeys, CheckpointFormat.readExtras input))
+                let further = if version > 2 then [] else CheckpointFormat.readArrays input
+                struct (steps, updates, keys, actionKeys, further))
 
         if keys.Length <> 1 then whole.Fail $"it has {keys.Length} main streams"
         let environments = section "ENVS" CheckpointFormat.readSnapshot
@@ -255,13 +262,12 @@ module Checkpoint =
                     Steps = steps
                     Updates = updates
                     Parameters = parameters
-                    Optimiser = optimiser
+                    Arrays = arrays @ further
                     Observations = observations
                     Rewards = rewards
                     DiscountedReturns = discountedReturns
                     Key = keys[0]
                     ActionKeys = actionKeys
-                    Extras = extras
                     Environments = environments
                 }
         }
