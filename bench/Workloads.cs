@@ -4,6 +4,7 @@ using Rl.Core.Autodiff;
 using Rl.Core.Environments;
 using Rl.Core.Foundations;
 using Rl.Core.Kernels;
+using Rl.Core.Learning;
 using Rl.Core.Networks;
 using Compile = Rl.Core.Autodiff.Program;
 
@@ -90,7 +91,7 @@ internal static class Workloads
         ActorCriticModule.separate(Rl.Core.Networks.Activation.Tanh, inputs, ListModule.OfSeq(hidden), head);
 
     /// <summary>The train step for a minibatch, as an uncompiled program.</summary>
-    public static ProgramSource MinibatchSource(int size) => PpoStep.source(Script(), Network(), false, size);
+    public static ProgramSource MinibatchSource(int size) => UpdateSourceModule.create(Rl.Core.Algorithms.Ppo.plan(Script(), Network(), false, size)).Program;
 
     /// <summary>The compiled train step with plausible data in its inputs.</summary>
     public static Program<float> Minibatch(int size) => Minibatch(Script(), Network(), size);
@@ -98,11 +99,11 @@ internal static class Workloads
     /// <summary>The compiled train step of any network, of actions 0 and 1, with plausible data in its inputs.</summary>
     public static Program<float> Minibatch(PpoConfiguration configuration, ActorCritic network, int size)
     {
-        var program = Compile.compile<float>(PpoStep.source(configuration, network, false, size));
+        var program = Compile.compile<float>(UpdateSourceModule.create(Rl.Core.Algorithms.Ppo.plan(configuration, network, false, size)).Program);
         Initialise(network, program);
         var rng = RngModule.create(7UL);
         rng = FillNormal(program.Input("observations"), 0f, 1f, rng);
-        program.Input("observations").CopyTo(program.Input("valueObservations"));
+        program.Input("observations").CopyTo(program.Input("critic/observations"));
         rng = FillNormal(program.Input("advantages"), 0f, 1f, rng);
         rng = FillNormal(program.Input("returns"), 0f, 1f, rng);
         rng = FillNormal(program.Input("oldLogProbabilities"), -0.69f, 0.1f, rng);

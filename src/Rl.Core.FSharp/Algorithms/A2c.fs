@@ -3,7 +3,9 @@ namespace Rl.Core.Algorithms
 
 open System
 open Rl.Core.Environments
+open Rl.Core.Experience
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Objectives
 open Rl.Core.Optimisers
@@ -13,82 +15,56 @@ open Rl.Core.Optimisers
 [<RequireQualifiedAccess>]
 module A2c =
 
+    let private learningRate = Column.scalar "learningRate"
+
     let private optimiser (c: A2cConfiguration) =
-        let rate = Schedule.input "learningRate"
+        let rate = Schedule.input learningRate.Name
 
         if c.EpsilonInsideRoot then
             Optimiser.rmsPropInsideRoot rate c.RmsDecay c.RmsEpsilon
         else
             Optimiser.rmsProp rate c.RmsDecay c.RmsEpsilon 0.0 0.0 false
-        |> Optimiser.clipped c.MaxGradientNorm
 
     /// What it minimises: mean(−log π(a|s) · A + v · ½ (V(s) − R)² − c · entropy).
-    let private step (c: A2cConfiguration) (network: ActorCritic) environment samples =
-        TrainStep.create
-            (Part.whole network)
-            (optimiser c)
-            samples
-            (OnPolicy.inputs environment network [ "observations"; "actions"; "masks"; "advantages"; "returns" ])
-            (fun lane ->
-                let output =
-                    ActorCritic.apply network lane.Parameters (lane.Rows "observations")
-                    |> OnPolicy.masked environment network lane.Rows
+    let private loss (c: A2cConfiguration) (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) =
+        let output = Forward.output network columns batch
+        let struct (logProbability, entropy) = Policy.evaluate network.Head output batch[columns.Actions]
 
-                let struct (logProbability, entropy) = Policy.evaluate network.Head output (lane.Rows "actions")
-                let policyLoss = lane.Mean(PolicyGradients.score logProbability (lane.Rows "advantages"))
-                let valueLoss = lane.Mean(PolicyGradients.valueLoss output.Value (lane.Rows "returns"))
-                let entropy = lane.Mean entropy
+        [
+            Term.mean "policyLoss" 1.0 (PolicyGradients.score logProbability batch[columns.Advantages])
+            Term.mean "valueLoss" c.ValueCoefficient (PolicyGradients.valueLoss output.Value batch[columns.Returns])
+            Term.mean "entropy" -c.EntropyCoefficient entropy
+        ]
 
-                policyLoss + c.ValueCoefficient * valueLoss - c.EntropyCoefficient * entropy,
-                [ "policyLoss", policyLoss; "valueLoss", valueLoss; "entropy", entropy ])
+    /// What it collects.
+    let private rollouts (c: A2cConfiguration) =
+        RolloutOptions.Plain(c.RolloutSteps, c.Discount, c.GaeLambda, c.NormaliseObservations, c.NormaliseRewards)
 
     let private bind (c: A2cConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
         let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation c.ActionScaling environment
+        let source = RolloutSource(network, environment, rollouts c, workers)
+        let motion = GroupMotion.Learns("optimiser", optimiser c)
 
-        // What it collects.
-        let source =
-            RolloutSource(
-                network,
-                environment,
+        let update =
+            Update.create
                 {
-                    Steps = c.RolloutSteps
-                    Discount = c.Discount
-                    GaeLambda = c.GaeLambda
-                    NormaliseObservations = c.NormaliseObservations
-                    NormaliseRewards = c.NormaliseRewards
-                },
-                workers
-            )
+                    Name = "policy and value step"
+                    Groups = [ ParameterGroup.ofPart "network" (Part.whole network) motion ]
+                    Shape = SampleShape.steps source.Samples
+                    MaxGradientNorm = c.MaxGradientNorm
+                    Loss = loss c network source.Columns
+                }
 
-        let step = step c network environment source.Samples
-
-        // What it remembers: θ, and RMSprop's average of squared gradients.
-        let initialise =
-            Learners.initialise
-                (ActorCritic.layout network)
-                step.Variables
-                environment
-                c.NormaliseObservations
-                c.NormaliseRewards
-
-        // One transition.
-        let transition (state: TrainingState) =
+        let learn (state: TrainingState) (rollout: CreditedRollout) =
             let remaining = Math.Max(0.0, 1.0 - float state.Steps / float c.TotalSteps)
             let rate = if c.AnnealLearningRate then c.LearningRate * remaining else c.LearningRate
-            let struct (rollout, acted) = source.Collect state
-            let theta, optimiser = Array.copy state.Parameters, Array.copy state.Optimiser
-
-            step.Load(theta, optimiser, 0)
-            step.Set("learningRate", [| float32 rate |])
-
-            for name in OnPolicy.columns environment [ "observations"; "actions"; "masks" ] do
-                step.Set(name, rollout.Column name)
-
-            step.Set("advantages", OnPolicy.advantages c.NormaliseAdvantages rollout)
-            step.Set("returns", rollout.Returns)
-            step.Run workers
-            step.Store(theta, optimiser, 0)
-            let next = { acted with Parameters = theta; Optimiser = optimiser }
+            let draft = Draft rollout.State
+            update.Load draft
+            update.Set(learningRate, rate)
+            update.ChooseAll(OnPolicy.samples source.Columns c.NormaliseAdvantages rollout)
+            update.Run workers
+            update.Store draft
+            let next = draft.Onto rollout.State
 
             struct (next,
                     OnPolicy.report
@@ -96,19 +72,23 @@ module A2c =
                         rollout
                         [|
                             for name in [ "policyLoss"; "valueLoss"; "entropy"; "gradientNorm" ] do
-                                struct (name, step.Scalar name)
+                                struct (name, update.Scalar name)
                             struct ("learningRate", rate)
-                        |])
+                        |]
+                        [||])
 
-        new FunctionLearner(
-            "a2c",
-            environment,
-            network,
-            A2cConfiguration.toPairs c,
-            c.TotalSteps,
-            initialise,
-            transition
-        )
+        LearnerFunctions.bind
+            {
+                Algorithm = "a2c"
+                Environment = environment
+                Network = network
+                Configuration = A2cConfiguration.toPairs c
+                TotalSteps = c.TotalSteps
+                Arrays = update.Arrays
+                Start = source.Start
+                Collect = source.Collect
+                Learn = learn
+            }
 
     /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
     let create (configuration: A2cConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =

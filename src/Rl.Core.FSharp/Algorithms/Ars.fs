@@ -4,6 +4,7 @@ namespace Rl.Core.Algorithms
 open System
 open Rl.Core.Environments
 open Rl.Core.Foundations
+open Rl.Core.Learning
 
 /// Augmented random search (Mania, Guy, Recht, "Simple random search of static linear policies is competitive for reinforcement
 /// learning", 2018, algorithm 2): V1 and V2 without and with normalised observations, V1-t and V2-t with `TopDirections`.
@@ -20,16 +21,14 @@ module Ars =
         let population =
             Population(network, environment, c.EpisodesPerCandidate, c.MaxEpisodeSteps, c.AliveBonus, workers)
 
-        // What it remembers: θ alone. A linear policy starts at 0; layers of a network would then have no slope.
-        let initialise = Search.initialise network [] environment c.NormaliseObservations c.Hidden.IsEmpty
+        let collect (state: TrainingState) =
+            let struct (directions, key) = Search.directions workers c.Directions n state.Key
+            let policy = (Part.elements part state.Parameters).ToArray()
+            struct (directions, population.Evaluate(state, Search.mirrored policy c.Deviation directions), key)
 
-        // One transition.
-        let transition (state: TrainingState) =
+        let learn (state: TrainingState) (struct (directions: float32[][], result: PopulationResult, key)) =
             let theta = Array.copy state.Parameters
             let policy = Part.elements part theta
-            let struct (directions, key) = Search.directions workers c.Directions n state.Key
-            let candidates = Search.mirrored (policy.ToArray()) c.Deviation directions
-            let result = population.Evaluate(state, candidates)
             let plus, minus = (fun i -> result.Fitness[2 * i]), (fun i -> result.Fitness[2 * i + 1])
 
             // The directions with the best of their two returns; of equals the earlier.
@@ -52,15 +51,19 @@ module Ars =
             let next = { result.State with Parameters = theta; Key = key }
             struct (next, Search.report result [| struct ("returnDeviation", deviation) |])
 
-        new FunctionLearner(
-            "ars",
-            environment,
-            network,
-            ArsConfiguration.toPairs c,
-            c.TotalSteps,
-            initialise,
-            transition
-        )
+        LearnerFunctions.bind
+            {
+                Algorithm = "ars"
+                Environment = environment
+                Network = network
+                Configuration = ArsConfiguration.toPairs c
+                TotalSteps = c.TotalSteps
+                Arrays = []
+                // A linear policy starts at 0; layers of a network would then have no slope.
+                Start = Search.start network environment c.NormaliseObservations c.Hidden.IsEmpty
+                Collect = collect
+                Learn = learn
+            }
 
     /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
     let create (configuration: ArsConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =

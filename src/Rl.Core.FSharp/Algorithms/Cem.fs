@@ -4,7 +4,7 @@ namespace Rl.Core.Algorithms
 open System
 open Rl.Core.Environments
 open Rl.Core.Foundations
-open Rl.Core.Optimisers
+open Rl.Core.Learning
 
 /// The cross-entropy method over policies (Rubinstein, "The cross-entropy method for combinatorial and continuous optimization", 1999; Szita
 /// and Lőrincz, "Learning Tetris using the noisy cross-entropy method", 2006).
@@ -31,21 +31,18 @@ module Cem =
         // What it collects: the returns of a population.
         let population = Population(network, environment, c.EpisodesPerCandidate, c.MaxEpisodeSteps, 0.0, workers)
 
-        // What it remembers: the distribution's mean, which is θ, starting at 0, and its standard deviations.
-        let variables = [ { Name = "deviation"; Shape = [| n |]; Initial = c.InitialDeviation } ]
-
-        let initialise = Search.initialise network variables environment c.NormaliseObservations true
-
-        // One transition.
-        let transition (state: TrainingState) =
+        // The policies drawn around the mean, which is θ, with what they returned.
+        let collect (state: TrainingState) =
             let policy = (Part.elements part state.Parameters).ToArray()
             let struct (noise, key) = Search.directions workers c.Population n state.Key
+            let deviation = state.Array "deviation"
 
-            let candidates =
-                noise |> Array.map (fun noise -> Search.moved policy 1.0f (Array.map2 (*) noise state.Optimiser))
+            let candidates = noise |> Array.map (fun noise -> Search.moved policy 1.0f (Array.map2 (*) noise deviation))
 
-            let result = population.Evaluate(state, candidates)
+            struct (candidates, population.Evaluate(state, candidates), key)
 
+        // The distribution of the best.
+        let learn (state: TrainingState) (struct (candidates: float32[][], result: PopulationResult, key)) =
             // The sort is stable: of equal returns the earlier candidates are kept.
             let best =
                 result.Fitness
@@ -60,19 +57,23 @@ module Cem =
             let deviation = variance |> Array.map (fun variance -> float32 (sqrt (variance + extra)))
             let theta = Array.copy state.Parameters
             mean.CopyTo(Part.elements part theta)
-            let next = { result.State with Parameters = theta; Optimiser = deviation; Key = key }
+            let arrays = NamedArrays.replace "deviation" deviation result.State.Arrays
+            let next = { result.State with Parameters = theta; Arrays = arrays; Key = key }
 
             struct (next, Search.report result [| struct ("deviation", float (Array.average deviation)) |])
 
-        new FunctionLearner(
-            "cem",
-            environment,
-            network,
-            CemConfiguration.toPairs c,
-            c.TotalSteps,
-            initialise,
-            transition
-        )
+        LearnerFunctions.bind
+            {
+                Algorithm = "cem"
+                Environment = environment
+                Network = network
+                Configuration = CemConfiguration.toPairs c
+                TotalSteps = c.TotalSteps
+                Arrays = [ "deviation", Array.create n (float32 c.InitialDeviation) ]
+                Start = Search.start network environment c.NormaliseObservations true
+                Collect = collect
+                Learn = learn
+            }
 
     /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
     let create (configuration: CemConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =

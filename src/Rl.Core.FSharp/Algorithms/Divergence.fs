@@ -4,7 +4,9 @@ namespace Rl.Core.Algorithms
 open System
 open Rl.Core.Autodiff
 open Rl.Core.Distributions
+open Rl.Core.Experience
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Core.Networks
 
 [<RequireQualifiedAccess>]
@@ -54,45 +56,42 @@ module internal Divergence =
                 total (fun part p q -> ofPart part p { q with Policy = p.Policy }) normals
         ]
 
-    /// The input "oldLogStandardDeviation" [n] of programs that compare normal policies.
-    let private deviationInput = "oldLogStandardDeviation"
+    /// The columns of another policy's outputs, such as the old one's: logits or means [M, outputs], and ln σ [n] of normal policies.
+    let columns (head: PolicyHead) : struct (Column * Column) =
+        struct (Column.step "oldOutputs" (PolicyHead.outputs head),
+                Column.shared "oldLogStandardDeviation" (PolicyHead.deviations head))
 
-    /// The output that is data: logits or means [M, outputs], and ln σ [n] as an input of its own for normal policies.
-    let ofData (head: PolicyHead) (outputs: Expr) : ActorCriticOutput =
+    /// The output that those columns hold.
+    let ofColumns (head: PolicyHead) (batch: Batch) : ActorCriticOutput =
+        let struct (outputs, deviation) = columns head
+
         {
-            Policy = outputs
-            LogStandardDeviation =
-                match PolicyHead.deviations head with
-                | 0 -> None
-                | count -> Some(Expr.input deviationInput [| count |])
+            Policy = batch[outputs]
+            LogStandardDeviation = if deviation.Width = 0 then None else Some batch[deviation]
             Features = None
             Value = Expr.number 0.0
         }
-
-    /// Writes ln σ into a program that asks for it.
-    let setDeviation (program: Program<float32>) (logStandardDeviation: float32[]) =
-        if program.HasInput deviationInput then
-            program.Set(deviationInput, ReadOnlySpan logStandardDeviation)
 
 /// The outputs of a policy on M observations, in lanes, before masks. Not thread-safe.
 [<Sealed>]
 type internal PolicyOutputs(network: ActorCritic, m: int, workers: Workers) =
     let part = Part.actor network
     let width = PolicyHead.outputs network.Head
-    let lanes = PpoStep.lanes m
-    let first lane = lane * m / lanes
+    let observations = Column.step "observations" (ActorCritic.inputs network)
+    let shape = SampleShape.steps m
+
+    let batches =
+        let theta = Expr.input "theta" [| part.Layout.Count |]
+        LaneSums.batches shape [ "actor", Parameters.create part.Layout theta ]
+
+    let first lane = lane * m / batches.Length
 
     let program =
-        let theta = Expr.input "theta" [| part.Layout.Count |]
-        let observations = Expr.input "observations" [| m; ActorCritic.inputs network |]
-
-        Program.ofOutputs<float32>
-            [
-                for lane in 0 .. lanes - 1 do
-                    let rows = Expr.slice 0 (first lane) (first (lane + 1)) observations
-                    let rows = if lanes = 1 then rows else Expr.lane lane rows
-                    string lane, ActorCritic.policy network (Parameters.create part.Layout theta) rows
-            ]
+        Program.ofOutputs<float32>(
+            batches
+            |> List.mapi (fun lane batch ->
+                string lane, ActorCritic.policy network (batch.Parameters "actor") batch[observations])
+        )
 
     /// Elements a row.
     member _.Width = width
@@ -103,7 +102,7 @@ type internal PolicyOutputs(network: ActorCritic, m: int, workers: Workers) =
         program.Set("observations", observations)
         program.Run workers
 
-        for lane in 0 .. lanes - 1 do
+        for lane in 0 .. batches.Length - 1 do
             (program.Output(string lane)).CopyTo(result.Slice(first lane * width))
 
     /// ln σ [n] in θ; empty for discrete actions.

@@ -4,7 +4,9 @@ namespace Rl.Core.Algorithms
 open System
 open Rl.Core.Autodiff
 open Rl.Core.Environments
+open Rl.Core.Experience
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Core.Optimisers
 
 /// Evolution strategies (Salimans, Ho, Chen, Sidor, Sutskever, "Evolution strategies as a scalable alternative to reinforcement learning",
@@ -25,22 +27,23 @@ module Es =
     let private transform (c: EsConfiguration) =
         Optimiser.adamWith (Schedule.constant c.LearningRate) 0.9 0.999 1e-8 c.WeightDecay false
 
-    /// What moves θ: Adam on the estimate.
-    let private step (c: EsConfiguration) part n =
-        let theta = Expr.input "theta" [| n |]
-        let gradient = Expr.input "gradient" [| n |]
-        let state = Optimiser.inputs "optimiser." n (transform c)
-        let struct (newTheta, newState) = Optimiser.update (transform c) gradient state theta
+    let private gradient n = Column.shared "gradient" n
 
-        TrainStep(
-            part,
-            [],
-            transform c,
+    /// What moves θ: Adam on the estimate, which is the gradient of the product with it.
+    let private update (c: EsConfiguration) (part: Part) =
+        let n = part.Layout.Count
+
+        let loss (batch: Batch) =
+            [ Term.once "product" 1.0 (Expr.sum (batch[gradient n] * (batch.Parameters "policy").Theta)) ]
+
+        Update.create
             {
-                Outputs = [ "gradientNorm", Expr.sqrt (Expr.sum (Expr.square gradient)) ]
-                Carried = (theta, newTheta) :: List.zip state newState
+                Name = "policy step"
+                Groups = [ ParameterGroup.ofPart "policy" part (GroupMotion.Learns("optimiser", transform c)) ]
+                Shape = SampleShape.steps 1
+                MaxGradientNorm = 0.0
+                Loss = loss
             }
-        )
 
     let private bind (c: EsConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
         let network = Search.network c.Activation c.Hidden c.ActionScaling environment
@@ -50,30 +53,38 @@ module Es =
         // What it collects: the returns of θ ± σ ε.
         let population = Population(network, environment, c.EpisodesPerCandidate, c.MaxEpisodeSteps, 0.0, workers)
 
-        let step = step c part n
+        let update = update c part
 
-        // What it remembers: θ, and Adam's moments.
-        let initialise = Search.initialise network step.Variables environment c.NormaliseObservations false
-
-        // One transition.
-        let transition (state: TrainingState) =
-            let theta, optimiser = Array.copy state.Parameters, Array.copy state.Optimiser
+        let collect (state: TrainingState) =
             let struct (directions, key) = Search.directions workers c.Directions n state.Key
-            let policy = (Part.elements part theta).ToArray()
-            let result = population.Evaluate(state, Search.mirrored policy c.Deviation directions)
+            let policy = (Part.elements part state.Parameters).ToArray()
+            struct (directions, population.Evaluate(state, Search.mirrored policy c.Deviation directions), key)
+
+        let learn (state: TrainingState) (struct (directions: float32[][], result: PopulationResult, key)) =
             let ranks = centredRanks result.Fitness
             let weights = Array.init c.Directions (fun i -> ranks[2 * i] - ranks[2 * i + 1])
             let scale = -1.0 / (2.0 * float c.Directions * c.Deviation)
-            let gradient = Search.combine weights directions |> Array.map (fun sum -> float32 (scale * sum))
+            let estimate = Search.combine weights directions |> Array.map (fun sum -> float32 (scale * sum))
+            let draft = Draft state
+            update.Load draft
+            update.Set(gradient n, ReadOnlySpan estimate)
+            update.Run workers
+            update.Store draft
+            let next = { draft.Onto result.State with Key = key }
+            struct (next, Search.report result [| struct ("gradientNorm", update.Scalar "gradientNorm") |])
 
-            step.Load(theta, optimiser, 0)
-            step.Set("gradient", gradient)
-            step.Run workers
-            step.Store(theta, optimiser, 0)
-            let next = { result.State with Parameters = theta; Optimiser = optimiser; Key = key }
-            struct (next, Search.report result [| struct ("gradientNorm", step.Scalar "gradientNorm") |])
-
-        new FunctionLearner("es", environment, network, EsConfiguration.toPairs c, c.TotalSteps, initialise, transition)
+        LearnerFunctions.bind
+            {
+                Algorithm = "es"
+                Environment = environment
+                Network = network
+                Configuration = EsConfiguration.toPairs c
+                TotalSteps = c.TotalSteps
+                Arrays = update.Arrays
+                Start = Search.start network environment c.NormaliseObservations false
+                Collect = collect
+                Learn = learn
+            }
 
     /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
     let create (configuration: EsConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =

@@ -7,6 +7,26 @@ open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Networks
 
+/// Arrays by name, in an order that stays.
+[<RequireQualifiedAccess>]
+module NamedArrays =
+
+    /// The array of a name; fails if there is none.
+    let find (name: string) (arrays: (string * float32[]) list) : float32[] =
+        match arrays |> List.tryFind (fun (known, _) -> known = name) with
+        | Some(_, values) -> values
+        | None ->
+            let known = String.Join(", ", arrays |> List.map fst)
+
+            Guard.fail
+                (nameof name)
+                $"The state has no array \"{name}\"; it has: {known}. Was it saved by another algorithm?"
+
+    /// The arrays with the one of that name replaced; the name must be there.
+    let replace (name: string) (values: float32[]) (arrays: (string * float32[]) list) : (string * float32[]) list =
+        find name arrays |> ignore
+        arrays |> List.map (fun (known, old) -> known, (if known = name then values else old))
+
 /// All that training depends on, as a value: saving and loading it changes nothing that follows (decision D7).
 type TrainingState =
     {
@@ -16,8 +36,9 @@ type TrainingState =
         Updates: int64
         /// θ.
         Parameters: float32[]
-        /// The optimiser's variables one after the other, in the order of `Optimiser.state`.
-        Optimiser: float32[]
+        /// What else the algorithm carries, by name: optimisers' variables, multipliers, recurrent states. The algorithm gives names, lengths
+        /// and order.
+        Arrays: (string * float32[]) list
         /// Of observations; of size 0 when they are not normalised.
         Observations: RunningStatistics
         /// Of discounted returns; of size 0 when rewards are not normalised.
@@ -28,61 +49,34 @@ type TrainingState =
         Key: Rng
         /// Each copy's stream for drawing actions.
         ActionKeys: Rng[]
-        /// Further arrays that the algorithm carries, by name, such as recurrent states; ordered by name.
-        Extras: (string * float32[]) list
         Environments: BatchSnapshot
     }
 
-    /// The further array of a name; fails if there is none.
-    member this.Extra(name: string) : float32[] =
-        match this.Extras |> List.tryFind (fun (known, _) -> known = name) with
-        | Some(_, values) -> values
-        | None ->
-            let known = String.Join(", ", this.Extras |> List.map fst)
+    /// The array of a name; fails if there is none.
+    member this.Array(name: string) : float32[] = NamedArrays.find name this.Arrays
 
-            Guard.fail
-                (nameof name)
-                $"The state has no array \"{name}\"; it has: {known}. Was it saved by another algorithm?"
-
-/// The names of further arrays that several algorithms carry.
+/// The names of arrays that several algorithms carry.
 [<RequireQualifiedAccess>]
-module Extras =
+module ArrayNames =
 
     /// Each copy's recurrent state [N, stateSize].
     [<Literal>]
     let RecurrentStates = "recurrentStates"
 
-/// The lengths of what a training state holds, which follow from an algorithm's options and its environment.
-type StateShape =
+    /// All arrays of a file of version 2 that had no names, one after the other; the learner that continues cuts them.
+    [<Literal>]
+    let Unnamed = "unnamed"
+
+/// How the states of a learner begin, and the sizes of statistics that all of them keep.
+type StateStart =
     {
-        /// Numbers of the optimiser's variables.
-        Optimiser: int
         /// Components of the statistics of observations; 0 without.
         Observations: int
         /// 1 with statistics of rewards, else 0.
         Rewards: int
-        /// The further arrays by name.
-        Extras: (string * int) list
+        /// The first state with the algorithm's arrays.
+        Initialise: (string * float32[]) list -> Rng -> TrainingState
     }
-
-    override this.ToString() =
-        let extras =
-            this.Extras |> List.map (fun (name, length) -> $", {length} numbers \"{name}\"") |> String.concat ""
-
-        $"{this.Optimiser} numbers of the optimiser, statistics of {this.Observations} observed numbers and {this.Rewards} rewards{extras}"
-
-/// Shapes of training states.
-[<RequireQualifiedAccess>]
-module StateShape =
-
-    /// The shape of a state.
-    let ofState (state: TrainingState) : StateShape =
-        {
-            Optimiser = state.Optimiser.Length
-            Observations = state.Observations.Size
-            Rewards = state.Rewards.Size
-            Extras = state.Extras |> List.map (fun (name, values) -> name, values.Length)
-        }
 
 /// Training states that leave their episodes.
 [<RequireQualifiedAccess>]
@@ -95,12 +89,16 @@ module TrainingState =
         environment.Reset now
 
         let forget (name: string, values: float32[]) =
-            name, (if name = Extras.RecurrentStates then Array.zeroCreate values.Length else values)
+            name,
+            (if name = ArrayNames.RecurrentStates then
+                 Array.zeroCreate values.Length
+             else
+                 values)
 
         { state with
             DiscountedReturns = Array.zeroCreate state.DiscountedReturns.Length
             Key = next
-            Extras = List.map forget state.Extras
+            Arrays = List.map forget state.Arrays
             Environments = environment.Capture()
         }
 
@@ -152,8 +150,8 @@ type Learner() =
     abstract Configuration: (string * string) list
     /// The number of environment steps that training is planned for.
     abstract TotalSteps: int64
-    /// The lengths of what its states hold.
-    abstract StateShape: StateShape
+    /// What of a state is not as it keeps them: the names and lengths of arrays, the sizes of statistics.
+    abstract Misfit: state: TrainingState -> string option
     /// The first state: parameters, streams and environments all follow from the key.
     abstract Initialise: key: Rng -> TrainingState
     /// One round of collecting and learning.

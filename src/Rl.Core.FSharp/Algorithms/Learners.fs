@@ -3,30 +3,22 @@ namespace Rl.Core.Algorithms
 
 open System
 open Rl.Core.Foundations
-open Rl.Core.Autodiff
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Networks
 open Rl.Core.Objectives
-open Rl.Core.Optimisers
-
-/// The first states of a learner, and their shape, which all later states keep.
-type internal Start =
-    {
-        Shape: StateShape
-        /// The state before the first transition.
-        Initialise: Rng -> TrainingState
-    }
 
 [<RequireQualifiedAccess>]
 module internal Learners =
 
+    /// The state before the first transition, with the arrays that the algorithm carries. One key gives four: parameters, environments,
+    /// actions, shuffles.
     let private stateBefore
         (layout: Layout)
-        (variables: StateVariable list)
         (environment: BatchEnvironment)
-        (normaliseObservations: bool)
-        (normaliseRewards: bool)
+        (observed: int)
+        (rewarded: int)
+        (arrays: (string * float32[]) list)
         (key: Rng)
         : TrainingState =
         let struct (parameterKey, rest) = Rng.split key
@@ -40,40 +32,29 @@ module internal Learners =
             Steps = 0L
             Updates = 0L
             Parameters = Array.map float32 parameters
-            Optimiser =
-                [|
-                    for variable in variables do
-                        yield! Array.create (Shape.count variable.Shape) (float32 variable.Initial)
-                |]
-            Observations =
-                RunningStatistics.create (
-                    if normaliseObservations then Encoding.size environment.ObservationSpace else 0
-                )
-            Rewards = RunningStatistics.create (if normaliseRewards then 1 else 0)
-            DiscountedReturns = Array.zeroCreate (if normaliseRewards then environment.Count else 0)
+            Arrays = arrays
+            Observations = RunningStatistics.create observed
+            Rewards = RunningStatistics.create rewarded
+            DiscountedReturns = Array.zeroCreate (rewarded * environment.Count)
             Key = shuffleKey
             ActionKeys = actionKeys
-            Extras = []
             Environments = environment.Capture()
         }
 
-    /// How states start. One key gives four: parameters, environments, actions, shuffles.
-    let initialise
+    /// How states start, with statistics of observations and of rewards where they are normalised.
+    let start
         (layout: Layout)
-        (variables: StateVariable list)
         (environment: BatchEnvironment)
         (normaliseObservations: bool)
         (normaliseRewards: bool)
-        : Start =
+        : StateStart =
+        let observed = if normaliseObservations then Encoding.size environment.ObservationSpace else 0
+        let rewarded = if normaliseRewards then 1 else 0
+
         {
-            Shape =
-                {
-                    Optimiser = variables |> List.sumBy (fun variable -> Shape.count variable.Shape)
-                    Observations = if normaliseObservations then Encoding.size environment.ObservationSpace else 0
-                    Rewards = if normaliseRewards then 1 else 0
-                    Extras = []
-                }
-            Initialise = stateBefore layout variables environment normaliseObservations normaliseRewards
+            Observations = observed
+            Rewards = rewarded
+            Initialise = stateBefore layout environment observed rewarded
         }
 
     /// The statistics of observations with a rollout's taken in.

@@ -3,8 +3,9 @@ namespace Rl.Core.Algorithms
 
 open System
 open Rl.Core.Autodiff
-open Rl.Core.Environments
+open Rl.Core.Experience
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Objectives
 
@@ -29,7 +30,7 @@ type internal NaturalGradient
     (
         algorithm: string,
         network: ActorCritic,
-        environment: BatchEnvironment,
+        columns: RolloutColumns,
         samples: int,
         cgSteps: int,
         damping: float,
@@ -38,58 +39,49 @@ type internal NaturalGradient
     let part = Part.actor network
     let count = part.Layout.Count
 
-    let columns =
-        OnPolicy.columns environment [ "observations"; "actions"; "masks"; "oldLogProbabilities"; "advantages" ]
-
     /// What a policy is computed from, without what it did.
-    let conditions = OnPolicy.columns environment [ "observations"; "masks" ]
+    let conditions = OnPolicy.conditions columns
+
+    let outcomes = conditions @ [ columns.Actions; columns.OldLogProbabilities; columns.Advantages ]
     let outputs = PolicyOutputs(network, samples, workers)
     let theta = Expr.input "theta" [| count |]
-    let lanes = PpoStep.lanes samples
+    let batches = LaneSums.batches (SampleShape.steps samples) [ "actor", Parameters.create part.Layout theta ]
     let mean (x: Expr) = Expr.sum x * (1.0 / float samples)
+    let policy batch = Forward.policy network columns batch
 
-    let inLane lane (x: Expr) =
-        let rows = Expr.slice 0 (lane * samples / lanes) ((lane + 1) * samples / lanes) x
-        if lanes = 1 then rows else Expr.lane lane rows
-
-    /// The inputs of those names, by name: the rows of a lane.
-    let inputs names =
-        let all =
-            OnPolicy.inputs environment network names
-            |> List.map (fun (name, width) ->
-                name, Expr.input name (if width = 0 then [| samples |] else [| samples; width |]))
-            |> Map.ofList
-
-        fun lane name -> inLane lane all[name]
-
-    let overLanes (f: int -> Expr) = List.init lanes f |> List.reduce (+)
-
-    let policy theta rows =
-        ActorCritic.actor network (Parameters.create part.Layout theta) (rows "observations")
-        |> OnPolicy.masked environment network rows
+    let surrogate (batch: Batch) output =
+        let struct (logProbability, entropy) = Policy.evaluate network.Head output batch[columns.Actions]
+        let ratio = PolicyGradients.ratio logProbability batch[columns.OldLogProbabilities]
+        struct (mean (ratio * batch[columns.Advantages]), mean entropy)
 
     let sourceOf outputs : ProgramSource = { Outputs = outputs; Carried = [] }
 
     /// g, the surrogate and the entropy at θ.
     let gradientSource =
-        let struct (_, gradient, metrics) =
-            TrainStep.gradient part [] samples (OnPolicy.inputs environment network columns) (fun lane ->
-                let output = OnPolicy.policy environment network lane
-                let struct (logProbability, entropy) = Policy.evaluate network.Head output (lane.Rows "actions")
-                let ratio = PolicyGradients.ratio logProbability (lane.Rows "oldLogProbabilities")
-                let surrogate = lane.Mean(ratio * lane.Rows "advantages")
-                surrogate, [ "surrogate", surrogate; "entropy", lane.Mean entropy ])
+        let lanes =
+            batches
+            |> List.map (fun batch ->
+                let struct (surrogate, entropy) = surrogate batch (policy batch)
+                (Diff.gradients surrogate [| theta |])[0], surrogate, entropy)
 
-        sourceOf (("gradient", gradient) :: metrics)
+        let total (f: Expr * Expr * Expr -> Expr) = lanes |> List.map f |> List.reduce (+)
+
+        sourceOf
+            [
+                "gradient", total (fun (gradient, _, _) -> gradient)
+                "surrogate", total (fun (_, surrogate, _) -> surrogate)
+                "entropy", total (fun (_, _, entropy) -> entropy)
+            ]
 
     /// (F + damping · I) v: the derivative of the mean divergence from the policy itself, twice.
     let fisherSource =
-        let inputs = inputs conditions
         let direction = Expr.input "direction" [| count |]
 
-        let product lane =
+        let product (batch: Batch) =
             let divergence theta =
-                let output = policy theta (inputs lane)
+                let output =
+                    ActorCritic.actor network (Parameters.create part.Layout theta) batch[columns.Observations]
+                    |> Forward.masked network columns batch
 
                 let old =
                     { output with
@@ -101,24 +93,19 @@ type internal NaturalGradient
 
             TrustRegion.fisherVectorProduct 0.0 divergence theta direction
 
-        sourceOf [ "product", overLanes product + damping * direction ]
+        sourceOf [ "product", LaneSums.sum product batches + damping * direction ]
 
     let gradient, fisher = Program.compile<float32> gradientSource, Program.compile<float32> fisherSource
 
     /// The surrogate and the mean divergence from the old policy at any θ.
     let evaluation =
-        let inputs = inputs columns
-        let oldOutputs = Expr.input "oldOutputs" [| samples; outputs.Width |]
-
         let parts =
-            List.init lanes (fun lane ->
-                let rows = inputs lane
-                let output = policy theta rows
-                let struct (logProbability, _) = Policy.evaluate network.Head output (rows "actions")
-                let ratio = PolicyGradients.ratio logProbability (rows "oldLogProbabilities")
-                let old = Divergence.ofData network.Head (inLane lane oldOutputs)
-                let old = OnPolicy.masked environment network rows old
-                mean (ratio * rows "advantages"), mean (Divergence.kl network.Head old output))
+            batches
+            |> List.map (fun batch ->
+                let output = policy batch
+                let struct (surrogate, _) = surrogate batch output
+                let old = Divergence.ofColumns network.Head batch |> Forward.masked network columns batch
+                surrogate, mean (Divergence.kl network.Head old output))
 
         Program.ofOutputs<float32>
             [
@@ -129,54 +116,55 @@ type internal NaturalGradient
     let asFloats (values: ReadOnlySpan<float32>) = values.ToArray() |> Array.map float
     let asSingles (values: float[]) = Array.map float32 values
 
-    let load (rollout: CreditedRollout) (advantages: float32[]) (theta: float32[]) =
+    let load (data: Samples) (theta: float32[]) =
         let own = Part.elements part theta
         gradient.Set("theta", Span.op_Implicit own)
         fisher.Set("theta", Span.op_Implicit own)
 
-        for name in conditions do
-            fisher.Set(name, ReadOnlySpan(rollout.Column name))
+        for column in conditions do
+            fisher.Set(column.Name, ReadOnlySpan data[column])
 
-        for name in columns do
-            let values = if name = "advantages" then advantages else rollout.Column name
-            gradient.Set(name, ReadOnlySpan values)
-            evaluation.Set(name, ReadOnlySpan values)
+        for column in outcomes do
+            gradient.Set(column.Name, ReadOnlySpan data[column])
+            evaluation.Set(column.Name, ReadOnlySpan data[column])
 
         // The old policy's outputs, computed once.
+        let struct (oldOutputs, oldDeviation) = Divergence.columns network.Head
         let old = Array.zeroCreate<float32>(samples * outputs.Width)
-        outputs.Run(theta, ReadOnlySpan rollout.Rollout.Observations, Span old)
-        evaluation.Set("oldOutputs", ReadOnlySpan old)
-        Divergence.setDeviation evaluation (outputs.LogStandardDeviation theta)
+        outputs.Run(theta, ReadOnlySpan data[columns.Observations], Span old)
+        evaluation.Set(oldOutputs.Name, ReadOnlySpan old)
+
+        if oldDeviation.Width > 0 then
+            evaluation.Set(oldDeviation.Name, ReadOnlySpan(outputs.LogStandardDeviation theta))
 
     /// An output of a program that has run; raises `TrainingFailure` where it is not finite.
-    let finite update step (source: ProgramSource) (program: Program<float32>) (output: string) =
+    let finite (data: Samples) update step (source: ProgramSource) (program: Program<float32>) (output: string) =
         let values = program.Output output
 
         if not (TrainingFailure.isFinite values) then
             let sampleAxis name = if name = "theta" || name = "direction" then ValueNone else ValueSome 0
-            let sample row = struct (row / environment.Count, row % environment.Count)
             let inputs = TrainingFailure.inputs program
-            raise (TrainingFailure.find algorithm update step 0 1 source sampleAxis sample inputs)
+            raise (TrainingFailure.find algorithm update step 0 1 source sampleAxis data.Place inputs)
 
         asFloats values
 
-    let multiply update (direction: float[]) =
+    let multiply data update (direction: float[]) =
         fisher.Set("direction", ReadOnlySpan(asSingles direction))
         fisher.Run workers
-        finite update "Fisher-vector product" fisherSource fisher "product"
+        finite data update "Fisher-vector product" fisherSource fisher "product"
 
     let dot (a: float[]) (b: float[]) = Array.fold2 (fun total x y -> total + x * y) 0.0 a b
 
     /// The policy's part of θ.
     member _.Part = part
 
-    /// The natural direction of a rollout at the θ that collected it. Without a gradient the direction is 0. `TrainingFailure`, with the number of
+    /// The natural direction of a rollout's samples at the θ that collected it. Without a gradient the direction is 0. `TrainingFailure`, with the number of
     /// the update, where a gradient or a product is not finite.
-    member _.Solve(update: int64, rollout: CreditedRollout, advantages: float32[], theta: float32[]) : NaturalStep =
-        load rollout advantages theta
+    member _.Solve(update: int64, data: Samples, theta: float32[]) : NaturalStep =
+        load data theta
         gradient.Run workers
-        let g = finite update "policy gradient" gradientSource gradient "gradient"
-        let multiply = multiply update
+        let g = finite data update "policy gradient" gradientSource gradient "gradient"
+        let multiply = multiply data update
         let norm = sqrt (dot g g)
 
         if norm = 0.0 then

@@ -3,6 +3,7 @@ namespace Rl.Core.Algorithms
 
 open Rl.Core.Environments
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Objectives
 open Rl.Core.Optimisers
@@ -12,46 +13,25 @@ open Rl.Core.Optimisers
 [<RequireQualifiedAccess>]
 module Npg =
 
+    /// What it collects.
+    let private rollouts (c: NpgConfiguration) =
+        RolloutOptions.Plain(c.RolloutSteps, c.Discount, c.GaeLambda, c.NormaliseObservations, c.NormaliseRewards)
+
     let private bind (c: NpgConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
         let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation c.ActionScaling environment
-
-        // What it collects.
-        let source =
-            RolloutSource(
-                network,
-                environment,
-                {
-                    Steps = c.RolloutSteps
-                    Discount = c.Discount
-                    GaeLambda = c.GaeLambda
-                    NormaliseObservations = c.NormaliseObservations
-                    NormaliseRewards = c.NormaliseRewards
-                },
-                workers
-            )
-
-        let geometry = NaturalGradient("npg", network, environment, source.Samples, c.CgSteps, c.CgDamping, workers)
+        let source = RolloutSource(network, environment, rollouts c, workers)
+        let columns = source.Columns
+        let geometry = NaturalGradient("npg", network, columns, source.Samples, c.CgSteps, c.CgDamping, workers)
 
         let values =
             let transform = Optimiser.adam (Schedule.constant c.ValueLearningRate) 1e-8
-            ValueFit(network, environment, transform, source.Samples, c.ValueMinibatchSize, c.ValueEpochs, workers)
+            ValueFit(network, columns, transform, source.Samples, c.ValueMinibatchSize, c.ValueEpochs, workers)
 
-        // What it remembers: θ, and the moments of the value function's optimiser.
-        let initialise =
-            Learners.initialise
-                (ActorCritic.layout network)
-                values.Variables
-                environment
-                c.NormaliseObservations
-                c.NormaliseRewards
-
-        // One transition.
-        let transition (state: TrainingState) =
-            let struct (rollout, acted) = source.Collect state
-            let theta, optimiser = Array.copy state.Parameters, Array.copy state.Optimiser
-
-            let natural =
-                geometry.Solve(acted.Updates, rollout, OnPolicy.advantages c.NormaliseAdvantages rollout, theta)
+        let learn (state: TrainingState) (rollout: CreditedRollout) =
+            let draft = Draft rollout.State
+            let theta = draft.Theta
+            let samples = OnPolicy.samples columns c.NormaliseAdvantages rollout
+            let natural = geometry.Solve(rollout.State.Updates, samples, theta)
 
             let length =
                 if c.LearningRate > 0.0 || natural.Curvature = 0.0 then
@@ -62,8 +42,8 @@ module Npg =
             let policy = Array.map2 (fun t x -> t + length * x) (geometry.Policy theta) natural.Direction
             geometry.Write(policy, theta)
             let struct (surrogate, divergence) = geometry.Evaluate policy
-            let struct (valueLoss, key) = values.Run(rollout, theta, optimiser, state.Key)
-            let next = { acted with Parameters = theta; Optimiser = optimiser; Key = key }
+            let struct (valueLoss, key) = values.Run(rollout, draft, state.Key)
+            let next = { draft.Onto rollout.State with Key = key }
 
             struct (next,
                     OnPolicy.report
@@ -76,17 +56,21 @@ module Npg =
                             struct ("kl", divergence)
                             struct ("stepLength", length)
                             struct ("residual", natural.Residual)
-                        |])
+                        |]
+                        [||])
 
-        new FunctionLearner(
-            "npg",
-            environment,
-            network,
-            NpgConfiguration.toPairs c,
-            c.TotalSteps,
-            initialise,
-            transition
-        )
+        LearnerFunctions.bind
+            {
+                Algorithm = "npg"
+                Environment = environment
+                Network = network
+                Configuration = NpgConfiguration.toPairs c
+                TotalSteps = c.TotalSteps
+                Arrays = values.Arrays
+                Start = source.Start
+                Collect = source.Collect
+                Learn = learn
+            }
 
     /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
     let create (configuration: NpgConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =

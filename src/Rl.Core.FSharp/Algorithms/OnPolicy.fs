@@ -1,13 +1,96 @@
-/// What on-policy learners share: credited rollouts, minibatches of them, and learners made of functions.
+/// What on-policy learners share: the columns of rollouts, rollouts with credit, forward passes, regression of values.
 namespace Rl.Core.Algorithms
 
 open System
 open Rl.Core.Autodiff
 open Rl.Core.Environments
+open Rl.Core.Experience
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Objectives
 open Rl.Core.Optimisers
+
+/// The columns of rollouts.
+type RolloutColumns =
+    {
+        Observations: Column
+        Actions: Column
+        /// 1 for the choices that were possible, else 0.
+        Masks: Column
+        /// Whether some choices are impossible at times; only then are there `Masks`.
+        HasMasks: bool
+        /// log π_old(a|s).
+        OldLogProbabilities: Column
+        /// Aₜ.
+        Advantages: Column
+        /// The λ-returns Aₜ + V(sₜ), or what else values are fitted to.
+        Returns: Column
+        /// V(sₜ) when the step was taken.
+        OldValues: Column
+        /// Of sequences: 0 where an episode starts within one, else 1.
+        Keep: Column
+        /// Of sequences: the recurrent states before them.
+        States: Column
+    }
+
+/// The columns of rollouts with a network's policy.
+[<RequireQualifiedAccess>]
+module RolloutColumns =
+
+    /// The columns for a network.
+    let create (network: ActorCritic) (hasMasks: bool) : RolloutColumns =
+        {
+            Observations = Column.step "observations" (ActorCritic.inputs network)
+            Actions = Column.step "actions" (PolicyHead.actions network.Head)
+            Masks = Column.step "masks" (PolicyHead.choices network.Head)
+            HasMasks = hasMasks
+            OldLogProbabilities = Column.number "oldLogProbabilities"
+            Advantages = Column.number "advantages"
+            Returns = Column.number "returns"
+            OldValues = Column.number "oldValues"
+            Keep = Column.number "keep"
+            States = Column.unit "states" network.StateSize
+        }
+
+    /// The columns for a network and an environment.
+    let ofEnvironment network (environment: BatchEnvironment) = create network environment.HasActionMasks
+
+/// What networks make of the rows of a batch.
+[<RequireQualifiedAccess>]
+module Forward =
+
+    /// A policy's output with the impossible choices of the rows ruled out.
+    let masked (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) (output: ActorCriticOutput) =
+        if columns.HasMasks then
+            Policy.maskOutput network.Head batch[columns.Masks] output
+        else
+            output
+
+    /// The policy alone, of the group "actor", or "network" without it; its Value is the number 0.
+    let policy (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) : ActorCriticOutput =
+        let group = if batch.HasGroup "actor" then "actor" else "network"
+
+        ActorCritic.actor network (batch.Parameters group) batch[columns.Observations]
+        |> masked network columns batch
+
+    /// The values alone, of the group "critic".
+    let value (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) : Expr =
+        ActorCritic.value network (batch.Parameters "critic") batch[columns.Observations]
+
+    /// Policy and values: of the group "network", what they share evaluated once, or of the groups "actor" and "critic".
+    let output (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) : ActorCriticOutput =
+        if not (batch.HasGroup "network") then
+            { policy network columns batch with Value = value network columns batch }
+        else
+            let parameters = batch.Parameters "network"
+
+            if network.Memory.IsSome then
+                let observations, keep = batch.Sequences columns.Observations, batch.Sequences columns.Keep
+                ActorCritic.unroll network parameters keep observations batch[columns.States]
+            else
+                ActorCritic.apply network parameters batch[columns.Observations]
+            |> masked network columns batch
 
 /// How rollouts are collected and credited.
 type internal RolloutOptions =
@@ -20,33 +103,42 @@ type internal RolloutOptions =
         GaeLambda: float
         NormaliseObservations: bool
         NormaliseRewards: bool
+        /// Normalised rewards are clipped to ± this.
+        RewardClip: float
+        /// L, the steps of the sequences that a recurrent network learns from; 0 for single steps.
+        Sequence: int
+        /// State-dependent exploration draws new noise after this many steps; 0: at the start of each rollout only.
+        ExplorationSteps: int
     }
+
+    /// Rollouts of networks without memory.
+    static member Plain(steps, discount, lambda, normaliseObservations, normaliseRewards) =
+        {
+            Steps = steps
+            Discount = discount
+            GaeLambda = lambda
+            NormaliseObservations = normaliseObservations
+            NormaliseRewards = normaliseRewards
+            RewardClip = 10.0
+            Sequence = 0
+            ExplorationSteps = 0
+        }
 
 /// A rollout with advantages and returns; valid until the next is collected.
 type internal CreditedRollout =
     {
         Rollout: Rollout
+        /// All columns.
+        Samples: Samples
+        /// [T, N]: what was learned from, normalised if the options say so.
+        Rewards: float32[]
         /// [T, N]: Aₜ, generalised advantage estimates.
         Advantages: float32[]
         /// [T, N]: Aₜ + V(sₜ), the λ-returns.
         Returns: float32[]
-        /// [T, N, choices]: 1 for the choices that were possible, else 0; empty if all always are.
-        Masks: float32[]
+        /// The state after acting, whose θ and arrays are still to be moved.
+        State: TrainingState
     }
-
-    /// T · N.
-    member this.Samples = this.Advantages.Length
-
-    /// Samples as the losses' inputs know them, by name.
-    member this.Column(name: string) =
-        match name with
-        | "observations" -> this.Rollout.Observations
-        | "actions" -> this.Rollout.Actions
-        | "oldLogProbabilities" -> this.Rollout.LogProbabilities
-        | "advantages" -> this.Advantages
-        | "returns" -> this.Returns
-        | "masks" -> this.Masks
-        | _ -> Guard.fail (nameof name) $"A rollout has no column {name}."
 
 /// Collects rollouts and credits their actions (Schulman et al. 2016).
 [<Sealed>]
@@ -54,75 +146,98 @@ type internal RolloutSource
     (network: ActorCritic, environment: BatchEnvironment, options: RolloutOptions, workers: Workers) =
     let layout = ActorCritic.layout network
     let samples = RolloutSize.samples options.Steps environment
+    let columns = RolloutColumns.ofEnvironment network environment
+    let length = max 1 options.Sequence
 
     let collector =
         let options =
             {
                 Steps = options.Steps
                 Normalise = options.NormaliseObservations
-                SequenceLength = 1
-                ExplorationSteps = 0
+                SequenceLength = length
+                ExplorationSteps = options.ExplorationSteps
             }
 
         Collector(network, layout, environment, options, workers)
 
     let rewards = Array.zeroCreate<float32> samples
-    let discounts = Array.zeroCreate<float32> samples
-    let traces = Array.zeroCreate<float32> samples
     let advantages = Array.zeroCreate<float32> samples
     let returns = Array.zeroCreate<float32> samples
+    let masks = Array.zeroCreate<float32>(if columns.HasMasks then samples * columns.Masks.Width else 0)
+    let keep = Array.zeroCreate<float32>(if options.Sequence > 0 then samples else 0)
 
-    /// Normalised rewards are clipped to ± this.
-    let rewardLimit = 10.0
+    let columnsOf (rollout: Rollout) =
+        for index in 0 .. masks.Length - 1 do
+            masks[index] <- if rollout.Masks[index] then 1.0f else 0.0f
+
+        for index in 0 .. keep.Length - 1 do
+            // What was remembered before an episode began does not reach into it; a sequence begins with the state that fits it.
+            let isFirst = index / rollout.Copies % length = 0
+
+            keep[index] <-
+                if not isFirst && rollout.EpisodeLengths[index - rollout.Copies] > 0 then
+                    0.0f
+                else
+                    1.0f
+
+        Samples.OfRollout(
+            rollout.Copies,
+            [
+                columns.Observations, rollout.Observations
+                columns.Actions, rollout.Actions
+                columns.Masks, masks
+                columns.OldLogProbabilities, rollout.LogProbabilities
+                columns.Advantages, advantages
+                columns.Returns, returns
+                columns.OldValues, rollout.Values
+                columns.Keep, keep
+                columns.States, rollout.States
+            ]
+        )
 
     /// T · N.
     member _.Samples = samples
+    member _.Columns = columns
 
-    /// λ-returns of the last rollout with another λ, into `result`; λ = 1: rewards-to-go that bootstrap where the rollout is cut.
-    member _.ReturnsWith(lambda: float, rollout: Rollout, result: float32[]) =
-        Returns.Traces(float32 lambda, rollout.Terminated, rollout.Truncated, traces)
+    /// The arrays that states carry for acting, with their first values.
+    member _.Arrays: (string * float32[]) list =
+        if network.StateSize = 0 then
+            []
+        else
+            [ ArrayNames.RecurrentStates, Array.zeroCreate (environment.Count * network.StateSize) ]
 
-        Recurrence.Lambda(
-            environment.Count,
-            ReadOnlySpan rewards,
-            ReadOnlySpan discounts,
-            ReadOnlySpan rollout.NextValues,
-            ReadOnlySpan traces,
-            ReadOnlySpan.Empty,
-            Span result
-        )
+    /// How the states of a learner that collects with this source begin.
+    member _.Start: StateStart =
+        Learners.start layout environment options.NormaliseObservations options.NormaliseRewards
 
-    /// Runs the state's policy for T steps: struct (the rollout, the state after acting, whose θ and optimiser are still to be moved).
-    member _.Collect(state: TrainingState) : struct (CreditedRollout * TrainingState) =
-        let struct (rollout, actionKeys, _, environments) =
-            collector.Collect(state.Parameters, state.Observations, state.ActionKeys, [||], state.Environments)
+    /// Runs the state's policy for T steps.
+    member _.Collect(state: TrainingState) : CreditedRollout =
+        let recurrentStates = if network.StateSize > 0 then state.Array ArrayNames.RecurrentStates else [||]
+
+        let struct (rollout, actionKeys, recurrentStates, environments) =
+            collector.Collect(
+                state.Parameters,
+                state.Observations,
+                state.ActionKeys,
+                recurrentStates,
+                state.Environments
+            )
 
         let struct (rewardStatistics, discountedReturns) =
-            Learners.normaliseRewards options.Discount rewardLimit state rollout rewards
+            Learners.normaliseRewards options.Discount options.RewardClip state rollout rewards
 
-        Returns.Discounts(float32 options.Discount, rollout.Terminated, discounts)
-        Returns.Traces(float32 options.GaeLambda, rollout.Terminated, rollout.Truncated, traces)
-
-        Recurrence.Advantages(
-            environment.Count,
-            ReadOnlySpan rewards,
-            ReadOnlySpan rollout.Values,
-            ReadOnlySpan discounts,
-            ReadOnlySpan rollout.NextValues,
-            ReadOnlySpan traces,
-            ReadOnlySpan.Empty,
-            Span advantages
-        )
+        rollout.Advantages(float32 options.Discount, float32 options.GaeLambda, rewards, advantages)
 
         for index in 0 .. samples - 1 do
             returns[index] <- advantages[index] + rollout.Values[index]
 
-        struct ({
-                    Rollout = rollout
-                    Advantages = advantages
-                    Returns = returns
-                    Masks = rollout.Masks |> Array.map (fun possible -> if possible then 1.0f else 0.0f)
-                },
+        {
+            Rollout = rollout
+            Samples = columnsOf rollout
+            Rewards = rewards
+            Advantages = advantages
+            Returns = returns
+            State =
                 { state with
                     Steps = state.Steps + int64 samples
                     Updates = state.Updates + 1L
@@ -131,100 +246,33 @@ type internal RolloutSource
                     DiscountedReturns = discountedReturns
                     ActionKeys = actionKeys
                     Environments = environments
-                })
+                    Arrays =
+                        if network.StateSize > 0 then
+                            NamedArrays.replace ArrayNames.RecurrentStates recurrentStates state.Arrays
+                        else
+                            state.Arrays
+                }
+        }
 
-/// Samples in random order, cut into `count` minibatches of `size`; the few left over are other ones in each epoch.
-[<Sealed>]
-type internal Minibatches private (samples: int, count: int, size: int) =
-    let order = Array.zeroCreate<int> samples
-    let rows = Array.zeroCreate<int> size
+    /// Rewards-to-go of a rollout, which bootstrap where it is cut: the λ-returns with λ = 1.
+    member _.RewardsToGo(credited: CreditedRollout) : float32[] =
+        let rollout = credited.Rollout
+        let discounts, traces = Array.zeroCreate<float32> samples, Array.zeroCreate<float32> samples
+        let result = Array.zeroCreate<float32> samples
+        Returns.Discounts(float32 options.Discount, rollout.Terminated, discounts)
+        Returns.Traces(1.0f, rollout.Terminated, rollout.Truncated, traces)
 
-    /// As few minibatches as there can be of no more than `largest` samples.
-    static member OfLargest(samples: int, largest: int) =
-        let count = 1 + (samples - 1) / largest
-        Minibatches(samples, count, samples / count)
+        Recurrence.Lambda(
+            environment.Count,
+            ReadOnlySpan credited.Rewards,
+            ReadOnlySpan discounts,
+            ReadOnlySpan rollout.NextValues,
+            ReadOnlySpan traces,
+            ReadOnlySpan.Empty,
+            Span result
+        )
 
-    /// As many minibatches of `size` as there are.
-    static member OfSize(samples: int, size: int) = Minibatches(samples, samples / size, size)
-
-    /// Samples in a minibatch.
-    member _.Size = size
-    /// Minibatches in an epoch.
-    member _.Count = count
-
-    /// Calls `learn` with the rows of each minibatch of some epochs; gives the generator that follows. It starts from the same order
-    /// each time, so that the generator alone says what comes.
-    member _.Run(epochs: int, key: Rng, learn: int[] -> unit) : Rng =
-        let mutable key = key
-
-        for index in 0 .. samples - 1 do
-            order[index] <- index
-
-        for _ in 1..epochs do
-            key <- Rng.shuffle (Span order) key
-
-            for minibatch in 0 .. count - 1 do
-                Array.Copy(order, minibatch * size, rows, 0, size)
-                learn rows
-
-        key
-
-/// Means of metrics over the steps of a transition.
-[<Sealed>]
-type internal MetricMeans(names: string list) =
-    let names = List.toArray names
-    let sums = Array.zeroCreate<float> names.Length
-    let mutable count = 0
-
-    /// Takes the step's outputs in.
-    member _.Add(step: TrainStep) =
-        for index in 0 .. names.Length - 1 do
-            sums[index] <- sums[index] + step.Scalar names[index]
-
-        count <- count + 1
-
-    /// The means so far, by name.
-    member _.Means = names |> Array.mapi (fun index name -> struct (name, sums[index] / float (max count 1)))
-
-/// An algorithm made of its two functions.
-[<Sealed>]
-type internal FunctionLearner
-    (
-        algorithm: string,
-        environment: BatchEnvironment,
-        network: ActorCritic,
-        configuration: (string * string) list,
-        totalSteps: int64,
-        start: Start,
-        transition: TrainingState -> struct (TrainingState * Report)
-    ) =
-    inherit Learner()
-    override _.Algorithm = algorithm
-    override _.Environment = environment
-    override _.Network = network
-    override _.Configuration = configuration
-    override _.TotalSteps = totalSteps
-    override _.StateShape = start.Shape
-    override _.Initialise key = start.Initialise key
-
-    override _.Transition state =
-        try
-            let struct (next, report) = transition state
-            TrainingFailure.requireFinite algorithm state next
-            struct (next, report)
-        with
-        | :? NonFiniteActing as failure -> raise (failure.Told(algorithm, state.Updates + 1L))
-        | :? NonFiniteStep as failure ->
-            // A transition is a function of the state: done again, it fails at the same place, under observation.
-            failure.Step.Watch(algorithm, state.Updates + 1L)
-
-            try
-                transition state |> ignore
-
-                invalidOp
-                    $"A train step of {algorithm} was not finite, and was when the transition was done again: {environment.Id} did not repeat itself."
-            finally
-                failure.Step.Unwatch()
+        result
 
 /// Small functions of on-policy learners.
 [<RequireQualifiedAccess>]
@@ -251,61 +299,53 @@ module internal OnPolicy =
     let advantages (normalise: bool) (rollout: CreditedRollout) =
         if normalise then standardise rollout.Advantages else rollout.Advantages
 
-    /// The names without "masks" where every choice is always possible.
-    let columns (environment: BatchEnvironment) (names: string list) =
-        names |> List.filter (fun name -> name <> "masks" || environment.HasActionMasks)
-
-    /// Lane inputs of rollouts: names with the number of elements a row, 0 for one number a sample.
-    let inputs (environment: BatchEnvironment) (network: ActorCritic) (names: string list) =
-        columns environment names
-        |> List.map (fun name ->
-            match name with
-            | "observations" -> name, ActorCritic.inputs network
-            | "actions" -> name, PolicyHead.actions network.Head
-            | "masks" -> name, PolicyHead.choices network.Head
-            | _ -> name, 0)
-
-    /// A policy's output with the impossible choices of the rows ruled out.
-    let masked
-        (environment: BatchEnvironment)
-        (network: ActorCritic)
-        (rows: string -> Expr)
-        (output: ActorCriticOutput)
-        =
-        if environment.HasActionMasks then
-            Policy.maskOutput network.Head (rows "masks") output
+    /// A rollout's samples with advantages that are standardised or as they are.
+    let samples (columns: RolloutColumns) (normalise: bool) (rollout: CreditedRollout) : Samples =
+        if normalise then
+            rollout.Samples.With [ columns.Advantages, standardise rollout.Advantages ]
         else
-            output
+            rollout.Samples
 
-    /// The policy of a lane's samples.
-    let policy environment (network: ActorCritic) (lane: LossLane) : ActorCriticOutput =
-        ActorCritic.actor network lane.Parameters (lane.Rows "observations")
-        |> masked environment network lane.Rows
+    /// The columns that a policy is computed from, without what it did.
+    let conditions (columns: RolloutColumns) =
+        if columns.HasMasks then
+            [ columns.Observations; columns.Masks ]
+        else
+            [ columns.Observations ]
 
-    /// Fits values to the rows' returns: ½ (V(s) − G)², its mean over M rows. Output: valueLoss.
-    let valueStep (network: ActorCritic) (environment: BatchEnvironment) transform (m: int) =
-        TrainStep.create
-            (Part.critic network)
-            transform
-            m
-            (inputs environment network [ "observations"; "returns" ])
-            (fun lane ->
-                let value = ActorCritic.value network lane.Parameters (lane.Rows "observations")
-                let loss = lane.Mean(PolicyGradients.valueLoss value (lane.Rows "returns"))
-                loss, [ "valueLoss", loss ])
+    /// The regression of values on the rows' returns: ½ (V(s) − G)², its mean over M rows, as the term valueLoss.
+    let valueUpdate (network: ActorCritic) (columns: RolloutColumns) (transform: Transform) limit (m: int) : Update =
+        let loss batch =
+            let value = Forward.value network columns batch
+            [ Term.mean "valueLoss" 1.0 (PolicyGradients.valueLoss value batch[columns.Returns]) ]
 
-    /// What to report of a transition.
-    let report (next: TrainingState) (rollout: CreditedRollout) (metrics: struct (string * float)[]) : Report =
+        Update.create
+            {
+                Name = "value step"
+                Groups =
+                    [ ParameterGroup.ofPart "critic" (Part.critic network) (GroupMotion.Learns("value", transform)) ]
+                Shape = SampleShape.steps m
+                MaxGradientNorm = limit
+                Loss = loss
+            }
+
+    /// What to report of a transition: metrics, how well values explain returns, further metrics.
+    let report
+        (next: TrainingState)
+        (rollout: CreditedRollout)
+        (metrics: struct (string * float)[])
+        (further: struct (string * float)[])
+        : Report =
         {
             Steps = next.Steps
             Updates = next.Updates
             Episodes = rollout.Rollout.Episodes
             Metrics =
-                Array.append
-                    metrics
-                    [|
-                        struct ("explainedVariance", Learners.explainedVariance rollout.Rollout.Values rollout.Returns)
-                    |]
+                [|
+                    yield! metrics
+                    struct ("explainedVariance", Learners.explainedVariance rollout.Rollout.Values rollout.Returns)
+                    yield! further
+                |]
         }
 
 /// The value function's regression on the returns of a rollout, in epochs of minibatches. Not thread-safe.
@@ -313,7 +353,7 @@ module internal OnPolicy =
 type internal ValueFit
     (
         network: ActorCritic,
-        environment: BatchEnvironment,
+        columns: RolloutColumns,
         transform: Transform,
         samples: int,
         minibatchSize: int,
@@ -321,26 +361,26 @@ type internal ValueFit
         workers: Workers
     ) =
     let minibatches = Minibatches.OfLargest(samples, minibatchSize)
-    let step = OnPolicy.valueStep network environment transform minibatches.Size
+    let update = OnPolicy.valueUpdate network columns transform 0.0 minibatches.Size
 
     /// What the regression keeps between rollouts.
-    member _.Variables = step.Variables
+    member _.Arrays = update.Arrays
 
-    /// Moves the critic's part of θ and the optimiser's numbers, which lie first: struct (mean loss, the generator that follows).
-    member _.Run(rollout: CreditedRollout, theta: float32[], optimiser: float32[], key: Rng) : struct (float * Rng) =
-        let loss = ref 0.0
-        step.Load(theta, optimiser, 0)
+    /// Moves the critic: struct (mean loss, the generator that follows).
+    member _.Run(rollout: CreditedRollout, draft: Draft, key: Rng) : struct (float * Rng) =
+        let means = Means [ "valueLoss" ]
+        update.Load draft
 
         let key =
             minibatches.Run(
                 epochs,
                 key,
-                fun rows ->
-                    step.Gather("observations", rollout.Rollout.Observations, ReadOnlySpan rows)
-                    step.Gather("returns", rollout.Returns, ReadOnlySpan rows)
-                    step.Run workers
-                    loss.Value <- loss.Value + step.Scalar "valueLoss"
+                fun minibatch ->
+                    update.Choose(rollout.Samples, minibatch)
+                    update.Run workers
+                    means.Add update
             )
 
-        step.Store(theta, optimiser, 0)
-        struct (loss.Value / float (epochs * minibatches.Count), key)
+        update.Store draft
+        let struct (_, loss) = means.All[0]
+        struct (loss, key)

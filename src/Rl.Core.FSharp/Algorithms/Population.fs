@@ -6,6 +6,7 @@ open System.Collections.Generic
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Core.Networks
 
 /// What candidates did.
@@ -176,13 +177,13 @@ module internal Search =
         |> Policy.scaled scaling environment.ActionSpace
 
     /// The state before the first transition; with `fromZero`, all of the policy's parameters start at 0.
-    let initialise network variables environment normaliseObservations (fromZero: bool) : Start =
-        let start = Learners.initialise (ActorCritic.layout network) variables environment normaliseObservations false
+    let start network environment normaliseObservations (fromZero: bool) : StateStart =
+        let start = Learners.start (ActorCritic.layout network) environment normaliseObservations false
 
         { start with
             Initialise =
-                fun key ->
-                    let state = start.Initialise key
+                fun arrays key ->
+                    let state = start.Initialise arrays key
                     if fromZero then (Part.elements (Part.mode network) state.Parameters).Clear()
                     state
         }

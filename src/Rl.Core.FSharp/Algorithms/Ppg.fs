@@ -4,7 +4,9 @@ namespace Rl.Core.Algorithms
 open System
 open Rl.Core.Autodiff
 open Rl.Core.Environments
+open Rl.Core.Experience
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Objectives
 open Rl.Core.Optimisers
@@ -14,225 +16,185 @@ open Rl.Core.Optimisers
 [<RequireQualifiedAccess>]
 module Ppg =
 
-    let private adam (c: PpgConfiguration) =
-        Optimiser.adam (Schedule.constant c.LearningRate) c.AdamEpsilon
-        |> Optimiser.clipped c.MaxGradientNorm
+    let private learns (c: PpgConfiguration) name =
+        GroupMotion.Learns(name, Optimiser.adam (Schedule.constant c.LearningRate) c.AdamEpsilon)
 
     /// What the policy phase minimises: PPO's clipped surrogate − c · entropy.
-    let private policyStep (c: PpgConfiguration) (network: ActorCritic) environment samples =
-        TrainStep.create
-            (Part.actor network)
-            (adam c)
-            samples
-            (OnPolicy.inputs
-                environment
-                network
-                [ "observations"; "actions"; "masks"; "oldLogProbabilities"; "advantages" ])
-            (fun lane ->
-                let output = OnPolicy.policy environment network lane
-                let struct (logProbability, entropy) = Policy.evaluate network.Head output (lane.Rows "actions")
-                let old = lane.Rows "oldLogProbabilities"
-                let ratio = PolicyGradients.ratio logProbability old
-                let range = Expr.number c.ClipRange
-                let loss = lane.Mean(PolicyGradients.clippedSurrogate range ratio (lane.Rows "advantages"))
-                let entropy = lane.Mean entropy
+    let private policyLoss (c: PpgConfiguration) (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) =
+        let output = Forward.policy network columns batch
+        let struct (logProbability, entropy) = Policy.evaluate network.Head output batch[columns.Actions]
+        let old = batch[columns.OldLogProbabilities]
+        let ratio = PolicyGradients.ratio logProbability old
+        let range = Expr.number c.ClipRange
 
-                loss - c.EntropyCoefficient * entropy,
-                [
-                    "policyLoss", loss
-                    "entropy", entropy
-                    "approximateKl", lane.Mean(PolicyGradients.approximateKl logProbability old)
-                    "clipFraction", lane.Mean(PolicyGradients.isClipped range ratio)
-                ])
+        [
+            Term.mean "policyLoss" 1.0 (PolicyGradients.clippedSurrogate range ratio batch[columns.Advantages])
+            Term.mean "entropy" -c.EntropyCoefficient entropy
+            Term.report "approximateKl" (PolicyGradients.approximateKl logProbability old)
+            Term.report "clipFraction" (PolicyGradients.isClipped range ratio)
+        ]
 
     /// A linear value of the actor's features; only learning needs it, so it is kept beside θ.
     let private auxiliaryHead (network: ActorCritic) : StateVariable list =
         [
-            { Name = "auxiliaryWeight"; Shape = [| List.last network.Actor.Hidden; 1 |]; Initial = 0.0 }
-            { Name = "auxiliaryBias"; Shape = [| 1 |]; Initial = 0.0 }
+            { Name = "weight"; Shape = [| List.last network.Actor.Hidden; 1 |]; Initial = 0.0 }
+            { Name = "bias"; Shape = [| 1 |]; Initial = 0.0 }
         ]
 
     /// What the auxiliary phase minimises: ½ (V_aux(s) − R)² + β KL(π_old ‖ π).
-    let private auxiliaryStep (c: PpgConfiguration) (network: ActorCritic) environment samples =
-        let data = [ "oldOutputs", PolicyHead.outputs network.Head ]
+    let private auxiliaryLoss (c: PpgConfiguration) (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) =
+        let actor = Parameters.at "actor" (batch.Parameters "actor")
+        let features = Mlp.hidden network.Actor actor batch[columns.Observations]
+        let head name = batch.Block("auxiliaryHead", name)
+        let value = Heads.value (Expr.matmul features (head "weight") + head "bias")
+        let old = Divergence.ofColumns network.Head batch |> Forward.masked network columns batch
+        let output = Forward.policy network columns batch
 
-        TrainStep.createWith
-            (Part.actor network)
-            (auxiliaryHead network)
-            (adam c)
-            samples
-            (OnPolicy.inputs environment network [ "observations"; "masks"; "returns" ] @ data)
-            id
-            (fun lane ->
-                let observations = lane.Rows "observations"
-                let features = Mlp.hidden network.Actor (Parameters.at "actor" lane.Parameters) observations
-                let value = Expr.matmul features (lane.Extra "auxiliaryWeight") + lane.Extra "auxiliaryBias"
-                let valueLoss = lane.Mean(PolicyGradients.valueLoss (Heads.value value) (lane.Rows "returns"))
-                let masked = OnPolicy.masked environment network lane.Rows
-                let old = Divergence.ofData network.Head (lane.Rows "oldOutputs") |> masked
-                let output = OnPolicy.policy environment network lane
-                let clone = lane.Mean(Divergence.kl network.Head old output)
-                valueLoss + c.CloneCoefficient * clone, [ "auxiliaryLoss", valueLoss; "cloneKl", clone ])
+        [
+            Term.mean "auxiliaryLoss" 1.0 (PolicyGradients.valueLoss value batch[columns.Returns])
+            Term.mean "cloneKl" c.CloneCoefficient (Divergence.kl network.Head old output)
+        ]
+
+    /// What it collects.
+    let private rollouts (c: PpgConfiguration) =
+        RolloutOptions.Plain(c.RolloutSteps, c.Discount, c.GaeLambda, c.NormaliseObservations, c.NormaliseRewards)
 
     let private bind (c: PpgConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
         let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation c.ActionScaling environment
-        let observationSize = ActorCritic.inputs network
-
-        // What it collects: N_π rollouts, which the auxiliary phase sees again.
-        let source =
-            RolloutSource(
-                network,
-                environment,
-                {
-                    Steps = c.RolloutSteps
-                    Discount = c.Discount
-                    GaeLambda = c.GaeLambda
-                    NormaliseObservations = c.NormaliseObservations
-                    NormaliseRewards = c.NormaliseRewards
-                },
-                workers
-            )
-
-        let samples = source.Samples
-        let observations = Array.zeroCreate<float32>(c.PolicyRollouts * samples * observationSize)
-        let returns = Array.zeroCreate<float32>(c.PolicyRollouts * samples)
-        let choices = if environment.HasActionMasks then PolicyHead.choices network.Head else 0
-        let masks = Array.zeroCreate<float32>(c.PolicyRollouts * samples * choices)
-        let outputs = PolicyOutputs(network, samples, workers)
-        let oldOutputs = Array.zeroCreate<float32>(c.PolicyRollouts * samples * outputs.Width)
+        let source = RolloutSource(network, environment, rollouts c, workers)
+        let columns, samples = source.Columns, source.Samples
         let minibatches = Minibatches.OfLargest(samples, c.MinibatchSize)
         let auxiliaryMinibatches = Minibatches.OfSize(c.PolicyRollouts * samples, minibatches.Size)
-        let policyStep = policyStep c network environment minibatches.Size
-        let valueStep = OnPolicy.valueStep network environment (adam c) minibatches.Size
-        let auxiliaryStep = auxiliaryStep c network environment minibatches.Size
 
-        // What it remembers: θ, the auxiliary head, and the moments of three optimisers.
-        let valueState = policyStep.StateSize
-        let auxiliaryState = valueState + valueStep.StateSize
+        let update name groups loss =
+            Update.create
+                {
+                    Name = name
+                    Groups = groups
+                    Shape = SampleShape.steps minibatches.Size
+                    MaxGradientNorm = c.MaxGradientNorm
+                    Loss = loss c network columns
+                }
 
-        let initialise =
-            Learners.initialise
-                (ActorCritic.layout network)
-                (policyStep.Variables @ valueStep.Variables @ auxiliaryStep.Variables)
-                environment
-                c.NormaliseObservations
-                c.NormaliseRewards
+        let actor = Part.actor network
+        let policy = update "policy step" [ ParameterGroup.ofPart "actor" actor (learns c "policy") ] policyLoss
+
+        let value =
+            let adam = Optimiser.adam (Schedule.constant c.LearningRate) c.AdamEpsilon
+            OnPolicy.valueUpdate network columns adam c.MaxGradientNorm minibatches.Size
+
+        let auxiliary =
+            let motion = learns c "auxiliary"
+            let head = ParameterGroup.beside "auxiliaryHead" (auxiliaryHead network) motion
+            update "auxiliary step" [ ParameterGroup.ofPart "actor" actor motion; head ] auxiliaryLoss
+
+        // What the auxiliary phase sees again of the phase's rollouts.
+        let outputs = PolicyOutputs(network, samples, workers)
+        let struct (outputColumn, deviationColumn) = Divergence.columns network.Head
+        let rows (column: Column) = Array.zeroCreate<float32>(c.PolicyRollouts * samples * column.Numbers)
+        let kept = columns.Returns :: OnPolicy.conditions columns |> List.map (fun column -> column, rows column)
+        let oldOutputs = rows outputColumn
+        let phase = Samples.OfRollout(environment.Count, (outputColumn, oldOutputs) :: kept)
+
+        let keep (rollout: CreditedRollout) index =
+            for column, data in kept do
+                Array.Copy(rollout.Samples[column], 0, data, index * samples * column.Numbers, samples * column.Numbers)
 
         /// PPO on one rollout, policy and value function each with epochs of their own.
-        let policyPhase (metrics: MetricMeans) (valueMetrics: MetricMeans) rollout theta optimiser key =
-            let advantages = OnPolicy.advantages c.NormaliseAdvantages rollout
-            policyStep.Load(theta, optimiser, 0)
+        let policyPhase (metrics: Means) (valueMetrics: Means) (rollout: CreditedRollout) (draft: Draft) key =
+            let epochs (update: Update) (means: Means) count (data: Samples) key =
+                update.Load draft
 
-            let key =
-                minibatches.Run(
-                    c.PolicyEpochs,
-                    key,
-                    fun rows ->
-                        for name in
-                            OnPolicy.columns environment [ "observations"; "actions"; "masks"; "oldLogProbabilities" ] do
-                            policyStep.Gather(name, rollout.Column name, ReadOnlySpan rows)
+                let key =
+                    minibatches.Run(
+                        count,
+                        key,
+                        fun minibatch ->
+                            update.Choose(data, minibatch)
+                            update.Run workers
+                            means.Add update
+                    )
 
-                        policyStep.Gather("advantages", advantages, ReadOnlySpan rows)
-                        policyStep.Run workers
-                        metrics.Add policyStep
-                )
+                update.Store draft
+                key
 
-            policyStep.Store(theta, optimiser, 0)
-            valueStep.Load(theta, optimiser, valueState)
-
-            let key =
-                minibatches.Run(
-                    c.ValueEpochs,
-                    key,
-                    fun rows ->
-                        valueStep.Gather("observations", rollout.Rollout.Observations, ReadOnlySpan rows)
-                        valueStep.Gather("returns", rollout.Returns, ReadOnlySpan rows)
-                        valueStep.Run workers
-                        valueMetrics.Add valueStep
-                )
-
-            valueStep.Store(theta, optimiser, valueState)
-            key
+            epochs policy metrics c.PolicyEpochs (OnPolicy.samples columns c.NormaliseAdvantages rollout) key
+            |> epochs value valueMetrics c.ValueEpochs rollout.Samples
 
         /// Distillation of values into the policy's features, which leaves the policy where it is; the value function learns on.
-        let auxiliaryPhase (metrics: MetricMeans) theta optimiser key =
+        let auxiliaryPhase (metrics: Means) (draft: Draft) key =
             for rollout in 0 .. c.PolicyRollouts - 1 do
-                let width = samples * observationSize
+                let width = samples * columns.Observations.Numbers
+                let seen = ReadOnlySpan<float32>(phase[columns.Observations], rollout * width, width)
                 let result = Span<float32>(oldOutputs, rollout * samples * outputs.Width, samples * outputs.Width)
-                outputs.Run(theta, ReadOnlySpan(observations, rollout * width, width), result)
+                outputs.Run(draft.Theta, seen, result)
 
-            auxiliaryStep.Load(theta, optimiser, auxiliaryState)
-            valueStep.Load(theta, optimiser, valueState)
-            Divergence.setDeviation auxiliaryStep.Program (outputs.LogStandardDeviation theta)
+            auxiliary.Load draft
+            value.Load draft
+            auxiliary.Set(deviationColumn, ReadOnlySpan(outputs.LogStandardDeviation draft.Theta))
 
             let key =
                 auxiliaryMinibatches.Run(
                     c.AuxiliaryEpochs,
                     key,
-                    fun rows ->
-                        for step in [ auxiliaryStep; valueStep ] do
-                            step.Gather("observations", observations, ReadOnlySpan rows)
-                            step.Gather("returns", returns, ReadOnlySpan rows)
+                    fun minibatch ->
+                        for update in [ auxiliary; value ] do
+                            update.Choose(phase, minibatch)
+                            update.Run workers
 
-                        auxiliaryStep.Gather("oldOutputs", oldOutputs, ReadOnlySpan rows)
-                        if choices > 0 then auxiliaryStep.Gather("masks", masks, ReadOnlySpan rows)
-                        auxiliaryStep.Run workers
-                        valueStep.Run workers
-                        metrics.Add auxiliaryStep
+                        metrics.Add auxiliary
                 )
 
-            auxiliaryStep.Store(theta, optimiser, auxiliaryState)
-            valueStep.Store(theta, optimiser, valueState)
+            auxiliary.Store draft
+            value.Store draft
             key
 
-        // One transition: a policy phase and an auxiliary phase.
-        let transition (start: TrainingState) =
-            let mutable state = start
-            let episodes = ResizeArray<EpisodeResult>()
-            let mutable variance = nan
-            let metrics = MetricMeans [ "policyLoss"; "entropy"; "approximateKl"; "clipFraction"; "gradientNorm" ]
-            let valueMetrics = MetricMeans [ "valueLoss" ]
-            let auxiliaryMetrics = MetricMeans [ "auxiliaryLoss"; "cloneKl" ]
+        // A transition is a policy phase of several rollouts and an auxiliary phase.
+        let learn (start: TrainingState) () =
+            let metrics = Means [ "policyLoss"; "entropy"; "approximateKl"; "clipFraction"; "gradientNorm" ]
+            let valueMetrics = Means [ "valueLoss" ]
+            let auxiliaryMetrics = Means [ "auxiliaryLoss"; "cloneKl" ]
 
-            for index in 0 .. c.PolicyRollouts - 1 do
-                let struct (rollout, acted) = source.Collect state
-                rollout.Rollout.Observations.CopyTo(observations, index * samples * observationSize)
-                rollout.Returns.CopyTo(returns, index * samples)
-                rollout.Masks.CopyTo(masks, index * samples * choices)
-                episodes.AddRange rollout.Rollout.Episodes
-                variance <- Learners.explainedVariance rollout.Rollout.Values rollout.Returns
-                let theta, optimiser = Array.copy state.Parameters, Array.copy state.Optimiser
-                let key = policyPhase metrics valueMetrics rollout theta optimiser state.Key
-                state <- { acted with Parameters = theta; Optimiser = optimiser; Key = key }
+            let learnRollout (state: TrainingState) index =
+                let rollout = source.Collect state
+                keep rollout index
+                let draft = Draft rollout.State
+                let key = policyPhase metrics valueMetrics rollout draft state.Key
+                let variance = Learners.explainedVariance rollout.Rollout.Values rollout.Returns
+                struct (rollout.Rollout.Episodes, variance), { draft.Onto rollout.State with Key = key }
 
-            let theta, optimiser = Array.copy state.Parameters, Array.copy state.Optimiser
-            let key = auxiliaryPhase auxiliaryMetrics theta optimiser state.Key
-
-            let next = { state with Updates = start.Updates + 1L; Parameters = theta; Optimiser = optimiser; Key = key }
+            let rollouts, state = List.mapFold learnRollout start [ 0 .. c.PolicyRollouts - 1 ]
+            let draft = Draft state
+            let key = auxiliaryPhase auxiliaryMetrics draft state.Key
+            let next = { draft.Onto state with Updates = start.Updates + 1L; Key = key }
+            let struct (_, variance) = List.last rollouts
 
             struct (next,
                     {
                         Steps = next.Steps
                         Updates = next.Updates
-                        Episodes = episodes.ToArray()
+                        Episodes = rollouts |> Seq.collect (fun (struct (episodes, _)) -> episodes) |> Seq.toArray
                         Metrics =
                             [|
-                                yield! metrics.Means
-                                yield! valueMetrics.Means
-                                yield! auxiliaryMetrics.Means
+                                yield! metrics.All
+                                yield! valueMetrics.All
+                                yield! auxiliaryMetrics.All
                                 struct ("explainedVariance", variance)
                             |]
                     })
 
-        new FunctionLearner(
-            "ppg",
-            environment,
-            network,
-            PpgConfiguration.toPairs c,
-            c.TotalSteps,
-            initialise,
-            transition
-        )
+        LearnerFunctions.bind
+            {
+                Algorithm = "ppg"
+                Environment = environment
+                Network = network
+                Configuration = PpgConfiguration.toPairs c
+                TotalSteps = c.TotalSteps
+                Arrays = policy.Arrays @ value.Arrays @ auxiliary.Arrays
+                Start = source.Start
+                Collect = ignore
+                Learn = learn
+            }
 
     /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
     let create (configuration: PpgConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =

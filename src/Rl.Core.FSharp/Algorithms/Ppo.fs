@@ -2,287 +2,187 @@
 namespace Rl.Core.Algorithms
 
 open System
-open Rl.Core.Foundations
 open Rl.Core.Autodiff
 open Rl.Core.Environments
+open Rl.Core.Experience
+open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Objectives
 open Rl.Core.Optimisers
-
-/// The learner: see `Ppo.create`.
-[<Sealed>]
-type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, workers: Workers) =
-    inherit Learner()
-
-    let copies = environment.Count
-    let samples = RolloutSize.samples c.RolloutSteps environment
-
-    let network =
-        PolicyNetwork.create c.Network environment.ObservationSpace environment.ActionSpace
-        |> Policy.scaled c.ActionScaling environment.ActionSpace
-
-    let layout = ActorCritic.layout network
-    let hasMasks = environment.HasActionMasks
-
-    let collector =
-        let options =
-            {
-                Steps = c.RolloutSteps
-                Normalise = c.NormaliseObservations
-                SequenceLength = c.Sequence
-                ExplorationSteps = c.ExplorationSteps
-            }
-
-        Collector(network, layout, environment, options, workers)
-
-    // A rollout is cut into minibatches of equal size; the few samples left over are other ones in each epoch.
-    let units = samples / c.Sequence
-    // Advantages are standardised within a minibatch, which takes two samples.
-    let mostMinibatches = if c.NormaliseAdvantages && c.Sequence = 1 then samples / 2 else units
-    let minibatches = min mostMinibatches (1 + (samples - 1) / c.MinibatchSize)
-    let minibatchUnits = units / minibatches
-    let source = PpoStep.source c network hasMasks (minibatchUnits * c.Sequence)
-    let step = Program.compile<float32> source
-    let minibatch = PpoMinibatch(step, c, network, copies, minibatchUnits, hasMasks)
-    let variables = Optimiser.state layout.Count (PpoStep.optimiser c)
-    let advantages = Array.zeroCreate<float32> samples
-    let returns = Array.zeroCreate<float32> samples
-    let rewards = Array.zeroCreate<float32> samples
-    let order = Array.init units id
-    let sums = Array.zeroCreate<float> PpoStep.metrics.Length
-    let learningRate = step.InputMemory "learningRate"
-
-    let scalar name =
-        if step.HasInput name then
-            step.InputMemory name
-        else
-            Memory(Array.zeroCreate<float32> 1)
-
-    let clipRange, klPenalty = scalar "clipRange", scalar "klPenalty"
-    let metrics = PpoStep.metrics |> Array.map step.OutputMemory
-    let approximateKl = Array.IndexOf(PpoStep.metrics, "approximateKl")
-    // A divergence estimate may overflow while the step is sound; these may not.
-    let vital = [| "policyLoss"; "valueLoss"; "entropy"; "gradientNorm" |] |> Array.map step.OutputMemory
-    let mutable present: TrainingState option = None
-
-    /// Copies θ and the optimiser's variables between a state and the program.
-    let load (state: TrainingState) =
-        match present with
-        | Some known when obj.ReferenceEquals(known, state) -> ()
-        | _ ->
-            step.Set("theta", ReadOnlySpan state.Parameters)
-            let mutable offset = 0
-
-            for variable in variables do
-                let target = step.Input("optimiser." + variable.Name)
-                ReadOnlySpan(state.Optimiser, offset, target.Length).CopyTo target
-                offset <- offset + target.Length
-
-    let storeOptimiser () =
-        let values = Array.zeroCreate<float32>(variables |> List.sumBy (fun variable -> Shape.count variable.Shape))
-        let mutable offset = 0
-
-        for variable in variables do
-            let source = step.Input("optimiser." + variable.Name)
-            source.CopyTo(values.AsSpan offset)
-            offset <- offset + source.Length
-
-        values
-
-    let isFinite () =
-        let mutable finite = true
-
-        for metric in vital do
-            finite <- finite && Single.IsFinite metric.Span[0]
-
-        finite
-
-    /// The step on the units order[first …], which is known to make something that is not finite or to come before the one that does.
-    let examine update epoch first =
-        minibatch.Gather()
-        let before = TrainingFailure.inputs step
-        step.Run workers
-
-        if not (isFinite () && TrainingFailure.isFinite (Span.op_Implicit (step.Input "theta"))) then
-            let hasSamples name =
-                match name with
-                | "observations"
-                | "valueObservations"
-                | "actions"
-                | "masks"
-                | "keep"
-                | "oldLogProbabilities"
-                | "advantages"
-                | "returns"
-                | "oldValues" -> ValueSome(if network.Memory.IsSome then 1 else 0)
-                | "states" -> ValueSome 0
-                | _ -> ValueNone
-
-            let sample row =
-                let unit = order[first + row]
-                struct (unit / copies * c.Sequence, unit % copies)
-
-            let minibatch = first / minibatchUnits + 1
-            let isVital (name, _) = name <> "approximateKl" && name <> "clipFraction"
-            let source = { source with Outputs = source.Outputs |> List.filter isVital }
-
-            raise (TrainingFailure.find "ppo" update "minibatch step" epoch minibatch source hasSamples sample before)
-
-    /// Epochs of minibatch steps, each checked to be finite by its norm and losses: struct (steps, epochs, the mean KL of the last epoch, the
-    /// stream that follows). Stops at the first step that is not, with no epochs; `run` takes the epoch and the first unit.
-    let optimise (run: int -> int -> unit) (rollout: Rollout) (key: Rng) =
-        let mutable key = key
-        let mutable steps = 0
-        let mutable epoch = 0
-        let mutable stopped = false
-        let mutable kl = 0.0
-        let mutable finite = true
-        Array.Clear sums
-
-        for index in 0 .. units - 1 do
-            order[index] <- index
-
-        while epoch < c.Epochs && not stopped && finite do
-            key <- Rng.shuffle (Span order) key
-            let before = sums[approximateKl]
-            let mutable index = 0
-
-            while index < minibatches && finite do
-                minibatch.Choose(rollout, advantages, returns, order, index * minibatchUnits)
-                run (epoch + 1) (index * minibatchUnits)
-                steps <- steps + 1
-                index <- index + 1
-
-                for metric in 0 .. sums.Length - 1 do
-                    sums[metric] <- sums[metric] + float (metrics[metric].Span[0])
-
-                finite <- isFinite ()
-
-            kl <- (sums[approximateKl] - before) / float minibatches
-            epoch <- epoch + 1
-            stopped <- c.TargetKl > 0.0 && kl > 1.5 * c.TargetKl
-
-        struct (steps, (if finite then epoch else 0), kl, key)
-
-    /// The failure of a transition whose rollout is still there: its steps are done again from the state, with an eye on each.
-    let diagnose (state: TrainingState) (rollout: Rollout) =
-        load state
-        optimise (examine (state.Updates + 1L)) rollout state.Key |> ignore
-        invalidOp "A minibatch step was not finite, and was when it was done again from the same numbers."
-
-    let estimate (rollout: Rollout) =
-        rollout.Advantages(float32 c.Discount, float32 c.GaeLambda, rewards, advantages)
-
-        for index in 0 .. samples - 1 do
-            returns[index] <- advantages[index] + rollout.Values[index]
-
-    let start = Learners.initialise layout variables environment c.NormaliseObservations c.NormaliseRewards
-
-    let extras (penalty: float32) (recurrentStates: float32[]) =
-        [
-            if c.KlPenalty > 0.0 then "klPenalty", [| penalty |]
-            if network.StateSize > 0 then Extras.RecurrentStates, recurrentStates
-        ]
-
-    override _.Algorithm = "ppo"
-    override _.Environment = environment
-    override _.Network = network
-    override _.Configuration = PpoConfiguration.toPairs c
-    override _.TotalSteps = c.TotalSteps
-
-    override _.StateShape =
-        { start.Shape with
-            Extras =
-                [
-                    if c.KlPenalty > 0.0 then "klPenalty", 1
-                    if network.StateSize > 0 then Extras.RecurrentStates, copies * network.StateSize
-                ]
-        }
-
-    override _.Initialise(key: Rng) =
-        { start.Initialise key with
-            Extras = extras (float32 c.KlPenalty) (Array.zeroCreate (copies * network.StateSize))
-        }
-
-    override _.Transition(state: TrainingState) =
-        let remaining = Math.Max(0.0, 1.0 - float state.Steps / float c.TotalSteps)
-        let annealed flag value = float32 (if flag then value * remaining else value)
-        load state
-        present <- None
-        learningRate.Span[0] <- annealed c.AnnealLearningRate c.LearningRate
-        clipRange.Span[0] <- annealed c.AnnealClipRange c.ClipRange
-        let penalty = if c.KlPenalty > 0.0 then (state.Extra "klPenalty")[0] else 0.0f
-        klPenalty.Span[0] <- penalty
-        let recurrentStates = if network.StateSize > 0 then state.Extra Extras.RecurrentStates else [||]
-
-        let struct (rollout, actionKeys, recurrentStates, environments) =
-            try
-                collector.Collect(
-                    state.Parameters,
-                    state.Observations,
-                    state.ActionKeys,
-                    recurrentStates,
-                    state.Environments
-                )
-            with :? NonFiniteActing as failure ->
-                raise (failure.Told("ppo", state.Updates + 1L))
-
-        let struct (rewardStatistics, discountedReturns) =
-            Learners.normaliseRewards c.Discount c.RewardClip state rollout rewards
-
-        estimate rollout
-        let struct (steps, epochs, kl, key) = optimise (fun _ _ -> minibatch.Run workers) rollout state.Key
-
-        if epochs = 0 || not (TrainingFailure.isFinite (Span.op_Implicit (step.Input "theta"))) then
-            diagnose state rollout
-
-        let nextPenalty =
-            if c.KlPenaltyTarget > 0.0 then
-                float32 (PolicyGradients.adaptCoefficient c.KlPenaltyTarget kl (float penalty))
-            else
-                penalty
-
-        let next =
-            {
-                Steps = state.Steps + int64 samples
-                Updates = state.Updates + 1L
-                Parameters = (step.Input "theta").ToArray()
-                Optimiser = storeOptimiser ()
-                Observations = Learners.observe state.Observations rollout
-                Rewards = rewardStatistics
-                DiscountedReturns = discountedReturns
-                Key = key
-                ActionKeys = actionKeys
-                Extras = extras nextPenalty recurrentStates
-                Environments = environments
-            }
-
-        present <- Some next
-
-        let report =
-            {
-                Steps = next.Steps
-                Updates = next.Updates
-                Episodes = rollout.Episodes
-                Metrics =
-                    [|
-                        for index in 0 .. sums.Length - 1 do
-                            struct (PpoStep.metrics[index], sums[index] / float steps)
-                        struct ("explainedVariance", Learners.explainedVariance rollout.Values returns)
-                        struct ("learningRate", float learningRate.Span[0])
-                        struct ("epochs", float epochs)
-                        if c.KlPenalty > 0.0 then struct ("klPenalty", float penalty)
-                    |]
-            }
-
-        struct (next, report)
 
 /// PPO with a clipped surrogate (Schulman, Wolski, Dhariwal, Radford, Klimov, "Proximal policy optimization algorithms", 2017;
 /// slides 18 to 20).
 [<RequireQualifiedAccess>]
 module Ppo =
 
+    let private learningRate = Column.scalar "learningRate"
+    let private clipRange = Column.scalar "clipRange"
+    let private klPenalty = Column.scalar "klPenalty"
+
+    /// −L of each sample: the surrogate that the options ask for.
+    let private surrogate
+        (c: PpoConfiguration)
+        (range: Expr)
+        (penalty: Expr)
+        (ratio: Expr)
+        (advantage: Expr)
+        (kl: Expr)
+        =
+        if c.ClipRange = 0.0 then
+            PolicyGradients.penalisedSurrogate penalty ratio advantage kl
+        else
+            let clipped =
+                if c.DualClip > 0.0 then
+                    PolicyGradients.dualClippedSurrogate range c.DualClip ratio advantage
+                else
+                    PolicyGradients.clippedSurrogate range ratio advantage
+
+            if c.KlPenalty > 0.0 then clipped + penalty * kl else clipped
+
+    /// What it minimises: mean(−surrogate + v · ½ (V(s) − R)² − c · entropy).
+    let private loss (c: PpoConfiguration) (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) =
+        let output = Forward.output network columns batch
+        let struct (logProbability, entropy) = Policy.evaluate network.Head output batch[columns.Actions]
+        let ratio = PolicyGradients.ratio logProbability batch[columns.OldLogProbabilities]
+        let kl = PolicyGradients.approximateKl logProbability batch[columns.OldLogProbabilities]
+        let range, penalty = batch[clipRange], batch[klPenalty]
+
+        let advantages =
+            if c.NormaliseAdvantages then
+                batch.Own(PolicyGradients.standardise (batch.All columns.Advantages))
+            else
+                batch[columns.Advantages]
+
+        let valueLoss =
+            if c.ValueClipRange > 0.0 then
+                let valueRange = Expr.number c.ValueClipRange
+                let old = batch[columns.OldValues]
+                PolicyGradients.clippedValueLoss valueRange output.Value old batch[columns.Returns]
+            else
+                PolicyGradients.valueLoss output.Value batch[columns.Returns]
+
+        // Without clipping nothing is clipped, wherever the ratio lies.
+        let widest = if c.ClipRange = 0.0 then range + infinity else range
+
+        [
+            Term.mean "policyLoss" 1.0 (surrogate c range penalty ratio advantages kl)
+            if c.EntropyCoefficient > 0.0 then
+                Term.mean "entropy" -c.EntropyCoefficient entropy
+            else
+                Term.report "entropy" entropy
+            Term.report "approximateKl" kl
+            Term.report "clipFraction" (PolicyGradients.isClipped widest ratio)
+            Term.mean "valueLoss" c.ValueCoefficient valueLoss
+        ]
+
+    /// The update for minibatches of `units` single steps, or sequences of a recurrent network.
+    let plan (c: PpoConfiguration) (network: ActorCritic) (hasMasks: bool) (units: int) : UpdatePlan =
+        let adam = Optimiser.adam (Schedule.input learningRate.Name) c.AdamEpsilon
+
+        {
+            Name = "minibatch step"
+            Groups = ParameterGroup.ofNetwork network (GroupMotion.Learns("optimiser", adam))
+            Shape = { Units = units; Sequence = if network.Memory.IsSome then c.Sequence else 0 }
+            MaxGradientNorm = c.MaxGradientNorm
+            Loss = loss c network (RolloutColumns.create network hasMasks)
+        }
+
+    /// What it collects.
+    let private rollouts (c: PpoConfiguration) : RolloutOptions =
+        {
+            Steps = c.RolloutSteps
+            Discount = c.Discount
+            GaeLambda = c.GaeLambda
+            NormaliseObservations = c.NormaliseObservations
+            NormaliseRewards = c.NormaliseRewards
+            RewardClip = c.RewardClip
+            Sequence = if c.Recurrence.IsSome then c.Sequence else 0
+            ExplorationSteps = c.ExplorationSteps
+        }
+
+    /// A rollout is cut into minibatches of equal size; the few samples left over are other ones in each epoch.
+    let private minibatches (c: PpoConfiguration) (samples: int) =
+        let units = samples / c.Sequence
+        // Advantages are standardised within a minibatch, which takes two samples.
+        let most = if c.NormaliseAdvantages && c.Sequence = 1 then samples / 2 else units
+        Minibatches.OfCount(units, min most (1 + (samples - 1) / c.MinibatchSize))
+
+    let private metrics = [ "policyLoss"; "valueLoss"; "entropy"; "approximateKl"; "clipFraction"; "gradientNorm" ]
+
+    let private bind (c: PpoConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        let network =
+            PolicyNetwork.create c.Network environment.ObservationSpace environment.ActionSpace
+            |> Policy.scaled c.ActionScaling environment.ActionSpace
+
+        let source = RolloutSource(network, environment, rollouts c, workers)
+        let minibatches = minibatches c source.Samples
+        let update = Update.create (plan c network environment.HasActionMasks minibatches.Size)
+
+        let learn (state: TrainingState) (rollout: CreditedRollout) =
+            let remaining = Math.Max(0.0, 1.0 - float state.Steps / float c.TotalSteps)
+            let annealed isAnnealed value = if isAnnealed then value * remaining else value
+            let rate = annealed c.AnnealLearningRate c.LearningRate
+            let draft = Draft rollout.State
+            let penalty = if c.KlPenalty > 0.0 then (draft.Array klPenalty.Name)[0] else 0.0f
+            update.Load draft
+            update.Set(learningRate, rate)
+            update.Set(clipRange, annealed c.AnnealClipRange c.ClipRange)
+            update.Set(klPenalty, float penalty)
+
+            let means = Means metrics
+            let total, kl = ref 0.0, ref 0.0
+
+            let step (minibatch: Minibatch) =
+                update.Choose(rollout.Samples, minibatch)
+                update.Run workers
+                means.Add update
+
+            let isFar () =
+                let before = total.Value
+                total.Value <- means.Sum "approximateKl"
+                kl.Value <- (total.Value - before) / float minibatches.Count
+                c.TargetKl > 0.0 && kl.Value > 1.5 * c.TargetKl
+
+            let struct (epochs, key) = minibatches.RunUntil(c.Epochs, state.Key, step, isFar)
+            update.Store draft
+
+            if c.KlPenaltyTarget > 0.0 then
+                (draft.Array klPenalty.Name)[0] <-
+                    float32 (PolicyGradients.adaptCoefficient c.KlPenaltyTarget kl.Value (float penalty))
+
+            let next = { draft.Onto rollout.State with Key = key }
+
+            struct (next,
+                    OnPolicy.report
+                        next
+                        rollout
+                        means.All
+                        [|
+                            struct ("learningRate", float (float32 rate))
+                            struct ("epochs", float epochs)
+                            if c.KlPenalty > 0.0 then struct ("klPenalty", float penalty)
+                        |])
+
+        LearnerFunctions.bind
+            {
+                Algorithm = "ppo"
+                Environment = environment
+                Network = network
+                Configuration = PpoConfiguration.toPairs c
+                TotalSteps = c.TotalSteps
+                Arrays =
+                    [
+                        yield! update.Arrays
+                        if c.KlPenalty > 0.0 then klPenalty.Name, [| float32 c.KlPenalty |]
+                        yield! source.Arrays
+                    ]
+                Start = source.Start
+                Collect = source.Collect
+                Learn = learn
+            }
+
     /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
     let create (configuration: PpoConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
         PpoConfiguration.validate configuration
-        new PpoLearner(configuration, environment, workers)
+        bind configuration environment workers

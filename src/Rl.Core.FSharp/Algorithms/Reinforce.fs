@@ -3,9 +3,11 @@ namespace Rl.Core.Algorithms
 
 open System
 open System.Collections.Generic
+open System.Runtime.InteropServices
 open Rl.Core.Foundations
-open Rl.Core.Autodiff
 open Rl.Core.Environments
+open Rl.Core.Experience
+open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Objectives
 open Rl.Core.Optimisers
@@ -46,74 +48,219 @@ module Credit =
 
             returns |> Array.map (fun trajectory -> Array.init trajectory.Length (fun t -> means[t]))
 
-/// The compiled steps; samples are padded to a few sizes with weight 0, and programs are kept by size.
+/// REINFORCE (Williams, "Simple statistical gradient-following algorithms for connectionist reinforcement learning", 1992;
+/// slides 8, 14 and 15).
 [<RequireQualifiedAccess>]
-module ReinforceStep =
+module Reinforce =
 
-    /// The smallest power of two ≥ 64 that holds `samples`.
-    let paddedSize (samples: int) = int (Numerics.BitOperations.RoundUpToPowerOf2(uint32 (max 64 samples)))
+    /// What each step counts for in sums; 0 for the rows that fill up a program's size.
+    let private weights = Column.number "weights"
 
-    let private optimiser (c: ReinforceConfiguration) rate =
-        Optimiser.adam (Schedule.constant rate) 1e-8 |> Optimiser.clipped c.MaxGradientNorm
+    /// What the policy minimises: Σ w (−log π(a|s) · A − c · entropy).
+    let private policyLoss (c: ReinforceConfiguration) (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) =
+        let output = Forward.output network columns batch
+        let struct (logProbability, entropy) = Policy.evaluate network.Head output batch[columns.Actions]
+        let score = PolicyGradients.score logProbability batch[columns.Advantages]
 
-    /// The policy's optimiser.
-    let policyOptimiser (c: ReinforceConfiguration) = optimiser c c.LearningRate
-    /// The learned baseline's optimiser.
-    let valueOptimiser (c: ReinforceConfiguration) = optimiser c c.ValueLearningRate
+        [
+            Term.sum "policyLoss" 1.0 (batch[weights] * score)
+            Term.sum "entropy" -c.EntropyCoefficient (batch[weights] * entropy)
+        ]
 
-    /// A step on Σ over lanes of a loss of (observations, actions, credit, weight) rows, with one optimiser.
-    let private step (network: ActorCritic) observationSize hasMasks m transform loss =
+    /// What the learned baseline minimises: Σ w ½ (V(s) − G)².
+    let private valueLoss (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) =
+        let output = Forward.output network columns batch
+
+        [ Term.sum "valueLoss" 1.0 (batch[weights] * PolicyGradients.valueLoss output.Value batch[columns.Returns]) ]
+
+    /// The smallest power of two ≥ 64 that holds `samples`: updates are compiled for a few sizes.
+    let private paddedSize (samples: int) = int (Numerics.BitOperations.RoundUpToPowerOf2(uint32 (max 64 samples)))
+
+    /// Updates for any number of samples, by their padded size.
+    let private updates (network: ActorCritic) (name: string) rate limit loss =
+        let known = Dictionary<int, Update>()
+
+        let create size =
+            let adam = Optimiser.adam (Schedule.constant rate) 1e-8
+
+            Update.create
+                {
+                    Name = name + " step"
+                    Groups = [ ParameterGroup.ofPart "network" (Part.whole network) (GroupMotion.Learns(name, adam)) ]
+                    Shape = SampleShape.steps size
+                    MaxGradientNorm = limit
+                    Loss = loss
+                }
+
+        fun samples ->
+            let size = paddedSize samples
+
+            match known.TryGetValue size with
+            | true, update -> update
+            | _ ->
+                let update = create size
+                known[size] <- update
+                update
+
+    /// The rows of trajectories one after the other, then zeros.
+    let private rows (size: int) (column: Column) (values: Trajectory -> List<float32>) (trajectories: Trajectory[]) =
+        let result = Array.zeroCreate<float32>(size * column.Numbers)
+        let mutable offset = 0
+
+        for trajectory in trajectories do
+            let values = values trajectory
+            CollectionsMarshal.AsSpan(values).CopyTo(result.AsSpan offset)
+            offset <- offset + values.Count
+
+        column, result
+
+    /// Numbers of all steps one after the other, then zeros.
+    let private padded (size: int) (column: Column) (values: float[][]) =
+        let result = Array.zeroCreate<float32> size
+        values |> Seq.concat |> Seq.iteri (fun row value -> result[row] <- float32 value)
+        column, result
+
+    let private standardise (advantages: float[][]) =
+        let all = PolicyGradients.standardiseValues 0 (ReadOnlySpan(Array.concat advantages))
+        let starts = advantages |> Array.scan (fun start part -> start + part.Length) 0
+        advantages |> Array.mapi (fun index part -> Array.sub all starts[index] part.Length)
+
+    let private observe (statistics: RunningStatistics) (trajectories: Trajectory[]) =
+        trajectories
+        |> Array.fold
+            (fun statistics trajectory ->
+                RunningStatistics.update (ReadOnlySpan(trajectory.RawObservations.ToArray())) statistics)
+            statistics
+
+    /// The estimate Ĝ of every step.
+    let private returns (c: ReinforceConfiguration) (trajectories: Trajectory[]) =
+        trajectories
+        |> Array.map (fun trajectory ->
+            // Only a learned value can stand for what a cut trajectory would still have earned.
+            let bootstrap = if c.Baseline = ReturnBaseline.Learned then float trajectory.Bootstrap else 0.0
+            Credit.returns c.Estimate c.Discount bootstrap (trajectory.Rewards.ToArray() |> Array.map float))
+
+    /// Ĝ less the baseline, standardised if the options say so.
+    let private advantages (c: ReinforceConfiguration) (trajectories: Trajectory[]) (returns: float[][]) =
+        let baselines =
+            match c.Baseline with
+            | ReturnBaseline.None -> returns |> Array.map (Array.map (fun _ -> 0.0))
+            | ReturnBaseline.Average -> Credit.averageBaseline c.Estimate returns
+            | ReturnBaseline.Learned ->
+                trajectories |> Array.map (fun trajectory -> trajectory.Values.ToArray() |> Array.map float)
+
+        let advantages = Array.map2 (Array.map2 (-)) returns baselines
+        if c.NormaliseAdvantages then standardise advantages else advantages
+
+    let private bind (c: ReinforceConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation c.ActionScaling environment
         let layout = ActorCritic.layout network
-        let theta = Expr.input "theta" [| layout.Count |]
-        let state = Optimiser.inputs "optimiser." layout.Count transform
-        let observations = Expr.input "observations" [| m; observationSize |]
-        let actions = Expr.input "actions" [| m; PolicyHead.actions network.Head |]
-        let masks = Expr.input "masks" [| m; max 1 (PolicyHead.choices network.Head) |]
-        let credit = Expr.input "credit" [| m |]
-        let weights = Expr.input "weights" [| m |]
-        let lanes = PpoStep.lanes m
+        let columns = RolloutColumns.ofEnvironment network environment
+        let limit = c.MaxGradientNorm
+        let policy = updates network "policy" c.LearningRate limit (policyLoss c network columns)
+        let value = updates network "value" c.ValueLearningRate limit (valueLoss network columns)
 
-        let part lane =
-            let take (x: Expr) =
-                let rows = Expr.slice 0 (lane * m / lanes) ((lane + 1) * m / lanes) x
-                if lanes = 1 then rows else Expr.lane lane rows
+        let collector =
+            TrajectoryCollector(
+                network,
+                layout,
+                environment,
+                c.EpisodesPerUpdate,
+                c.MaxTrajectorySteps,
+                c.NormaliseObservations,
+                workers
+            )
 
-            let output = ActorCritic.apply network (Parameters.create layout theta) (take observations)
-            let output = if hasMasks then Policy.maskOutput network.Head (take masks) output else output
-            let loss, metrics: Expr * Expr[] = loss output (take actions) (take credit) (take weights)
-            (Diff.gradients loss [| theta |])[0], metrics
+        let collect (state: TrainingState) =
+            collector.Collect(state.Parameters, state.Observations, state.ActionKeys, state.Environments)
 
-        let parts = Array.init lanes part
-        let gradient = parts |> Array.map fst |> Array.reduce (+)
-        let metrics = parts |> Array.map snd |> Array.reduce (Array.map2 (+))
-        let struct (newTheta, newState) = Optimiser.update transform gradient state theta
-        struct (metrics, gradient, (theta, newTheta) :: List.zip state newState)
+        let learn (state: TrainingState) (struct (trajectories: Trajectory[], actionKeys, environments)) =
+            let returns = returns c trajectories
+            let advantages = advantages c trajectories returns
+            let count = trajectories |> Array.sumBy (fun trajectory -> trajectory.Length)
+            let size = paddedSize count
 
-    /// The policy's step: Σ w (−log π(a|s) · A − c · entropy). Inputs: theta, "optimiser." state, observations [M, o], actions [M, a],
-    /// masks [M, choices] if there are any, credit [M] (the advantages), weights [M]. Outputs: policyLoss, entropy, gradientNorm.
-    let policy (c: ReinforceConfiguration) (network: ActorCritic) observationSize hasMasks (m: int) : ProgramSource =
-        let struct (metrics, gradient, carried) =
-            step network observationSize hasMasks m (policyOptimiser c) (fun output actions advantages weights ->
-                let struct (logProbability, entropy) = Policy.evaluate network.Head output actions
-                let loss = Expr.sum (weights * PolicyGradients.score logProbability advantages)
-                let entropy = Expr.sum (weights * entropy)
-                loss - c.EntropyCoefficient * entropy, [| loss; entropy |])
+            let samples =
+                let rows column values = rows size column values trajectories
 
-        {
-            Outputs =
-                [
-                    "policyLoss", metrics[0]
-                    "entropy", metrics[1]
-                    "gradientNorm", Expr.sqrt (Expr.sum (Expr.square gradient))
-                ]
-            Carried = carried
-        }
+                Samples(
+                    environment.Count,
+                    TrajectoryCollector.Place trajectories,
+                    [
+                        rows columns.Observations _.Observations
+                        rows columns.Actions _.Actions
+                        if columns.HasMasks then rows columns.Masks _.Masks
+                        padded size columns.Advantages advantages
+                        padded size columns.Returns returns
+                    ]
+                )
 
-    /// The learned baseline's step: Σ w ½ (V(s) − G)²; credit [M] holds the returns. Output: valueLoss.
-    let value (c: ReinforceConfiguration) (network: ActorCritic) observationSize hasMasks (m: int) : ProgramSource =
-        let struct (metrics, _, carried) =
-            step network observationSize hasMasks m (valueOptimiser c) (fun output _ returns weights ->
-                let loss = Expr.sum (weights * PolicyGradients.valueLoss output.Value returns)
-                loss, [| loss |])
+            let weighted weight =
+                samples.With [ weights, Array.init size (fun row -> if row < count then weight else 0.0f) ]
 
-        { Outputs = [ "valueLoss", metrics[0] ]; Carried = carried }
+            let run (update: Update) (draft: Draft) weight times =
+                update.Load draft
+                update.ChooseAll(weighted weight)
+
+                for _ in 1..times do
+                    update.Run workers
+
+                update.Store draft
+
+            // (1/N) Σ over trajectories of Σ over steps: eq. 8 of the lecture.
+            let draft, policy, value = Draft state, policy count, value count
+            run policy draft (1.0f / float32 trajectories.Length) 1
+            let learned = c.Baseline = ReturnBaseline.Learned
+            if learned then run value draft (1.0f / float32 count) c.ValueSteps
+
+            let next =
+                { draft.Onto state with
+                    Steps = state.Steps + int64 count
+                    Updates = state.Updates + 1L
+                    Observations = observe state.Observations trajectories
+                    ActionKeys = actionKeys
+                    Environments = environments
+                }
+
+            let metrics =
+                [|
+                    struct ("policyLoss", policy.Scalar "policyLoss")
+                    struct ("entropy", policy.Scalar "entropy" * float trajectories.Length / float count)
+                    struct ("gradientNorm", policy.Scalar "gradientNorm")
+                    if learned then
+                        struct ("valueLoss", value.Scalar "valueLoss")
+                        let values = trajectories |> Seq.collect (fun trajectory -> trajectory.Values) |> Seq.toArray
+                        let targets = returns |> Array.concat |> Array.map float32
+                        struct ("explainedVariance", Learners.explainedVariance values targets)
+                |]
+
+            struct (next,
+                    {
+                        Steps = next.Steps
+                        Updates = next.Updates
+                        Episodes =
+                            trajectories
+                            |> Array.map (fun trajectory -> trajectory.Episode)
+                            |> Array.filter (fun episode -> episode.Length > 0)
+                        Metrics = metrics
+                    })
+
+        let smallest = 1
+
+        LearnerFunctions.bind
+            {
+                Algorithm = "reinforce"
+                Environment = environment
+                Network = network
+                Configuration = ReinforceConfiguration.toPairs c
+                TotalSteps = c.TotalSteps
+                Arrays = (policy smallest).Arrays @ (value smallest).Arrays
+                Start = Learners.start layout environment c.NormaliseObservations false
+                Collect = collect
+                Learn = learn
+            }
+
+    /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
+    let create (configuration: ReinforceConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        ReinforceConfiguration.validate configuration
+        bind configuration environment workers

@@ -27,6 +27,8 @@ type internal Trajectory() =
     member val Bootstrap = 0.0f with get, set
     /// The environment's episode ended with it; otherwise it was cut.
     member val Episode = { Return = nan; Length = 0 } with get, set
+    /// The copy that made it.
+    member val Copy = -1 with get, set
     /// The number of steps.
     member this.Length = this.Rewards.Count
 
@@ -170,6 +172,19 @@ type internal TrajectoryCollector
             taken <- taken + 1
 
     let collectShare = Action<int> collectShare
+
+    /// The step within its trajectory, and the copy, of a row of trajectories one after the other; −1 after the last.
+    static member Place (trajectories: Trajectory[]) (row: int) : struct (int * int) =
+        let mutable index, first = 0, 0
+
+        while index < trajectories.Length && row >= first + trajectories[index].Length do
+            first <- first + trajectories[index].Length
+            index <- index + 1
+
+        if index < trajectories.Length then
+            struct (row - first, trajectories[index].Copy)
+        else
+            struct (-1, -1)
 
     /// Runs the policy θ: struct (trajectories by copy, then by time; action streams; environments afterwards).
     member _.Collect

@@ -3,6 +3,7 @@ namespace Rl.Core.Algorithms
 
 open Rl.Core.Environments
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Objectives
 open Rl.Core.Optimisers
@@ -12,38 +13,19 @@ open Rl.Core.Optimisers
 [<RequireQualifiedAccess>]
 module Trpo =
 
+    /// What it collects.
+    let private rollouts (c: TrpoConfiguration) =
+        RolloutOptions.Plain(c.RolloutSteps, c.Discount, c.GaeLambda, c.NormaliseObservations, c.NormaliseRewards)
+
     let private bind (c: TrpoConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
         let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation c.ActionScaling environment
-
-        // What it collects.
-        let source =
-            RolloutSource(
-                network,
-                environment,
-                {
-                    Steps = c.RolloutSteps
-                    Discount = c.Discount
-                    GaeLambda = c.GaeLambda
-                    NormaliseObservations = c.NormaliseObservations
-                    NormaliseRewards = c.NormaliseRewards
-                },
-                workers
-            )
-
-        let geometry = NaturalGradient("trpo", network, environment, source.Samples, c.CgSteps, c.CgDamping, workers)
+        let source = RolloutSource(network, environment, rollouts c, workers)
+        let columns = source.Columns
+        let geometry = NaturalGradient("trpo", network, columns, source.Samples, c.CgSteps, c.CgDamping, workers)
 
         let values =
             let transform = Optimiser.adam (Schedule.constant c.ValueLearningRate) 1e-8
-            ValueFit(network, environment, transform, source.Samples, c.ValueMinibatchSize, c.ValueEpochs, workers)
-
-        // What it remembers: θ, and the moments of the value function's optimiser.
-        let initialise =
-            Learners.initialise
-                (ActorCritic.layout network)
-                values.Variables
-                environment
-                c.NormaliseObservations
-                c.NormaliseRewards
+            ValueFit(network, columns, transform, source.Samples, c.ValueMinibatchSize, c.ValueEpochs, workers)
 
         /// The longest step along the natural direction that the quadratic model allows, shortened until it keeps its promises.
         let search (natural: NaturalStep) (policy: float[]) : LineSearchResult =
@@ -63,19 +45,17 @@ module Trpo =
                     policy
                     step
 
-        // One transition.
-        let transition (state: TrainingState) =
-            let struct (rollout, acted) = source.Collect state
-            let theta, optimiser = Array.copy state.Parameters, Array.copy state.Optimiser
-
-            let natural =
-                geometry.Solve(acted.Updates, rollout, OnPolicy.advantages c.NormaliseAdvantages rollout, theta)
+        let learn (state: TrainingState) (rollout: CreditedRollout) =
+            let draft = Draft rollout.State
+            let theta = draft.Theta
+            let samples = OnPolicy.samples columns c.NormaliseAdvantages rollout
+            let natural = geometry.Solve(rollout.State.Updates, samples, theta)
 
             let found = search natural (geometry.Policy theta)
             geometry.Write(found.Parameters, theta)
             let struct (surrogate, divergence) = geometry.Evaluate found.Parameters
-            let struct (valueLoss, key) = values.Run(rollout, theta, optimiser, state.Key)
-            let next = { acted with Parameters = theta; Optimiser = optimiser; Key = key }
+            let struct (valueLoss, key) = values.Run(rollout, draft, state.Key)
+            let next = { draft.Onto rollout.State with Key = key }
 
             struct (next,
                     OnPolicy.report
@@ -88,17 +68,21 @@ module Trpo =
                             struct ("kl", divergence)
                             struct ("stepFraction", found.Fraction)
                             struct ("residual", natural.Residual)
-                        |])
+                        |]
+                        [||])
 
-        new FunctionLearner(
-            "trpo",
-            environment,
-            network,
-            TrpoConfiguration.toPairs c,
-            c.TotalSteps,
-            initialise,
-            transition
-        )
+        LearnerFunctions.bind
+            {
+                Algorithm = "trpo"
+                Environment = environment
+                Network = network
+                Configuration = TrpoConfiguration.toPairs c
+                TotalSteps = c.TotalSteps
+                Arrays = values.Arrays
+                Start = source.Start
+                Collect = source.Collect
+                Learn = learn
+            }
 
     /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
     let create (configuration: TrpoConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =

@@ -1,9 +1,12 @@
 /// V-MPO: weigh the better half of a rollout's actions by exp(A/η), fit the policy to them within a trust region, learn the multipliers.
 namespace Rl.Core.Algorithms
 
+open System
 open Rl.Core.Autodiff
 open Rl.Core.Environments
+open Rl.Core.Experience
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Objectives
 open Rl.Core.Optimisers
@@ -32,118 +35,82 @@ module Vmpo =
 
     /// What it minimises: −Σ w log π(a|s) + η (ε_η + log mean exp(A/η)) + Σ α (ε_α − [KL]) + [α] KL + v · ½ (V − R)², with what stands in
     /// brackets constant and w ∝ exp(A/η) over the samples of largest advantage.
-    let private step (c: VmpoConfiguration) (network: ActorCritic) environment samples =
+    let private loss (c: VmpoConfiguration) (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) =
         let head = network.Head
-        let part = Part.whole network
-        let data = [ "oldOutputs", PolicyHead.outputs head ]
+        let multiplier name = batch.Block("multipliers", name)
+        let penalty name bound = { Multiplier = multiplier name; Bound = bound; PerDimension = false }
+        let all = Expr.ones [| batch.Samples |]
 
-        /// Multipliers stay positive.
-        let project (theta: Expr) =
-            let own = Expr.slice 0 0 part.Layout.Count theta
-            let multipliers = Expr.slice 0 part.Layout.Count theta.Count theta
-            Expr.concat 0 [ own; Expr.maximum (Expr.number 1e-8) multipliers ]
+        let struct (temperatureLoss, weights) =
+            Mpo.advantageWeights
+                c.TopFraction
+                (batch.All columns.Advantages)
+                all
+                all
+                (penalty "temperature" c.TemperatureBound)
 
-        TrainStep.createWith
-            part
-            (multipliers c head)
-            (Optimiser.adam (Schedule.constant c.LearningRate) 1e-8 |> Optimiser.clipped c.MaxGradientNorm)
-            samples
-            (OnPolicy.inputs environment network [ "observations"; "actions"; "masks"; "advantages"; "returns" ]
-             @ data)
-            project
-            (fun lane ->
-                let penalty name bound = { Multiplier = lane.Extra name; Bound = bound; PerDimension = false }
-                let one = Expr.ones [| samples |]
+        let output = Forward.output network columns batch
+        let struct (logProbability, entropy) = Policy.evaluate head output batch[columns.Actions]
+        let old = Divergence.ofColumns head batch |> Forward.masked network columns batch
 
-                let struct (temperatureLoss, weights) =
-                    Mpo.advantageWeights
-                        c.TopFraction
-                        (lane.All "advantages")
-                        one
-                        one
-                        (penalty "temperature" c.TemperatureBound)
+        [
+            Term.sum "policyLoss" 1.0 (-(batch.Own weights * logProbability))
+            Term.once "temperatureLoss" 1.0 temperatureLoss
+            Term.mean "valueLoss" c.ValueCoefficient (PolicyGradients.valueLoss output.Value batch[columns.Returns])
 
-                let output =
-                    ActorCritic.apply network lane.Parameters (lane.Rows "observations")
-                    |> OnPolicy.masked environment network lane.Rows
+            for kl, (name, bound) in List.zip (Divergence.decoupled head old output) (bounds c head) do
+                let struct (divergence, dual) = Mpo.divergencePenalty kl (penalty name bound)
+                Term.mean $"{name}Loss" 1.0 (divergence + dual)
 
-                let struct (logProbability, entropy) = Policy.evaluate head output (lane.Rows "actions")
-                let policyLoss = -(Expr.sum (lane.Own weights * logProbability))
+            Term.report "entropy" entropy
+            Term.report "kl" (Divergence.kl head old output)
+            Term.reportOnce "temperature" (multiplier "temperature")
+        ]
 
-                let old =
-                    Divergence.ofData head (lane.Rows "oldOutputs") |> OnPolicy.masked environment network lane.Rows
-
-                let regions =
-                    List.map2
-                        (fun kl (name, bound) ->
-                            let struct (divergence, multiplier) = Mpo.divergencePenalty kl (penalty name bound)
-                            lane.Mean(divergence + multiplier))
-                        (Divergence.decoupled head old output)
-                        (bounds c head)
-
-                let valueLoss = lane.Mean(PolicyGradients.valueLoss output.Value (lane.Rows "returns"))
-
-                List.fold (+) (policyLoss + lane.Share temperatureLoss + c.ValueCoefficient * valueLoss) regions,
-                [
-                    "policyLoss", policyLoss
-                    "valueLoss", valueLoss
-                    "entropy", lane.Mean entropy
-                    "kl", lane.Mean(Divergence.kl head old output)
-                    "temperature", lane.Share(lane.Extra "temperature")
-                ])
+    /// What it collects.
+    let private rollouts (c: VmpoConfiguration) =
+        RolloutOptions.Plain(c.RolloutSteps, c.Discount, c.GaeLambda, c.NormaliseObservations, c.NormaliseRewards)
 
     let private bind (c: VmpoConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
         let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation c.ActionScaling environment
+        let source = RolloutSource(network, environment, rollouts c, workers)
+        let columns = source.Columns
+        let outputs = PolicyOutputs(network, source.Samples, workers)
+        let oldOutputs = Array.zeroCreate<float32>(source.Samples * outputs.Width)
+        let struct (outputColumn, deviationColumn) = Divergence.columns network.Head
 
-        // What it collects.
-        let source =
-            RolloutSource(
-                network,
-                environment,
+        let update =
+            let adam = Optimiser.adam (Schedule.constant c.LearningRate) 1e-8
+            let motion = GroupMotion.Learns("optimiser", adam)
+            let positive = Expr.maximum (Expr.number 1e-8)
+            let multipliers = ParameterGroup.beside "multipliers" (multipliers c network.Head) motion
+
+            Update.create
                 {
-                    Steps = c.RolloutSteps
-                    Discount = c.Discount
-                    GaeLambda = c.GaeLambda
-                    NormaliseObservations = c.NormaliseObservations
-                    NormaliseRewards = c.NormaliseRewards
-                },
-                workers
-            )
+                    Name = "policy and value step"
+                    Groups =
+                        [
+                            ParameterGroup.ofPart "network" (Part.whole network) motion
+                            { multipliers with Project = Some positive }
+                        ]
+                    Shape = SampleShape.steps source.Samples
+                    MaxGradientNorm = c.MaxGradientNorm
+                    Loss = loss c network columns
+                }
 
-        let samples = source.Samples
-        let outputs = PolicyOutputs(network, samples, workers)
-        let oldOutputs = Array.zeroCreate<float32>(samples * outputs.Width)
-        let step = step c network environment samples
-
-        // What it remembers: θ, the multipliers, and the moments of their optimiser.
-        let initialise =
-            Learners.initialise
-                (ActorCritic.layout network)
-                step.Variables
-                environment
-                c.NormaliseObservations
-                c.NormaliseRewards
-
-        // One transition.
-        let transition (state: TrainingState) =
-            let struct (rollout, acted) = source.Collect state
-            let theta, optimiser = Array.copy state.Parameters, Array.copy state.Optimiser
-            outputs.Run(theta, System.ReadOnlySpan rollout.Rollout.Observations, System.Span oldOutputs)
-
-            step.Load(theta, optimiser, 0)
-
-            for name in OnPolicy.columns environment [ "observations"; "actions"; "masks"; "returns" ] do
-                step.Set(name, rollout.Column name)
-
-            step.Set("advantages", OnPolicy.advantages c.NormaliseAdvantages rollout)
-            step.Set("oldOutputs", oldOutputs)
-            Divergence.setDeviation step.Program (outputs.LogStandardDeviation theta)
+        let learn (state: TrainingState) (rollout: CreditedRollout) =
+            let draft = Draft rollout.State
+            outputs.Run(draft.Theta, ReadOnlySpan rollout.Rollout.Observations, Span oldOutputs)
+            let samples = OnPolicy.samples columns c.NormaliseAdvantages rollout
+            update.Load draft
+            update.Set(deviationColumn, ReadOnlySpan(outputs.LogStandardDeviation draft.Theta))
+            update.ChooseAll(samples.With [ outputColumn, oldOutputs ])
 
             for _ in 1 .. c.Epochs do
-                step.Run workers
+                update.Run workers
 
-            step.Store(theta, optimiser, 0)
-            let next = { acted with Parameters = theta; Optimiser = optimiser }
+            update.Store draft
+            let next = draft.Onto rollout.State
 
             struct (next,
                     OnPolicy.report
@@ -151,18 +118,22 @@ module Vmpo =
                         rollout
                         [|
                             for name in [ "policyLoss"; "valueLoss"; "entropy"; "kl"; "temperature"; "gradientNorm" ] do
-                                struct (name, step.Scalar name)
-                        |])
+                                struct (name, update.Scalar name)
+                        |]
+                        [||])
 
-        new FunctionLearner(
-            "vmpo",
-            environment,
-            network,
-            VmpoConfiguration.toPairs c,
-            c.TotalSteps,
-            initialise,
-            transition
-        )
+        LearnerFunctions.bind
+            {
+                Algorithm = "vmpo"
+                Environment = environment
+                Network = network
+                Configuration = VmpoConfiguration.toPairs c
+                TotalSteps = c.TotalSteps
+                Arrays = update.Arrays
+                Start = source.Start
+                Collect = source.Collect
+                Learn = learn
+            }
 
     /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
     let create (configuration: VmpoConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =

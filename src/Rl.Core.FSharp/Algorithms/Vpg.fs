@@ -2,7 +2,9 @@
 namespace Rl.Core.Algorithms
 
 open Rl.Core.Environments
+open Rl.Core.Experience
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Objectives
 open Rl.Core.Optimisers
@@ -13,101 +15,82 @@ open Rl.Core.Optimisers
 [<RequireQualifiedAccess>]
 module Vpg =
 
-    /// What it minimises: −mean(log π(a|s) · A) − c · mean entropy.
-    let private policyStep (c: VpgConfiguration) network environment samples =
-        TrainStep.create
-            (Part.actor network)
-            (Optimiser.adam (Schedule.constant c.LearningRate) 1e-8)
-            samples
-            (OnPolicy.inputs environment network [ "observations"; "actions"; "masks"; "advantages" ])
-            (fun lane ->
-                let output = OnPolicy.policy environment network lane
-                let struct (logProbability, entropy) = Policy.evaluate network.Head output (lane.Rows "actions")
-                let loss = lane.Mean(PolicyGradients.score logProbability (lane.Rows "advantages"))
-                let entropy = lane.Mean entropy
-                loss - c.EntropyCoefficient * entropy, [ "policyLoss", loss; "entropy", entropy ])
+    let private adam rate = Optimiser.adam (Schedule.constant rate) 1e-8
+
+    /// What the policy minimises: −mean(log π(a|s) · A) − c · mean entropy.
+    let private loss (c: VpgConfiguration) (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) =
+        let output = Forward.policy network columns batch
+        let struct (logProbability, entropy) = Policy.evaluate network.Head output batch[columns.Actions]
+
+        [
+            Term.mean "policyLoss" 1.0 (PolicyGradients.score logProbability batch[columns.Advantages])
+            Term.mean "entropy" -c.EntropyCoefficient entropy
+        ]
+
+    /// What it collects.
+    let private rollouts (c: VpgConfiguration) =
+        RolloutOptions.Plain(c.RolloutSteps, c.Discount, c.GaeLambda, c.NormaliseObservations, c.NormaliseRewards)
 
     let private bind (c: VpgConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
         let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation c.ActionScaling environment
+        let source = RolloutSource(network, environment, rollouts c, workers)
+        let columns = source.Columns
 
-        // What it collects.
-        let source =
-            RolloutSource(
-                network,
-                environment,
+        let policy =
+            let motion = GroupMotion.Learns("policy", adam c.LearningRate)
+
+            Update.create
                 {
-                    Steps = c.RolloutSteps
-                    Discount = c.Discount
-                    GaeLambda = c.GaeLambda
-                    NormaliseObservations = c.NormaliseObservations
-                    NormaliseRewards = c.NormaliseRewards
-                },
-                workers
-            )
+                    Name = "policy step"
+                    Groups = [ ParameterGroup.ofPart "actor" (Part.actor network) motion ]
+                    Shape = SampleShape.steps source.Samples
+                    MaxGradientNorm = 0.0
+                    Loss = loss c network columns
+                }
 
-        let policyStep = policyStep c network environment source.Samples
+        let value = OnPolicy.valueUpdate network columns (adam c.ValueLearningRate) 0.0 source.Samples
 
-        let valueStep =
-            let transform = Optimiser.adam (Schedule.constant c.ValueLearningRate) 1e-8
-            OnPolicy.valueStep network environment transform source.Samples
-
-        let rewardsToGo = Array.zeroCreate<float32> source.Samples
-
-        // What it remembers: θ, and the moments of two optimisers.
-        let initialise =
-            Learners.initialise
-                (ActorCritic.layout network)
-                (policyStep.Variables @ valueStep.Variables)
-                environment
-                c.NormaliseObservations
-                c.NormaliseRewards
-
-        // One transition.
-        let transition (state: TrainingState) =
-            let struct (rollout, acted) = source.Collect state
-            let theta, optimiser = Array.copy state.Parameters, Array.copy state.Optimiser
-
-            policyStep.Load(theta, optimiser, 0)
-
-            for name in OnPolicy.columns environment [ "observations"; "actions"; "masks" ] do
-                policyStep.Set(name, rollout.Column name)
-
-            policyStep.Set("advantages", OnPolicy.advantages c.NormaliseAdvantages rollout)
-            policyStep.Run workers
-            policyStep.Store(theta, optimiser, 0)
+        let learn (_: TrainingState) (rollout: CreditedRollout) =
+            let draft = Draft rollout.State
+            policy.Load draft
+            policy.ChooseAll(OnPolicy.samples columns c.NormaliseAdvantages rollout)
+            policy.Run workers
+            policy.Store draft
 
             // Values are fitted to rewards-to-go, whatever λ the advantages were estimated with.
-            source.ReturnsWith(1.0, rollout.Rollout, rewardsToGo)
-            valueStep.Load(theta, optimiser, policyStep.StateSize)
-            valueStep.Set("observations", rollout.Rollout.Observations)
-            valueStep.Set("returns", rewardsToGo)
+            value.Load draft
+            value.ChooseAll(rollout.Samples.With [ columns.Returns, source.RewardsToGo rollout ])
 
             for _ in 1 .. c.ValueSteps do
-                valueStep.Run workers
+                value.Run workers
 
-            valueStep.Store(theta, optimiser, policyStep.StateSize)
-            let next = { acted with Parameters = theta; Optimiser = optimiser }
+            value.Store draft
+            let next = draft.Onto rollout.State
 
             struct (next,
                     OnPolicy.report
                         next
                         rollout
                         [|
-                            struct ("policyLoss", policyStep.Scalar "policyLoss")
-                            struct ("valueLoss", valueStep.Scalar "valueLoss")
-                            struct ("entropy", policyStep.Scalar "entropy")
-                            struct ("gradientNorm", policyStep.Scalar "gradientNorm")
-                        |])
+                            struct ("policyLoss", policy.Scalar "policyLoss")
+                            struct ("valueLoss", value.Scalar "valueLoss")
+                            struct ("entropy", policy.Scalar "entropy")
+                            struct ("gradientNorm", policy.Scalar "gradientNorm")
+                        |]
+                        [||])
 
-        new FunctionLearner(
-            "vpg",
-            environment,
-            network,
-            VpgConfiguration.toPairs c,
-            c.TotalSteps,
-            initialise,
-            transition
-        )
+        LearnerFunctions.bind
+            {
+                Algorithm = "vpg"
+                Environment = environment
+                Network = network
+                Configuration = VpgConfiguration.toPairs c
+                TotalSteps = c.TotalSteps
+                Arrays = policy.Arrays @ value.Arrays
+                Start = source.Start
+                Collect = source.Collect
+                Learn = learn
+            }
 
     /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
     let create (configuration: VpgConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =

@@ -49,7 +49,8 @@ type Checkpoint =
 [<RequireQualifiedAccess>]
 module Checkpoint =
 
-    /// The version that is written. Version 2, without units of actions, can be read too; version 1 was never released.
+    /// The version that is written. Version 2, which had no units of actions and names for a few arrays only, can be read too; version 1 was
+    /// never released.
     [<Literal>]
     let FormatVersion = 3
 
@@ -95,7 +96,7 @@ module Checkpoint =
 
         section "NETW" (fun output -> NetworkFormat.writeNetwork output checkpoint.Network)
         section "PARM" (fun output -> output.Singles state.Parameters)
-        section "OPTI" (fun output -> output.Singles state.Optimiser)
+        section "ARRS" (fun output -> CheckpointFormat.writeArrays output state.Arrays)
 
         section "STAT" (fun output ->
             CheckpointFormat.writeStatistics output state.Observations
@@ -106,8 +107,7 @@ module Checkpoint =
             output.Long state.Steps
             output.Long state.Updates
             CheckpointFormat.writeKeys output [| state.Key |]
-            CheckpointFormat.writeKeys output state.ActionKeys
-            CheckpointFormat.writeExtras output state.Extras)
+            CheckpointFormat.writeKeys output state.ActionKeys)
 
         section "ENVS" (fun output -> CheckpointFormat.writeSnapshot output state.Environments)
 
@@ -216,7 +216,12 @@ module Checkpoint =
 
         let network = section "NETW" (NetworkFormat.readNetwork (version >= 3))
         let parameters = section "PARM" (fun input -> input.Singles())
-        let optimiser = section "OPTI" (fun input -> input.Singles())
+
+        let arrays =
+            if version > 2 then
+                section "ARRS" CheckpointFormat.readArrays
+            else
+                [ ArrayNames.Unnamed, section "OPTI" (fun input -> input.Singles()) ]
 
         let struct (observations, rewards, discountedReturns) =
             section "STAT" (fun input ->
@@ -224,13 +229,14 @@ module Checkpoint =
                 let rewards = CheckpointFormat.readStatistics input
                 struct (observations, rewards, input.Floats()))
 
-        let struct (steps, updates, keys, actionKeys, extras) =
+        let struct (steps, updates, keys, actionKeys, further) =
             section "PROG" (fun input ->
                 let steps = input.Long()
                 let updates = input.Long()
                 let keys = CheckpointFormat.readKeys input
                 let actionKeys = CheckpointFormat.readKeys input
-                struct (steps, updates, keys, actionKeys, CheckpointFormat.readExtras input))
+                let further = if version > 2 then [] else CheckpointFormat.readArrays input
+                struct (steps, updates, keys, actionKeys, further))
 
         if keys.Length <> 1 then whole.Fail $"it has {keys.Length} main streams"
         let environments = section "ENVS" CheckpointFormat.readSnapshot
@@ -254,13 +260,12 @@ module Checkpoint =
                     Steps = steps
                     Updates = updates
                     Parameters = parameters
-                    Optimiser = optimiser
+                    Arrays = arrays @ further
                     Observations = observations
                     Rewards = rewards
                     DiscountedReturns = discountedReturns
                     Key = keys[0]
                     ActionKeys = actionKeys
-                    Extras = extras
                     Environments = environments
                 }
         }

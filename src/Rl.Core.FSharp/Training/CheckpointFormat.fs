@@ -110,18 +110,18 @@ module internal CheckpointFormat =
         with :? System.ArgumentException as error ->
             input.Fail $"it holds a space that cannot be: {error.Message}"
 
-    let writeExtras (output: BinaryOut) (extras: (string * float32[]) list) =
-        output.Int extras.Length
+    let writeArrays (output: BinaryOut) (arrays: (string * float32[]) list) =
+        output.Int arrays.Length
 
-        for name, values in extras do
+        for name, values in arrays do
             output.Text name
             output.Singles values
 
-    let readExtras (input: BinaryIn) : (string * float32[]) list =
+    let readArrays (input: BinaryIn) : (string * float32[]) list =
         let count = input.Int()
 
         if count < 0 || count > input.Remaining then
-            input.Fail $"it announces {count} further arrays"
+            input.Fail $"it announces {count} named arrays"
 
         List.init count (fun _ ->
             let name = input.Text()

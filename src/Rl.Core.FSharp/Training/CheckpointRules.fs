@@ -204,19 +204,19 @@ module internal CheckpointRules =
         if not (Array.forall Double.IsFinite state.DiscountedReturns) then
             input.Fail "it has a discounted return that is not finite"
 
-        // Second moments may have become infinite: such a parameter stands still.
-        if Array.exists Single.IsNaN state.Optimiser then
-            input.Fail "its optimiser holds NaN"
+        unique input "array" (Seq.map fst state.Arrays)
 
-        unique input "array" (Seq.map fst state.Extras)
+        for name, values in state.Arrays do
+            // Second moments of an optimiser may have become infinite: such a parameter stands still.
+            let mayBeInfinite = name = ArrayNames.Unnamed || name.Contains '/'
+            let isBad (value: float32) = if mayBeInfinite then Single.IsNaN value else not (Single.IsFinite value)
 
-        for name, values in state.Extras do
-            if Guard.indexOfNonFinite (ReadOnlySpan values) >= 0 then
+            if Array.exists isBad values then
                 input.Fail $"its array \"{name}\" holds a number that is not finite"
 
         let recurrent =
-            state.Extras
-            |> List.tryFind (fun (name, _) -> name = Extras.RecurrentStates)
+            state.Arrays
+            |> List.tryFind (fun (name, _) -> name = ArrayNames.RecurrentStates)
             |> Option.map (fun (_, values) -> values.Length)
 
         if defaultArg recurrent 0 <> copies * network.StateSize then
@@ -249,12 +249,7 @@ module internal CheckpointRules =
             |> Seq.map (fun block -> struct (block.Name, List.ofArray block.Shape))
             |> List.ofSeq
 
-        let shape = learner.StateShape
-        let own = StateShape.ofState state
-
         if blocks network <> blocks learner.Network then
             Some "its network is not that of its options"
-        elif own <> shape then
-            Some $"its training state has {own}, and its options need {shape}"
         else
-            None
+            learner.Misfit state

@@ -83,6 +83,8 @@ let ``the other gradient learners name their failures too`` () =
         Assert.NotEmpty record.Operation
         Assert.Equal(state.Updates + 1L, record.Update)
         Assert.True(record.IsSameAs again, name)
+        // Every one of these overflows where a sample is still a sample.
+        Assert.True(record.RolloutStep >= 0 && record.Copy >= 0 && record.Copy < 4, $"{name}: {record.Summary}")
 
 [<Fact>]
 let ``a failure file holds the record, and says what is wrong with it`` () =

@@ -157,14 +157,13 @@ let private sameState (a: TrainingState) (b: TrainingState) =
     Assert.Equal(a.Steps, b.Steps)
     Assert.Equal(a.Updates, b.Updates)
     Assert.Equal<float32[]>(a.Parameters, b.Parameters)
-    Assert.Equal<float32[]>(a.Optimiser, b.Optimiser)
     Assert.Equal<float[]>(a.Observations.Mean, b.Observations.Mean)
     Assert.Equal<float[]>(a.Observations.SquaredDeviation, b.Observations.SquaredDeviation)
     Assert.Equal<float[]>(a.Rewards.Mean, b.Rewards.Mean)
     Assert.Equal<float[]>(a.DiscountedReturns, b.DiscountedReturns)
     Assert.Equal(a.Key, b.Key)
     Assert.Equal<Rng[]>(a.ActionKeys, b.ActionKeys)
-    Assert.Equal<(string * float32[]) list>(a.Extras, b.Extras)
+    Assert.Equal<(string * float32[]) list>(a.Arrays, b.Arrays)
     Assert.Equal<byte[]>(a.Environments.Bytes, b.Environments.Bytes)
 
 [<Theory; MemberData(nameof names)>]
@@ -210,7 +209,7 @@ let ``a transition leaves the state that it was given as it was`` (name: string)
     let copy =
         { start with
             Parameters = Array.copy start.Parameters
-            Optimiser = Array.copy start.Optimiser
+            Arrays = start.Arrays |> List.map (fun (name, values) -> name, Array.copy values)
             ActionKeys = Array.copy start.ActionKeys
         }
 

@@ -7,7 +7,9 @@ open FsCheck.Xunit
 open Rl.Core.Algorithms
 open Rl.Core.Autodiff
 open Rl.Core.Environments
+open Rl.Core.Experience
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Optimisers
 open Xunit
@@ -31,40 +33,52 @@ let ``a train step in lanes moves its part of θ and its extra numbers along the
     let loss (scale: Expr) (value: Expr) (target: Expr) (mean: Expr -> Expr) (share: Expr -> Expr) =
         mean (Expr.square (scale * value - target)) + share (scale * scale * scale)
 
-    let step =
-        TrainStep.createWith
-            part
-            extra
-            (Optimiser.sgd (Schedule.constant 0.1) 0.9 0.0 false 0.0)
-            m
-            [ "observations", 3; "returns", 0 ]
-            id
-            (fun lane ->
-                let value = ActorCritic.value network lane.Parameters (lane.Rows "observations")
-                let loss = loss (lane.Extra "scale") value (lane.Rows "returns") lane.Mean lane.Share
-                loss, [ "loss", loss ])
+    let observations, returns = Column.step "observations" 3, Column.number "returns"
+    let motion = GroupMotion.Learns("optimiser", Optimiser.sgd (Schedule.constant 0.1) 0.9 0.0 false 0.0)
 
-    Assert.Equal((if lanes = 1 then 0 else lanes), step.Program.LaneCount)
+    let update =
+        Update.create
+            {
+                Name = "step"
+                Groups = [ ParameterGroup.ofPart "critic" part motion; ParameterGroup.beside "extra" extra motion ]
+                Shape = SampleShape.steps m
+                MaxGradientNorm = 0.0
+                Loss =
+                    fun batch ->
+                        let scale = batch.Block("extra", "scale")
+                        let value = ActorCritic.value network (batch.Parameters "critic") batch[observations]
+
+                        [
+                            Term.mean "error" 1.0 (Expr.square (scale * value - batch[returns]))
+                            Term.once "cube" 1.0 (scale * scale * scale)
+                        ]
+            }
+
+    Assert.Equal((if lanes = 1 then 0 else lanes), update.Program.LaneCount)
     let struct (start, _) = Layout.initialise (Rng.create 2UL) (ActorCritic.layout network)
-    let theta = Array.map float32 start
-    let state = Array.zeroCreate<float32>(step.Variables |> List.sumBy (fun variable -> Shape.count variable.Shape))
-    Assert.Equal(step.StateSize, state.Length)
-    state[0] <- 2.0f
-    let observations, returns = random [| m; 3 |] 4UL, random [| m |] 5UL
-    let before = Array.copy theta
-    step.Load(theta, state, 0)
-    step.Set("observations", observations.ToArray() |> Array.map float32)
-    step.Set("returns", returns.ToArray() |> Array.map float32)
-    step.Run(new Workers(1))
-    step.Store(theta, state, 0)
+    use workers = new Workers(1)
+    let environment = (Registry.make "CartPole-v1").Vectorise 1
+
+    let initial =
+        (Learners.start (ActorCritic.layout network) environment false false).Initialise update.Arrays (Rng.create 1UL)
+
+    let before = Array.map float32 start
+    let draft = Draft { initial with Parameters = before }
+    let seen, targets = random [| m; 3 |] 4UL, random [| m |] 5UL
+    let singles (tensor: Tensor) = tensor.ToArray() |> Array.map float32
+    update.Load draft
+    update.ChooseAll(Samples.OfRollout(1, [ observations, singles seen; returns, singles targets ]))
+    update.Run workers
+    update.Store draft
+    let theta, scaled = draft.Theta, (draft.Array "extra")[0]
 
     let point = Expr.fresh (Expr.vector [| for value in part.First .. part.First + n - 1 -> float before[value] |])
     let scale = Expr.fresh (Expr.number 2.0)
-    let value = ActorCritic.value network (Parameters.create part.Layout point) (Expr.constant observations)
-    let whole = loss scale value (Expr.constant returns) Expr.mean id
+    let value = ActorCritic.value network (Parameters.create part.Layout point) (Expr.constant seen)
+    let whole = loss scale value (Expr.constant targets) Expr.mean id
     let gradients = Diff.gradients whole [| point; scale |] |> Array.map (fun g -> (Reference.evaluate g).ToArray())
-    Assert.Equal((Reference.evaluate whole).Scalar, step.Scalar "loss", 1e-3)
-    Assert.Equal(2.0 - 0.1 * gradients[1][0], float state[0], 1e-3)
+    Assert.Equal((Reference.evaluate whole).Scalar, update.Scalar "error" + update.Scalar "cube", 1e-3)
+    Assert.Equal(2.0 - 0.1 * gradients[1][0], float scaled, 1e-3)
 
     for i in 0 .. theta.Length - 1 do
         if i < part.First || i >= part.First + n then
@@ -90,7 +104,7 @@ let ``the minibatches of an epoch share no sample, and leave out fewer than one 
     let samples, largest = int samples + 1, int largest + 1
     let minibatches = Minibatches.OfLargest(samples, largest)
     let seen = ResizeArray<int>()
-    minibatches.Run(1, Rng.create seed, seen.AddRange) |> ignore
+    minibatches.Run(1, Rng.create seed, fun minibatch -> seen.AddRange minibatch.Units) |> ignore
 
     seen.Count = minibatches.Count * minibatches.Size
     && Seq.length (Seq.distinct seen) = seen.Count
@@ -104,7 +118,7 @@ let ``epochs follow from the generator alone`` (seed: uint64) =
 
     let run key =
         let rows = ResizeArray<int>()
-        let next = minibatches.Run(2, key, rows.AddRange)
+        let next = minibatches.Run(2, key, fun minibatch -> rows.AddRange minibatch.Units)
         rows.ToArray(), next
 
     run (Rng.create seed) = run (Rng.create seed)
@@ -159,8 +173,8 @@ let ``multipliers stay positive, however large their steps`` () =
 
         // η, then the multipliers of means and deviations.
         for i in 0..2 do
-            Assert.True(state.Optimiser[i] > 0.0f, $"multiplier {i} is {state.Optimiser[i]}")
-            least <- Math.Min(least, float state.Optimiser[i])
+            Assert.True((state.Array "multipliers")[i] > 0.0f, $"multiplier {i} is not positive")
+            least <- Math.Min(least, float ((state.Array "multipliers").[i]))
 
     Assert.InRange(least, 0.0, 1e-3)
 
@@ -180,7 +194,7 @@ let ``V-MPO's multiplier grows while the policy moves by more than the bound`` (
 
         use learner = Vmpo.create configuration ((Registry.make "CartPole-v1").Vectorise 4) workers
         let struct (next, report) = learner.Transition(learner.Initialise(Rng.create 1UL))
-        float next.Optimiser[1], metric "kl" report
+        float ((next.Array "multipliers").[1]), metric "kl" report
 
     let tight, tightKl = run 1e-5
     let loose, looseKl = run 10.0

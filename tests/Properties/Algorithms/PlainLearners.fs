@@ -7,6 +7,7 @@ open Rl.Core.Autodiff
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Core.Networks
 
 /// One step of one copy.
@@ -186,7 +187,7 @@ let ppo (c: PpoConfiguration) (learner: Learner) (state: TrainingState) : struct
     let advantage index = advantages[index % copies][index / copies]
     let count = (samples + c.MinibatchSize - 1) / c.MinibatchSize
     let size = samples / count
-    let source = PpoStep.source c learner.Network false size
+    let source = (UpdateSource.create (Ppo.plan c learner.Network false size)).Program
     let program = Program.compile<float> source
     program.Set("theta", ReadOnlySpan(state.Parameters |> Array.map float))
     let left = 1.0 - float state.Steps / float c.TotalSteps
@@ -209,8 +210,8 @@ let ppo (c: PpoConfiguration) (learner: Learner) (state: TrainingState) : struct
 
             spread "observations" _.Observation
 
-            if program.HasInput "valueObservations" then
-                spread "valueObservations" _.Observation
+            if program.HasInput "critic/observations" then
+                spread "critic/observations" _.Observation
 
             spread "actions" _.Action
             set "oldLogProbabilities" (fun index -> (sample index).LogProbability)

@@ -8,6 +8,7 @@ open FsCheck.Xunit
 open Rl.Core.Algorithms
 open Rl.Core.Environments
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Training
 open Rl.Core.Wrappers
@@ -64,7 +65,7 @@ let private evaluate id copies (candidates: float32[][]) hidden episodes maxStep
     let environment = (Registry.make id).Vectorise(copies: int)
     let network = Search.network Activation.Tanh hidden ActionScaling.Bounds environment
     let population = Population(network, environment, episodes, maxSteps, bonus, workers)
-    let state = (Search.initialise network [] environment false true).Initialise(Rng.create 8UL)
+    let state = (Search.start network environment false true).Initialise [] (Rng.create 8UL)
     network, state, population.Evaluate(state, candidates)
 
 [<Fact>]
@@ -128,7 +129,7 @@ let ``observations are taken in by the statistics, the same on any number of thr
         let environment = (Registry.make "Pendulum-v1").Vectorise 3
         let network = Search.network Activation.Tanh [] ActionScaling.Bounds environment
         let population = Population(network, environment, 1, 50, 0.0, workers)
-        let state = (Search.initialise network [] environment true true).Initialise(Rng.create 8UL)
+        let state = (Search.start network environment true true).Initialise [] (Rng.create 8UL)
         population.Evaluate(state, Array.init 7 (fun _ -> Array.zeroCreate 4))
 
     let one, three = run 1, run 3
@@ -151,7 +152,7 @@ let ``the cross-entropy method keeps the elite's mean and deviation`` () =
     for i in 0..9 do
         let a, b = float (noise[0][i]), float (noise[1][i])
         Assert.Equal((a + b) / 2.0, float mean[i], 1e-6)
-        Assert.Equal(abs (a - b) / 2.0, float next.Optimiser[i], 1e-6)
+        Assert.Equal(abs (a - b) / 2.0, float ((next.Array "deviation").[i]), 1e-6)
 
 [<Fact>]
 let ``a candidate whose episode is cut leaves the next one a fresh episode`` () =

@@ -10,6 +10,7 @@ open Rl.Core.Distributions
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Objectives
 open Xunit
@@ -35,20 +36,20 @@ let ``the step in lanes has the gradient and the metrics of the whole minibatch`
 
     let network = ActorCritic.separate Activation.Tanh 3 [ 8 ] (PolicyHead.Categorical 4)
     let layout = ActorCritic.layout network
-    let source = PpoStep.source c network false m
+    let source = (UpdateSource.create (Ppo.plan c network false m)).Program
     let struct (theta, _) = Layout.initialise (Rng.create 1UL) layout
 
     let inputs =
         dict
             [
                 "theta", Tensor.vector theta
-                "optimiser.count", Tensor.scalar 0.0
-                "optimiser.firstMoment", Tensor.full [| layout.Count |] 0.0
-                "optimiser.secondMoment", Tensor.full [| layout.Count |] 0.0
+                "optimiser/count", Tensor.scalar 0.0
+                "optimiser/firstMoment", Tensor.full [| layout.Count |] 0.0
+                "optimiser/secondMoment", Tensor.full [| layout.Count |] 0.0
                 "learningRate", Tensor.scalar 1e-3
                 "clipRange", Tensor.scalar 0.2
                 "observations", random [| m; 3 |] 2UL
-                "valueObservations", random [| m; 3 |] 2UL
+                "critic/observations", random [| m; 3 |] 2UL
                 "actions", Tensor.init [| m; 1 |] (fun i -> float (i % 4))
                 "oldLogProbabilities", Tensor.map (fun x -> -1.4 + 0.2 * x) (random [| m |] 3UL)
                 "advantages", random [| m |] 4UL
@@ -234,7 +235,7 @@ let ``options out of their range are refused by name`` () =
 [<Fact>]
 let ``the update step allocates nothing`` () =
     let network = ActorCritic.separate Activation.Tanh 4 [ 64; 64 ] (PolicyHead.Categorical 2)
-    let program = Program.compile<float32>(PpoStep.source PpoConfiguration.defaults network false 256)
+    let program = (Update.create (Ppo.plan PpoConfiguration.defaults network false 256)).Program
 
     for _ in 1..100 do
         program.Run()

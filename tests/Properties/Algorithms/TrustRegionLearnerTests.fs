@@ -8,6 +8,7 @@ open Rl.Core.Algorithms
 open Rl.Core.Autodiff
 open Rl.Core.Environments
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Core.Networks
 open Xunit
 
@@ -15,18 +16,9 @@ let private make (id: string) copies : BatchEnvironment =
     (if id = "Match-v0" then AnyEnvironment.Pack(Match()) else Registry.make id).Vectorise(copies: int)
 
 let private collect environment network steps state workers =
-    let options =
-        {
-            Steps = steps
-            Discount = 0.9
-            GaeLambda = 0.9
-            NormaliseObservations = false
-            NormaliseRewards = false
-        }
-
+    let options = RolloutOptions.Plain(steps, 0.9, 0.9, false, false)
     let source = RolloutSource(network, environment, options, workers)
-    let struct (rollout, _) = source.Collect state
-    source, rollout
+    source, source.Collect state
 
 let private rows (values: float32[]) width =
     Expr.constant (Tensor.create [| values.Length / width; width |] (Array.map float values))
@@ -39,10 +31,11 @@ let private policyOf (network: ActorCritic) layout (rollout: CreditedRollout) (t
             (Parameters.create layout theta)
             (rows rollout.Rollout.Observations (ActorCritic.inputs network))
 
-    if rollout.Masks.Length = 0 then
+    if rollout.Rollout.Masks.Length = 0 then
         output
     else
-        Policy.maskOutput network.Head (rows rollout.Masks (PolicyHead.choices network.Head)) output
+        let masks = rollout.Samples[(RolloutColumns.create network true).Masks]
+        Policy.maskOutput network.Head (rows masks (PolicyHead.choices network.Head)) output
 
 let private vector (theta: float32[]) = Expr.vector (Array.map float theta)
 
@@ -122,14 +115,14 @@ let ``the natural direction solves (F + damping) x = g with F the covariance of 
     let network = OnPolicy.network Activation.Tanh [ 5 ] -0.3 ActionScaling.Bounds environment
 
     let state =
-        (Learners.initialise (ActorCritic.layout network) [] environment false false).Initialise(Rng.create 11UL)
+        (Learners.start (ActorCritic.layout network) environment false false).Initialise [] (Rng.create 11UL)
         |> steep 3UL 0.2
 
     let source, rollout = collect environment network 40 state workers
     let damping = 0.3
-    let geometry = NaturalGradient("npg", network, environment, source.Samples, 60, damping, workers)
+    let geometry = NaturalGradient("npg", network, source.Columns, source.Samples, 60, damping, workers)
     let advantages = OnPolicy.standardise rollout.Advantages
-    let natural = geometry.Solve(1L, rollout, advantages, state.Parameters)
+    let natural = geometry.Solve(1L, OnPolicy.samples source.Columns true rollout, state.Parameters)
     let n = natural.Direction.Length
     let samples = float source.Samples
 

@@ -238,17 +238,17 @@ module private Generate =
                                 Steps = int64 steps
                                 Updates = int64 (steps >>> 3)
                                 Parameters = parameters
-                                Optimiser = optimiser
+                                Arrays =
+                                    [
+                                        "optimiser/firstMoment", optimiser
+                                        "multipliers", [| 1.5f; -2.0f |]
+                                        if network.StateSize > 0 then ArrayNames.RecurrentStates, recurrent
+                                    ]
                                 Observations = observed
                                 Rewards = rewards
                                 DiscountedReturns = returns
                                 Key = key
                                 ActionKeys = keys
-                                Extras =
-                                    [
-                                        "multipliers", [| 1.5f; -2.0f |]
-                                        if network.StateSize > 0 then "recurrentStates", recurrent
-                                    ]
                                 Environments =
                                     {
                                         EnvironmentId = id
@@ -379,11 +379,11 @@ module CheckpointTests =
     let ``denormal numbers, negative zero and infinities keep their bits`` () =
         let odd = BitConverter.Int32BitsToSingle 0x00001234
 
-        let checkpoint = { sample with State.Optimiser = [| odd; -0.0f; Single.NegativeInfinity |] }
+        let checkpoint = { sample with State.Arrays = [ "odd", [| odd; -0.0f; Single.NegativeInfinity |] ] }
 
         let read = Checkpoint.ofBytes "agent.rl" (Checkpoint.toBytes checkpoint)
         let bits (values: float32[]) = values |> Array.map BitConverter.SingleToInt32Bits
-        Assert.Equal<int[]>(bits checkpoint.State.Optimiser, bits read.State.Optimiser)
+        Assert.Equal<int[]>(bits (checkpoint.State.Array "odd"), bits (read.State.Array "odd"))
 
     [<Fact>]
     let ``saving makes folders, replaces an earlier file and leaves nothing else behind`` () =
@@ -415,3 +415,64 @@ module CheckpointTests =
         let path = Path.Combine(Path.GetTempPath(), "there-is-no-such-agent.rl")
         let error = Assert.Throws<FileNotFoundException>(fun () -> Checkpoint.load path |> ignore)
         Assert.Contains("there-is-no-such-agent.rl", error.Message)
+
+    let private learnerOf (checkpoint: Checkpoint) workers : Learner =
+        let environment = (Registry.make checkpoint.EnvironmentId).Vectorise checkpoint.State.Environments.Count
+        let c = checkpoint.Configuration
+
+        match checkpoint.Algorithm with
+        | "ppo" -> Ppo.create (PpoConfiguration.ofPairs c) environment workers
+        | "vmpo" -> Vmpo.create (VmpoConfiguration.ofPairs c) environment workers
+        | "ppg" -> Ppg.create (PpgConfiguration.ofPairs c) environment workers
+        | "reinforce" -> Reinforce.create (ReinforceConfiguration.ofPairs c) environment workers
+        | "cem" -> Cem.create (CemConfiguration.ofPairs c) environment workers
+        | "a2c" -> A2c.create (A2cConfiguration.ofPairs c) environment workers
+        | other -> failwith $"There is no file of {other}."
+
+    [<Theory;
+      InlineData("ppo");
+      InlineData("vmpo");
+      InlineData("ppg");
+      InlineData("reinforce");
+      InlineData("cem");
+      InlineData("a2c")>]
+    let ``training goes on from a file of version 2 as the version that wrote it went on`` (algorithm: string) =
+        let folder = Path.Combine(AppContext.BaseDirectory, "version2")
+        let checkpoint = Checkpoint.load (Path.Combine(folder, algorithm + ".rl"))
+        let later = Checkpoint.load (Path.Combine(folder, algorithm + "-later.rl"))
+        use workers = new Workers(1)
+        use learner = learnerOf checkpoint workers
+        let struct (next, _) = learner.Transition checkpoint.State
+        let struct (next, _) = learner.Transition next
+        Assert.Equal(later.State.Steps, next.Steps)
+        Assert.Equal(later.State.Key, next.Key)
+        Assert.NotEqual<float32[]>(checkpoint.State.Parameters, next.Parameters)
+
+        // The last bits depend on the width of the machine's vectors.
+        Array.iter2
+            (fun (expected: float32) (actual: float32) -> Assert.Equal(float expected, float actual, 1e-4))
+            later.State.Parameters
+            next.Parameters
+
+        let numbers arrays = arrays |> List.map snd |> Array.concat
+        let named = next.Arrays |> List.filter (fun (name, _) -> not (List.exists (fst >> (=) name) later.State.Arrays))
+
+        Array.iter2
+            (fun (expected: float32) (actual: float32) -> Assert.Equal(float expected, float actual, 1e-3))
+            (later.State.Array ArrayNames.Unnamed)
+            (numbers named)
+
+        // The file that is written now keeps what was read.
+        let written = Checkpoint.ofBytes "agent.rl" (Checkpoint.toBytes { checkpoint with State = next })
+        Assert.Equal<(string * float32[]) list>(next.Arrays, written.State.Arrays)
+
+    [<Fact>]
+    let ``a state with other arrays than a learner keeps is refused by name`` () =
+        let folder = Path.Combine(AppContext.BaseDirectory, "version2")
+        let checkpoint = Checkpoint.load (Path.Combine(folder, "vmpo.rl"))
+        use workers = new Workers(1)
+        let environment = (Registry.make checkpoint.EnvironmentId).Vectorise checkpoint.State.Environments.Count
+        use other = A2c.create (A2cConfiguration.ofPairs [ "Hidden", "4" ]) environment workers
+        let refusal state = Assert.Throws<ArgumentException>(fun () -> other.Transition state |> ignore).Message
+        Assert.Contains("a2c", refusal checkpoint.State)
+        Assert.Contains("odd (2)", refusal { checkpoint.State with Arrays = [ "odd", [| 1.0f; 2.0f |] ] })

@@ -117,23 +117,29 @@ module CraftedFileTests =
             "NaN in the optimiser",
             "optimiser",
             cartPole,
-            withState (fun state -> { state with Optimiser = replace 0 nanf state.Optimiser })
+            withState (fun state ->
+                { state with
+                    Arrays =
+                        state.Arrays
+                        |> List.map (fun (name, values) ->
+                            name, (if name.Contains '/' then replace 0 nanf values else values))
+                })
             "steps -1", "steps are -1", cartPole, withState (fun state -> { state with Steps = -1L })
             "steps 2^63-1", "steps are", cartPole, withState (fun state -> { state with Steps = Int64.MaxValue })
             "updates -7", "updates are -7", cartPole, withState (fun state -> { state with Updates = -7L })
             "extras twice",
             "\"klPenalty\" twice",
             normalised,
-            withState (fun state -> { state with Extras = state.Extras @ state.Extras })
+            withState (fun state -> { state with Arrays = state.Arrays @ [ "klPenalty", [| 1.0f |]; "klPenalty", [| 1.0f |] ] })
             "NaN extra",
             "klPenalty",
             normalised,
-            withState (fun state -> { state with Extras = [ "klPenalty", [| nanf |] ] })
-            "no recurrent states", "recurrent states", recurrent, withState (fun state -> { state with Extras = [] })
+            withState (fun state -> { state with Arrays = [ "klPenalty", [| nanf |] ] })
+            "no recurrent states", "recurrent states", recurrent, withState (fun state -> { state with Arrays = [] })
             "recurrent states of nothing",
             "recurrent states",
             cartPole,
-            withState (fun state -> { state with Extras = [ "recurrentStates", [| 0.0f |] ] })
+            withState (fun state -> { state with Arrays = [ "recurrentStates", [| 0.0f |] ] })
             "notes twice", "note \"environment.kind\" twice", cartPole, (fun c -> { c with Notes = c.Notes @ c.Notes })
             "options twice", "twice", cartPole, (fun c -> { c with Configuration = c.Configuration @ c.Configuration })
             "normal of integers", "does not fit", cartPole, withHead (PolicyHead.StateDependentNormal 1)
@@ -328,8 +334,8 @@ module CraftedFileTests =
             Assert.Contains(word, error.Message)
 
         cartPole.Value
-        |> withState (fun state -> { state with Optimiser = Array.append state.Optimiser [| 0.0f |] })
-        |> refused "numbers of the optimiser"
+        |> withState (fun state -> { state with Arrays = state.Arrays @ [ "more", [| 0.0f |] ] })
+        |> refused "more (1)"
 
         cartPole.Value
         |> withState (fun state -> { state with Observations = ones 4 })

@@ -1,0 +1,293 @@
+/// A compiled update: it takes its groups and samples in, moves the groups, and finds the number that is not finite where there is one.
+namespace Rl.Core.Learning
+
+open System
+open Rl.Core.Algorithms
+open Rl.Core.Autodiff
+open Rl.Core.Experience
+open Rl.Core.Foundations
+open Rl.Core.Kernels
+open Rl.Core.Optimisers
+
+/// θ and the named arrays of a state while updates move them: copies, so that the state stays as it was.
+[<Sealed>]
+type Draft(state: TrainingState) =
+    let theta = Array.copy state.Parameters
+    let arrays = state.Arrays |> List.map (fun (name, values) -> name, Array.copy values)
+
+    /// θ, to be written to.
+    member _.Theta = theta
+
+    /// The array of a name, to be written to; fails if there is none.
+    member _.Array(name: string) : float32[] = NamedArrays.find name arrays
+
+    /// A state with θ and the arrays as they are now, which must not be written to any more.
+    member _.Onto(state: TrainingState) : TrainingState = { state with Parameters = theta; Arrays = arrays }
+
+/// An update of a plan's groups for samples of its shape. `Load`, then choose samples and `Run` as often as you like, then `Store`.
+/// Not thread-safe.
+[<Sealed>]
+type Update internal (source: UpdateSource) =
+    let plan = source.Plan
+    let program = Program.compile<float32> source.Program
+    let units, length = plan.Shape.Units, max 1 plan.Shape.Sequence
+    let vital = source.Vital |> List.map program.OutputMemory |> List.toArray
+    let inputs = source.Inputs |> List.filter (fun input -> program.HasInput input.Input)
+    let isShared (input: ColumnInput) = input.Column.Kind = ColumnKind.Shared
+
+    // What lanes may copy for themselves, by side, and what must be there before they start.
+    let byLanes (input: ColumnInput) = input.Side >= 0 && not (program.IsReadByHead input.Input)
+
+    let plansOf (chosen: ColumnInput list) =
+        chosen
+        |> List.map (fun input -> struct (input.Column, program.InputMemory input.Input))
+        |> List.toArray
+
+    let first = inputs |> List.filter (fun input -> not (isShared input) && not (byLanes input)) |> plansOf
+
+    let ofSides =
+        Array.init source.Sides (fun side ->
+            inputs |> List.filter (fun input -> byLanes input && input.Side = side) |> plansOf)
+
+    let lanesMayGather = source.Parts * source.Sides > 1
+
+    // Of step l and unit u: the row of the samples that is row l · units + u here. Single steps need no such list.
+    let rows = Array.zeroCreate<int>(if plan.Shape.Sequence > 0 then units * length else 0)
+    let mutable samples: Samples voption = ValueNone
+    let mutable chosen = ArraySegment<int>()
+    // Whether the chosen samples are still to be copied.
+    let mutable isNew = false
+    let everything = lazy (Array.init units id)
+
+    /// Copies a column's rows of the units `from` to `until` − 1.
+    let fill (struct (column: Column, memory: Memory<float32>)) from until =
+        let width = column.Numbers
+        let data = ReadOnlySpan samples.Value[column]
+
+        match column.Kind with
+        | ColumnKind.Step when rows.Length > 0 ->
+            for l in 0 .. length - 1 do
+                let start = l * units + from
+                let target = memory.Span.Slice(start * width, (until - from) * width)
+                Rows.gather (data, width, ReadOnlySpan(rows, start, until - from), target)
+        | _ ->
+            let own = ReadOnlySpan(chosen.Array, chosen.Offset + from, until - from)
+            Rows.gather (data, width, own, memory.Span.Slice(from * width, own.Length * width))
+
+    let gather side from until =
+        for plan in ofSides[side] do
+            fill plan from until
+
+    let gatherLane =
+        Action<int>(fun lane ->
+            let part = lane / source.Sides
+            gather (lane % source.Sides) (part * units / source.Parts) ((part + 1) * units / source.Parts))
+
+    let gatherAll () =
+        for side in 0 .. source.Sides - 1 do
+            gather side 0 units
+
+    /// The step and copy of a row or unit of the chosen samples.
+    let placeOf row : struct (int * int) =
+        match samples with
+        | ValueNone -> struct (-1, -1)
+        | ValueSome known ->
+            let unit = chosen[row]
+
+            if rows.Length > 0 then
+                let copies = known.Copies
+                known.Place((unit / copies * length) * copies + unit % copies)
+            else
+                known.Place unit
+
+    let mutable runs = 0
+    let mutable position: Minibatch voption = ValueNone
+    let mutable watched: struct (string * int64) voption = ValueNone
+
+    let isFinite () =
+        let mutable finite = true
+
+        for output in vital do
+            finite <- finite && Single.IsFinite output.Span[0]
+
+        finite
+
+    let thetaIsFinite () = TrainingFailure.isFinite (Span.op_Implicit (program.Input "theta"))
+
+    let failure (algorithm: string) update before =
+        let axes = inputs |> List.map (fun input -> input.Input, input.Column.SampleAxis plan.Shape) |> Map.ofList
+
+        let axisOf name = axes.TryFind name |> Option.defaultValue ValueNone
+        let isVital (name, _) = List.contains name source.Vital
+        let outputs = source.Program.Outputs |> List.filter isVital
+
+        let struct (epoch, number) =
+            match position with
+            | ValueSome minibatch -> struct (minibatch.Epoch, minibatch.Number)
+            | ValueNone -> struct (0, runs)
+
+        TrainingFailure.find
+            algorithm
+            update
+            plan.Name
+            epoch
+            number
+            { source.Program with Outputs = outputs }
+            axisOf
+            placeOf
+            before
+
+    /// The arrays of the state that the update keeps between transitions, with their first values, in the order of files of version 2.
+    member _.Arrays: (string * float32[]) list =
+        [
+            for group, _ in source.Groups do
+                match group.Place with
+                | GroupPlace.Array initial -> group.Name, initial
+                | GroupPlace.Theta _ -> ()
+            for name, variables in source.Optimisers do
+                for variable in variables do
+                    UpdateSource.variable name variable.Name,
+                    Array.create (Shape.count variable.Shape) (float32 variable.Initial)
+        ]
+
+    /// What was compiled: its input "theta" holds the groups one after the other.
+    member _.Source: ProgramSource = source.Program
+    member _.Program = program
+    /// The samples of a run.
+    member _.Shape = plan.Shape
+
+    /// Calls `move` with each run of numbers: in the program's memory, and in the draft's.
+    member private _.Each(draft: Draft, move: Memory<float32> -> Memory<float32> -> unit) =
+        for group, start in source.Groups do
+            let count = group.Layout.Count
+
+            let kept =
+                match group.Place with
+                | GroupPlace.Theta first -> Memory(draft.Theta, first, count)
+                | GroupPlace.Array _ -> Memory(draft.Array group.Name)
+
+            move (program.InputMemory("theta").Slice(start, count)) kept
+
+        for name, variables in source.Optimisers do
+            for variable in variables do
+                let name = UpdateSource.variable name variable.Name
+                move (program.InputMemory name) (Memory(draft.Array name))
+
+    /// Takes over θ's groups, the groups beside θ and the optimisers' variables.
+    member this.Load(draft: Draft) : unit =
+        this.Each(draft, fun working kept -> kept.CopyTo working)
+        runs <- 0
+
+    /// Writes them back; `NonFiniteStep` where one of θ is not finite.
+    member this.Store(draft: Draft) : unit =
+        if not (thetaIsFinite ()) then raise (NonFiniteStep this)
+        this.Each(draft, fun working kept -> working.CopyTo kept)
+
+    /// Sets a column that all samples share, if the loss or an optimiser reads it.
+    member _.Set(column: Column, values: ReadOnlySpan<float32>) : unit =
+        if program.HasInput column.Name then program.Set(column.Name, values)
+
+    /// Sets a scalar that all samples share, if the loss or an optimiser reads it.
+    member this.Set(column: Column, value: float) : unit = this.Set(column, ReadOnlySpan [| float32 value |])
+
+    /// Chooses the samples of the next runs: these units, as many as the update's shape has. Sequence k of N copies is that of steps
+    /// ⌊k / N⌋ · L … of copy k mod N. The list is read until the next choice.
+    member _.Choose(data: Samples, these: ArraySegment<int>) : unit =
+        Guard.length (nameof these) units these.Count
+        samples <- ValueSome data
+        chosen <- these
+
+        if rows.Length > 0 then
+            let copies = data.Copies
+
+            for unit in 0 .. units - 1 do
+                let first = (these[unit] / copies * length) * copies + these[unit] % copies
+
+                for l in 0 .. length - 1 do
+                    rows[l * units + unit] <- first + l * copies
+
+        for plan in first do
+            fill plan 0 units
+
+        isNew <- true
+        position <- ValueNone
+
+    /// Chooses all samples, in their order.
+    member this.ChooseAll(data: Samples) : unit = this.Choose(data, ArraySegment everything.Value)
+
+    /// Chooses the samples of a minibatch.
+    member this.Choose(data: Samples, minibatch: Minibatch) : unit =
+        this.Choose(data, minibatch.Units)
+        position <- ValueSome minibatch
+
+    /// Moves the groups on by the chosen samples; `NonFiniteStep` where a term or the gradient is not finite. The result does not depend on
+    /// the number of threads. Each thread copies the samples that it is going to read.
+    member this.Run(workers: Workers) : unit =
+        runs <- runs + 1
+        let isWatched = watched.IsSome
+
+        let before =
+            if isWatched then
+                if isNew then gatherAll ()
+                isNew <- false
+                TrainingFailure.inputs program
+            else
+                []
+
+        if not isNew then
+            program.Run workers
+        elif workers.Count > 1 && lanesMayGather then
+            program.Run(workers, gatherLane)
+        else
+            gatherAll ()
+            program.Run workers
+
+        isNew <- false
+
+        match watched with
+        | ValueSome(struct (algorithm, update)) ->
+            if not (isFinite () && thetaIsFinite ()) then
+                raise (failure algorithm update before)
+        | ValueNone -> if not (isFinite ()) then raise (NonFiniteStep this)
+
+    /// A term's value, or "gradientNorm", of the last run.
+    member _.Scalar(name: string) : float = float (program.Scalar name)
+
+    /// From the next run on, each is examined, and the first that makes a number that is not finite raises `TrainingFailure`.
+    member internal _.Watch(algorithm: string, update: int64) = watched <- ValueSome(struct (algorithm, update))
+
+    /// Runs are quick again.
+    member internal _.Unwatch() = watched <- ValueNone
+
+/// An update made a number that is not finite; doing the learning of the transition again with the update watched tells where.
+and internal NonFiniteStep(update: Update) =
+    inherit Exception("An update made a number that is not finite.")
+    member _.Update = update
+
+/// Means of terms over the runs of an update.
+[<Sealed>]
+type Means(names: string list) =
+    let names = List.toArray names
+    let sums = Array.zeroCreate<float> names.Length
+    let mutable count = 0
+
+    /// Takes the update's last run in.
+    member _.Add(update: Update) : unit =
+        for index in 0 .. names.Length - 1 do
+            sums[index] <- sums[index] + update.Scalar names[index]
+
+        count <- count + 1
+
+    /// The sum of a term so far.
+    member _.Sum(name: string) : float = sums[Array.IndexOf(names, name)]
+
+    /// The means so far, by name.
+    member _.All: struct (string * float)[] =
+        names |> Array.mapi (fun index name -> struct (name, sums[index] / float (max count 1)))
+
+/// Building updates.
+[<RequireQualifiedAccess>]
+module Update =
+
+    /// The compiled update of a plan.
+    let create (plan: UpdatePlan) : Update = Update(UpdateSource.create plan)

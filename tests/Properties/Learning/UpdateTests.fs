@@ -1,0 +1,290 @@
+/// Updates of named groups: what a loss connects, what moves how, what is gathered, and which sample a failure names.
+module Rl.Tests.Learning.UpdateTests
+
+open System
+open Rl.Core.Algorithms
+open Rl.Core.Autodiff
+open Rl.Core.Environments
+open Rl.Core.Experience
+open Rl.Core.Foundations
+open Rl.Core.Learning
+open Rl.Core.Networks
+open Rl.Core.Optimisers
+open Xunit
+
+let private x = Column.step "x" 2
+let private y = Column.number "y"
+let private rate = Column.scalar "rate"
+
+let private vector name (values: float list) : StateVariable list =
+    [ for i in 0 .. values.Length - 1 -> { Name = $"{name}{i}"; Shape = Shape.scalar; Initial = values[i] } ]
+
+let private sgd name step = GroupMotion.Learns(name, Optimiser.sgd (Schedule.constant step) 0.0 0.0 false 0.0)
+let private beside name values motion = ParameterGroup.beside name (vector name values) motion
+let private theta (batch: Batch) group = (batch.Parameters group).Theta
+
+/// Σ over rows of (x · w − y)² for the parameters w [2] of a group.
+let private errors (batch: Batch) group =
+    let w = Expr.reshape [| 2; 1 |] (theta batch group)
+    Expr.square (Expr.squeeze -1 (Expr.matmul batch[x] w) - batch[y])
+
+let private plan groups limit m loss : UpdatePlan =
+    {
+        Name = "step"
+        Groups = groups
+        Shape = SampleShape.steps m
+        MaxGradientNorm = limit
+        Loss = loss
+    }
+
+let private data m =
+    let noise (seed: uint64) count =
+        let mutable rng = Rng.create seed
+
+        Array.init count (fun _ ->
+            let struct (value, next) = Rng.normal rng
+            rng <- next
+            float32 value)
+
+    noise 3UL (2 * m), noise 4UL m
+
+let private stateOf (update: Update) : TrainingState =
+    let network = ActorCritic.separate Activation.Tanh 4 [] (PolicyHead.Categorical 2)
+    let environment = (Registry.make "CartPole-v1").Vectorise 1
+    (Learners.start (ActorCritic.layout network) environment false false).Initialise update.Arrays (Rng.create 1UL)
+
+/// The draft after some runs on all samples.
+let private run (update: Update) (xs: float32[]) (ys: float32[]) threads times =
+    use workers = new Workers(threads)
+    let draft = Draft(stateOf update)
+    update.Load draft
+    update.ChooseAll(Samples.OfRollout(1, [ x, xs; y, ys ]))
+
+    for _ in 1..times do
+        update.Run workers
+
+    update.Store draft
+    draft
+
+/// ∇ mean (x · w − y)² at float64.
+let private gradient (xs: float32[]) (ys: float32[]) (w: float[]) =
+    let m = ys.Length
+
+    Array.init 2 (fun i ->
+        Seq.sum (
+            seq {
+                for row in 0 .. m - 1 ->
+                    let a, b = float xs[2 * row], float xs[2 * row + 1]
+                    let error = a * w[0] + b * w[1] - float ys[row]
+                    2.0 * error * (if i = 0 then a else b) / float m
+            }
+        ))
+
+let private close (expected: float[]) (actual: float32[]) =
+    Array.iter2 (fun (a: float) (b: float32) -> Assert.Equal(a, float b, 1e-5)) expected actual
+
+[<Fact>]
+let ``groups that no term joins are sides of their own; one that joins them makes them one`` () =
+    let groups = [ beside "a" [ 1.0; 2.0 ] (sgd "a" 0.1); beside "b" [ 0.5; 0.0 ] (sgd "b" 0.1) ]
+
+    let apart (batch: Batch) = [ Term.mean "a" 1.0 (errors batch "a"); Term.mean "b" 1.0 (errors batch "b") ]
+
+    let joined batch = apart batch @ [ Term.once "both" 1.0 (Expr.sum (theta batch "a" * theta batch "b")) ]
+    let reported batch = apart batch @ [ Term.reportOnce "both" (Expr.sum (theta batch "a" * theta batch "b")) ]
+    let sides loss = (UpdateSource.create (plan groups 0.0 200 loss)).Sides
+    Assert.Equal(2, sides apart)
+    Assert.Equal(1, sides joined)
+    Assert.Equal(2, sides reported)
+
+[<Theory; InlineData(40); InlineData(300)>]
+let ``two groups move along their own gradients, each at its own rate, clipped by the norm of both`` (m: int) =
+    let xs, ys = data m
+    let a, b = [ 1.0; 2.0 ], [ 0.5; -1.0 ]
+
+    for limit in [ 0.0; 0.7 ] do
+        let groups = [ beside "a" a (sgd "slow" 0.1); beside "b" b (sgd "fast" 0.3) ]
+
+        let update =
+            Update.create (
+                plan groups limit m (fun batch ->
+                    [ Term.mean "a" 1.0 (errors batch "a"); Term.mean "b" 0.5 (errors batch "b") ])
+            )
+
+        let draft = run update xs ys 1 1
+        let ga, gb = gradient xs ys (Array.ofList a), gradient xs ys (Array.ofList b) |> Array.map ((*) 0.5)
+        let norm = sqrt (Array.sumBy (fun g -> g * g) (Array.append ga gb))
+        let scale = if limit > 0.0 then min 1.0 (limit / norm) else 1.0
+        Assert.Equal(norm, update.Scalar "gradientNorm", 1e-4)
+        close (Array.map2 (fun w g -> w - 0.1 * scale * g) (Array.ofList a) ga) (draft.Array "a")
+        close (Array.map2 (fun w g -> w - 0.3 * scale * g) (Array.ofList b) gb) (draft.Array "b")
+
+[<Fact>]
+let ``one optimiser of two sides counts once and keeps the numbers of each`` () =
+    let m = 300
+    let xs, ys = data m
+    let adam = GroupMotion.Learns("adam", Optimiser.adam (Schedule.constant 0.1) 1e-8)
+
+    let both =
+        Update.create (
+            plan [ beside "a" [ 1.0; 2.0 ] adam; beside "b" [ 0.5; -1.0 ] adam ] 0.0 m (fun batch ->
+                [ Term.mean "a" 1.0 (errors batch "a"); Term.mean "b" 1.0 (errors batch "b") ])
+        )
+
+    let alone name values =
+        let update =
+            Update.create (
+                plan [ beside name values adam ] 0.0 m (fun batch -> [ Term.mean "error" 1.0 (errors batch name) ])
+            )
+
+        (run update xs ys 1 5).Array name
+
+    let draft = run both xs ys 2 5
+    Assert.Equal(5.0f, (draft.Array "adam/count").[0])
+    Assert.Equal(4, (draft.Array "adam/firstMoment").Length)
+    close (alone "a" [ 1.0; 2.0 ] |> Array.map float) (draft.Array "a")
+    close (alone "b" [ 0.5; -1.0 ] |> Array.map float) (draft.Array "b")
+
+[<Fact>]
+let ``a target follows the new place of its leader, and a still group stays`` () =
+    let m = 50
+    let xs, ys = data m
+    let start, target, still = [ 1.0; 2.0 ], [ -1.0; 0.0 ], [ 3.0; 4.0 ]
+
+    let groups =
+        [
+            beside "critic" start (sgd "critic" 0.1)
+            beside "target" target (GroupMotion.Follows("critic", 0.25))
+            beside "still" still GroupMotion.Stays
+        ]
+
+    // The target and the still group are read, and learn nothing.
+    let loss (batch: Batch) =
+        let w = Expr.reshape [| 2; 1 |]
+        let read group = Expr.squeeze -1 (Expr.matmul batch[x] (w (theta batch group)))
+        [ Term.mean "error" 1.0 (Expr.square (read "critic" - (read "target" + read "still"))) ]
+
+    let draft = run (Update.create (plan groups 0.0 m loss)) xs ys 1 1
+
+    let aims =
+        Array.init m (fun row ->
+            float32 (float xs[2 * row] * (target[0] + still[0]) + float xs[2 * row + 1] * (target[1] + still[1])))
+
+    let moved = Array.map2 (fun w g -> w - 0.1 * g) (Array.ofList start) (gradient xs aims (Array.ofList start))
+    close moved (draft.Array "critic")
+    close (Array.map2 (fun old aim -> old + 0.25 * (aim - old)) (Array.ofList target) moved) (draft.Array "target")
+    close (Array.ofList still) (draft.Array "still")
+
+[<Fact>]
+let ``what leaves its range is put back`` () =
+    let m = 50
+    let xs, ys = data m
+    let group = { beside "w" [ 0.1; 0.1 ] (sgd "w" 100.0) with Project = Some(Expr.maximum (Expr.number 0.05)) }
+    let update = Update.create (plan [ group ] 0.0 m (fun batch -> [ Term.mean "error" 1.0 (errors batch "w") ]))
+    let w = (run update xs ys 1 1).Array "w"
+    Assert.Contains(0.05f, w)
+    Assert.All(w, (fun value -> Assert.True(value >= 0.05f)))
+
+[<Theory; InlineData(false); InlineData(true)>]
+let ``a minibatch has the rows that were chosen, whichever thread copies them`` (whole: bool) =
+    let m = 400
+    let xs, ys = data m
+    let chosen = Array.init 256 (fun i -> (7 * i + 3) % m)
+
+    let loss (batch: Batch) =
+        // Read as a whole, or by lanes.
+        let weights = if whole then batch.Own(batch.All y) else batch[y]
+        let w = Expr.reshape [| 2; 1 |] (theta batch "w")
+        [ Term.mean "error" 1.0 (Expr.square (Expr.squeeze -1 (Expr.matmul batch[x] w) - weights)) ]
+
+    let update = Update.create (plan [ beside "w" [ 1.0; 2.0 ] (sgd "w" 0.1) ] 0.0 256 loss)
+
+    let after threads =
+        use workers = new Workers(threads)
+        let draft = Draft(stateOf update)
+        update.Load draft
+        update.Choose(Samples.OfRollout(1, [ x, xs; y, ys ]), ArraySegment(Array.append [| 0; 0 |] chosen, 2, 256))
+        update.Run workers
+        update.Store draft
+        draft.Array "w"
+
+    let pick width (values: float32[]) = chosen |> Array.collect (fun row -> Array.sub values (row * width) width)
+    let g = gradient (pick 2 xs) (pick 1 ys) [| 1.0; 2.0 |]
+    close [| 1.0 - 0.1 * g[0]; 2.0 - 0.1 * g[1] |] (after 1)
+    Assert.Equal<float32[]>(after 1, after 2)
+    Assert.Equal<float32[]>(after 1, after 3)
+
+[<Fact>]
+let ``a rate is an input`` () =
+    let m = 20
+    let xs, ys = data m
+    let motion = GroupMotion.Learns("w", Optimiser.sgd (Schedule.input rate.Name) 0.0 0.0 false 0.0)
+
+    let update =
+        Update.create (
+            plan [ beside "w" [ 1.0; 2.0 ] motion ] 0.0 m (fun batch -> [ Term.mean "error" 1.0 (errors batch "w") ])
+        )
+
+    let g = gradient xs ys [| 1.0; 2.0 |]
+
+    for value in [ 0.1; 0.4 ] do
+        update.Set(rate, value)
+        close [| 1.0 - value * g[0]; 2.0 - value * g[1] |] ((run update xs ys 1 1).Array "w")
+
+[<Fact>]
+let ``a failure names the sample, by its step and copy, of whichever side and lane it is`` () =
+    let m = 256
+
+    for side in [ "a"; "b" ] do
+        let loss (batch: Batch) =
+            [
+                for group in [ "a"; "b" ] do
+                    let error = errors batch group
+                    Term.mean group 1.0 (if group = side then Expr.log (error + 1.0) else error)
+            ]
+
+        let update =
+            Update.create (
+                plan [ beside "a" [ 1.0; 2.0 ] (sgd "a" 0.1); beside "b" [ 1.0; 2.0 ] (sgd "b" 0.1) ] 0.0 m loss
+            )
+
+        let xs, ys = data (2 * m)
+        ys[301] <- 3e38f
+        let chosen = Array.init m (fun i -> 2 * m - 1 - i)
+
+        let fail threads watched =
+            use workers = new Workers(threads)
+            let draft = Draft(stateOf update)
+            update.Load draft
+            update.Choose(Samples.OfRollout(4, [ x, xs; y, ys ]), ArraySegment chosen)
+            if watched then update.Watch("test", 7L)
+
+            try
+                update.Run workers
+            finally
+                update.Unwatch()
+
+        Assert.Throws<NonFiniteStep>(fun () -> fail 2 false) |> ignore
+
+        for threads in 1..2 do
+            let record = (Assert.Throws<TrainingFailure>(fun () -> fail threads true)).Record
+            // The error is squared first, for the side that the records call first.
+            Assert.StartsWith("Square", record.Operation)
+            Assert.Equal((7L, 301 / 4, 301 % 4), (record.Update, record.RolloutStep, record.Copy))
+            Assert.Contains(record.Inputs, (fun (name, _, _) -> name = "x"))
+
+[<Fact>]
+let ``plans that cannot be are refused`` () =
+    let refused part groups =
+        let error =
+            Assert.ThrowsAny<ArgumentException>(fun () ->
+                UpdateSource.create (plan groups 0.0 8 (fun batch -> [ Term.mean "error" 1.0 (errors batch "w") ]))
+                |> ignore)
+
+        Assert.Contains((part: string), error.Message)
+
+    let w = beside "w" [ 1.0; 2.0 ]
+    refused "one name" [ w (sgd "w" 0.1); w (sgd "v" 0.1) ]
+    refused "learns" [ w GroupMotion.Stays ]
+    refused "follows v" [ w (sgd "w" 0.1); beside "u" [ 1.0; 1.0 ] (GroupMotion.Follows("v", 0.1)) ]
+    refused "follows w" [ w (sgd "w" 0.1); beside "u" [ 1.0 ] (GroupMotion.Follows("w", 0.1)) ]
+    refused "no group w" [ beside "u" [ 1.0 ] (sgd "u" 0.1) ]
