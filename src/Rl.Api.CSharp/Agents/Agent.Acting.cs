@@ -32,7 +32,7 @@ public sealed partial class Agent
         return action;
     }
 
-    /// <summary>The most probable action for what an environment shows, among those that are possible in it. Allocates nothing.</summary>
+    /// <summary>The most probable action for what an environment shows, among those that are possible in it.</summary>
     /// <param name="observation">What the environment's latest reset or step returned.</param>
     /// <param name="environment">The environment: of the library, or your own; its episode is running.</param>
     /// <param name="action">Receives the action.</param>
@@ -89,7 +89,7 @@ public sealed partial class Agent
         return (int)action[0];
     }
 
-    /// <summary>The most probable integer for what an environment shows, among those that are possible in it, where actions are one integer. Allocates nothing.</summary>
+    /// <summary>The most probable integer for what an environment shows, among those that are possible in it, where actions are one integer.</summary>
     /// <param name="observation">What the environment's latest reset or step returned.</param>
     /// <param name="environment">The environment: of the library, or your own; its episode is running.</param>
     /// <exception cref="ArgumentException">The observation's length is wrong, it holds NaN or infinity; or the environment is within wrappers that the agent applies itself.</exception>

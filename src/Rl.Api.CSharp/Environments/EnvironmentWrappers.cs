@@ -21,7 +21,7 @@ public enum FramePadding
 }
 
 /// <summary>Gymnasium's wrappers, for environments of the library and your own: <c>Environments.Make("Pendulum-v1").RescaleAction(-1, 1).NormalizeObservation()</c>. The first that is called stands next to the environment.</summary>
-/// <remarks>Each throws <see cref="ArgumentException"/> where it does not fit the environment's spaces or a parameter is out of range; the message says what is needed.</remarks>
+/// <remarks>An environment of the library within wrappers is given to an agent as it is, which makes copies; one of your own as a factory, <c>() => new MyEnvironment().NormalizeObservation()</c>. Each throws <see cref="ArgumentException"/> where it does not fit the environment's spaces or a parameter is out of range; the message says what is needed.</remarks>
 public static class EnvironmentWrappers
 {
     /// <summary>Cuts episodes after a number of steps.</summary>

@@ -14,7 +14,8 @@ public readonly record struct StepResult(ReadOnlyMemory<float> Observation, doub
 }
 
 /// <summary>An environment of your own: implement this and give <see cref="Agent.Create(AgentOptions, Func{IEnvironment}, ulong)"/> a way to make copies.</summary>
-/// <remarks>Every copy is used by one thread at a time. All its randomness must come from the seed given to <see cref="Reset(ulong)"/>; then training is repeatable.</remarks>
+/// <remarks>Every copy is used by one thread at a time. All its randomness must come from the seed given to <see cref="Reset(ulong)"/>; then training is repeatable. Who calls a
+/// factory owns what it makes: agents, evaluations, playbacks and checks dispose of their copies where these are <see cref="IDisposable"/>. What you make yourself stays yours.</remarks>
 public interface IEnvironment
 {
     /// <summary>The set of observations.</summary>
