@@ -190,10 +190,17 @@ internal sealed class RunFolder : IDisposable
             ? asked
             : System.IO.Path.Combine(Root, asked);
 
-    private static string[] Runs() =>
-        Directory.Exists(Root)
-            ? [.. Directory.EnumerateDirectories(Root).Select(System.IO.Path.GetFileName).OfType<string>().Order(StringComparer.Ordinal).Take(8)]
+    /// <summary>The names of the first runs that have an agent; of more, an ellipsis.</summary>
+    private static string[] Runs()
+    {
+        const int Most = 8;
+        string[] runs = Directory.Exists(Root)
+            ? [.. Directory.EnumerateDirectories(Root)
+                .Where(folder => File.Exists(System.IO.Path.Combine(folder, AgentFile)))
+                .Select(System.IO.Path.GetFileName).OfType<string>().Order(StringComparer.Ordinal)]
             : [];
+        return runs.Length > Most ? [.. runs.Take(Most), "…"] : runs;
+    }
 
     private static string Text(long value) => value.ToString(CultureInfo.InvariantCulture);
 
