@@ -15,7 +15,8 @@ namespace Rl;
 
 /// <summary>Something that acts and learns: a policy with all that its training depends on.</summary>
 /// <remarks>
-/// Training is repeatable: the same options, environment and seed give the same agent bit for bit, on any number of threads. An agent is used by
+/// Training is repeatable: the same options, environment and seed give the same agent bit for bit, on any number of threads. Machines whose
+/// vectors have other widths (512, 256 or 128 bits) sum in other orders and differ in last bits; RL_VECTOR_BITS sets the width. An agent is used by
 /// one thread at a time; while it trains, other calls throw, except from inside a <see cref="SynchronousProgress{T}"/>, which may save it,
 /// evaluate it and predict with it. Dispose it to release its threads.
 /// </remarks>
