@@ -30,7 +30,8 @@ internal static class CommandLine
             Check(terminal, interruption),
             Bench(terminal, interruption),
         };
-        var parsed = root.Parse(arguments);
+        // Without a word there is nothing to do, and much to say.
+        var parsed = root.Parse(arguments.Count == 0 ? ["--help"] : arguments);
         if (parsed.Errors.Count > 0)
         {
             terminal.Error.WriteLine($"rl: {Shown.Text(string.Join(" ", parsed.Errors.Select(error => error.Message)))} Try rl --help.");
@@ -56,35 +57,32 @@ internal static class CommandLine
         var algorithm = new Argument<string?>("algorithm") { Description = "The algorithm's id; rl algorithms lists them.", Arity = ArgumentArity.ZeroOrOne };
         var environment = new Argument<string?>("environment") { Description = "The environment's id; rl environments lists them.", Arity = ArgumentArity.ZeroOrOne };
         var resume = new Option<string?>("--resume") { Description = "Go on with an interrupted run: its name under runs/, or its folder. The agent becomes the same bit for bit as if it had never stopped; the mean return starts with new episodes.", HelpName = "run" };
-        var seed = new Option<ulong?>("--seed") { Description = "Where all randomness comes from; 1 if not given." };
-        var steps = new Option<long?>("--steps") { Description = "Environment steps; those that are known to be good for the task, or the algorithm's default, if not given." };
-        var threads = new Option<int?>("--threads") { Description = "Threads; 0 for one a core. Results do not depend on it." };
+        var seed = NumberOption.Whole<ulong>("--seed", "Where all randomness comes from; 1 if not given.", least: 0);
+        var steps = NumberOption.Whole<long>("--steps", "Environment steps; those that are known to be good for the task, or the algorithm's default, if not given.", least: 1);
+        var threads = NumberOption.Whole<int>("--threads", "Threads; 0 for one a core. Results do not depend on it.", least: 0);
         var run = new Option<string?>("--run") { Description = "The run's folder: a name under runs/, or a path." };
         var overwrite = new Option<bool>("--overwrite") { Description = "Replace the files of an earlier run in that folder." };
         var json = new Option<bool>("--json") { Description = "Print one JSON object a line." };
-        var episodes = new Option<int>("--episodes") { Description = "Episodes of the final evaluation.", DefaultValueFactory = _ => 100 };
+        var episodes = NumberOption.Whole("--episodes", "Episodes of the final evaluation.", least: 1, otherwise: 100);
         var checkpointEvery = new Option<string[]>("--checkpoint-every")
         {
             Description = "How often the agent is saved while it trains: steps (100000), a time (30s, 5m, 1h), or both; every 30s if not given, and after 1, 2, 4, … s. It is also saved before the first update and at the end.",
             HelpName = "steps|time",
             AllowMultipleArgumentsPerToken = true,
         };
-        var keepLast = new Option<int>("--keep-last") { Description = "How many of these checkpoints are kept; above 1 also as agent-<steps>.rl.", DefaultValueFactory = _ => 1 };
-        var evaluateEvery = new Option<long?>("--evaluate-every") { Description = "Evaluate the agent every so many steps, and keep the best as best.rl, with its evaluation in best.json.", HelpName = "steps" };
-        var evaluateEpisodes = new Option<int>("--evaluate-episodes") { Description = "Episodes of each of these evaluations.", DefaultValueFactory = _ => 20 };
+        var keepLast = NumberOption.Whole("--keep-last", "How many of these checkpoints are kept; above 1 also as agent-<steps>.rl.", least: 1, otherwise: 1);
+        var evaluateEvery = NumberOption.Whole(
+            "--evaluate-every", "Evaluate the agent every so many steps, and keep the best as best.rl, with its evaluation in best.json.", least: 1L);
+        evaluateEvery.HelpName = "steps";
+        var evaluateEpisodes = NumberOption.Whole("--evaluate-episodes", "Episodes of each of these evaluations.", least: 1, otherwise: 20);
         var defaults = new Option<bool>("--defaults") { Description = "Train with the algorithm's defaults, even where better options for the task are known." };
         var set = new Option<string[]>("--set")
         {
-            Description = "An option of the algorithm, for example LearningRate=3e-4; rl algorithms lists them.",
+            Description = "An option of the algorithm, for example LearningRate=3e-4; rl algorithms ALGORITHM lists them.",
             HelpName = "name=value",
             AllowMultipleArgumentsPerToken = true,
         };
-        var environmentSet = new Option<string[]>("--environment-set")
-        {
-            Description = "An option of the environment, for example g=9.81; rl environments lists them.",
-            HelpName = "name=value",
-            AllowMultipleArgumentsPerToken = true,
-        };
+        var environmentSet = EnvironmentSet("of the environment");
         var command = new Command("train", "Train an agent and keep it in a run folder.")
         {
             algorithm, environment, resume, seed, steps, threads, run, overwrite, json, episodes, checkpointEvery, keepLast, evaluateEvery, evaluateEpisodes,
@@ -119,14 +117,15 @@ internal static class CommandLine
     private static Command Evaluate(Terminal terminal, CancellationToken interruption)
     {
         var run = new Argument<string>("run") { Description = "A run's name under runs/, its folder, or an agent file." };
-        var episodes = new Option<int>("--episodes") { Description = "How many episodes.", DefaultValueFactory = _ => 100 };
-        var seed = new Option<ulong?>("--seed") { Description = "Where the episodes' randomness comes from; follows from the agent's seed if not given." };
+        var episodes = NumberOption.Whole("--episodes", "How many episodes.", least: 1, otherwise: 100);
+        var seed = NumberOption.Whole<ulong>("--seed", "Where the episodes' randomness comes from; follows from the agent's seed if not given.", least: 0);
         var stochastic = new Option<bool>("--stochastic") { Description = "Draw actions from the policy instead of taking the most probable ones." };
         var environment = new Option<string?>("--environment") { Description = "Another environment with the same spaces." };
+        var environmentSet = EnvironmentSet("of that environment");
         var json = new Option<bool>("--json") { Description = "Print one JSON object." };
         var command = new Command("evaluate", "Measure a trained agent over whole episodes.")
         {
-            run, episodes, seed, stochastic, environment, json,
+            run, episodes, seed, stochastic, environment, environmentSet, json,
         };
         command.SetAction(parsed => Interruptible.Run(
             () => EvaluateCommand.Run(
@@ -137,6 +136,7 @@ internal static class CommandLine
                     Seed = parsed.GetValue(seed),
                     Stochastic = parsed.GetValue(stochastic),
                     Environment = parsed.GetValue(environment),
+                    EnvironmentSettings = Pairs("--environment-set", parsed.GetValue(environmentSet)),
                     Json = parsed.GetValue(json),
                 },
                 terminal,
@@ -149,7 +149,7 @@ internal static class CommandLine
     private static Command ReplayFailure(Terminal terminal, CancellationToken interruption)
     {
         var run = new Argument<string>("run") { Description = "The name under runs/, or the folder, of a run that stopped at a number that is not finite." };
-        var threads = new Option<int>("--threads") { Description = "Threads; 0 for one a core. The failure does not depend on it." };
+        var threads = NumberOption.Whole("--threads", "Threads; 0 for one a core. The failure does not depend on it.", least: 0, otherwise: 0);
         var json = new Option<bool>("--json") { Description = "Print one JSON object." };
         var command = new Command("replay-failure", "Do the update again that a run failed in, from the state before it.") { run, threads, json };
         command.SetAction(parsed => Interruptible.Run(
@@ -161,31 +161,28 @@ internal static class CommandLine
 
     private static Command Environments(Terminal terminal)
     {
+        var id = new Argument<string?>("environment") { Description = "The id of one of them, to see its spaces and options.", Arity = ArgumentArity.ZeroOrOne };
         var json = new Option<bool>("--json") { Description = "Print one JSON object a line." };
-        var command = new Command("environments", "List the environments and their options.") { json };
-        command.SetAction(parsed => ListCommands.Environments(parsed.GetValue(json), terminal));
+        var command = new Command("environments", "List the environments, or show one with its spaces and options.") { id, json };
+        command.SetAction(parsed => ListCommands.Environments(parsed.GetValue(id), parsed.GetValue(json), terminal));
         return command;
     }
 
     private static Command Algorithms(Terminal terminal)
     {
+        var id = new Argument<string?>("algorithm") { Description = "The id of one of them, to see its options.", Arity = ArgumentArity.ZeroOrOne };
         var json = new Option<bool>("--json") { Description = "Print one JSON object a line." };
-        var command = new Command("algorithms", "List the algorithms, their options and defaults.") { json };
-        command.SetAction(parsed => ListCommands.Algorithms(parsed.GetValue(json), terminal));
+        var command = new Command("algorithms", "List the algorithms, or show one with its options and their defaults.") { id, json };
+        command.SetAction(parsed => ListCommands.Algorithms(parsed.GetValue(id), parsed.GetValue(json), terminal));
         return command;
     }
 
     private static Command Check(Terminal terminal, CancellationToken interruption)
     {
         var environment = new Argument<string>("environment") { Description = "The environment's id; rl environments lists them." };
-        var seed = new Option<ulong>("--seed") { Description = "Where the randomness of the check comes from." };
-        var steps = new Option<int>("--steps") { Description = "The steps of each walk; more find rarer faults.", DefaultValueFactory = _ => 500 };
-        var environmentSet = new Option<string[]>("--environment-set")
-        {
-            Description = "An option of the environment, for example g=9.81; rl environments lists them.",
-            HelpName = "name=value",
-            AllowMultipleArgumentsPerToken = true,
-        };
+        var seed = NumberOption.Whole("--seed", "Where the randomness of the check comes from.", least: 0UL, otherwise: 0UL);
+        var steps = NumberOption.Whole("--steps", "The steps of each walk; more find rarer faults.", least: 1, otherwise: 500);
+        var environmentSet = EnvironmentSet("of the environment");
         var json = new Option<bool>("--json") { Description = "Print one JSON object." };
         var command = new Command("check", "Check that an environment keeps its contract.")
         {
@@ -213,8 +210,8 @@ internal static class CommandLine
         var output = new Option<string>("--output") { Description = "The folder of results; what is there already is not measured again.", DefaultValueFactory = _ => Path.Combine("runs", "bench") };
         var page = new Option<string?>("--page") { Description = "A Markdown page that receives the table between its markers." };
         var only = new Option<string?>("--only") { Description = "Only the tasks that have one of these, separated by commas, in their names." };
-        var seeds = new Option<int?>("--seeds") { Description = "Seeds a task; each task's own number if not given." };
-        var parallel = new Option<int>("--parallel") { Description = "Runs at once; 0 for one a core." };
+        var seeds = NumberOption.Whole<int>("--seeds", "Seeds a task; each task's own number if not given.", least: 1);
+        var parallel = NumberOption.Whole("--parallel", "Runs at once; 0 for one a core.", least: 0, otherwise: 0);
         var command = new Command("bench", "Train the tasks of a results table with several seeds, and make the table.") { suite, output, page, only, seeds, parallel };
         command.SetAction(parsed => BenchCommand.Run(
             new BenchRequest
@@ -230,6 +227,14 @@ internal static class CommandLine
             interruption));
         return command;
     }
+
+    /// <summary>The option that sets options of an environment.</summary>
+    internal static Option<string[]> EnvironmentSet(string whose) => new("--environment-set")
+    {
+        Description = $"An option {whose}, for example g=9.81; rl environments ENVIRONMENT lists them.",
+        HelpName = "name=value",
+        AllowMultipleArgumentsPerToken = true,
+    };
 
     internal static List<KeyValuePair<string, string>> Pairs(string option, string[]? texts) =>
         (texts ?? [])

@@ -11,7 +11,7 @@ internal static class WatchCommandLine
     public static Command Watch(Terminal terminal, CancellationToken interruption)
     {
         var words = new PlayWords(episodes: 3);
-        var speed = new Option<double>("--speed") { Description = "How fast; 1 is the environment's own time.", DefaultValueFactory = _ => 1 };
+        var speed = NumberOption.Positive("--speed", "How fast; 1 is the environment's own time.", otherwise: 1);
         var command = new Command("watch", "See an agent, or random actions, at work in the terminal; Ctrl-C ends it.") { speed };
         words.AddTo(command);
         command.SetAction(parsed => WatchCommand.Run(
@@ -25,8 +25,8 @@ internal static class WatchCommandLine
     {
         var words = new PlayWords(episodes: 1);
         var output = new Option<string?>("--output") { Description = "The animated GIF file; episode.gif beside the agent, or <environment>.gif, if not given. An earlier file is replaced." };
-        var scale = new Option<double?>("--scale") { Description = "Pixels a unit of the picture; 1, or more for small pictures, if not given." };
-        var maxSteps = new Option<int>("--max-steps") { Description = "The recording ends after so many steps.", DefaultValueFactory = _ => Recording.DefaultMaxSteps };
+        var scale = NumberOption.Positive("--scale", "Pixels a unit of the picture; 1, or more for small pictures, if not given.");
+        var maxSteps = NumberOption.Whole("--max-steps", "The recording ends after so many steps.", least: 1, otherwise: Recording.DefaultMaxSteps);
         var json = new Option<bool>("--json") { Description = "Print one JSON object." };
         var command = new Command("record", "Write episodes of an agent, or of random actions, to an animation that any browser shows.") { output, scale, maxSteps, json };
         words.AddTo(command);
@@ -55,16 +55,12 @@ internal static class WatchCommandLine
 
         private readonly Option<string?> environment = new("--environment") { Description = "The environment's id; the run's own if not given." };
 
-        private readonly Option<string[]> environmentSet = new("--environment-set")
-        {
-            Description = "An option of that environment, for example g=9.81; rl environments lists them.",
-            HelpName = "name=value",
-            AllowMultipleArgumentsPerToken = true,
-        };
+        private readonly Option<string[]> environmentSet = CommandLine.EnvironmentSet("of that environment");
 
-        private readonly Option<int> episodes = new("--episodes") { Description = "How many episodes.", DefaultValueFactory = _ => episodes };
+        private readonly Option<int> episodes = NumberOption.Whole("--episodes", "How many episodes.", least: 1, otherwise: episodes);
 
-        private readonly Option<ulong?> seed = new("--seed") { Description = "Where the episodes' randomness comes from; follows from the agent's seed if not given." };
+        private readonly Option<ulong?> seed =
+            NumberOption.Whole<ulong>("--seed", "Where the episodes' randomness comes from; follows from the agent's seed if not given.", least: 0);
 
         private readonly Option<bool> stochastic = new("--stochastic") { Description = "Draw actions from the policy instead of taking the most probable ones." };
 

@@ -33,15 +33,16 @@ public sealed class AnimationWriter : IDisposable
     private bool isDisposed;
 
     /// <summary>Begins an animation.</summary>
-    /// <param name="path">The file, usually <c>*.gif</c>; missing folders are made, an earlier file is replaced at the end.</param>
+    /// <param name="path">The file, <c>*.gif</c> or without an extension; missing folders are made, an earlier file is replaced at the end.</param>
     /// <param name="framesPerSecond">Greater than 0. Above 50, frames are left out, so that the animation keeps its time.</param>
     /// <param name="scale">Pixels a unit of the scenes; greater than 0.</param>
-    /// <exception cref="ArgumentException">A number is out of its range.</exception>
+    /// <exception cref="ArgumentException">A number is out of its range, or the name promises another kind of file.</exception>
     /// <exception cref="IOException">The file cannot be written; the message names it.</exception>
     public AnimationWriter(string path, double framesPerSecond, double scale = 1)
     {
         Positive(framesPerSecond, nameof(framesPerSecond));
         Positive(scale, nameof(scale));
+        RequireGif(path);
         frameMilliseconds = 1_000 / framesPerSecond;
         this.scale = scale;
         file = WholeFile.Create(path);
@@ -95,6 +96,17 @@ public sealed class AnimationWriter : IDisposable
                 gif.Finish();
                 file.Keep();
             }
+        }
+    }
+
+    private static void RequireGif(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        if (Path.GetExtension(path) is { Length: > 0 } extension && !extension.Equals(".gif", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new ArgumentException(
+                $"path is \"{path}\"; animations are GIF files, so name it {Path.ChangeExtension(path, ".gif")}.",
+                nameof(path));
         }
     }
 

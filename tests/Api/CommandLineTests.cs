@@ -3,13 +3,14 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using System.Threading;
 using Rl.Cli;
 using Xunit;
 
 namespace Rl.Tests.Api;
 
-public sealed class CommandLineTests : IDisposable
+public sealed partial class CommandLineTests : IDisposable
 {
     private readonly TemporaryFolder folder = new();
     private readonly string run;
@@ -116,7 +117,7 @@ public sealed class CommandLineTests : IDisposable
         Fails(2, "LearningRate is -1", "train", "ppo", "CartPole-v1", "--run", run, "--set", "LearningRate=-1");
         Fails(2, "name=value", "train", "ppo", "CartPole-v1", "--run", run, "--set", "LearningRate");
         Fails(2, "no keyword \"h\"", "train", "ppo", "Pendulum-v1", "--run", run, "--environment-set", "h=1");
-        Fails(2, "TotalSteps is 0", "train", "ppo", "CartPole-v1", "--run", run, "--steps", "0");
+        Fails(2, "--steps is \"0\"; it must be at least 1", "train", "ppo", "CartPole-v1", "--run", run, "--steps", "0");
         Fails(2, "rl --help", "train", "ppo");
         Fails(2, "rl --help", "tain", "ppo", "CartPole-v1");
         Assert.False(Directory.Exists(run));
@@ -196,6 +197,7 @@ public sealed class CommandLineTests : IDisposable
         Fails(2, "--seeds", "bench", "on-policy", "--seeds", "0", "--output", run);
         Fails(2, "--parallel", "bench", "on-policy", "--parallel", "-5", "--output", run);
         Fails(2, "Hidden", "train", "ppo", "CartPole-v1", "--set", "Hidden=2147483647", "--run", run);
+        Fails(2, "Hidden is \"64x\"", "train", "ppo", "CartPole-v1", "--set", "Hidden=64x", "--run", run);
         Assert.Equal(0, Run("train", "ppo", "Pendulum-v1", "--environment-set", "g=1", "g=2", "--steps", "100", "--episodes", "1", "--run", run).Code);
         Assert.Equal("2", Text(JsonDocument.Parse(File.ReadAllText(Path.Combine(run, "configuration.json"))).RootElement.GetProperty("environment").GetProperty("options"), "g"));
     }
@@ -209,7 +211,19 @@ public sealed class CommandLineTests : IDisposable
         var bandit = environments.Output.Split('\n').First(line => line.Contains("Bandit-v0", StringComparison.Ordinal));
         Assert.Matches(@"\s\d\.\d{1,4}\s", bandit);
         var algorithms = Run("algorithms");
-        Assert.All(Algorithms.All.SelectMany(algorithm => algorithm.Defaults.ToSettings()), setting => Assert.Contains(setting.Key, algorithms.Output, StringComparison.Ordinal));
+        Assert.All(Algorithms.All, algorithm => Assert.Contains(algorithm.Name, algorithms.Output, StringComparison.Ordinal));
+        Assert.All(Algorithms.All, algorithm =>
+        {
+            var one = Run("algorithms", algorithm.Id);
+            Assert.All(algorithm.Defaults.ToSettings(), setting => Assert.Contains(setting.Key, one.Output, StringComparison.Ordinal));
+        });
+        var lake = Run("environments", "FrozenLake-v1").Output;
+        Assert.All(Environments.Describe("FrozenLake-v1").Options, option => Assert.Matches($"{option.Name} +{option.Default.Split(';')[0]}.*{option.Summary}", lake));
+        Assert.Contains("Discrete(16)", lake, StringComparison.Ordinal);
+        Assert.Equal("ppo", Text(Assert.Single(Objects(Run("algorithms", "PPO", "--json").Output)), "id"));
+        Assert.Equal("Taxi-v3", Text(Assert.Single(Objects(Run("environments", "Taxi-v3", "--json").Output)), "id"));
+        Fails(2, "nearest ids are FrozenLake-v1", "environments", "FrozenLake");
+        Fails(2, "all are a2c, ars, cem", "algorithms", "dqn");
         Assert.Equal(Environments.Ids, Objects(Run("environments", "--json").Output).Select(line => Text(line, "id")!));
         Assert.Equal(Algorithms.All.Select(algorithm => algorithm.Id), Objects(Run("algorithms", "--json").Output).Select(line => Text(line, "id")!));
     }
@@ -224,6 +238,116 @@ public sealed class CommandLineTests : IDisposable
         Assert.Contains("evaluation", output.ToString(), StringComparison.Ordinal);
         Assert.Contains("learning-curve.png", output.ToString(), StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData(30)]
+    [InlineData(50)]
+    [InlineData(80)]
+    [InlineData(140)]
+    public void A_narrow_terminal_breaks_no_name(int columns)
+    {
+        string[] Draw(params string[] arguments)
+        {
+            var output = new StringWriter();
+            Assert.Equal(0, CommandLine.Run(arguments, new(output, output, true, columns, 24), CancellationToken.None));
+            return Plain(output).Split('\n');
+        }
+
+        var environments = Draw("environments");
+        Assert.All(Environments.Ids, id => Assert.Single(environments, line => line.Split(' ', '│').Contains(id)));
+        Assert.All(environments.Where(line => line.Contains('│', StringComparison.Ordinal)), line => Assert.InRange(line.TrimEnd().Length, 1, columns));
+        Assert.True(environments.Length < Environments.Ids.Count + 10);
+        var algorithms = Draw("algorithms");
+        Assert.All(Algorithms.All, algorithm => Assert.Single(algorithms, line => line.Split(' ', '│').Contains(algorithm.Id)));
+        var lake = string.Join('\n', Draw("environments", "FrozenLake-v1"));
+        Assert.All(Environments.Describe("FrozenLake-v1").Options, option => Assert.Contains(option.Name, lake, StringComparison.Ordinal));
+        var ppo = string.Join('\n', Draw("algorithms", "ppo"));
+        Assert.All(Algorithms.Describe("ppo").Defaults.ToSettings(), setting => Assert.Contains(setting.Key, ppo, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(40, 12)]
+    [InlineData(80, 24)]
+    public void The_live_table_fits_its_terminal(int columns, int rows)
+    {
+        var output = new StringWriter();
+        Assert.Equal(0, CommandLine.Run(["train", "ppo", "CartPole-v1", "--steps", "3000", "--run", run], new(output, output, true, columns, rows), CancellationToken.None));
+        var live = Plain(output);
+        live = live[..live.LastIndexOf(" left", StringComparison.Ordinal)];
+        live = live[live.LastIndexOf('╭')..];
+        Assert.Contains("mean return", live, StringComparison.Ordinal);
+        Assert.InRange(live.Split('\n').Length, 4, rows);
+        Assert.All(live.Split('\n').Where(line => line.Contains('│', StringComparison.Ordinal)), line => Assert.InRange(line.TrimEnd().Length, 1, columns));
+        if (columns == 80)
+        {
+            Assert.Contains("approximate kl", live, StringComparison.Ordinal);
+        }
+
+        Assert.Contains("rl watch", output.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Numbers_are_read_as_people_write_them()
+    {
+        foreach (var (text, steps) in new[] { ("3e3", 3_072), ("3_000", 3_072), ("3k", 3_072), ("3000.0", 3_072) })
+        {
+            var lines = Objects(Run("train", "ppo", "CartPole-v1", "--steps", text, "--run", folder.File(text), "--episodes", "1", "--json").Output);
+            Assert.Equal(steps, lines.Last().GetProperty("steps").GetInt64());
+        }
+
+        Assert.Equal(ulong.MaxValue, Objects(Run("train", "ppo", "CartPole-v1", "--steps", "1", "--seed", "18446744073709551615", "--run", run, "--episodes", "1", "--json").Output).First().GetProperty("seed").GetUInt64());
+        foreach (var wrong in new[] { "abc", "1.5", "1e", "k", "1e400", "NaN", "1K", "0x10" })
+        {
+            Fails(2, $"--steps is \"{wrong}\"; it must be a whole number, for example 250000, 250_000, 250k or 1e6.", "train", "ppo", "CartPole-v1", "--steps", wrong);
+        }
+
+        Fails(2, "--seed is \"-1\"; it must be at least 0.", "train", "ppo", "CartPole-v1", "--seed", "-1");
+        Fails(2, "--steps is \"1e19\"; it must be at most 9223372036854775807.", "train", "ppo", "CartPole-v1", "--steps", "1e19");
+        Fails(2, "--threads is \"3G\"; it must be at most 2147483647.", "train", "ppo", "CartPole-v1", "--threads", "3G");
+        Fails(2, "--episodes is \"0\"; it must be at least 1.", "evaluate", "nothing", "--episodes", "0");
+        Fails(2, "--speed is \"-2\"; it must be a number above 0", "watch", "nothing", "--speed", "-2");
+        Fails(2, "--steps", "train", "ppo", "CartPole-v1", "--steps");
+        Assert.DoesNotContain("System.", Run("train", "ppo", "CartPole-v1", "--steps", "abc").Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Without_a_word_the_help_is_printed()
+    {
+        var (code, output, error) = Run();
+        Assert.Equal((0, ""), (code, error));
+        Assert.Equal(Run("--help").Output, output);
+        Assert.Contains("train", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_interrupted_run_says_how_it_goes_on()
+    {
+        using var interruption = new CancellationTokenSource();
+        interruption.Cancel();
+        foreach (var isInteractive in new[] { false, true })
+        {
+            var output = new StringWriter();
+            Assert.Equal(130, CommandLine.Run(["train", "ppo", "CartPole-v1", "--run", run, "--overwrite"], new(output, output, isInteractive, 400), interruption.Token));
+            Assert.Contains($"rl train --resume {run} goes on", Plain(output), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void An_evaluation_takes_options_of_the_environment()
+    {
+        Assert.Equal(0, Run("train", "ppo", "Pendulum-v1", "--steps", "2000", "--run", run, "--episodes", "1").Code);
+        double Mean(params string[] more) =>
+            JsonDocument.Parse(Run(["evaluate", run, "--episodes", "3", "--json", .. more]).Output).RootElement.GetProperty("evaluation").GetProperty("mean").GetDouble();
+        Assert.Equal(Mean(), Mean("--environment", "Pendulum-v1"));
+        Assert.NotEqual(Mean(), Mean("--environment", "Pendulum-v1", "--environment-set", "g=2"));
+        Fails(2, "name the environment", "evaluate", run, "--environment-set", "g=2");
+    }
+
+    /// <summary>What was written, without the colours.</summary>
+    private static string Plain(StringWriter output) => Colour().Replace(output.ToString(), "");
+
+    [GeneratedRegex("\e\\[[0-9;]*m")]
+    private static partial Regex Colour();
 
     private static IEnumerable<JsonElement> Objects(string output) =>
         output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement);

@@ -170,6 +170,50 @@ public sealed class RecordingTests : IDisposable
         Assert.NotEqual(captioned.Rgba.ToArray(), Picture.Draw(Caption.Of(new(scene, 2, 35, -0.5, 12, false))).Rgba.ToArray());
     }
 
+    [Theory]
+    [InlineData(1, 0, 0)]
+    [InlineData(12, 270, 77.86)]
+    [InlineData(123_456, 1_000_000, -123_456_789)]
+    public void The_words_of_a_caption_never_touch(int episode, int step, double sum)
+    {
+        foreach (var width in new[] { 160, 280, 600 })
+        {
+            var scene = Scene.Create(width, 50, Colour.Black);
+            var picture = Picture.Draw(Caption.Of(new(scene, episode, step, -sum / 3, sum, false)));
+            var strip = picture.Height - 50;
+
+            // Each line of words has one gap in its middle that is wider than any between two words.
+            foreach (var (top, bottom) in new[] { (0, strip / 2), (strip / 2, strip) })
+            {
+                var inked = Enumerable.Range(0, width).Select(x => Enumerable.Range(top, bottom - top).Any(y => picture[x, y].Red > 100)).ToArray();
+                var (longest, run) = (0, 0);
+                for (var x = Array.IndexOf(inked, true); x <= Array.LastIndexOf(inked, true); x++)
+                {
+                    run = inked[x] ? 0 : run + 1;
+                    longest = Math.Max(longest, run);
+                }
+
+                Assert.InRange(longest, Math.Max(2, width / 60), width);
+            }
+        }
+    }
+
+    [Fact]
+    public void An_animation_with_another_name_than_gif_is_refused()
+    {
+        foreach (var name in new[] { "x.mp4", "x.webp", "x.png" })
+        {
+            var path = folder.File(name);
+            var (code, _, error) = Run("record", "--environment", "CartPole-v1", "--output", path);
+            Assert.Equal(2, code);
+            Assert.Contains($"\"{path}\"; animations are GIF files, so name it {folder.File("x.gif")}.", error, StringComparison.Ordinal);
+            Assert.Throws<ArgumentException>(() => new AnimationWriter(path, 10));
+            Assert.False(File.Exists(path));
+        }
+
+        using var animation = new AnimationWriter(folder.File("x.GIF"), 10);
+    }
+
     [Fact]
     public void Rl_record_writes_an_animation_of_random_actions_or_of_a_run()
     {
@@ -217,7 +261,7 @@ public sealed class RecordingTests : IDisposable
         Fails(2, "Name a run", "watch");
         Fails(2, "Name a run", "record");
         Fails(1, "not a terminal", "watch", "--environment", "CartPole-v1");
-        Fails(2, "--speed is 0", "watch", "--environment", "CartPole-v1", "--speed", "0");
+        Fails(2, "--speed is \"0\"; it must be a number above 0", "watch", "--environment", "CartPole-v1", "--speed", "0");
         Fails(2, "--episodes", "record", "--environment", "CartPole-v1", "--episodes", "0");
         Fails(2, "--environment-set", "record", "--environment-set", "g=1");
         Fails(2, "nearest ids", "record", "--environment", "CartPol-v1");

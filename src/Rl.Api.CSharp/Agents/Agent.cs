@@ -17,8 +17,8 @@ namespace Rl;
 
 /// <summary>Something that acts and learns: a policy with all that its training depends on.</summary>
 /// <remarks>
-/// Training is repeatable: the same options, environment and seed give the same agent bit for bit, on any number of threads of one machine, and on
-/// machines whose vector registers are equally wide (the environment variable <c>RL_VECTOR_BITS</c> sets a narrower width). An agent is used by
+/// Training is repeatable: the same options, environment and seed give the same agent bit for bit, on any number of threads. Machines whose
+/// vectors have other widths (512, 256 or 128 bits) sum in other orders and differ in last bits; RL_VECTOR_BITS sets the width. An agent is used by
 /// one thread at a time: a call during another one throws <see cref="InvalidOperationException"/>, so a server that predicts on many threads loads
 /// one agent a thread, or puts a lock around its calls. While it trains, only a <see cref="SynchronousProgress{T}"/> may use it: save it, evaluate
 /// it and predict with it. Dispose it to release its threads, and the copies of an environment of your own that are <see cref="IDisposable"/>:

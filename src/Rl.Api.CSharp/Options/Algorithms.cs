@@ -78,13 +78,14 @@ public static class Algorithms
     public static IReadOnlyList<AlgorithmDescription> All { get; } = Array.AsReadOnly(Known);
 
     /// <summary>What is known of an algorithm.</summary>
-    /// <exception cref="ArgumentException">There is no such id; the message lists the nearest.</exception>
+    /// <exception cref="ArgumentException">There is no such id; the message lists the nearest, and all.</exception>
     public static AlgorithmDescription Describe(string id)
     {
         ArgumentNullException.ThrowIfNull(id);
         return Known.FirstOrDefault(algorithm => string.Equals(algorithm.Id, id, StringComparison.OrdinalIgnoreCase))
             ?? throw new ArgumentException(
-                $"There is no algorithm \"{id}\"; the nearest ids are {string.Join(", ", Convert.Nearest(id, Known.Select(algorithm => algorithm.Id)))}.",
+                $"There is no algorithm \"{id}\"; the nearest ids are {string.Join(", ", Convert.Nearest(id, Known.Select(algorithm => algorithm.Id)))}; "
+                + $"all are {string.Join(", ", Known.Select(algorithm => algorithm.Id))}.",
                 nameof(id));
     }
 

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Threading;
 using Rl.Cli.Runs;
 using Rl.Cli.Views;
@@ -16,7 +17,10 @@ internal sealed record EvaluateRequest
 
     public bool Stochastic { get; init; }
 
+    /// <summary>The environment; null for the run's own.</summary>
     public string? Environment { get; init; }
+
+    public IReadOnlyList<KeyValuePair<string, string>> EnvironmentSettings { get; init; } = [];
 
     public bool Json { get; init; }
 }
@@ -27,10 +31,11 @@ internal static class EvaluateCommand
     public static int Run(EvaluateRequest request, Terminal terminal, CancellationToken interruption)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(request.Episodes, 1, "--episodes");
+        EnvironmentArgument.RequireNamed(request.Environment, request.EnvironmentSettings);
         var path = RunPlaces.FindAgent(request.Run);
         using var agent = request.Environment is null
             ? Agent.Load(path)
-            : Agent.Load(path, EnvironmentArgument.Make(request.Environment, [], terminal));
+            : Agent.Load(path, EnvironmentArgument.Make(request.Environment, request.EnvironmentSettings, terminal));
         var (evaluation, cutAt) = FiniteEvaluation.Of(agent, request.Episodes, request.Seed, !request.Stochastic, interruption);
         if (request.Json)
         {

@@ -1,6 +1,5 @@
 using System;
 using System.Collections.Generic;
-using System.Linq;
 using Rl.Cli.Runs;
 
 namespace Rl.Cli.Commands;
@@ -26,11 +25,7 @@ internal sealed record PlayRequest
     public int With(Terminal terminal, Func<Playback, string, int> use)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(Episodes, 1, "--episodes");
-        if (EnvironmentSettings.Count > 0 && Environment is null)
-        {
-            throw new ArgumentException("--environment-set belongs to --environment; name the environment.");
-        }
-
+        EnvironmentArgument.RequireNamed(Environment, EnvironmentSettings);
         var environment = Environment is null
             ? null
             : EnvironmentArgument.Make(Environment, EnvironmentSettings, terminal);

@@ -151,6 +151,6 @@ internal static class TrainCommand
 
     private static TrainingView View(TrainRequest request, Terminal terminal) =>
         request.Json ? new JsonView(terminal.Output)
-        : terminal.IsInteractive ? new LiveView(terminal.Output)
+        : terminal.IsInteractive ? new LiveView(terminal)
         : new PlainView(terminal.Output);
 }

@@ -43,7 +43,7 @@ internal static class WatchCommand
             var tally = new Tally();
             try
             {
-                using var screen = new Screen(terminal.Output);
+                using var screen = new Screen(terminal);
                 Show(playback, player, request, screen, tally, interruption);
                 return ExitCode.Success;
             }

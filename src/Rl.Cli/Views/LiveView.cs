@@ -1,7 +1,6 @@
 using System;
 using System.Collections.Generic;
 using System.Globalization;
-using System.IO;
 using System.Linq;
 using Spectre.Console;
 using Spectre.Console.Rendering;
@@ -11,15 +10,19 @@ namespace Rl.Cli.Views;
 /// <summary>A table and a progress bar that are drawn again as training goes on, for terminals.</summary>
 internal sealed class LiveView : TrainingView
 {
-    private const int BarWidth = 28;
+    private const int WidestBar = 28;
+
+    /// <summary>The narrowest terminal in which two pairs of name and number stand side by side.</summary>
+    private const int TwoPairs = 72;
+
+    private const int MostWarnings = 3;
 
     private readonly IAnsiConsole console;
     private readonly List<string> notes = [];
     private LiveDisplayContext? live;
     private string? best;
 
-    public LiveView(TextWriter output) =>
-        console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output) });
+    public LiveView(Terminal terminal) => console = Drawing.Console(terminal);
 
     protected override TimeSpan Interval => TimeSpan.FromSeconds(0.1);
 
@@ -35,7 +38,7 @@ internal sealed class LiveView : TrainingView
 
         if (outline.Tuning is { } source)
         {
-            console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[grey]with the options tuned for {outline.Environment} ({source}); --defaults leaves them[/]");
+            console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[grey]{Text.Tuned(outline.Environment, source)}[/]");
         }
     }
 
@@ -55,7 +58,7 @@ internal sealed class LiveView : TrainingView
 
     public override void Interrupted(TrainingOutline outline, long steps) => console.MarkupLineInterpolated(
         CultureInfo.InvariantCulture,
-        $"[yellow]interrupted[/] after {steps:N0} steps; the agent is saved in [blue]{outline.Run}[/]");
+        $"[yellow]interrupted[/] after {steps:N0} steps; the agent is saved in [blue]{outline.Run}[/]; [bold]{Text.Resume(outline.Run)}[/] goes on");
 
     public override void Failed(TrainingOutline outline, TrainingFailureDetails details, long steps, string command)
     {
@@ -92,7 +95,8 @@ internal sealed class LiveView : TrainingView
         table.AddRow("episodes", Invariant($"{training.Episodes:N0}, the last 100 with a mean return of {Text.Return(training.MeanReturn)}"));
         table.AddRow("evaluation", $"[bold]{Markup.Escape(outcome.Evaluation + Text.Cut(outcome.CutAt))}[/][{(isSolved ? "green" : "yellow")}]{Markup.Escape(Text.Verdict(outcome))}[/]");
         table.AddRow("run", $"[blue]{Markup.Escape(outcome.Outline.Run)}[/]: agent.rl, metrics.csv, learning-curve.png");
-        table.AddRow("again", Markup.Escape($"rl evaluate {Path.GetFileName(outcome.Outline.Run)}"));
+        table.AddRow("again", Markup.Escape($"rl evaluate {Text.Run(outcome.Outline.Run)}"));
+        table.AddRow("see", Markup.Escape($"rl watch {Text.Run(outcome.Outline.Run)}"));
         console.Write(table);
     }
 
@@ -103,9 +107,13 @@ internal sealed class LiveView : TrainingView
 
     private Rows Draw(TrainingProgress progress)
     {
-        var table = new Table { Border = TableBorder.Rounded, ShowHeaders = false }
-            .AddColumn("").AddColumn(new TableColumn("").RightAligned().Width(12))
-            .AddColumn("").AddColumn(new TableColumn("").RightAligned().Width(12));
+        var pairs = console.Profile.Width < TwoPairs ? 1 : 2;
+        var table = new Table { Border = TableBorder.Rounded, ShowHeaders = false };
+        for (var pair = 0; pair < pairs; pair++)
+        {
+            table.AddColumn(new TableColumn("").NoWrap()).AddColumn(new TableColumn("").RightAligned().NoWrap().Width(11));
+        }
+
         (string Name, string Value)[] cells =
         [
             ("mean return", $"[bold green]{Text.Return(progress.MeanReturn)}[/]"),
@@ -114,22 +122,35 @@ internal sealed class LiveView : TrainingView
             ("updates", Invariant($"{progress.Updates:N0}")),
             .. progress.Metrics.Select(metric => (Spaced(metric.Key), Invariant($"{metric.Value:G4}"))),
         ];
-        foreach (var pair in cells.Chunk(2))
+
+        // What is higher than the terminal would push its first lines, the most important ones, out of sight.
+        var noticed = notes.TakeLast(MostWarnings).ToList();
+        var below = 1 + noticed.Sum(line => (Markup.Remove(line).Length + console.Profile.Width - 1) / console.Profile.Width);
+        var room = Math.Max(1, console.Profile.Height - 3 - below);
+        foreach (var row in cells.Chunk(pairs).Take(room))
         {
-            var (right, value) = pair.Length > 1 ? pair[1] : ("", "");
-            table.AddRow($"[grey]{pair[0].Name}[/]", pair[0].Value, $"[grey]{right}[/]", value);
+            table.AddRow([.. row.SelectMany(cell => new[] { $"[grey]{cell.Name}[/]", cell.Value })]);
         }
 
-        IEnumerable<string> lines = best is null ? notes : notes.Prepend(best);
+        IEnumerable<string> lines = best is null ? noticed : noticed.Prepend(best);
         return new Rows([table, Bar(progress), .. lines.Select(line => new Markup(line))]);
     }
 
-    private static Markup Bar(TrainingProgress progress)
+    /// <summary>One line, whatever the width: the bar shrinks, then numbers go.</summary>
+    private Markup Bar(TrainingProgress progress)
     {
         var share = Math.Clamp((double)progress.Steps / progress.TotalSteps, 0, 1);
-        var done = (int)Math.Round(share * BarWidth);
-        return new(Invariant(
-            $"[green]{new string('━', done)}[/][grey]{new string('━', BarWidth - done)}[/] {100 * share:0}%  {progress.Steps:N0} steps  {progress.StepsPerSecond:N0} steps/s  {Text.Duration(progress.Elapsed)}  {Text.Duration(progress.TimeLeft)} left"));
+        var (percent, left) = (Invariant($"{100 * share:0}%"), $"{Text.Duration(progress.TimeLeft)} left");
+        var numbers = Drawing.Fitting(
+            console.Profile.Width - 8,
+            Invariant($"{percent}  {progress.Steps:N0} steps  {progress.StepsPerSecond:N0} steps/s  {Text.Duration(progress.Elapsed)}  {left}"),
+            Invariant($"{percent}  {progress.Steps:N0} steps  {progress.StepsPerSecond:N0} steps/s  {left}"),
+            Invariant($"{percent}  {progress.Steps:N0} steps  {left}"),
+            $"{percent}  {left}",
+            percent);
+        var width = Math.Clamp(console.Profile.Width - numbers.Length - 2, 0, WidestBar);
+        var done = (int)Math.Round(share * width);
+        return new($"[green]{new string('━', done)}[/][grey]{new string('━', width - done)}[/] {numbers}");
     }
 
     /// <summary>policyLoss as "policy loss".</summary>

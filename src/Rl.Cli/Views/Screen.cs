@@ -13,14 +13,16 @@ internal sealed class Screen : IDisposable
     private const string Enter = "\e[?1049h\e[?25l\e[2J";
     private const string Leave = "\e[0m\e[?25h\e[?1049l";
 
+    private readonly Terminal terminal;
     private readonly TextWriter output;
     private readonly TerminalColours colours = Colours();
     private readonly List<string> shown = [];
     private (int Columns, int Rows) size;
 
-    public Screen(TextWriter output)
+    public Screen(Terminal terminal)
     {
-        this.output = output;
+        this.terminal = terminal;
+        output = terminal.Output;
         output.Write(Enter);
         output.Flush();
     }
@@ -37,14 +39,17 @@ internal sealed class Screen : IDisposable
             text.Append("\e[2J");
         }
 
-        var numbers = string.Create(
-            CultureInfo.InvariantCulture,
-            $"episode {frame.Episode}  step {frame.Step}  reward {frame.Reward:0.00}  return {frame.Return:0.00}");
+        var numbers = Drawing.Fitting(
+            now.Columns,
+            Invariant($"episode {frame.Episode}  step {frame.Step}  reward {frame.Reward:0.00}  return {frame.Return:0.00}"),
+            Invariant($"step {frame.Step}  reward {frame.Reward:0.00}  return {frame.Return:0.00}"),
+            Invariant($"step {frame.Step}  return {frame.Return:0.00}"),
+            Invariant($"{frame.Step}  {frame.Return:0.00}"));
         string[] lines =
         [
             .. TerminalPicture.Draw(frame.Scene, now.Columns, Math.Max(1, now.Rows - 2), colours),
-            Cut($"{title}  (Ctrl-C ends)", now.Columns),
-            Cut(numbers, now.Columns),
+            Drawing.Fitting(now.Columns, $"{title}  (Ctrl-C ends)", title),
+            numbers,
         ];
         for (var row = 0; row < lines.Length; row++)
         {
@@ -66,17 +71,17 @@ internal sealed class Screen : IDisposable
         output.Flush();
     }
 
-    private static string Cut(string text, int columns) => text.Length < columns ? text : text[..(columns - 1)];
+    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
-    private static (int Columns, int Rows) Size()
+    private (int Columns, int Rows) Size()
     {
         try
         {
-            return (Math.Max(1, Console.WindowWidth), Math.Max(1, Console.WindowHeight));
+            return (Math.Max(1, terminal.Columns ?? Console.WindowWidth), Math.Max(1, terminal.Rows ?? Console.WindowHeight));
         }
         catch (IOException)
         {
-            return (80, 24);
+            return (terminal.Columns ?? 80, terminal.Rows ?? 24);
         }
     }
 

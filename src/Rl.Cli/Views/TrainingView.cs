@@ -95,12 +95,12 @@ internal sealed class PlainView(TextWriter output) : TrainingView
 
         if (outline.Tuning is { } source)
         {
-            Line($"with the options tuned for {outline.Environment} ({source}); --defaults leaves them");
+            Line($"{Text.Tuned(outline.Environment, source)}");
         }
     }
 
     public override void Interrupted(TrainingOutline outline, long steps) =>
-        Line($"interrupted after {steps:N0} steps; the agent is saved in {outline.Run}");
+        Line($"interrupted after {steps:N0} steps; the agent is saved in {outline.Run}; {Text.Resume(outline.Run)} goes on");
 
     public override void Notice(string message) => Line($"notice     {message}");
 
@@ -153,6 +153,7 @@ internal sealed class JsonView(TextWriter output) : TrainingView
     {
         writer.WriteNumber("steps", steps);
         writer.WriteString("run", outline.Run);
+        writer.WriteString("resume", Text.Resume(outline.Run));
     });
 
     public override void Notice(string message) => JsonLine.Write(output, "notice", writer => writer.WriteString("message", message));
@@ -218,11 +219,31 @@ internal static class Text
     public static string Return(double value) =>
         double.IsNaN(value) ? "-" : value.ToString(Math.Abs(value) < 10 ? "0.000" : "0.0", CultureInfo.InvariantCulture);
 
-    /// <summary>For example 4.2 s, 3:05 or 2:10:00.</summary>
+    /// <summary>For example 4.2 s, 3:05, 2:10:00 or 12 days.</summary>
     public static string Duration(TimeSpan time) => time.TotalMinutes < 1
         ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.0} s")
         : time.TotalHours < 1 ? time.ToString(@"m\:ss", CultureInfo.InvariantCulture)
-        : string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(time.TotalHours):0}:{time:mm\\:ss}");
+        : time.TotalDays < 4 ? string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(time.TotalHours):0}:{time:mm\\:ss}")
+        : time.TotalDays < 10_000 ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalDays:N0} days")
+        : "over 10,000 days";
+
+    /// <summary>Where the options come from, without the parts of it that only their origin's readers need.</summary>
+    public static string Tuned(string environment, string source)
+    {
+        const int Most = 60;
+        var whole = $"with the options tuned for {environment} ({source}); --defaults leaves them";
+        return source.Length <= Most ? whole : $"with the options tuned for {environment}; --defaults leaves them";
+    }
+
+    /// <summary>What names a run in a command: its name under runs/, or else its folder.</summary>
+    public static string Run(string folder)
+    {
+        var name = Path.GetDirectoryName(folder) == "runs" ? Path.GetFileName(folder) : folder;
+        return name.Contains(' ', StringComparison.Ordinal) ? $"\"{name}\"" : name;
+    }
+
+    /// <summary>The command that goes on with an interrupted run.</summary>
+    public static string Resume(string folder) => $"rl train --resume {Run(folder)}";
 
     /// <summary>Says that episodes were cut; empty where they were not.</summary>
     public static string Cut(int? steps) =>

@@ -76,7 +76,10 @@ module internal Settings =
         | _ -> refuse name text "true or false"
 
     let toWidths name (text: string) : int list =
-        text.Split('x', StringSplitOptions.RemoveEmptyEntries ||| StringSplitOptions.TrimEntries)
+        (if String.IsNullOrWhiteSpace text then
+             [||]
+         else
+             text.Split('x', StringSplitOptions.TrimEntries))
         |> Array.map (fun part ->
             match Int32.TryParse(part, NumberStyles.Integer, CultureInfo.InvariantCulture) with
             | true, width when width > 0 -> width

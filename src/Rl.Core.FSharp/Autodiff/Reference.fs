@@ -325,8 +325,13 @@ module Reference =
             match bound.TryGetValue name with
             | true, value -> value
             | _ ->
-                let known = String.Join(", ", bound.Keys)
-                Guard.fail name $"The expression needs the input {name}, which is not bound; bound are: {known}."
+                let known =
+                    if bound.Count = 0 then
+                        "nothing is bound"
+                    else
+                        $"""bound are: {String.Join(", ", bound.Keys)}"""
+
+                Guard.fail name $"The expression needs the input {name}, which is not bound; {known}."
 
         (evaluateMany find [| root |])[0]
 

@@ -32,6 +32,13 @@ let private agrees (inputs: (string * Tensor) list) (x: Expr) =
     Array.iter2 near expected single
 
 [<Fact>]
+let ``an input that is not bound is named, with those that are`` () =
+    let x = Expr.input "x" [| 2 |]
+    let refusal inputs = Assert.Throws<ArgumentException>(fun () -> reference inputs x |> ignore).Message
+    Assert.StartsWith("The expression needs the input x, which is not bound; nothing is bound.", refusal [])
+    Assert.Contains("bound are: a, b.", refusal [ "a", Tensor.scalar 1.0; "b", Tensor.scalar 2.0 ])
+
+[<Fact>]
 let ``a number that a view has spread is there for every reader of a loop`` () =
     let a, x = Expr.input "a" [||], Expr.input "x" [| 6 |]
     let inputs = [ "a", Tensor.scalar 2.0; "x", Tensor.vector [ 0.0; 1.0; 2.0; 3.0; 4.0; 5.0 ] ]
