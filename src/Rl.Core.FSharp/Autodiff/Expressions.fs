@@ -373,8 +373,9 @@ module Expr =
         let shape = x.Shape |> Array.mapi (fun i length -> if i = axis then 1 else length)
         make (ArgMax axis) [| x |] shape |> dropAxes [| axis |]
 
-    /// x − mean x over the given axes. Of numbers that are close to one another, within a thousandth of their size, the first is taken away before
-    /// the mean is formed, whose rounding would else be as large as what is left: equal numbers give exactly 0.
+    /// x − mean x over the given axes. Of numbers that are close to one another, within a thousandth of their size, the
+    /// first is taken away before the mean is formed, whose rounding would else be as large as what is left: equal
+    /// numbers give exactly 0.
     let centre (axes: int[]) (x: Expr) =
         if x.Count = 0 then
             x

@@ -39,7 +39,8 @@ module Beta =
         let isLarge = Expr.greater x (Expr.number Large)
         struct (isLarge, Expr.select isLarge x (Expr.number Large), Expr.select isLarge (Expr.number 1.0) x)
 
-    /// Stirling's remainder r(x) = ln Γ(x) − (x − ½) ln x + x − ½ ln 2π: what is left of ln Γ without its large terms, which cancel in ln B.
+    /// Stirling's remainder r(x) = ln Γ(x) − (x − ½) ln x + x − ½ ln 2π: what is left of ln Γ without its large terms,
+    /// which cancel in ln B.
     let private remainder (x: Expr) =
         let struct (isLarge, large, small) = split x
         let z = Expr.reciprocal large
@@ -66,9 +67,10 @@ module Beta =
             (Expr.logOnePlus (Expr.select isNear change (Expr.number 0.0)))
             (Expr.log (Expr.select isNear (Expr.number 1.0) ratio))
 
-    /// ln p(x) of x ∈ [0, 1]; at an end whose exponent is 0 the density is that beside it. Formed by the ratios of x and 1 − x to their means α/(α + β)
-    /// and β/(α + β), so that large α and β cancel nothing: (α − 1) ln(x/x̄) + (β − 1) ln((1 − x)/(1 − x̄))
-    /// + 3/2 ln(α + β) − ½ ln α − ½ ln β − ½ ln 2π − r(α) − r(β) + r(α + β) with Stirling's remainder r.
+    /// ln p(x) of x ∈ [0, 1]; at an end whose exponent is 0 the density is that beside it. Formed by the ratios of x
+    /// and 1 − x to their means α/(α + β) and β/(α + β), so that large α and β cancel nothing: (α − 1) ln(x/x̄) + (β −
+    /// 1) ln((1 − x)/(1 − x̄)) + 3/2 ln(α + β) − ½ ln α − ½ ln β − ½ ln 2π − r(α) − r(β) + r(α + β) with Stirling's
+    /// remainder r.
     let logProbability (x: Expr) (p: Beta) : Expr =
         let both = p.Alpha + p.Beta
         let distance = (x - p.Alpha / both) * both
@@ -103,8 +105,8 @@ module Beta =
         - (p.Beta - 1.0) * remainderSlope p.Beta
         + (both - 2.0) * remainderSlope both
 
-    /// KL(p ‖ q) = ln B(q) − ln B(p) + (α − α′) ψ(α) + (β − β′) ψ(β) + (α′ + β′ − α − β) ψ(α + β) with α′, β′ those of q; written by the ratios α′/α, β′/β and
-    /// (α′ + β′)/(α + β), so that large concentrations cancel nothing.
+    /// KL(p ‖ q) = ln B(q) − ln B(p) + (α − α′) ψ(α) + (β − β′) ψ(β) + (α′ + β′ − α − β) ψ(α + β) with α′, β′ those of
+    /// q; written by the ratios α′/α, β′/β and (α′ + β′)/(α + β), so that large concentrations cancel nothing.
     let kl (p: Beta) (q: Beta) : Expr =
         let both = p.Alpha + p.Beta
         let alpha, beta = q.Alpha - p.Alpha, q.Beta - p.Beta
@@ -166,8 +168,8 @@ module Beta =
 
             struct (Math.Log drawn, rng)
 
-    /// Draws x ∈ (0, 1) from α, β > 0: struct (x, the generator that follows). x lies within 2⁻¹²⁶ … 1 − 2⁻²⁴, so that it stays within the open interval as a
-    /// float32, which actions are.
+    /// Draws x ∈ (0, 1) from α, β > 0: struct (x, the generator that follows). x lies within 2⁻¹²⁶ … 1 − 2⁻²⁴, so that
+    /// it stays within the open interval as a float32, which actions are.
     let sample (alpha: float) (beta: float) (rng: Rng) : struct (float * Rng) =
         let struct (logA, rng) = sampleLogGamma alpha rng
         let struct (logB, rng) = sampleLogGamma beta rng

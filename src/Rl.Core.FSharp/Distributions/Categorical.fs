@@ -27,8 +27,8 @@ module Categorical =
     [<Literal>]
     let private Never = -1e8
 
-    /// From unnormalised log-probabilities l [..., A]. What is computed from constants alone may hold −∞, for probability 0; what networks compute is
-    /// finite, or masked.
+    /// From unnormalised log-probabilities l [..., A]. What is computed from constants alone may hold −∞, for
+    /// probability 0; what networks compute is finite, or masked.
     let ofLogits (logits: Expr) =
         let logProbabilities = Expr.logSoftmax -1 (lastAxis (nameof logits) logits)
 
@@ -80,8 +80,8 @@ module Categorical =
                     (nameof mask)
                     $"Row {row} of mask has no possible action; at least one of {actions} must not be 0."
 
-    /// Logits [..., A] less the largest of the possible ones, those where mask [..., A] is not 0; the impossible ones are −10⁸, below every possible one
-    /// unless that is as good as impossible beside the largest.
+    /// Logits [..., A] less the largest of the possible ones, those where mask [..., A] is not 0; the impossible ones
+    /// are −10⁸, below every possible one unless that is as good as impossible beside the largest.
     let maskLogits (mask: Expr) (logits: Expr) : Expr =
         let data = Expr.stopGradient logits
         let largest = Expr.maxKeep [| -1 |] (Expr.select mask data (Expr.number -infinity))

@@ -33,8 +33,8 @@ module EpsilonGreedy =
         let greedy = best / Expr.sumKeep [| -1 |] best
         ofShares (Expr.stopGradient (epsilon / count + (1.0 - epsilon) * greedy))
 
-    /// `create` among the actions where mask [..., A] is not 0, of which each row needs one; the others have probability 0, and what is preferred of them
-    /// does not matter.
+    /// `create` among the actions where mask [..., A] is not 0, of which each row needs one; the others have
+    /// probability 0, and what is preferred of them does not matter.
     let masked (epsilon: float) (mask: Expr) (preferences: Expr) : Categorical =
         Guard.inRange (nameof epsilon) 0.0 1.0 epsilon
 

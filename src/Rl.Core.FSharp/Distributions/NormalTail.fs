@@ -1,4 +1,5 @@
-/// The upper tail of the standard normal distribution, with its digits however far out: what intervals beside the mean need.
+/// The upper tail of the standard normal distribution, with its digits however far out: what intervals beside the mean
+/// need.
 namespace Rl.Core.Distributions
 
 open System

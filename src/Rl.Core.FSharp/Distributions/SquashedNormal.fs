@@ -17,7 +17,8 @@ type SquashedNormal =
     }
 
 /// Quantities of squashed normal distributions (Haarnoja et al. 2018, appendix C). Use `logProbabilityOf` with the u that x came from
-/// wherever it is known: it is exact however close tanh u is to ±1. A memory of transitions stores u beside x, or instead of it.
+/// wherever it is known: it is exact however close tanh u is to ±1. A memory of transitions stores u beside x, or
+/// instead of it.
 [<RequireQualifiedAccess>]
 module SquashedNormal =
 
@@ -36,8 +37,9 @@ module SquashedNormal =
     /// x of u.
     let squash (u: Expr) (p: SquashedNormal) : Expr = 0.5 * (p.High + p.Low) + half p * Expr.tanh u
 
-    /// u of x: ½ ln((x − low)/(high − x)). A distance to a bound below half a step of the program's numbers there counts as that, so that x on a bound has
-    /// the least u whose x rounds to it: for the bounds ±1, about ±9 at float32 and ±18.4 at float64.
+    /// u of x: ½ ln((x − low)/(high − x)). A distance to a bound below half a step of the program's numbers there
+    /// counts as that, so that x on a bound has the least u whose x rounds to it: for the bounds ±1, about ±9 at
+    /// float32 and ±18.4 at float64.
     let unsquash (x: Expr) (p: SquashedNormal) : Expr =
         // A change that float32 does not see and float64 does.
         let isSingle = Expr.equal (x * (1.0 + Math.ScaleB(1.0, -30)) - x) (Expr.number 0.0)

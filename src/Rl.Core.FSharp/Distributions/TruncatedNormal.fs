@@ -17,8 +17,9 @@ type TruncatedNormal =
         High: float
     }
 
-/// Quantities of truncated normal distributions, with their digits wherever the interval lies: beside μ they are formed relative to the bound that is
-/// nearer to μ, by the logarithm of the tail beyond it. At float32, ln Z is as good as its size, about z²/2 at z standard deviations, allows.
+/// Quantities of truncated normal distributions, with their digits wherever the interval lies: beside μ they are formed
+/// relative to the bound that is nearer to μ, by the logarithm of the tail beyond it. At float32, ln Z is as good as
+/// its size, about z²/2 at z standard deviations, allows.
 [<RequireQualifiedAccess>]
 module TruncatedNormal =
 
@@ -38,7 +39,8 @@ module TruncatedNormal =
     /// φ(z) of the standard normal distribution.
     let private density (z: Expr) = Expr.exp (-0.5 * Expr.square z - 0.5 * Math.Log(2.0 * Math.PI))
 
-    /// The standard normal distribution on an interval [a, b] with a + b ≥ 0, which every interval is, or its mirror image.
+    /// The standard normal distribution on an interval [a, b] with a + b ≥ 0, which every interval is, or its mirror
+    /// image.
     type private Standard =
         {
             /// 1, or −1 for the mirror image.

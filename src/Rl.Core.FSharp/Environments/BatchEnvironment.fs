@@ -111,7 +111,8 @@ type BatchSnapshot =
 /// other copies nor on the threads that step them. Episodes restart in the step that ends them.
 [<AbstractClass>]
 type BatchEnvironment() =
-    /// How often a user has taken the batch over: a learner that finds it moved by another begins from its own state again.
+    /// How often a user has taken the batch over: a learner that finds it moved by another begins from its own state
+    /// again.
     member val internal Users = 0L with get, set
     /// The environment's id.
     abstract Id: string

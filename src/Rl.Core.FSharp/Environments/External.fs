@@ -117,8 +117,9 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
     // Whether `Restore` continues the captured episodes: the last one, or the next.
     let mutable continues = isCloneable
 
-    /// Runs an action on another thread; false when it takes too long. Its exception is raised again. The time begins when the action does, not when it is
-    /// queued, and passes in slices that count as what was asked for: a machine that is too busy to run this thread stops the clock too.
+    /// Runs an action on another thread; false when it takes too long. Its exception is raised again. The time begins
+    /// when the action does, not when it is queued, and passes in slices that count as what was asked for: a machine
+    /// that is too busy to run this thread stops the clock too.
     let within (action: unit -> unit) =
         let started = new ManualResetEventSlim(false)
 

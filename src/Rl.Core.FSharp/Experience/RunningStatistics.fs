@@ -64,8 +64,8 @@ module RunningStatistics =
 
             { Count = total; Mean = mean; SquaredDeviation = squared }
 
-    /// The statistics after further vectors [count, size] (Chan, Golub and LeVeque 1983): the batch's own mean and squared
-    /// deviation are computed first, then joined, so that splitting the data changes rounding only.
+    /// The statistics after further vectors [count, size] (Chan, Golub and LeVeque 1983): the batch's own mean and
+    /// squared deviation are computed first, then joined, so that splitting the data changes rounding only.
     let update (vectors: ReadOnlySpan<float32>) (statistics: RunningStatistics) : RunningStatistics =
         updateBy vectors statistics
 
@@ -80,8 +80,8 @@ module RunningStatistics =
         else
             statistics.SquaredDeviation[index] / statistics.Count
 
-    /// (x − mean) / √(variance + 10⁻⁸) of each component, clipped to ±limit, for vectors [count, size]. The difference is taken in float64: a large mean
-    /// has more digits than float32.
+    /// (x − mean) / √(variance + 10⁻⁸) of each component, clipped to ±limit, for vectors [count, size]. The difference
+    /// is taken in float64: a large mean has more digits than float32.
     let normalise
         (statistics: RunningStatistics)
         (limit: float32)

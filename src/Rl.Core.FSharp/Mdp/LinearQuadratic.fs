@@ -95,8 +95,9 @@ module LinearQuadratic =
             + gain.TransposeThisAndMultiply(problem.ControlCost * gain)
             + discount * closed.TransposeThisAndMultiply(costToGo * closed)
 
-        // Riccati's recursion by doubling its horizon, so that systems that settle slowly take no longer: after k rounds H costs 2ᵏ steps, G is what control
-        // does in them and A where they lead without it (Chu, Fan and Lin 2005).
+        // Riccati's recursion by doubling its horizon, so that systems that settle slowly take no longer: after k
+        // rounds H costs 2ᵏ steps, G is what control does in them and A where they lead without it (Chu, Fan and Lin
+        // 2005).
         let n = problem.Dynamics.RowCount
         let identity = Matrix<float>.Build.DenseIdentity n
         let mutable along = sqrt discount * problem.Dynamics

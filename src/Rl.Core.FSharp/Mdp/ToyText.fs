@@ -289,10 +289,10 @@ module ToyText =
     /// Taxi (Dietterich 2000): Taxi-v3 and Taxi-v4. The state is ((row · 5 + column) · 5 + passenger) · 4 + destination, passenger 4
     /// being aboard; actions south, north, east, west, pick up, drop off; −1 a step, −10 for a wrong pick up or drop off, +20 for
     /// delivering, which terminates.
-    /// In rain a drive goes the wanted way with the probability 0.8, to the left of it and to the right of it with 0.1 each, where walls stop it; a
-    /// drive whose wanted way is blocked stays, as in Gymnasium's Taxi-v4.
-    /// A fickle passenger changes the destination, with the probability 0.3, once the taxi has moved with him aboard: 500 is added to
-    /// states in which he still will.
+    /// In rain a drive goes the wanted way with the probability 0.8, to the left of it and to the right of it with 0.1
+    /// each, where walls stop it; a drive whose wanted way is blocked stays, as in Gymnasium's Taxi-v4. A fickle
+    /// passenger changes the destination, with the probability 0.3, once the taxi has moved with him aboard: 500 is
+    /// added to states in which he still will.
     let taxiWith (rainy: bool) (fickle: bool) (discount: float) : ToyTextTable =
         // To the left and to the right of south, north, east and west.
         let sides = [| [| 2; 3 |]; [| 3; 2 |]; [| 1; 0 |]; [| 0; 1 |] |]

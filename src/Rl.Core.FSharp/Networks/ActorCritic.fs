@@ -89,8 +89,9 @@ module ActorCritic =
         let memory = Recurrent.create cell inputs units
         { network with Memory = Some memory; Actor = heads.Actor; Critic = heads.Critic }
 
-    /// The same network with PyTorch's default start of the weights of dense layers and of the whole recurrent one: uniform in ±1/√inputs. Biases of dense
-    /// layers start at 0 and convolutions as they did, orthogonal; the deviations too are left.
+    /// The same network with PyTorch's default start of the weights of dense layers and of the whole recurrent one:
+    /// uniform in ±1/√inputs. Biases of dense layers start at 0 and convolutions as they did, orthogonal; the
+    /// deviations too are left.
     let withTorchStart (network: ActorCritic) =
         // All hidden layers of an Mlp share one initialiser here; KaimingUniform (gain √⅓) is PyTorch's for any number of inputs.
         let start (mlp: Mlp) =

@@ -82,8 +82,8 @@ module Auxiliary =
         let taken = Expr.reshape [| steps; 1; 1 |] actions |> Expr.broadcastTo rewards.Shape
         0.5 * Expr.square (ValueLearning.error (ValueLearning.chosen taken (earlier values)) target)
 
-    /// Pixel control's loss ½ δ² [T, h, w] of action values [T + 1, h, w, A] over the cells: n-step Q-learning to the end of the sequence, where it bootstraps
-    /// from the largest value (Jaderberg et al. 2017).
+    /// Pixel control's loss ½ δ² [T, h, w] of action values [T + 1, h, w, A] over the cells: n-step Q-learning to the
+    /// end of the sequence, where it bootstraps from the largest value (Jaderberg et al. 2017).
     let pixelControlLoss (cell: int) (discount: float) (images: Expr) (actions: Expr) (values: Expr) : Expr =
         Guard.inRange (nameof discount) 0.0 1.0 discount
         pixelControlLossWith cell (Expr.number discount) images actions values

@@ -31,7 +31,8 @@ module Losses =
         let error = target - prediction
         Expr.abs (level - Expr.less error (Expr.number 0.0)) * Expr.abs error
 
-    /// −ln(1 − |x − y|): the log loss of a probability x ∈ [0, 1] for y ∈ [0, 1]; −ln x for y = 1 and −ln(1 − x) for y = 0, at the ends too.
+    /// −ln(1 − |x − y|): the log loss of a probability x ∈ [0, 1] for y ∈ [0, 1]; −ln x for y = 1 and −ln(1 − x) for y
+    /// = 0, at the ends too.
     let logLoss (probability: Expr) (target: Expr) : Expr =
         let above = probability - target
         // No probability lies below 0 or above 1, so that the distance has a slope there, which |·| at 0 has not.

@@ -96,8 +96,8 @@ module Mpo =
         let counted = Expr.select (Expr.greater top (Expr.number 0.0)) scaled (Expr.number -1e30)
         let isAny = Expr.greater (Expr.sum top) (Expr.number 0.0)
         let largest = Expr.stopGradient (Expr.select isAny (Expr.max counted) (Expr.number 0.0))
-        // Those that do not count may exceed the largest that does. The exponent of one that counts is bounded by what it is, not by a minimum with
-        // 0, which the largest would meet and so lose half of its derivative.
+        // Those that do not count may exceed the largest that does. The exponent of one that counts is bounded by what
+        // it is, not by a minimum with 0, which the largest would meet and so lose half of its derivative.
         let isCounted = Expr.greater top (Expr.number 0.0)
         let exponent = Expr.select isCounted (scaled - largest) (Expr.number 0.0)
         let weights = top * importance * Expr.exp exponent

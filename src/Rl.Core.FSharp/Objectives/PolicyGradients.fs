@@ -45,7 +45,8 @@ module PolicyGradients =
     /// 1 where the ratio lies outside [1 − ε, 1 + ε], else 0.
     let isClipped (range: Expr) (ratio: Expr) : Expr = Expr.less range (Expr.abs (ratio - 1.0))
 
-    /// (A − mean A) / (std A + 10⁻⁸) with the unbiased standard deviation, over all samples; M ≥ 2. Equal advantages give exactly 0.
+    /// (A − mean A) / (std A + 10⁻⁸) with the unbiased standard deviation, over all samples; M ≥ 2. Equal advantages
+    /// give exactly 0.
     let standardise (advantage: Expr) : Expr =
         if advantage.Count < 2 then
             Guard.fail
@@ -57,8 +58,8 @@ module PolicyGradients =
         let variance = Expr.sum (Expr.square centred) * (1.0 / (count - 1.0))
         centred / (Expr.sqrt variance + 1e-8)
 
-    /// (x − mean x) / (std x + 10⁻⁸) of numbers, with the standard deviation √(Σ (x − mean x)² / (M − freedom)): freedom 1 for the unbiased one,
-    /// 0 for the biased one; M > freedom. Equal numbers give exactly 0.
+    /// (x − mean x) / (std x + 10⁻⁸) of numbers, with the standard deviation √(Σ (x − mean x)² / (M − freedom)):
+    /// freedom 1 for the unbiased one, 0 for the biased one; M > freedom. Equal numbers give exactly 0.
     let standardiseValues (freedom: int) (values: ReadOnlySpan<float>) : float[] =
         Guard.inIntRange (nameof freedom) 0 1 freedom
         Guard.inIntRange "values.Length" (freedom + 1) Int32.MaxValue values.Length
@@ -67,7 +68,8 @@ module PolicyGradients =
         for value in values do
             farthest <- max farthest (abs (value - values[0]))
 
-        // As `Expr.centre`: the rounding of a mean of numbers that are close to one another would be what is left of them.
+        // As `Expr.centre`: the rounding of a mean of numbers that are close to one another would be what is left of
+        // them.
         let origin = if farthest <= 1e-3 * abs values[0] then values[0] else 0.0
         let mutable total = 0.0
 

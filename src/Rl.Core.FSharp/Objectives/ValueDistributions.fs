@@ -33,8 +33,8 @@ module ValueDistributions =
         let above, below = column (Expr.pad -1 0 1 slope), column (Expr.pad -1 1 0 slope)
         let distance = place - column atoms
         let isAbove = Expr.greaterOrEqual distance (Expr.number 0.0)
-        // An atom has a share from its lower neighbour up to, but not at, its upper one: at an atom only the shares of it and of the next one change
-        // with the place, by opposite amounts.
+        // An atom has a share from its lower neighbour up to, but not at, its upper one: at an atom only the shares of
+        // it and of the next one change with the place, by opposite amounts.
         let endless value = Expr.full (Array.append lowest.Shape[.. lowest.Rank - 2] [| 1 |]) value
         let previous = Expr.concat -1 [ endless -infinity; part 0 (count - 1) ]
         let next = Expr.concat -1 [ part 1 count; endless infinity ]

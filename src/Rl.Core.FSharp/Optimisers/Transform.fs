@@ -90,8 +90,8 @@ module Transform =
         let count = Expr.input "count" Shape.scalar
         Graph.topological [ schedule count ] |> Array.exists (fun node -> obj.ReferenceEquals(node, count))
 
-    /// factor(count) · x. A float32 count stands still at 2²⁴; what it misses from there on is counted beside it, in units of 1 and of 2²⁰, for schedules that
-    /// ask for it.
+    /// factor(count) · x. A float32 count stands still at 2²⁴; what it misses from there on is counted beside it, in
+    /// units of 1 and of 2²⁰, for schedules that ask for it.
     let private scaleByCount (factor: Schedule) =
         let unit = Math.ScaleB(1.0, 20)
 
@@ -204,8 +204,8 @@ module Transform =
 
     /// Adam's direction m̂ / (√v̂ + ε) with m ← β₁m + (1 − β₁)x, v ← β₂v + (1 − β₂)x², m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ)
     /// (Kingma and Ba 2015); with `amsgrad`, v̂ is taken from the largest v so far (Reddi et al. 2018). Written as
-    /// √(1 − β₂ᵗ)/(1 − β₁ᵗ) · m / (√v + ε√(1 − β₂ᵗ)), whose corrections are scalars. At float32 an element beyond 10¹⁹ makes v infinite, after which its
-    /// parameter rests: clip such elements first (`clipByValue`).
+    /// √(1 − β₂ᵗ)/(1 − β₁ᵗ) · m / (√v + ε√(1 − β₂ᵗ)), whose corrections are scalars. At float32 an element beyond 10¹⁹
+    /// makes v infinite, after which its parameter rests: clip such elements first (`clipByValue`).
     let scaleByAdam (beta1: float) (beta2: float) (epsilon: float) (amsgrad: bool) =
         requireDecay (nameof beta1) beta1
         requireDecay (nameof beta2) beta2
@@ -265,8 +265,9 @@ module Transform =
         }
 
     /// RMSprop's x / (√v + ε) with v ← αv + (1 − α)x² from `initial` (Tieleman and Hinton 2012). `centred` takes the variance
-    /// v − m² instead of v, with m ← αm + (1 − α)x (Graves 2013); `insideRoot` divides by √(v + ε), as TensorFlow does. The variance
-    /// is kept itself, as s ← αs + α(1 − α)(x − m)² with the m before: the same as v − m², but never negative and without cancellation.
+    /// v − m² instead of v, with m ← αm + (1 − α)x (Graves 2013); `insideRoot` divides by √(v + ε), as TensorFlow does.
+    /// The variance is kept itself, as s ← αs + α(1 − α)(x − m)² with the m before: the same as v − m², but never
+    /// negative and without cancellation.
     let scaleByRms (decay: float) (epsilon: float) (centred: bool) (insideRoot: bool) (initial: float) =
         requireDecay (nameof decay) decay
         Guard.notNegativeNumber (nameof epsilon) epsilon

@@ -102,8 +102,8 @@ module Simplex =
         Guard.finiteElements (nameof objective) objective
         Guard.finiteElements (nameof constraints) constraints
         Guard.finiteElements (nameof right) right
-        // The pivots compare with fixed numbers, so the largest coefficient of each equation becomes 1 to 2 (by a power of 2, which changes no digit), the
-        // largest cost and the largest right side 1.
+        // The pivots compare with fixed numbers, so the largest coefficient of each equation becomes 1 to 2 (by a power
+        // of 2, which changes no digit), the largest cost and the largest right side 1.
         let rowUnits =
             Array.init rows (fun row ->
                 let mutable largest = 0.0

@@ -49,7 +49,8 @@ module Tabular =
     /// The eligibilities forgotten: for an episode that is begun anew although the last transition was not `IsLast`.
     let restart (table: TraceTable) : TraceTable = { table with Traces = Array.zeroCreate table.Traces.Length }
 
-    /// TD(λ), the backward view: z(s) grows by the visit, V ← V + α δ z, then z ← γ λ z, and 0 after the last transition of an episode.
+    /// TD(λ), the backward view: z(s) grows by the visit, V ← V + α δ z, then z ← γ λ z, and 0 after the last
+    /// transition of an episode.
     let tdLambda
         (kind: TraceKind)
         (stepSize: float)

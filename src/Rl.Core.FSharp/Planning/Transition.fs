@@ -20,7 +20,8 @@ type Transition =
         Next: int
         /// How often it counts: 1 for a sample, its probability in an exact expectation.
         Weight: float
-        /// Whether the next transition belongs to another episode, because this one ended or was cut: eligibilities stop here.
+        /// Whether the next transition belongs to another episode, because this one ended or was cut: eligibilities
+        /// stop here.
         IsLast: bool
     }
 

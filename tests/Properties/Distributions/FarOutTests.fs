@@ -1,4 +1,5 @@
-/// Distributions far out: large concentrations, tails, ends of intervals and certainty, at float64 and in programs of float32.
+/// Distributions far out: large concentrations, tails, ends of intervals and certainty, at float64 and in programs of
+/// float32.
 module Rl.Tests.Distributions.FarOutTests
 
 open System
@@ -28,7 +29,8 @@ let private near (relative: float) (expected: float) (actual: float) =
     if not (abs (expected - actual) <= relative * (1.0 + abs expected)) then
         Assert.Fail $"{actual:R} instead of {expected:R}"
 
-// --- Beta ---------------------------------------------------------------------------------------------------------------
+// --- Beta
+// ---------------------------------------------------------------------------------------------------------------
 
 let private beta f (values: Expr list) : Expr = f (Beta.create values[0] values[1])
 
@@ -136,7 +138,8 @@ let ``draws of Beta stay within the open interval as float32`` (a: float) (b: fl
         rng <- next
         Assert.InRange(float32 x, Single.Epsilon, MathF.BitDecrement 1.0f)
 
-// --- Truncated normal ---------------------------------------------------------------------------------------------------
+// --- Truncated normal
+// ---------------------------------------------------------------------------------------------------
 
 let private cut low high f (values: Expr list) : Expr =
     f (TruncatedNormal.create low high (Normal.create values[0] (Expr.log values[1])))
@@ -233,7 +236,8 @@ let ``the divergence of cut normal distributions is that of quadrature in the ta
         let expected = Array.map2 (fun p q -> exp p * (p - q)) p q |> Array.sum
         near 1e-6 expected (double (kl low high) [ m; 1.0; n; 1.0 ])
 
-// --- Bernoulli ----------------------------------------------------------------------------------------------------------
+// --- Bernoulli
+// ----------------------------------------------------------------------------------------------------------
 
 let private bernoulli f (values: Expr list) : Expr = f (Bernoulli.ofLogits values[0])
 
@@ -276,7 +280,8 @@ let ``what is certain diverges from the same certainty by nothing, from the othe
     Assert.Equal(infinity, kl 1.0 infinity)
     Assert.Equal(infinity, kl 1.0 -infinity)
 
-// --- Categorical --------------------------------------------------------------------------------------------------------
+// --- Categorical
+// --------------------------------------------------------------------------------------------------------
 
 [<Fact>]
 let ``−∞ in what is computed from constants is probability 0`` () =
@@ -331,7 +336,8 @@ let ``ε-greedy among possible actions leaves the others out`` () =
     let error = Assert.ThrowsAny<ArgumentException>(fun () -> probabilities 0.1 [ 0.0; 0.0 ] [ 1.0; 2.0 ] |> ignore)
     Assert.Contains("mask", error.Message)
 
-// --- Squashed normal ----------------------------------------------------------------------------------------------------
+// --- Squashed normal
+// ----------------------------------------------------------------------------------------------------
 
 [<Fact>]
 let ``an action on a float32 bound has the density of the least u that rounds to it`` () =

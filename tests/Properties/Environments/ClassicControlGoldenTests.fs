@@ -70,7 +70,8 @@ let private trajectory (case: GoldenNode) =
             actions.Length
     }
 
-/// Cases that start in a terminal state, which the reference steps all the same and this library refuses; see `Golden/README.md`.
+/// Cases that start in a terminal state, which the reference steps all the same and this library refuses; see
+/// `Golden/README.md`.
 let private refused = Set [ "acrobot-14" ]
 
 let private verifyTrajectories topic =

@@ -286,8 +286,8 @@ module GoldenCases =
                 | None -> ()
         | _ -> ()
 
-    /// Runs every case of a topic whose function is in `functions`; those in `listed` (name of a function or id of a case, reason) are left out and counted;
-    /// others fail. Prints the counts.
+    /// Runs every case of a topic whose function is in `functions`; those in `listed` (name of a function or id of a
+    /// case, reason) are left out and counted; others fail. Prints the counts.
     let verify
         (topic: string)
         (absolute: float)

@@ -1,5 +1,5 @@
-/// Derivatives where a guard (a minimum, maximum, clamp or choice) changes sides: what the data always touch must have the derivative of the plain
-/// formula, and equal or close numbers must be standardised as what they are.
+/// Derivatives where a guard (a minimum, maximum, clamp or choice) changes sides: what the data always touch must have
+/// the derivative of the plain formula, and equal or close numbers must be standardised as what they are.
 module Rl.Tests.Objectives.TouchingPointTests
 
 open System

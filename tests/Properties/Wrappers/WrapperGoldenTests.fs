@@ -250,7 +250,8 @@ let private sticky (case: GoldenNode) =
         if not repeats then last <- action
         Assert.Equal(received[step], last))
 
-/// What is left out; `Golden/README.md` gives the reason: a frame of an earlier step in the maximum of an episode's last two.
+/// What is left out; `Golden/README.md` gives the reason: a frame of an earlier step in the maximum of an episode's
+/// last two.
 let private listed = Set [ "wrapper-h-25-MaxAndSkipObservation" ]
 
 [<Fact>]
