@@ -38,11 +38,6 @@ internal static class CommandLine
             return ExitCode.Usage;
         }
 
-        if (System.Environment.GetEnvironmentVariable("RL_VECTOR_BITS") is { Length: > 0 } bits && bits is not ("0" or "128" or "256" or "512"))
-        {
-            terminal.Error.WriteLine($"rl: RL_VECTOR_BITS is \"{Shown.Text(bits)}\", which is no width, and is ignored; it may be 512, 256 or 0.");
-        }
-
         return Guarded(terminal, () => parsed.Invoke(new InvocationConfiguration
         {
             Output = terminal.Output,
