@@ -7,10 +7,11 @@ open System.Runtime.CompilerServices
 open System.Runtime.ExceptionServices
 open System.Threading
 
-/// `count` threads, the caller's among them. Item i is meant for thread i mod Count, where its memory is; a thread that is done with its own
-/// items takes over those that another has not begun, so that nobody waits for a thread that the machine does not let run, but for the end of
-/// an item that such a thread holds. Where that has cost more than the others helped, the caller goes on alone for a while (`Sharing`). A
-/// thread without work spins for about a tenth of a millisecond, then sleeps. Nothing is allocated by `Run`.
+/// `count` threads, the caller's among them. Item i is meant for thread i mod Count, where its memory is; a thread that
+/// is done with its own items takes over those that another has not begun, so that nobody waits for a thread that the
+/// machine does not let run, but for the end of an item that such a thread holds. Where that has cost more than the
+/// others helped, the caller goes on alone for a while (`Sharing`). A thread without work spins for about a tenth of a
+/// millisecond, then sleeps. Nothing is allocated by `Run`.
 [<Sealed>]
 type Workers(count: int) =
     do Guard.inIntRange (nameof count) 1 1024 count
@@ -33,10 +34,12 @@ type Workers(count: int) =
     let mutable generation = 0
     let mutable stopping = false
 
-    /// Of each thread's items, (generation of the run, how many are taken): the upper and lower half. A claim names the run that it is for.
+    /// Of each thread's items, (generation of the run, how many are taken): the upper and lower half. A claim names the
+    /// run that it is for.
     let cursors = Array.zeroCreate<int64>(count * stride)
 
-    // Accounts of the actions that were run last, found by identity, of which the hash code reminds without keeping anything alive.
+    // Accounts of the actions that were run last, found by identity, of which the hash code reminds without keeping
+    // anything alive.
     let accountOf = Array.zeroCreate<int> 8
     let accounts = Array.init accountOf.Length (fun _ -> Sharing())
     let mutable oldestAccount = 0
@@ -77,7 +80,8 @@ type Workers(count: int) =
 
     /// Does items of the run, the worker's own first, until all are taken; returns how many it did.
     let share worker run =
-        // Read before any claim: where a claim succeeds they are those of the run, for `Run` closes the cursors before it writes them.
+        // Read before any claim: where a claim succeeds they are those of the run, for `Run` closes the cursors before
+        // it writes them.
         let action, number = body, items
         let mutable mine = 0
 
@@ -214,15 +218,17 @@ type Workers(count: int) =
     /// The number of threads.
     member _.Count = count
 
-    /// Calls `action` with 0 … itemCount − 1, each once, on any of the threads, and returns when all are done. If some fail, the failure of the
-    /// lowest item is raised again, whatever the number of threads. Only one thread may call it at a time; do not nest. To keep account of what
-    /// sharing gains, an action that is run again and again should be the same object each time.
+    /// Calls `action` with 0 … itemCount − 1, each once, on any of the threads, and returns when all are done. If some
+    /// fail, the failure of the lowest item is raised again, whatever the number of threads. Only one thread may call
+    /// it at a time; do not nest. To keep account of what sharing gains, an action that is run again and again should
+    /// be the same object each time.
     member this.Run(itemCount: int, action: Action<int>) =
         ObjectDisposedException.ThrowIf(Volatile.Read &stopping, this)
         plain <- action
         run itemCount invokePlain action
 
-    /// `Run` of an action that is told the item and the number of the thread, below both Count and itemCount, which does one item at a time.
+    /// `Run` of an action that is told the item and the number of the thread, below both Count and itemCount, which
+    /// does one item at a time.
     member internal this.RunByThread(itemCount: int, action: Action<int, int>) =
         ObjectDisposedException.ThrowIf(Volatile.Read &stopping, this)
         run itemCount action action
