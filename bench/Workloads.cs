@@ -77,6 +77,21 @@ internal static class Workloads
         PpoConfigurationModule.ofPairs(ListModule.OfSeq(
             PpoConfigurationModule.toPairs(CleanRl(totalSteps)).Select(pair => pair.Item1 == "MinibatchSize" ? Tuple.Create(pair.Item1, "2048") : pair)));
 
+    /// <summary>The tuned options of <c>MinAtar/*</c>: a convolution of 16 filters and 128 units, shared by actor and critic.</summary>
+    public static PpoConfiguration MinAtar(long totalSteps) => Configuration(
+        ("TotalSteps", totalSteps.ToString(System.Globalization.CultureInfo.InvariantCulture)),
+        ("RolloutSteps", "32"),
+        ("MinibatchSize", "256"),
+        ("Epochs", "3"),
+        ("LearningRate", "2e-3"),
+        ("AnnealLearningRate", "true"),
+        ("AnnealClipRange", "true"),
+        ("Discount", "0.99"),
+        ("GaeLambda", "0.8"),
+        ("EntropyCoefficient", "0.01"),
+        ("Hidden", "128"),
+        ("Activation", "relu"));
+
     /// <summary>A step on the loss of the PyTorch script: clipped surrogate, entropy 0.01, value loss 0.25 (V − R)², clip 0.5, Adam.</summary>
     public static PpoConfiguration Script() => Configuration(
         ("EntropyCoefficient", "0.01"), ("NormaliseAdvantages", "false"), ("MaxGradientNorm", "0.5"));

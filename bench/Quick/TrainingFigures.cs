@@ -17,6 +17,7 @@ internal static class TrainingFigures
         yield return Steps("ppo_pendulum_rltools_1core", Workloads.RlTools(Endless), "Pendulum-v1", Copies, 1);
         yield return Steps("ppo_cartpole_sb3_1core", Workloads.StableBaselines3(Endless), "CartPole-v1", 8, 1);
         yield return Steps("ppo_cartpole_sb3_2core", Workloads.StableBaselines3(Endless), "CartPole-v1", 8, 2);
+        yield return Steps("ppo_freeway_minatar_1core", Workloads.MinAtar(Endless), "MinAtar/Freeway-v1", Copies, 1);
         yield return Speedup();
     }
 

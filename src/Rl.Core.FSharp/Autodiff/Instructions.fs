@@ -244,16 +244,12 @@ type internal ConvolveInstruction<'T when 'T: unmanaged>
         let x = x + nativeint (first * geometry.InputChannels * geometry.Height * geometry.Width * size)
         kernels.Convolve(shapeOf count, x, weight, y + nativeint (first * this.RowSize * size), scratch)
 
-/// A step that makes rows and the element-wise one that reads them, a few rows at a time, which are then still in the first-level cache.
+/// A step that makes rows and the element-wise one that reads them, a few rows at a time, which are then still in the
+/// first-level cache.
 [<Sealed>]
 type internal JoinedInstruction<'T when 'T: unmanaged>
     (maker: RowInstruction, reader: ElementwiseInstruction<'T>, rowsAtOnce: int) =
-    inherit
-        Instruction(
-            $"{maker.Name}; {reader.Name}",
-            maker.Flops + reader.Flops,
-            maker.Elements + reader.Elements
-        )
+    inherit Instruction($"{maker.Name}; {reader.Name}", maker.Flops + reader.Flops, maker.Elements + reader.Elements)
 
     override _.Run() =
         let mutable first = 0
@@ -267,8 +263,7 @@ type internal JoinedInstruction<'T when 'T: unmanaged>
 /// Two steps one after the other.
 [<Sealed>]
 type internal PairInstruction(first: Instruction, second: Instruction) =
-    inherit
-        Instruction($"{first.Name}; {second.Name}", first.Flops + second.Flops, first.Elements + second.Elements)
+    inherit Instruction($"{first.Name}; {second.Name}", first.Flops + second.Flops, first.Elements + second.Elements)
 
     override _.Run() =
         first.Run()

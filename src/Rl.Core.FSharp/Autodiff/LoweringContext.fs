@@ -16,7 +16,8 @@ type internal Step =
         Phase: int
         Reads: Access list
         Writes: Access list
-        /// Makes the instruction, for a thread's memory if the step belongs to a lane: so it may be called more than once.
+        /// Makes the instruction, for a thread's memory if the step belongs to a lane: so it may be called more than
+        /// once.
         Emit: unit -> Instruction
         /// The buffer that it can make a few rows at a time, and the elements of a row.
         Makes: (Storage * int) option
@@ -171,7 +172,8 @@ type internal LoweringContext<'T when 'T: unmanaged>
     /// Adds a step; `emit` is called when addresses are known.
     member _.AddStep(phase, reads, writes, emit: unit -> Instruction) = addStep phase reads writes emit
 
-    /// Adds a step that `emit` makes an instruction of rows for, with the buffer and the elements of a row, or one that loops over elements.
+    /// Adds a step that `emit` makes an instruction of rows for, with the buffer and the elements of a row, or one that
+    /// loops over elements.
     member _.AddStep(phase, reads, writes, makes, loop, emit: unit -> Instruction) =
         steps.Add { Phase = phase; Reads = reads; Writes = writes; Emit = emit; Makes = makes; Loop = loop }
 

@@ -1,5 +1,5 @@
-/// Places a program's buffers in one block of memory, so that buffers whose lives do not overlap share it, and what lanes use alone in regions of
-/// the threads, so that a thread stays in the same memory whichever lane it runs.
+/// Places a program's buffers in one block of memory, so that buffers whose lives do not overlap share it, and what
+/// lanes use alone in regions of the threads, so that a thread stays in the same memory whichever lane it runs.
 namespace Rl.Core.Autodiff
 
 open System.Collections.Generic
@@ -50,8 +50,9 @@ module internal Memory =
     /// Cache lines of 64 bytes hold 16 float32; float64 gets two lines.
     let private rounded count = (count + 15) / 16 * 16
 
-    /// Gives every outermost buffer its offset; returns the sizes of the arena and of a thread's region in elements. Within a phase, first fit
-    /// over the buffers alive at the same time; buffers that other phases touch, and persistent ones, share with nobody. Lanes share a region.
+    /// Gives every outermost buffer its offset; returns the sizes of the arena and of a thread's region in elements.
+    /// Within a phase, first fit over the buffers alive at the same time; buffers that other phases touch, and
+    /// persistent ones, share with nobody. Lanes share a region.
     let place (isLane: int -> bool) (buffers: seq<Storage>) : struct (int * int) =
         let mutable size = 0
         let mutable region = 0

@@ -209,7 +209,10 @@ type Program<'T when 'T: unmanaged>
         let bytes = all |> Array.sumBy (fun instruction -> instruction.Elements * size)
 
         text.AppendLine
-            $"{flops, 12:N0} flop {bytes, 12:N0} B  in {all.Length} steps; {int64 memory.Length * size:N0} B of memory, {int64 regionSize * size:N0} B a thread"
+            $"{flops, 12:N0} flop {bytes, 12:N0} B  in {all.Length} steps; {int64 memory.Length * size:N0} B of memory"
+        |> ignore
+
+        text.AppendLine $"{int64 regionSize * size, 12:N0} B of memory for each thread that runs lanes"
         |> ignore
 
         text.ToString()
@@ -400,8 +403,7 @@ module Program =
                     | _ -> (phase, [ phase ]) :: stages)
                 []
             |> List.rev
-            |> List.map (fun (_, members) ->
-                members |> List.rev |> List.toArray |> Array.partition Phase.isLane)
+            |> List.map (fun (_, members) -> members |> List.rev |> List.toArray |> Array.partition Phase.isLane)
             |> List.toArray
 
         // The regions are kept with the program, whose instructions have their addresses only.

@@ -1,4 +1,5 @@
-/// Joins a step that makes rows with the element-wise step that reads them next, so that they are read while they are in the first-level cache.
+/// Joins a step that makes rows with the element-wise step that reads them next, so that they are read while they are
+/// in the first-level cache.
 namespace Rl.Core.Autodiff
 
 open System.Collections.Generic

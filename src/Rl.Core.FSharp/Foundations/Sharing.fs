@@ -3,10 +3,10 @@ namespace Rl.Core.Foundations
 
 open System.Diagnostics
 
-/// The account of one piece of work that is done again and again. What other threads did counts for it, by the shortest time that an item took
-/// here; what was waited for them counts against it. Where the balance is overdrawn the work is better done alone: for ten times as long as was
-/// waited and no less than 2 ms at first; twice as long each further time, half as long after each 4 ms that were gained, and never more than
-/// a second. Times are ticks of `Stopwatch`.
+/// The account of one piece of work that is done again and again. What other threads did counts for it, by the shortest
+/// time that an item took here; what was waited for them counts against it. Where the balance is overdrawn the work is
+/// better done alone: for ten times as long as was waited and no less than 2 ms at first; twice as long each further
+/// time, half as long after each 4 ms that were gained, and never more than a second. Times are ticks of `Stopwatch`.
 [<Sealed>]
 type internal Sharing() =
     let shortest = Stopwatch.Frequency / 500L
@@ -21,7 +21,8 @@ type internal Sharing() =
     /// Whether the next run is to be shared out.
     member _.Pays(now: int64) : bool = now >= until
 
-    /// Takes a shared run into account that ended at `now`: `mine` items in `spent` ticks, then `waited` ticks for the `others`.
+    /// Takes a shared run into account that ended at `now`: `mine` items in `spent` ticks, then `waited` ticks for the
+    /// `others`.
     member _.Note(now: int64, mine: int, spent: int64, others: int, waited: int64) : unit =
         // An item may come to take longer: the shortest time is forgotten by a hundredth a run.
         if mine > 0 then

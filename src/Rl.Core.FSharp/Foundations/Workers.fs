@@ -30,10 +30,12 @@ type private WorkerPool(count: int) =
     let mutable generation = 0
     let mutable stopping = false
 
-    /// Of each thread's items, (generation of the run, how many are taken): the upper and lower half. A claim names the run that it is for.
+    /// Of each thread's items, (generation of the run, how many are taken): the upper and lower half. A claim names the
+    /// run that it is for.
     let cursors = Array.zeroCreate<int64>(count * stride)
 
-    // Accounts of the actions that were run last, found by identity, of which the hash code reminds without keeping anything alive.
+    // Accounts of the actions that were run last, found by identity, of which the hash code reminds without keeping
+    // anything alive.
     let accountOf = Array.zeroCreate<int> 8
     let accounts = Array.init accountOf.Length (fun _ -> Sharing())
     let mutable oldestAccount = 0
@@ -74,7 +76,8 @@ type private WorkerPool(count: int) =
 
     /// Does items of the run, the worker's own first, until all are taken; returns how many it did.
     let share worker run =
-        // Read before any claim: where a claim succeeds they are those of the run, for `Run` closes the cursors before it writes them.
+        // Read before any claim: where a claim succeeds they are those of the run, for `Run` closes the cursors before
+        // it writes them.
         let action, number = body, items
         let mutable mine = 0
 
@@ -251,15 +254,17 @@ type Workers(count: int) =
     /// The number of threads.
     member _.Count = count
 
-    /// Calls `action` with 0 … itemCount − 1, each once, on any of the threads, and returns when all are done. If some fail, the failure of the
-    /// lowest item is raised again, whatever the number of threads. Only one thread may call it at a time; do not nest. To keep account of what
-    /// sharing gains, an action that is run again and again should be the same object each time.
+    /// Calls `action` with 0 … itemCount − 1, each once, on any of the threads, and returns when all are done. If some
+    /// fail, the failure of the lowest item is raised again, whatever the number of threads. Only one thread may call
+    /// it at a time; do not nest. To keep account of what sharing gains, an action that is run again and again should
+    /// be the same object each time.
     member this.Run(itemCount: int, action: Action<int>) =
         ObjectDisposedException.ThrowIf(pool.IsStopping, this)
         pool.Run(itemCount, action)
         GC.KeepAlive this
 
-    /// `Run` of an action that is told the item and the number of the thread, below both Count and itemCount, which does one item at a time.
+    /// `Run` of an action that is told the item and the number of the thread, below both Count and itemCount, which
+    /// does one item at a time.
     member internal this.RunByThread(itemCount: int, action: Action<int, int>) =
         ObjectDisposedException.ThrowIf(pool.IsStopping, this)
         pool.RunByThread(itemCount, action)

@@ -5,7 +5,8 @@ namespace Rl.Core.Kernels
 #nowarn "3535"
 #nowarn "3536"
 
-/// One image at a time: patches [c·kh·kw, oh·ow] live in scratch, before the scratch of the product. Stride 1 has faster ways.
+/// One image at a time: patches [c·kh·kw, oh·ow] live in scratch, before the scratch of the product. Stride 1 has
+/// faster ways.
 [<AbstractClass; Sealed>]
 type internal ConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
 
@@ -91,9 +92,7 @@ type internal ConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<
     /// Elements of scratch memory: the patches, and the packing of either product.
     static member Scratch(shape: ConvolutionShape) : int =
         if PlaneConvolveKernel<'L, 'V, 'S, 'T>.Serves shape then
-            max
-                (PlaneConvolveKernel<'L, 'V, 'S, 'T>.Scratch shape)
-                (DirectConvolveKernel<'L, 'V, 'S, 'T>.Scratch shape)
+            max (PlaneConvolveKernel<'L, 'V, 'S, 'T>.Scratch shape) (DirectConvolveKernel<'L, 'V, 'S, 'T>.Scratch shape)
         else
             ConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape * ConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
             + MatMulKernel<'L, 'V, 'S, 'T>.PackedPanel

@@ -1,73 +1,164 @@
-/// Cross-correlations of stride 1 without padding, straight from the images: no patches are made.
+/// Cross-correlations of stride 1 without padding: small matrix products whose rows are looked up, so that no patches
+/// are made.
 namespace Rl.Core.Kernels
 
 #nowarn "9"
 #nowarn "3535"
 #nowarn "3536"
 
-/// The window element (c, kh, kw) of an output is where the output's own place is, shifted by (c·H + kh)·W + kw elements. A table of these shifts
-/// takes the place of patches. Every sum is taken in the order of the other ways, so the bits are theirs.
+/// Forwards, each image is copied once for each column of the window, in rows as long as those of the output: then the
+/// inputs of a window element are contiguous, from a place on that a table knows. Backwards, they are read from the
+/// image, one at a time. Images that are nearly all zeros, as planes of flags are, are taken number by number: a zero
+/// adds nothing. Every sum is taken in the order of the other ways, so the bits are theirs.
 [<AbstractClass; Sealed>]
-type internal DirectConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
+type internal DirectConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>>
+    =
 
     static member private PatchRows(shape: ConvolutionShape) =
         shape.InputChannels * shape.KernelHeight * shape.KernelWidth
 
     static member private Positions(shape: ConvolutionShape) = shape.OutputHeight * shape.OutputWidth
 
-    static member private IsPlain(shape: ConvolutionShape) =
-        shape.Stride = 1 && shape.Padding = 0 && 'L.Count > 1
+    static member private ImageSize(shape: ConvolutionShape) = shape.InputChannels * shape.Height * shape.Width
 
-    /// Whether the outputs of an image are an even number of vectors, each of them a piece of a row or two whole rows.
+    /// Elements of the copies of an image.
+    static member private Copies(shape: ConvolutionShape) =
+        shape.InputChannels * shape.KernelWidth * shape.Height * shape.OutputWidth
+
+    static member private IsPlain(shape: ConvolutionShape) = shape.Stride = 1 && shape.Padding = 0 && 'L.Count > 1
+
+    /// Whether the outputs of an image are an even number of vectors, for a number of channels that tiles divide.
     static member ServesForward(shape: ConvolutionShape) : bool =
-        let width, count = shape.OutputWidth, 'L.Count
-
         DirectConvolveKernel<'L, 'V, 'S, 'T>.IsPlain shape
         && shape.OutputChannels % 4 = 0
-        && (width % count = 0 || 2 * width = count)
-        && DirectConvolveKernel<'L, 'V, 'S, 'T>.Positions shape % (2 * count) = 0
+        && DirectConvolveKernel<'L, 'V, 'S, 'T>.Positions shape % (2 * 'L.Count) = 0
 
-    /// Whether the output channels are whole vectors, and there are rows enough for a tile.
+    /// Whether the window is 3x3 and the output channels are whole vectors.
     static member ServesWeightGradient(shape: ConvolutionShape) : bool =
         DirectConvolveKernel<'L, 'V, 'S, 'T>.IsPlain shape
+        && shape.KernelHeight = 3
+        && shape.KernelWidth = 3
         && shape.OutputChannels % 'L.Count = 0
-        && DirectConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape >= 8
 
-    /// Elements of scratch memory: the transposed gradients of weight and output, and the shifts.
+    /// The most numbers other than 0 that an image is taken one by one for: each of them costs about four times what it
+    /// does amid others.
+    static member private FewestDense(shape: ConvolutionShape) =
+        shape.InputChannels * DirectConvolveKernel<'L, 'V, 'S, 'T>.Positions shape / 8
+
+    /// Elements of scratch memory: a transposed output and weight, copies of an image, a table, and the places of
+    /// numbers other than 0.
     static member Scratch(shape: ConvolutionShape) : int =
         let rows = DirectConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape
-        (rows + DirectConvolveKernel<'L, 'V, 'S, 'T>.Positions shape) * shape.OutputChannels + rows
+        let positions = DirectConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
 
-    /// Writes the shifts of all window elements, in bytes.
-    static member private WriteShifts(shape: ConvolutionShape, table: nativeint) : unit =
+        (rows + positions) * shape.OutputChannels
+        + DirectConvolveKernel<'L, 'V, 'S, 'T>.Copies shape
+        + rows
+        + 3 * DirectConvolveKernel<'L, 'V, 'S, 'T>.FewestDense shape
+
+    /// Lists channel, row and column of the numbers of an image that are not 0, in order, and returns how many there
+    /// are; −1 if they are too many.
+    static member private FindNumbers(shape: ConvolutionShape, image: nativeint, list: nativeint) : int =
+        let width = 'L.Count
+        let most = DirectConvolveKernel<'L, 'V, 'S, 'T>.FewestDense shape
+        let mutable count = 0
+        let mutable row = 0
+        let rows = shape.InputChannels * shape.Height
+
+        while row < rows && count >= 0 do
+            let source = Memory.at<'T> image (row * shape.Width)
+            let mutable first = 0
+
+            while first < shape.Width do
+                let last = min shape.Width (first + width)
+
+                let values = 'L.LoadMasked(source, first, 'L.Mask(last - first))
+
+                if 'L.Any('L.AndNot('L.Equal(values, 'L.Constant 0.0), 'L.Mask width)) then
+                    for column in first .. last - 1 do
+                        if count >= 0 && 'S.ToFloat('S.Load(source, column)) <> 0.0 then
+                            if count = most then
+                                count <- -1
+                            else
+                                let entry = list + nativeint (12 * count)
+                                Memory.write<int> entry (row / shape.Height)
+                                Memory.write<int> (entry + 4n) (row % shape.Height)
+                                Memory.write<int> (entry + 8n) column
+                                count <- count + 1
+
+                first <- last
+
+            row <- row + 1
+
+        count
+
+    /// Calls f with each number of the list, as a vector, and with the window elements that meet it and the outputs
+    /// where they do, in elements of transposed weights and outputs.
+    static member inline private EachMeeting
+        (
+            shape: ConvolutionShape,
+            image: nativeint,
+            list: nativeint,
+            count: int,
+            [<InlineIfLambda>] f: 'V -> int -> int -> unit
+        ) : unit =
+        let channels = shape.OutputChannels
+        let kernelHeight, kernelWidth = shape.KernelHeight, shape.KernelWidth
+        let outputHeight, outputWidth = shape.OutputHeight, shape.OutputWidth
+
+        for number in 0 .. count - 1 do
+            let entry = list + nativeint (12 * number)
+            let channel, row = Memory.read<int> entry, Memory.read<int>(entry + 4n)
+            let column = Memory.read<int>(entry + 8n)
+            let x = 'L.Read(image, (channel * shape.Height + row) * shape.Width + column)
+
+            for kh in max 0 (row - outputHeight + 1) .. min (kernelHeight - 1) row do
+                let window = (channel * kernelHeight + kh) * kernelWidth
+                let output = (row - kh) * outputWidth + column
+
+                for kw in max 0 (column - outputWidth + 1) .. min (kernelWidth - 1) column do
+                    f x ((window + kw) * channels) ((output - kw) * channels)
+
+    /// Writes where the inputs of each window element begin in the copies, in bytes.
+    static member private WritePlaces(shape: ConvolutionShape, table: nativeint) : unit =
         let mutable entry = table
 
         for channel in 0 .. shape.InputChannels - 1 do
             for kh in 0 .. shape.KernelHeight - 1 do
                 for kw in 0 .. shape.KernelWidth - 1 do
-                    let shift = (channel * shape.Height + kh) * shape.Width + kw
-                    Memory.write<int> entry (shift * sizeof<'T>)
+                    let row = (channel * shape.KernelWidth + kw) * shape.Height + kh
+                    Memory.write<int> entry (row * shape.OutputWidth * sizeof<'T>)
                     entry <- entry + 4n
 
-    /// A vector of inputs for a piece of a row; or for two rows, the second of which, seen from half a vector before it, is `apart` bytes away.
-    static member inline private Inputs(address: nativeint, apart: nativeint, isPaired: bool, low: 'V) : 'V =
-        let first = 'L.Load(address, 0)
-        if isPaired then 'L.Select(low, first, 'L.Load(address + apart, 0)) else first
+    /// The copies of an image: of each channel and column of the window, the columns that it meets.
+    static member private Copy(shape: ConvolutionShape, image: nativeint, copies: nativeint) : unit =
+        let width = 'L.Count
+        let columns = shape.OutputWidth
+        let full = columns / width * width
+        let mask = 'L.Mask(columns - full)
+        let mutable target = copies
 
-    /// Eight channels of two vectors of outputs.
+        for channel in 0 .. shape.InputChannels - 1 do
+            for kw in 0 .. shape.KernelWidth - 1 do
+                let mutable source = Memory.at<'T> image (channel * shape.Height * shape.Width + kw)
+
+                for _ in 1 .. shape.Height do
+                    let mutable i = 0
+
+                    while i < full do
+                        'L.Store(target, i, 'L.Load(source, i))
+                        i <- i + width
+
+                    if full < columns then
+                        'L.StoreMasked(target, full, 'L.LoadMasked(source, full, mask), mask)
+
+                    source <- Memory.at<'T> source shape.Width
+                    target <- Memory.at<'T> target columns
+
+    /// Eight channels of two vectors of outputs; the weight is transposed to [rows, channels].
     static member private Tile8x2
-        (
-            rows: int,
-            weight: nativeint,
-            table: nativeint,
-            first: nativeint,
-            second: nativeint,
-            apart: nativeint,
-            isPaired: bool,
-            low: 'V,
-            y: nativeint,
-            yRow: int
-        ) : unit =
+        (rows: int, weight: nativeint, channels: int, table: nativeint, copies: nativeint, y: nativeint, yRow: int)
+        : unit =
         let width = 'L.Count
         let mutable c00 = Unchecked.defaultof<'V>
         let mutable c01 = Unchecked.defaultof<'V>
@@ -85,38 +176,39 @@ type internal DirectConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> I
         let mutable c61 = Unchecked.defaultof<'V>
         let mutable c70 = Unchecked.defaultof<'V>
         let mutable c71 = Unchecked.defaultof<'V>
+        let step = nativeint channels * nativeint sizeof<'T>
         let mutable w = weight
         let mutable entry = table
 
         for _ in 1..rows do
             let shift = nativeint (Memory.read<int> entry)
-            let b0 = DirectConvolveKernel<'L, 'V, 'S, 'T>.Inputs(first + shift, apart, isPaired, low)
-            let b1 = DirectConvolveKernel<'L, 'V, 'S, 'T>.Inputs(second + shift, apart, isPaired, low)
+            let b0 = 'L.Load(copies + shift, 0)
+            let b1 = 'L.Load(copies + shift, width)
             let x = 'L.Read(w, 0)
             c00 <- 'L.Fma(x, b0, c00)
             c01 <- 'L.Fma(x, b1, c01)
-            let x = 'L.Read(w, rows)
+            let x = 'L.Read(w, 1)
             c10 <- 'L.Fma(x, b0, c10)
             c11 <- 'L.Fma(x, b1, c11)
-            let x = 'L.Read(w, 2 * rows)
+            let x = 'L.Read(w, 2)
             c20 <- 'L.Fma(x, b0, c20)
             c21 <- 'L.Fma(x, b1, c21)
-            let x = 'L.Read(w, 3 * rows)
+            let x = 'L.Read(w, 3)
             c30 <- 'L.Fma(x, b0, c30)
             c31 <- 'L.Fma(x, b1, c31)
-            let x = 'L.Read(w, 4 * rows)
+            let x = 'L.Read(w, 4)
             c40 <- 'L.Fma(x, b0, c40)
             c41 <- 'L.Fma(x, b1, c41)
-            let x = 'L.Read(w, 5 * rows)
+            let x = 'L.Read(w, 5)
             c50 <- 'L.Fma(x, b0, c50)
             c51 <- 'L.Fma(x, b1, c51)
-            let x = 'L.Read(w, 6 * rows)
+            let x = 'L.Read(w, 6)
             c60 <- 'L.Fma(x, b0, c60)
             c61 <- 'L.Fma(x, b1, c61)
-            let x = 'L.Read(w, 7 * rows)
+            let x = 'L.Read(w, 7)
             c70 <- 'L.Fma(x, b0, c70)
             c71 <- 'L.Fma(x, b1, c71)
-            w <- w + nativeint sizeof<'T>
+            w <- w + step
             entry <- entry + 4n
 
         'L.Store(y, 0, c00)
@@ -136,20 +228,10 @@ type internal DirectConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> I
         'L.Store(y, 7 * yRow, c70)
         'L.Store(y, 7 * yRow + width, c71)
 
-    /// Four channels of two vectors of outputs.
+    /// Four of them.
     static member private Tile4x2
-        (
-            rows: int,
-            weight: nativeint,
-            table: nativeint,
-            first: nativeint,
-            second: nativeint,
-            apart: nativeint,
-            isPaired: bool,
-            low: 'V,
-            y: nativeint,
-            yRow: int
-        ) : unit =
+        (rows: int, weight: nativeint, channels: int, table: nativeint, copies: nativeint, y: nativeint, yRow: int)
+        : unit =
         let width = 'L.Count
         let mutable c00 = Unchecked.defaultof<'V>
         let mutable c01 = Unchecked.defaultof<'V>
@@ -159,26 +241,27 @@ type internal DirectConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> I
         let mutable c21 = Unchecked.defaultof<'V>
         let mutable c30 = Unchecked.defaultof<'V>
         let mutable c31 = Unchecked.defaultof<'V>
+        let step = nativeint channels * nativeint sizeof<'T>
         let mutable w = weight
         let mutable entry = table
 
         for _ in 1..rows do
             let shift = nativeint (Memory.read<int> entry)
-            let b0 = DirectConvolveKernel<'L, 'V, 'S, 'T>.Inputs(first + shift, apart, isPaired, low)
-            let b1 = DirectConvolveKernel<'L, 'V, 'S, 'T>.Inputs(second + shift, apart, isPaired, low)
+            let b0 = 'L.Load(copies + shift, 0)
+            let b1 = 'L.Load(copies + shift, width)
             let x = 'L.Read(w, 0)
             c00 <- 'L.Fma(x, b0, c00)
             c01 <- 'L.Fma(x, b1, c01)
-            let x = 'L.Read(w, rows)
+            let x = 'L.Read(w, 1)
             c10 <- 'L.Fma(x, b0, c10)
             c11 <- 'L.Fma(x, b1, c11)
-            let x = 'L.Read(w, 2 * rows)
+            let x = 'L.Read(w, 2)
             c20 <- 'L.Fma(x, b0, c20)
             c21 <- 'L.Fma(x, b1, c21)
-            let x = 'L.Read(w, 3 * rows)
+            let x = 'L.Read(w, 3)
             c30 <- 'L.Fma(x, b0, c30)
             c31 <- 'L.Fma(x, b1, c31)
-            w <- w + nativeint sizeof<'T>
+            w <- w + step
             entry <- entry + 4n
 
         'L.Store(y, 0, c00)
@@ -194,57 +277,77 @@ type internal DirectConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> I
     static member Forward
         (shape: ConvolutionShape, x: nativeint, weight: nativeint, y: nativeint, scratch: nativeint)
         : unit =
-        let rows, outputs = DirectConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape, shape.OutputChannels
+        let rows, channels = DirectConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape, shape.OutputChannels
         let positions = DirectConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
-        let width = 'L.Count
+        let wide = Memory.at<'T> scratch (DirectConvolveKernel<'L, 'V, 'S, 'T>.Copies shape)
+        let turned = Memory.at<'T> wide (positions * channels)
+        let table = Memory.at<'T> turned (rows * channels)
+        let list = Memory.at<'T> table rows
         let many = 'L.Registers >= 32
-        let isPaired = shape.OutputWidth < width
-        let apart = nativeint ((shape.Width - width / 2) * sizeof<'T>)
-        let low = 'L.Mask(width / 2)
-        let inline place position = position / shape.OutputWidth * shape.Width + position % shape.OutputWidth
-        DirectConvolveKernel<'L, 'V, 'S, 'T>.WriteShifts(shape, scratch)
+        DirectConvolveKernel<'L, 'V, 'S, 'T>.WritePlaces(shape, table)
+        CopyKernel<'L, 'V, 'S, 'T>.Transpose(weight, rows, turned, channels, rows, channels)
 
         for n in 0 .. shape.Batch - 1 do
-            let image = Memory.at<'T> x (n * shape.InputChannels * shape.Height * shape.Width)
-            let mutable position = 0
+            let image = Memory.at<'T> x (n * DirectConvolveKernel<'L, 'V, 'S, 'T>.ImageSize shape)
+            let target = Memory.at<'T> y (n * channels * positions)
+
+            let numbers =
+                if channels % 'L.Count = 0 then
+                    DirectConvolveKernel<'L, 'V, 'S, 'T>.FindNumbers(shape, image, list)
+                else
+                    -1
+
+            if numbers >= 0 then
+                ElementwiseKernel<'L, 'V, 'S, 'T>.Fill('S.OfFloat 0.0, wide, positions * channels)
+
+                DirectConvolveKernel<'L, 'V, 'S, 'T>
+                    .EachMeeting(
+                        shape,
+                        image,
+                        list,
+                        numbers,
+                        fun x window output ->
+                            let filter, sum = Memory.at<'T> turned window, Memory.at<'T> wide output
+                            let mutable channel = 0
+
+                            while channel < channels do
+                                'L.Store(sum, channel, 'L.Fma(x, 'L.Load(filter, channel), 'L.Load(sum, channel)))
+                                channel <- channel + 'L.Count
+                    )
+
+                CopyKernel<'L, 'V, 'S, 'T>.Transpose(wide, channels, target, positions, channels, positions)
+            else
+                DirectConvolveKernel<'L, 'V, 'S, 'T>.Copy(shape, image, scratch)
+
+            let mutable position = if numbers >= 0 then positions else 0
 
             while position < positions do
-                let first = Memory.at<'T> image (place position)
-                let second = Memory.at<'T> image (place (position + width))
-                let mutable output = 0
+                let copies = Memory.at<'T> scratch position
+                let mutable channel = 0
 
-                while output < outputs do
-                    let filter = Memory.at<'T> weight (output * rows)
-                    let target = Memory.at<'T> y ((n * outputs + output) * positions + position)
+                while channel < channels do
+                    let filter = Memory.at<'T> turned channel
+                    let target = Memory.at<'T> target (channel * positions + position)
 
-                    if many && output <= outputs - 8 then
+                    if many && channel <= channels - 8 then
                         DirectConvolveKernel<'L, 'V, 'S, 'T>
-                            .Tile8x2(rows, filter, scratch, first, second, apart, isPaired, low, target, positions)
+                            .Tile8x2(rows, filter, channels, table, copies, target, positions)
 
-                        output <- output + 8
+                        channel <- channel + 8
                     else
                         DirectConvolveKernel<'L, 'V, 'S, 'T>
-                            .Tile4x2(rows, filter, scratch, first, second, apart, isPaired, low, target, positions)
+                            .Tile4x2(rows, filter, channels, table, copies, target, positions)
 
-                        output <- output + 4
+                        channel <- channel + 4
 
-                position <- position + 2 * width
+                position <- position + 2 * 'L.Count
 
-    /// Adds to eight rows of the transposed gradient of the weight, of one vector of channels: row r of them is the sum over positions of
-    /// x[position, shifted by entry r] · dyᵀ[position]. The first `finished` rows are left as they are.
-    static member private AddGradients8
-        (
-            shape: ConvolutionShape,
-            image: nativeint,
-            table: nativeint,
-            dy: nativeint,
-            target: nativeint,
-            finished: int
-        ) : unit =
+    /// Adds to the nine rows of the transposed gradient of the weight that belong to an input channel, of one vector of
+    /// output channels: the row of (kh, kw) is the sum over positions of x[position, shifted by it] · dyᵀ[position].
+    static member private AddWindow
+        (shape: ConvolutionShape, plane: nativeint, dy: nativeint, target: nativeint)
+        : unit =
         let channels = shape.OutputChannels
-        let inline shift row = nativeint (Memory.read<int>(table + nativeint (4 * row)))
-        let s0, s1, s2, s3 = shift 0, shift 1, shift 2, shift 3
-        let s4, s5, s6, s7 = shift 4, shift 5, shift 6, shift 7
         let mutable c0 = 'L.Load(target, 0)
         let mutable c1 = 'L.Load(target, channels)
         let mutable c2 = 'L.Load(target, 2 * channels)
@@ -253,37 +356,47 @@ type internal DirectConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> I
         let mutable c5 = 'L.Load(target, 5 * channels)
         let mutable c6 = 'L.Load(target, 6 * channels)
         let mutable c7 = 'L.Load(target, 7 * channels)
-        let mutable source = image
-        let mutable dy = dy
+        let mutable c8 = 'L.Load(target, 8 * channels)
         let step = nativeint sizeof<'T>
         let dyStep = nativeint channels * step
+        let rowStep = nativeint shape.Width * step
         let between = nativeint (shape.Width - shape.OutputWidth) * step
+        let mutable top = plane
+        let mutable middle = plane + rowStep
+        let mutable bottom = middle + rowStep
+        let mutable dy = dy
         let outputWidth = shape.OutputWidth
 
         for _ in 1 .. shape.OutputHeight do
             for _ in 1..outputWidth do
                 let d = 'L.Load(dy, 0)
-                c0 <- 'L.Fma('L.Read(source + s0, 0), d, c0)
-                c1 <- 'L.Fma('L.Read(source + s1, 0), d, c1)
-                c2 <- 'L.Fma('L.Read(source + s2, 0), d, c2)
-                c3 <- 'L.Fma('L.Read(source + s3, 0), d, c3)
-                c4 <- 'L.Fma('L.Read(source + s4, 0), d, c4)
-                c5 <- 'L.Fma('L.Read(source + s5, 0), d, c5)
-                c6 <- 'L.Fma('L.Read(source + s6, 0), d, c6)
-                c7 <- 'L.Fma('L.Read(source + s7, 0), d, c7)
-                source <- source + step
+                c0 <- 'L.Fma('L.Read(top, 0), d, c0)
+                c1 <- 'L.Fma('L.Read(top, 1), d, c1)
+                c2 <- 'L.Fma('L.Read(top, 2), d, c2)
+                c3 <- 'L.Fma('L.Read(middle, 0), d, c3)
+                c4 <- 'L.Fma('L.Read(middle, 1), d, c4)
+                c5 <- 'L.Fma('L.Read(middle, 2), d, c5)
+                c6 <- 'L.Fma('L.Read(bottom, 0), d, c6)
+                c7 <- 'L.Fma('L.Read(bottom, 1), d, c7)
+                c8 <- 'L.Fma('L.Read(bottom, 2), d, c8)
+                top <- top + step
+                middle <- middle + step
+                bottom <- bottom + step
                 dy <- dy + dyStep
 
-            source <- source + between
+            top <- top + between
+            middle <- middle + between
+            bottom <- bottom + between
 
-        if finished < 1 then 'L.Store(target, 0, c0)
-        if finished < 2 then 'L.Store(target, channels, c1)
-        if finished < 3 then 'L.Store(target, 2 * channels, c2)
-        if finished < 4 then 'L.Store(target, 3 * channels, c3)
-        if finished < 5 then 'L.Store(target, 4 * channels, c4)
-        if finished < 6 then 'L.Store(target, 5 * channels, c5)
-        if finished < 7 then 'L.Store(target, 6 * channels, c6)
+        'L.Store(target, 0, c0)
+        'L.Store(target, channels, c1)
+        'L.Store(target, 2 * channels, c2)
+        'L.Store(target, 3 * channels, c3)
+        'L.Store(target, 4 * channels, c4)
+        'L.Store(target, 5 * channels, c5)
+        'L.Store(target, 6 * channels, c6)
         'L.Store(target, 7 * channels, c7)
+        'L.Store(target, 8 * channels, c8)
 
     /// dweight = Σₙ dy[n] · (patches of x[n])ᵀ, transposed meanwhile, so that a vector holds channels.
     static member WeightGradient
@@ -292,34 +405,42 @@ type internal DirectConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> I
         let rows, channels = DirectConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape, shape.OutputChannels
         let positions = DirectConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
         let transposed = Memory.at<'T> scratch (positions * channels)
-        let table = Memory.at<'T> transposed (rows * channels)
-        DirectConvolveKernel<'L, 'V, 'S, 'T>.WriteShifts(shape, table)
+        let list = Memory.at<'T> transposed (rows * channels)
         ElementwiseKernel<'L, 'V, 'S, 'T>.Fill('S.OfFloat 0.0, transposed, rows * channels)
 
         for n in 0 .. shape.Batch - 1 do
-            let image = Memory.at<'T> x (n * shape.InputChannels * shape.Height * shape.Width)
+            let image = Memory.at<'T> x (n * DirectConvolveKernel<'L, 'V, 'S, 'T>.ImageSize shape)
             let source = Memory.at<'T> dy (n * channels * positions)
             CopyKernel<'L, 'V, 'S, 'T>.Transpose(source, positions, scratch, channels, positions, channels)
-            let mutable channel = 0
+            let numbers = DirectConvolveKernel<'L, 'V, 'S, 'T>.FindNumbers(shape, image, list)
+
+            if numbers >= 0 then
+                DirectConvolveKernel<'L, 'V, 'S, 'T>
+                    .EachMeeting(
+                        shape,
+                        image,
+                        list,
+                        numbers,
+                        fun x window output ->
+                            let gradient, sum = Memory.at<'T> scratch output, Memory.at<'T> transposed window
+                            let mutable channel = 0
+
+                            while channel < channels do
+                                'L.Store(sum, channel, 'L.Fma(x, 'L.Load(gradient, channel), 'L.Load(sum, channel)))
+                                channel <- channel + 'L.Count
+                    )
+
+            let mutable channel = if numbers >= 0 then channels else 0
 
             while channel < channels do
-                let mutable finished = 0
-
-                while finished < rows do
-                    // The last tile reaches back over rows that are finished, so that all are full.
-                    let first = min finished (rows - 8)
-
+                for input in 0 .. shape.InputChannels - 1 do
                     DirectConvolveKernel<'L, 'V, 'S, 'T>
-                        .AddGradients8(
+                        .AddWindow(
                             shape,
-                            image,
-                            table + nativeint (4 * first),
+                            Memory.at<'T> image (input * shape.Height * shape.Width),
                             Memory.at<'T> scratch channel,
-                            Memory.at<'T> transposed (first * channels + channel),
-                            finished - first
+                            Memory.at<'T> transposed (9 * input * channels + channel)
                         )
-
-                    finished <- first + 8
 
                 channel <- channel + 'L.Count
 

@@ -143,6 +143,8 @@ type internal MatMulKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
                     ElementwiseKernel<'L, 'V, 'S, 'T>.Fill('S.OfFloat 0.0, row, n)
                 elif start <> c then
                     CopyKernel<'L, 'V, 'S, 'T>.Contiguous(Memory.at<'T> start (i * startStride), row, n)
+        elif bColumn = 1 && (start = 0n || startStride = 0) && ShallowProduct<'L, 'V, 'T>.Serves(m, n, k) then
+            ShallowProduct<'L, 'V, 'T>.Multiply(m, n, k, a, aRow, aColumn, b, bRow, start, c, cRow)
         else
             let packs = MatMulKernel<'L, 'V, 'S, 'T>.Packs(m, n, k, bColumn)
             let depth = MatMulKernel<'L, 'V, 'S, 'T>.BlockDepth
@@ -187,7 +189,12 @@ type internal MatMulKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
         : unit =
         let m, n, k = shape.M, shape.N, shape.K
 
-        if MatMulKernel<'L, 'V, 'S, 'T>.Swaps(m, n, shape.ARowStride) then
+        let swaps = MatMulKernel<'L, 'V, 'S, 'T>.Swaps(m, n, shape.ARowStride)
+
+        if swaps && sizeof<'T> = 4 && 'L.Count = 16 && NarrowProduct512.serves m k shape.AColumnStride then
+            NarrowProduct512.multiply m n k a shape.ARowStride b shape.BRowStride shape.BColumnStride bias scratch
+            CopyKernel<'L, 'V, 'S, 'T>.Plane(scratch, 1, m, c, shape.CRowStride, shape.CColumnStride, m, n)
+        elif swaps then
             // Row j of Cᵀ starts from bias[j].
             if bias <> 0n then
                 for j in 0 .. n - 1 do

@@ -386,3 +386,41 @@ let ``parts of a chain that are read elsewhere too stay operations of their own`
         | Quaternary _
         | Ternary TernaryOperation.DivideByRoot -> Assert.Fail $"{node} computes a part again"
         | _ -> ()
+
+[<Fact>]
+let ``rows that are read as they are made have the bits of rows that are made first`` () =
+    let m, k, n = 300, 24, 64
+    let a, b, bias = Expr.input "a" [| m; k |], Expr.input "b" [| k; n |], Expr.input "bias" [| n |]
+    let turned = Expr.input "turned" [| n; k |]
+    let images = Expr.input "images" [| 37; 3; 10; 10 |]
+    let filters = Expr.input "filters" [| 16; 3; 3; 3 |]
+
+    let makers = [ Expr.matmul a b + bias; Expr.matmul a (Expr.transpose turned); Expr.convolve 1 0 filters images ]
+
+    for made in makers do
+        let read x = Expr.tanh (2.0 * x)
+
+        for kernels in Kernels.singles do
+            let fill (program: Program<float32>) =
+                let mutable rng = Rng.create 5UL
+
+                for name, _ in program.Inputs |> List.sortBy fst do
+                    for index in 0 .. program.Input(name).Length - 1 do
+                        let struct (value, next) = Rng.normal rng
+                        rng <- next
+                        program.Input(name)[index] <- float32 value
+
+            let together = Program.compileWith kernels { Outputs = [ "y", read made ]; Carried = [] }
+            Assert.Contains("; elementwise", together.Explain())
+            fill together
+            together.Run()
+            let first = Program.compileWith kernels { Outputs = [ "x", made ]; Carried = [] }
+            fill first
+            first.Run()
+
+            let second =
+                Program.compileWith kernels { Outputs = [ "y", read (Expr.input "x" made.Shape) ]; Carried = [] }
+
+            second.Set("x", first.Output "x")
+            second.Run()
+            Assert.Equal<float32[]>(second.Output("y").ToArray(), together.Output("y").ToArray())

@@ -103,8 +103,8 @@ let ``pauses grow while trials fail, up to a second, and shrink with gains`` () 
         sharing.Note(0L, 1, millisecond, 4, 0L)
 
     // The reserve of 4 ms is there again, and what overdraws it by little is a pause of ten times the wait.
-    Assert.Equal(0L, pauseAfter(3L * millisecond))
-    Assert.Equal(20L, pauseAfter(2L * millisecond))
+    Assert.Equal(0L, pauseAfter (3L * millisecond))
+    Assert.Equal(20L, pauseAfter (2L * millisecond))
 
 [<Fact>]
 let ``zero threads are refused`` () =

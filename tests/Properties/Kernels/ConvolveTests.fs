@@ -34,9 +34,14 @@ let private convolve (shape: ConvolutionShape) (x: float[]) (weight: float[]) =
                         sum
     |]
 
-let private check (shape: ConvolutionShape) =
+/// `every` keeps one number of the images of so many, and makes the others 0.
+let private checkEvery (every: int) (shape: ConvolutionShape) =
     let s = shape
-    let x = draws 1 (s.Batch * s.InputChannels * s.Height * s.Width)
+
+    let x =
+        draws 1 (s.Batch * s.InputChannels * s.Height * s.Width)
+        |> Array.mapi (fun index value -> if index * 7 % every = 0 then value else 0.0)
+
     let weight = draws 2 (s.OutputChannels * s.InputChannels * s.KernelHeight * s.KernelWidth)
     let dy = draws 3 (s.Batch * s.OutputChannels * s.OutputHeight * s.OutputWidth)
     let inner (a: float[]) (b: float[]) = Array.fold2 (fun sum u v -> sum + u * v) 0.0 a b
@@ -65,6 +70,8 @@ let private check (shape: ConvolutionShape) =
                 let paired = [| inner weight dweight.Values |]
                 close $"{kernels.Name} {shape} weight" (bound weight dweight.Values) pairing paired
         }
+
+let private check shape = checkEvery 1 shape
 
 [<Property(MaxTest = 80)>]
 let ``a convolution equals the plain loop, and its gradients are its adjoints``
@@ -119,3 +126,51 @@ let ``the convolution of a small game's screen equals the plain loop`` () =
             Stride = 1
             Padding = 0
         }
+
+let private screen channels width outputs =
+    {
+        Batch = 3
+        InputChannels = channels
+        Height = 10
+        Width = width
+        OutputChannels = outputs
+        KernelHeight = 3
+        KernelWidth = 3
+        Stride = 1
+        Padding = 0
+    }
+
+[<Fact>]
+let ``the convolution of screens that are nearly empty equals the plain loop, whatever the width of vectors`` () =
+    for every in [ 1; 2; 11; 23; 1000 ] do
+        for shape in [ screen 4 10 16; screen 7 10 16; screen 2 18 32; screen 3 34 16; screen 3 10 12 ] do
+            checkEvery every shape
+
+/// The results of a convolution and of its two gradients, as `kernels` make them, bit by bit.
+let private bits (kernels: KernelSet<float32>) (shape: ConvolutionShape) (x: float[]) =
+    let s = shape
+    let weight = draws 2 (s.OutputChannels * s.InputChannels * s.KernelHeight * s.KernelWidth)
+    let dy = draws 3 (s.Batch * s.OutputChannels * s.OutputHeight * s.OutputWidth)
+    let image, filter, gradient = Block<float32>(x, 0), Block<float32>(weight, 0), Block<float32>(dy, 0)
+    let scratch = Block<float32>(Array.zeroCreate (kernels.ConvolveScratch shape), 0)
+    let y, dweight = Block<float32>(Array.create dy.Length nan, 0), Block<float32>(Array.create weight.Length nan, 0)
+    kernels.Convolve(shape, image.Address, filter.Address, y.Address, scratch.Address)
+    kernels.ConvolveWeightGradient(shape, image.Address, gradient.Address, dweight.Address, scratch.Address)
+    let inBits (values: float[]) = values |> Array.map BitConverter.DoubleToInt64Bits
+    inBits y.Values, inBits dweight.Values
+
+[<Fact>]
+let ``few numbers among zeros, many, and patches add up to the same bits`` () =
+    for every in [ 1; 3; 8; 9; 40; 1000 ] do
+        let shape = screen 7 10 16
+
+        let x =
+            draws 1 (shape.Batch * 700)
+            |> Array.mapi (fun index value -> if index * 7 % every = 0 then value else 0.0)
+
+        let y, dweight = bits Kernels.singleScalar shape x
+
+        for kernels in [ Kernels.single512; Kernels.single256 ] do
+            let otherY, otherGradient = bits kernels shape x
+            Assert.Equal<int64[]>(y, otherY)
+            Assert.Equal<int64[]>(dweight, otherGradient)

@@ -157,3 +157,21 @@ let ``wide rows of padded matrices leave the padding alone`` () =
 
                 close kernels.Name (20.0 * epsilon<'T>) expected c.Values
         }
+
+[<Fact>]
+let ``few products an element, and few columns, give the bits of every width`` () =
+    for k in 1..4 do
+        for n in [ 16; 32; 64; 96 ] do
+            for m in [ 8; 31; 64 ] do
+                for withBias in [ false; true ] do
+                    agrees m n k false false false withBias
+                    agrees m n k true false false withBias
+                    agrees m n k false true false withBias
+
+    for n in 1..5 do
+        for k in [ 4; 12; 30; 64 ] do
+            for m in [ 16; 48; 50 ] do
+                for withBias in [ false; true ] do
+                    agrees m n k false false false withBias
+                    agrees m n k false true false withBias
+                    agrees m n k false false true withBias
