@@ -39,6 +39,9 @@ public abstract record AgentOptions
 
     internal abstract AgentOptions WithTotalSteps(long totalSteps);
 
+    /// <summary>The defaults with the named options replaced, and these copies and threads.</summary>
+    internal abstract AgentOptions WithSettings(IEnumerable<System.Tuple<string, string>> settings);
+
     internal abstract Learner CreateLearner(BatchEnvironment environment, Workers workers);
 
     private protected abstract IEnumerable<System.Tuple<string, string>> Pairs();

@@ -13,7 +13,7 @@ open Rl.Core.Optimisers
 [<RequireQualifiedAccess>]
 module A2c =
 
-    let private optimiser (c: A2cConfiguration) =
+    let private optimiser (c: A2cOptions) =
         let rate = Schedule.input "learningRate"
 
         if c.EpsilonInsideRoot then
@@ -23,7 +23,7 @@ module A2c =
         |> Optimiser.clipped c.MaxGradientNorm
 
     /// What it minimises: mean(−log π(a|s) · A + v · ½ (V(s) − R)² − c · entropy).
-    let private step (c: A2cConfiguration) (network: ActorCritic) environment samples =
+    let private step (c: A2cOptions) (network: ActorCritic) environment samples =
         TrainStep.create
             (Part.whole network)
             (optimiser c)
@@ -42,8 +42,9 @@ module A2c =
                 policyLoss + c.ValueCoefficient * valueLoss - c.EntropyCoefficient * entropy,
                 [ "policyLoss", policyLoss; "valueLoss", valueLoss; "entropy", entropy ])
 
-    let private bind (c: A2cConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation environment
+    let private bind (c: A2cOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        let network =
+            OnPolicy.network c.Network.Activation c.Network.Hidden c.Exploration.InitialLogStandardDeviation environment
 
         // What it collects.
         let source =
@@ -51,11 +52,11 @@ module A2c =
                 network,
                 environment,
                 {
-                    Steps = c.RolloutSteps
-                    Discount = c.Discount
-                    GaeLambda = c.GaeLambda
-                    NormaliseObservations = c.NormaliseObservations
-                    NormaliseRewards = c.NormaliseRewards
+                    Steps = c.Rollout.RolloutSteps
+                    Discount = c.Rollout.Discount
+                    GaeLambda = c.Rollout.GaeLambda
+                    NormaliseObservations = c.Network.NormaliseObservations
+                    NormaliseRewards = c.Rollout.NormaliseRewards
                 },
                 workers
             )
@@ -68,13 +69,19 @@ module A2c =
                 (ActorCritic.layout network)
                 step.Variables
                 environment
-                c.NormaliseObservations
-                c.NormaliseRewards
+                c.Network.NormaliseObservations
+                c.Rollout.NormaliseRewards
 
         // One transition.
         let transition (state: TrainingState) =
-            let remaining = Math.Max(0.0, 1.0 - float state.Steps / float c.TotalSteps)
-            let rate = if c.AnnealLearningRate then c.LearningRate * remaining else c.LearningRate
+            let remaining = Math.Max(0.0, 1.0 - float state.Steps / float c.Plan.TotalSteps)
+
+            let rate =
+                if c.Rate.AnnealLearningRate then
+                    c.Rate.LearningRate * remaining
+                else
+                    c.Rate.LearningRate
+
             let struct (rollout, acted) = source.Collect state
             let theta, optimiser = Array.copy state.Parameters, Array.copy state.Optimiser
 
@@ -84,7 +91,7 @@ module A2c =
             for name in OnPolicy.columns environment [ "observations"; "actions"; "masks" ] do
                 step.Set(name, rollout.Column name)
 
-            step.Set("advantages", OnPolicy.advantages c.NormaliseAdvantages rollout)
+            step.Set("advantages", OnPolicy.advantages c.Rollout.NormaliseAdvantages rollout)
             step.Set("returns", rollout.Returns)
             step.Run workers
             step.Store(theta, optimiser, 0)
@@ -104,13 +111,30 @@ module A2c =
             "a2c",
             environment,
             network,
-            A2cConfiguration.toPairs c,
-            c.TotalSteps,
+            A2cOptions.toPairs c,
+            c.Plan.TotalSteps,
             initialise,
             transition
         )
 
-    /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
-    let create (configuration: A2cConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        A2cConfiguration.validate configuration
-        bind configuration environment workers
+    /// Binds options to environments. `workers` share the work; the results do not depend on their number.
+    let create (options: A2cOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        A2cOptions.validate options
+        bind options environment workers
+
+    /// What there is to know of it.
+    let entry =
+        AlgorithmEntry.create
+            {
+                Id = "a2c"
+                Name = "Advantage actor-critic"
+                Summary =
+                    "One joint step of actor and critic on each short rollout of several copies (Mnih et al. 2016)."
+                Source = "Mnih et al., \"Asynchronous methods for deep reinforcement learning\" (2016)"
+                Family = AlgorithmFamily.OnPolicy
+            }
+            A2cOptions.defaults
+            A2cOptions.rows
+            []
+            A2cOptions.validate
+            create

@@ -22,19 +22,27 @@ module Cem =
 
         struct (Array.map float32 mean, variance)
 
-    let private bind (c: CemConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = Search.network c.Activation c.Hidden environment
+    let private bind (c: CemOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        let network = Search.network c.Network.Activation c.Network.Hidden environment
         let part = Part.mode network
         let n = part.Layout.Count
         let elite = Math.Max(2, int (Math.Round(c.EliteFraction * float c.Population)))
 
         // What it collects: the returns of a population.
-        let population = Population(network, environment, c.EpisodesPerCandidate, c.MaxEpisodeSteps, 0.0, workers)
+        let population =
+            Population(
+                network,
+                environment,
+                c.Candidates.EpisodesPerCandidate,
+                c.Candidates.MaxEpisodeSteps,
+                0.0,
+                workers
+            )
 
         // What it remembers: the distribution's mean, which is θ, starting at 0, and its standard deviations.
         let variables = [ { Name = "deviation"; Shape = [| n |]; Initial = c.InitialDeviation } ]
 
-        let initialise = Search.initialise network variables environment c.NormaliseObservations true
+        let initialise = Search.initialise network variables environment c.Network.NormaliseObservations true
 
         // One transition.
         let transition (state: TrainingState) =
@@ -68,13 +76,31 @@ module Cem =
             "cem",
             environment,
             network,
-            CemConfiguration.toPairs c,
-            c.TotalSteps,
+            CemOptions.toPairs c,
+            c.Plan.TotalSteps,
             initialise,
             transition
         )
 
-    /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
-    let create (configuration: CemConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        CemConfiguration.validate configuration
-        bind configuration environment workers
+    /// Binds options to environments. `workers` share the work; the results do not depend on their number.
+    let create (options: CemOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        CemOptions.validate options
+        bind options environment workers
+
+    /// What there is to know of it.
+    let entry =
+        AlgorithmEntry.create
+            {
+                Id = "cem"
+                Name = "Cross-entropy method"
+                Summary =
+                    "Draws policies from a normal distribution and fits it to the best of them (Rubinstein 1999; Szita and Lőrincz 2006)."
+                Source =
+                    "Rubinstein, \"The cross-entropy method for combinatorial and continuous optimization\" (1999); Szita and Lőrincz, \"Learning Tetris using the noisy cross-entropy method\" (2006)"
+                Family = AlgorithmFamily.Search
+            }
+            CemOptions.defaults
+            CemOptions.rows
+            [ "Population", "13" ]
+            CemOptions.validate
+            create

@@ -22,11 +22,11 @@ module Es =
             let equal = values |> Array.sumBy (fun other -> if other = value then 1.0 else 0.0)
             if last = 0.0 then 0.0 else (below + 0.5 * (equal - 1.0)) / last - 0.5)
 
-    let private transform (c: EsConfiguration) =
+    let private transform (c: EsOptions) =
         Optimiser.adamWith (Schedule.constant c.LearningRate) 0.9 0.999 1e-8 c.WeightDecay false
 
     /// What moves θ: Adam on the estimate.
-    let private step (c: EsConfiguration) part n =
+    let private step (c: EsOptions) part n =
         let theta = Expr.input "theta" [| n |]
         let gradient = Expr.input "gradient" [| n |]
         let state = Optimiser.inputs "optimiser." n (transform c)
@@ -42,18 +42,26 @@ module Es =
             }
         )
 
-    let private bind (c: EsConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = Search.network c.Activation c.Hidden environment
+    let private bind (c: EsOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        let network = Search.network c.Network.Activation c.Network.Hidden environment
         let part = Part.mode network
         let n = part.Layout.Count
 
         // What it collects: the returns of θ ± σ ε.
-        let population = Population(network, environment, c.EpisodesPerCandidate, c.MaxEpisodeSteps, 0.0, workers)
+        let population =
+            Population(
+                network,
+                environment,
+                c.Candidates.EpisodesPerCandidate,
+                c.Candidates.MaxEpisodeSteps,
+                0.0,
+                workers
+            )
 
         let step = step c part n
 
         // What it remembers: θ, and Adam's moments.
-        let initialise = Search.initialise network step.Variables environment c.NormaliseObservations false
+        let initialise = Search.initialise network step.Variables environment c.Network.NormaliseObservations false
 
         // One transition.
         let transition (state: TrainingState) =
@@ -73,9 +81,27 @@ module Es =
             let next = { result.State with Parameters = theta; Optimiser = optimiser; Key = key }
             struct (next, Search.report result [| struct ("gradientNorm", step.Scalar "gradientNorm") |])
 
-        new FunctionLearner("es", environment, network, EsConfiguration.toPairs c, c.TotalSteps, initialise, transition)
+        new FunctionLearner("es", environment, network, EsOptions.toPairs c, c.Plan.TotalSteps, initialise, transition)
 
-    /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
-    let create (configuration: EsConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        EsConfiguration.validate configuration
-        bind configuration environment workers
+    /// Binds options to environments. `workers` share the work; the results do not depend on their number.
+    let create (options: EsOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        EsOptions.validate options
+        bind options environment workers
+
+    /// What there is to know of it.
+    let entry =
+        AlgorithmEntry.create
+            {
+                Id = "es"
+                Name = "Evolution strategies"
+                Summary =
+                    "Climbs the smoothed return with mirrored perturbations and ranks (OpenAI-ES, Salimans et al. 2017)."
+                Source =
+                    "Salimans, Ho, Chen, Sidor, Sutskever, \"Evolution strategies as a scalable alternative to reinforcement learning\" (2017)"
+                Family = AlgorithmFamily.Search
+            }
+            EsOptions.defaults
+            EsOptions.rows
+            [ "Directions", "3" ]
+            EsOptions.validate
+            create

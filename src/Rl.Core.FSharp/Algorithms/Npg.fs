@@ -12,8 +12,9 @@ open Rl.Core.Optimisers
 [<RequireQualifiedAccess>]
 module Npg =
 
-    let private bind (c: NpgConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation environment
+    let private bind (c: NpgOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        let network =
+            OnPolicy.network c.Network.Activation c.Network.Hidden c.Exploration.InitialLogStandardDeviation environment
 
         // What it collects.
         let source =
@@ -21,20 +22,30 @@ module Npg =
                 network,
                 environment,
                 {
-                    Steps = c.RolloutSteps
-                    Discount = c.Discount
-                    GaeLambda = c.GaeLambda
-                    NormaliseObservations = c.NormaliseObservations
-                    NormaliseRewards = c.NormaliseRewards
+                    Steps = c.Rollout.RolloutSteps
+                    Discount = c.Rollout.Discount
+                    GaeLambda = c.Rollout.GaeLambda
+                    NormaliseObservations = c.Network.NormaliseObservations
+                    NormaliseRewards = c.Rollout.NormaliseRewards
                 },
                 workers
             )
 
-        let geometry = NaturalGradient("npg", network, environment, source.Samples, c.CgSteps, c.CgDamping, workers)
+        let geometry =
+            NaturalGradient("npg", network, environment, source.Samples, c.Solver.CgSteps, c.Solver.CgDamping, workers)
 
         let values =
-            let transform = Optimiser.adam (Schedule.constant c.ValueLearningRate) 1e-8
-            ValueFit(network, environment, transform, source.Samples, c.ValueMinibatchSize, c.ValueEpochs, workers)
+            let transform = Optimiser.adam (Schedule.constant c.ValueFit.ValueLearningRate) 1e-8
+
+            ValueFit(
+                network,
+                environment,
+                transform,
+                source.Samples,
+                c.ValueFit.ValueMinibatchSize,
+                c.ValueFit.ValueEpochs,
+                workers
+            )
 
         // What it remembers: θ, and the moments of the value function's optimiser.
         let initialise =
@@ -42,8 +53,8 @@ module Npg =
                 (ActorCritic.layout network)
                 values.Variables
                 environment
-                c.NormaliseObservations
-                c.NormaliseRewards
+                c.Network.NormaliseObservations
+                c.Rollout.NormaliseRewards
 
         // One transition.
         let transition (state: TrainingState) =
@@ -51,7 +62,7 @@ module Npg =
             let theta, optimiser = Array.copy state.Parameters, Array.copy state.Optimiser
 
             let natural =
-                geometry.Solve(acted.Updates, rollout, OnPolicy.advantages c.NormaliseAdvantages rollout, theta)
+                geometry.Solve(acted.Updates, rollout, OnPolicy.advantages c.Rollout.NormaliseAdvantages rollout, theta)
 
             let length =
                 if c.LearningRate > 0.0 || natural.Curvature = 0.0 then
@@ -82,13 +93,29 @@ module Npg =
             "npg",
             environment,
             network,
-            NpgConfiguration.toPairs c,
-            c.TotalSteps,
+            NpgOptions.toPairs c,
+            c.Plan.TotalSteps,
             initialise,
             transition
         )
 
-    /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
-    let create (configuration: NpgConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        NpgConfiguration.validate configuration
-        bind configuration environment workers
+    /// Binds options to environments. `workers` share the work; the results do not depend on their number.
+    let create (options: NpgOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        NpgOptions.validate options
+        bind options environment workers
+
+    /// What there is to know of it.
+    let entry =
+        AlgorithmEntry.create
+            {
+                Id = "npg"
+                Name = "Natural policy gradient"
+                Summary = "Steps along F⁻¹∇J, the steepest direction per unit of divergence (Kakade 2001)."
+                Source = "Kakade, \"A natural policy gradient\" (2001)"
+                Family = AlgorithmFamily.OnPolicy
+            }
+            NpgOptions.defaults
+            NpgOptions.rows
+            [ "RolloutSteps", "32"; "CgSteps", "5"; "ValueEpochs", "2"; "ValueMinibatchSize", "48" ]
+            NpgOptions.validate
+            create

@@ -193,7 +193,7 @@ type internal FunctionLearner
         algorithm: string,
         environment: BatchEnvironment,
         network: ActorCritic,
-        configuration: (string * string) list,
+        options: (string * string) list,
         totalSteps: int64,
         initialise: Rng -> TrainingState,
         transition: TrainingState -> struct (TrainingState * Report)
@@ -202,7 +202,7 @@ type internal FunctionLearner
     override _.Algorithm = algorithm
     override _.Environment = environment
     override _.Network = network
-    override _.Configuration = configuration
+    override _.Options = options
     override _.TotalSteps = totalSteps
     override _.Initialise key = initialise key
 

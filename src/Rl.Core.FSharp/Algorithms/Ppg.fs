@@ -14,12 +14,12 @@ open Rl.Core.Optimisers
 [<RequireQualifiedAccess>]
 module Ppg =
 
-    let private adam (c: PpgConfiguration) =
+    let private adam (c: PpgOptions) =
         Optimiser.adam (Schedule.constant c.LearningRate) c.AdamEpsilon
         |> Optimiser.clipped c.MaxGradientNorm
 
     /// What the policy phase minimises: PPO's clipped surrogate − c · entropy.
-    let private policyStep (c: PpgConfiguration) (network: ActorCritic) environment samples =
+    let private policyStep (c: PpgOptions) (network: ActorCritic) environment samples =
         TrainStep.create
             (Part.actor network)
             (adam c)
@@ -53,7 +53,7 @@ module Ppg =
         ]
 
     /// What the auxiliary phase minimises: ½ (V_aux(s) − R)² + β KL(π_old ‖ π).
-    let private auxiliaryStep (c: PpgConfiguration) (network: ActorCritic) environment samples =
+    let private auxiliaryStep (c: PpgOptions) (network: ActorCritic) environment samples =
         let data = [ "oldOutputs", PolicyHead.outputs network.Head ]
 
         TrainStep.createWith
@@ -74,8 +74,10 @@ module Ppg =
                 let clone = lane.Mean(Divergence.kl network.Head old output)
                 valueLoss + c.CloneCoefficient * clone, [ "auxiliaryLoss", valueLoss; "cloneKl", clone ])
 
-    let private bind (c: PpgConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation environment
+    let private bind (c: PpgOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        let network =
+            OnPolicy.network c.Network.Activation c.Network.Hidden c.Exploration.InitialLogStandardDeviation environment
+
         let observationSize = ActorCritic.inputs network
 
         // What it collects: N_π rollouts, which the auxiliary phase sees again.
@@ -84,11 +86,11 @@ module Ppg =
                 network,
                 environment,
                 {
-                    Steps = c.RolloutSteps
-                    Discount = c.Discount
-                    GaeLambda = c.GaeLambda
-                    NormaliseObservations = c.NormaliseObservations
-                    NormaliseRewards = c.NormaliseRewards
+                    Steps = c.Rollout.RolloutSteps
+                    Discount = c.Rollout.Discount
+                    GaeLambda = c.Rollout.GaeLambda
+                    NormaliseObservations = c.Network.NormaliseObservations
+                    NormaliseRewards = c.Rollout.NormaliseRewards
                 },
                 workers
             )
@@ -115,12 +117,12 @@ module Ppg =
                 (ActorCritic.layout network)
                 (policyStep.Variables @ valueStep.Variables @ auxiliaryStep.Variables)
                 environment
-                c.NormaliseObservations
-                c.NormaliseRewards
+                c.Network.NormaliseObservations
+                c.Rollout.NormaliseRewards
 
         /// PPO on one rollout, policy and value function each with epochs of their own.
         let policyPhase (metrics: MetricMeans) (valueMetrics: MetricMeans) rollout theta optimiser key =
-            let advantages = OnPolicy.advantages c.NormaliseAdvantages rollout
+            let advantages = OnPolicy.advantages c.Rollout.NormaliseAdvantages rollout
             policyStep.Load(theta, optimiser, 0)
 
             let key =
@@ -228,13 +230,36 @@ module Ppg =
             "ppg",
             environment,
             network,
-            PpgConfiguration.toPairs c,
-            c.TotalSteps,
+            PpgOptions.toPairs c,
+            c.Plan.TotalSteps,
             initialise,
             transition
         )
 
-    /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
-    let create (configuration: PpgConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        PpgConfiguration.validate configuration
-        bind configuration environment workers
+    /// Binds options to environments. `workers` share the work; the results do not depend on their number.
+    let create (options: PpgOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        PpgOptions.validate options
+        bind options environment workers
+
+    /// What there is to know of it.
+    let entry =
+        AlgorithmEntry.create
+            {
+                Id = "ppg"
+                Name = "Phasic policy gradient"
+                Summary =
+                    "PPO's policy phases, and auxiliary phases that distil the value function into the policy's features (Cobbe et al. 2021)."
+                Source = "Cobbe, Hilton, Klimov, Schulman, \"Phasic policy gradient\" (2021)"
+                Family = AlgorithmFamily.OnPolicy
+            }
+            PpgOptions.defaults
+            PpgOptions.rows
+            [
+                "RolloutSteps", "32"
+                "PolicyRollouts", "2"
+                "AuxiliaryEpochs", "2"
+                "PolicyEpochs", "1"
+                "MinibatchSize", "96"
+            ]
+            PpgOptions.validate
+            create

@@ -11,20 +11,20 @@ open Rl.Core.Optimisers
 
 /// The learner: see `Ppo.create`.
 [<Sealed>]
-type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, workers: Workers) =
+type internal PpoLearner(c: PpoOptions, environment: BatchEnvironment, workers: Workers) =
     inherit Learner()
 
     let copies = environment.Count
-    let samples = RolloutSize.samples c.RolloutSteps environment
-    let network = PolicyNetwork.create c.Network environment.ObservationSpace environment.ActionSpace
+    let samples = RolloutSize.samples c.Rollout.RolloutSteps environment
+    let network = PolicyNetwork.create c.Layers environment.ObservationSpace environment.ActionSpace
     let layout = ActorCritic.layout network
     let hasMasks = environment.HasActionMasks
 
     let collector =
         let options =
             {
-                Steps = c.RolloutSteps
-                Normalise = c.NormaliseObservations
+                Steps = c.Rollout.RolloutSteps
+                Normalise = c.Network.NormaliseObservations
                 SequenceLength = c.Sequence
                 ExplorationSteps = c.ExplorationSteps
             }
@@ -34,7 +34,7 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
     // A rollout is cut into minibatches of equal size; the few samples left over are other ones in each epoch.
     let units = samples / c.Sequence
     // Advantages are standardised within a minibatch, which takes two samples.
-    let mostMinibatches = if c.NormaliseAdvantages && c.Sequence = 1 then samples / 2 else units
+    let mostMinibatches = if c.Rollout.NormaliseAdvantages && c.Sequence = 1 then samples / 2 else units
     let minibatches = min mostMinibatches (1 + (samples - 1) / c.MinibatchSize)
     let minibatchUnits = units / minibatches
     let source = PpoStep.source c network hasMasks (minibatchUnits * c.Sequence)
@@ -167,7 +167,7 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
         invalidOp "A minibatch step was not finite, and was when it was done again from the same numbers."
 
     let estimate (rollout: Rollout) =
-        rollout.Advantages(float32 c.Discount, float32 c.GaeLambda, rewards, advantages)
+        rollout.Advantages(float32 c.Rollout.Discount, float32 c.Rollout.GaeLambda, rewards, advantages)
 
         for index in 0 .. samples - 1 do
             returns[index] <- advantages[index] + rollout.Values[index]
@@ -181,20 +181,27 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
     override _.Algorithm = "ppo"
     override _.Environment = environment
     override _.Network = network
-    override _.Configuration = PpoConfiguration.toPairs c
-    override _.TotalSteps = c.TotalSteps
+    override _.Options = PpoOptions.toPairs c
+    override _.TotalSteps = c.Plan.TotalSteps
 
     override _.Initialise(key: Rng) =
-        let state = Learners.initialise layout variables environment c.NormaliseObservations c.NormaliseRewards key
+        let state =
+            Learners.initialise
+                layout
+                variables
+                environment
+                c.Network.NormaliseObservations
+                c.Rollout.NormaliseRewards
+                key
 
         { state with Extras = extras (float32 c.KlPenalty) (Array.zeroCreate (copies * network.StateSize)) }
 
     override _.Transition(state: TrainingState) =
-        let remaining = Math.Max(0.0, 1.0 - float state.Steps / float c.TotalSteps)
+        let remaining = Math.Max(0.0, 1.0 - float state.Steps / float c.Plan.TotalSteps)
         let annealed flag value = float32 (if flag then value * remaining else value)
         load state
         present <- None
-        learningRate.Span[0] <- annealed c.AnnealLearningRate c.LearningRate
+        learningRate.Span[0] <- annealed c.Rate.AnnealLearningRate c.Rate.LearningRate
         clipRange.Span[0] <- annealed c.AnnealClipRange c.ClipRange
         let penalty = if c.KlPenalty > 0.0 then (state.Extra "klPenalty")[0] else 0.0f
         klPenalty.Span[0] <- penalty
@@ -213,7 +220,7 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
                 raise (failure.Told("ppo", state.Updates + 1L))
 
         let struct (rewardStatistics, discountedReturns) =
-            Learners.normaliseRewards c.Discount c.RewardClip state rollout rewards
+            Learners.normaliseRewards c.Rollout.Discount c.RewardClip state rollout rewards
 
         estimate rollout
         let struct (steps, epochs, kl, key) = optimise (fun _ _ -> minibatch.Run workers) rollout state.Key
@@ -267,7 +274,24 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
 [<RequireQualifiedAccess>]
 module Ppo =
 
-    /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
-    let create (configuration: PpoConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        PpoConfiguration.validate configuration
-        new PpoLearner(configuration, environment, workers)
+    /// Binds options to environments. `workers` share the work; the results do not depend on their number.
+    let create (options: PpoOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        PpoOptions.validate options
+        new PpoLearner(options, environment, workers)
+
+    /// What there is to know of it.
+    let entry =
+        AlgorithmEntry.create
+            {
+                Id = "ppo"
+                Name = "Proximal policy optimisation"
+                Summary = "Clipped policy-gradient steps over several epochs of minibatches (Schulman et al. 2017)."
+                Source =
+                    "Schulman, Wolski, Dhariwal, Radford, Klimov, \"Proximal policy optimization algorithms\" (2017)"
+                Family = AlgorithmFamily.OnPolicy
+            }
+            PpoOptions.defaults
+            PpoOptions.rows
+            [ "RolloutSteps", "32"; "MinibatchSize", "96" ]
+            PpoOptions.validate
+            create

@@ -15,7 +15,7 @@ type internal MinibatchSource = { Rollout: Rollout; Returns: float32[]; Order: i
 /// copied into the minibatch program's inputs.
 [<Sealed>]
 type internal PpoMinibatch
-    (step: Program<float32>, c: PpoConfiguration, network: ActorCritic, copies: int, units: int, hasMasks: bool) =
+    (step: Program<float32>, c: PpoOptions, network: ActorCritic, copies: int, units: int, hasMasks: bool) =
     let length = c.Sequence
     let observationSize = ActorCritic.inputs network
     let actionSize = PolicyHead.actions network.Head

@@ -15,7 +15,7 @@ module PpoStep =
     let lanes (minibatchSize: int) = Math.Clamp(minibatchSize / 64, 1, 16)
 
     /// The optimiser of clipped gradients; its learning rate is the program's input "learningRate".
-    let optimiser (c: PpoConfiguration) = Optimiser.adam (Schedule.input "learningRate") c.AdamEpsilon
+    let optimiser (c: PpoOptions) = Optimiser.adam (Schedule.input "learningRate") c.AdamEpsilon
 
     /// The number of sides, the parts of the parameters with a loss of their own: one, or two (the actor's, then the critic's) where actor and critic
     /// share no parameters.
@@ -85,8 +85,8 @@ module PpoStep =
                 }
             ]
 
-    /// −L of each sample: the surrogate that the configuration asks for.
-    let private surrogate (c: PpoConfiguration) clipRange penalty (ratio: Expr) (advantage: Expr) (kl: Expr) =
+    /// −L of each sample: the surrogate that the options ask for.
+    let private surrogate (c: PpoOptions) clipRange penalty (ratio: Expr) (advantage: Expr) (kl: Expr) =
         if c.ClipRange = 0.0 then
             PolicyGradients.penalisedSurrogate penalty ratio advantage kl
         else
@@ -103,7 +103,7 @@ module PpoStep =
     /// critic share nothing), actions [M, a], masks [M, choices] if there are any, oldLogProbabilities, advantages, returns, oldValues [M]; with recurrence these are [L, M / L, …], and keep [L, M / L] (0
     /// where an episode starts) and states [M / L, s] are there too. Outputs: policyLoss, valueLoss, entropy, approximateKl,
     /// clipFraction, gradientNorm. A run moves theta and the optimiser's state on.
-    let source (c: PpoConfiguration) (network: ActorCritic) (hasMasks: bool) (m: int) : ProgramSource =
+    let source (c: PpoOptions) (network: ActorCritic) (hasMasks: bool) (m: int) : ProgramSource =
         let layout = ActorCritic.layout network
         let theta = Expr.input "theta" [| layout.Count |]
         let transform = optimiser c
@@ -123,7 +123,7 @@ module PpoStep =
         let oldValues = Expr.input "oldValues" rows
 
         let standardised =
-            if c.NormaliseAdvantages then
+            if c.Rollout.NormaliseAdvantages then
                 PolicyGradients.standardise advantages
             else
                 advantages

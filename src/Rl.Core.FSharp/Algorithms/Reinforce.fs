@@ -53,13 +53,13 @@ module ReinforceStep =
     /// The smallest power of two ≥ 64 that holds `samples`.
     let paddedSize (samples: int) = int (Numerics.BitOperations.RoundUpToPowerOf2(uint32 (max 64 samples)))
 
-    let private optimiser (c: ReinforceConfiguration) rate =
+    let private optimiser (c: ReinforceOptions) rate =
         Optimiser.adam (Schedule.constant rate) 1e-8 |> Optimiser.clipped c.MaxGradientNorm
 
     /// The policy's optimiser.
-    let policyOptimiser (c: ReinforceConfiguration) = optimiser c c.LearningRate
+    let policyOptimiser (c: ReinforceOptions) = optimiser c c.LearningRate
     /// The learned baseline's optimiser.
-    let valueOptimiser (c: ReinforceConfiguration) = optimiser c c.ValueLearningRate
+    let valueOptimiser (c: ReinforceOptions) = optimiser c c.ValueLearningRate
 
     /// A step on Σ over lanes of a loss of (observations, actions, credit, weight) rows, with one optimiser.
     let private step (network: ActorCritic) observationSize hasMasks m transform loss =
@@ -91,7 +91,7 @@ module ReinforceStep =
 
     /// The policy's step: Σ w (−log π(a|s) · A − c · entropy). Inputs: theta, "optimiser." state, observations [M, o], actions [M, a],
     /// masks [M, choices] if there are any, credit [M] (the advantages), weights [M]. Outputs: policyLoss, entropy, gradientNorm.
-    let policy (c: ReinforceConfiguration) (network: ActorCritic) observationSize hasMasks (m: int) : ProgramSource =
+    let policy (c: ReinforceOptions) (network: ActorCritic) observationSize hasMasks (m: int) : ProgramSource =
         let struct (metrics, gradient, carried) =
             step network observationSize hasMasks m (policyOptimiser c) (fun output actions advantages weights ->
                 let struct (logProbability, entropy) = Policy.evaluate network.Head output actions
@@ -110,7 +110,7 @@ module ReinforceStep =
         }
 
     /// The learned baseline's step: Σ w ½ (V(s) − G)²; credit [M] holds the returns. Output: valueLoss.
-    let value (c: ReinforceConfiguration) (network: ActorCritic) observationSize hasMasks (m: int) : ProgramSource =
+    let value (c: ReinforceOptions) (network: ActorCritic) observationSize hasMasks (m: int) : ProgramSource =
         let struct (metrics, _, carried) =
             step network observationSize hasMasks m (valueOptimiser c) (fun output _ returns weights ->
                 let loss = Expr.sum (weights * PolicyGradients.valueLoss output.Value returns)

@@ -13,14 +13,14 @@ open Rl.Core.Optimisers
 
 /// The learner: see `Reinforce.create`.
 [<Sealed>]
-type internal ReinforceLearner(c: ReinforceConfiguration, environment: BatchEnvironment, workers: Workers) =
+type internal ReinforceLearner(c: ReinforceOptions, environment: BatchEnvironment, workers: Workers) =
     inherit Learner()
 
     let observationSize = Encoding.size environment.ObservationSpace
 
     let network =
-        let head = Policy.headFor c.InitialLogStandardDeviation environment.ActionSpace
-        ActorCritic.separate c.Activation observationSize c.Hidden head
+        let head = Policy.headFor c.Exploration.InitialLogStandardDeviation environment.ActionSpace
+        ActorCritic.separate c.Network.Activation observationSize c.Network.Hidden head
 
     let layout = ActorCritic.layout network
 
@@ -31,7 +31,7 @@ type internal ReinforceLearner(c: ReinforceConfiguration, environment: BatchEnvi
             environment,
             c.EpisodesPerUpdate,
             c.MaxTrajectorySteps,
-            c.NormaliseObservations,
+            c.Network.NormaliseObservations,
             workers
         )
 
@@ -156,11 +156,17 @@ type internal ReinforceLearner(c: ReinforceConfiguration, environment: BatchEnvi
     override _.Algorithm = "reinforce"
     override _.Environment = environment
     override _.Network = network
-    override _.Configuration = ReinforceConfiguration.toPairs c
-    override _.TotalSteps = c.TotalSteps
+    override _.Options = ReinforceOptions.toPairs c
+    override _.TotalSteps = c.Plan.TotalSteps
 
     override _.Initialise(key: Rng) =
-        Learners.initialise layout (policyVariables @ valueVariables) environment c.NormaliseObservations false key
+        Learners.initialise
+            layout
+            (policyVariables @ valueVariables)
+            environment
+            c.Network.NormaliseObservations
+            false
+            key
 
     override _.Transition(state: TrainingState) =
         let struct (trajectories, actionKeys, environments) =
@@ -245,7 +251,24 @@ type internal ReinforceLearner(c: ReinforceConfiguration, environment: BatchEnvi
 [<RequireQualifiedAccess>]
 module Reinforce =
 
-    /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
-    let create (configuration: ReinforceConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        ReinforceConfiguration.validate configuration
-        new ReinforceLearner(configuration, environment, workers)
+    /// Binds options to environments. `workers` share the work; the results do not depend on their number.
+    let create (options: ReinforceOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        ReinforceOptions.validate options
+        new ReinforceLearner(options, environment, workers)
+
+    /// What there is to know of it.
+    let entry =
+        AlgorithmEntry.create
+            {
+                Id = "reinforce"
+                Name = "REINFORCE"
+                Summary = "Whole episodes, each action credited with its return less a baseline (Williams 1992)."
+                Source =
+                    "Williams, \"Simple statistical gradient-following algorithms for connectionist reinforcement learning\" (1992)"
+                Family = AlgorithmFamily.OnPolicy
+            }
+            ReinforceOptions.defaults
+            ReinforceOptions.rows
+            [ "EpisodesPerUpdate", "6" ]
+            ReinforceOptions.validate
+            create

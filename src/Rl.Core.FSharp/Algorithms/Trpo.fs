@@ -12,8 +12,9 @@ open Rl.Core.Optimisers
 [<RequireQualifiedAccess>]
 module Trpo =
 
-    let private bind (c: TrpoConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation environment
+    let private bind (c: TrpoOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        let network =
+            OnPolicy.network c.Network.Activation c.Network.Hidden c.Exploration.InitialLogStandardDeviation environment
 
         // What it collects.
         let source =
@@ -21,20 +22,30 @@ module Trpo =
                 network,
                 environment,
                 {
-                    Steps = c.RolloutSteps
-                    Discount = c.Discount
-                    GaeLambda = c.GaeLambda
-                    NormaliseObservations = c.NormaliseObservations
-                    NormaliseRewards = c.NormaliseRewards
+                    Steps = c.Rollout.RolloutSteps
+                    Discount = c.Rollout.Discount
+                    GaeLambda = c.Rollout.GaeLambda
+                    NormaliseObservations = c.Network.NormaliseObservations
+                    NormaliseRewards = c.Rollout.NormaliseRewards
                 },
                 workers
             )
 
-        let geometry = NaturalGradient("trpo", network, environment, source.Samples, c.CgSteps, c.CgDamping, workers)
+        let geometry =
+            NaturalGradient("trpo", network, environment, source.Samples, c.Solver.CgSteps, c.Solver.CgDamping, workers)
 
         let values =
-            let transform = Optimiser.adam (Schedule.constant c.ValueLearningRate) 1e-8
-            ValueFit(network, environment, transform, source.Samples, c.ValueMinibatchSize, c.ValueEpochs, workers)
+            let transform = Optimiser.adam (Schedule.constant c.ValueFit.ValueLearningRate) 1e-8
+
+            ValueFit(
+                network,
+                environment,
+                transform,
+                source.Samples,
+                c.ValueFit.ValueMinibatchSize,
+                c.ValueFit.ValueEpochs,
+                workers
+            )
 
         // What it remembers: θ, and the moments of the value function's optimiser.
         let initialise =
@@ -42,8 +53,8 @@ module Trpo =
                 (ActorCritic.layout network)
                 values.Variables
                 environment
-                c.NormaliseObservations
-                c.NormaliseRewards
+                c.Network.NormaliseObservations
+                c.Rollout.NormaliseRewards
 
         /// The longest step along the natural direction that the quadratic model allows, shortened until it keeps its promises.
         let search (natural: NaturalStep) (policy: float[]) : LineSearchResult =
@@ -69,7 +80,7 @@ module Trpo =
             let theta, optimiser = Array.copy state.Parameters, Array.copy state.Optimiser
 
             let natural =
-                geometry.Solve(acted.Updates, rollout, OnPolicy.advantages c.NormaliseAdvantages rollout, theta)
+                geometry.Solve(acted.Updates, rollout, OnPolicy.advantages c.Rollout.NormaliseAdvantages rollout, theta)
 
             let found = search natural (geometry.Policy theta)
             geometry.Write(found.Parameters, theta)
@@ -94,13 +105,30 @@ module Trpo =
             "trpo",
             environment,
             network,
-            TrpoConfiguration.toPairs c,
-            c.TotalSteps,
+            TrpoOptions.toPairs c,
+            c.Plan.TotalSteps,
             initialise,
             transition
         )
 
-    /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
-    let create (configuration: TrpoConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        TrpoConfiguration.validate configuration
-        bind configuration environment workers
+    /// Binds options to environments. `workers` share the work; the results do not depend on their number.
+    let create (options: TrpoOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        TrpoOptions.validate options
+        bind options environment workers
+
+    /// What there is to know of it.
+    let entry =
+        AlgorithmEntry.create
+            {
+                Id = "trpo"
+                Name = "Trust-region policy optimisation"
+                Summary =
+                    "Natural-gradient steps with a line search that keeps the mean KL divergence below δ (Schulman et al. 2015)."
+                Source = "Schulman, Levine, Moritz, Jordan, Abbeel, \"Trust region policy optimization\" (2015)"
+                Family = AlgorithmFamily.OnPolicy
+            }
+            TrpoOptions.defaults
+            TrpoOptions.rows
+            [ "RolloutSteps", "32"; "CgSteps", "5"; "ValueEpochs", "2"; "ValueMinibatchSize", "48" ]
+            TrpoOptions.validate
+            create

@@ -14,7 +14,7 @@ open Rl.Core.Optimisers
 module Vmpo =
 
     /// The trust regions' bounds ε: of discrete actions, and of the means and deviations of normal ones.
-    let private bounds (c: VmpoConfiguration) (head: PolicyHead) =
+    let private bounds (c: VmpoOptions) (head: PolicyHead) =
         let struct (discrete, normals) = Divergence.kinds head
 
         [
@@ -26,13 +26,13 @@ module Vmpo =
         ]
 
     /// η and α: learnt like the parameters, but only learning needs them.
-    let private multipliers (c: VmpoConfiguration) head : StateVariable list =
+    let private multipliers (c: VmpoOptions) head : StateVariable list =
         { Name = "temperature"; Shape = Shape.scalar; Initial = c.InitialTemperature }
         :: [ for name, _ in bounds c head -> { Name = name; Shape = Shape.scalar; Initial = c.InitialMultiplier } ]
 
     /// What it minimises: −Σ w log π(a|s) + η (ε_η + log mean exp(A/η)) + Σ α (ε_α − [KL]) + [α] KL + v · ½ (V − R)², with what stands in
     /// brackets constant and w ∝ exp(A/η) over the samples of largest advantage.
-    let private step (c: VmpoConfiguration) (network: ActorCritic) environment samples =
+    let private step (c: VmpoOptions) (network: ActorCritic) environment samples =
         let head = network.Head
         let part = Part.whole network
         let data = [ "oldOutputs", PolicyHead.outputs head ]
@@ -92,8 +92,9 @@ module Vmpo =
                     "temperature", lane.Share(lane.Extra "temperature")
                 ])
 
-    let private bind (c: VmpoConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation environment
+    let private bind (c: VmpoOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        let network =
+            OnPolicy.network c.Network.Activation c.Network.Hidden c.Exploration.InitialLogStandardDeviation environment
 
         // What it collects.
         let source =
@@ -101,11 +102,11 @@ module Vmpo =
                 network,
                 environment,
                 {
-                    Steps = c.RolloutSteps
-                    Discount = c.Discount
-                    GaeLambda = c.GaeLambda
-                    NormaliseObservations = c.NormaliseObservations
-                    NormaliseRewards = c.NormaliseRewards
+                    Steps = c.Rollout.RolloutSteps
+                    Discount = c.Rollout.Discount
+                    GaeLambda = c.Rollout.GaeLambda
+                    NormaliseObservations = c.Network.NormaliseObservations
+                    NormaliseRewards = c.Rollout.NormaliseRewards
                 },
                 workers
             )
@@ -121,8 +122,8 @@ module Vmpo =
                 (ActorCritic.layout network)
                 step.Variables
                 environment
-                c.NormaliseObservations
-                c.NormaliseRewards
+                c.Network.NormaliseObservations
+                c.Rollout.NormaliseRewards
 
         // One transition.
         let transition (state: TrainingState) =
@@ -135,7 +136,7 @@ module Vmpo =
             for name in OnPolicy.columns environment [ "observations"; "actions"; "masks"; "returns" ] do
                 step.Set(name, rollout.Column name)
 
-            step.Set("advantages", OnPolicy.advantages c.NormaliseAdvantages rollout)
+            step.Set("advantages", OnPolicy.advantages c.Rollout.NormaliseAdvantages rollout)
             step.Set("oldOutputs", oldOutputs)
             Divergence.setDeviation step.Program (outputs.LogStandardDeviation theta)
 
@@ -158,19 +159,37 @@ module Vmpo =
             "vmpo",
             environment,
             network,
-            VmpoConfiguration.toPairs c,
-            c.TotalSteps,
+            VmpoOptions.toPairs c,
+            c.Plan.TotalSteps,
             initialise,
             transition
         )
 
-    /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
-    let create (configuration: VmpoConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        VmpoConfiguration.validate configuration
+    /// Binds options to environments. `workers` share the work; the results do not depend on their number.
+    let create (options: VmpoOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        VmpoOptions.validate options
 
-        if configuration.TopFraction * float (configuration.RolloutSteps * environment.Count) < 1.0 then
+        if options.TopFraction * float (options.Rollout.RolloutSteps * environment.Count) < 1.0 then
             Guard.fail
-                (nameof configuration.TopFraction)
-                $"TopFraction is {configuration.TopFraction}, less than one of the rollout's {configuration.RolloutSteps * environment.Count} samples; raise it or RolloutSteps."
+                (nameof options.TopFraction)
+                $"TopFraction is {options.TopFraction}, less than one of the rollout's {options.Rollout.RolloutSteps * environment.Count} samples; raise it or RolloutSteps."
 
-        bind configuration environment workers
+        bind options environment workers
+
+    /// What there is to know of it.
+    let entry =
+        AlgorithmEntry.create
+            {
+                Id = "vmpo"
+                Name = "On-policy maximum a posteriori policy optimisation"
+                Summary =
+                    "Fits the policy to the better half of a rollout's actions, weighted by exp(A/η), within a trust region (Song et al. 2020)."
+                Source =
+                    "Song et al., \"V-MPO: on-policy maximum a posteriori policy optimization for discrete and continuous control\" (2020)"
+                Family = AlgorithmFamily.OnPolicy
+            }
+            VmpoOptions.defaults
+            VmpoOptions.rows
+            [ "RolloutSteps", "32"; "Epochs", "3" ]
+            VmpoOptions.validate
+            create

@@ -14,7 +14,7 @@ open Rl.Core.Optimisers
 module Vpg =
 
     /// What it minimises: −mean(log π(a|s) · A) − c · mean entropy.
-    let private policyStep (c: VpgConfiguration) network environment samples =
+    let private policyStep (c: VpgOptions) network environment samples =
         TrainStep.create
             (Part.actor network)
             (Optimiser.adam (Schedule.constant c.LearningRate) 1e-8)
@@ -27,8 +27,9 @@ module Vpg =
                 let entropy = lane.Mean entropy
                 loss - c.EntropyCoefficient * entropy, [ "policyLoss", loss; "entropy", entropy ])
 
-    let private bind (c: VpgConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation environment
+    let private bind (c: VpgOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        let network =
+            OnPolicy.network c.Network.Activation c.Network.Hidden c.Exploration.InitialLogStandardDeviation environment
 
         // What it collects.
         let source =
@@ -36,11 +37,11 @@ module Vpg =
                 network,
                 environment,
                 {
-                    Steps = c.RolloutSteps
-                    Discount = c.Discount
-                    GaeLambda = c.GaeLambda
-                    NormaliseObservations = c.NormaliseObservations
-                    NormaliseRewards = c.NormaliseRewards
+                    Steps = c.Rollout.RolloutSteps
+                    Discount = c.Rollout.Discount
+                    GaeLambda = c.Rollout.GaeLambda
+                    NormaliseObservations = c.Network.NormaliseObservations
+                    NormaliseRewards = c.Rollout.NormaliseRewards
                 },
                 workers
             )
@@ -59,8 +60,8 @@ module Vpg =
                 (ActorCritic.layout network)
                 (policyStep.Variables @ valueStep.Variables)
                 environment
-                c.NormaliseObservations
-                c.NormaliseRewards
+                c.Network.NormaliseObservations
+                c.Rollout.NormaliseRewards
 
         // One transition.
         let transition (state: TrainingState) =
@@ -72,7 +73,7 @@ module Vpg =
             for name in OnPolicy.columns environment [ "observations"; "actions"; "masks" ] do
                 policyStep.Set(name, rollout.Column name)
 
-            policyStep.Set("advantages", OnPolicy.advantages c.NormaliseAdvantages rollout)
+            policyStep.Set("advantages", OnPolicy.advantages c.Rollout.NormaliseAdvantages rollout)
             policyStep.Run workers
             policyStep.Store(theta, optimiser, 0)
 
@@ -103,13 +104,30 @@ module Vpg =
             "vpg",
             environment,
             network,
-            VpgConfiguration.toPairs c,
-            c.TotalSteps,
+            VpgOptions.toPairs c,
+            c.Plan.TotalSteps,
             initialise,
             transition
         )
 
-    /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
-    let create (configuration: VpgConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        VpgConfiguration.validate configuration
-        bind configuration environment workers
+    /// Binds options to environments. `workers` share the work; the results do not depend on their number.
+    let create (options: VpgOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        VpgOptions.validate options
+        bind options environment workers
+
+    /// What there is to know of it.
+    let entry =
+        AlgorithmEntry.create
+            {
+                Id = "vpg"
+                Name = "Vanilla policy gradient"
+                Summary = "One step along ∇log π · A a rollout, generalised advantages (Schulman et al. 2016)."
+                Source =
+                    "Schulman, Moritz, Levine, Jordan, Abbeel, \"High-dimensional continuous control using generalized advantage estimation\" (2016)"
+                Family = AlgorithmFamily.OnPolicy
+            }
+            VpgOptions.defaults
+            VpgOptions.rows
+            [ "RolloutSteps", "32"; "ValueSteps", "3" ]
+            VpgOptions.validate
+            create

@@ -22,7 +22,7 @@ type Checkpoint =
         ActionSpace: Space
         Network: ActorCritic
         /// The algorithm's options as named texts.
-        Configuration: (string * string) list
+        Options: (string * string) list
         /// Whatever the writer wants to find again, as named texts.
         Notes: (string * string) list
         /// The wrappers around the environment, and what they wrap.
@@ -84,7 +84,7 @@ module Checkpoint =
             output.Word checkpoint.Seed
             output.Pairs checkpoint.Notes)
 
-        section "CONF" (fun output -> output.Pairs checkpoint.Configuration)
+        section "CONF" (fun output -> output.Pairs checkpoint.Options)
 
         section "SPAC" (fun output ->
             CheckpointFormat.writeSpace output checkpoint.ObservationSpace
@@ -208,7 +208,7 @@ module Checkpoint =
                 let seed = input.Word()
                 struct (algorithm, environmentId, seed, input.Pairs()))
 
-        let configuration = section "CONF" (fun input -> input.Pairs())
+        let options = section "CONF" (fun input -> input.Pairs())
 
         let struct (observationSpace, actionSpace) =
             section "SPAC" (fun input ->
@@ -247,7 +247,7 @@ module Checkpoint =
             ObservationSpace = observationSpace
             ActionSpace = actionSpace
             Network = network
-            Configuration = configuration
+            Options = options
             Notes = notes
             Wrapping = wrapping
             State =
