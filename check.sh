@@ -33,7 +33,7 @@ step() {
 
 format_fsharp() {
     local folders=() folder
-    for folder in src tests bench samples; do
+    for folder in src tests bench samples tools; do
         if [ -n "$(find "$folder" -name '*.fs' -not -path '*/obj/*' -print -quit 2>/dev/null)" ]; then folders+=("$folder"); fi
     done
     if ! dotnet fantomas --check "${folders[@]}"; then
@@ -54,7 +54,7 @@ format_csharp() {
 
 samples() {
     local project
-    for project in $(find samples -name '*proj' | sort); do
+    for project in $(find samples -name '*proj' -exec grep -l '<OutputType>Exe' {} + | sort); do
         echo "-- $project --quick"
         dotnet run -c Release --no-build --project "$project" -- --quick || return 1
     done
@@ -65,6 +65,7 @@ step "packages" dotnet restore Rl.sln
 step "format of F#" format_fsharp
 step "format of C#" format_csharp
 step "build" dotnet build -c Release --no-restore Rl.sln
+step "files of the options" dotnet run -c Release --no-build --project tools/OptionFiles -- --check
 step "places of the mutants" dotnet run -c Release --no-build --project tests/Mutants -- --list
 step "tests" dotnet test -c Release --no-build
 if [ "$fast" = false ]; then step "samples" samples; fi

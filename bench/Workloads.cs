@@ -10,6 +10,8 @@ using Compile = Rl.Core.Autodiff.Program;
 
 namespace Rl.Bench;
 
+using PpoOptions = Core.Algorithms.PpoOptions;
+
 /// <summary>The things that are measured, the same for the quick table and for BenchmarkDotNet.</summary>
 internal static class Workloads
 {
@@ -18,7 +20,7 @@ internal static class Workloads
     private static readonly int[] Hidden = [64, 64];
 
     /// <summary>CleanRL's defaults for <c>ppo.py</c>: 128 steps, 4 epochs of minibatches of 128, 2x64 tanh, separate networks.</summary>
-    public static PpoConfiguration CleanRl(long totalSteps) => Configuration(
+    public static PpoOptions CleanRl(long totalSteps) => Options(
         ("TotalSteps", totalSteps.ToString(System.Globalization.CultureInfo.InvariantCulture)),
         ("RolloutSteps", "128"),
         ("MinibatchSize", "128"),
@@ -37,7 +39,7 @@ internal static class Workloads
         ("Activation", "tanh"));
 
     /// <summary>RLtools' PPO benchmark on Pendulum-v1: 64 copies x 128 steps, one epoch of minibatches of 1024, 2x32 tanh, normalised observations.</summary>
-    public static PpoConfiguration RlTools(long totalSteps) => Configuration(
+    public static PpoOptions RlTools(long totalSteps) => Options(
         ("TotalSteps", totalSteps.ToString(System.Globalization.CultureInfo.InvariantCulture)),
         ("RolloutSteps", "128"),
         ("MinibatchSize", "1024"),
@@ -57,7 +59,7 @@ internal static class Workloads
         ("Activation", "tanh"));
 
     /// <summary>Stable-Baselines3's defaults for PPO: 2048 steps of each copy, 10 epochs of minibatches of 64, 2x64 tanh, separate networks.</summary>
-    public static PpoConfiguration StableBaselines3(long totalSteps) => Configuration(
+    public static PpoOptions StableBaselines3(long totalSteps) => Options(
         ("TotalSteps", totalSteps.ToString(System.Globalization.CultureInfo.InvariantCulture)),
         ("RolloutSteps", "2048"),
         ("MinibatchSize", "64"),
@@ -73,12 +75,12 @@ internal static class Workloads
         ("Activation", "tanh"));
 
     /// <summary>CleanRL's settings with minibatches of 2048 from 64 copies, large enough to be shared by threads.</summary>
-    public static PpoConfiguration LargeMinibatches(long totalSteps) =>
-        PpoConfigurationModule.ofPairs(ListModule.OfSeq(
-            PpoConfigurationModule.toPairs(CleanRl(totalSteps)).Select(pair => pair.Item1 == "MinibatchSize" ? Tuple.Create(pair.Item1, "2048") : pair)));
+    public static PpoOptions LargeMinibatches(long totalSteps) =>
+        PpoOptionsModule.ofPairs(ListModule.OfSeq(
+            PpoOptionsModule.toPairs(CleanRl(totalSteps)).Select(pair => pair.Item1 == "MinibatchSize" ? Tuple.Create(pair.Item1, "2048") : pair)));
 
     /// <summary>The tuned options of <c>MinAtar/*</c>: a convolution of 16 filters and 128 units, shared by actor and critic.</summary>
-    public static PpoConfiguration MinAtar(long totalSteps) => Configuration(
+    public static PpoOptions MinAtar(long totalSteps) => Options(
         ("TotalSteps", totalSteps.ToString(System.Globalization.CultureInfo.InvariantCulture)),
         ("RolloutSteps", "32"),
         ("MinibatchSize", "256"),
@@ -93,11 +95,11 @@ internal static class Workloads
         ("Activation", "relu"));
 
     /// <summary>A step on the loss of the PyTorch script: clipped surrogate, entropy 0.01, value loss 0.25 (V − R)², clip 0.5, Adam.</summary>
-    public static PpoConfiguration Script() => Configuration(
+    public static PpoOptions Script() => Options(
         ("EntropyCoefficient", "0.01"), ("NormaliseAdvantages", "false"), ("MaxGradientNorm", "0.5"));
 
-    private static PpoConfiguration Configuration(params (string Name, string Value)[] options) =>
-        PpoConfigurationModule.ofPairs(ListModule.OfSeq(options.Select(option => Tuple.Create(option.Name, option.Value))));
+    private static PpoOptions Options(params (string Name, string Value)[] settings) =>
+        PpoOptionsModule.ofPairs(ListModule.OfSeq(settings.Select(option => Tuple.Create(option.Name, option.Value))));
 
     private static ActorCritic Network() => Network(ObservationSize, Hidden, PolicyHead.NewCategorical(Actions));
 
@@ -112,9 +114,9 @@ internal static class Workloads
     public static Program<float> Minibatch(int size) => Minibatch(Script(), Network(), size);
 
     /// <summary>The compiled train step of any network, of actions 0 and 1, with plausible data in its inputs.</summary>
-    public static Program<float> Minibatch(PpoConfiguration configuration, ActorCritic network, int size)
+    public static Program<float> Minibatch(PpoOptions options, ActorCritic network, int size)
     {
-        var program = Compile.compile<float>(UpdateSourceModule.create(Rl.Core.Algorithms.Ppo.plan(configuration, network, false, size)).Program);
+        var program = Compile.compile<float>(UpdateSourceModule.create(Rl.Core.Algorithms.Ppo.plan(options, network, false, size)).Program);
         Initialise(network, program);
         var rng = RngModule.create(7UL);
         rng = FillNormal(program.Input("observations"), 0f, 1f, rng);
@@ -164,8 +166,8 @@ internal static class Workloads
     public static Learner CartPolePpo(Workers workers, long totalSteps) => Ppo(CleanRl(totalSteps), "CartPole-v1", 4, workers);
 
     /// <summary>PPO on copies of an environment.</summary>
-    public static Learner Ppo(PpoConfiguration configuration, string environment, int copies, Workers workers) =>
-        Core.Algorithms.Ppo.create(configuration, Registry.make(environment).Vectorise(copies), workers);
+    public static Learner Ppo(PpoOptions options, string environment, int copies, Workers workers) =>
+        Core.Algorithms.Ppo.create(options, Registry.make(environment).Vectorise(copies), workers);
 
     /// <summary>Copies of an environment with their buffers and room for actions.</summary>
     public static EnvironmentWorkload Environment(string id, int copies) => new(Registry.make(id).Vectorise(copies));

@@ -3,6 +3,8 @@ using Rl.Core.Foundations;
 
 namespace Rl.Bench.Quick;
 
+using PpoOptions = Core.Algorithms.PpoOptions;
+
 /// <summary>Whole training, collecting and learning, with the settings of the peers in docs/performance.md.</summary>
 internal static class TrainingFigures
 {
@@ -21,9 +23,9 @@ internal static class TrainingFigures
         yield return Speedup();
     }
 
-    private static Figure Steps(string name, PpoConfiguration configuration, string environment, int copies, int threads)
+    private static Figure Steps(string name, PpoOptions options, string environment, int copies, int threads)
     {
-        using var run = new TrainingWorkload(configuration, environment, copies, threads);
+        using var run = new TrainingWorkload(options, environment, copies, threads);
         var (seconds, bytes) = Measure.Run(run.Transition);
         return new Figure(name, run.StepsPerTransition / seconds, "steps/s", null, bytes);
     }
@@ -51,12 +53,12 @@ internal sealed class TrainingWorkload : IDisposable
     private readonly Learner learner;
     private TrainingState state;
 
-    public TrainingWorkload(PpoConfiguration configuration, string environment, int copies, int threads)
+    public TrainingWorkload(PpoOptions options, string environment, int copies, int threads)
     {
         workers = new Workers(threads);
-        learner = Workloads.Ppo(configuration, environment, copies, workers);
+        learner = Workloads.Ppo(options, environment, copies, workers);
         state = learner.Initialise(RngModule.create(1UL));
-        StepsPerTransition = configuration.RolloutSteps * copies;
+        StepsPerTransition = options.Rollout.RolloutSteps * copies;
     }
 
     /// <summary>Environment steps of a transition.</summary>

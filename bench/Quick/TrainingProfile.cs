@@ -5,6 +5,8 @@ using Spectre.Console;
 
 namespace Rl.Bench.Quick;
 
+using PpoOptions = Core.Algorithms.PpoOptions;
+
 /// <summary>Where the time of training goes: the parts of a transition measured alone, and the steps of its minibatch program.</summary>
 internal static class TrainingProfile
 {
@@ -23,17 +25,17 @@ internal static class TrainingProfile
         return 0;
     }
 
-    private static void Profile(string title, PpoConfiguration configuration, string environment, int copies, int inputs, PolicyHead head, double peak)
+    private static void Profile(string title, PpoOptions options, string environment, int copies, int inputs, PolicyHead head, double peak)
     {
-        using var run = new TrainingWorkload(configuration, environment, copies, 1);
+        using var run = new TrainingWorkload(options, environment, copies, 1);
         var whole = Measure.Run(run.Transition).Seconds;
-        var network = Workloads.Network(inputs, [.. configuration.Hidden], head);
-        var minibatch = Workloads.Minibatch(configuration, network, configuration.MinibatchSize);
-        var steps = run.StepsPerTransition / configuration.MinibatchSize * configuration.Epochs;
+        var network = Workloads.Network(inputs, [.. options.Network.Hidden], head);
+        var minibatch = Workloads.Minibatch(options, network, options.MinibatchSize);
+        var steps = run.StepsPerTransition / options.MinibatchSize * options.Epochs;
         var learning = steps * Measure.Run(minibatch.Run).Seconds;
         var forward = Workloads.Forward(network, copies);
-        var acting = (configuration.RolloutSteps + 1) * Measure.Run(forward.Run).Seconds;
-        var stepping = configuration.RolloutSteps * Measure.Run(Workloads.Environment(environment, copies).Step).Seconds;
+        var acting = (options.Rollout.RolloutSteps + 1) * Measure.Run(forward.Run).Seconds;
+        var stepping = options.Rollout.RolloutSteps * Measure.Run(Workloads.Environment(environment, copies).Step).Seconds;
 
         var table = new Table().Border(TableBorder.Rounded).Title(string.Create(
             CultureInfo.InvariantCulture, $"PPO on {environment}, {title}: {run.StepsPerTransition / whole:N0} steps/s"));
@@ -41,11 +43,11 @@ internal static class TrainingProfile
         table.AddColumn(new TableColumn("us").RightAligned());
         table.AddColumn(new TableColumn("share").RightAligned());
         table.AddColumn(new TableColumn("of peak").RightAligned());
-        Row($"{steps} minibatch steps of {configuration.MinibatchSize} samples", learning, steps * minibatch.Flops);
-        Row($"{configuration.RolloutSteps + 1} evaluations of the networks", acting, (configuration.RolloutSteps + 1) * forward.Flops);
-        Row($"{configuration.RolloutSteps} steps of {copies} environments, with drawing their actions", stepping, null);
+        Row($"{steps} minibatch steps of {options.MinibatchSize} samples", learning, steps * minibatch.Flops);
+        Row($"{options.Rollout.RolloutSteps + 1} evaluations of the networks", acting, (options.Rollout.RolloutSteps + 1) * forward.Flops);
+        Row($"{options.Rollout.RolloutSteps} steps of {copies} environments, with drawing their actions", stepping, null);
         Row("the rest: sampling from the policy, advantages, gathering minibatches, reports", whole - learning - acting - stepping, null);
-        Row("all", whole, (steps * minibatch.Flops) + ((configuration.RolloutSteps + 1) * forward.Flops));
+        Row("all", whole, (steps * minibatch.Flops) + ((options.Rollout.RolloutSteps + 1) * forward.Flops));
         AnsiConsole.Write(table);
 
         Console.WriteLine("The minibatch step, instruction by instruction:");

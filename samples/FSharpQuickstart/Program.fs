@@ -21,7 +21,7 @@ let main arguments =
     let steps = if Array.contains "--quick" arguments then 20_000L else 200_000L
     let environment = Registry.make "CartPole-v1"
     use workers = new Workers(System.Environment.ProcessorCount)
-    use learner = Ppo.create { PpoConfiguration.defaults with TotalSteps = steps } (environment.Vectorise 8) workers
+    use learner = Ppo.create { PpoOptions.defaults with Plan.TotalSteps = steps } (environment.Vectorise 8) workers
     let state = learner.Initialise(Rng.create 1UL) |> train learner
     let policy = learner.Policy state
     let result = Evaluate.run policy (environment.Vectorise 8) 100 true (Rng.create 2UL) CancellationToken.None

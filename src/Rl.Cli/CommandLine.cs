@@ -30,6 +30,13 @@ internal static class CommandLine
             Check(terminal, interruption),
             Bench(terminal, interruption),
         };
+        var plugin = new Option<string[]>("--plugin")
+        {
+            Description = "An assembly of yours, such as bin/Release/net10.0/My.dll, whose algorithms and environments are known by their ids. Its code runs with your rights.",
+            HelpName = "assembly",
+            Recursive = true,
+        };
+        root.Add(plugin);
         // Without a word there is nothing to do, and much to say.
         var parsed = root.Parse(arguments.Count == 0 ? ["--help"] : arguments);
         if (parsed.Errors.Count > 0)
@@ -38,13 +45,21 @@ internal static class CommandLine
             return ExitCode.Usage;
         }
 
-        return Guarded(terminal, () => parsed.Invoke(new InvocationConfiguration
+        return Guarded(terminal, () =>
         {
-            Output = terminal.Output,
-            Error = terminal.Error,
-            EnableDefaultExceptionHandler = false,
-            ProcessTerminationTimeout = null,
-        }));
+            foreach (var path in parsed.GetValue(plugin) ?? [])
+            {
+                Plugin.Load(path);
+            }
+
+            return parsed.Invoke(new InvocationConfiguration
+            {
+                Output = terminal.Output,
+                Error = terminal.Error,
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = null,
+            });
+        });
     }
 
     private static Command Train(Terminal terminal, CancellationToken interruption)

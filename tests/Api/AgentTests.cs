@@ -4,6 +4,7 @@ using System.IO;
 using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
+using Rl.Core.Algorithms;
 using Xunit;
 
 namespace Rl.Tests.Api;
@@ -21,36 +22,24 @@ public sealed class AgentTests
         NormaliseRewards = true,
     };
 
-    private static readonly ReinforceOptions SmallReinforce = new() { TotalSteps = 3_000, EpisodesPerUpdate = 8, EnvironmentCopies = 4, ValueSteps = 2 };
-
-    public static TheoryData<string, string> Cases => new()
+    /// <summary>Every algorithm on CartPole; those that collect rollouts with continuous actions too.</summary>
+    public static TheoryData<string, string> Cases
     {
-        { "ppo", "CartPole-v1" },
-        { "ppo", "Pendulum-v1" },
-        { "reinforce", "CartPole-v1" },
-        { "vpg", "CartPole-v1" },
-        { "a2c", "Pendulum-v1" },
-        { "npg", "CartPole-v1" },
-        { "trpo", "Pendulum-v1" },
-        { "ppg", "CartPole-v1" },
-        { "vmpo", "Pendulum-v1" },
-        { "cem", "CartPole-v1" },
-        { "ars", "CartPole-v1" },
-        { "es", "CartPole-v1" },
-    };
+        get
+        {
+            var cases = new TheoryData<string, string>();
+            foreach (var algorithm in Algorithms.All)
+            {
+                cases.Add(algorithm.Id, "CartPole-v1");
+                if (algorithm.Options.Any(option => option.Name == "RolloutSteps"))
+                {
+                    cases.Add(algorithm.Id, "Pendulum-v1");
+                }
+            }
 
-    private static readonly AgentOptions[] OthersSmall =
-    [
-        new VpgOptions { RolloutSteps = 32, ValueSteps = 3 },
-        new A2cOptions { RolloutSteps = 8 },
-        new NpgOptions { RolloutSteps = 32, CgSteps = 5, ValueEpochs = 2 },
-        new TrpoOptions { RolloutSteps = 32, CgSteps = 5, ValueEpochs = 2, NormaliseRewards = true },
-        new PpgOptions { RolloutSteps = 16, PolicyRollouts = 2, AuxiliaryEpochs = 2 },
-        new VmpoOptions { RolloutSteps = 16, Epochs = 3, NormaliseObservations = true },
-        new CemOptions { Population = 8 },
-        new ArsOptions { Directions = 4, TopDirections = 2 },
-        new EsOptions { Directions = 4 },
-    ];
+            return cases;
+        }
+    }
 
     [Theory]
     [MemberData(nameof(Cases))]
@@ -315,7 +304,7 @@ public sealed class AgentTests
     private static AgentOptions Options(string algorithm) => algorithm switch
     {
         "ppo" => Small,
-        "reinforce" => SmallReinforce,
-        _ => OthersSmall.Single(options => options.Algorithm == algorithm) with { TotalSteps = 2_560, EnvironmentCopies = 4 },
+        _ => Algorithms.Options(algorithm, Catalogue.entries.Single(entry => entry.Id == algorithm).Small.Select(pair => KeyValuePair.Create(pair.Item1, pair.Item2)))
+            with { TotalSteps = 2_560, EnvironmentCopies = 4 },
     };
 }

@@ -20,6 +20,12 @@ public sealed class DocumentationTests
             Algorithms.All.Select(algorithm => algorithm.Id),
             Lines.Where(line => line.StartsWith("## ", StringComparison.Ordinal)).Select(line => line[3..]));
 
+    [Fact]
+    public void The_index_names_every_algorithm_in_order() =>
+        Assert.Equal(
+            Algorithms.All.Select(algorithm => $"[`{algorithm.Id}`](#{algorithm.Id})"),
+            Lines.Where(line => line.StartsWith("| [`", StringComparison.Ordinal)).Select(line => line.Split('|', StringSplitOptions.TrimEntries)[1]));
+
     [Theory]
     [MemberData(nameof(Ids))]
     public void The_table_of_an_algorithm_has_its_options_and_their_defaults(string id)

@@ -92,15 +92,50 @@ public sealed class OptionsTests
     [Fact]
     public void The_defaults_are_the_cores()
     {
-        var core = typeof(PpoConfiguration).Assembly;
+        Assert.Equal(Catalogue.entries.Select(entry => entry.Id), Algorithms.All.Select(algorithm => algorithm.Id));
+        foreach (var (entry, algorithm) in Catalogue.entries.Zip(Algorithms.All))
+        {
+            Assert.Equal(entry.Options.Select(option => KeyValuePair.Create(option.Name, option.Default)), algorithm.Defaults.ToSettings());
+            Assert.Equal(entry.Options.Select(option => option.Name), algorithm.Options.Select(option => option.Name));
+            Assert.All(algorithm.Options, option => Assert.True(option.Meaning.Length > 5 && option.Range.Length > 0, option.ToString()));
+        }
+    }
+
+    [Fact]
+    public void Options_of_the_same_values_are_equal_and_print_them()
+    {
         foreach (var algorithm in Algorithms.All)
         {
-            var name = algorithm.Defaults.GetType().Name.Replace("Options", "Configuration", StringComparison.Ordinal);
-            var module = core.GetType($"Rl.Core.Algorithms.{name}Module")!;
-            var defaults = module.GetProperty("defaults")!.GetValue(null);
-            var pairs = (IEnumerable<Tuple<string, string>>)module.GetMethod("toPairs")!.Invoke(null, [defaults])!;
-            Assert.Equal(pairs.Select(pair => KeyValuePair.Create(pair.Item1, pair.Item2)), algorithm.Defaults.ToSettings());
+            Assert.Equal(algorithm.Defaults, Algorithms.Options(algorithm.Id, []));
+            Assert.Equal(algorithm.Defaults.GetHashCode(), Algorithms.Options(algorithm.Id, []).GetHashCode());
+            foreach (var setting in algorithm.Defaults.ToSettings())
+            {
+                Assert.NotEqual(algorithm.Defaults, Algorithms.Options(algorithm.Id, [new(setting.Key, Other(setting.Value))]));
+            }
         }
+
+        var widths = new List<int> { 32, 16 };
+        var options = new PpoOptions { Hidden = widths };
+        widths.Clear();
+        Assert.Equal(new PpoOptions { Hidden = [32, 16] }, options);
+        Assert.Contains("Hidden = [32, 16]", options.ToString(), StringComparison.Ordinal);
+        Assert.Contains("Convolutions = auto", options.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Convolutions_are_a_value_that_texts_keep()
+    {
+        var layers = Convolutions.Of(new ConvolutionLayer(32, 8, 4), new ConvolutionLayer(64, 4, 2));
+        Assert.Equal("32x8x4-64x4x2", layers.ToString());
+        foreach (var value in new[] { Convolutions.Automatic, Convolutions.None, layers })
+        {
+            Assert.Equal(value, Convolutions.Parse(value.ToString()));
+            Assert.Equal(value, ((PpoOptions)Algorithms.Options("ppo", [new("Convolutions", value.ToString())])).Convolutions);
+        }
+
+        Assert.Throws<ArgumentException>(() => Convolutions.Parse("32x8"));
+        Assert.ThrowsAny<ArgumentException>(new PpoOptions { Convolutions = Convolutions.Of(new ConvolutionLayer(0, 3, 1)) }.Validate);
+        Assert.Throws<ArgumentNullException>(() => new PpoOptions { Hidden = null! });
     }
 
     [Fact]

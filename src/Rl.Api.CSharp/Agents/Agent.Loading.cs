@@ -188,7 +188,7 @@ public sealed partial class Agent
         if (!Algorithms.All.Any(algorithm => algorithm.Id == checkpoint.Algorithm))
         {
             throw new InvalidDataException(
-                $"{path} was trained with the algorithm \"{checkpoint.Algorithm}\", which this library does not have. Use a newer version of the library.");
+                $"{path} was trained with the algorithm \"{checkpoint.Algorithm}\", which neither the library has nor a registered assembly. Register yours first (Plugin.Load; rl: --plugin), or use a newer version of the library.");
         }
 
         try

@@ -6,7 +6,8 @@ using Rl.Internal;
 
 namespace Rl;
 
-/// <summary>An environment of the library, made by <see cref="Environments.Make(string)"/>: give it to an agent, which makes its own copies, or step it by hand. Not thread-safe.</summary>
+/// <summary>An environment of the library or of a registered assembly, made by <see cref="Environments.Make(string)"/>: give it to an agent, which
+/// makes its own copies, or step it by hand. Not thread-safe.</summary>
 public sealed class BuiltInEnvironment : IMaskedEnvironment, IRenderable, IEpisode
 {
     private readonly AnyEnvironment environment;

@@ -31,11 +31,15 @@ public sealed record EnvironmentDescription(
     IReadOnlyList<EnvironmentOption> Options,
     bool HasActionMasks);
 
-/// <summary>The environments of the library, by id.</summary>
+/// <summary>The environments of the library and of registered assemblies (see <see cref="Plugin"/>), by id.</summary>
 public static class Environments
 {
+    private static readonly IReadOnlyList<string> BuiltIn = Convert.EnvironmentIds();
+
     /// <summary>Every id, ordered.</summary>
-    public static IReadOnlyList<string> Ids { get; } = Convert.EnvironmentIds();
+    public static IReadOnlyList<string> Ids => Registered.Environments is { Count: > 0 } own
+        ? Array.AsReadOnly(BuiltIn.Concat(own.Select(environment => environment.Id)).Order(StringComparer.Ordinal).ToArray())
+        : BuiltIn;
 
     /// <summary>What is known of an environment.</summary>
     /// <exception cref="ArgumentException">There is no such id; the message lists the nearest.</exception>
@@ -66,7 +70,7 @@ public static class Environments
     public static IReadOnlyList<ContractFinding> Check(BuiltInEnvironment environment, ulong seed = 0, int steps = 500)
     {
         ArgumentNullException.ThrowIfNull(environment);
-        return Convert.Check(environment.Inner, seed, steps);
+        return environment.Inner is OwnEnvironment own ? Check(own.Factory, seed, steps) : Convert.Check(environment.Inner, seed, steps);
     }
 
     /// <summary>Everything in which an environment of your own breaks the contract. Nothing is thrown for a broken environment: what is wrong is in the findings, violations first.</summary>

@@ -175,7 +175,19 @@ internal static class Convert
     public static FSharpList<Tuple<string, string>> ToPairs(IEnumerable<KeyValuePair<string, string>> pairs) =>
         ListModule.OfSeq(pairs.Select(pair => System.Tuple.Create(pair.Key, pair.Value)));
 
-    public static Recurrence ToRecurrence(FSharpOption<Rl.Core.Networks.RecurrentCell>? cell) => cell?.Value switch
+    public static ValueList<int> OfCore(FSharpList<int> items) => ValueList<int>.Of(items, nameof(items));
+
+    public static FSharpList<int> ToCore(IReadOnlyList<int> items) => ListModule.OfSeq(items);
+
+    public static Activation OfCore(Rl.Core.Networks.Activation activation) =>
+        Activations.First(known => known.Core.Equals(activation)).Facade;
+
+    public static Rl.Core.Networks.Activation ToCore(Activation activation) =>
+        Activations.Any(known => known.Facade == activation)
+            ? Activations.First(known => known.Facade == activation).Core
+            : throw new ArgumentOutOfRangeException(nameof(activation), activation, $"Activation is {activation}; it must be one of its names.");
+
+    public static Recurrence OfCore(FSharpOption<Rl.Core.Networks.RecurrentCell>? cell) => cell?.Value switch
     {
         null => Recurrence.None,
         { IsTanh: true } => Recurrence.Tanh,
@@ -183,49 +195,53 @@ internal static class Convert
         _ => Recurrence.Lstm,
     };
 
-    public static string Text(Rl.Core.Algorithms.Convolutions convolutions) => convolutions switch
+    public static FSharpOption<Rl.Core.Networks.RecurrentCell>? ToCore(Recurrence recurrence) => recurrence switch
     {
-        Rl.Core.Algorithms.Convolutions.Layers layers => layers.Item.IsEmpty
-            ? "none"
-            : string.Join('-', layers.Item.Select(layer => FormattableString.Invariant($"{layer.Item1}x{layer.Item2}x{layer.Item3}"))),
-        _ => "auto",
+        Recurrence.None => null,
+        Recurrence.Tanh => FSharpOption<Rl.Core.Networks.RecurrentCell>.Some(Rl.Core.Networks.RecurrentCell.Tanh),
+        Recurrence.Gru => FSharpOption<Rl.Core.Networks.RecurrentCell>.Some(Rl.Core.Networks.RecurrentCell.Gru),
+        Recurrence.Lstm => FSharpOption<Rl.Core.Networks.RecurrentCell>.Some(Rl.Core.Networks.RecurrentCell.Lstm),
+        _ => throw new ArgumentOutOfRangeException(nameof(recurrence), recurrence, $"Recurrence is {recurrence}; it must be one of its names."),
     };
 
-    public static string Text(Recurrence recurrence) => recurrence.ToString().ToLowerInvariant();
+    public static Convolutions OfCore(Rl.Core.Algorithms.Convolutions convolutions) =>
+        convolutions is Rl.Core.Algorithms.Convolutions.Layers layers
+            ? Convolutions.Of(layers.Item.Select(layer => new ConvolutionLayer(layer.Item1, layer.Item2, layer.Item3)))
+            : Convolutions.Automatic;
 
-    public static ActionScaling ToScaling(Rl.Core.Algorithms.ActionScaling scaling) =>
-        scaling.IsBounds ? ActionScaling.Bounds : ActionScaling.None;
+    public static Rl.Core.Algorithms.Convolutions ToCore(Convolutions convolutions)
+    {
+        ArgumentNullException.ThrowIfNull(convolutions);
+        return convolutions.Layers is null
+            ? Rl.Core.Algorithms.Convolutions.Automatic
+            : Rl.Core.Algorithms.Convolutions.NewLayers(
+                ListModule.OfSeq(convolutions.Layers.Select(layer => System.Tuple.Create(layer.Channels, layer.Kernel, layer.Stride))));
+    }
 
-    public static string Text(ActionScaling scaling) => scaling.ToString().ToLowerInvariant();
+    public static Convolutions ParseConvolutions(string name, string text) => OfCore(ConvolutionLayers.parse(name, text));
 
-    public static Activation ToActivation(Rl.Core.Networks.Activation activation) =>
-        Activations.First(known => known.Core.Equals(activation)).Facade;
+    public static string Text(Convolutions convolutions) => ConvolutionLayers.print(ToCore(convolutions));
 
-    public static ReturnEstimate ToEstimate(Rl.Core.Algorithms.ReturnEstimate estimate) =>
-        estimate.IsFullReturn ? ReturnEstimate.FullReturn : ReturnEstimate.RewardToGo;
+    /// <summary>The algorithms of the library.</summary>
+    public static IReadOnlyList<AlgorithmDescription> Algorithms() => Array.AsReadOnly(Catalogue.entries.Select(entry => Describe(entry)).ToArray());
 
-    public static ReturnBaseline ToBaseline(Rl.Core.Algorithms.ReturnBaseline baseline) =>
-        baseline.IsNone ? ReturnBaseline.None : baseline.IsAverage ? ReturnBaseline.Average : ReturnBaseline.Learned;
+    public static AlgorithmDescription Describe(AlgorithmEntry entry) => new(
+        entry.Id,
+        entry.Name,
+        entry.Summary,
+        entry.Source,
+        OptionRecords.Defaults(entry.Id) ?? new RegisteredOptions(entry, []),
+        Options(entry));
+
+    private static System.Collections.ObjectModel.ReadOnlyCollection<AlgorithmOption> Options(AlgorithmEntry entry) => Array.AsReadOnly(entry.Options.Select(option => new AlgorithmOption(
+        option.Name,
+        option.Default,
+        OptionKindModule.range(option.Kind),
+        option.Meaning.Length > 0 ? option.Meaning : OptionRecords.Meaning(option.Owner, option.Name))).ToArray());
 
     public static string Text(long value) => value.ToString(CultureInfo.InvariantCulture);
 
     public static string Text(double value) => value.ToString("R", CultureInfo.InvariantCulture);
-
-    public static string Text(bool value) => value ? "true" : "false";
-
-    public static string Text<TEnum>(TEnum value)
-        where TEnum : struct, Enum => char.ToLowerInvariant(value.ToString()[0]) + value.ToString()[1..];
-
-    /// <summary>The widths; null, which <see cref="ToPairs(IEnumerable{Tuple{string, string}})"/> refuses by the option's name, for null.</summary>
-    public static string Text(IReadOnlyList<int>? widths)
-    {
-        if (widths is null)
-        {
-            return null!;
-        }
-
-        return string.Join("x", widths.Select(width => Text(width)));
-    }
 
     public static IEnumerable<string> Lines(IEnumerable<KeyValuePair<string, string>> pairs) =>
         pairs.Select(pair => $"{pair.Key}={pair.Value}");
@@ -235,28 +251,6 @@ internal static class Convert
             ? value
             : throw new ArgumentException($"{setting.Key} is \"{setting.Value}\"; it must be a whole number.", setting.Key);
 
-    /// <summary>The options with the named ones replaced.</summary>
-    public static AgentOptions Options(AgentOptions options, IReadOnlyList<KeyValuePair<string, string>> settings)
-    {
-        var pairs = ToPairs(settings);
-        AgentOptions changed = options switch
-        {
-            A2cOptions => A2cOptions.OfCore(A2cConfigurationModule.ofPairs(pairs)),
-            ArsOptions => ArsOptions.OfCore(ArsConfigurationModule.ofPairs(pairs)),
-            CemOptions => CemOptions.OfCore(CemConfigurationModule.ofPairs(pairs)),
-            EsOptions => EsOptions.OfCore(EsConfigurationModule.ofPairs(pairs)),
-            NpgOptions => NpgOptions.OfCore(NpgConfigurationModule.ofPairs(pairs)),
-            PpgOptions => PpgOptions.OfCore(PpgConfigurationModule.ofPairs(pairs)),
-            PpoOptions => PpoOptions.OfCore(PpoConfigurationModule.ofPairs(pairs)),
-            ReinforceOptions => ReinforceOptions.OfCore(ReinforceConfigurationModule.ofPairs(pairs)),
-            TrpoOptions => TrpoOptions.OfCore(TrpoConfigurationModule.ofPairs(pairs)),
-            VmpoOptions => VmpoOptions.OfCore(VmpoConfigurationModule.ofPairs(pairs)),
-            VpgOptions => VpgOptions.OfCore(VpgConfigurationModule.ofPairs(pairs)),
-            _ => throw new InvalidOperationException($"The options of {options.Algorithm} cannot be read from settings."),
-        };
-        return changed with { EnvironmentCopies = options.EnvironmentCopies, Threads = options.Threads };
-    }
-
     /// <summary>The three candidates with the fewest edits.</summary>
     public static IEnumerable<string> Nearest(string id, IEnumerable<string> candidates) =>
         Registry.nearestOf(candidates, id);
@@ -265,6 +259,11 @@ internal static class Convert
 
     public static EnvironmentDescription Describe(string id)
     {
+        if (Registered.Environment(id) is { } own)
+        {
+            return new(id, own.Summary, ToSpace(own.ObservationSpace), ToSpace(own.ActionSpace), own.MaxEpisodeSteps, own.RewardThreshold, []);
+        }
+
         var entry = Registry.find(id);
         var environment = Registry.make(id);
         return new(
@@ -289,6 +288,13 @@ internal static class Convert
 
     public static AnyEnvironment MakeEnvironment(string id, IReadOnlyList<(string Name, string Value)> options)
     {
+        if (Registered.Environment(id) is { } own)
+        {
+            return options.Count == 0
+                ? own
+                : throw new ArgumentException($"{id} has no option \"{options[0].Name}\"; it is a class of yours and takes none.", options[0].Name);
+        }
+
         var entry = Registry.find(id);
         var keywords = options.Select(option =>
         {
@@ -341,7 +347,7 @@ internal static class Convert
             state);
 
     public static IReadOnlyList<KeyValuePair<string, string>> Settings(Core.Training.Checkpoint checkpoint) =>
-        ToList(checkpoint.Configuration);
+        ToList(checkpoint.Options);
 
     public static IReadOnlyList<KeyValuePair<string, string>> Notes(Core.Training.Checkpoint checkpoint) =>
         ToList(checkpoint.Notes);

@@ -52,6 +52,18 @@ internal abstract class EnvironmentSource
         return new Custom(factory);
     }
 
+    /// <summary>A batch of copies of a registered class, with a time limit instead of its own.</summary>
+    public static BatchEnvironment BatchOf(string id, Func<IEnvironment> factory, int copies, int maxEpisodeSteps)
+    {
+        var instances = Enumerable.Range(0, copies).Select(_ => factory()).ToArray();
+        return new External(
+            id,
+            instances[0].RewardThreshold,
+            copies,
+            copy => EnvironmentAdapter.Of(instances[copy], maxEpisodeSteps),
+            TimeoutOf(instances[0]));
+    }
+
     /// <summary>The same environments within wrappers, if they have none of their own.</summary>
     public virtual EnvironmentSource Within(IReadOnlyList<Core.Wrappers.Wrapper> wrappers) =>
         wrappers.Count == 0 ? this : new Wrapped(this, wrappers);
@@ -92,7 +104,7 @@ internal abstract class EnvironmentSource
             instances[0].Name ?? throw new ArgumentException($"The Name of a {instances[0].GetType().Name} is null; it must be a text."),
             instances[0].RewardThreshold,
             instances.Count,
-            copy => EnvironmentAdapter.Of(instances[copy]),
+            copy => EnvironmentAdapter.Of(instances[copy], null),
             TimeoutOf(instances[0]));
 
     /// <summary>How long a step may take; a time that no timer counts is for ever.</summary>
@@ -175,15 +187,18 @@ internal abstract class EnvironmentSource
     }
 
     /// <summary>A user's environment as the core sees it. To dispose of it disposes of the user's.</summary>
-    private class EnvironmentAdapter(IEnvironment environment) : Core.Environments.IMaskedEnvironment, IMutableRenderable, IDisposable
+    private class EnvironmentAdapter(IEnvironment environment, int? maxEpisodeSteps)
+        : Core.Environments.IMaskedEnvironment, IMutableRenderable, IDisposable
     {
         private readonly IMaskedEnvironment? masked = Abilities.Masked(environment);
         private readonly IRenderable? view = Abilities.Of<IRenderable>(environment);
 
         public void Dispose() => Abilities.Dispose(environment);
 
-        public static EnvironmentAdapter Of(IEnvironment environment) =>
-            environment is ICloneableEnvironment cloneable ? new CloneableAdapter(cloneable) : new EnvironmentAdapter(environment);
+        public static EnvironmentAdapter Of(IEnvironment environment, int? maxEpisodeSteps) =>
+            environment is ICloneableEnvironment cloneable
+                ? new CloneableAdapter(cloneable, maxEpisodeSteps)
+                : new EnvironmentAdapter(environment, maxEpisodeSteps);
 
         public bool HasActionMask => masked is not null;
 
@@ -204,7 +219,10 @@ internal abstract class EnvironmentSource
 
         public Core.Environments.Space ActionSpace { get; } = Required(environment.ActionSpace, nameof(ActionSpace), environment);
 
-        public int MaxEpisodeSteps => environment.MaxEpisodeSteps;
+        public int MaxEpisodeSteps => maxEpisodeSteps ?? environment.MaxEpisodeSteps;
+
+        /// <summary>The time limit instead of the environment's own; null for that.</summary>
+        protected int? Limit => maxEpisodeSteps;
 
         public void Reset(ulong seed, Span<float> observation) =>
             Copy(environment.Reset(seed).Span, observation, nameof(Reset));
@@ -231,12 +249,12 @@ internal abstract class EnvironmentSource
         }
     }
 
-    private sealed class CloneableAdapter(ICloneableEnvironment environment)
-        : EnvironmentAdapter(environment), Core.Environments.ICloneableEnvironment
+    private sealed class CloneableAdapter(ICloneableEnvironment environment, int? maxEpisodeSteps)
+        : EnvironmentAdapter(environment, maxEpisodeSteps), Core.Environments.ICloneableEnvironment
     {
         public IMutableEnvironment Clone() =>
             environment.Clone() is ICloneableEnvironment clone
-                ? new CloneableAdapter(clone)
+                ? new CloneableAdapter(clone, Limit)
                 : throw new InvalidOperationException($"{environment.Name}.Clone must return an environment of the same class.");
     }
 }

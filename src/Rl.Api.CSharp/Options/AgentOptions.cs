@@ -39,6 +39,9 @@ public abstract record AgentOptions
 
     internal abstract AgentOptions WithTotalSteps(long totalSteps);
 
+    /// <summary>The defaults with the named options replaced, and these copies and threads.</summary>
+    internal abstract AgentOptions WithSettings(IEnumerable<System.Tuple<string, string>> settings);
+
     internal abstract Learner CreateLearner(BatchEnvironment environment, Workers workers);
 
     private protected abstract IEnumerable<System.Tuple<string, string>> Pairs();
@@ -63,16 +66,6 @@ public enum Activation
 
     /// <summary>x · sigmoid(x).</summary>
     Silu,
-}
-
-/// <summary>In which units policies act where actions are numbers.</summary>
-public enum ActionScaling
-{
-    /// <summary>In those of the bounds: −1 and 1 are the ends of each finite interval, also within tuples and dictionaries. Numbers without two finite bounds are left alone.</summary>
-    Bounds,
-
-    /// <summary>In the environment's own, whatever the bounds.</summary>
-    None,
 }
 
 /// <summary>A recurrent layer.</summary>

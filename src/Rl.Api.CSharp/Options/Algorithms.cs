@@ -5,87 +5,40 @@ using Rl.Internal;
 
 namespace Rl;
 
-/// <summary>An algorithm of the library.</summary>
+/// <summary>An algorithm of the library, or of an assembly that was registered.</summary>
 /// <param name="Id">Its id, for example <c>ppo</c>.</param>
 /// <param name="Name">Its name.</param>
 /// <param name="Summary">One line that says what it does, and where it comes from.</param>
+/// <param name="Source">Where it is described: authors, title, year.</param>
 /// <param name="Defaults">Its options with their default values.</param>
-public sealed record AlgorithmDescription(string Id, string Name, string Summary, AgentOptions Defaults);
+/// <param name="Options">What there is to know of each option, in the order of files.</param>
+public sealed record AlgorithmDescription(
+    string Id,
+    string Name,
+    string Summary,
+    string Source,
+    AgentOptions Defaults,
+    IReadOnlyList<AlgorithmOption> Options);
 
-/// <summary>The algorithms of the library, by id.</summary>
+/// <summary>The algorithms of the library and of registered assemblies (see <see cref="Plugin"/>), by id.</summary>
 public static class Algorithms
 {
-    private static readonly AlgorithmDescription[] Known =
-    [
-        new(
-            "a2c",
-            "Advantage actor-critic",
-            "One joint step of actor and critic on each short rollout of several copies (Mnih et al. 2016).",
-            new A2cOptions()),
-        new(
-            "ars",
-            "Augmented random search",
-            "Finite differences of returns along the best of random directions (Mania et al. 2018).",
-            new ArsOptions()),
-        new(
-            "cem",
-            "Cross-entropy method",
-            "Draws policies from a normal distribution and fits it to the best of them (Rubinstein 1999; Szita and Lőrincz 2006).",
-            new CemOptions()),
-        new(
-            "es",
-            "Evolution strategies",
-            "Climbs the smoothed return with mirrored perturbations and ranks (OpenAI-ES, Salimans et al. 2017).",
-            new EsOptions()),
-        new(
-            "npg",
-            "Natural policy gradient",
-            "Steps along F⁻¹∇J, the steepest direction per unit of divergence (Kakade 2001).",
-            new NpgOptions()),
-        new(
-            "ppg",
-            "Phasic policy gradient",
-            "PPO's policy phases, and auxiliary phases that distil the value function into the policy's features (Cobbe et al. 2021).",
-            new PpgOptions()),
-        new(
-            "ppo",
-            "Proximal policy optimisation",
-            "Clipped policy-gradient steps over several epochs of minibatches (Schulman et al. 2017).",
-            new PpoOptions()),
-        new(
-            "reinforce",
-            "REINFORCE",
-            "Whole episodes, each action credited with its return less a baseline (Williams 1992).",
-            new ReinforceOptions()),
-        new(
-            "trpo",
-            "Trust-region policy optimisation",
-            "Natural-gradient steps with a line search that keeps the mean KL divergence below δ (Schulman et al. 2015).",
-            new TrpoOptions()),
-        new(
-            "vmpo",
-            "On-policy maximum a posteriori policy optimisation",
-            "Fits the policy to the better half of a rollout's actions, weighted by exp(A/η), within a trust region (Song et al. 2020).",
-            new VmpoOptions()),
-        new(
-            "vpg",
-            "Vanilla policy gradient",
-            "One step along ∇log π · A a rollout, generalised advantages (Schulman et al. 2016).",
-            new VpgOptions()),
-    ];
+    private static readonly IReadOnlyList<AlgorithmDescription> BuiltIn = Convert.Algorithms();
 
     /// <summary>Every algorithm, ordered by id.</summary>
-    public static IReadOnlyList<AlgorithmDescription> All { get; } = Array.AsReadOnly(Known);
+    public static IReadOnlyList<AlgorithmDescription> All => Registered.Algorithms is { Count: > 0 } own
+        ? Array.AsReadOnly(BuiltIn.Concat(own.Select(entry => Convert.Describe(entry))).OrderBy(algorithm => algorithm.Id, StringComparer.Ordinal).ToArray())
+        : BuiltIn;
 
     /// <summary>What is known of an algorithm.</summary>
     /// <exception cref="ArgumentException">There is no such id; the message lists the nearest, and all.</exception>
     public static AlgorithmDescription Describe(string id)
     {
         ArgumentNullException.ThrowIfNull(id);
-        return Known.FirstOrDefault(algorithm => string.Equals(algorithm.Id, id, StringComparison.OrdinalIgnoreCase))
+        return All.FirstOrDefault(algorithm => string.Equals(algorithm.Id, id, StringComparison.OrdinalIgnoreCase))
             ?? throw new ArgumentException(
-                $"There is no algorithm \"{id}\"; the nearest ids are {string.Join(", ", Convert.Nearest(id, Known.Select(algorithm => algorithm.Id)))}; "
-                + $"all are {string.Join(", ", Known.Select(algorithm => algorithm.Id))}.",
+                $"There is no algorithm \"{id}\"; the nearest ids are {string.Join(", ", Convert.Nearest(id, All.Select(algorithm => algorithm.Id)))}; "
+                + $"all are {string.Join(", ", All.Select(algorithm => algorithm.Id))}.",
                 nameof(id));
     }
 
@@ -97,7 +50,7 @@ public static class Algorithms
     {
         ArgumentNullException.ThrowIfNull(settings);
         var options = Describe(id).Defaults;
-        var own = new List<KeyValuePair<string, string>>();
+        var own = new List<Tuple<string, string>>();
         foreach (var setting in settings)
         {
             if (string.Equals(setting.Key, nameof(AgentOptions.EnvironmentCopies), StringComparison.OrdinalIgnoreCase))
@@ -110,10 +63,10 @@ public static class Algorithms
             }
             else
             {
-                own.Add(setting);
+                own.Add(new(setting.Key, setting.Value));
             }
         }
 
-        return Convert.Options(options, own);
+        return options.WithSettings(own);
     }
 }

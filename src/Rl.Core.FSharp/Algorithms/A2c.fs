@@ -17,7 +17,7 @@ module A2c =
 
     let private learningRate = Column.scalar "learningRate"
 
-    let private optimiser (c: A2cConfiguration) =
+    let private optimiser (c: A2cOptions) =
         let rate = Schedule.input learningRate.Name
 
         if c.EpsilonInsideRoot then
@@ -26,7 +26,7 @@ module A2c =
             Optimiser.rmsProp rate c.RmsDecay c.RmsEpsilon 0.0 0.0 false
 
     /// What it minimises: mean(−log π(a|s) · A + v · ½ (V(s) − R)² − c · entropy).
-    let private loss (c: A2cConfiguration) (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) =
+    let private loss (c: A2cOptions) (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) =
         let output = Forward.output network columns batch
         let struct (logProbability, entropy) = Policy.evaluate network.Head output batch[columns.Actions]
 
@@ -37,11 +37,11 @@ module A2c =
         ]
 
     /// What it collects.
-    let private rollouts (c: A2cConfiguration) =
-        RolloutOptions.Plain(c.RolloutSteps, c.Discount, c.GaeLambda, c.NormaliseObservations, c.NormaliseRewards)
+    let private rollouts (c: A2cOptions) =
+        RolloutOptions.Plain(c.Rollout.RolloutSteps, c.Rollout.Discount, c.Rollout.GaeLambda, c.Network.NormaliseObservations, c.Rollout.NormaliseRewards)
 
-    let private bind (c: A2cConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation c.ActionScaling environment
+    let private bind (c: A2cOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        let network = OnPolicy.network c.Network.Activation c.Network.Hidden c.Exploration.InitialLogStandardDeviation c.Network.ActionScaling environment
         let source = RolloutSource(network, environment, rollouts c, workers)
         let motion = GroupMotion.Learns("optimiser", optimiser c)
 
@@ -56,12 +56,12 @@ module A2c =
                 }
 
         let learn (state: TrainingState) (rollout: CreditedRollout) =
-            let remaining = Math.Max(0.0, 1.0 - float state.Steps / float c.TotalSteps)
-            let rate = if c.AnnealLearningRate then c.LearningRate * remaining else c.LearningRate
+            let remaining = Math.Max(0.0, 1.0 - float state.Steps / float c.Plan.TotalSteps)
+            let rate = if c.Rate.AnnealLearningRate then c.Rate.LearningRate * remaining else c.Rate.LearningRate
             let draft = Draft rollout.State
             update.Load draft
             update.Set(learningRate, rate)
-            update.ChooseAll(OnPolicy.samples source.Columns c.NormaliseAdvantages rollout)
+            update.ChooseAll(OnPolicy.samples source.Columns c.Rollout.NormaliseAdvantages rollout)
             update.Run workers
             update.Store draft
             let next = draft.Onto rollout.State
@@ -82,15 +82,32 @@ module A2c =
                 Algorithm = "a2c"
                 Environment = environment
                 Network = network
-                Configuration = A2cConfiguration.toPairs c
-                TotalSteps = c.TotalSteps
+                Options = A2cOptions.toPairs c
+                TotalSteps = c.Plan.TotalSteps
                 Arrays = update.Arrays
                 Start = source.Start
                 Collect = source.Collect
                 Learn = learn
             }
 
-    /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
-    let create (configuration: A2cConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        A2cConfiguration.validate configuration
-        bind configuration environment workers
+    /// Binds options to environments. `workers` share the work; the results do not depend on their number.
+    let create (options: A2cOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        A2cOptions.validate options
+        bind options environment workers
+
+    /// What there is to know of it.
+    let entry =
+        AlgorithmEntry.create
+            {
+                Id = "a2c"
+                Name = "Advantage actor-critic"
+                Summary =
+                    "One joint step of actor and critic on each short rollout of several copies (Mnih et al. 2016)."
+                Source = "Mnih et al., \"Asynchronous methods for deep reinforcement learning\" (2016)"
+                Family = AlgorithmFamily.OnPolicy
+            }
+            A2cOptions.defaults
+            A2cOptions.rows
+            []
+            A2cOptions.validate
+            create

@@ -11,15 +11,22 @@ open Rl.Core.Learning
 [<RequireQualifiedAccess>]
 module Ars =
 
-    let private bind (c: ArsConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = Search.network c.Activation c.Hidden c.ActionScaling environment
+    let private bind (c: ArsOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        let network = Search.network c.Network.Activation c.Network.Hidden c.Network.ActionScaling environment
         let part = Part.mode network
         let n = part.Layout.Count
         let top = if c.TopDirections = 0 then c.Directions else c.TopDirections
 
         // What it collects: the returns of θ ± ν δ.
         let population =
-            Population(network, environment, c.EpisodesPerCandidate, c.MaxEpisodeSteps, c.AliveBonus, workers)
+            Population(
+                network,
+                environment,
+                c.Candidates.EpisodesPerCandidate,
+                c.Candidates.MaxEpisodeSteps,
+                c.AliveBonus,
+                workers
+            )
 
         let collect (state: TrainingState) =
             let struct (directions, key) = Search.directions workers c.Directions n state.Key
@@ -56,16 +63,33 @@ module Ars =
                 Algorithm = "ars"
                 Environment = environment
                 Network = network
-                Configuration = ArsConfiguration.toPairs c
-                TotalSteps = c.TotalSteps
+                Options = ArsOptions.toPairs c
+                TotalSteps = c.Plan.TotalSteps
                 Arrays = []
                 // A linear policy starts at 0; layers of a network would then have no slope.
-                Start = Search.start network environment c.NormaliseObservations c.Hidden.IsEmpty
+                Start = Search.start network environment c.Network.NormaliseObservations c.Network.Hidden.IsEmpty
                 Collect = collect
                 Learn = learn
             }
 
-    /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
-    let create (configuration: ArsConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        ArsConfiguration.validate configuration
-        bind configuration environment workers
+    /// Binds options to environments. `workers` share the work; the results do not depend on their number.
+    let create (options: ArsOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        ArsOptions.validate options
+        bind options environment workers
+
+    /// What there is to know of it.
+    let entry =
+        AlgorithmEntry.create
+            {
+                Id = "ars"
+                Name = "Augmented random search"
+                Summary = "Finite differences of returns along the best of random directions (Mania et al. 2018)."
+                Source =
+                    "Mania, Guy, Recht, \"Simple random search of static linear policies is competitive for reinforcement learning\" (2018)"
+                Family = AlgorithmFamily.Search
+            }
+            ArsOptions.defaults
+            ArsOptions.rows
+            [ "Directions", "3" ]
+            ArsOptions.validate
+            create

@@ -22,14 +22,22 @@ module Cem =
 
         struct (Array.map float32 mean, variance)
 
-    let private bind (c: CemConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = Search.network c.Activation c.Hidden c.ActionScaling environment
+    let private bind (c: CemOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        let network = Search.network c.Network.Activation c.Network.Hidden c.Network.ActionScaling environment
         let part = Part.mode network
         let n = part.Layout.Count
         let elite = Math.Max(2, int (Math.Round(c.EliteFraction * float c.Population)))
 
         // What it collects: the returns of a population.
-        let population = Population(network, environment, c.EpisodesPerCandidate, c.MaxEpisodeSteps, 0.0, workers)
+        let population =
+            Population(
+                network,
+                environment,
+                c.Candidates.EpisodesPerCandidate,
+                c.Candidates.MaxEpisodeSteps,
+                0.0,
+                workers
+            )
 
         // The policies drawn around the mean, which is θ, with what they returned.
         let collect (state: TrainingState) =
@@ -67,15 +75,33 @@ module Cem =
                 Algorithm = "cem"
                 Environment = environment
                 Network = network
-                Configuration = CemConfiguration.toPairs c
-                TotalSteps = c.TotalSteps
+                Options = CemOptions.toPairs c
+                TotalSteps = c.Plan.TotalSteps
                 Arrays = [ "deviation", Array.create n (float32 c.InitialDeviation) ]
-                Start = Search.start network environment c.NormaliseObservations true
+                Start = Search.start network environment c.Network.NormaliseObservations true
                 Collect = collect
                 Learn = learn
             }
 
-    /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
-    let create (configuration: CemConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        CemConfiguration.validate configuration
-        bind configuration environment workers
+    /// Binds options to environments. `workers` share the work; the results do not depend on their number.
+    let create (options: CemOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        CemOptions.validate options
+        bind options environment workers
+
+    /// What there is to know of it.
+    let entry =
+        AlgorithmEntry.create
+            {
+                Id = "cem"
+                Name = "Cross-entropy method"
+                Summary =
+                    "Draws policies from a normal distribution and fits it to the best of them (Rubinstein 1999; Szita and Lőrincz 2006)."
+                Source =
+                    "Rubinstein, \"The cross-entropy method for combinatorial and continuous optimization\" (1999); Szita and Lőrincz, \"Learning Tetris using the noisy cross-entropy method\" (2006)"
+                Family = AlgorithmFamily.Search
+            }
+            CemOptions.defaults
+            CemOptions.rows
+            [ "Population", "13" ]
+            CemOptions.validate
+            create

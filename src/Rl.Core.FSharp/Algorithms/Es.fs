@@ -24,13 +24,13 @@ module Es =
             let equal = values |> Array.sumBy (fun other -> if other = value then 1.0 else 0.0)
             if last = 0.0 then 0.0 else (below + 0.5 * (equal - 1.0)) / last - 0.5)
 
-    let private transform (c: EsConfiguration) =
+    let private transform (c: EsOptions) =
         Optimiser.adamWith (Schedule.constant c.LearningRate) 0.9 0.999 1e-8 c.WeightDecay false
 
     let private gradient n = Column.shared "gradient" n
 
     /// What moves θ: Adam on the estimate, which is the gradient of the product with it.
-    let private update (c: EsConfiguration) (part: Part) =
+    let private update (c: EsOptions) (part: Part) =
         let n = part.Layout.Count
 
         let loss (batch: Batch) =
@@ -45,13 +45,21 @@ module Es =
                 Loss = loss
             }
 
-    let private bind (c: EsConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = Search.network c.Activation c.Hidden c.ActionScaling environment
+    let private bind (c: EsOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        let network = Search.network c.Network.Activation c.Network.Hidden c.Network.ActionScaling environment
         let part = Part.mode network
         let n = part.Layout.Count
 
         // What it collects: the returns of θ ± σ ε.
-        let population = Population(network, environment, c.EpisodesPerCandidate, c.MaxEpisodeSteps, 0.0, workers)
+        let population =
+            Population(
+                network,
+                environment,
+                c.Candidates.EpisodesPerCandidate,
+                c.Candidates.MaxEpisodeSteps,
+                0.0,
+                workers
+            )
 
         let update = update c part
 
@@ -78,15 +86,33 @@ module Es =
                 Algorithm = "es"
                 Environment = environment
                 Network = network
-                Configuration = EsConfiguration.toPairs c
-                TotalSteps = c.TotalSteps
+                Options = EsOptions.toPairs c
+                TotalSteps = c.Plan.TotalSteps
                 Arrays = update.Arrays
-                Start = Search.start network environment c.NormaliseObservations false
+                Start = Search.start network environment c.Network.NormaliseObservations false
                 Collect = collect
                 Learn = learn
             }
 
-    /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
-    let create (configuration: EsConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        EsConfiguration.validate configuration
-        bind configuration environment workers
+    /// Binds options to environments. `workers` share the work; the results do not depend on their number.
+    let create (options: EsOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        EsOptions.validate options
+        bind options environment workers
+
+    /// What there is to know of it.
+    let entry =
+        AlgorithmEntry.create
+            {
+                Id = "es"
+                Name = "Evolution strategies"
+                Summary =
+                    "Climbs the smoothed return with mirrored perturbations and ranks (OpenAI-ES, Salimans et al. 2017)."
+                Source =
+                    "Salimans, Ho, Chen, Sidor, Sutskever, \"Evolution strategies as a scalable alternative to reinforcement learning\" (2017)"
+                Family = AlgorithmFamily.Search
+            }
+            EsOptions.defaults
+            EsOptions.rows
+            [ "Directions", "3" ]
+            EsOptions.validate
+            create

@@ -14,23 +14,23 @@ open Rl.Core.Optimisers
 module Npg =
 
     /// What it collects.
-    let private rollouts (c: NpgConfiguration) =
-        RolloutOptions.Plain(c.RolloutSteps, c.Discount, c.GaeLambda, c.NormaliseObservations, c.NormaliseRewards)
+    let private rollouts (c: NpgOptions) =
+        RolloutOptions.Plain(c.Rollout.RolloutSteps, c.Rollout.Discount, c.Rollout.GaeLambda, c.Network.NormaliseObservations, c.Rollout.NormaliseRewards)
 
-    let private bind (c: NpgConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation c.ActionScaling environment
+    let private bind (c: NpgOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        let network = OnPolicy.network c.Network.Activation c.Network.Hidden c.Exploration.InitialLogStandardDeviation c.Network.ActionScaling environment
         let source = RolloutSource(network, environment, rollouts c, workers)
         let columns = source.Columns
-        let geometry = NaturalGradient("npg", network, columns, source.Samples, c.CgSteps, c.CgDamping, workers)
+        let geometry = NaturalGradient("npg", network, columns, source.Samples, c.Solver.CgSteps, c.Solver.CgDamping, workers)
 
         let values =
-            let transform = Optimiser.adam (Schedule.constant c.ValueLearningRate) 1e-8
-            ValueFit(network, columns, transform, source.Samples, c.ValueMinibatchSize, c.ValueEpochs, workers)
+            let transform = Optimiser.adam (Schedule.constant c.ValueFit.ValueLearningRate) 1e-8
+            ValueFit(network, columns, transform, source.Samples, c.ValueFit.ValueMinibatchSize, c.ValueFit.ValueEpochs, workers)
 
         let learn (state: TrainingState) (rollout: CreditedRollout) =
             let draft = Draft rollout.State
             let theta = draft.Theta
-            let samples = OnPolicy.samples columns c.NormaliseAdvantages rollout
+            let samples = OnPolicy.samples columns c.Rollout.NormaliseAdvantages rollout
             let natural = geometry.Solve(rollout.State.Updates, samples, theta)
 
             let length =
@@ -64,15 +64,31 @@ module Npg =
                 Algorithm = "npg"
                 Environment = environment
                 Network = network
-                Configuration = NpgConfiguration.toPairs c
-                TotalSteps = c.TotalSteps
+                Options = NpgOptions.toPairs c
+                TotalSteps = c.Plan.TotalSteps
                 Arrays = values.Arrays
                 Start = source.Start
                 Collect = source.Collect
                 Learn = learn
             }
 
-    /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
-    let create (configuration: NpgConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        NpgConfiguration.validate configuration
-        bind configuration environment workers
+    /// Binds options to environments. `workers` share the work; the results do not depend on their number.
+    let create (options: NpgOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        NpgOptions.validate options
+        bind options environment workers
+
+    /// What there is to know of it.
+    let entry =
+        AlgorithmEntry.create
+            {
+                Id = "npg"
+                Name = "Natural policy gradient"
+                Summary = "Steps along F⁻¹∇J, the steepest direction per unit of divergence (Kakade 2001)."
+                Source = "Kakade, \"A natural policy gradient\" (2001)"
+                Family = AlgorithmFamily.OnPolicy
+            }
+            NpgOptions.defaults
+            NpgOptions.rows
+            [ "RolloutSteps", "32"; "CgSteps", "5"; "ValueEpochs", "2"; "ValueMinibatchSize", "48" ]
+            NpgOptions.validate
+            create

@@ -14,8 +14,8 @@ type Convolutions =
     /// These layers as (output channels, kernel, stride); none: an image is a vector like any other.
     | Layers of (int * int * int) list
 
-/// What a network is made of; see the fields of the same names in the algorithms' configurations.
-type NetworkOptions =
+/// What a network is made of; see the options of the same names.
+type LayerOptions =
     {
         Hidden: int list
         Activation: Activation
@@ -33,7 +33,7 @@ module PolicyNetwork =
 
     let private smallestForNature = 36
 
-    let private encoder (options: NetworkOptions) (space: Space) : ImageEncoder option =
+    let private encoder (options: LayerOptions) (space: Space) : ImageEncoder option =
         match options.Convolutions, space with
         | Convolutions.Layers [], _ -> None
         | convolutions, Space.Box(_, high, [| channels; height; width |]) ->
@@ -52,7 +52,7 @@ module PolicyNetwork =
                 $"Convolutions are for images, boxes of shape [channels, height, width]; the observations are {space}."
         | Convolutions.Automatic, _ -> None
 
-    let private head (options: NetworkOptions) (features: int) (space: Space) =
+    let private head (options: LayerOptions) (features: int) (space: Space) =
         match options.StateDependentExploration, space with
         | false, space -> Policy.headFor options.InitialLogStandardDeviation space
         | true, Space.Box(low, _, _) ->
@@ -63,7 +63,7 @@ module PolicyNetwork =
     /// The network for observations and actions of the given spaces. Images go through convolutions and `Hidden`, both shared; with
     /// `SharedTrunk` other observations go through a shared `Hidden`, else actor and critic have a `Hidden` each; a recurrent layer comes after
     /// what is shared.
-    let create (options: NetworkOptions) (observations: Space) (actions: Space) : ActorCritic =
+    let create (options: LayerOptions) (observations: Space) (actions: Space) : ActorCritic =
         let encoder = encoder options observations
         let isShared = options.SharedTrunk || encoder.IsSome
         let own = if isShared then [] else options.Hidden

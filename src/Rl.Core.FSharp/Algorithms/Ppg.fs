@@ -16,11 +16,11 @@ open Rl.Core.Optimisers
 [<RequireQualifiedAccess>]
 module Ppg =
 
-    let private learns (c: PpgConfiguration) name =
+    let private learns (c: PpgOptions) name =
         GroupMotion.Learns(name, Optimiser.adam (Schedule.constant c.LearningRate) c.AdamEpsilon)
 
     /// What the policy phase minimises: PPO's clipped surrogate − c · entropy.
-    let private policyLoss (c: PpgConfiguration) (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) =
+    let private policyLoss (c: PpgOptions) (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) =
         let output = Forward.policy network columns batch
         let struct (logProbability, entropy) = Policy.evaluate network.Head output batch[columns.Actions]
         let old = batch[columns.OldLogProbabilities]
@@ -42,7 +42,7 @@ module Ppg =
         ]
 
     /// What the auxiliary phase minimises: ½ (V_aux(s) − R)² + β KL(π_old ‖ π).
-    let private auxiliaryLoss (c: PpgConfiguration) (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) =
+    let private auxiliaryLoss (c: PpgOptions) (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) =
         let actor = Parameters.at "actor" (batch.Parameters "actor")
         let features = Mlp.hidden network.Actor actor batch[columns.Observations]
         let head name = batch.Block("auxiliaryHead", name)
@@ -56,11 +56,11 @@ module Ppg =
         ]
 
     /// What it collects.
-    let private rollouts (c: PpgConfiguration) =
-        RolloutOptions.Plain(c.RolloutSteps, c.Discount, c.GaeLambda, c.NormaliseObservations, c.NormaliseRewards)
+    let private rollouts (c: PpgOptions) =
+        RolloutOptions.Plain(c.Rollout.RolloutSteps, c.Rollout.Discount, c.Rollout.GaeLambda, c.Network.NormaliseObservations, c.Rollout.NormaliseRewards)
 
-    let private bind (c: PpgConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation c.ActionScaling environment
+    let private bind (c: PpgOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        let network = OnPolicy.network c.Network.Activation c.Network.Hidden c.Exploration.InitialLogStandardDeviation c.Network.ActionScaling environment
         let source = RolloutSource(network, environment, rollouts c, workers)
         let columns, samples = source.Columns, source.Samples
         let minibatches = Minibatches.OfLargest(samples, c.MinibatchSize)
@@ -118,7 +118,7 @@ module Ppg =
                 update.Store draft
                 key
 
-            epochs policy metrics c.PolicyEpochs (OnPolicy.samples columns c.NormaliseAdvantages rollout) key
+            epochs policy metrics c.PolicyEpochs (OnPolicy.samples columns c.Rollout.NormaliseAdvantages rollout) key
             |> epochs value valueMetrics c.ValueEpochs rollout.Samples
 
         /// Distillation of values into the policy's features, which leaves the policy where it is; the value function learns on.
@@ -188,15 +188,38 @@ module Ppg =
                 Algorithm = "ppg"
                 Environment = environment
                 Network = network
-                Configuration = PpgConfiguration.toPairs c
-                TotalSteps = c.TotalSteps
+                Options = PpgOptions.toPairs c
+                TotalSteps = c.Plan.TotalSteps
                 Arrays = policy.Arrays @ value.Arrays @ auxiliary.Arrays
                 Start = source.Start
                 Collect = ignore
                 Learn = learn
             }
 
-    /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
-    let create (configuration: PpgConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        PpgConfiguration.validate configuration
-        bind configuration environment workers
+    /// Binds options to environments. `workers` share the work; the results do not depend on their number.
+    let create (options: PpgOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        PpgOptions.validate options
+        bind options environment workers
+
+    /// What there is to know of it.
+    let entry =
+        AlgorithmEntry.create
+            {
+                Id = "ppg"
+                Name = "Phasic policy gradient"
+                Summary =
+                    "PPO's policy phases, and auxiliary phases that distil the value function into the policy's features (Cobbe et al. 2021)."
+                Source = "Cobbe, Hilton, Klimov, Schulman, \"Phasic policy gradient\" (2021)"
+                Family = AlgorithmFamily.OnPolicy
+            }
+            PpgOptions.defaults
+            PpgOptions.rows
+            [
+                "RolloutSteps", "32"
+                "PolicyRollouts", "2"
+                "AuxiliaryEpochs", "2"
+                "PolicyEpochs", "1"
+                "MinibatchSize", "96"
+            ]
+            PpgOptions.validate
+            create

@@ -22,7 +22,7 @@ module Ppo =
 
     /// −L of each sample: the surrogate that the options ask for.
     let private surrogate
-        (c: PpoConfiguration)
+        (c: PpoOptions)
         (range: Expr)
         (penalty: Expr)
         (ratio: Expr)
@@ -41,7 +41,7 @@ module Ppo =
             if c.KlPenalty > 0.0 then clipped + penalty * kl else clipped
 
     /// What it minimises: mean(−surrogate + v · ½ (V(s) − R)² − c · entropy).
-    let private loss (c: PpoConfiguration) (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) =
+    let private loss (c: PpoOptions) (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) =
         let output = Forward.output network columns batch
         let struct (logProbability, entropy) = Policy.evaluate network.Head output batch[columns.Actions]
         let ratio = PolicyGradients.ratio logProbability batch[columns.OldLogProbabilities]
@@ -49,7 +49,7 @@ module Ppo =
         let range, penalty = batch[clipRange], batch[klPenalty]
 
         let advantages =
-            if c.NormaliseAdvantages then
+            if c.Rollout.NormaliseAdvantages then
                 batch.Own(PolicyGradients.standardise (batch.All columns.Advantages))
             else
                 batch[columns.Advantages]
@@ -77,7 +77,7 @@ module Ppo =
         ]
 
     /// The update for minibatches of `units` single steps, or sequences of a recurrent network.
-    let plan (c: PpoConfiguration) (network: ActorCritic) (hasMasks: bool) (units: int) : UpdatePlan =
+    let plan (c: PpoOptions) (network: ActorCritic) (hasMasks: bool) (units: int) : UpdatePlan =
         let adam = Optimiser.adam (Schedule.input learningRate.Name) c.AdamEpsilon
 
         {
@@ -89,40 +89,40 @@ module Ppo =
         }
 
     /// What it collects.
-    let private rollouts (c: PpoConfiguration) : RolloutOptions =
+    let private rollouts (c: PpoOptions) : RolloutOptions =
         {
-            Steps = c.RolloutSteps
-            Discount = c.Discount
-            GaeLambda = c.GaeLambda
-            NormaliseObservations = c.NormaliseObservations
-            NormaliseRewards = c.NormaliseRewards
+            Steps = c.Rollout.RolloutSteps
+            Discount = c.Rollout.Discount
+            GaeLambda = c.Rollout.GaeLambda
+            NormaliseObservations = c.Network.NormaliseObservations
+            NormaliseRewards = c.Rollout.NormaliseRewards
             RewardClip = c.RewardClip
             Sequence = if c.Recurrence.IsSome then c.Sequence else 0
             ExplorationSteps = c.ExplorationSteps
         }
 
     /// A rollout is cut into minibatches of equal size; the few samples left over are other ones in each epoch.
-    let private minibatches (c: PpoConfiguration) (samples: int) =
+    let private minibatches (c: PpoOptions) (samples: int) =
         let units = samples / c.Sequence
         // Advantages are standardised within a minibatch, which takes two samples.
-        let most = if c.NormaliseAdvantages && c.Sequence = 1 then samples / 2 else units
+        let most = if c.Rollout.NormaliseAdvantages && c.Sequence = 1 then samples / 2 else units
         Minibatches.OfCount(units, min most (1 + (samples - 1) / c.MinibatchSize))
 
     let private metrics = [ "policyLoss"; "valueLoss"; "entropy"; "approximateKl"; "clipFraction"; "gradientNorm" ]
 
-    let private bind (c: PpoConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
+    let private bind (c: PpoOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
         let network =
-            PolicyNetwork.create c.Network environment.ObservationSpace environment.ActionSpace
-            |> Policy.scaled c.ActionScaling environment.ActionSpace
+            PolicyNetwork.create c.Layers environment.ObservationSpace environment.ActionSpace
+            |> Policy.scaled c.Network.ActionScaling environment.ActionSpace
 
         let source = RolloutSource(network, environment, rollouts c, workers)
         let minibatches = minibatches c source.Samples
         let update = Update.create (plan c network environment.HasActionMasks minibatches.Size)
 
         let learn (state: TrainingState) (rollout: CreditedRollout) =
-            let remaining = Math.Max(0.0, 1.0 - float state.Steps / float c.TotalSteps)
+            let remaining = Math.Max(0.0, 1.0 - float state.Steps / float c.Plan.TotalSteps)
             let annealed isAnnealed value = if isAnnealed then value * remaining else value
-            let rate = annealed c.AnnealLearningRate c.LearningRate
+            let rate = annealed c.Rate.AnnealLearningRate c.Rate.LearningRate
             let draft = Draft rollout.State
             let penalty = if c.KlPenalty > 0.0 then (draft.Array klPenalty.Name)[0] else 0.0f
             update.Load draft
@@ -169,8 +169,8 @@ module Ppo =
                 Algorithm = "ppo"
                 Environment = environment
                 Network = network
-                Configuration = PpoConfiguration.toPairs c
-                TotalSteps = c.TotalSteps
+                Options = PpoOptions.toPairs c
+                TotalSteps = c.Plan.TotalSteps
                 Arrays =
                     [
                         yield! update.Arrays
@@ -182,7 +182,24 @@ module Ppo =
                 Learn = learn
             }
 
-    /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
-    let create (configuration: PpoConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        PpoConfiguration.validate configuration
-        bind configuration environment workers
+    /// Binds options to environments. `workers` share the work; the results do not depend on their number.
+    let create (options: PpoOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        PpoOptions.validate options
+        bind options environment workers
+
+    /// What there is to know of it.
+    let entry =
+        AlgorithmEntry.create
+            {
+                Id = "ppo"
+                Name = "Proximal policy optimisation"
+                Summary = "Clipped policy-gradient steps over several epochs of minibatches (Schulman et al. 2017)."
+                Source =
+                    "Schulman, Wolski, Dhariwal, Radford, Klimov, \"Proximal policy optimization algorithms\" (2017)"
+                Family = AlgorithmFamily.OnPolicy
+            }
+            PpoOptions.defaults
+            PpoOptions.rows
+            [ "RolloutSteps", "32"; "MinibatchSize", "96" ]
+            PpoOptions.validate
+            create

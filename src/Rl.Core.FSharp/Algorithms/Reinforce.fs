@@ -57,7 +57,7 @@ module Reinforce =
     let private weights = Column.number "weights"
 
     /// What the policy minimises: Σ w (−log π(a|s) · A − c · entropy).
-    let private policyLoss (c: ReinforceConfiguration) (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) =
+    let private policyLoss (c: ReinforceOptions) (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) =
         let output = Forward.output network columns batch
         let struct (logProbability, entropy) = Policy.evaluate network.Head output batch[columns.Actions]
         let score = PolicyGradients.score logProbability batch[columns.Advantages]
@@ -133,7 +133,7 @@ module Reinforce =
             statistics
 
     /// The estimate Ĝ of every step.
-    let private returns (c: ReinforceConfiguration) (trajectories: Trajectory[]) =
+    let private returns (c: ReinforceOptions) (trajectories: Trajectory[]) =
         trajectories
         |> Array.map (fun trajectory ->
             // Only a learned value can stand for what a cut trajectory would still have earned.
@@ -141,7 +141,7 @@ module Reinforce =
             Credit.returns c.Estimate c.Discount bootstrap (trajectory.Rewards.ToArray() |> Array.map float))
 
     /// Ĝ less the baseline, standardised if the options say so.
-    let private advantages (c: ReinforceConfiguration) (trajectories: Trajectory[]) (returns: float[][]) =
+    let private advantages (c: ReinforceOptions) (trajectories: Trajectory[]) (returns: float[][]) =
         let baselines =
             match c.Baseline with
             | ReturnBaseline.None -> returns |> Array.map (Array.map (fun _ -> 0.0))
@@ -152,8 +152,8 @@ module Reinforce =
         let advantages = Array.map2 (Array.map2 (-)) returns baselines
         if c.NormaliseAdvantages then standardise advantages else advantages
 
-    let private bind (c: ReinforceConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation c.ActionScaling environment
+    let private bind (c: ReinforceOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        let network = OnPolicy.network c.Network.Activation c.Network.Hidden c.Exploration.InitialLogStandardDeviation c.Network.ActionScaling environment
         let layout = ActorCritic.layout network
         let columns = RolloutColumns.ofEnvironment network environment
         let limit = c.MaxGradientNorm
@@ -167,7 +167,7 @@ module Reinforce =
                 environment,
                 c.EpisodesPerUpdate,
                 c.MaxTrajectorySteps,
-                c.NormaliseObservations,
+                c.Network.NormaliseObservations,
                 workers
             )
 
@@ -252,15 +252,32 @@ module Reinforce =
                 Algorithm = "reinforce"
                 Environment = environment
                 Network = network
-                Configuration = ReinforceConfiguration.toPairs c
-                TotalSteps = c.TotalSteps
+                Options = ReinforceOptions.toPairs c
+                TotalSteps = c.Plan.TotalSteps
                 Arrays = (policy smallest).Arrays @ (value smallest).Arrays
-                Start = Learners.start layout environment c.NormaliseObservations false
+                Start = Learners.start layout environment c.Network.NormaliseObservations false
                 Collect = collect
                 Learn = learn
             }
 
-    /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
-    let create (configuration: ReinforceConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        ReinforceConfiguration.validate configuration
-        bind configuration environment workers
+    /// Binds options to environments. `workers` share the work; the results do not depend on their number.
+    let create (options: ReinforceOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        ReinforceOptions.validate options
+        bind options environment workers
+
+    /// What there is to know of it.
+    let entry =
+        AlgorithmEntry.create
+            {
+                Id = "reinforce"
+                Name = "REINFORCE"
+                Summary = "Whole episodes, each action credited with its return less a baseline (Williams 1992)."
+                Source =
+                    "Williams, \"Simple statistical gradient-following algorithms for connectionist reinforcement learning\" (1992)"
+                Family = AlgorithmFamily.OnPolicy
+            }
+            ReinforceOptions.defaults
+            ReinforceOptions.rows
+            [ "EpisodesPerUpdate", "6" ]
+            ReinforceOptions.validate
+            create

@@ -1,4 +1,4 @@
-/// Configurations as named texts: what files, logs and command lines hold.
+/// Options as named texts: what files, logs and command lines hold.
 namespace Rl.Core.Algorithms
 
 open System
@@ -6,7 +6,7 @@ open System.Globalization
 open Rl.Core.Foundations
 open Rl.Core.Networks
 
-/// Printing and parsing of the values that configurations are made of; printing loses nothing.
+/// Printing and parsing of the values that options are made of; printing loses nothing.
 [<RequireQualifiedAccess>]
 module internal Settings =
 
@@ -15,7 +15,7 @@ module internal Settings =
     let ofFloat (value: float) = value.ToString("R", CultureInfo.InvariantCulture)
     let ofBool (value: bool) = if value then "true" else "false"
 
-    /// Units of the widest layer that configurations take.
+    /// Units of the widest layer that options take.
     [<Literal>]
     let WidestLayer = 65_536
 
@@ -30,11 +30,14 @@ module internal Settings =
             "silu", Activation.Silu
         ]
 
-    let ofActivation (value: Activation) =
-        match activations |> List.tryFind (fun (_, activation) -> activation = value) with
-        | Some(name, _) -> name
-        | None ->
-            Guard.fail "Activation" $"The activation %A{value} has no name here; use tanh, relu, elu, gelu or silu."
+    /// Recurrent layers, and none.
+    let recurrences =
+        [
+            "none", None
+            "tanh", Some RecurrentCell.Tanh
+            "gru", Some RecurrentCell.Gru
+            "lstm", Some RecurrentCell.Lstm
+        ]
 
     /// For example `auto`, `none`, or `32x8x4-64x4x2`: layers of channels x kernel x stride.
     let ofConvolutions (value: Convolutions) =
@@ -43,13 +46,6 @@ module internal Settings =
         | Convolutions.Layers [] -> "none"
         | Convolutions.Layers layers ->
             String.Join("-", layers |> List.map (fun (channels, kernel, stride) -> $"{channels}x{kernel}x{stride}"))
-
-    let private cells = [ "tanh", RecurrentCell.Tanh; "gru", RecurrentCell.Gru; "lstm", RecurrentCell.Lstm ]
-
-    let ofRecurrence (value: RecurrentCell option) =
-        match value with
-        | None -> "none"
-        | Some cell -> cells |> List.find (fun (_, known) -> known = cell) |> fst
 
     let private refuse (name: string) (text: string) (what: string) =
         Guard.fail name $"{name} is \"{text}\"; it must be {what}."
@@ -86,11 +82,6 @@ module internal Settings =
             | _ -> refuse name text "widths of hidden layers such as 64x64")
         |> Array.toList
 
-    let toActivation name (text: string) =
-        match activations |> List.tryFind (fun (known, _) -> known = text.ToLowerInvariant()) with
-        | Some(_, activation) -> activation
-        | None -> refuse name text "tanh, relu, elu, gelu or silu"
-
     let toConvolutions name (text: string) =
         let layer (text: string) =
             match
@@ -105,34 +96,30 @@ module internal Settings =
         | "none" -> Convolutions.Layers []
         | _ -> text.Split '-' |> Array.map layer |> Array.toList |> Convolutions.Layers
 
-    let toRecurrence name (text: string) =
-        match text.ToLowerInvariant() with
-        | "none" -> None
-        | lower ->
-            match cells |> List.tryFind (fun (known, _) -> known = lower) with
-            | Some(_, cell) -> Some cell
-            | None -> refuse name text "none, tanh, gru or lstm"
+    /// What actions of a bounded box are in units of.
+    let scalings = [ "bounds", ActionScaling.Bounds; "none", ActionScaling.None ]
 
-    let private scalings = [ "bounds", ActionScaling.Bounds; "none", ActionScaling.None ]
-
-    let ofScaling (value: ActionScaling) = scalings |> List.find (fun (_, known) -> known = value) |> fst
-
-    let toScaling name (text: string) =
-        match scalings |> List.tryFind (fun (known, _) -> known = text.ToLowerInvariant()) with
-        | Some(_, scaling) -> scaling
-        | None -> refuse name text "bounds or none"
-
-    /// Applies each pair to a configuration by the setter of its name; an unknown name lists those there are.
-    let apply (setters: (string * (string -> 'Configuration -> 'Configuration)) list) pairs (start: 'Configuration) =
+    /// Applies each pair to options by the setter of its name; an unknown name lists those there are.
+    let apply (setters: (string * (string -> 'C -> 'C)) list) pairs (start: 'C) =
         pairs
         |> List.fold
-            (fun configuration (name: string, text: string) ->
+            (fun options (name: string, text: string) ->
                 match
                     setters
                     |> List.tryFind (fun (known, _) -> String.Equals(known, name, StringComparison.OrdinalIgnoreCase))
                 with
-                | Some(_, set) -> set text configuration
+                | Some(_, set) -> set text options
                 | None ->
                     let known = String.Join(", ", setters |> List.map fst)
                     Guard.fail name $"There is no option \"{name}\"; the options are {known}.")
             start
+
+/// Layers of convolutions as text.
+[<RequireQualifiedAccess>]
+module ConvolutionLayers =
+
+    /// For example `auto`, `none`, or `32x8x4-64x4x2`: layers of channels x kernel x stride.
+    let print (convolutions: Convolutions) : string = Settings.ofConvolutions convolutions
+
+    /// What `print` has written; fails, blaming the argument `name`, for any other text.
+    let parse (name: string) (text: string) : Convolutions = Settings.toConvolutions name text

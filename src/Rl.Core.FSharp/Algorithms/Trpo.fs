@@ -14,18 +14,18 @@ open Rl.Core.Optimisers
 module Trpo =
 
     /// What it collects.
-    let private rollouts (c: TrpoConfiguration) =
-        RolloutOptions.Plain(c.RolloutSteps, c.Discount, c.GaeLambda, c.NormaliseObservations, c.NormaliseRewards)
+    let private rollouts (c: TrpoOptions) =
+        RolloutOptions.Plain(c.Rollout.RolloutSteps, c.Rollout.Discount, c.Rollout.GaeLambda, c.Network.NormaliseObservations, c.Rollout.NormaliseRewards)
 
-    let private bind (c: TrpoConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation c.ActionScaling environment
+    let private bind (c: TrpoOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        let network = OnPolicy.network c.Network.Activation c.Network.Hidden c.Exploration.InitialLogStandardDeviation c.Network.ActionScaling environment
         let source = RolloutSource(network, environment, rollouts c, workers)
         let columns = source.Columns
-        let geometry = NaturalGradient("trpo", network, columns, source.Samples, c.CgSteps, c.CgDamping, workers)
+        let geometry = NaturalGradient("trpo", network, columns, source.Samples, c.Solver.CgSteps, c.Solver.CgDamping, workers)
 
         let values =
-            let transform = Optimiser.adam (Schedule.constant c.ValueLearningRate) 1e-8
-            ValueFit(network, columns, transform, source.Samples, c.ValueMinibatchSize, c.ValueEpochs, workers)
+            let transform = Optimiser.adam (Schedule.constant c.ValueFit.ValueLearningRate) 1e-8
+            ValueFit(network, columns, transform, source.Samples, c.ValueFit.ValueMinibatchSize, c.ValueFit.ValueEpochs, workers)
 
         /// The longest step along the natural direction that the quadratic model allows, shortened until it keeps its promises.
         let search (natural: NaturalStep) (policy: float[]) : LineSearchResult =
@@ -48,7 +48,7 @@ module Trpo =
         let learn (state: TrainingState) (rollout: CreditedRollout) =
             let draft = Draft rollout.State
             let theta = draft.Theta
-            let samples = OnPolicy.samples columns c.NormaliseAdvantages rollout
+            let samples = OnPolicy.samples columns c.Rollout.NormaliseAdvantages rollout
             let natural = geometry.Solve(rollout.State.Updates, samples, theta)
 
             let found = search natural (geometry.Policy theta)
@@ -76,15 +76,32 @@ module Trpo =
                 Algorithm = "trpo"
                 Environment = environment
                 Network = network
-                Configuration = TrpoConfiguration.toPairs c
-                TotalSteps = c.TotalSteps
+                Options = TrpoOptions.toPairs c
+                TotalSteps = c.Plan.TotalSteps
                 Arrays = values.Arrays
                 Start = source.Start
                 Collect = source.Collect
                 Learn = learn
             }
 
-    /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
-    let create (configuration: TrpoConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        TrpoConfiguration.validate configuration
-        bind configuration environment workers
+    /// Binds options to environments. `workers` share the work; the results do not depend on their number.
+    let create (options: TrpoOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        TrpoOptions.validate options
+        bind options environment workers
+
+    /// What there is to know of it.
+    let entry =
+        AlgorithmEntry.create
+            {
+                Id = "trpo"
+                Name = "Trust-region policy optimisation"
+                Summary =
+                    "Natural-gradient steps with a line search that keeps the mean KL divergence below δ (Schulman et al. 2015)."
+                Source = "Schulman, Levine, Moritz, Jordan, Abbeel, \"Trust region policy optimization\" (2015)"
+                Family = AlgorithmFamily.OnPolicy
+            }
+            TrpoOptions.defaults
+            TrpoOptions.rows
+            [ "RolloutSteps", "32"; "CgSteps", "5"; "ValueEpochs", "2"; "ValueMinibatchSize", "48" ]
+            TrpoOptions.validate
+            create

@@ -17,7 +17,7 @@ open Rl.Core.Optimisers
 module Vmpo =
 
     /// The trust regions' bounds ε: of discrete actions, and of the means and deviations of normal ones.
-    let private bounds (c: VmpoConfiguration) (head: PolicyHead) =
+    let private bounds (c: VmpoOptions) (head: PolicyHead) =
         let struct (discrete, normals) = Divergence.kinds head
 
         [
@@ -29,13 +29,13 @@ module Vmpo =
         ]
 
     /// η and α: learnt like the parameters, but only learning needs them.
-    let private multipliers (c: VmpoConfiguration) head : StateVariable list =
+    let private multipliers (c: VmpoOptions) head : StateVariable list =
         { Name = "temperature"; Shape = Shape.scalar; Initial = c.InitialTemperature }
         :: [ for name, _ in bounds c head -> { Name = name; Shape = Shape.scalar; Initial = c.InitialMultiplier } ]
 
     /// What it minimises: −Σ w log π(a|s) + η (ε_η + log mean exp(A/η)) + Σ α (ε_α − [KL]) + [α] KL + v · ½ (V − R)², with what stands in
     /// brackets constant and w ∝ exp(A/η) over the samples of largest advantage.
-    let private loss (c: VmpoConfiguration) (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) =
+    let private loss (c: VmpoOptions) (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) =
         let head = network.Head
         let multiplier name = batch.Block("multipliers", name)
         let penalty name bound = { Multiplier = multiplier name; Bound = bound; PerDimension = false }
@@ -68,11 +68,11 @@ module Vmpo =
         ]
 
     /// What it collects.
-    let private rollouts (c: VmpoConfiguration) =
-        RolloutOptions.Plain(c.RolloutSteps, c.Discount, c.GaeLambda, c.NormaliseObservations, c.NormaliseRewards)
+    let private rollouts (c: VmpoOptions) =
+        RolloutOptions.Plain(c.Rollout.RolloutSteps, c.Rollout.Discount, c.Rollout.GaeLambda, c.Network.NormaliseObservations, c.Rollout.NormaliseRewards)
 
-    let private bind (c: VmpoConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation c.ActionScaling environment
+    let private bind (c: VmpoOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        let network = OnPolicy.network c.Network.Activation c.Network.Hidden c.Exploration.InitialLogStandardDeviation c.Network.ActionScaling environment
         let source = RolloutSource(network, environment, rollouts c, workers)
         let columns = source.Columns
         let outputs = PolicyOutputs(network, source.Samples, workers)
@@ -101,7 +101,7 @@ module Vmpo =
         let learn (state: TrainingState) (rollout: CreditedRollout) =
             let draft = Draft rollout.State
             outputs.Run(draft.Theta, ReadOnlySpan rollout.Rollout.Observations, Span oldOutputs)
-            let samples = OnPolicy.samples columns c.NormaliseAdvantages rollout
+            let samples = OnPolicy.samples columns c.Rollout.NormaliseAdvantages rollout
             update.Load draft
             update.Set(deviationColumn, ReadOnlySpan(outputs.LogStandardDeviation draft.Theta))
             update.ChooseAll(samples.With [ outputColumn, oldOutputs ])
@@ -127,21 +127,39 @@ module Vmpo =
                 Algorithm = "vmpo"
                 Environment = environment
                 Network = network
-                Configuration = VmpoConfiguration.toPairs c
-                TotalSteps = c.TotalSteps
+                Options = VmpoOptions.toPairs c
+                TotalSteps = c.Plan.TotalSteps
                 Arrays = update.Arrays
                 Start = source.Start
                 Collect = source.Collect
                 Learn = learn
             }
 
-    /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
-    let create (configuration: VmpoConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        VmpoConfiguration.validate configuration
+    /// Binds options to environments. `workers` share the work; the results do not depend on their number.
+    let create (options: VmpoOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        VmpoOptions.validate options
 
-        if configuration.TopFraction * float (configuration.RolloutSteps * environment.Count) < 1.0 then
+        if options.TopFraction * float (options.Rollout.RolloutSteps * environment.Count) < 1.0 then
             Guard.fail
-                (nameof configuration.TopFraction)
-                $"TopFraction is {configuration.TopFraction}, less than one of the rollout's {configuration.RolloutSteps * environment.Count} samples; raise it or RolloutSteps."
+                (nameof options.TopFraction)
+                $"TopFraction is {options.TopFraction}, less than one of the rollout's {options.Rollout.RolloutSteps * environment.Count} samples; raise it or RolloutSteps."
 
-        bind configuration environment workers
+        bind options environment workers
+
+    /// What there is to know of it.
+    let entry =
+        AlgorithmEntry.create
+            {
+                Id = "vmpo"
+                Name = "On-policy maximum a posteriori policy optimisation"
+                Summary =
+                    "Fits the policy to the better half of a rollout's actions, weighted by exp(A/η), within a trust region (Song et al. 2020)."
+                Source =
+                    "Song et al., \"V-MPO: on-policy maximum a posteriori policy optimization for discrete and continuous control\" (2020)"
+                Family = AlgorithmFamily.OnPolicy
+            }
+            VmpoOptions.defaults
+            VmpoOptions.rows
+            [ "RolloutSteps", "32"; "Epochs", "3" ]
+            VmpoOptions.validate
+            create

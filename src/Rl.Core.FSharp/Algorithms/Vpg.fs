@@ -18,7 +18,7 @@ module Vpg =
     let private adam rate = Optimiser.adam (Schedule.constant rate) 1e-8
 
     /// What the policy minimises: −mean(log π(a|s) · A) − c · mean entropy.
-    let private loss (c: VpgConfiguration) (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) =
+    let private loss (c: VpgOptions) (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) =
         let output = Forward.policy network columns batch
         let struct (logProbability, entropy) = Policy.evaluate network.Head output batch[columns.Actions]
 
@@ -28,11 +28,11 @@ module Vpg =
         ]
 
     /// What it collects.
-    let private rollouts (c: VpgConfiguration) =
-        RolloutOptions.Plain(c.RolloutSteps, c.Discount, c.GaeLambda, c.NormaliseObservations, c.NormaliseRewards)
+    let private rollouts (c: VpgOptions) =
+        RolloutOptions.Plain(c.Rollout.RolloutSteps, c.Rollout.Discount, c.Rollout.GaeLambda, c.Network.NormaliseObservations, c.Rollout.NormaliseRewards)
 
-    let private bind (c: VpgConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = OnPolicy.network c.Activation c.Hidden c.InitialLogStandardDeviation c.ActionScaling environment
+    let private bind (c: VpgOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        let network = OnPolicy.network c.Network.Activation c.Network.Hidden c.Exploration.InitialLogStandardDeviation c.Network.ActionScaling environment
         let source = RolloutSource(network, environment, rollouts c, workers)
         let columns = source.Columns
 
@@ -53,7 +53,7 @@ module Vpg =
         let learn (_: TrainingState) (rollout: CreditedRollout) =
             let draft = Draft rollout.State
             policy.Load draft
-            policy.ChooseAll(OnPolicy.samples columns c.NormaliseAdvantages rollout)
+            policy.ChooseAll(OnPolicy.samples columns c.Rollout.NormaliseAdvantages rollout)
             policy.Run workers
             policy.Store draft
 
@@ -84,15 +84,32 @@ module Vpg =
                 Algorithm = "vpg"
                 Environment = environment
                 Network = network
-                Configuration = VpgConfiguration.toPairs c
-                TotalSteps = c.TotalSteps
+                Options = VpgOptions.toPairs c
+                TotalSteps = c.Plan.TotalSteps
                 Arrays = policy.Arrays @ value.Arrays
                 Start = source.Start
                 Collect = source.Collect
                 Learn = learn
             }
 
-    /// Binds a configuration to environments. `workers` share the work; the results do not depend on their number.
-    let create (configuration: VpgConfiguration) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        VpgConfiguration.validate configuration
-        bind configuration environment workers
+    /// Binds options to environments. `workers` share the work; the results do not depend on their number.
+    let create (options: VpgOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        VpgOptions.validate options
+        bind options environment workers
+
+    /// What there is to know of it.
+    let entry =
+        AlgorithmEntry.create
+            {
+                Id = "vpg"
+                Name = "Vanilla policy gradient"
+                Summary = "One step along ∇log π · A a rollout, generalised advantages (Schulman et al. 2016)."
+                Source =
+                    "Schulman, Moritz, Levine, Jordan, Abbeel, \"High-dimensional continuous control using generalized advantage estimation\" (2016)"
+                Family = AlgorithmFamily.OnPolicy
+            }
+            VpgOptions.defaults
+            VpgOptions.rows
+            [ "RolloutSteps", "32"; "ValueSteps", "3" ]
+            VpgOptions.validate
+            create

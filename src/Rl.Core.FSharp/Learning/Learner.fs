@@ -78,9 +78,35 @@ type StateStart =
         Initialise: (string * float32[]) list -> Rng -> TrainingState
     }
 
-/// Training states that leave their episodes.
+/// Training states that begin, and that leave their episodes.
 [<RequireQualifiedAccess>]
 module TrainingState =
+
+    /// The first state of an algorithm without an optimiser that normalises nothing: θ, further arrays by name, and new episodes in the
+    /// environment, which is reset. All streams follow from the key.
+    let create
+        (environment: BatchEnvironment)
+        (parameters: float32[])
+        (arrays: (string * float32[]) list)
+        (key: Rng)
+        : TrainingState =
+        let struct (environmentKey, rest) = Rng.split key
+        let struct (actionKey, key) = Rng.split rest
+        let struct (actionKeys, _) = Rng.splitMany environment.Count actionKey
+        environment.Reset environmentKey
+
+        {
+            Steps = 0L
+            Updates = 0L
+            Parameters = parameters
+            Observations = RunningStatistics.create 0
+            Rewards = RunningStatistics.create 0
+            DiscountedReturns = [||]
+            Key = key
+            ActionKeys = actionKeys
+            Arrays = arrays
+            Environments = environment.Capture()
+        }
 
     /// The state with new episodes in an environment, which is reset: what belonged to the old episodes is forgotten.
     let startAnew (environment: BatchEnvironment) (state: TrainingState) : TrainingState =
@@ -136,7 +162,7 @@ type PolicyModel =
         WrapperStatistics: RunningStatistics list
     }
 
-/// An algorithm with its configuration, bound to a batch of environments. Its own memory (compiled programs, rollout buffers) is
+/// An algorithm with its options, bound to a batch of environments. Its own memory (compiled programs, rollout buffers) is
 /// a workspace: everything that matters is in the state. Not thread-safe.
 [<AbstractClass>]
 type Learner() =
@@ -146,8 +172,8 @@ type Learner() =
     abstract Environment: BatchEnvironment
     /// Actor and critic, whose parameters are a state's θ.
     abstract Network: ActorCritic
-    /// The configuration as named texts, for files and logs; read back by the algorithm's `ofPairs`.
-    abstract Configuration: (string * string) list
+    /// The options as named texts, for files and logs; read back by the algorithm's `ofPairs`.
+    abstract Options: (string * string) list
     /// The number of environment steps that training is planned for.
     abstract TotalSteps: int64
     /// What of a state is not as it keeps them: the names and lengths of arrays, the sizes of statistics.

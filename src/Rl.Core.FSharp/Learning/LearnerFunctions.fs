@@ -15,7 +15,7 @@ type LearnerFunctions<'Experience> =
         Environment: BatchEnvironment
         Network: ActorCritic
         /// The options as named texts.
-        Configuration: (string * string) list
+        Options: (string * string) list
         TotalSteps: int64
         /// The arrays that its states carry beside θ, with their first values.
         Arrays: (string * float32[]) list
@@ -92,7 +92,7 @@ type internal FunctionLearner<'Experience>(functions: LearnerFunctions<'Experien
     override _.Algorithm = algorithm
     override _.Environment = functions.Environment
     override _.Network = functions.Network
-    override _.Configuration = functions.Configuration
+    override _.Options = functions.Options
     override _.TotalSteps = functions.TotalSteps
     override _.Initialise key = functions.Start.Initialise functions.Arrays key
 

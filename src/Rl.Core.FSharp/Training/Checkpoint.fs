@@ -22,7 +22,7 @@ type Checkpoint =
         ActionSpace: Space
         Network: ActorCritic
         /// The algorithm's options as named texts.
-        Configuration: (string * string) list
+        Options: (string * string) list
         /// Whatever the writer wants to find again, as named texts.
         Notes: (string * string) list
         /// The wrappers around the environment, and what they wrap.
@@ -88,7 +88,7 @@ module Checkpoint =
             output.Word checkpoint.Seed
             output.Pairs checkpoint.Notes)
 
-        section "CONF" (fun output -> output.Pairs checkpoint.Configuration)
+        section "CONF" (fun output -> output.Pairs checkpoint.Options)
 
         section "SPAC" (fun output ->
             CheckpointFormat.writeSpace output checkpoint.ObservationSpace
@@ -169,7 +169,7 @@ module Checkpoint =
     let private optionsOf version (pairs: (string * string) list) =
         if version < 3 then
             pairs
-            @ [ nameof Unchecked.defaultof<PpoConfiguration>.ActionScaling, Settings.ofScaling ActionScaling.None ]
+            @ [ nameof Unchecked.defaultof<NetworkOptions>.ActionScaling, "none" ]
         else
             pairs
 
@@ -177,7 +177,7 @@ module Checkpoint =
         let state = checkpoint.State
         let observations, actions = checkpoint.ObservationSpace, checkpoint.ActionSpace
         CheckpointRules.unique input "note" (Seq.map fst checkpoint.Notes)
-        CheckpointRules.unique input "option" (Seq.map fst checkpoint.Configuration)
+        CheckpointRules.unique input "option" (Seq.map fst checkpoint.Options)
         CheckpointRules.policy input observations actions checkpoint.Network state.Parameters
         CheckpointRules.state input checkpoint.Network state
         CheckpointRules.wrapping input observations actions state.Environments checkpoint.Wrapping
@@ -207,7 +207,7 @@ module Checkpoint =
                 let seed = input.Word()
                 struct (algorithm, environmentId, seed, input.Pairs()))
 
-        let configuration = section "CONF" (fun input -> optionsOf version (input.Pairs()))
+        let options = section "CONF" (fun input -> optionsOf version (input.Pairs()))
 
         let struct (observationSpace, actionSpace) =
             section "SPAC" (fun input ->
@@ -252,7 +252,7 @@ module Checkpoint =
             ObservationSpace = observationSpace
             ActionSpace = actionSpace
             Network = network
-            Configuration = configuration
+            Options = options
             Notes = notes
             Wrapping = wrapping
             State =

@@ -24,7 +24,7 @@ let private fails (threads: int) (learner: Workers -> Learner) =
 
 let private ppo changes (workers: Workers) =
     let small = [ "RolloutSteps", "32"; "MinibatchSize", "64"; "LearningRate", "1e30" ]
-    Ppo.create (PpoConfiguration.ofPairs (small @ changes)) ((Registry.make "CartPole-v1").Vectorise 4) workers
+    Ppo.create (PpoOptions.ofPairs (small @ changes)) ((Registry.make "CartPole-v1").Vectorise 4) workers
 
 [<Fact>]
 let ``an overflow in PPO names its operation, epoch, minibatch and sample`` () =
@@ -56,35 +56,36 @@ let ``the failure is that of one thread on two, with a memory, and with the obse
         Assert.True(one.IsSameAs two)
         Assert.True(two.IsSameAs again)
 
-[<Fact>]
-let ``the other gradient learners name their failures too`` () =
-    let environment () = (Registry.make "CartPole-v1").Vectorise 4
+/// Options with which each algorithm that follows gradients leaves the numbers that are finite.
+let private diverging: (string * (string * string) list) list =
     let rate = "LearningRate", "1e30"
-    let steps = "RolloutSteps", "32"
+    let valueRate = "ValueLearningRate", "1e30"
 
-    let learners: (string * (Workers -> Learner)) list =
-        [
-            "a2c", A2c.create (A2cConfiguration.ofPairs [ rate; steps ]) (environment ())
-            "vpg", Vpg.create (VpgConfiguration.ofPairs [ "ValueLearningRate", "1e30"; steps ]) (environment ())
-            "reinforce",
-            Reinforce.create
-                (ReinforceConfiguration.ofPairs [ "ValueLearningRate", "1e30"; "EpisodesPerUpdate", "4" ])
-                (environment ())
-            "trpo", Trpo.create (TrpoConfiguration.ofPairs [ "ValueLearningRate", "1e30"; steps ]) (environment ())
-            "npg", Npg.create (NpgConfiguration.ofPairs [ rate; steps; "Activation", "relu" ]) (environment ())
-            "ppg", Ppg.create (PpgConfiguration.ofPairs [ rate; steps; "MinibatchSize", "64" ]) (environment ())
-            "vmpo", Vmpo.create (VmpoConfiguration.ofPairs [ rate; steps ]) (environment ())
-        ]
+    [
+        "a2c", [ rate; "RolloutSteps", "32" ]
+        "npg", [ rate; "RolloutSteps", "32"; "Activation", "relu" ]
+        "ppg", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
+        "ppo", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
+        "reinforce", [ valueRate; "EpisodesPerUpdate", "4" ]
+        "trpo", [ valueRate; "RolloutSteps", "32" ]
+        "vmpo", [ rate; "RolloutSteps", "32" ]
+        "vpg", [ valueRate; "RolloutSteps", "32" ]
+    ]
 
-    for name, learner in learners do
-        let struct (record, state, again) = fails 1 learner
-        Assert.Equal(name, record.Algorithm)
+[<Fact>]
+let ``every gradient learner names its failures`` () =
+    let gradient = Catalogue.entries |> List.filter (fun entry -> entry.Family <> AlgorithmFamily.Search)
+    Assert.Equal<string list>(gradient |> List.map _.Id, diverging |> List.map fst)
+
+    for entry, (_, options) in List.zip gradient diverging do
+        let struct (record, state, again) = fails 1 (entry.Create options ((Registry.make "CartPole-v1").Vectorise 4))
+        Assert.Equal(entry.Id, record.Algorithm)
         Assert.False(Double.IsFinite record.Value)
         Assert.NotEmpty record.Operation
         Assert.Equal(state.Updates + 1L, record.Update)
-        Assert.True(record.IsSameAs again, name)
+        Assert.True(record.IsSameAs again, entry.Id)
         // Every one of these overflows where a sample is still a sample.
-        Assert.True(record.RolloutStep >= 0 && record.Copy >= 0 && record.Copy < 4, $"{name}: {record.Summary}")
+        Assert.True(record.RolloutStep >= 0 && record.Copy >= 0 && record.Copy < 4, $"{entry.Id}: {record.Summary}")
 
 [<Fact>]
 let ``a failure file holds the record, and says what is wrong with it`` () =

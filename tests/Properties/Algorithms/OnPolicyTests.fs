@@ -141,12 +141,12 @@ let ``cloning holds the policy where it is while its features learn values`` (id
 
     let run (coefficient: float) =
         let configuration =
-            { PpgConfiguration.defaults with
-                RolloutSteps = 64
+            { PpgOptions.defaults with
+                Rollout.RolloutSteps = 64
                 PolicyRollouts = 2
                 PolicyEpochs = 1
                 AuxiliaryEpochs = 30
-                NormaliseRewards = false
+                Rollout.NormaliseRewards = false
                 CloneCoefficient = coefficient
             }
 
@@ -162,7 +162,7 @@ let ``cloning holds the policy where it is while its features learn values`` (id
 [<Fact>]
 let ``multipliers stay positive, however large their steps`` () =
     use workers = new Workers(1)
-    let configuration = { VmpoConfiguration.defaults with RolloutSteps = 16; LearningRate = 2.0; Epochs = 10 }
+    let configuration = { VmpoOptions.defaults with Rollout.RolloutSteps = 16; LearningRate = 2.0; Epochs = 10 }
     use learner = Vmpo.create configuration ((Registry.make "Pendulum-v1").Vectorise 2) workers
     let mutable state = learner.Initialise(Rng.create 1UL)
     let mutable least = infinity
@@ -184,8 +184,8 @@ let ``V-MPO's multiplier grows while the policy moves by more than the bound`` (
 
     let run bound =
         let configuration =
-            { VmpoConfiguration.defaults with
-                RolloutSteps = 32
+            { VmpoOptions.defaults with
+                Rollout.RolloutSteps = 32
                 Epochs = 50
                 KlBound = bound
                 LearningRate = 3e-3

@@ -20,14 +20,14 @@ let private later (learner: Learner) =
     state
 
 let private ppoConfiguration =
-    { PpoConfiguration.defaults with
-        RolloutSteps = 40
+    { PpoOptions.defaults with
+        Rollout.RolloutSteps = 40
         MinibatchSize = 50
         Epochs = 3
-        Hidden = [ 8 ]
-        TotalSteps = 400L
-        Discount = 0.9
-        GaeLambda = 0.7
+        Network.Hidden = [ 8 ]
+        Plan.TotalSteps = 400L
+        Rollout.Discount = 0.9
+        Rollout.GaeLambda = 0.7
         EntropyCoefficient = 0.02
     }
 
@@ -40,7 +40,7 @@ let private sameMove (start: float32[]) (expected: float[]) (actual: float32[]) 
     let relative = norm difference / norm expectedMove
     Assert.True(relative < 0.01, $"θ is {relative} of its move away from where plain PPO takes it.")
 
-let private agrees (c: PpoConfiguration) copies start =
+let private agrees (c: PpoOptions) copies start =
     use workers = new Workers(1)
     use learner = Ppo.create c (poles copies) workers
     let state: TrainingState = start learner
@@ -68,7 +68,7 @@ let ``a transition of PPO moves θ where plain PPO moves it, over falls and time
     let rollout =
         use workers = new Workers(1)
         use learner = Ppo.create ppoConfiguration (poles 4) workers
-        PlainLearners.rollout learner ppoConfiguration.RolloutSteps (first learner) |> Array.concat
+        PlainLearners.rollout learner ppoConfiguration.Rollout.RolloutSteps (first learner) |> Array.concat
 
     Assert.Contains(rollout, (fun step -> step.Terminated))
     Assert.Contains(rollout, (fun step -> step.Truncated))
@@ -76,7 +76,7 @@ let ``a transition of PPO moves θ where plain PPO moves it, over falls and time
 
 [<Fact>]
 let ``PPO scales rewards by the deviation of the returns so far, and normalises what the network sees`` () =
-    agrees { ppoConfiguration with NormaliseRewards = true } 4 first |> ignore
+    agrees { ppoConfiguration with Rollout.NormaliseRewards = true } 4 first |> ignore
 
 [<Fact>]
 let ``PPO stops its epochs where the divergence is too large`` () =
@@ -87,12 +87,12 @@ let ``PPO lowers its rates in a straight line`` () =
     use workers = new Workers(1)
 
     for annealed in [ true; false ] do
-        let c = { ppoConfiguration with AnnealLearningRate = annealed; AnnealClipRange = annealed }
+        let c = { ppoConfiguration with Rate.AnnealLearningRate = annealed; AnnealClipRange = annealed }
         use learner = Ppo.create c (poles 4) workers
         let struct (_, report) = learner.Transition(later learner)
         // 320 of 400 steps are done.
         let struct (_, rate) = report.Metrics |> Array.find (fun struct (name, _) -> name = "learningRate")
-        Assert.Equal((if annealed then 0.2 else 1.0) * c.LearningRate, rate, 1e-8)
+        Assert.Equal((if annealed then 0.2 else 1.0) * c.Rate.LearningRate, rate, 1e-8)
 
 let private estimates = [ ReturnEstimate.FullReturn; ReturnEstimate.RewardToGo ]
 
@@ -103,20 +103,17 @@ let ``a transition of REINFORCE has the losses and the gradient of plain REINFOR
     let configurations =
         [
             for estimate in estimates do
-                { ReinforceConfiguration.defaults with Estimate = estimate; Baseline = ReturnBaseline.None }
-                { ReinforceConfiguration.defaults with Estimate = estimate; Baseline = ReturnBaseline.Learned }
-            { ReinforceConfiguration.defaults with
-                Baseline = ReturnBaseline.Average
-                NormaliseAdvantages = false
-            }
+                { ReinforceOptions.defaults with Estimate = estimate; Baseline = ReturnBaseline.None }
+                { ReinforceOptions.defaults with Estimate = estimate; Baseline = ReturnBaseline.Learned }
+            { ReinforceOptions.defaults with Baseline = ReturnBaseline.Average; NormaliseAdvantages = false }
             // Shorter than most episodes: their rest is another trajectory.
-            { ReinforceConfiguration.defaults with MaxTrajectorySteps = 7; NormaliseObservations = true }
+            { ReinforceOptions.defaults with MaxTrajectorySteps = 7; Network.NormaliseObservations = true }
         ]
 
     for c in configurations do
         let c =
             { c with
-                Hidden = [ 8 ]
+                Network.Hidden = [ 8 ]
                 EpisodesPerUpdate = 9
                 ValueSteps = 1
                 EntropyCoefficient = 0.1

@@ -169,20 +169,20 @@ let scaledRewards (discount: float) (steps: PlainStep[][]) : float[][] =
     scaled
 
 /// θ after a first transition from `state`, and the number of epochs: the compiled step on minibatches gathered by hand.
-let ppo (c: PpoConfiguration) (learner: Learner) (state: TrainingState) : struct (float[] * int) =
+let ppo (c: PpoOptions) (learner: Learner) (state: TrainingState) : struct (float[] * int) =
     let environment = learner.Environment
-    let copies, samples = environment.Count, environment.Count * c.RolloutSteps
-    let steps = rollout learner c.RolloutSteps state
+    let copies, samples = environment.Count, environment.Count * c.Rollout.RolloutSteps
+    let steps = rollout learner c.Rollout.RolloutSteps state
 
     let rewards =
-        if c.NormaliseRewards then
-            scaledRewards c.Discount steps
+        if c.Rollout.NormaliseRewards then
+            scaledRewards c.Rollout.Discount steps
         else
             steps |> Array.map (Array.map _.Reward)
 
     let paid = Array.map2 (Array.map2 (fun (step: PlainStep) reward -> { step with Reward = reward })) steps rewards
 
-    let advantages = paid |> Array.map (advantages c.Discount c.GaeLambda)
+    let advantages = paid |> Array.map (advantages c.Rollout.Discount c.Rollout.GaeLambda)
     let sample index = steps[index % copies][index / copies]
     let advantage index = advantages[index % copies][index / copies]
     let count = (samples + c.MinibatchSize - 1) / c.MinibatchSize
@@ -190,8 +190,14 @@ let ppo (c: PpoConfiguration) (learner: Learner) (state: TrainingState) : struct
     let source = (UpdateSource.create (Ppo.plan c learner.Network false size)).Program
     let program = Program.compile<float> source
     program.Set("theta", ReadOnlySpan(state.Parameters |> Array.map float))
-    let left = 1.0 - float state.Steps / float c.TotalSteps
-    program.Input("learningRate")[0] <- if c.AnnealLearningRate then c.LearningRate * left else c.LearningRate
+    let left = 1.0 - float state.Steps / float c.Plan.TotalSteps
+
+    program.Input("learningRate")[0] <-
+        if c.Rate.AnnealLearningRate then
+            c.Rate.LearningRate * left
+        else
+            c.Rate.LearningRate
+
     program.Input("clipRange")[0] <- if c.AnnealClipRange then c.ClipRange * left else c.ClipRange
     let order = Array.init samples id
     let mutable key = state.Key
@@ -228,7 +234,7 @@ let ppo (c: PpoConfiguration) (learner: Learner) (state: TrainingState) : struct
 // --- REINFORCE ----------------------------------------------------------------------------------------------------------
 
 /// Whole trajectories of each copy, by copy, then by time; one that grows too long is cut and its episode goes on in the next.
-let trajectories (c: ReinforceConfiguration) (learner: Learner) (state: TrainingState) : PlainStep[][] =
+let trajectories (c: ReinforceOptions) (learner: Learner) (state: TrainingState) : PlainStep[][] =
     let copies = learner.Environment.Count
     let ends (step: PlainStep) = step.Terminated || step.Truncated
 
@@ -249,7 +255,7 @@ let trajectories (c: ReinforceConfiguration) (learner: Learner) (state: Training
 
 /// The policy's loss, its mean entropy, the norm of its gradient and the loss of the learned baseline before its first step: of the first
 /// transition from `state`.
-let reinforce (c: ReinforceConfiguration) (learner: Learner) (state: TrainingState) : (string * float) list =
+let reinforce (c: ReinforceOptions) (learner: Learner) (state: TrainingState) : (string * float) list =
     let trajectories = trajectories c learner state
     let learned = c.Baseline = ReturnBaseline.Learned
 

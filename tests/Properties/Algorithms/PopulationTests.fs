@@ -142,7 +142,7 @@ let ``the cross-entropy method keeps the elite's mean and deviation`` () =
     // One copy, two of two policies: the elite is the whole population.
     use workers = new Workers(1)
     let pairs = [ "Population", "2"; "EliteFraction", "1"; "MaxEpisodeSteps", "5" ]
-    use learner = Cem.create (CemConfiguration.ofPairs pairs) ((Registry.make "CartPole-v1").Vectorise 1) workers
+    use learner = Cem.create (CemOptions.ofPairs pairs) ((Registry.make "CartPole-v1").Vectorise 1) workers
     let state = learner.Initialise(Rng.create 6UL)
     let struct (noise, _) = Search.directions workers 2 10 state.Key
     let struct (next, _) = learner.Transition state
@@ -176,8 +176,8 @@ let ``learners, evaluations and playback refuse autoreset in the next step`` () 
         let error = Assert.Throws<ArgumentException> action
         Assert.Contains("NextStepAutoreset", error.Message)
 
-    refused (fun () -> Cem.create (CemConfiguration.ofPairs []) (batch 2) workers |> ignore)
-    refused (fun () -> Reinforce.create (ReinforceConfiguration.ofPairs []) (batch 2) workers |> ignore)
-    refused (fun () -> A2c.create (A2cConfiguration.ofPairs []) (batch 2) workers |> ignore)
+    refused (fun () -> Cem.create (CemOptions.ofPairs []) (batch 2) workers |> ignore)
+    refused (fun () -> Reinforce.create (ReinforceOptions.ofPairs []) (batch 2) workers |> ignore)
+    refused (fun () -> A2c.create (A2cOptions.ofPairs []) (batch 2) workers |> ignore)
     let player = Playback.atRandom (Space.discrete 2)
     refused (fun () -> Seq.length (Playback.run player (batch 1) 1 (Rng.create 1UL)) |> ignore)

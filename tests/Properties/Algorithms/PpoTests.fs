@@ -27,12 +27,7 @@ let private random (shape: int[]) (seed: uint64) =
 let ``the step in lanes has the gradient and the metrics of the whole minibatch`` () =
     let m = 400 // three parts of unequal size, of two sides each
 
-    let c =
-        { PpoConfiguration.defaults with
-            EntropyCoefficient = 0.03
-            ValueClipRange = 0.1
-            MaxGradientNorm = 0.01
-        }
+    let c = { PpoOptions.defaults with EntropyCoefficient = 0.03; ValueClipRange = 0.1; MaxGradientNorm = 0.01 }
 
     let network = ActorCritic.separate Activation.Tanh 3 [ 8 ] (PolicyHead.Categorical 4)
     let layout = ActorCritic.layout network
@@ -205,8 +200,7 @@ let ``a rollout's advantages are those from a discount per step, bit for bit``
 [<Fact>]
 let ``options out of their range are refused by name`` () =
     let refused (pairs: (string * string) list) (name: string) =
-        let error =
-            Assert.ThrowsAny<ArgumentException>(fun () -> PpoConfiguration.validate (PpoConfiguration.ofPairs pairs))
+        let error = Assert.ThrowsAny<ArgumentException>(fun () -> PpoOptions.validate (PpoOptions.ofPairs pairs))
 
         Assert.Equal(name, error.ParamName)
 
@@ -235,7 +229,7 @@ let ``options out of their range are refused by name`` () =
 [<Fact>]
 let ``the update step allocates nothing`` () =
     let network = ActorCritic.separate Activation.Tanh 4 [ 64; 64 ] (PolicyHead.Categorical 2)
-    let program = (Update.create (Ppo.plan PpoConfiguration.defaults network false 256)).Program
+    let program = (Update.create (Ppo.plan PpoOptions.defaults network false 256)).Program
 
     for _ in 1..100 do
         program.Run()
@@ -252,7 +246,7 @@ let ``advantages are standardised among two samples at least`` () =
     use workers = new Workers(1)
     let options = [ "RolloutSteps", "5"; "MinibatchSize", "2"; "Epochs", "2" ]
 
-    use learner = Ppo.create (PpoConfiguration.ofPairs options) ((Registry.make "CartPole-v1").Vectorise 1) workers
+    use learner = Ppo.create (PpoOptions.ofPairs options) ((Registry.make "CartPole-v1").Vectorise 1) workers
 
     let struct (next, _) = learner.Transition(learner.Initialise(Rng.create 1UL))
     Assert.All(next.Parameters, (fun value -> Assert.True(Single.IsFinite value)))

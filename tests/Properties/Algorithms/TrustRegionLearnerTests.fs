@@ -59,7 +59,7 @@ let private steep (seed: uint64) scale (state: TrainingState) =
 
 let private trpo id pairs workers =
     let pairs = [ "RolloutSteps", "24"; "Hidden", "16"; "ValueEpochs", "1"; "CgDamping", "0.001" ] @ pairs
-    Trpo.create (TrpoConfiguration.ofPairs pairs) (make id 3) workers
+    Trpo.create (TrpoOptions.ofPairs pairs) (make id 3) workers
 
 [<Property>]
 let ``no step of TRPO moves the policy by more than δ, however bad the quadratic model`` (seed: uint64) (pick: byte) =
@@ -202,7 +202,7 @@ let ``Kakade's fixed step is α times the natural direction`` () =
 
     let make rate =
         let pairs = [ "RolloutSteps", "16"; "Hidden", "8"; "ValueEpochs", "1"; "LearningRate", rate ]
-        Npg.create (NpgConfiguration.ofPairs pairs) ((Registry.make "CartPole-v1").Vectorise 4) workers
+        Npg.create (NpgOptions.ofPairs pairs) ((Registry.make "CartPole-v1").Vectorise 4) workers
 
     let step rate =
         use learner = make rate

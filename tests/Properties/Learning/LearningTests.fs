@@ -22,10 +22,10 @@ let private train (make: Workers -> Learner) seed =
     episodes |> Seq.skip (max 0 (episodes.Count - 100)) |> Seq.average
 
 let private ppo id copies pairs workers =
-    Ppo.create (PpoConfiguration.ofPairs pairs) ((Registry.make id).Vectorise copies) workers
+    Ppo.create (PpoOptions.ofPairs pairs) ((Registry.make id).Vectorise copies) workers
 
 let private reinforce id copies pairs workers =
-    Reinforce.create (ReinforceConfiguration.ofPairs pairs) ((Registry.make id).Vectorise copies) workers
+    Reinforce.create (ReinforceOptions.ofPairs pairs) ((Registry.make id).Vectorise copies) workers
 
 [<Theory; InlineData(1UL); InlineData(2UL)>]
 let ``PPO solves CartPole with its default options`` (seed: uint64) =
@@ -45,7 +45,7 @@ let private pendulum more workers =
             "Discount", "0.95"
         ]
 
-    Ppo.create (PpoConfiguration.ofPairs (options @ more)) ((Registry.make "Pendulum-v1").Vectorise 4) workers
+    Ppo.create (PpoOptions.ofPairs (options @ more)) ((Registry.make "Pendulum-v1").Vectorise 4) workers
 
 [<Theory; InlineData(1UL); InlineData(2UL)>]
 let ``PPO swings the pendulum up`` (seed: uint64) = Assert.InRange(train (pendulum []) seed, -260.0, 0.0)
@@ -65,7 +65,7 @@ let ``REINFORCE learns to balance with each credit and baseline`` (estimate: str
     Assert.InRange(train (reinforce "CartPole-v1" 8 options) 1UL, least, 500.0)
 
 let private ppoOn environment copies pairs workers =
-    Ppo.create (PpoConfiguration.ofPairs pairs) ((AnyEnvironment.Pack environment).Vectorise copies) workers
+    Ppo.create (PpoOptions.ofPairs pairs) ((AnyEnvironment.Pack environment).Vectorise copies) workers
 
 [<Fact>]
 let ``PPO learns actions of every kind at once, with masks`` () =
@@ -114,40 +114,40 @@ let ``the vanilla policy gradient learns to balance`` () =
         300.0
         (cartPole
             Vpg.create
-            VpgConfiguration.ofPairs
+            VpgOptions.ofPairs
             [ "TotalSteps", "80000"; "RolloutSteps", "250"; "ValueSteps", "40" ])
 
 [<Fact>]
 let ``A2C learns to balance`` () =
-    learns 450.0 (cartPole A2c.create A2cConfiguration.ofPairs [ "TotalSteps", "250000" ])
+    learns 450.0 (cartPole A2c.create A2cOptions.ofPairs [ "TotalSteps", "250000" ])
 
 [<Fact>]
 let ``the natural policy gradient learns to balance`` () =
-    learns 300.0 (cartPole Npg.create NpgConfiguration.ofPairs [ "TotalSteps", "60000" ])
+    learns 300.0 (cartPole Npg.create NpgOptions.ofPairs [ "TotalSteps", "60000" ])
 
 [<Fact>]
 let ``TRPO learns to balance`` () =
-    learns 350.0 (cartPole Trpo.create TrpoConfiguration.ofPairs [ "TotalSteps", "60000" ])
+    learns 350.0 (cartPole Trpo.create TrpoOptions.ofPairs [ "TotalSteps", "60000" ])
 
 [<Fact>]
 let ``phasic policy gradient learns to balance`` () =
-    learns 300.0 (cartPole Ppg.create PpgConfiguration.ofPairs [ "TotalSteps", "60000" ])
+    learns 300.0 (cartPole Ppg.create PpgOptions.ofPairs [ "TotalSteps", "60000" ])
 
 [<Fact>]
 let ``V-MPO learns to balance`` () =
-    learns 300.0 (cartPole Vmpo.create VmpoConfiguration.ofPairs [ "TotalSteps", "60000" ])
+    learns 300.0 (cartPole Vmpo.create VmpoOptions.ofPairs [ "TotalSteps", "60000" ])
 
 [<Fact>]
 let ``the cross-entropy method learns to balance`` () =
-    learns 400.0 (cartPole Cem.create CemConfiguration.ofPairs [ "TotalSteps", "100000" ])
+    learns 400.0 (cartPole Cem.create CemOptions.ofPairs [ "TotalSteps", "100000" ])
 
 [<Fact>]
 let ``augmented random search learns to balance`` () =
-    learns 400.0 (cartPole Ars.create ArsConfiguration.ofPairs [ "TotalSteps", "120000" ])
+    learns 400.0 (cartPole Ars.create ArsOptions.ofPairs [ "TotalSteps", "120000" ])
 
 [<Fact>]
 let ``evolution strategies learn to balance`` () =
-    learns 350.0 (cartPole Es.create EsConfiguration.ofPairs [ "TotalSteps", "150000" ])
+    learns 350.0 (cartPole Es.create EsOptions.ofPairs [ "TotalSteps", "150000" ])
 
 let private onMatch (create: 'C -> BatchEnvironment -> Workers -> Learner) ofPairs options workers =
     create (ofPairs options) ((AnyEnvironment.Pack(Match())).Vectorise 16) workers
@@ -156,7 +156,7 @@ let private onMatch (create: 'C -> BatchEnvironment -> Workers -> Learner) ofPai
 let ``TRPO learns actions of every kind at once, with masks`` () =
     let options = [ "TotalSteps", "40000"; "RolloutSteps", "32"; "Discount", "0"; "TargetKl", "0.05" ]
     // Eight steps of reward at most 1; the first choices earn about 3.
-    Assert.InRange(train (onMatch Trpo.create TrpoConfiguration.ofPairs options) 1UL, 5.5, 8.0)
+    Assert.InRange(train (onMatch Trpo.create TrpoOptions.ofPairs options) 1UL, 5.5, 8.0)
 
 [<Fact>]
 let ``V-MPO learns actions of every kind at once, with masks`` () =
@@ -169,7 +169,7 @@ let ``V-MPO learns actions of every kind at once, with masks`` () =
             "DeviationKlBound", "0.01"
         ]
 
-    Assert.InRange(train (onMatch Vmpo.create VmpoConfiguration.ofPairs options) 1UL, 5.5, 8.0)
+    Assert.InRange(train (onMatch Vmpo.create VmpoOptions.ofPairs options) 1UL, 5.5, 8.0)
 
 [<Fact>]
 let ``TRPO learns to swing the pendulum up`` () =
@@ -185,6 +185,6 @@ let ``TRPO learns to swing the pendulum up`` () =
         ]
 
     let make workers =
-        Trpo.create (TrpoConfiguration.ofPairs options) ((Registry.make "Pendulum-v1").Vectorise 2) workers
+        Trpo.create (TrpoOptions.ofPairs options) ((Registry.make "Pendulum-v1").Vectorise 2) workers
     // Random actions earn about -1200. Of 12 runs with seeds 101 to 112 the worst ended with -285.
     Assert.InRange(train make 1UL, -400.0, 0.0)

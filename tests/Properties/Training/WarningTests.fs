@@ -129,7 +129,7 @@ let ``a million steps without an end are told of`` () =
 
 let private run id changes updates =
     use workers = new Workers(1)
-    let configuration = PpoConfiguration.ofPairs changes
+    let configuration = PpoOptions.ofPairs changes
     use learner = Ppo.create configuration ((Registry.make id).Vectorise 8) workers
     let mutable state = learner.Initialise(Rng.create 3UL)
 

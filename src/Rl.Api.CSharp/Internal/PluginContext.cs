@@ -1,0 +1,59 @@
+using System;
+using System.IO;
+using System.Linq;
+using System.Reflection;
+using System.Runtime.Loader;
+
+namespace Rl.Internal;
+
+/// <summary>Assemblies of users: the library's own are shared with them, so that their types are the same; others they bring themselves.</summary>
+internal sealed class PluginContext : AssemblyLoadContext
+{
+    private static readonly string[] Shared = ["Rl.Core.FSharp", "Rl.Api.CSharp", "Rl.Rendering", "FSharp.Core", "Microsoft.Extensions.Logging.Abstractions"];
+
+    private readonly AssemblyDependencyResolver resolver;
+
+    private PluginContext(string path)
+        : base(Path.GetFileNameWithoutExtension(path))
+    {
+        resolver = new(path);
+    }
+
+    public static Assembly Load(string path)
+    {
+        var full = Path.GetFullPath(path);
+        if (!File.Exists(full))
+        {
+            throw new FileNotFoundException($"There is no file {path}; give the assembly that a project is built to, such as bin/Release/net10.0/My.dll.", path);
+        }
+
+        // One file is one assembly: loaded twice, its types would differ.
+        var loaded = AssemblyLoadContext.All.SelectMany(context => context.Assemblies).FirstOrDefault(assembly => !assembly.IsDynamic && assembly.Location == full);
+        if (loaded is not null)
+        {
+            return loaded;
+        }
+
+        try
+        {
+            return new PluginContext(full).LoadFromAssemblyPath(full);
+        }
+        catch (Exception error) when (error is BadImageFormatException or FileLoadException or InvalidOperationException)
+        {
+            throw new InvalidDataException($"{path} is no assembly of .NET that can be loaded here: {error.Message}", error);
+        }
+    }
+
+    protected override Assembly? Load(AssemblyName assemblyName)
+    {
+        if (Shared.Contains(assemblyName.Name))
+        {
+            return null;
+        }
+
+        return resolver.ResolveAssemblyToPath(assemblyName) is { } path ? LoadFromAssemblyPath(path) : null;
+    }
+
+    protected override IntPtr LoadUnmanagedDll(string unmanagedDllName) =>
+        resolver.ResolveUnmanagedDllToPath(unmanagedDllName) is { } path ? LoadUnmanagedDllFromPath(path) : IntPtr.Zero;
+}

@@ -1,0 +1,103 @@
+/// An algorithm as data: what there is to know of it before it is bound to environments.
+namespace Rl.Core.Algorithms
+
+open System
+open Rl.Core.Environments
+open Rl.Core.Foundations
+
+/// Where an algorithm belongs.
+[<RequireQualifiedAccess>]
+type AlgorithmFamily =
+    /// Learns from what its present policy has just done.
+    | OnPolicy
+    /// Learns from replayed steps of other policies.
+    | OffPolicy
+    /// Searches for parameters by the returns of candidates.
+    | Search
+
+/// An option as the documentation has it.
+type OptionDescription =
+    {
+        Name: string
+        Kind: OptionKind
+        /// Its value as text.
+        Default: string
+        /// The record that has it as a field; the documentation of the field is the option's.
+        Owner: Type
+        /// What it means, where that is not what the field's documentation says; else empty.
+        Meaning: string
+    }
+
+/// An algorithm: its names, its options as data, and how it is bound to environments.
+[<NoEquality; NoComparison>]
+type AlgorithmEntry =
+    {
+        /// For example "ppo": what files and command lines call it.
+        Id: string
+        Name: string
+        /// One line that says what it does, and where it comes from.
+        Summary: string
+        /// Where it is described: authors, title, year.
+        Source: string
+        Family: AlgorithmFamily
+        /// The record of its options.
+        OptionsType: Type
+        /// Its options in the order of files.
+        Options: OptionDescription list
+        /// Options, as texts, with which an update takes little time: for tests.
+        Small: (string * string) list
+        /// The options as texts, the defaults with the named ones replaced; names are matched whatever their case. Fails, naming it, for an
+        /// option that there is not and for a text that is no such value.
+        Settings: (string * string) list -> (string * string) list
+        /// Fails for the first option that is out of its range, naming it.
+        Validate: (string * string) list -> unit
+        /// Binds the defaults with the named options replaced to environments. `Workers` share the work; the results do not depend on their
+        /// number.
+        Create: (string * string) list -> BatchEnvironment -> Workers -> Learner
+    }
+
+/// Entries from an algorithm's options and functions.
+[<RequireQualifiedAccess>]
+module AlgorithmEntry =
+
+    /// What an algorithm is called and where it comes from.
+    type Names = { Id: string; Name: string; Summary: string; Source: string; Family: AlgorithmFamily }
+
+    /// The entry of an algorithm.
+    let create
+        (names: Names)
+        (defaults: 'C)
+        (rows: OptionRow<'C> list)
+        (small: (string * string) list)
+        (validate: 'C -> unit)
+        (create: 'C -> BatchEnvironment -> Workers -> Learner)
+        : AlgorithmEntry =
+        let ofPairs pairs = Options.ofPairs rows pairs defaults
+
+        {
+            Id = names.Id
+            Name = names.Name
+            Summary = names.Summary
+            Source = names.Source
+            Family = names.Family
+            OptionsType = typeof<'C>
+            Options =
+                [
+                    for row in rows do
+                        {
+                            Name = row.Name
+                            Kind = row.Kind
+                            Default = row.Print defaults
+                            Owner = row.Owner
+                            Meaning = row.Meaning
+                        }
+                ]
+            Small = small
+            Settings = ofPairs >> Options.toPairs rows
+            Validate = ofPairs >> validate
+            Create =
+                fun pairs ->
+                    let options = ofPairs pairs
+                    validate options
+                    create options
+        }

@@ -1,0 +1,29 @@
+/// The algorithms of the library.
+namespace Rl.Core.Algorithms
+
+open System
+
+/// The only list of them: the C# face, the command line, files, the documentation and the laws of the tests go through it.
+[<RequireQualifiedAccess>]
+module Catalogue =
+
+    /// Every algorithm, ordered by id.
+    let entries: AlgorithmEntry list =
+        [
+            A2c.entry
+            Ars.entry
+            Cem.entry
+            Es.entry
+            Npg.entry
+            Ppg.entry
+            Ppo.entry
+            Reinforce.entry
+            Trpo.entry
+            Vmpo.entry
+            Vpg.entry
+        ]
+
+    /// The algorithm of an id, whatever its case, if there is one.
+    let tryFind (id: string) : AlgorithmEntry option =
+        entries
+        |> List.tryFind (fun entry -> String.Equals(entry.Id, id, StringComparison.OrdinalIgnoreCase))

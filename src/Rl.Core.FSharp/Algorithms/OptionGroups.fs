@@ -1,0 +1,229 @@
+/// Options that several algorithms have: groups with rows of their own, declared once.
+namespace Rl.Core.Algorithms
+
+open Rl.Core.Environments
+open Rl.Core.Networks
+
+/// What training is planned for.
+type PlanOptions =
+    {
+        /// Environment steps that training is planned for; what is annealed ends there.
+        TotalSteps: int64
+    }
+
+[<RequireQualifiedAccess>]
+module PlanOptions =
+    let private o = Unchecked.defaultof<PlanOptions>
+
+    let rows: OptionRow<PlanOptions> list =
+        [ Options.long (nameof o.TotalSteps) (Range.atLeast 1.0) _.TotalSteps (fun v _ -> { TotalSteps = v }) ]
+
+/// What an on-policy algorithm collects between updates, and how it is credited.
+type OnPolicyOptions =
+    {
+        /// Steps of each copy between updates, T.
+        RolloutSteps: int
+        /// The discount γ.
+        Discount: float
+        /// The λ of generalised advantage estimation (Schulman et al. 2016).
+        GaeLambda: float
+        /// Subtract the mean of a rollout's advantages and divide by their standard deviation.
+        NormaliseAdvantages: bool
+        /// Divide rewards by the running standard deviation of the discounted return, clipped to ± 10.
+        NormaliseRewards: bool
+    }
+
+[<RequireQualifiedAccess>]
+module OnPolicyOptions =
+    let private o = Unchecked.defaultof<OnPolicyOptions>
+
+    /// Rollouts of `steps` in each copy, γ = 0.99, and λ; advantages are standardised, rewards are not.
+    let defaults steps lambda =
+        {
+            RolloutSteps = steps
+            Discount = 0.99
+            GaeLambda = lambda
+            NormaliseAdvantages = true
+            NormaliseRewards = false
+        }
+
+    let steps: OptionRow<OnPolicyOptions> list =
+        [
+            Options.whole (nameof o.RolloutSteps) (Range.atLeast 1.0) _.RolloutSteps (fun v c ->
+                { c with RolloutSteps = v })
+        ]
+
+    let credit: OptionRow<OnPolicyOptions> list =
+        [
+            Options.number (nameof o.Discount) Range.fraction _.Discount (fun v c -> { c with Discount = v })
+            Options.number (nameof o.GaeLambda) Range.fraction _.GaeLambda (fun v c -> { c with GaeLambda = v })
+        ]
+
+    let normaliseAdvantages: OptionRow<OnPolicyOptions> list =
+        [
+            Options.flag (nameof o.NormaliseAdvantages) _.NormaliseAdvantages (fun v c ->
+                { c with NormaliseAdvantages = v })
+        ]
+
+    let normaliseRewards: OptionRow<OnPolicyOptions> list =
+        [ Options.flag (nameof o.NormaliseRewards) _.NormaliseRewards (fun v c -> { c with NormaliseRewards = v }) ]
+
+/// What networks see, and the layers that every algorithm's networks have.
+type NetworkOptions =
+    {
+        /// Give the networks observations of running mean 0 and variance 1, clipped to ± 10.
+        NormaliseObservations: bool
+        /// Widths of the hidden layers of actor and critic.
+        Hidden: int list
+        /// What stands after each hidden layer.
+        Activation: Activation
+        /// What continuous actions of bounded boxes are in units of, inside the policy: the centre and half-range of their bounds, or the
+        /// environment's own.
+        ActionScaling: ActionScaling
+    }
+
+[<RequireQualifiedAccess>]
+module NetworkOptions =
+    let private o = Unchecked.defaultof<NetworkOptions>
+
+    /// Hidden layers of these widths with tanh between them.
+    let defaults hidden = 
+        {
+            NormaliseObservations = false
+            Hidden = hidden
+            Activation = Activation.Tanh
+            ActionScaling = ActionScaling.Bounds
+        }
+
+    /// Actor and critic with a `Hidden` each, for the environment's spaces; ln σ of continuous actions starts as given.
+    let network (initialLogStandardDeviation: float) (environment: BatchEnvironment) (options: NetworkOptions) =
+        let head = Policy.headFor initialLogStandardDeviation environment.ActionSpace
+
+        ActorCritic.separate options.Activation (Encoding.size environment.ObservationSpace) options.Hidden head
+        |> Policy.scaled options.ActionScaling environment.ActionSpace
+
+    let normaliseObservations: OptionRow<NetworkOptions> list =
+        [
+            Options.flag (nameof o.NormaliseObservations) _.NormaliseObservations (fun v c ->
+                { c with NormaliseObservations = v })
+        ]
+
+    let layers: OptionRow<NetworkOptions> list =
+        [
+            Options.widths (nameof o.Hidden) _.Hidden (fun v c -> { c with Hidden = v })
+            Options.activation (nameof o.Activation) _.Activation (fun v c -> { c with Activation = v })
+        ]
+
+    let actionScaling: OptionRow<NetworkOptions> list =
+        [
+            Options.choice Settings.scalings (nameof o.ActionScaling) _.ActionScaling (fun v c ->
+                { c with ActionScaling = v })
+        ]
+
+    /// The layers of algorithms that search for a policy without a critic.
+    let policyLayers: OptionRow<NetworkOptions> list =
+        layers
+        |> Options.meaning (nameof o.Hidden) "Widths of the policy's hidden layers; none for a linear policy."
+
+/// How a stochastic policy starts.
+type ExplorationOptions =
+    {
+        /// The start of ln σ for continuous actions.
+        InitialLogStandardDeviation: float
+    }
+
+[<RequireQualifiedAccess>]
+module ExplorationOptions =
+    let private o = Unchecked.defaultof<ExplorationOptions>
+
+    let rows: OptionRow<ExplorationOptions> list =
+        [
+            Options.number (nameof o.InitialLogStandardDeviation) Range.finite _.InitialLogStandardDeviation (fun v _ ->
+                { InitialLogStandardDeviation = v })
+        ]
+
+/// A step size that stays or falls to 0.
+type RateOptions =
+    {
+        /// Adam's step size α.
+        LearningRate: float
+        /// Lower the learning rate in a straight line to 0 at `TotalSteps`.
+        AnnealLearningRate: bool
+    }
+
+[<RequireQualifiedAccess>]
+module RateOptions =
+    let private o = Unchecked.defaultof<RateOptions>
+
+    let rows: OptionRow<RateOptions> list =
+        [
+            Options.number (nameof o.LearningRate) Range.positive _.LearningRate (fun v c ->
+                { c with LearningRate = v })
+            Options.flag (nameof o.AnnealLearningRate) _.AnnealLearningRate (fun v c ->
+                { c with AnnealLearningRate = v })
+        ]
+
+/// How F⁻¹∇J is solved for.
+type ConjugateGradientOptions =
+    {
+        /// Iterations of conjugate gradients.
+        CgSteps: int
+        /// What is added to the diagonal of the Fisher information.
+        CgDamping: float
+    }
+
+[<RequireQualifiedAccess>]
+module ConjugateGradientOptions =
+    let private o = Unchecked.defaultof<ConjugateGradientOptions>
+
+    let rows: OptionRow<ConjugateGradientOptions> list =
+        [
+            Options.whole (nameof o.CgSteps) (Range.atLeast 1.0) _.CgSteps (fun v c -> { c with CgSteps = v })
+            Options.number (nameof o.CgDamping) Range.notNegative _.CgDamping (fun v c -> { c with CgDamping = v })
+        ]
+
+/// The regression of a value function on its own.
+type ValueFitOptions =
+    {
+        /// Passes of the value function's regression over a rollout.
+        ValueEpochs: int
+        /// Samples of one of its gradient steps.
+        ValueMinibatchSize: int
+        /// Adam's step size for the value function.
+        ValueLearningRate: float
+    }
+
+[<RequireQualifiedAccess>]
+module ValueFitOptions =
+    let private o = Unchecked.defaultof<ValueFitOptions>
+
+    let rows: OptionRow<ValueFitOptions> list =
+        [
+            Options.whole (nameof o.ValueEpochs) (Range.atLeast 1.0) _.ValueEpochs (fun v c ->
+                { c with ValueEpochs = v })
+            Options.whole (nameof o.ValueMinibatchSize) (Range.atLeast 1.0) _.ValueMinibatchSize (fun v c ->
+                { c with ValueMinibatchSize = v })
+            Options.number (nameof o.ValueLearningRate) Range.positive _.ValueLearningRate (fun v c ->
+                { c with ValueLearningRate = v })
+        ]
+
+/// What a candidate policy is judged by.
+type CandidateOptions =
+    {
+        /// Episodes that a policy is judged by.
+        EpisodesPerCandidate: int
+        /// An episode counts for no more than this many steps.
+        MaxEpisodeSteps: int
+    }
+
+[<RequireQualifiedAccess>]
+module CandidateOptions =
+    let private o = Unchecked.defaultof<CandidateOptions>
+
+    let rows: OptionRow<CandidateOptions> list =
+        [
+            Options.whole (nameof o.EpisodesPerCandidate) (Range.atLeast 1.0) _.EpisodesPerCandidate (fun v c ->
+                { c with EpisodesPerCandidate = v })
+            Options.whole (nameof o.MaxEpisodeSteps) (Range.atLeast 1.0) _.MaxEpisodeSteps (fun v c ->
+                { c with MaxEpisodeSteps = v })
+        ]

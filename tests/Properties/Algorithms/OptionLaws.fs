@@ -1,0 +1,125 @@
+/// The law of options: each does something, or is refused. A value that is read and then forgotten would be a promise not kept.
+module Rl.Tests.Algorithms.OptionLaws
+
+open System
+open Rl.Core.Algorithms
+open Rl.Core.Foundations
+open Xunit
+
+/// Where an option has an effect, if not on CartPole with the small options: algorithm (* for all), option, environment, options besides.
+let private places: (string * string * string * (string * string) list) list =
+    [
+        "*", "InitialLogStandardDeviation", "Pendulum-v1", []
+        "*", "MinibatchSize", "CartPole-v1", [ "MinibatchSize", "24" ]
+        "ppo", "TotalSteps", "CartPole-v1", [ "AnnealLearningRate", "true" ]
+        "ppo", "AnnealClipRange", "CartPole-v1", [ "TotalSteps", "500"; "ClipRange", "0.05"; "LearningRate", "0.01" ]
+        "ppo", "AnnealLearningRate", "CartPole-v1", [ "TotalSteps", "500" ]
+        "ppo", "ClipRange", "CartPole-v1", [ "LearningRate", "0.01" ]
+        "ppo", "DualClip", "CartPole-v1", [ "LearningRate", "0.1" ]
+        "ppo", "KlPenaltyTarget", "CartPole-v1", [ "KlPenalty", "0.5" ]
+        "ppo", "ValueClipRange", "CartPole-v1", [ "LearningRate", "0.01" ]
+        "ppo", "TargetKl", "CartPole-v1", [ "LearningRate", "0.1" ]
+        "ppo", "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.5" ]
+        "ppo", "RewardClip", "LunarLander-v3", [ "NormaliseRewards", "true"; "RewardClip", "0.2" ]
+        "ppo", "Convolutions", "Spot-v0", []
+        "ppo", "RecurrentUnits", "CartPole-v1", [ "Recurrence", "gru" ]
+        "ppo", "SequenceLength", "CartPole-v1", [ "Recurrence", "gru" ]
+        "ppo", "StateDependentExploration", "Pendulum-v1", []
+        "ppo", "ExplorationSteps", "Pendulum-v1", [ "StateDependentExploration", "true" ]
+        "a2c", "TotalSteps", "CartPole-v1", [ "AnnealLearningRate", "true" ]
+        "a2c", "AnnealLearningRate", "CartPole-v1", [ "TotalSteps", "100" ]
+        "a2c", "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.05" ]
+        "a2c", "Discount", "CartPole-v1", [ "RolloutSteps", "20" ]
+        "reinforce", "MaxTrajectorySteps", "CartPole-v1", [ "MaxTrajectorySteps", "10" ]
+        "ppg", "ClipRange", "CartPole-v1", [ "PolicyEpochs", "4"; "LearningRate", "0.01" ]
+        "vmpo", "DeviationKlBound", "Pendulum-v1", []
+        "trpo", "LineSearchShrink", "CartPole-v1", [ "TargetKl", "5" ]
+        "trpo", "LineSearchTries", "CartPole-v1", [ "TargetKl", "5"; "LineSearchShrink", "0.2"; "LineSearchTries", "1" ]
+        "cem", "ExtraDeviation", "CartPole-v1", [ "ExtraDeviation", "0.5" ]
+        "cem", "ExtraDeviationUpdates", "CartPole-v1", [ "ExtraDeviation", "0.5"; "ExtraDeviationUpdates", "4" ]
+        "cem", "MaxEpisodeSteps", "CartPole-v1", [ "MaxEpisodeSteps", "12" ]
+        "ars", "MaxEpisodeSteps", "CartPole-v1", [ "MaxEpisodeSteps", "12" ]
+        "es", "MaxEpisodeSteps", "CartPole-v1", [ "MaxEpisodeSteps", "12" ]
+        "ars", "AliveBonus", "LunarLander-v3", [ "MaxEpisodeSteps", "90" ]
+        "cem", "Activation", "CartPole-v1", [ "Hidden", "4" ]
+        "ars", "Activation", "CartPole-v1", [ "Hidden", "4" ]
+        "ars", "TopDirections", "CartPole-v1", [ "Directions", "6" ]
+    ]
+
+/// Only the plan: without annealing it tells when to stop, and moves nothing before.
+let private isPlanOnly (entry: AlgorithmEntry) name =
+    name = "TotalSteps" && not (List.contains entry.Id [ "ppo"; "a2c" ])
+
+/// Another value of an option; legal for its row alone.
+let private other (option: OptionDescription) (present: string) =
+    let number (range: Range) (isWhole: bool) =
+        let value = float present
+
+        let candidates =
+            if isWhole then
+                [ value * 2.0; Math.Ceiling(value / 2.0); value + 1.0; 3.0 ]
+            else
+                [ value / 2.0; value * 0.9; 0.3; 2.0; -0.5 ]
+
+        candidates
+        |> List.find (fun candidate -> candidate <> value && Range.contains range candidate)
+        |> fun found -> found.ToString("R", Globalization.CultureInfo.InvariantCulture)
+
+    match option.Kind with
+    | OptionKind.Flag -> if present = "true" then "false" else "true"
+    | OptionKind.Choice names -> names |> List.find (fun name -> name <> present)
+    | OptionKind.Whole range -> number range true
+    | OptionKind.Number range -> number range false
+    | OptionKind.Widths _ -> if present = "6" then "5" else "6"
+    | OptionKind.Layers -> "4x2x1"
+
+let private trained (algorithm: string) id changes =
+    use workers = new Workers(1)
+    use learner = LearnerLaws.make algorithm changes id 3 workers
+    let state, _ = LearnerLaws.run learner (learner.Initialise(Rng.create 11UL)) 3
+    state.Steps, state.Parameters, state.Optimiser
+
+let private idsOf (entries: AlgorithmEntry list) =
+    let data = TheoryData<string>()
+    entries |> List.iter (fun entry -> data.Add entry.Id)
+    data
+
+let ids: TheoryData<string> = idsOf Catalogue.entries
+
+[<Theory; MemberData(nameof ids)>]
+let ``every option changes the result or is refused`` (id: string) =
+    let entry = Catalogue.entries |> List.find (fun entry -> entry.Id = id)
+    let known = Collections.Generic.Dictionary<_, _>()
+
+    let unchanged environment besides =
+        match known.TryGetValue((environment, besides)) with
+        | true, found -> found
+        | _ ->
+            let made = trained id environment besides
+            known[(environment, besides)] <- made
+            made
+
+    let idle =
+        [
+            for option in entry.Options do
+                if not (isPlanOnly entry option.Name) then
+                    let environment, besides =
+                        places
+                        |> List.tryFind (fun (algorithm, name, _, _) ->
+                            (algorithm = id || algorithm = "*") && name = option.Name)
+                        |> Option.map (fun (_, _, environment, besides) -> environment, besides)
+                        |> Option.defaultValue ("CartPole-v1", [])
+
+                    let present = dict (entry.Settings(entry.Small @ besides))
+                    let changed = option.Name, other option present[option.Name]
+
+                    let isIdle =
+                        try
+                            unchanged environment besides = trained id environment (besides @ [ changed ])
+                        with :? ArgumentException as refusal when refusal.ParamName = option.Name ->
+                            false
+
+                    if isIdle then $"{option.Name} = {snd changed}"
+        ]
+
+    Assert.Empty idle
