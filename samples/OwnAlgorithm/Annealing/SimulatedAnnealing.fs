@@ -6,6 +6,7 @@ open System.Threading
 open Rl.Core.Algorithms
 open Rl.Core.Environments
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Training
 
@@ -55,7 +56,7 @@ module SimulatedAnnealing =
             (nameof d.Temperature)
             "The first temperature, in units of the return; it falls to 0 in a straight line at `TotalSteps`."
 
-    /// J(θ) of the present parameters; NaN before they were first judged.
+    /// J(θ) of the present parameters, once they have been judged.
     [<Literal>]
     let private Return = "return"
 
@@ -63,10 +64,10 @@ module SimulatedAnnealing =
         let network = NetworkOptions.network 0.0 environment c.Network
 
         // What it remembers: θ, and how good it was.
-        let initialise (key: Rng) =
+        let initialise arrays (key: Rng) =
             let struct (parameterKey, rest) = Rng.split key
             let struct (parameters, _) = Layout.initialise parameterKey (ActorCritic.layout network)
-            TrainingState.create environment (Array.map float32 parameters) [ Return, [| nanf |] ] rest
+            TrainingState.create environment (Array.map float32 parameters) arrays rest
 
         let judge (state: TrainingState) (parameters: float32[]) (key: Rng) =
             let model =
@@ -81,18 +82,14 @@ module SimulatedAnnealing =
 
             Evaluate.run model environment c.Episodes true key CancellationToken.None
 
-        // One transition: a neighbour is judged, and taken or left.
-        let transition (state: TrainingState) =
+        // What it collects: the episodes of a neighbour.
+        let collect (state: TrainingState) =
             let struct (noiseKey, rest) = Rng.split state.Key
             let struct (episodeKey, rest) = Rng.split rest
-            let struct (choice, key) = Rng.uniform rest
-            let before = state.Extra Return
 
             // The first transition judges θ itself.
-            let isFirst = Single.IsNaN before[0]
-
             let candidate =
-                if isFirst then
+                if state.Updates = 0L then
                     state.Parameters
                 else
                     let move key (theta: float32) =
@@ -101,10 +98,15 @@ module SimulatedAnnealing =
 
                     Array.mapFold move noiseKey state.Parameters |> fst
 
-            let judged = judge state candidate episodeKey
+            struct (candidate, judge state candidate episodeKey, rest)
+
+        // What it learns: the neighbour is taken or left.
+        let learn (state: TrainingState) (struct (candidate: float32[], judged: Evaluation, rest)) =
+            let struct (choice, key) = Rng.uniform rest
+            let before = state.Array Return
             let change = judged.Mean - float before[0]
             let temperature = c.Temperature * Math.Max(0.0, 1.0 - float state.Steps / float c.Plan.TotalSteps)
-            let isTaken = isFirst || change >= 0.0 || choice < Math.Exp(change / temperature)
+            let isTaken = state.Updates = 0L || change >= 0.0 || choice < Math.Exp(change / temperature)
             let steps = state.Steps + int64 (Array.sum judged.Lengths)
 
             let next =
@@ -112,7 +114,7 @@ module SimulatedAnnealing =
                     Steps = steps
                     Updates = state.Updates + 1L
                     Parameters = (if isTaken then candidate else state.Parameters)
-                    Extras = [ Return, (if isTaken then [| float32 judged.Mean |] else before) ]
+                    Arrays = [ Return, (if isTaken then [| float32 judged.Mean |] else before) ]
                     Key = key
                     Environments = environment.Capture()
                 }
@@ -136,15 +138,17 @@ module SimulatedAnnealing =
 
             struct (next, report)
 
-        LearnerFunctions.toLearner
+        LearnerFunctions.bind
             {
                 Algorithm = "annealing"
-                Options = Options.toPairs rows c
-                TotalSteps = c.Plan.TotalSteps
                 Environment = environment
                 Network = network
-                Initialise = initialise
-                Transition = transition
+                Options = Options.toPairs rows c
+                TotalSteps = c.Plan.TotalSteps
+                Arrays = [ Return, [| 0.0f |] ]
+                Start = { Observations = 0; Rewards = 0; Initialise = initialise }
+                Collect = collect
+                Learn = learn
             }
 
     /// What makes it an algorithm like the library's own: `Plugin.Register` and `rl --plugin` look for values of this type.

@@ -74,26 +74,26 @@ let private algorithms: (string * ((string * string) list -> BatchEnvironment ->
     let ppo = rollout @ [ "MinibatchSize", "32"; "Epochs", "2" ]
 
     [
-        "ppo", bind Ppo.create PpoConfiguration.ofPairs ppo
+        "ppo", bind Ppo.create PpoOptions.ofPairs ppo
         "ppo, state-dependent exploration",
         bind
             Ppo.create
-            PpoConfiguration.ofPairs
+            PpoOptions.ofPairs
             (ppo @ [ "StateDependentExploration", "true"; "ExplorationSteps", "4" ])
-        "reinforce", bind Reinforce.create ReinforceConfiguration.ofPairs [ "EpisodesPerUpdate", "6"; "Hidden", "8" ]
-        "vpg", bind Vpg.create VpgConfiguration.ofPairs (("ValueSteps", "3") :: rollout)
-        "a2c", bind A2c.create A2cConfiguration.ofPairs rollout
-        "npg", bind Npg.create NpgConfiguration.ofPairs (("ValueEpochs", "2") :: rollout)
-        "trpo", bind Trpo.create TrpoConfiguration.ofPairs (("ValueEpochs", "2") :: rollout)
+        "reinforce", bind Reinforce.create ReinforceOptions.ofPairs [ "EpisodesPerUpdate", "6"; "Hidden", "8" ]
+        "vpg", bind Vpg.create VpgOptions.ofPairs (("ValueSteps", "3") :: rollout)
+        "a2c", bind A2c.create A2cOptions.ofPairs rollout
+        "npg", bind Npg.create NpgOptions.ofPairs (("ValueEpochs", "2") :: rollout)
+        "trpo", bind Trpo.create TrpoOptions.ofPairs (("ValueEpochs", "2") :: rollout)
         "ppg",
         bind
             Ppg.create
-            PpgConfiguration.ofPairs
+            PpgOptions.ofPairs
             ([ "PolicyRollouts", "2"; "AuxiliaryEpochs", "2"; "MinibatchSize", "32" ] @ rollout)
-        "vmpo", bind Vmpo.create VmpoConfiguration.ofPairs (("Epochs", "3") :: rollout)
-        "cem", bind Cem.create CemConfiguration.ofPairs [ "Population", "6" ]
-        "ars", bind Ars.create ArsConfiguration.ofPairs [ "Directions", "3" ]
-        "es", bind Es.create EsConfiguration.ofPairs [ "Directions", "3"; "Hidden", "8" ]
+        "vmpo", bind Vmpo.create VmpoOptions.ofPairs (("Epochs", "3") :: rollout)
+        "cem", bind Cem.create CemOptions.ofPairs [ "Population", "6" ]
+        "ars", bind Ars.create ArsOptions.ofPairs [ "Directions", "3" ]
+        "es", bind Es.create EsOptions.ofPairs [ "Directions", "3"; "Hidden", "8" ]
     ]
 
 /// θ and the returns of the episodes after three transitions.
@@ -162,7 +162,7 @@ let private answers (model: PolicyModel) =
 let ``a saved agent acts as before, in the environment's units`` () =
     use workers = new Workers(1)
     let pairs = [ "TotalSteps", "20000"; "RolloutSteps", "32"; "Discount", "0"; "MinibatchSize", "64" ]
-    use learner = Ppo.create (PpoConfiguration.ofPairs pairs) (reach 0.0 12.0) workers
+    use learner = Ppo.create (PpoOptions.ofPairs pairs) (reach 0.0 12.0) workers
     let mutable state = learner.Initialise(Rng.create 3UL)
 
     while state.Steps < learner.TotalSteps do
@@ -194,7 +194,7 @@ let ``a file of version 2 acts in the environment's units, and learns on in them
     let path = Path.Combine(AppContext.BaseDirectory, "golden", "agent_version2.rl")
     let checkpoint = Checkpoint.load path
     Assert.Equal(ActionMap.identity, checkpoint.Network.Actions)
-    let configuration = CemConfiguration.ofPairs checkpoint.Configuration
+    let configuration = CemOptions.ofPairs checkpoint.Configuration
     Assert.Equal(ActionScaling.None, configuration.ActionScaling)
     // Four weights and a bias of a linear policy on (cos, sin, speed), as the first version's layout has them.
     let policy = checkpoint.State.Parameters

@@ -77,7 +77,7 @@ let private trained (algorithm: string) id changes =
     use workers = new Workers(1)
     use learner = LearnerLaws.make algorithm changes id 3 workers
     let state, _ = LearnerLaws.run learner (learner.Initialise(Rng.create 11UL)) 3
-    state.Steps, state.Parameters, state.Optimiser
+    state.Steps, state.Parameters, state.Arrays
 
 let private idsOf (entries: AlgorithmEntry list) =
     let data = TheoryData<string>()

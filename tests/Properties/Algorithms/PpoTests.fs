@@ -262,7 +262,7 @@ let ``equal returns leave nothing to explain`` () =
 let ``without a clip range nothing is clipped, and the metric says so`` () =
     use workers = new Workers(1)
     let options = [ "RolloutSteps", "32"; "MinibatchSize", "32"; "Epochs", "4"; "ClipRange", "0"; "KlPenalty", "0.2" ]
-    use learner = Ppo.create (PpoConfiguration.ofPairs options) ((Registry.make "CartPole-v1").Vectorise 2) workers
+    use learner = Ppo.create (PpoOptions.ofPairs options) ((Registry.make "CartPole-v1").Vectorise 2) workers
     let struct (_, report) = learner.Transition(learner.Initialise(Rng.create 1UL))
     let metric = report.Metrics |> Array.find (fun (struct (name, _)) -> name = "clipFraction")
     let struct (_, value) = metric
@@ -272,7 +272,7 @@ let ``without a clip range nothing is clipped, and the metric says so`` () =
 let ``rewards whose squares float32 does not hold are normalised`` () =
     use workers = new Workers(1)
     let environment = (Registry.make "CartPole-v1").Vectorise 2
-    use learner = Ppo.create { PpoConfiguration.defaults with NormaliseRewards = true } environment workers
+    use learner = Ppo.create { PpoOptions.defaults with Rollout.NormaliseRewards = true } environment workers
     let state = learner.Initialise(Rng.create 1UL)
     let rewards = [| 3e38f; -3e38f; 3e38f; -3e38f; -3e38f; 3e38f |]
 

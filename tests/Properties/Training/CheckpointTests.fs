@@ -418,15 +418,15 @@ module CheckpointTests =
 
     let private learnerOf (checkpoint: Checkpoint) workers : Learner =
         let environment = (Registry.make checkpoint.EnvironmentId).Vectorise checkpoint.State.Environments.Count
-        let c = checkpoint.Configuration
+        let c = checkpoint.Options
 
         match checkpoint.Algorithm with
-        | "ppo" -> Ppo.create (PpoConfiguration.ofPairs c) environment workers
-        | "vmpo" -> Vmpo.create (VmpoConfiguration.ofPairs c) environment workers
-        | "ppg" -> Ppg.create (PpgConfiguration.ofPairs c) environment workers
-        | "reinforce" -> Reinforce.create (ReinforceConfiguration.ofPairs c) environment workers
-        | "cem" -> Cem.create (CemConfiguration.ofPairs c) environment workers
-        | "a2c" -> A2c.create (A2cConfiguration.ofPairs c) environment workers
+        | "ppo" -> Ppo.create (PpoOptions.ofPairs c) environment workers
+        | "vmpo" -> Vmpo.create (VmpoOptions.ofPairs c) environment workers
+        | "ppg" -> Ppg.create (PpgOptions.ofPairs c) environment workers
+        | "reinforce" -> Reinforce.create (ReinforceOptions.ofPairs c) environment workers
+        | "cem" -> Cem.create (CemOptions.ofPairs c) environment workers
+        | "a2c" -> A2c.create (A2cOptions.ofPairs c) environment workers
         | other -> failwith $"There is no file of {other}."
 
     [<Theory;
@@ -472,7 +472,7 @@ module CheckpointTests =
         let checkpoint = Checkpoint.load (Path.Combine(folder, "vmpo.rl"))
         use workers = new Workers(1)
         let environment = (Registry.make checkpoint.EnvironmentId).Vectorise checkpoint.State.Environments.Count
-        use other = A2c.create (A2cConfiguration.ofPairs [ "Hidden", "4" ]) environment workers
+        use other = A2c.create (A2cOptions.ofPairs [ "Hidden", "4" ]) environment workers
         let refusal state = Assert.Throws<ArgumentException>(fun () -> other.Transition state |> ignore).Message
         Assert.Contains("a2c", refusal checkpoint.State)
         Assert.Contains("odd (2)", refusal { checkpoint.State with Arrays = [ "odd", [| 1.0f; 2.0f |] ] })

@@ -18,7 +18,7 @@ open Rl.Core.Training
 module CraftedFileTests =
 
     let private configuration =
-        { PpoConfiguration.defaults with Hidden = [ 4 ]; RolloutSteps = 4; MinibatchSize = 8; Epochs = 1 }
+        { PpoOptions.defaults with Network.Hidden = [ 4 ]; Rollout.RolloutSteps = 4; MinibatchSize = 8; Epochs = 1 }
 
     /// What a new agent for an environment of the library is saved as.
     let private checkpointOf change (id: string) : Checkpoint =
@@ -34,7 +34,7 @@ module CraftedFileTests =
             ObservationSpace = batch.ObservationSpace
             ActionSpace = batch.ActionSpace
             Network = learner.Network
-            Configuration = learner.Configuration
+            Options = learner.Options
             Notes = [ "environment.kind", "registry" ]
             Wrapping = Wrapping.ofBatch batch
             State = state
@@ -46,7 +46,7 @@ module CraftedFileTests =
     let private normalised =
         lazy
             checkpointOf
-                (fun c -> { c with NormaliseObservations = true; NormaliseRewards = true; KlPenalty = 0.5 })
+                (fun c -> { c with Network.NormaliseObservations = true; Rollout.NormaliseRewards = true; KlPenalty = 0.5 })
                 "Pendulum-v1"
 
     let private recurrent =
@@ -141,7 +141,7 @@ module CraftedFileTests =
             cartPole,
             withState (fun state -> { state with Arrays = [ "recurrentStates", [| 0.0f |] ] })
             "notes twice", "note \"environment.kind\" twice", cartPole, (fun c -> { c with Notes = c.Notes @ c.Notes })
-            "options twice", "twice", cartPole, (fun c -> { c with Configuration = c.Configuration @ c.Configuration })
+            "options twice", "twice", cartPole, (fun c -> { c with Options = c.Options @ c.Options })
             "normal of integers", "does not fit", cartPole, withHead (PolicyHead.StateDependentNormal 1)
             "bits of an integer", "does not fit", cartPole, withHead (PolicyHead.Bernoulli 2)
             "9 choices of 2", "does not fit", cartPole, withHead (PolicyHead.Categorical 9)

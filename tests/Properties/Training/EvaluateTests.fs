@@ -149,7 +149,7 @@ let ``an evaluation on a learner's own batch changes nothing of its training`` (
                 [ Rl.Core.Wrappers.Wrapper.NormalizeObservation 1e-8 ]
                 ((Registry.make "CartPole-v1").Vectorise 2)
 
-        use learner = Ppo.create (PpoConfiguration.ofPairs options) environment workers
+        use learner = Ppo.create (PpoOptions.ofPairs options) environment workers
         let mutable state = learner.Initialise(Rng.create 3UL)
 
         for _ in 1..3 do

@@ -175,7 +175,7 @@ type private Sized(scale: float32) =
 let private ofScales changes (environment: AnyEnvironment) =
     use workers = new Workers(1)
     let options = [ "RolloutSteps", "8"; "MinibatchSize", "16"; "Epochs", "1" ]
-    use learner = Ppo.create (PpoConfiguration.ofPairs (options @ changes)) (environment.Vectorise 4) workers
+    use learner = Ppo.create (PpoOptions.ofPairs (options @ changes)) (environment.Vectorise 4) workers
     let mutable state = learner.Initialise(Rng.create 3UL)
     let mutable watch = Warnings.start learner.Environment.ActionSpace false
 
