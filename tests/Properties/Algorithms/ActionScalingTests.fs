@@ -177,7 +177,7 @@ let ``a saved agent acts as before, in the environment's units`` () =
             ObservationSpace = learner.Environment.ObservationSpace
             ActionSpace = learner.Environment.ActionSpace
             Network = learner.Network
-            Configuration = learner.Configuration
+            Options = learner.Options
             Notes = []
             Wrapping = Wrapping.ofBatch learner.Environment
             State = state
@@ -194,7 +194,7 @@ let ``a file of version 2 acts in the environment's units, and learns on in them
     let path = Path.Combine(AppContext.BaseDirectory, "golden", "agent_version2.rl")
     let checkpoint = Checkpoint.load path
     Assert.Equal(ActionMap.identity, checkpoint.Network.Actions)
-    let configuration = CemOptions.ofPairs checkpoint.Configuration
+    let configuration = CemOptions.ofPairs checkpoint.Options
     Assert.Equal(ActionScaling.None, configuration.ActionScaling)
     // Four weights and a bias of a linear policy on (cos, sin, speed), as the first version's layout has them.
     let policy = checkpoint.State.Parameters
