@@ -103,7 +103,7 @@ module A2c =
         new FunctionLearner(
             "a2c",
             environment,
-            network,
+            network.Actor,
             A2cConfiguration.toPairs c,
             c.TotalSteps,
             initialise,

@@ -81,7 +81,7 @@ module Npg =
         new FunctionLearner(
             "npg",
             environment,
-            network,
+            network.Actor,
             NpgConfiguration.toPairs c,
             c.TotalSteps,
             initialise,

@@ -2,6 +2,7 @@
 namespace Rl.Core.Algorithms
 
 open System
+open Rl.Core.Acting
 open Rl.Core.Autodiff
 open Rl.Core.Environments
 open Rl.Core.Foundations
@@ -192,7 +193,7 @@ type internal FunctionLearner
     (
         algorithm: string,
         environment: BatchEnvironment,
-        network: ActorCritic,
+        network: Actor,
         configuration: (string * string) list,
         totalSteps: int64,
         initialise: Rng -> TrainingState,
@@ -263,8 +264,8 @@ module internal OnPolicy =
         |> List.map (fun name ->
             match name with
             | "observations" -> name, ActorCritic.inputs network
-            | "actions" -> name, PolicyHead.actions network.Head
-            | "masks" -> name, PolicyHead.choices network.Head
+            | "actions" -> name, network.Head.ActionSize
+            | "masks" -> name, network.Head.Choices
             | _ -> name, 0)
 
     /// A policy's output with the impossible choices of the rows ruled out.

@@ -48,13 +48,13 @@ module Ppg =
     /// A linear value of the actor's features; only learning needs it, so it is kept beside θ.
     let private auxiliaryHead (network: ActorCritic) : StateVariable list =
         [
-            { Name = "auxiliaryWeight"; Shape = [| List.last network.Actor.Hidden; 1 |]; Initial = 0.0 }
+            { Name = "auxiliaryWeight"; Shape = [| List.last network.Actor.Layers.Hidden; 1 |]; Initial = 0.0 }
             { Name = "auxiliaryBias"; Shape = [| 1 |]; Initial = 0.0 }
         ]
 
     /// What the auxiliary phase minimises: ½ (V_aux(s) − R)² + β KL(π_old ‖ π).
     let private auxiliaryStep (c: PpgConfiguration) (network: ActorCritic) environment samples =
-        let data = [ "oldOutputs", PolicyHead.outputs network.Head ]
+        let data = [ "oldOutputs", network.Head.Outputs ]
 
         TrainStep.createWith
             (Part.actor network)
@@ -65,7 +65,7 @@ module Ppg =
             id
             (fun lane ->
                 let observations = lane.Rows "observations"
-                let features = Mlp.hidden network.Actor (Parameters.at "actor" lane.Parameters) observations
+                let features = Mlp.hidden network.Actor.Layers (Parameters.at "actor" lane.Parameters) observations
                 let value = Expr.matmul features (lane.Extra "auxiliaryWeight") + lane.Extra "auxiliaryBias"
                 let valueLoss = lane.Mean(PolicyGradients.valueLoss (Heads.value value) (lane.Rows "returns"))
                 let masked = OnPolicy.masked environment network lane.Rows
@@ -96,7 +96,7 @@ module Ppg =
         let samples = source.Samples
         let observations = Array.zeroCreate<float32>(c.PolicyRollouts * samples * observationSize)
         let returns = Array.zeroCreate<float32>(c.PolicyRollouts * samples)
-        let choices = if environment.HasActionMasks then PolicyHead.choices network.Head else 0
+        let choices = if environment.HasActionMasks then network.Head.Choices else 0
         let masks = Array.zeroCreate<float32>(c.PolicyRollouts * samples * choices)
         let outputs = PolicyOutputs(network, samples, workers)
         let oldOutputs = Array.zeroCreate<float32>(c.PolicyRollouts * samples * outputs.Width)
@@ -227,7 +227,7 @@ module Ppg =
         new FunctionLearner(
             "ppg",
             environment,
-            network,
+            network.Actor,
             PpgConfiguration.toPairs c,
             c.TotalSteps,
             initialise,

@@ -2,6 +2,7 @@
 namespace Rl.Core.Algorithms
 
 open System
+open Rl.Core.Acting
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
 open Rl.Core.Environments
@@ -184,7 +185,7 @@ type internal PpoLearner(c: PpoConfiguration, environment: BatchEnvironment, wor
 
     override _.Algorithm = "ppo"
     override _.Environment = environment
-    override _.Network = network
+    override _.Network = network.Actor
     override _.Configuration = PpoConfiguration.toPairs c
     override _.TotalSteps = c.TotalSteps
 

@@ -18,8 +18,8 @@ type internal PpoMinibatch
     (step: Program<float32>, c: PpoConfiguration, network: ActorCritic, copies: int, units: int, hasMasks: bool) =
     let length = c.Sequence
     let observationSize = ActorCritic.inputs network
-    let actionSize = PolicyHead.actions network.Head
-    let choices = if hasMasks then PolicyHead.choices network.Head else 0
+    let actionSize = network.Head.ActionSize
+    let choices = if hasMasks then network.Head.Choices else 0
 
     // An input that the loss does not ask for has no place in the program.
     let input name = if step.HasInput name then step.InputMemory name else Memory.Empty

@@ -2,6 +2,7 @@
 namespace Rl.Core.Algorithms
 
 open System
+open Rl.Core.Acting
 open Rl.Core.Autodiff
 open Rl.Core.Networks
 open Rl.Core.Objectives
@@ -60,7 +61,7 @@ module PpoStep =
             [ { First = 0; Count = whole.Count; Apply = apply; HasPolicy = true; HasValue = true } ]
         else
             let critic = Layout.under "critic" (Mlp.layout network.Critic)
-            let actor = Layout.under "actor" (Layout.append (Mlp.layout network.Actor) (PolicyHead.layout network.Head))
+            let actor = Actor.layout network.Actor
             let nothing = Expr.number 0.0
 
             let applyActor theta (samples: Samples) =
@@ -113,8 +114,8 @@ module PpoStep =
         let isRecurrent = network.Memory.IsSome
         let units = m / c.Sequence
         let rows = if isRecurrent then [| c.Sequence; units |] else [| m |]
-        let actions = Expr.input "actions" (Array.append rows [| PolicyHead.actions network.Head |])
-        let masks = Expr.input "masks" (Array.append rows [| max 1 (PolicyHead.choices network.Head) |])
+        let actions = Expr.input "actions" (Array.append rows [| network.Head.ActionSize |])
+        let masks = Expr.input "masks" (Array.append rows [| max 1 network.Head.Choices |])
         let keep = Expr.input "keep" rows
         let states = Expr.input "states" [| units; max 1 network.StateSize |]
         let oldLogProbabilities = Expr.input "oldLogProbabilities" rows

@@ -4,6 +4,7 @@ namespace Rl.Core.Algorithms
 open System
 open System.Collections.Generic
 open System.Runtime.InteropServices
+open Rl.Core.Acting
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
 open Rl.Core.Environments
@@ -157,7 +158,7 @@ type internal ReinforceLearner(c: ReinforceConfiguration, environment: BatchEnvi
 
     override _.Algorithm = "reinforce"
     override _.Environment = environment
-    override _.Network = network
+    override _.Network = network.Actor
     override _.Configuration = ReinforceConfiguration.toPairs c
     override _.TotalSteps = c.TotalSteps
 

@@ -93,7 +93,7 @@ module Trpo =
         new FunctionLearner(
             "trpo",
             environment,
-            network,
+            network.Actor,
             TrpoConfiguration.toPairs c,
             c.TotalSteps,
             initialise,

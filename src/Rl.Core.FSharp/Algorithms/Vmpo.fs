@@ -1,6 +1,7 @@
 /// V-MPO: weigh the better half of a rollout's actions by exp(A/η), fit the policy to them within a trust region, learn the multipliers.
 namespace Rl.Core.Algorithms
 
+open Rl.Core.Acting
 open Rl.Core.Autodiff
 open Rl.Core.Environments
 open Rl.Core.Foundations
@@ -14,7 +15,7 @@ open Rl.Core.Optimisers
 module Vmpo =
 
     /// The trust regions' bounds ε: of discrete actions, and of the means and deviations of normal ones.
-    let private bounds (c: VmpoConfiguration) (head: PolicyHead) =
+    let private bounds (c: VmpoConfiguration) (head: ActionDistribution) =
         let struct (discrete, normals) = Divergence.kinds head
 
         [
@@ -35,7 +36,7 @@ module Vmpo =
     let private step (c: VmpoConfiguration) (network: ActorCritic) environment samples =
         let head = network.Head
         let part = Part.whole network
-        let data = [ "oldOutputs", PolicyHead.outputs head ]
+        let data = [ "oldOutputs", head.Outputs ]
 
         /// Multipliers stay positive.
         let project (theta: Expr) =
@@ -157,7 +158,7 @@ module Vmpo =
         new FunctionLearner(
             "vmpo",
             environment,
-            network,
+            network.Actor,
             VmpoConfiguration.toPairs c,
             c.TotalSteps,
             initialise,

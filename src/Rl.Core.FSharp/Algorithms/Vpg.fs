@@ -102,7 +102,7 @@ module Vpg =
         new FunctionLearner(
             "vpg",
             environment,
-            network,
+            network.Actor,
             VpgConfiguration.toPairs c,
             c.TotalSteps,
             initialise,

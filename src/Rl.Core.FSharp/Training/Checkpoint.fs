@@ -5,6 +5,7 @@ open System
 open System.Buffers.Binary
 open System.IO
 open System.IO.Hashing
+open Rl.Core.Acting
 open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Networks
@@ -20,7 +21,8 @@ type Checkpoint =
         Seed: uint64
         ObservationSpace: Space
         ActionSpace: Space
-        Network: ActorCritic
+        /// What acts; its parameters are the first of the state's.
+        Network: Actor
         /// The algorithm's options as named texts.
         Configuration: (string * string) list
         /// Whatever the writer wants to find again, as named texts.
@@ -93,7 +95,7 @@ module Checkpoint =
             CheckpointFormat.writeSpace output checkpoint.ObservationSpace
             CheckpointFormat.writeSpace output checkpoint.ActionSpace)
 
-        section "NETW" (fun output -> NetworkFormat.writeNetwork output checkpoint.Network)
+        section "NETW" (fun output -> NetworkFormat.writeActor output checkpoint.Network)
         section "PARM" (fun output -> output.Singles state.Parameters)
         section "OPTI" (fun output -> output.Singles state.Optimiser)
 
@@ -170,18 +172,41 @@ module Checkpoint =
         else
             pairs
 
+    /// θ of a file: before version 3 the gradient-free methods had a critic too, that nobody asked.
+    let private parametersOf
+        (input: BinaryIn)
+        (algorithm: string)
+        (former: ActorCritic option)
+        (parameters: float32[])
+        =
+        match former with
+        | None -> parameters
+        | Some network ->
+            if NetworkFormat.denseParameters network.Actor > float parameters.Length then
+                input.Fail "it has fewer parameters than its network"
+
+            let expected = (ActorCritic.layout network).Count
+
+            if expected <> parameters.Length then
+                input.Fail $"it has {parameters.Length} parameters and its network {expected}"
+
+            if List.contains algorithm [ "ars"; "cem"; "es" ] then
+                parameters[.. (Actor.layout network.Actor).Count - 1]
+            else
+                parameters
+
     let private check (input: BinaryIn) (checkpoint: Checkpoint) =
         let state = checkpoint.State
 
         if NetworkFormat.denseParameters checkpoint.Network > float state.Parameters.Length then
             input.Fail "it has fewer parameters than its network"
 
-        let expected = (ActorCritic.layout checkpoint.Network).Count
+        let expected = (Actor.layout checkpoint.Network).Count
 
-        if expected <> state.Parameters.Length then
+        if expected > state.Parameters.Length then
             input.Fail $"it has {state.Parameters.Length} parameters and its network {expected}"
 
-        let inputs = ActorCritic.inputs checkpoint.Network
+        let inputs = Actor.inputs checkpoint.Network
         let observed = Encoding.size checkpoint.ObservationSpace
 
         if inputs <> observed then
@@ -226,8 +251,15 @@ module Checkpoint =
                 let observationSpace = CheckpointFormat.readSpace input
                 struct (observationSpace, CheckpointFormat.readSpace input))
 
-        let network = section "NETW" (NetworkFormat.readNetwork (version >= 3))
-        let parameters = section "PARM" (fun input -> input.Singles())
+        let struct (former, actor) =
+            section "NETW" (fun input ->
+                if version < 3 then
+                    let network = NetworkFormat.readActorCritic input
+                    struct (Some network, network.Actor)
+                else
+                    struct (None, NetworkFormat.readActor input))
+
+        let parameters = section "PARM" (fun input -> input.Singles()) |> parametersOf whole algorithm former
         let optimiser = section "OPTI" (fun input -> input.Singles())
 
         let struct (observations, rewards, discountedReturns) =
@@ -257,7 +289,7 @@ module Checkpoint =
             Seed = seed
             ObservationSpace = observationSpace
             ActionSpace = actionSpace
-            Network = network
+            Network = actor
             Configuration = configuration
             Notes = notes
             Wrapping = wrapping

@@ -5,7 +5,7 @@ open System
 open System.Numerics
 open Rl.Core.Algorithms
 open Rl.Core.Environments
-open Rl.Core.Networks
+open Rl.Core.Acting
 
 /// Looks at observations and actions besides the reports that `Warnings` reads.
 [<RequireQualifiedAccess>]

@@ -4,6 +4,7 @@ module Rl.Tests.Algorithms.PpoTests
 
 open System
 open FsCheck.Xunit
+open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Autodiff
 open Rl.Core.Distributions
@@ -33,7 +34,7 @@ let ``the step in lanes has the gradient and the metrics of the whole minibatch`
             MaxGradientNorm = 0.01
         }
 
-    let network = ActorCritic.separate Activation.Tanh 3 [ 8 ] (PolicyHead.Categorical 4)
+    let network = ActorCritic.separate Activation.Tanh 3 [ 8 ] (CategoricalPolicy.create 4)
     let layout = ActorCritic.layout network
     let source = PpoStep.source c network false m
     let struct (theta, _) = Layout.initialise (Rng.create 1UL) layout
@@ -121,7 +122,7 @@ let ``clipping never raises the surrogate, and at ratio 1 it changes neither val
 let ``a rollout bootstraps across a time limit and cuts at a fall`` () =
     // Five steps at most: every episode of an upright pole is truncated, none falls so soon.
     let environment = (Registry.make "CartPole-v1").Vectorise(3, 5)
-    let network = ActorCritic.separate Activation.Tanh 4 [ 16 ] (PolicyHead.Categorical 2)
+    let network = ActorCritic.separate Activation.Tanh 4 [ 16 ] (CategoricalPolicy.create 2)
     let layout = ActorCritic.layout network
     use workers = new Workers(1)
     let options = { Steps = 12; Normalise = false; SequenceLength = 1; ExplorationSteps = 0 }
@@ -233,7 +234,7 @@ let ``options out of their range are refused by name`` () =
 
 [<Fact>]
 let ``the update step allocates nothing`` () =
-    let network = ActorCritic.separate Activation.Tanh 4 [ 64; 64 ] (PolicyHead.Categorical 2)
+    let network = ActorCritic.separate Activation.Tanh 4 [ 64; 64 ] (CategoricalPolicy.create 2)
     let program = Program.compile<float32>(PpoStep.source PpoConfiguration.defaults network false 256)
 
     for _ in 1..100 do

@@ -1,5 +1,5 @@
 /// From a policy's units to an environment's: one affine map, a centre and a half-range for each number of an action.
-namespace Rl.Core.Networks
+namespace Rl.Core.Acting
 
 open System
 open Rl.Core.Foundations
