@@ -106,7 +106,8 @@ type internal ActingProgram(actor: Actor, critic: Mlp option, layout: Layout, ro
         else
             deviation.Span
 
-    /// The outputs of one row with the choices that `possible` forbids ruled out; an empty mask forbids none. Valid until the next call.
+    /// The outputs of one row with the choices that `possible` forbids ruled out; an empty mask forbids none. Valid
+    /// until the next call.
     member this.PolicyOf(row: int, possible: ReadOnlySpan<bool>) : ReadOnlySpan<float32> =
         let own = this.PolicyOf row
 
@@ -120,7 +121,8 @@ type internal ActingProgram(actor: Actor, critic: Mlp option, layout: Layout, ro
 
     member _.Run() = program.Run()
 
-    /// `Run` in the step of that number, row i for the copy `first` + i; raises `NonFiniteActing` where policy or value are not finite.
+    /// `Run` in the step of that number, row i for the copy `first` + i; raises `NonFiniteActing` where policy or value
+    /// are not finite.
     member this.Run(step: int, first: int) =
         program.Run()
 

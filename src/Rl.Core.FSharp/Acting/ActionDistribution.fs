@@ -1,4 +1,5 @@
-/// What an actor's outputs mean: a distribution over actions as a record of functions, in expressions for learning, on spans for acting.
+/// What an actor's outputs mean: a distribution over actions as a record of functions, in expressions for learning, on
+/// spans for acting.
 namespace Rl.Core.Acting
 
 open System
@@ -19,7 +20,8 @@ type ActorOutput =
         Value: Expr
     }
 
-/// Rules out impossible choices in the outputs of one row; `possible` has one element a choice. Fails where a component has none.
+/// Rules out impossible choices in the outputs of one row; `possible` has one element a choice. Fails where a component
+/// has none.
 type MaskOutputs = delegate of possible: ReadOnlySpan<bool> * outputs: Span<float32> -> unit
 
 /// Draws an action from the outputs and ln σ of one row: struct (its log-probability, the generator that follows).
@@ -49,8 +51,8 @@ type ExplorationNoise() =
 /// How files name a distribution: what its module makes it from again.
 type DistributionFormat = { Name: string; Sizes: int list; Numbers: float list; Parts: DistributionFormat list }
 
-/// A distribution over actions. Actions are rows of float32: indices 0 … count − 1 of choices, bits, and numbers in the units of the actor's
-/// `ActionMap`. Equal formats make equal distributions.
+/// A distribution over actions. Actions are rows of float32: indices 0 … count − 1 of choices, bits, and numbers in the
+/// units of the actor's `ActionMap`. Equal formats make equal distributions.
 [<CustomEquality; NoComparison>]
 type ActionDistribution =
     {
@@ -67,10 +69,11 @@ type ActionDistribution =
         Parameters: Layout
         /// The independent distributions of a joint one; none for the others.
         Parts: ActionDistribution list
-        /// From the parameters under "actor" and the features before the last layer: struct (ln σ, the features that noise is made of).
+        /// From the parameters under "actor" and the features before the last layer: struct (ln σ, the features that
+        /// noise is made of).
         Spread: Parameters -> Expr -> struct (Expr option * Expr option)
-        /// The output with impossible choices ruled out: mask [..., choices] holds 1 for possible ones, else 0. Their probabilities are 0,
-        /// their logits have derivative 0.
+        /// The output with impossible choices ruled out: mask [..., choices] holds 1 for possible ones, else 0. Their
+        /// probabilities are 0, their logits have derivative 0.
         MaskOutput: Expr -> ActorOutput -> ActorOutput
         /// The log-probabilities [M] of actions [M, actionSize], and the entropies [M].
         Evaluate: ActorOutput -> Expr -> struct (Expr * Expr)

@@ -1,12 +1,13 @@
-/// What acts: layers from observations to the outputs of a distribution over actions. Critics are other networks, and no part of it.
+/// What acts: layers from observations to the outputs of a distribution over actions. Critics are other networks, and
+/// no part of it.
 namespace Rl.Core.Acting
 
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
 open Rl.Core.Networks
 
-/// All that acting needs besides parameters. An actor's parameters are the first of the θ that a learner moves, in the order of
-/// `Actor.layout`, whatever follows them.
+/// All that acting needs besides parameters. An actor's parameters are the first of the θ that a learner moves, in the
+/// order of `Actor.layout`, whatever follows them.
 type Actor =
     {
         /// What comes before the own layers; a critic may share it.
@@ -67,7 +68,8 @@ module Actor =
     let policy (actor: Actor) (parameters: Parameters) (observations: Expr) : Expr =
         (apply actor parameters observations).Policy
 
-    /// One step of a recurrent actor: observations [rows, inputs] and states [rows, StateSize] to struct (output, new states).
+    /// One step of a recurrent actor: observations [rows, inputs] and states [rows, StateSize] to struct (output, new
+    /// states).
     let step (actor: Actor) (parameters: Parameters) (observations: Expr) (state: Expr) : struct (ActorOutput * Expr) =
         let struct (features, next) = Features.step actor.Features parameters observations state
         struct (onFeatures actor parameters features (Expr.number 0.0), next)

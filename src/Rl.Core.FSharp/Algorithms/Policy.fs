@@ -11,8 +11,8 @@ open Rl.Core.Networks
 /// In which units policies act where actions are numbers.
 [<RequireQualifiedAccess>]
 type ActionScaling =
-    /// In those of the bounds: −1 and 1 are the ends of each finite interval, also within tuples and dictionaries. Numbers without two finite
-    /// bounds are left alone.
+    /// In those of the bounds: −1 and 1 are the ends of each finite interval, also within tuples and dictionaries.
+    /// Numbers without two finite bounds are left alone.
     | Bounds
     /// In the environment's own, whatever the bounds.
     | None
@@ -106,8 +106,8 @@ module Policy =
                 place part (action.Slice(offset, part.Size))
                 offset <- offset + part.Size
 
-    /// The environment's action for a policy action: numbers through the map and clipped to their box, starts added to integers. Both may be
-    /// the same memory.
+    /// The environment's action for a policy action: numbers through the map and clipped to their box, starts added to
+    /// integers. Both may be the same memory.
     let toEnvironment
         (map: ActionMap)
         (space: Space)

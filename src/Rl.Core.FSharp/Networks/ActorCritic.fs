@@ -96,7 +96,8 @@ module ActorCritic =
     let private onFeatures network parameters features =
         Actor.onFeatures network.Actor parameters features (valueOf network parameters features)
 
-    /// The actor's outputs alone: observations [..., inputs] to the policy's part of the output (its Value is the number 0).
+    /// The actor's outputs alone: observations [..., inputs] to the policy's part of the output (its Value is the
+    /// number 0).
     let actor (network: ActorCritic) (parameters: Parameters) (observations: Expr) : ActorCriticOutput =
         Actor.apply network.Actor parameters observations
 

@@ -1,4 +1,5 @@
-/// What networks make of observations before their own layers: convolutions of images, a trunk, a recurrent layer, each if there is one.
+/// What networks make of observations before their own layers: convolutions of images, a trunk, a recurrent layer, each
+/// if there is one.
 namespace Rl.Core.Networks
 
 open Rl.Core.Foundations
@@ -91,15 +92,17 @@ module Features =
         | Some memory -> memory
         | None -> Guard.fail "network" "The network is not recurrent; use `apply`."
 
-    /// One step of recurrent features: observations [rows, inputs] and states [rows, StateSize] to struct (features, new states).
+    /// One step of recurrent features: observations [rows, inputs] and states [rows, StateSize] to struct (features,
+    /// new states).
     let step (features: Features) (parameters: Parameters) (observations: Expr) (state: Expr) : struct (Expr * Expr) =
         let memory = memoryOf features
         let x = beforeMemory features parameters observations
         let next = Recurrent.step memory (Parameters.at "memory" parameters) x state
         struct (Recurrent.output memory next, next)
 
-    /// Sequences of recurrent features: observations [time, rows, inputs], keep [time, rows] (0 where an episode starts, else 1) and
-    /// the states [rows, StateSize] before the first step, to features [time · rows, units], time-major.
+    /// Sequences of recurrent features: observations [time, rows, inputs], keep [time, rows] (0 where an episode
+    /// starts, else 1) and the states [rows, StateSize] before the first step, to features [time · rows, units],
+    /// time-major.
     let unroll (features: Features) (parameters: Parameters) (keep: Expr) (observations: Expr) (state: Expr) : Expr =
         let memory = memoryOf features
         let x = beforeMemory features parameters observations

@@ -123,7 +123,8 @@ module Checkpoint =
         let crc = Crc32.Hash(ReadOnlySpan framed)
         Array.append framed crc
 
-    /// Requires a whole, undamaged frame of a version that can be read; gives struct (version, number of payload bytes).
+    /// Requires a whole, undamaged frame of a version that can be read; gives struct (version, number of payload
+    /// bytes).
     let private checkFrame (name: string) (bytes: byte[]) =
         if bytes.Length = 0 then
             refuse name "is empty; it is not an agent file. Use another copy or an earlier checkpoint."

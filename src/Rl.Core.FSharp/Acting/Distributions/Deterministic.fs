@@ -6,8 +6,8 @@ module DeterministicPolicy =
 
     let internal name = "deterministic"
 
-    /// The outputs [..., n] are the action; give the layers a tanh at the end to keep it within the bounds' units. It has no density: its
-    /// samples are its mode, of log-probability 0.
+    /// The outputs [..., n] are the action; give the layers a tanh at the end to keep it within the bounds' units. It
+    /// has no density: its samples are its mode, of log-probability 0.
     let create (count: int) : ActionDistribution =
         let format = { Name = name; Sizes = [ count ]; Numbers = []; Parts = [] }
 

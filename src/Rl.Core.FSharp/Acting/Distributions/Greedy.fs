@@ -8,8 +8,8 @@ module GreedyPolicy =
 
     let internal name = "greedy"
 
-    /// The outputs are action values Q(s, ·) [..., actions]; of equal ones the first is taken. Impossible choices count as −∞. It draws nothing:
-    /// its samples are its mode, of log-probability 0.
+    /// The outputs are action values Q(s, ·) [..., actions]; of equal ones the first is taken. Impossible choices count
+    /// as −∞. It draws nothing: its samples are its mode, of log-probability 0.
     let create (actions: int) : ActionDistribution =
         let format = { Name = name; Sizes = [ actions ]; Numbers = []; Parts = [] }
 

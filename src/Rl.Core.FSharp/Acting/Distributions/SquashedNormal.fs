@@ -12,8 +12,9 @@ module SquashedNormalPolicy =
 
     let internal name = "squashedNormal"
 
-    /// Means and ln σ of u, both from the network: [..., 2n], the means first; a = tanh u. ln σ is squashed into [least, most] (Haarnoja et
-    /// al. 2018 clip it). An entropy has no closed form: `Evaluate` gives the estimate −log π(a|s) from the action itself.
+    /// Means and ln σ of u, both from the network: [..., 2n], the means first; a = tanh u. ln σ is squashed into
+    /// [least, most] (Haarnoja et al. 2018 clip it). An entropy has no closed form: `Evaluate` gives the estimate −log
+    /// π(a|s) from the action itself.
     let create (count: int) (least: float) (most: float) : ActionDistribution =
         if not (least < most) then
             Guard.fail (nameof least) $"least is {least} and most is {most}; least must be less than most."

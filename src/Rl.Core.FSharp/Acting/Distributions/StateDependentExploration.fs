@@ -1,5 +1,5 @@
-/// Generalised state-dependent exploration: noise that is a random linear function of the actor's features (Raffin, Kober and Stulp,
-/// "Smooth exploration for robotic reinforcement learning", 2022).
+/// Generalised state-dependent exploration: noise that is a random linear function of the actor's features (Raffin,
+/// Kober and Stulp, "Smooth exploration for robotic reinforcement learning", 2022).
 namespace Rl.Core.Acting
 
 open System
@@ -8,8 +8,8 @@ open Rl.Core.Distributions
 open Rl.Core.Foundations
 open Rl.Core.Networks
 
-/// One matrix ε [f, n] a row with ε[j, i] ~ N(0, exp 2P[j, i]); the action is μ(s) + εᵀ φ(s), whose distribution given the features is
-/// normal with σᵢ² = Σⱼ φⱼ² exp 2P[j, i].
+/// One matrix ε [f, n] a row with ε[j, i] ~ N(0, exp 2P[j, i]); the action is μ(s) + εᵀ φ(s), whose distribution given
+/// the features is normal with σᵢ² = Σⱼ φⱼ² exp 2P[j, i].
 [<Sealed>]
 type internal StateDependentNoise(layout: Layout, rows: int, features: int, count: int) =
     inherit ExplorationNoise()
@@ -54,8 +54,8 @@ module StateDependentExplorationPolicy =
 
     let internal name = "stateDependentExploration"
 
-    /// Means [..., n] of a normal whose noise is a random linear function of the actor's features φ [..., f], drawn for several steps:
-    /// σ² = φ² · exp 2P with parameters P [f, n] starting at the given number.
+    /// Means [..., n] of a normal whose noise is a random linear function of the actor's features φ [..., f], drawn for
+    /// several steps: σ² = φ² · exp 2P with parameters P [f, n] starting at the given number.
     let create (count: int) (features: int) (initialLogStandardDeviation: float) : ActionDistribution =
         let format = { Name = name; Sizes = [ count; features ]; Numbers = [ initialLogStandardDeviation ]; Parts = [] }
 
