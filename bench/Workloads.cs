@@ -1,4 +1,5 @@
 using Microsoft.FSharp.Collections;
+using Rl.Core.Acting;
 using Rl.Core.Algorithms;
 using Rl.Core.Autodiff;
 using Rl.Core.Environments;
@@ -101,10 +102,10 @@ internal static class Workloads
     private static PpoOptions Options(params (string Name, string Value)[] settings) =>
         PpoOptionsModule.ofPairs(ListModule.OfSeq(settings.Select(option => Tuple.Create(option.Name, option.Value))));
 
-    private static ActorCritic Network() => Network(ObservationSize, Hidden, PolicyHead.NewCategorical(Actions));
+    private static ActorCritic Network() => Network(ObservationSize, Hidden, CategoricalPolicy.create(Actions));
 
     /// <summary>Separate tanh networks for actor and critic.</summary>
-    public static ActorCritic Network(int inputs, int[] hidden, PolicyHead head) =>
+    public static ActorCritic Network(int inputs, int[] hidden, ActionDistribution head) =>
         ActorCriticModule.separate(Rl.Core.Networks.Activation.Tanh, inputs, ListModule.OfSeq(hidden), head);
 
     /// <summary>The train step for a minibatch, as an uncompiled program.</summary>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Rl.Core.Acting;
 using Rl.Core.Algorithms;
 using Rl.Core.Networks;
 using Spectre.Console;
@@ -19,13 +20,13 @@ internal static class TrainingProfile
     {
         var peak = PeakRate.Measure();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"peak {peak / 1e9:F1} GFLOP/s"));
-        Profile("CleanRL's settings", Workloads.CleanRl(Endless), "CartPole-v1", 4, 4, PolicyHead.NewCategorical(2), peak);
-        Profile("Stable-Baselines3's settings", Workloads.StableBaselines3(Endless), "CartPole-v1", 8, 4, PolicyHead.NewCategorical(2), peak);
-        Profile("RLtools' settings", Workloads.RlTools(Endless), "Pendulum-v1", 64, 3, PolicyHead.NewDiagonalNormal(1, Math.Log(2)), peak);
+        Profile("CleanRL's settings", Workloads.CleanRl(Endless), "CartPole-v1", 4, 4, CategoricalPolicy.create(2), peak);
+        Profile("Stable-Baselines3's settings", Workloads.StableBaselines3(Endless), "CartPole-v1", 8, 4, CategoricalPolicy.create(2), peak);
+        Profile("RLtools' settings", Workloads.RlTools(Endless), "Pendulum-v1", 64, 3, DiagonalNormalPolicy.create(1, Math.Log(2)), peak);
         return 0;
     }
 
-    private static void Profile(string title, PpoOptions options, string environment, int copies, int inputs, PolicyHead head, double peak)
+    private static void Profile(string title, PpoOptions options, string environment, int copies, int inputs, ActionDistribution head, double peak)
     {
         using var run = new TrainingWorkload(options, environment, copies, 1);
         var whole = Measure.Run(run.Transition).Seconds;

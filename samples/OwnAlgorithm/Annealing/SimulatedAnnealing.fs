@@ -3,6 +3,7 @@ namespace Rl.Samples
 
 open System
 open System.Threading
+open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Environments
 open Rl.Core.Foundations
@@ -61,18 +62,18 @@ module SimulatedAnnealing =
     let private Return = "return"
 
     let private bind (c: AnnealingOptions) (environment: BatchEnvironment) : Learner =
-        let network = NetworkOptions.network 0.0 environment c.Network
+        let actor = NetworkOptions.actor 0.0 environment c.Network
 
         // What it remembers: θ, and how good it was.
         let initialise arrays (key: Rng) =
             let struct (parameterKey, rest) = Rng.split key
-            let struct (parameters, _) = Layout.initialise parameterKey (ActorCritic.layout network)
+            let struct (parameters, _) = Layout.initialise parameterKey (Actor.layout actor)
             TrainingState.create environment (Array.map float32 parameters) arrays rest
 
         let judge (state: TrainingState) (parameters: float32[]) (key: Rng) =
             let model =
                 {
-                    Network = network
+                    Network = actor
                     ObservationSpace = environment.ObservationSpace
                     ActionSpace = environment.ActionSpace
                     Parameters = parameters
@@ -142,7 +143,7 @@ module SimulatedAnnealing =
             {
                 Algorithm = "annealing"
                 Environment = environment
-                Network = network
+                Network = actor
                 Options = Options.toPairs rows c
                 TotalSteps = c.Plan.TotalSteps
                 Arrays = [ Return, [| 0.0f |] ]

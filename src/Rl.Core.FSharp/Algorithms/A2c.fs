@@ -81,7 +81,7 @@ module A2c =
             {
                 Algorithm = "a2c"
                 Environment = environment
-                Network = network
+                Network = network.Actor
                 Options = A2cOptions.toPairs c
                 TotalSteps = c.Plan.TotalSteps
                 Arrays = update.Arrays

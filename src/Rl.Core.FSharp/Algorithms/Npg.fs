@@ -63,7 +63,7 @@ module Npg =
             {
                 Algorithm = "npg"
                 Environment = environment
-                Network = network
+                Network = network.Actor
                 Options = NpgOptions.toPairs c
                 TotalSteps = c.Plan.TotalSteps
                 Arrays = values.Arrays

@@ -2,6 +2,7 @@
 namespace Rl.Core.Algorithms
 
 open System
+open Rl.Core.Acting
 open Rl.Core.Autodiff
 open Rl.Core.Environments
 open Rl.Core.Experience
@@ -42,8 +43,8 @@ module RolloutColumns =
     let create (network: ActorCritic) (hasMasks: bool) : RolloutColumns =
         {
             Observations = Column.step "observations" (ActorCritic.inputs network)
-            Actions = Column.step "actions" (PolicyHead.actions network.Head)
-            Masks = Column.step "masks" (PolicyHead.choices network.Head)
+            Actions = Column.step "actions" (network.Head.ActionSize)
+            Masks = Column.step "masks" (network.Head.Choices)
             HasMasks = hasMasks
             OldLogProbabilities = Column.number "oldLogProbabilities"
             Advantages = Column.number "advantages"

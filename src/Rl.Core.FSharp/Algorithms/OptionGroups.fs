@@ -1,6 +1,7 @@
 /// Options that several algorithms have: groups with rows of their own, declared once.
 namespace Rl.Core.Algorithms
 
+open Rl.Core.Acting
 open Rl.Core.Environments
 open Rl.Core.Networks
 
@@ -95,12 +96,13 @@ module NetworkOptions =
             ActionScaling = ActionScaling.Bounds
         }
 
-    /// Actor and critic with a `Hidden` each, for the environment's spaces; ln σ of continuous actions starts as given.
-    let network (initialLogStandardDeviation: float) (environment: BatchEnvironment) (options: NetworkOptions) =
-        let head = Policy.headFor initialLogStandardDeviation environment.ActionSpace
+    /// What acts on the environment's observations, with the hidden layers and the action units of the options; ln σ of continuous actions starts
+    /// as given.
+    let actor (initialLogStandardDeviation: float) (environment: BatchEnvironment) (options: NetworkOptions) : Actor =
+        let distribution = Policy.headFor initialLogStandardDeviation environment.ActionSpace
 
-        ActorCritic.separate options.Activation (Encoding.size environment.ObservationSpace) options.Hidden head
-        |> Policy.scaled options.ActionScaling environment.ActionSpace
+        Actor.create options.Activation (Encoding.size environment.ObservationSpace) options.Hidden distribution
+        |> Policy.scaledActor options.ActionScaling environment.ActionSpace
 
     let normaliseObservations: OptionRow<NetworkOptions> list =
         [

@@ -1,6 +1,7 @@
 /// From options and spaces to the network of an actor and a critic.
 namespace Rl.Core.Algorithms
 
+open Rl.Core.Acting
 open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Networks
@@ -56,7 +57,7 @@ module PolicyNetwork =
         match options.StateDependentExploration, space with
         | false, space -> Policy.headFor options.InitialLogStandardDeviation space
         | true, Space.Box(low, _, _) ->
-            PolicyHead.StateDependentExploration(low.Length, features, options.InitialLogStandardDeviation)
+            StateDependentExplorationPolicy.create low.Length features options.InitialLogStandardDeviation
         | true, space ->
             Guard.fail "StateDependentExploration" $"State-dependent exploration is for boxes; the actions are {space}."
 
@@ -88,7 +89,7 @@ module PolicyNetwork =
             else
                 ActorCritic.separate
 
-        let network = { layers options.Activation inputs options.Hidden head with Encoder = encoder }
+        let network = layers options.Activation inputs options.Hidden head |> ActorCritic.withEncoder encoder
 
         let network =
             match options.Recurrence with

@@ -3,6 +3,7 @@ namespace Rl.Core.Algorithms
 
 open System
 open System.Collections.Generic
+open Rl.Core.Acting
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Foundations
@@ -22,13 +23,13 @@ type internal PopulationResult =
 
 /// One copy of the environment with a policy of its own. Deterministic: it takes the most probable action.
 [<Sealed>]
-type internal PopulationCopy(network: ActorCritic, environment: BatchEnvironment, copy: int, maxEpisodeSteps: int) =
+type internal PopulationCopy(actor: Actor, environment: BatchEnvironment, copy: int, maxEpisodeSteps: int) =
     let space = environment.ObservationSpace
     let isIdentity = Encoding.isIdentity space
     let rawSize, inputs, actionSize = environment.ObservationSize, Encoding.size space, environment.ActionSize
-    let choices = if environment.HasActionMasks then PolicyHead.choices network.Head else 0
-    let part = Part.mode network
-    let program = ActingProgram(network, ActorCritic.layout network, 1, inputs, false)
+    let choices = if environment.HasActionMasks then actor.Distribution.Choices else 0
+    let part = Part.mode actor
+    let program = ActingProgram(actor, Actor.layout actor, 1, inputs)
     let buffers = environment.AllocateBuffers()
     let present = Array.zeroCreate<float32> inputs
     let masks = Array.zeroCreate<bool>(environment.Count * choices)
@@ -42,9 +43,9 @@ type internal PopulationCopy(network: ActorCritic, environment: BatchEnvironment
         program.Run(length, copy)
         if choices > 0 then environment.ActionMasks(copy, 1, Span masks)
         let possible = ReadOnlySpan<bool>(masks, copy * choices, choices)
-        Policy.mode network.Head (program.PolicyOf(0, possible)) (Span policyAction)
+        Policy.mode actor.Distribution (program.PolicyOf(0, possible)) (Span policyAction)
         let action = Span<float32>(actions, copy * actionSize, actionSize)
-        Policy.toEnvironment network.Actions environment.ActionSpace (ReadOnlySpan policyAction) action
+        Policy.toEnvironment actor.Actions environment.ActionSpace (ReadOnlySpan policyAction) action
 
     /// All that was observed since `Start`, encoded, before normalisation.
     member _.Seen = seen
@@ -93,14 +94,7 @@ type internal PopulationCopy(network: ActorCritic, environment: BatchEnvironment
 /// threads nor on how long others play. Not thread-safe.
 [<Sealed>]
 type internal Population
-    (
-        network: ActorCritic,
-        environment: BatchEnvironment,
-        episodes: int,
-        maxEpisodeSteps: int,
-        bonus: float,
-        workers: Workers
-    ) =
+    (actor: Actor, environment: BatchEnvironment, episodes: int, maxEpisodeSteps: int, bonus: float, workers: Workers) =
     do
         environment.RequireSameStep()
 
@@ -111,7 +105,7 @@ type internal Population
 
     let copies = environment.Count
     let observationSize = environment.ObservationSize
-    let own = Array.init copies (fun copy -> PopulationCopy(network, environment, copy, maxEpisodeSteps))
+    let own = Array.init copies (fun copy -> PopulationCopy(actor, environment, copy, maxEpisodeSteps))
     let present = Array.zeroCreate<float32>(copies * observationSize)
 
     /// The mean returns of candidates, observations normalised with the state's statistics, which take in what was seen afterwards.
@@ -162,29 +156,27 @@ type internal Population
 [<RequireQualifiedAccess>]
 module internal Search =
 
-    /// A policy for the environment's spaces; its critic is as small as can be, for nobody asks it.
+    /// A policy for the environment's spaces.
     let network
         (activation: Activation)
         (hidden: int list)
         (scaling: ActionScaling)
         (environment: BatchEnvironment)
-        : ActorCritic =
+        : Actor =
         let head = Policy.headFor 0.0 environment.ActionSpace
         let inputs = Encoding.size environment.ObservationSpace
-        let network = ActorCritic.separate activation inputs hidden head
 
-        { network with Critic = Mlp.create 1.0 inputs [] 1 }
-        |> Policy.scaled scaling environment.ActionSpace
+        Actor.create activation inputs hidden head |> Policy.scaledActor scaling environment.ActionSpace
 
     /// The state before the first transition; with `fromZero`, all of the policy's parameters start at 0.
-    let start network environment normaliseObservations (fromZero: bool) : StateStart =
-        let start = Learners.start (ActorCritic.layout network) environment normaliseObservations false
+    let start actor environment normaliseObservations (fromZero: bool) : StateStart =
+        let start = Learners.start (Actor.layout actor) environment normaliseObservations false
 
         { start with
             Initialise =
                 fun arrays key ->
                     let state = start.Initialise arrays key
-                    if fromZero then (Part.elements (Part.mode network) state.Parameters).Clear()
+                    if fromZero then (Part.elements (Part.mode actor) state.Parameters).Clear()
                     state
         }
 

@@ -168,7 +168,7 @@ module Ppo =
             {
                 Algorithm = "ppo"
                 Environment = environment
-                Network = network
+                Network = network.Actor
                 Options = PpoOptions.toPairs c
                 TotalSteps = c.Plan.TotalSteps
                 Arrays =

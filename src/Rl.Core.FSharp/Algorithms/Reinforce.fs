@@ -251,7 +251,7 @@ module Reinforce =
             {
                 Algorithm = "reinforce"
                 Environment = environment
-                Network = network
+                Network = network.Actor
                 Options = ReinforceOptions.toPairs c
                 TotalSteps = c.Plan.TotalSteps
                 Arrays = (policy smallest).Arrays @ (value smallest).Arrays

@@ -75,7 +75,7 @@ module Trpo =
             {
                 Algorithm = "trpo"
                 Environment = environment
-                Network = network
+                Network = network.Actor
                 Options = TrpoOptions.toPairs c
                 TotalSteps = c.Plan.TotalSteps
                 Arrays = values.Arrays

@@ -2,6 +2,7 @@
 namespace Rl.Core.Algorithms
 
 open System
+open Rl.Core.Acting
 open Rl.Core.Autodiff
 open Rl.Core.Environments
 open Rl.Core.Experience
@@ -17,7 +18,7 @@ open Rl.Core.Optimisers
 module Vmpo =
 
     /// The trust regions' bounds ε: of discrete actions, and of the means and deviations of normal ones.
-    let private bounds (c: VmpoOptions) (head: PolicyHead) =
+    let private bounds (c: VmpoOptions) (head: ActionDistribution) =
         let struct (discrete, normals) = Divergence.kinds head
 
         [
@@ -126,7 +127,7 @@ module Vmpo =
             {
                 Algorithm = "vmpo"
                 Environment = environment
-                Network = network
+                Network = network.Actor
                 Options = VmpoOptions.toPairs c
                 TotalSteps = c.Plan.TotalSteps
                 Arrays = update.Arrays

@@ -83,7 +83,7 @@ module Vpg =
             {
                 Algorithm = "vpg"
                 Environment = environment
-                Network = network
+                Network = network.Actor
                 Options = VpgOptions.toPairs c
                 TotalSteps = c.Plan.TotalSteps
                 Arrays = policy.Arrays @ value.Arrays

@@ -25,8 +25,8 @@ module internal Scales =
         | Space.Tuple _
         | Space.Dict _ -> space.Parts |> List.map (fun (_, part) -> bounds part) |> Array.concat
 
-    /// The number of a space that is largest on average, if it is large: struct (its index, its mean size). Integers do not count: networks
-    /// see them one-hot.
+    /// The number of a space that is largest on average, if it is large: struct (its index, its mean size). Integers do
+    /// not count: networks see them one-hot.
     let largest (space: Space) (sums: float[]) (rows: int64) : struct (int * float) voption =
         let bounds = bounds space
         let mutable index = -1

@@ -3,6 +3,7 @@ namespace Rl.Core.Algorithms
 
 open System
 open System.Collections.Generic
+open Rl.Core.Acting
 open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Experience
@@ -108,7 +109,7 @@ type internal RolloutShare
     let actionSize = environment.ActionSize
     let head = network.Head
     let stateSize = network.StateSize
-    let choices = if environment.HasActionMasks then PolicyHead.choices head else 0
+    let choices = if environment.HasActionMasks then head.Choices else 0
     let program = ActingProgram(network, layout, number, observationSize)
     let width = number * observationSize
     let buffers = environment.AllocateBuffers()
@@ -132,10 +133,9 @@ type internal RolloutShare
     let keys = Array.zeroCreate<Rng> number
 
     let exploration =
-        match head with
-        | PolicyHead.StateDependentExploration(count, features, _) ->
-            ValueSome(ExplorationNoise(layout, number, features, count))
-        | _ -> ValueNone
+        match head.Noise with
+        | Some create -> ValueSome(create layout number)
+        | None -> ValueNone
 
     let mutable statistics = RunningStatistics.create 0
 
@@ -169,7 +169,7 @@ type internal RolloutShare
             keys[row] <- key
             logProbabilities[index] <- logProbability
             let target = Span<float32>(environmentActions, (first + row) * actionSize, actionSize)
-            Policy.toEnvironment network.Actions environment.ActionSpace (Span.op_Implicit action) target
+            Policy.toEnvironment network.Actor.Actions environment.ActionSpace (Span.op_Implicit action) target
 
     /// Steps the copies and keeps what they report.
     let step t =
@@ -319,7 +319,7 @@ type internal Collector
     let count = steps * copies
     let raw = Array.zeroCreate<float32>(copies * environment.ObservationSize)
     let encoded = Array.zeroCreate<float32>(copies * observationSize)
-    let choices = if environment.HasActionMasks then PolicyHead.choices network.Head else 0
+    let choices = if environment.HasActionMasks then network.Head.Choices else 0
 
     let rollout =
         {

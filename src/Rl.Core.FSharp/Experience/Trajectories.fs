@@ -3,6 +3,7 @@ namespace Rl.Core.Algorithms
 
 open System
 open System.Collections.Generic
+open Rl.Core.Acting
 open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Experience
@@ -59,7 +60,7 @@ type internal TrajectoryCollector
     let rawSize = environment.ObservationSize
     let observationSize = Encoding.size space
     let actionSize = environment.ActionSize
-    let choices = if environment.HasActionMasks then PolicyHead.choices network.Head else 0
+    let choices = if environment.HasActionMasks then network.Head.Choices else 0
     let masks = Array.zeroCreate<bool>(copies * choices)
     let buffers = environment.AllocateBuffers()
     let environmentActions = Array.zeroCreate<float32>(copies * actionSize)
@@ -113,7 +114,7 @@ type internal TrajectoryCollector
         let struct (_, key) = Policy.sample network.Head policy (program.DeviationOf row) action keys[copy]
         keys[copy] <- key
         add trajectory.Actions (Span.op_Implicit action)
-        Policy.toEnvironment network.Actions environment.ActionSpace (Span.op_Implicit action) action
+        Policy.toEnvironment network.Actor.Actions environment.ActionSpace (Span.op_Implicit action) action
         environment.Step(copy, 1, ReadOnlySpan environmentActions, buffers)
         trajectory.Rewards.Add(buffers.Rewards.Span[copy])
         take copy (Span.op_Implicit (buffers.Observations.Span.Slice(copy * rawSize, rawSize)))

@@ -2,8 +2,8 @@
 namespace Rl.Core.Algorithms
 
 open System
+open Rl.Core.Acting
 open Rl.Core.Autodiff
-open Rl.Core.Distributions
 open Rl.Core.Experience
 open Rl.Core.Foundations
 open Rl.Core.Learning
@@ -12,39 +12,25 @@ open Rl.Core.Networks
 [<RequireQualifiedAccess>]
 module internal Divergence =
 
-    let private normal (output: ActorCriticOutput) =
-        match output.LogStandardDeviation with
-        | Some deviation -> DiagonalNormal.create output.Policy deviation
-        | None -> Guard.fail (nameof output) "The network's output has no log standard deviation."
-
-    let private isNormal (head: PolicyHead, _) = PolicyHead.deviations head > 0
-
-    let private ofPart (head: PolicyHead) (p: ActorCriticOutput) (q: ActorCriticOutput) : Expr =
-        match head with
-        | PolicyHead.Categorical _ -> Categorical.kl (Categorical.ofLogits p.Policy) (Categorical.ofLogits q.Policy)
-        | PolicyHead.MultiCategorical choices ->
-            MultiCategorical.kl
-                (MultiCategorical.ofLogits choices p.Policy)
-                (MultiCategorical.ofLogits choices q.Policy)
-        | PolicyHead.Bernoulli _ ->
-            Expr.sumOver [| -1 |] (Bernoulli.kl (Bernoulli.ofLogits p.Policy) (Bernoulli.ofLogits q.Policy))
-        | PolicyHead.DiagonalNormal _ -> DiagonalNormal.kl (normal p) (normal q)
-        | _ -> Guard.fail (nameof head) $"There is no divergence here between policies with the head %A{head}."
+    let private isNormal (head: ActionDistribution, _) = head.Deviations > 0
 
     let private pairs head p q =
-        List.map2 (fun (part, p) (_, q) -> part, struct (p, q)) (Policy.partsOf head p) (Policy.partsOf head q)
+        List.map2
+            (fun (part, p) (_, q) -> part, struct (p, q))
+            (ActionDistribution.partsOf head p)
+            (ActionDistribution.partsOf head q)
+
+    let private ofPart (part: ActionDistribution) p q = part.Kl p q
 
     /// KL(p ‖ q) [M] of two outputs of a policy: of independent parts, their sum.
-    let kl (head: PolicyHead) (p: ActorCriticOutput) (q: ActorCriticOutput) : Expr =
-        pairs head p q |> List.map (fun (part, struct (p, q)) -> ofPart part p q) |> List.reduce (+)
+    let kl (head: ActionDistribution) (p: ActorCriticOutput) (q: ActorCriticOutput) : Expr = head.Kl p q
 
     /// Whether a head has discrete parts, and whether it has normal ones.
-    let kinds (head: PolicyHead) : struct (bool * bool) =
-        struct (PolicyHead.choices head > 0, PolicyHead.deviations head > 0)
+    let kinds (head: ActionDistribution) : struct (bool * bool) = struct (head.Choices > 0, head.Deviations > 0)
 
     /// The divergences [M] of V-MPO's trust regions: that of the discrete parts if there are any; then, of the normal ones, that of the means at
     /// the old deviations and that of the deviations at the old means (Song et al. 2020, appendix).
-    let decoupled (head: PolicyHead) (p: ActorCriticOutput) (q: ActorCriticOutput) : Expr list =
+    let decoupled (head: ActionDistribution) (p: ActorCriticOutput) (q: ActorCriticOutput) : Expr list =
         let normals, discrete = pairs head p q |> List.partition isNormal
         let total f parts = parts |> List.map (fun (part, struct (p, q)) -> f part p q) |> List.reduce (+)
 
@@ -57,12 +43,12 @@ module internal Divergence =
         ]
 
     /// The columns of another policy's outputs, such as the old one's: logits or means [M, outputs], and ln σ [n] of normal policies.
-    let columns (head: PolicyHead) : struct (Column * Column) =
-        struct (Column.step "oldOutputs" (PolicyHead.outputs head),
-                Column.shared "oldLogStandardDeviation" (PolicyHead.deviations head))
+    let columns (head: ActionDistribution) : struct (Column * Column) =
+        struct (Column.step "oldOutputs" (head.Outputs),
+                Column.shared "oldLogStandardDeviation" (head.Deviations))
 
     /// The output that those columns hold.
-    let ofColumns (head: PolicyHead) (batch: Batch) : ActorCriticOutput =
+    let ofColumns (head: ActionDistribution) (batch: Batch) : ActorCriticOutput =
         let struct (outputs, deviation) = columns head
 
         {
@@ -76,7 +62,7 @@ module internal Divergence =
 [<Sealed>]
 type internal PolicyOutputs(network: ActorCritic, m: int, workers: Workers) =
     let part = Part.actor network
-    let width = PolicyHead.outputs network.Head
+    let width = network.Head.Outputs
     let observations = Column.step "observations" (ActorCritic.inputs network)
     let shape = SampleShape.steps m
 
@@ -107,7 +93,7 @@ type internal PolicyOutputs(network: ActorCritic, m: int, workers: Workers) =
 
     /// ln σ [n] in θ; empty for discrete actions.
     member _.LogStandardDeviation(theta: float32[]) : float32[] =
-        match PolicyHead.deviations network.Head with
+        match network.Head.Deviations with
         | 0 -> [||]
         | count ->
             let first = part.First + part.Layout["actor/logStandardDeviation"].Offset

@@ -2,6 +2,7 @@
 namespace Rl.Core.Algorithms
 
 open System
+open Rl.Core.Acting
 open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Experience
@@ -150,12 +151,13 @@ type Report =
         Metrics: struct (string * float)[]
     }
 
-/// What is needed to act: the network, θ and the normalisation of observations.
+/// What is needed to act: the actor, θ and the normalisation of observations.
 type PolicyModel =
     {
-        Network: ActorCritic
+        Network: Actor
         ObservationSpace: Space
         ActionSpace: Space
+        /// The network's, and whatever parameters follow them in θ.
         Parameters: float32[]
         Observations: RunningStatistics
         /// Those of the wrappers around the environment, the innermost first; with them a wrapped environment shows what it showed in training.
@@ -170,8 +172,8 @@ type Learner() =
     abstract Algorithm: string
     /// The copies that it trains on.
     abstract Environment: BatchEnvironment
-    /// Actor and critic, whose parameters are a state's θ.
-    abstract Network: ActorCritic
+    /// What acts; its parameters are the first of a state's θ.
+    abstract Network: Actor
     /// The options as named texts, for files and logs; read back by the algorithm's `ofPairs`.
     abstract Options: (string * string) list
     /// The number of environment steps that training is planned for.

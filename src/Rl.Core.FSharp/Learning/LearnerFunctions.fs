@@ -2,6 +2,7 @@
 namespace Rl.Core.Learning
 
 open System
+open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Environments
 open Rl.Core.Foundations
@@ -13,7 +14,8 @@ type LearnerFunctions<'Experience> =
         /// For example "ppo".
         Algorithm: string
         Environment: BatchEnvironment
-        Network: ActorCritic
+        /// What acts; its parameters are the first of θ.
+        Network: Actor
         /// The options as named texts.
         Options: (string * string) list
         TotalSteps: int64

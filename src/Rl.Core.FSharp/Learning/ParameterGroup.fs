@@ -2,6 +2,7 @@
 namespace Rl.Core.Learning
 
 open System
+open Rl.Core.Acting
 open Rl.Core.Autodiff
 open Rl.Core.Foundations
 open Rl.Core.Networks
@@ -17,8 +18,8 @@ module Part =
     /// All of θ.
     let whole (network: ActorCritic) = { First = 0; Layout = ActorCritic.layout network }
 
-    let private ofBlocks (isOwn: Block -> bool) (network: ActorCritic) =
-        let blocks = (ActorCritic.layout network).Blocks |> Seq.filter isOwn |> Seq.toArray
+    let private ofBlocks (isOwn: Block -> bool) (layout: Layout) =
+        let blocks = layout.Blocks |> Seq.filter isOwn |> Seq.toArray
         let first = blocks[0].Offset
 
         {
@@ -29,14 +30,14 @@ module Part =
     let private isUnder (prefix: string) (block: Block) = block.Name.StartsWith(prefix + "/", StringComparison.Ordinal)
 
     /// The policy's elements that are not shared, with those of its distribution.
-    let actor network = ofBlocks (isUnder "actor") network
+    let actor (network: ActorCritic) = ofBlocks (isUnder "actor") (ActorCritic.layout network)
 
     /// The policy's elements that decide its most probable action: without a standard deviation.
-    let mode network =
-        ofBlocks (fun block -> isUnder "actor" block && block.Name <> "actor/logStandardDeviation") network
+    let mode (actor: Actor) =
+        ofBlocks (fun block -> isUnder "actor" block && block.Name <> "actor/logStandardDeviation") (Actor.layout actor)
 
     /// The value function's elements that are not shared.
-    let critic network = ofBlocks (isUnder "critic") network
+    let critic (network: ActorCritic) = ofBlocks (isUnder "critic") (ActorCritic.layout network)
 
     /// The part's elements of θ.
     let elements (part: Part) (theta: float32[]) : Span<float32> = theta.AsSpan(part.First, part.Layout.Count)

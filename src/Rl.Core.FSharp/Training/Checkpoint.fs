@@ -5,6 +5,7 @@ open System
 open System.Buffers.Binary
 open System.IO
 open System.IO.Hashing
+open Rl.Core.Acting
 open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Networks
@@ -20,7 +21,8 @@ type Checkpoint =
         Seed: uint64
         ObservationSpace: Space
         ActionSpace: Space
-        Network: ActorCritic
+        /// What acts; its parameters are the first of the state's.
+        Network: Actor
         /// The algorithm's options as named texts.
         Options: (string * string) list
         /// Whatever the writer wants to find again, as named texts.
@@ -94,7 +96,7 @@ module Checkpoint =
             CheckpointFormat.writeSpace output checkpoint.ObservationSpace
             CheckpointFormat.writeSpace output checkpoint.ActionSpace)
 
-        section "NETW" (fun output -> NetworkFormat.writeNetwork output checkpoint.Network)
+        section "NETW" (fun output -> NetworkFormat.writeActor output checkpoint.Network)
         section "PARM" (fun output -> output.Singles state.Parameters)
         section "ARRS" (fun output -> CheckpointFormat.writeArrays output state.Arrays)
 
@@ -173,6 +175,29 @@ module Checkpoint =
         else
             pairs
 
+    /// θ of a file: before version 3 the gradient-free methods had a critic too, that nobody asked.
+    let private parametersOf
+        (input: BinaryIn)
+        (algorithm: string)
+        (former: ActorCritic option)
+        (parameters: float32[])
+        =
+        match former with
+        | None -> parameters
+        | Some network ->
+            if NetworkFormat.denseParameters network.Actor > float parameters.Length then
+                input.Fail "it has fewer parameters than its network"
+
+            let expected = (ActorCritic.layout network).Count
+
+            if expected <> parameters.Length then
+                input.Fail $"it has {parameters.Length} parameters and its network {expected}"
+
+            if List.contains algorithm [ "ars"; "cem"; "es" ] then
+                parameters[.. (Actor.layout network.Actor).Count - 1]
+            else
+                parameters
+
     let private check (input: BinaryIn) (checkpoint: Checkpoint) =
         let state = checkpoint.State
         let observations, actions = checkpoint.ObservationSpace, checkpoint.ActionSpace
@@ -214,8 +239,15 @@ module Checkpoint =
                 let observationSpace = CheckpointFormat.readSpace input
                 struct (observationSpace, CheckpointFormat.readSpace input))
 
-        let network = section "NETW" (NetworkFormat.readNetwork (version >= 3))
-        let parameters = section "PARM" (fun input -> input.Singles())
+        let struct (former, actor) =
+            section "NETW" (fun input ->
+                if version < 3 then
+                    let network = NetworkFormat.readActorCritic input
+                    struct (Some network, network.Actor)
+                else
+                    struct (None, NetworkFormat.readActor input))
+
+        let parameters = section "PARM" (fun input -> input.Singles()) |> parametersOf whole algorithm former
 
         let arrays =
             if version > 2 then
@@ -251,7 +283,7 @@ module Checkpoint =
             Seed = seed
             ObservationSpace = observationSpace
             ActionSpace = actionSpace
-            Network = network
+            Network = actor
             Options = options
             Notes = notes
             Wrapping = wrapping

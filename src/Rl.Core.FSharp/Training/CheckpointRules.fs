@@ -3,6 +3,7 @@ namespace Rl.Core.Training
 
 open System
 open System.Collections.Generic
+open Rl.Core.Acting
 open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Experience
@@ -36,20 +37,20 @@ module internal CheckpointRules =
         for name in names do
             if not (seen.Add name) then input.Fail $"it has the {what} \"{name}\" twice"
 
-    let rec private fits isPart (head: PolicyHead) (space: Space) =
-        match head, space with
-        | PolicyHead.Categorical actions, Space.Discrete(count, _) -> actions = count
-        | PolicyHead.MultiCategorical choices, Space.MultiDiscrete(counts, _) -> List.toArray choices = counts
-        | PolicyHead.Bernoulli count, Space.MultiBinary _ -> count = space.Size
-        | PolicyHead.DiagonalNormal(count, initial), Space.Box(low, _, _) ->
-            count = low.Length && Double.IsFinite initial
-        | PolicyHead.StateDependentNormal count, Space.Box(low, _, _) -> count = low.Length
-        | PolicyHead.StateDependentExploration(count, _, initial), Space.Box(low, _, _) ->
-            not isPart && count = low.Length && Double.IsFinite initial
-        | PolicyHead.Joint parts, (Space.Tuple _ | Space.Dict _) ->
+    /// Whether a distribution's actions are those of a space; noise that stays for several steps is for boxes alone.
+    let rec private fits isPart (distribution: ActionDistribution) (space: Space) =
+        match space with
+        | Space.Tuple _
+        | Space.Dict _ ->
             let spaces = space.Parts |> List.map snd
-            parts.Length = spaces.Length && List.forall2 (fits true) parts spaces
-        | _ -> false
+
+            distribution.Parts.Length = spaces.Length
+            && List.forall2 (fits true) distribution.Parts spaces
+        | _ when not distribution.Parts.IsEmpty || distribution.ActionSize <> space.Size -> false
+        | Space.Box _ -> distribution.Choices = 0 && (distribution.Noise.IsNone || not isPart)
+        | Space.MultiDiscrete(counts, _) ->
+            distribution.Choices = space.Choices && distribution.Format.Sizes = List.ofArray counts
+        | _ -> distribution.Choices = space.Choices
 
     let private activation (input: BinaryIn) (activation: Activation) =
         match activation with
@@ -96,8 +97,8 @@ module internal CheckpointRules =
         if expected <> actual then
             input.Fail $"{what} of its network takes {actual} numbers and is given {expected}"
 
-    /// Requires layers that fit each other and a head that fits the actions.
-    let private network (input: BinaryIn) (actionSpace: Space) (network: ActorCritic) =
+    /// Requires layers that fit each other and a distribution that fits the actions.
+    let private network (input: BinaryIn) (actionSpace: Space) (actor: Actor) =
         let mlp what expected (mlp: Mlp) =
             chain input what expected mlp.Inputs
             activation input mlp.Activation
@@ -105,55 +106,53 @@ module internal CheckpointRules =
             mlp.Outputs
 
         let features =
-            match network.Encoder with
+            match actor.Features.Encoder with
             | Some encoder -> encoded input encoder
-            | None -> ActorCritic.inputs network
+            | None -> Actor.inputs actor
 
         let features =
-            match network.Trunk with
+            match actor.Features.Trunk with
             | Some trunk -> mlp "the trunk" features trunk
             | None -> features
 
         let features =
-            match network.Memory with
+            match actor.Features.Memory with
             | Some memory ->
                 chain input "the recurrent layer" features memory.Inputs
                 memory.Hidden
             | None -> features
 
-        let outputs = mlp "the actor" features network.Actor
+        let outputs = mlp "the actor" features actor.Layers
+        let distribution = actor.Distribution
 
-        if mlp "the critic" features network.Critic <> 1 then
-            input.Fail $"the critic of its network gives {network.Critic.Outputs} numbers instead of 1"
-
-        if not (fits false network.Head actionSpace) then
+        if not (fits false distribution actionSpace) then
             input.Fail $"its policy does not fit its actions, {actionSpace}"
 
-        if outputs <> PolicyHead.outputs network.Head then
-            input.Fail $"its actor gives {outputs} numbers and its policy takes {PolicyHead.outputs network.Head}"
+        if outputs <> distribution.Outputs then
+            input.Fail $"its actor gives {outputs} numbers and its policy takes {distribution.Outputs}"
 
-        match network.Head with
-        | PolicyHead.StateDependentExploration(_, noise, _) ->
-            let hidden = List.last (network.Actor.Inputs :: network.Actor.Hidden)
+        if distribution.Noise.IsSome then
+            let noise = List.last distribution.Format.Sizes
+            let hidden = List.last (actor.Layers.Inputs :: actor.Layers.Hidden)
 
             if noise <> hidden then
                 input.Fail $"its exploration has {noise} features and its actor {hidden}"
-        | _ -> ()
 
     /// Requires a network whose layers fit each other, the observations, the actions and the parameters, which must be finite.
-    let policy (input: BinaryIn) observationSpace actionSpace (model: ActorCritic) (parameters: float32[]) : unit =
+    let policy (input: BinaryIn) observationSpace actionSpace (model: Actor) (parameters: float32[]) : unit =
         if NetworkFormat.denseParameters model > float parameters.Length then
             input.Fail "it has fewer parameters than its network"
 
         let inputs =
             try
                 network input actionSpace model
-                let expected = (ActorCritic.layout model).Count
+                let expected = (Actor.layout model).Count
 
-                if expected <> parameters.Length then
+                // A critic's parameters, and others of the learner's, may follow.
+                if expected > parameters.Length then
                     input.Fail $"it has {parameters.Length} parameters and its network {expected}"
 
-                ActorCritic.inputs model
+                Actor.inputs model
             with :? ArgumentException as error ->
                 input.Fail $"its network cannot be: {error.Message}"
 
@@ -185,12 +184,12 @@ module internal CheckpointRules =
             input.Fail $"its {what} are {value}; they must lie in [0, {most}]"
 
     /// Requires a training state whose parts fit each other and the network.
-    let state (input: BinaryIn) (network: ActorCritic) (state: TrainingState) : unit =
+    let state (input: BinaryIn) (network: Actor) (state: TrainingState) : unit =
         let copies = state.Environments.Count
         inRange input "steps" MostSteps state.Steps
         inRange input "updates" MostSteps state.Updates
         inRange input "copies" MostCopies copies
-        statistics input "observations" [ 0; ActorCritic.inputs network ] state.Observations
+        statistics input "observations" [ 0; Actor.inputs network ] state.Observations
         statistics input "rewards" [ 0; 1 ] state.Rewards
 
         if state.ActionKeys.Length <> copies then
@@ -243,9 +242,9 @@ module internal CheckpointRules =
 
     /// Requires that a learner, made of the checkpoint's own options, keeps such a state: the same blocks of parameters and lengths of arrays.
     /// Gives the first difference.
-    let misfit (learner: Learner) (network: ActorCritic) (state: TrainingState) : string option =
-        let blocks (network: ActorCritic) =
-            (ActorCritic.layout network).Blocks
+    let misfit (learner: Learner) (network: Actor) (state: TrainingState) : string option =
+        let blocks (network: Actor) =
+            (Actor.layout network).Blocks
             |> Seq.map (fun block -> struct (block.Name, List.ofArray block.Shape))
             |> List.ofSeq
 

@@ -1,6 +1,7 @@
 /// How networks are laid out in a checkpoint: a pair of functions for each part, one to write, one to read.
 namespace Rl.Core.Training
 
+open Rl.Core.Acting
 open Rl.Core.Networks
 
 [<RequireQualifiedAccess>]
@@ -118,61 +119,72 @@ module internal NetworkFormat =
             LayerNormalisation = (input.Byte() <> 0)
         }
 
-    let rec private writeHead (output: BinaryOut) (head: PolicyHead) =
-        match head with
-        | PolicyHead.Categorical actions ->
-            output.Byte 0
-            output.Int actions
-        | PolicyHead.MultiCategorical choices ->
-            output.Byte 1
-            output.Ints(List.toArray choices)
-        | PolicyHead.Bernoulli count ->
-            output.Byte 2
-            output.Int count
-        | PolicyHead.DiagonalNormal(count, initial) ->
-            output.Byte 3
-            output.Int count
-            output.Float initial
-        | PolicyHead.StateDependentNormal count ->
-            output.Byte 4
-            output.Int count
-        | PolicyHead.StateDependentExploration(count, features, initial) ->
-            output.Byte 5
-            output.Int count
-            output.Int features
-            output.Float initial
-        | PolicyHead.Joint parts ->
-            output.Byte 6
-            output.Int parts.Length
-            parts |> List.iter (writeHead output)
+    let rec private writeDistribution (output: BinaryOut) (format: DistributionFormat) =
+        output.Text format.Name
+        output.Ints(List.toArray format.Sizes)
+        output.Floats(List.toArray format.Numbers)
+        output.Int format.Parts.Length
+        format.Parts |> List.iter (writeDistribution output)
 
-    /// Heads within heads that a file may describe, as many as spaces within spaces: a guard against files that would exhaust the stack.
+    /// Distributions within distributions that a file may describe, as many as spaces within spaces: a guard against files that would exhaust
+    /// the stack.
     [<Literal>]
-    let private DeepestHead = 64
+    let private Deepest = 64
 
-    let rec private readHeadAt depth (input: BinaryIn) : PolicyHead =
-        if depth > DeepestHead then
-            input.Fail $"it holds policy heads within policy heads, more than {DeepestHead} deep"
+    let rec private readFormat (input: BinaryIn) (depth: int) : DistributionFormat =
+        let name = input.Text()
+        let sizes = input.Ints() |> Array.toList
+        let numbers = input.Floats() |> Array.toList
+        let parts = input.Int()
+
+        if not (List.forall Double.IsFinite numbers) then
+            input.Fail $"it holds a policy of the numbers %A{numbers}"
+
+        if sizes |> List.exists (fun size -> size < 1 || size > WidestLayer) then
+            input.Fail $"it holds a policy of the sizes %A{sizes}"
+
+        if parts < 0 || parts > input.Remaining || depth > Deepest then
+            input.Fail $"it announces {parts} parts of a policy, {depth} deep"
+
+        {
+            Name = name
+            Sizes = sizes
+            Numbers = numbers
+            Parts = List.init parts (fun _ -> readFormat input (depth + 1))
+        }
+
+    let private readDistribution (input: BinaryIn) : ActionDistribution =
+        let format = readFormat input 0
+
+        try
+            ActionDistributions.ofFormat format
+        with :? System.ArgumentException as error ->
+            input.Fail $"it holds a policy that cannot be made: {error.Message}"
+
+    /// The heads of version 2.
+    let rec private readHeadAt depth (input: BinaryIn) : ActionDistribution =
+        if depth > Deepest then
+            input.Fail $"it holds policy heads within policy heads, more than {Deepest} deep"
 
         match input.Byte() with
-        | 0 -> PolicyHead.Categorical(readWidth input)
-        | 1 -> PolicyHead.MultiCategorical(input.Ints() |> Array.toList)
-        | 2 -> PolicyHead.Bernoulli(readWidth input)
+        | 0 -> CategoricalPolicy.create (readWidth input)
+        | 1 -> MultiCategoricalPolicy.create (input.Ints() |> Array.toList)
+        | 2 -> BernoulliPolicy.create (readWidth input)
         | 3 ->
             let count = readWidth input
-            PolicyHead.DiagonalNormal(count, input.Float())
-        | 4 -> PolicyHead.StateDependentNormal(readWidth input)
+            DiagonalNormalPolicy.create count (input.Float())
+        | 4 -> DiagonalNormalPolicy.stateDependent (readWidth input)
         | 5 ->
             let count = readWidth input
             let features = readWidth input
-            PolicyHead.StateDependentExploration(count, features, input.Float())
+            StateDependentExplorationPolicy.create count features (input.Float())
         | 6 ->
             let parts = input.Int()
 
             if parts < 1 || parts > input.Remaining then
                 input.Fail $"it announces {parts} parts of a policy head"
 
-            PolicyHead.Joint(List.init parts (fun _ -> readHeadAt (depth + 1) input))
+            JointPolicy.create (List.init parts (fun _ -> readHeadAt (depth + 1) input))
         | kind -> input.Fail $"it holds a policy head of the unknown kind {kind}"
 
     let private readHead (input: BinaryIn) = readHeadAt 0 input
@@ -286,40 +298,53 @@ module internal NetworkFormat =
 
         map
 
-    let writeNetwork (output: BinaryOut) (network: ActorCritic) =
-        writeOption output writeEncoder network.Encoder
-        writeOption output writeMlp network.Trunk
-        writeOption output writeRecurrent network.Memory
-        writeMlp output network.Actor
-        writeMlp output network.Critic
-        writeHead output network.Head
-        writeActions output network.Actions
+    let private writeFeatures (output: BinaryOut) (features: Features) =
+        writeOption output writeEncoder features.Encoder
+        writeOption output writeMlp features.Trunk
+        writeOption output writeRecurrent features.Memory
 
-    /// `hasActions`: whether the format already had a map of actions; without it they are the policy's.
-    let readNetwork (hasActions: bool) (input: BinaryIn) : ActorCritic =
+    let private readFeatures (input: BinaryIn) : Features =
         let encoder = readOption input readEncoder
         let trunk = readOption input readMlp
-        let memory = readOption input readRecurrent
-        let actor = readMlp input
-        let critic = readMlp input
-        let head = readHead input
+        { Encoder = encoder; Trunk = trunk; Memory = readOption input readRecurrent }
+
+    let writeActor (output: BinaryOut) (actor: Actor) =
+        writeFeatures output actor.Features
+        writeMlp output actor.Layers
+        writeDistribution output actor.Distribution.Format
+        writeActions output actor.Actions
+
+    let readActor (input: BinaryIn) : Actor =
+        let features = readFeatures input
+        let layers = readMlp input
+        let distribution = readDistribution input
 
         {
-            Encoder = encoder
-            Trunk = trunk
-            Memory = memory
-            Actor = actor
+            Features = features
+            Layers = layers
+            Distribution = distribution
+            Actions = readActions input distribution.ActionSize
+        }
+
+    /// The network of version 2: the actor, in the environment's units, with a critic, of use or not.
+    let readActorCritic (input: BinaryIn) : ActorCritic =
+        let features = readFeatures input
+        let layers = readMlp input
+        let critic = readMlp input
+
+        {
+            Actor =
+                {
+                    Features = features
+                    Layers = layers
+                    Distribution = readHead input
+                    Actions = ActionMap.identity
+                }
             Critic = critic
-            Head = head
-            Actions =
-                if hasActions then
-                    readActions input (PolicyHead.actions head)
-                else
-                    ActionMap.identity
         }
 
     /// Weights (and biases of the dense layers), counted without overflow; what the parameters must at least be.
-    let denseParameters (network: ActorCritic) =
+    let denseParameters (actor: Actor) =
         let ofMlp (mlp: Mlp) =
             List.pairwise (mlp.Inputs :: mlp.Hidden @ [ mlp.Outputs ])
             |> List.sumBy (fun (inputs, outputs) -> float inputs * float outputs + float outputs)
@@ -335,8 +360,9 @@ module internal NetworkFormat =
                 * float layer.KernelHeight
                 * float layer.KernelWidth)
 
-        (network.Encoder |> Option.map ofEncoder |> Option.defaultValue 0.0)
-        + (network.Trunk |> Option.map ofMlp |> Option.defaultValue 0.0)
-        + (network.Memory |> Option.map ofMemory |> Option.defaultValue 0.0)
-        + ofMlp network.Actor
-        + ofMlp network.Critic
+        let features = actor.Features
+
+        (features.Encoder |> Option.map ofEncoder |> Option.defaultValue 0.0)
+        + (features.Trunk |> Option.map ofMlp |> Option.defaultValue 0.0)
+        + (features.Memory |> Option.map ofMemory |> Option.defaultValue 0.0)
+        + ofMlp actor.Layers

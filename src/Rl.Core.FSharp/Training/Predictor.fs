@@ -2,6 +2,7 @@
 namespace Rl.Core.Training
 
 open System
+open Rl.Core.Acting
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
 open Rl.Core.Environments
@@ -20,20 +21,22 @@ type Predictor(model: PolicyModel, rows: int) =
     let isIdentity = Encoding.isIdentity observationSpace
     let observationSize, actionSize = observationSpace.Size, actionSpace.Size
     let inputs = Encoding.size observationSpace
-    let layout = ActorCritic.layout model.Network
-    let head = model.Network.Head
+    let layout = Actor.layout model.Network
+    let head = model.Network.Distribution
     let actionMap = model.Network.Actions
-    let choices = PolicyHead.choices head
+    let choices = head.Choices
     let stateSize = model.Network.StateSize
     let mutable statistics = model.Observations
-    let program = ActingProgram(model.Network, layout, rows, inputs, false)
+    let program = ActingProgram(model.Network, layout, rows, inputs)
     let encoded = Array.zeroCreate<float32>(rows * inputs)
     let states = Array.zeroCreate<float32>(rows * stateSize)
     let policyAction = Array.zeroCreate<float32> actionSize
 
     let load (model: PolicyModel) =
-        Guard.length "Parameters" layout.Count model.Parameters.Length
-        ReadOnlySpan(model.Parameters).CopyTo program.Theta
+        if model.Parameters.Length < layout.Count then
+            Guard.length "Parameters" layout.Count model.Parameters.Length
+
+        ReadOnlySpan(model.Parameters, 0, layout.Count).CopyTo program.Theta
         statistics <- model.Observations
 
     do load model

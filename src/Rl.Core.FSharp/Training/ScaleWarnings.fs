@@ -5,13 +5,14 @@ open System
 open System.Numerics
 open Rl.Core.Algorithms
 open Rl.Core.Environments
-open Rl.Core.Networks
+open Rl.Core.Acting
 
 /// Looks at observations and actions besides the reports that `Warnings` reads.
 [<RequireQualifiedAccess>]
 module ScaleWarnings =
 
-    /// A new policy draws numbers around 0 ± 1. It meets an interval whose centre is not further away, and whose half-range is within these.
+    /// A new policy draws numbers around 0 ± 1. It meets an interval whose centre is not further away, and whose
+    /// half-range is within these.
     let private fits (low: float) (high: float) =
         let struct (centre, halfRange) = ActionMap.unitOf low high
         abs centre <= 1.0 && halfRange >= 0.2 && halfRange <= 5.0
@@ -53,7 +54,8 @@ module ScaleWarnings =
                 )
             | ValueNone -> None
 
-    /// What is new to say after a transition that led to the state, each kind once. Observations are looked at after updates 1, 2, 4, 8, …
+    /// What is new to say after a transition that led to the state, each kind once. Observations are looked at after
+    /// updates 1, 2, 4, 8, …
     let observe
         (learner: Learner)
         (state: TrainingState)

@@ -4,6 +4,7 @@ module Rl.Tests.Algorithms.ActionScalingTests
 open System
 open System.IO
 open FsCheck.Xunit
+open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Environments
 open Rl.Core.Foundations
@@ -196,8 +197,9 @@ let ``a file of version 2 acts in the environment's units, and learns on in them
     Assert.Equal(ActionMap.identity, checkpoint.Network.Actions)
     let configuration = CemOptions.ofPairs checkpoint.Options
     Assert.Equal(ActionScaling.None, configuration.ActionScaling)
-    // Four weights and a bias of a linear policy on (cos, sin, speed), as the first version's layout has them.
     let policy = checkpoint.State.Parameters
+    // The critic that nobody asked is gone: three weights, a bias, ln σ.
+    Assert.Equal(5, policy.Length)
     let observation = [| 0.6f; -0.8f; 0.7f |]
     let action = Array.zeroCreate<float32> 1
     Predictor(checkpoint.Policy, 1).Predict(ReadOnlySpan observation, Span action)

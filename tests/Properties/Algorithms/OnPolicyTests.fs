@@ -4,6 +4,7 @@ module Rl.Tests.Algorithms.OnPolicyTests
 
 open System
 open FsCheck.Xunit
+open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Autodiff
 open Rl.Core.Environments
@@ -24,7 +25,7 @@ let private random (shape: int[]) (seed: uint64) =
 
 [<Theory; InlineData(40, 1); InlineData(200, 3)>]
 let ``a train step in lanes moves its part of θ and its extra numbers along the whole gradient`` (m: int) (lanes: int) =
-    let network = ActorCritic.separate Activation.Tanh 3 [ 6 ] (PolicyHead.Categorical 2)
+    let network = ActorCritic.separate Activation.Tanh 3 [ 6 ] (CategoricalPolicy.create 2)
     let part = Part.critic network
     let n = part.Layout.Count
     let extra: StateVariable list = [ { Name = "scale"; Shape = Shape.scalar; Initial = 2.0 } ]
@@ -88,8 +89,8 @@ let ``a train step in lanes moves its part of θ and its extra numbers along the
 
 [<Fact>]
 let ``the parts of a network are its blocks, without gaps`` () =
-    let network = ActorCritic.separate Activation.Tanh 3 [ 6 ] (PolicyHead.DiagonalNormal(2, 0.0))
-    let actor, critic, mode = Part.actor network, Part.critic network, Part.mode network
+    let network = ActorCritic.separate Activation.Tanh 3 [ 6 ] (DiagonalNormalPolicy.create 2 0.0)
+    let actor, critic, mode = Part.actor network, Part.critic network, Part.mode network.Actor
     Assert.Equal((ActorCritic.layout network).Count, actor.Layout.Count + critic.Layout.Count)
     Assert.Equal(actor.Layout.Count - 2, mode.Layout.Count)
     Assert.Equal(0, actor.First)

@@ -2,6 +2,7 @@
 module Rl.Tests.Algorithms.PlainLearners
 
 open System
+open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Autodiff
 open Rl.Core.Environments
@@ -28,8 +29,9 @@ type PlainStep =
 /// What acts: a network with parameters and statistics of observations, one row at a time.
 type PlainActor(learner: Learner, state: TrainingState) =
     let environment = learner.Environment
-    let layout = ActorCritic.layout learner.Network
-    let program = ActingProgram(learner.Network, layout, 1, environment.ObservationSize)
+    let network = LearnerNetwork.ofLearner learner
+    let layout = ActorCritic.layout network
+    let program = ActingProgram(network, layout, 1, environment.ObservationSize)
     do state.Parameters.CopyTo program.Theta
 
     /// What the network sees of an observation.
@@ -54,7 +56,7 @@ type PlainActor(learner: Learner, state: TrainingState) =
         let action = Array.zeroCreate<float32> environment.ActionSize
 
         let struct (logProbability, key) =
-            Policy.sample learner.Network.Head program.Policy (program.DeviationOf 0) (Span action) key
+            Policy.sample learner.Network.Distribution program.Policy (program.DeviationOf 0) (Span action) key
 
         struct (action, float logProbability, key)
 
@@ -187,7 +189,7 @@ let ppo (c: PpoOptions) (learner: Learner) (state: TrainingState) : struct (floa
     let advantage index = advantages[index % copies][index / copies]
     let count = (samples + c.MinibatchSize - 1) / c.MinibatchSize
     let size = samples / count
-    let source = (UpdateSource.create (Ppo.plan c learner.Network false size)).Program
+    let source = (UpdateSource.create (Ppo.plan c (LearnerNetwork.ofLearner learner) false size)).Program
     let program = Program.compile<float> source
     program.Set("theta", ReadOnlySpan(state.Parameters |> Array.map float))
     let left = 1.0 - float state.Steps / float c.Plan.TotalSteps
@@ -303,11 +305,11 @@ let reinforce (c: ReinforceOptions) (learner: Learner) (state: TrainingState) : 
         Expr.constant (Tensor.create [| rows.Length; rows[0].Length |] (Array.concat rows |> Array.map float))
 
     let theta = Expr.fresh (Expr.vector (state.Parameters |> Array.map float))
-    let parameters = Parameters.create (ActorCritic.layout learner.Network) theta
-    let output = ActorCritic.apply learner.Network parameters (matrix (steps |> Array.map _.Observation))
+    let network = LearnerNetwork.ofLearner learner
+    let parameters = Parameters.create (ActorCritic.layout network) theta
+    let output = ActorCritic.apply network parameters (matrix (steps |> Array.map _.Observation))
 
-    let struct (logProbability, entropy) =
-        Policy.evaluate learner.Network.Head output (matrix (steps |> Array.map _.Action))
+    let struct (logProbability, entropy) = Policy.evaluate network.Head output (matrix (steps |> Array.map _.Action))
 
     // Σ over all steps, over the number of trajectories.
     let perTrajectory (x: Expr) = Expr.sum x / float trajectories.Length

@@ -5,6 +5,7 @@ open System
 open FsCheck
 open FsCheck.FSharp
 open FsCheck.Xunit
+open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Autodiff
 open Rl.Core.Environments
@@ -49,8 +50,8 @@ let private case =
     gen {
         let! space = space
         let head = Policy.headFor 0.0 space
-        let! outputs = Gen.arrayOfLength (PolicyHead.outputs head) single
-        let! deviations = Gen.arrayOfLength (PolicyHead.deviations head) single
+        let! outputs = Gen.arrayOfLength head.Outputs single
+        let! deviations = Gen.arrayOfLength head.Deviations single
         let! masks = components space |> List.map mask |> Gen.collectToList id
         let! key = Gen.choose (1, 1000000)
 
@@ -67,11 +68,11 @@ let private case =
 type PolicyCases =
     static member Case() = Arb.fromGen case
 
-let private output (head: PolicyHead) (logits: Expr) (deviations: float32[]) : ActorCriticOutput =
+let private output (head: ActionDistribution) (logits: Expr) (deviations: float32[]) : ActorCriticOutput =
     {
         Policy = logits
         LogStandardDeviation =
-            if PolicyHead.deviations head > 0 then
+            if head.Deviations > 0 then
                 Some(Expr.vector (Array.map float deviations))
             else
                 None
@@ -165,7 +166,7 @@ module Laws =
             | Space.Box _ -> []
             | _ ->
                 let parts = space.Parts |> List.map snd
-                let outputs = List.scan (fun o p -> o + PolicyHead.outputs (Policy.headFor 0.0 p)) output parts
+                let outputs = List.scan (fun o p -> o + (Policy.headFor 0.0 p).Outputs) output parts
                 let choices = List.scan (fun c (p: Space) -> c + p.Choices) choice parts
 
                 List.zip parts (List.zip outputs choices |> List.take parts.Length)

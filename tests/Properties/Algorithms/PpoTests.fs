@@ -4,6 +4,7 @@ module Rl.Tests.Algorithms.PpoTests
 
 open System
 open FsCheck.Xunit
+open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Autodiff
 open Rl.Core.Distributions
@@ -29,7 +30,7 @@ let ``the step in lanes has the gradient and the metrics of the whole minibatch`
 
     let c = { PpoOptions.defaults with EntropyCoefficient = 0.03; ValueClipRange = 0.1; MaxGradientNorm = 0.01 }
 
-    let network = ActorCritic.separate Activation.Tanh 3 [ 8 ] (PolicyHead.Categorical 4)
+    let network = ActorCritic.separate Activation.Tanh 3 [ 8 ] (CategoricalPolicy.create 4)
     let layout = ActorCritic.layout network
     let source = (UpdateSource.create (Ppo.plan c network false m)).Program
     let struct (theta, _) = Layout.initialise (Rng.create 1UL) layout
@@ -117,7 +118,7 @@ let ``clipping never raises the surrogate, and at ratio 1 it changes neither val
 let ``a rollout bootstraps across a time limit and cuts at a fall`` () =
     // Five steps at most: every episode of an upright pole is truncated, none falls so soon.
     let environment = (Registry.make "CartPole-v1").Vectorise(3, 5)
-    let network = ActorCritic.separate Activation.Tanh 4 [ 16 ] (PolicyHead.Categorical 2)
+    let network = ActorCritic.separate Activation.Tanh 4 [ 16 ] (CategoricalPolicy.create 2)
     let layout = ActorCritic.layout network
     use workers = new Workers(1)
     let options = { Steps = 12; Normalise = false; SequenceLength = 1; ExplorationSteps = 0 }
@@ -228,7 +229,7 @@ let ``options out of their range are refused by name`` () =
 
 [<Fact>]
 let ``the update step allocates nothing`` () =
-    let network = ActorCritic.separate Activation.Tanh 4 [ 64; 64 ] (PolicyHead.Categorical 2)
+    let network = ActorCritic.separate Activation.Tanh 4 [ 64; 64 ] (CategoricalPolicy.create 2)
     let program = (Update.create (Ppo.plan PpoOptions.defaults network false 256)).Program
 
     for _ in 1..100 do

@@ -9,7 +9,8 @@ open Rl.Core.Environments
 [<Struct>]
 type ReachState = { Target: float32; Count: int }
 
-/// Shows a number u in [-1, 1] and wants the number that lies as far in [low, high]. Reward: minus the squared distance, in half-ranges.
+/// Shows a number u in [-1, 1] and wants the number that lies as far in [low, high]. Reward: minus the squared
+/// distance, in half-ranges.
 type Reach(low: float, high: float) =
     interface IEnvironment<ReachState> with
         member _.Id = "Reach-v0"
@@ -35,8 +36,8 @@ type Reach(low: float, high: float) =
 [<Struct>]
 type HoverState = { Height: float; Climb: float; Tilt: float; Turn: float; Flown: int }
 
-/// A beam with a thruster at each end, thrusts in [0, 12], is to stay level at height 0; it needs 4.9 of each. Reward: 1 a step less distance
-/// and tilt, squared.
+/// A beam with a thruster at each end, thrusts in [0, 12], is to stay level at height 0; it needs 4.9 of each. Reward:
+/// 1 a step less distance and tilt, squared.
 type Hover() =
     interface IEnvironment<HoverState> with
         member _.Id = "Hover-v0"
@@ -85,8 +86,8 @@ type Hover() =
 [<Struct>]
 type StockState = { Stock: float; Day: int }
 
-/// Each day a quantity in [0, 200] is ordered from one of two suppliers: one sells at 4, the other at 3 and delivers the half. Demand is between
-/// 50 and 150 at a price of 10; what stays costs 0.5. Rewards are in hundreds.
+/// Each day a quantity in [0, 200] is ordered from one of two suppliers: one sells at 4, the other at 3 and delivers
+/// the half. Demand is between 50 and 150 at a price of 10; what stays costs 0.5. Rewards are in hundreds.
 type Inventory() =
     interface IEnvironment<StockState> with
         member _.Id = "Inventory-v0"

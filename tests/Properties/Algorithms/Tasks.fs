@@ -129,3 +129,11 @@ type Spot() =
         member _.Observe(state, observation) =
             observation.Clear()
             observation[state.Shown] <- 255.0f
+
+/// Networks of learners.
+[<RequireQualifiedAccess>]
+module LearnerNetwork =
+
+    /// The actor of a learner with its critic, where both have hidden layers of the same widths and share none.
+    let ofLearner (learner: Rl.Core.Algorithms.Learner) : Rl.Core.Networks.ActorCritic =
+        { Actor = learner.Network; Critic = { learner.Network.Layers with Outputs = 1 } }

@@ -4,6 +4,7 @@ module Rl.Tests.Algorithms.TrustRegionLearnerTests
 
 open System
 open FsCheck.Xunit
+open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Autodiff
 open Rl.Core.Environments
@@ -35,7 +36,7 @@ let private policyOf (network: ActorCritic) layout (rollout: CreditedRollout) (t
         output
     else
         let masks = rollout.Samples[(RolloutColumns.create network true).Masks]
-        Policy.maskOutput network.Head (rows masks (PolicyHead.choices network.Head)) output
+        Policy.maskOutput network.Head (rows masks network.Head.Choices) output
 
 let private vector (theta: float32[]) = Expr.vector (Array.map float theta)
 
@@ -68,9 +69,9 @@ let ``no step of TRPO moves the policy by more than δ, however bad the quadrati
     use workers = new Workers(1)
     use learner = trpo id [ "TargetKl", bound.ToString "R" ] workers
     let state = learner.Initialise(Rng.create seed) |> steep seed 0.5
-    let _, rollout = collect (make id 3) learner.Network 24 state workers
+    let _, rollout = collect (make id 3) (LearnerNetwork.ofLearner learner) 24 state workers
     let struct (next, report) = learner.Transition state
-    let moved = divergence learner.Network rollout state.Parameters next.Parameters
+    let moved = divergence (LearnerNetwork.ofLearner learner) rollout state.Parameters next.Parameters
     let struct (_, reported) = report.Metrics |> Array.find (fun struct (name, _) -> name = "kl")
     // float32 rounds the divergence that the line search sees.
     moved <= bound * 1.001 + 1e-6 && abs (moved - reported) <= 1e-3 * bound + 1e-6
@@ -156,8 +157,8 @@ let ``the natural direction solves (F + damping) x = g with F the covariance of 
             let along = Array.fold2 (fun sum a b -> sum + a * b) 0.0 row direction
             row |> Array.iteri (fun i value -> total[i] <- total[i] + weight * along * value / samples)
 
-        match network.Head with
-        | PolicyHead.Categorical count ->
+        match network.Head.Choices with
+        | count when count > 0 ->
             for action in 0 .. count - 1 do
                 let actions = Expr.full [| source.Samples; 1 |] (float action)
 
@@ -189,9 +190,9 @@ let ``without advantages the policy stays and nothing fails`` () =
     use learner = trpo "CartPole-v1" [ "Discount", "0"; "GaeLambda", "0" ] workers
     let state = learner.Initialise(Rng.create 2UL)
     let theta = Array.copy state.Parameters
-    (Part.elements (Part.critic learner.Network) theta).Clear()
+    (Part.elements (Part.critic (LearnerNetwork.ofLearner learner)) theta).Clear()
     let struct (next, report) = learner.Transition { state with Parameters = theta }
-    let policy (theta: float32[]) = (Part.elements (Part.actor learner.Network) theta).ToArray()
+    let policy (theta: float32[]) = (Part.elements (Part.actor (LearnerNetwork.ofLearner learner)) theta).ToArray()
     Assert.Equal<float32[]>(policy theta, policy next.Parameters)
     let struct (_, fraction) = report.Metrics |> Array.find (fun struct (name, _) -> name = "stepFraction")
     Assert.Equal(0.0, fraction)
@@ -208,7 +209,7 @@ let ``Kakade's fixed step is α times the natural direction`` () =
         use learner = make rate
         let state = learner.Initialise(Rng.create 4UL)
         let struct (next, _) = learner.Transition state
-        let part = Part.actor learner.Network
+        let part = Part.actor (LearnerNetwork.ofLearner learner)
 
         let before, after =
             (Part.elements part state.Parameters).ToArray(), (Part.elements part next.Parameters).ToArray()

@@ -3,6 +3,7 @@
 module Rl.Tests.Distributions.FarOutTests
 
 open System
+open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Autodiff
 open Rl.Core.Distributions
@@ -322,8 +323,8 @@ let ``an impossible choice has probability 0 however small the possible ones' lo
         let mask = Expr.constant (Tensor.create [| 1; 3 |] [| 1.0; 0.0; 1.0 |])
         evaluate (Expr.softmax -1 (Policy.maskOutput head mask output).Policy)
 
-    Assert.Equal<float[]>([| 1.0; 0.0; 0.0 |], masked (PolicyHead.Categorical 3))
-    Assert.Equal<float[]>([| 1.0; 0.0; 0.0 |], masked (PolicyHead.MultiCategorical [ 3 ]))
+    Assert.Equal<float[]>([| 1.0; 0.0; 0.0 |], masked (CategoricalPolicy.create 3))
+    Assert.Equal<float[]>([| 1.0; 0.0; 0.0 |], masked (MultiCategoricalPolicy.create [ 3 ]))
 
 [<Fact>]
 let ``ε-greedy among possible actions leaves the others out`` () =

@@ -32,7 +32,7 @@ let ``PPO solves CartPole with its default options`` (seed: uint64) =
     Assert.InRange(train (ppo "CartPole-v1" 8 []) seed, 475.0, 500.0)
 
 /// The settings of RL Baselines3 Zoo, but a discount of 0.95 and an annealed learning rate. Of 64 runs with seeds 101 to 116, with and without
-/// state-dependent exploration, at 256 and 512 bits, the worst ended with −211.
+/// state-dependent exploration, at 256 and 512 bits, the worst ended with −211 (with `ActionScaling` none).
 let private pendulum more workers =
     let options =
         [

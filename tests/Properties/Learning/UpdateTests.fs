@@ -2,6 +2,7 @@
 module Rl.Tests.Learning.UpdateTests
 
 open System
+open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Autodiff
 open Rl.Core.Environments
@@ -49,7 +50,7 @@ let private data m =
     noise 3UL (2 * m), noise 4UL m
 
 let private stateOf (update: Update) : TrainingState =
-    let network = ActorCritic.separate Activation.Tanh 4 [] (PolicyHead.Categorical 2)
+    let network = ActorCritic.separate Activation.Tanh 4 [] (CategoricalPolicy.create 2)
     let environment = (Registry.make "CartPole-v1").Vectorise 1
     (Learners.start (ActorCritic.layout network) environment false false).Initialise update.Arrays (Rng.create 1UL)
 

@@ -4,6 +4,7 @@ module Rl.Tests.Networks.NetworkTests
 
 open System
 open FsCheck.Xunit
+open Rl.Core.Acting
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
 open Rl.Core.Networks
@@ -127,16 +128,16 @@ let ``separate networks share nothing, a trunk is shared`` (seed: uint64) =
         Assert.Equal<string list>(policyBlocks, moved (Expr.sum (Expr.square output.Policy)))
         Assert.Equal<string list>(valueBlocks, moved (Expr.sum output.Value))
 
-    check (ActorCritic.separate Activation.Tanh 3 [ 5; 4 ] (PolicyHead.Categorical 2)) [ "actor" ] [ "critic" ]
+    check (ActorCritic.separate Activation.Tanh 3 [ 5; 4 ] (CategoricalPolicy.create 2)) [ "actor" ] [ "critic" ]
 
     check
-        (ActorCritic.shared Activation.Tanh 3 [ 5; 4 ] (PolicyHead.DiagonalNormal(2, -0.5)))
+        (ActorCritic.shared Activation.Tanh 3 [ 5; 4 ] (DiagonalNormalPolicy.create 2 -0.5))
         [ "trunk"; "actor" ]
         [ "trunk"; "critic" ]
 
 [<Property>]
 let ``the first policy is nearly the same everywhere, and ln σ starts where it should`` (seed: uint64) =
-    let network = ActorCritic.separate Activation.Tanh 3 [ 64; 64 ] (PolicyHead.DiagonalNormal(2, -0.5))
+    let network = ActorCritic.separate Activation.Tanh 3 [ 64; 64 ] (DiagonalNormalPolicy.create 2 -0.5)
     let layout = ActorCritic.layout network
     let struct (values, _) = Layout.initialise (Rng.create seed) layout
     let parameters = Parameters.create layout (Expr.vector values)

@@ -8,6 +8,7 @@ open System.IO.Hashing
 open FsCheck.FSharp
 open FsCheck.Xunit
 open Xunit
+open Rl.Core.Acting
 open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Experience
@@ -117,10 +118,15 @@ module private Generate =
 
             let! scaling = Gen.elements [ ActionScaling.Bounds; ActionScaling.None ]
 
+            let actor = Policy.scaledActor scaling actions network.Actor
+
             return
-                { Policy.scaled scaling actions network with
-                    Critic.HiddenWeight = initialiser
-                    Actor.LayerNormalisation = normalised && not network.Actor.Hidden.IsEmpty
+                { actor with
+                    Layers =
+                        { actor.Layers with
+                            HiddenWeight = initialiser
+                            LayerNormalisation = normalised && not actor.Layers.Hidden.IsEmpty
+                        }
                 }
         }
 
@@ -203,7 +209,8 @@ module private Generate =
             let! actions = space
             let! network = network observations actions
             let! copies = Gen.choose (1, 4)
-            let! parameters = singles (ActorCritic.layout network).Count
+            // The last five belong to something that does not act.
+            let! parameters = singles ((Actor.layout network).Count + 5)
             let! optimiser = Gen.choose (0, 9) |> Gen.bind singles
             let! observed = Gen.elements [ 0; Encoding.size observations ] |> Gen.bind statistics
             let! rewards = Gen.elements [ 0; 1 ] |> Gen.bind statistics

@@ -11,6 +11,7 @@ open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Networks
+open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Wrappers
 open Rl.Core.Training
@@ -64,7 +65,7 @@ module CraftedFileTests =
 
     let private withNetwork change (checkpoint: Checkpoint) = { checkpoint with Network = change checkpoint.Network }
 
-    let private withHead head = withNetwork (fun network -> { network with Head = head })
+    let private withHead head = withNetwork (fun network -> { network with Distribution = head })
 
     let private replace index value (values: 'T[]) =
         let copy = Array.copy values
@@ -86,7 +87,12 @@ module CraftedFileTests =
     let private impossible: (string * string * Lazy<Checkpoint> * (Checkpoint -> Checkpoint)) list =
         let observations value = withState (fun state -> { state with Observations = value })
         let bad change = observations (change (ones 3))
-        let depth = List.fold (fun head _ -> PolicyHead.Joint [ head ]) (PolicyHead.Categorical 2) [ 1..70 ]
+        let format name sizes numbers parts : DistributionFormat =
+            { Name = name; Sizes = sizes; Numbers = numbers; Parts = parts }
+
+        let formatted format = withHead { CategoricalPolicy.create 2 with Format = format }
+        let two = (CategoricalPolicy.create 2).Format
+        let depth = List.fold (fun part _ -> format "joint" [] [] [ part ]) two [ 1..70 ]
 
         [
             "NaN in θ", "parameter 3", pendulum, theta nanf
@@ -142,43 +148,49 @@ module CraftedFileTests =
             withState (fun state -> { state with Arrays = [ "recurrentStates", [| 0.0f |] ] })
             "notes twice", "note \"environment.kind\" twice", cartPole, (fun c -> { c with Notes = c.Notes @ c.Notes })
             "options twice", "twice", cartPole, (fun c -> { c with Options = c.Options @ c.Options })
-            "normal of integers", "does not fit", cartPole, withHead (PolicyHead.StateDependentNormal 1)
-            "bits of an integer", "does not fit", cartPole, withHead (PolicyHead.Bernoulli 2)
-            "9 choices of 2", "does not fit", cartPole, withHead (PolicyHead.Categorical 9)
-            "negative choices", "does not fit", cartPole, withHead (PolicyHead.MultiCategorical [ -5; 7 ])
+            "normal of integers", "does not fit", cartPole, withHead (DiagonalNormalPolicy.stateDependent 1)
+            "bits of an integer", "does not fit", cartPole, withHead (BernoulliPolicy.create 2)
+            "9 choices of 2", "does not fit", cartPole, withHead (CategoricalPolicy.create 9)
+            "negative choices", "sizes", cartPole, formatted (format "multiCategorical" [ -5; 7 ] [] [])
             "overflowing choices",
-            "does not fit",
+            "sizes",
             cartPole,
-            withHead (PolicyHead.MultiCategorical [ Int32.MaxValue; Int32.MaxValue ])
-            "heads in heads", "64 deep", cartPole, withHead depth
-            "NaN deviation", "does not fit", pendulum, withHead (PolicyHead.DiagonalNormal(1, nan))
-            "critic of another input",
-            "critic",
+            formatted (format "multiCategorical" [ Int32.MaxValue; Int32.MaxValue ] [] [])
+            "an unknown policy", "sideways", cartPole, formatted (format "sideways" [ 2 ] [] [])
+            "a policy without its sizes", "policy", cartPole, formatted (format "categorical" [] [] [])
+            "heads in heads", "65 deep", cartPole, formatted depth
+            "NaN deviation", "numbers", pendulum, formatted (format "diagonalNormal" [ 1 ] [ nan ] [])
+            "actor of another input",
+            "reads 3 numbers",
             cartPole,
-            withNetwork (fun network -> { network with Critic.Inputs = 3 })
+            withNetwork (fun network -> { network with Layers.Inputs = 3 })
             "NaN slope",
             "slope",
             cartPole,
-            withNetwork (fun network -> { network with Actor.Activation = Activation.LeakyRelu nan })
+            withNetwork (fun network -> { network with Layers.Activation = Activation.LeakyRelu nan })
             "NaN scale",
             "scale",
             images,
             withNetwork (fun network ->
-                { network with Encoder = network.Encoder |> Option.map (fun e -> { e with Scale = nan }) })
+                { network with
+                    Features.Encoder = network.Features.Encoder |> Option.map (fun e -> { e with Scale = nan })
+                })
             "overflowing image",
             "images",
             images,
             withNetwork (fun network ->
                 { network with
-                    Encoder = network.Encoder |> Option.map (fun e -> { e with Image = [| 4; 65_536; 65_536 |] })
+                    Features.Encoder =
+                        network.Features.Encoder
+                        |> Option.map (fun e -> { e with Image = [| 4; 65_536; 65_536 |] })
                 })
             "huge padding",
             "padding",
             images,
             withNetwork (fun network ->
                 { network with
-                    Encoder =
-                        network.Encoder
+                    Features.Encoder =
+                        network.Features.Encoder
                         |> Option.map (fun e ->
                             { e with
                                 Stack.Layers =
@@ -275,13 +287,31 @@ module CraftedFileTests =
                     yield! [| 6uy; 1uy; 0uy; 0uy; 0uy |]
             |]
 
-        let bytes =
-            Checkpoint.toBytes cartPole.Value
+        // Of version 2, whose heads were bytes of a kind each.
+        let former =
+            File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "version2", "cem.rl"))
             |> withSection "NETW" (fun body ->
                 let head = Array.sub body (body.Length - 5) 5
                 Array.concat [ Array.sub body 0 (body.Length - 5); nested; head ])
 
-        Assert.Contains("64 deep", refusal bytes)
+        Assert.Contains("64 deep", refusal former)
+
+        // Of version 3, whose policies have names: the body of a policy of two parts, as many times within itself.
+        let present =
+            Checkpoint.toBytes cartPole.Value
+            |> withSection "NETW" (fun body ->
+                let mark = Text.Encoding.UTF8.GetBytes "categorical"
+                let place = body.AsSpan().IndexOf(mark.AsSpan()) - 4
+                let joint = BinaryOut()
+                joint.Text "joint"
+                joint.Ints [||]
+                joint.Floats [||]
+                joint.Int 1
+                let level = joint.ToArray()
+                let levels = Array.concat (Array.replicate 20_000 level)
+                Array.concat [ body[.. place - 1]; levels; body[place..] ])
+
+        Assert.Contains("65 deep", refusal present)
 
     [<Fact>]
     let ``a network of thousands of layers is refused, and one of a thousand is quick`` () =
@@ -289,13 +319,11 @@ module CraftedFileTests =
             let mlp = Mlp.create 0.01 4 (List.replicate layers 1) 2
 
             checkpoint
-            |> withNetwork (fun network -> { network with Actor = mlp })
+            |> withNetwork (fun network -> { network with Layers = mlp })
             |> withState (fun state ->
                 { state with
                     Parameters =
-                        Array.zeroCreate (
-                            5 + 2 * (layers - 1) + 4 + (Layout.count (Mlp.layout checkpoint.Network.Critic))
-                        )
+                        Array.zeroCreate (5 + 2 * (layers - 1) + 4)
                 })
 
         let watch = Stopwatch.StartNew()

@@ -6,6 +6,7 @@ open System
 open System.Threading
 open FsCheck.Xunit
 open Xunit
+open Rl.Core.Acting
 open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Experience
@@ -38,13 +39,13 @@ let private batch copies =
     External("ShortOrLong", nan, copies, Func<_, _>(fun _ -> ShortOrLong() :> IMutableEnvironment))
 
 let private policy (observations: Space) (actions: Space) : PolicyModel =
-    let network = ActorCritic.separate Activation.Tanh observations.Size [ 4 ] (Policy.headFor 0.0 actions)
+    let network = Actor.create Activation.Tanh observations.Size [ 4 ] (Policy.headFor 0.0 actions)
 
     {
         Network = network
         ObservationSpace = observations
         ActionSpace = actions
-        Parameters = Array.zeroCreate (ActorCritic.layout network).Count
+        Parameters = Array.zeroCreate (Actor.layout network).Count
         Observations = RunningStatistics.create 0
         WrapperStatistics = []
     }

@@ -5,6 +5,7 @@ module Rl.Tests.Training.PredictorTests
 open System
 open FsCheck.Xunit
 open Xunit
+open Rl.Core.Acting
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
 open Rl.Core.Environments
@@ -14,8 +15,8 @@ open Rl.Core.Algorithms
 open Rl.Core.Training
 
 let private model (actions: Space) (size: int) (normalised: bool) (seed: uint64) : PolicyModel =
-    let network = ActorCritic.separate Activation.Tanh size [ 7; 5 ] (Policy.headFor -0.5 actions)
-    let struct (theta, rng) = Layout.initialise (Rng.create seed) (ActorCritic.layout network)
+    let network = Actor.create Activation.Tanh size [ 7; 5 ] (Policy.headFor -0.5 actions)
+    let struct (theta, rng) = Layout.initialise (Rng.create seed) (Actor.layout network)
     let struct (first, rng) = Rng.uniform rng
     let struct (second, _) = Rng.uniform rng
 
@@ -47,7 +48,7 @@ let private observations (rows: int) (size: int) (seed: uint64) =
 
 /// The network's output for one observation by the reference evaluator, at float64.
 let private reference (model: PolicyModel) (observation: float32[]) =
-    let layout = ActorCritic.layout model.Network
+    let layout = Actor.layout model.Network
     let seen = Array.zeroCreate<float32> observation.Length
 
     if model.Observations.Size > 0 then
@@ -57,7 +58,7 @@ let private reference (model: PolicyModel) (observation: float32[]) =
 
     let theta = Expr.vector (Array.map float model.Parameters)
     let row = Expr.reshape [| 1; seen.Length |] (Expr.vector (Array.map float seen))
-    let output = Reference.evaluate (ActorCritic.policy model.Network (Parameters.create layout theta) row)
+    let output = Reference.evaluate (Actor.policy model.Network (Parameters.create layout theta) row)
     output.Values.ToArray()
 
 let private predict (predictor: Predictor) (observations: float32[]) =

@@ -1,12 +1,13 @@
 /// From a policy's units to an environment's: one affine map, a centre and a half-range for each number of an action.
-namespace Rl.Core.Networks
+namespace Rl.Core.Acting
 
 open System
 open Rl.Core.Foundations
 
-/// a = centre + halfRange · x, number by number, for a policy's action x. Whatever a policy learns (log π, entropy, KL divergences) is in the
-/// units of x. The density of a is that of x times ∏ 1 / halfRange, a constant: it drops out of ratios and gradients, and divergences are the
-/// same in both units. A number with the centre 0 and the half-range 1 keeps its bits.
+/// a = centre + halfRange · x, number by number, for a policy's action x. Whatever a policy learns (log π, entropy, KL
+/// divergences) is in the units of x. The density of a is that of x times ∏ 1 / halfRange, a constant: it drops out of
+/// ratios and gradients, and divergences are the same in both units. A number with the centre 0 and the half-range 1
+/// keeps its bits.
 type ActionMap =
     {
         /// Empty for the identity, else one a number of the action.
@@ -26,7 +27,8 @@ module ActionMap =
     [<Literal>]
     let Boundless = 1e30
 
-    /// The units of one number: the centre and the half-range of its bounds; 0 and 1 where a bound is missing, and where they leave no choice.
+    /// The units of one number: the centre and the half-range of its bounds; 0 and 1 where a bound is missing, and
+    /// where they leave no choice.
     let unitOf (low: float) (high: float) : struct (float * float) =
         if abs low < Boundless && abs high < Boundless && low < high then
             let half = (high - low) / 2.0

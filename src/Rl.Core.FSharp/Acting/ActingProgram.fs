@@ -1,10 +1,11 @@
 /// A network compiled for acting: policy, value and recurrent state of a number of rows.
-namespace Rl.Core.Algorithms
+namespace Rl.Core.Acting
 
 open System
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
 open Rl.Core.Networks
+open Rl.Core.Algorithms
 
 /// An output of a network that was not finite while it acted. Learners tell it as a `TrainingFailure`.
 [<Sealed>]
@@ -21,24 +22,29 @@ type internal NonFiniteActing(step: int, copy: int, source: ProgramSource, input
 
 /// Inputs are written before `Run`, outputs read after it; nothing is allocated. Not thread-safe.
 [<Sealed>]
-type internal ActingProgram(network: ActorCritic, layout: Layout, rows: int, observationSize: int, withValue: bool) =
-    let head = network.Head
-    let outputs = PolicyHead.outputs head
-    let choices = PolicyHead.choices head
-    let stateSize = network.StateSize
+type internal ActingProgram(actor: Actor, critic: Mlp option, layout: Layout, rows: int, observationSize: int) =
+    let head = actor.Distribution
+    let outputs = head.Outputs
+    let choices = head.Choices
+    let stateSize = actor.StateSize
+    let withValue = critic.IsSome
 
     let expressions rows =
         let parameters = Parameters.create layout (Expr.input "theta" [| layout.Count |])
         let observations = Expr.input "observations" [| rows; observationSize |]
 
-        if network.Memory.IsSome then
-            let state = Expr.input "state" [| rows; stateSize |]
-            let struct (output, next) = ActorCritic.step network parameters observations state
+        let state () = Expr.input "state" [| rows; stateSize |]
+
+        match critic, stateSize with
+        | Some critic, 0 -> struct (ActorCritic.apply { Actor = actor; Critic = critic } parameters observations, None)
+        | Some critic, _ ->
+            let network = { Actor = actor; Critic = critic }
+            let struct (output, next) = ActorCritic.step network parameters observations (state ())
             struct (output, Some next)
-        elif withValue then
-            struct (ActorCritic.apply network parameters observations, None)
-        else
-            struct (ActorCritic.actor network parameters observations, None)
+        | None, 0 -> struct (Actor.apply actor parameters observations, None)
+        | None, _ ->
+            let struct (output, next) = Actor.step actor parameters observations (state ())
+            struct (output, Some next)
 
     let struct (output, nextState) = expressions rows
 
@@ -73,8 +79,12 @@ type internal ActingProgram(network: ActorCritic, layout: Layout, rows: int, obs
         | Some deviation -> deviation.Shape[deviation.Rank - 1]
         | None -> 0
 
+    /// Policy and state, without a value.
+    new(actor: Actor, layout, rows, observationSize) = ActingProgram(actor, None, layout, rows, observationSize)
+
     /// With policy, value and state.
-    new(network, layout, rows, observationSize) = ActingProgram(network, layout, rows, observationSize, true)
+    new(network: ActorCritic, layout, rows, observationSize) =
+        ActingProgram(network.Actor, Some network.Critic, layout, rows, observationSize)
 
     member _.Theta = theta.Span
     member _.Observations = observations.Span
@@ -96,7 +106,8 @@ type internal ActingProgram(network: ActorCritic, layout: Layout, rows: int, obs
         else
             deviation.Span
 
-    /// The outputs of one row with the choices that `possible` forbids ruled out; an empty mask forbids none. Valid until the next call.
+    /// The outputs of one row with the choices that `possible` forbids ruled out; an empty mask forbids none. Valid
+    /// until the next call.
     member this.PolicyOf(row: int, possible: ReadOnlySpan<bool>) : ReadOnlySpan<float32> =
         let own = this.PolicyOf row
 
@@ -110,7 +121,8 @@ type internal ActingProgram(network: ActorCritic, layout: Layout, rows: int, obs
 
     member _.Run() = program.Run()
 
-    /// `Run` in the step of that number, row i for the copy `first` + i; raises `NonFiniteActing` where policy or value are not finite.
+    /// `Run` in the step of that number, row i for the copy `first` + i; raises `NonFiniteActing` where policy or value
+    /// are not finite.
     member this.Run(step: int, first: int) =
         program.Run()
 

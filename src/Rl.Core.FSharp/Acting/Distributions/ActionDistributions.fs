@@ -1,0 +1,31 @@
+/// All distributions over actions, by the names that files give them.
+namespace Rl.Core.Acting
+
+open Rl.Core.Foundations
+
+[<RequireQualifiedAccess>]
+module ActionDistributions =
+
+    /// The distribution that a format names. `ArgumentException` for an unknown name or numbers that do not fit it.
+    let rec ofFormat (format: DistributionFormat) : ActionDistribution =
+        match format.Name, format.Sizes, format.Numbers, format.Parts with
+        | name, [ actions ], [], [] when name = CategoricalPolicy.name -> CategoricalPolicy.create actions
+        | name, (_ :: _ as choices), [], [] when name = MultiCategoricalPolicy.name ->
+            MultiCategoricalPolicy.create choices
+        | name, [ count ], [], [] when name = BernoulliPolicy.name -> BernoulliPolicy.create count
+        | name, [ count ], [ initial ], [] when name = DiagonalNormalPolicy.name ->
+            DiagonalNormalPolicy.create count initial
+        | name, [ count ], [], [] when name = DiagonalNormalPolicy.stateDependentName ->
+            DiagonalNormalPolicy.stateDependent count
+        | name, [ count; features ], [ initial ], [] when name = StateDependentExplorationPolicy.name ->
+            StateDependentExplorationPolicy.create count features initial
+        | name, [ count ], [ least; most ], [] when name = SquashedNormalPolicy.name ->
+            SquashedNormalPolicy.create count least most
+        | name, [ count ], [], [] when name = DeterministicPolicy.name -> DeterministicPolicy.create count
+        | name, [ actions ], [], [] when name = GreedyPolicy.name -> GreedyPolicy.create actions
+        | name, [], [], (_ :: _ as parts) when name = JointPolicy.name ->
+            JointPolicy.create (parts |> List.map ofFormat)
+        | name, sizes, numbers, parts ->
+            Guard.fail
+                (nameof format)
+                $"There is no policy \"{name}\" of {sizes.Length} sizes, {numbers.Length} numbers and {parts.Length} parts."
