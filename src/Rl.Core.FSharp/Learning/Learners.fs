@@ -40,6 +40,7 @@ module internal Learners =
             DiscountedReturns = Array.zeroCreate (if normaliseRewards then environment.Count else 0)
             Key = shuffleKey
             ActionKeys = actionKeys
+            Replay = None
             Environments = environment.Capture()
         }
 

@@ -171,6 +171,19 @@ module private Generate =
         |> Gen.resize 6
         |> Gen.map (fun wrappers -> { Wrappers = wrappers; ObservationSpace = observations; ActionSpace = actions })
 
+    /// A replay that may have dropped rows.
+    let replay copies =
+        gen {
+            let columns = [ Column.step "observations" 2; Column.number "rewards" ]
+            let! rows = Gen.choose (0, 9)
+            let! capacity = Gen.choose (1, 6)
+            let! observations = singles (2 * rows)
+            let! rewards = singles rows
+            let data = List.zip columns [ observations; rewards ]
+            let full = Replay.create columns copies capacity |> Replay.append data
+            return! Gen.elements [ None; Some full ]
+        }
+
     let checkpoint =
         gen {
             let! observations = space
@@ -193,6 +206,7 @@ module private Generate =
             let! configuration = pairs
             let! notes = pairs
             let! steps = word
+            let! replay = replay copies
 
             return
                 AnyCheckpoint
@@ -217,6 +231,7 @@ module private Generate =
                                 DiscountedReturns = returns
                                 Key = key
                                 ActionKeys = keys
+                                Replay = replay
                                 Environments =
                                     {
                                         EnvironmentId = id
