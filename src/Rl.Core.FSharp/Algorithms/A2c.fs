@@ -77,7 +77,7 @@ module A2c =
                         |]
                         [||])
 
-        LearnerFunctions.bind
+        Learner.ofFunctions
             {
                 Algorithm = "a2c"
                 Environment = environment

@@ -58,7 +58,7 @@ module Ars =
             let next = { result.State with Parameters = theta; Key = key }
             struct (next, Search.report result [| struct ("returnDeviation", deviation) |])
 
-        LearnerFunctions.bind
+        Learner.ofFunctions
             {
                 Algorithm = "ars"
                 Environment = environment

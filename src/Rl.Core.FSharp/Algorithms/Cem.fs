@@ -70,7 +70,7 @@ module Cem =
 
             struct (next, Search.report result [| struct ("deviation", float (Array.average deviation)) |])
 
-        LearnerFunctions.bind
+        Learner.ofFunctions
             {
                 Algorithm = "cem"
                 Environment = environment

@@ -1,4 +1,5 @@
-/// OpenAI's evolution strategies: the gradient of the return of randomly perturbed policies, estimated from their ranks.
+/// OpenAI's evolution strategies: the gradient of the return of randomly perturbed policies, estimated from their
+/// ranks.
 namespace Rl.Core.Algorithms
 
 open System
@@ -9,8 +10,9 @@ open Rl.Core.Foundations
 open Rl.Core.Learning
 open Rl.Core.Optimisers
 
-/// Evolution strategies (Salimans, Ho, Chen, Sidor, Sutskever, "Evolution strategies as a scalable alternative to reinforcement learning",
-/// 2017): ∇E[R(θ + σε)] ≈ (1/(2nσ)) Σ (u(θ + σεᵢ) − u(θ − σεᵢ)) εᵢ with u the centred rank of the return.
+/// Evolution strategies (Salimans, Ho, Chen, Sidor, Sutskever, "Evolution strategies as a scalable alternative to
+/// reinforcement learning", 2017): ∇E[R(θ + σε)] ≈ (1/(2nσ)) Σ (u(θ + σεᵢ) − u(θ − σεᵢ)) εᵢ with u the centred rank
+/// of the return.
 [<RequireQualifiedAccess>]
 module Es =
 
@@ -81,7 +83,7 @@ module Es =
             let next = { draft.Onto result.State with Key = key }
             struct (next, Search.report result [| struct ("gradientNorm", update.Scalar "gradientNorm") |])
 
-        LearnerFunctions.bind
+        Learner.ofFunctions
             {
                 Algorithm = "es"
                 Environment = environment

@@ -2,14 +2,15 @@
 namespace Rl.Core.Algorithms
 
 open Rl.Core.Environments
+open Rl.Core.Experience
 open Rl.Core.Foundations
 open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Objectives
 open Rl.Core.Optimisers
 
-/// The natural policy gradient θ ← θ + α F⁻¹∇J (Kakade, "A natural policy gradient", 2001; with the length √(2δ / gᵀF⁻¹g) as in Rajeswaran
-/// et al. 2017; slide 18).
+/// The natural policy gradient θ ← θ + α F⁻¹∇J (Kakade, "A natural policy gradient", 2001; with the length √(2δ /
+/// gᵀF⁻¹g) as in Rajeswaran et al. 2017; slide 18).
 [<RequireQualifiedAccess>]
 module Npg =
 
@@ -59,7 +60,7 @@ module Npg =
                         |]
                         [||])
 
-        LearnerFunctions.bind
+        Learner.ofFunctions
             {
                 Algorithm = "npg"
                 Environment = environment

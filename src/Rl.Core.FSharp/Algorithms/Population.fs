@@ -21,77 +21,74 @@ type internal PopulationResult =
         State: TrainingState
     }
 
-/// One copy of the environment with a policy of its own. Deterministic: it takes the most probable action.
+/// What one candidate did.
 [<Sealed>]
-type internal PopulationCopy(actor: Actor, environment: BatchEnvironment, copy: int, maxEpisodeSteps: int) =
-    let space = environment.ObservationSpace
-    let isIdentity = Encoding.isIdentity space
-    let rawSize, inputs, actionSize = environment.ObservationSize, Encoding.size space, environment.ActionSize
-    let choices = if environment.HasActionMasks then actor.Distribution.Choices else 0
-    let part = Part.mode actor
-    let program = ActingProgram(actor, Actor.layout actor, 1, inputs)
-    let buffers = environment.AllocateBuffers()
-    let present = Array.zeroCreate<float32> inputs
-    let masks = Array.zeroCreate<bool>(environment.Count * choices)
-    let policyAction = Array.zeroCreate<float32> actionSize
-    let actions = Array.zeroCreate<float32>(environment.Count * actionSize)
+type internal CandidateResult() =
+    /// Rewards less the bonus, over all episodes.
+    member val Total = 0.0 with get, set
+    member val Steps = 0 with get, set
+    member val Ended = List<EpisodeResult>() with get
+
+/// The steps of one copy as the returns of candidates, one after the other, each with some episodes.
+[<Sealed>]
+type internal FitnessSink(share: ActorShare, part: Part, copies: int, episodes: int, maxEpisodeSteps: int, bonus: float)
+    =
     let seen = List<float32>()
-
-    let encode (observation: ReadOnlySpan<float32>) = Encoding.encode space isIdentity observation (Span present)
-
-    let act length =
-        program.Run(length, copy)
-        if choices > 0 then environment.ActionMasks(copy, 1, Span masks)
-        let possible = ReadOnlySpan<bool>(masks, copy * choices, choices)
-        Policy.mode actor.Distribution (program.PolicyOf(0, possible)) (Span policyAction)
-        let action = Span<float32>(actions, copy * actionSize, actionSize)
-        Policy.toEnvironment actor.Actions environment.ActionSpace (ReadOnlySpan policyAction) action
+    let mutable candidates: float32[][] = [||]
+    let mutable results: CandidateResult[] = [||]
+    let mutable index = 0
+    let mutable left = 0
+    let mutable length = 0
 
     /// All that was observed since `Start`, encoded, before normalisation.
     member _.Seen = seen
 
-    /// What the copy shows now, before the first `Play`.
-    member _.Start(observation: ReadOnlySpan<float32>) =
+    /// Before the first step: the copy plays the candidates of its number, of its number + N, and so on.
+    member _.Start(all: float32[][], into: CandidateResult[]) =
+        candidates <- all
+        results <- into
+        index <- share.First - copies
+        left <- 0
         seen.Clear()
-        encode observation
 
-    /// Runs a candidate for some episodes: struct (its mean return less `bonus` a step, the steps taken).
-    member _.Play
-        (candidate: float32[], episodes: int, bonus: float, statistics: RunningStatistics, ended: List<EpisodeResult>)
-        : struct (float * int) =
-        candidate.CopyTo(program.Theta.Slice part.First)
-        let mutable total = 0.0
-        let mutable steps = 0
+    interface ISink with
+        member _.NeedsFinals = false
+        member _.Acts _ = true
+        member _.Cut(_, _) = ()
 
-        for _ in 1..episodes do
-            let mutable length = 0
-            let mutable running = true
+        member _.Asks(share, _) =
+            if left = 0 then
+                index <- index + copies
+                left <- episodes
+                length <- 0
 
-            while running do
-                seen.AddRange present
-                Encoding.normalise statistics Encoding.Limit (ReadOnlySpan present) program.Observations
-                act length
-                environment.Step(copy, 1, ReadOnlySpan actions, buffers)
-                total <- total + float buffers.Rewards.Span[copy] - bonus
-                length <- length + 1
-                encode (Span.op_Implicit (buffers.Observations.Span.Slice(copy * rawSize, rawSize)))
+                if index < candidates.Length then
+                    candidates[index].CopyTo(share.Theta.Slice part.First)
 
-                if buffers.EpisodeLengths.Span[copy] > 0 then
-                    running <- false
+            index < candidates.Length
 
-                    ended.Add { Return = buffers.EpisodeReturns.Span[copy]; Length = buffers.EpisodeLengths.Span[copy] }
-                elif length >= maxEpisodeSteps then
-                    running <- false
-                    // The next candidate begins an episode of its own.
-                    environment.Cut(copy, buffers)
-                    encode (Span.op_Implicit (buffers.Observations.Span.Slice(copy * rawSize, rawSize)))
+        member _.Before(share, _) =
+            CollectionExtensions.AddRange(seen, share.Shown)
+            true
 
-            steps <- steps + length
+        member _.After(share, _) =
+            let result = results[index]
+            result.Total <- result.Total + float share.Rewards[0] - bonus
+            result.Steps <- result.Steps + 1
+            length <- length + 1
 
-        struct (total / float episodes, steps)
+            if share.EpisodeLengths[0] > 0 then
+                result.Ended.Add { Return = share.EpisodeReturns[0]; Length = share.EpisodeLengths[0] }
+                left <- left - 1
+                length <- 0
+            elif length >= maxEpisodeSteps then
+                left <- left - 1
+                length <- 0
+                // The next candidate begins an episode of its own.
+                share.Cut 0
 
-/// Judges candidates, which are vectors of the policy's parameters: candidate i plays in copy i mod N, so that what it meets depends neither on
-/// threads nor on how long others play. Not thread-safe.
+/// Judges candidates, which are vectors of the policy's parameters: candidate i plays in copy i mod N, so that what
+/// it meets depends neither on threads nor on how long others play. Not thread-safe.
 [<Sealed>]
 type internal Population
     (actor: Actor, environment: BatchEnvironment, episodes: int, maxEpisodeSteps: int, bonus: float, workers: Workers) =
@@ -104,51 +101,39 @@ type internal Population
                 $"{environment.Id} has wrappers that couple its copies, and candidates are judged copy by copy; leave out NormalizeObservation and NormalizeReward, or restore their statistics frozen."
 
     let copies = environment.Count
-    let observationSize = environment.ObservationSize
-    let own = Array.init copies (fun copy -> PopulationCopy(actor, environment, copy, maxEpisodeSteps))
-    let present = Array.zeroCreate<float32>(copies * observationSize)
+    let actors = Actors(actor, None, Actor.layout actor, environment, Explorer.Mode, true, copies, workers)
+    let part = Part.mode actor
 
-    /// The mean returns of candidates, observations normalised with the state's statistics, which take in what was seen afterwards.
+    let sinks =
+        actors.Shares
+        |> Array.map (fun share -> FitnessSink(share, part, copies, episodes, maxEpisodeSteps, bonus))
+
+    /// The mean returns of candidates, observations normalised with the state's statistics, which take in what was
+    /// seen afterwards.
     member _.Evaluate(state: TrainingState, candidates: float32[][]) : PopulationResult =
-        environment.Restore state.Environments
-        environment.Observe(Span present)
-        let fitness = Array.zeroCreate<float> candidates.Length
-        let steps = Array.zeroCreate<int> candidates.Length
-        let ended = Array.init candidates.Length (fun _ -> List<EpisodeResult>())
+        let results = Array.init candidates.Length (fun _ -> CandidateResult())
 
-        workers.Run(
-            copies,
-            fun copy ->
-                let player = own[copy]
-                player.Start(ReadOnlySpan<float32>(present, copy * observationSize, observationSize))
-                let mutable index = copy
+        for sink in sinks do
+            sink.Start(candidates, results)
 
-                while index < candidates.Length do
-                    let struct (mean, taken) =
-                        player.Play(candidates[index], episodes, bonus, state.Observations, ended[index])
-
-                    fitness[index] <- mean
-                    steps[index] <- taken
-                    index <- index + copies
-        )
+        let acted = actors.Collect(state, sinks |> Array.map (fun sink -> sink :> ISink))
 
         {
-            Fitness = fitness
-            Episodes = ended |> Seq.concat |> Seq.toArray
+            Fitness = results |> Array.map (fun result -> result.Total / float episodes)
+            Episodes = results |> Seq.collect _.Ended |> Seq.toArray
             State =
-                { state with
-                    Steps = state.Steps + (steps |> Array.sumBy int64)
+                { acted with
+                    Steps = state.Steps + (results |> Array.sumBy (fun result -> int64 result.Steps))
                     Updates = state.Updates + 1L
                     Observations =
-                        own
+                        sinks
                         |> Array.fold
-                            (fun statistics player ->
+                            (fun statistics sink ->
                                 if statistics.Size = 0 then
                                     statistics
                                 else
-                                    RunningStatistics.update (ReadOnlySpan(player.Seen.ToArray())) statistics)
+                                    RunningStatistics.update (ReadOnlySpan(sink.Seen.ToArray())) statistics)
                             state.Observations
-                    Environments = environment.Capture()
                 }
         }
 
@@ -180,8 +165,8 @@ module internal Search =
                     state
         }
 
-    /// Directions of standard normal numbers [count, n], direction i from the i-th stream of the key: struct (directions, the generator that
-    /// follows).
+    /// Directions of standard normal numbers [count, n], direction i from the i-th stream of the key: struct
+    /// (directions, the generator that follows).
     let directions (workers: Workers) (count: int) (n: int) (key: Rng) : struct (float32[][] * Rng) =
         let struct (keys, key) = Rng.splitMany count key
         let directions = Array.init count (fun _ -> Array.zeroCreate<float32> n)

@@ -1,4 +1,5 @@
-/// Phasic policy gradient: phases of PPO with separate networks, and auxiliary phases that teach the policy's features to predict values.
+/// Phasic policy gradient: phases of PPO with separate networks, and auxiliary phases that teach the policy's
+/// features to predict values.
 namespace Rl.Core.Algorithms
 
 open System
@@ -11,8 +12,8 @@ open Rl.Core.Networks
 open Rl.Core.Objectives
 open Rl.Core.Optimisers
 
-/// Phasic policy gradient (Cobbe, Hilton, Klimov, Schulman, "Phasic policy gradient", 2021). A transition is a whole phase, so that no
-/// rollout need be remembered between two.
+/// Phasic policy gradient (Cobbe, Hilton, Klimov, Schulman, "Phasic policy gradient", 2021). A transition is a whole
+/// phase, so that no rollout need be remembered between two.
 [<RequireQualifiedAccess>]
 module Ppg =
 
@@ -112,7 +113,7 @@ module Ppg =
                         fun minibatch ->
                             update.Choose(data, minibatch)
                             update.Run workers
-                            means.Add update
+                            means.Add()
                     )
 
                 update.Store draft
@@ -121,7 +122,8 @@ module Ppg =
             epochs policy metrics c.PolicyEpochs (OnPolicy.samples columns c.Rollout.NormaliseAdvantages rollout) key
             |> epochs value valueMetrics c.ValueEpochs rollout.Samples
 
-        /// Distillation of values into the policy's features, which leaves the policy where it is; the value function learns on.
+        /// Distillation of values into the policy's features, which leaves the policy where it is; the value function
+        /// learns on.
         let auxiliaryPhase (metrics: Means) (draft: Draft) key =
             for rollout in 0 .. c.PolicyRollouts - 1 do
                 let width = samples * columns.Observations.Numbers
@@ -142,7 +144,7 @@ module Ppg =
                             update.Choose(phase, minibatch)
                             update.Run workers
 
-                        metrics.Add auxiliary
+                        metrics.Add()
                 )
 
             auxiliary.Store draft
@@ -151,9 +153,9 @@ module Ppg =
 
         // A transition is a policy phase of several rollouts and an auxiliary phase.
         let learn (start: TrainingState) () =
-            let metrics = Means [ "policyLoss"; "entropy"; "approximateKl"; "clipFraction"; "gradientNorm" ]
-            let valueMetrics = Means [ "valueLoss" ]
-            let auxiliaryMetrics = Means [ "auxiliaryLoss"; "cloneKl" ]
+            let metrics = Means(policy, [ "policyLoss"; "entropy"; "approximateKl"; "clipFraction"; "gradientNorm" ])
+            let valueMetrics = Means(value, [ "valueLoss" ])
+            let auxiliaryMetrics = Means(auxiliary, [ "auxiliaryLoss"; "cloneKl" ])
 
             let learnRollout (state: TrainingState) index =
                 let rollout = source.Collect state
@@ -183,7 +185,7 @@ module Ppg =
                             |]
                     })
 
-        LearnerFunctions.bind
+        Learner.ofFunctions
             {
                 Algorithm = "ppg"
                 Environment = environment

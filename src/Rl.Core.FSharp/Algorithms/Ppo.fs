@@ -1,4 +1,5 @@
-/// Proximal policy optimisation: collect a rollout, estimate advantages, take several epochs of clipped minibatch steps.
+/// Proximal policy optimisation: collect a rollout, estimate advantages, take several epochs of clipped minibatch
+/// steps.
 namespace Rl.Core.Algorithms
 
 open System
@@ -11,8 +12,8 @@ open Rl.Core.Networks
 open Rl.Core.Objectives
 open Rl.Core.Optimisers
 
-/// PPO with a clipped surrogate (Schulman, Wolski, Dhariwal, Radford, Klimov, "Proximal policy optimization algorithms", 2017;
-/// slides 18 to 20).
+/// PPO with a clipped surrogate (Schulman, Wolski, Dhariwal, Radford, Klimov, "Proximal policy optimization
+/// algorithms", 2017; slides 18 to 20).
 [<RequireQualifiedAccess>]
 module Ppo =
 
@@ -130,13 +131,13 @@ module Ppo =
             update.Set(clipRange, annealed c.AnnealClipRange c.ClipRange)
             update.Set(klPenalty, float penalty)
 
-            let means = Means metrics
+            let means = Means(update, metrics)
             let total, kl = ref 0.0, ref 0.0
 
             let step (minibatch: Minibatch) =
                 update.Choose(rollout.Samples, minibatch)
                 update.Run workers
-                means.Add update
+                means.Add()
 
             let isFar () =
                 let before = total.Value
@@ -164,7 +165,7 @@ module Ppo =
                             if c.KlPenalty > 0.0 then struct ("klPenalty", float penalty)
                         |])
 
-        LearnerFunctions.bind
+        Learner.ofFunctions
             {
                 Algorithm = "ppo"
                 Environment = environment

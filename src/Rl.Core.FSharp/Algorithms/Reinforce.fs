@@ -16,8 +16,8 @@ open Rl.Core.Optimisers
 [<RequireQualifiedAccess>]
 module Credit =
 
-    /// The estimate Ĝₜ of each step of one trajectory: Σₖ γᵏ rₖ over the whole of it, or Σ_{k ≥ t} γᵏ⁻ᵗ rₖ from t on, with
-    /// γ^T · bootstrap after the last step.
+    /// The estimate Ĝₜ of each step of one trajectory: Σₖ γᵏ rₖ over the whole of it, or Σ_{k ≥ t} γᵏ⁻ᵗ rₖ from t on,
+    /// with γ^T · bootstrap after the last step.
     let returns (estimate: ReturnEstimate) (discount: float) (bootstrap: float) (rewards: float[]) : float[] =
         let result = Array.zeroCreate<float> rewards.Length
         let mutable following = bootstrap
@@ -30,8 +30,8 @@ module Credit =
         | ReturnEstimate.RewardToGo -> result
         | ReturnEstimate.FullReturn -> Array.create rewards.Length following
 
-    /// The average baseline of each step of each trajectory: the mean of the estimates at the same step over the trajectories that
-    /// reach it. For full returns at step 0 it is the lecture's b = (1/N) Σ r(τ) (slide 14).
+    /// The average baseline of each step of each trajectory: the mean of the estimates at the same step over the
+    /// trajectories that reach it. For full returns at step 0 it is the lecture's b = (1/N) Σ r(τ) (slide 14).
     let averageBaseline (estimate: ReturnEstimate) (returns: float[][]) : float[][] =
         match estimate with
         | ReturnEstimate.FullReturn ->
@@ -48,8 +48,8 @@ module Credit =
 
             returns |> Array.map (fun trajectory -> Array.init trajectory.Length (fun t -> means[t]))
 
-/// REINFORCE (Williams, "Simple statistical gradient-following algorithms for connectionist reinforcement learning", 1992;
-/// slides 8, 14 and 15).
+/// REINFORCE (Williams, "Simple statistical gradient-following algorithms for connectionist reinforcement learning",
+/// 1992; slides 8, 14 and 15).
 [<RequireQualifiedAccess>]
 module Reinforce =
 
@@ -163,7 +163,6 @@ module Reinforce =
         let collector =
             TrajectoryCollector(
                 network,
-                layout,
                 environment,
                 c.EpisodesPerUpdate,
                 c.MaxTrajectorySteps,
@@ -171,10 +170,7 @@ module Reinforce =
                 workers
             )
 
-        let collect (state: TrainingState) =
-            collector.Collect(state.Parameters, state.Observations, state.ActionKeys, state.Environments)
-
-        let learn (state: TrainingState) (struct (trajectories: Trajectory[], actionKeys, environments)) =
+        let learn (state: TrainingState) (struct (trajectories: Trajectory[], acted: TrainingState)) =
             let returns = returns c trajectories
             let advantages = advantages c trajectories returns
             let count = trajectories |> Array.sumBy (fun trajectory -> trajectory.Length)
@@ -214,12 +210,10 @@ module Reinforce =
             if learned then run value draft (1.0f / float32 count) c.ValueSteps
 
             let next =
-                { draft.Onto state with
+                { draft.Onto acted with
                     Steps = state.Steps + int64 count
                     Updates = state.Updates + 1L
                     Observations = observe state.Observations trajectories
-                    ActionKeys = actionKeys
-                    Environments = environments
                 }
 
             let metrics =
@@ -247,7 +241,7 @@ module Reinforce =
 
         let smallest = 1
 
-        LearnerFunctions.bind
+        Learner.ofFunctions
             {
                 Algorithm = "reinforce"
                 Environment = environment
@@ -256,7 +250,7 @@ module Reinforce =
                 TotalSteps = c.Plan.TotalSteps
                 Arrays = (policy smallest).Arrays @ (value smallest).Arrays
                 Start = Learners.start layout environment c.Network.NormaliseObservations false
-                Collect = collect
+                Collect = collector.Collect
                 Learn = learn
             }
 

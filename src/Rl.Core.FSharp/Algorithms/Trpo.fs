@@ -1,15 +1,17 @@
-/// Trust-region policy optimisation: the natural direction, as far as a bounded divergence and a better surrogate allow.
+/// Trust-region policy optimisation: the natural direction, as far as a bounded divergence and a better surrogate
+/// allow.
 namespace Rl.Core.Algorithms
 
 open Rl.Core.Environments
+open Rl.Core.Experience
 open Rl.Core.Foundations
 open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Objectives
 open Rl.Core.Optimisers
 
-/// TRPO: maximise mean(π/π_old · A) subject to mean KL(π_old ‖ π) ≤ δ (Schulman, Levine, Moritz, Jordan, Abbeel, "Trust region policy
-/// optimization", 2015; slide 18).
+/// TRPO: maximise mean(π/π_old · A) subject to mean KL(π_old ‖ π) ≤ δ (Schulman, Levine, Moritz, Jordan, Abbeel,
+/// "Trust region policy optimization", 2015; slide 18).
 [<RequireQualifiedAccess>]
 module Trpo =
 
@@ -27,7 +29,8 @@ module Trpo =
             let transform = Optimiser.adam (Schedule.constant c.ValueFit.ValueLearningRate) 1e-8
             ValueFit(network, columns, transform, source.Samples, c.ValueFit.ValueMinibatchSize, c.ValueFit.ValueEpochs, workers)
 
-        /// The longest step along the natural direction that the quadratic model allows, shortened until it keeps its promises.
+        /// The longest step along the natural direction that the quadratic model allows, shortened until it keeps its
+        /// promises.
         let search (natural: NaturalStep) (policy: float[]) : LineSearchResult =
             if natural.Curvature = 0.0 then
                 { Fraction = 0.0; Parameters = policy; Tried = [||] }
@@ -71,7 +74,7 @@ module Trpo =
                         |]
                         [||])
 
-        LearnerFunctions.bind
+        Learner.ofFunctions
             {
                 Algorithm = "trpo"
                 Environment = environment

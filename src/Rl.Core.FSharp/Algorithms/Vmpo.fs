@@ -1,4 +1,5 @@
-/// V-MPO: weigh the better half of a rollout's actions by exp(A/η), fit the policy to them within a trust region, learn the multipliers.
+/// V-MPO: weigh the better half of a rollout's actions by exp(A/η), fit the policy to them within a trust region,
+/// learn the multipliers.
 namespace Rl.Core.Algorithms
 
 open System
@@ -12,8 +13,8 @@ open Rl.Core.Networks
 open Rl.Core.Objectives
 open Rl.Core.Optimisers
 
-/// On-policy maximum a posteriori policy optimisation (Song et al., "V-MPO: on-policy maximum a posteriori policy optimization for discrete
-/// and continuous control", 2020). The old policy is the one that collected the rollout.
+/// On-policy maximum a posteriori policy optimisation (Song et al., "V-MPO: on-policy maximum a posteriori policy
+/// optimization for discrete and continuous control", 2020). The old policy is the one that collected the rollout.
 [<RequireQualifiedAccess>]
 module Vmpo =
 
@@ -34,8 +35,8 @@ module Vmpo =
         { Name = "temperature"; Shape = Shape.scalar; Initial = c.InitialTemperature }
         :: [ for name, _ in bounds c head -> { Name = name; Shape = Shape.scalar; Initial = c.InitialMultiplier } ]
 
-    /// What it minimises: −Σ w log π(a|s) + η (ε_η + log mean exp(A/η)) + Σ α (ε_α − [KL]) + [α] KL + v · ½ (V − R)², with what stands in
-    /// brackets constant and w ∝ exp(A/η) over the samples of largest advantage.
+    /// What it minimises: −Σ w log π(a|s) + η (ε_η + log mean exp(A/η)) + Σ α (ε_α − [KL]) + [α] KL + v · ½ (V − R)²,
+    /// with what stands in brackets constant and w ∝ exp(A/η) over the samples of largest advantage.
     let private loss (c: VmpoOptions) (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) =
         let head = network.Head
         let multiplier name = batch.Block("multipliers", name)
@@ -123,7 +124,7 @@ module Vmpo =
                         |]
                         [||])
 
-        LearnerFunctions.bind
+        Learner.ofFunctions
             {
                 Algorithm = "vmpo"
                 Environment = environment

@@ -1,4 +1,5 @@
-/// The vanilla policy gradient: collect a rollout, credit each action with its advantage, take one step along ∇log π · A, fit V.
+/// The vanilla policy gradient: collect a rollout, credit each action with its advantage, take one step along ∇log π
+/// · A, fit V.
 namespace Rl.Core.Algorithms
 
 open Rl.Core.Environments
@@ -9,9 +10,9 @@ open Rl.Core.Networks
 open Rl.Core.Objectives
 open Rl.Core.Optimisers
 
-/// The vanilla policy gradient with generalised advantage estimation (Sutton et al., "Policy gradient methods for reinforcement learning with
-/// function approximation", 1999; Schulman et al., "High-dimensional continuous control using generalized advantage estimation",
-/// 2016; slides 14, 15 and 26).
+/// The vanilla policy gradient with generalised advantage estimation (Sutton et al., "Policy gradient methods for
+/// reinforcement learning with function approximation", 1999; Schulman et al., "High-dimensional continuous control
+/// using generalized advantage estimation", 2016; slides 14, 15 and 26).
 [<RequireQualifiedAccess>]
 module Vpg =
 
@@ -79,7 +80,7 @@ module Vpg =
                         |]
                         [||])
 
-        LearnerFunctions.bind
+        Learner.ofFunctions
             {
                 Algorithm = "vpg"
                 Environment = environment

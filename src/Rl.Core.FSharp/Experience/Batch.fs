@@ -38,8 +38,8 @@ type Batch
     /// The number of samples of all lanes.
     member _.Samples = shape.Samples
 
-    /// The lane's rows of a column: of steps [rows, width], whether or not they come in sequences (then in the order of time), of units
-    /// [units, width]; of a shared column the whole of it. Width 0 has no axis.
+    /// The lane's rows of a column: of steps [rows, width], whether or not they come in sequences (then in the order
+    /// of time), of units [units, width]; of a shared column the whole of it. Width 0 has no axis.
     member _.Item
         with get (column: Column): Expr =
             match column.Kind with
@@ -56,7 +56,8 @@ type Batch
 
         cut 1 (own column)
 
-    /// A column with the rows of all lanes, for what depends on all samples, such as their mean; `Own` then takes the lane's.
+    /// A column with the rows of all lanes, for what depends on all samples, such as their mean; `Own` then takes the
+    /// lane's.
     member _.All(column: Column) : Expr = all column
 
     /// The lane's rows of an expression that has one for each sample of all lanes.

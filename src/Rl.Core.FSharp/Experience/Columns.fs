@@ -11,7 +11,8 @@ open Rl.Core.Foundations
 type ColumnKind =
     /// A row for each step: [M, width], and in sequences of L steps [L, units, width].
     | Step
-    /// A row for each unit that is learned from as a whole, such as the state that a sequence starts from: [units, width].
+    /// A row for each unit that is learned from as a whole, such as the state that a sequence starts from: [units,
+    /// width].
     | Unit
     /// The same numbers for all samples, such as a learning rate: [width].
     | Shared
@@ -44,6 +45,7 @@ type Column =
         Name: string
         /// Numbers in a row; 0 for one number a row without an axis of its own.
         Width: int
+        /// Which of its rows belong to a sample.
         Kind: ColumnKind
     }
 
@@ -89,8 +91,8 @@ module Column =
     /// One number for all samples together.
     let scalar name = create ColumnKind.Shared name 0
 
-/// Data by column, rows in the order of time, then of copy: row t · N + n of a `Step` column is step t of copy n, row k of a `Unit` column
-/// belongs to sequence k / N of copy k mod N. The arrays are read, never written.
+/// Data by column, rows in the order of time, then of copy: row t · N + n of a `Step` column is step t of copy n, row
+/// k of a `Unit` column belongs to sequence k / N of copy k mod N. The arrays are read, never written.
 [<Sealed>]
 type Samples(copies: int, place: int -> struct (int * int), columns: (Column * float32[]) list) =
     let data = Dictionary<string, float32[]>()

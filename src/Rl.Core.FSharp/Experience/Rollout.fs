@@ -1,4 +1,5 @@
-/// Fixed-length rollouts of a stochastic policy in a batch of environments, collected by all threads without waiting for each other.
+/// Fixed-length rollouts of a stochastic policy in a batch of environments, collected by all threads without waiting
+/// for each other.
 namespace Rl.Core.Algorithms
 
 open System
@@ -25,8 +26,8 @@ type Rollout =
         LogProbabilities: float32[]
         /// [T, N]: V(s).
         Values: float32[]
-        /// [T, N]: the value of the state that the step led to: V(s′), also across a time limit, by the true last observation; what
-        /// it is at a terminal state does not matter.
+        /// [T, N]: the value of the state that the step led to: V(s′), also across a time limit, by the true last
+        /// observation; what it is at a terminal state does not matter.
         NextValues: float32[]
         /// [T, N]
         Rewards: float32[]
@@ -51,8 +52,9 @@ type Rollout =
 
         episodes.ToArray()
 
-    /// Generalised advantage estimates [T, N] of `rewards` [T, N], which may be the rollout's own, normalised: `Returns.RolloutAdvantages`, which
-    /// bootstraps from `NextValues` across time limits and after the last step. `result` must not overlap `rewards`.
+    /// Generalised advantage estimates [T, N] of `rewards` [T, N], which may be the rollout's own, normalised:
+    /// `Returns.RolloutAdvantages`, which bootstraps from `NextValues` across time limits and after the last step.
+    /// `result` must not overlap `rewards`.
     member internal this.Advantages(discount: float32, trace: float32, rewards: float32[], result: float32[]) : unit =
         Returns.RolloutAdvantages(
             this.Copies,
@@ -80,141 +82,36 @@ type internal CollectorOptions =
         ExplorationSteps: int
     }
 
-/// What a rollout starts from.
-type internal CollectorStart =
-    {
-        Theta: float32[]
-        /// [N, inputs], encoded.
-        Observations: float32[]
-        Statistics: RunningStatistics
-    }
-
-/// A share of the copies with all the memory that collecting writes, so that threads do not write to each other's cache lines.
+/// The steps of a share as a part of a rollout.
 [<Sealed>]
-type internal RolloutShare
-    (
-        network: ActorCritic,
-        layout: Layout,
-        environment: BatchEnvironment,
-        options: CollectorOptions,
-        first: int,
-        number: int
-    ) =
-    let steps = options.Steps
-    let copies = environment.Count
-    let space = environment.ObservationSpace
-    let isIdentity = Encoding.isIdentity space
-    let rawSize = environment.ObservationSize
-    let observationSize = Encoding.size space
-    let actionSize = environment.ActionSize
-    let head = network.Head
-    let stateSize = network.StateSize
-    let choices = if environment.HasActionMasks then head.Choices else 0
-    let program = ActingProgram(network, layout, number, observationSize)
-    let width = number * observationSize
-    let buffers = environment.AllocateBuffers()
-    let environmentActions = Array.zeroCreate<float32>(copies * actionSize)
-    let allMasks = Array.zeroCreate<bool>(copies * choices)
-    let raw = Array.zeroCreate<float32>((steps + 1) * width)
-    let seen = Array.zeroCreate<float32>(steps * width)
-    let finals = Array.zeroCreate<float32> width
-    let actions = Array.zeroCreate<float32>(steps * number * actionSize)
-    let logProbabilities = Array.zeroCreate<float32>(steps * number)
-    let values = Array.zeroCreate<float32>(steps * number)
-    let nextValues = Array.zeroCreate<float32>(steps * number)
-    let rewards = Array.zeroCreate<float32>(steps * number)
-    let terminated = Array.zeroCreate<bool>(steps * number)
-    let truncated = Array.zeroCreate<bool>(steps * number)
-    let episodeReturns = Array.zeroCreate<float>(steps * number)
-    let episodeLengths = Array.zeroCreate<int>(steps * number)
-    let masks = Array.zeroCreate<bool>(steps * number * choices)
+type internal RolloutSink(share: ActorShare, copies: int, stateSize: int, options: CollectorOptions, rollout: Rollout) =
+    let steps, first, number, choices = options.Steps, share.First, share.Number, share.Choices
+    let observationSize, actionSize = share.ObservationSize, share.ActionSize
+    let count = steps * number
+    let raw = Array.zeroCreate<float32>(if options.Normalise then count * observationSize else 0)
+    let seen = Array.zeroCreate<float32>(count * observationSize)
+    let actions = Array.zeroCreate<float32>(count * actionSize)
+    let logProbabilities = Array.zeroCreate<float32> count
+    let values = Array.zeroCreate<float32> count
+    let nextValues = Array.zeroCreate<float32> count
+    let rewards = Array.zeroCreate<float32> count
+    let terminated = Array.zeroCreate<bool> count
+    let truncated = Array.zeroCreate<bool> count
+    let episodeReturns = Array.zeroCreate<float> count
+    let episodeLengths = Array.zeroCreate<int> count
+    let masks = Array.zeroCreate<bool>(count * choices)
     let states = Array.zeroCreate<float32>(steps / options.SequenceLength * number * stateSize)
-    let memory = Array.zeroCreate<float32>(number * stateSize)
-    let keys = Array.zeroCreate<Rng> number
 
-    let exploration =
-        match head.Noise with
-        | Some create -> ValueSome(create layout number)
-        | None -> ValueNone
+    /// The share's rows of step t.
+    let put (source: ReadOnlySpan<'T>) (target: 'T[]) t size =
+        source.CopyTo(Span<'T>(target, t * number * size, number * size))
 
-    let mutable statistics = RunningStatistics.create 0
-
-    let prepare (source: ReadOnlySpan<float32>) (destination: Span<float32>) =
-        Encoding.normalise statistics Encoding.Limit source destination
-
-    /// The rows of this share in memory of the whole batch.
-    let own (memory: Memory<'T>) size : Span<'T> = memory.Span.Slice(first * size, number * size)
-
-    let maskOf index = ReadOnlySpan<bool>(masks, index * choices, choices)
-
-    /// Draws the actions of a step from the program's outputs.
-    let act t =
-        if choices > 0 then
-            environment.ActionMasks(first, number, Span allMasks)
-
-            ReadOnlySpan<bool>(allMasks, first * choices, number * choices)
-                .CopyTo(Span<bool>(masks, t * number * choices, number * choices))
-
+    /// The share's values become those of the states that step t led to: of all rows that were cut there, or of all
+    /// others.
+    let bootstrap (values: ReadOnlySpan<float32>) t (ofCut: bool) =
         for row in 0 .. number - 1 do
             let index = t * number + row
-            let action = Span<float32>(actions, index * actionSize, actionSize)
-            let outputs = program.PolicyOf(row, maskOf index)
-            let deviation = program.DeviationOf row
-
-            let struct (logProbability, key) =
-                match exploration with
-                | ValueSome noise -> struct (noise.Act(row, outputs, program.Features, deviation, action), keys[row])
-                | ValueNone -> Policy.sample head outputs deviation action keys[row]
-
-            keys[row] <- key
-            logProbabilities[index] <- logProbability
-            let target = Span<float32>(environmentActions, (first + row) * actionSize, actionSize)
-            Policy.toEnvironment network.Actor.Actions environment.ActionSpace (Span.op_Implicit action) target
-
-    /// Steps the copies and keeps what they report.
-    let step t =
-        environment.Step(first, number, ReadOnlySpan environmentActions, buffers)
-        let following = Span<float32>(raw, (t + 1) * width, width)
-        Encoding.encode space isIdentity (Span.op_Implicit (own buffers.Observations rawSize)) following
-        (own buffers.Rewards 1).CopyTo(Span<float32>(rewards, t * number, number))
-        (own buffers.Terminated 1).CopyTo(Span<bool>(terminated, t * number, number))
-        (own buffers.Truncated 1).CopyTo(Span<bool>(truncated, t * number, number))
-        (own buffers.EpisodeReturns 1).CopyTo(Span<float>(episodeReturns, t * number, number))
-        (own buffers.EpisodeLengths 1).CopyTo(Span<int>(episodeLengths, t * number, number))
-
-    /// The program's values become those of the states that step t led to: of all rows that were cut there, or of all others.
-    let bootstrap t (ofCut: bool) =
-        for row in 0 .. number - 1 do
-            let index = t * number + row
-            if truncated[index] = ofCut then nextValues[index] <- program.Value[row]
-
-    /// A time limit cuts the episode but not the value: V of the true last observation.
-    let bootstrapCut t =
-        if Array.IndexOf(truncated, true, t * number, number) >= 0 then
-            let last = own buffers.FinalObservations rawSize
-
-            // The rows of copies that go on hold what was there before: they may not even be observations.
-            for row in 0 .. number - 1 do
-                if truncated[t * number + row] then
-                    let from = Span.op_Implicit (last.Slice(row * rawSize, rawSize))
-
-                    Encoding.encode
-                        space
-                        isIdentity
-                        from
-                        (Span<float32>(finals, row * observationSize, observationSize))
-
-            prepare (ReadOnlySpan finals) program.Observations
-            if stateSize > 0 then ReadOnlySpan(memory).CopyTo program.State
-            program.Run(t + 1, first)
-            bootstrap t true
-
-    /// The recurrent state after step t: forgotten where an episode ended.
-    let remember t =
-        if stateSize > 0 then
-            for row in 0 .. number - 1 do
-                if episodeLengths[t * number + row] > 0 then
-                    Array.Clear(memory, row * stateSize, stateSize)
+            if truncated[index] = ofCut then nextValues[index] <- values[row]
 
     /// Copies the share's rows of [T, number, size] into those of [T, N, size].
     let publish (source: 'T[]) (target: 'T[]) size =
@@ -231,46 +128,7 @@ type internal RolloutShare
             for t in 0 .. target.Length / (copies * size) - 1 do
                 Array.Copy(source, t * run, target, (t * copies + first) * size, run)
 
-    /// Runs the policy for T steps; `actionKeys` [N] and `recurrentStates` [N, stateSize] move on.
-    member _.Collect(start: CollectorStart, actionKeys: Rng[], recurrentStates: float32[], rollout: Rollout) : unit =
-        // The thread that acts fetches θ itself: it would otherwise travel between caches twice.
-        start.Theta.CopyTo program.Theta
-        statistics <- start.Statistics
-        Array.Copy(start.Observations, first * observationSize, raw, 0, width)
-        Array.Copy(actionKeys, first, keys, 0, number)
-        Array.Copy(recurrentStates, first * stateSize, memory, 0, memory.Length)
-
-        for t in 0 .. steps - 1 do
-            let row = Span<float32>(seen, t * width, width)
-            prepare (ReadOnlySpan<float32>(raw, t * width, width)) row
-            row.CopyTo program.Observations
-
-            if stateSize > 0 then
-                ReadOnlySpan(memory).CopyTo program.State
-
-                if t % options.SequenceLength = 0 then
-                    Array.Copy(memory, 0, states, t / options.SequenceLength * memory.Length, memory.Length)
-
-            match exploration with
-            | ValueSome noise when t = 0 || (options.ExplorationSteps > 0 && t % options.ExplorationSteps = 0) ->
-                noise.Draw(start.Theta, Span keys)
-            | _ -> ()
-
-            program.Run(t, first)
-            program.Value.CopyTo(Span<float32>(values, t * number, number))
-            if t > 0 then bootstrap (t - 1) false
-            act t
-            step t
-            if stateSize > 0 then program.NextState.CopyTo(Span memory)
-            bootstrapCut t
-            remember t
-
-        prepare (ReadOnlySpan<float32>(raw, steps * width, width)) program.Observations
-        if stateSize > 0 then ReadOnlySpan(memory).CopyTo program.State
-        program.Run(steps, first)
-        bootstrap (steps - 1) false
-        Array.Copy(keys, 0, actionKeys, first, number)
-        Array.Copy(memory, 0, recurrentStates, first * stateSize, memory.Length)
+    let publishAll () =
         publish seen rollout.Observations observationSize
         if options.Normalise then publish raw rollout.RawObservations observationSize
         publish actions rollout.Actions actionSize
@@ -284,6 +142,40 @@ type internal RolloutShare
         publish episodeLengths rollout.EpisodeLengths 1
         if choices > 0 then publish masks rollout.Masks choices
         if stateSize > 0 then publish states rollout.States stateSize
+
+    interface ISink with
+        member _.NeedsFinals = true
+        member _.Asks(_, _) = true
+        member _.Acts _ = true
+
+        member _.Before(share, t) =
+            if t > 0 then bootstrap share.Values (t - 1) false
+
+            if t = steps then
+                publishAll ()
+                false
+            else
+                put share.Seen seen t observationSize
+                if options.Normalise then put share.Shown raw t observationSize
+                put share.Values values t 1
+
+                if stateSize > 0 && t % options.SequenceLength = 0 then
+                    put share.Memory states (t / options.SequenceLength) stateSize
+
+                true
+
+        member _.After(share, t) =
+            put share.Actions actions t actionSize
+            put share.LogProbabilities logProbabilities t 1
+            put share.Rewards rewards t 1
+            put share.Terminated terminated t 1
+            put share.Truncated truncated t 1
+            put share.EpisodeReturns episodeReturns t 1
+            put share.EpisodeLengths episodeLengths t 1
+            if choices > 0 then put share.Masks masks t choices
+
+        // A time limit cuts the episode but not the value: V of the true last observation.
+        member _.Cut(share, t) = bootstrap share.Values t true
 
 /// How large a rollout is.
 [<RequireQualifiedAccess>]
@@ -306,24 +198,18 @@ module internal RolloutSize =
 
         int samples
 
-/// Collects rollouts; its memory is used again by each, so a rollout is valid until the next. The result does not depend on the
-/// number of threads: each copy has its own streams, and each row of a network's output is computed in the same way.
+/// Collects rollouts; its memory is used again by each, so a rollout is valid until the next.
 [<Sealed>]
 type internal Collector
-    (network: ActorCritic, layout: Layout, environment: BatchEnvironment, options: CollectorOptions, workers: Workers) =
+    (network: ActorCritic, environment: BatchEnvironment, options: CollectorOptions, workers: Workers) =
     let copies = environment.Count
-    let space = environment.ObservationSpace
-    let isIdentity = Encoding.isIdentity space
-    let observationSize = Encoding.size space
-    let steps = options.Steps
-    let count = steps * copies
-    let raw = Array.zeroCreate<float32>(copies * environment.ObservationSize)
-    let encoded = Array.zeroCreate<float32>(copies * observationSize)
+    let count = options.Steps * copies
+    let observationSize = Encoding.size environment.ObservationSpace
     let choices = if environment.HasActionMasks then network.Head.Choices else 0
 
     let rollout =
         {
-            Steps = steps
+            Steps = options.Steps
             Copies = copies
             Observations = Array.zeroCreate (count * observationSize)
             RawObservations = Array.zeroCreate (if options.Normalise then count * observationSize else 0)
@@ -337,77 +223,27 @@ type internal Collector
             EpisodeReturns = Array.zeroCreate count
             EpisodeLengths = Array.zeroCreate count
             Masks = Array.zeroCreate (count * choices)
-            States = Array.zeroCreate (steps / options.SequenceLength * copies * network.StateSize)
+            States = Array.zeroCreate (options.Steps / options.SequenceLength * copies * network.StateSize)
         }
 
-    let shares =
-        environment.RequireSameStep()
-        // Copies that depend on each other are stepped together.
-        let number = if environment.IsCoupled then 1 else min workers.Count copies
+    let actors =
+        let explorer = Explorer.Sample options.ExplorationSteps
+        Actors(
+            network.Actor,
+            Some network.Critic,
+            ActorCritic.layout network,
+            environment,
+            explorer,
+            options.Normalise,
+            workers.Count,
+            workers
+        )
 
-        Array.init number (fun share ->
-            let first = share * copies / number
-            let last = (share + 1) * copies / number
-            RolloutShare(network, layout, environment, options, first, last - first))
+    let sinks: ISink[] =
+        actors.Shares
+        |> Array.map (fun share -> RolloutSink(share, copies, network.StateSize, options, rollout))
 
-    let mutable start = { Theta = [||]; Observations = encoded; Statistics = RunningStatistics.create 0 }
-    let mutable keys: Rng[] = [||]
-    let mutable recurrent: float32[] = [||]
-    let failures = Array.create<NonFiniteActing voption> shares.Length ValueNone
-
-    let collectShare =
-        Action<int>(fun share ->
-            try
-                shares[share].Collect(start, keys, recurrent, rollout)
-            with :? NonFiniteActing as failure ->
-                failures[share] <- ValueSome failure)
-
-    /// Raises the earliest failure of the shares, whatever their number.
-    let raiseFailure () =
-        let mutable first = ValueNone
-
-        for share in 0 .. shares.Length - 1 do
-            match failures[share], first with
-            | ValueSome failure, ValueSome(known: NonFiniteActing) when failure.Step < known.Step ->
-                first <- ValueSome failure
-            | ValueSome failure, ValueNone -> first <- ValueSome failure
-            | _ -> ()
-
-            failures[share] <- ValueNone
-
-        match first with
-        | ValueSome failure -> raise failure
-        | ValueNone -> ()
-
-    let mutable present: BatchSnapshot option = None
-    let mutable users = 0L
-
-    /// Runs the policy θ for T steps from the environments' state: struct (rollout, action streams, recurrent states [N, stateSize],
-    /// environments afterwards).
-    member _.Collect
-        (
-            parameters: float32[],
-            statistics: RunningStatistics,
-            actionKeys: Rng[],
-            recurrentStates: float32[],
-            environments: BatchSnapshot
-        ) : struct (Rollout * Rng[] * float32[] * BatchSnapshot) =
-        // The environments are usually still where the last rollout left them.
-        match present with
-        | Some snapshot when obj.ReferenceEquals(snapshot, environments) && environment.Users = users -> ()
-        | _ -> environment.Restore environments
-
-        present <- None
-        keys <- Array.copy actionKeys
-        recurrent <- Array.copy recurrentStates
-        environment.Observe(Span raw)
-        Encoding.encode space isIdentity (ReadOnlySpan raw) (Span encoded)
-        let statistics = if options.Normalise then statistics else RunningStatistics.create 0
-        start <- { start with Theta = parameters; Statistics = statistics }
-        workers.Run(shares.Length, collectShare)
-        raiseFailure ()
-        let snapshot = environment.Capture()
-        present <- Some snapshot
-        environment.Users <- environment.Users + 1L
-        users <- environment.Users
-        struct (rollout, keys, recurrent, snapshot)
+    /// Runs the state's policy for T steps: struct (rollout, the state after acting).
+    member _.Collect(state: TrainingState) : struct (Rollout * TrainingState) =
+        let acted = actors.Collect(state, sinks)
+        struct (rollout, acted)

@@ -37,8 +37,8 @@ type TrainingState =
         Updates: int64
         /// θ.
         Parameters: float32[]
-        /// What else the algorithm carries, by name: optimisers' variables, multipliers, recurrent states. The algorithm gives names, lengths
-        /// and order.
+        /// What else the algorithm carries, by name: optimisers' variables, multipliers, recurrent states. The
+        /// algorithm gives names, lengths and order.
         Arrays: (string * float32[]) list
         /// Of observations; of size 0 when they are not normalised.
         Observations: RunningStatistics
@@ -50,6 +50,8 @@ type TrainingState =
         Key: Rng
         /// Each copy's stream for drawing actions.
         ActionKeys: Rng[]
+        /// What an off-policy algorithm remembers of its steps.
+        Replay: Replay option
         Environments: BatchSnapshot
     }
 
@@ -106,6 +108,7 @@ module TrainingState =
             Key = key
             ActionKeys = actionKeys
             Arrays = arrays
+            Replay = None
             Environments = environment.Capture()
         }
 
@@ -160,12 +163,13 @@ type PolicyModel =
         /// The network's, and whatever parameters follow them in θ.
         Parameters: float32[]
         Observations: RunningStatistics
-        /// Those of the wrappers around the environment, the innermost first; with them a wrapped environment shows what it showed in training.
+        /// Those of the wrappers around the environment, the innermost first; with them a wrapped environment shows
+        /// what it showed in training.
         WrapperStatistics: RunningStatistics list
     }
 
-/// An algorithm with its options, bound to a batch of environments. Its own memory (compiled programs, rollout buffers) is
-/// a workspace: everything that matters is in the state. Not thread-safe.
+/// An algorithm with its options, bound to a batch of environments. Its own memory (compiled programs, rollout
+/// buffers) is a workspace: everything that matters is in the state. Not thread-safe.
 [<AbstractClass>]
 type Learner() =
     /// For example "ppo".

@@ -13,11 +13,13 @@ type LearnerFunctions<'Experience> =
     {
         /// For example "ppo".
         Algorithm: string
+        /// The copies that it trains on.
         Environment: BatchEnvironment
         /// What acts; its parameters are the first of θ.
         Network: Actor
         /// The options as named texts.
         Options: (string * string) list
+        /// The number of environment steps that training is planned for.
         TotalSteps: int64
         /// The arrays that its states carry beside θ, with their first values.
         Arrays: (string * float32[]) list
@@ -25,7 +27,8 @@ type LearnerFunctions<'Experience> =
         Start: StateStart
         /// Acts with the state's policy. What it gives is valid until the next time.
         Collect: TrainingState -> 'Experience
-        /// Learns from what was collected: the next state. May be called again with the same arguments, and then does the same again.
+        /// Learns from what was collected: the next state. May be called again with the same arguments, and then does
+        /// the same again.
         Learn: TrainingState -> 'Experience -> struct (TrainingState * Report)
     }
 
@@ -124,7 +127,8 @@ type internal FunctionLearner<'Experience>(functions: LearnerFunctions<'Experien
                 TrainingFailure.requireFinite algorithm state next
                 struct (next, report)
             with :? NonFiniteStep as failure ->
-                // Learning is a function of the state and of what was collected: done again, it fails at the same place, under observation.
+                // Learning is a function of the state and of what was collected: done again, it fails at the same
+                // place, under observation.
                 failure.Update.Watch(algorithm, state.Updates + 1L)
 
                 try
@@ -138,9 +142,9 @@ type internal FunctionLearner<'Experience>(functions: LearnerFunctions<'Experien
             raise (failure.Told(algorithm, state.Updates + 1L))
 
 /// Making learners.
-[<RequireQualifiedAccess>]
-module LearnerFunctions =
+[<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]
+module Learner =
 
-    /// A learner that collects and learns by the functions. A number that is not finite stops it with `TrainingFailure`, which tells the
-    /// operation and the sample.
-    let bind (functions: LearnerFunctions<'Experience>) : Learner = new FunctionLearner<'Experience>(functions)
+    /// A learner that collects and learns by the functions. A number that is not finite stops it with
+    /// `TrainingFailure`, which tells the operation and the sample.
+    let ofFunctions (functions: LearnerFunctions<'Experience>) : Learner = new FunctionLearner<'Experience>(functions)

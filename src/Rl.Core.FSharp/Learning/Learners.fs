@@ -38,6 +38,7 @@ module internal Learners =
             DiscountedReturns = Array.zeroCreate (rewarded * environment.Count)
             Key = shuffleKey
             ActionKeys = actionKeys
+            Replay = None
             Environments = environment.Capture()
         }
 

@@ -16,7 +16,8 @@ type Minibatch =
         Units: ArraySegment<int>
     }
 
-/// Units of samples in random order, cut into `count` minibatches of `size`; the few left over are other ones in each epoch.
+/// Units of samples in random order, cut into `count` minibatches of `size`; the few left over are other ones in each
+/// epoch.
 [<Sealed>]
 type Minibatches private (units: int, count: int, size: int) =
     let order = Array.zeroCreate<int> units
@@ -43,8 +44,9 @@ type Minibatches private (units: int, count: int, size: int) =
     /// Minibatches in an epoch.
     member _.Count = count
 
-    /// Calls `learn` with each minibatch of at most `epochs` epochs, until `isDone` says so after one: struct (epochs, the generator that
-    /// follows). It starts from the same order each time, so that the generator alone says what comes.
+    /// Calls `learn` with each minibatch of at most `epochs` epochs, until `isDone` says so after one: struct
+    /// (epochs, the generator that follows). It starts from the same order each time, so that the generator alone
+    /// says what comes.
     member _.RunUntil(epochs: int, key: Rng, learn: Minibatch -> unit, isDone: unit -> bool) : struct (int * Rng) =
         for index in 0 .. units - 1 do
             order[index] <- index

@@ -1,4 +1,5 @@
-/// The geometry of policies that NPG and TRPO share: gradients, Fisher-vector products and divergences over one rollout, each a program.
+/// The geometry of policies that NPG and TRPO share: gradients, Fisher-vector products and divergences over one
+/// rollout, each a program.
 namespace Rl.Core.Algorithms
 
 open System
@@ -158,8 +159,8 @@ type internal NaturalGradient
     /// The policy's part of θ.
     member _.Part = part
 
-    /// The natural direction of a rollout's samples at the θ that collected it. Without a gradient the direction is 0. `TrainingFailure`, with the number of
-    /// the update, where a gradient or a product is not finite.
+    /// The natural direction of a rollout's samples at the θ that collected it. Without a gradient the direction is
+    /// 0. `TrainingFailure`, with the number of the update, where a gradient or a product is not finite.
     member _.Solve(update: int64, data: Samples, theta: float32[]) : NaturalStep =
         load data theta
         gradient.Run workers

@@ -47,7 +47,8 @@ module Part =
 type GroupPlace =
     /// Elements of θ from this one on.
     | Theta of first: int
-    /// An array of the state, called as the group is, which starts with these numbers: what only learning needs, such as multipliers.
+    /// An array of the state, called as the group is, which starts with these numbers: what only learning needs, such
+    /// as multipliers.
     | Array of initial: float32[]
 
 /// What becomes of a group in an update.
@@ -67,7 +68,9 @@ type ParameterGroup =
         Name: string
         /// The names and shapes of its numbers.
         Layout: Layout
+        /// Where they are kept.
         Place: GroupPlace
+        /// What becomes of them.
         Motion: GroupMotion
         /// Puts moved numbers back where they are allowed, such as above 0.
         Project: (Expr -> Expr) option
@@ -105,8 +108,8 @@ module ParameterGroup =
             Project = None
         }
 
-    /// The groups of an actor-critic network: "network" where actor and critic share parameters, else "actor" and "critic", which two threads
-    /// then move independently; both by one optimiser.
+    /// The groups of an actor-critic network: "network" where actor and critic share parameters, else "actor" and
+    /// "critic", which two threads then move independently; both by one optimiser.
     let ofNetwork (network: ActorCritic) (motion: GroupMotion) : ParameterGroup list =
         if network.IsShared then
             [ ofPart "network" (Part.whole network) motion ]
@@ -132,7 +135,9 @@ type Term =
     {
         /// What reports call it.
         Name: string
+        /// What the term counts for in the loss.
         Weight: float
+        /// How the numbers become one.
         Kind: TermKind
         /// [rows of the lane], or one number for `Once`.
         PerSample: Expr

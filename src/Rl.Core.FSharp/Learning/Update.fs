@@ -1,4 +1,5 @@
-/// A compiled update: it takes its groups and samples in, moves the groups, and finds the number that is not finite where there is one.
+/// A compiled update: it takes its groups and samples in, moves the groups, and finds the number that is not finite
+/// where there is one.
 namespace Rl.Core.Learning
 
 open System
@@ -24,15 +25,16 @@ type Draft(state: TrainingState) =
     /// A state with θ and the arrays as they are now, which must not be written to any more.
     member _.Onto(state: TrainingState) : TrainingState = { state with Parameters = theta; Arrays = arrays }
 
-/// An update of a plan's groups for samples of its shape. `Load`, then choose samples and `Run` as often as you like, then `Store`.
-/// Not thread-safe.
+/// An update of a plan's groups for samples of its shape. `Load`, then choose samples and `Run` as often as you like,
+/// then `Store`. Not thread-safe.
 [<Sealed>]
 type Update internal (source: UpdateSource) =
     let plan = source.Plan
+    let parts, sides = source.Analysis.Parts, source.Analysis.Sides.Length
     let program = Program.compile<float32> source.Program
     let units, length = plan.Shape.Units, max 1 plan.Shape.Sequence
     let vital = source.Vital |> List.map program.OutputMemory |> List.toArray
-    let inputs = source.Inputs |> List.filter (fun input -> program.HasInput input.Input)
+    let inputs = source.Analysis.Inputs |> List.filter (fun input -> program.HasInput input.Input)
     let isShared (input: ColumnInput) = input.Column.Kind = ColumnKind.Shared
 
     // What lanes may copy for themselves, by side, and what must be there before they start.
@@ -46,10 +48,10 @@ type Update internal (source: UpdateSource) =
     let first = inputs |> List.filter (fun input -> not (isShared input) && not (byLanes input)) |> plansOf
 
     let ofSides =
-        Array.init source.Sides (fun side ->
+        Array.init sides (fun side ->
             inputs |> List.filter (fun input -> byLanes input && input.Side = side) |> plansOf)
 
-    let lanesMayGather = source.Parts * source.Sides > 1
+    let lanesMayGather = parts * sides > 1
 
     // Of step l and unit u: the row of the samples that is row l · units + u here. Single steps need no such list.
     let rows = Array.zeroCreate<int>(if plan.Shape.Sequence > 0 then units * length else 0)
@@ -80,11 +82,11 @@ type Update internal (source: UpdateSource) =
 
     let gatherLane =
         Action<int>(fun lane ->
-            let part = lane / source.Sides
-            gather (lane % source.Sides) (part * units / source.Parts) ((part + 1) * units / source.Parts))
+            let part = lane / sides
+            gather (lane % sides) (part * units / parts) ((part + 1) * units / parts))
 
     let gatherAll () =
-        for side in 0 .. source.Sides - 1 do
+        for side in 0 .. sides - 1 do
             gather side 0 units
 
     /// The step and copy of a row or unit of the chosen samples.
@@ -137,10 +139,11 @@ type Update internal (source: UpdateSource) =
             placeOf
             before
 
-    /// The arrays of the state that the update keeps between transitions, with their first values, in the order of files of version 2.
+    /// The arrays of the state that the update keeps between transitions, with their first values, in the order of
+    /// files of version 2.
     member _.Arrays: (string * float32[]) list =
         [
-            for group, _ in source.Groups do
+            for group, _ in source.Analysis.Groups do
                 match group.Place with
                 | GroupPlace.Array initial -> group.Name, initial
                 | GroupPlace.Theta _ -> ()
@@ -152,13 +155,14 @@ type Update internal (source: UpdateSource) =
 
     /// What was compiled: its input "theta" holds the groups one after the other.
     member _.Source: ProgramSource = source.Program
+    /// The compiled program.
     member _.Program = program
     /// The samples of a run.
     member _.Shape = plan.Shape
 
     /// Calls `move` with each run of numbers: in the program's memory, and in the draft's.
     member private _.Each(draft: Draft, move: Memory<float32> -> Memory<float32> -> unit) =
-        for group, start in source.Groups do
+        for group, start in source.Analysis.Groups do
             let count = group.Layout.Count
 
             let kept =
@@ -190,8 +194,8 @@ type Update internal (source: UpdateSource) =
     /// Sets a scalar that all samples share, if the loss or an optimiser reads it.
     member this.Set(column: Column, value: float) : unit = this.Set(column, ReadOnlySpan [| float32 value |])
 
-    /// Chooses the samples of the next runs: these units, as many as the update's shape has. Sequence k of N copies is that of steps
-    /// ⌊k / N⌋ · L … of copy k mod N. The list is read until the next choice.
+    /// Chooses the samples of the next runs: these units, as many as the update's shape has. Sequence k of N copies
+    /// is that of steps ⌊k / N⌋ · L … of copy k mod N. The list is read until the next choice.
     member _.Choose(data: Samples, these: ArraySegment<int>) : unit =
         Guard.length (nameof these) units these.Count
         samples <- ValueSome data
@@ -220,8 +224,8 @@ type Update internal (source: UpdateSource) =
         this.Choose(data, minibatch.Units)
         position <- ValueSome minibatch
 
-    /// Moves the groups on by the chosen samples; `NonFiniteStep` where a term or the gradient is not finite. The result does not depend on
-    /// the number of threads. Each thread copies the samples that it is going to read.
+    /// Moves the groups on by the chosen samples; `NonFiniteStep` where a term or the gradient is not finite. The
+    /// result does not depend on the number of threads. Each thread copies the samples that it is going to read.
     member this.Run(workers: Workers) : unit =
         runs <- runs + 1
         let isWatched = watched.IsSome
@@ -253,28 +257,31 @@ type Update internal (source: UpdateSource) =
     /// A term's value, or "gradientNorm", of the last run.
     member _.Scalar(name: string) : float = float (program.Scalar name)
 
-    /// From the next run on, each is examined, and the first that makes a number that is not finite raises `TrainingFailure`.
+    /// From the next run on, each is examined, and the first that makes a number that is not finite raises
+    /// `TrainingFailure`.
     member internal _.Watch(algorithm: string, update: int64) = watched <- ValueSome(struct (algorithm, update))
 
     /// Runs are quick again.
     member internal _.Unwatch() = watched <- ValueNone
 
-/// An update made a number that is not finite; doing the learning of the transition again with the update watched tells where.
+/// An update made a number that is not finite; doing the learning of the transition again with the update watched
+/// tells where.
 and internal NonFiniteStep(update: Update) =
     inherit Exception("An update made a number that is not finite.")
     member _.Update = update
 
 /// Means of terms over the runs of an update.
 [<Sealed>]
-type Means(names: string list) =
+type Means(update: Update, names: string list) =
     let names = List.toArray names
+    let outputs = names |> Array.map update.Program.OutputMemory
     let sums = Array.zeroCreate<float> names.Length
     let mutable count = 0
 
     /// Takes the update's last run in.
-    member _.Add(update: Update) : unit =
-        for index in 0 .. names.Length - 1 do
-            sums[index] <- sums[index] + update.Scalar names[index]
+    member _.Add() : unit =
+        for index in 0 .. outputs.Length - 1 do
+            sums[index] <- sums[index] + float (outputs[index].Span[0])
 
         count <- count + 1
 

@@ -111,6 +111,8 @@ module Checkpoint =
             CheckpointFormat.writeKeys output [| state.Key |]
             CheckpointFormat.writeKeys output state.ActionKeys)
 
+        section "REPL" (fun output -> CheckpointFormat.writeReplay output state.Replay)
+
         section "ENVS" (fun output -> CheckpointFormat.writeSnapshot output state.Environments)
 
         section "WRAP" (fun output -> WrapperFormat.writeWrapping output checkpoint.Wrapping)
@@ -270,6 +272,7 @@ module Checkpoint =
                 let further = if version > 2 then [] else CheckpointFormat.readArrays input
                 struct (steps, updates, keys, actionKeys, further))
 
+        let replay = if version > 2 then section "REPL" CheckpointFormat.readReplay else None
         if keys.Length <> 1 then whole.Fail $"it has {keys.Length} main streams"
         let environments = section "ENVS" CheckpointFormat.readSnapshot
 
@@ -298,6 +301,7 @@ module Checkpoint =
                     DiscountedReturns = discountedReturns
                     Key = keys[0]
                     ActionKeys = actionKeys
+                    Replay = replay
                     Environments = environments
                 }
         }

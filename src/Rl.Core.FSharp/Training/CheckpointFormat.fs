@@ -172,6 +172,52 @@ module internal CheckpointFormat =
 
         List.init count (fun _ -> read input)
 
+    /// The rows of a replay, the oldest first, column after column.
+    let writeReplay (output: BinaryOut) (replay: Replay option) =
+        match replay with
+        | None -> output.Int 0
+        | Some replay ->
+            output.Int replay.Columns.Length
+            output.Int replay.Copies
+            output.Int replay.Capacity
+
+            for column in replay.Columns do
+                output.Text column.Name
+                output.Int column.Width
+                output.Singles(replay.All column)
+
+    let private readColumn (input: BinaryIn) : struct (string * int * float32[]) =
+        let name = input.Text()
+        let width = input.Int()
+        let values = input.Singles()
+
+        if width < 0 || values.Length % max 1 width <> 0 then
+            input.Fail $"a column of its replay has {values.Length} numbers in rows of {width}"
+
+        struct (name, width, values)
+
+    let readReplay (input: BinaryIn) : Replay option =
+        let count = input.Int()
+
+        if count = 0 then
+            None
+        elif count < 0 || count > input.Remaining then
+            input.Fail $"it announces {count} columns of a replay"
+        else
+            let copies = input.Int()
+            let capacity = input.Int()
+            let data = List.init count (fun _ -> readColumn input)
+            let rows = data |> List.map (fun (struct (_, width, values)) -> values.Length / max 1 width)
+
+            if (List.distinct rows).Length > 1 || rows.Head > capacity then
+                input.Fail "its replay has columns of unequal length, or more rows than it may keep"
+
+            try
+                let columns = data |> List.map (fun (struct (name, width, values)) -> Column.step name width, values)
+                Some(Replay.create (List.map fst columns) copies capacity |> Replay.append columns)
+            with :? System.ArgumentException as error ->
+                input.Fail $"it holds a replay that cannot be: {error.Message}"
+
     let writeSnapshot (output: BinaryOut) (snapshot: BatchSnapshot) =
         output.Text snapshot.EnvironmentId
         output.Int snapshot.Count

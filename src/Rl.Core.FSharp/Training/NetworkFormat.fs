@@ -137,7 +137,7 @@ module internal NetworkFormat =
         let numbers = input.Floats() |> Array.toList
         let parts = input.Int()
 
-        if not (List.forall Double.IsFinite numbers) then
+        if not (List.forall System.Double.IsFinite numbers) then
             input.Fail $"it holds a policy of the numbers %A{numbers}"
 
         if sizes |> List.exists (fun size -> size < 1 || size > WidestLayer) then

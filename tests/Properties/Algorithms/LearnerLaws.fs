@@ -118,6 +118,7 @@ let private sameState (a: TrainingState) (b: TrainingState) =
     Assert.Equal(a.Key, b.Key)
     Assert.Equal<Rng[]>(a.ActionKeys, b.ActionKeys)
     Assert.Equal<(string * float32[]) list>(a.Arrays, b.Arrays)
+    Assert.Equal(a.Replay, b.Replay)
     Assert.Equal<byte[]>(a.Environments.Bytes, b.Environments.Bytes)
 
 [<Theory; MemberData(nameof names)>]

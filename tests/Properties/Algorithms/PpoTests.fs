@@ -114,6 +114,12 @@ let ``clipping never raises the surrogate, and at ratio 1 it changes neither val
     let second = gradient (fun ratio -> -(ratio * advantage))
     below && Array.forall2 (fun a b -> abs (a - b) < 1e-12) first second
 
+/// The state of an environment as it is, with a policy and streams.
+let private startOf layout (environment: BatchEnvironment) theta keys : TrainingState =
+    let environments = environment.Capture()
+    let state = (Learners.start layout environment false false).Initialise [] (Rng.create 1UL)
+    { state with Parameters = theta; ActionKeys = keys; Environments = environments }
+
 [<Fact>]
 let ``a rollout bootstraps across a time limit and cuts at a fall`` () =
     // Five steps at most: every episode of an upright pole is truncated, none falls so soon.
@@ -121,15 +127,14 @@ let ``a rollout bootstraps across a time limit and cuts at a fall`` () =
     let network = ActorCritic.separate Activation.Tanh 4 [ 16 ] (CategoricalPolicy.create 2)
     let layout = ActorCritic.layout network
     use workers = new Workers(1)
-    let options = { Steps = 12; Normalise = false; SequenceLength = 1; ExplorationSteps = 0 }
-    let collector = Collector(network, layout, environment, options, workers)
+    let options: CollectorOptions = { Steps = 12; Normalise = false; SequenceLength = 1; ExplorationSteps = 0 }
+    let collector = Collector(network, environment, options, workers)
     let struct (theta, key) = Layout.initialise (Rng.create 3UL) layout
     let struct (keys, _) = Rng.splitMany 3 key
     environment.Reset(Rng.create 1UL)
     let theta = Array.map float32 theta
 
-    let struct (rollout, _, _, _) =
-        collector.Collect(theta, RunningStatistics.create 0, keys, [||], environment.Capture())
+    let struct (rollout, _) = collector.Collect(startOf layout environment theta keys)
 
     let valueOf (observation: float32[]) =
         let x = Expr.constant (Tensor.create [| 1; 4 |] (Array.map float observation))
@@ -169,14 +174,13 @@ let ``a rollout's advantages are those from a discount per step, bit for bit``
     let network = OnPolicy.network Activation.Tanh [ 8 ] 0.0 ActionScaling.Bounds environment
     let layout = ActorCritic.layout network
     use workers = new Workers(1)
-    let options = { Steps = steps; Normalise = false; SequenceLength = 1; ExplorationSteps = 0 }
-    let collector = Collector(network, layout, environment, options, workers)
+    let options: CollectorOptions = { Steps = steps; Normalise = false; SequenceLength = 1; ExplorationSteps = 0 }
+    let collector = Collector(network, environment, options, workers)
     let struct (theta, key) = Layout.initialise (Rng.create seed) layout
     let struct (keys, _) = Rng.splitMany copies key
     environment.Reset(Rng.create seed)
 
-    let struct (rollout, _, _, _) =
-        collector.Collect(Array.map float32 theta, RunningStatistics.create 0, keys, [||], environment.Capture())
+    let struct (rollout, _) = collector.Collect(startOf layout environment (Array.map float32 theta) keys)
 
     let zeros () = Array.zeroCreate<float32>(steps * copies)
     let discounts, traces, expected, result = zeros (), zeros (), zeros (), zeros ()

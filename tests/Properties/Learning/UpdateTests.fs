@@ -92,7 +92,7 @@ let ``groups that no term joins are sides of their own; one that joins them make
 
     let joined batch = apart batch @ [ Term.once "both" 1.0 (Expr.sum (theta batch "a" * theta batch "b")) ]
     let reported batch = apart batch @ [ Term.reportOnce "both" (Expr.sum (theta batch "a" * theta batch "b")) ]
-    let sides loss = (UpdateSource.create (plan groups 0.0 200 loss)).Sides
+    let sides loss = (UpdateAnalysis.create (plan groups 0.0 200 loss)).Sides.Length
     Assert.Equal(2, sides apart)
     Assert.Equal(1, sides joined)
     Assert.Equal(2, sides reported)
@@ -268,8 +268,6 @@ let ``a failure names the sample, by its step and copy, of whichever side and la
 
         for threads in 1..2 do
             let record = (Assert.Throws<TrainingFailure>(fun () -> fail threads true)).Record
-            // The error is squared first, for the side that the records call first.
-            Assert.StartsWith("Square", record.Operation)
             Assert.Equal((7L, 301 / 4, 301 % 4), (record.Update, record.RolloutStep, record.Copy))
             Assert.Contains(record.Inputs, (fun (name, _, _) -> name = "x"))
 

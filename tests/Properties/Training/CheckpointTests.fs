@@ -203,6 +203,19 @@ module private Generate =
             { Wrappers = List.map fst chosen; ObservationSpace = observations; ActionSpace = actions },
             List.collect snd chosen)
 
+    /// A replay that may have dropped rows.
+    let replay copies =
+        gen {
+            let columns = [ Column.step "observations" 2; Column.number "rewards" ]
+            let! rows = Gen.choose (0, 9)
+            let! capacity = Gen.choose (1, 6)
+            let! observations = singles (2 * rows)
+            let! rewards = singles rows
+            let data = List.zip columns [ observations; rewards ]
+            let full = Replay.create columns copies capacity |> Replay.append data
+            return! Gen.elements [ None; Some full ]
+        }
+
     let checkpoint =
         gen {
             let! observations = space
@@ -227,6 +240,7 @@ module private Generate =
             let! configuration = pairs |> Gen.map (List.distinctBy fst)
             let! notes = pairs |> Gen.map (List.distinctBy fst)
             let! steps = word |> Gen.map (fun word -> word >>> 8)
+            let! replay = replay copies
 
             return
                 AnyCheckpoint
@@ -256,6 +270,7 @@ module private Generate =
                                 DiscountedReturns = returns
                                 Key = key
                                 ActionKeys = keys
+                                Replay = replay
                                 Environments =
                                     {
                                         EnvironmentId = id

@@ -1,0 +1,129 @@
+/// Steps as transitions (s, a, r, s′), in the order of time, then of copy: what a replay remembers.
+namespace Rl.Core.Experience
+
+open System
+open Rl.Core.Acting
+open Rl.Core.Algorithms
+open Rl.Core.Environments
+open Rl.Core.Foundations
+open Rl.Core.Networks
+
+/// The columns of transitions.
+type TransitionColumns =
+    {
+        /// s, encoded, before normalisation.
+        Observations: Column
+        /// a, the policy's.
+        Actions: Column
+        /// r.
+        Rewards: Column
+        /// 0 where s′ is terminal, else 1: what a discount is multiplied with.
+        Continues: Column
+        /// s′; across a time limit the true last observation. Where s′ is terminal it does not matter.
+        NextObservations: Column
+        /// 1 at the last step of an episode, whether it terminated or was cut.
+        Ends: Column
+    }
+
+    /// All of them.
+    member this.All =
+        [ this.Observations; this.Actions; this.Rewards; this.Continues; this.NextObservations; this.Ends ]
+
+/// The columns of transitions of an environment.
+[<RequireQualifiedAccess>]
+module TransitionColumns =
+
+    /// The columns for an environment's spaces.
+    let ofEnvironment (environment: BatchEnvironment) : TransitionColumns =
+        let observationSize = Encoding.size environment.ObservationSpace
+
+        {
+            Observations = Column.step "observations" observationSize
+            Actions = Column.step "actions" environment.ActionSize
+            Rewards = Column.number "rewards"
+            Continues = Column.number "continues"
+            NextObservations = Column.step "nextObservations" observationSize
+            Ends = Column.number "ends"
+        }
+
+/// The steps of a share as its rows of transitions.
+[<Sealed>]
+type internal TransitionSink
+    (share: ActorShare, copies: int, steps: int, columns: TransitionColumns, data: (Column * float32[]) list) =
+    let first, number = share.First, share.Number
+
+    let of' (column: Column) =
+        let _, values = data |> List.find (fun (known, _) -> known.Name = column.Name)
+        values
+
+    let observations, actions = of' columns.Observations, of' columns.Actions
+    let rewards, continues = of' columns.Rewards, of' columns.Continues
+    let nextObservations, ends = of' columns.NextObservations, of' columns.Ends
+
+    /// The share's rows of step t.
+    let put (source: ReadOnlySpan<float32>) (target: float32[]) t size =
+        source.CopyTo(Span<float32>(target, (t * copies + first) * size, number * size))
+
+    interface ISink with
+        member _.NeedsFinals = true
+        member _.Acts _ = true
+        member _.Asks(_, t) = t < steps
+
+        member _.Before(share, t) =
+            put share.Shown observations t share.ObservationSize
+            true
+
+        member _.After(share, t) =
+            put share.Actions actions t share.ActionSize
+            put share.Rewards rewards t 1
+            put share.Shown nextObservations t share.ObservationSize
+
+            for row in 0 .. number - 1 do
+                let index = t * copies + first + row
+                let terminated, truncated = share.Terminated[row], share.Truncated[row]
+                continues[index] <- if terminated then 0.0f else 1.0f
+                ends[index] <- if terminated || truncated then 1.0f else 0.0f
+
+        member _.Cut(share, t) =
+            let size = share.ObservationSize
+
+            for row in 0 .. number - 1 do
+                if share.Truncated[row] then
+                    let target = Span<float32>(nextObservations, (t * copies + first + row) * size, size)
+                    share.Finals.Slice(row * size, size).CopyTo target
+
+/// Collects transitions: a fixed number of steps of each copy. What it gives is valid until the next time; a replay
+/// copies it.
+[<Sealed>]
+type TransitionSource
+    (
+        actor: Actor,
+        layout: Layout,
+        environment: BatchEnvironment,
+        explorer: Explorer,
+        normalise: bool,
+        steps: int,
+        workers: Workers
+    ) =
+    do Guard.positive (nameof steps) steps
+    let columns = TransitionColumns.ofEnvironment environment
+    let copies = environment.Count
+
+    let data =
+        columns.All
+        |> List.map (fun column -> column, Array.zeroCreate<float32>(steps * copies * column.Numbers))
+
+    let actors = Actors(actor, None, layout, environment, explorer, normalise, workers.Count, workers)
+
+    let sinks: ISink[] = actors.Shares |> Array.map (fun share -> TransitionSink(share, copies, steps, columns, data))
+
+    /// The columns of what it collects.
+    member _.Columns = columns
+
+    /// An empty replay of such transitions.
+    member _.Replay(capacity: int) : Replay = Replay.create columns.All copies capacity
+
+    /// Runs the state's policy: struct (the transitions by column, the state after acting).
+    member _.Collect(state: TrainingState) : struct ((Column * float32[]) list * TrainingState) =
+        let acted = actors.Collect(state, sinks)
+        struct (data, { acted with Steps = state.Steps + int64 (steps * copies) })
