@@ -58,13 +58,17 @@ public sealed record ArsOptions : AgentOptions
     /// <summary>What stands after each hidden layer.</summary>
     public Activation Activation { get; init; } = Convert.OfCore(Defaults.Network.Activation);
 
+    /// <summary>What continuous actions of bounded boxes are in units of, inside the policy: the centre and half-range of their bounds, or the environment's own.</summary>
+    public ActionScaling ActionScaling { get; init; } = Defaults.Network.ActionScaling.OfCore();
+
     internal Core.Algorithms.ArsOptions ToCore() => new(
         new PlanOptions(
             TotalSteps),
         new NetworkOptions(
             NormaliseObservations,
             Convert.ToCore(Hidden),
-            Convert.ToCore(Activation)),
+            Convert.ToCore(Activation),
+            ActionScaling.ToCore()),
         new CandidateOptions(
             EpisodesPerCandidate,
             MaxEpisodeSteps),
@@ -87,6 +91,7 @@ public sealed record ArsOptions : AgentOptions
         NormaliseObservations = core.Network.NormaliseObservations,
         Hidden = Convert.OfCore(core.Network.Hidden),
         Activation = Convert.OfCore(core.Network.Activation),
+        ActionScaling = core.Network.ActionScaling.OfCore(),
     };
 
     internal override AgentOptions WithTotalSteps(long totalSteps) => this with { TotalSteps = totalSteps };

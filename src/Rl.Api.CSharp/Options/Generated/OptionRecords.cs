@@ -79,6 +79,8 @@ internal static class OptionRecords
             "The weight of the L2 penalty.",
         ("ExplorationOptions", "InitialLogStandardDeviation") =>
             "The start of ln σ for continuous actions.",
+        ("NetworkOptions", "ActionScaling") =>
+            "What continuous actions of bounded boxes are in units of, inside the policy: the centre and half-range of their bounds, or the environment's own.",
         ("NetworkOptions", "Activation") =>
             "What stands after each hidden layer.",
         ("NetworkOptions", "Hidden") =>

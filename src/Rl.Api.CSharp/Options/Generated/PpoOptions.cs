@@ -127,6 +127,9 @@ public sealed record PpoOptions : AgentOptions
     /// <summary>Steps after which state-dependent exploration draws new noise; 0: at the start of each rollout. 0 or more.</summary>
     public int ExplorationSteps { get; init; } = Defaults.ExplorationSteps;
 
+    /// <summary>What continuous actions of bounded boxes are in units of, inside the policy: the centre and half-range of their bounds, or the environment's own.</summary>
+    public ActionScaling ActionScaling { get; init; } = Defaults.Network.ActionScaling.OfCore();
+
     internal Core.Algorithms.PpoOptions ToCore() => new(
         new PlanOptions(
             TotalSteps),
@@ -139,7 +142,8 @@ public sealed record PpoOptions : AgentOptions
         new NetworkOptions(
             NormaliseObservations,
             Convert.ToCore(Hidden),
-            Convert.ToCore(Activation)),
+            Convert.ToCore(Activation),
+            ActionScaling.ToCore()),
         new ExplorationOptions(
             InitialLogStandardDeviation),
         new RateOptions(
@@ -204,7 +208,7 @@ public sealed record PpoOptions : AgentOptions
         InitialLogStandardDeviation = core.Exploration.InitialLogStandardDeviation,
         StateDependentExploration = core.StateDependentExploration,
         ExplorationSteps = core.ExplorationSteps,
-        ActionScaling = Convert.ToScaling(core.ActionScaling),
+        ActionScaling = core.Network.ActionScaling.OfCore(),
     };
 
     internal override AgentOptions WithTotalSteps(long totalSteps) => this with { TotalSteps = totalSteps };

@@ -85,6 +85,9 @@ public sealed record VmpoOptions : AgentOptions
     /// <summary>The start of ln σ for continuous actions.</summary>
     public double InitialLogStandardDeviation { get; init; } = Defaults.Exploration.InitialLogStandardDeviation;
 
+    /// <summary>What continuous actions of bounded boxes are in units of, inside the policy: the centre and half-range of their bounds, or the environment's own.</summary>
+    public ActionScaling ActionScaling { get; init; } = Defaults.Network.ActionScaling.OfCore();
+
     internal Core.Algorithms.VmpoOptions ToCore() => new(
         new PlanOptions(
             TotalSteps),
@@ -97,7 +100,8 @@ public sealed record VmpoOptions : AgentOptions
         new NetworkOptions(
             NormaliseObservations,
             Convert.ToCore(Hidden),
-            Convert.ToCore(Activation)),
+            Convert.ToCore(Activation),
+            ActionScaling.ToCore()),
         new ExplorationOptions(
             InitialLogStandardDeviation),
         Epochs,
@@ -133,6 +137,7 @@ public sealed record VmpoOptions : AgentOptions
         Hidden = Convert.OfCore(core.Network.Hidden),
         Activation = Convert.OfCore(core.Network.Activation),
         InitialLogStandardDeviation = core.Exploration.InitialLogStandardDeviation,
+        ActionScaling = core.Network.ActionScaling.OfCore(),
     };
 
     internal override AgentOptions WithTotalSteps(long totalSteps) => this with { TotalSteps = totalSteps };
