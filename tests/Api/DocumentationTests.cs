@@ -10,7 +10,7 @@ namespace Rl.Tests.Api;
 /// <summary>What the documentation says of options is what they are.</summary>
 public sealed class DocumentationTests
 {
-    private static readonly string[] Lines = File.ReadAllLines(Path.Combine(Root(), "docs", "algorithms.md"));
+    private static readonly string[] Lines = File.ReadAllLines(Path.Combine(Repository.Root, "docs", "algorithms.md"));
 
     public static TheoryData<string> Ids => new(Algorithms.All.Select(algorithm => algorithm.Id));
 
@@ -32,7 +32,7 @@ public sealed class DocumentationTests
     [Fact]
     public void The_table_of_wrappers_has_every_wrapper_with_its_arguments()
     {
-        var rows = File.ReadAllLines(Path.Combine(Root(), "docs", "wrappers.md"));
+        var rows = File.ReadAllLines(Path.Combine(Repository.Root, "docs", "wrappers.md"));
         var methods = typeof(EnvironmentWrappers).GetMethods(BindingFlags.Public | BindingFlags.Static | BindingFlags.DeclaredOnly);
         Assert.True(methods.Length >= 26);
         foreach (var method in methods)
@@ -57,15 +57,4 @@ public sealed class DocumentationTests
         .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
         .Select(line => line.Split('|', StringSplitOptions.TrimEntries))
         .Select(cells => (cells[1].Trim('`'), cells[2].Trim('`')));
-
-    private static string Root()
-    {
-        var root = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(root.FullName, "Rl.sln")))
-        {
-            root = root.Parent!;
-        }
-
-        return root.FullName;
-    }
 }
