@@ -49,6 +49,27 @@ public sealed class DocumentationTests
         }
     }
 
+    [Fact]
+    public void Every_block_of_code_in_the_guide_stands_in_its_sample()
+    {
+        var guide = File.ReadAllLines(Path.Combine(Repository.Root, "docs", "csharp-guide.md"));
+        var sample = Unindented(File.ReadLines(Path.Combine(Repository.Root, "samples", "Guide", "Program.cs")));
+        var blocks = 0;
+        for (var line = 0; line < guide.Length; line++)
+        {
+            if (guide[line] == "```csharp")
+            {
+                var block = Unindented(guide.Skip(line + 1).TakeWhile(text => text != "```"));
+                Assert.Contains(block, sample, StringComparison.Ordinal);
+                blocks++;
+            }
+        }
+
+        Assert.True(blocks >= 8);
+    }
+
+    private static string Unindented(IEnumerable<string> lines) => string.Join('\n', lines.Select(line => line.Trim()));
+
     private static IEnumerable<(string Name, string Default)> Options(string id) =>
         Lines
         .SkipWhile(line => line != $"## {id}")
