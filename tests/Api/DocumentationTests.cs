@@ -10,7 +10,7 @@ namespace Rl.Tests.Api;
 /// <summary>What the documentation says of options is what they are.</summary>
 public sealed class DocumentationTests
 {
-    private static readonly string[] Lines = File.ReadAllLines(Path.Combine(Root(), "docs", "algorithms.md"));
+    private static readonly string[] Lines = File.ReadAllLines(Path.Combine(Repository.Root, "docs", "algorithms.md"));
 
     public static TheoryData<string> Ids => new(Algorithms.All.Select(algorithm => algorithm.Id));
 
@@ -38,7 +38,7 @@ public sealed class DocumentationTests
     [Fact]
     public void The_table_of_wrappers_has_every_wrapper_with_its_arguments()
     {
-        var rows = File.ReadAllLines(Path.Combine(Root(), "docs", "wrappers.md"));
+        var rows = File.ReadAllLines(Path.Combine(Repository.Root, "docs", "wrappers.md"));
         var methods = typeof(EnvironmentWrappers).GetMethods(BindingFlags.Public | BindingFlags.Static | BindingFlags.DeclaredOnly);
         Assert.True(methods.Length >= 26);
         foreach (var method in methods)
@@ -55,6 +55,27 @@ public sealed class DocumentationTests
         }
     }
 
+    [Fact]
+    public void Every_block_of_code_in_the_guide_stands_in_its_sample()
+    {
+        var guide = File.ReadAllLines(Path.Combine(Repository.Root, "docs", "csharp-guide.md"));
+        var sample = Unindented(File.ReadLines(Path.Combine(Repository.Root, "samples", "Guide", "Program.cs")));
+        var blocks = 0;
+        for (var line = 0; line < guide.Length; line++)
+        {
+            if (guide[line] == "```csharp")
+            {
+                var block = Unindented(guide.Skip(line + 1).TakeWhile(text => text != "```"));
+                Assert.Contains(block, sample, StringComparison.Ordinal);
+                blocks++;
+            }
+        }
+
+        Assert.True(blocks >= 8);
+    }
+
+    private static string Unindented(IEnumerable<string> lines) => string.Join('\n', lines.Select(line => line.Trim()));
+
     private static IEnumerable<(string Name, string Default)> Options(string id) =>
         Lines
         .SkipWhile(line => line != $"## {id}")
@@ -63,15 +84,4 @@ public sealed class DocumentationTests
         .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
         .Select(line => line.Split('|', StringSplitOptions.TrimEntries))
         .Select(cells => (cells[1].Trim('`'), cells[2].Trim('`')));
-
-    private static string Root()
-    {
-        var root = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(root.FullName, "Rl.sln")))
-        {
-            root = root.Parent!;
-        }
-
-        return root.FullName;
-    }
 }

@@ -43,13 +43,7 @@ public sealed class SurfaceTests
     [Fact]
     public void Only_Convert_knows_FSharp()
     {
-        var root = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(root.FullName, "Rl.sln")))
-        {
-            root = root.Parent ?? throw new DirectoryNotFoundException("The tests run outside the repository.");
-        }
-
-        var files = Directory.EnumerateFiles(Path.Combine(root.FullName, "src"), "*.cs", SearchOption.AllDirectories)
+        var files = Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*.cs", SearchOption.AllDirectories)
             .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
             .Where(file => File.ReadAllText(file).Contains("Microsoft.FSharp", StringComparison.Ordinal))
             .Select(Path.GetFileName);

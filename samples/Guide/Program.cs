@@ -1,0 +1,249 @@
+// The code of docs/csharp-guide.md: a test compares the two, and this runs it.
+using System;
+using System.IO;
+using System.Linq;
+using System.Threading;
+using Rl;
+
+var steps = args.Contains("--quick") ? 4_096 : 100_000;
+var folder = Directory.CreateTempSubdirectory("rl-guide").FullName;
+FirstAgent.Run(steps, folder);
+OwnEnvironment.Run(steps, folder);
+Orders.Run(steps);
+Dealing.Run(steps);
+Watching.Run(steps, folder);
+Remembering.Run(steps);
+Directory.Delete(folder, recursive: true);
+
+internal static class FirstAgent
+{
+    public static void Run(int steps, string folder)
+    {
+        var environment = Environments.Make("CartPole-v1");
+        using var agent = Agent.Create(new PpoOptions { LearningRate = 1e-3 }, environment, seed: 1);
+        agent.Train(totalSteps: steps);
+        Console.WriteLine(agent.Evaluate(episodes: 100));
+
+        var path = Path.Combine(folder, "cartpole.rl");
+        agent.Save(path);
+        using var loaded = Agent.Load(path);
+        var observation = environment.Reset(seed: 7);
+        var push = loaded.PredictDiscrete(observation.Span);
+        Console.WriteLine($"push {(push == 0 ? "left" : "right")}");
+    }
+}
+
+/// <summary>A tank that is heated towards a set temperature; the outside differs from episode to episode.</summary>
+internal sealed class Tank : IEnvironment
+{
+    private float temperature, target, outside;
+
+    // What is seen: temperature, target, outside, in degrees.
+    public Space ObservationSpace { get; } = Space.Box(-50, 150, 3);
+
+    // What is done: heating power in kW. Policies act in units of the box's half-range.
+    public Space ActionSpace { get; } = Space.Box(0, 12, 1);
+
+    // An episode is cut after this many steps; 0 for no limit.
+    public int MaxEpisodeSteps => 200;
+
+    // All randomness comes from the seed: the same seed, the same episode.
+    public ReadOnlyMemory<float> Reset(ulong seed)
+    {
+        var random = new Random((int)(seed >> 33));
+        outside = (random.NextSingle() * 30) - 10;
+        target = 40 + (random.NextSingle() * 40);
+        temperature = outside;
+        return Observe();
+    }
+
+    public StepResult Step(ReadOnlySpan<float> action)
+    {
+        temperature += (0.5f * action[0]) - (0.05f * (temperature - outside));
+        var boils = temperature > 100;
+        var reward = boils ? -100 : -Math.Abs(temperature - target) / 10;
+        return new(Observe(), reward, Terminated: boils);
+    }
+
+    private float[] Observe() => [temperature, target, outside];
+}
+
+internal static class OwnEnvironment
+{
+    public static void Run(int steps, string folder)
+    {
+        foreach (var finding in Environments.Check(() => new Tank()))
+        {
+            Console.WriteLine(finding);
+        }
+
+        var options = new PpoOptions { NormaliseObservations = true, NormaliseRewards = true };
+        using var agent = Agent.Create(options, () => new Tank(), seed: 1);
+        agent.Train(steps);
+        Console.WriteLine($"tank {agent.Evaluate(episodes: 20)}");
+        var path = Path.Combine(folder, "tank.rl");
+        agent.Save(path);
+
+        // Wherever the tank is controlled: no environment, no options, one file.
+        using var controller = Agent.Load(path);
+        var power = controller.Predict([20f, 60f, 5f])[0];
+        Console.WriteLine($"{power:0.0} kW");
+    }
+}
+
+/// <summary>Orders for a store: how many of which of three suppliers, and whether to advertise.</summary>
+internal sealed class Store : IEnvironment
+{
+    private readonly float[] seen = new float[2];
+    private Random random = new(0);
+
+    public Space ObservationSpace { get; } = Space.Dict([("stock", Space.Box(0, 500, 1)), ("weekday", Space.Discrete(7))]);
+
+    public Space ActionSpace { get; } = Space.Dict(
+        [("quantity", Space.Box(0, 200, 1)), ("supplier", Space.Discrete(3)), ("advertise", Space.MultiBinary(1))]);
+
+    public int MaxEpisodeSteps => 56;
+
+    public ReadOnlyMemory<float> Reset(ulong seed)
+    {
+        random = new Random((int)(seed >> 33));
+        (seen[0], seen[1]) = (100, 0);
+        return (float[])seen.Clone();
+    }
+
+    public StepResult Step(ReadOnlySpan<float> action)
+    {
+        // The parts of an action lie one after the other, in the order of the dictionary.
+        var (quantity, supplier, advertise) = (action[0], (int)action[1], action[2] > 0);
+        var demand = (20 + (random.NextSingle() * 40)) * (advertise ? 1.5f : 1);
+        var sold = Math.Min(seen[0] + quantity, demand);
+        var price = 4 + supplier;
+        seen[0] = Math.Clamp(seen[0] + quantity - sold, 0, 500);
+        seen[1] = (seen[1] + 1) % 7;
+        var profit = (10 * sold) - (price * quantity) - (0.1f * seen[0]) - (advertise ? 50 : 0);
+        return new((float[])seen.Clone(), profit / 100, Terminated: false);
+    }
+}
+
+internal static class Orders
+{
+    public static void Run(int steps)
+    {
+        using var agent = Agent.Create(new PpoOptions { NormaliseObservations = true }, () => new Store(), seed: 1);
+        agent.Train(steps);
+        var action = agent.Predict([80f, 3f]);
+        foreach (var part in agent.ActionSpace.Layout)
+        {
+            Console.WriteLine($"{part.Path}: {action[part.Offset]:0.#}");
+        }
+    }
+}
+
+/// <summary>Cards 1 to 5 in any order: each may be laid once; a higher card than the one before is worth a point.</summary>
+internal sealed class Cards : IMaskedEnvironment
+{
+    private readonly bool[] held = new bool[5];
+    private float last;
+
+    public Space ObservationSpace { get; } = Space.Box(0, 5, 6);
+
+    public Space ActionSpace { get; } = Space.Discrete(5);
+
+    public int MaxEpisodeSteps => 5;
+
+    public ReadOnlyMemory<float> Reset(ulong seed)
+    {
+        Array.Fill(held, true);
+        last = 0;
+        return Observe();
+    }
+
+    public void ActionMask(Span<bool> mask) => held.CopyTo(mask);
+
+    public StepResult Step(ReadOnlySpan<float> action)
+    {
+        var card = (int)action[0];
+        held[card] = false;
+        var reward = card + 1 > last ? 1 : 0;
+        last = card + 1;
+        return new(Observe(), reward, Terminated: !held.Contains(true));
+    }
+
+    private float[] Observe() => [.. held.Select(has => has ? 1f : 0f), last];
+}
+
+internal static class Dealing
+{
+    public static void Run(int steps)
+    {
+        using var agent = Agent.Create(new PpoOptions(), () => new Cards(), seed: 1);
+        agent.Train(steps);
+        var game = new Cards();
+        var observation = game.Reset(seed: 3);
+        while (true)
+        {
+            // With the environment itself: only what is possible in it is chosen.
+            var card = agent.PredictDiscrete(observation.Span, game);
+            var result = game.Step([card]);
+            observation = result.Observation;
+            if (result.IsOver)
+            {
+                break;
+            }
+        }
+    }
+}
+
+internal static class Watching
+{
+    public static void Run(int steps, string folder)
+    {
+        using var stop = new CancellationTokenSource(TimeSpan.FromMinutes(10));
+        using var agent = Agent.Create(new A2cOptions(), Environments.Make("CartPole-v1"), seed: 1);
+        var progress = new SynchronousProgress<TrainingProgress>(now =>
+        {
+            if (now.Updates % 100 == 0)
+            {
+                Console.WriteLine($"{now.Steps:N0} of {now.TotalSteps:N0}, mean return {now.MeanReturn:0.0}, {now.TimeLeft:mm\\:ss} left");
+            }
+
+            foreach (var warning in now.Warnings)
+            {
+                Console.WriteLine(warning.Message);
+            }
+        });
+
+        var checkpoints = new Checkpoints(Path.Combine(folder, "run")) { EvaluateEverySteps = 20_000 };
+        try
+        {
+            agent.Train(steps, checkpoints, progress, stop.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            Console.WriteLine($"stopped at {agent.Steps:N0}; the agent is whole");
+        }
+    }
+}
+
+internal static class Remembering
+{
+    public static void Run(int steps)
+    {
+        var options = new PpoOptions { Recurrence = Recurrence.Lstm };
+        using var agent = Agent.Create(options, Environments.Make("CartPoleHiddenVelocity-v1"), seed: 1);
+        agent.Train(steps);
+        var environment = Environments.Make("CartPoleHiddenVelocity-v1");
+        var observation = environment.Reset(seed: 5);
+        agent.BeginEpisode();
+        for (var step = 0; step < 20; step++)
+        {
+            var result = environment.Step(agent.Predict(observation.Span));
+            observation = result.Observation;
+            if (result.IsOver)
+            {
+                observation = environment.Reset(seed: 6);
+                agent.BeginEpisode();
+            }
+        }
+    }
+}
