@@ -52,6 +52,18 @@ format_csharp() {
     fi
 }
 
+comments() {
+    # Fantomas holds code to 120 columns and leaves comments alone.
+    local wide
+    wide=$(LC_ALL=C.UTF-8 grep -rnE --include='*.fs' --include='*.cs' --exclude-dir=obj --exclude-dir=bin '^.{121,}$' src tests bench samples tools |
+        grep -E '^[^:]+:[0-9]+: *//' || true)
+    if [ -n "$wide" ]; then
+        cut -c1-160 <<<"$wide" >&2
+        echo "These comments are wider than 120 columns: wrap them." >&2
+        return 1
+    fi
+}
+
 samples() {
     local project
     for project in $(find samples -name '*proj' -exec grep -l '<OutputType>Exe' {} + | sort); do
@@ -64,6 +76,7 @@ step "tools" dotnet tool restore
 step "packages" dotnet restore Rl.sln
 step "format of F#" format_fsharp
 step "format of C#" format_csharp
+step "width of comments" comments
 step "build" dotnet build -c Release --no-restore Rl.sln
 step "files of the options" dotnet run -c Release --no-build --project tools/OptionFiles -- --check
 step "places of the mutants" dotnet run -c Release --no-build --project tests/Mutants -- --list
