@@ -195,7 +195,7 @@ let ``a file of version 2 acts in the environment's units, and learns on in them
     let checkpoint = Checkpoint.load path
     Assert.Equal(ActionMap.identity, checkpoint.Network.Actions)
     let configuration = CemOptions.ofPairs checkpoint.Options
-    Assert.Equal(ActionScaling.None, configuration.ActionScaling)
+    Assert.Equal(ActionScaling.None, configuration.Network.ActionScaling)
     // Four weights and a bias of a linear policy on (cos, sin, speed), as the first version's layout has them.
     let policy = checkpoint.State.Parameters
     let observation = [| 0.6f; -0.8f; 0.7f |]
