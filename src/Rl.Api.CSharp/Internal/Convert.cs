@@ -160,10 +160,7 @@ internal static class Convert
     /// <summary>Whether the batch has the wrappers that a snapshot was taken within.</summary>
     public static bool HasWrappersOf(BatchEnvironment batch, BatchSnapshot snapshot) => batch.Wrappers.SequenceEqual(snapshot.Wrappers);
 
-    public static IReadOnlyList<int> ToList(FSharpList<int> items) => new ValueList<int>(items);
-
-    /// <summary>A list that is equal by its items; null stays null, for the check of options to name.</summary>
-    public static IReadOnlyList<int> ToValues(IReadOnlyList<int> items) => items is null ? items! : new ValueList<int>(items);
+    public static IReadOnlyList<int> ToList(FSharpList<int> items) => ValueList<int>.Of(items, nameof(items));
 
     public static IReadOnlyList<KeyValuePair<string, string>> ToList(IEnumerable<Tuple<string, string>> pairs) =>
         Array.AsReadOnly(pairs.Select(pair => KeyValuePair.Create(pair.Item1, pair.Item2)).ToArray());
@@ -243,6 +240,8 @@ internal static class Convert
 
     public static string Text(double value) => value.ToString("R", CultureInfo.InvariantCulture);
 
+    public static string Text(bool value) => value ? "true" : "false";
+
     public static IEnumerable<string> Lines(IEnumerable<KeyValuePair<string, string>> pairs) =>
         pairs.Select(pair => $"{pair.Key}={pair.Value}");
 
@@ -261,7 +260,7 @@ internal static class Convert
     {
         if (Registered.Environment(id) is { } own)
         {
-            return new(id, own.Summary, ToSpace(own.ObservationSpace), ToSpace(own.ActionSpace), own.MaxEpisodeSteps, own.RewardThreshold, []);
+            return new(id, own.Summary, ToSpace(own.ObservationSpace), ToSpace(own.ActionSpace), own.MaxEpisodeSteps, own.RewardThreshold, [], own.HasActionMasks);
         }
 
         var entry = Registry.find(id);

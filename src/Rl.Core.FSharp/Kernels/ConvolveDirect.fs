@@ -56,12 +56,28 @@ type internal DirectConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> I
         + rows
         + 3 * DirectConvolveKernel<'L, 'V, 'S, 'T>.FewestDense shape
 
+    /// How many numbers of an image are not 0.
+    static member private CountNumbers(shape: ConvolutionShape, image: nativeint) : int =
+        let size = DirectConvolveKernel<'L, 'V, 'S, 'T>.ImageSize shape
+        let width = 'L.Count
+        let zero, one = 'L.Constant 0.0, 'L.Constant 1.0
+        let mutable count = zero
+        let mutable i = 0
+
+        while i < size do
+            let values = 'L.LoadMasked(image, i, 'L.Mask(size - i))
+            count <- 'L.Add(count, 'L.AndNot('L.Equal(values, zero), one))
+            i <- i + width
+
+        int ('S.ToFloat('L.Sum count))
+
     /// Lists channel, row and column of the numbers of an image that are not 0, in order, and returns how many there
     /// are; −1 if they are too many.
     static member private FindNumbers(shape: ConvolutionShape, image: nativeint, list: nativeint) : int =
         let width = 'L.Count
         let most = DirectConvolveKernel<'L, 'V, 'S, 'T>.FewestDense shape
-        let mutable count = 0
+        let isSparse = DirectConvolveKernel<'L, 'V, 'S, 'T>.CountNumbers(shape, image) <= most
+        let mutable count = if isSparse then 0 else -1
         let mutable row = 0
         let rows = shape.InputChannels * shape.Height
 

@@ -123,7 +123,7 @@ let private checkpoint (environment: BatchEnvironment) (actor: Actor) (theta: fl
         ObservationSpace = environment.ObservationSpace
         ActionSpace = environment.ActionSpace
         Network = actor
-        Configuration = []
+        Options = []
         Notes = []
         Wrapping = Wrapping.ofBatch environment
         State =
@@ -131,13 +131,13 @@ let private checkpoint (environment: BatchEnvironment) (actor: Actor) (theta: fl
                 Steps = 0L
                 Updates = 0L
                 Parameters = Array.append theta [| 7.0f; 8.0f |]
-                Optimiser = [||]
+                Arrays = []
+                Replay = None
                 Observations = RunningStatistics.create 0
                 Rewards = RunningStatistics.create 0
                 DiscountedReturns = [||]
                 Key = Rng.create 1UL
                 ActionKeys = Array.init environment.Count (fun _ -> Rng.create 1UL)
-                Extras = []
                 Environments = environment.Capture()
             }
     }

@@ -196,7 +196,7 @@ let ``a file of version 2 acts in the environment's units, and learns on in them
     let checkpoint = Checkpoint.load path
     Assert.Equal(ActionMap.identity, checkpoint.Network.Actions)
     let configuration = CemOptions.ofPairs checkpoint.Options
-    Assert.Equal(ActionScaling.None, configuration.ActionScaling)
+    Assert.Equal(ActionScaling.None, configuration.Network.ActionScaling)
     let policy = checkpoint.State.Parameters
     // The critic that nobody asked is gone: three weights, a bias, ln σ.
     Assert.Equal(5, policy.Length)

@@ -398,7 +398,7 @@ let ``rows that are read as they are made have the bits of rows that are made fi
     let makers = [ Expr.matmul a b + bias; Expr.matmul a (Expr.transpose turned); Expr.convolve 1 0 filters images ]
 
     for made in makers do
-        let read x = Expr.tanh (2.0 * x)
+        let read (x: Expr) = Expr.tanh (2.0 * x)
 
         for kernels in Kernels.singles do
             let fill (program: Program<float32>) =

@@ -401,11 +401,11 @@ module CheckpointTests =
     let ``denormal numbers, negative zero and infinities keep their bits`` () =
         let odd = BitConverter.Int32BitsToSingle 0x00001234
 
-        let checkpoint = { sample with State.Arrays = [ "odd", [| odd; -0.0f; Single.NegativeInfinity |] ] }
+        let checkpoint = { sample with State.Arrays = [ "optimiser/odd", [| odd; -0.0f; Single.NegativeInfinity |] ] }
 
         let read = Checkpoint.ofBytes "agent.rl" (Checkpoint.toBytes checkpoint)
         let bits (values: float32[]) = values |> Array.map BitConverter.SingleToInt32Bits
-        Assert.Equal<int[]>(bits (checkpoint.State.Array "odd"), bits (read.State.Array "odd"))
+        Assert.Equal<int[]>(bits (checkpoint.State.Array "optimiser/odd"), bits (read.State.Array "optimiser/odd"))
 
     [<Fact>]
     let ``saving makes folders, replaces an earlier file and leaves nothing else behind`` () =

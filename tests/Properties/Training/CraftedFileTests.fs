@@ -65,6 +65,10 @@ module CraftedFileTests =
 
     let private withNetwork change (checkpoint: Checkpoint) = { checkpoint with Network = change checkpoint.Network }
 
+    let private withEncoder change =
+        withNetwork (fun network ->
+            { network with Features = { network.Features with Encoder = Option.map change network.Features.Encoder } })
+
     let private withHead head = withNetwork (fun network -> { network with Distribution = head })
 
     let private replace index value (values: 'T[]) =
@@ -171,31 +175,17 @@ module CraftedFileTests =
             "NaN scale",
             "scale",
             images,
-            withNetwork (fun network ->
-                { network with
-                    Features.Encoder = network.Features.Encoder |> Option.map (fun e -> { e with Scale = nan })
-                })
+            withEncoder (fun encoder -> { encoder with Scale = nan })
             "overflowing image",
             "images",
             images,
-            withNetwork (fun network ->
-                { network with
-                    Features.Encoder =
-                        network.Features.Encoder
-                        |> Option.map (fun e -> { e with Image = [| 4; 65_536; 65_536 |] })
-                })
+            withEncoder (fun encoder -> { encoder with Image = [| 4; 65_536; 65_536 |] })
             "huge padding",
             "padding",
             images,
-            withNetwork (fun network ->
-                { network with
-                    Features.Encoder =
-                        network.Features.Encoder
-                        |> Option.map (fun e ->
-                            { e with
-                                Stack.Layers =
-                                    e.Stack.Layers |> List.map (fun layer -> { layer with Padding = 30_000 })
-                            })
+            withEncoder (fun encoder ->
+                { encoder with
+                    Stack.Layers = encoder.Stack.Layers |> List.map (fun layer -> { layer with Padding = 30_000 })
                 })
             "a million copies",
             "copies",
