@@ -193,11 +193,12 @@ type ActorShare
     member internal _.EvaluateFinals(step: int) : bool =
         let mutable any = false
 
-        for row in 0 .. number - 1 do
-            // The rows of copies that go on hold what was there before: they may not even be observations.
-            if isCut row then
-                any <- true
-                encodeRow (own buffers.FinalObservations rawSize) row finals
+        if (own buffers.Truncated 1).Contains true then
+            for row in 0 .. number - 1 do
+                // The rows of copies that go on hold what was there before: they may not even be observations.
+                if isCut row then
+                    any <- true
+                    encodeRow (own buffers.FinalObservations rawSize) row finals
 
         if any && critic.IsSome then
             prepare (ReadOnlySpan finals)

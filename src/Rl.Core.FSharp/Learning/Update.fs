@@ -10,20 +10,53 @@ open Rl.Core.Foundations
 open Rl.Core.Kernels
 open Rl.Core.Optimisers
 
-/// θ and the named arrays of a state while updates move them: copies, so that the state stays as it was.
+/// θ and the named arrays of a state while updates move them. What is written to is copied first, so that the state stays as it was.
 [<Sealed>]
 type Draft(state: TrainingState) =
-    let theta = Array.copy state.Parameters
-    let arrays = state.Arrays |> List.map (fun (name, values) -> name, Array.copy values)
+    let names = state.Arrays |> List.map fst |> List.toArray
+    // θ first, then the arrays.
+    let arrays = Array.append [| state.Parameters |] (state.Arrays |> List.map snd |> List.toArray)
+    let isOwn = Array.zeroCreate<bool> arrays.Length
+
+    let writable index =
+        if not isOwn[index] then
+            arrays[index] <- Array.copy arrays[index]
+            isOwn[index] <- true
+
+        arrays[index]
+
+    let indexOf (name: string) =
+        match Array.IndexOf(names, name) with
+        | -1 ->
+            NamedArrays.find name state.Arrays |> ignore
+            -1
+        | index -> index + 1
 
     /// θ, to be written to.
-    member _.Theta = theta
-
+    member _.Theta = writable 0
     /// The array of a name, to be written to; fails if there is none.
-    member _.Array(name: string) : float32[] = NamedArrays.find name arrays
+    member _.Array(name: string) : float32[] = writable (indexOf name)
+    /// θ as it is, to be read.
+    member internal _.CurrentTheta = arrays[0]
+    /// The array of a name as it is, to be read.
+    member internal _.Current(name: string) : float32[] = arrays[indexOf name]
+
+    /// The array of a name, all of which is going to be written: its numbers are not copied.
+    member internal _.Overwritten(name: string) : float32[] =
+        let index = indexOf name
+
+        if not isOwn[index] then
+            arrays[index] <- Array.zeroCreate<float32> arrays[index].Length
+            isOwn[index] <- true
+
+        arrays[index]
 
     /// A state with θ and the arrays as they are now, which must not be written to any more.
-    member _.Onto(state: TrainingState) : TrainingState = { state with Parameters = theta; Arrays = arrays }
+    member _.Onto(state: TrainingState) : TrainingState =
+        { state with
+            Parameters = arrays[0]
+            Arrays = names |> Array.mapi (fun index name -> name, arrays[index + 1]) |> Array.toList
+        }
 
 /// An update of a plan's groups for samples of its shape. `Load`, then choose samples and `Run` as often as you like,
 /// then `Store`. Not thread-safe.
@@ -102,6 +135,21 @@ type Update internal (source: UpdateSource) =
             else
                 known.Place unit
 
+    /// The program's memory of what it keeps between transitions, with the name of the array that has it in a state ("" for θ) and its place there.
+    let kept: struct (Memory<float32> * string * int)[] =
+        [|
+            for group, start in source.Analysis.Groups do
+                let working = (program.InputMemory "theta").Slice(start, group.Layout.Count)
+
+                match group.Place with
+                | GroupPlace.Theta first -> struct (working, "", first)
+                | GroupPlace.Array _ -> struct (working, group.Name, 0)
+            for name, variables in source.Optimisers do
+                for variable in variables do
+                    let name = UpdateSource.variable name variable.Name
+                    struct (program.InputMemory name, name, 0)
+        |]
+
     let mutable runs = 0
     let mutable position: Minibatch voption = ValueNone
     let mutable watched: struct (string * int64) voption = ValueNone
@@ -160,32 +208,21 @@ type Update internal (source: UpdateSource) =
     /// The samples of a run.
     member _.Shape = plan.Shape
 
-    /// Calls `move` with each run of numbers: in the program's memory, and in the draft's.
-    member private _.Each(draft: Draft, move: Memory<float32> -> Memory<float32> -> unit) =
-        for group, start in source.Analysis.Groups do
-            let count = group.Layout.Count
-
-            let kept =
-                match group.Place with
-                | GroupPlace.Theta first -> Memory(draft.Theta, first, count)
-                | GroupPlace.Array _ -> Memory(draft.Array group.Name)
-
-            move (program.InputMemory("theta").Slice(start, count)) kept
-
-        for name, variables in source.Optimisers do
-            for variable in variables do
-                let name = UpdateSource.variable name variable.Name
-                move (program.InputMemory name) (Memory(draft.Array name))
-
     /// Takes over θ's groups, the groups beside θ and the optimisers' variables.
-    member this.Load(draft: Draft) : unit =
-        this.Each(draft, fun working kept -> kept.CopyTo working)
+    member _.Load(draft: Draft) : unit =
+        for struct (working, name, first) in kept do
+            let source = if name = "" then draft.CurrentTheta else draft.Current name
+            ReadOnlySpan(source, first, working.Length).CopyTo working.Span
+
         runs <- 0
 
     /// Writes them back; `NonFiniteStep` where one of θ is not finite.
     member this.Store(draft: Draft) : unit =
         if not (thetaIsFinite ()) then raise (NonFiniteStep this)
-        this.Each(draft, fun working kept -> working.CopyTo kept)
+
+        for struct (working, name, first) in kept do
+            let target = if name = "" then draft.Theta else draft.Overwritten name
+            working.Span.CopyTo(target.AsSpan first)
 
     /// Sets a column that all samples share, if the loss or an optimiser reads it.
     member _.Set(column: Column, values: ReadOnlySpan<float32>) : unit =
