@@ -31,22 +31,30 @@ internal sealed class OwnEnvironment : AnyEnvironment
 
     public override double RewardThreshold => facts.Value.Threshold;
 
+    public bool HasActionMasks => facts.Value.IsMasked;
+
     public override BatchEnvironment Vectorise(int count, int maxEpisodeSteps) => EnvironmentSource.BatchOf(Id, Factory, count, maxEpisodeSteps);
 
     public override TResult Accept<TResult>(IEnvironmentVisitor<TResult> visitor) =>
         throw new InvalidOperationException($"{Id} is a class, not a pure function of states.");
 
-    private sealed record Facts(Core.Environments.Space Observations, Core.Environments.Space Actions, int Limit, double Threshold)
+    private sealed record Facts(
+        Core.Environments.Space Observations, Core.Environments.Space Actions, int Limit, double Threshold, bool IsMasked)
     {
         public static Facts Of(IEnvironment instance)
         {
             try
             {
-                return new(instance.ObservationSpace.Core, instance.ActionSpace.Core, instance.MaxEpisodeSteps, instance.RewardThreshold);
+                return new(
+                    instance.ObservationSpace.Core,
+                    instance.ActionSpace.Core,
+                    instance.MaxEpisodeSteps,
+                    instance.RewardThreshold,
+                    Abilities.Masked(instance) is not null);
             }
             finally
             {
-                (instance as IDisposable)?.Dispose();
+                Abilities.Dispose(instance);
             }
         }
     }
