@@ -20,7 +20,8 @@ internal static class Workloads
     private const int Actions = 2;
     private static readonly int[] Hidden = [64, 64];
 
-    /// <summary>CleanRL's defaults for <c>ppo.py</c>: 128 steps, 4 epochs of minibatches of 128, 2x64 tanh, separate networks.</summary>
+    /// <summary>CleanRL's defaults for <c>ppo.py</c>: 128 steps, 4 epochs of minibatches of 128, 2x64 tanh, separate
+    /// networks.</summary>
     public static PpoOptions CleanRl(long totalSteps) => Options(
         ("TotalSteps", totalSteps.ToString(System.Globalization.CultureInfo.InvariantCulture)),
         ("RolloutSteps", "128"),
@@ -39,7 +40,8 @@ internal static class Workloads
         ("Hidden", "64x64"),
         ("Activation", "tanh"));
 
-    /// <summary>RLtools' PPO benchmark on Pendulum-v1: 64 copies x 128 steps, one epoch of minibatches of 1024, 2x32 tanh, normalised observations.</summary>
+    /// <summary>RLtools' PPO benchmark on Pendulum-v1: 64 copies x 128 steps, one epoch of minibatches of 1024, 2x32
+    /// tanh, normalised observations.</summary>
     public static PpoOptions RlTools(long totalSteps) => Options(
         ("TotalSteps", totalSteps.ToString(System.Globalization.CultureInfo.InvariantCulture)),
         ("RolloutSteps", "128"),
@@ -59,7 +61,8 @@ internal static class Workloads
         ("Hidden", "32x32"),
         ("Activation", "tanh"));
 
-    /// <summary>Stable-Baselines3's defaults for PPO: 2048 steps of each copy, 10 epochs of minibatches of 64, 2x64 tanh, separate networks.</summary>
+    /// <summary>Stable-Baselines3's defaults for PPO: 2048 steps of each copy, 10 epochs of minibatches of 64, 2x64
+    /// tanh, separate networks.</summary>
     public static PpoOptions StableBaselines3(long totalSteps) => Options(
         ("TotalSteps", totalSteps.ToString(System.Globalization.CultureInfo.InvariantCulture)),
         ("RolloutSteps", "2048"),
@@ -75,12 +78,14 @@ internal static class Workloads
         ("Hidden", "64x64"),
         ("Activation", "tanh"));
 
-    /// <summary>CleanRL's settings with minibatches of 2048 from 64 copies, large enough to be shared by threads.</summary>
+    /// <summary>CleanRL's settings with minibatches of 2048 from 64 copies, large enough to be shared by
+    /// threads.</summary>
     public static PpoOptions LargeMinibatches(long totalSteps) =>
         PpoOptionsModule.ofPairs(ListModule.OfSeq(
             PpoOptionsModule.toPairs(CleanRl(totalSteps)).Select(pair => pair.Item1 == "MinibatchSize" ? Tuple.Create(pair.Item1, "2048") : pair)));
 
-    /// <summary>The tuned options of <c>MinAtar/*</c>: a convolution of 16 filters and 128 units, shared by actor and critic.</summary>
+    /// <summary>The tuned options of <c>MinAtar/*</c>: a convolution of 16 filters and 128 units, shared by actor and
+    /// critic.</summary>
     public static PpoOptions MinAtar(long totalSteps) => Options(
         ("TotalSteps", totalSteps.ToString(System.Globalization.CultureInfo.InvariantCulture)),
         ("RolloutSteps", "32"),
@@ -95,7 +100,8 @@ internal static class Workloads
         ("Hidden", "128"),
         ("Activation", "relu"));
 
-    /// <summary>A step on the loss of the PyTorch script: clipped surrogate, entropy 0.01, value loss 0.25 (V − R)², clip 0.5, Adam.</summary>
+    /// <summary>A step on the loss of the PyTorch script: clipped surrogate, entropy 0.01, value loss 0.25 (V − R)²,
+    /// clip 0.5, Adam.</summary>
     public static PpoOptions Script() => Options(
         ("EntropyCoefficient", "0.01"), ("NormaliseAdvantages", "false"), ("MaxGradientNorm", "0.5"));
 
@@ -114,7 +120,8 @@ internal static class Workloads
     /// <summary>The compiled train step with plausible data in its inputs.</summary>
     public static Program<float> Minibatch(int size) => Minibatch(Script(), Network(), size);
 
-    /// <summary>The compiled train step of any network, of actions 0 and 1, with plausible data in its inputs.</summary>
+    /// <summary>The compiled train step of any network, of actions 0 and 1, with plausible data in its
+    /// inputs.</summary>
     public static Program<float> Minibatch(PpoOptions options, ActorCritic network, int size)
     {
         var program = Compile.compile<float>(UpdateSourceModule.create(Rl.Core.Algorithms.Ppo.plan(options, network, false, size)).Program);
@@ -132,7 +139,8 @@ internal static class Workloads
             rng = draw.Item2;
         }
 
-        // θ stays, and with it gradients and moments: repeated steps would else come to rest, where moments become subnormal numbers, which are slow.
+        // θ stays, and with it gradients and moments: repeated steps would else come to rest, where moments become
+        // subnormal numbers, which are slow.
         program.Input("learningRate")[0] = 0f;
         program.Input("clipRange")[0] = 0.2f;
         return program;

@@ -33,7 +33,8 @@ internal static class CommandFigures
         }
     }
 
-    /// <summary>Seconds from the start of the process to the first line of progress and to the line that says that the task is solved.</summary>
+    /// <summary>Seconds from the start of the process to the first line of progress and to the line that says that the
+    /// task is solved.</summary>
     private static (double Progress, double Solved) Train(string folder, string run)
     {
         var command = typeof(CommandFigures).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(entry => entry.Key == "Command").Value!;

@@ -2,7 +2,8 @@ using System.Diagnostics;
 
 namespace Rl.Bench.Quick;
 
-/// <summary>Times an action: warm first, then the best of many short blocks. The machine's other users only ever add time, and leave gaps.</summary>
+/// <summary>Times an action: warm first, then the best of many short blocks. The machine's other users only ever add
+/// time, and leave gaps.</summary>
 internal static class Measure
 {
     private const double WarmSeconds = 0.7;

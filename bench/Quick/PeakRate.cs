@@ -4,8 +4,8 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Rl.Bench.Quick;
 
-/// <summary>What one core can do: its rate of fused multiply-adds, which no product of matrices can exceed, and the rate at which it streams
-/// memory.</summary>
+/// <summary>What one core can do: its rate of fused multiply-adds, which no product of matrices can exceed, and the
+/// rate at which it streams memory.</summary>
 internal static class PeakRate
 {
     private const int Iterations = 20_000;
@@ -23,7 +23,8 @@ internal static class PeakRate
         return 2.0 * lanes * Chains * Iterations / seconds;
     }
 
-    /// <summary>Bytes a second of c ← a + s·b with arrays of <paramref name="count"/> float32: two streams read and one written.</summary>
+    /// <summary>Bytes a second of c ← a + s·b with arrays of <paramref name="count"/> float32: two streams read and one
+    /// written.</summary>
     public static double Bandwidth(int count)
     {
         var a = new float[count];
@@ -81,7 +82,8 @@ internal static class PeakRate
     [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     private static float Chain256(float seed)
     {
-        // Ten chains keep the two pipelines of such machines busy with 16 registers; the loop runs twice as long for the same count.
+        // Ten chains keep the two pipelines of such machines busy with 16 registers; the loop runs twice as long for
+        // the same count.
         var m = Vector256.Create(seed);
         var a = Vector256.Create(1e-9f);
         Vector256<float> c0 = a, c1 = a, c2 = a, c3 = a, c4 = a, c5 = a, c6 = a, c7 = a, c8 = a, c9 = a;

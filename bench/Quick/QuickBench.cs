@@ -11,7 +11,8 @@ namespace Rl.Bench.Quick;
 /// <param name="Name">The figure's name.</param>
 /// <param name="Value">The figure.</param>
 /// <param name="Unit">Its unit.</param>
-/// <param name="FractionOfPeak">Its share of the machine's multiply-add rate where it is arithmetic, of its streaming rate where it is memory.</param>
+/// <param name="FractionOfPeak">Its share of the machine's multiply-add rate where it is arithmetic, of its streaming
+/// rate where it is memory.</param>
 /// <param name="AllocatedBytes">Bytes allocated by an operation in the steady state.</param>
 internal sealed record Figure(string Name, double Value, string Unit, double? FractionOfPeak, double? AllocatedBytes);
 

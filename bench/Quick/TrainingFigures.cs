@@ -30,7 +30,8 @@ internal static class TrainingFigures
         return new Figure(name, run.StepsPerTransition / seconds, "steps/s", null, bytes);
     }
 
-    /// <summary>One thread and two in turns, so that what else the machine does strikes both; the median of the rounds' ratios.</summary>
+    /// <summary>One thread and two in turns, so that what else the machine does strikes both; the median of the rounds'
+    /// ratios.</summary>
     private static Figure Speedup()
     {
         using var one = new TrainingWorkload(Workloads.LargeMinibatches(Endless), "CartPole-v1", Copies, 1);

@@ -8,7 +8,8 @@ namespace Rl.Bench.Quick;
 
 using PpoOptions = Core.Algorithms.PpoOptions;
 
-/// <summary>Where the time of training goes: the parts of a transition measured alone, and the steps of its minibatch program.</summary>
+/// <summary>Where the time of training goes: the parts of a transition measured alone, and the steps of its minibatch
+/// program.</summary>
 internal static class TrainingProfile
 {
     private const long Endless = 1_000_000_000;

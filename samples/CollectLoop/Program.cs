@@ -1,4 +1,5 @@
-// The loop of the lecture's slide 7: step an environment by hand, look at it, store the transitions, reset when an episode is over.
+// The loop of the lecture's slide 7: step an environment by hand, look at it, store the transitions, reset when an
+// episode is over.
 using System;
 using System.Collections.Generic;
 using System.Linq;

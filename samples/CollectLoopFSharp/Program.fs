@@ -1,4 +1,5 @@
-/// The loop of the lecture's slide 7 through the core: steps are values, and what is seen after each of them is a picture.
+/// The loop of the lecture's slide 7 through the core: steps are values, and what is seen after each of them is a
+/// picture.
 module CollectLoopFSharp
 
 open System

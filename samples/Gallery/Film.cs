@@ -12,7 +12,8 @@ internal static class Film
     private const double FramesPerSecond = 25;
     private const int Width = 300;
 
-    /// <summary>Frames are left out where the environment is faster than the film, which keeps the files small.</summary>
+    /// <summary>Frames are left out where the environment is faster than the film, which keeps the files
+    /// small.</summary>
     public static void Save(BuiltInEnvironment environment, string path)
     {
         var playback = environment.PlayAtRandom(episodes: 1_000, seed: 3);

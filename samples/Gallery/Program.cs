@@ -1,5 +1,6 @@
-// The gallery of docs/environments.md, from the registry: a table of every environment, and a short animation of each one that can be looked at.
-// `dotnet run -c Release --project samples/Gallery -- docs` writes both; `--quick` draws one frame of each and checks that docs is up to date.
+// The gallery of docs/environments.md, from the registry: a table of every environment, and a short animation of each
+// one that can be looked at. `dotnet run -c Release --project samples/Gallery -- docs` writes both; `--quick` draws one
+// frame of each and checks that docs is up to date.
 using System;
 using System.IO;
 using System.Linq;

@@ -139,7 +139,8 @@ internal static class Orders
     }
 }
 
-/// <summary>Cards 1 to 5 in any order: each may be laid once; a higher card than the one before is worth a point.</summary>
+/// <summary>Cards 1 to 5 in any order: each may be laid once; a higher card than the one before is worth a
+/// point.</summary>
 internal sealed class Cards : IMaskedEnvironment
 {
     private readonly bool[] held = new bool[5];

@@ -1,4 +1,5 @@
-/// The pictures of docs/maths/returns.md and docs/maths/corrections.md: bias against variance, exactly where that is possible.
+/// The pictures of docs/maths/returns.md and docs/maths/corrections.md: bias against variance, exactly where that is
+/// possible.
 namespace Lecture
 
 open System

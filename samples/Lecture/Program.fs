@@ -1,5 +1,6 @@
 /// The lecture's own points, and the pictures of docs/maths, as short programs: each prints a table or draws a picture.
-/// `dotnet run -c Release --project samples/Lecture [-- folder] [--quick]`; pictures go to `artifacts` unless a folder is named.
+/// `dotnet run -c Release --project samples/Lecture [-- folder] [--quick]`; pictures go to `artifacts` unless a folder
+/// is named.
 module Lecture.Program
 
 open System.Diagnostics

@@ -6,8 +6,8 @@ open Rl.Core.Autodiff
 open Rl.Core.Distributions
 open Rl.Core.Objectives
 
-/// One state s ∈ [−3, 3], one action; R(s, a) = exp(−½ ((a − sin s)/0.3)²), so that sin s is the best action. The policy is
-/// N(θ·φ(s), 1) with bumps φ along the states: its log-probability is −½ (f(s) − a)² and a constant.
+/// One state s ∈ [−3, 3], one action; R(s, a) = exp(−½ ((a − sin s)/0.3)²), so that sin s is the best action. The
+/// policy is N(θ·φ(s), 1) with bumps φ along the states: its log-probability is −½ (f(s) − a)² and a constant.
 [<RequireQualifiedAccess>]
 module Slide01WeightedRegression =
 
@@ -26,7 +26,8 @@ module Slide01WeightedRegression =
 
     let private logReward state action = -0.5 * ((action - sin state) / 0.3) ** 2.0
 
-    /// The θ that minimises the mean of `loss (ln π(a|s))`. The loss is quadratic in θ, so one Newton step by conjugate gradients gets there.
+    /// The θ that minimises the mean of `loss (ln π(a|s))`. The loss is quadratic in θ, so one Newton step by conjugate
+    /// gradients gets there.
     let private fit (states: float[]) (actions: float[]) (loss: Expr -> Expr) : float[] =
         let total (theta: Expr) =
             let policy = Normal.create (predict states theta) (Expr.number 0.0)

@@ -133,7 +133,8 @@ module Slide14Baselines =
     let run (setting: Setting) =
         Report.title "Slide 14: baselines keep the mean of the gradient and change its variance"
         let struct (plain, rng) = Generators.dense 3 2 1.0 (Rng.create 5UL)
-        // Rewards that are all a little too high: the policy learns nothing from that, but the estimates tremble with it.
+        // Rewards that are all a little too high: the policy learns nothing from that, but the estimates tremble with
+        // it.
         let mdp = plain |> Mdp.withRewards (fun _ _ outcome -> outcome.Reward + 1.0)
         let struct (policy, _, rng) = TabularPolicy.random 0.5 mdp.States mdp.Actions rng
         let truth = FiniteHorizon.softmaxGradient mdp horizon policy

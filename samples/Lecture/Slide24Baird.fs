@@ -4,7 +4,8 @@ namespace Lecture
 open Rl.Core.Mdp
 open Rl.Core.Planning
 
-/// Expected updates over all that the behaviour policy may do, each state alike, so that no noise explains what is seen.
+/// Expected updates over all that the behaviour policy may do, each state alike, so that no noise explains what is
+/// seen.
 [<RequireQualifiedAccess>]
 module Slide24Baird =
 

@@ -5,14 +5,15 @@ open Rl.Core.Foundations
 open Rl.Core.Mdp
 open Rl.Core.Planning
 
-/// Fitted Q-iteration on exact data, with many classes of functions under two weightings of the pairs: the fit with the lowest error is
-/// not the one with the highest return.
+/// Fitted Q-iteration on exact data, with many classes of functions under two weightings of the pairs: the fit with the
+/// lowest error is not the one with the highest return.
 [<RequireQualifiedAccess>]
 module Slide24ValueFitting =
 
     let private groups = 8
 
-    /// A class of functions: states in random groups share their values, apart for each action. Fitting these always converges.
+    /// A class of functions: states in random groups share their values, apart for each action. Fitting these always
+    /// converges.
     let private grouped (mdp: Mdp) (rng: Rng) : struct (LinearFeatures * Rng) =
         let struct (group, rng) = Numbers.draw mdp.States (Rng.below groups) rng
         let size = groups * mdp.Actions

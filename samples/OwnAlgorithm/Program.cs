@@ -1,11 +1,13 @@
-// A twelfth algorithm, written in F# outside the library (Annealing/SimulatedAnnealing.fs), used from C# like any other.
+// A twelfth algorithm, written in F# outside the library (Annealing/SimulatedAnnealing.fs), used from C# like any
+// other.
 using System;
 using System.IO;
 using System.Linq;
 using Rl;
 using Rl.Samples;
 
-// Its algorithms and environments are known by id from here on; from a file: Plugin.Load("…/Annealing.dll"), or rl --plugin.
+// Its algorithms and environments are known by id from here on; from a file: Plugin.Load("…/Annealing.dll"), or rl
+// --plugin.
 var plugin = Plugin.Register(typeof(Thermostat).Assembly);
 Console.WriteLine($"{plugin.Name}: {string.Join(", ", plugin.Algorithms)}; {string.Join(", ", plugin.Environments)}");
 

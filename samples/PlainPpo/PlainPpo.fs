@@ -1,6 +1,7 @@
 /// Proximal policy optimisation in its plainest form, for discrete actions: one file to read from top to bottom.
 /// The library's own `Ppo` computes the same with masks, images, memories, threads and exact resumption.
-/// (Schulman, Wolski, Dhariwal, Radford, Klimov, "Proximal policy optimization algorithms", 2017; slides 14, 15, 18 and 20.)
+/// (Schulman, Wolski, Dhariwal, Radford, Klimov, "Proximal policy optimization algorithms", 2017; slides 14, 15, 18 and
+/// 20.)
 module PlainPpo
 
 open System
@@ -44,7 +45,8 @@ let defaults =
         MaxGradientNorm = 0.5
     }
 
-// --- The networks: π(a|s; θ) and V(s; θ), whose parameters lie in one vector θ ---------------------------------------------
+// --- The networks: π(a|s; θ) and V(s; θ), whose parameters lie in one vector θ
+// ---------------------------------------------
 
 type Networks = { Actor: Mlp; Critic: Mlp; Layout: Layout }
 
@@ -66,7 +68,8 @@ let evaluate (networks: Networks) (theta: Expr) (observations: Expr) : struct (C
     let values = Mlp.apply networks.Critic (Parameters.at "critic" parameters) observations
     struct (Categorical.ofLogits logits, Expr.reshape [| observations.Shape[0] |] values)
 
-// --- What it minimises ------------------------------------------------------------------------------------------------
+// --- What it minimises
+// ------------------------------------------------------------------------------------------------
 
 /// L(θ) = mean[ −min(ρ A, clip(ρ, 1 − ε, 1 + ε) A) + ½ · ½ (V − R)² − c H(π) ], with ρ = π(a|s; θ) / π(a|s; θ_old).
 let loss (o: Options) (networks: Networks) (theta: Expr) (m: int) : Expr =
@@ -99,7 +102,8 @@ let forward (networks: Networks) (n: int) : Program<float32> =
     let struct (policy, values) = evaluate networks theta observations
     Program.compile { Outputs = [ "policy", policy.LogProbabilities; "values", values ]; Carried = [] }
 
-// --- What it collects -------------------------------------------------------------------------------------------------
+// --- What it collects
+// -------------------------------------------------------------------------------------------------
 
 /// T steps of N copies, time-major: row t·N + n is copy n at time t.
 type Rollout =
@@ -185,7 +189,8 @@ let collect
             },
             key)
 
-/// Generalised advantage estimates Aₜ = δₜ + γλ Aₜ₊₁ with δₜ = rₜ + γ V(sₜ₊₁) − V(sₜ): no bootstrap where an episode terminated.
+/// Generalised advantage estimates Aₜ = δₜ + γλ Aₜ₊₁ with δₜ = rₜ + γ V(sₜ₊₁) − V(sₜ): no bootstrap where an episode
+/// terminated.
 let advantages (o: Options) (r: Rollout) : float32[] =
     let result = Array.zeroCreate<float32> r.Values.Length
 
@@ -204,9 +209,11 @@ let advantages (o: Options) (r: Rollout) : float32[] =
 
     result
 
-// --- The algorithm ----------------------------------------------------------------------------------------------------
+// --- The algorithm
+// ----------------------------------------------------------------------------------------------------
 
-/// Trains for some environment steps, telling after each update: steps and the returns of the episodes that ended. Gives θ.
+/// Trains for some environment steps, telling after each update: steps and the returns of the episodes that ended.
+/// Gives θ.
 let train
     (o: Options)
     (environment: BatchEnvironment)

@@ -257,7 +257,8 @@ internal static class CommandLine
         })
         .ToList();
 
-    /// <summary>Failures that a user can mend become one line and an exit code; anything else is a defect and shows its trace.</summary>
+    /// <summary>Failures that a user can mend become one line and an exit code; anything else is a defect and shows its
+    /// trace.</summary>
     private static int Guarded(Terminal terminal, Func<int> action)
     {
         try

@@ -10,7 +10,8 @@ internal static class Interruptible
     /// <summary>Deep networks are compiled by deep recursion.</summary>
     private const int StackSize = 64 * 1024 * 1024;
 
-    /// <summary>Does the work; after an interruption it gets some time to end by itself, then it is left behind, and ends with the process.</summary>
+    /// <summary>Does the work; after an interruption it gets some time to end by itself, then it is left behind, and
+    /// ends with the process.</summary>
     /// <param name="work">The work.</param>
     /// <param name="patience">How long it is waited for after an interruption.</param>
     /// <param name="interruption">The interruption.</param>

@@ -7,7 +7,8 @@ using System.Numerics;
 
 namespace Rl.Cli;
 
-/// <summary>Options that are numbers, as people write them: 250000, 250_000, 250k, 1e6 or 1M; with a refusal in their own words.</summary>
+/// <summary>Options that are numbers, as people write them: 250000, 250_000, 250k, 1e6 or 1M; with a refusal in their
+/// own words.</summary>
 internal static class NumberOption
 {
     private static readonly (char Letter, decimal Factor)[] Suffixes = [('k', 1_000), ('M', 1_000_000), ('G', 1_000_000_000)];

@@ -8,9 +8,9 @@ namespace Rl.Rendering;
 
 /// <summary>Writes scenes to an animated GIF file, which every browser shows. Dispose it to finish the file.</summary>
 /// <remarks>
-/// Frames go to the disk as they come, and only where they differ from the one before; memory does not grow with their number. Colours are exact
-/// in frames with at most 255 new ones; of more, the common ones are. The file appears in its place when the writer is disposed, also after an
-/// exception: with the frames so far. Without frames there is no file.
+/// Frames go to the disk as they come, and only where they differ from the one before; memory does not grow with their
+/// number. Colours are exact in frames with at most 255 new ones; of more, the common ones are. The file appears in its
+/// place when the writer is disposed, also after an exception: with the frames so far. Without frames there is no file.
 /// </remarks>
 public sealed class AnimationWriter : IDisposable
 {
@@ -33,10 +33,13 @@ public sealed class AnimationWriter : IDisposable
     private bool isDisposed;
 
     /// <summary>Begins an animation.</summary>
-    /// <param name="path">The file, <c>*.gif</c> or without an extension; missing folders are made, an earlier file is replaced at the end.</param>
-    /// <param name="framesPerSecond">Greater than 0. Above 50, frames are left out, so that the animation keeps its time.</param>
+    /// <param name="path">The file, <c>*.gif</c> or without an extension; missing folders are made, an earlier file is
+    /// replaced at the end.</param>
+    /// <param name="framesPerSecond">Greater than 0. Above 50, frames are left out, so that the animation keeps its
+    /// time.</param>
     /// <param name="scale">Pixels a unit of the scenes; greater than 0.</param>
-    /// <exception cref="ArgumentException">A number is out of its range, or the name promises another kind of file.</exception>
+    /// <exception cref="ArgumentException">A number is out of its range, or the name promises another kind of
+    /// file.</exception>
     /// <exception cref="IOException">The file cannot be written; the message names it.</exception>
     public AnimationWriter(string path, double framesPerSecond, double scale = 1)
     {
@@ -54,7 +57,8 @@ public sealed class AnimationWriter : IDisposable
     /// <summary>Adds a frame. One that looks as the frame before only lengthens it.</summary>
     /// <param name="scene">What to draw; as large as the first one.</param>
     /// <param name="hold">How long it stays; a frame's time if not given.</param>
-    /// <exception cref="ArgumentException">The scene has another size than the first one, or would be too large at this scale.</exception>
+    /// <exception cref="ArgumentException">The scene has another size than the first one, or would be too large at this
+    /// scale.</exception>
     /// <exception cref="IOException">The file cannot be written, for example because the disk is full.</exception>
     public void Add(Scene scene, TimeSpan? hold = null)
     {
@@ -130,7 +134,8 @@ public sealed class AnimationWriter : IDisposable
         }
     }
 
-    /// <summary>Draws a scene that is seen from a time on, in milliseconds, and writes the frame before it, whose end is known now.</summary>
+    /// <summary>Draws a scene that is seen from a time on, in milliseconds, and writes the frame before it, whose end
+    /// is known now.</summary>
     private void Show(Scene scene, double start)
     {
         Area? changed;

@@ -18,8 +18,10 @@ public static class Caption
     private static readonly Colour Paper = new(0x20, 0x24, 0x2c);
     private static readonly Colour Ink = new(0xf2, 0xf2, 0xf2);
 
-    /// <summary>The frame's scene below a strip with its numbers: episode and step on the left, reward and return on the right.</summary>
-    /// <remarks>The strip depends on the scene's width alone; numbers that are too long for it are written smaller.</remarks>
+    /// <summary>The frame's scene below a strip with its numbers: episode and step on the left, reward and return on
+    /// the right.</summary>
+    /// <remarks>The strip depends on the scene's width alone; numbers that are too long for it are written
+    /// smaller.</remarks>
     public static Scene Of(Frame frame)
     {
         ArgumentNullException.ThrowIfNull(frame);

@@ -46,7 +46,8 @@ public sealed class Picture
     /// <summary>Draws a scene.</summary>
     /// <param name="scene">What to draw.</param>
     /// <param name="scale">Pixels a unit of the scene; greater than 0.</param>
-    /// <exception cref="ArgumentException">The scale is not greater than 0, or the picture would have more than 16,384 pixels a side.</exception>
+    /// <exception cref="ArgumentException">The scale is not greater than 0, or the picture would have more than 16,384
+    /// pixels a side.</exception>
     public static Picture Draw(Scene scene, double scale = 1)
     {
         var (width, height) = Rasteriser.Size(scene, scale);

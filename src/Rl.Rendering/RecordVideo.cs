@@ -4,9 +4,10 @@ using Rl.Internal;
 
 namespace Rl.Rendering;
 
-/// <summary>An environment whose every k-th episode becomes an animation: a wrapper for loops of your own and for environments of your own, as Gymnasium's. For an agent see <see cref="Recording"/>.</summary>
-/// <remarks>The file of an episode is in its place when the episode is over, the next one begins, or this is disposed. Action masks and time limits for answers are those of the
-/// environment; it does not clone.</remarks>
+/// <summary>An environment whose every k-th episode becomes an animation: a wrapper for loops of your own and for
+/// environments of your own, as Gymnasium's. For an agent see <see cref="Recording"/>.</summary>
+/// <remarks>The file of an episode is in its place when the episode is over, the next one begins, or this is disposed.
+/// Action masks and time limits for answers are those of the environment; it does not clone.</remarks>
 public sealed class RecordVideo : IEnvironmentWrapper, IMaskedEnvironment, IRenderable, IDisposable
 {
     private readonly IEnvironment environment;
@@ -19,10 +20,13 @@ public sealed class RecordVideo : IEnvironmentWrapper, IMaskedEnvironment, IRend
     private double sum;
 
     /// <summary>Wraps an environment.</summary>
-    /// <param name="environment">A <see cref="BuiltInEnvironment"/>, or one of your own that is an <see cref="IRenderable"/> too.</param>
-    /// <param name="folder">Where the files go, <c>episode-000001.gif</c> and so on; give each copy of an environment its own.</param>
+    /// <param name="environment">A <see cref="BuiltInEnvironment"/>, or one of your own that is an
+    /// <see cref="IRenderable"/> too.</param>
+    /// <param name="folder">Where the files go, <c>episode-000001.gif</c> and so on; give each copy of an environment
+    /// its own.</param>
     /// <param name="everyEpisodes">Record the first episode and then every so many; at least 1.</param>
-    /// <param name="scale">Pixels a unit of the scene; null for 1, or more where the picture would be narrower than 400 pixels.</param>
+    /// <param name="scale">Pixels a unit of the scene; null for 1, or more where the picture would be narrower than 400
+    /// pixels.</param>
     /// <exception cref="ArgumentException">The environment is no <see cref="IRenderable"/>.</exception>
     public RecordVideo(IEnvironment environment, string folder, int everyEpisodes = 1, double? scale = null)
     {
@@ -106,7 +110,8 @@ public sealed class RecordVideo : IEnvironmentWrapper, IMaskedEnvironment, IRend
     /// <inheritdoc/>
     public Scene Render() => view.Render();
 
-    /// <summary>Finishes the recording in progress. The environment within stays its maker's, who disposes of it; an agent does so with both.</summary>
+    /// <summary>Finishes the recording in progress. The environment within stays its maker's, who disposes of it; an
+    /// agent does so with both.</summary>
     public void Dispose() => Finish();
 
     private void Add(Scene scene, double reward, bool isLast) =>

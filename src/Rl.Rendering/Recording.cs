@@ -15,7 +15,8 @@ public sealed record RecordingResult(string Path, int Episodes, long Steps, doub
 /// <summary>Recording: episodes as animations.</summary>
 public static class Recording
 {
-    /// <summary>Steps after which a recording ends that was given no limit: environments without a time limit may never end.</summary>
+    /// <summary>Steps after which a recording ends that was given no limit: environments without a time limit may never
+    /// end.</summary>
     public const int DefaultMaxSteps = 10_000;
 
     private const double LeastWidth = 400;
@@ -23,14 +24,16 @@ public static class Recording
     /// <summary>How long the end of an episode stays.</summary>
     internal static readonly TimeSpan LastFrame = TimeSpan.FromSeconds(1);
 
-    /// <summary>Writes episodes of an agent in its environment to an animated GIF file, with step, reward and return above the picture.</summary>
+    /// <summary>Writes episodes of an agent in its environment to an animated GIF file, with step, reward and return
+    /// above the picture.</summary>
     /// <param name="agent">Who plays.</param>
     /// <param name="path">The file, usually <c>*.gif</c>; an earlier one is replaced.</param>
     /// <param name="episodes">How many; at least 1.</param>
     /// <param name="seed">Where their randomness comes from; null for one that follows from the agent's seed.</param>
     /// <param name="deterministic">Take the most probable actions; else draw them.</param>
     /// <param name="cancellationToken">Ends the recording between two steps; the file keeps what was recorded.</param>
-    /// <exception cref="InvalidOperationException">The agent was loaded without its environment, or it cannot be looked at.</exception>
+    /// <exception cref="InvalidOperationException">The agent was loaded without its environment, or it cannot be looked
+    /// at.</exception>
     /// <exception cref="IOException">The file cannot be written; the message names it.</exception>
     public static RecordingResult Record(
         this Agent agent,
@@ -45,9 +48,11 @@ public static class Recording
     }
 
     /// <summary>Writes episodes to an animated GIF file.</summary>
-    /// <param name="playback">The episodes, of <see cref="Agent.Play(int, ulong?, bool)"/> or <see cref="BuiltInEnvironment.PlayAtRandom"/>.</param>
+    /// <param name="playback">The episodes, of <see cref="Agent.Play(int, ulong?, bool)"/> or
+    /// <see cref="BuiltInEnvironment.PlayAtRandom"/>.</param>
     /// <param name="path">The file, usually <c>*.gif</c>; an earlier one is replaced.</param>
-    /// <param name="scale">Pixels a unit of the scene; null for 1, or more where the picture would be narrower than 400 pixels.</param>
+    /// <param name="scale">Pixels a unit of the scene; null for 1, or more where the picture would be narrower than 400
+    /// pixels.</param>
     /// <param name="caption">Show step, reward and return above the picture.</param>
     /// <param name="maxSteps">Ends the recording after so many steps; at least 1.</param>
     /// <param name="cancellationToken">Ends the recording between two steps; the file keeps what was recorded.</param>

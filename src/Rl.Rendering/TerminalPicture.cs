@@ -15,7 +15,8 @@ public enum TerminalColours
     Indexed,
 }
 
-/// <summary>Pictures as lines of text: each character is two pixels, the upper half block ▀ in the upper one's colour on the lower one's.</summary>
+/// <summary>Pictures as lines of text: each character is two pixels, the upper half block ▀ in the upper one's colour
+/// on the lower one's.</summary>
 public static class TerminalPicture
 {
     private const string Reset = "\e[0m";

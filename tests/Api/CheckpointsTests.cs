@@ -203,7 +203,8 @@ public sealed class CheckpointsTests : IDisposable
         agent.TrainFor(1);
     }
 
-    /// <summary>The threads of this process that are named after workers; other tests may have some for a while.</summary>
+    /// <summary>The threads of this process that are named after workers; other tests may have some for a
+    /// while.</summary>
     private static int Threads() =>
         OperatingSystem.IsLinux()
             ? Directory.GetDirectories("/proc/self/task").Count(task => Name(task).StartsWith("Rl worker", StringComparison.Ordinal))

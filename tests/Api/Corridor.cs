@@ -2,7 +2,8 @@ using System;
 
 namespace Rl.Tests.Api;
 
-/// <summary>A walk to the right end of a corridor: a user's environment whose every part can be made to misbehave.</summary>
+/// <summary>A walk to the right end of a corridor: a user's environment whose every part can be made to
+/// misbehave.</summary>
 internal sealed class Corridor : IEnvironment
 {
     private int position;

@@ -10,7 +10,8 @@ using Xunit;
 
 namespace Rl.Tests.Api;
 
-/// <summary>Files with a right checksum and any contents: each loads into an agent that acts as it should, or is refused by name.</summary>
+/// <summary>Files with a right checksum and any contents: each loads into an agent that acts as it should, or is
+/// refused by name.</summary>
 public sealed class CraftedFileTests : IDisposable
 {
     private const int Mutants = 120;

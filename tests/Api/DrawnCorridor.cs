@@ -2,7 +2,8 @@ using System;
 
 namespace Rl.Tests.Api;
 
-/// <summary>A user's environment that can be looked at: a dot walks to the right end of a corridor of 9 squares.</summary>
+/// <summary>A user's environment that can be looked at: a dot walks to the right end of a corridor of 9
+/// squares.</summary>
 internal sealed class DrawnCorridor : IEnvironment, IRenderable
 {
     private int position;

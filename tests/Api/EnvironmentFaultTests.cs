@@ -6,7 +6,8 @@ using Xunit;
 
 namespace Rl.Tests.Api;
 
-/// <summary>What an environment of one's own can do wrong besides its rewards: masks, pictures, integers, answers that never come.</summary>
+/// <summary>What an environment of one's own can do wrong besides its rewards: masks, pictures, integers, answers that
+/// never come.</summary>
 public sealed class EnvironmentFaultTests
 {
     private static readonly PpoOptions Options = new() { RolloutSteps = 16, MinibatchSize = 32, EnvironmentCopies = 2, Threads = 1, TotalSteps = 200 };

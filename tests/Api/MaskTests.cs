@@ -6,7 +6,8 @@ using Xunit;
 
 namespace Rl.Tests.Api;
 
-/// <summary>Action masks reach everybody who acts: loops by hand, wrappers that repeat actions, recordings, agents from files.</summary>
+/// <summary>Action masks reach everybody who acts: loops by hand, wrappers that repeat actions, recordings, agents from
+/// files.</summary>
 public sealed class MaskTests
 {
     private static readonly PpoOptions Options = new() { RolloutSteps = 64, MinibatchSize = 128, EnvironmentCopies = 4, Threads = 1, TotalSteps = 4_096, LearningRate = 1e-3 };

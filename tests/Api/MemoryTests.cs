@@ -5,7 +5,8 @@ using Xunit;
 
 namespace Rl.Tests.Api;
 
-/// <summary>Agents whose wrappers remember act outside of evaluations: episode by episode, as recurrent ones do.</summary>
+/// <summary>Agents whose wrappers remember act outside of evaluations: episode by episode, as recurrent ones
+/// do.</summary>
 public sealed class MemoryTests
 {
     private static readonly PpoOptions Options = new() { RolloutSteps = 64, MinibatchSize = 128, EnvironmentCopies = 4, Threads = 1, TotalSteps = 2_048, LearningRate = 1e-3 };

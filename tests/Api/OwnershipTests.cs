@@ -6,7 +6,8 @@ using Xunit;
 
 namespace Rl.Tests.Api;
 
-/// <summary>Who owns a user's environments: what a factory made is disposed of, and no more are made than are used.</summary>
+/// <summary>Who owns a user's environments: what a factory made is disposed of, and no more are made than are
+/// used.</summary>
 public sealed class OwnershipTests
 {
     private static readonly PpoOptions Options = new() { RolloutSteps = 16, MinibatchSize = 64, EnvironmentCopies = 4, Threads = 1, TotalSteps = 256 };

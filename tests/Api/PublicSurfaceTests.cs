@@ -8,7 +8,8 @@ using Xunit;
 
 namespace Rl.Tests.Api;
 
-/// <summary>What users can call is what was approved: tests/Api/Surface holds it as text, so that a change shows in review.</summary>
+/// <summary>What users can call is what was approved: tests/Api/Surface holds it as text, so that a change shows in
+/// review.</summary>
 public sealed class PublicSurfaceTests
 {
     private const string Approve = "RL_APPROVE_SURFACE";

@@ -12,7 +12,8 @@ using Xunit;
 
 namespace Rl.Tests.Api;
 
-/// <summary>The folders of runs: one writer each, whole after a kill, found again, and not to be overwritten by mistake.</summary>
+/// <summary>The folders of runs: one writer each, whole after a kill, found again, and not to be overwritten by
+/// mistake.</summary>
 public sealed class RunFolderTests : IDisposable
 {
     private readonly TemporaryFolder folder = new();

@@ -11,7 +11,8 @@ namespace Rl.Mutants;
 /// <param name="Tests">Classes of tests under <c>Rl.Tests</c>; a trailing * stands for any ending.</param>
 internal sealed record Fault(int Id, string File, string Words, string Original, string Faulty, IReadOnlyList<string> Tests)
 {
-    /// <summary>What a faulty text writes where it asks whether it is switched on; it then replaces the original as it is.</summary>
+    /// <summary>What a faulty text writes where it asks whether it is switched on; it then replaces the original as it
+    /// is.</summary>
     public const string Question = "FAULTY";
 
     /// <summary>Whether the faulty text holds its own switch.</summary>
@@ -19,9 +20,9 @@ internal sealed record Fault(int Id, string File, string Words, string Original,
 }
 
 /// <summary>
-/// Reads lists of faults. A heading <c># file</c> and a line <c>tests: classes</c> hold for the faults below; a fault is a line
-/// <c>number words</c>, lines <c>- original</c>, lines <c>+ faulty</c>, and its own <c>tests:</c> if it needs others. Lines that
-/// begin with // are remarks.
+/// Reads lists of faults. A heading <c># file</c> and a line <c>tests: classes</c> hold for the faults below; a fault
+/// is a line <c>number words</c>, lines <c>- original</c>, lines <c>+ faulty</c>, and its own <c>tests:</c> if it needs
+/// others. Lines that begin with // are remarks.
 /// </summary>
 internal static class FaultList
 {

@@ -4,9 +4,9 @@ using System.Globalization;
 namespace Rl.Mutants;
 
 /// <summary>
-/// Mutation testing of the mathematics: puts each fault of the lists into the core, one at a time, and reports those that no test notices.
-/// Arguments: the numbers of the faults to try (all if none); <c>--list</c> only checks the lists; <c>--keep</c> leaves the build where it is
-/// and prints what the failing tests said.
+/// Mutation testing of the mathematics: puts each fault of the lists into the core, one at a time, and reports those
+/// that no test notices. Arguments: the numbers of the faults to try (all if none); <c>--list</c> only checks the
+/// lists; <c>--keep</c> leaves the build where it is and prints what the failing tests said.
 /// </summary>
 internal static class Program
 {
@@ -102,7 +102,8 @@ internal static class Program
             ? known.StartsWith("Rl.Tests." + name[..^1], StringComparison.Ordinal)
             : known == "Rl.Tests." + name;
 
-    /// <summary>Tries as many faults at once as there are cores; prints a row for each as it ends. Returns how many survived.</summary>
+    /// <summary>Tries as many faults at once as there are cores; prints a row for each as it ends. Returns how many
+    /// survived.</summary>
     private static int TryAll(Workplace workplace, IReadOnlyList<Fault> faults, TimeSpan limit, bool verbose)
     {
         var gate = new Lock();

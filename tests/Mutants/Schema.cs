@@ -1,12 +1,13 @@
 namespace Rl.Mutants;
 
 /// <summary>
-/// One text that holds every fault behind a switch, so that one build serves all of them (Untch, Offutt and Harrold, "Mutation
-/// analysis using mutant schemata", 1993).
+/// One text that holds every fault behind a switch, so that one build serves all of them (Untch, Offutt and Harrold,
+/// "Mutation analysis using mutant schemata", 1993).
 /// </summary>
 internal static class Schema
 {
-    /// <summary>The switch, as the first file of the core: it is read once, so that the compiler at run time folds it away.</summary>
+    /// <summary>The switch, as the first file of the core: it is read once, so that the compiler at run time folds it
+    /// away.</summary>
     public const string SwitchSource =
         """
         /// Which fault is switched on: the environment variable RL_MUTANT, 0 if none.
@@ -22,7 +23,8 @@ internal static class Schema
 
     private sealed record Site(int Start, int End, Fault Fault);
 
-    /// <summary>The text of a file with its faults behind switches. Fails if a fault's original is not there exactly once.</summary>
+    /// <summary>The text of a file with its faults behind switches. Fails if a fault's original is not there exactly
+    /// once.</summary>
     public static string Apply(string text, IEnumerable<Fault> faults)
     {
         var sites = faults.Select(fault => Find(text, fault)).OrderBy(site => site.Start).ThenByDescending(site => site.End).ToList();

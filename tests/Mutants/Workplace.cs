@@ -38,7 +38,8 @@ internal sealed class Workplace(string repository) : IDisposable
                 : throw new FormatException($"Fault {group.First().Id}: there is no file {Core}/{group.Key}.");
         });
 
-    /// <summary>Copies the tree, puts the faults in and builds; what the compiler said, or nothing if it succeeded.</summary>
+    /// <summary>Copies the tree, puts the faults in and builds; what the compiler said, or nothing if it
+    /// succeeded.</summary>
     public string Build(IReadOnlyList<Fault> faults)
     {
         foreach (var name in _shared)

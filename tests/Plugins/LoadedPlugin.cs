@@ -5,7 +5,8 @@ using Rl.Cli;
 
 namespace Rl.Tests.Plugins;
 
-/// <summary>The sample's assembly, loaded from a folder where it stands alone: as a user's would be. Registered once for the process, which is why these tests have one of their own.</summary>
+/// <summary>The sample's assembly, loaded from a folder where it stands alone: as a user's would be. Registered once
+/// for the process, which is why these tests have one of their own.</summary>
 public sealed class LoadedPlugin : IDisposable
 {
     private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("rl-plugin-");

@@ -7,7 +7,8 @@ using Xunit;
 
 namespace Rl.Tests.Plugins;
 
-/// <summary>A twelfth algorithm and an environment of an assembly outside the library do what the library's own do.</summary>
+/// <summary>A twelfth algorithm and an environment of an assembly outside the library do what the library's own
+/// do.</summary>
 public sealed class PluginTests(LoadedPlugin loaded) : IClassFixture<LoadedPlugin>
 {
     [Fact]

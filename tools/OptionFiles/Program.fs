@@ -1,5 +1,6 @@
 /// The files that follow from the options of the core: C# records, and the tables of docs/algorithms.md.
-/// `dotnet run -c Release --project tools/OptionFiles` writes them; with `-- --check` it only says which are out of date.
+/// `dotnet run -c Release --project tools/OptionFiles` writes them; with `-- --check` it only says which are out of
+/// date.
 module Rl.Tools.Program
 
 open System

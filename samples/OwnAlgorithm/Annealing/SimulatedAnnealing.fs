@@ -24,7 +24,8 @@ type AnnealingOptions =
         Temperature: float
     }
 
-/// Simulated annealing: a neighbour θ + σε replaces θ where its return is higher, else with probability exp((J(θ + σε) − J(θ)) / T).
+/// Simulated annealing: a neighbour θ + σε replaces θ where its return is higher, else with probability exp((J(θ + σε)
+/// − J(θ)) / T).
 [<RequireQualifiedAccess>]
 module SimulatedAnnealing =
 
@@ -139,7 +140,7 @@ module SimulatedAnnealing =
 
             struct (next, report)
 
-        LearnerFunctions.bind
+        Learner.ofFunctions
             {
                 Algorithm = "annealing"
                 Environment = environment
@@ -152,7 +153,8 @@ module SimulatedAnnealing =
                 Learn = learn
             }
 
-    /// What makes it an algorithm like the library's own: `Plugin.Register` and `rl --plugin` look for values of this type.
+    /// What makes it an algorithm like the library's own: `Plugin.Register` and `rl --plugin` look for values of this
+    /// type.
     let entry =
         AlgorithmEntry.create
             {

@@ -5,8 +5,8 @@ open System
 open System.ComponentModel
 open Rl
 
-/// A room that loses heat to the outside. The action heats it; the reward is minus the distance from 20 °C. The outside temperature
-/// differs from episode to episode.
+/// A room that loses heat to the outside. The action heats it; the reward is minus the distance from 20 °C. The outside
+/// temperature differs from episode to episode.
 [<DisplayName("Thermostat-v0"); Description("Keep a room at 20 °C whatever the weather.")>]
 type Thermostat() =
     let observations = Space.Unbounded(2) :> Space

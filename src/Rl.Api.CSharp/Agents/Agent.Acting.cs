@@ -14,17 +14,22 @@ public sealed partial class Agent
     private readonly Rng[] sampleKey = new Rng[1];
     private bool[] maskRead = [];
 
-    /// <summary>Says that the next observation is the first of an episode: a recurrent policy, and wrappers whose observations depend on earlier ones (frame stacks, delays, the time), forget what they have seen. Others have nothing to forget.</summary>
+    /// <summary>Says that the next observation is the first of an episode: a recurrent policy, and wrappers whose
+    /// observations depend on earlier ones (frame stacks, delays, the time), forget what they have seen. Others have
+    /// nothing to forget.</summary>
     public void BeginEpisode()
     {
         using var _ = Enter(mayBeReporting: true);
         Predictor().Forget();
     }
 
-    /// <summary>The most probable action for what an environment shows, among those that are possible in it. As <see cref="Predict(ReadOnlySpan{float}, ReadOnlySpan{bool}, Span{float})"/> with its mask; in an environment of the library it also says <see cref="BeginEpisode"/> where an episode begins.</summary>
+    /// <summary>The most probable action for what an environment shows, among those that are possible in it. As
+    /// <see cref="Predict(ReadOnlySpan{float}, ReadOnlySpan{bool}, Span{float})"/> with its mask; in an environment of
+    /// the library it also says <see cref="BeginEpisode"/> where an episode begins.</summary>
     /// <param name="observation">What the environment's latest reset or step returned.</param>
     /// <param name="environment">The environment: of the library, or your own; its episode is running.</param>
-    /// <exception cref="ArgumentException">The observation's length is wrong, it holds NaN or infinity; or the environment is within wrappers that the agent applies itself.</exception>
+    /// <exception cref="ArgumentException">The observation's length is wrong, it holds NaN or infinity; or the
+    /// environment is within wrappers that the agent applies itself.</exception>
     public float[] Predict(ReadOnlySpan<float> observation, IEnvironment environment)
     {
         var action = new float[ActionSpace.Size];
@@ -36,7 +41,8 @@ public sealed partial class Agent
     /// <param name="observation">What the environment's latest reset or step returned.</param>
     /// <param name="environment">The environment: of the library, or your own; its episode is running.</param>
     /// <param name="action">Receives the action.</param>
-    /// <exception cref="ArgumentException">A length is wrong, the observation holds NaN or infinity; or the environment is within wrappers that the agent applies itself.</exception>
+    /// <exception cref="ArgumentException">A length is wrong, the observation holds NaN or infinity; or the environment
+    /// is within wrappers that the agent applies itself.</exception>
     public void Predict(ReadOnlySpan<float> observation, IEnvironment environment, Span<float> action)
     {
         using var _ = Enter(mayBeReporting: true);
@@ -44,22 +50,30 @@ public sealed partial class Agent
         Predictor().Predict(observation, mask, action);
     }
 
-    /// <summary>The most probable action for an observation. Allocates nothing. A policy with a memory remembers the observation until <see cref="BeginEpisode"/>.</summary>
-    /// <param name="observation">As many elements as <see cref="ObservationSpace"/> has; finite. It is normalised, and goes through the wrappers of observations, as in training.</param>
-    /// <param name="action">Receives the action: the integer of a discrete space, or numbers within the bounds of a box.</param>
-    /// <exception cref="ArgumentException">A length is wrong, or the observation holds NaN or infinity; the message names the component.</exception>
-    /// <exception cref="InvalidOperationException">The agent has action masks: give the environment or its mask.</exception>
+    /// <summary>The most probable action for an observation. Allocates nothing. A policy with a memory remembers the
+    /// observation until <see cref="BeginEpisode"/>.</summary>
+    /// <param name="observation">As many elements as <see cref="ObservationSpace"/> has; finite. It is normalised, and
+    /// goes through the wrappers of observations, as in training.</param>
+    /// <param name="action">Receives the action: the integer of a discrete space, or numbers within the bounds of a
+    /// box.</param>
+    /// <exception cref="ArgumentException">A length is wrong, or the observation holds NaN or infinity; the message
+    /// names the component.</exception>
+    /// <exception cref="InvalidOperationException">The agent has action masks: give the environment or its
+    /// mask.</exception>
     public void Predict(ReadOnlySpan<float> observation, Span<float> action)
     {
         RequireNoMasks();
         Predict(observation, [], action);
     }
 
-    /// <summary>The most probable action for an observation among those that are possible. Allocates nothing. A policy with a memory remembers the observation until <see cref="BeginEpisode"/>.</summary>
+    /// <summary>The most probable action for an observation among those that are possible. Allocates nothing. A policy
+    /// with a memory remembers the observation until <see cref="BeginEpisode"/>.</summary>
     /// <param name="observation">As many elements as <see cref="ObservationSpace"/> has; finite.</param>
-    /// <param name="mask">One element a choice of the discrete actions, in their order: whether it is possible. Each needs one choice; empty if all are possible.</param>
+    /// <param name="mask">One element a choice of the discrete actions, in their order: whether it is possible. Each
+    /// needs one choice; empty if all are possible.</param>
     /// <param name="action">Receives the action.</param>
-    /// <exception cref="ArgumentException">A length is wrong, the observation holds NaN or infinity, or no choice is possible.</exception>
+    /// <exception cref="ArgumentException">A length is wrong, the observation holds NaN or infinity, or no choice is
+    /// possible.</exception>
     public void Predict(ReadOnlySpan<float> observation, ReadOnlySpan<bool> mask, Span<float> action)
     {
         using var _ = Enter(mayBeReporting: true);
@@ -69,7 +83,8 @@ public sealed partial class Agent
     /// <summary>The most probable action for an observation, as a new array.</summary>
     /// <param name="observation">As many elements as <see cref="ObservationSpace"/> has; finite.</param>
     /// <exception cref="ArgumentException">The length is wrong, or the observation holds NaN or infinity.</exception>
-    /// <exception cref="InvalidOperationException">The agent has action masks: give the environment or its mask.</exception>
+    /// <exception cref="InvalidOperationException">The agent has action masks: give the environment or its
+    /// mask.</exception>
     public float[] Predict(ReadOnlySpan<float> observation)
     {
         var action = new float[ActionSpace.Size];
@@ -77,10 +92,12 @@ public sealed partial class Agent
         return action;
     }
 
-    /// <summary>The most probable integer for an observation, where actions are one integer. Allocates nothing.</summary>
+    /// <summary>The most probable integer for an observation, where actions are one integer. Allocates
+    /// nothing.</summary>
     /// <param name="observation">As many elements as <see cref="ObservationSpace"/> has; finite.</param>
     /// <exception cref="ArgumentException">The length is wrong, or the observation holds NaN or infinity.</exception>
-    /// <exception cref="InvalidOperationException">Actions are no single integer; or the agent has action masks: give the environment.</exception>
+    /// <exception cref="InvalidOperationException">Actions are no single integer; or the agent has action masks: give
+    /// the environment.</exception>
     public int PredictDiscrete(ReadOnlySpan<float> observation)
     {
         RequireDiscrete();
@@ -89,10 +106,12 @@ public sealed partial class Agent
         return (int)action[0];
     }
 
-    /// <summary>The most probable integer for what an environment shows, among those that are possible in it, where actions are one integer.</summary>
+    /// <summary>The most probable integer for what an environment shows, among those that are possible in it, where
+    /// actions are one integer.</summary>
     /// <param name="observation">What the environment's latest reset or step returned.</param>
     /// <param name="environment">The environment: of the library, or your own; its episode is running.</param>
-    /// <exception cref="ArgumentException">The observation's length is wrong, it holds NaN or infinity; or the environment is within wrappers that the agent applies itself.</exception>
+    /// <exception cref="ArgumentException">The observation's length is wrong, it holds NaN or infinity; or the
+    /// environment is within wrappers that the agent applies itself.</exception>
     /// <exception cref="InvalidOperationException">Actions are no single integer.</exception>
     public int PredictDiscrete(ReadOnlySpan<float> observation, IEnvironment environment)
     {
@@ -107,7 +126,8 @@ public sealed partial class Agent
     /// <param name="action">Receives the action.</param>
     /// <param name="random">Where the draw comes from.</param>
     /// <exception cref="ArgumentException">A length is wrong, or the observation holds NaN or infinity.</exception>
-    /// <exception cref="InvalidOperationException">The agent has action masks: give the environment or its mask.</exception>
+    /// <exception cref="InvalidOperationException">The agent has action masks: give the environment or its
+    /// mask.</exception>
     public void Sample(ReadOnlySpan<float> observation, Span<float> action, Random random)
     {
         RequireNoMasks();
@@ -116,10 +136,12 @@ public sealed partial class Agent
 
     /// <summary>Draws an action from the policy among those that are possible.</summary>
     /// <param name="observation">As many elements as <see cref="ObservationSpace"/> has; finite.</param>
-    /// <param name="mask">One element a choice of the discrete actions, in their order: whether it is possible; empty if all are.</param>
+    /// <param name="mask">One element a choice of the discrete actions, in their order: whether it is possible; empty
+    /// if all are.</param>
     /// <param name="action">Receives the action.</param>
     /// <param name="random">Where the draw comes from.</param>
-    /// <exception cref="ArgumentException">A length is wrong, the observation holds NaN or infinity, or no choice is possible.</exception>
+    /// <exception cref="ArgumentException">A length is wrong, the observation holds NaN or infinity, or no choice is
+    /// possible.</exception>
     public void Sample(ReadOnlySpan<float> observation, ReadOnlySpan<bool> mask, Span<float> action, Random random)
     {
         ArgumentNullException.ThrowIfNull(random);
@@ -128,12 +150,14 @@ public sealed partial class Agent
         Predictor().Sample(observation, mask, action, sampleKey);
     }
 
-    /// <summary>Draws an action from the policy for what an environment shows, among those that are possible in it.</summary>
+    /// <summary>Draws an action from the policy for what an environment shows, among those that are possible in
+    /// it.</summary>
     /// <param name="observation">What the environment's latest reset or step returned.</param>
     /// <param name="environment">The environment: of the library, or your own; its episode is running.</param>
     /// <param name="action">Receives the action.</param>
     /// <param name="random">Where the draw comes from.</param>
-    /// <exception cref="ArgumentException">A length is wrong, the observation holds NaN or infinity; or the environment is within wrappers that the agent applies itself.</exception>
+    /// <exception cref="ArgumentException">A length is wrong, the observation holds NaN or infinity; or the environment
+    /// is within wrappers that the agent applies itself.</exception>
     public void Sample(ReadOnlySpan<float> observation, IEnvironment environment, Span<float> action, Random random)
     {
         ArgumentNullException.ThrowIfNull(random);
@@ -143,9 +167,11 @@ public sealed partial class Agent
         Predictor().Sample(observation, mask, action, sampleKey);
     }
 
-    /// <summary>Runs whole episodes in copies of the environment that training does not touch; they are kept for the next evaluation of as many copies.</summary>
+    /// <summary>Runs whole episodes in copies of the environment that training does not touch; they are kept for the
+    /// next evaluation of as many copies.</summary>
     /// <param name="episodes">How many; at least 1.</param>
-    /// <param name="seed">Where the episodes' randomness comes from; null for one that follows from the agent's seed.</param>
+    /// <param name="seed">Where the episodes' randomness comes from; null for one that follows from the agent's
+    /// seed.</param>
     /// <param name="deterministic">Take the most probable actions; else draw them.</param>
     /// <param name="cancellationToken">Stops between two steps.</param>
     /// <exception cref="OperationCanceledException">The evaluation was stopped.</exception>
@@ -163,7 +189,8 @@ public sealed partial class Agent
     /// <summary>Runs whole episodes in an environment of the library with the same spaces.</summary>
     /// <param name="environment">The environment.</param>
     /// <param name="episodes">How many; at least 1.</param>
-    /// <param name="seed">Where the episodes' randomness comes from; null for one that follows from the agent's seed.</param>
+    /// <param name="seed">Where the episodes' randomness comes from; null for one that follows from the agent's
+    /// seed.</param>
     /// <param name="deterministic">Take the most probable actions; else draw them.</param>
     /// <param name="cancellationToken">Stops between two steps.</param>
     /// <exception cref="ArgumentException">The environment has other spaces; the message names both.</exception>
@@ -175,13 +202,16 @@ public sealed partial class Agent
         CancellationToken cancellationToken = default) =>
         Evaluate(EnvironmentSource.Of(environment), episodes, seed, deterministic, cancellationToken);
 
-    /// <summary>Runs whole episodes in an environment of the library within wrappers, which take over what those of the training have learned.</summary>
+    /// <summary>Runs whole episodes in an environment of the library within wrappers, which take over what those of the
+    /// training have learned.</summary>
     /// <param name="environment">The environment.</param>
     /// <param name="episodes">How many; at least 1.</param>
-    /// <param name="seed">Where the episodes' randomness comes from; null for one that follows from the agent's seed.</param>
+    /// <param name="seed">Where the episodes' randomness comes from; null for one that follows from the agent's
+    /// seed.</param>
     /// <param name="deterministic">Take the most probable actions; else draw them.</param>
     /// <param name="cancellationToken">Stops between two steps.</param>
-    /// <exception cref="ArgumentException">The environment has other spaces or other wrappers that learn; the message names both.</exception>
+    /// <exception cref="ArgumentException">The environment has other spaces or other wrappers that learn; the message
+    /// names both.</exception>
     public EvaluationResult Evaluate(
         WrappedEnvironment environment,
         int episodes = 100,
@@ -193,7 +223,8 @@ public sealed partial class Agent
     /// <summary>Runs whole episodes in an environment of your own with the same spaces.</summary>
     /// <param name="environment">Makes a copy each time it is called.</param>
     /// <param name="episodes">How many; at least 1.</param>
-    /// <param name="seed">Where the episodes' randomness comes from; null for one that follows from the agent's seed.</param>
+    /// <param name="seed">Where the episodes' randomness comes from; null for one that follows from the agent's
+    /// seed.</param>
     /// <param name="deterministic">Take the most probable actions; else draw them.</param>
     /// <param name="cancellationToken">Stops between two steps.</param>
     /// <exception cref="ArgumentException">The environment has other spaces; the message names both.</exception>
@@ -252,7 +283,8 @@ public sealed partial class Agent
         return where.Within(Convert.Wrappers(wrapping)).Create(count);
     }
 
-    /// <summary>Looks at an environment before an action: whether an episode begins, and what is possible (empty: all).</summary>
+    /// <summary>Looks at an environment before an action: whether an episode begins, and what is possible (empty:
+    /// all).</summary>
     private ReadOnlySpan<bool> Look(IEnvironment environment)
     {
         ArgumentNullException.ThrowIfNull(environment);
@@ -306,7 +338,8 @@ public sealed partial class Agent
         }
     }
 
-    /// <summary>A stream that training does not use: training splits the seed's, this one starts from its first word.</summary>
+    /// <summary>A stream that training does not use: training splits the seed's, this one starts from its first
+    /// word.</summary>
     private Rng EvaluationKey()
     {
         var (word, _) = RngModule.bits(RngModule.create(~Seed));

@@ -15,11 +15,14 @@ public sealed partial class Agent
     /// <summary>Copies that are small together, whatever they are.</summary>
     private const int FewCopies = 64;
 
-    /// <summary>Reads an agent. In an environment of the library it goes on training as if it had never stopped, bit for bit; one that was trained in an environment of your own can predict, and evaluates and trains when you load it with that.</summary>
+    /// <summary>Reads an agent. In an environment of the library it goes on training as if it had never stopped, bit
+    /// for bit; one that was trained in an environment of your own can predict, and evaluates and trains when you load
+    /// it with that.</summary>
     /// <param name="path">A file that <see cref="Save"/> or <c>rl train</c> wrote.</param>
     /// <param name="threads">Threads that train; 0 for one a processor core.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">The file is empty, cut, damaged, of another kind or of a newer version; the message says which, and what to do.</exception>
+    /// <exception cref="InvalidDataException">The file is empty, cut, damaged, of another kind or of a newer version;
+    /// the message says which, and what to do.</exception>
     public static Agent Load(string path, int threads = 0)
     {
         var checkpoint = Read(path);
@@ -30,33 +33,42 @@ public sealed partial class Agent
         });
     }
 
-    /// <summary>Reads an agent to evaluate and train it in an environment of the library with the same spaces. In the one that it was trained in it goes on as if it had never stopped, bit for bit.</summary>
+    /// <summary>Reads an agent to evaluate and train it in an environment of the library with the same spaces. In the
+    /// one that it was trained in it goes on as if it had never stopped, bit for bit.</summary>
     /// <param name="path">A file that <see cref="Save"/> or <c>rl train</c> wrote.</param>
     /// <param name="environment">The environment.</param>
     /// <param name="threads">Threads that train; 0 for one a processor core.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">The file is empty, cut, damaged, of another kind or of a newer version.</exception>
-    /// <exception cref="ArgumentException">The environment has other spaces, and the message names both; or the wrappers of the training do not fit it.</exception>
+    /// <exception cref="InvalidDataException">The file is empty, cut, damaged, of another kind or of a newer
+    /// version.</exception>
+    /// <exception cref="ArgumentException">The environment has other spaces, and the message names both; or the
+    /// wrappers of the training do not fit it.</exception>
     public static Agent Load(string path, BuiltInEnvironment environment, int threads = 0) =>
         Load(path, Read(path), EnvironmentSource.Of(environment), threads);
 
-    /// <summary>Reads an agent to evaluate and train it in an environment of your own with the same spaces; training goes on with new episodes.</summary>
+    /// <summary>Reads an agent to evaluate and train it in an environment of your own with the same spaces; training
+    /// goes on with new episodes.</summary>
     /// <param name="path">A file that <see cref="Save"/> or <c>rl train</c> wrote.</param>
     /// <param name="environment">Makes a copy each time it is called.</param>
     /// <param name="threads">Threads that train; 0 for one a processor core.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">The file is empty, cut, damaged, of another kind or of a newer version.</exception>
-    /// <exception cref="ArgumentException">The environment has other spaces, and the message names both; or the wrappers of the training do not fit it.</exception>
+    /// <exception cref="InvalidDataException">The file is empty, cut, damaged, of another kind or of a newer
+    /// version.</exception>
+    /// <exception cref="ArgumentException">The environment has other spaces, and the message names both; or the
+    /// wrappers of the training do not fit it.</exception>
     public static Agent Load(string path, Func<IEnvironment> environment, int threads = 0) =>
         Load(path, Read(path), EnvironmentSource.Of(environment), threads);
 
-    /// <summary>Reads an agent to evaluate and train it in an environment of the library within wrappers. It must be given where a wrapper has a function of yours, which no file holds.</summary>
+    /// <summary>Reads an agent to evaluate and train it in an environment of the library within wrappers. It must be
+    /// given where a wrapper has a function of yours, which no file holds.</summary>
     /// <param name="path">A file that <see cref="Save"/> or <c>rl train</c> wrote.</param>
     /// <param name="environment">The environment.</param>
     /// <param name="threads">Threads that train; 0 for one a processor core.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">The file is empty, cut, damaged, of another kind or of a newer version.</exception>
-    /// <exception cref="ArgumentException">The environment has other spaces or other wrappers that learn, and the message names both.</exception>
+    /// <exception cref="InvalidDataException">The file is empty, cut, damaged, of another kind or of a newer
+    /// version.</exception>
+    /// <exception cref="ArgumentException">The environment has other spaces or other wrappers that learn, and the
+    /// message names both.</exception>
     public static Agent Load(string path, WrappedEnvironment environment, int threads = 0) =>
         Load(path, Read(path), EnvironmentSource.Of(environment), threads);
 
@@ -146,7 +158,8 @@ public sealed partial class Agent
         }
     }
 
-    /// <summary>Refuses a file that asks for many copies and holds the episodes of others: copies may be large.</summary>
+    /// <summary>Refuses a file that asks for many copies and holds the episodes of others: copies may be
+    /// large.</summary>
     private static void RequireCopies(string path, Checkpoint checkpoint, EnvironmentSource environment)
     {
         var snapshot = checkpoint.State.Environments;
@@ -168,7 +181,8 @@ public sealed partial class Agent
         }
     }
 
-    /// <summary>Takes up the episodes of a file in copies that are thrown away, and goes a step on: what cannot be must show now, not in training.</summary>
+    /// <summary>Takes up the episodes of a file in copies that are thrown away, and goes a step on: what cannot be must
+    /// show now, not in training.</summary>
     private static void RequireEpisodes(string path, BatchEnvironment batch, BatchSnapshot snapshot)
     {
         try

@@ -14,7 +14,8 @@ public sealed partial class Agent
     /// <param name="episodes">How many; at least 1.</param>
     /// <param name="seed">Where their randomness comes from; null for one that follows from the agent's seed.</param>
     /// <param name="deterministic">Take the most probable actions; else draw them.</param>
-    /// <exception cref="InvalidOperationException">The agent was loaded without an environment, or (when the first frame is asked for) the environment cannot be looked at.</exception>
+    /// <exception cref="InvalidOperationException">The agent was loaded without an environment, or (when the first
+    /// frame is asked for) the environment cannot be looked at.</exception>
     public Playback Play(int episodes = 1, ulong? seed = null, bool deterministic = true) =>
         Play(
             source ?? throw new InvalidOperationException(
@@ -32,17 +33,20 @@ public sealed partial class Agent
     public Playback Play(BuiltInEnvironment environment, int episodes = 1, ulong? seed = null, bool deterministic = true) =>
         Play(EnvironmentSource.Of(environment), episodes, seed, deterministic);
 
-    /// <summary>Episodes of the agent in an environment of the library within wrappers, which take over what those of the training have learned.</summary>
+    /// <summary>Episodes of the agent in an environment of the library within wrappers, which take over what those of
+    /// the training have learned.</summary>
     /// <param name="environment">The environment.</param>
     /// <param name="episodes">How many; at least 1.</param>
     /// <param name="seed">Where their randomness comes from; null for one that follows from the agent's seed.</param>
     /// <param name="deterministic">Take the most probable actions; else draw them.</param>
-    /// <exception cref="ArgumentException">The environment has other spaces or other wrappers that learn; the message names both.</exception>
+    /// <exception cref="ArgumentException">The environment has other spaces or other wrappers that learn; the message
+    /// names both.</exception>
     public Playback Play(WrappedEnvironment environment, int episodes = 1, ulong? seed = null, bool deterministic = true) =>
         Play(EnvironmentSource.Of(environment), episodes, seed, deterministic);
 
     /// <summary>Episodes of the agent in an environment of your own with the same spaces, to look at.</summary>
-    /// <param name="environment">Makes a copy each time it is called; the copy must be an <see cref="IRenderable"/> too.</param>
+    /// <param name="environment">Makes a copy each time it is called; the copy must be an <see cref="IRenderable"/>
+    /// too.</param>
     /// <param name="episodes">How many; at least 1.</param>
     /// <param name="seed">Where their randomness comes from; null for one that follows from the agent's seed.</param>
     /// <param name="deterministic">Take the most probable actions; else draw them.</param>

@@ -17,13 +17,15 @@ namespace Rl;
 
 /// <summary>Something that acts and learns: a policy with all that its training depends on.</summary>
 /// <remarks>
-/// Training is repeatable: the same options, environment and seed give the same agent bit for bit, on any number of threads. Machines whose
-/// vectors have other widths (512, 256 or 128 bits) sum in other orders and differ in last bits; RL_VECTOR_BITS sets the width. An agent is used by
-/// one thread at a time: a call during another one throws <see cref="InvalidOperationException"/>, so a server that predicts on many threads loads
-/// one agent a thread, or puts a lock around its calls. While it trains, only a <see cref="SynchronousProgress{T}"/> may use it: save it, evaluate
-/// it and predict with it. Dispose it to release its threads, and the copies of an environment of your own that are <see cref="IDisposable"/>:
-/// what a factory makes belongs to who called it. An agent keeps the copies that it trains in and those of its last evaluation; those of other
-/// evaluations, playbacks and checks are disposed of when these are done. An environment that you give as an object stays yours.
+/// Training is repeatable: the same options, environment and seed give the same agent bit for bit, on any number of
+/// threads. Machines whose vectors have other widths (512, 256 or 128 bits) sum in other orders and differ in last
+/// bits; RL_VECTOR_BITS sets the width. An agent is used by one thread at a time: a call during another one throws
+/// <see cref="InvalidOperationException"/>, so a server that predicts on many threads loads one agent a thread, or puts
+/// a lock around its calls. While it trains, only a <see cref="SynchronousProgress{T}"/> may use it: save it, evaluate
+/// it and predict with it. Dispose it to release its threads, and the copies of an environment of your own that are
+/// <see cref="IDisposable"/>: what a factory makes belongs to who called it. An agent keeps the copies that it trains
+/// in and those of its last evaluation; those of other evaluations, playbacks and checks are disposed of when these are
+/// done. An environment that you give as an object stays yours.
 /// </remarks>
 public sealed partial class Agent : IDisposable
 {
@@ -88,16 +90,19 @@ public sealed partial class Agent : IDisposable
     /// <summary>The set of observations that <c>Predict</c> takes: the environment's own, below its wrappers.</summary>
     public Space ObservationSpace { get; }
 
-    /// <summary>The wrappers around the environment, as texts with their parameters; the one next to the environment first.</summary>
+    /// <summary>The wrappers around the environment, as texts with their parameters; the one next to the environment
+    /// first.</summary>
     public IReadOnlyList<string> Wrappers => [.. wrapping.Wrappers.Select(wrapper => wrapper.ToString())];
 
     /// <summary>The set of actions that <c>Predict</c> gives: the environment's own, below its wrappers.</summary>
     public Space ActionSpace { get; }
 
-    /// <summary>Whether it was trained where not every action is always possible: then it acts among those that are, and <c>Predict</c> and <c>Sample</c> want the environment or its mask.</summary>
+    /// <summary>Whether it was trained where not every action is always possible: then it acts among those that are,
+    /// and <c>Predict</c> and <c>Sample</c> want the environment or its mask.</summary>
     public bool HasActionMasks => facts.HasActionMasks;
 
-    /// <summary>Where it logs: beginnings, ends and saves as information, updates at debug level, warnings, failures. Nowhere unless you set it.</summary>
+    /// <summary>Where it logs: beginnings, ends and saves as information, updates at debug level, warnings, failures.
+    /// Nowhere unless you set it.</summary>
     public ILogger Logger
     {
         get;
@@ -117,33 +122,43 @@ public sealed partial class Agent : IDisposable
     /// <param name="options">The algorithm's options, for example a <see cref="PpoOptions"/>.</param>
     /// <param name="environment">The environment; the agent makes its own copies.</param>
     /// <param name="seed">Where all randomness comes from.</param>
-    /// <exception cref="ArgumentException">An option is out of its range; the message names it, its value and the range.</exception>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it, its value and the
+    /// range.</exception>
     public static Agent Create(AgentOptions options, BuiltInEnvironment environment, ulong seed) =>
         Create(options, EnvironmentSource.Of(environment), seed);
 
     /// <summary>A new agent for an environment of the library within wrappers.</summary>
     /// <param name="options">The algorithm's options, for example a <see cref="PpoOptions"/>.</param>
-    /// <param name="environment">The environment; the agent makes its own copies, which share what the wrappers learn.</param>
+    /// <param name="environment">The environment; the agent makes its own copies, which share what the wrappers
+    /// learn.</param>
     /// <param name="seed">Where all randomness comes from.</param>
-    /// <exception cref="ArgumentException">An option is out of its range; options and wrappers both normalise; or the environment is one of your own: give a factory.</exception>
+    /// <exception cref="ArgumentException">An option is out of its range; options and wrappers both normalise; or the
+    /// environment is one of your own: give a factory.</exception>
     public static Agent Create(AgentOptions options, WrappedEnvironment environment, ulong seed) =>
         Create(options, EnvironmentSource.Of(environment), seed);
 
     /// <summary>A new agent for an environment of your own.</summary>
     /// <param name="options">The algorithm's options, for example a <see cref="PpoOptions"/>.</param>
-    /// <param name="environment">Makes a copy of the environment each time it is called, for example <c>() => new MyEnvironment()</c>.</param>
+    /// <param name="environment">Makes a copy of the environment each time it is called, for example <c>() => new
+    /// MyEnvironment()</c>.</param>
     /// <param name="seed">Where all randomness comes from.</param>
-    /// <exception cref="ArgumentException">An option is out of its range, or the copies do not agree in their spaces.</exception>
+    /// <exception cref="ArgumentException">An option is out of its range, or the copies do not agree in their
+    /// spaces.</exception>
     /// <exception cref="EnvironmentException">The environment failed at its reset.</exception>
     public static Agent Create(AgentOptions options, Func<IEnvironment> environment, ulong seed) =>
         Create(options, EnvironmentSource.Of(environment), seed);
 
-    /// <summary>Trains to the end of the plan, <see cref="AgentOptions.TotalSteps"/> of <see cref="Options"/>. An agent that is there already stays as it is, and logs it; to train further give a larger number: <c>Train(agent.Steps + 10_000)</c>.</summary>
+    /// <summary>Trains to the end of the plan, <see cref="AgentOptions.TotalSteps"/> of <see cref="Options"/>. An agent
+    /// that is there already stays as it is, and logs it; to train further give a larger number: <c>Train(agent.Steps +
+    /// 10_000)</c>.</summary>
     /// <param name="progress">Is told after each update; see <see cref="SynchronousProgress{T}"/>.</param>
     /// <param name="cancellationToken">Stops training between two updates.</param>
-    /// <exception cref="OperationCanceledException">Training was stopped. The agent keeps what it has learned and can be used, saved and trained on.</exception>
-    /// <exception cref="EnvironmentException">The environment failed. The agent is as it was before the update in progress.</exception>
-    /// <exception cref="TrainingFailureException">A number was not finite. The agent is as it was before the update in progress.</exception>
+    /// <exception cref="OperationCanceledException">Training was stopped. The agent keeps what it has learned and can
+    /// be used, saved and trained on.</exception>
+    /// <exception cref="EnvironmentException">The environment failed. The agent is as it was before the update in
+    /// progress.</exception>
+    /// <exception cref="TrainingFailureException">A number was not finite. The agent is as it was before the update in
+    /// progress.</exception>
     /// <exception cref="InvalidOperationException">The agent was loaded without an environment to train in.</exception>
     public TrainingResult Train(IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
     {
@@ -156,14 +171,20 @@ public sealed partial class Agent : IDisposable
         return Run(Options.TotalSteps, progress, cancellationToken);
     }
 
-    /// <summary>Trains until the agent has taken <paramref name="totalSteps"/> environment steps since its creation, which becomes the plan: rates that are annealed reach 0 there.</summary>
-    /// <param name="totalSteps">More than the agent has taken already, <see cref="Steps"/>: they are counted from its creation. For 10,000 further steps give <c>agent.Steps + 10_000</c>.</param>
+    /// <summary>Trains until the agent has taken <paramref name="totalSteps"/> environment steps since its creation,
+    /// which becomes the plan: rates that are annealed reach 0 there.</summary>
+    /// <param name="totalSteps">More than the agent has taken already, <see cref="Steps"/>: they are counted from its
+    /// creation. For 10,000 further steps give <c>agent.Steps + 10_000</c>.</param>
     /// <param name="progress">Is told after each update; see <see cref="SynchronousProgress{T}"/>.</param>
     /// <param name="cancellationToken">Stops training between two updates.</param>
-    /// <exception cref="OperationCanceledException">Training was stopped. The agent keeps what it has learned and can be used, saved and trained on.</exception>
-    /// <exception cref="EnvironmentException">The environment failed. The agent is as it was before the update in progress.</exception>
-    /// <exception cref="TrainingFailureException">A number was not finite. The agent is as it was before the update in progress.</exception>
-    /// <exception cref="InvalidOperationException">The agent has taken as many steps already, or it was loaded without an environment to train in.</exception>
+    /// <exception cref="OperationCanceledException">Training was stopped. The agent keeps what it has learned and can
+    /// be used, saved and trained on.</exception>
+    /// <exception cref="EnvironmentException">The environment failed. The agent is as it was before the update in
+    /// progress.</exception>
+    /// <exception cref="TrainingFailureException">A number was not finite. The agent is as it was before the update in
+    /// progress.</exception>
+    /// <exception cref="InvalidOperationException">The agent has taken as many steps already, or it was loaded without
+    /// an environment to train in.</exception>
     public TrainingResult Train(long totalSteps, IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(totalSteps, 1);
@@ -178,14 +199,20 @@ public sealed partial class Agent : IDisposable
         return Run(totalSteps, progress, cancellationToken);
     }
 
-    /// <summary>Trains for at least <paramref name="steps"/> further environment steps without changing the plan. In whatever pieces a plan is trained, the agent becomes the same bit for bit; in an environment of the library also when it is saved and loaded between them, while one of your own begins new episodes then.</summary>
+    /// <summary>Trains for at least <paramref name="steps"/> further environment steps without changing the plan. In
+    /// whatever pieces a plan is trained, the agent becomes the same bit for bit; in an environment of the library also
+    /// when it is saved and loaded between them, while one of your own begins new episodes then.</summary>
     /// <param name="steps">At least 1; training ends with the update that reaches them, or with the plan.</param>
     /// <param name="progress">Is told after each update; see <see cref="SynchronousProgress{T}"/>.</param>
     /// <param name="cancellationToken">Stops training between two updates.</param>
-    /// <exception cref="OperationCanceledException">Training was stopped. The agent keeps what it has learned and can be used, saved and trained on.</exception>
-    /// <exception cref="EnvironmentException">The environment failed. The agent is as it was before the update in progress.</exception>
-    /// <exception cref="TrainingFailureException">A number was not finite. The agent is as it was before the update in progress.</exception>
-    /// <exception cref="InvalidOperationException">The plan has ended, or the agent was loaded without an environment to train in.</exception>
+    /// <exception cref="OperationCanceledException">Training was stopped. The agent keeps what it has learned and can
+    /// be used, saved and trained on.</exception>
+    /// <exception cref="EnvironmentException">The environment failed. The agent is as it was before the update in
+    /// progress.</exception>
+    /// <exception cref="TrainingFailureException">A number was not finite. The agent is as it was before the update in
+    /// progress.</exception>
+    /// <exception cref="InvalidOperationException">The plan has ended, or the agent was loaded without an environment
+    /// to train in.</exception>
     public TrainingResult TrainFor(long steps, IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(steps, 1);
@@ -194,11 +221,14 @@ public sealed partial class Agent : IDisposable
         return Run(steps > Options.TotalSteps - Steps ? Options.TotalSteps : Steps + steps, progress, cancellationToken);
     }
 
-    /// <summary>As <see cref="Train(long, IProgress{TrainingProgress}?, CancellationToken)"/>, on another thread.</summary>
+    /// <summary>As <see cref="Train(long, IProgress{TrainingProgress}?, CancellationToken)"/>, on another
+    /// thread.</summary>
     /// <param name="totalSteps">More than the agent has taken already, <see cref="Steps"/>.</param>
-    /// <param name="progress">Is told after each update, on the thread that trains unless it is a <see cref="Progress{T}"/>.</param>
+    /// <param name="progress">Is told after each update, on the thread that trains unless it is a
+    /// <see cref="Progress{T}"/>.</param>
     /// <param name="cancellationToken">Stops training between two updates.</param>
-    /// <exception cref="OperationCanceledException">Training was stopped, and the task is cancelled. The agent keeps what it has learned and can be used, saved and trained on.</exception>
+    /// <exception cref="OperationCanceledException">Training was stopped, and the task is cancelled. The agent keeps
+    /// what it has learned and can be used, saved and trained on.</exception>
     public Task<TrainingResult> TrainAsync(long totalSteps, IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(totalSteps, 1);
@@ -209,16 +239,21 @@ public sealed partial class Agent : IDisposable
             TaskScheduler.Default);
     }
 
-    /// <summary>As <see cref="Train(long, IProgress{TrainingProgress}?, CancellationToken)"/>, and keeps checkpoints on the disk, so that a process that is killed loses little; load the newest to go on, bit for bit.</summary>
+    /// <summary>As <see cref="Train(long, IProgress{TrainingProgress}?, CancellationToken)"/>, and keeps checkpoints on
+    /// the disk, so that a process that is killed loses little; load the newest to go on, bit for bit.</summary>
     /// <param name="totalSteps">At least 1; nothing is done if the agent has taken as many already.</param>
     /// <param name="checkpoints">Where and when to save; see <see cref="Checkpoints"/>.</param>
     /// <param name="progress">Is told after each update; see <see cref="SynchronousProgress{T}"/>.</param>
     /// <param name="cancellationToken">Stops training between two updates; the agent is saved then too.</param>
     /// <exception cref="ArgumentException">An option of the checkpoints is out of its range.</exception>
-    /// <exception cref="IOException">The first checkpoint cannot be written, and nothing was trained; or the last one cannot, and the agent holds what was learned. Those between are tried again, and logged as warnings.</exception>
-    /// <exception cref="OperationCanceledException">Training was stopped. The agent keeps what it has learned and can be used, saved and trained on.</exception>
-    /// <exception cref="EnvironmentException">The environment failed. The agent is as it was before the update in progress.</exception>
-    /// <exception cref="TrainingFailureException">A number was not finite. The agent is as it was before the update in progress.</exception>
+    /// <exception cref="IOException">The first checkpoint cannot be written, and nothing was trained; or the last one
+    /// cannot, and the agent holds what was learned. Those between are tried again, and logged as warnings.</exception>
+    /// <exception cref="OperationCanceledException">Training was stopped. The agent keeps what it has learned and can
+    /// be used, saved and trained on.</exception>
+    /// <exception cref="EnvironmentException">The environment failed. The agent is as it was before the update in
+    /// progress.</exception>
+    /// <exception cref="TrainingFailureException">A number was not finite. The agent is as it was before the update in
+    /// progress.</exception>
     /// <exception cref="InvalidOperationException">The agent was loaded without an environment to train in.</exception>
     public TrainingResult Train(long totalSteps, Checkpoints checkpoints, IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
     {
@@ -248,12 +283,15 @@ public sealed partial class Agent : IDisposable
         }
     }
 
-    /// <summary>As <see cref="Train(long, Checkpoints, IProgress{TrainingProgress}?, CancellationToken)"/>, on another thread.</summary>
+    /// <summary>As <see cref="Train(long, Checkpoints, IProgress{TrainingProgress}?, CancellationToken)"/>, on another
+    /// thread.</summary>
     /// <param name="totalSteps">At least 1; nothing is done if the agent has taken as many already.</param>
     /// <param name="checkpoints">Where and when to save; see <see cref="Checkpoints"/>.</param>
-    /// <param name="progress">Is told after each update, on the thread that trains unless it is a <see cref="Progress{T}"/>.</param>
+    /// <param name="progress">Is told after each update, on the thread that trains unless it is a
+    /// <see cref="Progress{T}"/>.</param>
     /// <param name="cancellationToken">Stops training between two updates; the agent is saved then too.</param>
-    /// <exception cref="OperationCanceledException">Training was stopped, and the task is cancelled. The agent keeps what it has learned and can be used, saved and trained on.</exception>
+    /// <exception cref="OperationCanceledException">Training was stopped, and the task is cancelled. The agent keeps
+    /// what it has learned and can be used, saved and trained on.</exception>
     public Task<TrainingResult> TrainAsync(
         long totalSteps, Checkpoints checkpoints, IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
     {
@@ -266,7 +304,8 @@ public sealed partial class Agent : IDisposable
             TaskScheduler.Default);
     }
 
-    /// <summary>Saves the state after the last whole update, also while another thread trains on; gives its steps.</summary>
+    /// <summary>Saves the state after the last whole update, also while another thread trains on; gives its
+    /// steps.</summary>
     internal long SaveLast(string path)
     {
         // The state is a value: what trains makes another.
@@ -276,7 +315,8 @@ public sealed partial class Agent : IDisposable
         return now.Steps;
     }
 
-    /// <summary>Writes the agent and all that its training depends on to one file. It appears whole or not at all: an earlier file stays until the new one is complete.</summary>
+    /// <summary>Writes the agent and all that its training depends on to one file. It appears whole or not at all: an
+    /// earlier file stays until the new one is complete.</summary>
     /// <param name="path">The file; missing folders are made.</param>
     /// <exception cref="IOException">The file cannot be written; the message names it.</exception>
     public void Save(string path)
@@ -287,7 +327,8 @@ public sealed partial class Agent : IDisposable
         Log.Saved(Logger, Steps, path);
     }
 
-    /// <summary>Releases the threads and its copies of the environment. The agent cannot be used afterwards; training that is still running ends with an <see cref="ObjectDisposedException"/>, and then they are released.</summary>
+    /// <summary>Releases the threads and its copies of the environment. The agent cannot be used afterwards; training
+    /// that is still running ends with an <see cref="ObjectDisposedException"/>, and then they are released.</summary>
     public void Dispose()
     {
         isDisposed = true;
@@ -312,7 +353,8 @@ public sealed partial class Agent : IDisposable
         }
     }
 
-    /// <summary>Refuses to train to where the agent is already: nothing would happen, and nobody would know why.</summary>
+    /// <summary>Refuses to train to where the agent is already: nothing would happen, and nobody would know
+    /// why.</summary>
     private void RequireWork(long totalSteps)
     {
         if (Steps >= totalSteps)
@@ -371,7 +413,8 @@ public sealed partial class Agent : IDisposable
         }
     }
 
-    /// <summary>The environment of the library that it is trained in, without wrappers; null for one of a user's.</summary>
+    /// <summary>The environment of the library that it is trained in, without wrappers; null for one of a
+    /// user's.</summary>
     internal BuiltInEnvironment? BuiltIn => source is null ? null : EnvironmentSource.Find(environmentId, [.. source.Notes]);
 
     private static Workers NewWorkers(AgentOptions options) =>

@@ -6,8 +6,8 @@ using Rl.Internal;
 
 namespace Rl;
 
-/// <summary>An environment of the library or of a registered assembly, made by <see cref="Environments.Make(string)"/>: give it to an agent, which
-/// makes its own copies, or step it by hand. Not thread-safe.</summary>
+/// <summary>An environment of the library or of a registered assembly, made by <see cref="Environments.Make(string)"/>:
+/// give it to an agent, which makes its own copies, or step it by hand. Not thread-safe.</summary>
 public sealed class BuiltInEnvironment : IMaskedEnvironment, IRenderable, IEpisode
 {
     private readonly AnyEnvironment environment;
@@ -64,7 +64,8 @@ public sealed class BuiltInEnvironment : IMaskedEnvironment, IRenderable, IEpiso
         return Reset();
     }
 
-    /// <summary>Starts the next episode, with randomness that follows that of the one before, and returns its first observation.</summary>
+    /// <summary>Starts the next episode, with randomness that follows that of the one before, and returns its first
+    /// observation.</summary>
     public ReadOnlyMemory<float> Reset()
     {
         var copy = Batch();
@@ -82,7 +83,8 @@ public sealed class BuiltInEnvironment : IMaskedEnvironment, IRenderable, IEpiso
 
     /// <inheritdoc/>
     /// <exception cref="InvalidOperationException">No episode is running: call <c>Reset</c> first.</exception>
-    /// <exception cref="ArgumentException">The action has another length, is NaN, or lies outside a discrete space.</exception>
+    /// <exception cref="ArgumentException">The action has another length, is NaN, or lies outside a discrete
+    /// space.</exception>
     public StepResult Step(ReadOnlySpan<float> action)
     {
         if (!isRunning || batch is null || buffers is null)
@@ -98,7 +100,8 @@ public sealed class BuiltInEnvironment : IMaskedEnvironment, IRenderable, IEpiso
         return new(observation, buffers.Rewards.Span[0], terminated, truncated);
     }
 
-    /// <summary>Whether there are actions that are not always possible: docs/environments.md says which have them, and the option <c>action_masks</c> leaves them out.</summary>
+    /// <summary>Whether there are actions that are not always possible: docs/environments.md says which have them, and
+    /// the option <c>action_masks</c> leaves them out.</summary>
     public bool HasActionMask => Batch().HasActionMasks;
 
     /// <summary>Says which choices are possible now; all of them where the environment has no masks.</summary>
@@ -120,7 +123,8 @@ public sealed class BuiltInEnvironment : IMaskedEnvironment, IRenderable, IEpiso
     }
 
     /// <summary>What the present state looks like; after an episode's end, its last state.</summary>
-    /// <exception cref="InvalidOperationException">No episode has begun, or the environment cannot be looked at.</exception>
+    /// <exception cref="InvalidOperationException">No episode has begun, or the environment cannot be looked
+    /// at.</exception>
     public Scene Render()
     {
         if (batch is null || buffers is null)

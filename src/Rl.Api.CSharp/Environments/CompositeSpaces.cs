@@ -6,7 +6,8 @@ using Rl.Internal;
 namespace Rl;
 
 /// <summary>One part of a value that is neither a tuple nor a dictionary, and where its elements lie.</summary>
-/// <param name="Path">The names and numbers on the way to it, joined by dots, for example <c>arm.0</c>; empty for the whole.</param>
+/// <param name="Path">The names and numbers on the way to it, joined by dots, for example <c>arm.0</c>; empty for the
+/// whole.</param>
 /// <param name="Offset">The index of its first element in a value.</param>
 /// <param name="Space">Its space; it has as many elements as that.</param>
 public sealed record SpacePart(string Path, int Offset, Space Space);
@@ -53,7 +54,8 @@ public sealed record MultiBinarySpace : Space
     public override int GetHashCode() => Core.GetHashCode();
 }
 
-/// <summary>One value of each of several spaces, one after the other. Made by <see cref="Space.Tuple(IReadOnlyList{Space})"/>.</summary>
+/// <summary>One value of each of several spaces, one after the other. Made by
+/// <see cref="Space.Tuple(IReadOnlyList{Space})"/>.</summary>
 public sealed record TupleSpace : Space
 {
     private TupleSpace(Core.Environments.Space space)
@@ -71,7 +73,8 @@ public sealed record TupleSpace : Space
     public override int GetHashCode() => Core.GetHashCode();
 }
 
-/// <summary>One value of each of several spaces with names, one after the other. Made by <see cref="Space.Dict(IReadOnlyList{ValueTuple{string, Space}})"/>.</summary>
+/// <summary>One value of each of several spaces with names, one after the other. Made by
+/// <see cref="Space.Dict(IReadOnlyList{ValueTuple{string, Space}})"/>.</summary>
 public sealed record DictSpace : Space
 {
     private DictSpace(Core.Environments.Space space)

@@ -43,9 +43,11 @@ public enum ContractRule
     Batches,
 }
 
-/// <summary>One thing that is wrong with an environment; see <see cref="Environments.Check(System.Func{IEnvironment}, ulong, int)"/>.</summary>
+/// <summary>One thing that is wrong with an environment; see
+/// <see cref="Environments.Check(System.Func{IEnvironment}, ulong, int)"/>.</summary>
 /// <param name="Rule">The part of the contract.</param>
-/// <param name="IsAdvice">Whether it is advice: the environment works, but an algorithm or a reader may be misled.</param>
+/// <param name="IsAdvice">Whether it is advice: the environment works, but an algorithm or a reader may be
+/// misled.</param>
 /// <param name="Place">Where it was first seen, such as "episode 1, step 3".</param>
 /// <param name="Problem">What is wrong.</param>
 /// <param name="Remedy">What to do.</param>

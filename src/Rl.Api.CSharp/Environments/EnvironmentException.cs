@@ -2,7 +2,8 @@ using System;
 
 namespace Rl;
 
-/// <summary>An environment broke its contract: it threw, or its reward or observation was NaN, infinite or of the wrong length. The message names the environment, the step and the component.</summary>
+/// <summary>An environment broke its contract: it threw, or its reward or observation was NaN, infinite or of the wrong
+/// length. The message names the environment, the step and the component.</summary>
 public sealed class EnvironmentException : Exception
 {
     internal EnvironmentException(Core.Environments.EnvironmentFailure failure)

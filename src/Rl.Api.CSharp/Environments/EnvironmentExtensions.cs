@@ -15,7 +15,8 @@ public static class EnvironmentExtensions
         return environment.Step([action]);
     }
 
-    /// <summary>Which choices are possible now, one element a choice of the action space: the mask of the environment or of the one within it; all true where it has none.</summary>
+    /// <summary>Which choices are possible now, one element a choice of the action space: the mask of the environment
+    /// or of the one within it; all true where it has none.</summary>
     /// <param name="environment">An environment whose episode is running.</param>
     public static bool[] ActionMask(this IEnvironment environment)
     {

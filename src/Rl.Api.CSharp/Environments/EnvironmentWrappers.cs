@@ -20,15 +20,21 @@ public enum FramePadding
     Zero,
 }
 
-/// <summary>Gymnasium's wrappers, for environments of the library and your own: <c>Environments.Make("Pendulum-v1").RescaleAction(-1, 1).NormalizeObservation()</c>. The first that is called stands next to the environment.</summary>
-/// <remarks>An environment of the library within wrappers is given to an agent as it is, which makes copies; one of your own as a factory, <c>() => new MyEnvironment().NormalizeObservation()</c>. Each throws <see cref="ArgumentException"/> where it does not fit the environment's spaces or a parameter is out of range; the message says what is needed.</remarks>
+/// <summary>Gymnasium's wrappers, for environments of the library and your own:
+/// <c>Environments.Make("Pendulum-v1").RescaleAction(-1, 1).NormalizeObservation()</c>. The first that is called stands
+/// next to the environment.</summary>
+/// <remarks>An environment of the library within wrappers is given to an agent as it is, which makes copies; one of
+/// your own as a factory, <c>() => new MyEnvironment().NormalizeObservation()</c>. Each throws
+/// <see cref="ArgumentException"/> where it does not fit the environment's spaces or a parameter is out of range; the
+/// message says what is needed.</remarks>
 public static class EnvironmentWrappers
 {
     /// <summary>Cuts episodes after a number of steps.</summary>
     public static WrappedEnvironment TimeLimit(this IEnvironment environment, int maxEpisodeSteps) =>
         With(environment, Wrapper.NewTimeLimit(maxEpisodeSteps));
 
-    /// <summary>Reports returns and lengths of episodes by the rewards and steps at this place; else they are the environment's own.</summary>
+    /// <summary>Reports returns and lengths of episodes by the rewards and steps at this place; else they are the
+    /// environment's own.</summary>
     public static WrappedEnvironment RecordEpisodeStatistics(this IEnvironment environment) =>
         With(environment, Wrapper.RecordEpisodeStatistics);
 
@@ -40,15 +46,18 @@ public static class EnvironmentWrappers
     public static WrappedEnvironment NormalizeReward(this IEnvironment environment, double discount = 0.99, double epsilon = 1e-8) =>
         With(environment, Wrapper.NewNormalizeReward(discount, epsilon));
 
-    /// <summary>Observations by a function. A file holds its name alone: to load an agent, give the environment with its wrappers.</summary>
+    /// <summary>Observations by a function. A file holds its name alone: to load an agent, give the environment with
+    /// its wrappers.</summary>
     public static WrappedEnvironment TransformObservation(this IEnvironment environment, string name, RowFunction transform, Space? space = null) =>
         With(environment, Convert.TransformObservation(name, transform, space));
 
-    /// <summary>Rewards by a function. A file holds its name alone: to load an agent, give the environment with its wrappers.</summary>
+    /// <summary>Rewards by a function. A file holds its name alone: to load an agent, give the environment with its
+    /// wrappers.</summary>
     public static WrappedEnvironment TransformReward(this IEnvironment environment, string name, Func<double, double> transform) =>
         With(environment, Convert.TransformReward(name, transform));
 
-    /// <summary>Actions of <paramref name="space"/> (null: the environment's) by a function to the environment's. A file holds its name alone: to load an agent, give the environment with its wrappers.</summary>
+    /// <summary>Actions of <paramref name="space"/> (null: the environment's) by a function to the environment's. A
+    /// file holds its name alone: to load an agent, give the environment with its wrappers.</summary>
     public static WrappedEnvironment TransformAction(this IEnvironment environment, string name, RowFunction transform, Space? space = null) =>
         With(environment, Convert.TransformAction(name, transform, space));
 
@@ -59,11 +68,13 @@ public static class EnvironmentWrappers
     public static WrappedEnvironment ClipReward(this IEnvironment environment, double low = double.NegativeInfinity, double high = double.PositiveInfinity) =>
         With(environment, Wrapper.NewClipReward(low, high));
 
-    /// <summary>Actions from <paramref name="low"/> to <paramref name="high"/> stand for the whole box of actions.</summary>
+    /// <summary>Actions from <paramref name="low"/> to <paramref name="high"/> stand for the whole box of
+    /// actions.</summary>
     public static WrappedEnvironment RescaleAction(this IEnvironment environment, double low, double high) =>
         With(environment, Wrapper.NewRescaleAction([low], [high]));
 
-    /// <summary>The whole box of observations is mapped to the range from <paramref name="low"/> to <paramref name="high"/>.</summary>
+    /// <summary>The whole box of observations is mapped to the range from <paramref name="low"/> to
+    /// <paramref name="high"/>.</summary>
     public static WrappedEnvironment RescaleObservation(this IEnvironment environment, double low, double high) =>
         With(environment, Wrapper.NewRescaleObservation([low], [high]));
 
@@ -71,7 +82,8 @@ public static class EnvironmentWrappers
     public static WrappedEnvironment FrameStackObservation(this IEnvironment environment, int size, FramePadding padding = FramePadding.Reset) =>
         With(environment, Convert.FrameStack(size, padding));
 
-    /// <summary>The time since the episode began: as a last element, or as the entry "time" of a dictionary; in steps, or as a part of the time limit.</summary>
+    /// <summary>The time since the episode began: as a last element, or as the entry "time" of a dictionary; in steps,
+    /// or as a part of the time limit.</summary>
     public static WrappedEnvironment TimeAwareObservation(this IEnvironment environment, bool flatten = true, bool normalizeTime = false) =>
         With(environment, Wrapper.NewTimeAwareObservation(flatten, normalizeTime));
 
@@ -106,7 +118,8 @@ public static class EnvironmentWrappers
     public static WrappedEnvironment DiscretizeAction(this IEnvironment environment, int bins, bool multiDiscrete = false) =>
         With(environment, Wrapper.NewDiscretizeAction([bins], multiDiscrete));
 
-    /// <summary>Takes each action several times, adds the rewards, and shows the element-wise maximum of the last two observations.</summary>
+    /// <summary>Takes each action several times, adds the rewards, and shows the element-wise maximum of the last two
+    /// observations.</summary>
     public static WrappedEnvironment MaxAndSkipObservation(this IEnvironment environment, int skip = 4) =>
         With(environment, Wrapper.NewMaxAndSkipObservation(skip));
 
@@ -122,7 +135,10 @@ public static class EnvironmentWrappers
     public static WrappedEnvironment PassiveEnvironmentChecker(this IEnvironment environment) =>
         With(environment, Wrapper.PassiveEnvironmentChecker);
 
-    /// <summary>For colour images of games, of the shape [3, height, width]: actions repeated, the maximum of the last two images, grey levels in [0, 1], a square size, and a stack of the last images. Observations are [<paramref name="frameStack"/>, <paramref name="screenSize"/>, <paramref name="screenSize"/>]. Source: Mnih et al. (2015).</summary>
+    /// <summary>For colour images of games, of the shape [3, height, width]: actions repeated, the maximum of the last
+    /// two images, grey levels in [0, 1], a square size, and a stack of the last images. Observations are
+    /// [<paramref name="frameStack"/>, <paramref name="screenSize"/>, <paramref name="screenSize"/>]. Source: Mnih et
+    /// al. (2015).</summary>
     public static WrappedEnvironment AtariPreprocessing(this IEnvironment environment, int frameSkip = 4, int screenSize = 84, int frameStack = 4) =>
         With(environment, Convert.AtariPreprocessing(frameSkip, screenSize, frameStack));
 

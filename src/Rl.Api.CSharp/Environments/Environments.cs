@@ -20,7 +20,8 @@ public sealed record EnvironmentOption(string Name, string Default, IReadOnlyLis
 /// <param name="MaxEpisodeSteps">The number of steps after which an episode is truncated; 0 for no limit.</param>
 /// <param name="RewardThreshold">The mean return that counts as solved; NaN for none.</param>
 /// <param name="Options">What may be varied.</param>
-/// <param name="HasActionMasks">Whether there are actions that are not always possible, which agents are kept from.</param>
+/// <param name="HasActionMasks">Whether there are actions that are not always possible, which agents are kept
+/// from.</param>
 public sealed record EnvironmentDescription(
     string Id,
     string Summary,
@@ -45,15 +46,18 @@ public static class Environments
     /// <exception cref="ArgumentException">There is no such id; the message lists the nearest.</exception>
     public static EnvironmentDescription Describe(string id) => Convert.Describe(id);
 
-    /// <summary>What to tell someone who uses an id of an older version, such as <c>LunarLander-v2</c>, which stands for its successor; null for the present ids.</summary>
+    /// <summary>What to tell someone who uses an id of an older version, such as <c>LunarLander-v2</c>, which stands
+    /// for its successor; null for the present ids.</summary>
     public static string? Notice(string id) => Convert.Notice(id);
 
     /// <summary>The environment of an id.</summary>
     /// <exception cref="ArgumentException">There is no such id; the message lists the nearest.</exception>
     public static BuiltInEnvironment Make(string id) => Make(id, []);
 
-    /// <summary>The environment of an id with some options changed; their values are given as texts, for example <c>("g", "9.81")</c>.</summary>
-    /// <exception cref="ArgumentException">There is no such id or option, or the value does not fit; the message lists what there is.</exception>
+    /// <summary>The environment of an id with some options changed; their values are given as texts, for example
+    /// <c>("g", "9.81")</c>.</summary>
+    /// <exception cref="ArgumentException">There is no such id or option, or the value does not fit; the message lists
+    /// what there is.</exception>
     public static BuiltInEnvironment Make(string id, params IEnumerable<(string Name, string Value)> options)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -63,7 +67,8 @@ public static class Environments
         return new(environment, given.ToDictionary(option => option.Name, option => option.Value), null);
     }
 
-    /// <summary>Everything in which an environment breaks the contract: spaces, numbers, repeatability, ends of episodes, refusals, masks, rendering, snapshots. Empty for each environment of the library.</summary>
+    /// <summary>Everything in which an environment breaks the contract: spaces, numbers, repeatability, ends of
+    /// episodes, refusals, masks, rendering, snapshots. Empty for each environment of the library.</summary>
     /// <param name="environment">The environment; it is not changed.</param>
     /// <param name="seed">Where the randomness of the check comes from.</param>
     /// <param name="steps">The steps of each walk, at least 1; more find rarer faults.</param>
@@ -73,7 +78,8 @@ public static class Environments
         return environment.Inner is OwnEnvironment own ? Check(own.Factory, seed, steps) : Convert.Check(environment.Inner, seed, steps);
     }
 
-    /// <summary>Everything in which an environment of your own breaks the contract. Nothing is thrown for a broken environment: what is wrong is in the findings, violations first.</summary>
+    /// <summary>Everything in which an environment of your own breaks the contract. Nothing is thrown for a broken
+    /// environment: what is wrong is in the findings, violations first.</summary>
     /// <param name="factory">Makes a new environment at each call, such as <c>() => new MyEnvironment()</c>.</param>
     /// <param name="seed">Where the randomness of the check comes from.</param>
     /// <param name="steps">The steps of each walk, at least 1; more find rarer faults.</param>

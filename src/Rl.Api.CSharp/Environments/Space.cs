@@ -6,7 +6,8 @@ using Rl.Internal;
 namespace Rl;
 
 /// <summary>The set of values of an observation or an action. A value is a row of <see cref="Size"/> numbers.</summary>
-/// <remarks>A <see cref="BoxSpace"/>, <see cref="DiscreteSpace"/>, <see cref="MultiDiscreteSpace"/> or <see cref="MultiBinarySpace"/>, or a <see cref="TupleSpace"/> or <see cref="DictSpace"/> of these.</remarks>
+/// <remarks>A <see cref="BoxSpace"/>, <see cref="DiscreteSpace"/>, <see cref="MultiDiscreteSpace"/> or
+/// <see cref="MultiBinarySpace"/>, or a <see cref="TupleSpace"/> or <see cref="DictSpace"/> of these.</remarks>
 public abstract record Space
 {
     private protected Space(Core.Environments.Space core) => Core = core;
@@ -16,23 +17,28 @@ public abstract record Space
     /// <summary>The number of elements of one value: 1 for an integer.</summary>
     public int Size => Core.Size;
 
-    /// <summary>The shape of one value, row-major; empty for an integer, one axis for integers, tuples and dictionaries.</summary>
+    /// <summary>The shape of one value, row-major; empty for an integer, one axis for integers, tuples and
+    /// dictionaries.</summary>
     public IReadOnlyList<int> Shape => Core.Shape;
 
-    /// <summary>The number of elements of an action mask, one a choice: the sum of the counts of all integers, 2 for a bit (its 0, its 1), none for boxes.</summary>
+    /// <summary>The number of elements of an action mask, one a choice: the sum of the counts of all integers, 2 for a
+    /// bit (its 0, its 1), none for boxes.</summary>
     public int Choices => Core.Choices;
 
-    /// <summary>The number of elements of an encoded value: as many as an integer has choices, one for an element of a box or a bit.</summary>
+    /// <summary>The number of elements of an encoded value: as many as an integer has choices, one for an element of a
+    /// box or a bit.</summary>
     public int EncodedSize => Convert.EncodedSize(Core);
 
-    /// <summary>The parts of a value that are neither tuples nor dictionaries, in the order of its elements, with the names on the way to each.</summary>
+    /// <summary>The parts of a value that are neither tuples nor dictionaries, in the order of its elements, with the
+    /// names on the way to each.</summary>
     public IReadOnlyList<SpacePart> Layout => Convert.Layout(Core);
 
     /// <summary>Whether a value of <see cref="Size"/> elements lies in the space.</summary>
     /// <exception cref="ArgumentException">The value has another number of elements.</exception>
     public bool Contains(ReadOnlySpan<float> value) => Core.Contains(value);
 
-    /// <summary>Draws a value: uniform where the space is bounded, else exponential or standard normal, as in Gymnasium.</summary>
+    /// <summary>Draws a value: uniform where the space is bounded, else exponential or standard normal, as in
+    /// Gymnasium.</summary>
     public float[] Sample(Random random)
     {
         ArgumentNullException.ThrowIfNull(random);
@@ -43,7 +49,8 @@ public abstract record Space
 
     /// <summary>Draws a value; integers and bits are drawn among the choices that a mask allows.</summary>
     /// <param name="random">Where the draw comes from.</param>
-    /// <param name="mask">One element a choice, <see cref="Choices"/> in all; each integer and bit must have one that is possible.</param>
+    /// <param name="mask">One element a choice, <see cref="Choices"/> in all; each integer and bit must have one that
+    /// is possible.</param>
     public float[] Sample(Random random, ReadOnlySpan<bool> mask)
     {
         ArgumentNullException.ThrowIfNull(random);
@@ -54,12 +61,14 @@ public abstract record Space
 
     /// <summary>A value as a network wants it: integers one-hot, the rest as it is, one part after the other.</summary>
     /// <param name="value">A value of the space.</param>
-    /// <exception cref="ArgumentException">The value has another number of elements, or an integer outside the space.</exception>
+    /// <exception cref="ArgumentException">The value has another number of elements, or an integer outside the
+    /// space.</exception>
     public float[] Encode(ReadOnlySpan<float> value) => Convert.Encode(Core, value);
 
     /// <summary>The value that <see cref="Encode"/> turns into <paramref name="encoded"/>.</summary>
     /// <param name="encoded"><see cref="EncodedSize"/> elements; those of an integer a single 1 among zeros.</param>
-    /// <exception cref="ArgumentException">The elements are too few or too many, or those of an integer not one-hot.</exception>
+    /// <exception cref="ArgumentException">The elements are too few or too many, or those of an integer not
+    /// one-hot.</exception>
     public float[] Decode(ReadOnlySpan<float> encoded) => Convert.Decode(Core, encoded);
 
     /// <summary>The parts of a value by their paths, in the order of <see cref="Layout"/>.</summary>
@@ -99,7 +108,8 @@ public abstract record Space
     /// <param name="shape">The length of each axis, each at least 1.</param>
     public static BoxSpace Unbounded(params int[] shape) => Box(float.NegativeInfinity, float.PositiveInfinity, shape);
 
-    /// <summary>The integers <paramref name="start"/> … <paramref name="start"/> + <paramref name="count"/> − 1.</summary>
+    /// <summary>The integers <paramref name="start"/> … <paramref name="start"/> + <paramref name="count"/> −
+    /// 1.</summary>
     /// <param name="count">How many; at least 1.</param>
     /// <param name="start">The first.</param>
     public static DiscreteSpace Discrete(int count, int start = 0) => DiscreteSpace.Of(Convert.Discrete(count, start));
@@ -118,7 +128,8 @@ public abstract record Space
         return MultiDiscrete(counts, new int[counts.Length]);
     }
 
-    /// <summary>One integer an element: element i is one of <paramref name="starts"/>[i] … <paramref name="starts"/>[i] + <paramref name="counts"/>[i] − 1.</summary>
+    /// <summary>One integer an element: element i is one of <paramref name="starts"/>[i] … <paramref name="starts"/>[i]
+    /// + <paramref name="counts"/>[i] − 1.</summary>
     /// <param name="counts">How many, each at least 1.</param>
     /// <param name="starts">The first of each.</param>
     public static MultiDiscreteSpace MultiDiscrete(IReadOnlyList<int> counts, IReadOnlyList<int> starts)
@@ -156,7 +167,8 @@ public abstract record Space
     public sealed override string ToString() => Core.ToString();
 }
 
-/// <summary>The vectors between two bounds, element by element. Made by <see cref="Space.Box(float, float, int[])"/>.</summary>
+/// <summary>The vectors between two bounds, element by element. Made by
+/// <see cref="Space.Box(float, float, int[])"/>.</summary>
 public sealed record BoxSpace : Space
 {
     private BoxSpace(Core.Environments.Space.Box box)
@@ -181,7 +193,8 @@ public sealed record BoxSpace : Space
     public override int GetHashCode() => Core.GetHashCode();
 }
 
-/// <summary>A range of integers; a value is one element that holds the integer. Made by <see cref="Space.Discrete(int, int)"/>.</summary>
+/// <summary>A range of integers; a value is one element that holds the integer. Made by
+/// <see cref="Space.Discrete(int, int)"/>.</summary>
 public sealed record DiscreteSpace : Space
 {
     private DiscreteSpace(Core.Environments.Space.Discrete discrete)

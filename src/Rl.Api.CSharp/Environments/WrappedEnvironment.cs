@@ -7,8 +7,11 @@ using Rl.Internal;
 
 namespace Rl;
 
-/// <summary>An environment within wrappers, made by the methods of <see cref="EnvironmentWrappers"/>: give it to an agent, or step it by hand. Not thread-safe.</summary>
-/// <remarks>Whoever made the environment within disposes of it. An agent makes its own copies, whose wrappers share what they learn, such as the mean of the observations; its file holds the wrappers and what they have learned.</remarks>
+/// <summary>An environment within wrappers, made by the methods of <see cref="EnvironmentWrappers"/>: give it to an
+/// agent, or step it by hand. Not thread-safe.</summary>
+/// <remarks>Whoever made the environment within disposes of it. An agent makes its own copies, whose wrappers share
+/// what they learn, such as the mean of the observations; its file holds the wrappers and what they have
+/// learned.</remarks>
 public sealed class WrappedEnvironment : IMaskedEnvironment, IEpisode
 {
     private readonly BatchEnvironment batch;
@@ -89,7 +92,8 @@ public sealed class WrappedEnvironment : IMaskedEnvironment, IEpisode
         return new(observation, buffers.Rewards.Span[0], terminated, truncated);
     }
 
-    /// <summary>Whether there are actions that are not always possible; not where a wrapper has changed the space of actions.</summary>
+    /// <summary>Whether there are actions that are not always possible; not where a wrapper has changed the space of
+    /// actions.</summary>
     public bool HasActionMask => batch.HasActionMasks;
 
     /// <summary>Says which choices are possible now; all of them where the environment has no masks.</summary>

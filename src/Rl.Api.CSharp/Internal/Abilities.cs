@@ -12,7 +12,8 @@ internal static class Abilities
         where T : class =>
         environment as T ?? (environment is IEnvironmentWrapper wrapper ? Of<T>(wrapper.Inner) : null);
 
-    /// <summary>Who knows the masks of an environment; null if it has none, also where a wrapper of a user's has changed the actions.</summary>
+    /// <summary>Who knows the masks of an environment; null if it has none, also where a wrapper of a user's has
+    /// changed the actions.</summary>
     public static IMaskedEnvironment? Masked(IEnvironment environment) =>
         Of<IMaskedEnvironment>(environment) is { HasActionMask: true } masked
         && (ReferenceEquals(masked, environment) || Equals(masked.ActionSpace, environment.ActionSpace))

@@ -17,7 +17,8 @@ internal sealed class CheckpointKeeper(Agent agent, Checkpoints checkpoints, Fun
     private const string NamePrefix = "agent-";
     private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(1);
 
-    /// <summary>The time of the second checkpoint; the time before each of the next is as long as all before it, up to the interval.</summary>
+    /// <summary>The time of the second checkpoint; the time before each of the next is as long as all before it, up to
+    /// the interval.</summary>
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
 
     private readonly Stopwatch sinceStart = new();
@@ -40,7 +41,8 @@ internal sealed class CheckpointKeeper(Agent agent, Checkpoints checkpoints, Fun
     /// <summary>The steps of the newest checkpoint.</summary>
     public long SavedSteps => lastSteps;
 
-    /// <summary>Saves before the first update: a folder that cannot be written shows at once, and a killed run is one that can go on.</summary>
+    /// <summary>Saves before the first update: a folder that cannot be written shows at once, and a killed run is one
+    /// that can go on.</summary>
     public void Start()
     {
         WholeFile.RemoveRests(checkpoints.AgentPath);
@@ -104,7 +106,8 @@ internal sealed class CheckpointKeeper(Agent agent, Checkpoints checkpoints, Fun
         }
         catch (IOException error)
         {
-            // Sooner than the interval, since so much is unsaved; later each time, since a full disk stays full for a while.
+            // Sooner than the interval, since so much is unsaved; later each time, since a full disk stays full for a
+            // while.
             retry = retry is { } wait ? TimeSpan.FromTicks(Math.Min(2 * wait.Ticks, TimeSpan.FromMinutes(1).Ticks)) : FirstRetry;
             sinceSave.Restart();
             Failed?.Invoke(error);

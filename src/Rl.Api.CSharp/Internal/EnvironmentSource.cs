@@ -20,7 +20,8 @@ internal abstract class EnvironmentSource
     /// <summary>Whether the library steps it itself, without code of a user's.</summary>
     public virtual bool IsBuiltIn => false;
 
-    /// <summary>One copy of an environment of the library that comes without wrappers, for its spaces; null for others.</summary>
+    /// <summary>One copy of an environment of the library that comes without wrappers, for its spaces; null for
+    /// others.</summary>
     public virtual BatchEnvironment? Bare => null;
 
     /// <summary>What a file must hold to find the environment again.</summary>

@@ -14,7 +14,8 @@ internal static class Failures
         return true;
     });
 
-    /// <summary>Calls a function; an environment's failure becomes an <see cref="EnvironmentException"/>, a number that is not finite a <see cref="TrainingFailureException"/>.</summary>
+    /// <summary>Calls a function; an environment's failure becomes an <see cref="EnvironmentException"/>, a number that
+    /// is not finite a <see cref="TrainingFailureException"/>.</summary>
     public static T Translate<T>(Func<T> function)
     {
         try

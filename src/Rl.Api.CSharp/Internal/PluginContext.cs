@@ -6,7 +6,8 @@ using System.Runtime.Loader;
 
 namespace Rl.Internal;
 
-/// <summary>Assemblies of users: the library's own are shared with them, so that their types are the same; others they bring themselves.</summary>
+/// <summary>Assemblies of users: the library's own are shared with them, so that their types are the same; others they
+/// bring themselves.</summary>
 internal sealed class PluginContext : AssemblyLoadContext
 {
     private static readonly string[] Shared = ["Rl.Core.FSharp", "Rl.Api.CSharp", "Rl.Rendering", "FSharp.Core", "Microsoft.Extensions.Logging.Abstractions"];

@@ -7,7 +7,8 @@ using Rl.Core.Algorithms;
 
 namespace Rl.Internal;
 
-/// <summary>The algorithms and environments of users that were registered: only ever added to, from any thread.</summary>
+/// <summary>The algorithms and environments of users that were registered: only ever added to, from any
+/// thread.</summary>
 internal static class Registered
 {
     private static readonly Lock Gate = new();

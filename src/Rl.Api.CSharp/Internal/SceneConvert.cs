@@ -35,7 +35,8 @@ internal static class SceneConvert
         return result;
     }
 
-    /// <summary>The core's frames as the facade's; an environment's failure becomes an <see cref="EnvironmentException"/>.</summary>
+    /// <summary>The core's frames as the facade's; an environment's failure becomes an
+    /// <see cref="EnvironmentException"/>.</summary>
     public static IEnumerable<Frame> Frames(IEnumerable<Core.Training.Frame> frames)
     {
         using var enumerator = frames.GetEnumerator();

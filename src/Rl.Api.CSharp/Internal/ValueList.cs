@@ -6,7 +6,8 @@ using System.Linq;
 
 namespace Rl.Internal;
 
-/// <summary>A list that never changes, is equal to others of the same elements and prints them: what records hold.</summary>
+/// <summary>A list that never changes, is equal to others of the same elements and prints them: what records
+/// hold.</summary>
 internal sealed class ValueList<T> : IReadOnlyList<T>, IEquatable<ValueList<T>>
 {
     private readonly T[] items;

@@ -16,7 +16,8 @@ public abstract record AgentOptions
     /// <summary>The algorithm's id, for example <c>ppo</c>.</summary>
     public abstract string Algorithm { get; }
 
-    /// <summary>The environment steps that training is planned for; rates that are annealed reach 0 there. At least 1.</summary>
+    /// <summary>The environment steps that training is planned for; rates that are annealed reach 0 there. At least
+    /// 1.</summary>
     public abstract long TotalSteps { get; init; }
 
     /// <summary>Copies of the environment that are stepped together. At least 1.</summary>
@@ -29,7 +30,8 @@ public abstract record AgentOptions
     public IReadOnlyList<KeyValuePair<string, string>> ToSettings() => Convert.ToList(Pairs());
 
     /// <summary>Checks every option.</summary>
-    /// <exception cref="System.ArgumentException">An option is out of its range; the message names it, its value and the range.</exception>
+    /// <exception cref="System.ArgumentException">An option is out of its range; the message names it, its value and
+    /// the range.</exception>
     public void Validate()
     {
         Guard.inIntRange(nameof(EnvironmentCopies), 1, 65536, EnvironmentCopies);

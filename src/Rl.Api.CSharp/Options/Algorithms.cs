@@ -42,10 +42,13 @@ public static class Algorithms
                 nameof(id));
     }
 
-    /// <summary>An algorithm's options, the defaults with the named ones replaced; names match whatever their case.</summary>
+    /// <summary>An algorithm's options, the defaults with the named ones replaced; names match whatever their
+    /// case.</summary>
     /// <param name="id">The algorithm's id.</param>
-    /// <param name="settings">Names and values as texts, for example <c>LearningRate</c> and <c>3e-4</c>; also <c>EnvironmentCopies</c> and <c>Threads</c>.</param>
-    /// <exception cref="ArgumentException">There is no such algorithm or option, or a value does not fit; the message lists what there is.</exception>
+    /// <param name="settings">Names and values as texts, for example <c>LearningRate</c> and <c>3e-4</c>; also
+    /// <c>EnvironmentCopies</c> and <c>Threads</c>.</param>
+    /// <exception cref="ArgumentException">There is no such algorithm or option, or a value does not fit; the message
+    /// lists what there is.</exception>
     public static AgentOptions Options(string id, IEnumerable<KeyValuePair<string, string>> settings)
     {
         ArgumentNullException.ThrowIfNull(settings);

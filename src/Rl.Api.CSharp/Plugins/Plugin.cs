@@ -7,11 +7,13 @@ using Rl.Internal;
 
 namespace Rl;
 
-/// <summary>What an assembly of your own adds to the library: algorithms and environments, by id, as if they were its own.</summary>
+/// <summary>What an assembly of your own adds to the library: algorithms and environments, by id, as if they were its
+/// own.</summary>
 /// <remarks>
-/// Its algorithms are the public static values of type <c>AlgorithmEntry</c> (of <c>Rl.Core.Algorithms</c>), in F# usually <c>let entry = AlgorithmEntry.create …</c> in a module.
-/// Its environments are the public classes that implement <see cref="IEnvironment"/> and have a public constructor without parameters; the id is the name
-/// of the class, or what a <see cref="System.ComponentModel.DisplayNameAttribute"/> says, and the summary what a
+/// Its algorithms are the public static values of type <c>AlgorithmEntry</c> (of <c>Rl.Core.Algorithms</c>), in F#
+/// usually <c>let entry = AlgorithmEntry.create …</c> in a module. Its environments are the public classes that
+/// implement <see cref="IEnvironment"/> and have a public constructor without parameters; the id is the name of the
+/// class, or what a <see cref="System.ComponentModel.DisplayNameAttribute"/> says, and the summary what a
 /// <see cref="System.ComponentModel.DescriptionAttribute"/> says.
 /// </remarks>
 public sealed record Plugin
@@ -32,12 +34,15 @@ public sealed record Plugin
     /// <summary>The ids of its algorithms, for <see cref="Rl.Algorithms.Options"/> and <c>rl train</c>.</summary>
     public IReadOnlyList<string> Algorithms => algorithms;
 
-    /// <summary>The ids of its environments, for <see cref="Rl.Environments.Make(string)"/> and <c>rl train</c>.</summary>
+    /// <summary>The ids of its environments, for <see cref="Rl.Environments.Make(string)"/> and <c>rl
+    /// train</c>.</summary>
     public IReadOnlyList<string> Environments => environments;
 
-    /// <summary>Makes the algorithms and environments of an assembly known: they are listed, made, trained, saved and loaded by id from then on. Doing it again changes nothing.</summary>
+    /// <summary>Makes the algorithms and environments of an assembly known: they are listed, made, trained, saved and
+    /// loaded by id from then on. Doing it again changes nothing.</summary>
     /// <param name="assembly">The assembly.</param>
-    /// <exception cref="ArgumentException">It has neither, or an id that there is already; the message names it. Nothing is registered then.</exception>
+    /// <exception cref="ArgumentException">It has neither, or an id that there is already; the message names it.
+    /// Nothing is registered then.</exception>
     public static Plugin Register(Assembly assembly)
     {
         ArgumentNullException.ThrowIfNull(assembly);
@@ -56,11 +61,15 @@ public sealed record Plugin
         return new(name, entries.Select(entry => entry.Id), made.Select(environment => environment.Id));
     }
 
-    /// <summary><see cref="Register"/> for an assembly in a file. What it needs besides the library is looked for beside it.</summary>
-    /// <param name="path">The file, usually a <c>.dll</c>. Its code runs with your rights: load only what you trust.</param>
+    /// <summary><see cref="Register"/> for an assembly in a file. What it needs besides the library is looked for
+    /// beside it.</summary>
+    /// <param name="path">The file, usually a <c>.dll</c>. Its code runs with your rights: load only what you
+    /// trust.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">The file is no assembly of .NET, or needs one that is not there; the message says which.</exception>
-    /// <exception cref="ArgumentException">It has neither algorithm nor environment, or an id that there is already.</exception>
+    /// <exception cref="InvalidDataException">The file is no assembly of .NET, or needs one that is not there; the
+    /// message says which.</exception>
+    /// <exception cref="ArgumentException">It has neither algorithm nor environment, or an id that there is
+    /// already.</exception>
     public static Plugin Load(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);

@@ -16,7 +16,8 @@ public readonly record struct Colour(byte Red, byte Green, byte Blue, byte Alpha
     /// <summary>#ffffff.</summary>
     public static Colour White { get; } = new(255, 255, 255);
 
-    /// <summary>A colour as the web writes it, for example <c>#0072b2</c> or <c>#0072b280</c> with its opacity; a text converts to a colour by this.</summary>
+    /// <summary>A colour as the web writes it, for example <c>#0072b2</c> or <c>#0072b280</c> with its opacity; a text
+    /// converts to a colour by this.</summary>
     /// <exception cref="FormatException">The text is not # and 6 or 8 hexadecimal digits.</exception>
     public static Colour Parse(string text)
     {

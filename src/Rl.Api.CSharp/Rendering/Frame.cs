@@ -13,7 +13,8 @@ namespace Rl;
 /// <param name="IsLast">Whether this is the episode's last picture.</param>
 public sealed record Frame(Scene Scene, int Episode, int Step, double Reward, double Return, bool IsLast);
 
-/// <summary>Episodes to look at, one <see cref="Frame"/> for each first state and one a step. Steps are taken as the frames are asked for, so that long episodes cost no memory.</summary>
+/// <summary>Episodes to look at, one <see cref="Frame"/> for each first state and one a step. Steps are taken as the
+/// frames are asked for, so that long episodes cost no memory.</summary>
 public sealed class Playback : IEnumerable<Frame>
 {
     private readonly Func<IEnumerable<Frame>> frames;

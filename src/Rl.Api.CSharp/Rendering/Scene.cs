@@ -21,8 +21,10 @@ public enum TextAnchor
     Right,
 }
 
-/// <summary>A picture as a value: shapes on a background, before anything is drawn. Each method gives a scene with one shape more, which covers those before it; the scene itself does not change, so use the result.</summary>
-/// <remarks>x runs to the right and y upwards from the lower left corner; drawn at scale 1, a unit is a pixel. Angles are in radians, counter-clockwise.</remarks>
+/// <summary>A picture as a value: shapes on a background, before anything is drawn. Each method gives a scene with one
+/// shape more, which covers those before it; the scene itself does not change, so use the result.</summary>
+/// <remarks>x runs to the right and y upwards from the lower left corner; drawn at scale 1, a unit is a pixel. Angles
+/// are in radians, counter-clockwise.</remarks>
 public sealed class Scene
 {
     private readonly ImmutableList<CoreFigure> figures;
@@ -133,7 +135,8 @@ public sealed class Scene
         return With(CoreFigure.NewDisc(SceneConvert.Point(x, y), radius, SceneConvert.ToCore(fill)));
     }
 
-    /// <summary>One line of text on its baseline, in the letters of the library, which are the same on every machine.</summary>
+    /// <summary>One line of text on its baseline, in the letters of the library, which are the same on every
+    /// machine.</summary>
     /// <param name="x">Where it lies; see <paramref name="anchor"/>.</param>
     /// <param name="y">y of the baseline.</param>
     /// <param name="text">Letters, digits and signs of ASCII; others become a box.</param>

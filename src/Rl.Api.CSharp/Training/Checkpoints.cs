@@ -6,10 +6,11 @@ namespace Rl;
 
 /// <summary>What an agent keeps on the disk while it trains: where, and how often.</summary>
 /// <remarks>
-/// The folder holds <c>agent.rl</c>, the newest checkpoint, written before the first update, when <see cref="Interval"/> or
-/// <see cref="EverySteps"/> has passed, and at the end; with <see cref="KeepLast"/> above 1 also <c>agent-12345.rl</c>, named after their steps; and
-/// with <see cref="EvaluateEverySteps"/> the best agent by evaluation as <c>best.rl</c>, with its evaluation in <c>best.json</c>. Each appears whole
-/// or not at all. What is kept changes nothing of what is learned.
+/// The folder holds <c>agent.rl</c>, the newest checkpoint, written before the first update, when
+/// <see cref="Interval"/> or <see cref="EverySteps"/> has passed, and at the end; with <see cref="KeepLast"/> above 1
+/// also <c>agent-12345.rl</c>, named after their steps; and with <see cref="EvaluateEverySteps"/> the best agent by
+/// evaluation as <c>best.rl</c>, with its evaluation in <c>best.json</c>. Each appears whole or not at all. What is
+/// kept changes nothing of what is learned.
 /// </remarks>
 public sealed record Checkpoints
 {
@@ -24,7 +25,8 @@ public sealed record Checkpoints
     /// <summary>The folder, as a full path.</summary>
     public string Folder { get; }
 
-    /// <summary>The time between two checkpoints, less for the first ones (after 1, 2, 4, … seconds); <see cref="Timeout.InfiniteTimeSpan"/> for none by time. At least 0; 30 seconds if not set.</summary>
+    /// <summary>The time between two checkpoints, less for the first ones (after 1, 2, 4, … seconds);
+    /// <see cref="Timeout.InfiniteTimeSpan"/> for none by time. At least 0; 30 seconds if not set.</summary>
     public TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>The environment steps between two checkpoints; null for none by steps. At least 1.</summary>
@@ -33,7 +35,8 @@ public sealed record Checkpoints
     /// <summary>How many checkpoints are kept, the newest among them. At least 1.</summary>
     public int KeepLast { get; init; } = 1;
 
-    /// <summary>The environment steps between two evaluations, of which the best agent is kept; null for none. At least 1.</summary>
+    /// <summary>The environment steps between two evaluations, of which the best agent is kept; null for none. At least
+    /// 1.</summary>
     public long? EvaluateEverySteps { get; init; }
 
     /// <summary>The episodes of an evaluation. At least 1.</summary>
@@ -49,7 +52,8 @@ public sealed record Checkpoints
     public string BestEvaluationPath => Path.Combine(Folder, "best.json");
 
     /// <summary>Checks every option.</summary>
-    /// <exception cref="ArgumentException">An option is out of its range; the message names it and its value.</exception>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it and its
+    /// value.</exception>
     public void Validate()
     {
         if (Interval < TimeSpan.Zero && Interval != Timeout.InfiniteTimeSpan)

@@ -34,7 +34,8 @@ public sealed class EvaluationResult
     /// <summary>The standard error of the mean, the standard deviation divided by √n.</summary>
     public double StandardError { get; }
 
-    /// <summary>The mean and its standard error, for example <c>498.2 ± 1.3 (100 episodes)</c>: with two digits of the error, at least one after the point.</summary>
+    /// <summary>The mean and its standard error, for example <c>498.2 ± 1.3 (100 episodes)</c>: with two digits of the
+    /// error, at least one after the point.</summary>
     public override string ToString()
     {
         var digits = StandardError > 1e-9 * Math.Abs(Mean) ? "0." + new string('0', Math.Clamp(1 - (int)Math.Floor(Math.Log10(StandardError)), 1, 8)) : "0.0###";

@@ -6,7 +6,8 @@ using Rl.Core.Training;
 
 namespace Rl;
 
-/// <summary>Training made a number that is not finite. The agent is as it was before the update that failed: it can be saved, used and replayed.</summary>
+/// <summary>Training made a number that is not finite. The agent is as it was before the update that failed: it can be
+/// saved, used and replayed.</summary>
 public sealed class TrainingFailureException : Exception
 {
     internal TrainingFailureException(TrainingFailure failure)
@@ -35,29 +36,34 @@ public sealed class TrainingFailureDetails
     /// <summary>The minibatch within the epoch, or the step within the update, from 1.</summary>
     public int Minibatch => record.Minibatch;
 
-    /// <summary>The first operation whose value is not finite while what it was applied to is, with its shape; or the input that was not finite to begin with.</summary>
+    /// <summary>The first operation whose value is not finite while what it was applied to is, with its shape; or the
+    /// input that was not finite to begin with.</summary>
     public string Operation => record.Operation;
 
     /// <summary>The value: NaN or an infinity.</summary>
     public double Value => record.Value;
 
-    /// <summary>The step of the sample within the rollout, from 0; null if the operation belongs to no single sample.</summary>
+    /// <summary>The step of the sample within the rollout, from 0; null if the operation belongs to no single
+    /// sample.</summary>
     public int? RolloutStep => record.RolloutStep >= 0 ? record.RolloutStep : null;
 
-    /// <summary>The copy of the environment that the sample comes from, from 0; null if the operation belongs to no single sample.</summary>
+    /// <summary>The copy of the environment that the sample comes from, from 0; null if the operation belongs to no
+    /// single sample.</summary>
     public int? Copy => record.Copy >= 0 ? record.Copy : null;
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">The file is cut, damaged, of another kind or of a newer version.</exception>
+    /// <exception cref="InvalidDataException">The file is cut, damaged, of another kind or of a newer
+    /// version.</exception>
     public static TrainingFailureDetails Load(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         return new(FailureFile.ofBytes(path, File.ReadAllBytes(path)));
     }
 
-    /// <summary>Writes the details and the failing batch (θ, the optimiser's variables and the samples, as they were before the step) to one file.</summary>
+    /// <summary>Writes the details and the failing batch (θ, the optimiser's variables and the samples, as they were
+    /// before the step) to one file.</summary>
     /// <param name="path">The file; an earlier one is replaced.</param>
     public void Save(string path)
     {

@@ -41,10 +41,12 @@ public sealed record TrainingProgress
     /// <summary>The mean number of steps of the last 100 of them; NaN before the first.</summary>
     public required double MeanLength { get; init; }
 
-    /// <summary>The algorithm's own numbers, such as <c>policyLoss</c> and <c>entropy</c>, always in the same order.</summary>
+    /// <summary>The algorithm's own numbers, such as <c>policyLoss</c> and <c>entropy</c>, always in the same
+    /// order.</summary>
     public required IReadOnlyList<KeyValuePair<string, double>> Metrics { get; init; }
 
-    /// <summary>What was noticed in this update and not before, such as <c>KL 0.4 in epoch 1: learning rate too high?</c>; mostly empty.</summary>
+    /// <summary>What was noticed in this update and not before, such as <c>KL 0.4 in epoch 1: learning rate too
+    /// high?</c>; mostly empty.</summary>
     public IReadOnlyList<TrainingWarning> Warnings { get; init; } = [];
 }
 
@@ -61,7 +63,8 @@ public sealed record TrainingResult(long Steps, long StepsTaken, long Updates, l
     public double StepsPerSecond => StepsTaken / Math.Max(Elapsed.TotalSeconds, 1e-9);
 }
 
-/// <summary>Calls a function for each report at once, on the thread that trains; unlike <see cref="Progress{T}"/>, which calls later and elsewhere.</summary>
+/// <summary>Calls a function for each report at once, on the thread that trains; unlike <see cref="Progress{T}"/>,
+/// which calls later and elsewhere.</summary>
 /// <param name="report">What to call; training goes on when it returns.</param>
 /// <typeparam name="T">What is reported.</typeparam>
 public sealed class SynchronousProgress<T>(Action<T> report) : IProgress<T>

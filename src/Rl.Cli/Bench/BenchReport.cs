@@ -73,7 +73,8 @@ internal static class BenchReport
         return text.ToString();
     }
 
-    /// <summary>Puts the table between the markers <c>&lt;!-- suite --&gt;</c> and <c>&lt;!-- /suite --&gt;</c> of a page.</summary>
+    /// <summary>Puts the table between the markers <c>&lt;!-- suite --&gt;</c> and <c>&lt;!-- /suite --&gt;</c> of a
+    /// page.</summary>
     /// <exception cref="InvalidDataException">The page lacks a marker.</exception>
     public static void Insert(string page, string suite, string table)
     {

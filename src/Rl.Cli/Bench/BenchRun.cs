@@ -76,7 +76,8 @@ internal sealed record BenchRun(
         }
     }
 
-    /// <summary>Writes the result beside its place and moves it there, so that an interruption leaves no half file.</summary>
+    /// <summary>Writes the result beside its place and moves it there, so that an interruption leaves no half
+    /// file.</summary>
     public void Write(string path, string settings)
     {
         WholeFile.Write(path, stream =>

@@ -25,7 +25,8 @@ internal sealed record BenchTask(
     string Note,
     bool Deterministic)
 {
-    /// <summary>The seed of a task's first run. Options are chosen with smaller seeds, so that no seed is reported that helped to choose.</summary>
+    /// <summary>The seed of a task's first run. Options are chosen with smaller seeds, so that no seed is reported that
+    /// helped to choose.</summary>
     public const ulong FirstSeed = 101;
 
     /// <summary>A name for files.</summary>

@@ -7,7 +7,8 @@ using ScottPlot;
 
 namespace Rl.Cli.Bench;
 
-/// <summary>The learning curves of all tasks of a suite in one picture: every seed faintly, their mean as a line, what is asked dashed.</summary>
+/// <summary>The learning curves of all tasks of a suite in one picture: every seed faintly, their mean as a line, what
+/// is asked dashed.</summary>
 internal static class CurveGrid
 {
     private const int Columns = 4;

@@ -4,7 +4,8 @@ using System.Linq;
 
 namespace Rl.Cli.Bench;
 
-/// <summary>Statistics over seeds (Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical precipice").</summary>
+/// <summary>Statistics over seeds (Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical
+/// precipice").</summary>
 internal static class Statistics
 {
     private const int Resamples = 2_000;
@@ -21,7 +22,8 @@ internal static class Statistics
         return Math.Sqrt(values.Sum(value => (value - mean) * (value - mean)) / (values.Count - 1) / values.Count);
     }
 
-    /// <summary>The mean of the middle half: a quarter of the weight is cut at each end, values at the cut in part.</summary>
+    /// <summary>The mean of the middle half: a quarter of the weight is cut at each end, values at the cut in
+    /// part.</summary>
     public static double InterquartileMean(IReadOnlyList<double> values)
     {
         var sorted = values.Order().ToArray();
@@ -35,7 +37,8 @@ internal static class Statistics
         return sum / (high - low);
     }
 
-    /// <summary>The middle 95 % of the statistic over samples drawn with replacement; the same for the same values.</summary>
+    /// <summary>The middle 95 % of the statistic over samples drawn with replacement; the same for the same
+    /// values.</summary>
     public static (double Low, double High) Bootstrap(IReadOnlyList<double> values, Func<IReadOnlyList<double>, double> statistic)
     {
         var random = new Random(1);

@@ -29,7 +29,8 @@ internal sealed record BenchRequest
     public int Parallel { get; init; }
 }
 
-/// <summary><c>rl bench</c>: trains every task of a suite with every seed, and makes the table and the picture. What is measured already stays.</summary>
+/// <summary><c>rl bench</c>: trains every task of a suite with every seed, and makes the table and the picture. What is
+/// measured already stays.</summary>
 internal static class BenchCommand
 {
     private static readonly string[] Suites = ["on-policy"];

@@ -7,7 +7,8 @@ namespace Rl.Cli.Commands;
 /// <summary>The environment that a command line names.</summary>
 internal static class EnvironmentArgument
 {
-    /// <summary>Requires that options are those of an environment that is named too, where a run has one of its own.</summary>
+    /// <summary>Requires that options are those of an environment that is named too, where a run has one of its
+    /// own.</summary>
     public static void RequireNamed(string? id, IReadOnlyList<KeyValuePair<string, string>> settings)
     {
         if (settings.Count > 0 && id is null)

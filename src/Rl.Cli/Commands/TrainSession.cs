@@ -8,11 +8,13 @@ using Rl.Internal;
 
 namespace Rl.Cli.Commands;
 
-/// <summary>One run of <c>rl train</c> in its folder: trains to the end of the plan, saves as it goes, evaluates, draws.</summary>
+/// <summary>One run of <c>rl train</c> in its folder: trains to the end of the plan, saves as it goes, evaluates,
+/// draws.</summary>
 internal sealed class TrainSession(
     Agent agent, BuiltInEnvironment environment, RunFolder folder, TrainingOutline outline, TrainingView view, TrainRequest request)
 {
-    /// <summary>How long an update may go on after an interruption; then the state before it is saved. Containers are killed after 10 seconds.</summary>
+    /// <summary>How long an update may go on after an interruption; then the state before it is saved. Containers are
+    /// killed after 10 seconds.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
     private readonly LearningCurve curve = new();

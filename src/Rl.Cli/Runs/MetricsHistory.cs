@@ -32,8 +32,8 @@ internal sealed record MetricsHistory(string? Header, IReadOnlyList<MetricsRow> 
     public static MetricsHistory None { get; } = new(null, [], 0, 0, 0);
 
     /// <summary>
-    /// Drops the rows beyond so many steps, which the agent was not saved with and will take again, and rows that are damaged; a file of which nothing
-    /// can be read is put aside as <c>metrics-damaged.csv</c>.
+    /// Drops the rows beyond so many steps, which the agent was not saved with and will take again, and rows that are
+    /// damaged; a file of which nothing can be read is put aside as <c>metrics-damaged.csv</c>.
     /// </summary>
     public static MetricsHistory Cut(string path, long steps)
     {

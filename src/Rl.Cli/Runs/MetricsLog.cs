@@ -7,7 +7,8 @@ using System.Text;
 
 namespace Rl.Cli.Runs;
 
-/// <summary>The metrics.csv of a run: a row an update, with the returns of its episodes. Each row is in the file before the next update.</summary>
+/// <summary>The metrics.csv of a run: a row an update, with the returns of its episodes. Each row is in the file before
+/// the next update.</summary>
 internal sealed class MetricsLog : IDisposable
 {
     private static readonly string[] Own = ["steps", "updates", "seconds", "stepsPerSecond", "episodes", "meanReturn", "meanLength"];

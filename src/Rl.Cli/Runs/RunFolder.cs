@@ -8,7 +8,9 @@ using Rl.Core.Foundations;
 
 namespace Rl.Cli.Runs;
 
-/// <summary>The folder of a run, which one process at a time writes: configuration.json, metrics.csv, agent.rl and learning-curve.png; best.rl and best.json if it was evaluated; of one that failed, before-failure.rl and failure.batch too.</summary>
+/// <summary>The folder of a run, which one process at a time writes: configuration.json, metrics.csv, agent.rl and
+/// learning-curve.png; best.rl and best.json if it was evaluated; of one that failed, before-failure.rl and
+/// failure.batch too.</summary>
 internal sealed class RunFolder : IDisposable
 {
     private MetricsLog? metrics;
@@ -38,7 +40,8 @@ internal sealed class RunFolder : IDisposable
 
     /// <summary>Makes the folder that was asked for, or else the first free one that is named after the run.</summary>
     /// <exception cref="ArgumentException">The name is that of no folder of its own.</exception>
-    /// <exception cref="IOException">The folder holds files already, is written by another process, or cannot be written; the message says what to do.</exception>
+    /// <exception cref="IOException">The folder holds files already, is written by another process, or cannot be
+    /// written; the message says what to do.</exception>
     public static RunFolder Create(string? asked, bool overwrite, string algorithm, string environment, ulong seed)
     {
         var name = $"{algorithm}-{environment}-seed{seed.ToString(CultureInfo.InvariantCulture)}";
@@ -55,14 +58,16 @@ internal sealed class RunFolder : IDisposable
     }
 
     /// <summary>The folder of a run that is to go on; <see cref="TakeUp"/> follows when its agent is read.</summary>
-    /// <exception cref="IOException">Another process writes it, or it cannot be written; the message says what to do.</exception>
+    /// <exception cref="IOException">Another process writes it, or it cannot be written; the message says what to
+    /// do.</exception>
     public static RunFolder Resume(string agentPath)
     {
         var path = FolderOf(agentPath);
         return Guarded(path, () => new RunFolder(path, RunLock.TryTake(path) ?? throw InUse(path)));
     }
 
-    /// <summary>Goes on after so many steps: what was recorded beyond them is dropped, and so are the rests of saves that were killed.</summary>
+    /// <summary>Goes on after so many steps: what was recorded beyond them is dropped, and so are the rests of saves
+    /// that were killed.</summary>
     /// <exception cref="IOException">The folder cannot be written; the message says what to do.</exception>
     public void TakeUp(long steps) => Guarded(Path, () =>
     {

@@ -3,7 +3,8 @@ using System.IO;
 
 namespace Rl.Cli.Runs;
 
-/// <summary>A file in a run's folder that one process holds open as long as it writes there; the system lets go of it however the process ends.</summary>
+/// <summary>A file in a run's folder that one process holds open as long as it writes there; the system lets go of it
+/// however the process ends.</summary>
 internal sealed class RunLock : IDisposable
 {
     /// <summary>Its name in the folder.</summary>

@@ -26,7 +26,8 @@ internal static class RunPlaces
             : path;
     }
 
-    /// <summary>Whether a folder is that of a run: it has the configuration that <c>rl train</c> wrote, or an agent.</summary>
+    /// <summary>Whether a folder is that of a run: it has the configuration that <c>rl train</c> wrote, or an
+    /// agent.</summary>
     public static bool IsRun(string folder)
     {
         try
@@ -58,7 +59,8 @@ internal static class RunPlaces
     }
 
     /// <summary>The agent file of a run's name, a run's folder, or the file itself.</summary>
-    /// <exception cref="FileNotFoundException">There is none; the message says where it was sought and lists runs.</exception>
+    /// <exception cref="FileNotFoundException">There is none; the message says where it was sought and lists
+    /// runs.</exception>
     public static string FindAgent(string run)
     {
         string[] candidates = [run, Path.Combine(run, RunFiles.Agent), Path.Combine(NamedAfter(run), RunFiles.Agent)];
@@ -66,7 +68,8 @@ internal static class RunPlaces
     }
 
     /// <summary>The agent file of a run that is to go on: its name, its folder or the agent file in it.</summary>
-    /// <exception cref="FileNotFoundException">There is none; the message says where it was sought and lists runs.</exception>
+    /// <exception cref="FileNotFoundException">There is none; the message says where it was sought and lists
+    /// runs.</exception>
     /// <exception cref="ArgumentException">It is another file, beside which a run would be overwritten.</exception>
     public static string FindRun(string run)
     {

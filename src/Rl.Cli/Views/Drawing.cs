@@ -20,7 +20,8 @@ internal static class Drawing
     public static string Cut(string text, int columns) =>
         text.Length <= columns ? text : columns < 2 ? text[..Math.Max(0, columns)] : $"{text[..(columns - 1)].TrimEnd()}…";
 
-    /// <summary>The first of the texts, longest first, that is shorter than so many columns; of the last one, its beginning.</summary>
+    /// <summary>The first of the texts, longest first, that is shorter than so many columns; of the last one, its
+    /// beginning.</summary>
     public static string Fitting(int columns, params ReadOnlySpan<string> texts)
     {
         foreach (var text in texts)

@@ -9,7 +9,8 @@ namespace Rl.Cli.Views;
 /// <summary>One JSON object on one line.</summary>
 internal static class JsonLine
 {
-    /// <summary>Writes an object with the given type and fields, and flushes, so that a reader sees it at once.</summary>
+    /// <summary>Writes an object with the given type and fields, and flushes, so that a reader sees it at
+    /// once.</summary>
     public static void Write(TextWriter output, string type, Action<Utf8JsonWriter> fields)
     {
         var buffer = new ArrayBufferWriter<byte>();

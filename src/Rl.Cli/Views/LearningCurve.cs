@@ -28,7 +28,8 @@ internal sealed class LearningCurve
     /// <summary>The points so far: environment steps and return.</summary>
     internal IEnumerable<(double Steps, double Return)> Points => steps.Zip(returns);
 
-    /// <summary>Takes in what an interrupted run has recorded: its episodes, or the mean return of an update that does not tell them.</summary>
+    /// <summary>Takes in what an interrupted run has recorded: its episodes, or the mean return of an update that does
+    /// not tell them.</summary>
     public void Record(MetricsHistory earlier)
     {
         var previous = 0L;
@@ -124,7 +125,8 @@ internal sealed class LearningCurve
         _ => FormattableString.Invariant($"{value:0}"),
     };
 
-    /// <summary>For each episode the mean return of those within half a window before and after it; steps are ordered.</summary>
+    /// <summary>For each episode the mean return of those within half a window before and after it; steps are
+    /// ordered.</summary>
     private double[] Means()
     {
         var reach = steps[^1] * Window / 2;

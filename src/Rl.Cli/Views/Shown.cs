@@ -7,7 +7,8 @@ namespace Rl.Cli.Views;
 /// <summary>Texts from files as a terminal may show them.</summary>
 internal static class Shown
 {
-    /// <summary>The text with control characters, which could move the cursor or feign lines, as their numbers: \u001B.</summary>
+    /// <summary>The text with control characters, which could move the cursor or feign lines, as their numbers:
+    /// \u001B.</summary>
     public static string Text(string text) =>
         text.Any(IsControl)
             ? text.Aggregate(new StringBuilder(), (shown, letter) => IsControl(letter) ? shown.Append(CultureInfo.InvariantCulture, $"\\u{(int)letter:X4}") : shown.Append(letter)).ToString()

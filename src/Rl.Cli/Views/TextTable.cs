@@ -6,7 +6,8 @@ using Spectre.Console;
 
 namespace Rl.Cli.Views;
 
-/// <summary>A table of texts: drawn in a terminal, aligned columns elsewhere. Only the last column, of sentences, is ever broken or cut.</summary>
+/// <summary>A table of texts: drawn in a terminal, aligned columns elsewhere. Only the last column, of sentences, is
+/// ever broken or cut.</summary>
 internal static class TextTable
 {
     /// <summary>The least columns for a sentence beside the others.</summary>
@@ -32,7 +33,8 @@ internal static class TextTable
         }
     }
 
-    /// <summary>A table with a line a row: in a terminal the last column is cut, and where that leaves little of it the droppable columns go, in their order.</summary>
+    /// <summary>A table with a line a row: in a terminal the last column is cut, and where that leaves little of it the
+    /// droppable columns go, in their order.</summary>
     public static void WriteLines(Terminal terminal, string[] headers, IReadOnlyList<string[]> rows, params string[] droppable)
     {
         if (!terminal.IsInteractive)

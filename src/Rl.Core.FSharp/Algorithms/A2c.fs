@@ -10,8 +10,8 @@ open Rl.Core.Networks
 open Rl.Core.Objectives
 open Rl.Core.Optimisers
 
-/// Synchronous advantage actor-critic (Mnih et al., "Asynchronous methods for deep reinforcement learning", 2016: the copies are
-/// stepped together instead of each on its own; slides 15 and 18).
+/// Synchronous advantage actor-critic (Mnih et al., "Asynchronous methods for deep reinforcement learning", 2016: the
+/// copies are stepped together instead of each on its own; slides 15 and 18).
 [<RequireQualifiedAccess>]
 module A2c =
 
@@ -38,10 +38,23 @@ module A2c =
 
     /// What it collects.
     let private rollouts (c: A2cOptions) =
-        RolloutOptions.Plain(c.Rollout.RolloutSteps, c.Rollout.Discount, c.Rollout.GaeLambda, c.Network.NormaliseObservations, c.Rollout.NormaliseRewards)
+        RolloutOptions.Plain(
+            c.Rollout.RolloutSteps,
+            c.Rollout.Discount,
+            c.Rollout.GaeLambda,
+            c.Network.NormaliseObservations,
+            c.Rollout.NormaliseRewards
+        )
 
     let private bind (c: A2cOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = OnPolicy.network c.Network.Activation c.Network.Hidden c.Exploration.InitialLogStandardDeviation c.Network.ActionScaling environment
+        let network =
+            OnPolicy.network
+                c.Network.Activation
+                c.Network.Hidden
+                c.Exploration.InitialLogStandardDeviation
+                c.Network.ActionScaling
+                environment
+
         let source = RolloutSource(network, environment, rollouts c, workers)
         let motion = GroupMotion.Learns("optimiser", optimiser c)
 
@@ -57,7 +70,13 @@ module A2c =
 
         let learn (state: TrainingState) (rollout: CreditedRollout) =
             let remaining = Math.Max(0.0, 1.0 - float state.Steps / float c.Plan.TotalSteps)
-            let rate = if c.Rate.AnnealLearningRate then c.Rate.LearningRate * remaining else c.Rate.LearningRate
+
+            let rate =
+                if c.Rate.AnnealLearningRate then
+                    c.Rate.LearningRate * remaining
+                else
+                    c.Rate.LearningRate
+
             let draft = Draft rollout.State
             update.Load draft
             update.Set(learningRate, rate)

@@ -46,13 +46,13 @@ type AlgorithmEntry =
         Options: OptionDescription list
         /// Options, as texts, with which an update takes little time: for tests.
         Small: (string * string) list
-        /// The options as texts, the defaults with the named ones replaced; names are matched whatever their case. Fails, naming it, for an
-        /// option that there is not and for a text that is no such value.
+        /// The options as texts, the defaults with the named ones replaced; names are matched whatever their case.
+        /// Fails, naming it, for an option that there is not and for a text that is no such value.
         Settings: (string * string) list -> (string * string) list
         /// Fails for the first option that is out of its range, naming it.
         Validate: (string * string) list -> unit
-        /// Binds the defaults with the named options replaced to environments. `Workers` share the work; the results do not depend on their
-        /// number.
+        /// Binds the defaults with the named options replaced to environments. `Workers` share the work; the results do
+        /// not depend on their number.
         Create: (string * string) list -> BatchEnvironment -> Workers -> Learner
     }
 

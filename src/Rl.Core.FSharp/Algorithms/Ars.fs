@@ -6,8 +6,9 @@ open Rl.Core.Environments
 open Rl.Core.Foundations
 open Rl.Core.Learning
 
-/// Augmented random search (Mania, Guy, Recht, "Simple random search of static linear policies is competitive for reinforcement
-/// learning", 2018, algorithm 2): V1 and V2 without and with normalised observations, V1-t and V2-t with `TopDirections`.
+/// Augmented random search (Mania, Guy, Recht, "Simple random search of static linear policies is competitive for
+/// reinforcement learning", 2018, algorithm 2): V1 and V2 without and with normalised observations, V1-t and V2-t with
+/// `TopDirections`.
 [<RequireQualifiedAccess>]
 module Ars =
 

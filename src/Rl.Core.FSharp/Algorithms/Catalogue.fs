@@ -3,7 +3,8 @@ namespace Rl.Core.Algorithms
 
 open System
 
-/// The only list of them: the C# face, the command line, files, the documentation and the laws of the tests go through it.
+/// The only list of them: the C# face, the command line, files, the documentation and the laws of the tests go through
+/// it.
 [<RequireQualifiedAccess>]
 module Catalogue =
 

@@ -6,8 +6,8 @@ open Rl.Core.Environments
 open Rl.Core.Foundations
 open Rl.Core.Learning
 
-/// The cross-entropy method over policies (Rubinstein, "The cross-entropy method for combinatorial and continuous optimization", 1999; Szita
-/// and Lőrincz, "Learning Tetris using the noisy cross-entropy method", 2006).
+/// The cross-entropy method over policies (Rubinstein, "The cross-entropy method for combinatorial and continuous
+/// optimization", 1999; Szita and Lőrincz, "Learning Tetris using the noisy cross-entropy method", 2006).
 [<RequireQualifiedAccess>]
 module Cem =
 

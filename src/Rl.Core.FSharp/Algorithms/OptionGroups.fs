@@ -78,8 +78,8 @@ type NetworkOptions =
         Hidden: int list
         /// What stands after each hidden layer.
         Activation: Activation
-        /// What continuous actions of bounded boxes are in units of, inside the policy: the centre and half-range of their bounds, or the
-        /// environment's own.
+        /// What continuous actions of bounded boxes are in units of, inside the policy: the centre and half-range of
+        /// their bounds, or the environment's own.
         ActionScaling: ActionScaling
     }
 
@@ -88,7 +88,7 @@ module NetworkOptions =
     let private o = Unchecked.defaultof<NetworkOptions>
 
     /// Hidden layers of these widths with tanh between them.
-    let defaults hidden = 
+    let defaults hidden =
         {
             NormaliseObservations = false
             Hidden = hidden
@@ -96,8 +96,8 @@ module NetworkOptions =
             ActionScaling = ActionScaling.Bounds
         }
 
-    /// What acts on the environment's observations, with the hidden layers and the action units of the options; ln σ of continuous actions starts
-    /// as given.
+    /// What acts on the environment's observations, with the hidden layers and the action units of the options; ln σ of
+    /// continuous actions starts as given.
     let actor (initialLogStandardDeviation: float) (environment: BatchEnvironment) (options: NetworkOptions) : Actor =
         let distribution = Policy.headFor initialLogStandardDeviation environment.ActionSpace
 

@@ -1,4 +1,5 @@
-/// The options of an algorithm as data: a row each, with its name, its range, and how it is written as text and read back.
+/// The options of an algorithm as data: a row each, with its name, its range, and how it is written as text and read
+/// back.
 namespace Rl.Core.Algorithms
 
 open System

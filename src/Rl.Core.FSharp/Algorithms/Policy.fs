@@ -17,8 +17,8 @@ type ActionScaling =
     /// In the environment's own, whatever the bounds.
     | None
 
-/// Actions inside an algorithm are rows of float32: indices 0 … count − 1 of discrete choices, bits, and the unclipped numbers of
-/// continuous ones in the units of the network's `ActionMap`, in the order of the space's elements.
+/// Actions inside an algorithm are rows of float32: indices 0 … count − 1 of discrete choices, bits, and the unclipped
+/// numbers of continuous ones in the units of the network's `ActionMap`, in the order of the space's elements.
 [<RequireQualifiedAccess>]
 module Policy =
 
@@ -40,7 +40,8 @@ module Policy =
     let evaluate (head: ActionDistribution) (output: ActorOutput) (actions: Expr) : struct (Expr * Expr) =
         head.Evaluate output actions
 
-    /// Rules out impossible choices in the outputs of one row; `possible` has one element a choice. Fails where a component has none.
+    /// Rules out impossible choices in the outputs of one row; `possible` has one element a choice. Fails where a
+    /// component has none.
     let mask (head: ActionDistribution) (possible: ReadOnlySpan<bool>) (outputs: Span<float32>) : unit =
         head.Mask.Invoke(possible, outputs)
 

@@ -9,8 +9,8 @@ open Rl.Core.Networks
 /// What becomes of images before the other layers.
 [<RequireQualifiedAccess>]
 type Convolutions =
-    /// For observations that are images (boxes of shape [c, h, w]): the layers of DQN for Atari (Mnih et al. 2015) where h and w are at least 36,
-    /// else the one of MinAtar (Young and Tian 2019).
+    /// For observations that are images (boxes of shape [c, h, w]): the layers of DQN for Atari (Mnih et al. 2015)
+    /// where h and w are at least 36, else the one of MinAtar (Young and Tian 2019).
     | Automatic
     /// These layers as (output channels, kernel, stride); none: an image is a vector like any other.
     | Layers of (int * int * int) list
@@ -61,9 +61,9 @@ module PolicyNetwork =
         | true, space ->
             Guard.fail "StateDependentExploration" $"State-dependent exploration is for boxes; the actions are {space}."
 
-    /// The network for observations and actions of the given spaces. Images go through convolutions and `Hidden`, both shared; with
-    /// `SharedTrunk` other observations go through a shared `Hidden`, else actor and critic have a `Hidden` each; a recurrent layer comes after
-    /// what is shared.
+    /// The network for observations and actions of the given spaces. Images go through convolutions and `Hidden`, both
+    /// shared; with `SharedTrunk` other observations go through a shared `Hidden`, else actor and critic have a
+    /// `Hidden` each; a recurrent layer comes after what is shared.
     let create (options: LayerOptions) (observations: Space) (actions: Space) : ActorCritic =
         let encoder = encoder options observations
         let isShared = options.SharedTrunk || encoder.IsSome

@@ -22,14 +22,7 @@ module Ppo =
     let private klPenalty = Column.scalar "klPenalty"
 
     /// −L of each sample: the surrogate that the options ask for.
-    let private surrogate
-        (c: PpoOptions)
-        (range: Expr)
-        (penalty: Expr)
-        (ratio: Expr)
-        (advantage: Expr)
-        (kl: Expr)
-        =
+    let private surrogate (c: PpoOptions) (range: Expr) (penalty: Expr) (ratio: Expr) (advantage: Expr) (kl: Expr) =
         if c.ClipRange = 0.0 then
             PolicyGradients.penalisedSurrogate penalty ratio advantage kl
         else

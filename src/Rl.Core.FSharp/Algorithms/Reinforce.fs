@@ -153,7 +153,14 @@ module Reinforce =
         if c.NormaliseAdvantages then standardise advantages else advantages
 
     let private bind (c: ReinforceOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = OnPolicy.network c.Network.Activation c.Network.Hidden c.Exploration.InitialLogStandardDeviation c.Network.ActionScaling environment
+        let network =
+            OnPolicy.network
+                c.Network.Activation
+                c.Network.Hidden
+                c.Exploration.InitialLogStandardDeviation
+                c.Network.ActionScaling
+                environment
+
         let layout = ActorCritic.layout network
         let columns = RolloutColumns.ofEnvironment network environment
         let limit = c.MaxGradientNorm

@@ -4,7 +4,8 @@ namespace Rl.Core.Algorithms
 open Rl.Core.Foundations
 open Rl.Core.Networks
 
-/// Options of the vanilla policy gradient with generalised advantages (Schulman et al. 2016, in the form of OpenAI's Spinning Up, 2018).
+/// Options of the vanilla policy gradient with generalised advantages (Schulman et al. 2016, in the form of OpenAI's
+/// Spinning Up, 2018).
 type VpgOptions =
     {
         Plan: PlanOptions

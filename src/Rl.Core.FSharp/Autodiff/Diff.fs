@@ -4,8 +4,8 @@ namespace Rl.Core.Autodiff
 open System.Collections.Generic
 open Rl.Core.Foundations
 
-/// `f` is a function from an expression to an expression; each result is an expression again, to be differentiated further or
-/// compiled. A prefix `f` returns the value too: (f x, derivative). (Baydin et al., "DiffSharp", 2016.)
+/// `f` is a function from an expression to an expression; each result is an expression again, to be differentiated
+/// further or compiled. A prefix `f` returns the value too: (f x, derivative). (Baydin et al., "DiffSharp", 2016.)
 [<RequireQualifiedAccess>]
 module Diff =
 
@@ -15,8 +15,8 @@ module Diff =
     /// A part of a vector that is zero elsewhere.
     type private Piece = { Axis: int; Start: int; Value: Expr }
 
-    /// Adds up the contributions to one cotangent. Zero-padded pieces that do not overlap, as a parameter vector collects
-    /// from its blocks, become one concatenation instead of a sum of long, mostly empty vectors.
+    /// Adds up the contributions to one cotangent. Zero-padded pieces that do not overlap, as a parameter vector
+    /// collects from its blocks, become one concatenation instead of a sum of long, mostly empty vectors.
     let private accumulate (contributions: List<Expr>) =
         let pieces = List<Piece>()
         let others = List<Expr>()
@@ -148,7 +148,8 @@ module Diff =
     /// ∇f(x) of a scalar function.
     let grad f x = snd (fgrad f x)
 
-    // --- Forward mode, by transposing twice: v ↦ J v is the pullback of the linear map u ↦ Jᵀ u -------------------------
+    // --- Forward mode, by transposing twice: v ↦ J v is the pullback of the linear map u ↦ Jᵀ u
+    // -------------------------
 
     /// (f x, J v): the Jacobian-vector product of f at x, v having the shape of x.
     let fjacobianv (f: Expr -> Expr) (x: Expr) (v: Expr) =
@@ -187,7 +188,8 @@ module Diff =
     /// f″(x) of a function of one number.
     let diff2 f x = diffn 2 f x
 
-    // --- Second order ---------------------------------------------------------------------------------------------------
+    // --- Second order
+    // ---------------------------------------------------------------------------------------------------
 
     /// (f x, ∇f(x)·v, H v): value, directional derivative and Hessian-vector product of a scalar function.
     let fgradhessianv (f: Expr -> Expr) (x: Expr) (v: Expr) =
@@ -207,11 +209,13 @@ module Diff =
     /// H v: the Hessian-vector product of a scalar function, without the Hessian.
     let hessianv f x v = snd (fhessianv f x v)
 
-    // --- Whole matrices -------------------------------------------------------------------------------------------------
+    // --- Whole matrices
+    // -------------------------------------------------------------------------------------------------
 
     let private unit' length index = Expr.vector (Array.init length (fun i -> if i = index then 1.0 else 0.0))
 
-    /// (f x, J) of a vector function of a vector, J [outputs, inputs]; one reverse pass a row, or one forward pass a column.
+    /// (f x, J) of a vector function of a vector, J [outputs, inputs]; one reverse pass a row, or one forward pass a
+    /// column.
     let fjacobian (f: Expr -> Expr) (x: Expr) =
         let x = Expr.fresh (vectorOf (nameof x) x)
         let y = vectorOf "f x" (f x)

@@ -43,7 +43,8 @@ module Expr =
     let stopGradient (x: Expr) = make StopGradient [| x |] x.Shape
 
     /// Marks `x` as the start of lane `index` (0 to 65,000): what depends on one lane alone runs beside the other lanes
-    /// (Program.Run). A lane opened on the value of other lanes belongs to a later stage, which starts when they are done.
+    /// (Program.Run). A lane opened on the value of other lanes belongs to a later stage, which starts when they are
+    /// done.
     let lane (index: int) (x: Expr) =
         Guard.inIntRange (nameof index) 0 65_000 index
         make (Lane index) [| x |] x.Shape

@@ -3,8 +3,8 @@ namespace Rl.Core.Autodiff
 
 open System.Collections.Generic
 
-/// When a node may run. A program is a head, then stages one after the other, each of lanes that run side by side and a tail that
-/// waits for them, and last a tail of its own.
+/// When a node may run. A program is a head, then stages one after the other, each of lanes that run side by side and a
+/// tail that waits for them, and last a tail of its own.
 [<RequireQualifiedAccess>]
 module internal Phase =
     /// Before every lane.
@@ -38,8 +38,8 @@ module internal Phase =
         elif stageOf b < stageOf a || a = b then a
         else tailOf (stageOf a)
 
-    /// A lane opened on a value: of the first stage where the value is there before all lanes, the lane that the value is in, or a lane
-    /// of the next stage.
+    /// A lane opened on a value: of the first stage where the value is there before all lanes, the lane that the value
+    /// is in, or a lane of the next stage.
     let private openLane index phase =
         if phase = Head then index
         elif isLane phase && phase % Stride = index then phase
@@ -115,8 +115,8 @@ module internal Fusion =
 
         users
 
-    /// Partitions the nodes that need work into groups. An element-wise node joins the group of its users when all its users
-    /// that read it in step (not through a view) are there, and no path leads out of that group and back.
+    /// Partitions the nodes that need work into groups. An element-wise node joins the group of its users when all its
+    /// users that read it in step (not through a view) are there, and no path leads out of that group and back.
     let partition (roots: Expr[]) (order: Expr[]) =
         let phases = Phase.assign order
         let users = consumers order
@@ -124,8 +124,8 @@ module internal Fusion =
         let position = Graph.table<int>()
         order |> Array.iteri (fun i node -> position[node] <- i)
 
-        // Is there a way from `start` down to a node of `goal`, through groups as wholes? A group entered at one node may be left
-        // at another that stands earlier in the order, so positions do not bound the search.
+        // Is there a way from `start` down to a node of `goal`, through groups as wholes? A group entered at one node
+        // may be left at another that stands earlier in the order, so positions do not bound the search.
         let reaches (start: Group) (goal: Group) =
             let seen = HashSet<Group>(HashIdentity.Reference)
             let stack = Stack<Group>()
@@ -164,7 +164,8 @@ module internal Fusion =
                     else
                         [||]
 
-                // Within the group every reading must be direct: a view of the node could ask for elements not made yet.
+                // Within the group every reading must be direct: a view of the node could ask for elements not made
+                // yet.
                 let acceptable (group: Group) =
                     let outside = users[node] |> Seq.filter (fun user -> not (obj.ReferenceEquals(groups[user], group)))
 

@@ -18,7 +18,8 @@ type internal Instruction(name: string, flops: int64, elements: int64) =
     member _.Elements = elements
     abstract Run: unit -> unit
 
-/// Where an operand of a fused loop is: `Advance` bytes an element further for each element, 0 for a register or a number.
+/// Where an operand of a fused loop is: `Advance` bytes an element further for each element, 0 for a register or a
+/// number.
 [<Struct>]
 type internal Operand = { Address: nativeint; Advance: int; Scalar: bool }
 

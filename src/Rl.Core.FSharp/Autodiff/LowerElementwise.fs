@@ -37,8 +37,8 @@ module internal LowerElementwise =
                         | Irregular -> struct (c.Copied(group.Phase, argument), 0, Contiguous)
                         | pattern -> struct (buffer, view.Offset, pattern)
 
-        // A number that a function of one argument reads, which cannot take it as a scalar, is expanded for every reader of the loop: a register
-        // of it must be filled before the first of them, whichever that is.
+        // A number that a function of one argument reads, which cannot take it as a scalar, is expanded for every
+        // reader of the loop: a register of it must be filled before the first of them, whichever that is.
         let expanded = HashSet<Expr>(HashIdentity.Reference)
 
         for node in nodes do

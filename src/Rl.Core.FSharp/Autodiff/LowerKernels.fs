@@ -158,7 +158,8 @@ module internal LowerKernels =
                         ()
             )
 
-    /// Joins parts along an axis. A part that a step makes for this purpose is made in its place; others are copied there.
+    /// Joins parts along an axis. A part that a step makes for this purpose is made in its place; others are copied
+    /// there.
     let private concat (c: LoweringContext<'T>) phase (node: Expr) axis =
         let struct (outer, _, inner) = Shape.around axis node.Shape
         let target = c.Own[node]

@@ -5,9 +5,10 @@ open System.Collections.Generic
 open Rl.Core.Foundations
 open Rl.Core.Kernels
 
-/// A read or write of a buffer by a step. (No struct: lists of references share the machine code that the F# library brings, which starting would
-/// otherwise wait for.) A direct one touches element Offset + i at element i of the step's loop, for i < Count,
-/// in the operation at Position of the step's chain; any other may touch every element at any time.
+/// A read or write of a buffer by a step. (No struct: lists of references share the machine code that the F# library
+/// brings, which starting would otherwise wait for.) A direct one touches element Offset + i at element i of the step's
+/// loop, for i < Count, in the operation at Position of the step's chain; any other may touch every element at any
+/// time.
 type internal Access = { Buffer: Storage; Position: int; Direct: bool; Offset: int; Count: int }
 
 /// One future instruction.
@@ -25,8 +26,8 @@ type internal Step =
         Loop: int
     }
 
-/// What the steps of one program, at one precision, are built with. `users` are the nodes that use each node's value, `address` gives the
-/// place of an element of a buffer once memory is planned.
+/// What the steps of one program, at one precision, are built with. `users` are the nodes that use each node's value,
+/// `address` gives the place of an element of a buffer once memory is planned.
 [<Sealed>]
 type internal LoweringContext<'T when 'T: unmanaged>
     (

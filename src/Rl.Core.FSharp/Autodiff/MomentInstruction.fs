@@ -1,4 +1,5 @@
-/// An optimiser's update as one instruction: four element-wise operations that read and write more memory than they compute.
+/// An optimiser's update as one instruction: four element-wise operations that read and write more memory than they
+/// compute.
 namespace Rl.Core.Autodiff
 
 open System.Runtime.CompilerServices
@@ -22,8 +23,9 @@ module internal MomentInstruction =
         elif b.Scalar && a.Advance > 0 then ValueSome(struct (b.Address, a.Address))
         else ValueNone
 
-    /// The step that a fused loop takes, if it is one: its four operations in this order, of which the third's result goes nowhere else and the others' all
-    /// to memory (a register has room for a block alone), and of which the second does not read the first's.
+    /// The step that a fused loop takes, if it is one: its four operations in this order, of which the third's result
+    /// goes nowhere else and the others' all to memory (a register has room for a block alone), and of which the second
+    /// does not read the first's.
     let tryFind (operations: MicroOperation[]) (destinations: Operand[]) (count: int) : MomentStep voption =
         if operations.Length <> 4 then
             ValueNone

@@ -1,4 +1,5 @@
-/// Finds the operation that first made a number that is not finite, by running a program's expressions with every value kept.
+/// Finds the operation that first made a number that is not finite, by running a program's expressions with every value
+/// kept.
 namespace Rl.Core.Autodiff
 
 open System
@@ -23,7 +24,8 @@ type NonFiniteOrigin =
 [<RequireQualifiedAccess>]
 module NonFinite =
 
-    /// The axis along which samples lie in a node's value, and the sample at its first element; given those of the inputs.
+    /// The axis along which samples lie in a node's value, and the sample at its first element; given those of the
+    /// inputs.
     let private sampleAxes (axisOf: string -> int voption) (order: Expr[]) =
         let known = Graph.table<struct (int * int)>()
 
@@ -91,9 +93,10 @@ module NonFinite =
 
     let private print (value: float) = value.ToString("G6", Globalization.CultureInfo.InvariantCulture)
 
-    /// The operation that first made a number that is not finite, if the outputs or the carried values of a source have one. `input` gives the
-    /// values of the inputs as they are before the run, `sampleAxis` the axis of an input along which samples lie. The arithmetic is that of
-    /// the compiled program; the memory is that of all intermediate values.
+    /// The operation that first made a number that is not finite, if the outputs or the carried values of a source have
+    /// one. `input` gives the values of the inputs as they are before the run, `sampleAxis` the axis of an input along
+    /// which samples lie. The arithmetic is that of the compiled program; the memory is that of all intermediate
+    /// values.
     let origin
         (source: ProgramSource)
         (sampleAxis: string -> int voption)

@@ -9,8 +9,8 @@ open System.Text
 open Rl.Core.Foundations
 open Rl.Core.Kernels
 
-/// What to compile. Outputs are computed from the inputs as they were before the run; then each carried input takes the value
-/// of its expression, as a state that a train step moves on.
+/// What to compile. Outputs are computed from the inputs as they were before the run; then each carried input takes the
+/// value of its expression, as a state that a train step moves on.
 type ProgramSource =
     {
         /// Named results.
@@ -22,8 +22,8 @@ type ProgramSource =
 /// The instructions of a stage's lanes, which run side by side, as one thread runs them: in memory of its own.
 type internal StageLanes = Instruction[][]
 
-/// Expressions compiled for float32 or float64: scheduled, fused, with one planned block of memory. Not thread-safe: one run at
-/// a time.
+/// Expressions compiled for float32 or float64: scheduled, fused, with one planned block of memory. Not thread-safe:
+/// one run at a time.
 [<Sealed>]
 type Program<'T when 'T: unmanaged>
     internal
@@ -142,8 +142,8 @@ type Program<'T when 'T: unmanaged>
 
         run tail
 
-    /// `Run(workers)` whose lanes of the first stage begin with `write`, on the thread that goes on with the lane: it writes inputs that only this
-    /// lane reads, into the cache that they are wanted in.
+    /// `Run(workers)` whose lanes of the first stage begin with `write`, on the thread that goes on with the lane: it
+    /// writes inputs that only this lane reads, into the cache that they are wanted in.
     member internal this.Run(workers: Workers, write: Action<int>) =
         prepare <- write
 
@@ -157,8 +157,9 @@ type Program<'T when 'T: unmanaged>
     /// Arithmetic operations of one run; an elementary function counts as one.
     member _.Flops = all |> Array.sumBy (fun instruction -> instruction.Flops)
 
-    /// Runs the program `runs` ≥ 1 times on the calling thread and takes the time of each step: a table with the least time of a step (µs), its
-    /// share of their sum and its arithmetic rate, the slowest first. Carried inputs move on as with `Run`.
+    /// Runs the program `runs` ≥ 1 times on the calling thread and takes the time of each step: a table with the least
+    /// time of a step (µs), its share of their sum and its arithmetic rate, the slowest first. Carried inputs move on
+    /// as with `Run`.
     member _.Profile(runs: int) =
         Guard.positive (nameof runs) runs
         let least = Array.create all.Length Int64.MaxValue
@@ -227,8 +228,8 @@ module Program =
         else
             unbox<'T>(box value)
 
-    /// Lets the value that a carried input takes be written straight over it, at `offset`, where every reading of the old value is done
-    /// by then; otherwise it is copied at the end.
+    /// Lets the value that a carried input takes be written straight over it, at `offset`, where every reading of the
+    /// old value is done by then; otherwise it is copied at the end.
     let private carryInPlace (steps: List<Step>) (value: Storage) (input: Storage) (offset: int) =
         let writer =
             steps.FindLastIndex(fun step ->
@@ -268,7 +269,8 @@ module Program =
                 "source"
                 $"A carried value needs an input, or a slice of an input vector, to live in; {expression} is not one."
 
-    /// What the compiler makes of a source's expressions before it lowers them: equal nodes shared, products and sums joined. The outputs first.
+    /// What the compiler makes of a source's expressions before it lowers them: equal nodes shared, products and sums
+    /// joined. The outputs first.
     let internal prepare (source: ProgramSource) : Expr[] =
         Array.append (source.Outputs |> List.map snd |> List.toArray) (source.Carried |> List.map snd |> List.toArray)
         |> Simplify.run
@@ -333,7 +335,8 @@ module Program =
             root.Persistent <- true
             outputs[name] <- struct (buffer, offset, expression.Shape))
 
-        // All values first, then their places: a value that is another carried input must be read before that is written.
+        // All values first, then their places: a value that is another carried input must be read before that is
+        // written.
         let carried = source.Carried |> List.mapi (fun index _ -> lowering.Materialise roots[outputs.Count + index])
 
         List.zip source.Carried carried

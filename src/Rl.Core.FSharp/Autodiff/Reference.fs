@@ -1,4 +1,5 @@
-/// What each operation means: a plain float64 evaluator, one loop an operation, that compiled programs are tested against.
+/// What each operation means: a plain float64 evaluator, one loop an operation, that compiled programs are tested
+/// against.
 namespace Rl.Core.Autodiff
 
 open System

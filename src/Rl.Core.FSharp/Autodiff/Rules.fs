@@ -18,8 +18,8 @@ module internal Rules =
 
         if axes.Length = 0 then g else Expr.sumKeep axes g
 
-    /// ψ″(x) by ten steps of the recurrence ψ″(x) = ψ″(x + 1) − 2/x³ and the asymptotic series (Abramowitz and Stegun 6.4.13);
-    /// composed, so that polygammas of every order follow by differentiation.
+    /// ψ″(x) by ten steps of the recurrence ψ″(x) = ψ″(x + 1) − 2/x³ and the asymptotic series (Abramowitz and Stegun
+    /// 6.4.13); composed, so that polygammas of every order follow by differentiation.
     let private tetragamma (x: Expr) =
         let steps = 10
         let mutable total = Expr.number 0.0

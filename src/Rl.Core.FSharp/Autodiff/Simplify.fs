@@ -306,8 +306,9 @@ module internal Simplify =
 
         uses
 
-    /// Joins operations that kernels do in one: a product with its bias, a multiplication with an addition (whose rounding changes
-    /// in the last digit of the larger of the two; a difference of two products stays, so that equal ones cancel), and element-wise chains that would pass over memory again, with the same bits.
+    /// Joins operations that kernels do in one: a product with its bias, a multiplication with an addition (whose
+    /// rounding changes in the last digit of the larger of the two; a difference of two products stays, so that equal
+    /// ones cancel), and element-wise chains that would pass over memory again, with the same bits.
     let lower (roots: Expr[]) : Expr[] =
         let order = Graph.topological roots
         let uses = uses roots order
@@ -332,7 +333,8 @@ module internal Simplify =
                 | _ -> None
             | _ -> None
 
-        /// Whether a node is itself a product. Of a difference of two products only one would be rounded, so that equal ones would not cancel.
+        /// Whether a node is itself a product. Of a difference of two products only one would be rounded, so that equal
+        /// ones would not cancel.
         let isProduct (node: Expr) =
             match node.Operation with
             | Binary BinaryOperation.Multiply

@@ -19,12 +19,13 @@ module Bernoulli =
     /// From log-odds [...].
     let ofLogits (logits: Expr) = { Logits = logits }
 
-    /// The size of the log-odds that stand for certainty: P is then 0 or 1 at float32 and float64, yet 0 · ln 0 stays 0.
+    /// The size of the log-odds that stand for certainty: P is then 0 or 1 at float32 and float64, yet 0 · ln 0 stays
+    /// 0.
     [<Literal>]
     let private Certain = 1e8
 
-    /// From probabilities in [0, 1]. The log-odds of 0 and 1 are ∓10⁸, so that entropies and divergences stay numbers, and no derivative flows
-    /// into them. Constants are checked here; what else the probabilities are, is the caller's.
+    /// From probabilities in [0, 1]. The log-odds of 0 and 1 are ∓10⁸, so that entropies and divergences stay numbers,
+    /// and no derivative flows into them. Constants are checked here; what else the probabilities are, is the caller's.
     let ofProbabilities (probabilities: Expr) =
         match probabilities.Operation with
         | Constant tensor -> Guard.fractionSpan (nameof probabilities) (ReadOnlySpan<float>(tensor.ToArray()))
@@ -51,7 +52,8 @@ module Bernoulli =
         let size = Expr.clamp 0.0 Certain (Expr.abs p.Logits)
         Expr.softplus -size + size * Expr.sigmoid -size
 
-    /// KL(p ‖ q) = P ln(P/Q) + (1 − P) ln((1 − P)/(1 − Q)) of the probabilities P, Q of 1, by ln P = −ln(1 + e⁻ˡ), so that certainty cancels nothing.
+    /// KL(p ‖ q) = P ln(P/Q) + (1 − P) ln((1 − P)/(1 − Q)) of the probabilities P, Q of 1, by ln P = −ln(1 + e⁻ˡ), so
+    /// that certainty cancels nothing.
     let kl (p: Bernoulli) (q: Bernoulli) : Expr =
         // What is impossible costs nothing, however impossible q holds it.
         let weighted (share: Expr) (logarithm: Expr) =
@@ -64,7 +66,8 @@ module Bernoulli =
     /// 1 where P(x = 1) > ½, else 0; no derivative.
     let mode (p: Bernoulli) : Expr = Expr.greater p.Logits (Expr.number 0.0)
 
-    /// Draws 0 or 1 from each log-odds into `destination`: struct (the log-probability of all together, the generator that follows).
+    /// Draws 0 or 1 from each log-odds into `destination`: struct (the log-probability of all together, the generator
+    /// that follows).
     let sample (logits: ReadOnlySpan<float32>) (destination: Span<float32>) (rng: Rng) : struct (float32 * Rng) =
         Guard.length (nameof destination) logits.Length destination.Length
         let mutable rng = rng

@@ -141,8 +141,8 @@ module Beta =
         let safe = Expr.select inside (p.Alpha + p.Beta - 2.0) one
         Expr.select inside ((p.Alpha - 1.0) / safe) ends
 
-    /// Draws ln x with x from Gamma(shape, 1), shape > 0 (Marsaglia and Tsang 2000): struct (ln x, the generator that follows). Small shapes draw x
-    /// that are too small for any number; their logarithms are not.
+    /// Draws ln x with x from Gamma(shape, 1), shape > 0 (Marsaglia and Tsang 2000): struct (ln x, the generator that
+    /// follows). Small shapes draw x that are too small for any number; their logarithms are not.
     let rec internal sampleLogGamma (shape: float) (rng: Rng) : struct (float * Rng) =
         Guard.positiveNumber (nameof shape) shape
 

@@ -5,8 +5,8 @@ open System
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
 
-/// π(a) = exp l_a / Σ exp l; the last axis is that of the actions, all others are the batch. The normalised logarithms are
-/// computed once and shared by every quantity.
+/// π(a) = exp l_a / Σ exp l; the last axis is that of the actions, all others are the batch. The normalised logarithms
+/// are computed once and shared by every quantity.
 type Categorical =
     {
         /// ln π(a) [..., A].
@@ -42,9 +42,9 @@ module Categorical =
                     logProbabilities
         }
 
-    /// From probabilities [..., A] ≥ 0, one of each row greater than 0; they are normalised first. The logarithm of 0 is −10⁸, so that 0 · ln 0
-    /// is 0 in entropies and divergences, and no derivative flows into it. Constants are checked here; what else the
-    /// probabilities are, is the caller's.
+    /// From probabilities [..., A] ≥ 0, one of each row greater than 0; they are normalised first. The logarithm of 0
+    /// is −10⁸, so that 0 · ln 0 is 0 in entropies and divergences, and no derivative flows into it. Constants are
+    /// checked here; what else the probabilities are, is the caller's.
     let ofProbabilities (probabilities: Expr) =
         let probabilities = lastAxis (nameof probabilities) probabilities
 
@@ -65,7 +65,8 @@ module Categorical =
         let safe = Expr.select possible shares (Expr.number 1.0)
         { LogProbabilities = Expr.select possible (Expr.log safe) (Expr.number Never) }
 
-    /// Fails if a row of mask [..., A] has no action that is possible, that is, not 0. For masks that are inputs of a program.
+    /// Fails if a row of mask [..., A] has no action that is possible, that is, not 0. For masks that are inputs of a
+    /// program.
     let requirePossible (actions: int) (mask: ReadOnlySpan<float>) : unit =
         Guard.positive (nameof actions) actions
 
@@ -87,8 +88,9 @@ module Categorical =
         let largest = Expr.maxKeep [| -1 |] (Expr.select mask data (Expr.number -infinity))
         Expr.select mask (logits - Expr.stopGradient largest) (Expr.number Never)
 
-    /// Only the actions where mask [..., A] is not 0 are possible; the others have probability 0 and their logits derivative 0.
-    /// At least one action of each row must be possible: a constant mask is checked here, what else a mask is by `requirePossible`.
+    /// Only the actions where mask [..., A] is not 0 are possible; the others have probability 0 and their logits
+    /// derivative 0. At least one action of each row must be possible: a constant mask is checked here, what else a
+    /// mask is by `requirePossible`.
     let masked (mask: Expr) (logits: Expr) =
         match mask.Operation with
         | Constant tensor when mask.Rank > 0 ->
@@ -140,8 +142,8 @@ module Categorical =
                 "logits"
                 $"The logits ({text}) do not make a distribution; they must be numbers or −∞, and one of them finite."
 
-    /// Draws an action from logits [A] by inverting the distribution function: struct (action, its log-probability, the generator
-    /// that follows). Allocates nothing; an action of logit −∞ is never drawn. Fails for NaN and +∞.
+    /// Draws an action from logits [A] by inverting the distribution function: struct (action, its log-probability, the
+    /// generator that follows). Allocates nothing; an action of logit −∞ is never drawn. Fails for NaN and +∞.
     let sample (logits: ReadOnlySpan<float32>) (rng: Rng) : struct (int * float32 * Rng) =
         Guard.positive (nameof logits) logits.Length
         let top = logits[largest logits]

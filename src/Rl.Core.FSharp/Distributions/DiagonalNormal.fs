@@ -5,8 +5,8 @@ open System
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
 
-/// xᵢ = μᵢ + σᵢ zᵢ with standard normal z; the last axis is that of the event, all others are the batch. A state-independent
-/// deviation is a vector [n] beside a mean [..., n].
+/// xᵢ = μᵢ + σᵢ zᵢ with standard normal z; the last axis is that of the event, all others are the batch. A
+/// state-independent deviation is a vector [n] beside a mean [..., n].
 type DiagonalNormal =
     {
         /// μ [..., n].
@@ -80,7 +80,8 @@ module DiagonalNormal =
     /// μ + σ · noise: a differentiable sample from standard normal noise [..., n] (Kingma and Welling 2014).
     let reparameterise (noise: Expr) (p: DiagonalNormal) : Expr = p.Mean + standardDeviation p * noise
 
-    /// Draws x [n] into `destination` from μ [n] and ln σ [n]: struct (ln p(x), the generator that follows). Allocates nothing.
+    /// Draws x [n] into `destination` from μ [n] and ln σ [n]: struct (ln p(x), the generator that follows). Allocates
+    /// nothing.
     let sample
         (mean: ReadOnlySpan<float32>)
         (logStandardDeviation: ReadOnlySpan<float32>)

@@ -5,8 +5,8 @@ open System
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
 
-/// Categorical distributions made from preferences such as action values [..., A]. No derivative flows into the preferences of the
-/// greedy ones.
+/// Categorical distributions made from preferences such as action values [..., A]. No derivative flows into the
+/// preferences of the greedy ones.
 [<RequireQualifiedAccess>]
 module EpsilonGreedy =
 
@@ -19,7 +19,8 @@ module EpsilonGreedy =
         let safe = Expr.select possible probabilities (Expr.number 1.0)
         { LogProbabilities = Expr.select possible (Expr.log safe) (Expr.number Never) }
 
-    /// π(a) = ε/A + (1 − ε)·[a is best]/(number of best actions); ε ∈ [0, 1]. Equal preferences share (Sutton and Barto 2018, 2.2).
+    /// π(a) = ε/A + (1 − ε)·[a is best]/(number of best actions); ε ∈ [0, 1]. Equal preferences share (Sutton and Barto
+    /// 2018, 2.2).
     let create (epsilon: float) (preferences: Expr) : Categorical =
         Guard.inRange (nameof epsilon) 0.0 1.0 epsilon
 
@@ -96,7 +97,8 @@ module Deterministic =
     /// The value.
     let mode (p: Deterministic) : Expr = p.Value
 
-    /// Copies the value [n] to `destination`, as samplers do: struct (its log-probability 0, the generator, from which nothing is drawn).
+    /// Copies the value [n] to `destination`, as samplers do: struct (its log-probability 0, the generator, from which
+    /// nothing is drawn).
     let sample (value: ReadOnlySpan<float32>) (destination: Span<float32>) (rng: Rng) : struct (float32 * Rng) =
         Guard.length (nameof destination) value.Length destination.Length
         value.CopyTo destination

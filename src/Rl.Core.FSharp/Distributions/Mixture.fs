@@ -48,8 +48,8 @@ module Mixture =
         shape[shape.Length - 2] <- 1
         Expr.gather -2 (Expr.broadcastTo shape best) p.Components.Mean |> Expr.squeeze -2
 
-    /// Draws a component from logits [K], then x [n] into `destination` from its row of μ [K, n] and ln σ [K, n]: struct (the component, the
-    /// generator that follows).
+    /// Draws a component from logits [K], then x [n] into `destination` from its row of μ [K, n] and ln σ [K, n]:
+    /// struct (the component, the generator that follows).
     let sample
         (logits: ReadOnlySpan<float32>)
         (means: ReadOnlySpan<float32>)

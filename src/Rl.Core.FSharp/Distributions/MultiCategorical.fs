@@ -71,8 +71,8 @@ module MultiCategorical =
     /// The most probable action of each component [..., k]; no derivative.
     let mode (p: MultiCategorical) : Expr = p.Components |> List.map Categorical.mode |> Expr.stack -1
 
-    /// Draws one action a component from concatenated logits into `destination` [k]: struct (log-probability of all, the generator
-    /// that follows). Allocates nothing.
+    /// Draws one action a component from concatenated logits into `destination` [k]: struct (log-probability of all,
+    /// the generator that follows). Allocates nothing.
     let sample
         (sizes: ReadOnlySpan<int>)
         (logits: ReadOnlySpan<float32>)

@@ -14,8 +14,8 @@ type MultivariateNormal =
         Scale: Expr
     }
 
-/// Quantities of multivariate normal distributions. Triangular systems are solved by substitution, unrolled over n: meant for the
-/// sizes of actions, not of images.
+/// Quantities of multivariate normal distributions. Triangular systems are solved by substitution, unrolled over n:
+/// meant for the sizes of actions, not of images.
 [<RequireQualifiedAccess>]
 module MultivariateNormal =
 

@@ -6,7 +6,8 @@ open MathNet.Numerics
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
 
-/// x = μ + σ z with standard normal z; every element is a distribution of its own. `DiagonalNormal` sums over a last event axis.
+/// x = μ + σ z with standard normal z; every element is a distribution of its own. `DiagonalNormal` sums over a last
+/// event axis.
 type Normal =
     {
         /// μ [...].
@@ -44,8 +45,8 @@ module Normal =
         let distance = (p.Mean - q.Mean) * Expr.exp (-q.LogStandardDeviation)
         q.LogStandardDeviation - p.LogStandardDeviation + 0.5 * (ratio + Expr.square distance) - 0.5
 
-    /// The two parts that KL(p ‖ q) is the sum of: what the means contribute, (μ_p − μ_q)² / 2σ_q², and what the deviations do
-    /// (Abdolmaleki et al. 2018, section 4.2): struct (of the means, of the deviations).
+    /// The two parts that KL(p ‖ q) is the sum of: what the means contribute, (μ_p − μ_q)² / 2σ_q², and what the
+    /// deviations do (Abdolmaleki et al. 2018, section 4.2): struct (of the means, of the deviations).
     let klParts (p: Normal) (q: Normal) : struct (Expr * Expr) =
         let centred = { p with Mean = q.Mean }
         struct (kl { q with Mean = p.Mean } q, kl centred q)

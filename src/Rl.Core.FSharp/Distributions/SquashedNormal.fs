@@ -16,9 +16,9 @@ type SquashedNormal =
         High: Expr
     }
 
-/// Quantities of squashed normal distributions (Haarnoja et al. 2018, appendix C). Use `logProbabilityOf` with the u that x came from
-/// wherever it is known: it is exact however close tanh u is to ±1. A memory of transitions stores u beside x, or
-/// instead of it.
+/// Quantities of squashed normal distributions (Haarnoja et al. 2018, appendix C). Use `logProbabilityOf` with the u
+/// that x came from wherever it is known: it is exact however close tanh u is to ±1. A memory of transitions stores u
+/// beside x, or instead of it.
 [<RequireQualifiedAccess>]
 module SquashedNormal =
 
@@ -77,8 +77,8 @@ module SquashedNormal =
                     name
                     $"{name} of the two distributions differ, by up to {difference.Scalar}; they must be the same."
 
-    /// KL(p ‖ q): that of the distributions of u, as both are squashed alike. The bounds must be the same: equal constants or the same
-    /// expressions.
+    /// KL(p ‖ q): that of the distributions of u, as both are squashed alike. The bounds must be the same: equal
+    /// constants or the same expressions.
     let kl (p: SquashedNormal) (q: SquashedNormal) : Expr =
         requireSame (nameof p.Low) p.Low q.Low
         requireSame (nameof p.High) p.High q.High
@@ -96,8 +96,8 @@ module SquashedNormal =
     /// The squashed mean of u (the median of x), which agents act with when they do not explore.
     let mode (p: SquashedNormal) : Expr = squash p.Base.Mean p
 
-    /// Draws x [n] into `destination` from μ, ln σ of u and one interval: struct (ln p(x), the generator that follows). The
-    /// log-probability is computed from u.
+    /// Draws x [n] into `destination` from μ, ln σ of u and one interval: struct (ln p(x), the generator that follows).
+    /// The log-probability is computed from u.
     let sample
         (low: float32)
         (high: float32)

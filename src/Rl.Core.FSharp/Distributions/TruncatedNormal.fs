@@ -108,9 +108,9 @@ module TruncatedNormal =
         let z = standard p
         Normal.entropy p.Base + z.LogMass + 0.5 * (z.Second - 1.0)
 
-    /// KL(p ‖ q) on the same interval: ln(σ_q Z_q) − ln(σ_p Z_p) + ½ E_p[((x − μ_q)/σ_q)² − ((x − μ_p)/σ_p)²], by the moments of z = (x − μ_p)/σ_p,
-    /// E[z] = (φ(α) − φ(β))/Z and E[z²] = 1 + (α φ(α) − β φ(β))/Z. The bounds must be equal; otherwise it is infinite or no number of
-    /// this form.
+    /// KL(p ‖ q) on the same interval: ln(σ_q Z_q) − ln(σ_p Z_p) + ½ E_p[((x − μ_q)/σ_q)² − ((x − μ_p)/σ_p)²], by the
+    /// moments of z = (x − μ_p)/σ_p, E[z] = (φ(α) − φ(β))/Z and E[z²] = 1 + (α φ(α) − β φ(β))/Z. The bounds must be
+    /// equal; otherwise it is infinite or no number of this form.
     let kl (p: TruncatedNormal) (q: TruncatedNormal) : Expr =
         if p.Low <> q.Low || p.High <> q.High then
             Guard.fail
@@ -129,8 +129,9 @@ module TruncatedNormal =
     /// μ, moved to the nearer bound if it lies outside.
     let mode (p: TruncatedNormal) : Expr = Expr.clamp p.Low p.High p.Base.Mean
 
-    /// Draws z ∈ [low, high], 0 < low, of the standard normal distribution, so far out that its distribution function has no digits: an exponential
-    /// distribution cut to the interval, from which draws are accepted as the density asks (Robert 1995).
+    /// Draws z ∈ [low, high], 0 < low, of the standard normal distribution, so far out that its distribution function
+    /// has no digits: an exponential distribution cut to the interval, from which draws are accepted as the density
+    /// asks (Robert 1995).
     let private sampleFar (low: float) (high: float) (rng: Rng) : struct (float * Rng) =
         let rate = 0.5 * (low + Math.Sqrt(low * low + 4.0))
         let share = -Math.Exp(-rate * (high - low)) + 1.0

@@ -35,13 +35,15 @@ type StepBuffers
 
     /// [N, observationSize]: the observation to act on next; after an episode's end, the first one of the next episode.
     member _.Observations = observations
-    /// [N, observationSize]: the true last observation of each episode that ended in this step; other rows are left alone.
+    /// [N, observationSize]: the true last observation of each episode that ended in this step; other rows are left
+    /// alone.
     member _.FinalObservations = finalObservations
     /// [N]: the rewards.
     member _.Rewards = rewards
     /// [N]: the episode reached a terminal state: do not bootstrap.
     member _.Terminated = terminated
-    /// [N]: the episode was cut, by the time limit or by the environment, and did not terminate: bootstrap from `FinalObservations`.
+    /// [N]: the episode was cut, by the time limit or by the environment, and did not terminate: bootstrap from
+    /// `FinalObservations`.
     member _.Truncated = truncated
     /// [N]: the undiscounted return of the episode that ended in this step; NaN where none did.
     member _.EpisodeReturns = episodeReturns
@@ -85,7 +87,8 @@ type StepBuffers
 
 /// When the next episode of a copy begins.
 type AutoresetMode =
-    /// In the step that ends the episode: its last observation is in `FinalObservations`, the first of the next one in `Observations`.
+    /// In the step that ends the episode: its last observation is in `FinalObservations`, the first of the next one in
+    /// `Observations`.
     | SameStep = 0
     /// In the step after the one that ends the episode: that step's action is ignored and its reward is 0.
     | NextStep = 1
@@ -135,21 +138,24 @@ type BatchEnvironment() =
     /// Writes the present observations [N, observationSize].
     abstract Observe: observations: Span<float32> -> unit
 
-    /// Steps the copies first … first + count − 1. `actions` [N, actionSize] and `result` are those of the whole batch; only
-    /// the range's rows are read and written, so different ranges may run on different threads at once.
-    /// A bad action (NaN, or an integer outside its space) raises `ArgumentException` before any copy of the range moves;
-    /// a NaN or infinite reward or observation raises `EnvironmentFailure`, after which the batch must be reset or restored.
+    /// Steps the copies first … first + count − 1. `actions` [N, actionSize] and `result` are those of the whole batch;
+    /// only the range's rows are read and written, so different ranges may run on different threads at once.
+    /// A bad action (NaN, or an integer outside its space) raises `ArgumentException` before any copy of the range
+    /// moves; a NaN or infinite reward or observation raises `EnvironmentFailure`, after which the batch must be reset
+    /// or restored.
     abstract Step: first: int * count: int * actions: ReadOnlySpan<float32> * result: StepBuffers -> unit
 
     /// The whole state of the batch, from which `Restore` continues with the same numbers.
     abstract Capture: unit -> BatchSnapshot
-    /// Whether `Restore` continues the captured episodes, or begins new ones because nothing can be known of what the environment keeps to itself.
+    /// Whether `Restore` continues the captured episodes, or begins new ones because nothing can be known of what the
+    /// environment keeps to itself.
     abstract RestoresEpisodes: bool
     default _.RestoresEpisodes = true
     /// Returns to a captured state; a snapshot of another environment or number of copies raises `ArgumentException`.
     abstract Restore: snapshot: BatchSnapshot -> unit
-    /// Cuts the episode of a copy that has just been stepped without an end: its row of `Observations` moves to `FinalObservations`, the
-    /// step counts as truncated, the episode's return and length are reported, and the next episode begins.
+    /// Cuts the episode of a copy that has just been stepped without an end: its row of `Observations` moves to
+    /// `FinalObservations`, the step counts as truncated, the episode's return and length are reported, and the next
+    /// episode begins.
     abstract Cut: copy: int * result: StepBuffers -> unit
     default this.Cut(_, _) = invalidOp $"{this.Id} cannot cut its episodes; give it the time limit itself."
     /// When the next episode of a copy begins.
@@ -162,8 +168,8 @@ type BatchEnvironment() =
     abstract Statistics: RunningStatistics list
     default _.Statistics = []
 
-    /// Puts statistics in the place of those of the wrappers, the innermost first; with `isFrozen` they learn no more and no longer couple the
-    /// copies. `ArgumentException` for statistics of another number or size.
+    /// Puts statistics in the place of those of the wrappers, the innermost first; with `isFrozen` they learn no more
+    /// and no longer couple the copies. `ArgumentException` for statistics of another number or size.
     abstract RestoreStatistics: statistics: RunningStatistics list * isFrozen: bool -> unit
 
     default this.RestoreStatistics(statistics, _) =
@@ -181,15 +187,16 @@ type BatchEnvironment() =
     abstract Release: unit -> unit
 
     default _.Release() = ()
-    /// Whether copies depend on each other (by shared statistics, for example): then every step must be of all copies at once.
+    /// Whether copies depend on each other (by shared statistics, for example): then every step must be of all copies
+    /// at once.
     abstract IsCoupled: bool
     default _.IsCoupled = false
     /// Whether `ActionMasks` may be asked.
     abstract HasActionMasks: bool
     default _.HasActionMasks = false
 
-    /// Writes which choices are possible now in the copies first … first + count − 1: `masks` [N, choices] are those of the whole batch,
-    /// one element a choice of the action space.
+    /// Writes which choices are possible now in the copies first … first + count − 1: `masks` [N, choices] are those of
+    /// the whole batch, one element a choice of the action space.
     abstract ActionMasks: first: int * count: int * masks: Span<bool> -> unit
 
     default this.ActionMasks(_, _, _) = invalidOp $"{this.Id} has no action masks; ask HasActionMasks first."
@@ -198,8 +205,8 @@ type BatchEnvironment() =
     abstract Render: copy: int -> Scene voption
     default _.Render _ = ValueNone
 
-    /// What the last state of the episode that ended in a copy's latest step looked like: `Render` shows the next episode already. None if no
-    /// episode ended in that step, or the environment cannot be looked at.
+    /// What the last state of the episode that ended in a copy's latest step looked like: `Render` shows the next
+    /// episode already. None if no episode ended in that step, or the environment cannot be looked at.
     abstract RenderFinal: copy: int -> Scene voption
 
     default _.RenderFinal _ = ValueNone

@@ -14,17 +14,19 @@ module Environment =
         Rl.Core.Foundations.Guard.positive "Steps" options.Steps
         Rl.Core.Foundations.Guard.positive "Copies" options.Copies
 
-    /// Everything that breaks the contract in batches that `create` makes with a given number of copies, each call a new one: a user's
-    /// environments, wrapped ones. Violations come first. The batches are stepped on the calling thread.
+    /// Everything that breaks the contract in batches that `create` makes with a given number of copies, each call a
+    /// new one: a user's environments, wrapped ones. Violations come first. The batches are stepped on the calling
+    /// thread.
     let checkBatch (options: ContractOptions) (create: int -> BatchEnvironment) : ContractFinding list =
         requireOptions options
         let findings = Findings()
         BatchContract(findings, options, create).Run()
         findings.ToList()
 
-    /// Everything that breaks the contract in a pure environment: spaces honoured, numbers finite, the same seed the same episode, a step
-    /// of a copy the step of the original, wrong actions and terminal states refused, truncation by limits alone, masks with a
-    /// possible choice, rendering and snapshots without traces, batches equal to single steps.
+    /// Everything that breaks the contract in a pure environment: spaces honoured, numbers finite, the same seed the
+    /// same episode, a step of a copy the step of the original, wrong actions and terminal states refused, truncation
+    /// by limits alone, masks with a possible choice, rendering and snapshots without traces, batches equal to single
+    /// steps.
     let checkContract
         (options: ContractOptions)
         (environment:

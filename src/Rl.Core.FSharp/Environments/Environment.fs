@@ -13,13 +13,14 @@ type Outcome =
         Reward: float
         /// The next state is terminal: no reward follows, its value is 0.
         Terminated: bool
-        /// The environment cut the episode itself for a reason outside its Markov state; the next state still has a value.
-        /// Time limits (`MaxEpisodeSteps`) are not applied here but by the batch.
+        /// The environment cut the episode itself for a reason outside its Markov state; the next state still has a
+        /// value. Time limits (`MaxEpisodeSteps`) are not applied here but by the batch.
         Truncated: bool
     }
 
-/// A Markov decision process as values in, values out (slides 3 and 6): no field changes, so that copying a state copies
-/// the world. `'State` is unmanaged: its bytes are the whole of it, so lay it out without gaps (`Pack = 1` where fields differ in size).
+/// A Markov decision process as values in, values out (slides 3 and 6): no field changes, so that copying a state
+/// copies the world. `'State` is unmanaged: its bytes are the whole of it, so lay it out without gaps (`Pack = 1` where
+/// fields differ in size).
 type IEnvironment<'State when 'State: unmanaged> =
     /// The registered id, for example `CartPole-v1`.
     abstract Id: string
@@ -35,8 +36,8 @@ type IEnvironment<'State when 'State: unmanaged> =
     abstract Reset: rng: Rng -> struct ('State * Rng)
 
     /// s′ ~ p(s′ | s, a). The action has `ActionSpace.Size` elements: a box's values are clipped to it as Gymnasium's
-    /// environments do; an integer outside its space and NaN raise `ArgumentException`. A terminal state is refused with
-    /// `InvalidOperationException` where the environment can tell it by its state.
+    /// environments do; an integer outside its space and NaN raise `ArgumentException`. A terminal state is refused
+    /// with `InvalidOperationException` where the environment can tell it by its state.
     abstract Step: state: 'State * action: ReadOnlySpan<float32> * rng: Rng -> struct ('State * Outcome * Rng)
 
     /// Writes the observation of a state, `ObservationSpace.Size` elements.
@@ -51,24 +52,26 @@ type IBatchKernel<'State when 'State: unmanaged> =
     /// Row i of observations [n, observationSize] ← the observation of states[i].
     abstract ObserveMany: states: ReadOnlySpan<'State> * observations: Span<float32> -> unit
 
-/// What an environment with a large state can offer besides `Step`: the same step, bit for bit, without copies of the state.
+/// What an environment with a large state can offer besides `Step`: the same step, bit for bit, without copies of the
+/// state.
 type IInPlace<'State when 'State: unmanaged> =
     /// state ← s′ and rng ← the generator that follows.
     abstract StepInPlace: state: byref<'State> * action: ReadOnlySpan<float32> * rng: byref<Rng> -> Outcome
 
-/// What an environment with a large state can offer for many copies: their steps at once, each bit for bit that of `Step`.
+/// What an environment with a large state can offer for many copies: their steps at once, each bit for bit that of
+/// `Step`.
 type IInPlaceMany<'State when 'State: unmanaged> =
     inherit IInPlace<'State>
 
-    /// For every i, states[i] ← s′ and rngs[i] ← the generator that follows, by actions[i]; outcomes[i]: the outcome. Actions are
-    /// [n, actionSize]. May be called by several threads at once, each with states of its own.
+    /// For every i, states[i] ← s′ and rngs[i] ← the generator that follows, by actions[i]; outcomes[i]: the outcome.
+    /// Actions are [n, actionSize]. May be called by several threads at once, each with states of its own.
     abstract StepManyInPlace:
         states: Span<'State> * actions: ReadOnlySpan<float32> * rngs: Span<Rng> * outcomes: Span<Outcome> -> unit
 
 /// An environment in which not every action is possible in every state.
 type IActionMasks<'State when 'State: unmanaged> =
-    /// mask[i] ← whether choice i is possible: one element a choice of the (multi-)discrete action space, in its order. At least one choice
-    /// of each component is possible in every state that is not terminal.
+    /// mask[i] ← whether choice i is possible: one element a choice of the (multi-)discrete action space, in its order.
+    /// At least one choice of each component is possible in every state that is not terminal.
     abstract ActionMask: state: 'State * mask: Span<bool> -> unit
 
 /// An environment that can be looked at.

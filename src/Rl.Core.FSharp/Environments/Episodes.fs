@@ -149,7 +149,8 @@ type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observation
             // The constructor makes the step odd, whatever a file held.
             streams[copy] <- Rng(stream.State, stream.Gamma)
             returns[copy] <- progress[copy].Return
-            // A batch with a shorter limit, or a file that says more than there can be, ends the episode with the next step.
+            // A batch with a shorter limit, or a file that says more than there can be, ends the episode with the next
+            // step.
             elapsed[copy] <-
                 if maxEpisodeSteps > 0 then
                     min progress[copy].Elapsed (maxEpisodeSteps - 1)
@@ -270,8 +271,8 @@ type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observation
             returns[copy] <- total
             false
 
-    /// `Record` for eight copies. Writes those whose episodes have ended and returns their number, or −1, with nothing changed, where a
-    /// reward is not finite as float32. Needs AVX-512.
+    /// `Record` for eight copies. Writes those whose episodes have ended and returns their number, or −1, with nothing
+    /// changed, where a reward is not finite as float32. Needs AVX-512.
     member private _.RecordEight(first: int, outcomes: ReadOnlySpan<Outcome>, rows: StepRows, ended: Span<int>) : int =
         let pairs = MemoryMarshal.Cast<Outcome, Vector512<float>>(outcomes.Slice(first, 8))
         let even = Vector512.Create(0L, 2L, 4L, 6L, 8L, 10L, 12L, 14L)

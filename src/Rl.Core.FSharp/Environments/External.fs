@@ -48,14 +48,15 @@ type IMutableRenderable =
     /// The steps a second that look like its own time; greater than 0.
     abstract FramesPerSecond: float
 
-/// A batch over user environments, one instance a copy; instance i is made by `create i` and used by one thread at a time.
-/// An exception of an instance is wrapped in `EnvironmentFailure`.
-/// Snapshots hold clones of instances that are all `ICloneableEnvironment`, though files do not. Otherwise, and from a file, `Capture` cannot see inside
-/// them: it records the streams and counts, and `Restore` starts a new episode in every copy.
-/// `Release` disposes of the instances that are `IDisposable`; one that took too long may still be at work and is
-/// left alone.
-/// Copies can be looked at if the instances are `IMutableRenderable`; after the first look, the last states of episodes are drawn too.
-/// A reset or step that takes longer than `timeout` raises `EnvironmentFailure`; the batch must not be used again.
+/// A batch over user environments, one instance a copy; instance i is made by `create i` and used by one thread at a
+/// time. An exception of an instance is wrapped in `EnvironmentFailure`.
+/// Snapshots hold clones of instances that are all `ICloneableEnvironment`, though files do not. Otherwise, and from a
+/// file, `Capture` cannot see inside them: it records the streams and counts, and `Restore` starts a new episode in
+/// every copy. `Release` disposes of the instances that are `IDisposable`; one that took too long may still be at work
+/// and is left alone.
+/// Copies can be looked at if the instances are `IMutableRenderable`; after the first look, the last states of episodes
+/// are drawn too. A reset or step that takes longer than `timeout` raises `EnvironmentFailure`; the batch must not be
+/// used again.
 [<Sealed>]
 type External(id: string, rewardThreshold: float, count: int, create: Func<int, IMutableEnvironment>, timeout: TimeSpan)
     =

@@ -41,7 +41,8 @@ module Registry =
         tryFindOlder id
         |> Option.map (fun older -> $"{older.Older} is an older version: {older.Newer} is used; {older.Difference}.")
 
-    /// The number of insertions, deletions and substitutions of letters (whatever their case) between two texts (Levenshtein 1966).
+    /// The number of insertions, deletions and substitutions of letters (whatever their case) between two texts
+    /// (Levenshtein 1966).
     let internal editDistance (first: string) (second: string) =
         let first, second = first.ToLowerInvariant(), second.ToLowerInvariant()
         let mutable row = Array.init (second.Length + 1) id
@@ -67,8 +68,8 @@ module Registry =
         else
             own
 
-    /// Up to three names near to a wrong one: those that begin with it or hold it, without namespace and version, whatever the case of its
-    /// letters; if there are none, those with the fewest edits.
+    /// Up to three names near to a wrong one: those that begin with it or hold it, without namespace and version,
+    /// whatever the case of its letters; if there are none, those with the fewest edits.
     let nearestOf (names: seq<string>) (wrong: string) : string list =
         let root = stem wrong
 
@@ -123,7 +124,8 @@ module Registry =
                 let choices = String.Join(", ", keyword.Choices |> List.map (fun choice -> $"\"{choice}\""))
                 Guard.fail name $"{entry.Id}: {name} is {value}; it must be one of {choices}."
 
-    /// Creates, and puts the given keywords before what an environment says of its own options, which may have other names.
+    /// Creates, and puts the given keywords before what an environment says of its own options, which may have other
+    /// names.
     let private create
         (entry: RegistryEntry)
         (given: (string * KeywordValue) list)
@@ -142,7 +144,8 @@ module Registry =
             let text = lines[0].Replace($" (Parameter '{error.ParamName}')", "").Trim()
             raise (ArgumentException($"{entry.Id} with {keywords}: {text}", fst given.Head, error))
 
-    /// The environment of an id with some keywords changed; `ArgumentException` for an unknown id or keyword or a wrong value.
+    /// The environment of an id with some keywords changed; `ArgumentException` for an unknown id or keyword or a wrong
+    /// value.
     let makeWith (keywords: (string * KeywordValue) list) (id: string) : AnyEnvironment =
         let entry = find id
         let defaults = Map.ofList [ for keyword in entry.Keywords -> keyword.Name, keyword.Default ]

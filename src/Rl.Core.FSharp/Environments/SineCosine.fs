@@ -1,14 +1,14 @@
-/// Sine and cosine in float64 as the same sequence of operations for one number and for eight, so that environments stepped
-/// alone and in batches agree bit for bit on every machine.
+/// Sine and cosine in float64 as the same sequence of operations for one number and for eight, so that environments
+/// stepped alone and in batches agree bit for bit on every machine.
 namespace Rl.Core.Environments
 
 open System
 open System.Runtime.CompilerServices
 open System.Runtime.Intrinsics
 
-/// Range reduction by π/2 in three parts (Cody and Waite 1980) and minimax polynomials on [−π/4, π/4] (the coefficients are
-/// those published with fdlibm). The error is below 1.5 units in the last place for |x| ≤ `Limit`; beyond, and for what is
-/// not finite, `Math.SinCos` answers.
+/// Range reduction by π/2 in three parts (Cody and Waite 1980) and minimax polynomials on [−π/4, π/4] (the coefficients
+/// are those published with fdlibm). The error is below 1.5 units in the last place for |x| ≤ `Limit`; beyond, and for
+/// what is not finite, `Math.SinCos` answers.
 [<RequireQualifiedAccess>]
 module internal SineCosine =
 
@@ -19,7 +19,8 @@ module internal SineCosine =
     [<Literal>]
     let private TwoOverPi = 0.63661977236758134308
 
-    // π/2 = High + Middle + Low; products of an integer below 2²⁰ with a part are rounded inside a fused multiply-add alone.
+    // π/2 = High + Middle + Low; products of an integer below 2²⁰ with a part are rounded inside a fused multiply-add
+    // alone.
     [<Literal>]
     let private High = 1.5707963267948966
 

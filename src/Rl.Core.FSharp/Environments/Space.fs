@@ -9,8 +9,8 @@ open Rl.Core.Foundations
 /// Build one with the functions of the module `Space`, which check their arguments.
 [<RequireQualifiedAccess>]
 type Space =
-    /// The box { x : low ≤ x ≤ high }, element by element; bounds are float32 values and may be infinite. An image is a box of
-    /// shape [channels; height; width].
+    /// The box { x : low ≤ x ≤ high }, element by element; bounds are float32 values and may be infinite. An image is a
+    /// box of shape [channels; height; width].
     | Box of low: float[] * high: float[] * shape: int[]
     /// The integers start … start + count − 1; a value is one element that holds the integer.
     | Discrete of count: int * start: int
@@ -43,7 +43,8 @@ type Space =
         | Tuple parts -> parts |> List.sumBy (fun part -> part.Size)
         | Dict entries -> entries |> List.sumBy (fun (_, part) -> part.Size)
 
-    /// The shape of one value: a scalar, [||], for integers; for tuples and dictionaries that of the vector, [| Size |].
+    /// The shape of one value: a scalar, [||], for integers; for tuples and dictionaries that of the vector, [| Size
+    /// |].
     member this.Shape =
         match this with
         | Box(_, _, shape)
@@ -53,8 +54,8 @@ type Space =
         | Tuple _
         | Dict _ -> [| this.Size |]
 
-    /// The number of elements of an action mask, one a choice: the sum of the counts of all integers, 2 for a bit (its 0, its 1), none
-    /// for boxes.
+    /// The number of elements of an action mask, one a choice: the sum of the counts of all integers, 2 for a bit (its
+    /// 0, its 1), none for boxes.
     member this.Choices: int =
         let rec count (space: Space) : int64 =
             match space with
@@ -106,7 +107,8 @@ type Space =
 
         if index = value.Length then -1 else index
 
-    /// Moves `index` to the first element outside this part of a value, which starts at `index`, or behind the part; whether there was none.
+    /// Moves `index` to the first element outside this part of a value, which starts at `index`, or behind the part;
+    /// whether there was none.
     member private this.Passes(value: ReadOnlySpan<float32>, index: byref<int>) : bool =
         let size = this.Size
         let outside = this.IndexOfOutside(value.Slice(index, size))
@@ -146,8 +148,8 @@ type Space =
             value <- float32 (start + choice)
             next
 
-    /// `Draw` without a mask for every element. A word w stands for the upper word of w·count, unless the lower one is so small that
-    /// `Rng.below` looks at it again.
+    /// `Draw` without a mask for every element. A word w stands for the upper word of w·count, unless the lower one is
+    /// so small that `Rng.below` looks at it again.
     static member private DrawMany(start: int, count: int, rng: Rng, values: Span<float32>) : Rng =
         let words = Scratch.span<uint64> 256
         let mutable rng = rng
@@ -261,13 +263,15 @@ type Space =
 
         allows
 
-    /// Draws a value into `value` and returns the generator that follows. Bounded elements are uniform; an element with one
-    /// infinite bound is that bound plus or minus an exponential draw; with two, a standard normal one (as in Gymnasium).
+    /// Draws a value into `value` and returns the generator that follows. Bounded elements are uniform; an element with
+    /// one infinite bound is that bound plus or minus an exponential draw; with two, a standard normal one (as in
+    /// Gymnasium).
     member this.Sample(rng: Rng, value: Span<float32>) : Rng =
         Guard.length (nameof value) this.Size value.Length
         this.Fill(rng, ReadOnlySpan.Empty, value)
 
-    /// `Sample`, with integers and bits drawn among the choices that `mask`, of `Choices` elements, allows; each must have one.
+    /// `Sample`, with integers and bits drawn among the choices that `mask`, of `Choices` elements, allows; each must
+    /// have one.
     member this.Sample(rng: Rng, mask: ReadOnlySpan<bool>, value: Span<float32>) : Rng =
         Guard.length (nameof value) this.Size value.Length
         Guard.length (nameof mask) this.Choices mask.Length

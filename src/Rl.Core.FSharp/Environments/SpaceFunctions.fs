@@ -21,7 +21,8 @@ module Space =
             let text = String.Join(", ", shape)
             Guard.fail (nameof shape) $"shape is [{text}]; no array holds more than {Array.MaxLength} elements."
 
-    /// The box between `low` and `high` (flat, row-major, low ≤ high, no NaN), reshaped to `shape`; bounds are rounded to float32.
+    /// The box between `low` and `high` (flat, row-major, low ≤ high, no NaN), reshaped to `shape`; bounds are rounded
+    /// to float32.
     let box (low: float[]) (high: float[]) (shape: int[]) =
         checkShape shape
         let size = Array.fold (*) 1 shape
@@ -90,7 +91,8 @@ module Space =
         Guard.notEmpty (nameof parts) parts.Length
         Space.Tuple parts
 
-    /// One value of each of one or more spaces with names: different, not empty and without dots, which join them in paths.
+    /// One value of each of one or more spaces with names: different, not empty and without dots, which join them in
+    /// paths.
     let dict (entries: (string * Space) list) =
         Guard.notEmpty (nameof entries) entries.Length
 
@@ -160,7 +162,8 @@ module Space =
         let struct (low, high) = bounds space
         Space.Box(low, high, [| low.Length |])
 
-    /// The number of elements of an encoded value: the choices of an integer, the elements of a box or of bits, the sum of the parts.
+    /// The number of elements of an encoded value: the choices of an integer, the elements of a box or of bits, the sum
+    /// of the parts.
     let rec encodedSize (space: Space) : int =
         match space with
         | Space.Discrete _
@@ -186,8 +189,8 @@ module Space =
         if outside >= 0 then
             Guard.fail (nameof value) $"value[{outside}] is {value[outside]}; it must lie in {space}."
 
-    /// A value as a network wants it: integers one-hot, boxes and bits as they are, parts one after the other (Gymnasium's
-    /// `flatten`). `ArgumentException` for an integer outside its space.
+    /// A value as a network wants it: integers one-hot, boxes and bits as they are, parts one after the other
+    /// (Gymnasium's `flatten`). `ArgumentException` for an integer outside its space.
     let rec encode (space: Space) (value: ReadOnlySpan<float32>) (encoded: Span<float32>) : unit =
         Guard.length (nameof value) space.Size value.Length
         Guard.length (nameof encoded) (encodedSize space) encoded.Length
@@ -217,8 +220,8 @@ module Space =
                 from <- from + part.Size
                 into <- into + size
 
-    /// The value that `encode` turns into `encoded` (Gymnasium's `unflatten`). `ArgumentException` where an integer's elements are
-    /// not a single 1 among zeros.
+    /// The value that `encode` turns into `encoded` (Gymnasium's `unflatten`). `ArgumentException` where an integer's
+    /// elements are not a single 1 among zeros.
     let rec decode (space: Space) (encoded: ReadOnlySpan<float32>) (value: Span<float32>) : unit =
         Guard.length (nameof encoded) (encodedSize space) encoded.Length
         Guard.length (nameof value) space.Size value.Length

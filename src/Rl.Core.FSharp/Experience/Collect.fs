@@ -251,9 +251,9 @@ module Collect =
             share.Forget()
             step <- step + 1
 
-/// An actor, with values where there is a critic, and all copies of an environment in shares, one for each thread or one for each copy; the results do not depend on the
-/// number of shares: each copy has its own streams, and each row of a network's output is computed in the same way.
-/// Not thread-safe.
+/// An actor, with values where there is a critic, and all copies of an environment in shares, one for each thread or
+/// one for each copy; the results do not depend on the number of shares: each copy has its own streams, and each row of
+/// a network's output is computed in the same way. Not thread-safe.
 [<Sealed>]
 type Actors
     (

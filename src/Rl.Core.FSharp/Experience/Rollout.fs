@@ -228,6 +228,7 @@ type internal Collector
 
     let actors =
         let explorer = Explorer.Sample options.ExplorationSteps
+
         Actors(
             network.Actor,
             Some network.Critic,

@@ -140,7 +140,8 @@ type internal TrajectoryCollector
 
     let copies = environment.Count
     let quota copy = trajectories / copies + (if copy < trajectories % copies then 1 else 0)
-    let actors = 
+
+    let actors =
         Actors(
             network.Actor,
             Some network.Critic,

@@ -91,8 +91,8 @@ module Guard =
             if not (value >= 0.0 && value <= 1.0) then
                 element name index value "it must lie in [0, 1]"
 
-    /// Requires a probability distribution: finite elements ≥ 0 with the sum 1 (within 10⁻⁹). `where` is how the message calls the row,
-    /// such as transitions[2][0].
+    /// Requires a probability distribution: finite elements ≥ 0 with the sum 1 (within 10⁻⁹). `where` is how the
+    /// message calls the row, such as transitions[2][0].
     let probabilities (name: string) (where: string) (values: float[]) =
         let mutable total = 0.0
 

@@ -5,8 +5,9 @@ open System
 open System.Runtime.CompilerServices
 open System.Runtime.InteropServices
 
-/// `count` elements, zero at first, that begin where a cache line does. Ranges whose bounds are multiples of 16 elements then share no line, as long as an
-/// element has four bytes or more: what one thread writes into its range takes no line from another's.
+/// `count` elements, zero at first, that begin where a cache line does. Ranges whose bounds are multiples of 16
+/// elements then share no line, as long as an element has four bytes or more: what one thread writes into its range
+/// takes no line from another's.
 [<Sealed>]
 type internal Lines<'T when 'T: unmanaged and 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType>(count: int) =
     static let line = 64

@@ -1,12 +1,14 @@
-/// Files that appear whole or not at all: written beside their place under a name that nobody can foresee, then moved there.
+/// Files that appear whole or not at all: written beside their place under a name that nobody can foresee, then moved
+/// there.
 namespace Rl.Core.Foundations
 
 open System
 open System.IO
 open System.Security.Cryptography
 
-/// A file in the making. It is written under a random name in the folder of its place, made anew there, so that no two writers meet in one file
-/// and no link that lies there is followed; `Keep` moves it to its place. Disposed without that, it is gone and an earlier file is as it was.
+/// A file in the making. It is written under a random name in the folder of its place, made anew there, so that no two
+/// writers meet in one file and no link that lies there is followed; `Keep` moves it to its place. Disposed without
+/// that, it is gone and an earlier file is as it was.
 [<Sealed>]
 type WholeFile private (path: string, temporary: string, stream: FileStream) =
     let mutable isKept = false
@@ -20,7 +22,8 @@ type WholeFile private (path: string, temporary: string, stream: FileStream) =
         | :? NotSupportedException -> true
         | _ -> false
 
-    /// Whether something is there that is neither a file nor a link: a device, a pipe. They have no length; an empty file lets it be set.
+    /// Whether something is there that is neither a file nor a link: a device, a pipe. They have no length; an empty
+    /// file lets it be set.
     static let isSpecial (path: string) =
         let info = FileInfo path
 
@@ -58,7 +61,8 @@ type WholeFile private (path: string, temporary: string, stream: FileStream) =
         let temporary = $"{path}.{RandomNumberGenerator.GetHexString(16, true)}.tmp"
         temporary, new FileStream(temporary, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None)
 
-    /// Begins to write the file `path`; missing folders are made. `IOException`, which names the path, if it cannot be written.
+    /// Begins to write the file `path`; missing folders are made. `IOException`, which names the path, if it cannot be
+    /// written.
     static member Create(path: string) : WholeFile =
         if String.IsNullOrEmpty path then
             Guard.fail (nameof path) "The path is empty; name a file."
@@ -71,7 +75,8 @@ type WholeFile private (path: string, temporary: string, stream: FileStream) =
         with error when isRefusal error ->
             raise (refused path error)
 
-    /// Writes the file `path` as `write` fills its stream. `IOException`, which names the path, if it cannot be written.
+    /// Writes the file `path` as `write` fills its stream. `IOException`, which names the path, if it cannot be
+    /// written.
     static member Write(path: string, write: Action<Stream>) : unit =
         use file = WholeFile.Create path
 
@@ -86,7 +91,8 @@ type WholeFile private (path: string, temporary: string, stream: FileStream) =
     static member WriteText(path: string, text: string) : unit =
         WholeFile.Write(path, (fun stream -> stream.Write(ReadOnlySpan(Text.Encoding.UTF8.GetBytes text))))
 
-    /// Deletes what an interrupted `Write` of `path` has left beside it. Only for one who knows that no other process writes there.
+    /// Deletes what an interrupted `Write` of `path` has left beside it. Only for one who knows that no other process
+    /// writes there.
     static member RemoveRests(path: string) : unit =
         let path = Path.GetFullPath path
 

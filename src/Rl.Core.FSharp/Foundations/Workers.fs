@@ -1,4 +1,5 @@
-/// Fork and join on a fixed set of threads: the same work whatever their number, so that threads change speed, never results.
+/// Fork and join on a fixed set of threads: the same work whatever their number, so that threads change speed, never
+/// results.
 namespace Rl.Core.Foundations
 
 open System
@@ -7,7 +8,8 @@ open System.Runtime.CompilerServices
 open System.Runtime.ExceptionServices
 open System.Threading
 
-/// What the threads share. They keep it alive, and nothing else: whoever holds the `Workers` may be forgotten while they wait.
+/// What the threads share. They keep it alive, and nothing else: whoever holds the `Workers` may be forgotten while
+/// they wait.
 [<Sealed>]
 type private WorkerPool(count: int) =
     let spins = 300
@@ -114,7 +116,8 @@ type private WorkerPool(count: int) =
             spin <- spin + 1
 
         while Volatile.Read &generation = seen do
-            // Announce the sleep, look once more, then sleep: `Run` moves the generation first and looks for sleepers after.
+            // Announce the sleep, look once more, then sleep: `Run` moves the generation first and looks for sleepers
+            // after.
             Interlocked.Exchange(&sleeping[index], 1) |> ignore
             if Volatile.Read &generation = seen then signals[index].WaitOne() |> ignore
             Interlocked.Exchange(&sleeping[index], 0) |> ignore
@@ -241,11 +244,12 @@ type private WorkerPool(count: int) =
 
         callerSignal.Dispose()
 
-/// `count` threads, the caller's among them. Item i is meant for thread i mod Count, where its memory is; a thread that is done with its own
-/// items takes over those that another has not begun, so that nobody waits for a thread that the machine does not let run, but for the end of
-/// an item that such a thread holds. Where that has cost more than the others helped, the caller goes on alone for a while (`Sharing`). A
-/// thread without work spins for about a tenth of a millisecond, then sleeps. Nothing is allocated by `Run`. Threads
-/// that nobody disposes end when nobody holds them any more.
+/// `count` threads, the caller's among them. Item i is meant for thread i mod Count, where its memory is; a thread that
+/// is done with its own items takes over those that another has not begun, so that nobody waits for a thread that the
+/// machine does not let run, but for the end of an item that such a thread holds. Where that has cost more than the
+/// others helped, the caller goes on alone for a while (`Sharing`). A thread without work spins for about a tenth of a
+/// millisecond, then sleeps. Nothing is allocated by `Run`. Threads that nobody disposes end when nobody holds them any
+/// more.
 [<Sealed>]
 type Workers(count: int) =
     do Guard.inIntRange (nameof count) 1 1024 count

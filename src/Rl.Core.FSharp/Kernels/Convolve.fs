@@ -1,4 +1,5 @@
-/// Cross-correlations by patches: the windows of an image become the columns of a matrix, and a matrix product does the rest.
+/// Cross-correlations by patches: the windows of an image become the columns of a matrix, and a matrix product does the
+/// rest.
 namespace Rl.Core.Kernels
 
 #nowarn "9"

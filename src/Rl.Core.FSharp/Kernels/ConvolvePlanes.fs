@@ -5,9 +5,10 @@ namespace Rl.Core.Kernels
 #nowarn "3535"
 #nowarn "3536"
 
-/// With stride 1 the window element (c, kh, kw) of every output is x[c], seen from kh·W + kw on. So the patches of an image are its planes,
-/// shifted: rows of (oh − 1)·W + ow contiguous numbers. Outputs have the pitch W of the input meanwhile; the W − ow columns between their rows are
-/// left out in the end, and are 0 in gradients, so that they change no bit of a sum. Padded images are copied into wider planes first.
+/// With stride 1 the window element (c, kh, kw) of every output is x[c], seen from kh·W + kw on. So the patches of an
+/// image are its planes, shifted: rows of (oh − 1)·W + ow contiguous numbers. Outputs have the pitch W of the input
+/// meanwhile; the W − ow columns between their rows are left out in the end, and are 0 in gradients, so that they
+/// change no bit of a sum. Padded images are copied into wider planes first.
 [<AbstractClass; Sealed>]
 type internal PlaneConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
 
@@ -39,7 +40,8 @@ type internal PlaneConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> IL
     /// Whether an image can be taken so.
     static member Serves(shape: ConvolutionShape) : bool = shape.Stride = 1 && 'L.Count > 1
 
-    /// Elements of scratch memory: padded planes, patches, outputs with the planes' pitch, the transposed gradient, and the packing of a product.
+    /// Elements of scratch memory: padded planes, patches, outputs with the planes' pitch, the transposed gradient, and
+    /// the packing of a product.
     static member Scratch(shape: ConvolutionShape) : int =
         let rows, pitch =
             PlaneConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape, PlaneConvolveKernel<'L, 'V, 'S, 'T>.Pitch shape

@@ -33,8 +33,8 @@ type internal CopyKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 
                 'S.Store(y, i, 'S.Load(x, i))
                 i <- i + 1
 
-    /// y[r·yStride + c] = x[c·xStride + r] for r < 4 and c < 8 of float32: vectors are put together of halves as they are loaded, and
-    /// elements then change places within halves only.
+    /// y[r·yStride + c] = x[c·xStride + r] for r < 4 and c < 8 of float32: vectors are put together of halves as they
+    /// are loaded, and elements then change places within halves only.
     [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
     static member private Block4x8(x: nativeint, xStride: int, y: nativeint, yStride: int) : unit =
         let inline half row = Memory.read<Vector128<float32>>(Memory.at<float32> x (row * xStride))
@@ -148,8 +148,8 @@ type internal CopyKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 
                 CopyKernel<'L, 'V, 'S, 'T>
                     .Line(Memory.at<'T> x (r * xRow), xColumn, Memory.at<'T> y (r * yRow), yColumn, columns)
 
-    /// Copies a box of any rank up to 8: axes of one are dropped, axes that continue each other are merged, the last two
-    /// are a plane, and the others are counted through.
+    /// Copies a box of any rank up to 8: axes of one are dropped, axes that continue each other are merged, the last
+    /// two are a plane, and the others are counted through.
     static member Strided(x: nativeint, xStrides: int[], y: nativeint, yStrides: int[], shape: int[]) : unit =
         let most = max 1 shape.Length
         let sizes = NativePtr.stackalloc<int> most

@@ -8,7 +8,8 @@ open Microsoft.FSharp.NativeInterop
 #nowarn "3535"
 #nowarn "3536"
 
-/// Numbers among the operands of a loop, written out as vectors: the loop then loads every operand alike and has no branches.
+/// Numbers among the operands of a loop, written out as vectors: the loop then loads every operand alike and has no
+/// branches.
 [<RequireQualifiedAccess>]
 module internal Spread =
 

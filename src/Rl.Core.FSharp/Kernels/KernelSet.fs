@@ -1,8 +1,8 @@
 /// Every loop that a compiled program can run, at one precision and one vector width.
 namespace Rl.Core.Kernels
 
-/// The sizes and strides (in elements) of C = A·B (+ bias) with A [m, k], B [k, n], C [m, n]; C's columns are contiguous
-/// unless `CColumnStride` says otherwise.
+/// The sizes and strides (in elements) of C = A·B (+ bias) with A [m, k], B [k, n], C [m, n]; C's columns are
+/// contiguous unless `CColumnStride` says otherwise.
 type MatMulShape =
     {
         M: int
@@ -33,7 +33,8 @@ type ConvolutionShape =
     member this.OutputHeight = (this.Height + 2 * this.Padding - this.KernelHeight) / this.Stride + 1
     member this.OutputWidth = (this.Width + 2 * this.Padding - this.KernelWidth) / this.Stride + 1
 
-/// A rollout [Rows, Columns], time-major, and the constants of its backward recurrence; every address is that of a row-major array.
+/// A rollout [Rows, Columns], time-major, and the constants of its backward recurrence; every address is that of a
+/// row-major array.
 [<Struct>]
 type RolloutScan<'T when 'T: unmanaged> =
     {
@@ -60,8 +61,9 @@ type RolloutScan<'T when 'T: unmanaged> =
         Result: nativeint
     }
 
-/// A pass of moving averages of a gradient and of its square, and of the parameters that they move. Addresses are those of one element, or,
-/// where they say so, of `Count`; a new vector may lie where its old one does, and nowhere else that is read.
+/// A pass of moving averages of a gradient and of its square, and of the parameters that they move. Addresses are those
+/// of one element, or, where they say so, of `Count`; a new vector may lie where its old one does, and nowhere else
+/// that is read.
 [<Struct>]
 type MomentStep =
     {
@@ -143,8 +145,8 @@ type KernelSet<'T when 'T: unmanaged>() =
         count: int ->
             unit
 
-    /// m ← β₁m + w₁g, v ← β₂v + w₂s, θ ← θ + r · m / (√v + ε), with the bits of SumOfProducts (or SumWithSquare), DivideByRoot and MultiplyAdd
-    /// one after the other.
+    /// m ← β₁m + w₁g, v ← β₂v + w₂s, θ ← θ + r · m / (√v + ε), with the bits of SumOfProducts (or SumWithSquare),
+    /// DivideByRoot and MultiplyAdd one after the other.
     abstract MoveMoments: step: inref<MomentStep> -> unit
 
     /// y[i] = value.
@@ -159,7 +161,8 @@ type KernelSet<'T when 'T: unmanaged>() =
     abstract Reduce:
         operation: ReduceOperation * x: nativeint * y: nativeint * outer: int * length: int * inner: int -> unit
 
-    /// The first index of the largest element along `length`, as a number: x [outer, length, inner] to y [outer, inner].
+    /// The first index of the largest element along `length`, as a number: x [outer, length, inner] to y [outer,
+    /// inner].
     abstract ArgMax: x: nativeint * y: nativeint * outer: int * length: int * inner: int -> unit
 
     /// y[o, j, i] = x[o, index[o, j, i], i] with x [outer, length, inner], index and y [outer, count, inner].

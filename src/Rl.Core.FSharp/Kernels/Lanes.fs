@@ -13,8 +13,9 @@ open System.Runtime.Intrinsics.X86
 [<AbstractClass; Sealed>]
 type internal Processor =
 
-    /// Vectors of 512 bits and 32 registers. .NET calls them accelerated only where it also prefers them to 256 bits, for fear of a lower
-    /// clock in programs that use them now and then; kernels use nothing else, and run up to twice as fast (docs/performance.md).
+    /// Vectors of 512 bits and 32 registers. .NET calls them accelerated only where it also prefers them to 256 bits,
+    /// for fear of a lower clock in programs that use them now and then; kernels use nothing else, and run up to twice
+    /// as fast (docs/performance.md).
     static member HasVectors512 =
         Vector512.IsHardwareAccelerated
         || (Avx512F.IsSupported && Avx512BW.IsSupported && Avx512DQ.IsSupported && Avx512F.VL.IsSupported)

@@ -14,9 +14,10 @@ open Microsoft.FSharp.NativeInterop
 [<RequireQualifiedAccess>]
 module internal SquareRoot512 =
 
-    /// The correctly rounded √x: Markstein's iteration on s ≈ √x and h ≈ 1/(2√x) from an estimate of 14 bits (Cornea, Harrison and Tang,
-    /// Scientific Computing on Itanium-based Systems, 2002). Vectors with a number outside [2⁻⁹⁶, 2⁹⁶), where residuals might be
-    /// subnormal or the estimate infinite, take the instruction. Tests compare all significands.
+    /// The correctly rounded √x: Markstein's iteration on s ≈ √x and h ≈ 1/(2√x) from an estimate of 14 bits (Cornea,
+    /// Harrison and Tang, Scientific Computing on Itanium-based Systems, 2002). Vectors with a number outside [2⁻⁹⁶,
+    /// 2⁹⁶), where residuals might be subnormal or the estimate infinite, take the instruction. Tests compare all
+    /// significands.
     let inline rounded (x: Vector512<float32>) : Vector512<float32> =
         let smallest, span = 0x0F800000u, 0x6F800000u - 0x0F800000u
 

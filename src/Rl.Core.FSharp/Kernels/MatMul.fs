@@ -7,8 +7,8 @@ open System
 #nowarn "3535"
 #nowarn "3536"
 
-/// C = start + A·B, each element of which is its start plus its k products, added in order by fused multiply-adds. Whatever
-/// m, the tiles, the packing and the width of vectors, the bits are the same.
+/// C = start + A·B, each element of which is its start plus its k products, added in order by fused multiply-adds.
+/// Whatever m, the tiles, the packing and the width of vectors, the bits are the same.
 [<AbstractClass; Sealed>]
 type internal MatMulKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
 
@@ -22,8 +22,8 @@ type internal MatMulKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
     /// Vectors of columns that are computed together.
     static member private PanelVectors(m: int) : int = if m < 4 then 4 else 2
 
-    /// Whether Cᵀ = Bᵀ·Aᵀ is the better product: C is thinner than a vector, and Aᵀ has contiguous rows or C is so thin that giving Aᵀ
-    /// contiguous rows costs less than leaving lanes idle.
+    /// Whether Cᵀ = Bᵀ·Aᵀ is the better product: C is thinner than a vector, and Aᵀ has contiguous rows or C is so thin
+    /// that giving Aᵀ contiguous rows costs less than leaving lanes idle.
     static member private Swaps(m: int, n: int, aRow: int) : bool =
         n < 'L.Count && m > n && (aRow = 1 || (n <= 4 && m >= 'L.Count))
 

@@ -1,4 +1,5 @@
-/// The tiles of matrix products at the edges: few rows by four vectors, and single vectors of which only some lanes exist.
+/// The tiles of matrix products at the edges: few rows by four vectors, and single vectors of which only some lanes
+/// exist.
 namespace Rl.Core.Kernels
 
 #nowarn "9"

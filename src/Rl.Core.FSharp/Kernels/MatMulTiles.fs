@@ -5,9 +5,10 @@ namespace Rl.Core.Kernels
 #nowarn "3535"
 #nowarn "3536"
 
-/// Each method computes C[0 … rows, 0 … columns] = start + A·B for a tile of rows x vectors. `start` is a matrix of row stride
-/// `startStride` (0: a bias; 0n: zeros) and may be C itself. Element by element, the k products are added in order, each by
-/// one fused multiply-add: so the bits of C do not depend on the tile that an element falls into, nor on the width of vectors.
+/// Each method computes C[0 … rows, 0 … columns] = start + A·B for a tile of rows x vectors. `start` is a matrix of row
+/// stride `startStride` (0: a bias; 0n: zeros) and may be C itself. Element by element, the k products are added in
+/// order, each by one fused multiply-add: so the bits of C do not depend on the tile that an element falls into, nor on
+/// the width of vectors.
 [<AbstractClass; Sealed>]
 type internal Tiles<'L, 'V, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T>> =
 

@@ -5,7 +5,8 @@ namespace Rl.Core.Kernels
 #nowarn "3535"
 #nowarn "3536"
 
-/// See `KernelSet.MoveMoments`. The operations of the four loops that it stands for, in their order, so that the bits are theirs.
+/// See `KernelSet.MoveMoments`. The operations of the four loops that it stands for, in their order, so that the bits
+/// are theirs.
 [<AbstractClass; Sealed>]
 type internal MomentKernel<'L, 'V, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T>> =
 

@@ -9,7 +9,8 @@ open System.Runtime.CompilerServices
 #nowarn "3536"
 
 /// Long sums are taken in blocks whose totals are then added, with the rounding errors of those
-/// additions, so that the error does not grow with the length. The order of the additions depends on `length` and `inner` only, never on `outer`.
+/// additions, so that the error does not grow with the length. The order of the additions depends on `length` and
+/// `inner` only, never on `outer`.
 [<AbstractClass; Sealed>]
 type internal ReduceKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
 

@@ -5,7 +5,8 @@ open System
 open System.Runtime.InteropServices
 open System.Runtime.Intrinsics
 
-/// Moves of float32 rows; no arithmetic, so every bit pattern survives. A row's number outside the source is an error of the caller, and raises.
+/// Moves of float32 rows; no arithmetic, so every bit pattern survives. A row's number outside the source is an error
+/// of the caller, and raises.
 [<RequireQualifiedAccess>]
 module internal Rows =
 

@@ -6,12 +6,13 @@ namespace Rl.Core.Kernels
 #nowarn "3536"
 
 /// Rows t of `Columns` copies. While an episode runs: δ = r + γ v′ − v with v′ the value of the row after, and
-/// Aₜ = w δ + γ c Aₜ₊₁. Weights w and traces c are 1 and λ without ratios ρ, and min(clip, ρ) and λ min(1, ρ) with them.
+/// Aₜ = w δ + γ c Aₜ₊₁. Weights w and traces c are 1 and λ without ratios ρ, and min(clip, ρ) and λ min(1, ρ) with
+/// them.
 [<Sealed>]
 type internal ScanKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
 
-    /// One row from `first` to before `last`, a multiple of the lanes apart. Flags are bytes; final values are read where `truncated`
-    /// alone. A discount of 0 takes what terminated out, a trace of 0 what was cut.
+    /// One row from `first` to before `last`, a multiple of the lanes apart. Flags are bytes; final values are read
+    /// where `truncated` alone. A discount of 0 takes what terminated out, a trace of 0 what was cut.
     static member inline private Row<'K, 'W when 'K :> ILanes<'W, 'T>>
         (
             scan: inref<RolloutScan<'T>>,

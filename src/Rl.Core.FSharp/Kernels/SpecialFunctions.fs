@@ -1,4 +1,5 @@
-/// Functions that System.Math lacks, in double precision: the gamma function's logarithm and its derivatives, erf, expm1, log1p.
+/// Functions that System.Math lacks, in double precision: the gamma function's logarithm and its derivatives, erf,
+/// expm1, log1p.
 namespace Rl.Core.Kernels
 
 open System

@@ -8,8 +8,8 @@ open System.Runtime.CompilerServices
 #nowarn "3535"
 #nowarn "3536"
 
-/// The polynomials are minimax fits (Remez exchange). Each function takes NaN to NaN, saturates where float32 does, and is
-/// within 4 units in the last place. 'T is float32: other precisions go through System.Math, element by element.
+/// The polynomials are minimax fits (Remez exchange). Each function takes NaN to NaN, saturates where float32 does, and
+/// is within 4 units in the last place. 'T is float32: other precisions go through System.Math, element by element.
 [<AbstractClass; Sealed>]
 type internal Transcendental<'L, 'V, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T>> =
 
@@ -104,10 +104,11 @@ type internal Transcendental<'L, 'V, 'T when 'T: unmanaged and 'L :> ILanes<'V, 
         let result = 'L.Select('L.LessOrEqual(u, 'L.Constant 0.0), logarithm, result)
         'L.CopySign(result, x)
 
-    /// tanh x = 2h / (1 + h²) with h = tanh(x/2) = ½n/q, n = x·P(x²) and q = Q(x²), for |x| ≤ 9 and 1 beyond, for |x|, with the sign put
-    /// back. The doubling damps the rounding errors of P and Q where x is large. Where it is small, P(0) = Q(0) = 1.8125 keeps P, Q and q²
-    /// just below a power of two, where a rounding is relatively smallest. The coefficients were fitted one after the other, each
-    /// rounded to float32 before the next: 3.5 units in the last place at most, over all float32.
+    /// tanh x = 2h / (1 + h²) with h = tanh(x/2) = ½n/q, n = x·P(x²) and q = Q(x²), for |x| ≤ 9 and 1 beyond, for |x|,
+    /// with the sign put back. The doubling damps the rounding errors of P and Q where x is large. Where it is small,
+    /// P(0) = Q(0) = 1.8125 keeps P, Q and q² just below a power of two, where a rounding is relatively smallest. The
+    /// coefficients were fitted one after the other, each rounded to float32 before the next: 3.5 units in the last
+    /// place at most, over all float32.
     [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
     static member Tanh(x: 'V) : 'V =
         let magnitude = 'L.Absolute x

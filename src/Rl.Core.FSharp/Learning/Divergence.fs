@@ -28,8 +28,9 @@ module internal Divergence =
     /// Whether a head has discrete parts, and whether it has normal ones.
     let kinds (head: ActionDistribution) : struct (bool * bool) = struct (head.Choices > 0, head.Deviations > 0)
 
-    /// The divergences [M] of V-MPO's trust regions: that of the discrete parts if there are any; then, of the normal ones, that of the means at
-    /// the old deviations and that of the deviations at the old means (Song et al. 2020, appendix).
+    /// The divergences [M] of V-MPO's trust regions: that of the discrete parts if there are any; then, of the normal
+    /// ones, that of the means at the old deviations and that of the deviations at the old means (Song et al. 2020,
+    /// appendix).
     let decoupled (head: ActionDistribution) (p: ActorCriticOutput) (q: ActorCriticOutput) : Expr list =
         let normals, discrete = pairs head p q |> List.partition isNormal
         let total f parts = parts |> List.map (fun (part, struct (p, q)) -> f part p q) |> List.reduce (+)
@@ -42,10 +43,10 @@ module internal Divergence =
                 total (fun part p q -> ofPart part p { q with Policy = p.Policy }) normals
         ]
 
-    /// The columns of another policy's outputs, such as the old one's: logits or means [M, outputs], and ln σ [n] of normal policies.
+    /// The columns of another policy's outputs, such as the old one's: logits or means [M, outputs], and ln σ [n] of
+    /// normal policies.
     let columns (head: ActionDistribution) : struct (Column * Column) =
-        struct (Column.step "oldOutputs" (head.Outputs),
-                Column.shared "oldLogStandardDeviation" (head.Deviations))
+        struct (Column.step "oldOutputs" (head.Outputs), Column.shared "oldLogStandardDeviation" (head.Deviations))
 
     /// The output that those columns hold.
     let ofColumns (head: ActionDistribution) (batch: Batch) : ActorCriticOutput =

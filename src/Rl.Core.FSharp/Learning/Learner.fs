@@ -85,8 +85,8 @@ type StateStart =
 [<RequireQualifiedAccess>]
 module TrainingState =
 
-    /// The first state of an algorithm without an optimiser that normalises nothing: θ, further arrays by name, and new episodes in the
-    /// environment, which is reset. All streams follow from the key.
+    /// The first state of an algorithm without an optimiser that normalises nothing: θ, further arrays by name, and new
+    /// episodes in the environment, which is reset. All streams follow from the key.
     let create
         (environment: BatchEnvironment)
         (parameters: float32[])

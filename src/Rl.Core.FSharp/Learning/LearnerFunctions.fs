@@ -36,7 +36,8 @@ type LearnerFunctions<'Experience> =
 [<RequireQualifiedAccess>]
 module internal StateArrays =
 
-    /// The arrays of a file of version 2, which had names for a few only, by the expected names and lengths; nothing if they do not fill them.
+    /// The arrays of a file of version 2, which had names for a few only, by the expected names and lengths; nothing if
+    /// they do not fill them.
     let private named (expected: (string * float32[]) list) (state: TrainingState) (all: float32[]) =
         let known = state.Arrays |> List.filter (fun (name, _) -> name <> ArrayNames.Unnamed)
         let isKnown name = known |> List.exists (fun (other, _) -> other = name)

@@ -11,8 +11,8 @@ open Rl.Core.Objectives
 [<RequireQualifiedAccess>]
 module internal Learners =
 
-    /// The state before the first transition, with the arrays that the algorithm carries. One key gives four: parameters, environments,
-    /// actions, shuffles.
+    /// The state before the first transition, with the arrays that the algorithm carries. One key gives four:
+    /// parameters, environments, actions, shuffles.
     let private stateBefore
         (layout: Layout)
         (environment: BatchEnvironment)
@@ -63,9 +63,9 @@ module internal Learners =
         let seen = rollout.Steps * rollout.Copies * statistics.Size
         RunningStatistics.update (ReadOnlySpan(rollout.RawObservations, 0, seen)) statistics
 
-    /// Writes the rewards to learn from into `result`: those of the rollout, or, when the state keeps statistics of rewards, each
-    /// divided by the standard deviation of the discounted returns seen up to its step and clipped to ± limit (as Gymnasium's
-    /// NormalizeReward; slide 17). Returns the statistics and the discounted returns that follow.
+    /// Writes the rewards to learn from into `result`: those of the rollout, or, when the state keeps statistics of
+    /// rewards, each divided by the standard deviation of the discounted returns seen up to its step and clipped to ±
+    /// limit (as Gymnasium's NormalizeReward; slide 17). Returns the statistics and the discounted returns that follow.
     let normaliseRewards
         (discount: float)
         (limit: float)

@@ -17,7 +17,8 @@ type FailureRecord =
         Epoch: int
         /// The step's number within the transition, from 1.
         Minibatch: int
-        /// The first operation whose value is not finite while what it was applied to is, or the input that was not finite to begin with.
+        /// The first operation whose value is not finite while what it was applied to is, or the input that was not
+        /// finite to begin with.
         Operation: string
         /// Numbers of an element-wise operation, shapes of another.
         Operands: string list
@@ -25,11 +26,13 @@ type FailureRecord =
         Index: int[]
         /// NaN, ∞ or −∞.
         Value: float
-        /// The sample's step within the rollout, from 0; −1 if the operation belongs to no single sample or the algorithm does not tell.
+        /// The sample's step within the rollout, from 0; −1 if the operation belongs to no single sample or the
+        /// algorithm does not tell.
         RolloutStep: int
         /// The sample's copy of the environment, from 0; −1 as above.
         Copy: int
-        /// The inputs of the failing step as they were before it, θ and the optimiser's variables among them: name, shape, values.
+        /// The inputs of the failing step as they were before it, θ and the optimiser's variables among them: name,
+        /// shape, values.
         Inputs: (string * int[] * float32[]) list
     }
 
@@ -98,8 +101,8 @@ module internal TrainingFailure =
     let inputs (program: Program<float32>) : (string * int[] * float32[]) list =
         [ for name, shape in program.Inputs -> name, shape, program.Input(name).ToArray() ]
 
-    /// The failure of a step with the given inputs, whose outputs or carried values were not finite; `sample` gives the step and copy of
-    /// a row.
+    /// The failure of a step with the given inputs, whose outputs or carried values were not finite; `sample` gives the
+    /// step and copy of a row.
     let find
         (algorithm: string)
         (update: int64)

@@ -10,7 +10,8 @@ open Rl.Core.Foundations
 open Rl.Core.Kernels
 open Rl.Core.Optimisers
 
-/// θ and the named arrays of a state while updates move them. What is written to is copied first, so that the state stays as it was.
+/// θ and the named arrays of a state while updates move them. What is written to is copied first, so that the state
+/// stays as it was.
 [<Sealed>]
 type Draft(state: TrainingState) =
     let names = state.Arrays |> List.map fst |> List.toArray
@@ -135,7 +136,8 @@ type Update internal (source: UpdateSource) =
             else
                 known.Place unit
 
-    /// The program's memory of what it keeps between transitions, with the name of the array that has it in a state ("" for θ) and its place there.
+    /// The program's memory of what it keeps between transitions, with the name of the array that has it in a state (""
+    /// for θ) and its place there.
     let kept: struct (Memory<float32> * string * int)[] =
         [|
             for group, start in source.Analysis.Groups do

@@ -5,8 +5,8 @@ open MathNet.Numerics.LinearAlgebra
 open MathNet.Numerics.LinearAlgebra.Double
 open Rl.Core.Foundations
 
-/// g = lim (1/T) E[Σ r] and h, what a start is worth beyond the gain. Chains may be periodic and may have several recurrent classes.
-/// The discount of the process is not used; no outcome may terminate (see `Mdp.restarting`).
+/// g = lim (1/T) E[Σ r] and h, what a start is worth beyond the gain. Chains may be periodic and may have several
+/// recurrent classes. The discount of the process is not used; no outcome may terminate (see `Mdp.restarting`).
 /// Source: Puterman, "Markov decision processes" (1994), chapter 8 and appendix A.
 [<RequireQualifiedAccess>]
 module AverageReward =
@@ -45,8 +45,9 @@ module AverageReward =
         |> Array.groupBy (fun i -> all |> Array.find (fun j -> reach[i, j] && reach[j, i]))
         |> Array.map snd
 
-    /// μ with μ = μ P and Σ μ = 1 over one recurrent class, by eliminating one state after the other without a subtraction: however rarely the
-    /// class is left from a state, no digit is lost (Grassmann, Taksar and Heyman 1985).
+    /// μ with μ = μ P and Σ μ = 1 over one recurrent class, by eliminating one state after the other without a
+    /// subtraction: however rarely the class is left from a state, no digit is lost (Grassmann, Taksar and Heyman
+    /// 1985).
     let private stationaryOf (matrix: Matrix<float>) (states: int[]) : float[] =
         let size = states.Length
         let chain = Array2D.init size size (fun i j -> matrix[states[i], states[j]])
@@ -129,8 +130,8 @@ module AverageReward =
     let objective (mdp: Mdp) (policy: TabularPolicy) : float =
         Array.fold2 (fun total p gain -> total + p * gain) 0.0 mdp.StartArray (gains mdp policy)
 
-    /// The bias h(s) = lim E[Σ (r − g) | s₁ = s] [S] (in Cesàro's sense where the chain is periodic), the solution of g + h = r_π + P h
-    /// with P* h = 0: h = (I − P + P*)⁻¹ (I − P*) r_π.
+    /// The bias h(s) = lim E[Σ (r − g) | s₁ = s] [S] (in Cesàro's sense where the chain is periodic), the solution of g
+    /// + h = r_π + P h with P* h = 0: h = (I − P + P*)⁻¹ (I − P*) r_π.
     let bias (mdp: Mdp) (policy: TabularPolicy) : float[] =
         let chain = chain mdp policy
         let limit = limiting chain
@@ -139,8 +140,8 @@ module AverageReward =
         let system = identity - chain + limit
         system.Solve(rewards.Subtract(limit * rewards)).ToArray()
 
-    /// Q(s, a) = r(s, a) − Σ P(s′|s, a) (g(s′) − h(s′)), [S, A]: the differential value of an action, which is r − g + Σ P h where the
-    /// gain is the same everywhere.
+    /// Q(s, a) = r(s, a) − Σ P(s′|s, a) (g(s′) − h(s′)), [S, A]: the differential value of an action, which is r − g +
+    /// Σ P h where the gain is the same everywhere.
     let actionValues (mdp: Mdp) (policy: TabularPolicy) : float[] =
         let gains, bias = gains mdp policy, bias mdp policy
         let kernel = Mdp.transitions mdp
@@ -153,8 +154,8 @@ module AverageReward =
 
             total)
 
-    /// ∂g/∂θ(s, a) = μ(s) π(a|s) (Q(s, a) − h(s)) of softmax parameters, for chains with one recurrent class (others are refused: their
-    /// gain may jump). Source: Sutton et al. (2000), theorem 1.
+    /// ∂g/∂θ(s, a) = μ(s) π(a|s) (Q(s, a) − h(s)) of softmax parameters, for chains with one recurrent class (others
+    /// are refused: their gain may jump). Source: Sutton et al. (2000), theorem 1.
     let softmaxGradient (mdp: Mdp) (policy: TabularPolicy) : float[] =
         let count = (classes (chain mdp policy)).Length
 

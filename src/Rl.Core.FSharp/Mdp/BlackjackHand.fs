@@ -6,7 +6,8 @@ type BlackjackRules =
     {
         /// A natural that wins pays 1.5; without effect under `SuttonBarto`.
         Natural: bool
-        /// A natural wins against all but another natural, even against 21 in more cards (Sutton and Barto 2018, example 5.1).
+        /// A natural wins against all but another natural, even against 21 in more cards (Sutton and Barto 2018,
+        /// example 5.1).
         SuttonBarto: bool
     }
 
@@ -54,7 +55,8 @@ module BlackjackHand =
     /// The dealer draws below 17.
     let dealerDraws (dealer: BlackjackHand) : bool = dealer.Sum < 17
 
-    /// The reward of a player who sticks, once the dealer has drawn: 1, 0 or −1 as the scores compare, but for naturals.
+    /// The reward of a player who sticks, once the dealer has drawn: 1, 0 or −1 as the scores compare, but for
+    /// naturals.
     let pay (rules: BlackjackRules) (player: BlackjackHand) (dealer: BlackjackHand) : float =
         let reward = float (sign (player.Score - dealer.Score))
 

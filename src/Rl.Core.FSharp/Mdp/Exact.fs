@@ -131,8 +131,9 @@ module internal Chain =
         let identity: Matrix<float> = DenseMatrix.CreateIdentity mdp.States
         Factorised(identity - discounted mdp policy)
 
-/// V, Q, A, the occupancy, J and ∇J of a policy, for γ < 1, or γ = 1 where every episode ends. Arrays over pairs are [S, A] row-major.
-/// Source: Sutton and Barto (2018), chapters 3 and 13; Sutton, McAllester, Singh, Mansour (2000); slides 4 and 13.
+/// V, Q, A, the occupancy, J and ∇J of a policy, for γ < 1, or γ = 1 where every episode ends. Arrays over pairs are
+/// [S, A] row-major. Source: Sutton and Barto (2018), chapters 3 and 13; Sutton, McAllester, Singh, Mansour (2000);
+/// slides 4 and 13.
 [<RequireQualifiedAccess>]
 module Exact =
 
@@ -181,8 +182,8 @@ module Exact =
         advantagesOf mdp (valuesBy resolvent mdp policy)
         |> Array.mapi (fun pair advantage -> occupancy[pair / mdp.Actions] * policy.Table[pair] * advantage)
 
-    /// The Fisher matrix of softmax parameters, block-diagonal with d(s) (diag π(·|s) − π(·|s) π(·|s)ᵀ), [S·A, S·A] row-major.
-    /// Source: Kakade, "A natural policy gradient" (2001).
+    /// The Fisher matrix of softmax parameters, block-diagonal with d(s) (diag π(·|s) − π(·|s) π(·|s)ᵀ), [S·A, S·A]
+    /// row-major. Source: Kakade, "A natural policy gradient" (2001).
     let fisher (mdp: Mdp) (policy: TabularPolicy) : float[] =
         let occupancy = occupancy mdp policy
         let pairs = mdp.States * mdp.Actions

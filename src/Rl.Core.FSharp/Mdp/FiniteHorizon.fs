@@ -30,7 +30,8 @@ module FiniteHorizon =
 
             total)
 
-    /// V, Q, the occupancy and J of a policy over `horizon` ≥ 1 steps: V(t) = Σ_a π(a|s) Q(t, s, a), Q(t) = r + γ P V(t + 1).
+    /// V, Q, the occupancy and J of a policy over `horizon` ≥ 1 steps: V(t) = Σ_a π(a|s) Q(t, s, a), Q(t) = r + γ P V(t
+    /// + 1).
     let evaluate (mdp: Mdp) (horizon: int) (policy: TabularPolicy) : FiniteHorizonEvaluation =
         Guard.positive (nameof horizon) horizon
         TabularPolicy.requireFor mdp policy
@@ -72,7 +73,8 @@ module FiniteHorizon =
             let actions = actionValues.Length / evaluation.Values[time].Length
             actionValues |> Array.mapi (fun pair value -> value - evaluation.Values[time][pair / actions]))
 
-    /// ∂J/∂θ(s, a) = Σₜ d(t, s) π(a|s) A(t, s, a) of the softmax parameters of a policy that does not depend on time, [S, A].
+    /// ∂J/∂θ(s, a) = Σₜ d(t, s) π(a|s) A(t, s, a) of the softmax parameters of a policy that does not depend on time,
+    /// [S, A].
     let softmaxGradient (mdp: Mdp) (horizon: int) (policy: TabularPolicy) : float[] =
         let evaluation = evaluate mdp horizon policy
         let advantages = advantages evaluation
@@ -85,7 +87,8 @@ module FiniteHorizon =
 
             total * policy.Table[pair])
 
-    /// The best values V*(t, s) [H + 1][S] and the first best action of each time and state, [H][S]: Bellman's backward recursion.
+    /// The best values V*(t, s) [H + 1][S] and the first best action of each time and state, [H][S]: Bellman's backward
+    /// recursion.
     let optimal (mdp: Mdp) (horizon: int) : struct (float[][] * int[][]) =
         Guard.positive (nameof horizon) horizon
         let values = Array.init (horizon + 1) (fun _ -> Array.zeroCreate mdp.States)
@@ -139,8 +142,8 @@ module DifferentiableObjective =
 
         Expr.dot (startOf mdp) values
 
-    /// p(s₁)·(I − γ C_π)⁻¹ r_π of the softmax policy of θ [S, A], γ < 1. The inverse is the product of (I + M)(I + M²)(I + M⁴) … with
-    /// M = γ C_π, to a relative error of 10⁻¹⁶.
+    /// p(s₁)·(I − γ C_π)⁻¹ r_π of the softmax policy of θ [S, A], γ < 1. The inverse is the product of (I + M)(I +
+    /// M²)(I + M⁴) … with M = γ C_π, to a relative error of 10⁻¹⁶.
     let discounted (mdp: Mdp) (logits: Expr) : Expr =
         if mdp.Discount >= 1.0 then
             Guard.fail

@@ -3,8 +3,8 @@ namespace Rl.Core.Mdp
 
 open Rl.Core.Foundations
 
-/// Each takes its sizes, γ and a generator of random numbers, and returns struct (process, generator). Rewards are standard normal
-/// and probabilities uniform on the simplex unless stated.
+/// Each takes its sizes, γ and a generator of random numbers, and returns struct (process, generator). Rewards are
+/// standard normal and probabilities uniform on the simplex unless stated.
 [<RequireQualifiedAccess>]
 module Generators =
 
@@ -66,8 +66,9 @@ module Generators =
 
         struct (Mdp.ofOutcomes discount (draw.Simplex states) outcomes, draw.Rng)
 
-    /// A line of `states` ≥ 2 states from state 0: action 1 moves right and action 0 left, and slips the other way with the probability
-    /// `slip`. Moving right from the last state terminates for reward 1; every other step costs a random amount below 0.1.
+    /// A line of `states` ≥ 2 states from state 0: action 1 moves right and action 0 left, and slips the other way with
+    /// the probability `slip`. Moving right from the last state terminates for reward 1; every other step costs a
+    /// random amount below 0.1.
     let chain (states: int) (slip: float) (discount: float) (rng: Rng) : struct (Mdp * Rng) =
         Guard.inIntRange (nameof states) 2 System.Int32.MaxValue states
         Guard.inRange (nameof slip) 0.0 1.0 slip
@@ -91,8 +92,9 @@ module Generators =
         let start = Array.init states (fun state -> if state = 0 then 1.0 else 0.0)
         struct (Mdp.ofOutcomes discount start outcomes, draw.Rng)
 
-    /// A grid of `height` × `width` cells (row-major) with a random goal that terminates for reward 1, random costs below 0.1 elsewhere, and
-    /// starts anywhere else. Actions: up, right, down, left; with the probability `slip` the move is any of the four. At least two cells.
+    /// A grid of `height` × `width` cells (row-major) with a random goal that terminates for reward 1, random costs
+    /// below 0.1 elsewhere, and starts anywhere else. Actions: up, right, down, left; with the probability `slip` the
+    /// move is any of the four. At least two cells.
     let grid (height: int) (width: int) (slip: float) (discount: float) (rng: Rng) : struct (Mdp * Rng) =
         Guard.positive (nameof height) height
         Guard.positive (nameof width) width
@@ -142,8 +144,8 @@ module Generators =
 
         struct (Mdp.ofOutcomes 1.0 [| 1.0 |] outcomes, draw.Rng)
 
-    /// A dense process in which every step terminates with the probability `ending` > 0 and the last state is absorbing, so that γ = 1 has
-    /// values. At least two states.
+    /// A dense process in which every step terminates with the probability `ending` > 0 and the last state is
+    /// absorbing, so that γ = 1 has values. At least two states.
     let absorbing (states: int) (actions: int) (ending: float) (discount: float) (rng: Rng) : struct (Mdp * Rng) =
         Guard.inIntRange (nameof states) 2 System.Int32.MaxValue states
         Guard.positive (nameof actions) actions

@@ -4,8 +4,8 @@ namespace Rl.Core.Mdp
 open MathNet.Numerics.LinearAlgebra
 open Rl.Core.Foundations
 
-/// x′ = A x + B u + noise at the cost xᵀ Q x + uᵀ R u a step. A [n, n], B [n, m], Q [n, n] positive semi-definite, R [m, m] positive
-/// definite.
+/// x′ = A x + B u + noise at the cost xᵀ Q x + uᵀ R u a step. A [n, n], B [n, m], Q [n, n] positive semi-definite, R
+/// [m, m] positive definite.
 type LinearQuadraticProblem =
     {
         /// A [n, n].
@@ -27,7 +27,8 @@ type LinearQuadraticSolution =
         CostToGo: Matrix<float>
     }
 
-/// The regulator by iteration of Riccati's equation. Source: Bertsekas, "Dynamic programming and optimal control", volume 1, section 3.1.
+/// The regulator by iteration of Riccati's equation. Source: Bertsekas, "Dynamic programming and optimal control",
+/// volume 1, section 3.1.
 [<RequireQualifiedAccess>]
 module LinearQuadratic =
 

@@ -18,9 +18,9 @@ type Outcome =
         Terminates: bool
     }
 
-/// A finite Markov decision process (S, A, P, R, γ, p(s₁)). Each pair of a state and an action has a list of outcomes, so that a
-/// reward may depend on what follows and a transition may terminate. A state that every action leads back to for reward 0 is
-/// absorbing, which ends the episode as well. Made by the functions of `module Mdp`, which validate.
+/// A finite Markov decision process (S, A, P, R, γ, p(s₁)). Each pair of a state and an action has a list of outcomes,
+/// so that a reward may depend on what follows and a transition may terminate. A state that every action leads back to
+/// for reward 0 is absorbing, which ends the episode as well. Made by the functions of `module Mdp`, which validate.
 [<Sealed>]
 type Mdp internal (states: int, actions: int, discount: float, start: float[], offsets: int[], outcomes: Outcome[]) =
 
@@ -116,8 +116,8 @@ module Mdp =
                             (nameof outcomes)
                             $"{where}[{index}] has the reward {outcome.Reward}; it must be a finite number.")))
 
-    /// From the outcomes of every state and action, [S][A][…], the start distribution [S] and γ ∈ [0, 1]. Fails if probabilities do not
-    /// sum to 1 or are negative, numbers are not finite, or a next state does not exist.
+    /// From the outcomes of every state and action, [S][A][…], the start distribution [S] and γ ∈ [0, 1]. Fails if
+    /// probabilities do not sum to 1 or are negative, numbers are not finite, or a next state does not exist.
     let ofOutcomes (discount: float) (start: float[]) (outcomes: Outcome[][][]) : Mdp =
         Guard.notNull (nameof start) start
         Guard.notNull (nameof outcomes) outcomes
@@ -126,8 +126,8 @@ module Mdp =
         let offsets = Array.scan (fun offset (list: Outcome[]) -> offset + list.Length) 0 lists
         Mdp(outcomes.Length, outcomes[0].Length, discount, Array.copy start, offsets, Array.concat lists)
 
-    /// From P(s′|s, a) [S][A][S] and R(s, a, s′) [S][A][S]; transitions of probability 0 are dropped. `terminal` [S] says which states
-    /// end the episode when they are entered.
+    /// From P(s′|s, a) [S][A][S] and R(s, a, s′) [S][A][S]; transitions of probability 0 are dropped. `terminal` [S]
+    /// says which states end the episode when they are entered.
     let ofTransitionRewards
         (discount: float)
         (start: float[])
@@ -200,8 +200,8 @@ module Mdp =
 
         copy mdp.Discount mdp.StartArray outcomes mdp
 
-    /// The continuing process in which every outcome that terminates leads to a new start instead: episodes follow one another, as
-    /// the average-reward form needs.
+    /// The continuing process in which every outcome that terminates leads to a new start instead: episodes follow one
+    /// another, as the average-reward form needs.
     let restarting (mdp: Mdp) : Mdp =
         let starts = [| for state in 0 .. mdp.States - 1 -> struct (state, mdp.StartArray[state]) |]
 
@@ -223,7 +223,8 @@ module Mdp =
                         |])))
         |> ofOutcomes mdp.Discount mdp.StartArray
 
-    /// Σ P(outcome|s, a) (r + γ V(s′) where the episode goes on): the value of one action, given the values V [S] of the states.
+    /// Σ P(outcome|s, a) (r + γ V(s′) where the episode goes on): the value of one action, given the values V [S] of
+    /// the states.
     let lookAhead (mdp: Mdp) (values: float[]) (state: int) (action: int) : float =
         let pair = state * mdp.Actions + action
         let weights, nexts = mdp.Weights, mdp.Nexts
@@ -281,7 +282,8 @@ module Mdp =
     let expectedRewards (mdp: Mdp) : float[] =
         Array.init (mdp.States * mdp.Actions) (fun pair -> mdp.ExpectedReward(pair / mdp.Actions, pair % mdp.Actions))
 
-    /// Draws what follows an action: struct (outcome, generator), the first outcome whose cumulative probability exceeds a uniform number.
+    /// Draws what follows an action: struct (outcome, generator), the first outcome whose cumulative probability
+    /// exceeds a uniform number.
     let sample (mdp: Mdp) (state: int) (action: int) (rng: Rng) : struct (int * Outcome * Rng) =
         let struct (uniform, rng) = Rng.uniform rng
         let pair = state * mdp.Actions + action

@@ -13,9 +13,9 @@ module Textbook =
 
     let private fromFirst states = Array.init states (fun state -> if state = 0 then 1.0 else 0.0)
 
-    /// `states` ≥ 2 in a row, without end: action 0 moves on, for 10 at the last state, which it does not leave; action 1 returns to the
-    /// first state for 2; each slips into the other with the probability `slip`. Source: Strens, "A Bayesian framework for
-    /// reinforcement learning" (2000), with five states and slip 0.2.
+    /// `states` ≥ 2 in a row, without end: action 0 moves on, for 10 at the last state, which it does not leave; action
+    /// 1 returns to the first state for 2; each slips into the other with the probability `slip`. Source: Strens, "A
+    /// Bayesian framework for reinforcement learning" (2000), with five states and slip 0.2.
     let chain (states: int) (slip: float) (discount: float) : Mdp =
         Guard.inIntRange (nameof states) 2 Int32.MaxValue states
         Guard.inRange (nameof slip) 0.0 1.0 slip
@@ -30,9 +30,10 @@ module Textbook =
             Array.init 2 (fun action -> [| effect state action (1.0 - slip); effect state (1 - action) slip |]))
         |> Mdp.ofOutcomes discount (fromFirst states)
 
-    /// `states` ≥ 3 along a river, without end: action 0 swims with the current and pays 0.005 at the first state; action 1 swims against it,
-    /// often in vain, and pays 1 where it holds the last state. Source: Strehl and Littman, "An analysis of model-based interval
-    /// estimation" (2008), with the numbers of Osband, Russo and Van Roy (2013) and six states.
+    /// `states` ≥ 3 along a river, without end: action 0 swims with the current and pays 0.005 at the first state;
+    /// action 1 swims against it, often in vain, and pays 1 where it holds the last state. Source: Strehl and Littman,
+    /// "An analysis of model-based interval estimation" (2008), with the numbers of Osband, Russo and Van Roy (2013)
+    /// and six states.
     let riverSwim (states: int) (discount: float) : Mdp =
         Guard.inIntRange (nameof states) 3 Int32.MaxValue states
         let last = states - 1
@@ -49,8 +50,9 @@ module Textbook =
             |])
         |> Mdp.ofOutcomes discount (fromFirst states)
 
-    /// A grid of `height` × `width` cells, row-major, whose first and last cells end the episode, at −1 a step; actions up, right, down, left,
-    /// and the border holds. Starts anywhere else. Source: Sutton and Barto (2018), example 4.1, with 4 × 4 cells.
+    /// A grid of `height` × `width` cells, row-major, whose first and last cells end the episode, at −1 a step; actions
+    /// up, right, down, left, and the border holds. Starts anywhere else. Source: Sutton and Barto (2018), example 4.1,
+    /// with 4 × 4 cells.
     let gridWorld (height: int) (width: int) (discount: float) : Mdp =
         Guard.positive (nameof height) height
         Guard.positive (nameof width) width
@@ -98,10 +100,10 @@ module Textbook =
 
         weights
 
-    /// A queue before `servers` servers, without end: the customer at its head, of a random priority, is rejected (0) for nothing or accepted
-    /// (1) for the priority; then each busy server becomes free with the probability `freeing`. With no free server, accepting is
-    /// rejecting. The state is 4 · (free servers) + (index of the priority). Source: Sutton and Barto (2018), example 10.2, with
-    /// ten servers and 0.06.
+    /// A queue before `servers` servers, without end: the customer at its head, of a random priority, is rejected (0)
+    /// for nothing or accepted (1) for the priority; then each busy server becomes free with the probability `freeing`.
+    /// With no free server, accepting is rejecting. The state is 4 · (free servers) + (index of the priority). Source:
+    /// Sutton and Barto (2018), example 10.2, with ten servers and 0.06.
     let accessControl (servers: int) (freeing: float) (discount: float) : Mdp =
         Guard.positive (nameof servers) servers
         Guard.inRange (nameof freeing) 0.0 1.0 freeing
@@ -127,15 +129,16 @@ module Textbook =
             [| reject; (if free > 0 then after (free - 1) accessPriorities[state % kinds] else reject) |])
         |> Mdp.ofOutcomes discount start
 
-    /// Baird's counterexample: seven states, without end. Action 0, dashed, leads to each of the first six states alike; action 1, solid, to
-    /// the seventh; rewards are 0. It starts anywhere. Source: Baird, "Residual algorithms" (1995), as in Sutton and Barto (2018),
-    /// example 11.1, where γ is 0.99.
+    /// Baird's counterexample: seven states, without end. Action 0, dashed, leads to each of the first six states
+    /// alike; action 1, solid, to the seventh; rewards are 0. It starts anywhere. Source: Baird, "Residual algorithms"
+    /// (1995), as in Sutton and Barto (2018), example 11.1, where γ is 0.99.
     let baird (discount: float) : Mdp =
         let dashed = Array.init 6 (fun state -> outcome (1.0 / 6.0) state 0.0)
         let solid = [| outcome 1.0 6 0.0 |]
         Mdp.ofOutcomes discount (Array.create 7 (1.0 / 7.0)) (Array.create 7 [| dashed; solid |])
 
-    /// The features [7, 8], row-major, that make `baird` a counterexample: 2 wᵢ + w₈ of the first six states, w₇ + 2 w₈ of the seventh.
+    /// The features [7, 8], row-major, that make `baird` a counterexample: 2 wᵢ + w₈ of the first six states, w₇ + 2 w₈
+    /// of the seventh.
     let bairdFeatures: float[] =
         Array.init 56 (fun index ->
             match index / 8, index % 8 with

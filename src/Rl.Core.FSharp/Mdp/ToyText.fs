@@ -17,8 +17,8 @@ type ToyTextTable =
 /// Rewards of FrozenLake by the tile that is entered.
 type FrozenLakeRewards = { Goal: float; Hole: float; Frozen: float }
 
-/// Tables outcome for outcome as in Gymnasium 1.4.0 (Towers et al. 2024), each for a given discount. Rows of states that the episode
-/// ends in are as in that table; nothing reads them in play.
+/// Tables outcome for outcome as in Gymnasium 1.4.0 (Towers et al. 2024), each for a given discount. Rows of states
+/// that the episode ends in are as in that table; nothing reads them in play.
 [<RequireQualifiedAccess>]
 module ToyText =
 
@@ -81,9 +81,9 @@ module ToyText =
 
         struct (tiles |> Array.map System.String, rng)
 
-    /// A random square map of FrozenLake with a path from its start, the upper left tile, to its goal, the lower right one: other tiles are
-    /// frozen with the probability `frozen` ∈ [0, 1]. A map without a path is drawn again, up to 1000 times; then a path is frozen.
-    /// `size` ≥ 2.
+    /// A random square map of FrozenLake with a path from its start, the upper left tile, to its goal, the lower right
+    /// one: other tiles are frozen with the probability `frozen` ∈ [0, 1]. A map without a path is drawn again, up to
+    /// 1000 times; then a path is frozen. `size` ≥ 2.
     let randomMap (size: int) (frozen: float) (rng: Rng) : struct (string[] * Rng) =
         Guard.inIntRange (nameof size) 2 1000 size
         Guard.inRange (nameof frozen) 0.0 1.0 frozen
@@ -140,9 +140,9 @@ module ToyText =
         if not (Array.exists (Seq.contains 'G') map) then
             Guard.fail (nameof map) "The map has no goal; mark at least one tile G."
 
-    /// FrozenLake on a map: actions left, down, right, up. Slippery ice takes the wanted direction with the probability `successRate` (1/3 in
-    /// FrozenLake-v1) and each of the two at right angles with half of the rest. Time limit and threshold are those of FrozenLake-v1,
-    /// whatever the map.
+    /// FrozenLake on a map: actions left, down, right, up. Slippery ice takes the wanted direction with the probability
+    /// `successRate` (1/3 in FrozenLake-v1) and each of the two at right angles with half of the rest. Time limit and
+    /// threshold are those of FrozenLake-v1, whatever the map.
     let frozenLake
         (map: string[])
         (slippery: bool)
@@ -205,8 +205,9 @@ module ToyText =
             RewardThreshold = Some 0.85
         }
 
-    /// CliffWalking-v1 on 4 x 12 cells (Sutton and Barto 2018, example 6.6): actions up, right, down, left; −1 a step, −100 and back to the
-    /// start for the cliff; on slippery ground each of the wanted direction and the two at right angles has the probability 1/3.
+    /// CliffWalking-v1 on 4 x 12 cells (Sutton and Barto 2018, example 6.6): actions up, right, down, left; −1 a step,
+    /// −100 and back to the start for the cliff; on slippery ground each of the wanted direction and the two at right
+    /// angles has the probability 1/3.
     let cliffWalking (slippery: bool) (discount: float) : ToyTextTable =
         let height, width = 4, 12
         let start, goal = 36, 47
@@ -249,7 +250,8 @@ module ToyText =
     /// The four places R, G, Y, B of the taxi's town, as (row, column).
     let private places = [| struct (0, 0); struct (0, 4); struct (4, 0); struct (4, 3) |]
 
-    /// Which of the taxi's actions (south, north, east, west, pick up, drop off) change something in a state: the masks of Taxi-v3.
+    /// Which of the taxi's actions (south, north, east, west, pick up, drop off) change something in a state: the masks
+    /// of Taxi-v3.
     let taxiMask (state: int) (action: int) : bool =
         let passenger, column, row = state / 4 % 5, state / 20 % 5, state / 100 % 5
         let at = places |> Array.tryFindIndex (fun place -> place = struct (row, column))
@@ -286,9 +288,9 @@ module ToyText =
             | None -> wrong
         | _ -> wrong
 
-    /// Taxi (Dietterich 2000): Taxi-v3 and Taxi-v4. The state is ((row · 5 + column) · 5 + passenger) · 4 + destination, passenger 4
-    /// being aboard; actions south, north, east, west, pick up, drop off; −1 a step, −10 for a wrong pick up or drop off, +20 for
-    /// delivering, which terminates.
+    /// Taxi (Dietterich 2000): Taxi-v3 and Taxi-v4. The state is ((row · 5 + column) · 5 + passenger) · 4 +
+    /// destination, passenger 4 being aboard; actions south, north, east, west, pick up, drop off; −1 a step, −10 for a
+    /// wrong pick up or drop off, +20 for delivering, which terminates.
     /// In rain a drive goes the wanted way with the probability 0.8, to the left of it and to the right of it with 0.1
     /// each, where walls stop it; a drive whose wanted way is blocked stays, as in Gymnasium's Taxi-v4. A fickle
     /// passenger changes the destination, with the probability 0.3, once the taxi has moved with him aboard: 500 is
@@ -360,7 +362,8 @@ module ToyText =
         |> Array.groupBy (fun (hand, _) -> struct (hand.Score, hand.IsNatural))
         |> Array.map (fun (_, alike) -> fst alike[0], Array.sumBy snd alike)
 
-    /// The player's hands that Blackjack tells apart, in the order of the states: hard sums 4 to 21, soft sums 12 to 21, and the natural.
+    /// The player's hands that Blackjack tells apart, in the order of the states: hard sums 4 to 21, soft sums 12 to
+    /// 21, and the natural.
     let private blackjackHands: BlackjackHand[] =
         [|
             for hard in 4..21 -> { Hard = hard; Aces = 0; Cards = 3 }
@@ -384,8 +387,9 @@ module ToyText =
 
         10 * blackjackHand hand + showing - 1
 
-    /// Blackjack-v1 with a deck that never ends: 29 hands of the player times 10 cards of the dealer; actions 0 stick, 1 hit. The dealer's
-    /// hidden card is drawn when it is turned, which is as likely (Sutton and Barto 2018, example 5.1).
+    /// Blackjack-v1 with a deck that never ends: 29 hands of the player times 10 cards of the dealer; actions 0 stick,
+    /// 1 hit. The dealer's hidden card is drawn when it is turned, which is as likely (Sutton and Barto 2018, example
+    /// 5.1).
     let blackjack (rules: BlackjackRules) (discount: float) : ToyTextTable =
         let ends = Array.init 10 (fun index -> dealerEnds (BlackjackHand.add (index + 1) BlackjackHand.empty))
 

@@ -28,8 +28,8 @@ type WeightedTrajectory =
         Probability: float
     }
 
-/// N trajectories side by side, arrays time-major [T, N], as the functions of `Returns` take them. Steps after the end of a shorter
-/// trajectory have mask, reward and discount 0 and repeat its last state.
+/// N trajectories side by side, arrays time-major [T, N], as the functions of `Returns` take them. Steps after the end
+/// of a shorter trajectory have mask, reward and discount 0 and repeat its last state.
 type TrajectoryBatch =
     {
         /// T, that of the longest.
@@ -89,8 +89,8 @@ module Trajectories =
     [<Literal>]
     let MaxEnumerated = 1e6
 
-    /// Every trajectory of at most `horizon` steps that the process and the policy can produce, with p(τ|θ) > 0; the probabilities sum
-    /// to 1. Fails if there may be more than 10⁶.
+    /// Every trajectory of at most `horizon` steps that the process and the policy can produce, with p(τ|θ) > 0; the
+    /// probabilities sum to 1. Fails if there may be more than 10⁶.
     let enumerate (mdp: Mdp) (policy: TabularPolicy) (horizon: int) : WeightedTrajectory[] =
         TabularPolicy.requireFor mdp policy
         let expected = count mdp horizon

@@ -32,7 +32,8 @@ module ActorCritic =
 
     let private critic activation inputs hidden = { Mlp.create 1.0 inputs hidden 1 with Activation = activation }
 
-    /// Two networks with the same hidden widths: gain √2 in hidden layers, 0.01 in the policy's last, 1 in the value's last.
+    /// Two networks with the same hidden widths: gain √2 in hidden layers, 0.01 in the policy's last, 1 in the value's
+    /// last.
     let separate (activation: Activation) (inputs: int) (hidden: int list) (head: ActionDistribution) : ActorCritic =
         { Actor = Actor.create activation inputs hidden head; Critic = critic activation inputs hidden }
 
@@ -47,7 +48,8 @@ module ActorCritic =
         let features = { network.Actor.Features with Encoder = encoder }
         { network with Actor = { network.Actor with Features = features } }
 
-    /// A recurrent layer of n units on what the network shares; its own layers of actor and critic, of the given widths, come after it.
+    /// A recurrent layer of n units on what the network shares; its own layers of actor and critic, of the given
+    /// widths, come after it.
     let recurrent (cell: RecurrentCell) (units: int) activation (hidden: int list) (network: ActorCritic) =
         let heads = separate activation units hidden network.Head
 
@@ -65,7 +67,8 @@ module ActorCritic =
     /// uniform in ±1/√inputs. Biases of dense layers start at 0 and convolutions as they did, orthogonal; the
     /// deviations too are left.
     let withTorchStart (network: ActorCritic) =
-        // All hidden layers of an Mlp share one initialiser here; KaimingUniform (gain √⅓) is PyTorch's for any number of inputs.
+        // All hidden layers of an Mlp share one initialiser here; KaimingUniform (gain √⅓) is PyTorch's for any number
+        // of inputs.
         let start (mlp: Mlp) =
             let uniform = Initialiser.KaimingUniform(sqrt (1.0 / 3.0))
             { mlp with HiddenWeight = uniform; OutputWeight = uniform }
@@ -111,17 +114,20 @@ module ActorCritic =
     let value (network: ActorCritic) (parameters: Parameters) (observations: Expr) : Expr =
         Features.apply network.Actor.Features parameters observations |> valueOf network parameters
 
-    /// Policy and value of observations [..., inputs], what they share evaluated once. For networks without a recurrent layer.
+    /// Policy and value of observations [..., inputs], what they share evaluated once. For networks without a recurrent
+    /// layer.
     let apply (network: ActorCritic) (parameters: Parameters) (observations: Expr) : ActorCriticOutput =
         Features.apply network.Actor.Features parameters observations |> onFeatures network parameters
 
-    /// One step of a recurrent network: observations [rows, inputs] and states [rows, StateSize] to struct (output, new states).
+    /// One step of a recurrent network: observations [rows, inputs] and states [rows, StateSize] to struct (output, new
+    /// states).
     let step (network: ActorCritic) (parameters: Parameters) (observations: Expr) (state: Expr) =
         let struct (features, next) = Features.step network.Actor.Features parameters observations state
         struct (onFeatures network parameters features, next)
 
-    /// Sequences of a recurrent network: observations [time, rows, inputs], keep [time, rows] (0 where an episode starts, else 1) and
-    /// the states [rows, StateSize] before the first step, to outputs [time · rows, ...], time-major.
+    /// Sequences of a recurrent network: observations [time, rows, inputs], keep [time, rows] (0 where an episode
+    /// starts, else 1) and the states [rows, StateSize] before the first step, to outputs [time · rows, ...],
+    /// time-major.
     let unroll (network: ActorCritic) (parameters: Parameters) (keep: Expr) (observations: Expr) (state: Expr) =
         Features.unroll network.Actor.Features parameters keep observations state
         |> onFeatures network parameters

@@ -6,7 +6,8 @@ open Rl.Core.Foundations
 open Rl.Core.Autodiff
 
 /// Scaled dot-product attention of a sequence to itself, in `Heads` parallel parts of Embedding / Heads features each
-/// (Vaswani et al. 2017): head = softmax(Q Kᵀ / √d) V with Q, K, V = x W + b; the heads side by side go through a last product.
+/// (Vaswani et al. 2017): head = softmax(Q Kᵀ / √d) V with Q, K, V = x W + b; the heads side by side go through a last
+/// product.
 type Attention =
     {
         /// The number of features of each position.
@@ -15,11 +16,13 @@ type Attention =
         Heads: int
     }
 
-/// The layer's blocks are "inputWeight" [E, 3E] (Q, K and V side by side), "inputBias", "outputWeight" [E, E], "outputBias".
+/// The layer's blocks are "inputWeight" [E, 3E] (Q, K and V side by side), "inputBias", "outputWeight" [E, E],
+/// "outputBias".
 [<RequireQualifiedAccess>]
 module Attention =
 
-    /// The layer's parameters, starting as in PyTorch: Xavier-uniform input weights, uniform ±1/√E output weights, biases 0.
+    /// The layer's parameters, starting as in PyTorch: Xavier-uniform input weights, uniform ±1/√E output weights,
+    /// biases 0.
     let layout (layer: Attention) =
         Guard.positive (nameof layer.Embedding) layer.Embedding
         Guard.positive (nameof layer.Heads) layer.Heads
@@ -42,8 +45,8 @@ module Attention =
         Tensor.init [| length; length |] (fun i -> if i % length <= i / length then 1.0 else 0.0)
         |> Expr.constant
 
-    /// x [batch, length, E] to y of the same shape. A position attends only to positions where the mask, which broadcasts to
-    /// [batch, heads, length, length] (query before key), is not 0; None: to all.
+    /// x [batch, length, E] to y of the same shape. A position attends only to positions where the mask, which
+    /// broadcasts to [batch, heads, length, length] (query before key), is not 0; None: to all.
     let apply (layer: Attention) (parameters: Parameters) (mask: Expr option) (x: Expr) : Expr =
         if x.Rank <> 3 || x.Shape[2] <> layer.Embedding then
             Guard.fail (nameof x) $"x has shape {Shape.print x.Shape}; it must be [batch, length, {layer.Embedding}]."

@@ -26,7 +26,8 @@ module Heads =
     /// Q(s, a) = V(s) + A(s, a) − mean A(s, ·) from v [..., 1] and a [..., actions] (Wang et al. 2016).
     let dueling (v: Expr) (a: Expr) : Expr = v + (a - Expr.meanKeep [| -1 |] a)
 
-    /// [..., actions · atoms] to [..., actions, atoms]: a distribution of returns for each action (Bellemare et al. 2017).
+    /// [..., actions · atoms] to [..., actions, atoms]: a distribution of returns for each action (Bellemare et al.
+    /// 2017).
     let atoms (actions: int) (atoms: int) (x: Expr) : Expr =
         Expr.reshape (Array.append x.Shape[.. x.Rank - 2] [| actions; atoms |]) x
 

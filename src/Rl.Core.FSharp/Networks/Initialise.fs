@@ -8,8 +8,8 @@ open System.Threading.Tasks
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
 
-/// How a block of parameters starts. The fans of a matrix [inputs, outputs] are its two lengths; those of a convolution's
-/// weight [o, c, kh, kw] are c·kh·kw and o·kh·kw.
+/// How a block of parameters starts. The fans of a matrix [inputs, outputs] are its two lengths; those of a
+/// convolution's weight [o, c, kh, kw] are c·kh·kw and o·kh·kw.
 [<RequireQualifiedAccess>]
 type Initialiser =
     /// The same number everywhere.
@@ -18,8 +18,8 @@ type Initialiser =
     | Uniform of low: float * high: float
     /// Normal with the given mean and standard deviation.
     | Normal of mean: float * standardDeviation: float
-    /// A (semi-)orthogonal matrix times the gain, QᵀQ = gain² I, uniform over all such matrices; the shape is read as the
-    /// matrix [first axis, all others] (Saxe, McClelland and Ganguli 2014; uniform by Mezzadri 2007).
+    /// A (semi-)orthogonal matrix times the gain, QᵀQ = gain² I, uniform over all such matrices; the shape is read as
+    /// the matrix [first axis, all others] (Saxe, McClelland and Ganguli 2014; uniform by Mezzadri 2007).
     | Orthogonal of gain: float
     /// U(±gain √(6 / (fanIn + fanOut))) (Glorot and Bengio 2010).
     | XavierUniform of gain: float
@@ -29,7 +29,8 @@ type Initialiser =
     | KaimingUniform of gain: float
     /// N(0, gain² / fanIn) (He et al. 2015).
     | KaimingNormal of gain: float
-    /// U(±1 / √fanIn) with the fan given: PyTorch's default for the weight and the bias of a linear or convolution layer.
+    /// U(±1 / √fanIn) with the fan given: PyTorch's default for the weight and the bias of a linear or convolution
+    /// layer.
     | TorchLinear of fanIn: int
 
 /// Draws from initialisers.
@@ -53,8 +54,9 @@ module Initialiser =
     [<Literal>]
     let private Panel = 32
 
-    /// x ← x − 2 (v·x) v for the columns x of a panel [rows, Panel], from `column` on as many as four vector registers hold, and a unit vector v that
-    /// is zero before `start`. Each column is summed in the order of its rows, so that its bits depend on nothing else.
+    /// x ← x − 2 (v·x) v for the columns x of a panel [rows, Panel], from `column` on as many as four vector registers
+    /// hold, and a unit vector v that is zero before `start`. Each column is summed in the order of its rows, so that
+    /// its bits depend on nothing else.
     let private reflectSome (v: float[]) (panel: float[]) (start: int) (column: int) =
         let width = unativeint Vector<float>.Count
         let origin = &MemoryMarshal.GetArrayDataReference panel
@@ -90,7 +92,8 @@ module Initialiser =
         for column in 0 .. 4 * Vector<float>.Count .. Panel - 1 do
             reflectSome v panel start column
 
-    /// The unit vector whose reflection takes the column to a multiple of the k-th unit vector, and the sign of that multiple.
+    /// The unit vector whose reflection takes the column to a multiple of the k-th unit vector, and the sign of that
+    /// multiple.
     let private reflector (panel: float[]) (rows: int) (column: int) (k: int) : struct (float[] * float) =
         let v = Array.zeroCreate<float> rows
 
@@ -116,7 +119,8 @@ module Initialiser =
 
         struct (v, (if diagonal < 0.0 then -1.0 else 1.0))
 
-    /// Does the work of panels `first`, …, `last`, which do not depend on each other, on several threads where it is worth that.
+    /// Does the work of panels `first`, …, `last`, which do not depend on each other, on several threads where it is
+    /// worth that.
     let private panelwise (rows: int) (first: int) (last: int) (work: int -> unit) =
         if (last - first + 1) * rows < 4096 then
             for panel in first..last do
@@ -124,8 +128,8 @@ module Initialiser =
         else
             Parallel.For(first, last + 1, work) |> ignore
 
-    /// Q of A = QR with R's diagonal positive, by Householder reflections (Golub and Van Loan 2013, section 5.2). A's columns, `count` of `rows` numbers
-    /// (at least as many), lie one after the other; Q's lie in panels [rows, Panel].
+    /// Q of A = QR with R's diagonal positive, by Householder reflections (Golub and Van Loan 2013, section 5.2). A's
+    /// columns, `count` of `rows` numbers (at least as many), lie one after the other; Q's lie in panels [rows, Panel].
     let private orthonormalise (columns: float[]) (rows: int) (count: int) : float[][] =
         let panels = Array.init ((count + Panel - 1) / Panel) (fun _ -> Array.zeroCreate<float>(rows * Panel))
 

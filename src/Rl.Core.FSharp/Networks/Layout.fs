@@ -117,7 +117,8 @@ module Layout =
         let block = layout[name]
         theta |> Expr.slice 0 block.Offset (block.Offset + block.Count) |> Expr.reshape block.Shape
 
-    /// Starting values of θ, each block by its initialiser from a stream of its own: struct (values, the generator that follows).
+    /// Starting values of θ, each block by its initialiser from a stream of its own: struct (values, the generator that
+    /// follows).
     let initialise (rng: Rng) (layout: Layout) : struct (float[] * Rng) =
         let values = Array.zeroCreate<float> layout.Count
         let mutable rest = rng

@@ -26,8 +26,8 @@ type Mlp =
 [<RequireQualifiedAccess>]
 module Mlp =
 
-    /// Orthogonal starts: gain √2 in hidden layers (with tanh), `outputGain` in the last; biases 0 (Andrychowicz et al. 2021,
-    /// "What matters for on-policy deep actor-critic methods?").
+    /// Orthogonal starts: gain √2 in hidden layers (with tanh), `outputGain` in the last; biases 0 (Andrychowicz et al.
+    /// 2021, "What matters for on-policy deep actor-critic methods?").
     let create (outputGain: float) (inputs: int) (hidden: int list) (outputs: int) =
         {
             Inputs = inputs
@@ -40,7 +40,8 @@ module Mlp =
             LayerNormalisation = false
         }
 
-    /// A feature extractor: the last width is the number of outputs, activated like the others. `hidden` must not be empty.
+    /// A feature extractor: the last width is the number of outputs, activated like the others. `hidden` must not be
+    /// empty.
     let trunk (activation: Activation) (inputs: int) (hidden: int list) =
         match List.rev hidden with
         | [] ->

@@ -9,11 +9,11 @@ open Rl.Core.Autodiff
 type RecurrentCell =
     /// h′ = tanh(x Wᵢ + bᵢ + h Wₕ + bₕ) (Elman 1990).
     | Tanh
-    /// Gates r, z, n: h′ = (1 − z) ∘ n + z ∘ h with r, z = σ(x Wᵢ + bᵢ + h Wₕ + bₕ) and n = tanh(x Wᵢ + bᵢ + r ∘ (h Wₕ + bₕ))
-    /// (Cho et al. 2014).
+    /// Gates r, z, n: h′ = (1 − z) ∘ n + z ∘ h with r, z = σ(x Wᵢ + bᵢ + h Wₕ + bₕ) and n = tanh(x Wᵢ + bᵢ + r ∘ (h Wₕ
+    /// + bₕ)) (Cho et al. 2014).
     | Gru
-    /// Gates i, f, g, o: c′ = σ(f) ∘ c + σ(i) ∘ tanh(g), h′ = σ(o) ∘ tanh(c′), all four gates from x Wᵢ + bᵢ + h Wₕ + bₕ
-    /// (Hochreiter and Schmidhuber 1997; Gers et al. 2000).
+    /// Gates i, f, g, o: c′ = σ(f) ∘ c + σ(i) ∘ tanh(g), h′ = σ(o) ∘ tanh(c′), all four gates from x Wᵢ + bᵢ + h Wₕ +
+    /// bₕ (Hochreiter and Schmidhuber 1997; Gers et al. 2000).
     | Lstm
 
 /// A recurrent layer. Its state is one array [batch, StateSize]: h, and for an LSTM h and c side by side.
@@ -141,12 +141,13 @@ module Recurrent =
 
         struct (states |> List.map (output layer) |> Expr.stack 0, List.last states)
 
-    /// All steps of x [time, batch, inputs] from a state [batch, StateSize]: struct (outputs [time, batch, hidden], last state).
+    /// All steps of x [time, batch, inputs] from a state [batch, StateSize]: struct (outputs [time, batch, hidden],
+    /// last state).
     let unroll (layer: Recurrent) (parameters: Parameters) (x: Expr) (state: Expr) : struct (Expr * Expr) =
         run layer parameters x state (fun _ state -> state)
 
-    /// `unroll` over several episodes: the state is multiplied before step t by keep[t] [time, batch], 0 where an episode starts
-    /// at t and 1 elsewhere, so that nothing is remembered across the border.
+    /// `unroll` over several episodes: the state is multiplied before step t by keep[t] [time, batch], 0 where an
+    /// episode starts at t and 1 elsewhere, so that nothing is remembered across the border.
     let unrollEpisodes
         (layer: Recurrent)
         (parameters: Parameters)

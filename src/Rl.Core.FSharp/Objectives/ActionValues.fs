@@ -1,11 +1,12 @@
-/// Values from action values, and the returns whose bootstraps are made from them: Sarsa(λ), Q(λ), UPGO, average reward.
+/// Values from action values, and the returns whose bootstraps are made from them: Sarsa(λ), Q(λ), UPGO, average
+/// reward.
 namespace Rl.Core.Objectives
 
 open System
 open Rl.Core.Foundations
 
-/// Action values are [M, A], flat, actions last; results are [M], with M = T·N where they go into returns. Numbers must be finite, discounts and
-/// traces in [0, 1].
+/// Action values are [M, A], flat, actions last; results are [M], with M = T·N where they go into returns. Numbers must
+/// be finite, discounts and traces in [0, 1].
 [<AbstractClass; Sealed>]
 type ActionValues =
 
@@ -53,8 +54,8 @@ type ActionValues =
 
             result[row] <- total
 
-    /// Peng's Q(λ) returns: λ-returns that bootstrap from maxₐ q(sₜ₊₁, a), with `nextActionValues` [T, N, A] (Peng and Williams 1994). With
-    /// traces 0 where the next action is not greedy they are Watkins's.
+    /// Peng's Q(λ) returns: λ-returns that bootstrap from maxₐ q(sₜ₊₁, a), with `nextActionValues` [T, N, A] (Peng and
+    /// Williams 1994). With traces 0 where the next action is not greedy they are Watkins's.
     static member QLambda
         (
             columns: int,
@@ -70,8 +71,8 @@ type ActionValues =
         ActionValues.Maximum(actions, nextActionValues, Span best)
         Returns.Lambda(columns, rewards, discounts, ReadOnlySpan best, traces, ReadOnlySpan.Empty, result)
 
-    /// Sarsa(λ) returns: λ-returns that bootstrap from q(sₜ₊₁, aₜ₊₁), with `nextActionValues` [T, N, A] and `nextActions` [T, N] (Rummery and
-    /// Niranjan 1994).
+    /// Sarsa(λ) returns: λ-returns that bootstrap from q(sₜ₊₁, aₜ₊₁), with `nextActionValues` [T, N, A] and
+    /// `nextActions` [T, N] (Rummery and Niranjan 1994).
     static member SarsaLambda
         (
             columns: int,
@@ -88,8 +89,8 @@ type ActionValues =
         ActionValues.Chosen(actions, nextActionValues, nextActions, Span chosen)
         Returns.Lambda(columns, rewards, discounts, ReadOnlySpan chosen, traces, ReadOnlySpan.Empty, result)
 
-    /// UPGO returns: Gₜ = rₜ + γₜ (Gₜ₊₁ if rₜ₊₁ + γₜ₊₁ v′ₜ₊₁ ≥ vₜ₊₁, else v′ₜ): follow what turned out better than expected (Vinyals et al. 2019, supplement).
-    /// `traces` is 1 inside an episode and 0 at its last step.
+    /// UPGO returns: Gₜ = rₜ + γₜ (Gₜ₊₁ if rₜ₊₁ + γₜ₊₁ v′ₜ₊₁ ≥ vₜ₊₁, else v′ₜ): follow what turned out better than
+    /// expected (Vinyals et al. 2019, supplement). `traces` is 1 inside an episode and 0 at its last step.
     static member Upgo
         (
             columns: int,
@@ -116,7 +117,8 @@ type ActionValues =
 
         Returns.Lambda(columns, rewards, discounts, nextValues, ReadOnlySpan follow, ReadOnlySpan.Empty, result)
 
-    /// Differential returns of the average-reward setting: Gₜ = rₜ − r̄ + (1 − λₜ) v′ₜ + λₜ Gₜ₊₁, undiscounted (Sutton and Barto 2018, equation 10.9).
+    /// Differential returns of the average-reward setting: Gₜ = rₜ − r̄ + (1 − λₜ) v′ₜ + λₜ Gₜ₊₁, undiscounted (Sutton
+    /// and Barto 2018, equation 10.9).
     static member Differential
         (
             columns: int,

@@ -4,8 +4,8 @@ namespace Rl.Core.Objectives
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
 
-/// Critics are functions of observation and action; their values, rewards, discounts (0 where terminated) and log-probabilities are [M], actions
-/// [M, n]. Everything named a target is constant to derivatives.
+/// Critics are functions of observation and action; their values, rewards, discounts (0 where terminated) and
+/// log-probabilities are [M], actions [M, n]. Everything named a target is constant to derivatives.
 [<RequireQualifiedAccess>]
 module ActorCritic =
 
@@ -28,8 +28,8 @@ module ActorCritic =
         =
         target reward discount (Expr.minimum nextFirst nextSecond - temperature * nextLogProbability)
 
-    /// clip(π(s′) + clip(σ·noise, ±limit), low, high): the smoothed action of the target policy, from standard normal noise (Fujimoto et al. 2018,
-    /// equation 14).
+    /// clip(π(s′) + clip(σ·noise, ±limit), low, high): the smoothed action of the target policy, from standard normal
+    /// noise (Fujimoto et al. 2018, equation 14).
     let smoothedAction (deviation: float) (limit: float) (low: Expr) (high: Expr) (noise: Expr) (action: Expr) : Expr =
         Guard.notNegativeNumber (nameof deviation) deviation
         Guard.notNegativeNumber (nameof limit) limit
@@ -42,13 +42,13 @@ module ActorCritic =
     /// −mean q(s, π(s)): the deterministic actor's loss, a scalar; take its derivative in the actor's parameters only.
     let deterministicActorLoss (value: Expr) : Expr = -(Expr.mean value)
 
-    /// mean (α ln π(a|s) − min(q₁, q₂)) with reparametrised a: SAC's actor loss, a scalar; take its derivative in the actor's parameters only
-    /// (Haarnoja et al. 2018, equation 7).
+    /// mean (α ln π(a|s) − min(q₁, q₂)) with reparametrised a: SAC's actor loss, a scalar; take its derivative in the
+    /// actor's parameters only (Haarnoja et al. 2018, equation 7).
     let softActorLoss (temperature: Expr) (logProbability: Expr) (first: Expr) (second: Expr) : Expr =
         Expr.mean (Expr.stopGradient temperature * logProbability - Expr.minimum first second)
 
-    /// −mean(x (ln π(a|s) + H)) with H the entropy to keep and x = ln α or α = exp ln α, as the caller chooses: both move ln α in the same
-    /// direction; the first is what implementations use, the second the paper's equation 18.
+    /// −mean(x (ln π(a|s) + H)) with H the entropy to keep and x = ln α or α = exp ln α, as the caller chooses: both
+    /// move ln α in the same direction; the first is what implementations use, the second the paper's equation 18.
     let temperatureLoss (targetEntropy: float) (multiplier: Expr) (logProbability: Expr) : Expr =
         Guard.finite (nameof targetEntropy) targetEntropy
         -(Expr.mean (multiplier * Expr.stopGradient (logProbability + targetEntropy)))

@@ -23,15 +23,16 @@ module Auxiliary =
         let stretched = Expr.reshape (Array.append mask.Shape (Array.create (x.Rank - mask.Rank) 1)) mask
         Expr.select stretched replacement x
 
-    /// [features, one-hot of the last action, tanh of the last reward]: the input of a recurrent agent [..., n + A + 1].
+    /// [features, one-hot of the last action, tanh of the last reward]: the input of a recurrent agent [..., n + A +
+    /// 1].
     let observationActionReward (actions: int) (features: Expr) (action: Expr) (reward: Expr) : Expr =
         Expr.concat -1 [ features; oneHot actions action; Expr.tanh (Expr.expandAxis -1 reward) ]
 
     let private later (x: Expr) = Expr.slice 0 1 x.Shape[0] x
     let private earlier (x: Expr) = Expr.slice 0 0 (x.Shape[0] - 1) x
 
-    /// Pixel control: the mean absolute change of each cell × cell square between successive images [T + 1, ..., H, W, C]: [T, ..., H/cell, W/cell]
-    /// (Jaderberg et al. 2017, section 3.1).
+    /// Pixel control: the mean absolute change of each cell × cell square between successive images [T + 1, ..., H, W,
+    /// C]: [T, ..., H/cell, W/cell] (Jaderberg et al. 2017, section 3.1).
     let pixelControlRewards (cell: int) (images: Expr) : Expr =
         Guard.positive (nameof cell) cell
 

@@ -15,7 +15,8 @@ open Rl.Core.Kernels
 /// Sizes of the memory on the stack.
 module private ProjectionMemory =
 
-    /// Probabilities that are placed before any of them is added: reading them back one by one right after a vector was written is slow.
+    /// Probabilities that are placed before any of them is added: reading them back one by one right after a vector was
+    /// written is slow.
     [<Literal>]
     let Staged = 256
 
@@ -29,9 +30,9 @@ open ProjectionMemory
 [<AbstractClass; Sealed>]
 type CategoricalProjection =
 
-    /// Places `count` ≤ `Staged` probabilities from `start` on, a vector at a time: `below` gets the lower neighbour's index and `parts` (what
-    /// the lower neighbour takes, what the upper one takes). Both have room for a vector beyond the last. False if a place is NaN, be it one
-    /// beyond the last.
+    /// Places `count` ≤ `Staged` probabilities from `start` on, a vector at a time: `below` gets the lower neighbour's
+    /// index and `parts` (what the lower neighbour takes, what the upper one takes). Both have room for a vector beyond
+    /// the last. False if a place is NaN, be it one beyond the last.
     static member private Place
         (
             low: float32,
@@ -86,7 +87,8 @@ type CategoricalProjection =
 
         Vector.EqualsAll(notNumbers, notNumbers)
 
-    /// `Place` from the first element on with vectors of 16, the last of which may reach beyond `count`: the same numbers in the same places.
+    /// `Place` from the first element on with vectors of 16, the last of which may reach beyond `count`: the same
+    /// numbers in the same places.
     static member private PlaceSixteens
         (
             low: float32,
@@ -123,7 +125,8 @@ type CategoricalProjection =
 
         Vector512.EqualsAll(notNumbers, notNumbers)
 
-    /// result[k] = what atom k took as the lower neighbour and, of the atom before it in `sums`, the upper one. `sums` is preceded by a 0.
+    /// result[k] = what atom k took as the lower neighbour and, of the atom before it in `sums`, the upper one. `sums`
+    /// is preceded by a 0.
     static member private Join(sums: nativeptr<Vector2>, result: Span<float32>) : unit =
         let lanes = Vector<float32>.Count
         let lower: nativeptr<float32> = NativePtr.ofNativeInt (NativePtr.toNativeInt sums)
@@ -141,10 +144,11 @@ type CategoricalProjection =
         for atom in at .. result.Length - 1 do
             result[atom] <- NativePtr.get lower (2 * atom) + NativePtr.get lower (2 * atom - 1)
 
-    /// Projects distributions with atoms `from` [M, J] and `probabilities` [M, J] onto the K atoms low, …, high at equal distances Δ: each
-    /// probability is shared between the two atoms beside its place, clipped to [low, high], in proportion to nearness;
-    /// `result` [M, K] has the sums of each row of `probabilities`. K ≥ 2 (`atoms`), low < high, no NaN in `from` (Bellemare, Dabney and
-    /// Munos 2017, algorithm 1). Work proportional to M·J; allocates nothing where K ≤ 1024.
+    /// Projects distributions with atoms `from` [M, J] and `probabilities` [M, J] onto the K atoms low, …, high at
+    /// equal distances Δ: each probability is shared between the two atoms beside its place, clipped to [low, high], in
+    /// proportion to nearness; `result` [M, K] has the sums of each row of `probabilities`. K ≥ 2 (`atoms`), low <
+    /// high, no NaN in `from` (Bellemare, Dabney and Munos 2017, algorithm 1). Work proportional to M·J; allocates
+    /// nothing where K ≤ 1024.
     static member Evenly
         (
             columns: int,

@@ -1,12 +1,13 @@
-/// Returns and values from data of another policy, corrected by V-trace, Retrace and their kin, all by the one recurrence.
+/// Returns and values from data of another policy, corrected by V-trace, Retrace and their kin, all by the one
+/// recurrence.
 namespace Rl.Core.Objectives
 
 open System
 open System.Numerics
 open Rl.Core.Foundations
 
-/// Arrays, discounts, next values, traces and ratios are those of `ImportanceSampling`, and so are the errors; `RolloutVTrace` says what it
-/// checks.
+/// Arrays, discounts, next values, traces and ratios are those of `ImportanceSampling`, and so are the errors;
+/// `RolloutVTrace` says what it checks.
 [<AbstractClass; Sealed>]
 type Corrections =
 
@@ -22,9 +23,10 @@ type Corrections =
         else
             Recurrence.StoreRest(values, row, column)
 
-    /// Leaky V-trace errors: result = vsₜ − vₜ = eₜ = ρ̄ₜ (rₜ + γₜ v′ₜ − vₜ) + γₜ cₜ eₜ₊₁ with ρ̄ = α min(clip, ρ) + (1 − α) ρ and
-    /// c = λ (α min(1, ρ) + (1 − α) ρ); α = `mixing` ∈ [0, 1], clip > 0, infinity for none. α = 1 is V-trace (Espeholt et al. 2018, equation 1), smaller ones let some
-    /// of the unclipped ratio through (Zahavy et al. 2020). The value targets are result + values. Allocates nothing in the steady state.
+    /// Leaky V-trace errors: result = vsₜ − vₜ = eₜ = ρ̄ₜ (rₜ + γₜ v′ₜ − vₜ) + γₜ cₜ eₜ₊₁ with ρ̄ = α min(clip, ρ) + (1
+    /// − α) ρ and c = λ (α min(1, ρ) + (1 − α) ρ); α = `mixing` ∈ [0, 1], clip > 0, infinity for none. α = 1 is V-trace
+    /// (Espeholt et al. 2018, equation 1), smaller ones let some of the unclipped ratio through (Zahavy et al. 2020).
+    /// The value targets are result + values. Allocates nothing in the steady state.
     static member LeakyVTrace<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
         (
             columns: int,
@@ -77,7 +79,8 @@ type Corrections =
 
             row <- row - columns
 
-    /// V-trace errors vsₜ − vₜ: `LeakyVTrace` with α = 1; on policy with λ = 1 the targets are n-step returns (Espeholt et al. 2018).
+    /// V-trace errors vsₜ − vₜ: `LeakyVTrace` with α = 1; on policy with λ = 1 the targets are n-step returns (Espeholt
+    /// et al. 2018).
     static member VTrace<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
         (
             columns: int,
@@ -103,11 +106,12 @@ type Corrections =
             result
         )
 
-    /// `VTrace` of a whole rollout with one γ = `discount` and one λ = `trace`, without the arrays that `Returns.Discounts`, `Traces` and
-    /// `NextValues` would write: the same numbers bit for bit from two thirds of the memory traffic. `ratios`, `rewards`, `values` [T, N];
-    /// `lastValues` [N] of the observations after the last step; `terminated`, `truncated` [T, N]; `finalValues` [T, N], read where
-    /// truncated. `result` [T, N] must not overlap the arguments. float32 or float64. γ and λ must lie in [0, 1] and the clip be greater than 0; the
-    /// arrays, read once and at the speed of memory, are not checked: what is not finite in them is so in the result.
+    /// `VTrace` of a whole rollout with one γ = `discount` and one λ = `trace`, without the arrays that
+    /// `Returns.Discounts`, `Traces` and `NextValues` would write: the same numbers bit for bit from two thirds of the
+    /// memory traffic. `ratios`, `rewards`, `values` [T, N]; `lastValues` [N] of the observations after the last step;
+    /// `terminated`, `truncated` [T, N]; `finalValues` [T, N], read where truncated. `result` [T, N] must not overlap
+    /// the arguments. float32 or float64. γ and λ must lie in [0, 1] and the clip be greater than 0; the arrays, read
+    /// once and at the speed of memory, are not checked: what is not finite in them is so in the result.
     static member RolloutVTrace<'T
         when 'T: unmanaged and 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
         (
@@ -145,8 +149,8 @@ type Corrections =
             result
         )
 
-    /// The policy's advantages under V-trace: ρ̃ₜ (qₜ − vₜ) with qₜ = rₜ + γₜ (v′ₜ + λₜ eₜ₊₁), e = `errors` of (Leaky)VTrace, and
-    /// ρ̃ = α min(clip, ρ) + (1 − α) ρ: `advantages`, and q: `estimates`, both [T, N].
+    /// The policy's advantages under V-trace: ρ̃ₜ (qₜ − vₜ) with qₜ = rₜ + γₜ (v′ₜ + λₜ eₜ₊₁), e = `errors` of
+    /// (Leaky)VTrace, and ρ̃ = α min(clip, ρ) + (1 − α) ρ: `advantages`, and q: `estimates`, both [T, N].
     static member VTraceAdvantages
         (
             columns: int,
@@ -177,9 +181,10 @@ type Corrections =
             let weight = mixing * min policyRatioClip ratios[index] + (1.0 - mixing) * ratios[index]
             advantages[index] <- weight * (estimates[index] - values[index])
 
-    /// General off-policy returns: result = Gₜ = rₜ + γₜ (v′ₜ + cₜ (Gₜ₊₁ − q′ₜ)), with v′ₜ = Σ π(a|sₜ₊₁) q(sₜ₊₁, a), q′ₜ = q(sₜ₊₁, aₜ₊₁) and the trace
-    /// cₜ ≥ 0 of (sₜ₊₁, aₜ₊₁), 0 where an episode ended (Munos et al. 2016, equation 3). The last step bootstraps from v′ alone. c = 0: expected
-    /// Sarsa; c = λ: Q(λ) of Harutyunyan et al.; c = λ π(a): tree-backup; c = λ min(1, ρ): Retrace; c = ρ: importance sampling.
+    /// General off-policy returns: result = Gₜ = rₜ + γₜ (v′ₜ + cₜ (Gₜ₊₁ − q′ₜ)), with v′ₜ = Σ π(a|sₜ₊₁) q(sₜ₊₁, a),
+    /// q′ₜ = q(sₜ₊₁, aₜ₊₁) and the trace cₜ ≥ 0 of (sₜ₊₁, aₜ₊₁), 0 where an episode ended (Munos et al. 2016, equation
+    /// 3). The last step bootstraps from v′ alone. c = 0: expected Sarsa; c = λ: Q(λ) of Harutyunyan et al.; c = λ
+    /// π(a): tree-backup; c = λ min(1, ρ): Retrace; c = ρ: importance sampling.
     static member GeneralOffPolicy<'T
         when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
         (
@@ -224,7 +229,8 @@ type Corrections =
             result
         )
 
-    /// Retrace(λ) returns: `GeneralOffPolicy` with c = λ min(1, ρ′), ρ′ being the ratio of the *next* action (Munos et al. 2016).
+    /// Retrace(λ) returns: `GeneralOffPolicy` with c = λ min(1, ρ′), ρ′ being the ratio of the *next* action (Munos et
+    /// al. 2016).
     static member Retrace
         (
             columns: int,
@@ -255,8 +261,8 @@ type Corrections =
             result
         )
 
-    /// Tree-backup(λ) returns: `GeneralOffPolicy` with c = λ π′, π′ being the target policy's probability of the *next* action; needs no
-    /// behaviour policy (Precup, Sutton and Singh 2000).
+    /// Tree-backup(λ) returns: `GeneralOffPolicy` with c = λ π′, π′ being the target policy's probability of the *next*
+    /// action; needs no behaviour policy (Precup, Sutton and Singh 2000).
     static member TreeBackup
         (
             columns: int,

@@ -58,7 +58,8 @@ module Diagnostics =
 
         if squares = 0.0 then 0.0 else total * total / squares
 
-    /// The trace of the covariance of gradients [M, n] given a row each: the summed unbiased variance of their coordinates; M ≥ 2.
+    /// The trace of the covariance of gradients [M, n] given a row each: the summed unbiased variance of their
+    /// coordinates; M ≥ 2.
     let gradientVariance (gradients: float[][]) : float =
         Guard.inIntRange "gradients.Length" 2 Int32.MaxValue gradients.Length
         let size = gradients[0].Length

@@ -24,7 +24,8 @@ type EpisodicNovelty =
         Neighbours: int
         /// What the reward is multiplied by.
         Scale: float
-        /// Added to the similarity and, as in the reference implementation, taken from the mean distance, which must exceed it.
+        /// Added to the similarity and, as in the reference implementation, taken from the mean distance, which must
+        /// exceed it.
         Constant: float
         /// The kernel's ε.
         KernelEpsilon: float
@@ -63,7 +64,8 @@ module EpisodicMemory =
 
         total
 
-    /// The `count` rows (all, if there are fewer) of `data` nearest to `query` by squared Euclidean distance, nearest first (the earlier of equals): struct (index, distance).
+    /// The `count` rows (all, if there are fewer) of `data` nearest to `query` by squared Euclidean distance, nearest
+    /// first (the earlier of equals): struct (index, distance).
     let nearest (count: int) (data: float[][]) (query: float[]) : struct (int * float)[] =
         Guard.positive (nameof count) count
         data |> Array.iter (fun row -> Guard.length (nameof query) row.Length query.Length)
@@ -74,8 +76,9 @@ module EpisodicMemory =
         |> Array.truncate count
         |> Array.map (fun index -> struct (index, distances[index]))
 
-    /// The rewards of new embeddings against the memory as it was, and the memory with them in it. Where the memory has fewer than k embeddings the missing
-    /// neighbours are zero vectors. Distances d² are taken relative to their running mean: k(x, y) = ε / (d²/mean + ε), reward = scale / (√Σk + c).
+    /// The rewards of new embeddings against the memory as it was, and the memory with them in it. Where the memory has
+    /// fewer than k embeddings the missing neighbours are zero vectors. Distances d² are taken relative to their
+    /// running mean: k(x, y) = ε / (d²/mean + ε), reward = scale / (√Σk + c).
     let step
         (novelty: EpisodicNovelty)
         (embeddings: float[][])

@@ -1,4 +1,5 @@
-/// Exploration: noise on actions and parameters, optimistic scores and bonuses; randomness is a key or noise that the caller drew.
+/// Exploration: noise on actions and parameters, optimistic scores and bonuses; randomness is a key or noise that the
+/// caller drew.
 namespace Rl.Core.Objectives
 
 open System
@@ -23,7 +24,8 @@ module Exploration =
         for i in 0 .. action.Length - 1 do
             result[i] <- action[i] + deviation * noise[i]
 
-    /// `gaussian` with noise from the generator, kept within [low, high]; `action` is overwritten. Returns the generator that follows.
+    /// `gaussian` with noise from the generator, kept within [low, high]; `action` is overwritten. Returns the
+    /// generator that follows.
     let gaussianWith (deviation: float) (low: float) (high: float) (action: Span<float>) (rng: Rng) : Rng =
         Guard.notNegativeNumber (nameof deviation) deviation
 
@@ -39,8 +41,8 @@ module Exploration =
 
         rng
 
-    /// The Ornstein-Uhlenbeck process: state ← (1 − damping) state + σ z, in place; add it to the action. damping ∈ [0, 1], σ ≥ 0 (Lillicrap et
-    /// al. 2015).
+    /// The Ornstein-Uhlenbeck process: state ← (1 − damping) state + σ z, in place; add it to the action. damping ∈ [0,
+    /// 1], σ ≥ 0 (Lillicrap et al. 2015).
     let ornsteinUhlenbeck (damping: float) (deviation: float) (noise: ReadOnlySpan<float>) (state: Span<float>) : unit =
         Guard.inRange (nameof damping) 0.0 1.0 damping
         Guard.notNegativeNumber (nameof deviation) deviation
@@ -49,7 +51,8 @@ module Exploration =
         for i in 0 .. state.Length - 1 do
             state[i] <- (1.0 - damping) * state[i] + deviation * noise[i]
 
-    /// result = (1 − f) prior + f · sample: Dirichlet noise on the probabilities at a search's root; f ∈ [0, 1] (Silver et al. 2017).
+    /// result = (1 − f) prior + f · sample: Dirichlet noise on the probabilities at a search's root; f ∈ [0, 1] (Silver
+    /// et al. 2017).
     let dirichlet
         (fraction: float)
         (sample: ReadOnlySpan<float>)
@@ -63,7 +66,8 @@ module Exploration =
         for i in 0 .. prior.Length - 1 do
             result[i] <- (1.0 - fraction) * prior[i] + fraction * sample[i]
 
-    /// Draws probabilities from the symmetric Dirichlet distribution of concentration α > 0 into `result`; returns the generator that follows.
+    /// Draws probabilities from the symmetric Dirichlet distribution of concentration α > 0 into `result`; returns the
+    /// generator that follows.
     let dirichletSample (concentration: float) (result: Span<float>) (rng: Rng) : Rng =
         let mutable rng = rng
         let mutable largest = -infinity
@@ -89,8 +93,8 @@ module Exploration =
     let perturb (deviation: float) (parameters: Span<float>) (rng: Rng) : Rng =
         gaussianWith deviation -infinity infinity parameters rng
 
-    /// Parameter noise's σ for the next rollout: times `factor` > 1 while the perturbed policy's distance from the unperturbed one is below `target`,
-    /// divided by it otherwise (Plappert et al. 2018, equation 5).
+    /// Parameter noise's σ for the next rollout: times `factor` > 1 while the perturbed policy's distance from the
+    /// unperturbed one is below `target`, divided by it otherwise (Plappert et al. 2018, equation 5).
     let adaptDeviation (factor: float) (target: float) (distance: float) (deviation: float) : float =
         Guard.inRange (nameof factor) 1.0 infinity factor
         Guard.positiveNumber (nameof target) target
@@ -98,7 +102,8 @@ module Exploration =
         Guard.notNegativeNumber (nameof deviation) deviation
         if distance < target then deviation * factor else deviation / factor
 
-    /// UCB1 scores: result = mean + c √(ln Σn / n), +∞ where n = 0; c ≥ 0 (Auer, Cesa-Bianchi and Fischer 2002, with c = √2).
+    /// UCB1 scores: result = mean + c √(ln Σn / n), +∞ where n = 0; c ≥ 0 (Auer, Cesa-Bianchi and Fischer 2002, with c
+    /// = √2).
     let upperConfidence
         (constant: float)
         (counts: ReadOnlySpan<float>)

@@ -1,13 +1,14 @@
-/// Returns and values from data of another policy, each weighted by what its actions were worth to either: importance sampling.
+/// Returns and values from data of another policy, each weighted by what its actions were worth to either: importance
+/// sampling.
 namespace Rl.Core.Objectives
 
 open System
 open Rl.Core.Foundations
 
-/// Arrays are time-major [T, N], flat, as in `Returns`, with the same discounts γₜ, next values v′ₜ and traces λₜ (0 where an episode
-/// ended). Ratios ρₜ = π(aₜ|sₜ)/μ(aₜ|sₜ) ≥ 0 belong to the action of their step. Unless said otherwise `result` must not overlap the
-/// arguments. Wrong lengths, empty trajectories, numbers that are not finite, negative ratios, and discounts and traces outside [0, 1] raise
-/// `ArgumentException`, which names the argument and the element.
+/// Arrays are time-major [T, N], flat, as in `Returns`, with the same discounts γₜ, next values v′ₜ and traces λₜ (0
+/// where an episode ended). Ratios ρₜ = π(aₜ|sₜ)/μ(aₜ|sₜ) ≥ 0 belong to the action of their step. Unless said otherwise
+/// `result` must not overlap the arguments. Wrong lengths, empty trajectories, numbers that are not finite, negative
+/// ratios, and discounts and traces outside [0, 1] raise `ArgumentException`, which names the argument and the element.
 [<AbstractClass; Sealed>]
 type ImportanceSampling =
 
@@ -43,8 +44,8 @@ type ImportanceSampling =
             let continues = index >= columns && traces[index - columns] <> 0.0
             result[index] <- if continues then result[index - columns] * ratios[index] else ratios[index]
 
-    /// Ordinary importance sampling: Σ Wᵢ Gᵢ / n over n episodes with weights W = ∏ρ and returns G; unbiased (Sutton and Barto 2018,
-    /// equation 5.5).
+    /// Ordinary importance sampling: Σ Wᵢ Gᵢ / n over n episodes with weights W = ∏ρ and returns G; unbiased (Sutton
+    /// and Barto 2018, equation 5.5).
     static member Ordinary(weights: ReadOnlySpan<float>, returns: ReadOnlySpan<float>) : float =
         Guard.notNegativeSpan (nameof weights) weights
         Guard.finiteSpan (nameof returns) returns
@@ -67,8 +68,9 @@ type ImportanceSampling =
 
         if total = 0.0 then 0.0 else mean * float weights.Length / total
 
-    /// Per-decision importance sampling: result = Gₜ = ρₜ (rₜ + γₜ [(1 − λₜ) v′ₜ + λₜ Gₜ₊₁]) (Precup, Sutton and Singh 2000; Sutton and Barto
-    /// 2018, section 5.9). The recurrence with rewards ρ r and discounts ρ γ. G after the last step is v′ of the last step.
+    /// Per-decision importance sampling: result = Gₜ = ρₜ (rₜ + γₜ [(1 − λₜ) v′ₜ + λₜ Gₜ₊₁]) (Precup, Sutton and Singh
+    /// 2000; Sutton and Barto 2018, section 5.9). The recurrence with rewards ρ r and discounts ρ γ. G after the last
+    /// step is v′ of the last step.
     static member PerDecision
         (
             columns: int,
@@ -83,8 +85,9 @@ type ImportanceSampling =
         let zeros = Array.zeroCreate<float> rewards.Length
         ImportanceSampling.DoublyRobust(columns, ratios, rewards, discounts, zeros, zeros, nextValues, traces, result)
 
-    /// Doubly robust evaluation: result = Vₜ = v̂ₜ + ρₜ (rₜ + γₜ [(1 − λₜ) v′ₜ + λₜ Vₜ₊₁] − q̂ₜ) with estimates v̂(sₜ) and q̂(sₜ, aₜ): exact if
-    /// either the ratios or the estimates are (Jiang and Li 2016, equation 10). The recurrence with rewards v̂ + ρ (r − q̂) and discounts ρ γ.
+    /// Doubly robust evaluation: result = Vₜ = v̂ₜ + ρₜ (rₜ + γₜ [(1 − λₜ) v′ₜ + λₜ Vₜ₊₁] − q̂ₜ) with estimates v̂(sₜ)
+    /// and q̂(sₜ, aₜ): exact if either the ratios or the estimates are (Jiang and Li 2016, equation 10). The recurrence
+    /// with rewards v̂ + ρ (r − q̂) and discounts ρ γ.
     static member DoublyRobust
         (
             columns: int,
@@ -118,8 +121,8 @@ type ImportanceSampling =
             result
         )
 
-    /// Importance-corrected TD errors: result = ρₜ Aₜ with Aₜ = δₜ + γₜ λₜ ρₜ₊₁ Aₜ₊₁ and δₜ = rₜ + γₜ v′ₜ − vₜ: the λ-return's error with
-    /// per-decision weights (Sutton et al. 2014).
+    /// Importance-corrected TD errors: result = ρₜ Aₜ with Aₜ = δₜ + γₜ λₜ ρₜ₊₁ Aₜ₊₁ and δₜ = rₜ + γₜ v′ₜ − vₜ: the
+    /// λ-return's error with per-decision weights (Sutton et al. 2014).
     static member ImportanceCorrectedErrors
         (
             columns: int,

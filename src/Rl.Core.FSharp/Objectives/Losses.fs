@@ -4,8 +4,8 @@ namespace Rl.Core.Objectives
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
 
-/// Predictions and targets broadcast; results have their shape, to be averaged by the caller. Derivatives flow into both: stop the
-/// target's where it is a bootstrap.
+/// Predictions and targets broadcast; results have their shape, to be averaged by the caller. Derivatives flow into
+/// both: stop the target's where it is a bootstrap.
 [<RequireQualifiedAccess>]
 module Losses =
 

@@ -41,8 +41,8 @@ module Mpo =
 
     let private positive (multiplier: Expr) = Expr.clamp Tiny infinity multiplier
 
-    /// The parts of a trust region KL ≤ ε: struct (α KL with α constant, α (ε − KL) with KL constant), in the shape of KL, less its last axis if the
-    /// penalty is per dimension.
+    /// The parts of a trust region KL ≤ ε: struct (α KL with α constant, α (ε − KL) with KL constant), in the shape of
+    /// KL, less its last axis if the penalty is per dimension.
     let divergencePenalty (divergence: Expr) (penalty: LagrangePenalty) : struct (Expr * Expr) =
         let multiplier = positive penalty.Multiplier
         let total (x: Expr) = if penalty.PerDimension then Expr.sumOver [| -1 |] x else x
@@ -50,8 +50,8 @@ module Mpo =
         struct (total (Expr.stopGradient multiplier * divergence),
                 total (multiplier * (penalty.Bound - Expr.stopGradient divergence)))
 
-    /// MPO's E-step over sampled actions on the first axis: struct (temperature loss η (ε + ln mean exp(q/η)) [...], weights softmax(q/η) [S, ...], constant)
-    /// of values q [S, ...].
+    /// MPO's E-step over sampled actions on the first axis: struct (temperature loss η (ε + ln mean exp(q/η)) [...],
+    /// weights softmax(q/η) [S, ...], constant) of values q [S, ...].
     let weights (values: Expr) (temperature: LagrangePenalty) : struct (Expr * Expr) =
         if values.Rank = 0 || values.Shape[0] = 0 then
             Guard.fail
@@ -63,8 +63,9 @@ module Mpo =
         let logMean = Expr.logSumExp 0 scaled - log (float values.Shape[0])
         struct (eta * (temperature.Bound + logMean), Expr.stopGradient (Expr.softmax 0 scaled))
 
-    /// 1 for the samples that are among the k = ⌊fraction · M⌋ largest scaled advantages (all of the k-th's equals) and whose restarting weight is not 0;
-    /// the restarting weights themselves at fraction 1. Shapes are equal; M counts all elements. Quadratic in M.
+    /// 1 for the samples that are among the k = ⌊fraction · M⌋ largest scaled advantages (all of the k-th's equals) and
+    /// whose restarting weight is not 0; the restarting weights themselves at fraction 1. Shapes are equal; M counts
+    /// all elements. Quadratic in M.
     let topWeights (fraction: float) (restarting: Expr) (scaled: Expr) : Expr =
         Guard.inRange (nameof fraction) 0.0 1.0 fraction
 
@@ -79,8 +80,9 @@ module Mpo =
             let rank = Expr.sumOver [| 1 |] larger |> Expr.reshape scaled.Shape
             Expr.stopGradient (Expr.less rank (Expr.number (float count)) * restarting)
 
-    /// V-MPO's E-step over all samples: struct (temperature loss η (ε + ln mean w exp(A/η)), a scalar; weights [M...], constant, that sum to 1).
-    /// `restarting` is 0 where a sample must not count, `importance` the off-policy weights w; `fraction` as in `topWeights` (½ in the paper).
+    /// V-MPO's E-step over all samples: struct (temperature loss η (ε + ln mean w exp(A/η)), a scalar; weights [M...],
+    /// constant, that sum to 1). `restarting` is 0 where a sample must not count, `importance` the off-policy weights
+    /// w; `fraction` as in `topWeights` (½ in the paper).
     let advantageWeights
         (fraction: float)
         (advantages: Expr)
@@ -126,8 +128,8 @@ module Mpo =
             Weights = weights
         }
 
-    /// MPO's loss [...] of sampled actions' log-probabilities and values [S, ...] and constraints (KL, penalty); `coefficients` multiply the policy,
-    /// temperature, divergence and multiplier parts.
+    /// MPO's loss [...] of sampled actions' log-probabilities and values [S, ...] and constraints (KL, penalty);
+    /// `coefficients` multiply the policy, temperature, divergence and multiplier parts.
     let loss
         coefficients
         (logProbabilities: Expr)

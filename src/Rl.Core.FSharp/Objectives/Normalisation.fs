@@ -89,8 +89,9 @@ module PopArt =
     let unnormalise (state: PopArt) (task: int) (normalised: float) : float =
         normalised * state.Scale[task] + state.Shift[task]
 
-    /// Art: the statistics after a batch of targets, each of the task beside it: moments move by `stepSize` towards every target at once, as in the
-    /// reference implementation, so that a task's step times its number of targets should stay below 1; σ is kept in [lowest, highest].
+    /// Art: the statistics after a batch of targets, each of the task beside it: moments move by `stepSize` towards
+    /// every target at once, as in the reference implementation, so that a task's step times its number of targets
+    /// should stay below 1; σ is kept in [lowest, highest].
     let update
         (stepSize: float)
         (lowest: float)
@@ -120,8 +121,8 @@ module PopArt =
 
         { Shift = shift; Scale = scale; SecondMoment = second }
 
-    /// Pop: the last layer's weights [inputs, tasks] and biases [tasks] that give the same unnormalised outputs under the new statistics:
-    /// w σ/σ′ and (σ b + μ − μ′)/σ′.
+    /// Pop: the last layer's weights [inputs, tasks] and biases [tasks] that give the same unnormalised outputs under
+    /// the new statistics: w σ/σ′ and (σ b + μ − μ′)/σ′.
     let preserve
         (oldState: PopArt)
         (newState: PopArt)

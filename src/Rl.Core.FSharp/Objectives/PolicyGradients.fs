@@ -6,8 +6,8 @@ open Rl.Core.Foundations
 open Rl.Core.Autodiff
 open Rl.Core.Distributions
 
-/// Arguments are vectors over samples, [M]; results are [M] too, to be averaged (or weighted) by the caller. Advantages, returns
-/// and old log-probabilities are data: no derivative flows into them.
+/// Arguments are vectors over samples, [M]; results are [M] too, to be averaged (or weighted) by the caller.
+/// Advantages, returns and old log-probabilities are data: no derivative flows into them.
 [<RequireQualifiedAccess>]
 module PolicyGradients =
 
@@ -18,7 +18,8 @@ module PolicyGradients =
     let ratio (logProbability: Expr) (oldLogProbability: Expr) : Expr =
         Expr.exp (logProbability - Expr.stopGradient oldLogProbability)
 
-    /// −min(ρ A, clip(ρ, 1 − ε, 1 + ε) A) with the ratio ρ and ε > 0, a scalar expression (Schulman et al. 2017, eq. 7).
+    /// −min(ρ A, clip(ρ, 1 − ε, 1 + ε) A) with the ratio ρ and ε > 0, a scalar expression (Schulman et al. 2017, eq.
+    /// 7).
     let clippedSurrogate (range: Expr) (ratio: Expr) (advantage: Expr) : Expr =
         let advantage = Expr.stopGradient advantage
         let low, high = 1.0 - range, 1.0 + range
@@ -28,16 +29,16 @@ module PolicyGradients =
     /// ½ (V − R)²: half the squared error of a value against a return.
     let valueLoss (value: Expr) (target: Expr) : Expr = 0.5 * Expr.square (value - Expr.stopGradient target)
 
-    /// ½ max((V − R)², (clip(V, V_old − ε, V_old + ε) − R)²): the clipped value loss of the original implementation of PPO
-    /// (Engstrom et al. 2020, section 3).
+    /// ½ max((V − R)², (clip(V, V_old − ε, V_old + ε) − R)²): the clipped value loss of the original implementation of
+    /// PPO (Engstrom et al. 2020, section 3).
     let clippedValueLoss (range: Expr) (value: Expr) (oldValue: Expr) (target: Expr) : Expr =
         let target, oldValue = Expr.stopGradient target, Expr.stopGradient oldValue
         let change = value - oldValue
         let clipped = oldValue + Expr.maximum (-range) (Expr.minimum range change)
         0.5 * Expr.maximum (Expr.square (value - target)) (Expr.square (clipped - target))
 
-    /// (ρ − 1) − log ρ, without a derivative in the old policy: an unbiased estimate of KL(π_old ‖ π) that is never negative (Schulman 2020, "Approximating KL
-    /// divergence").
+    /// (ρ − 1) − log ρ, without a derivative in the old policy: an unbiased estimate of KL(π_old ‖ π) that is never
+    /// negative (Schulman 2020, "Approximating KL divergence").
     let approximateKl (logProbability: Expr) (oldLogProbability: Expr) : Expr =
         let logRatio = logProbability - Expr.stopGradient oldLogProbability
         Expr.expMinusOne logRatio - logRatio
@@ -92,8 +93,8 @@ module PolicyGradients =
 
         result
 
-    /// The dual-clipped surrogate: −max(min(ρ A, clip(ρ) A), c A) where A < 0, the clipped surrogate elsewhere; c > 1 bounds how much a bad
-    /// action with a large ratio can cost (Ye et al. 2020, equation 5).
+    /// The dual-clipped surrogate: −max(min(ρ A, clip(ρ) A), c A) where A < 0, the clipped surrogate elsewhere; c > 1
+    /// bounds how much a bad action with a large ratio can cost (Ye et al. 2020, equation 5).
     let dualClippedSurrogate (range: Expr) (bound: float) (ratio: Expr) (advantage: Expr) : Expr =
         if not (bound > 1.0) then
             Guard.inRange (nameof bound) 1.0 infinity bound
@@ -104,13 +105,13 @@ module PolicyGradients =
         let isBad = Expr.less advantage (Expr.number 0.0)
         Expr.select isBad (Expr.minimum clipped (-(bound * advantage))) clipped
 
-    /// −ρ A + β KL(π_old ‖ π): PPO's penalised surrogate, with the coefficient β ≥ 0 adapted by `adaptCoefficient` (Schulman et al. 2017,
-    /// equation 8).
+    /// −ρ A + β KL(π_old ‖ π): PPO's penalised surrogate, with the coefficient β ≥ 0 adapted by `adaptCoefficient`
+    /// (Schulman et al. 2017, equation 8).
     let penalisedSurrogate (coefficient: Expr) (ratio: Expr) (advantage: Expr) (kl: Expr) : Expr =
         coefficient * kl - ratio * Expr.stopGradient advantage
 
-    /// β after a policy update that moved by `kl`: half where kl < target/1.5, double where kl > 1.5 target, else unchanged (Schulman et al.
-    /// 2017, section 4).
+    /// β after a policy update that moved by `kl`: half where kl < target/1.5, double where kl > 1.5 target, else
+    /// unchanged (Schulman et al. 2017, section 4).
     let adaptCoefficient (target: float) (kl: float) (coefficient: float) : float =
         Guard.positiveNumber (nameof target) target
         Guard.finite (nameof kl) kl
@@ -128,8 +129,8 @@ module PolicyGradients =
         let baseline = Expr.sumKeep [| -1 |] (Expr.stopGradient (Expr.softmax -1 logits) * values)
         values - baseline
 
-    /// −Σ π(a) A(a) [...]: the all-action policy gradient, without the variance of drawing the action ("QPG", Srinivasan et al. 2018;
-    /// "mean actor-critic", Allen et al. 2017). Logits and values [..., A].
+    /// −Σ π(a) A(a) [...]: the all-action policy gradient, without the variance of drawing the action ("QPG",
+    /// Srinivasan et al. 2018; "mean actor-critic", Allen et al. 2017). Logits and values [..., A].
     let allAction (logits: Expr) (values: Expr) : Expr =
         -(Expr.sumOver [| -1 |] (Expr.softmax -1 logits * allAdvantages logits values))
 
@@ -137,7 +138,8 @@ module PolicyGradients =
     let regretMatching (logits: Expr) (values: Expr) : Expr =
         -(Expr.sumOver [| -1 |] (Expr.softmax -1 logits * Expr.relu (allAdvantages logits values)))
 
-    /// Σ max(A(a), 0) [...] with A differentiable through the baseline Σ π q: regret policy gradient ("RPG", Srinivasan et al. 2018).
+    /// Σ max(A(a), 0) [...] with A differentiable through the baseline Σ π q: regret policy gradient ("RPG", Srinivasan
+    /// et al. 2018).
     let regret (logits: Expr) (values: Expr) : Expr =
         let values = Expr.stopGradient values
         let baseline = Expr.sumKeep [| -1 |] (Expr.softmax -1 logits * values)
@@ -156,8 +158,9 @@ module PolicyGradients =
         // The root is taken of long vectors only, so that the derivative at 0 is not 0/0.
         Expr.select isLong (x * bound / Expr.sqrt (Expr.select isLong squared (Expr.number 1.0))) x
 
-    /// ½ Σ (a + clip(∂q/∂a) − a)² [...] with the first a + ∂q/∂a constant: its derivative in a is −clip(∂q/∂a), the deterministic policy
-    /// gradient (Silver et al. 2014; Lillicrap et al. 2015). a, ∂q/∂a [..., n]; `clip` > 0 bounds each coordinate, infinity for none.
+    /// ½ Σ (a + clip(∂q/∂a) − a)² [...] with the first a + ∂q/∂a constant: its derivative in a is −clip(∂q/∂a), the
+    /// deterministic policy gradient (Silver et al. 2014; Lillicrap et al. 2015). a, ∂q/∂a [..., n]; `clip` > 0 bounds
+    /// each coordinate, infinity for none.
     let deterministic (clip: float) (action: Expr) (actionGradient: Expr) : Expr =
         if not (clip > 0.0) then Guard.positiveNumber (nameof clip) clip
 

@@ -11,7 +11,8 @@ open Rl.Core.Kernels
 
 #nowarn "9"
 
-/// The equation itself, for whatever can be added and multiplied: vectors of numbers in `Recurrence`, expressions in `Unrolled`.
+/// The equation itself, for whatever can be added and multiplied: vectors of numbers in `Recurrence`, expressions in
+/// `Unrolled`.
 [<RequireQualifiedAccess>]
 module internal Equation =
 
@@ -19,8 +20,8 @@ module internal Equation =
     let inline backup (one: ^V) (reward: ^V) (discount: ^V) (bootstrap: ^V) (trace: ^V) (next: ^V) : ^V =
         reward + discount * ((one - trace) * bootstrap + trace * next)
 
-/// Rows of `Returns` and `Corrections`, which check lengths by `Check`. Loops over full vectors stay free of calls; the columns that do not fill a vector go
-/// through padded ones, so that the equation is written once.
+/// Rows of `Returns` and `Corrections`, which check lengths by `Check`. Loops over full vectors stay free of calls; the
+/// columns that do not fill a vector go through padded ones, so that the equation is written once.
 [<AbstractClass; Sealed>]
 type internal Recurrence =
 
@@ -255,8 +256,8 @@ type internal Recurrence =
         if not following.IsEmpty then
             Guard.length (nameof following) columns following.Length
 
-    /// `Returns.Lambda` without a look at the numbers: for corrections, whose discounts and traces hold ratios, and for learners, who look at their
-    /// own. Checks lengths.
+    /// `Returns.Lambda` without a look at the numbers: for corrections, whose discounts and traces hold ratios, and for
+    /// learners, who look at their own. Checks lengths.
     static member Lambda<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
         (
             columns: int,

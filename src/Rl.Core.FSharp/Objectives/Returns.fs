@@ -9,21 +9,24 @@ open Rl.Core.Foundations
 ///
 ///   Gₜ = rₜ + γₜ·[(1 − λₜ)·v′ₜ + λₜ·Gₜ₊₁]
 ///
-/// and what follows from it (Sutton 1988; Sutton and Barto 2018, section 12.8; slide 8). All arrays are time-major [T, N], flat, of
-/// float32 or float64:
-/// `rewards` rₜ; `discounts` γₜ ∈ [0, 1]: the discount, 0 where the step *terminated*; `nextValues` v′ₜ: the value of the true next
-/// observation, which is v(sₜ₊₁) inside an episode and v(the final observation) where it was *truncated*; `traces` λₜ ∈ [0, 1]: λ,
-/// 0 where an episode ended, whichever way. So truncation bootstraps and termination does not, and neither leaks into the
-/// next episode. `Discounts`, `Traces` and `NextValues` write these arrays from what a batch of environments reports.
+/// and what follows from it (Sutton 1988; Sutton and Barto 2018, section 12.8; slide 8). All arrays are time-major [T,
+/// N], flat, of float32 or float64:
+/// `rewards` rₜ; `discounts` γₜ ∈ [0, 1]: the discount, 0 where the step *terminated*; `nextValues` v′ₜ: the value of
+/// the true next observation, which is v(sₜ₊₁) inside an episode and v(the final observation) where it was *truncated*;
+/// `traces` λₜ ∈ [0, 1]: λ, 0 where an episode ended, whichever way. So truncation bootstraps and termination does not,
+/// and neither leaks into the next episode. `Discounts`, `Traces` and `NextValues` write these arrays from what a batch
+/// of environments reports.
 ///
-/// Methods are static members so that arrays convert to spans. Wrong lengths, numbers that are not finite, and discounts and traces outside
-/// [0, 1] raise `ArgumentException`, which names the argument and the element; `RolloutAdvantages` says what it checks.
+/// Methods are static members so that arrays convert to spans. Wrong lengths, numbers that are not finite, and
+/// discounts and traces outside [0, 1] raise `ArgumentException`, which names the argument and the element;
+/// `RolloutAdvantages` says what it checks.
 [<AbstractClass; Sealed>]
 type Returns =
 
-    /// λ-returns: result = Gₜ [T, N], which may be the memory of `rewards`. `following` [N] is G after the last step, such as the first
-    /// row of a later part of the same rollout; if it is empty, G after the last step is v′ of the last step.
-    /// λ = 0 gives one-step targets r + γ·v′, λ = 1 returns-to-go that bootstrap where the rollout or a truncated episode ends.
+    /// λ-returns: result = Gₜ [T, N], which may be the memory of `rewards`. `following` [N] is G after the last step,
+    /// such as the first row of a later part of the same rollout; if it is empty, G after the last step is v′ of the
+    /// last step. λ = 0 gives one-step targets r + γ·v′, λ = 1 returns-to-go that bootstrap where the rollout or a
+    /// truncated episode ends.
     static member Lambda<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
         (
             columns: int,
@@ -38,11 +41,11 @@ type Returns =
         Guard.finiteSpan (nameof following) following
         Recurrence.Lambda(columns, rewards, discounts, nextValues, traces, following, result)
 
-    /// Generalised advantage estimates: result = Aₜ [T, N] with δₜ = rₜ + γₜ·v′ₜ − vₜ and Aₜ = δₜ + γₜ·λₜ·Aₜ₊₁; the λ-return is
-    /// Aₜ + vₜ. `values` vₜ [T, N]; `following` [N] is A after the last step, empty for 0. `result` must not
-    /// overlap the arguments.
-    /// Source: Schulman, Moritz, Levine, Jordan, Abbeel, "High-dimensional continuous control using generalized advantage
-    /// estimation" (2016), equation 16; slide 26.
+    /// Generalised advantage estimates: result = Aₜ [T, N] with δₜ = rₜ + γₜ·v′ₜ − vₜ and Aₜ = δₜ + γₜ·λₜ·Aₜ₊₁; the
+    /// λ-return is Aₜ + vₜ. `values` vₜ [T, N]; `following` [N] is A after the last step, empty for 0. `result` must
+    /// not overlap the arguments.
+    /// Source: Schulman, Moritz, Levine, Jordan, Abbeel, "High-dimensional continuous control using generalized
+    /// advantage estimation" (2016), equation 16; slide 26.
     static member Advantages<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
         (
             columns: int,
@@ -59,11 +62,12 @@ type Returns =
         Guard.finiteSpan (nameof following) following
         Recurrence.Advantages(columns, rewards, values, discounts, nextValues, traces, following, result)
 
-    /// `Advantages` of a whole rollout with one γ = `discount` and one λ = `trace`, without the arrays that `Discounts`, `Traces` and
-    /// `NextValues` would write: the same numbers bit for bit from half the memory traffic. `values` [T, N]; `lastValues` [N] of the
-    /// observations after the last step; `terminated`, `truncated` [T, N]; `finalValues` [T, N], read where truncated.
-    /// `result` [T, N] must not overlap the arguments. It reads its arrays once and at the speed of memory: γ and λ must lie in [0, 1], but
-    /// whether the arrays are finite is not checked. What is not finite in them is so in the result, where training looks for it.
+    /// `Advantages` of a whole rollout with one γ = `discount` and one λ = `trace`, without the arrays that
+    /// `Discounts`, `Traces` and `NextValues` would write: the same numbers bit for bit from half the memory traffic.
+    /// `values` [T, N]; `lastValues` [N] of the observations after the last step; `terminated`, `truncated` [T, N];
+    /// `finalValues` [T, N], read where truncated. `result` [T, N] must not overlap the arguments. It reads its arrays
+    /// once and at the speed of memory: γ and λ must lie in [0, 1], but whether the arrays are finite is not checked.
+    /// What is not finite in them is so in the result, where training looks for it.
     static member RolloutAdvantages<'T
         when 'T: unmanaged and 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
         (
@@ -96,10 +100,10 @@ type Returns =
             result
         )
 
-    /// n-step returns: result = r₍ₜ₎ + γ r₍ₜ₊₁₎ + … over `steps` ≥ 1 steps or to the end of the episode or rollout, then the bootstrap
-    /// value v′ there; the recurrence with λ = `traces` within the window and 0 at its end. `traces` is 1 inside an episode and 0 at
-    /// its last step (or λ, for truncated λ-returns). `result` must not overlap the arguments. n = 1 is `Lambda` at λ = 0; n ≥ T is
-    /// `Lambda` itself. Source: Sutton and Barto (2018), equation 7.1.
+    /// n-step returns: result = r₍ₜ₎ + γ r₍ₜ₊₁₎ + … over `steps` ≥ 1 steps or to the end of the episode or rollout,
+    /// then the bootstrap value v′ there; the recurrence with λ = `traces` within the window and 0 at its end. `traces`
+    /// is 1 inside an episode and 0 at its last step (or λ, for truncated λ-returns). `result` must not overlap the
+    /// arguments. n = 1 is `Lambda` at λ = 0; n ≥ T is `Lambda` itself. Source: Sutton and Barto (2018), equation 7.1.
     static member NStep<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
         (
             columns: int,
@@ -131,9 +135,10 @@ type Returns =
                     output
                 )
 
-    /// Full-trajectory returns: every step of an episode gets the return of the episode's first step in this rollout (slide 8:
-    /// Σ γᵗ′ rₜ′ over the whole trajectory, given to each (sₜ, aₜ)). `returnsToGo` is what `Lambda` computes with λ = 1, and `traces` what it
-    /// was given: 1 inside an episode and 0 at its last step. `result` may be the memory of `returnsToGo`.
+    /// Full-trajectory returns: every step of an episode gets the return of the episode's first step in this rollout
+    /// (slide 8: Σ γᵗ′ rₜ′ over the whole trajectory, given to each (sₜ, aₜ)). `returnsToGo` is what `Lambda` computes
+    /// with λ = 1, and `traces` what it was given: 1 inside an episode and 0 at its last step. `result` may be the
+    /// memory of `returnsToGo`.
     static member FullTrajectory<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
         (columns: int, returnsToGo: ReadOnlySpan<'T>, traces: ReadOnlySpan<'T>, result: Span<'T>)
         : unit =
@@ -179,8 +184,9 @@ type Returns =
         for index in 0 .. result.Length - 1 do
             result[index] <- if terminated[index] || truncated[index] then 'T.Zero else trace
 
-    /// v′ₜ: `finalValues` where truncated; elsewhere vₜ₊₁ of `values` [T, N], and `lastValues` [N] after the last step. Where the step
-    /// terminated the number counts for nothing, as its discount is 0, but must be finite as all others that are read.
+    /// v′ₜ: `finalValues` where truncated; elsewhere vₜ₊₁ of `values` [T, N], and `lastValues` [N] after the last step.
+    /// Where the step terminated the number counts for nothing, as its discount is 0, but must be finite as all others
+    /// that are read.
     static member NextValues<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
         (
             columns: int,

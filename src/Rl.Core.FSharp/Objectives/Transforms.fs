@@ -1,4 +1,5 @@
-/// Transformations of values that tame their scale, and their inverses; two-hot encodings; Bellman targets under a transformation.
+/// Transformations of values that tame their scale, and their inverses; two-hot encodings; Bellman targets under a
+/// transformation.
 namespace Rl.Core.Objectives
 
 open System
@@ -14,8 +15,8 @@ type TransformPair =
         Invert: Expr -> Expr
     }
 
-/// Element-wise transformations. Targets are h(r + γ h⁻¹(q′)): turn the learnt values back with `Invert`, compute returns, and `Apply` (Pohlen
-/// et al. 2018).
+/// Element-wise transformations. Targets are h(r + γ h⁻¹(q′)): turn the learnt values back with `Invert`, compute
+/// returns, and `Apply` (Pohlen et al. 2018).
 [<RequireQualifiedAccess>]
 module Transforms =
 
@@ -109,8 +110,8 @@ module Transforms =
 
         Expr.vector [ for i in 0 .. count - 1 -> low + (high - low) * float i / float (count - 1) ]
 
-    /// The two-hot code [..., K] of numbers [...] on increasing atoms [K]: weights on the two neighbours whose mean is the number, clipped to
-    /// the range of the atoms.
+    /// The two-hot code [..., K] of numbers [...] on increasing atoms [K]: weights on the two neighbours whose mean is
+    /// the number, clipped to the range of the atoms.
     let twoHot (atoms: Expr) (x: Expr) : Expr =
         let place = Expr.expandAxis -1 x
         ValueDistributions.project place (Expr.ones place.Shape) atoms
@@ -121,8 +122,10 @@ module Transforms =
     /// Two-hot codes on given atoms as a pair.
     let twoHotPair (atoms: Expr) : TransformPair = { Apply = twoHot atoms; Invert = fromTwoHot atoms }
 
-    /// Transform by `pair`, then two-hot on `count` equal steps from low to high, as in MuZero (Schrittwieser et al. 2020, appendix F).
+    /// Transform by `pair`, then two-hot on `count` equal steps from low to high, as in MuZero (Schrittwieser et al.
+    /// 2020, appendix F).
     let transformedTwoHotPair pair low high count = compose pair (twoHotPair (linearAtoms low high count))
 
-    /// Two-hot on the atoms h⁻¹(low … high): a mean of codes is then the code of the mean, without the bias of transforming first.
+    /// Two-hot on the atoms h⁻¹(low … high): a mean of codes is then the code of the mean, without the bias of
+    /// transforming first.
     let unbiasedTwoHotPair (pair: TransformPair) low high count = twoHotPair (pair.Invert(linearAtoms low high count))

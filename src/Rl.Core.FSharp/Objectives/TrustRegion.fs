@@ -32,8 +32,8 @@ module TrustRegion =
     let surrogate (logProbability: Expr) (oldLogProbability: Expr) (advantage: Expr) : Expr =
         Expr.mean (PolicyGradients.ratio logProbability oldLogProbability * Expr.stopGradient advantage)
 
-    /// (F + damping·I) v with F = ∇²KL(π_old ‖ π_θ) at θ = θ_old, the Fisher information: `kl` maps θ to the mean divergence from the policy of
-    /// the constant θ_old. One pass for a gradient of a gradient; F is never formed.
+    /// (F + damping·I) v with F = ∇²KL(π_old ‖ π_θ) at θ = θ_old, the Fisher information: `kl` maps θ to the mean
+    /// divergence from the policy of the constant θ_old. One pass for a gradient of a gradient; F is never formed.
     let fisherVectorProduct (damping: float) (kl: Expr -> Expr) (theta: Expr) (direction: Expr) : Expr =
         Guard.notNegativeNumber (nameof damping) damping
         Diff.hessianv kl theta direction + damping * direction
@@ -46,8 +46,8 @@ module TrustRegion =
 
         total
 
-    /// x with A x ≈ b from x = 0, for a symmetric positive definite A given by its product with a vector; stops early when the
-    /// residual is less than `tolerance` ≥ 0 of ‖b‖ (Hestenes and Stiefel 1952).
+    /// x with A x ≈ b from x = 0, for a symmetric positive definite A given by its product with a vector; stops early
+    /// when the residual is less than `tolerance` ≥ 0 of ‖b‖ (Hestenes and Stiefel 1952).
     let conjugateGradientWithin
         (tolerance: float)
         (iterations: int)
@@ -96,8 +96,9 @@ module TrustRegion =
         Guard.positiveNumber (nameof curvature) curvature
         sqrt (2.0 * maximumDivergence / curvature)
 
-    /// The first θ + cʲ·step, j = 0 … maximumTries − 1, whose divergence is ≤ δ and whose surrogate is not below `start`; θ itself if there is none.
-    /// `evaluate` gives struct (surrogate, divergence); c ∈ [0, 1]. A NaN is never accepted.
+    /// The first θ + cʲ·step, j = 0 … maximumTries − 1, whose divergence is ≤ δ and whose surrogate is not below
+    /// `start`; θ itself if there is none. `evaluate` gives struct (surrogate, divergence); c ∈ [0, 1]. A NaN is never
+    /// accepted.
     let lineSearch
         (backtrack: float)
         (maximumTries: int)

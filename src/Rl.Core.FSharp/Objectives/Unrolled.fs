@@ -4,8 +4,9 @@ namespace Rl.Core.Objectives
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
 
-/// Arrays are time-major [T, ...]; all have one shape, and `following` that shape without the time. The program grows with T: meant for
-/// short horizons, such as imagined ones (Hafner et al. 2020, equation 6). `Returns` computes the same from data.
+/// Arrays are time-major [T, ...]; all have one shape, and `following` that shape without the time. The program grows
+/// with T: meant for short horizons, such as imagined ones (Hafner et al. 2020, equation 6). `Returns` computes the
+/// same from data.
 [<RequireQualifiedAccess>]
 module Unrolled =
 
@@ -28,7 +29,8 @@ module Unrolled =
 
     let private step (index: int) (x: Expr) = x |> Expr.slice 0 index (index + 1) |> Expr.squeeze 0
 
-    /// Gₜ = rₜ + γₜ [(1 − λₜ) v′ₜ + λₜ Gₜ₊₁] [T, ...], with G after the last step given by `following`; differentiable in everything.
+    /// Gₜ = rₜ + γₜ [(1 − λₜ) v′ₜ + λₜ Gₜ₊₁] [T, ...], with G after the last step given by `following`; differentiable
+    /// in everything.
     let lambda (rewards: Expr) (discounts: Expr) (nextValues: Expr) (traces: Expr) (following: Expr) : Expr =
         check rewards [ nameof discounts, discounts; nameof nextValues, nextValues; nameof traces, traces ] following
         let one = Expr.number 1.0

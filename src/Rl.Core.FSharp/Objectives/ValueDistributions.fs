@@ -1,19 +1,21 @@
-/// Learning the distribution of returns: categorical (C51), quantile and implicit quantile, and distances between distributions.
+/// Learning the distribution of returns: categorical (C51), quantile and implicit quantile, and distances between
+/// distributions.
 namespace Rl.Core.Objectives
 
 open System
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
 
-/// Categorical distributions have K atoms z (increasing) and logits [..., K]; quantile ones K locations θ [..., K] at levels τ [..., K].
-/// Losses are [...]; their derivatives flow into the prediction alone.
+/// Categorical distributions have K atoms z (increasing) and logits [..., K]; quantile ones K locations θ [..., K] at
+/// levels τ [..., K]. Losses are [...]; their derivatives flow into the prediction alone.
 [<RequireQualifiedAccess>]
 module ValueDistributions =
 
     let private column (x: Expr) = Expr.expandAxis -1 x
 
-    /// The Cramér projection of a distribution with atoms z′ [..., J] and probabilities p [..., J] onto atoms z [..., K]: each p goes to the two
-    /// neighbours of its (clipped) place in proportion to nearness; result [..., K] (Bellemare, Dabney and Munos 2017, equation 7).
+    /// The Cramér projection of a distribution with atoms z′ [..., J] and probabilities p [..., J] onto atoms z [...,
+    /// K]: each p goes to the two neighbours of its (clipped) place in proportion to nearness; result [..., K]
+    /// (Bellemare, Dabney and Munos 2017, equation 7).
     let project (fromAtoms: Expr) (probabilities: Expr) (atoms: Expr) : Expr =
         let count = if atoms.Rank = 0 then 0 else atoms.Shape[atoms.Rank - 1]
 
@@ -46,8 +48,8 @@ module ValueDistributions =
     /// Σ zᵢ pᵢ over the last axis, from logits.
     let mean (atoms: Expr) (logits: Expr) : Expr = Expr.sumOver [| -1 |] (atoms * Expr.softmax -1 logits)
 
-    /// The projected target distribution of r + γ Z′ on `atoms` [..., K], constant to derivatives; r, γ [...], Z′ with atoms z′ and logits
-    /// [..., J].
+    /// The projected target distribution of r + γ Z′ on `atoms` [..., K], constant to derivatives; r, γ [...], Z′ with
+    /// atoms z′ and logits [..., J].
     let categoricalTarget (atoms: Expr) (reward: Expr) (discount: Expr) (nextAtoms: Expr) (nextLogits: Expr) : Expr =
         let moved = column reward + column discount * nextAtoms
         Expr.stopGradient (project moved (Expr.softmax -1 nextLogits) atoms)
@@ -68,8 +70,8 @@ module ValueDistributions =
         let index = actions |> column |> column |> Expr.broadcastTo shape
         distributions |> Expr.gather -2 index |> Expr.squeeze -2
 
-    /// Categorical Q-learning with a selector q [..., A]: Z(s, a) towards r + γ Z(s′, argmaxₐ selector); logits [..., A, K]. The selector of
-    /// another network makes it double Q-learning.
+    /// Categorical Q-learning with a selector q [..., A]: Z(s, a) towards r + γ Z(s′, argmaxₐ selector); logits [...,
+    /// A, K]. The selector of another network makes it double Q-learning.
     let categoricalDoubleQLearning
         atoms
         (logits: Expr)
@@ -87,8 +89,8 @@ module ValueDistributions =
     let categoricalQLearning atoms logits actions reward discount nextAtoms nextLogits : Expr =
         categoricalDoubleQLearning atoms logits actions reward discount nextAtoms nextLogits (mean nextAtoms nextLogits)
 
-    /// Quantile regression: Σᵢ meanⱼ |τᵢ − 1[uᵢⱼ < 0]| L(uᵢⱼ) with u = θ′ⱼ − θᵢ and L the Huber loss of δ, or |u| for δ = 0 (Dabney et al. 2018,
-    /// equation 10, without its division by δ). θ, τ [..., K], θ′ [..., J]; δ ≥ 0.
+    /// Quantile regression: Σᵢ meanⱼ |τᵢ − 1[uᵢⱼ < 0]| L(uᵢⱼ) with u = θ′ⱼ − θᵢ and L the Huber loss of δ, or |u| for δ
+    /// = 0 (Dabney et al. 2018, equation 10, without its division by δ). θ, τ [..., K], θ′ [..., J]; δ ≥ 0.
     let quantileRegression (delta: float) (locations: Expr) (levels: Expr) (targets: Expr) : Expr =
         Guard.notNegativeNumber (nameof delta) delta
         let error = Expr.expandAxis -2 (Expr.stopGradient targets) - column locations
@@ -101,8 +103,9 @@ module ValueDistributions =
         let order = [| yield! [| 0 .. locations.Rank - 3 |]; locations.Rank - 1; locations.Rank - 2 |]
         chosen actions (Expr.permute order locations)
 
-    /// Quantile Q-learning: θ(s, a) towards r + γ θ(s′, a*), a* the action of the largest mean of the selector; locations and selector
-    /// [..., K, A], levels [..., K] (Dabney et al. 2018; implicit quantile networks draw the levels, Dabney et al. 2018b).
+    /// Quantile Q-learning: θ(s, a) towards r + γ θ(s′, a*), a* the action of the largest mean of the selector;
+    /// locations and selector [..., K, A], levels [..., K] (Dabney et al. 2018; implicit quantile networks draw the
+    /// levels, Dabney et al. 2018b).
     let quantileQLearning
         delta
         (locations: Expr)
@@ -139,8 +142,8 @@ module ValueDistributions =
         ]
         |> List.reduce (+)
 
-    /// The embedding cos(π i τ), i = 1 … n, of levels τ [..., K]: [..., K, n], the first layer of implicit quantile networks; the original counts
-    /// i from 0, which wastes a constant (Dabney et al. 2018b, equation 4).
+    /// The embedding cos(π i τ), i = 1 … n, of levels τ [..., K]: [..., K, n], the first layer of implicit quantile
+    /// networks; the original counts i from 0, which wastes a constant (Dabney et al. 2018b, equation 4).
     let cosineEmbedding (count: int) (levels: Expr) : Expr =
         Guard.positive (nameof count) count
         Expr.cos (column levels * Expr.vector [ for i in 1..count -> Math.PI * float i ])
@@ -172,8 +175,8 @@ module ValueDistributions =
         let struct (difference, gaps) = differences atoms p q
         Expr.sumOver [| -1 |] (Expr.abs difference * gaps)
 
-    /// The Wasserstein-p distance (mean |θᵢ − θ′ᵢ|ᵖ)^(1/p) [...] of sorted locations [..., K] at the same levels; p ∈ [1, ∞). Its derivative where
-    /// all are equal is taken as 0.
+    /// The Wasserstein-p distance (mean |θᵢ − θ′ᵢ|ᵖ)^(1/p) [...] of sorted locations [..., K] at the same levels; p ∈
+    /// [1, ∞). Its derivative where all are equal is taken as 0.
     let wassersteinOfQuantiles (power: float) (locations: Expr) (others: Expr) : Expr =
         Guard.inRange (nameof power) 1.0 Double.MaxValue power
         let moment = Expr.meanOver [| -1 |] (Expr.pow power (Expr.abs (locations - others)))

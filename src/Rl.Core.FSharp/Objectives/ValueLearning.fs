@@ -4,9 +4,10 @@ namespace Rl.Core.Objectives
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
 
-/// Every function returns δ = target − prediction [...], to be squared (`Losses`) and averaged by the caller; its derivative flows into the
-/// prediction alone, never the target. Values v and rewards are [...], action values q [..., A], actions [...] as numbers, discounts γ [...] with
-/// 0 where the step terminated. Primed arguments (`next…`) belong to the next observation.
+/// Every function returns δ = target − prediction [...], to be squared (`Losses`) and averaged by the caller; its
+/// derivative flows into the prediction alone, never the target. Values v and rewards are [...], action values q [...,
+/// A], actions [...] as numbers, discounts γ [...] with 0 where the step terminated. Primed arguments (`next…`) belong
+/// to the next observation.
 [<RequireQualifiedAccess>]
 module ValueLearning =
 
@@ -58,8 +59,8 @@ module ValueLearning =
     let doubleQLearning values actions (reward: Expr) (discount: Expr) (nextValues: Expr) (nextSelector: Expr) : Expr =
         oneStep (chosen actions values) reward discount (chosen (Expr.argMax -1 nextSelector) nextValues)
 
-    /// Persistent Q-learning: r + γ [(1 − g) maxₐ q(s′, a) + g q(s′, a)] − q(s, a), a being the action just taken and g ∈ [0, 1] the
-    /// action-gap scale (Bellemare et al. 2016).
+    /// Persistent Q-learning: r + γ [(1 − g) maxₐ q(s′, a) + g q(s′, a)] − q(s, a), a being the action just taken and g
+    /// ∈ [0, 1] the action-gap scale (Bellemare et al. 2016).
     let persistentQLearning (gapScale: float) values actions (reward: Expr) (discount: Expr) (nextValues: Expr) : Expr =
         Guard.inRange (nameof gapScale) 0.0 1.0 gapScale
 

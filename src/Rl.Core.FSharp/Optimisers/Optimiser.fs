@@ -22,7 +22,8 @@ module Optimiser =
     let inputs (prefix: string) (n: int) (transform: Transform) : Expr list =
         state n transform |> List.map (fun variable -> Expr.input (prefix + variable.Name) variable.Shape)
 
-    /// One update of θ [n] by the gradient Scale · Direction [n] of a loss: struct (new θ, new state), the state in the order of `state`.
+    /// One update of θ [n] by the gradient Scale · Direction [n] of a loss: struct (new θ, new state), the state in the
+    /// order of `state`.
     let updateScaled
         (transform: Transform)
         (gradient: Scaled)
@@ -60,7 +61,8 @@ module Optimiser =
                 learningRate rate
             ]
 
-    /// θ ← θ − α · m̂ / (√v̂ + ε) (Kingma and Ba 2015) with an L2 penalty; PyTorch's defaults: β = (0.9, 0.999), ε = 10⁻⁸, decay 0.
+    /// θ ← θ − α · m̂ / (√v̂ + ε) (Kingma and Ba 2015) with an L2 penalty; PyTorch's defaults: β = (0.9, 0.999), ε =
+    /// 10⁻⁸, decay 0.
     let adamWith (rate: Schedule) (beta1: float) (beta2: float) (epsilon: float) (decay: float) (amsgrad: bool) =
         Transform.chain
             [ Transform.addDecayedWeights decay; Transform.scaleByAdam beta1 beta2 epsilon amsgrad; learningRate rate ]
@@ -68,13 +70,14 @@ module Optimiser =
     /// Adam with PyTorch's defaults and the given ε (10⁻⁸ there, 10⁻⁵ in most PPO implementations).
     let adam (rate: Schedule) (epsilon: float) = adamWith rate 0.9 0.999 epsilon 0.0 false
 
-    /// Adam with decoupled weight decay: θ ← θ − α (m̂ / (√v̂ + ε) + decay · θ) (Loshchilov and Hutter 2019); PyTorch's default
-    /// decay is 0.01.
+    /// Adam with decoupled weight decay: θ ← θ − α (m̂ / (√v̂ + ε) + decay · θ) (Loshchilov and Hutter 2019); PyTorch's
+    /// default decay is 0.01.
     let adamW (rate: Schedule) (beta1: float) (beta2: float) (epsilon: float) (decay: float) (amsgrad: bool) =
         Transform.chain
             [ Transform.scaleByAdam beta1 beta2 epsilon amsgrad; Transform.addDecayedWeights decay; learningRate rate ]
 
-    /// PyTorch's RMSprop: θ ← θ − α · b, b the trace of g / (√v + ε); defaults decay of averages 0.99, ε = 10⁻⁸, momentum 0.
+    /// PyTorch's RMSprop: θ ← θ − α · b, b the trace of g / (√v + ε); defaults decay of averages 0.99, ε = 10⁻⁸,
+    /// momentum 0.
     let rmsProp (rate: Schedule) (averaging: float) (epsilon: float) (decay: float) (momentum: float) (centred: bool) =
         Transform.chain
             [

@@ -40,7 +40,8 @@ module Schedule =
         // The half keeps ⌊ ⌋ on the right side of the rounding of count / steps.
         fun count -> initial * Expr.exp (Expr.floor ((count + 0.5) * (1.0 / float steps)) * Math.Log rate)
 
-    /// final + (initial − final) (1 + cos(π count / steps)) / 2, constant from count = steps on (Loshchilov and Hutter 2017).
+    /// final + (initial − final) (1 + cos(π count / steps)) / 2, constant from count = steps on (Loshchilov and Hutter
+    /// 2017).
     let cosine (initial: float) (final: float) (steps: int) : Schedule =
         Guard.positive (nameof steps) steps
         fun count -> final + 0.5 * (initial - final) * (1.0 + Expr.cos (Math.PI * clampedFraction steps count))

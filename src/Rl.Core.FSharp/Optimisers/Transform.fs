@@ -5,8 +5,8 @@ open System
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
 
-/// The vector Scale · Direction with a scalar Scale. Learning rates, clip factors and bias corrections multiply into the
-/// scalar, so that however long the chain of transformations, an element costs no more than its own formula.
+/// The vector Scale · Direction with a scalar Scale. Learning rates, clip factors and bias corrections multiply into
+/// the scalar, so that however long the chain of transformations, an element costs no more than its own formula.
 type Scaled =
     {
         /// A scalar.
@@ -63,8 +63,8 @@ type Transform =
     {
         /// The state for n parameters.
         State: int -> StateVariable list
-        /// count (completed updates, a scalar) → gradient or update so far → state → θ → what goes on, new state. The new state
-        /// has the order and the shapes of the old.
+        /// count (completed updates, a scalar) → gradient or update so far → state → θ → what goes on, new state. The
+        /// new state has the order and the shapes of the old.
         Update: Expr -> Scaled -> Expr list -> Expr -> struct (Scaled * Expr list)
     }
 
@@ -136,8 +136,8 @@ module Transform =
         Guard.positiveNumber (nameof maximum) maximum
         without (fun _ x _ -> Scaled.ofVector (Expr.clamp -maximum maximum (Scaled.toVector x)))
 
-    /// x + decay · θ. Before the scaling by moments this is an L2 penalty; after it, decoupled weight decay (Loshchilov and
-    /// Hutter 2019).
+    /// x + decay · θ. Before the scaling by moments this is an L2 penalty; after it, decoupled weight decay (Loshchilov
+    /// and Hutter 2019).
     let addDecayedWeights (decay: float) =
         Guard.notNegativeNumber (nameof decay) decay
 
@@ -202,8 +202,8 @@ module Transform =
         if decay = 1.0 then
             Guard.fail name $"{name} is 1; it must be less than 1, or nothing new is ever averaged in."
 
-    /// Adam's direction m̂ / (√v̂ + ε) with m ← β₁m + (1 − β₁)x, v ← β₂v + (1 − β₂)x², m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ)
-    /// (Kingma and Ba 2015); with `amsgrad`, v̂ is taken from the largest v so far (Reddi et al. 2018). Written as
+    /// Adam's direction m̂ / (√v̂ + ε) with m ← β₁m + (1 − β₁)x, v ← β₂v + (1 − β₂)x², m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 −
+    /// β₂ᵗ) (Kingma and Ba 2015); with `amsgrad`, v̂ is taken from the largest v so far (Reddi et al. 2018). Written as
     /// √(1 − β₂ᵗ)/(1 − β₁ᵗ) · m / (√v + ε√(1 − β₂ᵗ)), whose corrections are scalars. At float32 an element beyond 10¹⁹
     /// makes v infinite, after which its parameter rests: clip such elements first (`clipByValue`).
     let scaleByAdam (beta1: float) (beta2: float) (epsilon: float) (amsgrad: bool) =
@@ -264,10 +264,10 @@ module Transform =
                     | _ -> unexpected state
         }
 
-    /// RMSprop's x / (√v + ε) with v ← αv + (1 − α)x² from `initial` (Tieleman and Hinton 2012). `centred` takes the variance
-    /// v − m² instead of v, with m ← αm + (1 − α)x (Graves 2013); `insideRoot` divides by √(v + ε), as TensorFlow does.
-    /// The variance is kept itself, as s ← αs + α(1 − α)(x − m)² with the m before: the same as v − m², but never
-    /// negative and without cancellation.
+    /// RMSprop's x / (√v + ε) with v ← αv + (1 − α)x² from `initial` (Tieleman and Hinton 2012). `centred` takes the
+    /// variance v − m² instead of v, with m ← αm + (1 − α)x (Graves 2013); `insideRoot` divides by √(v + ε), as
+    /// TensorFlow does. The variance is kept itself, as s ← αs + α(1 − α)(x − m)² with the m before: the same as v −
+    /// m², but never negative and without cancellation.
     let scaleByRms (decay: float) (epsilon: float) (centred: bool) (insideRoot: bool) (initial: float) =
         requireDecay (nameof decay) decay
         Guard.notNegativeNumber (nameof epsilon) epsilon
@@ -340,7 +340,8 @@ module Transform =
                     | _ -> unexpected state
         }
 
-    /// The transformations one after the other. State variables keep their names; a name that comes again gets a number.
+    /// The transformations one after the other. State variables keep their names; a name that comes again gets a
+    /// number.
     let chain (transforms: Transform list) =
         let states n = transforms |> List.map (fun transform -> transform.State n)
 

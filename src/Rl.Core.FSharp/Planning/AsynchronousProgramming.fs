@@ -17,8 +17,8 @@ module AsynchronousProgramming =
 
         best
 
-    /// Value iteration in place: each state's backup reads the values that this sweep has already renewed. Ends when no value of a sweep
-    /// changes by more than `tolerance`.
+    /// Value iteration in place: each state's backup reads the values that this sweep has already renewed. Ends when no
+    /// value of a sweep changes by more than `tolerance`.
     let gaussSeidel (tolerance: float) (maxSweeps: int) (mdp: Mdp) : Solution =
         Guard.notNegativeNumber (nameof tolerance) tolerance
         Guard.positive (nameof maxSweeps) maxSweeps
@@ -53,8 +53,8 @@ module AsynchronousProgramming =
 
         into |> Array.map Seq.toArray
 
-    /// Backs up the state with the largest Bellman error first, until no error exceeds `tolerance`; `Iterations` counts backups of single
-    /// states. Fails after `maxBackups`. Source: Moore and Atkeson, "Prioritized sweeping" (1993).
+    /// Backs up the state with the largest Bellman error first, until no error exceeds `tolerance`; `Iterations` counts
+    /// backups of single states. Fails after `maxBackups`. Source: Moore and Atkeson, "Prioritized sweeping" (1993).
     let prioritisedSweeping (tolerance: float) (maxBackups: int) (mdp: Mdp) : Solution =
         Guard.notNegativeNumber (nameof tolerance) tolerance
         Guard.positive (nameof maxBackups) maxBackups

@@ -3,8 +3,9 @@ namespace Rl.Core.Planning
 
 open Rl.Core.Mdp
 
-/// Action 0, dashed, leads to each of the first six states alike; action 1, solid, to the seventh. Rewards are 0, so the weights 0 are
-/// right, and the features can represent them. Source: Baird, "Residual algorithms" (1995), as in Sutton and Barto (2018), example 11.1.
+/// Action 0, dashed, leads to each of the first six states alike; action 1, solid, to the seventh. Rewards are 0, so
+/// the weights 0 are right, and the features can represent them. Source: Baird, "Residual algorithms" (1995), as in
+/// Sutton and Barto (2018), example 11.1.
 [<RequireQualifiedAccess>]
 module Baird =
 

@@ -47,8 +47,8 @@ type GradientBandit =
         Steps: int
     }
 
-/// Pure functions of immutable states; A arms are 0 … A − 1. An arm outside raises `ArgumentOutOfRangeException`, a reward that is not
-/// finite too. Source: Sutton and Barto (2018), chapter 2.
+/// Pure functions of immutable states; A arms are 0 … A − 1. An arm outside raises `ArgumentOutOfRangeException`, a
+/// reward that is not finite too. Source: Sutton and Barto (2018), chapter 2.
 [<RequireQualifiedAccess>]
 module Bandits =
 
@@ -79,7 +79,8 @@ module Bandits =
         let counts = change arm (fun count -> count + 1.0) state.Counts
         { Counts = counts; Means = Tabular.toward (1.0 / counts[arm]) arm reward state.Means }
 
-    /// After a reward of arms that change with time: the estimate moves by `stepSize` (r − mean), stepSize ∈ [0, 1] (section 2.5).
+    /// After a reward of arms that change with time: the estimate moves by `stepSize` (r − mean), stepSize ∈ [0, 1]
+    /// (section 2.5).
     let observeRecent (stepSize: float) (arm: int) (reward: float) (state: ArmEstimates) : ArmEstimates =
         requireArm state.Counts.Length arm reward
 
@@ -104,8 +105,9 @@ module Bandits =
         Guard.probabilities (nameof probabilities) (nameof probabilities) probabilities
         Mdp.draw (ReadOnlySpan probabilities) rng
 
-    /// The first arm of the largest mean + c √(ln Σn / n), arms not yet pulled before all others; c ≥ 0. With c = √2 and rewards in [0, 1] the expected
-    /// regret after n pulls is at most 8 Σ (ln n)/Δₐ + (1 + π²/3) Σ Δₐ (Auer, Cesa-Bianchi and Fischer 2002, theorem 1).
+    /// The first arm of the largest mean + c √(ln Σn / n), arms not yet pulled before all others; c ≥ 0. With c = √2
+    /// and rewards in [0, 1] the expected regret after n pulls is at most 8 Σ (ln n)/Δₐ + (1 + π²/3) Σ Δₐ (Auer,
+    /// Cesa-Bianchi and Fischer 2002, theorem 1).
     let upperConfidence (constant: float) (state: ArmEstimates) : int =
         let scores = Array.zeroCreate<float> state.Counts.Length
         Exploration.upperConfidence constant (ReadOnlySpan state.Counts) (ReadOnlySpan state.Means) (Span scores)
@@ -142,8 +144,8 @@ module Bandits =
 
         struct (largest draws, rng)
 
-    /// Thompson sampling: the best arm of means drawn from the beliefs, so that each arm is chosen with the probability of being the
-    /// best (Thompson 1933).
+    /// Thompson sampling: the best arm of means drawn from the beliefs, so that each arm is chosen with the probability
+    /// of being the best (Thompson 1933).
     let thompsonBernoulli (beliefs: BernoulliBeliefs) (rng: Rng) : struct (int * Rng) =
         bestDraw beliefs.Alpha.Length (fun arm -> Beta.sample beliefs.Alpha[arm] beliefs.Beta[arm]) rng
 
@@ -188,8 +190,8 @@ module Bandits =
     let gradientPolicy (state: GradientBandit) : float[] =
         (TabularPolicy.softmax state.Preferences.Length state.Preferences).Probabilities.ToArray()
 
-    /// H(b) ← H(b) + α (r − b̄) ([b = a] − π(b)), α > 0, with the mean of the earlier rewards as baseline b̄, or 0 without one. In expectation the
-    /// step is α ∂E[r]/∂H, whatever the baseline (equation 2.12; slide 14).
+    /// H(b) ← H(b) + α (r − b̄) ([b = a] − π(b)), α > 0, with the mean of the earlier rewards as baseline b̄, or 0
+    /// without one. In expectation the step is α ∂E[r]/∂H, whatever the baseline (equation 2.12; slide 14).
     let observeGradient
         (stepSize: float)
         (useBaseline: bool)

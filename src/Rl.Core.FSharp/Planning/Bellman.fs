@@ -70,7 +70,8 @@ module Regulariser =
 
     /// The Euclidean projection of q / τ onto the simplex (Martins and Astudillo, "From softmax to sparsemax", 2016).
     let private sparsemax (temperature: float) (q: float[]) =
-        // The projection of q and of q less its largest are the same; the second keeps its digits at small temperatures.
+        // The projection of q and of q less its largest are the same; the second keeps its digits at small
+        // temperatures.
         let largest = Array.max q
         let scaled = q |> Array.map (fun value -> (value - largest) / temperature)
         let sorted = Array.sortDescending scaled
@@ -99,8 +100,8 @@ module Regulariser =
             Cost = fun _ p -> cost p
         }
 
-/// Each operator maps values V [S] or action values Q [S, A] to new ones. They are monotone, and γ-contractions in the largest
-/// difference (slides 21 and 24). Source: Puterman (1994), chapter 6.
+/// Each operator maps values V [S] or action values Q [S, A] to new ones. They are monotone, and γ-contractions in the
+/// largest difference (slides 21 and 24). Source: Puterman (1994), chapter 6.
 [<RequireQualifiedAccess>]
 module Bellman =
 

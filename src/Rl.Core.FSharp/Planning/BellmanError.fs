@@ -1,4 +1,5 @@
-/// How far values are from what their own backup says: the error that value fitting minimises, beside the return that it does not.
+/// How far values are from what their own backup says: the error that value fitting minimises, beside the return that
+/// it does not.
 namespace Rl.Core.Planning
 
 open Rl.Core.Foundations
@@ -13,8 +14,8 @@ type ValueFit =
         Return: float
     }
 
-/// Mean squared errors. Weights are not negative and need not sum to 1; `Exact.occupancy` weighs states as a policy meets them. Source:
-/// Sutton and Barto (2018), section 11.4; slide 24.
+/// Mean squared errors. Weights are not negative and need not sum to 1; `Exact.occupancy` weighs states as a policy
+/// meets them. Source: Sutton and Barto (2018), section 11.4; slide 24.
 [<RequireQualifiedAccess>]
 module BellmanError =
 
@@ -32,8 +33,8 @@ module BellmanError =
         Guard.notEmpty (nameof transitions) transitions.Length
         weightedSquare (transitions |> Array.map _.Weight) (transitions |> Array.map error)
 
-    /// Mean of δ² with δ = r + γ V(s′) − V(s) over transitions, by their weights. Where the next state is random this is the squared
-    /// Bellman error and the variance of r + γ V(s′) together.
+    /// Mean of δ² with δ = r + γ V(s′) − V(s) over transitions, by their weights. Where the next state is random this
+    /// is the squared Bellman error and the variance of r + γ V(s′) together.
     let ofValues (values: float[]) (transitions: Transition[]) : float = ofErrors (Tabular.error values) transitions
 
     /// Mean of δ² with δ = r + γ max_b Q(s′, b) − Q(s, a), likewise; Q is [S, A].
@@ -52,12 +53,14 @@ module BellmanError =
     let optimality (mdp: Mdp) (weights: float[]) (actionValues: float[]) : float =
         weightedSquare weights (Array.map2 (-) (Bellman.actionOptimality mdp actionValues) actionValues)
 
-    /// Mean of (V_π − V)² over states weighted with `weights` [S]: what the Bellman error stands for when V_π is not known.
+    /// Mean of (V_π − V)² over states weighted with `weights` [S]: what the Bellman error stands for when V_π is not
+    /// known.
     let value (mdp: Mdp) (policy: TabularPolicy) (weights: float[]) (values: float[]) : float =
         Guard.length (nameof values) mdp.States values.Length
         weightedSquare weights (Array.map2 (-) (Exact.values mdp policy) values)
 
-    /// The optimality error of Q beside the exact return of its greedy policy: the lower error may have the lower return (slide 24).
+    /// The optimality error of Q beside the exact return of its greedy policy: the lower error may have the lower
+    /// return (slide 24).
     let againstReturn (mdp: Mdp) (weights: float[]) (actionValues: float[]) : ValueFit =
         {
             BellmanError = optimality mdp weights actionValues

@@ -61,8 +61,8 @@ module ReturnDistribution =
     let mean (distribution: ReturnDistribution) : float =
         Array.fold2 (fun total atom mass -> total + atom * mass) 0.0 distribution.Places distribution.Masses
 
-    /// W_p(p, q) = (∫₀¹ |F_p⁻¹(u) − F_q⁻¹(u)|ᵖ du)^(1/p), p = `power` ≥ 1 and finite: the least cost of carrying one law to the other, which on a line
-    /// keeps the order (Villani 2003, theorem 2.18).
+    /// W_p(p, q) = (∫₀¹ |F_p⁻¹(u) − F_q⁻¹(u)|ᵖ du)^(1/p), p = `power` ≥ 1 and finite: the least cost of carrying one
+    /// law to the other, which on a line keeps the order (Villani 2003, theorem 2.18).
     let wasserstein (power: float) (p: ReturnDistribution) (q: ReturnDistribution) : float =
         Guard.inRange (nameof power) 1.0 Double.MaxValue power
         let mutable i, j = 0, 0
@@ -85,8 +85,9 @@ module ReturnDistribution =
 
         Math.Pow(total, 1.0 / power)
 
-    /// The Cramér projection onto increasing `atoms` [K], K ≥ 2: each probability is shared between the two neighbours of its place in proportion to
-    /// nearness, and what lies outside goes to the end. Keeps the mean of what lies inside (Rowland et al. 2018, section 3).
+    /// The Cramér projection onto increasing `atoms` [K], K ≥ 2: each probability is shared between the two neighbours
+    /// of its place in proportion to nearness, and what lies outside goes to the end. Keeps the mean of what lies
+    /// inside (Rowland et al. 2018, section 3).
     let project (atoms: float[]) (distribution: ReturnDistribution) : ReturnDistribution =
         Guard.inIntRange "atoms.Length" 2 Int32.MaxValue atoms.Length
         Guard.finiteElements (nameof atoms) atoms
@@ -112,13 +113,14 @@ module ReturnDistribution =
 
         join atoms masses
 
-/// Operators on laws of returns, one a state [S]. Source: Bellemare, Dabney and Munos, "A distributional perspective on reinforcement learning"
-/// (2017), section 3.
+/// Operators on laws of returns, one a state [S]. Source: Bellemare, Dabney and Munos, "A distributional perspective on
+/// reinforcement learning" (2017), section 3.
 [<RequireQualifiedAccess>]
 module DistributionalBellman =
 
-    /// (T_π η)(s) = Σ π(a|s) P(outcome|s, a) · the law of r + γ Z(s′), Z(s′) = 0 where the episode ends: a γ-contraction in the largest W_p over states,
-    /// for every p ≥ 1 (lemma 3). The number of atoms grows with the outcomes; `ReturnDistribution.project` bounds it.
+    /// (T_π η)(s) = Σ π(a|s) P(outcome|s, a) · the law of r + γ Z(s′), Z(s′) = 0 where the episode ends: a
+    /// γ-contraction in the largest W_p over states, for every p ≥ 1 (lemma 3). The number of atoms grows with the
+    /// outcomes; `ReturnDistribution.project` bounds it.
     let evaluation (mdp: Mdp) (policy: TabularPolicy) (distributions: ReturnDistribution[]) : ReturnDistribution[] =
         TabularPolicy.requireFor mdp policy
         Guard.length (nameof distributions) mdp.States distributions.Length

@@ -14,7 +14,8 @@ type DynaTable =
         Seen: int[]
     }
 
-/// Source: Sutton, "Integrated architectures for learning, planning, and reacting" (1990); Sutton and Barto (2018), section 8.2.
+/// Source: Sutton, "Integrated architectures for learning, planning, and reacting" (1990); Sutton and Barto (2018),
+/// section 8.2.
 [<RequireQualifiedAccess>]
 module DynaQ =
 
@@ -41,8 +42,9 @@ module DynaQ =
             Seen = if known then table.Seen else Array.append table.Seen [| pair |]
         }
 
-    /// One Q-learning step from the transition, then `planningSteps` from remembered transitions of pairs drawn uniformly: struct (table,
-    /// generator). Assumes that the same outcome follows a pair again; in a random process, that the last one does.
+    /// One Q-learning step from the transition, then `planningSteps` from remembered transitions of pairs drawn
+    /// uniformly: struct (table, generator). Assumes that the same outcome follows a pair again; in a random process,
+    /// that the last one does.
     let step
         (stepSize: float)
         (planningSteps: int)

@@ -1,4 +1,5 @@
-/// Optimal values and policies of finite processes by sweeps over all states: value, policy and modified policy iteration.
+/// Optimal values and policies of finite processes by sweeps over all states: value, policy and modified policy
+/// iteration.
 namespace Rl.Core.Planning
 
 open System
@@ -18,12 +19,13 @@ type Solution =
         Residual: float
     }
 
-/// Synchronous planners. A residual ε leaves V within ε / (1 − γ) of the optimum. Where γ = 1, episodes must end under the
-/// policies that are met; a planner that cannot converge fails and says so. Source: Puterman (1994), chapter 6.
+/// Synchronous planners. A residual ε leaves V within ε / (1 − γ) of the optimum. Where γ = 1, episodes must end under
+/// the policies that are met; a planner that cannot converge fails and says so. Source: Puterman (1994), chapter 6.
 [<RequireQualifiedAccess>]
 module DynamicProgramming =
 
-    /// Fails for a planner that did not converge within a number of sweeps, or of other work, that the argument `name` sets.
+    /// Fails for a planner that did not converge within a number of sweeps, or of other work, that the argument `name`
+    /// sets.
     let internal notConvergedIn (name: string) (work: string) (mdp: Mdp) (count: int) (residual: float) : 'T =
         let remedy =
             if mdp.Discount = 1.0 then
@@ -48,8 +50,8 @@ module DynamicProgramming =
             Residual = Bellman.distance (Bellman.optimality mdp values) values
         }
 
-    /// Applies an operator from `initial` until it changes nothing by more than `tolerance`: struct (its fixed point, sweeps). Fails after
-    /// `maxSweeps`.
+    /// Applies an operator from `initial` until it changes nothing by more than `tolerance`: struct (its fixed point,
+    /// sweeps). Fails after `maxSweeps`.
     let fixedPoint
         (tolerance: float)
         (maxSweeps: int)
@@ -106,8 +108,8 @@ module DynamicProgramming =
 
             best)
 
-    /// The deterministic policies of policy iteration from `choices` [S] on, each with its exact values, until none changes: each is at
-    /// least as good as the one before, in every state (Howard 1960).
+    /// The deterministic policies of policy iteration from `choices` [S] on, each with its exact values, until none
+    /// changes: each is at least as good as the one before, in every state (Howard 1960).
     let policiesFrom (choices: int[]) (mdp: Mdp) : struct (int[] * float[]) list =
         Guard.length (nameof choices) mdp.States choices.Length
 
@@ -131,7 +133,8 @@ module DynamicProgramming =
         let struct (_, values) = List.last policies
         solution mdp values policies.Length
 
-    /// V ← (T_π)ᵐ V with π greedy in V: m = `backups` = 1 is value iteration, and m → ∞ policy iteration (Puterman and Shin 1978).
+    /// V ← (T_π)ᵐ V with π greedy in V: m = `backups` = 1 is value iteration, and m → ∞ policy iteration (Puterman and
+    /// Shin 1978).
     let modifiedPolicyIteration (backups: int) (tolerance: float) (maxSweeps: int) (mdp: Mdp) : Solution =
         Guard.positive (nameof backups) backups
         Guard.notNegativeNumber (nameof tolerance) tolerance

@@ -63,9 +63,10 @@ type GradientWeights =
         Auxiliary: float[]
     }
 
-/// Each function takes weights, a transition and its importance ratio ρ = π(a|s) / μ(a|s) (1 on policy), and returns new weights. Steps
-/// count `Transition.Weight` times. δ = r + γ w·φ′ − w·φ. Source: Sutton et al., "Fast gradient-descent methods for temporal-difference
-/// learning with linear function approximation" (2009); Maei (2011) for the ratio; slide 24.
+/// Each function takes weights, a transition and its importance ratio ρ = π(a|s) / μ(a|s) (1 on policy), and returns
+/// new weights. Steps count `Transition.Weight` times. δ = r + γ w·φ′ − w·φ. Source: Sutton et al., "Fast
+/// gradient-descent methods for temporal-difference learning with linear function approximation" (2009); Maei (2011)
+/// for the ratio; slide 24.
 [<RequireQualifiedAccess>]
 module GradientTemporalDifference =
 
@@ -100,8 +101,8 @@ module GradientTemporalDifference =
         let struct (here, _, error) = parts features weights transition
         add (transition.Weight * stepSize * ratio * error) here weights
 
-    /// Residual gradient: w ← w + α ρ δ (φ − γ φ′), the descent of the mean squared δ with one sample of s′ (Baird 1995). It converges,
-    /// to the smallest Bellman error only where the process is deterministic.
+    /// Residual gradient: w ← w + α ρ δ (φ − γ φ′), the descent of the mean squared δ with one sample of s′ (Baird
+    /// 1995). It converges, to the smallest Bellman error only where the process is deterministic.
     let residualGradient
         (stepSize: float)
         (features: LinearFeatures)

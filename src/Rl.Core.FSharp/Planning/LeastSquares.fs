@@ -19,8 +19,9 @@ type LinearPolicy =
         Iterations: int
     }
 
-/// Batch methods over transitions; each counts `Transition.Weight` times, so that the outcomes of a known process can stand for infinitely
-/// many samples. `regularisation` ε ≥ 0 is added to the diagonal of the matrix; it must be positive where features are dependent or unseen.
+/// Batch methods over transitions; each counts `Transition.Weight` times, so that the outcomes of a known process can
+/// stand for infinitely many samples. `regularisation` ε ≥ 0 is added to the diagonal of the matrix; it must be
+/// positive where features are dependent or unseen.
 [<RequireQualifiedAccess>]
 module LeastSquares =
 
@@ -38,8 +39,9 @@ module LeastSquares =
         Guard.notNegativeNumber (nameof regularisation) regularisation
         DenseMatrix.Create(size, size, fun row column -> if row = column then regularisation else 0.0)
 
-    /// LSTD(λ): w solves A w = b with A = Σ z (φ − γ φ′)ᵀ, b = Σ z r and the eligibility z = φ + γ λ z of the episode so far. `episodes`
-    /// are the transitions of each in order; at λ = 0 their order does not matter. Source: Bradtke and Barto (1996); Boyan (2002).
+    /// LSTD(λ): w solves A w = b with A = Σ z (φ − γ φ′)ᵀ, b = Σ z r and the eligibility z = φ + γ λ z of the episode
+    /// so far. `episodes` are the transitions of each in order; at λ = 0 their order does not matter. Source: Bradtke
+    /// and Barto (1996); Boyan (2002).
     let lstd (lambda: float) (regularisation: float) (features: LinearFeatures) (episodes: Transition[][]) : float[] =
         Guard.inRange (nameof lambda) 0.0 1.0 lambda
         Guard.notEmpty (nameof episodes) (Array.sumBy Array.length episodes)
@@ -72,7 +74,8 @@ module LeastSquares =
     let private greedy (features: LinearFeatures) actions (weights: float[]) =
         TabularPolicy.greedyActions actions (LinearFeatures.all features weights)
 
-    /// LSTD-Q: the weights of Q_π for the deterministic policy `choices` [S], with features of pairs [S · A, d] (Lagoudakis and Parr 2003).
+    /// LSTD-Q: the weights of Q_π for the deterministic policy `choices` [S], with features of pairs [S · A, d]
+    /// (Lagoudakis and Parr 2003).
     let lstdQ
         (regularisation: float)
         (features: LinearFeatures)
@@ -113,8 +116,8 @@ module LeastSquares =
             Iterations = iterations
         }
 
-    /// LSPI: LSTD-Q of the greedy policy, again and again, until the weights move by at most 10⁻⁹. Source: Lagoudakis and Parr,
-    /// "Least-squares policy iteration" (2003).
+    /// LSPI: LSTD-Q of the greedy policy, again and again, until the weights move by at most 10⁻⁹. Source: Lagoudakis
+    /// and Parr, "Least-squares policy iteration" (2003).
     let lspi
         (regularisation: float)
         (maxIterations: int)
@@ -125,8 +128,9 @@ module LeastSquares =
         let next _ choices = lstdQ regularisation features actions choices transitions
         iterate maxIterations features actions next 1e-9
 
-    /// Fitted Q-iteration: w ← argmin Σ (w·φ(s, a) − r − γ max_b w_old·φ(s′, b))² + ε ‖w‖², until the weights move by at most `tolerance`.
-    /// Source: Ernst, Geurts, Wehenkel, "Tree-based batch mode reinforcement learning" (2005), with linear regression.
+    /// Fitted Q-iteration: w ← argmin Σ (w·φ(s, a) − r − γ max_b w_old·φ(s′, b))² + ε ‖w‖², until the weights move by
+    /// at most `tolerance`. Source: Ernst, Geurts, Wehenkel, "Tree-based batch mode reinforcement learning" (2005),
+    /// with linear regression.
     let fittedQ
         (regularisation: float)
         (tolerance: float)

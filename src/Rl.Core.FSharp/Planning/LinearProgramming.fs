@@ -15,13 +15,14 @@ type OccupancySolution =
         Objective: float
     }
 
-/// max Σ d(s, a) r(s, a) subject to Σ_a d(s, a) = w(s) + γ Σ P(s|s′, a′) d(s′, a′), d ≥ 0: the dual of the program that finds the
-/// smallest V with V ≥ T V. Source: Puterman (1994), section 6.9.
+/// max Σ d(s, a) r(s, a) subject to Σ_a d(s, a) = w(s) + γ Σ P(s|s′, a′) d(s′, a′), d ≥ 0: the dual of the program that
+/// finds the smallest V with V ≥ T V. Source: Puterman (1994), section 6.9.
 [<RequireQualifiedAccess>]
 module LinearProgramming =
 
-    /// Solves for the start weights w [S] > 0 (such as 1 / S), so that every state has a value. For small processes: the tableau has
-    /// S rows and S · A + S columns. Fails where γ = 1 and some policy never ends with a reward that grows without bound.
+    /// Solves for the start weights w [S] > 0 (such as 1 / S), so that every state has a value. For small processes:
+    /// the tableau has S rows and S · A + S columns. Fails where γ = 1 and some policy never ends with a reward that
+    /// grows without bound.
     let solveFor (weights: float[]) (mdp: Mdp) : OccupancySolution =
         Guard.length (nameof weights) mdp.States weights.Length
         weights |> Array.iter (Guard.positiveNumber (nameof weights))

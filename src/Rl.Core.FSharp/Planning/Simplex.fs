@@ -44,7 +44,8 @@ module Simplex =
         costs |> Array.iter eliminate
         basis[row] <- column
 
-    /// The column that enters: the largest reduced cost, or with Bland's rule the first positive one; −1 at the optimum.
+    /// The column that enters: the largest reduced cost, or with Bland's rule the first positive one; −1 at the
+    /// optimum.
     let private entering (cost: float[]) columns bland =
         let mutable chosen = -1
 
@@ -149,7 +150,8 @@ module Simplex =
         if feasibility[width - 1] > 1e-9 * scale then
             Infeasible
         else
-            // An artificial variable that is left at 0 gives way to any real one; if there is none, its equation is redundant.
+            // An artificial variable that is left at 0 gives way to any real one; if there is none, its equation is
+            // redundant.
             for row in 0 .. rows - 1 do
                 if basis[row] >= columns then
                     match Seq.tryFind (fun j -> abs (tableau[row][j]) > 1e-9) (seq { 0 .. columns - 1 }) with

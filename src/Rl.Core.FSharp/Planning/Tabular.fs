@@ -19,8 +19,8 @@ type TraceKind =
     /// z(s) ← 1.
     | Replacing
 
-/// Each function takes a table and a transition and returns a new table; the old one does not change. Step sizes α lie in [0, 1].
-/// Source: Sutton and Barto (2018), chapters 6 and 12.
+/// Each function takes a table and a transition and returns a new table; the old one does not change. Step sizes α lie
+/// in [0, 1]. Source: Sutton and Barto (2018), chapters 6 and 12.
 [<RequireQualifiedAccess>]
 module Tabular =
 

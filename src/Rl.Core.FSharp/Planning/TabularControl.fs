@@ -10,7 +10,8 @@ type DoubleTable = { First: float[]; Second: float[] }
 /// Differential action values with the average reward that they are relative to.
 type AverageTable = { Values: float[]; AverageReward: float }
 
-/// Tables Q are [S, A] row-major; each function returns a new one. Source: Sutton and Barto (2018), chapter 6; slide 21.
+/// Tables Q are [S, A] row-major; each function returns a new one. Source: Sutton and Barto (2018), chapter 6; slide
+/// 21.
 [<RequireQualifiedAccess>]
 module TabularControl =
 
@@ -77,8 +78,8 @@ module TabularControl =
         Guard.positive (nameof actions) actions
         { First = Array.zeroCreate (states * actions); Second = Array.zeroCreate (states * actions) }
 
-    /// Double Q-learning of the first table (`first`) or the second: towards r + γ Q_other(s′, argmax Q_own(s′, ·)), so that the noise of the
-    /// choice is not that of the judgement (Van Hasselt 2010).
+    /// Double Q-learning of the first table (`first`) or the second: towards r + γ Q_other(s′, argmax Q_own(s′, ·)), so
+    /// that the noise of the choice is not that of the judgement (Van Hasselt 2010).
     let doubleQOf
         (first: bool)
         (stepSize: float)
@@ -116,8 +117,8 @@ module TabularControl =
         { Values = Array.zeroCreate (states * actions); AverageReward = 0.0 }
 
     /// R-learning for continuing processes: Q(s, a) moves towards r − ρ + max Q(s′, ·) and, where a is greedy, ρ by
-    /// β (r − ρ + max Q(s′, ·) − max Q(s, ·)), both of before the step. The discount is not used. Source: Schwartz, "A reinforcement
-    /// learning method for maximizing undiscounted rewards" (1993).
+    /// β (r − ρ + max Q(s′, ·) − max Q(s, ·)), both of before the step. The discount is not used. Source: Schwartz, "A
+    /// reinforcement learning method for maximizing undiscounted rewards" (1993).
     let rLearning
         (stepSize: float)
         (averageStepSize: float)

@@ -65,8 +65,8 @@ module Transition =
             let isCut = time = trajectory.Actions.Length - 1
             ofOutcome mdp trajectory.States[time] action 1.0 isCut outcomes[trajectory.Outcomes[time]])
 
-    /// Lets a learner act for `steps` steps, a new episode starting wherever one ends or reaches `maxEpisodeSteps`: `act` chooses from the
-    /// learner's state, `learn` takes in each transition. Returns struct (learner, generator).
+    /// Lets a learner act for `steps` steps, a new episode starting wherever one ends or reaches `maxEpisodeSteps`:
+    /// `act` chooses from the learner's state, `learn` takes in each transition. Returns struct (learner, generator).
     let interact
         (mdp: Mdp)
         (maxEpisodeSteps: int)

@@ -68,8 +68,8 @@ type internal BinaryOut() =
             this.Text name
             this.Text value
 
-/// Reads what `BinaryOut` wrote. Every length is compared with the bytes that are left before memory is taken for it; what
-/// cannot be raises `InvalidDataException` with the text that `describe` makes of the complaint.
+/// Reads what `BinaryOut` wrote. Every length is compared with the bytes that are left before memory is taken for it;
+/// what cannot be raises `InvalidDataException` with the text that `describe` makes of the complaint.
 [<Sealed>]
 type internal BinaryIn(bytes: byte[], first: int, count: int, describe: string -> string) =
     let last = first + count

@@ -45,14 +45,14 @@ type Checkpoint =
 
 /// Reading and writing of checkpoints. All numbers are little-endian.
 ///
-/// The frame is the same in every version: 8 bytes of magic, the version (int32), the number of payload bytes (int32), the
-/// payload, and a CRC-32 over all that comes before it. The payload is a row of sections: a tag of 4 letters, the number
-/// of bytes (int32), the bytes.
+/// The frame is the same in every version: 8 bytes of magic, the version (int32), the number of payload bytes (int32),
+/// the payload, and a CRC-32 over all that comes before it. The payload is a row of sections: a tag of 4 letters, the
+/// number of bytes (int32), the bytes.
 [<RequireQualifiedAccess>]
 module Checkpoint =
 
-    /// The version that is written. Version 2, which had no units of actions and names for a few arrays only, can be read too; version 1 was
-    /// never released.
+    /// The version that is written. Version 2, which had no units of actions and names for a few arrays only, can be
+    /// read too; version 1 was never released.
     [<Literal>]
     let FormatVersion = 3
 
@@ -147,7 +147,8 @@ module Checkpoint =
                 )
             )
 
-    /// Requires a whole, undamaged frame of a version that can be read; gives struct (version, number of payload bytes).
+    /// Requires a whole, undamaged frame of a version that can be read; gives struct (version, number of payload
+    /// bytes).
     let private checkFrame (name: string) (bytes: byte[]) =
         checkHeader name bytes (int64 bytes.Length)
         let version = BinaryPrimitives.ReadInt32LittleEndian(ReadOnlySpan(bytes, magic.Length, 4))
@@ -172,8 +173,7 @@ module Checkpoint =
     /// The options of a file: before version 3 policies acted in the environment's units.
     let private optionsOf version (pairs: (string * string) list) =
         if version < 3 then
-            pairs
-            @ [ nameof Unchecked.defaultof<NetworkOptions>.ActionScaling, "none" ]
+            pairs @ [ nameof Unchecked.defaultof<NetworkOptions>.ActionScaling, "none" ]
         else
             pairs
 
@@ -210,8 +210,8 @@ module Checkpoint =
         CheckpointRules.wrapping input observations actions state.Environments checkpoint.Wrapping
         checkpoint
 
-    /// The checkpoint in a file's bytes; `name` is what errors call the file. `InvalidDataException` says what is wrong with a file
-    /// that is empty, cut, damaged anywhere, of another kind, or of a newer version.
+    /// The checkpoint in a file's bytes; `name` is what errors call the file. `InvalidDataException` says what is wrong
+    /// with a file that is empty, cut, damaged anywhere, of another kind, or of a newer version.
     let ofBytes (name: string) (bytes: byte[]) : Checkpoint =
         let struct (version, size) = checkFrame name bytes
         let whole = BinaryIn(bytes, headerSize, size, damaged name)
@@ -307,8 +307,9 @@ module Checkpoint =
         }
         |> check whole
 
-    /// Writes the file. It is written under another name in the same folder and then takes its place, so that a full disk or an
-    /// interruption leaves the earlier file as it was. Missing folders are made. `IOException` if it cannot be written.
+    /// Writes the file. It is written under another name in the same folder and then takes its place, so that a full
+    /// disk or an interruption leaves the earlier file as it was. Missing folders are made. `IOException` if it cannot
+    /// be written.
     let save (path: string) (checkpoint: Checkpoint) : unit =
         Guard.notNull (nameof path) path
         let path = Path.GetFullPath path
@@ -329,14 +330,15 @@ module Checkpoint =
                 )
             )
 
-    /// Requires that training can go on from the state with a learner that was made of the checkpoint's own options; `name` is what errors call
-    /// the file. `InvalidDataException` says what does not fit.
+    /// Requires that training can go on from the state with a learner that was made of the checkpoint's own options;
+    /// `name` is what errors call the file. `InvalidDataException` says what does not fit.
     let requireFit (name: string) (learner: Learner) (checkpoint: Checkpoint) : unit =
         match CheckpointRules.misfit learner checkpoint.Network checkpoint.State with
         | Some complaint -> raise (InvalidDataException(damaged name complaint))
         | None -> ()
 
-    /// All bytes of a file that begins as an agent file does and is as long as it says; else its first bytes, which tell what it is.
+    /// All bytes of a file that begins as an agent file does and is as long as it says; else its first bytes, which
+    /// tell what it is.
     let private readAll (path: string) (length: int64) =
         use file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read ||| FileShare.Delete)
         let header = Array.zeroCreate<byte>(int (min length (int64 frameSize)))
@@ -356,7 +358,8 @@ module Checkpoint =
             file.ReadExactly(bytes, header.Length, bytes.Length - header.Length)
             struct (bytes, true)
 
-    /// Reads a file. `FileNotFoundException` or another `IOException` if it cannot be read, `InvalidDataException` as for `ofBytes`.
+    /// Reads a file. `FileNotFoundException` or another `IOException` if it cannot be read, `InvalidDataException` as
+    /// for `ofBytes`.
     let load (path: string) : Checkpoint =
         Guard.notNull (nameof path) path
         let path = Path.GetFullPath path

@@ -1,4 +1,5 @@
-/// How spaces and training states are laid out in a checkpoint: a pair of functions for each, one to write, one to read.
+/// How spaces and training states are laid out in a checkpoint: a pair of functions for each, one to write, one to
+/// read.
 namespace Rl.Core.Training
 
 open Rl.Core.Foundations
@@ -43,7 +44,8 @@ module internal CheckpointFormat =
     [<Literal>]
     let private DeepestSpace = 64
 
-    /// Elements of the largest value, and choices of the largest action, that a file may describe: as many as the widest layer has.
+    /// Elements of the largest value, and choices of the largest action, that a file may describe: as many as the
+    /// widest layer has.
     [<Literal>]
     let private LargestSpace = 16_777_216L
 

@@ -1,4 +1,5 @@
-/// What must hold of a checkpoint's contents whatever its checksum says: sizes that agree, numbers that are finite, ranges.
+/// What must hold of a checkpoint's contents whatever its checksum says: sizes that agree, numbers that are finite,
+/// ranges.
 namespace Rl.Core.Training
 
 open System
@@ -44,8 +45,7 @@ module internal CheckpointRules =
         | Space.Dict _ ->
             let spaces = space.Parts |> List.map snd
 
-            distribution.Parts.Length = spaces.Length
-            && List.forall2 (fits true) distribution.Parts spaces
+            distribution.Parts.Length = spaces.Length && List.forall2 (fits true) distribution.Parts spaces
         | _ when not distribution.Parts.IsEmpty || distribution.ActionSize <> space.Size -> false
         | Space.Box _ -> distribution.Choices = 0 && (distribution.Noise.IsNone || not isPart)
         | Space.MultiDiscrete(counts, _) ->
@@ -138,7 +138,8 @@ module internal CheckpointRules =
             if noise <> hidden then
                 input.Fail $"its exploration has {noise} features and its actor {hidden}"
 
-    /// Requires a network whose layers fit each other, the observations, the actions and the parameters, which must be finite.
+    /// Requires a network whose layers fit each other, the observations, the actions and the parameters, which must be
+    /// finite.
     let policy (input: BinaryIn) observationSpace actionSpace (model: Actor) (parameters: float32[]) : unit =
         if NetworkFormat.denseParameters model > float parameters.Length then
             input.Fail "it has fewer parameters than its network"
@@ -240,8 +241,8 @@ module internal CheckpointRules =
         if snapshot.Statistics |> List.exists (fun statistics -> not (statistics.Count > 0.0)) then
             input.Fail "its statistics of a wrapper are of no vectors"
 
-    /// Requires that a learner, made of the checkpoint's own options, keeps such a state: the same blocks of parameters and lengths of arrays.
-    /// Gives the first difference.
+    /// Requires that a learner, made of the checkpoint's own options, keeps such a state: the same blocks of parameters
+    /// and lengths of arrays. Gives the first difference.
     let misfit (learner: Learner) (network: Actor) (state: TrainingState) : string option =
         let blocks (network: Actor) =
             (Actor.layout network).Blocks

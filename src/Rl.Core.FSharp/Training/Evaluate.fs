@@ -39,13 +39,13 @@ module Evaluate =
     [<Literal>]
     let LongestEpisode = 100_000
 
-    /// Runs `episodes` ≥ 1 episodes over the copies of an environment, which is reset from `key` first. Each copy runs a number of
-    /// episodes that is fixed beforehand, equal but for one: counting whichever episodes end first would favour short ones.
-    /// Wrappers of the environment show what they showed in training: they take the model's statistics, frozen.
-    /// A batch that a learner trains in may be given; the learner then restores its own state (and begins new episodes
-    /// in users' environments, whose state is not known). `deterministic`: take the most probable actions, else draw
-    /// them. `OperationCanceledException` between two steps; `InvalidOperationException` where an environment without a
-    /// time limit does not end an episode in `LongestEpisode` steps.
+    /// Runs `episodes` ≥ 1 episodes over the copies of an environment, which is reset from `key` first. Each copy runs
+    /// a number of episodes that is fixed beforehand, equal but for one: counting whichever episodes end first would
+    /// favour short ones. Wrappers of the environment show what they showed in training: they take the model's
+    /// statistics, frozen. A batch that a learner trains in may be given; the learner then restores its own state (and
+    /// begins new episodes in users' environments, whose state is not known). `deterministic`: take the most probable
+    /// actions, else draw them. `OperationCanceledException` between two steps; `InvalidOperationException` where an
+    /// environment without a time limit does not end an episode in `LongestEpisode` steps.
     let run
         (model: PolicyModel)
         (environment: BatchEnvironment)

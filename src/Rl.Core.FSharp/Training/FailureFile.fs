@@ -7,7 +7,8 @@ open System.IO
 open System.IO.Hashing
 open Rl.Core.Algorithms
 
-/// Reading and writing of failure records: 8 bytes of magic, the version (int32), the record, a CRC-32 over all that comes before it.
+/// Reading and writing of failure records: 8 bytes of magic, the version (int32), the record, a CRC-32 over all that
+/// comes before it.
 [<RequireQualifiedAccess>]
 module FailureFile =
 
@@ -48,8 +49,8 @@ module FailureFile =
         let body = output.ToArray()
         Array.append body (Crc32.Hash(ReadOnlySpan body))
 
-    /// The record in a file's bytes; `name` is what errors call the file. `InvalidDataException` says what is wrong with a file that is cut,
-    /// damaged, of another kind, or of a newer version.
+    /// The record in a file's bytes; `name` is what errors call the file. `InvalidDataException` says what is wrong
+    /// with a file that is cut, damaged, of another kind, or of a newer version.
     let ofBytes (name: string) (bytes: byte[]) : FailureRecord =
         let damaged (complaint: string) =
             $"{name} is a damaged failure file: {complaint}. Train again to reproduce the failure."

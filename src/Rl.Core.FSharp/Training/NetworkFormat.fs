@@ -126,8 +126,8 @@ module internal NetworkFormat =
         output.Int format.Parts.Length
         format.Parts |> List.iter (writeDistribution output)
 
-    /// Distributions within distributions that a file may describe, as many as spaces within spaces: a guard against files that would exhaust
-    /// the stack.
+    /// Distributions within distributions that a file may describe, as many as spaces within spaces: a guard against
+    /// files that would exhaust the stack.
     [<Literal>]
     let private Deepest = 64
 

@@ -28,7 +28,8 @@ type IPlayer =
     /// A new episode begins: what was seen before is forgotten.
     abstract Begin: unit -> unit
 
-    /// Writes an action for an observation among the choices that the mask (empty: all) allows; the generator that follows comes out.
+    /// Writes an action for an observation among the choices that the mask (empty: all) allows; the generator that
+    /// follows comes out.
     abstract Act:
         observation: ReadOnlySpan<float32> * mask: ReadOnlySpan<bool> * action: Span<float32> * key: Rng -> Rng
 
@@ -66,8 +67,9 @@ module Playback =
                     actions.Sample(key, mask, action)
         }
 
-    /// The frames of `episodes` ≥ 1 whole episodes in a batch of one copy, which is reset from `key` at the start: one for each first state and
-    /// one a step, computed as they are asked for. `InvalidOperationException` if the environment cannot be looked at.
+    /// The frames of `episodes` ≥ 1 whole episodes in a batch of one copy, which is reset from `key` at the start: one
+    /// for each first state and one a step, computed as they are asked for. `InvalidOperationException` if the
+    /// environment cannot be looked at.
     let run (player: IPlayer) (environment: BatchEnvironment) (episodes: int) (key: Rng) : Frame seq =
         Guard.positive (nameof episodes) episodes
         environment.RequireSameStep()

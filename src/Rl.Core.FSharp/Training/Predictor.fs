@@ -10,9 +10,9 @@ open Rl.Core.Experience
 open Rl.Core.Networks
 open Rl.Core.Algorithms
 
-/// The policy of a model for `rows` observations. Observations are encoded and normalised as in training (limit ± 10); actions are those
-/// of the environment: integers of a discrete space, numbers within a box. A recurrent policy remembers what each row has seen until
-/// `Forget`. After construction nothing is allocated. Not thread-safe.
+/// The policy of a model for `rows` observations. Observations are encoded and normalised as in training (limit ± 10);
+/// actions are those of the environment: integers of a discrete space, numbers within a box. A recurrent policy
+/// remembers what each row has seen until `Forget`. After construction nothing is allocated. Not thread-safe.
 [<Sealed>]
 type Predictor(model: PolicyModel, rows: int) =
     do Guard.positive (nameof rows) rows
@@ -41,7 +41,8 @@ type Predictor(model: PolicyModel, rows: int) =
 
     do load model
 
-    /// Refuses numbers that are no policy or no action: of finite parameters too, where they are so large that their sums are not finite.
+    /// Refuses numbers that are no policy or no action: of finite parameters too, where they are so large that their
+    /// sums are not finite.
     let requireFinite (what: string) (values: ReadOnlySpan<float32>) =
         let bad = Guard.indexOfNonFinite values
 
@@ -101,8 +102,9 @@ type Predictor(model: PolicyModel, rows: int) =
     /// A new episode begins in every row.
     member _.Forget() : unit = Array.Clear states
 
-    /// The most probable action of each observation among the choices that its mask allows: observations [rows, observationSize] and
-    /// masks [rows, choices] (or none) to actions [rows, actionSize]. `ArgumentException` for a wrong length, NaN or infinity.
+    /// The most probable action of each observation among the choices that its mask allows: observations [rows,
+    /// observationSize] and masks [rows, choices] (or none) to actions [rows, actionSize]. `ArgumentException` for a
+    /// wrong length, NaN or infinity.
     member _.Predict(observations: ReadOnlySpan<float32>, masks: ReadOnlySpan<bool>, actions: Span<float32>) : unit =
         run observations masks actions
 
@@ -115,9 +117,9 @@ type Predictor(model: PolicyModel, rows: int) =
     member this.Predict(observations: ReadOnlySpan<float32>, actions: Span<float32>) : unit =
         this.Predict(observations, ReadOnlySpan.Empty, actions)
 
-    /// Draws an action for each observation among the choices that its mask allows, row i with keys[i], which moves on: observations
-    /// [rows, observationSize] and masks [rows, choices] (or none) to actions [rows, actionSize]. `ArgumentException` for a wrong length,
-    /// NaN or infinity.
+    /// Draws an action for each observation among the choices that its mask allows, row i with keys[i], which moves on:
+    /// observations [rows, observationSize] and masks [rows, choices] (or none) to actions [rows, actionSize].
+    /// `ArgumentException` for a wrong length, NaN or infinity.
     member _.Sample
         (observations: ReadOnlySpan<float32>, masks: ReadOnlySpan<bool>, actions: Span<float32>, keys: Span<Rng>)
         : unit =

@@ -1,4 +1,5 @@
-/// Acting with a policy that was trained in a wrapped environment: observations and actions are those below the wrappers.
+/// Acting with a policy that was trained in a wrapped environment: observations and actions are those below the
+/// wrappers.
 namespace Rl.Core.Training
 
 open System
@@ -162,8 +163,8 @@ type WrappedPredictor(model: PolicyModel, wrapping: Wrapping, facts: ActingFacts
         predictor.Forget()
         isFirst <- true
 
-    /// The most probable action for an observation below the wrappers, among the choices that `mask` allows (an empty one: all).
-    /// `ArgumentException` for a wrong length, NaN or infinity.
+    /// The most probable action for an observation below the wrappers, among the choices that `mask` allows (an empty
+    /// one: all). `ArgumentException` for a wrong length, NaN or infinity.
     member _.Predict(raw: ReadOnlySpan<float32>, mask: ReadOnlySpan<bool>, action: Span<float32>) : unit =
         checkMask mask
         show raw action

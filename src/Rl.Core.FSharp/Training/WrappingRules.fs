@@ -1,4 +1,5 @@
-/// What wrappers of a file make of spaces, worked out before any is bound, so that a file cannot ask for more memory than it holds.
+/// What wrappers of a file make of spaces, worked out before any is bound, so that a file cannot ask for more memory
+/// than it holds.
 namespace Rl.Core.Training
 
 open Rl.Core.Environments
@@ -30,7 +31,8 @@ module internal WrappingRules =
         | Wrapper.FlattenObservation, _ -> int64 (Space.encodedSize space)
         | _ -> int64 space.Size
 
-    /// The observations that a wrapper makes of those of a space; none where it leaves them alone. The bounds of a time are left open.
+    /// The observations that a wrapper makes of those of a space; none where it leaves them alone. The bounds of a time
+    /// are left open.
     let private observations (wrapper: Wrapper) (space: Space) : Space option =
         match wrapper with
         | Wrapper.TransformObservation f -> Some(defaultArg f.Space space)
@@ -44,8 +46,8 @@ module internal WrappingRules =
         | Wrapper.TransformAction f -> defaultArg f.Space space
         | _ -> ActionWrappers.tryBind wrapper space |> Option.map fst |> Option.defaultValue space
 
-    /// The spaces outside of the wrappers. `InvalidDataException` where a wrapper does not fit those below it, or needs more memory for `copies`
-    /// copies than a snapshot of `bytes` bytes can hold.
+    /// The spaces outside of the wrappers. `InvalidDataException` where a wrapper does not fit those below it, or needs
+    /// more memory for `copies` copies than a snapshot of `bytes` bytes can hold.
     let outer (input: BinaryIn) (copies: int) (bytes: int) (wrapping: Wrapping) : WrappedSpaces =
         let add (now: WrappedSpaces) (wrapper: Wrapper) =
             let keep perCopy =

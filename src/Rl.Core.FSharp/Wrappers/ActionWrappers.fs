@@ -70,8 +70,9 @@ module internal Sticky =
     /// Whether a decision needs a draw: not the first of an episode, and not while a repetition goes on.
     let draws (state: StickyState) = state.HasActed && state.Repeats = 0
 
-    /// Whether the action before is repeated, and the state that follows: a repetition that has begun goes on; otherwise one of `duration`
-    /// steps begins when the uniform `draw` falls below the probability. The first action of an episode is always taken.
+    /// Whether the action before is repeated, and the state that follows: a repetition that has begun goes on;
+    /// otherwise one of `duration` steps begins when the uniform `draw` falls below the probability. The first action
+    /// of an episode is always taken.
     let decide (probability: float) (draw: float) (duration: int) (state: StickyState) : struct (bool * StickyState) =
         if not state.HasActed then
             struct (false, { state with HasActed = true })

@@ -31,8 +31,8 @@ module internal Images =
                     if part > 1e-9 then struct (old, float32 (part / ratio))
             |])
 
-    /// The function from [channels; height; width] to [channels; newHeight; newWidth] in which each new pixel is the mean of the old ones
-    /// over its area.
+    /// The function from [channels; height; width] to [channels; newHeight; newWidth] in which each new pixel is the
+    /// mean of the old ones over its area.
     let resize (height: int) (width: int) (newHeight: int) (newWidth: int) =
         let rows, columns = coverage height newHeight, coverage width newWidth
 

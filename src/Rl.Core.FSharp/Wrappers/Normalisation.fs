@@ -6,7 +6,8 @@ open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Experience
 
-/// Statistics that are updated in place by batches of rows: the numbers of `RunningStatistics.update` without its allocations.
+/// Statistics that are updated in place by batches of rows: the numbers of `RunningStatistics.update` without its
+/// allocations.
 [<Sealed>]
 type internal Learned(size: int) =
     // As in Gymnasium: mean 0 and variance 1, with the weight of 10⁻⁴ rows.
@@ -132,8 +133,8 @@ type internal ObservationNormaliser(wrapper: Wrapper, inner: BatchEnvironment, e
         for i in 0 .. source.Length - 1 do
             destination[i] <- float32 ((float source[i] - mean[i]) / Math.Sqrt(this.Learned.Variance i + epsilon))
 
-/// reward / √(variance of Gₜ + ε) with Gₜ = γ Gₜ₋₁ (1 − terminatedₜ) + rₜ, after Gₜ has been learnt from (slide 17). As in Gymnasium, G begins at 0
-/// in each episode, but with autoreset in the next step goes on from the last one.
+/// reward / √(variance of Gₜ + ε) with Gₜ = γ Gₜ₋₁ (1 − terminatedₜ) + rₜ, after Gₜ has been learnt from (slide 17). As
+/// in Gymnasium, G begins at 0 in each episode, but with autoreset in the next step goes on from the last one.
 [<Sealed>]
 type internal RewardNormaliser(wrapper: Wrapper, inner: BatchEnvironment, discount: float, epsilon: float) as this =
     inherit Normaliser(wrapper, inner, None, 1)

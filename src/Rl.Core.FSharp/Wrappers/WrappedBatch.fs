@@ -1,4 +1,5 @@
-/// What every bound wrapper is: a batch around a batch, with hooks for what it changes and memory of its own that snapshots hold.
+/// What every bound wrapper is: a batch around a batch, with hooks for what it changes and memory of its own that
+/// snapshots hold.
 namespace Rl.Core.Wrappers
 
 open System
@@ -23,8 +24,9 @@ type internal Remembered() =
             member _.Load source = source.CopyTo(MemoryMarshal.AsBytes(Span array))
         }
 
-/// A batch around a batch. A wrapper overrides the hooks of what it changes; the rest passes. Rows of different copies may be
-/// stepped by different threads at once, unless the wrapper or one below couples them. Nothing is allocated by a step.
+/// A batch around a batch. A wrapper overrides the hooks of what it changes; the rest passes. Rows of different copies
+/// may be stepped by different threads at once, unless the wrapper or one below couples them. Nothing is allocated by a
+/// step.
 [<AbstractClass>]
 type WrappedBatch
     internal (wrapper: Wrapper, inner: BatchEnvironment, observations: Space option, actions: Space option) =
@@ -92,7 +94,8 @@ type WrappedBatch
         remembered.Add(Remembered.Of array)
         array
 
-    /// Writes what becomes of an observation; `destination` still holds the one before. `isFirst`: it begins an episode.
+    /// Writes what becomes of an observation; `destination` still holds the one before. `isFirst`: it begins an
+    /// episode.
     abstract OnObservation:
         copy: int * isFirst: bool * source: ReadOnlySpan<float32> * destination: Span<float32> -> unit
 
@@ -112,7 +115,8 @@ type WrappedBatch
     /// What was taken in since the last call, of all copies, becomes part of the statistics.
     abstract EndLearning: unit -> unit
     default _.EndLearning() = ()
-    /// Called when the rows of a copy are written; `isReset`: the step only began an episode; `hasEnded`: its episode ended.
+    /// Called when the rows of a copy are written; `isReset`: the step only began an episode; `hasEnded`: its episode
+    /// ended.
     abstract OnStep: copy: int * isReset: bool * hasEnded: bool * result: StepBuffers -> unit
     default _.OnStep(_, _, _, _) = ()
     /// Called when an episode of a copy begins, after its first observation.
@@ -338,7 +342,8 @@ type WrappedBatch
         this.OnRestore(List.skip innerStatistics.Length snapshot.Statistics)
         if not inner.RestoresEpisodes then this.BeginAll()
 
-    /// Takes up the episodes that an inner batch, which cannot go on with those of a snapshot, has begun in their place.
+    /// Takes up the episodes that an inner batch, which cannot go on with those of a snapshot, has begun in their
+    /// place.
     member private this.BeginAll() =
         Array.Clear pending
 

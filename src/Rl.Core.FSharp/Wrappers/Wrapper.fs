@@ -63,8 +63,8 @@ type Wrapper =
     | RescaleObservation of low: float[] * high: float[]
     /// The last `size` observations, the newest last; a new first axis.
     | FrameStackObservation of size: int * padding: FramePadding
-    /// The time since the episode began, as a last element or, if not `isFlat`, as the entry "time" of a dictionary; in steps, or as a part of the time
-    /// limit.
+    /// The time since the episode began, as a last element or, if not `isFlat`, as the entry "time" of a dictionary; in
+    /// steps, or as a part of the time limit.
     | TimeAwareObservation of isFlat: bool * isNormalised: bool
     /// Observations `delay` steps old; zeros before.
     | DelayObservation of delay: int
@@ -77,11 +77,14 @@ type Wrapper =
     | GrayscaleObservation of keepsChannel: bool
     /// Another height and width; each new pixel is the mean of the old ones over its area.
     | ResizeObservation of height: int * width: int
-    /// Boxes of observations in bins of equal width, one number or one an element: as one integer (row-major) or as several.
+    /// Boxes of observations in bins of equal width, one number or one an element: as one integer (row-major) or as
+    /// several.
     | DiscretizeObservation of bins: int[] * isMulti: bool
-    /// Boxes of actions by the middles of bins of equal width, one number or one an element: as one integer (row-major) or as several.
+    /// Boxes of actions by the middles of bins of equal width, one number or one an element: as one integer (row-major)
+    /// or as several.
     | DiscretizeAction of bins: int[] * isMulti: bool
-    /// Takes each action `skip` times, adds the rewards, and shows the element-wise maximum of the last two observations.
+    /// Takes each action `skip` times, adds the rewards, and shows the element-wise maximum of the last two
+    /// observations.
     | MaxAndSkipObservation of skip: int
     /// Takes each action `count` times and adds the rewards.
     | RepeatAction of count: int

@@ -47,8 +47,8 @@ module Wrapper =
                 (nameof wrapper)
                 $"The function \"{f.Name}\" of {wrapper} is not in the file; give the environment with its wrappers."
 
-    /// Binds one wrapper to a batch, which then belongs to the result: step it through that alone. `ArgumentException` where the wrapper
-    /// does not fit the batch's spaces or has a parameter out of range.
+    /// Binds one wrapper to a batch, which then belongs to the result: step it through that alone. `ArgumentException`
+    /// where the wrapper does not fit the batch's spaces or has a parameter out of range.
     let wrap (inner: BatchEnvironment) (wrapper: Wrapper) : BatchEnvironment =
         check wrapper
 
@@ -104,8 +104,8 @@ module Wrapper =
     let transformAction (name: string) (space: Space option) (transform: RowTransform) =
         Wrapper.TransformAction(UserFunction(name, space, Some transform))
 
-    /// For colour images of games (Mnih et al. 2015): actions repeated `skip` times, grey levels of `size` by `size` pixels in [0, 1],
-    /// `stack` of them stacked; observations are [stack; size; size].
+    /// For colour images of games (Mnih et al. 2015): actions repeated `skip` times, grey levels of `size` by `size`
+    /// pixels in [0, 1], `stack` of them stacked; observations are [stack; size; size].
     let atariPreprocessingOf (skip: int) (size: int) (stack: int) : Wrapper list =
         [
             Wrapper.MaxAndSkipObservation skip

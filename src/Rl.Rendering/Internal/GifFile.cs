@@ -4,7 +4,8 @@ using System.IO;
 
 namespace Rl.Rendering.Internal;
 
-/// <summary>An animated GIF (GIF89a), written frame after frame and repeated for ever. Skia decodes GIF but does not write it.</summary>
+/// <summary>An animated GIF (GIF89a), written frame after frame and repeated for ever. Skia decodes GIF but does not
+/// write it.</summary>
 internal sealed class GifFile
 {
     /// <summary>The index of pixels that show what was there before.</summary>
@@ -31,7 +32,8 @@ internal sealed class GifFile
 
     /// <summary>Adds a frame that is laid over what is seen.</summary>
     /// <param name="area">Where.</param>
-    /// <param name="indices">A colour's index for each pixel of the area; <see cref="Transparent"/> for those that stay.</param>
+    /// <param name="indices">A colour's index for each pixel of the area; <see cref="Transparent"/> for those that
+    /// stay.</param>
     /// <param name="palette">At most 256 colours, 0xBBGGRR; the first one is not used.</param>
     /// <param name="hundredths">How long it is seen, in hundredths of a second.</param>
     public void Add(Area area, ReadOnlySpan<byte> indices, ReadOnlySpan<uint> palette, int hundredths)

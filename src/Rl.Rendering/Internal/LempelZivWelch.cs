@@ -8,7 +8,8 @@ internal sealed class LempelZivWelch
     private const int MostCodes = 4_096;
     private const int Slots = 1 << 14;
 
-    /// <summary>A hash table from (code of a string, next symbol) + 1 to the code of the longer string; 0 is empty.</summary>
+    /// <summary>A hash table from (code of a string, next symbol) + 1 to the code of the longer string; 0 is
+    /// empty.</summary>
     private readonly int[] keys = new int[Slots];
     private readonly short[] codes = new short[Slots];
     private byte[] output = new byte[1 << 16];

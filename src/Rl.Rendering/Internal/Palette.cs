@@ -5,7 +5,8 @@ using System.Runtime.InteropServices;
 
 namespace Rl.Rendering.Internal;
 
-/// <summary>The colours of a frame: exact while there are few; else the commonest are exact, and the others lose the last bits of each channel until all fit.</summary>
+/// <summary>The colours of a frame: exact while there are few; else the commonest are exact, and the others lose the
+/// last bits of each channel until all fit.</summary>
 internal sealed class Palette
 {
     /// <summary>One of 256 indices is kept for pixels that stay.</summary>
@@ -21,7 +22,8 @@ internal sealed class Palette
     /// <summary>0xBBGGRR of each index; index 0 stands for no colour.</summary>
     public ReadOnlySpan<uint> Colours => CollectionsMarshal.AsSpan(colours);
 
-    /// <summary>Writes the index of each pixel of an area, <see cref="GifFile.Transparent"/> where it is as before.</summary>
+    /// <summary>Writes the index of each pixel of an area, <see cref="GifFile.Transparent"/> where it is as
+    /// before.</summary>
     /// <param name="before">The picture that is seen; empty for none.</param>
     /// <param name="after">The picture to show.</param>
     /// <param name="width">Pixels a row of both.</param>

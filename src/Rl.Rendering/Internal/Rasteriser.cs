@@ -12,7 +12,8 @@ internal static class Rasteriser
     private const int MostPixels = 16_384;
 
     /// <summary>The size in pixels of a scene drawn at a scale.</summary>
-    /// <exception cref="ArgumentException">The scale is not greater than 0, or the picture would be too large.</exception>
+    /// <exception cref="ArgumentException">The scale is not greater than 0, or the picture would be too
+    /// large.</exception>
     public static (int Width, int Height) Size(Rl.Scene scene, double scale)
     {
         ArgumentNullException.ThrowIfNull(scene);

@@ -6,7 +6,8 @@ using SkiaSharp;
 
 namespace Rl.Rendering.Internal;
 
-/// <summary>The library's own letters: strokes on a small grid. Text looks the same, and exists, on machines with any fonts or none.</summary>
+/// <summary>The library's own letters: strokes on a small grid. Text looks the same, and exists, on machines with any
+/// fonts or none.</summary>
 internal static class StrokeFont
 {
     /// <summary>The height of a capital letter, in units of the grid.</summary>
@@ -20,8 +21,9 @@ internal static class StrokeFont
     private const float SpaceWidth = 3;
 
     /// <summary>
-    /// Each letter's strokes, separated by spaces; a stroke is a line through points, each an x from 0 and a y in 0 … d, written as one digit
-    /// to base 16. The baseline is at y = 3, small letters end at 9, capital letters at c, descenders at 0.
+    /// Each letter's strokes, separated by spaces; a stroke is a line through points, each an x from 0 and a y in 0 …
+    /// d, written as one digit to base 16. The baseline is at y = 3, small letters end at 9, capital letters at c,
+    /// descenders at 0.
     /// </summary>
     private static readonly Dictionary<char, string> Strokes = new()
     {
@@ -133,7 +135,8 @@ internal static class StrokeFont
     /// <summary>The width of a text in units of the grid, from the first stroke to the last.</summary>
     public static float Width(string text) => text.Length == 0 ? 0 : text.Sum(Advance) - Gap;
 
-    /// <summary>A text's strokes as a path to be stroked with round ends: y downwards, the baseline's left end at (x, y), capital letters of a height.</summary>
+    /// <summary>A text's strokes as a path to be stroked with round ends: y downwards, the baseline's left end at (x,
+    /// y), capital letters of a height.</summary>
     public static SKPath Path(string text, float x, float y, float height)
     {
         var scale = height / CapitalHeight;

@@ -77,10 +77,7 @@ let private algorithms: (string * ((string * string) list -> BatchEnvironment ->
     [
         "ppo", bind Ppo.create PpoOptions.ofPairs ppo
         "ppo, state-dependent exploration",
-        bind
-            Ppo.create
-            PpoOptions.ofPairs
-            (ppo @ [ "StateDependentExploration", "true"; "ExplorationSteps", "4" ])
+        bind Ppo.create PpoOptions.ofPairs (ppo @ [ "StateDependentExploration", "true"; "ExplorationSteps", "4" ])
         "reinforce", bind Reinforce.create ReinforceOptions.ofPairs [ "EpisodesPerUpdate", "6"; "Hidden", "8" ]
         "vpg", bind Vpg.create VpgOptions.ofPairs (("ValueSteps", "3") :: rollout)
         "a2c", bind A2c.create A2cOptions.ofPairs rollout

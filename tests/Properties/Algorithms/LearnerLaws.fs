@@ -1,4 +1,5 @@
-/// Laws that every learner obeys (law 9): the same key gives the same run, threads change nothing, saving changes nothing.
+/// Laws that every learner obeys (law 9): the same key gives the same run, threads change nothing, saving changes
+/// nothing.
 module Rl.Tests.Algorithms.LearnerLaws
 
 open Rl.Core.Algorithms
@@ -28,7 +29,8 @@ let private among (algorithm: string) (changes: (string * string) list) =
 let private cut = [ "MaxEpisodeSteps", "30" ]
 let private normalised = [ "NormaliseObservations", "true"; "NormaliseRewards", "true" ]
 
-/// Every algorithm of the catalogue on three kinds of tasks, then variants of some: name, algorithm, environment, changed options.
+/// Every algorithm of the catalogue on three kinds of tasks, then variants of some: name, algorithm, environment,
+/// changed options.
 let private all: (string * string * string * (string * string) list) list =
     [
         for entry in Catalogue.entries do

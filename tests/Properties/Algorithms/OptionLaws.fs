@@ -1,4 +1,5 @@
-/// The law of options: each does something, or is refused. A value that is read and then forgotten would be a promise not kept.
+/// The law of options: each does something, or is refused. A value that is read and then forgotten would be a promise
+/// not kept.
 module Rl.Tests.Algorithms.OptionLaws
 
 open System
@@ -6,7 +7,8 @@ open Rl.Core.Algorithms
 open Rl.Core.Foundations
 open Xunit
 
-/// Where an option has an effect, if not on CartPole with the small options: algorithm (* for all), option, environment, options besides.
+/// Where an option has an effect, if not on CartPole with the small options: algorithm (* for all), option,
+/// environment, options besides.
 let private places: (string * string * string * (string * string) list) list =
     [
         "*", "InitialLogStandardDeviation", "Pendulum-v1", []

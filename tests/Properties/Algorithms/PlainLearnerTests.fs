@@ -1,4 +1,5 @@
-/// The learners against their plainest form: every number that a transition depends on comes from the right step of the right copy.
+/// The learners against their plainest form: every number that a transition depends on comes from the right step of the
+/// right copy.
 module Rl.Tests.Algorithms.PlainLearnerTests
 
 open Rl.Core.Algorithms

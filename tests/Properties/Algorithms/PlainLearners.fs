@@ -1,4 +1,5 @@
-/// PPO and REINFORCE in their plainest form: one copy after the other, one step after the other, numbers in double precision.
+/// PPO and REINFORCE in their plainest form: one copy after the other, one step after the other, numbers in double
+/// precision.
 module Rl.Tests.Algorithms.PlainLearners
 
 open System
@@ -121,7 +122,8 @@ let private restore (learner: Learner) (state: TrainingState) : float32[][] =
     environment.Observe(Span observations)
     Array.chunkBySize environment.ObservationSize observations
 
-// --- PPO ----------------------------------------------------------------------------------------------------------------
+// --- PPO
+// ----------------------------------------------------------------------------------------------------------------
 
 /// T steps of each copy [N][T].
 let rollout (learner: Learner) (steps: int) (state: TrainingState) : PlainStep[][] =
@@ -170,7 +172,8 @@ let scaledRewards (discount: float) (steps: PlainStep[][]) : float[][] =
 
     scaled
 
-/// θ after a first transition from `state`, and the number of epochs: the compiled step on minibatches gathered by hand.
+/// θ after a first transition from `state`, and the number of epochs: the compiled step on minibatches gathered by
+/// hand.
 let ppo (c: PpoOptions) (learner: Learner) (state: TrainingState) : struct (float[] * int) =
     let environment = learner.Environment
     let copies, samples = environment.Count, environment.Count * c.Rollout.RolloutSteps
@@ -233,9 +236,11 @@ let ppo (c: PpoOptions) (learner: Learner) (state: TrainingState) : struct (floa
 
     struct ((program.Input "theta").ToArray(), epochs)
 
-// --- REINFORCE ----------------------------------------------------------------------------------------------------------
+// --- REINFORCE
+// ----------------------------------------------------------------------------------------------------------
 
-/// Whole trajectories of each copy, by copy, then by time; one that grows too long is cut and its episode goes on in the next.
+/// Whole trajectories of each copy, by copy, then by time; one that grows too long is cut and its episode goes on in
+/// the next.
 let trajectories (c: ReinforceOptions) (learner: Learner) (state: TrainingState) : PlainStep[][] =
     let copies = learner.Environment.Count
     let ends (step: PlainStep) = step.Terminated || step.Truncated
@@ -255,8 +260,8 @@ let trajectories (c: ReinforceOptions) (learner: Learner) (state: TrainingState)
     |> Seq.concat
     |> Seq.toArray
 
-/// The policy's loss, its mean entropy, the norm of its gradient and the loss of the learned baseline before its first step: of the first
-/// transition from `state`.
+/// The policy's loss, its mean entropy, the norm of its gradient and the loss of the learned baseline before its first
+/// step: of the first transition from `state`.
 let reinforce (c: ReinforceOptions) (learner: Learner) (state: TrainingState) : (string * float) list =
     let trajectories = trajectories c learner state
     let learned = c.Baseline = ReturnBaseline.Learned

@@ -9,12 +9,13 @@ open Rl.Core.Environments
 [<Struct>]
 type TaskState = { Shown: int; Taken: int }
 
-/// Shows one of four numbers and wants it back in every part of the action: as an integer, as two integers that make it, as two bits, as a
-/// number in [-1, 1]. Reward: the share of right parts. Each step forbids one wrong choice of each discrete part and refuses it.
+/// Shows one of four numbers and wants it back in every part of the action: as an integer, as two integers that make
+/// it, as two bits, as a number in [-1, 1]. Reward: the share of right parts. Each step forbids one wrong choice of
+/// each discrete part and refuses it.
 type Match() =
     let rec allowed (shown: int) choice =
-        // Of the integers 0 … 3: not (shown + 1) mod 4; of the high and low digits (2 + 2 choices): nothing; of the bits: nothing but
-        // the first bit's wrong value.
+        // Of the integers 0 … 3: not (shown + 1) mod 4; of the high and low digits (2 + 2 choices): nothing; of the
+        // bits: nothing but the first bit's wrong value.
         match choice with
         | c when c < 4 -> c <> (shown + 1) % 4
         | c when c < 8 -> true

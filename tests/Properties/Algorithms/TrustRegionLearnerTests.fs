@@ -143,8 +143,8 @@ let ``the natural direction solves (F + damping) x = g with F the covariance of 
     for i in 0 .. n - 1 do
         Assert.Equal(g[i], natural.Gradient[i], 1e-4)
 
-    // F x = mean over states of E_a[(∂ log π · x) ∂ log π], by Jacobians of log-probabilities: enumerated actions of CartPole; for normal actions
-    // J_μᵀ J_μ / σ² and 2 per ln σ.
+    // F x = mean over states of E_a[(∂ log π · x) ∂ log π], by Jacobians of log-probabilities: enumerated actions of
+    // CartPole; for normal actions J_μᵀ J_μ / σ² and 2 per ln σ.
     let direction = natural.Direction
 
     let product: float[] =

@@ -1,4 +1,5 @@
-/// Corners of programs that random expressions seldom meet: numbers spread by views, carried values that are each other, many axes, empty ones.
+/// Corners of programs that random expressions seldom meet: numbers spread by views, carried values that are each
+/// other, many axes, empty ones.
 module Rl.Tests.Autodiff.CornerTests
 
 open System

@@ -46,7 +46,8 @@ let private other (count: int) = Tensor.init [| count |] (fun i -> sin (2.0 * fl
 
 let private dot (a: Tensor) (b: Tensor) = Array.map2 (*) (a.ToArray()) (b.ToArray()) |> Array.sum
 
-// --- Modes agree --------------------------------------------------------------------------------------------------------
+// --- Modes agree
+// --------------------------------------------------------------------------------------------------------
 
 [<Law>]
 let ``reverse mode is the transpose of forward mode: u·(J v) = (Jᵀu)·v`` (random: RandomExpression) =
@@ -163,7 +164,8 @@ let ``the prefix f gives the value as well, unchanged`` (random: RandomExpressio
         ] do
         Assert.Equal(expected, at point value)
 
-// --- Functions of one number ----------------------------------------------------------------------------------------------
+// --- Functions of one number
+// ----------------------------------------------------------------------------------------------
 
 [<Property>]
 let ``the n-th derivative of a polynomial is exact`` (coefficients: int8[]) (place: int8) (order: byte) =
@@ -219,7 +221,8 @@ let ``perturbations are not confused: the inner derivative sees its own variable
     let reverse (y: Expr) = y * Diff.grad (fun z -> y * Expr.square z) y
     close 1e-12 "6x², reverse" (number (6.0 * place * place)) (at (number place) (Diff.grad reverse (x [||])))
 
-// --- Vector fields --------------------------------------------------------------------------------------------------------
+// --- Vector fields
+// --------------------------------------------------------------------------------------------------------
 
 let private coordinate index (y: Expr) = y |> Expr.slice 0 index (index + 1) |> Expr.reshape [||]
 
@@ -309,7 +312,8 @@ let ``what has an f in front gives the value beside the derivative, and joint fu
     same (line t) value
     same (Diff.diff line t) first
 
-// --- stopGradient ------------------------------------------------------------------------------------------------------------
+// --- stopGradient
+// ------------------------------------------------------------------------------------------------------------
 
 [<Property>]
 let ``where several are the largest, a maximum shares its derivative among them`` (place: int8) =
@@ -336,7 +340,8 @@ let ``stopGradient keeps the value and stops every derivative`` (random: RandomE
     let value = (at point (g node)).Scalar
     close 1e-12 "g·∇|x|²" (Tensor.init point.Shape (fun i -> 2.0 * value * point[i])) stopped
 
-// --- Errors --------------------------------------------------------------------------------------------------------------------
+// --- Errors
+// --------------------------------------------------------------------------------------------------------------------
 
 [<Fact>]
 let ``an error of shapes names both shapes`` () =

@@ -1,4 +1,5 @@
-/// Compiled programs against the reference evaluator over random expressions (law 8), and what programs promise besides.
+/// Compiled programs against the reference evaluator over random expressions (law 8), and what programs promise
+/// besides.
 [<FsCheck.Xunit.Properties(Replay = "(4718115,4718117)")>]
 module Rl.Tests.Autodiff.ProgramTests
 

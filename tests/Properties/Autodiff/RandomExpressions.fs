@@ -1,8 +1,9 @@
 /// Random well-shaped expressions over every operation, with arguments kept inside domains and away from kinks.
 ///
-/// `RandomExpression.create options nodes seed` grows a graph node by node: propose an operation on earlier nodes (so that nodes
-/// are shared), evaluate it, keep it if it is tame. A graph with fewer nodes is a prefix of the one with more, which is how failures shrink.
-/// Use `RandomExpression` as a property's argument with `Arbitrary = [| typeof<RandomExpressions> |]`.
+/// `RandomExpression.create options nodes seed` grows a graph node by node: propose an operation on earlier nodes (so
+/// that nodes are shared), evaluate it, keep it if it is tame. A graph with fewer nodes is a prefix of the one with
+/// more, which is how failures shrink. Use `RandomExpression` as a property's argument with
+/// `Arbitrary = [| typeof<RandomExpressions> |]`.
 namespace Rl.Tests.Autodiff
 
 open System
@@ -31,8 +32,8 @@ type RandomExpression =
         Seed: uint64
         /// The inputs of the expression and the values at which it is tame.
         Inputs: (string * Tensor)[]
-        /// A direction for each input; tame means that all three of x, x ± 0.001·direction are inside domains, on one side of
-        /// every kink, and that no node moves by more than 0.03 between them.
+        /// A direction for each input; tame means that all three of x, x ± 0.001·direction are inside domains, on one
+        /// side of every kink, and that no node moves by more than 0.03 between them.
         Directions: Tensor[]
         /// Each node that was added, in order; later ones may use earlier ones.
         Steps: Expr[]
@@ -378,7 +379,8 @@ module RandomExpression =
         let bound = dict random.Inputs
         Reference.evaluateMany (fun name -> bound[name]) roots
 
-    /// The input nodes of the expression, in the order of `Inputs`; an input that it does not use gets a node of its own.
+    /// The input nodes of the expression, in the order of `Inputs`; an input that it does not use gets a node of its
+    /// own.
     let inputNodes (random: RandomExpression) : Expr[] =
         let nodes = Graph.topological [ random.Output ]
 

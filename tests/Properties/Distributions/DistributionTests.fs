@@ -21,7 +21,8 @@ let private near (tolerance: float) (expected: float) (actual: float) =
     if not (abs (expected - actual) <= tolerance * (1.0 + abs expected)) then
         Assert.Fail $"{actual:R} instead of {expected:R}"
 
-// --- Categorical ------------------------------------------------------------------------------------------------------------
+// --- Categorical
+// ------------------------------------------------------------------------------------------------------------
 
 [<Property>]
 let ``probabilities add up to 1 and the entropy lies between 0 and ln A`` (seed: uint64) (scale: byte) =
@@ -188,7 +189,8 @@ let ``sampling allocates nothing`` () =
     draw ()
     Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread())
 
-// --- Diagonal normal ----------------------------------------------------------------------------------------------------------
+// --- Diagonal normal
+// ----------------------------------------------------------------------------------------------------------
 
 /// ∫ f(x) dx over μ ± 12 σ for a function of rows [points, 1].
 let private integrate (mean: float) (deviation: float) (f: Expr -> Expr) =

@@ -1,4 +1,5 @@
-/// Law 7 for the other families: they normalise, their entropies and divergences are the integrals they should be, samples follow them.
+/// Law 7 for the other families: they normalise, their entropies and divergences are the integrals they should be,
+/// samples follow them.
 [<FsCheck.Xunit.Properties(Replay = "(5772156,649015)")>]
 module Rl.Tests.Distributions.FamilyTests
 
@@ -61,7 +62,8 @@ let private parameter (seed: uint64) index =
     let drawn = numbers (random [| 4 |] 1.0 seed)
     abs drawn[index] + 1.2
 
-// --- Element-wise families ----------------------------------------------------------------------------------------------
+// --- Element-wise families
+// ----------------------------------------------------------------------------------------------
 
 [<Property(MaxTest = 20)>]
 let ``a Beta density integrates to 1, and its entropy and divergence are the integrals`` (seed: uint64) =
@@ -131,7 +133,8 @@ let ``quantiles invert the distribution function`` (seed: uint64) (place: byte) 
             Normal.distributionFunction (Expr.number x) (Normal.create (Expr.number mean) (Expr.number (log deviation)))
         ))
 
-// --- Families over vectors ----------------------------------------------------------------------------------------------
+// --- Families over vectors
+// ----------------------------------------------------------------------------------------------
 
 let private full (seed: uint64) =
     let raw = numbers (random [| 9 |] 0.5 seed)
@@ -276,7 +279,8 @@ let ``a deterministic distribution knows its value from others`` () =
     Assert.Equal<float[]>([| 0.0; -infinity |], numbers (Deterministic.logProbability x p))
     Assert.Equal<float[]>([| 0.0; 0.0 |], numbers (Deterministic.entropy p))
 
-// --- Samples ------------------------------------------------------------------------------------------------------------
+// --- Samples
+// ------------------------------------------------------------------------------------------------------------
 
 [<Property(MaxTest = 5)>]
 let ``Beta, truncated and plain normal samples follow their distribution functions`` (seed: uint64) =

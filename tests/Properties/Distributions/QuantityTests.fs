@@ -42,7 +42,8 @@ let private refused (name: string) (action: unit -> obj) =
     let error = Assert.ThrowsAny<ArgumentException>(fun () -> action () |> ignore)
     Assert.Equal(name, error.ParamName)
 
-// --- Modes ------------------------------------------------------------------------------------------------------------------
+// --- Modes
+// ------------------------------------------------------------------------------------------------------------------
 
 [<Property(MaxTest = 50)>]
 let ``the mode of a truncated normal is where its density is largest, inside the interval or on its edge``
@@ -120,7 +121,8 @@ let ``a deterministic distribution's mode is its only value, which samples repea
     Assert.Equal(rng, after)
     refused "destination" (fun () -> Deterministic.sample given (Span<float32>(drawn, 0, 3)) rng)
 
-// --- Means, entropies, divergences --------------------------------------------------------------------------------------
+// --- Means, entropies, divergences
+// --------------------------------------------------------------------------------------
 
 [<Property(MaxTest = 20)>]
 let ``a mixture's mean is ∫ x p(x) dx`` (seed: uint64) =
@@ -190,7 +192,8 @@ let ``a truncated normal's divergence is ∫ p ln(p/q), and 0 from itself`` (see
     near 1e-14 0.0 (scalar (TruncatedNormal.kl p p))
     refused "q" (fun () -> TruncatedNormal.kl p (TruncatedNormal.create low (high + 0.1) q.Base))
 
-// --- Samples ------------------------------------------------------------------------------------------------------------
+// --- Samples
+// ------------------------------------------------------------------------------------------------------------
 
 [<Property>]
 let ``a reparameterised multivariate normal has the density of its noise over det L, and samples are made the same way``
@@ -250,7 +253,8 @@ let ``samples of a mixture come from its components as often as they weigh, and 
         let bins = own |> Array.map (fun x -> min 9 (int (10.0 * cumulative k x)))
         Assert.InRange(statistic (fun _ -> float own.Length / 10.0) bins 10, 0.0, 50.0)
 
-// --- Probabilities that are 0 -------------------------------------------------------------------------------------------
+// --- Probabilities that are 0
+// -------------------------------------------------------------------------------------------
 
 [<Property>]
 let ``an impossible action adds nothing to entropy, divergence and derivative`` (seed: uint64) =

@@ -274,7 +274,8 @@ let ``every registered environment keeps the contract`` (seed: uint64) =
         let text = String.Join("\n", findings)
         Assert.True(findings.IsEmpty, $"{id}:\n{text}")
 
-/// Values that differ from the defaults of the keywords that are numbers or free texts, and what they need to have an effect.
+/// Values that differ from the defaults of the keywords that are numbers or free texts, and what they need to have an
+/// effect.
 let private otherValues: Map<string, (string * KeywordValue) list> =
     let random = "map_name", KeywordValue.Text "random"
     let windy = "enable_wind", KeywordValue.Flag true

@@ -20,7 +20,8 @@ type Script =
         BadObservationAt: int
     }
 
-/// Counts its steps: reward = the number of the step + the action + noise; observation = (steps, draw, action-free noise).
+/// Counts its steps: reward = the number of the step + the action + noise; observation = (steps, draw, action-free
+/// noise).
 type Scripted(script: Script) =
     static member Quiet =
         {

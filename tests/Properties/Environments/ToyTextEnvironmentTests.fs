@@ -1,4 +1,5 @@
-/// FrozenLake, CliffWalking and Taxi as environments: Gymnasium's trajectories, masks, rain, fickle passengers and random maps.
+/// FrozenLake, CliffWalking and Taxi as environments: Gymnasium's trajectories, masks, rain, fickle passengers and
+/// random maps.
 [<FsCheck.Xunit.Properties(Replay = "(4719101,4719103)")>]
 module Rl.Tests.Environments.ToyTextEnvironmentTests
 
@@ -14,7 +15,8 @@ open FsCheck.Xunit
 
 let private at state : FiniteState = { State = state; LastAction = -1; Phase = EpisodePhase.Running }
 
-/// A generator whose first uniform number lies in [low, high): the drawn number need not be Gymnasium's, only its place.
+/// A generator whose first uniform number lies in [low, high): the drawn number need not be Gymnasium's, only its
+/// place.
 let private rngWithin low high =
     Seq.initInfinite (fun seed -> Rng.create (uint64 seed))
     |> Seq.find (fun rng ->

@@ -16,7 +16,8 @@ open Xunit
 let private make (id: string) (copies: int) (limit: int) =
     (if id = "Match-v0" then AnyEnvironment.Pack(Match()) else Registry.make id).Vectorise(copies, limit)
 
-let private networkOf (environment: BatchEnvironment) = OnPolicy.network Activation.Tanh [ 6 ] -0.5 ActionScaling.Bounds environment
+let private networkOf (environment: BatchEnvironment) =
+    OnPolicy.network Activation.Tanh [ 6 ] -0.5 ActionScaling.Bounds environment
 
 let private startOf (environment: BatchEnvironment) network =
     (Learners.start (ActorCritic.layout network) environment false false).Initialise [] (Rng.create 9UL)
@@ -34,7 +35,18 @@ let ``transitions are the steps of a rollout, with the true observation after ea
     let state = startOf environment network
     let options: CollectorOptions = { Steps = steps; Normalise = false; SequenceLength = 1; ExplorationSteps = 0 }
     let struct (rollout, acted) = Collector(network, environment, options, workers).Collect state
-    let source = TransitionSource(network.Actor, ActorCritic.layout network, make id copies 13, Explorer.Sample 0, false, steps, workers)
+
+    let source =
+        TransitionSource(
+            network.Actor,
+            ActorCritic.layout network,
+            make id copies 13,
+            Explorer.Sample 0,
+            false,
+            steps,
+            workers
+        )
+
     let struct (data, moved) = source.Collect state
     let column (column: Column) = data |> List.find (fun (known, _) -> known.Name = column.Name) |> snd
     let c = source.Columns

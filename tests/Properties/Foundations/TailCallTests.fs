@@ -1,6 +1,6 @@
-/// No call may be made as a tail call. Where its arguments have no room in the place of its caller's, the runtime keeps them in a buffer in which the
-/// collector does not see the references within spans; while the called method is being compiled, a collection by another thread then leaves spans that point at
-/// memory which is no longer theirs.
+/// No call may be made as a tail call. Where its arguments have no room in the place of its caller's, the runtime keeps
+/// them in a buffer in which the collector does not see the references within spans; while the called method is being
+/// compiled, a collection by another thread then leaves spans that point at memory which is no longer theirs.
 module Rl.Tests.Foundations.TailCallTests
 
 open System

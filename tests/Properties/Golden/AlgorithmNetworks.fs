@@ -1,4 +1,5 @@
-/// What the golden updates of algorithms share: networks over one vector in the file's order of weights, and optimiser steps.
+/// What the golden updates of algorithms share: networks over one vector in the file's order of weights, and optimiser
+/// steps.
 module Rl.Tests.Golden.AlgorithmNetworks
 
 open System

@@ -1,4 +1,5 @@
-/// One update of each algorithm, end to end, composed from the objectives, distributions and optimisers: losses, gradients, new weights.
+/// One update of each algorithm, end to end, composed from the objectives, distributions and optimisers: losses,
+/// gradients, new weights.
 module Rl.Tests.Golden.AlgorithmUpdatesGolden
 
 #nowarn "3391" // arrays convert to spans
@@ -11,9 +12,11 @@ open Rl.Core.Optimisers
 open Xunit
 open Rl.Tests.Golden.AlgorithmNetworks
 
-// --- Policies -----------------------------------------------------------------------------------------------------------
+// --- Policies
+// -----------------------------------------------------------------------------------------------------------
 
-/// Log-probabilities of the batch's actions and entropies under the actor of θ; `divergence` is KL from the actor of another θ.
+/// Log-probabilities of the batch's actions and entropies under the actor of θ; `divergence` is KL from the actor of
+/// another θ.
 let private policy (case: GoldenNode) order (weights: GoldenNode) (theta: Expr) =
     let p = named order weights theta
     let output = mlp p "actor" Expr.tanh false (batch case "observations")
@@ -187,7 +190,8 @@ let private dqn isDouble (case: GoldenNode) =
 
         checkSteps case field (steps 5 transform loss start)
 
-// --- Off-policy actor-critics -------------------------------------------------------------------------------------------
+// --- Off-policy actor-critics
+// -------------------------------------------------------------------------------------------
 
 let private critic (case: GoldenNode) order (theta: Expr) net observations (action: Expr) =
     Expr.concat -1 [ batch case observations; action ]
@@ -206,7 +210,8 @@ let private sac (case: GoldenNode) =
 
     let alpha = Expr.number (settings.Float "alpha")
 
-    /// ln π and the action of noise, and what they are made of. The file leaves the stretching by the limit out of ln π.
+    /// ln π and the action of noise, and what they are made of. The file leaves the stretching by the limit out of ln
+    /// π.
     let act observations noise theta =
         let p = named actorOrder case["actor_weights"] theta
         let features = mlp p "trunk" Expr.relu true (batch case observations)
@@ -330,7 +335,8 @@ let private td3 (case: GoldenNode) =
     let expected = case.Floats "ddpg_critic_gradient_q1"
     close case "ddpg_critic_gradient_q1" expected (Array.take expected.Length (gradient ddpgLoss criticStart))
 
-// --- Trust region -------------------------------------------------------------------------------------------------------
+// --- Trust region
+// -------------------------------------------------------------------------------------------------------
 
 let private trpo (case: GoldenNode) =
     let order, weights, settings = texts case["flat_order"], case["initial_weights"], case["params"]

@@ -11,7 +11,8 @@ let private tensor (node: GoldenNode) =
 
 let private constant (node: GoldenNode) = Expr.constant (tensor node)
 
-/// Compares what a case holds of the named quantity: its value, and, within `slack`, the gradients of its sum in the parameters.
+/// Compares what a case holds of the named quantity: its value, and, within `slack`, the gradients of its sum in the
+/// parameters.
 let private compareWithin
     (slack: float)
     (case: GoldenNode)

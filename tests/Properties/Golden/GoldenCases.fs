@@ -1,4 +1,5 @@
-/// What the golden tests of estimators share: arguments of a case as expressions and data, results as trees, and the run over a file.
+/// What the golden tests of estimators share: arguments of a case as expressions and data, results as trees, and the
+/// run over a file.
 namespace Rl.Tests.Golden
 
 open System

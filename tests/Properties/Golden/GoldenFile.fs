@@ -1,6 +1,8 @@
-/// Reads golden files (JSON with the numbers of reference projects) and compares against them, naming file, case and element.
+/// Reads golden files (JSON with the numbers of reference projects) and compares against them, naming file, case and
+/// element.
 ///
-/// A test reads `Golden.verify "optimizers" (fun case -> Golden.close 1e-10 1e-10 case "weights" (case.Floats "weights") actual)`.
+/// A test reads
+/// `Golden.verify "optimizers" (fun case -> Golden.close 1e-10 1e-10 case "weights" (case.Floats "weights") actual)`.
 /// Files come from the folder `golden` beside the test assembly, or from the folder that the environment variable
 /// `RL_GOLDEN_DIR` names; a file that this folder does not hold is skipped with a notice.
 namespace Rl.Tests.Golden
@@ -128,7 +130,8 @@ module Golden =
         let file = read topic
         [ for case in file["cases"].Items -> GoldenNode($"{topic}/{case.Id}", case.Element) ]
 
-    /// Runs `check` on each case that `choose` takes, prints how many ran and passed, and fails once with every case that threw.
+    /// Runs `check` on each case that `choose` takes, prints how many ran and passed, and fails once with every case
+    /// that threw.
     let verifyWhere (topic: string) (choose: GoldenNode -> bool) (check: GoldenNode -> unit) =
         let chosen = cases topic |> List.filter choose
 
@@ -166,7 +169,8 @@ module Golden =
         || Double.IsNaN expected && Double.IsNaN actual
         || Double.IsFinite expected && abs (actual - expected) <= absolute + relative * abs expected
 
-    /// Compares element by element; a failure names the node, what was computed, the first element that differs and how many do.
+    /// Compares element by element; a failure names the node, what was computed, the first element that differs and how
+    /// many do.
     let close
         (absolute: float)
         (relative: float)

@@ -37,7 +37,8 @@ let private noteNumber (case: GoldenNode) (word: string) (otherwise: int) =
         elif before.Success then int before.Groups[1].Value
         else otherwise
 
-/// A case's layer: its layout, the names of its weights, and the outputs from parameters and inputs in PyTorch's shapes.
+/// A case's layer: its layout, the names of its weights, and the outputs from parameters and inputs in PyTorch's
+/// shapes.
 let private layerOf (case: GoldenNode) : Layout * (string * string) list * (Parameters -> Expr list -> Expr list) =
     let weights = case["weights"]
     let weight (name: string) = weights.Shape name

@@ -11,7 +11,8 @@ open Xunit
 let private value name (f: GoldenArguments -> Expr) = name, (fun (a: GoldenArguments) -> Value(f a))
 let private vector (values: float[]) = Value(Expr.vector values)
 
-// --- Statistics ---------------------------------------------------------------------------------------------------------
+// --- Statistics
+// ---------------------------------------------------------------------------------------------------------
 
 let private statistics (node: GoldenNode) : PopArt =
     {
@@ -121,7 +122,8 @@ let private normalisation =
         "moving_averages.create_ema", movingAverage
     ]
 
-// --- Transformations and small functions --------------------------------------------------------------------------------
+// --- Transformations and small functions
+// --------------------------------------------------------------------------------
 
 let private elementwise name (f: Expr -> Expr) = value $"transforms.{name}" (fun a -> f (a.Expr "x"))
 
@@ -277,7 +279,8 @@ let ``rlax's own tests hold`` () = GoldenCases.verify "rlax_tests" 1e-5 1e-5 lis
 let ``every function has rlax's results on random inputs`` () =
     GoldenCases.verify "rlax_random" 1e-10 1e-10 listed functions
 
-// --- Exploration --------------------------------------------------------------------------------------------------------
+// --- Exploration
+// --------------------------------------------------------------------------------------------------------
 
 let private filled (like: float[]) (fill: float[] -> unit) =
     let result = Array.zeroCreate<float> like.Length

@@ -8,7 +8,8 @@ open Rl.Core.Objectives
 
 let private value name (f: GoldenArguments -> Expr) = name, (fun (a: GoldenArguments) -> Value(f a))
 
-// --- Distributions ------------------------------------------------------------------------------------------------------
+// --- Distributions
+// ------------------------------------------------------------------------------------------------------
 
 let private categorical (name: string) (make: GoldenArguments -> Expr -> Categorical) (input: string) =
     [
@@ -88,7 +89,8 @@ let private distributions: (string * (GoldenArguments -> Outcome)) list =
             Categorical.kl (softmax a (a.Expr "p_logits")) (softmax a (a.Expr "q_logits")))
     ]
 
-// --- Policy gradients and (V-)MPO ---------------------------------------------------------------------------------------
+// --- Policy gradients and (V-)MPO
+// ---------------------------------------------------------------------------------------
 
 let private policyGradients =
     [

@@ -35,7 +35,8 @@ let private multistep name (fill: GoldenArguments -> float[] -> unit) =
         let target = filled a "r_t" (fill a)
         Fields(loss (ValueLearning.error (chosen a) target) target))
 
-// --- Policy gradients ---------------------------------------------------------------------------------------------------
+// --- Policy gradients
+// ---------------------------------------------------------------------------------------------------
 
 let private score logits actions (values: Expr) =
     PolicyGradients.score (Categorical.logProbability actions (Categorical.ofLogits logits)) values

@@ -44,7 +44,8 @@ let lambdaReturns (a: GoldenArguments) =
             result
         ))
 
-// --- Retrace ------------------------------------------------------------------------------------------------------------
+// --- Retrace
+// ------------------------------------------------------------------------------------------------------------
 
 /// ½ (Retrace − q)², the traces c and the targets, from arrays of T steps.
 let private retrace
@@ -162,7 +163,8 @@ let retraceContinuous (a: GoldenArguments) =
             )
         ]
 
-// --- V-trace ------------------------------------------------------------------------------------------------------------
+// --- V-trace
+// ------------------------------------------------------------------------------------------------------------
 
 let vtrace (logRatios: float[]) (a: GoldenArguments) =
     let n, count = columns a "rewards", (a.Data "rewards").Length
@@ -219,7 +221,8 @@ let vtraceOfLogits (a: GoldenArguments) =
         ]
     )
 
-// --- Sequences ----------------------------------------------------------------------------------------------------------
+// --- Sequences
+// ----------------------------------------------------------------------------------------------------------
 
 /// Sums from the back or the front; a column may end before the array does, and is 0 from there on.
 let discountedSum (a: GoldenArguments) =

@@ -64,7 +64,8 @@ let private checkEvery (every: int) (shape: ConvolutionShape) =
                 scratch.Elements |> ignore
                 let pairing = [| inner expected dy |]
 
-                // The rounding of an inner product is bounded by its length times Σ |aᵢ bᵢ|, not by the sum, which may cancel.
+                // The rounding of an inner product is bounded by its length times Σ |aᵢ bᵢ|, not by the sum, which may
+                // cancel.
                 let bound a b = float (10 + dy.Length) * epsilon<'T> * (1.0 + inner (Array.map abs a) (Array.map abs b))
                 close $"{kernels.Name} {shape} input" (bound x dx.Values) pairing [| inner x dx.Values |]
                 let paired = [| inner weight dweight.Values |]

@@ -38,7 +38,8 @@ let private copies (shape: int[]) (xStrides: int[]) (yStrides: int[]) =
                 close $"{kernels.Name} %A{shape} %A{xStrides} %A{yStrides}" 0.0 expected y.Values
         }
 
-/// Strides of a box stored with its axes in the order `order`, outermost first, with `pad` unused elements after each row.
+/// Strides of a box stored with its axes in the order `order`, outermost first, with `pad` unused elements after each
+/// row.
 let private strides (shape: int[]) (order: int[]) (pad: int) =
     let result = Array.zeroCreate shape.Length
     let mutable step = 1

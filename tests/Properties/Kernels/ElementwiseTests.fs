@@ -1,4 +1,5 @@
-/// Element-wise kernels against plain loops: every operation, every scalar pattern, tails, unaligned and in-place memory.
+/// Element-wise kernels against plain loops: every operation, every scalar pattern, tails, unaligned and in-place
+/// memory.
 [<FsCheck.Xunit.Properties(Replay = "(4719041,4719043)")>]
 module Rl.Tests.Kernels.ElementwiseTests
 

@@ -1,4 +1,5 @@
-/// Memory for kernel tests: pinned, deliberately unaligned, fenced by canaries; and a way to state a law for all eight sets.
+/// Memory for kernel tests: pinned, deliberately unaligned, fenced by canaries; and a way to state a law for all eight
+/// sets.
 module Rl.Tests.Kernels.KernelMemory
 
 open System
@@ -29,7 +30,8 @@ type private Recent() =
         Recent.arrays[Recent.next % 64] <- array
         Recent.next <- Recent.next + 1
 
-/// Elements at an address that is `offset` elements past an aligned one, between fences of a value that no kernel writes.
+/// Elements at an address that is `offset` elements past an aligned one, between fences of a value that no kernel
+/// writes.
 type Block<'T when 'T: unmanaged and 'T :> IBinaryFloatingPointIeee754<'T>>(values: float[], offset: int) =
     let first = 24 + offset
     let canary = element<'T> -12345.678

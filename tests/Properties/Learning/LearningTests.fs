@@ -31,8 +31,9 @@ let private reinforce id copies pairs workers =
 let ``PPO solves CartPole with its default options`` (seed: uint64) =
     Assert.InRange(train (ppo "CartPole-v1" 8 []) seed, 475.0, 500.0)
 
-/// The settings of RL Baselines3 Zoo, but a discount of 0.95 and an annealed learning rate. Of 64 runs with seeds 101 to 116, with and without
-/// state-dependent exploration, at 256 and 512 bits, the worst ended with −211 (with `ActionScaling` none).
+/// The settings of RL Baselines3 Zoo, but a discount of 0.95 and an annealed learning rate. Of 64 runs with seeds 101
+/// to 116, with and without state-dependent exploration, at 256 and 512 bits, the worst ended with −211 (with
+/// `ActionScaling` none).
 let private pendulum more workers =
     let options =
         [
@@ -112,30 +113,24 @@ let private learns (least: float) (make: Workers -> Learner) = Assert.InRange(tr
 let ``the vanilla policy gradient learns to balance`` () =
     learns
         300.0
-        (cartPole
-            Vpg.create
-            VpgOptions.ofPairs
-            [ "TotalSteps", "80000"; "RolloutSteps", "250"; "ValueSteps", "40" ])
+        (cartPole Vpg.create VpgOptions.ofPairs [ "TotalSteps", "80000"; "RolloutSteps", "250"; "ValueSteps", "40" ])
 
 [<Fact>]
-let ``A2C learns to balance`` () =
-    learns 450.0 (cartPole A2c.create A2cOptions.ofPairs [ "TotalSteps", "250000" ])
+let ``A2C learns to balance`` () = learns 450.0 (cartPole A2c.create A2cOptions.ofPairs [ "TotalSteps", "250000" ])
 
 [<Fact>]
 let ``the natural policy gradient learns to balance`` () =
     learns 300.0 (cartPole Npg.create NpgOptions.ofPairs [ "TotalSteps", "60000" ])
 
 [<Fact>]
-let ``TRPO learns to balance`` () =
-    learns 350.0 (cartPole Trpo.create TrpoOptions.ofPairs [ "TotalSteps", "60000" ])
+let ``TRPO learns to balance`` () = learns 350.0 (cartPole Trpo.create TrpoOptions.ofPairs [ "TotalSteps", "60000" ])
 
 [<Fact>]
 let ``phasic policy gradient learns to balance`` () =
     learns 300.0 (cartPole Ppg.create PpgOptions.ofPairs [ "TotalSteps", "60000" ])
 
 [<Fact>]
-let ``V-MPO learns to balance`` () =
-    learns 300.0 (cartPole Vmpo.create VmpoOptions.ofPairs [ "TotalSteps", "60000" ])
+let ``V-MPO learns to balance`` () = learns 300.0 (cartPole Vmpo.create VmpoOptions.ofPairs [ "TotalSteps", "60000" ])
 
 [<Fact>]
 let ``the cross-entropy method learns to balance`` () =
@@ -184,7 +179,6 @@ let ``TRPO learns to swing the pendulum up`` () =
             "NormaliseObservations", "true"
         ]
 
-    let make workers =
-        Trpo.create (TrpoOptions.ofPairs options) ((Registry.make "Pendulum-v1").Vectorise 2) workers
+    let make workers = Trpo.create (TrpoOptions.ofPairs options) ((Registry.make "Pendulum-v1").Vectorise 2) workers
     // Random actions earn about -1200. Of 12 runs with seeds 101 to 112 the worst ended with -285.
     Assert.InRange(train make 1UL, -400.0, 0.0)

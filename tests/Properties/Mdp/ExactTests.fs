@@ -89,7 +89,8 @@ let ``with γ = 1 and certain ends, J is the expected sum of rewards`` (instance
     let struct (policy, _) = Instance.policy { instance with Shape = Absorbing }
     Expect.closeNumber 1e-9 "J" (FiniteHorizon.objective mdp 500 policy) (Exact.objective mdp policy)
 
-// --- Average reward -----------------------------------------------------------------------------------------------------
+// --- Average reward
+// -----------------------------------------------------------------------------------------------------
 
 let private continuing (instance: Instance) =
     let mdp = Mdp.restarting (Instance.mdp instance)

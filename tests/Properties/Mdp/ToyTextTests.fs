@@ -1,4 +1,5 @@
-/// FrozenLake, CliffWalking and Taxi against Gymnasium's tables, trajectories and the optimal values that follow from them.
+/// FrozenLake, CliffWalking and Taxi against Gymnasium's tables, trajectories and the optimal values that follow from
+/// them.
 module Rl.Tests.Mdp.ToyTextTests
 
 open System

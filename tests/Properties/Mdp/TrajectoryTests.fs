@@ -1,4 +1,5 @@
-/// The distribution of trajectories: probabilities sum to 1, samples follow them, and returns average to the exact objective.
+/// The distribution of trajectories: probabilities sum to 1, samples follow them, and returns average to the exact
+/// objective.
 module Rl.Tests.Mdp.TrajectoryTests
 
 open System

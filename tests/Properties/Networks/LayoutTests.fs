@@ -109,7 +109,8 @@ let ``mistaken names and lengths are refused by name`` () =
     refused [ "5"; "6" ] (fun () -> Layout.read "weight" layout (Array.zeroCreate 5))
     refused [ "[7]"; "[6]" ] (fun () -> Parameters.create layout (Expr.zeros [| 7 |]))
 
-// --- Initialisers -------------------------------------------------------------------------------------------------------
+// --- Initialisers
+// -------------------------------------------------------------------------------------------------------
 
 let private sample shape initialiser seed =
     let struct (values, _) = Initialiser.sample shape initialiser (Rng.create seed)
@@ -142,7 +143,8 @@ let ``an orthogonal block has QᵀQ = gain² I over its shorter side``
         let expected = if i / n = i % n then gain * gain else 0.0
         Assert.InRange(actual[i], expected - 1e-12 * (1.0 + gain * gain), expected + 1e-12 * (1.0 + gain * gain))
 
-/// Householder's Q of the Gaussian numbers that a stream begins with, a column at a time: what the panels must give bit for bit.
+/// Householder's Q of the Gaussian numbers that a stream begins with, a column at a time: what the panels must give bit
+/// for bit.
 let private columnByColumn rows columns (seed: uint64) =
     let long, short = max rows columns, min rows columns
     let mutable rng = Rng.create seed
@@ -230,7 +232,8 @@ let ``a wide orthogonal block takes seconds`` () =
 
 [<Fact>]
 let ``orthogonal matrices are uniform: the trace has mean 0 and variance 1, every entry variance 1/n`` () =
-    // E tr Q = 0 and E (tr Q)² = 1 for the uniform distribution on O(n); Q of a QR without the signs of R has another trace.
+    // E tr Q = 0 and E (tr Q)² = 1 for the uniform distribution on O(n); Q of a QR without the signs of R has another
+    // trace.
     let n, draws = 4, 20_000
     let matrices = Array.init draws (fun seed -> sample [| n; n |] (Initialiser.Orthogonal 1.0) (uint64 seed))
     let trace (matrix: float[]) = Seq.sum (seq { for i in 0 .. n - 1 -> matrix[i * n + i] })

@@ -162,7 +162,8 @@ let ``splitting undoes joining`` (seed: uint64) =
     let error = Assert.ThrowsAny<ArgumentException>(fun () -> Heads.split [ 1; 3 ] parts.Head |> ignore)
     Assert.Contains("[2, 1]", error.Message)
 
-// --- Sequences ------------------------------------------------------------------------------------------------------------
+// --- Sequences
+// ------------------------------------------------------------------------------------------------------------
 
 let private cells = [ RecurrentCell.Tanh; RecurrentCell.Gru; RecurrentCell.Lstm ]
 

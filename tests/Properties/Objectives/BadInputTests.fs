@@ -1,4 +1,5 @@
-/// What returns and corrections refuse: discounts and traces outside [0, 1], numbers that are not finite, negative ratios, clips and mixtures.
+/// What returns and corrections refuse: discounts and traces outside [0, 1], numbers that are not finite, negative
+/// ratios, clips and mixtures.
 module Rl.Tests.Objectives.BadInputTests
 
 open System

@@ -1,4 +1,5 @@
-/// Properties of losses: value learning, PPO's surrogates (law 6), regression, transforms, PopArt, MPO, trust regions, exploration.
+/// Properties of losses: value learning, PPO's surrogates (law 6), regression, transforms, PopArt, MPO, trust regions,
+/// exploration.
 [<FsCheck.Xunit.Properties(Replay = "(1414213,562373)")>]
 module Rl.Tests.Objectives.EstimatorTests
 
@@ -35,7 +36,8 @@ let internal near (tolerance: float) (expected: Expr) (actual: Expr) =
 let private atoms = Transforms.linearAtoms -3.0 3.0 13
 let private probabilities shape seed = Expr.softmax -1 (random shape 1.5 seed)
 
-// --- Value learning -----------------------------------------------------------------------------------------------------
+// --- Value learning
+// -----------------------------------------------------------------------------------------------------
 
 [<Property>]
 let ``with one greedy probability expected Sarsa is Q-learning, and with its own selector so is double Q-learning``
@@ -59,7 +61,8 @@ let ``discount 0 leaves the reward as the target`` (seed: uint64) =
 
     near 1e-14 (reward - value) (ValueLearning.temporalDifference value reward (Expr.zeros [| 6 |]) next)
 
-// --- PPO (law 6) --------------------------------------------------------------------------------------------------------
+// --- PPO (law 6)
+// --------------------------------------------------------------------------------------------------------
 
 let private samples (seed: uint64) = Expr.exp (random [| 40 |] 0.6 seed), random [| 40 |] 1.0 (seed + 1UL)
 
@@ -134,7 +137,8 @@ let ``the deterministic gradient is −∂q/∂a, clipped`` (seed: uint64) =
     let length = Expr.sqrt (Expr.sumOver [| -1 |] (Expr.square (PolicyGradients.clipNorm 0.7 slope)))
     Assert.All(numbers length, fun norm -> Assert.InRange(norm, 0.0, 0.7 + 1e-12))
 
-// --- Trust region -------------------------------------------------------------------------------------------------------
+// --- Trust region
+// -------------------------------------------------------------------------------------------------------
 
 [<Property>]
 let ``conjugate gradients solve a positive definite system in as many steps as it has unknowns`` (seed: uint64) =
@@ -171,7 +175,8 @@ let ``a line search shortens until the divergence fits, and stays where nothing 
     let broken = TrustRegion.lineSearch 0.5 4 0.3 0.0 (fun _ -> struct (nan, nan)) [| 0.0 |] [| 1.0 |]
     Assert.Equal(0.0, broken.Fraction)
 
-// --- Regression, MPO, normalisation, transforms -------------------------------------------------------------------------
+// --- Regression, MPO, normalisation, transforms
+// -------------------------------------------------------------------------
 
 [<Property>]
 let ``equal advantages make weighted regression behaviour cloning`` (seed: uint64) =
@@ -271,7 +276,8 @@ let ``the bias-corrected average of a constant is that constant from the first u
     Assert.Equal(float level, MovingAverage.mean state, 6)
     Assert.InRange(MovingAverage.variance state, 0.0, 1e-3 + 1e-9 * float level * float level)
 
-// --- Exploration and diagnostics ----------------------------------------------------------------------------------------
+// --- Exploration and diagnostics
+// ----------------------------------------------------------------------------------------
 
 [<Property>]
 let ``the Ornstein-Uhlenbeck process at damping 1 is white noise, and without noise it decays`` (seed: uint64) =
@@ -324,7 +330,8 @@ let ``diagnostics have their textbook values`` () =
     Assert.Equal(2.5, Diagnostics.gradientVariance [| [| 0.0; 1.0 |]; [| 1.0; 3.0 |] |])
     Assert.Equal(0.25, Diagnostics.policyChurn (span [| 0; 1; 2; 3 |]) (span [| 0; 1; 2; 0 |]))
 
-// --- Bad input ----------------------------------------------------------------------------------------------------------
+// --- Bad input
+// ----------------------------------------------------------------------------------------------------------
 
 [<Fact>]
 let ``bad input is refused by name`` () =

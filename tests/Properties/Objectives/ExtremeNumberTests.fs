@@ -1,4 +1,5 @@
-/// Numbers at the edges: very large, very small, certain, equal, or none. What is asked has an answer there, or is refused by name.
+/// Numbers at the edges: very large, very small, certain, equal, or none. What is asked has an answer there, or is
+/// refused by name.
 module Rl.Tests.Objectives.ExtremeNumberTests
 
 open System

@@ -27,7 +27,8 @@ let private refused (name: string) (action: unit -> obj) =
     let error = Assert.ThrowsAny<ArgumentException>(fun () -> action () |> ignore)
     Assert.Equal(name, error.ParamName)
 
-// --- Demonstrations -----------------------------------------------------------------------------------------------------
+// --- Demonstrations
+// -----------------------------------------------------------------------------------------------------
 
 /// Occupancies of six pairs under the expert and under the policy.
 let private occupancies (seed: uint64) =
@@ -86,7 +87,8 @@ let ``DAgger's mixing starts with the expert alone and decays geometrically, so 
     Assert.Equal((if i = 0 then 1.0 else 0.0), Regression.daggerMixing 0.0 i)
     Assert.Equal(1.0, Regression.daggerMixing 1.0 i)
 
-// --- Noise --------------------------------------------------------------------------------------------------------------
+// --- Noise
+// --------------------------------------------------------------------------------------------------------------
 
 /// Standard normal numbers of a generator, and the one that follows.
 let private normals count (rng: Rng) =

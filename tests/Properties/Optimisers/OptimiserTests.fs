@@ -70,7 +70,8 @@ let private all =
         "adamax", Optimiser.adamax rate 0.9 0.999 1e-8 0.0
     ]
 
-// --- Schedules -------------------------------------------------------------------------------------------------------------
+// --- Schedules
+// -------------------------------------------------------------------------------------------------------------
 
 [<Property>]
 let ``each schedule has its values at its landmarks`` (steps: byte) (first: int8) (last: int8) =
@@ -130,7 +131,8 @@ let ``a rate from an input or from a schedule is the rate itself`` (seed: uint64
     same 1e-13 (byHand (Seq.replicate 6 0.1)) (sgd (Schedule.input "rate"))
     same 1e-13 (byHand [ 1.0; 0.75; 0.5; 0.25; 0.0; 0.0 ]) (sgd (Schedule.linear 1.0 0.0 4))
 
-// --- Transformations --------------------------------------------------------------------------------------------------------
+// --- Transformations
+// --------------------------------------------------------------------------------------------------------
 
 [<Property>]
 let ``a clipped gradient keeps its direction and has at most the norm asked for`` (seed: uint64) (scale: byte) =

@@ -1,4 +1,5 @@
-/// Bandits: the regret bound of UCB1, exact expected steps of the gradient bandit, probabilities of Thompson sampling and ε-greedy.
+/// Bandits: the regret bound of UCB1, exact expected steps of the gradient bandit, probabilities of Thompson sampling
+/// and ε-greedy.
 [<FsCheck.Xunit.Properties(Replay = "(314159,265359)")>]
 module Rl.Tests.Planning.BanditTests
 
@@ -84,7 +85,8 @@ let ``recent rewards weigh α (1 − α)ᵏ`` (seed: uint64) =
     let expected = rewards |> Array.mapi (fun i reward -> 0.2 * 0.8 ** float (11 - i) * reward) |> Array.sum
     Expect.closeNumber 1e-12 "estimate" expected state.Means[0]
 
-// --- ε-greedy ------------------------------------------------------------------------------------------------------------
+// --- ε-greedy
+// ------------------------------------------------------------------------------------------------------------
 
 /// How often each arm is drawn agrees with its probability, within five standard deviations.
 let private agree (draws: int) (probabilities: float[]) (choose: Rng -> struct (int * Rng)) (rng: Rng) =
@@ -113,7 +115,8 @@ let ``ε-greedy gives the best arms 1 − ε in equal shares and every arm ε/A,
     Expect.close 0.0 "greedy" [| 0.0; 0.5; 0.5; 0.0 |] (Bandits.epsilonGreedy 0.0 state)
     Expect.close 1e-15 "uniform" (Array.create 4 0.25) (Bandits.epsilonGreedy 1.0 state)
 
-// --- Thompson sampling ---------------------------------------------------------------------------------------------------
+// --- Thompson sampling
+// ---------------------------------------------------------------------------------------------------
 
 /// P(X_a is the largest) = ∫ p_a(x) Π F_b(x) dx of independent X, by the midpoint rule.
 let private bestProbabilities (low: float) (high: float) (arms: IContinuousDistribution[]) : float[] =
@@ -175,7 +178,8 @@ let ``the Gaussian posterior is that of all rewards at once`` (seed: uint64) =
     Expect.closeNumber 1e-12 "mean" ((0.3 / 2.25 + Array.sum rewards / 0.16) / precision) beliefs.Means[1]
     Expect.closeNumber 0.0 "other" 0.3 beliefs.Means[0]
 
-// --- Gradient bandit -----------------------------------------------------------------------------------------------------
+// --- Gradient bandit
+// -----------------------------------------------------------------------------------------------------
 
 [<Property>]
 let ``the gradient bandit's expected step is the exact gradient, with and without a baseline`` (seed: uint64) =

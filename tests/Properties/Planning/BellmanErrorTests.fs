@@ -102,7 +102,8 @@ let ``slide 24: of two tables the one with the lower Bellman error can have the 
     let weights = Array.create 16 1.0
     let optimum = Mdp.actionValues mdp (DynamicProgramming.policyIteration mdp).Values
 
-    // Adding c moves the error to (1 − γ) c and no action; exchanging the values of two actions in every state turns the policy round.
+    // Adding c moves the error to (1 − γ) c and no action; exchanging the values of two actions in every state turns
+    // the policy round.
     let shifted = optimum |> Array.map (fun value -> value + 50.0)
     let exchanged = Array.init 16 (fun pair -> optimum[pair ^^^ 1])
     let good = BellmanError.againstReturn mdp weights shifted

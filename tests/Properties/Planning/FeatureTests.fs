@@ -1,4 +1,5 @@
-/// Linear values: least squares finds the projected fixed point, gradient methods rest there, and Baird's counterexample tells them apart.
+/// Linear values: least squares finds the projected fixed point, gradient methods rest there, and Baird's
+/// counterexample tells them apart.
 module Rl.Tests.Planning.FeatureTests
 
 open System
@@ -267,7 +268,8 @@ let ``off policy, the ratio makes every gradient method's expected step that of 
             (sumOf onPolicy (fun step -> change step 1.0))
             (sumOf offPolicy (fun step -> change step (ratio step)))
 
-// --- Baird's counterexample (slide 24) -------------------------------------------------------------------------------------
+// --- Baird's counterexample (slide 24)
+// -------------------------------------------------------------------------------------
 
 /// One sweep over all outcomes of the behaviour, each state visited alike: the expected update.
 let private sweep

@@ -204,7 +204,8 @@ let ``R-learning rests, in expectation, at the optimal gain and its differential
             gain
             (expectedEntry mdp pair 0 (fun transition -> [| (step transition).AverageReward |]))
 
-// --- Convergence from samples -------------------------------------------------------------------------------------------
+// --- Convergence from samples
+// -------------------------------------------------------------------------------------------
 
 /// A small ice: the 4x4 lake without slipping, γ = 0.9.
 let private lake = (ToyText.frozenLake ToyText.frozenLake4x4 false 1.0 ToyText.frozenLakeRewards 0.9).Mdp

@@ -1,4 +1,5 @@
-/// Law 3: Bellman operators are monotone γ-contractions, and every way to their fixed points arrives at the same values.
+/// Law 3: Bellman operators are monotone γ-contractions, and every way to their fixed points arrives at the same
+/// values.
 module Rl.Tests.Theorems.BellmanTheorems
 
 open System

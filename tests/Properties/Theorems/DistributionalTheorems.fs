@@ -1,4 +1,5 @@
-/// Law 3 for laws of returns: the distributional Bellman operator contracts the Wasserstein distance, and its fixed point has the values as means.
+/// Law 3 for laws of returns: the distributional Bellman operator contracts the Wasserstein distance, and its fixed
+/// point has the values as means.
 module Rl.Tests.Theorems.DistributionalTheorems
 
 open System

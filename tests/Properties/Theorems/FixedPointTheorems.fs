@@ -1,4 +1,5 @@
-/// Law 4 off policy: V-trace, Retrace and tree-backup rest where they should and are the operators that their papers define.
+/// Law 4 off policy: V-trace, Retrace and tree-backup rest where they should and are the operators that their papers
+/// define.
 module Rl.Tests.Theorems.FixedPointTheorems
 
 open Rl.Core.Mdp
@@ -134,7 +135,8 @@ let private distances (noise: float) (lambda: float) (estimate: Estimator) (inst
         Before = before |> Array.map Array.max |> Array.max
     }
 
-/// The operator that `distances` estimates, without a sample: R Q̂ of the first step, [S, A], where `kept` is c(b) μ(b|s).
+/// The operator that `distances` estimates, without a sample: R Q̂ of the first step, [S, A], where `kept` is c(b)
+/// μ(b|s).
 let private operator (kept: Enumerated -> int -> int -> float) (data: Enumerated) (guess: float[][]) : float[] =
     let states, actions = data.Mdp.States, data.Mdp.Actions
     let mutable following = Array.zeroCreate<float>(states * actions)

@@ -1,5 +1,5 @@
-/// The random instances that theorems are tested on: small decision processes of every shape with softmax policies, which FsCheck
-/// generates and shrinks.
+/// The random instances that theorems are tested on: small decision processes of every shape with softmax policies,
+/// which FsCheck generates and shrinks.
 namespace Rl.Tests.Theorems
 
 open FsCheck

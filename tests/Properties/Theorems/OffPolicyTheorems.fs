@@ -1,4 +1,5 @@
-/// Law 2 off policy: estimates from another policy's trajectories have the policy's own values and gradient as exact expectation.
+/// Law 2 off policy: estimates from another policy's trajectories have the policy's own values and gradient as exact
+/// expectation.
 module Rl.Tests.Theorems.OffPolicyTheorems
 
 open System
@@ -9,7 +10,8 @@ open Xunit
 
 let private tolerance = 1e-9
 
-// --- Law 2 --------------------------------------------------------------------------------------------------------------
+// --- Law 2
+// --------------------------------------------------------------------------------------------------------------
 
 [<Theorem>]
 let ``law 2, off policy: the whole return weighted by the ratio of the trajectory`` (instance: Instance) =
@@ -76,7 +78,8 @@ let ``law 2 has teeth: data of another policy without weights are biased`` () =
     let gradient = Enumerated.gradientOf (Enumerated.rewardsToGo data) data
     Assert.True(Expect.distance (Enumerated.analytic data) gradient > 1e-2)
 
-// --- Values -------------------------------------------------------------------------------------------------------------
+// --- Values
+// -------------------------------------------------------------------------------------------------------------
 
 [<Theorem>]
 let ``ordinary importance sampling has the objective as expectation`` (instance: Instance) =

@@ -1,4 +1,5 @@
-/// Law 6 on finite processes, and slide 5: differences of performance, natural gradients, and the expectation that makes a step smooth.
+/// Law 6 on finite processes, and slide 5: differences of performance, natural gradients, and the expectation that
+/// makes a step smooth.
 module Rl.Tests.Theorems.PerformanceTheorems
 
 open System
@@ -10,7 +11,8 @@ open Xunit
 
 let private dot (a: float[]) (b: float[]) = Array.fold2 (fun total x y -> total + x * y) 0.0 a b
 
-// --- The performance-difference lemma (Kakade and Langford 2002) ----------------------------------------------------------
+// --- The performance-difference lemma (Kakade and Langford 2002)
+// ----------------------------------------------------------
 
 [<Theorem>]
 let ``law 6: J(π′) − J(π) = Σ d_π′(s, a) A_π(s, a)`` (DiscountedInstance instance) =
@@ -59,7 +61,8 @@ let ``law 6: the surrogate Σ d_π(s) π′(a|s) A_π(s, a) has the gradient of 
     let gradient = Diff.grad surrogate (Expr.constant (Tensor.create shape logits))
     Expect.close 1e-9 "∇J" (Exact.softmaxGradient mdp policy) ((Reference.evaluate gradient).ToArray())
 
-// --- The natural gradient ------------------------------------------------------------------------------------------------
+// --- The natural gradient
+// ------------------------------------------------------------------------------------------------
 
 /// F⁺ g by the singular values: F is singular along the constants of each state's parameters.
 let private solve (size: int) (matrix: float[]) (gradient: float[]) : float[] =
@@ -143,7 +146,8 @@ let ``law 6: the Fisher matrix is the Hessian of KL(π_old ‖ π) at π = π_ol
     let hessian = Reference.evaluate (Diff.hessian divergence (Expr.vector logits))
     Expect.close 1e-9 "F" (Exact.fisher mdp policy) (hessian.ToArray())
 
-// --- Slide 5: a reward may jump, its expectation is smooth ----------------------------------------------------------------
+// --- Slide 5: a reward may jump, its expectation is smooth
+// ----------------------------------------------------------------
 
 /// A step reward of an action that a Normal policy draws: r(a) = 1 where a > c. E[r] = Φ((μ − c) / σ).
 let private stepReward (threshold: float) (action: Expr) =

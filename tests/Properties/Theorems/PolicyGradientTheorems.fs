@@ -13,7 +13,8 @@ let private isAnalytic what (estimate: Enumerated -> float[]) (instance: Instanc
     let data = Enumerated.onPolicy instance
     Expect.close tolerance what (Enumerated.analytic data) (Enumerated.gradientOf (estimate data) data)
 
-// --- Law 1: E[Σₜ ∇log π(aₜ|sₜ) b] = 0 -----------------------------------------------------------------------------------
+// --- Law 1: E[Σₜ ∇log π(aₜ|sₜ) b] = 0
+// -----------------------------------------------------------------------------------
 
 let private vanishes (baseline: Enumerated -> Instance -> float[]) (instance: Instance) =
     let data = Enumerated.onPolicy instance
@@ -50,7 +51,8 @@ let ``law 1 has teeth: a baseline that depends on the action moves the mean`` ()
     let ofAction = data |> Enumerated.tabulate (fun _ at -> float data.Batch.Actions[at])
     Assert.True(Enumerated.gradientOf ofAction data |> Array.exists (fun value -> abs value > 0.01))
 
-// --- Law 2: the flagship ------------------------------------------------------------------------------------------------
+// --- Law 2: the flagship
+// ------------------------------------------------------------------------------------------------
 
 [<Theorem>]
 let ``law 2: the analytic gradient is the derivative of the unrolled objective`` (instance: Instance) =

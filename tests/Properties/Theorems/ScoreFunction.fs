@@ -1,4 +1,5 @@
-/// The exact expectation of a score-function estimator: the library's loss over every trajectory, weighted by its probability.
+/// The exact expectation of a score-function estimator: the library's loss over every trajectory, weighted by its
+/// probability.
 namespace Rl.Tests.Theorems
 
 open System

@@ -1,4 +1,5 @@
-/// Law 5: truncation bootstraps and termination does not; exact expectations over all cut trajectories keep the endless value.
+/// Law 5: truncation bootstraps and termination does not; exact expectations over all cut trajectories keep the endless
+/// value.
 module Rl.Tests.Theorems.TruncationTheorems
 
 open System
@@ -42,7 +43,8 @@ let private cut (instance: Instance) =
         Truncated = flags false
     }
 
-/// λ-returns [T, N] from flags, as an algorithm computes them; where `bootstrap` is not set, truncation is taken for termination.
+/// λ-returns [T, N] from flags, as an algorithm computes them; where `bootstrap` is not set, truncation is taken for
+/// termination.
 let private lambdaReturns (lambda: float) (bootstrap: bool) (data: Cut) =
     let batch = data.Batch
     let size = batch.Mask.Length

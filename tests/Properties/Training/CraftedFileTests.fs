@@ -1,4 +1,5 @@
-/// Agent files whose checksum is right and whose contents cannot be: all are refused by name, in little time and memory.
+/// Agent files whose checksum is right and whose contents cannot be: all are refused by name, in little time and
+/// memory.
 namespace Rl.Tests.Training
 
 open System
@@ -19,7 +20,12 @@ open Rl.Core.Training
 module CraftedFileTests =
 
     let private configuration =
-        { PpoOptions.defaults with Network.Hidden = [ 4 ]; Rollout.RolloutSteps = 4; MinibatchSize = 8; Epochs = 1 }
+        { PpoOptions.defaults with
+            Network.Hidden = [ 4 ]
+            Rollout.RolloutSteps = 4
+            MinibatchSize = 8
+            Epochs = 1
+        }
 
     /// What a new agent for an environment of the library is saved as.
     let private checkpointOf change (id: string) : Checkpoint =
@@ -47,7 +53,8 @@ module CraftedFileTests =
     let private normalised =
         lazy
             checkpointOf
-                (fun c -> { c with Network.NormaliseObservations = true; Rollout.NormaliseRewards = true; KlPenalty = 0.5 })
+                (fun c ->
+                    { c with Network.NormaliseObservations = true; Rollout.NormaliseRewards = true; KlPenalty = 0.5 })
                 "Pendulum-v1"
 
     let private recurrent =
@@ -67,7 +74,9 @@ module CraftedFileTests =
 
     let private withEncoder change =
         withNetwork (fun network ->
-            { network with Features = { network.Features with Encoder = Option.map change network.Features.Encoder } })
+            { network with
+                Features = { network.Features with Encoder = Option.map change network.Features.Encoder }
+            })
 
     let private withHead head = withNetwork (fun network -> { network with Distribution = head })
 
@@ -91,6 +100,7 @@ module CraftedFileTests =
     let private impossible: (string * string * Lazy<Checkpoint> * (Checkpoint -> Checkpoint)) list =
         let observations value = withState (fun state -> { state with Observations = value })
         let bad change = observations (change (ones 3))
+
         let format name sizes numbers parts : DistributionFormat =
             { Name = name; Sizes = sizes; Numbers = numbers; Parts = parts }
 
@@ -140,7 +150,8 @@ module CraftedFileTests =
             "extras twice",
             "\"klPenalty\" twice",
             normalised,
-            withState (fun state -> { state with Arrays = state.Arrays @ [ "klPenalty", [| 1.0f |]; "klPenalty", [| 1.0f |] ] })
+            withState (fun state ->
+                { state with Arrays = state.Arrays @ [ "klPenalty", [| 1.0f |]; "klPenalty", [| 1.0f |] ] })
             "NaN extra",
             "klPenalty",
             normalised,
@@ -172,10 +183,7 @@ module CraftedFileTests =
             "slope",
             cartPole,
             withNetwork (fun network -> { network with Layers.Activation = Activation.LeakyRelu nan })
-            "NaN scale",
-            "scale",
-            images,
-            withEncoder (fun encoder -> { encoder with Scale = nan })
+            "NaN scale", "scale", images, withEncoder (fun encoder -> { encoder with Scale = nan })
             "overflowing image",
             "images",
             images,
@@ -310,11 +318,7 @@ module CraftedFileTests =
 
             checkpoint
             |> withNetwork (fun network -> { network with Layers = mlp })
-            |> withState (fun state ->
-                { state with
-                    Parameters =
-                        Array.zeroCreate (5 + 2 * (layers - 1) + 4)
-                })
+            |> withState (fun state -> { state with Parameters = Array.zeroCreate (5 + 2 * (layers - 1) + 4) })
 
         let watch = Stopwatch.StartNew()
         Assert.Contains("Hidden has 3000 layers", refusal (Checkpoint.toBytes (deep 3000 cartPole.Value)))

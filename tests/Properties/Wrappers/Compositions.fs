@@ -1,4 +1,5 @@
-/// What tests of wrappers share: environments of different spaces, one or more of every wrapper, and what a run of a batch writes.
+/// What tests of wrappers share: environments of different spaces, one or more of every wrapper, and what a run of a
+/// batch writes.
 module Rl.Tests.Wrappers.Compositions
 
 open System
@@ -7,7 +8,8 @@ open Rl.Core.Environments
 open Rl.Core.Wrappers
 open Rl.Tests.Environments
 
-/// A colour image of 3 × 4 pixels and a number that counts the steps, for wrappers of images and dictionaries; two bits and an integer as actions.
+/// A colour image of 3 × 4 pixels and a number that counts the steps, for wrappers of images and dictionaries; two bits
+/// and an integer as actions.
 type Picture() =
     interface IEnvironment<ScriptedState> with
         member _.Id = "Picture-v0"

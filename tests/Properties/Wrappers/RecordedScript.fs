@@ -32,7 +32,8 @@ module Recorded =
         let pixels = image.Length / channels
         Array.init image.Length (fun i -> image[i % pixels * channels + i / pixels])
 
-/// Plays the episodes of a script one after the other, from the first again after the last, and keeps the actions that it gets.
+/// Plays the episodes of a script one after the other, from the first again after the last, and keeps the actions that
+/// it gets.
 type RecordedScript
     (observationSpace: Space, actionSpace: Space, episodes: GoldenNode list, arrange: float32[] -> float32[]) =
     let observation (node: GoldenNode) = arrange (Recorded.values node)

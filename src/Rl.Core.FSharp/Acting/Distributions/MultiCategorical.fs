@@ -22,7 +22,8 @@ module MultiCategoricalPolicy =
             Parameters = Layout.empty
             Parts = []
             Spread = ActionDistribution.noSpread
-            MaskOutput = fun mask output -> { output with Policy = MultiCategorical.maskLogits choices mask output.Policy }
+            MaskOutput =
+                fun mask output -> { output with Policy = MultiCategorical.maskLogits choices mask output.Policy }
             Evaluate =
                 fun output actions ->
                     let distribution = MultiCategorical.ofLogits choices output.Policy

@@ -55,7 +55,8 @@ module internal BipedalModel =
     let private initialForce = 5.0
     let private finishLine = float (BipedalTerrain.Length - BipedalTerrain.Grass) * BipedalTerrain.Spacing
 
-    /// The model's joints are in the order in which Box2D solves them; an action's are hip and knee behind, hip and knee in front.
+    /// The model's joints are in the order in which Box2D solves them; an action's are hip and knee behind, hip and
+    /// knee in front.
     let private jointOfAction = [| 2; 3; 1; 0 |]
 
     let world: WorldModel =
@@ -137,7 +138,8 @@ module internal BipedalModel =
             Contacts = Buffer.span<_, Contact> &state.Contacts
         }
 
-    /// Sets four motors by their actions before the bodies move, values beyond ±1 counting as ±1; returns the price of the effort.
+    /// Sets four motors by their actions before the bodies move, values beyond ±1 counting as ±1; returns the price of
+    /// the effort.
     let push (action: ReadOnlySpan<float32>) (state: byref<BipedalWalkerState>) : float =
         let joints = Buffer.span<_, Joint> &state.Joints
         let mutable effort = 0.0

@@ -1,5 +1,5 @@
-/// The ground that the bipedal walker walks on: uneven grass, and in its hardcore form stumps, stairs and pits. Sizes are those of
-/// Gymnasium's `bipedal_walker.py`.
+/// The ground that the bipedal walker walks on: uneven grass, and in its hardcore form stumps, stairs and pits. Sizes
+/// are those of Gymnasium's `bipedal_walker.py`.
 namespace Rl.Core.Environments.Box2D
 
 open System

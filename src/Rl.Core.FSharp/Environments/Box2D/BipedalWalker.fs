@@ -1,4 +1,5 @@
-/// A robot on two legs that walks over uneven ground, as in Gymnasium's `BipedalWalker-v3` and `BipedalWalkerHardcore-v3`.
+/// A robot on two legs that walks over uneven ground, as in Gymnasium's `BipedalWalker-v3` and
+/// `BipedalWalkerHardcore-v3`.
 namespace Rl.Core.Environments.Box2D
 
 open System
@@ -15,11 +16,12 @@ type BipedalWalkerOptions =
         IsHardcore: bool
     }
 
-/// A hull on two legs with hips and knees. Actions are the four motors' torques in [−1, 1] (hip and knee behind, hip and knee in front),
-/// with which they seek ±4 rad/s at the hips and ±6 at the knees. Observations (24) are the hull's angle, angular velocity, and velocities,
-/// each leg's joint angles, speeds and contact, and ten LIDAR distances. The reward is the way forward (about 300 to the end) less an unlevel
-/// hull and the torques spent; −100 when the hull touches the ground or leaves to the left, which terminates, as the far end does.
-/// Source: Gymnasium's `bipedal_walker.py`.
+/// A hull on two legs with hips and knees. Actions are the four motors' torques in [−1, 1] (hip and knee behind, hip
+/// and knee in front), with which they seek ±4 rad/s at the hips and ±6 at the knees. Observations (24) are the hull's
+/// angle, angular velocity, and velocities, each leg's joint angles, speeds and contact, and ten LIDAR distances. The
+/// reward is the way forward (about 300 to the end) less an unlevel hull and the torques spent; −100 when the hull
+/// touches the ground or leaves to the left, which terminates, as the far end does. Source: Gymnasium's
+/// `bipedal_walker.py`.
 [<Sealed>]
 type BipedalWalker(options: BipedalWalkerOptions) =
     let observationSpace =

@@ -76,7 +76,8 @@ module internal Collision =
         else
             before <= 0.0f && after <= 0.0f
 
-    /// Fills the manifold from the reference side start–finish and an incident segment, whose features name the reference first.
+    /// Fills the manifold from the reference side start–finish and an incident segment, whose features name the
+    /// reference first.
     let private clipToSide
         (start: Vector2)
         (finish: Vector2)
@@ -139,7 +140,8 @@ module internal Collision =
 
         lowest
 
-    /// A two-sided edge against a polygon with the centroid `centroid`: the polygon is pushed to the side where its centroid is.
+    /// A two-sided edge against a polygon with the centroid `centroid`: the polygon is pushed to the side where its
+    /// centroid is.
     let edgeAndPolygon (start: Vector2) (finish: Vector2) (hull: Hull) (centroid: Vector2) (manifold: byref<Manifold>) =
         manifold.Points <- 0
         let along = Vector2.Normalize(finish - start)
@@ -162,7 +164,8 @@ module internal Collision =
                     separation <- distance
 
             if separation <= 2.0f * Tolerances.Radius then
-                // The polygon's side is the reference only where it is clearly better: contacts keep their kind from step to step.
+                // The polygon's side is the reference only where it is clearly better: contacts keep their kind from
+                // step to step.
                 if separation > 0.98f * edgeSeparation + 0.001f then
                     let other = next side hull.Corners.Length
                     let first = { Position = start; Feature = feature side 0 true false }
@@ -224,7 +227,8 @@ module internal Collision =
                     let start, stop = a.Corners[sideOfA], a.Corners[finish]
                     clipToSide start stop sideOfA finish normal radius false first last &manifold
 
-    /// How far apart an edge and a polygon are along the best axis, for a polygon on a given side of the edge; below 0 where they overlap.
+    /// How far apart an edge and a polygon are along the best axis, for a polygon on a given side of the edge; below 0
+    /// where they overlap.
     let separationFromEdge (start: Vector2) (finish: Vector2) (isOnRight: bool) (hull: Hull) =
         let along = Vector2.Normalize(finish - start)
         let right = Vector2(along.Y, -along.X)

@@ -1,4 +1,5 @@
-/// Which shapes touch: contacts by pair, with the impulses that they had, and the events of contacts that begin and end.
+/// Which shapes touch: contacts by pair, with the impulses that they had, and the events of contacts that begin and
+/// end.
 namespace Rl.Core.Environments.Box2D
 
 open System
@@ -40,7 +41,8 @@ type internal Workspace =
 [<RequireQualifiedAccess>]
 module internal ContactFinder =
 
-    /// How a pair of shapes is called: what the first is (0: an edge, 1: a block, 2: a body), which, and the second body.
+    /// How a pair of shapes is called: what the first is (0: an edge, 1: a block, 2: a body), which, and the second
+    /// body.
     let private pair (kind: int) (first: int) (second: int) = (kind <<< 24) ||| (first <<< 4) ||| second
 
     /// Puts a body of the solver, and its shape's corners in world coordinates, where it is said to be.
@@ -106,7 +108,8 @@ module internal ContactFinder =
             body.IsAwake <- true
             body.RestTime <- 0.0f
 
-    /// Adds a touching pair to the contacts, with the impulses of the features that it shared before; returns the number of contacts.
+    /// Adds a touching pair to the contacts, with the impulses of the features that it shared before; returns the
+    /// number of contacts.
     let private add
         (manifold: inref<Manifold>)
         (pair: int)

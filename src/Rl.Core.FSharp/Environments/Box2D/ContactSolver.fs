@@ -1,5 +1,6 @@
-/// Contacts as constraints on velocities and positions: no approach at the points, Coulomb friction along them, two points solved as one
-/// block (sequential impulses). Source: Catto, "Iterative dynamics with temporal coherence", GDC 2005; the block as in Box2D 2.3.
+/// Contacts as constraints on velocities and positions: no approach at the points, Coulomb friction along them, two
+/// points solved as one block (sequential impulses). Source: Catto, "Iterative dynamics with temporal coherence", GDC
+/// 2005; the block as in Box2D 2.3.
 namespace Rl.Core.Environments.Box2D
 
 open System
@@ -130,7 +131,8 @@ module internal ContactSolver =
                     toLocal &first manifold.Plane
         }
 
-    /// The plane of contact now: its normal from the first body to the second, a point of it, and on which side the points lie.
+    /// The plane of contact now: its normal from the first body to the second, a point of it, and on which side the
+    /// points lie.
     let private plane (contact: inref<ContactConstraint>) (first: inref<SolverBody>) (second: inref<SolverBody>) =
         if contact.IsOnSecond then
             struct (-(Plane.rotate second.Sine second.Cosine contact.LocalNormal), toWorld &second contact.LocalPlane)
@@ -302,7 +304,8 @@ module internal ContactSolver =
 
         separation
 
-    /// One iteration on positions, point after point, that takes back a share of the overlap; returns the least separation that it found.
+    /// One iteration on positions, point after point, that takes back a share of the overlap; returns the least
+    /// separation that it found.
     let solvePosition
         (share: float32)
         (contact: inref<ContactConstraint>)

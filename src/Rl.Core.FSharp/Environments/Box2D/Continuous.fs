@@ -1,6 +1,6 @@
-/// Continuous collision: a body that a step would carry through the ground is stopped where it meets it, and goes on from there.
-/// Source: Catto, "Continuous collision", GDC 2013, with conservative advancement (Mirtich 1996) to find the time of impact; as in Box2D,
-/// only the ground stops bodies, and hinges are left to the next step.
+/// Continuous collision: a body that a step would carry through the ground is stopped where it meets it, and goes on
+/// from there. Source: Catto, "Continuous collision", GDC 2013, with conservative advancement (Mirtich 1996) to find
+/// the time of impact; as in Box2D, only the ground stops bodies, and hinges are left to the next step.
 namespace Rl.Core.Environments.Box2D
 
 open System
@@ -65,7 +65,8 @@ module internal Continuous =
             let memory = Scratch.span<Vector2> 8
             Collision.separation (ContactFinder.solid ground.Blocks[index] memory) shape
 
-    /// The share of the sweep after which the body meets a shape of the ground, or 1. A body that overlaps it already meets nothing.
+    /// The share of the sweep after which the body meets a shape of the ground, or 1. A body that overlaps it already
+    /// meets nothing.
     let private impact
         (model: WorldModel)
         (ground: Ground)
@@ -122,7 +123,8 @@ module internal Continuous =
 
         first
 
-    /// Keeps contacts that an impact began, without impulses: those of impacts are too great to start the next step from.
+    /// Keeps contacts that an impact began, without impulses: those of impacts are too great to start the next step
+    /// from.
     let private keepNew (found: Span<Contact>) (count: int) (contacts: Span<Contact>) =
         for index in 0 .. count - 1 do
             if ContactFinder.find (Span.op_Implicit contacts) found[index].Pair < 0 then
@@ -137,7 +139,8 @@ module internal Continuous =
                     if free + 1 < contacts.Length then
                         contacts[free + 1] <- Unchecked.defaultof<Contact>
 
-    /// Solves positions and velocities of one body at its impact; the body goes on for `time` from where it was last placed.
+    /// Solves positions and velocities of one body at its impact; the body goes on for `time` from where it was last
+    /// placed.
     let private respond
         (model: WorldModel)
         (ground: Ground)

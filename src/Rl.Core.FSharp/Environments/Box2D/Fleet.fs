@@ -16,7 +16,8 @@ open Rl.Core.Kernels
 type internal FleetIterations<'L, 'V
     when 'V: struct and 'V: (new: unit -> 'V) and 'V :> ValueType and 'L :> ILanes<'V, float32>> =
 
-    /// `bodies[i]` is the moving body of contact i, whose row is the i-th of `contactRows`; the other one is the ground at `groundRow`.
+    /// `bodies[i]` is the moving body of contact i, whose row is the i-th of `contactRows`; the other one is the ground
+    /// at `groundRow`.
     static member Run
         (
             iterations: int,
@@ -54,9 +55,10 @@ type internal FleetIterations<'L, 'V
                         &Rows.contact contactRows (4 * index)
                     )
 
-/// The memory of up to `Fleet.Lanes` worlds, each with `places` for contacts, between the parts of a step: `Start` every world, `Iterate`,
-/// `Finish` every world. The results are those of `Solver.step`, bit for bit. Bodies must not collide with each other, so that a contact is
-/// one of a body with the ground. `lanes` is 16, 8 or 4. Not to be shared by threads.
+/// The memory of up to `Fleet.Lanes` worlds, each with `places` for contacts, between the parts of a step: `Start`
+/// every world, `Iterate`, `Finish` every world. The results are those of `Solver.step`, bit for bit. Bodies must not
+/// collide with each other, so that a contact is one of a body with the ground. `lanes` is 16, 8 or 4. Not to be shared
+/// by threads.
 [<Sealed>]
 type internal Fleet(model: WorldModel, places: int, lanes: int) =
     do
@@ -81,7 +83,8 @@ type internal Fleet(model: WorldModel, places: int, lanes: int) =
     /// What `Solver.start` returned for each world; −1 also where there is none.
     let toSolve = Array.create lanes -1
 
-    // A contact of each world, at most, shares a vector: contacts are in the order of bodies, so that vectors by body keep each world's order.
+    // A contact of each world, at most, shares a vector: contacts are in the order of bodies, so that vectors by body
+    // keep each world's order.
     let mostVectors = count * places
     let vectorBodies = Array.zeroCreate<int> mostVectors
     let vectorOf = Array.zeroCreate<int>(lanes * places)
@@ -128,7 +131,8 @@ type internal Fleet(model: WorldModel, places: int, lanes: int) =
         for index in 0 .. numbers.Length - 1 do
             numbers[index] <- matrix[(row + index) * lanes + lane]
 
-    /// Hinges, bodies and their unknowns. Worlds that are not solved are zeros, which stay zeros whatever is done to them.
+    /// Hinges, bodies and their unknowns. Worlds that are not solved are zeros, which stay zeros whatever is done to
+    /// them.
     let scatterCommon (lane: int) =
         let hinges = Span(joints, lane * model.Joints.Length, model.Joints.Length)
         let numbers = Span(unknowns, lane * unknownCount, commonCount)
@@ -149,7 +153,8 @@ type internal Fleet(model: WorldModel, places: int, lanes: int) =
         scatter (Span.op_Implicit impulses) (matrix 3) (4 * vector) lane
         vectorOf[lane * places + index] <- vector
 
-    /// Puts the worlds' contacts into vectors: for each body from the last to the first, the first contacts of all worlds, the second ones …
+    /// Puts the worlds' contacts into vectors: for each body from the last to the first, the first contacts of all
+    /// worlds, the second ones …
     let scatterContacts (next: Span<int>) =
         vectorCount <- 0
 

@@ -1,5 +1,6 @@
 /// Hinges with motors and limits as constraints on velocities and positions (sequential impulses).
-/// Source: Catto, "Modeling and solving constraints", GDC 2009; the limits are solved together with the point, as in Box2D 2.3.
+/// Source: Catto, "Modeling and solving constraints", GDC 2009; the limits are solved together with the point, as in
+/// Box2D 2.3.
 namespace Rl.Core.Environments.Box2D
 
 open System

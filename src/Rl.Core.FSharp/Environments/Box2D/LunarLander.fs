@@ -7,12 +7,13 @@ open System.Threading
 open Rl.Core.Foundations
 open Rl.Core.Environments
 
-/// A lander with a main engine below and two orientation engines at its sides, to be brought to rest on the pad at (0, 0). Actions are
-/// 0: nothing, 1: the left engine, 2: the main engine, 3: the right engine; or, continuous, the main engine's throttle (off up to 0,
-/// from 50 % to 100 % between 0 and 1) and the side engines' (left below −0.5, right above 0.5). Observations are x, y, their velocities,
-/// angle, angular velocity (each scaled to about ±1) and the two legs' contacts. The reward is the gain in nearness, slowness, uprightness and
-/// contacts less fuel; −100 for a crash of the hull or leaving the picture, +100 for coming to rest, both of which terminate.
-/// Source: Gymnasium's `lunar_lander.py`; the physics is this folder's solver with Box2D's 180 and 60 iterations a step.
+/// A lander with a main engine below and two orientation engines at its sides, to be brought to rest on the pad at (0,
+/// 0). Actions are 0: nothing, 1: the left engine, 2: the main engine, 3: the right engine; or, continuous, the main
+/// engine's throttle (off up to 0, from 50 % to 100 % between 0 and 1) and the side engines' (left below −0.5, right
+/// above 0.5). Observations are x, y, their velocities, angle, angular velocity (each scaled to about ±1) and the two
+/// legs' contacts. The reward is the gain in nearness, slowness, uprightness and contacts less fuel; −100 for a crash
+/// of the hull or leaving the picture, +100 for coming to rest, both of which terminate. Source: Gymnasium's
+/// `lunar_lander.py`; the physics is this folder's solver with Box2D's 180 and 60 iterations a step.
 [<Sealed>]
 type LunarLander(options: LunarLanderOptions) =
     let model = LunarLanderModel.world options.Gravity

@@ -296,7 +296,8 @@ module internal LunarLanderModel =
         Solver.step model (ground &state) (bodiesOf &state)
         settle model engines &state
 
-    /// A start state by its draws: the surface's (12, in [0, 1)), the force's and the first step's (two each, in [−1, 1)).
+    /// A start state by its draws: the surface's (12, in [0, 1)), the force's and the first step's (two each, in [−1,
+    /// 1)).
     let reset
         (options: LunarLanderOptions)
         (model: WorldModel)

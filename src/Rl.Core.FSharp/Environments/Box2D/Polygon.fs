@@ -72,7 +72,8 @@ module Polygon =
                     (nameof corners)
                     $"the polygon turns the wrong way after the corner {corners[index]}; give the corners of a convex polygon in order, no three on one line."
 
-        // Triangles about the mean of the corners, which lies inside: with float32 sums in this order masses are Box2D's to the bit.
+        // Triangles about the mean of the corners, which lies inside: with float32 sums in this order masses are
+        // Box2D's to the bit.
         let mutable sum = Vector2.Zero
 
         for corner in corners do
@@ -102,7 +103,8 @@ module Polygon =
             secondMoment = inertia + area * (Vector2.Dot(centroid, centroid) - Vector2.Dot(offset, offset))
         }
 
-    /// The convex polygon with 3 to 8 corners (m), given in order, either way round. Raises `ArgumentException` where it is not convex.
+    /// The convex polygon with 3 to 8 corners (m), given in order, either way round. Raises `ArgumentException` where
+    /// it is not convex.
     let create (corners: (float * float) list) : Polygon =
         Guard.inIntRange "corners.Length" 3 MaxCorners corners.Length
 

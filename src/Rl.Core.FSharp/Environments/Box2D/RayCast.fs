@@ -24,7 +24,8 @@ module internal RayCast =
             else
                 limit
 
-    /// The fraction of the ray at which it enters the block, or `limit` if that is not before it. A ray from inside meets nothing.
+    /// The fraction of the ray at which it enters the block, or `limit` if that is not before it. A ray from inside
+    /// meets nothing.
     let private block (origin: Vector2) (ray: Vector2) (block: Block) (limit: float32) =
         let inline enter (start: float32) (step: float32) (low: float32) (high: float32) =
             if step > 0.0f then struct ((low - start) / step, (high - start) / step)

@@ -158,7 +158,8 @@ module Solver =
         Guard.length "Bodies" model.Bodies.Length world.Bodies.Length
         Guard.length "Joints" model.Joints.Length world.Joints.Length
 
-    /// The part of a step before its velocity iterations; returns the number of contacts to solve, or −1 where everything is asleep.
+    /// The part of a step before its velocity iterations; returns the number of contacts to solve, or −1 where
+    /// everything is asleep.
     let internal start (model: WorldModel) (ground: Ground) (work: Workspace) (world: WorldState) : int =
         let found = ContactFinder.findAll model ground work world
         Islands.find model (work.Contacts.Slice(0, found)) work.Islands
@@ -191,7 +192,8 @@ module Solver =
             body.Force <- Vector2.Zero
             body.Torque <- 0.0f
 
-    /// Advances a world by one time step. Every joint's bodies are awake or asleep together. Contacts beyond the places for them are ignored.
+    /// Advances a world by one time step. Every joint's bodies are awake or asleep together. Contacts beyond the places
+    /// for them are ignored.
     let step (model: WorldModel) (ground: Ground) (world: WorldState) : unit =
         check model world
         let count, places = model.Bodies.Length, world.Contacts.Length

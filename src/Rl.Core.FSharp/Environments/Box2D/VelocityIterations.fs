@@ -1,6 +1,6 @@
-/// Iterations on velocities (sequential impulses): the same formulas for one world and for a vector with a world a lane.
-/// Source: Catto, "Iterative dynamics with temporal coherence", GDC 2005, and "Modeling and solving constraints", GDC 2009; the blocks of two
-/// points, and of a hinge with its limit, as in Box2D 2.3.
+/// Iterations on velocities (sequential impulses): the same formulas for one world and for a vector with a world a
+/// lane. Source: Catto, "Iterative dynamics with temporal coherence", GDC 2005, and "Modeling and solving constraints",
+/// GDC 2009; the blocks of two points, and of a hinge with its limit, as in Box2D 2.3.
 namespace Rl.Core.Environments.Box2D
 
 open System
@@ -18,8 +18,9 @@ module internal LaneMask =
     let ofBool (isSet: bool) : float32 = BitConverter.Int32BitsToSingle(if isSet then -1 else 0)
     let isSet (mask: float32) : bool = BitConverter.SingleToInt32Bits mask <> 0
 
-/// The unknowns that velocity iterations change, four numbers a row: a row a body (vx, vy, ω, –), a joint (impulse x, y, limit, motor) and
-/// a contact (normal impulses of its two points, tangent impulses of its two points). An iteration is a function of this memory alone.
+/// The unknowns that velocity iterations change, four numbers a row: a row a body (vx, vy, ω, –), a joint (impulse x,
+/// y, limit, motor) and a contact (normal impulses of its two points, tangent impulses of its two points). An iteration
+/// is a function of this memory alone.
 type internal Unknowns = Span<float32>
 
 /// A body's row of unknowns: numbers of one world, or vectors with a world a lane.
@@ -99,7 +100,8 @@ type internal PointConstraint<'N> =
         Bounce: 'N
     }
 
-/// What an iteration needs of a touching pair, none of which changes in the step. All zeros are a contact that does nothing.
+/// What an iteration needs of a touching pair, none of which changes in the step. All zeros are a contact that does
+/// nothing.
 [<Struct>]
 type internal PairConstraint<'N> =
     {
@@ -200,8 +202,9 @@ type internal JointIteration<'L, 'V
 type internal ContactIteration<'L, 'V
     when 'V: struct and 'V: (new: unit -> 'V) and 'V :> ValueType and 'L :> ILanes<'V, float32>> =
 
-    /// Friction first, because not sinking matters more and is solved last. The normal impulses of a block are those x ≥ 0 of two points with
-    /// speeds of separation w = K·x + b ≥ 0 and x·w = 0, by trying the four cases; the old ones where none fits.
+    /// Friction first, because not sinking matters more and is solved last. The normal impulses of a block are those x
+    /// ≥ 0 of two points with speeds of separation w = K·x + b ≥ 0 and x·w = 0, by trying the four cases; the old ones
+    /// where none fits.
     static member Solve
         (pair: inref<PairConstraint<'V>>, a: byref<BodyRow<'V>>, b: byref<BodyRow<'V>>, impulses: byref<ContactRow<'V>>)
         =

@@ -1,5 +1,5 @@
-/// What a world of rigid bodies consists of: what stays the same (shapes, masses, joints) and what a step changes (the state).
-/// Units are metres, seconds, kilograms and radians; numbers are float32 as in Box2D.
+/// What a world of rigid bodies consists of: what stays the same (shapes, masses, joints) and what a step changes (the
+/// state). Units are metres, seconds, kilograms and radians; numbers are float32 as in Box2D.
 namespace Rl.Core.Environments.Box2D
 
 open System

@@ -61,10 +61,11 @@ module private AcrobotSpaces =
 
 open AcrobotSpaces
 
-/// Two hanging links of 1 m and 1 kg with a torque of −1, 0 or 1 N·m on the joint between them (actions 0, 1, 2), whose tip is to be
-/// lifted 1 m above the fixed joint. Reward −1 a step and 0 for the last; terminates when −cos θ₁ − cos(θ₁ + θ₂) > 1. Observations are
-/// cos θ₁, sin θ₁, cos θ₂, sin θ₂ and the velocities. `options.TorqueNoise` must be 0: `NoisyAcrobot` has noise.
-/// Source: Sutton, "Generalization in reinforcement learning" (NIPS 1996); Sutton and Barto (1998), section 11.3.
+/// Two hanging links of 1 m and 1 kg with a torque of −1, 0 or 1 N·m on the joint between them (actions 0, 1, 2), whose
+/// tip is to be lifted 1 m above the fixed joint. Reward −1 a step and 0 for the last; terminates when −cos θ₁ − cos(θ₁
+/// + θ₂) > 1. Observations are cos θ₁, sin θ₁, cos θ₂, sin θ₂ and the velocities. `options.TorqueNoise` must be 0:
+/// `NoisyAcrobot` has noise. Source: Sutton, "Generalization in reinforcement learning" (NIPS 1996); Sutton and Barto
+/// (1998), section 11.3.
 [<Sealed>]
 type Acrobot(options: AcrobotOptions) =
     do

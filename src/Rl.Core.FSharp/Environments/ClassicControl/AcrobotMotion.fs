@@ -8,7 +8,8 @@ open System.Runtime.Intrinsics
 open System.Runtime.Intrinsics.X86
 open Rl.Core.Environments
 
-/// The first link's angle from hanging down and the second's from the first (rad, in [−π, π]), and their velocities (rad/s).
+/// The first link's angle from hanging down and the second's from the first (rad, in [−π, π]), and their velocities
+/// (rad/s).
 [<Struct>]
 type AcrobotState = { Angle1: float; Angle2: float; Velocity1: float; Velocity2: float }
 
@@ -19,8 +20,8 @@ type AcrobotDynamics =
     /// The NIPS paper (1996), which lacks a centrifugal term.
     | Nips = 1
 
-/// Links of 1 m and 1 kg with their centres in the middle and moments of inertia 1, g = 9.8: with these, the equations of Gymnasium's
-/// `acrobot.py` are, for s₂ = sin θ₂ and c₂ = cos θ₂,
+/// Links of 1 m and 1 kg with their centres in the middle and moments of inertia 1, g = 9.8: with these, the equations
+/// of Gymnasium's `acrobot.py` are, for s₂ = sin θ₂ and c₂ = cos θ₂,
 /// d₁ = 3.5 + c₂, d₂ = 1.25 + c₂/2, φ₂ = 4.9 sin(θ₁ + θ₂), φ₁ = −s₂ (ω₂²/2 + ω₁ ω₂) + 14.7 sin θ₁ + φ₂,
 /// ω̇₂ = (τ + φ₁ d₂/d₁ − s₂ ω₁²/2 − φ₂) / (1.25 − d₂²/d₁) and ω̇₁ = −(d₂ ω̇₂ + φ₁)/d₁.
 [<RequireQualifiedAccess>]
@@ -229,7 +230,8 @@ module internal AcrobotMotion =
         SineCosine.vector512 (second + first, &sine, &cosineSum)
         Vector512.GreaterThan(-cosine1 - cosineSum, all 1.0)
 
-    /// Where element i of output vector v comes from: one of two vectors that hold cosines and sines, or the velocities.
+    /// Where element i of output vector v comes from: one of two vectors that hold cosines and sines, or the
+    /// velocities.
     let private picks =
         let pick choose =
             Array.init 3 (fun v ->

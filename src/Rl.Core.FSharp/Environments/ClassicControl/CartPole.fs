@@ -70,9 +70,11 @@ module private CartPoleConstants =
 
 open CartPoleConstants
 
-/// A pole hinged on a cart that is pushed left (0) or right (1) with 10 N. The episode terminates when |position| > 2.4 m or
+/// A pole hinged on a cart that is pushed left (0) or right (1) with 10 N. The episode terminates when |position| > 2.4
+/// m or
 /// |angle| > 12°. Observations are the state; start states are uniform in ±0.05 in all four.
-/// Source: Barto, Sutton, Anderson, "Neuronlike adaptive elements that can solve difficult learning control problems" (1983).
+/// Source: Barto, Sutton, Anderson, "Neuronlike adaptive elements that can solve difficult learning control problems"
+/// (1983).
 [<Sealed>]
 type CartPole(options: CartPoleOptions) =
     let semiImplicit = options.Integrator = KinematicsIntegrator.SemiImplicitEuler

@@ -30,9 +30,9 @@ module private MountainCarConstants =
 
 open MountainCarConstants
 
-/// A car between two hills that must swing to climb the right one: it is pushed left (0), not at all (1) or right (2) with 0.001.
-/// Reward −1 a step; terminates at position ≥ 0.5 with velocity ≥ `GoalVelocity`. Observations are the state.
-/// Source: Moore, "Efficient memory-based learning for robot control" (1990).
+/// A car between two hills that must swing to climb the right one: it is pushed left (0), not at all (1) or right (2)
+/// with 0.001. Reward −1 a step; terminates at position ≥ 0.5 with velocity ≥ `GoalVelocity`. Observations are the
+/// state. Source: Moore, "Efficient memory-based learning for robot control" (1990).
 [<Sealed>]
 type MountainCar(options: MountainCarOptions) =
     do Guard.finite "goal_velocity" options.GoalVelocity

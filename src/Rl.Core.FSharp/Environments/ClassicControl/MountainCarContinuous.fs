@@ -30,9 +30,9 @@ module private MountainCarContinuousConstants =
 
 open MountainCarContinuousConstants
 
-/// A car between two hills whose throttle in [−1, 1] pushes with up to 0.0015. Reward −0.1 action², of the action as given, and 100 at the
-/// flag; terminates at position ≥ 0.45 with velocity ≥ `GoalVelocity`. Observations are the state, which is rounded to float32 after
-/// every step as in the reference.
+/// A car between two hills whose throttle in [−1, 1] pushes with up to 0.0015. Reward −0.1 action², of the action as
+/// given, and 100 at the flag; terminates at position ≥ 0.45 with velocity ≥ `GoalVelocity`. Observations are the
+/// state, which is rounded to float32 after every step as in the reference.
 [<Sealed>]
 type MountainCarContinuous(options: MountainCarContinuousOptions) =
     do Guard.finite "goal_velocity" options.GoalVelocity

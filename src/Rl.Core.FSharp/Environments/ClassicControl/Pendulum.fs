@@ -62,9 +62,10 @@ module private PendulumConstants =
 
 open PendulumConstants
 
-/// A rod of 1 kg and 1 m on a motor with a torque in [−2, 2] N·m; reward −(angle² + 0.1 velocity² + 0.001 torque²), with the
-/// angle in [−π, π), of the state before the step. Never terminates; truncated after 200 steps.
-/// Observations are (cos angle, sin angle, angular velocity); start angles are uniform in [−π, π), velocities in [−1, 1).
+/// A rod of 1 kg and 1 m on a motor with a torque in [−2, 2] N·m; reward −(angle² + 0.1 velocity² + 0.001 torque²),
+/// with the angle in [−π, π), of the state before the step. Never terminates; truncated after 200 steps.
+/// Observations are (cos angle, sin angle, angular velocity); start angles are uniform in [−π, π), velocities in [−1,
+/// 1).
 [<Sealed>]
 type Pendulum(options: PendulumOptions) =
     do Guard.finite (nameof options.Gravity) options.Gravity

@@ -11,7 +11,8 @@ module internal PendulumScene =
     let private length = 170.0
     let private halfWidth = 20.0
 
-    /// The point at an angle from the upright, counter-clockwise: a positive angle leans to the left, as in Gymnasium's picture.
+    /// The point at an angle from the upright, counter-clockwise: a positive angle leans to the left, as in Gymnasium's
+    /// picture.
     let private onCircle (radius: float) (angle: float) =
         Figure.point (hub.X - radius * sin angle) (hub.Y + radius * cos angle)
 

@@ -74,8 +74,8 @@ module internal StateRow =
                 ]
         }
 
-/// A finite process, drawn by its own probabilities: an outcome is the first whose cumulative probability exceeds a uniform number.
-/// Actions are 0 … A − 1. An episode terminates with an outcome that does, or in an absorbing state.
+/// A finite process, drawn by its own probabilities: an outcome is the first whose cumulative probability exceeds a
+/// uniform number. Actions are 0 … A − 1. An episode terminates with an outcome that does, or in an absorbing state.
 type FiniteMdpEnvironment(options: FiniteMdpOptions) =
     let mdp = options.Mdp
     let actionSpace = Space.discrete mdp.Actions
@@ -156,7 +156,8 @@ type FiniteMdpEnvironment(options: FiniteMdpOptions) =
     interface IRenderable<FiniteState> with
         member _.Render(state) = options.Draw state
 
-/// A finite process in which `isPossible state action` says which actions make sense; the others are allowed all the same.
+/// A finite process in which `isPossible state action` says which actions make sense; the others are allowed all the
+/// same.
 [<Sealed>]
 type MaskedFiniteMdpEnvironment(options: FiniteMdpOptions, isPossible: int -> int -> bool) =
     inherit FiniteMdpEnvironment(options)

@@ -11,7 +11,8 @@ type AsterixState =
     internal
         {
             mutable Turn: Turn
-            /// A byte a row: the column, plus 16 to the right, plus 32 for gold, plus 64 for anything at all; 0: the row is free.
+            /// A byte a row: the column, plus 16 to the right, plus 32 for gold, plus 64 for anything at all; 0: the
+            /// row is free.
             mutable Rows: uint64
             mutable PlayerRow: sbyte
             mutable PlayerColumn: sbyte
@@ -27,9 +28,9 @@ type AsterixState =
             mutable Ramps: int16
         }
 
-/// Every 10 steps something comes into a random free row from a random side: gold with probability 1/3, else an enemy; all of it moves every
-/// 5 steps. Gold gives reward 1; an enemy's touch terminates the game. Every 102 steps (ramping) the spawn interval shrinks by one and, every
-/// other time, the move interval, both to no less than 1.
+/// Every 10 steps something comes into a random free row from a random side: gold with probability 1/3, else an enemy;
+/// all of it moves every 5 steps. Gold gives reward 1; an enemy's touch terminates the game. Every 102 steps (ramping)
+/// the spawn interval shrinks by one and, every other time, the move interval, both to no less than 1.
 [<Struct>]
 type AsterixRules =
 

@@ -26,9 +26,10 @@ type BreakoutState =
             mutable HasStruck: bool
         }
 
-/// The ball flies along diagonals. It breaks the brick in its way (reward 1) and turns back, is mirrored by walls, and by the paddle upwards: to
-/// where it came from when the paddle's cell is the one ahead of it, onwards when the paddle is below it. At the bottom row the game terminates.
-/// New bricks come when the ball falls to the paddle's row and none is left.
+/// The ball flies along diagonals. It breaks the brick in its way (reward 1) and turns back, is mirrored by walls, and
+/// by the paddle upwards: to where it came from when the paddle's cell is the one ahead of it, onwards when the paddle
+/// is below it. At the bottom row the game terminates. New bricks come when the ball falls to the paddle's row and none
+/// is left.
 [<Struct>]
 type BreakoutRules =
 

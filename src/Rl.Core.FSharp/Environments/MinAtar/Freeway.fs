@@ -24,9 +24,9 @@ type FreewayState =
             mutable StepsLeft: int16
         }
 
-/// The chicken moves up or down at most every third step; at the top (reward 1) it goes back to the bottom and all cars draw a new speed and
-/// direction; a car that hits it sends it back too. Cars leave at one side and enter at the other. The game terminates in its
-/// step 2501 (the paper says 2500).
+/// The chicken moves up or down at most every third step; at the top (reward 1) it goes back to the bottom and all cars
+/// draw a new speed and direction; a car that hits it sends it back too. Cars leave at one side and enter at the other.
+/// The game terminates in its step 2501 (the paper says 2500).
 [<Struct>]
 type FreewayRules =
 
@@ -136,7 +136,8 @@ type FreewayRules =
                 // The trail's channel tells the speed: `speed1` moves every second step, `speed5` every sixth.
                 Cells.light (1 + (speed &&& 7)) (lane + 1) (FreewayRules.Beside(column, speed < 8)) observation
 
-/// Freeway: channels chicken, car, speed1 … speed5 (where the car was, in the channel of its speed); actions noop, up, down.
+/// Freeway: channels chicken, car, speed1 … speed5 (where the car was, in the channel of its speed); actions noop, up,
+/// down.
 [<Sealed>]
 type Freeway(options: MinAtarOptions) =
     inherit MinAtarEnvironment<FreewayRules, FreewayState>(options)

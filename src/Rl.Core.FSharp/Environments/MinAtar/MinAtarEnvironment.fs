@@ -7,7 +7,8 @@ open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Environments.Rendering
 
-/// Where a game's random numbers come from: a generator, or a record of what was drawn. A struct whose copy is the same source again.
+/// Where a game's random numbers come from: a generator, or a record of what was drawn. A struct whose copy is the same
+/// source again.
 type IDraws =
     /// A uniform number in [0, 1).
     abstract Uniform: unit -> float
@@ -96,9 +97,10 @@ type MinAtarOptions =
     /// `-v1`: the minimal action set.
     static member V1 = { MinAtarOptions.V0 with Version = 1; MinimalActionSet = true }
 
-/// A MinAtar game as an environment. Observations are [channels, 10, 10] of 0 and 1: `observation[channel, row, column]`, where the reference
-/// implementation has the channel last. There is no time limit (Freeway ends by itself).
-/// Source: Young and Tian, "MinAtar: An Atari-inspired testbed for thorough and reproducible reinforcement learning experiments" (2019).
+/// A MinAtar game as an environment. Observations are [channels, 10, 10] of 0 and 1:
+/// `observation[channel, row, column]`, where the reference implementation has the channel last. There is no time limit
+/// (Freeway ends by itself). Source: Young and Tian, "MinAtar: An Atari-inspired testbed for thorough and reproducible
+/// reinforcement learning experiments" (2019).
 [<AbstractClass>]
 type MinAtarEnvironment<'Rules, 'State when 'Rules: struct and 'Rules :> IMinAtarRules<'State> and 'State: unmanaged>
     (options: MinAtarOptions) =

@@ -39,12 +39,13 @@ type SeaquestState =
             mutable Ramps: int16
         }
 
-/// Every 20 steps an enemy comes into a random row from a random side, unless one in that row swims the other way: a submarine with
-/// probability 1/3, else a fish; every 30 steps a diver. All move every 6 steps, submarines shoot every 11, bullets fly one cell a step. A shot
-/// enemy gives reward 1. Air lasts for 200 steps under water. Coming up with divers refills it and unloads one, or all of six, which give reward
-/// 1 for each lit cell of the air gauge. Coming up without a diver, the touch of an enemy or its bullet, and running out of air terminate the game.
-/// At every surfacing (ramping) the interval between enemies shrinks by one, to no less than 1, and at every other one the rest between their
-/// moves, to no less than 2.
+/// Every 20 steps an enemy comes into a random row from a random side, unless one in that row swims the other way: a
+/// submarine with probability 1/3, else a fish; every 30 steps a diver. All move every 6 steps, submarines shoot every
+/// 11, bullets fly one cell a step. A shot enemy gives reward 1. Air lasts for 200 steps under water. Coming up with
+/// divers refills it and unloads one, or all of six, which give reward 1 for each lit cell of the air gauge. Coming up
+/// without a diver, the touch of an enemy or its bullet, and running out of air terminate the game. At every surfacing
+/// (ramping) the interval between enemies shrinks by one, to no less than 1, and at every other one the rest between
+/// their moves, to no less than 2.
 [<Struct>]
 type SeaquestRules =
 
@@ -166,7 +167,8 @@ type SeaquestRules =
                 divers.Put(index, next)
                 index <- index + 1
 
-    /// Moves fish or submarines, which may swim into a bullet; the number of those that do. `isHit` ← true if one touches the submarine.
+    /// Moves fish or submarines, which may swim into a bullet; the number of those that do. `isHit` ← true if one
+    /// touches the submarine.
     static member private MoveEnemies
         (state: byref<SeaquestState>, enemies: Swarm, shoot: bool, isHit: byref<bool>)
         : int =
@@ -354,8 +356,8 @@ type SeaquestRules =
             for diver in 1 .. int state.DiversAboard do
                 Cells.light 8 SeaquestRules.GaugeRow (9 - diver) observation
 
-/// Seaquest: channels sub_front, sub_back, friendly_bullet, trail, enemy_bullet, enemy_fish, enemy_sub, oxygen_guage, diver_guage and diver;
-/// actions noop, left, up, right, down, fire.
+/// Seaquest: channels sub_front, sub_back, friendly_bullet, trail, enemy_bullet, enemy_fish, enemy_sub, oxygen_guage,
+/// diver_guage and diver; actions noop, left, up, right, down, fire.
 [<Sealed>]
 type Seaquest(options: MinAtarOptions) =
     inherit MinAtarEnvironment<SeaquestRules, SeaquestState>(options)

@@ -65,10 +65,11 @@ module private SpaceInvadersCells =
 
 open SpaceInvadersCells
 
-/// A shot alien gives reward 1. The aliens move sideways every min(12, their number) steps; at an edge they come down one row and turn around.
-/// Every 10 steps the lowest alien of the column nearest to the cannon (the left one of two) shoots. The cannon fires every fifth step at most.
-/// An alien or a bullet in the cannon's cell, and aliens that would come down below the board, terminate the game. A new block follows the last
-/// alien and (ramping) moves every 11, 10, … and at last every 6 steps.
+/// A shot alien gives reward 1. The aliens move sideways every min(12, their number) steps; at an edge they come down
+/// one row and turn around. Every 10 steps the lowest alien of the column nearest to the cannon (the left one of two)
+/// shoots. The cannon fires every fifth step at most. An alien or a bullet in the cannon's cell, and aliens that would
+/// come down below the board, terminate the game. A new block follows the last alien and (ramping) moves every 11, 10,
+/// … and at last every 6 steps.
 [<Struct>]
 type SpaceInvadersRules =
 
@@ -167,8 +168,8 @@ type SpaceInvadersRules =
             Cells.write 4 state.Bullets observation
             Cells.write 5 state.Bombs observation
 
-/// Space Invaders: channels cannon, alien, alien_left and alien_right (the aliens again, in the channel of their direction), friendly_bullet and
-/// enemy_bullet; actions noop, left, right, fire.
+/// Space Invaders: channels cannon, alien, alien_left and alien_right (the aliens again, in the channel of their
+/// direction), friendly_bullet and enemy_bullet; actions noop, left, right, fire.
 [<Sealed>]
 type SpaceInvaders(options: MinAtarOptions) =
     inherit MinAtarEnvironment<SpaceInvadersRules, SpaceInvadersState>(options)

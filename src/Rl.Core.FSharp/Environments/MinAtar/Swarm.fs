@@ -1,12 +1,13 @@
-/// Short lists of moving things inside a state, in the order in which they came: memory of a fixed size, so that copying the state copies
-/// the lists.
+/// Short lists of moving things inside a state, in the order in which they came: memory of a fixed size, so that
+/// copying the state copies the lists.
 namespace Rl.Core.Environments.MinAtar
 
 open System
 open System.Runtime.CompilerServices
 open System.Runtime.InteropServices
 
-/// Something that swims along its row, in 16 bits: column, row, direction, the steps until it moves and the steps until it shoots.
+/// Something that swims along its row, in 16 bits: column, row, direction, the steps until it moves and the steps until
+/// it shoots.
 [<Struct>]
 type internal Swimmer =
     val Bits: uint16
@@ -66,7 +67,8 @@ type internal Swarm =
         this.words[count + 1] <- swimmer.Bits
         this.words[0] <- uint16 (count + 1)
 
-    /// Removes one; the order of the others stays, and the word that falls free is 0, so that equal states have equal bytes.
+    /// Removes one; the order of the others stays, and the word that falls free is 0, so that equal states have equal
+    /// bytes.
     member this.RemoveAt(index: int) =
         let count = this.Count
         this.words.Slice(index + 2, count - index - 1).CopyTo(this.words.Slice(index + 1))

@@ -49,7 +49,8 @@ type Figure =
     | Disc of centre: Point * radius: float * fill: Colour
     /// One line of text on its baseline; `height` is that of a capital letter's line.
     | Text of position: Point * height: float * anchor: TextAnchor * colour: Colour * text: string
-    /// An image of `columns` x `rows` square cells of side `size`, row-major from the top row, its upper left corner at `corner`.
+    /// An image of `columns` x `rows` square cells of side `size`, row-major from the top row, its upper left corner at
+    /// `corner`.
     | Cells of corner: Point * size: float * columns: int * rows: int * colours: Colour[]
 
 /// A picture of `Width` x `Height` units; drawn at scale 1, a unit is a pixel.

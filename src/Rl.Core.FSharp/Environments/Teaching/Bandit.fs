@@ -11,8 +11,9 @@ open Rl.Core.Environments.Rendering
 [<Struct>]
 type BanditState = { LastArm: int; Phase: EpisodePhase; LastReward: float }
 
-/// Arms whose mean rewards are given. A pull pays the arm's mean plus a normal number of standard deviation `noise` and ends the episode;
-/// the observation is always 1. The optimum is the largest mean. Source: Sutton and Barto (2018), section 2.3.
+/// Arms whose mean rewards are given. A pull pays the arm's mean plus a normal number of standard deviation `noise` and
+/// ends the episode; the observation is always 1. The optimum is the largest mean. Source: Sutton and Barto (2018),
+/// section 2.3.
 [<Sealed>]
 type Bandit(id: string, means: float[], noise: float) =
     do

@@ -10,9 +10,10 @@ open Rl.Core.Environments.Rendering
 [<Struct>]
 type IdentityState = { Key: Rng; LastReward: float }
 
-/// The observation is the action that is wanted, drawn anew each step from the action space, which must be bounded. Reward of a box:
-/// minus the mean square of the differences; of integers and bits: the share of components that agree; of a tuple or dictionary: the mean
-/// over its parts (`Space.layout`). Doing what is seen earns 0 for a box and 1 for another part. 100 steps, without other ends.
+/// The observation is the action that is wanted, drawn anew each step from the action space, which must be bounded.
+/// Reward of a box: minus the mean square of the differences; of integers and bits: the share of components that agree;
+/// of a tuple or dictionary: the mean over its parts (`Space.layout`). Doing what is seen earns 0 for a box and 1 for
+/// another part. 100 steps, without other ends.
 [<Sealed>]
 type Identity(id: string, space: Space, rewardThreshold: float) =
     let size = space.Size

@@ -70,9 +70,10 @@ module private RegulatorConstants =
 
 open RegulatorConstants
 
-/// A mass of 1 kg on a rail, pushed by a force u of any size for 0.1 s a step: x ← x + 0.1 v + 0.005 u, v ← v + 0.1 u + noise. Reward
-/// −(x² + 0.1 v² + 0.1 u²) of the state before the step. Starts are uniform in ±1 in both; 100 steps. The best force is −K (x, v),
-/// with K from `LinearQuadratic.solve 1.0 LinearQuadraticRegulator.Problem`, whatever the noise.
+/// A mass of 1 kg on a rail, pushed by a force u of any size for 0.1 s a step: x ← x + 0.1 v + 0.005 u, v ← v + 0.1 u +
+/// noise. Reward −(x² + 0.1 v² + 0.1 u²) of the state before the step. Starts are uniform in ±1 in both; 100 steps. The
+/// best force is −K (x, v), with K from `LinearQuadratic.solve 1.0 LinearQuadraticRegulator.Problem`, whatever the
+/// noise.
 [<Sealed>]
 type LinearQuadraticRegulator(options: RegulatorOptions) =
     do Guard.notNegativeNumber "noise" options.Noise

@@ -18,7 +18,8 @@ type BlackjackState =
         Over: int
     }
 
-/// The game for a deck of any kind: cards are drawn by a function of the deck, and what is left of the deck is handed back.
+/// The game for a deck of any kind: cards are drawn by a function of the deck, and what is left of the deck is handed
+/// back.
 [<RequireQualifiedAccess>]
 module BlackjackGame =
 
@@ -97,8 +98,9 @@ module internal BlackjackScene =
 
     let private label x y height text = Figure.Text(Figure.point x y, height, TextAnchor.Centre, muted, text)
 
-    /// What the state knows: the dealer's first card, at the end the second too if there are but two, and his sum; the player's sum,
-    /// the number of his cards, and whether an ace counts 11. A sum is drawn as a number on the table, a card as a card.
+    /// What the state knows: the dealer's first card, at the end the second too if there are but two, and his sum; the
+    /// player's sum, the number of his cards, and whether an ace counts 11. A sum is drawn as a number on the table, a
+    /// card as a card.
     let draw (state: BlackjackState) : Scene =
         let name rank = if rank = 1 then "A" else string rank
         let isOver = state.Over <> 0
@@ -132,9 +134,9 @@ module internal BlackjackScene =
                 ]
         }
 
-/// One player against a dealer who draws below 17, cards drawn with replacement. Actions: 0 stick, 1 hit. Observations are (the player's
-/// sum, the dealer's first card with an ace as 1, whether the player has a usable ace). Reward 1, 0 or −1 at the end, as the rules say.
-/// Source: Sutton and Barto (2018), example 5.1.
+/// One player against a dealer who draws below 17, cards drawn with replacement. Actions: 0 stick, 1 hit. Observations
+/// are (the player's sum, the dealer's first card with an ace as 1, whether the player has a usable ace). Reward 1, 0
+/// or −1 at the end, as the rules say. Source: Sutton and Barto (2018), example 5.1.
 [<Sealed>]
 type Blackjack(rules: BlackjackRules) =
     static let observationSpace = Space.tuple [ Space.discrete 32; Space.discrete 11; Space.discrete 2 ]

@@ -5,8 +5,9 @@ open Rl.Core.Mdp
 open Rl.Core.Environments.Finite
 open Rl.Core.Environments.Rendering
 
-/// From the lower left of 4 × 12 cells to the lower right at −1 a step; the cliff between them costs 100 and leads back. Actions up,
-/// right, down, left; observations are 12 · row + column. No time limit. The table is `ToyText.cliffWalking`.
+/// From the lower left of 4 × 12 cells to the lower right at −1 a step; the cliff between them costs 100 and leads
+/// back. Actions up, right, down, left; observations are 12 · row + column. No time limit. The table is
+/// `ToyText.cliffWalking`.
 [<RequireQualifiedAccess>]
 module CliffWalking =
 

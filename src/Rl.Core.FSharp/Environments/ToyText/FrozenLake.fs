@@ -19,8 +19,8 @@ type FrozenLakeOptions =
         Rewards: FrozenLakeRewards
     }
 
-/// Walk over slippery ice from S to G; holes and the goal end the episode. Actions left, down, right, up; observations are
-/// row · columns + column. The table is `ToyText.frozenLake`.
+/// Walk over slippery ice from S to G; holes and the goal end the episode. Actions left, down, right, up; observations
+/// are row · columns + column. The table is `ToyText.frozenLake`.
 [<RequireQualifiedAccess>]
 module FrozenLake =
 

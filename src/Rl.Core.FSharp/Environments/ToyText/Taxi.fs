@@ -5,9 +5,9 @@ open Rl.Core.Mdp
 open Rl.Core.Environments.Finite
 open Rl.Core.Environments.Rendering
 
-/// Fetch a passenger at one of four places and bring him to another. Actions south, north, east, west, pick up, drop off; observations
-/// are ((row · 5 + column) · 5 + passenger) · 4 + destination. Masks name the actions that change something. The table is
-/// `ToyText.taxiWith`.
+/// Fetch a passenger at one of four places and bring him to another. Actions south, north, east, west, pick up, drop
+/// off; observations are ((row · 5 + column) · 5 + passenger) · 4 + destination. Masks name the actions that change
+/// something. The table is `ToyText.taxiWith`.
 [<RequireQualifiedAccess>]
 module Taxi =
 

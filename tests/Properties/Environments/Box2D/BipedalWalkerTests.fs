@@ -1,4 +1,5 @@
-/// BipedalWalker: a hand-written gait walks, the ground is built as it should be, LIDAR sees it, and the contract's corners.
+/// BipedalWalker: a hand-written gait walks, the ground is built as it should be, LIDAR sees it, and the contract's
+/// corners.
 [<FsCheck.Xunit.Properties(Replay = "(4719321,4719323)", MaxTest = 10)>]
 module Rl.Tests.Environments.BipedalWalkerTests
 
@@ -92,7 +93,8 @@ let private gaitReturn (seed: uint64) =
 let ``a hand-written gait walks`` () =
     let returns = [ for seed in 1UL .. 8UL -> gaitReturn seed ]
     Console.WriteLine $"the gait's mean return over 8 episodes: {List.average returns:F1}"
-    // Falling at once is worth −100, the end of the ground about 300. The gait is open to chance: on Box2D a third of its walks end well.
+    // Falling at once is worth −100, the end of the ground about 300. The gait is open to chance: on Box2D a third of
+    // its walks end well.
     let arrived = returns |> List.filter (fun value -> value > 250.0) |> List.length
     Assert.True(arrived >= 2, $"the returns are {returns}")
 

@@ -95,13 +95,15 @@ let ``free flights are Box2D's`` () =
 
 [<Fact>]
 let ``the heuristic controller lands as often and as well as on Box2D`` () =
-    // Box2D 2.3.1 over 3,000 episodes: 237.1 (standard error 1.9), landing in 91.4 % (0.5). Here over 3,000 from this seed: 233.7 (2.0) and
-    // 90.6 % (0.5); over these 1,500: 233.4 (2.8) and 90.8 % (0.7). The bounds are those that 3,000 episodes must keep: 238 ± 6, 91 % ± 2 %.
+    // Box2D 2.3.1 over 3,000 episodes: 237.1 (standard error 1.9), landing in 91.4 % (0.5). Here over 3,000 from this
+    // seed: 233.7 (2.0) and
+    // 90.6 % (0.5); over these 1,500: 233.4 (2.8) and 90.8 % (0.7). The bounds are those that 3,000 episodes must keep:
+    // 238 ± 6, 91 % ± 2 %.
     let mean, landings = score LunarLander.V3 1500
     Assert.InRange(mean, 232.0, 244.0)
     Assert.InRange(landings, 0.89, 0.93)
-    // With throttles, over 3,000 episodes: 282.8 (0.4), landing in 99.8 % (0.1). Over 300 the standard errors are 1.3 and 0.3 %: the bounds
-    // are 3 of them.
+    // With throttles, over 3,000 episodes: 282.8 (0.4), landing in 99.8 % (0.1). Over 300 the standard errors are 1.3
+    // and 0.3 %: the bounds are 3 of them.
     let mean, landings = score LunarLander.ContinuousV3 300
     Assert.InRange(mean, 278.8, 286.8)
     Assert.InRange(landings, 0.989, 1.0)

@@ -1,4 +1,5 @@
-/// The rigid-body solver against mechanics: rest, free fall, conservation, motors, limits, stacks, friction and bounces.
+/// The rigid-body solver against mechanics: rest, free fall, conservation, motors, limits, stacks, friction and
+/// bounces.
 [<FsCheck.Xunit.Properties(Replay = "(4719301,4719303)", MaxTest = 20)>]
 module Rl.Tests.Environments.RigidBodyTests
 
