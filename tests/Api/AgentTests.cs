@@ -304,7 +304,12 @@ public sealed class AgentTests
     private static AgentOptions Options(string algorithm) => algorithm switch
     {
         "ppo" => Small,
-        _ => Algorithms.Options(algorithm, Catalogue.entries.Single(entry => entry.Id == algorithm).Small.Select(pair => KeyValuePair.Create(pair.Item1, pair.Item2)))
-            with { TotalSteps = 2_560, EnvironmentCopies = 4 },
+        _ => OfCatalogue(algorithm) with { TotalSteps = 2_560, EnvironmentCopies = 4 },
     };
+
+    private static AgentOptions OfCatalogue(string algorithm)
+    {
+        var small = Catalogue.entries.Single(entry => entry.Id == algorithm).Small;
+        return Algorithms.Options(algorithm, small.Select(pair => KeyValuePair.Create(pair.Item1, pair.Item2)));
+    }
 }

@@ -82,23 +82,23 @@ public sealed class PluginTests(LoadedPlugin loaded) : IClassFixture<LoadedPlugi
         second.Save(loaded.File("pieces.rl"));
         Assert.Equal(File.ReadAllBytes(loaded.File("whole.rl")), File.ReadAllBytes(loaded.File("pieces.rl")));
         Assert.Equal(LoadedPlugin.Trained(1), LoadedPlugin.Trained(3));
-        Assert.Equal(whole.Evaluate(5).MeanReturn, second.Evaluate(5).MeanReturn);
+        Assert.Equal(whole.Evaluate(5).Mean, second.Evaluate(5).Mean);
     }
 
     [Fact]
     public void It_learns()
     {
         using var agent = Agent.Create(Algorithms.Options("annealing", [new("TotalSteps", "100000"), new("EnvironmentCopies", "4")]), Environments.Make("CartPole-v1"), 1);
-        var before = agent.Evaluate(20).MeanReturn;
+        var before = agent.Evaluate(20).Mean;
         agent.Train();
-        Assert.InRange(agent.Evaluate(20).MeanReturn, Math.Max(before, 100), 500);
+        Assert.InRange(agent.Evaluate(20).Mean, Math.Max(before, 100), 500);
     }
 
     [Fact]
     public void Its_environment_is_made_by_id_keeps_its_contract_and_takes_another_limit()
     {
         var environment = Environments.Make("Thermostat-v0");
-        Assert.Empty(Environments.Check(environment, steps: 200).Where(finding => !finding.IsAdvice));
+        Assert.DoesNotContain(Environments.Check(environment, steps: 200), finding => !finding.IsAdvice);
         environment = environment.WithMaxEpisodeSteps(7);
         environment.Reset(1);
         var steps = 1;
