@@ -322,11 +322,10 @@ public sealed partial class CommandLineTests : IDisposable
     [Fact]
     public void An_interrupted_run_says_how_it_goes_on()
     {
-        using var interruption = new CancellationTokenSource();
-        interruption.Cancel();
         foreach (var isInteractive in new[] { false, true })
         {
-            var output = new StringWriter();
+            using var interruption = new CancellationTokenSource();
+            using var output = new CallingWriter(_ => interruption.Cancel());
             Assert.Equal(130, CommandLine.Run(["train", "ppo", "CartPole-v1", "--run", run, "--overwrite"], new(output, output, isInteractive, 400), interruption.Token));
             Assert.Contains($"rl train --resume {run} goes on", Plain(output), StringComparison.Ordinal);
         }

@@ -163,7 +163,7 @@ public sealed class CraftedFileTests : IDisposable
             "images" => Agent.Create(ppo with { NormaliseObservations = false }, Environments.Make("MinAtar/Breakout-v1"), 3),
             "a2c" => Agent.Create(new A2cOptions { EnvironmentCopies = 2, Hidden = [4], Threads = 1 }, Environments.Make("Acrobot-v1"), 3),
             "cem" => Agent.Create(new CemOptions { Population = 4, EnvironmentCopies = 2, Hidden = [], Threads = 1 }, Environments.Make("CartPole-v1"), 3),
-            _ => Agent.Create(ppo, Environments.Make("Pendulum-v1").RescaleAction(-1, 1).NormalizeObservation().ClipReward(-5, 5), 3),
+            _ => Agent.Create(ppo with { NormaliseObservations = false }, Environments.Make("Pendulum-v1").RescaleAction(-1, 1).NormalizeObservation().ClipReward(-5, 5), 3),
         };
     }
 

@@ -66,7 +66,7 @@ public sealed class RunFolderTests : IDisposable
     public void A_run_is_saved_before_its_first_update_and_by_steps()
     {
         using var interruption = new CancellationTokenSource();
-        using var output = new CallingWriter(line => interruption.Cancel());
+        using var output = new CallingWriter(_ => interruption.Cancel());
         Assert.Equal(130, CommandLine.Run(Arguments("train", "ppo", "CartPole-v1", "--steps", "4000", "--run", run, "--json"), new(output, output, false), interruption.Token));
         using (var agent = Agent.Load(Path.Combine(run, "agent.rl")))
         {
@@ -79,8 +79,8 @@ public sealed class RunFolderTests : IDisposable
             ["agent-2048.rl", "agent-3072.rl", "agent-4096.rl", "agent.rl", "best.json", "best.rl", "configuration.json", "learning-curve.png", "metrics.csv"],
             Directory.GetFiles(run).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Fails(2, "--checkpoint-every is \"soon\"", "train", "ppo", "CartPole-v1", "--run", folder.File("other"), "--checkpoint-every", "soon");
-        Fails(2, "--keep-last is 0", "train", "ppo", "CartPole-v1", "--run", folder.File("other"), "--keep-last", "0");
-        Fails(2, "--evaluate-every is -5", "train", "ppo", "CartPole-v1", "--run", folder.File("other"), "--evaluate-every", "-5");
+        Fails(2, "--keep-last is \"0\"", "train", "ppo", "CartPole-v1", "--run", folder.File("other"), "--keep-last", "0");
+        Fails(2, "--evaluate-every is \"-5\"", "train", "ppo", "CartPole-v1", "--run", folder.File("other"), "--evaluate-every", "-5");
         Assert.False(Directory.Exists(folder.File("other")));
     }
 
@@ -363,12 +363,4 @@ public sealed class RunFolderTests : IDisposable
     }
 
     /// <summary>Calls a function for each line that passes through.</summary>
-    private sealed class CallingWriter(Action<string> call) : StringWriter
-    {
-        public override void WriteLine(string? value)
-        {
-            base.WriteLine(value);
-            call(value ?? "");
-        }
-    }
 }

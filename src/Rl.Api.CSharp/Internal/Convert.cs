@@ -208,7 +208,11 @@ internal static class Convert
 
     public static Rl.Core.Algorithms.Convolutions ToCore(Convolutions convolutions)
     {
-        ArgumentNullException.ThrowIfNull(convolutions);
+        if (convolutions is null)
+        {
+            throw new ArgumentNullException(nameof(Convolutions), "Convolutions is null; use Convolutions.Automatic, None or layers of your own.");
+        }
+
         return convolutions.Layers is null
             ? Rl.Core.Algorithms.Convolutions.Automatic
             : Rl.Core.Algorithms.Convolutions.NewLayers(

@@ -24,7 +24,11 @@ internal sealed class ValueList<T> : IReadOnlyList<T>, IEquatable<ValueList<T>>
     /// <summary>A copy of what is given.</summary>
     public static ValueList<T> Of(IEnumerable<T> items, string name)
     {
-        ArgumentNullException.ThrowIfNull(items, name);
+        if (items is null)
+        {
+            throw new ArgumentNullException(name, $"{name} is null; give a list, which may be empty.");
+        }
+
         return items as ValueList<T> ?? new([.. items]);
     }
 

@@ -274,7 +274,11 @@ type Workers(count: int) =
         pool.RunByThread(itemCount, action)
         GC.KeepAlive this
 
-    override _.Finalize() = pool.Stop()
+    // A constructor that has failed leaves no pool, and is finalised all the same.
+    override _.Finalize() =
+        match box pool with
+        | null -> ()
+        | _ -> pool.Stop()
 
     interface IDisposable with
         member this.Dispose() =

@@ -12,6 +12,7 @@ open Xunit
 let private places: (string * string * string * (string * string) list) list =
     [
         "*", "InitialLogStandardDeviation", "Pendulum-v1", []
+        "*", "ActionScaling", "Pendulum-v1", []
         "*", "MinibatchSize", "CartPole-v1", [ "MinibatchSize", "24" ]
         "ppo", "TotalSteps", "CartPole-v1", [ "AnnealLearningRate", "true" ]
         "ppo", "AnnealClipRange", "CartPole-v1", [ "TotalSteps", "500"; "ClipRange", "0.05"; "LearningRate", "0.01" ]

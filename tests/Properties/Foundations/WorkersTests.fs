@@ -91,16 +91,20 @@ let ``pauses grow while trials fail, up to a second, and shrink with gains`` () 
     let millisecond = Stopwatch.Frequency / 1000L
     let sharing = Sharing()
 
-    /// How long the work is done alone after a run at time 0 whose wait overdraws the account by as little as can be.
+    let now = ref 0L
+
+    /// How long the work is done alone after a run with such a wait, in whole milliseconds; the next run comes then.
     let pauseAfter waited =
-        sharing.Note(0L, 1, 1L, 0, waited)
-        Seq.initInfinite (fun ms -> int64 ms) |> Seq.find (fun ms -> sharing.Pays(ms * millisecond))
+        sharing.Note(now.Value, 0, 0L, 0, waited)
+        let pause = Seq.initInfinite int64 |> Seq.find (fun ms -> sharing.Pays(now.Value + ms * millisecond))
+        now.Value <- now.Value + pause * millisecond
+        pause
 
     let pauses = List.init 12 (fun _ -> pauseAfter 1L)
     Assert.Equal<int64 list>([ 2L; 4L; 8L; 16L; 32L; 64L; 128L; 256L; 512L; 1000L; 1000L; 1000L ], pauses)
 
     for _ in 1..50 do
-        sharing.Note(0L, 1, millisecond, 4, 0L)
+        sharing.Note(now.Value, 1, millisecond, 4, 0L)
 
     // The reserve of 4 ms is there again, and what overdraws it by little is a pause of ten times the wait.
     Assert.Equal(0L, pauseAfter (3L * millisecond))

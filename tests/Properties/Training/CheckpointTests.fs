@@ -401,7 +401,10 @@ module CheckpointTests =
     let ``denormal numbers, negative zero and infinities keep their bits`` () =
         let odd = BitConverter.Int32BitsToSingle 0x00001234
 
-        let checkpoint = { sample with State.Arrays = [ "optimiser/odd", [| odd; -0.0f; Single.NegativeInfinity |] ] }
+        let checkpoint =
+            { sample with
+                State.Arrays = ("optimiser/odd", [| odd; -0.0f; Single.NegativeInfinity |]) :: sample.State.Arrays
+            }
 
         let read = Checkpoint.ofBytes "agent.rl" (Checkpoint.toBytes checkpoint)
         let bits (values: float32[]) = values |> Array.map BitConverter.SingleToInt32Bits
