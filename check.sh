@@ -55,7 +55,7 @@ format_csharp() {
 comments() {
     # Fantomas holds code to 120 columns and leaves comments alone.
     local wide
-    wide=$(LC_ALL=C.UTF-8 grep -rnE --include='*.fs' --include='*.cs' --exclude-dir=obj --exclude-dir=bin '^.{121,}$' src tests bench samples tools |
+    wide=$(LC_ALL=C.UTF-8 grep -rnE --include='*.fs' --include='*.cs' --exclude-dir=obj --exclude-dir=bin --exclude-dir=Generated '^.{121,}$' src tests bench samples tools |
         grep -E '^[^:]+:[0-9]+: *//' || true)
     if [ -n "$wide" ]; then
         cut -c1-160 <<<"$wide" >&2

@@ -210,7 +210,7 @@ internal static class Convert
     {
         if (convolutions is null)
         {
-            throw new ArgumentNullException(nameof(Convolutions), "Convolutions is null; use Convolutions.Automatic, None or layers of your own.");
+            throw new ArgumentNullException(nameof(convolutions), "Convolutions is null; use Convolutions.Automatic, None or layers of your own.");
         }
 
         return convolutions.Layers is null

@@ -9,8 +9,7 @@ namespace Rl;
 /// <summary>In which units policies act where actions are numbers.</summary>
 public enum ActionScaling
 {
-    /// <summary>In those of the bounds: −1 and 1 are the ends of each finite interval, also within tuples and
-    /// dictionaries. Numbers without two finite bounds are left alone.</summary>
+    /// <summary>In those of the bounds: −1 and 1 are the ends of each finite interval, also within tuples and dictionaries. Numbers without two finite bounds are left alone.</summary>
     Bounds,
 
     /// <summary>In the environment's own, whatever the bounds.</summary>

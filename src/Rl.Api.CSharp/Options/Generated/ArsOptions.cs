@@ -25,8 +25,7 @@ public sealed record ArsOptions : AgentOptions
     /// <summary>N: random directions of an update; two policies each. At least 1.</summary>
     public int Directions { get; init; } = Defaults.Directions;
 
-    /// <summary>b: directions that are used, those with the best of their two returns, no more than N; 0 for all (V1
-    /// and V2 instead of V1-t and V2-t). 0 or more.</summary>
+    /// <summary>b: directions that are used, those with the best of their two returns, no more than N; 0 for all (V1 and V2 instead of V1-t and V2-t). 0 or more.</summary>
     public int TopDirections { get; init; } = Defaults.TopDirections;
 
     /// <summary>Episodes that a policy is judged by. At least 1.</summary>
@@ -59,8 +58,7 @@ public sealed record ArsOptions : AgentOptions
     /// <summary>What stands after each hidden layer.</summary>
     public Activation Activation { get; init; } = Convert.OfCore(Defaults.Network.Activation);
 
-    /// <summary>What continuous actions of bounded boxes are in units of, inside the policy: the centre and half-range
-    /// of their bounds, or the environment's own.</summary>
+    /// <summary>What continuous actions of bounded boxes are in units of, inside the policy: the centre and half-range of their bounds, or the environment's own.</summary>
     public ActionScaling ActionScaling { get; init; } = Defaults.Network.ActionScaling.OfCore();
 
     internal Core.Algorithms.ArsOptions ToCore() => new(

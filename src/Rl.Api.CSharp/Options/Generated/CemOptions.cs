@@ -11,8 +11,7 @@ using Rl.Internal;
 
 namespace Rl;
 
-/// <summary>Options of the cross-entropy method over a policy's parameters (Rubinstein 1999; Szita and Lőrincz 2006).
-/// Every default is the core's.</summary>
+/// <summary>Options of the cross-entropy method over a policy's parameters (Rubinstein 1999; Szita and Lőrincz 2006). Every default is the core's.</summary>
 public sealed record CemOptions : AgentOptions
 {
     private static readonly Core.Algorithms.CemOptions Defaults = CemOptionsModule.defaults;
@@ -59,8 +58,7 @@ public sealed record CemOptions : AgentOptions
     /// <summary>What stands after each hidden layer.</summary>
     public Activation Activation { get; init; } = Convert.OfCore(Defaults.Network.Activation);
 
-    /// <summary>What continuous actions of bounded boxes are in units of, inside the policy: the centre and half-range
-    /// of their bounds, or the environment's own.</summary>
+    /// <summary>What continuous actions of bounded boxes are in units of, inside the policy: the centre and half-range of their bounds, or the environment's own.</summary>
     public ActionScaling ActionScaling { get; init; } = Defaults.Network.ActionScaling.OfCore();
 
     internal Core.Algorithms.CemOptions ToCore() => new(

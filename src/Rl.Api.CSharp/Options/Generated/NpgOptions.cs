@@ -25,8 +25,7 @@ public sealed record NpgOptions : AgentOptions
     /// <summary>Steps of each copy between updates, T. At least 1.</summary>
     public int RolloutSteps { get; init; } = Defaults.Rollout.RolloutSteps;
 
-    /// <summary>δ: the divergence of a step by its quadratic model, from which the step's length follows. Greater than
-    /// 0.</summary>
+    /// <summary>δ: the divergence of a step by its quadratic model, from which the step's length follows. Greater than 0.</summary>
     public double TargetKl { get; init; } = Defaults.TargetKl;
 
     /// <summary>Iterations of conjugate gradients. At least 1.</summary>
@@ -77,8 +76,7 @@ public sealed record NpgOptions : AgentOptions
     /// <summary>The start of ln σ for continuous actions.</summary>
     public double InitialLogStandardDeviation { get; init; } = Defaults.Exploration.InitialLogStandardDeviation;
 
-    /// <summary>What continuous actions of bounded boxes are in units of, inside the policy: the centre and half-range
-    /// of their bounds, or the environment's own.</summary>
+    /// <summary>What continuous actions of bounded boxes are in units of, inside the policy: the centre and half-range of their bounds, or the environment's own.</summary>
     public ActionScaling ActionScaling { get; init; } = Defaults.Network.ActionScaling.OfCore();
 
     internal Core.Algorithms.NpgOptions ToCore() => new(

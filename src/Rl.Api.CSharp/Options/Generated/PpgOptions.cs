@@ -40,8 +40,7 @@ public sealed record PpgOptions : AgentOptions
     /// <summary>β_clone: the weight of KL(π_old ‖ π) in auxiliary phases. 0 or more.</summary>
     public double CloneCoefficient { get; init; } = Defaults.CloneCoefficient;
 
-    /// <summary>Samples of a gradient step; rollouts are cut into minibatches of this size or a little less. At least
-    /// 2.</summary>
+    /// <summary>Samples of a gradient step; rollouts are cut into minibatches of this size or a little less. At least 2.</summary>
     public int MinibatchSize { get; init; } = Defaults.MinibatchSize;
 
     /// <summary>Adam's step size. Greater than 0.</summary>
@@ -74,8 +73,7 @@ public sealed record PpgOptions : AgentOptions
     /// <summary>Divide rewards by the running standard deviation of the discounted return, clipped to ± 10.</summary>
     public bool NormaliseRewards { get; init; } = Defaults.Rollout.NormaliseRewards;
 
-    /// <summary>Widths of the hidden layers of actor and critic; at least one, whose features the auxiliary phase
-    /// trains. Each in [1, 65536].</summary>
+    /// <summary>Widths of the hidden layers of actor and critic; at least one, whose features the auxiliary phase trains. Each in [1, 65536].</summary>
     public IReadOnlyList<int> Hidden
     {
         get => hidden;
@@ -90,8 +88,7 @@ public sealed record PpgOptions : AgentOptions
     /// <summary>The start of ln σ for continuous actions.</summary>
     public double InitialLogStandardDeviation { get; init; } = Defaults.Exploration.InitialLogStandardDeviation;
 
-    /// <summary>What continuous actions of bounded boxes are in units of, inside the policy: the centre and half-range
-    /// of their bounds, or the environment's own.</summary>
+    /// <summary>What continuous actions of bounded boxes are in units of, inside the policy: the centre and half-range of their bounds, or the environment's own.</summary>
     public ActionScaling ActionScaling { get; init; } = Defaults.Network.ActionScaling.OfCore();
 
     internal Core.Algorithms.PpgOptions ToCore() => new(

@@ -25,8 +25,7 @@ public sealed record PpoOptions : AgentOptions
     /// <summary>Steps of each copy between updates, T. At least 1.</summary>
     public int RolloutSteps { get; init; } = Defaults.Rollout.RolloutSteps;
 
-    /// <summary>Samples of a gradient step; a rollout's T·N samples are cut into minibatches of this size or a little
-    /// less. At least 2.</summary>
+    /// <summary>Samples of a gradient step; a rollout's T·N samples are cut into minibatches of this size or a little less. At least 2.</summary>
     public int MinibatchSize { get; init; } = Defaults.MinibatchSize;
 
     /// <summary>Passes over a rollout. At least 1.</summary>
@@ -47,23 +46,19 @@ public sealed record PpoOptions : AgentOptions
     /// <summary>The λ of generalised advantage estimation (Schulman et al. 2016). In [0, 1].</summary>
     public double GaeLambda { get; init; } = Defaults.Rollout.GaeLambda;
 
-    /// <summary>The surrogate's ε: probability ratios are clipped to [1 − ε, 1 + ε]; 0 for no clipping, which needs a
-    /// <see cref="KlPenalty"/>. 0 or more.</summary>
+    /// <summary>The surrogate's ε: probability ratios are clipped to [1 − ε, 1 + ε]; 0 for no clipping, which needs a <see cref="KlPenalty"/>. 0 or more.</summary>
     public double ClipRange { get; init; } = Defaults.ClipRange;
 
     /// <summary>Lower the clip range in a straight line to 0 at <see cref="TotalSteps"/>.</summary>
     public bool AnnealClipRange { get; init; } = Defaults.AnnealClipRange;
 
-    /// <summary>For negative advantages the clipped surrogate is at least this many times the advantage (Ye et al.
-    /// 2020); 0 for no bound. 0 or greater than 1.</summary>
+    /// <summary>For negative advantages the clipped surrogate is at least this many times the advantage (Ye et al. 2020); 0 for no bound. 0 or greater than 1.</summary>
     public double DualClip { get; init; } = Defaults.DualClip;
 
-    /// <summary>The first weight β of the penalty β KL(π_old ‖ π), estimated by (r − 1) − ln r; 0 for none. 0 or
-    /// more.</summary>
+    /// <summary>The first weight β of the penalty β KL(π_old ‖ π), estimated by (r − 1) − ln r; 0 for none. 0 or more.</summary>
     public double KlPenalty { get; init; } = Defaults.KlPenalty;
 
-    /// <summary>β doubles after a rollout whose KL divergence exceeds 1.5 times this, and halves below it by 1.5
-    /// (section 4 of the paper); 0 keeps β. 0 or more.</summary>
+    /// <summary>β doubles after a rollout whose KL divergence exceeds 1.5 times this, and halves below it by 1.5 (section 4 of the paper); 0 keeps β. 0 or more.</summary>
     public double KlPenaltyTarget { get; init; } = Defaults.KlPenaltyTarget;
 
     /// <summary>The value loss clips the change of a value to ± this; 0 for no clipping. 0 or more.</summary>
@@ -81,15 +76,13 @@ public sealed record PpoOptions : AgentOptions
     /// <summary>The gradient is scaled down to this norm; 0 for no bound. 0 or more.</summary>
     public double MaxGradientNorm { get; init; } = Defaults.MaxGradientNorm;
 
-    /// <summary>Stop a rollout's epochs once the approximate KL divergence of one exceeds 1.5 times this; 0 for never.
-    /// 0 or more.</summary>
+    /// <summary>Stop a rollout's epochs once the approximate KL divergence of one exceeds 1.5 times this; 0 for never. 0 or more.</summary>
     public double TargetKl { get; init; } = Defaults.TargetKl;
 
     /// <summary>Give the networks observations of running mean 0 and variance 1, clipped to ± 10.</summary>
     public bool NormaliseObservations { get; init; } = Defaults.Network.NormaliseObservations;
 
-    /// <summary>Divide rewards by the running standard deviation of the discounted return, clipped to ±
-    /// <see cref="RewardClip"/>.</summary>
+    /// <summary>Divide rewards by the running standard deviation of the discounted return, clipped to ± <see cref="RewardClip"/>.</summary>
     public bool NormaliseRewards { get; init; } = Defaults.Rollout.NormaliseRewards;
 
     /// <summary>The bound of normalised rewards. Greater than 0.</summary>
@@ -110,19 +103,16 @@ public sealed record PpoOptions : AgentOptions
     /// <summary>Actor and critic share the hidden layers; with images they always do.</summary>
     public bool SharedTrunk { get; init; } = Defaults.SharedTrunk;
 
-    /// <summary>Layers for observations that are images: those of DQN for Atari for 36 pixels and more, else those of
-    /// MinAtar; or layers of your own, or none.</summary>
+    /// <summary>Layers for observations that are images: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.</summary>
     public Convolutions Convolutions { get; init; } = Convert.OfCore(Defaults.Convolutions);
 
-    /// <summary>A recurrent layer after what actor and critic share, for environments that are partially
-    /// observed.</summary>
+    /// <summary>A recurrent layer after what actor and critic share, for environments that are partially observed.</summary>
     public Recurrence Recurrence { get; init; } = Convert.OfCore(Defaults.Recurrence);
 
     /// <summary>Units of the recurrent layer. In [1, 65536].</summary>
     public int RecurrentUnits { get; init; } = Defaults.RecurrentUnits;
 
-    /// <summary>Gradients flow through this many steps of the recurrent layer; 0 for the whole rollout, else a divisor
-    /// of <see cref="RolloutSteps"/>. 0 or more.</summary>
+    /// <summary>Gradients flow through this many steps of the recurrent layer; 0 for the whole rollout, else a divisor of <see cref="RolloutSteps"/>. 0 or more.</summary>
     public int SequenceLength { get; init; } = Defaults.SequenceLength;
 
     /// <summary>Orthogonal starting weights and biases of 0; otherwise PyTorch's default start.</summary>
@@ -131,16 +121,13 @@ public sealed record PpoOptions : AgentOptions
     /// <summary>The start of ln σ for continuous actions.</summary>
     public double InitialLogStandardDeviation { get; init; } = Defaults.Exploration.InitialLogStandardDeviation;
 
-    /// <summary>Noise that depends on the state and stays for several steps, for continuous actions (Raffin et al.
-    /// 2022).</summary>
+    /// <summary>Noise that depends on the state and stays for several steps, for continuous actions (Raffin et al. 2022).</summary>
     public bool StateDependentExploration { get; init; } = Defaults.StateDependentExploration;
 
-    /// <summary>Steps after which state-dependent exploration draws new noise; 0: at the start of each rollout. 0 or
-    /// more.</summary>
+    /// <summary>Steps after which state-dependent exploration draws new noise; 0: at the start of each rollout. 0 or more.</summary>
     public int ExplorationSteps { get; init; } = Defaults.ExplorationSteps;
 
-    /// <summary>What continuous actions of bounded boxes are in units of, inside the policy: the centre and half-range
-    /// of their bounds, or the environment's own.</summary>
+    /// <summary>What continuous actions of bounded boxes are in units of, inside the policy: the centre and half-range of their bounds, or the environment's own.</summary>
     public ActionScaling ActionScaling { get; init; } = Defaults.Network.ActionScaling.OfCore();
 
     internal Core.Algorithms.PpoOptions ToCore() => new(

@@ -11,8 +11,7 @@ using Rl.Internal;
 
 namespace Rl;
 
-/// <summary>Options of V-MPO, on-policy maximum a posteriori policy optimisation (Song et al. 2020). Every default is
-/// the core's.</summary>
+/// <summary>Options of V-MPO, on-policy maximum a posteriori policy optimisation (Song et al. 2020). Every default is the core's.</summary>
 public sealed record VmpoOptions : AgentOptions
 {
     private static readonly Core.Algorithms.VmpoOptions Defaults = VmpoOptionsModule.defaults;
@@ -32,19 +31,16 @@ public sealed record VmpoOptions : AgentOptions
     /// <summary>Adam's step size, for networks and multipliers. Greater than 0.</summary>
     public double LearningRate { get; init; } = Defaults.LearningRate;
 
-    /// <summary>The share of the samples, those of largest advantage, that the policy is fitted to. In (0,
-    /// 1].</summary>
+    /// <summary>The share of the samples, those of largest advantage, that the policy is fitted to. In (0, 1].</summary>
     public double TopFraction { get; init; } = Defaults.TopFraction;
 
     /// <summary>ε_η: the divergence of the weights from equal ones. Greater than 0.</summary>
     public double TemperatureBound { get; init; } = Defaults.TemperatureBound;
 
-    /// <summary>ε_α: the divergence of the policy, or of a normal policy's means, from the old one. Greater than
-    /// 0.</summary>
+    /// <summary>ε_α: the divergence of the policy, or of a normal policy's means, from the old one. Greater than 0.</summary>
     public double KlBound { get; init; } = Defaults.KlBound;
 
-    /// <summary>ε_Σ: the divergence of a normal policy's standard deviations from the old ones. Greater than
-    /// 0.</summary>
+    /// <summary>ε_Σ: the divergence of a normal policy's standard deviations from the old ones. Greater than 0.</summary>
     public double DeviationKlBound { get; init; } = Defaults.DeviationKlBound;
 
     /// <summary>The start of η. Greater than 0.</summary>
@@ -89,8 +85,7 @@ public sealed record VmpoOptions : AgentOptions
     /// <summary>The start of ln σ for continuous actions.</summary>
     public double InitialLogStandardDeviation { get; init; } = Defaults.Exploration.InitialLogStandardDeviation;
 
-    /// <summary>What continuous actions of bounded boxes are in units of, inside the policy: the centre and half-range
-    /// of their bounds, or the environment's own.</summary>
+    /// <summary>What continuous actions of bounded boxes are in units of, inside the policy: the centre and half-range of their bounds, or the environment's own.</summary>
     public ActionScaling ActionScaling { get; init; } = Defaults.Network.ActionScaling.OfCore();
 
     internal Core.Algorithms.VmpoOptions ToCore() => new(

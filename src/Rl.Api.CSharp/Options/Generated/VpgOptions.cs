@@ -11,8 +11,7 @@ using Rl.Internal;
 
 namespace Rl;
 
-/// <summary>Options of the vanilla policy gradient with generalised advantages (Schulman et al. 2016, in the form of
-/// OpenAI's Spinning Up, 2018). Every default is the core's.</summary>
+/// <summary>Options of the vanilla policy gradient with generalised advantages (Schulman et al. 2016, in the form of OpenAI's Spinning Up, 2018). Every default is the core's.</summary>
 public sealed record VpgOptions : AgentOptions
 {
     private static readonly Core.Algorithms.VpgOptions Defaults = VpgOptionsModule.defaults;
@@ -32,8 +31,7 @@ public sealed record VpgOptions : AgentOptions
     /// <summary>Adam's step size for the value function. Greater than 0.</summary>
     public double ValueLearningRate { get; init; } = Defaults.ValueLearningRate;
 
-    /// <summary>Gradient steps of the value function, each on the whole rollout, after each policy step. At least
-    /// 1.</summary>
+    /// <summary>Gradient steps of the value function, each on the whole rollout, after each policy step. At least 1.</summary>
     public int ValueSteps { get; init; } = Defaults.ValueSteps;
 
     /// <summary>The discount γ. In [0, 1].</summary>
@@ -69,8 +67,7 @@ public sealed record VpgOptions : AgentOptions
     /// <summary>The start of ln σ for continuous actions.</summary>
     public double InitialLogStandardDeviation { get; init; } = Defaults.Exploration.InitialLogStandardDeviation;
 
-    /// <summary>What continuous actions of bounded boxes are in units of, inside the policy: the centre and half-range
-    /// of their bounds, or the environment's own.</summary>
+    /// <summary>What continuous actions of bounded boxes are in units of, inside the policy: the centre and half-range of their bounds, or the environment's own.</summary>
     public ActionScaling ActionScaling { get; init; } = Defaults.Network.ActionScaling.OfCore();
 
     internal Core.Algorithms.VpgOptions ToCore() => new(
