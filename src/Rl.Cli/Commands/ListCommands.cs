@@ -78,6 +78,11 @@ internal static class ListCommands
         terminal.Output.WriteLine($"{environment.Id}: {environment.Summary}");
         terminal.Output.WriteLine($"observations  {environment.ObservationSpace}");
         terminal.Output.WriteLine($"actions       {environment.ActionSpace}");
+        if (environment.HasActionMasks)
+        {
+            terminal.Output.WriteLine("masks         not every action is always possible");
+        }
+
         terminal.Output.WriteLine($"steps         {Steps(environment)}");
         terminal.Output.WriteLine($"solved at     {Threshold(environment)}");
         if (environment.Options.Count > 0)
@@ -99,9 +104,12 @@ internal static class ListCommands
         terminal.Output.WriteLine();
         TextTable.Write(
             terminal,
-            ["--set", "default"],
-            [.. algorithm.Defaults.ToSettings().Select(setting => new[] { setting.Key, setting.Value })]);
+            ["--set", "default", "meaning"],
+            [.. algorithm.Options.Select(option => new[] { option.Name, option.Default, Meaning(option) })]);
     }
+
+    /// <summary>What an option means, and what it must be where its name does not say it.</summary>
+    private static string Meaning(AlgorithmOption option) => $"{option.Meaning} ({option.Range})";
 
     private static void WriteJson(EnvironmentDescription environment, Terminal terminal) => JsonLine.Write(terminal.Output, "environment", writer =>
     {
