@@ -221,14 +221,7 @@ type internal ConvolveInstruction<'T when 'T: unmanaged>
         flops,
         elements
     ) =
-    inherit
-        RowInstruction(
-            name,
-            flops,
-            elements,
-            geometry.Batch,
-            geometry.OutputChannels * geometry.OutputHeight * geometry.OutputWidth
-        )
+    inherit RowInstruction(name, flops, elements, geometry.Batch, geometry.OutputChannels * geometry.Positions)
 
     let shapes = Array.zeroCreate<ConvolutionShape | null>(geometry.Batch + 1)
 
@@ -242,7 +235,7 @@ type internal ConvolveInstruction<'T when 'T: unmanaged>
 
     override this.RunRows(first, count) =
         let size = sizeof<'T>
-        let x = x + nativeint (first * geometry.InputChannels * geometry.Height * geometry.Width * size)
+        let x = x + nativeint (first * geometry.ImageSize * size)
         kernels.Convolve(shapeOf count, x, weight, y + nativeint (first * this.RowSize * size), scratch)
 
 /// A step that makes rows and the element-wise one that reads them, a few rows at a time, which are then still in the

@@ -249,13 +249,8 @@ module internal LowerKernels =
         }
 
     let private convolutionFlops (geometry: ConvolutionShape) =
-        let products =
-            int64 geometry.OutputHeight
-            * int64 geometry.OutputWidth
-            * int64 geometry.Batch
-            * int64 geometry.OutputChannels
-
-        2L * products * int64 (geometry.InputChannels * geometry.KernelHeight * geometry.KernelWidth)
+        let products = int64 geometry.Positions * int64 geometry.Batch * int64 geometry.OutputChannels
+        2L * products * int64 geometry.WindowSize
 
     let private convolve (c: LoweringContext<'T>) phase node name (geometry: ConvolutionShape) run =
         twoToOne c phase node name (convolutionFlops geometry) run (c.Kernels.ConvolveScratch geometry)

@@ -11,11 +11,6 @@ namespace Rl.Core.Kernels
 [<AbstractClass; Sealed>]
 type internal ConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
 
-    static member private PatchRows(shape: ConvolutionShape) : int =
-        shape.InputChannels * shape.KernelHeight * shape.KernelWidth
-
-    static member private Positions(shape: ConvolutionShape) : int = shape.OutputHeight * shape.OutputWidth
-
     /// The outputs of an axis whose window element `offset` lies inside the input: from the first to before the last.
     static member inline private First(offset: int, stride: int, padding: int) : int =
         if offset >= padding then 0 else (padding - offset + stride - 1) / stride
@@ -63,7 +58,7 @@ type internal ConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<
         let stride, padding = shape.Stride, shape.Padding
         let height, width = shape.Height, shape.Width
         let outputHeight, outputWidth = shape.OutputHeight, shape.OutputWidth
-        ElementwiseKernel<'L, 'V, 'S, 'T>.Fill('S.OfFloat 0.0, x, shape.InputChannels * height * width)
+        ElementwiseKernel<'L, 'V, 'S, 'T>.Fill('S.OfFloat 0.0, x, shape.ImageSize)
         let mutable source = patches
 
         for channel in 0 .. shape.InputChannels - 1 do
@@ -95,17 +90,14 @@ type internal ConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<
         if PlaneConvolveKernel<'L, 'V, 'S, 'T>.Serves shape then
             max (PlaneConvolveKernel<'L, 'V, 'S, 'T>.Scratch shape) (DirectConvolveKernel<'L, 'V, 'S, 'T>.Scratch shape)
         else
-            ConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape * ConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
-            + MatMulKernel<'L, 'V, 'S, 'T>.PackedPanel
+            shape.WindowSize * shape.Positions + MatMulKernel<'L, 'V, 'S, 'T>.PackedPanel
 
     /// y[n] = weight [o, c·kh·kw] · patches of x[n].
     static member private ForwardByPatches
         (shape: ConvolutionShape, x: nativeint, weight: nativeint, y: nativeint, scratch: nativeint)
         : unit =
-        let rows, positions =
-            ConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape, ConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
-
-        let image = shape.InputChannels * shape.Height * shape.Width
+        let rows, positions = shape.WindowSize, shape.Positions
+        let image = shape.ImageSize
         let outputs = shape.OutputChannels
         let panel = Memory.at<'T> scratch (rows * positions)
 
@@ -135,10 +127,8 @@ type internal ConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<
     static member private InputGradientByPatches
         (shape: ConvolutionShape, dy: nativeint, weight: nativeint, dx: nativeint, scratch: nativeint)
         : unit =
-        let rows, positions =
-            ConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape, ConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
-
-        let image = shape.InputChannels * shape.Height * shape.Width
+        let rows, positions = shape.WindowSize, shape.Positions
+        let image = shape.ImageSize
         let outputs = shape.OutputChannels
         let panel = Memory.at<'T> scratch (rows * positions)
 
@@ -169,10 +159,8 @@ type internal ConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<
     static member private WeightGradientByPatches
         (shape: ConvolutionShape, x: nativeint, dy: nativeint, dweight: nativeint, scratch: nativeint)
         : unit =
-        let rows, positions =
-            ConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape, ConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
-
-        let image = shape.InputChannels * shape.Height * shape.Width
+        let rows, positions = shape.WindowSize, shape.Positions
+        let image = shape.ImageSize
         let outputs = shape.OutputChannels
         let panel = Memory.at<'T> scratch (rows * positions)
         ElementwiseKernel<'L, 'V, 'S, 'T>.Fill('S.OfFloat 0.0, dweight, outputs * rows)

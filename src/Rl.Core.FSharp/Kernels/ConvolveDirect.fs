@@ -8,18 +8,11 @@ namespace Rl.Core.Kernels
 
 /// Forwards, each image is copied once for each column of the window, in rows as long as those of the output: then the
 /// inputs of a window element are contiguous, from a place on that a table knows. Backwards, they are read from the
-/// image, one at a time. Images that are nearly all zeros, as planes of flags are, are taken number by number: a zero
-/// adds nothing. Every sum is taken in the order of the other ways, so the bits are theirs.
+/// image, one at a time. Images that are nearly all zeros are left to `SparseConvolveKernel`. Every sum is taken in the
+/// order of the other ways, so the bits are theirs.
 [<AbstractClass; Sealed>]
 type internal DirectConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>>
     =
-
-    static member private PatchRows(shape: ConvolutionShape) =
-        shape.InputChannels * shape.KernelHeight * shape.KernelWidth
-
-    static member private Positions(shape: ConvolutionShape) = shape.OutputHeight * shape.OutputWidth
-
-    static member private ImageSize(shape: ConvolutionShape) = shape.InputChannels * shape.Height * shape.Width
 
     /// Elements of the copies of an image.
     static member private Copies(shape: ConvolutionShape) =
@@ -31,7 +24,7 @@ type internal DirectConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> I
     static member ServesForward(shape: ConvolutionShape) : bool =
         DirectConvolveKernel<'L, 'V, 'S, 'T>.IsPlain shape
         && shape.OutputChannels % 4 = 0
-        && DirectConvolveKernel<'L, 'V, 'S, 'T>.Positions shape % (2 * 'L.Count) = 0
+        && shape.Positions % (2 * 'L.Count) = 0
 
     /// Whether the window is 3x3 and the output channels are whole vectors.
     static member ServesWeightGradient(shape: ConvolutionShape) : bool =
@@ -40,100 +33,16 @@ type internal DirectConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> I
         && shape.KernelWidth = 3
         && shape.OutputChannels % 'L.Count = 0
 
-    /// The most numbers other than 0 that an image is taken one by one for: each of them costs about four times what it
-    /// does amid others.
-    static member private FewestDense(shape: ConvolutionShape) =
-        shape.InputChannels * DirectConvolveKernel<'L, 'V, 'S, 'T>.Positions shape / 8
-
     /// Elements of scratch memory: a transposed output and weight, copies of an image, a table, and the places of
     /// numbers other than 0.
     static member Scratch(shape: ConvolutionShape) : int =
-        let rows = DirectConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape
-        let positions = DirectConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
+        let rows = shape.WindowSize
+        let positions = shape.Positions
 
         (rows + positions) * shape.OutputChannels
         + DirectConvolveKernel<'L, 'V, 'S, 'T>.Copies shape
         + rows
-        + 3 * DirectConvolveKernel<'L, 'V, 'S, 'T>.FewestDense shape
-
-    /// How many numbers of an image are not 0.
-    static member private CountNumbers(shape: ConvolutionShape, image: nativeint) : int =
-        let size = DirectConvolveKernel<'L, 'V, 'S, 'T>.ImageSize shape
-        let width = 'L.Count
-        let zero, one = 'L.Constant 0.0, 'L.Constant 1.0
-        let mutable count = zero
-        let mutable i = 0
-
-        while i < size do
-            let values = 'L.LoadMasked(image, i, 'L.Mask(size - i))
-            count <- 'L.Add(count, 'L.AndNot('L.Equal(values, zero), one))
-            i <- i + width
-
-        int ('S.ToFloat('L.Sum count))
-
-    /// Lists channel, row and column of the numbers of an image that are not 0, in order, and returns how many there
-    /// are; −1 if they are too many.
-    static member private FindNumbers(shape: ConvolutionShape, image: nativeint, list: nativeint) : int =
-        let width = 'L.Count
-        let most = DirectConvolveKernel<'L, 'V, 'S, 'T>.FewestDense shape
-        let isSparse = DirectConvolveKernel<'L, 'V, 'S, 'T>.CountNumbers(shape, image) <= most
-        let mutable count = if isSparse then 0 else -1
-        let mutable row = 0
-        let rows = shape.InputChannels * shape.Height
-
-        while row < rows && count >= 0 do
-            let source = Memory.at<'T> image (row * shape.Width)
-            let mutable first = 0
-
-            while first < shape.Width do
-                let last = min shape.Width (first + width)
-
-                let values = 'L.LoadMasked(source, first, 'L.Mask(last - first))
-
-                if 'L.Any('L.AndNot('L.Equal(values, 'L.Constant 0.0), 'L.Mask width)) then
-                    for column in first .. last - 1 do
-                        if count >= 0 && 'S.ToFloat('S.Load(source, column)) <> 0.0 then
-                            if count = most then
-                                count <- -1
-                            else
-                                let entry = list + nativeint (12 * count)
-                                Memory.write<int> entry (row / shape.Height)
-                                Memory.write<int> (entry + 4n) (row % shape.Height)
-                                Memory.write<int> (entry + 8n) column
-                                count <- count + 1
-
-                first <- last
-
-            row <- row + 1
-
-        count
-
-    /// Calls f with each number of the list, as a vector, and with the window elements that meet it and the outputs
-    /// where they do, in elements of transposed weights and outputs.
-    static member inline private EachMeeting
-        (
-            shape: ConvolutionShape,
-            image: nativeint,
-            list: nativeint,
-            count: int,
-            [<InlineIfLambda>] f: 'V -> int -> int -> unit
-        ) : unit =
-        let channels = shape.OutputChannels
-        let kernelHeight, kernelWidth = shape.KernelHeight, shape.KernelWidth
-        let outputHeight, outputWidth = shape.OutputHeight, shape.OutputWidth
-
-        for number in 0 .. count - 1 do
-            let entry = list + nativeint (12 * number)
-            let channel, row = Memory.read<int> entry, Memory.read<int>(entry + 4n)
-            let column = Memory.read<int>(entry + 8n)
-            let x = 'L.Read(image, (channel * shape.Height + row) * shape.Width + column)
-
-            for kh in max 0 (row - outputHeight + 1) .. min (kernelHeight - 1) row do
-                let window = (channel * kernelHeight + kh) * kernelWidth
-                let output = (row - kh) * outputWidth + column
-
-                for kw in max 0 (column - outputWidth + 1) .. min (kernelWidth - 1) column do
-                    f x ((window + kw) * channels) ((output - kw) * channels)
+        + SparseConvolveKernel<'L, 'V, 'S, 'T>.Scratch shape
 
     /// Writes where the inputs of each window element begin in the copies, in bytes.
     static member private WritePlaces(shape: ConvolutionShape, table: nativeint) : unit =
@@ -293,8 +202,8 @@ type internal DirectConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> I
     static member Forward
         (shape: ConvolutionShape, x: nativeint, weight: nativeint, y: nativeint, scratch: nativeint)
         : unit =
-        let rows, channels = DirectConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape, shape.OutputChannels
-        let positions = DirectConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
+        let rows, channels = shape.WindowSize, shape.OutputChannels
+        let positions = shape.Positions
         let wide = Memory.at<'T> scratch (DirectConvolveKernel<'L, 'V, 'S, 'T>.Copies shape)
         let turned = Memory.at<'T> wide (positions * channels)
         let table = Memory.at<'T> turned (rows * channels)
@@ -304,33 +213,18 @@ type internal DirectConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> I
         CopyKernel<'L, 'V, 'S, 'T>.Transpose(weight, rows, turned, channels, rows, channels)
 
         for n in 0 .. shape.Batch - 1 do
-            let image = Memory.at<'T> x (n * DirectConvolveKernel<'L, 'V, 'S, 'T>.ImageSize shape)
+            let image = Memory.at<'T> x (n * shape.ImageSize)
             let target = Memory.at<'T> y (n * channels * positions)
 
             let numbers =
                 if channels % 'L.Count = 0 then
-                    DirectConvolveKernel<'L, 'V, 'S, 'T>.FindNumbers(shape, image, list)
+                    SparseConvolveKernel<'L, 'V, 'S, 'T>.FindNumbers(shape, image, list)
                 else
                     -1
 
             if numbers >= 0 then
                 ElementwiseKernel<'L, 'V, 'S, 'T>.Fill('S.OfFloat 0.0, wide, positions * channels)
-
-                DirectConvolveKernel<'L, 'V, 'S, 'T>
-                    .EachMeeting(
-                        shape,
-                        image,
-                        list,
-                        numbers,
-                        fun x window output ->
-                            let filter, sum = Memory.at<'T> turned window, Memory.at<'T> wide output
-                            let mutable channel = 0
-
-                            while channel < channels do
-                                'L.Store(sum, channel, 'L.Fma(x, 'L.Load(filter, channel), 'L.Load(sum, channel)))
-                                channel <- channel + 'L.Count
-                    )
-
+                SparseConvolveKernel<'L, 'V, 'S, 'T>.AddForward(shape, image, list, numbers, turned, wide)
                 CopyKernel<'L, 'V, 'S, 'T>.Transpose(wide, channels, target, positions, channels, positions)
             else
                 DirectConvolveKernel<'L, 'V, 'S, 'T>.Copy(shape, image, scratch)
@@ -418,33 +312,20 @@ type internal DirectConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> I
     static member WeightGradient
         (shape: ConvolutionShape, x: nativeint, dy: nativeint, dweight: nativeint, scratch: nativeint)
         : unit =
-        let rows, channels = DirectConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape, shape.OutputChannels
-        let positions = DirectConvolveKernel<'L, 'V, 'S, 'T>.Positions shape
+        let rows, channels = shape.WindowSize, shape.OutputChannels
+        let positions = shape.Positions
         let transposed = Memory.at<'T> scratch (positions * channels)
         let list = Memory.at<'T> transposed (rows * channels)
         ElementwiseKernel<'L, 'V, 'S, 'T>.Fill('S.OfFloat 0.0, transposed, rows * channels)
 
         for n in 0 .. shape.Batch - 1 do
-            let image = Memory.at<'T> x (n * DirectConvolveKernel<'L, 'V, 'S, 'T>.ImageSize shape)
+            let image = Memory.at<'T> x (n * shape.ImageSize)
             let source = Memory.at<'T> dy (n * channels * positions)
             CopyKernel<'L, 'V, 'S, 'T>.Transpose(source, positions, scratch, channels, positions, channels)
-            let numbers = DirectConvolveKernel<'L, 'V, 'S, 'T>.FindNumbers(shape, image, list)
+            let numbers = SparseConvolveKernel<'L, 'V, 'S, 'T>.FindNumbers(shape, image, list)
 
             if numbers >= 0 then
-                DirectConvolveKernel<'L, 'V, 'S, 'T>
-                    .EachMeeting(
-                        shape,
-                        image,
-                        list,
-                        numbers,
-                        fun x window output ->
-                            let gradient, sum = Memory.at<'T> scratch output, Memory.at<'T> transposed window
-                            let mutable channel = 0
-
-                            while channel < channels do
-                                'L.Store(sum, channel, 'L.Fma(x, 'L.Load(gradient, channel), 'L.Load(sum, channel)))
-                                channel <- channel + 'L.Count
-                    )
+                SparseConvolveKernel<'L, 'V, 'S, 'T>.AddWeightGradient(shape, image, list, numbers, scratch, transposed)
 
             let mutable channel = if numbers >= 0 then channels else 0
 

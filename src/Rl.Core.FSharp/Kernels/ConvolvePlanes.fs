@@ -19,9 +19,6 @@ type internal PlaneConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> IL
         PlaneConvolveKernel<'L, 'V, 'S, 'T>.PlaneHeight shape
         * PlaneConvolveKernel<'L, 'V, 'S, 'T>.PlaneWidth shape
 
-    static member private PatchRows(shape: ConvolutionShape) =
-        shape.InputChannels * shape.KernelHeight * shape.KernelWidth
-
     /// Numbers from the first output to the last, with those between rows.
     static member private Reach(shape: ConvolutionShape) =
         (shape.OutputHeight - 1) * PlaneConvolveKernel<'L, 'V, 'S, 'T>.PlaneWidth shape + shape.OutputWidth
@@ -43,8 +40,7 @@ type internal PlaneConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> IL
     /// Elements of scratch memory: padded planes, patches, outputs with the planes' pitch, the transposed gradient, and
     /// the packing of a product.
     static member Scratch(shape: ConvolutionShape) : int =
-        let rows, pitch =
-            PlaneConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape, PlaneConvolveKernel<'L, 'V, 'S, 'T>.Pitch shape
+        let rows, pitch = shape.WindowSize, PlaneConvolveKernel<'L, 'V, 'S, 'T>.Pitch shape
 
         PlaneConvolveKernel<'L, 'V, 'S, 'T>.Padded shape
         + (rows + shape.OutputChannels) * pitch
@@ -135,10 +131,10 @@ type internal PlaneConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> IL
     static member Forward
         (shape: ConvolutionShape, x: nativeint, weight: nativeint, y: nativeint, scratch: nativeint)
         : unit =
-        let rows, outputs = PlaneConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape, shape.OutputChannels
+        let rows, outputs = shape.WindowSize, shape.OutputChannels
         let pitch = PlaneConvolveKernel<'L, 'V, 'S, 'T>.Pitch shape
         let width = PlaneConvolveKernel<'L, 'V, 'S, 'T>.PlaneWidth shape
-        let positions = shape.OutputHeight * shape.OutputWidth
+        let positions = shape.Positions
         let patches = Memory.at<'T> scratch (PlaneConvolveKernel<'L, 'V, 'S, 'T>.Padded shape)
         let wide = Memory.at<'T> patches (rows * pitch)
         let panel = Memory.at<'T> wide (outputs * pitch)
@@ -147,7 +143,7 @@ type internal PlaneConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> IL
             .Clear(scratch, PlaneConvolveKernel<'L, 'V, 'S, 'T>.Padded shape + rows * pitch)
 
         for n in 0 .. shape.Batch - 1 do
-            let image = Memory.at<'T> x (n * shape.InputChannels * shape.Height * shape.Width)
+            let image = Memory.at<'T> x (n * shape.ImageSize)
             let planes = PlaneConvolveKernel<'L, 'V, 'S, 'T>.Planes(shape, image, scratch)
             PlaneConvolveKernel<'L, 'V, 'S, 'T>.ToPatches(shape, planes, patches)
 
@@ -167,7 +163,7 @@ type internal PlaneConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> IL
 
     /// dy[n] with the planes' pitch; what is between its rows stays 0.
     static member private Widen(shape: ConvolutionShape, dy: nativeint, n: int, wide: nativeint) : unit =
-        let positions = shape.OutputHeight * shape.OutputWidth
+        let positions = shape.Positions
         let pitch = PlaneConvolveKernel<'L, 'V, 'S, 'T>.Pitch shape
         let width = PlaneConvolveKernel<'L, 'V, 'S, 'T>.PlaneWidth shape
 
@@ -186,12 +182,12 @@ type internal PlaneConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> IL
     static member InputGradient
         (shape: ConvolutionShape, dy: nativeint, weight: nativeint, dx: nativeint, scratch: nativeint)
         : unit =
-        let rows, outputs = PlaneConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape, shape.OutputChannels
+        let rows, outputs = shape.WindowSize, shape.OutputChannels
         let pitch = PlaneConvolveKernel<'L, 'V, 'S, 'T>.Pitch shape
         let reach = PlaneConvolveKernel<'L, 'V, 'S, 'T>.Reach shape
         let width = PlaneConvolveKernel<'L, 'V, 'S, 'T>.PlaneWidth shape
         let size = PlaneConvolveKernel<'L, 'V, 'S, 'T>.PlaneSize shape
-        let image = shape.InputChannels * shape.Height * shape.Width
+        let image = shape.ImageSize
         let patches = Memory.at<'T> scratch (PlaneConvolveKernel<'L, 'V, 'S, 'T>.Padded shape)
         let wide = Memory.at<'T> patches (rows * pitch)
         let panel = Memory.at<'T> wide (outputs * pitch)
@@ -232,7 +228,7 @@ type internal PlaneConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> IL
     static member WeightGradient
         (shape: ConvolutionShape, x: nativeint, dy: nativeint, dweight: nativeint, scratch: nativeint)
         : unit =
-        let rows, outputs = PlaneConvolveKernel<'L, 'V, 'S, 'T>.PatchRows shape, shape.OutputChannels
+        let rows, outputs = shape.WindowSize, shape.OutputChannels
         let pitch = PlaneConvolveKernel<'L, 'V, 'S, 'T>.Pitch shape
         let patches = Memory.at<'T> scratch (PlaneConvolveKernel<'L, 'V, 'S, 'T>.Padded shape)
         let wide = Memory.at<'T> patches (rows * pitch)
@@ -247,7 +243,7 @@ type internal PlaneConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> IL
             )
 
         for n in 0 .. shape.Batch - 1 do
-            let image = Memory.at<'T> x (n * shape.InputChannels * shape.Height * shape.Width)
+            let image = Memory.at<'T> x (n * shape.ImageSize)
             let planes = PlaneConvolveKernel<'L, 'V, 'S, 'T>.Planes(shape, image, scratch)
             PlaneConvolveKernel<'L, 'V, 'S, 'T>.ToPatches(shape, planes, patches)
             PlaneConvolveKernel<'L, 'V, 'S, 'T>.Widen(shape, dy, n, wide)

@@ -32,6 +32,12 @@ type ConvolutionShape =
 
     member this.OutputHeight = (this.Height + 2 * this.Padding - this.KernelHeight) / this.Stride + 1
     member this.OutputWidth = (this.Width + 2 * this.Padding - this.KernelWidth) / this.Stride + 1
+    /// Elements of an image.
+    member this.ImageSize = this.InputChannels * this.Height * this.Width
+    /// Elements of a window, through all channels.
+    member this.WindowSize = this.InputChannels * this.KernelHeight * this.KernelWidth
+    /// Places of the window.
+    member this.Positions = this.OutputHeight * this.OutputWidth
 
 /// A rollout [Rows, Columns], time-major, and the constants of its backward recurrence; every address is that of a
 /// row-major array.
