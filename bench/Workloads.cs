@@ -82,7 +82,8 @@ internal static class Workloads
     /// threads.</summary>
     public static PpoOptions LargeMinibatches(long totalSteps) =>
         PpoOptionsModule.ofPairs(ListModule.OfSeq(
-            PpoOptionsModule.toPairs(CleanRl(totalSteps)).Select(pair => pair.Item1 == "MinibatchSize" ? Tuple.Create(pair.Item1, "2048") : pair)));
+            PpoOptionsModule.toPairs(CleanRl(totalSteps)).Select(pair =>
+                pair.Item1 == "MinibatchSize" ? Tuple.Create(pair.Item1, "2048") : pair)));
 
     /// <summary>The tuned options of <c>MinAtar/*</c>: a convolution of 16 filters and 128 units, shared by actor and
     /// critic.</summary>
@@ -115,7 +116,7 @@ internal static class Workloads
         ActorCriticModule.separate(Rl.Core.Networks.Activation.Tanh, inputs, ListModule.OfSeq(hidden), head);
 
     /// <summary>The train step for a minibatch, as an uncompiled program.</summary>
-    public static ProgramSource MinibatchSource(int size) => UpdateSourceModule.create(Rl.Core.Algorithms.Ppo.plan(Script(), Network(), false, size)).Program;
+    public static ProgramSource MinibatchSource(int size) => MinibatchSource(Script(), Network(), size);
 
     /// <summary>The compiled train step with plausible data in its inputs.</summary>
     public static Program<float> Minibatch(int size) => Minibatch(Script(), Network(), size);
@@ -124,7 +125,7 @@ internal static class Workloads
     /// inputs.</summary>
     public static Program<float> Minibatch(PpoOptions options, ActorCritic network, int size)
     {
-        var program = Compile.compile<float>(UpdateSourceModule.create(Rl.Core.Algorithms.Ppo.plan(options, network, false, size)).Program);
+        var program = Compile.compile<float>(MinibatchSource(options, network, size));
         Initialise(network, program);
         var rng = RngModule.create(7UL);
         rng = FillNormal(program.Input("observations"), 0f, 1f, rng);
@@ -165,6 +166,9 @@ internal static class Workloads
         return program;
     }
 
+    private static ProgramSource MinibatchSource(PpoOptions options, ActorCritic network, int size) =>
+        UpdateSourceModule.create(Rl.Core.Algorithms.Ppo.plan(options, network, false, size)).Program;
+
     /// <summary>A product of two n x n matrices by the fastest kernels of this machine.</summary>
     public static Program<float> Product(int n) => Compile.ofOutputs<float>(ListModule.OfSeq(new[]
     {
@@ -172,7 +176,8 @@ internal static class Workloads
     }));
 
     /// <summary>PPO with CleanRL's settings on 4 copies of CartPole-v1.</summary>
-    public static Learner CartPolePpo(Workers workers, long totalSteps) => Ppo(CleanRl(totalSteps), "CartPole-v1", 4, workers);
+    public static Learner CartPolePpo(Workers workers, long totalSteps) =>
+        Ppo(CleanRl(totalSteps), "CartPole-v1", 4, workers);
 
     /// <summary>PPO on copies of an environment.</summary>
     public static Learner Ppo(PpoOptions options, string environment, int copies, Workers workers) =>

@@ -37,7 +37,8 @@ internal static class CommandFigures
     /// task is solved.</summary>
     private static (double Progress, double Solved) Train(string folder, string run)
     {
-        var command = typeof(CommandFigures).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(entry => entry.Key == "Command").Value!;
+        var command = typeof(CommandFigures).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+            .Single(entry => entry.Key == "Command").Value!;
         var start = new ProcessStartInfo("dotnet", [command, "train", "ppo", "CartPole-v1", "--run", run])
         {
             RedirectStandardOutput = true,
@@ -62,6 +63,7 @@ internal static class CommandFigures
         process.WaitForExit();
         return process.ExitCode == 0 && double.IsFinite(progress + solved)
             ? (progress, solved)
-            : throw new InvalidOperationException($"{command} did not solve CartPole-v1; it ended with {process.ExitCode}.");
+            : throw new InvalidOperationException(
+                $"{command} did not solve CartPole-v1; it ended with {process.ExitCode}.");
     }
 }

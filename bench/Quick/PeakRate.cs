@@ -23,8 +23,8 @@ internal static class PeakRate
         return 2.0 * lanes * Chains * Iterations / seconds;
     }
 
-    /// <summary>Bytes a second of c ← a + s·b with arrays of <paramref name="count"/> float32: two streams read and one
-    /// written.</summary>
+    /// <summary>Bytes a second of c ← a + s·b with arrays of <paramref name="count"/> float32: two streams read and
+    /// one written.</summary>
     public static double Bandwidth(int count)
     {
         var a = new float[count];
@@ -76,7 +76,9 @@ internal static class PeakRate
             d9 = Vector512.FusedMultiplyAdd(d9, m, a);
         }
 
-        return Vector512.Sum(c0 + c1 + c2 + c3 + c4 + c5 + c6 + c7 + c8 + c9 + d0 + d1 + d2 + d3 + d4 + d5 + d6 + d7 + d8 + d9);
+        return Vector512.Sum(
+            c0 + c1 + c2 + c3 + c4 + c5 + c6 + c7 + c8 + c9
+            + d0 + d1 + d2 + d3 + d4 + d5 + d6 + d7 + d8 + d9);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]

@@ -41,7 +41,9 @@ internal static class QuickBench
 
         Console.Error.Write($"\r{string.Empty,-40}\r");
         PrintTable(figures);
-        Console.WriteLine($"{watch.Elapsed.TotalSeconds:F0} s; the best of many short blocks each, one core unless the name says otherwise.");
+        Console.WriteLine(
+            $"{watch.Elapsed.TotalSeconds:F0} s; "
+            + "the best of many short blocks each, one core unless the name says otherwise.");
         return 0;
     }
 
@@ -78,7 +80,8 @@ internal static class QuickBench
         yield return Steps("env_acrobot", Workloads.Environment("Acrobot-v1", 1024));
         foreach (var game in new[] { "Breakout", "Asterix", "Freeway", "Seaquest", "SpaceInvaders" })
         {
-            yield return Steps($"env_minatar_{game.ToLowerInvariant()}", Workloads.Environment($"MinAtar/{game}-v0", 256));
+            yield return Steps(
+                $"env_minatar_{game.ToLowerInvariant()}", Workloads.Environment($"MinAtar/{game}-v0", 256));
         }
 
         yield return Steps("env_lunarlander", Workloads.Environment("LunarLander-v3", 64));

@@ -21,13 +21,23 @@ internal static class TrainingProfile
     {
         var peak = PeakRate.Measure();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"peak {peak / 1e9:F1} GFLOP/s"));
-        Profile("CleanRL's settings", Workloads.CleanRl(Endless), "CartPole-v1", 4, 4, CategoricalPolicy.create(2), peak);
-        Profile("Stable-Baselines3's settings", Workloads.StableBaselines3(Endless), "CartPole-v1", 8, 4, CategoricalPolicy.create(2), peak);
-        Profile("RLtools' settings", Workloads.RlTools(Endless), "Pendulum-v1", 64, 3, DiagonalNormalPolicy.create(1, Math.Log(2)), peak);
+        var leftOrRight = CategoricalPolicy.create(2);
+        var torque = DiagonalNormalPolicy.create(1, Math.Log(2));
+        Profile("CleanRL's settings", Workloads.CleanRl(Endless), "CartPole-v1", 4, 4, leftOrRight, peak);
+        var stableBaselines3 = Workloads.StableBaselines3(Endless);
+        Profile("Stable-Baselines3's settings", stableBaselines3, "CartPole-v1", 8, 4, leftOrRight, peak);
+        Profile("RLtools' settings", Workloads.RlTools(Endless), "Pendulum-v1", 64, 3, torque, peak);
         return 0;
     }
 
-    private static void Profile(string title, PpoOptions options, string environment, int copies, int inputs, ActionDistribution head, double peak)
+    private static void Profile(
+        string title,
+        PpoOptions options,
+        string environment,
+        int copies,
+        int inputs,
+        ActionDistribution head,
+        double peak)
     {
         using var run = new TrainingWorkload(options, environment, copies, 1);
         var whole = Measure.Run(run.Transition).Seconds;
@@ -36,20 +46,25 @@ internal static class TrainingProfile
         var steps = run.StepsPerTransition / options.MinibatchSize * options.Epochs;
         var learning = steps * Measure.Run(minibatch.Run).Seconds;
         var forward = Workloads.Forward(network, copies);
-        var acting = (options.Rollout.RolloutSteps + 1) * Measure.Run(forward.Run).Seconds;
-        var stepping = options.Rollout.RolloutSteps * Measure.Run(Workloads.Environment(environment, copies).Step).Seconds;
+        var rollout = options.Rollout.RolloutSteps;
+        var acting = (rollout + 1) * Measure.Run(forward.Run).Seconds;
+        var stepping = rollout * Measure.Run(Workloads.Environment(environment, copies).Step).Seconds;
 
         var table = new Table().Border(TableBorder.Rounded).Title(string.Create(
-            CultureInfo.InvariantCulture, $"PPO on {environment}, {title}: {run.StepsPerTransition / whole:N0} steps/s"));
+            CultureInfo.InvariantCulture,
+            $"PPO on {environment}, {title}: {run.StepsPerTransition / whole:N0} steps/s"));
         table.AddColumn("part of a transition");
         table.AddColumn(new TableColumn("us").RightAligned());
         table.AddColumn(new TableColumn("share").RightAligned());
         table.AddColumn(new TableColumn("of peak").RightAligned());
         Row($"{steps} minibatch steps of {options.MinibatchSize} samples", learning, steps * minibatch.Flops);
-        Row($"{options.Rollout.RolloutSteps + 1} evaluations of the networks", acting, (options.Rollout.RolloutSteps + 1) * forward.Flops);
-        Row($"{options.Rollout.RolloutSteps} steps of {copies} environments, with drawing their actions", stepping, null);
-        Row("the rest: sampling from the policy, advantages, gathering minibatches, reports", whole - learning - acting - stepping, null);
-        Row("all", whole, (steps * minibatch.Flops) + ((options.Rollout.RolloutSteps + 1) * forward.Flops));
+        Row($"{rollout + 1} evaluations of the networks", acting, (rollout + 1) * forward.Flops);
+        Row($"{rollout} steps of {copies} environments, with drawing their actions", stepping, null);
+        Row(
+            "the rest: sampling from the policy, advantages, gathering minibatches, reports",
+            whole - learning - acting - stepping,
+            null);
+        Row("all", whole, (steps * minibatch.Flops) + ((rollout + 1) * forward.Flops));
         AnsiConsole.Write(table);
 
         Console.WriteLine("The minibatch step, instruction by instruction:");

@@ -23,4 +23,5 @@ for (var step = 0; step < steps; step++)
     observation = result.IsOver ? environment.Reset() : result.Observation;
 }
 
-Console.WriteLine($"{buffer.Count} transitions, total reward {buffer.Sum(transition => transition.Reward)}, artifacts/collect-loop.gif");
+var total = buffer.Sum(transition => transition.Reward);
+Console.WriteLine($"{buffer.Count} transitions, total reward {total}, artifacts/collect-loop.gif");

@@ -97,7 +97,8 @@ internal sealed class Store : IEnvironment
     private readonly float[] seen = new float[2];
     private Random random = new(0);
 
-    public Space ObservationSpace { get; } = Space.Dict([("stock", Space.Box(0, 500, 1)), ("weekday", Space.Discrete(7))]);
+    public Space ObservationSpace { get; } = Space.Dict(
+        [("stock", Space.Box(0, 500, 1)), ("weekday", Space.Discrete(7))]);
 
     public Space ActionSpace { get; } = Space.Dict(
         [("quantity", Space.Box(0, 200, 1)), ("supplier", Space.Discrete(3)), ("advertise", Space.MultiBinary(1))]);
@@ -205,7 +206,9 @@ internal static class Watching
         {
             if (now.Updates % 100 == 0)
             {
-                Console.WriteLine($"{now.Steps:N0} of {now.TotalSteps:N0}, mean return {now.MeanReturn:0.0}, {now.TimeLeft:mm\\:ss} left");
+                Console.WriteLine(
+                    $"{now.Steps:N0} of {now.TotalSteps:N0}, mean return {now.MeanReturn:0.0}, "
+                    + $"{now.TimeLeft:mm\\:ss} left");
             }
 
             foreach (var warning in now.Warnings)

@@ -31,6 +31,7 @@ using (var agent = Agent.Load(path))
 File.Delete(path);
 
 // The environment of the same assembly, with an algorithm of the library.
-using var thermostat = Agent.Create(new CemOptions { TotalSteps = long.Parse(steps) }, Environments.Make("Thermostat-v0"), seed: 1);
+using var thermostat = Agent.Create(
+    new CemOptions { TotalSteps = long.Parse(steps) }, Environments.Make("Thermostat-v0"), seed: 1);
 thermostat.Train();
 Console.WriteLine($"Thermostat-v0: {thermostat.Evaluate(20)}");

@@ -3,7 +3,6 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Threading;
-using System.Threading.Tasks;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Rl.Core.Algorithms;
@@ -11,7 +10,6 @@ using Rl.Core.Environments;
 using Rl.Core.Foundations;
 using Rl.Core.Training;
 using Rl.Internal;
-using static System.FormattableString;
 
 namespace Rl;
 
@@ -106,7 +104,8 @@ public sealed partial class Agent : IDisposable
     public ILogger Logger
     {
         get;
-        set => field = value ?? throw new ArgumentNullException(nameof(value), "Logger is null; use NullLogger.Instance to log nowhere.");
+        set => field = value ?? throw new ArgumentNullException(
+            nameof(value), "Logger is null; use NullLogger.Instance to log nowhere.");
     } = NullLogger.Instance;
 
     /// <summary>Environment steps that it has learned from.</summary>
@@ -147,162 +146,6 @@ public sealed partial class Agent : IDisposable
     /// <exception cref="EnvironmentException">The environment failed at its reset.</exception>
     public static Agent Create(AgentOptions options, Func<IEnvironment> environment, ulong seed) =>
         Create(options, EnvironmentSource.Of(environment), seed);
-
-    /// <summary>Trains to the end of the plan, <see cref="AgentOptions.TotalSteps"/> of <see cref="Options"/>. An agent
-    /// that is there already stays as it is, and logs it; to train further give a larger number: <c>Train(agent.Steps +
-    /// 10_000)</c>.</summary>
-    /// <param name="progress">Is told after each update; see <see cref="SynchronousProgress{T}"/>.</param>
-    /// <param name="cancellationToken">Stops training between two updates.</param>
-    /// <exception cref="OperationCanceledException">Training was stopped. The agent keeps what it has learned and can
-    /// be used, saved and trained on.</exception>
-    /// <exception cref="EnvironmentException">The environment failed. The agent is as it was before the update in
-    /// progress.</exception>
-    /// <exception cref="TrainingFailureException">A number was not finite. The agent is as it was before the update in
-    /// progress.</exception>
-    /// <exception cref="InvalidOperationException">The agent was loaded without an environment to train in.</exception>
-    public TrainingResult Train(IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
-    {
-        using var _ = Enter();
-        if (Steps >= Options.TotalSteps)
-        {
-            Log.AtEnd(Logger, Steps, Options.TotalSteps);
-        }
-
-        return Run(Options.TotalSteps, progress, cancellationToken);
-    }
-
-    /// <summary>Trains until the agent has taken <paramref name="totalSteps"/> environment steps since its creation,
-    /// which becomes the plan: rates that are annealed reach 0 there.</summary>
-    /// <param name="totalSteps">More than the agent has taken already, <see cref="Steps"/>: they are counted from its
-    /// creation. For 10,000 further steps give <c>agent.Steps + 10_000</c>.</param>
-    /// <param name="progress">Is told after each update; see <see cref="SynchronousProgress{T}"/>.</param>
-    /// <param name="cancellationToken">Stops training between two updates.</param>
-    /// <exception cref="OperationCanceledException">Training was stopped. The agent keeps what it has learned and can
-    /// be used, saved and trained on.</exception>
-    /// <exception cref="EnvironmentException">The environment failed. The agent is as it was before the update in
-    /// progress.</exception>
-    /// <exception cref="TrainingFailureException">A number was not finite. The agent is as it was before the update in
-    /// progress.</exception>
-    /// <exception cref="InvalidOperationException">The agent has taken as many steps already, or it was loaded without
-    /// an environment to train in.</exception>
-    public TrainingResult Train(long totalSteps, IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(totalSteps, 1);
-        using var _ = Enter();
-        RequireWork(totalSteps);
-        if (totalSteps != Options.TotalSteps)
-        {
-            Options = Options.WithTotalSteps(totalSteps);
-            DropLearner();
-        }
-
-        return Run(totalSteps, progress, cancellationToken);
-    }
-
-    /// <summary>Trains for at least <paramref name="steps"/> further environment steps without changing the plan. In
-    /// whatever pieces a plan is trained, the agent becomes the same bit for bit; in an environment of the library also
-    /// when it is saved and loaded between them, while one of your own begins new episodes then.</summary>
-    /// <param name="steps">At least 1; training ends with the update that reaches them, or with the plan.</param>
-    /// <param name="progress">Is told after each update; see <see cref="SynchronousProgress{T}"/>.</param>
-    /// <param name="cancellationToken">Stops training between two updates.</param>
-    /// <exception cref="OperationCanceledException">Training was stopped. The agent keeps what it has learned and can
-    /// be used, saved and trained on.</exception>
-    /// <exception cref="EnvironmentException">The environment failed. The agent is as it was before the update in
-    /// progress.</exception>
-    /// <exception cref="TrainingFailureException">A number was not finite. The agent is as it was before the update in
-    /// progress.</exception>
-    /// <exception cref="InvalidOperationException">The plan has ended, or the agent was loaded without an environment
-    /// to train in.</exception>
-    public TrainingResult TrainFor(long steps, IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(steps, 1);
-        using var _ = Enter();
-        RequireWork(Options.TotalSteps);
-        return Run(steps > Options.TotalSteps - Steps ? Options.TotalSteps : Steps + steps, progress, cancellationToken);
-    }
-
-    /// <summary>As <see cref="Train(long, IProgress{TrainingProgress}?, CancellationToken)"/>, on another
-    /// thread.</summary>
-    /// <param name="totalSteps">More than the agent has taken already, <see cref="Steps"/>.</param>
-    /// <param name="progress">Is told after each update, on the thread that trains unless it is a
-    /// <see cref="Progress{T}"/>.</param>
-    /// <param name="cancellationToken">Stops training between two updates.</param>
-    /// <exception cref="OperationCanceledException">Training was stopped, and the task is cancelled. The agent keeps
-    /// what it has learned and can be used, saved and trained on.</exception>
-    public Task<TrainingResult> TrainAsync(long totalSteps, IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(totalSteps, 1);
-        return Task.Factory.StartNew(
-            () => Train(totalSteps, progress, cancellationToken),
-            cancellationToken,
-            TaskCreationOptions.LongRunning,
-            TaskScheduler.Default);
-    }
-
-    /// <summary>As <see cref="Train(long, IProgress{TrainingProgress}?, CancellationToken)"/>, and keeps checkpoints on
-    /// the disk, so that a process that is killed loses little; load the newest to go on, bit for bit.</summary>
-    /// <param name="totalSteps">At least 1; nothing is done if the agent has taken as many already.</param>
-    /// <param name="checkpoints">Where and when to save; see <see cref="Checkpoints"/>.</param>
-    /// <param name="progress">Is told after each update; see <see cref="SynchronousProgress{T}"/>.</param>
-    /// <param name="cancellationToken">Stops training between two updates; the agent is saved then too.</param>
-    /// <exception cref="ArgumentException">An option of the checkpoints is out of its range.</exception>
-    /// <exception cref="IOException">The first checkpoint cannot be written, and nothing was trained; or the last one
-    /// cannot, and the agent holds what was learned. Those between are tried again, and logged as warnings.</exception>
-    /// <exception cref="OperationCanceledException">Training was stopped. The agent keeps what it has learned and can
-    /// be used, saved and trained on.</exception>
-    /// <exception cref="EnvironmentException">The environment failed. The agent is as it was before the update in
-    /// progress.</exception>
-    /// <exception cref="TrainingFailureException">A number was not finite. The agent is as it was before the update in
-    /// progress.</exception>
-    /// <exception cref="InvalidOperationException">The agent was loaded without an environment to train in.</exception>
-    public TrainingResult Train(long totalSteps, Checkpoints checkpoints, IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(totalSteps, 1);
-        ArgumentNullException.ThrowIfNull(checkpoints);
-        checkpoints.Validate();
-        var keeper = new CheckpointKeeper(
-            this,
-            checkpoints,
-            () => Evaluate(checkpoints.EvaluationEpisodes, cancellationToken: cancellationToken))
-        {
-            Failed = error => Log.NotSaved(Logger, Steps, error.Message),
-        };
-        keeper.Start();
-        var told = new SynchronousProgress<TrainingProgress>(now =>
-        {
-            progress?.Report(now);
-            keeper.After(now.Steps);
-        });
-        try
-        {
-            return Train(totalSteps, told, cancellationToken);
-        }
-        finally
-        {
-            keeper.Finish();
-        }
-    }
-
-    /// <summary>As <see cref="Train(long, Checkpoints, IProgress{TrainingProgress}?, CancellationToken)"/>, on another
-    /// thread.</summary>
-    /// <param name="totalSteps">At least 1; nothing is done if the agent has taken as many already.</param>
-    /// <param name="checkpoints">Where and when to save; see <see cref="Checkpoints"/>.</param>
-    /// <param name="progress">Is told after each update, on the thread that trains unless it is a
-    /// <see cref="Progress{T}"/>.</param>
-    /// <param name="cancellationToken">Stops training between two updates; the agent is saved then too.</param>
-    /// <exception cref="OperationCanceledException">Training was stopped, and the task is cancelled. The agent keeps
-    /// what it has learned and can be used, saved and trained on.</exception>
-    public Task<TrainingResult> TrainAsync(
-        long totalSteps, Checkpoints checkpoints, IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(totalSteps, 1);
-        ArgumentNullException.ThrowIfNull(checkpoints);
-        return Task.Factory.StartNew(
-            () => Train(totalSteps, checkpoints, progress, cancellationToken),
-            cancellationToken,
-            TaskCreationOptions.LongRunning,
-            TaskScheduler.Default);
-    }
 
     /// <summary>Saves the state after the last whole update, also while another thread trains on; gives its
     /// steps.</summary>
@@ -353,18 +196,6 @@ public sealed partial class Agent : IDisposable
         }
     }
 
-    /// <summary>Refuses to train to where the agent is already: nothing would happen, and nobody would know
-    /// why.</summary>
-    private void RequireWork(long totalSteps)
-    {
-        if (Steps >= totalSteps)
-        {
-            throw new InvalidOperationException(Invariant(
-                $"The agent has taken {Steps:N0} steps already, and its plan would end at {totalSteps:N0}: steps are counted from its creation. ")
-                + Invariant($"To train further make a longer plan, such as agent.Train(agent.Steps + {Math.Max(totalSteps, 1):N0})."));
-        }
-    }
-
     private static Agent Create(AgentOptions options, EnvironmentSource source, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -380,7 +211,9 @@ public sealed partial class Agent : IDisposable
                 RequireOneNormalisation(options, wrapping);
                 var learner = options.CreateLearner(batch, workers);
                 var state = learner.Initialise(RngModule.create(seed));
-                return new Agent(options, source, batch.Id, seed, learner.Policy(state), wrapping, Facts(batch), state, batch, learner, workers);
+                var policy = learner.Policy(state);
+                return new Agent(
+                    options, source, batch.Id, seed, policy, wrapping, Facts(batch), state, batch, learner, workers);
             });
         }
         catch
@@ -391,7 +224,8 @@ public sealed partial class Agent : IDisposable
         }
     }
 
-    private static ActingFacts Facts(BatchEnvironment batch) => new(batch.Innermost.MaxEpisodeSteps, batch.HasActionMasks);
+    private static ActingFacts Facts(BatchEnvironment batch) =>
+        new(batch.Innermost.MaxEpisodeSteps, batch.HasActionMasks);
 
     /// <summary>Refuses to divide twice by a standard deviation, once in the options and once in a wrapper.</summary>
     private static void RequireOneNormalisation(AgentOptions options, Wrapping wrapping)
@@ -407,7 +241,8 @@ public sealed partial class Agent : IDisposable
                 && options.ToSettings().Any(setting => setting.Key == option && setting.Value == Convert.Text(true)))
             {
                 throw new ArgumentException(
-                    $"{option} is true, and the environment is within {wrapper}, which does the same; use one of them. The option learns after each update and keeps all threads busy.",
+                    $"{option} is true, and the environment is within {wrapper}, which does the same; use one of them. "
+                    + "The option learns after each update and keeps all threads busy.",
                     nameof(options));
             }
         }
@@ -415,103 +250,21 @@ public sealed partial class Agent : IDisposable
 
     /// <summary>The environment of the library that it is trained in, without wrappers; null for one of a
     /// user's.</summary>
-    internal BuiltInEnvironment? BuiltIn => source is null ? null : EnvironmentSource.Find(environmentId, [.. source.Notes]);
+    internal BuiltInEnvironment? BuiltIn =>
+        source is null ? null : EnvironmentSource.Find(environmentId, [.. source.Notes]);
 
     private static Workers NewWorkers(AgentOptions options) =>
         new(options.Threads == 0 ? System.Environment.ProcessorCount : options.Threads);
 
     private Checkpoint ToCheckpoint(TrainingState now) =>
-        Convert.ToCheckpoint(Options, environmentId, Seed, policy, [.. source?.Notes ?? [], .. ActingNotes.Of(facts, wrapping)], wrapping, now);
-
-    private TrainingResult Run(long until, IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
-    {
-        var training = new TrainingRun(state.Steps, state.Updates, until);
-        Log.Started(Logger, Options.Algorithm, environmentId, Seed, Steps, until);
-        try
-        {
-            while (state.Steps < until)
-            {
-                ObjectDisposedException.ThrowIf(isDisposed, this);
-                cancellationToken.ThrowIfCancellationRequested();
-                Update(training, progress);
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            Log.Stopped(Logger, Steps);
-            throw;
-        }
-        catch (Exception error) when (error is EnvironmentException or TrainingFailureException)
-        {
-            Log.Failed(Logger, error, Steps);
-            throw;
-        }
-
-        var result = training.Result(state.Steps, state.Updates);
-        Log.Ended(Logger, Steps, result.Elapsed, result.MeanReturn);
-        return result;
-    }
-
-    /// <summary>One transition, and what is told of it.</summary>
-    private void Update(TrainingRun training, IProgress<TrainingProgress>? progress)
-    {
-        var report = Transition();
-        policy = Learner().Policy(state);
-        training.Record(report);
-        var warnings = Convert.Warnings(report, Learner(), state, ref watch);
-        var logsUpdates = Logger.IsEnabled(LogLevel.Debug);
-        if (progress is not null || logsUpdates)
-        {
-            var now = training.Progress(report, warnings);
-            if (logsUpdates)
-            {
-                Log.Updated(Logger, now.Updates, now.Steps, now.MeanReturn, now.StepsPerSecond);
-            }
-
-            Report(progress, now);
-        }
-
-        foreach (var warning in warnings)
-        {
-            Log.Warned(Logger, warning.Update, warning.Message);
-        }
-    }
-
-    private Report Transition()
-    {
-        try
-        {
-            return Failures.Translate(() =>
-            {
-                var (next, done) = Learner().Transition(state);
-                state = next;
-                return done;
-            });
-        }
-        catch (EnvironmentException failure) when (failure.InnerException is TimeoutException)
-        {
-            // What hangs may still be running: the factory makes others.
-            DropLearner();
-            DropCopies();
-            throw;
-        }
-    }
-
-    private void Report(IProgress<TrainingProgress>? progress, TrainingProgress now)
-    {
-        if (progress is not null)
-        {
-            reportingThread = System.Environment.CurrentManagedThreadId;
-            try
-            {
-                progress.Report(now);
-            }
-            finally
-            {
-                reportingThread = 0;
-            }
-        }
-    }
+        Convert.ToCheckpoint(
+            Options,
+            environmentId,
+            Seed,
+            policy,
+            [.. source?.Notes ?? [], .. ActingNotes.Of(facts, wrapping)],
+            wrapping,
+            now);
 
     private Learner Learner()
     {
@@ -520,7 +273,8 @@ public sealed partial class Agent : IDisposable
             if (source is null)
             {
                 throw new InvalidOperationException(
-                    $"The agent was loaded without its environment {environmentId}; to train it, load it with Agent.Load(path, () => new YourEnvironment()).");
+                    $"The agent was loaded without its environment {environmentId}; "
+                    + "to train it, load it with Agent.Load(path, () => new YourEnvironment()).");
             }
 
             workers ??= NewWorkers(Options);
@@ -569,7 +323,8 @@ public sealed partial class Agent : IDisposable
 
         return mayBeReporting && reportingThread == System.Environment.CurrentManagedThreadId
             ? default
-            : throw new InvalidOperationException("The agent is in use by another call; an agent is used by one thread at a time.");
+            : throw new InvalidOperationException(
+                "The agent is in use by another call; an agent is used by one thread at a time.");
     }
 
     private readonly struct Use(Agent? agent) : IDisposable
