@@ -93,7 +93,3 @@ module internal Learners =
                     if rollout.Terminated[index] || rollout.Truncated[index] then returns[n] <- 0.0
 
             struct (statistics, returns)
-
-    /// 1 − Var(R − V) / Var(R): 1 for perfect values, 0 for a constant, NaN when the returns do not vary.
-    let explainedVariance (values: float32[]) (returns: float32[]) =
-        Diagnostics.explainedVariance (ReadOnlySpan(Array.map float values)) (ReadOnlySpan(Array.map float returns))

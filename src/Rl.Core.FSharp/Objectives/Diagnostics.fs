@@ -2,41 +2,52 @@
 namespace Rl.Core.Objectives
 
 open System
+open System.Numerics
 open Rl.Core.Foundations
 
 /// Functions on data.
 [<RequireQualifiedAccess>]
 module Diagnostics =
 
-    /// By distances from the first value, so that the mean of equal ones is exactly theirs.
-    let private mean (values: ReadOnlySpan<float>) =
+    /// A value, less what is subtracted from it if anything is.
+    let inline private difference (values: ReadOnlySpan<'T>) (subtracted: ReadOnlySpan<'T>) index =
+        let value = Double.CreateTruncating<'T> values[index]
+
+        if subtracted.IsEmpty then
+            value
+        else
+            value - Double.CreateTruncating<'T> subtracted[index]
+
+    /// The variance of values, or of values − subtracted; the mean is taken by distances from the first, so that the
+    /// mean of equal ones is exactly theirs.
+    let private variance<'T when 'T: struct and 'T :> INumberBase<'T>>
+        (values: ReadOnlySpan<'T>)
+        (subtracted: ReadOnlySpan<'T>)
+        =
+        let first = difference values subtracted 0
         let mutable total = 0.0
 
-        for value in values do
-            total <- total + (value - values[0])
+        for i in 0 .. values.Length - 1 do
+            total <- total + (difference values subtracted i - first)
 
-        values[0] + total / float values.Length
+        let mean = first + total / float values.Length
+        total <- 0.0
 
-    let private variance (values: ReadOnlySpan<float>) =
-        let centre = mean values
-        let mutable total = 0.0
-
-        for value in values do
-            total <- total + (value - centre) * (value - centre)
+        for i in 0 .. values.Length - 1 do
+            let distance = difference values subtracted i - mean
+            total <- total + distance * distance
 
         total / float values.Length
 
-    /// 1 − Var(G − v) / Var(G): 1 for perfect values, 0 for a constant; NaN where the returns do not vary.
-    let explainedVariance (values: ReadOnlySpan<float>) (returns: ReadOnlySpan<float>) : float =
+    /// 1 − Var(G − v) / Var(G), in float64: 1 for perfect values, 0 for a constant; NaN where the returns do not vary.
+    let explainedVariance<'T when 'T: struct and 'T :> INumberBase<'T>>
+        (values: ReadOnlySpan<'T>)
+        (returns: ReadOnlySpan<'T>)
+        : float =
         Guard.positive "returns.Length" returns.Length
         Guard.length (nameof values) returns.Length values.Length
-        let errors = Array.zeroCreate<float> returns.Length
-
-        for i in 0 .. errors.Length - 1 do
-            errors[i] <- returns[i] - values[i]
-
-        let total = variance returns
-        if total = 0.0 then nan else 1.0 - variance (ReadOnlySpan errors) / total
+        let total = variance returns ReadOnlySpan.Empty
+        if total = 0.0 then nan else 1.0 - variance returns values / total
 
     /// (Σw)² / Σw²: how many equally weighted samples the weights are worth (Kong 1992); 0 if all are 0.
     let effectiveSampleSize (weights: ReadOnlySpan<float>) : float =
@@ -66,7 +77,9 @@ module Diagnostics =
         gradients |> Array.iter (fun gradient -> Guard.length (nameof gradients) size gradient.Length)
         let count = float gradients.Length
 
-        Array.init size (fun i -> variance (ReadOnlySpan(gradients |> Array.map (fun gradient -> gradient[i]))))
+        let component' i = gradients |> Array.map (fun gradient -> gradient[i])
+
+        Array.init size (fun i -> variance (ReadOnlySpan(component' i)) ReadOnlySpan.Empty)
         |> Array.sum
         |> fun total -> total * count / (count - 1.0)
 

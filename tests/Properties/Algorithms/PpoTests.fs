@@ -171,7 +171,7 @@ let ``a rollout's advantages are those from a discount per step, bit for bit``
     let id = if pendulum then "Pendulum-v1" else "CartPole-v1"
     let copies, steps = 19, 40
     let environment = (Registry.make id).Vectorise(copies, 3 + int limit % 20)
-    let network = OnPolicy.network Activation.Tanh [ 8 ] 0.0 ActionScaling.Bounds environment
+    let network = OnPolicy.network (NetworkOptions.defaults [ 8 ]) { InitialLogStandardDeviation = 0.0 } environment
     let layout = ActorCritic.layout network
     use workers = new Workers(1)
     let options: CollectorOptions = { Steps = steps; Normalise = false; SequenceLength = 1; ExplorationSteps = 0 }
@@ -260,8 +260,8 @@ let ``advantages are standardised among two samples at least`` () =
 let ``equal returns leave nothing to explain`` () =
     let returns = Array.create 1000 0.1f
     let values = Array.init 1000 (fun index -> float32 index)
-    Assert.True(Double.IsNaN(Learners.explainedVariance values returns))
-    Assert.Equal(1.0, Learners.explainedVariance values (Array.map (fun value -> value + 1e4f) values), 1e-9)
+    Assert.True(Double.IsNaN(OnPolicy.explainedVariance values returns))
+    Assert.Equal(1.0, OnPolicy.explainedVariance values (Array.map (fun value -> value + 1e4f) values), 1e-9)
 
 [<Fact>]
 let ``without a clip range nothing is clipped, and the metric says so`` () =

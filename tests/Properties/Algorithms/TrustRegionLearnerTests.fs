@@ -114,7 +114,7 @@ let ``the divergence stays below δ throughout training`` (id: string) =
 let ``the natural direction solves (F + damping) x = g with F the covariance of scores`` (id: string) =
     use workers = new Workers(1)
     let environment = make id 4
-    let network = OnPolicy.network Activation.Tanh [ 5 ] -0.3 ActionScaling.Bounds environment
+    let network = OnPolicy.network (NetworkOptions.defaults [ 5 ]) { InitialLogStandardDeviation = -0.3 } environment
 
     let state =
         (Learners.start (ActorCritic.layout network) environment false false).Initialise [] (Rng.create 11UL)

@@ -17,7 +17,7 @@ let private make (id: string) (copies: int) (limit: int) =
     (if id = "Match-v0" then AnyEnvironment.Pack(Match()) else Registry.make id).Vectorise(copies, limit)
 
 let private networkOf (environment: BatchEnvironment) =
-    OnPolicy.network Activation.Tanh [ 6 ] -0.5 ActionScaling.Bounds environment
+    OnPolicy.network (NetworkOptions.defaults [ 6 ]) { InitialLogStandardDeviation = -0.5 } environment
 
 let private startOf (environment: BatchEnvironment) network =
     (Learners.start (ActorCritic.layout network) environment false false).Initialise [] (Rng.create 9UL)

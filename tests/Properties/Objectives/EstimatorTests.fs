@@ -360,3 +360,15 @@ let ``bad input is refused by name`` () =
     refused "temperature" (fun () -> Regression.rewardWeighted 0.0 vector vector)
     refused "low" (fun () -> Transforms.linearAtoms 1.0 1.0 3)
     refused "weights" (fun () -> Diagnostics.effectiveSampleSize (span [| -1.0 |]))
+
+[<Fact>]
+let ``the explained variance of float32 is that of the same numbers in float64, and nothing is allocated for it`` () =
+    let returns = Array.init 2048 (fun i -> float32 (i * 37 % 101) - 30.0f)
+    let values = returns |> Array.mapi (fun i x -> x + float32 (i % 7))
+    let single () = Diagnostics.explainedVariance (ReadOnlySpan values) (ReadOnlySpan returns)
+    let double = Diagnostics.explainedVariance (span (Array.map float values)) (span (Array.map float returns))
+    Assert.Equal(double, single ())
+    let before = GC.GetAllocatedBytesForCurrentThread()
+    let explained = single ()
+    Assert.Equal(0L, GC.GetAllocatedBytesForCurrentThread() - before)
+    Assert.InRange(explained, 0.99, 0.999)

@@ -36,26 +36,9 @@ module A2c =
             Term.mean "entropy" -c.EntropyCoefficient entropy
         ]
 
-    /// What it collects.
-    let private rollouts (c: A2cOptions) =
-        RolloutOptions.Plain(
-            c.Rollout.RolloutSteps,
-            c.Rollout.Discount,
-            c.Rollout.GaeLambda,
-            c.Network.NormaliseObservations,
-            c.Rollout.NormaliseRewards
-        )
-
     let private bind (c: A2cOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network =
-            OnPolicy.network
-                c.Network.Activation
-                c.Network.Hidden
-                c.Exploration.InitialLogStandardDeviation
-                c.Network.ActionScaling
-                environment
-
-        let source = RolloutSource(network, environment, rollouts c, workers)
+        let network = OnPolicy.network c.Network c.Exploration environment
+        let source = RolloutSource(network, environment, OnPolicy.rollouts c.Rollout c.Network, workers)
         let motion = GroupMotion.Learns("optimiser", optimiser c)
 
         let update =

@@ -14,43 +14,15 @@ open Rl.Core.Optimisers
 [<RequireQualifiedAccess>]
 module Npg =
 
-    /// What it collects.
-    let private rollouts (c: NpgOptions) =
-        RolloutOptions.Plain(
-            c.Rollout.RolloutSteps,
-            c.Rollout.Discount,
-            c.Rollout.GaeLambda,
-            c.Network.NormaliseObservations,
-            c.Rollout.NormaliseRewards
-        )
-
     let private bind (c: NpgOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network =
-            OnPolicy.network
-                c.Network.Activation
-                c.Network.Hidden
-                c.Exploration.InitialLogStandardDeviation
-                c.Network.ActionScaling
-                environment
-
-        let source = RolloutSource(network, environment, rollouts c, workers)
+        let network = OnPolicy.network c.Network c.Exploration environment
+        let source = RolloutSource(network, environment, OnPolicy.rollouts c.Rollout c.Network, workers)
         let columns = source.Columns
 
         let geometry =
             NaturalGradient("npg", network, columns, source.Samples, c.Solver.CgSteps, c.Solver.CgDamping, workers)
 
-        let values =
-            let transform = Optimiser.adam (Schedule.constant c.ValueFit.ValueLearningRate) 1e-8
-
-            ValueFit(
-                network,
-                columns,
-                transform,
-                source.Samples,
-                c.ValueFit.ValueMinibatchSize,
-                c.ValueFit.ValueEpochs,
-                workers
-            )
+        let values = ValueFit(network, columns, source.Samples, c.ValueFit, workers)
 
         let learn (state: TrainingState) (rollout: CreditedRollout) =
             let draft = Draft rollout.State

@@ -17,16 +17,24 @@ module OnPolicy =
 
     /// Actor and critic with hidden layers of the same widths, for the environment's spaces.
     let network
-        (activation: Activation)
-        (hidden: int list)
-        (initialLogStandardDeviation: float)
-        (scaling: ActionScaling)
+        (options: NetworkOptions)
+        (exploration: ExplorationOptions)
         (environment: BatchEnvironment)
-        =
-        let head = Policy.headFor initialLogStandardDeviation environment.ActionSpace
+        : ActorCritic =
+        let head = Policy.headFor exploration.InitialLogStandardDeviation environment.ActionSpace
 
-        ActorCritic.separate activation (Encoding.size environment.ObservationSpace) hidden head
-        |> Policy.scaled scaling environment.ActionSpace
+        ActorCritic.separate options.Activation (Encoding.size environment.ObservationSpace) options.Hidden head
+        |> Policy.scaled options.ActionScaling environment.ActionSpace
+
+    /// What is collected for networks without memory.
+    let rollouts (options: OnPolicyOptions) (network: NetworkOptions) : RolloutOptions =
+        RolloutOptions.Plain(
+            options.RolloutSteps,
+            options.Discount,
+            options.GaeLambda,
+            network.NormaliseObservations,
+            options.NormaliseRewards
+        )
 
     /// (x − mean x) / (std x + 10⁻⁸), with the unbiased standard deviation; M ≥ 2.
     let standardise (values: float32[]) : float32[] =
@@ -66,6 +74,10 @@ module OnPolicy =
                 Loss = loss
             }
 
+    /// How well values explain returns: `Diagnostics.explainedVariance`.
+    let explainedVariance (values: float32[]) (returns: float32[]) : float =
+        Diagnostics.explainedVariance (ReadOnlySpan values) (ReadOnlySpan returns)
+
     /// What to report of a transition: metrics, how well values explain returns, further metrics.
     let report
         (next: TrainingState)
@@ -80,25 +92,17 @@ module OnPolicy =
             Metrics =
                 [|
                     yield! metrics
-                    struct ("explainedVariance", Learners.explainedVariance rollout.Rollout.Values rollout.Returns)
+                    struct ("explainedVariance", explainedVariance rollout.Rollout.Values rollout.Returns)
                     yield! further
                 |]
         }
 
 /// The value function's regression on the returns of a rollout, in epochs of minibatches. Not thread-safe.
 [<Sealed>]
-type ValueFit
-    (
-        network: ActorCritic,
-        columns: RolloutColumns,
-        transform: Transform,
-        samples: int,
-        minibatchSize: int,
-        epochs: int,
-        workers: Workers
-    ) =
-    let minibatches = Minibatches.OfLargest(samples, minibatchSize)
-    let update = OnPolicy.valueUpdate network columns transform 0.0 minibatches.Size
+type ValueFit(network: ActorCritic, columns: RolloutColumns, samples: int, options: ValueFitOptions, workers: Workers) =
+    let minibatches = Minibatches.OfLargest(samples, options.ValueMinibatchSize)
+    let adam = Optimiser.adam (Schedule.constant options.ValueLearningRate) 1e-8
+    let update = OnPolicy.valueUpdate network columns adam 0.0 minibatches.Size
 
     /// What the regression keeps between rollouts.
     member _.Arrays = update.Arrays
@@ -110,7 +114,7 @@ type ValueFit
 
         let key =
             minibatches.Run(
-                epochs,
+                options.ValueEpochs,
                 key,
                 fun minibatch ->
                     update.Choose(rollout.Samples, minibatch)

@@ -56,26 +56,9 @@ module Ppg =
             Term.mean "cloneKl" c.CloneCoefficient (Divergence.kl network.Head old output)
         ]
 
-    /// What it collects.
-    let private rollouts (c: PpgOptions) =
-        RolloutOptions.Plain(
-            c.Rollout.RolloutSteps,
-            c.Rollout.Discount,
-            c.Rollout.GaeLambda,
-            c.Network.NormaliseObservations,
-            c.Rollout.NormaliseRewards
-        )
-
     let private bind (c: PpgOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network =
-            OnPolicy.network
-                c.Network.Activation
-                c.Network.Hidden
-                c.Exploration.InitialLogStandardDeviation
-                c.Network.ActionScaling
-                environment
-
-        let source = RolloutSource(network, environment, rollouts c, workers)
+        let network = OnPolicy.network c.Network c.Exploration environment
+        let source = RolloutSource(network, environment, OnPolicy.rollouts c.Rollout c.Network, workers)
         let columns, samples = source.Columns, source.Samples
         let minibatches = Minibatches.OfLargest(samples, c.MinibatchSize)
         let auxiliaryMinibatches = Minibatches.OfSize(c.PolicyRollouts * samples, minibatches.Size)
@@ -175,7 +158,7 @@ module Ppg =
                 keep rollout index
                 let draft = Draft rollout.State
                 let key = policyPhase metrics valueMetrics rollout draft state.Key
-                let variance = Learners.explainedVariance rollout.Rollout.Values rollout.Returns
+                let variance = OnPolicy.explainedVariance rollout.Rollout.Values rollout.Returns
                 struct (rollout.Rollout.Episodes, variance), { draft.Onto rollout.State with Key = key }
 
             let rollouts, state = List.mapFold learnRollout start [ 0 .. c.PolicyRollouts - 1 ]

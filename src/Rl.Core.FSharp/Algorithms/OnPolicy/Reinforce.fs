@@ -153,14 +153,7 @@ module Reinforce =
         if c.NormaliseAdvantages then standardise advantages else advantages
 
     let private bind (c: ReinforceOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network =
-            OnPolicy.network
-                c.Network.Activation
-                c.Network.Hidden
-                c.Exploration.InitialLogStandardDeviation
-                c.Network.ActionScaling
-                environment
-
+        let network = OnPolicy.network c.Network c.Exploration environment
         let layout = ActorCritic.layout network
         let columns = RolloutColumns.ofEnvironment network environment
         let limit = c.MaxGradientNorm
@@ -232,7 +225,7 @@ module Reinforce =
                         struct ("valueLoss", value.Scalar "valueLoss")
                         let values = trajectories |> Seq.collect (fun trajectory -> trajectory.Values) |> Seq.toArray
                         let targets = returns |> Array.concat |> Array.map float32
-                        struct ("explainedVariance", Learners.explainedVariance values targets)
+                        struct ("explainedVariance", OnPolicy.explainedVariance values targets)
                 |]
 
             struct (next,

@@ -69,26 +69,9 @@ module Vmpo =
             Term.reportOnce "temperature" (multiplier "temperature")
         ]
 
-    /// What it collects.
-    let private rollouts (c: VmpoOptions) =
-        RolloutOptions.Plain(
-            c.Rollout.RolloutSteps,
-            c.Rollout.Discount,
-            c.Rollout.GaeLambda,
-            c.Network.NormaliseObservations,
-            c.Rollout.NormaliseRewards
-        )
-
     let private bind (c: VmpoOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network =
-            OnPolicy.network
-                c.Network.Activation
-                c.Network.Hidden
-                c.Exploration.InitialLogStandardDeviation
-                c.Network.ActionScaling
-                environment
-
-        let source = RolloutSource(network, environment, rollouts c, workers)
+        let network = OnPolicy.network c.Network c.Exploration environment
+        let source = RolloutSource(network, environment, OnPolicy.rollouts c.Rollout c.Network, workers)
         let columns = source.Columns
         let outputs = PolicyOutputs(network, source.Samples, workers)
         let oldOutputs = Array.zeroCreate<float32>(source.Samples * outputs.Width)

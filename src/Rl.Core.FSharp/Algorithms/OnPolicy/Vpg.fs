@@ -28,26 +28,9 @@ module Vpg =
             Term.mean "entropy" -c.EntropyCoefficient entropy
         ]
 
-    /// What it collects.
-    let private rollouts (c: VpgOptions) =
-        RolloutOptions.Plain(
-            c.Rollout.RolloutSteps,
-            c.Rollout.Discount,
-            c.Rollout.GaeLambda,
-            c.Network.NormaliseObservations,
-            c.Rollout.NormaliseRewards
-        )
-
     let private bind (c: VpgOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network =
-            OnPolicy.network
-                c.Network.Activation
-                c.Network.Hidden
-                c.Exploration.InitialLogStandardDeviation
-                c.Network.ActionScaling
-                environment
-
-        let source = RolloutSource(network, environment, rollouts c, workers)
+        let network = OnPolicy.network c.Network c.Exploration environment
+        let source = RolloutSource(network, environment, OnPolicy.rollouts c.Rollout c.Network, workers)
         let columns = source.Columns
 
         let policy =
