@@ -1,0 +1,73 @@
+/// Optimisers for the twins, an element at a time, and what a transition is expected to leave.
+namespace Rl.Tests.Algorithms.Twins
+
+open Rl.Core.Algorithms
+open Rl.Core.Foundations
+
+/// What a twin expects of a transition.
+type Expected =
+    {
+        Theta: float[]
+        /// Some of the arrays, by name.
+        Arrays: (string * float[]) list
+        Observations: PlainStatistics
+        Rewards: PlainStatistics
+        DiscountedReturns: float[]
+        /// The stream that the next transition draws from.
+        Key: Rng
+        /// Each copy's stream of actions.
+        ActionKeys: Rng[]
+        Metrics: (string * float) list
+    }
+
+[<RequireQualifiedAccess>]
+module Gradient =
+
+    let norm (x: float[]) = sqrt (Array.sumBy (fun value -> value * value) x)
+
+    /// Scaled down to the norm where it is longer; 0 for no bound.
+    let clip (bound: float) (gradient: float[]) =
+        let factor = if bound = 0.0 then 1.0 else min 1.0 (bound / (norm gradient + 1e-6))
+        Array.map ((*) factor) gradient
+
+/// Adam (Kingma and Ba 2015, algorithm 1) from the variables that a state keeps under a name.
+[<Sealed>]
+type PlainAdam(name: string, rate: float, epsilon: float, state: TrainingState) =
+    let array kind = state.Array $"{name}/{kind}" |> Array.map float
+    let first, second = array "firstMoment", array "secondMoment"
+    let mutable count = (array "count")[0]
+
+    /// The parameters after a step along a gradient.
+    member _.Step(theta: float[], gradient: float[]) : float[] =
+        count <- count + 1.0
+
+        Array.mapi2
+            (fun i x g ->
+                first[i] <- 0.9 * first[i] + 0.1 * g
+                second[i] <- 0.999 * second[i] + 0.001 * g * g
+                let mean, square = first[i] / (1.0 - 0.9 ** count), second[i] / (1.0 - 0.999 ** count)
+                x - rate * mean / (sqrt square + epsilon))
+            theta
+            gradient
+
+    /// The variables afterwards.
+    member _.Arrays: (string * float[]) list =
+        [ $"{name}/count", [| count |]; $"{name}/firstMoment", first; $"{name}/secondMoment", second ]
+
+/// RMSprop from the variables that a state keeps under a name: ε beside the root, or inside it.
+[<Sealed>]
+type PlainRmsProp(name: string, rate: float, decay: float, epsilon: float, insideRoot: bool, state: TrainingState) =
+    let second = state.Array $"{name}/secondMoment" |> Array.map float
+
+    /// The parameters after a step along a gradient.
+    member _.Step(theta: float[], gradient: float[]) : float[] =
+        Array.mapi2
+            (fun i x g ->
+                second[i] <- decay * second[i] + (1.0 - decay) * g * g
+                let divisor = if insideRoot then sqrt (second[i] + epsilon) else sqrt second[i] + epsilon
+                x - rate * g / divisor)
+            theta
+            gradient
+
+    /// The variables afterwards.
+    member _.Arrays: (string * float[]) list = [ $"{name}/secondMoment", second ]
