@@ -5,8 +5,6 @@ open Rl.Core.Algorithms
 open Rl.Core.Foundations
 open Xunit
 
-let private ignoreState (_: TrainingState) = ()
-
 /// 5 copies of 27 steps: 135 samples in lanes of 67 and 68.
 let private rollout (options: OnPolicyOptions) = { options with RolloutSteps = 27; Discount = 0.9; GaeLambda = 0.7 }
 
@@ -26,7 +24,7 @@ let private npgOptions =
 [<Fact>]
 let ``a transition of NPG is that of the plain natural gradient`` () =
     let check options task threads =
-        Agreement.transitions 2 (Npg.create options) task 5 threads (PlainDivergences.npg options) ignoreState
+        Agreement.transitions 2 (Npg.create options) task 5 threads (PlainDivergences.npg options)
 
     check npgOptions TwinTasks.choices 1
     check { npgOptions with LearningRate = 0.1; Solver.CgDamping = 0.3 } TwinTasks.numbers 3
@@ -61,7 +59,7 @@ let ``a transition of TRPO is that of plain trust-region policy optimisation, wh
             met.AddRange refusals
             expected
 
-        Agreement.transitions 2 (Trpo.create options) task 5 threads twin ignoreState
+        Agreement.transitions 2 (Trpo.create options) task 5 threads twin
 
     check trpoOptions TwinTasks.choices 1
     check { trpoOptions with TargetKl = 0.5; LineSearchShrink = 0.6 } TwinTasks.mixed 3
@@ -109,7 +107,7 @@ let private vmpoOptions =
 [<Fact>]
 let ``a transition of V-MPO is that of plain V-MPO`` () =
     let check options task threads =
-        Agreement.transitions 2 (Vmpo.create options) task 5 threads (PlainDivergences.vmpo options) ignoreState
+        Agreement.transitions 2 (Vmpo.create options) task 5 threads (PlainDivergences.vmpo options)
 
     check vmpoOptions TwinTasks.choices 1
     check { vmpoOptions with MaxGradientNorm = 1e3 } TwinTasks.numbers 3

@@ -5,8 +5,6 @@ open Rl.Core.Algorithms
 open Rl.Core.Foundations
 open Xunit
 
-let private ignoreState (_: TrainingState) = ()
-
 let private cemOptions =
     { CemOptions.defaults with
         Network.Hidden = [ 3 ]
@@ -20,7 +18,7 @@ let private cemOptions =
 [<Fact>]
 let ``a transition of CEM is that of the plain cross-entropy method, while its extra noise falls and after`` () =
     let check options task threads =
-        Agreement.transitions 4 (Cem.create options) task 3 threads (PlainSearch.cem options) ignoreState
+        Agreement.transitions 4 (Cem.create options) task 3 threads (PlainSearch.cem options)
 
     check cemOptions TwinTasks.numbers 1
 
@@ -45,7 +43,7 @@ let private arsOptions =
 [<Fact>]
 let ``a transition of ARS is that of plain augmented random search`` () =
     let check options task threads =
-        Agreement.transitions 3 (Ars.create options) task 3 threads (PlainSearch.ars options) ignoreState
+        Agreement.transitions 3 (Ars.create options) task 3 threads (PlainSearch.ars options)
 
     check arsOptions TwinTasks.numbers 1
     check { arsOptions with TopDirections = 0; Network.Hidden = [] } TwinTasks.choices 3
@@ -70,8 +68,7 @@ let private esOptions =
 
 [<Fact>]
 let ``a transition of ES is that of plain evolution strategies`` () =
-    let check options task threads =
-        Agreement.transitions 3 (Es.create options) task 4 threads (PlainSearch.es options) ignoreState
+    let check options task threads = Agreement.transitions 3 (Es.create options) task 4 threads (PlainSearch.es options)
 
     check esOptions TwinTasks.numbers 1
     check { esOptions with Network.NormaliseObservations = true; WeightDecay = 0.0 } TwinTasks.mixed 3
