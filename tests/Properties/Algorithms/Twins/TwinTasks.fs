@@ -10,7 +10,8 @@ open Rl.Core.Foundations
 [<Struct>]
 type WanderState = { X: float; Y: float }
 
-/// Two coupled numbers that drift, are pushed by the action and shaken by chance; beyond ± 1 the first ends the episode.
+/// Two coupled numbers that drift, are pushed by the action and shaken by chance; beyond ± 1 the first ends the
+/// episode.
 type Wander(actions: Space) =
 
     /// The elements of an action as pushes of size 1 or so.
