@@ -77,9 +77,9 @@ let ``an element of a vector is what it is alone, whatever stands first: functio
                 let count = pairs.Length
 
                 for operation in Enum.GetValues<BinaryOperation>() do
-                    for first in 0 .. boundaries.Length - 1 do
-                        // Every pair, those whose second is the one at `first` at the front.
-                        let order = rotated pairs 0 |> Array.sortBy (fun (_, b) -> not (b.Equals boundaries[first]))
+                    for number in [ 0.0; 1.0; 2.0; 0.5; 3.0; -1.5; nan; infinity ] do
+                        // Every pair, those whose second is the number at the front.
+                        let order = pairs |> Array.sortBy (fun (_, b) -> not (b.Equals number))
                         let a, b = Block<'T>(Array.map fst order, 1), Block<'T>(Array.map snd order, 3)
                         let together = Block<'T>(Array.zeroCreate count, 0)
                         kernels.Binary(operation, a.Address, false, b.Address, false, together.Address, count)
@@ -88,7 +88,7 @@ let ``an element of a vector is what it is alone, whatever stands first: functio
                         for i in 0 .. count - 1 do
                             kernels.Binary(operation, at a i, false, at b i, false, at alone i, 1)
 
-                        identical $"{kernels.Name} {operation} {boundaries[first]}" alone.Elements together.Elements
+                        identical $"{kernels.Name} {operation} {number}" alone.Elements together.Elements
         }
 
 [<Fact>]

@@ -49,9 +49,13 @@ let private initialised (network: ActorCritic) (seed: uint64) =
 
 /// Policy and value of rows of observations.
 let private outputs (network: ActorCritic) (layout: Layout) (theta: float[]) (observations: float[]) (rows: int) =
-    let x = Expr.constant (Tensor.create [| rows; observations.Length / rows |] observations)
-    let output = ActorCritic.apply network (Parameters.create layout (Expr.vector theta)) x
-    Array.append ((Reference.evaluate output.Policy).ToArray()) ((Reference.evaluate output.Value).ToArray())
+    let parameters = Parameters.create layout (Expr.input "theta" [| theta.Length |])
+    let output = ActorCritic.apply network parameters (Expr.input "x" [| rows; observations.Length / rows |])
+    let program = Program.ofOutputs<float> [ "policy", output.Policy; "value", output.Value ]
+    program.Set("theta", ReadOnlySpan theta)
+    program.Set("x", ReadOnlySpan observations)
+    program.Run()
+    Array.append (program.Output("policy").ToArray()) (program.Output("value").ToArray())
 
 [<Fact>]
 let ``images of bytes are seen as numbers in [0, 1], other images as they are`` () =

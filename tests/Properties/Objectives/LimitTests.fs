@@ -17,7 +17,7 @@ let private random (shape: Shape) (scale: float) (seed: uint64) : Expr =
 let private numbers (x: Expr) = (Reference.evaluate x).ToArray()
 
 // --- V-MPO's better half
-// -----------------------------------------------------------------------------------------------------------
+// --------------------------------------------------------------------------------------------------------------
 
 [<Fact>]
 let ``of M samples the ⌊fraction · M⌋ largest count, and all of the last one's equals`` () =
@@ -45,7 +45,7 @@ let ``of M samples the ⌊fraction · M⌋ largest count, and all of the last on
     |> ignore
 
 // --- PopArt's scale
-// ------------------------------------------------------------------------------------------------------------------
+// --------------------------------------------------------------------------------------------------------------
 
 [<Fact>]
 let ``PopArt's deviation stays within its bounds, which are deviations too`` () =
@@ -71,7 +71,7 @@ let ``PopArt's deviation stays within its bounds, which are deviations too`` () 
         Assert.InRange(scale, 0.98 * inside, 1.02 * inside)
 
 // --- The line search
-// -----------------------------------------------------------------------------------------------------------------
+// --------------------------------------------------------------------------------------------------------------
 
 [<Fact>]
 let ``a line search takes what meets its bounds exactly, and nothing beyond them`` () =
@@ -99,7 +99,7 @@ let ``a line search takes what meets its bounds exactly, and nothing beyond them
     Assert.False(accepted 0.1 nan)
 
 // --- Targets
-// ------------------------------------------------------------------------------------------------------------------------
+// --------------------------------------------------------------------------------------------------------------
 
 /// A loss of named arguments, those that its derivative flows into, and those of its target.
 type private Learned = { Name: string; Loss: Map<string, Expr> -> Expr; Predicted: string list; Target: string list }

@@ -1,5 +1,5 @@
-/// Evaluation neither teaches nor remembers: its episodes are those of a policy that begins anew in an environment whose
-/// statistics stand still, whatever wrappers are around it and whatever was played before.
+/// Evaluation neither teaches nor remembers: its episodes are those of a policy that begins anew in an environment
+/// whose statistics stand still, whatever wrappers are around it and whatever was played before.
 module Rl.Tests.Training.EvaluationLaws
 
 open System
