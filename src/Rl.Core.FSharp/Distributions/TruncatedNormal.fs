@@ -175,7 +175,9 @@ module TruncatedNormal =
             struct (Math.Clamp(mean + standardDeviation * z, low, high), rng)
         else
             let tail bound = SpecialFunctions.Erfc((bound - mean) / standardDeviation * Math.Sqrt 0.5)
-            let struct (u, rng) = Rng.uniform rng
+            let struct (uniform, rng) = Rng.uniform rng
+            // A bound may be infinite, a draw not: 0 stands for the middle of what is rounded to it.
+            let u = if uniform = 0.0 then Math.ScaleB(1.0, -54) else uniform
 
             let drawn =
                 if low > mean then

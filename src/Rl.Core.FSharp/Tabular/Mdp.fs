@@ -295,6 +295,10 @@ module Mdp =
             index <- index + 1
             cumulative <- cumulative + mdp.Table[index].Probability
 
+        // Where rounding leaves the sum a little below 1, the last of what is possible.
+        while mdp.Table[index].Probability = 0.0 && index > first do
+            index <- index - 1
+
         struct (index - first, mdp.Table[index], rng)
 
     /// Draws an index with the given probabilities, by the same rule.
@@ -306,6 +310,9 @@ module Mdp =
         while cumulative <= uniform && index < probabilities.Length - 1 do
             index <- index + 1
             cumulative <- cumulative + probabilities[index]
+
+        while probabilities[index] = 0.0 && index > 0 do
+            index <- index - 1
 
         struct (index, rng)
 

@@ -74,3 +74,18 @@ let ``numbers far from 0 are normalised by their differences`` () =
     RunningStatistics.normalise statistics 10.0f (ReadOnlySpan data) (Span result)
     let mean, deviation = 1_000_000.875, sqrt (RunningStatistics.variance 0 statistics + 1e-8)
     Array.iter2 (fun (x: float32) (y: float32) -> Assert.Equal((float x - mean) / deviation, float y, 1e-6)) data result
+
+[<Fact>]
+let ``of one vector no variance is known: it counts as 1`` () =
+    let once = RunningStatistics.create 2 |> RunningStatistics.update (ReadOnlySpan [| 3.0f; -1.0f |])
+    let twice = once |> RunningStatistics.update (ReadOnlySpan [| 5.0f; -1.0f |])
+
+    for index, variance in [ 0, 1.0; 1, 0.0 ] do
+        Assert.Equal(1.0, RunningStatistics.variance index (RunningStatistics.create 2))
+        Assert.Equal(1.0, RunningStatistics.variance index once)
+        Assert.Equal(variance, RunningStatistics.variance index twice)
+
+    let result = Array.zeroCreate<float32> 2
+    RunningStatistics.normalise once 10.0f (ReadOnlySpan [| 3.5f; -3.0f |]) (Span result)
+    Assert.Equal(0.5f, result[0], 1e-6f)
+    Assert.Equal(-2.0f, result[1], 1e-6f)
