@@ -115,21 +115,35 @@ internal static class Workloads
     public static ActorCritic Network(int inputs, int[] hidden, ActionDistribution head) =>
         ActorCriticModule.separate(Rl.Core.Networks.Activation.Tanh, inputs, ListModule.OfSeq(hidden), head);
 
+    /// <summary>The network that PPO makes for an environment.</summary>
+    public static ActorCritic Network(PpoOptions options, BatchEnvironment environment) =>
+        PolicyNetwork.create(options.Layers, environment.ObservationSpace, environment.ActionSpace);
+
     /// <summary>The train step for a minibatch, as an uncompiled program.</summary>
     public static ProgramSource MinibatchSource(int size) => MinibatchSource(Script(), Network(), size);
 
     /// <summary>The compiled train step with plausible data in its inputs.</summary>
-    public static Program<float> Minibatch(int size) => Minibatch(Script(), Network(), size);
+    public static Program<float> Minibatch(int size) => Minibatch(Script(), Network(), size, []);
 
-    /// <summary>The compiled train step of any network, of actions 0 and 1, with plausible data in its
-    /// inputs.</summary>
-    public static Program<float> Minibatch(PpoOptions options, ActorCritic network, int size)
+    /// <summary>The compiled train step of any network, of actions 0 and 1, with plausible data in its inputs:
+    /// some observations again and again, or normal numbers if there are none.</summary>
+    public static Program<float> Minibatch(PpoOptions options, ActorCritic network, int size, float[] some)
     {
         var program = Compile.compile<float>(MinibatchSource(options, network, size));
         Initialise(network, program);
         var rng = RngModule.create(7UL);
-        rng = FillNormal(program.Input("observations"), 0f, 1f, rng);
-        program.Input("observations").CopyTo(program.Input("critic/observations"));
+        var observations = program.Input("observations");
+        rng = FillNormal(observations, 0f, 1f, rng);
+        for (var i = 0; some.Length > 0 && i < observations.Length; i++)
+        {
+            observations[i] = some[i % some.Length];
+        }
+
+        if (program.HasInput("critic/observations"))
+        {
+            observations.CopyTo(program.Input("critic/observations"));
+        }
+
         rng = FillNormal(program.Input("advantages"), 0f, 1f, rng);
         rng = FillNormal(program.Input("returns"), 0f, 1f, rng);
         rng = FillNormal(program.Input("oldLogProbabilities"), -0.69f, 0.1f, rng);
@@ -222,6 +236,20 @@ internal sealed class EnvironmentWorkload
     }
 
     public int Count => batch.Count;
+
+    public BatchEnvironment Batch => batch;
+
+    /// <summary>What the copies see after a few steps.</summary>
+    public float[] Observations()
+    {
+        const int Steps = 50;
+        for (var step = 0; step < Steps; step++)
+        {
+            Step();
+        }
+
+        return buffers.Observations.ToArray();
+    }
 
     /// <summary>Draws an action for each copy and steps all of them.</summary>
     public void Step()

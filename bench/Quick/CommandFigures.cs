@@ -8,7 +8,16 @@ internal static class CommandFigures
 {
     private const int Runs = 5;
 
-    public static IEnumerable<Figure> All()
+    public static IEnumerable<(string Name, Func<Figure> Measured)> All()
+    {
+        var times = new Lazy<(double Progress, double Solved)>(Best);
+        yield return ("startup_to_first_progress", () => Seconds("startup_to_first_progress", times.Value.Progress));
+        yield return ("cartpole_solved_total", () => Seconds("cartpole_solved_total", times.Value.Solved));
+    }
+
+    private static Figure Seconds(string name, double seconds) => new(name, seconds, "s", null, null);
+
+    private static (double Progress, double Solved) Best()
     {
         var folder = Directory.CreateTempSubdirectory("rl-bench-");
         try
@@ -21,11 +30,7 @@ internal static class CommandFigures
                 solved = Math.Min(solved, times.Solved);
             }
 
-            return
-            [
-                new Figure("startup_to_first_progress", progress, "s", null, null),
-                new Figure("cartpole_solved_total", solved, "s", null, null),
-            ];
+            return (progress, solved);
         }
         finally
         {

@@ -19,18 +19,31 @@ internal sealed record Figure(string Name, double Value, string Unit, double? Fr
 /// <summary>Every figure that README states, measured in one run of about a minute.</summary>
 internal static class QuickBench
 {
-    /// <summary>Measures and prints; returns the exit code.</summary>
-    public static int Run(bool json)
+    /// <summary>Measures and prints; returns the exit code. With <paramref name="only"/>, parts of names parted by
+    /// commas, no others are measured.</summary>
+    public static int Run(bool json, string? only)
     {
+        var parts = only?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        var chosen = Figures()
+            .Where(figure => parts?.Any(part => figure.Name.Contains(part, StringComparison.OrdinalIgnoreCase)) ?? true)
+            .ToList();
+        if (chosen.Count == 0)
+        {
+            Console.Error.WriteLine(
+                $"No figure has \"{only}\" in its name; there are {string.Join(", ", Figures().Select(figure => figure.Name))}.");
+            return 2;
+        }
+
         var figures = new List<Figure>();
         var watch = Stopwatch.StartNew();
-        foreach (var figure in Figures())
+        foreach (var (name, measured) in chosen)
         {
-            figures.Add(figure);
             if (!json)
             {
-                Console.Error.Write($"\r{figure.Name,-40}");
+                Console.Error.Write($"\r{name,-40}");
             }
+
+            figures.Add(measured());
         }
 
         if (json)
@@ -47,72 +60,76 @@ internal static class QuickBench
         return 0;
     }
 
-    private static IEnumerable<Figure> Figures()
+    /// <summary>The figures by name, each measured when it is asked for.</summary>
+    private static IEnumerable<(string Name, Func<Figure> Measured)> Figures()
     {
-        var peak = PeakRate.Measure();
-        yield return new Figure("fma_peak", peak / 1e9, "GFLOP/s", 1.0, 0);
+        var peak = new Lazy<double>(PeakRate.Measure);
+        yield return ("fma_peak", () => new Figure("fma_peak", peak.Value / 1e9, "GFLOP/s", 1.0, 0));
 
         foreach (var n in new[] { 64, 256 })
         {
-            var product = Workloads.Product(n);
-            var (seconds, bytes) = Measure.Run(product.Run);
-            var rate = product.Flops / seconds;
-            yield return new Figure($"matmul_{n}", rate / 1e9, "GFLOP/s", rate / peak, bytes);
+            yield return ($"matmul_{n}", () => Product(n, peak.Value));
         }
 
         foreach (var size in new[] { 64, 256, 2048 })
         {
-            yield return Microseconds($"ppo_minibatch_{size}", Workloads.Minibatch(size), peak);
+            yield return Microseconds($"ppo_minibatch_{size}", () => Workloads.Minibatch(size), peak);
         }
 
         foreach (var rows in new[] { 1, 8 })
         {
-            yield return Microseconds($"forward_{rows}", Workloads.Forward(rows), peak);
+            yield return Microseconds($"forward_{rows}", () => Workloads.Forward(rows), peak);
         }
 
-        var source = Workloads.MinibatchSource(128);
-        var (compile, _) = Measure.Run(() => Compile.compile<float>(source));
-        yield return new Figure("compile_ppo_step", compile * 1e3, "ms", null, null);
-
-        yield return Steps("env_cartpole", Workloads.Environment("CartPole-v1", 1024));
-        yield return Steps("env_pendulum", Workloads.Environment("Pendulum-v1", 1024));
-        yield return Steps("env_mountaincar", Workloads.Environment("MountainCar-v0", 1024));
-        yield return Steps("env_acrobot", Workloads.Environment("Acrobot-v1", 1024));
+        yield return ("compile_ppo_step", Compilation);
+        yield return Steps("env_cartpole", "CartPole-v1", 1024);
+        yield return Steps("env_pendulum", "Pendulum-v1", 1024);
+        yield return Steps("env_mountaincar", "MountainCar-v0", 1024);
+        yield return Steps("env_acrobot", "Acrobot-v1", 1024);
         foreach (var game in new[] { "Breakout", "Asterix", "Freeway", "Seaquest", "SpaceInvaders" })
         {
-            yield return Steps(
-                $"env_minatar_{game.ToLowerInvariant()}", Workloads.Environment($"MinAtar/{game}-v0", 256));
+            yield return Steps($"env_minatar_{game.ToLowerInvariant()}", $"MinAtar/{game}-v0", 256);
         }
 
-        yield return Steps("env_lunarlander", Workloads.Environment("LunarLander-v3", 64));
-
-        foreach (var figure in TrainingFigures.All())
-        {
-            yield return figure;
-        }
-
-        foreach (var figure in CommandFigures.All())
-        {
-            yield return figure;
-        }
-
-        foreach (var figure in MathematicsFigures.All())
+        yield return Steps("env_lunarlander", "LunarLander-v3", 64);
+        foreach (var figure in TrainingFigures.All().Concat(CommandFigures.All()).Concat(MathematicsFigures.All()))
         {
             yield return figure;
         }
     }
 
-    private static Figure Microseconds(string name, Program<float> program, double peak)
+    private static Figure Product(int n, double peak)
     {
+        var product = Workloads.Product(n);
+        var (seconds, bytes) = Measure.Run(product.Run);
+        var rate = product.Flops / seconds;
+        return new Figure($"matmul_{n}", rate / 1e9, "GFLOP/s", rate / peak, bytes);
+    }
+
+    private static Figure Compilation()
+    {
+        var source = Workloads.MinibatchSource(128);
+        var (seconds, _) = Measure.Run(() => Compile.compile<float>(source));
+        return new Figure("compile_ppo_step", seconds * 1e3, "ms", null, null);
+    }
+
+    private static (string Name, Func<Figure> Measured) Microseconds(
+        string name,
+        Func<Program<float>> create,
+        Lazy<double> peak) => (name, () =>
+    {
+        var program = create();
         var (seconds, bytes) = Measure.Run(program.Run);
-        return new Figure(name, seconds * 1e6, "us", program.Flops / seconds / peak, bytes);
-    }
+        return new Figure(name, seconds * 1e6, "us", program.Flops / seconds / peak.Value, bytes);
+    });
 
-    private static Figure Steps(string name, EnvironmentWorkload workload)
-    {
-        var (seconds, bytes) = Measure.Run(workload.Step);
-        return new Figure(name, workload.Count / seconds, "steps/s", null, bytes);
-    }
+    private static (string Name, Func<Figure> Measured) Steps(string name, string environment, int copies) =>
+        (name, () =>
+        {
+            var workload = Workloads.Environment(environment, copies);
+            var (seconds, bytes) = Measure.Run(workload.Step);
+            return new Figure(name, workload.Count / seconds, "steps/s", null, bytes);
+        });
 
     private static void PrintJson(List<Figure> figures)
     {

@@ -12,7 +12,7 @@ internal static class TrainingFigures
     private const int Copies = 64;
     private const int Rounds = 5;
 
-    public static IEnumerable<Figure> All()
+    public static IEnumerable<(string Name, Func<Figure> Measured)> All()
     {
         yield return Steps("ppo_cartpole_cleanrl_1core", Workloads.CleanRl(Endless), "CartPole-v1", 4, 1);
         yield return Steps("ppo_cartpole_cleanrl_2core", Workloads.CleanRl(Endless), "CartPole-v1", 4, 2);
@@ -20,15 +20,20 @@ internal static class TrainingFigures
         yield return Steps("ppo_cartpole_sb3_1core", Workloads.StableBaselines3(Endless), "CartPole-v1", 8, 1);
         yield return Steps("ppo_cartpole_sb3_2core", Workloads.StableBaselines3(Endless), "CartPole-v1", 8, 2);
         yield return Steps("ppo_freeway_minatar_1core", Workloads.MinAtar(Endless), "MinAtar/Freeway-v1", Copies, 1);
-        yield return Speedup();
+        yield return ("ppo_parallel_speedup_2core", Speedup);
     }
 
-    private static Figure Steps(string name, PpoOptions options, string environment, int copies, int threads)
+    private static (string Name, Func<Figure> Measured) Steps(
+        string name,
+        PpoOptions options,
+        string environment,
+        int copies,
+        int threads) => (name, () =>
     {
         using var run = new TrainingWorkload(options, environment, copies, threads);
         var (seconds, bytes) = Measure.Run(run.Transition);
         return new Figure(name, run.StepsPerTransition / seconds, "steps/s", null, bytes);
-    }
+    });
 
     /// <summary>One thread and two in turns, so that what else the machine does strikes both; the median of the rounds'
     /// ratios.</summary>

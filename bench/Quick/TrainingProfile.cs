@@ -1,5 +1,4 @@
 using System.Globalization;
-using Rl.Core.Acting;
 using Rl.Core.Algorithms;
 using Rl.Core.Networks;
 using Spectre.Console;
@@ -14,19 +13,18 @@ internal static class TrainingProfile
 {
     private const long Endless = 1_000_000_000;
     private const int ProgramRuns = 2_000;
-    private const int ProgramLines = 12;
+    private const int ProgramLines = 16;
 
     /// <summary>Measures and prints; returns the exit code.</summary>
     public static int Run()
     {
         var peak = PeakRate.Measure();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"peak {peak / 1e9:F1} GFLOP/s"));
-        var leftOrRight = CategoricalPolicy.create(2);
-        var torque = DiagonalNormalPolicy.create(1, Math.Log(2));
-        Profile("CleanRL's settings", Workloads.CleanRl(Endless), "CartPole-v1", 4, 4, leftOrRight, peak);
-        var stableBaselines3 = Workloads.StableBaselines3(Endless);
-        Profile("Stable-Baselines3's settings", stableBaselines3, "CartPole-v1", 8, 4, leftOrRight, peak);
-        Profile("RLtools' settings", Workloads.RlTools(Endless), "Pendulum-v1", 64, 3, torque, peak);
+        Profile("CleanRL's settings", Workloads.CleanRl(Endless), "CartPole-v1", 4, peak);
+        Profile("the same, minibatches of 2048", Workloads.LargeMinibatches(Endless), "CartPole-v1", 64, peak);
+        Profile("Stable-Baselines3's settings", Workloads.StableBaselines3(Endless), "CartPole-v1", 8, peak);
+        Profile("RLtools' settings", Workloads.RlTools(Endless), "Pendulum-v1", 64, peak);
+        Profile("the options of MinAtar/*", Workloads.MinAtar(Endless), "MinAtar/Freeway-v1", 64, peak);
         return 0;
     }
 
@@ -35,20 +33,19 @@ internal static class TrainingProfile
         PpoOptions options,
         string environment,
         int copies,
-        int inputs,
-        ActionDistribution head,
         double peak)
     {
         using var run = new TrainingWorkload(options, environment, copies, 1);
         var whole = Measure.Run(run.Transition).Seconds;
-        var network = Workloads.Network(inputs, [.. options.Network.Hidden], head);
-        var minibatch = Workloads.Minibatch(options, network, options.MinibatchSize);
+        var stepped = Workloads.Environment(environment, copies);
+        var network = Workloads.Network(options, stepped.Batch);
+        var minibatch = Workloads.Minibatch(options, network, options.MinibatchSize, stepped.Observations());
         var steps = run.StepsPerTransition / options.MinibatchSize * options.Epochs;
         var learning = steps * Measure.Run(minibatch.Run).Seconds;
         var forward = Workloads.Forward(network, copies);
         var rollout = options.Rollout.RolloutSteps;
         var acting = (rollout + 1) * Measure.Run(forward.Run).Seconds;
-        var stepping = rollout * Measure.Run(Workloads.Environment(environment, copies).Step).Seconds;
+        var stepping = rollout * Measure.Run(stepped.Step).Seconds;
 
         var table = new Table().Border(TableBorder.Rounded).Title(string.Create(
             CultureInfo.InvariantCulture,

@@ -144,6 +144,7 @@ module Program =
             for access in Seq.append steps[index].Reads steps[index].Writes do
                 access.Buffer.Touch(index, steps[index].Phase)
 
+        InPlace.run steps
         let struct (size, regionSize) = Memory.place Phase.isLane lowering.Buffers
 
         /// Pinned memory and where its first cache line begins.

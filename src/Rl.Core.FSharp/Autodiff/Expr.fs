@@ -45,6 +45,8 @@ type Operation =
     | MatMulBias of transposeA: bool * transposeB: bool
     /// Arguments x [n, c, h, w] and weight [o, c, kh, kw].
     | Convolve of stride: int * padding: int
+    /// The same with a bias [o] added to each channel of the result; made by the compiler only.
+    | ConvolveBias of stride: int * padding: int
     /// Arguments dy and weight; the result has the shape of x.
     | ConvolveInputGradient of stride: int * padding: int
     /// Arguments x and dy; the result has the shape of the weight.

@@ -217,6 +217,7 @@ type internal ConvolveInstruction<'T when 'T: unmanaged>
         x: nativeint,
         weight: nativeint,
         y: nativeint,
+        bias: nativeint,
         scratch: nativeint,
         flops,
         elements
@@ -236,7 +237,16 @@ type internal ConvolveInstruction<'T when 'T: unmanaged>
     override this.RunRows(first, count) =
         let size = sizeof<'T>
         let x = x + nativeint (first * geometry.ImageSize * size)
-        kernels.Convolve(shapeOf count, x, weight, y + nativeint (first * this.RowSize * size), scratch)
+
+        kernels.Convolve(
+            shapeOf count,
+            x,
+            weight,
+            y + nativeint (first * this.RowSize * size),
+            bias,
+            scratch,
+            first > 0
+        )
 
 /// A step that makes rows and the element-wise one that reads them, a few rows at a time, which are then still in the
 /// first-level cache.

@@ -302,30 +302,48 @@ module internal LowerKernels =
                         run
                         ()
             )
-        | Convolve(stride, padding) ->
+        | Convolve(stride, padding)
+        | ConvolveBias(stride, padding) ->
             let geometry = convolution (argument 0) (argument 1) stride padding
             let struct (x, xOffset) = c.Contiguous(phase, node.Arguments[0])
             let struct (weight, weightOffset) = c.Contiguous(phase, node.Arguments[1])
+
+            let bias =
+                match node.Operation with
+                | ConvolveBias _ -> ValueSome(c.Contiguous(phase, node.Arguments[2]))
+                | _ -> ValueNone
+
             let target = c.Own[node]
             let scratch = c.NewBuffer(c.Kernels.ConvolveScratch geometry, phase)
-            let elements = node.Arguments[0].Count + node.Arguments[1].Count + node.Count
+            let elements = (node.Arguments |> Array.sumBy _.Count) + node.Count
+
+            let flops = convolutionFlops geometry + (if bias.IsSome then int64 (Shape.count node.Shape) else 0L)
 
             c.AddStep(
                 phase,
-                [ c.Access x; c.Access weight ],
+                [
+                    c.Access x
+                    c.Access weight
+                    match bias with
+                    | ValueSome(struct (bias, _)) -> c.Access bias
+                    | ValueNone -> ()
+                ],
                 [ c.Access target; c.Access scratch ],
                 Some(target, Shape.count node.Shape[1..]),
                 0,
                 fun () ->
                     ConvolveInstruction<'T>(
-                        $"convolve {Shape.print node.Shape}",
+                        $"""convolve {Shape.print node.Shape}{if bias.IsSome then " + bias" else ""}""",
                         c.Kernels,
                         geometry,
                         c.Address(x, xOffset),
                         c.Address(weight, weightOffset),
                         c.Address(target, 0),
+                        (match bias with
+                         | ValueSome(struct (bias, offset)) -> c.Address(bias, offset)
+                         | ValueNone -> 0n),
                         c.Address(scratch, 0),
-                        convolutionFlops geometry,
+                        flops,
                         int64 elements
                     )
             )

@@ -59,6 +59,7 @@ module NonFinite =
                 | MatMul(a, b)
                 | MatMulBias(a, b) -> product node a b
                 | Convolve _
+                | ConvolveBias _
                 | ConvolveInputGradient _ -> inherited node |> Option.filter (fun (struct (axis, _)) -> axis = 0)
                 | ConvolveWeightGradient _ -> None
                 | operation ->

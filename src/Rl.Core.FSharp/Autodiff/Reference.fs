@@ -281,13 +281,20 @@ module Reference =
         | MatMul(transposeA, transposeB) -> matmul transposeA transposeB arguments[0] arguments[1] shape None
         | MatMulBias(transposeA, transposeB) ->
             matmul transposeA transposeB arguments[0] arguments[1] shape (Some arguments[2])
-        | Convolve(stride, padding) ->
+        | Convolve(stride, padding)
+        | ConvolveBias(stride, padding) ->
             let x, weight = arguments[0], arguments[1]
             let values = Array.zeroCreate<float>(Shape.count shape)
 
             convolution x.Shape weight.Shape shape stride padding (fun xi wi yi ->
                 let target = flat shape yi
                 values[target] <- values[target] + at x xi * at weight wi)
+
+            if arguments.Length > 2 then
+                let positions = shape[2] * shape[3]
+
+                for target in 0 .. values.Length - 1 do
+                    values[target] <- values[target] + at arguments[2] [| target / positions % shape[1] |]
 
             Tensor.Adopt(shape, values)
         | ConvolveInputGradient(stride, padding) ->

@@ -33,7 +33,7 @@ module internal RowFusion =
             Writes = first.Writes @ next.Writes
             Emit = emit
             Makes = None
-            Loop = 0
+            Loop = next.Loop
         }
 
     /// Joins neighbours where that can be.

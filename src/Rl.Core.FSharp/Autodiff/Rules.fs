@@ -207,5 +207,6 @@ module internal Rules =
             |]
         | Ternary _
         | Quaternary _
-        | MatMulBias _ ->
+        | MatMulBias _
+        | ConvolveBias _ ->
             invalidOp $"The operation {node} is made by the compiler after differentiation and has no derivative rule."

@@ -377,6 +377,19 @@ module internal Simplify =
                 Some(transposeA, transposeB, memo[original.Arguments[0]], memo[original.Arguments[1]])
             | _ -> None
 
+        let (|SoleConvolve|_|) (original: Expr) =
+            match original.Operation with
+            | Convolve(stride, padding) when uses[original] = 1 ->
+                Some(stride, padding, memo[original.Arguments[0]], memo[original.Arguments[1]])
+            | _ -> None
+
+        // A number for each channel, added to all its places.
+        let (|PerChannel|_|) (shape: Shape) (node: Expr) =
+            match node.Operation with
+            | Broadcast when shape.Length = 4 && node.Arguments[0].Shape = [| 1; shape[1]; 1; 1 |] ->
+                Some node.Arguments[0]
+            | _ -> None
+
         for node in order do
             let same () =
                 let arguments = node.Arguments |> Array.map (fun argument -> memo[argument])
@@ -396,6 +409,10 @@ module internal Simplify =
                     | RowVector node.Shape bias, SoleMatMul(transposeA, transposeB, x, weight) ->
                         let bias = Node.make Reshape [| memo[bias] |] [| node.Shape[1] |]
                         Node.make (MatMulBias(transposeA, transposeB)) [| x; weight; bias |] node.Shape
+                    | SoleConvolve(stride, padding, x, weight), PerChannel node.Shape bias
+                    | PerChannel node.Shape bias, SoleConvolve(stride, padding, x, weight) ->
+                        let bias = Node.make Reshape [| memo[bias] |] [| node.Shape[1] |]
+                        Node.make (ConvolveBias(stride, padding)) [| x; weight; bias |] node.Shape
                     | SoleProduct(x, y), SoleScaledSquare(z, w) ->
                         Node.make (Quaternary QuaternaryOperation.SumWithSquare) [| x; y; z; w |] node.Shape
                     | SoleProduct(x, y), SoleProduct(z, w) ->

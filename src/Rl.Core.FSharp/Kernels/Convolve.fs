@@ -187,14 +187,24 @@ type internal ConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<
                     panel
                 )
 
-    /// y = x ⋆ weight.
-    static member Forward(shape: ConvolutionShape, x, weight, y, scratch) : unit =
+    static member private AddBias(shape: ConvolutionShape, bias: nativeint, y: nativeint) : unit =
+        if bias <> 0n then
+            let channels, positions = shape.OutputChannels, shape.Positions
+
+            for n in 0 .. shape.Batch - 1 do
+                let image = Memory.at<'T> y (n * channels * positions)
+                DirectConvolveKernel<'L, 'V, 'S, 'T>.AddBias(channels, positions, bias, image)
+
+    /// y = x ⋆ weight + bias.
+    static member Forward(shape: ConvolutionShape, x, weight, y, bias, scratch, goesOn) : unit =
         if DirectConvolveKernel<'L, 'V, 'S, 'T>.ServesForward shape then
-            DirectConvolveKernel<'L, 'V, 'S, 'T>.Forward(shape, x, weight, y, scratch)
+            DirectConvolveKernel<'L, 'V, 'S, 'T>.Forward(shape, x, weight, y, bias, scratch, goesOn)
         elif PlaneConvolveKernel<'L, 'V, 'S, 'T>.Serves shape then
             PlaneConvolveKernel<'L, 'V, 'S, 'T>.Forward(shape, x, weight, y, scratch)
+            ConvolveKernel<'L, 'V, 'S, 'T>.AddBias(shape, bias, y)
         else
             ConvolveKernel<'L, 'V, 'S, 'T>.ForwardByPatches(shape, x, weight, y, scratch)
+            ConvolveKernel<'L, 'V, 'S, 'T>.AddBias(shape, bias, y)
 
     /// The adjoint in x.
     static member InputGradient(shape: ConvolutionShape, dy, weight, dx, scratch) : unit =

@@ -198,19 +198,33 @@ type internal DirectConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> I
         'L.Store(y, 3 * yRow, c30)
         'L.Store(y, 3 * yRow + width, c31)
 
-    /// y = x ⋆ weight.
+    /// Adds to an image of outputs [channels, positions] the number of each channel.
+    static member AddBias(channels: int, positions: int, bias: nativeint, y: nativeint) : unit =
+        for channel in 0 .. channels - 1 do
+            let plane = Memory.at<'T> y (channel * positions)
+            ElementwiseKernel<'L, 'V, 'S, 'T>.Add(plane, false, Memory.at<'T> bias channel, true, plane, positions)
+
+    /// y = x ⋆ weight + bias; with `goesOn` scratch holds the table and the transposed weight already.
     static member Forward
-        (shape: ConvolutionShape, x: nativeint, weight: nativeint, y: nativeint, scratch: nativeint)
-        : unit =
+        (
+            shape: ConvolutionShape,
+            x: nativeint,
+            weight: nativeint,
+            y: nativeint,
+            bias: nativeint,
+            scratch: nativeint,
+            goesOn: bool
+        ) : unit =
         let rows, channels = shape.WindowSize, shape.OutputChannels
         let positions = shape.Positions
-        let wide = Memory.at<'T> scratch (DirectConvolveKernel<'L, 'V, 'S, 'T>.Copies shape)
-        let turned = Memory.at<'T> wide (positions * channels)
+        let turned = Memory.at<'T> scratch (DirectConvolveKernel<'L, 'V, 'S, 'T>.Copies shape)
         let table = Memory.at<'T> turned (rows * channels)
-        let list = Memory.at<'T> table rows
+        let sparse = Memory.at<'T> table rows
         let many = 'L.Registers >= 32
-        DirectConvolveKernel<'L, 'V, 'S, 'T>.WritePlaces(shape, table)
-        CopyKernel<'L, 'V, 'S, 'T>.Transpose(weight, rows, turned, channels, rows, channels)
+
+        if not goesOn then
+            DirectConvolveKernel<'L, 'V, 'S, 'T>.WritePlaces(shape, table)
+            CopyKernel<'L, 'V, 'S, 'T>.Transpose(weight, rows, turned, channels, rows, channels)
 
         for n in 0 .. shape.Batch - 1 do
             let image = Memory.at<'T> x (n * shape.ImageSize)
@@ -218,14 +232,12 @@ type internal DirectConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> I
 
             let numbers =
                 if channels % 'L.Count = 0 then
-                    SparseConvolveKernel<'L, 'V, 'S, 'T>.FindNumbers(shape, image, list)
+                    SparseConvolveKernel<'L, 'V, 'S, 'T>.FindNumbers(shape, image, sparse)
                 else
                     -1
 
             if numbers >= 0 then
-                ElementwiseKernel<'L, 'V, 'S, 'T>.Fill('S.OfFloat 0.0, wide, positions * channels)
-                SparseConvolveKernel<'L, 'V, 'S, 'T>.AddForward(shape, image, list, numbers, turned, wide)
-                CopyKernel<'L, 'V, 'S, 'T>.Transpose(wide, channels, target, positions, channels, positions)
+                SparseConvolveKernel<'L, 'V, 'S, 'T>.Forward(shape, image, sparse, numbers, turned, bias, target)
             else
                 DirectConvolveKernel<'L, 'V, 'S, 'T>.Copy(shape, image, scratch)
 
@@ -251,6 +263,9 @@ type internal DirectConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> I
                         channel <- channel + 4
 
                 position <- position + 2 * 'L.Count
+
+            if numbers < 0 && bias <> 0n then
+                DirectConvolveKernel<'L, 'V, 'S, 'T>.AddBias(channels, positions, bias, target)
 
     /// Adds to the nine rows of the transposed gradient of the weight that belong to an input channel, of one vector of
     /// output channels: the row of (kh, kw) is the sum over positions of x[position, shifted by it] · dyᵀ[position].
@@ -315,17 +330,20 @@ type internal DirectConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> I
         let rows, channels = shape.WindowSize, shape.OutputChannels
         let positions = shape.Positions
         let transposed = Memory.at<'T> scratch (positions * channels)
-        let list = Memory.at<'T> transposed (rows * channels)
+        let sparse = Memory.at<'T> transposed (rows * channels)
+        SparseConvolveKernel<'L, 'V, 'S, 'T>.Clear(shape, sparse)
         ElementwiseKernel<'L, 'V, 'S, 'T>.Fill('S.OfFloat 0.0, transposed, rows * channels)
 
         for n in 0 .. shape.Batch - 1 do
             let image = Memory.at<'T> x (n * shape.ImageSize)
             let source = Memory.at<'T> dy (n * channels * positions)
-            CopyKernel<'L, 'V, 'S, 'T>.Transpose(source, positions, scratch, channels, positions, channels)
-            let numbers = SparseConvolveKernel<'L, 'V, 'S, 'T>.FindNumbers(shape, image, list)
+            let numbers = SparseConvolveKernel<'L, 'V, 'S, 'T>.FindNumbers(shape, image, sparse)
 
             if numbers >= 0 then
-                SparseConvolveKernel<'L, 'V, 'S, 'T>.AddWeightGradient(shape, image, list, numbers, scratch, transposed)
+                SparseConvolveKernel<'L, 'V, 'S, 'T>
+                    .AddWeightGradient(shape, image, sparse, numbers, source, transposed)
+            else
+                CopyKernel<'L, 'V, 'S, 'T>.Transpose(source, positions, scratch, channels, positions, channels)
 
             let mutable channel = if numbers >= 0 then channels else 0
 

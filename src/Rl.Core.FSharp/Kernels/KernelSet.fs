@@ -191,9 +191,17 @@ type KernelSet<'T when 'T: unmanaged>() =
     /// The number of elements of scratch memory that the three convolutions need for this geometry.
     abstract ConvolveScratch: shape: ConvolutionShape -> int
 
-    /// y = x ⋆ weight.
+    /// y = x ⋆ weight + bias, the number of each output channel (0n: no bias). `goesOn` if scratch is as a call with the
+    /// same weight, and images of the same shape, left it.
     abstract Convolve:
-        shape: ConvolutionShape * x: nativeint * weight: nativeint * y: nativeint * scratch: nativeint -> unit
+        shape: ConvolutionShape *
+        x: nativeint *
+        weight: nativeint *
+        y: nativeint *
+        bias: nativeint *
+        scratch: nativeint *
+        goesOn: bool ->
+            unit
 
     /// The adjoint of `Convolve` in x.
     abstract ConvolveInputGradient:

@@ -49,8 +49,8 @@ type internal LaneKernels<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V,
     override _.MatMul(shape, a, b, c, bias, scratch) = MatMulKernel<'L, 'V, 'S, 'T>.Run(shape, a, b, c, bias, scratch)
     override _.ConvolveScratch shape = ConvolveKernel<'L, 'V, 'S, 'T>.Scratch shape
 
-    override _.Convolve(shape, x, weight, y, scratch) =
-        ConvolveKernel<'L, 'V, 'S, 'T>.Forward(shape, x, weight, y, scratch)
+    override _.Convolve(shape, x, weight, y, bias, scratch, goesOn) =
+        ConvolveKernel<'L, 'V, 'S, 'T>.Forward(shape, x, weight, y, bias, scratch, goesOn)
 
     override _.ConvolveInputGradient(shape, dy, weight, dx, scratch) =
         ConvolveKernel<'L, 'V, 'S, 'T>.InputGradient(shape, dy, weight, dx, scratch)

@@ -1,6 +1,7 @@
 /// The contract of a vector of lanes: what a kernel that is written once needs from each width and precision.
 namespace Rl.Core.Kernels
 
+open System.Numerics
 open System.Runtime.CompilerServices
 open System.Runtime.Intrinsics
 open System.Runtime.Intrinsics.X86
@@ -72,6 +73,9 @@ type internal ILanes<'V, 'T when 'T: unmanaged> =
     /// The mask of the bytes from `address` + `index` on that are not 0.
     static abstract Flags: address: nativeint * index: int -> 'V
     static abstract Any: mask: 'V -> bool
+    /// Writes first + i for each lane i that the mask has set, as int32, and returns how many they are; other bytes of
+    /// the 4 · Count from `address` on may change.
+    static abstract WritePlaces: address: nativeint * first: int * mask: 'V -> int
     /// x·2ⁿ for integral n, where x and x·2ⁿ are both normal.
     static abstract Scale: x: 'V * n: 'V -> 'V
     /// The integer e with x·2⁻ᵉ in [√½, √2), for normal x > 0.
@@ -151,6 +155,18 @@ module internal Memory =
                 write<int64> (resultAddress + nativeint (8 * lane)) value
 
         result
+
+    /// Writes first + i for each bit i that is set, as int32, and returns how many they are.
+    let inline writePlaces (address: nativeint) (first: int) (bits: uint64) : int =
+        let mutable rest = bits
+        let mutable target = address
+
+        while rest <> 0UL do
+            write<int> target (first + BitOperations.TrailingZeroCount rest)
+            target <- target + 4n
+            rest <- rest &&& (rest - 1UL)
+
+        BitOperations.PopCount bits
 
     /// Stores the lanes that the mask has set, one at a time.
     [<MethodImpl(MethodImplOptions.NoInlining)>]

@@ -269,6 +269,10 @@ type internal Lanes128<'T when 'T: unmanaged> =
                 not (Vector128.EqualsAll(mask.As<'T, int64>(), Vector128<int64>.Zero))
 
         [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member WritePlaces(address, first, mask) =
+            Memory.writePlaces address first (uint64 (Vector128.ExtractMostSignificantBits<'T> mask))
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
         static member Scale(x, n) =
             if sizeof<'T> = 4 then
                 let n = Vector128.ConvertToInt32Native(n.As<'T, float32>())

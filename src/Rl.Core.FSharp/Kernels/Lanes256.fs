@@ -174,6 +174,10 @@ type internal Lanes256<'T when 'T: unmanaged> =
                 not (Vector256.EqualsAll(mask.As<'T, int64>(), Vector256<int64>.Zero))
 
         [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member WritePlaces(address, first, mask) =
+            Memory.writePlaces address first (uint64 (Vector256.ExtractMostSignificantBits<'T> mask))
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
         static member Scale(x, n) =
             if sizeof<'T> = 4 then
                 let n = Vector256.ConvertToInt32Native(n.As<'T, float32>())

@@ -1,6 +1,7 @@
 /// Vectors of 512 bits, as .NET maps them to the hardware.
 namespace Rl.Core.Kernels
 
+open System.Numerics
 open System.Runtime.CompilerServices
 open System.Runtime.Intrinsics
 open System.Runtime.Intrinsics.X86
@@ -209,6 +210,17 @@ type internal Lanes512<'T when 'T: unmanaged> =
                 not (Vector512.EqualsAll(mask.As<'T, int>(), Vector512<int>.Zero))
             else
                 not (Vector512.EqualsAll(mask.As<'T, int64>(), Vector512<int64>.Zero))
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member WritePlaces(address, first, mask) =
+            let bits = Vector512.ExtractMostSignificantBits<'T> mask
+
+            if sizeof<'T> = 4 && Avx512F.IsSupported then
+                let places = Vector512.Add(Vector512<int>.Indices, Vector512.Create first)
+                Memory.write<Vector512<int>> address (Avx512F.Compress(Vector512<int>.Zero, mask.As<'T, int>(), places))
+                BitOperations.PopCount bits
+            else
+                Memory.writePlaces address first bits
 
         [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
         static member Scale(x, n) =

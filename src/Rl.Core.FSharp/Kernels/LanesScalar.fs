@@ -161,6 +161,10 @@ type internal LanesScalar<'T when 'T: unmanaged and 'T :> IBinaryFloatingPointIe
         static member Any mask = Bits.isSet<'T> mask
 
         [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+        static member WritePlaces(address, first, mask) =
+            Memory.writePlaces address first (if Bits.isSet<'T> mask then 1UL else 0UL)
+
+        [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
         static member Scale(x, n) = Bits.scale<'T> x n
 
         [<MethodImpl(MethodImplOptions.AggressiveInlining)>]

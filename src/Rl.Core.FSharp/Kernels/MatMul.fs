@@ -2,6 +2,8 @@
 namespace Rl.Core.Kernels
 
 open System
+open System.Runtime.CompilerServices
+open Microsoft.FSharp.NativeInterop
 
 #nowarn "9"
 #nowarn "3535"
@@ -18,6 +20,14 @@ type internal MatMulKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
     /// B is packed where its panels would be spread over so much memory that reading them costs more than copying them.
     static member private Packs(m: int, n: int, k: int, bColumn: int) : bool =
         bColumn <> 1 || (m >= 32 && int64 n * int64 k * int64 sizeof<'T> > 1_500_000L)
+
+    /// Whether eight rows of a transposed A are put side by side before several tiles read them: its columns lie so far
+    /// apart that they share few places of the first cache.
+    static member private GathersRows(n: int, k: int, aRow: int, aColumn: int) : bool =
+        aRow = 1
+        && aColumn * sizeof<'T> >= 2048
+        && n > 2 * 'L.Count
+        && k <= MatMulKernel<'L, 'V, 'S, 'T>.BlockDepth
 
     /// Vectors of columns that are computed together.
     static member private PanelVectors(m: int) : int = if m < 4 then 4 else 2
@@ -61,6 +71,13 @@ type internal MatMulKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
         ) : unit =
         let width = 'L.Count
         let many = 'L.Registers >= 32
+
+        let gathered =
+            if MatMulKernel<'L, 'V, 'S, 'T>.GathersRows(n, k, aRow, aColumn) then
+                NativePtr.toNativeInt (NativePtr.stackalloc<'T>(8 * MatMulKernel<'L, 'V, 'S, 'T>.BlockDepth))
+            else
+                0n
+
         let mutable i = 0
 
         while i < m do
@@ -74,6 +91,17 @@ type internal MatMulKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
 
             let ai = Memory.at<'T> a (i * aRow)
             let mutable j = 0
+            let gathers = rows = 8 && MatMulKernel<'L, 'V, 'S, 'T>.GathersRows(n, k, aRow, aColumn)
+
+            if gathers then
+                let mutable source, target = ai, gathered
+
+                for _ in 1..k do
+                    Unsafe.CopyBlockUnaligned(target.ToPointer(), source.ToPointer(), uint32 (8 * sizeof<'T>))
+                    source <- Memory.at<'T> source aColumn
+                    target <- Memory.at<'T> target 8
+
+            let ai, aColumn = (if gathers then gathered else ai), (if gathers then 8 else aColumn)
 
             while j < n do
                 let bj = Memory.at<'T> b j

@@ -108,7 +108,7 @@ type internal Transcendental<'L, 'V, 'T when 'T: unmanaged and 'L :> ILanes<'V, 
     /// with the sign put back. The doubling damps the rounding errors of P and Q where x is large. Where it is small,
     /// P(0) = Q(0) = 1.8125 keeps P, Q and q² just below a power of two, where a rounding is relatively smallest. The
     /// coefficients were fitted one after the other, each rounded to float32 before the next: 3.5 units in the last
-    /// place at most, over all float32.
+    /// place at most, over all float32; no quotient is above 1.
     [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
     static member Tanh(x: 'V) : 'V =
         let magnitude = 'L.Absolute x
@@ -120,7 +120,7 @@ type internal Transcendental<'L, 'V, 'T when 'T: unmanaged and 'L :> ILanes<'V, 
         let q = 'L.Fma(q, square, 'L.Constant 0.20501476526260376)
         let q = 'L.Fma(q, square, first)
         let half = 'L.Multiply(n, 'L.Constant 0.5)
-        let inside = 'L.AtMost(one, 'L.Divide('L.Multiply(n, q), 'L.Fma(half, half, 'L.Multiply(q, q))))
+        let inside = 'L.Divide('L.Multiply(n, q), 'L.Fma(half, half, 'L.Multiply(q, q)))
         'L.CopySign('L.Select('L.Less('L.Constant 9.0, magnitude), one, inside), x)
 
     /// 1 / (1 + e⁻ˣ), as e⁻ˡˣˡ / (1 + e⁻ˡˣˡ) for negative x.

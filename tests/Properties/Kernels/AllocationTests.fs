@@ -77,7 +77,7 @@ let ``no kernel allocates`` () =
                         Padding = 1
                     }
 
-                nothing "Convolve" (fun () -> kernels.Convolve(image, a, b, c, scratch))
+                nothing "Convolve" (fun () -> kernels.Convolve(image, a, b, c, 0n, scratch, false))
                 nothing "ConvolveInputGradient" (fun () -> kernels.ConvolveInputGradient(image, a, b, c, scratch))
                 nothing "ConvolveWeightGradient" (fun () -> kernels.ConvolveWeightGradient(image, a, b, c, scratch))
         }

@@ -57,7 +57,7 @@ let private checkEvery (every: int) (shape: ConvolutionShape) =
                 let y = Block<'T>(Array.create dy.Length nan, 1)
                 let dx = Block<'T>(Array.create x.Length nan, 1)
                 let dweight = Block<'T>(Array.create weight.Length nan, 1)
-                kernels.Convolve(shape, image.Address, filter.Address, y.Address, scratch.Address)
+                kernels.Convolve(shape, image.Address, filter.Address, y.Address, 0n, scratch.Address, false)
                 close $"{kernels.Name} {shape}" (100.0 * epsilon<'T>) expected y.Values
                 kernels.ConvolveInputGradient(shape, gradient.Address, filter.Address, dx.Address, scratch.Address)
                 kernels.ConvolveWeightGradient(shape, image.Address, gradient.Address, dweight.Address, scratch.Address)
@@ -155,7 +155,7 @@ let private bits (kernels: KernelSet<float32>) (shape: ConvolutionShape) (x: flo
     let image, filter, gradient = Block<float32>(x, 0), Block<float32>(weight, 0), Block<float32>(dy, 0)
     let scratch = Block<float32>(Array.zeroCreate (kernels.ConvolveScratch shape), 0)
     let y, dweight = Block<float32>(Array.create dy.Length nan, 0), Block<float32>(Array.create weight.Length nan, 0)
-    kernels.Convolve(shape, image.Address, filter.Address, y.Address, scratch.Address)
+    kernels.Convolve(shape, image.Address, filter.Address, y.Address, 0n, scratch.Address, false)
     kernels.ConvolveWeightGradient(shape, image.Address, gradient.Address, dweight.Address, scratch.Address)
     let inBits (values: float[]) = values |> Array.map BitConverter.DoubleToInt64Bits
     inBits y.Values, inBits dweight.Values
@@ -175,3 +175,61 @@ let ``few numbers among zeros, many, and patches add up to the same bits`` () =
             let otherY, otherGradient = bits kernels shape x
             Assert.Equal<int64[]>(y, otherY)
             Assert.Equal<int64[]>(dweight, otherGradient)
+
+/// A convolution with a bias of every image alone, each call going on where the one before it ended, or from the start.
+let private oneByOne (kernels: KernelSet<float32>) (shape: ConvolutionShape) (x: float[]) (goesOn: bool) =
+    let s = shape
+    let weight = draws 2 (s.OutputChannels * s.WindowSize)
+    let outputs = s.OutputChannels * s.Positions
+    let image, filter = Block<float32>(x, 0), Block<float32>(weight, 0)
+    let bias = Block<float32>(draws 4 s.OutputChannels, 0)
+    let scratch = Block<float32>(Array.zeroCreate (kernels.ConvolveScratch shape), 0)
+    let y = Block<float32>(Array.create (s.Batch * outputs) nan, 0)
+
+    for n in 0 .. s.Batch - 1 do
+        let from = image.Address + nativeint (4 * n * s.ImageSize)
+        let into = y.Address + nativeint (4 * n * outputs)
+        let one = { shape with Batch = 1 }
+        kernels.Convolve(one, from, filter.Address, into, bias.Address, scratch.Address, goesOn && n > 0)
+
+    y.Values, bias.Values
+
+[<Fact>]
+let ``a bias is added to the finished sums, and calls may go on where others ended`` () =
+    let wide = { screen 3 10 16 with Padding = 1 }
+    let strided = { screen 3 11 5 with Stride = 2 }
+
+    for every in [ 1; 11; 40; 1000 ] do
+        for shape in [ screen 7 10 16; screen 3 10 12; wide; strided ] do
+            let x =
+                draws 1 (shape.Batch * shape.ImageSize)
+                |> Array.mapi (fun index value -> if index * 7 % every = 0 then value else 0.0)
+
+            for kernels in Kernels.singles do
+                let y, _ = bits kernels shape x
+                let fresh, bias = oneByOne kernels shape x false
+                let goingOn, _ = oneByOne kernels shape x true
+
+                let expected =
+                    y
+                    |> Array.mapi (fun index sum ->
+                        let channel = index / shape.Positions % shape.OutputChannels
+                        float (float32 (BitConverter.Int64BitsToDouble sum) + float32 bias[channel]))
+
+                Assert.Equal<float[]>(expected, fresh)
+                Assert.Equal<float[]>(expected, goingOn)
+
+[<Fact>]
+let ``numbers that are not finite reach their own windows only, among zeros too`` () =
+    let shape = { screen 2 10 16 with Batch = 1 }
+
+    for odd in [ nan; infinity ] do
+        for place in [ 0; 9; 55; 99; 190; 199 ] do
+            let x = Array.init shape.ImageSize (fun index -> if index = place then odd else 0.0)
+            let y, dweight = bits Kernels.singleScalar shape x
+            let finite (values: int64[]) = values |> Array.map (BitConverter.Int64BitsToDouble >> Double.IsFinite)
+
+            for kernels in Kernels.singles do
+                let otherY, otherGradient = bits kernels shape x
+                Assert.Equal<bool[]>(finite y, finite otherY)
+                Assert.Equal<bool[]>(finite dweight, finite otherGradient)
