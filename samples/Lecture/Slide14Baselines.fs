@@ -39,16 +39,8 @@ module Slide14Baselines =
         let zeros = Array.zeroCreate<float> data.Traces.Length
         let result = Array.zeroCreate<float> data.Traces.Length
 
-        Returns.Lambda<float>(
-            data.Batch.Count,
-            data.Batch.Rewards,
-            data.Batch.Discounts,
-            zeros,
-            data.Traces,
-            ReadOnlySpan<float>.Empty,
-            result
-        )
-
+        let steps = Steps<float>(data.Batch.Count, data.Batch.Rewards, data.Batch.Discounts, zeros, data.Traces)
+        Returns.Lambda(steps, ReadOnlySpan.Empty, result)
         result
 
     let private fullReturns (data: Data) : float[] =

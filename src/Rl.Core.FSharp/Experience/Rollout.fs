@@ -56,18 +56,20 @@ type Rollout =
     /// `Returns.RolloutAdvantages`, which bootstraps from `NextValues` across time limits and after the last step.
     /// `result` must not overlap `rewards`.
     member internal this.Advantages(discount: float32, trace: float32, rewards: float32[], result: float32[]) : unit =
-        Returns.RolloutAdvantages(
-            this.Copies,
-            discount,
-            trace,
-            ReadOnlySpan rewards,
-            ReadOnlySpan this.Values,
-            ReadOnlySpan(this.NextValues, (this.Steps - 1) * this.Copies, this.Copies),
-            ReadOnlySpan this.Terminated,
-            ReadOnlySpan this.Truncated,
-            ReadOnlySpan this.NextValues,
-            Span result
-        )
+        let steps =
+            RolloutSteps(
+                this.Copies,
+                discount,
+                trace,
+                ReadOnlySpan rewards,
+                ReadOnlySpan this.Values,
+                ReadOnlySpan(this.NextValues, (this.Steps - 1) * this.Copies, this.Copies),
+                ReadOnlySpan this.Terminated,
+                ReadOnlySpan this.Truncated,
+                ReadOnlySpan this.NextValues
+            )
+
+        Returns.RolloutAdvantages(steps, Span result)
 
 /// What collecting needs to know besides the network and the environments.
 type internal CollectorOptions =

@@ -215,17 +215,8 @@ let ``LSTD(λ) rests where the errors of λ-returns are orthogonal to the featur
             let rewards, discounts = of' _.Reward, of' _.Discount
             let here, next = of' (fun step -> value step.State), of' (fun step -> value step.Next)
 
-            Returns.Advantages<float>(
-                1,
-                rewards,
-                here,
-                discounts,
-                next,
-                (Array.create episode.Length lambda: float[]),
-                ReadOnlySpan<float>.Empty,
-                result
-            )
-
+            let steps = Steps<float>(1, rewards, discounts, next, (Array.create episode.Length lambda: float[]))
+            Returns.Advantages(steps, here, ReadOnlySpan.Empty, result)
             Array.map2 (fun (step: Transition) error -> struct (step, error)) episode result)
         |> Array.concat
 

@@ -35,8 +35,8 @@ module OffPolicy =
 
         let ratios, cumulative = Array.zeroCreate<float> data.Traces.Length, Array.zeroCreate<float> data.Traces.Length
         let target, drawn = logarithms data.Policy, logarithms behaviour
-        ImportanceSampling.Ratios(target, drawn, ratios)
-        ImportanceSampling.CumulativeRatios(count, ratios, data.Traces, cumulative)
+        ImportanceSampling.Ratios<float>(target, drawn, ratios)
+        ImportanceSampling.CumulativeRatios<float>(count, ratios, data.Traces, cumulative)
 
         {
             Data = data
