@@ -258,6 +258,51 @@ let ``V-trace allocates nothing and float32 agrees with float64`` () =
     let expected = leaky r 1.0 1.0 r.Ratios 0.9
     Array.iter2 (fun (e: float) (a: float32) -> Assert.InRange(abs (e - float a), 0.0, 1e-4)) expected result
 
+[<Property>]
+let ``what learners call in float32 agrees with float64`` (seed: uint64) =
+    let r = rollout seed
+    let single = Array.map float32
+    let values, ratios, probabilities = single r.Values, single r.Ratios, r.Ratios |> Array.map (fun x -> x / 3.0)
+    let rewards, discounts, next = single r.Rewards, single r.Discounts, single r.NextValues
+    let traces = single (r.Traces 0.9)
+
+    let check (expected: float[] -> unit) (actual: float32[] -> unit) =
+        let result = Array.zeroCreate<float32> r.Count
+        actual result
+
+        Array.iter2
+            (fun (e: float) (a: float32) -> Assert.InRange(abs (e - float a), 0.0, 1e-4 * (1.0 + abs e)))
+            (filled r expected)
+            result
+
+    check (fun result -> Corrections.Retrace(r.Steps 0.9, r.Values, r.Ratios, result)) (fun result ->
+        Corrections.Retrace(Steps<float32>(r.Columns, rewards, discounts, next, traces), values, ratios, result))
+
+    check (fun result -> Corrections.TreeBackup(r.Steps 0.9, r.Values, probabilities, result)) (fun result ->
+        let steps = Steps<float32>(r.Columns, rewards, discounts, next, traces)
+        Corrections.TreeBackup(steps, values, single probabilities, result))
+
+    check
+        (fun result ->
+            let errors, estimates = leaky r 0.7 1.2 r.Ratios 0.9, Array.zeroCreate<float> r.Count
+            Corrections.VTraceAdvantages(r.Steps 0.9, r.Values, r.Ratios, errors, 0.7, 1.5, estimates, result))
+        (fun result ->
+            let errors, estimates = Array.zeroCreate<float32> r.Count, Array.zeroCreate<float32> r.Count
+            let steps = Steps<float32>(r.Columns, rewards, discounts, next, traces)
+            Corrections.LeakyVTrace(steps, values, ratios, 0.7f, 1.2f, errors)
+            Corrections.VTraceAdvantages(steps, values, ratios, errors, 0.7f, 1.5f, estimates, result))
+
+    check
+        (fun result -> ImportanceSampling.DoublyRobust(r.Steps 0.9, r.Values, r.NextValues, r.Ratios, result))
+        (fun result ->
+            let steps = Steps<float32>(r.Columns, rewards, discounts, next, traces)
+            ImportanceSampling.DoublyRobust(steps, values, next, ratios, result))
+
+    check
+        (fun result ->
+            ActionValues.QLambda<float>(r.Columns, 1, r.Rewards, r.Discounts, r.Values, r.Traces 0.9, result))
+        (fun result -> ActionValues.QLambda<float32>(r.Columns, 1, rewards, discounts, values, traces, result))
+
 [<Fact>]
 let ``empty trajectories and unequal lengths are refused by name`` () =
     let refused (name: string) (action: unit -> unit) =
