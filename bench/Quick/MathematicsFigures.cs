@@ -1,7 +1,6 @@
 using Rl.Core.Foundations;
-using Rl.Core.Mdp;
+using Rl.Core.Tabular;
 using Rl.Core.Objectives;
-using Rl.Core.Planning;
 
 namespace Rl.Bench.Quick;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Rl.Core.Acting;
 using Rl.Core.Algorithms;
+using Rl.Core.Experience;
 using Rl.Core.Networks;
 using Spectre.Console;
 

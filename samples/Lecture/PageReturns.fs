@@ -4,7 +4,7 @@ namespace Lecture
 
 open System
 open Rl.Core.Foundations
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Core.Objectives
 
 /// Estimates of one value from many trajectories, compared with the linear solve.

@@ -3,7 +3,7 @@ namespace Lecture
 
 open System
 open Rl.Core.Foundations
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Core.Objectives
 
 /// Trajectories with p(τ), or 1/N for samples, and what the estimators make of them.

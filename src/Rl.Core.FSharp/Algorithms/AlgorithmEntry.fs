@@ -4,6 +4,7 @@ namespace Rl.Core.Algorithms
 open System
 open Rl.Core.Environments
 open Rl.Core.Foundations
+open Rl.Core.Learning
 
 /// Where an algorithm belongs.
 [<RequireQualifiedAccess>]

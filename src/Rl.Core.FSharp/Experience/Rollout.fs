@@ -1,13 +1,13 @@
 /// Fixed-length rollouts of a stochastic policy in a batch of environments, collected by all threads without waiting
 /// for each other.
-namespace Rl.Core.Algorithms
+namespace Rl.Core.Experience
 
 open System
 open System.Collections.Generic
 open Rl.Core.Acting
 open Rl.Core.Foundations
 open Rl.Core.Environments
-open Rl.Core.Experience
+open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Objectives
 

@@ -1,5 +1,5 @@
 /// What every algorithm is: a transition of a training state that holds all there is to know.
-namespace Rl.Core.Algorithms
+namespace Rl.Core.Learning
 
 open System
 open Rl.Core.Acting

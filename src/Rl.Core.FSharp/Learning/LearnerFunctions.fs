@@ -3,7 +3,6 @@ namespace Rl.Core.Learning
 
 open System
 open Rl.Core.Acting
-open Rl.Core.Algorithms
 open Rl.Core.Environments
 open Rl.Core.Foundations
 open Rl.Core.Networks

@@ -1,5 +1,5 @@
 /// What the actor-critic learners have in common: first states, normalisation of rewards, diagnostics.
-namespace Rl.Core.Algorithms
+namespace Rl.Core.Learning
 
 open System
 open Rl.Core.Foundations

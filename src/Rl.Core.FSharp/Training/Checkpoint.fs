@@ -8,8 +8,8 @@ open System.IO.Hashing
 open Rl.Core.Acting
 open Rl.Core.Foundations
 open Rl.Core.Environments
+open Rl.Core.Learning
 open Rl.Core.Networks
-open Rl.Core.Algorithms
 
 /// All that is needed to act and to continue training.
 type Checkpoint =

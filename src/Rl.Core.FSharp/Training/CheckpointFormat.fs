@@ -5,7 +5,6 @@ namespace Rl.Core.Training
 open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Experience
-open Rl.Core.Algorithms
 
 [<RequireQualifiedAccess>]
 module internal CheckpointFormat =

@@ -9,8 +9,8 @@ open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Autodiff
+open Rl.Core.Learning
 open Rl.Core.Networks
-open Rl.Core.Algorithms
 
 [<RequireQualifiedAccess>]
 module internal CheckpointRules =

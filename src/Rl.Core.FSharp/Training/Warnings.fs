@@ -3,8 +3,8 @@ namespace Rl.Core.Training
 
 open System
 open System.Globalization
-open Rl.Core.Algorithms
 open Rl.Core.Environments
+open Rl.Core.Learning
 
 /// What a warning is about.
 type WarningKind =

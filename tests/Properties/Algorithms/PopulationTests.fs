@@ -5,6 +5,7 @@ module Rl.Tests.Algorithms.PopulationTests
 open System
 open System.Collections.Generic
 open FsCheck.Xunit
+open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Environments
 open Rl.Core.Foundations

@@ -2,7 +2,7 @@
 /// define.
 module Rl.Tests.Theorems.FixedPointTheorems
 
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Core.Objectives
 open Xunit
 

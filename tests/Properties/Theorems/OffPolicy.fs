@@ -1,7 +1,7 @@
 /// Every trajectory of another policy, with its importance ratios, and expectations over them.
 namespace Rl.Tests.Theorems
 
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Core.Objectives
 
 /// Every trajectory of a behaviour μ, with its ratios ρ = π / μ [T, N] (1 outside trajectories).

@@ -4,7 +4,7 @@ module Rl.Tests.Theorems.OffPolicyTheorems
 
 open System
 open Rl.Core.Autodiff
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Core.Objectives
 open Xunit
 

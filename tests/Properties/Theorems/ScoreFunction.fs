@@ -5,7 +5,7 @@ namespace Rl.Tests.Theorems
 open System
 open Rl.Core.Autodiff
 open Rl.Core.Distributions
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Core.Objectives
 
 /// Every trajectory of an instance under the policy of the data.

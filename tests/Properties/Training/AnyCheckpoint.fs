@@ -7,8 +7,8 @@ open Rl.Core.Acting
 open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Experience
+open Rl.Core.Learning
 open Rl.Core.Networks
-open Rl.Core.Algorithms
 open Rl.Core.Wrappers
 open Rl.Core.Training
 

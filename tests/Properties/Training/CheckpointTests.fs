@@ -11,6 +11,7 @@ open Xunit
 open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Algorithms
+open Rl.Core.Learning
 open Rl.Core.Wrappers
 open Rl.Core.Training
 

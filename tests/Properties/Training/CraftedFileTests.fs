@@ -11,6 +11,7 @@ open Xunit
 open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Experience
+open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Acting
 open Rl.Core.Algorithms

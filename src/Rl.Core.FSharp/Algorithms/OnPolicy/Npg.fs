@@ -1,6 +1,7 @@
 /// The natural policy gradient: the steepest direction as divergence measures it, whatever the parametrisation.
 namespace Rl.Core.Algorithms
 
+open Rl.Core.Acting
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Foundations

@@ -51,13 +51,6 @@ module OnPolicy =
         else
             rollout.Samples
 
-    /// The columns that a policy is computed from, without what it did.
-    let conditions (columns: RolloutColumns) =
-        if columns.HasMasks then
-            [ columns.Observations; columns.Masks ]
-        else
-            [ columns.Observations ]
-
     /// The regression of values on the rows' returns: ½ (V(s) − G)², its mean over M rows, as the term valueLoss.
     let valueUpdate (network: ActorCritic) (columns: RolloutColumns) (transform: Transform) limit (m: int) : Update =
         let loss batch =

@@ -3,6 +3,7 @@
 namespace Rl.Core.Algorithms
 
 open System
+open Rl.Core.Acting
 open Rl.Core.Autodiff
 open Rl.Core.Environments
 open Rl.Core.Experience
@@ -207,7 +208,7 @@ module Ppg =
         let outputs = PolicyOutputs(network, samples, workers)
         let struct (outputColumn, deviationColumn) = Divergence.columns network.Head
         let rows (column: Column) = Array.zeroCreate<float32>(c.PolicyRollouts * samples * column.Numbers)
-        let kept = columns.Returns :: OnPolicy.conditions columns |> List.map (fun column -> column, rows column)
+        let kept = columns.Returns :: columns.Conditions |> List.map (fun column -> column, rows column)
         let oldOutputs = rows outputColumn
         let phase = Samples.OfRollout(environment.Count, (outputColumn, oldOutputs) :: kept)
 

@@ -4,6 +4,7 @@ namespace Rl.Core.Algorithms
 open System
 open System.Collections.Generic
 open System.Runtime.InteropServices
+open Rl.Core.Acting
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Foundations

@@ -2,6 +2,7 @@
 /// allow.
 namespace Rl.Core.Algorithms
 
+open Rl.Core.Acting
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Foundations

@@ -2,6 +2,7 @@
 namespace Rl.Core.Algorithms
 
 open System
+open Rl.Core.Acting
 open Rl.Core.Environments
 open Rl.Core.Foundations
 open Rl.Core.Learning

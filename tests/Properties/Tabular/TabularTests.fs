@@ -1,11 +1,10 @@
 /// Tabular learners: their expected step is the Bellman backup, exactly, and what they converge to is its fixed point.
-module Rl.Tests.Planning.TabularTests
+module Rl.Tests.Tabular.TabularTests
 
 open System
 open Rl.Core.Foundations
 open Rl.Core.Objectives
-open Rl.Core.Mdp
-open Rl.Core.Planning
+open Rl.Core.Tabular
 open Rl.Tests.Theorems
 open Xunit
 
