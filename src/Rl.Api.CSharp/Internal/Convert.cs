@@ -324,8 +324,9 @@ internal static class Convert
     public static IReadOnlyList<TrainingWarning> Warnings(Report report, Learner learner, TrainingState state, ref Core.Training.TrainingWatch watch)
     {
         var (reported, ofReport) = Core.Training.Warnings.observe(report, watch);
+        (reported, var ofState) = Core.Training.Warnings.observeState(state, reported);
         (watch, var ofScales) = Core.Training.ScaleWarnings.observe(learner, state, reported);
-        var raised = ListModule.Append(ofReport, ofScales);
+        var raised = ListModule.Append(ofReport, ListModule.Append(ofState, ofScales));
         return raised.IsEmpty
             ? []
             : Array.AsReadOnly(raised.Select(warning => new TrainingWarning((TrainingWarningKind)warning.Kind, warning.Update, warning.Message)).ToArray());

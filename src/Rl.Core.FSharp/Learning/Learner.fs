@@ -73,6 +73,8 @@ module ArrayNames =
 /// How the states of a learner begin, and the sizes of statistics that all of them keep.
 type StateStart =
     {
+        /// The length of θ.
+        Parameters: int
         /// Components of the statistics of observations; 0 without.
         Observations: int
         /// 1 with statistics of rewards, else 0.

@@ -53,6 +53,7 @@ module internal Learners =
         let rewarded = if normaliseRewards then 1 else 0
 
         {
+            Parameters = layout.Count
             Observations = observed
             Rewards = rewarded
             Initialise = stateBefore layout environment observed rewarded

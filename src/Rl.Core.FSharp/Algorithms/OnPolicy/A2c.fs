@@ -200,3 +200,4 @@ module A2c =
             []
             A2cOptions.validate
             create
+        |> AlgorithmEntry.withParameters A2cOptions.ofPairs (fun c -> OnPolicy.parameters c.Network c.Exploration)

@@ -161,3 +161,4 @@ module Npg =
             [ "RolloutSteps", "32"; "CgSteps", "5"; "ValueEpochs", "2"; "ValueMinibatchSize", "48" ]
             NpgOptions.validate
             create
+        |> AlgorithmEntry.withParameters NpgOptions.ofPairs (fun c -> OnPolicy.parameters c.Network c.Exploration)

@@ -340,3 +340,4 @@ module Ppg =
             ]
             PpgOptions.validate
             create
+        |> AlgorithmEntry.withParameters PpgOptions.ofPairs (fun c -> OnPolicy.parameters c.Network c.Exploration)

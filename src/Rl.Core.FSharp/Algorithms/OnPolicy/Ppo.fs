@@ -311,11 +311,11 @@ module Ppo =
 
     let private metrics = [ "policyLoss"; "valueLoss"; "entropy"; "approximateKl"; "clipFraction"; "gradientNorm" ]
 
-    let private bind (c: PpoOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network =
-            PolicyNetwork.create c.Layers environment.ObservationSpace environment.ActionSpace
-            |> Policy.scaled c.Network.ActionScaling environment.ActionSpace
+    let private network (c: PpoOptions) (observations: Space) (actions: Space) : ActorCritic =
+        PolicyNetwork.create c.Layers observations actions |> Policy.scaled c.Network.ActionScaling actions
 
+    let private bind (c: PpoOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        let network = network c environment.ObservationSpace environment.ActionSpace
         let source = RolloutSource(network, environment, rollouts c, workers)
         let minibatches = minibatches c source.Samples
         let update = Update.create (plan c network environment.HasActionMasks minibatches.Size)
@@ -404,3 +404,5 @@ module Ppo =
             [ "RolloutSteps", "32"; "MinibatchSize", "96" ]
             PpoOptions.validate
             create
+        |> AlgorithmEntry.withParameters PpoOptions.ofPairs (fun c observations actions ->
+            (ActorCritic.layout (network c observations actions)).Count)

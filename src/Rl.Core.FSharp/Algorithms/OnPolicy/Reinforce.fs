@@ -341,3 +341,4 @@ module Reinforce =
             [ "EpisodesPerUpdate", "6" ]
             ReinforceOptions.validate
             create
+        |> AlgorithmEntry.withParameters ReinforceOptions.ofPairs (fun c -> OnPolicy.parameters c.Network c.Exploration)

@@ -183,3 +183,4 @@ module Trpo =
             [ "RolloutSteps", "32"; "CgSteps", "5"; "ValueEpochs", "2"; "ValueMinibatchSize", "48" ]
             TrpoOptions.validate
             create
+        |> AlgorithmEntry.withParameters TrpoOptions.ofPairs (fun c -> OnPolicy.parameters c.Network c.Exploration)

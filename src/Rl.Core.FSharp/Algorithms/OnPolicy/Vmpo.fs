@@ -264,3 +264,4 @@ module Vmpo =
             [ "RolloutSteps", "32"; "Epochs", "3" ]
             VmpoOptions.validate
             create
+        |> AlgorithmEntry.withParameters VmpoOptions.ofPairs (fun c -> OnPolicy.parameters c.Network c.Exploration)

@@ -185,3 +185,4 @@ module Vpg =
             [ "RolloutSteps", "32"; "ValueSteps", "3" ]
             VpgOptions.validate
             create
+        |> AlgorithmEntry.withParameters VpgOptions.ofPairs (fun c -> OnPolicy.parameters c.Network c.Exploration)

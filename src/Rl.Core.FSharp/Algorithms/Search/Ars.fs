@@ -91,7 +91,7 @@ module ArsOptions =
 module Ars =
 
     let private bind (c: ArsOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = Search.network c.Network.Activation c.Network.Hidden c.Network.ActionScaling environment
+        let network = Search.network c.Network environment
         let part = Part.mode network
         let n = part.Layout.Count
         let top = if c.TopDirections = 0 then c.Directions else c.TopDirections
@@ -172,3 +172,4 @@ module Ars =
             [ "Directions", "3" ]
             ArsOptions.validate
             create
+        |> AlgorithmEntry.withParameters ArsOptions.ofPairs (fun c -> Search.parameters c.Network)

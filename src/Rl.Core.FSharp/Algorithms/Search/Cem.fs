@@ -95,7 +95,7 @@ module Cem =
         struct (Array.map float32 mean, variance)
 
     let private bind (c: CemOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = Search.network c.Network.Activation c.Network.Hidden c.Network.ActionScaling environment
+        let network = Search.network c.Network environment
         let part = Part.mode network
         let n = part.Layout.Count
         let elite = Math.Max(2, int (Math.Round(c.EliteFraction * float c.Population)))
@@ -177,3 +177,4 @@ module Cem =
             [ "Population", "13" ]
             CemOptions.validate
             create
+        |> AlgorithmEntry.withParameters CemOptions.ofPairs (fun c -> Search.parameters c.Network)

@@ -115,7 +115,7 @@ module Es =
             }
 
     let private bind (c: EsOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = Search.network c.Network.Activation c.Network.Hidden c.Network.ActionScaling environment
+        let network = Search.network c.Network environment
         let part = Part.mode network
         let n = part.Layout.Count
 
@@ -185,3 +185,4 @@ module Es =
             [ "Directions", "3" ]
             EsOptions.validate
             create
+        |> AlgorithmEntry.withParameters EsOptions.ofPairs (fun c -> Search.parameters c.Network)
