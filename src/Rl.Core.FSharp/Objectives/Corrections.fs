@@ -172,8 +172,9 @@ type Corrections =
         let traced = Steps<'T>(steps.Columns, steps.Rewards, steps.Discounts, steps.NextValues, ReadOnlySpan clipped)
         Corrections.GeneralOffPolicy(traced, nextActionValues, result)
 
-    /// Tree-backup(λ) returns: `GeneralOffPolicy` with c = λ π′, λ the steps' traces and π′ = `nextProbabilities` [T, N]
-    /// the target policy's probability of the *next* action; needs no behaviour policy (Precup, Sutton and Singh 2000).
+    /// Tree-backup(λ) returns: `GeneralOffPolicy` with c = λ π′, λ the steps' traces and π′ = `nextProbabilities`
+    /// [T, N] the target policy's probability of the *next* action; needs no behaviour policy (Precup, Sutton and Singh
+    /// 2000).
     static member TreeBackup<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
         (steps: Steps<'T>, nextActionValues: ReadOnlySpan<'T>, nextProbabilities: ReadOnlySpan<'T>, result: Span<'T>)
         : unit =

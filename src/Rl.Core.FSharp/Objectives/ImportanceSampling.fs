@@ -6,10 +6,10 @@ open System
 open System.Numerics
 open Rl.Core.Foundations
 
-/// Steps are those of `Returns`; arrays are time-major [T, N], flat, of float32 or float64. Ratios ρₜ = π(aₜ|sₜ)/μ(aₜ|sₜ)
-/// ≥ 0 belong to the action of their step. Unless said otherwise `result` must not overlap the arguments. Wrong
-/// lengths, empty trajectories, numbers that are not finite, negative ratios, and discounts and traces outside [0, 1]
-/// raise `ArgumentException`, which names the argument and the element.
+/// Steps are those of `Returns`; arrays are time-major [T, N], flat, of float32 or float64. Ratios ρₜ =
+/// π(aₜ|sₜ)/μ(aₜ|sₜ) ≥ 0 belong to the action of their step. Unless said otherwise `result` must not overlap the
+/// arguments. Wrong lengths, empty trajectories, numbers that are not finite, negative ratios, and discounts and traces
+/// outside [0, 1] raise `ArgumentException`, which names the argument and the element.
 [<AbstractClass; Sealed>]
 type ImportanceSampling =
 
@@ -80,8 +80,8 @@ type ImportanceSampling =
         ImportanceSampling.DoublyRobust(steps, ReadOnlySpan zeros, ReadOnlySpan zeros, ratios, result)
 
     /// Doubly robust evaluation: result = Vₜ = v̂ₜ + ρₜ (rₜ + γₜ [(1 − λₜ) v′ₜ + λₜ Vₜ₊₁] − q̂ₜ) with estimates v̂(sₜ):
-    /// `values`, and q̂(sₜ, aₜ): `actionValues`, both [T, N]; exact if either the ratios or the estimates are (Jiang and
-    /// Li 2016, equation 10). The recurrence with rewards v̂ + ρ (r − q̂) and discounts ρ γ.
+    /// `values`, and q̂(sₜ, aₜ): `actionValues`, both [T, N]; exact if either the ratios or the estimates are (Jiang
+    /// and Li 2016, equation 10). The recurrence with rewards v̂ + ρ (r − q̂) and discounts ρ γ.
     static member DoublyRobust<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
         (
             steps: Steps<'T>,

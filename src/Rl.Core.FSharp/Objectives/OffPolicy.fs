@@ -48,8 +48,8 @@ module OffPolicy =
     /// al. 2014; Lillicrap et al. 2015).
     let deterministicActorLoss (value: Expr) : Expr = -value
 
-    /// α ln π(a|s) − min(q₁, q₂) [M] with reparametrised a: SAC's actor loss; α is constant to derivatives; take them in
-    /// the actor's parameters only (Haarnoja et al. 2018, equation 7).
+    /// α ln π(a|s) − min(q₁, q₂) [M] with reparametrised a: SAC's actor loss; α is constant to derivatives; take them
+    /// in the actor's parameters only (Haarnoja et al. 2018, equation 7).
     let softActorLoss (temperature: Expr) (logProbability: Expr) (first: Expr) (second: Expr) : Expr =
         Expr.stopGradient temperature * logProbability - Expr.minimum first second
 
