@@ -107,7 +107,7 @@ type ActionValues =
 
         for index in 0 .. steps.Count - columns - 1 do
             let next = index + columns
-            let target = steps.Rewards[next] + steps.Discounts[next] * steps.NextValues[next]
+            let target: 'T = steps.Rewards[next] + steps.Discounts[next] * steps.NextValues[next]
 
             if 'T.op_LessThan (target, values[next]) then follow[index] <- 'T.Zero
 
