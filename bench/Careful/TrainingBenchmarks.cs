@@ -1,6 +1,6 @@
 using BenchmarkDotNet.Attributes;
-using Rl.Core.Algorithms;
 using Rl.Core.Foundations;
+using Rl.Core.Learning;
 
 namespace Rl.Bench.Careful;
 

@@ -1,7 +1,6 @@
 using Rl.Core.Foundations;
-using Rl.Core.Mdp;
+using Rl.Core.Tabular;
 using Rl.Core.Objectives;
-using Rl.Core.Planning;
 
 namespace Rl.Bench.Quick;
 
@@ -33,8 +32,9 @@ internal static class MathematicsFigures
         var terminated = Flags(5, 0.005);
         var truncated = Flags(6, 0.001);
         var result = new float[Steps * Copies];
-        var (seconds, bytes) = Measure.Run(() => Returns.RolloutAdvantages<float>(
-            Copies, 0.99f, 0.95f, rewards, values, lastValues, terminated, truncated, finalValues, result));
+        var (seconds, bytes) = Measure.Run(() => Returns.RolloutAdvantages(
+            new RolloutSteps<float>(
+                Copies, 0.99f, 0.95f, rewards, values, lastValues, terminated, truncated, finalValues), result));
         return new Figure("gae_128x1024", seconds * 1e6, "us", Traffic(3) / seconds / bandwidth, bytes);
     }
 
@@ -48,8 +48,11 @@ internal static class MathematicsFigures
         var terminated = Flags(5, 0.005);
         var truncated = Flags(6, 0.001);
         var result = new float[Steps * Copies];
-        var (seconds, bytes) = Measure.Run(() => Corrections.RolloutVTrace<float>(
-            Copies, 0.99f, 1f, 1f, ratios, rewards, values, lastValues, terminated, truncated, finalValues, result));
+        var (seconds, bytes) = Measure.Run(() => Corrections.RolloutVTrace(
+            new RolloutSteps<float>(Copies, 0.99f, 1f, rewards, values, lastValues, terminated, truncated, finalValues),
+            ratios,
+            1f,
+            result));
         return new Figure("vtrace_128x1024", seconds * 1e6, "us", Traffic(4) / seconds / bandwidth, bytes);
     }
 

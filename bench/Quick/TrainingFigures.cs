@@ -1,5 +1,7 @@
 using Rl.Core.Algorithms;
+using Rl.Core.Experience;
 using Rl.Core.Foundations;
+using Rl.Core.Learning;
 
 namespace Rl.Bench.Quick;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Rl.Core.Algorithms;
+using Rl.Core.Experience;
 using Rl.Core.Networks;
 using Spectre.Console;
 

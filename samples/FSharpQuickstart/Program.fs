@@ -2,10 +2,12 @@
 module FSharpQuickstart
 
 open System.Threading
+open Rl.Core.Acting
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
 open Rl.Core.Environments
 open Rl.Core.Algorithms
+open Rl.Core.Learning
 open Rl.Core.Training
 
 /// Transitions until the plan's end.

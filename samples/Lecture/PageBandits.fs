@@ -2,7 +2,7 @@
 namespace Lecture
 
 open Rl.Core.Foundations
-open Rl.Core.Planning
+open Rl.Core.Tabular
 
 /// Five Bernoulli arms, the same for all; regret is what the best arm would have paid more, in expectation.
 [<RequireQualifiedAccess>]

@@ -4,7 +4,7 @@ namespace Lecture
 
 open System
 open Rl.Core.Foundations
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Core.Objectives
 
 /// Estimates of one value from many trajectories, compared with the linear solve.
@@ -24,16 +24,8 @@ module PageReturns =
         let traces = batch.Discounts |> Array.map (fun discount -> if discount = 0.0 then 0.0 else lambda)
         let result = Array.zeroCreate<float> batch.Rewards.Length
 
-        Returns.Lambda<float>(
-            batch.Count,
-            batch.Rewards,
-            batch.Discounts,
-            nextValues values batch,
-            traces,
-            ReadOnlySpan<float>.Empty,
-            result
-        )
-
+        let steps = Steps<float>(batch.Count, batch.Rewards, batch.Discounts, nextValues values batch, traces)
+        Returns.Lambda(steps, ReadOnlySpan.Empty, result)
         first batch result
 
     let private rootMeanSquare (errors: float[]) = sqrt (errors |> Array.averageBy (fun error -> error * error))
@@ -111,11 +103,12 @@ module PageReturns =
             let discounts = at (fun i -> if last (i / count) then 0.0 else 1.0)
             let zeros = Array.zeroCreate<float> length
             let returns, weights = Array.zeroCreate<float> length, Array.zeroCreate<float> length
-            Returns.Lambda<float>(count, batch.Rewards, discounts, zeros, discounts, ReadOnlySpan<float>.Empty, returns)
-            ImportanceSampling.CumulativeRatios(count, ratios, discounts, weights)
+            let steps = Steps<float>(count, batch.Rewards, discounts, zeros, discounts)
+            Returns.Lambda(steps, ReadOnlySpan.Empty, returns)
+            ImportanceSampling.CumulativeRatios<float>(count, ratios, discounts, weights)
             let whole = weights[length - count ..]
             let perDecision, doublyRobust = Array.zeroCreate<float> length, Array.zeroCreate<float> length
-            ImportanceSampling.PerDecision(count, ratios, batch.Rewards, discounts, zeros, discounts, perDecision)
+            ImportanceSampling.PerDecision(steps, ratios, perDecision)
             let q = at (fun i -> guesses.ActionValues[i / count][batch.States[i] * mdp.Actions + batch.Actions[i]])
 
             let v =
@@ -129,21 +122,11 @@ module PageReturns =
                         }
                     ))
 
-            ImportanceSampling.DoublyRobust(
-                count,
-                ratios,
-                batch.Rewards,
-                discounts,
-                v,
-                q,
-                zeros,
-                discounts,
-                doublyRobust
-            )
+            ImportanceSampling.DoublyRobust(steps, v, q, ratios, doublyRobust)
 
             [|
-                ImportanceSampling.Ordinary(whole, first batch returns)
-                ImportanceSampling.Weighted(whole, first batch returns)
+                ImportanceSampling.Ordinary<float>(whole, first batch returns)
+                ImportanceSampling.Weighted<float>(whole, first batch returns)
                 Array.average (first batch perDecision)
                 Array.average (first batch doublyRobust)
             |]

@@ -2,7 +2,7 @@
 namespace Lecture
 
 open Rl.Core.Foundations
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 
 /// J(θ) ≈ (1/N) Σᵢ Σₜ r, equation 8, beside the exact J of a small process.
 [<RequireQualifiedAccess>]

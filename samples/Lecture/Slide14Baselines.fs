@@ -3,7 +3,7 @@ namespace Lecture
 
 open System
 open Rl.Core.Foundations
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Core.Objectives
 
 /// Trajectories with p(τ), or 1/N for samples, and what the estimators make of them.
@@ -39,16 +39,8 @@ module Slide14Baselines =
         let zeros = Array.zeroCreate<float> data.Traces.Length
         let result = Array.zeroCreate<float> data.Traces.Length
 
-        Returns.Lambda<float>(
-            data.Batch.Count,
-            data.Batch.Rewards,
-            data.Batch.Discounts,
-            zeros,
-            data.Traces,
-            ReadOnlySpan<float>.Empty,
-            result
-        )
-
+        let steps = Steps<float>(data.Batch.Count, data.Batch.Rewards, data.Batch.Discounts, zeros, data.Traces)
+        Returns.Lambda(steps, ReadOnlySpan.Empty, result)
         result
 
     let private fullReturns (data: Data) : float[] =

@@ -1,8 +1,7 @@
 /// Slide 24: on Baird's counterexample semi-gradient TD diverges, and methods that follow a true gradient converge.
 namespace Lecture
 
-open Rl.Core.Mdp
-open Rl.Core.Planning
+open Rl.Core.Tabular
 
 /// Expected updates over all that the behaviour policy may do, each state alike, so that no noise explains what is
 /// seen.

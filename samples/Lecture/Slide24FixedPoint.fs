@@ -2,8 +2,7 @@
 namespace Lecture
 
 open Rl.Core.Foundations
-open Rl.Core.Mdp
-open Rl.Core.Planning
+open Rl.Core.Tabular
 
 /// Q ← T Q beside Q(s, a) ← Q(s, a) + α (r + γ max Q(s′, ·) − Q(s, a)), one sample of every pair a sweep.
 [<RequireQualifiedAccess>]

@@ -2,8 +2,7 @@
 namespace Lecture
 
 open Rl.Core.Foundations
-open Rl.Core.Mdp
-open Rl.Core.Planning
+open Rl.Core.Tabular
 
 /// Fitted Q-iteration on exact data, with many classes of functions under two weightings of the pairs: the fit with the
 /// lowest error is not the one with the highest return.

@@ -194,19 +194,20 @@ let collect
 let advantages (o: Options) (r: Rollout) : float32[] =
     let result = Array.zeroCreate<float32> r.Values.Length
 
-    Returns.RolloutAdvantages(
-        r.LastValues.Length,
-        float32 o.Discount,
-        float32 o.GaeLambda,
-        ReadOnlySpan r.Rewards,
-        ReadOnlySpan r.Values,
-        ReadOnlySpan r.LastValues,
-        ReadOnlySpan r.Terminated,
-        ReadOnlySpan r.Truncated,
-        ReadOnlySpan r.FinalValues,
-        Span result
-    )
+    let steps =
+        RolloutSteps(
+            r.LastValues.Length,
+            float32 o.Discount,
+            float32 o.GaeLambda,
+            ReadOnlySpan r.Rewards,
+            ReadOnlySpan r.Values,
+            ReadOnlySpan r.LastValues,
+            ReadOnlySpan r.Terminated,
+            ReadOnlySpan r.Truncated,
+            ReadOnlySpan r.FinalValues
+        )
 
+    Returns.RolloutAdvantages(steps, Span result)
     result
 
 // --- The algorithm

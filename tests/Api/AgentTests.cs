@@ -6,6 +6,7 @@ using System.Threading;
 using System.Threading.Tasks;
 using Rl.Core.Algorithms;
 using Xunit;
+using Rl.Core.Learning;
 
 namespace Rl.Tests.Api;
 

@@ -33,6 +33,15 @@ public sealed class FileTests : IDisposable
     }
 
     [Fact]
+    public void Without_its_replay_an_agent_that_has_none_is_saved_whole()
+    {
+        using var agent = Agent.Load(path);
+        var other = folder.File("without.rl");
+        agent.Save(other, withReplay: false);
+        Assert.Equal(File.ReadAllBytes(path), File.ReadAllBytes(other));
+    }
+
+    [Fact]
     public void A_model_for_another_space_is_refused_naming_both()
     {
         var message = Assert.Throws<ArgumentException>(() => Agent.Load(path, Environments.Make("Pendulum-v1"))).Message;

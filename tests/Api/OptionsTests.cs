@@ -2,8 +2,10 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using System.Reflection;
+using Rl.Core.Acting;
 using Rl.Core.Algorithms;
 using Xunit;
+using Rl.Core.Learning;
 
 namespace Rl.Tests.Api;
 

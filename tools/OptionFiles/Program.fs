@@ -6,6 +6,7 @@ module Rl.Tools.Program
 open System
 open System.IO
 open Rl.Core.Algorithms
+open Rl.Core.Learning
 
 let rec private root (folder: DirectoryInfo) =
     if File.Exists(Path.Combine(folder.FullName, "Rl.sln")) then

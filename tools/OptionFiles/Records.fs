@@ -5,6 +5,7 @@ open System
 open System.Text.RegularExpressions
 open Microsoft.FSharp.Reflection
 open Rl.Core.Algorithms
+open Rl.Core.Learning
 
 let private header =
     [
@@ -105,6 +106,7 @@ let file (entry: AlgorithmEntry) : string =
             "using Rl.Core.Algorithms;"
             "using Rl.Core.Environments;"
             "using Rl.Core.Foundations;"
+            "using Rl.Core.Learning;"
             "using Rl.Internal;"
             ""
             "namespace Rl;"
@@ -155,7 +157,9 @@ let choices (entries: AlgorithmEntry list) : Type list =
 /// The C# file of a choice.
 let choice (union: Type) : string =
     let cases = FSharpType.GetUnionCases union |> Array.toList |> List.map _.Name
-    let core = $"Core.Algorithms.{union.Name}"
+    // Within the namespace Rl.
+    let fullName = string union
+    let core = fullName["Rl.".Length ..]
 
     joined
         [

@@ -6,6 +6,7 @@ open System.Collections.Generic
 open System.Text.RegularExpressions
 open System.Xml.Linq
 open Rl.Core.Algorithms
+open Rl.Core.Learning
 
 let private members =
     lazy

@@ -2,6 +2,7 @@
 module Rl.Tools.Tables
 
 open Rl.Core.Algorithms
+open Rl.Core.Learning
 
 [<Literal>]
 let private Head = "| option | default | meaning |"

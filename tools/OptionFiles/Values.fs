@@ -3,13 +3,15 @@ module Rl.Tools.Values
 
 open System
 open Microsoft.FSharp.Reflection
+open Rl.Core.Acting
 open Rl.Core.Algorithms
+open Rl.Core.Learning
 open Rl.Core.Networks
 
 /// A union whose cases have no fields, which C# knows as an enumeration of the same name.
 let isChoice (value: Type) =
     FSharpType.IsUnion value
-    && value.Namespace = typeof<AlgorithmEntry>.Namespace
+    && value.Assembly = typeof<AlgorithmEntry>.Assembly
     && FSharpType.GetUnionCases value |> Array.forall (fun case -> case.GetFields().Length = 0)
 
 /// The C# type of a property.

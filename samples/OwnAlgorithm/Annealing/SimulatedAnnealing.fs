@@ -148,7 +148,8 @@ module SimulatedAnnealing =
                 Options = Options.toPairs rows c
                 TotalSteps = c.Plan.TotalSteps
                 Arrays = [ Return, [| 0.0f |] ]
-                Start = { Observations = 0; Rewards = 0; Initialise = initialise }
+                Start =
+                    { Parameters = (Actor.layout actor).Count; Observations = 0; Rewards = 0; Initialise = initialise }
                 Collect = collect
                 Learn = learn
             }

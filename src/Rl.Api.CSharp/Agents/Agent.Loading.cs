@@ -1,9 +1,9 @@
 using System;
 using System.IO;
 using System.Linq;
-using Rl.Core.Algorithms;
 using Rl.Core.Environments;
 using Rl.Core.Foundations;
+using Rl.Core.Learning;
 using Rl.Core.Training;
 using Rl.Internal;
 

@@ -3,7 +3,7 @@ using System.IO;
 using System.Threading;
 using System.Threading.Tasks;
 using Microsoft.Extensions.Logging;
-using Rl.Core.Algorithms;
+using Rl.Core.Learning;
 using Rl.Internal;
 using static System.FormattableString;
 

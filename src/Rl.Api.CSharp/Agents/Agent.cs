@@ -5,9 +5,9 @@ using System.Linq;
 using System.Threading;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
-using Rl.Core.Algorithms;
 using Rl.Core.Environments;
 using Rl.Core.Foundations;
+using Rl.Core.Learning;
 using Rl.Core.Training;
 using Rl.Internal;
 
@@ -161,12 +161,17 @@ public sealed partial class Agent : IDisposable
     /// <summary>Writes the agent and all that its training depends on to one file. It appears whole or not at all: an
     /// earlier file stays until the new one is complete.</summary>
     /// <param name="path">The file; missing folders are made.</param>
+    /// <param name="withReplay">Whether to write the steps that an off-policy algorithm remembers, which may be most of
+    /// the file. Without them the file says so, and training that goes on from it begins to remember anew, with the
+    /// warning <see cref="TrainingWarningKind.MissingReplay"/>. Algorithms that remember no steps save all they have
+    /// either way.</param>
     /// <exception cref="IOException">The file cannot be written; the message names it.</exception>
-    public void Save(string path)
+    public void Save(string path, bool withReplay = true)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         using var _ = Enter(mayBeReporting: true);
-        CheckpointModule.save(path, ToCheckpoint(state));
+        var checkpoint = ToCheckpoint(state);
+        CheckpointModule.save(path, withReplay ? checkpoint : CheckpointModule.withoutReplay(checkpoint));
         Log.Saved(Logger, Steps, path);
     }
 

@@ -4,9 +4,11 @@ using System.Globalization;
 using System.Linq;
 using Microsoft.FSharp.Collections;
 using Microsoft.FSharp.Core;
+using Rl.Core.Acting;
 using Rl.Core.Algorithms;
 using Rl.Core.Environments;
 using Rl.Core.Foundations;
+using Rl.Core.Learning;
 using Rl.Core.Networks;
 
 namespace Rl.Internal;
@@ -201,12 +203,12 @@ internal static class Convert
         _ => throw new ArgumentOutOfRangeException(nameof(recurrence), recurrence, $"Recurrence is {recurrence}; it must be one of its names."),
     };
 
-    public static Convolutions OfCore(Rl.Core.Algorithms.Convolutions convolutions) =>
-        convolutions is Rl.Core.Algorithms.Convolutions.Layers layers
+    public static Convolutions OfCore(Rl.Core.Acting.Convolutions convolutions) =>
+        convolutions is Rl.Core.Acting.Convolutions.Layers layers
             ? Convolutions.Of(layers.Item.Select(layer => new ConvolutionLayer(layer.Item1, layer.Item2, layer.Item3)))
             : Convolutions.Automatic;
 
-    public static Rl.Core.Algorithms.Convolutions ToCore(Convolutions convolutions)
+    public static Rl.Core.Acting.Convolutions ToCore(Convolutions convolutions)
     {
         if (convolutions is null)
         {
@@ -214,8 +216,8 @@ internal static class Convert
         }
 
         return convolutions.Layers is null
-            ? Rl.Core.Algorithms.Convolutions.Automatic
-            : Rl.Core.Algorithms.Convolutions.NewLayers(
+            ? Rl.Core.Acting.Convolutions.Automatic
+            : Rl.Core.Acting.Convolutions.NewLayers(
                 ListModule.OfSeq(convolutions.Layers.Select(layer => System.Tuple.Create(layer.Channels, layer.Kernel, layer.Stride))));
     }
 
@@ -322,8 +324,9 @@ internal static class Convert
     public static IReadOnlyList<TrainingWarning> Warnings(Report report, Learner learner, TrainingState state, ref Core.Training.TrainingWatch watch)
     {
         var (reported, ofReport) = Core.Training.Warnings.observe(report, watch);
+        (reported, var ofState) = Core.Training.Warnings.observeState(state, reported);
         (watch, var ofScales) = Core.Training.ScaleWarnings.observe(learner, state, reported);
-        var raised = ListModule.Append(ofReport, ofScales);
+        var raised = ListModule.Append(ofReport, ListModule.Append(ofState, ofScales));
         return raised.IsEmpty
             ? []
             : Array.AsReadOnly(raised.Select(warning => new TrainingWarning((TrainingWarningKind)warning.Kind, warning.Update, warning.Message)).ToArray());

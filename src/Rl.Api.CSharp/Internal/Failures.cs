@@ -1,6 +1,6 @@
 using System;
-using Rl.Core.Algorithms;
 using Rl.Core.Environments;
+using Rl.Core.Learning;
 
 namespace Rl.Internal;
 

@@ -4,6 +4,7 @@ using System.ComponentModel;
 using System.Linq;
 using System.Reflection;
 using Rl.Core.Algorithms;
+using Rl.Core.Learning;
 
 namespace Rl.Internal;
 

@@ -2,7 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Diagnostics;
 using System.Linq;
-using Rl.Core.Algorithms;
+using Rl.Core.Learning;
 
 namespace Rl.Internal;
 

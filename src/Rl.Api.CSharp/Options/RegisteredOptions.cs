@@ -5,6 +5,7 @@ using System.Linq;
 using Rl.Core.Algorithms;
 using Rl.Core.Environments;
 using Rl.Core.Foundations;
+using Rl.Core.Learning;
 using Rl.Internal;
 
 namespace Rl;

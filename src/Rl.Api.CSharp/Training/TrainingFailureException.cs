@@ -1,7 +1,7 @@
 using System;
 using System.IO;
-using Rl.Core.Algorithms;
 using Rl.Core.Foundations;
+using Rl.Core.Learning;
 using Rl.Core.Training;
 
 namespace Rl;

@@ -29,6 +29,9 @@ public enum TrainingWarningKind
 
     /// <summary>The policy acts in units that hardly meet the bounds of the actions.</summary>
     UnscaledActions = 8,
+
+    /// <summary>The file that training goes on from was saved without its replay.</summary>
+    MissingReplay = 9,
 }
 
 /// <summary>What a practitioner would say who watches the run; each kind is raised once.</summary>

@@ -4,8 +4,8 @@ namespace Rl.Core.Acting
 open System
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
+open Rl.Core.Learning
 open Rl.Core.Networks
-open Rl.Core.Algorithms
 
 /// An output of a network that was not finite while it acted. Learners tell it as a `TrainingFailure`.
 [<Sealed>]

@@ -1,10 +1,9 @@
 /// From spaces of actions to distributions, and from a policy's actions to the environment's.
-namespace Rl.Core.Algorithms
+namespace Rl.Core.Acting
 
 open System
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
-open Rl.Core.Acting
 open Rl.Core.Environments
 open Rl.Core.Networks
 

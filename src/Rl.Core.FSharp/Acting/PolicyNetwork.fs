@@ -1,7 +1,7 @@
 /// From options and spaces to the network of an actor and a critic.
-namespace Rl.Core.Algorithms
+namespace Rl.Core.Acting
 
-open Rl.Core.Acting
+open Rl.Core.Experience
 open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Networks

@@ -4,6 +4,7 @@ namespace Rl.Core.Algorithms
 open System
 open Rl.Core.Environments
 open Rl.Core.Foundations
+open Rl.Core.Learning
 
 /// Where an algorithm belongs.
 [<RequireQualifiedAccess>]
@@ -51,6 +52,9 @@ type AlgorithmEntry =
         Settings: (string * string) list -> (string * string) list
         /// Fails for the first option that is out of its range, naming it.
         Validate: (string * string) list -> unit
+        /// The length of θ for options, observations and actions, where that is known before an environment is there:
+        /// files are checked by it when they are read.
+        Parameters: ((string * string) list -> Space -> Space -> int) option
         /// Binds the defaults with the named options replaced to environments. `Workers` share the work; the results do
         /// not depend on their number.
         Create: (string * string) list -> BatchEnvironment -> Workers -> Learner
@@ -95,9 +99,21 @@ module AlgorithmEntry =
             Small = small
             Settings = ofPairs >> Options.toPairs rows
             Validate = ofPairs >> validate
+            Parameters = None
             Create =
                 fun pairs ->
                     let options = ofPairs pairs
                     validate options
                     create options
+        }
+
+    /// The entry of an algorithm whose θ has a length that follows from its options and from the spaces of observations
+    /// and actions: `count`.
+    let withParameters
+        (ofPairs: (string * string) list -> 'C)
+        (count: 'C -> Space -> Space -> int)
+        (entry: AlgorithmEntry)
+        : AlgorithmEntry =
+        { entry with
+            Parameters = Some(fun pairs observations actions -> count (ofPairs pairs) observations actions)
         }

@@ -1,10 +1,9 @@
 /// What a network sees of an environment's observations: integers one-hot, then normalised if there are statistics.
-namespace Rl.Core.Algorithms
+namespace Rl.Core.Experience
 
 open System
 open Rl.Core.Foundations
 open Rl.Core.Environments
-open Rl.Core.Experience
 
 [<RequireQualifiedAccess>]
 module Encoding =

@@ -31,7 +31,9 @@ type internal ReplayChunk(columns: Column list) =
 /// At most `Capacity` rows of data by column, the oldest first. It is a value: appending costs the new rows only, as
 /// long as it goes on from the newest replay; going on from an older one copies a chunk of 4,096 rows at most.
 [<Sealed>]
-type Replay internal (columns: Column list, copies: int, capacity: int, chunks: ReplayChunk[], first: int, count: int) =
+type Replay
+    internal
+    (columns: Column list, copies: int, capacity: int, chunks: ReplayChunk[], first: int, count: int, missing: int) =
 
     let index (column: Column) =
         match columns |> List.tryFindIndex (fun known -> known.Name = column.Name && known.Width = column.Width) with
@@ -48,6 +50,8 @@ type Replay internal (columns: Column list, copies: int, capacity: int, chunks: 
     member _.Capacity = capacity
     /// The number of rows.
     member _.Count = count
+    /// Rows that were left out when it was saved, less those appended since; 0 where nothing is missing.
+    member _.Missing = missing
     member internal _.Chunks = chunks
     /// The first row's place in the first chunk.
     member internal _.First = first
@@ -80,6 +84,7 @@ type Replay internal (columns: Column list, copies: int, capacity: int, chunks: 
             && copies = other.Copies
             && capacity = other.Capacity
             && count = other.Count
+            && missing = other.Missing
             && columns
                |> List.forall (fun column -> this.All(column).AsSpan().SequenceEqual(ReadOnlySpan(other.All column)))
         | _ -> false
@@ -101,7 +106,17 @@ module Replay =
         if (columns |> List.distinctBy _.Name).Length < columns.Length then
             Guard.fail (nameof columns) "Two columns of a replay have one name; give each its own."
 
-        Replay(columns, copies, capacity, [||], 0, 0)
+        Replay(columns, copies, capacity, [||], 0, 0, 0)
+
+    /// The replay of which `rows` ≥ 0 rows are missing, at most its capacity.
+    let internal lacking (rows: int) (replay: Replay) : Replay =
+        Guard.inIntRange (nameof rows) 0 replay.Capacity rows
+        Replay(replay.Columns, replay.Copies, replay.Capacity, replay.Chunks, replay.First, replay.Count, rows)
+
+    /// The replay without its rows, which knows how many are `Missing`.
+    let withoutRows (replay: Replay) : Replay =
+        create replay.Columns replay.Copies replay.Capacity
+        |> lacking (min replay.Capacity (replay.Count + replay.Missing))
 
     /// The replay with further rows after its own; the oldest beyond its capacity are dropped. `data` has as many
     /// rows of each column.
@@ -160,7 +175,8 @@ module Replay =
             replay.Capacity,
             (if gone = 0 then chunks else Array.skip gone chunks),
             first - gone * ReplayChunk.Rows,
-            count - dropped
+            count - dropped,
+            max 0 (replay.Missing - added)
         )
 
     /// `count` rows, each drawn from all with equal probability, and the generator that follows. The replay must not

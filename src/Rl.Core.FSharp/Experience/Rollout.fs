@@ -1,13 +1,13 @@
 /// Fixed-length rollouts of a stochastic policy in a batch of environments, collected by all threads without waiting
 /// for each other.
-namespace Rl.Core.Algorithms
+namespace Rl.Core.Experience
 
 open System
 open System.Collections.Generic
 open Rl.Core.Acting
 open Rl.Core.Foundations
 open Rl.Core.Environments
-open Rl.Core.Experience
+open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Objectives
 
@@ -56,18 +56,20 @@ type Rollout =
     /// `Returns.RolloutAdvantages`, which bootstraps from `NextValues` across time limits and after the last step.
     /// `result` must not overlap `rewards`.
     member internal this.Advantages(discount: float32, trace: float32, rewards: float32[], result: float32[]) : unit =
-        Returns.RolloutAdvantages(
-            this.Copies,
-            discount,
-            trace,
-            ReadOnlySpan rewards,
-            ReadOnlySpan this.Values,
-            ReadOnlySpan(this.NextValues, (this.Steps - 1) * this.Copies, this.Copies),
-            ReadOnlySpan this.Terminated,
-            ReadOnlySpan this.Truncated,
-            ReadOnlySpan this.NextValues,
-            Span result
-        )
+        let steps =
+            RolloutSteps(
+                this.Copies,
+                discount,
+                trace,
+                ReadOnlySpan rewards,
+                ReadOnlySpan this.Values,
+                ReadOnlySpan(this.NextValues, (this.Steps - 1) * this.Copies, this.Copies),
+                ReadOnlySpan this.Terminated,
+                ReadOnlySpan this.Truncated,
+                ReadOnlySpan this.NextValues
+            )
+
+        Returns.RolloutAdvantages(steps, Span result)
 
 /// What collecting needs to know besides the network and the environments.
 type internal CollectorOptions =

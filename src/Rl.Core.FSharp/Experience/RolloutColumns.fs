@@ -2,7 +2,6 @@
 namespace Rl.Core.Experience
 
 open Rl.Core.Acting
-open Rl.Core.Algorithms
 open Rl.Core.Autodiff
 open Rl.Core.Environments
 open Rl.Core.Networks
@@ -31,6 +30,13 @@ type RolloutColumns =
         /// Of sequences: the recurrent states before them.
         States: Column
     }
+
+    /// What a policy is computed from, without what it did.
+    member this.Conditions: Column list =
+        if this.HasMasks then
+            [ this.Observations; this.Masks ]
+        else
+            [ this.Observations ]
 
 /// The columns of rollouts with a network's policy.
 [<RequireQualifiedAccess>]

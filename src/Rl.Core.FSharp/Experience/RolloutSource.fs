@@ -3,7 +3,6 @@ namespace Rl.Core.Experience
 
 open System
 open Rl.Core.Acting
-open Rl.Core.Algorithms
 open Rl.Core.Environments
 open Rl.Core.Foundations
 open Rl.Core.Learning
@@ -168,14 +167,14 @@ type RolloutSource(network: ActorCritic, environment: BatchEnvironment, options:
         Returns.Discounts(float32 options.Discount, rollout.Terminated, discounts)
         Returns.Traces(1.0f, rollout.Terminated, rollout.Truncated, traces)
 
-        Recurrence.Lambda(
-            environment.Count,
-            ReadOnlySpan credited.Rewards,
-            ReadOnlySpan discounts,
-            ReadOnlySpan rollout.NextValues,
-            ReadOnlySpan traces,
-            ReadOnlySpan.Empty,
-            Span result
-        )
+        let steps =
+            Steps(
+                environment.Count,
+                ReadOnlySpan credited.Rewards,
+                ReadOnlySpan discounts,
+                ReadOnlySpan rollout.NextValues,
+                ReadOnlySpan traces
+            )
 
+        Recurrence.Lambda(&steps, ReadOnlySpan.Empty, Span result)
         result

@@ -1,12 +1,12 @@
 /// Whole trajectories of a stochastic policy: what Monte-Carlo methods learn from.
-namespace Rl.Core.Algorithms
+namespace Rl.Core.Experience
 
 open System
 open System.Collections.Generic
 open Rl.Core.Acting
 open Rl.Core.Foundations
 open Rl.Core.Environments
-open Rl.Core.Experience
+open Rl.Core.Learning
 open Rl.Core.Networks
 
 /// One trajectory from its first step to its end.

@@ -3,9 +3,9 @@ namespace Rl.Core.Experience
 
 open System
 open Rl.Core.Acting
-open Rl.Core.Algorithms
 open Rl.Core.Environments
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Core.Networks
 
 /// The columns of transitions.

@@ -1,12 +1,11 @@
 /// Divergences between two policies of one network, and the outputs of a policy on many observations at once.
-namespace Rl.Core.Algorithms
+namespace Rl.Core.Learning
 
 open System
 open Rl.Core.Acting
 open Rl.Core.Autodiff
 open Rl.Core.Experience
 open Rl.Core.Foundations
-open Rl.Core.Learning
 open Rl.Core.Networks
 
 [<RequireQualifiedAccess>]

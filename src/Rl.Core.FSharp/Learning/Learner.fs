@@ -1,5 +1,5 @@
 /// What every algorithm is: a transition of a training state that holds all there is to know.
-namespace Rl.Core.Algorithms
+namespace Rl.Core.Learning
 
 open System
 open Rl.Core.Acting
@@ -73,6 +73,8 @@ module ArrayNames =
 /// How the states of a learner begin, and the sizes of statistics that all of them keep.
 type StateStart =
     {
+        /// The length of θ.
+        Parameters: int
         /// Components of the statistics of observations; 0 without.
         Observations: int
         /// 1 with statistics of rewards, else 0.

@@ -3,7 +3,6 @@ namespace Rl.Core.Learning
 
 open System
 open Rl.Core.Acting
-open Rl.Core.Algorithms
 open Rl.Core.Environments
 open Rl.Core.Foundations
 open Rl.Core.Networks
@@ -108,14 +107,15 @@ type internal FunctionLearner<'Experience>(functions: LearnerFunctions<'Experien
         | Ok state ->
             let wanted = functions.Start
 
-            if state.Observations.Size <> wanted.Observations then
+            if state.Parameters.Length <> wanted.Parameters then
+                Some $"it has {state.Parameters.Length} parameters, and its options need {wanted.Parameters}"
+            elif state.Observations.Size <> wanted.Observations then
                 Some
                     $"it has statistics of {state.Observations.Size} observed numbers, and its options need {wanted.Observations}"
             elif state.Rewards.Size <> wanted.Rewards then
                 Some $"it has statistics of {state.Rewards.Size} rewards, and its options need {wanted.Rewards}"
             else
                 None
-
 
     override _.Transition given =
         let state = StateArrays.adopt algorithm functions.Arrays given

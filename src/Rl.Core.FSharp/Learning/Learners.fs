@@ -1,5 +1,5 @@
 /// What the actor-critic learners have in common: first states, normalisation of rewards, diagnostics.
-namespace Rl.Core.Algorithms
+namespace Rl.Core.Learning
 
 open System
 open Rl.Core.Foundations
@@ -53,6 +53,7 @@ module internal Learners =
         let rewarded = if normaliseRewards then 1 else 0
 
         {
+            Parameters = layout.Count
             Observations = observed
             Rewards = rewarded
             Initialise = stateBefore layout environment observed rewarded

@@ -1,12 +1,12 @@
 /// The geometry of policies that NPG and TRPO share: gradients, Fisher-vector products and divergences over one
 /// rollout, each a program.
-namespace Rl.Core.Algorithms
+namespace Rl.Core.Learning
 
 open System
+open Rl.Core.Acting
 open Rl.Core.Autodiff
 open Rl.Core.Experience
 open Rl.Core.Foundations
-open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Objectives
 
@@ -40,9 +40,7 @@ type internal NaturalGradient
     let part = Part.actor network
     let count = part.Layout.Count
 
-    /// What a policy is computed from, without what it did.
-    let conditions = OnPolicy.conditions columns
-
+    let conditions = columns.Conditions
     let outcomes = conditions @ [ columns.Actions; columns.OldLogProbabilities; columns.Advantages ]
     let outputs = PolicyOutputs(network, samples, workers)
     let theta = Expr.input "theta" [| count |]

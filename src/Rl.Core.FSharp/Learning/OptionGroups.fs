@@ -1,8 +1,9 @@
 /// Options that several algorithms have: groups with rows of their own, declared once.
-namespace Rl.Core.Algorithms
+namespace Rl.Core.Learning
 
 open Rl.Core.Acting
 open Rl.Core.Environments
+open Rl.Core.Experience
 open Rl.Core.Networks
 
 /// What training is planned for.

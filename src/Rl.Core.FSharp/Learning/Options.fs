@@ -1,8 +1,9 @@
 /// The options of an algorithm as data: a row each, with its name, its range, and how it is written as text and read
 /// back.
-namespace Rl.Core.Algorithms
+namespace Rl.Core.Learning
 
 open System
+open Rl.Core.Acting
 open Rl.Core.Foundations
 open Rl.Core.Networks
 

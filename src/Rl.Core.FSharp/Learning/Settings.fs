@@ -1,8 +1,9 @@
 /// Options as named texts: what files, logs and command lines hold.
-namespace Rl.Core.Algorithms
+namespace Rl.Core.Learning
 
 open System
 open System.Globalization
+open Rl.Core.Acting
 open Rl.Core.Foundations
 open Rl.Core.Networks
 

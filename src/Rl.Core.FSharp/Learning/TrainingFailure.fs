@@ -1,5 +1,5 @@
 /// A number that is not finite in training: where it first appeared, and the batch that it appeared in.
-namespace Rl.Core.Algorithms
+namespace Rl.Core.Learning
 
 open System
 open Rl.Core.Autodiff

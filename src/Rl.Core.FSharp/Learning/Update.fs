@@ -3,7 +3,6 @@
 namespace Rl.Core.Learning
 
 open System
-open Rl.Core.Algorithms
 open Rl.Core.Autodiff
 open Rl.Core.Experience
 open Rl.Core.Foundations

@@ -20,61 +20,26 @@ module internal Equation =
     let inline backup (one: ^V) (reward: ^V) (discount: ^V) (bootstrap: ^V) (trace: ^V) (next: ^V) : ^V =
         reward + discount * ((one - trace) * bootstrap + trace * next)
 
-/// Rows of `Returns` and `Corrections`, which check lengths by `Check`. Loops over full vectors stay free of calls; the
-/// columns that do not fill a vector go through padded ones, so that the equation is written once.
+/// Rows of `Returns` and `Corrections`. Loops over full vectors stay free of calls; the columns that do not fill a
+/// vector go through padded ones, so that the equation is written once.
 [<AbstractClass; Sealed>]
 type internal Recurrence =
 
-    /// Requires `actual` elements where `expected` are needed, which must be a whole number of rows and at least one.
-    static member Check(columns: int, name: string, expected: int, actual: int) : unit =
-        Guard.positive (nameof columns) columns
-        Guard.length name expected actual
-
-        if expected = 0 then
-            Guard.fail name "The trajectory is empty; it needs at least one step."
-
-        if expected % columns <> 0 then
-            Guard.fail name $"{name} has {actual} elements; it must have a multiple of columns, {columns}."
-
-    /// Requires the lengths of what every recurrence reads.
-    static member CheckLengths
-        (
-            columns: int,
-            rewards: ReadOnlySpan<'T>,
-            discounts: ReadOnlySpan<'T>,
-            nextValues: ReadOnlySpan<'T>,
-            traces: ReadOnlySpan<'T>
-        ) : unit =
-        let count = rewards.Length
-        Recurrence.Check(columns, nameof rewards, count, count)
-        Recurrence.Check(columns, nameof discounts, count, discounts.Length)
-        Recurrence.Check(columns, nameof nextValues, count, nextValues.Length)
-        Recurrence.Check(columns, nameof traces, count, traces.Length)
-
-    /// Requires its numbers to be finite, and discounts and traces to lie in [0, 1].
-    static member CheckNumbers
-        (rewards: ReadOnlySpan<'T>, discounts: ReadOnlySpan<'T>, nextValues: ReadOnlySpan<'T>, traces: ReadOnlySpan<'T>)
-        : unit =
-        Guard.finiteSpan (nameof rewards) rewards
-        Guard.fractionSpan (nameof discounts) discounts
-        Guard.finiteSpan (nameof nextValues) nextValues
-        Guard.fractionSpan (nameof traces) traces
+    /// Requires the steps' numbers to be finite, and discounts and traces to lie in [0, 1].
+    static member CheckNumbers(steps: inref<Steps<'T>>) : unit =
+        Guard.finiteSpan "rewards" steps.Rewards
+        Guard.fractionSpan "discounts" steps.Discounts
+        Guard.finiteSpan "nextValues" steps.NextValues
+        Guard.fractionSpan "traces" steps.Traces
 
     /// Requires lengths and ranges of what corrections of values have in common.
     static member CheckCorrected
-        (
-            columns: int,
-            ratios: ReadOnlySpan<'T>,
-            rewards: ReadOnlySpan<'T>,
-            values: ReadOnlySpan<'T>,
-            discounts: ReadOnlySpan<'T>,
-            nextValues: ReadOnlySpan<'T>,
-            traces: ReadOnlySpan<'T>
-        ) : unit =
-        Recurrence.CheckLengths(columns, rewards, discounts, nextValues, traces)
-        Recurrence.Check(columns, nameof ratios, rewards.Length, ratios.Length)
-        Recurrence.Check(columns, nameof values, rewards.Length, values.Length)
-        Recurrence.CheckNumbers(rewards, discounts, nextValues, traces)
+        (steps: inref<Steps<'T>>, values: ReadOnlySpan<'T>, ratios: ReadOnlySpan<'T>, resultLength: int)
+        : unit =
+        steps.CheckLength(nameof ratios, ratios.Length)
+        steps.CheckLength(nameof values, values.Length)
+        steps.CheckLength("result", resultLength)
+        Recurrence.CheckNumbers &steps
         Guard.notNegativeSpan (nameof ratios) ratios
         Guard.finiteSpan (nameof values) values
 
@@ -114,49 +79,40 @@ type internal Recurrence =
         for lane in 0 .. min Vector<'T>.Count (row.Length - column) - 1 do
             row[column + lane] <- values[lane]
 
-    /// The columns of a row beyond the last full vector; apart, so that the loop over full vectors stays in registers.
+    /// The columns of the row that begins at `first` beyond the last full vector; apart, so that the loop over full
+    /// vectors stays in registers.
     [<MethodImpl(MethodImplOptions.NoInlining)>]
     static member LambdaRest
-        (
-            column: int,
-            rewards: ReadOnlySpan<'T>,
-            discounts: ReadOnlySpan<'T>,
-            nextValues: ReadOnlySpan<'T>,
-            traces: ReadOnlySpan<'T>,
-            following: ReadOnlySpan<'T>,
-            result: Span<'T>
-        ) : unit =
+        (steps: inref<Steps<'T>>, first: int, column: int, following: ReadOnlySpan<'T>, result: Span<'T>)
+        : unit =
+        let length = result.Length
+
         let value =
             Recurrence.Backup(
-                Recurrence.LoadRest(rewards, column),
-                Recurrence.LoadRest(discounts, column),
-                Recurrence.LoadRest(nextValues, column),
-                Recurrence.LoadRest(traces, column),
+                Recurrence.LoadRest(steps.Rewards.Slice(first, length), column),
+                Recurrence.LoadRest(steps.Discounts.Slice(first, length), column),
+                Recurrence.LoadRest(steps.NextValues.Slice(first, length), column),
+                Recurrence.LoadRest(steps.Traces.Slice(first, length), column),
                 Recurrence.LoadRest(following, column)
             )
 
         Recurrence.StoreRest(value, result, column)
 
-    /// One row of `Lambda`; all spans have the same length.
+    /// One row of `Lambda`, which begins at `first`; `following` and `result` are rows.
     static member LambdaRow<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
-        (
-            rewards: ReadOnlySpan<'T>,
-            discounts: ReadOnlySpan<'T>,
-            nextValues: ReadOnlySpan<'T>,
-            traces: ReadOnlySpan<'T>,
-            following: ReadOnlySpan<'T>,
-            result: Span<'T>
-        ) : unit =
-        let reward = &MemoryMarshal.GetReference rewards
-        let discount = &MemoryMarshal.GetReference discounts
-        let bootstrap = &MemoryMarshal.GetReference nextValues
-        let trace = &MemoryMarshal.GetReference traces
+        (steps: inref<Steps<'T>>, first: int, following: ReadOnlySpan<'T>, result: Span<'T>)
+        : unit =
+        let length = result.Length
+        let reward = &MemoryMarshal.GetReference(steps.Rewards.Slice(first, length))
+        let discount = &MemoryMarshal.GetReference(steps.Discounts.Slice(first, length))
+        let bootstrap = &MemoryMarshal.GetReference(steps.NextValues.Slice(first, length))
+        let trace = &MemoryMarshal.GetReference(steps.Traces.Slice(first, length))
         let next = &MemoryMarshal.GetReference following
         let output = &MemoryMarshal.GetReference result
         let lanes = Vector<'T>.Count
         let mutable column = 0
 
-        while column <= result.Length - lanes do
+        while column <= length - lanes do
             let at = unativeint column
 
             let value =
@@ -171,56 +127,52 @@ type internal Recurrence =
             Vector.StoreUnsafe(value, &output, at)
             column <- column + lanes
 
-        if column < result.Length then
-            Recurrence.LambdaRest(column, rewards, discounts, nextValues, traces, following, result)
+        if column < length then
+            Recurrence.LambdaRest(&steps, first, column, following, result)
 
-    /// The columns of a row beyond the last full vector; apart, so that the loop over full vectors stays in registers.
+    /// The columns of the row that begins at `first` beyond the last full vector; apart, so that the loop over full
+    /// vectors stays in registers.
     [<MethodImpl(MethodImplOptions.NoInlining)>]
     static member AdvantageRest
         (
-            column: int,
-            rewards: ReadOnlySpan<'T>,
+            steps: inref<Steps<'T>>,
             values: ReadOnlySpan<'T>,
-            discounts: ReadOnlySpan<'T>,
-            nextValues: ReadOnlySpan<'T>,
-            traces: ReadOnlySpan<'T>,
+            first: int,
+            column: int,
             following: ReadOnlySpan<'T>,
             result: Span<'T>
         ) : unit =
+        let length = result.Length
+
         let advantage =
             Recurrence.Advantage(
-                Recurrence.LoadRest(rewards, column),
-                Recurrence.LoadRest(values, column),
-                Recurrence.LoadRest(discounts, column),
-                Recurrence.LoadRest(nextValues, column),
-                Recurrence.LoadRest(traces, column),
+                Recurrence.LoadRest(steps.Rewards.Slice(first, length), column),
+                Recurrence.LoadRest(values.Slice(first, length), column),
+                Recurrence.LoadRest(steps.Discounts.Slice(first, length), column),
+                Recurrence.LoadRest(steps.NextValues.Slice(first, length), column),
+                Recurrence.LoadRest(steps.Traces.Slice(first, length), column),
                 Recurrence.LoadRest(following, column)
             )
 
         Recurrence.StoreRest(advantage, result, column)
 
-    /// One row of `Advantages`; all spans have the same length.
+    /// One row of `Advantages`, which begins at `first`; `values` are those of the rollout, `following` and `result`
+    /// rows.
     static member AdvantageRow<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
-        (
-            rewards: ReadOnlySpan<'T>,
-            values: ReadOnlySpan<'T>,
-            discounts: ReadOnlySpan<'T>,
-            nextValues: ReadOnlySpan<'T>,
-            traces: ReadOnlySpan<'T>,
-            following: ReadOnlySpan<'T>,
-            result: Span<'T>
-        ) : unit =
-        let reward = &MemoryMarshal.GetReference rewards
-        let value = &MemoryMarshal.GetReference values
-        let discount = &MemoryMarshal.GetReference discounts
-        let bootstrap = &MemoryMarshal.GetReference nextValues
-        let trace = &MemoryMarshal.GetReference traces
+        (steps: inref<Steps<'T>>, values: ReadOnlySpan<'T>, first: int, following: ReadOnlySpan<'T>, result: Span<'T>)
+        : unit =
+        let length = result.Length
+        let reward = &MemoryMarshal.GetReference(steps.Rewards.Slice(first, length))
+        let value = &MemoryMarshal.GetReference(values.Slice(first, length))
+        let discount = &MemoryMarshal.GetReference(steps.Discounts.Slice(first, length))
+        let bootstrap = &MemoryMarshal.GetReference(steps.NextValues.Slice(first, length))
+        let trace = &MemoryMarshal.GetReference(steps.Traces.Slice(first, length))
         let next = &MemoryMarshal.GetReference following
         let output = &MemoryMarshal.GetReference result
         let lanes = Vector<'T>.Count
         let mutable column = 0
 
-        while column <= result.Length - lanes do
+        while column <= length - lanes do
             let at = unativeint column
 
             let advantage =
@@ -236,79 +188,43 @@ type internal Recurrence =
             Vector.StoreUnsafe(advantage, &output, at)
             column <- column + lanes
 
-        if column < result.Length then
-            Recurrence.AdvantageRest(column, rewards, values, discounts, nextValues, traces, following, result)
-
-    /// The lengths that the recurrences share.
-    static member private CheckSteps
-        (
-            columns: int,
-            rewards: ReadOnlySpan<'T>,
-            discounts: ReadOnlySpan<'T>,
-            nextValues: ReadOnlySpan<'T>,
-            traces: ReadOnlySpan<'T>,
-            following: ReadOnlySpan<'T>,
-            result: Span<'T>
-        ) : unit =
-        Recurrence.CheckLengths(columns, rewards, discounts, nextValues, traces)
-        Recurrence.Check(columns, nameof result, rewards.Length, result.Length)
-
-        if not following.IsEmpty then
-            Guard.length (nameof following) columns following.Length
+        if column < length then
+            Recurrence.AdvantageRest(&steps, values, first, column, following, result)
 
     /// `Returns.Lambda` without a look at the numbers: for corrections, whose discounts and traces hold ratios, and for
     /// learners, who look at their own. Checks lengths.
     static member Lambda<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
-        (
-            columns: int,
-            rewards: ReadOnlySpan<'T>,
-            discounts: ReadOnlySpan<'T>,
-            nextValues: ReadOnlySpan<'T>,
-            traces: ReadOnlySpan<'T>,
-            following: ReadOnlySpan<'T>,
-            result: Span<'T>
-        ) : unit =
-        Recurrence.CheckSteps(columns, rewards, discounts, nextValues, traces, following, result)
-        let mutable row = rewards.Length - columns
+        (steps: inref<Steps<'T>>, following: ReadOnlySpan<'T>, result: Span<'T>)
+        : unit =
+        steps.CheckLength(nameof result, result.Length)
+        steps.CheckFollowing following
+        let columns = steps.Columns
+        let mutable row = steps.Count - columns
 
         while row >= 0 do
             let after =
-                if row + columns < rewards.Length then
+                if row + columns < steps.Count then
                     Span.op_Implicit (result.Slice(row + columns, columns))
                 elif following.IsEmpty then
-                    nextValues.Slice(row, columns)
+                    steps.NextValues.Slice(row, columns)
                 else
                     following
 
-            Recurrence.LambdaRow(
-                rewards.Slice(row, columns),
-                discounts.Slice(row, columns),
-                nextValues.Slice(row, columns),
-                traces.Slice(row, columns),
-                after,
-                result.Slice(row, columns)
-            )
-
+            Recurrence.LambdaRow(&steps, row, after, result.Slice(row, columns))
             row <- row - columns
 
     /// `Returns.Advantages` without a look at the numbers. Checks lengths.
     static member Advantages<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
-        (
-            columns: int,
-            rewards: ReadOnlySpan<'T>,
-            values: ReadOnlySpan<'T>,
-            discounts: ReadOnlySpan<'T>,
-            nextValues: ReadOnlySpan<'T>,
-            traces: ReadOnlySpan<'T>,
-            following: ReadOnlySpan<'T>,
-            result: Span<'T>
-        ) : unit =
-        Recurrence.CheckSteps(columns, rewards, discounts, nextValues, traces, following, result)
-        Recurrence.Check(columns, nameof values, rewards.Length, values.Length)
-        let mutable row = rewards.Length - columns
+        (steps: inref<Steps<'T>>, values: ReadOnlySpan<'T>, following: ReadOnlySpan<'T>, result: Span<'T>)
+        : unit =
+        steps.CheckLength(nameof values, values.Length)
+        steps.CheckLength(nameof result, result.Length)
+        steps.CheckFollowing following
+        let columns = steps.Columns
+        let mutable row = steps.Count - columns
 
         while row >= 0 do
-            let last = row + columns = rewards.Length
+            let last = row + columns = steps.Count
             let output = result.Slice(row, columns)
 
             if last && following.IsEmpty then output.Clear()
@@ -318,57 +234,30 @@ type internal Recurrence =
                 elif following.IsEmpty then Span.op_Implicit output
                 else following
 
-            Recurrence.AdvantageRow(
-                rewards.Slice(row, columns),
-                values.Slice(row, columns),
-                discounts.Slice(row, columns),
-                nextValues.Slice(row, columns),
-                traces.Slice(row, columns),
-                after,
-                output
-            )
-
+            Recurrence.AdvantageRow(&steps, values, row, after, output)
             row <- row - columns
 
-    /// Checks a rollout and runs the kernel over it: advantages, or V-trace errors where `ratios` is not empty.
-    static member Scan<'T when 'T: unmanaged>
-        (
-            columns: int,
-            discount: 'T,
-            trace: 'T,
-            ratioClip: 'T,
-            ratios: ReadOnlySpan<'T>,
-            rewards: ReadOnlySpan<'T>,
-            values: ReadOnlySpan<'T>,
-            lastValues: ReadOnlySpan<'T>,
-            terminated: ReadOnlySpan<bool>,
-            truncated: ReadOnlySpan<bool>,
-            finalValues: ReadOnlySpan<'T>,
-            result: Span<'T>
-        ) : unit =
-        let length = rewards.Length
-        Recurrence.Check(columns, nameof rewards, length, length)
-        Recurrence.Check(columns, nameof values, length, values.Length)
-        Recurrence.Check(columns, nameof lastValues, columns, lastValues.Length)
-        Recurrence.Check(columns, nameof terminated, length, terminated.Length)
-        Recurrence.Check(columns, nameof truncated, length, truncated.Length)
-        Recurrence.Check(columns, nameof finalValues, length, finalValues.Length)
-        Recurrence.Check(columns, nameof result, length, result.Length)
-        use rewards = fixed rewards
-        use values = fixed values
-        use lastValues = fixed lastValues
-        use terminated = fixed terminated
-        use truncated = fixed truncated
-        use finalValues = fixed finalValues
+    /// Runs the kernel over a rollout: advantages, or V-trace errors where `ratios` is not empty.
+    static member Scan<'T when 'T: unmanaged and 'T :> INumberBase<'T>>
+        (rollout: inref<RolloutSteps<'T>>, ratioClip: 'T, ratios: ReadOnlySpan<'T>, result: Span<'T>)
+        : unit =
+        let length = rollout.Rewards.Length
+        StepArrays.check rollout.Columns (nameof result) length result.Length
+        use rewards = fixed rollout.Rewards
+        use values = fixed rollout.Values
+        use lastValues = fixed rollout.LastValues
+        use terminated = fixed rollout.Terminated
+        use truncated = fixed rollout.Truncated
+        use finalValues = fixed rollout.FinalValues
         use ratios = fixed ratios
         use result = fixed result
 
         Kernels.best<'T>.Scan(
             {
-                Rows = length / columns
-                Columns = columns
-                Discount = discount
-                Trace = trace
+                Rows = length / rollout.Columns
+                Columns = rollout.Columns
+                Discount = rollout.Discount
+                Trace = rollout.Trace
                 Rewards = NativePtr.toNativeInt rewards
                 Values = NativePtr.toNativeInt values
                 LastValues = NativePtr.toNativeInt lastValues

@@ -9,37 +9,25 @@ open Rl.Core.Foundations
 ///
 ///   Gₜ = rₜ + γₜ·[(1 − λₜ)·v′ₜ + λₜ·Gₜ₊₁]
 ///
-/// and what follows from it (Sutton 1988; Sutton and Barto 2018, section 12.8; slide 8). All arrays are time-major [T,
-/// N], flat, of float32 or float64:
-/// `rewards` rₜ; `discounts` γₜ ∈ [0, 1]: the discount, 0 where the step *terminated*; `nextValues` v′ₜ: the value of
-/// the true next observation, which is v(sₜ₊₁) inside an episode and v(the final observation) where it was *truncated*;
-/// `traces` λₜ ∈ [0, 1]: λ, 0 where an episode ended, whichever way. So truncation bootstraps and termination does not,
-/// and neither leaks into the next episode. `Discounts`, `Traces` and `NextValues` write these arrays from what a batch
-/// of environments reports.
+/// and what follows from it (Sutton 1988; Sutton and Barto 2018, section 12.8; slide 8). `steps` hold r, γ, v′ and λ;
+/// all arrays are time-major [T, N], flat, of float32 or float64.
 ///
 /// Methods are static members so that arrays convert to spans. Wrong lengths, numbers that are not finite, and
 /// discounts and traces outside [0, 1] raise `ArgumentException`, which names the argument and the element;
-/// `RolloutAdvantages` says what it checks.
+/// `RolloutSteps` say what they check.
 [<AbstractClass; Sealed>]
 type Returns =
 
-    /// λ-returns: result = Gₜ [T, N], which may be the memory of `rewards`. `following` [N] is G after the last step,
+    /// λ-returns: result = Gₜ [T, N], which may be the memory of the rewards. `following` [N] is G after the last step,
     /// such as the first row of a later part of the same rollout; if it is empty, G after the last step is v′ of the
     /// last step. λ = 0 gives one-step targets r + γ·v′, λ = 1 returns-to-go that bootstrap where the rollout or a
     /// truncated episode ends.
     static member Lambda<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
-        (
-            columns: int,
-            rewards: ReadOnlySpan<'T>,
-            discounts: ReadOnlySpan<'T>,
-            nextValues: ReadOnlySpan<'T>,
-            traces: ReadOnlySpan<'T>,
-            following: ReadOnlySpan<'T>,
-            result: Span<'T>
-        ) : unit =
-        Recurrence.CheckNumbers(rewards, discounts, nextValues, traces)
+        (steps: Steps<'T>, following: ReadOnlySpan<'T>, result: Span<'T>)
+        : unit =
+        Recurrence.CheckNumbers &steps
         Guard.finiteSpan (nameof following) following
-        Recurrence.Lambda(columns, rewards, discounts, nextValues, traces, following, result)
+        Recurrence.Lambda(&steps, following, result)
 
     /// Generalised advantage estimates: result = Aₜ [T, N] with δₜ = rₜ + γₜ·v′ₜ − vₜ and Aₜ = δₜ + γₜ·λₜ·Aₜ₊₁; the
     /// λ-return is Aₜ + vₜ. `values` vₜ [T, N]; `following` [N] is A after the last step, empty for 0. `result` must
@@ -47,93 +35,41 @@ type Returns =
     /// Source: Schulman, Moritz, Levine, Jordan, Abbeel, "High-dimensional continuous control using generalized
     /// advantage estimation" (2016), equation 16; slide 26.
     static member Advantages<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
-        (
-            columns: int,
-            rewards: ReadOnlySpan<'T>,
-            values: ReadOnlySpan<'T>,
-            discounts: ReadOnlySpan<'T>,
-            nextValues: ReadOnlySpan<'T>,
-            traces: ReadOnlySpan<'T>,
-            following: ReadOnlySpan<'T>,
-            result: Span<'T>
-        ) : unit =
-        Recurrence.CheckNumbers(rewards, discounts, nextValues, traces)
+        (steps: Steps<'T>, values: ReadOnlySpan<'T>, following: ReadOnlySpan<'T>, result: Span<'T>)
+        : unit =
+        Recurrence.CheckNumbers &steps
         Guard.finiteSpan (nameof values) values
         Guard.finiteSpan (nameof following) following
-        Recurrence.Advantages(columns, rewards, values, discounts, nextValues, traces, following, result)
+        Recurrence.Advantages(&steps, values, following, result)
 
-    /// `Advantages` of a whole rollout with one γ = `discount` and one λ = `trace`, without the arrays that
-    /// `Discounts`, `Traces` and `NextValues` would write: the same numbers bit for bit from half the memory traffic.
-    /// `values` [T, N]; `lastValues` [N] of the observations after the last step; `terminated`, `truncated` [T, N];
-    /// `finalValues` [T, N], read where truncated. `result` [T, N] must not overlap the arguments. It reads its arrays
-    /// once and at the speed of memory: γ and λ must lie in [0, 1], but whether the arrays are finite is not checked.
-    /// What is not finite in them is so in the result, where training looks for it.
-    static member RolloutAdvantages<'T
-        when 'T: unmanaged and 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
-        (
-            columns: int,
-            discount: 'T,
-            trace: 'T,
-            rewards: ReadOnlySpan<'T>,
-            values: ReadOnlySpan<'T>,
-            lastValues: ReadOnlySpan<'T>,
-            terminated: ReadOnlySpan<bool>,
-            truncated: ReadOnlySpan<bool>,
-            finalValues: ReadOnlySpan<'T>,
-            result: Span<'T>
-        ) : unit =
-        Guard.inRange (nameof discount) 0.0 1.0 (Double.CreateTruncating discount)
-        Guard.inRange (nameof trace) 0.0 1.0 (Double.CreateTruncating trace)
+    /// `Advantages` of a whole rollout with one γ and one λ, without the arrays that `Discounts`, `Traces` and
+    /// `NextValues` would write: the same numbers bit for bit from half the memory traffic. `result` [T, N] must not
+    /// overlap the arguments.
+    static member RolloutAdvantages<'T when 'T: unmanaged and 'T :> INumberBase<'T>>
+        (rollout: RolloutSteps<'T>, result: Span<'T>)
+        : unit =
+        Recurrence.Scan(&rollout, 'T.Zero, ReadOnlySpan.Empty, result)
 
-        Recurrence.Scan(
-            columns,
-            discount,
-            trace,
-            'T.Zero,
-            ReadOnlySpan.Empty,
-            rewards,
-            values,
-            lastValues,
-            terminated,
-            truncated,
-            finalValues,
-            result
-        )
-
-    /// n-step returns: result = r₍ₜ₎ + γ r₍ₜ₊₁₎ + … over `steps` ≥ 1 steps or to the end of the episode or rollout,
-    /// then the bootstrap value v′ there; the recurrence with λ = `traces` within the window and 0 at its end. `traces`
-    /// is 1 inside an episode and 0 at its last step (or λ, for truncated λ-returns). `result` must not overlap the
+    /// n-step returns: result = r₍ₜ₎ + γ r₍ₜ₊₁₎ + … over `window` ≥ 1 steps or to the end of the episode or rollout,
+    /// then the bootstrap value v′ there; the recurrence with λ = `traces` within the window and 0 at its end. Traces
+    /// are 1 inside an episode and 0 at its last step (or λ, for truncated λ-returns). `result` must not overlap the
     /// arguments. n = 1 is `Lambda` at λ = 0; n ≥ T is `Lambda` itself. Source: Sutton and Barto (2018), equation 7.1.
     static member NStep<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType and 'T :> INumber<'T>>
-        (
-            columns: int,
-            steps: int,
-            rewards: ReadOnlySpan<'T>,
-            discounts: ReadOnlySpan<'T>,
-            nextValues: ReadOnlySpan<'T>,
-            traces: ReadOnlySpan<'T>,
-            result: Span<'T>
-        ) : unit =
-        Guard.positive (nameof steps) steps
-        Recurrence.CheckNumbers(rewards, discounts, nextValues, traces)
-        Recurrence.CheckLengths(columns, rewards, discounts, nextValues, traces)
-        Recurrence.Check(columns, nameof result, rewards.Length, result.Length)
-        let rows = rewards.Length / columns
+        (steps: Steps<'T>, window: int, result: Span<'T>)
+        : unit =
+        Guard.positive (nameof window) window
+        Recurrence.CheckNumbers &steps
+        steps.CheckLength(nameof result, result.Length)
+        let columns = steps.Columns
+        let rows = steps.Count / columns
 
         for row in 0 .. rows - 1 do
-            let last = if steps > rows - row then rows - 1 else row + steps - 1
+            let last = if window > rows - row then rows - 1 else row + window - 1
             let output = result.Slice(row * columns, columns)
-            nextValues.Slice(last * columns, columns).CopyTo output
+            steps.NextValues.Slice(last * columns, columns).CopyTo output
 
             for step in last .. -1 .. row do
-                Recurrence.LambdaRow(
-                    rewards.Slice(step * columns, columns),
-                    discounts.Slice(step * columns, columns),
-                    nextValues.Slice(step * columns, columns),
-                    traces.Slice(step * columns, columns),
-                    Span.op_Implicit output,
-                    output
-                )
+                Recurrence.LambdaRow(&steps, step * columns, Span.op_Implicit output, output)
 
     /// Full-trajectory returns: every step of an episode gets the return of the episode's first step in this rollout
     /// (slide 8: Σ γᵗ′ rₜ′ over the whole trajectory, given to each (sₜ, aₜ)). `returnsToGo` is what `Lambda` computes
@@ -144,9 +80,9 @@ type Returns =
         : unit =
         Guard.finiteSpan (nameof returnsToGo) returnsToGo
         Guard.fractionSpan (nameof traces) traces
-        Recurrence.Check(columns, nameof returnsToGo, returnsToGo.Length, returnsToGo.Length)
-        Recurrence.Check(columns, nameof traces, returnsToGo.Length, traces.Length)
-        Recurrence.Check(columns, nameof result, returnsToGo.Length, result.Length)
+        StepArrays.check columns (nameof returnsToGo) returnsToGo.Length returnsToGo.Length
+        StepArrays.check columns (nameof traces) returnsToGo.Length traces.Length
+        StepArrays.check columns (nameof result) returnsToGo.Length result.Length
 
         for index in 0 .. result.Length - 1 do
             let begins = index < columns || 'T.IsZero traces[index - columns]
@@ -198,11 +134,11 @@ type Returns =
         ) : unit =
         Guard.finiteSpan (nameof values) values
         Guard.finiteSpan (nameof lastValues) lastValues
-        Recurrence.Check(columns, nameof values, values.Length, values.Length)
-        Recurrence.Check(columns, nameof lastValues, columns, lastValues.Length)
-        Recurrence.Check(columns, nameof truncated, values.Length, truncated.Length)
-        Recurrence.Check(columns, nameof finalValues, values.Length, finalValues.Length)
-        Recurrence.Check(columns, nameof result, values.Length, result.Length)
+        StepArrays.check columns (nameof values) values.Length values.Length
+        StepArrays.check columns (nameof lastValues) columns lastValues.Length
+        StepArrays.check columns (nameof truncated) values.Length truncated.Length
+        StepArrays.check columns (nameof finalValues) values.Length finalValues.Length
+        StepArrays.check columns (nameof result) values.Length result.Length
         values.Slice(columns).CopyTo result
         lastValues.CopyTo(result.Slice(values.Length - columns))
 

@@ -1,9 +1,8 @@
 /// Optimal values by backups of one state at a time: Gauss-Seidel sweeps and prioritised sweeping.
-namespace Rl.Core.Planning
+namespace Rl.Core.Tabular
 
 open System.Collections.Generic
 open Rl.Core.Foundations
-open Rl.Core.Mdp
 
 /// Planners that use a new value as soon as it is known. Source: Bertsekas, "Distributed dynamic programming" (1982).
 [<RequireQualifiedAccess>]

@@ -1,5 +1,5 @@
 /// Exact gain, bias and gradient of a policy in a continuing process: the average-reward form, which needs no discount.
-namespace Rl.Core.Mdp
+namespace Rl.Core.Tabular
 
 open MathNet.Numerics.LinearAlgebra
 open MathNet.Numerics.LinearAlgebra.Double

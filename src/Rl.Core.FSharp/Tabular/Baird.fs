@@ -1,7 +1,6 @@
 /// Baird's counterexample: seven states on which off-policy TD with linear features diverges.
-namespace Rl.Core.Planning
+namespace Rl.Core.Tabular
 
-open Rl.Core.Mdp
 
 /// Action 0, dashed, leads to each of the first six states alike; action 1, solid, to the seventh. Rewards are 0, so
 /// the weights 0 are right, and the features can represent them. Source: Baird, "Residual algorithms" (1995), as in

@@ -1,10 +1,9 @@
 /// Bandits, decisions without states: ε-greedy, UCB1, Thompson sampling and gradient ascent on preferences.
-namespace Rl.Core.Planning
+namespace Rl.Core.Tabular
 
 open System
 open Rl.Core.Foundations
 open Rl.Core.Distributions
-open Rl.Core.Mdp
 open Rl.Core.Objectives
 
 /// What the pulls of each arm have shown.

@@ -1,9 +1,8 @@
 /// Bellman operators on values of finite processes: evaluation, optimality, soft and regularised.
-namespace Rl.Core.Planning
+namespace Rl.Core.Tabular
 
 open System
 open Rl.Core.Foundations
-open Rl.Core.Mdp
 
 /// A strictly convex function Ω of the distribution over actions in a state, through what a backup needs of it.
 /// Source: Geist, Scherrer, Pietquin, "A theory of regularized Markov decision processes" (2019).

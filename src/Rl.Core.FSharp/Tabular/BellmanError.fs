@@ -1,9 +1,8 @@
 /// How far values are from what their own backup says: the error that value fitting minimises, beside the return that
 /// it does not.
-namespace Rl.Core.Planning
+namespace Rl.Core.Tabular
 
 open Rl.Core.Foundations
-open Rl.Core.Mdp
 
 /// What fitted action values are worth.
 type ValueFit =

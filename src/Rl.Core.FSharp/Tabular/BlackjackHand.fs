@@ -1,5 +1,5 @@
 /// Blackjack's hands, what they are worth and what they pay.
-namespace Rl.Core.Mdp
+namespace Rl.Core.Tabular
 
 /// Which of Gymnasium's rules pay for a natural, an ace and a ten dealt at once.
 type BlackjackRules =

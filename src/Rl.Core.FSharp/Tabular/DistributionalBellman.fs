@@ -1,9 +1,8 @@
 /// The distributional Bellman operator of finite processes, exact: laws of returns that take finitely many values.
-namespace Rl.Core.Planning
+namespace Rl.Core.Tabular
 
 open System
 open Rl.Core.Foundations
-open Rl.Core.Mdp
 
 /// The law of a return Z that takes K values. Made by the functions of `module ReturnDistribution`, which validate.
 [<Sealed>]

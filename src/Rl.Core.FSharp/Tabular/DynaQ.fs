@@ -1,5 +1,5 @@
 /// Dyna-Q: Q-learning from real steps and from steps that a learned table of outcomes imagines.
-namespace Rl.Core.Planning
+namespace Rl.Core.Tabular
 
 open Rl.Core.Foundations
 

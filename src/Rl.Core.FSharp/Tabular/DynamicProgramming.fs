@@ -1,10 +1,9 @@
 /// Optimal values and policies of finite processes by sweeps over all states: value, policy and modified policy
 /// iteration.
-namespace Rl.Core.Planning
+namespace Rl.Core.Tabular
 
 open System
 open Rl.Core.Foundations
-open Rl.Core.Mdp
 
 /// What a planner found.
 type Solution =

@@ -1,5 +1,5 @@
 /// Exact values, occupancies, objectives and gradients of a policy in a discounted process, by linear solves.
-namespace Rl.Core.Mdp
+namespace Rl.Core.Tabular
 
 open MathNet.Numerics.LinearAlgebra
 open MathNet.Numerics.LinearAlgebra.Double

@@ -1,5 +1,5 @@
 /// Exact values, occupancies, objectives and gradients over a fixed number of steps, by backward and forward recursion.
-namespace Rl.Core.Mdp
+namespace Rl.Core.Tabular
 
 open Rl.Core.Foundations
 open Rl.Core.Autodiff

@@ -1,5 +1,5 @@
 /// Random decision processes of the shapes that theorems are tested on.
-namespace Rl.Core.Mdp
+namespace Rl.Core.Tabular
 
 open Rl.Core.Foundations
 

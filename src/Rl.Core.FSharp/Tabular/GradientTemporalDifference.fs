@@ -1,5 +1,5 @@
 /// Prediction with linear features, off policy: semi-gradient TD, residual gradient, GTD2 and TDC.
-namespace Rl.Core.Planning
+namespace Rl.Core.Tabular
 
 open Rl.Core.Foundations
 

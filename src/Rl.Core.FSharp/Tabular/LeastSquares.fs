@@ -1,10 +1,9 @@
 /// Linear values by solving for them: LSTD(λ), least-squares policy iteration, fitted Q-iteration.
-namespace Rl.Core.Planning
+namespace Rl.Core.Tabular
 
 open MathNet.Numerics.LinearAlgebra
 open MathNet.Numerics.LinearAlgebra.Double
 open Rl.Core.Foundations
-open Rl.Core.Mdp
 
 /// Weights of action values with the policy that is greedy in them.
 type LinearPolicy =

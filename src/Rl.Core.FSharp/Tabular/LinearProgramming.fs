@@ -1,8 +1,7 @@
 /// Optimal values of a finite process as a linear program over occupancies.
-namespace Rl.Core.Planning
+namespace Rl.Core.Tabular
 
 open Rl.Core.Foundations
-open Rl.Core.Mdp
 
 /// An optimum with the occupancy that attains it.
 type OccupancySolution =

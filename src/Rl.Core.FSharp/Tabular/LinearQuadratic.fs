@@ -1,5 +1,5 @@
 /// Linear systems with quadratic costs, solved exactly: the one continuous control problem whose optimum is a formula.
-namespace Rl.Core.Mdp
+namespace Rl.Core.Tabular
 
 open MathNet.Numerics.LinearAlgebra
 open Rl.Core.Foundations

@@ -1,5 +1,5 @@
 /// Finite Markov decision processes as immutable values: outcomes of each action, a start distribution, a discount.
-namespace Rl.Core.Mdp
+namespace Rl.Core.Tabular
 
 open System
 open Rl.Core.Foundations

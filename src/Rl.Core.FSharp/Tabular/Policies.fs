@@ -1,5 +1,5 @@
 /// Policies of finite decision processes: tables of probabilities, and their softmax parameters.
-namespace Rl.Core.Mdp
+namespace Rl.Core.Tabular
 
 open System
 open Rl.Core.Foundations

@@ -1,5 +1,5 @@
 /// The simplex method for small dense linear programs.
-namespace Rl.Core.Planning
+namespace Rl.Core.Tabular
 
 open System
 open Rl.Core.Foundations

@@ -1,5 +1,5 @@
 /// Prediction on a table of values: TD(0), TD(λ), and the step that every tabular learner takes.
-namespace Rl.Core.Planning
+namespace Rl.Core.Tabular
 
 open Rl.Core.Foundations
 

@@ -1,5 +1,5 @@
 /// Control on a table of action values: Sarsa, expected Sarsa, Q-learning, double Q-learning, R-learning.
-namespace Rl.Core.Planning
+namespace Rl.Core.Tabular
 
 open System
 open Rl.Core.Foundations

@@ -1,5 +1,5 @@
 /// Small processes of the textbooks, whose best behaviour is known.
-namespace Rl.Core.Mdp
+namespace Rl.Core.Tabular
 
 open System
 open Rl.Core.Foundations

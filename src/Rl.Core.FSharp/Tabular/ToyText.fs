@@ -1,5 +1,5 @@
 /// Gymnasium's toy-text problems as exact tables: FrozenLake-v1, CliffWalking-v1, Taxi and Blackjack-v1.
-namespace Rl.Core.Mdp
+namespace Rl.Core.Tabular
 
 open Rl.Core.Foundations
 

@@ -1,5 +1,5 @@
 /// The distribution of trajectories p(τ|θ): all of them with their probabilities, one sampled, many side by side.
-namespace Rl.Core.Mdp
+namespace Rl.Core.Tabular
 
 open System.Collections.Generic
 open Rl.Core.Foundations

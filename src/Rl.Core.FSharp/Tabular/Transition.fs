@@ -1,8 +1,7 @@
 /// One step of experience in a finite process, and how a learner collects it.
-namespace Rl.Core.Planning
+namespace Rl.Core.Tabular
 
 open Rl.Core.Foundations
-open Rl.Core.Mdp
 
 /// (s, a, r, γ, s′): what a tabular learner sees of one step.
 [<Struct>]

@@ -8,8 +8,9 @@ open System.IO.Hashing
 open Rl.Core.Acting
 open Rl.Core.Foundations
 open Rl.Core.Environments
+open Rl.Core.Experience
+open Rl.Core.Learning
 open Rl.Core.Networks
-open Rl.Core.Algorithms
 
 /// All that is needed to act and to continue training.
 type Checkpoint =
@@ -207,6 +208,7 @@ module Checkpoint =
         CheckpointRules.unique input "option" (Seq.map fst checkpoint.Options)
         CheckpointRules.policy input observations actions checkpoint.Network state.Parameters
         CheckpointRules.state input checkpoint.Network state
+        CheckpointRules.learned input checkpoint.Algorithm checkpoint.Options observations actions state
         CheckpointRules.wrapping input observations actions state.Environments checkpoint.Wrapping
         checkpoint
 
@@ -306,6 +308,12 @@ module Checkpoint =
                 }
         }
         |> check whole
+
+    /// The checkpoint without the rows of its replay, which may be most of a file. The file says how many are missing;
+    /// training that goes on from it begins with an empty replay, and so is not what it would have been: `Warnings`
+    /// tell. Nothing changes where there is no replay.
+    let withoutReplay (checkpoint: Checkpoint) : Checkpoint =
+        { checkpoint with State.Replay = Option.map Replay.withoutRows checkpoint.State.Replay }
 
     /// Writes the file. It is written under another name in the same folder and then takes its place, so that a full
     /// disk or an interruption leaves the earlier file as it was. Missing folders are made. `IOException` if it cannot

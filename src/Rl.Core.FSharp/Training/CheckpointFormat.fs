@@ -5,7 +5,6 @@ namespace Rl.Core.Training
 open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Experience
-open Rl.Core.Algorithms
 
 [<RequireQualifiedAccess>]
 module internal CheckpointFormat =
@@ -174,11 +173,19 @@ module internal CheckpointFormat =
 
         List.init count (fun _ -> read input)
 
+    /// Stands before a replay of which rows are missing, with their number.
+    [<Literal>]
+    let private RowsAreMissing = -1
+
     /// The rows of a replay, the oldest first, column after column.
     let writeReplay (output: BinaryOut) (replay: Replay option) =
         match replay with
         | None -> output.Int 0
         | Some replay ->
+            if replay.Missing > 0 then
+                output.Int RowsAreMissing
+                output.Int replay.Missing
+
             output.Int replay.Columns.Length
             output.Int replay.Copies
             output.Int replay.Capacity
@@ -199,10 +206,14 @@ module internal CheckpointFormat =
         struct (name, width, values)
 
     let readReplay (input: BinaryIn) : Replay option =
-        let count = input.Int()
+        let first = input.Int()
+        let missing = if first = RowsAreMissing then input.Int() else 0
+        let count = if first = RowsAreMissing then input.Int() else first
 
-        if count = 0 then
+        if count = 0 && first <> RowsAreMissing then
             None
+        elif count = 0 then
+            input.Fail $"it lacks {missing} rows of a replay that it does not describe"
         elif count < 0 || count > input.Remaining then
             input.Fail $"it announces {count} columns of a replay"
         else
@@ -214,9 +225,16 @@ module internal CheckpointFormat =
             if (List.distinct rows).Length > 1 || rows.Head > capacity then
                 input.Fail "its replay has columns of unequal length, or more rows than it may keep"
 
+            if first = RowsAreMissing && (missing < 1 || missing > capacity) then
+                input.Fail $"its replay lacks {missing} rows of {capacity}"
+
             try
                 let columns = data |> List.map (fun (struct (name, width, values)) -> Column.step name width, values)
-                Some(Replay.create (List.map fst columns) copies capacity |> Replay.append columns)
+
+                Replay.create (List.map fst columns) copies capacity
+                |> Replay.append columns
+                |> Replay.lacking missing
+                |> Some
             with :? System.ArgumentException as error ->
                 input.Fail $"it holds a replay that cannot be: {error.Message}"
 

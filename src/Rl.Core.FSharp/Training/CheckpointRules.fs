@@ -5,12 +5,13 @@ namespace Rl.Core.Training
 open System
 open System.Collections.Generic
 open Rl.Core.Acting
+open Rl.Core.Algorithms
 open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Autodiff
+open Rl.Core.Learning
 open Rl.Core.Networks
-open Rl.Core.Algorithms
 
 [<RequireQualifiedAccess>]
 module internal CheckpointRules =
@@ -183,6 +184,41 @@ module internal CheckpointRules =
     let private inRange (input: BinaryIn) (what: string) (most: int64) (value: int64) =
         if value < 0L || value > most then
             input.Fail $"its {what} are {value}; they must lie in [0, {most}]"
+
+    /// Requires of each optimiser, whose variables are the arrays "name/…", one count of its updates, and its other
+    /// variables for one number of parameters, no more than there are.
+    let private optimisers (input: BinaryIn) (state: TrainingState) =
+        let variables, others = state.Arrays |> List.partition (fun (name, _) -> name.Contains '/')
+        let most = state.Parameters.Length + (others |> List.sumBy (fun (_, values) -> values.Length))
+
+        for optimiser, variables in variables |> List.groupBy (fun (name, _) -> name[.. name.LastIndexOf '/']) do
+            let lengths = variables |> List.map (fun (_, values) -> values.Length)
+            let ofParameters = lengths |> List.filter (fun length -> length <> 1) |> List.distinct
+            let isNoCount (name, values: float32[]) = name = optimiser + "count" && values.Length <> 1
+
+            if ofParameters.Length > 1 || List.max lengths > most || List.exists isNoCount variables then
+                let all = variables |> List.map (fun (name, values) -> $"{name} ({values.Length})")
+
+                input.Fail
+                    $"""its optimiser has variables of lengths that do not go together: {String.Join(", ", all)}, of {most} numbers to learn"""
+
+    /// Requires a θ as long as a known algorithm's options make it for these spaces, and optimisers that fit it. What
+    /// options of another version make is left to the learner that goes on.
+    let learned (input: BinaryIn) algorithm options observations actions (state: TrainingState) : unit =
+        match Catalogue.tryFind algorithm with
+        | None -> ()
+        | Some entry ->
+            let expected =
+                try
+                    entry.Validate options
+                    entry.Parameters |> Option.map (fun count -> count options observations actions)
+                with :? ArgumentException ->
+                    None
+
+            match expected with
+            | Some expected when expected <> state.Parameters.Length ->
+                input.Fail $"it has {state.Parameters.Length} parameters, and its options make {expected}"
+            | _ -> optimisers input state
 
     /// Requires a training state whose parts fit each other and the network.
     let state (input: BinaryIn) (network: Actor) (state: TrainingState) : unit =

@@ -5,7 +5,7 @@ open System
 open System.Threading
 open Rl.Core.Foundations
 open Rl.Core.Environments
-open Rl.Core.Algorithms
+open Rl.Core.Learning
 
 /// Episodes of a policy, ordered by copy, then by time.
 type Evaluation =

@@ -5,7 +5,7 @@ open System
 open System.Buffers.Binary
 open System.IO
 open System.IO.Hashing
-open Rl.Core.Algorithms
+open Rl.Core.Learning
 
 /// Reading and writing of failure records: 8 bytes of magic, the version (int32), the record, a CRC-32 over all that
 /// comes before it.

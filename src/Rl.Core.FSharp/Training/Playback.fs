@@ -5,7 +5,7 @@ open System
 open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Environments.Rendering
-open Rl.Core.Algorithms
+open Rl.Core.Learning
 
 /// What is seen after a step.
 type Frame =

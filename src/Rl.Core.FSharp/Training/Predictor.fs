@@ -7,8 +7,8 @@ open Rl.Core.Foundations
 open Rl.Core.Autodiff
 open Rl.Core.Environments
 open Rl.Core.Experience
+open Rl.Core.Learning
 open Rl.Core.Networks
-open Rl.Core.Algorithms
 
 /// The policy of a model for `rows` observations. Observations are encoded and normalised as in training (limit ± 10);
 /// actions are those of the environment: integers of a discrete space, numbers within a box. A recurrent policy

@@ -3,9 +3,9 @@ namespace Rl.Core.Training
 
 open System
 open System.Numerics
-open Rl.Core.Algorithms
 open Rl.Core.Environments
 open Rl.Core.Acting
+open Rl.Core.Learning
 
 /// Looks at observations and actions besides the reports that `Warnings` reads.
 [<RequireQualifiedAccess>]

@@ -3,8 +3,8 @@ namespace Rl.Core.Training
 
 open System
 open System.Globalization
-open Rl.Core.Algorithms
 open Rl.Core.Environments
+open Rl.Core.Learning
 
 /// What a warning is about.
 type WarningKind =
@@ -26,6 +26,8 @@ type WarningKind =
     | LargeObservations = 7
     /// The policy acts in units that hardly meet the bounds of the actions.
     | UnscaledActions = 8
+    /// The file that training goes on from was saved without its replay.
+    | MissingReplay = 9
 
 /// Something to look at, with a remedy.
 type TrainingWarning =
@@ -281,6 +283,18 @@ module Warnings =
     let observe (report: Report) (watch: TrainingWatch) : struct (TrainingWatch * TrainingWarning list) =
         let watch = remember report watch
         raiseNew report.Updates watch (all report watch)
+
+    /// What is new to say of the state that a report led to: that it lacks rows of a replay which were left out when it
+    /// was saved.
+    let observeState (state: TrainingState) (watch: TrainingWatch) : struct (TrainingWatch * TrainingWarning list) =
+        match state.Replay with
+        | Some replay when replay.Missing > 0 ->
+            [
+                WarningKind.MissingReplay,
+                $"the agent was saved without its replay, of which {replay.Missing} rows are still missing: training goes on with other samples than it would have had; save with the replay to go on exactly"
+            ]
+            |> raiseNew state.Updates watch
+        | _ -> struct (watch, [])
 
     /// The warnings of a whole history, in order.
     let ofReports (actionSpace: Space) (normalisesRewards: bool) (reports: seq<Report>) : TrainingWarning list =

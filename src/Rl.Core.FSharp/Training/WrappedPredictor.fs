@@ -5,8 +5,8 @@ namespace Rl.Core.Training
 open System
 open Rl.Core.Foundations
 open Rl.Core.Environments
-open Rl.Core.Algorithms
 open Rl.Core.Experience
+open Rl.Core.Learning
 open Rl.Core.Wrappers
 
 /// What must be known of the environment below the wrappers besides its spaces.

@@ -5,11 +5,11 @@ open System
 open System.Threading
 open FsCheck.Xunit
 open Rl.Core.Acting
-open Rl.Core.Algorithms
 open Rl.Core.Autodiff
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Training
 open Xunit

@@ -8,6 +8,7 @@ open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Environments
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Training
 open Rl.Core.Wrappers

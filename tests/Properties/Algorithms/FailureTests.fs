@@ -6,6 +6,7 @@ open System.IO
 open Rl.Core.Algorithms
 open Rl.Core.Environments
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Core.Training
 open Xunit
 

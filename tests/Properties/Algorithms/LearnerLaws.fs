@@ -2,10 +2,12 @@
 /// nothing.
 module Rl.Tests.Algorithms.LearnerLaws
 
+open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Environments
 open Rl.Core.Foundations
 open Xunit
+open Rl.Core.Learning
 
 /// The tasks of this folder and of the registry, by id.
 let environment id =

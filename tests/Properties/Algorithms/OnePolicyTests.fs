@@ -3,10 +3,12 @@
 module Rl.Tests.Algorithms.OnePolicyTests
 
 open System
+open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Tests.Algorithms.Twins
 open Xunit
 

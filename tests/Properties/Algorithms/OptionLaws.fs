@@ -3,9 +3,11 @@
 module Rl.Tests.Algorithms.OptionLaws
 
 open System
+open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Foundations
 open Xunit
+open Rl.Core.Learning
 
 /// Where an option has an effect, if not on CartPole with the small options: algorithm (* for all), option,
 /// environment, options besides.

@@ -4,10 +4,13 @@ module Rl.Tests.Algorithms.OptionsTests
 open System
 open System.Globalization
 open System.IO
+open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Environments
+open Rl.Core.Experience
 open Rl.Core.Foundations
 open Xunit
+open Rl.Core.Learning
 
 let private find id =
     match Catalogue.tryFind id with

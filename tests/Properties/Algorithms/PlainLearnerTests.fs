@@ -4,8 +4,10 @@ module Rl.Tests.Algorithms.PlainLearnerTests
 
 open Rl.Core.Algorithms
 open Rl.Core.Environments
+open Rl.Core.Experience
 open Rl.Core.Foundations
 open Xunit
+open Rl.Core.Learning
 
 /// Episodes of falling poles and of time limits.
 let private poles copies = (Registry.make "CartPole-v1").Vectorise(copies, 18)

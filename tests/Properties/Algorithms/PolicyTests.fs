@@ -6,7 +6,6 @@ open FsCheck
 open FsCheck.FSharp
 open FsCheck.Xunit
 open Rl.Core.Acting
-open Rl.Core.Algorithms
 open Rl.Core.Autodiff
 open Rl.Core.Environments
 open Rl.Core.Foundations

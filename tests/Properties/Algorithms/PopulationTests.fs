@@ -5,6 +5,7 @@ module Rl.Tests.Algorithms.PopulationTests
 open System
 open System.Collections.Generic
 open FsCheck.Xunit
+open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Environments
 open Rl.Core.Foundations
@@ -60,10 +61,16 @@ let ``the directions of a key do not depend on the threads, and are standard nor
     Assert.Equal(1.0, Search.deviation all, 0.02)
     Assert.NotEqual<float32[]>(one[0], one[1])
 
+let private options hidden : NetworkOptions =
+    { NetworkOptions.defaults hidden with
+        Activation = Activation.Tanh
+        ActionScaling = ActionScaling.Bounds
+    }
+
 let private evaluate id copies (candidates: float32[][]) hidden episodes maxSteps bonus threads =
     use workers = new Workers(threads)
     let environment = (Registry.make id).Vectorise(copies: int)
-    let network = Search.network Activation.Tanh hidden ActionScaling.Bounds environment
+    let network = Search.network (options hidden) environment
     let population = Population(network, environment, episodes, maxSteps, bonus, workers)
     let state = (Search.start network environment false true).Initialise [] (Rng.create 8UL)
     network, state, population.Evaluate(state, candidates)
@@ -127,7 +134,7 @@ let ``observations are taken in by the statistics, the same on any number of thr
     let run threads =
         use workers = new Workers(threads)
         let environment = (Registry.make "Pendulum-v1").Vectorise 3
-        let network = Search.network Activation.Tanh [] ActionScaling.Bounds environment
+        let network = Search.network (options []) environment
         let population = Population(network, environment, 1, 50, 0.0, workers)
         let state = (Search.start network environment true true).Initialise [] (Rng.create 8UL)
         population.Evaluate(state, Array.init 7 (fun _ -> Array.zeroCreate 4))

@@ -187,17 +187,8 @@ let ``a rollout's advantages are those from a discount per step, bit for bit``
     Returns.Discounts(0.9f, rollout.Terminated, discounts)
     Returns.Traces(0.95f, rollout.Terminated, rollout.Truncated, traces)
 
-    Returns.Advantages<float32>(
-        copies,
-        rollout.Rewards,
-        rollout.Values,
-        discounts,
-        rollout.NextValues,
-        traces,
-        ReadOnlySpan.Empty,
-        expected
-    )
-
+    let steps = Steps<float32>(copies, rollout.Rewards, discounts, rollout.NextValues, traces)
+    Returns.Advantages(steps, rollout.Values, ReadOnlySpan.Empty, expected)
     rollout.Advantages(0.9f, 0.95f, rollout.Rewards, result)
     Assert.Contains(true, rollout.Truncated)
     Assert.Equal<float32[]>(expected, result)

@@ -136,5 +136,5 @@ type Spot() =
 module LearnerNetwork =
 
     /// The actor of a learner with its critic, where both have hidden layers of the same widths and share none.
-    let ofLearner (learner: Rl.Core.Algorithms.Learner) : Rl.Core.Networks.ActorCritic =
+    let ofLearner (learner: Rl.Core.Learning.Learner) : Rl.Core.Networks.ActorCritic =
         { Actor = learner.Network; Critic = { learner.Network.Layers with Outputs = 1 } }

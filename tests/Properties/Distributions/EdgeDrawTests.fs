@@ -9,9 +9,8 @@ open Rl.Core.Autodiff
 open Rl.Core.Distributions
 open Rl.Core.Environments
 open Rl.Core.Foundations
-open Rl.Core.Mdp
 open Rl.Core.Networks
-open Rl.Core.Planning
+open Rl.Core.Tabular
 open Xunit
 
 /// x with x ⊕ (x ≫ shift) = value.

@@ -4,7 +4,6 @@ module Rl.Tests.Distributions.FarOutTests
 
 open System
 open Rl.Core.Acting
-open Rl.Core.Algorithms
 open Rl.Core.Autodiff
 open Rl.Core.Distributions
 open Rl.Core.Foundations

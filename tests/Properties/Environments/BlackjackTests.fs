@@ -3,8 +3,7 @@ module Rl.Tests.Environments.BlackjackTests
 
 open System
 open Rl.Core.Foundations
-open Rl.Core.Mdp
-open Rl.Core.Planning
+open Rl.Core.Tabular
 open Rl.Core.Environments
 open Rl.Core.Environments.ToyText
 open Rl.Tests.Golden

@@ -4,7 +4,7 @@ namespace Rl.Tests.Environments
 open System
 open Xunit
 open Rl.Core.Foundations
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Core.Environments
 open Rl.Core.Environments.ClassicControl
 open Rl.Core.Environments.Rendering

@@ -6,8 +6,7 @@ open System
 open MathNet.Numerics.LinearAlgebra
 open MathNet.Numerics.LinearAlgebra.Double
 open Rl.Core.Foundations
-open Rl.Core.Mdp
-open Rl.Core.Planning
+open Rl.Core.Tabular
 open Rl.Core.Environments
 open Rl.Core.Environments.ClassicControl
 open Rl.Core.Environments.Finite

@@ -5,7 +5,7 @@ module Rl.Tests.Environments.ToyTextEnvironmentTests
 
 open System
 open Rl.Core.Foundations
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Core.Environments
 open Rl.Core.Environments.Finite
 open Rl.Core.Environments.ToyText

@@ -201,7 +201,10 @@ let private critic (case: GoldenNode) order (theta: Expr) net observations (acti
 let private discount (case: GoldenNode) = case["params"].Float "gamma" * (1.0 - batch case "terminated")
 
 let private twinLoss (case: GoldenNode) order (backup: Expr) (theta: Expr) =
-    let loss net = ActorCritic.criticLoss (critic case order theta net "observations" (batch case "actions")) backup
+    let loss net =
+        OffPolicy.criticLoss (critic case order theta net "observations" (batch case "actions")) backup
+        |> Expr.mean
+
     loss "q1", loss "q2"
 
 let private sac (case: GoldenNode) =
@@ -236,7 +239,7 @@ let private sac (case: GoldenNode) =
     let nextValue net = critic case criticOrder target net "next_observations" nextAction
 
     let backup =
-        ActorCritic.softTarget alpha (batch case "rewards") (discount case) (nextValue "q1") (nextValue "q2") nextLog
+        OffPolicy.softTarget alpha (batch case "rewards") (discount case) (nextValue "q1") (nextValue "q2") nextLog
 
     check case "next_action" nextAction
     check case "next_log_prob" nextLog
@@ -259,14 +262,15 @@ let private sac (case: GoldenNode) =
 
     let actorLoss theta =
         let logProbability, action, _, _, _ = act "observations" "noise_current" theta
-        ActorCritic.softActorLoss alpha logProbability (value "q1" action) (value "q2" action)
+        OffPolicy.softActorLoss alpha logProbability (value "q1" action) (value "q2" action) |> Expr.mean
 
     check case "actor_loss" (actorLoss actor)
     close case "actor_gradient" (case.Floats "actor_gradient") (gradient actorLoss actorStart)
 
     for form, multiplier in [ "log", id; "exp", Expr.exp ] do
         let loss (logAlpha: Expr) =
-            ActorCritic.temperatureLoss (settings.Float "target_entropy") (multiplier logAlpha) logProbability
+            OffPolicy.temperatureLoss (settings.Float "target_entropy") (multiplier logAlpha) logProbability
+            |> Expr.mean
 
         let logAlpha = Expr.number (settings.Float "log_alpha")
         check case $"alpha_loss_{form}_form" (loss logAlpha)
@@ -276,7 +280,7 @@ let private sac (case: GoldenNode) =
     let criticSteps, actorSteps = steps 1 optimiser criticLoss criticStart, steps 1 optimiser actorLoss actorStart
     close case "critic step" (case.Floats "critic_weights_after_1_adam_step") criticSteps[1]
     close case "actor step" (case.Floats "actor_weights_after_1_adam_step") actorSteps[1]
-    let moved = ActorCritic.polyak (1.0 - settings.Float "polyak") target (Expr.vector criticSteps[1])
+    let moved = OffPolicy.polyak (1.0 - settings.Float "polyak") target (Expr.vector criticSteps[1])
     check case "target_critic_weights_after_polyak" moved
 
 let private td3 (case: GoldenNode) =
@@ -300,7 +304,7 @@ let private td3 (case: GoldenNode) =
     let bound = Expr.number limit
 
     let next =
-        ActorCritic.smoothedAction
+        OffPolicy.smoothedAction
             (settings.Float "target_noise")
             (settings.Float "noise_clip")
             (-bound)
@@ -310,7 +314,7 @@ let private td3 (case: GoldenNode) =
 
     let nextValue net action = critic case criticOrder target net "next_observations" action
     let rewards = batch case "rewards"
-    let backup = ActorCritic.twinTarget rewards (discount case) (nextValue "q1" next) (nextValue "q2" next)
+    let backup = OffPolicy.twinTarget rewards (discount case) (nextValue "q1" next) (nextValue "q2" next)
     check case "target_policy_action" plain
     check case "next_action" next
     check case "backup" backup
@@ -321,14 +325,15 @@ let private td3 (case: GoldenNode) =
     close case "critic_gradient" (case.Floats "critic_gradient") (gradient criticLoss criticStart)
 
     let actorLoss theta =
-        ActorCritic.deterministicActorLoss (
-            critic case criticOrder critics "q1" "observations" (act "actor_weights" "observations" theta)
-        )
+        act "actor_weights" "observations" theta
+        |> critic case criticOrder critics "q1" "observations"
+        |> OffPolicy.deterministicActorLoss
+        |> Expr.mean
 
     check case "actor_loss" (actorLoss (Expr.vector actorStart))
     close case "actor_gradient" (case.Floats "actor_gradient") (gradient actorLoss actorStart)
 
-    let ddpgBackup = ActorCritic.target rewards (discount case) (nextValue "q1" plain)
+    let ddpgBackup = OffPolicy.target rewards (discount case) (nextValue "q1" plain)
     check case "ddpg_backup" ddpgBackup
     let ddpgLoss theta = fst (twinLoss case criticOrder ddpgBackup theta)
     check case "ddpg_critic_loss" (ddpgLoss critics)

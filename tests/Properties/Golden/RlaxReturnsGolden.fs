@@ -19,7 +19,8 @@ let private count (a: GoldenArguments) = (a.Shape "r_t")[0]
 
 let lambdaReturns (a: GoldenArguments) (nextValues: float[]) (traces: float[]) =
     filled (count a) (fun result ->
-        Returns.Lambda<float>(1, a.Data "r_t", a.Data "discount_t", nextValues, traces, ReadOnlySpan.Empty, result))
+        let steps = Steps<float>(1, a.Data "r_t", a.Data "discount_t", nextValues, traces)
+        Returns.Lambda(steps, ReadOnlySpan.Empty, result))
 
 let private traces (a: GoldenArguments) = a.DataOr("lambda_", count a, 1.0)
 
@@ -27,26 +28,19 @@ let private subtract (a: float[]) (b: float[]) = Array.map2 (-) a b
 
 /// q of the actions of each step.
 let private taken (a: GoldenArguments) values actions =
-    filled (count a) (fun result -> ActionValues.Chosen((a.Shape values)[1], a.Data values, a.Ints actions, result))
+    filled (count a) (fun result ->
+        ActionValues.Chosen<float>((a.Shape values)[1], a.Data values, a.Ints actions, result))
 
 let private best (a: GoldenArguments) values =
-    filled (count a) (fun result -> ActionValues.Maximum((a.Shape values)[1], a.Data values, result))
+    filled (count a) (fun result -> ActionValues.Maximum<float>((a.Shape values)[1], a.Data values, result))
 
 let private gae (a: GoldenArguments) =
     let values = a.Data "values"
     let now, next = Array.take (count a) values, Array.skip 1 values
 
     filled (count a) (fun result ->
-        Returns.Advantages<float>(
-            1,
-            a.Data "r_t",
-            now,
-            a.Data "discount_t",
-            next,
-            traces a,
-            ReadOnlySpan.Empty,
-            result
-        ))
+        let steps = Steps<float>(1, a.Data "r_t", a.Data "discount_t", next, traces a)
+        Returns.Advantages(steps, now, ReadOnlySpan.Empty, result))
     |> vector
 
 let private importanceCorrected (a: GoldenArguments) =
@@ -54,16 +48,8 @@ let private importanceCorrected (a: GoldenArguments) =
     let now, next = Array.take (count a) values, Array.skip 1 values
 
     filled (count a) (fun result ->
-        ImportanceSampling.ImportanceCorrectedErrors(
-            1,
-            a.Data "rho_tm1",
-            a.Data "r_t",
-            now,
-            a.Data "discount_t",
-            next,
-            traces a,
-            result
-        ))
+        let steps = Steps<float>(1, a.Data "r_t", a.Data "discount_t", next, traces a)
+        ImportanceSampling.ImportanceCorrectedErrors(steps, now, a.Data "rho_tm1", result))
     |> vector
 
 /// Pads what rlax gives without a last element, which nothing reads.
@@ -72,29 +58,23 @@ let private padded (a: GoldenArguments) (values: float[]) =
 
 let private generalOffPolicy (a: GoldenArguments) (rewards: float[]) (nextValues: float[]) nextActionValues traces =
     filled (count a) (fun result ->
-        Corrections.GeneralOffPolicy<float>(
-            1,
-            rewards,
-            a.Data "discount_t",
-            nextValues,
-            padded a nextActionValues,
-            padded a traces,
-            result
-        ))
+        let steps = Steps<float>(1, rewards, a.Data "discount_t", nextValues, padded a traces)
+        Corrections.GeneralOffPolicy(steps, padded a nextActionValues, result))
 
 let private retraceTargets (a: GoldenArguments) (q: float[]) =
     let actions = (a.Shape "q_t")[1]
 
     let choose (values: float[]) =
-        filled (count a) (fun result -> ActionValues.Chosen(actions, values, a.Ints "a_t", result))
+        filled (count a) (fun result -> ActionValues.Chosen<float>(actions, values, a.Ints "a_t", result))
     // rlax divides by μ + 10⁻⁸.
     let ratios =
         Array.map2 (fun target behaviour -> target / (behaviour + 1e-8)) (choose (a.Data "pi_t")) (a.Data "mu_t")
 
-    let expected = filled (count a) (fun result -> ActionValues.Expected(actions, q, a.Data "pi_t", result))
+    let expected = filled (count a) (fun result -> ActionValues.Expected<float>(actions, q, a.Data "pi_t", result))
 
     filled (count a) (fun result ->
-        Corrections.Retrace(1, a.Data "r_t", a.Data "discount_t", expected, choose q, ratios, traces a, result))
+        let steps = Steps<float>(1, a.Data "r_t", a.Data "discount_t", expected, traces a)
+        Corrections.Retrace(steps, choose q, ratios, result))
 
 let private retraceContinuous (a: GoldenArguments) =
     let n = count a
@@ -108,35 +88,21 @@ let private retraceContinuous (a: GoldenArguments) =
 
     let targets =
         filled n (fun result ->
-            Corrections.Retrace(
-                1,
-                a.Data "r_t",
-                a.Data "discount_t",
-                a.Data "v_t",
-                padded a (a.Data "q_t"),
-                ratios,
-                traces,
-                result
-            ))
+            let steps = Steps<float>(1, a.Data "r_t", a.Data "discount_t", a.Data "v_t", traces)
+            Corrections.Retrace(steps, padded a (a.Data "q_t"), ratios, result))
 
     vector (subtract targets (a.Data "q_tm1"))
 
+let private mixed (mixing: string option) (a: GoldenArguments) =
+    match mixing with
+    | Some name -> a.NumberOr(name, 1.0)
+    | None -> 1.0
+
 let private vtrace (mixing: string option) (a: GoldenArguments) =
     filled (count a) (fun result ->
-        Corrections.LeakyVTrace<float>(
-            1,
-            (match mixing with
-             | Some name -> a.NumberOr(name, 1.0)
-             | None -> 1.0),
-            a.NumberOr("clip_rho_threshold", 1.0),
-            a.Data "rho_tm1",
-            a.Data "r_t",
-            a.Data "v_tm1",
-            a.Data "discount_t",
-            a.Data "v_t",
-            traces a,
-            result
-        ))
+        let steps = Steps<float>(1, a.Data "r_t", a.Data "discount_t", a.Data "v_t", traces a)
+        let clip = a.NumberOr("clip_rho_threshold", 1.0)
+        Corrections.LeakyVTrace(steps, a.Data "v_tm1", a.Data "rho_tm1", mixed mixing a, clip, result))
 
 let private vtraceAdvantages (mixing: string option) (a: GoldenArguments) =
     let n = count a
@@ -145,19 +111,15 @@ let private vtraceAdvantages (mixing: string option) (a: GoldenArguments) =
     let next = Array.append (Array.skip 1 (a.Data "v_tm1")) [| Array.last (a.Data "v_t") |]
     let estimates, advantages = Array.zeroCreate<float> n, Array.zeroCreate<float> n
 
+    let steps = Steps<float>(1, a.Data "r_t", a.Data "discount_t", next, traces a)
+
     Corrections.VTraceAdvantages(
-        1,
-        (match mixing with
-         | Some name -> a.NumberOr(name, 1.0)
-         | None -> 1.0),
-        a.NumberOr("clip_pg_rho_threshold", 1.0),
-        a.Data "rho_tm1",
-        a.Data "r_t",
+        steps,
         a.Data "v_tm1",
-        a.Data "discount_t",
-        next,
-        traces a,
+        a.Data "rho_tm1",
         errors,
+        mixed mixing a,
+        a.NumberOr("clip_pg_rho_threshold", 1.0),
         estimates,
         advantages
     )
@@ -183,7 +145,8 @@ let private nStep (a: GoldenArguments) (nextValues: float[]) =
     let traces = a.DataOr("lambda_t", count a, 1.0)
 
     filled (count a) (fun result ->
-        Returns.NStep<float>(1, int (a.Number "n"), a.Data "r_t", a.Data "discount_t", nextValues, traces, result))
+        let steps = Steps<float>(1, a.Data "r_t", a.Data "discount_t", nextValues, traces)
+        Returns.NStep(steps, int (a.Number "n"), result))
 
 let private oneStep name (f: GoldenArguments -> Expr) = name, (fun a -> Value(f a))
 
@@ -203,7 +166,8 @@ let functions: (string * (GoldenArguments -> Outcome)) list =
             let actions = (a.Shape "q_t")[1]
 
             let expected =
-                filled (count a) (fun result -> ActionValues.Expected(actions, a.Data "q_t", a.Data "pi_t", result))
+                filled (count a) (fun result ->
+                    ActionValues.Expected<float>(actions, a.Data "q_t", a.Data "pi_t", result))
 
             vector (generalOffPolicy a (a.Data "r_t") expected (taken a "q_t" "a_t") (a.Data "c_t")))
         "vtrace.vtrace", (fun a -> vector (vtrace None a))
@@ -216,7 +180,7 @@ let functions: (string * (GoldenArguments -> Outcome)) list =
         (fun a ->
             let targets =
                 filled (count a) (fun result ->
-                    ActionValues.QLambda(
+                    ActionValues.QLambda<float>(
                         1,
                         (a.Shape "q_t")[1],
                         a.Data "r_t",
@@ -231,7 +195,7 @@ let functions: (string * (GoldenArguments -> Outcome)) list =
         (fun a ->
             let targets =
                 filled (count a) (fun result ->
-                    ActionValues.SarsaLambda(
+                    ActionValues.SarsaLambda<float>(
                         1,
                         (a.Shape "q_t")[1],
                         a.Data "r_t",

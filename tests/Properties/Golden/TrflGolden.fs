@@ -156,7 +156,7 @@ let private functions =
             oneStep "value_ops.qv_max" (fun a -> a.Expr "v_tm1") (fun a ->
                 ValueLearning.qvMax (a.Expr "v_tm1") (reward a) (discount a) (a.Expr "q_t"))
             multistep "action_value_ops.qlambda" (fun a result ->
-                ActionValues.QLambda(
+                ActionValues.QLambda<float>(
                     columns a "r_t",
                     Array.last (a.Shape "q_t"),
                     a.Data "r_t",
@@ -166,7 +166,7 @@ let private functions =
                     result
                 ))
             multistep "action_value_ops.sarsa_lambda" (fun a result ->
-                ActionValues.SarsaLambda(
+                ActionValues.SarsaLambda<float>(
                     columns a "r_t",
                     Array.last (a.Shape "q_t"),
                     a.Data "r_t",

@@ -34,15 +34,9 @@ let lambdaReturns (a: GoldenArguments) =
 
         let next = shifted a values "bootstrap_value"
 
-        Returns.Lambda<float>(
-            columns a "rewards",
-            a.Data "rewards",
-            a.Data "pcontinues",
-            next,
-            traces a "rewards" 1.0,
-            ReadOnlySpan.Empty,
-            result
-        ))
+        let traces = traces a "rewards" 1.0
+        let steps = Steps<float>(columns a "rewards", a.Data "rewards", a.Data "pcontinues", next, traces)
+        Returns.Lambda(steps, ReadOnlySpan.Empty, result))
 
 // --- Retrace
 // ------------------------------------------------------------------------------------------------------------
@@ -66,15 +60,16 @@ let private retrace
         write result
         result
 
-    let choose (values: float[]) = fill (fun result -> ActionValues.Chosen(actions, values, a, result))
+    let choose (values: float[]) = fill (fun result -> ActionValues.Chosen<float>(actions, values, a, result))
     let ratios: float[] = Array.map2 (/) (choose pi) mu
-    let expected: float[] = fill (fun result -> ActionValues.Expected(actions, q, pi, result))
+    let expected: float[] = fill (fun result -> ActionValues.Expected<float>(actions, q, pi, result))
 
     let nextQ: float[] = choose q
     let traces: float[] = Array.create r.Length lambda
 
     let target =
-        fill (fun result -> Corrections.Retrace(Array.last shape, r, d, expected, nextQ, ratios, traces, result))
+        fill (fun result ->
+            Corrections.Retrace(Steps<float>(Array.last shape, r, d, expected, traces), nextQ, ratios, result))
         |> GoldenCases.constant shape
 
     let error = ValueLearning.error (ValueLearning.chosen aNow qNow) target
@@ -130,16 +125,9 @@ let retraceContinuous (a: GoldenArguments) =
         filled a "rewards" (fun result ->
             let traces = Array.create result.Length lambda
 
-            Corrections.Retrace(
-                n,
-                a.Data "rewards",
-                a.Data "discounts",
-                shifted a "values" "bootstrap_value",
-                nextQ,
-                next,
-                traces,
-                result
-            ))
+            let values = shifted a "values" "bootstrap_value"
+            let steps = Steps<float>(n, a.Data "rewards", a.Data "discounts", values, traces)
+            Corrections.Retrace(steps, nextQ, next, result))
 
     let shape = a.Shape "rewards"
 
@@ -177,32 +165,11 @@ let vtrace (logRatios: float[]) (a: GoldenArguments) =
 
     let rewards, values, discounts = a.Data "rewards", a.Data "values", a.Data "discounts"
 
-    Corrections.VTrace<float>(
-        n,
-        a.NumberOr("clip_rho_threshold", 1.0),
-        ratios,
-        rewards,
-        values,
-        discounts,
-        next,
-        ones,
-        errors
-    )
+    let steps = Steps<float>(n, rewards, discounts, next, ones)
+    Corrections.VTrace(steps, values, ratios, a.NumberOr("clip_rho_threshold", 1.0), errors)
 
-    Corrections.VTraceAdvantages(
-        n,
-        1.0,
-        a.NumberOr("clip_pg_rho_threshold", 1.0),
-        ratios,
-        rewards,
-        values,
-        discounts,
-        next,
-        ones,
-        errors,
-        estimates,
-        advantages
-    )
+    let clip = a.NumberOr("clip_pg_rho_threshold", 1.0)
+    Corrections.VTraceAdvantages(steps, values, ratios, errors, 1.0, clip, estimates, advantages)
 
     let whole values = Value(GoldenCases.constant (a.Shape "rewards") values)
     [ "vs", whole (Array.map2 (+) errors values); "pg_advantages", whole advantages ]

@@ -1,9 +1,11 @@
 /// Agents learn: fixed seeds, the smallest tasks, seconds each.
 module Rl.Tests.Learning.LearningTests
 
+open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Environments
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Tests.Algorithms
 open Xunit
 

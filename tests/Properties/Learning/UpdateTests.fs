@@ -3,7 +3,6 @@ module Rl.Tests.Learning.UpdateTests
 
 open System
 open Rl.Core.Acting
-open Rl.Core.Algorithms
 open Rl.Core.Autodiff
 open Rl.Core.Environments
 open Rl.Core.Experience

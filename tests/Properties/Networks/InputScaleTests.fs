@@ -2,10 +2,13 @@
 module Rl.Tests.Networks.InputScaleTests
 
 open System
+open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Autodiff
 open Rl.Core.Environments
+open Rl.Core.Experience
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Core.Networks
 open Xunit
 

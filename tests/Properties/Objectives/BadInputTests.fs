@@ -33,6 +33,9 @@ let private sound: Arguments =
             for name in [ "following"; "lastValues" ] -> name, [| 0.5; -0.5 |]
         ]
 
+/// The steps of a call's arrays.
+let private steps (a: Arguments) = Steps<float>(columns, a["rewards"], a["discounts"], a["nextValues"], a["traces"])
+
 /// Every method with the arrays that it reads, called with arrays and single numbers by name.
 let private methods: (string * string list * (Arguments -> unit)) list =
     let result () = Array.zeroCreate<float> 6
@@ -41,32 +44,11 @@ let private methods: (string * string list * (Arguments -> unit)) list =
     [
         "Lambda",
         [ "rewards"; "discounts"; "nextValues"; "traces"; "following" ],
-        fun a ->
-            Returns.Lambda<float>(
-                columns,
-                a["rewards"],
-                a["discounts"],
-                a["nextValues"],
-                a["traces"],
-                a["following"],
-                result ()
-            )
+        (fun a -> Returns.Lambda(steps a, a["following"], result ()))
         "Advantages",
         [ "rewards"; "values"; "discounts"; "nextValues"; "traces"; "following" ],
-        fun a ->
-            Returns.Advantages<float>(
-                columns,
-                a["rewards"],
-                a["values"],
-                a["discounts"],
-                a["nextValues"],
-                a["traces"],
-                a["following"],
-                result ()
-            )
-        "NStep",
-        [ "rewards"; "discounts"; "nextValues"; "traces" ],
-        fun a -> Returns.NStep<float>(columns, 2, a["rewards"], a["discounts"], a["nextValues"], a["traces"], result ())
+        (fun a -> Returns.Advantages(steps a, a["values"], a["following"], result ()))
+        "NStep", [ "rewards"; "discounts"; "nextValues"; "traces" ], (fun a -> Returns.NStep(steps a, 2, result ()))
         "FullTrajectory",
         [ "returnsToGo"; "traces" ],
         fun a -> Returns.FullTrajectory<float>(columns, a["returnsToGo"], a["traces"], result ())
@@ -77,128 +59,47 @@ let private methods: (string * string list * (Arguments -> unit)) list =
             Returns.NextValues<float>(columns, a["values"], a["lastValues"], everywhere, a["finalValues"], result ())
         "Ratios",
         [ "logTarget"; "logBehaviour" ],
-        (fun a -> ImportanceSampling.Ratios(a["logTarget"], a["logBehaviour"], result ()))
+        (fun a -> ImportanceSampling.Ratios<float>(a["logTarget"], a["logBehaviour"], result ()))
         "CumulativeRatios",
         [ "ratios"; "traces" ],
-        (fun a -> ImportanceSampling.CumulativeRatios(columns, a["ratios"], a["traces"], result ()))
+        (fun a -> ImportanceSampling.CumulativeRatios<float>(columns, a["ratios"], a["traces"], result ()))
         "Ordinary",
         [ "weights"; "returns" ],
-        (fun a -> ImportanceSampling.Ordinary(a["weights"], a["returns"]) |> ignore)
+        (fun a -> ImportanceSampling.Ordinary<float>(a["weights"], a["returns"]) |> ignore)
         "Weighted",
         [ "weights"; "returns" ],
-        (fun a -> ImportanceSampling.Weighted(a["weights"], a["returns"]) |> ignore)
+        (fun a -> ImportanceSampling.Weighted<float>(a["weights"], a["returns"]) |> ignore)
         "PerDecision",
         [ "ratios"; "rewards"; "discounts"; "nextValues"; "traces" ],
-        fun a ->
-            ImportanceSampling.PerDecision(
-                columns,
-                a["ratios"],
-                a["rewards"],
-                a["discounts"],
-                a["nextValues"],
-                a["traces"],
-                result ()
-            )
+        (fun a -> ImportanceSampling.PerDecision(steps a, a["ratios"], result ()))
         "DoublyRobust",
         [ "ratios"; "rewards"; "discounts"; "values"; "actionValues"; "nextValues"; "traces" ],
-        fun a ->
-            ImportanceSampling.DoublyRobust(
-                columns,
-                a["ratios"],
-                a["rewards"],
-                a["discounts"],
-                a["values"],
-                a["actionValues"],
-                a["nextValues"],
-                a["traces"],
-                result ()
-            )
+        (fun a -> ImportanceSampling.DoublyRobust(steps a, a["values"], a["actionValues"], a["ratios"], result ()))
         "ImportanceCorrectedErrors",
         [ "ratios"; "rewards"; "values"; "discounts"; "nextValues"; "traces" ],
-        fun a ->
-            ImportanceSampling.ImportanceCorrectedErrors(
-                columns,
-                a["ratios"],
-                a["rewards"],
-                a["values"],
-                a["discounts"],
-                a["nextValues"],
-                a["traces"],
-                result ()
-            )
+        (fun a -> ImportanceSampling.ImportanceCorrectedErrors(steps a, a["values"], a["ratios"], result ()))
         "VTrace",
         [ "ratios"; "rewards"; "values"; "discounts"; "nextValues"; "traces" ],
-        fun a ->
-            Corrections.VTrace<float>(
-                columns,
-                1.0,
-                a["ratios"],
-                a["rewards"],
-                a["values"],
-                a["discounts"],
-                a["nextValues"],
-                a["traces"],
-                result ()
-            )
+        (fun a -> Corrections.VTrace(steps a, a["values"], a["ratios"], 1.0, result ()))
         "VTraceAdvantages",
         [ "ratios"; "rewards"; "values"; "discounts"; "nextValues"; "traces"; "errors" ],
         fun a ->
-            Corrections.VTraceAdvantages(
-                columns,
-                1.0,
-                1.0,
-                a["ratios"],
-                a["rewards"],
-                a["values"],
-                a["discounts"],
-                a["nextValues"],
-                a["traces"],
-                a["errors"],
-                result (),
-                result ()
-            )
+            Corrections.VTraceAdvantages(steps a, a["values"], a["ratios"], a["errors"], 1.0, 1.0, result (), result ())
         "GeneralOffPolicy",
         [ "rewards"; "discounts"; "nextValues"; "nextActionValues" ],
-        fun a ->
-            Corrections.GeneralOffPolicy<float>(
-                columns,
-                a["rewards"],
-                a["discounts"],
-                a["nextValues"],
-                a["nextActionValues"],
-                a["ratios"],
-                result ()
-            )
+        (fun a ->
+            // Traces that hold ratios may be greater than 1.
+            Corrections.GeneralOffPolicy(steps (a.Add("traces", a["ratios"])), a["nextActionValues"], result ()))
         "Retrace",
         [ "rewards"; "discounts"; "nextValues"; "nextActionValues"; "nextRatios"; "traces" ],
-        fun a ->
-            Corrections.Retrace(
-                columns,
-                a["rewards"],
-                a["discounts"],
-                a["nextValues"],
-                a["nextActionValues"],
-                a["nextRatios"],
-                a["traces"],
-                result ()
-            )
+        (fun a -> Corrections.Retrace(steps a, a["nextActionValues"], a["nextRatios"], result ()))
         "TreeBackup",
         [ "rewards"; "discounts"; "nextValues"; "nextActionValues"; "nextProbabilities"; "traces" ],
-        fun a ->
-            Corrections.TreeBackup(
-                columns,
-                a["rewards"],
-                a["discounts"],
-                a["nextValues"],
-                a["nextActionValues"],
-                a["nextProbabilities"],
-                a["traces"],
-                result ()
-            )
+        (fun a -> Corrections.TreeBackup(steps a, a["nextActionValues"], a["nextProbabilities"], result ()))
         "QLambda",
         [ "rewards"; "discounts"; "nextActionValues"; "traces" ],
         fun a ->
-            ActionValues.QLambda(
+            ActionValues.QLambda<float>(
                 columns,
                 1,
                 a["rewards"],
@@ -210,7 +111,7 @@ let private methods: (string * string list * (Arguments -> unit)) list =
         "SarsaLambda",
         [ "rewards"; "discounts"; "nextActionValues"; "traces" ],
         fun a ->
-            ActionValues.SarsaLambda(
+            ActionValues.SarsaLambda<float>(
                 columns,
                 1,
                 a["rewards"],
@@ -222,19 +123,10 @@ let private methods: (string * string list * (Arguments -> unit)) list =
             )
         "Upgo",
         [ "rewards"; "values"; "discounts"; "nextValues"; "traces" ],
-        fun a ->
-            ActionValues.Upgo(
-                columns,
-                a["rewards"],
-                a["values"],
-                a["discounts"],
-                a["nextValues"],
-                a["traces"],
-                result ()
-            )
+        (fun a -> ActionValues.Upgo(steps a, a["values"], result ()))
         "Differential",
         [ "rewards"; "nextValues"; "traces" ],
-        (fun a -> ActionValues.Differential(columns, 0.1, a["rewards"], a["nextValues"], a["traces"], result ()))
+        (fun a -> ActionValues.Differential<float>(columns, 0.1, a["rewards"], a["nextValues"], a["traces"], result ()))
     ]
 
 let private refused (what: string) (name: string) (fragments: string list) (action: unit -> unit) =
@@ -277,7 +169,7 @@ let ``discounts and traces outside [0, 1] and negative ratios and weights are re
 let ``a target that never takes an action has ratio 0`` () =
     let result = Array.zeroCreate<float> 2
     let logTarget, logBehaviour = [| -infinity; 0.0 |], [| -1.0; 0.0 |]
-    ImportanceSampling.Ratios(logTarget, logBehaviour, result)
+    ImportanceSampling.Ratios<float>(logTarget, logBehaviour, result)
     Assert.Equal<float[]>([| 0.0; 1.0 |], result)
 
 [<Fact>]
@@ -297,21 +189,25 @@ let ``a discount, a λ, a clip and a mixture out of range are refused by name, f
         refused "Traces" "trace" [ number ] (fun () -> Returns.Traces<float>(bad, flags, flags, result))
 
         let advantages discount trace () =
-            Returns.RolloutAdvantages<float>(2, discount, trace, six, six, two, flags, flags, six, result)
+            let rollout = RolloutSteps<float>(2, discount, trace, six, six, two, flags, flags, six)
+            Returns.RolloutAdvantages(rollout, result)
 
         refused "RolloutAdvantages" "discount" [ number ] (advantages bad 0.9)
         refused "RolloutAdvantages" "trace" [ number ] (advantages 0.9 bad)
 
         let errors discount trace clip () =
-            Corrections.RolloutVTrace<float>(2, discount, trace, clip, six, six, six, two, flags, flags, six, result)
+            let rollout = RolloutSteps<float>(2, discount, trace, six, six, two, flags, flags, six)
+            Corrections.RolloutVTrace(rollout, six, clip, result)
 
         refused "RolloutVTrace" "discount" [ number ] (errors bad 0.9 1.0)
         refused "RolloutVTrace" "trace" [ number ] (errors 0.9 bad 1.0)
 
-        let leaky mixing clip () = Corrections.LeakyVTrace<float>(2, mixing, clip, six, six, six, six, six, six, result)
+        let leaky mixing clip () =
+            Corrections.LeakyVTrace(Steps<float>(2, six, six, six, six), six, six, mixing, clip, result)
 
         let policy mixing clip () =
-            Corrections.VTraceAdvantages(2, mixing, clip, six, six, six, six, six, six, six, result, others)
+            let steps = Steps<float>(2, six, six, six, six)
+            Corrections.VTraceAdvantages(steps, six, six, six, mixing, clip, result, others)
 
         refused "LeakyVTrace" "mixing" [ number ] (leaky bad 1.0)
         refused "VTraceAdvantages" "mixing" [ number ] (policy bad 1.0)
@@ -322,15 +218,17 @@ let ``a discount, a λ, a clip and a mixture out of range are refused by name, f
             refused "VTraceAdvantages" "policyRatioClip" [ number ] (policy 1.0 bad)
 
     // No limit is a limit of infinity.
-    Corrections.LeakyVTrace<float>(2, 1.0, infinity, six, six, six, six, six, six, result)
+    let steps = Steps<float>(2, six, six, six, six)
+    Corrections.LeakyVTrace(steps, six, six, 1.0, infinity, result)
     let unclipped = Array.copy result
-    Corrections.LeakyVTrace<float>(2, 1.0, 1e9, six, six, six, six, six, six, result)
+    Corrections.LeakyVTrace(steps, six, six, 1.0, 1e9, result)
     Assert.Equal<float[]>(result, unclipped)
 
 [<Fact>]
 let ``what is not finite in a rollout is so in its advantages, where training looks for it`` () =
     let rewards, flags = [| 1.0f; 1.0f; nanf; 1.0f |], Array.create 4 false
     let zeros, last, result = Array.zeroCreate<float32> 4, [| 0.0f |], Array.zeroCreate<float32> 4
-    Returns.RolloutAdvantages<float32>(1, 0.9f, 0.9f, rewards, zeros, last, flags, flags, zeros, result)
+    let rollout = RolloutSteps<float32>(1, 0.9f, 0.9f, rewards, zeros, last, flags, flags, zeros)
+    Returns.RolloutAdvantages(rollout, result)
     Assert.True(Array.forall Single.IsNaN result[..2])
     Assert.Equal(1.0f, result[3])

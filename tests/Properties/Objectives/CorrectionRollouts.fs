@@ -36,6 +36,13 @@ type Rollout =
     /// Traces λ inside episodes, 0 at their ends.
     member this.Traces(lambda: float) = this.Ends |> Array.map (fun ends -> lambda * (1.0 - ends))
 
+    /// What the estimators read, with these traces.
+    member this.With(traces: float[]) =
+        Steps<float>(this.Columns, this.Rewards, this.Discounts, this.NextValues, traces)
+
+    /// What the estimators read, with traces λ inside episodes.
+    member this.Steps(lambda: float) = this.With(this.Traces lambda)
+
 let rollout (seed: uint64) : Rollout =
     let mutable rng = Rng.create seed
     let struct (steps, next) = Rng.below 9 rng
@@ -69,56 +76,16 @@ let filled (r: Rollout) (fill: float[] -> unit) =
     result
 
 let lambdaReturns (r: Rollout) lambda =
-    filled r (fun result ->
-        Returns.Lambda<float>(
-            r.Columns,
-            r.Rewards,
-            r.Discounts,
-            r.NextValues,
-            r.Traces lambda,
-            ReadOnlySpan.Empty,
-            result
-        ))
+    filled r (fun result -> Returns.Lambda(r.Steps lambda, ReadOnlySpan.Empty, result))
 
 let advantages (r: Rollout) lambda =
-    filled r (fun result ->
-        Returns.Advantages<float>(
-            r.Columns,
-            r.Rewards,
-            r.Values,
-            r.Discounts,
-            r.NextValues,
-            r.Traces lambda,
-            ReadOnlySpan.Empty,
-            result
-        ))
+    filled r (fun result -> Returns.Advantages(r.Steps lambda, r.Values, ReadOnlySpan.Empty, result))
 
 let leaky (r: Rollout) mixing clip (ratios: float[]) lambda =
-    filled r (fun result ->
-        Corrections.LeakyVTrace<float>(
-            r.Columns,
-            mixing,
-            clip,
-            ratios,
-            r.Rewards,
-            r.Values,
-            r.Discounts,
-            r.NextValues,
-            r.Traces lambda,
-            result
-        ))
+    filled r (fun result -> Corrections.LeakyVTrace(r.Steps lambda, r.Values, ratios, mixing, clip, result))
 
 let general (r: Rollout) (nextActionValues: float[]) (traces: float[]) =
-    filled r (fun result ->
-        Corrections.GeneralOffPolicy<float>(
-            r.Columns,
-            r.Rewards,
-            r.Discounts,
-            r.NextValues,
-            nextActionValues,
-            traces,
-            result
-        ))
+    filled r (fun result -> Corrections.GeneralOffPolicy(r.With traces, nextActionValues, result))
 
 let near (expected: float[]) (actual: float[]) =
     Assert.Equal(expected.Length, actual.Length)

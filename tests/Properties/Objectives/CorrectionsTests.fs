@@ -21,9 +21,7 @@ let ``V-trace on policy is the λ-return`` (seed: uint64) =
 let ``V-trace on policy with λ = 1 is the n-step return to the end of the rollout`` (seed: uint64) =
     let r = rollout seed
 
-    let targets =
-        filled r (fun result ->
-            Returns.NStep<float>(r.Columns, r.Count, r.Rewards, r.Discounts, r.NextValues, r.Traces 1.0, result))
+    let targets = filled r (fun result -> Returns.NStep(r.Steps 1.0, r.Count, result))
 
     near targets (Array.map2 (+) r.Values (leaky r 1.0 1.0 (ones r) 1.0))
 
@@ -51,17 +49,7 @@ let ``leaky V-trace at α = 0 uses the whole ratio: per-decision importance samp
     let r = rollout seed
 
     let errors =
-        filled r (fun result ->
-            ImportanceSampling.ImportanceCorrectedErrors(
-                r.Columns,
-                r.Ratios,
-                r.Rewards,
-                r.Values,
-                r.Discounts,
-                r.NextValues,
-                r.Traces 0.7,
-                result
-            ))
+        filled r (fun result -> ImportanceSampling.ImportanceCorrectedErrors(r.Steps 0.7, r.Values, r.Ratios, result))
 
     near errors (leaky r 0.0 1.0 r.Ratios 0.7)
 
@@ -70,22 +58,7 @@ let ``the advantage of V-trace on policy is that of the λ-return`` (seed: uint6
     let r = rollout seed
     let errors = leaky r 1.0 1.0 (ones r) 0.8
     let estimates, advantages' = Array.zeroCreate<float> r.Count, Array.zeroCreate<float> r.Count
-
-    Corrections.VTraceAdvantages(
-        r.Columns,
-        1.0,
-        1.0,
-        ones r,
-        r.Rewards,
-        r.Values,
-        r.Discounts,
-        r.NextValues,
-        r.Traces 0.8,
-        errors,
-        estimates,
-        advantages'
-    )
-
+    Corrections.VTraceAdvantages(r.Steps 0.8, r.Values, ones r, errors, 1.0, 1.0, estimates, advantages')
     near (lambdaReturns r 0.8) estimates
     near (advantages r 0.8) advantages'
 
@@ -93,8 +66,7 @@ let ``the advantage of V-trace on policy is that of the λ-return`` (seed: uint6
 let ``per-decision importance sampling with ratios of 1 is the λ-return`` (seed: uint64) =
     let r = rollout seed
 
-    filled r (fun result ->
-        ImportanceSampling.PerDecision(r.Columns, ones r, r.Rewards, r.Discounts, r.NextValues, r.Traces 0.6, result))
+    filled r (fun result -> ImportanceSampling.PerDecision(r.Steps 0.6, ones r, result))
     |> near (lambdaReturns r 0.6)
 
 [<Property>]
@@ -111,7 +83,8 @@ let ``doubly robust estimates of exact values on a deterministic chain do not de
                 r.NextValues[i])
 
     filled r (fun result ->
-        ImportanceSampling.DoublyRobust(r.Columns, r.Ratios, r.Rewards, r.Discounts, v, v, next, r.Traces 1.0, result))
+        let steps = Steps<float>(r.Columns, r.Rewards, r.Discounts, next, r.Traces 1.0)
+        ImportanceSampling.DoublyRobust(steps, v, v, r.Ratios, result))
     |> near v
 
 [<Property>]
@@ -138,41 +111,17 @@ let ``Retrace and tree-backup stand still at a function that satisfies the Bellm
     let next = Array.init r.Count (fun i -> if i + r.Columns < r.Count then q[i + r.Columns] else 0.0)
     let apply method' = filled r (fun result -> method' result)
 
-    apply (fun result ->
-        Corrections.Retrace(r.Columns, r.Rewards, r.Discounts, r.NextValues, next, r.Ratios, r.Traces 1.0, result))
-    |> near q
+    apply (fun result -> Corrections.Retrace(r.Steps 1.0, next, r.Ratios, result)) |> near q
 
     let probabilities = r.Ratios |> Array.map (fun ratio -> ratio / 3.0)
 
-    apply (fun result ->
-        Corrections.TreeBackup(
-            r.Columns,
-            r.Rewards,
-            r.Discounts,
-            r.NextValues,
-            next,
-            probabilities,
-            r.Traces 1.0,
-            result
-        ))
-    |> near q
+    apply (fun result -> Corrections.TreeBackup(r.Steps 1.0, next, probabilities, result)) |> near q
 
 [<Property>]
 let ``Retrace does not tell ratios above 1 apart`` (seed: uint64) =
     let r = rollout seed
 
-    let run (ratios: float[]) =
-        filled r (fun result ->
-            Corrections.Retrace(
-                r.Columns,
-                r.Rewards,
-                r.Discounts,
-                r.NextValues,
-                r.Values,
-                ratios,
-                r.Traces 0.9,
-                result
-            ))
+    let run (ratios: float[]) = filled r (fun result -> Corrections.Retrace(r.Steps 0.9, r.Values, ratios, result))
 
     near (run (r.Ratios |> Array.map (min 1.0))) (run r.Ratios)
 
@@ -182,9 +131,7 @@ let ``UPGO is at least the one-step target when values are pessimistic, and is i
     =
     let r = rollout seed
 
-    let run (values: float[]) =
-        filled r (fun result ->
-            ActionValues.Upgo(r.Columns, r.Rewards, values, r.Discounts, r.NextValues, r.Traces 1.0, result))
+    let run (values: float[]) = filled r (fun result -> ActionValues.Upgo(r.Steps 1.0, values, result))
 
     near (lambdaReturns r 1.0) (run (Array.create r.Count -100.0))
     near (lambdaReturns r 0.0) (run (Array.create r.Count 100.0))
@@ -199,9 +146,10 @@ let ``Q(λ) and Sarsa(λ) agree where the action taken is the best`` (seed: uint
 
     let sarsa =
         filled r (fun result ->
-            ActionValues.SarsaLambda(r.Columns, actions, r.Rewards, r.Discounts, q, best, r.Traces 0.8, result))
+            ActionValues.SarsaLambda<float>(r.Columns, actions, r.Rewards, r.Discounts, q, best, r.Traces 0.8, result))
 
-    filled r (fun result -> ActionValues.QLambda(r.Columns, actions, r.Rewards, r.Discounts, q, r.Traces 0.8, result))
+    filled r (fun result ->
+        ActionValues.QLambda<float>(r.Columns, actions, r.Rewards, r.Discounts, q, r.Traces 0.8, result))
     |> near sarsa
 
 [<Property>]
@@ -210,7 +158,7 @@ let ``differential returns of a constant reward are 0 at its own average`` (seed
     let rewards = Array.create r.Count (float level)
 
     filled r (fun result ->
-        ActionValues.Differential(
+        ActionValues.Differential<float>(
             r.Columns,
             float level,
             rewards,
@@ -224,15 +172,15 @@ let ``differential returns of a constant reward are 0 at its own average`` (seed
 let ``weighted importance sampling is exact for equal returns, and ordinary scales with the weights`` (seed: uint64) =
     let mutable rng = Rng.create seed
     let weights, equal = uniform 0.1 2.0 7 &rng, Array.create 7 3.0
-    near [| 3.0 |] [| ImportanceSampling.Weighted(weights, equal) |]
-    near [| 3.0 * Array.average weights |] [| ImportanceSampling.Ordinary(weights, equal) |]
+    near [| 3.0 |] [| ImportanceSampling.Weighted<float>(weights, equal) |]
+    near [| 3.0 * Array.average weights |] [| ImportanceSampling.Ordinary<float>(weights, equal) |]
 
 [<Property>]
 let ``the weight of an episode's last step is the product of its ratios`` (seed: uint64) =
     let r = rollout seed
 
     let weights =
-        filled r (fun result -> ImportanceSampling.CumulativeRatios(r.Columns, r.Ratios, r.Traces 1.0, result))
+        filled r (fun result -> ImportanceSampling.CumulativeRatios<float>(r.Columns, r.Ratios, r.Traces 1.0, result))
 
     let expected index =
         let rec back i =
@@ -281,23 +229,13 @@ let ``V-trace from flags is V-trace from a discount per step, bit for bit, and a
     let r = RandomRollouts.build columns 0.97 0.8 rewards values terminated truncated lastValues finalValues
     let expected, result = Array.zeroCreate<float> size, Array.zeroCreate<float> size
 
-    Corrections.VTrace<float>(columns, 1.2, ratios, rewards, values, r.Discounts, r.NextValues, r.Traces, expected)
+    Corrections.VTrace(r.Steps, values, ratios, 1.2, expected)
 
     let run () =
-        Corrections.RolloutVTrace<float>(
-            columns,
-            0.97,
-            0.8,
-            1.2,
-            ratios,
-            rewards,
-            values,
-            lastValues,
-            terminated,
-            truncated,
-            finalValues,
-            result
-        )
+        let rollout =
+            RolloutSteps<float>(columns, 0.97, 0.8, rewards, values, lastValues, terminated, truncated, finalValues)
+
+        Corrections.RolloutVTrace(rollout, ratios, 1.2, result)
 
     run ()
     result = expected && Rl.Tests.Kernels.KernelMemory.allocated run = 0L
@@ -309,7 +247,9 @@ let ``V-trace allocates nothing and float32 agrees with float64`` () =
     let rewards, values, discounts, next = single r.Rewards, single r.Values, single r.Discounts, single r.NextValues
     let ratios, traces, result = single r.Ratios, single (r.Traces 0.9), Array.zeroCreate<float32> r.Count
 
-    let run () = Corrections.VTrace<float32>(r.Columns, 1.0f, ratios, rewards, values, discounts, next, traces, result)
+    let run () =
+        let steps = Steps<float32>(r.Columns, rewards, discounts, next, traces)
+        Corrections.VTrace(steps, values, ratios, 1.0f, result)
 
     run ()
     let before = GC.GetAllocatedBytesForCurrentThread()
@@ -317,6 +257,51 @@ let ``V-trace allocates nothing and float32 agrees with float64`` () =
     Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread())
     let expected = leaky r 1.0 1.0 r.Ratios 0.9
     Array.iter2 (fun (e: float) (a: float32) -> Assert.InRange(abs (e - float a), 0.0, 1e-4)) expected result
+
+[<Property>]
+let ``what learners call in float32 agrees with float64`` (seed: uint64) =
+    let r = rollout seed
+    let single = Array.map float32
+    let values, ratios, probabilities = single r.Values, single r.Ratios, r.Ratios |> Array.map (fun x -> x / 3.0)
+    let rewards, discounts, next = single r.Rewards, single r.Discounts, single r.NextValues
+    let traces = single (r.Traces 0.9)
+
+    let check (expected: float[] -> unit) (actual: float32[] -> unit) =
+        let result = Array.zeroCreate<float32> r.Count
+        actual result
+
+        Array.iter2
+            (fun (e: float) (a: float32) -> Assert.InRange(abs (e - float a), 0.0, 1e-4 * (1.0 + abs e)))
+            (filled r expected)
+            result
+
+    check (fun result -> Corrections.Retrace(r.Steps 0.9, r.Values, r.Ratios, result)) (fun result ->
+        Corrections.Retrace(Steps<float32>(r.Columns, rewards, discounts, next, traces), values, ratios, result))
+
+    check (fun result -> Corrections.TreeBackup(r.Steps 0.9, r.Values, probabilities, result)) (fun result ->
+        let steps = Steps<float32>(r.Columns, rewards, discounts, next, traces)
+        Corrections.TreeBackup(steps, values, single probabilities, result))
+
+    check
+        (fun result ->
+            let errors, estimates = leaky r 0.7 1.2 r.Ratios 0.9, Array.zeroCreate<float> r.Count
+            Corrections.VTraceAdvantages(r.Steps 0.9, r.Values, r.Ratios, errors, 0.7, 1.5, estimates, result))
+        (fun result ->
+            let errors, estimates = Array.zeroCreate<float32> r.Count, Array.zeroCreate<float32> r.Count
+            let steps = Steps<float32>(r.Columns, rewards, discounts, next, traces)
+            Corrections.LeakyVTrace(steps, values, ratios, 0.7f, 1.2f, errors)
+            Corrections.VTraceAdvantages(steps, values, ratios, errors, 0.7f, 1.5f, estimates, result))
+
+    check
+        (fun result -> ImportanceSampling.DoublyRobust(r.Steps 0.9, r.Values, r.NextValues, r.Ratios, result))
+        (fun result ->
+            let steps = Steps<float32>(r.Columns, rewards, discounts, next, traces)
+            ImportanceSampling.DoublyRobust(steps, values, next, ratios, result))
+
+    check
+        (fun result ->
+            ActionValues.QLambda<float>(r.Columns, 1, r.Rewards, r.Discounts, r.Values, r.Traces 0.9, result))
+        (fun result -> ActionValues.QLambda<float32>(r.Columns, 1, rewards, discounts, values, traces, result))
 
 [<Fact>]
 let ``empty trajectories and unequal lengths are refused by name`` () =
@@ -328,13 +313,30 @@ let ``empty trajectories and unequal lengths are refused by name`` () =
         Array.create 5 1.0, Array.create 4 1.0, Array.zeroCreate<float> 0, Array.zeroCreate<float> 5
 
     let two, chosen = Array.zeroCreate<float> 2, [| 0; 2 |]
-    refused "rewards" (fun () -> Corrections.VTrace<float>(1, 1.0, none, none, none, none, none, none, none))
-    refused "weights" (fun () -> ImportanceSampling.Ordinary(none, none) |> ignore)
-    refused "ratios" (fun () -> Corrections.VTrace<float>(1, 1.0, four, five, five, five, five, five, result))
-    refused "rewards" (fun () -> Corrections.VTrace<float>(2, 1.0, five, five, five, five, five, five, five))
-    refused "nextRatios" (fun () -> Corrections.Retrace(1, five, five, five, five, four, five, result))
-    refused "chosen" (fun () -> ActionValues.Chosen(2, four, chosen, two))
-    refused "averageReward" (fun () -> ActionValues.Differential(1, nan, five, five, five, result))
+    let steps columns (values: float[]) : unit = Steps<float>(columns, values, values, values, values).Count |> ignore
+
+    let trace (values: float[]) (ratios: float[]) (result: float[]) =
+        Corrections.VTrace(Steps<float>(1, five, five, five, five), values, ratios, 1.0, result)
+
+    refused "rewards" (fun () -> steps 1 none)
+    refused "rewards" (fun () -> steps 2 five)
+    refused "columns" (fun () -> steps 0 five)
+    refused "discounts" (fun () -> Steps<float>(1, five, four, five, five).Count |> ignore)
+    refused "nextValues" (fun () -> Steps<float>(1, five, five, four, five).Count |> ignore)
+    refused "traces" (fun () -> Steps<float>(1, five, five, five, four).Count |> ignore)
+    refused "weights" (fun () -> ImportanceSampling.Ordinary<float>(none, none) |> ignore)
+    refused "ratios" (fun () -> trace five four result)
+    refused "values" (fun () -> trace four five result)
+    refused "result" (fun () -> trace five five four)
+
+    refused "nextRatios" (fun () -> Corrections.Retrace(Steps<float>(1, five, five, five, five), five, four, result))
+
+    refused "chosen" (fun () -> ActionValues.Chosen<float>(2, four, chosen, two))
+    refused "averageReward" (fun () -> ActionValues.Differential<float>(1, nan, five, five, five, result))
+    // What was never made holds no steps.
+    refused "columns" (fun () -> Returns.Lambda(Steps<float>(), ReadOnlySpan.Empty, result))
+
+    refused "columns" (fun () -> Returns.RolloutAdvantages(RolloutSteps<float>(), result))
 
     refused "rewards" (fun () ->
         let empty = Expr.zeros [| 0; 2 |]

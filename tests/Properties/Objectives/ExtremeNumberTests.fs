@@ -6,9 +6,8 @@ open System
 open Rl.Core.Autodiff
 open Rl.Core.Distributions
 open Rl.Core.Foundations
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Core.Objectives
-open Rl.Core.Planning
 open Xunit
 
 let private values (x: Expr) = (Reference.evaluate x).ToArray()

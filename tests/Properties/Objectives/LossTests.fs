@@ -84,14 +84,35 @@ let ``no derivative flows into data: advantages, old policies, returns and targe
             |> Losses.squared other
             "rewardWeighted", Regression.rewardWeighted 0.5 given predicted
             "advantageWeighted", Regression.advantageWeighted 0.5 20.0 given predicted
-            "criticLoss", ActorCritic.criticLoss predicted given
-            "softActorLoss", ActorCritic.softActorLoss given predicted other other
-            "temperatureLoss", ActorCritic.temperatureLoss -1.0 predicted given
-            "target", predicted - ActorCritic.target other (Expr.full [| 6 |] 0.9) given
+            "criticLoss", OffPolicy.criticLoss predicted given
+            "softActorLoss", OffPolicy.softActorLoss given predicted other other
+            "temperatureLoss", OffPolicy.temperatureLoss -1.0 predicted given
+            "target", predicted - OffPolicy.target other (Expr.full [| 6 |] 0.9) given
         ] do
         let gradients = Diff.gradients (Expr.sum loss) [| predicted; given |] |> Array.map numbers
         Assert.True(Array.exists (fun g -> g <> 0.0) gradients[0], $"{name} does not depend on what is learnt.")
         Assert.True(Array.forall (fun g -> g = 0.0) gradients[1], $"{name} has a derivative in what is data.")
+
+[<Property>]
+let ``the losses of off-policy actor-critics are their formulas, sample by sample`` (seed: uint64) =
+    let values seed = numbers (random [| 20 |] seed)
+    let q, y, other, logProbability = values seed, values (seed + 1UL), values (seed + 2UL), values (seed + 3UL)
+    let vector (values: float[]) = Expr.vector values
+
+    let check expected (actual: Expr) =
+        Assert.Equal<int[]>([| 20 |], actual.Shape)
+        near (Array.init 20 expected) (numbers actual)
+
+    check (fun i -> (q[i] - y[i]) ** 2.0) (OffPolicy.criticLoss (vector q) (vector y))
+    check (fun i -> -q[i]) (OffPolicy.deterministicActorLoss (vector q))
+
+    check
+        (fun i -> 0.3 * logProbability[i] - min q[i] other[i])
+        (OffPolicy.softActorLoss (Expr.number 0.3) (vector logProbability) (vector q) (vector other))
+
+    check
+        (fun i -> -0.3 * (logProbability[i] - 2.0))
+        (OffPolicy.temperatureLoss -2.0 (Expr.number 0.3) (vector logProbability))
 
 [<Property>]
 let ``the surrogates and the value losses are their formulas, sample by sample`` (seed: uint64) =

@@ -18,50 +18,22 @@ type Rollout =
         Traces: float[]
     }
 
+    /// What the estimators read.
+    member this.Steps = Steps<float>(this.Columns, this.Rewards, this.Discounts, this.NextValues, this.Traces)
+
 let lambdaAfter (following: float[]) (rollout: Rollout) =
     let result = Array.zeroCreate<float> rollout.Rewards.Length
-
-    Returns.Lambda<float>(
-        rollout.Columns,
-        rollout.Rewards,
-        rollout.Discounts,
-        rollout.NextValues,
-        rollout.Traces,
-        following,
-        result
-    )
-
+    Returns.Lambda(rollout.Steps, following, result)
     result
 
 let advantagesAfter (following: float[]) (rollout: Rollout) =
     let result = Array.zeroCreate<float> rollout.Rewards.Length
-
-    Returns.Advantages<float>(
-        rollout.Columns,
-        rollout.Rewards,
-        rollout.Values,
-        rollout.Discounts,
-        rollout.NextValues,
-        rollout.Traces,
-        following,
-        result
-    )
-
+    Returns.Advantages(rollout.Steps, rollout.Values, following, result)
     result
 
-let nStep steps (rollout: Rollout) =
+let nStep window (rollout: Rollout) =
     let result = Array.zeroCreate<float> rollout.Rewards.Length
-
-    Returns.NStep<float>(
-        rollout.Columns,
-        steps,
-        rollout.Rewards,
-        rollout.Discounts,
-        rollout.NextValues,
-        rollout.Traces,
-        result
-    )
-
+    Returns.NStep(rollout.Steps, window, result)
     result
 
 let lambda = lambdaAfter [||]

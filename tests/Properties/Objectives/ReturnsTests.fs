@@ -102,19 +102,10 @@ let ``advantages from flags are those from a discount per step, bit for bit`` (r
     let rollout = build columns 0.97 0.8 rewards values terminated truncated lastValues finalValues
     let result = Array.zeroCreate<float> size
 
-    Returns.RolloutAdvantages<float>(
-        columns,
-        0.97,
-        0.8,
-        rewards,
-        values,
-        lastValues,
-        terminated,
-        truncated,
-        finalValues,
-        result
-    )
+    let steps =
+        RolloutSteps<float>(columns, 0.97, 0.8, rewards, values, lastValues, terminated, truncated, finalValues)
 
+    Returns.RolloutAdvantages(steps, result)
     result = advantages rollout
 
 [<Property>]
@@ -290,16 +281,7 @@ let ``UPGO follows the next step where it turned out better than its value, and 
 
     let actual = Array.zeroCreate<float> length
 
-    ActionValues.Upgo(
-        columns,
-        rollout.Rewards,
-        rollout.Values,
-        rollout.Discounts,
-        rollout.NextValues,
-        rollout.Traces,
-        actual
-    )
-
+    ActionValues.Upgo(rollout.Steps, rollout.Values, actual)
     close (Array.init length expected) actual
 
 [<Property>]
@@ -308,17 +290,10 @@ let ``float32 agrees with float64`` (random: RandomRollout) =
     let single (values: float[]) = Array.map float32 values
     let result = Array.zeroCreate<float32> rollout.Rewards.Length
 
-    Returns.Advantages<float32>(
-        rollout.Columns,
-        single rollout.Rewards,
-        single rollout.Values,
-        single rollout.Discounts,
-        single rollout.NextValues,
-        single rollout.Traces,
-        ReadOnlySpan<float32>.Empty,
-        result
-    )
-
+    let rewards, discounts = single rollout.Rewards, single rollout.Discounts
+    let nextValues, traces = single rollout.NextValues, single rollout.Traces
+    let steps = Steps<float32>(rollout.Columns, rewards, discounts, nextValues, traces)
+    Returns.Advantages(steps, single rollout.Values, ReadOnlySpan.Empty, result)
     Array.forall2 (fun expected actual -> Golden.isClose 1e-5 1e-5 expected (float actual)) (advantages rollout) result
 
 [<Fact>]
@@ -358,7 +333,8 @@ let ``wrong lengths are refused by name`` () =
 
         let error =
             Assert.ThrowsAny<ArgumentException>(fun () ->
-                Returns.RolloutAdvantages<float>(1, 0.9, 0.9, rewards, values, last, flags, flags, rewards, result))
+                let steps = RolloutSteps<float>(1, 0.9, 0.9, rewards, values, last, flags, flags, rewards)
+                Returns.RolloutAdvantages(steps, result))
 
         Assert.Equal(name, error.ParamName)
 

@@ -6,6 +6,7 @@ open System
 open Rl.Core.Algorithms
 open Rl.Core.Autodiff
 open Rl.Core.Distributions
+open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Objectives
 open Rl.Core.Optimisers

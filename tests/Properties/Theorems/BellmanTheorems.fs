@@ -3,8 +3,7 @@
 module Rl.Tests.Theorems.BellmanTheorems
 
 open System
-open Rl.Core.Mdp
-open Rl.Core.Planning
+open Rl.Core.Tabular
 open Xunit
 
 let private tolerance = 1e-9

@@ -4,9 +4,8 @@ module Rl.Tests.Theorems.DistributionalTheorems
 
 open System
 open Rl.Core.Autodiff
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Core.Objectives
-open Rl.Core.Planning
 open Xunit
 
 /// The instance's process with a uniformly drawn γ, and its policy.

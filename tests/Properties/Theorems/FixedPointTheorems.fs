@@ -2,7 +2,7 @@
 /// define.
 module Rl.Tests.Theorems.FixedPointTheorems
 
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Core.Objectives
 open Xunit
 
@@ -16,18 +16,8 @@ let private vTrace (clip: float) (lambda: float) (judged: TabularPolicy) (sample
     let values, nextValues = Enumerated.values data, Enumerated.nextValues data
     let traces = data.Traces |> Array.map (fun trace -> lambda * trace)
 
-    Corrections.VTrace<float>(
-        data.Batch.Count,
-        clip,
-        sample.Ratios,
-        data.Batch.Rewards,
-        values,
-        data.Batch.Discounts,
-        nextValues,
-        traces,
-        result
-    )
-
+    let steps = Steps<float>(data.Batch.Count, data.Batch.Rewards, data.Batch.Discounts, nextValues, traces)
+    Corrections.VTrace(steps, values, sample.Ratios, clip, result)
     result
 
 [<Theorem>]
@@ -192,17 +182,8 @@ let private nextRatios (sample: OffPolicy) =
 let private retrace: Estimator =
     fun sample nextValues nextActionValues traces result ->
         let batch, ratios = sample.Data.Batch, nextRatios sample
-
-        Corrections.Retrace(
-            batch.Count,
-            batch.Rewards,
-            batch.Discounts,
-            nextValues,
-            nextActionValues,
-            ratios,
-            traces,
-            result
-        )
+        let steps = Steps<float>(batch.Count, batch.Rewards, batch.Discounts, nextValues, traces)
+        Corrections.Retrace(steps, nextActionValues, ratios, result)
 
 let private treeBackup: Estimator =
     fun sample nextValues nextActionValues traces result ->
@@ -216,31 +197,15 @@ let private treeBackup: Estimator =
                 else
                     1.0)
 
-        Corrections.TreeBackup(
-            batch.Count,
-            batch.Rewards,
-            batch.Discounts,
-            nextValues,
-            nextActionValues,
-            probabilities,
-            traces,
-            result
-        )
+        let steps = Steps<float>(batch.Count, batch.Rewards, batch.Discounts, nextValues, traces)
+        Corrections.TreeBackup(steps, nextActionValues, probabilities, result)
 
 let private importanceSampled: Estimator =
     fun sample nextValues nextActionValues traces result ->
         let batch = sample.Data.Batch
         let weighted = Array.map2 (*) traces (nextRatios sample)
-
-        Corrections.GeneralOffPolicy<float>(
-            batch.Count,
-            batch.Rewards,
-            batch.Discounts,
-            nextValues,
-            nextActionValues,
-            weighted,
-            result
-        )
+        let steps = Steps<float>(batch.Count, batch.Rewards, batch.Discounts, nextValues, weighted)
+        Corrections.GeneralOffPolicy(steps, nextActionValues, result)
 
 [<Theorem>]
 let ``law 4: Retrace rests at Q of the policy, for any λ`` (instance: Instance) = restsAtQ retrace instance

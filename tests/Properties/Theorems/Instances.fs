@@ -6,7 +6,7 @@ open FsCheck
 open FsCheck.FSharp
 open FsCheck.Xunit
 open Rl.Core.Foundations
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 
 /// The shapes of `Generators`.
 type Shape =

@@ -1,7 +1,7 @@
 /// Every trajectory of another policy, with its importance ratios, and expectations over them.
 namespace Rl.Tests.Theorems
 
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Core.Objectives
 
 /// Every trajectory of a behaviour μ, with its ratios ρ = π / μ [T, N] (1 outside trajectories).
@@ -35,8 +35,8 @@ module OffPolicy =
 
         let ratios, cumulative = Array.zeroCreate<float> data.Traces.Length, Array.zeroCreate<float> data.Traces.Length
         let target, drawn = logarithms data.Policy, logarithms behaviour
-        ImportanceSampling.Ratios(target, drawn, ratios)
-        ImportanceSampling.CumulativeRatios(count, ratios, data.Traces, cumulative)
+        ImportanceSampling.Ratios<float>(target, drawn, ratios)
+        ImportanceSampling.CumulativeRatios<float>(count, ratios, data.Traces, cumulative)
 
         {
             Data = data

@@ -4,7 +4,7 @@ module Rl.Tests.Theorems.OffPolicyTheorems
 
 open System
 open Rl.Core.Autodiff
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Core.Objectives
 open Xunit
 
@@ -36,16 +36,8 @@ let private perDecision (sample: OffPolicy) =
     let data, result = sample.Data, OffPolicy.zeros sample
     let nothing = OffPolicy.zeros sample
 
-    ImportanceSampling.PerDecision(
-        data.Batch.Count,
-        sample.Ratios,
-        data.Batch.Rewards,
-        data.Batch.Discounts,
-        nothing,
-        data.Traces,
-        result
-    )
-
+    let steps = Steps<float>(data.Batch.Count, data.Batch.Rewards, data.Batch.Discounts, nothing, data.Traces)
+    ImportanceSampling.PerDecision(steps, sample.Ratios, result)
     result
 
 [<Theorem>]
@@ -93,7 +85,7 @@ let ``ordinary importance sampling has the objective as expectation`` (instance:
         Array.init count (fun column -> OffPolicy.wholeRatio sample column * data.Probabilities[column] * float count)
 
     let returns = Array.take count toGo
-    Expect.closeNumber tolerance "J" data.Evaluation.Objective (ImportanceSampling.Ordinary(weights, returns))
+    Expect.closeNumber tolerance "J" data.Evaluation.Objective (ImportanceSampling.Ordinary<float>(weights, returns))
 
 [<Theorem>]
 let ``per-decision importance sampling has the values of the policy as expectation`` (instance: Instance) =
@@ -124,17 +116,8 @@ let ``doubly robust estimates have the values of the policy as expectation, what
 
     let result, nothing = OffPolicy.zeros sample, OffPolicy.zeros sample
 
-    ImportanceSampling.DoublyRobust(
-        data.Batch.Count,
-        sample.Ratios,
-        data.Batch.Rewards,
-        data.Batch.Discounts,
-        mean,
-        guess,
-        nothing,
-        data.Traces,
-        result
-    )
+    let steps = Steps<float>(data.Batch.Count, data.Batch.Rewards, data.Batch.Discounts, nothing, data.Traces)
+    ImportanceSampling.DoublyRobust(steps, mean, guess, sample.Ratios, result)
 
     Expect.close
         tolerance

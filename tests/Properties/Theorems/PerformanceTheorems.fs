@@ -5,7 +5,7 @@ module Rl.Tests.Theorems.PerformanceTheorems
 open System
 open MathNet.Numerics.LinearAlgebra
 open Rl.Core.Autodiff
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Core.Objectives
 open Xunit
 

@@ -3,7 +3,7 @@ module Rl.Tests.Theorems.PolicyGradientTheorems
 
 open System
 open Rl.Core.Autodiff
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Core.Objectives
 open Xunit
 
@@ -147,16 +147,9 @@ let ``law 2: n-step returns with the true value`` (instance: Instance) =
         let returns = Array.zeroCreate<float> data.Traces.Length
         let steps = 1 + int (3.0 * Instance.uniform 2 instance)
 
-        Returns.NStep<float>(
-            data.Batch.Count,
-            steps,
-            data.Batch.Rewards,
-            data.Batch.Discounts,
-            Enumerated.nextValues data,
-            data.Traces,
-            returns
-        )
-
+        let next = Enumerated.nextValues data
+        let read = Steps<float>(data.Batch.Count, data.Batch.Rewards, data.Batch.Discounts, next, data.Traces)
+        Returns.NStep(read, steps, returns)
         returns)
 
 [<Fact>]

@@ -5,7 +5,7 @@ namespace Rl.Tests.Theorems
 open System
 open Rl.Core.Autodiff
 open Rl.Core.Distributions
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Core.Objectives
 
 /// Every trajectory of an instance under the policy of the data.
@@ -76,16 +76,8 @@ module Enumerated =
     let lambda (nextValues: float[]) (traces: float[]) (rewards: float[]) (discounts: float[]) (data: Enumerated) =
         let result = Array.zeroCreate<float> rewards.Length
 
-        Returns.Lambda<float>(
-            data.Batch.Count,
-            rewards,
-            discounts,
-            nextValues,
-            traces,
-            ReadOnlySpan<float>.Empty,
-            result
-        )
-
+        let steps = Steps<float>(data.Batch.Count, rewards, discounts, nextValues, traces)
+        Returns.Lambda(steps, ReadOnlySpan.Empty, result)
         result
 
     /// Rewards to go [T, N]: nothing follows the last step of the horizon.
@@ -97,17 +89,8 @@ module Enumerated =
         let result = Array.zeroCreate<float> data.Traces.Length
         let traces = data.Traces |> Array.map (fun trace -> lambda * trace)
 
-        Returns.Advantages<float>(
-            data.Batch.Count,
-            data.Batch.Rewards,
-            values,
-            data.Batch.Discounts,
-            nextValues,
-            traces,
-            ReadOnlySpan<float>.Empty,
-            result
-        )
-
+        let steps = Steps<float>(data.Batch.Count, data.Batch.Rewards, data.Batch.Discounts, nextValues, traces)
+        Returns.Advantages(steps, values, ReadOnlySpan.Empty, result)
         result
 
     /// log π(aₜ|sₜ) [T · N] of softmax parameters.

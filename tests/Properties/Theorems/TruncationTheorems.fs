@@ -3,7 +3,7 @@
 module Rl.Tests.Theorems.TruncationTheorems
 
 open System
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Core.Objectives
 open Xunit
 
@@ -66,7 +66,8 @@ let private lambdaReturns (lambda: float) (bootstrap: bool) (data: Cut) =
     // Every trajectory has ended by the last row, so nothing may read what follows it.
     let last = Array.create batch.Count 1e3
     Returns.NextValues<float>(batch.Count, values, last, truncated, finals, nextValues)
-    Returns.Lambda<float>(batch.Count, batch.Rewards, discounts, nextValues, traces, ReadOnlySpan<float>.Empty, result)
+    let steps = Steps<float>(batch.Count, batch.Rewards, discounts, nextValues, traces)
+    Returns.Lambda(steps, ReadOnlySpan.Empty, result)
     result
 
 /// E[f | s₁ = s] of the numbers of the first row, [S].

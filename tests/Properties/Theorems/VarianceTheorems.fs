@@ -3,7 +3,7 @@ module Rl.Tests.Theorems.VarianceTheorems
 
 open System
 open Rl.Core.Autodiff
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Core.Objectives
 open Xunit
 

@@ -4,11 +4,12 @@ namespace Rl.Tests.Training
 open System
 open FsCheck.FSharp
 open Rl.Core.Acting
+open Rl.Core.Algorithms
 open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Experience
+open Rl.Core.Learning
 open Rl.Core.Networks
-open Rl.Core.Algorithms
 open Rl.Core.Wrappers
 open Rl.Core.Training
 
@@ -229,7 +230,8 @@ module private Generate =
             let! bytes = Gen.choose (0, 60) |> Gen.bind (fun size -> Gen.arrayOfLength size (Gen.choose (0, 255)))
             let! wrapping, learns = fittingWrapping observations actions
             let! learnt = learns |> List.map statistics |> Gen.sequenceToList
-            let! algorithm = text
+            // θ and arrays of the library's algorithms follow from their options; these are not.
+            let! algorithm = text |> Gen.map (fun id -> if (Catalogue.tryFind id).IsSome then "own " + id else id)
             let! id = text
             let! seed = word
             let! configuration = pairs |> Gen.map (List.distinctBy fst)

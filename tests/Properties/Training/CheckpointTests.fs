@@ -10,7 +10,9 @@ open FsCheck.Xunit
 open Xunit
 open Rl.Core.Foundations
 open Rl.Core.Environments
+open Rl.Core.Experience
 open Rl.Core.Algorithms
+open Rl.Core.Learning
 open Rl.Core.Wrappers
 open Rl.Core.Training
 
@@ -41,6 +43,32 @@ module CheckpointTests =
     [<Property>]
     let ``reading what was written gives the same checkpoint`` (AnyCheckpoint checkpoint) =
         Checkpoint.ofBytes "agent.rl" (Checkpoint.toBytes checkpoint) = checkpoint
+
+    [<Property>]
+    let ``a file without the rows of its replay says how many, and holds all else`` (AnyCheckpoint checkpoint) =
+        let read = Checkpoint.ofBytes "agent.rl" (Checkpoint.toBytes (Checkpoint.withoutReplay checkpoint))
+        let again = Checkpoint.ofBytes "agent.rl" (Checkpoint.toBytes read)
+        let struct (_, raised) = Warnings.start (Space.Discrete(2, 0)) false |> Warnings.observeState read.State
+
+        let isSaid =
+            match checkpoint.State.Replay, read.State.Replay with
+            | None, None -> raised.IsEmpty
+            | Some full, Some left ->
+                let row = full.Columns |> List.map (fun column -> column, Array.zeroCreate<float32> column.Numbers)
+
+                left.Count = 0
+                && left.Missing = full.Count
+                && left.Columns = full.Columns
+                && left.Copies = full.Copies
+                && left.Capacity = full.Capacity
+                && (Replay.append row left).Missing = max 0 (full.Count - 1)
+                && (full.Count = 0) = raised.IsEmpty
+                && raised |> List.forall (fun warning -> warning.Message.Contains $"{full.Count} rows")
+            | _ -> false
+
+        isSaid
+        && again = read
+        && { read with State.Replay = None } = { checkpoint with State.Replay = None }
 
     [<Property>]
     let ``every wrapper comes back as it was written`` (AnyCheckpoint checkpoint, seed: uint64) =

@@ -11,6 +11,7 @@ open Xunit
 open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Experience
+open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Acting
 open Rl.Core.Algorithms
@@ -93,6 +94,18 @@ module CraftedFileTests =
         { checkpoint with Wrapping = { checkpoint.Wrapping with Wrappers = wrappers } }
         |> snapshot (fun environments -> { environments with Wrappers = List.map string wrappers })
 
+    /// Some numbers less at the end of an array, or more.
+    let private arrays name fewer =
+        withState (fun state ->
+            let change (values: float32[]) =
+                Array.init (values.Length - fewer) (fun index -> values[index % values.Length])
+
+            { state with
+                Arrays =
+                    state.Arrays
+                    |> List.map (fun (known, values) -> known, (if known = name then change values else values))
+            })
+
     let private ones size : RunningStatistics =
         { Count = 3.0; Mean = Array.create size 1.0; SquaredDeviation = Array.create size 1.0 }
 
@@ -110,6 +123,21 @@ module CraftedFileTests =
 
         [
             "NaN in θ", "parameter 3", pendulum, theta nanf
+            "θ with a number too many",
+            "parameters, and its options make",
+            cartPole,
+            withState (fun state -> { state with Parameters = Array.append state.Parameters [| 0.0f |] })
+            "θ without the critic's last number",
+            "parameters, and its options make",
+            pendulum,
+            withState (fun state -> { state with Parameters = state.Parameters[.. state.Parameters.Length - 2] })
+            "a first moment cut short", "lengths that do not go together", cartPole, arrays "optimiser/firstMoment" 1
+            "a second moment cut short", "lengths that do not go together", cartPole, arrays "optimiser/secondMoment" 3
+            "an optimiser with two counts", "lengths that do not go together", cartPole, arrays "optimiser/count" -1
+            "an optimiser of more than there is to learn",
+            "lengths that do not go together",
+            cartPole,
+            fun checkpoint -> checkpoint |> arrays "optimiser/firstMoment" -1 |> arrays "optimiser/secondMoment" -1
             "infinity in θ", "parameter 3", cartPole, theta infinityf
             "NaN mean", "squared deviation", normalised, bad (fun s -> { s with Mean = replace 1 nan s.Mean })
             "negative variance",
@@ -316,7 +344,8 @@ module CraftedFileTests =
         let deep layers (checkpoint: Checkpoint) =
             let mlp = Mlp.create 0.01 4 (List.replicate layers 1) 2
 
-            checkpoint
+            // Its θ is not that of PPO's options.
+            { checkpoint with Algorithm = "own" }
             |> withNetwork (fun network -> { network with Layers = mlp })
             |> withState (fun state -> { state with Parameters = Array.zeroCreate (5 + 2 * (layers - 1) + 4) })
 
@@ -362,6 +391,10 @@ module CraftedFileTests =
         cartPole.Value
         |> withState (fun state -> { state with Observations = ones 4 })
         |> refused "4 observed"
+
+        cartPole.Value
+        |> withState (fun state -> { state with Parameters = Array.append state.Parameters [| 0.0f |] })
+        |> refused "parameters, and its options need"
 
         recurrent.Value |> refused "network"
 

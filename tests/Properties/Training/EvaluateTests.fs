@@ -10,6 +10,7 @@ open Rl.Core.Acting
 open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Experience
+open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Algorithms
 open Rl.Core.Training

@@ -4,10 +4,12 @@ module Rl.Tests.Training.EvaluationLaws
 
 open System
 open System.Threading
+open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Training
 open Rl.Core.Wrappers

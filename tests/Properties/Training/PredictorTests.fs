@@ -10,8 +10,8 @@ open Rl.Core.Foundations
 open Rl.Core.Autodiff
 open Rl.Core.Environments
 open Rl.Core.Experience
+open Rl.Core.Learning
 open Rl.Core.Networks
-open Rl.Core.Algorithms
 open Rl.Core.Training
 
 let private model (actions: Space) (size: int) (normalised: bool) (seed: uint64) : PolicyModel =

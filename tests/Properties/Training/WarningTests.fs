@@ -1,9 +1,11 @@
 /// Warnings: each raised once when it should be, and none in healthy training.
 module Rl.Tests.Training.WarningTests
 
+open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Environments
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Core.Training
 open Xunit
 

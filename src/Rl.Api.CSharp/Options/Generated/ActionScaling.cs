@@ -18,12 +18,12 @@ public enum ActionScaling
 
 internal static class ActionScalingCore
 {
-    public static Core.Algorithms.ActionScaling ToCore(this ActionScaling value) => value switch
+    public static Core.Acting.ActionScaling ToCore(this ActionScaling value) => value switch
     {
-        ActionScaling.Bounds => Core.Algorithms.ActionScaling.Bounds,
-        ActionScaling.None => Core.Algorithms.ActionScaling.None,
+        ActionScaling.Bounds => Core.Acting.ActionScaling.Bounds,
+        ActionScaling.None => Core.Acting.ActionScaling.None,
         _ => throw new ArgumentOutOfRangeException(nameof(value), value, $"ActionScaling is {value}; it must be one of its names."),
     };
 
-    public static ActionScaling OfCore(this Core.Algorithms.ActionScaling value) => (ActionScaling)value.Tag;
+    public static ActionScaling OfCore(this Core.Acting.ActionScaling value) => (ActionScaling)value.Tag;
 }

@@ -7,6 +7,7 @@ using System.Collections.Generic;
 using Rl.Core.Algorithms;
 using Rl.Core.Environments;
 using Rl.Core.Foundations;
+using Rl.Core.Learning;
 using Rl.Internal;
 
 namespace Rl;

@@ -15,16 +15,28 @@ open Rl.Core.Optimisers
 [<RequireQualifiedAccess>]
 module OnPolicy =
 
+    let private networkOf
+        (options: NetworkOptions)
+        (exploration: ExplorationOptions)
+        observations
+        actions
+        : ActorCritic =
+        let head = Policy.headFor exploration.InitialLogStandardDeviation actions
+
+        ActorCritic.separate options.Activation (Encoding.size observations) options.Hidden head
+        |> Policy.scaled options.ActionScaling actions
+
     /// Actor and critic with hidden layers of the same widths, for the environment's spaces.
     let network
         (options: NetworkOptions)
         (exploration: ExplorationOptions)
         (environment: BatchEnvironment)
         : ActorCritic =
-        let head = Policy.headFor exploration.InitialLogStandardDeviation environment.ActionSpace
+        networkOf options exploration environment.ObservationSpace environment.ActionSpace
 
-        ActorCritic.separate options.Activation (Encoding.size environment.ObservationSpace) options.Hidden head
-        |> Policy.scaled options.ActionScaling environment.ActionSpace
+    /// The number of parameters of `network` for these spaces.
+    let parameters (options: NetworkOptions) (exploration: ExplorationOptions) (observations: Space) (actions: Space) =
+        (ActorCritic.layout (networkOf options exploration observations actions)).Count
 
     /// What is collected for networks without memory.
     let rollouts (options: OnPolicyOptions) (network: NetworkOptions) : RolloutOptions =
@@ -50,13 +62,6 @@ module OnPolicy =
             rollout.Samples.With [ columns.Advantages, standardise rollout.Advantages ]
         else
             rollout.Samples
-
-    /// The columns that a policy is computed from, without what it did.
-    let conditions (columns: RolloutColumns) =
-        if columns.HasMasks then
-            [ columns.Observations; columns.Masks ]
-        else
-            [ columns.Observations ]
 
     /// The regression of values on the rows' returns: ½ (V(s) − G)², its mean over M rows, as the term valueLoss.
     let valueUpdate (network: ActorCritic) (columns: RolloutColumns) (transform: Transform) limit (m: int) : Update =

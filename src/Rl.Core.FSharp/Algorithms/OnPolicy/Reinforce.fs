@@ -4,49 +4,115 @@ namespace Rl.Core.Algorithms
 open System
 open System.Collections.Generic
 open System.Runtime.InteropServices
-open Rl.Core.Foundations
+open Rl.Core.Acting
 open Rl.Core.Environments
 open Rl.Core.Experience
+open Rl.Core.Foundations
 open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Objectives
 open Rl.Core.Optimisers
 
-/// The credit of each action: returns and advantages of trajectories as plain numbers.
+/// Options of REINFORCE (Williams 1992).
+type ReinforceOptions =
+    {
+        Plan: PlanOptions
+        Network: NetworkOptions
+        Exploration: ExplorationOptions
+        /// Whole episodes, over all copies, between updates.
+        EpisodesPerUpdate: int
+        /// A trajectory is cut after this many steps.
+        MaxTrajectorySteps: int
+        /// What an action is credited with.
+        Estimate: ReturnEstimate
+        /// What is subtracted from the credit.
+        Baseline: ReturnBaseline
+        /// The discount γ.
+        Discount: float
+        /// Adam's step size for the policy.
+        LearningRate: float
+        /// Adam's step size for a learned baseline.
+        ValueLearningRate: float
+        /// Gradient steps of a learned baseline after each update.
+        ValueSteps: int
+        /// Subtract the mean of an update's advantages and divide by their standard deviation.
+        NormaliseAdvantages: bool
+        /// The weight of the entropy bonus.
+        EntropyCoefficient: float
+        /// The gradient is scaled down to this norm.
+        MaxGradientNorm: float
+    }
+
+/// Defaults, rows, checks and texts.
 [<RequireQualifiedAccess>]
-module Credit =
+module ReinforceOptions =
 
-    /// The estimate Ĝₜ of each step of one trajectory: Σₖ γᵏ rₖ over the whole of it, or Σ_{k ≥ t} γᵏ⁻ᵗ rₖ from t on,
-    /// with γ^T · bootstrap after the last step.
-    let returns (estimate: ReturnEstimate) (discount: float) (bootstrap: float) (rewards: float[]) : float[] =
-        let result = Array.zeroCreate<float> rewards.Length
-        let mutable following = bootstrap
+    /// Rewards-to-go with a learned baseline.
+    let defaults =
+        {
+            Plan = { TotalSteps = 300_000L }
+            Network = NetworkOptions.defaults [ 64; 64 ]
+            Exploration = { InitialLogStandardDeviation = 0.0 }
+            EpisodesPerUpdate = 16
+            MaxTrajectorySteps = 10_000
+            Estimate = ReturnEstimate.RewardToGo
+            Baseline = ReturnBaseline.Learned
+            Discount = 0.99
+            LearningRate = 3e-3
+            ValueLearningRate = 3e-3
+            ValueSteps = 20
+            NormaliseAdvantages = true
+            EntropyCoefficient = 0.0
+            MaxGradientNorm = 0.5
+        }
 
-        for t in rewards.Length - 1 .. -1 .. 0 do
-            following <- rewards[t] + discount * following
-            result[t] <- following
+    /// A row an option, in the order of files.
+    let rows: OptionRow<ReinforceOptions> list =
+        let d = defaults
+        let plan rows = Options.group (fun (c: ReinforceOptions) -> c.Plan) (fun v c -> { c with Plan = v }) rows
 
-        match estimate with
-        | ReturnEstimate.RewardToGo -> result
-        | ReturnEstimate.FullReturn -> Array.create rewards.Length following
+        let network rows =
+            Options.group (fun (c: ReinforceOptions) -> c.Network) (fun v c -> { c with Network = v }) rows
 
-    /// The average baseline of each step of each trajectory: the mean of the estimates at the same step over the
-    /// trajectories that reach it. For full returns at step 0 it is the lecture's b = (1/N) Σ r(τ) (slide 14).
-    let averageBaseline (estimate: ReturnEstimate) (returns: float[][]) : float[][] =
-        match estimate with
-        | ReturnEstimate.FullReturn ->
-            let mean = returns |> Array.averageBy (fun trajectory -> trajectory[0])
-            returns |> Array.map (fun trajectory -> Array.create trajectory.Length mean)
-        | ReturnEstimate.RewardToGo ->
-            let longest = returns |> Array.map Array.length |> Array.max
+        let exploration rows =
+            Options.group (fun (c: ReinforceOptions) -> c.Exploration) (fun v c -> { c with Exploration = v }) rows
 
-            let means =
-                Array.init longest (fun t ->
-                    returns
-                    |> Array.filter (fun trajectory -> t < trajectory.Length)
-                    |> Array.averageBy (fun trajectory -> trajectory[t]))
+        [
+            yield! plan PlanOptions.rows
+            Options.whole (nameof d.EpisodesPerUpdate) (Range.atLeast 1.0) _.EpisodesPerUpdate (fun v c ->
+                { c with EpisodesPerUpdate = v })
+            Options.whole (nameof d.MaxTrajectorySteps) (Range.atLeast 1.0) _.MaxTrajectorySteps (fun v c ->
+                { c with MaxTrajectorySteps = v })
+            Options.choice ReturnEstimate.names (nameof d.Estimate) _.Estimate (fun v c -> { c with Estimate = v })
+            Options.choice ReturnBaseline.names (nameof d.Baseline) _.Baseline (fun v c -> { c with Baseline = v })
+            Options.number (nameof d.Discount) Range.fraction _.Discount (fun v c -> { c with Discount = v })
+            Options.number (nameof d.LearningRate) Range.positive _.LearningRate (fun v c ->
+                { c with LearningRate = v })
+            Options.number (nameof d.ValueLearningRate) Range.positive _.ValueLearningRate (fun v c ->
+                { c with ValueLearningRate = v })
+            Options.whole (nameof d.ValueSteps) (Range.atLeast 1.0) _.ValueSteps (fun v c -> { c with ValueSteps = v })
+            Options.flag (nameof d.NormaliseAdvantages) _.NormaliseAdvantages (fun v c ->
+                { c with NormaliseAdvantages = v })
+            Options.number (nameof d.EntropyCoefficient) Range.notNegative _.EntropyCoefficient (fun v c ->
+                { c with EntropyCoefficient = v })
+            Options.number (nameof d.MaxGradientNorm) Range.positive _.MaxGradientNorm (fun v c ->
+                { c with MaxGradientNorm = v })
+            yield! network NetworkOptions.normaliseObservations
+            yield!
+                network NetworkOptions.layers
+                |> Options.meaning (nameof d.Network.Hidden) "Widths of the hidden layers."
+            yield! exploration ExplorationOptions.rows
+            yield! network NetworkOptions.actionScaling
+        ]
 
-            returns |> Array.map (fun trajectory -> Array.init trajectory.Length (fun t -> means[t]))
+    /// Fails for the first option that is out of its range, naming it.
+    let validate (options: ReinforceOptions) = Options.validate rows options
+
+    /// The options as named texts.
+    let toPairs (options: ReinforceOptions) : (string * string) list = Options.toPairs rows options
+
+    /// The defaults with the named options replaced; names are matched whatever their case.
+    let ofPairs (pairs: (string * string) list) : ReinforceOptions = Options.ofPairs rows pairs defaults
 
 /// REINFORCE (Williams, "Simple statistical gradient-following algorithms for connectionist reinforcement learning",
 /// 1992; slides 8, 14 and 15).
@@ -275,3 +341,4 @@ module Reinforce =
             [ "EpisodesPerUpdate", "6" ]
             ReinforceOptions.validate
             create
+        |> AlgorithmEntry.withParameters ReinforceOptions.ofPairs (fun c -> OnPolicy.parameters c.Network c.Exploration)

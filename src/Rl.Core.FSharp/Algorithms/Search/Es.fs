@@ -3,12 +3,79 @@
 namespace Rl.Core.Algorithms
 
 open System
+open Rl.Core.Acting
 open Rl.Core.Autodiff
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Foundations
 open Rl.Core.Learning
+open Rl.Core.Networks
 open Rl.Core.Optimisers
+
+/// Options of OpenAI's evolution strategies (Salimans et al. 2017).
+type EsOptions =
+    {
+        Plan: PlanOptions
+        Network: NetworkOptions
+        Candidates: CandidateOptions
+        /// n: random directions of an update; two policies each.
+        Directions: int
+        /// Adam's step size.
+        LearningRate: float
+        /// σ: the standard deviation of the perturbations.
+        Deviation: float
+        /// The weight of the L2 penalty.
+        WeightDecay: float
+    }
+
+/// Defaults, rows, checks and texts.
+[<RequireQualifiedAccess>]
+module EsOptions =
+
+    /// The paper's ingredients (mirrored sampling, ranks, Adam with an L2 penalty of 0.005) with a population, noise
+    /// and step size for small tasks.
+    let defaults =
+        {
+            Plan = { TotalSteps = 500_000L }
+            Network = NetworkOptions.defaults [ 32; 32 ]
+            Candidates = { EpisodesPerCandidate = 1; MaxEpisodeSteps = 10_000 }
+            Directions = 16
+            LearningRate = 0.05
+            Deviation = 0.1
+            WeightDecay = 0.005
+        }
+
+    /// A row an option, in the order of files.
+    let rows: OptionRow<EsOptions> list =
+        let d = defaults
+        let plan rows = Options.group (fun (c: EsOptions) -> c.Plan) (fun v c -> { c with Plan = v }) rows
+        let network rows = Options.group (fun (c: EsOptions) -> c.Network) (fun v c -> { c with Network = v }) rows
+
+        let candidates rows =
+            Options.group (fun (c: EsOptions) -> c.Candidates) (fun v c -> { c with Candidates = v }) rows
+
+        [
+            yield! plan PlanOptions.rows
+            Options.whole (nameof d.Directions) (Range.atLeast 1.0) _.Directions (fun v c -> { c with Directions = v })
+            yield! candidates CandidateOptions.rows
+            Options.number (nameof d.LearningRate) Range.positive _.LearningRate (fun v c ->
+                { c with LearningRate = v })
+            Options.number (nameof d.Deviation) Range.positive _.Deviation (fun v c -> { c with Deviation = v })
+            Options.number (nameof d.WeightDecay) Range.notNegative _.WeightDecay (fun v c ->
+                { c with WeightDecay = v })
+            yield! network NetworkOptions.normaliseObservations
+            yield! network NetworkOptions.policyLayers
+            yield! network NetworkOptions.actionScaling
+        ]
+
+    /// Fails for the first option that is out of its range, naming it.
+    let validate (options: EsOptions) = Options.validate rows options
+
+    /// The options as named texts.
+    let toPairs (options: EsOptions) : (string * string) list = Options.toPairs rows options
+
+    /// The defaults with the named options replaced; names are matched whatever their case.
+    let ofPairs (pairs: (string * string) list) : EsOptions = Options.ofPairs rows pairs defaults
 
 /// Evolution strategies (Salimans, Ho, Chen, Sidor, Sutskever, "Evolution strategies as a scalable alternative to
 /// reinforcement learning", 2017): ∇E[R(θ + σε)] ≈ (1/(2nσ)) Σ (u(θ + σεᵢ) − u(θ − σεᵢ)) εᵢ with u the centred rank
@@ -48,7 +115,7 @@ module Es =
             }
 
     let private bind (c: EsOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = Search.network c.Network.Activation c.Network.Hidden c.Network.ActionScaling environment
+        let network = Search.network c.Network environment
         let part = Part.mode network
         let n = part.Layout.Count
 
@@ -118,3 +185,4 @@ module Es =
             [ "Directions", "3" ]
             EsOptions.validate
             create
+        |> AlgorithmEntry.withParameters EsOptions.ofPairs (fun c -> Search.parameters c.Network)

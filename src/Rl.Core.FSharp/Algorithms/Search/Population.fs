@@ -141,17 +141,19 @@ type internal Population
 [<RequireQualifiedAccess>]
 module internal Search =
 
-    /// A policy for the environment's spaces.
-    let network
-        (activation: Activation)
-        (hidden: int list)
-        (scaling: ActionScaling)
-        (environment: BatchEnvironment)
-        : Actor =
-        let head = Policy.headFor 0.0 environment.ActionSpace
-        let inputs = Encoding.size environment.ObservationSpace
+    let private networkOf (options: NetworkOptions) (observations: Space) (actions: Space) : Actor =
+        let head = Policy.headFor 0.0 actions
 
-        Actor.create activation inputs hidden head |> Policy.scaledActor scaling environment.ActionSpace
+        Actor.create options.Activation (Encoding.size observations) options.Hidden head
+        |> Policy.scaledActor options.ActionScaling actions
+
+    /// A policy for the environment's spaces.
+    let network (options: NetworkOptions) (environment: BatchEnvironment) : Actor =
+        networkOf options environment.ObservationSpace environment.ActionSpace
+
+    /// The number of parameters of `network` for these spaces.
+    let parameters (options: NetworkOptions) (observations: Space) (actions: Space) : int =
+        (Actor.layout (networkOf options observations actions)).Count
 
     /// The state before the first transition; with `fromZero`, all of the policy's parameters start at 0.
     let start actor environment normaliseObservations (fromZero: bool) : StateStart =

@@ -3,7 +3,7 @@ namespace Rl.Core.Environments.Finite
 
 open System
 open Rl.Core.Foundations
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Core.Environments
 open Rl.Core.Environments.Rendering
 

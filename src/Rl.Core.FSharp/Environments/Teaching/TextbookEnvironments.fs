@@ -1,7 +1,7 @@
 /// The processes of `Textbook` as environments.
 namespace Rl.Core.Environments.Teaching
 
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Core.Environments.Finite
 open Rl.Core.Environments.Rendering
 

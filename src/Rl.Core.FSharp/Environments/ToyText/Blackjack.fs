@@ -2,7 +2,7 @@
 namespace Rl.Core.Environments.ToyText
 
 open Rl.Core.Foundations
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Core.Environments
 open Rl.Core.Environments.Rendering
 

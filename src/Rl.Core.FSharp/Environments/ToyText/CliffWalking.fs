@@ -1,7 +1,7 @@
 /// A walk along a cliff, as in Gymnasium's `CliffWalking-v1`.
 namespace Rl.Core.Environments.ToyText
 
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Core.Environments.Finite
 open Rl.Core.Environments.Rendering
 

@@ -1,7 +1,7 @@
 /// A lake of ice with holes, as in Gymnasium's `FrozenLake-v1`.
 namespace Rl.Core.Environments.ToyText
 
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Core.Environments.Finite
 open Rl.Core.Environments.Rendering
 

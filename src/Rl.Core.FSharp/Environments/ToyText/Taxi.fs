@@ -1,7 +1,7 @@
 /// A taxi in a small town, as in Gymnasium's `Taxi-v3`.
 namespace Rl.Core.Environments.ToyText
 
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Core.Environments.Finite
 open Rl.Core.Environments.Rendering
 

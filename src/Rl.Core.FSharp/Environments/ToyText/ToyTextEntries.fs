@@ -4,7 +4,7 @@ namespace Rl.Core.Environments.ToyText
 open System
 open System.Globalization
 open Rl.Core.Foundations
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Core.Environments
 
 [<RequireQualifiedAccess>]

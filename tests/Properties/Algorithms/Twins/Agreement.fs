@@ -2,10 +2,12 @@
 module Rl.Tests.Algorithms.Twins.Agreement
 
 open System
+open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Core.Networks
 open Xunit
 

@@ -1,8 +1,11 @@
 /// NPG, TRPO and V-MPO against their plain twins: two transitions with every term alive, the Fisher information formed.
 module Rl.Tests.Algorithms.Twins.DivergenceTwinTests
 
+open Rl.Core.Acting
 open Rl.Core.Algorithms
+open Rl.Core.Experience
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Xunit
 
 /// 5 copies of 27 steps: 135 samples in lanes of 67 and 68.

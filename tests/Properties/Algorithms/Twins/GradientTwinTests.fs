@@ -2,8 +2,11 @@
 /// terminal states and time limits, lanes of unequal size and several threads.
 module Rl.Tests.Algorithms.Twins.GradientTwinTests
 
+open Rl.Core.Acting
 open Rl.Core.Algorithms
+open Rl.Core.Experience
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Xunit
 
 /// 5 copies of 27 steps: 135 samples in lanes of 67 and 68.

@@ -2,9 +2,12 @@
 namespace Rl.Tests.Algorithms.Twins
 
 open System
+open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Environments
+open Rl.Core.Experience
 open Rl.Core.Foundations
+open Rl.Core.Learning
 
 /// A learner's network, state and environments, as its twin sees them.
 type TwinView =

@@ -1,7 +1,10 @@
 /// The twins whose steps divergences bound: NPG, TRPO, V-MPO.
 module Rl.Tests.Algorithms.Twins.PlainDivergences
 
+open Rl.Core.Acting
 open Rl.Core.Algorithms
+open Rl.Core.Experience
+open Rl.Core.Learning
 
 open PlainCredit
 

@@ -3,10 +3,12 @@
 namespace Rl.Tests.Algorithms.Twins
 
 open System
+open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Foundations
+open Rl.Core.Learning
 
 /// Count, mean and variance of the vectors seen so far.
 type PlainStatistics = { Seen: float; Mean: float[]; Variance: float[] }

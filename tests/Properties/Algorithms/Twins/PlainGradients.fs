@@ -1,7 +1,10 @@
 /// The twins that follow gradients: A2C, VPG, PPO, PPG.
 module Rl.Tests.Algorithms.Twins.PlainGradients
 
+open Rl.Core.Acting
 open Rl.Core.Algorithms
+open Rl.Core.Experience
+open Rl.Core.Learning
 
 open PlainCredit
 

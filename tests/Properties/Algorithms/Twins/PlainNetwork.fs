@@ -5,6 +5,8 @@ open System
 open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Environments
+open Rl.Core.Experience
+open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Tests.Algorithms
 

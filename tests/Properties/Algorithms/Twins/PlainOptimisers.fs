@@ -1,8 +1,11 @@
 /// Optimisers for the twins, an element at a time, and what a transition is expected to leave.
 namespace Rl.Tests.Algorithms.Twins
 
+open Rl.Core.Acting
 open Rl.Core.Algorithms
+open Rl.Core.Experience
 open Rl.Core.Foundations
+open Rl.Core.Learning
 
 /// What a twin expects of a transition.
 type Expected =

@@ -2,8 +2,11 @@
 module Rl.Tests.Algorithms.Twins.PlainSearch
 
 open System
+open Rl.Core.Acting
 open Rl.Core.Algorithms
+open Rl.Core.Experience
 open Rl.Core.Foundations
+open Rl.Core.Learning
 
 /// What candidates earned.
 type private Trial =

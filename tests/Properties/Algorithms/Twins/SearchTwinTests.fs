@@ -1,8 +1,11 @@
 /// CEM, ARS and ES against their plain twins: several transitions, so that what decays and what is remembered shows.
 module Rl.Tests.Algorithms.Twins.SearchTwinTests
 
+open Rl.Core.Acting
 open Rl.Core.Algorithms
+open Rl.Core.Experience
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Xunit
 
 let private cemOptions =

@@ -3,8 +3,12 @@
 namespace Rl.Tests.Algorithms.Twins
 
 open System
+open Rl.Core.Acting
+open Rl.Core.Algorithms
 open Rl.Core.Environments
+open Rl.Core.Experience
 open Rl.Core.Foundations
+open Rl.Core.Learning
 
 /// Where a wanderer stands.
 [<Struct>]

@@ -1,10 +1,10 @@
 /// Exact solutions: values, occupancies, gains and gradients agree with their definitions and with each other.
-module Rl.Tests.Mdp.ExactTests
+module Rl.Tests.Tabular.ExactTests
 
 open System
 open FsCheck.Xunit
 open Rl.Core.Foundations
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Tests.Theorems
 open Xunit
 

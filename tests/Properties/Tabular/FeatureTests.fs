@@ -1,13 +1,12 @@
 /// Linear values: least squares finds the projected fixed point, gradient methods rest there, and Baird's
 /// counterexample tells them apart.
-module Rl.Tests.Planning.FeatureTests
+module Rl.Tests.Tabular.FeatureTests
 
 open System
 open Rl.Core.Autodiff
 open Rl.Core.Foundations
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Core.Objectives
-open Rl.Core.Planning
 open Rl.Tests.Theorems
 open Xunit
 
@@ -137,14 +136,14 @@ let ``with the exact h, GTD2 and TDC descend the projected Bellman error: both a
 
         let gradient = (Reference.evaluate (Diff.grad projected (Expr.vector weights))).ToArray()
 
-        let error step =
+        let error (step: Transition) =
             (let delta =
                 step.Reward + step.Discount * LinearFeatures.value features weights step.Next
                 - LinearFeatures.value features weights step.State in
 
              step.Weight * delta)
 
-        let deltaPhi = sumOf steps (fun step -> row step.State |> Array.map ((*) (error step)))
+        let deltaPhi = sumOf steps (fun (step: Transition) -> row step.State |> Array.map ((*) (error step)))
 
         let h =
             [|
@@ -215,17 +214,8 @@ let ``LSTD(λ) rests where the errors of λ-returns are orthogonal to the featur
             let rewards, discounts = of' _.Reward, of' _.Discount
             let here, next = of' (fun step -> value step.State), of' (fun step -> value step.Next)
 
-            Returns.Advantages<float>(
-                1,
-                rewards,
-                here,
-                discounts,
-                next,
-                (Array.create episode.Length lambda: float[]),
-                ReadOnlySpan<float>.Empty,
-                result
-            )
-
+            let steps = Steps<float>(1, rewards, discounts, next, (Array.create episode.Length lambda: float[]))
+            Returns.Advantages(steps, here, ReadOnlySpan.Empty, result)
             Array.map2 (fun (step: Transition) error -> struct (step, error)) episode result)
         |> Array.concat
 

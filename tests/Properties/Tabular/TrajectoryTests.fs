@@ -1,10 +1,10 @@
 /// The distribution of trajectories: probabilities sum to 1, samples follow them, and returns average to the exact
 /// objective.
-module Rl.Tests.Mdp.TrajectoryTests
+module Rl.Tests.Tabular.TrajectoryTests
 
 open System
 open Rl.Core.Foundations
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Tests.Theorems
 open Xunit
 

@@ -1,10 +1,9 @@
 /// Bellman errors: 0 at the solution, beside the noise of samples, what they bound, and that they are not the return.
-module Rl.Tests.Planning.BellmanErrorTests
+module Rl.Tests.Tabular.BellmanErrorTests
 
 open System
 open Rl.Core.Foundations
-open Rl.Core.Mdp
-open Rl.Core.Planning
+open Rl.Core.Tabular
 open Rl.Tests.Theorems
 open Xunit
 

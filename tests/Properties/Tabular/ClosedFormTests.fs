@@ -1,13 +1,12 @@
 /// Learners and planners of finite and linear problems against closed forms and plain enumeration, at every scale.
 [<FsCheck.Xunit.Properties(Replay = "(314161,265361)")>]
-module Rl.Tests.Planning.ClosedFormTests
+module Rl.Tests.Tabular.ClosedFormTests
 
 open System
 open FsCheck.Xunit
 open MathNet.Numerics.LinearAlgebra
 open Rl.Core.Foundations
-open Rl.Core.Mdp
-open Rl.Core.Planning
+open Rl.Core.Tabular
 open Rl.Tests.Theorems
 open Xunit
 

@@ -1,11 +1,10 @@
 /// The simplex method, and the sizes of work of the planners.
-module Rl.Tests.Planning.PlanningTests
+module Rl.Tests.Tabular.PlanningTests
 
 open System
 open FsCheck.Xunit
 open Rl.Core.Foundations
-open Rl.Core.Mdp
-open Rl.Core.Planning
+open Rl.Core.Tabular
 open Rl.Tests.Theorems
 open Xunit
 

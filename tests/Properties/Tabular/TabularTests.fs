@@ -1,10 +1,10 @@
 /// Tabular learners: their expected step is the Bellman backup, exactly, and what they converge to is its fixed point.
-module Rl.Tests.Planning.TabularTests
+module Rl.Tests.Tabular.TabularTests
 
 open System
 open Rl.Core.Foundations
-open Rl.Core.Mdp
-open Rl.Core.Planning
+open Rl.Core.Objectives
+open Rl.Core.Tabular
 open Rl.Tests.Theorems
 open Xunit
 
@@ -142,15 +142,8 @@ let ``the backward view of TD(λ) sums to the forward view: λ-returns of fixed 
 
     let rewards, discounts = steps |> Array.map _.Reward, steps |> Array.map _.Discount
 
-    Rl.Core.Objectives.Returns.Lambda<float>(
-        1,
-        rewards,
-        discounts,
-        nextValues,
-        lambdas,
-        ReadOnlySpan<float>.Empty,
-        returns
-    )
+    let read = Steps<float>(1, rewards, discounts, nextValues, lambdas)
+    Returns.Lambda(read, ReadOnlySpan.Empty, returns)
 
     let forward = Array.zeroCreate<float> mdp.States
 

@@ -1,10 +1,9 @@
 /// FrozenLake, CliffWalking and Taxi against Gymnasium's tables, trajectories and the optimal values that follow from
 /// them.
-module Rl.Tests.Mdp.ToyTextTests
+module Rl.Tests.Tabular.ToyTextTests
 
 open System
-open Rl.Core.Mdp
-open Rl.Core.Planning
+open Rl.Core.Tabular
 open Rl.Tests.Golden
 open Xunit
 

@@ -1,14 +1,14 @@
 /// Bandits: the regret bound of UCB1, exact expected steps of the gradient bandit, probabilities of Thompson sampling
 /// and ε-greedy.
 [<FsCheck.Xunit.Properties(Replay = "(314159,265359)")>]
-module Rl.Tests.Planning.BanditTests
+module Rl.Tests.Tabular.BanditTests
 
 open System
 open FsCheck.Xunit
 open MathNet.Numerics.Distributions
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
-open Rl.Core.Planning
+open Rl.Core.Tabular
 open Rl.Tests.Theorems
 open Xunit
 

@@ -1,9 +1,9 @@
 /// Construction of decision processes and policies: what is refused and why, and what the generators make.
-module Rl.Tests.Mdp.MdpTests
+module Rl.Tests.Tabular.MdpTests
 
 open System
 open Rl.Core.Foundations
-open Rl.Core.Mdp
+open Rl.Core.Tabular
 open Rl.Tests.Theorems
 open Xunit
 
