@@ -3,12 +3,15 @@ namespace Rl.Core.Kernels
 
 open System
 open System.Runtime.CompilerServices
+open System.Runtime.Intrinsics
+open System.Runtime.Intrinsics.X86
+open Microsoft.FSharp.NativeInterop
 
 #nowarn "9"
 #nowarn "3535"
 #nowarn "3536"
 
-/// Element by element: what these cost is the memory they touch. The common case of one column is a loop of its own.
+/// Element by element; of the common case of one column, eight at a time where the processor can.
 [<AbstractClass; Sealed>]
 type internal GatherKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
 
@@ -22,6 +25,23 @@ type internal GatherKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
         else
             -1
 
+    /// Eight elements of eight rows of `length` elements, float32: NaN where the index is not in 0 … length − 1.
+    [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+    static member private Gather8(x: nativeint, index: nativeint, length: int) : Vector256<float32> =
+        let index = Memory.read<Vector256<float32>> index
+
+        let isInside =
+            Vector256.BitwiseAnd(
+                Vector256.GreaterThanOrEqual(index, Vector256<float32>.Zero),
+                Vector256.LessThan(index, Vector256.Create(float32 length))
+            )
+
+        // An index outside may have no integer: it is 0 meanwhile.
+        let place = Vector256.ConvertToInt32Native(Vector256.BitwiseAnd(index, isInside))
+        let first = Vector256.Multiply(Vector256<int>.Indices, Vector256.Create length)
+        let values = Avx2.GatherVector256(NativePtr.ofNativeInt<float32> x, Vector256.Add(first, place), 4uy)
+        Vector256.ConditionalSelect(isInside, values, Vector256.Create Single.NaN)
+
     /// y[o, j, i] = x[o, index[o, j, i], i]; NaN where the index is not in 0 … length − 1.
     static member Gather
         (x: nativeint, index: nativeint, y: nativeint, outer: int, length: int, count: int, inner: int)
@@ -32,7 +52,17 @@ type internal GatherKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
         let step = nativeint (length * inner) * nativeint sizeof<'T>
 
         if count = 1 && inner = 1 then
-            for o in 0 .. outer - 1 do
+            let mutable first = 0
+
+            if sizeof<'T> = 4 && 'L.Count >= 8 && Avx2.IsSupported then
+                while first <= outer - 8 do
+                    let place = Memory.at<'T> index first
+                    let values = GatherKernel<'L, 'V, 'S, 'T>.Gather8(slice, place, length)
+                    Memory.write<Vector256<float32>> (Memory.at<'T> y first) values
+                    slice <- slice + 8n * step
+                    first <- first + 8
+
+            for o in first .. outer - 1 do
                 let place = GatherKernel<'L, 'V, 'S, 'T>.Place(index, o, limit)
                 'S.Store(y, o, (if place >= 0 then 'S.Load(slice, place) else 'S.OfFloat Double.NaN))
                 slice <- slice + step

@@ -104,24 +104,23 @@ type internal Transcendental<'L, 'V, 'T when 'T: unmanaged and 'L :> ILanes<'V, 
         let result = 'L.Select('L.LessOrEqual(u, 'L.Constant 0.0), logarithm, result)
         'L.CopySign(result, x)
 
-    /// tanh x = 2h / (1 + h²) with h = tanh(x/2) = ½n/q, n = x·P(x²) and q = Q(x²), for |x| ≤ 9 and 1 beyond, for |x|,
-    /// with the sign put back. The doubling damps the rounding errors of P and Q where x is large. Where it is small,
+    /// tanh x = 2h / (1 + h²) with h = tanh(x/2) = ½n/q, n = x·P(x²) and q = Q(x²), for |x| ≤ 9 and ±1 beyond, where
+    /// x² is above 81 in float32 too. The doubling damps the rounding errors of P and Q where x is large. Where it is small,
     /// P(0) = Q(0) = 1.8125 keeps P, Q and q² just below a power of two, where a rounding is relatively smallest. The
     /// coefficients were fitted one after the other, each rounded to float32 before the next: 3.5 units in the last
     /// place at most, over all float32; no quotient is above 1.
     [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
     static member Tanh(x: 'V) : 'V =
-        let magnitude = 'L.Absolute x
-        let square = 'L.Multiply(magnitude, magnitude)
-        let one, first = 'L.Constant 1.0, 'L.Constant 1.8125
+        let square = 'L.Multiply(x, x)
+        let first = 'L.Constant 1.8125
         let p = 'L.Fma('L.Constant 0.00020726239017676562, square, 'L.Constant 0.053973156958818436)
-        let n = 'L.Multiply(magnitude, 'L.Fma(p, square, first))
+        let n = 'L.Multiply(x, 'L.Fma(p, square, first))
         let q = 'L.Fma('L.Constant 2.2313338376989122e-06, square, 'L.Constant 0.0021877242252230644)
         let q = 'L.Fma(q, square, 'L.Constant 0.20501476526260376)
         let q = 'L.Fma(q, square, first)
         let half = 'L.Multiply(n, 'L.Constant 0.5)
         let inside = 'L.Divide('L.Multiply(n, q), 'L.Fma(half, half, 'L.Multiply(q, q)))
-        'L.CopySign('L.Select('L.Less('L.Constant 9.0, magnitude), one, inside), x)
+        'L.Select('L.Less('L.Constant 81.0, square), 'L.CopySign('L.Constant 1.0, x), inside)
 
     /// 1 / (1 + e⁻ˣ), as e⁻ˡˣˡ / (1 + e⁻ˡˣˡ) for negative x.
     [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
