@@ -121,7 +121,8 @@ internal static class QuickBench
         var program = create();
         var (seconds, bytes) = Measure.Run(program.Run);
         return new Figure(name, seconds * 1e6, "us", program.Flops / seconds / peak.Value, bytes);
-    });
+    }
+    );
 
     private static (string Name, Func<Figure> Measured) Steps(string name, string environment, int copies) =>
         (name, () =>
@@ -129,7 +130,8 @@ internal static class QuickBench
             var workload = Workloads.Environment(environment, copies);
             var (seconds, bytes) = Measure.Run(workload.Step);
             return new Figure(name, workload.Count / seconds, "steps/s", null, bytes);
-        });
+        }
+    );
 
     private static void PrintJson(List<Figure> figures)
     {

@@ -35,7 +35,8 @@ internal static class TrainingFigures
         using var run = new TrainingWorkload(options, environment, copies, threads);
         var (seconds, bytes) = Measure.Run(run.Transition);
         return new Figure(name, run.StepsPerTransition / seconds, "steps/s", null, bytes);
-    });
+    }
+    );
 
     /// <summary>One thread and two in turns, so that what else the machine does strikes both; the median of the rounds'
     /// ratios.</summary>

@@ -194,15 +194,24 @@ type internal MatMulInstruction<'T when 'T: unmanaged>
             shape
         | shape -> shape
 
+    let turn b = kernels.CopyStrided(b, bStrides, turned, turnedStrides, bShape)
+
+    override _.Run() =
+        for index in 0 .. addresses.Length - 1 do
+            let struct (a, b, c) = addresses[index]
+
+            if turned = 0n then
+                kernels.MatMul(whole, a, b, c, bias, scratch)
+            else
+                turn b
+                kernels.MatMul(whole, a, turned, c, bias, scratch)
+
     override _.RunRows(first, count) =
         let size = nativeint sizeof<'T>
 
         for index in 0 .. addresses.Length - 1 do
             let struct (a, b, c) = addresses[index]
-
-            if turned <> 0n && first = 0 then
-                kernels.CopyStrided(b, bStrides, turned, turnedStrides, bShape)
-
+            if turned <> 0n && first = 0 then turn b
             let a = a + nativeint (first * shape.ARowStride) * size
             let c = c + nativeint (first * shape.CRowStride) * size
             kernels.MatMul(shapeOf count, a, (if turned = 0n then b else turned), c, bias, scratch)
@@ -234,6 +243,8 @@ type internal ConvolveInstruction<'T when 'T: unmanaged>
             shape
         | shape -> shape
 
+    override _.Run() = kernels.Convolve(geometry, x, weight, y, bias, scratch, false)
+
     override this.RunRows(first, count) =
         let size = sizeof<'T>
         let x = x + nativeint (first * geometry.ImageSize * size)
@@ -256,13 +267,17 @@ type internal JoinedInstruction<'T when 'T: unmanaged>
     inherit Instruction($"{maker.Name}; {reader.Name}", maker.Flops + reader.Flops, maker.Elements + reader.Elements)
 
     override _.Run() =
-        let mutable first = 0
+        if maker.Rows <= rowsAtOnce then
+            maker.Run()
+            reader.Run()
+        else
+            let mutable first = 0
 
-        while first < maker.Rows do
-            let count = min rowsAtOnce (maker.Rows - first)
-            maker.RunRows(first, count)
-            reader.RunRange(first * maker.RowSize, (first + count) * maker.RowSize)
-            first <- first + count
+            while first < maker.Rows do
+                let count = min rowsAtOnce (maker.Rows - first)
+                maker.RunRows(first, count)
+                reader.RunRange(first * maker.RowSize, (first + count) * maker.RowSize)
+                first <- first + count
 
 /// Two steps one after the other.
 [<Sealed>]
