@@ -1,7 +1,8 @@
 using BenchmarkDotNet.Running;
 using Rl.Bench.Quick;
 
-// `dotnet run -c Release --project bench -- quick [--json]` prints one table in about a minute, `--only minibatch,gae` some of its lines;
+// `dotnet run -c Release --project bench -- quick [--json]` prints one table in about a minute,
+// with `--only minibatch,gae` some of its lines;
 // `-- profile` tells where the time of training goes;
 // any other arguments go to BenchmarkDotNet, for example `-- --filter *Minibatch*`.
 if (args.Length > 0 && args[0] == "quick")

@@ -176,8 +176,8 @@ type internal SparseConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> I
         let size = SparseConvolveKernel<'L, 'V, 'S, 'T>.WideSize shape
         ElementwiseKernel<'L, 'V, 'S, 'T>.Fill('S.OfFloat 0.0, scratch, size)
 
-    /// Adds to the transposed gradient of the weight what an image gives, whose numbers are listed, with the gradient of
-    /// its outputs, dy [channels, positions].
+    /// Adds to the transposed gradient of the weight what an image gives, whose numbers are listed, with the gradient
+    /// of its outputs, dy [channels, positions].
     static member AddWeightGradient
         (shape: ConvolutionShape, image: nativeint, scratch: nativeint, count: int, dy: nativeint, dweight: nativeint)
         : unit =

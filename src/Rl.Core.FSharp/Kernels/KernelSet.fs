@@ -191,8 +191,8 @@ type KernelSet<'T when 'T: unmanaged>() =
     /// The number of elements of scratch memory that the three convolutions need for this geometry.
     abstract ConvolveScratch: shape: ConvolutionShape -> int
 
-    /// y = x ⋆ weight + bias, the number of each output channel (0n: no bias). `goesOn` if scratch is as a call with the
-    /// same weight, and images of the same shape, left it.
+    /// y = x ⋆ weight + bias, the number of each output channel (0n: no bias). `goesOn` if scratch is as a call with
+    /// the same weight, and images of the same shape, left it.
     abstract Convolve:
         shape: ConvolutionShape *
         x: nativeint *

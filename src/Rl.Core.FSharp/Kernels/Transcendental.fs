@@ -105,10 +105,10 @@ type internal Transcendental<'L, 'V, 'T when 'T: unmanaged and 'L :> ILanes<'V, 
         'L.CopySign(result, x)
 
     /// tanh x = 2h / (1 + h²) with h = tanh(x/2) = ½n/q, n = x·P(x²) and q = Q(x²), for |x| ≤ 9 and ±1 beyond, where
-    /// x² is above 81 in float32 too. The doubling damps the rounding errors of P and Q where x is large. Where it is small,
-    /// P(0) = Q(0) = 1.8125 keeps P, Q and q² just below a power of two, where a rounding is relatively smallest. The
-    /// coefficients were fitted one after the other, each rounded to float32 before the next: 3.5 units in the last
-    /// place at most, over all float32; no quotient is above 1.
+    /// x² is above 81 in float32 too. The doubling damps the rounding errors of P and Q where x is large. Where it is
+    /// small, P(0) = Q(0) = 1.8125 keeps P, Q and q² just below a power of two, where a rounding is relatively
+    /// smallest. The coefficients were fitted one after the other, each rounded to float32 before the next: 3.5 units
+    /// in the last place at most, over all float32; no quotient is above 1.
     [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
     static member Tanh(x: 'V) : 'V =
         let square = 'L.Multiply(x, x)
