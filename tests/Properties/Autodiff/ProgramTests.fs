@@ -459,8 +459,8 @@ let ``an element-wise step writes over what it reads last, and over nothing else
         let words = program.Explain().Split("steps; ")[1]
         int64 (words.Substring(0, words.IndexOf " B").Replace(",", ""))
 
-    let x = Expr.input "x" [| 64; 16 |]
-    let size = 64L * 16L * 8L
+    let x = Expr.input "x" [| 512; 16 |]
+    let size = 512L * 16L * 8L
 
     for keeps in [ false; true ] do
         let y = chain keeps 6 x
