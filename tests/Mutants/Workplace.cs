@@ -95,11 +95,17 @@ internal sealed class Workplace(string repository) : IDisposable
             .Where(line => line.StartsWith("Rl.Tests.", StringComparison.Ordinal))
             .ToList();
 
-    /// <summary>Runs classes of tests with one fault switched on (0: none) until the first failure.</summary>
+    /// <summary>Runs classes of tests with one fault switched on, until the first failure, or with none (0), all of
+    /// them.</summary>
     public Outcome Try(int fault, IReadOnlyList<string> tests, TimeSpan limit)
     {
         var watch = Stopwatch.StartNew();
-        List<string> arguments = [Program, "-noColor", "-noLogo", "-stopOnFail", "-parallelMode", "none"];
+        List<string> arguments = [Program, "-noColor", "-noLogo", "-parallelMode", "none"];
+        if (fault != 0)
+        {
+            arguments.Add("-stopOnFail");
+        }
+
         arguments.AddRange(tests.SelectMany(name => new[] { "-class", "Rl.Tests." + name }));
         var (code, output) = Run(arguments, fault, limit);
 
