@@ -119,6 +119,29 @@ let ``two groups move along their own gradients, each at its own rate, clipped b
         close (Array.map2 (fun w g -> w - 0.3 * scale * g) (Array.ofList b) gb) (draft.Array "b")
 
 [<Fact>]
+let ``what is only reported moves nothing, even where it is infinite`` () =
+    let m = 40
+    let xs, ys = data m
+
+    let moved reports =
+        let update =
+            Update.create (
+                plan [ beside "a" [ 1.0; 2.0 ] (sgd "slow" 0.1) ] 0.0 m (fun batch ->
+                    let far = Expr.sum (theta batch "a") * infinity
+
+                    [
+                        Term.mean "error" 1.0 (errors batch "a")
+                        if reports then
+                            Term.report "far" (far + batch[y])
+                            Term.reportOnce "once" far
+                    ])
+            )
+
+        (run update xs ys 1 3).Array "a"
+
+    Assert.Equal<float32[]>(moved false, moved true)
+
+[<Fact>]
 let ``one optimiser of two sides counts once and keeps the numbers of each`` () =
     let m = 300
     let xs, ys = data m
