@@ -35,13 +35,22 @@ type internal SparseConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> I
     static member private List(shape: ConvolutionShape, scratch: nativeint) =
         (Memory.at<'T> scratch (SparseConvolveKernel<'L, 'V, 'S, 'T>.WideSize shape) + 511n) &&& ~~~511n
 
+    /// The most elements of an image: quotients of its places are taken by products, which are exact up to here.
+    static member private LargestImage = 1 <<< 20
+
     /// Lists the places of the numbers of an image that are not 0, in order, and returns how many there are; −1 if they
-    /// are too many.
+    /// are too many, or the image is too large.
     static member FindNumbers(shape: ConvolutionShape, image: nativeint, scratch: nativeint) : int =
         let list = SparseConvolveKernel<'L, 'V, 'S, 'T>.List(shape, scratch)
         let width = 'L.Count
         let size = shape.ImageSize
-        let most = SparseConvolveKernel<'L, 'V, 'S, 'T>.FewestDense shape
+
+        let most =
+            if size <= SparseConvolveKernel<'L, 'V, 'S, 'T>.LargestImage then
+                SparseConvolveKernel<'L, 'V, 'S, 'T>.FewestDense shape
+            else
+                -1
+
         let zero, all = 'L.Constant 0.0, 'L.Mask width
         let mutable count = 0
         let mutable place = 0
@@ -74,7 +83,7 @@ type internal SparseConvolveKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> I
         let kernelHeight, kernelWidth = shape.KernelHeight, shape.KernelWidth
         let outputHeight, outputWidth = shape.OutputHeight, shape.OutputWidth
         let wideWidth = outputWidth + 2 * (kernelWidth - 1)
-        // Quotients by products: exact for places below 2²⁰.
+        // Quotients by products: exact for images of at most 2²⁰ elements.
         let byWidth = (1L <<< 40) / int64 width + 1L
         let byHeight = (1L <<< 40) / int64 height + 1L
         let mutable entry = SparseConvolveKernel<'L, 'V, 'S, 'T>.List(shape, scratch)

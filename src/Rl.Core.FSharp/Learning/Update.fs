@@ -3,6 +3,7 @@
 namespace Rl.Core.Learning
 
 open System
+open System.Collections.Generic
 open Rl.Core.Autodiff
 open Rl.Core.Experience
 open Rl.Core.Foundations
@@ -151,6 +152,17 @@ type Update internal (source: UpdateSource) =
                     struct (program.InputMemory name, name, 0)
         |]
 
+    let optimisers =
+        HashSet<string>(
+            seq {
+                for name, variables in source.Optimisers do
+                    for variable in variables do
+                        UpdateSource.variable name variable.Name
+            }
+        )
+
+    let isOptimisers name = optimisers.Contains name
+
     let mutable runs = 0
     let mutable position: Minibatch voption = ValueNone
     let mutable watched: struct (string * int64) voption = ValueNone
@@ -217,13 +229,19 @@ type Update internal (source: UpdateSource) =
 
         runs <- 0
 
-    /// Writes them back; `NonFiniteStep` where one of θ is not finite.
+    /// Writes them back; `NonFiniteStep` where one of θ is not finite. Optimisers' variables that have decayed to
+    /// subnormal numbers become 0.
     member this.Store(draft: Draft) : unit =
         if not (thetaIsFinite ()) then raise (NonFiniteStep this)
 
         for struct (working, name, first) in kept do
             let target = if name = "" then draft.Theta else draft.Overwritten name
-            working.Span.CopyTo(target.AsSpan first)
+            let target = target.AsSpan(first, working.Length)
+
+            if isOptimisers name then
+                Subnormal.copyWithout (Span.op_Implicit working.Span) target
+            else
+                working.Span.CopyTo target
 
     /// Sets a column that all samples share, if the loss or an optimiser reads it.
     member _.Set(column: Column, values: ReadOnlySpan<float32>) : unit =

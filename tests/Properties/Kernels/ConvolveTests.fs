@@ -176,6 +176,37 @@ let ``few numbers among zeros, many, and patches add up to the same bits`` () =
             Assert.Equal<int64[]>(y, otherY)
             Assert.Equal<int64[]>(dweight, otherGradient)
 
+[<Fact>]
+let ``an image too large for quotients by products is convolved otherwise`` () =
+    // At place 2²⁰ the product first gives another quotient than the division.
+    let shape =
+        {
+            Batch = 1
+            InputChannels = 1
+            Height = 1
+            Width = (1 <<< 20) + 1
+            OutputChannels = 16
+            KernelHeight = 1
+            KernelWidth = 2
+            Stride = 1
+            Padding = 0
+        }
+
+    let allocate (count: int) = GC.AllocateArray<float32>(count, pinned = true)
+    let address (data: float32[]) = Runtime.InteropServices.Marshal.UnsafeAddrOfPinnedArrayElement(data, 0)
+    let image, weight, y = allocate shape.ImageSize, allocate 32, allocate (16 * shape.Positions)
+    image[1 <<< 20] <- 3.0f
+
+    for index in 0..31 do
+        weight[index] <- float32 (index + 1)
+
+    let kernels = Kernels.single512
+    let scratch = allocate (kernels.ConvolveScratch shape + 64)
+    kernels.Convolve(shape, address image, address weight, address y, 0n, address scratch, false)
+
+    for channel in 0..15 do
+        Assert.Equal(3.0f * weight[2 * channel + 1], y[(channel + 1) * shape.Positions - 1])
+
 /// A convolution with a bias of every image alone, each call going on where the one before it ended, or from the start.
 let private oneByOne (kernels: KernelSet<float32>) (shape: ConvolutionShape) (x: float[]) (goesOn: bool) =
     let s = shape

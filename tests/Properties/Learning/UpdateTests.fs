@@ -309,3 +309,28 @@ let ``plans that cannot be are refused`` () =
     refused "follows v" [ w (sgd "w" 0.1); beside "u" [ 1.0; 1.0 ] (GroupMotion.Follows("v", 0.1)) ]
     refused "follows w" [ w (sgd "w" 0.1); beside "u" [ 1.0 ] (GroupMotion.Follows("w", 0.1)) ]
     refused "no group w" [ beside "u" [ 1.0 ] (sgd "u" 0.1) ]
+
+[<Fact>]
+let ``averages that decay to subnormal numbers are kept as zeros`` () =
+    let adam = GroupMotion.Learns("w", Optimiser.adam (Schedule.constant 1e-3) 1e-5)
+    let loss (batch: Batch) = [ Term.mean "error" 1.0 (errors batch "w") ]
+    let update = Update.create (plan [ beside "w" [ 1.0; 2.0 ] adam ] 0.0 4 loss)
+    let zeros = Array.zeroCreate<float32> 8, Array.zeroCreate<float32> 4
+    use workers = new Workers(1)
+    let draft = Draft(stateOf update)
+    // Both averages are about to leave the normal numbers, or have left them already: the gradient of zeros is 0.
+    let averages = update.Arrays |> List.map fst |> List.filter (fun name -> name <> "w")
+
+    for name in averages do
+        let values = draft.Overwritten name
+
+        for index in 0 .. values.Length - 1 do
+            values[index] <- if index % 2 = 0 then 1e-42f else 1e-3f
+
+    update.Load draft
+    update.ChooseAll(Samples.OfRollout(1, [ x, fst zeros; y, snd zeros ]))
+    update.Run workers
+    update.Store draft
+    let kept = averages |> List.map draft.Current
+    Assert.All(kept, fun values -> Assert.All(values, fun value -> Assert.False(Single.IsSubnormal value)))
+    Assert.Contains(kept, fun values -> values |> Array.exists (fun value -> value > 0.0f))
