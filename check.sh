@@ -52,14 +52,24 @@ format_csharp() {
     fi
 }
 
-comments() {
-    # Fantomas holds code to 120 columns and leaves comments alone.
-    local wide
-    wide=$(LC_ALL=C.UTF-8 grep -rnE --include='*.fs' --include='*.cs' --exclude-dir=obj --exclude-dir=bin --exclude-dir=Generated '^.{121,}$' src tests bench samples tools |
-        grep -E '^[^:]+:[0-9]+: *//' || true)
-    if [ -n "$wide" ]; then
-        cut -c1-160 <<<"$wide" >&2
+width() {
+    # Fantomas breaks code at 120 columns, but neither comments nor strings; dotnet format breaks nothing. No comment may be wider. Of code,
+    # tests/wide-lines.txt says how many wider lines a file still has: none may have more, and a file that is not there may have none.
+    local wide comments excess
+    wide=$(LC_ALL=C.UTF-8 grep -rnE --include='*.fs' --include='*.cs' --exclude-dir=obj --exclude-dir=bin --exclude-dir=Generated '^.{121,}$' \
+        src tests bench samples tools || true)
+    comments=$(grep -E '^[^:]+:[0-9]+: *//' <<<"$wide" || true)
+    if [ -n "$comments" ]; then
+        cut -c1-160 <<<"$comments" >&2
         echo "These comments are wider than 120 columns: wrap them." >&2
+        return 1
+    fi
+    excess=$(awk -F: 'NR == FNR { if (!/^#/) { split($0, entry, " "); allowed[entry[1]] = entry[2] }; next }
+        { count[$1]++; lines[$1] = lines[$1] substr($0, 1, 160) "\n" }
+        END { for (file in count) if (count[file] > allowed[file] + 0) printf "%s", lines[file] }' tests/wide-lines.txt - <<<"$wide")
+    if [ -n "$excess" ]; then
+        echo "$excess" >&2
+        echo "In each of these files more lines are wider than 120 columns than tests/wide-lines.txt allows: wrap the new ones." >&2
         return 1
     fi
 }
@@ -76,7 +86,7 @@ step "tools" dotnet tool restore
 step "packages" dotnet restore Rl.sln
 step "format of F#" format_fsharp
 step "format of C#" format_csharp
-step "width of comments" comments
+step "width of lines" width
 step "build" dotnet build -c Release --no-restore Rl.sln
 step "files of the options" dotnet run -c Release --no-build --project tools/OptionFiles -- --check
 step "places of the mutants" dotnet run -c Release --no-build --project tests/Mutants -- --list

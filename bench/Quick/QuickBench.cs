@@ -29,8 +29,8 @@ internal static class QuickBench
             .ToList();
         if (chosen.Count == 0)
         {
-            Console.Error.WriteLine(
-                $"No figure has \"{only}\" in its name; there are {string.Join(", ", Figures().Select(figure => figure.Name))}.");
+            var names = string.Join(", ", Figures().Select(figure => figure.Name));
+            Console.Error.WriteLine($"No figure has \"{only}\" in its name; there are {names}.");
             return 2;
         }
 
@@ -116,22 +116,29 @@ internal static class QuickBench
     private static (string Name, Func<Figure> Measured) Microseconds(
         string name,
         Func<Program<float>> create,
-        Lazy<double> peak) => (name, () =>
+        Lazy<double> peak)
     {
-        var program = create();
-        var (seconds, bytes) = Measure.Run(program.Run);
-        return new Figure(name, seconds * 1e6, "us", program.Flops / seconds / peak.Value, bytes);
-    }
-    );
+        return (name, Measured);
 
-    private static (string Name, Func<Figure> Measured) Steps(string name, string environment, int copies) =>
-        (name, () =>
+        Figure Measured()
+        {
+            var program = create();
+            var (seconds, bytes) = Measure.Run(program.Run);
+            return new Figure(name, seconds * 1e6, "us", program.Flops / seconds / peak.Value, bytes);
+        }
+    }
+
+    private static (string Name, Func<Figure> Measured) Steps(string name, string environment, int copies)
+    {
+        return (name, Measured);
+
+        Figure Measured()
         {
             var workload = Workloads.Environment(environment, copies);
             var (seconds, bytes) = Measure.Run(workload.Step);
             return new Figure(name, workload.Count / seconds, "steps/s", null, bytes);
         }
-    );
+    }
 
     private static void PrintJson(List<Figure> figures)
     {

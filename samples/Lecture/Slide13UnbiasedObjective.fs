@@ -39,8 +39,8 @@ module Slide13UnbiasedObjective =
         let error = Numbers.standardError small
         let apart = (Array.average small - exact) / error
 
-        printfn
-            $"the mean of {small.Length:N0} estimates from 10 trajectories each: {Array.average small:F4} ± {error:F4}, {apart:F2} errors from J"
+        let mean = $"{Array.average small:F4} ± {error:F4}, {apart:F2} errors from J"
+        printfn $"the mean of {small.Length:N0} estimates from 10 trajectories each: {mean}"
 
         // The deviation of one return, to draw the cone that the estimates should stay in.
         let deviation = Numbers.standardError returns * sqrt (float returns.Length)

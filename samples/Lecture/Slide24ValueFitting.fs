@@ -88,8 +88,8 @@ module Slide24ValueFitting =
             ]
 
         for name, _, found in results do
-            printfn
-                $"{name}: of two fits the one with the lower error has the lower return in {reversed found:P0} of all pairs"
+            let share = $"{reversed found:P0} of all pairs"
+            printfn $"{name}: of two fits the one with the lower error has the lower return in {share}"
 
         let plot =
             Picture.create

@@ -177,10 +177,15 @@ public sealed partial class Agent
     /// <exception cref="OperationCanceledException">The evaluation was stopped.</exception>
     /// <exception cref="InvalidOperationException">The agent was loaded without an environment.</exception>
     /// <exception cref="EnvironmentException">The environment failed.</exception>
-    public EvaluationResult Evaluate(int episodes = 100, ulong? seed = null, bool deterministic = true, CancellationToken cancellationToken = default) =>
+    public EvaluationResult Evaluate(
+        int episodes = 100,
+        ulong? seed = null,
+        bool deterministic = true,
+        CancellationToken cancellationToken = default) =>
         Evaluate(
             source ?? throw new InvalidOperationException(
-                $"The agent was loaded without its environment {EnvironmentId}; give Evaluate one, or load it with Agent.Load(path, () => new YourEnvironment())."),
+                $"The agent was loaded without its environment {EnvironmentId}; "
+                + "give Evaluate one, or load it with Agent.Load(path, () => new YourEnvironment())."),
             episodes,
             seed,
             deterministic,
@@ -236,7 +241,12 @@ public sealed partial class Agent
         CancellationToken cancellationToken = default) =>
         Evaluate(EnvironmentSource.Of(environment), episodes, seed, deterministic, cancellationToken);
 
-    private EvaluationResult Evaluate(EnvironmentSource where, int episodes, ulong? seed, bool deterministic, CancellationToken cancellationToken)
+    private EvaluationResult Evaluate(
+        EnvironmentSource where,
+        int episodes,
+        ulong? seed,
+        bool deterministic,
+        CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(episodes, 1);
         using var _ = Enter(mayBeReporting: true);
@@ -247,7 +257,8 @@ public sealed partial class Agent
         try
         {
             var result = Failures.Translate(() =>
-                new EvaluationResult(Core.Training.Evaluate.run(policy, batch, episodes, deterministic, key, cancellationToken)));
+                new EvaluationResult(
+                    Core.Training.Evaluate.run(policy, batch, episodes, deterministic, key, cancellationToken)));
             isWhole = true;
             return result;
         }
@@ -293,7 +304,8 @@ public sealed partial class Agent
             && wrapped.CoreWrappers.FirstOrDefault(Core.Wrappers.WrapperModule.changesStep) is { } wrapper)
         {
             throw new ArgumentException(
-                $"{environment.Name} is within {wrapper}, and the agent applies the wrappers of its training itself; step the environment without them, and give Predict what that shows.",
+                $"{environment.Name} is within {wrapper}, and the agent applies the wrappers of its training itself; "
+                + "step the environment without them, and give Predict what that shows.",
                 nameof(environment));
         }
 
@@ -325,8 +337,11 @@ public sealed partial class Agent
         if (HasActionMasks)
         {
             throw new InvalidOperationException(
-                $"Not every action is always possible in {EnvironmentId}, and the agent was trained with its action masks. Give the environment, as in agent.Predict(observation, environment), "
-                + "or its mask, as in agent.Predict(observation, environment.ActionMask(), action); an empty mask allows everything.");
+                $"Not every action is always possible in {EnvironmentId}, "
+                + "and the agent was trained with its action masks. "
+                + "Give the environment, as in agent.Predict(observation, environment), "
+                + "or its mask, as in agent.Predict(observation, environment.ActionMask(), action); "
+                + "an empty mask allows everything.");
         }
     }
 
@@ -334,7 +349,8 @@ public sealed partial class Agent
     {
         if (ActionSpace is not DiscreteSpace)
         {
-            throw new InvalidOperationException($"Actions of {EnvironmentId} are {ActionSpace}, no single integer; use Predict.");
+            throw new InvalidOperationException(
+                $"Actions of {EnvironmentId} are {ActionSpace}, no single integer; use Predict.");
         }
     }
 

@@ -126,7 +126,18 @@ public sealed partial class Agent
             RequireFunctions(path, wrapping, null);
         }
 
-        return new(options, source, environmentId, checkpoint.Seed, checkpoint.Policy, wrapping, facts, state, copies, null, null)
+        return new(
+            options,
+            source,
+            environmentId,
+            checkpoint.Seed,
+            checkpoint.Policy,
+            wrapping,
+            facts,
+            state,
+            copies,
+            null,
+            null)
         {
             loaded = (path, checkpoint),
         };
@@ -141,7 +152,9 @@ public sealed partial class Agent
         }
         catch (ArgumentException error) when (error.ParamName is not ("threads" or "environment"))
         {
-            throw new InvalidDataException($"{path} is a damaged agent file: {error.Message} Use another copy or an earlier checkpoint.", error);
+            throw new InvalidDataException(
+                $"{path} is a damaged agent file: {error.Message} Use another copy or an earlier checkpoint.",
+                error);
         }
     }
 
@@ -149,11 +162,14 @@ public sealed partial class Agent
     private static void RequireBareSpaces(string path, Checkpoint checkpoint, EnvironmentSource environment)
     {
         if (environment.Bare is { } bare
-            && (!checkpoint.Wrapping.ObservationSpace.Equals(bare.ObservationSpace) || !checkpoint.Wrapping.ActionSpace.Equals(bare.ActionSpace)))
+            && (!checkpoint.Wrapping.ObservationSpace.Equals(bare.ObservationSpace)
+                || !checkpoint.Wrapping.ActionSpace.Equals(bare.ActionSpace)))
         {
             throw new ArgumentException(
-                $"{path} holds an agent for an environment with observations {checkpoint.Wrapping.ObservationSpace} and actions {checkpoint.Wrapping.ActionSpace} "
-                + $"({checkpoint.EnvironmentId}); {bare.Id} has observations {bare.ObservationSpace} and actions {bare.ActionSpace}. Use an environment with the same spaces.",
+                $"{path} holds an agent for an environment with observations {checkpoint.Wrapping.ObservationSpace} "
+                + $"and actions {checkpoint.Wrapping.ActionSpace} ({checkpoint.EnvironmentId}); "
+                + $"{bare.Id} has observations {bare.ObservationSpace} and actions {bare.ActionSpace}. "
+                + "Use an environment with the same spaces.",
                 nameof(environment));
         }
     }
@@ -176,7 +192,9 @@ public sealed partial class Agent
             if (snapshot.Bytes.Length != expected)
             {
                 throw new InvalidDataException(
-                    $"{path} is a damaged agent file: its {snapshot.Count} copies of {one.Id} have {snapshot.Bytes.Length} bytes instead of {expected}. Use another copy or an earlier checkpoint.");
+                    $"{path} is a damaged agent file: its {snapshot.Count} copies of {one.Id} "
+                    + $"have {snapshot.Bytes.Length} bytes instead of {expected}. "
+                    + "Use another copy or an earlier checkpoint.");
             }
         }
     }
@@ -193,7 +211,9 @@ public sealed partial class Agent
         catch (Exception error) when (error is not OutOfMemoryException)
         {
             throw new InvalidDataException(
-                $"{path} is a damaged agent file: its episodes of {batch.Id} cannot go on: {error.Message} Use another copy or an earlier checkpoint.", error);
+                $"{path} is a damaged agent file: its episodes of {batch.Id} cannot go on: {error.Message} "
+                + "Use another copy or an earlier checkpoint.",
+                error);
         }
     }
 
@@ -202,18 +222,27 @@ public sealed partial class Agent
         if (!Algorithms.All.Any(algorithm => algorithm.Id == checkpoint.Algorithm))
         {
             throw new InvalidDataException(
-                $"{path} was trained with the algorithm \"{checkpoint.Algorithm}\", which neither the library has nor a registered assembly. Register yours first (Plugin.Load; rl: --plugin), or use a newer version of the library.");
+                $"{path} was trained with the algorithm \"{checkpoint.Algorithm}\", "
+                + "which neither the library has nor a registered assembly. "
+                + "Register yours first (Plugin.Load; rl: --plugin), or use a newer version of the library.");
         }
 
         try
         {
-            var options = Algorithms.Options(checkpoint.Algorithm, Convert.Settings(checkpoint)) with { EnvironmentCopies = copies, Threads = 0 };
+            var options = Algorithms.Options(checkpoint.Algorithm, Convert.Settings(checkpoint)) with
+            {
+                EnvironmentCopies = copies,
+                Threads = 0,
+            };
             options.Validate();
             return options;
         }
         catch (ArgumentException error)
         {
-            throw new InvalidDataException($"{path} has options that this library does not read: {error.Message} Use a newer version of the library.", error);
+            throw new InvalidDataException(
+                $"{path} has options that this library does not read: {error.Message} "
+                + "Use a newer version of the library.",
+                error);
         }
     }
 
@@ -222,7 +251,8 @@ public sealed partial class Agent
         if (!Convert.IsComplete(wrapping) && (environment is null || environment.Wrappers.IsEmpty))
         {
             throw new ArgumentException(
-                $"{path} holds an agent that was trained within {string.Join(", ", wrapping.Wrappers)}; no file holds a function of yours. "
+                $"{path} holds an agent that was trained within {string.Join(", ", wrapping.Wrappers)}; "
+                + "no file holds a function of yours. "
                 + "Load it with the environment and its wrappers, as it was trained.",
                 nameof(environment));
         }
@@ -230,11 +260,14 @@ public sealed partial class Agent
 
     private static void RequireSpaces(string path, Checkpoint checkpoint, BatchEnvironment environment)
     {
-        if (!checkpoint.ObservationSpace.Equals(environment.ObservationSpace) || !checkpoint.ActionSpace.Equals(environment.ActionSpace))
+        if (!checkpoint.ObservationSpace.Equals(environment.ObservationSpace)
+            || !checkpoint.ActionSpace.Equals(environment.ActionSpace))
         {
             throw new ArgumentException(
-                $"{path} holds an agent for observations {checkpoint.ObservationSpace} and actions {checkpoint.ActionSpace} ({checkpoint.EnvironmentId}); "
-                + $"{environment.Id} has observations {environment.ObservationSpace} and actions {environment.ActionSpace}. Use an environment with the same spaces.",
+                $"{path} holds an agent for observations {checkpoint.ObservationSpace} "
+                + $"and actions {checkpoint.ActionSpace} ({checkpoint.EnvironmentId}); {environment.Id} "
+                + $"has observations {environment.ObservationSpace} and actions {environment.ActionSpace}. "
+                + "Use an environment with the same spaces.",
                 nameof(environment));
         }
     }

@@ -19,7 +19,8 @@ public sealed partial class Agent
     public Playback Play(int episodes = 1, ulong? seed = null, bool deterministic = true) =>
         Play(
             source ?? throw new InvalidOperationException(
-                $"The agent was loaded without its environment {EnvironmentId}; give Play one, or load it with Agent.Load(path, () => new YourEnvironment())."),
+                $"The agent was loaded without its environment {EnvironmentId}; "
+                + "give Play one, or load it with Agent.Load(path, () => new YourEnvironment())."),
             episodes,
             seed,
             deterministic);
@@ -30,7 +31,11 @@ public sealed partial class Agent
     /// <param name="seed">Where their randomness comes from; null for one that follows from the agent's seed.</param>
     /// <param name="deterministic">Take the most probable actions; else draw them.</param>
     /// <exception cref="ArgumentException">The environment has other spaces; the message names both.</exception>
-    public Playback Play(BuiltInEnvironment environment, int episodes = 1, ulong? seed = null, bool deterministic = true) =>
+    public Playback Play(
+        BuiltInEnvironment environment,
+        int episodes = 1,
+        ulong? seed = null,
+        bool deterministic = true) =>
         Play(EnvironmentSource.Of(environment), episodes, seed, deterministic);
 
     /// <summary>Episodes of the agent in an environment of the library within wrappers, which take over what those of
@@ -41,7 +46,11 @@ public sealed partial class Agent
     /// <param name="deterministic">Take the most probable actions; else draw them.</param>
     /// <exception cref="ArgumentException">The environment has other spaces or other wrappers that learn; the message
     /// names both.</exception>
-    public Playback Play(WrappedEnvironment environment, int episodes = 1, ulong? seed = null, bool deterministic = true) =>
+    public Playback Play(
+        WrappedEnvironment environment,
+        int episodes = 1,
+        ulong? seed = null,
+        bool deterministic = true) =>
         Play(EnvironmentSource.Of(environment), episodes, seed, deterministic);
 
     /// <summary>Episodes of the agent in an environment of your own with the same spaces, to look at.</summary>
@@ -51,7 +60,11 @@ public sealed partial class Agent
     /// <param name="seed">Where their randomness comes from; null for one that follows from the agent's seed.</param>
     /// <param name="deterministic">Take the most probable actions; else draw them.</param>
     /// <exception cref="ArgumentException">The environment has other spaces; the message names both.</exception>
-    public Playback Play(Func<IEnvironment> environment, int episodes = 1, ulong? seed = null, bool deterministic = true) =>
+    public Playback Play(
+        Func<IEnvironment> environment,
+        int episodes = 1,
+        ulong? seed = null,
+        bool deterministic = true) =>
         Play(EnvironmentSource.Of(environment), episodes, seed, deterministic);
 
     private Playback Play(EnvironmentSource where, int episodes, ulong? seed, bool deterministic)
@@ -102,7 +115,8 @@ public sealed partial class Agent
         if (!first.ObservationSpace.Equals(policy.ObservationSpace) || !first.ActionSpace.Equals(policy.ActionSpace))
         {
             throw new ArgumentException(
-                $"{first.Id} has observations {first.ObservationSpace} and actions {first.ActionSpace}; the agent needs {policy.ObservationSpace} and {policy.ActionSpace}.");
+                $"{first.Id} has observations {first.ObservationSpace} and actions {first.ActionSpace}; "
+                + $"the agent needs {policy.ObservationSpace} and {policy.ActionSpace}.");
         }
     }
 }

@@ -36,3 +36,16 @@ module Evaluator =
     /// Compiled programs at float32, by the name of their kernels.
     let singles: (string * Evaluator) list =
         Kernels.singles |> List.map (fun kernels -> kernels.Name, compiled kernels float32 float)
+
+    /// The largest difference, relative to 1 or to the expected number, whichever is larger; NaN equals NaN.
+    let distance (expected: Tensor) (actual: Tensor) =
+        Xunit.Assert.Equal<int[]>(expected.Shape, actual.Shape)
+
+        Array.map2
+            (fun (e: float) (a: float) ->
+                if e = a || (Double.IsNaN e && Double.IsNaN a) then 0.0
+                elif Double.IsNaN e || Double.IsNaN a then infinity
+                else abs (e - a) / max 1.0 (abs e))
+            (expected.ToArray())
+            (actual.ToArray())
+        |> Array.fold max 0.0

@@ -10,19 +10,6 @@ open Rl.Core.Kernels
 open Rl.Core.Autodiff
 open Xunit
 
-/// The largest difference, relative to 1 or to the expected number, whichever is larger; NaN equals NaN.
-let private distance (expected: Tensor) (actual: Tensor) =
-    Assert.Equal<int[]>(expected.Shape, actual.Shape)
-
-    Array.map2
-        (fun (e: float) (a: float) ->
-            if e = a || (Double.IsNaN e && Double.IsNaN a) then 0.0
-            elif Double.IsNaN e || Double.IsNaN a then infinity
-            else abs (e - a) / max 1.0 (abs e))
-        (expected.ToArray())
-        (actual.ToArray())
-    |> Array.fold max 0.0
-
 /// A random expression with every kind of node, and its gradient: values by the reference, and by an evaluator.
 let private compare (random: RandomExpression) (evaluator: Evaluator) =
     let inputs = Map.ofArray random.Inputs
@@ -32,8 +19,8 @@ let private compare (random: RandomExpression) (evaluator: Evaluator) =
     let gradients = Diff.pullback random.Output (Expr.constant weights) nodes
     let roots = Array.concat [ [| random.Output |]; random.Steps; gradients ]
     let expected = Evaluator.reference inputs roots
-    let alone = Array.map2 distance [| expected[0] |] (evaluator inputs [| random.Output |]) |> Array.max
-    Array.map2 distance expected (evaluator inputs roots) |> Array.fold max alone
+    let alone = Array.map2 Evaluator.distance [| expected[0] |] (evaluator inputs [| random.Output |]) |> Array.max
+    Array.map2 Evaluator.distance expected (evaluator inputs roots) |> Array.fold max alone
 
 [<Property(Arbitrary = [| typeof<RandomExpressionsOfEverything> |], MaxTest = 150)>]
 let ``a program compiled at float64 has the reference's values and gradients, at every width``
@@ -58,8 +45,8 @@ let ``simplification changes no value`` (random: RandomExpression) =
     let simplified = Evaluator.reference inputs (Simplify.run roots)
     let lowered = Evaluator.reference inputs (roots |> Simplify.run |> Simplify.lower)
 
-    Array.forall2 (fun e a -> distance e a <= 1e-12) expected simplified
-    && Array.forall2 (fun e a -> distance e a <= 1e-9) expected lowered
+    Array.forall2 (fun e a -> Evaluator.distance e a <= 1e-12) expected simplified
+    && Array.forall2 (fun e a -> Evaluator.distance e a <= 1e-9) expected lowered
 
 [<Property>]
 let ``every rewriting of sums, products, signs and choices keeps the value`` (a: int8) (b: int8) =
@@ -96,7 +83,10 @@ let ``every rewriting of sums, products, signs and choices keeps the value`` (a:
     let expected = Evaluator.reference inputs roots
 
     Assert.True(
-        Array.forall2 (fun e a -> distance e a = 0.0) expected (Evaluator.reference inputs (Simplify.run roots))
+        Array.forall2
+            (fun e a -> Evaluator.distance e a = 0.0)
+            expected
+            (Evaluator.reference inputs (Simplify.run roots))
     )
 
 [<Property(Arbitrary = [| typeof<RandomExpressionsOfEverything> |], MaxTest = 100)>]
@@ -387,105 +377,3 @@ let ``parts of a chain that are read elsewhere too stay operations of their own`
         | Quaternary _
         | Ternary TernaryOperation.DivideByRoot -> Assert.Fail $"{node} computes a part again"
         | _ -> ()
-
-[<Fact>]
-let ``rows that are read as they are made have the bits of rows that are made first`` () =
-    let m, k, n = 300, 24, 64
-    let a, b, bias = Expr.input "a" [| m; k |], Expr.input "b" [| k; n |], Expr.input "bias" [| n |]
-    let turned = Expr.input "turned" [| n; k |]
-    let images = Expr.input "images" [| 37; 3; 10; 10 |]
-    let filters = Expr.input "filters" [| 16; 3; 3; 3 |]
-
-    let channels = Expr.reshape [| 16; 1; 1 |] (Expr.input "channels" [| 16 |])
-
-    let makers =
-        [
-            Expr.matmul a b + bias
-            Expr.matmul a (Expr.transpose turned)
-            Expr.convolve 1 0 filters images
-            Expr.convolve 1 0 filters images + channels
-        ]
-
-    for made in makers do
-        let read (x: Expr) = Expr.tanh (2.0 * x)
-
-        for kernels in Kernels.singles do
-            let fill (program: Program<float32>) =
-                let mutable rng = Rng.create 5UL
-
-                for name, _ in program.Inputs |> List.sortBy fst do
-                    for index in 0 .. program.Input(name).Length - 1 do
-                        let struct (value, next) = Rng.normal rng
-                        rng <- next
-                        program.Input(name)[index] <- float32 value
-
-            let together = Program.compileWith kernels { Outputs = [ "y", read made ]; Carried = [] }
-            Assert.Contains("; elementwise", together.Explain())
-            fill together
-            together.Run()
-            let first = Program.compileWith kernels { Outputs = [ "x", made ]; Carried = [] }
-            fill first
-            first.Run()
-
-            let second =
-                Program.compileWith kernels { Outputs = [ "y", read (Expr.input "x" made.Shape) ]; Carried = [] }
-
-            second.Set("x", first.Output "x")
-            second.Run()
-            Assert.Equal<float32[]>(second.Output("y").ToArray(), together.Output("y").ToArray())
-
-/// Σ aⱼ over j > 0 of a chain a₀ = x, aⱼ₊₁ = f(aⱼ), in which every part is read once more if `keeps`.
-let private chain (keeps: bool) (length: int) (x: Expr) =
-    // A product between the parts, so that each is a step of its own.
-    let next (a: Expr) = Expr.tanh (Expr.matmul a (Expr.input "w" [| 16; 16 |]))
-    let parts = List.scan (fun a _ -> next a) x [ 1..length ]
-    if keeps then List.reduce (+) parts.Tail else List.last parts
-
-[<Fact>]
-let ``an element-wise step writes over what it reads last, and over nothing else`` () =
-    let values (program: Program<float>) =
-        let mutable rng = Rng.create 9UL
-
-        for name, _ in program.Inputs |> List.sortBy fst do
-            for index in 0 .. program.Input(name).Length - 1 do
-                let struct (value, next) = Rng.normal rng
-                rng <- next
-                program.Input(name)[index] <- 0.3 * value
-
-        program.Run()
-        program.Output("y").ToArray()
-
-    let memory (program: Program<float>) =
-        let words = program.Explain().Split("steps; ")[1]
-        int64 (words.Substring(0, words.IndexOf " B").Replace(",", ""))
-
-    let x = Expr.input "x" [| 512; 16 |]
-    let size = 512L * 16L * 8L
-
-    for keeps in [ false; true ] do
-        let y = chain keeps 6 x
-        let program = Program.ofOutputs<float> [ "y", y ]
-        let inputs = Map.ofList [ for name, shape in program.Inputs -> name, shape ]
-        let actual = values program
-
-        let tensors = inputs |> Map.map (fun name shape -> Tensor.create shape (program.Input(name).ToArray()))
-
-        let expected = (Evaluator.reference tensors [| y |])[0]
-        Assert.True(distance expected (Tensor.create expected.Shape actual) < 1e-12)
-
-        // x and y, and of the parts between them two at a time, if none is read again.
-        if not keeps then Assert.InRange(memory program, 0L, 4L * size + 8L * 1024L)
-
-[<Fact>]
-let ``what an element-wise step reads by rows or columns is not written over`` () =
-    let x = Expr.input "x" [| 16; 16 |]
-    let made = Expr.matmul x x
-
-    for y in
-        [ made + Expr.transpose made; made * Expr.slice 0 3 4 made; Expr.exp made + made + Expr.sumKeep [| 0 |] made ] do
-        let program = Program.ofOutputs<float> [ "y", y ]
-        let values = Array.init 256 (fun index -> sin (float index))
-        program.Set("x", ReadOnlySpan values)
-        program.Run()
-        let expected = (Evaluator.reference (Map [ "x", Tensor.create [| 16; 16 |] values ]) [| y |])[0]
-        Assert.True(distance expected (Tensor.create expected.Shape (program.Output("y").ToArray())) < 1e-12)
