@@ -5,8 +5,8 @@ open System
 open System.Numerics
 open System.Runtime.InteropServices
 
-/// Averages that nothing is added to any more decay to subnormal numbers and stay there: 0.9 times one of the smallest is
-/// rounded to itself.
+/// Averages that nothing is added to any more decay to subnormal numbers and stay there: 0.9 times one of the smallest
+/// is rounded to itself.
 [<RequireQualifiedAccess>]
 module internal Subnormal =
 
