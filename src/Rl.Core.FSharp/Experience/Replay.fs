@@ -33,7 +33,16 @@ type internal ReplayChunk(columns: Column list) =
 [<Sealed>]
 type Replay
     internal
-    (columns: Column list, copies: int, capacity: int, chunks: ReplayChunk[], first: int, count: int, missing: int) =
+    (
+        columns: Column list,
+        copies: int,
+        capacity: int,
+        chunks: ReplayChunk[],
+        first: int,
+        count: int,
+        missing: int,
+        appended: int64
+    ) =
 
     let index (column: Column) =
         match columns |> List.tryFindIndex (fun known -> known.Name = column.Name && known.Width = column.Width) with
@@ -52,6 +61,8 @@ type Replay
     member _.Count = count
     /// Rows that were left out when it was saved, less those appended since; 0 where nothing is missing.
     member _.Missing = missing
+    /// Rows ever appended: row i is the row of number `Appended` − `Count` + i of them all.
+    member _.Appended = appended
     member internal _.Chunks = chunks
     /// The first row's place in the first chunk.
     member internal _.First = first
@@ -70,6 +81,19 @@ type Replay
             let data = chunks[(first + row) / ReplayChunk.Rows].Data[place]
             let from = (first + row) % ReplayChunk.Rows * width
             ReadOnlySpan(data, from, width).CopyTo(target.Slice(position * width, width))
+
+    /// The number that a row has in a column of one number.
+    member _.Number(column: Column, row: int) : float32 =
+        let place = index column
+
+        if row < 0 || row >= count then
+            Guard.fail (nameof row) $"The replay has {count} rows; there is no row {row}."
+
+        chunks[(first + row) / ReplayChunk.Rows].Data[place].[(first + row) % ReplayChunk.Rows * column.Numbers]
+
+    /// Whether the episode of a row goes on in the copy's next row, which is there. `ends` is not 0 at an episode's last
+    /// step.
+    member this.GoesOn(ends: Column, row: int) : bool = this.Number(ends, row) = 0.0f && row + copies < count
 
     /// All rows of a column.
     member internal this.All(column: Column) : float32[] =
@@ -106,12 +130,22 @@ module Replay =
         if (columns |> List.distinctBy _.Name).Length < columns.Length then
             Guard.fail (nameof columns) "Two columns of a replay have one name; give each its own."
 
-        Replay(columns, copies, capacity, [||], 0, 0, 0)
+        Replay(columns, copies, capacity, [||], 0, 0, 0, 0L)
 
     /// The replay of which `rows` ≥ 0 rows are missing, at most its capacity.
     let internal lacking (rows: int) (replay: Replay) : Replay =
         Guard.inIntRange (nameof rows) 0 replay.Capacity rows
-        Replay(replay.Columns, replay.Copies, replay.Capacity, replay.Chunks, replay.First, replay.Count, rows)
+
+        Replay(
+            replay.Columns,
+            replay.Copies,
+            replay.Capacity,
+            replay.Chunks,
+            replay.First,
+            replay.Count,
+            rows,
+            replay.Appended
+        )
 
     /// The replay without its rows, which knows how many are `Missing`.
     let withoutRows (replay: Replay) : Replay =
@@ -176,42 +210,43 @@ module Replay =
             (if gone = 0 then chunks else Array.skip gone chunks),
             first - gone * ReplayChunk.Rows,
             count - dropped,
-            max 0 (replay.Missing - added)
+            max 0 (replay.Missing - added),
+            replay.Appended + int64 added
         )
+
+    /// Draws each of `rows` from all with equal probability: the generator that follows. The replay must not be empty.
+    let drawInto (rows: Span<int>) (replay: Replay) (key: Rng) : Rng =
+        if replay.Count = 0 then
+            Guard.fail (nameof replay) "The replay is empty; append rows first."
+
+        let mutable key = key
+
+        for index in 0 .. rows.Length - 1 do
+            let struct (row, next) = Rng.below replay.Count key
+            rows[index] <- row
+            key <- next
+
+        key
 
     /// `count` rows, each drawn from all with equal probability, and the generator that follows. The replay must not
     /// be empty.
     let draw (count: int) (replay: Replay) (key: Rng) : struct (int[] * Rng) =
         Guard.notNegative (nameof count) count
-
-        if replay.Count = 0 then
-            Guard.fail (nameof replay) "The replay is empty; append rows first."
-
         let rows = Array.zeroCreate<int> count
-        let mutable key = key
-
-        for index in 0 .. count - 1 do
-            let struct (row, next) = Rng.below replay.Count key
-            rows[index] <- row
-            key <- next
-
-        struct (rows, key)
+        let next = drawInto (Span rows) replay key
+        struct (rows, next)
 
     /// The rows of some steps in a row of one copy, from `row` on: `length` of them, fewer where `ends` (not 0 at an
     /// episode's last step) says that an episode ends or where nothing follows yet. None belongs to another episode
     /// than the first.
     let follow (ends: Column) (length: int) (replay: Replay) (row: int) : int[] =
         Guard.positive (nameof length) length
-        let flag = Array.zeroCreate<float32> 1
 
         let next previous =
             if previous < 0 then
                 None
             else
-                replay.Read(ends, ReadOnlySpan [| previous |], Span flag)
-                let following = previous + replay.Copies
-                let isLast = flag[0] <> 0.0f || following >= replay.Count
-                Some(previous, (if isLast then -1 else following))
+                Some(previous, (if replay.GoesOn(ends, previous) then previous + replay.Copies else -1))
 
         Seq.unfold next row |> Seq.truncate length |> Seq.toArray
 
