@@ -33,6 +33,19 @@ type MultiStep(columns: TransitionColumns, steps: int, discount: float) =
 
     let powers = MultiStep.powers discount steps
     let rewards = Array.zeroCreate<float32> steps
+    let places = ReplayPlaces [ columns.Ends; columns.Rewards; columns.Continues ]
+
+    let count (replay: Replay) (ends: ColumnPlace) row =
+        let mutable count, last = 1, row
+
+        while count < steps
+              && replay.Single(ends, last) = 0.0f
+              && last + replay.Copies < replay.Count
+              && replay.Step(last + replay.Copies) > 0 do
+            last <- last + replay.Copies
+            count <- count + 1
+
+        count
 
     /// n.
     member _.Steps = steps
@@ -42,36 +55,34 @@ type MultiStep(columns: TransitionColumns, steps: int, discount: float) =
     member _.Power(steps: int) = powers[steps]
 
     /// The number k of steps from a row on; the last is row + (k − 1) N.
-    member _.Count(replay: Replay, row: int) : int =
-        let mutable count = 1
-        let mutable last = row
-
-        while count < steps && replay.GoesOn(columns.Ends, last) do
-            last <- last + replay.Copies
-            count <- count + 1
-
-        count
+    member _.Count(replay: Replay, row: int) : int = count replay (places.Of replay).[0] row
 
     /// Of each row: the last row of its steps, R, and the discount.
-    member this.Read
+    member _.Read
         (replay: Replay, rows: ReadOnlySpan<int>, last: Span<int>, returns: Span<float32>, discounts: Span<float32>)
         : unit =
         Guard.length (nameof last) rows.Length last.Length
         Guard.length (nameof returns) rows.Length returns.Length
         Guard.length (nameof discounts) rows.Length discounts.Length
+        let found = places.Of replay
+        let ends, reward, goesOn = found[0], found[1], found[2]
 
         for index in 0 .. rows.Length - 1 do
             let row = rows[index]
-            let count = this.Count(replay, row)
+
+            if row < 0 || row >= replay.Count then
+                Guard.fail (nameof rows) $"The replay has {replay.Count} rows; there is no row {row}."
+
+            let count = count replay ends row
 
             for k in 0 .. count - 1 do
-                rewards[k] <- replay.Number(columns.Rewards, row + k * replay.Copies)
+                rewards[k] <- replay.Single(reward, row + k * replay.Copies)
 
             last[index] <- row + (count - 1) * replay.Copies
             returns[index] <- float32 (MultiStep.total discount count (fun k -> float rewards[k]))
 
             discounts[index] <-
-                if replay.Number(columns.Continues, last[index]) = 0.0f then
+                if replay.Single(goesOn, last[index]) = 0.0f then
                     0.0f
                 else
                     float32 powers[count]

@@ -85,13 +85,16 @@ module Priority =
 /// The priorities of a replay's rows: p^α by slot, where row i has the slot (`Appended` − `Count` + i) mod capacity and
 /// keeps it as long as it is held. A workspace. `Store` gives what a training state keeps under the name "priorities":
 /// p^α of every slot, 0 where no row is, and the largest p so far; `Load` goes on from it, and takes the sums to be what
-/// they were, bit for bit, because they follow from the numbers. Numbers are rounded to 'T when they are set. Not
+/// they were, bit for bit, because they follow from the numbers. The newest
+/// `delay` rows cannot be drawn: sequences that begin there are not there yet. Numbers are rounded to 'T when they are set. Not
 /// thread-safe.
 [<Sealed>]
-type Priorities<'T when 'T: struct and 'T :> IFloatingPointIeee754<'T>>(options: PriorityOptions, capacity: int) =
+type Priorities<'T when 'T: struct and 'T :> IFloatingPointIeee754<'T>>
+    (options: PriorityOptions, capacity: int, delay: int) =
     do
         Guard.notNegativeNumber (nameof options.Exponent) options.Exponent
         Guard.positive (nameof capacity) capacity
+        Guard.inIntRange (nameof delay) 0 (capacity - 1) delay
 
         match options.Rule with
         | PriorityRule.Proportional epsilon -> Guard.notNegativeNumber "epsilon" epsilon
@@ -131,14 +134,20 @@ type Priorities<'T when 'T: struct and 'T :> IFloatingPointIeee754<'T>>(options:
                 (nameof replay)
                 $"The replay has had {replay.Appended} rows, and {known} have priorities; call Load or Append first."
 
-    /// Gives the rows from number `first` of all ever appended on the largest priority.
-    let welcome (replay: Replay) (first: int64) set =
+    /// Gives rows that can be drawn now and could not when `known` rows had been appended the largest priority; the
+    /// newest `delay` rows have none yet.
+    let welcome (replay: Replay) set =
         let value = rounded (power largest)
+        let oldest = replay.Appended - int64 replay.Count
+        let first = max 0L (known - int64 delay - oldest)
 
-        for row in int (max 0L (first - (replay.Appended - int64 replay.Count))) .. replay.Count - 1 do
-            set (slot replay row) value
+        for row in int first .. replay.Count - 1 do
+            set (slot replay row) (if row < replay.Count - delay then value else 0.0)
 
         known <- replay.Appended
+
+    /// Priorities of rows that can all be drawn.
+    new(options, capacity) = Priorities<'T>(options, capacity, 0)
 
     /// The name of the array in a training state.
     static member Name = "priorities"
@@ -200,10 +209,10 @@ type Priorities<'T when 'T: struct and 'T :> IFloatingPointIeee754<'T>>(options:
         present <- [||]
 
         if added > int64 capacity / 16L then
-            welcome replay known (fun index value -> tree.SetAlone(index, value))
+            welcome replay (fun index value -> tree.SetAlone(index, value))
             tree.Rebuild()
         else
-            welcome replay known (fun index value -> tree.Set(index, value))
+            welcome replay (fun index value -> tree.Set(index, value))
 
     /// The rows that uniform numbers in [0, 1) draw.
     member _.Choose(replay: Replay, uniforms: ReadOnlySpan<float>, rows: Span<int>) : unit =

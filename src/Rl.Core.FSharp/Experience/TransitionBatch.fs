@@ -18,7 +18,7 @@ module DrawnColumns =
 /// step, the `DrawnColumns`, and further columns of the replay, of the first step. Not thread-safe.
 [<Sealed>]
 type TransitionBatch
-    (columns: TransitionColumns, further: Column list, size: int, steps: int, discount: float, copies: int) =
+    internal (columns: TransitionColumns, further: Column list, size: int, units: int, steps: int, discount: float) =
     do Guard.positive (nameof size) size
     let multiStep = MultiStep(columns, steps, discount)
     let rows, last = Array.zeroCreate<int> size, Array.zeroCreate<int> size
@@ -27,13 +27,17 @@ type TransitionBatch
 
     let ofLast = [ columns.NextObservations; columns.Continues; columns.Ends ] |> List.map memory |> List.toArray
 
+    let firstPlaces = ofFirst |> Array.map fst |> Array.toList |> ReplayPlaces
+    let lastPlaces = ofLast |> Array.map fst |> Array.toList |> ReplayPlaces
     let _, returns = memory columns.Rewards
     let _, discounts = memory DrawnColumns.discounts
     let _, weights = memory DrawnColumns.weights
 
+    let mutable copies = 1
+
     let samples =
         Samples(
-            copies,
+            units,
             (fun row -> struct (rows[row] / copies, rows[row] % copies)),
             [
                 yield! ofFirst
@@ -44,15 +48,27 @@ type TransitionBatch
             ]
         )
 
+    let gather (replay: Replay) (into: (Column * float32[])[]) (places: ColumnPlace[]) (rows: int[]) =
+        for index in 0 .. rows.Length - 1 do
+            for number in 0 .. places.Length - 1 do
+                let place = places[number]
+                let _, values = into[number]
+                replay.Unpack(place, rows[index], Span(values, index * place.Numbers, place.Numbers))
+
     let read (replay: Replay) =
+        copies <- replay.Copies
         multiStep.Read(replay, ReadOnlySpan rows, Span last, Span returns, Span discounts)
 
-        for column, values in ofFirst do
-            replay.Read(column, ReadOnlySpan rows, Span values)
+        // Row after row: what a row has lies together.
+        gather replay ofFirst (firstPlaces.Of replay) rows
+        gather replay ofLast (lastPlaces.Of replay) last
 
-        for column, values in ofLast do
-            replay.Read(column, ReadOnlySpan last, Span values)
+    /// `size` transitions of up to n steps with the discount γ. `further` columns of the replay are of the first step.
+    new(columns: TransitionColumns, further: Column list, size: int, steps: int, discount: float) =
+        TransitionBatch(columns, further, size, size, steps, discount)
 
+    member internal _.Columns = columns
+    member internal _.MultiStep = multiStep
     /// The number of transitions.
     member _.Size = size
     /// The rows that were drawn last.
