@@ -2,74 +2,156 @@
 namespace Rl.Core.Experience
 
 open System
+open System.Runtime.InteropServices
 open Rl.Core.Foundations
 
-/// Memory for some rows of all columns. Only rows past what any replay holds are ever written.
-[<Sealed>]
-type internal ReplayChunk(columns: Column list) =
-    let data =
-        columns
-        |> List.map (fun column -> Array.zeroCreate<float32>(ReplayChunk.Rows * column.Numbers))
-        |> List.toArray
-
-    /// Rows of a chunk.
-    static member Rows = 4_096
-    /// Rows that the newest replay on this chunk holds.
-    member val Filled = 0 with get, set
-    /// The rows of the column of that number.
-    member _.Data = data
-
-    /// Another chunk with the same first rows.
-    member this.Copy(rows: int) =
-        let copy = ReplayChunk(columns, Filled = rows)
-
-        columns
-        |> List.iteri (fun index column -> Array.Copy(data[index], copy.Data[index], rows * column.Numbers))
-
-        copy
+/// What a replay is made of.
+type internal ReplayParts =
+    {
+        Layout: ReplayLayout
+        Copies: int
+        Capacity: int
+        Chunks: ReplayChunk[]
+        /// The first row's place in the first chunk.
+        First: int
+        Count: int
+        Missing: int
+        Appended: int64
+        /// How many of the next rows begin something new, whatever came before.
+        Interrupted: int
+        /// Of the newest rows, N at most, what is kept apart as long as no row follows.
+        Newest: byte[]
+    }
 
 /// At most `Capacity` rows of data by column, the oldest first. It is a value: appending costs the new rows only, as
 /// long as it goes on from the newest replay; going on from an older one copies a chunk of 4,096 rows at most.
 [<Sealed>]
-type Replay
-    internal
-    (columns: Column list, copies: int, capacity: int, chunks: ReplayChunk[], first: int, count: int, missing: int) =
+type Replay internal (parts: ReplayParts) =
+    let layout, copies, count = parts.Layout, parts.Copies, parts.Count
+    let chunks, first = parts.Chunks, parts.First
 
-    let index (column: Column) =
-        match columns |> List.tryFindIndex (fun known -> known.Name = column.Name && known.Width = column.Width) with
-        | Some index -> index
-        | None ->
-            let known = String.Join(", ", columns |> List.map (fun column -> $"{column.Name} ({column.Numbers})"))
-            Guard.fail (nameof column) $"The replay has no column {column.Name} of {column.Numbers}; it has: {known}."
+    let require row =
+        if row < 0 || row >= count then
+            Guard.fail (nameof row) $"The replay has {count} rows; there is no row {row}."
+
+    let bytesOf row : ReadOnlySpan<byte> =
+        let at = first + row
+        Span.op_Implicit (chunks[at / ReplayChunk.Rows].Row(at % ReplayChunk.Rows))
+
+    /// Where a column of a row stands.
+    let find (place: ColumnPlace) row : ReadOnlySpan<byte> =
+        if place.NextOffset < 0 then
+            (bytesOf row).Slice(place.Offset, place.Bytes)
+        elif row + copies >= count then
+            let number = row - max 0 (count - copies)
+            ReadOnlySpan(parts.Newest, number * layout.NextBytes + place.Offset, place.Bytes)
+        else
+            let following = bytesOf (row + copies)
+            let number = MemoryMarshal.Read<int>(following.Slice 4)
+
+            if number = 0 then
+                following.Slice(place.NextOffset, place.Bytes)
+            else
+                chunks[(first + row + copies) / ReplayChunk.Rows].Apart(number - 1).Slice(place.Offset, place.Bytes)
 
     /// What a row holds.
-    member _.Columns = columns
+    member _.Columns: Column list = layout.Plan.Columns |> List.map _.Column
+    /// What a row holds, and how it is kept.
+    member _.Plan = layout.Plan
     /// N: rows come in the order of time, then of copy, so that a copy's next row is N rows on.
     member _.Copies = copies
     /// The largest number of rows.
-    member _.Capacity = capacity
+    member _.Capacity = parts.Capacity
     /// The number of rows.
     member _.Count = count
     /// Rows that were left out when it was saved, less those appended since; 0 where nothing is missing.
-    member _.Missing = missing
-    member internal _.Chunks = chunks
-    /// The first row's place in the first chunk.
-    member internal _.First = first
+    member _.Missing = parts.Missing
+    /// Rows ever appended: row i is the row of number `Appended` − `Count` + i of them all.
+    member _.Appended = parts.Appended
+    member internal _.Parts = parts
+    member internal _.Layout = layout
+
+    /// Writes a row's numbers of a place.
+    member internal _.Unpack(place: ColumnPlace, row: int, target: Span<float32>) : unit =
+        ColumnStorage.unpack place.Storage (find place row) target
+
+    /// The number of a row at a place of one number.
+    member internal _.Single(place: ColumnPlace, row: int) : float32 =
+        if place.Storage = ColumnStorage.Singles && place.NextOffset < 0 then
+            MemoryMarshal.Read<float32>((bytesOf row).Slice place.Offset)
+        else
+            let mutable number = 0.0f
+            ColumnStorage.unpack place.Storage (find place row) (Span<float32>(&number))
+            number
+
+    /// How many rows of the same copy before this one belong to its episode, as far as the replay knows where episodes
+    /// end (`ReplayPlan.Ends`).
+    member _.Step(row: int) : int =
+        require row
+        MemoryMarshal.Read<int>(bytesOf row)
+
+    /// The number under which what is kept apart of the copy's previous row is, from 1; 0 where nothing is.
+    member internal _.ApartNumber(row: int) : int = MemoryMarshal.Read<int>((bytesOf row).Slice 4)
 
     /// Writes some rows of a column into `target`; row 0 is the oldest.
     member _.Read(column: Column, rows: ReadOnlySpan<int>, target: Span<float32>) : unit =
-        let place, width = index column, column.Numbers
+        let place, width = layout.Places[layout.Index column], column.Numbers
         Guard.length (nameof target) (rows.Length * width) target.Length
 
         for position in 0 .. rows.Length - 1 do
             let row = rows[position]
+            require row
+            ColumnStorage.unpack place.Storage (find place row) (target.Slice(position * width, width))
 
-            if row < 0 || row >= count then
-                Guard.fail (nameof rows) $"The replay has {count} rows; there is no row {row}."
+    /// The number that a row has in a column of one number.
+    member this.Number(column: Column, row: int) : float32 =
+        require row
+        let place = layout.Places[layout.Index column]
 
-            let data = chunks[(first + row) / ReplayChunk.Rows].Data[place]
-            let from = (first + row) % ReplayChunk.Rows * width
-            ReadOnlySpan(data, from, width).CopyTo(target.Slice(position * width, width))
+        if place.Numbers <> 1 then
+            Guard.fail (nameof column) $"The column {column.Name} has {place.Numbers} numbers; one was asked for."
+
+        this.Single(place, row)
+
+    /// The last row of a row's episode, as far as it has come: found by halves, since steps are numbered. Needs a plan that
+    /// knows where episodes end.
+    member this.LastOfEpisode(row: int) : int =
+        let step = this.Step row
+        let isSame ahead = row + ahead * copies < count && this.Step(row + ahead * copies) = step + ahead
+        let mutable within, beyond = 0, 1
+
+        while isSame beyond do
+            within <- beyond
+            beyond <- 2 * beyond
+
+        while beyond - within > 1 do
+            let middle = within + (beyond - within) / 2
+            if isSame middle then within <- middle else beyond <- middle
+
+        row + within * copies
+
+    /// The first and last row of a row's episode; nothing unless both are here: where the first was dropped, the episode
+    /// goes on, or was interrupted. Needs a plan that knows where episodes end.
+    member this.WholeEpisode(row: int) : struct (int * int) voption =
+        if layout.Ends < 0 then
+            Guard.fail (nameof row) "The replay does not know where episodes end; give its plan a column of ends."
+
+        let start = row - this.Step row * copies
+
+        if start < 0 then
+            ValueNone
+        else
+            let last = this.LastOfEpisode row
+
+            if this.Single(layout.Places[layout.Ends], last) = 0.0f then
+                ValueNone
+            else
+                ValueSome(struct (start, last))
+
+    /// Whether the episode of a row goes on in the copy's next row, which is there. `ends` is not 0 at an episode's last
+    /// step.
+    member this.GoesOn(ends: Column, row: int) : bool =
+        this.Number(ends, row) = 0.0f && row + copies < count && this.Step(row + copies) > 0
 
     /// All rows of a column.
     member internal this.All(column: Column) : float32[] =
@@ -77,46 +159,222 @@ type Replay
         this.Read(column, ReadOnlySpan(Array.init count id), Span result)
         result
 
+    /// Of all rows, how many belong to their episode before them.
+    member internal this.Steps: int[] = Array.init count this.Step
+
     override this.Equals(other: obj) =
         match other with
         | :? Replay as other ->
-            columns = other.Columns
+            layout.Plan = other.Plan
             && copies = other.Copies
-            && capacity = other.Capacity
+            && parts.Capacity = other.Capacity
             && count = other.Count
-            && missing = other.Missing
-            && columns
+            && parts.Missing = other.Missing
+            && parts.Appended = other.Appended
+            && parts.Interrupted = other.Parts.Interrupted
+            && this.Steps = other.Steps
+            && this.Columns
                |> List.forall (fun column -> this.All(column).AsSpan().SequenceEqual(ReadOnlySpan(other.All column)))
         | _ -> false
 
-    override _.GetHashCode() = HashCode.Combine(copies, capacity, count)
+    override _.GetHashCode() = HashCode.Combine(copies, parts.Capacity, count)
+
+/// Where some columns stand in a replay, found once for each plan.
+[<Sealed>]
+type internal ReplayPlaces(columns: Column list) =
+    let columns = List.toArray columns
+    let mutable known: ReplayLayout voption = ValueNone
+    let mutable places: ColumnPlace[] = [||]
+
+    /// By column.
+    member _.Of(replay: Replay) : ColumnPlace[] =
+        match known with
+        | ValueSome layout when obj.ReferenceEquals(layout, replay.Layout) -> ()
+        | _ ->
+            places <- columns |> Array.map (fun column -> replay.Layout.Places[replay.Layout.Index column])
+            known <- ValueSome replay.Layout
+
+        places
+
+/// The rows that a replay is going to have further.
+type internal ReplayAppend(replay: Replay, sources: float32[][], added: int) =
+    let parts = replay.Parts
+    let layout, copies, count = parts.Layout, parts.Copies, parts.Count
+    let columns = layout.Plan.Columns |> List.toArray
+    let mutable chunks = parts.Chunks
+    // Of the rows that wait for their successors, the old ones' and the new ones', by row − `waitingFrom`.
+    let waitingFrom = max 0 (count - copies)
+    let waiting = Array.zeroCreate<byte>((count + added - waitingFrom) * layout.NextBytes)
+
+    do
+        parts.Newest.CopyTo(waiting, 0)
+
+        for index in 0 .. columns.Length - 1 do
+            let place = layout.Places[index]
+
+            if place.NextOffset >= 0 then
+                for row in 0 .. added - 1 do
+                    let from = (count - waitingFrom + row) * layout.NextBytes + place.Offset
+                    let values = ReadOnlySpan(sources[index], row * place.Numbers, place.Numbers)
+
+                    ColumnStorage.pack
+                        columns[index].Column.Name
+                        place.Storage
+                        values
+                        (Span(waiting, from, place.Bytes))
+
+    let bytesOf row : Span<byte> =
+        let at = parts.First + row
+        chunks[at / ReplayChunk.Rows].Row(at % ReplayChunk.Rows)
+
+    /// Whether what waits of a row is what its successor holds.
+    let isNext (waits: ReadOnlySpan<byte>) (successor: ReadOnlySpan<byte>) =
+        let mutable same = true
+
+        for place in layout.Places do
+            if place.NextOffset >= 0 then
+                let next = waits.Slice(place.Offset, place.Bytes)
+                same <- same && next.SequenceEqual(successor.Slice(place.NextOffset, place.Bytes))
+
+        same
+
+    /// How a row follows the copy's row before it.
+    let link row (chunk: ReplayChunk) (target: Span<byte>) =
+        let previous = row - copies
+        let mutable step, apart = 0, 0
+
+        if previous >= 0 then
+            let waits = ReadOnlySpan(waiting, (previous - waitingFrom) * layout.NextBytes, layout.NextBytes)
+            let same = isNext waits (Span.op_Implicit target)
+            if not same then apart <- 1 + chunk.Keep waits
+            let before: ReadOnlySpan<byte> = Span.op_Implicit (bytesOf previous)
+            let isBroken = row - count < parts.Interrupted
+
+            let isEnd =
+                layout.Ends >= 0
+                && MemoryMarshal.Read<float32>(before.Slice layout.Places[layout.Ends].Offset) <> 0.0f
+
+            if same && not isBroken && not isEnd then
+                step <- 1 + MemoryMarshal.Read<int> before
+
+        MemoryMarshal.Write(target, &step)
+        MemoryMarshal.Write(target.Slice 4, &apart)
+
+    let write row =
+        let used = parts.First + row
+        let last, place = used / ReplayChunk.Rows, used % ReplayChunk.Rows
+
+        if last = chunks.Length then
+            chunks <- Array.append chunks [| ReplayChunk layout |]
+        elif chunks[last].Filled <> place then
+            // Another replay went on from here: its rows are not ours to write over.
+            chunks <- Array.copy chunks
+            chunks[last] <- chunks[last].Copy place
+
+        let chunk = chunks[last]
+        let target = chunk.Row place
+
+        for index in 0 .. columns.Length - 1 do
+            let place = layout.Places[index]
+
+            if place.NextOffset < 0 then
+                let values = ReadOnlySpan(sources[index], (row - count) * place.Numbers, place.Numbers)
+                let own = target.Slice(place.Offset, place.Bytes)
+                ColumnStorage.pack columns[index].Column.Name place.Storage values own
+
+        link row chunk target
+        chunk.Filled <- place + 1
+
+    /// The replay with them.
+    member _.Run() : Replay =
+        for row in count .. count + added - 1 do
+            write row
+
+        let all = count + added
+        let dropped = max 0 (all - parts.Capacity)
+        let first = parts.First + dropped
+        let gone = first / ReplayChunk.Rows
+        let kept = all - dropped
+
+        Replay
+            { parts with
+                Chunks = (if gone = 0 then chunks else Array.skip gone chunks)
+                First = first - gone * ReplayChunk.Rows
+                Count = kept
+                Missing = max 0 (parts.Missing - added)
+                Appended = parts.Appended + int64 added
+                Interrupted = max 0 (parts.Interrupted - added)
+                Newest = waiting.AsSpan(waiting.Length - min copies kept * layout.NextBytes).ToArray()
+            }
 
 /// Remembering rows and drawing from them.
 [<RequireQualifiedAccess>]
 module Replay =
 
-    /// No rows yet of `columns`, which are of steps, from N copies; at most `capacity` ≥ 1 are kept.
-    let create (columns: Column list) (copies: int) (capacity: int) : Replay =
+    /// No rows yet of a plan's columns, which are of steps, from N copies; at most `capacity` ≥ 1 are kept.
+    let ofPlan (plan: ReplayPlan) (copies: int) (capacity: int) : Replay =
         Guard.positive (nameof copies) copies
         Guard.positive (nameof capacity) capacity
 
-        if columns.IsEmpty || columns |> List.exists (fun column -> column.Kind <> ColumnKind.Step) then
-            Guard.fail (nameof columns) "A replay needs columns of steps, at least one."
+        Replay
+            {
+                Layout = ReplayLayout plan
+                Copies = copies
+                Capacity = capacity
+                Chunks = [||]
+                First = 0
+                Count = 0
+                Missing = 0
+                Appended = 0L
+                Interrupted = 0
+                Newest = [||]
+            }
 
-        if (columns |> List.distinctBy _.Name).Length < columns.Length then
-            Guard.fail (nameof columns) "Two columns of a replay have one name; give each its own."
+    /// No rows yet of `columns`, which are of steps, from N copies, all kept as they are; at most `capacity` ≥ 1 are.
+    let create (columns: Column list) (copies: int) (capacity: int) : Replay =
+        ofPlan (ReplayPlan.plain columns) copies capacity
 
-        Replay(columns, copies, capacity, [||], 0, 0, 0)
+    /// The bytes of memory that a full replay takes, without what is kept apart of episodes that a time limit cuts:
+    /// `bytesApart` for each such episode.
+    let bytes (plan: ReplayPlan) (copies: int) (capacity: int) : int64 =
+        let layout = ReplayLayout plan
+        // The oldest chunk may hold rows that are dropped already.
+        let chunks = (int64 capacity + 2L * int64 ReplayChunk.Rows - 2L) / int64 ReplayChunk.Rows
+        chunks * int64 ReplayChunk.Rows * int64 layout.Stride + int64 copies * int64 layout.NextBytes
 
-    /// The replay of which `rows` ≥ 0 rows are missing, at most its capacity.
-    let internal lacking (rows: int) (replay: Replay) : Replay =
+    /// The bytes that a replay takes more for each of its episodes that is cut.
+    let bytesApart (plan: ReplayPlan) : int64 = int64 (ReplayLayout plan).NextBytes
+
+    /// The replay of which `rows` ≥ 0 rows are missing, at most its capacity, and that had `appended` rows ever.
+    let internal lacking (rows: int) (appended: int64) (replay: Replay) : Replay =
         Guard.inIntRange (nameof rows) 0 replay.Capacity rows
-        Replay(replay.Columns, replay.Copies, replay.Capacity, replay.Chunks, replay.First, replay.Count, rows)
+        Replay { replay.Parts with Missing = rows; Appended = appended }
+
+    /// The replay whose rows have so many of their episode before them.
+    let internal withSteps (steps: int[]) (replay: Replay) : Replay =
+        // Of a replay that is just made: nobody else has its chunks.
+        Guard.length (nameof steps) replay.Count steps.Length
+        let parts = replay.Parts
+
+        for row in 0 .. steps.Length - 1 do
+            let at = parts.First + row
+            let step = steps[row]
+            MemoryMarshal.Write(parts.Chunks[at / ReplayChunk.Rows].Row(at % ReplayChunk.Rows), &step)
+
+        replay
+
+    /// The replay whose next `rows` rows begin other episodes.
+    let internal interrupted (rows: int) (replay: Replay) : Replay =
+        Guard.inIntRange (nameof rows) 0 replay.Copies rows
+        Replay { replay.Parts with Interrupted = rows }
 
     /// The replay without its rows, which knows how many are `Missing`.
     let withoutRows (replay: Replay) : Replay =
-        create replay.Columns replay.Copies replay.Capacity
-        |> lacking (min replay.Capacity (replay.Count + replay.Missing))
+        ofPlan replay.Plan replay.Copies replay.Capacity
+        |> lacking (min replay.Capacity (replay.Count + replay.Missing)) replay.Appended
+
+    /// The replay whose next rows begin other episodes: what is appended next does not follow what it holds.
+    let interrupt (replay: Replay) : Replay = interrupted replay.Copies replay
 
     /// The replay with further rows after its own; the oldest beyond its capacity are dropped. `data` has as many
     /// rows of each column.
@@ -129,89 +387,51 @@ module Replay =
                 match
                     data |> List.tryFind (fun (known, _) -> known.Name = column.Name && known.Width = column.Width)
                 with
-                | Some(_, values) -> struct (column.Numbers, values)
+                | Some(_, values) -> values
                 | None -> Guard.fail (nameof data) $"There is no data for the column {column.Name}.")
             |> List.toArray
 
-        let struct (width, values) = sources[0]
-        let added = values.Length / width
+        let added = sources[0].Length / columns.Head.Numbers
 
-        for struct (width, values) in sources do
-            Guard.length (nameof data) (added * width) values.Length
+        List.iteri
+            (fun index (column: Column) -> Guard.length (nameof data) (added * column.Numbers) sources[index].Length)
+            columns
 
-        let mutable chunks = replay.Chunks
-        let mutable written = 0
+        if added = 0 then replay else ReplayAppend(replay, sources, added).Run()
 
-        while written < added do
-            let used = replay.First + replay.Count + written
-            let last = used / ReplayChunk.Rows
-            let filled = used % ReplayChunk.Rows
+    /// Draws each of `rows` from all with equal probability: the generator that follows. The replay must not be empty.
+    let drawInto (rows: Span<int>) (replay: Replay) (key: Rng) : Rng =
+        if replay.Count = 0 then
+            Guard.fail (nameof replay) "The replay is empty; append rows first."
 
-            if last = chunks.Length then
-                chunks <- Array.append chunks [| ReplayChunk columns |]
-            elif chunks[last].Filled <> filled then
-                // Another replay went on from here: its rows are not ours to write over.
-                chunks <- Array.copy chunks
-                chunks[last] <- chunks[last].Copy filled
+        let mutable key = key
 
-            let chunk = chunks[last]
-            let number = min (added - written) (ReplayChunk.Rows - filled)
+        for index in 0 .. rows.Length - 1 do
+            let struct (row, next) = Rng.below replay.Count key
+            rows[index] <- row
+            key <- next
 
-            for index in 0 .. sources.Length - 1 do
-                let struct (width, values) = sources[index]
-                Array.Copy(values, written * width, chunk.Data[index], filled * width, number * width)
-
-            chunk.Filled <- filled + number
-            written <- written + number
-
-        let count = replay.Count + added
-        let dropped = max 0 (count - replay.Capacity)
-        let first = replay.First + dropped
-        let gone = first / ReplayChunk.Rows
-
-        Replay(
-            columns,
-            replay.Copies,
-            replay.Capacity,
-            (if gone = 0 then chunks else Array.skip gone chunks),
-            first - gone * ReplayChunk.Rows,
-            count - dropped,
-            max 0 (replay.Missing - added)
-        )
+        key
 
     /// `count` rows, each drawn from all with equal probability, and the generator that follows. The replay must not
     /// be empty.
     let draw (count: int) (replay: Replay) (key: Rng) : struct (int[] * Rng) =
         Guard.notNegative (nameof count) count
-
-        if replay.Count = 0 then
-            Guard.fail (nameof replay) "The replay is empty; append rows first."
-
         let rows = Array.zeroCreate<int> count
-        let mutable key = key
-
-        for index in 0 .. count - 1 do
-            let struct (row, next) = Rng.below replay.Count key
-            rows[index] <- row
-            key <- next
-
-        struct (rows, key)
+        let next = drawInto (Span rows) replay key
+        struct (rows, next)
 
     /// The rows of some steps in a row of one copy, from `row` on: `length` of them, fewer where `ends` (not 0 at an
     /// episode's last step) says that an episode ends or where nothing follows yet. None belongs to another episode
     /// than the first.
     let follow (ends: Column) (length: int) (replay: Replay) (row: int) : int[] =
         Guard.positive (nameof length) length
-        let flag = Array.zeroCreate<float32> 1
 
         let next previous =
             if previous < 0 then
                 None
             else
-                replay.Read(ends, ReadOnlySpan [| previous |], Span flag)
-                let following = previous + replay.Copies
-                let isLast = flag[0] <> 0.0f || following >= replay.Count
-                Some(previous, (if isLast then -1 else following))
+                Some(previous, (if replay.GoesOn(ends, previous) then previous + replay.Copies else -1))
 
         Seq.unfold next row |> Seq.truncate length |> Seq.toArray
 

@@ -46,6 +46,38 @@ module TransitionColumns =
             Ends = Column.number "ends"
         }
 
+    /// How numbers of a space, encoded, are best kept: bits where all are 0 or 1, bytes where it is an image of the
+    /// levels 0 … 255.
+    let storage (space: Space) : ColumnStorage =
+        let isBits (part: SpacePart) =
+            match part.Space with
+            | Space.Discrete _
+            | Space.MultiDiscrete _
+            | Space.MultiBinary _ -> true
+            | _ -> false
+
+        match space with
+        | Space.Box(low, high, shape) when
+            shape.Length = 3 && Array.forall ((=) 0.0) low && Array.forall ((=) 255.0) high
+            ->
+            ColumnStorage.Bytes
+        | _ when Space.layout space |> List.forall isBits -> ColumnStorage.Bits
+        | _ -> ColumnStorage.Singles
+
+    /// How a replay keeps the transitions of an environment: observations once, as the space allows.
+    let plan (environment: BatchEnvironment) (columns: TransitionColumns) : ReplayPlan =
+        let storage = storage environment.ObservationSpace
+
+        let keep (column: Column) =
+            if column.Name = columns.Observations.Name then
+                { Column = column; Storage = storage; NextOf = None }
+            elif column.Name = columns.NextObservations.Name then
+                { Column = column; Storage = storage; NextOf = Some columns.Observations }
+            else
+                { Column = column; Storage = ColumnStorage.Singles; NextOf = None }
+
+        { Columns = List.map keep columns.All; Ends = Some columns.Ends }
+
 /// The steps of a share as its rows of transitions.
 [<Sealed>]
 type internal TransitionSink
@@ -121,7 +153,7 @@ type TransitionSource
     member _.Columns = columns
 
     /// An empty replay of such transitions.
-    member _.Replay(capacity: int) : Replay = Replay.create columns.All copies capacity
+    member _.Replay(capacity: int) : Replay = Replay.ofPlan (TransitionColumns.plan environment columns) copies capacity
 
     /// Runs the state's policy: struct (the transitions by column, the state after acting).
     member _.Collect(state: TrainingState) : struct ((Column * float32[]) list * TrainingState) =

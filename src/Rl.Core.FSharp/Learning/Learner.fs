@@ -131,6 +131,7 @@ module TrainingState =
             DiscountedReturns = Array.zeroCreate state.DiscountedReturns.Length
             Key = next
             Arrays = List.map forget state.Arrays
+            Replay = Option.map Replay.interrupt state.Replay
             Environments = environment.Capture()
         }
 

@@ -112,7 +112,7 @@ module Checkpoint =
             CheckpointFormat.writeKeys output [| state.Key |]
             CheckpointFormat.writeKeys output state.ActionKeys)
 
-        section "REPL" (fun output -> CheckpointFormat.writeReplay output state.Replay)
+        section "REPL" (fun output -> ReplayFormat.write output state.Replay)
 
         section "ENVS" (fun output -> CheckpointFormat.writeSnapshot output state.Environments)
 
@@ -274,7 +274,7 @@ module Checkpoint =
                 let further = if version > 2 then [] else CheckpointFormat.readArrays input
                 struct (steps, updates, keys, actionKeys, further))
 
-        let replay = if version > 2 then section "REPL" CheckpointFormat.readReplay else None
+        let replay = if version > 2 then section "REPL" ReplayFormat.read else None
         if keys.Length <> 1 then whole.Fail $"it has {keys.Length} main streams"
         let environments = section "ENVS" CheckpointFormat.readSnapshot
 
