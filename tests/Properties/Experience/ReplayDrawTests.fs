@@ -188,7 +188,7 @@ let ``steps are counted from the start of their episodes, and whole episodes are
     let copies = int copies % 3 + 1
     let steps = walk copies 60 (Rng.create seed)
     let capacity = 40 * copies
-    let replay = Replay.ofPlan compact copies capacity |> Replay.append (data steps)
+    let replay = Replay.ofPlan plain copies capacity |> Replay.append (data steps)
     let dropped = steps.Length - capacity
 
     Seq.forall
