@@ -76,6 +76,12 @@ module Optimiser =
         Transform.chain
             [ Transform.scaleByAdam beta1 beta2 epsilon amsgrad; Transform.addDecayedWeights decay; learningRate rate ]
 
+    /// Rectified Adam: Adam whose first steps, before the second moment is known, are those of momentum (Liu et al.
+    /// 2020), with an L2 penalty; PyTorch's defaults: β = (0.9, 0.999), ε = 10⁻⁸, decay 0. PQN learns with it.
+    let rAdam (rate: Schedule) (beta1: float) (beta2: float) (epsilon: float) (decay: float) =
+        Transform.chain
+            [ Transform.addDecayedWeights decay; Transform.scaleByRAdam beta1 beta2 epsilon; learningRate rate ]
+
     /// PyTorch's RMSprop: θ ← θ − α · b, b the trace of g / (√v + ε); defaults decay of averages 0.99, ε = 10⁻⁸,
     /// momentum 0.
     let rmsProp (rate: Schedule) (averaging: float) (epsilon: float) (decay: float) (momentum: float) (centred: bool) =

@@ -239,6 +239,58 @@ module Transform =
                     | _ -> unexpected state
         }
 
+    /// 1 − x / (eˣ − 1) for x > 0, without cancellation where x is small.
+    let private bernoulliRemainder (x: Expr) =
+        let square = Expr.square x
+        let series = x / 2.0 - square / 12.0 + square * square / 720.0 - square * square * square / 30240.0
+        let near = series + Expr.square (square * square) / 1209600.0
+        let far = 1.0 - x / Expr.expMinusOne (Expr.maximum x (Expr.number 0.25))
+        Expr.select (Expr.less x (Expr.number 0.25)) near far
+
+    /// RAdam's direction: r m̂ / (√v / √(1 − β₂ᵗ) + ε / √(1 − β₂ᵗ)) with Adam's m̂ and v, and
+    /// r = √((ρ − 4)(ρ − 2) ρ∞ / ((ρ∞ − 4)(ρ∞ − 2) ρ)), ρ∞ = 2/(1 − β₂) − 1, ρ = ρ∞ − 2t β₂ᵗ/(1 − β₂ᵗ), where ρ > 5,
+    /// and m̂ before (Liu et al. 2020): the first steps, of which v knows too little, are those of momentum. ε stands as
+    /// in PyTorch. With β₂ ≤ ⅔ it is always m̂.
+    let scaleByRAdam (beta1: float) (beta2: float) (epsilon: float) =
+        requireDecay (nameof beta1) beta1
+        requireDecay (nameof beta2) beta2
+        Guard.notNegativeNumber (nameof epsilon) epsilon
+        let limit = 2.0 / (1.0 - beta2) - 1.0
+
+        {
+            State = fun n -> [ perParameter "firstMoment" 0.0 n; perParameter "secondMoment" 0.0 n ]
+            Update =
+                fun count x state _ ->
+                    match state with
+                    | [ first; second ] ->
+                        let first = averageOf beta1 first x
+                        let second = averageOfSquare beta2 second x
+                        let plain = Expr.reciprocal (biasCorrection beta1 count)
+
+                        let update =
+                            if limit <= 5.0 then
+                                { Scale = plain; Direction = first }
+                            else
+                                // With h = −ln β₂: ρ∞ − 2t/(e^(ht) − 1) = (ρ∞ − 2/h) + 2/h (1 − ht/(e^(ht) − 1)).
+                                let h = -(Math.Log beta2)
+                                let offset = limit - 2.0 / h
+                                let length = offset + 2.0 / h * bernoulliRemainder (h * (count + 1.0))
+                                let isKnown = Expr.greater length (Expr.number 5.0)
+                                let length = Expr.maximum length (Expr.number 5.0)
+                                let share = limit / ((limit - 4.0) * (limit - 2.0))
+                                let r = Expr.sqrt ((length - 4.0) * (length - 2.0) * share / length)
+                                let root = Expr.sqrt (biasCorrection beta2 count)
+                                let adaptive = first / notZero epsilon (Expr.sqrt second + epsilon)
+
+                                {
+                                    Scale = plain * Expr.select isKnown (r * root) (Expr.number 1.0)
+                                    Direction = Expr.select isKnown adaptive first
+                                }
+
+                        struct (update, [ first; second ])
+                    | _ -> unexpected state
+        }
+
     /// Adamax: m̂ / u with u ← max(β₂u, |x| + ε) (Kingma and Ba 2015, section 7.1).
     let scaleByAdamax (beta1: float) (beta2: float) (epsilon: float) =
         requireDecay (nameof beta1) beta1

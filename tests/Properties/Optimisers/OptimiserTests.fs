@@ -63,6 +63,7 @@ let private all =
         "adam", Optimiser.adam rate 1e-8
         "amsgrad", Optimiser.adamWith rate 0.9 0.999 1e-8 0.01 true
         "adamW", Optimiser.adamW rate 0.9 0.999 1e-8 0.01 false
+        "rAdam", Optimiser.rAdam rate 0.9 0.999 1e-8 0.01
         "rmsProp", Optimiser.rmsProp (Schedule.constant 0.02) 0.9 1e-8 0.0 0.5 true
         "rmsPropInsideRoot", Optimiser.rmsPropInsideRoot rate 0.99 1e-5
         "adagrad", Optimiser.adagrad (Schedule.constant 0.5) 1e-10 0.0 0.0

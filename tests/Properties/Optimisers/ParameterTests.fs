@@ -27,7 +27,16 @@ let private path (transform: Transform) : float[] =
         |> Map.ofList
 
     // The first gradient is small beside the others, so that maxima and clips come to act.
-    let gradients = [| [| 0.1; -0.2; 0.3 |]; [| 1.5; 0.4; -2.0 |]; [| -0.7; 0.2; 0.9 |]; [| 0.05; -0.6; 0.02 |] |]
+    let gradients =
+        [|
+            [| 0.1; -0.2; 0.3 |]
+            [| 1.5; 0.4; -2.0 |]
+            [| -0.7; 0.2; 0.9 |]
+            [| 0.05; -0.6; 0.02 |]
+            [| 0.3; 0.1; -0.4 |]
+            [| -0.2; 0.5; 0.6 |]
+            [| 0.4; -0.3; 0.1 |]
+        |]
 
     let step (values: Map<string, Tensor>) (gradient: float[]) =
         let values = Map.add "g" (Tensor.vector gradient) values
@@ -53,6 +62,10 @@ let private made: (string * (float[] -> Transform) * (float * float)[])[] =
         "adamW",
         (fun p -> Optimiser.adamW (rate p[0]) p[1] p[2] p[3] p[4] (isOn p[5])),
         [| 0.1, 0.2; 0.9, 0.8; 0.5, 0.7; 0.01, 0.1; 0.1, 0.2; 0.0, 1.0 |]
+        "rAdam",
+        (fun p -> Optimiser.rAdam (rate p[0]) p[1] p[2] p[3] p[4]),
+        // With β₂ from 0.9 to 0.95 the second moment is known at the sixth step.
+        [| 0.1, 0.2; 0.9, 0.8; 0.95, 0.9; 0.01, 0.1; 0.1, 0.2 |]
         "rmsProp",
         (fun p -> Optimiser.rmsProp (rate p[0]) p[1] p[2] p[3] p[4] (isOn p[5])),
         [| 0.1, 0.2; 0.9, 0.7; 0.01, 0.1; 0.1, 0.2; 0.5, 0.3; 0.0, 1.0 |]
