@@ -31,7 +31,8 @@ module GoalSpace =
     [<Literal>]
     let DesiredName = "desired_goal"
 
-    /// The goals of a space: a dictionary with the entries `achieved_goal` and `desired_goal`, which are the same space.
+    /// The goals of a space: a dictionary with the entries `achieved_goal` and `desired_goal`, which are the same
+    /// space.
     let ofSpace (space: Space) : GoalSpace =
         let entries =
             match space with
@@ -46,7 +47,8 @@ module GoalSpace =
             | None ->
                 Guard.fail
                     (nameof space)
-                    $"Hindsight needs observations that are a Dict with the entries observation, {AchievedName} and {DesiredName}; this one is {space}."
+                    ("Hindsight needs observations that are a Dict with the entries "
+                     + $"observation, {AchievedName} and {DesiredName}; this one is {space}.")
 
         let struct (achieved, achievedSpace) = find AchievedName
         let struct (desired, desiredSpace) = find DesiredName
@@ -57,7 +59,8 @@ module GoalSpace =
         then
             Guard.fail
                 (nameof space)
-                $"A goal that is achieved, {achievedSpace}, must be able to be one that is desired, {desiredSpace}: give both the same space."
+                ($"A goal that is achieved, {achievedSpace}, must be able to be "
+                 + $"one that is desired, {desiredSpace}: give both the same space.")
 
         { Achieved = achieved; Desired = desired; Size = Space.encodedSize achievedSpace }
 
@@ -72,8 +75,8 @@ type GoalChoice =
     | Episode
 
 /// Gives a part of drawn transitions other goals: the desired goal in observation and next observation becomes what a
-/// step of the same episode led to, and the rewards are computed anew, that of each of n steps. Only transitions of whole
-/// episodes get one. Whether a step ended the episode stays as it was. Not thread-safe.
+/// step of the same episode led to, and the rewards are computed anew, that of each of n steps. Only transitions of
+/// whole episodes get one. Whether a step ended the episode stays as it was. Not thread-safe.
 [<Sealed>]
 type Hindsight(columns: TransitionColumns, goals: GoalSpace, reward: GoalReward, choice: GoalChoice, ratio: float) =
     do Guard.inRange (nameof ratio) 0.0 1.0 ratio
@@ -92,8 +95,8 @@ type Hindsight(columns: TransitionColumns, goals: GoalSpace, reward: GoalReward,
         Guard.notNegative (nameof perReal) perReal
         1.0 - 1.0 / (float perReal + 1.0)
 
-    /// The row whose next achieved goal a row may have as its goal, and the generator that follows; −1 where its episode
-    /// is not whole.
+    /// The row whose next achieved goal a row may have as its goal, and the generator that follows; −1 where its
+    /// episode is not whole.
     member _.Choose(replay: Replay, row: int, key: Rng) : struct (int * Rng) =
         match replay.WholeEpisode row with
         | ValueNone -> struct (-1, key)

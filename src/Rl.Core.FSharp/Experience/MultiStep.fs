@@ -20,8 +20,8 @@ module MultiStep =
     /// γ^k for k = 0 … n.
     let powers (discount: float) (steps: int) : float[] = Array.init (steps + 1) (fun k -> Math.Pow(discount, float k))
 
-/// Transitions of up to n steps of a replay: from row t, the rows t, t + N, … of the same copy, at most n of them, up to
-/// the last of the episode or the newest. Of k such steps
+/// Transitions of up to n steps of a replay: from row t, the rows t, t + N, … of the same copy, at most n of them, up
+/// to the last of the episode or the newest. Of k such steps
 ///   R = Σ_{i<k} γ^i rᵢ and the discount γ^k, or 0 where the last step terminated,
 /// so that R + discount · V(s′) with s′ after the last step is the n-step target. At a time limit and at the newest row
 /// s′ is the true last observation, and its value counts with γ^k of the steps that were taken.

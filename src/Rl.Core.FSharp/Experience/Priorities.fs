@@ -84,10 +84,10 @@ module Priority =
 
 /// The priorities of a replay's rows: p^α by slot, where row i has the slot (`Appended` − `Count` + i) mod capacity and
 /// keeps it as long as it is held. A workspace. `Store` gives what a training state keeps under the name "priorities":
-/// p^α of every slot, 0 where no row is, and the largest p so far; `Load` goes on from it, and takes the sums to be what
-/// they were, bit for bit, because they follow from the numbers. The newest
-/// `delay` rows cannot be drawn: sequences that begin there are not there yet. Numbers are rounded to 'T when they are set. Not
-/// thread-safe.
+/// p^α of every slot, 0 where no row is, and the largest p so far; `Load` goes on from it, and takes the sums to be
+/// what they were, bit for bit, because they follow from the numbers. The newest
+/// `delay` rows cannot be drawn: sequences that begin there are not there yet. Numbers are rounded to 'T when they are
+/// set. Not thread-safe.
 [<Sealed>]
 type Priorities<'T when 'T: struct and 'T :> IFloatingPointIeee754<'T>>
     (options: PriorityOptions, capacity: int, delay: int) =
@@ -124,7 +124,8 @@ type Priorities<'T when 'T: struct and 'T :> IFloatingPointIeee754<'T>>
         if replay.Capacity <> capacity then
             Guard.fail
                 (nameof replay)
-                $"The replay keeps {replay.Capacity} rows; these priorities are for {capacity}. Make both with the same capacity."
+                ($"The replay keeps {replay.Capacity} rows; these priorities "
+                 + $"are for {capacity}. Make both with the same capacity.")
 
     let requireKnown (replay: Replay) =
         require replay
@@ -165,8 +166,8 @@ type Priorities<'T when 'T: struct and 'T :> IFloatingPointIeee754<'T>>
         values[capacity] <- 'T.One
         values
 
-    /// Goes on from a training state: from the array that `Store` gave, for the rows of a replay. Slots that hold no row
-    /// count as 0; nothing is done if the array is what was stored last.
+    /// Goes on from a training state: from the array that `Store` gave, for the rows of a replay. Slots that hold no
+    /// row count as 0; nothing is done if the array is what was stored last.
     member _.Load(values: 'T[], replay: Replay) : unit =
         require replay
         Guard.length (nameof values) (capacity + 1) values.Length

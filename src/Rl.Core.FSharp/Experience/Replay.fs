@@ -113,8 +113,8 @@ type Replay internal (parts: ReplayParts) =
 
         this.Single(place, row)
 
-    /// The last row of a row's episode, as far as it has come: found by halves, since steps are numbered. Needs a plan that
-    /// knows where episodes end.
+    /// The last row of a row's episode, as far as it has come: found by halves, since steps are numbered. Needs a plan
+    /// that knows where episodes end.
     member this.LastOfEpisode(row: int) : int =
         let step = this.Step row
         let isSame ahead = row + ahead * copies < count && this.Step(row + ahead * copies) = step + ahead
@@ -130,8 +130,8 @@ type Replay internal (parts: ReplayParts) =
 
         row + within * copies
 
-    /// The first and last row of a row's episode; nothing unless both are here: where the first was dropped, the episode
-    /// goes on, or was interrupted. Needs a plan that knows where episodes end.
+    /// The first and last row of a row's episode; nothing unless both are here: where the first was dropped, the
+    /// episode goes on, or was interrupted. Needs a plan that knows where episodes end.
     member this.WholeEpisode(row: int) : struct (int * int) voption =
         if layout.Ends < 0 then
             Guard.fail (nameof row) "The replay does not know where episodes end; give its plan a column of ends."
@@ -148,8 +148,8 @@ type Replay internal (parts: ReplayParts) =
             else
                 ValueSome(struct (start, last))
 
-    /// Whether the episode of a row goes on in the copy's next row, which is there. `ends` is not 0 at an episode's last
-    /// step.
+    /// Whether the episode of a row goes on in the copy's next row, which is there. `ends` is not 0 at an episode's
+    /// last step.
     member this.GoesOn(ends: Column, row: int) : bool =
         this.Number(ends, row) = 0.0f && row + copies < count && this.Step(row + copies) > 0
 

@@ -31,7 +31,8 @@ module ColumnStorage =
     let private refuse (name: string) index (value: float32) (what: string) =
         Guard.fail
             name
-            $"Number {index} of a row of {name} is {value}; the replay keeps {what} there. Use a space that says what the numbers are, or keep them as singles."
+            ($"Number {index} of a row of {name} is {value}; the replay keeps {what} "
+             + "there. Use a space that says what the numbers are, or keep them as singles.")
 
     /// Writes a row's numbers; fails where one cannot be kept so. `name` is the column's.
     let pack (name: string) (storage: ColumnStorage) (values: ReadOnlySpan<float32>) (target: Span<byte>) : unit =
@@ -167,7 +168,8 @@ type internal ReplayLayout(plan: ReplayPlan) =
                     | _ ->
                         Guard.fail
                             (nameof columns)
-                            $"The column {column.Column.Name} is the next of {source.Name}, which must be a column of as many numbers, kept in the same way and in full."
+                            ($"The column {column.Column.Name} is the next of {source.Name}, which "
+                             + "must be a column of as many numbers, kept in the same way and in full.")
         }
 
     let places = columns |> List.map place |> List.toArray
@@ -185,7 +187,8 @@ type internal ReplayLayout(plan: ReplayPlan) =
             | _ ->
                 Guard.fail
                     (nameof plan.Ends)
-                    $"The column {column.Name} says where episodes end; it must be a column of one number, kept as singles."
+                    ($"The column {column.Name} says where episodes end; "
+                     + "it must be a column of one number, kept as singles.")
 
     /// The plan.
     member _.Plan = plan

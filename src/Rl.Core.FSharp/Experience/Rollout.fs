@@ -196,7 +196,8 @@ module internal RolloutSize =
         if samples * int64 width > int64 Array.MaxLength then
             Guard.fail
                 "RolloutSteps"
-                $"RolloutSteps is {steps}; with {environment.Count} copies and {width} numbers a step no array holds a rollout: use fewer."
+                ($"RolloutSteps is {steps}; with {environment.Count} copies and "
+                 + $"{width} numbers a step no array holds a rollout: use fewer.")
 
         int samples
 

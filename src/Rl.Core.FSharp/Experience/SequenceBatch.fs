@@ -1,5 +1,5 @@
-/// Drawn sequences for networks that remember: L steps of one copy each, some of them only to warm up (R2D2: Kapturowski
-/// et al. 2019).
+/// Drawn sequences for networks that remember: L steps of one copy each, some of them only to warm up (R2D2:
+/// Kapturowski et al. 2019).
 namespace Rl.Core.Experience
 
 open System
@@ -11,7 +11,8 @@ module SequenceColumns =
 
     /// 1 at the first step of an episode, where a recurrent state begins anew, else 0.
     let starts: Column = Column.number "starts"
-    /// 0 in the burn-in, whose steps only bring the recurrent state up to date, else 1: what losses are multiplied with.
+    /// 0 in the burn-in, whose steps only bring the recurrent state up to date, else 1: what losses are multiplied
+    /// with.
     let learns: Column = Column.number "learns"
 
 /// B sequences of L steps of one copy each, drawn again and again into the same memory; sample l · B + b is step l of
@@ -52,7 +53,8 @@ type SequenceBatch
             if first[sequence] + (length - 1) * replay.Copies >= replay.Count then
                 Guard.fail
                     "rows"
-                    $"Of {length} steps from row {first[sequence]} on, the last is not there yet: the replay has {replay.Count} rows."
+                    ($"Of {length} steps from row {first[sequence]} on, the last "
+                     + $"is not there yet: the replay has {replay.Count} rows.")
 
             for step in 0 .. length - 1 do
                 let row = first[sequence] + step * replay.Copies
@@ -78,7 +80,8 @@ type SequenceBatch
         if possible <= 0 then
             Guard.fail
                 (nameof replay)
-                $"The replay has {replay.Count} rows of {replay.Copies} copies; a sequence has {length} steps. Append more rows first."
+                ($"The replay has {replay.Count} rows of {replay.Copies} copies; "
+                 + $"a sequence has {length} steps. Append more rows first.")
 
         let mutable key = key
 
@@ -91,8 +94,8 @@ type SequenceBatch
         read replay
         key
 
-    /// Draws first rows by priority, with weights of exponent β; the generator that follows. The priorities must be made
-    /// with the delay of these sequences.
+    /// Draws first rows by priority, with weights of exponent β; the generator that follows. The priorities must be
+    /// made with the delay of these sequences.
     member _.Draw(replay: Replay, priorities: Priorities<float32>, exponent: float, key: Rng) : Rng =
         let next = priorities.Draw(replay, Span first, key)
         let own = Span<float32>(weights, 0, sequences)

@@ -62,8 +62,8 @@ type SumTree(count: int) =
         for node in size - 1 .. -1 .. 1 do
             nodes[node] <- nodes[2 * node] + nodes[2 * node + 1]
 
-    /// The leaf i with p₀ + … + pᵢ₋₁ ≤ value < p₀ + … + pᵢ, for 0 ≤ value < `Total`. A leaf of 0 is never found, as long
-    /// as any is not 0, whatever the rounding of the sums.
+    /// The leaf i with p₀ + … + pᵢ₋₁ ≤ value < p₀ + … + pᵢ, for 0 ≤ value < `Total`. A leaf of 0 is never found, as
+    /// long as any is not 0, whatever the rounding of the sums.
     member _.Find(value: float) : int =
         let mutable node = 1
         let mutable rest = value

@@ -136,7 +136,8 @@ type internal TrajectoryCollector
         if environment.IsCoupled then
             Guard.fail
                 (nameof environment)
-                $"{environment.Id} has wrappers that couple its copies, and whole episodes are collected copy by copy; leave out NormalizeObservation and NormalizeReward, or restore their statistics frozen."
+                ($"{environment.Id} has wrappers that couple its copies, and whole episodes are collected copy by "
+                 + "copy; leave out NormalizeObservation and NormalizeReward, or restore their statistics frozen.")
 
     let copies = environment.Count
     let quota copy = trajectories / copies + (if copy < trajectories % copies then 1 else 0)

@@ -60,7 +60,8 @@ module BatchRenormalisation =
         if not (layer.MaximumRatio >= 1.0) then
             Guard.fail
                 (nameof layer.MaximumRatio)
-                $"MaximumRatio is {layer.MaximumRatio}; the ratio of deviations lies in [1/MaximumRatio, MaximumRatio], so it must be at least 1."
+                ($"MaximumRatio is {layer.MaximumRatio}; the ratio of deviations "
+                 + "lies in [1/MaximumRatio, MaximumRatio], so it must be at least 1.")
 
     /// Scale 1 and shift 0 for each feature.
     let layout (layer: BatchRenormalisation) =
@@ -102,9 +103,9 @@ module BatchRenormalisation =
     /// The layer in training, x [rows, features] of at least two rows, to struct (y, the statistics after the batch).
     /// With the batch's mean m and unbiased variance s, and the running μ and v of before it:
     /// y = scale · (x − m + d √s / r) / √(s / r² + ε) + shift,
-    /// r = clip(√(s + ε) / √(v + ε), 1/rₘ, rₘ) and d = clip((m − μ) / √(v + ε), ±dₘ), which are constant to derivatives;
-    /// while the layer warms up r = 1 and d = 0. Afterwards μ ← μ + momentum (m − μ), v ← v + momentum (s − v). All rows
-    /// of the batch are needed at once: parts of a batch have other means.
+    /// r = clip(√(s + ε) / √(v + ε), 1/rₘ, rₘ) and d = clip((m − μ) / √(v + ε), ±dₘ), which are constant to
+    /// derivatives; while the layer warms up r = 1 and d = 0. Afterwards μ ← μ + momentum (m − μ), v ← v + momentum (s
+    /// − v). All rows of the batch are needed at once: parts of a batch have other means.
     let train
         (layer: BatchRenormalisation)
         (parameters: Parameters)
@@ -117,7 +118,8 @@ module BatchRenormalisation =
         if rows < 2 then
             Guard.fail
                 (nameof x)
-                $"x has {rows} rows; the variance of a batch needs at least 2: choose a larger batch, or `apply`, which uses the running statistics."
+                ($"x has {rows} rows; the variance of a batch needs at least 2: choose "
+                 + "a larger batch, or `apply`, which uses the running statistics.")
 
         let mean = Expr.meanOver [| 0 |] x
         let variance = Expr.sumOver [| 0 |] (Expr.square (x - mean)) / float (rows - 1)

@@ -65,7 +65,8 @@ module ConvolutionLayer =
             if size + 2 * layer.Padding < kernel then
                 Guard.fail
                     (nameof image)
-                    $"The image {Shape.print image} with padding {layer.Padding} is smaller than the kernel [{layer.KernelHeight}, {layer.KernelWidth}]."
+                    ($"The image {Shape.print image} with padding {layer.Padding} is "
+                     + $"smaller than the kernel [{layer.KernelHeight}, {layer.KernelWidth}].")
 
             (size + 2 * layer.Padding - kernel) / layer.Stride + 1
 

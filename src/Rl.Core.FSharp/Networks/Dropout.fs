@@ -23,6 +23,7 @@ module Dropout =
         if uniforms.Shape <> x.Shape then
             Guard.fail
                 (nameof uniforms)
-                $"The uniform numbers have the shape {Shape.print uniforms.Shape}; they need x's, {Shape.print x.Shape}."
+                ($"The uniform numbers have the shape {Shape.print uniforms.Shape}; "
+                 + $"they need x's, {Shape.print x.Shape}.")
 
         x * Expr.greaterOrEqual uniforms (Expr.number rate) * (1.0 / (1.0 - rate))

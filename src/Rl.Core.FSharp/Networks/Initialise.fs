@@ -45,7 +45,8 @@ module Initialiser =
         | _ ->
             Guard.fail
                 (nameof shape)
-                $"The shape {Shape.print shape} has no fans; they need a matrix [inputs, outputs] or a convolution [o, c, kh, kw]."
+                ($"The shape {Shape.print shape} has no fans; they need a "
+                 + "matrix [inputs, outputs] or a convolution [o, c, kh, kw].")
 
     /// The factor √2 of orthogonal and Kaiming weights before a rectifier, used before tanh too in policy networks.
     let rootTwo = Math.Sqrt 2.0
@@ -195,7 +196,8 @@ module Initialiser =
         if shape.Length < 2 then
             Guard.fail
                 (nameof shape)
-                $"The shape {Shape.print shape} cannot be orthogonal; it needs at least two axes. Use a constant for biases."
+                ($"The shape {Shape.print shape} cannot be orthogonal; it "
+                 + "needs at least two axes. Use a constant for biases.")
 
         let rows, columns = shape[0], Shape.count shape[1..]
         let long, short = max rows columns, min rows columns

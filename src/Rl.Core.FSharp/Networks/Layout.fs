@@ -30,7 +30,8 @@ type Layout internal (blocks: Block[]) =
         if total > int64 Array.MaxLength then
             Guard.fail
                 "blocks"
-                $"The network has {total} parameters; no array holds more than {Array.MaxLength}: choose narrower layers."
+                ($"The network has {total} parameters; no array holds "
+                 + $"more than {Array.MaxLength}: choose narrower layers.")
 
         int total
 
@@ -79,7 +80,8 @@ module Layout =
                     if not (names.Add name) then
                         Guard.fail
                             (nameof name)
-                            $"The layout has a block \"{name}\" already; choose another name or put one part under a prefix."
+                            ($"The layout has a block \"{name}\" already; choose "
+                             + "another name or put one part under a prefix.")
 
                     Shape.validate (nameof shape) shape
                     { Name = name; Shape = shape; Offset = offset; Initialiser = initialiser }
@@ -112,7 +114,8 @@ module Layout =
         if theta.Shape <> [| layout.Count |] then
             Guard.fail
                 (nameof theta)
-                $"theta has the shape {Shape.print theta.Shape}; the layout needs the shape {Shape.print [| layout.Count |]}."
+                ($"theta has the shape {Shape.print theta.Shape}; the "
+                 + $"layout needs the shape {Shape.print [| layout.Count |]}.")
 
         let block = layout[name]
         theta |> Expr.slice 0 block.Offset (block.Offset + block.Count) |> Expr.reshape block.Shape
@@ -153,7 +156,8 @@ module Layout =
         if value.Shape <> block.Shape then
             Guard.fail
                 (nameof value)
-                $"The value for \"{name}\" has shape {Shape.print value.Shape}; the block has {Shape.print block.Shape}."
+                ($"The value for \"{name}\" has shape {Shape.print value.Shape}; "
+                 + $"the block has {Shape.print block.Shape}.")
 
         let copy = Array.copy values
         value.Values.Span.CopyTo(copy.AsSpan(block.Offset, block.Count))
@@ -199,7 +203,8 @@ module Parameters =
         if theta.Shape <> [| layout.Count |] then
             Guard.fail
                 (nameof theta)
-                $"theta has the shape {Shape.print theta.Shape}; the layout needs the shape {Shape.print [| layout.Count |]}."
+                ($"theta has the shape {Shape.print theta.Shape}; the "
+                 + $"layout needs the shape {Shape.print [| layout.Count |]}.")
 
         { Layout = layout; Theta = theta; Path = "" }
 

@@ -71,8 +71,8 @@ module NoisyDense =
     let private signedRoot (x: Expr) = Expr.stopGradient (Expr.sign x * Expr.sqrt (Expr.abs x))
 
     /// x [..., inputs] to y [..., outputs] with a number for each input and each output: [inputs] and [outputs], or
-    /// [..., inputs] and [..., outputs] for noise of its own in each row, constant to derivatives. The matrix of noise is
-    /// never made: x (S ∘ f(ε) f(ε′)ᵀ) = ((x ∘ f(ε)) S) ∘ f(ε′).
+    /// [..., inputs] and [..., outputs] for noise of its own in each row, constant to derivatives. The matrix of noise
+    /// is never made: x (S ∘ f(ε) f(ε′)ᵀ) = ((x ∘ f(ε)) S) ∘ f(ε′).
     let factorised (parameters: Parameters) (inputNoise: Expr) (outputNoise: Expr) (x: Expr) : Expr =
         let block name = Parameters.block name parameters
         let before, after = signedRoot inputNoise, signedRoot outputNoise

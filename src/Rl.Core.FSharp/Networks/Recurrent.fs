@@ -158,7 +158,8 @@ module Recurrent =
         if x.Rank <> 3 || keep.Shape <> x.Shape[..1] then
             Guard.fail
                 (nameof keep)
-                $"keep has shape {Shape.print keep.Shape} and x {Shape.print x.Shape}; they must be [time, batch] and [time, batch, inputs]."
+                ($"keep has shape {Shape.print keep.Shape} and x {Shape.print x.Shape}; "
+                 + "they must be [time, batch] and [time, batch, inputs].")
 
         let factor time = keep |> Expr.slice 0 time (time + 1) |> Expr.reshape [| x.Shape[1]; 1 |]
         run layer parameters x state (fun time state -> factor time * state)

@@ -249,8 +249,8 @@ module Transform =
 
     /// RAdam's direction: r m̂ / (√v / √(1 − β₂ᵗ) + ε / √(1 − β₂ᵗ)) with Adam's m̂ and v, and
     /// r = √((ρ − 4)(ρ − 2) ρ∞ / ((ρ∞ − 4)(ρ∞ − 2) ρ)), ρ∞ = 2/(1 − β₂) − 1, ρ = ρ∞ − 2t β₂ᵗ/(1 − β₂ᵗ), where ρ > 5,
-    /// and m̂ before (Liu et al. 2020): the first steps, of which v knows too little, are those of momentum. ε stands as
-    /// in PyTorch. With β₂ ≤ ⅔ it is always m̂.
+    /// and m̂ before (Liu et al. 2020): the first steps, of which v knows too little, are those of momentum. ε stands
+    /// as in PyTorch. With β₂ ≤ ⅔ it is always m̂.
     let scaleByRAdam (beta1: float) (beta2: float) (epsilon: float) =
         requireDecay (nameof beta1) beta1
         requireDecay (nameof beta2) beta2

@@ -1,5 +1,5 @@
-/// What is drawn from a replay: by priority without bias, several steps as defined, goals of the same episode, sequences
-/// of one copy, and compact rows that are what was appended.
+/// What is drawn from a replay: by priority without bias, several steps as defined, goals of the same episode,
+/// sequences of one copy, and compact rows that are what was appended.
 [<FsCheck.Xunit.Properties(Replay = "(4719071,4719073)", MaxTest = 60)>]
 module Rl.Tests.Experience.ReplayDrawTests
 
@@ -425,8 +425,8 @@ let private fresh (options: PriorityOptions) capacity count =
 
 [<Fact>]
 let ``a sample by priority with its weights is unbiased`` () =
-    // |δ| = 1 … 6: p^α = |δ|, the total is 21. Uniform numbers in the middle of equal parts of [0, 1) are as good as all
-    // of them where the parts end at the rows' ends.
+    // |δ| = 1 … 6: p^α = |δ|, the total is 21. Uniform numbers in the middle of equal parts of [0, 1) are as good as
+    // all of them where the parts end at the rows' ends.
     let errors = [| 3.0; 1.0; 5.0; 2.0; 6.0; 4.0 |]
     let value = [| 10.0; -3.0; 0.5; 7.0; -20.0; 4.0 |]
 
