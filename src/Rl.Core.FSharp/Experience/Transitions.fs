@@ -33,18 +33,20 @@ type TransitionColumns =
 [<RequireQualifiedAccess>]
 module TransitionColumns =
 
-    /// The columns for an environment's spaces.
-    let ofEnvironment (environment: BatchEnvironment) : TransitionColumns =
-        let observationSize = Encoding.size environment.ObservationSpace
-
+    /// The columns for observations, encoded, and actions of so many numbers.
+    let ofSizes (observationSize: int) (actionSize: int) : TransitionColumns =
         {
             Observations = Column.step "observations" observationSize
-            Actions = Column.step "actions" environment.ActionSize
+            Actions = Column.step "actions" actionSize
             Rewards = Column.number "rewards"
             Continues = Column.number "continues"
             NextObservations = Column.step "nextObservations" observationSize
             Ends = Column.number "ends"
         }
+
+    /// The columns for an environment's spaces.
+    let ofEnvironment (environment: BatchEnvironment) : TransitionColumns =
+        ofSizes (Encoding.size environment.ObservationSpace) environment.ActionSize
 
     /// How numbers of a space, encoded, are best kept: bits where all are 0 or 1, bytes where it is an image of the
     /// levels 0 … 255.

@@ -1,0 +1,125 @@
+/// Goals in hindsight: of the same, whole episode only, and from all that may be.
+[<FsCheck.Xunit.Properties(Replay = "(4719071,4719073)", MaxTest = 60)>]
+module Rl.Tests.Experience.HindsightTests
+
+#nowarn "3391" // arrays convert to spans
+
+open System
+open FsCheck.Xunit
+open Rl.Core.Environments
+open Rl.Core.Experience
+open Rl.Core.Foundations
+open Rl.Core.Training
+open Xunit
+open Rl.Tests.Experience.ReplayEpisodes
+
+let private goals: GoalSpace = { Achieved = 1; Desired = 2; Size = 1 }
+let private reward = GoalReward(fun achieved desired -> -abs(achieved[0] - desired[0]))
+
+[<Property>]
+let ``hindsight takes goals of the same episode only, and of whole ones only`` (seed: uint64, copies: byte, n: byte) =
+    let copies, n = int copies % 3 + 1, int n % 4 + 1
+    let steps = walk copies 50 (Rng.create seed)
+    let kept = newest (41 * copies) steps
+    let replay = Replay.ofPlan compact copies (41 * copies) |> Replay.append (data steps)
+    let real = TransitionBatch(columns, [], replay.Count, n, 0.9)
+    real.Read(replay, ReadOnlySpan(every replay))
+
+    [ GoalChoice.Future; GoalChoice.Final; GoalChoice.Episode ]
+    |> List.forall (fun choice ->
+        let hindsight = Hindsight(columns, goals, reward, choice, 0.75)
+        let batch = TransitionBatch(columns, [], replay.Count, n, 0.9)
+        batch.Read(replay, ReadOnlySpan(every replay))
+        hindsight.Relabel(batch, replay, Rng.create seed) |> ignore
+
+        Seq.forall
+            (fun row ->
+                let own (samples: Samples) (column: Column) =
+                    Array.sub samples[column] (row * column.Numbers) column.Numbers
+
+                let seen = own batch.Samples columns.Observations
+                let original = own real.Samples columns.Observations
+                let goal = seen[2]
+                let isRelabelled = row % 4 <> 0 && (replay.WholeEpisode row).IsSome
+
+                let reached =
+                    [
+                        for other in row % copies .. copies .. kept.Length - 1 do
+                            let isSame = kept[other].Episode = kept[row].Episode
+
+                            let isChosen =
+                                match choice with
+                                | GoalChoice.Future -> other >= row
+                                | GoalChoice.Final -> isLast kept[other]
+                                | GoalChoice.Episode -> true
+
+                            if isSame && isChosen then kept[other].Next[1]
+                    ]
+
+                let count = (batch.LastRows[row] - row) / copies + 1
+
+                let total =
+                    Seq.sum (
+                        seq {
+                            for k in 0 .. count - 1 do
+                                Math.Pow(0.9, float k) * -float(abs (kept[row + k * copies].Next[1] - goal))
+                        }
+                    )
+
+                // All but the goal is as it was.
+                Array.removeAt 2 seen = Array.removeAt 2 original
+                && own batch.Samples DrawnColumns.discounts = own real.Samples DrawnColumns.discounts
+                && (if isRelabelled then
+                        List.contains goal reached
+                        && (own batch.Samples columns.NextObservations)[2] = goal
+                        && abs (float batch.Samples[columns.Rewards].[row] - total) < 1e-3
+                    else
+                        own batch.Samples columns.NextObservations = own real.Samples columns.NextObservations
+                        && seen = original
+                        && batch.Samples[columns.Rewards].[row] = real.Samples[columns.Rewards].[row]))
+            (every replay))
+
+[<Fact>]
+let ``hindsight's goals are drawn from all that may be`` () =
+    // One episode of five steps.
+    let steps =
+        Array.init 5 (fun row ->
+            {
+                Observation = Array.create 4 (float32 row)
+                Reward = 0.0f
+                Next = Array.create 4 (float32 row + 1.0f)
+                Terminated = (row = 4)
+                Truncated = false
+                Episode = 0
+            })
+
+    let replay = Replay.ofPlan compact 1 10 |> Replay.append (data steps)
+
+    let drawn choice row =
+        let hindsight = Hindsight(columns, goals, reward, choice, 1.0)
+        let mutable key = Rng.create 5UL
+
+        [
+            for _ in 1..200 do
+                let struct (goal, next) = hindsight.Choose(replay, row, key)
+                key <- next
+                goal
+        ]
+        |> List.distinct
+        |> List.sort
+
+    Assert.Equal<int list>([ 2; 3; 4 ], drawn GoalChoice.Future 2)
+    Assert.Equal<int list>([ 4 ], drawn GoalChoice.Final 2)
+    Assert.Equal<int list>([ 0; 1; 2; 3; 4 ], drawn GoalChoice.Episode 2)
+
+[<Fact>]
+let ``goals are found by name, and of one kind`` () =
+    let box size = Space.Box(Array.create size -1.0, Array.create size 1.0, [| size |])
+    let space = Space.Dict [ "observation", Space.Discrete(3, 0); "achieved_goal", box 2; "desired_goal", box 2 ]
+    Assert.Equal({ Achieved = 3; Desired = 5; Size = 2 }, GoalSpace.ofSpace space)
+
+    let refused (space: Space) (part: string) =
+        Assert.Contains(part, Assert.Throws<ArgumentException>(fun () -> GoalSpace.ofSpace space |> ignore).Message)
+
+    refused (box 2) "achieved_goal"
+    refused (Space.Dict [ "achieved_goal", box 2; "desired_goal", box 3 ]) "the same space"
