@@ -34,8 +34,8 @@ module PolicyNetwork =
 
     let private smallestForNature = 36
 
-    let private encoder (options: LayerOptions) (space: Space) : ImageEncoder option =
-        match options.Convolutions, space with
+    let private encoder (convolutions: Convolutions) (space: Space) : ImageEncoder option =
+        match convolutions, space with
         | Convolutions.Layers [], _ -> None
         | convolutions, Space.Box(_, high, [| channels; height; width |]) ->
             let stack =
@@ -65,7 +65,7 @@ module PolicyNetwork =
     /// shared; with `SharedTrunk` other observations go through a shared `Hidden`, else actor and critic have a
     /// `Hidden` each; a recurrent layer comes after what is shared.
     let create (options: LayerOptions) (observations: Space) (actions: Space) : ActorCritic =
-        let encoder = encoder options observations
+        let encoder = encoder options.Convolutions observations
         let isShared = options.SharedTrunk || encoder.IsSome
         let own = if isShared then [] else options.Hidden
 
@@ -100,3 +100,27 @@ module PolicyNetwork =
             network
         else
             ActorCritic.withTorchStart network
+
+    /// An actor on its own whose outputs are values: images go through convolutions, and all observations through
+    /// hidden layers of these widths. Weights of dense layers start as PyTorch's, uniform in ±1/√inputs.
+    let values
+        (convolutions: Convolutions)
+        (activation: Activation)
+        (hidden: int list)
+        (observations: Space)
+        (distribution: ActionDistribution)
+        : Actor =
+        let encoder = encoder convolutions observations
+
+        let inputs =
+            match encoder with
+            | Some encoder -> ConvolutionStack.features encoder.Stack encoder.Image
+            | None -> Encoding.size observations
+
+        let actor = Actor.create activation inputs hidden distribution
+        let uniform = Initialiser.KaimingUniform(sqrt (1.0 / 3.0))
+
+        { actor with
+            Features = { Features.none with Encoder = encoder }
+            Layers = { actor.Layers with HiddenWeight = uniform; OutputWeight = uniform }
+        }

@@ -45,6 +45,8 @@ type AlgorithmEntry =
         OptionsType: Type
         /// Its options in the order of files.
         Options: OptionDescription list
+        /// Whether it has actions of a space.
+        Suits: Space -> bool
         /// Options, as texts, with which an update takes little time: for tests.
         Small: (string * string) list
         /// The options as texts, the defaults with the named ones replaced; names are matched whatever their case.
@@ -96,6 +98,7 @@ module AlgorithmEntry =
                             Meaning = row.Meaning
                         }
                 ]
+            Suits = fun _ -> true
             Small = small
             Settings = ofPairs >> Options.toPairs rows
             Validate = ofPairs >> validate
@@ -117,3 +120,6 @@ module AlgorithmEntry =
         { entry with
             Parameters = Some(fun pairs observations actions -> count (ofPairs pairs) observations actions)
         }
+
+    /// The entry of an algorithm that cannot have actions of every space.
+    let withActions (suits: Space -> bool) (entry: AlgorithmEntry) : AlgorithmEntry = { entry with Suits = suits }

@@ -14,6 +14,7 @@ module Catalogue =
             A2c.entry
             Ars.entry
             Cem.entry
+            Dqn.entry
             Es.entry
             Npg.entry
             Ppg.entry

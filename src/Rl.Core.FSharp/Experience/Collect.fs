@@ -8,6 +8,20 @@ open Rl.Core.Foundations
 open Rl.Core.Learning
 open Rl.Core.Networks
 
+/// Chooses the action of a copy in a step, counted from 0 within what is collected, from its outputs, of which impossible
+/// choices are ruled out, and its ln σ: the generator that follows. `possible` has one element a choice; it is empty
+/// where all are possible.
+type ChooseAction =
+    delegate of
+        step: int *
+        copy: int *
+        outputs: ReadOnlySpan<float32> *
+        logStandardDeviation: ReadOnlySpan<float32> *
+        possible: ReadOnlySpan<bool> *
+        action: Span<float32> *
+        rng: Rng ->
+            Rng
+
 /// How actions follow from a policy's outputs.
 [<RequireQualifiedAccess>]
 type Explorer =
@@ -15,6 +29,8 @@ type Explorer =
     | Sample of redrawAfter: int
     /// The most probable action.
     | Mode
+    /// Chosen by an algorithm's own rule.
+    | Choose of ChooseAction
 
 /// Some copies of the environment that one thread lets act, with all the memory that it writes, so that threads do
 /// not write to each other's cache lines. Rows are the share's copies; what is said of a step holds until the next.
@@ -72,12 +88,15 @@ type ActorShare
     let masks () = ReadOnlySpan<bool>(allMasks, first * choices, number * choices)
 
     /// Draws the action of a row from the program's outputs.
-    let act row =
+    let act step row =
         let action = Span<float32>(actions, row * actionSize, actionSize)
-        let outputs = program.PolicyOf(row, masks().Slice(row * choices, choices))
+        let possible = masks().Slice(row * choices, choices)
+        let outputs = program.PolicyOf(row, possible)
 
         match explorer with
         | Explorer.Mode -> Policy.mode head outputs action
+        | Explorer.Choose choose ->
+            keys[row] <- choose.Invoke(step, first + row, outputs, program.DeviationOf row, possible, action, keys[row])
         | Explorer.Sample _ ->
             let deviation = program.DeviationOf row
 
@@ -152,6 +171,9 @@ type ActorShare
         Array.Copy(allKeys, first, keys, 0, number)
         Array.Copy(recurrent, first * stateSize, memory, 0, memory.Length)
 
+    /// What observations are normalised by from now on.
+    member internal _.Normalise(known: RunningStatistics) = statistics <- known
+
     /// Gives back what moved on.
     member internal _.End(allKeys: Rng[], recurrent: float32[]) =
         Array.Copy(keys, 0, allKeys, first, number)
@@ -175,7 +197,7 @@ type ActorShare
 
         for row in 0 .. number - 1 do
             acted[row] <- acts row
-            if acted[row] then act row else all <- false
+            if acted[row] then act step row else all <- false
 
         if all then
             environment.Step(first, number, ReadOnlySpan environmentActions, buffers)
@@ -308,25 +330,27 @@ type Actors
     let mutable recurrent: float32[] = [||]
     let mutable sinks: ISink[] = [||]
 
+    let attempt index (work: ActorShare -> unit) =
+        try
+            work shares[index]
+        with :? NonFiniteActing as failure ->
+            failures[index] <- ValueSome failure
+
+    let statistics () = if normalise then state.Value.Observations else RunningStatistics.create 0
+
+    let beginShare index = shares[index].Begin(state.Value.Parameters, encoded, statistics (), keys, recurrent)
+
     let collectShare =
         Action<int>(fun index ->
-            let share, sink = shares[index], sinks[index]
+            attempt index (fun share ->
+                beginShare index
+                Collect.run share sinks[index]
+                share.End(keys, recurrent)))
 
-            try
-                let state = state.Value
-                let statistics = if normalise then state.Observations else RunningStatistics.create 0
-                share.Begin(state.Parameters, encoded, statistics, keys, recurrent)
-                Collect.run share sink
-                share.End(keys, recurrent)
-            with :? NonFiniteActing as failure ->
-                failures[index] <- ValueSome failure)
+    let continueShare = Action<int>(fun index -> attempt index (fun share -> Collect.run share sinks[index]))
 
-    /// The shares, in the order of their copies; a sink is wanted for each.
-    member _.Shares = shares
-
-    /// Lets all shares act from a state with its θ, each with its sink: the state with streams, recurrent states and
-    /// environments as they are afterwards.
-    member _.Collect(from: TrainingState, into: ISink[]) : TrainingState =
+    /// Takes over what acting starts from.
+    let take (from: TrainingState) (into: ISink[]) =
         Guard.length (nameof into) shares.Length into.Length
 
         // The environments are usually still where they were left.
@@ -347,8 +371,9 @@ type Actors
 
         environment.Observe(Span raw)
         Encoding.encode space isIdentity (ReadOnlySpan raw) (Span encoded)
-        workers.Run(shares.Length, collectShare)
-        raiseFailure ()
+
+    /// The state with what moved on.
+    let give (from: TrainingState) : TrainingState =
         let snapshot = environment.Capture()
         present <- Some snapshot
         environment.Users <- environment.Users + 1L
@@ -363,3 +388,43 @@ type Actors
                 else
                     from.Arrays
         }
+
+    /// The shares, in the order of their copies; a sink is wanted for each.
+    member _.Shares = shares
+
+    /// Lets all shares act from a state with its θ, each with its sink: the state with streams, recurrent states and
+    /// environments as they are afterwards.
+    member _.Collect(from: TrainingState, into: ISink[]) : TrainingState =
+        take from into
+        workers.Run(shares.Length, collectShare)
+        raiseFailure ()
+        give from
+
+    /// Takes over what acting starts from; then `Continue` as often as you like, then `End`.
+    member internal _.Begin(from: TrainingState, into: ISink[]) : unit =
+        take from into
+
+        for index in 0 .. shares.Length - 1 do
+            beginShare index
+
+    /// Lets all shares act until their sinks have enough, from where they are.
+    member internal _.Continue() : unit =
+        workers.Run(shares.Length, continueShare)
+        raiseFailure ()
+
+    /// θ, or the actor's part of it, that all shares act by from now on.
+    member internal _.Follow(theta: ReadOnlySpan<float32>) : unit =
+        for share in shares do
+            theta.CopyTo share.Theta
+
+    /// What observations are normalised by from now on.
+    member internal _.Normalise(known: RunningStatistics) : unit =
+        for share in shares do
+            share.Normalise known
+
+    /// The state with streams, recurrent states and environments as they are since `Begin` and what followed.
+    member internal _.End(from: TrainingState) : TrainingState =
+        for share in shares do
+            share.End(keys, recurrent)
+
+        give from

@@ -79,6 +79,8 @@ type StateStart =
         Observations: int
         /// 1 with statistics of rewards, else 0.
         Rewards: int
+        /// The empty memory of an algorithm that learns from replayed steps.
+        Replay: Replay option
         /// The first state with the algorithm's arrays.
         Initialise: (string * float32[]) list -> Rng -> TrainingState
     }
@@ -187,6 +189,9 @@ type Learner() =
     abstract TotalSteps: int64
     /// What of a state is not as it keeps them: the names and lengths of arrays, the sizes of statistics.
     abstract Misfit: state: TrainingState -> string option
+    /// The bytes that the memory of replayed steps takes once it is full; 0 without one.
+    abstract ReplayBytes: int64
+    default _.ReplayBytes = 0L
     /// The first state: parameters, streams and environments all follow from the key.
     abstract Initialise: key: Rng -> TrainingState
     /// One round of collecting and learning.

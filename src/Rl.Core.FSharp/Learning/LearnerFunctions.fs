@@ -4,6 +4,7 @@ namespace Rl.Core.Learning
 open System
 open Rl.Core.Acting
 open Rl.Core.Environments
+open Rl.Core.Experience
 open Rl.Core.Foundations
 open Rl.Core.Networks
 
@@ -89,6 +90,32 @@ module internal StateArrays =
                 "state"
                 $"The state is not one of {algorithm} with these options: {complaint}. It was saved by another algorithm or with other options."
 
+/// A state's memory of steps as a learner expects it.
+[<RequireQualifiedAccess>]
+module internal StateReplay =
+
+    let private print (replay: Replay) =
+        let columns = replay.Columns |> List.map (fun column -> $"{column.Name} ({column.Numbers})")
+        let list = String.Join(", ", columns)
+        $"a replay of {replay.Capacity} steps of {replay.Copies} copies with {list}"
+
+    /// What of a memory is not as it should be, whatever it holds.
+    let misfit (wanted: Replay option) (given: Replay option) : string option =
+        match wanted, given with
+        | None, _ -> None
+        | Some wanted, None -> Some $"it has no replay, and its options need {print wanted}"
+        | Some wanted, Some given ->
+            if wanted.Plan = given.Plan && wanted.Copies = given.Copies && wanted.Capacity = given.Capacity then
+                None
+            else
+                Some $"it has {print given}, and its options need {print wanted}"
+
+    /// The bytes of a full memory.
+    let bytes (replay: Replay option) : int64 =
+        match replay with
+        | Some replay -> Replay.bytes replay.Plan replay.Copies replay.Capacity
+        | None -> 0L
+
 /// The only implementation of `Learner`.
 [<Sealed>]
 type internal FunctionLearner<'Experience>(functions: LearnerFunctions<'Experience>) =
@@ -99,6 +126,7 @@ type internal FunctionLearner<'Experience>(functions: LearnerFunctions<'Experien
     override _.Network = functions.Network
     override _.Options = functions.Options
     override _.TotalSteps = functions.TotalSteps
+    override _.ReplayBytes = StateReplay.bytes functions.Start.Replay
     override _.Initialise key = functions.Start.Initialise functions.Arrays key
 
     override _.Misfit state =
@@ -115,10 +143,14 @@ type internal FunctionLearner<'Experience>(functions: LearnerFunctions<'Experien
             elif state.Rewards.Size <> wanted.Rewards then
                 Some $"it has statistics of {state.Rewards.Size} rewards, and its options need {wanted.Rewards}"
             else
-                None
+                StateReplay.misfit wanted.Replay state.Replay
 
     override _.Transition given =
         let state = StateArrays.adopt algorithm functions.Arrays given
+
+        match StateReplay.misfit functions.Start.Replay state.Replay with
+        | Some complaint -> Guard.fail "state" $"The state is not one of {algorithm} with these options: {complaint}."
+        | None -> ()
 
         try
             let experience = functions.Collect state

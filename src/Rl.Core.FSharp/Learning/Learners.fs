@@ -56,6 +56,7 @@ module internal Learners =
             Parameters = layout.Count
             Observations = observed
             Rewards = rewarded
+            Replay = None
             Initialise = stateBefore layout environment observed rewarded
         }
 

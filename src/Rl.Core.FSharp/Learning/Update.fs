@@ -221,6 +221,13 @@ type Update internal (source: UpdateSource) =
     /// The samples of a run.
     member _.Shape = plan.Shape
 
+    /// The numbers of a group as runs have left them, to be read and written between runs; fails if there is no such
+    /// group.
+    member _.Group(name: string) : Memory<float32> =
+        match source.Analysis.Groups |> List.tryFind (fun (group, _) -> group.Name = name) with
+        | Some(group, start) -> (program.InputMemory "theta").Slice(start, group.Layout.Count)
+        | None -> Guard.fail (nameof name) $"The {plan.Name} has no group {name}."
+
     /// Takes over θ's groups, the groups beside θ and the optimisers' variables.
     member _.Load(draft: Draft) : unit =
         for struct (working, name, first) in kept do

@@ -80,3 +80,23 @@ module ValueLearning =
     let softQLearning (temperature: float) values actions (reward: Expr) (discount: Expr) (nextValues: Expr) : Expr =
         Guard.positiveNumber (nameof temperature) temperature
         oneStep (chosen actions values) reward discount (temperature * Expr.logSumExp -1 (nextValues / temperature))
+
+    /// Munchausen Q-learning: r + α clip(τ ln π(a|s), l₀, 0) + γ Σ π(a′|s′) (q(s′, a′) − τ ln π(a′|s′)) − q(s, a) with π =
+    /// softmax(q̄/τ), where q̄(s, ·) are `frozen` and q̄(s′, ·) `nextValues`; τ > 0 the temperature, α ∈ [0, 1] the scale
+    /// and l₀ ≤ 0 the floor (Vieillard, Pietquin, Geist 2020). With α = 0 it is soft Q-learning.
+    let munchausen
+        (temperature: float)
+        (scale: float)
+        (floor: float)
+        (values: Expr)
+        (actions: Expr)
+        (reward: Expr)
+        (discount: Expr)
+        (nextValues: Expr)
+        (frozen: Expr)
+        : Expr =
+        Guard.positiveNumber (nameof temperature) temperature
+        Guard.inRange (nameof scale) 0.0 1.0 scale
+        Guard.inRange (nameof floor) -infinity 0.0 floor
+        let logPolicy = chosen actions (temperature * Expr.logSoftmax -1 (frozen / temperature))
+        softQLearning temperature values actions (reward + scale * Expr.clamp floor 0.0 logPolicy) discount nextValues

@@ -64,6 +64,15 @@ let private diverging: (string * (string * string) list) list =
 
     [
         "a2c", [ rate; "RolloutSteps", "32" ]
+        "dqn",
+        [
+            rate
+            "LearningStarts", "32"
+            "GradientSteps", "4"
+            "BatchSize", "16"
+            "RoundSteps", "60"
+            "Loss", "squared"
+        ]
         "npg", [ rate; "RolloutSteps", "32"; "Activation", "relu" ]
         "ppg", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
         "ppo", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]

@@ -14,6 +14,7 @@ let environment id =
     match id with
     | "Match-v0" -> AnyEnvironment.Pack(Match())
     | "Spot-v0" -> AnyEnvironment.Pack(Spot())
+    | "Forbidden-v0" -> AnyEnvironment.Pack(Forbidden())
     | id -> Registry.make id
 
 /// A learner with the small options of its entry, some of them changed, on a few copies of an environment.
@@ -31,14 +32,20 @@ let private among (algorithm: string) (changes: (string * string) list) =
 let private cut = [ "MaxEpisodeSteps", "30" ]
 let private normalised = [ "NormaliseObservations", "true"; "NormaliseRewards", "true" ]
 
-/// Every algorithm of the catalogue on three kinds of tasks, then variants of some: name, algorithm, environment,
-/// changed options.
+/// Every algorithm of the catalogue on the tasks whose actions it can have, then variants of some: name, algorithm,
+/// environment, changed options.
 let private all: (string * string * string * (string * string) list) list =
     [
         for entry in Catalogue.entries do
-            entry.Id, entry.Id, "CartPole-v1", []
-            $"{entry.Id}, continuous", entry.Id, "Pendulum-v1", among entry.Id (normalised @ cut)
-            $"{entry.Id}, masks and joint actions", entry.Id, "Match-v0", among entry.Id normalised
+            for kind, id, changes in
+                [
+                    "", "CartPole-v1", []
+                    ", continuous", "Pendulum-v1", normalised @ cut
+                    ", masks and joint actions", "Match-v0", normalised
+                    ", masks", "Forbidden-v0", normalised
+                ] do
+                if entry.Suits (environment id).ActionSpace then
+                    entry.Id + kind, entry.Id, id, among entry.Id changes
         "ppo, everything on",
         "ppo",
         "CartPole-v1",
@@ -84,6 +91,23 @@ let private all: (string * string * string * (string * string) list) list =
         "npg, fixed step, continuous", "npg", "Pendulum-v1", [ "LearningRate", "0.01" ]
         "cem, extra noise", "cem", "CartPole-v1", [ "ExtraDeviation", "0.3"; "Hidden", "8" ]
         "ars, best directions", "ars", "CartPole-v1", [ "TopDirections", "2"; "AliveBonus", "0.5"; "Hidden", "8" ]
+        "dqn, maximum, squared, n-step, dueling",
+        "dqn",
+        "CartPole-v1",
+        [
+            "Target", "maximum"
+            "Loss", "squared"
+            "ReturnSteps", "3"
+            "Dueling", "true"
+            "TargetRate", "0.1"
+            "GradientSteps", "-1"
+            "NormaliseObservations", "true"
+            "AnnealLearningRate", "true"
+            "TotalSteps", "500"
+        ]
+        "dqn, munchausen", "dqn", "CartPole-v1", [ "Target", "munchausen"; "MunchausenTemperature", "0.3" ]
+        "dqn, n-step and masks", "dqn", "Forbidden-v0", [ "ReturnSteps", "4"; "Dueling", "true" ]
+        "dqn, images", "dqn", "Spot-v0", [ "Hidden", "16" ]
         "es, two episodes", "es", "CartPole-v1", [ "EpisodesPerCandidate", "2" ]
     ]
 

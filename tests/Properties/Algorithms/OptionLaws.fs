@@ -35,6 +35,21 @@ let private places: (string * string * string * (string * string) list) list =
         "a2c", "AnnealLearningRate", "CartPole-v1", [ "TotalSteps", "100" ]
         "a2c", "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.05" ]
         "a2c", "Discount", "CartPole-v1", [ "RolloutSteps", "20" ]
+        "dqn", "AnnealLearningRate", "CartPole-v1", [ "TotalSteps", "500" ]
+        "dqn", "TotalSteps", "CartPole-v1", [ "AnnealLearningRate", "true" ]
+        "dqn", "TargetRate", "CartPole-v1", [ "TargetRate", "0.5" ]
+        "dqn", "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.05" ]
+        "dqn", "BufferSize", "CartPole-v1", [ "BufferSize", "50" ]
+        "dqn", "ExplorationFraction", "CartPole-v1", [ "TotalSteps", "500" ]
+        "dqn", "FinalExploration", "CartPole-v1", [ "TotalSteps", "200"; "FinalExploration", "0.8" ]
+        "dqn", "Target", "CartPole-v1", [ "LearningRate", "0.05" ]
+        "dqn", "Convolutions", "Spot-v0", []
+        "dqn", "MunchausenScale", "CartPole-v1", [ "Target", "munchausen" ]
+        "dqn", "MunchausenTemperature", "CartPole-v1", [ "Target", "munchausen" ]
+        "dqn",
+        "MunchausenFloor",
+        "CartPole-v1",
+        [ "Target", "munchausen"; "MunchausenTemperature", "1"; "MunchausenFloor", "-0.5" ]
         "reinforce", "MaxTrajectorySteps", "CartPole-v1", [ "MaxTrajectorySteps", "10" ]
         "ppg", "ClipRange", "CartPole-v1", [ "PolicyEpochs", "4"; "LearningRate", "0.01" ]
         "vmpo", "DeviationKlBound", "Pendulum-v1", []
@@ -53,7 +68,7 @@ let private places: (string * string * string * (string * string) list) list =
 
 /// Only the plan: without annealing it tells when to stop, and moves nothing before.
 let private isPlanOnly (entry: AlgorithmEntry) name =
-    name = "TotalSteps" && not (List.contains entry.Id [ "ppo"; "a2c" ])
+    name = "TotalSteps" && not (List.contains entry.Id [ "ppo"; "a2c"; "dqn" ])
 
 /// Another value of an option; legal for its row alone.
 let private other (option: OptionDescription) (present: string) =

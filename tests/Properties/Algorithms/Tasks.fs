@@ -138,3 +138,37 @@ module LearnerNetwork =
     /// The actor of a learner with its critic, where both have hidden layers of the same widths and share none.
     let ofLearner (learner: Rl.Core.Learning.Learner) : Rl.Core.Networks.ActorCritic =
         { Actor = learner.Network; Critic = { learner.Network.Layers with Outputs = 1 } }
+
+/// Shows one of four numbers and pays for the same action; the action before it is forbidden and refused. Episodes are
+/// cut after seven steps and end where 3 is shown a third time.
+type Forbidden() =
+    interface IEnvironment<TaskState> with
+        member _.Id = "Forbidden-v0"
+        member _.ObservationSpace = Space.discrete 4
+        member _.ActionSpace = Space.discreteFrom 5 4
+        member _.MaxEpisodeSteps = 7
+        member _.RewardThreshold = nan
+
+        member _.Reset(rng) =
+            let struct (shown, rng) = Rng.below 4 rng
+            struct ({ Shown = shown; Taken = 0 }, rng)
+
+        member _.Step(state, action, rng) =
+            let choice = int action[0] - 5
+
+            if choice = (state.Shown + 3) % 4 then
+                invalidOp "A choice was taken that the mask forbids."
+
+            let struct (next, rng) = Rng.below 4 rng
+            let seen = state.Taken + (if state.Shown = 3 then 1 else 0)
+
+            struct ({ Shown = next; Taken = seen },
+                    { Reward = (if choice = state.Shown then 1.0 else 0.0); Terminated = (seen = 3); Truncated = false },
+                    rng)
+
+        member _.Observe(state, observation) = observation[0] <- float32 state.Shown
+
+    interface IActionMasks<TaskState> with
+        member _.ActionMask(state, mask) =
+            for choice in 0 .. mask.Length - 1 do
+                mask[choice] <- choice <> (state.Shown + 3) % 4

@@ -15,6 +15,7 @@ internal static class OptionRecords
         "a2c" => new A2cOptions(),
         "ars" => new ArsOptions(),
         "cem" => new CemOptions(),
+        "dqn" => new DqnOptions(),
         "es" => new EsOptions(),
         "npg" => new NpgOptions(),
         "ppg" => new PpgOptions(),
@@ -69,6 +70,34 @@ internal static class OptionRecords
             "What is added to the diagonal of the Fisher information.",
         ("ConjugateGradientOptions", "CgSteps") =>
             "Iterations of conjugate gradients.",
+        ("DqnOptions", "AdamEpsilon") =>
+            "Adam's ε.",
+        ("DqnOptions", "Convolutions") =>
+            "Layers for observations that are images: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.",
+        ("DqnOptions", "Dueling") =>
+            "Q is a value of the state plus advantages of mean 0, from one last layer (Wang et al. 2016).",
+        ("DqnOptions", "ExplorationFraction") =>
+            "ε falls in a straight line over this part of `TotalSteps`.",
+        ("DqnOptions", "FinalExploration") =>
+            "ε from the end of its fall on.",
+        ("DqnOptions", "InitialExploration") =>
+            "ε, the probability of a random action, at the first step.",
+        ("DqnOptions", "Loss") =>
+            "What errors cost: Huber's loss or the square.",
+        ("DqnOptions", "MaxGradientNorm") =>
+            "The gradient is scaled down to this norm; 0 for no bound.",
+        ("DqnOptions", "MunchausenFloor") =>
+            "Munchausen's l₀: the bonus is at least α times this.",
+        ("DqnOptions", "MunchausenScale") =>
+            "Munchausen's α: the weight of the bonus.",
+        ("DqnOptions", "MunchausenTemperature") =>
+            "Munchausen's τ: the temperature of the policy softmax(Q̄/τ).",
+        ("DqnOptions", "Target") =>
+            "What the value of the next state is taken to be: the maximum of the target network, its value of the online network's choice (double), or the soft one of Munchausen DQN.",
+        ("DqnOptions", "TargetRate") =>
+            "How far the target network then moves to the other: 1 copies it.",
+        ("DqnOptions", "TargetUpdateInterval") =>
+            "Environment steps between updates of the target network.",
         ("EsOptions", "Deviation") =>
             "σ: the standard deviation of the perturbations.",
         ("EsOptions", "Directions") =>
@@ -91,6 +120,22 @@ internal static class OptionRecords
             "α of θ ← θ + α F⁻¹∇J as Kakade has it; 0 for the length that δ gives.",
         ("NpgOptions", "TargetKl") =>
             "δ: the divergence of a step by its quadratic model, from which the step's length follows.",
+        ("OffPolicyOptions", "BatchSize") =>
+            "Transitions that an update learns from, drawn from the memory.",
+        ("OffPolicyOptions", "BufferSize") =>
+            "Transitions that are remembered; the oldest are forgotten first.",
+        ("OffPolicyOptions", "Discount") =>
+            "The discount γ.",
+        ("OffPolicyOptions", "GradientSteps") =>
+            "Updates after these steps; −1: as many as steps were taken, over all copies.",
+        ("OffPolicyOptions", "LearningStarts") =>
+            "Environment steps, over all copies, with actions drawn uniformly; learning starts after them.",
+        ("OffPolicyOptions", "ReturnSteps") =>
+            "n: rewards of so many steps, fewer where an episode ends, come before the value of the state after them.",
+        ("OffPolicyOptions", "RoundSteps") =>
+            "Environment steps, over all copies, between reports, rounded up to a multiple of those between updates. They change nothing that is learned.",
+        ("OffPolicyOptions", "TrainFrequency") =>
+            "Steps of each copy between updates.",
         ("OnPolicyOptions", "Discount") =>
             "The discount γ.",
         ("OnPolicyOptions", "GaeLambda") =>

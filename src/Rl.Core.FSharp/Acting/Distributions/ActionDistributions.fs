@@ -23,6 +23,7 @@ module ActionDistributions =
             SquashedNormalPolicy.create count least most
         | name, [ count ], [], [] when name = DeterministicPolicy.name -> DeterministicPolicy.create count
         | name, [ actions ], [], [] when name = GreedyPolicy.name -> GreedyPolicy.create actions
+        | name, [ actions ], [], [] when name = DuelingGreedyPolicy.name -> DuelingGreedyPolicy.create actions
         | name, [], [], (_ :: _ as parts) when name = JointPolicy.name ->
             JointPolicy.create (parts |> List.map ofFormat)
         | name, sizes, numbers, parts ->

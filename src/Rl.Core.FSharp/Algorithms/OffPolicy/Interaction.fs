@@ -1,0 +1,263 @@
+/// Acting for off-policy algorithms: some steps at a time, each remembered in the replay, with what is learned between
+/// them followed at once.
+namespace Rl.Core.Algorithms
+
+open System
+open System.Collections.Generic
+open Rl.Core.Acting
+open Rl.Core.Environments
+open Rl.Core.Experience
+open Rl.Core.Foundations
+open Rl.Core.Learning
+open Rl.Core.Networks
+
+/// Chooses the action of a copy once random actions are over: the generator that follows. `steps` were taken, over all
+/// copies, before all copies take this one; the rest is as in `ChooseAction`.
+type ExploreAction =
+    delegate of
+        steps: int64 *
+        copy: int *
+        outputs: ReadOnlySpan<float32> *
+        logStandardDeviation: ReadOnlySpan<float32> *
+        possible: ReadOnlySpan<bool> *
+        action: Span<float32> *
+        rng: Rng ->
+            Rng
+
+/// Actions that are drawn uniformly, whatever the policy.
+[<RequireQualifiedAccess>]
+module UniformActions =
+
+    /// One of `count` choices, of those that are possible where `possible` is not empty: struct (its number, the
+    /// generator that follows).
+    let choose (count: int) (possible: ReadOnlySpan<bool>) (rng: Rng) : struct (int * Rng) =
+        if possible.IsEmpty then
+            Rng.below count rng
+        else
+            let mutable number = 0
+
+            for index in 0 .. count - 1 do
+                if possible[index] then number <- number + 1
+
+            if number = 0 then
+                Guard.fail "mask" "mask allows no choice of a component of the action; at least one must be possible."
+
+            let struct (drawn, rng) = Rng.below number rng
+            let mutable left = drawn
+            let mutable chosen = -1
+            let mutable index = 0
+
+            while chosen < 0 do
+                if possible[index] then
+                    if left = 0 then chosen <- index
+                    left <- left - 1
+
+                index <- index + 1
+
+            struct (chosen, rng)
+
+    let private several (counts: int[]) (possible: ReadOnlySpan<bool>) (action: Span<float32>) (rng: Rng) : Rng =
+        let mutable rng = rng
+        let mutable first = 0
+
+        for index in 0 .. counts.Length - 1 do
+            let own = if possible.IsEmpty then possible else possible.Slice(first, counts[index])
+            let struct (chosen, next) = choose counts[index] own rng
+            action[index] <- float32 chosen
+            first <- first + counts[index]
+            rng <- next
+
+        rng
+
+    /// Writes a policy's action of a space, the generator that follows: each choice with equal probability, numbers
+    /// between two finite bounds uniformly (in the units of `scaling`), others standard normal. `possible` has one
+    /// element a choice, or none.
+    let rec draw
+        (scaling: ActionScaling)
+        (space: Space)
+        (possible: ReadOnlySpan<bool>)
+        (action: Span<float32>)
+        (rng: Rng)
+        : Rng =
+        match space with
+        | Space.Discrete(count, _) ->
+            let struct (chosen, next) = choose count possible rng
+            action[0] <- float32 chosen
+            next
+        | Space.MultiDiscrete(counts, _) -> several counts possible action rng
+        | Space.MultiBinary _ -> several (Array.create action.Length 2) possible action rng
+        | Space.Box(low, high, _) ->
+            let mutable rng = rng
+
+            for index in 0 .. action.Length - 1 do
+                let isBounded = Double.IsFinite low[index] && Double.IsFinite high[index]
+
+                let struct (value, next) =
+                    match isBounded, scaling with
+                    | true, ActionScaling.Bounds -> Rng.uniformIn -1.0 1.0 rng
+                    | true, ActionScaling.None -> Rng.uniformIn low[index] high[index] rng
+                    | false, _ -> Rng.normal rng
+
+                action[index] <- float32 value
+                rng <- next
+
+            rng
+        | Space.Tuple _
+        | Space.Dict _ ->
+            let mutable rng = rng
+            let mutable offset, first = 0, 0
+
+            for _, part in space.Parts do
+                let own = if possible.IsEmpty then possible else possible.Slice(first, part.Choices)
+                rng <- draw scaling part own (action.Slice(offset, part.Size)) rng
+                offset <- offset + part.Size
+                first <- first + part.Choices
+
+            rng
+
+/// The columns of remembered steps beside those of transitions.
+[<RequireQualifiedAccess>]
+module ReplayColumns =
+
+    /// What is possible at s′ [choices]: 1 or 0. Where a time limit cut the episode, nobody knows; then all are 0.
+    let nextMasks (choices: int) : Column = Column.step "nextMasks" choices
+
+/// The steps of a share as transitions, with what is possible at s′ and the episodes that ended.
+[<Sealed>]
+type internal InteractionSink
+    (
+        share: ActorShare,
+        transitions: ISink,
+        environment: BatchEnvironment,
+        nextMasks: float32[],
+        episodeReturns: float[],
+        episodeLengths: int[]
+    ) =
+    let first, number, choices = share.First, share.Number, share.Choices
+    let copies = environment.Count
+    let masks = Array.zeroCreate<bool>(copies * choices)
+
+    let putMasks (share: ActorShare) t =
+        environment.ActionMasks(first, number, Span masks)
+
+        for row in 0 .. number - 1 do
+            let isKnown = not share.Truncated[row] || share.Terminated[row]
+            let place = (t * copies + first + row) * choices
+
+            for choice in 0 .. choices - 1 do
+                nextMasks[place + choice] <- if isKnown && masks[(first + row) * choices + choice] then 1.0f else 0.0f
+
+    interface ISink with
+        member _.NeedsFinals = transitions.NeedsFinals
+        member _.Acts row = transitions.Acts row
+        member _.Asks(share, t) = transitions.Asks(share, t)
+        member _.Before(share, t) = transitions.Before(share, t)
+
+        member _.After(share, t) =
+            transitions.After(share, t)
+            share.EpisodeReturns.CopyTo(Span<float>(episodeReturns, t * copies + first, number))
+            share.EpisodeLengths.CopyTo(Span<int>(episodeLengths, t * copies + first, number))
+            if choices > 0 then putMasks share t
+
+        member _.Cut(share, t) = transitions.Cut(share, t)
+
+/// Some vector steps at a time from a state on, remembered one after the other. Not thread-safe.
+[<Sealed>]
+type internal Interaction
+    (
+        actor: Actor,
+        layout: Layout,
+        environment: BatchEnvironment,
+        explore: ExploreAction,
+        randomSteps: int64,
+        scaling: ActionScaling,
+        normalise: bool,
+        vectorSteps: int,
+        workers: Workers
+    ) =
+    let copies = environment.Count
+    let columns = TransitionColumns.ofEnvironment environment
+    let choices = if environment.HasActionMasks then actor.Distribution.Choices else 0
+    let masks = if choices > 0 then [ ReplayColumns.nextMasks choices ] else []
+
+    let plan =
+        let transitions = TransitionColumns.plan environment columns
+        let bits = masks |> List.map (fun column -> { Column = column; Storage = ColumnStorage.Bits; NextOf = None })
+        { transitions with Columns = transitions.Columns @ bits }
+
+    let mutable steps = 0L
+    let mutable replay: Replay voption = ValueNone
+    let mutable statistics = RunningStatistics.create 0
+    let episodes = List<EpisodeResult>()
+
+    let choose =
+        ChooseAction(fun step copy outputs deviation possible action rng ->
+            let before = steps + int64 step * int64 copies
+
+            if before < randomSteps then
+                UniformActions.draw scaling environment.ActionSpace possible action rng
+            else
+                explore.Invoke(before, copy, outputs, deviation, possible, action, rng))
+
+    let data =
+        columns.All @ masks
+        |> List.map (fun column -> column, Array.zeroCreate<float32>(vectorSteps * copies * column.Numbers))
+
+    let observations = data |> List.find (fun (column, _) -> column.Name = columns.Observations.Name) |> snd
+    let nextMasks = if choices > 0 then snd (List.last data) else [||]
+    let episodeReturns = Array.zeroCreate<float>(vectorSteps * copies)
+    let episodeLengths = Array.zeroCreate<int>(vectorSteps * copies)
+
+    let actors = Actors(actor, None, layout, environment, Explorer.Choose choose, normalise, workers.Count, workers)
+
+    let sinks: ISink[] =
+        actors.Shares
+        |> Array.map (fun share ->
+            let transitions = TransitionSink(share, copies, vectorSteps, columns, data)
+            InteractionSink(share, transitions, environment, nextMasks, episodeReturns, episodeLengths))
+
+    let addEpisodes () =
+        for index in 0 .. episodeLengths.Length - 1 do
+            if episodeLengths[index] > 0 then
+                episodes.Add { Return = episodeReturns[index]; Length = episodeLengths[index] }
+
+    /// What is remembered of a step.
+    member _.Columns = columns
+    /// What is possible at s′, where the environment has masks.
+    member _.NextMasks: Column option = List.tryHead masks
+    /// How a memory keeps it: observations once, as bytes or bits where their space allows, and masks as bits.
+    member _.Plan: ReplayPlan = plan
+    /// Environment steps so far, over all copies.
+    member _.Steps = steps
+    /// What is remembered so far.
+    member _.Replay = replay.Value
+    /// Of observations so far; of size 0 when they are not normalised.
+    member _.Statistics = statistics
+    /// Those that ended since `Begin`, in order of time, then of copy.
+    member _.Episodes = episodes.ToArray()
+
+    /// Takes over what acting starts from.
+    member _.Begin(state: TrainingState) : unit =
+        actors.Begin(state, sinks)
+        steps <- state.Steps
+        replay <- ValueSome(Option.get state.Replay)
+        statistics <- state.Observations
+        episodes.Clear()
+
+    /// Lets the copies take their vector steps and remembers them.
+    member _.Continue() : unit =
+        actors.Continue()
+        steps <- steps + int64 (vectorSteps * copies)
+        replay <- ValueSome(Replay.append data replay.Value)
+        addEpisodes ()
+
+        if normalise then
+            statistics <- RunningStatistics.update (ReadOnlySpan observations) statistics
+            actors.Normalise statistics
+
+    /// θ, or the actor's part of it, that is acted by from now on.
+    member _.Follow(theta: ReadOnlySpan<float32>) : unit = actors.Follow theta
+
+    /// The state with all that acting moved on.
+    member _.End(state: TrainingState) : TrainingState =
+        { actors.End state with Steps = steps; Replay = Some replay.Value; Observations = statistics }

@@ -1,0 +1,227 @@
+/// What learners from replayed steps share: rounds of acting and learning in the order of one step at a time.
+namespace Rl.Core.Algorithms
+
+open System
+open Rl.Core.Acting
+open Rl.Core.Environments
+open Rl.Core.Experience
+open Rl.Core.Foundations
+open Rl.Core.Learning
+open Rl.Core.Networks
+
+/// What an off-policy algorithm supplies. Its functions may use workspaces: between `Load` and `Store` they hold what
+/// the updates move.
+[<NoEquality; NoComparison>]
+type OffPolicyParts =
+    {
+        /// For example "dqn".
+        Algorithm: string
+        /// The options as named texts.
+        Options: (string * string) list
+        /// The number of environment steps that training is planned for.
+        TotalSteps: int64
+        /// What acts.
+        Actor: Actor
+        /// Of θ, which begins with the actor's parameters.
+        Layout: Layout
+        /// In what units actions are drawn at random.
+        ActionScaling: ActionScaling
+        /// Give networks observations of running mean 0 and variance 1, clipped to ± 10.
+        NormaliseObservations: bool
+        /// The arrays that states carry beside θ, with their first values.
+        Arrays: (string * float32[]) list
+        /// Those of the arrays that begin as copies of parts of θ: target networks.
+        Targets: (string * Part) list
+        /// How actions follow once those at random are over.
+        Explore: ExploreAction
+        /// Takes θ and the arrays in.
+        Load: Draft -> unit
+        /// θ that is acted by, or the actor's part of it, as updates have left it.
+        Policy: unit -> ReadOnlyMemory<float32>
+        /// All copies have taken the vector steps after the first number up to the second, counted from the first step
+        /// of training on. Called before the updates that follow them.
+        Stepped: int64 -> int64 -> unit
+        /// One update from drawn transitions (`TransitionBatch`), whose observations are normalised where they are to
+        /// be, after so many environment steps: the generator that follows.
+        Learn: Samples -> int64 -> Rng -> Rng
+        /// Writes θ and the arrays back.
+        Store: Draft -> unit
+        /// What to report of the updates since `Load`, in a fixed order, after so many environment steps.
+        Metrics: int64 -> struct (string * float)[]
+    }
+
+/// The functions of off-policy learners that do not depend on the algorithm.
+[<RequireQualifiedAccess>]
+module Replayed =
+
+    /// θ̄ ← θ̄ + rate · (θ − θ̄), in place; rate in [0, 1]. After k times, θ̄ₖ = θ − (1 − rate)ᵏ (θ − θ̄₀).
+    let follow (rate: float) (online: ReadOnlySpan<float32>) (target: Span<float32>) : unit =
+        Guard.inRange (nameof rate) 0.0 1.0 rate
+        Guard.length (nameof online) target.Length online.Length
+
+        if rate = 1.0 then
+            online.CopyTo target
+        else
+            let rate = float32 rate
+
+            for index in 0 .. target.Length - 1 do
+                target[index] <- target[index] + rate * (online[index] - target[index])
+
+    /// How often what happens every `interval` environment steps of `copies` copies has happened after the vector step
+    /// `before` and up to `after`: every max(⌊interval / copies⌋, 1)-th vector step.
+    let due (interval: int) (copies: int) (before: int64) (after: int64) : int =
+        let every = int64 (max 1 (interval / copies))
+        int (after / every - before / every)
+
+    /// Whether learning may start after `steps` environment steps: more than `starts` of them, and as many remembered
+    /// as that, so that training without the memory that it had waits for it again.
+    let isReady (starts: int) (steps: int64) (replay: Replay) : bool =
+        steps > int64 starts && replay.Count >= min starts replay.Capacity
+
+    /// Fails where the memory of `rows` of at most `capacity` steps takes more bytes than are free, with advice.
+    let requireMemory (plan: ReplayPlan) (copies: int) (capacity: int) (rows: int) (free: int64) : unit =
+        let needed = Replay.bytes plan copies rows
+
+        if needed > free then
+            let megabytes (value: int64) = $"{Math.Ceiling(float value / 1e6):N0} MB".Replace(',', ' ')
+            let fitting = int64 (float rows * float (max 0L free) / float needed)
+
+            Guard.fail
+                "BufferSize"
+                ($"BufferSize is {capacity}; the memory of {rows} steps takes {megabytes needed}, and "
+                 + $"{megabytes (max 0L free)} are free: use a BufferSize of at most {fitting}, or a machine with more "
+                 + "memory.")
+
+    /// The bytes that this process may still take.
+    let private free () =
+        let info = GC.GetGCMemoryInfo()
+        info.TotalAvailableMemoryBytes - info.MemoryLoadBytes
+
+    /// First states with the memory and the target networks that begin as copies.
+    let private start (parts: OffPolicyParts) (environment: BatchEnvironment) (replay: Replay) : StateStart =
+        let plain = Learners.start parts.Layout environment parts.NormaliseObservations false
+
+        {
+            Parameters = plain.Parameters
+            Observations = plain.Observations
+            Rewards = plain.Rewards
+            Replay = Some replay
+            Initialise =
+                fun arrays key ->
+                    let state = plain.Initialise arrays key
+
+                    let copied (arrays: (string * float32[]) list) (name: string, part: Part) =
+                        NamedArrays.replace name ((Part.elements part state.Parameters).ToArray()) arrays
+
+                    { state with Arrays = List.fold copied state.Arrays parts.Targets; Replay = Some replay }
+        }
+
+    /// A learner of rounds: R vector steps of all copies, appended to the replay, and the updates that are due after
+    /// each few of them.
+    let learner
+        (options: OffPolicyOptions)
+        (parts: OffPolicyParts)
+        (environment: BatchEnvironment)
+        (workers: Workers)
+        : Learner =
+        OffPolicyOptions.validate options
+        let copies = environment.Count
+
+        let interaction =
+            Interaction(
+                parts.Actor,
+                parts.Layout,
+                environment,
+                parts.Explore,
+                int64 options.LearningStarts,
+                parts.ActionScaling,
+                parts.NormaliseObservations,
+                options.TrainFrequency,
+                workers
+            )
+
+        let empty = Replay.ofPlan interaction.Plan copies options.BufferSize
+        let rows = int (max 1L (min (int64 options.BufferSize) parts.TotalSteps))
+        requireMemory interaction.Plan copies options.BufferSize rows (free ())
+        let stepsBetween = options.TrainFrequency * copies
+        let alternations = max 1 ((options.RoundSteps - 1) / stepsBetween + 1)
+        let updates = if options.GradientSteps < 0 then stepsBetween else options.GradientSteps
+        let columns = interaction.Columns
+
+        let batch = TransitionBatch(columns, [], options.BatchSize, options.ReturnSteps, options.Discount)
+
+        let masks =
+            match interaction.NextMasks with
+            | Some column -> ValueSome(struct (column, Array.zeroCreate<float32>(options.BatchSize * column.Numbers)))
+            | None -> ValueNone
+
+        let samples =
+            match masks with
+            | ValueSome(struct (column, values)) -> batch.Samples.With [ column, values ]
+            | ValueNone -> batch.Samples
+
+        let normalise (column: Column) =
+            let values = samples[column]
+            Encoding.normalise interaction.Statistics Encoding.Limit (ReadOnlySpan values) (Span values)
+
+        let draw key =
+            let next = batch.Draw(interaction.Replay, key)
+
+            match masks with
+            | ValueSome(struct (column, values)) -> interaction.Replay.Read(column, batch.LastRows, Span values)
+            | ValueNone -> ()
+
+            if parts.NormaliseObservations then
+                normalise columns.Observations
+                normalise columns.NextObservations
+
+            next
+
+        let learn (state: TrainingState) () =
+            let draft = Draft state
+            parts.Load draft
+            interaction.Begin state
+            let mutable key = state.Key
+            let mutable count = 0
+
+            for _ in 1..alternations do
+                let before = interaction.Steps / int64 copies
+                interaction.Continue()
+                parts.Stepped before (interaction.Steps / int64 copies)
+
+                if isReady options.LearningStarts interaction.Steps interaction.Replay then
+                    for _ in 1..updates do
+                        key <- parts.Learn samples interaction.Steps (draw key)
+
+                    count <- count + updates
+                    interaction.Follow(parts.Policy().Span)
+
+            parts.Store draft
+            let acted = interaction.End state
+            let next = { draft.Onto acted with Key = key; Updates = state.Updates + 1L }
+
+            struct (next,
+                    {
+                        Steps = next.Steps
+                        Updates = next.Updates
+                        Episodes = interaction.Episodes
+                        Metrics =
+                            [|
+                                yield! parts.Metrics next.Steps
+                                struct ("gradientSteps", float count)
+                                struct ("remembered", float interaction.Replay.Count)
+                            |]
+                    })
+
+        Learner.ofFunctions
+            {
+                Algorithm = parts.Algorithm
+                Environment = environment
+                Network = parts.Actor
+                Options = parts.Options
+                TotalSteps = parts.TotalSteps
+                Arrays = parts.Arrays
+                Start = start parts environment empty
+                Collect = ignore
+                Learn = learn
+            }

@@ -1,0 +1,72 @@
+/// Options that all algorithms which learn from replayed steps have.
+namespace Rl.Core.Algorithms
+
+open Rl.Core.Foundations
+open Rl.Core.Learning
+
+/// When an off-policy algorithm acts at random, remembers and learns.
+type OffPolicyOptions =
+    {
+        /// Environment steps, over all copies, with actions drawn uniformly; learning starts after them.
+        LearningStarts: int
+        /// Steps of each copy between updates.
+        TrainFrequency: int
+        /// Updates after these steps; −1: as many as steps were taken, over all copies.
+        GradientSteps: int
+        /// Transitions that an update learns from, drawn from the memory.
+        BatchSize: int
+        /// Transitions that are remembered; the oldest are forgotten first.
+        BufferSize: int
+        /// The discount γ.
+        Discount: float
+        /// n: rewards of so many steps, fewer where an episode ends, come before the value of the state after them.
+        ReturnSteps: int
+        /// Environment steps, over all copies, between reports, rounded up to a multiple of those between updates. They
+        /// change nothing that is learned.
+        RoundSteps: int
+    }
+
+/// Defaults, rows and checks.
+[<RequireQualifiedAccess>]
+module OffPolicyOptions =
+    let private o = Unchecked.defaultof<OffPolicyOptions>
+
+    /// An update of 128 transitions after each step, of a memory of 100,000.
+    let defaults: OffPolicyOptions =
+        {
+            LearningStarts = 1_000
+            TrainFrequency = 1
+            GradientSteps = 1
+            BatchSize = 128
+            BufferSize = 100_000
+            Discount = 0.99
+            ReturnSteps = 1
+            RoundSteps = 1_000
+        }
+
+    /// A row an option, in the order of files.
+    let rows: OptionRow<OffPolicyOptions> list =
+        [
+            Options.whole (nameof o.LearningStarts) (Range.atLeast 0.0) _.LearningStarts (fun v c ->
+                { c with LearningStarts = v })
+            Options.whole (nameof o.TrainFrequency) (Range.atLeast 1.0) _.TrainFrequency (fun v c ->
+                { c with TrainFrequency = v })
+            Options.whole (nameof o.GradientSteps) (Range.atLeast -1.0) _.GradientSteps (fun v c ->
+                { c with GradientSteps = v })
+            Options.whole (nameof o.BatchSize) (Range.atLeast 1.0) _.BatchSize (fun v c -> { c with BatchSize = v })
+            Options.whole (nameof o.BufferSize) (Range.atLeast 1.0) _.BufferSize (fun v c -> { c with BufferSize = v })
+            Options.number (nameof o.Discount) Range.fraction _.Discount (fun v c -> { c with Discount = v })
+            Options.whole (nameof o.ReturnSteps) (Range.atLeast 1.0) _.ReturnSteps (fun v c ->
+                { c with ReturnSteps = v })
+            Options.whole (nameof o.RoundSteps) (Range.atLeast 1.0) _.RoundSteps (fun v c -> { c with RoundSteps = v })
+        ]
+
+    /// Fails for options that do not go together.
+    let validate (options: OffPolicyOptions) : unit =
+        if options.BatchSize > options.BufferSize then
+            Guard.fail
+                (nameof options.BatchSize)
+                $"BatchSize is {options.BatchSize}; it must be at most BufferSize, {options.BufferSize}: use a smaller batch or a larger buffer."
+
+        if options.GradientSteps = 0 then
+            Guard.fail (nameof options.GradientSteps) "GradientSteps is 0; it must be at least 1, or -1 for one a step."

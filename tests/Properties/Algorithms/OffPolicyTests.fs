@@ -1,0 +1,252 @@
+/// Learning from replayed steps: rounds, schedules by total steps, targets, masks, memory, and that it learns.
+module Rl.Tests.Algorithms.OffPolicyTests
+
+#nowarn "3391" // arrays convert to spans
+
+open System
+open Rl.Core.Acting
+open Rl.Core.Algorithms
+open Rl.Core.Autodiff
+open Rl.Core.Environments
+open Rl.Core.Experience
+open Rl.Core.Foundations
+open Rl.Core.Learning
+open Rl.Core.Objectives
+open Rl.Core.Training
+open Xunit
+
+let private dqn changes id copies workers = LearnerLaws.make "dqn" changes id copies workers
+
+/// What matters of a state, without the count of rounds.
+let private essence (state: TrainingState) =
+    state.Steps, state.Parameters, state.Arrays, state.Key, state.ActionKeys, state.Replay, state.Observations.Mean
+
+[<Fact>]
+let ``the length of a round changes nothing that is learned`` () =
+    use workers = new Workers(1)
+
+    let final round rounds =
+        let changes = [ "RoundSteps", string round; "NormaliseObservations", "true"; "AnnealLearningRate", "true" ]
+        use learner = dqn changes "CartPole-v1" 3 workers
+        let state, _ = LearnerLaws.run learner (learner.Initialise(Rng.create 5UL)) rounds
+        essence state
+
+    Assert.Equal(final 240 1, final 60 4)
+
+[<Fact>]
+let ``the exploration rate follows the total number of steps, whoever took them`` () =
+    let options =
+        { DqnOptions.defaults with
+            Plan = { TotalSteps = 1000L }
+            InitialExploration = 1.0
+            FinalExploration = 0.2
+            ExplorationFraction = 0.5
+        }
+
+    Assert.Equal(1.0, Dqn.explorationRate options 0L)
+    Assert.Equal(0.6, Dqn.explorationRate options 250L, 12)
+    Assert.Equal(0.2, Dqn.explorationRate options 500L)
+    Assert.Equal(0.2, Dqn.explorationRate options 5000L)
+
+    use workers = new Workers(1)
+
+    use learner =
+        dqn [ "TotalSteps", "1000"; "ExplorationFraction", "1"; "FinalExploration", "0" ] "CartPole-v1" 4 workers
+
+    let half, _ = LearnerLaws.run learner (learner.Initialise(Rng.create 5UL)) 2
+
+    use other =
+        dqn [ "TotalSteps", "1000"; "ExplorationFraction", "1"; "FinalExploration", "0" ] "CartPole-v1" 4 workers
+
+    let struct (_, report) = other.Transition half
+
+    let rate =
+        report.Metrics
+        |> Array.pick (fun (struct (name, value)) -> if name = "explorationRate" then Some value else None)
+
+    Assert.Equal(1.0 - float report.Steps / 1000.0, rate, 12)
+
+[<Theory; InlineData(0.0); InlineData(0.1); InlineData(0.5); InlineData(1.0)>]
+let ``a target that follows k times is the closed form`` (rate: float) =
+    let online, target = [| 2.0f; -1.0f; 0.5f |], [| 0.0f; 3.0f; 0.5f |]
+    let moved = Array.copy target
+
+    for _ in 1..7 do
+        Replayed.follow rate online moved
+
+    for index in 0..2 do
+        let expected = float online[index] - (1.0 - rate) ** 7.0 * float (online[index] - target[index])
+        Assert.Equal(expected, float moved[index], 5)
+
+[<Fact>]
+let ``targets are due every interval of all copies' steps`` () =
+    let dues copies = [ for k in 0L .. 9L -> Replayed.due 6 copies k (k + 1L) ]
+    Assert.Equal<int list>([ 0; 0; 0; 0; 0; 1; 0; 0; 0; 0 ], dues 1)
+    Assert.Equal<int list>([ 0; 1; 0; 1; 0; 1; 0; 1; 0; 1 ], dues 3)
+    Assert.Equal<int list>(List.replicate 10 1, dues 8)
+    Assert.Equal(3, Replayed.due 6 2 0L 9L)
+
+[<Fact>]
+let ``double Q-learning is not biased upwards where Q-learning is, exactly`` () =
+    // Two actions of value 0, each estimate −1 or 1 with equal probability, independently in both networks.
+    let values =
+        [
+            for a in [ -1.0; 1.0 ] do
+                for b in [ -1.0; 1.0 ] -> [| a; b |]
+        ]
+
+    let row (values: float[]) = Expr.constant (Tensor.create [| 1; 2 |] values)
+    let zero = Expr.constant (Tensor.create [| 1 |] [| 0.0 |])
+    let one = Expr.constant (Tensor.create [| 1 |] [| 1.0 |])
+    let prediction = row [| 0.0; 0.0 |]
+    let number (x: Expr) = (Reference.evaluate x).ToArray()[0]
+
+    let single =
+        values
+        |> List.averageBy (fun next -> number (ValueLearning.qLearning prediction zero zero one (row next)))
+
+    let twofold =
+        List.allPairs values values
+        |> List.averageBy (fun (next, selector) ->
+            number (ValueLearning.doubleQLearning prediction zero zero one (row next) (row selector)))
+
+    Assert.Equal(0.5, single, 12)
+    Assert.Equal(0.0, twofold, 12)
+
+[<Fact>]
+let ``Munchausen's target is the sum over the policy, with its bonus`` () =
+    let row (values: float[]) = Expr.constant (Tensor.create [| 1; 2 |] values)
+    let scalar value = Expr.constant (Tensor.create [| 1 |] [| value |])
+    let temperature, scale, floor = 0.5, 0.9, -0.4
+    let q, next, frozen = [| 0.3; -0.2 |], [| 1.0; 0.4 |], [| 0.1; 0.9 |]
+
+    let logPolicy (values: float[]) =
+        let total = values |> Array.sumBy (fun v -> exp (v / temperature))
+        values |> Array.map (fun v -> v / temperature - log total)
+
+    let bonus = scale * max floor (min 0.0 (temperature * (logPolicy frozen)[0]))
+
+    let soft = Array.map2 (fun v l -> exp l * (v - temperature * l)) next (logPolicy next) |> Array.sum
+
+    let actual =
+        ValueLearning.munchausen
+            temperature
+            scale
+            floor
+            (row q)
+            (scalar 0.0)
+            (scalar 2.0)
+            (scalar 0.9)
+            (row next)
+            (row frozen)
+
+    Assert.Equal(2.0 + bonus + 0.9 * soft - q[0], (Reference.evaluate actual).ToArray()[0], 12)
+    Assert.Equal(scale * floor, bonus, 12)
+
+/// The state after some rounds with the learner's replay.
+let private remembered changes id copies rounds =
+    use workers = new Workers(1)
+    use learner = dqn changes id copies workers
+    let state, _ = LearnerLaws.run learner (learner.Initialise(Rng.create 9UL)) rounds
+    state.Replay.Value
+
+let private all (replay: Replay) name =
+    let column = replay.Columns |> List.find (fun column -> column.Name = name)
+    (Replay.take (Array.init replay.Count id) replay)[column]
+
+[<Fact>]
+let ``a cut step keeps its value and its true last observation, and teaches nothing where masks are unknown`` () =
+    // Forbidden shows 0 … 3 one-hot and is cut after seven steps.
+    let replay = remembered [] "Forbidden-v0" 2 4
+    let ends, continues, masks = all replay "ends", all replay "continues", all replay "nextMasks"
+    let next, observations = all replay "nextObservations", all replay "observations"
+    let isCut row = ends[row] = 1.0f && continues[row] = 1.0f
+    Assert.Contains(true, Array.init replay.Count isCut)
+    Assert.Contains(0.0f, continues)
+
+    for row in 0 .. replay.Count - 1 do
+        let own = masks[row * 4 .. row * 4 + 3]
+
+        if isCut row then
+            Assert.Equal<float32[]>([| 0.0f; 0.0f; 0.0f; 0.0f |], own)
+        elif continues[row] = 1.0f then
+            // What is forbidden at s′ is the choice before the one that it shows.
+            let shown = Array.IndexOf(next[row * 4 .. row * 4 + 3], 1.0f)
+            Assert.Equal<float32[]>(Array.init 4 (fun c -> if c = (shown + 3) % 4 then 0.0f else 1.0f), own)
+
+        if ends[row] = 0.0f && row + 2 < replay.Count then
+            Assert.Equal<float32[]>(observations[(row + 2) * 4 .. (row + 2) * 4 + 3], next[row * 4 .. row * 4 + 3])
+
+[<Fact>]
+let ``without its memory, training waits for as many steps again, and then goes on`` () =
+    use workers = new Workers(1)
+    use learner = dqn [] "CartPole-v1" 4 workers
+    let state, _ = LearnerLaws.run learner (learner.Initialise(Rng.create 3UL)) 3
+    let bare = { state with Replay = Option.map Replay.withoutRows state.Replay }
+    Assert.Equal(None, learner.Misfit bare)
+    // Thirty-two steps are needed, a round has 64.
+    let struct (next, report) = learner.Transition bare
+
+    let count =
+        report.Metrics
+        |> Array.pick (fun (struct (name, value)) -> if name = "gradientSteps" then Some value else None)
+
+    Assert.Equal(3.0, count)
+    Assert.NotEqual<float32[]>(bare.Parameters, next.Parameters)
+
+[<Fact>]
+let ``a state of another memory is refused`` () =
+    use workers = new Workers(1)
+    use learner = dqn [] "CartPole-v1" 4 workers
+    use other = dqn [ "BufferSize", "500" ] "CartPole-v1" 4 workers
+    let state = other.Initialise(Rng.create 1UL)
+    Assert.Contains("replay of 500 steps", (learner.Misfit state).Value)
+    let error = Assert.Throws<ArgumentException>(fun () -> learner.Transition state |> ignore)
+    Assert.Contains("replay of 400 steps", error.Message)
+    Assert.Contains("no replay", (learner.Misfit { state with Replay = None }).Value)
+    Assert.Equal(400L * 4L * int64 (4 + 1 + 1 + 1 + 4 + 1), learner.ReplayBytes)
+
+[<Theory; InlineData("BatchSize", "500", "BufferSize"); InlineData("GradientSteps", "0", "-1")>]
+let ``options that do not go together are refused`` (name: string) (value: string) (word: string) =
+    use workers = new Workers(1)
+    let error = Assert.ThrowsAny<ArgumentException>(fun () -> dqn [ name, value ] "CartPole-v1" 1 workers |> ignore)
+    Assert.Equal(name, error.ParamName)
+    Assert.Contains(word, error.Message)
+
+[<Fact>]
+let ``actions that it cannot have are refused with those that can`` () =
+    use workers = new Workers(1)
+    let error = Assert.Throws<ArgumentException>(fun () -> dqn [] "Pendulum-v1" 1 workers |> ignore)
+    Assert.Contains("Discrete", error.Message)
+    Assert.Contains("ppo", error.Message)
+
+[<Fact>]
+let ``a memory that does not fit is refused with the size that does`` () =
+    let replay = Replay.create [ Column.step "x" 5 ] 1 1_000_000
+    Assert.Equal(20L * 1_000_000L, Replayed.bytes replay 1_000_000L)
+    Replayed.requireMemory replay 20_000_000L 20_000_000L
+    let error = Assert.Throws<ArgumentException>(fun () -> Replayed.requireMemory replay 20_000_000L 5_000_000L)
+    Assert.Equal("BufferSize", error.ParamName)
+    Assert.Contains("at most 250000", error.Message)
+    Assert.Contains("20 MB", error.Message)
+
+[<Fact>]
+let ``random actions are possible and reach every choice`` () =
+    let space =
+        Space.tuple
+            [ Space.discreteFrom 5 3; Space.multiDiscreteFrom [| 0; 0 |] [| 2; 3 |]; Space.boxOf -2.0 4.0 [| 1 |] ]
+
+    let possible = [| true; false; true; false; true; true; true; false |]
+    let action = Array.zeroCreate<float32> 4
+    let mutable rng = Rng.create 8UL
+    let seen = Collections.Generic.HashSet<struct (int * int)>()
+
+    for _ in 1..200 do
+        rng <- UniformActions.draw ActionScaling.Bounds space possible action rng
+        Assert.True(action[0] = 0.0f || action[0] = 2.0f)
+        Assert.Equal(1.0f, action[1])
+        Assert.True(action[2] < 2.0f)
+        Assert.InRange(action[3], -1.0f, 1.0f)
+        seen.Add(struct (int action[0], int action[2])) |> ignore
+
+    Assert.Equal(4, seen.Count)
