@@ -149,7 +149,13 @@ module SimulatedAnnealing =
                 TotalSteps = c.Plan.TotalSteps
                 Arrays = [ Return, [| 0.0f |] ]
                 Start =
-                    { Parameters = (Actor.layout actor).Count; Observations = 0; Rewards = 0; Initialise = initialise }
+                    {
+                        Parameters = (Actor.layout actor).Count
+                        Observations = 0
+                        Rewards = 0
+                        Replay = None
+                        Initialise = initialise
+                    }
                 Collect = collect
                 Learn = learn
             }

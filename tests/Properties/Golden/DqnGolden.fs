@@ -244,13 +244,10 @@ let private dqn (case: GoldenNode) =
 
 [<Fact>]
 let ``updates of deep Q-learning have three libraries' losses, norms and weights`` () =
-    Golden.verify "update_dqn" (fun case ->
-        match case.Text "implementation", case.Id with
-        // Parallelised Q-networks are another algorithm, which the library has not got: no replay, no target.
-        | _, id when id.StartsWith "cleanrl-pqn" -> ()
-        // Its Huber loss has δ = ½ and leaves the importance weights out; ours is of δ = 1 and has them.
-        | _, "tianshou-dqn-s3" -> ()
-        | _ -> dqn case)
+    // Parallelised Q-networks (PQN) are another algorithm, which the library has not got: no replay, no target. The Huber
+    // loss of tianshou-dqn-s3 has δ = ½ and leaves the importance weights out; ours has δ = 1 and heeds them.
+    let isOurs (case: GoldenNode) = not (case.Id.StartsWith "cleanrl-pqn") && case.Id <> "tianshou-dqn-s3"
+    Golden.verifyWhere "update_dqn" isOurs dqn
 
 [<Fact>]
 let ``schedules and noise are those of other libraries`` () =
@@ -387,7 +384,9 @@ let private timing (case: GoldenNode) =
 
 [<Fact>]
 let ``steps, updates, targets and the exploration rate come in Stable Baselines3's order`` () =
-    Golden.verify "offpolicy_timing" (fun case ->
-        let train = case["params"].["train_freq"].Items |> Seq.toArray
-        // Updates after whole episodes are not an option here: rounds are of steps.
-        if train[1].Element.GetString() = "step" then timing case)
+    // Updates after whole episodes are not an option here: rounds are of steps.
+    let isOfSteps (case: GoldenNode) =
+        let frequency = case["params"].["train_freq"].Items |> Seq.toArray
+        frequency[1].Element.GetString() = "step"
+
+    Golden.verifyWhere "offpolicy_timing" isOfSteps timing
