@@ -204,7 +204,8 @@ let ``a state of another memory is refused`` () =
     let error = Assert.Throws<ArgumentException>(fun () -> learner.Transition state |> ignore)
     Assert.Contains("replay of 400 steps", error.Message)
     Assert.Contains("no replay", (learner.Misfit { state with Replay = None }).Value)
-    Assert.Equal(400L * 4L * int64 (4 + 1 + 1 + 1 + 4 + 1), learner.ReplayBytes)
+    let replay = other.Initialise(Rng.create 1UL).Replay.Value
+    Assert.Equal(Replay.bytes replay.Plan 4 400, learner.ReplayBytes)
 
 [<Theory; InlineData("BatchSize", "500", "BufferSize"); InlineData("GradientSteps", "0", "-1")>]
 let ``options that do not go together are refused`` (name: string) (value: string) (word: string) =
@@ -222,13 +223,17 @@ let ``actions that it cannot have are refused with those that can`` () =
 
 [<Fact>]
 let ``a memory that does not fit is refused with the size that does`` () =
-    let replay = Replay.create [ Column.step "x" 5 ] 1 1_000_000
-    Assert.Equal(20L * 1_000_000L, Replayed.bytes replay 1_000_000L)
-    Replayed.requireMemory replay 20_000_000L 20_000_000L
-    let error = Assert.Throws<ArgumentException>(fun () -> Replayed.requireMemory replay 20_000_000L 5_000_000L)
+    let plan = ReplayPlan.plain [ Column.step "x" 5 ]
+    let needed = Replay.bytes plan 1 1_000_000
+    Assert.InRange(needed, 28L * 1_000_000L, 29L * 1_000_000L)
+    Replayed.requireMemory plan 1 2_000_000 1_000_000 needed
+
+    let error =
+        Assert.Throws<ArgumentException>(fun () -> Replayed.requireMemory plan 1 2_000_000 1_000_000 (needed / 4L))
+
     Assert.Equal("BufferSize", error.ParamName)
     Assert.Contains("at most 250000", error.Message)
-    Assert.Contains("20 MB", error.Message)
+    Assert.Contains("29 MB", error.Message)
 
 [<Fact>]
 let ``random actions are possible and reach every choice`` () =
