@@ -88,6 +88,59 @@ module PlainMemory =
         let within = own |> List.tryFindIndex _.Ended |> Option.map ((+) 1) |> Option.defaultValue own.Length
         List.truncate (min steps within) own
 
+/// Priorities by slot: step i ever remembered has slot i mod capacity. Numbers are kept as float32.
+[<Sealed>]
+type PlainPriorities(exponent: float, capacity: int, state: TrainingState) =
+    let slots, largest =
+        if exponent > 0.0 then
+            let kept = state.Array "priorities" |> Array.map float
+            kept[.. capacity - 1], kept[capacity]
+        else
+            [||], 0.0
+
+    let single (x: float) = float (float32 x)
+    let mutable largest = largest
+    let mutable appended = state.Replay.Value.Appended
+
+    let slot (memory: PlainMemory) row = int ((appended - int64 memory.Steps.Length + int64 row) % int64 capacity)
+
+    /// New steps get the largest priority so far.
+    member _.Add(steps: PlainTransition list) : unit =
+        for _ in steps do
+            if exponent > 0.0 then slots[int (appended % int64 capacity)] <- single (largest ** exponent)
+            appended <- appended + 1L
+
+    /// Draw b comes from the b-th of as many equal parts of the sum: rows, weights of exponent β over their largest,
+    /// and the stream that follows.
+    member _.Draw(size: int, memory: PlainMemory, correction: float, key: Rng) : int[] * float[] * Rng =
+        let sums = Array.scan (+) 0.0 slots
+        let total = Array.last sums
+
+        let rows, key =
+            [| 0 .. size - 1 |]
+            |> Array.mapFold
+                (fun key draw ->
+                    let struct (u, key) = Rng.uniform key
+                    let point = (float draw + u) / float size * total
+                    let chosen = Seq.findIndex (fun sum -> sum > point) (Seq.skip 1 sums)
+                    Seq.findIndex (fun row -> slot memory row = chosen) (seq { 0 .. memory.Steps.Length - 1 }), key)
+                key
+
+        let weight row = (float memory.Steps.Length * slots[slot memory row] / total) ** -correction
+        let weights = Array.map weight rows
+        rows, weights |> Array.map (fun weight -> weight / Array.max weights), key
+
+    /// |δ| + 10⁻⁶ to the power α.
+    member _.Set(memory: PlainMemory, rows: int[], errors: float[]) : unit =
+        for row, error in Array.zip rows errors do
+            let priority = single (abs error + 1e-6)
+            largest <- max largest priority
+            slots[slot memory row] <- single ((abs error + 1e-6) ** exponent)
+
+    /// What a state keeps.
+    member _.Arrays: (string * float[]) list =
+        if exponent > 0.0 then [ "priorities", Array.append slots [| largest |] ] else []
+
 /// Plain off-policy algorithms.
 [<RequireQualifiedAccess>]
 module PlainReplayed =
@@ -131,7 +184,16 @@ module PlainReplayed =
 
     /// Rounds: acting, targets and updates as they come. `follow` is told the number of vector steps before and after,
     /// `learn` the memory, the statistics, the steps so far and the key; it gives the key that follows.
-    let round (c: OffPolicyOptions) choices (state: TrainingState) (world: TwinWorld) choose follow learn =
+    let round
+        (c: OffPolicyOptions)
+        choices
+        (state: TrainingState)
+        (world: TwinWorld)
+        (priorities: PlainPriorities)
+        choose
+        follow
+        learn
+        =
         let copies = world.Copies
         let between = c.TrainFrequency * copies
         let mutable memory = PlainMemory.ofReplay state.Replay.Value
@@ -141,6 +203,7 @@ module PlainReplayed =
         for _ in 1 .. (c.RoundSteps + between - 1) / between do
             let struct (steps, next) = act c choices statistics taken world choose
             memory <- PlainMemory.add steps memory
+            priorities.Add steps
             statistics <- next
             follow (taken / int64 copies) ((taken + int64 between) / int64 copies)
             taken <- taken + int64 between
@@ -234,6 +297,13 @@ module PlainDqn =
             c.InitialExploration + (c.FinalExploration - c.InitialExploration) * min 1.0 part
 
         let mutable rate = c.Rate.LearningRate
+        let replayed = c.OffPolicy
+        let priorities = PlainPriorities(replayed.PriorityExponent, replayed.BufferSize, state)
+
+        let correction (steps: int64) =
+            let gone = min 1.0 (float steps / float c.Plan.TotalSteps)
+            replayed.PriorityCorrection + (1.0 - replayed.PriorityCorrection) * gone
+
         let adam = PlainAdam("optimiser", (fun () -> rate), c.AdamEpsilon, state)
 
         let choose (steps: int64) seen mask key =
@@ -256,7 +326,13 @@ module PlainDqn =
                     frozen <- Array.map2 (fun f t -> f + c.TargetRate * (t - f)) frozen theta
 
         let learn memory statistics steps key =
-            let rows, key = PlainMemory.draw c.OffPolicy.BatchSize memory key
+            let rows, weights, key =
+                if replayed.PriorityExponent > 0.0 then
+                    priorities.Draw(replayed.BatchSize, memory, correction steps, key)
+                else
+                    let rows, key = PlainMemory.draw replayed.BatchSize memory key
+                    rows, Array.create rows.Length 1.0, key
+
             let see = PlainStatistics.normalise statistics
             rate <- rateAt steps
             let online, still = Array.map Scalar.constant theta, Array.map Scalar.constant frozen
@@ -267,25 +343,31 @@ module PlainDqn =
                     let steps = PlainMemory.ahead c.OffPolicy.ReturnSteps memory row
                     List.head steps, target c network online still see steps)
 
+            let mutable errors = [||]
+
             let struct (terms, gradient) =
                 PlainCredit.differentiate theta (fun theta ->
                     let estimates =
                         wanted
                         |> Array.map (fun (step, _) -> (values c network theta (see step.State))[int step.Action[0]])
 
-                    let cost (estimate: Scalar) (_, wanted) =
+                    let error (estimate: Scalar) (_, wanted) =
                         match wanted with
                         | None -> Scalar.constant 0.0
-                        | Some wanted ->
-                            let error = wanted - estimate
+                        | Some wanted -> wanted - estimate
 
-                            match c.Loss with
-                            | ValueError.Squared -> Scalar.square error
-                            | ValueError.Huber when abs error.Value <= 1.0 -> 0.5 * Scalar.square error
-                            | ValueError.Huber -> (if error.Value > 0.0 then error else -error) - 0.5
+                    let found = Array.map2 error estimates wanted
+                    errors <- Array.map Scalar.value found
+
+                    let cost weight (error: Scalar) =
+                        weight
+                        * (match c.Loss with
+                           | ValueError.Squared -> Scalar.square error
+                           | ValueError.Huber when abs error.Value <= 1.0 -> 0.5 * Scalar.square error
+                           | ValueError.Huber -> (if error.Value > 0.0 then error else -error) - 0.5)
 
                     [
-                        PlainCredit.term "valueLoss" 1.0 (Array.map2 cost estimates wanted |> Scalar.mean)
+                        PlainCredit.term "valueLoss" 1.0 (Array.map2 cost weights found |> Scalar.mean)
                         PlainCredit.term "actionValue" 0.0 (Scalar.mean estimates)
                     ])
 
@@ -293,16 +375,17 @@ module PlainDqn =
             chosen.Add(snd terms[1])
             norms.Add(Gradient.norm gradient)
             theta <- adam.Step(theta, Gradient.clip c.MaxGradientNorm gradient)
+            if replayed.PriorityExponent > 0.0 then priorities.Set(memory, rows, errors)
             key
 
         let struct (memory, statistics, taken, key) =
-            PlainReplayed.round c.OffPolicy masks state world choose follow learn
+            PlainReplayed.round c.OffPolicy masks state world priorities choose follow learn
 
         let mean (values: ResizeArray<float>) = if values.Count = 0 then nan else Seq.average values
 
         {
             Theta = theta
-            Arrays = ("target", frozen) :: adam.Arrays
+            Arrays = ("target", frozen) :: adam.Arrays @ priorities.Arrays
             Observations = statistics
             Rewards = PlainStatistics.ofRunning state.Rewards
             DiscountedReturns = state.DiscountedReturns
@@ -314,6 +397,7 @@ module PlainDqn =
                     "learningRate", rateAt taken
                     "gradientSteps", float losses.Count
                     "remembered", float memory.Steps.Length
+                    if replayed.PriorityExponent > 0.0 then "priorityCorrection", correction taken
                     if losses.Count > 0 then
                         "valueLoss", mean losses
                         "actionValue", mean chosen

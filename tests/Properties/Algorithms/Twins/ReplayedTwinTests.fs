@@ -80,6 +80,13 @@ let ``a round of DQN is that of plain DQN`` () =
         2
 
 [<Fact>]
+let ``a round of DQN from prioritised replay is that of plain DQN`` () =
+    let prioritised = { options with OffPolicy.PriorityExponent = 0.7; OffPolicy.PriorityCorrection = 0.3 }
+    agree prioritised TwinTasks.choices 3 2
+    agree { prioritised with OffPolicy.PriorityExponent = 1.0; OffPolicy.ReturnSteps = 3 } TwinTasks.choices 1 1
+    agree { prioritised with OffPolicy.ReturnSteps = 2 } TwinTasks.maskedChoices 2 1
+
+[<Fact>]
 let ``a round of DQN with masks is that of plain DQN`` () =
     for target in [ ValueTarget.Maximum; ValueTarget.Double ] do
         agree { options with Target = target; Dueling = true } TwinTasks.maskedChoices 5 2
