@@ -216,7 +216,7 @@ internal static class CommandLine
 
     private static Command Bench(Terminal terminal, CancellationToken interruption)
     {
-        var suite = new Argument<string>("suite") { Description = "What to measure: on-policy." };
+        var suite = new Argument<string>("suite") { Description = "What to measure: on-policy or off-policy." };
         var output = new Option<string>("--output") { Description = "The folder of results; what is there already is not measured again.", DefaultValueFactory = _ => Path.Combine("runs", "bench") };
         var page = new Option<string?>("--page") { Description = "A Markdown page that receives the table between its markers." };
         var only = new Option<string?>("--only") { Description = "Only the tasks that have one of these, separated by commas, in their names." };

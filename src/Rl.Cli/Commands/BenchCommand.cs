@@ -33,7 +33,7 @@ internal sealed record BenchRequest
 /// measured already stays.</summary>
 internal static class BenchCommand
 {
-    private static readonly string[] Suites = ["on-policy"];
+    private static readonly string[] Suites = ["on-policy", "off-policy"];
 
     public static int Run(BenchRequest request, Terminal terminal, CancellationToken interruption)
     {

@@ -99,7 +99,7 @@ internal static class TrainCommand
         // The folder last: what cannot be trained leaves no trace, and an earlier run as it is.
         using var agent = Interruptible.Run(() => Agent.Create(options, environment, seed), TimeSpan.Zero, interruption);
         using var folder = RunFolder.Create(request.Run, request.Overwrite, options.Algorithm, environment.Id, seed);
-        var outline = new TrainingOutline(options.Algorithm, environment.Id, seed, options.TotalSteps, folder.Path, tuned?.Source);
+        var outline = new TrainingOutline(options.Algorithm, environment.Id, seed, options.TotalSteps, folder.Path, tuned?.Source) { ReplayBytes = agent.ReplayBytes };
         var view = View(request, terminal);
         view.Start(outline);
         folder.WriteConfiguration(agent, environment);
@@ -135,7 +135,7 @@ internal static class TrainCommand
         }
 
         folder.TakeUp(agent.Steps);
-        var outline = new TrainingOutline(agent.Options.Algorithm, agent.EnvironmentId, agent.Seed, total, folder.Path, null, agent.Steps);
+        var outline = new TrainingOutline(agent.Options.Algorithm, agent.EnvironmentId, agent.Seed, total, folder.Path, null, agent.Steps) { ReplayBytes = agent.ReplayBytes };
         var view = View(request, terminal);
         view.Start(outline);
         if (folder.Earlier.Damaged > 0)

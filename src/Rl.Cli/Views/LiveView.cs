@@ -40,6 +40,11 @@ internal sealed class LiveView : TrainingView
         {
             console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[grey]{Text.Tuned(outline.Environment, source)}[/]");
         }
+
+        if (outline.ReplayBytes > 0)
+        {
+            console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[grey]{Text.Memory(outline.ReplayBytes)}[/]");
+        }
     }
 
     public override void During(Action<Action<TrainingProgress>> train) =>

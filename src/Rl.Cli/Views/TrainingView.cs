@@ -69,7 +69,11 @@ internal abstract class TrainingView
 /// <param name="Run">The run's folder.</param>
 /// <param name="Tuning">Where its options come from; null for the algorithm's defaults.</param>
 /// <param name="FirstStep">The environment steps that an interrupted run has taken already.</param>
-internal sealed record TrainingOutline(string Algorithm, string Environment, ulong Seed, long TotalSteps, string Run, string? Tuning, long FirstStep = 0);
+internal sealed record TrainingOutline(string Algorithm, string Environment, ulong Seed, long TotalSteps, string Run, string? Tuning, long FirstStep = 0)
+{
+    /// <summary>The bytes that remembered steps take at most; 0 for algorithms that remember none.</summary>
+    public long ReplayBytes { get; init; }
+}
 
 /// <summary>What came of it.</summary>
 internal sealed record TrainingOutcome(
@@ -96,6 +100,11 @@ internal sealed class PlainView(TextWriter output) : TrainingView
         if (outline.Tuning is { } source)
         {
             Line($"{Text.Tuned(outline.Environment, source)}");
+        }
+
+        if (outline.ReplayBytes > 0)
+        {
+            Line($"{Text.Memory(outline.ReplayBytes)}");
         }
     }
 
@@ -147,6 +156,7 @@ internal sealed class JsonView(TextWriter output) : TrainingView
         writer.WriteString("run", outline.Run);
         writer.WriteString("tuning", outline.Tuning);
         writer.WriteNumber("firstStep", outline.FirstStep);
+        writer.WriteNumber("replayBytes", outline.ReplayBytes);
     });
 
     public override void Interrupted(TrainingOutline outline, long steps) => JsonLine.Write(output, "interrupted", writer =>
@@ -241,6 +251,10 @@ internal static class Text
         var name = Path.GetDirectoryName(folder) == "runs" ? Path.GetFileName(folder) : folder;
         return name.Contains(' ', StringComparison.Ordinal) ? $"\"{name}\"" : name;
     }
+
+    /// <summary>What remembered steps take at most.</summary>
+    public static string Memory(long bytes) =>
+        string.Create(CultureInfo.InvariantCulture, $"remembered steps take up to {Math.Ceiling(bytes / 1e6):N0} MB of memory (BufferSize)");
 
     /// <summary>The command that goes on with an interrupted run.</summary>
     public static string Resume(string folder) => $"rl train --resume {Run(folder)}";

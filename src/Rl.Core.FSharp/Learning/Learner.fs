@@ -58,6 +58,12 @@ type TrainingState =
     /// The array of a name; fails if there is none.
     member this.Array(name: string) : float32[] = NamedArrays.find name this.Arrays
 
+    /// The bytes that what it remembers takes once the memory is full; 0 without one.
+    member this.ReplayBytes: int64 =
+        match this.Replay with
+        | Some replay -> Replay.bytes replay.Plan replay.Copies replay.Capacity
+        | None -> 0L
+
 /// The names of arrays that several algorithms carry.
 [<RequireQualifiedAccess>]
 module ArrayNames =
@@ -189,9 +195,6 @@ type Learner() =
     abstract TotalSteps: int64
     /// What of a state is not as it keeps them: the names and lengths of arrays, the sizes of statistics.
     abstract Misfit: state: TrainingState -> string option
-    /// The bytes that the memory of replayed steps takes once it is full; 0 without one.
-    abstract ReplayBytes: int64
-    default _.ReplayBytes = 0L
     /// The first state: parameters, streams and environments all follow from the key.
     abstract Initialise: key: Rng -> TrainingState
     /// One round of collecting and learning.

@@ -110,12 +110,6 @@ module internal StateReplay =
             else
                 Some $"it has {print given}, and its options need {print wanted}"
 
-    /// The bytes of a full memory.
-    let bytes (replay: Replay option) : int64 =
-        match replay with
-        | Some replay -> Replay.bytes replay.Plan replay.Copies replay.Capacity
-        | None -> 0L
-
 /// The only implementation of `Learner`.
 [<Sealed>]
 type internal FunctionLearner<'Experience>(functions: LearnerFunctions<'Experience>) =
@@ -126,7 +120,6 @@ type internal FunctionLearner<'Experience>(functions: LearnerFunctions<'Experien
     override _.Network = functions.Network
     override _.Options = functions.Options
     override _.TotalSteps = functions.TotalSteps
-    override _.ReplayBytes = StateReplay.bytes functions.Start.Replay
     override _.Initialise key = functions.Start.Initialise functions.Arrays key
 
     override _.Misfit state =

@@ -143,6 +143,24 @@ let ``Munchausen's target is the sum over the policy, with its bonus`` () =
     Assert.Equal(2.0 + bonus + 0.9 * soft - q[0], (Reference.evaluate actual).ToArray()[0], 12)
     Assert.Equal(scale * floor, bonus, 12)
 
+[<Fact>]
+let ``target networks begin as copies`` () =
+    use workers = new Workers(1)
+    use learner = dqn [] "CartPole-v1" 2 workers
+    let state = learner.Initialise(Rng.create 3UL)
+    Assert.Equal<float32[]>(state.Parameters, state.Array "target")
+    Assert.Contains(state.Parameters, fun x -> x <> 0.0f)
+
+[<Fact>]
+let ``each episode is reported once`` () =
+    use workers = new Workers(1)
+    use learner = dqn [] "CartPole-v1" 3 workers
+    let state, reports = LearnerLaws.run learner (learner.Initialise(Rng.create 3UL)) 5
+    let lengths = reports |> Seq.collect (fun (report: Report) -> report.Episodes) |> Seq.sumBy _.Length
+    Assert.True(reports |> Seq.sumBy (fun (report: Report) -> report.Episodes.Length) > 3)
+    // What is not told yet is in episodes that go on.
+    Assert.InRange(int64 lengths, state.Steps - 3L * 60L, state.Steps)
+
 /// The state after some rounds with the learner's replay.
 let private remembered changes id copies rounds =
     use workers = new Workers(1)
@@ -205,7 +223,7 @@ let ``a state of another memory is refused`` () =
     Assert.Contains("replay of 400 steps", error.Message)
     Assert.Contains("no replay", (learner.Misfit { state with Replay = None }).Value)
     let replay = other.Initialise(Rng.create 1UL).Replay.Value
-    Assert.Equal(Replay.bytes replay.Plan 4 400, learner.ReplayBytes)
+    Assert.Equal(Replay.bytes replay.Plan 4 400, (learner.Initialise(Rng.create 1UL)).ReplayBytes)
 
 [<Theory; InlineData("BatchSize", "500", "BufferSize"); InlineData("GradientSteps", "0", "-1")>]
 let ``options that do not go together are refused`` (name: string) (value: string) (word: string) =
@@ -255,3 +273,9 @@ let ``random actions are possible and reach every choice`` () =
         seen.Add(struct (int action[0], int action[2])) |> ignore
 
     Assert.Equal(4, seen.Count)
+
+    let thrust = Space.boxOf 10.0 12.0 [| 1 |]
+
+    for _ in 1..20 do
+        rng <- UniformActions.draw ActionScaling.None thrust ReadOnlySpan<bool>.Empty (action.AsSpan(0, 1)) rng
+        Assert.InRange(action[0], 10.0f, 12.0f)

@@ -141,6 +141,33 @@ let ``what is only reported moves nothing, even where it is infinite`` () =
 
     Assert.Equal<float32[]>(moved false, moved true)
 
+[<Theory; InlineData(3); InlineData(300)>]
+let ``each sample's number comes in the order of the samples and moves nothing`` (m: int) =
+    let xs, ys = data m
+
+    let update =
+        Update.create (
+            plan [ beside "a" [ 1.0; 2.0 ] (sgd "slow" 0.1) ] 0.0 m (fun batch ->
+                [ Term.mean "error" 1.0 (errors batch "a"); Term.each "each" (errors batch "a") ])
+        )
+
+    let before = run update xs ys 1 1
+    let each = update.Each("each").ToArray()
+    Assert.Equal(m, each.Length)
+
+    for row in 0 .. m - 1 do
+        let error = float xs[2 * row] + 2.0 * float xs[2 * row + 1] - float ys[row]
+        Assert.Equal(error * error, float each[row], 1e-4)
+
+    let bare =
+        Update.create (
+            plan [ beside "a" [ 1.0; 2.0 ] (sgd "slow" 0.1) ] 0.0 m (fun batch ->
+                [ Term.mean "error" 1.0 (errors batch "a") ])
+        )
+
+    Assert.Equal<float32[]>((run bare xs ys 1 1).Array "a", before.Array "a")
+    Assert.Throws<System.ArgumentException>(fun () -> update.Each "error" |> ignore) |> ignore
+
 [<Fact>]
 let ``one optimiser of two sides counts once and keeps the numbers of each`` () =
     let m = 300

@@ -73,15 +73,16 @@ type DqnOptions =
 [<RequireQualifiedAccess>]
 module DqnOptions =
 
-    /// Double Q-learning with a copy of the network every 500 steps, and an update a step.
+    /// Double Q-learning with an update a step and a copy of the network every 250, as RL Baselines3 Zoo has it for
+    /// Acrobot and LunarLander, with a learning rate that falls to 0.
     let defaults: DqnOptions =
         {
             Plan = { TotalSteps = 50_000L }
-            OffPolicy = OffPolicyOptions.defaults
-            Network = { NetworkOptions.defaults [ 64; 64 ] with Activation = Activation.Relu }
-            Rate = { LearningRate = 5e-4; AnnealLearningRate = false }
+            OffPolicy = { OffPolicyOptions.defaults with GradientSteps = -1 }
+            Network = { NetworkOptions.defaults [ 256; 256 ] with Activation = Activation.Relu }
+            Rate = { LearningRate = 6.3e-4; AnnealLearningRate = true }
             AdamEpsilon = 1e-8
-            TargetUpdateInterval = 500
+            TargetUpdateInterval = 250
             TargetRate = 1.0
             InitialExploration = 1.0
             FinalExploration = 0.05
@@ -383,6 +384,7 @@ module Dqn =
             [
                 "LearningStarts", "32"
                 "TrainFrequency", "4"
+                "GradientSteps", "1"
                 "BatchSize", "16"
                 "BufferSize", "400"
                 "TargetUpdateInterval", "24"
