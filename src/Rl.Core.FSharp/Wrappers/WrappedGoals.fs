@@ -3,6 +3,7 @@ namespace Rl.Core.Wrappers
 
 open System
 open Rl.Core.Environments
+open Rl.Core.Foundations
 
 [<RequireQualifiedAccess>]
 module internal WrappedGoals =
@@ -23,6 +24,15 @@ module internal WrappedGoals =
 
         let struct (_, _, found) = List.fold step (struct (0, 0, ValueNone)) space.Parts
         found
+
+    /// A user's function of rewards, whose result must be finite, as it must in a step.
+    let private finite (wrapper: Wrapper) (transform: Func<float, float>) (reward: float) : float =
+        let changed = transform.Invoke reward
+
+        if not (Double.IsFinite changed) then
+            Guard.fail "reward" $"{wrapper} made {changed} of the reward {reward} of goals; a reward must be finite."
+
+        changed
 
     let private filter names (space: Space) (task: GoalTask) =
         let goals = task.Space
@@ -59,7 +69,7 @@ module internal WrappedGoals =
             Ok(GoalTask.mapReward (fun reward -> Math.Min(high, Math.Max(low, reward))) task)
         | Wrapper.TransformReward f ->
             match f.Transform with
-            | Some transform -> Ok(GoalTask.mapReward transform.Invoke task)
+            | Some transform -> Ok(GoalTask.mapReward (finite wrapper transform) task)
             | None -> withheld "is not in the file, and rewards of goals go through it; give it again"
         | Wrapper.NormalizeReward _ ->
             withheld "has a scale that moves, so that no reward can be computed as it was; leave it out"

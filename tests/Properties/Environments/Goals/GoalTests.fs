@@ -63,6 +63,18 @@ let ``within these wrappers a step pays what the goals are worth`` (seed: uint64
         let seen = walk 40 seed batch task
         List.forall (isWorth task) seen && seen |> List.exists _.Terminated)
 
+[<Fact>]
+let ``a reward that a function makes infinite is refused for goals too`` () =
+    let inverse = Wrapper.transformReward "inverse" (fun reward -> 1.0 / reward)
+    let task = (Wrapper.apply [ inverse ] (few ())).RequireGoals()
+    let one, other = [| 1.0f; 1.0f |], [| 0.0f; 1.0f |]
+    Assert.Equal(-1.0f, task.Reward.Invoke(ReadOnlySpan other, ReadOnlySpan one))
+
+    let error =
+        Assert.Throws<ArgumentException>(fun () -> task.Reward.Invoke(ReadOnlySpan one, ReadOnlySpan one) |> ignore)
+
+    Assert.Contains("inverse", error.Message)
+
 let private continuous: Wrapper list list =
     [
         [ Wrapper.ClipAction ]
