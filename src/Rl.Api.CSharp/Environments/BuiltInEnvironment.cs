@@ -8,7 +8,7 @@ namespace Rl;
 
 /// <summary>An environment of the library or of a registered assembly, made by <see cref="Environments.Make(string)"/>:
 /// give it to an agent, which makes its own copies, or step it by hand. Not thread-safe.</summary>
-public sealed class BuiltInEnvironment : IMaskedEnvironment, IRenderable, IEpisode
+public sealed class BuiltInEnvironment : IMaskedEnvironment, IGoalEnvironment, IRenderable, IEpisode
 {
     private readonly AnyEnvironment environment;
     private BatchEnvironment? batch;
@@ -108,6 +108,21 @@ public sealed class BuiltInEnvironment : IMaskedEnvironment, IRenderable, IEpiso
     /// <param name="mask">Receives one element a choice of the action space: <see cref="Space.Choices"/>.</param>
     /// <exception cref="InvalidOperationException">No episode is running: call <c>Reset</c> first.</exception>
     public void ActionMask(Span<bool> mask) => Abilities.WriteMask(Batch(), isRunning, mask);
+
+    /// <summary>Whether the environment has goals whose rewards may be asked.</summary>
+    public bool HasGoals => Batch().Goals.IsOk;
+
+    /// <summary>The reward of a step that led to a goal where another one was desired.</summary>
+    /// <exception cref="InvalidOperationException">The environment has no goals; the message says why.</exception>
+    /// <exception cref="ArgumentException">A goal has another length than its space.</exception>
+    public double ComputeReward(ReadOnlySpan<float> achievedGoal, ReadOnlySpan<float> desiredGoal) =>
+        Abilities.RewardOf(Batch(), achievedGoal, desiredGoal);
+
+    /// <summary>Whether reaching a goal where another one was desired terminates the episode.</summary>
+    /// <exception cref="InvalidOperationException">The environment has no goals; the message says why.</exception>
+    /// <exception cref="ArgumentException">A goal has another length than its space.</exception>
+    public bool ComputeTerminated(ReadOnlySpan<float> achievedGoal, ReadOnlySpan<float> desiredGoal) =>
+        Abilities.IsEnd(Batch(), achievedGoal, desiredGoal);
 
     bool IEpisode.IsAtStart => isRunning && isAtStart;
 

@@ -41,6 +41,9 @@ public enum ContractRule
 
     /// <summary>Many copies do what one does.</summary>
     Batches,
+
+    /// <summary>A step pays what the goals that it led to are worth.</summary>
+    Goals,
 }
 
 /// <summary>One thing that is wrong with an environment; see

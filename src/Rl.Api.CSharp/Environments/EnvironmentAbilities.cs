@@ -25,6 +25,31 @@ public interface IMaskedEnvironment : IEnvironment
     void ActionMask(Span<bool> mask);
 }
 
+/// <summary>An environment with goals, by the contract of Gymnasium-Robotics' <c>GoalEnv</c>: its observations are a
+/// dictionary, <c>Space.Dict(("observation", …), ("achieved_goal", goal), ("desired_goal", goal))</c>, and what a step
+/// pays follows from its two goals, which have one space. Then learners can tell in hindsight what a step would have
+/// paid with another goal. Environments of the library and within wrappers are such too, where <see cref="HasGoals"/>
+/// says so.</summary>
+/// <remarks>The two functions depend on their arguments alone and change nothing: they are asked at any time, of one
+/// copy for the steps of all.</remarks>
+public interface IGoalEnvironment : IEnvironment
+{
+    /// <summary>Whether the rewards of goals may be asked; true unless you say otherwise.</summary>
+    bool HasGoals => true;
+
+    /// <summary>The reward of a step that led to a goal where another one was desired: what <c>Step</c> pays for the
+    /// two goals in the observation that it returns. Finite.</summary>
+    /// <param name="achievedGoal">What was reached, a value of the space of <c>achieved_goal</c>.</param>
+    /// <param name="desiredGoal">What was to be reached, a value of the same space.</param>
+    double ComputeReward(ReadOnlySpan<float> achievedGoal, ReadOnlySpan<float> desiredGoal);
+
+    /// <summary>Whether reaching a goal where another one was desired terminates the episode; false unless you say
+    /// otherwise, for tasks that go on after a success. An episode may terminate for other reasons besides.</summary>
+    /// <param name="achievedGoal">What was reached.</param>
+    /// <param name="desiredGoal">What was to be reached.</param>
+    bool ComputeTerminated(ReadOnlySpan<float> achievedGoal, ReadOnlySpan<float> desiredGoal) => false;
+}
+
 /// <summary>An environment around another one: what the inner one is able to do, but for cloning, is found through it,
 /// so that a wrapper of your own need not repeat it.</summary>
 public interface IEnvironmentWrapper : IEnvironment

@@ -12,7 +12,7 @@ namespace Rl;
 /// <remarks>Whoever made the environment within disposes of it. An agent makes its own copies, whose wrappers share
 /// what they learn, such as the mean of the observations; its file holds the wrappers and what they have
 /// learned.</remarks>
-public sealed class WrappedEnvironment : IMaskedEnvironment, IEpisode
+public sealed class WrappedEnvironment : IMaskedEnvironment, IGoalEnvironment, IEpisode
 {
     private readonly BatchEnvironment batch;
     private readonly StepBuffers buffers;
@@ -110,6 +110,22 @@ public sealed class WrappedEnvironment : IMaskedEnvironment, IEpisode
             throw new EnvironmentException(failure);
         }
     }
+
+    /// <summary>Whether the environment has goals whose rewards may be asked; not where a wrapper
+    /// changes goals or rewards so that these cannot be told.</summary>
+    public bool HasGoals => batch.Goals.IsOk;
+
+    /// <summary>The reward of a step that led to a goal where another one was desired.</summary>
+    /// <exception cref="InvalidOperationException">The environment has no goals; the message says why.</exception>
+    /// <exception cref="ArgumentException">A goal has another length than its space.</exception>
+    public double ComputeReward(ReadOnlySpan<float> achievedGoal, ReadOnlySpan<float> desiredGoal) =>
+        Abilities.RewardOf(batch, achievedGoal, desiredGoal);
+
+    /// <summary>Whether reaching a goal where another one was desired terminates the episode.</summary>
+    /// <exception cref="InvalidOperationException">The environment has no goals; the message says why.</exception>
+    /// <exception cref="ArgumentException">A goal has another length than its space.</exception>
+    public bool ComputeTerminated(ReadOnlySpan<float> achievedGoal, ReadOnlySpan<float> desiredGoal) =>
+        Abilities.IsEnd(batch, achievedGoal, desiredGoal);
 
     bool IEpisode.IsAtStart => isRunning && isAtStart;
 

@@ -20,6 +20,32 @@ internal static class Abilities
             ? masked
             : null;
 
+    /// <summary>Who knows the rewards of an environment's goals; null if it has none, also where a wrapper of a user's
+    /// has changed the observations.</summary>
+    public static IGoalEnvironment? Goals(IEnvironment environment) =>
+        Of<IGoalEnvironment>(environment) is { HasGoals: true } goals
+        && (ReferenceEquals(goals, environment) || Equals(goals.ObservationSpace, environment.ObservationSpace))
+            ? goals
+            : null;
+
+    /// <summary>The reward of goals of a batch, given as values of their space.</summary>
+    public static double RewardOf(BatchEnvironment batch, ReadOnlySpan<float> achieved, ReadOnlySpan<float> desired)
+    {
+        var task = TaskOf(batch);
+        return task.Reward.Invoke(
+            Encoded(batch, task, achieved, nameof(achieved)),
+            Encoded(batch, task, desired, nameof(desired)));
+    }
+
+    /// <summary>Whether goals of a batch, given as values of their space, end an episode.</summary>
+    public static bool IsEnd(BatchEnvironment batch, ReadOnlySpan<float> achieved, ReadOnlySpan<float> desired)
+    {
+        var task = TaskOf(batch);
+        return task.Terminates.Invoke(
+            Encoded(batch, task, achieved, nameof(achieved)),
+            Encoded(batch, task, desired, nameof(desired)));
+    }
+
     /// <summary>Disposes of an environment and of all within it.</summary>
     public static void Dispose(IEnvironment environment)
     {
@@ -46,6 +72,26 @@ internal static class Abilities
         {
             mask.Fill(true);
         }
+    }
+
+    private static GoalTask TaskOf(BatchEnvironment batch) =>
+        batch.Goals.IsOk
+            ? batch.Goals.ResultValue
+            : throw new InvalidOperationException($"{batch.Id} has no rewards of goals: {batch.Goals.ErrorValue}.");
+
+    /// <summary>A goal as learners see it; in observations without names goals are so already.</summary>
+    private static float[] Encoded(BatchEnvironment batch, GoalTask task, ReadOnlySpan<float> goal, string name)
+    {
+        var space = Core.Environments.GoalSpaceModule.tryGoal(batch.ObservationSpace);
+        Guard.length(name + "Goal", space.IsSome ? space.Value.Size : task.Space.Size, goal.Length);
+        if (!space.IsSome)
+        {
+            return goal.ToArray();
+        }
+
+        var encoded = new float[task.Space.Size];
+        Core.Environments.SpaceModule.encode(space.Value, goal, encoded);
+        return encoded;
     }
 
     private static IEnvironment? InnerOf(IEnvironment environment) => environment switch

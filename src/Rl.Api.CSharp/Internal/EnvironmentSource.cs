@@ -189,9 +189,10 @@ internal abstract class EnvironmentSource
 
     /// <summary>A user's environment as the core sees it. To dispose of it disposes of the user's.</summary>
     private class EnvironmentAdapter(IEnvironment environment, int? maxEpisodeSteps)
-        : Core.Environments.IMaskedEnvironment, IMutableRenderable, IDisposable
+        : Core.Environments.IMaskedEnvironment, Core.Environments.IGoalEnvironment, IMutableRenderable, IDisposable
     {
         private readonly IMaskedEnvironment? masked = Abilities.Masked(environment);
+        private readonly IGoalEnvironment? goals = Abilities.Goals(environment);
         private readonly IRenderable? view = Abilities.Of<IRenderable>(environment);
 
         public void Dispose() => Abilities.Dispose(environment);
@@ -204,6 +205,14 @@ internal abstract class EnvironmentSource
         public bool HasActionMask => masked is not null;
 
         public void ActionMask(Span<bool> mask) => masked!.ActionMask(mask);
+
+        public bool HasGoals => goals is not null;
+
+        public double ComputeReward(ReadOnlySpan<float> achieved, ReadOnlySpan<float> desired) =>
+            goals!.ComputeReward(achieved, desired);
+
+        public bool ComputeTerminated(ReadOnlySpan<float> achieved, ReadOnlySpan<float> desired) =>
+            goals!.ComputeTerminated(achieved, desired);
 
         public bool CanRender => view is not null;
 

@@ -191,6 +191,8 @@ type internal BatchContract(findings: Findings, options: ContractOptions, make: 
 
                     if look then
                         checkStep batch place elapsed returns buffers
+                        GoalContract.checkStep findings batch place buffers
+
                         gauge.Observe(Span.op_Implicit buffers.Observations.Span)
                         gauge.Reward(Span.op_Implicit buffers.Rewards.Span)
 
@@ -226,6 +228,8 @@ type internal BatchContract(findings: Findings, options: ContractOptions, make: 
                 "sizes"
                 $"the sizes {batch.ObservationSize} and {batch.ActionSize} are not those of {batch.ObservationSpace} and {batch.ActionSpace}."
                 "Return the sizes of the spaces."
+
+        GoalContract.checkDeclaration findings batch
 
     let checkReproducibility (steps: int) (first: BatchTrace list) (batch: BatchEnvironment) =
         let remedy = "Take all randomness from the seed of Reset, and reset every field there."

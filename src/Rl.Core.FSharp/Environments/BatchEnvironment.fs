@@ -201,6 +201,18 @@ type BatchEnvironment() =
 
     default this.ActionMasks(_, _, _) = invalidOp $"{this.Id} has no action masks; ask HasActionMasks first."
 
+    /// The goals of its observations, of any two of which it knows the reward: what hindsight needs. Or a clause that
+    /// says why it offers none and what to do.
+    abstract Goals: Result<GoalTask, string>
+
+    default _.Goals = GoalTask.absent
+
+    /// `Goals`; `ArgumentException` where there are none.
+    member this.RequireGoals() : GoalTask =
+        match this.Goals with
+        | Ok task -> task
+        | Error reason -> Guard.fail "environment" $"Hindsight cannot learn from {this.Id}: {reason}."
+
     /// What a copy looks like; none if the environment cannot be looked at.
     abstract Render: copy: int -> Scene voption
     default _.Render _ = ValueNone

@@ -33,6 +33,8 @@ type ContractRule =
     | Snapshots = 11
     /// Batches do what single steps do, however they are split.
     | Batches = 12
+    /// A step pays what the goals that it led to are worth.
+    | Goals = 13
 
 /// One thing that is wrong.
 type ContractFinding =

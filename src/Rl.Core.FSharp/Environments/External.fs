@@ -54,6 +54,7 @@ type IMutableRenderable =
 /// file, `Capture` cannot see inside them: it records the streams and counts, and `Restore` starts a new episode in
 /// every copy. `Release` disposes of the instances that are `IDisposable`; one that took too long may still be at work
 /// and is left alone.
+/// Goals are offered if the instances are `IGoalEnvironment`; the first is asked for the rewards of all.
 /// Copies can be looked at if the instances are `IMutableRenderable`; after the first look, the last states of episodes
 /// are drawn too. A reset or step that takes longer than `timeout` raises `EnvironmentFailure`; the batch must not be
 /// used again.
@@ -102,6 +103,8 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
         match instances[0] with
         | :? IMaskedEnvironment as masked -> masked.HasActionMask && actionSpace.Choices > 0
         | _ -> false
+
+    let goals = GoalTask.offered id observationSpace instances[0]
 
     /// The parts of observations that are integers or bits; boxes may be left, as `Environment.checkContract` tells.
     let integers =
@@ -208,6 +211,7 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
     /// Without a timeout.
     new(id, rewardThreshold, count, create) = External(id, rewardThreshold, count, create, Timeout.InfiniteTimeSpan)
 
+    override _.Goals = goals
     override _.HasActionMasks = masked
 
     override this.ActionMasks(first: int, copies: int, masks: Span<bool>) =

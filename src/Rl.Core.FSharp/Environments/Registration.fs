@@ -131,3 +131,12 @@ module internal Keyword =
         match values[name] with
         | KeywordValue.Text value -> value
         | other -> Guard.fail name $"{name} is {other}; it must be a text."
+
+    /// The value of a number that must be whole and within bounds.
+    let wholeNumber (values: Map<string, KeywordValue>) name low high =
+        let number = numberOf values name
+
+        if not (number = Math.Floor number && number >= low && number <= high) then
+            Guard.fail name $"{name} is {number}; it must be a whole number from {low} to {high}."
+
+        int number

@@ -5,6 +5,7 @@ open System
 open Rl.Core.Foundations
 open Rl.Core.Environments.Box2D
 open Rl.Core.Environments.ClassicControl
+open Rl.Core.Environments.Goals
 open Rl.Core.Environments.MinAtar
 open Rl.Core.Environments.Teaching
 open Rl.Core.Environments.ToyText
@@ -16,7 +17,14 @@ module Registry =
     /// Every entry, ordered by id.
     let entries: RegistryEntry list =
         List.concat
-            [ Box2DEntries.all; ClassicControlEntries.all; MinAtarEntries.all; TeachingEntries.all; ToyTextEntries.all ]
+            [
+                Box2DEntries.all
+                ClassicControlEntries.all
+                GoalEntries.all
+                MinAtarEntries.all
+                TeachingEntries.all
+                ToyTextEntries.all
+            ]
         |> List.sortBy _.Id
 
     /// Every id, ordered.

@@ -44,6 +44,8 @@ type Vectorised<'State
         | :? IRenderable<'State> as renderable -> Some renderable
         | _ -> None
 
+    let goals = GoalTask.offered id observationSpace environment
+
     /// The states in which episodes ended in the copies' latest steps, for those who look.
     let finals: 'State voption[] = if renderable.IsSome then Array.create count ValueNone else [||]
 
@@ -143,6 +145,7 @@ type Vectorised<'State
         environment.Observe(states[copy], row)
         episodes.CheckObservations(copy, Span.op_Implicit row, true)
 
+    override _.Goals = goals
     override _.HasActionMasks = masks.IsSome
 
     override this.ActionMasks(first: int, count: int, result: Span<bool>) =

@@ -5,65 +5,6 @@ open System
 open Rl.Core.Environments
 open Rl.Core.Foundations
 
-/// The reward of a step that led to `achieved` where `desired` was the goal.
-type GoalReward = delegate of achieved: ReadOnlySpan<float32> * desired: ReadOnlySpan<float32> -> float32
-
-/// Where the goals stand in an encoded observation.
-type GoalSpace =
-    {
-        /// The first number of what was reached.
-        Achieved: int
-        /// The first number of what was to be reached.
-        Desired: int
-        /// The numbers of a goal.
-        Size: int
-    }
-
-/// Observations with goals.
-[<RequireQualifiedAccess>]
-module GoalSpace =
-
-    /// The names that Gymnasium's robots have for the parts of an observation.
-    [<Literal>]
-    let AchievedName = "achieved_goal"
-
-    /// The name of the part that says what is to be reached.
-    [<Literal>]
-    let DesiredName = "desired_goal"
-
-    /// The goals of a space: a dictionary with the entries `achieved_goal` and `desired_goal`, which are the same
-    /// space.
-    let ofSpace (space: Space) : GoalSpace =
-        let entries =
-            match space with
-            | Space.Dict entries -> entries
-            | _ -> []
-
-        let offsets = entries |> List.scan (fun offset (_, part) -> offset + Space.encodedSize part) 0
-
-        let find name =
-            match entries |> List.tryFindIndex (fun (known, _) -> known = name) with
-            | Some index -> struct (offsets[index], snd entries[index])
-            | None ->
-                Guard.fail
-                    (nameof space)
-                    ("Hindsight needs observations that are a Dict with the entries "
-                     + $"observation, {AchievedName} and {DesiredName}; this one is {space}.")
-
-        let struct (achieved, achievedSpace) = find AchievedName
-        let struct (desired, desiredSpace) = find DesiredName
-
-        if
-            achievedSpace.Shape <> desiredSpace.Shape
-            || Space.encodedSize achievedSpace <> Space.encodedSize desiredSpace
-        then
-            Guard.fail
-                (nameof space)
-                ($"A goal that is achieved, {achievedSpace}, must be able to be "
-                 + $"one that is desired, {desiredSpace}: give both the same space.")
-
-        { Achieved = achieved; Desired = desired; Size = Space.encodedSize achievedSpace }
-
 /// Which step of its episode gives a transition another goal: what that step led to.
 [<RequireQualifiedAccess>]
 type GoalChoice =
@@ -89,6 +30,10 @@ type Hindsight(columns: TransitionColumns, goals: GoalSpace, reward: GoalReward,
 
         if goals.Achieved + goals.Size > size || goals.Desired + goals.Size > size then
             Guard.fail (nameof goals) $"Goals of {goals.Size} numbers lie outside observations of {size}."
+
+    /// Of the goals that an environment offers (`BatchEnvironment.RequireGoals`).
+    new(columns: TransitionColumns, task: GoalTask, choice: GoalChoice, ratio: float) =
+        Hindsight(columns, task.Space, task.Reward, choice, ratio)
 
     /// The ratio at which `perReal` transitions with other goals come with a real one: 1 − 1 / (perReal + 1).
     static member RatioOf(perReal: int) : float =

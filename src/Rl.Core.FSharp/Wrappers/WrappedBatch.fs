@@ -37,6 +37,7 @@ type WrappedBatch
     let actionSpace = defaultArg actions inner.ActionSpace
     let size, actionSize = observationSpace.Size, actionSpace.Size
     let actionParts = Array.ofList (Space.layout actionSpace)
+    let goals = inner.Goals |> Result.bind (WrappedGoals.through wrapper inner.ObservationSpace)
     let isNextStep = inner.Autoreset = AutoresetMode.NextStep
     let below = StepBuffers.Allocate(count, innerSize, true)
     let innerActions = Array.zeroCreate<float32>(if actions.IsSome then count * innerActionSize else 0)
@@ -210,6 +211,7 @@ type WrappedBatch
         else
             base.ActionMasks(first, copies, masks)
 
+    override _.Goals = goals
     override _.Render copy = inner.Render copy
     override _.RenderFinal copy = inner.RenderFinal copy
     override _.ReturnSoFar copy = inner.ReturnSoFar copy

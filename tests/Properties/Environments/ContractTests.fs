@@ -130,6 +130,8 @@ let private otherValues: Map<string, (string * KeywordValue) list> =
                     "slip", 0.0, []
                     "height", 3.0, []
                     "width", 7.0, []
+                    "bits", 6.0, []
+                    "tolerance", 0.5, []
                 ] do
                 name, (name, KeywordValue.Number value) :: needs
             "desc", [ "desc", KeywordValue.Text "SFFF/FHFG" ]

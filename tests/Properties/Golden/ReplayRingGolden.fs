@@ -4,6 +4,7 @@ module Rl.Tests.Golden.ReplayRingGolden
 #nowarn "3391" // arrays convert to spans
 
 open System
+open Rl.Core.Environments
 open Rl.Core.Experience
 open Xunit
 open Rl.Tests.Golden.ReplayCases

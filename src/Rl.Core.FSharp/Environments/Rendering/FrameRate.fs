@@ -19,6 +19,8 @@ module FrameRate =
             "Pendulum", 30.0
             "Acrobot", 15.0
             "MinAtar", 10.0
+            "PointReach", 10.0
+            "BitFlipping", 4.0
             "FrozenLake", 4.0
             "CliffWalking", 4.0
             "Taxi", 4.0

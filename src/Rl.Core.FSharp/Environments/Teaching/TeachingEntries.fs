@@ -8,14 +8,6 @@ open Rl.Core.Environments
 [<RequireQualifiedAccess>]
 module internal TeachingEntries =
 
-    let private wholeNumber (values: Map<string, KeywordValue>) name low high =
-        let number = Keyword.numberOf values name
-
-        if not (number = Math.Floor number && number >= low && number <= high) then
-            Guard.fail name $"{name} is {number}; it must be a whole number from {low} to {high}."
-
-        int number
-
     let private simple id summary create = { Id = id; Summary = summary; Keywords = []; Create = fun _ -> create id }
 
     let private bandit =
@@ -33,9 +25,9 @@ module internal TeachingEntries =
                     AnyEnvironment.Pack(
                         Bandit.Testbed(
                             "Bandit-v0",
-                            wholeNumber values "arms" 1.0 1000.0,
+                            Keyword.wholeNumber values "arms" 1.0 1000.0,
                             Keyword.numberOf values "noise",
-                            uint64 (wholeNumber values "problem" 0.0 1e9)
+                            uint64 (Keyword.wholeNumber values "problem" 0.0 1e9)
                         )
                     )
         }
@@ -60,8 +52,8 @@ module internal TeachingEntries =
                     AnyEnvironment.Pack(
                         TextbookEnvironments.gridWorld
                             "GridWorld-v0"
-                            (wholeNumber values "height" 1.0 100.0)
-                            (wholeNumber values "width" 1.0 100.0)
+                            (Keyword.wholeNumber values "height" 1.0 100.0)
+                            (Keyword.wholeNumber values "width" 1.0 100.0)
                     )
         }
 
