@@ -180,6 +180,7 @@ public sealed class OptionsTests
         "none" => "lstm",
         "double" => "maximum",
         "huber" => "squared",
+        "future" => "episode",
         _ => text.Contains('.', StringComparison.Ordinal) || text.Contains('E', StringComparison.Ordinal) ? "0.123456789012345" : "12345",
     };
 }

@@ -151,6 +151,12 @@ type ActorShare
     member _.HasActed(row: int) = acted[row]
     /// [rows, observationSize]: the true last observations, encoded, of the rows that were cut in the step.
     member _.Finals = ReadOnlySpan<float32> finals
+
+    /// The true last observation, encoded, of a row whose episode ended in the step.
+    member internal _.FinalOf(row: int) : ReadOnlySpan<float32> =
+        encodeRow (own buffers.FinalObservations rawSize) row finals
+        ReadOnlySpan(finals, row * observationSize, observationSize)
+
     /// θ, which a sink may replace between steps.
     member _.Theta: Span<float32> = program.Theta
 

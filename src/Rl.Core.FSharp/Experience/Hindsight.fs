@@ -17,13 +17,29 @@ type GoalChoice =
 
 /// Gives a part of drawn transitions other goals: the desired goal in observation and next observation becomes what a
 /// step of the same episode led to, and the rewards are computed anew, that of each of n steps. Only transitions of
-/// whole episodes get one. Whether a step ended the episode stays as it was. Not thread-safe.
+/// whole episodes get one. Where it is known which goals terminate an episode, so is whether the next state's value
+/// counts: it does not from the first of n steps on that reaches the new goal, and it does again after a step that
+/// terminated because it had reached the old one. Not thread-safe.
 [<Sealed>]
-type Hindsight(columns: TransitionColumns, goals: GoalSpace, reward: GoalReward, choice: GoalChoice, ratio: float) =
+type Hindsight
+    private
+    (
+        columns: TransitionColumns,
+        goals: GoalSpace,
+        reward: GoalReward,
+        terminates: GoalTermination voption,
+        choice: GoalChoice,
+        ratio: float
+    ) =
     do Guard.inRange (nameof ratio) 0.0 1.0 ratio
     let next = Array.zeroCreate<float32> columns.NextObservations.Numbers
     let goal = Array.zeroCreate<float32> goals.Size
     let places = ReplayPlaces [ columns.NextObservations ]
+    let mutable rewards: float[] = [||]
+
+    /// What the step that `next` was led to by had reached, and what it was to reach.
+    let achieved () = ReadOnlySpan<float32>(next, goals.Achieved, goals.Size)
+    let desired () = ReadOnlySpan<float32>(next, goals.Desired, goals.Size)
 
     do
         let size = columns.Observations.Numbers
@@ -33,7 +49,12 @@ type Hindsight(columns: TransitionColumns, goals: GoalSpace, reward: GoalReward,
 
     /// Of the goals that an environment offers (`BatchEnvironment.RequireGoals`).
     new(columns: TransitionColumns, task: GoalTask, choice: GoalChoice, ratio: float) =
-        Hindsight(columns, task.Space, task.Reward, choice, ratio)
+        Hindsight(columns, task.Space, task.Reward, ValueSome task.Terminates, choice, ratio)
+
+    /// Of goals of which only the reward is known: whether a step ended the episode stays as it was, as in other
+    /// libraries.
+    new(columns: TransitionColumns, goals: GoalSpace, reward: GoalReward, choice: GoalChoice, ratio: float) =
+        Hindsight(columns, goals, reward, ValueNone, choice, ratio)
 
     /// The ratio at which `perReal` transitions with other goals come with a real one: 1 − 1 / (perReal + 1).
     static member RatioOf(perReal: int) : float =
@@ -62,20 +83,41 @@ type Hindsight(columns: TransitionColumns, goals: GoalSpace, reward: GoalReward,
         let place = (places.Of replay).[0]
         let samples, size = batch.Samples, next.Length
         replay.Unpack(place, goalRow, Span next)
-        let achieved = ReadOnlySpan<float32>(next, goals.Achieved, goals.Size)
-        achieved.CopyTo(Span goal)
-
-        for column in [| columns.Observations; columns.NextObservations |] do
-            achieved.CopyTo(Span(samples[column], index * size + goals.Desired, goals.Size))
-
+        (achieved ()).CopyTo(Span goal)
         let first = batch.Rows[index]
         let count = (batch.LastRows[index] - first) / replay.Copies + 1
+        if rewards.Length < count then rewards <- Array.zeroCreate<float> batch.MultiStep.Steps
+        let mutable taken = 0
+        let mutable isReached = false
 
-        let rewardOf k =
-            replay.Unpack(place, first + k * replay.Copies, Span next)
-            float (reward.Invoke(ReadOnlySpan(next, goals.Achieved, goals.Size), ReadOnlySpan goal))
+        while taken < count && not isReached do
+            replay.Unpack(place, first + taken * replay.Copies, Span next)
+            rewards[taken] <- float (reward.Invoke(achieved (), ReadOnlySpan goal))
+            taken <- taken + 1
 
-        samples[columns.Rewards].[index] <- float32 (MultiStep.total batch.MultiStep.Discount count rewardOf)
+            match terminates with
+            | ValueSome terminates -> isReached <- terminates.Invoke(achieved (), ReadOnlySpan goal)
+            | ValueNone -> ()
+
+        samples[columns.Rewards].[index] <-
+            float32 (MultiStep.total batch.MultiStep.Discount taken (fun k -> rewards[k]))
+
+        match terminates with
+        | ValueSome terminates ->
+            let hadReached = samples[columns.Continues].[index] = 0.0f && terminates.Invoke(achieved (), desired ())
+
+            if isReached then
+                samples[columns.Continues].[index] <- 0.0f
+                samples[DrawnColumns.discounts].[index] <- 0.0f
+            elif hadReached then
+                samples[columns.Continues].[index] <- 1.0f
+                samples[DrawnColumns.discounts].[index] <- float32 (batch.MultiStep.Power taken)
+        | ValueNone -> ()
+
+        next.CopyTo(samples[columns.NextObservations], index * size)
+
+        for column in [| columns.Observations; columns.NextObservations |] do
+            ReadOnlySpan(goal).CopyTo(Span(samples[column], index * size + goals.Desired, goals.Size))
 
     /// Gives `ratio` of a batch's transitions, spread evenly over it, other goals; the generator that follows.
     member this.Relabel(batch: TransitionBatch, replay: Replay, key: Rng) : Rng =

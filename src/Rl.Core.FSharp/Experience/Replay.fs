@@ -334,15 +334,15 @@ module Replay =
     let create (columns: Column list) (copies: int) (capacity: int) : Replay =
         ofPlan (ReplayPlan.plain columns) copies capacity
 
-    /// The bytes of memory that a full replay takes, without what is kept apart of episodes that a time limit cuts:
-    /// `bytesApart` for each such episode.
+    /// The bytes of memory that a full replay takes, without what is kept apart of episodes that end:
+    /// `bytesApart` for each of them.
     let bytes (plan: ReplayPlan) (copies: int) (capacity: int) : int64 =
         let layout = ReplayLayout plan
         // The oldest chunk may hold rows that are dropped already.
         let chunks = (int64 capacity + 2L * int64 ReplayChunk.Rows - 2L) / int64 ReplayChunk.Rows
         chunks * int64 ReplayChunk.Rows * int64 layout.Stride + int64 copies * int64 layout.NextBytes
 
-    /// The bytes that a replay takes more for each of its episodes that is cut.
+    /// The bytes that a replay takes more for each of its episodes that ended.
     let bytesApart (plan: ReplayPlan) : int64 = int64 (ReplayLayout plan).NextBytes
 
     /// The replay of which `rows` ≥ 0 rows are missing, at most its capacity, and that had `appended` rows ever.

@@ -19,7 +19,7 @@ type TransitionColumns =
         Rewards: Column
         /// 0 where s′ is terminal, else 1: what a discount is multiplied with.
         Continues: Column
-        /// s′; across a time limit the true last observation. Where s′ is terminal it does not matter.
+        /// s′; of an episode's last step the true last observation, whether it terminated or was cut.
         NextObservations: Column
         /// 1 at the last step of an episode, whether it terminated or was cut.
         Ends: Column
@@ -116,6 +116,11 @@ type internal TransitionSink
                 let index = t * copies + first + row
                 let terminated, truncated = share.Terminated[row], share.Truncated[row]
                 continues[index] <- if terminated then 0.0f else 1.0f
+
+                if terminated then
+                    let size = share.ObservationSize
+                    (share.FinalOf row).CopyTo(Span<float32>(nextObservations, index * size, size))
+
                 ends[index] <- if terminated || truncated then 1.0f else 0.0f
 
         member _.Cut(share, t) =

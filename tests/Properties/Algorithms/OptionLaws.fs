@@ -44,6 +44,8 @@ let private places: (string * string * string * (string * string) list) list =
         "dqn", "FinalExploration", "CartPole-v1", [ "TotalSteps", "200"; "FinalExploration", "0.8" ]
         "dqn", "Target", "CartPole-v1", [ "LearningRate", "0.05" ]
         "dqn", "Convolutions", "Spot-v0", []
+        "dqn", "HindsightGoals", "BitFlipping-v0", []
+        "dqn", "HindsightChoice", "BitFlipping-v0", [ "HindsightGoals", "4" ]
         "dqn", "PriorityCorrection", "CartPole-v1", [ "PriorityExponent", "0.6" ]
         "dqn", "MunchausenScale", "CartPole-v1", [ "Target", "munchausen" ]
         "dqn", "MunchausenTemperature", "CartPole-v1", [ "Target", "munchausen" ]

@@ -112,6 +112,50 @@ let ``hindsight's goals are drawn from all that may be`` () =
     Assert.Equal<int list>([ 4 ], drawn GoalChoice.Final 2)
     Assert.Equal<int list>([ 0; 1; 2; 3; 4 ], drawn GoalChoice.Episode 2)
 
+/// Five steps that reach 1 … 5, the last of them terminal; relabelled with the goal that a row led to, by a task whose
+/// successes terminate: struct (the reward, the discount, whether it continues) of a row's up to n steps.
+let private told (desired: float32) n row goalRow =
+    let observation value = [| value; value; desired; 0.0f |]
+
+    let steps =
+        Array.init 5 (fun row ->
+            {
+                Observation = observation (float32 row)
+                Reward = -1.0f
+                Next = observation (float32 row + 1.0f)
+                Terminated = (row = 4)
+                Truncated = false
+                Episode = 0
+            })
+
+    let task: GoalTask =
+        {
+            Space = goals
+            Reward = GoalReward(fun achieved desired -> if achieved[0] = desired[0] then 0.0f else -1.0f)
+            Terminates = GoalTermination(fun achieved desired -> achieved[0] = desired[0])
+        }
+
+    let replay = Replay.ofPlan compact 1 10 |> Replay.append (data steps)
+    let batch = TransitionBatch(columns, [], 1, n, 0.5)
+    batch.Read(replay, ReadOnlySpan [| row |])
+    Hindsight(columns, task, GoalChoice.Episode, 1.0).Relabel(batch, replay, 0, goalRow)
+    let number (column: Column) = batch.Samples[column].[0]
+    Assert.Equal(float32 goalRow + 1.0f, batch.Samples[columns.NextObservations].[goals.Desired])
+    struct (number columns.Rewards, number DrawnColumns.discounts, number columns.Continues)
+
+[<Fact>]
+let ``a goal that terminates episodes ends the steps that reach it, and one that is not reached any more does not`` () =
+    // Not reached: as before.
+    Assert.Equal(struct (-1.0f, 0.5f, 1.0f), told 5.0f 1 1 2)
+    // Reached by the second of three steps: two count, and no value.
+    Assert.Equal(struct (-1.0f, 0.0f, 0.0f), told 5.0f 3 1 2)
+    Assert.Equal(struct (0.0f, 0.0f, 0.0f), told 5.0f 1 4 4)
+    // The last step terminated because it reached its goal; with another one there is more to come.
+    Assert.Equal(struct (-1.0f, 0.5f, 1.0f), told 5.0f 1 4 1)
+    Assert.Equal(struct (-1.5f, 0.25f, 1.0f), told 5.0f 2 3 0)
+    // It terminated for another reason.
+    Assert.Equal(struct (-1.0f, 0.0f, 0.0f), told 9.0f 1 4 1)
+
 [<Fact>]
 let ``goals are found by name, and of one kind`` () =
     let box size = Space.Box(Array.create size -1.0, Array.create size 1.0, [| size |])

@@ -50,6 +50,12 @@ public sealed record DqnOptions : AgentOptions
     /// <summary>β, the part of the bias of drawing by priority that weights undo, at the first step; it rises to 1 at <see cref="TotalSteps"/>. In [0, 1].</summary>
     public double PriorityCorrection { get; init; } = Defaults.OffPolicy.PriorityCorrection;
 
+    /// <summary>Drawn transitions that are told again with a goal that was reached later for each that is not (hindsight replay), in environments with goals; 0 for none. 0 or more.</summary>
+    public int HindsightGoals { get; init; } = Defaults.OffPolicy.HindsightGoals;
+
+    /// <summary>Which step of its episode gives such a transition its goal: one from its own on, the last, or any.</summary>
+    public GoalChoice HindsightChoice { get; init; } = Defaults.OffPolicy.HindsightChoice.OfCore();
+
     /// <summary>Environment steps, over all copies, between reports, rounded up to a multiple of those between updates. They change nothing that is learned. At least 1.</summary>
     public int RoundSteps { get; init; } = Defaults.OffPolicy.RoundSteps;
 
@@ -129,6 +135,8 @@ public sealed record DqnOptions : AgentOptions
             ReturnSteps,
             PriorityExponent,
             PriorityCorrection,
+            HindsightGoals,
+            HindsightChoice.ToCore(),
             RoundSteps),
         new NetworkOptions(
             NormaliseObservations,
@@ -165,6 +173,8 @@ public sealed record DqnOptions : AgentOptions
         ReturnSteps = core.OffPolicy.ReturnSteps,
         PriorityExponent = core.OffPolicy.PriorityExponent,
         PriorityCorrection = core.OffPolicy.PriorityCorrection,
+        HindsightGoals = core.OffPolicy.HindsightGoals,
+        HindsightChoice = core.OffPolicy.HindsightChoice.OfCore(),
         RoundSteps = core.OffPolicy.RoundSteps,
         LearningRate = core.Rate.LearningRate,
         AnnealLearningRate = core.Rate.AnnealLearningRate,

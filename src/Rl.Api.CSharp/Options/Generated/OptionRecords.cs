@@ -128,6 +128,10 @@ internal static class OptionRecords
             "The discount γ.",
         ("OffPolicyOptions", "GradientSteps") =>
             "Updates after these steps; −1: as many as steps were taken, over all copies.",
+        ("OffPolicyOptions", "HindsightChoice") =>
+            "Which step of its episode gives such a transition its goal: one from its own on, the last, or any.",
+        ("OffPolicyOptions", "HindsightGoals") =>
+            "Drawn transitions that are told again with a goal that was reached later for each that is not (hindsight replay), in environments with goals; 0 for none.",
         ("OffPolicyOptions", "LearningStarts") =>
             "Environment steps, over all copies, with actions drawn uniformly; learning starts after them.",
         ("OffPolicyOptions", "PriorityCorrection") =>

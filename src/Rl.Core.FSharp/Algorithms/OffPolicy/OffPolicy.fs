@@ -157,6 +157,13 @@ module Replayed =
                 let given = { Priority.defaults with Exponent = options.PriorityExponent }
                 ValueSome(Priorities<float32>(given, options.BufferSize))
 
+        let hindsight =
+            if options.HindsightGoals = 0 then
+                ValueNone
+            else
+                let ratio = Hindsight.RatioOf options.HindsightGoals
+                ValueSome(Hindsight(columns, environment.RequireGoals(), options.HindsightChoice, ratio))
+
         let correction steps = Priority.exponentAt options.PriorityCorrection 1.0 parts.TotalSteps steps
         let batch = TransitionBatch(columns, [], options.BatchSize, options.ReturnSteps, options.Discount)
 
@@ -185,6 +192,11 @@ module Replayed =
             match masks with
             | ValueSome(struct (column, values)) -> interaction.Replay.Read(column, batch.LastRows, Span values)
             | ValueNone -> ()
+
+            let next =
+                match hindsight with
+                | ValueSome hindsight -> hindsight.Relabel(batch, replay, next)
+                | ValueNone -> next
 
             if parts.NormaliseObservations then
                 normalise columns.Observations

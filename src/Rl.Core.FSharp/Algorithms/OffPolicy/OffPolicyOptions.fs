@@ -1,6 +1,7 @@
 /// Options that all algorithms which learn from replayed steps have.
 namespace Rl.Core.Algorithms
 
+open Rl.Core.Experience
 open Rl.Core.Foundations
 open Rl.Core.Learning
 
@@ -27,6 +28,11 @@ type OffPolicyOptions =
         /// β, the part of the bias of drawing by priority that weights undo, at the first step; it rises to 1 at
         /// `TotalSteps`.
         PriorityCorrection: float
+        /// Drawn transitions that are told again with a goal that was reached later for each that is not (hindsight
+        /// replay), in environments with goals; 0 for none.
+        HindsightGoals: int
+        /// Which step of its episode gives such a transition its goal: one from its own on, the last, or any.
+        HindsightChoice: GoalChoice
         /// Environment steps, over all copies, between reports, rounded up to a multiple of those between updates. They
         /// change nothing that is learned.
         RoundSteps: int
@@ -49,8 +55,13 @@ module OffPolicyOptions =
             ReturnSteps = 1
             PriorityExponent = 0.0
             PriorityCorrection = 0.4
+            HindsightGoals = 0
+            HindsightChoice = GoalChoice.Future
             RoundSteps = 1_000
         }
+
+    let private choices =
+        [ "future", GoalChoice.Future; "final", GoalChoice.Final; "episode", GoalChoice.Episode ]
 
     /// A row an option, in the order of files.
     let rows: OptionRow<OffPolicyOptions> list =
@@ -70,6 +81,10 @@ module OffPolicyOptions =
                 { c with PriorityExponent = v })
             Options.number (nameof o.PriorityCorrection) Range.fraction _.PriorityCorrection (fun v c ->
                 { c with PriorityCorrection = v })
+            Options.whole (nameof o.HindsightGoals) (Range.atLeast 0.0) _.HindsightGoals (fun v c ->
+                { c with HindsightGoals = v })
+            Options.choice choices (nameof o.HindsightChoice) _.HindsightChoice (fun v c ->
+                { c with HindsightChoice = v })
             Options.whole (nameof o.RoundSteps) (Range.atLeast 1.0) _.RoundSteps (fun v c -> { c with RoundSteps = v })
         ]
 

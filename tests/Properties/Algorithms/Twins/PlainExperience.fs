@@ -121,9 +121,14 @@ type TwinWorld(environment: BatchEnvironment, state: TrainingState) =
         own.CopyTo(actions, copy * actionSize)
         environment.Step(copy, 1, ReadOnlySpan actions, buffers)
         take copy
-        let truncated = buffers.Truncated.Span[copy]
-        let led = if truncated then buffers.FinalObservations.Span else buffers.Observations.Span
-        let terminated = buffers.Terminated.Span[copy]
+        let terminated, truncated = buffers.Terminated.Span[copy], buffers.Truncated.Span[copy]
+
+        let led =
+            if terminated || truncated then
+                buffers.FinalObservations.Span
+            else
+                buffers.Observations.Span
+
         struct (float buffers.Rewards.Span[copy], terminated, truncated, Array.map float (row copy led))
 
     /// A copy leaves its episode.

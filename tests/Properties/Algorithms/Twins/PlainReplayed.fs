@@ -19,7 +19,7 @@ type PlainTransition =
         Terminated: bool
         /// The last step of its episode.
         Ended: bool
-        /// What the step led to: at a time limit the true last observation.
+        /// What the step led to: at an episode's end the true last observation.
         Next: float[]
         /// What is possible there; empty where all is, or where nobody knows.
         NextMask: bool[]
@@ -57,8 +57,7 @@ module PlainMemory =
                             Reward = (get "rewards" row)[0]
                             Terminated = terminated
                             Ended = (get "ends" row)[0] <> 0.0
-                            // What follows a terminal state means nothing.
-                            Next = if terminated then [||] else get "nextObservations" row
+                            Next = get "nextObservations" row
                             NextMask =
                                 match masks with
                                 | Some mask when not terminated -> mask row |> Array.map ((=) 1.0)
@@ -172,7 +171,7 @@ module PlainReplayed =
                             Reward = reward
                             Terminated = terminated
                             Ended = terminated || truncated
-                            Next = if terminated then [||] else led
+                            Next = led
                             NextMask =
                                 if terminated then [||]
                                 elif isKnown then world.Mask(copy, choices)
