@@ -179,6 +179,7 @@ public sealed class OptionsTests
         "bounds" => "none",
         "none" => "lstm",
         "double" => "maximum",
+        "relu" => "tanh",
         "huber" => "squared",
         "future" => "episode",
         _ => text.Contains('.', StringComparison.Ordinal) || text.Contains('E', StringComparison.Ordinal) ? "0.123456789012345" : "12345",

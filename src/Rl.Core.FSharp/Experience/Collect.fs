@@ -85,6 +85,8 @@ type ActorShare
         let from = Span.op_Implicit (source.Slice(row * rawSize, rawSize))
         Encoding.encode space isIdentity from (Span<float32>(target, row * observationSize, observationSize))
 
+    let encodeFinal row = encodeRow (own buffers.FinalObservations rawSize) row finals
+
     let masks () = ReadOnlySpan<bool>(allMasks, first * choices, number * choices)
 
     /// Draws the action of a row from the program's outputs.
@@ -154,7 +156,7 @@ type ActorShare
 
     /// The true last observation, encoded, of a row whose episode ended in the step.
     member internal _.FinalOf(row: int) : ReadOnlySpan<float32> =
-        encodeRow (own buffers.FinalObservations rawSize) row finals
+        encodeFinal row
         ReadOnlySpan(finals, row * observationSize, observationSize)
 
     /// θ, which a sink may replace between steps.
@@ -226,7 +228,7 @@ type ActorShare
                 // The rows of copies that go on hold what was there before: they may not even be observations.
                 if isCut row then
                     any <- true
-                    encodeRow (own buffers.FinalObservations rawSize) row finals
+                    encodeFinal row
 
         if any && critic.IsSome then
             prepare (ReadOnlySpan finals)
