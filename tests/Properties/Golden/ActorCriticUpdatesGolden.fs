@@ -1,5 +1,5 @@
-/// Updates of SAC, TD3 and DDPG step by step, composed from the objectives and optimisers, against Stable Baselines3 and
-/// CleanRL: losses, gradients, new weights, targets.
+/// Updates of SAC, TD3 and DDPG step by step, composed from the objectives and optimisers, against Stable Baselines3
+/// and CleanRL: losses, gradients, new weights, targets.
 module Rl.Tests.Golden.ActorCriticUpdatesGolden
 
 open System

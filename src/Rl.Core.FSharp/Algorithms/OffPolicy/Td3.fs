@@ -104,8 +104,8 @@ module Td3Options =
     /// The defaults with the named options replaced; names are matched whatever their case.
     let ofPairs (pairs: (string * string) list) : Td3Options = Options.ofPairs rows pairs defaults
 
-/// Twin delayed deterministic policy gradient (Fujimoto, van Hoof and Meger, "Addressing function approximation error in
-/// actor-critic methods", 2018) and what it grew from (Lillicrap et al., "Continuous control with deep reinforcement
+/// Twin delayed deterministic policy gradient (Fujimoto, van Hoof and Meger, "Addressing function approximation error
+/// in actor-critic methods", 2018) and what it grew from (Lillicrap et al., "Continuous control with deep reinforcement
 /// learning", 2015).
 [<RequireQualifiedAccess>]
 module Td3 =

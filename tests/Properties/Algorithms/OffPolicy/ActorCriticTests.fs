@@ -1,4 +1,4 @@
-/// Actor-critics from replay: they learn, they keep the laws of learners, and they refuse actions that they cannot have.
+/// Actor-critics from replay: they learn, keep the laws of learners, and refuse actions that they cannot have.
 module Rl.Tests.Algorithms.OffPolicy.ActorCriticTests
 
 open System
