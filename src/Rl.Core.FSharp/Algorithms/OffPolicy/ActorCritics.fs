@@ -9,6 +9,34 @@ open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Optimisers
 
+/// Standard normal numbers in further columns of drawn samples, drawn anew for each update. Not thread-safe.
+[<Sealed>]
+type internal DrawnNoise(columns: Column list, rows: int) =
+    let noise = columns |> List.map (fun column -> column, Array.zeroCreate<float32>(rows * column.Numbers))
+    let arrays = noise |> List.map snd |> List.toArray
+    let mutable whole: struct (Samples * Samples) voption = ValueNone
+
+    /// Draws all numbers, column by column: the generator that follows.
+    member _.Draw(key: Rng) : Rng =
+        let mutable key = key
+
+        for values in arrays do
+            for index in 0 .. values.Length - 1 do
+                let struct (value, next) = Rng.normal key
+                values[index] <- float32 value
+                key <- next
+
+        key
+
+    /// The samples with the columns. Samples are mostly those of the time before.
+    member _.With(samples: Samples) : Samples =
+        match whole with
+        | ValueSome(struct (known, made)) when obj.ReferenceEquals(known, samples) -> made
+        | _ ->
+            let made = samples.With noise
+            whole <- ValueSome(struct (samples, made))
+            made
+
 /// Small functions of off-policy actor-critics.
 [<RequireQualifiedAccess>]
 module ActorCritics =
@@ -30,8 +58,8 @@ module ActorCritics =
                 $"{algorithm} needs a Box action space whose bounds are all finite; the actions are {actions}. ppo, a2c, trpo and cem take any action space."
 
     /// An actor with hidden layers of PyTorch's start, in units of the bounds; `last` stands after its outputs.
-    let actor activation (hidden: int list) (observations: Space) (actions: Space) (last: Activation) distribution =
-        let actor = Actor.create activation (Encoding.size observations) hidden distribution
+    let actor (c: NetworkOptions) (observations: Space) (actions: Space) (last: Activation) distribution =
+        let actor = Actor.create c.Activation (Encoding.size observations) c.Hidden distribution
 
         { actor with
             Layers =
@@ -53,22 +81,26 @@ module ActorCritics =
             Project = None
         }
 
+    /// What learning rates are multiplied with where they are annealed.
+    let rateShare: Column = Column.scalar "rateShare"
+
+    /// That, after so many environment steps.
+    let shareLeft (plan: PlanOptions) (steps: int64) : float = max 0.0 (1.0 - float steps / float plan.TotalSteps)
+
+    /// Tells it to updates.
+    let anneal (share: float) (updates: Update list) : unit =
+        for update in updates do
+            update.Set(rateShare, share)
+
     /// Adam with PyTorch's constants, which moves what names it.
-    let learns (name: string) (rate: float) : GroupMotion =
-        GroupMotion.Learns(name, Optimiser.adam (Schedule.constant rate) 1e-8)
+    let learns (name: string) (isAnnealed: bool) (rate: float) : GroupMotion =
+        let schedule: Schedule =
+            if isAnnealed then
+                fun count -> rate * Schedule.input rateShare.Name count
+            else
+                Schedule.constant rate
 
-    /// Samples with standard normal numbers in further columns, drawn in their order: struct (samples, the generator
-    /// that follows). The arrays are written anew each time.
-    let withNoise (noise: (Column * float32[]) list) (samples: Samples) (key: Rng) : struct (Samples * Rng) =
-        let mutable key = key
-
-        for _, values in noise do
-            for i in 0 .. values.Length - 1 do
-                let struct (value, next) = Rng.normal key
-                values[i] <- float32 value
-                key <- next
-
-        struct (samples.With noise, key)
+        GroupMotion.Learns(name, Optimiser.adam schedule 1e-8)
 
     /// Copies a group's numbers from the update that has moved them to another that reads them.
     let pass (group: string) (from: Update) (into: Update) : unit =

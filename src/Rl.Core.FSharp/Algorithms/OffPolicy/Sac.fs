@@ -18,9 +18,10 @@ type SacOptions =
     {
         Plan: PlanOptions
         OffPolicy: OffPolicyOptions
-        /// Adam's step size for the actor.
-        LearningRate: float
-        /// Adam's step size for the critics.
+        Network: NetworkOptions
+        /// The actor's.
+        Rate: RateOptions
+        /// Adam's step size α for the critics.
         CriticLearningRate: float
         /// Adam's step size for ln α.
         TemperatureLearningRate: float
@@ -34,10 +35,6 @@ type SacOptions =
         TargetRate: float
         /// The number of critics, of which the least value counts.
         Critics: int
-        /// Widths of the hidden layers of actor and critics.
-        Hidden: int list
-        /// What stands after each hidden layer.
-        Activation: Activation
         /// The least ln σ of the policy.
         LeastLogDeviation: float
         /// The largest ln σ of the policy.
@@ -48,22 +45,21 @@ type SacOptions =
 [<RequireQualifiedAccess>]
 module SacOptions =
 
-    /// Stable Baselines3's, but for ln σ, which is squashed into [−5, 2] as in CleanRL, so that it has a derivative
-    /// everywhere.
+    /// Those of small tasks: narrow layers and large steps; Stable Baselines3 has two layers of 256 and steps of 3e-4.
+    /// ln σ is squashed into [−5, 2] as in CleanRL, so that it has a derivative everywhere.
     let defaults =
         {
-            Plan = { TotalSteps = 1_000_000L }
-            OffPolicy = { OffPolicyOptions.defaults with LearningStarts = 100; BatchSize = 256; BufferSize = 1_000_000 }
-            LearningRate = 3e-4
-            CriticLearningRate = 3e-4
-            TemperatureLearningRate = 3e-4
+            Plan = { TotalSteps = 20_000L }
+            OffPolicy = { OffPolicyOptions.defaults with LearningStarts = 100; GradientSteps = -1; BatchSize = 100 }
+            Network = { NetworkOptions.defaults [ 64; 64 ] with Activation = Activation.Relu }
+            Rate = { LearningRate = 1e-3; AnnealLearningRate = false }
+            CriticLearningRate = 1e-3
+            TemperatureLearningRate = 1e-3
             InitialTemperature = 1.0
             LearnTemperature = true
             TargetEntropyPerAction = -1.0
             TargetRate = 0.005
             Critics = 2
-            Hidden = [ 256; 256 ]
-            Activation = Activation.Relu
             LeastLogDeviation = -5.0
             LargestLogDeviation = 2.0
         }
@@ -76,11 +72,18 @@ module SacOptions =
         let offPolicy rows =
             Options.group (fun (c: SacOptions) -> c.OffPolicy) (fun v c -> { c with OffPolicy = v }) rows
 
+        let network rows = Options.group (fun (c: SacOptions) -> c.Network) (fun v c -> { c with Network = v }) rows
+        let rate rows = Options.group (fun (c: SacOptions) -> c.Rate) (fun v c -> { c with Rate = v }) rows
+
         [
             yield! plan PlanOptions.rows
             yield! offPolicy OffPolicyOptions.rows
-            Options.number (nameof d.LearningRate) Range.positive _.LearningRate (fun v c ->
-                { c with LearningRate = v })
+            yield!
+                rate RateOptions.rows
+                |> Options.meaning (nameof d.Rate.LearningRate) "Adam's step size α for the actor."
+                |> Options.meaning
+                    (nameof d.Rate.AnnealLearningRate)
+                    "Lower all learning rates in a straight line to 0 at `TotalSteps`."
             Options.number (nameof d.CriticLearningRate) Range.positive _.CriticLearningRate (fun v c ->
                 { c with CriticLearningRate = v })
             Options.number (nameof d.TemperatureLearningRate) Range.positive _.TemperatureLearningRate (fun v c ->
@@ -93,12 +96,12 @@ module SacOptions =
             Options.number (nameof d.TargetRate) Range.positiveFraction _.TargetRate (fun v c ->
                 { c with TargetRate = v })
             Options.whole (nameof d.Critics) (Range.within 1.0 100.0) _.Critics (fun v c -> { c with Critics = v })
-            Options.widths (nameof d.Hidden) _.Hidden (fun v c -> { c with Hidden = v })
-            Options.activation (nameof d.Activation) _.Activation (fun v c -> { c with Activation = v })
             Options.number (nameof d.LeastLogDeviation) Range.finite _.LeastLogDeviation (fun v c ->
                 { c with LeastLogDeviation = v })
             Options.number (nameof d.LargestLogDeviation) Range.finite _.LargestLogDeviation (fun v c ->
                 { c with LargestLogDeviation = v })
+            yield! network NetworkOptions.normaliseObservations
+            yield! network NetworkOptions.layers
         ]
 
     /// Fails for the first option that is out of its range, naming it.
@@ -131,8 +134,8 @@ module Sac =
         let distribution = SquashedNormalPolicy.create n c.LeastLogDeviation c.LargestLogDeviation
 
         {
-            Actor = ActorCritics.actor c.Activation c.Hidden observations actions Activation.Identity distribution
-            Critic = ActionCritic.create c.Activation (Encoding.size observations) n c.Hidden c.Critics
+            Actor = ActorCritics.actor c.Network observations actions Activation.Identity distribution
+            Critic = ActionCritic.create c.Network.Activation (Encoding.size observations) n c.Network.Hidden c.Critics
             Actions = n
         }
 
@@ -198,6 +201,7 @@ module Sac =
         let actor, critics = Actor.layout networks.Actor, ActionCritic.layout networks.Critic
         let actorPart: Part = { First = 0; Layout = actor }
         let criticPart: Part = { First = actor.Count; Layout = critics }
+        let learns name rate = ActorCritics.learns name c.Rate.AnnealLearningRate rate
 
         let temperature motion =
             let start = Math.Log c.InitialTemperature
@@ -215,7 +219,7 @@ module Sac =
 
         let temperatureMotion =
             if c.LearnTemperature then
-                ActorCritics.learns "temperatureOptimiser" c.TemperatureLearningRate
+                learns "temperatureOptimiser" c.TemperatureLearningRate
             else
                 GroupMotion.Stays
 
@@ -224,10 +228,7 @@ module Sac =
                 "critic step"
                 [
                     ParameterGroup.ofPart "actor" actorPart GroupMotion.Stays
-                    ParameterGroup.ofPart
-                        "critics"
-                        criticPart
-                        (ActorCritics.learns "criticOptimiser" c.CriticLearningRate)
+                    ParameterGroup.ofPart "critics" criticPart (learns "criticOptimiser" c.CriticLearningRate)
                     ActorCritics.target "targets" critics (GroupMotion.Follows("critics", c.TargetRate))
                     temperature temperatureMotion
                 ]
@@ -237,7 +238,7 @@ module Sac =
             update
                 "actor step"
                 [
-                    ParameterGroup.ofPart "actor" actorPart (ActorCritics.learns "actorOptimiser" c.LearningRate)
+                    ParameterGroup.ofPart "actor" actorPart (learns "actorOptimiser" c.Rate.LearningRate)
                     ParameterGroup.ofPart "critics" criticPart GroupMotion.Stays
                     temperature GroupMotion.Stays
                 ]
@@ -251,19 +252,16 @@ module Sac =
         let struct (critic, policy) = updates c networks columns
         let critics = ActionCritic.layout networks.Critic
         let actor = networks.Actor
-        let size = c.OffPolicy.BatchSize * networks.Actions
-
-        let drawn =
-            [
-                noise networks.Actions, Array.zeroCreate<float32> size
-                nextNoise networks.Actions, Array.zeroCreate<float32> size
-            ]
-
+        let drawn = DrawnNoise([ noise networks.Actions; nextNoise networks.Actions ], c.OffPolicy.BatchSize)
         let mutable ofCritic, ofPolicy = Means(critic, []), Means(policy, [])
 
         // The critics and the temperature, then the actor, which sees the new critics and the old temperature.
-        let learn samples _ key =
-            let struct (samples, key) = ActorCritics.withNoise drawn samples key
+        let learn samples steps key =
+            let samples, key = drawn.With samples, drawn.Draw key
+
+            if c.Rate.AnnealLearningRate then
+                ActorCritics.anneal (ActorCritics.shareLeft c.Plan steps) [ critic; policy ]
+
             critic.ChooseAll samples
             critic.Run workers
             ActorCritics.pass "critics" critic policy
@@ -284,7 +282,7 @@ module Sac =
                 Actor = actor
                 Layout = layoutOf networks
                 ActionScaling = ActionScaling.Bounds
-                NormaliseObservations = false
+                NormaliseObservations = c.Network.NormaliseObservations
                 Arrays = ActorCritics.arrays [ critic; policy ]
                 Targets = [ "targets", { First = (Actor.layout actor).Count; Layout = critics } ]
                 Explore =
@@ -306,9 +304,8 @@ module Sac =
                         policy.Store draft
                 Metrics =
                     fun _ ->
-                        let logTemperature = float (policy.Group("temperature").Span[0])
-
-                        [| yield! ofCritic.All; yield! ofPolicy.All; struct ("temperature", Math.Exp logTemperature) |]
+                        let temperature = Math.Exp(float (policy.Group("temperature").Span[0]))
+                        [| yield! ofCritic.All; yield! ofPolicy.All; struct ("temperature", temperature) |]
             }
             environment
             workers

@@ -1,5 +1,4 @@
-/// Deterministic actors that learn from replayed steps: twin delayed deterministic policy gradient (TD3) and deep
-/// deterministic policy gradient (DDPG), which is its case of one critic, no delay and no smoothing.
+/// Twin delayed deterministic policy gradient: a deterministic actor that follows the first of two critics.
 namespace Rl.Core.Algorithms
 
 open System
@@ -12,14 +11,23 @@ open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Objectives
 
-/// Options of TD3 (Fujimoto et al. 2018) and of DDPG (Lillicrap et al. 2015).
+/// What is added to the actions of a deterministic policy so that it explores.
+[<RequireQualifiedAccess>]
+type ExplorationNoise =
+    /// Normal numbers, each drawn for itself.
+    | Normal
+    /// An Ornstein-Uhlenbeck process in each copy: noise that stays for a while, across episodes too.
+    | OrnsteinUhlenbeck
+
+/// Options of twin delayed deterministic policy gradient (Fujimoto et al. 2018).
 type Td3Options =
     {
         Plan: PlanOptions
         OffPolicy: OffPolicyOptions
-        /// Adam's step size for the actor.
-        LearningRate: float
-        /// Adam's step size for the critics.
+        Network: NetworkOptions
+        /// The actor's.
+        Rate: RateOptions
+        /// Adam's step size α for the critics.
         CriticLearningRate: float
         /// The number of critics, of which the least value counts; the actor follows the first.
         Critics: int
@@ -31,37 +39,39 @@ type Td3Options =
         SmoothingDeviation: float
         /// The bound of that noise.
         SmoothingLimit: float
-        /// The standard deviation of the normal noise that explores, in units of the half-range.
+        /// What is added to actions while training: numbers drawn each for itself, or a process that wanders and is
+        /// pulled back to 0.
+        Exploration: ExplorationNoise
+        /// The standard deviation of that noise, in units of the half-range; of the process, σ of dx = −θ x dt + σ dW.
         ExplorationDeviation: float
-        /// Widths of the hidden layers of actor and critics.
-        Hidden: int list
-        /// What stands after each hidden layer.
-        Activation: Activation
+        /// The pull θ of the Ornstein-Uhlenbeck process, whose time goes on by 0.01 a step.
+        ExplorationPull: float
     }
 
 /// Defaults, rows, checks and texts.
 [<RequireQualifiedAccess>]
 module Td3Options =
 
-    /// The paper's, as Stable Baselines3 has them.
+    /// The paper's, as Stable Baselines3 has them, but with narrow layers: it has 400 and 300 units.
     let defaults =
         {
-            Plan = { TotalSteps = 1_000_000L }
-            OffPolicy = { OffPolicyOptions.defaults with LearningStarts = 100; BatchSize = 256; BufferSize = 1_000_000 }
-            LearningRate = 1e-3
+            Plan = { TotalSteps = 20_000L }
+            OffPolicy = { OffPolicyOptions.defaults with LearningStarts = 100; GradientSteps = -1; BatchSize = 100 }
+            Rate = { LearningRate = 1e-3; AnnealLearningRate = false }
             CriticLearningRate = 1e-3
             Critics = 2
             TargetRate = 0.005
             PolicyDelay = 2
             SmoothingDeviation = 0.2
             SmoothingLimit = 0.5
+            Exploration = ExplorationNoise.Normal
             ExplorationDeviation = 0.1
-            Hidden = [ 400; 300 ]
-            Activation = Activation.Relu
+            ExplorationPull = 0.15
+            Network = { NetworkOptions.defaults [ 64; 64 ] with Activation = Activation.Relu }
         }
 
-    /// DDPG: one critic, which the actor follows at each step, and targets that are not smoothed.
-    let ddpg = { defaults with Critics = 1; PolicyDelay = 1; SmoothingDeviation = 0.0; SmoothingLimit = 0.0 }
+    let internal noises =
+        [ "normal", ExplorationNoise.Normal; "ornsteinUhlenbeck", ExplorationNoise.OrnsteinUhlenbeck ]
 
     /// A row an option, in the order of files.
     let rows: OptionRow<Td3Options> list =
@@ -71,11 +81,18 @@ module Td3Options =
         let offPolicy rows =
             Options.group (fun (c: Td3Options) -> c.OffPolicy) (fun v c -> { c with OffPolicy = v }) rows
 
+        let network rows = Options.group (fun (c: Td3Options) -> c.Network) (fun v c -> { c with Network = v }) rows
+        let rate rows = Options.group (fun (c: Td3Options) -> c.Rate) (fun v c -> { c with Rate = v }) rows
+
         [
             yield! plan PlanOptions.rows
             yield! offPolicy OffPolicyOptions.rows
-            Options.number (nameof d.LearningRate) Range.positive _.LearningRate (fun v c ->
-                { c with LearningRate = v })
+            yield!
+                rate RateOptions.rows
+                |> Options.meaning (nameof d.Rate.LearningRate) "Adam's step size α for the actor."
+                |> Options.meaning
+                    (nameof d.Rate.AnnealLearningRate)
+                    "Lower all learning rates in a straight line to 0 at `TotalSteps`."
             Options.number (nameof d.CriticLearningRate) Range.positive _.CriticLearningRate (fun v c ->
                 { c with CriticLearningRate = v })
             Options.whole (nameof d.Critics) (Range.within 1.0 100.0) _.Critics (fun v c -> { c with Critics = v })
@@ -87,10 +104,13 @@ module Td3Options =
                 { c with SmoothingDeviation = v })
             Options.number (nameof d.SmoothingLimit) Range.notNegative _.SmoothingLimit (fun v c ->
                 { c with SmoothingLimit = v })
+            Options.choice noises (nameof d.Exploration) _.Exploration (fun v c -> { c with Exploration = v })
             Options.number (nameof d.ExplorationDeviation) Range.notNegative _.ExplorationDeviation (fun v c ->
                 { c with ExplorationDeviation = v })
-            Options.widths (nameof d.Hidden) _.Hidden (fun v c -> { c with Hidden = v })
-            Options.activation (nameof d.Activation) _.Activation (fun v c -> { c with Activation = v })
+            Options.number (nameof d.ExplorationPull) Range.notNegative _.ExplorationPull (fun v c ->
+                { c with ExplorationPull = v })
+            yield! network NetworkOptions.normaliseObservations
+            yield! network NetworkOptions.layers
         ]
 
     /// Fails for the first option that is out of its range, naming it.
@@ -105,8 +125,7 @@ module Td3Options =
     let ofPairs (pairs: (string * string) list) : Td3Options = Options.ofPairs rows pairs defaults
 
 /// Twin delayed deterministic policy gradient (Fujimoto, van Hoof and Meger, "Addressing function approximation error
-/// in actor-critic methods", 2018) and what it grew from (Lillicrap et al., "Continuous control with deep reinforcement
-/// learning", 2015).
+/// in actor-critic methods", 2018).
 [<RequireQualifiedAccess>]
 module Td3 =
 
@@ -123,10 +142,8 @@ module Td3 =
         let n = ActorCritics.actionCount algorithm actions
 
         {
-            Actor =
-                DeterministicPolicy.create n
-                |> ActorCritics.actor c.Activation c.Hidden observations actions Activation.Tanh
-            Critic = ActionCritic.create c.Activation (Encoding.size observations) n c.Hidden c.Critics
+            Actor = DeterministicPolicy.create n |> ActorCritics.actor c.Network observations actions Activation.Tanh
+            Critic = ActionCritic.create c.Network.Activation (Encoding.size observations) n c.Network.Hidden c.Critics
             Actions = n
         }
 
@@ -134,14 +151,33 @@ module Td3 =
     let private layoutOf (networks: Networks) =
         Layout.append (Actor.layout networks.Actor) (ActionCritic.layout networks.Critic |> Layout.under "critics")
 
-    /// The policy with normal noise, clipped to the bounds.
-    let private explore (c: Td3Options) : ExploreAction =
-        ExploreAction(fun _ _ outputs _ _ action rng ->
+    /// The Ornstein-Uhlenbeck process of each copy, copy by copy.
+    [<Literal>]
+    let private Wandering = "explorationNoise"
+
+    /// What time of that process passes in a step.
+    [<Literal>]
+    let private TimeStep = 0.01
+
+    /// The policy with noise, clipped to the bounds. `wandering` are the processes of the copies, where there are some.
+    let private explore (c: Td3Options) (wandering: float32[]) : ExploreAction =
+        ExploreAction(fun _ copy outputs _ _ action rng ->
             let mutable rng = rng
 
             for i in 0 .. action.Length - 1 do
                 let struct (normal, next) = Rng.normal rng
-                let noise = ActionNoise.gaussian 0.0 c.ExplorationDeviation normal
+
+                let noise =
+                    match c.Exploration with
+                    | ExplorationNoise.Normal -> ActionNoise.gaussian 0.0 c.ExplorationDeviation normal
+                    | ExplorationNoise.OrnsteinUhlenbeck ->
+                        let place = copy * action.Length + i
+                        let deviation, pull = c.ExplorationDeviation, c.ExplorationPull
+                        let before = float wandering[place]
+                        let after = ActionNoise.ornsteinUhlenbeck 0.0 deviation pull TimeStep before normal
+                        wandering[place] <- float32 after
+                        after
+
                 action[i] <- float32 (ActionNoise.noisy noise (float outputs[i]))
                 rng <- next
 
@@ -185,6 +221,7 @@ module Td3 =
         let actor, critics = Actor.layout networks.Actor, ActionCritic.layout networks.Critic
         let criticPart: Part = { First = actor.Count; Layout = critics }
         let follows name = GroupMotion.Follows(name, c.TargetRate)
+        let learns name rate = ActorCritics.learns name c.Rate.AnnealLearningRate rate
 
         let update name groups loss =
             Update.create
@@ -200,10 +237,7 @@ module Td3 =
             update
                 "critic step"
                 [
-                    ParameterGroup.ofPart
-                        "critics"
-                        criticPart
-                        (ActorCritics.learns "criticOptimiser" c.CriticLearningRate)
+                    ParameterGroup.ofPart "critics" criticPart (learns "criticOptimiser" c.CriticLearningRate)
                     ActorCritics.target "targetActor" actor GroupMotion.Stays
                     ActorCritics.target "targets" critics GroupMotion.Stays
                 ]
@@ -216,7 +250,7 @@ module Td3 =
                     ParameterGroup.ofPart
                         "actor"
                         { First = 0; Layout = actor }
-                        (ActorCritics.learns "actorOptimiser" c.LearningRate)
+                        (learns "actorOptimiser" c.Rate.LearningRate)
                     ParameterGroup.ofPart "critics" criticPart GroupMotion.Stays
                     ActorCritics.target "targetActor" actor (follows "actor")
                     ActorCritics.target "targets" critics (follows "critics")
@@ -225,18 +259,29 @@ module Td3 =
 
         struct (critic, policy)
 
-    let private bind (algorithm: string) (c: Td3Options) (environment: BatchEnvironment) (workers: Workers) : Learner =
+    /// A learner of an algorithm that these options describe; `texts` are its own.
+    let internal bind algorithm texts (c: Td3Options) (environment: BatchEnvironment) (workers: Workers) : Learner =
         let networks = networksOf algorithm c environment.ObservationSpace environment.ActionSpace
         let columns = TransitionColumns.ofEnvironment environment
         let struct (critic, policy) = updates c networks columns
         let actor, critics = Actor.layout networks.Actor, ActionCritic.layout networks.Critic
-        let size = c.OffPolicy.BatchSize * networks.Actions
-        let drawn = [ smoothing networks.Actions, Array.zeroCreate<float32> size ]
+        let drawn = DrawnNoise([ smoothing networks.Actions ], c.OffPolicy.BatchSize)
+
+        let wandering: float32[] =
+            match c.Exploration with
+            | ExplorationNoise.OrnsteinUhlenbeck -> Array.zeroCreate (environment.Count * networks.Actions)
+            | ExplorationNoise.Normal -> [||]
+
+        let wanders = wandering.Length > 0
         let mutable ofCritic, ofPolicy = Means(critic, []), Means(policy, [])
         let mutable waited = 0
 
-        let learn samples _ key =
-            let struct (samples, key) = ActorCritics.withNoise drawn samples key
+        let learn samples steps key =
+            let samples, key = drawn.With samples, drawn.Draw key
+
+            if c.Rate.AnnealLearningRate then
+                ActorCritics.anneal (ActorCritics.shareLeft c.Plan steps) [ critic; policy ]
+
             critic.ChooseAll samples
             critic.Run workers
             ofCritic.Add()
@@ -257,25 +302,31 @@ module Td3 =
             c.OffPolicy
             {
                 Algorithm = algorithm
-                Options = Td3Options.toPairs c
+                Options = texts
                 TotalSteps = c.Plan.TotalSteps
                 Actor = networks.Actor
                 Layout = layoutOf networks
                 ActionScaling = ActionScaling.Bounds
-                NormaliseObservations = false
-                Arrays = ActorCritics.arrays [ critic; policy ] @ [ Waited, [| 0.0f |] ]
+                NormaliseObservations = c.Network.NormaliseObservations
+                Arrays =
+                    [
+                        yield! ActorCritics.arrays [ critic; policy ]
+                        Waited, [| 0.0f |]
+                        if wanders then Wandering, Array.zeroCreate wandering.Length
+                    ]
                 Targets =
                     [
                         "targetActor", { First = 0; Layout = actor }
                         "targets", { First = actor.Count; Layout = critics }
                     ]
-                Explore = explore c
+                Explore = explore c wandering
                 Load =
                     fun draft ->
                         critic.Load draft
                         policy.Load draft
                         let counter = draft.Array Waited
                         waited <- int counter[0]
+                        if wanders then (draft.Array Wandering).CopyTo(wandering, 0)
                         ofCritic <- Means(critic, [ "criticLoss" ])
                         ofPolicy <- Means(policy, [ "actorLoss" ])
                 Policy = fun () -> Memory.op_Implicit (policy.Group "actor")
@@ -287,6 +338,7 @@ module Td3 =
                         policy.Store draft
                         let counter = draft.Array Waited
                         counter[0] <- float32 waited
+                        if wanders then wandering.CopyTo(draft.Array Wandering, 0)
                 Metrics = fun _ -> [| yield! ofCritic.All; yield! ofPolicy.All |]
             }
             environment
@@ -296,49 +348,39 @@ module Td3 =
     /// results do not depend on their number.
     let create (options: Td3Options) (environment: BatchEnvironment) (workers: Workers) : Learner =
         Td3Options.validate options
-        bind "td3" options environment workers
+        bind "td3" (Td3Options.toPairs options) options environment workers
 
-    /// The same, called DDPG; its options are `Td3Options.ddpg` with changes.
-    let createDdpg (options: Td3Options) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        Td3Options.validate options
-        bind "ddpg" options environment workers
+    /// The size of θ.
+    let internal parameters algorithm (c: Td3Options) (observations: Space) (actions: Space) : int =
+        (layoutOf (networksOf algorithm c observations actions)).Count
 
-    let private entryOf id name summary source defaults create =
+    /// Options with which an update takes little time.
+    let internal small =
+        [
+            "LearningStarts", "32"
+            "TrainFrequency", "4"
+            "BatchSize", "16"
+            "BufferSize", "400"
+            "RoundSteps", "60"
+            "Hidden", "16"
+        ]
+
+    /// What there is to know of it.
+    let entry =
         AlgorithmEntry.create
-            { Id = id; Name = name; Summary = summary; Source = source; Family = AlgorithmFamily.OffPolicy }
-            defaults
+            {
+                Id = "td3"
+                Name = "Twin delayed deterministic policy gradient"
+                Summary =
+                    "A deterministic actor that follows the first of two critics, with smoothed targets and a delay (Fujimoto et al. 2018)."
+                Source =
+                    "Fujimoto, van Hoof and Meger, \"Addressing function approximation error in actor-critic methods\" (2018)"
+                Family = AlgorithmFamily.OffPolicy
+            }
+            Td3Options.defaults
             Td3Options.rows
-            [
-                "LearningStarts", "32"
-                "TrainFrequency", "4"
-                "BatchSize", "16"
-                "BufferSize", "400"
-                "RoundSteps", "60"
-                "Hidden", "16"
-            ]
+            small
             Td3Options.validate
             create
         |> AlgorithmEntry.withActions ActorCritics.suits
-        |> AlgorithmEntry.withParameters
-            (fun pairs -> Options.ofPairs Td3Options.rows pairs defaults)
-            (fun c observations actions -> (layoutOf (networksOf id c observations actions)).Count)
-
-    /// What there is to know of TD3.
-    let entry =
-        entryOf
-            "td3"
-            "Twin delayed deterministic policy gradient"
-            "A deterministic actor that follows the first of two critics, with smoothed targets and a delay (Fujimoto et al. 2018)."
-            "Fujimoto, van Hoof and Meger, \"Addressing function approximation error in actor-critic methods\" (2018)"
-            Td3Options.defaults
-            create
-
-    /// What there is to know of DDPG.
-    let ddpg =
-        entryOf
-            "ddpg"
-            "Deep deterministic policy gradient"
-            "A deterministic actor that follows a critic, both from replayed steps (Lillicrap et al. 2015)."
-            "Lillicrap et al., \"Continuous control with deep reinforcement learning\" (2015)"
-            Td3Options.ddpg
-            createDdpg
+        |> AlgorithmEntry.withParameters Td3Options.ofPairs (parameters "td3")
