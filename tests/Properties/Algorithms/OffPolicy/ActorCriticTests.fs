@@ -220,4 +220,4 @@ let ``the fixed point of SAC's objectives on a finite process is soft value iter
     // The policy that the targets follow is where the actor's loss has no slope, and others have one.
     let best = q |> Array.map (fun value -> value / temperature)
     Assert.All(slope q best, (fun value -> Assert.Equal(0.0, value, 9)))
-    Assert.Contains(slope q (Array.mapi (fun i value -> value + float (i % 2)) best), (fun value -> abs value > 1e-3))
+    Assert.Contains(slope q (Array.zeroCreate 6), (fun value -> abs value > 1e-3))
