@@ -178,6 +178,7 @@ public sealed class OptionsTests
         "auto" => "32x8x4-64x4x2",
         "bounds" => "none",
         "none" => "lstm",
+        "normal" => "ornsteinUhlenbeck",
         _ => text.Contains('.', StringComparison.Ordinal) || text.Contains('E', StringComparison.Ordinal) ? "0.123456789012345" : "12345",
     };
 }

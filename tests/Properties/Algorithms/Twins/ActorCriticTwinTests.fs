@@ -59,7 +59,7 @@ let ``a transition of SAC is that of plain soft actor-critic`` () =
         }
         1
 
-    check { sac with Rate.AnnealLearningRate = true; Plan.TotalSteps = 90L; OffPolicy.BatchSize = 130 } 2
+    check { sac with Rate.AnnealLearningRate = true; Plan.TotalSteps = 70L; OffPolicy.BatchSize = 130 } 2
 
 let private td3 =
     { Td3Options.defaults with
@@ -104,7 +104,7 @@ let ``a transition of TD3 is that of plain TD3`` () =
         }
         1
 
-    check { td3 with Rate.AnnealLearningRate = true; Plan.TotalSteps = 90L; OffPolicy.BatchSize = 130 } 2
+    check { td3 with Rate.AnnealLearningRate = true; Plan.TotalSteps = 70L; OffPolicy.BatchSize = 130 } 2
 
 let private ddpg =
     { DdpgOptions.defaults with
@@ -125,4 +125,4 @@ let ``a transition of DDPG is that of plain DDPG`` () =
     check ddpg 2
     check { ddpg with Exploration = ExplorationNoise.OrnsteinUhlenbeck; OffPolicy.ReturnSteps = 2 } 1
     check { ddpg with Network.NormaliseObservations = true; Network.Activation = Activation.Relu } 3
-    check { ddpg with Rate.AnnealLearningRate = true; Plan.TotalSteps = 90L; OffPolicy.GradientSteps = 5 } 1
+    check { ddpg with Rate.AnnealLearningRate = true; Plan.TotalSteps = 70L; OffPolicy.GradientSteps = 5 } 1
