@@ -129,6 +129,8 @@ type TermKind =
     | Reported
     /// One number, only to be reported.
     | ReportedOnce
+    /// All the numbers, a sample's each, only to be read (`Update.Each`).
+    | Each
 
 /// A term of a loss: what is minimised is the sum of the terms, each times its weight.
 type Term =
@@ -159,6 +161,8 @@ module Term =
     let report (name: string) (x: Expr) = create TermKind.Reported name 0.0 x
     /// A number that belongs to no sample, reported and nothing else.
     let reportOnce (name: string) (x: Expr) = create TermKind.ReportedOnce name 0.0 x
+    /// A number of every sample, read with `Update.Each` and nothing else, such as the errors that priorities follow.
+    let each (name: string) (x: Expr) = create TermKind.Each name 0.0 x
 
     /// Whether the term is no part of what is minimised.
-    let isReport (term: Term) = term.Kind.IsReported || term.Kind.IsReportedOnce
+    let isReport (term: Term) = term.Kind.IsReported || term.Kind.IsReportedOnce || term.Kind.IsEach

@@ -320,6 +320,12 @@ type Update internal (source: UpdateSource) =
     /// A term's value, or "gradientNorm", of the last run.
     member _.Scalar(name: string) : float = float (program.Scalar name)
 
+    /// The numbers of a term of every sample (`Term.each`) in the last run, in the order of the chosen samples.
+    member _.Each(name: string) : ReadOnlyMemory<float32> =
+        match source.Analysis.Terms |> List.tryFind (fun term -> term.Name = name && term.Kind.IsEach) with
+        | Some _ -> program.OutputMemory name
+        | None -> Guard.fail (nameof name) $"The {plan.Name} has no term {name} of every sample."
+
     /// From the next run on, each is examined, and the first that makes a number that is not finite raises
     /// `TrainingFailure`.
     member internal _.Watch(algorithm: string, update: int64) = watched <- ValueSome(struct (algorithm, update))

@@ -46,6 +46,16 @@ module internal UpdateSource =
         | TermKind.Sum -> Expr.sum term.PerSample
         | TermKind.Once
         | TermKind.ReportedOnce -> term.PerSample * (1.0 / float parts)
+        | TermKind.Each -> term.PerSample
+
+    /// A term's name and what its lanes give together.
+    let private overLanes (plan: UpdatePlan) (lanes: (Term * Expr) list) : string * Expr =
+        let term, values = fst lanes.Head, List.map snd lanes
+
+        term.Name,
+        (match term.Kind with
+         | TermKind.Each -> Expr.concat plan.Shape.Axis values
+         | _ -> sum values)
 
     /// The sum of weighted values.
     let private weighted (terms: (Term * Expr) list) =
@@ -113,10 +123,7 @@ module internal UpdateSource =
             Theta = sideTheta
             // The side's own lane adds them, the same that moves its groups on: so they go to one cache, and once.
             Gradient = lanes |> List.map (fun (struct (gradient, _)) -> inLane analysis index gradient) |> sum
-            Values =
-                lanes
-                |> List.map (fun (struct (_, terms)) -> terms |> List.map (fun (term, value) -> term.Name, value))
-                |> List.reduce (List.map2 (fun (name, a: Expr) (_, b) -> name, a + b))
+            Values = lanes |> List.map (fun (struct (_, terms)) -> terms) |> List.transpose |> List.map (overLanes plan)
         }
 
     /// The gradient of a side, scaled down where the norm over all groups is too large.

@@ -110,7 +110,13 @@ let private all: (string * string * string * (string * string) list) list =
         "sac, three critics, n-step",
         "sac",
         "Pendulum-v1",
-        [ "Critics", "3"; "ReturnSteps", "3"; "LearnTemperature", "false"; "GradientSteps", "-1" ]
+        [
+            "Critics", "3"
+            "ReturnSteps", "3"
+            "LearnTemperature", "false"
+            "GradientSteps", "-1"
+            "PriorityExponent", "0.6"
+        ]
         "td3, wandering noise, annealed",
         "td3",
         "Pendulum-v1",

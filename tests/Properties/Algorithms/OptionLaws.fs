@@ -44,12 +44,16 @@ let private places: (string * string * string * (string * string) list) list =
         "dqn", "FinalExploration", "CartPole-v1", [ "TotalSteps", "200"; "FinalExploration", "0.8" ]
         "dqn", "Target", "CartPole-v1", [ "LearningRate", "0.05" ]
         "dqn", "Convolutions", "Spot-v0", []
+        "dqn", "PriorityCorrection", "CartPole-v1", [ "PriorityExponent", "0.6" ]
         "dqn", "MunchausenScale", "CartPole-v1", [ "Target", "munchausen" ]
         "dqn", "MunchausenTemperature", "CartPole-v1", [ "Target", "munchausen" ]
         "dqn",
         "MunchausenFloor",
         "CartPole-v1",
         [ "Target", "munchausen"; "MunchausenTemperature", "1"; "MunchausenFloor", "-0.5" ]
+        "ddpg", "PriorityCorrection", "Pendulum-v1", [ "PriorityExponent", "0.6" ]
+        "sac", "PriorityCorrection", "Pendulum-v1", [ "PriorityExponent", "0.6" ]
+        "td3", "PriorityCorrection", "Pendulum-v1", [ "PriorityExponent", "0.6" ]
         "ddpg", "TotalSteps", "Pendulum-v1", [ "AnnealLearningRate", "true"; "TotalSteps", "500" ]
         "ddpg", "AnnealLearningRate", "Pendulum-v1", [ "TotalSteps", "500" ]
         "ddpg", "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]

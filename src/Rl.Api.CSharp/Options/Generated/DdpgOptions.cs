@@ -44,6 +44,12 @@ public sealed record DdpgOptions : AgentOptions
     /// <summary>n: rewards of so many steps, fewer where an episode ends, come before the value of the state after them. At least 1.</summary>
     public int ReturnSteps { get; init; } = Defaults.OffPolicy.ReturnSteps;
 
+    /// <summary>α: a transition is drawn with a probability proportional to |δ|^α of its error δ (prioritised replay); 0 draws all alike. In [0, 1].</summary>
+    public double PriorityExponent { get; init; } = Defaults.OffPolicy.PriorityExponent;
+
+    /// <summary>β, the part of the bias of drawing by priority that weights undo, at the first step; it rises to 1 at <see cref="TotalSteps"/>. In [0, 1].</summary>
+    public double PriorityCorrection { get; init; } = Defaults.OffPolicy.PriorityCorrection;
+
     /// <summary>Environment steps, over all copies, between reports, rounded up to a multiple of those between updates. They change nothing that is learned. At least 1.</summary>
     public int RoundSteps { get; init; } = Defaults.OffPolicy.RoundSteps;
 
@@ -94,6 +100,8 @@ public sealed record DdpgOptions : AgentOptions
             BufferSize,
             Discount,
             ReturnSteps,
+            PriorityExponent,
+            PriorityCorrection,
             RoundSteps),
         new NetworkOptions(
             NormaliseObservations,
@@ -119,6 +127,8 @@ public sealed record DdpgOptions : AgentOptions
         BufferSize = core.OffPolicy.BufferSize,
         Discount = core.OffPolicy.Discount,
         ReturnSteps = core.OffPolicy.ReturnSteps,
+        PriorityExponent = core.OffPolicy.PriorityExponent,
+        PriorityCorrection = core.OffPolicy.PriorityCorrection,
         RoundSteps = core.OffPolicy.RoundSteps,
         LearningRate = core.Rate.LearningRate,
         AnnealLearningRate = core.Rate.AnnealLearningRate,

@@ -143,6 +143,10 @@ internal static class OptionRecords
             "Updates after these steps; −1: as many as steps were taken, over all copies.",
         ("OffPolicyOptions", "LearningStarts") =>
             "Environment steps, over all copies, with actions drawn uniformly; learning starts after them.",
+        ("OffPolicyOptions", "PriorityCorrection") =>
+            "β, the part of the bias of drawing by priority that weights undo, at the first step; it rises to 1 at `TotalSteps`.",
+        ("OffPolicyOptions", "PriorityExponent") =>
+            "α: a transition is drawn with a probability proportional to |δ|^α of its error δ (prioritised replay); 0 draws all alike.",
         ("OffPolicyOptions", "ReturnSteps") =>
             "n: rewards of so many steps, fewer where an episode ends, come before the value of the state after them.",
         ("OffPolicyOptions", "RoundSteps") =>

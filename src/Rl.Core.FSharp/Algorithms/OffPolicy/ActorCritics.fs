@@ -2,6 +2,7 @@
 namespace Rl.Core.Algorithms
 
 open Rl.Core.Acting
+open Rl.Core.Autodiff
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Foundations
@@ -80,6 +81,15 @@ module ActorCritics =
             Motion = motion
             Project = None
         }
+
+    /// What an update calls the errors that priorities follow.
+    [<Literal>]
+    let Errors = "errors"
+
+    /// The mean over critics of |q(s, a) − y| [M].
+    let errors (values: Expr list) (target: Expr) : Expr =
+        (values |> List.map (fun q -> Expr.abs (q - target)) |> List.reduce (+))
+        * (1.0 / float values.Length)
 
     /// What learning rates are multiplied with where they are annealed.
     let rateShare: Column = Column.scalar "rateShare"

@@ -173,6 +173,9 @@ module Dqn =
     let private learningRate = Column.scalar "learningRate"
     let private online, targetName = "network", "target"
 
+    [<Literal>]
+    let private Errors = "errors"
+
     /// The network of action values, which acts greedily.
     let network (c: DqnOptions) (observations: Space) (actions: Space) : Actor =
         match actions with
@@ -238,13 +241,15 @@ module Dqn =
             | ValueError.Squared -> Expr.square error
 
         // Where an episode was cut, nobody knows what is possible at its last state: it teaches nothing.
-        let weight =
+        let known (x: Expr) =
             match possible with
-            | Some mask -> batch[DrawnColumns.weights] * Expr.maxOver [| -1 |] batch[mask]
-            | None -> batch[DrawnColumns.weights]
+            | Some mask -> Expr.maxOver [| -1 |] batch[mask] * x
+            | None -> x
 
         [
-            Term.mean "valueLoss" 1.0 (weight * cost)
+            Term.mean "valueLoss" 1.0 (known batch[DrawnColumns.weights] * cost)
+            if c.OffPolicy.PriorityExponent > 0.0 then Term.each Errors (known error)
+
             Term.report "actionValue" (ValueLearning.chosen (Expr.squeeze -1 batch[columns.Actions]) q)
         ]
 
@@ -344,6 +349,7 @@ module Dqn =
                         update.Run workers
                         means.Add()
                         key
+                Errors = fun () -> update.Each Errors
                 Store = update.Store
                 Metrics =
                     fun steps ->

@@ -44,6 +44,8 @@ type OffPolicyParts =
         /// One update from drawn transitions (`TransitionBatch`), whose observations are normalised where they are to
         /// be, after so many environment steps: the generator that follows.
         Learn: Samples -> int64 -> Rng -> Rng
+        /// The errors δ of the last update's transitions, in their order, that priorities follow.
+        Errors: unit -> ReadOnlyMemory<float32>
         /// Writes θ and the arrays back.
         Store: Draft -> unit
         /// What to report of the updates since `Load`, in a fixed order, after so many environment steps.
@@ -148,6 +150,14 @@ module Replayed =
         let updates = if options.GradientSteps < 0 then stepsBetween else options.GradientSteps
         let columns = interaction.Columns
 
+        let priorities =
+            if options.PriorityExponent = 0.0 then
+                ValueNone
+            else
+                let given = { Priority.defaults with Exponent = options.PriorityExponent }
+                ValueSome(Priorities<float32>(given, options.BufferSize))
+
+        let correction steps = Priority.exponentAt options.PriorityCorrection 1.0 parts.TotalSteps steps
         let batch = TransitionBatch(columns, [], options.BatchSize, options.ReturnSteps, options.Discount)
 
         let masks =
@@ -165,7 +175,12 @@ module Replayed =
             Encoding.normalise interaction.Statistics Encoding.Limit (ReadOnlySpan values) (Span values)
 
         let draw key =
-            let next = batch.Draw(interaction.Replay, key)
+            let replay = interaction.Replay
+
+            let next =
+                match priorities with
+                | ValueSome priorities -> batch.Draw(replay, priorities, correction interaction.Steps, key)
+                | ValueNone -> batch.Draw(replay, key)
 
             match masks with
             | ValueSome(struct (column, values)) -> interaction.Replay.Read(column, batch.LastRows, Span values)
@@ -181,37 +196,58 @@ module Replayed =
             let draft = Draft state
             parts.Load draft
             interaction.Begin state
+
+            priorities
+            |> ValueOption.iter (fun priorities ->
+                priorities.Load(state.Array Priorities<float32>.Name, interaction.Replay))
+
             let mutable key = state.Key
             let mutable count = 0
 
             for _ in 1..alternations do
                 let before = interaction.Steps / int64 copies
                 interaction.Continue()
+                priorities |> ValueOption.iter (fun priorities -> priorities.Append interaction.Replay)
                 parts.Stepped before (interaction.Steps / int64 copies)
 
                 if isReady options.LearningStarts interaction.Steps interaction.Replay then
                     for _ in 1..updates do
                         key <- parts.Learn samples interaction.Steps (draw key)
 
+                        match priorities with
+                        | ValueSome priorities ->
+                            priorities.Update(interaction.Replay, batch.Rows, parts.Errors().Span)
+                        | ValueNone -> ()
+
                     count <- count + updates
                     interaction.Follow(parts.Policy().Span)
 
             parts.Store draft
             let acted = interaction.End state
-            let next = { draft.Onto acted with Key = key; Updates = state.Updates + 1L }
+            let learned = draft.Onto acted
 
-            struct (next,
-                    {
-                        Steps = next.Steps
-                        Updates = next.Updates
-                        Episodes = interaction.Episodes
-                        Metrics =
-                            [|
-                                yield! parts.Metrics next.Steps
-                                struct ("gradientSteps", float count)
-                                struct ("remembered", float interaction.Replay.Count)
-                            |]
-                    })
+            let arrays =
+                match priorities with
+                | ValueSome priorities ->
+                    NamedArrays.replace Priorities<float32>.Name (priorities.Store()) learned.Arrays
+                | ValueNone -> learned.Arrays
+
+            let next = { learned with Arrays = arrays; Key = key; Updates = state.Updates + 1L }
+
+            let metrics =
+                [|
+                    yield! parts.Metrics next.Steps
+                    yield struct ("gradientSteps", float count)
+                    yield struct ("remembered", float interaction.Replay.Count)
+
+                    if priorities.IsSome then
+                        yield struct ("priorityCorrection", correction next.Steps)
+                |]
+
+            let report =
+                { Steps = next.Steps; Updates = next.Updates; Episodes = interaction.Episodes; Metrics = metrics }
+
+            struct (next, report)
 
         Learner.ofFunctions
             {
@@ -220,7 +256,10 @@ module Replayed =
                 Network = parts.Actor
                 Options = parts.Options
                 TotalSteps = parts.TotalSteps
-                Arrays = parts.Arrays
+                Arrays =
+                    match priorities with
+                    | ValueSome priorities -> parts.Arrays @ [ Priorities<float32>.Name, priorities.Initial ]
+                    | ValueNone -> parts.Arrays
                 Start = start parts environment empty
                 Collect = ignore
                 Learn = learn

@@ -21,6 +21,12 @@ type OffPolicyOptions =
         Discount: float
         /// n: rewards of so many steps, fewer where an episode ends, come before the value of the state after them.
         ReturnSteps: int
+        /// α: a transition is drawn with a probability proportional to |δ|^α of its error δ (prioritised replay); 0
+        /// draws all alike.
+        PriorityExponent: float
+        /// β, the part of the bias of drawing by priority that weights undo, at the first step; it rises to 1 at
+        /// `TotalSteps`.
+        PriorityCorrection: float
         /// Environment steps, over all copies, between reports, rounded up to a multiple of those between updates. They
         /// change nothing that is learned.
         RoundSteps: int
@@ -41,6 +47,8 @@ module OffPolicyOptions =
             BufferSize = 100_000
             Discount = 0.99
             ReturnSteps = 1
+            PriorityExponent = 0.0
+            PriorityCorrection = 0.4
             RoundSteps = 1_000
         }
 
@@ -58,6 +66,10 @@ module OffPolicyOptions =
             Options.number (nameof o.Discount) Range.fraction _.Discount (fun v c -> { c with Discount = v })
             Options.whole (nameof o.ReturnSteps) (Range.atLeast 1.0) _.ReturnSteps (fun v c ->
                 { c with ReturnSteps = v })
+            Options.number (nameof o.PriorityExponent) Range.fraction _.PriorityExponent (fun v c ->
+                { c with PriorityExponent = v })
+            Options.number (nameof o.PriorityCorrection) Range.fraction _.PriorityCorrection (fun v c ->
+                { c with PriorityCorrection = v })
             Options.whole (nameof o.RoundSteps) (Range.atLeast 1.0) _.RoundSteps (fun v c -> { c with RoundSteps = v })
         ]
 

@@ -164,18 +164,22 @@ module Sac =
         let soft = ActionCritic.least (values "targets" next action) - temperature * logProbability
         let y = OffPolicy.target batch[columns.Rewards] batch[DrawnColumns.discounts] soft
 
+        let present = values "critics" batch[columns.Observations] batch[columns.Actions]
+
         let loss =
-            values "critics" batch[columns.Observations] batch[columns.Actions]
+            present
             |> List.map (fun q -> batch[DrawnColumns.weights] * OffPolicy.criticLoss q y)
             |> List.reduce (+)
 
-        let struct (_, present) = sample c networks actor batch[columns.Observations] batch[noise networks.Actions]
+        let struct (_, logPresent) = sample c networks actor batch[columns.Observations] batch[noise networks.Actions]
 
         [
             Term.mean "criticLoss" 0.5 loss
+            if c.OffPolicy.PriorityExponent > 0.0 then
+                Term.each ActorCritics.Errors (ActorCritics.errors present y)
             if c.LearnTemperature then
                 let target = c.TargetEntropyPerAction * float networks.Actions
-                Term.mean "temperatureLoss" 1.0 (OffPolicy.temperatureLoss target (logTemperature batch) present)
+                Term.mean "temperatureLoss" 1.0 (OffPolicy.temperatureLoss target (logTemperature batch) logPresent)
         ]
 
     /// α ln π(a|s) − min q(s, a).
@@ -298,6 +302,7 @@ module Sac =
                 Policy = fun () -> Memory.op_Implicit (policy.Group "actor")
                 Stepped = fun _ _ -> ()
                 Learn = learn
+                Errors = fun () -> critic.Each ActorCritics.Errors
                 Store =
                     fun draft ->
                         critic.Store draft

@@ -202,12 +202,18 @@ module Td3 =
             |> ActionCritic.least
             |> OffPolicy.target batch[columns.Rewards] batch[DrawnColumns.discounts]
 
+        let present = values "critics" batch[columns.Observations] batch[columns.Actions]
+
         let loss =
-            values "critics" batch[columns.Observations] batch[columns.Actions]
+            present
             |> List.map (fun q -> batch[DrawnColumns.weights] * OffPolicy.criticLoss q y)
             |> List.reduce (+)
 
-        [ Term.mean "criticLoss" 1.0 loss ]
+        [
+            Term.mean "criticLoss" 1.0 loss
+            if c.OffPolicy.PriorityExponent > 0.0 then
+                Term.each ActorCritics.Errors (ActorCritics.errors present y)
+        ]
 
     /// −q₁(s, π(s)).
     let private improvement (_: Td3Options) (networks: Networks) (columns: TransitionColumns) (batch: Batch) =
@@ -332,6 +338,7 @@ module Td3 =
                 Policy = fun () -> Memory.op_Implicit (policy.Group "actor")
                 Stepped = fun _ _ -> ()
                 Learn = learn
+                Errors = fun () -> critic.Each ActorCritics.Errors
                 Store =
                     fun draft ->
                         critic.Store draft

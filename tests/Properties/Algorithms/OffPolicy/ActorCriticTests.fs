@@ -121,6 +121,13 @@ let ``actions that are not numbers within finite bounds are refused, with algori
             Assert.Contains("finite", error.Message)
 
 [<Fact>]
+let ``an action with one bound only does not suit`` () =
+    let suits low high = ActorCritics.suits (Space.box [| -1.0; low |] [| 1.0; high |] [| 2 |])
+    Assert.True(suits 0.0 3.0)
+    Assert.False(suits 0.0 infinity)
+    Assert.False(suits -infinity 0.0)
+
+[<Fact>]
 let ``bounds of ln σ that are no interval are refused`` () =
     use workers = new Workers(1)
     let environment = (Registry.make "Pendulum-v1").Vectorise 1

@@ -8,14 +8,13 @@ open Xunit
 
 /// 5 copies, two steps between updates: 20 random steps, then updates after each ten.
 let private replayed: OffPolicyOptions =
-    {
+    { OffPolicyOptions.defaults with
         LearningStarts = 20
         TrainFrequency = 2
         GradientSteps = 2
         BatchSize = 9
         BufferSize = 1_000
         Discount = 0.9
-        ReturnSteps = 1
         RoundSteps = 40
     }
 

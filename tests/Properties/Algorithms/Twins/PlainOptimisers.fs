@@ -35,10 +35,12 @@ module Gradient =
 
 /// Adam (Kingma and Ba 2015, algorithm 1) from the variables that a state keeps under a name.
 [<Sealed>]
-type PlainAdam(name: string, rate: float, epsilon: float, state: TrainingState) =
+type PlainAdam(name: string, rate: unit -> float, epsilon: float, state: TrainingState) =
     let array kind = state.Array $"{name}/{kind}" |> Array.map float
     let first, second = array "firstMoment", array "secondMoment"
     let mutable count = (array "count")[0]
+
+    new(name, rate: float, epsilon, state) = PlainAdam(name, (fun () -> rate), epsilon, state)
 
     /// The parameters after a step along a gradient.
     member _.Step(theta: float[], gradient: float[]) : float[] =
@@ -49,7 +51,7 @@ type PlainAdam(name: string, rate: float, epsilon: float, state: TrainingState) 
                 first[i] <- 0.9 * first[i] + 0.1 * g
                 second[i] <- 0.999 * second[i] + 0.001 * g * g
                 let mean, square = first[i] / (1.0 - 0.9 ** count), second[i] / (1.0 - 0.999 ** count)
-                x - rate * mean / (sqrt square + epsilon))
+                x - rate () * mean / (sqrt square + epsilon))
             theta
             gradient
 

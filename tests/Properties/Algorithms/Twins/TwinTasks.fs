@@ -78,6 +78,10 @@ module TwinTasks =
     /// One of three choices.
     let choices copies = AnyEnvironment.Pack(Wander(Space.discreteFrom 2 3)).Vectorise(copies: int)
 
+    /// One of four choices, some of them impossible.
+    let maskedChoices copies =
+        AnyEnvironment.Pack(MaskedWander(Space.discreteFrom 2 4)).Vectorise(copies: int)
+
     /// Two numbers in intervals that are not about 0.
     let numbers copies =
         AnyEnvironment.Pack(Wander(Space.box [| -1.0; 0.0 |] [| 3.0; 2.0 |] [| 2 |])).Vectorise(copies: int)

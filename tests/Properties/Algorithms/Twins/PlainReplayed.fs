@@ -1,0 +1,407 @@
+/// What the twins that learn from replayed steps share, and plain deep Q-learning: a list of steps instead of a
+/// memory, one step and one transition at a time.
+namespace Rl.Tests.Algorithms.Twins
+
+open System
+open Rl.Core.Acting
+open Rl.Core.Algorithms
+open Rl.Core.Environments
+open Rl.Core.Experience
+open Rl.Core.Foundations
+open Rl.Core.Learning
+
+/// A remembered step.
+type PlainTransition =
+    {
+        State: float[]
+        Action: float[]
+        Reward: float
+        Terminated: bool
+        /// The last step of its episode.
+        Ended: bool
+        /// What the step led to: at a time limit the true last observation.
+        Next: float[]
+        /// What is possible there; empty where all is, or where nobody knows.
+        NextMask: bool[]
+    }
+
+/// Remembered steps of N copies, the oldest first: step by step, within a step copy by copy.
+type PlainMemory = { Copies: int; Capacity: int; Steps: PlainTransition list }
+
+[<RequireQualifiedAccess>]
+module PlainMemory =
+
+    let private column (replay: Replay) name =
+        match replay.Columns |> List.tryFind (fun column -> column.Name = name) with
+        | None -> None
+        | Some column ->
+            let values = (Replay.take (Array.init replay.Count id) replay)[column]
+            Some(fun row -> Array.sub values (row * column.Numbers) column.Numbers |> Array.map float)
+
+    /// What a state remembers.
+    let ofReplay (replay: Replay) : PlainMemory =
+        let get name = (column replay name).Value
+        let masks = column replay "nextMasks"
+
+        {
+            Copies = replay.Copies
+            Capacity = replay.Capacity
+            Steps =
+                [
+                    for row in 0 .. replay.Count - 1 do
+                        let terminated = (get "continues" row)[0] = 0.0
+
+                        {
+                            State = get "observations" row
+                            Action = get "actions" row
+                            Reward = (get "rewards" row)[0]
+                            Terminated = terminated
+                            Ended = (get "ends" row)[0] <> 0.0
+                            // What follows a terminal state means nothing.
+                            Next = if terminated then [||] else get "nextObservations" row
+                            NextMask =
+                                match masks with
+                                | Some mask when not terminated -> mask row |> Array.map ((=) 1.0)
+                                | _ -> [||]
+                        }
+                ]
+        }
+
+    /// With further steps; the oldest beyond the capacity are forgotten.
+    let add (steps: PlainTransition list) (memory: PlainMemory) : PlainMemory =
+        let all = memory.Steps @ steps
+        { memory with Steps = List.skip (max 0 (all.Length - memory.Capacity)) all }
+
+    /// Rows drawn with equal probability, and the stream that follows.
+    let draw size (memory: PlainMemory) (key: Rng) : int[] * Rng =
+        [| 1..size |]
+        |> Array.mapFold
+            (fun key _ ->
+                let struct (row, key) = Rng.below memory.Steps.Length key
+                row, key)
+            key
+
+    /// Up to n steps of one copy from a row on, within its episode.
+    let ahead steps (memory: PlainMemory) (row: int) : PlainTransition list =
+        let all = Array.ofList memory.Steps
+        let own = [ for index in row .. memory.Copies .. all.Length - 1 -> all[index] ]
+        let within = own |> List.tryFindIndex _.Ended |> Option.map ((+) 1) |> Option.defaultValue own.Length
+        List.truncate (min steps within) own
+
+/// Priorities by slot: step i ever remembered has slot i mod capacity. Numbers are kept as float32.
+[<Sealed>]
+type PlainPriorities(exponent: float, capacity: int, state: TrainingState) =
+    let slots, largest =
+        if exponent > 0.0 then
+            let kept = state.Array "priorities" |> Array.map float
+            kept[.. capacity - 1], kept[capacity]
+        else
+            [||], 0.0
+
+    let single (x: float) = float (float32 x)
+    let mutable largest = largest
+    let mutable appended = state.Replay.Value.Appended
+
+    let slot (memory: PlainMemory) row = int ((appended - int64 memory.Steps.Length + int64 row) % int64 capacity)
+
+    /// New steps get the largest priority so far.
+    member _.Add(steps: PlainTransition list) : unit =
+        for _ in steps do
+            if exponent > 0.0 then slots[int (appended % int64 capacity)] <- single (largest ** exponent)
+            appended <- appended + 1L
+
+    /// Draw b comes from the b-th of as many equal parts of the sum: rows, weights of exponent β over their largest,
+    /// and the stream that follows.
+    member _.Draw(size: int, memory: PlainMemory, correction: float, key: Rng) : int[] * float[] * Rng =
+        let sums = Array.scan (+) 0.0 slots
+        let total = Array.last sums
+
+        let rows, key =
+            [| 0 .. size - 1 |]
+            |> Array.mapFold
+                (fun key draw ->
+                    let struct (u, key) = Rng.uniform key
+                    let point = (float draw + u) / float size * total
+                    let chosen = Seq.findIndex (fun sum -> sum > point) (Seq.skip 1 sums)
+                    Seq.findIndex (fun row -> slot memory row = chosen) (seq { 0 .. memory.Steps.Length - 1 }), key)
+                key
+
+        let weight row = (float memory.Steps.Length * slots[slot memory row] / total) ** -correction
+        let weights = Array.map weight rows
+        rows, weights |> Array.map (fun weight -> weight / Array.max weights), key
+
+    /// |δ| + 10⁻⁶ to the power α.
+    member _.Set(memory: PlainMemory, rows: int[], errors: float[]) : unit =
+        for row, error in Array.zip rows errors do
+            let priority = single (abs error + 1e-6)
+            largest <- max largest priority
+            slots[slot memory row] <- single ((abs error + 1e-6) ** exponent)
+
+    /// What a state keeps.
+    member _.Arrays: (string * float[]) list =
+        if exponent > 0.0 then [ "priorities", Array.append slots [| largest |] ] else []
+
+/// Plain off-policy algorithms.
+[<RequireQualifiedAccess>]
+module PlainReplayed =
+
+    /// Acting until updates are due: struct (the steps, the statistics afterwards). `choose` gives an action and the
+    /// stream that follows, from the number of steps taken, an observation as the network sees it, a mask, a stream.
+    let act (c: OffPolicyOptions) choices statistics taken (world: TwinWorld) choose =
+        let seen = ResizeArray<float[]>()
+
+        let steps =
+            [
+                for vectorStep in 0 .. c.TrainFrequency - 1 do
+                    for copy in 0 .. world.Copies - 1 do
+                        let raw = world.Present copy
+                        seen.Add raw
+                        let mask = world.Mask(copy, choices)
+                        let before = taken + int64 (vectorStep * world.Copies)
+
+                        let action, key =
+                            choose before (PlainStatistics.normalise statistics raw) mask world.Keys[copy]
+
+                        world.Keys[copy] <- key
+                        let struct (reward, terminated, truncated, led) = world.Step(copy, action)
+                        let isKnown = not truncated
+
+                        {
+                            State = raw
+                            Action = action
+                            Reward = reward
+                            Terminated = terminated
+                            Ended = terminated || truncated
+                            Next = if terminated then [||] else led
+                            NextMask =
+                                if terminated then [||]
+                                elif isKnown then world.Mask(copy, choices)
+                                else Array.create (world.Mask(copy, choices)).Length false
+                        }
+            ]
+
+        struct (steps, PlainStatistics.add (seen.ToArray()) statistics)
+
+    /// Rounds: acting, targets and updates as they come. `follow` is told the number of vector steps before and after,
+    /// `learn` the memory, the statistics, the steps so far and the key; it gives the key that follows.
+    let round
+        (c: OffPolicyOptions)
+        choices
+        (state: TrainingState)
+        (world: TwinWorld)
+        (priorities: PlainPriorities)
+        choose
+        follow
+        learn
+        =
+        let copies = world.Copies
+        let between = c.TrainFrequency * copies
+        let mutable memory = PlainMemory.ofReplay state.Replay.Value
+        let mutable statistics = PlainStatistics.ofRunning state.Observations
+        let mutable taken, key = state.Steps, state.Key
+
+        for _ in 1 .. (c.RoundSteps + between - 1) / between do
+            let struct (steps, next) = act c choices statistics taken world choose
+            memory <- PlainMemory.add steps memory
+            priorities.Add steps
+            statistics <- next
+            follow (taken / int64 copies) ((taken + int64 between) / int64 copies)
+            taken <- taken + int64 between
+
+            if taken > int64 c.LearningStarts then
+                for _ in 1 .. (if c.GradientSteps < 0 then between else c.GradientSteps) do
+                    key <- learn memory statistics taken key
+
+        struct (memory, statistics, taken, key)
+
+    /// One of the possible choices, all alike.
+    let uniform count (mask: bool[]) (key: Rng) : float[] * Rng =
+        let possible = [| 0 .. count - 1 |] |> Array.filter (fun choice -> mask.Length = 0 || mask[choice])
+        let struct (drawn, key) = Rng.below possible.Length key
+        [| float possible[drawn] |], key
+
+/// Plain deep Q-learning (Mnih et al. 2015, algorithm 1).
+[<RequireQualifiedAccess>]
+module PlainDqn =
+
+    let private values (c: DqnOptions) (network: PlainNetwork) theta observation : Scalar[] =
+        let outputs = (PlainNetwork.policy network theta observation [||]).Outputs
+
+        if c.Dueling then
+            let advantages = outputs[1..]
+            advantages |> Array.map (fun advantage -> outputs[0] + advantage - Scalar.mean advantages)
+        else
+            outputs
+
+    let private isPossible (mask: bool[]) choice = mask.Length = 0 || mask[choice]
+
+    let private best (mask: bool[]) (q: Scalar[]) =
+        [| 0 .. q.Length - 1 |] |> Array.filter (isPossible mask) |> Array.maxBy (fun choice -> q[choice].Value)
+
+    /// struct (τ ln π, Σ π (q − τ ln π)) of π = softmax(q/τ).
+    let private soft temperature (q: Scalar[]) =
+        let largest = q |> Array.map Scalar.value |> Array.max
+        let total = q |> Array.sumBy (fun value -> exp ((value.Value - largest) / temperature))
+        let logs = q |> Array.map (fun value -> value.Value - largest - temperature * log total)
+        let soft = Array.map2 (fun (value: Scalar) log -> exp (log / temperature) * (value.Value - log)) q logs
+        struct (logs, Array.sum soft)
+
+    /// What a transition should be worth: nothing where that cannot be known.
+    let private target (c: DqnOptions) network (online: Scalar[]) (frozen: Scalar[]) see (steps: PlainTransition list) =
+        let discount = c.OffPolicy.Discount
+        let first, last = List.head steps, List.last steps
+        let earned = steps |> List.mapi (fun i step -> discount ** float i * step.Reward) |> List.sum
+
+        if last.Terminated then
+            if c.Target.IsMunchausen then
+                let struct (logs, _) = soft c.MunchausenTemperature (values c network frozen (see first.State))
+                let bonus = max c.MunchausenFloor (min 0.0 logs[int first.Action[0]])
+                Some(earned + c.MunchausenScale * bonus)
+            else
+                Some earned
+        elif last.NextMask.Length > 0 && not (Array.contains true last.NextMask) then
+            None
+        else
+            let next = values c network frozen (see last.Next)
+            let ahead = discount ** float steps.Length
+
+            match c.Target with
+            | ValueTarget.Maximum -> Some(earned + ahead * next[best last.NextMask next].Value)
+            | ValueTarget.Double ->
+                let choice = best last.NextMask (values c network online (see last.Next))
+                Some(earned + ahead * next[choice].Value)
+            | ValueTarget.Munchausen ->
+                let struct (logs, _) = soft c.MunchausenTemperature (values c network frozen (see first.State))
+                let struct (_, value) = soft c.MunchausenTemperature next
+                let bonus = max c.MunchausenFloor (min 0.0 logs[int first.Action[0]])
+                Some(earned + c.MunchausenScale * bonus + ahead * value)
+
+    /// A round of plain deep Q-learning, and what it remembers.
+    let transition (c: DqnOptions) (view: TwinView) : Expected * PlainMemory =
+        let network, state = view.Network, view.State
+        let world = TwinWorld(view.Environment, state)
+        let mutable theta = view.Theta
+        let mutable frozen = state.Array "target" |> Array.map float
+        let losses, norms, chosen = ResizeArray<float>(), ResizeArray<float>(), ResizeArray<float>()
+        let count = view.Environment.ActionSpace.Choices
+        let masks = if view.Environment.HasActionMasks then count else 0
+
+        let rateAt (steps: int64) =
+            if c.Rate.AnnealLearningRate then
+                c.Rate.LearningRate * (1.0 - float steps / float c.Plan.TotalSteps)
+            else
+                c.Rate.LearningRate
+
+        let epsilon (steps: int64) =
+            let part = float steps / (c.ExplorationFraction * float c.Plan.TotalSteps)
+            c.InitialExploration + (c.FinalExploration - c.InitialExploration) * min 1.0 part
+
+        let mutable rate = c.Rate.LearningRate
+        let replayed = c.OffPolicy
+        let priorities = PlainPriorities(replayed.PriorityExponent, replayed.BufferSize, state)
+
+        let correction (steps: int64) =
+            let gone = min 1.0 (float steps / float c.Plan.TotalSteps)
+            replayed.PriorityCorrection + (1.0 - replayed.PriorityCorrection) * gone
+
+        let adam = PlainAdam("optimiser", (fun () -> rate), c.AdamEpsilon, state)
+
+        let choose (steps: int64) seen mask key =
+            if steps < int64 c.OffPolicy.LearningStarts then
+                PlainReplayed.uniform count mask key
+            else
+                let struct (u, key) = Rng.uniform key
+
+                if u < epsilon steps then
+                    PlainReplayed.uniform count mask key
+                else
+                    let q = values c network (Array.map Scalar.constant theta) seen
+                    [| float (best mask q) |], key
+
+        let follow (before: int64) (after: int64) =
+            let every = int64 (max 1 (c.TargetUpdateInterval / world.Copies))
+
+            for step in before + 1L .. after do
+                if step % every = 0L then
+                    frozen <- Array.map2 (fun f t -> f + c.TargetRate * (t - f)) frozen theta
+
+        let learn memory statistics steps key =
+            let rows, weights, key =
+                if replayed.PriorityExponent > 0.0 then
+                    priorities.Draw(replayed.BatchSize, memory, correction steps, key)
+                else
+                    let rows, key = PlainMemory.draw replayed.BatchSize memory key
+                    rows, Array.create rows.Length 1.0, key
+
+            let see = PlainStatistics.normalise statistics
+            rate <- rateAt steps
+            let online, still = Array.map Scalar.constant theta, Array.map Scalar.constant frozen
+
+            let wanted =
+                rows
+                |> Array.map (fun row ->
+                    let steps = PlainMemory.ahead c.OffPolicy.ReturnSteps memory row
+                    List.head steps, target c network online still see steps)
+
+            let mutable errors = [||]
+
+            let struct (terms, gradient) =
+                PlainCredit.differentiate theta (fun theta ->
+                    let estimates =
+                        wanted
+                        |> Array.map (fun (step, _) -> (values c network theta (see step.State))[int step.Action[0]])
+
+                    let error (estimate: Scalar) (_, wanted) =
+                        match wanted with
+                        | None -> Scalar.constant 0.0
+                        | Some wanted -> wanted - estimate
+
+                    let found = Array.map2 error estimates wanted
+                    errors <- Array.map Scalar.value found
+
+                    let cost weight (error: Scalar) =
+                        weight
+                        * (match c.Loss with
+                           | ValueError.Squared -> Scalar.square error
+                           | ValueError.Huber when abs error.Value <= 1.0 -> 0.5 * Scalar.square error
+                           | ValueError.Huber -> (if error.Value > 0.0 then error else -error) - 0.5)
+
+                    [
+                        PlainCredit.term "valueLoss" 1.0 (Array.map2 cost weights found |> Scalar.mean)
+                        PlainCredit.term "actionValue" 0.0 (Scalar.mean estimates)
+                    ])
+
+            losses.Add(snd terms[0])
+            chosen.Add(snd terms[1])
+            norms.Add(Gradient.norm gradient)
+            theta <- adam.Step(theta, Gradient.clip c.MaxGradientNorm gradient)
+            if replayed.PriorityExponent > 0.0 then priorities.Set(memory, rows, errors)
+            key
+
+        let struct (memory, statistics, taken, key) =
+            PlainReplayed.round c.OffPolicy masks state world priorities choose follow learn
+
+        let mean (values: ResizeArray<float>) = if values.Count = 0 then nan else Seq.average values
+
+        {
+            Theta = theta
+            Arrays = ("target", frozen) :: adam.Arrays @ priorities.Arrays
+            Observations = statistics
+            Rewards = PlainStatistics.ofRunning state.Rewards
+            DiscountedReturns = state.DiscountedReturns
+            Key = key
+            ActionKeys = world.Keys
+            Metrics =
+                [
+                    "explorationRate", epsilon taken
+                    "learningRate", rateAt taken
+                    "gradientSteps", float losses.Count
+                    "remembered", float memory.Steps.Length
+                    if replayed.PriorityExponent > 0.0 then "priorityCorrection", correction taken
+                    if losses.Count > 0 then
+                        "valueLoss", mean losses
+                        "actionValue", mean chosen
+                        "gradientNorm", mean norms
+                ]
+        },
+        memory

@@ -1,0 +1,93 @@
+/// The learners from replayed steps against their twins, round by round: θ, targets, moments, streams, what is
+/// remembered, reports.
+module Rl.Tests.Algorithms.Twins.ReplayedTwinTests
+
+open Rl.Core.Acting
+open Rl.Core.Algorithms
+open Rl.Core.Environments
+open Rl.Core.Experience
+open Rl.Core.Foundations
+open Rl.Core.Learning
+open Rl.Core.Networks
+open Xunit
+
+let private options =
+    let d = DqnOptions.defaults
+
+    { d with
+        Plan.TotalSteps = 600L
+        OffPolicy =
+            { d.OffPolicy with
+                LearningStarts = 20
+                TrainFrequency = 3
+                GradientSteps = 2
+                BatchSize = 12
+                BufferSize = 90
+                Discount = 0.9
+                RoundSteps = 60
+            }
+        Network = { d.Network with Hidden = [ 4 ]; Activation = Activation.Tanh }
+        Rate.LearningRate = 0.01
+        TargetUpdateInterval = 25
+        ExplorationFraction = 0.5
+        MaxGradientNorm = 0.5
+    }
+
+/// Rounds of a learner and of its twin from the same states: the second round's memory is full.
+let private agree (options: DqnOptions) (task: int -> BatchEnvironment) copies threads =
+    use workers = new Workers(threads)
+    use learner = Dqn.create options (task copies) workers
+    let environment = task copies
+    let mutable state = Agreement.prime learner 21UL
+    // The target network is another one.
+    let other = Agreement.prime learner 33UL
+
+    let arrays =
+        state.Arrays
+        |> List.map (fun (name, values) -> name, (if name = "target" then other.Parameters else values))
+
+    state <- { state with Arrays = arrays }
+
+    for round in 1..3 do
+        let view = { Network = PlainNetwork.ofSearcher learner; State = state; Environment = environment }
+        let expected, memory = PlainDqn.transition options view
+        let struct (next, report) = learner.Transition state
+        Assert.Equal<PlainTransition list>(memory.Steps, (PlainMemory.ofReplay next.Replay.Value).Steps)
+        Agreement.same learner state expected next report
+        Assert.True(round < 3 || memory.Steps |> List.exists _.Terminated)
+        Assert.True(round < 3 || memory.Steps |> List.exists (fun step -> step.Ended && not step.Terminated))
+        state <- next
+
+[<Fact>]
+let ``a round of DQN is that of plain DQN`` () =
+    agree { options with Target = ValueTarget.Maximum } TwinTasks.choices 1 1
+    agree options TwinTasks.choices 5 2
+    agree { options with Loss = ValueError.Squared; MaxGradientNorm = 0.0; Dueling = true } TwinTasks.choices 4 3
+    agree { options with OffPolicy.ReturnSteps = 3; TargetRate = 0.3; TargetUpdateInterval = 1 } TwinTasks.choices 3 1
+
+    agree
+        { options with
+            Target = ValueTarget.Munchausen
+            MunchausenTemperature = 0.3
+            Network.NormaliseObservations = true
+            Rate.AnnealLearningRate = true
+            OffPolicy.GradientSteps = -1
+            OffPolicy.TrainFrequency = 1
+            OffPolicy.RoundSteps = 20
+        }
+        TwinTasks.choices
+        2
+        2
+
+[<Fact>]
+let ``a round of DQN from prioritised replay is that of plain DQN`` () =
+    let prioritised = { options with OffPolicy.PriorityExponent = 0.7; OffPolicy.PriorityCorrection = 0.3 }
+    agree prioritised TwinTasks.choices 3 2
+    agree { prioritised with OffPolicy.PriorityExponent = 1.0; OffPolicy.ReturnSteps = 3 } TwinTasks.choices 1 1
+    agree { prioritised with OffPolicy.ReturnSteps = 2 } TwinTasks.maskedChoices 2 1
+
+[<Fact>]
+let ``a round of DQN with masks is that of plain DQN`` () =
+    for target in [ ValueTarget.Maximum; ValueTarget.Double ] do
+        agree { options with Target = target; Dueling = true } TwinTasks.maskedChoices 5 2
+        agree { options with Target = target; OffPolicy.ReturnSteps = 2 } TwinTasks.maskedChoices 2 1
