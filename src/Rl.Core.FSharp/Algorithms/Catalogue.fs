@@ -14,12 +14,15 @@ module Catalogue =
             A2c.entry
             Ars.entry
             Cem.entry
+            Ddpg.entry
             Dqn.entry
             Es.entry
             Npg.entry
             Ppg.entry
             Ppo.entry
             Reinforce.entry
+            Sac.entry
+            Td3.entry
             Trpo.entry
             Vmpo.entry
             Vpg.entry

@@ -62,8 +62,18 @@ let private diverging: (string * (string * string) list) list =
     let rate = "LearningRate", "1e30"
     let valueRate = "ValueLearningRate", "1e30"
 
+    let critics =
+        [
+            "CriticLearningRate", "1e30"
+            "LearningStarts", "32"
+            "GradientSteps", "4"
+            "BatchSize", "16"
+            "RoundSteps", "60"
+        ]
+
     [
         "a2c", [ rate; "RolloutSteps", "32" ]
+        "ddpg", critics
         "dqn",
         [
             rate
@@ -77,6 +87,8 @@ let private diverging: (string * (string * string) list) list =
         "ppg", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
         "ppo", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
         "reinforce", [ valueRate; "EpisodesPerUpdate", "4" ]
+        "sac", critics
+        "td3", critics
         "trpo", [ valueRate; "RolloutSteps", "32" ]
         "vmpo", [ rate; "RolloutSteps", "32" ]
         "vpg", [ valueRate; "RolloutSteps", "32" ]
@@ -88,7 +100,12 @@ let ``every gradient learner names its failures`` () =
     Assert.Equal<string list>(gradient |> List.map _.Id, diverging |> List.map fst)
 
     for entry, (_, options) in List.zip gradient diverging do
-        let struct (record, state, again) = fails 1 (entry.Create options ((Registry.make "CartPole-v1").Vectorise 4))
+        let task =
+            [ "CartPole-v1"; "Pendulum-v1" ]
+            |> List.map Registry.make
+            |> List.find (_.ActionSpace >> entry.Suits)
+
+        let struct (record, state, again) = fails 1 (entry.Create options (task.Vectorise 4))
         Assert.Equal(entry.Id, record.Algorithm)
         Assert.False(Double.IsFinite record.Value)
         Assert.NotEmpty record.Operation

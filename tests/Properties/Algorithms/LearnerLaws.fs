@@ -107,6 +107,20 @@ let private all: (string * string * string * (string * string) list) list =
         ]
         "dqn, munchausen", "dqn", "CartPole-v1", [ "Target", "munchausen"; "MunchausenTemperature", "0.3" ]
         "dqn, n-step and masks", "dqn", "Forbidden-v0", [ "ReturnSteps", "4"; "Dueling", "true" ]
+        "sac, three critics, n-step",
+        "sac",
+        "Pendulum-v1",
+        [
+            "Critics", "3"
+            "ReturnSteps", "3"
+            "LearnTemperature", "false"
+            "GradientSteps", "-1"
+            "PriorityExponent", "0.6"
+        ]
+        "td3, wandering noise, annealed",
+        "td3",
+        "Pendulum-v1",
+        [ "Exploration", "ornsteinUhlenbeck"; "PolicyDelay", "3"; "AnnealLearningRate", "true"; "TotalSteps", "500" ]
         "dqn, images", "dqn", "Spot-v0", [ "Hidden", "16" ]
         "es, two episodes", "es", "CartPole-v1", [ "EpisodesPerCandidate", "2" ]
     ]

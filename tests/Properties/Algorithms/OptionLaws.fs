@@ -44,6 +44,12 @@ let private places: (string * string * string * (string * string) list) list =
         "dqn", "FinalExploration", "CartPole-v1", [ "TotalSteps", "200"; "FinalExploration", "0.8" ]
         "dqn", "Target", "CartPole-v1", [ "LearningRate", "0.05" ]
         "dqn", "Convolutions", "Spot-v0", []
+        "sac", "HindsightGoals", "PointReach-v0", []
+        "sac", "HindsightChoice", "PointReach-v0", [ "HindsightGoals", "4" ]
+        "td3", "HindsightGoals", "PointReach-v0", []
+        "td3", "HindsightChoice", "PointReach-v0", [ "HindsightGoals", "4" ]
+        "ddpg", "HindsightGoals", "PointReach-v0", []
+        "ddpg", "HindsightChoice", "PointReach-v0", [ "HindsightGoals", "4" ]
         "dqn", "HindsightGoals", "BitFlipping-v0", []
         "dqn", "HindsightChoice", "BitFlipping-v0", [ "HindsightGoals", "4" ]
         "dqn", "PriorityCorrection", "CartPole-v1", [ "PriorityExponent", "0.6" ]
@@ -53,6 +59,20 @@ let private places: (string * string * string * (string * string) list) list =
         "MunchausenFloor",
         "CartPole-v1",
         [ "Target", "munchausen"; "MunchausenTemperature", "1"; "MunchausenFloor", "-0.5" ]
+        "ddpg", "PriorityCorrection", "Pendulum-v1", [ "PriorityExponent", "0.6" ]
+        "sac", "PriorityCorrection", "Pendulum-v1", [ "PriorityExponent", "0.6" ]
+        "td3", "PriorityCorrection", "Pendulum-v1", [ "PriorityExponent", "0.6" ]
+        "ddpg", "TotalSteps", "Pendulum-v1", [ "AnnealLearningRate", "true"; "TotalSteps", "500" ]
+        "ddpg", "AnnealLearningRate", "Pendulum-v1", [ "TotalSteps", "500" ]
+        "ddpg", "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]
+        "ddpg", "ExplorationPull", "Pendulum-v1", [ "Exploration", "ornsteinUhlenbeck" ]
+        "sac", "TotalSteps", "Pendulum-v1", [ "AnnealLearningRate", "true"; "TotalSteps", "500" ]
+        "sac", "AnnealLearningRate", "Pendulum-v1", [ "TotalSteps", "500" ]
+        "sac", "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]
+        "td3", "TotalSteps", "Pendulum-v1", [ "AnnealLearningRate", "true"; "TotalSteps", "500" ]
+        "td3", "AnnealLearningRate", "Pendulum-v1", [ "TotalSteps", "500" ]
+        "td3", "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]
+        "td3", "ExplorationPull", "Pendulum-v1", [ "Exploration", "ornsteinUhlenbeck" ]
         "reinforce", "MaxTrajectorySteps", "CartPole-v1", [ "MaxTrajectorySteps", "10" ]
         "ppg", "ClipRange", "CartPole-v1", [ "PolicyEpochs", "4"; "LearningRate", "0.01" ]
         "vmpo", "DeviationKlBound", "Pendulum-v1", []
@@ -71,7 +91,12 @@ let private places: (string * string * string * (string * string) list) list =
 
 /// Only the plan: without annealing it tells when to stop, and moves nothing before.
 let private isPlanOnly (entry: AlgorithmEntry) name =
-    name = "TotalSteps" && not (List.contains entry.Id [ "ppo"; "a2c"; "dqn" ])
+    name = "TotalSteps" && not (List.contains entry.Id [ "ppo"; "a2c"; "ddpg"; "dqn"; "sac"; "td3" ])
+
+/// A task whose actions the algorithm can have.
+let private usual (entry: AlgorithmEntry) =
+    [ "CartPole-v1"; "Pendulum-v1" ]
+    |> List.find (fun id -> entry.Suits (LearnerLaws.environment id).ActionSpace)
 
 /// Another value of an option; legal for its row alone.
 let private other (option: OptionDescription) (present: string) =
@@ -131,7 +156,7 @@ let ``every option changes the result or is refused`` (id: string) =
                         |> List.tryFind (fun (algorithm, name, _, _) ->
                             (algorithm = id || algorithm = "*") && name = option.Name)
                         |> Option.map (fun (_, _, environment, besides) -> environment, besides)
-                        |> Option.defaultValue ("CartPole-v1", [])
+                        |> Option.defaultValue (usual entry, [])
 
                     let present = dict (entry.Settings(entry.Small @ besides))
                     let changed = option.Name, other option present[option.Name]

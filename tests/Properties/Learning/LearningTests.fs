@@ -67,7 +67,7 @@ let ``hindsight finds goals that chance does not`` () =
                 "HindsightGoals", string hindsight
             ]
 
-        let task = Registry.makeWith [ "bits", KeywordValue.Whole 8L ] "BitFlipping-v0"
+        let task = Registry.makeWith [ "bits", KeywordValue.Number 8.0 ] "BitFlipping-v0"
         train (fun workers -> Dqn.create (DqnOptions.ofPairs options) (task.Vectorise 8) workers) 1UL
 
     Assert.InRange(learned 4, -4.5, -3.0)

@@ -15,12 +15,15 @@ internal static class OptionRecords
         "a2c" => new A2cOptions(),
         "ars" => new ArsOptions(),
         "cem" => new CemOptions(),
+        "ddpg" => new DdpgOptions(),
         "dqn" => new DqnOptions(),
         "es" => new EsOptions(),
         "npg" => new NpgOptions(),
         "ppg" => new PpgOptions(),
         "ppo" => new PpoOptions(),
         "reinforce" => new ReinforceOptions(),
+        "sac" => new SacOptions(),
+        "td3" => new Td3Options(),
         "trpo" => new TrpoOptions(),
         "vmpo" => new VmpoOptions(),
         "vpg" => new VpgOptions(),
@@ -70,6 +73,16 @@ internal static class OptionRecords
             "What is added to the diagonal of the Fisher information.",
         ("ConjugateGradientOptions", "CgSteps") =>
             "Iterations of conjugate gradients.",
+        ("DdpgOptions", "CriticLearningRate") =>
+            "Adam's step size α for the critic.",
+        ("DdpgOptions", "Exploration") =>
+            "What is added to actions while training: numbers drawn each for itself, or a process that wanders and is pulled back to 0.",
+        ("DdpgOptions", "ExplorationDeviation") =>
+            "The standard deviation of that noise, in units of the half-range; of the process, σ of dx = −θ x dt + σ dW.",
+        ("DdpgOptions", "ExplorationPull") =>
+            "The pull θ of the Ornstein-Uhlenbeck process, whose time goes on by 0.01 a step.",
+        ("DdpgOptions", "TargetRate") =>
+            "The share τ of the online networks in their targets after each step.",
         ("DqnOptions", "AdamEpsilon") =>
             "Adam's ε.",
         ("DqnOptions", "Convolutions") =>
@@ -248,6 +261,42 @@ internal static class OptionRecords
             "Adam's step size for a learned baseline.",
         ("ReinforceOptions", "ValueSteps") =>
             "Gradient steps of a learned baseline after each update.",
+        ("SacOptions", "CriticLearningRate") =>
+            "Adam's step size α for the critics.",
+        ("SacOptions", "Critics") =>
+            "The number of critics, of which the least value counts.",
+        ("SacOptions", "InitialTemperature") =>
+            "The temperature α that training starts with.",
+        ("SacOptions", "LargestLogDeviation") =>
+            "The largest ln σ of the policy.",
+        ("SacOptions", "LearnTemperature") =>
+            "Learn the temperature; else it stays as it starts.",
+        ("SacOptions", "LeastLogDeviation") =>
+            "The least ln σ of the policy.",
+        ("SacOptions", "TargetEntropyPerAction") =>
+            "The entropy that the temperature aims at, times the numbers of an action; −1 in most implementations.",
+        ("SacOptions", "TargetRate") =>
+            "The share τ of the critics in their targets after each step.",
+        ("SacOptions", "TemperatureLearningRate") =>
+            "Adam's step size for ln α.",
+        ("Td3Options", "CriticLearningRate") =>
+            "Adam's step size α for the critics.",
+        ("Td3Options", "Critics") =>
+            "The number of critics, of which the least value counts; the actor follows the first.",
+        ("Td3Options", "Exploration") =>
+            "What is added to actions while training: numbers drawn each for itself, or a process that wanders and is pulled back to 0.",
+        ("Td3Options", "ExplorationDeviation") =>
+            "The standard deviation of that noise, in units of the half-range; of the process, σ of dx = −θ x dt + σ dW.",
+        ("Td3Options", "ExplorationPull") =>
+            "The pull θ of the Ornstein-Uhlenbeck process, whose time goes on by 0.01 a step.",
+        ("Td3Options", "PolicyDelay") =>
+            "Steps of the critics for one of the actor and of all targets.",
+        ("Td3Options", "SmoothingDeviation") =>
+            "The standard deviation of the noise that smooths the target's actions, in units of the half-range.",
+        ("Td3Options", "SmoothingLimit") =>
+            "The bound of that noise.",
+        ("Td3Options", "TargetRate") =>
+            "The share τ of the online networks in their targets when these move.",
         ("TrpoOptions", "LineSearchShrink") =>
             "Each try of the line search is this fraction of the one before.",
         ("TrpoOptions", "LineSearchTries") =>

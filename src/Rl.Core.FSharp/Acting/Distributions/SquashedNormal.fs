@@ -12,6 +12,13 @@ module SquashedNormalPolicy =
 
     let internal name = "squashedNormal"
 
+    /// The distribution that outputs [..., 2n] mean, ln σ squashed into [least, most]; actions in (−1, 1).
+    let distribution (count: int) (least: float) (most: float) (output: ActorOutput) : SquashedNormal =
+        let deviation = ActionDistribution.cut count count output.Policy |> Heads.squash least most
+
+        DiagonalNormal.create (ActionDistribution.cut 0 count output.Policy) deviation
+        |> SquashedNormal.create (Expr.number -1.0) (Expr.number 1.0)
+
     /// Means and ln σ of u, both from the network: [..., 2n], the means first; a = tanh u. ln σ is squashed into
     /// [least, most] (Haarnoja et al. 2018 clip it). An entropy has no closed form: `Evaluate` gives the estimate −log
     /// π(a|s) from the action itself.
@@ -21,11 +28,7 @@ module SquashedNormalPolicy =
 
         let format = { Name = name; Sizes = [ count ]; Numbers = [ least; most ]; Parts = [] }
 
-        let ofOutput (output: ActorOutput) =
-            let deviation = ActionDistribution.cut count count output.Policy |> Heads.squash least most
-
-            DiagonalNormal.create (ActionDistribution.cut 0 count output.Policy) deviation
-            |> SquashedNormal.create (Expr.number -1.0) (Expr.number 1.0)
+        let ofOutput = distribution count least most
 
         { ActionDistribution.numbers format (2 * count) count with
             Evaluate =

@@ -41,9 +41,18 @@ let private sameStatistics what (expected: PlainStatistics) (actual: RunningStat
 let private blocks (learner: Learner) (count: int) =
     let actor = Rl.Core.Acting.Actor.layout learner.Network
 
+    // An actor followed by so many critics of observation and action.
+    let withCritics number =
+        let layers, sizes = learner.Network.Layers, learner.Environment
+        let critics = ActionCritic.create layers.Activation sizes.ObservationSize sizes.ActionSize layers.Hidden number
+        Layout.append actor (Layout.under "critics" (ActionCritic.layout critics))
+
     let layout =
         if actor.Count = count then
             actor
+        elif List.contains learner.Algorithm [ "ddpg"; "sac"; "td3" ] then
+            Seq.initInfinite (fun index -> withCritics (index + 1))
+            |> Seq.find (fun layout -> layout.Count >= count)
         else
             ActorCritic.layout (Rl.Tests.Algorithms.LearnerNetwork.ofLearner learner)
 
@@ -113,7 +122,7 @@ let transitions
     let environment = task copies
 
     let network =
-        if List.contains learner.Algorithm [ "cem"; "ars"; "es" ] then
+        if List.contains learner.Algorithm [ "cem"; "ars"; "es"; "ddpg"; "sac"; "td3" ] then
             PlainNetwork.ofSearcher learner
         else
             PlainNetwork.ofLearner learner

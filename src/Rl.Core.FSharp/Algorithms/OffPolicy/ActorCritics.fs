@@ -1,0 +1,121 @@
+/// What actor-critics from replayed steps share: actions within bounds, targets beside θ, drawn noise.
+namespace Rl.Core.Algorithms
+
+open Rl.Core.Acting
+open Rl.Core.Autodiff
+open Rl.Core.Environments
+open Rl.Core.Experience
+open Rl.Core.Foundations
+open Rl.Core.Learning
+open Rl.Core.Networks
+open Rl.Core.Optimisers
+
+/// Standard normal numbers in further columns of drawn samples, drawn anew for each update. Not thread-safe.
+[<Sealed>]
+type internal DrawnNoise(columns: Column list, rows: int) =
+    let noise = columns |> List.map (fun column -> column, Array.zeroCreate<float32>(rows * column.Numbers))
+    let arrays = noise |> List.map snd |> List.toArray
+    let mutable whole: struct (Samples * Samples) voption = ValueNone
+
+    /// Draws all numbers, column by column: the generator that follows.
+    member _.Draw(key: Rng) : Rng =
+        let mutable key = key
+
+        for values in arrays do
+            for index in 0 .. values.Length - 1 do
+                let struct (value, next) = Rng.normal key
+                values[index] <- float32 value
+                key <- next
+
+        key
+
+    /// The samples with the columns. Samples are mostly those of the time before.
+    member _.With(samples: Samples) : Samples =
+        match whole with
+        | ValueSome(struct (known, made)) when obj.ReferenceEquals(known, samples) -> made
+        | _ ->
+            let made = samples.With noise
+            whole <- ValueSome(struct (samples, made))
+            made
+
+/// Small functions of off-policy actor-critics.
+[<RequireQualifiedAccess>]
+module ActorCritics =
+
+    /// Whether all numbers of an action have two finite bounds, so that (−1, 1) can be mapped to them.
+    let suits (actions: Space) : bool =
+        match actions with
+        | Space.Box(low, high, _) ->
+            Array.forall2 (fun l h -> abs l < ActionMap.Boundless && abs h < ActionMap.Boundless && l < h) low high
+        | _ -> false
+
+    /// The numbers of an action; fails where `suits` does not hold.
+    let actionCount (algorithm: string) (actions: Space) : int =
+        if suits actions then
+            actions.Size
+        else
+            Guard.fail
+                "environment"
+                $"{algorithm} needs a Box action space whose bounds are all finite; the actions are {actions}. ppo, a2c, trpo and cem take any action space."
+
+    /// An actor with hidden layers of PyTorch's start, in units of the bounds; `last` stands after its outputs.
+    let actor (c: NetworkOptions) (observations: Space) (actions: Space) (last: Activation) distribution =
+        let actor = Actor.create c.Activation (Encoding.size observations) c.Hidden distribution
+
+        { actor with
+            Layers =
+                { actor.Layers with
+                    HiddenWeight = ActionCritic.startOfWeights
+                    OutputWeight = ActionCritic.startOfWeights
+                    OutputActivation = last
+                }
+        }
+        |> Policy.scaledActor ActionScaling.Bounds actions
+
+    /// Numbers beside θ with a layout, which begin as copies of a part of θ (`OffPolicyParts.Targets`).
+    let target (name: string) (layout: Layout) (motion: GroupMotion) : ParameterGroup =
+        {
+            Name = name
+            Layout = layout
+            Place = GroupPlace.Array(Array.zeroCreate layout.Count)
+            Motion = motion
+            Project = None
+        }
+
+    /// What an update calls the errors that priorities follow.
+    [<Literal>]
+    let Errors = "errors"
+
+    /// The mean over critics of |q(s, a) − y| [M].
+    let errors (values: Expr list) (target: Expr) : Expr =
+        (values |> List.map (fun q -> Expr.abs (q - target)) |> List.reduce (+))
+        * (1.0 / float values.Length)
+
+    /// What learning rates are multiplied with where they are annealed.
+    let rateShare: Column = Column.scalar "rateShare"
+
+    /// That, after so many environment steps.
+    let shareLeft (plan: PlanOptions) (steps: int64) : float = max 0.0 (1.0 - float steps / float plan.TotalSteps)
+
+    /// Tells it to updates.
+    let anneal (share: float) (updates: Update list) : unit =
+        for update in updates do
+            update.Set(rateShare, share)
+
+    /// Adam with PyTorch's constants, which moves what names it.
+    let learns (name: string) (isAnnealed: bool) (rate: float) : GroupMotion =
+        let schedule: Schedule =
+            if isAnnealed then
+                fun count -> rate * Schedule.input rateShare.Name count
+            else
+                Schedule.constant rate
+
+        GroupMotion.Learns(name, Optimiser.adam schedule 1e-8)
+
+    /// Copies a group's numbers from the update that has moved them to another that reads them.
+    let pass (group: string) (from: Update) (into: Update) : unit =
+        (from.Group group).Span.CopyTo((into.Group group).Span)
+
+    /// The arrays of several updates, of which some are in more than one.
+    let arrays (updates: Update list) : (string * float32[]) list =
+        updates |> List.collect _.Arrays |> List.distinctBy fst

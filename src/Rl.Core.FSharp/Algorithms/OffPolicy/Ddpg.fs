@@ -1,0 +1,140 @@
+/// Deep deterministic policy gradient: a deterministic actor that follows a critic, both from replayed steps.
+namespace Rl.Core.Algorithms
+
+open Rl.Core.Environments
+open Rl.Core.Foundations
+open Rl.Core.Learning
+open Rl.Core.Networks
+
+/// Options of deep deterministic policy gradient (Lillicrap et al. 2015).
+type DdpgOptions =
+    {
+        Plan: PlanOptions
+        OffPolicy: OffPolicyOptions
+        Network: NetworkOptions
+        /// The actor's.
+        Rate: RateOptions
+        /// Adam's step size α for the critic.
+        CriticLearningRate: float
+        /// The share τ of the online networks in their targets after each step.
+        TargetRate: float
+        /// What is added to actions while training: numbers drawn each for itself, or a process that wanders and is
+        /// pulled back to 0.
+        Exploration: ExplorationNoise
+        /// The standard deviation of that noise, in units of the half-range; of the process, σ of dx = −θ x dt + σ dW.
+        ExplorationDeviation: float
+        /// The pull θ of the Ornstein-Uhlenbeck process, whose time goes on by 0.01 a step.
+        ExplorationPull: float
+    }
+
+/// Defaults, rows, checks and texts.
+[<RequireQualifiedAccess>]
+module DdpgOptions =
+
+    /// TD3's, where DDPG has them.
+    let defaults =
+        let d = Td3Options.defaults
+
+        {
+            Plan = d.Plan
+            OffPolicy = d.OffPolicy
+            Network = d.Network
+            Rate = d.Rate
+            CriticLearningRate = d.CriticLearningRate
+            TargetRate = d.TargetRate
+            Exploration = d.Exploration
+            ExplorationDeviation = d.ExplorationDeviation
+            ExplorationPull = d.ExplorationPull
+        }
+
+    /// A row an option, in the order of files.
+    let rows: OptionRow<DdpgOptions> list =
+        let d = defaults
+        let plan rows = Options.group (fun (c: DdpgOptions) -> c.Plan) (fun v c -> { c with Plan = v }) rows
+
+        let offPolicy rows =
+            Options.group (fun (c: DdpgOptions) -> c.OffPolicy) (fun v c -> { c with OffPolicy = v }) rows
+
+        let network rows = Options.group (fun (c: DdpgOptions) -> c.Network) (fun v c -> { c with Network = v }) rows
+        let rate rows = Options.group (fun (c: DdpgOptions) -> c.Rate) (fun v c -> { c with Rate = v }) rows
+
+        [
+            yield! plan PlanOptions.rows
+            yield! offPolicy OffPolicyOptions.rows
+            yield!
+                rate RateOptions.rows
+                |> Options.meaning (nameof d.Rate.LearningRate) "Adam's step size α for the actor."
+                |> Options.meaning
+                    (nameof d.Rate.AnnealLearningRate)
+                    "Lower all learning rates in a straight line to 0 at `TotalSteps`."
+            Options.number (nameof d.CriticLearningRate) Range.positive _.CriticLearningRate (fun v c ->
+                { c with CriticLearningRate = v })
+            Options.number (nameof d.TargetRate) Range.positiveFraction _.TargetRate (fun v c ->
+                { c with TargetRate = v })
+            Options.choice Td3Options.noises (nameof d.Exploration) _.Exploration (fun v c ->
+                { c with Exploration = v })
+            Options.number (nameof d.ExplorationDeviation) Range.notNegative _.ExplorationDeviation (fun v c ->
+                { c with ExplorationDeviation = v })
+            Options.number (nameof d.ExplorationPull) Range.notNegative _.ExplorationPull (fun v c ->
+                { c with ExplorationPull = v })
+            yield! network NetworkOptions.normaliseObservations
+            yield! network NetworkOptions.layers
+        ]
+
+    /// Fails for the first option that is out of its range, naming it.
+    let validate (options: DdpgOptions) =
+        Options.validate rows options
+        OffPolicyOptions.validate options.OffPolicy
+
+    /// The options as named texts.
+    let toPairs (options: DdpgOptions) : (string * string) list = Options.toPairs rows options
+
+    /// The defaults with the named options replaced; names are matched whatever their case.
+    let ofPairs (pairs: (string * string) list) : DdpgOptions = Options.ofPairs rows pairs defaults
+
+/// Deep deterministic policy gradient (Lillicrap et al., "Continuous control with deep reinforcement learning", 2015).
+[<RequireQualifiedAccess>]
+module Ddpg =
+
+    /// TD3 of one critic, which the actor and the targets follow at each step, and whose targets are not smoothed.
+    let asTd3 (c: DdpgOptions) : Td3Options =
+        {
+            Plan = c.Plan
+            OffPolicy = c.OffPolicy
+            Network = c.Network
+            Rate = c.Rate
+            CriticLearningRate = c.CriticLearningRate
+            Critics = 1
+            TargetRate = c.TargetRate
+            PolicyDelay = 1
+            SmoothingDeviation = 0.0
+            SmoothingLimit = 0.0
+            Exploration = c.Exploration
+            ExplorationDeviation = c.ExplorationDeviation
+            ExplorationPull = c.ExplorationPull
+        }
+
+    /// Binds options to environments, whose actions must be numbers within finite bounds. `workers` share the work; the
+    /// results do not depend on their number.
+    let create (options: DdpgOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        DdpgOptions.validate options
+        Td3.bind "ddpg" (DdpgOptions.toPairs options) (asTd3 options) environment workers
+
+    /// What there is to know of it.
+    let entry =
+        AlgorithmEntry.create
+            {
+                Id = "ddpg"
+                Name = "Deep deterministic policy gradient"
+                Summary =
+                    "A deterministic actor that follows a critic, both from replayed steps (Lillicrap et al. 2015)."
+                Source = "Lillicrap et al., \"Continuous control with deep reinforcement learning\" (2015)"
+                Family = AlgorithmFamily.OffPolicy
+            }
+            DdpgOptions.defaults
+            DdpgOptions.rows
+            Td3.small
+            DdpgOptions.validate
+            create
+        |> AlgorithmEntry.withActions ActorCritics.suits
+        |> AlgorithmEntry.withParameters DdpgOptions.ofPairs (asTd3 >> Td3.parameters "ddpg")

@@ -1,0 +1,393 @@
+/// Twin delayed deterministic policy gradient: a deterministic actor that follows the first of two critics.
+namespace Rl.Core.Algorithms
+
+open System
+open Rl.Core.Acting
+open Rl.Core.Autodiff
+open Rl.Core.Environments
+open Rl.Core.Experience
+open Rl.Core.Foundations
+open Rl.Core.Learning
+open Rl.Core.Networks
+open Rl.Core.Objectives
+
+/// What is added to the actions of a deterministic policy so that it explores.
+[<RequireQualifiedAccess>]
+type ExplorationNoise =
+    /// Normal numbers, each drawn for itself.
+    | Normal
+    /// An Ornstein-Uhlenbeck process in each copy: noise that stays for a while, across episodes too.
+    | OrnsteinUhlenbeck
+
+/// Options of twin delayed deterministic policy gradient (Fujimoto et al. 2018).
+type Td3Options =
+    {
+        Plan: PlanOptions
+        OffPolicy: OffPolicyOptions
+        Network: NetworkOptions
+        /// The actor's.
+        Rate: RateOptions
+        /// Adam's step size α for the critics.
+        CriticLearningRate: float
+        /// The number of critics, of which the least value counts; the actor follows the first.
+        Critics: int
+        /// The share τ of the online networks in their targets when these move.
+        TargetRate: float
+        /// Steps of the critics for one of the actor and of all targets.
+        PolicyDelay: int
+        /// The standard deviation of the noise that smooths the target's actions, in units of the half-range.
+        SmoothingDeviation: float
+        /// The bound of that noise.
+        SmoothingLimit: float
+        /// What is added to actions while training: numbers drawn each for itself, or a process that wanders and is
+        /// pulled back to 0.
+        Exploration: ExplorationNoise
+        /// The standard deviation of that noise, in units of the half-range; of the process, σ of dx = −θ x dt + σ dW.
+        ExplorationDeviation: float
+        /// The pull θ of the Ornstein-Uhlenbeck process, whose time goes on by 0.01 a step.
+        ExplorationPull: float
+    }
+
+/// Defaults, rows, checks and texts.
+[<RequireQualifiedAccess>]
+module Td3Options =
+
+    /// The paper's, as Stable Baselines3 has them, but with narrow layers: it has 400 and 300 units.
+    let defaults =
+        {
+            Plan = { TotalSteps = 20_000L }
+            OffPolicy = { OffPolicyOptions.defaults with LearningStarts = 100; GradientSteps = -1; BatchSize = 100 }
+            Rate = { LearningRate = 1e-3; AnnealLearningRate = false }
+            CriticLearningRate = 1e-3
+            Critics = 2
+            TargetRate = 0.005
+            PolicyDelay = 2
+            SmoothingDeviation = 0.2
+            SmoothingLimit = 0.5
+            Exploration = ExplorationNoise.Normal
+            ExplorationDeviation = 0.1
+            ExplorationPull = 0.15
+            Network = { NetworkOptions.defaults [ 64; 64 ] with Activation = Activation.Relu }
+        }
+
+    let internal noises =
+        [ "normal", ExplorationNoise.Normal; "ornsteinUhlenbeck", ExplorationNoise.OrnsteinUhlenbeck ]
+
+    /// A row an option, in the order of files.
+    let rows: OptionRow<Td3Options> list =
+        let d = defaults
+        let plan rows = Options.group (fun (c: Td3Options) -> c.Plan) (fun v c -> { c with Plan = v }) rows
+
+        let offPolicy rows =
+            Options.group (fun (c: Td3Options) -> c.OffPolicy) (fun v c -> { c with OffPolicy = v }) rows
+
+        let network rows = Options.group (fun (c: Td3Options) -> c.Network) (fun v c -> { c with Network = v }) rows
+        let rate rows = Options.group (fun (c: Td3Options) -> c.Rate) (fun v c -> { c with Rate = v }) rows
+
+        [
+            yield! plan PlanOptions.rows
+            yield! offPolicy OffPolicyOptions.rows
+            yield!
+                rate RateOptions.rows
+                |> Options.meaning (nameof d.Rate.LearningRate) "Adam's step size α for the actor."
+                |> Options.meaning
+                    (nameof d.Rate.AnnealLearningRate)
+                    "Lower all learning rates in a straight line to 0 at `TotalSteps`."
+            Options.number (nameof d.CriticLearningRate) Range.positive _.CriticLearningRate (fun v c ->
+                { c with CriticLearningRate = v })
+            Options.whole (nameof d.Critics) (Range.within 1.0 100.0) _.Critics (fun v c -> { c with Critics = v })
+            Options.number (nameof d.TargetRate) Range.positiveFraction _.TargetRate (fun v c ->
+                { c with TargetRate = v })
+            Options.whole (nameof d.PolicyDelay) (Range.atLeast 1.0) _.PolicyDelay (fun v c ->
+                { c with PolicyDelay = v })
+            Options.number (nameof d.SmoothingDeviation) Range.notNegative _.SmoothingDeviation (fun v c ->
+                { c with SmoothingDeviation = v })
+            Options.number (nameof d.SmoothingLimit) Range.notNegative _.SmoothingLimit (fun v c ->
+                { c with SmoothingLimit = v })
+            Options.choice noises (nameof d.Exploration) _.Exploration (fun v c -> { c with Exploration = v })
+            Options.number (nameof d.ExplorationDeviation) Range.notNegative _.ExplorationDeviation (fun v c ->
+                { c with ExplorationDeviation = v })
+            Options.number (nameof d.ExplorationPull) Range.notNegative _.ExplorationPull (fun v c ->
+                { c with ExplorationPull = v })
+            yield! network NetworkOptions.normaliseObservations
+            yield! network NetworkOptions.layers
+        ]
+
+    /// Fails for the first option that is out of its range, naming it.
+    let validate (options: Td3Options) =
+        Options.validate rows options
+        OffPolicyOptions.validate options.OffPolicy
+
+    /// The options as named texts.
+    let toPairs (options: Td3Options) : (string * string) list = Options.toPairs rows options
+
+    /// The defaults with the named options replaced; names are matched whatever their case.
+    let ofPairs (pairs: (string * string) list) : Td3Options = Options.ofPairs rows pairs defaults
+
+/// Twin delayed deterministic policy gradient (Fujimoto, van Hoof and Meger, "Addressing function approximation error
+/// in actor-critic methods", 2018).
+[<RequireQualifiedAccess>]
+module Td3 =
+
+    /// Standard normal numbers that smooth the target's actions.
+    let private smoothing n = Column.step "smoothing" n
+
+    /// Steps of the critics since the actor's last.
+    [<Literal>]
+    let private Waited = "criticSteps"
+
+    type private Networks = { Actor: Actor; Critic: ActionCritic; Actions: int }
+
+    let private networksOf (algorithm: string) (c: Td3Options) (observations: Space) (actions: Space) : Networks =
+        let n = ActorCritics.actionCount algorithm actions
+
+        {
+            Actor = DeterministicPolicy.create n |> ActorCritics.actor c.Network observations actions Activation.Tanh
+            Critic = ActionCritic.create c.Network.Activation (Encoding.size observations) n c.Network.Hidden c.Critics
+            Actions = n
+        }
+
+    /// θ: the actor, then the critics.
+    let private layoutOf (networks: Networks) =
+        Layout.append (Actor.layout networks.Actor) (ActionCritic.layout networks.Critic |> Layout.under "critics")
+
+    /// The Ornstein-Uhlenbeck process of each copy, copy by copy.
+    [<Literal>]
+    let private Wandering = "explorationNoise"
+
+    /// What time of that process passes in a step.
+    [<Literal>]
+    let private TimeStep = 0.01
+
+    /// The policy with noise, clipped to the bounds. `wandering` are the processes of the copies, where there are some.
+    let private explore (c: Td3Options) (wandering: float32[]) : ExploreAction =
+        ExploreAction(fun _ copy outputs _ _ action rng ->
+            let mutable rng = rng
+
+            for i in 0 .. action.Length - 1 do
+                let struct (normal, next) = Rng.normal rng
+
+                let noise =
+                    match c.Exploration with
+                    | ExplorationNoise.Normal -> ActionNoise.gaussian 0.0 c.ExplorationDeviation normal
+                    | ExplorationNoise.OrnsteinUhlenbeck ->
+                        let place = copy * action.Length + i
+                        let deviation, pull = c.ExplorationDeviation, c.ExplorationPull
+                        let before = float wandering[place]
+                        let after = ActionNoise.ornsteinUhlenbeck 0.0 deviation pull TimeStep before normal
+                        wandering[place] <- float32 after
+                        after
+
+                action[i] <- float32 (ActionNoise.noisy noise (float outputs[i]))
+                rng <- next
+
+            rng)
+
+    /// Σᵢ (qᵢ(s, a) − y)² with y = r + γ min q̄(s′, ã), ã the target policy's smoothed action.
+    let private evaluation (c: Td3Options) (networks: Networks) (columns: TransitionColumns) (batch: Batch) =
+        let values group = ActionCritic.values networks.Critic (batch.Parameters group)
+        let next = batch[columns.NextObservations]
+
+        let action =
+            Actor.policy networks.Actor (batch.Parameters "targetActor") next
+            |> OffPolicy.smoothedAction
+                c.SmoothingDeviation
+                c.SmoothingLimit
+                (Expr.number -1.0)
+                (Expr.number 1.0)
+                batch[smoothing networks.Actions]
+
+        let y =
+            values "targets" next action
+            |> ActionCritic.least
+            |> OffPolicy.target batch[columns.Rewards] batch[DrawnColumns.discounts]
+
+        let present = values "critics" batch[columns.Observations] batch[columns.Actions]
+
+        let loss =
+            present
+            |> List.map (fun q -> batch[DrawnColumns.weights] * OffPolicy.criticLoss q y)
+            |> List.reduce (+)
+
+        [
+            Term.mean "criticLoss" 1.0 loss
+            if c.OffPolicy.PriorityExponent > 0.0 then
+                Term.each ActorCritics.Errors (ActorCritics.errors present y)
+        ]
+
+    /// −q₁(s, π(s)).
+    let private improvement (_: Td3Options) (networks: Networks) (columns: TransitionColumns) (batch: Batch) =
+        let observations = batch[columns.Observations]
+        let action = Actor.policy networks.Actor (batch.Parameters "actor") observations
+        let value = ActionCritic.value networks.Critic 0 (batch.Parameters "critics") observations action
+        [ Term.mean "actorLoss" 1.0 (OffPolicy.deterministicActorLoss value) ]
+
+    /// The two updates: the critics, then the actor with all targets, which move as seldom as it does.
+    let private updates (c: Td3Options) (networks: Networks) (columns: TransitionColumns) : struct (Update * Update) =
+        let actor, critics = Actor.layout networks.Actor, ActionCritic.layout networks.Critic
+        let criticPart: Part = { First = actor.Count; Layout = critics }
+        let follows name = GroupMotion.Follows(name, c.TargetRate)
+        let learns name rate = ActorCritics.learns name c.Rate.AnnealLearningRate rate
+
+        let update name groups loss =
+            Update.create
+                {
+                    Name = name
+                    Groups = groups
+                    Shape = SampleShape.steps c.OffPolicy.BatchSize
+                    MaxGradientNorm = 0.0
+                    Loss = loss c networks columns
+                }
+
+        let critic =
+            update
+                "critic step"
+                [
+                    ParameterGroup.ofPart "critics" criticPart (learns "criticOptimiser" c.CriticLearningRate)
+                    ActorCritics.target "targetActor" actor GroupMotion.Stays
+                    ActorCritics.target "targets" critics GroupMotion.Stays
+                ]
+                evaluation
+
+        let policy =
+            update
+                "actor step"
+                [
+                    ParameterGroup.ofPart
+                        "actor"
+                        { First = 0; Layout = actor }
+                        (learns "actorOptimiser" c.Rate.LearningRate)
+                    ParameterGroup.ofPart "critics" criticPart GroupMotion.Stays
+                    ActorCritics.target "targetActor" actor (follows "actor")
+                    ActorCritics.target "targets" critics (follows "critics")
+                ]
+                improvement
+
+        struct (critic, policy)
+
+    /// A learner of an algorithm that these options describe; `texts` are its own.
+    let internal bind algorithm texts (c: Td3Options) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        let networks = networksOf algorithm c environment.ObservationSpace environment.ActionSpace
+        let columns = TransitionColumns.ofEnvironment environment
+        let struct (critic, policy) = updates c networks columns
+        let actor, critics = Actor.layout networks.Actor, ActionCritic.layout networks.Critic
+        let drawn = DrawnNoise([ smoothing networks.Actions ], c.OffPolicy.BatchSize)
+
+        let wandering: float32[] =
+            match c.Exploration with
+            | ExplorationNoise.OrnsteinUhlenbeck -> Array.zeroCreate (environment.Count * networks.Actions)
+            | ExplorationNoise.Normal -> [||]
+
+        let wanders = wandering.Length > 0
+        let mutable ofCritic, ofPolicy = Means(critic, []), Means(policy, [])
+        let mutable waited = 0
+
+        let learn samples steps key =
+            let samples, key = drawn.With samples, drawn.Draw key
+
+            if c.Rate.AnnealLearningRate then
+                ActorCritics.anneal (ActorCritics.shareLeft c.Plan steps) [ critic; policy ]
+
+            critic.ChooseAll samples
+            critic.Run workers
+            ofCritic.Add()
+            ActorCritics.pass "critics" critic policy
+            waited <- waited + 1
+
+            if waited >= c.PolicyDelay then
+                waited <- 0
+                policy.ChooseAll samples
+                policy.Run workers
+                ofPolicy.Add()
+                ActorCritics.pass "targetActor" policy critic
+                ActorCritics.pass "targets" policy critic
+
+            key
+
+        Replayed.learner
+            c.OffPolicy
+            {
+                Algorithm = algorithm
+                Options = texts
+                TotalSteps = c.Plan.TotalSteps
+                Actor = networks.Actor
+                Layout = layoutOf networks
+                ActionScaling = ActionScaling.Bounds
+                NormaliseObservations = c.Network.NormaliseObservations
+                Arrays =
+                    [
+                        yield! ActorCritics.arrays [ critic; policy ]
+                        Waited, [| 0.0f |]
+                        if wanders then Wandering, Array.zeroCreate wandering.Length
+                    ]
+                Targets =
+                    [
+                        "targetActor", { First = 0; Layout = actor }
+                        "targets", { First = actor.Count; Layout = critics }
+                    ]
+                Explore = explore c wandering
+                Load =
+                    fun draft ->
+                        critic.Load draft
+                        policy.Load draft
+                        let counter = draft.Array Waited
+                        waited <- int counter[0]
+                        if wanders then (draft.Array Wandering).CopyTo(wandering, 0)
+                        ofCritic <- Means(critic, [ "criticLoss" ])
+                        ofPolicy <- Means(policy, [ "actorLoss" ])
+                Policy = fun () -> Memory.op_Implicit (policy.Group "actor")
+                Stepped = fun _ _ -> ()
+                Learn = learn
+                Errors = fun () -> critic.Each ActorCritics.Errors
+                Store =
+                    fun draft ->
+                        critic.Store draft
+                        policy.Store draft
+                        let counter = draft.Array Waited
+                        counter[0] <- float32 waited
+                        if wanders then wandering.CopyTo(draft.Array Wandering, 0)
+                Metrics = fun _ -> [| yield! ofCritic.All; yield! ofPolicy.All |]
+            }
+            environment
+            workers
+
+    /// Binds options to environments, whose actions must be numbers within finite bounds. `workers` share the work; the
+    /// results do not depend on their number.
+    let create (options: Td3Options) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        Td3Options.validate options
+        bind "td3" (Td3Options.toPairs options) options environment workers
+
+    /// The size of θ.
+    let internal parameters algorithm (c: Td3Options) (observations: Space) (actions: Space) : int =
+        (layoutOf (networksOf algorithm c observations actions)).Count
+
+    /// Options with which an update takes little time.
+    let internal small =
+        [
+            "LearningStarts", "32"
+            "TrainFrequency", "4"
+            "BatchSize", "16"
+            "BufferSize", "400"
+            "RoundSteps", "60"
+            "Hidden", "16"
+        ]
+
+    /// What there is to know of it.
+    let entry =
+        AlgorithmEntry.create
+            {
+                Id = "td3"
+                Name = "Twin delayed deterministic policy gradient"
+                Summary =
+                    "A deterministic actor that follows the first of two critics, with smoothed targets and a delay (Fujimoto et al. 2018)."
+                Source =
+                    "Fujimoto, van Hoof and Meger, \"Addressing function approximation error in actor-critic methods\" (2018)"
+                Family = AlgorithmFamily.OffPolicy
+            }
+            Td3Options.defaults
+            Td3Options.rows
+            small
+            Td3Options.validate
+            create
+        |> AlgorithmEntry.withActions ActorCritics.suits
+        |> AlgorithmEntry.withParameters Td3Options.ofPairs (parameters "td3")

@@ -1,0 +1,127 @@
+/// SAC, TD3 and DDPG against their plain twins: transitions with random actions, exploration and updates, from a state in
+/// which every term is alive, with terminal states and time limits, on several threads.
+module Rl.Tests.Algorithms.Twins.ActorCriticTwinTests
+
+open Rl.Core.Algorithms
+open Rl.Core.Networks
+open Xunit
+
+/// 5 copies, two steps between updates: 20 random steps, then updates after each ten.
+let private replayed: OffPolicyOptions =
+    { OffPolicyOptions.defaults with
+        LearningStarts = 20
+        TrainFrequency = 2
+        GradientSteps = 2
+        BatchSize = 9
+        BufferSize = 1_000
+        Discount = 0.9
+        RoundSteps = 40
+    }
+
+let private sac =
+    { SacOptions.defaults with
+        OffPolicy = replayed
+        Network.Hidden = [ 4 ]
+        Network.Activation = Activation.Tanh
+        Rate.LearningRate = 0.02
+        CriticLearningRate = 0.03
+        TemperatureLearningRate = 0.01
+        InitialTemperature = 0.7
+        TargetRate = 0.2
+        LeastLogDeviation = -2.0
+        LargestLogDeviation = 0.5
+    }
+
+[<Fact>]
+let ``a transition of SAC is that of plain soft actor-critic`` () =
+    let check options threads =
+        Agreement.transitions 2 (Sac.create options) TwinTasks.numbers 5 threads (PlainActorCritics.sac options)
+
+    check sac 1
+    check { sac with Critics = 3; OffPolicy.ReturnSteps = 3; TargetEntropyPerAction = 0.3 } 3
+
+    check
+        { sac with
+            LearnTemperature = false
+            Network.Activation = Activation.Relu
+            Network.Hidden = [ 5; 3 ]
+        }
+        2
+
+    check
+        { sac with
+            Network.NormaliseObservations = true
+            OffPolicy.GradientSteps = -1
+            OffPolicy.RoundSteps = 25
+            OffPolicy.BufferSize = 30
+            Critics = 1
+        }
+        1
+
+    check { sac with Rate.AnnealLearningRate = true; Plan.TotalSteps = 70L; OffPolicy.BatchSize = 130 } 2
+
+let private td3 =
+    { Td3Options.defaults with
+        OffPolicy = replayed
+        Network.Hidden = [ 4 ]
+        Network.Activation = Activation.Tanh
+        Rate.LearningRate = 0.02
+        CriticLearningRate = 0.03
+        TargetRate = 0.2
+        SmoothingDeviation = 0.3
+        SmoothingLimit = 0.25
+        ExplorationDeviation = 0.4
+    }
+
+[<Fact>]
+let ``a transition of TD3 is that of plain TD3`` () =
+    let check options threads =
+        Agreement.transitions 2 (Td3.create options) TwinTasks.numbers 5 threads (PlainActorCritics.td3 options)
+
+    check td3 1
+    // The delay spans transitions.
+    check { td3 with PolicyDelay = 3; Critics = 3; OffPolicy.ReturnSteps = 4 } 3
+
+    check
+        { td3 with
+            Exploration = ExplorationNoise.OrnsteinUhlenbeck
+            ExplorationDeviation = 2.0
+            ExplorationPull = 20.0
+            Network.Activation = Activation.Relu
+            Network.Hidden = [ 5; 3 ]
+            SmoothingLimit = 0.02
+        }
+        2
+
+    check
+        { td3 with
+            Network.NormaliseObservations = true
+            PolicyDelay = 1
+            OffPolicy.GradientSteps = -1
+            OffPolicy.RoundSteps = 25
+            OffPolicy.BufferSize = 30
+        }
+        1
+
+    check { td3 with Rate.AnnealLearningRate = true; Plan.TotalSteps = 70L; OffPolicy.BatchSize = 130 } 2
+
+let private ddpg =
+    { DdpgOptions.defaults with
+        OffPolicy = replayed
+        Network.Hidden = [ 4 ]
+        Network.Activation = Activation.Tanh
+        Rate.LearningRate = 0.02
+        CriticLearningRate = 0.03
+        TargetRate = 0.2
+        ExplorationDeviation = 0.4
+    }
+
+[<Fact>]
+let ``a transition of DDPG is that of plain DDPG`` () =
+    let check options threads =
+        Agreement.transitions 2 (Ddpg.create options) TwinTasks.numbers 5 threads (PlainActorCritics.ddpg options)
+
+    check ddpg 2
+    check { ddpg with Exploration = ExplorationNoise.OrnsteinUhlenbeck; OffPolicy.ReturnSteps = 2 } 1
+    check { ddpg with Network.NormaliseObservations = true; Network.Activation = Activation.Relu } 3
+    check { ddpg with Rate.AnnealLearningRate = true; Plan.TotalSteps = 70L; OffPolicy.GradientSteps = 5 } 1

@@ -1,0 +1,467 @@
+/// The twins of SAC, TD3 and DDPG: acting, remembering and learning one number at a time.
+module Rl.Tests.Algorithms.Twins.PlainActorCritics
+
+open System
+open Rl.Core.Algorithms
+open Rl.Core.Experience
+open Rl.Core.Foundations
+open Rl.Core.Learning
+open Rl.Core.Networks
+
+/// A remembered step of one copy.
+type private Remembered =
+    {
+        Observation: float[]
+        Action: float[]
+        Reward: float
+        Terminated: bool
+        /// Where it led to: at a time limit the true last observation.
+        Next: float[]
+        /// The episode's last step.
+        Ends: bool
+    }
+
+/// What an update learns from: what some steps earned and where they led to, as networks see it.
+type private Drawn = { Seen: float[]; Taken: float[]; Earned: float; Factor: float; Led: float[] }
+
+/// What of a twin depends on its algorithm.
+type private Parts =
+    {
+        /// The action of a copy at an observation as networks see it, and the stream that follows.
+        Act: int -> float[] -> Rng -> float[] * Rng
+        /// An update after so many environment steps: the stream that follows.
+        Learn: Drawn[] -> int64 -> Rng -> Rng
+    }
+
+let private remembered (state: TrainingState) : Remembered list =
+    let replay = state.Replay.Value
+
+    let all name =
+        let column = replay.Columns |> List.find (fun column -> column.Name = name)
+        let values = Array.zeroCreate<float32>(replay.Count * column.Numbers)
+        replay.Read(column, ReadOnlySpan(Array.init replay.Count id), Span values)
+        values |> Array.map float |> Array.chunkBySize column.Numbers
+
+    if replay.Count = 0 then
+        []
+    else
+        let observations, actions, next = all "observations", all "actions", all "nextObservations"
+        let rewards, continues, ends = all "rewards", all "continues", all "ends"
+
+        [
+            for row in 0 .. replay.Count - 1 do
+                {
+                    Observation = observations[row]
+                    Action = actions[row]
+                    Reward = rewards[row][0]
+                    Terminated = continues[row][0] = 0.0
+                    Next = next[row]
+                    Ends = ends[row][0] <> 0.0
+                }
+        ]
+
+let private single (x: float) = float (float32 x)
+
+/// A row of N copies' steps as one of up to n: they go on to the end of the episode, or to what is newest.
+let private severalSteps (o: OffPolicyOptions) copies see (memory: Remembered[]) row : Drawn =
+    let rec go total factor count index =
+        let step = memory[index]
+        let total, factor = total + factor * step.Reward, factor * o.Discount
+        let following = index + copies
+
+        if count = o.ReturnSteps || step.Ends || following >= memory.Length then
+            {
+                Seen = see memory[row].Observation
+                Taken = memory[row].Action
+                Earned = total
+                Factor = if step.Terminated then 0.0 else factor
+                Led = see step.Next
+            }
+        else
+            go total factor (count + 1) following
+
+    go 0.0 1.0 1 row
+
+/// A number of each of so many normal ones, row by row.
+let private normals rows numbers (key: Rng) : float[][] * Rng =
+    Array.mapFold
+        (fun key _ ->
+            Array.mapFold
+                (fun key _ ->
+                    let struct (value, key) = Rng.normal key
+                    single value, key)
+                key
+                [| 1..numbers |])
+        key
+        [| 1..rows |]
+
+/// Rounds of acting and learning, one vector step after the other.
+let private live (o: OffPolicyOptions) normalises actionCount (view: TwinView) (parts: Parts) =
+    let world = TwinWorld(view.Environment, view.State)
+    let copies = world.Copies
+    let mutable statistics = PlainStatistics.ofRunning view.State.Observations
+    let mutable memory = remembered view.State
+    let mutable steps = view.State.Steps
+    let mutable key = view.State.Key
+    let mutable updates = 0
+    let see x = PlainStatistics.normalise statistics x
+
+    let random (key: Rng) =
+        Array.mapFold
+            (fun key _ ->
+                let struct (value, key) = Rng.uniformIn -1.0 1.0 key
+                single value, key)
+            key
+            [| 1..actionCount |]
+
+    let step copy before =
+        let raw = world.Present copy
+        let stream = world.Keys[copy]
+
+        let action, stream =
+            if before < int64 o.LearningStarts then
+                random stream
+            else
+                parts.Act copy (see raw) stream
+
+        world.Keys[copy] <- stream
+        let struct (reward, terminated, truncated, led) = world.Step(copy, action)
+
+        {
+            Observation = raw
+            Action = action
+            Reward = reward
+            Terminated = terminated
+            Next = led
+            Ends = terminated || truncated
+        }
+
+    let between = o.TrainFrequency * copies
+
+    for _ in 1 .. (o.RoundSteps + between - 1) / between do
+        let lived =
+            [
+                for t in 0 .. o.TrainFrequency - 1 do
+                    for copy in 0 .. copies - 1 do
+                        step copy (steps + int64 (t * copies))
+            ]
+
+        steps <- steps + int64 between
+        let all = memory @ lived
+        memory <- List.skip (max 0 (all.Length - o.BufferSize)) all
+
+        if normalises then
+            statistics <- PlainStatistics.add (lived |> List.map _.Observation |> List.toArray) statistics
+
+        if steps > int64 o.LearningStarts then
+            let rows = List.toArray memory
+
+            for _ in 1 .. (if o.GradientSteps < 0 then between else o.GradientSteps) do
+                let chosen, next =
+                    Array.mapFold
+                        (fun key _ ->
+                            let struct (row, key) = Rng.below rows.Length key
+                            row, key)
+                        key
+                        [| 1 .. o.BatchSize |]
+
+                key <- parts.Learn (Array.map (severalSteps o copies see rows) chosen) steps next
+                updates <- updates + 1
+
+    fun theta arrays metrics ->
+        {
+            Theta = theta
+            Arrays = arrays
+            Observations = statistics
+            Rewards = PlainStatistics.ofRunning view.State.Rewards
+            DiscountedReturns = view.State.DiscountedReturns
+            Key = key
+            ActionKeys = world.Keys
+            Metrics =
+                metrics
+                @ [
+                    "gradientSteps", float updates
+                    "remembered", float memory.Length
+                    "steps", float (steps - view.State.Steps)
+                ]
+        }
+
+/// Layers one after the other, each of its weights [inputs, outputs] and its biases.
+type private Perceptron = { Widths: int list; Hidden: Scalar -> Scalar; Last: Scalar -> Scalar }
+
+[<RequireQualifiedAccess>]
+module private Perceptron =
+
+    let count net = net.Widths |> List.pairwise |> List.sumBy (fun (inputs, outputs) -> (inputs + 1) * outputs)
+
+    let apply net (theta: Scalar[]) first (x: Scalar[]) : Scalar[] =
+        let layers = List.pairwise net.Widths
+
+        layers
+        |> List.indexed
+        |> List.fold
+            (fun (x: Scalar[], first) (index, (inputs, outputs)) ->
+                let activate = if index = layers.Length - 1 then net.Last else net.Hidden
+
+                let y =
+                    Array.init outputs (fun output ->
+                        let weights = Array.init inputs (fun input -> theta[first + input * outputs + output])
+                        activate (Scalar.affine weights x theta[first + inputs * outputs + output]))
+
+                y, first + (inputs + 1) * outputs)
+            (x, first)
+        |> fst
+
+let private relu (x: Scalar) = Scalar.largerOf x (Scalar.constant 0.0)
+let private activation (a: Activation) = if a.IsRelu then relu else Scalar.tanh
+let private constants = Array.map Scalar.constant
+
+/// The networks of an actor-critic over one θ: the actor's numbers, then each critic's.
+type private Networks(c: NetworkOptions, observed: int, actions: int, outputs: int, last, critics: int) =
+    let hidden = activation c.Activation
+    let actor = { Widths = [ observed ] @ c.Hidden @ [ outputs ]; Hidden = hidden; Last = last }
+    let critic = { Widths = [ observed + actions ] @ c.Hidden @ [ 1 ]; Hidden = hidden; Last = id }
+    let size = Perceptron.count critic
+    member _.ActorCount = Perceptron.count actor
+    member _.Policy(theta, observation: float[]) = Perceptron.apply actor theta 0 (constants observation)
+
+    /// The values by each critic, whose numbers alone are in θ.
+    member _.Values(theta, observation: float[], action: Scalar[]) : Scalar[] =
+        let x = Array.append (constants observation) action
+        Array.init critics (fun index -> (Perceptron.apply critic theta (index * size) x)[0])
+
+/// An Adam whose rate may be another at each step.
+type private Adam(name, state: TrainingState) =
+    let adam = PlainAdam(name, 1.0, 1e-8, state)
+
+    member _.Step(rate: float, theta: float[], gradient: float[]) : float[] =
+        Array.map2 (fun x moved -> x + rate * (moved - x)) theta (adam.Step(theta, gradient))
+
+    member _.Arrays = adam.Arrays
+
+let private least (values: Scalar[]) = Array.reduce Scalar.smallerOf values
+
+let private shareOf (rate: RateOptions) (plan: PlanOptions) (steps: int64) =
+    if rate.AnnealLearningRate then
+        max 0.0 (1.0 - float steps / float plan.TotalSteps)
+    else
+        1.0
+
+let private follow rate (online: float[]) (target: float[]) =
+    Array.map2 (fun x y -> (1.0 - rate) * y + rate * x) online target
+
+/// Reported numbers, of which the means are reported.
+type private Reports() =
+    let known = Collections.Generic.List<string * float>()
+    member _.Add(name: string, value: float) = known.Add((name, value))
+
+    member _.Means =
+        known
+        |> Seq.groupBy fst
+        |> Seq.map (fun (name, values) -> name, Seq.averageBy snd values)
+        |> Seq.toList
+
+let private meanOver (batch: Drawn[]) f = batch |> Array.mapi f |> Scalar.mean
+
+let private squaredErrors (networks: Networks) (batch: Drawn[]) (y: float[]) theta =
+    meanOver batch (fun i row ->
+        networks.Values(theta, row.Seen, constants row.Taken)
+        |> Array.map (fun q -> Scalar.square (q - y[i]))
+        |> Scalar.sum)
+
+/// Soft actor-critic (Haarnoja et al. 2018).
+let sac (c: SacOptions) (view: TwinView) : Expected =
+    let n = view.Environment.ActionSize
+    let networks = Networks(c.Network, view.Environment.ObservationSize, n, 2 * n, id, c.Critics)
+    let mutable actor, critics = Array.splitAt networks.ActorCount view.Theta
+    let mutable targets = view.State.Array "targets" |> Array.map float
+    let mutable logTemperature = float (view.State.Array "temperature").[0]
+    let ofActor, ofCritics = Adam("actorOptimiser", view.State), Adam("criticOptimiser", view.State)
+    let ofTemperature = lazy Adam("temperatureOptimiser", view.State)
+    let reports = Reports()
+
+    /// struct (u, ln σ) of each number of the action.
+    let raw theta (observation: float[]) (noise: float[]) : struct (Scalar * Scalar)[] =
+        let outputs = networks.Policy(theta, observation)
+        let range = c.LargestLogDeviation - c.LeastLogDeviation
+
+        Array.init n (fun i ->
+            let deviation = c.LeastLogDeviation + 0.5 * range * (Scalar.tanh outputs[n + i] + 1.0)
+            struct (outputs[i] + Scalar.exp deviation * noise[i], deviation))
+
+    /// The action and ln π of it.
+    let sample theta observation (noise: float[]) : Scalar[] * Scalar =
+        let raw = raw theta observation noise
+        let actions = raw |> Array.map (fun (struct (u, _)) -> Scalar.tanh u)
+
+        let logProbability =
+            Array.init n (fun i ->
+                let struct (_, deviation) = raw[i]
+                let slope = Scalar.log (1.0 - Scalar.square actions[i])
+                -0.5 * noise[i] * noise[i] - 0.5 * log (2.0 * Math.PI) - deviation - slope)
+            |> Scalar.sum
+
+        actions, logProbability
+
+    let act _ observation key =
+        let noise, key = normals 1 n key
+        let raw = raw (constants actor) observation noise[0]
+        raw |> Array.map (fun (struct (u, _)) -> single (tanh (single u.Value))), key
+
+    let learn (batch: Drawn[]) steps key =
+        let noise, key = normals batch.Length n key
+        let nextNoise, key = normals batch.Length n key
+        let share, temperature = shareOf c.Rate c.Plan steps, exp logTemperature
+        let policy = constants actor
+
+        let y =
+            batch
+            |> Array.mapi (fun i row ->
+                let action, logProbability = sample policy row.Led nextNoise[i]
+                let value = least (networks.Values(constants targets, row.Led, action))
+                row.Earned + row.Factor * (value.Value - temperature * logProbability.Value))
+
+        let struct (loss, gradient) = critics |> Scalar.differentiate (squaredErrors networks batch y)
+        reports.Add("criticLoss", loss)
+        let halved = gradient |> Array.map ((*) 0.5)
+        critics <- ofCritics.Step(share * c.CriticLearningRate, critics, halved)
+        targets <- follow c.TargetRate critics targets
+        let fixedCritics = constants critics
+        let mutable entropy = 0.0
+
+        let struct (loss, gradient) =
+            actor
+            |> Scalar.differentiate (fun theta ->
+                let samples = batch |> Array.mapi (fun i row -> sample theta row.Seen noise[i])
+                entropy <- samples |> Array.averageBy (fun (_, logProbability) -> -logProbability.Value)
+
+                meanOver batch (fun i row ->
+                    let action, logProbability = samples[i]
+                    temperature * logProbability - least (networks.Values(fixedCritics, row.Seen, action))))
+
+        reports.Add("actorLoss", loss)
+        reports.Add("entropy", entropy)
+        actor <- ofActor.Step(share * c.Rate.LearningRate, actor, gradient)
+
+        if c.LearnTemperature then
+            let excess = entropy - c.TargetEntropyPerAction * float n
+            reports.Add("temperatureLoss", logTemperature * excess)
+            let rate = share * c.TemperatureLearningRate
+            logTemperature <- ofTemperature.Value.Step(rate, [| logTemperature |], [| excess |])[0]
+
+        key
+
+    let expect = live c.OffPolicy c.Network.NormaliseObservations n view { Act = act; Learn = learn }
+
+    expect
+        (Array.append actor critics)
+        [
+            "targets", targets
+            "temperature", [| logTemperature |]
+            yield! ofActor.Arrays
+            yield! ofCritics.Arrays
+            if c.LearnTemperature then yield! ofTemperature.Value.Arrays
+        ]
+        (("temperature", exp logTemperature) :: reports.Means)
+
+/// Twin delayed deterministic policy gradient (Fujimoto et al. 2018).
+let td3 (c: Td3Options) (view: TwinView) : Expected =
+    let n = view.Environment.ActionSize
+    let networks = Networks(c.Network, view.Environment.ObservationSize, n, n, Scalar.tanh, c.Critics)
+    let mutable actor, critics = Array.splitAt networks.ActorCount view.Theta
+    let mutable targetActor = view.State.Array "targetActor" |> Array.map float
+    let mutable targets = view.State.Array "targets" |> Array.map float
+    let mutable waited = int (view.State.Array "criticSteps").[0]
+    let ofActor, ofCritics = Adam("actorOptimiser", view.State), Adam("criticOptimiser", view.State)
+    let reports = Reports()
+    let wanders = c.Exploration.IsOrnsteinUhlenbeck
+
+    let wandering = if wanders then view.State.Array "explorationNoise" |> Array.map float else [||]
+
+    let act copy observation key =
+        let drawn, key = normals 1 n key
+        let outputs = networks.Policy(constants actor, observation)
+
+        let noise i =
+            if wanders then
+                let x = wandering[copy * n + i]
+                let next = x - c.ExplorationPull * x * 0.01 + c.ExplorationDeviation * 0.1 * drawn[0][i]
+                wandering[copy * n + i] <- single next
+                next
+            else
+                c.ExplorationDeviation * drawn[0][i]
+
+        Array.init n (fun i -> single (max -1.0 (min 1.0 (outputs[i].Value + noise i)))), key
+
+    let learn (batch: Drawn[]) steps key =
+        let noise, key = normals batch.Length n key
+        let share = shareOf c.Rate c.Plan steps
+        let frozenActor, frozen = constants targetActor, constants targets
+
+        let y =
+            batch
+            |> Array.mapi (fun i row ->
+                let action =
+                    networks.Policy(frozenActor, row.Led)
+                    |> Array.mapi (fun k a ->
+                        let moved = c.SmoothingDeviation * noise[i][k]
+                        let shift = max -c.SmoothingLimit (min c.SmoothingLimit moved)
+                        Scalar.constant (max -1.0 (min 1.0 (a.Value + shift))))
+
+                row.Earned + row.Factor * (least (networks.Values(frozen, row.Led, action))).Value)
+
+        let struct (loss, gradient) = critics |> Scalar.differentiate (squaredErrors networks batch y)
+        reports.Add("criticLoss", loss)
+        critics <- ofCritics.Step(share * c.CriticLearningRate, critics, gradient)
+        waited <- waited + 1
+
+        if waited = c.PolicyDelay then
+            waited <- 0
+            let fixedCritics = constants critics
+
+            let struct (loss, gradient) =
+                actor
+                |> Scalar.differentiate (fun theta ->
+                    meanOver batch (fun _ row ->
+                        -(networks.Values(fixedCritics, row.Seen, networks.Policy(theta, row.Seen))).[0]))
+
+            reports.Add("actorLoss", loss)
+            actor <- ofActor.Step(share * c.Rate.LearningRate, actor, gradient)
+            targetActor <- follow c.TargetRate actor targetActor
+            targets <- follow c.TargetRate critics targets
+
+        key
+
+    let expect = live c.OffPolicy c.Network.NormaliseObservations n view { Act = act; Learn = learn }
+
+    expect
+        (Array.append actor critics)
+        [
+            "targetActor", targetActor
+            "targets", targets
+            "criticSteps", [| float waited |]
+            if wanders then "explorationNoise", wandering
+            yield! ofActor.Arrays
+            yield! ofCritics.Arrays
+        ]
+        reports.Means
+
+/// Deep deterministic policy gradient (Lillicrap et al. 2015): one critic, no delay, no smoothing.
+let ddpg (c: DdpgOptions) (view: TwinView) : Expected =
+    view
+    |> td3
+        {
+            Plan = c.Plan
+            OffPolicy = c.OffPolicy
+            Network = c.Network
+            Rate = c.Rate
+            CriticLearningRate = c.CriticLearningRate
+            Critics = 1
+            TargetRate = c.TargetRate
+            PolicyDelay = 1
+            SmoothingDeviation = 0.0
+            SmoothingLimit = 1.0
+            Exploration = c.Exploration
+            ExplorationDeviation = c.ExplorationDeviation
+            ExplorationPull = c.ExplorationPull
+        }
