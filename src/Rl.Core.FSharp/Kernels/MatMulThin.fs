@@ -101,9 +101,9 @@ module internal NarrowProduct512 =
 
     let private width = 16
 
-    /// Whether rows and products come out even; elements of a row of A must be contiguous.
+    /// Whether there are rows for a tile and products come out even; elements of a row of A must be contiguous.
     let serves (m: int) (k: int) (aColumn: int) : bool =
-        Avx512F.IsSupported && aColumn = 1 && m % width = 0 && k % 4 = 0
+        Avx512F.IsSupported && aColumn = 1 && m >= width && k % 4 = 0
 
     let inline private quarter (a: nativeint) (row: int) : Vector128<float32> =
         Memory.read<Vector128<float32>>(Memory.at<float32> a row)
@@ -155,8 +155,8 @@ module internal NarrowProduct512 =
         Memory.write<Vector512<float32>> y0 c0
         Memory.write<Vector512<float32>> y1 c1
 
-    /// y[j·m + i] = bias[j] (0n: 0) + Σₖ a[i, k] · b[k, j], two columns at a time; the last of an odd number is
-    /// computed twice.
+    /// y[j·m + i] = bias[j] (0n: 0) + Σₖ a[i, k] · b[k, j], two columns at a time, 16 rows at a time. The
+    /// last column of an odd number is computed twice, and so are the last rows that do not come out even.
     let multiply
         (m: int)
         (n: int)
@@ -179,8 +179,9 @@ module internal NarrowProduct512 =
             let mutable i = 0
 
             while i < m do
-                let ai = Memory.at<float32> a (i * aRow)
-                let y0, y1 = Memory.at<float32> y (j * m + i), Memory.at<float32> y (next * m + i)
+                let row = min i (m - width)
+                let ai = Memory.at<float32> a (row * aRow)
+                let y0, y1 = Memory.at<float32> y (j * m + row), Memory.at<float32> y (next * m + row)
                 tile k ai aRow bj bRow ((next - j) * bColumn) start0 start1 y0 y1
                 i <- i + width
 
