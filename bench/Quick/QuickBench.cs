@@ -92,7 +92,10 @@ internal static class QuickBench
         }
 
         yield return Steps("env_lunarlander", "LunarLander-v3", 64);
-        foreach (var figure in TrainingFigures.All().Concat(CommandFigures.All()).Concat(MathematicsFigures.All()))
+        foreach (var figure in TrainingFigures.All()
+            .Concat(OffPolicyFigures.All())
+            .Concat(CommandFigures.All())
+            .Concat(MathematicsFigures.All()))
         {
             yield return figure;
         }

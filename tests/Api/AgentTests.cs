@@ -23,7 +23,8 @@ public sealed class AgentTests
         NormaliseRewards = true,
     };
 
-    /// <summary>Every algorithm that can have its actions on CartPole; the others, and those that collect rollouts, with continuous actions.</summary>
+    /// <summary>Every algorithm that can have its actions on CartPole; the others, and those that collect rollouts,
+    /// with continuous actions.</summary>
     public static TheoryData<string, string> Cases
     {
         get
@@ -31,7 +32,8 @@ public sealed class AgentTests
             var cases = new TheoryData<string, string>();
             foreach (var algorithm in Algorithms.All)
             {
-                var suits = Catalogue.entries.Single(entry => entry.Id == algorithm.Id).Suits.Invoke(Core.Environments.Space.NewDiscrete(2, 0));
+                var entry = Catalogue.entries.Single(entry => entry.Id == algorithm.Id);
+                var suits = entry.Suits.Invoke(Core.Environments.Space.NewDiscrete(2, 0));
                 if (suits)
                 {
                     cases.Add(algorithm.Id, "CartPole-v1");

@@ -111,8 +111,8 @@ public sealed partial class Agent : IDisposable
     /// <summary>Environment steps that it has learned from.</summary>
     public long Steps => state.Steps;
 
-    /// <summary>The bytes that the steps which it remembers take once its memory is full; 0 for algorithms that remember
-    /// none.</summary>
+    /// <summary>The bytes that the steps which it remembers take once its memory is full; 0 for algorithms that
+    /// remember none.</summary>
     public long ReplayBytes => state.ReplayBytes;
 
     /// <summary>Updates that it has made.</summary>

@@ -43,7 +43,7 @@ internal sealed class LiveView : TrainingView
 
         if (outline.ReplayBytes > 0)
         {
-            console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[grey]{Text.Memory(outline.ReplayBytes)}[/]");
+            console.MarkupLineInterpolated($"[grey]{Text.Memory(outline.ReplayBytes)}[/]");
         }
     }
 

@@ -254,7 +254,9 @@ internal static class Text
 
     /// <summary>What remembered steps take at most.</summary>
     public static string Memory(long bytes) =>
-        string.Create(CultureInfo.InvariantCulture, $"remembered steps take up to {Math.Ceiling(bytes / 1e6):N0} MB of memory (BufferSize)");
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"remembered steps take up to {Math.Ceiling(bytes / 1e6):N0} MB of memory (BufferSize)");
 
     /// <summary>The command that goes on with an interrupted run.</summary>
     public static string Resume(string folder) => $"rl train --resume {Run(folder)}";

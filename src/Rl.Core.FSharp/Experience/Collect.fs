@@ -8,9 +8,9 @@ open Rl.Core.Foundations
 open Rl.Core.Learning
 open Rl.Core.Networks
 
-/// Chooses the action of a copy in a step, counted from 0 within what is collected, from its outputs, of which impossible
-/// choices are ruled out, and its ln σ: the generator that follows. `possible` has one element a choice; it is empty
-/// where all are possible.
+/// Chooses the action of a copy in a step, counted from 0 within what is collected, from its outputs, of which
+/// impossible choices are ruled out, and its ln σ: the generator that follows. `possible` has one element a choice; it
+/// is empty where all are possible.
 type ChooseAction =
     delegate of
         step: int *

@@ -86,7 +86,10 @@ type Hindsight
         (achieved ()).CopyTo(Span goal)
         let first = batch.Rows[index]
         let count = (batch.LastRows[index] - first) / replay.Copies + 1
-        if rewards.Length < count then rewards <- Array.zeroCreate<float> batch.MultiStep.Steps
+
+        if rewards.Length < count then
+            rewards <- Array.zeroCreate<float> batch.MultiStep.Steps
+
         let mutable taken = 0
         let mutable isReached = false
 

@@ -117,6 +117,8 @@ type Priorities<'T when 'T: struct and 'T :> IFloatingPointIeee754<'T>>
     // The draw that set a slot last, for duplicates.
     let mutable seen: int[] = [||]
     let mutable update = 0
+    let mutable points: float[] = [||]
+    let mutable changed: int[] = [||]
 
     let slot (replay: Replay) (row: int) = int ((replay.Appended - int64 replay.Count + int64 row) % int64 capacity)
 
@@ -231,6 +233,9 @@ type Priorities<'T when 'T: struct and 'T :> IFloatingPointIeee754<'T>>
         let oldest = int ((replay.Appended - int64 replay.Count) % int64 capacity)
         let part = total / float rows.Length
 
+        if points.Length < rows.Length then
+            points <- Array.zeroCreate<float> rows.Length
+
         for index in 0 .. rows.Length - 1 do
             let value =
                 if options.IsStratified then
@@ -238,8 +243,12 @@ type Priorities<'T when 'T: struct and 'T :> IFloatingPointIeee754<'T>>
                 else
                     uniforms[index] * total
 
-            let slot = tree.Find(min value (Math.BitDecrement total))
-            let row = slot - oldest
+            points[index] <- min value (Math.BitDecrement total)
+
+        tree.FindAll(Span(points, 0, rows.Length), rows)
+
+        for index in 0 .. rows.Length - 1 do
+            let row = rows[index] - oldest
             rows[index] <- if row < 0 then row + capacity else row
 
     /// Draws rows, each by its priority; the generator that follows.
@@ -306,14 +315,21 @@ type Priorities<'T when 'T: struct and 'T :> IFloatingPointIeee754<'T>>
         if firstWins && seen.Length = 0 then seen <- Array.zeroCreate<int> capacity
         update <- update + 1
 
+        if changed.Length < rows.Length then
+            changed <- Array.zeroCreate<int> rows.Length
+
         for index in 0 .. rows.Length - 1 do
             let priority = Priority.ofError options.Rule (Double.CreateTruncating errors[index])
             let slot = slot replay rows[index]
             largest <- max largest (rounded priority)
 
+            changed[index] <- slot
+
             if not (firstWins && seen[slot] = update) then
-                tree.Set(slot, rounded (power priority))
+                tree.SetAlone(slot, rounded (power priority))
                 if firstWins then seen[slot] <- update
+
+        tree.AddUp(Span(changed, 0, rows.Length))
 
     /// The largest p becomes that of the rows that are held (TD7 does so now and then).
     member _.ResetLargest() : unit =

@@ -71,6 +71,9 @@ type Replay internal (parts: ReplayParts) =
     member internal _.Parts = parts
     member internal _.Layout = layout
 
+    /// Has a row brought near before it is read.
+    member internal _.Fetch(row: int) : unit = if row < count then Prefetch.bytes (bytesOf row)
+
     /// Writes a row's numbers of a place.
     member internal _.Unpack(place: ColumnPlace, row: int, target: Span<float32>) : unit =
         ColumnStorage.unpack place.Storage (find place row) target

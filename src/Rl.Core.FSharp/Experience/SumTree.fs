@@ -5,6 +5,19 @@ open System
 open System.Numerics
 open Rl.Core.Foundations
 
+/// Nodes of a sum tree: node 1 is the root, and nodes 2 i and 2 i + 1 are below node i.
+module private SumNodes =
+
+    /// 0 or 1: which of a node's parts the leaf that a share of its sum belongs to is below. Without branches, which
+    /// nobody could foretell.
+    let inline part (nodes: float[]) (node: int) (rest: float) : int =
+        let isBeyond = if rest >= nodes[2 * node] then 1 else 0
+        let isThere = if nodes[2 * node + 1] > 0.0 then 1 else 0
+        isBeyond &&& isThere
+
+    /// The sum of a node's parts.
+    let inline addUp (nodes: float[]) (node: int) : unit = nodes[node] <- nodes[2 * node] + nodes[2 * node + 1]
+
 /// `count` leaves ≥ 0, at first 0, and the sums of each two neighbours above them. A sum is always its two parts added,
 /// so that the tree depends on its leaves alone and not on how they came to be; it may be built anew from them at any
 /// time. A workspace: leaves change in place.
@@ -48,7 +61,7 @@ type SumTree(count: int) =
         node <- node / 2
 
         while node > 0 do
-            nodes[node] <- nodes[2 * node] + nodes[2 * node + 1]
+            SumNodes.addUp nodes node
             node <- node / 2
 
     /// Changes a leaf and leaves the sums as they are: `Rebuild` when all are there.
@@ -60,7 +73,22 @@ type SumTree(count: int) =
     /// Adds up all sums.
     member internal _.Rebuild() : unit =
         for node in size - 1 .. -1 .. 1 do
-            nodes[node] <- nodes[2 * node] + nodes[2 * node + 1]
+            SumNodes.addUp nodes node
+
+    /// Adds up the sums above some leaves that were changed alone; afterwards the list is all 0. The loads of a level
+    /// do not wait for each other.
+    member internal _.AddUp(leaves: Span<int>) : unit =
+        for index in 0 .. leaves.Length - 1 do
+            leaves[index] <- (size + leaves[index]) / 2
+
+        let mutable level = size / 2
+
+        while level > 0 do
+            for index in 0 .. leaves.Length - 1 do
+                SumNodes.addUp nodes leaves[index]
+                leaves[index] <- leaves[index] / 2
+
+            level <- level / 2
 
     /// The leaf i with p₀ + … + pᵢ₋₁ ≤ value < p₀ + … + pᵢ, for 0 ≤ value < `Total`. A leaf of 0 is never found, as
     /// long as any is not 0, whatever the rounding of the sums.
@@ -69,15 +97,28 @@ type SumTree(count: int) =
         let mutable rest = value
 
         while node < size do
-            let left = nodes[2 * node]
-
-            if rest < left || nodes[2 * node + 1] = 0.0 then
-                node <- 2 * node
-            else
-                rest <- rest - left
-                node <- 2 * node + 1
+            let part = SumNodes.part nodes node rest
+            rest <- rest - float part * nodes[2 * node]
+            node <- 2 * node + part
 
         min (node - size) (count - 1)
+
+    /// `Find` of several values, which it uses up. The loads of a level do not wait for each other.
+    member internal _.FindAll(values: Span<float>, leaves: Span<int>) : unit =
+        leaves.Fill 1
+        let mutable level = 1
+
+        while level < size do
+            for index in 0 .. leaves.Length - 1 do
+                let node, rest = leaves[index], values[index]
+                let part = SumNodes.part nodes node rest
+                values[index] <- rest - float part * nodes[2 * node]
+                leaves[index] <- 2 * node + part
+
+            level <- 2 * level
+
+        for index in 0 .. leaves.Length - 1 do
+            leaves[index] <- min (leaves[index] - size) (count - 1)
 
     /// The sum of the leaves `first` to `last` − 1.
     member _.Sum(first: int, last: int) : float =

@@ -57,6 +57,12 @@ type TransitionBatch
 
     let read (replay: Replay) =
         copies <- replay.Copies
+
+        // Rows that are drawn lie far apart: all are asked for before the first is waited for.
+        for row in rows do
+            replay.Fetch row
+            replay.Fetch(row + steps * copies)
+
         multiStep.Read(replay, ReadOnlySpan rows, Span last, Span returns, Span discounts)
 
         // Row after row: what a row has lies together.

@@ -102,8 +102,7 @@ module internal NarrowProduct512 =
     let private width = 16
 
     /// Whether there are rows for a tile and products come out even; elements of a row of A must be contiguous.
-    let serves (m: int) (k: int) (aColumn: int) : bool =
-        Avx512F.IsSupported && aColumn = 1 && m >= width && k % 4 = 0
+    let serves (m: int) (k: int) (aColumn: int) : bool = Avx512F.IsSupported && aColumn = 1 && m >= width && k % 4 = 0
 
     let inline private quarter (a: nativeint) (row: int) : Vector128<float32> =
         Memory.read<Vector128<float32>>(Memory.at<float32> a row)

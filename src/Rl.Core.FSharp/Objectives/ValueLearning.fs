@@ -81,9 +81,9 @@ module ValueLearning =
         Guard.positiveNumber (nameof temperature) temperature
         oneStep (chosen actions values) reward discount (temperature * Expr.logSumExp -1 (nextValues / temperature))
 
-    /// Munchausen Q-learning: r + α clip(τ ln π(a|s), l₀, 0) + γ Σ π(a′|s′) (q(s′, a′) − τ ln π(a′|s′)) − q(s, a) with π =
-    /// softmax(q̄/τ), where q̄(s, ·) are `frozen` and q̄(s′, ·) `nextValues`; τ > 0 the temperature, α ∈ [0, 1] the scale
-    /// and l₀ ≤ 0 the floor (Vieillard, Pietquin, Geist 2020). With α = 0 it is soft Q-learning.
+    /// Munchausen Q-learning: r + α clip(τ ln π(a|s), l₀, 0) + γ Σ π(a′|s′) (q(s′, a′) − τ ln π(a′|s′)) − q(s, a) with
+    /// π = softmax(q̄/τ), where q̄(s, ·) are `frozen` and q̄(s′, ·) `nextValues`; τ > 0 the temperature, α ∈ [0, 1] the
+    /// scale and l₀ ≤ 0 the floor (Vieillard, Pietquin, Geist 2020). With α = 0 it is soft Q-learning.
     let munchausen
         (temperature: float)
         (scale: float)

@@ -162,8 +162,10 @@ type Forbidden() =
             let struct (next, rng) = Rng.below 4 rng
             let seen = state.Taken + (if state.Shown = 3 then 1 else 0)
 
+            let reward = if choice = state.Shown then 1.0 else 0.0
+
             struct ({ Shown = next; Taken = seen },
-                    { Reward = (if choice = state.Shown then 1.0 else 0.0); Terminated = (seen = 3); Truncated = false },
+                    { Reward = reward; Terminated = (seen = 3); Truncated = false },
                     rng)
 
         member _.Observe(state, observation) = observation[0] <- float32 state.Shown

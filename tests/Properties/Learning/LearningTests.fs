@@ -36,8 +36,9 @@ let ``PPO solves CartPole with its default options`` (seed: uint64) =
 let private dqn id copies pairs workers =
     Dqn.create (DqnOptions.ofPairs pairs) ((Registry.make id).Vectorise copies) workers
 
-/// Narrower layers and fewer steps than the defaults, of which seconds are enough. The last hundred episodes are most of
-/// all steps: with seeds 1 to 4 their mean is 174 to 181, and 344 to 500 in an evaluation at the end. Chance gets 22.
+/// Narrower layers and fewer steps than the defaults, of which seconds are enough. The last hundred episodes are most
+/// of all steps: with seeds 1 to 4 their mean is 174 to 181, and 344 to 500 in an evaluation at the end. Chance gets
+/// 22.
 [<Theory; InlineData(1UL); InlineData(2UL)>]
 let ``DQN balances within 20,000 steps`` (seed: uint64) =
     let options =

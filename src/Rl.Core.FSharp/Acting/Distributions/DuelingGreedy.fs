@@ -1,4 +1,5 @@
-/// The choice of the largest action value of a dueling network: its outputs are a value and an advantage for each action.
+/// The choice of the largest action value of a dueling network: its outputs are a value and an advantage for each
+/// action.
 namespace Rl.Core.Acting
 
 open Rl.Core.Autodiff

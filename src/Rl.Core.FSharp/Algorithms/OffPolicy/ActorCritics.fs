@@ -56,7 +56,8 @@ module ActorCritics =
         else
             Guard.fail
                 "environment"
-                $"{algorithm} needs a Box action space whose bounds are all finite; the actions are {actions}. ppo, a2c, trpo and cem take any action space."
+                ($"{algorithm} needs a Box action space whose bounds are all finite; the actions are {actions}. "
+                 + "ppo, a2c, trpo and cem take any action space.")
 
     /// An actor with hidden layers of PyTorch's start, in units of the bounds; `last` stands after its outputs.
     let actor (c: NetworkOptions) (observations: Space) (actions: Space) (last: Activation) distribution =

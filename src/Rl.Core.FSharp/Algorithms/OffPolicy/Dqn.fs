@@ -154,12 +154,14 @@ module DqnOptions =
         if c.Target.IsMunchausen && c.OffPolicy.ReturnSteps > 1 then
             Guard.fail
                 (nameof c.OffPolicy.ReturnSteps)
-                $"ReturnSteps is {c.OffPolicy.ReturnSteps}; with the target munchausen, whose bonus belongs to one step, it must be 1."
+                ($"ReturnSteps is {c.OffPolicy.ReturnSteps}; with the target munchausen, whose bonus belongs to "
+                 + "one step, it must be 1.")
 
         if c.MunchausenFloor > 0.0 then
             Guard.fail
                 (nameof c.MunchausenFloor)
-                $"MunchausenFloor is {c.MunchausenFloor}; the logarithm of a probability is never above 0, so it must be at most 0."
+                ($"MunchausenFloor is {c.MunchausenFloor}; the logarithm of a probability is never above 0, so it "
+                 + "must be at most 0.")
 
     /// The options as named texts.
     let toPairs (options: DqnOptions) : (string * string) list = Options.toPairs rows options
@@ -191,7 +193,8 @@ module Dqn =
         | _ ->
             Guard.fail
                 "environment"
-                $"dqn compares the values of a few actions, so it needs a Discrete action space; the actions are {actions}. ppo, a2c, trpo and cem take any action space."
+                ("dqn compares the values of a few actions, so it needs a Discrete action space; the actions are "
+                 + $"{actions}. ppo, a2c, trpo and cem take any action space.")
 
     /// Q(s, ·) [rows, actions].
     let private values (c: DqnOptions) (network: Actor) (parameters: Parameters) (observations: Expr) : Expr =
@@ -302,7 +305,8 @@ module Dqn =
         if c.Target.IsMunchausen && environment.HasActionMasks then
             Guard.fail
                 (nameof c.Target)
-                "Target is munchausen; its bonus does not know which actions are possible: use double or maximum where an environment has masks."
+                ("Target is munchausen; its bonus does not know which actions are possible: use double or maximum "
+                 + "where an environment has masks.")
 
         let possible =
             if environment.HasActionMasks then
@@ -375,7 +379,8 @@ module Dqn =
                 Id = "dqn"
                 Name = "Deep Q-learning"
                 Summary =
-                    "Action values regressed on their own targets from replayed steps; double, dueling, n-step, Munchausen (Mnih et al. 2015)."
+                    ("Action values regressed on their own targets from replayed steps; double, dueling, n-step, "
+                     + "Munchausen (Mnih et al. 2015).")
                 Source = "Mnih et al., \"Human-level control through deep reinforcement learning\" (2015)"
                 Family = AlgorithmFamily.OffPolicy
             }

@@ -227,8 +227,7 @@ module Replayed =
                         key <- parts.Learn samples interaction.Steps (draw key)
 
                         match priorities with
-                        | ValueSome priorities ->
-                            priorities.Update(interaction.Replay, batch.Rows, parts.Errors().Span)
+                        | ValueSome priorities -> priorities.Update(interaction.Replay, batch.Rows, parts.Errors().Span)
                         | ValueNone -> ()
 
                     count <- count + updates

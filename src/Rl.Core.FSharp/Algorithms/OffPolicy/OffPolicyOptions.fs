@@ -60,8 +60,7 @@ module OffPolicyOptions =
             RoundSteps = 1_000
         }
 
-    let private choices =
-        [ "future", GoalChoice.Future; "final", GoalChoice.Final; "episode", GoalChoice.Episode ]
+    let private choices = [ "future", GoalChoice.Future; "final", GoalChoice.Final; "episode", GoalChoice.Episode ]
 
     /// A row an option, in the order of files.
     let rows: OptionRow<OffPolicyOptions> list =
@@ -93,7 +92,8 @@ module OffPolicyOptions =
         if options.BatchSize > options.BufferSize then
             Guard.fail
                 (nameof options.BatchSize)
-                $"BatchSize is {options.BatchSize}; it must be at most BufferSize, {options.BufferSize}: use a smaller batch or a larger buffer."
+                ($"BatchSize is {options.BatchSize}; it must be at most BufferSize, {options.BufferSize}: use a "
+                 + "smaller batch or a larger buffer.")
 
         if options.GradientSteps = 0 then
             Guard.fail (nameof options.GradientSteps) "GradientSteps is 0; it must be at least 1, or -1 for one a step."

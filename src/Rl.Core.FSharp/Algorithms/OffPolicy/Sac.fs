@@ -112,7 +112,8 @@ module SacOptions =
         if not (options.LeastLogDeviation < options.LargestLogDeviation) then
             Guard.fail
                 (nameof options.LeastLogDeviation)
-                $"LeastLogDeviation is {options.LeastLogDeviation} and LargestLogDeviation {options.LargestLogDeviation}; the first must be less."
+                ($"LeastLogDeviation is {options.LeastLogDeviation} and LargestLogDeviation "
+                 + $"{options.LargestLogDeviation}; the first must be less.")
 
     /// The options as named texts.
     let toPairs (options: SacOptions) : (string * string) list = Options.toPairs rows options
@@ -328,7 +329,8 @@ module Sac =
                 Id = "sac"
                 Name = "Soft actor-critic"
                 Summary =
-                    "A stochastic actor that maximises return and entropy from replayed steps, with twin critics and a learnt temperature (Haarnoja et al. 2018)."
+                    ("A stochastic actor that maximises return and entropy from replayed steps, with twin critics "
+                     + "and a learnt temperature (Haarnoja et al. 2018).")
                 Source = "Haarnoja et al., \"Soft actor-critic algorithms and applications\" (2018)"
                 Family = AlgorithmFamily.OffPolicy
             }

@@ -379,9 +379,11 @@ module Td3 =
                 Id = "td3"
                 Name = "Twin delayed deterministic policy gradient"
                 Summary =
-                    "A deterministic actor that follows the first of two critics, with smoothed targets and a delay (Fujimoto et al. 2018)."
+                    ("A deterministic actor that follows the first of two critics, with smoothed targets and a "
+                     + "delay (Fujimoto et al. 2018).")
                 Source =
-                    "Fujimoto, van Hoof and Meger, \"Addressing function approximation error in actor-critic methods\" (2018)"
+                    ("Fujimoto, van Hoof and Meger, \"Addressing function approximation error in actor-critic "
+                     + "methods\" (2018)")
                 Family = AlgorithmFamily.OffPolicy
             }
             Td3Options.defaults

@@ -1,5 +1,5 @@
-/// SAC, TD3 and DDPG against their plain twins: transitions with random actions, exploration and updates, from a state in
-/// which every term is alive, with terminal states and time limits, on several threads.
+/// SAC, TD3 and DDPG against their plain twins: transitions with random actions, exploration and updates, from a state
+/// in which every term is alive, with terminal states and time limits, on several threads.
 module Rl.Tests.Algorithms.Twins.ActorCriticTwinTests
 
 open Rl.Core.Algorithms

@@ -106,7 +106,9 @@ type PlainPriorities(exponent: float, capacity: int, state: TrainingState) =
     /// New steps get the largest priority so far.
     member _.Add(steps: PlainTransition list) : unit =
         for _ in steps do
-            if exponent > 0.0 then slots[int (appended % int64 capacity)] <- single (largest ** exponent)
+            if exponent > 0.0 then
+                slots[int (appended % int64 capacity)] <- single (largest ** exponent)
+
             appended <- appended + 1L
 
     /// Draw b comes from the b-th of as many equal parts of the sum: rows, weights of exponent β over their largest,
@@ -138,7 +140,10 @@ type PlainPriorities(exponent: float, capacity: int, state: TrainingState) =
 
     /// What a state keeps.
     member _.Arrays: (string * float[]) list =
-        if exponent > 0.0 then [ "priorities", Array.append slots [| largest |] ] else []
+        if exponent > 0.0 then
+            [ "priorities", Array.append slots [| largest |] ]
+        else
+            []
 
 /// Plain off-policy algorithms.
 [<RequireQualifiedAccess>]
@@ -158,8 +163,7 @@ module PlainReplayed =
                         let mask = world.Mask(copy, choices)
                         let before = taken + int64 (vectorStep * world.Copies)
 
-                        let action, key =
-                            choose before (PlainStatistics.normalise statistics raw) mask world.Keys[copy]
+                        let action, key = choose before (PlainStatistics.normalise statistics raw) mask world.Keys[copy]
 
                         world.Keys[copy] <- key
                         let struct (reward, terminated, truncated, led) = world.Step(copy, action)
@@ -235,7 +239,9 @@ module PlainDqn =
     let private isPossible (mask: bool[]) choice = mask.Length = 0 || mask[choice]
 
     let private best (mask: bool[]) (q: Scalar[]) =
-        [| 0 .. q.Length - 1 |] |> Array.filter (isPossible mask) |> Array.maxBy (fun choice -> q[choice].Value)
+        [| 0 .. q.Length - 1 |]
+        |> Array.filter (isPossible mask)
+        |> Array.maxBy (fun choice -> q[choice].Value)
 
     /// struct (τ ln π, Σ π (q − τ ln π)) of π = softmax(q/τ).
     let private soft temperature (q: Scalar[]) =

@@ -79,8 +79,7 @@ module TwinTasks =
     let choices copies = AnyEnvironment.Pack(Wander(Space.discreteFrom 2 3)).Vectorise(copies: int)
 
     /// One of four choices, some of them impossible.
-    let maskedChoices copies =
-        AnyEnvironment.Pack(MaskedWander(Space.discreteFrom 2 4)).Vectorise(copies: int)
+    let maskedChoices copies = AnyEnvironment.Pack(MaskedWander(Space.discreteFrom 2 4)).Vectorise(copies: int)
 
     /// Two numbers in intervals that are not about 0.
     let numbers copies =
