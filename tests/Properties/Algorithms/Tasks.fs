@@ -164,9 +164,7 @@ type Forbidden() =
 
             let reward = if choice = state.Shown then 1.0 else 0.0
 
-            struct ({ Shown = next; Taken = seen },
-                    { Reward = reward; Terminated = (seen = 3); Truncated = false },
-                    rng)
+            struct ({ Shown = next; Taken = seen }, { Reward = reward; Terminated = (seen = 3); Truncated = false }, rng)
 
         member _.Observe(state, observation) = observation[0] <- float32 state.Shown
 
