@@ -163,8 +163,8 @@ type Forbidden() =
             let seen = state.Taken + (if state.Shown = 3 then 1 else 0)
 
             let reward = if choice = state.Shown then 1.0 else 0.0
-
-            struct ({ Shown = next; Taken = seen }, { Reward = reward; Terminated = (seen = 3); Truncated = false }, rng)
+            let outcome = { Reward = reward; Terminated = (seen = 3); Truncated = false }
+            struct ({ Shown = next; Taken = seen }, outcome, rng)
 
         member _.Observe(state, observation) = observation[0] <- float32 state.Shown
 

@@ -80,6 +80,21 @@ let ``a round of DQN is that of plain DQN`` () =
         2
 
 [<Fact>]
+let ``a round of greedy DQN sees observations as the newest statistics have them`` () =
+    agree
+        { options with
+            InitialExploration = 0.0
+            FinalExploration = 0.0
+            Network.NormaliseObservations = true
+            OffPolicy.LearningStarts = 0
+            OffPolicy.TrainFrequency = 1
+            OffPolicy.GradientSteps = 1
+        }
+        TwinTasks.choices
+        4
+        2
+
+[<Fact>]
 let ``a round of DQN from prioritised replay is that of plain DQN`` () =
     // Short rounds: weights below 1 move little, and float32 is seen against that.
     let prioritised =
