@@ -131,7 +131,8 @@ type ActionValueReturns =
 module Pqn =
 
     let private learningRate = Column.scalar "learningRate"
-    let private targets, weights = Column.number "returns", Column.number "weights"
+    let private targets = Column.number "returns"
+    let private weights = Column.number "weights"
     let private group = "network"
 
     /// The network of action values, which acts greedily.
