@@ -18,8 +18,8 @@ agent.Train(new SynchronousProgress<TrainingProgress>(progress =>
 Console.WriteLine($"after:  {agent.Evaluate(episodes: 50)} of at most {Drone.Steps}");
 agent.Save("artifacts/drone.rl");
 
-/// <summary>A rigid bar of one kilogram and half a metre with a rotor at each end. A step pays 1 at the point (0, 0) and
-/// less the farther away; turning over or flying off ends the episode.</summary>
+/// <summary>A rigid bar of one kilogram and half a metre with a rotor at each end. A step pays 1 at the point (0, 0)
+/// and less the farther away; turning over or flying off ends the episode.</summary>
 internal sealed class Drone : IEnvironment
 {
     public const int Steps = 200;

@@ -1,6 +1,6 @@
-// Goals in hindsight: an arm of two joints is to bring its tip to a point that differs from episode to episode, and only
-// arriving pays. Chance hardly ever arrives; told in hindsight that the place where it ended had been the goal, the same
-// steps teach how to get anywhere (Andrychowicz et al. 2017).
+// Goals in hindsight: an arm of two joints is to bring its tip to a point that differs from episode to episode, and
+// only arriving pays. Chance hardly ever arrives; told in hindsight that the place where it ended had been the goal,
+// the same steps teach how to get anywhere (Andrychowicz et al. 2017).
 using System;
 using System.Linq;
 using Rl;

@@ -31,6 +31,7 @@ public sealed class OptionsTests
         { "cem", "Population", "1" },
         { "es", "Deviation", "0" },
         { "npg", "CgSteps", "0" },
+        { "pqn", "Lambda", "1.5" },
         { "ppg", "CloneCoefficient", "-1" },
         { "trpo", "TargetKl", "0" },
         { "vmpo", "TopFraction", "1.5" },

@@ -124,3 +124,17 @@ module PolicyNetwork =
             Features = { Features.none with Encoder = encoder }
             Layers = { actor.Layers with HiddenWeight = uniform; OutputWeight = uniform }
         }
+
+    /// The actor with the output of each hidden layer, convolutions too, normalised before its activation (Ba, Kiros
+    /// and Hinton 2016).
+    let normalised (actor: Actor) : Actor =
+        let encoder =
+            actor.Features.Encoder
+            |> Option.map (fun encoder -> { encoder with Stack.LayerNormalisation = true })
+
+        let trunk = actor.Features.Trunk |> Option.map (fun trunk -> { trunk with LayerNormalisation = true })
+
+        { actor with
+            Features = { actor.Features with Encoder = encoder; Trunk = trunk }
+            Layers = { actor.Layers with LayerNormalisation = true }
+        }

@@ -20,6 +20,7 @@ module Catalogue =
             Npg.entry
             Ppg.entry
             Ppo.entry
+            Pqn.entry
             Reinforce.entry
             Sac.entry
             Td3.entry

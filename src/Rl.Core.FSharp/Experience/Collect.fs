@@ -3,6 +3,7 @@ namespace Rl.Core.Experience
 
 open System
 open Rl.Core.Acting
+open Rl.Core.Distributions
 open Rl.Core.Environments
 open Rl.Core.Foundations
 open Rl.Core.Learning
@@ -32,6 +33,17 @@ type Explorer =
     /// Chosen by an algorithm's own rule.
     | Choose of ChooseAction
 
+/// What the values of states are that sinks are told.
+[<RequireQualifiedAccess>]
+type StateValues =
+    /// There are none.
+    | None
+    /// Those of a critic, which the layout has beside the actor.
+    | Critic of Mlp
+    /// The greatest output of an actor whose outputs are action values: maxₐ Q(s, a) over the actions that are
+    /// possible, and over all at the end of an episode that was cut, where nobody knows.
+    | GreatestOutput
+
 /// Some copies of the environment that one thread lets act, with all the memory that it writes, so that threads do
 /// not write to each other's cache lines. Rows are the share's copies; what is said of a step holds until the next.
 [<Sealed>]
@@ -39,7 +51,7 @@ type ActorShare
     internal
     (
         actor: Actor,
-        critic: Mlp option,
+        stateValues: StateValues,
         layout: Layout,
         environment: BatchEnvironment,
         explorer: Explorer,
@@ -55,7 +67,15 @@ type ActorShare
     let head = actor.Distribution
     let stateSize = actor.StateSize
     let choices = if environment.HasActionMasks then head.Choices else 0
+
+    let critic =
+        match stateValues with
+        | StateValues.Critic critic -> Some critic
+        | StateValues.None
+        | StateValues.GreatestOutput -> None
+
     let program = ActingProgram(actor, critic, layout, number, observationSize)
+    let greatest = Array.zeroCreate<float32>(if stateValues.IsGreatestOutput then number else 0)
     let buffers = environment.AllocateBuffers()
     let environmentActions = Array.zeroCreate<float32>(copies * actionSize)
     let allMasks = Array.zeroCreate<bool>(copies * choices)
@@ -88,6 +108,13 @@ type ActorShare
     let encodeFinal row = encodeRow (own buffers.FinalObservations rawSize) row finals
 
     let masks () = ReadOnlySpan<bool>(allMasks, first * choices, number * choices)
+
+    /// The greatest of the possible outputs of each row; an empty mask rules out none.
+    let findGreatest (possible: ReadOnlySpan<bool>) =
+        for row in 0 .. greatest.Length - 1 do
+            let own = if possible.IsEmpty then possible else possible.Slice(row * choices, choices)
+            let outputs = program.PolicyOf(row, own)
+            greatest[row] <- outputs[Categorical.modeOf outputs]
 
     /// Draws the action of a row from the program's outputs.
     let act step row =
@@ -129,8 +156,11 @@ type ActorShare
     member _.Shown = ReadOnlySpan<float32> shown
     /// [rows, observationSize]: what the network saw.
     member _.Seen: ReadOnlySpan<float32> = Span.op_Implicit program.Observations
+
     /// V [rows] of what the network saw last.
-    member _.Values: ReadOnlySpan<float32> = program.Value
+    member _.Values: ReadOnlySpan<float32> =
+        if stateValues.IsGreatestOutput then ReadOnlySpan greatest else program.Value
+
     /// [rows, stateSize]: the recurrent states.
     member _.Memory = ReadOnlySpan<float32> memory
     /// [rows, actionSize]: the policy's actions of the step.
@@ -187,11 +217,13 @@ type ActorShare
         Array.Copy(keys, 0, allKeys, first, number)
         Array.Copy(memory, 0, recurrent, first * stateSize, memory.Length)
 
-    /// Policy and values of what is shown; `step` is for failures.
+    /// What is possible, policy and values of what is shown; `step` is for failures.
     member internal _.Evaluate(step: int) =
         prepare (ReadOnlySpan shown)
         if stateSize > 0 then ReadOnlySpan(memory).CopyTo program.State
+        if choices > 0 then environment.ActionMasks(first, number, Span allMasks)
         program.Run(step, first)
+        findGreatest (masks ())
 
     /// Acts in the rows that are to, and steps their copies.
     member internal _.Step(step: int, acts: int -> bool) =
@@ -200,7 +232,6 @@ type ActorShare
             noise.Draw(theta, Span keys)
         | _ -> ()
 
-        if choices > 0 then environment.ActionMasks(first, number, Span allMasks)
         let mutable all = true
 
         for row in 0 .. number - 1 do
@@ -230,10 +261,11 @@ type ActorShare
                     any <- true
                     encodeFinal row
 
-        if any && critic.IsSome then
+        if any && not stateValues.IsNone then
             prepare (ReadOnlySpan finals)
             if stateSize > 0 then ReadOnlySpan(memory).CopyTo program.State
             program.Run(step + 1, first)
+            findGreatest ReadOnlySpan.Empty
 
         any
 
@@ -281,14 +313,14 @@ module Collect =
             share.Forget()
             step <- step + 1
 
-/// An actor, with values where there is a critic, and all copies of an environment in shares, one for each thread or
-/// one for each copy; the results do not depend on the number of shares: each copy has its own streams, and each row of
-/// a network's output is computed in the same way. Not thread-safe.
+/// An actor, with values of states if they are wanted, and all copies of an environment in shares, one for each thread
+/// or one for each copy; the results do not depend on the number of shares: each copy has its own streams, and each row
+/// of a network's output is computed in the same way. Not thread-safe.
 [<Sealed>]
 type Actors
     (
         actor: Actor,
-        critic: Mlp option,
+        stateValues: StateValues,
         layout: Layout,
         environment: BatchEnvironment,
         explorer: Explorer,
@@ -310,7 +342,7 @@ type Actors
         Array.init count (fun share ->
             let first = share * copies / count
             let last = (share + 1) * copies / count
-            ActorShare(actor, critic, layout, environment, explorer, first, last - first))
+            ActorShare(actor, stateValues, layout, environment, explorer, first, last - first))
 
     let failures = Array.create<NonFiniteActing voption> shares.Length ValueNone
 
@@ -396,6 +428,25 @@ type Actors
                 else
                     from.Arrays
         }
+
+    /// An actor with values where there is a critic.
+    new
+        (
+            actor: Actor,
+            critic: Mlp option,
+            layout: Layout,
+            environment: BatchEnvironment,
+            explorer: Explorer,
+            normalise: bool,
+            shareCount: int,
+            workers: Workers
+        ) =
+        let values =
+            match critic with
+            | Some critic -> StateValues.Critic critic
+            | None -> StateValues.None
+
+        Actors(actor, values, layout, environment, explorer, normalise, shareCount, workers)
 
     /// The shares, in the order of their copies; a sink is wanted for each.
     member _.Shares = shares

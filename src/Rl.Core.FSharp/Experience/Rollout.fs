@@ -204,11 +204,19 @@ module internal RolloutSize =
 /// Collects rollouts; its memory is used again by each, so a rollout is valid until the next.
 [<Sealed>]
 type internal Collector
-    (network: ActorCritic, environment: BatchEnvironment, options: CollectorOptions, workers: Workers) =
+    (
+        actor: Actor,
+        values: StateValues,
+        layout: Layout,
+        explorer: Explorer,
+        environment: BatchEnvironment,
+        options: CollectorOptions,
+        workers: Workers
+    ) =
     let copies = environment.Count
     let count = options.Steps * copies
     let observationSize = Encoding.size environment.ObservationSpace
-    let choices = if environment.HasActionMasks then network.Head.Choices else 0
+    let choices = if environment.HasActionMasks then actor.Distribution.Choices else 0
 
     let rollout =
         {
@@ -226,26 +234,20 @@ type internal Collector
             EpisodeReturns = Array.zeroCreate count
             EpisodeLengths = Array.zeroCreate count
             Masks = Array.zeroCreate (count * choices)
-            States = Array.zeroCreate (options.Steps / options.SequenceLength * copies * network.StateSize)
+            States = Array.zeroCreate (options.Steps / options.SequenceLength * copies * actor.StateSize)
         }
 
-    let actors =
-        let explorer = Explorer.Sample options.ExplorationSteps
-
-        Actors(
-            network.Actor,
-            Some network.Critic,
-            ActorCritic.layout network,
-            environment,
-            explorer,
-            options.Normalise,
-            workers.Count,
-            workers
-        )
+    let actors = Actors(actor, values, layout, environment, explorer, options.Normalise, workers.Count, workers)
 
     let sinks: ISink[] =
         actors.Shares
-        |> Array.map (fun share -> RolloutSink(share, copies, network.StateSize, options, rollout))
+        |> Array.map (fun share -> RolloutSink(share, copies, actor.StateSize, options, rollout))
+
+    /// Of the policy of an actor with a critic, whose actions are drawn from it.
+    new(network: ActorCritic, environment: BatchEnvironment, options: CollectorOptions, workers: Workers) =
+        let explorer = Explorer.Sample options.ExplorationSteps
+        let values = StateValues.Critic network.Critic
+        Collector(network.Actor, values, ActorCritic.layout network, explorer, environment, options, workers)
 
     /// Runs the state's policy for T steps: struct (rollout, the state after acting).
     member _.Collect(state: TrainingState) : struct (Rollout * TrainingState) =

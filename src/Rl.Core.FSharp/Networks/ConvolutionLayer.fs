@@ -73,9 +73,15 @@ module ConvolutionLayer =
         [| layer.OutputChannels; length image[1] layer.KernelHeight; length image[2] layer.KernelWidth |]
 
 /// Convolution layers one after the other, an activation after each, flattened at the end.
-type ConvolutionStack = { Layers: ConvolutionLayer list; Activation: Activation }
+type ConvolutionStack =
+    {
+        Layers: ConvolutionLayer list
+        Activation: Activation
+        /// Normalise the channels of each place before the activation.
+        LayerNormalisation: bool
+    }
 
-/// The layers' blocks lie under "0", "1", ….
+/// The layers' blocks lie under "0", "1", …; normalisations under "0/normalisation", ….
 [<RequireQualifiedAccess>]
 module ConvolutionStack =
 
@@ -90,6 +96,7 @@ module ConvolutionStack =
                     (List.take layers.Length channels)
                     layers
             Activation = Activation.Relu
+            LayerNormalisation = false
         }
 
     /// The three layers of the DQN for Atari: 32 of 8×8 by 4, 64 of 4×4 by 2, 64 of 3×3 by 1 (Mnih et al. 2015).
@@ -101,7 +108,14 @@ module ConvolutionStack =
     /// The stack's parameters.
     let layout (stack: ConvolutionStack) =
         stack.Layers
-        |> List.mapi (fun index layer -> string index, ConvolutionLayer.layout layer)
+        |> List.mapi (fun index layer ->
+            let own = ConvolutionLayer.layout layer
+
+            if stack.LayerNormalisation then
+                let normalisation = LayerNormalisation.layout layer.OutputChannels
+                string index, Layout.append own (Layout.under "normalisation" normalisation)
+            else
+                string index, own)
         |> Layout.merge
 
     /// The number of features that an image [c, h, w] becomes.
@@ -112,13 +126,17 @@ module ConvolutionStack =
 
     /// Images [n, c, h, w] to features [n, count], channel by channel.
     let apply (stack: ConvolutionStack) (parameters: Parameters) (x: Expr) : Expr =
-        let y =
-            stack.Layers
-            |> List.indexed
-            |> List.fold
-                (fun x (index, layer) ->
-                    ConvolutionLayer.apply layer (Parameters.at (string index) parameters) x
-                    |> Activation.apply stack.Activation)
-                x
+        let through (x: Expr) (index, layer) =
+            let own = Parameters.at (string index) parameters
+            let y = ConvolutionLayer.apply layer own x
+
+            if stack.LayerNormalisation then
+                let normalisation = Parameters.at "normalisation" own
+                LayerNormalisation.applyToChannels LayerNormalisation.defaultEpsilon normalisation y
+            else
+                y
+            |> Activation.apply stack.Activation
+
+        let y = stack.Layers |> List.indexed |> List.fold through x
 
         Expr.reshape [| y.Shape[0]; Shape.count y.Shape[1..] |] y

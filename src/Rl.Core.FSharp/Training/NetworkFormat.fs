@@ -240,8 +240,10 @@ module internal NetworkFormat =
         writeActivation output encoder.Stack.Activation
         output.Ints encoder.Image
         output.Float encoder.Scale
+        output.Byte(if encoder.Stack.LayerNormalisation then 1 else 0)
 
-    let private readEncoder (input: BinaryIn) : ImageEncoder =
+    /// Those of version 2 knew no normalisation.
+    let private readEncoder (mayNormalise: bool) (input: BinaryIn) : ImageEncoder =
         let layers = input.Int()
 
         if layers < 0 || layers > input.Remaining then
@@ -250,7 +252,14 @@ module internal NetworkFormat =
         let layers = List.init layers (fun _ -> readConvolution input)
         let activation = readActivation input
         let image = input.Ints()
-        { Stack = { Layers = layers; Activation = activation }; Image = image; Scale = input.Float() }
+        let scale = input.Float()
+        let normalises = mayNormalise && input.Byte() <> 0
+
+        {
+            Stack = { Layers = layers; Activation = activation; LayerNormalisation = normalises }
+            Image = image
+            Scale = scale
+        }
 
     let private cells = [| RecurrentCell.Tanh; RecurrentCell.Gru; RecurrentCell.Lstm |]
 
@@ -303,8 +312,8 @@ module internal NetworkFormat =
         writeOption output writeMlp features.Trunk
         writeOption output writeRecurrent features.Memory
 
-    let private readFeatures (input: BinaryIn) : Features =
-        let encoder = readOption input readEncoder
+    let private readFeatures (encoderMayNormalise: bool) (input: BinaryIn) : Features =
+        let encoder = readOption input (readEncoder encoderMayNormalise)
         let trunk = readOption input readMlp
         { Encoder = encoder; Trunk = trunk; Memory = readOption input readRecurrent }
 
@@ -315,7 +324,7 @@ module internal NetworkFormat =
         writeActions output actor.Actions
 
     let readActor (input: BinaryIn) : Actor =
-        let features = readFeatures input
+        let features = readFeatures true input
         let layers = readMlp input
         let distribution = readDistribution input
 
@@ -328,7 +337,7 @@ module internal NetworkFormat =
 
     /// The network of version 2: the actor, in the environment's units, with a critic, of use or not.
     let readActorCritic (input: BinaryIn) : ActorCritic =
-        let features = readFeatures input
+        let features = readFeatures false input
         let layers = readMlp input
         let critic = readMlp input
 

@@ -86,6 +86,7 @@ let private diverging: (string * (string * string) list) list =
         "npg", [ rate; "RolloutSteps", "32"; "Activation", "relu" ]
         "ppg", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
         "ppo", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
+        "pqn", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
         "reinforce", [ valueRate; "EpisodesPerUpdate", "4" ]
         "sac", critics
         "td3", critics

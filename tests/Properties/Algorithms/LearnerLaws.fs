@@ -122,6 +122,11 @@ let private all: (string * string * string * (string * string) list) list =
         "Pendulum-v1",
         [ "Exploration", "ornsteinUhlenbeck"; "PolicyDelay", "3"; "AnnealLearningRate", "true"; "TotalSteps", "500" ]
         "dqn, images", "dqn", "Spot-v0", [ "Hidden", "16" ]
+        "pqn, images", "pqn", "Spot-v0", []
+        "pqn, one step, without normalised layers",
+        "pqn",
+        "CartPole-v1",
+        [ "Lambda", "0"; "LayerNormalisation", "false"; "NormaliseObservations", "true"; "TotalSteps", "500" ]
         "es, two episodes", "es", "CartPole-v1", [ "EpisodesPerCandidate", "2" ]
     ]
 

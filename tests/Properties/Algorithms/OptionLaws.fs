@@ -73,6 +73,13 @@ let private places: (string * string * string * (string * string) list) list =
         "td3", "AnnealLearningRate", "Pendulum-v1", [ "TotalSteps", "500" ]
         "td3", "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]
         "td3", "ExplorationPull", "Pendulum-v1", [ "Exploration", "ornsteinUhlenbeck" ]
+        "pqn", "TotalSteps", "CartPole-v1", [ "TotalSteps", "500" ]
+        "pqn", "AnnealLearningRate", "CartPole-v1", [ "TotalSteps", "500" ]
+        "pqn", "ExplorationFraction", "CartPole-v1", [ "TotalSteps", "500" ]
+        "pqn", "FinalExploration", "CartPole-v1", [ "TotalSteps", "200"; "FinalExploration", "0.8" ]
+        "pqn", "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.05" ]
+        "pqn", "AdamEpsilon", "CartPole-v1", [ "AdamEpsilon", "0.1"; "Epochs", "8" ]
+        "pqn", "Convolutions", "Spot-v0", []
         "reinforce", "MaxTrajectorySteps", "CartPole-v1", [ "MaxTrajectorySteps", "10" ]
         "ppg", "ClipRange", "CartPole-v1", [ "PolicyEpochs", "4"; "LearningRate", "0.01" ]
         "vmpo", "DeviationKlBound", "Pendulum-v1", []
@@ -91,7 +98,8 @@ let private places: (string * string * string * (string * string) list) list =
 
 /// Only the plan: without annealing it tells when to stop, and moves nothing before.
 let private isPlanOnly (entry: AlgorithmEntry) name =
-    name = "TotalSteps" && not (List.contains entry.Id [ "ppo"; "a2c"; "ddpg"; "dqn"; "sac"; "td3" ])
+    name = "TotalSteps"
+    && not (List.contains entry.Id [ "ppo"; "a2c"; "ddpg"; "dqn"; "pqn"; "sac"; "td3" ])
 
 /// A task whose actions the algorithm can have.
 let private usual (entry: AlgorithmEntry) =

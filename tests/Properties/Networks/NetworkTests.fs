@@ -249,6 +249,26 @@ let ``layer normalisation gives mean 0 and variance 1, whatever the scale and sh
     Assert.InRange((value (Expr.max (Expr.abs (y - again)))).Scalar, 0.0, 1e-10)
 
 [<Property>]
+let ``normalised convolutions have channels of mean 0 and variance 1 at each place, scaled and shifted``
+    (seed: uint64)
+    =
+    let plain = { ConvolutionStack.create 2 [ 3, 3, 2 ] with Activation = Activation.Identity }
+    let stack = { plain with LayerNormalisation = true }
+    let parameters = start (ConvolutionStack.layout stack) seed
+    let x = Expr.constant (random [| 2; 2; 7; 5 |] seed)
+    let features = ConvolutionStack.apply plain parameters x
+    let places = Expr.reshape [| 2; 3; 6 |] features
+    let centred = places - Expr.meanKeep [| 1 |] places
+
+    let normal =
+        centred
+        / Expr.sqrt (Expr.meanKeep [| 1 |] (Expr.square centred) + LayerNormalisation.defaultEpsilon)
+
+    let block name = Parameters.block $"0/normalisation/{name}" parameters |> Expr.reshape [| 3; 1 |]
+    let expected = Expr.reshape [| 2; 18 |] (normal * block "scale" + block "shift")
+    close (value expected) (value (ConvolutionStack.apply stack parameters x))
+
+[<Property>]
 let ``a stack of convolutions has as many features as it says`` (size: byte) (seed: uint64) =
     let height, width = 8 + int size % 5, 8 + int size % 3
     let stack = ConvolutionStack.create 2 [ 3, 3, 2; 4, 2, 1 ]

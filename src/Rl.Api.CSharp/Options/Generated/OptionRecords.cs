@@ -21,6 +21,7 @@ internal static class OptionRecords
         "npg" => new NpgOptions(),
         "ppg" => new PpgOptions(),
         "ppo" => new PpoOptions(),
+        "pqn" => new PqnOptions(),
         "reinforce" => new ReinforceOptions(),
         "sac" => new SacOptions(),
         "td3" => new Td3Options(),
@@ -235,6 +236,30 @@ internal static class OptionRecords
             "The value loss clips the change of a value to ± this; 0 for no clipping.",
         ("PpoOptions", "ValueCoefficient") =>
             "The weight of ½ (V − R)².",
+        ("PqnOptions", "AdamEpsilon") =>
+            "Rectified Adam's ε.",
+        ("PqnOptions", "Convolutions") =>
+            "Layers for observations that are images: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.",
+        ("PqnOptions", "Discount") =>
+            "The discount γ.",
+        ("PqnOptions", "Epochs") =>
+            "Passes over a rollout.",
+        ("PqnOptions", "ExplorationFraction") =>
+            "ε falls in a straight line over this part of `TotalSteps`.",
+        ("PqnOptions", "FinalExploration") =>
+            "ε from the end of its fall on.",
+        ("PqnOptions", "InitialExploration") =>
+            "ε, the probability of a random action, at the first step.",
+        ("PqnOptions", "Lambda") =>
+            "λ: 0 regresses on one reward and the greatest value after it, 1 on all rewards to the end of the rollout.",
+        ("PqnOptions", "LayerNormalisation") =>
+            "Normalise the output of each hidden layer, convolutions too, before its activation (Ba, Kiros and Hinton 2016). It stands in for the target network that there is not.",
+        ("PqnOptions", "MaxGradientNorm") =>
+            "The gradient is scaled down to this norm; 0 for no bound.",
+        ("PqnOptions", "MinibatchSize") =>
+            "Samples of a gradient step; a rollout's T·N samples are cut into minibatches of this size or a little less.",
+        ("PqnOptions", "RolloutSteps") =>
+            "Steps of each copy between updates, T.",
         ("RateOptions", "AnnealLearningRate") =>
             "Lower the learning rate in a straight line to 0 at `TotalSteps`.",
         ("RateOptions", "LearningRate") =>

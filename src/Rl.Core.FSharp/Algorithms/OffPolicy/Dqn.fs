@@ -286,17 +286,9 @@ module Dqn =
         ExplorationSchedule.linear c.InitialExploration c.FinalExploration duration (float steps)
 
     /// A random possible action with probability ε, else the best possible one.
-    let private explore (c: DqnOptions) (network: Actor) (count: int) : ExploreAction =
+    let private explore (c: DqnOptions) (network: Actor) : ExploreAction =
         ExploreAction(fun steps _ outputs _ possible action rng ->
-            let struct (u, rng) = Rng.uniform rng
-
-            if u < explorationRate c steps then
-                let struct (chosen, rng) = UniformActions.choose count possible rng
-                action[0] <- float32 chosen
-                rng
-            else
-                Policy.mode network.Distribution outputs action
-                rng)
+            EpsilonGreedyActions.choose (explorationRate c steps) network.Distribution outputs possible action rng)
 
     let private bind (c: DqnOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
         let network = network c environment.ObservationSpace environment.ActionSpace
@@ -336,7 +328,7 @@ module Dqn =
                 NormaliseObservations = c.Network.NormaliseObservations
                 Arrays = update.Arrays
                 Targets = [ targetName, { First = 0; Layout = Actor.layout network } ]
-                Explore = explore c network choices
+                Explore = explore c network
                 Load =
                     fun draft ->
                         update.Load draft

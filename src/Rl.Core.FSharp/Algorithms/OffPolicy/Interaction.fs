@@ -115,6 +115,30 @@ module UniformActions =
 
             rng
 
+/// The best action, now and then one at random.
+[<RequireQualifiedAccess>]
+module EpsilonGreedyActions =
+
+    /// Writes, with the probability `rate`, one of the possible choices, all alike, else the mode of the outputs:
+    /// the generator that follows.
+    let choose
+        (rate: float)
+        (distribution: ActionDistribution)
+        (outputs: ReadOnlySpan<float32>)
+        (possible: ReadOnlySpan<bool>)
+        (action: Span<float32>)
+        (rng: Rng)
+        : Rng =
+        let struct (u, rng) = Rng.uniform rng
+
+        if u < rate then
+            let struct (chosen, rng) = UniformActions.choose distribution.Choices possible rng
+            action[0] <- float32 chosen
+            rng
+        else
+            Policy.mode distribution outputs action
+            rng
+
 /// The columns of remembered steps beside those of transitions.
 [<RequireQualifiedAccess>]
 module ReplayColumns =

@@ -122,7 +122,7 @@ let transitions
     let environment = task copies
 
     let network =
-        if List.contains learner.Algorithm [ "cem"; "ars"; "es"; "ddpg"; "sac"; "td3" ] then
+        if List.contains learner.Algorithm [ "cem"; "ars"; "es"; "ddpg"; "pqn"; "sac"; "td3" ] then
             PlainNetwork.ofSearcher learner
         else
             PlainNetwork.ofLearner learner

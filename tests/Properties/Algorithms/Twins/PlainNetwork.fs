@@ -184,8 +184,8 @@ module PlainPolicy =
         let constants = Array.map (Scalar.value >> Scalar.constant)
         { policy with Outputs = constants policy.Outputs; LogDeviations = constants policy.LogDeviations }
 
-/// A dense layer: where its weights and biases lie in θ.
-type PlainLayer = { Weight: int; Bias: int; Inputs: int; Outputs: int }
+/// A dense layer: where its weights and biases lie in θ, and the scale and shift of its normalisation, if it has one.
+type PlainLayer = { Weight: int; Bias: int; Inputs: int; Outputs: int; Normalisation: struct (int * int) voption }
 
 /// An actor and a critic of tanh layers without anything shared, over one θ.
 type PlainNetwork =
@@ -207,7 +207,19 @@ module PlainNetwork =
         [ for index in 0 .. hidden - 1 -> string index ] @ [ "output" ]
         |> List.map (fun name ->
             let weight, bias = layout[$"{prefix}/{name}/weight"], layout[$"{prefix}/{name}/bias"]
-            { Weight = weight.Offset; Bias = bias.Offset; Inputs = weight.Shape[0]; Outputs = weight.Shape[1] })
+            let scale, shift = $"{prefix}/{name}/normalisation/scale", $"{prefix}/{name}/normalisation/shift"
+
+            {
+                Weight = weight.Offset
+                Bias = bias.Offset
+                Inputs = weight.Shape[0]
+                Outputs = weight.Shape[1]
+                Normalisation =
+                    if layout.Contains scale then
+                        ValueSome(struct (layout[scale].Offset, layout[shift].Offset))
+                    else
+                        ValueNone
+            })
 
     let private create (layout: Layout) (actor: Actor) (space: Space) critic actorCount =
         let name = "actor/logStandardDeviation"
@@ -242,12 +254,23 @@ module PlainNetwork =
             let weights = Array.init layer.Inputs (fun input -> theta[layer.Weight + input * layer.Outputs + output])
             Scalar.affine weights x theta[layer.Bias + output])
 
+    /// (x − mean) / √(variance + ε), scaled and shifted, of layers that are normalised (Ba, Kiros and Hinton 2016).
+    let private normalise (theta: Scalar[]) (layer: PlainLayer) (x: Scalar[]) =
+        match layer.Normalisation with
+        | ValueNone -> x
+        | ValueSome(struct (scale, shift)) ->
+            let mean = Scalar.mean x
+            let centred = x |> Array.map (fun value -> value - mean)
+            let variance = centred |> Array.map Scalar.square |> Scalar.mean
+            let deviation = Scalar.exp (0.5 * Scalar.log (variance + 1e-5))
+            centred |> Array.mapi (fun i value -> value / deviation * theta[scale + i] + theta[shift + i])
+
     /// What the last layer sees of an observation.
     let features (layers: PlainLayer list) (theta: Scalar[]) (observation: float[]) : Scalar[] =
         layers
         |> List.take (layers.Length - 1)
         |> List.fold
-            (fun x layer -> dense theta layer x |> Array.map Scalar.tanh)
+            (fun x layer -> dense theta layer x |> normalise theta layer |> Array.map Scalar.tanh)
             (Array.map Scalar.constant observation)
 
     let private apply layers theta observation = features layers theta observation |> dense theta (List.last layers)

@@ -76,3 +76,36 @@ type PlainRmsProp(name: string, rate: float, decay: float, epsilon: float, insid
 
     /// The variables afterwards.
     member _.Arrays: (string * float[]) list = [ $"{name}/secondMoment", second ]
+
+/// Rectified Adam (Liu et al. 2020, algorithm 2) from the variables that a state keeps under a name.
+[<Sealed>]
+type PlainRAdam(name: string, rate: float, epsilon: float, state: TrainingState) =
+    let array kind = state.Array $"{name}/{kind}" |> Array.map float
+    let first, second = array "firstMoment", array "secondMoment"
+    let mutable count = (array "count")[0]
+    let longest = 2.0 / (1.0 - 0.999) - 1.0
+
+    /// The parameters after a step along a gradient.
+    member _.Step(theta: float[], gradient: float[]) : float[] =
+        count <- count + 1.0
+        let decayed = 0.999 ** count
+        let length = longest - 2.0 * count * decayed / (1.0 - decayed)
+
+        Array.mapi2
+            (fun i x g ->
+                first[i] <- 0.9 * first[i] + 0.1 * g
+                second[i] <- 0.999 * second[i] + 0.001 * g * g
+                let mean = first[i] / (1.0 - 0.9 ** count)
+
+                if length > 5.0 then
+                    let above = (length - 4.0) * (length - 2.0) * longest
+                    let below = (longest - 4.0) * (longest - 2.0) * length
+                    x - rate * mean * sqrt (above / below) * sqrt (1.0 - decayed) / (sqrt second[i] + epsilon)
+                else
+                    x - rate * mean)
+            theta
+            gradient
+
+    /// The variables afterwards.
+    member _.Arrays: (string * float[]) list =
+        [ $"{name}/count", [| count |]; $"{name}/firstMoment", first; $"{name}/secondMoment", second ]
