@@ -11,7 +11,8 @@ foreach (var goals in new[] { 0, 4 })
     var options = new SacOptions { TotalSteps = isQuick ? 1_000 : 30_000, Discount = 0.95, HindsightGoals = goals };
     using var agent = Agent.Create(options, () => new Arm(), seed: 1);
     agent.Train();
-    Console.WriteLine($"{goals} goals in hindsight for each real one: {agent.Evaluate(episodes: 100)} of {-Arm.Steps} to 0");
+    var evaluation = agent.Evaluate(episodes: 100);
+    Console.WriteLine($"{goals} goals in hindsight for each real one: {evaluation} of {-Arm.Steps} to 0");
 }
 
 /// <summary>Two links of half a metre, moved by their joints' speeds. A step pays 0 within a decimetre of the goal and
