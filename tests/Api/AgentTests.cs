@@ -39,7 +39,7 @@ public sealed class AgentTests
                     cases.Add(algorithm.Id, "CartPole-v1");
                 }
 
-                var suitsNumbers = entry.Suits.Invoke(Core.Environments.Space.boxOf(-2, 2, [1]));
+                var suitsNumbers = entry.Suits.Invoke(Core.Environments.SpaceModule.boxOf(-2, 2, [1]));
                 if (!suits || (suitsNumbers && algorithm.Options.Any(option => option.Name == "RolloutSteps")))
                 {
                     cases.Add(algorithm.Id, "Pendulum-v1");
