@@ -108,6 +108,17 @@ module ParameterGroup =
             Project = None
         }
 
+    /// Numbers beside θ with the layout of a part of it, kept in the state under the group's name: a target network.
+    /// They start as zeros; the learner makes them copies.
+    let target (name: string) (layout: Layout) (motion: GroupMotion) : ParameterGroup =
+        {
+            Name = name
+            Layout = layout
+            Place = GroupPlace.Array(Array.zeroCreate layout.Count)
+            Motion = motion
+            Project = None
+        }
+
     /// The groups of an actor-critic network: "network" where actor and critic share parameters, else "actor" and
     /// "critic", which two threads then move independently; both by one optimiser.
     let ofNetwork (network: ActorCritic) (motion: GroupMotion) : ParameterGroup list =

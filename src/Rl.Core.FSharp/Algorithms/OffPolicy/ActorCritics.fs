@@ -73,15 +73,15 @@ module ActorCritics =
         }
         |> Policy.scaledActor ActionScaling.Bounds actions
 
-    /// Numbers beside θ with a layout, which begin as copies of a part of θ (`OffPolicyParts.Targets`).
-    let target (name: string) (layout: Layout) (motion: GroupMotion) : ParameterGroup =
-        {
-            Name = name
-            Layout = layout
-            Place = GroupPlace.Array(Array.zeroCreate layout.Count)
-            Motion = motion
-            Project = None
-        }
+    /// Rows of the rates, whose one is the actor's and whose fall is that of all.
+    let internal rateRows: OptionRow<RateOptions> list =
+        let d = Unchecked.defaultof<RateOptions>
+
+        RateOptions.rows
+        |> Options.meaning (nameof d.LearningRate) "Adam's step size α for the actor."
+        |> Options.meaning
+            (nameof d.AnnealLearningRate)
+            "Lower all learning rates in a straight line to 0 at `TotalSteps`."
 
     /// What an update calls the errors that priorities follow.
     [<Literal>]

@@ -61,12 +61,7 @@ module DdpgOptions =
         [
             yield! plan PlanOptions.rows
             yield! offPolicy OffPolicyOptions.rows
-            yield!
-                rate RateOptions.rows
-                |> Options.meaning (nameof d.Rate.LearningRate) "Adam's step size α for the actor."
-                |> Options.meaning
-                    (nameof d.Rate.AnnealLearningRate)
-                    "Lower all learning rates in a straight line to 0 at `TotalSteps`."
+            yield! rate ActorCritics.rateRows
             Options.number (nameof d.CriticLearningRate) Range.positive _.CriticLearningRate (fun v c ->
                 { c with CriticLearningRate = v })
             Options.number (nameof d.TargetRate) Range.positiveFraction _.TargetRate (fun v c ->
@@ -133,7 +128,7 @@ module Ddpg =
             }
             DdpgOptions.defaults
             DdpgOptions.rows
-            Td3.small
+            OffPolicyOptions.small
             DdpgOptions.validate
             create
         |> AlgorithmEntry.withActions ActorCritics.suits

@@ -267,13 +267,7 @@ module Dqn =
             Groups =
                 [
                     ParameterGroup.ofPart online { First = 0; Layout = layout } (GroupMotion.Learns("optimiser", adam))
-                    {
-                        Name = targetName
-                        Layout = layout
-                        Place = GroupPlace.Array(Array.zeroCreate layout.Count)
-                        Motion = GroupMotion.Stays
-                        Project = None
-                    }
+                    ParameterGroup.target targetName layout GroupMotion.Stays
                 ]
             Shape = SampleShape.steps c.OffPolicy.BatchSize
             MaxGradientNorm = c.MaxGradientNorm
@@ -378,16 +372,7 @@ module Dqn =
             }
             DqnOptions.defaults
             DqnOptions.rows
-            [
-                "LearningStarts", "32"
-                "TrainFrequency", "4"
-                "GradientSteps", "1"
-                "BatchSize", "16"
-                "BufferSize", "400"
-                "TargetUpdateInterval", "24"
-                "RoundSteps", "60"
-                "Hidden", "16"
-            ]
+            (OffPolicyOptions.small @ [ "GradientSteps", "1"; "TargetUpdateInterval", "24" ])
             DqnOptions.validate
             create
         |> AlgorithmEntry.withActions _.IsDiscrete

@@ -87,6 +87,17 @@ module OffPolicyOptions =
             Options.whole (nameof o.RoundSteps) (Range.atLeast 1.0) _.RoundSteps (fun v c -> { c with RoundSteps = v })
         ]
 
+    /// Options, as texts, with which an update takes little time.
+    let internal small =
+        [
+            "LearningStarts", "32"
+            "TrainFrequency", "4"
+            "BatchSize", "16"
+            "BufferSize", "400"
+            "RoundSteps", "60"
+            "Hidden", "16"
+        ]
+
     /// Fails for options that do not go together.
     let validate (options: OffPolicyOptions) : unit =
         if options.BatchSize > options.BufferSize then

@@ -78,12 +78,7 @@ module SacOptions =
         [
             yield! plan PlanOptions.rows
             yield! offPolicy OffPolicyOptions.rows
-            yield!
-                rate RateOptions.rows
-                |> Options.meaning (nameof d.Rate.LearningRate) "Adam's step size α for the actor."
-                |> Options.meaning
-                    (nameof d.Rate.AnnealLearningRate)
-                    "Lower all learning rates in a straight line to 0 at `TotalSteps`."
+            yield! rate ActorCritics.rateRows
             Options.number (nameof d.CriticLearningRate) Range.positive _.CriticLearningRate (fun v c ->
                 { c with CriticLearningRate = v })
             Options.number (nameof d.TemperatureLearningRate) Range.positive _.TemperatureLearningRate (fun v c ->
@@ -234,7 +229,7 @@ module Sac =
                 [
                     ParameterGroup.ofPart "actor" actorPart GroupMotion.Stays
                     ParameterGroup.ofPart "critics" criticPart (learns "criticOptimiser" c.CriticLearningRate)
-                    ActorCritics.target "targets" critics (GroupMotion.Follows("critics", c.TargetRate))
+                    ParameterGroup.target "targets" critics (GroupMotion.Follows("critics", c.TargetRate))
                     temperature temperatureMotion
                 ]
                 evaluation
@@ -336,14 +331,7 @@ module Sac =
             }
             SacOptions.defaults
             SacOptions.rows
-            [
-                "LearningStarts", "32"
-                "TrainFrequency", "4"
-                "BatchSize", "16"
-                "BufferSize", "400"
-                "RoundSteps", "60"
-                "Hidden", "16"
-            ]
+            OffPolicyOptions.small
             SacOptions.validate
             create
         |> AlgorithmEntry.withActions ActorCritics.suits

@@ -87,12 +87,7 @@ module Td3Options =
         [
             yield! plan PlanOptions.rows
             yield! offPolicy OffPolicyOptions.rows
-            yield!
-                rate RateOptions.rows
-                |> Options.meaning (nameof d.Rate.LearningRate) "Adam's step size α for the actor."
-                |> Options.meaning
-                    (nameof d.Rate.AnnealLearningRate)
-                    "Lower all learning rates in a straight line to 0 at `TotalSteps`."
+            yield! rate ActorCritics.rateRows
             Options.number (nameof d.CriticLearningRate) Range.positive _.CriticLearningRate (fun v c ->
                 { c with CriticLearningRate = v })
             Options.whole (nameof d.Critics) (Range.within 1.0 100.0) _.Critics (fun v c -> { c with Critics = v })
@@ -244,8 +239,8 @@ module Td3 =
                 "critic step"
                 [
                     ParameterGroup.ofPart "critics" criticPart (learns "criticOptimiser" c.CriticLearningRate)
-                    ActorCritics.target "targetActor" actor GroupMotion.Stays
-                    ActorCritics.target "targets" critics GroupMotion.Stays
+                    ParameterGroup.target "targetActor" actor GroupMotion.Stays
+                    ParameterGroup.target "targets" critics GroupMotion.Stays
                 ]
                 evaluation
 
@@ -258,8 +253,8 @@ module Td3 =
                         { First = 0; Layout = actor }
                         (learns "actorOptimiser" c.Rate.LearningRate)
                     ParameterGroup.ofPart "critics" criticPart GroupMotion.Stays
-                    ActorCritics.target "targetActor" actor (follows "actor")
-                    ActorCritics.target "targets" critics (follows "critics")
+                    ParameterGroup.target "targetActor" actor (follows "actor")
+                    ParameterGroup.target "targets" critics (follows "critics")
                 ]
                 improvement
 
@@ -361,17 +356,6 @@ module Td3 =
     let internal parameters algorithm (c: Td3Options) (observations: Space) (actions: Space) : int =
         (layoutOf (networksOf algorithm c observations actions)).Count
 
-    /// Options with which an update takes little time.
-    let internal small =
-        [
-            "LearningStarts", "32"
-            "TrainFrequency", "4"
-            "BatchSize", "16"
-            "BufferSize", "400"
-            "RoundSteps", "60"
-            "Hidden", "16"
-        ]
-
     /// What there is to know of it.
     let entry =
         AlgorithmEntry.create
@@ -388,7 +372,7 @@ module Td3 =
             }
             Td3Options.defaults
             Td3Options.rows
-            small
+            OffPolicyOptions.small
             Td3Options.validate
             create
         |> AlgorithmEntry.withActions ActorCritics.suits
