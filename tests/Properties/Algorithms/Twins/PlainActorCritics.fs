@@ -8,19 +8,6 @@ open Rl.Core.Foundations
 open Rl.Core.Learning
 open Rl.Core.Networks
 
-/// A remembered step of one copy.
-type private Remembered =
-    {
-        Observation: float[]
-        Action: float[]
-        Reward: float
-        Terminated: bool
-        /// Where it led to: at a time limit the true last observation.
-        Next: float[]
-        /// The episode's last step.
-        Ends: bool
-    }
-
 /// What an update learns from: what some steps earned and where they led to, as networks see it.
 type private Drawn = { Seen: float[]; Taken: float[]; Earned: float; Factor: float; Led: float[] }
 
@@ -33,54 +20,20 @@ type private Parts =
         Learn: Drawn[] -> int64 -> Rng -> Rng
     }
 
-let private remembered (state: TrainingState) : Remembered list =
-    let replay = state.Replay.Value
-
-    let all name =
-        let column = replay.Columns |> List.find (fun column -> column.Name = name)
-        let values = Array.zeroCreate<float32>(replay.Count * column.Numbers)
-        replay.Read(column, ReadOnlySpan(Array.init replay.Count id), Span values)
-        values |> Array.map float |> Array.chunkBySize column.Numbers
-
-    if replay.Count = 0 then
-        []
-    else
-        let observations, actions, next = all "observations", all "actions", all "nextObservations"
-        let rewards, continues, ends = all "rewards", all "continues", all "ends"
-
-        [
-            for row in 0 .. replay.Count - 1 do
-                {
-                    Observation = observations[row]
-                    Action = actions[row]
-                    Reward = rewards[row][0]
-                    Terminated = continues[row][0] = 0.0
-                    Next = next[row]
-                    Ends = ends[row][0] <> 0.0
-                }
-        ]
-
 let private single (x: float) = float (float32 x)
 
-/// A row of N copies' steps as one of up to n: they go on to the end of the episode, or to what is newest.
-let private severalSteps (o: OffPolicyOptions) copies see (memory: Remembered[]) row : Drawn =
-    let rec go total factor count index =
-        let step = memory[index]
-        let total, factor = total + factor * step.Reward, factor * o.Discount
-        let following = index + copies
+/// A remembered step and up to n − 1 that follow it, as networks see them.
+let private drawn (c: OffPolicyOptions) see (memory: PlainMemory) row : Drawn =
+    let steps = PlainMemory.ahead c.ReturnSteps memory row
+    let first, last = List.head steps, List.last steps
 
-        if count = o.ReturnSteps || step.Ends || following >= memory.Length then
-            {
-                Seen = see memory[row].Observation
-                Taken = memory[row].Action
-                Earned = total
-                Factor = if step.Terminated then 0.0 else factor
-                Led = see step.Next
-            }
-        else
-            go total factor (count + 1) following
-
-    go 0.0 1.0 1 row
+    {
+        Seen = see first.State
+        Taken = first.Action
+        Earned = steps |> List.mapi (fun i step -> c.Discount ** float i * step.Reward) |> List.sum
+        Factor = if last.Terminated then 0.0 else c.Discount ** float steps.Length
+        Led = see last.Next
+    }
 
 /// A number of each of so many normal ones, row by row.
 let private normals rows numbers (key: Rng) : float[][] * Rng =
@@ -95,16 +48,10 @@ let private normals rows numbers (key: Rng) : float[][] * Rng =
         key
         [| 1..rows |]
 
-/// Rounds of acting and learning, one vector step after the other.
-let private live (o: OffPolicyOptions) normalises actionCount (view: TwinView) (parts: Parts) =
+/// A round of acting and learning; what to expect of it follows from θ, arrays and metrics.
+let private live (c: OffPolicyOptions) actionCount (view: TwinView) (parts: Parts) =
     let world = TwinWorld(view.Environment, view.State)
-    let copies = world.Copies
-    let mutable statistics = PlainStatistics.ofRunning view.State.Observations
-    let mutable memory = remembered view.State
-    let mutable steps = view.State.Steps
-    let mutable key = view.State.Key
     let mutable updates = 0
-    let see x = PlainStatistics.normalise statistics x
 
     let random (key: Rng) =
         Array.mapFold
@@ -114,59 +61,19 @@ let private live (o: OffPolicyOptions) normalises actionCount (view: TwinView) (
             key
             [| 1..actionCount |]
 
-    let step copy before =
-        let raw = world.Present copy
-        let stream = world.Keys[copy]
+    let choose copy (before: int64) seen (_: bool[]) key =
+        if before < int64 c.LearningStarts then random key else parts.Act copy seen key
 
-        let action, stream =
-            if before < int64 o.LearningStarts then
-                random stream
-            else
-                parts.Act copy (see raw) stream
+    let learn (memory: PlainMemory) statistics steps key =
+        let rows, key = PlainMemory.draw c.BatchSize memory key
+        updates <- updates + 1
+        parts.Learn (rows |> Array.map (drawn c (PlainStatistics.normalise statistics) memory)) steps key
 
-        world.Keys[copy] <- stream
-        let struct (reward, terminated, truncated, led) = world.Step(copy, action)
+    // All rows are drawn alike, and targets follow in updates.
+    let priorities = PlainPriorities(0.0, c.BufferSize, view.State)
 
-        {
-            Observation = raw
-            Action = action
-            Reward = reward
-            Terminated = terminated
-            Next = led
-            Ends = terminated || truncated
-        }
-
-    let between = o.TrainFrequency * copies
-
-    for _ in 1 .. (o.RoundSteps + between - 1) / between do
-        let lived =
-            [
-                for t in 0 .. o.TrainFrequency - 1 do
-                    for copy in 0 .. copies - 1 do
-                        step copy (steps + int64 (t * copies))
-            ]
-
-        steps <- steps + int64 between
-        let all = memory @ lived
-        memory <- List.skip (max 0 (all.Length - o.BufferSize)) all
-
-        if normalises then
-            statistics <- PlainStatistics.add (lived |> List.map _.Observation |> List.toArray) statistics
-
-        if steps > int64 o.LearningStarts then
-            let rows = List.toArray memory
-
-            for _ in 1 .. (if o.GradientSteps < 0 then between else o.GradientSteps) do
-                let chosen, next =
-                    Array.mapFold
-                        (fun key _ ->
-                            let struct (row, key) = Rng.below rows.Length key
-                            row, key)
-                        key
-                        [| 1 .. o.BatchSize |]
-
-                key <- parts.Learn (Array.map (severalSteps o copies see rows) chosen) steps next
-                updates <- updates + 1
+    let struct (memory, statistics, steps, key) =
+        PlainReplayed.round c 0 view.State world priorities choose (fun _ _ -> ()) learn
 
     fun theta arrays metrics ->
         {
@@ -181,7 +88,7 @@ let private live (o: OffPolicyOptions) normalises actionCount (view: TwinView) (
                 metrics
                 @ [
                     "gradientSteps", float updates
-                    "remembered", float memory.Length
+                    "remembered", float memory.Steps.Length
                     "steps", float (steps - view.State.Steps)
                 ]
         }
@@ -351,7 +258,7 @@ let sac (c: SacOptions) (view: TwinView) : Expected =
 
         key
 
-    let expect = live c.OffPolicy c.Network.NormaliseObservations n view { Act = act; Learn = learn }
+    let expect = live c.OffPolicy n view { Act = act; Learn = learn }
 
     expect
         (Array.append actor critics)
@@ -432,7 +339,7 @@ let td3 (c: Td3Options) (view: TwinView) : Expected =
 
         key
 
-    let expect = live c.OffPolicy c.Network.NormaliseObservations n view { Act = act; Learn = learn }
+    let expect = live c.OffPolicy n view { Act = act; Learn = learn }
 
     expect
         (Array.append actor critics)

@@ -149,8 +149,9 @@ type PlainPriorities(exponent: float, capacity: int, state: TrainingState) =
 [<RequireQualifiedAccess>]
 module PlainReplayed =
 
-    /// Acting until updates are due: struct (the steps, the statistics afterwards). `choose` gives an action and the
-    /// stream that follows, from the number of steps taken, an observation as the network sees it, a mask, a stream.
+    /// Acting until updates are due: struct (the steps, the statistics afterwards). `choose` gives a copy's action and
+    /// the stream that follows, from the number of steps taken, an observation as the network sees it, a mask, a
+    /// stream.
     let act (c: OffPolicyOptions) choices statistics taken (world: TwinWorld) choose =
         let seen = ResizeArray<float[]>()
 
@@ -163,7 +164,8 @@ module PlainReplayed =
                         let mask = world.Mask(copy, choices)
                         let before = taken + int64 (vectorStep * world.Copies)
 
-                        let action, key = choose before (PlainStatistics.normalise statistics raw) mask world.Keys[copy]
+                        let action, key =
+                            choose copy before (PlainStatistics.normalise statistics raw) mask world.Keys[copy]
 
                         world.Keys[copy] <- key
                         let struct (reward, terminated, truncated, led) = world.Step(copy, action)
@@ -311,7 +313,7 @@ module PlainDqn =
 
         let adam = PlainAdam("optimiser", (fun () -> rate), c.AdamEpsilon, state)
 
-        let choose (steps: int64) seen mask key =
+        let choose _ (steps: int64) seen mask key =
             if steps < int64 c.OffPolicy.LearningStarts then
                 PlainReplayed.uniform count mask key
             else
