@@ -73,13 +73,16 @@ type MultiStep(columns: TransitionColumns, steps: int, discount: float) =
             if row < 0 || row >= replay.Count then
                 Guard.fail (nameof rows) $"The replay has {replay.Count} rows; there is no row {row}."
 
-            let count = count replay ends row
-
-            for k in 0 .. count - 1 do
-                rewards[k] <- replay.Single(reward, row + k * replay.Copies)
-
+            let count = if steps = 1 then 1 else count replay ends row
             last[index] <- row + (count - 1) * replay.Copies
-            returns[index] <- float32 (MultiStep.total discount count (fun k -> float rewards[k]))
+
+            if count = 1 then
+                returns[index] <- replay.Single(reward, row)
+            else
+                for k in 0 .. count - 1 do
+                    rewards[k] <- replay.Single(reward, row + k * replay.Copies)
+
+                returns[index] <- float32 (MultiStep.total discount count (fun k -> float rewards[k]))
 
             discounts[index] <-
                 if replay.Single(goesOn, last[index]) = 0.0f then

@@ -5,54 +5,15 @@ open System
 open System.Runtime.InteropServices
 open Rl.Core.Foundations
 
-/// What a replay is made of.
-type internal ReplayParts =
-    {
-        Layout: ReplayLayout
-        Copies: int
-        Capacity: int
-        Chunks: ReplayChunk[]
-        /// The first row's place in the first chunk.
-        First: int
-        Count: int
-        Missing: int
-        Appended: int64
-        /// How many of the next rows begin something new, whatever came before.
-        Interrupted: int
-        /// Of the newest rows, N at most, what is kept apart as long as no row follows.
-        Newest: byte[]
-    }
-
 /// At most `Capacity` rows of data by column, the oldest first. It is a value: appending costs the new rows only, as
 /// long as it goes on from the newest replay; going on from an older one copies a chunk of 4,096 rows at most.
 [<Sealed>]
-type Replay internal (parts: ReplayParts) =
-    let layout, copies, count = parts.Layout, parts.Copies, parts.Count
-    let chunks, first = parts.Chunks, parts.First
+type Replay internal (rows: ReplayRows) =
+    let layout, copies = rows.Layout, rows.Copies
 
     let require row =
-        if row < 0 || row >= count then
-            Guard.fail (nameof row) $"The replay has {count} rows; there is no row {row}."
-
-    let bytesOf row : ReadOnlySpan<byte> =
-        let at = first + row
-        Span.op_Implicit (chunks[at / ReplayChunk.Rows].Row(at % ReplayChunk.Rows))
-
-    /// Where a column of a row stands.
-    let find (place: ColumnPlace) row : ReadOnlySpan<byte> =
-        if place.NextOffset < 0 then
-            (bytesOf row).Slice(place.Offset, place.Bytes)
-        elif row + copies >= count then
-            let number = row - max 0 (count - copies)
-            ReadOnlySpan(parts.Newest, number * layout.NextBytes + place.Offset, place.Bytes)
-        else
-            let following = bytesOf (row + copies)
-            let number = MemoryMarshal.Read<int>(following.Slice 4)
-
-            if number = 0 then
-                following.Slice(place.NextOffset, place.Bytes)
-            else
-                chunks[(first + row + copies) / ReplayChunk.Rows].Apart(number - 1).Slice(place.Offset, place.Bytes)
+        if row < 0 || row >= rows.Count then
+            Guard.fail (nameof row) $"The replay has {rows.Count} rows; there is no row {row}."
 
     /// What a row holds.
     member _.Columns: Column list = layout.Plan.Columns |> List.map _.Column
@@ -61,50 +22,50 @@ type Replay internal (parts: ReplayParts) =
     /// N: rows come in the order of time, then of copy, so that a copy's next row is N rows on.
     member _.Copies = copies
     /// The largest number of rows.
-    member _.Capacity = parts.Capacity
+    member _.Capacity = rows.Capacity
     /// The number of rows.
-    member _.Count = count
+    member _.Count = rows.Count
     /// Rows that were left out when it was saved, less those appended since; 0 where nothing is missing.
-    member _.Missing = parts.Missing
+    member _.Missing = rows.Missing
     /// Rows ever appended: row i is the row of number `Appended` − `Count` + i of them all.
-    member _.Appended = parts.Appended
-    member internal _.Parts = parts
+    member _.Appended = rows.Appended
+    member internal _.Rows = rows
     member internal _.Layout = layout
 
     /// Has a row brought near before it is read.
-    member internal _.Fetch(row: int) : unit = if row < count then Prefetch.bytes (bytesOf row)
+    member internal _.Fetch(row: int) : unit = if row < rows.Count then Prefetch.bytes (rows.Bytes row)
 
     /// Writes a row's numbers of a place.
     member internal _.Unpack(place: ColumnPlace, row: int, target: Span<float32>) : unit =
-        ColumnStorage.unpack place.Storage (find place row) target
+        ColumnStorage.unpack place.Storage (rows.Find(place, row)) target
 
     /// The number of a row at a place of one number.
     member internal _.Single(place: ColumnPlace, row: int) : float32 =
-        if place.Storage = ColumnStorage.Singles && place.NextOffset < 0 then
-            MemoryMarshal.Read<float32>((bytesOf row).Slice place.Offset)
+        if place.Storage.IsSingles && place.NextOffset < 0 then
+            MemoryMarshal.Read<float32>((rows.Bytes row).Slice place.Offset)
         else
             let mutable number = 0.0f
-            ColumnStorage.unpack place.Storage (find place row) (Span<float32>(&number))
+            ColumnStorage.unpack place.Storage (rows.Find(place, row)) (Span<float32>(&number))
             number
 
     /// How many rows of the same copy before this one belong to its episode, as far as the replay knows where episodes
     /// end (`ReplayPlan.Ends`).
     member _.Step(row: int) : int =
         require row
-        MemoryMarshal.Read<int>(bytesOf row)
+        MemoryMarshal.Read<int>(rows.Bytes row)
 
     /// The number under which what is kept apart of the copy's previous row is, from 1; 0 where nothing is.
-    member internal _.ApartNumber(row: int) : int = MemoryMarshal.Read<int>((bytesOf row).Slice 4)
+    member internal _.ApartNumber(row: int) : int = MemoryMarshal.Read<int>((rows.Bytes row).Slice 4)
 
     /// Writes some rows of a column into `target`; row 0 is the oldest.
-    member _.Read(column: Column, rows: ReadOnlySpan<int>, target: Span<float32>) : unit =
+    member this.Read(column: Column, rows: ReadOnlySpan<int>, target: Span<float32>) : unit =
         let place, width = layout.Places[layout.Index column], column.Numbers
         Guard.length (nameof target) (rows.Length * width) target.Length
 
         for position in 0 .. rows.Length - 1 do
             let row = rows[position]
             require row
-            ColumnStorage.unpack place.Storage (find place row) (target.Slice(position * width, width))
+            this.Unpack(place, row, target.Slice(position * width, width))
 
     /// The number that a row has in a column of one number.
     member this.Number(column: Column, row: int) : float32 =
@@ -120,7 +81,7 @@ type Replay internal (parts: ReplayParts) =
     /// that knows where episodes end.
     member this.LastOfEpisode(row: int) : int =
         let step = this.Step row
-        let isSame ahead = row + ahead * copies < count && this.Step(row + ahead * copies) = step + ahead
+        let isSame ahead = row + ahead * copies < rows.Count && this.Step(row + ahead * copies) = step + ahead
         let mutable within, beyond = 0, 1
 
         while isSame beyond do
@@ -154,33 +115,33 @@ type Replay internal (parts: ReplayParts) =
     /// Whether the episode of a row goes on in the copy's next row, which is there. `ends` is not 0 at an episode's
     /// last step.
     member this.GoesOn(ends: Column, row: int) : bool =
-        this.Number(ends, row) = 0.0f && row + copies < count && this.Step(row + copies) > 0
+        this.Number(ends, row) = 0.0f && row + copies < rows.Count && this.Step(row + copies) > 0
 
     /// All rows of a column.
     member internal this.All(column: Column) : float32[] =
-        let result = Array.zeroCreate<float32>(count * column.Numbers)
-        this.Read(column, ReadOnlySpan(Array.init count id), Span result)
+        let result = Array.zeroCreate<float32>(rows.Count * column.Numbers)
+        this.Read(column, ReadOnlySpan(Array.init rows.Count id), Span result)
         result
 
     /// Of all rows, how many belong to their episode before them.
-    member internal this.Steps: int[] = Array.init count this.Step
+    member internal this.Steps: int[] = Array.init rows.Count this.Step
 
     override this.Equals(other: obj) =
         match other with
         | :? Replay as other ->
             layout.Plan = other.Plan
             && copies = other.Copies
-            && parts.Capacity = other.Capacity
-            && count = other.Count
-            && parts.Missing = other.Missing
-            && parts.Appended = other.Appended
-            && parts.Interrupted = other.Parts.Interrupted
+            && rows.Capacity = other.Capacity
+            && rows.Count = other.Count
+            && rows.Missing = other.Missing
+            && rows.Appended = other.Appended
+            && rows.Interrupted = other.Rows.Interrupted
             && this.Steps = other.Steps
             && this.Columns
                |> List.forall (fun column -> this.All(column).AsSpan().SequenceEqual(ReadOnlySpan(other.All column)))
         | _ -> false
 
-    override _.GetHashCode() = HashCode.Combine(copies, parts.Capacity, count)
+    override _.GetHashCode() = HashCode.Combine(copies, rows.Capacity, rows.Count)
 
 /// Where some columns stand in a replay, found once for each plan.
 [<Sealed>]
@@ -199,117 +160,6 @@ type internal ReplayPlaces(columns: Column list) =
 
         places
 
-/// The rows that a replay is going to have further.
-type internal ReplayAppend(replay: Replay, sources: float32[][], added: int) =
-    let parts = replay.Parts
-    let layout, copies, count = parts.Layout, parts.Copies, parts.Count
-    let columns = layout.Plan.Columns |> List.toArray
-    let mutable chunks = parts.Chunks
-    // Of the rows that wait for their successors, the old ones' and the new ones', by row − `waitingFrom`.
-    let waitingFrom = max 0 (count - copies)
-    let waiting = Array.zeroCreate<byte>((count + added - waitingFrom) * layout.NextBytes)
-
-    do
-        parts.Newest.CopyTo(waiting, 0)
-
-        for index in 0 .. columns.Length - 1 do
-            let place = layout.Places[index]
-
-            if place.NextOffset >= 0 then
-                for row in 0 .. added - 1 do
-                    let from = (count - waitingFrom + row) * layout.NextBytes + place.Offset
-                    let values = ReadOnlySpan(sources[index], row * place.Numbers, place.Numbers)
-
-                    ColumnStorage.pack
-                        columns[index].Column.Name
-                        place.Storage
-                        values
-                        (Span(waiting, from, place.Bytes))
-
-    let bytesOf row : Span<byte> =
-        let at = parts.First + row
-        chunks[at / ReplayChunk.Rows].Row(at % ReplayChunk.Rows)
-
-    /// Whether what waits of a row is what its successor holds.
-    let isNext (waits: ReadOnlySpan<byte>) (successor: ReadOnlySpan<byte>) =
-        let mutable same = true
-
-        for place in layout.Places do
-            if place.NextOffset >= 0 then
-                let next = waits.Slice(place.Offset, place.Bytes)
-                same <- same && next.SequenceEqual(successor.Slice(place.NextOffset, place.Bytes))
-
-        same
-
-    /// How a row follows the copy's row before it.
-    let link row (chunk: ReplayChunk) (target: Span<byte>) =
-        let previous = row - copies
-        let mutable step, apart = 0, 0
-
-        if previous >= 0 then
-            let waits = ReadOnlySpan(waiting, (previous - waitingFrom) * layout.NextBytes, layout.NextBytes)
-            let same = isNext waits (Span.op_Implicit target)
-            if not same then apart <- 1 + chunk.Keep waits
-            let before: ReadOnlySpan<byte> = Span.op_Implicit (bytesOf previous)
-            let isBroken = row - count < parts.Interrupted
-
-            let isEnd =
-                layout.Ends >= 0
-                && MemoryMarshal.Read<float32>(before.Slice layout.Places[layout.Ends].Offset) <> 0.0f
-
-            if same && not isBroken && not isEnd then
-                step <- 1 + MemoryMarshal.Read<int> before
-
-        MemoryMarshal.Write(target, &step)
-        MemoryMarshal.Write(target.Slice 4, &apart)
-
-    let write row =
-        let used = parts.First + row
-        let last, place = used / ReplayChunk.Rows, used % ReplayChunk.Rows
-
-        if last = chunks.Length then
-            chunks <- Array.append chunks [| ReplayChunk layout |]
-        elif chunks[last].Filled <> place then
-            // Another replay went on from here: its rows are not ours to write over.
-            chunks <- Array.copy chunks
-            chunks[last] <- chunks[last].Copy place
-
-        let chunk = chunks[last]
-        let target = chunk.Row place
-
-        for index in 0 .. columns.Length - 1 do
-            let place = layout.Places[index]
-
-            if place.NextOffset < 0 then
-                let values = ReadOnlySpan(sources[index], (row - count) * place.Numbers, place.Numbers)
-                let own = target.Slice(place.Offset, place.Bytes)
-                ColumnStorage.pack columns[index].Column.Name place.Storage values own
-
-        link row chunk target
-        chunk.Filled <- place + 1
-
-    /// The replay with them.
-    member _.Run() : Replay =
-        for row in count .. count + added - 1 do
-            write row
-
-        let all = count + added
-        let dropped = max 0 (all - parts.Capacity)
-        let first = parts.First + dropped
-        let gone = first / ReplayChunk.Rows
-        let kept = all - dropped
-
-        Replay
-            { parts with
-                Chunks = (if gone = 0 then chunks else Array.skip gone chunks)
-                First = first - gone * ReplayChunk.Rows
-                Count = kept
-                Missing = max 0 (parts.Missing - added)
-                Appended = parts.Appended + int64 added
-                Interrupted = max 0 (parts.Interrupted - added)
-                Newest = waiting.AsSpan(waiting.Length - min copies kept * layout.NextBytes).ToArray()
-            }
-
 /// Remembering rows and drawing from them.
 [<RequireQualifiedAccess>]
 module Replay =
@@ -319,19 +169,7 @@ module Replay =
         Guard.positive (nameof copies) copies
         Guard.positive (nameof capacity) capacity
 
-        Replay
-            {
-                Layout = ReplayLayout plan
-                Copies = copies
-                Capacity = capacity
-                Chunks = [||]
-                First = 0
-                Count = 0
-                Missing = 0
-                Appended = 0L
-                Interrupted = 0
-                Newest = [||]
-            }
+        Replay(ReplayRows(ReplayLayout plan, copies, capacity))
 
     /// No rows yet of `columns`, which are of steps, from N copies, all kept as they are; at most `capacity` ≥ 1 are.
     let create (columns: Column list) (copies: int) (capacity: int) : Replay =
@@ -348,28 +186,27 @@ module Replay =
     /// The bytes that a replay takes more for each of its episodes that ended.
     let bytesApart (plan: ReplayPlan) : int64 = int64 (ReplayLayout plan).NextBytes
 
+    let private noted missing appended interrupted (replay: Replay) =
+        let rows = replay.Rows.Fork()
+        rows.Note(missing, appended, interrupted)
+        Replay rows
+
     /// The replay of which `rows` ≥ 0 rows are missing, at most its capacity, and that had `appended` rows ever.
     let internal lacking (rows: int) (appended: int64) (replay: Replay) : Replay =
         Guard.inIntRange (nameof rows) 0 replay.Capacity rows
-        Replay { replay.Parts with Missing = rows; Appended = appended }
+        noted rows appended replay.Rows.Interrupted replay
 
     /// The replay whose rows have so many of their episode before them.
     let internal withSteps (steps: int[]) (replay: Replay) : Replay =
         // Of a replay that is just made: nobody else has its chunks.
         Guard.length (nameof steps) replay.Count steps.Length
-        let parts = replay.Parts
-
-        for row in 0 .. steps.Length - 1 do
-            let at = parts.First + row
-            let step = steps[row]
-            MemoryMarshal.Write(parts.Chunks[at / ReplayChunk.Rows].Row(at % ReplayChunk.Rows), &step)
-
+        steps |> Array.iteri (fun row step -> replay.Rows.SetStep(row, step))
         replay
 
     /// The replay whose next `rows` rows begin other episodes.
     let internal interrupted (rows: int) (replay: Replay) : Replay =
         Guard.inIntRange (nameof rows) 0 replay.Copies rows
-        Replay { replay.Parts with Interrupted = rows }
+        noted replay.Missing replay.Appended rows replay
 
     /// The replay without its rows, which knows how many are `Missing`.
     let withoutRows (replay: Replay) : Replay =
@@ -379,9 +216,8 @@ module Replay =
     /// The replay whose next rows begin other episodes: what is appended next does not follow what it holds.
     let interrupt (replay: Replay) : Replay = interrupted replay.Copies replay
 
-    /// The replay with further rows after its own; the oldest beyond its capacity are dropped. `data` has as many
-    /// rows of each column.
-    let append (data: (Column * float32[]) list) (replay: Replay) : Replay =
+    /// The data of a replay's columns, in their order, and the number of rows: as many of each column.
+    let internal sources (data: (Column * float32[]) list) (replay: Replay) : struct (float32[][] * int) =
         let columns = replay.Columns
 
         let sources =
@@ -400,7 +236,22 @@ module Replay =
             (fun index (column: Column) -> Guard.length (nameof data) (added * column.Numbers) sources[index].Length)
             columns
 
-        if added = 0 then replay else ReplayAppend(replay, sources, added).Run()
+        struct (sources, added)
+
+    /// The same replay, whose rows may be moved on in place as long as nobody else has it.
+    let internal fork (replay: Replay) : Replay = Replay(replay.Rows.Fork())
+
+    /// The replay with further rows after its own; the oldest beyond its capacity are dropped. `data` has as many
+    /// rows of each column.
+    let append (data: (Column * float32[]) list) (replay: Replay) : Replay =
+        let struct (sources, added) = sources data replay
+
+        if added = 0 then
+            replay
+        else
+            let next = fork replay
+            next.Rows.Append(sources, added)
+            next
 
     /// Draws each of `rows` from all with equal probability: the generator that follows. The replay must not be empty.
     let drawInto (rows: Span<int>) (replay: Replay) (key: Rng) : Rng =

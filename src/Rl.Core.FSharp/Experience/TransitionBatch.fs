@@ -23,12 +23,10 @@ type TransitionBatch
     let multiStep = MultiStep(columns, steps, discount)
     let rows, last = Array.zeroCreate<int> size, Array.zeroCreate<int> size
     let memory (column: Column) = column, Array.zeroCreate<float32>(size * column.Numbers)
-    let ofFirst = columns.Observations :: columns.Actions :: further |> List.map memory |> List.toArray
-
-    let ofLast = [ columns.NextObservations; columns.Continues; columns.Ends ] |> List.map memory |> List.toArray
-
-    let firstPlaces = ofFirst |> Array.map fst |> Array.toList |> ReplayPlaces
-    let lastPlaces = ofLast |> Array.map fst |> Array.toList |> ReplayPlaces
+    let ofFirst = columns.Observations :: columns.Actions :: further |> List.map memory
+    let ofLast = [ columns.NextObservations; columns.Continues; columns.Ends ] |> List.map memory
+    let firstPlaces, lastPlaces = ofFirst |> List.map fst |> ReplayPlaces, ofLast |> List.map fst |> ReplayPlaces
+    let firstTargets, lastTargets = ofFirst |> List.map snd |> List.toArray, ofLast |> List.map snd |> List.toArray
     let _, returns = memory columns.Rewards
     let _, discounts = memory DrawnColumns.discounts
     let _, weights = memory DrawnColumns.weights
@@ -48,13 +46,6 @@ type TransitionBatch
             ]
         )
 
-    let gather (replay: Replay) (into: (Column * float32[])[]) (places: ColumnPlace[]) (rows: int[]) =
-        for index in 0 .. rows.Length - 1 do
-            for number in 0 .. places.Length - 1 do
-                let place = places[number]
-                let _, values = into[number]
-                replay.Unpack(place, rows[index], Span(values, index * place.Numbers, place.Numbers))
-
     let read (replay: Replay) =
         copies <- replay.Copies
 
@@ -65,9 +56,8 @@ type TransitionBatch
 
         multiStep.Read(replay, ReadOnlySpan rows, Span last, Span returns, Span discounts)
 
-        // Row after row: what a row has lies together.
-        gather replay ofFirst (firstPlaces.Of replay) rows
-        gather replay ofLast (lastPlaces.Of replay) last
+        replay.Rows.Gather(firstPlaces.Of replay, firstTargets, ReadOnlySpan rows)
+        replay.Rows.Gather(lastPlaces.Of replay, lastTargets, ReadOnlySpan last)
 
     /// `size` transitions of up to n steps with the discount γ. `further` columns of the replay are of the first step.
     new(columns: TransitionColumns, further: Column list, size: int, steps: int, discount: float) =

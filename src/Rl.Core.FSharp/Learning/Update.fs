@@ -136,6 +136,13 @@ type Update internal (source: UpdateSource) =
             else
                 known.Place unit
 
+    let groups =
+        dict
+            [
+                for group, start in source.Analysis.Groups ->
+                    group.Name, (program.InputMemory "theta").Slice(start, group.Layout.Count)
+            ]
+
     /// The program's memory of what it keeps between transitions, with the name of the array that has it in a state (""
     /// for θ) and its place there.
     let kept: struct (Memory<float32> * string * int)[] =
@@ -224,9 +231,9 @@ type Update internal (source: UpdateSource) =
     /// The numbers of a group as runs have left them, to be read and written between runs; fails if there is no such
     /// group.
     member _.Group(name: string) : Memory<float32> =
-        match source.Analysis.Groups |> List.tryFind (fun (group, _) -> group.Name = name) with
-        | Some(group, start) -> (program.InputMemory "theta").Slice(start, group.Layout.Count)
-        | None -> Guard.fail (nameof name) $"The {plan.Name} has no group {name}."
+        match groups.TryGetValue name with
+        | true, numbers -> numbers
+        | _ -> Guard.fail (nameof name) $"The {plan.Name} has no group {name}."
 
     /// Takes over θ's groups, the groups beside θ and the optimisers' variables.
     member _.Load(draft: Draft) : unit =
@@ -255,7 +262,9 @@ type Update internal (source: UpdateSource) =
         if program.HasInput column.Name then program.Set(column.Name, values)
 
     /// Sets a scalar that all samples share, if the loss or an optimiser reads it.
-    member this.Set(column: Column, value: float) : unit = this.Set(column, ReadOnlySpan [| float32 value |])
+    member this.Set(column: Column, value: float) : unit =
+        let value = float32 value
+        this.Set(column, ReadOnlySpan<float32>(&value))
 
     /// Chooses the samples of the next runs: these units, as many as the update's shape has. Sequence k of N copies
     /// is that of steps ⌊k / N⌋ · L … of copy k mod N. The list is read until the next choice.

@@ -23,9 +23,9 @@ type UpdatePlan =
         Loss: Batch -> Term list
     }
 
-/// Groups that a term connects, which therefore share their gradients. Sides are independent: lane p · sides + s is
-/// part p of the samples for side s, and moves the side's groups if p = 0. So gradients and moments of one side stay
-/// with one thread.
+/// Groups that terms connect: one that depends on several, or two that read one product of matrices. Sides are
+/// independent: lane p · sides + s is part p of the samples for side s, and moves the side's groups if p = 0. So
+/// gradients and moments of one side stay with one thread.
 type internal Side = { Groups: ParameterGroup list; First: int; Count: int }
 
 /// A column as an input of the compiled update.
@@ -93,6 +93,10 @@ type internal UpdateAnalysis =
     /// The length of "theta".
     member this.Count = this.Groups |> List.sumBy (fun (group, _) -> group.Layout.Count)
 
+/// A term, the learning groups that it depends on, and the inputs and products of matrices that it reads.
+[<NoEquality; NoComparison>]
+type internal AnalysedTerm = { Term: Term; Groups: string list; Inputs: Set<string>; Products: HashSet<Expr> }
+
 [<RequireQualifiedAccess>]
 module internal UpdateAnalysis =
 
@@ -132,8 +136,22 @@ module internal UpdateAnalysis =
             | _ -> None)
         |> Set.ofArray
 
-    /// The terms of all samples at once; of each, the learning groups that it depends on and the inputs that it reads.
-    let private terms (plan: UpdatePlan) (inputs: ColumnInputs) : (Term * string list * Set<string>) list =
+    /// The products of matrices and the convolutions, which are nearly all of the work.
+    let private productsOf (order: Expr[]) =
+        let products =
+            order
+            |> Array.filter (fun node ->
+                match node.Operation with
+                | MatMul _
+                | MatMulBias _
+                | Convolve _
+                | ConvolveBias _ -> true
+                | _ -> false)
+
+        HashSet<Expr>(products, HashIdentity.Reference)
+
+    /// The terms of all samples at once; of each, what follows from its expression.
+    let private terms (plan: UpdatePlan) (inputs: ColumnInputs) : AnalysedTerm list =
         let thetas = plan.Groups |> List.map (fun group -> Expr.input ("group " + group.Name) [| group.Layout.Count |])
 
         let parameters =
@@ -159,27 +177,34 @@ module internal UpdateAnalysis =
                     isLearning group && (Graph.flowingTo [| theta |] order).Contains term.PerSample)
                 |> List.map (fun (group, _) -> group.Name)
 
-            term, groups, inputsOf order)
+            { Term = term; Groups = groups; Inputs = inputsOf order; Products = productsOf order })
 
-    /// The learning groups, joined where a term of the loss depends on several.
-    let private connected (plan: UpdatePlan) terms : ParameterGroup list list =
+    /// The learning groups, joined where a term of the loss depends on several, and where terms share products: these
+    /// would otherwise be computed once for each side.
+    let private connected (plan: UpdatePlan) (terms: AnalysedTerm list) : ParameterGroup list list =
         let inOrder (groups: ParameterGroup list) =
             plan.Groups
             |> List.filter (fun group -> groups |> List.exists (fun other -> other.Name = group.Name))
 
-        let join (sides: ParameterGroup list list) (term: Term, groups: string list, _) =
-            let touches side = side |> List.exists (fun (group: ParameterGroup) -> List.contains group.Name groups)
+        let join (sides: ParameterGroup list list) (names: string list) =
+            let touches side = side |> List.exists (fun (group: ParameterGroup) -> List.contains group.Name names)
 
             match List.partition touches sides with
-            | touched, others when touched.Length > 1 && not (Term.isReport term) ->
-                inOrder (List.concat touched) :: others
+            | touched, others when touched.Length > 1 -> inOrder (List.concat touched) :: others
             | _ -> sides
+
+        let learning = terms |> List.filter (fun term -> not (Term.isReport term.Term))
+
+        let sharing =
+            List.allPairs learning learning
+            |> List.filter (fun (one, other) -> one.Products.Overlaps other.Products)
+            |> List.map (fun (one, other) -> one.Groups @ other.Groups)
 
         let position (side: ParameterGroup list) =
             plan.Groups |> List.findIndex (fun group -> group.Name = side.Head.Name)
 
         let alone = plan.Groups |> List.filter isLearning |> List.map List.singleton
-        List.fold join alone terms |> List.sortBy position
+        List.fold join alone (List.map _.Groups learning @ sharing) |> List.sortBy position
 
     /// The input of each column for each side that reads it.
     let private columnInputs (sides: Side list) (asked: ColumnInputs) (readBy: int -> Column -> bool) =
@@ -217,21 +242,22 @@ module internal UpdateAnalysis =
                     Count = groups |> List.sumBy (fun group -> group.Layout.Count)
                 })
 
-        let owner (_, names: string list, _) =
+        let owner (term: AnalysedTerm) =
             sides
-            |> List.tryFindIndex (fun side -> side.Groups |> List.exists (fun group -> List.contains group.Name names))
+            |> List.tryFindIndex (fun side ->
+                side.Groups |> List.exists (fun group -> List.contains group.Name term.Groups))
             |> Option.defaultValue 0
 
         let owners = List.map owner terms
 
         let readBy side (column: Column) =
             List.exists2
-                (fun owner (_, _, inputs: Set<string>) -> owner = side && inputs.Contains column.Name)
+                (fun owner (term: AnalysedTerm) -> owner = side && term.Inputs.Contains column.Name)
                 owners
                 terms
 
         {
-            Terms = terms |> List.map (fun (term, _, _) -> term)
+            Terms = terms |> List.map _.Term
             Owners = owners
             Sides = sides
             Groups = groups

@@ -93,7 +93,7 @@ module internal ReplayFormat =
             output.Int replay.Count
             output.Int replay.Missing
             output.Long replay.Appended
-            output.Int replay.Parts.Interrupted
+            output.Int replay.Rows.Interrupted
             output.Text(nameOf replay.Plan.Ends)
             output.Int replay.Plan.Columns.Length
 

@@ -172,8 +172,7 @@ let ``the memory that a replay is said to take is the most it takes`` () =
 
     for _ in 1..40 do
         replay <- Replay.append (data (walk 2 251 (Rng.create 3UL))) replay
-        let chunks = replay.Parts.Chunks |> Array.sumBy (fun chunk -> chunk.Data.LongLength)
-        most <- max most (chunks + replay.Parts.Newest.LongLength)
+        most <- max most replay.Rows.MemoryBytes
 
     // Two integers, two singles of the action and three others, four bytes of an observation; the next apart.
     Assert.Equal(3L * 4_096L * (8L + 20L + 4L) + 2L * 4L, Replay.bytes plan 2 capacity)

@@ -96,6 +96,26 @@ let ``groups that no term joins are sides of their own; one that joins them make
     Assert.Equal(1, sides joined)
     Assert.Equal(2, sides reported)
 
+[<Fact>]
+let ``terms that share a product of matrices are one side, which computes it once`` () =
+    let groups = [ beside "a" [ 1.0; 2.0 ] (sgd "a" 0.1); beside "b" [ 0.5; 0.0 ] (sgd "b" 0.1) ]
+
+    // Both read x · a; only the first moves a, and only the second b.
+    let terms (product: Expr) (batch: Batch) =
+        let scale = Expr.sum (theta batch "b")
+
+        [
+            Term.mean "a" 1.0 (Expr.square (Expr.reshape [| product.Shape[0] |] product))
+            Term.mean "b" 1.0 (scale * Expr.stopGradient (Expr.reshape [| product.Shape[0] |] product))
+        ]
+
+    let product (batch: Batch) = Expr.matmul batch[x] (Expr.reshape [| 2; 1 |] (theta batch "a"))
+    let once (batch: Batch) = terms (product batch) batch
+    let twice (batch: Batch) = [ (terms (product batch) batch).Head; (terms (product batch) batch).Tail.Head ]
+    let sides loss = (UpdateAnalysis.create (plan groups 0.0 200 loss)).Sides.Length
+    Assert.Equal(1, sides once)
+    Assert.Equal(2, sides twice)
+
 [<Theory; InlineData(40); InlineData(300)>]
 let ``two groups move along their own gradients, each at its own rate, clipped by the norm of both`` (m: int) =
     let xs, ys = data m

@@ -211,6 +211,8 @@ type internal Interaction
 
     let mutable steps = 0L
     let mutable replay: Replay voption = ValueNone
+    // The data of the replay's columns.
+    let mutable sources: float32[][] = [||]
     let mutable statistics = RunningStatistics.create 0
     let episodes = List<EpisodeResult>()
 
@@ -264,7 +266,10 @@ type internal Interaction
     member _.Begin(state: TrainingState) : unit =
         actors.Begin(state, sinks)
         steps <- state.Steps
-        replay <- ValueSome(Option.get state.Replay)
+        let own = Replay.fork (Option.get state.Replay)
+        let struct (ofColumns, _) = Replay.sources data own
+        replay <- ValueSome own
+        sources <- ofColumns
         statistics <- state.Observations
         episodes.Clear()
 
@@ -272,7 +277,7 @@ type internal Interaction
     member _.Continue() : unit =
         actors.Continue()
         steps <- steps + int64 (vectorSteps * copies)
-        replay <- ValueSome(Replay.append data replay.Value)
+        replay.Value.Rows.Append(sources, vectorSteps * copies)
         addEpisodes ()
 
         if normalise then
@@ -282,6 +287,6 @@ type internal Interaction
     /// θ, or the actor's part of it, that is acted by from now on.
     member _.Follow(theta: ReadOnlySpan<float32>) : unit = actors.Follow theta
 
-    /// The state with all that acting moved on.
+    /// The state with all that acting moved on, the replay too: nobody writes to it any more.
     member _.End(state: TrainingState) : TrainingState =
         { actors.End state with Steps = steps; Replay = Some replay.Value; Observations = statistics }

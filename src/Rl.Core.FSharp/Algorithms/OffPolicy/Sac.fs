@@ -150,7 +150,7 @@ module Sac =
 
     let private logTemperature (batch: Batch) = batch.Block("temperature", "logTemperature")
 
-    /// ½ Σᵢ (qᵢ(s, a) − y)² with y = r + γ (min q̄(s′, a′) − α ln π(a′|s′)), and −ln α (ln π(a|s) + H).
+    /// ½ Σᵢ (qᵢ(s, a) − y)² with y = r + γ (min q̄(s′, a′) − α ln π(a′|s′)).
     let private evaluation (c: SacOptions) (networks: Networks) (columns: TransitionColumns) (batch: Batch) =
         let actor = batch.Parameters "actor"
         let values group = ActionCritic.values networks.Critic (batch.Parameters group)
@@ -167,18 +167,13 @@ module Sac =
             |> List.map (fun q -> batch[DrawnColumns.weights] * OffPolicy.criticLoss q y)
             |> List.reduce (+)
 
-        let struct (_, logPresent) = sample c networks actor batch[columns.Observations] batch[noise networks.Actions]
-
         [
             Term.mean "criticLoss" 0.5 loss
             if c.OffPolicy.PriorityExponent > 0.0 then
                 Term.each ActorCritics.Errors (ActorCritics.errors present y)
-            if c.LearnTemperature then
-                let target = c.TargetEntropyPerAction * float networks.Actions
-                Term.mean "temperatureLoss" 1.0 (OffPolicy.temperatureLoss target (logTemperature batch) logPresent)
         ]
 
-    /// α ln π(a|s) − min q(s, a).
+    /// α ln π(a|s) − min q(s, a) and −ln α (ln π(a|s) + H).
     let private improvement (c: SacOptions) (networks: Networks) (columns: TransitionColumns) (batch: Batch) =
         let observations = batch[columns.Observations]
 
@@ -193,10 +188,14 @@ module Sac =
 
         [
             Term.mean "actorLoss" 1.0 (OffPolicy.softActorLoss temperature logProbability least least)
+            if c.LearnTemperature then
+                let target = c.TargetEntropyPerAction * float networks.Actions
+
+                Term.mean "temperatureLoss" 1.0 (OffPolicy.temperatureLoss target (logTemperature batch) logProbability)
             Term.report "entropy" -logProbability
         ]
 
-    /// The two updates of a step: critics with temperature and targets, then the actor.
+    /// The two updates of a step: critics with their targets, then the actor with the temperature.
     let private updates (c: SacOptions) (networks: Networks) (columns: TransitionColumns) : struct (Update * Update) =
         let actor, critics = Actor.layout networks.Actor, ActionCritic.layout networks.Critic
         let actorPart: Part = { First = 0; Layout = actor }
@@ -230,7 +229,7 @@ module Sac =
                     ParameterGroup.ofPart "actor" actorPart GroupMotion.Stays
                     ParameterGroup.ofPart "critics" criticPart (learns "criticOptimiser" c.CriticLearningRate)
                     ParameterGroup.target "targets" critics (GroupMotion.Follows("critics", c.TargetRate))
-                    temperature temperatureMotion
+                    temperature GroupMotion.Stays
                 ]
                 evaluation
 
@@ -240,7 +239,7 @@ module Sac =
                 [
                     ParameterGroup.ofPart "actor" actorPart (learns "actorOptimiser" c.Rate.LearningRate)
                     ParameterGroup.ofPart "critics" criticPart GroupMotion.Stays
-                    temperature GroupMotion.Stays
+                    temperature temperatureMotion
                 ]
                 improvement
 
@@ -255,12 +254,14 @@ module Sac =
         let drawn = DrawnNoise([ noise networks.Actions; nextNoise networks.Actions ], c.OffPolicy.BatchSize)
         let mutable ofCritic, ofPolicy = Means(critic, []), Means(policy, [])
 
-        // The critics and the temperature, then the actor, which sees the new critics and the old temperature.
+        // The critics, then the actor, which sees the new critics, and the temperature. All see the old temperature.
+        let both = [ critic; policy ]
+
         let learn samples steps key =
             let samples, key = drawn.With samples, drawn.Draw key
 
             if c.Rate.AnnealLearningRate then
-                ActorCritics.anneal (ActorCritics.shareLeft c.Plan steps) [ critic; policy ]
+                ActorCritics.anneal (ActorCritics.shareLeft c.Plan steps) both
 
             critic.ChooseAll samples
             critic.Run workers
@@ -268,7 +269,7 @@ module Sac =
             policy.ChooseAll samples
             policy.Run workers
             ActorCritics.pass "actor" policy critic
-            ActorCritics.pass "temperature" critic policy
+            ActorCritics.pass "temperature" policy critic
             ofCritic.Add()
             ofPolicy.Add()
             key
@@ -293,8 +294,17 @@ module Sac =
                     fun draft ->
                         critic.Load draft
                         policy.Load draft
-                        ofCritic <- Means(critic, [ "criticLoss"; if c.LearnTemperature then "temperatureLoss" ])
-                        ofPolicy <- Means(policy, [ "actorLoss"; "entropy" ])
+                        ofCritic <- Means(critic, [ "criticLoss" ])
+
+                        ofPolicy <-
+                            Means(
+                                policy,
+                                [
+                                    if c.LearnTemperature then "temperatureLoss"
+                                    "actorLoss"
+                                    "entropy"
+                                ]
+                            )
                 Policy = fun () -> Memory.op_Implicit (policy.Group "actor")
                 Stepped = fun _ _ -> ()
                 Learn = learn

@@ -277,11 +277,13 @@ module Td3 =
         let mutable ofCritic, ofPolicy = Means(critic, []), Means(policy, [])
         let mutable waited = 0
 
+        let both = [ critic; policy ]
+
         let learn samples steps key =
             let samples, key = drawn.With samples, drawn.Draw key
 
             if c.Rate.AnnealLearningRate then
-                ActorCritics.anneal (ActorCritics.shareLeft c.Plan steps) [ critic; policy ]
+                ActorCritics.anneal (ActorCritics.shareLeft c.Plan steps) both
 
             critic.ChooseAll samples
             critic.Run workers

@@ -1,0 +1,191 @@
+/// The rows of a replay in chunks, which their owner moves on in place and others share as they are.
+namespace Rl.Core.Experience
+
+open System
+open System.Runtime.CompilerServices
+open System.Runtime.InteropServices
+open Rl.Core.Foundations
+
+/// Rows by the plan of a layout, of N copies in the order of time, then of copy. The owner appends in place, without
+/// allocating anything but a chunk for each 4,096 rows; `Fork` is where another owner goes on, and costs nothing more
+/// as long as only one of them does.
+[<Sealed>]
+type internal ReplayRows private (layout: ReplayLayout, copies: int, capacity: int, newest: byte[]) =
+    let columns = layout.Plan.Columns |> List.toArray
+    let places, nextBytes = layout.Places, layout.NextBytes
+    let ends = if layout.Ends < 0 then -1 else places[layout.Ends].Offset
+    let mutable chunks: ReplayChunk[] = [||]
+    // The first row's place in the first chunk.
+    let mutable first = 0
+    let mutable count = 0
+    let mutable missing = 0
+    let mutable appended = 0L
+    // How many of the next rows begin something new, whatever came before.
+    let mutable interrupted = 0
+    // `newest` has what is kept apart of the newest row of each copy, as long as no row follows it there. The next row
+    // to come takes this place.
+    let mutable next = 0
+
+    let bytesOf row : Span<byte> =
+        let at = first + row
+        chunks[at / ReplayChunk.Rows].Row(at % ReplayChunk.Rows)
+
+    let waiting place = Span<byte>(newest, place * nextBytes, nextBytes)
+
+    /// Where a column of a row stands.
+    let find (place: ColumnPlace) row : ReadOnlySpan<byte> =
+        if place.NextOffset < 0 then
+            Span.op_Implicit ((bytesOf row).Slice(place.Offset, place.Bytes))
+        elif row + copies >= count then
+            let slot = (next + copies - (count - row)) % copies
+            Span.op_Implicit ((waiting slot).Slice(place.Offset, place.Bytes))
+        else
+            let following: ReadOnlySpan<byte> = Span.op_Implicit (bytesOf (row + copies))
+            let number = MemoryMarshal.Read<int>(following.Slice 4)
+
+            if number = 0 then
+                following.Slice(place.NextOffset, place.Bytes)
+            else
+                chunks[(first + row + copies) / ReplayChunk.Rows].Apart(number - 1).Slice(place.Offset, place.Bytes)
+
+    /// Whether what waits of a row is what its successor holds.
+    let isNext (waits: ReadOnlySpan<byte>) (successor: ReadOnlySpan<byte>) =
+        let mutable same = true
+
+        for place in places do
+            if place.NextOffset >= 0 then
+                let own = waits.Slice(place.Offset, place.Bytes)
+                same <- same && own.SequenceEqual(successor.Slice(place.NextOffset, place.Bytes))
+
+        same
+
+    /// How a row follows the copy's row before it.
+    let link row (chunk: ReplayChunk) (target: Span<byte>) =
+        let previous = row - copies
+        let mutable step, apart = 0, 0
+
+        if previous >= 0 then
+            let waits: ReadOnlySpan<byte> = Span.op_Implicit (waiting next)
+            let same = isNext waits (Span.op_Implicit target)
+            if not same then apart <- 1 + chunk.Keep waits
+            let before: ReadOnlySpan<byte> = Span.op_Implicit (bytesOf previous)
+            let isBroken = interrupted > 0
+            let isEnd = ends >= 0 && MemoryMarshal.Read<float32>(before.Slice ends) <> 0.0f
+
+            if same && not isBroken && not isEnd then
+                step <- 1 + MemoryMarshal.Read<int> before
+
+        MemoryMarshal.Write(target, &step)
+        MemoryMarshal.Write(target.Slice 4, &apart)
+
+    /// The chunk that a further row goes to.
+    let chunkFor row =
+        let used = first + row
+        let last, place = used / ReplayChunk.Rows, used % ReplayChunk.Rows
+
+        if last = chunks.Length then
+            chunks <- Array.append chunks [| ReplayChunk layout |]
+        elif chunks[last].Filled <> place then
+            // Another owner went on from here: its rows are not ours to write over.
+            chunks <- Array.copy chunks
+            chunks[last] <- chunks[last].Copy place
+
+        chunks[last]
+
+    /// Writes row `from` of the sources, or what waits of it.
+    let pack (sources: float32[][]) from (waits: Span<byte>) (target: Span<byte>) isNext =
+        for index in 0 .. places.Length - 1 do
+            let place = places[index]
+
+            if (place.NextOffset >= 0) = isNext then
+                let values = ReadOnlySpan(sources[index], from * place.Numbers, place.Numbers)
+                let own = (if isNext then waits else target).Slice(place.Offset, place.Bytes)
+                ColumnStorage.pack columns[index].Column.Name place.Storage values own
+
+    let write (sources: float32[][]) from =
+        let row = count
+        let chunk = chunkFor row
+        let target = chunk.Row((first + row) % ReplayChunk.Rows)
+        pack sources from (waiting next) target false
+        link row chunk target
+        pack sources from (waiting next) target true
+        chunk.Filled <- (first + row) % ReplayChunk.Rows + 1
+        next <- (next + 1) % copies
+        count <- count + 1
+        appended <- appended + 1L
+        missing <- max 0 (missing - 1)
+        interrupted <- max 0 (interrupted - 1)
+
+    let drop () =
+        let dropped = max 0 (count - capacity)
+        let start = first + dropped
+        let gone = start / ReplayChunk.Rows
+        if gone > 0 then chunks <- Array.skip gone chunks
+        first <- start - gone * ReplayChunk.Rows
+        count <- count - dropped
+
+    /// No rows yet.
+    new(layout: ReplayLayout, copies: int, capacity: int) =
+        ReplayRows(layout, copies, capacity, Array.zeroCreate<byte>(copies * layout.NextBytes))
+
+    member _.Layout = layout
+    member _.Copies = copies
+    member _.Capacity = capacity
+    member _.Count = count
+    /// Rows that were left out when the replay was saved, less those appended since.
+    member _.Missing = missing
+    member _.Appended = appended
+    member _.Interrupted = interrupted
+
+    /// The bytes of memory that they take, without what is kept apart of episodes that ended.
+    member _.MemoryBytes: int64 = (chunks |> Array.sumBy (fun chunk -> chunk.Data.LongLength)) + newest.LongLength
+
+    /// A row's bytes.
+    member _.Bytes(row: int) : ReadOnlySpan<byte> = Span.op_Implicit (bytesOf row)
+    /// Where a column of a row stands.
+    member _.Find(place: ColumnPlace, row: int) : ReadOnlySpan<byte> = find place row
+
+    /// Writes the numbers of places of each row into their targets, row after row: what a row has lies together.
+    member _.Gather(places: ColumnPlace[], targets: float32[][], rows: ReadOnlySpan<int>) : unit =
+        for index in 0 .. rows.Length - 1 do
+            let row = rows[index]
+            let own: ReadOnlySpan<byte> = Span.op_Implicit (bytesOf row)
+
+            for number in 0 .. places.Length - 1 do
+                let place = &places[number]
+                let target = Span<float32>(targets[number], index * place.Numbers, place.Numbers)
+
+                if place.NextOffset < 0 then
+                    ColumnStorage.unpack place.Storage (own.Slice(place.Offset, place.Bytes)) target
+                else
+                    ColumnStorage.unpack place.Storage (find place row) target
+
+    /// Appends `added` rows, row after row of each column's numbers in the order of the plan, and drops the oldest
+    /// beyond the capacity.
+    member _.Append(sources: float32[][], added: int) : unit =
+        for from in 0 .. added - 1 do
+            write sources from
+
+        drop ()
+
+    /// The same rows, for another owner.
+    member this.Fork() : ReplayRows =
+        let fork = ReplayRows(layout, copies, capacity, Array.copy newest)
+        fork.Take(chunks, first, count, next)
+        fork.Note(missing, appended, interrupted)
+        fork
+
+    member private _.Take(ofChunks, ofFirst, ofCount, ofNext) =
+        chunks <- ofChunks
+        first <- ofFirst
+        count <- ofCount
+        next <- ofNext
+
+    /// Sets what is told about the rows.
+    member _.Note(ofMissing: int, ofAppended: int64, ofInterrupted: int) : unit =
+        missing <- ofMissing
+        appended <- ofAppended
+        interrupted <- ofInterrupted
+
+    /// Sets how many of its episode a row has before it. Only for rows that nobody else has.
+    member _.SetStep(row: int, step: int) : unit = MemoryMarshal.Write(bytesOf row, &step)
