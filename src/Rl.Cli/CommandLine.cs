@@ -81,6 +81,12 @@ internal static class CommandLine
             AllowMultipleArgumentsPerToken = true,
         };
         var keepLast = NumberOption.Whole("--keep-last", "How many of these checkpoints are kept; above 1 also as agent-<steps>.rl.", least: 1, otherwise: 1);
+        var withoutReplay = new Option<bool>("--without-replay")
+        {
+            Description = "Save without the steps that an off-policy algorithm remembers, which may be most of a file. "
+                + "A run that is resumed then remembers anew, waits for LearningStarts steps before it learns again, "
+                + "and does not become what it would have become.",
+        };
         var evaluateEvery = NumberOption.Whole(
             "--evaluate-every", "Evaluate the agent every so many steps, and keep the best as best.rl, with its evaluation in best.json.", least: 1L);
         evaluateEvery.HelpName = "steps";
@@ -95,8 +101,8 @@ internal static class CommandLine
         var environmentSet = EnvironmentSet("of the environment");
         var command = new Command("train", "Train an agent and keep it in a run folder.")
         {
-            algorithm, environment, resume, seed, steps, threads, run, overwrite, json, episodes, checkpointEvery, keepLast, evaluateEvery, evaluateEpisodes,
-            defaults, set, environmentSet,
+            algorithm, environment, resume, seed, steps, threads, run, overwrite, json, episodes, checkpointEvery,
+            keepLast, withoutReplay, evaluateEvery, evaluateEpisodes, defaults, set, environmentSet,
         };
         command.SetAction(parsed => TrainCommand.Run(
             new TrainRequest
@@ -113,6 +119,7 @@ internal static class CommandLine
                 Episodes = parsed.GetValue(episodes),
                 Checkpoints = CheckpointWords.Read("--checkpoint-every", parsed.GetValue(checkpointEvery) ?? []),
                 KeepLast = parsed.GetValue(keepLast),
+                WithoutReplay = parsed.GetValue(withoutReplay),
                 EvaluateEvery = parsed.GetValue(evaluateEvery),
                 EvaluateEpisodes = parsed.GetValue(evaluateEpisodes),
                 Defaults = parsed.GetValue(defaults),

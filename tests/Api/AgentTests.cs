@@ -23,8 +23,8 @@ public sealed class AgentTests
         NormaliseRewards = true,
     };
 
-    /// <summary>Every algorithm that can have its actions on CartPole; the others, and those that collect rollouts,
-    /// with continuous actions.</summary>
+    /// <summary>Every algorithm that can have its actions on CartPole; the others, and those that collect rollouts or
+    /// remember steps, with continuous actions if they can have them.</summary>
     public static TheoryData<string, string> Cases
     {
         get
@@ -40,7 +40,8 @@ public sealed class AgentTests
                 }
 
                 var suitsNumbers = entry.Suits.Invoke(Core.Environments.SpaceModule.boxOf(-2, 2, [1]));
-                if (!suits || (suitsNumbers && algorithm.Options.Any(option => option.Name == "RolloutSteps")))
+                var collects = algorithm.Options.Any(option => option.Name is "RolloutSteps" or "BufferSize");
+                if (!suits || (suitsNumbers && collects))
                 {
                     cases.Add(algorithm.Id, "Pendulum-v1");
                 }

@@ -182,6 +182,7 @@ public sealed class OptionsTests
         "double" => "maximum",
         "relu" => "tanh",
         "huber" => "squared",
+        "squared" => "huber",
         "future" => "episode",
         "normal" => "ornsteinUhlenbeck",
         _ => text.Contains('.', StringComparison.Ordinal) || text.Contains('E', StringComparison.Ordinal) ? "0.123456789012345" : "12345",

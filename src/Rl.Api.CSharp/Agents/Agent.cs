@@ -153,11 +153,12 @@ public sealed partial class Agent : IDisposable
 
     /// <summary>Saves the state after the last whole update, also while another thread trains on; gives its
     /// steps.</summary>
-    internal long SaveLast(string path)
+    internal long SaveLast(string path, bool withReplay = true)
     {
         // The state is a value: what trains makes another.
         var now = Volatile.Read(ref state);
-        CheckpointModule.save(path, ToCheckpoint(now));
+        var checkpoint = ToCheckpoint(now);
+        CheckpointModule.save(path, withReplay ? checkpoint : CheckpointModule.withoutReplay(checkpoint));
         Log.Saved(Logger, now.Steps, path);
         return now.Steps;
     }

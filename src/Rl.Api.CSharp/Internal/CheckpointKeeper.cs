@@ -116,10 +116,10 @@ internal sealed class CheckpointKeeper(Agent agent, Checkpoints checkpoints, Fun
 
     private void Save()
     {
-        var steps = agent.SaveLast(checkpoints.AgentPath);
+        var steps = agent.SaveLast(checkpoints.AgentPath, checkpoints.WithReplay);
         if (checkpoints.KeepLast > 1)
         {
-            agent.SaveLast(Path.Combine(checkpoints.Folder, string.Create(CultureInfo.InvariantCulture, $"{NamePrefix}{steps}.rl")));
+            agent.SaveLast(Path.Combine(checkpoints.Folder, string.Create(CultureInfo.InvariantCulture, $"{NamePrefix}{steps}.rl")), checkpoints.WithReplay);
             foreach (var (path, _) in Numbered().Skip(checkpoints.KeepLast).ToList())
             {
                 File.Delete(path);
@@ -151,7 +151,7 @@ internal sealed class CheckpointKeeper(Agent agent, Checkpoints checkpoints, Fun
         {
             Attempt(() =>
             {
-                agent.SaveLast(checkpoints.BestPath);
+                agent.SaveLast(checkpoints.BestPath, checkpoints.WithReplay);
                 WholeFile.Write(checkpoints.BestEvaluationPath, stream => Write(stream, steps, result));
                 best = result.Mean;
             });

@@ -35,6 +35,12 @@ public sealed record Checkpoints
     /// <summary>How many checkpoints are kept, the newest among them. At least 1.</summary>
     public int KeepLast { get; init; } = 1;
 
+    /// <summary>Whether they hold the steps that an off-policy algorithm remembers, which may be most of a file.
+    /// Without them training that goes on from one begins to remember anew, waits for as many steps as at its start
+    /// before it learns again, and is not what it would have been; true if not set. See <see
+    /// cref="Agent.Save"/>.</summary>
+    public bool WithReplay { get; init; } = true;
+
     /// <summary>The environment steps between two evaluations, of which the best agent is kept; null for none. At least
     /// 1.</summary>
     public long? EvaluateEverySteps { get; init; }

@@ -43,6 +43,9 @@ internal sealed record TrainRequest
     /// <summary>How many checkpoints are kept.</summary>
     public int KeepLast { get; init; } = 1;
 
+    /// <summary>Whether what is saved lacks the steps that the algorithm remembers.</summary>
+    public bool WithoutReplay { get; init; }
+
     /// <summary>The steps between two evaluations, of which the best agent is kept; null for none.</summary>
     public long? EvaluateEvery { get; init; }
 
@@ -102,6 +105,7 @@ internal static class TrainCommand
         var outline = new TrainingOutline(options.Algorithm, environment.Id, seed, options.TotalSteps, folder.Path, tuned?.Source) { ReplayBytes = agent.ReplayBytes };
         var view = View(request, terminal);
         view.Start(outline);
+        Tell(request, agent, view);
         folder.WriteConfiguration(agent, environment);
         return new TrainSession(agent, environment, folder, outline, view, request).Run(interruption);
     }
@@ -113,7 +117,7 @@ internal static class TrainCommand
             || request.Settings.Count > 0 || request.EnvironmentSettings.Count > 0)
         {
             throw new ArgumentException(
-                "--resume goes on with the run's own algorithm, environment, seed and options; only --steps, --threads, --episodes, --json and when to save and evaluate can be given with it.");
+                "--resume goes on with the run's own algorithm, environment, seed and options; only --steps, --threads, --episodes, --json and when and how to save and evaluate can be given with it.");
         }
 
         var path = RunPlaces.FindRun(run);
@@ -138,6 +142,7 @@ internal static class TrainCommand
         var outline = new TrainingOutline(agent.Options.Algorithm, agent.EnvironmentId, agent.Seed, total, folder.Path, null, agent.Steps) { ReplayBytes = agent.ReplayBytes };
         var view = View(request, terminal);
         view.Start(outline);
+        Tell(request, agent, view);
         if (folder.Earlier.Damaged > 0)
         {
             view.Notice(string.Create(
@@ -147,6 +152,19 @@ internal static class TrainCommand
         var code = new TrainSession(agent, environment, folder, outline, view, request).Run(interruption);
         folder.WriteConfiguration(agent, environment);
         return code;
+    }
+
+    /// <summary>What is lost without the steps that the algorithm remembers.</summary>
+    private static void Tell(TrainRequest request, Agent agent, TrainingView view)
+    {
+        if (request.WithoutReplay)
+        {
+            view.Notice(agent.ReplayBytes == 0
+                ? $"{agent.Options.Algorithm} remembers no steps; --without-replay leaves nothing out"
+                : "the agent is saved without the steps that it remembers: if this run is resumed, it remembers anew, "
+                    + "waits for LearningStarts steps before it learns again, and does not become what it would have "
+                    + "become");
+        }
     }
 
     private static TrainingView View(TrainRequest request, Terminal terminal) =>

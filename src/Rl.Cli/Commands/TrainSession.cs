@@ -87,6 +87,7 @@ internal sealed class TrainSession(
             Interval = request.Checkpoints.Interval ?? Timeout.InfiniteTimeSpan,
             EverySteps = request.Checkpoints.Steps,
             KeepLast = request.KeepLast,
+            WithReplay = !request.WithoutReplay,
             EvaluateEverySteps = request.EvaluateEvery,
             EvaluationEpisodes = request.EvaluateEpisodes,
         },
@@ -162,7 +163,7 @@ internal sealed class TrainSession(
             if (folder.Restore(agent, environment))
             {
                 view.Notice($"the run folder {folder.Path} was deleted while it was trained in; it is made again, without what it held");
-                agent.SaveLast(folder.AgentPath);
+                agent.SaveLast(folder.AgentPath, !request.WithoutReplay);
             }
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)

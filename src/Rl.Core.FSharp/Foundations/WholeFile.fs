@@ -20,6 +20,8 @@ type WholeFile private (path: string, temporary: string, stream: FileStream) =
         | :? IOException
         | :? UnauthorizedAccessException
         | :? NotSupportedException -> true
+        // What .NET says of a file that grows beyond what its file system or a limit of the process allows.
+        | :? ArgumentOutOfRangeException as error -> error.ParamName = "value"
         | _ -> false
 
     /// Whether something is there that is neither a file nor a link: a device, a pipe. They have no length; an empty
@@ -128,7 +130,7 @@ type WholeFile private (path: string, temporary: string, stream: FileStream) =
             if not isKept then
                 try
                     stream.Dispose()
-                with :? IOException ->
+                with error when isRefusal error ->
                     // A full disk refuses the rest of the buffer; the file is deleted anyway.
                     ()
 

@@ -1,8 +1,9 @@
-/// The losses and targets of off-policy actor-critics with continuous actions, sample by sample: DDPG, TD3 and SAC.
+/// The losses and targets of off-policy actor-critics, sample by sample: DDPG, TD3 and SAC.
 namespace Rl.Core.Objectives
 
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
+open Rl.Core.Distributions
 
 /// Critics are functions of observation and action. Their values, rewards, discounts (γ, 0 where terminated),
 /// log-probabilities and losses are [M], actions [M, n]; a temperature α is a scalar. A loss is one number a sample, to
@@ -52,6 +53,13 @@ module OffPolicy =
     /// in the actor's parameters only (Haarnoja et al. 2018, equation 7).
     let softActorLoss (temperature: Expr) (logProbability: Expr) (first: Expr) (second: Expr) : Expr =
         Expr.stopGradient temperature * logProbability - Expr.minimum first second
+
+    /// Σ π(a|s) (q(s, a) − α ln π(a|s)) [M]: the soft value of a policy over the choices of q [M, choices]; α ≥ 0, the
+    /// temperature, and q are constant to derivatives. It is the expectation of −`softActorLoss`; with q̄(s′, ·) and
+    /// π(·|s′) it is what the soft target discounts (Christodoulou 2019, equations 3 and 12).
+    let softValue (temperature: Expr) (policy: Categorical) (values: Expr) : Expr =
+        let soft = Expr.stopGradient values - Expr.stopGradient temperature * policy.LogProbabilities
+        Expr.sumOver [| -1 |] (Categorical.probabilities policy * soft)
 
     /// −x (ln π(a|s) + H) [M] with H = `targetEntropy` the entropy to keep, a finite number, else
     /// `ArgumentOutOfRangeException`, and x = `multiplier` = ln α or exp ln α, a scalar, as the caller chooses: both

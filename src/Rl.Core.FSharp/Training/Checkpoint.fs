@@ -321,7 +321,19 @@ module Checkpoint =
     let save (path: string) (checkpoint: Checkpoint) : unit =
         Guard.notNull (nameof path) path
         let path = Path.GetFullPath path
-        let bytes = toBytes checkpoint
+
+        let bytes =
+            try
+                toBytes checkpoint
+            with :? IOException as error ->
+                // More than two gigabytes.
+                raise (
+                    IOException(
+                        ($"The agent cannot be saved to {path}: {error.Message} Save it without its replay, or use a "
+                         + "smaller BufferSize."),
+                        error
+                    )
+                )
 
         try
             WholeFile.Write(path, (fun stream -> stream.Write(bytes, 0, bytes.Length)))

@@ -250,6 +250,9 @@ module internal CheckpointRules =
             if Array.exists isBad values then
                 input.Fail $"its array \"{name}\" holds a number that is not finite"
 
+            if name = Priorities<float32>.Name && values |> Array.exists (fun value -> value < 0.0f) then
+                input.Fail $"its array \"{name}\" holds a number that is negative"
+
         let recurrent =
             state.Arrays
             |> List.tryFind (fun (name, _) -> name = ArrayNames.RecurrentStates)

@@ -1,10 +1,13 @@
-/// The bytes of a replay in a file: its columns as it keeps them, and the next observations that stand apart.
+/// The bytes of a replay in a file: its columns as it keeps them, compressed, and the next observations that stand
+/// apart.
 namespace Rl.Core.Training
 
 open System
+open System.Buffers.Binary
+open System.IO
 open Rl.Core.Experience
 
-/// Writing and reading the section of the replay. Older files hold columns of singles only.
+/// Writing and reading the section of the replay. Older files hold columns that are not compressed, or of singles only.
 [<RequireQualifiedAccess>]
 module internal ReplayFormat =
 
@@ -12,9 +15,13 @@ module internal ReplayFormat =
     [<Literal>]
     let private RowsAreMissing = -1
 
-    /// Stands before a replay with a plan.
+    /// Stands before a replay with a plan that is not compressed, in older files.
     [<Literal>]
     let private HasPlan = -2
+
+    /// Stands before a replay with a plan whose numbers are packed.
+    [<Literal>]
+    let private IsPacked = -3
 
     let private codeOf storage =
         match storage with
@@ -31,10 +38,23 @@ module internal ReplayFormat =
 
     let private nameOf (column: Column option) = column |> Option.map _.Name |> Option.defaultValue ""
 
+    /// Whole numbers, the least significant byte first.
+    let private writeInts (output: BinaryOut) (values: int[]) =
+        let bytes = Array.zeroCreate<byte>(4 * values.Length)
+
+        for index in 0 .. values.Length - 1 do
+            BinaryPrimitives.WriteInt32LittleEndian(Span(bytes, 4 * index, 4), values[index])
+
+        PackedBytes.write output 4 bytes
+
+    let private readInts (input: BinaryIn) (what: string) (count: int) : int[] =
+        let bytes = PackedBytes.read input what 4 (int64 count)
+        Array.init count (fun index -> BinaryPrimitives.ReadInt32LittleEndian(ReadOnlySpan(bytes, 4 * index, 4)))
+
     /// The values of some rows, as the column keeps them.
     let private writeValues (output: BinaryOut) (column: ReplayColumn) (values: float32[]) =
         match column.Storage with
-        | ColumnStorage.Singles -> output.Singles values
+        | ColumnStorage.Singles -> writeInts output (values |> Array.map BitConverter.SingleToInt32Bits)
         | storage ->
             let size = column.Column.Numbers
             let bytes = ColumnStorage.bytes storage size
@@ -44,8 +64,34 @@ module internal ReplayFormat =
                 let target = Span(packed, row * bytes, bytes)
                 ColumnStorage.pack column.Column.Name storage (ReadOnlySpan(values, row * size, size)) target
 
-            output.Bytes(ReadOnlySpan packed)
+            PackedBytes.write output 1 packed
 
+    let private unpacked (column: ReplayColumn) (rows: int) (packed: byte[]) : float32[] =
+        let size = column.Column.Numbers
+        let bytes = ColumnStorage.bytes column.Storage size
+        let values = Array.zeroCreate<float32>(rows * size)
+
+        for row in 0 .. rows - 1 do
+            let source = ReadOnlySpan(packed, row * bytes, bytes)
+            ColumnStorage.unpack column.Storage source (Span(values, row * size, size))
+
+        values
+
+    let private readPacked (input: BinaryIn) (column: ReplayColumn) (rows: int) : float32[] =
+        let what = $"the column {column.Column.Name} of its replay"
+        let size = column.Column.Numbers
+
+        if size < 1 || int64 rows * int64 size > int64 Array.MaxLength / 4L then
+            input.Fail $"{what} has {rows} rows of {size} numbers"
+
+        match column.Storage with
+        | ColumnStorage.Singles -> readInts input what (rows * size) |> Array.map BitConverter.Int32BitsToSingle
+        | storage ->
+            int64 rows * int64 (ColumnStorage.bytes storage size)
+            |> PackedBytes.read input what 1
+            |> unpacked column rows
+
+    /// Of an older file, which is not compressed.
     let private readValues (input: BinaryIn) (column: ReplayColumn) (rows: int) : float32[] =
         let size = column.Column.Numbers
 
@@ -60,13 +106,7 @@ module internal ReplayFormat =
                     input.Fail
                         $"the column {column.Column.Name} of its replay has {packed.Length} bytes for {rows} rows"
 
-                let values = Array.zeroCreate<float32>(rows * size)
-
-                for row in 0 .. rows - 1 do
-                    let source = ReadOnlySpan(packed, row * bytes, bytes)
-                    ColumnStorage.unpack storage source (Span(values, row * size, size))
-
-                values
+                unpacked column rows packed
 
         if int64 values.Length <> int64 rows * int64 size then
             input.Fail $"the column {column.Column.Name} of its replay has {values.Length} numbers for {rows} rows"
@@ -82,12 +122,24 @@ module internal ReplayFormat =
                 if next >= replay.Count || replay.ApartNumber next > 0 then row
         |]
 
+    /// Fails with an `IOException` for a replay with a column of more than `most` bytes.
+    let requireWritable (most: int64) (replay: Replay) : unit =
+        for column in replay.Columns do
+            if 4L * int64 replay.Count * int64 column.Numbers > most then
+                raise (
+                    IOException(
+                        ($"{replay.Count} rows of {column.Numbers} {column.Name} of its replay are more than a file "
+                         + "can hold.")
+                    )
+                )
+
     /// The rows of a replay, the oldest first, column after column.
     let write (output: BinaryOut) (replay: Replay option) =
         match replay with
         | None -> output.Int 0
         | Some replay ->
-            output.Int HasPlan
+            requireWritable (int64 Array.MaxLength) replay
+            output.Int IsPacked
             output.Int replay.Copies
             output.Int replay.Capacity
             output.Int replay.Count
@@ -103,9 +155,10 @@ module internal ReplayFormat =
                 output.Int(codeOf column.Storage)
                 output.Text(nameOf column.NextOf)
 
-            output.Ints replay.Steps
+            writeInts output replay.Steps
             let apart = apart replay
-            output.Ints apart
+            output.Int apart.Length
+            writeInts output apart
 
             for column in replay.Plan.Columns do
                 let rows = if column.NextOf.IsSome then apart else Array.init replay.Count id
@@ -155,7 +208,7 @@ module internal ReplayFormat =
             Ends = named ends
         }
 
-    let private readWithPlan (input: BinaryIn) : Replay =
+    let private readWithPlan (input: BinaryIn) (isPacked: bool) : Replay =
         let copies = input.Int()
         let capacity = input.Int()
         let count = input.Int()
@@ -170,8 +223,23 @@ module internal ReplayFormat =
             input.Fail $"its replay is interrupted in {interrupted} of {copies} copies"
 
         let plan = readPlan input
-        let steps = input.Ints()
-        let apart = input.Ints()
+
+        let steps =
+            if isPacked then
+                readInts input "the steps of its replay" count
+            else
+                input.Ints()
+
+        let apart =
+            if isPacked then
+                let number = input.Int()
+
+                if number < 0 || number > count then
+                    input.Fail $"its replay keeps the next of {number} rows apart, and has {count}"
+
+                readInts input "the rows of its replay whose next are kept apart" number
+            else
+                input.Ints()
 
         if steps.Length <> count then
             input.Fail $"its replay tells the steps of {steps.Length} rows, and has {count}"
@@ -184,7 +252,8 @@ module internal ReplayFormat =
         let data =
             plan.Columns
             |> List.map (fun column ->
-                column, readValues input column (if column.NextOf.IsSome then apart.Length else count))
+                let rows = if column.NextOf.IsSome then apart.Length else count
+                column, (if isPacked then readPacked else readValues) input column rows)
 
         let values (column: ReplayColumn, own: float32[]) =
             match column.NextOf with
@@ -250,7 +319,8 @@ module internal ReplayFormat =
     let read (input: BinaryIn) : Replay option =
         try
             match input.Int() with
-            | HasPlan -> Some(readWithPlan input)
+            | IsPacked -> Some(readWithPlan input true)
+            | HasPlan -> Some(readWithPlan input false)
             | first -> readPlain input first
         with :? ArgumentException as error ->
             input.Fail $"it holds a replay that cannot be: {error.Message}"

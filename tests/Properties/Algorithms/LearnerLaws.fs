@@ -117,6 +117,22 @@ let private all: (string * string * string * (string * string) list) list =
             "GradientSteps", "-1"
             "PriorityExponent", "0.6"
         ]
+        "sac, choices, n-step and seldom targets",
+        "sac",
+        "CartPole-v1",
+        [
+            "Critics", "3"
+            "ReturnSteps", "3"
+            "CriticLoss", "huber"
+            "TargetUpdateInterval", "10"
+            "TargetRate", "1"
+            "GradientSteps", "-1"
+            "NormaliseObservations", "true"
+            "AnnealLearningRate", "true"
+            "TotalSteps", "500"
+        ]
+        "sac, masks and priorities", "sac", "Forbidden-v0", [ "ReturnSteps", "2"; "PriorityExponent", "0.6" ]
+        "sac, images", "sac", "Spot-v0", [ "Hidden", "16" ]
         "td3, wandering noise, annealed",
         "td3",
         "Pendulum-v1",

@@ -12,8 +12,8 @@ open Rl.Core.Optimisers
 open Xunit
 open Rl.Tests.Golden.AlgorithmNetworks
 
-/// The groups of a case, their weights as they move, and an Adam for each.
-type private Training(case: GoldenNode) =
+/// The groups of a case, their weights as they move, and an Adam with this ε for each.
+type Training(case: GoldenNode, epsilon: float) =
     let groups = case["flat_order"].Members |> List.map (fun (name, node) -> name, texts node)
     let initial = case["initial_weights"]
     let weights = Dictionary<string, float[]>()
@@ -43,7 +43,7 @@ type private Training(case: GoldenNode) =
         let gradient = gradient (fun theta -> loss (this.Named(group, theta))) theta
         close step $"the gradient of {group}" expected gradient
         let n = theta.Length
-        let transform = Optimiser.adam (Schedule.constant rate) 1e-8
+        let transform = Optimiser.adam (Schedule.constant rate) epsilon
 
         let struct (next, state) =
             Optimiser.update
@@ -127,7 +127,7 @@ let private sample (case: GoldenNode) (p: Map<string, Expr>) (observations: Expr
 
 let private soft (case: GoldenNode) =
     let settings = case["params"]
-    let training = Training case
+    let training = Training(case, 1e-8)
     let isTorch = isTorch case
     let rate name = if isTorch then settings.Float "lr" else settings.Float name
     let learns = training.Has "log_alpha"
@@ -223,7 +223,7 @@ let private soft (case: GoldenNode) =
 
 let private deterministic (case: GoldenNode) =
     let settings = case["params"]
-    let training = Training case
+    let training = Training(case, 1e-8)
     let isTorch = isTorch case
     let rate name = if isTorch then settings.Float "lr" else settings.Float name
 

@@ -286,6 +286,14 @@ internal static class OptionRecords
             "Adam's step size for a learned baseline.",
         ("ReinforceOptions", "ValueSteps") =>
             "Gradient steps of a learned baseline after each update.",
+        ("SacChoiceOptions", "Convolutions") =>
+            "Where an action is one of several choices: layers for observations that are images, those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.",
+        ("SacChoiceOptions", "CriticLoss") =>
+            "Where an action is one of several choices: what errors of the critics cost, the square or Huber's loss.",
+        ("SacChoiceOptions", "TargetEntropyShare") =>
+            "Where an action is one of n choices: the entropy that the temperature aims at, as a share of that of n equal probabilities, ln n. Choices that are impossible in a state do not count there.",
+        ("SacChoiceOptions", "TargetUpdateInterval") =>
+            "Where an action is one of several choices: environment steps between moves of the targets; 0: they move after each update.",
         ("SacOptions", "CriticLearningRate") =>
             "Adam's step size α for the critics.",
         ("SacOptions", "Critics") =>
@@ -299,9 +307,9 @@ internal static class OptionRecords
         ("SacOptions", "LeastLogDeviation") =>
             "The least ln σ of the policy.",
         ("SacOptions", "TargetEntropyPerAction") =>
-            "The entropy that the temperature aims at, times the numbers of an action; −1 in most implementations.",
+            "Where actions are numbers: the entropy that the temperature aims at, times the numbers of an action; −1 in most implementations.",
         ("SacOptions", "TargetRate") =>
-            "The share τ of the critics in their targets after each step.",
+            "The share τ of the critics in their targets when these move.",
         ("SacOptions", "TemperatureLearningRate") =>
             "Adam's step size for ln α.",
         ("Td3Options", "CriticLearningRate") =>

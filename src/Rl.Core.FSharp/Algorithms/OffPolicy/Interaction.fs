@@ -143,33 +143,44 @@ module EpsilonGreedyActions =
 [<RequireQualifiedAccess>]
 module ReplayColumns =
 
+    /// What was possible at s [choices]: 1 or 0.
+    let masks (choices: int) : Column = Column.step "masks" choices
+
     /// What is possible at s′ [choices]: 1 or 0. Where a time limit cut the episode, nobody knows; then all are 0.
     let nextMasks (choices: int) : Column = Column.step "nextMasks" choices
 
-/// The steps of a share as transitions, with what is possible at s′ and the episodes that ended.
+/// The steps of a share as transitions, with what is possible at s and at s′ and the episodes that ended. `masks` is
+/// empty where nobody asks for what is possible at s.
 [<Sealed>]
 type internal InteractionSink
     (
         share: ActorShare,
         transitions: ISink,
         environment: BatchEnvironment,
+        masks: float32[],
         nextMasks: float32[],
         episodeReturns: float[],
         episodeLengths: int[]
     ) =
     let first, number, choices = share.First, share.Number, share.Choices
     let copies = environment.Count
-    let masks = Array.zeroCreate<bool>(copies * choices)
+    let present = Array.zeroCreate<bool>(copies * choices)
 
     let putMasks (share: ActorShare) t =
-        environment.ActionMasks(first, number, Span masks)
+        environment.ActionMasks(first, number, Span present)
 
         for row in 0 .. number - 1 do
             let isKnown = not share.Truncated[row] || share.Terminated[row]
             let place = (t * copies + first + row) * choices
 
             for choice in 0 .. choices - 1 do
-                nextMasks[place + choice] <- if isKnown && masks[(first + row) * choices + choice] then 1.0f else 0.0f
+                nextMasks[place + choice] <- if isKnown && present[(first + row) * choices + choice] then 1.0f else 0.0f
+
+        if masks.Length > 0 then
+            let place = (t * copies + first) * choices
+
+            for index in 0 .. number * choices - 1 do
+                masks[place + index] <- if share.Masks[index] then 1.0f else 0.0f
 
     interface ISink with
         member _.NeedsFinals = transitions.NeedsFinals
@@ -197,12 +208,15 @@ type internal Interaction
         scaling: ActionScaling,
         normalise: bool,
         vectorSteps: int,
+        remembersMasks: bool,
         workers: Workers
     ) =
     let copies = environment.Count
     let columns = TransitionColumns.ofEnvironment environment
     let choices = if environment.HasActionMasks then actor.Distribution.Choices else 0
-    let masks = if choices > 0 then [ ReplayColumns.nextMasks choices ] else []
+    let presentMasks = if remembersMasks && choices > 0 then [ ReplayColumns.masks choices ] else []
+    let nextMasks = if choices > 0 then [ ReplayColumns.nextMasks choices ] else []
+    let masks = presentMasks @ nextMasks
 
     let plan =
         let transitions = TransitionColumns.plan environment columns
@@ -230,7 +244,12 @@ type internal Interaction
         |> List.map (fun column -> column, Array.zeroCreate<float32>(vectorSteps * copies * column.Numbers))
 
     let observations = data |> List.find (fun (column, _) -> column.Name = columns.Observations.Name) |> snd
-    let nextMasks = if choices > 0 then snd (List.last data) else [||]
+
+    let memoryOf (masks: Column list) =
+        match masks with
+        | [ column ] -> data |> List.find (fun (other, _) -> other.Name = column.Name) |> snd
+        | _ -> [||]
+
     let episodeReturns = Array.zeroCreate<float>(vectorSteps * copies)
     let episodeLengths = Array.zeroCreate<int>(vectorSteps * copies)
 
@@ -240,7 +259,16 @@ type internal Interaction
         actors.Shares
         |> Array.map (fun share ->
             let transitions = TransitionSink(share, copies, vectorSteps, columns, data)
-            InteractionSink(share, transitions, environment, nextMasks, episodeReturns, episodeLengths))
+
+            InteractionSink(
+                share,
+                transitions,
+                environment,
+                memoryOf presentMasks,
+                memoryOf nextMasks,
+                episodeReturns,
+                episodeLengths
+            ))
 
     let addEpisodes () =
         for index in 0 .. episodeLengths.Length - 1 do
@@ -249,8 +277,10 @@ type internal Interaction
 
     /// What is remembered of a step.
     member _.Columns = columns
+    /// What is possible at s, where the environment has masks and they are asked for.
+    member _.Masks: Column option = List.tryHead presentMasks
     /// What is possible at s′, where the environment has masks.
-    member _.NextMasks: Column option = List.tryHead masks
+    member _.NextMasks: Column option = List.tryHead nextMasks
     /// How a memory keeps it: observations once, as bytes or bits where their space allows, and masks as bits.
     member _.Plan: ReplayPlan = plan
     /// Environment steps so far, over all copies.

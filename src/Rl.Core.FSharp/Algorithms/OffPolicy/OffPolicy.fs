@@ -119,8 +119,10 @@ module Replayed =
         }
 
     /// A learner of rounds: R vector steps of all copies, appended to the replay, and the updates that are due after
-    /// each few of them.
-    let learner
+    /// each few of them. Where `remembersMasks`, samples have the column `ReplayColumns.masks` of environments with
+    /// masks.
+    let learnerOf
+        (remembersMasks: bool)
         (options: OffPolicyOptions)
         (parts: OffPolicyParts)
         (environment: BatchEnvironment)
@@ -139,6 +141,7 @@ module Replayed =
                 parts.ActionScaling,
                 parts.NormaliseObservations,
                 options.TrainFrequency,
+                remembersMasks,
                 workers
             )
 
@@ -167,15 +170,22 @@ module Replayed =
         let correction steps = Priority.exponentAt options.PriorityCorrection 1.0 parts.TotalSteps steps
         let batch = TransitionBatch(columns, [], options.BatchSize, options.ReturnSteps, options.Discount)
 
-        let masks =
-            match interaction.NextMasks with
+        let maskOf (column: Column option) =
+            match column with
             | Some column -> ValueSome(struct (column, Array.zeroCreate<float32>(options.BatchSize * column.Numbers)))
             | None -> ValueNone
 
+        let masks, nextMasks = maskOf interaction.Masks, maskOf interaction.NextMasks
+
         let samples =
-            match masks with
-            | ValueSome(struct (column, values)) -> batch.Samples.With [ column, values ]
-            | ValueNone -> batch.Samples
+            match
+                [
+                    for struct (column, values) in Seq.choose ValueOption.toOption [ masks; nextMasks ] ->
+                        column, values
+                ]
+            with
+            | [] -> batch.Samples
+            | further -> batch.Samples.With further
 
         let normalise (column: Column) =
             let values = samples[column]
@@ -190,6 +200,10 @@ module Replayed =
                 | ValueNone -> batch.Draw(replay, key)
 
             match masks with
+            | ValueSome(struct (column, values)) -> interaction.Replay.Read(column, batch.Rows, Span values)
+            | ValueNone -> ()
+
+            match nextMasks with
             | ValueSome(struct (column, values)) -> interaction.Replay.Read(column, batch.LastRows, Span values)
             | ValueNone -> ()
 
@@ -275,3 +289,7 @@ module Replayed =
                 Collect = ignore
                 Learn = learn
             }
+
+    /// A learner of rounds that asks only what is possible at s′.
+    let learner (options: OffPolicyOptions) (parts: OffPolicyParts) (environment: BatchEnvironment) (workers: Workers) =
+        learnerOf false options parts environment workers

@@ -29,10 +29,12 @@ type SacOptions =
         InitialTemperature: float
         /// Learn the temperature; else it stays as it starts.
         LearnTemperature: bool
-        /// The entropy that the temperature aims at, times the numbers of an action; −1 in most implementations.
+        /// Where actions are numbers: the entropy that the temperature aims at, times the numbers of an action; −1 in
+        /// most implementations.
         TargetEntropyPerAction: float
-        /// The share τ of the critics in their targets after each step.
+        /// The share τ of the critics in their targets when these move.
         TargetRate: float
+        Choices: SacChoiceOptions
         /// The number of critics, of which the least value counts.
         Critics: int
         /// The least ln σ of the policy.
@@ -59,6 +61,7 @@ module SacOptions =
             LearnTemperature = true
             TargetEntropyPerAction = -1.0
             TargetRate = 0.005
+            Choices = SacChoiceOptions.defaults
             Critics = 2
             LeastLogDeviation = -5.0
             LargestLogDeviation = 2.0
@@ -73,6 +76,7 @@ module SacOptions =
             Options.group (fun (c: SacOptions) -> c.OffPolicy) (fun v c -> { c with OffPolicy = v }) rows
 
         let network rows = Options.group (fun (c: SacOptions) -> c.Network) (fun v c -> { c with Network = v }) rows
+        let choices rows = Options.group (fun (c: SacOptions) -> c.Choices) (fun v c -> { c with Choices = v }) rows
         let rate rows = Options.group (fun (c: SacOptions) -> c.Rate) (fun v c -> { c with Rate = v }) rows
 
         [
@@ -97,6 +101,7 @@ module SacOptions =
                 { c with LargestLogDeviation = v })
             yield! network NetworkOptions.normaliseObservations
             yield! network NetworkOptions.layers
+            yield! choices SacChoiceOptions.rows
         ]
 
     /// Fails for the first option that is out of its range, naming it.
@@ -321,11 +326,43 @@ module Sac =
             environment
             workers
 
-    /// Binds options to environments, whose actions must be numbers within finite bounds. `workers` share the work; the
-    /// results do not depend on their number.
+    /// Whether it has actions of a space: one of several choices, or numbers within finite bounds.
+    let private suits (actions: Space) : bool = actions.IsDiscrete || ActorCritics.suits actions
+
+    let private forChoices (c: SacOptions) : DiscreteSacParts =
+        {
+            Texts = SacOptions.toPairs c
+            Plan = c.Plan
+            OffPolicy = c.OffPolicy
+            Network = c.Network
+            Rate = c.Rate
+            CriticLearningRate = c.CriticLearningRate
+            TemperatureLearningRate = c.TemperatureLearningRate
+            InitialTemperature = c.InitialTemperature
+            LearnTemperature = c.LearnTemperature
+            TargetRate = c.TargetRate
+            Critics = c.Critics
+            Choices = c.Choices
+        }
+
+    /// Binds options to environments, whose actions must be one of several choices or numbers within finite bounds.
+    /// `workers` share the work; the results do not depend on their number.
     let create (options: SacOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
         SacOptions.validate options
-        bind options environment workers
+
+        match environment.ActionSpace with
+        | Space.Discrete(choices, _) -> DiscreteSac.learner (forChoices options) choices environment workers
+        | actions when suits actions -> bind options environment workers
+        | actions ->
+            Guard.fail
+                "environment"
+                ("sac needs a Discrete action space, or a Box whose bounds are all finite; the actions are "
+                 + $"{actions}. ppo, a2c, trpo and cem take any action space.")
+
+    let private parameters (c: SacOptions) (observations: Space) (actions: Space) : int =
+        match actions with
+        | Space.Discrete(choices, _) -> DiscreteSac.parameters (forChoices c) observations choices
+        | actions -> (layoutOf (networksOf c observations actions)).Count
 
     /// What there is to know of it.
     let entry =
@@ -344,6 +381,5 @@ module Sac =
             OffPolicyOptions.small
             SacOptions.validate
             create
-        |> AlgorithmEntry.withActions ActorCritics.suits
-        |> AlgorithmEntry.withParameters SacOptions.ofPairs (fun c observations actions ->
-            (layoutOf (networksOf c observations actions)).Count)
+        |> AlgorithmEntry.withActions suits
+        |> AlgorithmEntry.withParameters SacOptions.ofPairs parameters

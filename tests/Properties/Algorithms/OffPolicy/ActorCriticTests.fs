@@ -115,7 +115,12 @@ let ``actions that are not numbers within finite bounds are refused, with algori
     for id in [ "CartPole-v1"; "IdentityTuple-v0" ] do
         let environment = (Registry.make id).Vectorise 1
 
-        for create in [ Sac.create sac; Td3.create td3; Ddpg.create ddpg ] do
+        for create in
+            [
+                if id <> "CartPole-v1" then Sac.create sac
+                Td3.create td3
+                Ddpg.create ddpg
+            ] do
             let error = Assert.Throws<ArgumentException>(fun () -> create environment workers |> ignore)
             Assert.Contains("ppo", error.Message)
             Assert.Contains("finite", error.Message)

@@ -41,11 +41,18 @@ let private sameStatistics what (expected: PlainStatistics) (actual: RunningStat
 let private blocks (learner: Learner) (count: int) =
     let actor = Rl.Core.Acting.Actor.layout learner.Network
 
-    // An actor followed by so many critics of observation and action.
+    // An actor followed by so many critics: of observation and action, or of an observation for all choices.
     let withCritics number =
         let layers, sizes = learner.Network.Layers, learner.Environment
-        let critics = ActionCritic.create layers.Activation sizes.ObservationSize sizes.ActionSize layers.Hidden number
-        Layout.append actor (Layout.under "critics" (ActionCritic.layout critics))
+
+        let critics =
+            if sizes.ActionSpace.IsDiscrete then
+                Layout.merge [ for index in 1..number -> string index, actor ]
+            else
+                ActionCritic.create layers.Activation sizes.ObservationSize sizes.ActionSize layers.Hidden number
+                |> ActionCritic.layout
+
+        Layout.append actor (Layout.under "critics" critics)
 
     let layout =
         if actor.Count = count then
