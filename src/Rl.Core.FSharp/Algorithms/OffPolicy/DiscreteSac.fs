@@ -32,10 +32,10 @@ type SacChoiceOptions =
 [<RequireQualifiedAccess>]
 module SacChoiceOptions =
 
-    /// Half of the greatest entropy, squared errors, targets that move after each update.
+    /// CleanRL's entropy, squared errors, targets that move after each update.
     let defaults: SacChoiceOptions =
         {
-            TargetEntropyShare = 0.5
+            TargetEntropyShare = 0.89
             CriticLoss = ValueError.Squared
             TargetUpdateInterval = 0
             Convolutions = Convolutions.Automatic
@@ -140,15 +140,15 @@ module internal DiscreteSac =
         | None -> Expr.number (c.Choices.TargetEntropyShare * log (float networks.Choices))
         | Some mask -> c.Choices.TargetEntropyShare * Expr.log (Expr.sumOver [| -1 |] batch[mask])
 
-    /// ½ Σᵢ (qᵢ(s, a) − y)² with y = r + γ Σ π(a′|s′) (min q̄(s′, a′) − α ln π(a′|s′)), and ln α (H(π(·|s)) − H).
+    /// ½ Σᵢ (qᵢ(s, a) − y)² with y = r + γ Σ π(a′|s′) (min q̄(s′, a′) − α ln π(a′|s′)).
     let private evaluation (c: DiscreteSacParts) (networks: Networks) (columns: TransitionColumns) (batch: Batch) =
         let next = batch[columns.NextObservations]
-        let logTemperature = logTemperature batch
+        let temperature = Expr.exp (logTemperature batch)
 
         let y =
             values networks (batch.Parameters "targets") next
             |> ActionCritic.least
-            |> OffPolicy.softValue (Expr.exp logTemperature) (policy networks networks.NextMasks batch next)
+            |> OffPolicy.softValue temperature (policy networks networks.NextMasks batch next)
             |> OffPolicy.target batch[columns.Rewards] batch[DrawnColumns.discounts]
 
         let observations, actions = batch[columns.Observations], Expr.squeeze -1 batch[columns.Actions]
@@ -163,33 +163,33 @@ module internal DiscreteSac =
             | Some mask -> Expr.maxOver [| -1 |] batch[mask] * x
 
         let loss = known batch[DrawnColumns.weights] * (chosen |> List.map (cost c y) |> List.reduce (+))
-        let entropy = policy networks networks.Masks batch observations |> Categorical.entropy
 
         [
             Term.mean "criticLoss" 0.5 loss
             if c.OffPolicy.PriorityExponent > 0.0 then
                 Term.each ActorCritics.Errors (known (ActorCritics.errors chosen y))
-            if c.LearnTemperature then
-                let excess = targetEntropy c networks batch - entropy
-                Term.mean "temperatureLoss" 1.0 (OffPolicy.temperatureLoss 0.0 logTemperature excess)
         ]
 
-    /// Σ π(a|s) (α ln π(a|s) − min q(s, a)).
-    let private improvement (networks: Networks) (columns: TransitionColumns) (batch: Batch) =
+    /// Σ π(a|s) (α ln π(a|s) − min q(s, a)) and ln α (H(π(·|s)) − H).
+    let private improvement (c: DiscreteSacParts) (networks: Networks) (columns: TransitionColumns) (batch: Batch) =
         let observations = batch[columns.Observations]
         let policy = policy networks networks.Masks batch observations
         let least = values networks (batch.Parameters "critics") observations |> ActionCritic.least
-        let temperature = Expr.exp (logTemperature batch)
+        let logTemperature = logTemperature batch
+        let temperature, entropy = Expr.exp logTemperature, Categorical.entropy policy
 
         [
             Term.mean "actorLoss" 1.0 (-(OffPolicy.softValue temperature policy least))
-            Term.report "entropy" (Categorical.entropy policy)
+            if c.LearnTemperature then
+                let excess = targetEntropy c networks batch - entropy
+                Term.mean "temperatureLoss" 1.0 (OffPolicy.temperatureLoss 0.0 logTemperature excess)
+            Term.report "entropy" entropy
         ]
 
     let private layoutOf (networks: Networks) : Layout =
         Layout.append (Actor.layout networks.Actor) (Layout.under "critics" (criticLayout networks))
 
-    /// The two updates of a step: critics with temperature and targets, then the actor.
+    /// The two updates of a step: critics with their targets, then the actor with the temperature.
     let private updates (c: DiscreteSacParts) (networks: Networks) columns : struct (Update * Update) =
         let actor, critics = Actor.layout networks.Actor, criticLayout networks
         let actorPart: Part = { First = 0; Layout = actor }
@@ -229,7 +229,7 @@ module internal DiscreteSac =
                     ParameterGroup.ofPart "actor" actorPart GroupMotion.Stays
                     ParameterGroup.ofPart "critics" criticPart (learns "criticOptimiser" c.CriticLearningRate)
                     ParameterGroup.target "targets" critics targetMotion
-                    temperature temperatureMotion
+                    temperature GroupMotion.Stays
                 ]
                 (evaluation c networks columns)
 
@@ -239,9 +239,9 @@ module internal DiscreteSac =
                 [
                     ParameterGroup.ofPart "actor" actorPart (learns "actorOptimiser" c.Rate.LearningRate)
                     ParameterGroup.ofPart "critics" criticPart GroupMotion.Stays
-                    temperature GroupMotion.Stays
+                    temperature temperatureMotion
                 ]
-                (improvement networks columns)
+                (improvement c networks columns)
 
         struct (critic, policy)
 
@@ -258,10 +258,12 @@ module internal DiscreteSac =
         let interval = c.Choices.TargetUpdateInterval
         let mutable ofCritic, ofPolicy = Means(critic, []), Means(policy, [])
 
-        // The critics and the temperature, then the actor, which sees the new critics and the old temperature.
+        let both = [ critic; policy ]
+
+        // The critics, then the actor, which sees the new critics, and the temperature. All see the old temperature.
         let learn samples steps key =
             if c.Rate.AnnealLearningRate then
-                ActorCritics.anneal (ActorCritics.shareLeft c.Plan steps) [ critic; policy ]
+                ActorCritics.anneal (ActorCritics.shareLeft c.Plan steps) both
 
             critic.ChooseAll samples
             critic.Run workers
@@ -269,7 +271,7 @@ module internal DiscreteSac =
             policy.ChooseAll samples
             policy.Run workers
             ActorCritics.pass "actor" policy critic
-            ActorCritics.pass "temperature" critic policy
+            ActorCritics.pass "temperature" policy critic
             ofCritic.Add()
             ofPolicy.Add()
             key
@@ -289,7 +291,7 @@ module internal DiscreteSac =
                 Layout = layoutOf networks
                 ActionScaling = ActionScaling.None
                 NormaliseObservations = c.Network.NormaliseObservations
-                Arrays = ActorCritics.arrays [ critic; policy ]
+                Arrays = ActorCritics.arrays both
                 Targets = [ "targets", { First = (Actor.layout actor).Count; Layout = critics } ]
                 Explore =
                     ExploreAction(fun _ _ outputs deviation _ action rng ->
@@ -299,8 +301,9 @@ module internal DiscreteSac =
                     fun draft ->
                         critic.Load draft
                         policy.Load draft
-                        ofCritic <- Means(critic, [ "criticLoss"; if c.LearnTemperature then "temperatureLoss" ])
-                        ofPolicy <- Means(policy, [ "actorLoss"; "entropy" ])
+                        ofCritic <- Means(critic, [ "criticLoss" ])
+                        let learnt = if c.LearnTemperature then [ "temperatureLoss" ] else []
+                        ofPolicy <- Means(policy, learnt @ [ "actorLoss"; "entropy" ])
                 Policy = fun () -> Memory.op_Implicit (policy.Group "actor")
                 Stepped = fun before after -> if interval > 0 then follow before after
                 Learn = learn
