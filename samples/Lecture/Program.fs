@@ -13,6 +13,7 @@ let private run (setting: Setting) =
         Slide05SmoothExpectation.run
         Slide13UnbiasedObjective.run
         Slide14Baselines.run
+        Slide22TargetNetwork.run
         Slide24FixedPoint.run
         Slide24Baird.run
         Slide24ValueFitting.run
