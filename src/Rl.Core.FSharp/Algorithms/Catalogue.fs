@@ -13,6 +13,7 @@ module Catalogue =
         [
             A2c.entry
             Ars.entry
+            C51.entry
             Cem.entry
             Ddpg.entry
             Dqn.entry
@@ -21,6 +22,7 @@ module Catalogue =
             Ppg.entry
             Ppo.entry
             Pqn.entry
+            QrDqn.entry
             Reinforce.entry
             Sac.entry
             Td3.entry

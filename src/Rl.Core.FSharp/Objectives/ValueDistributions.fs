@@ -45,6 +45,25 @@ module ValueDistributions =
         let share = Expr.select isOutside (Expr.number 0.0) near
         Expr.sumOver [| -1 |] (share * Expr.expandAxis -2 probabilities)
 
+    /// `project` onto `count` atoms at equal distances from `low` to `high`, with work proportional to J instead of
+    /// J·K: each p is added at the two atoms that its place lies between. A NaN among z′ makes the row's result NaN.
+    /// count ≥ 2, low < high; derivatives flow into p alone (Bellemare, Dabney and Munos 2017, algorithm 1).
+    let projectEvenly (low: float) (high: float) (count: int) (fromAtoms: Expr) (probabilities: Expr) : Expr =
+        Guard.inIntRange (nameof count) 2 Int32.MaxValue count
+
+        if not (low < high && Double.IsFinite(high - low)) then
+            Guard.fail (nameof low) $"low is {low} and high is {high}; both must be finite and low less than high."
+
+        let last = float (count - 1)
+        let place = Expr.clamp 0.0 last ((fromAtoms - Expr.number low) * Expr.number (last / (high - low)))
+        // The top atom has no neighbour above: the one below it then takes a share of 0.
+        let lower = Expr.minimum (Expr.floor place) (Expr.number (last - 1.0))
+        // NaN has no index; at the first atom it shows.
+        let index = Expr.select (Expr.greaterOrEqual lower (Expr.number 0.0)) lower (Expr.number 0.0)
+        let above = Expr.stopGradient (place - lower) * probabilities
+        let add index share = Expr.scatterAdd -1 count (Expr.stopGradient index) share
+        add index (probabilities - above) + add (index + Expr.number 1.0) above
+
     /// Σ zᵢ pᵢ over the last axis, from logits.
     let mean (atoms: Expr) (logits: Expr) : Expr = Expr.sumOver [| -1 |] (atoms * Expr.softmax -1 logits)
 

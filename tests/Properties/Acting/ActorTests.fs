@@ -26,6 +26,10 @@ let private kinds: ActionDistribution list =
         SquashedNormalPolicy.create 2 -5.0 2.0
         DeterministicPolicy.create 2
         GreedyPolicy.create 3
+        CategoricalReturnPolicy.create true 3 5 -1.0 2.0
+        CategoricalReturnPolicy.create false 3 5 -1.0 2.0
+        QuantileReturnPolicy.create true 2 4
+        QuantileReturnPolicy.create false 2 4
         JointPolicy.create
             [
                 DiagonalNormalPolicy.create 1 -0.5
@@ -75,7 +79,11 @@ let private densities =
     kinds
     |> List.filter (fun kind ->
         kind.Parameters.Count = 0
-        && not (List.contains kind.Format.Name [ "deterministic"; "greedy"; "joint" ]))
+        && not (
+            List.contains
+                kind.Format.Name
+                [ "deterministic"; "greedy"; "joint"; "categoricalReturn"; "quantileReturn" ]
+        ))
 
 [<Property(MaxTest = 50)>]
 let ``the log-probability of a sample is what learning computes for it`` (seed: uint64) =

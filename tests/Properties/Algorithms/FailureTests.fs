@@ -62,31 +62,19 @@ let private diverging: (string * (string * string) list) list =
     let rate = "LearningRate", "1e30"
     let valueRate = "ValueLearningRate", "1e30"
 
-    let critics =
-        [
-            "CriticLearningRate", "1e30"
-            "LearningStarts", "32"
-            "GradientSteps", "4"
-            "BatchSize", "16"
-            "RoundSteps", "60"
-        ]
+    let replayed = [ "LearningStarts", "32"; "GradientSteps", "4"; "BatchSize", "16"; "RoundSteps", "60" ]
+    let critics = ("CriticLearningRate", "1e30") :: replayed
 
     [
         "a2c", [ rate; "RolloutSteps", "32" ]
+        "c51", rate :: replayed
         "ddpg", critics
-        "dqn",
-        [
-            rate
-            "LearningStarts", "32"
-            "GradientSteps", "4"
-            "BatchSize", "16"
-            "RoundSteps", "60"
-            "Loss", "squared"
-        ]
+        "dqn", [ rate; "Loss", "squared" ] @ replayed
         "npg", [ rate; "RolloutSteps", "32"; "Activation", "relu" ]
         "ppg", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
         "ppo", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
         "pqn", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
+        "qrdqn", rate :: replayed
         "reinforce", [ valueRate; "EpisodesPerUpdate", "4" ]
         "sac", critics
         "td3", critics

@@ -107,6 +107,23 @@ let private all: (string * string * string * (string * string) list) list =
         ]
         "dqn, munchausen", "dqn", "CartPole-v1", [ "Target", "munchausen"; "MunchausenTemperature", "0.3" ]
         "dqn, n-step and masks", "dqn", "Forbidden-v0", [ "ReturnSteps", "4"; "Dueling", "true" ]
+        for id, most in [ "c51", "Atoms"; "qrdqn", "Quantiles" ] do
+            $"{id}, double, dueling, priorities",
+            id,
+            "CartPole-v1",
+            [
+                most, "7"
+                "Double", "true"
+                "Dueling", "true"
+                "ReturnSteps", "3"
+                "PriorityExponent", "0.6"
+                "NormaliseObservations", "true"
+                "AnnealLearningRate", "true"
+                "TotalSteps", "500"
+            ]
+
+            $"{id}, masks", id, "Forbidden-v0", [ most, "5"; "Dueling", "true"; "ReturnSteps", "4" ]
+            $"{id}, images", id, "Spot-v0", [ most, "5"; "Hidden", "16" ]
         "sac, three critics, n-step",
         "sac",
         "Pendulum-v1",

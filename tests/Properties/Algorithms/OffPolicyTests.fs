@@ -38,15 +38,17 @@ let ``the exploration rate follows the total number of steps, whoever took them`
     let options =
         { DqnOptions.defaults with
             Plan = { TotalSteps = 1000L }
-            InitialExploration = 1.0
-            FinalExploration = 0.2
-            ExplorationFraction = 0.5
+            Values.InitialExploration = 1.0
+            Values.FinalExploration = 0.2
+            Values.ExplorationFraction = 0.5
         }
 
-    Assert.Equal(1.0, Dqn.explorationRate options 0L)
-    Assert.Equal(0.6, Dqn.explorationRate options 250L, 12)
-    Assert.Equal(0.2, Dqn.explorationRate options 500L)
-    Assert.Equal(0.2, Dqn.explorationRate options 5000L)
+    let rate steps = ValueLearner.explorationRate options.Plan options.Values steps
+
+    Assert.Equal(1.0, rate 0L)
+    Assert.Equal(0.6, rate 250L, 12)
+    Assert.Equal(0.2, rate 500L)
+    Assert.Equal(0.2, rate 5000L)
 
     use workers = new Workers(1)
 
@@ -233,10 +235,24 @@ let ``options that do not go together are refused`` (name: string) (value: strin
     Assert.Contains(word, error.Message)
 
 [<Fact>]
-let ``actions that it cannot have are refused with those that can`` () =
+let ``atoms from a return that is not below the highest are refused`` () =
     use workers = new Workers(1)
-    let error = Assert.Throws<ArgumentException>(fun () -> dqn [] "Pendulum-v1" 1 workers |> ignore)
+
+    for lowest, highest in [ "5", "5"; "5", "-5" ] do
+        let changes = [ "LowestReturn", lowest; "HighestReturn", highest ]
+
+        let error =
+            Assert.Throws<ArgumentException>(fun () -> LearnerLaws.make "c51" changes "CartPole-v1" 1 workers |> ignore)
+
+        Assert.Equal("LowestReturn", error.ParamName)
+        Assert.Contains("HighestReturn", error.Message)
+
+[<Theory; InlineData("dqn"); InlineData("c51"); InlineData("qrdqn")>]
+let ``actions that it cannot have are refused with those that can`` (id: string) =
+    use workers = new Workers(1)
+    let error = Assert.Throws<ArgumentException>(fun () -> LearnerLaws.make id [] "Pendulum-v1" 1 workers |> ignore)
     Assert.Contains("Discrete", error.Message)
+    Assert.Contains(id, error.Message)
     Assert.Contains("ppo", error.Message)
 
 [<Fact>]

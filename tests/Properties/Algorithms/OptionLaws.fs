@@ -35,28 +35,31 @@ let private places: (string * string * string * (string * string) list) list =
         "a2c", "AnnealLearningRate", "CartPole-v1", [ "TotalSteps", "100" ]
         "a2c", "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.05" ]
         "a2c", "Discount", "CartPole-v1", [ "RolloutSteps", "20" ]
-        "dqn", "AnnealLearningRate", "CartPole-v1", [ "TotalSteps", "500" ]
-        "dqn", "TotalSteps", "CartPole-v1", [ "AnnealLearningRate", "true" ]
-        "dqn", "TargetRate", "CartPole-v1", [ "TargetRate", "0.5" ]
-        "dqn", "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.05" ]
-        "dqn", "BufferSize", "CartPole-v1", [ "BufferSize", "50" ]
-        "dqn", "ExplorationFraction", "CartPole-v1", [ "TotalSteps", "500" ]
-        "dqn", "FinalExploration", "CartPole-v1", [ "TotalSteps", "200"; "FinalExploration", "0.8" ]
+        for id in [ "dqn"; "c51"; "qrdqn" ] do
+            id, "AnnealLearningRate", "CartPole-v1", [ "TotalSteps", "500" ]
+            id, "TotalSteps", "CartPole-v1", [ "AnnealLearningRate", "true" ]
+            id, "TargetRate", "CartPole-v1", [ "TargetRate", "0.5" ]
+            id, "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.05" ]
+            id, "BufferSize", "CartPole-v1", [ "BufferSize", "50" ]
+            id, "ExplorationFraction", "CartPole-v1", [ "TotalSteps", "500" ]
+            id, "FinalExploration", "CartPole-v1", [ "TotalSteps", "200"; "FinalExploration", "0.8" ]
+            id, "Convolutions", "Spot-v0", []
+            id, "HindsightGoals", "BitFlipping-v0", []
+            id, "HindsightChoice", "BitFlipping-v0", [ "HindsightGoals", "4" ]
+            id, "PriorityCorrection", "CartPole-v1", [ "PriorityExponent", "0.6" ]
         "dqn", "Target", "CartPole-v1", [ "LearningRate", "0.05" ]
-        "dqn", "Convolutions", "Spot-v0", []
         "sac", "TargetEntropyPerAction", "Pendulum-v1", []
         "sac", "LeastLogDeviation", "Pendulum-v1", []
         "sac", "LargestLogDeviation", "Pendulum-v1", []
         "sac", "Convolutions", "Spot-v0", []
+        "c51", "Double", "CartPole-v1", [ "LearningRate", "0.05" ]
+        "qrdqn", "Double", "CartPole-v1", [ "LearningRate", "0.05" ]
         "sac", "HindsightGoals", "PointReach-v0", []
         "sac", "HindsightChoice", "PointReach-v0", [ "HindsightGoals", "4" ]
         "td3", "HindsightGoals", "PointReach-v0", []
         "td3", "HindsightChoice", "PointReach-v0", [ "HindsightGoals", "4" ]
         "ddpg", "HindsightGoals", "PointReach-v0", []
         "ddpg", "HindsightChoice", "PointReach-v0", [ "HindsightGoals", "4" ]
-        "dqn", "HindsightGoals", "BitFlipping-v0", []
-        "dqn", "HindsightChoice", "BitFlipping-v0", [ "HindsightGoals", "4" ]
-        "dqn", "PriorityCorrection", "CartPole-v1", [ "PriorityExponent", "0.6" ]
         "dqn", "MunchausenScale", "CartPole-v1", [ "Target", "munchausen" ]
         "dqn", "MunchausenTemperature", "CartPole-v1", [ "Target", "munchausen" ]
         "dqn",
@@ -103,7 +106,7 @@ let private places: (string * string * string * (string * string) list) list =
 /// Only the plan: without annealing it tells when to stop, and moves nothing before.
 let private isPlanOnly (entry: AlgorithmEntry) name =
     name = "TotalSteps"
-    && not (List.contains entry.Id [ "ppo"; "a2c"; "ddpg"; "dqn"; "pqn"; "sac"; "td3" ])
+    && not (List.contains entry.Id [ "ppo"; "a2c"; "c51"; "ddpg"; "dqn"; "pqn"; "qrdqn"; "sac"; "td3" ])
 
 /// A task whose actions the algorithm can have.
 let private usual (entry: AlgorithmEntry) =

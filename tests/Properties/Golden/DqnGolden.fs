@@ -15,19 +15,49 @@ open Rl.Core.Objectives
 open Xunit
 open Rl.Tests.Golden.AlgorithmNetworks
 
+/// How the cases of an algorithm are run.
+type internal ValueUpdates =
+    {
+        /// The file's name of the network.
+        Network: string
+        /// The plan of an update of so many rows, as the library trains with it.
+        Plan: GoldenNode -> int -> UpdatePlan * TransitionColumns
+        /// From the place of an output in the layout's last layer to its place in the file's.
+        Output: int -> int
+        /// A copy of the network that comes before a step comes before its targets.
+        CopiesFirst: bool
+        /// The file's name of the errors that priorities follow, where they are ours.
+        Errors: string option
+    }
+
 /// The weights of the file's order as the layout's: the file has matrices [out, in], the layout [in, out].
-let private toLayout (order: string list) (weights: GoldenNode) (flat: float[]) : float[] =
+let private toLayout output (order: string list) (weights: GoldenNode) (flat: float[]) : float[] =
+    let last = order |> List.filter (fun name -> name.EndsWith ".bias") |> List.last
+    let placeIn (name: string) = if name = last || name = last.Replace(".bias", ".weight") then output else id
+
     let sizes = order |> List.map (fun name -> Shape.count (weights.Shape name))
 
     List.zip3 order (List.scan (+) 0 sizes |> List.take order.Length) sizes
     |> List.map (fun (name, start, size) ->
         match weights.Shape name with
-        | [| outputs; inputs |] -> Array.init size (fun i -> flat[start + i % outputs * inputs + i / outputs])
-        | _ -> Array.sub flat start size)
+        | [| outputs; inputs |] ->
+            Array.init size (fun i -> flat[start + placeIn name (i % outputs) * inputs + i / outputs])
+        | _ -> Array.init size (fun i -> flat[start + placeIn name i]))
     |> Array.concat
 
+/// Columns of transitions with observations of so many numbers and actions that are one choice.
+let internal columnsOf (inputs: int) : TransitionColumns =
+    {
+        Observations = Column.step "observations" inputs
+        Actions = Column.step "actions" 1
+        Rewards = Column.number "rewards"
+        Continues = Column.number "continues"
+        NextObservations = Column.step "nextObservations" inputs
+        Ends = Column.number "ends"
+    }
+
 /// The plan of an update with the file's hidden layers, as the library trains with it.
-let private planOf (case: GoldenNode) (rows: int) : DqnOptions * UpdatePlan * TransitionColumns =
+let private planOf (case: GoldenNode) (rows: int) : UpdatePlan * TransitionColumns =
     let settings = case["params"]
     let weights = case["initial_weights"]
     let inputs = (weights.Shape "q.0.weight")[1]
@@ -39,29 +69,20 @@ let private planOf (case: GoldenNode) (rows: int) : DqnOptions * UpdatePlan * Tr
         { DqnOptions.defaults with
             OffPolicy = { OffPolicyOptions.defaults with BatchSize = rows; Discount = settings.Float "gamma" }
             Network = { DqnOptions.defaults.Network with Hidden = hidden }
-            AdamEpsilon = settings.Float "adam_eps"
+            Values.AdamEpsilon = settings.Float "adam_eps"
             Target =
                 if settings["double"].AsFloat = 1.0 then
                     ValueTarget.Double
                 else
                     ValueTarget.Maximum
             Loss = if isHuber then ValueError.Huber else ValueError.Squared
-            MaxGradientNorm = if settings.Has "max_grad_norm" then settings.Float "max_grad_norm" else 0.0
+            Values.MaxGradientNorm = if settings.Has "max_grad_norm" then settings.Float "max_grad_norm" else 0.0
         }
 
-    let columns =
-        {
-            Observations = Column.step "observations" inputs
-            Actions = Column.step "actions" 1
-            Rewards = Column.number "rewards"
-            Continues = Column.number "continues"
-            NextObservations = Column.step "nextObservations" inputs
-            Ends = Column.number "ends"
-        }
-
+    let columns = columnsOf inputs
     let network = Dqn.network options (Space.boxOf -1.0 1.0 [| inputs |]) (Space.discrete actions)
 
-    options, Dqn.plan options network columns None, columns
+    Dqn.plan options network columns None, columns
 
 /// What one update needs: the rows of its batch by column, from the case and the step.
 let private batchOf (case: GoldenNode) (columns: TransitionColumns) (step: GoldenNode) : (string * float[]) list =
@@ -131,17 +152,20 @@ let private batchOf (case: GoldenNode) (columns: TransitionColumns) (step: Golde
 let private follow rate (online: float[]) (target: float[]) =
     Array.map2 (fun q t -> numbers (OffPolicy.polyak rate (Expr.number t) (Expr.number q)) |> Array.head) online target
 
-let private dqn (case: GoldenNode) =
-    let order = texts case["flat_order"].["q"]
+/// A case's updates: losses, norms, errors and weights.
+let internal updates (kind: ValueUpdates) (case: GoldenNode) : unit =
+    let order = texts case["flat_order"].[kind.Network]
     let weights, settings = case["initial_weights"], case["params"]
-    let layout flat = toLayout order weights flat
+    let layout flat = toLayout kind.Output order weights flat
+    let close what expected actual = Golden.close 1e-9 1e-9 case what expected actual
     let mutable online = layout (concatenated order weights)
-    let hasTarget = case["flat_order"].Has "target_q"
+    let targetName = $"target_{kind.Network}"
+    let hasTarget = case["flat_order"].Has targetName
 
     let mutable target =
         if hasTarget then
-            let names = texts case["flat_order"].["target_q"]
-            toLayout names weights (concatenated names weights)
+            let names = texts case["flat_order"].[targetName]
+            toLayout kind.Output names weights (concatenated names weights)
         else
             online
 
@@ -155,9 +179,10 @@ let private dqn (case: GoldenNode) =
             else
                 (step["batch"].Floats "terminated").Length
 
-        let _, plan, columns = planOf case rows
+        let plan, columns = kind.Plan case rows
         let update = Update.create plan
-        if not hasTarget then target <- online
+        let copiesBefore = step.Has "target_updated_before_step" && step.Flag "target_updated_before_step"
+        if not hasTarget || kind.CopiesFirst && copiesBefore then target <- online
         let theta = Tensor.vector (Array.append online target)
 
         let data =
@@ -199,16 +224,18 @@ let private dqn (case: GoldenNode) =
         let places, news = List.unzip update.Source.Carried
         let all = (outputs |> List.map snd) @ news |> List.toArray
         let values = Reference.evaluateMany value all
-        let loss = values[outputs |> List.findIndex (fun (name, _) -> name = "valueLoss")].Scalar
-        Golden.closeNumber 1e-9 1e-9 case "loss" (step.Float "loss") loss
+        let output name = values[outputs |> List.findIndex (fun (known, _) -> known = name)]
+        close "loss" [| step.Float "loss" |] [| (output "valueLoss").Scalar |]
 
         if step.Has "gradient_norm_before_clip" then
-            let norm = values[outputs |> List.findIndex (fun (name, _) -> name = "gradientNorm")].Scalar
-            Golden.closeNumber 1e-9 1e-9 case "norm" (step.Float "gradient_norm_before_clip") norm
+            close "norm" [| step.Float "gradient_norm_before_clip" |] [| (output "gradientNorm").Scalar |]
 
-        // tianshou copies before the gradient step, having computed its targets before that.
-        if step.Has "target_updated_before_step" && step.Flag "target_updated_before_step" then
-            target <- online
+        match kind.Errors with
+        | Some name when step.Has name -> close name (step.Floats name) ((output "errors").ToArray())
+        | _ -> ()
+
+        // tianshou copies before the gradient step; of most algorithms it has computed the targets before that.
+        if copiesBefore then target <- online
 
         for place, value in List.zip places (List.ofArray values[outputs.Length ..]) do
             match place.Operation with
@@ -235,10 +262,11 @@ let private dqn (case: GoldenNode) =
             target <- follow rate online target
 
         let after = step["weights_after"]
-        close case $"q after {number}" (layout (after.Floats "q")) online
 
-        if after.Has "target_q" then
-            close case $"target after {number}" (layout (after.Floats "target_q")) target
+        close $"weights after {number}" (layout (after.Floats kind.Network)) online
+
+        if after.Has targetName then
+            close $"target after {number}" (layout (after.Floats targetName)) target
 
         number <- number + 1
 
@@ -247,7 +275,10 @@ let ``updates of deep Q-learning have three libraries' losses, norms and weights
     // Parallelised Q-networks (PQN) are another algorithm, which the library has not got: no replay, no target. The
     // Huber loss of tianshou-dqn-s3 has δ = ½ and leaves the importance weights out; ours has δ = 1 and heeds them.
     let isOurs (case: GoldenNode) = not (case.Id.StartsWith "cleanrl-pqn") && case.Id <> "tianshou-dqn-s3"
-    Golden.verifyWhere "update_dqn" isOurs dqn
+
+    let kind = { Network = "q"; Plan = planOf; Output = id; CopiesFirst = false; Errors = None }
+
+    Golden.verifyWhere "update_dqn" isOurs (updates kind)
 
 [<Fact>]
 let ``schedules and noise are those of other libraries`` () =
@@ -332,8 +363,7 @@ let private timing (case: GoldenNode) =
     let replay = Replay.create [ Column.number "x" ] copies 1000
 
     let options =
-        { DqnOptions.defaults with
-            Plan = { TotalSteps = int64 total }
+        { ValueOptions.defaults with
             InitialExploration = if isDqn then p.Float "exploration_initial_eps" else 1.0
             FinalExploration = if isDqn then p.Float "exploration_final_eps" else 1.0
             ExplorationFraction = if isDqn then p.Float "exploration_fraction" else 1.0
@@ -364,7 +394,7 @@ let private timing (case: GoldenNode) =
                     case
                     "rate"
                     (event.Float "exploration_rate")
-                    (Dqn.explorationRate options (int64 steps))
+                    (ValueLearner.explorationRate { TotalSteps = int64 total } options (int64 steps))
 
                 let due = Replayed.due (p.Int "target_update_interval") copies vector (vector + 1L)
                 Assert.Equal(event.Flag "target_updated", (due = 1))

@@ -53,6 +53,36 @@ let ``DQN balances within 20,000 steps`` (seed: uint64) =
 
     Assert.InRange(train (dqn "CartPole-v1" 8 options) seed, 140.0, 500.0)
 
+let private c51 id copies pairs workers =
+    C51.create (C51Options.ofPairs pairs) ((Registry.make id).Vectorise copies) workers
+
+let private qrDqn id copies pairs workers =
+    QrDqn.create (QrDqnOptions.ofPairs pairs) ((Registry.make id).Vectorise copies) workers
+
+/// As DQN above, with half as many updates as steps.
+let private distributional =
+    [
+        "TotalSteps", "20000"
+        "Hidden", "64x64"
+        "BatchSize", "64"
+        "LearningRate", "2e-3"
+        "TrainFrequency", "2"
+        "GradientSteps", "8"
+        "ReturnSteps", "5"
+        "FinalExploration", "0.04"
+    ]
+
+/// C51TEXT
+[<Theory; InlineData(1UL); InlineData(2UL)>]
+let ``C51 balances within 20,000 steps`` (seed: uint64) =
+    let options = distributional @ [ "Atoms", "51"; "LowestReturn", "0"; "HighestReturn", "100" ]
+    Assert.InRange(train (c51 "CartPole-v1" 8 options) seed, 100.0, 500.0)
+
+/// QRTEXT
+[<Theory; InlineData(1UL); InlineData(2UL)>]
+let ``QR-DQN balances within 20,000 steps`` (seed: uint64) =
+    Assert.InRange(train (qrDqn "CartPole-v1" 8 (distributional @ [ "Quantiles", "16" ])) seed, 100.0, 500.0)
+
 /// Fewer steps than the defaults, of which seconds are enough. The last hundred episodes are most of all steps: with
 /// seeds 1 to 4 their mean is 367 to 402, and 500 in an evaluation at the end. Chance gets 22.
 [<Theory; InlineData(1UL); InlineData(2UL)>]

@@ -33,6 +33,28 @@ let ``projecting onto the same atoms changes nothing`` (seed: uint64) =
     near 1e-12 p (ValueDistributions.project atoms p atoms)
 
 [<Property>]
+let ``the projection onto even atoms is the general one, with its derivatives, on atoms and beyond the ends too``
+    (seed: uint64)
+    =
+    let p = probabilities [| 4; 7 |] seed
+    let drawn = 4.0 * Expr.tanh (random [| 4; 5 |] 1.0 (seed + 1UL))
+    let from = Expr.concat -1 [ drawn; Expr.full [| 4; 1 |] -3.0; Expr.full [| 4; 1 |] 3.0 ]
+    let even = ValueDistributions.projectEvenly -3.0 3.0 13
+    near 1e-12 (ValueDistributions.project from p atoms) (even from p)
+    let ends = Expr.vector [ -3.0; 3.0 ]
+    near 1e-12 (ValueDistributions.project from p ends) (ValueDistributions.projectEvenly -3.0 3.0 2 from p)
+    let weights = random [| 4; 13 |] 1.0 (seed + 2UL)
+    let gradient project = (Diff.gradients (Expr.sum (weights * project p)) [| p |])[0]
+    near 1e-12 (gradient (fun p -> ValueDistributions.project from p atoms)) (gradient (even from))
+
+[<Fact>]
+let ``a place that is not a number shows in its row alone`` () =
+    let from = Expr.constant (Tensor.matrix [| [| 0.0; nan |]; [| 1.0; infinity |]; [| -infinity; 0.5 |] |])
+    let projected = numbers (ValueDistributions.projectEvenly -1.0 1.0 3 from (Expr.full [| 3; 2 |] 0.5))
+    Assert.Contains(projected[0..2], fun x -> Double.IsNaN x)
+    Assert.Equal<float[]>([| 0.0; 0.0; 1.0; 0.5; 0.25; 0.25 |], projected[3..])
+
+[<Property>]
 let ``the distributional backup contracts the Wasserstein distance by γ`` (seed: uint64) =
     let p, q = probabilities [| 5; 13 |] seed, probabilities [| 5; 13 |] (seed + 1UL)
     let fine = Expr.sumKeep [| -1 |] atoms + 0.5 * atoms + 0.2

@@ -225,68 +225,45 @@ module PlainReplayed =
         let struct (drawn, key) = Rng.below possible.Length key
         [| float possible[drawn] |], key
 
-/// Plain deep Q-learning (Mnih et al. 2015, algorithm 1).
+/// What a plain learner of action values is made of. Observations are as the network sees them.
+[<NoEquality; NoComparison>]
+type PlainValueLearner =
+    {
+        OffPolicy: OffPolicyOptions
+        TotalSteps: int64
+        Rate: RateOptions
+        Values: ValueOptions
+        /// Q(s, ·) from parameters and an observation.
+        ActionValues: Scalar[] -> float[] -> Scalar[]
+        /// What up to n steps should lead to, from the parameters that learn, those of the target and what makes an
+        /// observation one that the network sees; none where that cannot be known.
+        Target: Scalar[] -> Scalar[] -> (float[] -> float[]) -> PlainTransition list -> float[] option
+        /// What an action in an observation costs beside that, and the error that its priority follows.
+        Cost: Scalar[] -> float[] -> int -> float[] -> struct (Scalar * float)
+    }
+
+/// Plain learning of action values: ε-greedy, a target network that follows, drawn transitions.
 [<RequireQualifiedAccess>]
-module PlainDqn =
+module PlainValues =
 
-    let private values (c: DqnOptions) (network: PlainNetwork) theta observation : Scalar[] =
-        let outputs = (PlainNetwork.policy network theta observation [||]).Outputs
-
-        if c.Dueling then
-            let advantages = outputs[1..]
-            advantages |> Array.map (fun advantage -> outputs[0] + advantage - Scalar.mean advantages)
-        else
-            outputs
-
-    let private isPossible (mask: bool[]) choice = mask.Length = 0 || mask[choice]
-
-    let private best (mask: bool[]) (q: Scalar[]) =
+    /// The first of the possible actions with the largest value.
+    let best (mask: bool[]) (q: Scalar[]) : int =
         [| 0 .. q.Length - 1 |]
-        |> Array.filter (isPossible mask)
+        |> Array.filter (fun choice -> mask.Length = 0 || mask[choice])
         |> Array.maxBy (fun choice -> q[choice].Value)
 
-    /// struct (τ ln π, Σ π (q − τ ln π)) of π = softmax(q/τ).
-    let private soft temperature (q: Scalar[]) =
-        let largest = q |> Array.map Scalar.value |> Array.max
-        let total = q |> Array.sumBy (fun value -> exp ((value.Value - largest) / temperature))
-        let logs = q |> Array.map (fun value -> value.Value - largest - temperature * log total)
-        let soft = Array.map2 (fun (value: Scalar) log -> exp (log / temperature) * (value.Value - log)) q logs
-        struct (logs, Array.sum soft)
+    /// Whether nobody knows what was possible after a step.
+    let isUnknown (step: PlainTransition) : bool = step.NextMask.Length > 0 && not (Array.contains true step.NextMask)
 
-    /// What a transition should be worth: nothing where that cannot be known.
-    let private target (c: DqnOptions) network (online: Scalar[]) (frozen: Scalar[]) see (steps: PlainTransition list) =
-        let discount = c.OffPolicy.Discount
-        let first, last = List.head steps, List.last steps
-        let earned = steps |> List.mapi (fun i step -> discount ** float i * step.Reward) |> List.sum
+    /// Σ γⁱ rᵢ of some steps.
+    let earned (discount: float) (steps: PlainTransition list) : float =
+        steps |> List.mapi (fun i step -> discount ** float i * step.Reward) |> List.sum
 
-        if last.Terminated then
-            if c.Target.IsMunchausen then
-                let struct (logs, _) = soft c.MunchausenTemperature (values c network frozen (see first.State))
-                let bonus = max c.MunchausenFloor (min 0.0 logs[int first.Action[0]])
-                Some(earned + c.MunchausenScale * bonus)
-            else
-                Some earned
-        elif last.NextMask.Length > 0 && not (Array.contains true last.NextMask) then
-            None
-        else
-            let next = values c network frozen (see last.Next)
-            let ahead = discount ** float steps.Length
-
-            match c.Target with
-            | ValueTarget.Maximum -> Some(earned + ahead * next[best last.NextMask next].Value)
-            | ValueTarget.Double ->
-                let choice = best last.NextMask (values c network online (see last.Next))
-                Some(earned + ahead * next[choice].Value)
-            | ValueTarget.Munchausen ->
-                let struct (logs, _) = soft c.MunchausenTemperature (values c network frozen (see first.State))
-                let struct (_, value) = soft c.MunchausenTemperature next
-                let bonus = max c.MunchausenFloor (min 0.0 logs[int first.Action[0]])
-                Some(earned + c.MunchausenScale * bonus + ahead * value)
-
-    /// A round of plain deep Q-learning, and what it remembers.
-    let transition (c: DqnOptions) (view: TwinView) : Expected * PlainMemory =
-        let network, state = view.Network, view.State
+    /// A round, and what is remembered after it.
+    let transition (c: PlainValueLearner) (view: TwinView) : Expected * PlainMemory =
+        let state = view.State
         let world = TwinWorld(view.Environment, state)
+        let values = c.Values
         let mutable theta = view.Theta
         let mutable frozen = state.Array "target" |> Array.map float
         let losses, norms, chosen = ResizeArray<float>(), ResizeArray<float>(), ResizeArray<float>()
@@ -295,23 +272,23 @@ module PlainDqn =
 
         let rateAt (steps: int64) =
             if c.Rate.AnnealLearningRate then
-                c.Rate.LearningRate * (1.0 - float steps / float c.Plan.TotalSteps)
+                c.Rate.LearningRate * (1.0 - float steps / float c.TotalSteps)
             else
                 c.Rate.LearningRate
 
         let epsilon (steps: int64) =
-            let part = float steps / (c.ExplorationFraction * float c.Plan.TotalSteps)
-            c.InitialExploration + (c.FinalExploration - c.InitialExploration) * min 1.0 part
+            let part = float steps / (values.ExplorationFraction * float c.TotalSteps)
+            values.InitialExploration + (values.FinalExploration - values.InitialExploration) * min 1.0 part
 
         let mutable rate = c.Rate.LearningRate
         let replayed = c.OffPolicy
         let priorities = PlainPriorities(replayed.PriorityExponent, replayed.BufferSize, state)
 
         let correction (steps: int64) =
-            let gone = min 1.0 (float steps / float c.Plan.TotalSteps)
+            let gone = min 1.0 (float steps / float c.TotalSteps)
             replayed.PriorityCorrection + (1.0 - replayed.PriorityCorrection) * gone
 
-        let adam = PlainAdam("optimiser", (fun () -> rate), c.AdamEpsilon, state)
+        let adam = PlainAdam("optimiser", (fun () -> rate), values.AdamEpsilon, state)
 
         let choose _ (steps: int64) seen mask key =
             if steps < int64 c.OffPolicy.LearningStarts then
@@ -322,15 +299,15 @@ module PlainDqn =
                 if u < epsilon steps then
                     PlainReplayed.uniform count mask key
                 else
-                    let q = values c network (Array.map Scalar.constant theta) seen
+                    let q = c.ActionValues (Array.map Scalar.constant theta) seen
                     [| float (best mask q) |], key
 
         let follow (before: int64) (after: int64) =
-            let every = int64 (max 1 (c.TargetUpdateInterval / world.Copies))
+            let every = int64 (max 1 (values.TargetUpdateInterval / world.Copies))
 
             for step in before + 1L .. after do
                 if step % every = 0L then
-                    frozen <- Array.map2 (fun f t -> f + c.TargetRate * (t - f)) frozen theta
+                    frozen <- Array.map2 (fun f t -> f + values.TargetRate * (t - f)) frozen theta
 
         let learn memory statistics steps key =
             let rows, weights, key =
@@ -348,40 +325,36 @@ module PlainDqn =
                 rows
                 |> Array.map (fun row ->
                     let steps = PlainMemory.ahead c.OffPolicy.ReturnSteps memory row
-                    List.head steps, target c network online still see steps)
+                    List.head steps, c.Target online still see steps)
 
             let mutable errors = [||]
 
             let struct (terms, gradient) =
                 PlainCredit.differentiate theta (fun theta ->
+                    let action (step: PlainTransition) = int step.Action[0]
+
                     let estimates =
+                        wanted |> Array.map (fun (step, _) -> (c.ActionValues theta (see step.State))[action step])
+
+                    let costs =
                         wanted
-                        |> Array.map (fun (step, _) -> (values c network theta (see step.State))[int step.Action[0]])
+                        |> Array.map (fun (step, wanted) ->
+                            match wanted with
+                            | None -> struct (Scalar.constant 0.0, 0.0)
+                            | Some wanted -> c.Cost theta (see step.State) (action step) wanted)
 
-                    let error (estimate: Scalar) (_, wanted) =
-                        match wanted with
-                        | None -> Scalar.constant 0.0
-                        | Some wanted -> wanted - estimate
-
-                    let found = Array.map2 error estimates wanted
-                    errors <- Array.map Scalar.value found
-
-                    let cost weight (error: Scalar) =
-                        weight
-                        * (match c.Loss with
-                           | ValueError.Squared -> Scalar.square error
-                           | ValueError.Huber when abs error.Value <= 1.0 -> 0.5 * Scalar.square error
-                           | ValueError.Huber -> (if error.Value > 0.0 then error else -error) - 0.5)
+                    errors <- costs |> Array.map (fun struct (_, error) -> error)
+                    let weighted = Array.map2 (fun weight struct (cost: Scalar, _) -> weight * cost) weights costs
 
                     [
-                        PlainCredit.term "valueLoss" 1.0 (Array.map2 cost weights found |> Scalar.mean)
+                        PlainCredit.term "valueLoss" 1.0 (Scalar.mean weighted)
                         PlainCredit.term "actionValue" 0.0 (Scalar.mean estimates)
                     ])
 
             losses.Add(snd terms[0])
             chosen.Add(snd terms[1])
             norms.Add(Gradient.norm gradient)
-            theta <- adam.Step(theta, Gradient.clip c.MaxGradientNorm gradient)
+            theta <- adam.Step(theta, Gradient.clip values.MaxGradientNorm gradient)
             if replayed.PriorityExponent > 0.0 then priorities.Set(memory, rows, errors)
             key
 
@@ -412,3 +385,83 @@ module PlainDqn =
                 ]
         },
         memory
+
+/// Plain deep Q-learning (Mnih et al. 2015, algorithm 1).
+[<RequireQualifiedAccess>]
+module PlainDqn =
+
+    let private values (c: DqnOptions) (network: PlainNetwork) theta observation : Scalar[] =
+        let outputs = (PlainNetwork.policy network theta observation [||]).Outputs
+
+        if c.Values.Dueling then
+            let advantages = outputs[1..]
+            advantages |> Array.map (fun advantage -> outputs[0] + advantage - Scalar.mean advantages)
+        else
+            outputs
+
+    /// struct (τ ln π, Σ π (q − τ ln π)) of π = softmax(q/τ).
+    let private soft temperature (q: Scalar[]) =
+        let largest = q |> Array.map Scalar.value |> Array.max
+        let total = q |> Array.sumBy (fun value -> exp ((value.Value - largest) / temperature))
+        let logs = q |> Array.map (fun value -> value.Value - largest - temperature * log total)
+        let soft = Array.map2 (fun (value: Scalar) log -> exp (log / temperature) * (value.Value - log)) q logs
+        struct (logs, Array.sum soft)
+
+    /// What a transition should be worth: nothing where that cannot be known.
+    let private target (c: DqnOptions) network (online: Scalar[]) (frozen: Scalar[]) see (steps: PlainTransition list) =
+        let discount = c.OffPolicy.Discount
+        let first, last = List.head steps, List.last steps
+        let earned = PlainValues.earned discount steps
+
+        if last.Terminated then
+            if c.Target.IsMunchausen then
+                let struct (logs, _) = soft c.MunchausenTemperature (values c network frozen (see first.State))
+                let bonus = max c.MunchausenFloor (min 0.0 logs[int first.Action[0]])
+                Some(earned + c.MunchausenScale * bonus)
+            else
+                Some earned
+        elif PlainValues.isUnknown last then
+            None
+        else
+            let next = values c network frozen (see last.Next)
+            let ahead = discount ** float steps.Length
+
+            match c.Target with
+            | ValueTarget.Maximum -> Some(earned + ahead * next[PlainValues.best last.NextMask next].Value)
+            | ValueTarget.Double ->
+                let choice = PlainValues.best last.NextMask (values c network online (see last.Next))
+                Some(earned + ahead * next[choice].Value)
+            | ValueTarget.Munchausen ->
+                let struct (logs, _) = soft c.MunchausenTemperature (values c network frozen (see first.State))
+                let struct (_, value) = soft c.MunchausenTemperature next
+                let bonus = max c.MunchausenFloor (min 0.0 logs[int first.Action[0]])
+                Some(earned + c.MunchausenScale * bonus + ahead * value)
+
+    /// A round of plain deep Q-learning, and what it remembers.
+    let transition (c: DqnOptions) (view: TwinView) : Expected * PlainMemory =
+        let network = view.Network
+
+        let cost theta seen (action: int) (wanted: float[]) =
+            let error = wanted[0] - (values c network theta seen)[action]
+
+            let cost =
+                match c.Loss with
+                | ValueError.Squared -> Scalar.square error
+                | ValueError.Huber when abs error.Value <= 1.0 -> 0.5 * Scalar.square error
+                | ValueError.Huber -> (if error.Value > 0.0 then error else -error) - 0.5
+
+            struct (cost, error.Value)
+
+        PlainValues.transition
+            {
+                OffPolicy = c.OffPolicy
+                TotalSteps = c.Plan.TotalSteps
+                Rate = c.Rate
+                Values = c.Values
+                ActionValues = values c network
+                Target =
+                    fun online frozen see steps ->
+                        target c network online frozen see steps |> Option.map Array.singleton
+                Cost = cost
+            }
+            view

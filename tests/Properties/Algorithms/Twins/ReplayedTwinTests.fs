@@ -28,15 +28,15 @@ let private options =
             }
         Network = { d.Network with Hidden = [ 4 ]; Activation = Activation.Tanh }
         Rate.LearningRate = 0.01
-        TargetUpdateInterval = 25
-        ExplorationFraction = 0.5
-        MaxGradientNorm = 0.5
+        Values.TargetUpdateInterval = 25
+        Values.ExplorationFraction = 0.5
+        Values.MaxGradientNorm = 0.5
     }
 
 /// Rounds of a learner and of its twin from the same states: the second round's memory is full.
-let private agree (options: DqnOptions) (task: int -> BatchEnvironment) copies threads =
+let private agreeOn create (plain: TwinView -> Expected * PlainMemory) (task: int -> BatchEnvironment) copies threads =
     use workers = new Workers(threads)
-    use learner = Dqn.create options (task copies) workers
+    use learner: Learner = create (task copies) workers
     let environment = task copies
     let mutable state = Agreement.prime learner 21UL
     // The target network is another one.
@@ -50,7 +50,7 @@ let private agree (options: DqnOptions) (task: int -> BatchEnvironment) copies t
 
     for round in 1..3 do
         let view = { Network = PlainNetwork.ofSearcher learner; State = state; Environment = environment }
-        let expected, memory = PlainDqn.transition options view
+        let expected, memory = plain view
         let struct (next, report) = learner.Transition state
         Assert.Equal<PlainTransition list>(memory.Steps, (PlainMemory.ofReplay next.Replay.Value).Steps)
         Agreement.same learner state expected next report
@@ -58,12 +58,25 @@ let private agree (options: DqnOptions) (task: int -> BatchEnvironment) copies t
         Assert.True(round < 3 || memory.Steps |> List.exists (fun step -> step.Ended && not step.Terminated))
         state <- next
 
+let private agree (options: DqnOptions) task copies threads =
+    agreeOn (Dqn.create options) (PlainDqn.transition options) task copies threads
+
 [<Fact>]
 let ``a round of DQN is that of plain DQN`` () =
     agree { options with Target = ValueTarget.Maximum } TwinTasks.choices 1 1
     agree options TwinTasks.choices 5 2
-    agree { options with Loss = ValueError.Squared; MaxGradientNorm = 0.0; Dueling = true } TwinTasks.choices 4 3
-    agree { options with OffPolicy.ReturnSteps = 3; TargetRate = 0.3; TargetUpdateInterval = 1 } TwinTasks.choices 3 1
+
+    agree
+        { options with Loss = ValueError.Squared; Values.MaxGradientNorm = 0.0; Values.Dueling = true }
+        TwinTasks.choices
+        4
+        3
+
+    agree
+        { options with OffPolicy.ReturnSteps = 3; Values.TargetRate = 0.3; Values.TargetUpdateInterval = 1 }
+        TwinTasks.choices
+        3
+        1
 
     agree
         { options with
@@ -83,8 +96,8 @@ let ``a round of DQN is that of plain DQN`` () =
 let ``a round of greedy DQN sees observations as the newest statistics have them`` () =
     agree
         { options with
-            InitialExploration = 0.0
-            FinalExploration = 0.0
+            Values.InitialExploration = 0.0
+            Values.FinalExploration = 0.0
             Network.NormaliseObservations = true
             OffPolicy.LearningStarts = 0
             OffPolicy.TrainFrequency = 1
@@ -111,5 +124,65 @@ let ``a round of DQN from prioritised replay is that of plain DQN`` () =
 [<Fact>]
 let ``a round of DQN with masks is that of plain DQN`` () =
     for target in [ ValueTarget.Maximum; ValueTarget.Double ] do
-        agree { options with Target = target; Dueling = true } TwinTasks.maskedChoices 5 2
+        agree { options with Target = target; Values.Dueling = true } TwinTasks.maskedChoices 5 2
         agree { options with Target = target; OffPolicy.ReturnSteps = 2 } TwinTasks.maskedChoices 2 1
+
+let private c51: C51Options =
+    {
+        Plan = options.Plan
+        OffPolicy = { options.OffPolicy with RoundSteps = 30 }
+        Network = options.Network
+        Rate = options.Rate
+        Values = options.Values
+        Double = false
+        Atoms = 7
+        LowestReturn = -1.5
+        HighestReturn = 2.0
+        LogProbability = LogProbability.Exact
+    }
+
+[<Fact>]
+let ``a round of C51 is that of plain C51`` () =
+    let agree (options: C51Options) task copies threads =
+        agreeOn (C51.create options) (PlainDistributional.c51 options) task copies threads
+
+    agree c51 TwinTasks.choices 1 1
+    agree { c51 with Double = true; Values.Dueling = true; OffPolicy.ReturnSteps = 3 } TwinTasks.choices 4 3
+    agree { c51 with Double = true; Values.Dueling = true; Atoms = 2 } TwinTasks.maskedChoices 5 2
+
+    agree
+        { c51 with
+            OffPolicy.PriorityExponent = 0.7
+            Network.NormaliseObservations = true
+            Rate.AnnealLearningRate = true
+        }
+        TwinTasks.maskedChoices
+        2
+        1
+
+let private qrDqn: QrDqnOptions =
+    {
+        Plan = options.Plan
+        OffPolicy = { options.OffPolicy with RoundSteps = 30 }
+        Network = options.Network
+        Rate = options.Rate
+        Values = options.Values
+        Double = false
+        Quantiles = 5
+        HuberThreshold = 0.4
+    }
+
+[<Fact>]
+let ``a round of QR-DQN is that of plain QR-DQN`` () =
+    let agree (options: QrDqnOptions) task copies threads =
+        agreeOn (QrDqn.create options) (PlainDistributional.qrDqn options) task copies threads
+
+    agree qrDqn TwinTasks.choices 1 1
+    agree { qrDqn with Double = true; Values.Dueling = true; OffPolicy.ReturnSteps = 3 } TwinTasks.choices 4 3
+    agree { qrDqn with Double = true; Values.Dueling = true; Quantiles = 1 } TwinTasks.maskedChoices 5 2
+
+    agree
+        { qrDqn with OffPolicy.PriorityExponent = 0.7; OffPolicy.RoundSteps = 30; HuberThreshold = 0.0 }
+        TwinTasks.maskedChoices
+        2
+        1

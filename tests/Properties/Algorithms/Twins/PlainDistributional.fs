@@ -1,0 +1,140 @@
+/// Plain C51 and QR-DQN: distributions as arrays, one atom, one quantile and one pair of them at a time.
+namespace Rl.Tests.Algorithms.Twins
+
+open Rl.Core.Algorithms
+
+[<RequireQualifiedAccess>]
+module PlainDistributional =
+
+    /// K numbers for each action; of a dueling network those of the state come first.
+    let private distributions isDueling numbers (network: PlainNetwork) theta observation : Scalar[][] =
+        let rows = (PlainNetwork.policy network theta observation [||]).Outputs |> Array.chunkBySize numbers
+
+        if isDueling then
+            let advantages = Array.tail rows
+            let means = Array.transpose advantages |> Array.map Scalar.mean
+            advantages |> Array.map (Array.mapi (fun k own -> rows[0].[k] + (own - means[k])))
+        else
+            rows
+
+    /// After some steps: struct (Σ γⁱ rᵢ, γⁿ, the distribution that comes then); none where that is unknown.
+    let private ahead
+        discount
+        isDouble
+        online
+        frozen
+        see
+        (steps: PlainTransition list)
+        (distributions: Scalar[] -> float[] -> Scalar[][])
+        (mean: Scalar[] -> Scalar)
+        =
+        let last = List.last steps
+        let earned = PlainValues.earned discount steps
+
+        if last.Terminated then
+            let any = distributions frozen (see last.Next)
+            Some(struct (earned, 0.0, any[0]))
+        elif PlainValues.isUnknown last then
+            None
+        else
+            let next = distributions frozen (see last.Next)
+            let chooser = if isDouble then distributions online (see last.Next) else next
+            let best = PlainValues.best last.NextMask (Array.map mean chooser)
+            Some(struct (earned, discount ** float steps.Length, next[best]))
+
+    let private softmax (logits: Scalar[]) : Scalar[] =
+        let largest = logits |> Array.map Scalar.value |> Array.max
+        let shares = logits |> Array.map (fun logit -> Scalar.exp (logit - largest))
+        let total = Scalar.sum shares
+        shares |> Array.map (fun share -> share / total)
+
+    /// Each probability goes to the two atoms that its place lies between (Bellemare et al. 2017, algorithm 1).
+    let private project (lowest: float) (highest: float) count (places: float[]) (probabilities: float[]) : float[] =
+        let gap = (highest - lowest) / float (count - 1)
+        let projected = Array.zeroCreate<float> count
+
+        for place, probability in Array.zip places probabilities do
+            let b = (min highest (max lowest place) - lowest) / gap
+            let below = int (floor b)
+            let above = min (count - 1) (below + 1)
+            let share = b - float below
+            projected[below] <- projected[below] + (1.0 - share) * probability
+            projected[above] <- projected[above] + share * probability
+
+        projected
+
+    /// A round of C51, and what it remembers.
+    let c51 (c: C51Options) (view: TwinView) : Expected * PlainMemory =
+        let distributions = distributions c.Values.Dueling c.Atoms view.Network
+        let gap = (c.HighestReturn - c.LowestReturn) / float (c.Atoms - 1)
+        let atoms = Array.init c.Atoms (fun k -> c.LowestReturn + gap * float k)
+        let mean logits = Array.map2 (fun (z: float) (p: Scalar) -> z * p) atoms (softmax logits) |> Scalar.sum
+
+        let target online frozen see steps =
+            match ahead c.OffPolicy.Discount c.Double online frozen see steps distributions mean with
+            | None -> None
+            | Some(struct (earned, discount, next)) ->
+                let places = atoms |> Array.map (fun z -> earned + discount * z)
+                Some(project c.LowestReturn c.HighestReturn c.Atoms places (softmax next |> Array.map Scalar.value))
+
+        let cost theta seen (action: int) (wanted: float[]) =
+            let logits = distributions theta seen
+            let probabilities = softmax logits[action]
+            let cost = Array.map2 (fun (w: float) p -> -w * Scalar.log p) wanted probabilities |> Scalar.sum
+            struct (cost, cost.Value)
+
+        PlainValues.transition
+            {
+                OffPolicy = c.OffPolicy
+                TotalSteps = c.Plan.TotalSteps
+                Rate = c.Rate
+                Values = c.Values
+                ActionValues = fun theta seen -> distributions theta seen |> Array.map mean
+                Target = target
+                Cost = cost
+            }
+            view
+
+    /// A round of QR-DQN, and what it remembers.
+    let qrDqn (c: QrDqnOptions) (view: TwinView) : Expected * PlainMemory =
+        let distributions = distributions c.Values.Dueling c.Quantiles view.Network
+
+        let target online frozen see steps =
+            match ahead c.OffPolicy.Discount c.Double online frozen see steps distributions Scalar.mean with
+            | None -> None
+            | Some(struct (earned, discount, next)) -> Some(next |> Array.map (fun x -> earned + discount * x.Value))
+
+        // |τ − 1[u < 0]| L(u) for each quantile and each target (Dabney et al. 2018, equation 10).
+        let cost theta seen (action: int) (wanted: float[]) =
+            let all = distributions theta seen
+            let own = all[action]
+
+            let pair i (place: Scalar) (target: float) =
+                let error = target - place
+                let level = (float i + 0.5) / float c.Quantiles
+                let size = if error.Value < 0.0 then -error else error
+                let threshold = c.HuberThreshold
+
+                let size =
+                    if threshold = 0.0 then size
+                    elif size.Value <= threshold then 0.5 * Scalar.square error
+                    else threshold * (size - 0.5 * threshold)
+
+                (if error.Value < 0.0 then 1.0 - level else level) * size
+
+            let cost =
+                own |> Array.mapi (fun i place -> wanted |> Array.map (pair i place) |> Scalar.mean) |> Scalar.sum
+
+            struct (cost, cost.Value)
+
+        PlainValues.transition
+            {
+                OffPolicy = c.OffPolicy
+                TotalSteps = c.Plan.TotalSteps
+                Rate = c.Rate
+                Values = c.Values
+                ActionValues = fun theta seen -> distributions theta seen |> Array.map Scalar.mean
+                Target = target
+                Cost = cost
+            }
+            view
