@@ -72,16 +72,16 @@ let private distributional =
         "FinalExploration", "0.04"
     ]
 
-/// C51TEXT
+/// With seeds 1 to 4 the mean of the last hundred episodes is 161 to 181; chance gets 22.
 [<Theory; InlineData(1UL); InlineData(2UL)>]
 let ``C51 balances within 20,000 steps`` (seed: uint64) =
     let options = distributional @ [ "Atoms", "51"; "LowestReturn", "0"; "HighestReturn", "100" ]
-    Assert.InRange(train (c51 "CartPole-v1" 8 options) seed, 100.0, 500.0)
+    Assert.InRange(train (c51 "CartPole-v1" 8 options) seed, 130.0, 500.0)
 
-/// QRTEXT
+/// With seeds 1 to 3 the mean of the last hundred episodes is 167 to 179; chance gets 22.
 [<Theory; InlineData(1UL); InlineData(2UL)>]
 let ``QR-DQN balances within 20,000 steps`` (seed: uint64) =
-    Assert.InRange(train (qrDqn "CartPole-v1" 8 (distributional @ [ "Quantiles", "16" ])) seed, 100.0, 500.0)
+    Assert.InRange(train (qrDqn "CartPole-v1" 8 (distributional @ [ "Quantiles", "16" ])) seed, 130.0, 500.0)
 
 /// Fewer steps than the defaults, of which seconds are enough. The last hundred episodes are most of all steps: with
 /// seeds 1 to 4 their mean is 367 to 402, and 500 in an evaluation at the end. Chance gets 22.
