@@ -187,6 +187,7 @@ public sealed class OptionsTests
         "squared" => "huber",
         "future" => "episode",
         "normal" => "ornsteinUhlenbeck",
+        "exact" => "clamped",
         _ => text.Contains('.', StringComparison.Ordinal) || text.Contains('E', StringComparison.Ordinal) ? "0.123456789012345" : "12345",
     };
 }

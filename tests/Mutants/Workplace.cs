@@ -89,7 +89,7 @@ internal sealed class Workplace(string repository) : IDisposable
 
     /// <summary>The classes of tests that the build holds.</summary>
     public IReadOnlyList<string> TestClasses() =>
-        Run([Program, "-list", "classes", "-noColor"], 0, TimeSpan.FromMinutes(2)).Output
+        Run([Program, "-list", "classes", "-noColor"], 0, TimeSpan.FromMinutes(10)).Output
             .Split('\n')
             .Select(line => line.Trim())
             .Where(line => line.StartsWith("Rl.Tests.", StringComparison.Ordinal))
