@@ -14,6 +14,8 @@ internal sealed class Workplace(string repository) : IDisposable
     private const string Core = "src/Rl.Core.FSharp";
     private const string Tests = "tests/Properties";
 
+    private static TimeSpan BuildLimit => TimeSpan.FromMinutes(60);
+
     private static readonly string[] _shared = ["Directory.Build.props", "Directory.Packages.props", "global.json", "README.md", "LICENSE"];
 
     public string Folder { get; } = Directory.CreateTempSubdirectory("rl-mutants-").FullName;
@@ -67,9 +69,14 @@ internal sealed class Workplace(string repository) : IDisposable
         var (code, output) = Run(
             ["build", "-c", "Release", "-v", "quiet", "--nologo", "-p:TreatWarningsAsErrors=false", "-p:NoWarn=FS3390", Path.Combine(Folder, Tests)],
             0,
-            TimeSpan.FromMinutes(15));
+            BuildLimit);
 
-        return code == 0 ? "" : output;
+        return code switch
+        {
+            0 => "",
+            null => $"The build was stopped after {BuildLimit.TotalMinutes:F0} minutes.",
+            _ => output,
+        };
     }
 
     /// <summary>The files of a folder of the tree that are kept, none of those that builds make.</summary>
