@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Microsoft.FSharp.Collections;
 using Microsoft.FSharp.Core;
@@ -43,6 +44,11 @@ internal static class OffPolicyFigures
         ("BufferSize", "100000"), ("TargetUpdateInterval", "1000"), ("Hidden", "128"), ("LearningRate", "2.5e-4"),
     ];
 
+    private static readonly (string, string)[] PureJaxQl =
+    [
+        ("RolloutSteps", "32"), ("MinibatchSize", "128"), ("Epochs", "2"), ("Lambda", "0.65"), ("Hidden", "128"),
+    ];
+
     /// <summary>The figures, measured one after the other.</summary>
     public static IEnumerable<(string Name, Func<Figure> Measured)> All()
     {
@@ -53,6 +59,9 @@ internal static class OffPolicyFigures
         yield return Steps("sac_256_2core", "sac", "BipedalWalker-v3", 2, StableBaselines3);
         yield return Steps("dqn_cartpole_cleanrl_1core", "dqn", "CartPole-v1", 1, CleanRl);
         yield return Steps("dqn_freeway_minatar_1core", "dqn", "MinAtar/Freeway-v1", 1, MinAtar);
+        yield return Steps("pqn_cartpole_1core", "pqn", "CartPole-v1", 1, [], copies: 16);
+        yield return ("pqn_cartpole_500_1core", Solve);
+        yield return Steps("pqn_breakout_1core", "pqn", "MinAtar/Breakout-v1", 1, PureJaxQl, copies: 128);
         yield return ("replay_sample_256", () => Draw("replay_sample_256", isPrioritised: false));
         yield return ("per_sample_256", () => Draw("per_sample_256", isPrioritised: true));
     }
@@ -62,14 +71,39 @@ internal static class OffPolicyFigures
         string algorithm,
         string environment,
         int threads,
-        (string Name, string Value)[] settings) => (name, () =>
+        (string Name, string Value)[] settings,
+        int copies = 1) => (name, () =>
     {
-        using var run = new OffPolicyWorkload(algorithm, environment, threads, settings);
+        using var run = new OffPolicyWorkload(algorithm, environment, threads, settings, copies);
+        var taken = run.StepsPerTransition;
         var (seconds, bytes) = Measure.Run(run.Transition);
-        const int Taken = OffPolicyWorkload.StepsPerTransition;
-        return new Figure(name, Taken / seconds, "steps/s", null, bytes / Taken);
+        return new Figure(name, taken / seconds, "steps/s", null, bytes / taken);
     }
     );
+
+    /// <summary>The wall time of training PQN on CartPole until its policy has a return of 500 over 100 episodes, which
+    /// is checked after the time is taken.</summary>
+    private static Figure Solve()
+    {
+        const string Name = "pqn_cartpole_500_1core";
+        var best = double.PositiveInfinity;
+        for (var repetition = 0; repetition < 3; repetition++)
+        {
+            var watch = Stopwatch.StartNew();
+            var options = new Rl.PqnOptions { TotalSteps = 150_000, EnvironmentCopies = 16, Threads = 1 };
+            using var agent = Agent.Create(options, Environments.Make("CartPole-v1"), seed: 1);
+            agent.Train();
+            best = Math.Min(best, watch.Elapsed.TotalSeconds);
+            var reached = agent.Evaluate(episodes: 100).Mean;
+            if (reached < 500)
+            {
+                throw new InvalidOperationException(FormattableString.Invariant(
+                    $"PQN came to {reached} instead of 500 on CartPole-v1: {Name} means nothing."));
+            }
+        }
+
+        return new Figure(Name, best, "s", null, null);
+    }
 
     private static Figure Draw(string name, bool isPrioritised)
     {
@@ -142,33 +176,43 @@ internal static class OffPolicyFigures
 /// update a step or as its settings say.</summary>
 internal sealed class OffPolicyWorkload : IDisposable
 {
-    /// <summary>Environment steps of a transition.</summary>
-    public const int StepsPerTransition = 1_000;
-
+    private const int RoundSteps = 1_000;
     private const long Endless = 1_000_000_000;
     private readonly Workers workers;
     private readonly Learner learner;
     private TrainingState state;
 
-    public OffPolicyWorkload(string algorithm, string environment, int threads, (string Name, string Value)[] settings)
+    public OffPolicyWorkload(
+        string algorithm, string environment, int threads, (string Name, string Value)[] settings, int copies)
     {
         workers = new Workers(threads);
+        var entry = Catalogue.tryFind(algorithm)!.Value;
         var given = new[]
         {
             ("TotalSteps", Endless.ToString(CultureInfo.InvariantCulture)),
-            ("RoundSteps", StepsPerTransition.ToString(CultureInfo.InvariantCulture)),
+            ("RoundSteps", RoundSteps.ToString(CultureInfo.InvariantCulture)),
         };
-        var options = given.Concat(settings).Select(setting => Tuple.Create(setting.Item1, setting.Item2));
-        learner = Catalogue.tryFind(algorithm)!.Value.Create
+        var options = given
+            .Where(setting => entry.Options.Any(option => option.Name == setting.Item1))
+            .Concat(settings)
+            .Select(setting => Tuple.Create(setting.Item1, setting.Item2));
+        learner = entry.Create
             .Invoke(ListModule.OfSeq(options))
-            .Invoke(Registry.make(environment).Vectorise(1))
+            .Invoke(Registry.make(environment).Vectorise(copies))
             .Invoke(workers);
         state = learner.Initialise(RngModule.create(1UL));
-        while (state.Steps < 2 * StepsPerTransition)
+        var before = 0L;
+        while (state.Steps < 2 * RoundSteps)
         {
+            before = state.Steps;
             Transition();
         }
+
+        StepsPerTransition = state.Steps - before;
     }
+
+    /// <summary>Environment steps of a transition.</summary>
+    public long StepsPerTransition { get; }
 
     /// <summary>Acting, remembering and learning.</summary>
     public void Transition() => state = learner.Transition(state).Item1;
