@@ -4,6 +4,7 @@ using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Text;
+using System.Text.Json;
 using Rl.Core.Foundations;
 
 namespace Rl.Cli.Bench;
@@ -21,6 +22,8 @@ internal sealed record BenchRow(BenchTask Task, IReadOnlyList<BenchRun> Runs)
 /// <summary>Results as Markdown and CSV.</summary>
 internal static class BenchReport
 {
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
     private static readonly string[] Headers =
         ["task", "algorithm", "steps", "seeds", "return", "interquartile mean [95 %]", "asked", "", "reference", "time a run", "steps/s"];
 
@@ -58,6 +61,45 @@ internal static class BenchReport
         return text.ToString();
     }
 
+    /// <summary>Of each two algorithms that were given as many steps in one environment: how probable it is that a run
+    /// of the first is better than one of the second. Empty where no two were.</summary>
+    public static string Comparisons(IReadOnlyList<BenchRow> rows)
+    {
+        var text = new StringBuilder();
+        foreach (var (task, pairs) in rows
+            .GroupBy(row => (row.Task.Environment, row.Task.Steps))
+            .Select(group => (group.First().Task, Pairs([.. group]))))
+        {
+            foreach (var (one, other) in pairs)
+            {
+                var probability = Statistics.ProbabilityOfImprovement(one.Returns, other.Returns);
+                var (low, high) = Statistics.BootstrapImprovement(one.Returns, other.Returns);
+                text.Append(Invariant($"| {task.Environment} | {task.Steps:N0} | {one.Task.Algorithm} | "));
+                text.AppendLine(Invariant(
+                    $"{other.Task.Algorithm} | {probability:0.00} [{low:0.00}, {high:0.00}] |"));
+            }
+        }
+
+        return text.Length == 0
+            ? ""
+            : "| task | steps | algorithm | against | probability of improvement [95 %] |\n"
+                + $"|---|---|---|---|---|\n{text}";
+    }
+
+    /// <summary>The evaluations in the layout of rliable: by environment and steps a dictionary of scores, from the
+    /// algorithm to a matrix with a row a run and a column for the task.</summary>
+    public static string Rliable(IReadOnlyList<BenchRow> rows)
+    {
+        var tasks = rows
+            .GroupBy(row => Invariant($"{row.Task.Environment} {row.Task.Steps}"))
+            .ToDictionary(
+                group => group.Key,
+                group => group.ToDictionary(
+                    row => row.Task.Note.Length > 0 ? $"{row.Task.Algorithm} {row.Task.Note}" : row.Task.Algorithm,
+                    row => row.Runs.Select(run => new[] { run.Evaluation }).ToArray()));
+        return JsonSerializer.Serialize(tasks, Indented) + "\n";
+    }
+
     /// <summary>One line a run.</summary>
     public static string Csv(IReadOnlyList<BenchRow> rows)
     {
@@ -87,6 +129,13 @@ internal static class BenchReport
         }
 
         WholeFile.WriteText(page, $"{text[..(start + open.Length)]}\n{table}{text[end..]}");
+    }
+
+    /// <summary>Each two rows once, the better one first.</summary>
+    private static IEnumerable<(BenchRow One, BenchRow Other)> Pairs(IReadOnlyList<BenchRow> rows)
+    {
+        var ordered = rows.OrderByDescending(row => row.Mean).ToArray();
+        return ordered.SelectMany((one, index) => ordered.Skip(index + 1).Select(other => (one, other)));
     }
 
     private static string Signed(double value) => value.ToString("0.0", CultureInfo.InvariantCulture).Replace('-', '−');

@@ -59,9 +59,11 @@ internal static class BenchCommand
         Directory.CreateDirectory(folder);
         var runs = Measure(tasks, folder, request.Parallel, terminal, interruption);
         var rows = tasks.Select(task => new BenchRow(task, [.. runs[task].OrderBy(run => run.Seed)])).ToList();
-        var table = BenchReport.Markdown(rows);
+        var comparisons = BenchReport.Comparisons(rows);
+        var table = BenchReport.Markdown(rows) + (comparisons.Length > 0 ? $"\n{comparisons}" : "");
         WholeFile.WriteText(Path.Combine(request.Output, $"{request.Suite}.md"), table);
         WholeFile.WriteText(Path.Combine(request.Output, $"{request.Suite}.csv"), BenchReport.Csv(rows));
+        WholeFile.WriteText(Path.Combine(request.Output, $"{request.Suite}-rliable.json"), BenchReport.Rliable(rows));
         CurveGrid.Save(Path.Combine(request.Output, $"{request.Suite}.png"), rows);
         if (request.Page is { } page)
         {

@@ -120,7 +120,13 @@ type Priorities<'T when 'T: struct and 'T :> IFloatingPointIeee754<'T>>
     let mutable points: float[] = [||]
     let mutable changed: int[] = [||]
 
-    let slot (replay: Replay) (row: int) = int ((replay.Appended - int64 replay.Count + int64 row) % int64 capacity)
+    /// The slot of a replay's oldest row.
+    let oldestSlot (replay: Replay) = int ((replay.Appended - int64 replay.Count) % int64 capacity)
+
+    /// The slot of a row, of which the oldest has this one.
+    let slotFrom (oldest: int) (row: int) = if oldest < capacity - row then oldest + row else oldest - (capacity - row)
+
+    let slot (replay: Replay) (row: int) = slotFrom (oldestSlot replay) row
 
     let require (replay: Replay) =
         if replay.Capacity <> capacity then
@@ -141,11 +147,11 @@ type Priorities<'T when 'T: struct and 'T :> IFloatingPointIeee754<'T>>
     /// newest `delay` rows have none yet.
     let welcome (replay: Replay) set =
         let value = rounded (power largest)
-        let oldest = replay.Appended - int64 replay.Count
-        let first = max 0L (known - int64 delay - oldest)
+        let first = max 0L (known - int64 delay - (replay.Appended - int64 replay.Count))
+        let oldest = oldestSlot replay
 
         for row in int first .. replay.Count - 1 do
-            set (slot replay row) (if row < replay.Count - delay then value else 0.0)
+            set (slotFrom oldest row) (if row < replay.Count - delay then value else 0.0)
 
         known <- replay.Appended
 
@@ -178,8 +184,10 @@ type Priorities<'T when 'T: struct and 'T :> IFloatingPointIeee754<'T>>
             for index in 0 .. capacity - 1 do
                 tree.SetAlone(index, 0.0)
 
+            let oldest = oldestSlot replay
+
             for row in 0 .. replay.Count - 1 do
-                let index = slot replay row
+                let index = slotFrom oldest row
                 tree.SetAlone(index, Double.CreateTruncating values[index])
 
             tree.Rebuild()
@@ -230,7 +238,7 @@ type Priorities<'T when 'T: struct and 'T :> IFloatingPointIeee754<'T>>
         if not (total > 0.0) then
             Guard.fail (nameof replay) "All priorities are 0: nothing can be drawn. Give ε a number above 0."
 
-        let oldest = int ((replay.Appended - int64 replay.Count) % int64 capacity)
+        let oldest = oldestSlot replay
         let part = total / float rows.Length
 
         if points.Length < rows.Length then
@@ -290,16 +298,17 @@ type Priorities<'T when 'T: struct and 'T :> IFloatingPointIeee754<'T>>
         | WeightScale.Ones -> weights.Fill 'T.One
         | scale ->
             let count, total = float replay.Count, tree.Total
+            let oldest = oldestSlot replay
             let mutable least = infinity
 
             for index in 0 .. rows.Length - 1 do
-                least <- min least tree[slot replay rows[index]]
+                least <- min least tree[slotFrom oldest rows[index]]
 
             // The largest weight is that of the least priority; dividing first keeps all finite.
             let unit = if scale = WeightScale.Batch then least else total / count
 
             for index in 0 .. rows.Length - 1 do
-                weights[index] <- 'T.CreateTruncating(Math.Pow(tree[slot replay rows[index]] / unit, -exponent))
+                weights[index] <- 'T.CreateTruncating(Math.Pow(tree[slotFrom oldest rows[index]] / unit, -exponent))
 
     /// Sets the priorities of drawn rows by their errors δ, whose sign does not matter. NaN and infinity are refused,
     /// before anything changes.
@@ -311,6 +320,7 @@ type Priorities<'T when 'T: struct and 'T :> IFloatingPointIeee754<'T>>
         Guard.finiteSpan (nameof errors) errors
         present <- [||]
 
+        let oldest = oldestSlot replay
         let firstWins = options.Duplicates = Duplicates.FirstWins
         if firstWins && seen.Length = 0 then seen <- Array.zeroCreate<int> capacity
         update <- update + 1
@@ -320,7 +330,7 @@ type Priorities<'T when 'T: struct and 'T :> IFloatingPointIeee754<'T>>
 
         for index in 0 .. rows.Length - 1 do
             let priority = Priority.ofError options.Rule (Double.CreateTruncating errors[index])
-            let slot = slot replay rows[index]
+            let slot = slotFrom oldest rows[index]
             largest <- max largest (rounded priority)
 
             changed[index] <- slot

@@ -95,6 +95,40 @@ let ``the sums over priorities are those of their leaves, however they came to b
         (fun eighth -> tree.Find(float eighth / 8.0) = found (float eighth / 8.0))
         (seq { 0 .. int (8.0 * tree.Total) - 1 })
 
+[<Theory; InlineData(1); InlineData(8); InlineData(9); InlineData(64); InlineData(65); InlineData(700)>]
+let ``a tree follows from its leaves, changed one by one, together or all anew`` (size: int) =
+    let one, together, anew = SumTree size, SumTree size, SumTree size
+    let mutable rng = Rng.create (uint64 size)
+
+    for _ in 1..20 do
+        let changed =
+            Array.init 33 (fun _ ->
+                let struct (index, next) = Rng.below size rng
+                let struct (value, next) = Rng.uniform next
+                rng <- next
+                index, (if value < 0.2 then 0.0 else value))
+
+        for index, value in changed do
+            one.Set(index, value)
+            together.SetAlone(index, value)
+            anew.SetAlone(index, value)
+
+        together.AddUp(Span(Array.map fst changed))
+        anew.Rebuild()
+        let prefixes (tree: SumTree) = Array.init (size + 1) (fun last -> tree.Sum(0, last))
+        Assert.Equal<float[]>(prefixes one, prefixes together)
+        Assert.Equal<float[]>(prefixes one, prefixes anew)
+        Assert.Equal(one.Total, one.Sum(0, size), 1e-9)
+        let shares = Array.init 50 (fun index -> one.Total * (float index + 0.5) / 50.0)
+        let found = Array.zeroCreate<int> shares.Length
+        together.FindAll(Span(Array.copy shares), Span found)
+
+        if one.Total > 0.0 then
+            for index in 0 .. shares.Length - 1 do
+                Assert.Equal(one.Find shares[index], found[index])
+                Assert.True(one[found[index]] > 0.0)
+                Assert.InRange(shares[index], one.Sum(0, found[index]) - 1e-9, one.Sum(0, found[index] + 1) + 1e-9)
+
 [<Fact>]
 let ``a row of priority 0 is never drawn`` () =
     let options =
