@@ -15,6 +15,7 @@ module Catalogue =
             Ars.entry
             C51.entry
             Cem.entry
+            CrossQ.entry
             Ddpg.entry
             Dqn.entry
             Es.entry
@@ -26,6 +27,7 @@ module Catalogue =
             Reinforce.entry
             Sac.entry
             Td3.entry
+            Tqc.entry
             Trpo.entry
             Vmpo.entry
             Vpg.entry

@@ -68,6 +68,8 @@ let private diverging: (string * (string * string) list) list =
     [
         "a2c", [ rate; "RolloutSteps", "32" ]
         "c51", rate :: replayed
+        // Layers that are normalised over batches forget the size of one row; the actor's outputs do not.
+        "crossq", ("LearningRate", "1e38") :: replayed
         "ddpg", critics
         "dqn", [ rate; "Loss", "squared" ] @ replayed
         "npg", [ rate; "RolloutSteps", "32"; "Activation", "relu" ]
@@ -78,6 +80,7 @@ let private diverging: (string * (string * string) list) list =
         "reinforce", [ valueRate; "EpisodesPerUpdate", "4" ]
         "sac", critics
         "td3", critics
+        "tqc", critics
         "trpo", [ valueRate; "RolloutSteps", "32" ]
         "vmpo", [ rate; "RolloutSteps", "32" ]
         "vpg", [ valueRate; "RolloutSteps", "32" ]

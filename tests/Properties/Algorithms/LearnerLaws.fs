@@ -150,6 +150,29 @@ let private all: (string * string * string * (string * string) list) list =
         ]
         "sac, masks and priorities", "sac", "Forbidden-v0", [ "ReturnSteps", "2"; "PriorityExponent", "0.6" ]
         "sac, images", "sac", "Spot-v0", [ "Hidden", "16" ]
+        "tqc, three critics, n-step, prioritised",
+        "tqc",
+        "Pendulum-v1",
+        [
+            "Critics", "3"
+            "DroppedQuantiles", "0"
+            "ReturnSteps", "3"
+            "LearnTemperature", "false"
+            "PriorityExponent", "0.6"
+            "BatchSize", "130"
+        ]
+        "crossq, every step, renormalised, prioritised",
+        "crossq",
+        "Pendulum-v1",
+        [
+            "PolicyDelay", "1"
+            "Critics", "3"
+            "RenormalisationStarts", "5"
+            "PriorityExponent", "0.6"
+            "BatchSize", "130"
+            "AnnealLearningRate", "true"
+            "TotalSteps", "500"
+        ]
         "td3, wandering noise, annealed",
         "td3",
         "Pendulum-v1",

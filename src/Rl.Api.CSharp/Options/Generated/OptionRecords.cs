@@ -16,6 +16,7 @@ internal static class OptionRecords
         "ars" => new ArsOptions(),
         "c51" => new C51Options(),
         "cem" => new CemOptions(),
+        "crossq" => new CrossQOptions(),
         "ddpg" => new DdpgOptions(),
         "dqn" => new DqnOptions(),
         "es" => new EsOptions(),
@@ -27,6 +28,7 @@ internal static class OptionRecords
         "reinforce" => new ReinforceOptions(),
         "sac" => new SacOptions(),
         "td3" => new Td3Options(),
+        "tqc" => new TqcOptions(),
         "trpo" => new TrpoOptions(),
         "vmpo" => new VmpoOptions(),
         "vpg" => new VpgOptions(),
@@ -86,6 +88,16 @@ internal static class OptionRecords
             "What is added to the diagonal of the Fisher information.",
         ("ConjugateGradientOptions", "CgSteps") =>
             "Iterations of conjugate gradients.",
+        ("CrossQOptions", "Critics") =>
+            "The number of critics, of which the least value counts.",
+        ("CrossQOptions", "GradientDecay") =>
+            "Adam's β₁, the decay of the mean of gradients, for actor and critics.",
+        ("CrossQOptions", "PolicyDelay") =>
+            "Updates of the critics for one of the actor and the temperature.",
+        ("CrossQOptions", "RenormalisationStarts") =>
+            "Batches of each layer that are normalised by their own statistics alone; later ones are renormalised towards the running ones.",
+        ("CrossQOptions", "StatisticsRate") =>
+            "The share of a batch in the running means and variances of layers.",
         ("DdpgOptions", "CriticLearningRate") =>
             "Adam's step size α for the critic.",
         ("DdpgOptions", "Exploration") =>
@@ -294,23 +306,23 @@ internal static class OptionRecords
             "Where an action is one of n choices: the entropy that the temperature aims at, as a share of that of n equal probabilities, ln n. Choices that are impossible in a state do not count there.",
         ("SacChoiceOptions", "TargetUpdateInterval") =>
             "Where an action is one of several choices: environment steps between moves of the targets; 0: they move after each update.",
-        ("SacOptions", "CriticLearningRate") =>
-            "Adam's step size α for the critics.",
         ("SacOptions", "Critics") =>
             "The number of critics, of which the least value counts.",
-        ("SacOptions", "InitialTemperature") =>
-            "The temperature α that training starts with.",
-        ("SacOptions", "LargestLogDeviation") =>
-            "The largest ln σ of the policy.",
-        ("SacOptions", "LearnTemperature") =>
-            "Learn the temperature; else it stays as it starts.",
-        ("SacOptions", "LeastLogDeviation") =>
-            "The least ln σ of the policy.",
-        ("SacOptions", "TargetEntropyPerAction") =>
-            "Where actions are numbers: the entropy that the temperature aims at, times the numbers of an action; −1 in most implementations.",
         ("SacOptions", "TargetRate") =>
             "The share τ of the critics in their targets when these move.",
-        ("SacOptions", "TemperatureLearningRate") =>
+        ("SoftOptions", "CriticLearningRate") =>
+            "Adam's step size α for the critics.",
+        ("SoftOptions", "InitialTemperature") =>
+            "The temperature α that training starts with.",
+        ("SoftOptions", "LargestLogDeviation") =>
+            "The largest ln σ of the policy.",
+        ("SoftOptions", "LearnTemperature") =>
+            "Learn the temperature; else it stays as it starts.",
+        ("SoftOptions", "LeastLogDeviation") =>
+            "The least ln σ of the policy.",
+        ("SoftOptions", "TargetEntropyPerAction") =>
+            "The entropy that the temperature aims at, times the numbers of an action; −1 in most implementations.",
+        ("SoftOptions", "TemperatureLearningRate") =>
             "Adam's step size for ln α.",
         ("Td3Options", "CriticLearningRate") =>
             "Adam's step size α for the critics.",
@@ -330,6 +342,14 @@ internal static class OptionRecords
             "The bound of that noise.",
         ("Td3Options", "TargetRate") =>
             "The share τ of the online networks in their targets when these move.",
+        ("TqcOptions", "Critics") =>
+            "The number of critics, each of which gives a distribution of returns.",
+        ("TqcOptions", "DroppedQuantiles") =>
+            "Of the quantiles of all critics together the largest, so many for each critic, are no targets.",
+        ("TqcOptions", "Quantiles") =>
+            "Quantiles of each critic.",
+        ("TqcOptions", "TargetRate") =>
+            "The share τ of the critics in their targets after each step.",
         ("TrpoOptions", "LineSearchShrink") =>
             "Each try of the line search is this fraction of the one before.",
         ("TrpoOptions", "LineSearchTries") =>

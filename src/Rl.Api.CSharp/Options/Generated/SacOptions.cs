@@ -66,19 +66,19 @@ public sealed record SacOptions : AgentOptions
     public bool AnnealLearningRate { get; init; } = Defaults.Rate.AnnealLearningRate;
 
     /// <summary>Adam's step size α for the critics. Greater than 0.</summary>
-    public double CriticLearningRate { get; init; } = Defaults.CriticLearningRate;
+    public double CriticLearningRate { get; init; } = Defaults.Soft.CriticLearningRate;
 
     /// <summary>Adam's step size for ln α. Greater than 0.</summary>
-    public double TemperatureLearningRate { get; init; } = Defaults.TemperatureLearningRate;
+    public double TemperatureLearningRate { get; init; } = Defaults.Soft.TemperatureLearningRate;
 
     /// <summary>The temperature α that training starts with. Greater than 0.</summary>
-    public double InitialTemperature { get; init; } = Defaults.InitialTemperature;
+    public double InitialTemperature { get; init; } = Defaults.Soft.InitialTemperature;
 
     /// <summary>Learn the temperature; else it stays as it starts.</summary>
-    public bool LearnTemperature { get; init; } = Defaults.LearnTemperature;
+    public bool LearnTemperature { get; init; } = Defaults.Soft.LearnTemperature;
 
     /// <summary>Where actions are numbers: the entropy that the temperature aims at, times the numbers of an action; −1 in most implementations.</summary>
-    public double TargetEntropyPerAction { get; init; } = Defaults.TargetEntropyPerAction;
+    public double TargetEntropyPerAction { get; init; } = Defaults.Soft.TargetEntropyPerAction;
 
     /// <summary>The share τ of the critics in their targets when these move. In (0, 1].</summary>
     public double TargetRate { get; init; } = Defaults.TargetRate;
@@ -87,10 +87,10 @@ public sealed record SacOptions : AgentOptions
     public int Critics { get; init; } = Defaults.Critics;
 
     /// <summary>The least ln σ of the policy.</summary>
-    public double LeastLogDeviation { get; init; } = Defaults.LeastLogDeviation;
+    public double LeastLogDeviation { get; init; } = Defaults.Soft.LeastLogDeviation;
 
     /// <summary>The largest ln σ of the policy.</summary>
-    public double LargestLogDeviation { get; init; } = Defaults.LargestLogDeviation;
+    public double LargestLogDeviation { get; init; } = Defaults.Soft.LargestLogDeviation;
 
     /// <summary>Give the networks observations of running mean 0 and variance 1, clipped to ± 10.</summary>
     public bool NormaliseObservations { get; init; } = Defaults.Network.NormaliseObservations;
@@ -143,20 +143,21 @@ public sealed record SacOptions : AgentOptions
         new RateOptions(
             LearningRate,
             AnnealLearningRate),
-        CriticLearningRate,
-        TemperatureLearningRate,
-        InitialTemperature,
-        LearnTemperature,
-        TargetEntropyPerAction,
+        new SoftOptions(
+            CriticLearningRate,
+            TemperatureLearningRate,
+            InitialTemperature,
+            LearnTemperature,
+            TargetEntropyPerAction,
+            LeastLogDeviation,
+            LargestLogDeviation),
         TargetRate,
         new SacChoiceOptions(
             TargetEntropyShare,
             CriticLoss.ToCore(),
             TargetUpdateInterval,
             Convert.ToCore(Convolutions)),
-        Critics,
-        LeastLogDeviation,
-        LargestLogDeviation);
+        Critics);
 
     internal static SacOptions OfCore(Core.Algorithms.SacOptions core) => new()
     {
@@ -175,15 +176,15 @@ public sealed record SacOptions : AgentOptions
         RoundSteps = core.OffPolicy.RoundSteps,
         LearningRate = core.Rate.LearningRate,
         AnnealLearningRate = core.Rate.AnnealLearningRate,
-        CriticLearningRate = core.CriticLearningRate,
-        TemperatureLearningRate = core.TemperatureLearningRate,
-        InitialTemperature = core.InitialTemperature,
-        LearnTemperature = core.LearnTemperature,
-        TargetEntropyPerAction = core.TargetEntropyPerAction,
+        CriticLearningRate = core.Soft.CriticLearningRate,
+        TemperatureLearningRate = core.Soft.TemperatureLearningRate,
+        InitialTemperature = core.Soft.InitialTemperature,
+        LearnTemperature = core.Soft.LearnTemperature,
+        TargetEntropyPerAction = core.Soft.TargetEntropyPerAction,
         TargetRate = core.TargetRate,
         Critics = core.Critics,
-        LeastLogDeviation = core.LeastLogDeviation,
-        LargestLogDeviation = core.LargestLogDeviation,
+        LeastLogDeviation = core.Soft.LeastLogDeviation,
+        LargestLogDeviation = core.Soft.LargestLogDeviation,
         NormaliseObservations = core.Network.NormaliseObservations,
         Hidden = Convert.OfCore(core.Network.Hidden),
         Activation = Convert.OfCore(core.Network.Activation),

@@ -103,15 +103,18 @@ module ActorCritics =
         for update in updates do
             update.Set(rateShare, share)
 
-    /// Adam with PyTorch's constants, which moves what names it.
-    let learns (name: string) (isAnnealed: bool) (rate: float) : GroupMotion =
+    /// Adam with this β₁ and PyTorch's other constants, which moves what names it.
+    let learnsWith (gradientDecay: float) (name: string) (isAnnealed: bool) (rate: float) : GroupMotion =
         let schedule: Schedule =
             if isAnnealed then
                 fun count -> rate * Schedule.input rateShare.Name count
             else
                 Schedule.constant rate
 
-        GroupMotion.Learns(name, Optimiser.adam schedule 1e-8)
+        GroupMotion.Learns(name, Optimiser.adamWith schedule gradientDecay 0.999 1e-8 0.0 false)
+
+    /// Adam with PyTorch's constants, which moves what names it.
+    let learns (name: string) (isAnnealed: bool) (rate: float) : GroupMotion = learnsWith 0.9 name isAnnealed rate
 
     /// Copies a group's numbers from the update that has moved them to another that reads them.
     let pass (group: string) (from: Update) (into: Update) : unit =

@@ -44,12 +44,22 @@ let private blocks (learner: Learner) (count: int) =
     // An actor followed by so many critics: of observation and action, or of an observation for all choices.
     let withCritics number =
         let layers, sizes = learner.Network.Layers, learner.Environment
+        let plain = ActionCritic.create layers.Activation sizes.ObservationSize sizes.ActionSize layers.Hidden number
 
         let critics =
             if sizes.ActionSpace.IsDiscrete then
                 Layout.merge [ for index in 1..number -> string index, actor ]
             else
-                ActionCritic.create layers.Activation sizes.ObservationSize sizes.ActionSize layers.Hidden number
+                { plain with
+                    Layers =
+                        { plain.Layers with
+                            Outputs =
+                                Map.tryFind "Quantiles" (Map.ofList learner.Options)
+                                |> Option.map int
+                                |> Option.defaultValue 1
+                            BatchNormalisation = layers.BatchNormalisation
+                        }
+                }
                 |> ActionCritic.layout
 
         Layout.append actor (Layout.under "critics" critics)
@@ -57,7 +67,7 @@ let private blocks (learner: Learner) (count: int) =
     let layout =
         if actor.Count = count then
             actor
-        elif List.contains learner.Algorithm [ "ddpg"; "sac"; "td3" ] then
+        elif List.contains learner.Algorithm [ "crossq"; "ddpg"; "sac"; "td3"; "tqc" ] then
             Seq.initInfinite (fun index -> withCritics (index + 1))
             |> Seq.find (fun layout -> layout.Count >= count)
         else
@@ -110,10 +120,21 @@ let prime (learner: Learner) (seed: uint64) : TrainingState =
         | "deviation" -> fill (fun value -> value * (0.5 + 0.2 * abs (normal ())))
         | _ -> values
 
-    { state with
-        Parameters = state.Parameters |> Array.map (fun value -> value + float32 (0.4 * normal ()))
-        Arrays = List.map primed state.Arrays
-    }
+    let moved = state.Parameters |> Array.map (fun value -> value + float32 (0.4 * normal ()))
+
+    // Statistics stay what statistics can be.
+    for block in blocks learner moved.Length do
+        let fill f =
+            for place in block.Offset .. block.Offset + block.Count - 1 do
+                moved[place] <- f state.Parameters[place] moved[place]
+
+        if BatchRenormalisation.isStatistic block then
+            match block.Name.Split('/') |> Array.last with
+            | "variance" -> fill (fun _ value -> 0.3f + abs value)
+            | "batches" -> fill (fun before _ -> before)
+            | _ -> ()
+
+    { state with Parameters = moved; Arrays = List.map primed state.Arrays }
 
 /// A learner's transitions, one after the other, against those of its twin from the same states.
 let transitions
@@ -129,7 +150,7 @@ let transitions
     let environment = task copies
 
     let network =
-        if List.contains learner.Algorithm [ "cem"; "ars"; "es"; "ddpg"; "pqn"; "sac"; "td3" ] then
+        if List.contains learner.Algorithm [ "cem"; "ars"; "es"; "crossq"; "ddpg"; "pqn"; "sac"; "td3"; "tqc" ] then
             PlainNetwork.ofSearcher learner
         else
             PlainNetwork.ofLearner learner
