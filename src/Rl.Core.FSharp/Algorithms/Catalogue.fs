@@ -18,12 +18,14 @@ module Catalogue =
             CrossQ.entry
             Ddpg.entry
             Dqn.entry
+            Droq.entry
             Es.entry
             Npg.entry
             Ppg.entry
             Ppo.entry
             Pqn.entry
             QrDqn.entry
+            Redq.entry
             Reinforce.entry
             Sac.entry
             Td3.entry

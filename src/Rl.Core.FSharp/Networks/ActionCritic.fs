@@ -70,5 +70,8 @@ module ActionCritic =
     let values (critic: ActionCritic) (parameters: Parameters) (observations: Expr) (actions: Expr) : Expr list =
         [ for index in 0 .. critic.Count - 1 -> value critic index parameters observations actions ]
 
+    /// The mean value [M] of several critics.
+    let mean (values: Expr list) : Expr = List.reduce (+) values * (1.0 / float values.Length)
+
     /// The least value [M] of several critics.
     let least (values: Expr list) : Expr = List.reduce Expr.minimum values

@@ -33,7 +33,11 @@ module TruncatedQuantiles =
                 $"kept has the shape {Shape.print kept.Shape}; it needs that of targets, {Shape.print targets.Shape}."
 
         let error = Expr.expandAxis -2 (Expr.stopGradient targets) - Expr.expandAxis -1 locations
-        let slope = Expr.abs (Expr.expandAxis -1 levels - Expr.less error (Expr.number 0.0))
-        let weight = Expr.expandAxis -2 (Expr.stopGradient kept) * Expr.stopGradient slope
-        let total = Expr.sumOver [| -1 |] (Expr.sumOver [| -1 |] (weight * Losses.huber 1.0 error))
+        // |τ − 1[u < 0]|.
+        let level = Expr.expandAxis -1 levels
+        let slope = Expr.select (Expr.less error (Expr.number 0.0)) (1.0 - level) level
+        let weight = Expr.stopGradient (slope * Expr.expandAxis -2 kept)
+        // L(u) = c (u − c/2) with c = clip(u, ±1), which is L's slope: constant, it leaves the right derivative.
+        let bounded = Expr.stopGradient (Expr.clamp -1.0 1.0 error)
+        let total = Expr.sumOver [| -1 |] (Expr.sumOver [| -1 |] (weight * bounded * (error - 0.5 * bounded)))
         total * (1.0 / float (last locations * count))

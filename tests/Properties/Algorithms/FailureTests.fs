@@ -72,11 +72,14 @@ let private diverging: (string * (string * string) list) list =
         "crossq", ("LearningRate", "1e38") :: replayed
         "ddpg", critics
         "dqn", [ rate; "Loss", "squared" ] @ replayed
+        // Layer normalisation forgets the size of the first layer; the last one has it.
+        "droq", critics
         "npg", [ rate; "RolloutSteps", "32"; "Activation", "relu" ]
         "ppg", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
         "ppo", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
         "pqn", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
         "qrdqn", rate :: replayed
+        "redq", critics
         "reinforce", [ valueRate; "EpisodesPerUpdate", "4" ]
         "sac", critics
         "td3", critics

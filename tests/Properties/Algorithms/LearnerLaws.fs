@@ -173,6 +173,20 @@ let private all: (string * string * string * (string * string) list) list =
             "AnnealLearningRate", "true"
             "TotalSteps", "500"
         ]
+        "redq, mean of three, two updates a step",
+        "redq",
+        "Pendulum-v1",
+        [
+            "TargetCritics", "3"
+            "TargetValue", "mean"
+            "GradientSteps", "-2"
+            "PriorityExponent", "0.6"
+            "BatchSize", "130"
+        ]
+        "droq, every step, two layers",
+        "droq",
+        "Pendulum-v1",
+        [ "PolicyDelay", "1"; "Hidden", "8x4"; "Critics", "3"; "BatchSize", "130"; "LearnTemperature", "false" ]
         "td3, wandering noise, annealed",
         "td3",
         "Pendulum-v1",

@@ -76,7 +76,7 @@ let private places: (string * string * string * (string * string) list) list =
         "sac", "TotalSteps", "Pendulum-v1", [ "AnnealLearningRate", "true"; "TotalSteps", "500" ]
         "sac", "AnnealLearningRate", "Pendulum-v1", [ "TotalSteps", "500" ]
         "sac", "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]
-        for relative in [ "tqc"; "crossq" ] do
+        for relative in [ "tqc"; "crossq"; "redq"; "droq" ] do
             relative, "HindsightGoals", "PointReach-v0", []
             relative, "HindsightChoice", "PointReach-v0", [ "HindsightGoals", "4" ]
             relative, "PriorityCorrection", "Pendulum-v1", [ "PriorityExponent", "0.6" ]
@@ -117,7 +117,7 @@ let private isPlanOnly (entry: AlgorithmEntry) name =
     && not (
         List.contains
             entry.Id
-            [ "ppo"; "a2c"; "c51"; "crossq"; "ddpg"; "dqn"; "pqn"; "qrdqn"; "sac"; "td3"; "tqc" ]
+            [ "ppo"; "a2c"; "c51"; "crossq"; "ddpg"; "dqn"; "droq"; "pqn"; "qrdqn"; "redq"; "sac"; "td3"; "tqc" ]
     )
 
 /// A task whose actions the algorithm can have.

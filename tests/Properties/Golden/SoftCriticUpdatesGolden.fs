@@ -1,5 +1,5 @@
-/// Updates of TQC and CrossQ step by step, composed from the objectives, networks and optimisers, against sb3-contrib:
-/// losses, gradients, new weights, targets, running statistics.
+/// Updates of TQC, CrossQ and REDQ step by step, composed from the objectives, networks and optimisers, against
+/// sb3-contrib and tianshou: losses, gradients, new weights, targets, running statistics.
 module Rl.Tests.Golden.SoftCriticUpdatesGolden
 
 open System
@@ -25,19 +25,19 @@ let private temperatureOf (case: GoldenNode) (training: Training) =
     else
         case["params"].Float "ent_coef"
 
-let private moveTemperature (case: GoldenNode) (training: Training) (step: GoldenNode) (logProbability: Expr) =
+let private moveTemperatureBy (rate: float) (case: GoldenNode) (training: Training) (step: GoldenNode) logProbability =
     if training.Has "log_alpha" then
-        let settings = case["params"]
+        let target = case["params"].Float "target_entropy"
 
         training.Move(
             "log_alpha",
-            settings.Float "lr",
+            rate,
             step,
             step["gradients"].Floats "log_alpha",
-            fun p ->
-                OffPolicy.temperatureLoss (settings.Float "target_entropy") (Expr.sum p["log_alpha"]) logProbability
-                |> Expr.mean
+            fun p -> Expr.mean (OffPolicy.temperatureLoss target (Expr.sum p["log_alpha"]) logProbability)
         )
+
+let private moveTemperature (case: GoldenNode) = moveTemperatureBy (case["params"].Float "lr") case
 
 let private truncatedQuantiles (case: GoldenNode) =
     let settings = case["params"]
@@ -260,3 +260,77 @@ let ``TQC moves as in sb3-contrib, step by step`` () =
 
 [<Fact>]
 let ``CrossQ moves as in sb3-contrib, step by step`` () = Golden.verifyWhere "update_tqc_crossq" (isOf "CrossQ") crossQ
+
+/// tianshou's ensembles: a weight is [members][inputs][outputs], a bias [members][1][outputs].
+let private redq (case: GoldenNode) =
+    let settings = case["params"]
+    let training = Training(case, 1e-8)
+    let gamma = settings.Float "gamma"
+
+    /// Rows of the ring.
+    let rows (step: GoldenNode) (name: string) =
+        let ring = GoldenCases.ofNode (case["buffer"].[name])
+        Expr.concat 0 [ for index in step["batch"].Ints "indices" -> Expr.slice 0 index (index + 1) ring ]
+
+    let values (p: Map<string, Expr>) net (observations: Expr) (actions: Expr) =
+        let depth = (settings.Ints "hidden").Length
+
+        [
+            for index in 0 .. settings.Int "ensemble_size" - 1 do
+                let own (x: Expr) = x |> Expr.slice 0 index (index + 1) |> Expr.squeeze 0
+
+                ((Expr.concat -1 [ observations; actions ]), [ 0..depth ])
+                ||> List.fold (fun x layer ->
+                    let y = Expr.matmul x (own p[$"{net}.{layer}.weight"]) + own p[$"{net}.{layer}.bias"]
+                    if layer < depth then Expr.relu y else y)
+                |> Heads.value
+        ]
+
+    case["steps"].Items
+    |> List.iteri (fun index step ->
+        let observations, next = rows step "observations", rows step "next_observations"
+        let temperature = temperatureOf case training
+        let nextAction, nextLogProbability = sample case training.All next (draw step "standard_normal_next")
+        let all = values training.All "target_critic" next nextAction
+        let subset = [ for index in step.Ints "target_subset" -> all[index] ]
+
+        let value =
+            if settings.Text "target_mode" = "min" then
+                ActionCritic.least subset
+            else
+                ActionCritic.mean subset
+
+        let y =
+            value - temperature * nextLogProbability
+            |> OffPolicy.target (rows step "rewards") (gamma * (1.0 - rows step "terminated"))
+
+        check step "returns" y
+
+        let loss p =
+            values p "critic" observations (rows step "actions")
+            |> List.map (fun q -> Expr.mean (OffPolicy.criticLoss q y))
+            |> ActionCritic.mean
+
+        close step "critic_loss" [| step.Float "critic_loss" |] (numbers (loss training.All))
+        training.Move("critic", settings.Float "lr", step, step["gradients"].Floats "critic", loss)
+        Assert.Equal((index + 1) % settings.Int "actor_delay" = 0, step.Flag "actor_updated")
+
+        if step.Flag "actor_updated" then
+            let noise = draw step "standard_normal_current"
+            let _, before = sample case training.All observations noise
+
+            let actorLoss p =
+                let action, logProbability = sample case p observations noise
+                let value = ActionCritic.mean (values p "critic" observations action)
+                Expr.mean (OffPolicy.softActorLoss (Expr.number temperature) logProbability value value)
+
+            close step "actor_loss" [| step.Float "actor_loss" |] (numbers (actorLoss training.All))
+            let logProbability = Expr.vector (numbers before)
+            training.Move("actor", settings.Float "lr", step, step["gradients"].Floats "actor", actorLoss)
+            moveTemperatureBy (settings.Float "alpha_lr") case training step logProbability
+
+        training.Follow("target_critic", "critic", settings.Float "tau")
+        training.Check step)
+
+[<Fact>]
+let ``REDQ moves as in tianshou, step by step`` () = Golden.verifyWhere "update_sac" (isOf "REDQ") redq

@@ -10,12 +10,14 @@ open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Optimisers
 
-/// Standard normal numbers in further columns of drawn samples, drawn anew for each update. Not thread-safe.
+/// Standard normal numbers in further columns of drawn samples, drawn anew for each update, beside `others`, which
+/// somebody else draws. Not thread-safe.
 [<Sealed>]
-type internal DrawnNoise(columns: Column list, rows: int) =
+type internal DrawnNoise(columns: Column list, rows: int, others: (Column * float32[]) list) =
     let noise = columns |> List.map (fun column -> column, Array.zeroCreate<float32>(rows * column.Numbers))
     let arrays = noise |> List.map snd |> List.toArray
     let mutable whole: struct (Samples * Samples) voption = ValueNone
+    new(columns, rows) = DrawnNoise(columns, rows, [])
 
     /// Draws all numbers, column by column: the generator that follows.
     member _.Draw(key: Rng) : Rng =
@@ -34,7 +36,7 @@ type internal DrawnNoise(columns: Column list, rows: int) =
         match whole with
         | ValueSome(struct (known, made)) when obj.ReferenceEquals(known, samples) -> made
         | _ ->
-            let made = samples.With noise
+            let made = samples.With(noise @ others)
             whole <- ValueSome(struct (samples, made))
             made
 

@@ -152,7 +152,7 @@ module CrossQ =
         let y = OffPolicy.target batch[columns.Rewards] batch[DrawnColumns.discounts] soft
 
         [
-            yield! SoftActorCritics.regression parts batch (rows 0) y
+            yield! SoftActorCritics.regression parts 0.5 batch (rows 0) y
             Term.becomes "criticsStatistics" (joint |> List.choose _.Statistics |> Expr.concat 0)
         ]
 
@@ -219,6 +219,8 @@ module CrossQ =
             OfCritic = [ "critics"; "criticsStatistics" ]
             OfActor = [ "actor"; "actorStatistics"; "temperature" ]
             Targets = []
+            Drawn = []
+            Draw = id
         }
 
     let private bind (c: CrossQOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =

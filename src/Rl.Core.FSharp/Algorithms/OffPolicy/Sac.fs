@@ -106,7 +106,11 @@ module Sac =
             - temperature * logProbability
 
         OffPolicy.target batch[columns.Rewards] batch[DrawnColumns.discounts] soft
-        |> SoftActorCritics.regression parts batch (values "critics" batch[columns.Observations] batch[columns.Actions])
+        |> SoftActorCritics.regression
+            parts
+            0.5
+            batch
+            (values "critics" batch[columns.Observations] batch[columns.Actions])
 
     /// α ln π(a|s) − min q(s, a), and −ln α (ln π(a|s) + H).
     let private improvement (parts: SoftParts) (critic: ActionCritic) (columns: TransitionColumns) (batch: Batch) =

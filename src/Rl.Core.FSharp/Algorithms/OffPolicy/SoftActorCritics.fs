@@ -178,6 +178,10 @@ type internal SoftSteps =
         OfActor: string list
         /// Target networks, which begin as copies of parts of θ.
         Targets: (string * Part) list
+        /// Columns that both updates may read beside noise.
+        Drawn: (Column * float32[]) list
+        /// Draws those and what else updates read, before each step: the generator that follows.
+        Draw: Rng -> Rng
     }
 
 [<RequireQualifiedAccess>]
@@ -197,15 +201,15 @@ module internal SoftActorCritics =
         else
             GroupMotion.Stays
 
-    /// ½ Σᵢ w (qᵢ(s, a) − y)², and the errors that priorities follow.
-    let regression (parts: SoftParts) (batch: Batch) (present: Expr list) (y: Expr) : Term list =
+    /// share · Σᵢ w (qᵢ(s, a) − y)², and the errors that priorities follow.
+    let regression (parts: SoftParts) (share: float) (batch: Batch) (present: Expr list) (y: Expr) : Term list =
         let loss =
             present
             |> List.map (fun q -> batch[DrawnColumns.weights] * OffPolicy.criticLoss q y)
             |> List.reduce (+)
 
         [
-            Term.mean "criticLoss" 0.5 loss
+            Term.mean "criticLoss" share loss
             if parts.OffPolicy.PriorityExponent > 0.0 then
                 Term.each ActorCritics.Errors (ActorCritics.errors present y)
         ]
@@ -251,6 +255,8 @@ module internal SoftActorCritics =
             OfCritic = [ "critics" ]
             OfActor = [ "actor"; "temperature" ]
             Targets = [ "targets", parts.CriticPart ]
+            Drawn = []
+            Draw = id
         }
 
     /// Steps of the critics since the actor's last; kept where it waits.
@@ -262,7 +268,7 @@ module internal SoftActorCritics =
         let critic, actor = steps.Critic, steps.Actor
         let policy = parts.Policy
         let noise = [ SoftPolicy.noise policy.Actions; SoftPolicy.nextNoise policy.Actions ]
-        let drawn = DrawnNoise(noise, parts.OffPolicy.BatchSize)
+        let drawn = DrawnNoise(noise, parts.OffPolicy.BatchSize, steps.Drawn)
         let mutable ofCritic, ofActor = Means(critic, []), Means(actor, [])
         let waits = parts.PolicyDelay > 1
         let mutable waited = 0
@@ -273,7 +279,7 @@ module internal SoftActorCritics =
 
         // The critics, then the actor, which sees the new critics, and the temperature. All see the old temperature.
         let learn samples environmentSteps key =
-            let samples, key = drawn.With samples, drawn.Draw key
+            let samples, key = drawn.With samples, steps.Draw(drawn.Draw key)
 
             if parts.Rate.AnnealLearningRate then
                 ActorCritics.anneal (ActorCritics.shareLeft parts.Plan environmentSteps) both

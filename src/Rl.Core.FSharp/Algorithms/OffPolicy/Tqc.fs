@@ -154,8 +154,7 @@ module Tqc =
             ActionCritic.apply critic (batch.Parameters "critics") batch[columns.Observations] action
             |> List.map mean
 
-        List.reduce (+) values * (1.0 / float c.Critics)
-        |> SoftPolicy.improvement parts.Policy batch logProbability
+        ActionCritic.mean values |> SoftPolicy.improvement parts.Policy batch logProbability
 
     let private bind (c: TqcOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
         let policy = policyOf c environment.ObservationSpace environment.ActionSpace

@@ -23,6 +23,16 @@ let private small: OffPolicyOptions =
 
 let private sac = { SacOptions.defaults with OffPolicy = small; Network.Hidden = [ 8; 8 ] }
 let private tqc = { TqcOptions.defaults with OffPolicy = small; Network.Hidden = [ 8; 8 ]; Quantiles = 5 }
+
+let private redq =
+    { RedqOptions.defaults with
+        OffPolicy = small
+        Network.Hidden = [ 8 ]
+        Critics = 4
+        PolicyDelay = 3
+    }
+
+let private droq = { DroqOptions.defaults with OffPolicy = small; Network.Hidden = [ 8; 8 ]; PolicyDelay = 3 }
 let private td3 = { Td3Options.defaults with OffPolicy = small; Network.Hidden = [ 8; 8 ] }
 let private ddpg = { DdpgOptions.defaults with OffPolicy = small; Network.Hidden = [ 8 ] }
 
@@ -42,6 +52,8 @@ let private learners: (string * (BatchEnvironment -> Workers -> Learner)) list =
                 Network.NormaliseObservations = true
             }
         "tqc", Tqc.create tqc
+        "redq", Redq.create redq
+        "droq", Droq.create droq
         "td3", Td3.create td3
         "td3, delay of five", Td3.create { td3 with PolicyDelay = 5; OffPolicy.ReturnSteps = 3 }
         "ddpg", Ddpg.create ddpg
@@ -122,6 +134,8 @@ let ``actions that are not numbers within finite bounds are refused, with algori
                 if id <> "CartPole-v1" then Sac.create sac
                 Tqc.create tqc
                 CrossQ.create CrossQOptions.defaults
+                Redq.create redq
+                Droq.create droq
                 Td3.create td3
                 Ddpg.create ddpg
             ] do
@@ -180,6 +194,30 @@ let ``TQC swings the pendulum up`` () =
 [<Fact>]
 let ``CrossQ swings the pendulum up`` () =
     Assert.InRange(trained (CrossQ.create { CrossQOptions.defaults with Plan.TotalSteps = 8_000L }) 1UL, -200.0, 0.0)
+
+// Several updates a step: a fraction of the steps is enough.
+[<Fact>]
+let ``REDQ swings the pendulum up in few steps`` () =
+    let options =
+        { RedqOptions.defaults with
+            Plan.TotalSteps = 2_400L
+            OffPolicy.GradientSteps = -5
+            Critics = 5
+            PolicyDelay = 5
+        }
+
+    Assert.InRange(trained (Redq.create options) 1UL, -250.0, 0.0)
+
+[<Fact>]
+let ``DroQ swings the pendulum up in few steps`` () =
+    let options =
+        { DroqOptions.defaults with
+            Plan.TotalSteps = 2_400L
+            OffPolicy.GradientSteps = -5
+            PolicyDelay = 5
+        }
+
+    Assert.InRange(trained (Droq.create options) 1UL, -250.0, 0.0)
 
 [<Fact>]
 let ``TD3 swings the pendulum up`` () =

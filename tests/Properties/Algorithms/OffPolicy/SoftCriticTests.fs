@@ -157,3 +157,59 @@ let ``what CrossQ's normalisations carry lies in θ, moves with batches, and act
         { after with Parameters = theta }
 
     Assert.NotEqual(mode forgotten, mode after)
+
+[<Fact>]
+let ``more target critics than critics are refused`` () =
+    refused "TargetCritics" (Redq.create { RedqOptions.defaults with Critics = 3; TargetCritics = 4 })
+
+[<Fact>]
+let ``each critic is drawn as often as any other, each pair too`` () =
+    let draws = 20_000
+    let chosen = Array.zeroCreate<float32> 5
+    let pairs = Array2D.zeroCreate<int> 5 5
+    let mutable rng = Rng.create 17UL
+
+    for _ in 1..draws do
+        rng <- Redq.choose 2 chosen rng
+
+        let own =
+            [
+                for index in 0..4 do
+                    if chosen[index] = 1.0f then index
+            ]
+
+        Assert.Equal(2, own.Length)
+        Assert.All(chosen, (fun value -> Assert.True((value = 0.0f || value = 1.0f))))
+        pairs[own[0], own[1]] <- pairs[own[0], own[1]] + 1
+
+    for first in 0..4 do
+        for second in first + 1 .. 4 do
+            // One of ten pairs; five standard deviations of its count.
+            Assert.InRange(float pairs[first, second] / float draws, 0.1 - 0.011, 0.1 + 0.011)
+
+[<Theory; InlineData(0.0); InlineData(0.01); InlineData(0.3); InlineData(0.9)>]
+let ``elements are dropped with their probability, independently of their neighbours`` (rate: float) =
+    let kept = Array.zeroCreate<float32> 100_000
+    let rng = Droq.drop rate kept (Rng.create 23UL)
+    let again = Array.zeroCreate<float32> 100_000
+    Droq.drop rate again rng |> ignore
+
+    let near expected (values: seq<float>) =
+        let tolerance = 5.0 * sqrt (expected * (1.0 - expected) / 100_000.0)
+        Assert.InRange(Seq.average values, expected - tolerance - 1e-12, expected + tolerance + 1e-12)
+
+    let isDropped (value: float32) = if value = 0.0f then 1.0 else 0.0
+    Assert.All(kept, (fun value -> Assert.True((value = 0.0f || value = 1.0f))))
+    near rate (Seq.map isDropped kept)
+    near (rate * rate) (Seq.pairwise kept |> Seq.map (fun (a, b) -> isDropped a * isDropped b))
+    near (rate * rate) (Seq.map2 (fun a b -> isDropped a * isDropped b) kept again)
+    // The first element is no exception.
+    let firsts =
+        [
+            for seed in 1UL .. 2_000UL do
+                let one = [| 0.0f |]
+                Droq.drop rate one (Rng.create seed) |> ignore
+                isDropped one[0]
+        ]
+
+    Assert.InRange(List.average firsts, rate - 0.06, rate + 0.06)

@@ -1,5 +1,5 @@
-/// SAC, TQC, CrossQ, TD3 and DDPG against their plain twins: transitions with random actions, exploration and updates,
-/// from a state in which every term is alive, with terminal states and time limits, on several threads.
+/// SAC, TQC, CrossQ, REDQ, DroQ, TD3 and DDPG against their plain twins: transitions with random actions, exploration
+/// and updates, from a state in which every term is alive, with terminal states and time limits, on several threads.
 module Rl.Tests.Algorithms.Twins.ActorCriticTwinTests
 
 open Rl.Core.Algorithms
@@ -156,6 +156,78 @@ let ``a transition of CrossQ is that of plain CrossQ`` () =
             PolicyDelay = 1
         }
         2
+
+let private redq =
+    { RedqOptions.defaults with
+        OffPolicy = replayed
+        Network = sac.Network
+        Rate = sac.Rate
+        Soft = soft
+        TargetRate = 0.2
+        Critics = 5
+        PolicyDelay = 2
+    }
+
+[<Fact>]
+let ``a transition of REDQ is that of plain randomised ensembled double Q-learning`` () =
+    let check options threads =
+        Agreement.transitions 2 (Redq.create options) TwinTasks.numbers 5 threads (PlainSoftActorCritics.redq options)
+
+    check redq 1
+
+    check
+        { redq with
+            TargetCritics = 3
+            TargetValue = SubsetValue.Mean
+            PolicyDelay = 1
+            OffPolicy.ReturnSteps = 3
+        }
+        3
+
+    check
+        { redq with
+            Critics = 1
+            TargetCritics = 1
+            PolicyDelay = 3
+            OffPolicy.GradientSteps = -1
+            OffPolicy.RoundSteps = 25
+            Network.NormaliseObservations = true
+            Soft.LearnTemperature = false
+        }
+        2
+
+    // Two updates for each step of all copies.
+    check { redq with OffPolicy.GradientSteps = -2; OffPolicy.RoundSteps = 30; Critics = 2; PolicyDelay = 20 } 1
+
+let private droq =
+    { DroqOptions.defaults with
+        OffPolicy = replayed
+        Network = sac.Network
+        Rate = sac.Rate
+        Soft = soft
+        TargetRate = 0.2
+        DropoutRate = 0.2
+        PolicyDelay = 2
+    }
+
+[<Fact>]
+let ``a transition of DroQ is that of plain DroQ`` () =
+    let check options threads =
+        Agreement.transitions 2 (Droq.create options) TwinTasks.numbers 5 threads (PlainSoftActorCritics.droq options)
+
+    check droq 1
+    check { droq with DropoutRate = 0.05; Network.Hidden = [ 6; 3 ]; Critics = 3; PolicyDelay = 1 } 3
+
+    check
+        { droq with
+            DropoutRate = 0.0
+            Critics = 1
+            OffPolicy.ReturnSteps = 3
+            Soft.LearnTemperature = false
+        }
+        2
+
+    check { droq with OffPolicy.BatchSize = 130; Rate.AnnealLearningRate = true; Plan.TotalSteps = 70L } 2
 
 let private td3 =
     { Td3Options.defaults with

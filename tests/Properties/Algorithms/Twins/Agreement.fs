@@ -37,6 +37,9 @@ let private sameStatistics what (expected: PlainStatistics) (actual: RunningStat
         requireNear $"the mean of {what} {i}" 1.0 expected.Mean[i] found.Mean[i]
         requireNear $"the variance of {what} {i}" 1.0 expected.Variance[i] found.Variance[i]
 
+/// Actors followed by critics of observation and action.
+let private actorCritics = [ "crossq"; "ddpg"; "droq"; "redq"; "sac"; "td3"; "tqc" ]
+
 /// The blocks of θ that a learner has, by name.
 let private blocks (learner: Learner) (count: int) =
     let actor = Rl.Core.Acting.Actor.layout learner.Network
@@ -58,6 +61,7 @@ let private blocks (learner: Learner) (count: int) =
                                 |> Option.map int
                                 |> Option.defaultValue 1
                             BatchNormalisation = layers.BatchNormalisation
+                            LayerNormalisation = (learner.Algorithm = "droq")
                         }
                 }
                 |> ActionCritic.layout
@@ -67,7 +71,7 @@ let private blocks (learner: Learner) (count: int) =
     let layout =
         if actor.Count = count then
             actor
-        elif List.contains learner.Algorithm [ "crossq"; "ddpg"; "sac"; "td3"; "tqc" ] then
+        elif List.contains learner.Algorithm actorCritics then
             Seq.initInfinite (fun index -> withCritics (index + 1))
             |> Seq.find (fun layout -> layout.Count >= count)
         else
@@ -150,7 +154,7 @@ let transitions
     let environment = task copies
 
     let network =
-        if List.contains learner.Algorithm [ "cem"; "ars"; "es"; "crossq"; "ddpg"; "pqn"; "sac"; "td3"; "tqc" ] then
+        if List.contains learner.Algorithm ([ "cem"; "ars"; "es"; "pqn" ] @ actorCritics) then
             PlainNetwork.ofSearcher learner
         else
             PlainNetwork.ofLearner learner
