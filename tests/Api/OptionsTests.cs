@@ -30,11 +30,15 @@ public sealed class OptionsTests
         { "ars", "TopDirections", "9" },
         { "c51", "Atoms", "1" },
         { "cem", "Population", "1" },
+        { "crossq", "BatchSize", "1" },
+        { "droq", "DropoutRate", "1" },
         { "es", "Deviation", "0" },
         { "npg", "CgSteps", "0" },
         { "pqn", "Lambda", "1.5" },
         { "ppg", "CloneCoefficient", "-1" },
         { "qrdqn", "Quantiles", "0" },
+        { "redq", "TargetCritics", "11" },
+        { "tqc", "DroppedQuantiles", "25" },
         { "trpo", "TargetKl", "0" },
         { "vmpo", "TopFraction", "1.5" },
         { "vpg", "ValueSteps", "0" },
@@ -188,6 +192,7 @@ public sealed class OptionsTests
         "future" => "episode",
         "normal" => "ornsteinUhlenbeck",
         "exact" => "clamped",
+        "least" => "mean",
         _ => text.Contains('.', StringComparison.Ordinal) || text.Contains('E', StringComparison.Ordinal) ? "0.123456789012345" : "12345",
     };
 }

@@ -64,6 +64,22 @@ module Actor =
     let apply (actor: Actor) (parameters: Parameters) (observations: Expr) : ActorOutput =
         onFeatures actor parameters (Features.apply actor.Features parameters observations) (Expr.number 0.0)
 
+    /// The outputs for observations [rows, inputs] in training, where layers are normalised over batches, and what
+    /// normalisations carry then: the numbers of `Mlp.statistics`.
+    let train (actor: Actor) (parameters: Parameters) (observations: Expr) : struct (ActorOutput * Expr option) =
+        let own = Parameters.at "actor" parameters
+        let features = Features.apply actor.Features parameters observations
+        let trained = Mlp.train (fun _ y -> y) actor.Layers own features
+        let struct (deviation, spread) = actor.Distribution.Spread own trained.Hidden
+
+        struct ({
+                    Policy = trained.Output
+                    LogStandardDeviation = deviation
+                    Features = spread
+                    Value = Expr.number 0.0
+                },
+                trained.Statistics)
+
     /// The outputs alone: observations [..., inputs] to [..., outputs of the distribution].
     let policy (actor: Actor) (parameters: Parameters) (observations: Expr) : Expr =
         (apply actor parameters observations).Policy

@@ -15,17 +15,21 @@ module Catalogue =
             Ars.entry
             C51.entry
             Cem.entry
+            CrossQ.entry
             Ddpg.entry
             Dqn.entry
+            Droq.entry
             Es.entry
             Npg.entry
             Ppg.entry
             Ppo.entry
             Pqn.entry
             QrDqn.entry
+            Redq.entry
             Reinforce.entry
             Sac.entry
             Td3.entry
+            Tqc.entry
             Trpo.entry
             Vmpo.entry
             Vpg.entry

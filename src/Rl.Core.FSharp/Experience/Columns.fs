@@ -24,6 +24,8 @@ type SampleShape =
         Units: int
         /// L, the steps of a sequence; 0 where the units are single steps.
         Sequence: int
+        /// A row depends on all others, as where batches are normalised: they are not cut into lanes.
+        IsWhole: bool
     }
 
     /// M, the number of steps.
@@ -36,7 +38,10 @@ type SampleShape =
 module SampleShape =
 
     /// M single steps.
-    let steps (count: int) : SampleShape = { Units = count; Sequence = 0 }
+    let steps (count: int) : SampleShape = { Units = count; Sequence = 0; IsWhole = false }
+
+    /// M single steps, each of which depends on all.
+    let wholeBatch (count: int) : SampleShape = { steps count with IsWhole = true }
 
 /// A column that losses read by this token: its name, the numbers in a row, and the kind of its rows.
 type Column =

@@ -39,6 +39,16 @@ module Part =
     /// The value function's elements that are not shared.
     let critic (network: ActorCritic) = ofBlocks (isUnder "critic") (ActorCritic.layout network)
 
+    let private within (isOwn: Block -> bool) (part: Part) =
+        let own = ofBlocks isOwn part.Layout
+        { own with First = part.First + own.First }
+
+    /// Of a part whose network normalises over batches what is learned, which comes first.
+    let weights (part: Part) = within (fun block -> not (BatchRenormalisation.isStatistic block)) part
+
+    /// Of such a part what its normalisations carry.
+    let statistics (part: Part) = within BatchRenormalisation.isStatistic part
+
     /// The part's elements of θ.
     let elements (part: Part) (theta: float32[]) : Span<float32> = theta.AsSpan(part.First, part.Layout.Count)
 
@@ -58,6 +68,8 @@ type GroupMotion =
     | Learns of optimiser: string * transform: Transform
     /// It follows another group of the update: θ̄ ← θ̄ + rate · (θ − θ̄), with the new θ (Polyak averaging).
     | Follows of group: string * rate: float
+    /// It becomes the numbers of the term of its name (`Term.becomes`), such as statistics of the samples.
+    | Becomes
     /// It stays, and the loss may read it.
     | Stays
 
@@ -142,6 +154,8 @@ type TermKind =
     | ReportedOnce
     /// All the numbers, a sample's each, only to be read (`Update.Each`).
     | Each
+    /// The new numbers of a group.
+    | Becomes
 
 /// A term of a loss: what is minimised is the sum of the terms, each times its weight.
 type Term =
@@ -152,7 +166,7 @@ type Term =
         Weight: float
         /// How the numbers become one.
         Kind: TermKind
-        /// [rows of the lane], or one number for `Once`.
+        /// [rows of the lane], or one number for `Once`, or the numbers of a group.
         PerSample: Expr
     }
 
@@ -175,5 +189,10 @@ module Term =
     /// A number of every sample, read with `Update.Each` and nothing else, such as the errors that priorities follow.
     let each (name: string) (x: Expr) = create TermKind.Each name 0.0 x
 
+    /// The new numbers of the group of this name, whose motion is `GroupMotion.Becomes`; they may depend on all
+    /// samples, which therefore must not be cut (`SampleShape.wholeBatch`).
+    let becomes (group: string) (x: Expr) = create TermKind.Becomes group 0.0 x
+
     /// Whether the term is no part of what is minimised.
-    let isReport (term: Term) = term.Kind.IsReported || term.Kind.IsReportedOnce || term.Kind.IsEach
+    let isReport (term: Term) =
+        term.Kind.IsReported || term.Kind.IsReportedOnce || term.Kind.IsEach || term.Kind.IsBecomes

@@ -126,6 +126,11 @@ module internal UpdateAnalysis =
                     Guard.fail
                         (nameof plan.Groups)
                         $"The group {group.Name} follows {followed}, which must be a group of as many numbers ({group.Layout.Count})."
+            | GroupMotion.Becomes when not plan.Shape.IsWhole ->
+                Guard.fail
+                    (nameof plan.Shape)
+                    ($"The group {group.Name} becomes what depends on all samples: they must be whole, not cut "
+                     + "into lanes.")
             | _ -> ()
 
     let private inputsOf (order: Expr[]) =
@@ -166,6 +171,15 @@ module internal UpdateAnalysis =
         if (terms |> List.distinctBy _.Name).Length < terms.Length then
             let names = String.Join(", ", terms |> List.map _.Name)
             Guard.fail (nameof plan.Loss) $"Two terms of the {plan.Name} have one name: {names}."
+
+        for group in plan.Groups do
+            let isOwn (term: Term) =
+                term.Kind.IsBecomes && term.Name = group.Name && term.PerSample.Shape = [| group.Layout.Count |]
+
+            if group.Motion.IsBecomes && not (List.exists isOwn terms) then
+                Guard.fail
+                    (nameof plan.Loss)
+                    $"The {plan.Name} has no term of {group.Layout.Count} numbers that the group {group.Name} becomes."
 
         terms
         |> List.map (fun term ->
@@ -262,5 +276,9 @@ module internal UpdateAnalysis =
             Sides = sides
             Groups = groups
             Inputs = columnInputs sides asked readBy
-            Parts = max 1 (min plan.Shape.Units (Lanes.count plan.Shape.Samples) / sides.Length)
+            Parts =
+                if plan.Shape.IsWhole then
+                    1
+                else
+                    max 1 (min plan.Shape.Units (Lanes.count plan.Shape.Samples) / sides.Length)
         }

@@ -46,7 +46,8 @@ module internal UpdateSource =
         | TermKind.Sum -> Expr.sum term.PerSample
         | TermKind.Once
         | TermKind.ReportedOnce -> term.PerSample * (1.0 / float parts)
-        | TermKind.Each -> term.PerSample
+        | TermKind.Each
+        | TermKind.Becomes -> term.PerSample
 
     /// A term's name and what its lanes give together.
     let private overLanes (plan: UpdatePlan) (lanes: (Term * Expr) list) : string * Expr =
@@ -55,6 +56,8 @@ module internal UpdateSource =
         term.Name,
         (match term.Kind with
          | TermKind.Each -> Expr.concat plan.Shape.Axis values
+         // Samples of such terms are whole: there is one part.
+         | TermKind.Becomes -> values.Head
          | _ -> sum values)
 
     /// The sum of weighted values.
@@ -215,6 +218,12 @@ module internal UpdateSource =
                 Some(old, old + rate * (target - old))
             | _ -> None)
 
+    /// Groups that become what terms say, with their new numbers.
+    let private becoming (analysis: UpdateAnalysis) theta (values: Map<string, Expr>) =
+        analysis.Groups
+        |> List.filter (fun (group, _) -> group.Motion.IsBecomes)
+        |> List.map (fun (group, start) -> elements start group.Layout.Count theta, values[group.Name])
+
     /// The expressions of a plan.
     let create (plan: UpdatePlan) : UpdateSource =
         let analysis = UpdateAnalysis.create plan
@@ -253,11 +262,11 @@ module internal UpdateSource =
                     Outputs =
                         [
                             for term in analysis.Terms do
-                                term.Name, values[term.Name]
+                                if not term.Kind.IsBecomes then term.Name, values[term.Name]
 
                             "gradientNorm", norm
                         ]
-                    Carried = List.concat carried @ averaged
+                    Carried = List.concat carried @ averaged @ becoming analysis theta values
                 }
             Optimisers = [ for name, transform, count in optimisers -> name, Optimiser.state count transform ]
             Vital =

@@ -78,6 +78,34 @@ module BatchRenormalisation =
             Batches = Expr.number 0.0
         }
 
+    /// The blocks of what a layer carries, "statistics/mean", "statistics/variance" and "statistics/batches", as before
+    /// the first batch. They are no parameters that are learned, but lie in θ, so that what acts has them.
+    let statistics (layer: BatchRenormalisation) : Layout =
+        check layer
+
+        Layout.empty
+        |> Layout.add "mean" [| layer.Features |] (Initialiser.Constant 0.0)
+        |> Layout.add "variance" [| layer.Features |] (Initialiser.Constant 1.0)
+        |> Layout.add "batches" [||] (Initialiser.Constant 0.0)
+        |> Layout.under "statistics"
+
+    /// Whether a block holds what a layer carries, wherever in a network the layer is.
+    let isStatistic (block: Block) : bool = ("/" + block.Name).Contains("/statistics/", System.StringComparison.Ordinal)
+
+    /// What a layer carries, from its blocks.
+    let ofBlocks (parameters: Parameters) : BatchStatistics =
+        let own = Parameters.at "statistics" parameters
+
+        {
+            Mean = Parameters.block "mean" own
+            Variance = Parameters.block "variance" own
+            Batches = Parameters.block "batches" own
+        }
+
+    /// The numbers of the blocks, one after the other.
+    let toVector (statistics: BatchStatistics) : Expr =
+        Expr.concat 0 [ statistics.Mean; statistics.Variance; Expr.reshape [| 1 |] statistics.Batches ]
+
     let private scaled (parameters: Parameters) (x: Expr) =
         x * Parameters.block "scale" parameters + Parameters.block "shift" parameters
 

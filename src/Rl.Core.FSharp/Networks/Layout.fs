@@ -192,6 +192,8 @@ type Parameters =
         Theta: Expr
         /// "" at the top, else the prefix of every name with its final '/'.
         Path: string
+        /// Where blocks are read that the layout does not have.
+        Beside: Parameters option
     }
 
 /// Reading blocks by name inside a network.
@@ -206,11 +208,17 @@ module Parameters =
                 ($"theta has the shape {Shape.print theta.Shape}; the "
                  + $"layout needs the shape {Shape.print [| layout.Count |]}.")
 
-        { Layout = layout; Theta = theta; Path = "" }
+        { Layout = layout; Theta = theta; Path = ""; Beside = None }
+
+    /// The parameters with the blocks of others, which have the same path, beside their own.
+    let beside (others: Parameters) (parameters: Parameters) = { parameters with Beside = Some others }
 
     /// The parameters of the part named `name`.
     let at (name: string) (parameters: Parameters) = { parameters with Path = parameters.Path + name + "/" }
 
     /// The block `name` of this part, in its shape.
-    let block (name: string) (parameters: Parameters) =
-        Layout.block (parameters.Path + name) parameters.Layout parameters.Theta
+    let rec block (name: string) (parameters: Parameters) : Expr =
+        match parameters.Beside with
+        | Some others when not (parameters.Layout.Contains(parameters.Path + name)) ->
+            block name { others with Path = parameters.Path }
+        | _ -> Layout.block (parameters.Path + name) parameters.Layout parameters.Theta

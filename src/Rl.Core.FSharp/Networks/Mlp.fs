@@ -20,9 +20,24 @@ type Mlp =
         OutputWeight: Initialiser
         /// Normalise each hidden layer before its activation.
         LayerNormalisation: bool
+        /// Normalise what each dense layer takes, the first and the last too: over the rows of a batch in training, by
+        /// running statistics when acting. The settings; each layer has its own features.
+        BatchNormalisation: BatchRenormalisation option
     }
 
-/// Hidden layers are named "0", "1", …, the last layer "output"; normalisations are "0/normalisation", ….
+/// A perceptron's outputs in training.
+type TrainedMlp =
+    {
+        /// The last hidden layer [rows, width].
+        Hidden: Expr
+        /// [rows, outputs].
+        Output: Expr
+        /// The numbers of `Mlp.statistics` after the batch; none without normalisation over batches.
+        Statistics: Expr option
+    }
+
+/// Hidden layers are named "0", "1", …, the last layer "output"; normalisations are "0/normalisation", …, those of what
+/// layers take "0/inputs", …, "output/inputs".
 [<RequireQualifiedAccess>]
 module Mlp =
 
@@ -38,6 +53,7 @@ module Mlp =
             HiddenWeight = Initialiser.Orthogonal Initialiser.rootTwo
             OutputWeight = Initialiser.Orthogonal outputGain
             LayerNormalisation = false
+            BatchNormalisation = None
         }
 
     /// A feature extractor: the last width is the number of outputs, activated like the others. `hidden` must not be
@@ -61,32 +77,55 @@ module Mlp =
     [<Literal>]
     let DeepestNetwork = 1024
 
-    /// The network's parameters. Fails where it has more than `DeepestNetwork` hidden layers.
-    let layout (mlp: Mlp) =
+    /// What normalises the inputs of a layer.
+    let private onInputs (mlp: Mlp) (features: int) : BatchRenormalisation option =
+        mlp.BatchNormalisation |> Option.map (fun layer -> { layer with Features = features })
+
+    /// What is learned. Fails where it has more than `DeepestNetwork` hidden layers.
+    let weights (mlp: Mlp) : Layout =
         if mlp.Hidden.Length > DeepestNetwork then
             Rl.Core.Foundations.Guard.fail
                 "Hidden"
                 $"Hidden has {mlp.Hidden.Length} layers; it must have at most {DeepestNetwork}."
 
+        let layer isHidden weight (name: string) inputs outputs =
+            Layout.concat
+                [
+                    Dense.layout (dense weight inputs outputs)
+                    if isHidden && mlp.LayerNormalisation then
+                        LayerNormalisation.layout outputs |> Layout.under "normalisation"
+                    match onInputs mlp inputs with
+                    | Some normalisation -> BatchRenormalisation.layout normalisation |> Layout.under "inputs"
+                    | None -> ()
+                ]
+            |> Layout.under name
+
         let hidden =
             widths mlp
-            |> List.mapi (fun index (inputs, outputs) ->
-                let layer = Dense.layout (dense mlp.HiddenWeight inputs outputs)
+            |> List.mapi (fun index (inputs, outputs) -> layer true mlp.HiddenWeight (string index) inputs outputs)
 
-                if mlp.LayerNormalisation then
-                    Layout.append layer (LayerNormalisation.layout outputs |> Layout.under "normalisation")
-                else
-                    layer
-                |> Layout.under (string index))
+        let last = layer false mlp.OutputWeight "output" (List.last (mlp.Inputs :: mlp.Hidden)) mlp.Outputs
+        Layout.concat (hidden @ [ last ])
 
-        let output = dense mlp.OutputWeight (List.last (mlp.Inputs :: mlp.Hidden)) mlp.Outputs
-        Layout.concat (hidden @ [ Dense.layout output |> Layout.under "output" ])
+    /// What normalisations over batches carry; nothing without them.
+    let statistics (mlp: Mlp) : Layout =
+        let names = [ for index in 0 .. mlp.Hidden.Length - 1 -> string index ] @ [ "output" ]
 
-    /// x [..., inputs] to the last hidden layer h [..., width]; x itself if there is none.
-    let hidden (mlp: Mlp) (parameters: Parameters) (x: Expr) : Expr =
+        List.zip names (mlp.Inputs :: mlp.Hidden)
+        |> List.choose (fun (name, inputs) ->
+            onInputs mlp inputs
+            |> Option.map (fun layer -> BatchRenormalisation.statistics layer |> Layout.under $"{name}/inputs"))
+        |> Layout.concat
+
+    /// The network's parameters: `weights`, then `statistics`.
+    let layout (mlp: Mlp) : Layout = Layout.append (weights mlp) (statistics mlp)
+
+    /// x to the last hidden layer; `inputs` gets a layer's parameters with what it takes, `between` the number of a
+    /// hidden layer with what follows its weights.
+    let private hiddenBy inputs (between: int -> Expr -> Expr) (mlp: Mlp) (parameters: Parameters) (x: Expr) : Expr =
         let hidden (x: Expr) index =
             let layer = Parameters.at (string index) parameters
-            let y = Dense.apply layer x
+            let y = inputs layer x |> Dense.apply layer |> between index
 
             let y =
                 if mlp.LayerNormalisation then
@@ -98,9 +137,46 @@ module Mlp =
 
         List.fold hidden x [ 0 .. mlp.Hidden.Length - 1 ]
 
+    let private outputBy inputs (mlp: Mlp) (parameters: Parameters) (h: Expr) : Expr =
+        let layer = Parameters.at "output" parameters
+        inputs layer h |> Dense.apply layer |> Activation.apply mlp.OutputActivation
+
+    /// What a layer takes, when acting.
+    let private acting (mlp: Mlp) (layer: Parameters) (x: Expr) : Expr =
+        match onInputs mlp x.Shape[x.Rank - 1] with
+        | Some normalisation ->
+            let own = Parameters.at "inputs" layer
+            BatchRenormalisation.apply normalisation own (BatchRenormalisation.ofBlocks own) x
+        | None -> x
+
+    /// x [..., inputs] to the last hidden layer h [..., width]; x itself if there is none.
+    let hidden (mlp: Mlp) (parameters: Parameters) (x: Expr) : Expr =
+        hiddenBy (acting mlp) (fun _ y -> y) mlp parameters x
+
     /// The last hidden layer h [..., width] to y [..., outputs].
-    let output (mlp: Mlp) (parameters: Parameters) (h: Expr) : Expr =
-        h |> Dense.apply (Parameters.at "output" parameters) |> Activation.apply mlp.OutputActivation
+    let output (mlp: Mlp) (parameters: Parameters) (h: Expr) : Expr = outputBy (acting mlp) mlp parameters h
 
     /// x [..., inputs] to y [..., outputs].
     let apply (mlp: Mlp) (parameters: Parameters) (x: Expr) : Expr = hidden mlp parameters x |> output mlp parameters
+
+    /// x [rows, inputs] in training: batches are normalised by their own statistics, and `between` gets the number of a
+    /// hidden layer with what follows its weights, before its normalisation, for dropout.
+    let train (between: int -> Expr -> Expr) (mlp: Mlp) (parameters: Parameters) (x: Expr) : TrainedMlp =
+        let after = ResizeArray<Expr>()
+
+        let inputs (layer: Parameters) (x: Expr) =
+            match onInputs mlp x.Shape[x.Rank - 1] with
+            | Some normalisation ->
+                let own = Parameters.at "inputs" layer
+
+                let struct (y, next) =
+                    BatchRenormalisation.train normalisation own (BatchRenormalisation.ofBlocks own) x
+
+                after.Add(BatchRenormalisation.toVector next)
+                y
+            | None -> x
+
+        let h = hiddenBy inputs between mlp parameters x
+        let y = outputBy inputs mlp parameters h
+
+        { Hidden = h; Output = y; Statistics = if after.Count = 0 then None else Some(Expr.concat 0 after) }

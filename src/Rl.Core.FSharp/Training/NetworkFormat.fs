@@ -93,7 +93,39 @@ module internal NetworkFormat =
         writeActivation output mlp.OutputActivation
         writeInitialiser output mlp.HiddenWeight
         writeInitialiser output mlp.OutputWeight
-        output.Byte(if mlp.LayerNormalisation then 1 else 0)
+        let layers = if mlp.LayerNormalisation then 1 else 0
+
+        match mlp.BatchNormalisation with
+        | None -> output.Byte layers
+        | Some layer ->
+            output.Byte(layers + 2)
+            output.Float layer.Momentum
+            output.Float layer.Epsilon
+            output.Int layer.WarmUp
+            output.Float layer.MaximumRatio
+            output.Float layer.MaximumShift
+
+    let private readBatchNormalisation (inputs: int) (input: BinaryIn) : BatchRenormalisation =
+        let momentum = input.Float()
+        let epsilon = input.Float()
+        let warmUp = input.Int()
+        let ratio = input.Float()
+
+        let layer =
+            {
+                Features = inputs
+                Momentum = momentum
+                Epsilon = epsilon
+                WarmUp = warmUp
+                MaximumRatio = ratio
+                MaximumShift = input.Float()
+            }
+
+        try
+            BatchRenormalisation.layout layer |> ignore
+            layer
+        with :? System.ArgumentException as error ->
+            input.Fail $"it holds a normalisation over batches that cannot be made: {error.Message}"
 
     let private readMlp (input: BinaryIn) : Mlp =
         let inputs = readWidth input
@@ -107,6 +139,7 @@ module internal NetworkFormat =
         let outputActivation = readActivation input
         let hiddenWeight = readInitialiser input
         let outputWeight = readInitialiser input
+        let normalisations = input.Byte()
 
         {
             Inputs = inputs
@@ -116,7 +149,8 @@ module internal NetworkFormat =
             OutputActivation = outputActivation
             HiddenWeight = hiddenWeight
             OutputWeight = outputWeight
-            LayerNormalisation = (input.Byte() <> 0)
+            LayerNormalisation = normalisations % 2 = 1
+            BatchNormalisation = if normalisations >= 2 then Some(readBatchNormalisation inputs input) else None
         }
 
     let rec private writeDistribution (output: BinaryOut) (format: DistributionFormat) =

@@ -68,16 +68,22 @@ let private diverging: (string * (string * string) list) list =
     [
         "a2c", [ rate; "RolloutSteps", "32" ]
         "c51", rate :: replayed
+        // Layers that are normalised over batches forget the size of one row; the actor's outputs do not.
+        "crossq", ("LearningRate", "1e38") :: replayed
         "ddpg", critics
         "dqn", [ rate; "Loss", "squared" ] @ replayed
+        // Layer normalisation forgets the size of the first layer; the last one has it.
+        "droq", critics
         "npg", [ rate; "RolloutSteps", "32"; "Activation", "relu" ]
         "ppg", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
         "ppo", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
         "pqn", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
         "qrdqn", rate :: replayed
+        "redq", critics
         "reinforce", [ valueRate; "EpisodesPerUpdate", "4" ]
         "sac", critics
         "td3", critics
+        "tqc", critics
         "trpo", [ valueRate; "RolloutSteps", "32" ]
         "vmpo", [ rate; "RolloutSteps", "32" ]
         "vpg", [ valueRate; "RolloutSteps", "32" ]

@@ -150,6 +150,43 @@ let private all: (string * string * string * (string * string) list) list =
         ]
         "sac, masks and priorities", "sac", "Forbidden-v0", [ "ReturnSteps", "2"; "PriorityExponent", "0.6" ]
         "sac, images", "sac", "Spot-v0", [ "Hidden", "16" ]
+        "tqc, three critics, n-step, prioritised",
+        "tqc",
+        "Pendulum-v1",
+        [
+            "Critics", "3"
+            "DroppedQuantiles", "0"
+            "ReturnSteps", "3"
+            "LearnTemperature", "false"
+            "PriorityExponent", "0.6"
+            "BatchSize", "130"
+        ]
+        "crossq, every step, renormalised, prioritised",
+        "crossq",
+        "Pendulum-v1",
+        [
+            "PolicyDelay", "1"
+            "Critics", "3"
+            "RenormalisationStarts", "5"
+            "PriorityExponent", "0.6"
+            "BatchSize", "130"
+            "AnnealLearningRate", "true"
+            "TotalSteps", "500"
+        ]
+        "redq, mean of three, two updates a step",
+        "redq",
+        "Pendulum-v1",
+        [
+            "TargetCritics", "3"
+            "TargetValue", "mean"
+            "GradientSteps", "-2"
+            "PriorityExponent", "0.6"
+            "BatchSize", "130"
+        ]
+        "droq, every step, two layers",
+        "droq",
+        "Pendulum-v1",
+        [ "PolicyDelay", "1"; "Hidden", "8x4"; "Critics", "3"; "BatchSize", "130"; "LearnTemperature", "false" ]
         "td3, wandering noise, annealed",
         "td3",
         "Pendulum-v1",

@@ -76,6 +76,14 @@ let private places: (string * string * string * (string * string) list) list =
         "sac", "TotalSteps", "Pendulum-v1", [ "AnnealLearningRate", "true"; "TotalSteps", "500" ]
         "sac", "AnnealLearningRate", "Pendulum-v1", [ "TotalSteps", "500" ]
         "sac", "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]
+        for relative in [ "tqc"; "crossq"; "redq"; "droq" ] do
+            relative, "HindsightGoals", "PointReach-v0", []
+            relative, "HindsightChoice", "PointReach-v0", [ "HindsightGoals", "4" ]
+            relative, "PriorityCorrection", "Pendulum-v1", [ "PriorityExponent", "0.6" ]
+            relative, "TotalSteps", "Pendulum-v1", [ "AnnealLearningRate", "true"; "TotalSteps", "500" ]
+            relative, "AnnealLearningRate", "Pendulum-v1", [ "TotalSteps", "500" ]
+            relative, "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]
+        "crossq", "RenormalisationStarts", "Pendulum-v1", [ "RenormalisationStarts", "3" ]
         "td3", "TotalSteps", "Pendulum-v1", [ "AnnealLearningRate", "true"; "TotalSteps", "500" ]
         "td3", "AnnealLearningRate", "Pendulum-v1", [ "TotalSteps", "500" ]
         "td3", "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]
@@ -106,7 +114,11 @@ let private places: (string * string * string * (string * string) list) list =
 /// Only the plan: without annealing it tells when to stop, and moves nothing before.
 let private isPlanOnly (entry: AlgorithmEntry) name =
     name = "TotalSteps"
-    && not (List.contains entry.Id [ "ppo"; "a2c"; "c51"; "ddpg"; "dqn"; "pqn"; "qrdqn"; "sac"; "td3" ])
+    && not (
+        List.contains
+            entry.Id
+            [ "ppo"; "a2c"; "c51"; "crossq"; "ddpg"; "dqn"; "droq"; "pqn"; "qrdqn"; "redq"; "sac"; "td3"; "tqc" ]
+    )
 
 /// A task whose actions the algorithm can have.
 let private usual (entry: AlgorithmEntry) =

@@ -12,8 +12,8 @@ open Rl.Core.Optimisers
 open Xunit
 open Rl.Tests.Golden.AlgorithmNetworks
 
-/// The groups of a case, their weights as they move, and an Adam with this ε for each.
-type Training(case: GoldenNode, epsilon: float) =
+/// The groups of a case, their weights as they move, and an Adam for each, with this ε and the β₁ of its group.
+type Training(case: GoldenNode, epsilon: float, gradientDecay: string -> float) =
     let groups = case["flat_order"].Members |> List.map (fun (name, node) -> name, texts node)
     let initial = case["initial_weights"]
     let weights = Dictionary<string, float[]>()
@@ -22,6 +22,9 @@ type Training(case: GoldenNode, epsilon: float) =
     do
         for name, order in groups do
             weights[name] <- concatenated order initial
+
+    /// With PyTorch's β₁.
+    new(case, epsilon: float) = Training(case, epsilon, (fun _ -> 0.9))
 
     member _.Weights = weights
     member _.Has(group: string) = weights.ContainsKey group
@@ -43,7 +46,7 @@ type Training(case: GoldenNode, epsilon: float) =
         let gradient = gradient (fun theta -> loss (this.Named(group, theta))) theta
         close step $"the gradient of {group}" expected gradient
         let n = theta.Length
-        let transform = Optimiser.adam (Schedule.constant rate) epsilon
+        let transform = Optimiser.adamWith (Schedule.constant rate) (gradientDecay group) 0.999 epsilon 0.0 false
 
         let struct (next, state) =
             Optimiser.update
@@ -81,7 +84,7 @@ let private values (p: Map<string, Expr>) (prefix: string) (observations: Expr) 
 
 
 /// γ, or each row's own power of it where returns of several steps ended early; 0 where s′ is terminal.
-let private discounts (step: GoldenNode) (gamma: float) =
+let discounts (step: GoldenNode) (gamma: float) =
     let continues = 1.0 - batch step "terminated"
 
     if step["batch"].Has "discounts" then
@@ -89,7 +92,7 @@ let private discounts (step: GoldenNode) (gamma: float) =
     else
         gamma * continues
 
-let private draw (step: GoldenNode) (name: string) = GoldenCases.ofNode (step["draws"].[name])
+let draw (step: GoldenNode) (name: string) = GoldenCases.ofNode (step["draws"].[name])
 let private isTorch (case: GoldenNode) = case.Text "implementation" = "stable-baselines3"
 let private isOf names (case: GoldenNode) = List.contains (case.Text "implementation") names
 
@@ -99,20 +102,18 @@ let private criticLoss (p: Map<string, Expr>) step (y: Expr) =
     |> List.map (fun q -> Expr.mean (OffPolicy.criticLoss q y))
     |> List.reduce (+)
 
-/// The action and its log-probability as each library has them: how ln σ is bounded, and what stands in the logarithm
-/// of the slope.
-let private sample (case: GoldenNode) (p: Map<string, Expr>) (observations: Expr) (noise: Expr) : Expr * Expr =
+/// The action and its log-probability as each library has them, from means and raw ln σ: how ln σ is bounded, and what
+/// stands in the logarithm of the slope.
+let squashed (case: GoldenNode) (mean: Expr) (raw: Expr) (noise: Expr) : Expr * Expr =
     let settings = case["params"]
-    let hidden = mlp p "actor" Expr.relu true observations
-    let raw = linear p "actor.log_std" hidden
 
     let deviation =
-        if settings.Text "log_std_bound" = "clamp" then
+        if not (settings.Has "log_std_bound") || settings.Text "log_std_bound" = "clamp" then
             Expr.clamp (settings.Float "log_std_min") (settings.Float "log_std_max") raw
         else
             Heads.squash (settings.Float "log_std_min") (settings.Float "log_std_max") raw
 
-    let normal = DiagonalNormal.create (linear p "actor.mean" hidden) deviation
+    let normal = DiagonalNormal.create mean deviation
     let u = DiagonalNormal.reparameterise noise normal
     let a = Expr.tanh u
 
@@ -124,6 +125,11 @@ let private sample (case: GoldenNode) (p: Map<string, Expr>) (observations: Expr
 
     let slope = Expr.log (scale * (1.0 - Expr.square a) + settings.Float "log_prob_epsilon")
     scale * a + shift, DiagonalNormal.logProbability u normal - Expr.sumOver [| -1 |] slope
+
+/// The same from the actor's weights.
+let sample (case: GoldenNode) (p: Map<string, Expr>) (observations: Expr) (noise: Expr) : Expr * Expr =
+    let hidden = mlp p "actor" Expr.relu true observations
+    squashed case (linear p "actor.mean" hidden) (linear p "actor.log_std" hidden) noise
 
 let private soft (case: GoldenNode) =
     let settings = case["params"]

@@ -188,6 +188,60 @@ let ``each sample's number comes in the order of the samples and moves nothing``
     Assert.Equal<float32[]>((run bare xs ys 1 1).Array "a", before.Array "a")
     Assert.Throws<System.ArgumentException>(fun () -> update.Each "error" |> ignore) |> ignore
 
+[<Theory; InlineData(1); InlineData(3)>]
+let ``a group becomes what a term says of all samples, and the loss sees it as it was`` (threads: int) =
+    let m, times = 300, 3
+    let xs, ys = data m
+
+    let update =
+        Update.create
+            { plan
+                  [ beside "a" [ 1.0; 2.0 ] (sgd "slow" 0.1); beside "largest" [ 0.5; 0.0 ] GroupMotion.Becomes ]
+                  0.0
+                  m
+                  (fun batch ->
+                      let before = theta batch "largest"
+                      let mean = Expr.reshape [| 1 |] (Expr.mean batch[y])
+                      let count = Expr.slice 0 1 2 before + 1.0
+
+                      [
+                          Term.mean "error" 1.0 (errors batch "a")
+                          Term.becomes "largest" (Expr.concat 0 [ Expr.slice 0 0 1 before + mean; count ])
+                          Term.reportOnce "before" (Expr.sum (Expr.slice 0 1 2 before))
+                      ]) with
+                Shape = SampleShape.wholeBatch m
+            }
+
+    let draft = run update xs ys threads times
+    let mean = ys |> Array.averageBy float
+    close [| 0.5 + float times * mean; float times |] (draft.Array "largest")
+    // The last run saw what the one before had left.
+    Assert.Equal(float (times - 1), update.Scalar "before")
+
+    let alone =
+        Update.create (
+            plan [ beside "a" [ 1.0; 2.0 ] (sgd "slow" 0.1) ] 0.0 m (fun batch ->
+                [ Term.mean "error" 1.0 (errors batch "a") ])
+        )
+
+    close ((run alone xs ys 1 times).Array "a" |> Array.map float) (draft.Array "a")
+
+[<Fact>]
+let ``a group that becomes something needs whole samples and a term of its own`` () =
+    let create shape name count =
+        let groups = [ beside "a" [ 1.0; 2.0 ] (sgd "slow" 0.1); beside "b" [ 0.0; 0.0 ] GroupMotion.Becomes ]
+
+        let loss (batch: Batch) =
+            [ Term.mean "error" 1.0 (errors batch "a"); Term.becomes name (Expr.ones [| count |]) ]
+
+        Update.create { plan groups 0.0 100 loss with Shape = shape } |> ignore
+
+    create (SampleShape.wholeBatch 100) "b" 2
+    let fails (f: unit -> unit) = (Assert.Throws<System.ArgumentException> f).Message
+    Assert.Contains("whole", fails (fun () -> create (SampleShape.steps 100) "b" 2))
+    Assert.Contains("no term of 2 numbers", fails (fun () -> create (SampleShape.wholeBatch 100) "c" 2))
+    Assert.Contains("no term of 2 numbers", fails (fun () -> create (SampleShape.wholeBatch 100) "b" 3))
+
 [<Fact>]
 let ``one optimiser of two sides counts once and keeps the numbers of each`` () =
     let m = 300

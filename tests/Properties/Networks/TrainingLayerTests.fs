@@ -263,6 +263,93 @@ let ``noisy layers start as the paper says`` () =
     check ParameterNoise.Independent (sqrt (3.0 / 16.0)) 0.017
     check ParameterNoise.Factorised 0.25 0.125
 
+[<Property>]
+let ``a perceptron normalised over batches is its layers, acting row by row, and hands out its statistics``
+    (seed: uint64)
+    =
+    let normalisation = { BatchRenormalisation.create 3 with Momentum = 0.3; WarmUp = 0 }
+
+    let mlp =
+        { Mlp.create 0.5 3 [ 5; 4 ] 2 with
+            Activation = Activation.Silu
+            BatchNormalisation = Some normalisation
+        }
+
+    let layout = Mlp.layout mlp
+    let random = start layout seed
+
+    // Variances must not be negative, and each layer is past its warm-up.
+    let theta =
+        Expr.concat
+            0
+            [
+                for block in layout.Blocks do
+                    let own = Expr.slice 0 block.Offset (block.Offset + block.Count) random.Theta
+
+                    if block.Name.EndsWith "variance" then
+                        Expr.abs own + 0.2
+                    elif block.Name.EndsWith "batches" then
+                        Expr.constant (Tensor.create [| 1 |] [| 4.0 |])
+                    else
+                        own
+            ]
+
+    let parameters = Parameters.create layout theta
+    let x = Expr.constant (Tensor.init [| 6; 3 |] (fun i -> sin (float (i * i) + float (seed % 100UL))))
+    let after = ResizeArray<Expr>()
+
+    let layer isTraining name (x: Expr) =
+        let own = Parameters.at name parameters
+        let inputs = Parameters.at "inputs" own
+        let settings = { normalisation with Features = x.Shape[1] }
+        let statistics = BatchRenormalisation.ofBlocks inputs
+
+        let normalised =
+            if isTraining then
+                let struct (y, next) = BatchRenormalisation.train settings inputs statistics x
+                after.AddRange [ next.Mean; next.Variance; Expr.reshape [| 1 |] next.Batches ]
+                y
+            else
+                BatchRenormalisation.apply settings inputs statistics x
+
+        Expr.matmul normalised (Parameters.block "weight" own) + Parameters.block "bias" own
+
+    let expected isTraining =
+        layer isTraining "output" (Expr.silu (layer isTraining "1" (Expr.silu (layer isTraining "0" x))))
+
+    let acting = Mlp.apply mlp parameters x
+    close (value (expected false)) (value acting)
+    let rows = [ for row in 0..5 -> Mlp.apply mlp parameters (Expr.slice 0 row (row + 1) x) ]
+    close (value acting) (value (Expr.concat 0 rows))
+    let trained = Mlp.train (fun _ y -> y) mlp parameters x
+    close (value (expected true)) (value trained.Output)
+    close (value (Expr.concat 0 after)) (value trained.Statistics.Value)
+    Assert.Equal(Layout.count (Mlp.statistics mlp), trained.Statistics.Value.Count)
+    // What is learned comes first, then what is carried.
+    let firsts = layout.Blocks |> Seq.map BatchRenormalisation.isStatistic |> Seq.toList
+    Assert.Equal<bool list>(List.sort firsts, firsts)
+
+    Assert.Equal(
+        Layout.count (Mlp.weights mlp),
+        firsts |> List.findIndex id |> fun index -> layout.Blocks[index].Offset
+    )
+
+[<Fact>]
+let ``parameters of two layouts are read beside each other, whatever the path`` () =
+    let first = Layout.empty |> Layout.add "weight" [| 1 |] (Initialiser.Constant 0.0) |> Layout.under "a/0"
+    let second = Layout.empty |> Layout.add "mean" [| 2 |] (Initialiser.Constant 0.0) |> Layout.under "a/0"
+
+    let parameters =
+        Parameters.create first (Expr.vector [ 1.0 ])
+        |> Parameters.beside (Parameters.create second (Expr.vector [ 2.0; 3.0 ]))
+        |> Parameters.at "a"
+        |> Parameters.at "0"
+
+    close (Tensor.vector [ 1.0 ]) (value (Parameters.block "weight" parameters))
+    close (Tensor.vector [ 2.0; 3.0 ]) (value (Parameters.block "mean" parameters))
+    let error = Assert.ThrowsAny<System.ArgumentException>(fun () -> Parameters.block "none" parameters |> ignore)
+    Assert.Contains("a/0/none", error.Message)
+
 // --- Unit norm
 // -------------------------------------------------------------------------------------------------------------
 

@@ -92,6 +92,7 @@ module private Generate =
             let! hidden = Gen.listOfLength 2 (Gen.choose (1, 5))
             let! isShared = Gen.elements [ true; false ]
             let! normalised = Gen.elements [ true; false ]
+            let! overBatches = Gen.elements [ true; false ]
 
             let! recurrence = Gen.elements [ None; Some RecurrentCell.Gru; Some RecurrentCell.Lstm ]
             let! stateDependent = Gen.elements [ true; false ]
@@ -122,6 +123,11 @@ module private Generate =
                         { actor.Layers with
                             HiddenWeight = initialiser
                             LayerNormalisation = normalised && not actor.Layers.Hidden.IsEmpty
+                            BatchNormalisation =
+                                if overBatches then
+                                    Some { BatchRenormalisation.create actor.Layers.Inputs with WarmUp = 7 }
+                                else
+                                    None
                         }
                 }
         }

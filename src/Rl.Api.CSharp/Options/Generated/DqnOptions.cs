@@ -66,34 +66,34 @@ public sealed record DqnOptions : AgentOptions
     public bool AnnealLearningRate { get; init; } = Defaults.Rate.AnnealLearningRate;
 
     /// <summary>Adam's ε. Greater than 0.</summary>
-    public double AdamEpsilon { get; init; } = Defaults.Values.AdamEpsilon;
+    public double AdamEpsilon { get; init; } = Defaults.AdamEpsilon;
 
     /// <summary>Environment steps between updates of the target network. At least 1.</summary>
-    public int TargetUpdateInterval { get; init; } = Defaults.Values.TargetUpdateInterval;
+    public int TargetUpdateInterval { get; init; } = Defaults.TargetUpdateInterval;
 
     /// <summary>How far the target network then moves to the other: 1 copies it. In (0, 1].</summary>
-    public double TargetRate { get; init; } = Defaults.Values.TargetRate;
+    public double TargetRate { get; init; } = Defaults.TargetRate;
 
     /// <summary>ε, the probability of a random action, at the first step. In [0, 1].</summary>
-    public double InitialExploration { get; init; } = Defaults.Values.InitialExploration;
+    public double InitialExploration { get; init; } = Defaults.InitialExploration;
 
     /// <summary>ε from the end of its fall on. In [0, 1].</summary>
-    public double FinalExploration { get; init; } = Defaults.Values.FinalExploration;
+    public double FinalExploration { get; init; } = Defaults.FinalExploration;
 
     /// <summary>ε falls in a straight line over this part of <see cref="TotalSteps"/>. In [0, 1].</summary>
-    public double ExplorationFraction { get; init; } = Defaults.Values.ExplorationFraction;
-
-    /// <summary>Q is a value of the state plus advantages of mean 0, from one last layer (Wang et al. 2016).</summary>
-    public bool Dueling { get; init; } = Defaults.Values.Dueling;
-
-    /// <summary>The gradient is scaled down to this norm; 0 for no bound. 0 or more.</summary>
-    public double MaxGradientNorm { get; init; } = Defaults.Values.MaxGradientNorm;
+    public double ExplorationFraction { get; init; } = Defaults.ExplorationFraction;
 
     /// <summary>What the value of the next state is taken to be: the maximum of the target network, its value of the online network's choice (double), or the soft one of Munchausen DQN.</summary>
     public ValueTarget Target { get; init; } = Defaults.Target.OfCore();
 
     /// <summary>What errors cost: Huber's loss or the square.</summary>
     public ValueError Loss { get; init; } = Defaults.Loss.OfCore();
+
+    /// <summary>Q is a value of the state plus advantages of mean 0, from one last layer (Wang et al. 2016).</summary>
+    public bool Dueling { get; init; } = Defaults.Dueling;
+
+    /// <summary>The gradient is scaled down to this norm; 0 for no bound. 0 or more.</summary>
+    public double MaxGradientNorm { get; init; } = Defaults.MaxGradientNorm;
 
     /// <summary>Munchausen's α: the weight of the bonus. In [0, 1].</summary>
     public double MunchausenScale { get; init; } = Defaults.MunchausenScale;
@@ -120,7 +120,7 @@ public sealed record DqnOptions : AgentOptions
     public Activation Activation { get; init; } = Convert.OfCore(Defaults.Network.Activation);
 
     /// <summary>Layers for observations that are images: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.</summary>
-    public Convolutions Convolutions { get; init; } = Convert.OfCore(Defaults.Values.Convolutions);
+    public Convolutions Convolutions { get; init; } = Convert.OfCore(Defaults.Convolutions);
 
     internal Core.Algorithms.DqnOptions ToCore() => new(
         new PlanOptions(
@@ -146,21 +146,20 @@ public sealed record DqnOptions : AgentOptions
         new RateOptions(
             LearningRate,
             AnnealLearningRate),
-        new ValueOptions(
-            AdamEpsilon,
-            TargetUpdateInterval,
-            TargetRate,
-            InitialExploration,
-            FinalExploration,
-            ExplorationFraction,
-            Dueling,
-            MaxGradientNorm,
-            Convert.ToCore(Convolutions)),
+        AdamEpsilon,
+        TargetUpdateInterval,
+        TargetRate,
+        InitialExploration,
+        FinalExploration,
+        ExplorationFraction,
         Target.ToCore(),
         Loss.ToCore(),
+        Dueling,
+        MaxGradientNorm,
         MunchausenScale,
         MunchausenTemperature,
-        MunchausenFloor);
+        MunchausenFloor,
+        Convert.ToCore(Convolutions));
 
     internal static DqnOptions OfCore(Core.Algorithms.DqnOptions core) => new()
     {
@@ -179,23 +178,23 @@ public sealed record DqnOptions : AgentOptions
         RoundSteps = core.OffPolicy.RoundSteps,
         LearningRate = core.Rate.LearningRate,
         AnnealLearningRate = core.Rate.AnnealLearningRate,
-        AdamEpsilon = core.Values.AdamEpsilon,
-        TargetUpdateInterval = core.Values.TargetUpdateInterval,
-        TargetRate = core.Values.TargetRate,
-        InitialExploration = core.Values.InitialExploration,
-        FinalExploration = core.Values.FinalExploration,
-        ExplorationFraction = core.Values.ExplorationFraction,
-        Dueling = core.Values.Dueling,
-        MaxGradientNorm = core.Values.MaxGradientNorm,
+        AdamEpsilon = core.AdamEpsilon,
+        TargetUpdateInterval = core.TargetUpdateInterval,
+        TargetRate = core.TargetRate,
+        InitialExploration = core.InitialExploration,
+        FinalExploration = core.FinalExploration,
+        ExplorationFraction = core.ExplorationFraction,
         Target = core.Target.OfCore(),
         Loss = core.Loss.OfCore(),
+        Dueling = core.Dueling,
+        MaxGradientNorm = core.MaxGradientNorm,
         MunchausenScale = core.MunchausenScale,
         MunchausenTemperature = core.MunchausenTemperature,
         MunchausenFloor = core.MunchausenFloor,
         NormaliseObservations = core.Network.NormaliseObservations,
         Hidden = Convert.OfCore(core.Network.Hidden),
         Activation = Convert.OfCore(core.Network.Activation),
-        Convolutions = Convert.OfCore(core.Values.Convolutions),
+        Convolutions = Convert.OfCore(core.Convolutions),
     };
 
     internal override AgentOptions WithTotalSteps(long totalSteps) => this with { TotalSteps = totalSteps };

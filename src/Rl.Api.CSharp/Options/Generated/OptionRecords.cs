@@ -14,8 +14,8 @@ internal static class OptionRecords
     {
         "a2c" => new A2cOptions(),
         "ars" => new ArsOptions(),
-        "c51" => new C51Options(),
         "cem" => new CemOptions(),
+        "crossq" => new CrossQOptions(),
         "ddpg" => new DdpgOptions(),
         "dqn" => new DqnOptions(),
         "es" => new EsOptions(),
@@ -23,10 +23,10 @@ internal static class OptionRecords
         "ppg" => new PpgOptions(),
         "ppo" => new PpoOptions(),
         "pqn" => new PqnOptions(),
-        "qrdqn" => new QrDqnOptions(),
         "reinforce" => new ReinforceOptions(),
         "sac" => new SacOptions(),
         "td3" => new Td3Options(),
+        "tqc" => new TqcOptions(),
         "trpo" => new TrpoOptions(),
         "vmpo" => new VmpoOptions(),
         "vpg" => new VpgOptions(),
@@ -58,16 +58,6 @@ internal static class OptionRecords
             "α: the step size.",
         ("ArsOptions", "TopDirections") =>
             "b: directions that are used, those with the best of their two returns, no more than N; 0 for all (V1 and V2 instead of V1-t and V2-t).",
-        ("C51Options", "Atoms") =>
-            "K: returns are told apart by so many atoms, at equal distances.",
-        ("C51Options", "Double") =>
-            "The online network chooses the next action, whose distribution the target network gives (van Hasselt et al. 2016); else the target network does both.",
-        ("C51Options", "HighestReturn") =>
-            "The highest atom; higher returns count as this one.",
-        ("C51Options", "LogProbability") =>
-            "What the logarithm of a probability is in the loss: exact, of one that is cut to [10⁻⁵, 1 − 10⁻⁵] (CleanRL), or of one with 10⁻⁸ added (tianshou).",
-        ("C51Options", "LowestReturn") =>
-            "The lowest atom; lower returns count as this one.",
         ("CandidateOptions", "EpisodesPerCandidate") =>
             "Episodes that a policy is judged by.",
         ("CandidateOptions", "MaxEpisodeSteps") =>
@@ -86,6 +76,16 @@ internal static class OptionRecords
             "What is added to the diagonal of the Fisher information.",
         ("ConjugateGradientOptions", "CgSteps") =>
             "Iterations of conjugate gradients.",
+        ("CrossQOptions", "Critics") =>
+            "The number of critics, of which the least value counts.",
+        ("CrossQOptions", "GradientDecay") =>
+            "Adam's β₁, the decay of the mean of gradients, for actor and critics.",
+        ("CrossQOptions", "PolicyDelay") =>
+            "Updates of the critics for one of the actor and the temperature.",
+        ("CrossQOptions", "RenormalisationStarts") =>
+            "Batches of each layer that are normalised by their own statistics alone; later ones are renormalised towards the running ones.",
+        ("CrossQOptions", "StatisticsRate") =>
+            "The share of a batch in the running means and variances of layers.",
         ("DdpgOptions", "CriticLearningRate") =>
             "Adam's step size α for the critic.",
         ("DdpgOptions", "Exploration") =>
@@ -96,8 +96,22 @@ internal static class OptionRecords
             "The pull θ of the Ornstein-Uhlenbeck process, whose time goes on by 0.01 a step.",
         ("DdpgOptions", "TargetRate") =>
             "The share τ of the online networks in their targets after each step.",
+        ("DqnOptions", "AdamEpsilon") =>
+            "Adam's ε.",
+        ("DqnOptions", "Convolutions") =>
+            "Layers for observations that are images: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.",
+        ("DqnOptions", "Dueling") =>
+            "Q is a value of the state plus advantages of mean 0, from one last layer (Wang et al. 2016).",
+        ("DqnOptions", "ExplorationFraction") =>
+            "ε falls in a straight line over this part of `TotalSteps`.",
+        ("DqnOptions", "FinalExploration") =>
+            "ε from the end of its fall on.",
+        ("DqnOptions", "InitialExploration") =>
+            "ε, the probability of a random action, at the first step.",
         ("DqnOptions", "Loss") =>
             "What errors cost: Huber's loss or the square.",
+        ("DqnOptions", "MaxGradientNorm") =>
+            "The gradient is scaled down to this norm; 0 for no bound.",
         ("DqnOptions", "MunchausenFloor") =>
             "Munchausen's l₀: the bonus is at least α times this.",
         ("DqnOptions", "MunchausenScale") =>
@@ -106,6 +120,10 @@ internal static class OptionRecords
             "Munchausen's τ: the temperature of the policy softmax(Q̄/τ).",
         ("DqnOptions", "Target") =>
             "What the value of the next state is taken to be: the maximum of the target network, its value of the online network's choice (double), or the soft one of Munchausen DQN.",
+        ("DqnOptions", "TargetRate") =>
+            "How far the target network then moves to the other: 1 copies it.",
+        ("DqnOptions", "TargetUpdateInterval") =>
+            "Environment steps between updates of the target network.",
         ("EsOptions", "Deviation") =>
             "σ: the standard deviation of the perturbations.",
         ("EsOptions", "Directions") =>
@@ -254,12 +272,6 @@ internal static class OptionRecords
             "Samples of a gradient step; a rollout's T·N samples are cut into minibatches of this size or a little less.",
         ("PqnOptions", "RolloutSteps") =>
             "Steps of each copy between updates, T.",
-        ("QrDqnOptions", "Double") =>
-            "The online network chooses the next action, whose quantiles the target network gives (van Hasselt et al. 2016); else the target network does both.",
-        ("QrDqnOptions", "HuberThreshold") =>
-            "Errors up to this cost their square, further ones their size; 0: all their size, and then places are the quantiles themselves.",
-        ("QrDqnOptions", "Quantiles") =>
-            "K: a distribution is the places of so many quantiles.",
         ("RateOptions", "AnnealLearningRate") =>
             "Lower the learning rate in a straight line to 0 at `TotalSteps`.",
         ("RateOptions", "LearningRate") =>
@@ -286,31 +298,23 @@ internal static class OptionRecords
             "Adam's step size for a learned baseline.",
         ("ReinforceOptions", "ValueSteps") =>
             "Gradient steps of a learned baseline after each update.",
-        ("SacChoiceOptions", "Convolutions") =>
-            "Where an action is one of several choices: layers for observations that are images, those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.",
-        ("SacChoiceOptions", "CriticLoss") =>
-            "Where an action is one of several choices: what errors of the critics cost, the square or Huber's loss.",
-        ("SacChoiceOptions", "TargetEntropyShare") =>
-            "Where an action is one of n choices: the entropy that the temperature aims at, as a share of that of n equal probabilities, ln n. Choices that are impossible in a state do not count there.",
-        ("SacChoiceOptions", "TargetUpdateInterval") =>
-            "Where an action is one of several choices: environment steps between moves of the targets; 0: they move after each update.",
-        ("SacOptions", "CriticLearningRate") =>
-            "Adam's step size α for the critics.",
         ("SacOptions", "Critics") =>
             "The number of critics, of which the least value counts.",
-        ("SacOptions", "InitialTemperature") =>
-            "The temperature α that training starts with.",
-        ("SacOptions", "LargestLogDeviation") =>
-            "The largest ln σ of the policy.",
-        ("SacOptions", "LearnTemperature") =>
-            "Learn the temperature; else it stays as it starts.",
-        ("SacOptions", "LeastLogDeviation") =>
-            "The least ln σ of the policy.",
-        ("SacOptions", "TargetEntropyPerAction") =>
-            "Where actions are numbers: the entropy that the temperature aims at, times the numbers of an action; −1 in most implementations.",
         ("SacOptions", "TargetRate") =>
-            "The share τ of the critics in their targets when these move.",
-        ("SacOptions", "TemperatureLearningRate") =>
+            "The share τ of the critics in their targets after each step.",
+        ("SoftOptions", "CriticLearningRate") =>
+            "Adam's step size α for the critics.",
+        ("SoftOptions", "InitialTemperature") =>
+            "The temperature α that training starts with.",
+        ("SoftOptions", "LargestLogDeviation") =>
+            "The largest ln σ of the policy.",
+        ("SoftOptions", "LearnTemperature") =>
+            "Learn the temperature; else it stays as it starts.",
+        ("SoftOptions", "LeastLogDeviation") =>
+            "The least ln σ of the policy.",
+        ("SoftOptions", "TargetEntropyPerAction") =>
+            "The entropy that the temperature aims at, times the numbers of an action; −1 in most implementations.",
+        ("SoftOptions", "TemperatureLearningRate") =>
             "Adam's step size for ln α.",
         ("Td3Options", "CriticLearningRate") =>
             "Adam's step size α for the critics.",
@@ -330,6 +334,14 @@ internal static class OptionRecords
             "The bound of that noise.",
         ("Td3Options", "TargetRate") =>
             "The share τ of the online networks in their targets when these move.",
+        ("TqcOptions", "Critics") =>
+            "The number of critics, each of which gives a distribution of returns.",
+        ("TqcOptions", "DroppedQuantiles") =>
+            "Of the quantiles of all critics together the largest, so many for each critic, are no targets.",
+        ("TqcOptions", "Quantiles") =>
+            "Quantiles of each critic.",
+        ("TqcOptions", "TargetRate") =>
+            "The share τ of the critics in their targets after each step.",
         ("TrpoOptions", "LineSearchShrink") =>
             "Each try of the line search is this fraction of the one before.",
         ("TrpoOptions", "LineSearchTries") =>
@@ -342,24 +354,6 @@ internal static class OptionRecords
             "Adam's step size for the value function.",
         ("ValueFitOptions", "ValueMinibatchSize") =>
             "Samples of one of its gradient steps.",
-        ("ValueOptions", "AdamEpsilon") =>
-            "Adam's ε.",
-        ("ValueOptions", "Convolutions") =>
-            "Layers for observations that are images: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.",
-        ("ValueOptions", "Dueling") =>
-            "What is learned of an action is something of the state plus advantages of mean 0, from one last layer (Wang et al. 2016).",
-        ("ValueOptions", "ExplorationFraction") =>
-            "ε falls in a straight line over this part of `TotalSteps`.",
-        ("ValueOptions", "FinalExploration") =>
-            "ε from the end of its fall on.",
-        ("ValueOptions", "InitialExploration") =>
-            "ε, the probability of a random action, at the first step.",
-        ("ValueOptions", "MaxGradientNorm") =>
-            "The gradient is scaled down to this norm; 0 for no bound.",
-        ("ValueOptions", "TargetRate") =>
-            "How far the target network then moves to the other: 1 copies it.",
-        ("ValueOptions", "TargetUpdateInterval") =>
-            "Environment steps between updates of the target network.",
         ("VmpoOptions", "DeviationKlBound") =>
             "ε_Σ: the divergence of a normal policy's standard deviations from the old ones.",
         ("VmpoOptions", "Epochs") =>

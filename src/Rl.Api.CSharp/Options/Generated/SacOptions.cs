@@ -66,31 +66,31 @@ public sealed record SacOptions : AgentOptions
     public bool AnnealLearningRate { get; init; } = Defaults.Rate.AnnealLearningRate;
 
     /// <summary>Adam's step size α for the critics. Greater than 0.</summary>
-    public double CriticLearningRate { get; init; } = Defaults.CriticLearningRate;
+    public double CriticLearningRate { get; init; } = Defaults.Soft.CriticLearningRate;
 
     /// <summary>Adam's step size for ln α. Greater than 0.</summary>
-    public double TemperatureLearningRate { get; init; } = Defaults.TemperatureLearningRate;
+    public double TemperatureLearningRate { get; init; } = Defaults.Soft.TemperatureLearningRate;
 
     /// <summary>The temperature α that training starts with. Greater than 0.</summary>
-    public double InitialTemperature { get; init; } = Defaults.InitialTemperature;
+    public double InitialTemperature { get; init; } = Defaults.Soft.InitialTemperature;
 
     /// <summary>Learn the temperature; else it stays as it starts.</summary>
-    public bool LearnTemperature { get; init; } = Defaults.LearnTemperature;
+    public bool LearnTemperature { get; init; } = Defaults.Soft.LearnTemperature;
 
-    /// <summary>Where actions are numbers: the entropy that the temperature aims at, times the numbers of an action; −1 in most implementations.</summary>
-    public double TargetEntropyPerAction { get; init; } = Defaults.TargetEntropyPerAction;
+    /// <summary>The entropy that the temperature aims at, times the numbers of an action; −1 in most implementations.</summary>
+    public double TargetEntropyPerAction { get; init; } = Defaults.Soft.TargetEntropyPerAction;
 
-    /// <summary>The share τ of the critics in their targets when these move. In (0, 1].</summary>
+    /// <summary>The share τ of the critics in their targets after each step. In (0, 1].</summary>
     public double TargetRate { get; init; } = Defaults.TargetRate;
 
     /// <summary>The number of critics, of which the least value counts. In [1, 100].</summary>
     public int Critics { get; init; } = Defaults.Critics;
 
     /// <summary>The least ln σ of the policy.</summary>
-    public double LeastLogDeviation { get; init; } = Defaults.LeastLogDeviation;
+    public double LeastLogDeviation { get; init; } = Defaults.Soft.LeastLogDeviation;
 
     /// <summary>The largest ln σ of the policy.</summary>
-    public double LargestLogDeviation { get; init; } = Defaults.LargestLogDeviation;
+    public double LargestLogDeviation { get; init; } = Defaults.Soft.LargestLogDeviation;
 
     /// <summary>Give the networks observations of running mean 0 and variance 1, clipped to ± 10.</summary>
     public bool NormaliseObservations { get; init; } = Defaults.Network.NormaliseObservations;
@@ -106,18 +106,6 @@ public sealed record SacOptions : AgentOptions
 
     /// <summary>What stands after each hidden layer.</summary>
     public Activation Activation { get; init; } = Convert.OfCore(Defaults.Network.Activation);
-
-    /// <summary>Where an action is one of n choices: the entropy that the temperature aims at, as a share of that of n equal probabilities, ln n. Choices that are impossible in a state do not count there. In [0, 1].</summary>
-    public double TargetEntropyShare { get; init; } = Defaults.Choices.TargetEntropyShare;
-
-    /// <summary>Where an action is one of several choices: what errors of the critics cost, the square or Huber's loss.</summary>
-    public ValueError CriticLoss { get; init; } = Defaults.Choices.CriticLoss.OfCore();
-
-    /// <summary>Where an action is one of several choices: environment steps between moves of the targets; 0: they move after each update. 0 or more.</summary>
-    public int TargetUpdateInterval { get; init; } = Defaults.Choices.TargetUpdateInterval;
-
-    /// <summary>Where an action is one of several choices: layers for observations that are images, those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.</summary>
-    public Convolutions Convolutions { get; init; } = Convert.OfCore(Defaults.Choices.Convolutions);
 
     internal Core.Algorithms.SacOptions ToCore() => new(
         new PlanOptions(
@@ -143,20 +131,16 @@ public sealed record SacOptions : AgentOptions
         new RateOptions(
             LearningRate,
             AnnealLearningRate),
-        CriticLearningRate,
-        TemperatureLearningRate,
-        InitialTemperature,
-        LearnTemperature,
-        TargetEntropyPerAction,
+        new SoftOptions(
+            CriticLearningRate,
+            TemperatureLearningRate,
+            InitialTemperature,
+            LearnTemperature,
+            TargetEntropyPerAction,
+            LeastLogDeviation,
+            LargestLogDeviation),
         TargetRate,
-        new SacChoiceOptions(
-            TargetEntropyShare,
-            CriticLoss.ToCore(),
-            TargetUpdateInterval,
-            Convert.ToCore(Convolutions)),
-        Critics,
-        LeastLogDeviation,
-        LargestLogDeviation);
+        Critics);
 
     internal static SacOptions OfCore(Core.Algorithms.SacOptions core) => new()
     {
@@ -175,22 +159,18 @@ public sealed record SacOptions : AgentOptions
         RoundSteps = core.OffPolicy.RoundSteps,
         LearningRate = core.Rate.LearningRate,
         AnnealLearningRate = core.Rate.AnnealLearningRate,
-        CriticLearningRate = core.CriticLearningRate,
-        TemperatureLearningRate = core.TemperatureLearningRate,
-        InitialTemperature = core.InitialTemperature,
-        LearnTemperature = core.LearnTemperature,
-        TargetEntropyPerAction = core.TargetEntropyPerAction,
+        CriticLearningRate = core.Soft.CriticLearningRate,
+        TemperatureLearningRate = core.Soft.TemperatureLearningRate,
+        InitialTemperature = core.Soft.InitialTemperature,
+        LearnTemperature = core.Soft.LearnTemperature,
+        TargetEntropyPerAction = core.Soft.TargetEntropyPerAction,
         TargetRate = core.TargetRate,
         Critics = core.Critics,
-        LeastLogDeviation = core.LeastLogDeviation,
-        LargestLogDeviation = core.LargestLogDeviation,
+        LeastLogDeviation = core.Soft.LeastLogDeviation,
+        LargestLogDeviation = core.Soft.LargestLogDeviation,
         NormaliseObservations = core.Network.NormaliseObservations,
         Hidden = Convert.OfCore(core.Network.Hidden),
         Activation = Convert.OfCore(core.Network.Activation),
-        TargetEntropyShare = core.Choices.TargetEntropyShare,
-        CriticLoss = core.Choices.CriticLoss.OfCore(),
-        TargetUpdateInterval = core.Choices.TargetUpdateInterval,
-        Convolutions = Convert.OfCore(core.Choices.Convolutions),
     };
 
     internal override AgentOptions WithTotalSteps(long totalSteps) => this with { TotalSteps = totalSteps };

@@ -10,12 +10,14 @@ open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Optimisers
 
-/// Standard normal numbers in further columns of drawn samples, drawn anew for each update. Not thread-safe.
+/// Standard normal numbers in further columns of drawn samples, drawn anew for each update, beside `others`, which
+/// somebody else draws. Not thread-safe.
 [<Sealed>]
-type internal DrawnNoise(columns: Column list, rows: int) =
+type internal DrawnNoise(columns: Column list, rows: int, others: (Column * float32[]) list) =
     let noise = columns |> List.map (fun column -> column, Array.zeroCreate<float32>(rows * column.Numbers))
     let arrays = noise |> List.map snd |> List.toArray
     let mutable whole: struct (Samples * Samples) voption = ValueNone
+    new(columns, rows) = DrawnNoise(columns, rows, [])
 
     /// Draws all numbers, column by column: the generator that follows.
     member _.Draw(key: Rng) : Rng =
@@ -34,7 +36,7 @@ type internal DrawnNoise(columns: Column list, rows: int) =
         match whole with
         | ValueSome(struct (known, made)) when obj.ReferenceEquals(known, samples) -> made
         | _ ->
-            let made = samples.With noise
+            let made = samples.With(noise @ others)
             whole <- ValueSome(struct (samples, made))
             made
 
@@ -103,15 +105,18 @@ module ActorCritics =
         for update in updates do
             update.Set(rateShare, share)
 
-    /// Adam with PyTorch's constants, which moves what names it.
-    let learns (name: string) (isAnnealed: bool) (rate: float) : GroupMotion =
+    /// Adam with this β₁ and PyTorch's other constants, which moves what names it.
+    let learnsWith (gradientDecay: float) (name: string) (isAnnealed: bool) (rate: float) : GroupMotion =
         let schedule: Schedule =
             if isAnnealed then
                 fun count -> rate * Schedule.input rateShare.Name count
             else
                 Schedule.constant rate
 
-        GroupMotion.Learns(name, Optimiser.adam schedule 1e-8)
+        GroupMotion.Learns(name, Optimiser.adamWith schedule gradientDecay 0.999 1e-8 0.0 false)
+
+    /// Adam with PyTorch's constants, which moves what names it.
+    let learns (name: string) (isAnnealed: bool) (rate: float) : GroupMotion = learnsWith 0.9 name isAnnealed rate
 
     /// Copies a group's numbers from the update that has moved them to another that reads them.
     let pass (group: string) (from: Update) (into: Update) : unit =

@@ -150,7 +150,13 @@ module Replayed =
         requireMemory interaction.Plan copies options.BufferSize rows (free ())
         let stepsBetween = options.TrainFrequency * copies
         let alternations = max 1 ((options.RoundSteps - 1) / stepsBetween + 1)
-        let updates = if options.GradientSteps < 0 then stepsBetween else options.GradientSteps
+
+        let updates =
+            if options.GradientSteps < 0 then
+                -options.GradientSteps * stepsBetween
+            else
+                options.GradientSteps
+
         let columns = interaction.Columns
 
         let priorities =

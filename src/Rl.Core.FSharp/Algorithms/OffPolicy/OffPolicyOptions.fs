@@ -12,7 +12,7 @@ type OffPolicyOptions =
         LearningStarts: int
         /// Steps of each copy between updates.
         TrainFrequency: int
-        /// Updates after these steps; −1: as many as steps were taken, over all copies.
+        /// Updates after these steps; −k: k for each step that was taken, over all copies.
         GradientSteps: int
         /// Transitions that an update learns from, drawn from the memory.
         BatchSize: int
@@ -69,7 +69,7 @@ module OffPolicyOptions =
                 { c with LearningStarts = v })
             Options.whole (nameof o.TrainFrequency) (Range.atLeast 1.0) _.TrainFrequency (fun v c ->
                 { c with TrainFrequency = v })
-            Options.whole (nameof o.GradientSteps) (Range.atLeast -1.0) _.GradientSteps (fun v c ->
+            Options.whole (nameof o.GradientSteps) (Range.atLeast -1000.0) _.GradientSteps (fun v c ->
                 { c with GradientSteps = v })
             Options.whole (nameof o.BatchSize) (Range.atLeast 1.0) _.BatchSize (fun v c -> { c with BatchSize = v })
             Options.whole (nameof o.BufferSize) (Range.atLeast 1.0) _.BufferSize (fun v c -> { c with BufferSize = v })
@@ -107,4 +107,6 @@ module OffPolicyOptions =
                  + "smaller batch or a larger buffer.")
 
         if options.GradientSteps = 0 then
-            Guard.fail (nameof options.GradientSteps) "GradientSteps is 0; it must be at least 1, or -1 for one a step."
+            Guard.fail
+                (nameof options.GradientSteps)
+                "GradientSteps is 0; it must be at least 1, or -1 for one a step, -2 for two."

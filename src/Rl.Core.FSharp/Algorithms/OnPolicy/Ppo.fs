@@ -284,7 +284,7 @@ module Ppo =
         {
             Name = "minibatch step"
             Groups = ParameterGroup.ofNetwork network (GroupMotion.Learns("optimiser", adam))
-            Shape = { Units = units; Sequence = if network.Memory.IsSome then c.Sequence else 0 }
+            Shape = { SampleShape.steps units with Sequence = if network.Memory.IsSome then c.Sequence else 0 }
             MaxGradientNorm = c.MaxGradientNorm
             Loss = loss c network (RolloutColumns.create network hasMasks)
         }

@@ -22,6 +22,17 @@ let private small: OffPolicyOptions =
     }
 
 let private sac = { SacOptions.defaults with OffPolicy = small; Network.Hidden = [ 8; 8 ] }
+let private tqc = { TqcOptions.defaults with OffPolicy = small; Network.Hidden = [ 8; 8 ]; Quantiles = 5 }
+
+let private redq =
+    { RedqOptions.defaults with
+        OffPolicy = small
+        Network.Hidden = [ 8 ]
+        Critics = 4
+        PolicyDelay = 3
+    }
+
+let private droq = { DroqOptions.defaults with OffPolicy = small; Network.Hidden = [ 8; 8 ]; PolicyDelay = 3 }
 let private td3 = { Td3Options.defaults with OffPolicy = small; Network.Hidden = [ 8; 8 ] }
 let private ddpg = { DdpgOptions.defaults with OffPolicy = small; Network.Hidden = [ 8 ] }
 
@@ -30,7 +41,7 @@ let private learners: (string * (BatchEnvironment -> Workers -> Learner)) list =
     [
         "sac", Sac.create sac
         "sac, fixed temperature and one critic",
-        Sac.create { sac with LearnTemperature = false; InitialTemperature = 0.2; Critics = 1 }
+        Sac.create { sac with Soft.LearnTemperature = false; Soft.InitialTemperature = 0.2; Critics = 1 }
         "sac, seldom and often", Sac.create { sac with OffPolicy.TrainFrequency = 3; OffPolicy.GradientSteps = -1 }
         "sac, lanes", Sac.create { sac with OffPolicy.BatchSize = 256 }
         "sac, annealed and normalised",
@@ -40,6 +51,9 @@ let private learners: (string * (BatchEnvironment -> Workers -> Learner)) list =
                 Plan.TotalSteps = 300L
                 Network.NormaliseObservations = true
             }
+        "tqc", Tqc.create tqc
+        "redq", Redq.create redq
+        "droq", Droq.create droq
         "td3", Td3.create td3
         "td3, delay of five", Td3.create { td3 with PolicyDelay = 5; OffPolicy.ReturnSteps = 3 }
         "ddpg", Ddpg.create ddpg
@@ -118,6 +132,10 @@ let ``actions that are not numbers within finite bounds are refused, with algori
         for create in
             [
                 if id <> "CartPole-v1" then Sac.create sac
+                Tqc.create tqc
+                CrossQ.create CrossQOptions.defaults
+                Redq.create redq
+                Droq.create droq
                 Td3.create td3
                 Ddpg.create ddpg
             ] do
@@ -136,13 +154,13 @@ let ``an action with one bound only does not suit`` () =
 let ``bounds of ln σ that are no interval are refused`` () =
     use workers = new Workers(1)
     let environment = (Registry.make "Pendulum-v1").Vectorise 1
-    let options = { sac with LeastLogDeviation = 2.0; LargestLogDeviation = 2.0 }
+    let options = { sac with Soft.LeastLogDeviation = 2.0; Soft.LargestLogDeviation = 2.0 }
     let error = Assert.Throws<ArgumentException>(fun () -> Sac.create options environment workers |> ignore)
     Assert.Contains("LeastLogDeviation", error.Message)
 
 [<Fact>]
 let ``options survive their texts`` () =
-    let sac = { sac with Critics = 3; LearnTemperature = false; TargetEntropyPerAction = -0.5 }
+    let sac = { sac with Critics = 3; Soft.LearnTemperature = false; Soft.TargetEntropyPerAction = -0.5 }
     Assert.Equal(sac, SacOptions.ofPairs (SacOptions.toPairs sac))
     let td3 = { td3 with PolicyDelay = 3; SmoothingLimit = 0.3; ExplorationDeviation = 0.4 }
     Assert.Equal(td3, Td3Options.ofPairs (Td3Options.toPairs td3))
@@ -168,6 +186,38 @@ let private trained (create: BatchEnvironment -> Workers -> Learner) (seed: uint
 [<Fact>]
 let ``SAC swings the pendulum up`` () =
     Assert.InRange(trained (Sac.create { SacOptions.defaults with Plan.TotalSteps = 8_000L }) 1UL, -200.0, 0.0)
+
+[<Fact>]
+let ``TQC swings the pendulum up`` () =
+    Assert.InRange(trained (Tqc.create { TqcOptions.defaults with Plan.TotalSteps = 8_000L }) 1UL, -200.0, 0.0)
+
+[<Fact>]
+let ``CrossQ swings the pendulum up`` () =
+    Assert.InRange(trained (CrossQ.create { CrossQOptions.defaults with Plan.TotalSteps = 8_000L }) 1UL, -200.0, 0.0)
+
+// Several updates a step: a fraction of the steps is enough.
+[<Fact>]
+let ``REDQ swings the pendulum up in few steps`` () =
+    let options =
+        { RedqOptions.defaults with
+            Plan.TotalSteps = 2_400L
+            OffPolicy.GradientSteps = -5
+            Critics = 5
+            PolicyDelay = 5
+        }
+
+    Assert.InRange(trained (Redq.create options) 1UL, -250.0, 0.0)
+
+[<Fact>]
+let ``DroQ swings the pendulum up in few steps`` () =
+    let options =
+        { DroqOptions.defaults with
+            Plan.TotalSteps = 2_400L
+            OffPolicy.GradientSteps = -5
+            PolicyDelay = 5
+        }
+
+    Assert.InRange(trained (Droq.create options) 1UL, -250.0, 0.0)
 
 [<Fact>]
 let ``TD3 swings the pendulum up`` () =

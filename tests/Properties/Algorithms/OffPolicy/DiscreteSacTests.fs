@@ -33,7 +33,12 @@ let private trained (options: SacOptions) (environment: int -> BatchEnvironment)
 // A random policy has 22.
 [<Fact>]
 let ``SAC balances the pole`` () =
-    let options = { SacOptions.defaults with Plan.TotalSteps = 8_000L; InitialTemperature = 0.1; TargetRate = 0.02 }
+    let options =
+        { SacOptions.defaults with
+            Plan.TotalSteps = 8_000L
+            Soft.InitialTemperature = 0.1
+            TargetRate = 0.02
+        }
 
     Assert.InRange(trained options (Registry.make "CartPole-v1").Vectorise 1UL, 300.0, 500.0)
 

@@ -1,5 +1,5 @@
-/// SAC, TD3 and DDPG against their plain twins: transitions with random actions, exploration and updates, from a state
-/// in which every term is alive, with terminal states and time limits, on several threads.
+/// SAC, TQC, CrossQ, REDQ, DroQ, TD3 and DDPG against their plain twins: transitions with random actions, exploration
+/// and updates, from a state in which every term is alive, with terminal states and time limits, on several threads.
 module Rl.Tests.Algorithms.Twins.ActorCriticTwinTests
 
 open Rl.Core.Algorithms
@@ -18,31 +18,36 @@ let private replayed: OffPolicyOptions =
         RoundSteps = 40
     }
 
+let private soft =
+    { SoftOptions.defaults with
+        CriticLearningRate = 0.03
+        TemperatureLearningRate = 0.01
+        InitialTemperature = 0.7
+        LeastLogDeviation = -2.0
+        LargestLogDeviation = 0.5
+    }
+
 let private sac =
     { SacOptions.defaults with
         OffPolicy = replayed
         Network.Hidden = [ 4 ]
         Network.Activation = Activation.Tanh
         Rate.LearningRate = 0.02
-        CriticLearningRate = 0.03
-        TemperatureLearningRate = 0.01
-        InitialTemperature = 0.7
+        Soft = soft
         TargetRate = 0.2
-        LeastLogDeviation = -2.0
-        LargestLogDeviation = 0.5
     }
 
 [<Fact>]
 let ``a transition of SAC is that of plain soft actor-critic`` () =
     let check options threads =
-        Agreement.transitions 2 (Sac.create options) TwinTasks.numbers 5 threads (PlainActorCritics.sac options)
+        Agreement.transitions 2 (Sac.create options) TwinTasks.numbers 5 threads (PlainSoftActorCritics.sac options)
 
     check sac 1
-    check { sac with Critics = 3; OffPolicy.ReturnSteps = 3; TargetEntropyPerAction = 0.3 } 3
+    check { sac with Critics = 3; OffPolicy.ReturnSteps = 3; Soft.TargetEntropyPerAction = 0.3 } 3
 
     check
         { sac with
-            LearnTemperature = false
+            Soft.LearnTemperature = false
             Network.Activation = Activation.Relu
             Network.Hidden = [ 5; 3 ]
         }
@@ -59,6 +64,170 @@ let ``a transition of SAC is that of plain soft actor-critic`` () =
         1
 
     check { sac with Rate.AnnealLearningRate = true; Plan.TotalSteps = 70L; OffPolicy.BatchSize = 130 } 2
+
+let private tqc =
+    { TqcOptions.defaults with
+        OffPolicy = replayed
+        Network = sac.Network
+        Rate = sac.Rate
+        Soft = soft
+        TargetRate = 0.2
+        Quantiles = 5
+        DroppedQuantiles = 1
+    }
+
+[<Fact>]
+let ``a transition of TQC is that of plain truncated quantile critics`` () =
+    let check options threads =
+        Agreement.transitions 2 (Tqc.create options) TwinTasks.numbers 5 threads (PlainSoftActorCritics.tqc options)
+
+    check tqc 1
+
+    check
+        { tqc with
+            Critics = 3
+            DroppedQuantiles = 3
+            OffPolicy.ReturnSteps = 3
+            Soft.LearnTemperature = false
+        }
+        3
+
+    check
+        { tqc with
+            Critics = 1
+            Quantiles = 3
+            DroppedQuantiles = 0
+            Network.Activation = Activation.Relu
+            Network.Hidden = [ 5; 3 ]
+            Network.NormaliseObservations = true
+        }
+        2
+
+    check { tqc with Rate.AnnealLearningRate = true; Plan.TotalSteps = 70L; OffPolicy.BatchSize = 130 } 2
+
+let private crossq =
+    { CrossQOptions.defaults with
+        OffPolicy = replayed
+        Network = sac.Network
+        Rate = sac.Rate
+        Soft = soft
+        StatisticsRate = 0.2
+    }
+
+[<Fact>]
+let ``a transition of CrossQ is that of plain CrossQ`` () =
+    let check options threads =
+        Agreement.transitions
+            2
+            (CrossQ.create options)
+            TwinTasks.numbers
+            5
+            threads
+            (PlainSoftActorCritics.crossq options)
+
+    // The delay spans transitions, and the warm-up ends within the first.
+    check { crossq with RenormalisationStarts = 3 } 1
+
+    check
+        { crossq with
+            Critics = 3
+            PolicyDelay = 1
+            OffPolicy.ReturnSteps = 3
+            Soft.LearnTemperature = false
+        }
+        3
+
+    check
+        { crossq with
+            Critics = 1
+            PolicyDelay = 2
+            GradientDecay = 0.9
+            RenormalisationStarts = 0
+            Network.Hidden = [ 5; 3 ]
+            Network.NormaliseObservations = true
+        }
+        2
+
+    check
+        { crossq with
+            Rate.AnnealLearningRate = true
+            Plan.TotalSteps = 70L
+            OffPolicy.BatchSize = 130
+            PolicyDelay = 1
+        }
+        2
+
+let private redq =
+    { RedqOptions.defaults with
+        OffPolicy = replayed
+        Network = sac.Network
+        Rate = sac.Rate
+        Soft = soft
+        TargetRate = 0.2
+        Critics = 5
+        PolicyDelay = 2
+    }
+
+[<Fact>]
+let ``a transition of REDQ is that of plain randomised ensembled double Q-learning`` () =
+    let check options threads =
+        Agreement.transitions 2 (Redq.create options) TwinTasks.numbers 5 threads (PlainSoftActorCritics.redq options)
+
+    check redq 1
+
+    check
+        { redq with
+            TargetCritics = 3
+            TargetValue = SubsetValue.Mean
+            PolicyDelay = 1
+            OffPolicy.ReturnSteps = 3
+        }
+        3
+
+    check
+        { redq with
+            Critics = 1
+            TargetCritics = 1
+            PolicyDelay = 3
+            OffPolicy.GradientSteps = -1
+            OffPolicy.RoundSteps = 25
+            Network.NormaliseObservations = true
+            Soft.LearnTemperature = false
+        }
+        2
+
+    // Two updates for each step of all copies.
+    check { redq with OffPolicy.GradientSteps = -2; OffPolicy.RoundSteps = 30; Critics = 2; PolicyDelay = 20 } 1
+
+let private droq =
+    { DroqOptions.defaults with
+        OffPolicy = replayed
+        Network = sac.Network
+        Rate = sac.Rate
+        Soft = soft
+        TargetRate = 0.2
+        DropoutRate = 0.2
+        PolicyDelay = 2
+    }
+
+[<Fact>]
+let ``a transition of DroQ is that of plain DroQ`` () =
+    let check options threads =
+        Agreement.transitions 2 (Droq.create options) TwinTasks.numbers 5 threads (PlainSoftActorCritics.droq options)
+
+    check droq 1
+    check { droq with DropoutRate = 0.05; Network.Hidden = [ 6; 3 ]; Critics = 3; PolicyDelay = 1 } 3
+
+    check
+        { droq with
+            DropoutRate = 0.0
+            Critics = 1
+            OffPolicy.ReturnSteps = 3
+            Soft.LearnTemperature = false
+        }
+        2
+
+    check { droq with OffPolicy.BatchSize = 130; Rate.AnnealLearningRate = true; Plan.TotalSteps = 70L } 2
 
 let private td3 =
     { Td3Options.defaults with

@@ -37,6 +37,9 @@ let private sameStatistics what (expected: PlainStatistics) (actual: RunningStat
         requireNear $"the mean of {what} {i}" 1.0 expected.Mean[i] found.Mean[i]
         requireNear $"the variance of {what} {i}" 1.0 expected.Variance[i] found.Variance[i]
 
+/// Actors followed by critics of observation and action.
+let private actorCritics = [ "crossq"; "ddpg"; "droq"; "redq"; "sac"; "td3"; "tqc" ]
+
 /// The blocks of θ that a learner has, by name.
 let private blocks (learner: Learner) (count: int) =
     let actor = Rl.Core.Acting.Actor.layout learner.Network
@@ -44,12 +47,23 @@ let private blocks (learner: Learner) (count: int) =
     // An actor followed by so many critics: of observation and action, or of an observation for all choices.
     let withCritics number =
         let layers, sizes = learner.Network.Layers, learner.Environment
+        let plain = ActionCritic.create layers.Activation sizes.ObservationSize sizes.ActionSize layers.Hidden number
 
         let critics =
             if sizes.ActionSpace.IsDiscrete then
                 Layout.merge [ for index in 1..number -> string index, actor ]
             else
-                ActionCritic.create layers.Activation sizes.ObservationSize sizes.ActionSize layers.Hidden number
+                { plain with
+                    Layers =
+                        { plain.Layers with
+                            Outputs =
+                                Map.tryFind "Quantiles" (Map.ofList learner.Options)
+                                |> Option.map int
+                                |> Option.defaultValue 1
+                            BatchNormalisation = layers.BatchNormalisation
+                            LayerNormalisation = (learner.Algorithm = "droq")
+                        }
+                }
                 |> ActionCritic.layout
 
         Layout.append actor (Layout.under "critics" critics)
@@ -57,7 +71,7 @@ let private blocks (learner: Learner) (count: int) =
     let layout =
         if actor.Count = count then
             actor
-        elif List.contains learner.Algorithm [ "ddpg"; "sac"; "td3" ] then
+        elif List.contains learner.Algorithm actorCritics then
             Seq.initInfinite (fun index -> withCritics (index + 1))
             |> Seq.find (fun layout -> layout.Count >= count)
         else
@@ -110,10 +124,21 @@ let prime (learner: Learner) (seed: uint64) : TrainingState =
         | "deviation" -> fill (fun value -> value * (0.5 + 0.2 * abs (normal ())))
         | _ -> values
 
-    { state with
-        Parameters = state.Parameters |> Array.map (fun value -> value + float32 (0.4 * normal ()))
-        Arrays = List.map primed state.Arrays
-    }
+    let moved = state.Parameters |> Array.map (fun value -> value + float32 (0.4 * normal ()))
+
+    // Statistics stay what statistics can be.
+    for block in blocks learner moved.Length do
+        let fill f =
+            for place in block.Offset .. block.Offset + block.Count - 1 do
+                moved[place] <- f state.Parameters[place] moved[place]
+
+        if BatchRenormalisation.isStatistic block then
+            match block.Name.Split('/') |> Array.last with
+            | "variance" -> fill (fun _ value -> 0.3f + abs value)
+            | "batches" -> fill (fun before _ -> before)
+            | _ -> ()
+
+    { state with Parameters = moved; Arrays = List.map primed state.Arrays }
 
 /// A learner's transitions, one after the other, against those of its twin from the same states.
 let transitions
@@ -129,7 +154,7 @@ let transitions
     let environment = task copies
 
     let network =
-        if List.contains learner.Algorithm [ "cem"; "ars"; "es"; "ddpg"; "pqn"; "sac"; "td3" ] then
+        if List.contains learner.Algorithm ([ "cem"; "ars"; "es"; "pqn" ] @ actorCritics) then
             PlainNetwork.ofSearcher learner
         else
             PlainNetwork.ofLearner learner

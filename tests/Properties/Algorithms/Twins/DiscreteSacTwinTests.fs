@@ -22,9 +22,9 @@ let private sac =
         Network.Hidden = [ 4 ]
         Network.Activation = Activation.Tanh
         Rate.LearningRate = 0.02
-        CriticLearningRate = 0.03
-        TemperatureLearningRate = 0.01
-        InitialTemperature = 0.7
+        Soft.CriticLearningRate = 0.03
+        Soft.TemperatureLearningRate = 0.01
+        Soft.InitialTemperature = 0.7
         TargetRate = 0.2
         Plan.TotalSteps = 600L
     }
@@ -58,7 +58,7 @@ let ``a transition of SAC with choices is that of plain discrete soft actor-crit
 
     check
         { sac with
-            LearnTemperature = false
+            Soft.LearnTemperature = false
             Choices.CriticLoss = ValueError.Huber
             Network.Hidden = [ 5; 3 ]
         }

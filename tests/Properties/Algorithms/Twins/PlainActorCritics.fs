@@ -1,4 +1,4 @@
-/// The twins of SAC, TD3 and DDPG: acting, remembering and learning one number at a time.
+/// What twins of actor-critics share, and those of TD3 and DDPG: acting, remembering and learning one number at a time.
 module Rl.Tests.Algorithms.Twins.PlainActorCritics
 
 open System
@@ -9,10 +9,10 @@ open Rl.Core.Learning
 open Rl.Core.Networks
 
 /// What an update learns from: what some steps earned and where they led to, as networks see it.
-type private Drawn = { Seen: float[]; Taken: float[]; Earned: float; Factor: float; Led: float[] }
+type Drawn = { Seen: float[]; Taken: float[]; Earned: float; Factor: float; Led: float[] }
 
 /// What of a twin depends on its algorithm.
-type private Parts =
+type Parts =
     {
         /// The action of a copy at an observation as networks see it, and the stream that follows.
         Act: int -> float[] -> Rng -> float[] * Rng
@@ -20,7 +20,7 @@ type private Parts =
         Learn: Drawn[] -> int64 -> Rng -> Rng
     }
 
-let private single (x: float) = float (float32 x)
+let single (x: float) = float (float32 x)
 
 /// A remembered step and up to n − 1 that follow it, as networks see them.
 let private drawn (c: OffPolicyOptions) see (memory: PlainMemory) row : Drawn =
@@ -36,7 +36,7 @@ let private drawn (c: OffPolicyOptions) see (memory: PlainMemory) row : Drawn =
     }
 
 /// A number of each of so many normal ones, row by row.
-let private normals rows numbers (key: Rng) : float[][] * Rng =
+let normals rows numbers (key: Rng) : float[][] * Rng =
     Array.mapFold
         (fun key _ ->
             Array.mapFold
@@ -49,7 +49,7 @@ let private normals rows numbers (key: Rng) : float[][] * Rng =
         [| 1..rows |]
 
 /// A round of acting and learning; what to expect of it follows from θ, arrays and metrics.
-let private live (c: OffPolicyOptions) actionCount (view: TwinView) (parts: Parts) =
+let live (c: OffPolicyOptions) actionCount (view: TwinView) (parts: Parts) =
     let world = TwinWorld(view.Environment, view.State)
     let mutable updates = 0
 
@@ -94,10 +94,10 @@ let private live (c: OffPolicyOptions) actionCount (view: TwinView) (parts: Part
         }
 
 /// Layers one after the other, each of its weights [inputs, outputs] and its biases.
-type private Perceptron = { Widths: int list; Hidden: Scalar -> Scalar; Last: Scalar -> Scalar }
+type Perceptron = { Widths: int list; Hidden: Scalar -> Scalar; Last: Scalar -> Scalar }
 
 [<RequireQualifiedAccess>]
-module private Perceptron =
+module Perceptron =
 
     let count net = net.Widths |> List.pairwise |> List.sumBy (fun (inputs, outputs) -> (inputs + 1) * outputs)
 
@@ -119,46 +119,51 @@ module private Perceptron =
             (x, first)
         |> fst
 
-let private relu (x: Scalar) = Scalar.largerOf x (Scalar.constant 0.0)
-let private activation (a: Activation) = if a.IsRelu then relu else Scalar.tanh
-let private constants = Array.map Scalar.constant
+let relu (x: Scalar) = Scalar.largerOf x (Scalar.constant 0.0)
+let activation (a: Activation) = if a.IsRelu then relu else Scalar.tanh
+let constants = Array.map Scalar.constant
 
-/// The networks of an actor-critic over one θ: the actor's numbers, then each critic's.
-type private Networks(c: NetworkOptions, observed: int, actions: int, outputs: int, last, critics: int) =
+/// The networks of an actor-critic over one θ: the actor's numbers, then each critic's, of some outputs.
+type Networks(c: NetworkOptions, observed: int, actions: int, outputs: int, last, critics: int, values: int) =
     let hidden = activation c.Activation
     let actor = { Widths = [ observed ] @ c.Hidden @ [ outputs ]; Hidden = hidden; Last = last }
-    let critic = { Widths = [ observed + actions ] @ c.Hidden @ [ 1 ]; Hidden = hidden; Last = id }
+    let critic = { Widths = [ observed + actions ] @ c.Hidden @ [ values ]; Hidden = hidden; Last = id }
     let size = Perceptron.count critic
+    new(c, observed, actions, outputs, last, critics) = Networks(c, observed, actions, outputs, last, critics, 1)
     member _.ActorCount = Perceptron.count actor
     member _.Policy(theta, observation: float[]) = Perceptron.apply actor theta 0 (constants observation)
 
-    /// The values by each critic, whose numbers alone are in θ.
-    member _.Values(theta, observation: float[], action: Scalar[]) : Scalar[] =
+    /// The outputs of each critic, whose numbers alone are in θ.
+    member _.Outputs(theta, observation: float[], action: Scalar[]) : Scalar[][] =
         let x = Array.append (constants observation) action
-        Array.init critics (fun index -> (Perceptron.apply critic theta (index * size) x)[0])
+        Array.init critics (fun index -> Perceptron.apply critic theta (index * size) x)
+
+    /// The values by each critic.
+    member this.Values(theta, observation: float[], action: Scalar[]) : Scalar[] =
+        this.Outputs(theta, observation, action) |> Array.map Array.head
 
 /// An Adam whose rate may be another at each step.
-type private Adam(name, state: TrainingState) =
-    let adam = PlainAdam(name, 1.0, 1e-8, state)
+type Adam(name, gradientDecay: float, state: TrainingState) =
+    let adam = PlainAdam(name, gradientDecay, (fun () -> 1.0), 1e-8, state)
+    new(name, state) = Adam(name, 0.9, state)
 
     member _.Step(rate: float, theta: float[], gradient: float[]) : float[] =
         Array.map2 (fun x moved -> x + rate * (moved - x)) theta (adam.Step(theta, gradient))
 
     member _.Arrays = adam.Arrays
 
-let private least (values: Scalar[]) = Array.reduce Scalar.smallerOf values
+let least (values: Scalar[]) = Array.reduce Scalar.smallerOf values
 
-let private shareOf (rate: RateOptions) (plan: PlanOptions) (steps: int64) =
+let shareOf (rate: RateOptions) (plan: PlanOptions) (steps: int64) =
     if rate.AnnealLearningRate then
         max 0.0 (1.0 - float steps / float plan.TotalSteps)
     else
         1.0
 
-let private follow rate (online: float[]) (target: float[]) =
-    Array.map2 (fun x y -> (1.0 - rate) * y + rate * x) online target
+let follow rate (online: float[]) (target: float[]) = Array.map2 (fun x y -> (1.0 - rate) * y + rate * x) online target
 
 /// Reported numbers, of which the means are reported.
-type private Reports() =
+type Reports() =
     let known = Collections.Generic.List<string * float>()
     member _.Add(name: string, value: float) = known.Add((name, value))
 
@@ -168,108 +173,13 @@ type private Reports() =
         |> Seq.map (fun (name, values) -> name, Seq.averageBy snd values)
         |> Seq.toList
 
-let private meanOver (batch: Drawn[]) f = batch |> Array.mapi f |> Scalar.mean
+let meanOver (batch: Drawn[]) f = batch |> Array.mapi f |> Scalar.mean
 
-let private squaredErrors (networks: Networks) (batch: Drawn[]) (y: float[]) theta =
+let squaredErrors (networks: Networks) (batch: Drawn[]) (y: float[]) theta =
     meanOver batch (fun i row ->
         networks.Values(theta, row.Seen, constants row.Taken)
         |> Array.map (fun q -> Scalar.square (q - y[i]))
         |> Scalar.sum)
-
-/// Soft actor-critic (Haarnoja et al. 2018).
-let sac (c: SacOptions) (view: TwinView) : Expected =
-    let n = view.Environment.ActionSize
-    let networks = Networks(c.Network, view.Environment.ObservationSize, n, 2 * n, id, c.Critics)
-    let mutable actor, critics = Array.splitAt networks.ActorCount view.Theta
-    let mutable targets = view.State.Array "targets" |> Array.map float
-    let mutable logTemperature = float (view.State.Array "temperature").[0]
-    let ofActor, ofCritics = Adam("actorOptimiser", view.State), Adam("criticOptimiser", view.State)
-    let ofTemperature = lazy Adam("temperatureOptimiser", view.State)
-    let reports = Reports()
-
-    /// struct (u, ln σ) of each number of the action.
-    let raw theta (observation: float[]) (noise: float[]) : struct (Scalar * Scalar)[] =
-        let outputs = networks.Policy(theta, observation)
-        let range = c.LargestLogDeviation - c.LeastLogDeviation
-
-        Array.init n (fun i ->
-            let deviation = c.LeastLogDeviation + 0.5 * range * (Scalar.tanh outputs[n + i] + 1.0)
-            struct (outputs[i] + Scalar.exp deviation * noise[i], deviation))
-
-    /// The action and ln π of it.
-    let sample theta observation (noise: float[]) : Scalar[] * Scalar =
-        let raw = raw theta observation noise
-        let actions = raw |> Array.map (fun (struct (u, _)) -> Scalar.tanh u)
-
-        let logProbability =
-            Array.init n (fun i ->
-                let struct (_, deviation) = raw[i]
-                let slope = Scalar.log (1.0 - Scalar.square actions[i])
-                -0.5 * noise[i] * noise[i] - 0.5 * log (2.0 * Math.PI) - deviation - slope)
-            |> Scalar.sum
-
-        actions, logProbability
-
-    let act _ observation key =
-        let noise, key = normals 1 n key
-        let raw = raw (constants actor) observation noise[0]
-        raw |> Array.map (fun (struct (u, _)) -> single (tanh (single u.Value))), key
-
-    let learn (batch: Drawn[]) steps key =
-        let noise, key = normals batch.Length n key
-        let nextNoise, key = normals batch.Length n key
-        let share, temperature = shareOf c.Rate c.Plan steps, exp logTemperature
-        let policy = constants actor
-
-        let y =
-            batch
-            |> Array.mapi (fun i row ->
-                let action, logProbability = sample policy row.Led nextNoise[i]
-                let value = least (networks.Values(constants targets, row.Led, action))
-                row.Earned + row.Factor * (value.Value - temperature * logProbability.Value))
-
-        let struct (loss, gradient) = critics |> Scalar.differentiate (squaredErrors networks batch y)
-        reports.Add("criticLoss", loss)
-        let halved = gradient |> Array.map ((*) 0.5)
-        critics <- ofCritics.Step(share * c.CriticLearningRate, critics, halved)
-        targets <- follow c.TargetRate critics targets
-        let fixedCritics = constants critics
-        let mutable entropy = 0.0
-
-        let struct (loss, gradient) =
-            actor
-            |> Scalar.differentiate (fun theta ->
-                let samples = batch |> Array.mapi (fun i row -> sample theta row.Seen noise[i])
-                entropy <- samples |> Array.averageBy (fun (_, logProbability) -> -logProbability.Value)
-
-                meanOver batch (fun i row ->
-                    let action, logProbability = samples[i]
-                    temperature * logProbability - least (networks.Values(fixedCritics, row.Seen, action))))
-
-        reports.Add("actorLoss", loss)
-        reports.Add("entropy", entropy)
-        actor <- ofActor.Step(share * c.Rate.LearningRate, actor, gradient)
-
-        if c.LearnTemperature then
-            let excess = entropy - c.TargetEntropyPerAction * float n
-            reports.Add("temperatureLoss", logTemperature * excess)
-            let rate = share * c.TemperatureLearningRate
-            logTemperature <- ofTemperature.Value.Step(rate, [| logTemperature |], [| excess |])[0]
-
-        key
-
-    let expect = live c.OffPolicy n view { Act = act; Learn = learn }
-
-    expect
-        (Array.append actor critics)
-        [
-            "targets", targets
-            "temperature", [| logTemperature |]
-            yield! ofActor.Arrays
-            yield! ofCritics.Arrays
-            if c.LearnTemperature then yield! ofTemperature.Value.Arrays
-        ]
-        (("temperature", exp logTemperature) :: reports.Means)
 
 /// Twin delayed deterministic policy gradient (Fujimoto et al. 2018).
 let td3 (c: Td3Options) (view: TwinView) : Expected =

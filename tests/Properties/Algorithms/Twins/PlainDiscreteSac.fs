@@ -31,8 +31,8 @@ let transition (c: SacOptions) (maskOf: float[] -> bool[]) (view: TwinView) : Ex
     let mutable logTemperature = float (state.Array "temperature").[0]
     let share = ref 1.0
     let adam name rate = PlainAdam(name, (fun () -> share.Value * rate), 1e-8, state)
-    let ofActor, ofCritics = adam "actorOptimiser" c.Rate.LearningRate, adam "criticOptimiser" c.CriticLearningRate
-    let ofTemperature = lazy adam "temperatureOptimiser" c.TemperatureLearningRate
+    let ofActor, ofCritics = adam "actorOptimiser" c.Rate.LearningRate, adam "criticOptimiser" c.Soft.CriticLearningRate
+    let ofTemperature = lazy adam "temperatureOptimiser" c.Soft.TemperatureLearningRate
     let priorities = PlainPriorities(replayed.PriorityExponent, replayed.BufferSize, state)
     let reported = Collections.Generic.List<string * float>()
 
@@ -155,7 +155,7 @@ let transition (c: SacOptions) (maskOf: float[] -> bool[]) (view: TwinView) : Ex
         reported.Add(("actorLoss", loss))
         actor <- ofActor.Step(actor, gradient)
 
-        if c.LearnTemperature then
+        if c.Soft.LearnTemperature then
             let excess =
                 present
                 |> Array.averageBy (fun logs ->
@@ -178,7 +178,7 @@ let transition (c: SacOptions) (maskOf: float[] -> bool[]) (view: TwinView) : Ex
                 "temperature", [| logTemperature |]
                 yield! ofActor.Arrays
                 yield! ofCritics.Arrays
-                if c.LearnTemperature then yield! ofTemperature.Value.Arrays
+                if c.Soft.LearnTemperature then yield! ofTemperature.Value.Arrays
                 yield! priorities.Arrays
             ]
         Observations = statistics

@@ -35,12 +35,13 @@ module Gradient =
 
 /// Adam (Kingma and Ba 2015, algorithm 1) from the variables that a state keeps under a name.
 [<Sealed>]
-type PlainAdam(name: string, rate: unit -> float, epsilon: float, state: TrainingState) =
+type PlainAdam(name: string, gradientDecay: float, rate: unit -> float, epsilon: float, state: TrainingState) =
     let array kind = state.Array $"{name}/{kind}" |> Array.map float
     let first, second = array "firstMoment", array "secondMoment"
     let mutable count = (array "count")[0]
 
-    new(name, rate: float, epsilon, state) = PlainAdam(name, (fun () -> rate), epsilon, state)
+    new(name, rate: unit -> float, epsilon, state) = PlainAdam(name, 0.9, rate, epsilon, state)
+    new(name, rate: float, epsilon, state) = PlainAdam(name, 0.9, (fun () -> rate), epsilon, state)
 
     /// The parameters after a step along a gradient.
     member _.Step(theta: float[], gradient: float[]) : float[] =
@@ -48,9 +49,9 @@ type PlainAdam(name: string, rate: unit -> float, epsilon: float, state: Trainin
 
         Array.mapi2
             (fun i x g ->
-                first[i] <- 0.9 * first[i] + 0.1 * g
+                first[i] <- gradientDecay * first[i] + (1.0 - gradientDecay) * g
                 second[i] <- 0.999 * second[i] + 0.001 * g * g
-                let mean, square = first[i] / (1.0 - 0.9 ** count), second[i] / (1.0 - 0.999 ** count)
+                let mean, square = first[i] / (1.0 - gradientDecay ** count), second[i] / (1.0 - 0.999 ** count)
                 x - rate () * mean / (sqrt square + epsilon))
             theta
             gradient

@@ -214,7 +214,7 @@ module PlainReplayed =
             taken <- taken + int64 between
 
             if taken > int64 c.LearningStarts then
-                for _ in 1 .. (if c.GradientSteps < 0 then between else c.GradientSteps) do
+                for _ in 1 .. (if c.GradientSteps < 0 then -c.GradientSteps * between else c.GradientSteps) do
                     key <- learn memory statistics taken key
 
         struct (memory, statistics, taken, key)
