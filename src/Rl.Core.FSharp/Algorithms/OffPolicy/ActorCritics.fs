@@ -103,15 +103,19 @@ module ActorCritics =
         for update in updates do
             update.Set(rateShare, share)
 
-    /// Adam with PyTorch's constants, which moves what names it.
-    let learns (name: string) (isAnnealed: bool) (rate: float) : GroupMotion =
+    /// An optimiser with PyTorch's constants, which moves what names it.
+    let learnsBy (optimiser: OptimiserOptions) (name: string) (isAnnealed: bool) (rate: float) : GroupMotion =
         let schedule: Schedule =
             if isAnnealed then
                 fun count -> rate * Schedule.input rateShare.Name count
             else
                 Schedule.constant rate
 
-        GroupMotion.Learns(name, Optimiser.adam schedule 1e-8)
+        GroupMotion.Learns(name, OptimiserOptions.transform schedule 1e-8 optimiser)
+
+    /// Adam with PyTorch's constants, which moves what names it.
+    let learns (name: string) (isAnnealed: bool) (rate: float) : GroupMotion =
+        learnsBy OptimiserOptions.defaults name isAnnealed rate
 
     /// Copies a group's numbers from the update that has moved them to another that reads them.
     let pass (group: string) (from: Update) (into: Update) : unit =
