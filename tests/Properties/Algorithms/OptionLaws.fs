@@ -13,6 +13,9 @@ open Rl.Core.Learning
 /// environment, options besides.
 let private places: (string * string * string * (string * string) list) list =
     [
+        "td3", "Optimiser", "Pendulum-v1", [ "WeightDecay", "0.1" ]
+        "ddpg", "Optimiser", "Pendulum-v1", [ "WeightDecay", "0.1" ]
+        "*", "Optimiser", "CartPole-v1", [ "WeightDecay", "0.1" ]
         "*", "InitialLogStandardDeviation", "Pendulum-v1", []
         "*", "ActionScaling", "Pendulum-v1", []
         "*", "MinibatchSize", "CartPole-v1", [ "MinibatchSize", "24" ]
