@@ -193,6 +193,7 @@ public sealed class OptionsTests
         "normal" => "ornsteinUhlenbeck",
         "exact" => "clamped",
         "least" => "mean",
+        "adam" => "muon",
         _ => text.Contains('.', StringComparison.Ordinal) || text.Contains('E', StringComparison.Ordinal) ? "0.123456789012345" : "12345",
     };
 }

@@ -72,6 +72,10 @@ module ArrayNames =
     [<Literal>]
     let RecurrentStates = "recurrentStates"
 
+    /// The noise on each copy's actions that stays for a while.
+    [<Literal>]
+    let ExplorationNoise = "explorationNoise"
+
     /// All arrays of a file of version 2 that had no names, one after the other; the learner that continues cuts them.
     [<Literal>]
     let Unnamed = "unnamed"
@@ -130,7 +134,7 @@ module TrainingState =
 
         let forget (name: string, values: float32[]) =
             name,
-            (if name = ArrayNames.RecurrentStates then
+            (if name = ArrayNames.RecurrentStates || name = ArrayNames.ExplorationNoise then
                  Array.zeroCreate values.Length
              else
                  values)

@@ -5,6 +5,7 @@ open Rl.Core.Acting
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Networks
+open Rl.Core.Optimisers
 
 /// What training is planned for.
 type PlanOptions =
@@ -165,6 +166,61 @@ module RateOptions =
             Options.flag (nameof o.AnnealLearningRate) _.AnnealLearningRate (fun v c ->
                 { c with AnnealLearningRate = v })
         ]
+
+/// What moves parameters along gradients.
+[<RequireQualifiedAccess>]
+type OptimiserKind =
+    /// Adam (Kingma and Ba 2015); decay is added to the gradient.
+    | Adam
+    /// Adam with decay apart from the gradient (Loshchilov and Hutter 2019).
+    | AdamW
+    /// Rectified Adam (Liu et al. 2020); decay is added to the gradient.
+    | RAdam
+    /// Orthogonalised momentum for the weights of hidden layers, AdamW for all else (Jordan et al. 2024).
+    | Muon
+
+/// The optimiser beside its step size.
+type OptimiserOptions =
+    {
+        /// What moves parameters along gradients: Adam, Adam with its decay apart from the gradient, rectified Adam, or
+        /// Muon, which moves the weights of hidden layers by orthogonalised momentum and all else as adamW.
+        Optimiser: OptimiserKind
+        /// λ: parameters decay by α λ times themselves at each step; with adam and rAdam λ times them is added to the
+        /// gradient instead.
+        WeightDecay: float
+    }
+
+[<RequireQualifiedAccess>]
+module OptimiserOptions =
+    let private o = Unchecked.defaultof<OptimiserOptions>
+
+    /// Adam without decay.
+    let defaults: OptimiserOptions = { Optimiser = OptimiserKind.Adam; WeightDecay = 0.0 }
+
+    let private kinds =
+        [
+            "adam", OptimiserKind.Adam
+            "adamW", OptimiserKind.AdamW
+            "rAdam", OptimiserKind.RAdam
+            "muon", OptimiserKind.Muon
+        ]
+
+    let rows: OptionRow<OptimiserOptions> list =
+        [
+            Options.choice kinds (nameof o.Optimiser) _.Optimiser (fun v c -> { c with Optimiser = v })
+            Options.number (nameof o.WeightDecay) Range.notNegative _.WeightDecay (fun v c ->
+                { c with WeightDecay = v })
+        ]
+
+    /// The optimiser with PyTorch's constants, and Muon's momentum of 0.95.
+    let transform (rate: Schedule) (epsilon: float) (options: OptimiserOptions) : Transform =
+        let decay = options.WeightDecay
+
+        match options.Optimiser with
+        | OptimiserKind.Adam -> Optimiser.adamWith rate 0.9 0.999 epsilon decay false
+        | OptimiserKind.AdamW -> Optimiser.adamW rate 0.9 0.999 epsilon decay false
+        | OptimiserKind.RAdam -> Optimiser.rAdam rate 0.9 0.999 epsilon decay
+        | OptimiserKind.Muon -> Optimiser.muon rate 0.95 0.9 0.999 epsilon decay
 
 /// How F⁻¹∇J is solved for.
 type ConjugateGradientOptions =

@@ -137,6 +137,23 @@ module internal UpdateSource =
         else
             Scaled.ofVector gradient
 
+    /// The weights of hidden layers among the numbers of some groups: kernels of convolutions with a row a channel.
+    let private hiddenMatrices (groups: ParameterGroup list) : MatrixPlace list =
+        let isHidden (block: Block) =
+            block.Shape.Length >= 2
+            && (block.Name = "weight" || block.Name.EndsWith "/weight")
+            && not (("/" + block.Name).EndsWith "/output/weight")
+            && min block.Shape[0] (block.Count / block.Shape[0]) > 1
+
+        let starts = groups |> List.scan (fun first group -> first + group.Layout.Count) 0
+
+        [
+            for group, start in List.zip groups (List.take groups.Length starts) do
+                for block in group.Layout.Blocks do
+                    if isHidden block then
+                        { First = start + block.Offset; Rows = block.Shape[0]; Columns = block.Count / block.Shape[0] }
+        ]
+
     /// The runs of each side, in the order of the optimisers' vectors.
     let private runs (sides: Side list) : MovedRun list list =
         let size (groups: ParameterGroup list) = groups |> List.sumBy (fun group -> group.Layout.Count)
@@ -151,6 +168,11 @@ module internal UpdateSource =
         let place (used: Map<string, int>) (name, transform, groups) =
             let first = used.TryFind name |> Option.defaultValue 0
             let count = size groups
+
+            let transform =
+                match transform.ForMatrices with
+                | Some make -> make (hiddenMatrices groups)
+                | None -> transform
 
             { Optimiser = name; Transform = transform; Groups = groups; First = first; Count = count },
             used.Add(name, first + count)

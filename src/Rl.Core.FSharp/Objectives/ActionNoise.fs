@@ -41,3 +41,39 @@ module ActionNoise =
 
     /// The number in [−1, 1] as one in [low, high]: low + ½ (x + 1)(high − low).
     let unscaled (low: float) (high: float) (scaled: float) : float = low + 0.5 * (scaled + 1.0) * (high - low)
+
+/// Noise whose power falls with the frequency f as 1/f, as pure functions of standard normal numbers: the sum of
+/// first-order processes whose memories last ½, 1, 2, … steps and which have equal shares of its variance, 1. From one
+/// period of a thousand steps to some of ten its spectrum is a line of slope −1 (van der Ziel 1950; Eberhard et al.,
+/// "Pink noise is all you need", 2023).
+[<RequireQualifiedAccess>]
+module PinkNoise =
+
+    /// Processes that the noise is a sum of; the slowest remembers 1,024 steps.
+    [<Literal>]
+    let Processes = 12
+
+    /// exp(−1/τ) with τ = ½ · 2ᵏ.
+    let private decays = Array.init Processes (fun number -> Math.Exp(-2.0 / Math.Pow(2.0, float number)))
+
+    /// φ x + √(1 − φ²) z: the next value of a process of variance 1. It begins with a standard normal number.
+    let next (number: int) (x: float) (normal: float) : float =
+        let decay = decays[number]
+        decay * x + Math.Sqrt(1.0 - decay * decay) * normal
+
+    /// The noise that the processes make: of variance 1.
+    let sum (processes: ReadOnlySpan<float32>) : float =
+        Guard.length (nameof processes) Processes processes.Length
+        let mutable total = 0.0
+
+        for value in processes do
+            total <- total + float value
+
+        total / Math.Sqrt(float Processes)
+
+    /// Its power at a frequency in (0, ½] periods a step: Σ (1 − φ²) / (1 − 2 φ cos 2πf + φ²), over the number of
+    /// processes.
+    let spectrum (frequency: float) : float =
+        decays
+        |> Array.averageBy (fun decay ->
+            (1.0 - decay * decay) / (1.0 - 2.0 * decay * Math.Cos(2.0 * Math.PI * frequency) + decay * decay))

@@ -76,6 +76,16 @@ module Optimiser =
         Transform.chain
             [ Transform.scaleByAdam beta1 beta2 epsilon amsgrad; Transform.addDecayedWeights decay; learningRate rate ]
 
+    /// Muon for matrices and Adam for all other parameters, with decoupled weight decay: θ ← θ − α (step + decay · θ);
+    /// μ = 0.95 (Jordan et al. 2024; Liu et al. 2025, whose scale lets both have one rate).
+    let muon (rate: Schedule) (momentum: float) (beta1: float) (beta2: float) (epsilon: float) (decay: float) =
+        Transform.chain
+            [
+                Muon.scale momentum (Transform.scaleByAdam beta1 beta2 epsilon false)
+                Transform.addDecayedWeights decay
+                learningRate rate
+            ]
+
     /// Rectified Adam: Adam whose first steps, before the second moment is known, are those of momentum (Liu et al.
     /// 2020), with an L2 penalty; PyTorch's defaults: β = (0.9, 0.999), ε = 10⁻⁸, decay 0. PQN learns with it.
     let rAdam (rate: Schedule) (beta1: float) (beta2: float) (epsilon: float) (decay: float) =

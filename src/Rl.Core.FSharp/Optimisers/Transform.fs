@@ -58,6 +58,9 @@ type StateVariable =
         Initial: float
     }
 
+/// Numbers of a vector that are a matrix, row by row.
+type MatrixPlace = { First: int; Rows: int; Columns: int }
+
 /// One step of a chain from gradients to updates.
 type Transform =
     {
@@ -66,6 +69,9 @@ type Transform =
         /// count (completed updates, a scalar) → gradient or update so far → state → θ → what goes on, new state. The
         /// new state has the order and the shapes of the old.
         Update: Expr -> Scaled -> Expr list -> Expr -> struct (Scaled * Expr list)
+        /// The same for parameters of which some are matrices, in the order of their places and apart from each other;
+        /// none where that makes no difference. The state has the same variables.
+        ForMatrices: (MatrixPlace list -> Transform) option
     }
 
 /// The transformations; they are combined with `chain`.
@@ -75,7 +81,11 @@ module Transform =
     let private perParameter name initial n = { Name = name; Shape = [| n |]; Initial = initial }
 
     let private without f =
-        { State = (fun _ -> []); Update = fun count x state theta -> struct (f count x theta, state) }
+        {
+            State = fun _ -> []
+            Update = fun count x state theta -> struct (f count x theta, state)
+            ForMatrices = None
+        }
 
     let private unexpected (state: Expr list) =
         Guard.fail (nameof state) $"The state has {state.Length} variables, which is not what the transformation keeps."
@@ -115,6 +125,7 @@ module Transform =
                             let scaled = Scaled.times (factor (count + (unit * units + ones))) x
                             struct (scaled, [ Expr.select isFull (Expr.number 0.0) next; units + isFull ])
                         | _ -> unexpected state
+                ForMatrices = None
             }
 
     /// schedule(count) · x.
@@ -170,6 +181,7 @@ module Transform =
                         let update = if nesterov then Scaled.toVector x + momentum * buffer else buffer
                         struct (Scaled.ofVector update, [ buffer ])
                     | _ -> unexpected state
+            ForMatrices = None
         }
 
     /// decay · average + (1 − decay) · x.
@@ -237,6 +249,7 @@ module Transform =
 
                         struct (update, first :: second :: largest)
                     | _ -> unexpected state
+            ForMatrices = None
         }
 
     /// 1 − x / (eˣ − 1) for x > 0, without cancellation where x is small.
@@ -289,6 +302,7 @@ module Transform =
 
                         struct (update, [ first; second ])
                     | _ -> unexpected state
+            ForMatrices = None
         }
 
     /// Adamax: m̂ / u with u ← max(β₂u, |x| + ε) (Kingma and Ba 2015, section 7.1).
@@ -314,6 +328,7 @@ module Transform =
 
                         struct (update, [ first; norm ])
                     | _ -> unexpected state
+            ForMatrices = None
         }
 
     /// RMSprop's x / (√v + ε) with v ← αv + (1 − α)x² from `initial` (Tieleman and Hinton 2012). `centred` takes the
@@ -353,6 +368,7 @@ module Transform =
 
                         struct ({ x with Direction = x.Direction / notZero epsilon denominator }, variance :: first)
                     | _ -> unexpected state
+            ForMatrices = None
         }
 
     /// Adagrad's x / (√s + ε) with s ← s + x² from `initial` (Duchi, Hazan and Singer 2011).
@@ -370,6 +386,7 @@ module Transform =
                         let denominator = Expr.sqrt sum + epsilon
                         struct ({ x with Direction = x.Direction / notZero epsilon denominator }, [ sum ])
                     | _ -> unexpected state
+            ForMatrices = None
         }
 
     /// Adadelta's Δ = √(d + ε) / √(v + ε) · x with v ← ρv + (1 − ρ)x² and afterwards d ← ρd + (1 − ρ)Δ² (Zeiler 2012).
@@ -390,11 +407,12 @@ module Transform =
 
                         struct (update, [ second; averageOfSquare decay delta update ])
                     | _ -> unexpected state
+            ForMatrices = None
         }
 
     /// The transformations one after the other. State variables keep their names; a name that comes again gets a
     /// number.
-    let chain (transforms: Transform list) =
+    let rec chain (transforms: Transform list) : Transform =
         let states n = transforms |> List.map (fun transform -> transform.State n)
 
         let rename (variables: StateVariable list) =
@@ -429,4 +447,15 @@ module Transform =
 
                     if not rest.IsEmpty then unexpected state
                     struct (x, List.ofSeq results)
+            ForMatrices =
+                if transforms |> List.exists _.ForMatrices.IsSome then
+                    Some(fun matrices ->
+                        transforms
+                        |> List.map (fun transform ->
+                            match transform.ForMatrices with
+                            | Some make -> make matrices
+                            | None -> transform)
+                        |> chain)
+                else
+                    None
         }

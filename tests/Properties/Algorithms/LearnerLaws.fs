@@ -191,6 +191,14 @@ let private all: (string * string * string * (string * string) list) list =
         "td3",
         "Pendulum-v1",
         [ "Exploration", "ornsteinUhlenbeck"; "PolicyDelay", "3"; "AnnealLearningRate", "true"; "TotalSteps", "500" ]
+        "td3, pink noise", "td3", "Pendulum-v1", [ "Exploration", "pink" ]
+        "td3, muon", "td3", "Pendulum-v1", [ "Optimiser", "muon"; "WeightDecay", "0.01" ]
+        "ppo, muon on images", "ppo", "Spot-v0", [ "Hidden", "16"; "Optimiser", "muon" ]
+        "ppg, adamW", "ppg", "CartPole-v1", [ "Optimiser", "adamW"; "WeightDecay", "0.1" ]
+        "ddpg, noise on parameters",
+        "ddpg",
+        "Pendulum-v1",
+        [ "Exploration", "parameters"; "ExplorationSteps", "20"; "ExplorationDeviation", "0.3" ]
         "dqn, images", "dqn", "Spot-v0", [ "Hidden", "16" ]
         "pqn, images", "pqn", "Spot-v0", []
         "pqn, one step, without normalised layers",

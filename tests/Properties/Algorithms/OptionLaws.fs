@@ -13,6 +13,9 @@ open Rl.Core.Learning
 /// environment, options besides.
 let private places: (string * string * string * (string * string) list) list =
     [
+        "td3", "Optimiser", "Pendulum-v1", [ "WeightDecay", "0.1" ]
+        "ddpg", "Optimiser", "Pendulum-v1", [ "WeightDecay", "0.1" ]
+        "*", "Optimiser", "CartPole-v1", [ "WeightDecay", "0.1" ]
         "*", "InitialLogStandardDeviation", "Pendulum-v1", []
         "*", "ActionScaling", "Pendulum-v1", []
         "*", "MinibatchSize", "CartPole-v1", [ "MinibatchSize", "24" ]
@@ -73,6 +76,7 @@ let private places: (string * string * string * (string * string) list) list =
         "ddpg", "AnnealLearningRate", "Pendulum-v1", [ "TotalSteps", "500" ]
         "ddpg", "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]
         "ddpg", "ExplorationPull", "Pendulum-v1", [ "Exploration", "ornsteinUhlenbeck" ]
+        "ddpg", "ExplorationSteps", "Pendulum-v1", [ "Exploration", "parameters" ]
         "sac", "TotalSteps", "Pendulum-v1", [ "AnnealLearningRate", "true"; "TotalSteps", "500" ]
         "sac", "AnnealLearningRate", "Pendulum-v1", [ "TotalSteps", "500" ]
         "sac", "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]
@@ -88,6 +92,7 @@ let private places: (string * string * string * (string * string) list) list =
         "td3", "AnnealLearningRate", "Pendulum-v1", [ "TotalSteps", "500" ]
         "td3", "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]
         "td3", "ExplorationPull", "Pendulum-v1", [ "Exploration", "ornsteinUhlenbeck" ]
+        "td3", "ExplorationSteps", "Pendulum-v1", [ "Exploration", "parameters" ]
         "pqn", "TotalSteps", "CartPole-v1", [ "TotalSteps", "500" ]
         "pqn", "AnnealLearningRate", "CartPole-v1", [ "TotalSteps", "500" ]
         "pqn", "ExplorationFraction", "CartPole-v1", [ "TotalSteps", "500" ]

@@ -68,6 +68,12 @@ public sealed record DqnOptions : AgentOptions
     /// <summary>Adam's ε. Greater than 0.</summary>
     public double AdamEpsilon { get; init; } = Defaults.AdamEpsilon;
 
+    /// <summary>What moves parameters along gradients: Adam, Adam with its decay apart from the gradient, rectified Adam, or Muon, which moves the weights of hidden layers by orthogonalised momentum and all else as adamW.</summary>
+    public OptimiserKind Optimiser { get; init; } = Defaults.Values.Optimiser.Optimiser.OfCore();
+
+    /// <summary>λ: parameters decay by α λ times themselves at each step; with adam and rAdam λ times them is added to the gradient instead. 0 or more.</summary>
+    public double WeightDecay { get; init; } = Defaults.Values.Optimiser.WeightDecay;
+
     /// <summary>Environment steps between updates of the target network. At least 1.</summary>
     public int TargetUpdateInterval { get; init; } = Defaults.TargetUpdateInterval;
 
@@ -146,12 +152,19 @@ public sealed record DqnOptions : AgentOptions
         new RateOptions(
             LearningRate,
             AnnealLearningRate),
-        AdamEpsilon,
-        TargetUpdateInterval,
-        TargetRate,
-        InitialExploration,
-        FinalExploration,
-        ExplorationFraction,
+        new ValueOptions(
+            AdamEpsilon,
+            new OptimiserOptions(
+                Optimiser.ToCore(),
+                WeightDecay),
+            TargetUpdateInterval,
+            TargetRate,
+            InitialExploration,
+            FinalExploration,
+            ExplorationFraction,
+            Dueling,
+            MaxGradientNorm,
+            Convert.ToCore(Convolutions)),
         Target.ToCore(),
         Loss.ToCore(),
         Dueling,
@@ -178,12 +191,16 @@ public sealed record DqnOptions : AgentOptions
         RoundSteps = core.OffPolicy.RoundSteps,
         LearningRate = core.Rate.LearningRate,
         AnnealLearningRate = core.Rate.AnnealLearningRate,
-        AdamEpsilon = core.AdamEpsilon,
-        TargetUpdateInterval = core.TargetUpdateInterval,
-        TargetRate = core.TargetRate,
-        InitialExploration = core.InitialExploration,
-        FinalExploration = core.FinalExploration,
-        ExplorationFraction = core.ExplorationFraction,
+        AdamEpsilon = core.Values.AdamEpsilon,
+        Optimiser = core.Values.Optimiser.Optimiser.OfCore(),
+        WeightDecay = core.Values.Optimiser.WeightDecay,
+        TargetUpdateInterval = core.Values.TargetUpdateInterval,
+        TargetRate = core.Values.TargetRate,
+        InitialExploration = core.Values.InitialExploration,
+        FinalExploration = core.Values.FinalExploration,
+        ExplorationFraction = core.Values.ExplorationFraction,
+        Dueling = core.Values.Dueling,
+        MaxGradientNorm = core.Values.MaxGradientNorm,
         Target = core.Target.OfCore(),
         Loss = core.Loss.OfCore(),
         Dueling = core.Dueling,

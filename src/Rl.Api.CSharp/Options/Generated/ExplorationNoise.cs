@@ -12,8 +12,14 @@ public enum ExplorationNoise
     /// <summary>Normal numbers, each drawn for itself.</summary>
     Normal,
 
-    /// <summary>An Ornstein-Uhlenbeck process in each copy: noise that stays for a while, across episodes too.</summary>
+    /// <summary>An Ornstein-Uhlenbeck process in each copy: noise that stays for a while, and starts at 0 in each episode.</summary>
     OrnsteinUhlenbeck,
+
+    /// <summary>Pink noise, whose power falls with the frequency f as 1/f: some of it changes at once, and some lasts for an episode (Eberhard et al. 2023). Each episode draws its own.</summary>
+    Pink,
+
+    /// <summary>Normal numbers on the parameters of the actor that acts, the same for some steps, of a size that moves actions as far as wanted (Plappert et al. 2018).</summary>
+    Parameters,
 }
 
 internal static class ExplorationNoiseCore
@@ -22,6 +28,8 @@ internal static class ExplorationNoiseCore
     {
         ExplorationNoise.Normal => Core.Algorithms.ExplorationNoise.Normal,
         ExplorationNoise.OrnsteinUhlenbeck => Core.Algorithms.ExplorationNoise.OrnsteinUhlenbeck,
+        ExplorationNoise.Pink => Core.Algorithms.ExplorationNoise.Pink,
+        ExplorationNoise.Parameters => Core.Algorithms.ExplorationNoise.Parameters,
         _ => throw new ArgumentOutOfRangeException(nameof(value), value, $"ExplorationNoise is {value}; it must be one of its names."),
     };
 

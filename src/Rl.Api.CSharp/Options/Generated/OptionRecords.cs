@@ -88,12 +88,6 @@ internal static class OptionRecords
             "The share of a batch in the running means and variances of layers.",
         ("DdpgOptions", "CriticLearningRate") =>
             "Adam's step size α for the critic.",
-        ("DdpgOptions", "Exploration") =>
-            "What is added to actions while training: numbers drawn each for itself, or a process that wanders and is pulled back to 0.",
-        ("DdpgOptions", "ExplorationDeviation") =>
-            "The standard deviation of that noise, in units of the half-range; of the process, σ of dx = −θ x dt + σ dW.",
-        ("DdpgOptions", "ExplorationPull") =>
-            "The pull θ of the Ornstein-Uhlenbeck process, whose time goes on by 0.01 a step.",
         ("DdpgOptions", "TargetRate") =>
             "The share τ of the online networks in their targets after each step.",
         ("DqnOptions", "AdamEpsilon") =>
@@ -142,6 +136,14 @@ internal static class OptionRecords
             "Widths of the hidden layers of actor and critic.",
         ("NetworkOptions", "NormaliseObservations") =>
             "Give the networks observations of running mean 0 and variance 1, clipped to ± 10.",
+        ("NoiseOptions", "Exploration") =>
+            "What makes actions differ from the policy's while training: numbers drawn each for itself, a process that wanders and is pulled back to 0, noise of all durations, or another policy nearby.",
+        ("NoiseOptions", "ExplorationDeviation") =>
+            "The standard deviation of that noise, in units of the half-range; of the process, σ of dx = −θ x dt + σ dW; of noise on parameters, how far it moves actions.",
+        ("NoiseOptions", "ExplorationPull") =>
+            "The pull θ of the Ornstein-Uhlenbeck process, whose time goes on by 0.01 a step.",
+        ("NoiseOptions", "ExplorationSteps") =>
+            "Environment steps, over all copies, for which noise on parameters stays.",
         ("NpgOptions", "LearningRate") =>
             "α of θ ← θ + α F⁻¹∇J as Kakade has it; 0 for the length that δ gives.",
         ("NpgOptions", "TargetKl") =>
@@ -180,6 +182,10 @@ internal static class OptionRecords
             "Divide rewards by the running standard deviation of the discounted return, clipped to ± 10.",
         ("OnPolicyOptions", "RolloutSteps") =>
             "Steps of each copy between updates, T.",
+        ("OptimiserOptions", "Optimiser") =>
+            "What moves parameters along gradients: Adam, Adam with its decay apart from the gradient, rectified Adam, or Muon, which moves the weights of hidden layers by orthogonalised momentum and all else as adamW.",
+        ("OptimiserOptions", "WeightDecay") =>
+            "λ: parameters decay by α λ times themselves at each step; with adam and rAdam λ times them is added to the gradient instead.",
         ("PlanOptions", "TotalSteps") =>
             "Environment steps that training is planned for; what is annealed ends there.",
         ("PpgOptions", "AdamEpsilon") =>
@@ -320,12 +326,6 @@ internal static class OptionRecords
             "Adam's step size α for the critics.",
         ("Td3Options", "Critics") =>
             "The number of critics, of which the least value counts; the actor follows the first.",
-        ("Td3Options", "Exploration") =>
-            "What is added to actions while training: numbers drawn each for itself, or a process that wanders and is pulled back to 0.",
-        ("Td3Options", "ExplorationDeviation") =>
-            "The standard deviation of that noise, in units of the half-range; of the process, σ of dx = −θ x dt + σ dW.",
-        ("Td3Options", "ExplorationPull") =>
-            "The pull θ of the Ornstein-Uhlenbeck process, whose time goes on by 0.01 a step.",
         ("Td3Options", "PolicyDelay") =>
             "Steps of the critics for one of the actor and of all targets.",
         ("Td3Options", "SmoothingDeviation") =>

@@ -50,6 +50,12 @@ public sealed record PpgOptions : AgentOptions
     /// <summary>Adam's ε. Greater than 0.</summary>
     public double AdamEpsilon { get; init; } = Defaults.AdamEpsilon;
 
+    /// <summary>What moves parameters along gradients: Adam, Adam with its decay apart from the gradient, rectified Adam, or Muon, which moves the weights of hidden layers by orthogonalised momentum and all else as adamW.</summary>
+    public OptimiserKind Optimiser { get; init; } = Defaults.Optimiser.Optimiser.OfCore();
+
+    /// <summary>λ: parameters decay by α λ times themselves at each step; with adam and rAdam λ times them is added to the gradient instead. 0 or more.</summary>
+    public double WeightDecay { get; init; } = Defaults.Optimiser.WeightDecay;
+
     /// <summary>The surrogate's ε: ratios are clipped to [1 − ε, 1 + ε]. Greater than 0.</summary>
     public double ClipRange { get; init; } = Defaults.ClipRange;
 
@@ -116,6 +122,9 @@ public sealed record PpgOptions : AgentOptions
         MinibatchSize,
         LearningRate,
         AdamEpsilon,
+        new OptimiserOptions(
+            Optimiser.ToCore(),
+            WeightDecay),
         ClipRange,
         EntropyCoefficient,
         MaxGradientNorm);
@@ -132,6 +141,8 @@ public sealed record PpgOptions : AgentOptions
         MinibatchSize = core.MinibatchSize,
         LearningRate = core.LearningRate,
         AdamEpsilon = core.AdamEpsilon,
+        Optimiser = core.Optimiser.Optimiser.OfCore(),
+        WeightDecay = core.Optimiser.WeightDecay,
         ClipRange = core.ClipRange,
         Discount = core.Rollout.Discount,
         GaeLambda = core.Rollout.GaeLambda,

@@ -41,6 +41,12 @@ public sealed record PpoOptions : AgentOptions
     /// <summary>Adam's ε. Greater than 0.</summary>
     public double AdamEpsilon { get; init; } = Defaults.AdamEpsilon;
 
+    /// <summary>What moves parameters along gradients: Adam, Adam with its decay apart from the gradient, rectified Adam, or Muon, which moves the weights of hidden layers by orthogonalised momentum and all else as adamW.</summary>
+    public OptimiserKind Optimiser { get; init; } = Defaults.Optimiser.Optimiser.OfCore();
+
+    /// <summary>λ: parameters decay by α λ times themselves at each step; with adam and rAdam λ times them is added to the gradient instead. 0 or more.</summary>
+    public double WeightDecay { get; init; } = Defaults.Optimiser.WeightDecay;
+
     /// <summary>The discount γ. In [0, 1].</summary>
     public double Discount { get; init; } = Defaults.Rollout.Discount;
 
@@ -153,6 +159,9 @@ public sealed record PpoOptions : AgentOptions
         MinibatchSize,
         Epochs,
         AdamEpsilon,
+        new OptimiserOptions(
+            Optimiser.ToCore(),
+            WeightDecay),
         ClipRange,
         AnnealClipRange,
         DualClip,
@@ -182,6 +191,8 @@ public sealed record PpoOptions : AgentOptions
         LearningRate = core.Rate.LearningRate,
         AnnealLearningRate = core.Rate.AnnealLearningRate,
         AdamEpsilon = core.AdamEpsilon,
+        Optimiser = core.Optimiser.Optimiser.OfCore(),
+        WeightDecay = core.Optimiser.WeightDecay,
         Discount = core.Rollout.Discount,
         GaeLambda = core.Rollout.GaeLambda,
         ClipRange = core.ClipRange,

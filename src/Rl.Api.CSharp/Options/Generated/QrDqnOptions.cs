@@ -68,6 +68,12 @@ public sealed record QrDqnOptions : AgentOptions
     /// <summary>Adam's ε. Greater than 0.</summary>
     public double AdamEpsilon { get; init; } = Defaults.Values.AdamEpsilon;
 
+    /// <summary>What moves parameters along gradients: Adam, Adam with its decay apart from the gradient, rectified Adam, or Muon, which moves the weights of hidden layers by orthogonalised momentum and all else as adamW.</summary>
+    public OptimiserKind Optimiser { get; init; } = Defaults.Values.Optimiser.Optimiser.OfCore();
+
+    /// <summary>λ: parameters decay by α λ times themselves at each step; with adam and rAdam λ times them is added to the gradient instead. 0 or more.</summary>
+    public double WeightDecay { get; init; } = Defaults.Values.Optimiser.WeightDecay;
+
     /// <summary>Environment steps between updates of the target network. At least 1.</summary>
     public int TargetUpdateInterval { get; init; } = Defaults.Values.TargetUpdateInterval;
 
@@ -142,6 +148,9 @@ public sealed record QrDqnOptions : AgentOptions
             AnnealLearningRate),
         new ValueOptions(
             AdamEpsilon,
+            new OptimiserOptions(
+                Optimiser.ToCore(),
+                WeightDecay),
             TargetUpdateInterval,
             TargetRate,
             InitialExploration,
@@ -172,6 +181,8 @@ public sealed record QrDqnOptions : AgentOptions
         LearningRate = core.Rate.LearningRate,
         AnnealLearningRate = core.Rate.AnnealLearningRate,
         AdamEpsilon = core.Values.AdamEpsilon,
+        Optimiser = core.Values.Optimiser.Optimiser.OfCore(),
+        WeightDecay = core.Values.Optimiser.WeightDecay,
         TargetUpdateInterval = core.Values.TargetUpdateInterval,
         TargetRate = core.Values.TargetRate,
         InitialExploration = core.Values.InitialExploration,

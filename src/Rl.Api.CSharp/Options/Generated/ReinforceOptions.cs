@@ -44,6 +44,12 @@ public sealed record ReinforceOptions : AgentOptions
     /// <summary>Adam's step size for a learned baseline. Greater than 0.</summary>
     public double ValueLearningRate { get; init; } = Defaults.ValueLearningRate;
 
+    /// <summary>What moves parameters along gradients: Adam, Adam with its decay apart from the gradient, rectified Adam, or Muon, which moves the weights of hidden layers by orthogonalised momentum and all else as adamW.</summary>
+    public OptimiserKind Optimiser { get; init; } = Defaults.Optimiser.Optimiser.OfCore();
+
+    /// <summary>λ: parameters decay by α λ times themselves at each step; with adam and rAdam λ times them is added to the gradient instead. 0 or more.</summary>
+    public double WeightDecay { get; init; } = Defaults.Optimiser.WeightDecay;
+
     /// <summary>Gradient steps of a learned baseline after each update. At least 1.</summary>
     public int ValueSteps { get; init; } = Defaults.ValueSteps;
 
@@ -94,6 +100,9 @@ public sealed record ReinforceOptions : AgentOptions
         Discount,
         LearningRate,
         ValueLearningRate,
+        new OptimiserOptions(
+            Optimiser.ToCore(),
+            WeightDecay),
         ValueSteps,
         NormaliseAdvantages,
         EntropyCoefficient,
@@ -109,6 +118,8 @@ public sealed record ReinforceOptions : AgentOptions
         Discount = core.Discount,
         LearningRate = core.LearningRate,
         ValueLearningRate = core.ValueLearningRate,
+        Optimiser = core.Optimiser.Optimiser.OfCore(),
+        WeightDecay = core.Optimiser.WeightDecay,
         ValueSteps = core.ValueSteps,
         NormaliseAdvantages = core.NormaliseAdvantages,
         EntropyCoefficient = core.EntropyCoefficient,

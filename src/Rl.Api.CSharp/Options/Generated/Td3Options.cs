@@ -68,6 +68,12 @@ public sealed record Td3Options : AgentOptions
     /// <summary>Adam's step size α for the critics. Greater than 0.</summary>
     public double CriticLearningRate { get; init; } = Defaults.CriticLearningRate;
 
+    /// <summary>What moves parameters along gradients: Adam, Adam with its decay apart from the gradient, rectified Adam, or Muon, which moves the weights of hidden layers by orthogonalised momentum and all else as adamW.</summary>
+    public OptimiserKind Optimiser { get; init; } = Defaults.Optimiser.Optimiser.OfCore();
+
+    /// <summary>λ: parameters decay by α λ times themselves at each step; with adam and rAdam λ times them is added to the gradient instead. 0 or more.</summary>
+    public double WeightDecay { get; init; } = Defaults.Optimiser.WeightDecay;
+
     /// <summary>The number of critics, of which the least value counts; the actor follows the first. In [1, 100].</summary>
     public int Critics { get; init; } = Defaults.Critics;
 
@@ -83,14 +89,17 @@ public sealed record Td3Options : AgentOptions
     /// <summary>The bound of that noise. 0 or more.</summary>
     public double SmoothingLimit { get; init; } = Defaults.SmoothingLimit;
 
-    /// <summary>What is added to actions while training: numbers drawn each for itself, or a process that wanders and is pulled back to 0.</summary>
-    public ExplorationNoise Exploration { get; init; } = Defaults.Exploration.OfCore();
+    /// <summary>What makes actions differ from the policy's while training: numbers drawn each for itself, a process that wanders and is pulled back to 0, noise of all durations, or another policy nearby.</summary>
+    public ExplorationNoise Exploration { get; init; } = Defaults.Noise.Exploration.OfCore();
 
-    /// <summary>The standard deviation of that noise, in units of the half-range; of the process, σ of dx = −θ x dt + σ dW. 0 or more.</summary>
-    public double ExplorationDeviation { get; init; } = Defaults.ExplorationDeviation;
+    /// <summary>The standard deviation of that noise, in units of the half-range; of the process, σ of dx = −θ x dt + σ dW; of noise on parameters, how far it moves actions. 0 or more.</summary>
+    public double ExplorationDeviation { get; init; } = Defaults.Noise.ExplorationDeviation;
 
     /// <summary>The pull θ of the Ornstein-Uhlenbeck process, whose time goes on by 0.01 a step. 0 or more.</summary>
-    public double ExplorationPull { get; init; } = Defaults.ExplorationPull;
+    public double ExplorationPull { get; init; } = Defaults.Noise.ExplorationPull;
+
+    /// <summary>Environment steps, over all copies, for which noise on parameters stays. At least 1.</summary>
+    public int ExplorationSteps { get; init; } = Defaults.Noise.ExplorationSteps;
 
     /// <summary>Give the networks observations of running mean 0 and variance 1, clipped to ± 10.</summary>
     public bool NormaliseObservations { get; init; } = Defaults.Network.NormaliseObservations;
@@ -132,14 +141,19 @@ public sealed record Td3Options : AgentOptions
             LearningRate,
             AnnealLearningRate),
         CriticLearningRate,
+        new OptimiserOptions(
+            Optimiser.ToCore(),
+            WeightDecay),
         Critics,
         TargetRate,
         PolicyDelay,
         SmoothingDeviation,
         SmoothingLimit,
-        Exploration.ToCore(),
-        ExplorationDeviation,
-        ExplorationPull);
+        new NoiseOptions(
+            Exploration.ToCore(),
+            ExplorationDeviation,
+            ExplorationPull,
+            ExplorationSteps));
 
     internal static Td3Options OfCore(Core.Algorithms.Td3Options core) => new()
     {
@@ -159,14 +173,17 @@ public sealed record Td3Options : AgentOptions
         LearningRate = core.Rate.LearningRate,
         AnnealLearningRate = core.Rate.AnnealLearningRate,
         CriticLearningRate = core.CriticLearningRate,
+        Optimiser = core.Optimiser.Optimiser.OfCore(),
+        WeightDecay = core.Optimiser.WeightDecay,
         Critics = core.Critics,
         TargetRate = core.TargetRate,
         PolicyDelay = core.PolicyDelay,
         SmoothingDeviation = core.SmoothingDeviation,
         SmoothingLimit = core.SmoothingLimit,
-        Exploration = core.Exploration.OfCore(),
-        ExplorationDeviation = core.ExplorationDeviation,
-        ExplorationPull = core.ExplorationPull,
+        Exploration = core.Noise.Exploration.OfCore(),
+        ExplorationDeviation = core.Noise.ExplorationDeviation,
+        ExplorationPull = core.Noise.ExplorationPull,
+        ExplorationSteps = core.Noise.ExplorationSteps,
         NormaliseObservations = core.Network.NormaliseObservations,
         Hidden = Convert.OfCore(core.Network.Hidden),
         Activation = Convert.OfCore(core.Network.Activation),

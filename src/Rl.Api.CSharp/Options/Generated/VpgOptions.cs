@@ -32,6 +32,12 @@ public sealed record VpgOptions : AgentOptions
     /// <summary>Adam's step size for the value function. Greater than 0.</summary>
     public double ValueLearningRate { get; init; } = Defaults.ValueLearningRate;
 
+    /// <summary>What moves parameters along gradients: Adam, Adam with its decay apart from the gradient, rectified Adam, or Muon, which moves the weights of hidden layers by orthogonalised momentum and all else as adamW.</summary>
+    public OptimiserKind Optimiser { get; init; } = Defaults.Optimiser.Optimiser.OfCore();
+
+    /// <summary>λ: parameters decay by α λ times themselves at each step; with adam and rAdam λ times them is added to the gradient instead. 0 or more.</summary>
+    public double WeightDecay { get; init; } = Defaults.Optimiser.WeightDecay;
+
     /// <summary>Gradient steps of the value function, each on the whole rollout, after each policy step. At least 1.</summary>
     public int ValueSteps { get; init; } = Defaults.ValueSteps;
 
@@ -89,6 +95,9 @@ public sealed record VpgOptions : AgentOptions
             InitialLogStandardDeviation),
         LearningRate,
         ValueLearningRate,
+        new OptimiserOptions(
+            Optimiser.ToCore(),
+            WeightDecay),
         ValueSteps,
         EntropyCoefficient);
 
@@ -98,6 +107,8 @@ public sealed record VpgOptions : AgentOptions
         RolloutSteps = core.Rollout.RolloutSteps,
         LearningRate = core.LearningRate,
         ValueLearningRate = core.ValueLearningRate,
+        Optimiser = core.Optimiser.Optimiser.OfCore(),
+        WeightDecay = core.Optimiser.WeightDecay,
         ValueSteps = core.ValueSteps,
         Discount = core.Rollout.Discount,
         GaeLambda = core.Rollout.GaeLambda,

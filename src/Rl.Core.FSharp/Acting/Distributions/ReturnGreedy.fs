@@ -138,7 +138,7 @@ module CategoricalReturnPolicy =
     /// log-probability 0 (Bellemare et al. 2017).
     let create (isDueling: bool) (actions: int) (count: int) (lowest: float) (highest: float) : ActionDistribution =
         let atoms = atoms count lowest highest
-        let sizes = [ actions; count; (if isDueling then 1 else 0) ]
+        let sizes = if isDueling then [ actions; count; 1 ] else [ actions; count ]
         let format = { Name = name; Sizes = sizes; Numbers = [ lowest; highest ]; Parts = [] }
 
         let mean =
@@ -169,7 +169,7 @@ module QuantileReturnPolicy =
     /// mode, of log-probability 0 (Dabney et al. 2018).
     let create (isDueling: bool) (actions: int) (count: int) : ActionDistribution =
         Guard.positive (nameof count) count
-        let sizes = [ actions; count; (if isDueling then 1 else 0) ]
+        let sizes = if isDueling then [ actions; count; 1 ] else [ actions; count ]
         let format = { Name = name; Sizes = sizes; Numbers = []; Parts = [] }
 
         let mean =

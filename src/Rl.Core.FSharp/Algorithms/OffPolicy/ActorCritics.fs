@@ -105,15 +105,19 @@ module ActorCritics =
         for update in updates do
             update.Set(rateShare, share)
 
+    let private scheduled (isAnnealed: bool) (rate: float) : Schedule =
+        if isAnnealed then
+            fun count -> rate * Schedule.input rateShare.Name count
+        else
+            Schedule.constant rate
+
+    /// An optimiser with PyTorch's constants, which moves what names it.
+    let learnsBy (optimiser: OptimiserOptions) (name: string) (isAnnealed: bool) (rate: float) : GroupMotion =
+        GroupMotion.Learns(name, OptimiserOptions.transform (scheduled isAnnealed rate) 1e-8 optimiser)
+
     /// Adam with this β₁ and PyTorch's other constants, which moves what names it.
     let learnsWith (gradientDecay: float) (name: string) (isAnnealed: bool) (rate: float) : GroupMotion =
-        let schedule: Schedule =
-            if isAnnealed then
-                fun count -> rate * Schedule.input rateShare.Name count
-            else
-                Schedule.constant rate
-
-        GroupMotion.Learns(name, Optimiser.adamWith schedule gradientDecay 0.999 1e-8 0.0 false)
+        GroupMotion.Learns(name, Optimiser.adamWith (scheduled isAnnealed rate) gradientDecay 0.999 1e-8 0.0 false)
 
     /// Adam with PyTorch's constants, which moves what names it.
     let learns (name: string) (isAnnealed: bool) (rate: float) : GroupMotion = learnsWith 0.9 name isAnnealed rate

@@ -16,15 +16,10 @@ type DdpgOptions =
         Rate: RateOptions
         /// Adam's step size α for the critic.
         CriticLearningRate: float
+        Optimiser: OptimiserOptions
         /// The share τ of the online networks in their targets after each step.
         TargetRate: float
-        /// What is added to actions while training: numbers drawn each for itself, or a process that wanders and is
-        /// pulled back to 0.
-        Exploration: ExplorationNoise
-        /// The standard deviation of that noise, in units of the half-range; of the process, σ of dx = −θ x dt + σ dW.
-        ExplorationDeviation: float
-        /// The pull θ of the Ornstein-Uhlenbeck process, whose time goes on by 0.01 a step.
-        ExplorationPull: float
+        Noise: NoiseOptions
     }
 
 /// Defaults, rows, checks and texts.
@@ -41,10 +36,9 @@ module DdpgOptions =
             Network = d.Network
             Rate = d.Rate
             CriticLearningRate = d.CriticLearningRate
+            Optimiser = OptimiserOptions.defaults
             TargetRate = d.TargetRate
-            Exploration = d.Exploration
-            ExplorationDeviation = d.ExplorationDeviation
-            ExplorationPull = d.ExplorationPull
+            Noise = d.Noise
         }
 
     /// A row an option, in the order of files.
@@ -56,7 +50,11 @@ module DdpgOptions =
             Options.group (fun (c: DdpgOptions) -> c.OffPolicy) (fun v c -> { c with OffPolicy = v }) rows
 
         let network rows = Options.group (fun (c: DdpgOptions) -> c.Network) (fun v c -> { c with Network = v }) rows
+        let noise rows = Options.group (fun (c: DdpgOptions) -> c.Noise) (fun v c -> { c with Noise = v }) rows
         let rate rows = Options.group (fun (c: DdpgOptions) -> c.Rate) (fun v c -> { c with Rate = v }) rows
+
+        let optimiser rows =
+            Options.group (fun (c: DdpgOptions) -> c.Optimiser) (fun v c -> { c with Optimiser = v }) rows
 
         [
             yield! plan PlanOptions.rows
@@ -64,14 +62,10 @@ module DdpgOptions =
             yield! rate ActorCritics.rateRows
             Options.number (nameof d.CriticLearningRate) Range.positive _.CriticLearningRate (fun v c ->
                 { c with CriticLearningRate = v })
+            yield! optimiser OptimiserOptions.rows
             Options.number (nameof d.TargetRate) Range.positiveFraction _.TargetRate (fun v c ->
                 { c with TargetRate = v })
-            Options.choice Td3Options.noises (nameof d.Exploration) _.Exploration (fun v c ->
-                { c with Exploration = v })
-            Options.number (nameof d.ExplorationDeviation) Range.notNegative _.ExplorationDeviation (fun v c ->
-                { c with ExplorationDeviation = v })
-            Options.number (nameof d.ExplorationPull) Range.notNegative _.ExplorationPull (fun v c ->
-                { c with ExplorationPull = v })
+            yield! noise NoiseOptions.rows
             yield! network NetworkOptions.normaliseObservations
             yield! network NetworkOptions.layers
         ]
@@ -99,14 +93,13 @@ module Ddpg =
             Network = c.Network
             Rate = c.Rate
             CriticLearningRate = c.CriticLearningRate
+            Optimiser = c.Optimiser
             Critics = 1
             TargetRate = c.TargetRate
             PolicyDelay = 1
             SmoothingDeviation = 0.0
             SmoothingLimit = 0.0
-            Exploration = c.Exploration
-            ExplorationDeviation = c.ExplorationDeviation
-            ExplorationPull = c.ExplorationPull
+            Noise = c.Noise
         }
 
     /// Binds options to environments, whose actions must be numbers within finite bounds. `workers` share the work; the

@@ -281,7 +281,7 @@ module internal DiscreteSac =
                 Replayed.follow c.TargetRate (Span.op_Implicit online.Span) targets.Span
 
         Replayed.learnerOf
-            true
+            { Replayed.noExtras with RemembersMasks = true }
             c.OffPolicy
             {
                 Algorithm = "sac"

@@ -157,6 +157,7 @@ type internal InteractionSink
         share: ActorShare,
         transitions: ISink,
         environment: BatchEnvironment,
+        episodeEnded: int -> unit,
         masks: float32[],
         nextMasks: float32[],
         episodeReturns: float[],
@@ -192,6 +193,10 @@ type internal InteractionSink
             transitions.After(share, t)
             share.EpisodeReturns.CopyTo(Span<float>(episodeReturns, t * copies + first, number))
             share.EpisodeLengths.CopyTo(Span<int>(episodeLengths, t * copies + first, number))
+
+            for row in 0 .. number - 1 do
+                if share.EpisodeLengths[row] > 0 then episodeEnded (first + row)
+
             if choices > 0 then putMasks share t
 
         member _.Cut(share, t) = transitions.Cut(share, t)
@@ -209,6 +214,7 @@ type internal Interaction
         normalise: bool,
         vectorSteps: int,
         remembersMasks: bool,
+        episodeEnded: int -> unit,
         workers: Workers
     ) =
     let copies = environment.Count
@@ -264,6 +270,7 @@ type internal Interaction
                 share,
                 transitions,
                 environment,
+                episodeEnded,
                 memoryOf presentMasks,
                 memoryOf nextMasks,
                 episodeReturns,

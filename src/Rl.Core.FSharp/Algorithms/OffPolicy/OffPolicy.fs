@@ -52,6 +52,16 @@ type OffPolicyParts =
         Metrics: int64 -> struct (string * float)[]
     }
 
+/// What some off-policy algorithms ask for.
+[<NoEquality; NoComparison>]
+type OffPolicyExtras =
+    {
+        /// Samples have the column `ReplayColumns.masks` of environments with masks.
+        RemembersMasks: bool
+        /// An episode of this copy has ended. Copies may be told at the same time.
+        EpisodeEnded: int -> unit
+    }
+
 /// The functions of off-policy learners that do not depend on the algorithm.
 [<RequireQualifiedAccess>]
 module Replayed =
@@ -119,10 +129,9 @@ module Replayed =
         }
 
     /// A learner of rounds: R vector steps of all copies, appended to the replay, and the updates that are due after
-    /// each few of them. Where `remembersMasks`, samples have the column `ReplayColumns.masks` of environments with
-    /// masks.
+    /// each few of them.
     let learnerOf
-        (remembersMasks: bool)
+        (extras: OffPolicyExtras)
         (options: OffPolicyOptions)
         (parts: OffPolicyParts)
         (environment: BatchEnvironment)
@@ -141,7 +150,8 @@ module Replayed =
                 parts.ActionScaling,
                 parts.NormaliseObservations,
                 options.TrainFrequency,
-                remembersMasks,
+                extras.RemembersMasks,
+                extras.EpisodeEnded,
                 workers
             )
 
@@ -228,6 +238,7 @@ module Replayed =
             let draft = Draft state
             parts.Load draft
             interaction.Begin state
+            interaction.Follow(parts.Policy().Span)
 
             priorities
             |> ValueOption.iter (fun priorities ->
@@ -296,6 +307,9 @@ module Replayed =
                 Learn = learn
             }
 
-    /// A learner of rounds that asks only what is possible at s′.
+    /// Of those who ask for nothing more.
+    let noExtras: OffPolicyExtras = { RemembersMasks = false; EpisodeEnded = ignore }
+
+    /// A learner of rounds without extras.
     let learner (options: OffPolicyOptions) (parts: OffPolicyParts) (environment: BatchEnvironment) (workers: Workers) =
-        learnerOf false options parts environment workers
+        learnerOf noExtras options parts environment workers

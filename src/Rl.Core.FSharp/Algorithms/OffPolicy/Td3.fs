@@ -11,14 +11,6 @@ open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Objectives
 
-/// What is added to the actions of a deterministic policy so that it explores.
-[<RequireQualifiedAccess>]
-type ExplorationNoise =
-    /// Normal numbers, each drawn for itself.
-    | Normal
-    /// An Ornstein-Uhlenbeck process in each copy: noise that stays for a while, across episodes too.
-    | OrnsteinUhlenbeck
-
 /// Options of twin delayed deterministic policy gradient (Fujimoto et al. 2018).
 type Td3Options =
     {
@@ -29,6 +21,7 @@ type Td3Options =
         Rate: RateOptions
         /// Adam's step size α for the critics.
         CriticLearningRate: float
+        Optimiser: OptimiserOptions
         /// The number of critics, of which the least value counts; the actor follows the first.
         Critics: int
         /// The share τ of the online networks in their targets when these move.
@@ -39,13 +32,7 @@ type Td3Options =
         SmoothingDeviation: float
         /// The bound of that noise.
         SmoothingLimit: float
-        /// What is added to actions while training: numbers drawn each for itself, or a process that wanders and is
-        /// pulled back to 0.
-        Exploration: ExplorationNoise
-        /// The standard deviation of that noise, in units of the half-range; of the process, σ of dx = −θ x dt + σ dW.
-        ExplorationDeviation: float
-        /// The pull θ of the Ornstein-Uhlenbeck process, whose time goes on by 0.01 a step.
-        ExplorationPull: float
+        Noise: NoiseOptions
     }
 
 /// Defaults, rows, checks and texts.
@@ -59,19 +46,15 @@ module Td3Options =
             OffPolicy = { OffPolicyOptions.defaults with LearningStarts = 100; GradientSteps = -1; BatchSize = 100 }
             Rate = { LearningRate = 1e-3; AnnealLearningRate = false }
             CriticLearningRate = 1e-3
+            Optimiser = OptimiserOptions.defaults
             Critics = 2
             TargetRate = 0.005
             PolicyDelay = 2
             SmoothingDeviation = 0.2
             SmoothingLimit = 0.5
-            Exploration = ExplorationNoise.Normal
-            ExplorationDeviation = 0.1
-            ExplorationPull = 0.15
+            Noise = NoiseOptions.defaults
             Network = { NetworkOptions.defaults [ 64; 64 ] with Activation = Activation.Relu }
         }
-
-    let internal noises =
-        [ "normal", ExplorationNoise.Normal; "ornsteinUhlenbeck", ExplorationNoise.OrnsteinUhlenbeck ]
 
     /// A row an option, in the order of files.
     let rows: OptionRow<Td3Options> list =
@@ -82,7 +65,11 @@ module Td3Options =
             Options.group (fun (c: Td3Options) -> c.OffPolicy) (fun v c -> { c with OffPolicy = v }) rows
 
         let network rows = Options.group (fun (c: Td3Options) -> c.Network) (fun v c -> { c with Network = v }) rows
+        let noise rows = Options.group (fun (c: Td3Options) -> c.Noise) (fun v c -> { c with Noise = v }) rows
         let rate rows = Options.group (fun (c: Td3Options) -> c.Rate) (fun v c -> { c with Rate = v }) rows
+
+        let optimiser rows =
+            Options.group (fun (c: Td3Options) -> c.Optimiser) (fun v c -> { c with Optimiser = v }) rows
 
         [
             yield! plan PlanOptions.rows
@@ -90,6 +77,7 @@ module Td3Options =
             yield! rate ActorCritics.rateRows
             Options.number (nameof d.CriticLearningRate) Range.positive _.CriticLearningRate (fun v c ->
                 { c with CriticLearningRate = v })
+            yield! optimiser OptimiserOptions.rows
             Options.whole (nameof d.Critics) (Range.within 1.0 100.0) _.Critics (fun v c -> { c with Critics = v })
             Options.number (nameof d.TargetRate) Range.positiveFraction _.TargetRate (fun v c ->
                 { c with TargetRate = v })
@@ -99,11 +87,7 @@ module Td3Options =
                 { c with SmoothingDeviation = v })
             Options.number (nameof d.SmoothingLimit) Range.notNegative _.SmoothingLimit (fun v c ->
                 { c with SmoothingLimit = v })
-            Options.choice noises (nameof d.Exploration) _.Exploration (fun v c -> { c with Exploration = v })
-            Options.number (nameof d.ExplorationDeviation) Range.notNegative _.ExplorationDeviation (fun v c ->
-                { c with ExplorationDeviation = v })
-            Options.number (nameof d.ExplorationPull) Range.notNegative _.ExplorationPull (fun v c ->
-                { c with ExplorationPull = v })
+            yield! noise NoiseOptions.rows
             yield! network NetworkOptions.normaliseObservations
             yield! network NetworkOptions.layers
         ]
@@ -146,38 +130,6 @@ module Td3 =
     let private layoutOf (networks: Networks) =
         Layout.append (Actor.layout networks.Actor) (ActionCritic.layout networks.Critic |> Layout.under "critics")
 
-    /// The Ornstein-Uhlenbeck process of each copy, copy by copy.
-    [<Literal>]
-    let private Wandering = "explorationNoise"
-
-    /// What time of that process passes in a step.
-    [<Literal>]
-    let private TimeStep = 0.01
-
-    /// The policy with noise, clipped to the bounds. `wandering` are the processes of the copies, where there are some.
-    let private explore (c: Td3Options) (wandering: float32[]) : ExploreAction =
-        ExploreAction(fun _ copy outputs _ _ action rng ->
-            let mutable rng = rng
-
-            for i in 0 .. action.Length - 1 do
-                let struct (normal, next) = Rng.normal rng
-
-                let noise =
-                    match c.Exploration with
-                    | ExplorationNoise.Normal -> ActionNoise.gaussian 0.0 c.ExplorationDeviation normal
-                    | ExplorationNoise.OrnsteinUhlenbeck ->
-                        let place = copy * action.Length + i
-                        let deviation, pull = c.ExplorationDeviation, c.ExplorationPull
-                        let before = float wandering[place]
-                        let after = ActionNoise.ornsteinUhlenbeck 0.0 deviation pull TimeStep before normal
-                        wandering[place] <- float32 after
-                        after
-
-                action[i] <- float32 (ActionNoise.noisy noise (float outputs[i]))
-                rng <- next
-
-            rng)
-
     /// Σᵢ (qᵢ(s, a) − y)² with y = r + γ min q̄(s′, ã), ã the target policy's smoothed action.
     let private evaluation (c: Td3Options) (networks: Networks) (columns: TransitionColumns) (batch: Batch) =
         let values group = ActionCritic.values networks.Critic (batch.Parameters group)
@@ -210,19 +162,30 @@ module Td3 =
                 Term.each ActorCritics.Errors (ActorCritics.errors present y)
         ]
 
+    /// π(s) with noise on the parameters.
+    let private noisyAction (networks: Networks) (batch: Batch) (observations: Expr) : Expr =
+        let own, noise = batch.Parameters "actor", batch.Parameters ParameterNoise.Group
+        Actor.policy networks.Actor { own with Theta = own.Theta + noise.Theta } observations
+
     /// −q₁(s, π(s)).
-    let private improvement (_: Td3Options) (networks: Networks) (columns: TransitionColumns) (batch: Batch) =
+    let private improvement (c: Td3Options) (networks: Networks) (columns: TransitionColumns) (batch: Batch) =
         let observations = batch[columns.Observations]
         let action = Actor.policy networks.Actor (batch.Parameters "actor") observations
         let value = ActionCritic.value networks.Critic 0 (batch.Parameters "critics") observations action
-        [ Term.mean "actorLoss" 1.0 (OffPolicy.deterministicActorLoss value) ]
+
+        [
+            Term.mean "actorLoss" 1.0 (OffPolicy.deterministicActorLoss value)
+            if c.Noise.Exploration.IsParameters then
+                let moved = noisyAction networks batch observations - action
+                Term.report ParameterNoise.Distance (Expr.meanOver [| -1 |] (Expr.square moved))
+        ]
 
     /// The two updates: the critics, then the actor with all targets, which move as seldom as it does.
     let private updates (c: Td3Options) (networks: Networks) (columns: TransitionColumns) : struct (Update * Update) =
         let actor, critics = Actor.layout networks.Actor, ActionCritic.layout networks.Critic
         let criticPart: Part = { First = actor.Count; Layout = critics }
         let follows name = GroupMotion.Follows(name, c.TargetRate)
-        let learns name rate = ActorCritics.learns name c.Rate.AnnealLearningRate rate
+        let learns name rate = ActorCritics.learnsBy c.Optimiser name c.Rate.AnnealLearningRate rate
 
         let update name groups loss =
             Update.create
@@ -255,6 +218,8 @@ module Td3 =
                     ParameterGroup.ofPart "critics" criticPart GroupMotion.Stays
                     ParameterGroup.target "targetActor" actor (follows "actor")
                     ParameterGroup.target "targets" critics (follows "critics")
+                    if c.Noise.Exploration.IsParameters then
+                        ParameterGroup.target ParameterNoise.Group actor GroupMotion.Stays
                 ]
                 improvement
 
@@ -268,19 +233,15 @@ module Td3 =
         let actor, critics = Actor.layout networks.Actor, ActionCritic.layout networks.Critic
         let drawn = DrawnNoise([ smoothing networks.Actions ], c.OffPolicy.BatchSize)
 
-        let wandering: float32[] =
-            match c.Exploration with
-            | ExplorationNoise.OrnsteinUhlenbeck -> Array.zeroCreate (environment.Count * networks.Actions)
-            | ExplorationNoise.Normal -> [||]
-
-        let wanders = wandering.Length > 0
+        let noise = ActorNoise(c.Noise, environment.Count, networks.Actions)
+        let parameterNoise = ParameterNoise(c.Noise, policy, "actor")
         let mutable ofCritic, ofPolicy = Means(critic, []), Means(policy, [])
         let mutable waited = 0
 
         let both = [ critic; policy ]
 
         let learn samples steps key =
-            let samples, key = drawn.With samples, drawn.Draw key
+            let samples, key = drawn.With samples, drawn.Draw(parameterNoise.Draw(steps, key))
 
             if c.Rate.AnnealLearningRate then
                 ActorCritics.anneal (ActorCritics.shareLeft c.Plan steps) both
@@ -296,12 +257,14 @@ module Td3 =
                 policy.ChooseAll samples
                 policy.Run workers
                 ofPolicy.Add()
+                parameterNoise.Measure()
                 ActorCritics.pass "targetActor" policy critic
                 ActorCritics.pass "targets" policy critic
 
             key
 
-        Replayed.learner
+        Replayed.learnerOf
+            { Replayed.noExtras with EpisodeEnded = noise.End }
             c.OffPolicy
             {
                 Algorithm = algorithm
@@ -315,24 +278,26 @@ module Td3 =
                     [
                         yield! ActorCritics.arrays [ critic; policy ]
                         Waited, [| 0.0f |]
-                        if wanders then Wandering, Array.zeroCreate wandering.Length
+                        yield! noise.Arrays
+                        yield! parameterNoise.Arrays
                     ]
                 Targets =
                     [
                         "targetActor", { First = 0; Layout = actor }
                         "targets", { First = actor.Count; Layout = critics }
                     ]
-                Explore = explore c wandering
+                Explore = noise.Explore
                 Load =
                     fun draft ->
                         critic.Load draft
                         policy.Load draft
                         let counter = draft.Array Waited
                         waited <- int counter[0]
-                        if wanders then (draft.Array Wandering).CopyTo(wandering, 0)
+                        noise.Load draft
+                        parameterNoise.Load draft
                         ofCritic <- Means(critic, [ "criticLoss" ])
                         ofPolicy <- Means(policy, [ "actorLoss" ])
-                Policy = fun () -> Memory.op_Implicit (policy.Group "actor")
+                Policy = fun () -> parameterNoise.Acting
                 Stepped = fun _ _ -> ()
                 Learn = learn
                 Errors = fun () -> critic.Each ActorCritics.Errors
@@ -342,8 +307,9 @@ module Td3 =
                         policy.Store draft
                         let counter = draft.Array Waited
                         counter[0] <- float32 waited
-                        if wanders then wandering.CopyTo(draft.Array Wandering, 0)
-                Metrics = fun _ -> [| yield! ofCritic.All; yield! ofPolicy.All |]
+                        noise.Store draft
+                        parameterNoise.Store draft
+                Metrics = fun _ -> [| yield! ofCritic.All; yield! ofPolicy.All; yield! parameterNoise.Metrics |]
             }
             environment
             workers

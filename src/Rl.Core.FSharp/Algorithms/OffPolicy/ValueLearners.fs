@@ -94,13 +94,18 @@ module ValueLearner =
     /// The update of a loss.
     let plan (options: OffPolicyOptions) (values: ValueOptions) (network: Actor) (loss: Batch -> Term list) =
         let layout = Actor.layout network
-        let adam = Optimiser.adam (Schedule.input learningRate.Name) values.AdamEpsilon
+
+        let optimiser =
+            OptimiserOptions.transform (Schedule.input learningRate.Name) values.AdamEpsilon values.Optimiser
 
         {
             Name = "value step"
             Groups =
                 [
-                    ParameterGroup.ofPart Online { First = 0; Layout = layout } (GroupMotion.Learns("optimiser", adam))
+                    ParameterGroup.ofPart
+                        Online
+                        { First = 0; Layout = layout }
+                        (GroupMotion.Learns("optimiser", optimiser))
                     ParameterGroup.target Target layout GroupMotion.Stays
                 ]
             Shape = SampleShape.steps options.BatchSize

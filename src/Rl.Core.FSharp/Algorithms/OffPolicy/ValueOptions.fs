@@ -11,6 +11,7 @@ type ValueOptions =
     {
         /// Adam's ε.
         AdamEpsilon: float
+        Optimiser: OptimiserOptions
         /// Environment steps between updates of the target network.
         TargetUpdateInterval: int
         /// How far the target network then moves to the other: 1 copies it.
@@ -39,6 +40,7 @@ module ValueOptions =
     let defaults: ValueOptions =
         {
             AdamEpsilon = 1e-8
+            Optimiser = OptimiserOptions.defaults
             TargetUpdateInterval = 250
             TargetRate = 1.0
             InitialExploration = 1.0
@@ -55,6 +57,7 @@ module ValueOptions =
 
         [
             Options.number (nameof d.AdamEpsilon) Range.positive _.AdamEpsilon (fun v c -> { c with AdamEpsilon = v })
+            yield! Options.group _.Optimiser (fun v c -> { c with Optimiser = v }) OptimiserOptions.rows
             Options.whole (nameof d.TargetUpdateInterval) (Range.atLeast 1.0) _.TargetUpdateInterval (fun v c ->
                 { c with TargetUpdateInterval = v })
             Options.number (nameof d.TargetRate) Range.positiveFraction _.TargetRate (fun v c ->

@@ -36,6 +36,7 @@ type PpgOptions =
         LearningRate: float
         /// Adam's ε.
         AdamEpsilon: float
+        Optimiser: OptimiserOptions
         /// The surrogate's ε: ratios are clipped to [1 − ε, 1 + ε].
         ClipRange: float
         /// The weight of the entropy bonus.
@@ -65,6 +66,7 @@ module PpgOptions =
             MinibatchSize = 256
             LearningRate = 1e-3
             AdamEpsilon = 1e-5
+            Optimiser = OptimiserOptions.defaults
             ClipRange = 0.2
             EntropyCoefficient = 0.0
             MaxGradientNorm = 0.5
@@ -79,6 +81,9 @@ module PpgOptions =
 
         let exploration rows =
             Options.group (fun (c: PpgOptions) -> c.Exploration) (fun v c -> { c with Exploration = v }) rows
+
+        let optimiser rows =
+            Options.group (fun (c: PpgOptions) -> c.Optimiser) (fun v c -> { c with Optimiser = v }) rows
 
         [
             yield! plan PlanOptions.rows
@@ -98,6 +103,7 @@ module PpgOptions =
             Options.number (nameof d.LearningRate) Range.positive _.LearningRate (fun v c ->
                 { c with LearningRate = v })
             Options.number (nameof d.AdamEpsilon) Range.positive _.AdamEpsilon (fun v c -> { c with AdamEpsilon = v })
+            yield! optimiser OptimiserOptions.rows
             Options.number (nameof d.ClipRange) Range.positive _.ClipRange (fun v c -> { c with ClipRange = v })
             yield! rollout OnPolicyOptions.credit
             yield! rollout OnPolicyOptions.normaliseAdvantages
@@ -136,8 +142,10 @@ module PpgOptions =
 [<RequireQualifiedAccess>]
 module Ppg =
 
-    let private learns (c: PpgOptions) name =
-        GroupMotion.Learns(name, Optimiser.adam (Schedule.constant c.LearningRate) c.AdamEpsilon)
+    let private optimiser (c: PpgOptions) : Transform =
+        OptimiserOptions.transform (Schedule.constant c.LearningRate) c.AdamEpsilon c.Optimiser
+
+    let private learns (c: PpgOptions) name = GroupMotion.Learns(name, optimiser c)
 
     /// What the policy phase minimises: PPO's clipped surrogate − c · entropy.
     let private policyLoss (c: PpgOptions) (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) =
@@ -195,9 +203,7 @@ module Ppg =
         let actor = Part.actor network
         let policy = update "policy step" [ ParameterGroup.ofPart "actor" actor (learns c "policy") ] policyLoss
 
-        let value =
-            let adam = Optimiser.adam (Schedule.constant c.LearningRate) c.AdamEpsilon
-            OnPolicy.valueUpdate network columns adam c.MaxGradientNorm minibatches.Size
+        let value = OnPolicy.valueUpdate network columns (optimiser c) c.MaxGradientNorm minibatches.Size
 
         let auxiliary =
             let motion = learns c "auxiliary"

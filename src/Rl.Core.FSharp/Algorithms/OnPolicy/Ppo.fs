@@ -27,6 +27,7 @@ type PpoOptions =
         Epochs: int
         /// Adam's ε.
         AdamEpsilon: float
+        Optimiser: OptimiserOptions
         /// The surrogate's ε: probability ratios are clipped to [1 − ε, 1 + ε]; 0 for no clipping, which needs a
         /// `KlPenalty`.
         ClipRange: float
@@ -108,6 +109,7 @@ module PpoOptions =
             MinibatchSize = 256
             Epochs = 10
             AdamEpsilon = 1e-5
+            Optimiser = OptimiserOptions.defaults
             ClipRange = 0.2
             AnnealClipRange = true
             DualClip = 0.0
@@ -141,6 +143,9 @@ module PpoOptions =
 
         let rate rows = Options.group (fun (c: PpoOptions) -> c.Rate) (fun v c -> { c with Rate = v }) rows
 
+        let optimiser rows =
+            Options.group (fun (c: PpoOptions) -> c.Optimiser) (fun v c -> { c with Optimiser = v }) rows
+
         [
             yield! plan PlanOptions.rows
             yield! rollout OnPolicyOptions.steps
@@ -149,6 +154,7 @@ module PpoOptions =
             Options.whole (nameof d.Epochs) (Range.atLeast 1.0) _.Epochs (fun v c -> { c with Epochs = v })
             yield! rate RateOptions.rows
             Options.number (nameof d.AdamEpsilon) Range.positive _.AdamEpsilon (fun v c -> { c with AdamEpsilon = v })
+            yield! optimiser OptimiserOptions.rows
             yield! rollout OnPolicyOptions.credit
             Options.number (nameof d.ClipRange) Range.notNegative _.ClipRange (fun v c -> { c with ClipRange = v })
             Options.flag (nameof d.AnnealClipRange) _.AnnealClipRange (fun v c -> { c with AnnealClipRange = v })
@@ -279,11 +285,11 @@ module Ppo =
 
     /// The update for minibatches of `units` single steps, or sequences of a recurrent network.
     let plan (c: PpoOptions) (network: ActorCritic) (hasMasks: bool) (units: int) : UpdatePlan =
-        let adam = Optimiser.adam (Schedule.input learningRate.Name) c.AdamEpsilon
+        let optimiser = OptimiserOptions.transform (Schedule.input learningRate.Name) c.AdamEpsilon c.Optimiser
 
         {
             Name = "minibatch step"
-            Groups = ParameterGroup.ofNetwork network (GroupMotion.Learns("optimiser", adam))
+            Groups = ParameterGroup.ofNetwork network (GroupMotion.Learns("optimiser", optimiser))
             Shape = { SampleShape.steps units with Sequence = if network.Memory.IsSome then c.Sequence else 0 }
             MaxGradientNorm = c.MaxGradientNorm
             Loss = loss c network (RolloutColumns.create network hasMasks)

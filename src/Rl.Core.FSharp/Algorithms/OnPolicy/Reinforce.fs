@@ -33,6 +33,7 @@ type ReinforceOptions =
         LearningRate: float
         /// Adam's step size for a learned baseline.
         ValueLearningRate: float
+        Optimiser: OptimiserOptions
         /// Gradient steps of a learned baseline after each update.
         ValueSteps: int
         /// Subtract the mean of an update's advantages and divide by their standard deviation.
@@ -60,6 +61,7 @@ module ReinforceOptions =
             Discount = 0.99
             LearningRate = 3e-3
             ValueLearningRate = 3e-3
+            Optimiser = OptimiserOptions.defaults
             ValueSteps = 20
             NormaliseAdvantages = true
             EntropyCoefficient = 0.0
@@ -77,6 +79,9 @@ module ReinforceOptions =
         let exploration rows =
             Options.group (fun (c: ReinforceOptions) -> c.Exploration) (fun v c -> { c with Exploration = v }) rows
 
+        let optimiser rows =
+            Options.group (fun (c: ReinforceOptions) -> c.Optimiser) (fun v c -> { c with Optimiser = v }) rows
+
         [
             yield! plan PlanOptions.rows
             Options.whole (nameof d.EpisodesPerUpdate) (Range.atLeast 1.0) _.EpisodesPerUpdate (fun v c ->
@@ -90,6 +95,7 @@ module ReinforceOptions =
                 { c with LearningRate = v })
             Options.number (nameof d.ValueLearningRate) Range.positive _.ValueLearningRate (fun v c ->
                 { c with ValueLearningRate = v })
+            yield! optimiser OptimiserOptions.rows
             Options.whole (nameof d.ValueSteps) (Range.atLeast 1.0) _.ValueSteps (fun v c -> { c with ValueSteps = v })
             Options.flag (nameof d.NormaliseAdvantages) _.NormaliseAdvantages (fun v c ->
                 { c with NormaliseAdvantages = v })
@@ -143,16 +149,17 @@ module Reinforce =
     let private paddedSize (samples: int) = int (Numerics.BitOperations.RoundUpToPowerOf2(uint32 (max 64 samples)))
 
     /// Updates for any number of samples, by their padded size.
-    let private updates (network: ActorCritic) (name: string) rate limit loss =
+    let private updates (c: ReinforceOptions) (network: ActorCritic) (name: string) rate limit loss =
         let known = Dictionary<int, Update>()
 
         let create size =
-            let adam = Optimiser.adam (Schedule.constant rate) 1e-8
+            let optimiser = OptimiserOptions.transform (Schedule.constant rate) 1e-8 c.Optimiser
 
             Update.create
                 {
                     Name = name + " step"
-                    Groups = [ ParameterGroup.ofPart "network" (Part.whole network) (GroupMotion.Learns(name, adam)) ]
+                    Groups =
+                        [ ParameterGroup.ofPart "network" (Part.whole network) (GroupMotion.Learns(name, optimiser)) ]
                     Shape = SampleShape.steps size
                     MaxGradientNorm = limit
                     Loss = loss
@@ -223,8 +230,8 @@ module Reinforce =
         let layout = ActorCritic.layout network
         let columns = RolloutColumns.ofEnvironment network environment
         let limit = c.MaxGradientNorm
-        let policy = updates network "policy" c.LearningRate limit (policyLoss c network columns)
-        let value = updates network "value" c.ValueLearningRate limit (valueLoss network columns)
+        let policy = updates c network "policy" c.LearningRate limit (policyLoss c network columns)
+        let value = updates c network "value" c.ValueLearningRate limit (valueLoss network columns)
 
         let collector =
             TrajectoryCollector(

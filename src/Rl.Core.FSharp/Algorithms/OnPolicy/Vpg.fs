@@ -23,6 +23,7 @@ type VpgOptions =
         LearningRate: float
         /// Adam's step size for the value function.
         ValueLearningRate: float
+        Optimiser: OptimiserOptions
         /// Gradient steps of the value function, each on the whole rollout, after each policy step.
         ValueSteps: int
         /// The weight of the entropy bonus.
@@ -43,6 +44,7 @@ module VpgOptions =
             Exploration = { InitialLogStandardDeviation = -0.5 }
             LearningRate = 1e-2
             ValueLearningRate = 1e-3
+            Optimiser = OptimiserOptions.defaults
             ValueSteps = 80
             EntropyCoefficient = 0.0
         }
@@ -57,6 +59,9 @@ module VpgOptions =
         let exploration rows =
             Options.group (fun (c: VpgOptions) -> c.Exploration) (fun v c -> { c with Exploration = v }) rows
 
+        let optimiser rows =
+            Options.group (fun (c: VpgOptions) -> c.Optimiser) (fun v c -> { c with Optimiser = v }) rows
+
         [
             yield! plan PlanOptions.rows
             yield! rollout OnPolicyOptions.steps
@@ -64,6 +69,7 @@ module VpgOptions =
                 { c with LearningRate = v })
             Options.number (nameof d.ValueLearningRate) Range.positive _.ValueLearningRate (fun v c ->
                 { c with ValueLearningRate = v })
+            yield! optimiser OptimiserOptions.rows
             Options.whole (nameof d.ValueSteps) (Range.atLeast 1.0) _.ValueSteps (fun v c -> { c with ValueSteps = v })
             yield! rollout OnPolicyOptions.credit
             yield! rollout OnPolicyOptions.normaliseAdvantages
@@ -91,7 +97,7 @@ module VpgOptions =
 [<RequireQualifiedAccess>]
 module Vpg =
 
-    let private adam rate = Optimiser.adam (Schedule.constant rate) 1e-8
+    let private optimiser (c: VpgOptions) rate = OptimiserOptions.transform (Schedule.constant rate) 1e-8 c.Optimiser
 
     /// What the policy minimises: −mean(log π(a|s) · A) − c · mean entropy.
     let private loss (c: VpgOptions) (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) =
@@ -109,7 +115,7 @@ module Vpg =
         let columns = source.Columns
 
         let policy =
-            let motion = GroupMotion.Learns("policy", adam c.LearningRate)
+            let motion = GroupMotion.Learns("policy", optimiser c c.LearningRate)
 
             Update.create
                 {
@@ -120,7 +126,7 @@ module Vpg =
                     Loss = loss c network columns
                 }
 
-        let value = OnPolicy.valueUpdate network columns (adam c.ValueLearningRate) 0.0 source.Samples
+        let value = OnPolicy.valueUpdate network columns (optimiser c c.ValueLearningRate) 0.0 source.Samples
 
         let learn (_: TrainingState) (rollout: CreditedRollout) =
             let draft = Draft rollout.State

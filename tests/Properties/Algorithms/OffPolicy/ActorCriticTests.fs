@@ -57,7 +57,15 @@ let private learners: (string * (BatchEnvironment -> Workers -> Learner)) list =
         "td3", Td3.create td3
         "td3, delay of five", Td3.create { td3 with PolicyDelay = 5; OffPolicy.ReturnSteps = 3 }
         "ddpg", Ddpg.create ddpg
-        "ddpg, wandering noise", Ddpg.create { ddpg with Exploration = ExplorationNoise.OrnsteinUhlenbeck }
+        "ddpg, wandering noise", Ddpg.create { ddpg with Noise.Exploration = ExplorationNoise.OrnsteinUhlenbeck }
+        "td3, pink noise", Td3.create { td3 with Noise.Exploration = ExplorationNoise.Pink }
+        "ddpg, noise on parameters",
+        Ddpg.create
+            { ddpg with
+                Noise.Exploration = ExplorationNoise.Parameters
+                Noise.ExplorationSteps = 30
+                OffPolicy.TrainFrequency = 2
+            }
     ]
 
 let names: TheoryData<string> =
@@ -162,7 +170,7 @@ let ``bounds of ln σ that are no interval are refused`` () =
 let ``options survive their texts`` () =
     let sac = { sac with Critics = 3; Soft.LearnTemperature = false; Soft.TargetEntropyPerAction = -0.5 }
     Assert.Equal(sac, SacOptions.ofPairs (SacOptions.toPairs sac))
-    let td3 = { td3 with PolicyDelay = 3; SmoothingLimit = 0.3; ExplorationDeviation = 0.4 }
+    let td3 = { td3 with PolicyDelay = 3; SmoothingLimit = 0.3; Noise.ExplorationDeviation = 0.4 }
     Assert.Equal(td3, Td3Options.ofPairs (Td3Options.toPairs td3))
 
 /// The mean return of twenty episodes with the most probable actions after training on eight copies of Pendulum.

@@ -239,7 +239,7 @@ let private td3 =
         TargetRate = 0.2
         SmoothingDeviation = 0.3
         SmoothingLimit = 0.25
-        ExplorationDeviation = 0.4
+        Noise.ExplorationDeviation = 0.4
     }
 
 [<Fact>]
@@ -253,9 +253,9 @@ let ``a transition of TD3 is that of plain TD3`` () =
 
     check
         { td3 with
-            Exploration = ExplorationNoise.OrnsteinUhlenbeck
-            ExplorationDeviation = 2.0
-            ExplorationPull = 20.0
+            Noise.Exploration = ExplorationNoise.OrnsteinUhlenbeck
+            Noise.ExplorationDeviation = 2.0
+            Noise.ExplorationPull = 20.0
             Network.Activation = Activation.Relu
             Network.Hidden = [ 5; 3 ]
             SmoothingLimit = 0.02
@@ -272,6 +272,18 @@ let ``a transition of TD3 is that of plain TD3`` () =
         }
         1
 
+    check { td3 with Noise.Exploration = ExplorationNoise.Pink; Noise.ExplorationDeviation = 0.6 } 3
+
+    for deviation in [ 0.001; 0.3; 50.0 ] do
+        check
+            { td3 with
+                Noise.Exploration = ExplorationNoise.Parameters
+                Noise.ExplorationDeviation = deviation
+                Noise.ExplorationSteps = 15
+                PolicyDelay = 1
+            }
+            2
+
     check { td3 with Rate.AnnealLearningRate = true; Plan.TotalSteps = 70L; OffPolicy.BatchSize = 130 } 2
 
 let private ddpg =
@@ -282,7 +294,7 @@ let private ddpg =
         Rate.LearningRate = 0.02
         CriticLearningRate = 0.03
         TargetRate = 0.2
-        ExplorationDeviation = 0.4
+        Noise.ExplorationDeviation = 0.4
     }
 
 [<Fact>]
@@ -291,6 +303,6 @@ let ``a transition of DDPG is that of plain DDPG`` () =
         Agreement.transitions 2 (Ddpg.create options) TwinTasks.numbers 5 threads (PlainActorCritics.ddpg options)
 
     check ddpg 2
-    check { ddpg with Exploration = ExplorationNoise.OrnsteinUhlenbeck; OffPolicy.ReturnSteps = 2 } 1
+    check { ddpg with Noise.Exploration = ExplorationNoise.OrnsteinUhlenbeck; OffPolicy.ReturnSteps = 2 } 1
     check { ddpg with Network.NormaliseObservations = true; Network.Activation = Activation.Relu } 3
     check { ddpg with Rate.AnnealLearningRate = true; Plan.TotalSteps = 70L; OffPolicy.GradientSteps = 5 } 1

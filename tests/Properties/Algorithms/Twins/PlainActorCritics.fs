@@ -18,6 +18,8 @@ type Parts =
         Act: int -> float[] -> Rng -> float[] * Rng
         /// An update after so many environment steps: the stream that follows.
         Learn: Drawn[] -> int64 -> Rng -> Rng
+        /// A copy's episode has ended.
+        End: int -> unit
     }
 
 let single (x: float) = float (float32 x)
@@ -50,7 +52,7 @@ let normals rows numbers (key: Rng) : float[][] * Rng =
 
 /// A round of acting and learning; what to expect of it follows from θ, arrays and metrics.
 let live (c: OffPolicyOptions) actionCount (view: TwinView) (parts: Parts) =
-    let world = TwinWorld(view.Environment, view.State)
+    let world = TwinWorld(view.Environment, view.State, Ended = parts.End)
     let mutable updates = 0
 
     let random (key: Rng) =
@@ -191,27 +193,44 @@ let td3 (c: Td3Options) (view: TwinView) : Expected =
     let mutable waited = int (view.State.Array "criticSteps").[0]
     let ofActor, ofCritics = Adam("actorOptimiser", view.State), Adam("criticOptimiser", view.State)
     let reports = Reports()
-    let wanders = c.Exploration.IsOrnsteinUhlenbeck
+    let noise = PlainNoise(c.Noise, n, view.State)
+    let moves = c.Noise.Exploration.IsParameters
 
-    let wandering = if wanders then view.State.Array "explorationNoise" |> Array.map float else [||]
+    let mutable perturbation =
+        if moves then
+            view.State.Array "parameterNoise" |> Array.map float
+        else
+            Array.zeroCreate actor.Length
+
+    // σ, the stretch of steps, the mean square of how far actions were moved.
+    let progress =
+        if moves then
+            view.State.Array "parameterNoiseProgress" |> Array.map float
+        else
+            [||]
 
     let act copy observation key =
-        let drawn, key = normals 1 n key
-        let outputs = networks.Policy(constants actor, observation)
+        let outputs = networks.Policy(constants (Array.map2 (+) actor perturbation), observation)
+        let moved, key = noise.Draw(copy, key)
+        Array.init n (fun i -> single (max -1.0 (min 1.0 (outputs[i].Value + moved[i])))), key
 
-        let noise i =
-            if wanders then
-                let x = wandering[copy * n + i]
-                let next = x - c.ExplorationPull * x * 0.01 + c.ExplorationDeviation * 0.1 * drawn[0][i]
-                wandering[copy * n + i] <- single next
-                next
-            else
-                c.ExplorationDeviation * drawn[0][i]
+    let perturb (steps: int64) key =
+        let stretch = float (steps / int64 c.Noise.ExplorationSteps)
 
-        Array.init n (fun i -> single (max -1.0 (min 1.0 (outputs[i].Value + noise i)))), key
+        if not moves || stretch = progress[1] then
+            key
+        else
+            if progress[1] >= 0.0 then
+                let isTooFar = sqrt progress[2] > c.Noise.ExplorationDeviation
+                progress[0] <- if isTooFar then progress[0] / 1.01 else progress[0] * 1.01
+
+            progress[1] <- stretch
+            let drawn, key = normals 1 actor.Length key
+            perturbation <- drawn[0] |> Array.map (fun z -> progress[0] * z)
+            key
 
     let learn (batch: Drawn[]) steps key =
-        let noise, key = normals batch.Length n key
+        let noise, key = normals batch.Length n (perturb steps key)
         let share = shareOf c.Rate c.Plan steps
         let frozenActor, frozen = constants targetActor, constants targets
 
@@ -243,13 +262,26 @@ let td3 (c: Td3Options) (view: TwinView) : Expected =
                         -(networks.Values(fixedCritics, row.Seen, networks.Policy(theta, row.Seen))).[0]))
 
             reports.Add("actorLoss", loss)
+
+            if moves then
+                let distance (row: Drawn) =
+                    let policy theta = networks.Policy(constants theta, row.Seen)
+
+                    Array.map2
+                        (fun (a: Scalar) (b: Scalar) -> (a.Value - b.Value) ** 2.0)
+                        (policy actor)
+                        (policy (Array.map2 (+) actor perturbation))
+                    |> Array.average
+
+                progress[2] <- batch |> Array.averageBy distance
+
             actor <- ofActor.Step(share * c.Rate.LearningRate, actor, gradient)
             targetActor <- follow c.TargetRate actor targetActor
             targets <- follow c.TargetRate critics targets
 
         key
 
-    let expect = live c.OffPolicy n view { Act = act; Learn = learn }
+    let expect = live c.OffPolicy n view { Act = act; Learn = learn; End = noise.End }
 
     expect
         (Array.append actor critics)
@@ -257,11 +289,14 @@ let td3 (c: Td3Options) (view: TwinView) : Expected =
             "targetActor", targetActor
             "targets", targets
             "criticSteps", [| float waited |]
-            if wanders then "explorationNoise", wandering
+            yield! noise.Arrays
+            if moves then
+                "parameterNoise", perturbation
+                "parameterNoiseProgress", progress
             yield! ofActor.Arrays
             yield! ofCritics.Arrays
         ]
-        reports.Means
+        (reports.Means @ (if moves then [ "parameterNoise", progress[0] ] else []))
 
 /// Deep deterministic policy gradient (Lillicrap et al. 2015): one critic, no delay, no smoothing.
 let ddpg (c: DdpgOptions) (view: TwinView) : Expected =
@@ -278,7 +313,6 @@ let ddpg (c: DdpgOptions) (view: TwinView) : Expected =
             PolicyDelay = 1
             SmoothingDeviation = 0.0
             SmoothingLimit = 1.0
-            Exploration = c.Exploration
-            ExplorationDeviation = c.ExplorationDeviation
-            ExplorationPull = c.ExplorationPull
+            Optimiser = c.Optimiser
+            Noise = c.Noise
         }

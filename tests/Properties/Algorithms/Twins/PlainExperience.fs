@@ -102,6 +102,8 @@ type TwinWorld(environment: BatchEnvironment, state: TrainingState) =
         | _ -> [||]
 
     member _.Copies = environment.Count
+    /// Is told of a copy whose episode has ended.
+    member val Ended: int -> unit = ignore with get, set
     member val Keys = Array.copy state.ActionKeys
     /// What a copy shows.
     member _.Present copy = row copy (Span present) |> Array.map float
@@ -116,12 +118,13 @@ type TwinWorld(environment: BatchEnvironment, state: TrainingState) =
             [||]
 
     /// struct (reward, terminated, truncated, what the step led to).
-    member _.Step(copy, action: float[]) : struct (float * bool * bool * float[]) =
+    member this.Step(copy, action: float[]) : struct (float * bool * bool * float[]) =
         let own = place environment.ActionSpace action |> Array.map float32
         own.CopyTo(actions, copy * actionSize)
         environment.Step(copy, 1, ReadOnlySpan actions, buffers)
         take copy
         let terminated, truncated = buffers.Terminated.Span[copy], buffers.Truncated.Span[copy]
+        if terminated || truncated then this.Ended copy
 
         let led =
             if terminated || truncated then

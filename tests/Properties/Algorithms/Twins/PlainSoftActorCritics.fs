@@ -139,7 +139,7 @@ let sac (c: SacOptions) (view: TwinView) : Expected =
         key
 
     let act _ observation key = act c.Soft n outputs observation key
-    let expect = live c.OffPolicy n view { Act = act; Learn = learn }
+    let expect = live c.OffPolicy n view { Act = act; Learn = learn; End = ignore }
 
     expect
         (Array.append actor.Theta critics)
@@ -211,7 +211,7 @@ let tqc (c: TqcOptions) (view: TwinView) : Expected =
         key
 
     let act _ observation key = act c.Soft n outputs observation key
-    let expect = live c.OffPolicy n view { Act = act; Learn = learn }
+    let expect = live c.OffPolicy n view { Act = act; Learn = learn; End = ignore }
 
     expect
         (Array.append actor.Theta critics)
@@ -392,7 +392,7 @@ let crossq (c: CrossQOptions) (view: TwinView) : Expected =
         key
 
     let act _ observation key = act c.Soft n outputs observation key
-    let expect = live c.OffPolicy n view { Act = act; Learn = learn }
+    let expect = live c.OffPolicy n view { Act = act; Learn = learn; End = ignore }
 
     expect
         (Array.concat [ actor.Theta; actorStatistics; critics; criticStatistics ])
@@ -469,7 +469,7 @@ let redq (c: RedqOptions) (view: TwinView) : Expected =
         key
 
     let act _ observation key = act c.Soft n outputs observation key
-    let expect = live c.OffPolicy n view { Act = act; Learn = learn }
+    let expect = live c.OffPolicy n view { Act = act; Learn = learn; End = ignore }
 
     expect
         (Array.append actor.Theta critics)
@@ -604,7 +604,7 @@ let droq (c: DroqOptions) (view: TwinView) : Expected =
         key
 
     let act _ observation key = act c.Soft n outputs observation key
-    let expect = live c.OffPolicy n view { Act = act; Learn = learn }
+    let expect = live c.OffPolicy n view { Act = act; Learn = learn; End = ignore }
 
     expect
         (Array.append actor.Theta critics)
