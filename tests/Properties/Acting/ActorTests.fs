@@ -46,6 +46,8 @@ let ``a format makes its distribution again, and another format another`` () =
             Assert.Equal(obj.ReferenceEquals(one, other), again.Equals other)
 
         let again = ActionDistributions.ofFormat one.Format
+        // Files refuse others.
+        Assert.All(one.Format.Sizes, (fun size -> Assert.InRange(size, 1, 65536)))
         let sizes (d: ActionDistribution) = d.Outputs, d.ActionSize, d.Choices, d.Deviations, d.Parameters.Count
         Assert.Equal(sizes one, sizes again)
 

@@ -18,6 +18,10 @@ module ReturnOutputs =
     let count (isDueling: bool) (actions: int) (numbers: int) : int =
         (if isDueling then actions + 1 else actions) * numbers
 
+    /// What a network's outputs are of: the actions, or the state and the actions. Files have it for whether it is
+    /// dueling, as their sizes are at least 1.
+    let internal streams (isDueling: bool) : int = if isDueling then 2 else 1
+
     let private first isDueling numbers = if isDueling then numbers else 0
 
     /// Outputs [..., outputs] as [..., actions, K]; of a dueling network V + A − the mean of A over actions (Wang et
@@ -138,7 +142,7 @@ module CategoricalReturnPolicy =
     /// log-probability 0 (Bellemare et al. 2017).
     let create (isDueling: bool) (actions: int) (count: int) (lowest: float) (highest: float) : ActionDistribution =
         let atoms = atoms count lowest highest
-        let sizes = if isDueling then [ actions; count; 1 ] else [ actions; count ]
+        let sizes = [ actions; count; ReturnOutputs.streams isDueling ]
         let format = { Name = name; Sizes = sizes; Numbers = [ lowest; highest ]; Parts = [] }
 
         let mean =
@@ -169,7 +173,7 @@ module QuantileReturnPolicy =
     /// mode, of log-probability 0 (Dabney et al. 2018).
     let create (isDueling: bool) (actions: int) (count: int) : ActionDistribution =
         Guard.positive (nameof count) count
-        let sizes = if isDueling then [ actions; count; 1 ] else [ actions; count ]
+        let sizes = [ actions; count; ReturnOutputs.streams isDueling ]
         let format = { Name = name; Sizes = sizes; Numbers = []; Parts = [] }
 
         let mean =
