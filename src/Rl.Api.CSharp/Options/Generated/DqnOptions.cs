@@ -29,7 +29,7 @@ public sealed record DqnOptions : AgentOptions
     /// <summary>Steps of each copy between updates. At least 1.</summary>
     public int TrainFrequency { get; init; } = Defaults.OffPolicy.TrainFrequency;
 
-    /// <summary>Updates after these steps; −1: as many as steps were taken, over all copies. At least -1.</summary>
+    /// <summary>Updates after these steps; −k: k for each step that was taken, over all copies. At least -1000.</summary>
     public int GradientSteps { get; init; } = Defaults.OffPolicy.GradientSteps;
 
     /// <summary>Transitions that an update learns from, drawn from the memory. At least 1.</summary>
@@ -66,7 +66,7 @@ public sealed record DqnOptions : AgentOptions
     public bool AnnealLearningRate { get; init; } = Defaults.Rate.AnnealLearningRate;
 
     /// <summary>Adam's ε. Greater than 0.</summary>
-    public double AdamEpsilon { get; init; } = Defaults.AdamEpsilon;
+    public double AdamEpsilon { get; init; } = Defaults.Values.AdamEpsilon;
 
     /// <summary>What moves parameters along gradients: Adam, Adam with its decay apart from the gradient, rectified Adam, or Muon, which moves the weights of hidden layers by orthogonalised momentum and all else as adamW.</summary>
     public OptimiserKind Optimiser { get; init; } = Defaults.Values.Optimiser.Optimiser.OfCore();
@@ -75,31 +75,31 @@ public sealed record DqnOptions : AgentOptions
     public double WeightDecay { get; init; } = Defaults.Values.Optimiser.WeightDecay;
 
     /// <summary>Environment steps between updates of the target network. At least 1.</summary>
-    public int TargetUpdateInterval { get; init; } = Defaults.TargetUpdateInterval;
+    public int TargetUpdateInterval { get; init; } = Defaults.Values.TargetUpdateInterval;
 
     /// <summary>How far the target network then moves to the other: 1 copies it. In (0, 1].</summary>
-    public double TargetRate { get; init; } = Defaults.TargetRate;
+    public double TargetRate { get; init; } = Defaults.Values.TargetRate;
 
     /// <summary>ε, the probability of a random action, at the first step. In [0, 1].</summary>
-    public double InitialExploration { get; init; } = Defaults.InitialExploration;
+    public double InitialExploration { get; init; } = Defaults.Values.InitialExploration;
 
     /// <summary>ε from the end of its fall on. In [0, 1].</summary>
-    public double FinalExploration { get; init; } = Defaults.FinalExploration;
+    public double FinalExploration { get; init; } = Defaults.Values.FinalExploration;
 
     /// <summary>ε falls in a straight line over this part of <see cref="TotalSteps"/>. In [0, 1].</summary>
-    public double ExplorationFraction { get; init; } = Defaults.ExplorationFraction;
+    public double ExplorationFraction { get; init; } = Defaults.Values.ExplorationFraction;
+
+    /// <summary>Q is a value of the state plus advantages of mean 0, from one last layer (Wang et al. 2016).</summary>
+    public bool Dueling { get; init; } = Defaults.Values.Dueling;
+
+    /// <summary>The gradient is scaled down to this norm; 0 for no bound. 0 or more.</summary>
+    public double MaxGradientNorm { get; init; } = Defaults.Values.MaxGradientNorm;
 
     /// <summary>What the value of the next state is taken to be: the maximum of the target network, its value of the online network's choice (double), or the soft one of Munchausen DQN.</summary>
     public ValueTarget Target { get; init; } = Defaults.Target.OfCore();
 
     /// <summary>What errors cost: Huber's loss or the square.</summary>
     public ValueError Loss { get; init; } = Defaults.Loss.OfCore();
-
-    /// <summary>Q is a value of the state plus advantages of mean 0, from one last layer (Wang et al. 2016).</summary>
-    public bool Dueling { get; init; } = Defaults.Dueling;
-
-    /// <summary>The gradient is scaled down to this norm; 0 for no bound. 0 or more.</summary>
-    public double MaxGradientNorm { get; init; } = Defaults.MaxGradientNorm;
 
     /// <summary>Munchausen's α: the weight of the bonus. In [0, 1].</summary>
     public double MunchausenScale { get; init; } = Defaults.MunchausenScale;
@@ -126,7 +126,7 @@ public sealed record DqnOptions : AgentOptions
     public Activation Activation { get; init; } = Convert.OfCore(Defaults.Network.Activation);
 
     /// <summary>Layers for observations that are images: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.</summary>
-    public Convolutions Convolutions { get; init; } = Convert.OfCore(Defaults.Convolutions);
+    public Convolutions Convolutions { get; init; } = Convert.OfCore(Defaults.Values.Convolutions);
 
     internal Core.Algorithms.DqnOptions ToCore() => new(
         new PlanOptions(
@@ -167,12 +167,9 @@ public sealed record DqnOptions : AgentOptions
             Convert.ToCore(Convolutions)),
         Target.ToCore(),
         Loss.ToCore(),
-        Dueling,
-        MaxGradientNorm,
         MunchausenScale,
         MunchausenTemperature,
-        MunchausenFloor,
-        Convert.ToCore(Convolutions));
+        MunchausenFloor);
 
     internal static DqnOptions OfCore(Core.Algorithms.DqnOptions core) => new()
     {
@@ -203,15 +200,13 @@ public sealed record DqnOptions : AgentOptions
         MaxGradientNorm = core.Values.MaxGradientNorm,
         Target = core.Target.OfCore(),
         Loss = core.Loss.OfCore(),
-        Dueling = core.Dueling,
-        MaxGradientNorm = core.MaxGradientNorm,
         MunchausenScale = core.MunchausenScale,
         MunchausenTemperature = core.MunchausenTemperature,
         MunchausenFloor = core.MunchausenFloor,
         NormaliseObservations = core.Network.NormaliseObservations,
         Hidden = Convert.OfCore(core.Network.Hidden),
         Activation = Convert.OfCore(core.Network.Activation),
-        Convolutions = Convert.OfCore(core.Convolutions),
+        Convolutions = Convert.OfCore(core.Values.Convolutions),
     };
 
     internal override AgentOptions WithTotalSteps(long totalSteps) => this with { TotalSteps = totalSteps };

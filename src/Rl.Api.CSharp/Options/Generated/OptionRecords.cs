@@ -14,15 +14,19 @@ internal static class OptionRecords
     {
         "a2c" => new A2cOptions(),
         "ars" => new ArsOptions(),
+        "c51" => new C51Options(),
         "cem" => new CemOptions(),
         "crossq" => new CrossQOptions(),
         "ddpg" => new DdpgOptions(),
         "dqn" => new DqnOptions(),
+        "droq" => new DroqOptions(),
         "es" => new EsOptions(),
         "npg" => new NpgOptions(),
         "ppg" => new PpgOptions(),
         "ppo" => new PpoOptions(),
         "pqn" => new PqnOptions(),
+        "qrdqn" => new QrDqnOptions(),
+        "redq" => new RedqOptions(),
         "reinforce" => new ReinforceOptions(),
         "sac" => new SacOptions(),
         "td3" => new Td3Options(),
@@ -58,6 +62,16 @@ internal static class OptionRecords
             "α: the step size.",
         ("ArsOptions", "TopDirections") =>
             "b: directions that are used, those with the best of their two returns, no more than N; 0 for all (V1 and V2 instead of V1-t and V2-t).",
+        ("C51Options", "Atoms") =>
+            "K: returns are told apart by so many atoms, at equal distances.",
+        ("C51Options", "Double") =>
+            "The online network chooses the next action, whose distribution the target network gives (van Hasselt et al. 2016); else the target network does both.",
+        ("C51Options", "HighestReturn") =>
+            "The highest atom; higher returns count as this one.",
+        ("C51Options", "LogProbability") =>
+            "What the logarithm of a probability is in the loss: exact, of one that is cut to [10⁻⁵, 1 − 10⁻⁵] (CleanRL), or of one with 10⁻⁸ added (tianshou).",
+        ("C51Options", "LowestReturn") =>
+            "The lowest atom; lower returns count as this one.",
         ("CandidateOptions", "EpisodesPerCandidate") =>
             "Episodes that a policy is judged by.",
         ("CandidateOptions", "MaxEpisodeSteps") =>
@@ -90,22 +104,8 @@ internal static class OptionRecords
             "Adam's step size α for the critic.",
         ("DdpgOptions", "TargetRate") =>
             "The share τ of the online networks in their targets after each step.",
-        ("DqnOptions", "AdamEpsilon") =>
-            "Adam's ε.",
-        ("DqnOptions", "Convolutions") =>
-            "Layers for observations that are images: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.",
-        ("DqnOptions", "Dueling") =>
-            "Q is a value of the state plus advantages of mean 0, from one last layer (Wang et al. 2016).",
-        ("DqnOptions", "ExplorationFraction") =>
-            "ε falls in a straight line over this part of `TotalSteps`.",
-        ("DqnOptions", "FinalExploration") =>
-            "ε from the end of its fall on.",
-        ("DqnOptions", "InitialExploration") =>
-            "ε, the probability of a random action, at the first step.",
         ("DqnOptions", "Loss") =>
             "What errors cost: Huber's loss or the square.",
-        ("DqnOptions", "MaxGradientNorm") =>
-            "The gradient is scaled down to this norm; 0 for no bound.",
         ("DqnOptions", "MunchausenFloor") =>
             "Munchausen's l₀: the bonus is at least α times this.",
         ("DqnOptions", "MunchausenScale") =>
@@ -114,10 +114,14 @@ internal static class OptionRecords
             "Munchausen's τ: the temperature of the policy softmax(Q̄/τ).",
         ("DqnOptions", "Target") =>
             "What the value of the next state is taken to be: the maximum of the target network, its value of the online network's choice (double), or the soft one of Munchausen DQN.",
-        ("DqnOptions", "TargetRate") =>
-            "How far the target network then moves to the other: 1 copies it.",
-        ("DqnOptions", "TargetUpdateInterval") =>
-            "Environment steps between updates of the target network.",
+        ("DroqOptions", "Critics") =>
+            "The number of critics, whose least value is the target and whose mean the actor climbs.",
+        ("DroqOptions", "DropoutRate") =>
+            "The probability with which an element of a critic's hidden layer is dropped.",
+        ("DroqOptions", "PolicyDelay") =>
+            "Updates of the critics for one of the actor and the temperature.",
+        ("DroqOptions", "TargetRate") =>
+            "The share τ of the critics in their targets after each step.",
         ("EsOptions", "Deviation") =>
             "σ: the standard deviation of the perturbations.",
         ("EsOptions", "Directions") =>
@@ -155,7 +159,7 @@ internal static class OptionRecords
         ("OffPolicyOptions", "Discount") =>
             "The discount γ.",
         ("OffPolicyOptions", "GradientSteps") =>
-            "Updates after these steps; −1: as many as steps were taken, over all copies.",
+            "Updates after these steps; −k: k for each step that was taken, over all copies.",
         ("OffPolicyOptions", "HindsightChoice") =>
             "Which step of its episode gives such a transition its goal: one from its own on, the last, or any.",
         ("OffPolicyOptions", "HindsightGoals") =>
@@ -278,10 +282,26 @@ internal static class OptionRecords
             "Samples of a gradient step; a rollout's T·N samples are cut into minibatches of this size or a little less.",
         ("PqnOptions", "RolloutSteps") =>
             "Steps of each copy between updates, T.",
+        ("QrDqnOptions", "Double") =>
+            "The online network chooses the next action, whose quantiles the target network gives (van Hasselt et al. 2016); else the target network does both.",
+        ("QrDqnOptions", "HuberThreshold") =>
+            "Errors up to this cost their square, further ones their size; 0: all their size, and then places are the quantiles themselves.",
+        ("QrDqnOptions", "Quantiles") =>
+            "K: a distribution is the places of so many quantiles.",
         ("RateOptions", "AnnealLearningRate") =>
             "Lower the learning rate in a straight line to 0 at `TotalSteps`.",
         ("RateOptions", "LearningRate") =>
             "Adam's step size α.",
+        ("RedqOptions", "Critics") =>
+            "The number of critics, of which the actor climbs the mean.",
+        ("RedqOptions", "PolicyDelay") =>
+            "Updates of the critics for one of the actor and the temperature.",
+        ("RedqOptions", "TargetCritics") =>
+            "Critics that are drawn for each target.",
+        ("RedqOptions", "TargetRate") =>
+            "The share τ of the critics in their targets after each step.",
+        ("RedqOptions", "TargetValue") =>
+            "What their values become.",
         ("ReinforceOptions", "Baseline") =>
             "What is subtracted from the credit.",
         ("ReinforceOptions", "Discount") =>
@@ -304,10 +324,18 @@ internal static class OptionRecords
             "Adam's step size for a learned baseline.",
         ("ReinforceOptions", "ValueSteps") =>
             "Gradient steps of a learned baseline after each update.",
+        ("SacChoiceOptions", "Convolutions") =>
+            "Where an action is one of several choices: layers for observations that are images, those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.",
+        ("SacChoiceOptions", "CriticLoss") =>
+            "Where an action is one of several choices: what errors of the critics cost, the square or Huber's loss.",
+        ("SacChoiceOptions", "TargetEntropyShare") =>
+            "Where an action is one of n choices: the entropy that the temperature aims at, as a share of that of n equal probabilities, ln n. Choices that are impossible in a state do not count there.",
+        ("SacChoiceOptions", "TargetUpdateInterval") =>
+            "Where an action is one of several choices: environment steps between moves of the targets; 0: they move after each update.",
         ("SacOptions", "Critics") =>
             "The number of critics, of which the least value counts.",
         ("SacOptions", "TargetRate") =>
-            "The share τ of the critics in their targets after each step.",
+            "The share τ of the critics in their targets when these move.",
         ("SoftOptions", "CriticLearningRate") =>
             "Adam's step size α for the critics.",
         ("SoftOptions", "InitialTemperature") =>
@@ -354,6 +382,24 @@ internal static class OptionRecords
             "Adam's step size for the value function.",
         ("ValueFitOptions", "ValueMinibatchSize") =>
             "Samples of one of its gradient steps.",
+        ("ValueOptions", "AdamEpsilon") =>
+            "Adam's ε.",
+        ("ValueOptions", "Convolutions") =>
+            "Layers for observations that are images: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.",
+        ("ValueOptions", "Dueling") =>
+            "What is learned of an action is something of the state plus advantages of mean 0, from one last layer (Wang et al. 2016).",
+        ("ValueOptions", "ExplorationFraction") =>
+            "ε falls in a straight line over this part of `TotalSteps`.",
+        ("ValueOptions", "FinalExploration") =>
+            "ε from the end of its fall on.",
+        ("ValueOptions", "InitialExploration") =>
+            "ε, the probability of a random action, at the first step.",
+        ("ValueOptions", "MaxGradientNorm") =>
+            "The gradient is scaled down to this norm; 0 for no bound.",
+        ("ValueOptions", "TargetRate") =>
+            "How far the target network then moves to the other: 1 copies it.",
+        ("ValueOptions", "TargetUpdateInterval") =>
+            "Environment steps between updates of the target network.",
         ("VmpoOptions", "DeviationKlBound") =>
             "ε_Σ: the divergence of a normal policy's standard deviations from the old ones.",
         ("VmpoOptions", "Epochs") =>

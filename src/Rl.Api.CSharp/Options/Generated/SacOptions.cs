@@ -29,7 +29,7 @@ public sealed record SacOptions : AgentOptions
     /// <summary>Steps of each copy between updates. At least 1.</summary>
     public int TrainFrequency { get; init; } = Defaults.OffPolicy.TrainFrequency;
 
-    /// <summary>Updates after these steps; −1: as many as steps were taken, over all copies. At least -1.</summary>
+    /// <summary>Updates after these steps; −k: k for each step that was taken, over all copies. At least -1000.</summary>
     public int GradientSteps { get; init; } = Defaults.OffPolicy.GradientSteps;
 
     /// <summary>Transitions that an update learns from, drawn from the memory. At least 1.</summary>
@@ -77,10 +77,10 @@ public sealed record SacOptions : AgentOptions
     /// <summary>Learn the temperature; else it stays as it starts.</summary>
     public bool LearnTemperature { get; init; } = Defaults.Soft.LearnTemperature;
 
-    /// <summary>The entropy that the temperature aims at, times the numbers of an action; −1 in most implementations.</summary>
+    /// <summary>Where actions are numbers: the entropy that the temperature aims at, times the numbers of an action; −1 in most implementations.</summary>
     public double TargetEntropyPerAction { get; init; } = Defaults.Soft.TargetEntropyPerAction;
 
-    /// <summary>The share τ of the critics in their targets after each step. In (0, 1].</summary>
+    /// <summary>The share τ of the critics in their targets when these move. In (0, 1].</summary>
     public double TargetRate { get; init; } = Defaults.TargetRate;
 
     /// <summary>The number of critics, of which the least value counts. In [1, 100].</summary>
@@ -106,6 +106,18 @@ public sealed record SacOptions : AgentOptions
 
     /// <summary>What stands after each hidden layer.</summary>
     public Activation Activation { get; init; } = Convert.OfCore(Defaults.Network.Activation);
+
+    /// <summary>Where an action is one of n choices: the entropy that the temperature aims at, as a share of that of n equal probabilities, ln n. Choices that are impossible in a state do not count there. In [0, 1].</summary>
+    public double TargetEntropyShare { get; init; } = Defaults.Choices.TargetEntropyShare;
+
+    /// <summary>Where an action is one of several choices: what errors of the critics cost, the square or Huber's loss.</summary>
+    public ValueError CriticLoss { get; init; } = Defaults.Choices.CriticLoss.OfCore();
+
+    /// <summary>Where an action is one of several choices: environment steps between moves of the targets; 0: they move after each update. 0 or more.</summary>
+    public int TargetUpdateInterval { get; init; } = Defaults.Choices.TargetUpdateInterval;
+
+    /// <summary>Where an action is one of several choices: layers for observations that are images, those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.</summary>
+    public Convolutions Convolutions { get; init; } = Convert.OfCore(Defaults.Choices.Convolutions);
 
     internal Core.Algorithms.SacOptions ToCore() => new(
         new PlanOptions(
@@ -140,6 +152,11 @@ public sealed record SacOptions : AgentOptions
             LeastLogDeviation,
             LargestLogDeviation),
         TargetRate,
+        new SacChoiceOptions(
+            TargetEntropyShare,
+            CriticLoss.ToCore(),
+            TargetUpdateInterval,
+            Convert.ToCore(Convolutions)),
         Critics);
 
     internal static SacOptions OfCore(Core.Algorithms.SacOptions core) => new()
@@ -171,6 +188,10 @@ public sealed record SacOptions : AgentOptions
         NormaliseObservations = core.Network.NormaliseObservations,
         Hidden = Convert.OfCore(core.Network.Hidden),
         Activation = Convert.OfCore(core.Network.Activation),
+        TargetEntropyShare = core.Choices.TargetEntropyShare,
+        CriticLoss = core.Choices.CriticLoss.OfCore(),
+        TargetUpdateInterval = core.Choices.TargetUpdateInterval,
+        Convolutions = Convert.OfCore(core.Choices.Convolutions),
     };
 
     internal override AgentOptions WithTotalSteps(long totalSteps) => this with { TotalSteps = totalSteps };

@@ -29,7 +29,7 @@ public sealed record TqcOptions : AgentOptions
     /// <summary>Steps of each copy between updates. At least 1.</summary>
     public int TrainFrequency { get; init; } = Defaults.OffPolicy.TrainFrequency;
 
-    /// <summary>Updates after these steps; −1: as many as steps were taken, over all copies. At least -1.</summary>
+    /// <summary>Updates after these steps; −k: k for each step that was taken, over all copies. At least -1000.</summary>
     public int GradientSteps { get; init; } = Defaults.OffPolicy.GradientSteps;
 
     /// <summary>Transitions that an update learns from, drawn from the memory. At least 1.</summary>
