@@ -35,6 +35,7 @@ public sealed class OptionsTests
         { "pqn", "Lambda", "1.5" },
         { "ppg", "CloneCoefficient", "-1" },
         { "qrdqn", "Quantiles", "0" },
+        { "rainbow", "NoiseDeviation", "-1" },
         { "trpo", "TargetKl", "0" },
         { "vmpo", "TopFraction", "1.5" },
         { "vpg", "ValueSteps", "0" },
@@ -188,6 +189,8 @@ public sealed class OptionsTests
         "future" => "episode",
         "normal" => "ornsteinUhlenbeck",
         "exact" => "clamped",
+        "off" => "factorised",
+        "factorised" => "independent",
         _ => text.Contains('.', StringComparison.Ordinal) || text.Contains('E', StringComparison.Ordinal) ? "0.123456789012345" : "12345",
     };
 }

@@ -23,6 +23,7 @@ module Catalogue =
             Ppo.entry
             Pqn.entry
             QrDqn.entry
+            Rainbow.entry
             Reinforce.entry
             Sac.entry
             Td3.entry
