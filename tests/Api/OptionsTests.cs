@@ -39,6 +39,7 @@ public sealed class OptionsTests
         { "qrdqn", "Quantiles", "0" },
         { "redq", "TargetCritics", "11" },
         { "tqc", "DroppedQuantiles", "25" },
+        { "rainbow", "NoiseDeviation", "-1" },
         { "trpo", "TargetKl", "0" },
         { "vmpo", "TopFraction", "1.5" },
         { "vpg", "ValueSteps", "0" },
@@ -194,6 +195,8 @@ public sealed class OptionsTests
         "exact" => "clamped",
         "least" => "mean",
         "adam" => "muon",
+        "off" => "factorised",
+        "factorised" => "independent",
         _ => text.Contains('.', StringComparison.Ordinal) || text.Contains('E', StringComparison.Ordinal) ? "0.123456789012345" : "12345",
     };
 }

@@ -25,6 +25,7 @@ module Catalogue =
             Ppo.entry
             Pqn.entry
             QrDqn.entry
+            Rainbow.entry
             Redq.entry
             Reinforce.entry
             Sac.entry

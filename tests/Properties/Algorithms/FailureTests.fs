@@ -79,6 +79,7 @@ let private diverging: (string * (string * string) list) list =
         "ppo", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
         "pqn", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
         "qrdqn", rate :: replayed
+        "rainbow", rate :: replayed
         "redq", critics
         "reinforce", [ valueRate; "EpisodesPerUpdate", "4" ]
         "sac", critics

@@ -124,6 +124,11 @@ let private all: (string * string * string * (string * string) list) list =
 
             $"{id}, masks", id, "Forbidden-v0", [ most, "5"; "Dueling", "true"; "ReturnSteps", "4" ]
             $"{id}, images", id, "Spot-v0", [ most, "5"; "Hidden", "16" ]
+        for id in [ "dqn"; "c51"; "qrdqn" ] do
+            for kind in [ "factorised"; "independent" ] do
+                $"{id}, {kind} noise", id, "CartPole-v1", [ "NoisyNetworks", kind; "PriorityExponent", "0.6" ]
+        "rainbow, images", "rainbow", "Spot-v0", [ "Atoms", "5" ]
+        "rainbow, masks", "rainbow", "Forbidden-v0", [ "Atoms", "5"; "NoisyNetworks", "independent" ]
         "sac, three critics, n-step",
         "sac",
         "Pendulum-v1",

@@ -11,6 +11,7 @@ open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Foundations
 open Rl.Core.Learning
+open Rl.Core.Networks
 open Rl.Core.Objectives
 open Rl.Core.Training
 open Xunit
@@ -32,6 +33,85 @@ let ``the length of a round changes nothing that is learned`` () =
         essence state
 
     Assert.Equal(final 240 1, final 60 4)
+
+[<Fact>]
+let ``the length of a round changes nothing of what noisy networks learn`` () =
+    use workers = new Workers(1)
+
+    let final round rounds =
+        let changes = [ "RoundSteps", string round; "NoisyNetworks", "factorised"; "TrainFrequency", "2" ]
+        use learner = dqn changes "CartPole-v1" 3 workers
+        let state, _ = LearnerLaws.run learner (learner.Initialise(Rng.create 5UL)) rounds
+        essence state
+
+    Assert.Equal(final 240 1, final 60 4)
+
+[<Fact>]
+let ``noisy networks act by new noise after each update, by their means at first and when they are evaluated`` () =
+    use workers = new Workers(1)
+
+    use learner =
+        dqn
+            [
+                "NoisyNetworks", "independent"
+                "LearningStarts", "8"
+                "TrainFrequency", "1"
+                "RoundSteps", "4"
+                "InitialExploration", "1"
+                "FinalExploration", "1"
+            ]
+            "CartPole-v1"
+            4
+            workers
+
+    let layout = Actor.layout learner.Network
+    let means (state: TrainingState) = state.Parameters[.. layout.Count - 1]
+    let start = learner.Initialise(Rng.create 5UL)
+    Assert.Equal<float32[]>(means start, start.Array "acting")
+    let random, _ = LearnerLaws.run learner start 2
+    Assert.Equal<float32[]>(means random, random.Array "acting")
+    let once, _ = LearnerLaws.run learner random 1
+    let twice, _ = LearnerLaws.run learner once 1
+    // The means move by a learning rate at most, the noise by σ₀/√inputs and more.
+    let distance (a: float32[]) (b: float32[]) = Array.map2 (fun x y -> abs (float (x - y))) a b |> Array.max
+    Assert.InRange(distance (means once) (means twice), 0.0, 0.01)
+    Assert.InRange(distance (means once) (once.Array "acting"), 0.1, 10.0)
+    Assert.InRange(distance (once.Array "acting") (twice.Array "acting"), 0.1, 10.0)
+    // Whatever ε is, it acts greedily by what it acts by.
+    let replay = twice.Replay.Value
+    Assert.Equal(16, replay.Count)
+
+    let observations, actions =
+        let columns = TransitionColumns.ofEnvironment learner.Environment
+
+        let read (column: Column) =
+            let values = Array.zeroCreate<float32>(4 * column.Numbers)
+            replay.Read(column, ReadOnlySpan [| 12; 13; 14; 15 |], Span values)
+            values
+
+        read columns.Observations, read columns.Actions
+
+    let outputs =
+        Actor.policy
+            learner.Network
+            (Parameters.create layout (Expr.constant (Tensor.vector (Array.map float (once.Array "acting")))))
+            (Expr.constant (Tensor.create [| 4; 4 |] (Array.map float observations)))
+        |> Reference.evaluate
+
+    for copy in 0..3 do
+        let q = outputs.ToArray()[2 * copy .. 2 * copy + 1]
+        Assert.Equal((if q[1] > q[0] then 1.0f else 0.0f), actions[copy])
+
+[<Fact>]
+let ``rainbow without noise is refused`` () =
+    use workers = new Workers(1)
+
+    let error =
+        Assert.Throws<ArgumentException>(fun () ->
+            LearnerLaws.make "rainbow" [ "NoisyNetworks", "off" ] "CartPole-v1" 1 workers |> ignore)
+
+    Assert.Equal("NoisyNetworks", error.ParamName)
+    Assert.Contains("c51", error.Message)
 
 [<Fact>]
 let ``the exploration rate follows the total number of steps, whoever took them`` () =
@@ -247,7 +327,7 @@ let ``atoms from a return that is not below the highest are refused`` () =
         Assert.Equal("LowestReturn", error.ParamName)
         Assert.Contains("HighestReturn", error.Message)
 
-[<Theory; InlineData("dqn"); InlineData("c51"); InlineData("qrdqn")>]
+[<Theory; InlineData("dqn"); InlineData("c51"); InlineData("qrdqn"); InlineData("rainbow")>]
 let ``actions that it cannot have are refused with those that can`` (id: string) =
     use workers = new Workers(1)
     let error = Assert.Throws<ArgumentException>(fun () -> LearnerLaws.make id [] "Pendulum-v1" 1 workers |> ignore)

@@ -39,13 +39,15 @@ let private places: (string * string * string * (string * string) list) list =
         "a2c", "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.05" ]
         "a2c", "Discount", "CartPole-v1", [ "RolloutSteps", "20" ]
         for id in [ "dqn"; "c51"; "qrdqn" ] do
+            id, "NoiseDeviation", "CartPole-v1", [ "NoisyNetworks", "factorised" ]
+            id, "ExplorationFraction", "CartPole-v1", [ "TotalSteps", "500" ]
+            id, "FinalExploration", "CartPole-v1", [ "TotalSteps", "200"; "FinalExploration", "0.8" ]
+        for id in [ "dqn"; "c51"; "qrdqn"; "rainbow" ] do
             id, "AnnealLearningRate", "CartPole-v1", [ "TotalSteps", "500" ]
             id, "TotalSteps", "CartPole-v1", [ "AnnealLearningRate", "true" ]
             id, "TargetRate", "CartPole-v1", [ "TargetRate", "0.5" ]
             id, "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.05" ]
             id, "BufferSize", "CartPole-v1", [ "BufferSize", "50" ]
-            id, "ExplorationFraction", "CartPole-v1", [ "TotalSteps", "500" ]
-            id, "FinalExploration", "CartPole-v1", [ "TotalSteps", "200"; "FinalExploration", "0.8" ]
             id, "Convolutions", "Spot-v0", []
             id, "HindsightGoals", "BitFlipping-v0", []
             id, "HindsightChoice", "BitFlipping-v0", [ "HindsightGoals", "4" ]
@@ -122,7 +124,7 @@ let private isPlanOnly (entry: AlgorithmEntry) name =
     && not (
         List.contains
             entry.Id
-            [ "ppo"; "a2c"; "c51"; "crossq"; "ddpg"; "dqn"; "droq"; "pqn"; "qrdqn"; "redq"; "sac"; "td3"; "tqc" ]
+            [ "ppo"; "a2c"; "c51"; "crossq"; "ddpg"; "dqn"; "droq"; "pqn"; "qrdqn"; "rainbow"; "redq"; "sac"; "td3"; "tqc" ]
     )
 
 /// A task whose actions the algorithm can have.

@@ -85,7 +85,7 @@ let private planOf (case: GoldenNode) (rows: int) : UpdatePlan * TransitionColum
     Dqn.plan options network columns None, columns
 
 /// What one update needs: the rows of its batch by column, from the case and the step.
-let private batchOf (case: GoldenNode) (columns: TransitionColumns) (step: GoldenNode) : (string * float[]) list =
+let internal batchOf (case: GoldenNode) (columns: TransitionColumns) (step: GoldenNode) : (string * float[]) list =
     let settings, batch = case["params"], step["batch"]
 
     if case.Has "buffer" then
@@ -152,6 +152,68 @@ let private batchOf (case: GoldenNode) (columns: TransitionColumns) (step: Golde
 let private follow rate (online: float[]) (target: float[]) =
     Array.map2 (fun q t -> numbers (OffPolicy.polyak rate (Expr.number t) (Expr.number q)) |> Array.head) online target
 
+/// The columns of a batch of so many rows, in their shapes.
+let internal tensorsOf rows (batch: (string * float[]) list) : Map<string, Tensor> =
+    batch
+    |> List.map (fun (name, values) ->
+        let shape =
+            match name with
+            | "observations"
+            | "nextObservations" -> [| rows; values.Length / rows |]
+            | "actions" -> [| rows; 1 |]
+            | _ -> [| rows |]
+
+        name, Tensor.create shape values)
+    |> Map.ofList
+
+/// Runs an update: struct (its outputs by name, the group that learns after it, the optimiser's variables after it).
+/// Variables that are not given are 0.
+let internal run
+    (plan: UpdatePlan)
+    (inputs: Map<string, Tensor>)
+    (online: float[])
+    (target: float[])
+    (moments: Map<string, Tensor>)
+    =
+    let update = Update.create plan
+    let theta = Tensor.vector (Array.append online target)
+    let places, news = List.unzip update.Source.Carried
+    let inputsOf place = Graph.topological [ place ] |> Array.toList
+
+    let zero (name: string) =
+        // Adam's count of updates is one number, its moments are vectors.
+        places
+        |> List.collect inputsOf
+        |> List.pick (fun node ->
+            match node.Operation with
+            | Input known when known = name ->
+                Some(Tensor.create node.Shape (Array.zeroCreate (Shape.count node.Shape)))
+            | _ -> None)
+
+    let value (name: string) =
+        if name = "theta" then
+            theta
+        else
+            inputs.TryFind name
+            |> Option.orElse (moments.TryFind name)
+            |> Option.defaultWith (fun () -> zero name)
+
+    let outputs = update.Source.Outputs
+    let values = Reference.evaluateMany value ((outputs |> List.map snd) @ news |> List.toArray)
+    let output name = values[outputs |> List.findIndex (fun (known, _) -> known = name)]
+
+    let nameOf place =
+        inputsOf place
+        |> List.pick (fun node ->
+            match node.Operation with
+            | Input name -> Some name
+            | _ -> None)
+
+    let carried = List.zip (List.map nameOf places) (List.ofArray values[outputs.Length ..])
+    let moved = carried |> List.pick (fun (name, value) -> if name = "theta" then Some(value.ToArray()) else None)
+    let kept = carried |> List.filter (fun (name, _) -> name <> "theta")
+    struct (output, moved, List.fold (fun known (name, value) -> Map.add name value known) moments kept)
+
 /// A case's updates: losses, norms, errors and weights.
 let internal updates (kind: ValueUpdates) (case: GoldenNode) : unit =
     let order = texts case["flat_order"].[kind.Network]
@@ -180,51 +242,14 @@ let internal updates (kind: ValueUpdates) (case: GoldenNode) : unit =
                 (step["batch"].Floats "terminated").Length
 
         let plan, columns = kind.Plan case rows
-        let update = Update.create plan
         let copiesBefore = step.Has "target_updated_before_step" && step.Flag "target_updated_before_step"
         if not hasTarget || kind.CopiesFirst && copiesBefore then target <- online
-        let theta = Tensor.vector (Array.append online target)
 
         let data =
-            batchOf case columns step
-            |> List.map (fun (name, values) ->
-                let shape =
-                    match name with
-                    | "observations"
-                    | "nextObservations" -> [| rows; values.Length / rows |]
-                    | "actions" -> [| rows; 1 |]
-                    | _ -> [| rows |]
+            tensorsOf rows (batchOf case columns step)
+            |> Map.add "learningRate" (Tensor.create [||] [| settings.Float "lr" |])
 
-                name, Tensor.create shape values)
-            |> Map.ofList
-
-        let zero (name: string) =
-            // Adam's count of updates is one number, its moments are vectors.
-            let place = update.Source.Carried |> List.map fst
-
-            place
-            |> List.collect (fun x -> Graph.topological [ x ] |> Array.toList)
-            |> List.pick (fun node ->
-                match node.Operation with
-                | Input known when known = name ->
-                    Some(Tensor.create node.Shape (Array.zeroCreate (Shape.count node.Shape)))
-                | _ -> None)
-
-        let value (name: string) =
-            if name = "theta" then
-                theta
-            elif name = "learningRate" then
-                Tensor.create [||] [| settings.Float "lr" |]
-            else
-                match data.TryFind name with
-                | Some known -> known
-                | None -> moments.TryFind name |> Option.defaultWith (fun () -> zero name)
-
-        let outputs = update.Source.Outputs
-        let places, news = List.unzip update.Source.Carried
-        let all = (outputs |> List.map snd) @ news |> List.toArray
-        let values = Reference.evaluateMany value all
-        let output name = values[outputs |> List.findIndex (fun (known, _) -> known = name)]
+        let struct (output, moved, kept) = run plan data online target moments
         close "loss" [| step.Float "loss" |] [| (output "valueLoss").Scalar |]
 
         if step.Has "gradient_norm_before_clip" then
@@ -236,23 +261,8 @@ let internal updates (kind: ValueUpdates) (case: GoldenNode) : unit =
 
         // tianshou copies before the gradient step; of most algorithms it has computed the targets before that.
         if copiesBefore then target <- online
-
-        for place, value in List.zip places (List.ofArray values[outputs.Length ..]) do
-            match place.Operation with
-            | Input name -> moments <- moments.Add(name, value)
-            | _ when value.ToArray().Length = online.Length && not (isNull (box place)) ->
-                match
-                    (Graph.topological [ place ])
-                    |> Array.tryPick (fun node ->
-                        match node.Operation with
-                        | Input name -> Some name
-                        | _ -> None)
-                with
-                | Some "theta" -> online <- value.ToArray()
-                | Some name -> moments <- moments.Add(name, value)
-                | None -> ()
-            | _ -> ()
-
+        online <- moved
+        moments <- kept
         let rate = if settings.Has "tau" then settings.Float "tau" else 1.0
 
         if settings.Has "target_update" && (settings.Text "target_update").StartsWith "polyak" then

@@ -26,6 +26,7 @@ internal static class OptionRecords
         "ppo" => new PpoOptions(),
         "pqn" => new PqnOptions(),
         "qrdqn" => new QrDqnOptions(),
+        "rainbow" => new RainbowOptions(),
         "redq" => new RedqOptions(),
         "reinforce" => new ReinforceOptions(),
         "sac" => new SacOptions(),
@@ -288,6 +289,12 @@ internal static class OptionRecords
             "Errors up to this cost their square, further ones their size; 0: all their size, and then places are the quantiles themselves.",
         ("QrDqnOptions", "Quantiles") =>
             "K: a distribution is the places of so many quantiles.",
+        ("RainbowOptions", "Atoms") =>
+            "K: returns are told apart by so many atoms, at equal distances.",
+        ("RainbowOptions", "HighestReturn") =>
+            "The highest atom; higher returns count as this one.",
+        ("RainbowOptions", "LowestReturn") =>
+            "The lowest atom; lower returns count as this one.",
         ("RateOptions", "AnnealLearningRate") =>
             "Lower the learning rate in a straight line to 0 at `TotalSteps`.",
         ("RateOptions", "LearningRate") =>
@@ -393,9 +400,13 @@ internal static class OptionRecords
         ("ValueOptions", "FinalExploration") =>
             "ε from the end of its fall on.",
         ("ValueOptions", "InitialExploration") =>
-            "ε, the probability of a random action, at the first step.",
+            "ε, the probability of a random action, at the first step; noisy networks have none.",
         ("ValueOptions", "MaxGradientNorm") =>
             "The gradient is scaled down to this norm; 0 for no bound.",
+        ("ValueOptions", "NoiseDeviation") =>
+            "σ₀: the deviations of noisy networks start at σ₀/√inputs.",
+        ("ValueOptions", "NoisyNetworks") =>
+            "Dense layers have learnt noise, new for each update and after it for acting, in place of random actions; agents predict and are evaluated without it (Fortunato et al. 2018).",
         ("ValueOptions", "TargetRate") =>
             "How far the target network then moves to the other: 1 copies it.",
         ("ValueOptions", "TargetUpdateInterval") =>

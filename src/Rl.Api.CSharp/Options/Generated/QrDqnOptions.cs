@@ -80,7 +80,10 @@ public sealed record QrDqnOptions : AgentOptions
     /// <summary>How far the target network then moves to the other: 1 copies it. In (0, 1].</summary>
     public double TargetRate { get; init; } = Defaults.Values.TargetRate;
 
-    /// <summary>ε, the probability of a random action, at the first step. In [0, 1].</summary>
+    /// <summary>The gradient is scaled down to this norm; 0 for no bound. 0 or more.</summary>
+    public double MaxGradientNorm { get; init; } = Defaults.Values.MaxGradientNorm;
+
+    /// <summary>ε, the probability of a random action, at the first step; noisy networks have none. In [0, 1].</summary>
     public double InitialExploration { get; init; } = Defaults.Values.InitialExploration;
 
     /// <summary>ε from the end of its fall on. In [0, 1].</summary>
@@ -92,8 +95,11 @@ public sealed record QrDqnOptions : AgentOptions
     /// <summary>Quantiles are those of the state plus advantages of mean 0, from one last layer (Wang et al. 2016).</summary>
     public bool Dueling { get; init; } = Defaults.Values.Dueling;
 
-    /// <summary>The gradient is scaled down to this norm; 0 for no bound. 0 or more.</summary>
-    public double MaxGradientNorm { get; init; } = Defaults.Values.MaxGradientNorm;
+    /// <summary>Dense layers have learnt noise, new for each update and after it for acting, in place of random actions; agents predict and are evaluated without it (Fortunato et al. 2018).</summary>
+    public NoisyNetworks NoisyNetworks { get; init; } = Defaults.Values.NoisyNetworks.OfCore();
+
+    /// <summary>σ₀: the deviations of noisy networks start at σ₀/√inputs. 0 or more.</summary>
+    public double NoiseDeviation { get; init; } = Defaults.Values.NoiseDeviation;
 
     /// <summary>The online network chooses the next action, whose quantiles the target network gives (van Hasselt et al. 2016); else the target network does both.</summary>
     public bool Double { get; init; } = Defaults.Double;
@@ -158,6 +164,8 @@ public sealed record QrDqnOptions : AgentOptions
             ExplorationFraction,
             Dueling,
             MaxGradientNorm,
+            NoisyNetworks.ToCore(),
+            NoiseDeviation,
             Convert.ToCore(Convolutions)),
         Double,
         Quantiles,
@@ -185,11 +193,13 @@ public sealed record QrDqnOptions : AgentOptions
         WeightDecay = core.Values.Optimiser.WeightDecay,
         TargetUpdateInterval = core.Values.TargetUpdateInterval,
         TargetRate = core.Values.TargetRate,
+        MaxGradientNorm = core.Values.MaxGradientNorm,
         InitialExploration = core.Values.InitialExploration,
         FinalExploration = core.Values.FinalExploration,
         ExplorationFraction = core.Values.ExplorationFraction,
         Dueling = core.Values.Dueling,
-        MaxGradientNorm = core.Values.MaxGradientNorm,
+        NoisyNetworks = core.Values.NoisyNetworks.OfCore(),
+        NoiseDeviation = core.Values.NoiseDeviation,
         Double = core.Double,
         Quantiles = core.Quantiles,
         HuberThreshold = core.HuberThreshold,

@@ -125,12 +125,15 @@ module C51Options =
 [<RequireQualifiedAccess>]
 module C51 =
 
-    /// The network of logits of atoms, which acts by the largest mean.
-    let network (c: C51Options) (observations: Space) (actions: Space) : Actor =
+    /// The network of an algorithm of this name.
+    let internal networkOf algorithm (c: C51Options) (observations: Space) (actions: Space) : Actor =
         let distribution count =
             CategoricalReturnPolicy.create c.Values.Dueling count c.Atoms c.LowestReturn c.HighestReturn
 
-        ValueLearner.network "c51" c.Network c.Values distribution observations actions
+        ValueLearner.network algorithm c.Network c.Values distribution observations actions
+
+    /// The network of logits of atoms, which acts by the largest mean.
+    let network (c: C51Options) (observations: Space) (actions: Space) : Actor = networkOf "c51" c observations actions
 
     /// Logits [rows, actions, atoms].
     let private logits (c: C51Options) (network: Actor) (parameters: Parameters) (observations: Expr) : Expr =
@@ -148,7 +151,7 @@ module C51 =
 
     /// What it minimises: mean(w · the cross-entropy of the projected r + γ Z(s′, a*) and Z(s, a)).
     let private loss c (network: Actor) (columns: TransitionColumns) (possible: Column option) (batch: Batch) =
-        let struct (online, frozen) = ValueLearner.parameters batch
+        let struct (online, frozen) = ValueLearner.parameters c.Values network batch
         let logits = logits c network
         let actions = Expr.squeeze -1 batch[columns.Actions]
         let own = logits online batch[columns.Observations] |> ValueDistributions.chosen actions
@@ -172,25 +175,29 @@ module C51 =
     let plan (c: C51Options) (network: Actor) (columns: TransitionColumns) (possible: Column option) : UpdatePlan =
         ValueLearner.plan c.OffPolicy c.Values network (loss c network columns possible)
 
-    /// Binds options to environments. `workers` share the work; the results do not depend on their number.
-    let create (options: C51Options) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        C51Options.validate options
-        let network = network options environment.ObservationSpace environment.ActionSpace
+    /// Binds an algorithm of this name, whose own options are `pairs`, to environments.
+    let internal bind algorithm pairs (c: C51Options) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        let network = networkOf algorithm c environment.ObservationSpace environment.ActionSpace
 
         let parts =
             {
-                Algorithm = "c51"
-                Options = C51Options.toPairs options
-                Plan = options.Plan
-                OffPolicy = options.OffPolicy
-                Network = options.Network
-                Rate = options.Rate
-                Values = options.Values
+                Algorithm = algorithm
+                Options = pairs
+                Plan = c.Plan
+                OffPolicy = c.OffPolicy
+                Network = c.Network
+                Rate = c.Rate
+                Values = c.Values
                 Actor = network
-                Update = plan options network
+                Update = plan c network
             }
 
         ValueLearner.create parts environment workers
+
+    /// Binds options to environments. `workers` share the work; the results do not depend on their number.
+    let create (options: C51Options) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        C51Options.validate options
+        bind "c51" (C51Options.toPairs options) options environment workers
 
     /// What there is to know of it.
     let entry =
@@ -211,4 +218,4 @@ module C51 =
             create
         |> AlgorithmEntry.withActions _.IsDiscrete
         |> AlgorithmEntry.withParameters C51Options.ofPairs (fun c observations actions ->
-            (Actor.layout (network c observations actions)).Count)
+            (ValueLearner.layout c.Values (network c observations actions)).Count)

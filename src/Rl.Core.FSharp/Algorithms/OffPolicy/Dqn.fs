@@ -149,11 +149,10 @@ module Dqn =
         if c.Values.Dueling then DuelingGreedyPolicy.values outputs else outputs
 
     /// δ of each transition: r + γ · the next state's value − Q(s, a), where only possible actions count.
-    let private error c network (columns: TransitionColumns) (possible: Column option) (batch: Batch) (q: Expr) =
+    let private error c network (columns: TransitionColumns) possible (batch: Batch) online frozen (q: Expr) =
         let actions = Expr.squeeze -1 batch[columns.Actions]
         let reward, discount = batch[columns.Rewards], batch[DrawnColumns.discounts]
         let nextObservations = batch[columns.NextObservations]
-        let struct (online, frozen) = ValueLearner.parameters batch
         let known = ValueLearner.possible possible batch
         let next = values c network frozen nextObservations |> known
 
@@ -178,9 +177,9 @@ module Dqn =
 
     /// What it minimises: mean(w · ℓ(r + γ · the next state's value − Q(s, a))).
     let private loss c (network: Actor) (columns: TransitionColumns) (possible: Column option) (batch: Batch) =
-        let struct (online, _) = ValueLearner.parameters batch
+        let struct (online, frozen) = ValueLearner.parameters c.Values network batch
         let q = values c network online batch[columns.Observations]
-        let error = error c network columns possible batch q
+        let error = error c network columns possible batch online frozen q
 
         let cost =
             match c.Loss with
@@ -239,4 +238,4 @@ module Dqn =
             create
         |> AlgorithmEntry.withActions _.IsDiscrete
         |> AlgorithmEntry.withParameters DqnOptions.ofPairs (fun c observations actions ->
-            (Actor.layout (network c observations actions)).Count)
+            (ValueLearner.layout c.Values (network c observations actions)).Count)

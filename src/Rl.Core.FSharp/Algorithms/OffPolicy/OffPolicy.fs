@@ -36,7 +36,7 @@ type OffPolicyParts =
         Explore: ExploreAction
         /// Takes θ and the arrays in.
         Load: Draft -> unit
-        /// θ that is acted by, or the actor's part of it, as updates have left it.
+        /// θ that is acted by, or the actor's part of it, as updates have left it; after `Load`, as the state has it.
         Policy: unit -> ReadOnlyMemory<float32>
         /// All copies have taken the vector steps after the first number up to the second, counted from the first step
         /// of training on. Called before the updates that follow them.
@@ -238,7 +238,8 @@ module Replayed =
             let draft = Draft state
             parts.Load draft
             interaction.Begin state
-            interaction.Follow(parts.Policy().Span)
+            let acted = parts.Policy()
+            interaction.Follow acted.Span
 
             priorities
             |> ValueOption.iter (fun priorities ->

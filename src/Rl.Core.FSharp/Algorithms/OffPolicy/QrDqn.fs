@@ -111,7 +111,7 @@ module QrDqn =
 
     /// What it minimises: mean(w · the quantile regression of θ(s, a) on r + γ θ(s′, a*)).
     let private loss c (network: Actor) (columns: TransitionColumns) (possible: Column option) (batch: Batch) =
-        let struct (online, frozen) = ValueLearner.parameters batch
+        let struct (online, frozen) = ValueLearner.parameters c.Values network batch
         let places = places c network
         let actions = Expr.squeeze -1 batch[columns.Actions]
         let own = places online batch[columns.Observations] |> ValueDistributions.chosen actions
@@ -166,4 +166,4 @@ module QrDqn =
             create
         |> AlgorithmEntry.withActions _.IsDiscrete
         |> AlgorithmEntry.withParameters QrDqnOptions.ofPairs (fun c observations actions ->
-            (Actor.layout (network c observations actions)).Count)
+            (ValueLearner.layout c.Values (network c observations actions)).Count)

@@ -32,6 +32,32 @@ type ValueLearnerParts =
         Update: TransitionColumns -> Column option -> UpdatePlan
     }
 
+/// Samples of the noise of a network, in memory of its own.
+[<Sealed>]
+type internal NoiseSample(network: NoisyNetwork) =
+    let normals = Array.zeroCreate<float> network.Normals
+    let wide = Array.zeroCreate<float> network.Count
+    let values = Array.zeroCreate<float32> network.Count
+
+    /// The last sample [Count].
+    member _.Values: ReadOnlySpan<float32> = ReadOnlySpan values
+
+    /// Draws another; the generator that follows.
+    member _.Draw(rng: Rng) : Rng =
+        let mutable rng = rng
+
+        for index in 0 .. normals.Length - 1 do
+            let struct (drawn, next) = Rng.normal rng
+            normals[index] <- drawn
+            rng <- next
+
+        network.Spread(ReadOnlySpan normals, Span wide)
+
+        for index in 0 .. values.Length - 1 do
+            values[index] <- float32 wide[index]
+
+        rng
+
 /// The functions of learners of action values that do not depend on what is learned of an action.
 [<RequireQualifiedAccess>]
 module ValueLearner =
@@ -47,6 +73,28 @@ module ValueLearner =
 
     [<Literal>]
     let private Errors = "errors"
+
+    /// What noisy networks act by.
+    [<Literal>]
+    let private Acting = "acting"
+
+    let private onlineNoise count = Column.shared "noise" count
+    let private targetNoise count = Column.shared "targetNoise" count
+
+    /// The network with the noise of its options, if there is any.
+    let noisy (values: ValueOptions) (network: Actor) : NoisyNetwork option =
+        match values.NoisyNetworks with
+        | NoisyNetworks.Off -> None
+        | NoisyNetworks.Factorised ->
+            Some(NoisyNetwork(ParameterNoise.Factorised, values.NoiseDeviation, Actor.layout network))
+        | NoisyNetworks.Independent ->
+            Some(NoisyNetwork(ParameterNoise.Independent, values.NoiseDeviation, Actor.layout network))
+
+    /// The layout of θ: the network's, with that of its deviations after it where it is noisy.
+    let layout (values: ValueOptions) (network: Actor) : Layout =
+        match noisy values network with
+        | Some noisy -> noisy.Layout
+        | None -> Actor.layout network
 
     /// The network of an algorithm that acts by a distribution over so many actions; fails where an action is not one
     /// choice.
@@ -67,9 +115,15 @@ module ValueLearner =
                 ($"{algorithm} compares the values of a few actions, so it needs a Discrete action space; "
                  + $"the actions are {actions}. ppo, a2c, trpo and cem take any action space.")
 
-    /// The parameters that learn, and those of the target network.
-    let parameters (batch: Batch) : struct (Parameters * Parameters) =
-        struct (batch.Parameters Online, batch.Parameters Target)
+    /// The network's parameters that learn, and those of the target network, each with its noise where it is noisy.
+    let parameters (values: ValueOptions) (network: Actor) (batch: Batch) : struct (Parameters * Parameters) =
+        let online, target = batch.Parameters Online, batch.Parameters Target
+
+        match noisy values network with
+        | Some noisy ->
+            struct (noisy.Parameters(online, batch[onlineNoise noisy.Count]),
+                    noisy.Parameters(target, batch[targetNoise noisy.Count]))
+        | None -> struct (online, target)
 
     /// Action values [rows, actions] at s′ without those of impossible actions.
     let possible (mask: Column option) (batch: Batch) (values: Expr) : Expr =
@@ -93,7 +147,7 @@ module ValueLearner =
 
     /// The update of a loss.
     let plan (options: OffPolicyOptions) (values: ValueOptions) (network: Actor) (loss: Batch -> Term list) =
-        let layout = Actor.layout network
+        let layout = layout values network
 
         let optimiser =
             OptimiserOptions.transform (Schedule.input learningRate.Name) values.AdamEpsilon values.Optimiser
@@ -118,13 +172,18 @@ module ValueLearner =
         let duration = values.ExplorationFraction * float plan.TotalSteps
         ExplorationSchedule.linear values.InitialExploration values.FinalExploration duration (float steps)
 
-    /// A random possible action with probability ε, else the best possible one.
+    /// The best possible action; without noise in the network a random possible one with probability ε.
     let private explore (parts: ValueLearnerParts) : ExploreAction =
         let distribution = parts.Actor.Distribution
 
-        ExploreAction(fun steps _ outputs _ possible action rng ->
-            let rate = explorationRate parts.Plan parts.Values steps
-            EpsilonGreedyActions.choose rate distribution outputs possible action rng)
+        if parts.Values.NoisyNetworks.IsOff then
+            ExploreAction(fun steps _ outputs _ possible action rng ->
+                let rate = explorationRate parts.Plan parts.Values steps
+                EpsilonGreedyActions.choose rate distribution outputs possible action rng)
+        else
+            ExploreAction(fun _ _ outputs _ _ action rng ->
+                Policy.mode distribution outputs action
+                rng)
 
     /// Binds an algorithm to environments. `workers` share the work; the results do not depend on their number.
     let create (parts: ValueLearnerParts) (environment: BatchEnvironment) (workers: Workers) : Learner =
@@ -136,14 +195,63 @@ module ValueLearner =
 
         let update = Update.create (parts.Update (TransitionColumns.ofEnvironment environment) possible)
         let theta, frozen = update.Group Online, update.Group Target
-        let layout = Actor.layout parts.Actor
+        let layout = layout parts.Values parts.Actor
         let mutable means = Means(update, [])
+
+        let noise =
+            match noisy parts.Values parts.Actor with
+            | Some network -> ValueSome(struct (network, NoiseSample network))
+            | None -> ValueNone
+
+        // What noisy networks act by, from one update to the next; where it is to be drawn from once that is asked for.
+        let acting = Array.zeroCreate<float32>(if noise.IsSome then (Actor.layout parts.Actor).Count else 0)
+        let mutable toDraw: Rng voption = ValueNone
+
+        // Noise for both networks of an update, and later for acting after it: the generator that follows.
+        let drawNoise key =
+            match noise with
+            | ValueSome(struct (network, sample)) ->
+                let struct (stream, next) = Rng.split key
+                let ofTarget = sample.Draw stream
+                update.Set(onlineNoise network.Count, sample.Values)
+                toDraw <- ValueSome(sample.Draw ofTarget)
+                update.Set(targetNoise network.Count, sample.Values)
+                next
+            | ValueNone -> key
+
+        let policy () : ReadOnlyMemory<float32> =
+            match noise, toDraw with
+            | ValueSome(struct (network, sample)), ValueSome stream ->
+                sample.Draw stream |> ignore
+                network.Perturb(Span.op_Implicit theta.Span, sample.Values, Span acting)
+                toDraw <- ValueNone
+                ReadOnlyMemory acting
+            | ValueSome _, ValueNone -> ReadOnlyMemory acting
+            | ValueNone, _ -> Memory.op_Implicit theta
 
         let rate (steps: int64) =
             if parts.Rate.AnnealLearningRate then
                 parts.Rate.LearningRate * Math.Max(0.0, 1.0 - float steps / float parts.Plan.TotalSteps)
             else
                 parts.Rate.LearningRate
+
+        // The mean size of the deviations.
+        let deviation (network: NoisyNetwork) =
+            let deviations = theta.Span.Slice network.Means.Count
+            let mutable sum = 0.0
+
+            for index in 0 .. deviations.Length - 1 do
+                sum <- sum + Math.Abs(float deviations[index])
+
+            sum / float deviations.Length
+
+        let noisyArrays = if noise.IsSome then [ Acting, Array.zeroCreate<float32> acting.Length ] else []
+
+        let noisyTargets =
+            if noise.IsSome then
+                [ Acting, { First = 0; Layout = Actor.layout parts.Actor } ]
+            else
+                []
 
         Replayed.learner
             parts.OffPolicy
@@ -155,15 +263,17 @@ module ValueLearner =
                 Layout = layout
                 ActionScaling = ActionScaling.None
                 NormaliseObservations = parts.Network.NormaliseObservations
-                Arrays = update.Arrays
-                Targets = [ Target, { First = 0; Layout = layout } ]
+                Arrays = update.Arrays @ noisyArrays
+                Targets = (Target, { First = 0; Layout = layout }) :: noisyTargets
                 Explore = explore parts
                 Load =
                     fun draft ->
                         update.Load draft
                         update.Set(learningRate, parts.Rate.LearningRate)
                         means <- Means(update, [ "valueLoss"; "actionValue"; "gradientNorm" ])
-                Policy = fun () -> Memory.op_Implicit theta
+                        toDraw <- ValueNone
+                        if noise.IsSome then (draft.Current Acting).CopyTo(Span acting)
+                Policy = policy
                 Stepped =
                     fun before after ->
                         let interval = parts.Values.TargetUpdateInterval
@@ -173,17 +283,25 @@ module ValueLearner =
                 Learn =
                     fun samples steps key ->
                         if parts.Rate.AnnealLearningRate then update.Set(learningRate, rate steps)
+                        let next = drawNoise key
                         update.ChooseAll samples
                         update.Run workers
                         means.Add()
-                        key
+                        next
                 Errors = fun () -> update.Each Errors
-                Store = update.Store
+                Store =
+                    fun draft ->
+                        update.Store draft
+                        if noise.IsSome then acting.CopyTo(Span(draft.Overwritten Acting))
                 Metrics =
                     fun steps ->
                         [|
                             yield! means.All
-                            struct ("explorationRate", explorationRate parts.Plan parts.Values steps)
+
+                            match noise with
+                            | ValueSome(struct (network, _)) -> struct ("noiseDeviation", deviation network)
+                            | ValueNone -> struct ("explorationRate", explorationRate parts.Plan parts.Values steps)
+
                             struct ("learningRate", rate steps)
                         |]
             }

@@ -225,6 +225,49 @@ module PlainReplayed =
         let struct (drawn, key) = Rng.below possible.Length key
         [| float possible[drawn] |], key
 
+/// Plain noise in dense layers: each of their numbers w has a deviation σ, later in θ, and counts as w + σ ε (Fortunato
+/// et al. 2018, equations 9 to 11).
+[<RequireQualifiedAccess>]
+module PlainNoise =
+
+    let private normals count key =
+        [| 1..count |]
+        |> Array.mapFold
+            (fun key _ ->
+                let struct (drawn, key) = Rng.normal key
+                drawn, key)
+            key
+
+    /// ε of each deviation.
+    let draw (kind: NoisyNetworks) (layers: PlainLayer list) (key: Rng) : float[] * Rng =
+        let f x = float (sign x) * sqrt (abs x)
+
+        let ofLayer key (layer: PlainLayer) =
+            match kind with
+            | NoisyNetworks.Off -> [||], key
+            | NoisyNetworks.Independent -> normals ((layer.Inputs + 1) * layer.Outputs) key
+            | NoisyNetworks.Factorised ->
+                let before, key = normals layer.Inputs key
+                let after, key = normals layer.Outputs key
+
+                Array.append
+                    [|
+                        for i in before do
+                            for j in after -> f i * f j
+                    |]
+                    (Array.map f after),
+                key
+
+        let noise, key = List.mapFold ofLayer key layers
+        Array.concat noise, key
+
+    /// w + σ ε; θ itself without noise.
+    let apply (noise: float[]) (theta: Scalar[]) : Scalar[] =
+        if noise.Length = 0 then
+            theta
+        else
+            Array.init noise.Length (fun i -> theta[i] + noise[i] * theta[noise.Length + i])
+
 /// What a plain learner of action values is made of. Observations are as the network sees them.
 [<NoEquality; NoComparison>]
 type PlainValueLearner =
@@ -267,6 +310,9 @@ module PlainValues =
         let mutable theta = view.Theta
         let mutable frozen = state.Array "target" |> Array.map float
         let losses, norms, chosen = ResizeArray<float>(), ResizeArray<float>(), ResizeArray<float>()
+        let isNoisy = not values.NoisyNetworks.IsOff
+        let mutable acting = if isNoisy then state.Array "acting" |> Array.map float else [||]
+        let noiseOf key = PlainNoise.draw values.NoisyNetworks view.Network.Actor key
         let count = view.Environment.ActionSpace.Choices
         let masks = if view.Environment.HasActionMasks then count else 0
 
@@ -293,6 +339,8 @@ module PlainValues =
         let choose _ (steps: int64) seen mask key =
             if steps < int64 c.OffPolicy.LearningStarts then
                 PlainReplayed.uniform count mask key
+            elif isNoisy then
+                [| float (best mask (c.ActionValues (Array.map Scalar.constant acting) seen)) |], key
             else
                 let struct (u, key) = Rng.uniform key
 
@@ -319,7 +367,11 @@ module PlainValues =
 
             let see = PlainStatistics.normalise statistics
             rate <- rateAt steps
-            let online, still = Array.map Scalar.constant theta, Array.map Scalar.constant frozen
+            let struct (stream, rest) = Rng.split key
+            let ofOnline, stream = noiseOf stream
+            let ofTarget, stream = noiseOf stream
+            let online = Array.map Scalar.constant theta |> PlainNoise.apply ofOnline
+            let still = Array.map Scalar.constant frozen |> PlainNoise.apply ofTarget
 
             let wanted =
                 rows
@@ -331,6 +383,7 @@ module PlainValues =
 
             let struct (terms, gradient) =
                 PlainCredit.differentiate theta (fun theta ->
+                    let theta = PlainNoise.apply ofOnline theta
                     let action (step: PlainTransition) = int step.Action[0]
 
                     let estimates =
@@ -356,16 +409,25 @@ module PlainValues =
             norms.Add(Gradient.norm gradient)
             theta <- adam.Step(theta, Gradient.clip values.MaxGradientNorm gradient)
             if replayed.PriorityExponent > 0.0 then priorities.Set(memory, rows, errors)
-            key
+
+            if isNoisy then
+                acting <-
+                    Array.map Scalar.constant theta |> PlainNoise.apply (fst (noiseOf stream)) |> Array.map Scalar.value
+
+                rest
+            else
+                key
 
         let struct (memory, statistics, taken, key) =
             PlainReplayed.round c.OffPolicy masks state world priorities choose follow learn
 
+        let deviation = Array.averageBy abs theta[acting.Length ..]
         let mean (values: ResizeArray<float>) = if values.Count = 0 then nan else Seq.average values
 
         {
             Theta = theta
-            Arrays = ("target", frozen) :: adam.Arrays @ priorities.Arrays
+            Arrays =
+                [ "target", frozen; yield! adam.Arrays; yield! priorities.Arrays; if isNoisy then "acting", acting ]
             Observations = statistics
             Rewards = PlainStatistics.ofRunning state.Rewards
             DiscountedReturns = state.DiscountedReturns
@@ -373,7 +435,10 @@ module PlainValues =
             ActionKeys = world.Keys
             Metrics =
                 [
-                    "explorationRate", epsilon taken
+                    if isNoisy then
+                        "noiseDeviation", deviation
+                    else
+                        "explorationRate", epsilon taken
                     "learningRate", rateAt taken
                     "gradientSteps", float losses.Count
                     "remembered", float memory.Steps.Length

@@ -127,6 +127,9 @@ let ``a round of DQN with masks is that of plain DQN`` () =
         agree { options with Target = target; Values.Dueling = true } TwinTasks.maskedChoices 5 2
         agree { options with Target = target; OffPolicy.ReturnSteps = 2 } TwinTasks.maskedChoices 2 1
 
+/// A dueling network whose target network stays another one, so that it matters which of them chooses.
+let private apart = { options.Values with Dueling = true; TargetUpdateInterval = 1000 }
+
 let private c51: C51Options =
     {
         Plan = options.Plan
@@ -147,8 +150,8 @@ let ``a round of C51 is that of plain C51`` () =
         agreeOn (C51.create options) (PlainDistributional.c51 options) task copies threads
 
     agree c51 TwinTasks.choices 1 1
-    agree { c51 with Double = true; Values.Dueling = true; OffPolicy.ReturnSteps = 3 } TwinTasks.choices 4 3
-    agree { c51 with Double = true; Values.Dueling = true; Atoms = 2 } TwinTasks.maskedChoices 5 2
+    agree { c51 with Double = true; Values = apart; OffPolicy.ReturnSteps = 3 } TwinTasks.choices 4 3
+    agree { c51 with Double = true; Values = apart; Atoms = 2 } TwinTasks.maskedChoices 5 2
 
     agree
         { c51 with
@@ -178,11 +181,51 @@ let ``a round of QR-DQN is that of plain QR-DQN`` () =
         agreeOn (QrDqn.create options) (PlainDistributional.qrDqn options) task copies threads
 
     agree qrDqn TwinTasks.choices 1 1
-    agree { qrDqn with Double = true; Values.Dueling = true; OffPolicy.ReturnSteps = 3 } TwinTasks.choices 4 3
-    agree { qrDqn with Double = true; Values.Dueling = true; Quantiles = 1 } TwinTasks.maskedChoices 5 2
+    agree { qrDqn with Double = true; Values = apart; OffPolicy.ReturnSteps = 3 } TwinTasks.choices 4 3
+    agree { qrDqn with Double = true; Values = apart; Quantiles = 1 } TwinTasks.maskedChoices 5 2
 
     agree
         { qrDqn with OffPolicy.PriorityExponent = 0.7; OffPolicy.RoundSteps = 30; HuberThreshold = 0.0 }
         TwinTasks.maskedChoices
         2
         1
+
+[<Theory; InlineData("factorised"); InlineData("independent")>]
+let ``a round with noisy networks is that of plain ones`` (kind: string) =
+    let kind =
+        if kind = "factorised" then
+            NoisyNetworks.Factorised
+        else
+            NoisyNetworks.Independent
+
+    let noisy = { options with Values.NoisyNetworks = kind; OffPolicy.GradientSteps = 1; OffPolicy.RoundSteps = 30 }
+
+    agree noisy TwinTasks.choices 1 1
+    agree { noisy with Values.Dueling = true; OffPolicy.GradientSteps = 2 } TwinTasks.maskedChoices 4 3
+    let qrDqn = { qrDqn with Values = noisy.Values; OffPolicy = noisy.OffPolicy }
+    agreeOn (QrDqn.create qrDqn) (PlainDistributional.qrDqn qrDqn) TwinTasks.choices 2 2
+
+[<Fact>]
+let ``a round of Rainbow is that of plain C51 with all that belongs to it`` () =
+    let rainbow: RainbowOptions =
+        { RainbowOptions.defaults with
+            Plan = c51.Plan
+            OffPolicy =
+                { c51.OffPolicy with ReturnSteps = 3; PriorityExponent = 0.5; TrainFrequency = 2; RoundSteps = 20 }
+            Network = c51.Network
+            Rate = c51.Rate
+            Values = { apart with Dueling = false; NoisyNetworks = NoisyNetworks.Factorised }
+            Atoms = c51.Atoms
+            LowestReturn = c51.LowestReturn
+            HighestReturn = c51.HighestReturn
+        }
+
+    let plain: C51Options =
+        { c51 with
+            OffPolicy = rainbow.OffPolicy
+            Values = { rainbow.Values with Dueling = true }
+            Double = true
+        }
+
+    agreeOn (Rainbow.create rainbow) (PlainDistributional.c51 plain) TwinTasks.choices 1 1
+    agreeOn (Rainbow.create rainbow) (PlainDistributional.c51 plain) TwinTasks.maskedChoices 3 2
