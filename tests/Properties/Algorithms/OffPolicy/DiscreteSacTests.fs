@@ -59,6 +59,13 @@ let ``SAC learns from images, and where choices are impossible`` () =
     Assert.InRange(trained forbidden (AnyEnvironment.Pack(Forbidden())).Vectorise 1UL, 4.5, 7.0)
 
 [<Fact>]
+let ``training begins at the temperature that it is to begin at`` () =
+    use workers = new Workers(1)
+    use learner = LearnerLaws.make "sac" [ "InitialTemperature", "0.1" ] "CartPole-v1" 2 workers
+    let start = learner.Initialise(Rng.create 9UL)
+    Assert.Equal<float32[]>([| MathF.Log 0.1f |], start.Array "temperature")
+
+[<Fact>]
 let ``what was possible is remembered at s and at s', and only that was done`` () =
     use workers = new Workers(1)
     use learner = LearnerLaws.make "sac" [] "Forbidden-v0" 2 workers
