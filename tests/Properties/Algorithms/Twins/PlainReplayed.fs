@@ -228,7 +228,7 @@ module PlainReplayed =
 /// Plain noise in dense layers: each of their numbers w has a deviation σ, later in θ, and counts as w + σ ε (Fortunato
 /// et al. 2018, equations 9 to 11).
 [<RequireQualifiedAccess>]
-module PlainNoise =
+module PlainNoisyLayers =
 
     let private normals count key =
         [| 1..count |]
@@ -312,7 +312,7 @@ module PlainValues =
         let losses, norms, chosen = ResizeArray<float>(), ResizeArray<float>(), ResizeArray<float>()
         let isNoisy = not values.NoisyNetworks.IsOff
         let mutable acting = if isNoisy then state.Array "acting" |> Array.map float else [||]
-        let noiseOf key = PlainNoise.draw values.NoisyNetworks view.Network.Actor key
+        let noiseOf key = PlainNoisyLayers.draw values.NoisyNetworks view.Network.Actor key
         let count = view.Environment.ActionSpace.Choices
         let masks = if view.Environment.HasActionMasks then count else 0
 
@@ -370,8 +370,8 @@ module PlainValues =
             let struct (stream, rest) = Rng.split key
             let ofOnline, stream = noiseOf stream
             let ofTarget, stream = noiseOf stream
-            let online = Array.map Scalar.constant theta |> PlainNoise.apply ofOnline
-            let still = Array.map Scalar.constant frozen |> PlainNoise.apply ofTarget
+            let online = Array.map Scalar.constant theta |> PlainNoisyLayers.apply ofOnline
+            let still = Array.map Scalar.constant frozen |> PlainNoisyLayers.apply ofTarget
 
             let wanted =
                 rows
@@ -383,7 +383,7 @@ module PlainValues =
 
             let struct (terms, gradient) =
                 PlainCredit.differentiate theta (fun theta ->
-                    let theta = PlainNoise.apply ofOnline theta
+                    let theta = PlainNoisyLayers.apply ofOnline theta
                     let action (step: PlainTransition) = int step.Action[0]
 
                     let estimates =
@@ -412,7 +412,7 @@ module PlainValues =
 
             if isNoisy then
                 acting <-
-                    Array.map Scalar.constant theta |> PlainNoise.apply (fst (noiseOf stream)) |> Array.map Scalar.value
+                    Array.map Scalar.constant theta |> PlainNoisyLayers.apply (fst (noiseOf stream)) |> Array.map Scalar.value
 
                 rest
             else
