@@ -24,10 +24,10 @@ module ActionDistributions =
         | name, [ count ], [], [] when name = DeterministicPolicy.name -> DeterministicPolicy.create count
         | name, [ actions ], [], [] when name = GreedyPolicy.name -> GreedyPolicy.create actions
         | name, [ actions ], [], [] when name = DuelingGreedyPolicy.name -> DuelingGreedyPolicy.create actions
-        | name, [ actions; count; (1 | 2) as streams ], [ lowest; highest ], [] when name = CategoricalReturnPolicy.name ->
-            CategoricalReturnPolicy.create (streams = 2) actions count lowest highest
-        | name, [ actions; count; (1 | 2) as streams ], [], [] when name = QuantileReturnPolicy.name ->
-            QuantileReturnPolicy.create (streams = 2) actions count
+        | name, [ actions; count; (1 | 2) as heads ], [ low; high ], [] when name = CategoricalReturnPolicy.name ->
+            CategoricalReturnPolicy.create (heads = 2) actions count low high
+        | name, [ actions; count; (1 | 2) as heads ], [], [] when name = QuantileReturnPolicy.name ->
+            QuantileReturnPolicy.create (heads = 2) actions count
         | name, [], [], (_ :: _ as parts) when name = JointPolicy.name ->
             JointPolicy.create (parts |> List.map ofFormat)
         | name, sizes, numbers, parts ->
