@@ -124,7 +124,22 @@ let private isPlanOnly (entry: AlgorithmEntry) name =
     && not (
         List.contains
             entry.Id
-            [ "ppo"; "a2c"; "c51"; "crossq"; "ddpg"; "dqn"; "droq"; "pqn"; "qrdqn"; "rainbow"; "redq"; "sac"; "td3"; "tqc" ]
+            [
+                "ppo"
+                "a2c"
+                "c51"
+                "crossq"
+                "ddpg"
+                "dqn"
+                "droq"
+                "pqn"
+                "qrdqn"
+                "rainbow"
+                "redq"
+                "sac"
+                "td3"
+                "tqc"
+            ]
     )
 
 /// A task whose actions the algorithm can have.

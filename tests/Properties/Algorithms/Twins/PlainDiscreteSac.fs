@@ -31,7 +31,10 @@ let transition (c: SacOptions) (maskOf: float[] -> bool[]) (view: TwinView) : Ex
     let mutable logTemperature = float (state.Array "temperature").[0]
     let share = ref 1.0
     let adam name rate = PlainAdam(name, (fun () -> share.Value * rate), 1e-8, state)
-    let ofActor, ofCritics = adam "actorOptimiser" c.Rate.LearningRate, adam "criticOptimiser" c.Soft.CriticLearningRate
+
+    let ofActor, ofCritics =
+        adam "actorOptimiser" c.Rate.LearningRate, adam "criticOptimiser" c.Soft.CriticLearningRate
+
     let ofTemperature = lazy adam "temperatureOptimiser" c.Soft.TemperatureLearningRate
     let priorities = PlainPriorities(replayed.PriorityExponent, replayed.BufferSize, state)
     let reported = Collections.Generic.List<string * float>()

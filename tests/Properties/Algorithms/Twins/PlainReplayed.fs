@@ -412,7 +412,9 @@ module PlainValues =
 
             if isNoisy then
                 acting <-
-                    Array.map Scalar.constant theta |> PlainNoisyLayers.apply (fst (noiseOf stream)) |> Array.map Scalar.value
+                    Array.map Scalar.constant theta
+                    |> PlainNoisyLayers.apply (fst (noiseOf stream))
+                    |> Array.map Scalar.value
 
                 rest
             else
