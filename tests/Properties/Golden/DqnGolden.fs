@@ -282,7 +282,7 @@ let internal updates (kind: ValueUpdates) (case: GoldenNode) : unit =
 
 [<Fact>]
 let ``updates of deep Q-learning have three libraries' losses, norms and weights`` () =
-    // Parallelised Q-networks (PQN) are another algorithm, which the library has not got: no replay, no target. The
+    // Parallelised Q-networks (PQN) are another algorithm, without replay and target: their cases are not run here. The
     // Huber loss of tianshou-dqn-s3 has δ = ½ and leaves the importance weights out; ours has δ = 1 and heeds them.
     let isOurs (case: GoldenNode) = not (case.Id.StartsWith "cleanrl-pqn") && case.Id <> "tianshou-dqn-s3"
 
