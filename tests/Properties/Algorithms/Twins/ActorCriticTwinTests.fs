@@ -171,7 +171,7 @@ let private redq =
 [<Fact>]
 let ``a transition of REDQ is that of plain randomised ensembled double Q-learning`` () =
     let check options threads =
-        Agreement.transitions 2 (Redq.create options) TwinTasks.numbers 5 threads (PlainSoftActorCritics.redq options)
+        Agreement.transitions 2 (Redq.create options) TwinTasks.numbers 5 threads (PlainEnsembles.redq options)
 
     check redq 1
 
@@ -213,7 +213,7 @@ let private droq =
 [<Fact>]
 let ``a transition of DroQ is that of plain DroQ`` () =
     let check options threads =
-        Agreement.transitions 2 (Droq.create options) TwinTasks.numbers 5 threads (PlainSoftActorCritics.droq options)
+        Agreement.transitions 2 (Droq.create options) TwinTasks.numbers 5 threads (PlainEnsembles.droq options)
 
     check droq 1
     check { droq with DropoutRate = 0.05; Network.Hidden = [ 6; 3 ]; Critics = 3; PolicyDelay = 1 } 3
