@@ -37,6 +37,8 @@ type Operation =
     | ScatterAdd of axis: int * length: int
     /// Over the given axes, which stay with length 1.
     | Reduce of ReduceOperation * axes: int[]
+    /// The sum of the squares of all elements; every axis stays with length 1. Made by the compiler only.
+    | SumOfSquares
     /// The first index of the largest element along an axis, which stays with length 1.
     | ArgMax of axis: int
     /// op(A)·op(B) over the last two axes; leading axes are equal.

@@ -209,18 +209,25 @@ module internal LowerElementwise =
 
                 let flops, elements = flops * int64 count, int64 streams * int64 count
 
-                match MomentInstruction.tryFind micro destinations count with
-                | ValueSome step ->
-                    MomentInstruction<'T>($"{name}, in one pass", c.Kernels, step, flops, elements) :> Instruction
-                | ValueNone ->
+                let part first last =
                     ElementwiseInstruction<'T>(
                         name,
                         c.Kernels,
-                        micro,
-                        destinations,
+                        micro[first..last],
+                        destinations[first..last],
                         count,
                         max 1 whole,
                         flops,
                         elements
                     )
+
+                let moments step = MomentInstruction<'T>($"{name}, in one pass", c.Kernels, step, flops, elements)
+
+                match MomentInstruction.tryFindWithin micro destinations count with
+                | Some(struct (0, next, step)) when next = micro.Length -> moments step :> Instruction
+                | Some(struct (first, next, step)) ->
+                    let before = if first > 0 then ValueSome(part 0 (first - 1)) else ValueNone
+                    let after = if next < micro.Length then ValueSome(part next (micro.Length - 1)) else ValueNone
+                    MomentsBetweenInstruction<'T>($"{name}, in one pass", before, moments step, after, count, block, flops, elements)
+                | None -> part 0 (micro.Length - 1)
         )

@@ -158,6 +158,26 @@ module internal LowerKernels =
                         ()
             )
 
+    let private sumOfSquares (c: LoweringContext<'T>) phase (node: Expr) =
+        let input = node.Arguments[0].Shape
+        let count = Shape.count input
+        let struct (from, offset) = c.Contiguous(phase, node.Arguments[0])
+
+        c.AddStep(
+            phase,
+            [ c.Access from ],
+            [ c.Access c.Own[node] ],
+            fun () ->
+                let x, y = c.Address(from, offset), c.Address(c.Own[node], 0)
+
+                call
+                    $"sum of squares {Shape.print input}"
+                    (2L * int64 count)
+                    (int64 count + 1L)
+                    (fun () -> c.Kernels.SumOfSquares(x, y, count))
+                    ()
+        )
+
     /// Joins parts along an axis. A part that a step makes for this purpose is made in its place; others are copied
     /// there.
     let private concat (c: LoweringContext<'T>) phase (node: Expr) axis =
@@ -264,6 +284,7 @@ module internal LowerKernels =
         | MatMul(transposeA, transposeB)
         | MatMulBias(transposeA, transposeB) -> matmul c phase node transposeA transposeB
         | Reduce(operation, axes) -> reduce c phase node operation axes
+        | SumOfSquares -> sumOfSquares c phase node
         | Concat axis -> concat c phase node axis
         | Pad(axis, before, _) -> pad c phase node axis before
         | Gather axis ->

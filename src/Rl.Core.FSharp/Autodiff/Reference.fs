@@ -66,6 +66,7 @@ module Reference =
         | UnaryOperation.Digamma -> SpecialFunctions.DiGamma x
         | UnaryOperation.Trigamma -> trigamma x
         | UnaryOperation.Relu -> if x < 0.0 then 0.0 else x
+        | UnaryOperation.FlushToZero -> if Math.Abs x < FlushToZero.Least then 0.0 else x
         | _ -> invalidArg (nameof operation) $"{operation} is not a unary operation."
 
     let private binary operation (a: float) (b: float) =
@@ -267,6 +268,9 @@ module Reference =
             |> ignore
 
             Tensor.Adopt(shape, values)
+        | SumOfSquares ->
+            let values = arguments[0].ToArray()
+            Tensor.Adopt(shape, [| Array.sumBy (fun x -> x * x) values |])
         | ArgMax axis ->
             tabulate shape (fun index ->
                 let along = Array.init arguments[0].Shape[axis] (fun i -> at arguments[0] (replace axis i index))

@@ -57,6 +57,7 @@ module internal Rules =
         | UnaryOperation.Digamma -> Some(g * Node.unary UnaryOperation.Trigamma x)
         | UnaryOperation.Trigamma -> Some(g * tetragamma x)
         | UnaryOperation.Relu -> Some(Expr.select (Expr.less (Expr.number 0.0) x) g (Expr.number 0.0))
+        | UnaryOperation.FlushToZero -> Some g
         | _ -> invalidOp $"The unary operation {operation} has no derivative rule."
 
     /// Half the cotangent where a = b, all of it where a is the one chosen.
@@ -207,6 +208,7 @@ module internal Rules =
             |]
         | Ternary _
         | Quaternary _
+        | SumOfSquares
         | MatMulBias _
         | ConvolveBias _ ->
             invalidOp $"The operation {node} is made by the compiler after differentiation and has no derivative rule."

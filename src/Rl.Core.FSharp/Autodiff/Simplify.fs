@@ -41,6 +41,10 @@ module internal Simplify =
     [<Literal>]
     let private LargestFolded = 4096
 
+    /// Fewer squares than these are added up like other numbers.
+    [<Literal>]
+    let private LeastSquares = 64
+
     /// The number that every element of a constant node has, if it is one.
     [<return: Struct>]
     let rec (|Splat|_|) (node: Expr) =
@@ -306,6 +310,15 @@ module internal Simplify =
 
         uses
 
+    /// The sum of all elements, of more than a few vectors, as one pass over memory would add them.
+    let private (|WholeSum|_|) (node: Expr) =
+        match node.Operation with
+        | Reduce(ReduceOperation.Sum, axes) ->
+            let summed = node.Arguments[0]
+            let isWhole = node.Count = 1 && axes.Length = summed.Rank
+            if isWhole && summed.Count >= LeastSquares then Some summed else None
+        | _ -> None
+
     /// Joins operations that kernels do in one: a product with its bias, a multiplication with an addition (whose
     /// rounding changes in the last digit of the larger of the two; a difference of two products stays, so that equal
     /// ones cancel), and element-wise chains that would pass over memory again, with the same bits.
@@ -313,6 +326,19 @@ module internal Simplify =
         let order = Graph.topological roots
         let uses = uses roots order
         let memo = Graph.table<Expr>()
+
+        // Squares that are only read to be added up are not written to memory.
+        let squaresOf = Graph.table<Expr>()
+
+        for node in order do
+            match node with
+            | WholeSum square ->
+                match square.Operation with
+                | Unary UnaryOperation.Square ->
+                    squaresOf[node] <- square.Arguments[0]
+                    uses[square] <- uses[square] - 1
+                | _ -> ()
+            | _ -> ()
 
         let (|SoleProduct|_|) (original: Expr) =
             if uses[original] <> 1 then
@@ -441,6 +467,10 @@ module internal Simplify =
                     | SoleRootPlus(x, c) ->
                         let numerator = memo[node.Arguments[0]]
                         Node.make (Ternary TernaryOperation.DivideByRoot) [| numerator; x; c |] node.Shape
+                    | _ -> same ()
+                | Reduce _ ->
+                    match squaresOf.TryGetValue node with
+                    | true, x -> Node.make SumOfSquares [| memo[x] |] node.Shape
                     | _ -> same ()
                 | _ -> same ()
 

@@ -151,8 +151,8 @@ type KernelSet<'T when 'T: unmanaged>() =
         count: int ->
             unit
 
-    /// m ← β₁m + w₁g, v ← β₂v + w₂s, θ ← θ + r · m / (√v + ε), with the bits of SumOfProducts (or SumWithSquare),
-    /// DivideByRoot and MultiplyAdd one after the other.
+    /// m ← β₁m + w₁g, or 0 where it is tiny, v ← β₂v + w₂s, θ ← θ + r · m / (√v + ε), with the bits of SumOfProducts,
+    /// FlushToZero, SumOfProducts (or SumWithSquare), DivideByRoot and MultiplyAdd one after the other.
     abstract MoveMoments: step: inref<MomentStep> -> unit
 
     /// y[i] = value.
@@ -166,6 +166,9 @@ type KernelSet<'T when 'T: unmanaged>() =
     /// x [outer, length, inner] to y [outer, inner].
     abstract Reduce:
         operation: ReduceOperation * x: nativeint * y: nativeint * outer: int * length: int * inner: int -> unit
+
+    /// y = Σᵢ x[i]², with the bits of the squares' sum by `Reduce`.
+    abstract SumOfSquares: x: nativeint * y: nativeint * count: int -> unit
 
     /// The first index of the largest element along `length`, as a number: x [outer, length, inner] to y [outer,
     /// inner].

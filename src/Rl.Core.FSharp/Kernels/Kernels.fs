@@ -37,6 +37,7 @@ type internal LaneKernels<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V,
     override _.Reduce(operation, x, y, outer, length, inner) =
         ReduceKernel<'L, 'V, 'S, 'T>.Run(operation, x, y, outer, length, inner)
 
+    override _.SumOfSquares(x, y, count) = ReduceKernel<'L, 'V, 'S, 'T>.SumOfSquares(x, y, count)
     override _.ArgMax(x, y, outer, length, inner) = GatherKernel<'L, 'V, 'S, 'T>.ArgMax(x, y, outer, length, inner)
 
     override _.Gather(x, index, y, outer, length, count, inner) =

@@ -29,12 +29,14 @@ type internal ReduceKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
     static member private Restored(total: 'V, lost: 'V) : 'V =
         'L.Select('L.Equal(lost, lost), 'L.Add(total, lost), total)
 
-    /// One contiguous row, four vectors at a time in blocks, then vector by vector.
+    /// One contiguous row of what `read` makes of its elements, four vectors at a time in blocks, then vector by
+    /// vector.
     static member inline private Row
         (
             x: nativeint,
             length: int,
             start: 'V,
+            [<InlineIfLambda>] read: 'V -> 'V,
             [<InlineIfLambda>] combine: 'V -> 'V -> 'V,
             [<InlineIfLambda>] masked: 'V -> 'V -> 'V,
             [<InlineIfLambda>] carry: 'V -> 'V -> 'V -> 'V -> 'V,
@@ -47,17 +49,17 @@ type internal ReduceKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
 
         while i <= length - 4 * width do
             let last = min (length - 4 * width) (i + (ReduceKernel<'L, 'V, 'S, 'T>.Block - 1) * 4 * width)
-            let mutable a = 'L.Load(x, i)
-            let mutable b = 'L.Load(x, i + width)
-            let mutable c = 'L.Load(x, i + 2 * width)
-            let mutable d = 'L.Load(x, i + 3 * width)
+            let mutable a = read ('L.Load(x, i))
+            let mutable b = read ('L.Load(x, i + width))
+            let mutable c = read ('L.Load(x, i + 2 * width))
+            let mutable d = read ('L.Load(x, i + 3 * width))
             i <- i + 4 * width
 
             while i <= last do
-                a <- combine a ('L.Load(x, i))
-                b <- combine b ('L.Load(x, i + width))
-                c <- combine c ('L.Load(x, i + 2 * width))
-                d <- combine d ('L.Load(x, i + 3 * width))
+                a <- combine a (read ('L.Load(x, i)))
+                b <- combine b (read ('L.Load(x, i + width)))
+                c <- combine c (read ('L.Load(x, i + 2 * width)))
+                d <- combine d (read ('L.Load(x, i + 3 * width)))
                 i <- i + 4 * width
 
             let part = combine (combine a b) (combine c d)
@@ -66,12 +68,12 @@ type internal ReduceKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
             total <- sum
 
         while i <= length - width do
-            total <- combine total ('L.Load(x, i))
+            total <- combine total (read ('L.Load(x, i)))
             i <- i + width
 
         if i < length then
             let mask = 'L.Mask(length - i)
-            total <- combine total (masked mask ('L.LoadMasked(x, i, mask)))
+            total <- combine total (masked mask (read ('L.LoadMasked(x, i, mask))))
 
         restore total lost
 
@@ -222,6 +224,7 @@ type internal ReduceKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
                         row,
                         length,
                         'L.Constant 0.0,
+                        (fun value -> value),
                         (fun a b -> 'L.Add(a, b)),
                         (fun _ value -> value),
                         (fun lost total part sum -> ReduceKernel<'L, 'V, 'S, 'T>.Lost(lost, total, part, sum)),
@@ -229,6 +232,23 @@ type internal ReduceKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
                     )
 
             'S.Store(y, o, 'L.Sum total)
+
+    /// y = Σᵢ x[i]², with the bits of the squares' sum.
+    static member SumOfSquares(x: nativeint, y: nativeint, count: int) : unit =
+        let total =
+            ReduceKernel<'L, 'V, 'S, 'T>
+                .Row(
+                    x,
+                    count,
+                    'L.Constant 0.0,
+                    (fun value -> 'L.Multiply(value, value)),
+                    (fun a b -> 'L.Add(a, b)),
+                    (fun _ value -> value),
+                    (fun lost total part sum -> ReduceKernel<'L, 'V, 'S, 'T>.Lost(lost, total, part, sum)),
+                    (fun total lost -> ReduceKernel<'L, 'V, 'S, 'T>.Restored(total, lost))
+                )
+
+        'S.Store(y, 0, 'L.Sum total)
 
     static member private MaximumRows(x: nativeint, y: nativeint, outer: int, length: int) : unit =
         let lowest = 'L.Constant Double.NegativeInfinity
@@ -242,6 +262,7 @@ type internal ReduceKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
                         row,
                         length,
                         lowest,
+                        (fun value -> value),
                         (fun a b -> 'L.Maximum(a, b)),
                         (fun mask value -> 'L.Select(mask, value, lowest)),
                         (fun lost _ _ _ -> lost),

@@ -2,6 +2,7 @@
 namespace Rl.Core.Kernels
 
 open System
+open System.Runtime.CompilerServices
 
 #nowarn "9"
 #nowarn "3535"
@@ -47,6 +48,16 @@ type internal ScalarUnary<'S, 'T when 'T: unmanaged and 'S :> ILanes<'T, 'T>> =
 
     static member Trigamma(x, y, count) : unit =
         ScalarUnary<'S, 'T>.Map(x, y, count, fun v -> SpecialFunctions.trigamma v)
+
+/// See `UnaryOperation.FlushToZero`.
+[<AbstractClass; Sealed>]
+type internal FlushToZeroKernel<'L, 'V, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T>> =
+
+    /// NaN stays.
+    [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+    static member Apply(value: 'V) : 'V =
+        let isTiny = 'L.Less('L.Absolute value, 'L.Constant FlushToZero.Least)
+        'L.Select(isTiny, 'L.Constant 0.0, value)
 
 /// Functions with a vector form.
 [<AbstractClass; Sealed>]
@@ -108,6 +119,9 @@ type internal VectorUnary<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V,
     static member Relu(x, y, count) : unit =
         VectorUnary<'L, 'V, 'S, 'T>.Map(x, y, count, fun v -> 'L.AtLeast('L.Constant 0.0, v))
 
+    static member FlushToZero(x, y, count) : unit =
+        VectorUnary<'L, 'V, 'S, 'T>.Map(x, y, count, fun v -> FlushToZeroKernel<'L, 'V, 'T>.Apply v)
+
     static member Sign(x, y, count) : unit =
         VectorUnary<'L, 'V, 'S, 'T>
             .Map(
@@ -164,6 +178,7 @@ type internal VectorUnary<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V,
         | UnaryOperation.Square -> VectorUnary<'L, 'V, 'S, 'T>.Square(x, y, count)
         | UnaryOperation.Sqrt -> VectorUnary<'L, 'V, 'S, 'T>.Sqrt(x, y, count)
         | UnaryOperation.Relu -> VectorUnary<'L, 'V, 'S, 'T>.Relu(x, y, count)
+        | UnaryOperation.FlushToZero -> VectorUnary<'L, 'V, 'S, 'T>.FlushToZero(x, y, count)
         | UnaryOperation.LogGamma -> ScalarUnary<'S, 'T>.LogGamma(x, y, count)
         | UnaryOperation.Digamma -> ScalarUnary<'S, 'T>.Digamma(x, y, count)
         | UnaryOperation.Trigamma -> ScalarUnary<'S, 'T>.Trigamma(x, y, count)

@@ -45,7 +45,7 @@ module Muon =
         (gradient: Expr)
         (buffer: Expr)
         : struct (Expr * Expr) =
-        let next = momentum * buffer + (1.0 - momentum) * gradient
+        let next = Expr.flushToZero (momentum * buffer + (1.0 - momentum) * gradient)
         let ahead = momentum * next + (1.0 - momentum) * gradient
         let size = 0.2 * Math.Sqrt(float (max place.Rows place.Columns))
         let step = size * orthogonalise (Expr.reshape [| place.Rows; place.Columns |] ahead)

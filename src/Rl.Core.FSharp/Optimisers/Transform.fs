@@ -176,7 +176,7 @@ module Transform =
                                 let isFirst = Expr.equal count (Expr.number 0.0)
                                 Expr.select isFirst (Expr.number 1.0) (Expr.number (1.0 - dampening))
 
-                        let buffer = momentum * buffer + Scaled.toVector (Scaled.times share x)
+                        let buffer = Expr.flushToZero (momentum * buffer + Scaled.toVector (Scaled.times share x))
 
                         let update = if nesterov then Scaled.toVector x + momentum * buffer else buffer
                         struct (Scaled.ofVector update, [ buffer ])
@@ -184,9 +184,9 @@ module Transform =
             ForMatrices = None
         }
 
-    /// decay · average + (1 − decay) · x.
+    /// decay · average + (1 − decay) · x. Of parameters that get no gradient any more it becomes 0 in the end.
     let private averageOf (decay: float) (average: Expr) (x: Scaled) =
-        decay * average + Scaled.toVector (Scaled.times (Expr.number (1.0 - decay)) x)
+        Expr.flushToZero (decay * average + Scaled.toVector (Scaled.times (Expr.number (1.0 - decay)) x))
 
     /// decay · average + (1 − decay) · x².
     let private averageOfSquare (decay: float) (average: Expr) (x: Scaled) =

@@ -175,7 +175,7 @@ type private Garden(options: RandomExpressionOptions, seed: uint64) =
     let unary () =
         let x = anyNode ()
 
-        match draw.Below 24 with
+        match draw.Below 25 with
         | 0 -> Some(-x)
         | 1 -> guarded (away 0.0) x Expr.abs
         | 2 -> guarded (away 0.0) x Expr.sign
@@ -199,6 +199,7 @@ type private Garden(options: RandomExpressionOptions, seed: uint64) =
         | 20 -> guarded (away 0.0) x Expr.relu
         | 21 -> guarded (away 0.0) x Expr.elu
         | 22 -> Some(if draw.Flag() then Expr.gelu x else Expr.silu x)
+        | 23 -> Some(Expr.flushToZero x)
         | _ -> guarded (fun x -> away -0.7 x && away 0.8 x) x (Expr.clamp -0.7 0.8)
 
     let binary () =

@@ -335,3 +335,22 @@ let ``float32 functions rest at their limits no sooner than float32 must`` () =
     check UnaryOperation.Erf 1.0 MathNet.Numerics.SpecialFunctions.Erfc 3.0 4.5
     check UnaryOperation.Erf -1.0 (fun x -> MathNet.Numerics.SpecialFunctions.Erfc -x) -4.5 -3.0
     check UnaryOperation.ExpMinusOne -1.0 exp -20.0 -12.0
+
+[<Fact>]
+let ``what is too small to keep becomes zero, and NaN stays`` () =
+    let least = Math.ScaleB(1.0, -100)
+    let kept = [ least; -least; 1.5 * least; 1.0; -3.0; infinity; -infinity; nan ]
+    let flushed = [ 0.0; -0.0; 0.999 * least; -0.999 * least; Math.ScaleB(1.0, -126); Math.ScaleB(-1.0, -140) ]
+    // As many as fill several vectors and a part of one.
+    let values = List.replicate 5 (kept @ flushed) |> List.concat |> List.toArray
+
+    everywhere
+        { new Law with
+            member _.Holds<'T when 'T: unmanaged and 'T :> Numerics.IBinaryFloatingPointIeee754<'T>>
+                (kernels: KernelSet<'T>)
+                =
+                let x, y = Block<'T>(values, 1), Block<'T>(Array.zeroCreate values.Length, 2)
+                kernels.Unary(UnaryOperation.FlushToZero, x.Address, y.Address, values.Length)
+                let expected = x.Values |> Array.map (fun x -> if abs x < least then 0.0 else x)
+                Assert.Equal<float[]>(expected, y.Values)
+        }

@@ -32,6 +32,7 @@ let private unary (operation: UnaryOperation) (x: float) =
     | UnaryOperation.Digamma -> SpecialFunctions.digamma x
     | UnaryOperation.Trigamma -> SpecialFunctions.trigamma x
     | UnaryOperation.Relu -> if x > 0.0 || Double.IsNaN x then x else 0.0
+    | UnaryOperation.FlushToZero -> if abs x < Math.ScaleB(1.0, -100) then 0.0 else x
     | other -> failwith $"{other}"
 
 let private binary (operation: BinaryOperation) (a: float) (b: float) =

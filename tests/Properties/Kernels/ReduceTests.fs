@@ -70,6 +70,24 @@ let ``a row reduces to the same bits whatever stands beside it`` (length: uint16
                     identical kernels.Name alone.Elements (Array.sub together.Elements (o * inner) inner)
         }
 
+[<Property(MaxTest = 60)>]
+let ``a sum of squares has the bits of the squares' sum`` (length: uint16) (seed: byte) =
+    let length = 9 + int length % 5000
+    let x = draws (int seed) length
+
+    everywhere
+        { new Law with
+            member _.Holds<'T when 'T: unmanaged and 'T :> Numerics.IBinaryFloatingPointIeee754<'T>>
+                (kernels: KernelSet<'T>)
+                =
+                let source, squares = Block<'T>(x, int seed % 3), Block<'T>(Array.zeroCreate length, 2)
+                let expected, actual = Block<'T>([| 0.0 |], 1), Block<'T>([| 7.0 |], 3)
+                kernels.Unary(UnaryOperation.Square, source.Address, squares.Address, length)
+                kernels.Reduce(ReduceOperation.Sum, squares.Address, expected.Address, 1, length, 1)
+                kernels.SumOfSquares(source.Address, actual.Address, length)
+                identical kernels.Name expected.Elements actual.Elements
+        }
+
 [<Fact>]
 let ``a float32 sum of a million is accurate to one in a million`` () =
     let x = Array.init 1_000_000 (fun i -> float (float32 (0.1 + float (i % 10) * 1e-3)))

@@ -104,3 +104,34 @@ let ``schedules that do not ask for the count keep none`` () =
     for schedule in [ Schedule.constant 0.1; Schedule.input "learningRate" ] do
         let state = Optimiser.state 3 (Optimiser.adam schedule 1e-8) |> List.map _.Name
         Assert.Equal<string list>([ "count"; "firstMoment"; "secondMoment" ], state)
+
+let private muonOfOneMatrix =
+    let muon = Optimiser.muon one 0.9 0.9 0.999 1e-5 0.0
+    muon.ForMatrices.Value [ { First = 0; Rows = 5; Columns = 8 } ]
+
+/// Of each optimiser that averages gradients, one, and the average's name.
+let private averaging =
+    [
+        "firstMoment", Optimiser.adam one 1e-5
+        "firstMoment", Optimiser.rAdam one 0.9 0.999 1e-5 0.0
+        "firstMoment", Optimiser.adamax one 0.9 0.999 1e-5 0.0
+        "trace", Optimiser.sgd one 0.9 0.0 false 0.0
+        "trace", Optimiser.sgd one 0.9 0.0 true 0.0
+        "firstMoment", muonOfOneMatrix
+    ]
+
+[<Fact>]
+let ``an average of gradients that stay away ends at zero and is never a subnormal number`` () =
+    for name, transform in averaging do
+        let n = 40
+        let program = program n transform
+        program.Set("gradient", ReadOnlySpan(Array.init n (fun i -> MathF.ScaleB(1.0f, -i))))
+        program.Run()
+        program.Set("gradient", ReadOnlySpan(Array.zeroCreate<float32> n))
+        let average () = (program.Input("state/" + name)).ToArray()
+
+        for _ in 1..900 do
+            program.Run()
+            Assert.All(average (), fun value -> Assert.False(Single.IsSubnormal value))
+
+        Assert.All(average (), fun value -> Assert.Equal(0.0f, value))
