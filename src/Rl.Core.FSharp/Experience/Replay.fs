@@ -32,9 +32,6 @@ type Replay internal (rows: ReplayRows) =
     member internal _.Rows = rows
     member internal _.Layout = layout
 
-    /// Has a row brought near before it is read.
-    member internal _.Fetch(row: int) : unit = if row < rows.Count then Prefetch.bytes (rows.Bytes row)
-
     /// Writes a row's numbers of a place.
     member internal _.Unpack(place: ColumnPlace, row: int, target: Span<float32>) : unit =
         ColumnStorage.unpack place.Storage (rows.Find(place, row)) target

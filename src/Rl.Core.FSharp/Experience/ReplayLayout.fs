@@ -198,6 +198,11 @@ type internal ReplayLayout(plan: ReplayPlan) =
     let places = columns |> List.map place |> List.toArray
     let stride = (rowBytes + 3) / 4 * 4
 
+    let nextReach =
+        places
+        |> Array.map (fun place -> if place.NextOffset < 0 then 8 else place.NextOffset + place.Bytes)
+        |> Array.max
+
     let ends =
         match plan.Ends with
         | None -> -1
@@ -221,6 +226,8 @@ type internal ReplayLayout(plan: ReplayPlan) =
     member _.Stride = stride
     /// The bytes of what is kept apart of a row: all columns that are others' next.
     member _.NextBytes = nextBytes
+    /// The bytes of a row up to the last that another row's next is read from.
+    member _.NextReach = nextReach
     /// The number of the column of ends; −1 without.
     member _.Ends = ends
 
@@ -253,6 +260,9 @@ type internal ReplayChunk(layout: ReplayLayout) =
 
     /// What is kept apart under a number.
     member _.Apart(number: int) : ReadOnlySpan<byte> = ReadOnlySpan(apart, number * layout.NextBytes, layout.NextBytes)
+
+    /// The bytes of all that is kept apart, one after the other. They may be others after something more is kept.
+    member _.ApartData = apart
 
     /// Keeps some bytes apart: their number.
     member _.Keep(bytes: ReadOnlySpan<byte>) : int =

@@ -32,21 +32,29 @@ type internal ReplayRows private (layout: ReplayLayout, copies: int, capacity: i
 
     let waiting place = Span<byte>(newest, place * nextBytes, nextBytes)
 
+    /// Where what follows a row's numbers is: struct (bytes, where, whether it is kept apart and not a row).
+    let locateNext row : struct (byte[] * int * bool) =
+        if row + copies >= count then
+            let slot = (next + copies - (count - row)) % copies
+            struct (newest, slot * nextBytes, true)
+        else
+            let at = first + row + copies
+            let chunk = chunks[at / ReplayChunk.Rows]
+            let place = at % ReplayChunk.Rows * layout.Stride
+            let number = MemoryMarshal.Read<int>(ReadOnlySpan(chunk.Data, place + 4, 4))
+
+            if number = 0 then
+                struct (chunk.Data, place, false)
+            else
+                struct (chunk.ApartData, (number - 1) * nextBytes, true)
+
     /// Where a column of a row stands.
     let find (place: ColumnPlace) row : ReadOnlySpan<byte> =
         if place.NextOffset < 0 then
             Span.op_Implicit ((bytesOf row).Slice(place.Offset, place.Bytes))
-        elif row + copies >= count then
-            let slot = (next + copies - (count - row)) % copies
-            Span.op_Implicit ((waiting slot).Slice(place.Offset, place.Bytes))
         else
-            let following: ReadOnlySpan<byte> = Span.op_Implicit (bytesOf (row + copies))
-            let number = MemoryMarshal.Read<int>(following.Slice 4)
-
-            if number = 0 then
-                following.Slice(place.NextOffset, place.Bytes)
-            else
-                chunks[(first + row + copies) / ReplayChunk.Rows].Apart(number - 1).Slice(place.Offset, place.Bytes)
+            let struct (data, at, isApart) = locateNext row
+            ReadOnlySpan(data, at + (if isApart then place.Offset else place.NextOffset), place.Bytes)
 
     /// Whether what waits of a row is what its successor holds.
     let isNext (waits: ReadOnlySpan<byte>) (successor: ReadOnlySpan<byte>) =
@@ -145,20 +153,22 @@ type internal ReplayRows private (layout: ReplayLayout, copies: int, capacity: i
     /// Where a column of a row stands.
     member _.Find(place: ColumnPlace, row: int) : ReadOnlySpan<byte> = find place row
 
-    /// Writes the numbers of places of each row into their targets, row after row: what a row has lies together.
-    member _.Gather(places: ColumnPlace[], targets: float32[][], rows: ReadOnlySpan<int>) : unit =
-        for index in 0 .. rows.Length - 1 do
-            let row = rows[index]
-            let own: ReadOnlySpan<byte> = Span.op_Implicit (bytesOf row)
+    /// Where a row's bytes are; fails where there is no such row.
+    member _.Locate(row: int) : struct (byte[] * int) =
+        if row < 0 || row >= count then
+            Guard.fail (nameof row) $"The replay has {count} rows; there is no row {row}."
 
-            for number in 0 .. places.Length - 1 do
-                let place = &places[number]
-                let target = Span<float32>(targets[number], index * place.Numbers, place.Numbers)
+        let at = first + row
+        struct (chunks[at / ReplayChunk.Rows].Data, at % ReplayChunk.Rows * layout.Stride)
 
-                if place.NextOffset < 0 then
-                    ColumnStorage.unpack place.Storage (own.Slice(place.Offset, place.Bytes)) target
-                else
-                    ColumnStorage.unpack place.Storage (find place row) target
+    /// Has what is a row's next brought near before it is read, where that is the copy's next row.
+    member _.FetchNext(row: int) : unit =
+        if row + copies < count then
+            let next: ReadOnlySpan<byte> = Span.op_Implicit (bytesOf (row + copies))
+            Prefetch.bytes (next.Slice(0, layout.NextReach))
+
+    /// Where what follows a row's numbers is: struct (bytes, where, whether it is kept apart and not a row).
+    member _.LocateNext(row: int) : struct (byte[] * int * bool) = locateNext row
 
     /// Appends `added` rows, row after row of each column's numbers in the order of the plan, and drops the oldest
     /// beyond the capacity.

@@ -46,18 +46,27 @@ type TransitionBatch
             ]
         )
 
+    let found = RowGather size
+    let rewardPlaces = ReplayPlaces [ columns.Rewards ]
+    let continues = ofLast |> List.find (fun (column, _) -> column.Name = columns.Continues.Name) |> snd
+
     let read (replay: Replay) =
         copies <- replay.Copies
+        found.Find(replay.Rows, ReadOnlySpan rows)
+        found.ReadAll(firstPlaces.Of replay, firstTargets)
 
-        // Rows that are drawn lie far apart: all are asked for before the first is waited for.
-        for row in rows do
-            replay.Fetch row
-            replay.Fetch(row + steps * copies)
+        if steps = 1 then
+            Array.Copy(rows, last, size)
+            found.Read(&(rewardPlaces.Of replay).[0], returns)
+        else
+            multiStep.Read(replay, ReadOnlySpan rows, Span last, Span returns, Span discounts)
+            found.Find(replay.Rows, ReadOnlySpan last)
 
-        multiStep.Read(replay, ReadOnlySpan rows, Span last, Span returns, Span discounts)
+        found.ReadAll(lastPlaces.Of replay, lastTargets)
 
-        replay.Rows.Gather(firstPlaces.Of replay, firstTargets, ReadOnlySpan rows)
-        replay.Rows.Gather(lastPlaces.Of replay, lastTargets, ReadOnlySpan last)
+        if steps = 1 then
+            for index in 0 .. size - 1 do
+                discounts[index] <- if continues[index] = 0.0f then 0.0f else float32 discount
 
     /// `size` transitions of up to n steps with the discount γ. `further` columns of the replay are of the first step.
     new(columns: TransitionColumns, further: Column list, size: int, steps: int, discount: float) =

@@ -154,6 +154,40 @@ module Rng =
         let struct (second, rng) = uniform rng
         struct (sqrt (-2.0 * log (1.0 - first)) * cos (2.0 * Math.PI * second), rng)
 
+    /// Eight standard normal numbers of the uniform words that follow a state, two for each.
+    let private normals512 (state: uint64) (gamma: uint64) : Vector256<float32> =
+        let inline uniforms (places: Vector512<uint64>) =
+            let words = mix512 (Vector512.Create state + places * Vector512.Create gamma)
+            let whole = Vector512.ShiftRightLogical(words, 11).AsInt64()
+            Vector512.ConvertToDouble whole * Vector512.Create(1.0 / 9007199254740992.0)
+
+        let first = uniforms (Vector512.Create(1UL, 3UL, 5UL, 7UL, 9UL, 11UL, 13UL, 15UL))
+        let second = uniforms (Vector512.Create(2UL, 4UL, 6UL, 8UL, 10UL, 12UL, 14UL, 16UL))
+        let radius = Vector512.Sqrt(Vector512.Create -2.0 * Vector512.Log(Vector512.Create 1.0 - first))
+        let normal = radius * Vector512.Cos(Vector512.Create(2.0 * Math.PI) * second)
+        Vector512.Narrow(normal, normal).GetLower()
+
+    /// Standard normal float32s, those of `normal` one after the other up to the last digit, many times as fast;
+    /// returns the generator that follows the last. The bits do not depend on how many are drawn at once.
+    let normals (values: Span<float32>) (rng: Rng) : Rng =
+        let mutable state = rng.State
+        let mutable index = 0
+
+        while index < values.Length do
+            let eight = normals512 state rng.Gamma
+            let count = min 8 (values.Length - index)
+
+            if count = 8 then
+                eight.CopyTo(values.Slice index)
+            else
+                for lane in 0 .. count - 1 do
+                    values[index + lane] <- eight[lane]
+
+            state <- state + uint64 (2 * count) * rng.Gamma
+            index <- index + count
+
+        Rng(state, rng.Gamma)
+
     /// True with the given probability.
     let bernoulli (probability: float) (rng: Rng) =
         let struct (value, next) = uniform rng

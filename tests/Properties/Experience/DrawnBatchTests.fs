@@ -51,6 +51,86 @@ let ``a sequence is the steps of one copy, and tells where episodes begin`` (see
     && check ()
     && Array.forall (fun weight -> weight = 1.0f) batch.Samples[DrawnColumns.weights]
 
+[<Property>]
+let ``what is drawn is what rows hold, however wide they are``
+    (width: byte, copies: byte, seed: uint64, several: bool)
+    =
+    let width, copies = 1 + int width % 70, 1 + int copies % 3
+    let columns = TransitionColumns.ofSizes width 2
+
+    let plan =
+        {
+            Columns =
+                [
+                    for column in columns.All ->
+                        {
+                            Column = column
+                            Storage = ColumnStorage.Singles
+                            NextOf =
+                                if column.Name = columns.NextObservations.Name then
+                                    Some columns.Observations
+                                else
+                                    None
+                        }
+                ]
+            Ends = Some columns.Ends
+        }
+
+    // Episodes of five steps, whose last observations are nobody's first; every second one ends for good.
+    let count = 23 * copies
+    let isEnd row = row / copies % 5 = 4
+    let number row index = float32 (100 * row + index)
+
+    let values (column: Column) =
+        Array.init (count * column.Numbers) (fun place ->
+            let row, index = place / column.Numbers, place % column.Numbers
+
+            if column.Name = columns.Ends.Name then
+                flag (isEnd row)
+            elif column.Name = columns.Continues.Name then
+                flag (not (isEnd row && row / copies % 10 = 9))
+            elif column.Name = columns.Observations.Name then
+                number row index
+            elif column.Name <> columns.NextObservations.Name then
+                float32 (row - index)
+            elif isEnd row then
+                -(number row index)
+            else
+                number (row + copies) index)
+
+    let data = columns.All |> List.map (fun column -> column, values column)
+    let replay = Replay.ofPlan plan copies (20 * copies) |> Replay.append data
+    let oldest = count - replay.Count
+    let steps = if several then 3 else 1
+    let batch = TransitionBatch(columns, [], 9, steps, 0.9)
+    batch.Draw(replay, Rng.create seed) |> ignore
+
+    let agrees (column: Column) (rows: int[]) =
+        let expected = List.find (fun (known: Column, _) -> known.Name = column.Name) data |> snd
+
+        let drawn =
+            rows
+            |> Array.collect (fun row -> Array.sub expected ((oldest + row) * column.Numbers) column.Numbers)
+
+        drawn = batch.Samples[column]
+
+    let rows, last = batch.Rows.ToArray(), batch.LastRows.ToArray()
+
+    let discount index =
+        let final = oldest + last[index]
+
+        if isEnd final && final / copies % 10 = 9 then
+            0.0f
+        else
+            float32 (Math.Pow(0.9, float ((last[index] - rows[index]) / copies + 1)))
+
+    agrees columns.Observations rows
+    && agrees columns.Actions rows
+    && agrees columns.NextObservations last
+    && agrees columns.Ends last
+    && (steps > 1 || agrees columns.Rewards rows)
+    && batch.Samples[DrawnColumns.discounts] = Array.init 9 discount
+
 [<Fact>]
 let ``sequences that cannot be are refused`` () =
     let replay = Replay.ofPlan compact 2 40 |> Replay.append (data (walk 2 5 (Rng.create 2UL)))

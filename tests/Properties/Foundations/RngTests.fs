@@ -77,6 +77,27 @@ let ``normal draws have the moments of the standard normal`` () =
     Assert.InRange(draws |> Array.averageBy (fun value -> value * value * value * value), 2.9, 3.1)
 
 [<Property>]
+let ``normal draws at once are those one after the other, and so is what follows`` (seed: uint64) (count: byte) =
+    let start = Rng.create seed
+    let values = Array.zeroCreate<float32>(int count)
+    let after = Rng.normals (Span values) start
+    let mutable rng = start
+
+    for value in values do
+        let struct (expected, next) = Rng.normal rng
+        Assert.InRange(abs (float value - expected), 0.0, 2e-7 * abs expected + 1e-15)
+        rng <- next
+
+    Assert.Equal(rng, after)
+    // As bits: what is drawn does not depend on how many come with it.
+    let one = Array.zeroCreate<float32> 1
+    let mutable rng = start
+
+    for value in values do
+        rng <- Rng.normals (Span one) rng
+        Assert.Equal(BitConverter.SingleToInt32Bits value, BitConverter.SingleToInt32Bits one[0])
+
+[<Property>]
 let ``a permutation holds every index once`` (seed: uint64) (count: byte) =
     let struct (items, _) = Rng.permutation (int count) (Rng.create seed)
     Array.sort items = Array.init (int count) id

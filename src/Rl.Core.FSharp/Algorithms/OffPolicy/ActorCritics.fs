@@ -24,10 +24,7 @@ type internal DrawnNoise(columns: Column list, rows: int, others: (Column * floa
         let mutable key = key
 
         for values in arrays do
-            for index in 0 .. values.Length - 1 do
-                let struct (value, next) = Rng.normal key
-                values[index] <- float32 value
-                key <- next
+            key <- Rng.normals (System.Span values) key
 
         key
 
