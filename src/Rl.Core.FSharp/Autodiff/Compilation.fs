@@ -58,12 +58,13 @@ module Program =
                 "source"
                 $"A carried value needs an input, or a slice of an input vector, to live in; {expression} is not one."
 
-    /// What the compiler makes of a source's expressions before it lowers them: equal nodes shared, products and sums
-    /// joined. The outputs first.
-    let internal prepare (source: ProgramSource) : Expr[] =
+    let private simplified (source: ProgramSource) : Expr[] =
         Array.append (source.Outputs |> List.map snd |> List.toArray) (source.Carried |> List.map snd |> List.toArray)
         |> Simplify.run
-        |> Simplify.lower
+
+    /// The arithmetic of a source's program: equal nodes shared, products and sums joined. The outputs first. What the
+    /// compiler joins beyond this has the same bits; here each sample has its own square still.
+    let internal prepare (source: ProgramSource) : Expr[] = simplified source |> Simplify.lower
 
     /// Compiles expressions that are prepared already.
     let internal compilePrepared<'T when 'T: unmanaged>
@@ -236,7 +237,7 @@ module Program =
 
     /// Compiles for a given set of kernels: simplify, fuse, plan the memory, bind the addresses.
     let compileWith (kernels: KernelSet<'T>) (source: ProgramSource) : Program<'T> =
-        compilePrepared kernels source (prepare source)
+        simplified source |> Simplify.joinSquares |> Simplify.lower |> compilePrepared kernels source
 
     /// Compiles for this machine's widest vectors.
     let compile<'T when 'T: unmanaged> (source: ProgramSource) : Program<'T> = compileWith Kernels.best<'T> source

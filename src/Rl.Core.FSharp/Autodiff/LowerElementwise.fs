@@ -227,7 +227,22 @@ module internal LowerElementwise =
                 | Some(struct (0, next, step)) when next = micro.Length -> moments step :> Instruction
                 | Some(struct (first, next, step)) ->
                     let before = if first > 0 then ValueSome(part 0 (first - 1)) else ValueNone
-                    let after = if next < micro.Length then ValueSome(part next (micro.Length - 1)) else ValueNone
-                    MomentsBetweenInstruction<'T>($"{name}, in one pass", before, moments step, after, count, block, flops, elements)
+
+                    let after =
+                        if next < micro.Length then
+                            ValueSome(part next (micro.Length - 1))
+                        else
+                            ValueNone
+
+                    MomentsBetweenInstruction<'T>(
+                        $"{name}, in one pass",
+                        before,
+                        moments step,
+                        after,
+                        count,
+                        block,
+                        flops,
+                        elements
+                    )
                 | None -> part 0 (micro.Length - 1)
         )

@@ -146,7 +146,10 @@ module internal MomentInstruction =
             (fun later ->
                 let reads = operands operations[later] |> List.filter isRegister
                 let isKnown = reads |> List.forall (fun operand -> filled.Contains operand.Address)
-                if isRegister destinations[later] then filled.Add destinations[later].Address |> ignore
+
+                if isRegister destinations[later] then
+                    filled.Add destinations[later].Address |> ignore
+
                 isKnown)
             (seq { index + 1 .. operations.Length - 1 })
 
@@ -157,9 +160,6 @@ module internal MomentInstruction =
             let last = first + Length - 1
 
             match tryFind operations[first..last] destinations[first..last] count with
-            | ValueSome step when
-                parts operations destinations (first - 1)
-                && parts operations destinations last
-                ->
+            | ValueSome step when parts operations destinations (first - 1) && parts operations destinations last ->
                 Some(struct (first, last + 1, step))
             | _ -> None)

@@ -66,7 +66,8 @@ module NonFinite =
                     match inherited node, operation with
                     | Some(struct (axis, first)), Slice(along, start) when along = axis ->
                         Some(struct (axis, first + start))
-                    | Some(struct (axis, _)), (Reduce _ | SumOfSquares | ArgMax _ | Concat _ | Pad _ | Gather _ | ScatterAdd _) when
+                    | Some(struct (axis, _)),
+                      (Reduce _ | SumOfSquares | ArgMax _ | Concat _ | Pad _ | Gather _ | ScatterAdd _) when
                         node.Shape.Length <= axis || node.Shape[axis] <> node.Arguments[0].Shape[axis]
                         ->
                         None

@@ -319,6 +319,23 @@ module internal Simplify =
             if isWhole && summed.Count >= LeastSquares then Some summed else None
         | _ -> None
 
+    /// Takes sums of squares in one pass, with the same bits: the squares are not written to memory unless something
+    /// else reads them.
+    let joinSquares (roots: Expr[]) : Expr[] =
+        let memo = Graph.table<Expr>()
+
+        for node in Graph.topological roots do
+            let arguments = node.Arguments |> Array.map (fun argument -> memo[argument])
+
+            memo[node] <-
+                match node with
+                | WholeSum summed when summed.Operation = Unary UnaryOperation.Square ->
+                    Node.make SumOfSquares [| memo[summed.Arguments[0]] |] node.Shape
+                | _ when Array.forall2 (fun a b -> obj.ReferenceEquals(a, b)) arguments node.Arguments -> node
+                | _ -> Node.make node.Operation arguments node.Shape
+
+        roots |> Array.map (fun root -> memo[root])
+
     /// Joins operations that kernels do in one: a product with its bias, a multiplication with an addition (whose
     /// rounding changes in the last digit of the larger of the two; a difference of two products stays, so that equal
     /// ones cancel), and element-wise chains that would pass over memory again, with the same bits.
@@ -326,19 +343,6 @@ module internal Simplify =
         let order = Graph.topological roots
         let uses = uses roots order
         let memo = Graph.table<Expr>()
-
-        // Squares that are only read to be added up are not written to memory.
-        let squaresOf = Graph.table<Expr>()
-
-        for node in order do
-            match node with
-            | WholeSum square ->
-                match square.Operation with
-                | Unary UnaryOperation.Square ->
-                    squaresOf[node] <- square.Arguments[0]
-                    uses[square] <- uses[square] - 1
-                | _ -> ()
-            | _ -> ()
 
         let (|SoleProduct|_|) (original: Expr) =
             if uses[original] <> 1 then
@@ -467,10 +471,6 @@ module internal Simplify =
                     | SoleRootPlus(x, c) ->
                         let numerator = memo[node.Arguments[0]]
                         Node.make (Ternary TernaryOperation.DivideByRoot) [| numerator; x; c |] node.Shape
-                    | _ -> same ()
-                | Reduce _ ->
-                    match squaresOf.TryGetValue node with
-                    | true, x -> Node.make SumOfSquares [| memo[x] |] node.Shape
                     | _ -> same ()
                 | _ -> same ()
 

@@ -214,7 +214,7 @@ let ``a loop whose later operations read a register of the moments stays whole``
     let v = 0.99 * vector "v" + 0.01 * Expr.square (vector "g")
     let direction = m / (Expr.sqrt v + 0.25)
     let theta = vector "theta" + -0.5 * direction
-    let all = [ "m", m; "v", v; "theta", theta; "length", Expr.abs direction ]
+    let all = [ "m", m; "v", v; "theta", theta; "further", theta + Expr.abs direction ]
     let program = Program.ofOutputs<float32> all
     let values = [ for name in [ "m"; "g"; "v"; "theta" ] -> name, draws name.Length 5000 |> Array.map abs ]
 
