@@ -199,7 +199,7 @@ module CrossQ =
             OfActor = [ "actor"; "actorStatistics"; "temperature" ]
             Targets = []
             Drawn = []
-            Draw = id
+            Draw = fun _ rng -> rng
         }
 
     let private bind (c: CrossQOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =

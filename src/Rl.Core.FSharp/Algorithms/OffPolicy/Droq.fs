@@ -146,20 +146,25 @@ module Droq =
         let parts = SoftParts.create "droq" (DroqOptions.toPairs c) c.Soft (networksOf c) c.PolicyDelay environment
         let steps = SoftActorCritics.steps parts c.TargetRate (evaluation c parts) (improvement c parts)
 
-        let kept =
-            if c.Soft.Network.Hidden.IsEmpty then
-                []
-            else
-                [ "targets"; "critics"; "actor" ]
-                |> List.map (fun who ->
-                    let column = drops c who
-                    column, Array.zeroCreate<float32>(c.Soft.OffPolicy.BatchSize * column.Numbers))
+        let kept who =
+            let column = drops c who
+            column, Array.zeroCreate<float32>(c.Soft.OffPolicy.BatchSize * column.Numbers)
 
-        let draw rng = kept |> List.fold (fun rng (_, values) -> drop c.DropoutRate values rng) rng
+        let ofCritics, ofActor =
+            if c.Soft.Network.Hidden.IsEmpty then
+                [], []
+            else
+                [ kept "targets"; kept "critics" ], [ kept "actor" ]
+
+        let dropAll rng kept = kept |> List.fold (fun rng (_, values) -> drop c.DropoutRate values rng) rng
+
+        let draw moves rng =
+            let rng = dropAll rng ofCritics
+            if moves then dropAll rng ofActor else rng
 
         SoftActorCritics.learner
             parts
-            { steps with Draw = draw; Drawn = kept }
+            { steps with Draw = draw; Drawn = ofCritics @ ofActor }
             (SoftActorCritics.ofGroup steps)
             environment
             workers

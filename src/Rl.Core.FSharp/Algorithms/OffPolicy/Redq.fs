@@ -156,7 +156,7 @@ module Redq =
         let steps = SoftActorCritics.steps parts c.TargetRate (evaluation c parts) (improvement parts)
         let subset = Array.zeroCreate<float32> c.Critics
 
-        let draw (rng: Rng) =
+        let draw _ (rng: Rng) =
             let rng = choose c.TargetCritics subset rng
             steps.Critic.Set(chosen c, System.ReadOnlySpan subset)
             rng

@@ -147,8 +147,9 @@ type internal SoftSteps =
         Targets: (string * Part) list
         /// Columns that both updates may read beside noise.
         Drawn: (Column * float32[]) list
-        /// Draws those and what else updates read, before each step: the generator that follows.
-        Draw: Rng -> Rng
+        /// Draws those and what else updates read, before each step: the generator that follows. It is told whether the
+        /// actor moves in the step.
+        Draw: bool -> Rng -> Rng
     }
 
 [<RequireQualifiedAccess>]
@@ -222,7 +223,7 @@ module internal SoftActorCritics =
             OfActor = [ "actor"; "temperature" ]
             Targets = [ "targets", parts.CriticPart ]
             Drawn = []
-            Draw = id
+            Draw = fun _ rng -> rng
         }
 
     /// Steps of the critics since the actor's last; kept where it waits.
@@ -233,8 +234,8 @@ module internal SoftActorCritics =
     let learner (parts: SoftParts) (steps: SoftSteps) acting (environment: BatchEnvironment) (workers: Workers) =
         let critic, actor = steps.Critic, steps.Actor
         let policy, soft = parts.Policy, parts.Soft
-        let noise = [ SoftPolicy.noise policy.Actions; SoftPolicy.nextNoise policy.Actions ]
-        let drawn = DrawnNoise(noise, soft.OffPolicy.BatchSize, steps.Drawn)
+        let noise = DrawnNoise([ SoftPolicy.noise policy.Actions ], soft.OffPolicy.BatchSize)
+        let nextNoise = DrawnNoise([ SoftPolicy.nextNoise policy.Actions ], soft.OffPolicy.BatchSize, steps.Drawn)
         let mutable ofCritic, ofActor = Means(critic, []), Means(actor, [])
         let waits = parts.PolicyDelay > 1
         let mutable waited = 0
@@ -244,8 +245,12 @@ module internal SoftActorCritics =
         let passOfActor group = ActorCritics.pass group actor critic
 
         // The critics, then the actor, which sees the new critics, and the temperature. All see the old temperature.
+        // The actor's noise is drawn where it moves.
         let learn samples environmentSteps key =
-            let samples, key = drawn.With samples, steps.Draw(drawn.Draw key)
+            waited <- waited + 1
+            let moves = waited >= parts.PolicyDelay
+            let samples = noise.With(nextNoise.With samples)
+            let key = (if moves then noise.Draw key else key) |> nextNoise.Draw |> steps.Draw moves
 
             if soft.Rate.AnnealLearningRate then
                 ActorCritics.anneal (ActorCritics.shareLeft soft.Plan environmentSteps) both
@@ -254,9 +259,8 @@ module internal SoftActorCritics =
             critic.Run workers
             ofCritic.Add()
             List.iter passOfCritic steps.OfCritic
-            waited <- waited + 1
 
-            if waited >= parts.PolicyDelay then
+            if moves then
                 waited <- 0
                 actor.ChooseAll samples
                 actor.Run workers

@@ -36,7 +36,9 @@ let redq (c: RedqOptions) (view: TwinView) : Expected =
         chosen, key
 
     let learn (batch: Drawn[]) steps key =
-        let noise, key = normals batch.Length n key
+        waited <- waited + 1
+        let moves = waited = c.PolicyDelay
+        let noise, key = if moves then normals batch.Length n key else [||], key
         let nextNoise, key = normals batch.Length n key
         let chosen, key = subset key
 
@@ -60,9 +62,8 @@ let redq (c: RedqOptions) (view: TwinView) : Expected =
         let rate = shareOf c.Soft.Rate c.Soft.Plan steps * c.Soft.CriticLearningRate
         critics <- ofCritics.Step(rate, critics, gradient |> Array.map (fun g -> g / float c.Critics))
         targets <- follow c.TargetRate critics targets
-        waited <- waited + 1
 
-        if waited = c.PolicyDelay then
+        if moves then
             waited <- 0
             let frozen = constants critics
 
@@ -178,11 +179,13 @@ let droq (c: DroqOptions) (view: TwinView) : Expected =
             Dropped.value critic c.DropoutRate theta (k * size) kept ((row * c.Critics + k) * units) x)
 
     let learn (batch: Drawn[]) steps key =
-        let noise, key = normals batch.Length n key
+        waited <- waited + 1
+        let moves = waited = c.PolicyDelay
+        let noise, key = if moves then normals batch.Length n key else [||], key
         let nextNoise, key = normals batch.Length n key
         let ofTargets, key = keeps key
         let ofPresent, key = keeps key
-        let ofActor, key = keeps key
+        let ofActor, key = if moves then keeps key else [||], key
 
         let y =
             following c.Soft outputs batch nextNoise
@@ -202,9 +205,8 @@ let droq (c: DroqOptions) (view: TwinView) : Expected =
         let rate = shareOf c.Soft.Rate c.Soft.Plan steps * c.Soft.CriticLearningRate
         critics <- ofCritics.Step(rate, critics, gradient |> Array.map ((*) 0.5))
         targets <- follow c.TargetRate critics targets
-        waited <- waited + 1
 
-        if waited = c.PolicyDelay then
+        if moves then
             waited <- 0
             let frozen = constants critics
 

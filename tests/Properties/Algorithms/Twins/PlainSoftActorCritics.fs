@@ -326,7 +326,9 @@ let crossq (c: CrossQOptions) (view: TwinView) : Expected =
             outputs |> Array.map Array.exactlyOne, after)
 
     let learn (batch: Drawn[]) steps key =
-        let noise, key = normals batch.Length n key
+        waited <- waited + 1
+        let moves = waited = c.PolicyDelay
+        let noise, key = if moves then normals batch.Length n key else [||], key
         let nextNoise, key = normals batch.Length n key
         let next = following c.Soft outputs batch nextNoise
 
@@ -357,9 +359,8 @@ let crossq (c: CrossQOptions) (view: TwinView) : Expected =
         let rate = shareOf c.Soft.Rate c.Soft.Plan steps * c.Soft.CriticLearningRate
         critics <- ofCritics.Step(rate, critics, gradient |> Array.map ((*) 0.5))
         criticStatistics <- present |> Array.map snd |> Array.concat
-        waited <- waited + 1
 
-        if waited = c.PolicyDelay then
+        if moves then
             waited <- 0
             let seen = batch |> Array.map (fun row -> constants row.Seen)
             let before = actorStatistics
