@@ -21,49 +21,49 @@ public sealed record SacOptions : AgentOptions
     public override string Algorithm => "sac";
 
     /// <inheritdoc/>
-    public override long TotalSteps { get; init; } = Defaults.Plan.TotalSteps;
+    public override long TotalSteps { get; init; } = Defaults.Soft.Plan.TotalSteps;
 
     /// <summary>Environment steps, over all copies, with actions drawn uniformly; learning starts after them. 0 or more.</summary>
-    public int LearningStarts { get; init; } = Defaults.OffPolicy.LearningStarts;
+    public int LearningStarts { get; init; } = Defaults.Soft.OffPolicy.LearningStarts;
 
     /// <summary>Steps of each copy between updates. At least 1.</summary>
-    public int TrainFrequency { get; init; } = Defaults.OffPolicy.TrainFrequency;
+    public int TrainFrequency { get; init; } = Defaults.Soft.OffPolicy.TrainFrequency;
 
     /// <summary>Updates after these steps; −k: k for each step that was taken, over all copies. At least -1000.</summary>
-    public int GradientSteps { get; init; } = Defaults.OffPolicy.GradientSteps;
+    public int GradientSteps { get; init; } = Defaults.Soft.OffPolicy.GradientSteps;
 
     /// <summary>Transitions that an update learns from, drawn from the memory. At least 1.</summary>
-    public int BatchSize { get; init; } = Defaults.OffPolicy.BatchSize;
+    public int BatchSize { get; init; } = Defaults.Soft.OffPolicy.BatchSize;
 
     /// <summary>Transitions that are remembered; the oldest are forgotten first. At least 1.</summary>
-    public int BufferSize { get; init; } = Defaults.OffPolicy.BufferSize;
+    public int BufferSize { get; init; } = Defaults.Soft.OffPolicy.BufferSize;
 
     /// <summary>The discount γ. In [0, 1].</summary>
-    public double Discount { get; init; } = Defaults.OffPolicy.Discount;
+    public double Discount { get; init; } = Defaults.Soft.OffPolicy.Discount;
 
     /// <summary>n: rewards of so many steps, fewer where an episode ends, come before the value of the state after them. At least 1.</summary>
-    public int ReturnSteps { get; init; } = Defaults.OffPolicy.ReturnSteps;
+    public int ReturnSteps { get; init; } = Defaults.Soft.OffPolicy.ReturnSteps;
 
     /// <summary>α: a transition is drawn with a probability proportional to |δ|^α of its error δ (prioritised replay); 0 draws all alike. In [0, 1].</summary>
-    public double PriorityExponent { get; init; } = Defaults.OffPolicy.PriorityExponent;
+    public double PriorityExponent { get; init; } = Defaults.Soft.OffPolicy.PriorityExponent;
 
     /// <summary>β, the part of the bias of drawing by priority that weights undo, at the first step; it rises to 1 at <see cref="TotalSteps"/>. In [0, 1].</summary>
-    public double PriorityCorrection { get; init; } = Defaults.OffPolicy.PriorityCorrection;
+    public double PriorityCorrection { get; init; } = Defaults.Soft.OffPolicy.PriorityCorrection;
 
     /// <summary>Drawn transitions that are told again with a goal that was reached later for each that is not (hindsight replay), in environments with goals; 0 for none. 0 or more.</summary>
-    public int HindsightGoals { get; init; } = Defaults.OffPolicy.HindsightGoals;
+    public int HindsightGoals { get; init; } = Defaults.Soft.OffPolicy.HindsightGoals;
 
     /// <summary>Which step of its episode gives such a transition its goal: one from its own on, the last, or any.</summary>
-    public GoalChoice HindsightChoice { get; init; } = Defaults.OffPolicy.HindsightChoice.OfCore();
+    public GoalChoice HindsightChoice { get; init; } = Defaults.Soft.OffPolicy.HindsightChoice.OfCore();
 
     /// <summary>Environment steps, over all copies, between reports, rounded up to a multiple of those between updates. They change nothing that is learned. At least 1.</summary>
-    public int RoundSteps { get; init; } = Defaults.OffPolicy.RoundSteps;
+    public int RoundSteps { get; init; } = Defaults.Soft.OffPolicy.RoundSteps;
 
     /// <summary>Adam's step size α for the actor. Greater than 0.</summary>
-    public double LearningRate { get; init; } = Defaults.Rate.LearningRate;
+    public double LearningRate { get; init; } = Defaults.Soft.Rate.LearningRate;
 
     /// <summary>Lower all learning rates in a straight line to 0 at <see cref="TotalSteps"/>.</summary>
-    public bool AnnealLearningRate { get; init; } = Defaults.Rate.AnnealLearningRate;
+    public bool AnnealLearningRate { get; init; } = Defaults.Soft.Rate.AnnealLearningRate;
 
     /// <summary>Adam's step size α for the critics. Greater than 0.</summary>
     public double CriticLearningRate { get; init; } = Defaults.Soft.CriticLearningRate;
@@ -93,7 +93,7 @@ public sealed record SacOptions : AgentOptions
     public double LargestLogDeviation { get; init; } = Defaults.Soft.LargestLogDeviation;
 
     /// <summary>Give the networks observations of running mean 0 and variance 1, clipped to ± 10.</summary>
-    public bool NormaliseObservations { get; init; } = Defaults.Network.NormaliseObservations;
+    public bool NormaliseObservations { get; init; } = Defaults.Soft.Network.NormaliseObservations;
 
     /// <summary>Widths of the hidden layers of actor and critic. Each in [1, 65536].</summary>
     public IReadOnlyList<int> Hidden
@@ -102,10 +102,10 @@ public sealed record SacOptions : AgentOptions
         init => hidden = ValueList<int>.Of(value, nameof(Hidden));
     }
 
-    private readonly ValueList<int> hidden = Convert.OfCore(Defaults.Network.Hidden);
+    private readonly ValueList<int> hidden = Convert.OfCore(Defaults.Soft.Network.Hidden);
 
     /// <summary>What stands after each hidden layer.</summary>
-    public Activation Activation { get; init; } = Convert.OfCore(Defaults.Network.Activation);
+    public Activation Activation { get; init; } = Convert.OfCore(Defaults.Soft.Network.Activation);
 
     /// <summary>Where an action is one of n choices: the entropy that the temperature aims at, as a share of that of n equal probabilities, ln n. Choices that are impossible in a state do not count there. In [0, 1].</summary>
     public double TargetEntropyShare { get; init; } = Defaults.Choices.TargetEntropyShare;
@@ -120,30 +120,30 @@ public sealed record SacOptions : AgentOptions
     public Convolutions Convolutions { get; init; } = Convert.OfCore(Defaults.Choices.Convolutions);
 
     internal Core.Algorithms.SacOptions ToCore() => new(
-        new PlanOptions(
-            TotalSteps),
-        new OffPolicyOptions(
-            LearningStarts,
-            TrainFrequency,
-            GradientSteps,
-            BatchSize,
-            BufferSize,
-            Discount,
-            ReturnSteps,
-            PriorityExponent,
-            PriorityCorrection,
-            HindsightGoals,
-            HindsightChoice.ToCore(),
-            RoundSteps),
-        new NetworkOptions(
-            NormaliseObservations,
-            Convert.ToCore(Hidden),
-            Convert.ToCore(Activation),
-            Defaults.Network.ActionScaling),
-        new RateOptions(
-            LearningRate,
-            AnnealLearningRate),
         new SoftOptions(
+            new PlanOptions(
+                TotalSteps),
+            new OffPolicyOptions(
+                LearningStarts,
+                TrainFrequency,
+                GradientSteps,
+                BatchSize,
+                BufferSize,
+                Discount,
+                ReturnSteps,
+                PriorityExponent,
+                PriorityCorrection,
+                HindsightGoals,
+                HindsightChoice.ToCore(),
+                RoundSteps),
+            new NetworkOptions(
+                NormaliseObservations,
+                Convert.ToCore(Hidden),
+                Convert.ToCore(Activation),
+                Defaults.Soft.Network.ActionScaling),
+            new RateOptions(
+                LearningRate,
+                AnnealLearningRate),
             CriticLearningRate,
             TemperatureLearningRate,
             InitialTemperature,
@@ -161,21 +161,21 @@ public sealed record SacOptions : AgentOptions
 
     internal static SacOptions OfCore(Core.Algorithms.SacOptions core) => new()
     {
-        TotalSteps = core.Plan.TotalSteps,
-        LearningStarts = core.OffPolicy.LearningStarts,
-        TrainFrequency = core.OffPolicy.TrainFrequency,
-        GradientSteps = core.OffPolicy.GradientSteps,
-        BatchSize = core.OffPolicy.BatchSize,
-        BufferSize = core.OffPolicy.BufferSize,
-        Discount = core.OffPolicy.Discount,
-        ReturnSteps = core.OffPolicy.ReturnSteps,
-        PriorityExponent = core.OffPolicy.PriorityExponent,
-        PriorityCorrection = core.OffPolicy.PriorityCorrection,
-        HindsightGoals = core.OffPolicy.HindsightGoals,
-        HindsightChoice = core.OffPolicy.HindsightChoice.OfCore(),
-        RoundSteps = core.OffPolicy.RoundSteps,
-        LearningRate = core.Rate.LearningRate,
-        AnnealLearningRate = core.Rate.AnnealLearningRate,
+        TotalSteps = core.Soft.Plan.TotalSteps,
+        LearningStarts = core.Soft.OffPolicy.LearningStarts,
+        TrainFrequency = core.Soft.OffPolicy.TrainFrequency,
+        GradientSteps = core.Soft.OffPolicy.GradientSteps,
+        BatchSize = core.Soft.OffPolicy.BatchSize,
+        BufferSize = core.Soft.OffPolicy.BufferSize,
+        Discount = core.Soft.OffPolicy.Discount,
+        ReturnSteps = core.Soft.OffPolicy.ReturnSteps,
+        PriorityExponent = core.Soft.OffPolicy.PriorityExponent,
+        PriorityCorrection = core.Soft.OffPolicy.PriorityCorrection,
+        HindsightGoals = core.Soft.OffPolicy.HindsightGoals,
+        HindsightChoice = core.Soft.OffPolicy.HindsightChoice.OfCore(),
+        RoundSteps = core.Soft.OffPolicy.RoundSteps,
+        LearningRate = core.Soft.Rate.LearningRate,
+        AnnealLearningRate = core.Soft.Rate.AnnealLearningRate,
         CriticLearningRate = core.Soft.CriticLearningRate,
         TemperatureLearningRate = core.Soft.TemperatureLearningRate,
         InitialTemperature = core.Soft.InitialTemperature,
@@ -185,9 +185,9 @@ public sealed record SacOptions : AgentOptions
         Critics = core.Critics,
         LeastLogDeviation = core.Soft.LeastLogDeviation,
         LargestLogDeviation = core.Soft.LargestLogDeviation,
-        NormaliseObservations = core.Network.NormaliseObservations,
-        Hidden = Convert.OfCore(core.Network.Hidden),
-        Activation = Convert.OfCore(core.Network.Activation),
+        NormaliseObservations = core.Soft.Network.NormaliseObservations,
+        Hidden = Convert.OfCore(core.Soft.Network.Hidden),
+        Activation = Convert.OfCore(core.Soft.Network.Activation),
         TargetEntropyShare = core.Choices.TargetEntropyShare,
         CriticLoss = core.Choices.CriticLoss.OfCore(),
         TargetUpdateInterval = core.Choices.TargetUpdateInterval,

@@ -14,11 +14,6 @@ open Rl.Core.Objectives
 /// Options of CrossQ (Bhatt et al. 2024).
 type CrossQOptions =
     {
-        Plan: PlanOptions
-        OffPolicy: OffPolicyOptions
-        Network: NetworkOptions
-        /// The actor's.
-        Rate: RateOptions
         Soft: SoftOptions
         /// Adam's β₁, the decay of the mean of gradients, for actor and critics.
         GradientDecay: float
@@ -42,10 +37,6 @@ module CrossQOptions =
         let d = SacOptions.defaults
 
         {
-            Plan = d.Plan
-            OffPolicy = d.OffPolicy
-            Network = d.Network
-            Rate = d.Rate
             Soft = d.Soft
             GradientDecay = 0.5
             PolicyDelay = 3
@@ -57,44 +48,31 @@ module CrossQOptions =
     /// A row an option, in the order of files.
     let rows: OptionRow<CrossQOptions> list =
         let d = defaults
-        let plan rows = Options.group (fun (c: CrossQOptions) -> c.Plan) (fun v c -> { c with Plan = v }) rows
 
-        let offPolicy rows =
-            Options.group (fun (c: CrossQOptions) -> c.OffPolicy) (fun v c -> { c with OffPolicy = v }) rows
-
-        let network rows = Options.group (fun (c: CrossQOptions) -> c.Network) (fun v c -> { c with Network = v }) rows
-        let rate rows = Options.group (fun (c: CrossQOptions) -> c.Rate) (fun v c -> { c with Rate = v }) rows
-        let soft rows = Options.group (fun (c: CrossQOptions) -> c.Soft) (fun v c -> { c with Soft = v }) rows
-
-        [
-            yield! plan PlanOptions.rows
-            yield! offPolicy OffPolicyOptions.rows
-            yield! rate ActorCritics.rateRows
-            yield! soft SoftOptions.temperature
-            Options.number (nameof d.GradientDecay) Range.belowOne _.GradientDecay (fun v c ->
-                { c with GradientDecay = v })
-            Options.whole (nameof d.PolicyDelay) (Range.atLeast 1.0) _.PolicyDelay (fun v c ->
-                { c with PolicyDelay = v })
-            Options.whole (nameof d.Critics) (Range.within 1.0 100.0) _.Critics (fun v c -> { c with Critics = v })
-            Options.number (nameof d.StatisticsRate) Range.positiveFraction _.StatisticsRate (fun v c ->
-                { c with StatisticsRate = v })
-            Options.whole (nameof d.RenormalisationStarts) (Range.atLeast 0.0) _.RenormalisationStarts (fun v c ->
-                { c with RenormalisationStarts = v })
-            yield! soft SoftOptions.deviation
-            yield! network NetworkOptions.normaliseObservations
-            yield! network NetworkOptions.layers
-        ]
+        SoftOptions.around
+            _.Soft
+            (fun v (c: CrossQOptions) -> { c with Soft = v })
+            [
+                Options.number (nameof d.GradientDecay) Range.belowOne _.GradientDecay (fun v c ->
+                    { c with GradientDecay = v })
+                Options.whole (nameof d.PolicyDelay) (Range.atLeast 1.0) _.PolicyDelay (fun v c ->
+                    { c with PolicyDelay = v })
+                Options.whole (nameof d.Critics) (Range.within 1.0 100.0) _.Critics (fun v c -> { c with Critics = v })
+                Options.number (nameof d.StatisticsRate) Range.positiveFraction _.StatisticsRate (fun v c ->
+                    { c with StatisticsRate = v })
+                Options.whole (nameof d.RenormalisationStarts) (Range.atLeast 0.0) _.RenormalisationStarts (fun v c ->
+                    { c with RenormalisationStarts = v })
+            ]
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (options: CrossQOptions) =
         Options.validate rows options
-        OffPolicyOptions.validate options.OffPolicy
         SoftOptions.validate options.Soft
 
-        if options.OffPolicy.BatchSize < 2 then
+        if options.Soft.OffPolicy.BatchSize < 2 then
             Guard.fail
-                (nameof options.OffPolicy.BatchSize)
-                ($"BatchSize is {options.OffPolicy.BatchSize}; layers are normalised over batches, whose variance "
+                (nameof options.Soft.OffPolicy.BatchSize)
+                ($"BatchSize is {options.Soft.OffPolicy.BatchSize}; layers are normalised over batches, whose variance "
                  + "needs at least 2 transitions.")
 
     /// The options as named texts.
@@ -117,14 +95,13 @@ module CrossQ =
 
         { layers with BatchNormalisation = Some normalisation }
 
-    let private policyOf (c: CrossQOptions) (observations: Space) (actions: Space) : SoftPolicy =
-        let policy = SoftPolicy.create "crossq" c.Network c.Soft observations actions
-        { policy with Actor = { policy.Actor with Layers = normalised c policy.Actor.Layers } }
+    let private networksOf (c: CrossQOptions) (observations: Space) (actions: Space) : SoftNetworks =
+        let { Policy = policy; Critic = critic } = SoftNetworks.create "crossq" c.Soft c.Critics observations actions
 
-    let private criticOf (c: CrossQOptions) (observations: Space) (policy: SoftPolicy) : ActionCritic =
-        let inputs, hidden = Encoding.size observations, c.Network.Hidden
-        let critic = ActionCritic.create c.Network.Activation inputs policy.Actions hidden c.Critics
-        { critic with Layers = normalised c critic.Layers }
+        {
+            Policy = { policy with SoftPolicy.Actor.Layers = normalised c policy.Actor.Layers }
+            Critic = { critic with Layers = normalised c critic.Layers }
+        }
 
     /// The parameters of a network, with what its normalisations carry.
     let private withStatistics (network: string) (batch: Batch) : Parameters =
@@ -132,7 +109,9 @@ module CrossQ =
 
     /// ½ Σᵢ (qᵢ(s, a) − y)² with y = r + γ (min q(s′, a′) − α ln π(a′|s′)): the same critics, in one pass over (s, a)
     /// and (s′, a′), which share the statistics of the batch.
-    let private evaluation (parts: SoftParts) (critic: ActionCritic) (columns: TransitionColumns) (batch: Batch) =
+    let private evaluation (parts: SoftParts) (batch: Batch) =
+        let critic, columns = parts.Critic, parts.Columns
+
         let struct (action, logProbability) =
             SoftPolicy.atNext parts.Policy (withStatistics "actor" batch) columns batch
 
@@ -157,8 +136,8 @@ module CrossQ =
         ]
 
     /// α ln π(a|s) − min q(s, a), and −ln α (ln π(a|s) + H); the actor in training, the critics as when acting.
-    let private improvement (parts: SoftParts) (critic: ActionCritic) (columns: TransitionColumns) (batch: Batch) =
-        let observations = batch[columns.Observations]
+    let private improvement (parts: SoftParts) (batch: Batch) =
+        let critic, observations = parts.Critic, batch[parts.Columns.Observations]
         let struct (output, statistics) = Actor.train parts.Policy.Actor (withStatistics "actor" batch) observations
 
         let struct (action, logProbability) =
@@ -173,11 +152,11 @@ module CrossQ =
             Term.becomes "actorStatistics" statistics.Value
         ]
 
-    let private stepsOf (c: CrossQOptions) (parts: SoftParts) critic columns : SoftSteps =
-        let soft = parts.Policy.Options
+    let private stepsOf (c: CrossQOptions) (parts: SoftParts) : SoftSteps =
+        let soft = c.Soft
         // All rows at once: each depends on all.
-        let shape = SampleShape.wholeBatch c.OffPolicy.BatchSize
-        let learns name rate = ActorCritics.learnsWith c.GradientDecay name c.Rate.AnnealLearningRate rate
+        let shape = SampleShape.wholeBatch soft.OffPolicy.BatchSize
+        let learns name rate = ActorCritics.learnsWith c.GradientDecay name soft.Rate.AnnealLearningRate rate
 
         let network name part motion statistics =
             [
@@ -200,7 +179,7 @@ module CrossQ =
                                 GroupMotion.Becomes
                         SoftPolicy.temperatureGroup soft GroupMotion.Stays
                     ]
-                    (evaluation parts critic columns)
+                    (evaluation parts)
             Actor =
                 SoftActorCritics.update
                     "actor step"
@@ -210,37 +189,22 @@ module CrossQ =
                             network
                                 "actor"
                                 parts.ActorPart
-                                (learns "actorOptimiser" c.Rate.LearningRate)
+                                (learns "actorOptimiser" soft.Rate.LearningRate)
                                 GroupMotion.Becomes
                         yield! network "critics" parts.CriticPart GroupMotion.Stays GroupMotion.Stays
                         SoftPolicy.temperatureGroup soft (SoftActorCritics.temperatureMotion parts)
                     ]
-                    (improvement parts critic columns)
+                    (improvement parts)
             OfCritic = [ "critics"; "criticsStatistics" ]
             OfActor = [ "actor"; "actorStatistics"; "temperature" ]
             Targets = []
             Drawn = []
-            Draw = id
+            Draw = fun _ rng -> rng
         }
 
     let private bind (c: CrossQOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let policy = policyOf c environment.ObservationSpace environment.ActionSpace
-        let critic = criticOf c environment.ObservationSpace policy
-
-        let parts: SoftParts =
-            {
-                Algorithm = "crossq"
-                Texts = CrossQOptions.toPairs c
-                Plan = c.Plan
-                OffPolicy = c.OffPolicy
-                Network = c.Network
-                Rate = c.Rate
-                Policy = policy
-                Critics = ActionCritic.layout critic
-                PolicyDelay = c.PolicyDelay
-            }
-
-        let steps = stepsOf c parts critic (TransitionColumns.ofEnvironment environment)
+        let parts = SoftParts.create "crossq" (CrossQOptions.toPairs c) c.Soft (networksOf c) c.PolicyDelay environment
+        let steps = stepsOf c parts
         let weights, statistics = steps.Actor.Group "actor", steps.Actor.Group "actorStatistics"
         let whole = Array.zeroCreate<float32> parts.ActorPart.Layout.Count
 
@@ -279,5 +243,4 @@ module CrossQ =
             create
         |> AlgorithmEntry.withActions ActorCritics.suits
         |> AlgorithmEntry.withParameters CrossQOptions.ofPairs (fun c observations actions ->
-            let policy = policyOf c observations actions
-            (SoftActorCritics.layout policy (ActionCritic.layout (criticOf c observations policy))).Count)
+            (SoftNetworks.layout (networksOf c observations actions)).Count)

@@ -62,15 +62,7 @@ type internal DiscreteSacParts =
     {
         /// The options as named texts.
         Texts: (string * string) list
-        Plan: PlanOptions
-        OffPolicy: OffPolicyOptions
-        Network: NetworkOptions
-        /// The actor's.
-        Rate: RateOptions
-        CriticLearningRate: float
-        TemperatureLearningRate: float
-        InitialTemperature: float
-        LearnTemperature: bool
+        Soft: SoftOptions
         TargetRate: float
         Critics: int
         Choices: SacChoiceOptions
@@ -93,7 +85,8 @@ module internal DiscreteSac =
         }
 
     let private networksOf (c: DiscreteSacParts) (observations: Space) (choices: int) (hasMasks: bool) : Networks =
-        let network = PolicyNetwork.values c.Choices.Convolutions c.Network.Activation c.Network.Hidden observations
+        let { NetworkOptions.Activation = activation; Hidden = hidden } = c.Soft.Network
+        let network = PolicyNetwork.values c.Choices.Convolutions activation hidden observations
 
         {
             Actor = network (CategoricalPolicy.create choices)
@@ -166,7 +159,7 @@ module internal DiscreteSac =
 
         [
             Term.mean "criticLoss" 0.5 loss
-            if c.OffPolicy.PriorityExponent > 0.0 then
+            if c.Soft.OffPolicy.PriorityExponent > 0.0 then
                 Term.each ActorCritics.Errors (known (ActorCritics.errors chosen y))
         ]
 
@@ -180,7 +173,7 @@ module internal DiscreteSac =
 
         [
             Term.mean "actorLoss" 1.0 (-(OffPolicy.softValue temperature policy least))
-            if c.LearnTemperature then
+            if c.Soft.LearnTemperature then
                 let excess = targetEntropy c networks batch - entropy
                 Term.mean "temperatureLoss" 1.0 (OffPolicy.temperatureLoss 0.0 logTemperature excess)
             Term.report "entropy" entropy
@@ -194,25 +187,14 @@ module internal DiscreteSac =
         let actor, critics = Actor.layout networks.Actor, criticLayout networks
         let actorPart: Part = { First = 0; Layout = actor }
         let criticPart: Part = { First = actor.Count; Layout = critics }
-        let learns name rate = ActorCritics.learns name c.Rate.AnnealLearningRate rate
+        let learns name rate = ActorCritics.learns name c.Soft.Rate.AnnealLearningRate rate
 
-        let temperature motion =
-            let start = Math.Log c.InitialTemperature
-            ParameterGroup.beside "temperature" [ { Name = "logTemperature"; Shape = [||]; Initial = start } ] motion
-
-        let update name groups loss =
-            Update.create
-                {
-                    Name = name
-                    Groups = groups
-                    Shape = SampleShape.steps c.OffPolicy.BatchSize
-                    MaxGradientNorm = 0.0
-                    Loss = loss
-                }
+        let temperature = SoftPolicy.temperatureGroup c.Soft
+        let update name = SoftActorCritics.update name (SampleShape.steps c.Soft.OffPolicy.BatchSize)
 
         let temperatureMotion =
-            if c.LearnTemperature then
-                learns "temperatureOptimiser" c.TemperatureLearningRate
+            if c.Soft.LearnTemperature then
+                learns "temperatureOptimiser" c.Soft.TemperatureLearningRate
             else
                 GroupMotion.Stays
 
@@ -227,7 +209,7 @@ module internal DiscreteSac =
                 "critic step"
                 [
                     ParameterGroup.ofPart "actor" actorPart GroupMotion.Stays
-                    ParameterGroup.ofPart "critics" criticPart (learns "criticOptimiser" c.CriticLearningRate)
+                    ParameterGroup.ofPart "critics" criticPart (learns "criticOptimiser" c.Soft.CriticLearningRate)
                     ParameterGroup.target "targets" critics targetMotion
                     temperature GroupMotion.Stays
                 ]
@@ -237,7 +219,7 @@ module internal DiscreteSac =
             update
                 "actor step"
                 [
-                    ParameterGroup.ofPart "actor" actorPart (learns "actorOptimiser" c.Rate.LearningRate)
+                    ParameterGroup.ofPart "actor" actorPart (learns "actorOptimiser" c.Soft.Rate.LearningRate)
                     ParameterGroup.ofPart "critics" criticPart GroupMotion.Stays
                     temperature temperatureMotion
                 ]
@@ -262,8 +244,8 @@ module internal DiscreteSac =
 
         // The critics, then the actor, which sees the new critics, and the temperature. All see the old temperature.
         let learn samples steps key =
-            if c.Rate.AnnealLearningRate then
-                ActorCritics.anneal (ActorCritics.shareLeft c.Plan steps) both
+            if c.Soft.Rate.AnnealLearningRate then
+                ActorCritics.anneal (ActorCritics.shareLeft c.Soft.Plan steps) both
 
             critic.ChooseAll samples
             critic.Run workers
@@ -282,15 +264,15 @@ module internal DiscreteSac =
 
         Replayed.learnerOf
             { Replayed.noExtras with RemembersMasks = true }
-            c.OffPolicy
+            c.Soft.OffPolicy
             {
                 Algorithm = "sac"
                 Options = c.Texts
-                TotalSteps = c.Plan.TotalSteps
+                TotalSteps = c.Soft.Plan.TotalSteps
                 Actor = actor
                 Layout = layoutOf networks
                 ActionScaling = ActionScaling.None
-                NormaliseObservations = c.Network.NormaliseObservations
+                NormaliseObservations = c.Soft.Network.NormaliseObservations
                 Arrays = ActorCritics.arrays both
                 Targets = [ "targets", { First = (Actor.layout actor).Count; Layout = critics } ]
                 Explore =
@@ -302,7 +284,7 @@ module internal DiscreteSac =
                         critic.Load draft
                         policy.Load draft
                         ofCritic <- Means(critic, [ "criticLoss" ])
-                        let learnt = if c.LearnTemperature then [ "temperatureLoss" ] else []
+                        let learnt = if c.Soft.LearnTemperature then [ "temperatureLoss" ] else []
                         ofPolicy <- Means(policy, learnt @ [ "actorLoss"; "entropy" ])
                 Policy = fun () -> Memory.op_Implicit (policy.Group "actor")
                 Stepped = fun before after -> if interval > 0 then follow before after

@@ -12,11 +12,6 @@ open Rl.Core.Objectives
 /// Options of DroQ (Hiraoka et al. 2022).
 type DroqOptions =
     {
-        Plan: PlanOptions
-        OffPolicy: OffPolicyOptions
-        Network: NetworkOptions
-        /// The actor's.
-        Rate: RateOptions
         Soft: SoftOptions
         /// The share τ of the critics in their targets after each step.
         TargetRate: float
@@ -35,15 +30,9 @@ module DroqOptions =
     /// SAC's for small tasks, with the paper's dropout of a hundredth and twenty updates a step, of which the last
     /// moves the actor.
     let defaults =
-        let d = SacOptions.defaults
-
         {
-            Plan = { TotalSteps = 5_000L }
-            OffPolicy = { d.OffPolicy with GradientSteps = -20 }
-            Network = d.Network
-            Rate = d.Rate
-            Soft = d.Soft
-            TargetRate = d.TargetRate
+            Soft = SoftOptions.ofManyUpdates
+            TargetRate = SacOptions.defaults.TargetRate
             Critics = 2
             DropoutRate = 0.01
             PolicyDelay = 20
@@ -52,35 +41,23 @@ module DroqOptions =
     /// A row an option, in the order of files.
     let rows: OptionRow<DroqOptions> list =
         let d = defaults
-        let plan rows = Options.group (fun (c: DroqOptions) -> c.Plan) (fun v c -> { c with Plan = v }) rows
 
-        let offPolicy rows =
-            Options.group (fun (c: DroqOptions) -> c.OffPolicy) (fun v c -> { c with OffPolicy = v }) rows
-
-        let network rows = Options.group (fun (c: DroqOptions) -> c.Network) (fun v c -> { c with Network = v }) rows
-        let rate rows = Options.group (fun (c: DroqOptions) -> c.Rate) (fun v c -> { c with Rate = v }) rows
-        let soft rows = Options.group (fun (c: DroqOptions) -> c.Soft) (fun v c -> { c with Soft = v }) rows
-
-        [
-            yield! plan PlanOptions.rows
-            yield! offPolicy OffPolicyOptions.rows
-            yield! rate ActorCritics.rateRows
-            yield! soft SoftOptions.temperature
-            Options.number (nameof d.TargetRate) Range.positiveFraction _.TargetRate (fun v c ->
-                { c with TargetRate = v })
-            Options.whole (nameof d.Critics) (Range.within 1.0 100.0) _.Critics (fun v c -> { c with Critics = v })
-            Options.number (nameof d.DropoutRate) Range.belowOne _.DropoutRate (fun v c -> { c with DropoutRate = v })
-            Options.whole (nameof d.PolicyDelay) (Range.atLeast 1.0) _.PolicyDelay (fun v c ->
-                { c with PolicyDelay = v })
-            yield! soft SoftOptions.deviation
-            yield! network NetworkOptions.normaliseObservations
-            yield! network NetworkOptions.layers
-        ]
+        SoftOptions.around
+            _.Soft
+            (fun v (c: DroqOptions) -> { c with Soft = v })
+            [
+                Options.number (nameof d.TargetRate) Range.positiveFraction _.TargetRate (fun v c ->
+                    { c with TargetRate = v })
+                Options.whole (nameof d.Critics) (Range.within 1.0 100.0) _.Critics (fun v c -> { c with Critics = v })
+                Options.number (nameof d.DropoutRate) Range.belowOne _.DropoutRate (fun v c ->
+                    { c with DropoutRate = v })
+                Options.whole (nameof d.PolicyDelay) (Range.atLeast 1.0) _.PolicyDelay (fun v c ->
+                    { c with PolicyDelay = v })
+            ]
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (options: DroqOptions) =
         Options.validate rows options
-        OffPolicyOptions.validate options.OffPolicy
         SoftOptions.validate options.Soft
 
     /// The options as named texts.
@@ -93,18 +70,15 @@ module DroqOptions =
 [<RequireQualifiedAccess>]
 module Droq =
 
-    let private policyOf (c: DroqOptions) = SoftPolicy.create "droq" c.Network c.Soft
-
     /// Each hidden layer of a critic is its weights, dropout, layer normalisation, activation.
-    let private criticOf (c: DroqOptions) (observations: Space) (policy: SoftPolicy) : ActionCritic =
-        let inputs, hidden = Encoding.size observations, c.Network.Hidden
-        let critic = ActionCritic.create c.Network.Activation inputs policy.Actions hidden c.Critics
-        { critic with Layers.LayerNormalisation = true }
+    let private networksOf (c: DroqOptions) (observations: Space) (actions: Space) : SoftNetworks =
+        let networks = SoftNetworks.create "droq" c.Soft c.Critics observations actions
+        { networks with Critic.Layers.LayerNormalisation = true }
 
     /// 0 for the elements of the critics' hidden layers that are dropped, 1 for the others: critic by critic, layer by
     /// layer. The targets, the critics and the critics that the actor climbs each have their own.
     let private drops (c: DroqOptions) (who: string) : Column =
-        Column.step (who + "Drops") (c.Critics * List.sum c.Network.Hidden)
+        Column.step (who + "Drops") (c.Critics * List.sum c.Soft.Network.Hidden)
 
     /// Writes 1 where an element is kept and 0 where it is dropped, each with the probability `rate`: the generator
     /// that follows. What is drawn is how many are kept in a row, of which P(k) = (1 − p)ᵏ p.
@@ -129,7 +103,7 @@ module Droq =
 
     /// The values of each critic with these elements dropped.
     let private values (c: DroqOptions) (critic: ActionCritic) (batch: Batch) group who observations actions =
-        let widths = List.replicate c.Critics c.Network.Hidden |> List.concat
+        let widths = List.replicate c.Critics c.Soft.Network.Hidden |> List.concat
 
         let kept =
             if widths.IsEmpty then
@@ -146,7 +120,8 @@ module Droq =
         |> List.map (fun trained -> Heads.value trained.Output)
 
     /// ½ Σᵢ (qᵢ(s, a) − y)² with y = r + γ (min q̄(s′, a′) − α ln π(a′|s′)), all q with dropout.
-    let private evaluation (c: DroqOptions) (parts: SoftParts) critic (columns: TransitionColumns) (batch: Batch) =
+    let private evaluation (c: DroqOptions) (parts: SoftParts) (batch: Batch) =
+        let critic, columns = parts.Critic, parts.Columns
         let struct (action, logProbability) = SoftPolicy.atNext parts.Policy (batch.Parameters "actor") columns batch
         let next = values c critic batch "targets" "targets" batch[columns.NextObservations] action
 
@@ -159,7 +134,8 @@ module Droq =
             (values c critic batch "critics" "critics" batch[columns.Observations] batch[columns.Actions])
 
     /// α ln π(a|s) − the mean of all q(s, a) with dropout, and −ln α (ln π(a|s) + H).
-    let private improvement (c: DroqOptions) (parts: SoftParts) critic (columns: TransitionColumns) (batch: Batch) =
+    let private improvement (c: DroqOptions) (parts: SoftParts) (batch: Batch) =
+        let critic, columns = parts.Critic, parts.Columns
         let struct (action, logProbability) = SoftPolicy.atPresent parts.Policy (batch.Parameters "actor") columns batch
 
         values c critic batch "critics" "actor" batch[columns.Observations] action
@@ -167,44 +143,28 @@ module Droq =
         |> SoftPolicy.improvement parts.Policy batch logProbability
 
     let private bind (c: DroqOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let policy = policyOf c environment.ObservationSpace environment.ActionSpace
-        let critic = criticOf c environment.ObservationSpace policy
-        let columns = TransitionColumns.ofEnvironment environment
+        let parts = SoftParts.create "droq" (DroqOptions.toPairs c) c.Soft (networksOf c) c.PolicyDelay environment
+        let steps = SoftActorCritics.steps parts c.TargetRate (evaluation c parts) (improvement c parts)
 
-        let parts: SoftParts =
-            {
-                Algorithm = "droq"
-                Texts = DroqOptions.toPairs c
-                Plan = c.Plan
-                OffPolicy = c.OffPolicy
-                Network = c.Network
-                Rate = c.Rate
-                Policy = policy
-                Critics = ActionCritic.layout critic
-                PolicyDelay = c.PolicyDelay
-            }
+        let kept who =
+            let column = drops c who
+            column, Array.zeroCreate<float32>(c.Soft.OffPolicy.BatchSize * column.Numbers)
 
-        let steps =
-            SoftActorCritics.steps
-                parts
-                c.TargetRate
-                (evaluation c parts critic columns)
-                (improvement c parts critic columns)
-
-        let kept =
-            if c.Network.Hidden.IsEmpty then
-                []
+        let ofCritics, ofActor =
+            if c.Soft.Network.Hidden.IsEmpty then
+                [], []
             else
-                [ "targets"; "critics"; "actor" ]
-                |> List.map (fun who ->
-                    let column = drops c who
-                    column, Array.zeroCreate<float32>(c.OffPolicy.BatchSize * column.Numbers))
+                [ kept "targets"; kept "critics" ], [ kept "actor" ]
 
-        let draw rng = kept |> List.fold (fun rng (_, values) -> drop c.DropoutRate values rng) rng
+        let dropAll rng kept = kept |> List.fold (fun rng (_, values) -> drop c.DropoutRate values rng) rng
+
+        let draw moves rng =
+            let rng = dropAll rng ofCritics
+            if moves then dropAll rng ofActor else rng
 
         SoftActorCritics.learner
             parts
-            { steps with Draw = draw; Drawn = kept }
+            { steps with Draw = draw; Drawn = ofCritics @ ofActor }
             (SoftActorCritics.ofGroup steps)
             environment
             workers
@@ -234,5 +194,4 @@ module Droq =
             create
         |> AlgorithmEntry.withActions ActorCritics.suits
         |> AlgorithmEntry.withParameters DroqOptions.ofPairs (fun c observations actions ->
-            let policy = policyOf c observations actions
-            (SoftActorCritics.layout policy (ActionCritic.layout (criticOf c observations policy))).Count)
+            (SoftNetworks.layout (networksOf c observations actions)).Count)

@@ -20,11 +20,6 @@ type SubsetValue =
 /// Options of randomised ensembled double Q-learning (Chen et al. 2021).
 type RedqOptions =
     {
-        Plan: PlanOptions
-        OffPolicy: OffPolicyOptions
-        Network: NetworkOptions
-        /// The actor's.
-        Rate: RateOptions
         Soft: SoftOptions
         /// The share τ of the critics in their targets after each step.
         TargetRate: float
@@ -45,15 +40,9 @@ module RedqOptions =
     /// SAC's for small tasks, with the paper's ten critics, two of them in a target, and twenty updates a step, of
     /// which the last moves the actor.
     let defaults =
-        let d = SacOptions.defaults
-
         {
-            Plan = { TotalSteps = 5_000L }
-            OffPolicy = { d.OffPolicy with GradientSteps = -20 }
-            Network = d.Network
-            Rate = d.Rate
-            Soft = d.Soft
-            TargetRate = d.TargetRate
+            Soft = SoftOptions.ofManyUpdates
+            TargetRate = SacOptions.defaults.TargetRate
             Critics = 10
             TargetCritics = 2
             TargetValue = SubsetValue.Least
@@ -65,37 +54,24 @@ module RedqOptions =
     /// A row an option, in the order of files.
     let rows: OptionRow<RedqOptions> list =
         let d = defaults
-        let plan rows = Options.group (fun (c: RedqOptions) -> c.Plan) (fun v c -> { c with Plan = v }) rows
 
-        let offPolicy rows =
-            Options.group (fun (c: RedqOptions) -> c.OffPolicy) (fun v c -> { c with OffPolicy = v }) rows
-
-        let network rows = Options.group (fun (c: RedqOptions) -> c.Network) (fun v c -> { c with Network = v }) rows
-        let rate rows = Options.group (fun (c: RedqOptions) -> c.Rate) (fun v c -> { c with Rate = v }) rows
-        let soft rows = Options.group (fun (c: RedqOptions) -> c.Soft) (fun v c -> { c with Soft = v }) rows
-
-        [
-            yield! plan PlanOptions.rows
-            yield! offPolicy OffPolicyOptions.rows
-            yield! rate ActorCritics.rateRows
-            yield! soft SoftOptions.temperature
-            Options.number (nameof d.TargetRate) Range.positiveFraction _.TargetRate (fun v c ->
-                { c with TargetRate = v })
-            Options.whole (nameof d.Critics) (Range.within 1.0 100.0) _.Critics (fun v c -> { c with Critics = v })
-            Options.whole (nameof d.TargetCritics) (Range.within 1.0 100.0) _.TargetCritics (fun v c ->
-                { c with TargetCritics = v })
-            Options.choice values (nameof d.TargetValue) _.TargetValue (fun v c -> { c with TargetValue = v })
-            Options.whole (nameof d.PolicyDelay) (Range.atLeast 1.0) _.PolicyDelay (fun v c ->
-                { c with PolicyDelay = v })
-            yield! soft SoftOptions.deviation
-            yield! network NetworkOptions.normaliseObservations
-            yield! network NetworkOptions.layers
-        ]
+        SoftOptions.around
+            _.Soft
+            (fun v (c: RedqOptions) -> { c with Soft = v })
+            [
+                Options.number (nameof d.TargetRate) Range.positiveFraction _.TargetRate (fun v c ->
+                    { c with TargetRate = v })
+                Options.whole (nameof d.Critics) (Range.within 1.0 100.0) _.Critics (fun v c -> { c with Critics = v })
+                Options.whole (nameof d.TargetCritics) (Range.within 1.0 100.0) _.TargetCritics (fun v c ->
+                    { c with TargetCritics = v })
+                Options.choice values (nameof d.TargetValue) _.TargetValue (fun v c -> { c with TargetValue = v })
+                Options.whole (nameof d.PolicyDelay) (Range.atLeast 1.0) _.PolicyDelay (fun v c ->
+                    { c with PolicyDelay = v })
+            ]
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (options: RedqOptions) =
         Options.validate rows options
-        OffPolicyOptions.validate options.OffPolicy
         SoftOptions.validate options.Soft
 
         if options.TargetCritics > options.Critics then
@@ -115,11 +91,7 @@ module RedqOptions =
 [<RequireQualifiedAccess>]
 module Redq =
 
-    let private policyOf (c: RedqOptions) = SoftPolicy.create "redq" c.Network c.Soft
-
-    let private criticOf (c: RedqOptions) (observations: Space) (policy: SoftPolicy) : ActionCritic =
-        let inputs, hidden = Encoding.size observations, c.Network.Hidden
-        ActionCritic.create c.Network.Activation inputs policy.Actions hidden c.Critics
+    let private networksOf (c: RedqOptions) = SoftNetworks.create "redq" c.Soft c.Critics
 
     let private largest = float System.Single.MaxValue
 
@@ -145,14 +117,9 @@ module Redq =
         rng
 
     /// The mean over critics of (qᵢ(s, a) − y)² with y = r + γ (min over the drawn i of q̄ᵢ(s′, a′) − α ln π(a′|s′)).
-    let private evaluation
-        (c: RedqOptions)
-        (parts: SoftParts)
-        (critic: ActionCritic)
-        (columns: TransitionColumns)
-        batch
-        =
-        let values (group: string) = ActionCritic.values critic ((batch: Batch).Parameters group)
+    let private evaluation (c: RedqOptions) (parts: SoftParts) (batch: Batch) =
+        let critic, columns = parts.Critic, parts.Columns
+        let values group = ActionCritic.values critic (batch.Parameters group)
         let struct (action, logProbability) = SoftPolicy.atNext parts.Policy (batch.Parameters "actor") columns batch
         let next = values "targets" batch[columns.NextObservations] action
         let isChosen index = Expr.slice 0 index (index + 1) batch[chosen c]
@@ -176,7 +143,8 @@ module Redq =
             (values "critics" batch[columns.Observations] batch[columns.Actions])
 
     /// α ln π(a|s) − the mean of all q(s, a), and −ln α (ln π(a|s) + H).
-    let private improvement (parts: SoftParts) (critic: ActionCritic) (columns: TransitionColumns) (batch: Batch) =
+    let private improvement (parts: SoftParts) (batch: Batch) =
+        let critic, columns = parts.Critic, parts.Columns
         let struct (action, logProbability) = SoftPolicy.atPresent parts.Policy (batch.Parameters "actor") columns batch
 
         ActionCritic.values critic (batch.Parameters "critics") batch[columns.Observations] action
@@ -184,33 +152,11 @@ module Redq =
         |> SoftPolicy.improvement parts.Policy batch logProbability
 
     let private bind (c: RedqOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let policy = policyOf c environment.ObservationSpace environment.ActionSpace
-        let critic = criticOf c environment.ObservationSpace policy
-        let columns = TransitionColumns.ofEnvironment environment
-
-        let parts: SoftParts =
-            {
-                Algorithm = "redq"
-                Texts = RedqOptions.toPairs c
-                Plan = c.Plan
-                OffPolicy = c.OffPolicy
-                Network = c.Network
-                Rate = c.Rate
-                Policy = policy
-                Critics = ActionCritic.layout critic
-                PolicyDelay = c.PolicyDelay
-            }
-
-        let steps =
-            SoftActorCritics.steps
-                parts
-                c.TargetRate
-                (evaluation c parts critic columns)
-                (improvement parts critic columns)
-
+        let parts = SoftParts.create "redq" (RedqOptions.toPairs c) c.Soft (networksOf c) c.PolicyDelay environment
+        let steps = SoftActorCritics.steps parts c.TargetRate (evaluation c parts) (improvement parts)
         let subset = Array.zeroCreate<float32> c.Critics
 
-        let draw (rng: Rng) =
+        let draw _ (rng: Rng) =
             let rng = choose c.TargetCritics subset rng
             steps.Critic.Set(chosen c, System.ReadOnlySpan subset)
             rng
@@ -242,5 +188,4 @@ module Redq =
             create
         |> AlgorithmEntry.withActions ActorCritics.suits
         |> AlgorithmEntry.withParameters RedqOptions.ofPairs (fun c observations actions ->
-            let policy = policyOf c observations actions
-            (SoftActorCritics.layout policy (ActionCritic.layout (criticOf c observations policy))).Count)
+            (SoftNetworks.layout (networksOf c observations actions)).Count)

@@ -11,11 +11,6 @@ open Rl.Core.Objectives
 /// Options of soft actor-critic (Haarnoja et al. 2018).
 type SacOptions =
     {
-        Plan: PlanOptions
-        OffPolicy: OffPolicyOptions
-        Network: NetworkOptions
-        /// The actor's.
-        Rate: RateOptions
         Soft: SoftOptions
         /// The share τ of the critics in their targets when these move.
         TargetRate: float
@@ -28,13 +23,9 @@ type SacOptions =
 [<RequireQualifiedAccess>]
 module SacOptions =
 
-    /// Those of small tasks: narrow layers and large steps; Stable Baselines3 has two layers of 256 and steps of 3e-4.
+    /// Those of small tasks.
     let defaults =
         {
-            Plan = { TotalSteps = 20_000L }
-            OffPolicy = { OffPolicyOptions.defaults with LearningStarts = 100; GradientSteps = -1; BatchSize = 100 }
-            Network = { NetworkOptions.defaults [ 64; 64 ] with Activation = Activation.Relu }
-            Rate = { LearningRate = 1e-3; AnnealLearningRate = false }
             Soft = SoftOptions.defaults
             TargetRate = 0.005
             Choices = SacChoiceOptions.defaults
@@ -44,40 +35,26 @@ module SacOptions =
     /// A row an option, in the order of files.
     let rows: OptionRow<SacOptions> list =
         let d = defaults
-        let plan rows = Options.group (fun (c: SacOptions) -> c.Plan) (fun v c -> { c with Plan = v }) rows
-
-        let offPolicy rows =
-            Options.group (fun (c: SacOptions) -> c.OffPolicy) (fun v c -> { c with OffPolicy = v }) rows
-
-        let network rows = Options.group (fun (c: SacOptions) -> c.Network) (fun v c -> { c with Network = v }) rows
-        let choices rows = Options.group (fun (c: SacOptions) -> c.Choices) (fun v c -> { c with Choices = v }) rows
-        let rate rows = Options.group (fun (c: SacOptions) -> c.Rate) (fun v c -> { c with Rate = v }) rows
-        let soft rows = Options.group (fun (c: SacOptions) -> c.Soft) (fun v c -> { c with Soft = v }) rows
 
         [
-            yield! plan PlanOptions.rows
-            yield! offPolicy OffPolicyOptions.rows
-            yield! rate ActorCritics.rateRows
             yield!
-                SoftOptions.temperature
+                [
+                    Options.number (nameof d.TargetRate) Range.positiveFraction _.TargetRate (fun v c ->
+                        { c with TargetRate = v })
+                    Options.whole (nameof d.Critics) (Range.within 1.0 100.0) _.Critics (fun v c ->
+                        { c with Critics = v })
+                ]
+                |> SoftOptions.around _.Soft (fun v (c: SacOptions) -> { c with Soft = v })
                 |> Options.meaning
                     (nameof d.Soft.TargetEntropyPerAction)
                     ("Where actions are numbers: the entropy that the temperature aims at, times the numbers of an "
                      + "action; −1 in most implementations.")
-                |> soft
-            Options.number (nameof d.TargetRate) Range.positiveFraction _.TargetRate (fun v c ->
-                { c with TargetRate = v })
-            Options.whole (nameof d.Critics) (Range.within 1.0 100.0) _.Critics (fun v c -> { c with Critics = v })
-            yield! soft SoftOptions.deviation
-            yield! network NetworkOptions.normaliseObservations
-            yield! network NetworkOptions.layers
-            yield! choices SacChoiceOptions.rows
+            yield! Options.group _.Choices (fun v (c: SacOptions) -> { c with Choices = v }) SacChoiceOptions.rows
         ]
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (options: SacOptions) =
         Options.validate rows options
-        OffPolicyOptions.validate options.OffPolicy
         SoftOptions.validate options.Soft
 
     /// The options as named texts.
@@ -90,13 +67,11 @@ module SacOptions =
 [<RequireQualifiedAccess>]
 module Sac =
 
-    let private criticOf (c: SacOptions) (observations: Space) (policy: SoftPolicy) =
-        ActionCritic.create c.Network.Activation (Encoding.size observations) policy.Actions c.Network.Hidden c.Critics
-
-    let private policyOf (c: SacOptions) = SoftPolicy.create "sac" c.Network c.Soft
+    let private networksOf (c: SacOptions) = SoftNetworks.create "sac" c.Soft c.Critics
 
     /// ½ Σᵢ (qᵢ(s, a) − y)² with y = r + γ (min q̄(s′, a′) − α ln π(a′|s′)).
-    let private evaluation (parts: SoftParts) (critic: ActionCritic) (columns: TransitionColumns) (batch: Batch) =
+    let private evaluation (parts: SoftParts) (batch: Batch) =
+        let critic, columns = parts.Critic, parts.Columns
         let values group = ActionCritic.values critic (batch.Parameters group)
         let struct (action, logProbability) = SoftPolicy.atNext parts.Policy (batch.Parameters "actor") columns batch
         let temperature = SoftPolicy.temperature batch
@@ -113,7 +88,8 @@ module Sac =
             (values "critics" batch[columns.Observations] batch[columns.Actions])
 
     /// α ln π(a|s) − min q(s, a), and −ln α (ln π(a|s) + H).
-    let private improvement (parts: SoftParts) (critic: ActionCritic) (columns: TransitionColumns) (batch: Batch) =
+    let private improvement (parts: SoftParts) (batch: Batch) =
+        let critic, columns = parts.Critic, parts.Columns
         let struct (action, logProbability) = SoftPolicy.atPresent parts.Policy (batch.Parameters "actor") columns batch
 
         ActionCritic.values critic (batch.Parameters "critics") batch[columns.Observations] action
@@ -121,30 +97,8 @@ module Sac =
         |> SoftPolicy.improvement parts.Policy batch logProbability
 
     let private bind (c: SacOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let policy = policyOf c environment.ObservationSpace environment.ActionSpace
-        let critic = criticOf c environment.ObservationSpace policy
-        let columns = TransitionColumns.ofEnvironment environment
-
-        let parts: SoftParts =
-            {
-                Algorithm = "sac"
-                Texts = SacOptions.toPairs c
-                Plan = c.Plan
-                OffPolicy = c.OffPolicy
-                Network = c.Network
-                Rate = c.Rate
-                Policy = policy
-                Critics = ActionCritic.layout critic
-                PolicyDelay = 1
-            }
-
-        let steps =
-            SoftActorCritics.steps
-                parts
-                c.TargetRate
-                (evaluation parts critic columns)
-                (improvement parts critic columns)
-
+        let parts = SoftParts.create "sac" (SacOptions.toPairs c) c.Soft (networksOf c) 1 environment
+        let steps = SoftActorCritics.steps parts c.TargetRate (evaluation parts) (improvement parts)
         SoftActorCritics.learner parts steps (SoftActorCritics.ofGroup steps) environment workers
 
     /// Whether it has actions of a space: one of several choices, or numbers within finite bounds.
@@ -153,14 +107,7 @@ module Sac =
     let private forChoices (c: SacOptions) : DiscreteSacParts =
         {
             Texts = SacOptions.toPairs c
-            Plan = c.Plan
-            OffPolicy = c.OffPolicy
-            Network = c.Network
-            Rate = c.Rate
-            CriticLearningRate = c.Soft.CriticLearningRate
-            TemperatureLearningRate = c.Soft.TemperatureLearningRate
-            InitialTemperature = c.Soft.InitialTemperature
-            LearnTemperature = c.Soft.LearnTemperature
+            Soft = c.Soft
             TargetRate = c.TargetRate
             Critics = c.Critics
             Choices = c.Choices
@@ -183,9 +130,7 @@ module Sac =
     let private parameters (c: SacOptions) (observations: Space) (actions: Space) : int =
         match actions with
         | Space.Discrete(choices, _) -> DiscreteSac.parameters (forChoices c) observations choices
-        | actions ->
-            let policy = policyOf c observations actions
-            (SoftActorCritics.layout policy (ActionCritic.layout (criticOf c observations policy))).Count
+        | actions -> (SoftNetworks.layout (networksOf c observations actions)).Count
 
     /// What there is to know of it.
     let entry =

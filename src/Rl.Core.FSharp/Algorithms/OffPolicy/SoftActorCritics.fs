@@ -12,74 +12,6 @@ open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Objectives
 
-/// Options of soft actor-critics: step sizes, temperature, policy.
-type SoftOptions =
-    {
-        /// Adam's step size α for the critics.
-        CriticLearningRate: float
-        /// Adam's step size for ln α.
-        TemperatureLearningRate: float
-        /// The temperature α that training starts with.
-        InitialTemperature: float
-        /// Learn the temperature; else it stays as it starts.
-        LearnTemperature: bool
-        /// The entropy that the temperature aims at, times the numbers of an action; −1 in most implementations.
-        TargetEntropyPerAction: float
-        /// The least ln σ of the policy.
-        LeastLogDeviation: float
-        /// The largest ln σ of the policy.
-        LargestLogDeviation: float
-    }
-
-/// Defaults, rows and checks.
-[<RequireQualifiedAccess>]
-module SoftOptions =
-    let private o = Unchecked.defaultof<SoftOptions>
-
-    /// Large steps for small tasks. ln σ is squashed into [−5, 2] as in CleanRL, so that it has a derivative
-    /// everywhere.
-    let defaults: SoftOptions =
-        {
-            CriticLearningRate = 1e-3
-            TemperatureLearningRate = 1e-3
-            InitialTemperature = 1.0
-            LearnTemperature = true
-            TargetEntropyPerAction = -1.0
-            LeastLogDeviation = -5.0
-            LargestLogDeviation = 2.0
-        }
-
-    /// Rows of step sizes and temperature, in the order of files.
-    let temperature: OptionRow<SoftOptions> list =
-        [
-            Options.number (nameof o.CriticLearningRate) Range.positive _.CriticLearningRate (fun v c ->
-                { c with CriticLearningRate = v })
-            Options.number (nameof o.TemperatureLearningRate) Range.positive _.TemperatureLearningRate (fun v c ->
-                { c with TemperatureLearningRate = v })
-            Options.number (nameof o.InitialTemperature) Range.positive _.InitialTemperature (fun v c ->
-                { c with InitialTemperature = v })
-            Options.flag (nameof o.LearnTemperature) _.LearnTemperature (fun v c -> { c with LearnTemperature = v })
-            Options.number (nameof o.TargetEntropyPerAction) Range.finite _.TargetEntropyPerAction (fun v c ->
-                { c with TargetEntropyPerAction = v })
-        ]
-
-    /// Rows of the policy's deviation.
-    let deviation: OptionRow<SoftOptions> list =
-        [
-            Options.number (nameof o.LeastLogDeviation) Range.finite _.LeastLogDeviation (fun v c ->
-                { c with LeastLogDeviation = v })
-            Options.number (nameof o.LargestLogDeviation) Range.finite _.LargestLogDeviation (fun v c ->
-                { c with LargestLogDeviation = v })
-        ]
-
-    /// Fails for options that do not go together.
-    let validate (options: SoftOptions) : unit =
-        if not (options.LeastLogDeviation < options.LargestLogDeviation) then
-            Guard.fail
-                (nameof options.LeastLogDeviation)
-                ($"LeastLogDeviation is {options.LeastLogDeviation} and LargestLogDeviation "
-                 + $"{options.LargestLogDeviation}; the first must be less.")
-
 /// A squashed normal distribution over actions within bounds, whose entropy counts by a temperature α.
 [<NoEquality; NoComparison>]
 type internal SoftPolicy = { Actor: Actor; Actions: int; Options: SoftOptions }
@@ -91,12 +23,12 @@ module internal SoftPolicy =
     let noise, nextNoise = (fun (n: int) -> Column.step "noise" n), (fun (n: int) -> Column.step "nextNoise" n)
 
     /// For the actions of a space, which must be within finite bounds.
-    let create (algorithm: string) (network: NetworkOptions) (soft: SoftOptions) observations (actions: Space) =
+    let create (algorithm: string) (soft: SoftOptions) (observations: Space) (actions: Space) : SoftPolicy =
         let n = ActorCritics.actionCount algorithm actions
         let distribution = SquashedNormalPolicy.create n soft.LeastLogDeviation soft.LargestLogDeviation
 
         {
-            Actor = ActorCritics.actor network observations actions Activation.Identity distribution
+            Actor = ActorCritics.actor soft.Network observations actions Activation.Identity distribution
             Actions = n
             Options = soft
         }
@@ -142,6 +74,29 @@ module internal SoftPolicy =
                 Term.mean "temperatureLoss" 1.0 (OffPolicy.temperatureLoss target (logTemperature batch) logProbability)
         ]
 
+/// The networks of a soft actor-critic.
+[<NoEquality; NoComparison>]
+type internal SoftNetworks = { Policy: SoftPolicy; Critic: ActionCritic }
+
+[<RequireQualifiedAccess>]
+module internal SoftNetworks =
+
+    /// Networks with the layers of the options, for the actions of a space, which must be within finite bounds.
+    let create algorithm (soft: SoftOptions) (critics: int) (observations: Space) (actions: Space) : SoftNetworks =
+        let policy = SoftPolicy.create algorithm soft observations actions
+        let inputs, layers = Encoding.size observations, soft.Network
+
+        {
+            Policy = policy
+            Critic = ActionCritic.create layers.Activation inputs policy.Actions layers.Hidden critics
+        }
+
+    /// θ: the actor, then the critics.
+    let layout (networks: SoftNetworks) : Layout =
+        Layout.append
+            (Actor.layout networks.Policy.Actor)
+            (Layout.under "critics" (ActionCritic.layout networks.Critic))
+
 /// What a soft actor-critic is made of, whatever its losses.
 [<NoEquality; NoComparison>]
 type internal SoftParts =
@@ -150,21 +105,33 @@ type internal SoftParts =
         Algorithm: string
         /// The options as named texts.
         Texts: (string * string) list
-        Plan: PlanOptions
-        OffPolicy: OffPolicyOptions
-        Network: NetworkOptions
-        Rate: RateOptions
-        Policy: SoftPolicy
-        /// The parameters of all critics, which follow the actor's in θ.
-        Critics: Layout
+        Soft: SoftOptions
+        Networks: SoftNetworks
+        Columns: TransitionColumns
         /// Updates of the critics for one of the actor.
         PolicyDelay: int
     }
 
+    member this.Policy: SoftPolicy = this.Networks.Policy
+    member this.Critic: ActionCritic = this.Networks.Critic
     /// Where the actor lies in θ.
     member this.ActorPart: Part = { First = 0; Layout = Actor.layout this.Policy.Actor }
     /// Where the critics lie in θ.
-    member this.CriticPart: Part = { First = this.ActorPart.Layout.Count; Layout = this.Critics }
+    member this.CriticPart: Part = { First = this.ActorPart.Layout.Count; Layout = ActionCritic.layout this.Critic }
+
+[<RequireQualifiedAccess>]
+module internal SoftParts =
+
+    /// The parts of an algorithm for environments; `networks` gives those for spaces of observations and actions.
+    let create algorithm texts (soft: SoftOptions) networks (delay: int) (environment: BatchEnvironment) : SoftParts =
+        {
+            Algorithm = algorithm
+            Texts = texts
+            Soft = soft
+            Networks = networks environment.ObservationSpace environment.ActionSpace
+            Columns = TransitionColumns.ofEnvironment environment
+            PolicyDelay = delay
+        }
 
 /// The two updates of a step, each of which may read what the other moves.
 [<NoEquality; NoComparison>]
@@ -180,24 +147,21 @@ type internal SoftSteps =
         Targets: (string * Part) list
         /// Columns that both updates may read beside noise.
         Drawn: (Column * float32[]) list
-        /// Draws those and what else updates read, before each step: the generator that follows.
-        Draw: Rng -> Rng
+        /// Draws those and what else updates read, before each step: the generator that follows. It is told whether the
+        /// actor moves in the step.
+        Draw: bool -> Rng -> Rng
     }
 
 [<RequireQualifiedAccess>]
 module internal SoftActorCritics =
 
-    /// θ: the actor, then the critics.
-    let layout (policy: SoftPolicy) (critics: Layout) : Layout =
-        Layout.append (Actor.layout policy.Actor) (Layout.under "critics" critics)
-
     /// Adam with PyTorch's constants, whose rate may be annealed.
-    let learns (parts: SoftParts) name rate = ActorCritics.learns name parts.Rate.AnnealLearningRate rate
+    let learns (parts: SoftParts) name rate = ActorCritics.learns name parts.Soft.Rate.AnnealLearningRate rate
 
     /// How ln α moves with the actor.
     let temperatureMotion (parts: SoftParts) : GroupMotion =
-        if parts.Policy.Options.LearnTemperature then
-            learns parts "temperatureOptimiser" parts.Policy.Options.TemperatureLearningRate
+        if parts.Soft.LearnTemperature then
+            learns parts "temperatureOptimiser" parts.Soft.TemperatureLearningRate
         else
             GroupMotion.Stays
 
@@ -210,7 +174,7 @@ module internal SoftActorCritics =
 
         [
             Term.mean "criticLoss" share loss
-            if parts.OffPolicy.PriorityExponent > 0.0 then
+            if parts.Soft.OffPolicy.PriorityExponent > 0.0 then
                 Term.each ActorCritics.Errors (ActorCritics.errors present y)
         ]
 
@@ -221,8 +185,8 @@ module internal SoftActorCritics =
     /// The critics with targets that follow them at a rate, by the terms of `evaluation`; then the actor with the
     /// temperature, by those of `improvement`.
     let steps (parts: SoftParts) (targetRate: float) evaluation improvement : SoftSteps =
-        let soft = parts.Policy.Options
-        let shape = SampleShape.steps parts.OffPolicy.BatchSize
+        let soft = parts.Soft
+        let shape = SampleShape.steps soft.OffPolicy.BatchSize
 
         {
             Critic =
@@ -235,7 +199,10 @@ module internal SoftActorCritics =
                             "critics"
                             parts.CriticPart
                             (learns parts "criticOptimiser" soft.CriticLearningRate)
-                        ParameterGroup.target "targets" parts.Critics (GroupMotion.Follows("critics", targetRate))
+                        ParameterGroup.target
+                            "targets"
+                            parts.CriticPart.Layout
+                            (GroupMotion.Follows("critics", targetRate))
                         SoftPolicy.temperatureGroup soft GroupMotion.Stays
                     ]
                     evaluation
@@ -247,7 +214,7 @@ module internal SoftActorCritics =
                         ParameterGroup.ofPart
                             "actor"
                             parts.ActorPart
-                            (learns parts "actorOptimiser" parts.Rate.LearningRate)
+                            (learns parts "actorOptimiser" soft.Rate.LearningRate)
                         ParameterGroup.ofPart "critics" parts.CriticPart GroupMotion.Stays
                         SoftPolicy.temperatureGroup soft (temperatureMotion parts)
                     ]
@@ -256,7 +223,7 @@ module internal SoftActorCritics =
             OfActor = [ "actor"; "temperature" ]
             Targets = [ "targets", parts.CriticPart ]
             Drawn = []
-            Draw = id
+            Draw = fun _ rng -> rng
         }
 
     /// Steps of the critics since the actor's last; kept where it waits.
@@ -266,9 +233,9 @@ module internal SoftActorCritics =
     /// A learner of a soft actor-critic. `acting` gives the actor's part of θ as updates have left it.
     let learner (parts: SoftParts) (steps: SoftSteps) acting (environment: BatchEnvironment) (workers: Workers) =
         let critic, actor = steps.Critic, steps.Actor
-        let policy = parts.Policy
-        let noise = [ SoftPolicy.noise policy.Actions; SoftPolicy.nextNoise policy.Actions ]
-        let drawn = DrawnNoise(noise, parts.OffPolicy.BatchSize, steps.Drawn)
+        let policy, soft = parts.Policy, parts.Soft
+        let noise = DrawnNoise([ SoftPolicy.noise policy.Actions ], soft.OffPolicy.BatchSize)
+        let nextNoise = DrawnNoise([ SoftPolicy.nextNoise policy.Actions ], soft.OffPolicy.BatchSize, steps.Drawn)
         let mutable ofCritic, ofActor = Means(critic, []), Means(actor, [])
         let waits = parts.PolicyDelay > 1
         let mutable waited = 0
@@ -278,19 +245,22 @@ module internal SoftActorCritics =
         let passOfActor group = ActorCritics.pass group actor critic
 
         // The critics, then the actor, which sees the new critics, and the temperature. All see the old temperature.
+        // The actor's noise is drawn where it moves.
         let learn samples environmentSteps key =
-            let samples, key = drawn.With samples, steps.Draw(drawn.Draw key)
+            waited <- waited + 1
+            let moves = waited >= parts.PolicyDelay
+            let samples = noise.With(nextNoise.With samples)
+            let key = (if moves then noise.Draw key else key) |> nextNoise.Draw |> steps.Draw moves
 
-            if parts.Rate.AnnealLearningRate then
-                ActorCritics.anneal (ActorCritics.shareLeft parts.Plan environmentSteps) both
+            if soft.Rate.AnnealLearningRate then
+                ActorCritics.anneal (ActorCritics.shareLeft soft.Plan environmentSteps) both
 
             critic.ChooseAll samples
             critic.Run workers
             ofCritic.Add()
             List.iter passOfCritic steps.OfCritic
-            waited <- waited + 1
 
-            if waited >= parts.PolicyDelay then
+            if moves then
                 waited <- 0
                 actor.ChooseAll samples
                 actor.Run workers
@@ -300,15 +270,15 @@ module internal SoftActorCritics =
             key
 
         Replayed.learner
-            parts.OffPolicy
+            soft.OffPolicy
             {
                 Algorithm = parts.Algorithm
                 Options = parts.Texts
-                TotalSteps = parts.Plan.TotalSteps
+                TotalSteps = soft.Plan.TotalSteps
                 Actor = policy.Actor
-                Layout = layout policy parts.Critics
+                Layout = SoftNetworks.layout parts.Networks
                 ActionScaling = ActionScaling.Bounds
-                NormaliseObservations = parts.Network.NormaliseObservations
+                NormaliseObservations = soft.Network.NormaliseObservations
                 Arrays = [ yield! ActorCritics.arrays [ critic; actor ]; if waits then Waited, [| 0.0f |] ]
                 Targets = steps.Targets
                 Explore =
@@ -323,10 +293,7 @@ module internal SoftActorCritics =
                         ofCritic <- Means(critic, [ "criticLoss" ])
 
                         ofActor <-
-                            Means(
-                                actor,
-                                [ "actorLoss"; "entropy"; if policy.Options.LearnTemperature then "temperatureLoss" ]
-                            )
+                            Means(actor, [ "actorLoss"; "entropy"; if soft.LearnTemperature then "temperatureLoss" ])
                 Policy = acting
                 Stepped = fun _ _ -> ()
                 Learn = learn

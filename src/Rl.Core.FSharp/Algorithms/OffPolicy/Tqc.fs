@@ -13,11 +13,6 @@ open Rl.Core.Objectives
 /// Options of truncated quantile critics (Kuznetsov et al. 2020).
 type TqcOptions =
     {
-        Plan: PlanOptions
-        OffPolicy: OffPolicyOptions
-        Network: NetworkOptions
-        /// The actor's.
-        Rate: RateOptions
         Soft: SoftOptions
         /// The share τ of the critics in their targets after each step.
         TargetRate: float
@@ -38,10 +33,6 @@ module TqcOptions =
         let d = SacOptions.defaults
 
         {
-            Plan = d.Plan
-            OffPolicy = d.OffPolicy
-            Network = d.Network
-            Rate = d.Rate
             Soft = d.Soft
             TargetRate = d.TargetRate
             Critics = d.Critics
@@ -52,36 +43,23 @@ module TqcOptions =
     /// A row an option, in the order of files.
     let rows: OptionRow<TqcOptions> list =
         let d = defaults
-        let plan rows = Options.group (fun (c: TqcOptions) -> c.Plan) (fun v c -> { c with Plan = v }) rows
 
-        let offPolicy rows =
-            Options.group (fun (c: TqcOptions) -> c.OffPolicy) (fun v c -> { c with OffPolicy = v }) rows
-
-        let network rows = Options.group (fun (c: TqcOptions) -> c.Network) (fun v c -> { c with Network = v }) rows
-        let rate rows = Options.group (fun (c: TqcOptions) -> c.Rate) (fun v c -> { c with Rate = v }) rows
-        let soft rows = Options.group (fun (c: TqcOptions) -> c.Soft) (fun v c -> { c with Soft = v }) rows
-
-        [
-            yield! plan PlanOptions.rows
-            yield! offPolicy OffPolicyOptions.rows
-            yield! rate ActorCritics.rateRows
-            yield! soft SoftOptions.temperature
-            Options.number (nameof d.TargetRate) Range.positiveFraction _.TargetRate (fun v c ->
-                { c with TargetRate = v })
-            Options.whole (nameof d.Critics) (Range.within 1.0 100.0) _.Critics (fun v c -> { c with Critics = v })
-            Options.whole (nameof d.Quantiles) (Range.within 1.0 1000.0) _.Quantiles (fun v c ->
-                { c with Quantiles = v })
-            Options.whole (nameof d.DroppedQuantiles) (Range.atLeast 0.0) _.DroppedQuantiles (fun v c ->
-                { c with DroppedQuantiles = v })
-            yield! soft SoftOptions.deviation
-            yield! network NetworkOptions.normaliseObservations
-            yield! network NetworkOptions.layers
-        ]
+        SoftOptions.around
+            _.Soft
+            (fun v (c: TqcOptions) -> { c with Soft = v })
+            [
+                Options.number (nameof d.TargetRate) Range.positiveFraction _.TargetRate (fun v c ->
+                    { c with TargetRate = v })
+                Options.whole (nameof d.Critics) (Range.within 1.0 100.0) _.Critics (fun v c -> { c with Critics = v })
+                Options.whole (nameof d.Quantiles) (Range.within 1.0 1000.0) _.Quantiles (fun v c ->
+                    { c with Quantiles = v })
+                Options.whole (nameof d.DroppedQuantiles) (Range.atLeast 0.0) _.DroppedQuantiles (fun v c ->
+                    { c with DroppedQuantiles = v })
+            ]
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (options: TqcOptions) =
         Options.validate rows options
-        OffPolicyOptions.validate options.OffPolicy
         SoftOptions.validate options.Soft
 
         if options.DroppedQuantiles >= options.Quantiles then
@@ -101,25 +79,17 @@ module TqcOptions =
 [<RequireQualifiedAccess>]
 module Tqc =
 
-    let private policyOf (c: TqcOptions) = SoftPolicy.create "tqc" c.Network c.Soft
-
-    let private criticOf (c: TqcOptions) (observations: Space) (policy: SoftPolicy) : ActionCritic =
-        let inputs, hidden = Encoding.size observations, c.Network.Hidden
-        let critic = ActionCritic.create c.Network.Activation inputs policy.Actions hidden c.Critics
-        { critic with Layers.Outputs = c.Quantiles }
+    let private networksOf (c: TqcOptions) (observations: Space) (actions: Space) : SoftNetworks =
+        let networks = SoftNetworks.create "tqc" c.Soft c.Critics observations actions
+        { networks with Critic.Layers.Outputs = c.Quantiles }
 
     let private mean (quantiles: Expr) = Expr.meanOver [| -1 |] quantiles
 
     /// The mean over critics of the quantile regression of Zᵢ(s, a) towards r + γ (z − α ln π(a′|s′)), z the atoms of
     /// all Z̄(s′, a′) but the largest.
-    let private evaluation
-        (c: TqcOptions)
-        (parts: SoftParts)
-        (critic: ActionCritic)
-        (columns: TransitionColumns)
-        batch
-        =
-        let quantiles (group: string) = ActionCritic.apply critic ((batch: Batch).Parameters group)
+    let private evaluation (c: TqcOptions) (parts: SoftParts) (batch: Batch) =
+        let critic, columns = parts.Critic, parts.Columns
+        let quantiles (group: string) = ActionCritic.apply critic (batch.Parameters group)
         let struct (action, logProbability) = SoftPolicy.atNext parts.Policy (batch.Parameters "actor") columns batch
         let entropy = SoftPolicy.temperature batch * logProbability
         let pooled = quantiles "targets" batch[columns.NextObservations] action |> Expr.concat -1
@@ -141,13 +111,14 @@ module Tqc =
 
         [
             Term.mean "criticLoss" (1.0 / float c.Critics) (batch[DrawnColumns.weights] * loss)
-            if parts.OffPolicy.PriorityExponent > 0.0 then
+            if c.Soft.OffPolicy.PriorityExponent > 0.0 then
                 let target = Expr.sumOver [| -1 |] (kept * y) * (1.0 / float count)
                 Term.each ActorCritics.Errors (ActorCritics.errors (List.map mean present) target)
         ]
 
     /// α ln π(a|s) − the mean of all Z(s, a), and −ln α (ln π(a|s) + H).
-    let private improvement (c: TqcOptions) (parts: SoftParts) (critic: ActionCritic) columns (batch: Batch) =
+    let private improvement (parts: SoftParts) (batch: Batch) =
+        let critic, columns = parts.Critic, parts.Columns
         let struct (action, logProbability) = SoftPolicy.atPresent parts.Policy (batch.Parameters "actor") columns batch
 
         let values =
@@ -157,30 +128,8 @@ module Tqc =
         ActionCritic.mean values |> SoftPolicy.improvement parts.Policy batch logProbability
 
     let private bind (c: TqcOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let policy = policyOf c environment.ObservationSpace environment.ActionSpace
-        let critic = criticOf c environment.ObservationSpace policy
-        let columns = TransitionColumns.ofEnvironment environment
-
-        let parts: SoftParts =
-            {
-                Algorithm = "tqc"
-                Texts = TqcOptions.toPairs c
-                Plan = c.Plan
-                OffPolicy = c.OffPolicy
-                Network = c.Network
-                Rate = c.Rate
-                Policy = policy
-                Critics = ActionCritic.layout critic
-                PolicyDelay = 1
-            }
-
-        let steps =
-            SoftActorCritics.steps
-                parts
-                c.TargetRate
-                (evaluation c parts critic columns)
-                (improvement c parts critic columns)
-
+        let parts = SoftParts.create "tqc" (TqcOptions.toPairs c) c.Soft (networksOf c) 1 environment
+        let steps = SoftActorCritics.steps parts c.TargetRate (evaluation c parts) (improvement parts)
         SoftActorCritics.learner parts steps (SoftActorCritics.ofGroup steps) environment workers
 
     /// Binds options to environments, whose actions must be numbers within finite bounds. `workers` share the work; the
@@ -210,5 +159,4 @@ module Tqc =
             create
         |> AlgorithmEntry.withActions ActorCritics.suits
         |> AlgorithmEntry.withParameters TqcOptions.ofPairs (fun c observations actions ->
-            let policy = policyOf c observations actions
-            (SoftActorCritics.layout policy (ActionCritic.layout (criticOf c observations policy))).Count)
+            (SoftNetworks.layout (networksOf c observations actions)).Count)

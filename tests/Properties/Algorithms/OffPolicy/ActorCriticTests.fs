@@ -21,18 +21,26 @@ let private small: OffPolicyOptions =
         RoundSteps = 60
     }
 
-let private sac = { SacOptions.defaults with OffPolicy = small; Network.Hidden = [ 8; 8 ] }
-let private tqc = { TqcOptions.defaults with OffPolicy = small; Network.Hidden = [ 8; 8 ]; Quantiles = 5 }
+let private sac = { SacOptions.defaults with Soft.OffPolicy = small; Soft.Network.Hidden = [ 8; 8 ] }
+
+let private tqc =
+    { TqcOptions.defaults with Soft.OffPolicy = small; Soft.Network.Hidden = [ 8; 8 ]; Quantiles = 5 }
 
 let private redq =
     { RedqOptions.defaults with
-        OffPolicy = small
-        Network.Hidden = [ 8 ]
+        Soft.OffPolicy = small
+        Soft.Network.Hidden = [ 8 ]
         Critics = 4
         PolicyDelay = 3
     }
 
-let private droq = { DroqOptions.defaults with OffPolicy = small; Network.Hidden = [ 8; 8 ]; PolicyDelay = 3 }
+let private droq =
+    { DroqOptions.defaults with
+        Soft.OffPolicy = small
+        Soft.Network.Hidden = [ 8; 8 ]
+        PolicyDelay = 3
+    }
+
 let private td3 = { Td3Options.defaults with OffPolicy = small; Network.Hidden = [ 8; 8 ] }
 let private ddpg = { DdpgOptions.defaults with OffPolicy = small; Network.Hidden = [ 8 ] }
 
@@ -42,14 +50,15 @@ let private learners: (string * (BatchEnvironment -> Workers -> Learner)) list =
         "sac", Sac.create sac
         "sac, fixed temperature and one critic",
         Sac.create { sac with Soft.LearnTemperature = false; Soft.InitialTemperature = 0.2; Critics = 1 }
-        "sac, seldom and often", Sac.create { sac with OffPolicy.TrainFrequency = 3; OffPolicy.GradientSteps = -1 }
-        "sac, lanes", Sac.create { sac with OffPolicy.BatchSize = 256 }
+        "sac, seldom and often",
+        Sac.create { sac with Soft.OffPolicy.TrainFrequency = 3; Soft.OffPolicy.GradientSteps = -1 }
+        "sac, lanes", Sac.create { sac with Soft.OffPolicy.BatchSize = 256 }
         "sac, annealed and normalised",
         Sac.create
             { sac with
-                Rate.AnnealLearningRate = true
-                Plan.TotalSteps = 300L
-                Network.NormaliseObservations = true
+                Soft.Rate.AnnealLearningRate = true
+                Soft.Plan.TotalSteps = 300L
+                Soft.Network.NormaliseObservations = true
             }
         "tqc", Tqc.create tqc
         "redq", Redq.create redq
@@ -193,23 +202,27 @@ let private trained (create: BatchEnvironment -> Workers -> Learner) (seed: uint
 // A random policy has −1,200, the best one about −150.
 [<Fact>]
 let ``SAC swings the pendulum up`` () =
-    Assert.InRange(trained (Sac.create { SacOptions.defaults with Plan.TotalSteps = 8_000L }) 1UL, -200.0, 0.0)
+    Assert.InRange(trained (Sac.create { SacOptions.defaults with Soft.Plan.TotalSteps = 8_000L }) 1UL, -200.0, 0.0)
 
 [<Fact>]
 let ``TQC swings the pendulum up`` () =
-    Assert.InRange(trained (Tqc.create { TqcOptions.defaults with Plan.TotalSteps = 8_000L }) 1UL, -200.0, 0.0)
+    Assert.InRange(trained (Tqc.create { TqcOptions.defaults with Soft.Plan.TotalSteps = 8_000L }) 1UL, -200.0, 0.0)
 
 [<Fact>]
 let ``CrossQ swings the pendulum up`` () =
-    Assert.InRange(trained (CrossQ.create { CrossQOptions.defaults with Plan.TotalSteps = 8_000L }) 1UL, -200.0, 0.0)
+    Assert.InRange(
+        trained (CrossQ.create { CrossQOptions.defaults with Soft.Plan.TotalSteps = 8_000L }) 1UL,
+        -200.0,
+        0.0
+    )
 
 // Several updates a step: a fraction of the steps is enough.
 [<Fact>]
 let ``REDQ swings the pendulum up in few steps`` () =
     let options =
         { RedqOptions.defaults with
-            Plan.TotalSteps = 2_400L
-            OffPolicy.GradientSteps = -5
+            Soft.Plan.TotalSteps = 2_400L
+            Soft.OffPolicy.GradientSteps = -5
             Critics = 5
             PolicyDelay = 5
         }
@@ -220,8 +233,8 @@ let ``REDQ swings the pendulum up in few steps`` () =
 let ``DroQ swings the pendulum up in few steps`` () =
     let options =
         { DroqOptions.defaults with
-            Plan.TotalSteps = 2_400L
-            OffPolicy.GradientSteps = -5
+            Soft.Plan.TotalSteps = 2_400L
+            Soft.OffPolicy.GradientSteps = -5
             PolicyDelay = 5
         }
 

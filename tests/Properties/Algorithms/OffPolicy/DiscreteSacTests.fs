@@ -35,7 +35,7 @@ let private trained (options: SacOptions) (environment: int -> BatchEnvironment)
 let ``SAC balances the pole`` () =
     let options =
         { SacOptions.defaults with
-            Plan.TotalSteps = 8_000L
+            Soft.Plan.TotalSteps = 8_000L
             Soft.InitialTemperature = 0.1
             TargetRate = 0.02
         }
@@ -48,14 +48,14 @@ let ``SAC balances the pole`` () =
 let ``SAC learns from images, and where choices are impossible`` () =
     let options =
         { SacOptions.defaults with
-            Plan.TotalSteps = 1_500L
-            Network.Hidden = [ 32 ]
-            OffPolicy.BatchSize = 32
+            Soft.Plan.TotalSteps = 1_500L
+            Soft.Network.Hidden = [ 32 ]
+            Soft.OffPolicy.BatchSize = 32
             Choices.TargetEntropyShare = 0.2
         }
 
     Assert.InRange(trained options (AnyEnvironment.Pack(Spot())).Vectorise 1UL, 4.0, 5.0)
-    let forbidden = { options with Plan.TotalSteps = 700L; OffPolicy.Discount = 0.5 }
+    let forbidden = { options with Soft.Plan.TotalSteps = 700L; Soft.OffPolicy.Discount = 0.5 }
     Assert.InRange(trained forbidden (AnyEnvironment.Pack(Forbidden())).Vectorise 1UL, 4.5, 7.0)
 
 [<Fact>]

@@ -86,7 +86,7 @@ let private small: OffPolicyOptions =
         RoundSteps = 60
     }
 
-let private crossq = { CrossQOptions.defaults with OffPolicy = small; Network.Hidden = [ 8; 8 ] }
+let private crossq = { CrossQOptions.defaults with Soft.OffPolicy = small; Soft.Network.Hidden = [ 8; 8 ] }
 
 let private pendulum () = (Registry.make "Pendulum-v1").Vectorise 4
 
@@ -99,7 +99,7 @@ let private refused name (create: BatchEnvironment -> Workers -> Learner) =
 [<Fact>]
 let ``truncating all quantiles, and batches without a variance, are refused`` () =
     refused "DroppedQuantiles" (Tqc.create { TqcOptions.defaults with Quantiles = 3; DroppedQuantiles = 3 })
-    refused "BatchSize" (CrossQ.create { crossq with OffPolicy.BatchSize = 1 })
+    refused "BatchSize" (CrossQ.create { crossq with Soft.OffPolicy.BatchSize = 1 })
 
 [<Fact>]
 let ``options survive their texts`` () =

@@ -20,6 +20,10 @@ let private replayed: OffPolicyOptions =
 
 let private soft =
     { SoftOptions.defaults with
+        OffPolicy = replayed
+        Network.Hidden = [ 4 ]
+        Network.Activation = Activation.Tanh
+        Rate.LearningRate = 0.02
         CriticLearningRate = 0.03
         TemperatureLearningRate = 0.01
         InitialTemperature = 0.7
@@ -27,15 +31,7 @@ let private soft =
         LargestLogDeviation = 0.5
     }
 
-let private sac =
-    { SacOptions.defaults with
-        OffPolicy = replayed
-        Network.Hidden = [ 4 ]
-        Network.Activation = Activation.Tanh
-        Rate.LearningRate = 0.02
-        Soft = soft
-        TargetRate = 0.2
-    }
+let private sac = { SacOptions.defaults with Soft = soft; TargetRate = 0.2 }
 
 [<Fact>]
 let ``a transition of SAC is that of plain soft actor-critic`` () =
@@ -43,38 +39,35 @@ let ``a transition of SAC is that of plain soft actor-critic`` () =
         Agreement.transitions 2 (Sac.create options) TwinTasks.numbers 5 threads (PlainSoftActorCritics.sac options)
 
     check sac 1
-    check { sac with Critics = 3; OffPolicy.ReturnSteps = 3; Soft.TargetEntropyPerAction = 0.3 } 3
+    check { sac with Critics = 3; Soft.OffPolicy.ReturnSteps = 3; Soft.TargetEntropyPerAction = 0.3 } 3
 
     check
         { sac with
             Soft.LearnTemperature = false
-            Network.Activation = Activation.Relu
-            Network.Hidden = [ 5; 3 ]
+            Soft.Network.Activation = Activation.Relu
+            Soft.Network.Hidden = [ 5; 3 ]
         }
         2
 
     check
         { sac with
-            Network.NormaliseObservations = true
-            OffPolicy.GradientSteps = -1
-            OffPolicy.RoundSteps = 25
-            OffPolicy.BufferSize = 30
+            Soft.Network.NormaliseObservations = true
+            Soft.OffPolicy.GradientSteps = -1
+            Soft.OffPolicy.RoundSteps = 25
+            Soft.OffPolicy.BufferSize = 30
             Critics = 1
         }
         1
 
-    check { sac with Rate.AnnealLearningRate = true; Plan.TotalSteps = 70L; OffPolicy.BatchSize = 130 } 2
+    check
+        { sac with
+            Soft.Rate.AnnealLearningRate = true
+            Soft.Plan.TotalSteps = 70L
+            Soft.OffPolicy.BatchSize = 130
+        }
+        2
 
-let private tqc =
-    { TqcOptions.defaults with
-        OffPolicy = replayed
-        Network = sac.Network
-        Rate = sac.Rate
-        Soft = soft
-        TargetRate = 0.2
-        Quantiles = 5
-        DroppedQuantiles = 1
-    }
+let private tqc = { TqcOptions.defaults with Soft = soft; TargetRate = 0.2; Quantiles = 5; DroppedQuantiles = 1 }
 
 [<Fact>]
 let ``a transition of TQC is that of plain truncated quantile critics`` () =
@@ -87,7 +80,7 @@ let ``a transition of TQC is that of plain truncated quantile critics`` () =
         { tqc with
             Critics = 3
             DroppedQuantiles = 3
-            OffPolicy.ReturnSteps = 3
+            Soft.OffPolicy.ReturnSteps = 3
             Soft.LearnTemperature = false
         }
         3
@@ -97,22 +90,21 @@ let ``a transition of TQC is that of plain truncated quantile critics`` () =
             Critics = 1
             Quantiles = 3
             DroppedQuantiles = 0
-            Network.Activation = Activation.Relu
-            Network.Hidden = [ 5; 3 ]
-            Network.NormaliseObservations = true
+            Soft.Network.Activation = Activation.Relu
+            Soft.Network.Hidden = [ 5; 3 ]
+            Soft.Network.NormaliseObservations = true
         }
         2
 
-    check { tqc with Rate.AnnealLearningRate = true; Plan.TotalSteps = 70L; OffPolicy.BatchSize = 130 } 2
+    check
+        { tqc with
+            Soft.Rate.AnnealLearningRate = true
+            Soft.Plan.TotalSteps = 70L
+            Soft.OffPolicy.BatchSize = 130
+        }
+        2
 
-let private crossq =
-    { CrossQOptions.defaults with
-        OffPolicy = replayed
-        Network = sac.Network
-        Rate = sac.Rate
-        Soft = soft
-        StatisticsRate = 0.2
-    }
+let private crossq = { CrossQOptions.defaults with Soft = soft; StatisticsRate = 0.2 }
 
 [<Fact>]
 let ``a transition of CrossQ is that of plain CrossQ`` () =
@@ -132,7 +124,7 @@ let ``a transition of CrossQ is that of plain CrossQ`` () =
         { crossq with
             Critics = 3
             PolicyDelay = 1
-            OffPolicy.ReturnSteps = 3
+            Soft.OffPolicy.ReturnSteps = 3
             Soft.LearnTemperature = false
         }
         3
@@ -143,30 +135,21 @@ let ``a transition of CrossQ is that of plain CrossQ`` () =
             PolicyDelay = 2
             GradientDecay = 0.9
             RenormalisationStarts = 0
-            Network.Hidden = [ 5; 3 ]
-            Network.NormaliseObservations = true
+            Soft.Network.Hidden = [ 5; 3 ]
+            Soft.Network.NormaliseObservations = true
         }
         2
 
     check
         { crossq with
-            Rate.AnnealLearningRate = true
-            Plan.TotalSteps = 70L
-            OffPolicy.BatchSize = 130
+            Soft.Rate.AnnealLearningRate = true
+            Soft.Plan.TotalSteps = 70L
+            Soft.OffPolicy.BatchSize = 130
             PolicyDelay = 1
         }
         2
 
-let private redq =
-    { RedqOptions.defaults with
-        OffPolicy = replayed
-        Network = sac.Network
-        Rate = sac.Rate
-        Soft = soft
-        TargetRate = 0.2
-        Critics = 5
-        PolicyDelay = 2
-    }
+let private redq = { RedqOptions.defaults with Soft = soft; TargetRate = 0.2; Critics = 5; PolicyDelay = 2 }
 
 [<Fact>]
 let ``a transition of REDQ is that of plain randomised ensembled double Q-learning`` () =
@@ -180,7 +163,7 @@ let ``a transition of REDQ is that of plain randomised ensembled double Q-learni
             TargetCritics = 3
             TargetValue = SubsetValue.Mean
             PolicyDelay = 1
-            OffPolicy.ReturnSteps = 3
+            Soft.OffPolicy.ReturnSteps = 3
         }
         3
 
@@ -189,26 +172,24 @@ let ``a transition of REDQ is that of plain randomised ensembled double Q-learni
             Critics = 1
             TargetCritics = 1
             PolicyDelay = 3
-            OffPolicy.GradientSteps = -1
-            OffPolicy.RoundSteps = 25
-            Network.NormaliseObservations = true
+            Soft.OffPolicy.GradientSteps = -1
+            Soft.OffPolicy.RoundSteps = 25
+            Soft.Network.NormaliseObservations = true
             Soft.LearnTemperature = false
         }
         2
 
     // Two updates for each step of all copies.
-    check { redq with OffPolicy.GradientSteps = -2; OffPolicy.RoundSteps = 30; Critics = 2; PolicyDelay = 20 } 1
+    check
+        { redq with
+            Soft.OffPolicy.GradientSteps = -2
+            Soft.OffPolicy.RoundSteps = 30
+            Critics = 2
+            PolicyDelay = 20
+        }
+        1
 
-let private droq =
-    { DroqOptions.defaults with
-        OffPolicy = replayed
-        Network = sac.Network
-        Rate = sac.Rate
-        Soft = soft
-        TargetRate = 0.2
-        DropoutRate = 0.2
-        PolicyDelay = 2
-    }
+let private droq = { DroqOptions.defaults with Soft = soft; TargetRate = 0.2; DropoutRate = 0.2; PolicyDelay = 2 }
 
 [<Fact>]
 let ``a transition of DroQ is that of plain DroQ`` () =
@@ -216,18 +197,24 @@ let ``a transition of DroQ is that of plain DroQ`` () =
         Agreement.transitions 2 (Droq.create options) TwinTasks.numbers 5 threads (PlainEnsembles.droq options)
 
     check droq 1
-    check { droq with DropoutRate = 0.05; Network.Hidden = [ 6; 3 ]; Critics = 3; PolicyDelay = 1 } 3
+    check { droq with DropoutRate = 0.05; Soft.Network.Hidden = [ 6; 3 ]; Critics = 3; PolicyDelay = 1 } 3
 
     check
         { droq with
             DropoutRate = 0.0
             Critics = 1
-            OffPolicy.ReturnSteps = 3
+            Soft.OffPolicy.ReturnSteps = 3
             Soft.LearnTemperature = false
         }
         2
 
-    check { droq with OffPolicy.BatchSize = 130; Rate.AnnealLearningRate = true; Plan.TotalSteps = 70L } 2
+    check
+        { droq with
+            Soft.OffPolicy.BatchSize = 130
+            Soft.Rate.AnnealLearningRate = true
+            Soft.Plan.TotalSteps = 70L
+        }
+        2
 
 let private td3 =
     { Td3Options.defaults with

@@ -9,7 +9,7 @@ open Xunit
 /// 5 copies, two steps between updates: 20 random steps, then updates after each ten.
 let private sac =
     { SacOptions.defaults with
-        OffPolicy =
+        Soft.OffPolicy =
             { OffPolicyOptions.defaults with
                 LearningStarts = 20
                 TrainFrequency = 2
@@ -19,14 +19,14 @@ let private sac =
                 Discount = 0.9
                 RoundSteps = 40
             }
-        Network.Hidden = [ 4 ]
-        Network.Activation = Activation.Tanh
-        Rate.LearningRate = 0.02
+        Soft.Network.Hidden = [ 4 ]
+        Soft.Network.Activation = Activation.Tanh
+        Soft.Rate.LearningRate = 0.02
         Soft.CriticLearningRate = 0.03
         Soft.TemperatureLearningRate = 0.01
         Soft.InitialTemperature = 0.7
         TargetRate = 0.2
-        Plan.TotalSteps = 600L
+        Soft.Plan.TotalSteps = 600L
     }
 
 /// What the masked task allows where this is observed.
@@ -54,28 +54,28 @@ let private checkMasked (options: SacOptions) copies threads =
 [<Fact>]
 let ``a transition of SAC with choices is that of plain discrete soft actor-critic`` () =
     check sac 5 1
-    check { sac with Critics = 3; OffPolicy.ReturnSteps = 3; Choices.TargetEntropyShare = 0.9 } 5 3
+    check { sac with Critics = 3; Soft.OffPolicy.ReturnSteps = 3; Choices.TargetEntropyShare = 0.9 } 5 3
 
     check
         { sac with
             Soft.LearnTemperature = false
             Choices.CriticLoss = ValueError.Huber
-            Network.Hidden = [ 5; 3 ]
+            Soft.Network.Hidden = [ 5; 3 ]
         }
         4
         2
     // No episode has more than seven steps.
-    check { sac with OffPolicy.ReturnSteps = 20 } 5 2
+    check { sac with Soft.OffPolicy.ReturnSteps = 20 } 5 2
     check { sac with Choices.TargetUpdateInterval = 12; TargetRate = 1.0; Critics = 1 } 3 1
 
     check
         { sac with
-            Network.NormaliseObservations = true
-            Rate.AnnealLearningRate = true
-            Plan.TotalSteps = 70L
-            OffPolicy.GradientSteps = -1
-            OffPolicy.RoundSteps = 25
-            OffPolicy.BufferSize = 30
+            Soft.Network.NormaliseObservations = true
+            Soft.Rate.AnnealLearningRate = true
+            Soft.Plan.TotalSteps = 70L
+            Soft.OffPolicy.GradientSteps = -1
+            Soft.OffPolicy.RoundSteps = 25
+            Soft.OffPolicy.BufferSize = 30
         }
         5
         1
@@ -83,12 +83,16 @@ let ``a transition of SAC with choices is that of plain discrete soft actor-crit
 [<Fact>]
 let ``a transition of SAC with masks is that of plain discrete soft actor-critic`` () =
     checkMasked sac 5 2
-    checkMasked { sac with OffPolicy.ReturnSteps = 2; OffPolicy.BatchSize = 130 } 2 1
+    checkMasked { sac with Soft.OffPolicy.ReturnSteps = 2; Soft.OffPolicy.BatchSize = 130 } 2 1
 
 [<Fact>]
 let ``a transition of SAC with choices from prioritised replay is that of plain discrete soft actor-critic`` () =
     let prioritised =
-        { sac with OffPolicy.PriorityExponent = 0.7; OffPolicy.BufferSize = 90; OffPolicy.RoundSteps = 30 }
+        { sac with
+            Soft.OffPolicy.PriorityExponent = 0.7
+            Soft.OffPolicy.BufferSize = 90
+            Soft.OffPolicy.RoundSteps = 30
+        }
 
     check prioritised 3 2
-    checkMasked { prioritised with OffPolicy.ReturnSteps = 2 } 2 1
+    checkMasked { prioritised with Soft.OffPolicy.ReturnSteps = 2 } 2 1

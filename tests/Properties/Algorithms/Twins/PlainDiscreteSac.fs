@@ -19,7 +19,7 @@ let private expectation (logs: Map<int, Scalar>) (f: int -> Scalar -> Scalar) : 
 /// A round of plain discrete soft actor-critic (Christodoulou 2019). `maskOf` is what is possible at an observation;
 /// empty where all is.
 let transition (c: SacOptions) (maskOf: float[] -> bool[]) (view: TwinView) : Expected =
-    let network, state, replayed = view.Network, view.State, c.OffPolicy
+    let network, state, replayed = view.Network, view.State, c.Soft.OffPolicy
     let world = TwinWorld(view.Environment, state)
     let count = view.Environment.ActionSpace.Choices
     let masks = if view.Environment.HasActionMasks then count else 0
@@ -33,7 +33,7 @@ let transition (c: SacOptions) (maskOf: float[] -> bool[]) (view: TwinView) : Ex
     let adam name rate = PlainAdam(name, (fun () -> share.Value * rate), 1e-8, state)
 
     let ofActor, ofCritics =
-        adam "actorOptimiser" c.Rate.LearningRate, adam "criticOptimiser" c.Soft.CriticLearningRate
+        adam "actorOptimiser" c.Soft.Rate.LearningRate, adam "criticOptimiser" c.Soft.CriticLearningRate
 
     let ofTemperature = lazy adam "temperatureOptimiser" c.Soft.TemperatureLearningRate
     let priorities = PlainPriorities(replayed.PriorityExponent, replayed.BufferSize, state)
@@ -65,7 +65,7 @@ let transition (c: SacOptions) (maskOf: float[] -> bool[]) (view: TwinView) : Ex
                     targets <- Array.map2 (fun f t -> f + c.TargetRate * (t - f)) targets critics
 
     let correction (steps: int64) =
-        let gone = min 1.0 (float steps / float c.Plan.TotalSteps)
+        let gone = min 1.0 (float steps / float c.Soft.Plan.TotalSteps)
         replayed.PriorityCorrection + (1.0 - replayed.PriorityCorrection) * gone
 
     let learn memory statistics (steps: int64) key =
@@ -76,8 +76,8 @@ let transition (c: SacOptions) (maskOf: float[] -> bool[]) (view: TwinView) : Ex
                 let rows, key = PlainMemory.draw replayed.BatchSize memory key
                 rows, Array.create rows.Length 1.0, key
 
-        if c.Rate.AnnealLearningRate then
-            share.Value <- max 0.0 (1.0 - float steps / float c.Plan.TotalSteps)
+        if c.Soft.Rate.AnnealLearningRate then
+            share.Value <- max 0.0 (1.0 - float steps / float c.Soft.Plan.TotalSteps)
 
         let see = PlainStatistics.normalise statistics
         let temperature = exp logTemperature

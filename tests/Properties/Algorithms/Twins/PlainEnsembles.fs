@@ -13,10 +13,10 @@ open Rl.Tests.Algorithms.Twins.PlainSoftActorCritics
 /// Randomised ensembled double Q-learning (Chen et al. 2021, algorithm 1).
 let redq (c: RedqOptions) (view: TwinView) : Expected =
     let n = view.Environment.ActionSize
-    let networks = Networks(c.Network, view.Environment.ObservationSize, n, 2 * n, id, c.Critics)
+    let networks = Networks(c.Soft.Network, view.Environment.ObservationSize, n, 2 * n, id, c.Critics)
     let first, rest = Array.splitAt networks.ActorCount view.Theta
     let reports = Reports()
-    let actor = SoftActor(c.Soft, c.Rate, c.Plan, 0.9, first, view.State, reports)
+    let actor = SoftActor(c.Soft, 0.9, first, view.State, reports)
     let ofCritics = Adam("criticOptimiser", view.State)
     let mutable critics = rest
     let mutable targets = view.State.Array "targets" |> Array.map float
@@ -36,7 +36,9 @@ let redq (c: RedqOptions) (view: TwinView) : Expected =
         chosen, key
 
     let learn (batch: Drawn[]) steps key =
-        let noise, key = normals batch.Length n key
+        waited <- waited + 1
+        let moves = waited = c.PolicyDelay
+        let noise, key = if moves then normals batch.Length n key else [||], key
         let nextNoise, key = normals batch.Length n key
         let chosen, key = subset key
 
@@ -57,12 +59,11 @@ let redq (c: RedqOptions) (view: TwinView) : Expected =
 
         let struct (loss, gradient) = critics |> Scalar.differentiate (squaredErrors networks batch y)
         reports.Add("criticLoss", loss)
-        let rate = shareOf c.Rate c.Plan steps * c.Soft.CriticLearningRate
+        let rate = shareOf c.Soft.Rate c.Soft.Plan steps * c.Soft.CriticLearningRate
         critics <- ofCritics.Step(rate, critics, gradient |> Array.map (fun g -> g / float c.Critics))
         targets <- follow c.TargetRate critics targets
-        waited <- waited + 1
 
-        if waited = c.PolicyDelay then
+        if moves then
             waited <- 0
             let frozen = constants critics
 
@@ -76,7 +77,7 @@ let redq (c: RedqOptions) (view: TwinView) : Expected =
         key
 
     let act _ observation key = act c.Soft n outputs observation key
-    let expect = live c.OffPolicy n view { Act = act; Learn = learn; End = ignore }
+    let expect = live c.Soft.OffPolicy n view { Act = act; Learn = learn; End = ignore }
 
     expect
         (Array.append actor.Theta critics)
@@ -131,12 +132,19 @@ module private Dropped =
 let droq (c: DroqOptions) (view: TwinView) : Expected =
     let n = view.Environment.ActionSize
     let observed = view.Environment.ObservationSize
-    let networks = Networks(c.Network, observed, n, 2 * n, id, 1)
-    let critic = { Inputs = observed + n; Widths = c.Network.Hidden; Activate = activation c.Network.Activation }
-    let size, units = Dropped.count critic, List.sum c.Network.Hidden
+    let networks = Networks(c.Soft.Network, observed, n, 2 * n, id, 1)
+
+    let critic =
+        {
+            Inputs = observed + n
+            Widths = c.Soft.Network.Hidden
+            Activate = activation c.Soft.Network.Activation
+        }
+
+    let size, units = Dropped.count critic, List.sum c.Soft.Network.Hidden
     let first, rest = Array.splitAt networks.ActorCount view.Theta
     let reports = Reports()
-    let actor = SoftActor(c.Soft, c.Rate, c.Plan, 0.9, first, view.State, reports)
+    let actor = SoftActor(c.Soft, 0.9, first, view.State, reports)
     let ofCritics = Adam("criticOptimiser", view.State)
     let mutable critics = rest
     let mutable targets = view.State.Array "targets" |> Array.map float
@@ -145,7 +153,7 @@ let droq (c: DroqOptions) (view: TwinView) : Expected =
 
     /// Which elements of all rows are kept: so many in a row until the next is dropped.
     let keeps (key: Rng) : bool[] * Rng =
-        let kept = Array.create (c.OffPolicy.BatchSize * c.Critics * units) true
+        let kept = Array.create (c.Soft.OffPolicy.BatchSize * c.Critics * units) true
 
         let rec next place key =
             if place >= kept.Length then
@@ -171,11 +179,13 @@ let droq (c: DroqOptions) (view: TwinView) : Expected =
             Dropped.value critic c.DropoutRate theta (k * size) kept ((row * c.Critics + k) * units) x)
 
     let learn (batch: Drawn[]) steps key =
-        let noise, key = normals batch.Length n key
+        waited <- waited + 1
+        let moves = waited = c.PolicyDelay
+        let noise, key = if moves then normals batch.Length n key else [||], key
         let nextNoise, key = normals batch.Length n key
         let ofTargets, key = keeps key
         let ofPresent, key = keeps key
-        let ofActor, key = keeps key
+        let ofActor, key = if moves then keeps key else [||], key
 
         let y =
             following c.Soft outputs batch nextNoise
@@ -192,12 +202,11 @@ let droq (c: DroqOptions) (view: TwinView) : Expected =
                     |> Scalar.sum))
 
         reports.Add("criticLoss", loss)
-        let rate = shareOf c.Rate c.Plan steps * c.Soft.CriticLearningRate
+        let rate = shareOf c.Soft.Rate c.Soft.Plan steps * c.Soft.CriticLearningRate
         critics <- ofCritics.Step(rate, critics, gradient |> Array.map ((*) 0.5))
         targets <- follow c.TargetRate critics targets
-        waited <- waited + 1
 
-        if waited = c.PolicyDelay then
+        if moves then
             waited <- 0
             let frozen = constants critics
 
@@ -211,7 +220,7 @@ let droq (c: DroqOptions) (view: TwinView) : Expected =
         key
 
     let act _ observation key = act c.Soft n outputs observation key
-    let expect = live c.OffPolicy n view { Act = act; Learn = learn; End = ignore }
+    let expect = live c.Soft.OffPolicy n view { Act = act; Learn = learn; End = ignore }
 
     expect
         (Array.append actor.Theta critics)

@@ -31,16 +31,7 @@ let sample (c: SoftOptions) (outputs: Scalar[]) (noise: float[]) : Scalar[] * Sc
     actions, logProbability
 
 /// The actor and the temperature as they move.
-type SoftActor
-    (
-        c: SoftOptions,
-        rate: RateOptions,
-        plan: PlanOptions,
-        decay: float,
-        first: float[],
-        state: TrainingState,
-        reports: Reports
-    ) =
+type SoftActor(c: SoftOptions, decay: float, first: float[], state: TrainingState, reports: Reports) =
     let ofActor = Adam("actorOptimiser", decay, state)
     let ofTemperature = lazy Adam("temperatureOptimiser", state)
     let mutable theta = first
@@ -52,7 +43,7 @@ type SoftActor
     /// A step after so many environment steps. `outputs` gives the policy's of θ in each row, `value` what the action
     /// of a row is worth.
     member _.Step(steps, noise: float[][], outputs: Scalar[] -> Scalar[][], value: int -> Scalar[] -> Scalar) =
-        let share, temperature = shareOf rate plan steps, exp logTemperature
+        let share, temperature = shareOf c.Rate c.Plan steps, exp logTemperature
         let mutable entropy = 0.0
 
         let struct (loss, gradient) =
@@ -67,7 +58,7 @@ type SoftActor
 
         reports.Add("actorLoss", loss)
         reports.Add("entropy", entropy)
-        theta <- ofActor.Step(share * rate.LearningRate, theta, gradient)
+        theta <- ofActor.Step(share * c.Rate.LearningRate, theta, gradient)
 
         if c.LearnTemperature then
             let excess = entropy - c.TargetEntropyPerAction * float noise[0].Length
@@ -101,10 +92,10 @@ let softTarget (row: Drawn) (temperature: float) (value: float) (logProbability:
 /// Soft actor-critic (Haarnoja et al. 2018).
 let sac (c: SacOptions) (view: TwinView) : Expected =
     let n = view.Environment.ActionSize
-    let networks = Networks(c.Network, view.Environment.ObservationSize, n, 2 * n, id, c.Critics)
+    let networks = Networks(c.Soft.Network, view.Environment.ObservationSize, n, 2 * n, id, c.Critics)
     let first, rest = Array.splitAt networks.ActorCount view.Theta
     let reports = Reports()
-    let actor = SoftActor(c.Soft, c.Rate, c.Plan, 0.9, first, view.State, reports)
+    let actor = SoftActor(c.Soft, 0.9, first, view.State, reports)
     let ofCritics = Adam("criticOptimiser", view.State)
     let mutable critics = rest
     let mutable targets = view.State.Array "targets" |> Array.map float
@@ -124,7 +115,7 @@ let sac (c: SacOptions) (view: TwinView) : Expected =
 
         let struct (loss, gradient) = critics |> Scalar.differentiate (squaredErrors networks batch y)
         reports.Add("criticLoss", loss)
-        let rate = shareOf c.Rate c.Plan steps * c.Soft.CriticLearningRate
+        let rate = shareOf c.Soft.Rate c.Soft.Plan steps * c.Soft.CriticLearningRate
         critics <- ofCritics.Step(rate, critics, gradient |> Array.map ((*) 0.5))
         targets <- follow c.TargetRate critics targets
         let frozen = constants critics
@@ -139,7 +130,7 @@ let sac (c: SacOptions) (view: TwinView) : Expected =
         key
 
     let act _ observation key = act c.Soft n outputs observation key
-    let expect = live c.OffPolicy n view { Act = act; Learn = learn; End = ignore }
+    let expect = live c.Soft.OffPolicy n view { Act = act; Learn = learn; End = ignore }
 
     expect
         (Array.append actor.Theta critics)
@@ -149,10 +140,10 @@ let sac (c: SacOptions) (view: TwinView) : Expected =
 /// Truncated quantile critics (Kuznetsov et al. 2020, algorithm 1).
 let tqc (c: TqcOptions) (view: TwinView) : Expected =
     let n = view.Environment.ActionSize
-    let networks = Networks(c.Network, view.Environment.ObservationSize, n, 2 * n, id, c.Critics, c.Quantiles)
+    let networks = Networks(c.Soft.Network, view.Environment.ObservationSize, n, 2 * n, id, c.Critics, c.Quantiles)
     let first, rest = Array.splitAt networks.ActorCount view.Theta
     let reports = Reports()
-    let actor = SoftActor(c.Soft, c.Rate, c.Plan, 0.9, first, view.State, reports)
+    let actor = SoftActor(c.Soft, 0.9, first, view.State, reports)
     let ofCritics = Adam("criticOptimiser", view.State)
     let mutable critics = rest
     let mutable targets = view.State.Array "targets" |> Array.map float
@@ -197,7 +188,7 @@ let tqc (c: TqcOptions) (view: TwinView) : Expected =
                     |> Scalar.mean))
 
         reports.Add("criticLoss", float c.Critics * loss)
-        critics <- ofCritics.Step(shareOf c.Rate c.Plan steps * c.Soft.CriticLearningRate, critics, gradient)
+        critics <- ofCritics.Step(shareOf c.Soft.Rate c.Soft.Plan steps * c.Soft.CriticLearningRate, critics, gradient)
         targets <- follow c.TargetRate critics targets
         let frozen = constants critics
 
@@ -211,7 +202,7 @@ let tqc (c: TqcOptions) (view: TwinView) : Expected =
         key
 
     let act _ observation key = act c.Soft n outputs observation key
-    let expect = live c.OffPolicy n view { Act = act; Learn = learn; End = ignore }
+    let expect = live c.Soft.OffPolicy n view { Act = act; Learn = learn; End = ignore }
 
     expect
         (Array.append actor.Theta critics)
@@ -303,8 +294,8 @@ let crossq (c: CrossQOptions) (view: TwinView) : Expected =
 
     let net inputs outputs =
         {
-            Widths = [ inputs ] @ c.Network.Hidden @ [ outputs ]
-            Hidden = activation c.Network.Activation
+            Widths = [ inputs ] @ c.Soft.Network.Hidden @ [ outputs ]
+            Hidden = activation c.Soft.Network.Activation
             Rate = c.StatisticsRate
             Starts = c.RenormalisationStarts
         }
@@ -316,7 +307,7 @@ let crossq (c: CrossQOptions) (view: TwinView) : Expected =
     let actorStatistics, rest = Array.splitAt (Normalised.statistics policy) rest
     let firstCritics, criticStatistics = Array.splitAt (c.Critics * size) rest
     let reports = Reports()
-    let actor = SoftActor(c.Soft, c.Rate, c.Plan, c.GradientDecay, first, view.State, reports)
+    let actor = SoftActor(c.Soft, c.GradientDecay, first, view.State, reports)
     let ofCritics = Adam("criticOptimiser", c.GradientDecay, view.State)
     let mutable actorStatistics, critics, criticStatistics = actorStatistics, firstCritics, criticStatistics
     let mutable waited = if c.PolicyDelay > 1 then int (view.State.Array "criticSteps").[0] else 0
@@ -335,7 +326,9 @@ let crossq (c: CrossQOptions) (view: TwinView) : Expected =
             outputs |> Array.map Array.exactlyOne, after)
 
     let learn (batch: Drawn[]) steps key =
-        let noise, key = normals batch.Length n key
+        waited <- waited + 1
+        let moves = waited = c.PolicyDelay
+        let noise, key = if moves then normals batch.Length n key else [||], key
         let nextNoise, key = normals batch.Length n key
         let next = following c.Soft outputs batch nextNoise
 
@@ -363,12 +356,11 @@ let crossq (c: CrossQOptions) (view: TwinView) : Expected =
                 |> Scalar.sum)
 
         reports.Add("criticLoss", loss)
-        let rate = shareOf c.Rate c.Plan steps * c.Soft.CriticLearningRate
+        let rate = shareOf c.Soft.Rate c.Soft.Plan steps * c.Soft.CriticLearningRate
         critics <- ofCritics.Step(rate, critics, gradient |> Array.map ((*) 0.5))
         criticStatistics <- present |> Array.map snd |> Array.concat
-        waited <- waited + 1
 
-        if waited = c.PolicyDelay then
+        if moves then
             waited <- 0
             let seen = batch |> Array.map (fun row -> constants row.Seen)
             let before = actorStatistics
@@ -392,7 +384,7 @@ let crossq (c: CrossQOptions) (view: TwinView) : Expected =
         key
 
     let act _ observation key = act c.Soft n outputs observation key
-    let expect = live c.OffPolicy n view { Act = act; Learn = learn; End = ignore }
+    let expect = live c.Soft.OffPolicy n view { Act = act; Learn = learn; End = ignore }
 
     expect
         (Array.concat [ actor.Theta; actorStatistics; critics; criticStatistics ])
