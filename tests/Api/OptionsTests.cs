@@ -36,6 +36,7 @@ public sealed class OptionsTests
         { "npg", "CgSteps", "0" },
         { "pqn", "Lambda", "1.5" },
         { "ppg", "CloneCoefficient", "-1" },
+        { "iqn", "Quantiles", "0" },
         { "qrdqn", "Quantiles", "0" },
         { "redq", "TargetCritics", "11" },
         { "tqc", "DroppedQuantiles", "25" },

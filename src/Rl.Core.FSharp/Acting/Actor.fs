@@ -12,6 +12,10 @@ type Actor =
     {
         /// What comes before the own layers; a critic may share it.
         Features: Features
+        /// Of implicit quantile networks: by what the features are multiplied at each level of quantiles before the own
+        /// layers, whose last hidden one the actor takes the mean of over levels. So its outputs are means of
+        /// quantiles.
+        Quantiles: QuantileEmbedding option
         Layers: Mlp
         Distribution: ActionDistribution
         /// From the policy's actions to the environment's, before they are clipped to their space.
@@ -21,7 +25,8 @@ type Actor =
     /// The length of the recurrent state of a copy; 0 without a recurrent layer.
     member this.StateSize = this.Features.StateSize
 
-/// Layouts and outputs of actors. The blocks lie under "encoder", "trunk", "memory" and "actor".
+/// Layouts and outputs of actors. The blocks lie under "encoder", "trunk", "memory", "quantiles"
+/// and "actor".
 [<RequireQualifiedAccess>]
 module Actor =
 
@@ -34,6 +39,7 @@ module Actor =
 
         {
             Features = Features.none
+            Quantiles = None
             Layers = { layers with Activation = activation }
             Distribution = distribution
             Actions = ActionMap.identity
@@ -42,15 +48,37 @@ module Actor =
     /// The number of inputs.
     let inputs (actor: Actor) = Features.inputs actor.Layers.Inputs actor.Features
 
-    /// The parameters: encoder, trunk, memory, actor (with the distribution's own).
+    /// The parameters: encoder, trunk, memory, quantiles, actor (with the distribution's own).
     let layout (actor: Actor) : Layout =
         let own = Layout.append (Mlp.layout actor.Layers) actor.Distribution.Parameters
-        Layout.merge (Features.layouts actor.Features @ [ "actor", own ])
+
+        Layout.merge
+            [
+                yield! Features.layouts actor.Features
+                match actor.Quantiles with
+                | Some embedding -> "quantiles", QuantileEmbedding.layout embedding
+                | None -> ()
+                "actor", own
+            ]
+
+    /// The last hidden layer at levels τ [..., K] of quantiles, or [K] for all: [..., K, width].
+    let private hiddenAt (actor: Actor) embedding (parameters: Parameters) (levels: Expr) (features: Expr) : Expr =
+        features
+        |> QuantileEmbedding.apply embedding (Parameters.at "quantiles" parameters) levels
+        |> Mlp.hidden actor.Layers (Parameters.at "actor" parameters)
+
+    /// The last hidden layer; of a network of quantiles its mean over levels.
+    let private hidden (actor: Actor) (parameters: Parameters) (features: Expr) : Expr =
+        match actor.Quantiles with
+        | Some embedding ->
+            hiddenAt actor embedding parameters (QuantileEmbedding.midpoints embedding.Levels) features
+            |> Expr.meanOver [| -2 |]
+        | None -> Mlp.hidden actor.Layers (Parameters.at "actor" parameters) features
 
     /// The outputs on features, beside a value.
     let internal onFeatures (actor: Actor) (parameters: Parameters) (features: Expr) (value: Expr) : ActorOutput =
         let own = Parameters.at "actor" parameters
-        let hidden = Mlp.hidden actor.Layers own features
+        let hidden = hidden actor parameters features
         let struct (deviation, spread) = actor.Distribution.Spread own hidden
 
         {
@@ -83,6 +111,15 @@ module Actor =
     /// The outputs alone: observations [..., inputs] to [..., outputs of the distribution].
     let policy (actor: Actor) (parameters: Parameters) (observations: Expr) : Expr =
         (apply actor parameters observations).Policy
+
+    /// The outputs of a network of quantiles at levels τ [..., K]: observations [..., inputs] to [..., K, outputs].
+    let atLevels (actor: Actor) (parameters: Parameters) (levels: Expr) (observations: Expr) : Expr =
+        match actor.Quantiles with
+        | Some embedding ->
+            Features.apply actor.Features parameters observations
+            |> hiddenAt actor embedding parameters levels
+            |> Mlp.output actor.Layers (Parameters.at "actor" parameters)
+        | None -> Guard.fail (nameof actor) "The network has no quantiles; use `policy`."
 
     /// One step of a recurrent actor: observations [rows, inputs] and states [rows, StateSize] to struct (output, new
     /// states).

@@ -125,6 +125,40 @@ module PolicyNetwork =
             Layers = { actor.Layers with HiddenWeight = uniform; OutputWeight = uniform }
         }
 
+    /// The actor as an implicit quantile network (Dabney et al. 2018b), which acts by the mean over so many levels.
+    /// What levels multiply are the features of convolutions, or else the first hidden layer, observations where there
+    /// is none.
+    let implicitQuantiles (cosines: int) (levels: int) (actor: Actor) : Actor =
+        let layers = actor.Layers
+
+        let features, own =
+            match actor.Features.Encoder, layers.Hidden with
+            | None, first :: rest ->
+                let trunk =
+                    { layers with
+                        Hidden = []
+                        Outputs = first
+                        OutputActivation = layers.Activation
+                        OutputWeight = layers.HiddenWeight
+                    }
+
+                { actor.Features with Trunk = Some trunk }, { layers with Inputs = first; Hidden = rest }
+            | _ -> actor.Features, layers
+
+        { actor with
+            Features = features
+            Quantiles =
+                Some
+                    {
+                        Cosines = cosines
+                        Features = own.Inputs
+                        Levels = levels
+                        Activation = layers.Activation
+                        Weight = layers.HiddenWeight
+                    }
+            Layers = own
+        }
+
     /// The actor with the output of each hidden layer, convolutions too, normalised before its activation (Ba, Kiros
     /// and Hinton 2016).
     let normalised (actor: Actor) : Actor =

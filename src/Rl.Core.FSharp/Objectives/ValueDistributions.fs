@@ -5,6 +5,7 @@ namespace Rl.Core.Objectives
 open System
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
+open Rl.Core.Networks
 
 /// Categorical distributions have K atoms z (increasing) and logits [..., K]; quantile ones K locations θ [..., K] at
 /// levels τ [..., K]. Losses are [...]; their derivatives flow into the prediction alone.
@@ -163,14 +164,10 @@ module ValueDistributions =
 
     /// The embedding cos(π i τ), i = 1 … n, of levels τ [..., K]: [..., K, n], the first layer of implicit quantile
     /// networks; the original counts i from 0, which wastes a constant (Dabney et al. 2018b, equation 4).
-    let cosineEmbedding (count: int) (levels: Expr) : Expr =
-        Guard.positive (nameof count) count
-        Expr.cos (column levels * Expr.vector [ for i in 1..count -> Math.PI * float i ])
+    let cosineEmbedding (count: int) (levels: Expr) : Expr = QuantileEmbedding.cosines count levels
 
     /// Mid-point levels (i + ½)/K, i = 0 … K − 1.
-    let midpointLevels (count: int) : Expr =
-        Guard.positive (nameof count) count
-        Expr.vector [ for i in 0 .. count - 1 -> (float i + 0.5) / float count ]
+    let midpointLevels (count: int) : Expr = QuantileEmbedding.midpoints count
 
     /// Fₚ − F_q at the atoms but the last, and the gaps after them.
     let private differences (atoms: Expr) (p: Expr) (q: Expr) =

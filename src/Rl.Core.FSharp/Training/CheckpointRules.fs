@@ -123,6 +123,15 @@ module internal CheckpointRules =
                 memory.Hidden
             | None -> features
 
+        match actor.Quantiles with
+        | Some embedding ->
+            chain input "the embedding of quantiles" features embedding.Features
+            activation input embedding.Activation
+
+            if int64 embedding.Levels * int64 embedding.Features > LargestImage then
+                input.Fail $"its network takes the mean over {embedding.Levels} levels of quantiles"
+        | None -> ()
+
         let outputs = mlp "the actor" features actor.Layers
         let distribution = actor.Distribution
 

@@ -341,29 +341,62 @@ module internal NetworkFormat =
 
         map
 
-    let private writeFeatures (output: BinaryOut) (features: Features) =
+    let private writeQuantiles (output: BinaryOut) (embedding: QuantileEmbedding) =
+        output.Int embedding.Cosines
+        output.Int embedding.Features
+        output.Int embedding.Levels
+        writeActivation output embedding.Activation
+        writeInitialiser output embedding.Weight
+
+    let private readQuantiles (input: BinaryIn) : QuantileEmbedding =
+        let cosines = readWidth input
+        let features = readWidth input
+        let levels = readWidth input
+        let activation = readActivation input
+
+        {
+            Cosines = cosines
+            Features = features
+            Levels = levels
+            Activation = activation
+            Weight = readInitialiser input
+        }
+
+    let private writeFeatures (output: BinaryOut) (features: Features) (quantiles: QuantileEmbedding option) =
         writeOption output writeEncoder features.Encoder
         writeOption output writeMlp features.Trunk
-        writeOption output writeRecurrent features.Memory
+        // One byte for both: before there were quantiles it was 0 or 1.
+        output.Byte((if features.Memory.IsSome then 1 else 0) + (if quantiles.IsSome then 2 else 0))
+        features.Memory |> Option.iter (writeRecurrent output)
+        quantiles |> Option.iter (writeQuantiles output)
 
-    let private readFeatures (encoderMayNormalise: bool) (input: BinaryIn) : Features =
-        let encoder = readOption input (readEncoder encoderMayNormalise)
+    /// Features with what may follow them; version 2 knew neither normalised convolutions nor quantiles.
+    let private readFeatures (isVersion2: bool) (input: BinaryIn) : struct (Features * QuantileEmbedding option) =
+        let encoder = readOption input (readEncoder (not isVersion2))
         let trunk = readOption input readMlp
-        { Encoder = encoder; Trunk = trunk; Memory = readOption input readRecurrent }
+        let kinds = input.Byte()
+
+        if kinds > (if isVersion2 then 1 else 3) then
+            input.Fail $"it announces layers after its features of the unknown kind {kinds}"
+
+        let memory = if kinds % 2 = 1 then Some(readRecurrent input) else None
+        let quantiles = if kinds >= 2 then Some(readQuantiles input) else None
+        struct ({ Encoder = encoder; Trunk = trunk; Memory = memory }, quantiles)
 
     let writeActor (output: BinaryOut) (actor: Actor) =
-        writeFeatures output actor.Features
+        writeFeatures output actor.Features actor.Quantiles
         writeMlp output actor.Layers
         writeDistribution output actor.Distribution.Format
         writeActions output actor.Actions
 
     let readActor (input: BinaryIn) : Actor =
-        let features = readFeatures true input
+        let struct (features, quantiles) = readFeatures false input
         let layers = readMlp input
         let distribution = readDistribution input
 
         {
             Features = features
+            Quantiles = quantiles
             Layers = layers
             Distribution = distribution
             Actions = readActions input distribution.ActionSize
@@ -371,7 +404,7 @@ module internal NetworkFormat =
 
     /// The network of version 2: the actor, in the environment's units, with a critic, of use or not.
     let readActorCritic (input: BinaryIn) : ActorCritic =
-        let features = readFeatures false input
+        let struct (features, _) = readFeatures true input
         let layers = readMlp input
         let critic = readMlp input
 
@@ -379,6 +412,7 @@ module internal NetworkFormat =
             Actor =
                 {
                     Features = features
+                    Quantiles = None
                     Layers = layers
                     Distribution = readHead input
                     Actions = ActionMap.identity
@@ -395,6 +429,8 @@ module internal NetworkFormat =
         let ofMemory (memory: Recurrent) =
             float memory.Gates * float memory.Hidden * (float memory.Inputs + float memory.Hidden)
 
+        let ofQuantiles (embedding: QuantileEmbedding) = (float embedding.Cosines + 1.0) * float embedding.Features
+
         let ofEncoder (encoder: ImageEncoder) =
             encoder.Stack.Layers
             |> List.sumBy (fun layer ->
@@ -408,4 +444,5 @@ module internal NetworkFormat =
         (features.Encoder |> Option.map ofEncoder |> Option.defaultValue 0.0)
         + (features.Trunk |> Option.map ofMlp |> Option.defaultValue 0.0)
         + (features.Memory |> Option.map ofMemory |> Option.defaultValue 0.0)
+        + (actor.Quantiles |> Option.map ofQuantiles |> Option.defaultValue 0.0)
         + ofMlp actor.Layers

@@ -26,6 +26,8 @@ let private kinds: ActionDistribution list =
         SquashedNormalPolicy.create 2 -5.0 2.0
         DeterministicPolicy.create 2
         GreedyPolicy.create 3
+        BranchingGreedyPolicy.create false [ 2; 3 ]
+        BranchingGreedyPolicy.create true [ 2; 3 ]
         CategoricalReturnPolicy.create true 3 5 -1.0 2.0
         CategoricalReturnPolicy.create false 3 5 -1.0 2.0
         QuantileReturnPolicy.create true 2 4
@@ -84,7 +86,15 @@ let private densities =
         && not (
             List.contains
                 kind.Format.Name
-                [ "deterministic"; "greedy"; "joint"; "categoricalReturn"; "quantileReturn" ]
+                [
+                    "deterministic"
+                    "greedy"
+                    "branchingGreedy"
+                    "duelingBranchingGreedy"
+                    "joint"
+                    "categoricalReturn"
+                    "quantileReturn"
+                ]
         ))
 
 [<Property(MaxTest = 50)>]
@@ -113,7 +123,7 @@ let ``divergences are 0 of equal policies and positive of others`` (seed: uint64
 
 [<Fact>]
 let ``what a policy has not is refused by its name`` () =
-    for kind in [ DeterministicPolicy.create 2; GreedyPolicy.create 3 ] do
+    for kind in [ DeterministicPolicy.create 2; GreedyPolicy.create 3; BranchingGreedyPolicy.create true [ 2; 3 ] ] do
         let outputs = output (Array.zeroCreate kind.Outputs)
 
         let refused (action: unit -> unit) =
@@ -196,6 +206,43 @@ let ``an actor of SAC's kind acts within the bounds, is saved and evaluated`` ()
     let modes, samples = evaluate environment read.Policy true, evaluate environment read.Policy false
     Assert.All(modes.Returns, fun value -> Assert.InRange(value, -2000.0, 0.0))
     Assert.NotEqual<float[]>(modes.Returns, samples.Returns)
+
+[<Theory; InlineData(""); InlineData("6"); InlineData("6x5")>]
+let ``an implicit quantile network acts by the mean over the middles of equal parts, and is saved`` hidden =
+    let environment = (Registry.make "CartPole-v1").Vectorise 1
+
+    let hidden =
+        if hidden = "" then
+            []
+        else
+            [ for width in (hidden: string).Split 'x' -> int width ]
+
+    let network = PolicyNetwork.values Convolutions.Automatic Activation.Elu hidden environment.ObservationSpace
+    let actor = network (GreedyPolicy.create 2) |> PolicyNetwork.implicitQuantiles 5 3
+    let layout = Actor.layout actor
+    let theta = random layout.Count 5UL
+
+    let read =
+        (Checkpoint.ofBytes "agent.rl" (Checkpoint.toBytes (checkpoint environment actor theta))).Policy.Network
+
+    Assert.Equal(actor.Quantiles, read.Quantiles)
+    let parameters = Parameters.create layout (Expr.vector (theta |> Array.map float))
+    let observations = [ for value in [ 0.6; -0.8; 0.7; 0.1; 0.2; 0.3; 0.5; -0.9 ] -> value ]
+    let observations = Expr.vector observations |> Expr.reshape [| 2; 4 |]
+
+    let at (level: float) =
+        let levels = Expr.constant (Tensor.create [| 2; 1 |] [| level; level |])
+        (Reference.evaluate (Actor.atLevels actor parameters levels observations)).ToArray()
+
+    // The levels differ, and so do their quantiles.
+    Assert.NotEqual<float[]>(at 0.5, at 0.9)
+    let quantiles = [| 1.0 / 6.0; 0.5; 5.0 / 6.0 |] |> Array.map at
+    let means = Array.init 4 (fun i -> quantiles |> Array.averageBy (fun values -> values[i]))
+    let acted = (Reference.evaluate (Actor.policy read parameters observations)).ToArray()
+    Array.iter2 (fun (expected: float) actual -> Assert.Equal(expected, actual, 1e-12)) means acted
+    // Of several layers the first is before the levels; of one none is after them.
+    Assert.Equal((if hidden.IsEmpty then 4 else hidden.Head), (Option.get actor.Quantiles).Features)
+    Assert.Equal(max 0 (hidden.Length - 1), actor.Layers.Hidden.Length)
 
 [<Fact>]
 let ``an actor whose outputs are its action acts in the units of the bounds`` () =

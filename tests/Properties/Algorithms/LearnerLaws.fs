@@ -15,6 +15,7 @@ let environment id =
     | "Match-v0" -> AnyEnvironment.Pack(Match())
     | "Spot-v0" -> AnyEnvironment.Pack(Spot())
     | "Forbidden-v0" -> AnyEnvironment.Pack(Forbidden())
+    | "Pairs-v0" -> AnyEnvironment.Pack(Pairs())
     | id -> Registry.make id
 
 /// A learner with the small options of its entry, some of them changed, on a few copies of an environment.
@@ -107,7 +108,12 @@ let private all: (string * string * string * (string * string) list) list =
         ]
         "dqn, munchausen", "dqn", "CartPole-v1", [ "Target", "munchausen"; "MunchausenTemperature", "0.3" ]
         "dqn, n-step and masks", "dqn", "Forbidden-v0", [ "ReturnSteps", "4"; "Dueling", "true" ]
-        for id, most in [ "c51", "Atoms"; "qrdqn", "Quantiles" ] do
+        "dqn, several choices with masks",
+        "dqn",
+        "Pairs-v0",
+        [ "Dueling", "true"; "ReturnSteps", "3"; "PriorityExponent", "0.6" ]
+        "dqn, bits", "dqn", "IdentityMultiBinary-v0", [ "Target", "maximum"; "NoisyNetworks", "factorised" ]
+        for id, most in [ "c51", "Atoms"; "qrdqn", "Quantiles"; "iqn", "Quantiles" ] do
             $"{id}, double, dueling, priorities",
             id,
             "CartPole-v1",
@@ -124,7 +130,7 @@ let private all: (string * string * string * (string * string) list) list =
 
             $"{id}, masks", id, "Forbidden-v0", [ most, "5"; "Dueling", "true"; "ReturnSteps", "4" ]
             $"{id}, images", id, "Spot-v0", [ most, "5"; "Hidden", "16" ]
-        for id in [ "dqn"; "c51"; "qrdqn" ] do
+        for id in [ "dqn"; "c51"; "qrdqn"; "iqn" ] do
             for kind in [ "factorised"; "independent" ] do
                 $"{id}, {kind} noise", id, "CartPole-v1", [ "NoisyNetworks", kind; "PriorityExponent", "0.6" ]
         "rainbow, images", "rainbow", "Spot-v0", [ "Atoms", "5" ]

@@ -327,13 +327,48 @@ let ``atoms from a return that is not below the highest are refused`` () =
         Assert.Equal("LowestReturn", error.ParamName)
         Assert.Contains("HighestReturn", error.Message)
 
-[<Theory; InlineData("dqn"); InlineData("c51"); InlineData("qrdqn"); InlineData("rainbow")>]
+[<Theory>]
+[<InlineData("dqn"); InlineData("c51"); InlineData("qrdqn"); InlineData("iqn"); InlineData("rainbow")>]
 let ``actions that it cannot have are refused with those that can`` (id: string) =
     use workers = new Workers(1)
     let error = Assert.Throws<ArgumentException>(fun () -> LearnerLaws.make id [] "Pendulum-v1" 1 workers |> ignore)
     Assert.Contains("Discrete", error.Message)
     Assert.Contains(id, error.Message)
     Assert.Contains("ppo", error.Message)
+
+[<Fact>]
+let ``several choices at once are DQN's alone, without Munchausen's bonus`` () =
+    use workers = new Workers(1)
+    let task = "IdentityMultiDiscrete-v0"
+
+    for id in [ "c51"; "qrdqn"; "iqn"; "rainbow" ] do
+        let error = Assert.Throws<ArgumentException>(fun () -> LearnerLaws.make id [] task 1 workers |> ignore)
+        Assert.Contains("dqn takes several choices", error.Message)
+
+    let error =
+        Assert.Throws<ArgumentException>(fun () ->
+            LearnerLaws.make "dqn" [ "Target", "munchausen" ] task 1 workers |> ignore)
+
+    Assert.Equal("Target", error.ParamName)
+    Assert.Contains("double", error.Message)
+
+[<Fact>]
+let ``each component of an action is explored by a draw of its own`` () =
+    let distribution = BranchingGreedyPolicy.create false [ 3; 2 ]
+    let outputs = [| 0.0f; 2.0f; 1.0f; 5.0f; 4.0f |]
+    let action = Array.zeroCreate<float32> 2
+    let mutable rng = Rng.create 3UL
+    let other = Array.zeroCreate<int> 4
+
+    for _ in 1..4000 do
+        rng <- EpsilonGreedyActions.choose 0.3 distribution outputs ReadOnlySpan<bool>.Empty action rng
+        let first, second = (if action[0] <> 1.0f then 1 else 0), (if action[1] <> 0.0f then 1 else 0)
+        other[2 * first + second] <- other[2 * first + second] + 1
+
+    // Another than the best choice: 0.3 · ⅔ and 0.3 · ½, independently.
+    let shares = other |> Array.map (fun count -> float count / 4000.0)
+    let near (expected: float) actual = Assert.InRange(actual, expected - 0.025, expected + 0.025)
+    List.iter2 near [ 0.8 * 0.85; 0.8 * 0.15; 0.2 * 0.85; 0.2 * 0.15 ] (List.ofArray shares)
 
 [<Fact>]
 let ``a memory that does not fit is refused with the size that does`` () =

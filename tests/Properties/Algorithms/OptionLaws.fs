@@ -38,11 +38,11 @@ let private places: (string * string * string * (string * string) list) list =
         "a2c", "AnnealLearningRate", "CartPole-v1", [ "TotalSteps", "100" ]
         "a2c", "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.05" ]
         "a2c", "Discount", "CartPole-v1", [ "RolloutSteps", "20" ]
-        for id in [ "dqn"; "c51"; "qrdqn" ] do
+        for id in [ "dqn"; "c51"; "qrdqn"; "iqn" ] do
             id, "NoiseDeviation", "CartPole-v1", [ "NoisyNetworks", "factorised" ]
             id, "ExplorationFraction", "CartPole-v1", [ "TotalSteps", "500" ]
             id, "FinalExploration", "CartPole-v1", [ "TotalSteps", "200"; "FinalExploration", "0.8" ]
-        for id in [ "dqn"; "c51"; "qrdqn"; "rainbow" ] do
+        for id in [ "dqn"; "c51"; "qrdqn"; "iqn"; "rainbow" ] do
             id, "AnnealLearningRate", "CartPole-v1", [ "TotalSteps", "500" ]
             id, "TotalSteps", "CartPole-v1", [ "AnnealLearningRate", "true" ]
             id, "TargetRate", "CartPole-v1", [ "TargetRate", "0.5" ]
@@ -59,6 +59,7 @@ let private places: (string * string * string * (string * string) list) list =
         "sac", "Convolutions", "Spot-v0", []
         "c51", "Double", "CartPole-v1", [ "LearningRate", "0.05" ]
         "qrdqn", "Double", "CartPole-v1", [ "LearningRate", "0.05" ]
+        "iqn", "Double", "CartPole-v1", [ "LearningRate", "0.05" ]
         "sac", "HindsightGoals", "PointReach-v0", []
         "sac", "HindsightChoice", "PointReach-v0", [ "HindsightGoals", "4" ]
         "td3", "HindsightGoals", "PointReach-v0", []
@@ -132,6 +133,7 @@ let private isPlanOnly (entry: AlgorithmEntry) name =
                 "ddpg"
                 "dqn"
                 "droq"
+                "iqn"
                 "pqn"
                 "qrdqn"
                 "rainbow"

@@ -172,3 +172,36 @@ type Forbidden() =
         member _.ActionMask(state, mask) =
             for choice in 0 .. mask.Length - 1 do
                 mask[choice] <- choice <> (state.Shown + 3) % 4
+
+/// Shows one of three numbers and pays for it and for its parity, in two components of an action; the number after it
+/// is forbidden and refused. Episodes are cut after six steps and end where 2 is shown a second time.
+type Pairs() =
+    interface IEnvironment<TaskState> with
+        member _.Id = "Pairs-v0"
+        member _.ObservationSpace = Space.discrete 3
+        member _.ActionSpace = Space.multiDiscreteFrom [| 4; -1 |] [| 3; 2 |]
+        member _.MaxEpisodeSteps = 6
+        member _.RewardThreshold = nan
+
+        member _.Reset(rng) =
+            let struct (shown, rng) = Rng.below 3 rng
+            struct ({ Shown = shown; Taken = 0 }, rng)
+
+        member _.Step(state, action, rng) =
+            let number, parity = int action[0] - 4, int action[1] + 1
+
+            if number = (state.Shown + 1) % 3 then
+                invalidOp "A choice was taken that the mask forbids."
+
+            let struct (next, rng) = Rng.below 3 rng
+            let seen = state.Taken + (if state.Shown = 2 then 1 else 0)
+            let reward = (if number = state.Shown then 1.0 else 0.0) + (if parity = state.Shown % 2 then 0.5 else 0.0)
+            let outcome = { Reward = reward; Terminated = (seen = 2); Truncated = false }
+            struct ({ Shown = next; Taken = seen }, outcome, rng)
+
+        member _.Observe(state, observation) = observation[0] <- float32 state.Shown
+
+    interface IActionMasks<TaskState> with
+        member _.ActionMask(state, mask) =
+            for choice in 0 .. mask.Length - 1 do
+                mask[choice] <- choice <> (state.Shown + 1) % 3

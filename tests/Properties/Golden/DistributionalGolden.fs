@@ -1,7 +1,9 @@
-/// C51 and QR-DQN against other libraries: losses, errors that priorities follow, and weights of updates at float64.
+/// C51, QR-DQN and IQN against other libraries: losses, errors that priorities follow, and weights of updates at
+/// float64.
 module Rl.Tests.Golden.DistributionalGolden
 
 open Rl.Core.Algorithms
+open Rl.Core.Autodiff
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Learning
@@ -63,11 +65,41 @@ let private qrDqn (case: GoldenNode) (rows: int) : UpdatePlan * TransitionColumn
     let network = QrDqn.network options (Space.boxOf -1.0 1.0 [| inputs |]) (Space.discrete actions)
     QrDqn.plan options network columns None, columns
 
+let private iqn (case: GoldenNode) (rows: int) : UpdatePlan * TransitionColumns =
+    let settings = case["params"]
+    let inputs = (case["initial_weights"].Shape "q.trunk.0.weight")[1]
+    let actions = (case["initial_weights"].Shape "q.head.1.bias")[0]
+
+    let options =
+        { IqnOptions.defaults with
+            OffPolicy = replayed case rows
+            Network = { IqnOptions.defaults.Network with Hidden = settings.Ints "hidden" |> Array.toList }
+            Values = values case
+            // tianshou's online network chooses.
+            Double = true
+            Quantiles = settings.Int "current_samples"
+            TargetQuantiles = settings.Int "target_samples"
+            ChoiceQuantiles = settings.Int "action_samples"
+            Cosines = settings.Int "n_cosines"
+        }
+
+    let columns = columnsOf inputs
+    let network = Iqn.network options (Space.boxOf -1.0 1.0 [| inputs |]) (Space.discrete actions)
+    Iqn.plan options network columns None, columns
+
 let private isOf (algorithm: string) (case: GoldenNode) = case.Id.Contains algorithm
 
 [<Fact>]
 let ``updates of C51 have two libraries' losses, errors and weights`` () =
-    updates { Network = "logits"; Plan = c51; Output = id; CopiesFirst = true; Errors = Some "td_for_priority" }
+    updates
+        {
+            Network = "logits"
+            Plan = c51
+            Output = id
+            CopiesFirst = true
+            Errors = Some "td_for_priority"
+            Columns = noColumns
+        }
     |> Golden.verifyWhere "update_distributional" (isOf "c51")
 
 [<Fact>]
@@ -83,6 +115,39 @@ let ``updates of QR-DQN have two libraries' losses and weights`` () =
             else
                 fun place -> place % quantiles * actions + place / quantiles
 
-        updates { Network = "quantile"; Plan = qrDqn; Output = output; CopiesFirst = false; Errors = None } case
+        updates
+            {
+                Network = "quantile"
+                Plan = qrDqn
+                Output = output
+                CopiesFirst = false
+                Errors = None
+                Columns = noColumns
+            }
+            case
 
     Golden.verifyWhere "update_distributional" (isOf "qrdqn") run
+
+[<Fact>]
+let ``updates of IQN have tianshou's losses and weights`` () =
+    let columns (case: GoldenNode) (step: GoldenNode) (data: Map<string, Tensor>) =
+        let settings, draws = case["params"], step["draws"]
+
+        let levels (name: string) =
+            let rows = [| for row in draws[name].Items -> row.AsArray.Values |]
+            Tensor.create [| rows.Length; rows[0].Length |] (Array.concat rows)
+
+        // tianshou sums over the targets and takes the mean over the quantiles that move; the paper, and ours, the
+        // other way round. Importance weights make one the other.
+        let other = settings.Float "target_samples" / settings.Float "current_samples"
+        let weights = data[DrawnColumns.weights.Name].ToArray()
+
+        data
+        |> Map.add "levels" (levels "taus_current")
+        |> Map.add "nextLevels" (levels "taus_target")
+        |> Map.add "choiceLevels" (levels "taus_action_selection")
+        |> Map.add DrawnColumns.weights.Name (Tensor.vector (weights |> Array.map ((*) other)))
+
+    // Its priorities follow another error, which knows no levels.
+    updates { Network = "q"; Plan = iqn; Output = id; CopiesFirst = false; Errors = None; Columns = columns }
+    |> Golden.verifyWhere "update_distributional" (isOf "iqn")

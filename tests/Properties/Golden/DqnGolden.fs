@@ -28,10 +28,15 @@ type internal ValueUpdates =
         CopiesFirst: bool
         /// The file's name of the errors that priorities follow, where they are ours.
         Errors: string option
+        /// Further columns of a case's step, or others in place of those that all have.
+        Columns: GoldenNode -> GoldenNode -> Map<string, Tensor> -> Map<string, Tensor>
     }
 
+/// None further.
+let internal noColumns (_: GoldenNode) (_: GoldenNode) (data: Map<string, Tensor>) = data
+
 /// The weights of the file's order as the layout's: the file has matrices [out, in], the layout [in, out].
-let private toLayout output (order: string list) (weights: GoldenNode) (flat: float[]) : float[] =
+let internal toLayout output (order: string list) (weights: GoldenNode) (flat: float[]) : float[] =
     let last = order |> List.filter (fun name -> name.EndsWith ".bias") |> List.last
     let placeIn (name: string) = if name = last || name = last.Replace(".bias", ".weight") then output else id
 
@@ -248,6 +253,7 @@ let internal updates (kind: ValueUpdates) (case: GoldenNode) : unit =
         let data =
             tensorsOf rows (batchOf case columns step)
             |> Map.add "learningRate" (Tensor.create [||] [| settings.Float "lr" |])
+            |> kind.Columns case step
 
         let struct (output, moved, kept) = run plan data online target moments
         close "loss" [| step.Float "loss" |] [| (output "valueLoss").Scalar |]
@@ -282,11 +288,19 @@ let internal updates (kind: ValueUpdates) (case: GoldenNode) : unit =
 
 [<Fact>]
 let ``updates of deep Q-learning have three libraries' losses, norms and weights`` () =
-    // Parallelised Q-networks (PQN) are another algorithm, without replay and target: their cases are not run here. The
+    // Parallelised Q-networks (PQN) are another algorithm, without replay and target: `PqnGolden` runs their cases. The
     // Huber loss of tianshou-dqn-s3 has δ = ½ and leaves the importance weights out; ours has δ = 1 and heeds them.
     let isOurs (case: GoldenNode) = not (case.Id.StartsWith "cleanrl-pqn") && case.Id <> "tianshou-dqn-s3"
 
-    let kind = { Network = "q"; Plan = planOf; Output = id; CopiesFirst = false; Errors = None }
+    let kind =
+        {
+            Network = "q"
+            Plan = planOf
+            Output = id
+            CopiesFirst = false
+            Errors = None
+            Columns = noColumns
+        }
 
     Golden.verifyWhere "update_dqn" isOurs (updates kind)
 

@@ -83,6 +83,32 @@ let ``C51 balances within 20,000 steps`` (seed: uint64) =
 let ``QR-DQN balances within 20,000 steps`` (seed: uint64) =
     Assert.InRange(train (qrDqn "CartPole-v1" 8 (distributional @ [ "Quantiles", "16" ])) seed, 130.0, 500.0)
 
+/// With seeds 1 and 2 the mean of the last hundred episodes is ???; chance gets 22.
+[<Theory; InlineData(1UL); InlineData(2UL)>]
+let ``IQN balances within 20,000 steps`` (seed: uint64) =
+    let options = IqnOptions.ofPairs (distributional @ [ "ChoiceQuantiles", "8"; "Cosines", "16" ])
+    let iqn workers = Iqn.create options ((Registry.make "CartPole-v1").Vectorise 8) workers
+    Assert.InRange(train iqn seed, 130.0, 500.0)
+
+/// What is seen is to be done, in each of three components of an action. With seed 1 the mean of the last hundred
+/// episodes is ???; chance gets 36.
+[<Fact>]
+let ``DQN learns several choices at once`` () =
+    let options =
+        [
+            "TotalSteps", "20000"
+            "Hidden", "32"
+            "LearningStarts", "500"
+            "LearningRate", "3e-3"
+            "BatchSize", "64"
+            "Discount", "0.5"
+            "Dueling", "true"
+            "FinalExploration", "0.01"
+        ]
+
+    let task () = (Registry.make "IdentityMultiDiscrete-v0").Vectorise 4
+    Assert.InRange(train (Dqn.create (DqnOptions.ofPairs options) (task ())) 1UL, 90.0, 100.0)
+
 /// As C51 above, with the targets and priorities of Rainbow and its noise in place of ε. With seed 1 the mean of the
 /// last hundred episodes is 179; chance gets 22.
 [<Theory; InlineData(1UL); InlineData(2UL)>]

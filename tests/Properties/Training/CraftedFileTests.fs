@@ -29,14 +29,14 @@ module CraftedFileTests =
         }
 
     /// What a new agent for an environment of the library is saved as.
-    let private checkpointOf change (id: string) : Checkpoint =
+    let private saved (create: BatchEnvironment -> Workers -> Learner) (id: string) : Checkpoint =
         use workers = new Workers(1)
         let batch = (Registry.make id).Vectorise 2 |> Wrapper.apply [ Wrapper.RecordEpisodeStatistics ]
-        use learner = Ppo.create (change configuration) batch workers
+        use learner = create batch workers
         let state = learner.Initialise(Rng.create 5UL)
 
         {
-            Algorithm = "ppo"
+            Algorithm = learner.Algorithm
             EnvironmentId = id
             Seed = 5UL
             ObservationSpace = batch.ObservationSpace
@@ -47,6 +47,8 @@ module CraftedFileTests =
             Wrapping = Wrapping.ofBatch batch
             State = state
         }
+
+    let private checkpointOf change = saved (Ppo.create (change configuration))
 
     let private cartPole = lazy checkpointOf id "CartPole-v1"
     let private pendulum = lazy checkpointOf id "Pendulum-v1"
@@ -66,12 +68,27 @@ module CraftedFileTests =
 
     let private images = lazy checkpointOf id "MinAtar/Breakout-v1"
 
+    let private quantiles =
+        lazy
+            saved
+                (Iqn.create
+                    { IqnOptions.defaults with
+                        OffPolicy.BufferSize = 200
+                        Network.Hidden = [ 4 ]
+                        Cosines = 3
+                        ChoiceQuantiles = 2
+                    })
+                "CartPole-v1"
+
     let private refusal (bytes: byte[]) =
         Assert.Throws<InvalidDataException>(fun () -> Checkpoint.ofBytes "crafted.rl" bytes |> ignore).Message
 
     let private withState change (checkpoint: Checkpoint) = { checkpoint with State = change checkpoint.State }
 
     let private withNetwork change (checkpoint: Checkpoint) = { checkpoint with Network = change checkpoint.Network }
+
+    let private withQuantiles (change: QuantileEmbedding -> QuantileEmbedding) =
+        withNetwork (fun network -> { network with Quantiles = Option.map change network.Quantiles })
 
     let private withEncoder change =
         withNetwork (fun network ->
@@ -212,6 +229,16 @@ module CraftedFileTests =
             cartPole,
             withNetwork (fun network -> { network with Layers.Activation = Activation.LeakyRelu nan })
             "NaN scale", "scale", images, withEncoder (fun encoder -> { encoder with Scale = nan })
+            "an embedding of other features",
+            "embedding of quantiles",
+            quantiles,
+            withQuantiles (fun embedding -> { embedding with Features = 3 })
+            "a billion levels", "levels", quantiles, withQuantiles (fun e -> { e with Levels = 16_000_000 })
+            "no cosines", "width 0", quantiles, withQuantiles (fun e -> { e with Cosines = 0 })
+            "NaN slope of quantiles",
+            "slope",
+            quantiles,
+            withQuantiles (fun embedding -> { embedding with Activation = Activation.LeakyRelu nan })
             "overflowing image",
             "images",
             images,

@@ -21,6 +21,7 @@ internal static class OptionRecords
         "dqn" => new DqnOptions(),
         "droq" => new DroqOptions(),
         "es" => new EsOptions(),
+        "iqn" => new IqnOptions(),
         "npg" => new NpgOptions(),
         "ppg" => new PpgOptions(),
         "ppo" => new PpoOptions(),
@@ -133,6 +134,18 @@ internal static class OptionRecords
             "The weight of the L2 penalty.",
         ("ExplorationOptions", "InitialLogStandardDeviation") =>
             "The start of ln σ for continuous actions.",
+        ("IqnOptions", "ChoiceQuantiles") =>
+            "K: the next action is the best by the mean of quantiles at so many drawn levels; what acts takes the mean at as many levels at equal distances, (k + ½)/K.",
+        ("IqnOptions", "Cosines") =>
+            "n: a level τ comes into the network as cos(π i τ), i = 1 … n.",
+        ("IqnOptions", "Double") =>
+            "The online network chooses the next action, whose quantiles the target network gives (van Hasselt et al. 2016); else the target network does both.",
+        ("IqnOptions", "HuberThreshold") =>
+            "Errors up to this cost their square, further ones their size; 0: all their size, and then places are the quantiles themselves.",
+        ("IqnOptions", "Quantiles") =>
+            "N: levels that an update draws for each transition, whose quantiles it moves.",
+        ("IqnOptions", "TargetQuantiles") =>
+            "N′: levels that it draws for the next state, whose quantiles those are compared with.",
         ("NetworkOptions", "ActionScaling") =>
             "What continuous actions of bounded boxes are in units of, inside the policy: the centre and half-range of their bounds, or the environment's own.",
         ("NetworkOptions", "Activation") =>

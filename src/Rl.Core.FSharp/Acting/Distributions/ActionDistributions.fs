@@ -24,6 +24,10 @@ module ActionDistributions =
         | name, [ count ], [], [] when name = DeterministicPolicy.name -> DeterministicPolicy.create count
         | name, [ actions ], [], [] when name = GreedyPolicy.name -> GreedyPolicy.create actions
         | name, [ actions ], [], [] when name = DuelingGreedyPolicy.name -> DuelingGreedyPolicy.create actions
+        | name, (_ :: _ as choices), [], [] when name = BranchingGreedyPolicy.name ->
+            BranchingGreedyPolicy.create false choices
+        | name, (_ :: _ as choices), [], [] when name = BranchingGreedyPolicy.duelingName ->
+            BranchingGreedyPolicy.create true choices
         | name, [ actions; count; (1 | 2) as heads ], [ low; high ], [] when name = CategoricalReturnPolicy.name ->
             CategoricalReturnPolicy.create (heads = 2) actions count low high
         | name, [ actions; count; (1 | 2) as heads ], [], [] when name = QuantileReturnPolicy.name ->

@@ -10,33 +10,6 @@ open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Optimisers
 
-/// Standard normal numbers in further columns of drawn samples, drawn anew for each update, beside `others`, which
-/// somebody else draws. Not thread-safe.
-[<Sealed>]
-type internal DrawnNoise(columns: Column list, rows: int, others: (Column * float32[]) list) =
-    let noise = columns |> List.map (fun column -> column, Array.zeroCreate<float32>(rows * column.Numbers))
-    let arrays = noise |> List.map snd |> List.toArray
-    let mutable whole: struct (Samples * Samples) voption = ValueNone
-    new(columns, rows) = DrawnNoise(columns, rows, [])
-
-    /// Draws all numbers, column by column: the generator that follows.
-    member _.Draw(key: Rng) : Rng =
-        let mutable key = key
-
-        for values in arrays do
-            key <- Rng.normals (System.Span values) key
-
-        key
-
-    /// The samples with the columns. Samples are mostly those of the time before.
-    member _.With(samples: Samples) : Samples =
-        match whole with
-        | ValueSome(struct (known, made)) when obj.ReferenceEquals(known, samples) -> made
-        | _ ->
-            let made = samples.With(noise @ others)
-            whole <- ValueSome(struct (samples, made))
-            made
-
 /// Small functions of off-policy actor-critics.
 [<RequireQualifiedAccess>]
 module ActorCritics =

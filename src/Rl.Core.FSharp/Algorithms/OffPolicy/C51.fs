@@ -189,6 +189,7 @@ module C51 =
                 Rate = c.Rate
                 Values = c.Values
                 Actor = network
+                Drawn = []
                 Update = plan c network
             }
 

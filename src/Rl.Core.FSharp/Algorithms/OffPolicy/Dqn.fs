@@ -137,57 +137,95 @@ module DqnOptions =
 [<RequireQualifiedAccess>]
 module Dqn =
 
-    /// The network of action values, which acts greedily.
+    let private distribution (c: DqnOptions) (counts: int list) : ActionDistribution =
+        match counts, c.Values.Dueling with
+        | [ count ], true -> DuelingGreedyPolicy.create count
+        | [ count ], false -> GreedyPolicy.create count
+        | counts, isDueling -> BranchingGreedyPolicy.create isDueling counts
+
+    /// The network of action values, which acts greedily in each component of an action.
     let network (c: DqnOptions) (observations: Space) (actions: Space) : Actor =
-        let distribution = if c.Values.Dueling then DuelingGreedyPolicy.create else GreedyPolicy.create
+        ValueLearner.branches "dqn" c.Network c.Values (distribution c) observations actions
 
-        ValueLearner.network "dqn" c.Network c.Values distribution observations actions
+    /// Q_d(s, ·) [rows, choices] of each component d of an action.
+    let private values (c: DqnOptions) (network: Actor) (parameters: Parameters) (observations: Expr) : Expr list =
+        Actor.policy network parameters observations
+        |> BranchingGreedyPolicy.values c.Values.Dueling network.Distribution.Format.Sizes
 
-    /// Q(s, ·) [rows, actions].
-    let private values (c: DqnOptions) (network: Actor) (parameters: Parameters) (observations: Expr) : Expr =
-        let outputs = Actor.policy network parameters observations
-        if c.Values.Dueling then DuelingGreedyPolicy.values outputs else outputs
+    /// The mean over components.
+    let private mean (parts: Expr list) : Expr =
+        match parts with
+        | [ one ] -> one
+        | several -> List.reduce (+) several * (1.0 / float several.Length)
 
-    /// δ of each transition: r + γ · the next state's value − Q(s, a), where only possible actions count.
-    let private error c network (columns: TransitionColumns) possible (batch: Batch) online frozen (q: Expr) =
-        let actions = Expr.squeeze -1 batch[columns.Actions]
-        let reward, discount = batch[columns.Rewards], batch[DrawnColumns.discounts]
+    /// δ_d of each transition: r + γ · the mean over components of the next state's values − Q_d(s, a_d), where only
+    /// possible choices count (Tavakoli et al. 2018, equation 5).
+    let private errors
+        c
+        network
+        (columns: TransitionColumns)
+        possible
+        (batch: Batch)
+        online
+        frozen
+        (chosen: Expr list)
+        =
         let nextObservations = batch[columns.NextObservations]
-        let known = ValueLearner.possible possible batch
+        let known = ValueLearner.possibleBranches possible batch
         let next = values c network frozen nextObservations |> known
 
-        match c.Target with
-        | ValueTarget.Maximum -> ValueLearning.qLearning q actions reward discount next
-        | ValueTarget.Double ->
-            let choice = values c network online nextObservations |> known
-            ValueLearning.doubleQLearning q actions reward discount next choice
-        | ValueTarget.Munchausen ->
-            let before = values c network frozen batch[columns.Observations]
+        let ahead =
+            if c.Target.IsDouble then
+                let choosers = values c network online nextObservations |> known
+                List.map2 (fun chooser q -> ValueLearning.chosen (Expr.argMax -1 chooser) q) choosers next
+            else
+                next |> List.map (Expr.maxOver [| -1 |])
 
-            ValueLearning.munchausen
-                c.MunchausenTemperature
-                c.MunchausenScale
-                c.MunchausenFloor
-                q
-                actions
-                reward
-                discount
-                next
-                before
+        let target = batch[columns.Rewards] + batch[DrawnColumns.discounts] * mean ahead
+        chosen |> List.map (fun q -> ValueLearning.error q target)
 
-    /// What it minimises: mean(w · ℓ(r + γ · the next state's value − Q(s, a))).
+    /// δ of each transition whose action is one choice, with Munchausen's bonus.
+    let private munchausen c network (columns: TransitionColumns) (batch: Batch) frozen (q: Expr) : Expr =
+        let values observations = values c network frozen observations |> List.exactlyOne
+
+        ValueLearning.munchausen
+            c.MunchausenTemperature
+            c.MunchausenScale
+            c.MunchausenFloor
+            q
+            (Expr.squeeze -1 batch[columns.Actions])
+            batch[columns.Rewards]
+            batch[DrawnColumns.discounts]
+            (values batch[columns.NextObservations])
+            (values batch[columns.Observations])
+
+    /// What it minimises: mean(w · ℓ(r + γ · the next state's value − Q(s, a))), over components too.
     let private loss c (network: Actor) (columns: TransitionColumns) (possible: Column option) (batch: Batch) =
         let struct (online, frozen) = ValueLearner.parameters c.Values network batch
         let q = values c network online batch[columns.Observations]
-        let error = error c network columns possible batch online frozen q
+        let actions = Heads.split [ for _ in q -> 1 ] batch[columns.Actions]
+        let chosen = List.map2 (fun action q -> ValueLearning.chosen (Expr.squeeze -1 action) q) actions q
+
+        let errors =
+            if c.Target.IsMunchausen then
+                [ munchausen c network columns batch frozen (List.exactlyOne q) ]
+            else
+                errors c network columns possible batch online frozen chosen
 
         let cost =
-            match c.Loss with
-            | ValueError.Huber -> Losses.huber 1.0 error
-            | ValueError.Squared -> Expr.square error
+            errors
+            |> List.map (fun error ->
+                match c.Loss with
+                | ValueError.Huber -> Losses.huber 1.0 error
+                | ValueError.Squared -> Expr.square error)
+            |> mean
 
-        let actionValue = ValueLearning.chosen (Expr.squeeze -1 batch[columns.Actions]) q
-        ValueLearner.terms c.OffPolicy possible batch cost error actionValue
+        let priority =
+            match errors with
+            | [ error ] -> error
+            | several -> several |> List.map Expr.abs |> List.reduce (+)
+
+        ValueLearner.terms c.OffPolicy possible batch cost priority (mean chosen)
 
     /// The update for batches of drawn transitions.
     let plan (c: DqnOptions) (network: Actor) (columns: TransitionColumns) (possible: Column option) : UpdatePlan =
@@ -197,6 +235,12 @@ module Dqn =
     let create (options: DqnOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
         DqnOptions.validate options
         let network = network options environment.ObservationSpace environment.ActionSpace
+
+        if options.Target.IsMunchausen && network.Distribution.ActionSize > 1 then
+            Guard.fail
+                (nameof options.Target)
+                ($"Target is munchausen; its bonus is for one choice, and the actions are {environment.ActionSpace}: "
+                 + "use double or maximum.")
 
         if options.Target.IsMunchausen && environment.HasActionMasks then
             Guard.fail
@@ -214,6 +258,7 @@ module Dqn =
                 Rate = options.Rate
                 Values = options.Values
                 Actor = network
+                Drawn = []
                 Update = plan options network
             }
 
@@ -227,7 +272,7 @@ module Dqn =
                 Name = "Deep Q-learning"
                 Summary =
                     ("Action values regressed on their own targets from replayed steps; double, dueling, n-step, "
-                     + "Munchausen (Mnih et al. 2015).")
+                     + "Munchausen, several choices at once (Mnih et al. 2015).")
                 Source = "Mnih et al., \"Human-level control through deep reinforcement learning\" (2015)"
                 Family = AlgorithmFamily.OffPolicy
             }
@@ -236,6 +281,6 @@ module Dqn =
             ValueOptions.small
             DqnOptions.validate
             create
-        |> AlgorithmEntry.withActions _.IsDiscrete
+        |> AlgorithmEntry.withActions (ValueLearner.components >> Option.isSome)
         |> AlgorithmEntry.withParameters DqnOptions.ofPairs (fun c observations actions ->
             (ValueLearner.layout c.Values (network c observations actions)).Count)

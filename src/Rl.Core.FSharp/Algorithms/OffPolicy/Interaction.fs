@@ -119,8 +119,19 @@ module UniformActions =
 [<RequireQualifiedAccess>]
 module EpsilonGreedyActions =
 
-    /// Writes, with the probability `rate`, one of the possible choices, all alike, else the mode of the outputs:
-    /// the generator that follows.
+    let private one rate count (possible: ReadOnlySpan<bool>) (action: Span<float32>) (rng: Rng) : Rng =
+        let struct (u, rng) = Rng.uniform rng
+
+        if u < rate then
+            let struct (chosen, rng) = UniformActions.choose count possible rng
+            action[0] <- float32 chosen
+            rng
+        else
+            rng
+
+    /// Writes the mode of the outputs, and in its place for each component of the action, with the probability `rate`,
+    /// one of its possible choices, all alike: the generator that follows. Of distributions with several components
+    /// the sizes are their numbers of choices.
     let choose
         (rate: float)
         (distribution: ActionDistribution)
@@ -129,14 +140,19 @@ module EpsilonGreedyActions =
         (action: Span<float32>)
         (rng: Rng)
         : Rng =
-        let struct (u, rng) = Rng.uniform rng
+        Policy.mode distribution outputs action
 
-        if u < rate then
-            let struct (chosen, rng) = UniformActions.choose distribution.Choices possible rng
-            action[0] <- float32 chosen
-            rng
+        if distribution.ActionSize = 1 then
+            one rate distribution.Choices possible action rng
         else
-            Policy.mode distribution outputs action
+            let mutable rng, first, index = rng, 0, 0
+
+            for size in distribution.Format.Sizes do
+                let own = if possible.IsEmpty then possible else possible.Slice(first, size)
+                rng <- one rate size own (action.Slice(index, 1)) rng
+                first <- first + size
+                index <- index + 1
+
             rng
 
 /// The columns of remembered steps beside those of transitions.

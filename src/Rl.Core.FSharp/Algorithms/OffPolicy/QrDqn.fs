@@ -144,6 +144,7 @@ module QrDqn =
                 Rate = options.Rate
                 Values = options.Values
                 Actor = network
+                Drawn = []
                 Update = plan options network
             }
 

@@ -28,6 +28,8 @@ type ValueLearnerParts =
         Values: ValueOptions
         /// What acts.
         Actor: Actor
+        /// Columns that the update reads beside those of transitions, of numbers drawn uniformly from [0, 1).
+        Drawn: Column list
         /// The update for batches of drawn transitions, and what is possible at s′ in environments with masks.
         Update: TransitionColumns -> Column option -> UpdatePlan
     }
@@ -96,6 +98,37 @@ module ValueLearner =
         | Some noisy -> noisy.Layout
         | None -> Actor.layout network
 
+    /// How many choices each component of an action has, where all are choices: one of a Discrete space, those of a
+    /// MultiDiscrete one, and two for each bit of a MultiBinary one.
+    let components (actions: Space) : int list option =
+        match actions with
+        | Space.Discrete(count, _) -> Some [ count ]
+        | Space.MultiDiscrete(counts, _) -> Some(List.ofArray counts)
+        | Space.MultiBinary _ -> Some(List.replicate actions.Size 2)
+        | Space.Box _
+        | Space.Tuple _
+        | Space.Dict _ -> None
+
+    /// The network of an algorithm that acts by a distribution over components of so many choices each; fails where an
+    /// action is anything else.
+    let branches
+        (algorithm: string)
+        (layers: NetworkOptions)
+        (values: ValueOptions)
+        (distribution: int list -> ActionDistribution)
+        (observations: Space)
+        (actions: Space)
+        : Actor =
+        match components actions with
+        | Some counts ->
+            PolicyNetwork.values values.Convolutions layers.Activation layers.Hidden observations (distribution counts)
+        | None ->
+            Guard.fail
+                "environment"
+                ($"{algorithm} compares the values of a few choices, so it needs a Discrete, MultiDiscrete or "
+                 + $"MultiBinary action space; the actions are {actions}. ppo, a2c, trpo and cem take any action "
+                 + "space.")
+
     /// The network of an algorithm that acts by a distribution over so many actions; fails where an action is not one
     /// choice.
     let network
@@ -107,13 +140,13 @@ module ValueLearner =
         (actions: Space)
         : Actor =
         match actions with
-        | Space.Discrete(count, _) ->
-            PolicyNetwork.values values.Convolutions layers.Activation layers.Hidden observations (distribution count)
+        | Space.Discrete _ -> branches algorithm layers values (List.exactlyOne >> distribution) observations actions
         | _ ->
             Guard.fail
                 "environment"
                 ($"{algorithm} compares the values of a few actions, so it needs a Discrete action space; "
-                 + $"the actions are {actions}. ppo, a2c, trpo and cem take any action space.")
+                 + $"the actions are {actions}. dqn takes several choices at once; ppo, a2c, trpo and cem take any "
+                 + "action space.")
 
     /// The network's parameters that learn, and those of the target network, each with its noise where it is noisy.
     let parameters (values: ValueOptions) (network: Actor) (batch: Batch) : struct (Parameters * Parameters) =
@@ -125,11 +158,17 @@ module ValueLearner =
                     noisy.Parameters(target, batch[targetNoise noisy.Count]))
         | None -> struct (online, target)
 
+    /// Action values [rows, choices] at s′ without those of impossible choices, for each component of an action.
+    let possibleBranches (mask: Column option) (batch: Batch) (values: Expr list) : Expr list =
+        match mask with
+        | Some mask ->
+            let masks = Heads.split [ for q in values -> q.Shape[q.Rank - 1] ] batch[mask]
+            List.map2 (fun mask q -> Expr.select mask q (Expr.number ActionDistribution.Never)) masks values
+        | None -> values
+
     /// Action values [rows, actions] at s′ without those of impossible actions.
     let possible (mask: Column option) (batch: Batch) (values: Expr) : Expr =
-        match mask with
-        | Some mask -> Expr.select batch[mask] values (Expr.number ActionDistribution.Never)
-        | None -> values
+        possibleBranches mask batch [ values ] |> List.exactlyOne
 
     /// The terms of an update: mean(w · cost), the errors that priorities follow, and the mean of Q(s, a), each [rows].
     let terms (options: OffPolicyOptions) (mask: Column option) (batch: Batch) (cost: Expr) error actionValue =
@@ -195,6 +234,7 @@ module ValueLearner =
 
         let update = Update.create (parts.Update (TransitionColumns.ofEnvironment environment) possible)
         let theta, frozen = update.Group Online, update.Group Target
+        let drawn = DrawnNoise.Uniform(parts.Drawn, parts.OffPolicy.BatchSize)
         let layout = layout parts.Values parts.Actor
         let mutable means = Means(update, [])
 
@@ -283,8 +323,8 @@ module ValueLearner =
                 Learn =
                     fun samples steps key ->
                         if parts.Rate.AnnealLearningRate then update.Set(learningRate, rate steps)
-                        let next = drawNoise key
-                        update.ChooseAll samples
+                        let next = drawn.Draw(drawNoise key)
+                        update.ChooseAll(drawn.With samples)
                         update.Run workers
                         means.Add()
                         next

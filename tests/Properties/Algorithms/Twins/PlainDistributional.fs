@@ -1,4 +1,4 @@
-/// Plain C51 and QR-DQN: distributions as arrays, one atom, one quantile and one pair of them at a time.
+/// Plain C51, QR-DQN and IQN: distributions as arrays, one atom, one quantile and one pair of them at a time.
 namespace Rl.Tests.Algorithms.Twins
 
 open Rl.Core.Algorithms
@@ -70,16 +70,16 @@ module PlainDistributional =
         let atoms = Array.init c.Atoms (fun k -> c.LowestReturn + gap * float k)
         let mean logits = Array.map2 (fun (z: float) (p: Scalar) -> z * p) atoms (softmax logits) |> Scalar.sum
 
-        let target online frozen see steps =
+        let target online frozen see _ steps =
             match ahead c.OffPolicy.Discount c.Double online frozen see steps distributions mean with
             | None -> None
             | Some(struct (earned, discount, next)) ->
                 let places = atoms |> Array.map (fun z -> earned + discount * z)
                 Some(project c.LowestReturn c.HighestReturn c.Atoms places (softmax next |> Array.map Scalar.value))
 
-        let cost theta seen (action: int) (wanted: float[]) =
+        let cost theta seen _ (action: float[]) (wanted: float[]) =
             let logits = distributions theta seen
-            let probabilities = softmax logits[action]
+            let probabilities = softmax logits[int action[0]]
             let cost = Array.map2 (fun (w: float) p -> -w * Scalar.log p) wanted probabilities |> Scalar.sum
             struct (cost, cost.Value)
 
@@ -90,40 +90,45 @@ module PlainDistributional =
                 Rate = c.Rate
                 Values = c.Values
                 ActionValues = fun theta seen -> distributions theta seen |> Array.map mean
+                Levels = []
+                Estimate = fun theta seen _ action -> (distributions theta seen)[int action[0]] |> mean
                 Target = target
                 Cost = cost
             }
             view
 
+    /// |τ − 1[u < 0]| L(u), u = target − place (Dabney et al. 2018, equation 10).
+    let private pair threshold (level: float) (place: Scalar) (target: float) : Scalar =
+        let error = target - place
+        let size = if error.Value < 0.0 then -error else error
+
+        let size =
+            if threshold = 0.0 then size
+            elif size.Value <= threshold then 0.5 * Scalar.square error
+            else threshold * (size - 0.5 * threshold)
+
+        (if error.Value < 0.0 then 1.0 - level else level) * size
+
     /// A round of QR-DQN, and what it remembers.
     let qrDqn (c: QrDqnOptions) (view: TwinView) : Expected * PlainMemory =
         let distributions = distributions c.Values.Dueling c.Quantiles view.Network
 
-        let target online frozen see steps =
+        let target online frozen see _ steps =
             match ahead c.OffPolicy.Discount c.Double online frozen see steps distributions Scalar.mean with
             | None -> None
             | Some(struct (earned, discount, next)) -> Some(next |> Array.map (fun x -> earned + discount * x.Value))
 
-        // |τ − 1[u < 0]| L(u) for each quantile and each target (Dabney et al. 2018, equation 10).
-        let cost theta seen (action: int) (wanted: float[]) =
+        // For each quantile and each target.
+        let cost theta seen _ (action: float[]) (wanted: float[]) =
             let all = distributions theta seen
-            let own = all[action]
-
-            let pair i (place: Scalar) (target: float) =
-                let error = target - place
-                let level = (float i + 0.5) / float c.Quantiles
-                let size = if error.Value < 0.0 then -error else error
-                let threshold = c.HuberThreshold
-
-                let size =
-                    if threshold = 0.0 then size
-                    elif size.Value <= threshold then 0.5 * Scalar.square error
-                    else threshold * (size - 0.5 * threshold)
-
-                (if error.Value < 0.0 then 1.0 - level else level) * size
+            let own = all[int action[0]]
 
             let cost =
-                own |> Array.mapi (fun i place -> wanted |> Array.map (pair i place) |> Scalar.mean) |> Scalar.sum
+                own
+                |> Array.mapi (fun i place ->
+                    let level = (float i + 0.5) / float c.Quantiles
+                    wanted |> Array.map (pair c.HuberThreshold level place) |> Scalar.mean)
+                |> Scalar.sum
 
             struct (cost, cost.Value)
 
@@ -134,6 +139,79 @@ module PlainDistributional =
                 Rate = c.Rate
                 Values = c.Values
                 ActionValues = fun theta seen -> distributions theta seen |> Array.map Scalar.mean
+                Levels = []
+                Estimate = fun theta seen _ action -> (distributions theta seen)[int action[0]] |> Scalar.mean
+                Target = target
+                Cost = cost
+            }
+            view
+
+    /// Z_τ(s, ·) of an implicit quantile network: features times an embedding of cosines (Dabney et al. 2018b).
+    let private quantile (c: IqnOptions) (network: PlainNetwork) theta (observation: float[]) (level: float) =
+        let dense layer x = PlainNetwork.dense theta layer x |> Array.map Scalar.tanh
+
+        match network.Actor with
+        | first :: embedding :: own ->
+            let features = observation |> Array.map Scalar.constant |> dense first
+            let cosines = [| for i in 1 .. c.Cosines -> Scalar.constant (cos (System.Math.PI * float i * level)) |]
+            let product = Array.map2 (fun (x: Scalar) (y: Scalar) -> x * y) features (dense embedding cosines)
+            let last = List.last own
+            let hidden = List.take (own.Length - 1) own |> List.fold (fun x layer -> dense layer x) product
+            let outputs = PlainNetwork.dense theta last hidden
+
+            if c.Values.Dueling then
+                let advantages = outputs[1..]
+                advantages |> Array.map (fun own -> outputs[0] + own - Scalar.mean advantages)
+            else
+                outputs
+        | _ -> invalidOp "An implicit quantile network has two layers before its own."
+
+    /// A round of IQN, and what it remembers.
+    let iqn (c: IqnOptions) (view: TwinView) : Expected * PlainMemory =
+        let quantile = quantile c view.Network
+
+        /// The distribution of each action at some levels.
+        let distributions levels theta seen : Scalar[][] = levels |> Array.map (quantile theta seen) |> Array.transpose
+
+        let middles = [| for k in 0 .. c.ChoiceQuantiles - 1 -> (float k + 0.5) / float c.ChoiceQuantiles |]
+
+        let target online frozen see (levels: float[] list) (steps: PlainTransition list) =
+            let last = List.last steps
+            let earned = PlainValues.earned c.OffPolicy.Discount steps
+
+            if last.Terminated then
+                Some(levels[1] |> Array.map (fun _ -> earned))
+            elif PlainValues.isUnknown last then
+                None
+            else
+                let seen = see last.Next
+                let chooser = distributions levels[2] (if c.Double then online else frozen) seen
+                let best = PlainValues.best last.NextMask (Array.map Scalar.mean chooser)
+                let discount = c.OffPolicy.Discount ** float steps.Length
+                Some((distributions levels[1] frozen seen)[best] |> Array.map (fun x -> earned + discount * x.Value))
+
+        let cost theta seen (levels: float[] list) (action: float[]) (wanted: float[]) =
+            let own = (distributions levels[0] theta seen)[int action[0]]
+
+            let cost =
+                Array.map2
+                    (fun level place -> wanted |> Array.map (pair c.HuberThreshold level place) |> Scalar.mean)
+                    levels[0]
+                    own
+                |> Scalar.sum
+
+            struct (cost, cost.Value)
+
+        PlainValues.transition
+            {
+                OffPolicy = c.OffPolicy
+                TotalSteps = c.Plan.TotalSteps
+                Rate = c.Rate
+                Values = c.Values
+                ActionValues = fun theta seen -> distributions middles theta seen |> Array.map Scalar.mean
+                Levels = [ c.Quantiles; c.TargetQuantiles; c.ChoiceQuantiles ]
+                Estimate =
+                    fun theta seen levels action -> (distributions levels[0] theta seen)[int action[0]] |> Scalar.mean
                 Target = target
                 Cost = cost
             }

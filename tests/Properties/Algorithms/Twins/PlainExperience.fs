@@ -91,6 +91,7 @@ type TwinWorld(environment: BatchEnvironment, state: TrainingState) =
     let rec place (space: Space) (action: float[]) : float[] =
         match space with
         | Space.Discrete(_, start) -> [| action[0] + float start |]
+        | Space.MultiDiscrete(_, starts) -> action |> Array.mapi (fun i choice -> choice + float starts[i])
         | Space.MultiBinary _ -> action
         | Space.Box(low, high, _) ->
             action

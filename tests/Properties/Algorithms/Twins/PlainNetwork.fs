@@ -203,30 +203,42 @@ type PlainNetwork =
 [<RequireQualifiedAccess>]
 module PlainNetwork =
 
-    let private layers (layout: Layout) prefix hidden =
-        [ for index in 0 .. hidden - 1 -> string index ] @ [ "output" ]
-        |> List.map (fun name ->
-            let weight, bias = layout[$"{prefix}/{name}/weight"], layout[$"{prefix}/{name}/bias"]
-            let scale, shift = $"{prefix}/{name}/normalisation/scale", $"{prefix}/{name}/normalisation/shift"
+    let private layer (layout: Layout) name =
+        let weight, bias = layout[$"{name}/weight"], layout[$"{name}/bias"]
+        let scale, shift = $"{name}/normalisation/scale", $"{name}/normalisation/shift"
 
-            {
-                Weight = weight.Offset
-                Bias = bias.Offset
-                Inputs = weight.Shape[0]
-                Outputs = weight.Shape[1]
-                Normalisation =
-                    if layout.Contains scale then
-                        ValueSome(struct (layout[scale].Offset, layout[shift].Offset))
-                    else
-                        ValueNone
-            })
+        {
+            Weight = weight.Offset
+            Bias = bias.Offset
+            Inputs = weight.Shape[0]
+            Outputs = weight.Shape[1]
+            Normalisation =
+                if layout.Contains scale then
+                    ValueSome(struct (layout[scale].Offset, layout[shift].Offset))
+                else
+                    ValueNone
+        }
+
+    let private layers (layout: Layout) prefix hidden =
+        [ for index in 0 .. hidden - 1 -> $"{prefix}/{index}" ] @ [ $"{prefix}/output" ]
+        |> List.map (layer layout)
+
+    /// Those of an actor; of implicit quantile networks first the layer of features and that of cosines.
+    let private actorLayers (layout: Layout) (actor: Actor) =
+        [
+            if actor.Quantiles.IsSome then
+                layer layout "trunk/output"
+                layer layout "quantiles"
+
+            yield! layers layout "actor" actor.Layers.Hidden.Length
+        ]
 
     let private create (layout: Layout) (actor: Actor) (space: Space) critic actorCount =
         let name = "actor/logStandardDeviation"
 
         {
             Parts = PlainPolicy.partsOf space
-            Actor = layers layout "actor" actor.Layers.Hidden.Length
+            Actor = actorLayers layout actor
             Critic = critic
             Deviations =
                 if layout.Contains name then
@@ -249,7 +261,8 @@ module PlainNetwork =
         let layout = Actor.layout learner.Network
         create layout learner.Network learner.Environment.ActionSpace [] layout.Count
 
-    let private dense (theta: Scalar[]) (layer: PlainLayer) (x: Scalar[]) =
+    /// x W + b.
+    let dense (theta: Scalar[]) (layer: PlainLayer) (x: Scalar[]) : Scalar[] =
         Array.init layer.Outputs (fun output ->
             let weights = Array.init layer.Inputs (fun input -> theta[layer.Weight + input * layer.Outputs + output])
             Scalar.affine weights x theta[layer.Bias + output])

@@ -276,13 +276,17 @@ type PlainValueLearner =
         TotalSteps: int64
         Rate: RateOptions
         Values: ValueOptions
-        /// Q(s, ·) from parameters and an observation.
+        /// Q(s, ·) from parameters and an observation, component after component of an action.
         ActionValues: Scalar[] -> float[] -> Scalar[]
-        /// What up to n steps should lead to, from the parameters that learn, those of the target and what makes an
-        /// observation one that the network sees; none where that cannot be known.
-        Target: Scalar[] -> Scalar[] -> (float[] -> float[]) -> PlainTransition list -> float[] option
-        /// What an action in an observation costs beside that, and the error that its priority follows.
-        Cost: Scalar[] -> float[] -> int -> float[] -> struct (Scalar * float)
+        /// How many levels are drawn for each transition, in several lists.
+        Levels: int list
+        /// What up to n steps should lead to, from the parameters that learn, those of the target, what makes an
+        /// observation one that the network sees, and levels; none where that cannot be known.
+        Target: Scalar[] -> Scalar[] -> (float[] -> float[]) -> float[] list -> PlainTransition list -> float[] option
+        /// From parameters, an observation, levels and an action: what is reported as its value.
+        Estimate: Scalar[] -> float[] -> float[] list -> float[] -> Scalar
+        /// What that costs beside the target, and the error that its priority follows.
+        Cost: Scalar[] -> float[] -> float[] list -> float[] -> float[] -> struct (Scalar * float)
     }
 
 /// Plain learning of action values: ε-greedy, a target network that follows, drawn transitions.
@@ -294,6 +298,19 @@ module PlainValues =
         [| 0 .. q.Length - 1 |]
         |> Array.filter (fun choice -> mask.Length = 0 || mask[choice])
         |> Array.maxBy (fun choice -> q[choice].Value)
+
+    /// How many choices each component of an action has.
+    let components (actions: Space) : int list =
+        PlainPolicy.partsOf actions
+        |> List.collect (function
+            | Choice count -> [ count ]
+            | Bits count -> List.replicate count 2
+            | Normals _ -> invalidArg (nameof actions) "A number is no choice.")
+
+    /// What lies side by side for all components, cut into theirs.
+    let split (counts: int list) (values: 'T[]) : 'T[] list =
+        List.zip (List.scan (+) 0 counts |> List.take counts.Length) counts
+        |> List.map (fun (first, count) -> if values.Length = 0 then [||] else Array.sub values first count)
 
     /// Whether nobody knows what was possible after a step.
     let isUnknown (step: PlainTransition) : bool = step.NextMask.Length > 0 && not (Array.contains true step.NextMask)
@@ -313,8 +330,11 @@ module PlainValues =
         let isNoisy = not values.NoisyNetworks.IsOff
         let mutable acting = if isNoisy then state.Array "acting" |> Array.map float else [||]
         let noiseOf key = PlainNoisyLayers.draw values.NoisyNetworks view.Network.Actor key
-        let count = view.Environment.ActionSpace.Choices
-        let masks = if view.Environment.HasActionMasks then count else 0
+        let counts = components view.Environment.ActionSpace
+        let masks = if view.Environment.HasActionMasks then List.sum counts else 0
+
+        /// For each component its number of choices, what is possible, and its action values.
+        let each mask q = List.zip3 counts (split counts mask) (split counts q)
 
         let rateAt (steps: int64) =
             if c.Rate.AnnealLearningRate then
@@ -337,18 +357,27 @@ module PlainValues =
         let adam = PlainAdam("optimiser", (fun () -> rate), values.AdamEpsilon, state)
 
         let choose _ (steps: int64) seen mask key =
-            if steps < int64 c.OffPolicy.LearningStarts then
-                PlainReplayed.uniform count mask key
-            elif isNoisy then
-                [| float (best mask (c.ActionValues (Array.map Scalar.constant acting) seen)) |], key
-            else
-                let struct (u, key) = Rng.uniform key
-
-                if u < epsilon steps then
-                    PlainReplayed.uniform count mask key
+            let q =
+                if steps < int64 c.OffPolicy.LearningStarts then
+                    [||]
                 else
-                    let q = c.ActionValues (Array.map Scalar.constant theta) seen
+                    c.ActionValues (Array.map Scalar.constant (if isNoisy then acting else theta)) seen
+
+            let one key (count, mask, q: Scalar[]) =
+                if q.Length = 0 then
+                    PlainReplayed.uniform count mask key
+                elif isNoisy then
                     [| float (best mask q) |], key
+                else
+                    let struct (u, key) = Rng.uniform key
+
+                    if u < epsilon steps then
+                        PlainReplayed.uniform count mask key
+                    else
+                        [| float (best mask q) |], key
+
+            let chosen, key = each mask q |> List.mapFold one key
+            Array.concat chosen, key
 
         let follow (before: int64) (after: int64) =
             let every = int64 (max 1 (values.TargetUpdateInterval / world.Copies))
@@ -356,6 +385,26 @@ module PlainValues =
             for step in before + 1L .. after do
                 if step % every = 0L then
                     frozen <- Array.map2 (fun f t -> f + values.TargetRate * (t - f)) frozen theta
+
+        /// The levels of each row: list after list, row after row.
+        let drawLevels rows key =
+            let draw count key =
+                [| 1 .. rows * count |]
+                |> Array.mapFold
+                    (fun key _ ->
+                        let struct (u, key) = Rng.uniform key
+                        float (float32 u), key)
+                    key
+
+            let lists, key =
+                c.Levels
+                |> List.mapFold
+                    (fun key count ->
+                        let drawn, key = draw count key
+                        (count, drawn), key)
+                    key
+
+            Array.init rows (fun row -> [ for count, drawn in lists -> Array.sub drawn (row * count) count ]), key
 
         let learn memory statistics steps key =
             let rows, weights, key =
@@ -373,28 +422,30 @@ module PlainValues =
             let online = Array.map Scalar.constant theta |> PlainNoisyLayers.apply ofOnline
             let still = Array.map Scalar.constant frozen |> PlainNoisyLayers.apply ofTarget
 
+            let levels, rest = drawLevels rows.Length (if isNoisy then rest else key)
+
             let wanted =
-                rows
-                |> Array.map (fun row ->
+                Array.zip rows levels
+                |> Array.map (fun (row, levels) ->
                     let steps = PlainMemory.ahead c.OffPolicy.ReturnSteps memory row
-                    List.head steps, c.Target online still see steps)
+                    List.head steps, levels, c.Target online still see levels steps)
 
             let mutable errors = [||]
 
             let struct (terms, gradient) =
                 PlainCredit.differentiate theta (fun theta ->
                     let theta = PlainNoisyLayers.apply ofOnline theta
-                    let action (step: PlainTransition) = int step.Action[0]
 
                     let estimates =
-                        wanted |> Array.map (fun (step, _) -> (c.ActionValues theta (see step.State))[action step])
+                        wanted
+                        |> Array.map (fun (step, levels, _) -> c.Estimate theta (see step.State) levels step.Action)
 
                     let costs =
                         wanted
-                        |> Array.map (fun (step, wanted) ->
+                        |> Array.map (fun (step, levels, wanted) ->
                             match wanted with
                             | None -> struct (Scalar.constant 0.0, 0.0)
-                            | Some wanted -> c.Cost theta (see step.State) (action step) wanted)
+                            | Some wanted -> c.Cost theta (see step.State) levels step.Action wanted)
 
                     errors <- costs |> Array.map (fun struct (_, error) -> error)
                     let weighted = Array.map2 (fun weight struct (cost: Scalar, _) -> weight * cost) weights costs
@@ -416,9 +467,7 @@ module PlainValues =
                     |> PlainNoisyLayers.apply (fst (noiseOf stream))
                     |> Array.map Scalar.value
 
-                rest
-            else
-                key
+            rest
 
         let struct (memory, statistics, taken, key) =
             PlainReplayed.round c.OffPolicy masks state world priorities choose follow learn
@@ -457,14 +506,16 @@ module PlainValues =
 [<RequireQualifiedAccess>]
 module PlainDqn =
 
-    let private values (c: DqnOptions) (network: PlainNetwork) theta observation : Scalar[] =
+    /// Q_d(s, ·) of each component of an action.
+    let private values (c: DqnOptions) counts (network: PlainNetwork) theta observation : Scalar[] list =
         let outputs = (PlainNetwork.policy network theta observation [||]).Outputs
 
         if c.Values.Dueling then
-            let advantages = outputs[1..]
-            advantages |> Array.map (fun advantage -> outputs[0] + advantage - Scalar.mean advantages)
+            PlainValues.split counts outputs[1..]
+            |> List.map (fun advantages ->
+                advantages |> Array.map (fun advantage -> outputs[0] + advantage - Scalar.mean advantages))
         else
-            outputs
+            PlainValues.split counts outputs
 
     /// struct (τ ln π, Σ π (q − τ ln π)) of π = softmax(q/τ).
     let private soft temperature (q: Scalar[]) =
@@ -474,15 +525,17 @@ module PlainDqn =
         let soft = Array.map2 (fun (value: Scalar) log -> exp (log / temperature) * (value.Value - log)) q logs
         struct (logs, Array.sum soft)
 
-    /// What a transition should be worth: nothing where that cannot be known.
-    let private target (c: DqnOptions) network (online: Scalar[]) (frozen: Scalar[]) see (steps: PlainTransition list) =
+    /// What a transition should be worth: nothing where that cannot be known. Of several components it is the mean
+    /// (Tavakoli et al. 2018, equation 5).
+    let private target (c: DqnOptions) counts network (online: Scalar[]) frozen see (steps: PlainTransition list) =
         let discount = c.OffPolicy.Discount
         let first, last = List.head steps, List.last steps
         let earned = PlainValues.earned discount steps
+        let values = values c counts network
 
         if last.Terminated then
             if c.Target.IsMunchausen then
-                let struct (logs, _) = soft c.MunchausenTemperature (values c network frozen (see first.State))
+                let struct (logs, _) = soft c.MunchausenTemperature (values frozen (see first.State)).Head
                 let bonus = max c.MunchausenFloor (min 0.0 logs[int first.Action[0]])
                 Some(earned + c.MunchausenScale * bonus)
             else
@@ -490,34 +543,40 @@ module PlainDqn =
         elif PlainValues.isUnknown last then
             None
         else
-            let next = values c network frozen (see last.Next)
+            let next = values frozen (see last.Next)
             let ahead = discount ** float steps.Length
 
+            let best choosers =
+                List.zip3 next choosers (PlainValues.split counts last.NextMask)
+                |> List.averageBy (fun (q, chooser, mask) -> q[PlainValues.best mask chooser].Value)
+
             match c.Target with
-            | ValueTarget.Maximum -> Some(earned + ahead * next[PlainValues.best last.NextMask next].Value)
-            | ValueTarget.Double ->
-                let choice = PlainValues.best last.NextMask (values c network online (see last.Next))
-                Some(earned + ahead * next[choice].Value)
+            | ValueTarget.Maximum -> Some(earned + ahead * best next)
+            | ValueTarget.Double -> Some(earned + ahead * best (values online (see last.Next)))
             | ValueTarget.Munchausen ->
-                let struct (logs, _) = soft c.MunchausenTemperature (values c network frozen (see first.State))
-                let struct (_, value) = soft c.MunchausenTemperature next
+                let struct (logs, _) = soft c.MunchausenTemperature (values frozen (see first.State)).Head
+                let struct (_, value) = soft c.MunchausenTemperature next.Head
                 let bonus = max c.MunchausenFloor (min 0.0 logs[int first.Action[0]])
                 Some(earned + c.MunchausenScale * bonus + ahead * value)
 
     /// A round of plain deep Q-learning, and what it remembers.
     let transition (c: DqnOptions) (view: TwinView) : Expected * PlainMemory =
-        let network = view.Network
+        let counts = PlainValues.components view.Environment.ActionSpace
+        let values = values c counts view.Network
 
-        let cost theta seen (action: int) (wanted: float[]) =
-            let error = wanted[0] - (values c network theta seen)[action]
+        let chosen theta seen (action: float[]) =
+            values theta seen |> List.mapi (fun d q -> q[int action[d]]) |> List.toArray
 
-            let cost =
+        let cost theta seen _ action (wanted: float[]) =
+            let errors = chosen theta seen action |> Array.map (fun q -> wanted[0] - q)
+
+            let one (error: Scalar) =
                 match c.Loss with
                 | ValueError.Squared -> Scalar.square error
                 | ValueError.Huber when abs error.Value <= 1.0 -> 0.5 * Scalar.square error
                 | ValueError.Huber -> (if error.Value > 0.0 then error else -error) - 0.5
 
-            struct (cost, error.Value)
+            struct (Array.map one errors |> Scalar.mean, errors |> Array.sumBy (fun error -> abs error.Value))
 
         PlainValues.transition
             {
@@ -525,10 +584,12 @@ module PlainDqn =
                 TotalSteps = c.Plan.TotalSteps
                 Rate = c.Rate
                 Values = c.Values
-                ActionValues = values c network
+                ActionValues = fun theta seen -> values theta seen |> Array.concat
+                Levels = []
+                Estimate = fun theta seen _ action -> Scalar.mean (chosen theta seen action)
                 Target =
-                    fun online frozen see steps ->
-                        target c network online frozen see steps |> Option.map Array.singleton
+                    fun online frozen see _ steps ->
+                        target c counts view.Network online frozen see steps |> Option.map Array.singleton
                 Cost = cost
             }
             view

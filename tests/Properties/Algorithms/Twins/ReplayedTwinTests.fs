@@ -127,6 +127,26 @@ let ``a round of DQN with masks is that of plain DQN`` () =
         agree { options with Target = target; Values.Dueling = true } TwinTasks.maskedChoices 5 2
         agree { options with Target = target; OffPolicy.ReturnSteps = 2 } TwinTasks.maskedChoices 2 1
 
+[<Fact>]
+let ``a round of DQN with several choices at once is that of plain DQN`` () =
+    agree { options with Target = ValueTarget.Maximum } TwinTasks.branches 1 1
+    agree { options with Values.Dueling = true; OffPolicy.ReturnSteps = 3 } TwinTasks.branches 4 3
+    agree { options with Loss = ValueError.Squared; Values.TargetUpdateInterval = 1000 } TwinTasks.maskedBranches 5 2
+
+    agree
+        { options with
+            Values.Dueling = true
+            OffPolicy.PriorityExponent = 0.7
+            OffPolicy.RoundSteps = 30
+            Network.NormaliseObservations = true
+        }
+        TwinTasks.maskedBits
+        2
+        1
+
+    let noisy = { options.Values with NoisyNetworks = NoisyNetworks.Factorised }
+    agree { options with Values = noisy; OffPolicy.RoundSteps = 30 } TwinTasks.branches 2 2
+
 /// A dueling network whose target network stays another one, so that it matters which of them chooses.
 let private apart = { options.Values with Dueling = true; TargetUpdateInterval = 1000 }
 
@@ -189,6 +209,37 @@ let ``a round of QR-DQN is that of plain QR-DQN`` () =
         TwinTasks.maskedChoices
         2
         1
+
+let private iqn: IqnOptions =
+    {
+        Plan = options.Plan
+        // Few updates: θ moves little, and float32 is seen against that.
+        OffPolicy = { options.OffPolicy with RoundSteps = 30; BatchSize = 8; GradientSteps = 1 }
+        Network = { options.Network with Hidden = [ 4; 3 ] }
+        Rate = options.Rate
+        Values = options.Values
+        Double = false
+        Quantiles = 3
+        TargetQuantiles = 4
+        // Of an even number cosines at opposite levels cancel while biases are 0, and all values are equal.
+        ChoiceQuantiles = 5
+        Cosines = 3
+        HuberThreshold = 0.4
+    }
+
+[<Fact>]
+let ``a round of IQN is that of plain IQN`` () =
+    let agree (options: IqnOptions) task copies threads =
+        agreeOn (Iqn.create options) (PlainDistributional.iqn options) task copies threads
+
+    agree iqn TwinTasks.choices 1 1
+    agree { iqn with Double = true; Values = apart; OffPolicy.ReturnSteps = 3 } TwinTasks.choices 4 3
+    agree { iqn with Double = true; Values = apart; Network.Hidden = [ 5 ] } TwinTasks.maskedChoices 5 2
+
+    agree { iqn with OffPolicy.PriorityExponent = 0.7; Quantiles = 1; HuberThreshold = 0.0 } TwinTasks.maskedChoices 2 1
+
+    let noisy = { iqn.Values with NoisyNetworks = NoisyNetworks.Factorised; Dueling = true }
+    agree { iqn with Values = noisy; OffPolicy.GradientSteps = 1 } TwinTasks.choices 2 2
 
 [<Theory; InlineData("factorised"); InlineData("independent")>]
 let ``a round with noisy networks is that of plain ones`` (kind: string) =

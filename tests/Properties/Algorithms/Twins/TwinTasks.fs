@@ -22,6 +22,11 @@ type Wander(actions: Space) =
     let rec pushes (space: Space) (action: float32[]) : float list =
         match space with
         | Space.Discrete(count, start) -> [ 2.0 * float (int action[0] - start) / float (count - 1) - 1.0 ]
+        | Space.MultiDiscrete(counts, starts) ->
+            [
+                for i in 0 .. counts.Length - 1 do
+                    2.0 * float (int action[i] - starts[i]) / float (counts[i] - 1) - 1.0
+            ]
         | Space.MultiBinary _ -> [ for bit in action -> 1.6 * float bit - 0.8 ]
         | Space.Box(low, high, _) ->
             [
@@ -80,6 +85,14 @@ module TwinTasks =
 
     /// One of four choices, some of them impossible.
     let maskedChoices copies = AnyEnvironment.Pack(MaskedWander(Space.discreteFrom 2 4)).Vectorise(copies: int)
+
+    /// One of three choices and one of two.
+    let branches copies =
+        AnyEnvironment.Pack(Wander(Space.multiDiscreteFrom [| 1; -1 |] [| 3; 2 |])).Vectorise(copies: int)
+
+    /// The same, some of them impossible.
+    let maskedBranches copies =
+        AnyEnvironment.Pack(MaskedWander(Space.multiDiscreteFrom [| 1; -1 |] [| 3; 2 |])).Vectorise(copies: int)
 
     /// Two numbers in intervals that are not about 0.
     let numbers copies =

@@ -1,0 +1,209 @@
+/// IQN: the quantile function of returns, at levels drawn at random, in place of action values, from replayed steps.
+namespace Rl.Core.Algorithms
+
+open Rl.Core.Acting
+open Rl.Core.Autodiff
+open Rl.Core.Environments
+open Rl.Core.Experience
+open Rl.Core.Foundations
+open Rl.Core.Learning
+open Rl.Core.Networks
+open Rl.Core.Objectives
+
+/// Options of implicit quantile networks (Dabney et al. 2018b).
+type IqnOptions =
+    {
+        Plan: PlanOptions
+        OffPolicy: OffPolicyOptions
+        Network: NetworkOptions
+        Rate: RateOptions
+        Values: ValueOptions
+        /// The online network chooses the next action, whose quantiles the target network gives (van Hasselt et al.
+        /// 2016); else the target network does both.
+        Double: bool
+        /// N: levels that an update draws for each transition, whose quantiles it moves.
+        Quantiles: int
+        /// N′: levels that it draws for the next state, whose quantiles those are compared with.
+        TargetQuantiles: int
+        /// K: the next action is the best by the mean of quantiles at so many drawn levels; what acts takes the mean at
+        /// as many levels at equal distances, (k + ½)/K.
+        ChoiceQuantiles: int
+        /// n: a level τ comes into the network as cos(π i τ), i = 1 … n.
+        Cosines: int
+        /// Errors up to this cost their square, further ones their size; 0: all their size, and then places are the
+        /// quantiles themselves.
+        HuberThreshold: float
+    }
+
+/// Defaults, rows, checks and texts.
+[<RequireQualifiedAccess>]
+module IqnOptions =
+
+    /// DQN's, with 8 levels for each transition and each target, the paper's threshold of 1, 32 levels for choosing and
+    /// 64 cosines, and 0.01 of a batch as Adam's ε.
+    let defaults: IqnOptions =
+        {
+            Plan = { TotalSteps = 50_000L }
+            OffPolicy = ValueOptions.replayed
+            Network = ValueOptions.network
+            Rate = { LearningRate = 6.3e-4; AnnealLearningRate = true }
+            Values = { ValueOptions.defaults with AdamEpsilon = 7.8125e-5 }
+            Double = false
+            Quantiles = 8
+            TargetQuantiles = 8
+            ChoiceQuantiles = 32
+            Cosines = 64
+            HuberThreshold = 1.0
+        }
+
+    /// A row an option, in the order of files.
+    let rows: OptionRow<IqnOptions> list =
+        let d = defaults
+        let plan rows = Options.group (fun (c: IqnOptions) -> c.Plan) (fun v c -> { c with Plan = v }) rows
+
+        let replayed rows =
+            Options.group (fun (c: IqnOptions) -> c.OffPolicy) (fun v c -> { c with OffPolicy = v }) rows
+
+        let network rows = Options.group (fun (c: IqnOptions) -> c.Network) (fun v c -> { c with Network = v }) rows
+        let rate rows = Options.group (fun (c: IqnOptions) -> c.Rate) (fun v c -> { c with Rate = v }) rows
+        let values rows = Options.group (fun (c: IqnOptions) -> c.Values) (fun v c -> { c with Values = v }) rows
+
+        [
+            yield! plan PlanOptions.rows
+            yield!
+                replayed OffPolicyOptions.rows
+                |> Options.meaning
+                    (nameof d.OffPolicy.PriorityExponent)
+                    ("α: a transition is drawn with a probability proportional to the power α of its loss "
+                     + "(prioritised replay); 0 draws all alike.")
+            yield! rate RateOptions.rows
+            yield!
+                values ValueOptions.rows
+                |> Options.meaning
+                    (nameof d.Values.Dueling)
+                    ("The quantile at a level is that of the state plus advantages of mean 0, from one last layer "
+                     + "(Wang et al. 2016).")
+            Options.flag (nameof d.Double) _.Double (fun v c -> { c with Double = v })
+            Options.whole (nameof d.Quantiles) (Range.atLeast 1.0) _.Quantiles (fun v c -> { c with Quantiles = v })
+            Options.whole (nameof d.TargetQuantiles) (Range.atLeast 1.0) _.TargetQuantiles (fun v c ->
+                { c with TargetQuantiles = v })
+            Options.whole (nameof d.ChoiceQuantiles) (Range.atLeast 1.0) _.ChoiceQuantiles (fun v c ->
+                { c with ChoiceQuantiles = v })
+            Options.whole (nameof d.Cosines) (Range.atLeast 1.0) _.Cosines (fun v c -> { c with Cosines = v })
+            Options.number (nameof d.HuberThreshold) Range.notNegative _.HuberThreshold (fun v c ->
+                { c with HuberThreshold = v })
+            yield! network NetworkOptions.normaliseObservations
+            yield!
+                network NetworkOptions.layers
+                |> Options.meaning
+                    (nameof d.Network.Hidden)
+                    ("Widths of the hidden layers before the quantiles; levels come in after the first, with images "
+                     + "before it.")
+            yield! values ValueOptions.layers
+        ]
+
+    /// Fails for the first option that is out of its range, naming it.
+    let validate (c: IqnOptions) : unit =
+        Options.validate rows c
+        OffPolicyOptions.validate c.OffPolicy
+
+    /// The options as named texts.
+    let toPairs (options: IqnOptions) : (string * string) list = Options.toPairs rows options
+
+    /// The defaults with the named options replaced; names are matched whatever their case.
+    let ofPairs (pairs: (string * string) list) : IqnOptions = Options.ofPairs rows pairs defaults
+
+/// Implicit quantile networks (Dabney, Ostrovski, Silver and Munos, "Implicit quantile networks for distributional
+/// reinforcement learning", 2018, algorithm 1).
+[<RequireQualifiedAccess>]
+module Iqn =
+
+    /// The network of a quantile function for each action, which acts by the largest mean over levels at equal
+    /// distances.
+    let network (c: IqnOptions) (observations: Space) (actions: Space) : Actor =
+        let distribution = if c.Values.Dueling then DuelingGreedyPolicy.create else GreedyPolicy.create
+
+        ValueLearner.network "iqn" c.Network c.Values distribution observations actions
+        |> PolicyNetwork.implicitQuantiles c.Cosines c.ChoiceQuantiles
+
+    /// Levels τ of the quantiles that are moved.
+    let private levels (c: IqnOptions) : Column = Column.step "levels" c.Quantiles
+    /// Levels τ′ of the quantiles that they are compared with.
+    let private nextLevels (c: IqnOptions) : Column = Column.step "nextLevels" c.TargetQuantiles
+    /// Levels τ̃ of the quantiles whose mean chooses the next action.
+    let private choiceLevels (c: IqnOptions) : Column = Column.step "choiceLevels" c.ChoiceQuantiles
+
+    /// Quantiles Z_τ(s, ·) at levels τ [rows, K]: [rows, K, actions].
+    let private quantiles (c: IqnOptions) (network: Actor) (parameters: Parameters) (levels: Expr) observations : Expr =
+        let outputs = Actor.atLevels network parameters levels observations
+        if c.Values.Dueling then DuelingGreedyPolicy.values outputs else outputs
+
+    /// What it minimises: mean(w · the quantile regression of Z_τ(s, a) on r + γ Z_τ′(s′, a*)).
+    let private loss c (network: Actor) (columns: TransitionColumns) (possible: Column option) (batch: Batch) =
+        let struct (online, frozen) = ValueLearner.parameters c.Values network batch
+        let quantiles = quantiles c network
+        let levels, next = batch[levels c], batch[columns.NextObservations]
+        let actions = Expr.squeeze -1 batch[columns.Actions]
+
+        let own = quantiles online levels batch[columns.Observations] |> ValueDistributions.chosenLocations actions
+
+        let best =
+            quantiles (if c.Double then online else frozen) batch[choiceLevels c] next
+            |> Expr.meanOver [| -2 |]
+            |> ValueLearner.possible possible batch
+            |> Expr.argMax -1
+
+        let column (x: Expr) = Expr.expandAxis -1 x
+        let reward, discount = column batch[columns.Rewards], column batch[DrawnColumns.discounts]
+        let ahead = quantiles frozen batch[nextLevels c] next |> ValueDistributions.chosenLocations best
+        let targets = reward + discount * ahead
+        let cost = ValueDistributions.quantileRegression c.HuberThreshold own levels targets
+        ValueLearner.terms c.OffPolicy possible batch cost cost (Expr.meanOver [| -1 |] own)
+
+    /// The update for batches of drawn transitions.
+    let plan (c: IqnOptions) (network: Actor) (columns: TransitionColumns) (possible: Column option) : UpdatePlan =
+        ValueLearner.plan c.OffPolicy c.Values network (loss c network columns possible)
+
+    /// Binds options to environments. `workers` share the work; the results do not depend on their number.
+    let create (options: IqnOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        IqnOptions.validate options
+        let network = network options environment.ObservationSpace environment.ActionSpace
+
+        let parts =
+            {
+                Algorithm = "iqn"
+                Options = IqnOptions.toPairs options
+                Plan = options.Plan
+                OffPolicy = options.OffPolicy
+                Network = options.Network
+                Rate = options.Rate
+                Values = options.Values
+                Actor = network
+                Drawn = [ levels options; nextLevels options; choiceLevels options ]
+                Update = plan options network
+            }
+
+        ValueLearner.create parts environment workers
+
+    /// What there is to know of it.
+    let entry =
+        AlgorithmEntry.create
+            {
+                Id = "iqn"
+                Name = "IQN"
+                Summary =
+                    ("Quantiles of returns at levels drawn at random, from replayed steps; double, dueling "
+                     + "(Dabney et al. 2018b).")
+                Source =
+                    ("Dabney, Ostrovski, Silver and Munos, \"Implicit quantile networks for distributional "
+                     + "reinforcement learning\" (2018)")
+                Family = AlgorithmFamily.OffPolicy
+            }
+            IqnOptions.defaults
+            IqnOptions.rows
+            ValueOptions.small
+            IqnOptions.validate
+            create
+        |> AlgorithmEntry.withActions _.IsDiscrete
+        |> AlgorithmEntry.withParameters IqnOptions.ofPairs (fun c observations actions ->
+            (ValueLearner.layout c.Values (network c observations actions)).Count)
