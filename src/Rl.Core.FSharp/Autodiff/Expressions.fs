@@ -92,8 +92,8 @@ module Expr =
     let digamma x = unary UnaryOperation.Digamma x
     /// max(x, 0); its derivative at 0 is 0.
     let relu x = unary UnaryOperation.Relu x
-    /// x, or 0 where |x| < 2⁻¹⁰⁰, with derivative 1: numbers that die away stop before they cost a hundred times as much
-    /// as others (below 2⁻¹²⁶).
+    /// x, or 0 where |x| < 2⁻¹⁰⁰, with derivative 1: numbers that die away stop before they cost a hundred times as
+    /// much as others (below 2⁻¹²⁶).
     let flushToZero x = unary UnaryOperation.FlushToZero x
 
     /// x Φ(x) with the exact normal distribution function (Hendrycks and Gimpel 2016).

@@ -153,7 +153,8 @@ module internal MomentInstruction =
                 isKnown)
             (seq { index + 1 .. operations.Length - 1 })
 
-    /// Where in a loop, which may be longer, such a step is: struct (its first operation, the first after it, the step).
+    /// Where in a loop, which may be longer, such a step is: struct (its first operation, the first after it, the
+    /// step).
     let tryFindWithin (operations: MicroOperation[]) (destinations: Operand[]) (count: int) =
         seq { 0 .. operations.Length - Length }
         |> Seq.tryPick (fun first ->

@@ -5,8 +5,8 @@ open System
 open Rl.Core.Experience
 open Rl.Core.Foundations
 
-/// Numbers in further columns of drawn samples, which `fill` draws anew for each update, beside `others`, which somebody
-/// else draws. Not thread-safe.
+/// Numbers in further columns of drawn samples, which `fill` draws anew for each update, beside `others`, which
+/// somebody else draws. Not thread-safe.
 [<Sealed>]
 type internal DrawnNoise
     (fill: float32[] -> Rng -> Rng, columns: Column list, rows: int, others: (Column * float32[]) list) =
