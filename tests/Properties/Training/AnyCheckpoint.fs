@@ -83,6 +83,7 @@ module private Generate =
                 Initialiser.KaimingUniform 1.0
                 Initialiser.KaimingNormal 2.0
                 Initialiser.TorchLinear 9
+                Initialiser.Sparse 0.9
             ]
 
     let network (observations: Space) (actions: Space) =
