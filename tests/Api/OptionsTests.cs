@@ -39,6 +39,8 @@ public sealed class OptionsTests
         { "iqn", "Quantiles", "0" },
         { "qrdqn", "Quantiles", "0" },
         { "redq", "TargetCritics", "11" },
+        { "stream-ac", "ValueOvershootingFactor", "0" },
+        { "stream-q", "Sparsity", "1" },
         { "tqc", "DroppedQuantiles", "25" },
         { "rainbow", "NoiseDeviation", "-1" },
         { "trpo", "TargetKl", "0" },

@@ -53,6 +53,29 @@ public sealed class WrapperTests
     }
 
     [Fact]
+    public void Bonuses_are_for_training_alone_and_go_on_from_a_file()
+    {
+        using var folder = new TemporaryFolder();
+        var environment = Environments.Make("MountainCar-v0")
+            .CountBonus(0.5, 8, 6)
+            .RandomNetworkDistillation(0.5, 1e-3, 8, 3);
+        using var agent = Agent.Create(Options, environment, 1);
+        agent.Train();
+        agent.Save(folder.File("agent.rl"));
+        using var loaded = Agent.Load(folder.File("agent.rl"));
+        Assert.Equal(
+            [
+                "CountBonus(scale = 0.5, bins = [8, 6])",
+                "RandomNetworkDistillation(scale = 0.5, learningRate = 0.001, width = 8, seed = 3)",
+            ],
+            loaded.Wrappers);
+        Assert.All(loaded.Evaluate(3, seed: 3).Returns, value => Assert.InRange(value, -200, -80));
+        agent.Train(4_000);
+        loaded.Train(4_000);
+        Assert.Equal(agent.Parameters.ToArray(), loaded.Parameters.ToArray());
+    }
+
+    [Fact]
     public void Wrappers_of_an_environment_of_ones_own_share_what_they_learn()
     {
         using var folder = new TemporaryFolder();

@@ -46,6 +46,23 @@ public static class EnvironmentWrappers
     public static WrappedEnvironment NormalizeReward(this IEnvironment environment, double discount = 0.99, double epsilon = 1e-8) =>
         With(environment, Wrapper.NewNormalizeReward(discount, epsilon));
 
+    /// <summary>Adds <paramref name="scale"/> / √n to rewards, n being how often a step of any copy has led to the same
+    /// cell of observations: integers and bits by value, boxes by <paramref name="bins"/> of equal width, one number or
+    /// one an element.</summary>
+    /// <remarks>Evaluations and reported returns are without the bonus.</remarks>
+    public static WrappedEnvironment CountBonus(this IEnvironment environment, double scale, params int[] bins) =>
+        With(environment, Wrapper.NewCountBonus(scale, bins));
+
+    /// <summary>Adds <paramref name="scale"/> times what a network cannot predict yet to rewards: its error at saying
+    /// what a fixed random network says of the observation, over the running deviation of the discounted sums of
+    /// errors.</summary>
+    /// <remarks>Evaluations and reported returns are without the bonus. The networks follow from
+    /// <paramref name="seed"/>; <paramref name="width"/> is the number of units of their layers and of their
+    /// outputs.</remarks>
+    public static WrappedEnvironment RandomNetworkDistillation(
+        this IEnvironment environment, double scale = 1, double learningRate = 1e-4, int width = 64, int seed = 0) =>
+        With(environment, Wrapper.NewRandomNetworkDistillation(scale, learningRate, width, seed));
+
     /// <summary>Observations by a function. A file holds its name alone: to load an agent, give the environment with
     /// its wrappers.</summary>
     public static WrappedEnvironment TransformObservation(this IEnvironment environment, string name, RowFunction transform, Space? space = null) =>

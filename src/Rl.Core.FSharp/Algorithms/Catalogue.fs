@@ -30,6 +30,8 @@ module Catalogue =
             Redq.entry
             Reinforce.entry
             Sac.entry
+            StreamAc.entry
+            StreamQ.entry
             Td3.entry
             Tqc.entry
             Trpo.entry

@@ -76,6 +76,16 @@ module ArrayNames =
     [<Literal>]
     let ExplorationNoise = "explorationNoise"
 
+    /// The last part of the names of the traces of episodes that go on.
+    [<Literal>]
+    let EligibilityTrace = "eligibilityTrace"
+
+    /// Whether the array of a name belongs to the episodes that go on, not to what was learned.
+    let isOfEpisodes (name: string) : bool =
+        name = RecurrentStates
+        || name = ExplorationNoise
+        || name.EndsWith("/" + EligibilityTrace, StringComparison.Ordinal)
+
     /// All arrays of a file of version 2 that had no names, one after the other; the learner that continues cuts them.
     [<Literal>]
     let Unnamed = "unnamed"
@@ -133,11 +143,7 @@ module TrainingState =
         environment.Reset now
 
         let forget (name: string, values: float32[]) =
-            name,
-            (if name = ArrayNames.RecurrentStates || name = ArrayNames.ExplorationNoise then
-                 Array.zeroCreate values.Length
-             else
-                 values)
+            name, (if ArrayNames.isOfEpisodes name then Array.zeroCreate values.Length else values)
 
         { state with
             DiscountedReturns = Array.zeroCreate state.DiscountedReturns.Length

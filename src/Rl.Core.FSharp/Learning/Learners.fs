@@ -65,6 +65,30 @@ module internal Learners =
         let seen = rollout.Steps * rollout.Copies * statistics.Size
         RunningStatistics.update (ReadOnlySpan(rollout.RawObservations, 0, seen)) statistics
 
+    /// Writes the rewards of one step of each copy into `result`, each divided by the standard deviation of the
+    /// discounted returns so far and clipped to ± limit; `returns` takes the step in and begins at 0 where `isEnd`. The
+    /// statistics that follow. `rewards` and `result` may be the same memory.
+    let scaleStep
+        (discount: float)
+        (limit: float)
+        (isEnd: int -> bool)
+        (statistics: RunningStatistics)
+        (returns: float[])
+        (rewards: ReadOnlySpan<float32>)
+        (result: Span<float32>)
+        : RunningStatistics =
+        for n in 0 .. returns.Length - 1 do
+            returns[n] <- returns[n] * discount + float rewards[n]
+
+        let statistics = RunningStatistics.updateExact (ReadOnlySpan returns) statistics
+        let scale = 1.0 / Math.Sqrt(RunningStatistics.variance 0 statistics + 1e-8)
+
+        for n in 0 .. returns.Length - 1 do
+            result[n] <- float32 (Math.Clamp(float rewards[n] * scale, -limit, limit))
+            if isEnd n then returns[n] <- 0.0
+
+        statistics
+
     /// Writes the rewards to learn from into `result`: those of the rollout, or, when the state keeps statistics of
     /// rewards, each divided by the standard deviation of the discounted returns seen up to its step and clipped to ±
     /// limit (as Gymnasium's NormalizeReward; slide 17). Returns the statistics and the discounted returns that follow.
@@ -83,15 +107,16 @@ module internal Learners =
             let mutable statistics = state.Rewards
 
             for t in 0 .. rollout.Steps - 1 do
-                for n in 0 .. rollout.Copies - 1 do
-                    returns[n] <- returns[n] * discount + float rollout.Rewards[t * rollout.Copies + n]
+                let first = t * rollout.Copies
 
-                statistics <- RunningStatistics.updateExact (ReadOnlySpan returns) statistics
-                let scale = 1.0 / Math.Sqrt(RunningStatistics.variance 0 statistics + 1e-8)
-
-                for n in 0 .. rollout.Copies - 1 do
-                    let index = t * rollout.Copies + n
-                    result[index] <- float32 (Math.Clamp(float rollout.Rewards[index] * scale, -limit, limit))
-                    if rollout.Terminated[index] || rollout.Truncated[index] then returns[n] <- 0.0
+                statistics <-
+                    scaleStep
+                        discount
+                        limit
+                        (fun n -> rollout.Terminated[first + n] || rollout.Truncated[first + n])
+                        statistics
+                        returns
+                        (ReadOnlySpan(rollout.Rewards, first, rollout.Copies))
+                        (Span(result, first, rollout.Copies))
 
             struct (statistics, returns)

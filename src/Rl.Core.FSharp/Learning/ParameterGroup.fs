@@ -193,6 +193,14 @@ module Term =
     /// samples, which therefore must not be cut (`SampleShape.wholeBatch`).
     let becomes (group: string) (x: Expr) = create TermKind.Becomes group 0.0 x
 
+    /// The prefix of the inputs that stand for values of terms.
+    [<Literal>]
+    let internal ValuePrefix = "value of "
+
+    /// The value of the term of this name, for the transformation of an optimiser to read: the number that the update
+    /// reports.
+    let value (name: string) : Expr = Expr.input (ValuePrefix + name) Shape.scalar
+
     /// Whether the term is no part of what is minimised.
     let isReport (term: Term) =
         term.Kind.IsReported || term.Kind.IsReportedOnce || term.Kind.IsEach || term.Kind.IsBecomes

@@ -222,6 +222,30 @@ module internal UpdateSource =
 
         moved @ variables, pieces |> List.map (fun (group, piece) -> group.Name, piece)
 
+    /// Expressions that optimisers made with the values of terms in the place of the inputs that stand for them.
+    let private withTerms (values: Map<string, Expr>) (mark: Expr -> Expr) (expressions: Expr[]) : Expr[] =
+        let valueOf (node: Expr) =
+            match node.Operation with
+            | Input name when name.StartsWith(Term.ValuePrefix, System.StringComparison.Ordinal) ->
+                match values.TryFind(name.Substring Term.ValuePrefix.Length) with
+                | Some value when value.Rank = 0 -> Some(struct (node, mark value))
+                | _ ->
+                    Rl.Core.Foundations.Guard.fail
+                        "transform"
+                        $"An optimiser reads the {name}; the update has no such term that is one number."
+            | _ -> None
+
+        match Graph.topological expressions |> Array.choose valueOf with
+        | [||] -> expressions
+        | found -> Graph.substitute found expressions
+
+    /// The new numbers of a side's groups and of what its optimisers keep, and the groups' alone by name, with what
+    /// they read of terms.
+    let private resolve values mark (carried: (Expr * Expr) list, moved: (string * Expr) list) =
+        let all = List.map snd carried @ List.map snd moved |> List.toArray |> withTerms values mark |> List.ofArray
+        let ofCarried, ofMoved = List.splitAt carried.Length all
+        List.zip (List.map fst carried) ofCarried, List.zip (List.map fst moved) ofMoved
+
     /// Groups that follow others, with their new numbers.
     let private averages (analysis: UpdateAnalysis) theta (moved: Map<string, Expr>) =
         let ofGroup (group: ParameterGroup) = elements (analysis.Start group) group.Layout.Count theta
@@ -265,16 +289,21 @@ module internal UpdateSource =
             |> List.map (fun (name, transform, count) -> name, Optimiser.inputs (variable name "") count transform)
             |> Map.ofList
 
+        let values = gradients |> List.collect _.Values |> Map.ofList
+
         let carried, moved =
             List.zip gradients runs
             |> List.mapi (fun index (gradient, runs) ->
                 let bounded = bounded plan analysis norm index gradient.Gradient
-                runs |> List.map (fun run -> move analysis theta gradient bounded states[run.Optimiser] run))
+
+                runs
+                |> List.map (fun run ->
+                    move analysis theta gradient bounded states[run.Optimiser] run
+                    |> resolve values (inLane analysis index)))
             |> List.concat
             |> List.unzip
 
         let averaged = averages analysis theta (Map.ofList (List.concat moved))
-        let values = gradients |> List.collect _.Values |> Map.ofList
 
         {
             Plan = plan

@@ -29,6 +29,9 @@ type Initialiser =
     | KaimingUniform of gain: float
     /// N(0, gain² / fanIn) (He et al. 2015).
     | KaimingNormal of gain: float
+    /// U(±1 / √fanIn), of which ⌈sparsity · fanIn⌉ of the inputs of each output, drawn at random, start at 0; one at
+    /// least does not (Elsayed, Vasan and Mahmood 2024).
+    | Sparse of sparsity: float
     /// U(±1 / √fanIn) with the fan given: PyTorch's default for the weight and the bias of a linear or convolution
     /// layer.
     | TorchLinear of fanIn: int
@@ -211,6 +214,25 @@ module Initialiser =
             let entry row column = if rows >= columns then element row column else element column row
             struct (Array.init (rows * columns) (fun i -> gain * entry (i / columns) (i % columns)), rng)
 
+    let private sparse (shape: Shape) (sparsity: float) rng =
+        Guard.inRange (nameof sparsity) 0.0 1.0 sparsity
+        let struct (inputs, _) = fans shape
+        let count = Shape.count shape
+        let struct (values, rng) = uniform count (1.0 / Math.Sqrt(float inputs)) rng
+        let outputs = if inputs = 0 then 0 else count / inputs
+        let zeros = min (inputs - 1) (int (Math.Ceiling(sparsity * float inputs)))
+        let place input output = if shape.Length = 2 then input * outputs + output else output * inputs + input
+        let order = Array.init inputs id
+        let mutable rng = rng
+
+        for output in 0 .. outputs - 1 do
+            rng <- Rng.shuffle (Span order) rng
+
+            for chosen in 0 .. zeros - 1 do
+                values[place order[chosen] output] <- 0.0
+
+        struct (values, rng)
+
     /// Draws the values of a block, row-major: struct (values, the generator that follows).
     let sample (shape: Shape) (initialiser: Initialiser) (rng: Rng) : struct (float[] * Rng) =
         Shape.validate (nameof shape) shape
@@ -233,6 +255,7 @@ module Initialiser =
         | Initialiser.KaimingNormal gain ->
             let struct (inputs, _) = fans shape
             normal count 0.0 (gain / Math.Sqrt(float inputs)) rng
+        | Initialiser.Sparse sparsity -> sparse shape sparsity rng
         | Initialiser.TorchLinear fanIn ->
             Guard.positive (nameof fanIn) fanIn
             uniform count (1.0 / Math.Sqrt(float fanIn)) rng

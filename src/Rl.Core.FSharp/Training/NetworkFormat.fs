@@ -55,6 +55,7 @@ module internal NetworkFormat =
         | Initialiser.TorchLinear fanIn ->
             output.Byte 8
             output.Int fanIn
+        | Initialiser.Sparse sparsity -> one 9 sparsity
 
     let private readInitialiser (input: BinaryIn) =
         let two make =
@@ -71,6 +72,7 @@ module internal NetworkFormat =
         | 6 -> Initialiser.KaimingUniform(input.Float())
         | 7 -> Initialiser.KaimingNormal(input.Float())
         | 8 -> Initialiser.TorchLinear(input.Int())
+        | 9 -> Initialiser.Sparse(input.Float())
         | kind -> input.Fail $"it holds an initialiser of the unknown kind {kind}"
 
     /// No layer that a file describes is wider: a guard against sizes that overflow.

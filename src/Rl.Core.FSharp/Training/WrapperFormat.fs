@@ -136,6 +136,16 @@ module internal WrapperFormat =
             output.Int longest
         | Wrapper.PassiveEnvironmentChecker -> tag 24
         | Wrapper.NextStepAutoreset -> tag 25
+        | Wrapper.CountBonus(scale, bins) ->
+            tag 26
+            output.Float scale
+            output.Ints bins
+        | Wrapper.RandomNetworkDistillation(scale, learningRate, width, seed) ->
+            tag 27
+            output.Float scale
+            output.Float learningRate
+            output.Int width
+            output.Int seed
 
     let private readPadding (input: BinaryIn) =
         match input.Byte() with
@@ -182,6 +192,12 @@ module internal WrapperFormat =
             Wrapper.StickyAction(probability, shortest, input.Int())
         | 24 -> Wrapper.PassiveEnvironmentChecker
         | 25 -> Wrapper.NextStepAutoreset
+        | 26 -> two input.Float input.Ints Wrapper.CountBonus
+        | 27 ->
+            let scale = input.Float()
+            let learningRate = input.Float()
+            let width = input.Int()
+            Wrapper.RandomNetworkDistillation(scale, learningRate, width, input.Int())
         | kind -> input.Fail $"it holds a wrapper of the unknown kind {kind}"
 
     let writeWrapping (output: BinaryOut) (wrapping: Wrapping) =

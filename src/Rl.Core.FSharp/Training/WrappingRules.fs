@@ -61,6 +61,17 @@ module internal WrappingRules =
 
             Wrapper.check wrapper
 
+            // What all copies share: the parameters of a predictor, and two moments of each.
+            let learned =
+                match wrapper with
+                | Wrapper.RandomNetworkDistillation(_, _, width, _) ->
+                    let layers = int64 (Space.encodedSize now.Observations) + 2L * int64 width
+                    3L * observation * int64 width * layers
+                | _ -> 0L
+
+            if learned > int64 bytes then
+                input.Fail $"its wrapper {wrapper} keeps {learned} bytes, more than the {bytes} that it holds"
+
             let waiting =
                 match wrapper with
                 | Wrapper.DelayObservation delay -> observation * int64 delay * int64 now.Observations.Size

@@ -20,6 +20,8 @@ type internal Learned(size: int) =
     let mutable batch = 0
 
     member _.Mean = mean
+    /// What the statistics are, for snapshots.
+    member _.Arrays = [ mean; squared; numbers ]
     member _.Variance index = squared[index] / numbers[0]
 
     /// Takes in one row of a batch (Welford 1962).

@@ -24,6 +24,13 @@ type internal Remembered() =
             member _.Load source = source.CopyTo(MemoryMarshal.AsBytes(Span array))
         }
 
+    static member OfMemory(memory: Memory<float32>) : Remembered =
+        { new Remembered() with
+            member _.Size = MemoryMarshal.AsBytes(memory.Span).Length
+            member _.Save destination = MemoryMarshal.AsBytes(memory.Span).CopyTo destination
+            member _.Load source = source.CopyTo(MemoryMarshal.AsBytes(memory.Span))
+        }
+
 /// A batch around a batch. A wrapper overrides the hooks of what it changes; the rest passes. Rows of different copies
 /// may be stepped by different threads at once, unless the wrapper or one below couples them. Nothing is allocated by a
 /// step.
@@ -95,6 +102,9 @@ type WrappedBatch
         remembered.Add(Remembered.Of array)
         array
 
+    /// Adds memory to the state that snapshots hold.
+    member internal _.RememberMemory(memory: Memory<float32>) : unit = remembered.Add(Remembered.OfMemory memory)
+
     /// Writes what becomes of an observation; `destination` still holds the one before. `isFirst`: it begins an
     /// episode.
     abstract OnObservation:
@@ -107,12 +117,19 @@ type WrappedBatch
     /// What becomes of a reward.
     abstract OnReward: reward: float -> float
     default _.OnReward reward = reward
+    /// What becomes of the reward of a copy's step.
+    abstract OnStepReward: copy: int * reward: float -> float
+    default this.OnStepReward(_, reward) = this.OnReward reward
     /// Takes in an observation before any is transformed; `EndLearning` follows after those of all copies.
     abstract LearnObservation: observation: ReadOnlySpan<float32> -> unit
     default _.LearnObservation _ = ()
     /// Takes in a reward before any is transformed; `EndLearning` follows after those of all copies.
     abstract LearnReward: copy: int * reward: float * terminated: bool -> unit
     default _.LearnReward(_, _, _) = ()
+    /// Takes in the observation that a copy's step led to, before rewards are transformed; `EndLearning` follows after
+    /// those of all copies.
+    abstract LearnOutcome: copy: int * observation: ReadOnlySpan<float32> -> unit
+    default _.LearnOutcome(_, _) = ()
     /// What was taken in since the last call, of all copies, becomes part of the statistics.
     abstract EndLearning: unit -> unit
     default _.EndLearning() = ()
@@ -178,11 +195,17 @@ type WrappedBatch
         for copy in first .. first + copies - 1 do
             if not (isNextStep && pending[copy]) then
                 this.LearnReward(copy, inner[copy], terminated[copy])
+                let led = if restarts copy then below.FinalObservations else below.Observations
+                this.LearnOutcome(copy, innerRow led copy)
 
         this.EndLearning()
 
         for copy in first .. first + copies - 1 do
-            let reward = if isNextStep && pending[copy] then inner[copy] else this.OnReward inner[copy]
+            let reward =
+                if isNextStep && pending[copy] then
+                    inner[copy]
+                else
+                    this.OnStepReward(copy, inner[copy])
 
             rewards[copy] <- float32 reward
             if exact.Length > 0 then exact[copy] <- reward

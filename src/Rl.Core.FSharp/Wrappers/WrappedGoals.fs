@@ -71,6 +71,9 @@ module internal WrappedGoals =
             match f.Transform with
             | Some transform -> Ok(GoalTask.mapReward (finite wrapper transform) task)
             | None -> withheld "is not in the file, and rewards of goals go through it; give it again"
+        | Wrapper.CountBonus _
+        | Wrapper.RandomNetworkDistillation _ ->
+            withheld "adds what depends on all that was seen, so that no reward can be computed as it was; leave it out"
         | Wrapper.NormalizeReward _ ->
             withheld "has a scale that moves, so that no reward can be computed as it was; leave it out"
         | Wrapper.NormalizeObservation _ ->

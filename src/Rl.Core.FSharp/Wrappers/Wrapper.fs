@@ -50,6 +50,12 @@ type Wrapper =
     | NormalizeObservation of epsilon: float
     /// reward / √(variance of discounted returns + epsilon), by the running statistics of all copies.
     | NormalizeReward of discount: float * epsilon: float
+    /// reward + scale / √n, n being how often a step of any copy has led to the same cell of observations: integers and
+    /// bits by value, boxes by bins of equal width, one number or one an element. Evaluations have no bonus.
+    | CountBonus of scale: float * bins: int[]
+    /// reward + scale · e / σ, e being the error of a network that learns to predict what a fixed random one of the
+    /// same width says of observations, and σ the running deviation of its discounted sums. Evaluations have no bonus.
+    | RandomNetworkDistillation of scale: float * learningRate: float * width: int * seed: int
     | TransformObservation of UserFunction<RowTransform>
     | TransformReward of UserFunction<Func<float, float>>
     /// The function maps an action of the outer space to one of the inner.
@@ -125,6 +131,11 @@ type Wrapper =
         | NormalizeObservation epsilon -> print "NormalizeObservation" [ "epsilon", number epsilon ]
         | NormalizeReward(discount, epsilon) ->
             print "NormalizeReward" [ "discount", number discount; "epsilon", number epsilon ]
+        | CountBonus(scale, bins) -> print "CountBonus" [ "scale", number scale; "bins", list string bins ]
+        | RandomNetworkDistillation(scale, rate, width, seed) ->
+            print
+                "RandomNetworkDistillation"
+                [ "scale", number scale; "learningRate", number rate; "width", string width; "seed", string seed ]
         | TransformObservation f -> print "TransformObservation" (ofFunction f.Name f.Space)
         | TransformReward f -> print "TransformReward" (ofFunction f.Name f.Space)
         | TransformAction f -> print "TransformAction" (ofFunction f.Name f.Space)

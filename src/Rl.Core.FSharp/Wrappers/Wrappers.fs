@@ -13,6 +13,10 @@ module Wrapper =
     [<Literal>]
     let Most = 256
 
+    /// Units of the widest layer of random network distillation.
+    [<Literal>]
+    let WidestDistillation = 4096
+
     /// Requires parameters that make sense for any environment.
     let internal check (wrapper: Wrapper) =
         match wrapper with
@@ -21,6 +25,13 @@ module Wrapper =
         | Wrapper.NormalizeReward(discount, epsilon) ->
             Guard.inRange "discount" 0.0 1.0 discount
             Guard.positiveNumber "epsilon" epsilon
+        | Wrapper.CountBonus(scale, bins) ->
+            Guard.notNegativeNumber "scale" scale
+            bins |> Array.iter (Guard.positive "bins")
+        | Wrapper.RandomNetworkDistillation(scale, learningRate, width, _) ->
+            Guard.notNegativeNumber "scale" scale
+            Guard.positiveNumber "learningRate" learningRate
+            Guard.inIntRange "width" 1 WidestDistillation width
         | Wrapper.ClipReward(low, high) ->
             if not (low <= high) then
                 Guard.fail "low" $"low is {low} and high is {high}; low must not be above high and neither may be NaN."
@@ -60,6 +71,9 @@ module Wrapper =
         | Wrapper.RecordEpisodeStatistics -> EpisodeStatistics(wrapper, inner)
         | Wrapper.NormalizeObservation epsilon -> ObservationNormaliser(wrapper, inner, epsilon)
         | Wrapper.NormalizeReward(discount, epsilon) -> RewardNormaliser(wrapper, inner, discount, epsilon)
+        | Wrapper.CountBonus(scale, bins) -> CountBonus(wrapper, inner, scale, bins)
+        | Wrapper.RandomNetworkDistillation(scale, learningRate, width, seed) ->
+            DistillationBonus(wrapper, inner, scale, learningRate, width, seed)
         | Wrapper.TransformReward f -> RewardWrapper(wrapper, inner, userFunction "TransformReward" f)
         | Wrapper.ClipReward(low, high) ->
             RewardWrapper(wrapper, inner, fun reward -> Math.Min(high, Math.Max(low, reward)))
@@ -134,6 +148,8 @@ module Wrapper =
         | Wrapper.TimeLimit _
         | Wrapper.RecordEpisodeStatistics
         | Wrapper.NormalizeReward _
+        | Wrapper.CountBonus _
+        | Wrapper.RandomNetworkDistillation _
         | Wrapper.TransformReward _
         | Wrapper.ClipReward _
         | Wrapper.MaxAndSkipObservation _

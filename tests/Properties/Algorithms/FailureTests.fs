@@ -84,6 +84,9 @@ let private diverging: (string * (string * string) list) list =
         "redq", critics
         "reinforce", [ valueRate; "EpisodesPerUpdate", "4" ]
         "sac", critics
+        "stream-ac",
+        [ rate; "PolicyOvershootingFactor", "1e-30"; "ValueOvershootingFactor", "1e-30"; "RoundSteps", "60" ]
+        "stream-q", [ rate; "OvershootingFactor", "1e-30"; "RoundSteps", "60" ]
         "td3", critics
         "tqc", critics
         "trpo", [ valueRate; "RolloutSteps", "32" ]

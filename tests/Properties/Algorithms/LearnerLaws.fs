@@ -216,6 +216,16 @@ let private all: (string * string * string * (string * string) list) list =
         "pqn",
         "CartPole-v1",
         [ "Lambda", "0"; "LayerNormalisation", "false"; "NormaliseObservations", "true"; "TotalSteps", "500" ]
+        "stream-q, images", "stream-q", "Spot-v0", []
+        "stream-ac, a falling step and no normalisation",
+        "stream-ac",
+        "CartPole-v1",
+        [
+            "NormaliseObservations", "false"
+            "LayerNormalisation", "false"
+            "TotalSteps", "500"
+            "AnnealLearningRate", "true"
+        ]
         "es, two episodes", "es", "CartPole-v1", [ "EpisodesPerCandidate", "2" ]
     ]
 

@@ -103,6 +103,18 @@ let private places: (string * string * string * (string * string) list) list =
         "pqn", "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.05" ]
         "pqn", "AdamEpsilon", "CartPole-v1", [ "AdamEpsilon", "0.1"; "Epochs", "8" ]
         "pqn", "Convolutions", "Spot-v0", []
+        "stream-q", "TotalSteps", "CartPole-v1", [ "TotalSteps", "500" ]
+        "stream-q", "AnnealLearningRate", "CartPole-v1", [ "TotalSteps", "500"; "LearningRate", "0.01" ]
+        "stream-q", "LearningRate", "CartPole-v1", [ "LearningRate", "0.01" ]
+        "stream-q", "ExplorationFraction", "CartPole-v1", [ "TotalSteps", "2000" ]
+        "stream-q", "FinalExploration", "CartPole-v1", [ "TotalSteps", "200"; "FinalExploration", "0.8" ]
+        "stream-q", "Convolutions", "Spot-v0", []
+        "stream-ac",
+        "TotalSteps",
+        "CartPole-v1",
+        [ "TotalSteps", "500"; "AnnealLearningRate", "true"; "LearningRate", "0.01" ]
+        "stream-ac", "AnnealLearningRate", "CartPole-v1", [ "TotalSteps", "500"; "LearningRate", "0.01" ]
+        "stream-ac", "LearningRate", "CartPole-v1", [ "LearningRate", "0.01" ]
         "reinforce", "MaxTrajectorySteps", "CartPole-v1", [ "MaxTrajectorySteps", "10" ]
         "ppg", "ClipRange", "CartPole-v1", [ "PolicyEpochs", "4"; "LearningRate", "0.01" ]
         "vmpo", "DeviationKlBound", "Pendulum-v1", []
@@ -139,6 +151,8 @@ let private isPlanOnly (entry: AlgorithmEntry) name =
                 "rainbow"
                 "redq"
                 "sac"
+                "stream-ac"
+                "stream-q"
                 "td3"
                 "tqc"
             ]

@@ -84,6 +84,37 @@ let private close (expected: float[]) (actual: float32[]) =
     Array.iter2 (fun (a: float) (b: float32) -> Assert.Equal(a, float b, 1e-5)) expected actual
 
 [<Fact>]
+let ``an optimiser may read the value of a term, which must be there`` () =
+    let xs, ys = data 256
+    let start = [ 0.3; -0.2 ]
+    // The step along the gradient of the mean error is 0.1 times that error.
+    let reading name =
+        { Optimiser.sgd (Schedule.constant 1.0) 0.0 0.0 false 0.0 with
+            State = fun _ -> []
+            Update = fun _ x state _ -> struct (Scaled.times (-0.1 * Term.value name) x, state)
+        }
+
+    let groups name = [ beside "a" start (GroupMotion.Learns("a", reading name)) ]
+    let loss (batch: Batch) = [ Term.mean "error" 1.0 (errors batch "a") ]
+    let update = Update.create (plan (groups "error") 0.0 256 loss)
+    let moved = (run update xs ys 2 1).Array "a"
+    let w = List.toArray start
+
+    let error =
+        Seq.average (
+            seq {
+                for row in 0..255 -> (float xs[2 * row] * w[0] + float xs[2 * row + 1] * w[1] - float ys[row]) ** 2.0
+            }
+        )
+
+    close (Array.map2 (fun w g -> w - 0.1 * error * g) w (gradient xs ys w)) moved
+
+    let refused =
+        Assert.Throws<ArgumentException>(fun () -> Update.create (plan (groups "other") 0.0 256 loss) |> ignore)
+
+    Assert.Contains("value of other", refused.Message)
+
+[<Fact>]
 let ``groups that no term joins are sides of their own; one that joins them makes them one`` () =
     let groups = [ beside "a" [ 1.0; 2.0 ] (sgd "a" 0.1); beside "b" [ 0.5; 0.0 ] (sgd "b" 0.1) ]
 

@@ -278,6 +278,37 @@ let ``each initialiser has the variance and the bounds of its paper`` () =
     Assert.Equal<float[]>(Array.create 6 0.25, sample [| 2; 3 |] (Initialiser.Constant 0.25) 1UL)
 
 [<Fact>]
+let ``of a sparse start each output keeps a few inputs, of the size of a dense one`` () =
+    let check (shape: Shape) sparsity zeros (inputsOf: float[] -> float[][]) =
+        let units = inputsOf (sample shape (Initialiser.Sparse sparsity) 5UL)
+        let inputs = units[0].Length
+        let bound = 1.0 / sqrt (float inputs)
+
+        for unit in units do
+            Assert.Equal(zeros, unit |> Array.filter ((=) 0.0) |> Array.length)
+            Assert.All(unit, (fun value -> Assert.InRange(value, -bound, bound)))
+
+        // Which inputs they are is drawn, each as often as the others.
+        let kept = Array.init inputs (fun i -> units |> Array.filter (fun unit -> unit[i] <> 0.0) |> Array.length)
+        let share = float (inputs - zeros) / float inputs
+        let error = 5.0 * sqrt (share * (1.0 - share) / float units.Length) + 1e-9
+
+        for count in kept do
+            Assert.InRange(float count / float units.Length, share - error, share + error)
+
+        let values = units |> Array.concat |> Array.filter ((<>) 0.0)
+        let variance = values |> Array.averageBy (fun value -> value * value)
+        Assert.InRange(variance * float inputs * 3.0, 0.8, 1.2)
+
+    let columns count (values: float[]) = values |> Array.chunkBySize count |> Array.transpose
+    check [| 40; 500 |] 0.9 36 (columns 500)
+    check [| 25; 600 |] 0.3 8 (columns 600)
+    // One input at least stays.
+    check [| 4; 800 |] 0.9 3 (columns 800)
+    check [| 5; 300 |] 0.0 0 (columns 300)
+    check [| 600; 3; 2; 4 |] 0.5 12 (Array.chunkBySize 24)
+
+[<Fact>]
 let ``a shape without fans is refused with its shape`` () =
     refused [ "[3]" ] (fun () -> sample [| 3 |] (Initialiser.XavierUniform 1.0) 1UL)
     refused [ "[3]" ] (fun () -> sample [| 3 |] (Initialiser.Orthogonal 1.0) 1UL)

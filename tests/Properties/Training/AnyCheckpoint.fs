@@ -83,6 +83,7 @@ module private Generate =
                 Initialiser.KaimingUniform 1.0
                 Initialiser.KaimingNormal 2.0
                 Initialiser.TorchLinear 9
+                Initialiser.Sparse 0.9
             ]
 
     let network (observations: Space) (actions: Space) =
@@ -150,6 +151,8 @@ module private Generate =
                 Wrapper.RecordEpisodeStatistics
                 Wrapper.NormalizeObservation 1e-8
                 Wrapper.NormalizeReward(0.9, 1e-3)
+                Wrapper.CountBonus(0.25, [| 3; 4 |])
+                Wrapper.RandomNetworkDistillation(0.5, 1e-3, 4, -7)
                 Wrapper.TransformObservation(UserFunction("naïve", Some(Space.unbounded [| 2 |]), None))
                 Wrapper.TransformReward(own "r")
                 Wrapper.TransformAction(own "")

@@ -282,6 +282,10 @@ module CraftedFileTests =
             "200,000 wrappers", "wrappers", cartPole, wrapped (List.replicate 200_000 (Wrapper.ClipReward(-1.0, 1.0)))
             "10^7 frames", "bytes", cartPole, wrapped [ Wrapper.FrameStackObservation(10_000_000, FramePadding.Zero) ]
             "a delay of 10^7", "bytes", cartPole, wrapped [ Wrapper.DelayObservation 10_000_000 ]
+            "a predictor of 4,096 units",
+            "bytes",
+            cartPole,
+            wrapped [ Wrapper.RandomNetworkDistillation(1.0, 1e-3, 4096, 1) ]
             "2^26 frames",
             "bytes",
             cartPole,

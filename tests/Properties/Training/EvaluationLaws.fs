@@ -25,6 +25,7 @@ let private wrappings: Wrapper list list =
             Wrapper.NormalizeObservation 1e-8
             Wrapper.NormalizeReward(0.9, 1e-8)
         ]
+        [ Wrapper.RandomNetworkDistillation(0.5, 1e-3, 4, 1); Wrapper.NormalizeObservation 1e-8 ]
         [ Wrapper.FrameStackObservation(3, FramePadding.Zero) ]
         [ Wrapper.DelayObservation 2; Wrapper.StickyAction(0.3, 1, 2); Wrapper.NormalizeObservation 1e-8 ]
         [ Wrapper.TimeLimit 13; Wrapper.RepeatAction 2; Wrapper.NormalizeObservation 1e-8 ]

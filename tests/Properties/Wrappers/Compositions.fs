@@ -78,6 +78,8 @@ let all: Wrapper[] =
         Wrapper.RecordEpisodeStatistics
         Wrapper.NormalizeObservation 1e-8
         Wrapper.NormalizeReward(0.9, 1e-8)
+        Wrapper.CountBonus(0.5, [| 3 |])
+        Wrapper.RandomNetworkDistillation(0.5, 1e-3, 3, 7)
         Wrapper.transformObservation "clamp" None (clampTo 1e4f)
         Wrapper.transformReward "double" (fun reward -> 2.0 * reward)
         Wrapper.transformAction "halve" None halve

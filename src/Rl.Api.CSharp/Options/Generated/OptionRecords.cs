@@ -31,6 +31,8 @@ internal static class OptionRecords
         "redq" => new RedqOptions(),
         "reinforce" => new ReinforceOptions(),
         "sac" => new SacOptions(),
+        "stream-ac" => new StreamAcOptions(),
+        "stream-q" => new StreamQOptions(),
         "td3" => new Td3Options(),
         "tqc" => new TqcOptions(),
         "trpo" => new TrpoOptions(),
@@ -370,6 +372,34 @@ internal static class OptionRecords
             "The entropy that the temperature aims at, times the numbers of an action; −1 in most implementations.",
         ("SoftOptions", "TemperatureLearningRate") =>
             "Adam's step size for ln α.",
+        ("StreamAcOptions", "EntropyCoefficient") =>
+            "The weight of the entropy bonus.",
+        ("StreamAcOptions", "PolicyOvershootingFactor") =>
+            "κ of the policy: an update is as many times smaller than the largest one that would not overshoot.",
+        ("StreamAcOptions", "ValueOvershootingFactor") =>
+            "κ of the value function.",
+        ("StreamOptions", "Discount") =>
+            "The discount γ.",
+        ("StreamOptions", "Lambda") =>
+            "λ: traces decay by γλ a step. 0 credits the present step alone.",
+        ("StreamOptions", "LayerNormalisation") =>
+            "Normalise the output of each hidden layer before its activation (Ba, Kiros and Hinton 2016).",
+        ("StreamOptions", "NormaliseRewards") =>
+            "Divide rewards by the running standard deviation of the discounted return, clipped to ± 10.",
+        ("StreamOptions", "RoundSteps") =>
+            "Environment steps, over all copies, between reports, rounded up to a multiple of the copies. They change nothing that is learned: each step is learned from when it is taken.",
+        ("StreamOptions", "Sparsity") =>
+            "The part of each unit's weights that start at 0, rounded up and drawn at random; one weight at least does not.",
+        ("StreamQOptions", "Convolutions") =>
+            "Layers for observations that are images: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.",
+        ("StreamQOptions", "ExplorationFraction") =>
+            "ε falls in a straight line over this part of `TotalSteps`.",
+        ("StreamQOptions", "FinalExploration") =>
+            "ε from the end of its fall on.",
+        ("StreamQOptions", "InitialExploration") =>
+            "ε, the probability of a random action, at the first step.",
+        ("StreamQOptions", "OvershootingFactor") =>
+            "κ: an update is as many times smaller than the largest one that would not overshoot.",
         ("Td3Options", "CriticLearningRate") =>
             "Adam's step size α for the critics.",
         ("Td3Options", "Critics") =>

@@ -123,6 +123,7 @@ let prime (learner: Learner) (seed: uint64) : TrainingState =
         | "firstMoment" -> fill (fun _ -> 0.05 * normal ())
         | "secondMoment" -> fill (fun _ -> 0.01 + 0.005 * abs (normal ()))
         | "auxiliaryHead" -> fill (fun _ -> 0.3 * normal ())
+        | "eligibilityTrace" -> fill (fun _ -> 0.05 * normal ())
         | "deviation" -> fill (fun value -> value * (0.5 + 0.2 * abs (normal ())))
         | _ -> values
 
@@ -156,7 +157,7 @@ let transitions
     let environment = task copies
 
     let network =
-        if List.contains learner.Algorithm ([ "cem"; "ars"; "es"; "pqn" ] @ actorCritics) then
+        if List.contains learner.Algorithm ([ "cem"; "ars"; "es"; "pqn"; "stream-q" ] @ actorCritics) then
             PlainNetwork.ofSearcher learner
         else
             PlainNetwork.ofLearner learner

@@ -189,7 +189,8 @@ module PlainExperience =
                     float (float32 (outputs[i] + exp policy.LogDeviations[i].Value * noise)), key)
                 key
 
-    let private draw (policy: PlainPolicy) (key: Rng) : float[] * Rng =
+    /// A policy's action, and the stream that follows.
+    let draw (policy: PlainPolicy) (key: Rng) : float[] * Rng =
         let actions, key =
             PlainPolicy.split policy |> List.mapFold (fun key (part, own, _) -> drawPart part own key) key
 
