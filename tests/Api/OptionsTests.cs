@@ -46,6 +46,7 @@ public sealed class OptionsTests
         { "trpo", "TargetKl", "0" },
         { "vmpo", "TopFraction", "1.5" },
         { "vpg", "ValueSteps", "0" },
+        { "xqc", "Atoms", "1" },
     };
 
     public static TheoryData<string, string, string> Unreadable => new()

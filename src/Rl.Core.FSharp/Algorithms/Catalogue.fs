@@ -37,6 +37,7 @@ module Catalogue =
             Trpo.entry
             Vmpo.entry
             Vpg.entry
+            Xqc.entry
         ]
 
     /// The algorithm of an id, whatever its case, if there is one.

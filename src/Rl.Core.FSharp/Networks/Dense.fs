@@ -37,15 +37,17 @@ module Dense =
             Bias = Initialiser.TorchLinear inputs
         }
 
-    /// The layer's parameters.
-    let layout (layer: Dense) =
+    /// The weights alone, of a layer without biases.
+    let weights (layer: Dense) =
         Guard.positive (nameof layer.Inputs) layer.Inputs
         Guard.positive (nameof layer.Outputs) layer.Outputs
+        Layout.add "weight" [| layer.Inputs; layer.Outputs |] layer.Weight Layout.empty
 
-        Layout.empty
-        |> Layout.add "weight" [| layer.Inputs; layer.Outputs |] layer.Weight
-        |> Layout.add "bias" [| layer.Outputs |] layer.Bias
+    /// x W of x [..., inputs]: a layer without biases.
+    let linear (parameters: Parameters) (x: Expr) : Expr = Expr.matmul x (Parameters.block "weight" parameters)
+
+    /// The layer's parameters.
+    let layout (layer: Dense) = weights layer |> Layout.add "bias" [| layer.Outputs |] layer.Bias
 
     /// x [..., inputs] to y [..., outputs].
-    let apply (parameters: Parameters) (x: Expr) : Expr =
-        Expr.matmul x (Parameters.block "weight" parameters) + Parameters.block "bias" parameters
+    let apply (parameters: Parameters) (x: Expr) : Expr = linear parameters x + Parameters.block "bias" parameters

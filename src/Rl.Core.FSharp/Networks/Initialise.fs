@@ -21,6 +21,8 @@ type Initialiser =
     /// A (semi-)orthogonal matrix times the gain, QᵀQ = gain² I, uniform over all such matrices; the shape is read as
     /// the matrix [first axis, all others] (Saxe, McClelland and Ganguli 2014; uniform by Mezzadri 2007).
     | Orthogonal of gain: float
+    /// An orthogonal matrix [inputs, outputs] whose columns are then divided by their lengths: 1 of each output.
+    | UnitColumns
     /// U(±gain √(6 / (fanIn + fanOut))) (Glorot and Bengio 2010).
     | XavierUniform of gain: float
     /// N(0, gain² · 2 / (fanIn + fanOut)) (Glorot and Bengio 2010).
@@ -243,6 +245,16 @@ module Initialiser =
         | Initialiser.Uniform(low, high) -> fill count (Rng.uniformIn low high) rng
         | Initialiser.Normal(mean, deviation) -> normal count mean deviation rng
         | Initialiser.Orthogonal gain -> orthogonal shape gain rng
+        | Initialiser.UnitColumns ->
+            let struct (values, rng) = orthogonal shape 1.0 rng
+            let columns = Shape.count shape[1..]
+            let squares = Array.zeroCreate<float> columns
+
+            for index in 0 .. count - 1 do
+                let column = index % columns
+                squares[column] <- squares[column] + values[index] * values[index]
+
+            struct (values |> Array.mapi (fun index value -> value / sqrt squares[index % columns]), rng)
         | Initialiser.XavierUniform gain ->
             let struct (inputs, outputs) = fans shape
             uniform count (gain * Math.Sqrt(6.0 / float (inputs + outputs))) rng

@@ -3,6 +3,15 @@ namespace Rl.Core.Networks
 
 open Rl.Core.Autodiff
 
+/// Where a perceptron's normalisations over batches stand.
+[<RequireQualifiedAccess>]
+type NormalisationPlace =
+    /// Before each dense layer, the first and the last too (Bhatt et al. 2024).
+    | Inputs
+    /// Before the first dense layer, and between the weights of each hidden one, which has no biases then, and its
+    /// activation (Palenicek et al. 2025).
+    | Hidden
+
 /// Dense layers with an activation after each hidden one:
 /// h₀ = x, hᵢ = σ(hᵢ₋₁ Wᵢ + bᵢ), y = σₒ(h W + b).
 type Mlp =
@@ -20,9 +29,11 @@ type Mlp =
         OutputWeight: Initialiser
         /// Normalise each hidden layer before its activation.
         LayerNormalisation: bool
-        /// Normalise what each dense layer takes, the first and the last too: over the rows of a batch in training, by
-        /// running statistics when acting. The settings; each layer has its own features.
+        /// Normalise over the rows of a batch in training, by running statistics when acting. The settings; each layer
+        /// has its own features.
         BatchNormalisation: BatchRenormalisation option
+        /// Where that is done.
+        NormalisationPlace: NormalisationPlace
     }
 
 /// A perceptron's outputs in training.
@@ -36,8 +47,8 @@ type TrainedMlp =
         Statistics: Expr option
     }
 
-/// Hidden layers are named "0", "1", …, the last layer "output"; normalisations are "0/normalisation", …, those of what
-/// layers take "0/inputs", …, "output/inputs".
+/// Hidden layers are named "0", "1", …, the last layer "output"; normalisations are "0/normalisation", …, those over
+/// batches of what layers take "0/inputs", …, "output/inputs", of what hidden weights give "0/outputs", ….
 [<RequireQualifiedAccess>]
 module Mlp =
 
@@ -54,6 +65,7 @@ module Mlp =
             OutputWeight = Initialiser.Orthogonal outputGain
             LayerNormalisation = false
             BatchNormalisation = None
+            NormalisationPlace = NormalisationPlace.Inputs
         }
 
     /// A feature extractor: the last width is the number of outputs, activated like the others. `hidden` must not be
@@ -77,9 +89,35 @@ module Mlp =
     [<Literal>]
     let DeepestNetwork = 1024
 
-    /// What normalises the inputs of a layer.
-    let private onInputs (mlp: Mlp) (features: int) : BatchRenormalisation option =
+    /// What normalises so many features over batches.
+    let private over (mlp: Mlp) (features: int) : BatchRenormalisation option =
         mlp.BatchNormalisation |> Option.map (fun layer -> { layer with Features = features })
+
+    /// Whether what a dense layer takes is normalised.
+    let private isBefore (mlp: Mlp) (isFirst: bool) =
+        mlp.BatchNormalisation.IsSome && (isFirst || mlp.NormalisationPlace.IsInputs)
+
+    /// Whether what the weights of hidden layers give is.
+    let private isWithin (mlp: Mlp) = mlp.BatchNormalisation.IsSome && mlp.NormalisationPlace.IsHidden
+
+    /// The normalisations over batches of a layer, each under its name.
+    let private batchwise (mlp: Mlp) isFirst isHidden inputs outputs (part: BatchRenormalisation -> Layout) : Layout =
+        let named name features = over mlp features |> Option.map (part >> Layout.under name) |> Option.toList
+
+        Layout.concat
+            [
+                if isBefore mlp isFirst then yield! named "inputs" inputs
+                if isHidden && isWithin mlp then yield! named "outputs" outputs
+            ]
+
+    /// Each layer's part: its name, whether it is the first, whether it is hidden, inputs and outputs.
+    let private layers (mlp: Mlp) part : Layout =
+        let hidden =
+            widths mlp
+            |> List.mapi (fun index (inputs, outputs) -> part (string index) (index = 0) true inputs outputs)
+
+        let last = List.last (mlp.Inputs :: mlp.Hidden)
+        Layout.concat (hidden @ [ part "output" mlp.Hidden.IsEmpty false last mlp.Outputs ])
 
     /// What is learned. Fails where it has more than `DeepestNetwork` hidden layers.
     let weights (mlp: Mlp) : Layout =
@@ -88,44 +126,40 @@ module Mlp =
                 "Hidden"
                 $"Hidden has {mlp.Hidden.Length} layers; it must have at most {DeepestNetwork}."
 
-        let layer isHidden weight (name: string) inputs outputs =
+        layers mlp (fun name isFirst isHidden inputs outputs ->
+            let dense = dense (if isHidden then mlp.HiddenWeight else mlp.OutputWeight) inputs outputs
+
             Layout.concat
                 [
-                    Dense.layout (dense weight inputs outputs)
+                    // A shift of normalised features is their bias.
+                    if isHidden && isWithin mlp then Dense.weights dense else Dense.layout dense
                     if isHidden && mlp.LayerNormalisation then
                         LayerNormalisation.layout outputs |> Layout.under "normalisation"
-                    match onInputs mlp inputs with
-                    | Some normalisation -> BatchRenormalisation.layout normalisation |> Layout.under "inputs"
-                    | None -> ()
+                    batchwise mlp isFirst isHidden inputs outputs BatchRenormalisation.layout
                 ]
-            |> Layout.under name
-
-        let hidden =
-            widths mlp
-            |> List.mapi (fun index (inputs, outputs) -> layer true mlp.HiddenWeight (string index) inputs outputs)
-
-        let last = layer false mlp.OutputWeight "output" (List.last (mlp.Inputs :: mlp.Hidden)) mlp.Outputs
-        Layout.concat (hidden @ [ last ])
+            |> Layout.under name)
 
     /// What normalisations over batches carry; nothing without them.
     let statistics (mlp: Mlp) : Layout =
-        let names = [ for index in 0 .. mlp.Hidden.Length - 1 -> string index ] @ [ "output" ]
-
-        List.zip names (mlp.Inputs :: mlp.Hidden)
-        |> List.choose (fun (name, inputs) ->
-            onInputs mlp inputs
-            |> Option.map (fun layer -> BatchRenormalisation.statistics layer |> Layout.under $"{name}/inputs"))
-        |> Layout.concat
+        layers mlp (fun name isFirst isHidden inputs outputs ->
+            batchwise mlp isFirst isHidden inputs outputs BatchRenormalisation.statistics |> Layout.under name)
 
     /// The network's parameters: `weights`, then `statistics`.
     let layout (mlp: Mlp) : Layout = Layout.append (weights mlp) (statistics mlp)
 
-    /// x to the last hidden layer; `inputs` gets a layer's parameters with what it takes, `between` the number of a
-    /// hidden layer with what follows its weights.
-    let private hiddenBy inputs (between: int -> Expr -> Expr) (mlp: Mlp) (parameters: Parameters) (x: Expr) : Expr =
+    /// x to the last hidden layer; `normalise` gets a normalisation's parameters with what it takes, `between` the
+    /// number of a hidden layer with what follows its weights.
+    let private hiddenBy normalise (between: int -> Expr -> Expr) (mlp: Mlp) (parameters: Parameters) (x: Expr) : Expr =
         let hidden (x: Expr) index =
             let layer = Parameters.at (string index) parameters
-            let y = inputs layer x |> Dense.apply layer |> between index
+            let own name x = normalise (Parameters.at name layer) x
+            let x = if isBefore mlp (index = 0) then own "inputs" x else x
+
+            let y =
+                if isWithin mlp then
+                    Dense.linear layer x |> between index |> own "outputs"
+                else
+                    Dense.apply layer x |> between index
 
             let y =
                 if mlp.LayerNormalisation then
@@ -137,16 +171,21 @@ module Mlp =
 
         List.fold hidden x [ 0 .. mlp.Hidden.Length - 1 ]
 
-    let private outputBy inputs (mlp: Mlp) (parameters: Parameters) (h: Expr) : Expr =
+    let private outputBy normalise (mlp: Mlp) (parameters: Parameters) (h: Expr) : Expr =
         let layer = Parameters.at "output" parameters
-        inputs layer h |> Dense.apply layer |> Activation.apply mlp.OutputActivation
 
-    /// What a layer takes, when acting.
-    let private acting (mlp: Mlp) (layer: Parameters) (x: Expr) : Expr =
-        match onInputs mlp x.Shape[x.Rank - 1] with
-        | Some normalisation ->
-            let own = Parameters.at "inputs" layer
-            BatchRenormalisation.apply normalisation own (BatchRenormalisation.ofBlocks own) x
+        let h =
+            if isBefore mlp mlp.Hidden.IsEmpty then
+                normalise (Parameters.at "inputs" layer) h
+            else
+                h
+
+        Dense.apply layer h |> Activation.apply mlp.OutputActivation
+
+    /// Normalisation over batches when acting.
+    let private acting (mlp: Mlp) (own: Parameters) (x: Expr) : Expr =
+        match over mlp x.Shape[x.Rank - 1] with
+        | Some normalisation -> BatchRenormalisation.apply normalisation own (BatchRenormalisation.ofBlocks own) x
         | None -> x
 
     /// x [..., inputs] to the last hidden layer h [..., width]; x itself if there is none.
@@ -164,11 +203,9 @@ module Mlp =
     let train (between: int -> Expr -> Expr) (mlp: Mlp) (parameters: Parameters) (x: Expr) : TrainedMlp =
         let after = ResizeArray<Expr>()
 
-        let inputs (layer: Parameters) (x: Expr) =
-            match onInputs mlp x.Shape[x.Rank - 1] with
+        let normalise (own: Parameters) (x: Expr) =
+            match over mlp x.Shape[x.Rank - 1] with
             | Some normalisation ->
-                let own = Parameters.at "inputs" layer
-
                 let struct (y, next) =
                     BatchRenormalisation.train normalisation own (BatchRenormalisation.ofBlocks own) x
 
@@ -176,7 +213,7 @@ module Mlp =
                 y
             | None -> x
 
-        let h = hiddenBy inputs between mlp parameters x
-        let y = outputBy inputs mlp parameters h
+        let h = hiddenBy normalise between mlp parameters x
+        let y = outputBy normalise mlp parameters h
 
         { Hidden = h; Output = y; Statistics = if after.Count = 0 then None else Some(Expr.concat 0 after) }

@@ -56,6 +56,7 @@ module internal NetworkFormat =
             output.Byte 8
             output.Int fanIn
         | Initialiser.Sparse sparsity -> one 9 sparsity
+        | Initialiser.UnitColumns -> output.Byte 10
 
     let private readInitialiser (input: BinaryIn) =
         let two make =
@@ -73,6 +74,7 @@ module internal NetworkFormat =
         | 7 -> Initialiser.KaimingNormal(input.Float())
         | 8 -> Initialiser.TorchLinear(input.Int())
         | 9 -> Initialiser.Sparse(input.Float())
+        | 10 -> Initialiser.UnitColumns
         | kind -> input.Fail $"it holds an initialiser of the unknown kind {kind}"
 
     /// No layer that a file describes is wider: a guard against sizes that overflow.
@@ -100,7 +102,7 @@ module internal NetworkFormat =
         match mlp.BatchNormalisation with
         | None -> output.Byte layers
         | Some layer ->
-            output.Byte(layers + 2)
+            output.Byte(layers + (if mlp.NormalisationPlace.IsHidden then 4 else 2))
             output.Float layer.Momentum
             output.Float layer.Epsilon
             output.Int layer.WarmUp
@@ -143,6 +145,9 @@ module internal NetworkFormat =
         let outputWeight = readInitialiser input
         let normalisations = input.Byte()
 
+        if normalisations > 5 then
+            input.Fail $"it holds layers with normalisations of the unknown kind {normalisations}"
+
         {
             Inputs = inputs
             Hidden = hidden
@@ -153,6 +158,11 @@ module internal NetworkFormat =
             OutputWeight = outputWeight
             LayerNormalisation = normalisations % 2 = 1
             BatchNormalisation = if normalisations >= 2 then Some(readBatchNormalisation inputs input) else None
+            NormalisationPlace =
+                if normalisations >= 4 then
+                    NormalisationPlace.Hidden
+                else
+                    NormalisationPlace.Inputs
         }
 
     let rec private writeDistribution (output: BinaryOut) (format: DistributionFormat) =

@@ -92,6 +92,7 @@ let private diverging: (string * (string * string) list) list =
         "trpo", [ valueRate; "RolloutSteps", "32" ]
         "vmpo", [ rate; "RolloutSteps", "32" ]
         "vpg", [ valueRate; "RolloutSteps", "32" ]
+        "xqc", ("LearningRate", "1e38") :: replayed
     ]
 
 [<Fact>]

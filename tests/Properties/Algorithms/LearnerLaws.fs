@@ -184,6 +184,19 @@ let private all: (string * string * string * (string * string) list) list =
             "AnnealLearningRate", "true"
             "TotalSteps", "500"
         ]
+        "xqc, every step, three critics, prioritised",
+        "xqc",
+        "Pendulum-v1",
+        [
+            "PolicyDelay", "1"
+            "Critics", "3"
+            "ReturnSteps", "3"
+            "PriorityExponent", "0.6"
+            "BatchSize", "130"
+            "NormaliseRewards", "false"
+            "AnnealLearningRate", "true"
+            "TotalSteps", "500"
+        ]
         "redq, mean of three, two updates a step",
         "redq",
         "Pendulum-v1",

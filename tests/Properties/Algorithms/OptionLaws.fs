@@ -83,7 +83,7 @@ let private places: (string * string * string * (string * string) list) list =
         "sac", "TotalSteps", "Pendulum-v1", [ "AnnealLearningRate", "true"; "TotalSteps", "500" ]
         "sac", "AnnealLearningRate", "Pendulum-v1", [ "TotalSteps", "500" ]
         "sac", "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]
-        for relative in [ "tqc"; "crossq"; "redq"; "droq" ] do
+        for relative in [ "tqc"; "crossq"; "xqc"; "redq"; "droq" ] do
             relative, "HindsightGoals", "PointReach-v0", []
             relative, "HindsightChoice", "PointReach-v0", [ "HindsightGoals", "4" ]
             relative, "PriorityCorrection", "Pendulum-v1", [ "PriorityExponent", "0.6" ]
@@ -155,6 +155,7 @@ let private isPlanOnly (entry: AlgorithmEntry) name =
                 "stream-q"
                 "td3"
                 "tqc"
+                "xqc"
             ]
     )
 

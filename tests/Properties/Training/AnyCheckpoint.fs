@@ -84,6 +84,7 @@ module private Generate =
                 Initialiser.KaimingNormal 2.0
                 Initialiser.TorchLinear 9
                 Initialiser.Sparse 0.9
+                Initialiser.UnitColumns
             ]
 
     let network (observations: Space) (actions: Space) =
@@ -93,7 +94,7 @@ module private Generate =
             let! hidden = Gen.listOfLength 2 (Gen.choose (1, 5))
             let! isShared = Gen.elements [ true; false ]
             let! normalised = Gen.elements [ true; false ]
-            let! overBatches = Gen.elements [ true; false ]
+            let! overBatches = Gen.elements [ None; Some NormalisationPlace.Inputs; Some NormalisationPlace.Hidden ]
 
             let! recurrence = Gen.elements [ None; Some RecurrentCell.Gru; Some RecurrentCell.Lstm ]
             let! stateDependent = Gen.elements [ true; false ]
@@ -125,10 +126,10 @@ module private Generate =
                             HiddenWeight = initialiser
                             LayerNormalisation = normalised && not actor.Layers.Hidden.IsEmpty
                             BatchNormalisation =
-                                if overBatches then
-                                    Some { BatchRenormalisation.create actor.Layers.Inputs with WarmUp = 7 }
-                                else
-                                    None
+                                overBatches
+                                |> Option.map (fun _ ->
+                                    { BatchRenormalisation.create actor.Layers.Inputs with WarmUp = 7 })
+                            NormalisationPlace = defaultArg overBatches NormalisationPlace.Inputs
                         }
                 }
         }

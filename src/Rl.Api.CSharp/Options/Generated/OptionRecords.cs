@@ -38,6 +38,7 @@ internal static class OptionRecords
         "trpo" => new TrpoOptions(),
         "vmpo" => new VmpoOptions(),
         "vpg" => new VpgOptions(),
+        "xqc" => new XqcOptions(),
         _ => null,
     };
 
@@ -482,6 +483,22 @@ internal static class OptionRecords
             "Adam's step size for the value function.",
         ("VpgOptions", "ValueSteps") =>
             "Gradient steps of the value function, each on the whole rollout, after each policy step.",
+        ("XqcOptions", "Atoms") =>
+            "K: returns are told apart by so many atoms, at equal distances.",
+        ("XqcOptions", "Critics") =>
+            "The number of critics, of which the least value counts.",
+        ("XqcOptions", "HighestReturn") =>
+            "The highest atom; higher returns count as this one.",
+        ("XqcOptions", "LowestReturn") =>
+            "The lowest atom; lower returns count as this one.",
+        ("XqcOptions", "NormaliseRewards") =>
+            "Learn from rewards over the running standard deviation of the discounted return, so that returns fit the atoms.",
+        ("XqcOptions", "PolicyDelay") =>
+            "Updates of the critics for one of the actor and the temperature.",
+        ("XqcOptions", "StatisticsRate") =>
+            "The share of a batch in the running means and variances of layers.",
+        ("XqcOptions", "TargetRate") =>
+            "The share τ of the critics in their targets after each step.",
         _ => string.Empty,
     };
 }

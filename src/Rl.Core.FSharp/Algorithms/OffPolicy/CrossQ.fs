@@ -1,9 +1,7 @@
 /// CrossQ: soft actor-critic without target networks, whose layers are normalised over batches.
 namespace Rl.Core.Algorithms
 
-open System
 open Rl.Core.Autodiff
-open Rl.Core.Acting
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Foundations
@@ -68,12 +66,7 @@ module CrossQOptions =
     let validate (options: CrossQOptions) =
         Options.validate rows options
         SoftOptions.validate options.Soft
-
-        if options.Soft.OffPolicy.BatchSize < 2 then
-            Guard.fail
-                (nameof options.Soft.OffPolicy.BatchSize)
-                ($"BatchSize is {options.Soft.OffPolicy.BatchSize}; layers are normalised over batches, whose variance "
-                 + "needs at least 2 transitions.")
+        NormalisedCritics.validate options.Soft.OffPolicy
 
     /// The options as named texts.
     let toPairs (options: CrossQOptions) : (string * string) list = Options.toPairs rows options
@@ -86,135 +79,44 @@ module CrossQOptions =
 [<RequireQualifiedAccess>]
 module CrossQ =
 
-    let private normalised (c: CrossQOptions) (layers: Mlp) : Mlp =
-        let normalisation =
-            { BatchRenormalisation.create layers.Inputs with
-                Momentum = c.StatisticsRate
-                WarmUp = c.RenormalisationStarts
-            }
-
-        { layers with BatchNormalisation = Some normalisation }
-
     let private networksOf (c: CrossQOptions) (observations: Space) (actions: Space) : SoftNetworks =
-        let { Policy = policy; Critic = critic } = SoftNetworks.create "crossq" c.Soft c.Critics observations actions
+        let settings (layer: BatchRenormalisation) =
+            { layer with Momentum = c.StatisticsRate; WarmUp = c.RenormalisationStarts }
 
-        {
-            Policy = { policy with SoftPolicy.Actor.Layers = normalised c policy.Actor.Layers }
-            Critic = { critic with Layers = normalised c critic.Layers }
-        }
-
-    /// The parameters of a network, with what its normalisations carry.
-    let private withStatistics (network: string) (batch: Batch) : Parameters =
-        batch.Parameters network |> Parameters.beside (batch.Parameters(network + "Statistics"))
+        SoftNetworks.create "crossq" c.Soft c.Critics observations actions
+        |> NormalisedCritics.normalised NormalisationPlace.Inputs settings
 
     /// ½ Σᵢ (qᵢ(s, a) − y)² with y = r + γ (min q(s′, a′) − α ln π(a′|s′)): the same critics, in one pass over (s, a)
     /// and (s′, a′), which share the statistics of the batch.
     let private evaluation (parts: SoftParts) (batch: Batch) =
-        let critic, columns = parts.Critic, parts.Columns
-
-        let struct (action, logProbability) =
-            SoftPolicy.atNext parts.Policy (withStatistics "actor" batch) columns batch
-
-        let joint =
-            ActionCritic.train
-                (fun _ y -> y)
-                critic
-                (withStatistics "critics" batch)
-                (Expr.concat 0 [ batch[columns.Observations]; batch[columns.NextObservations] ])
-                (Expr.concat 0 [ batch[columns.Actions]; action ])
-
-        let rows first =
-            joint
-            |> List.map (fun trained -> Heads.value trained.Output |> Expr.slice 0 first (first + batch.Samples))
-
-        let soft = ActionCritic.least (rows batch.Samples) - SoftPolicy.temperature batch * logProbability
-        let y = OffPolicy.target batch[columns.Rewards] batch[DrawnColumns.discounts] soft
+        let struct (action, logProbability) = NormalisedCritics.next parts batch
+        let critics = NormalisedCritics.withStatistics "critics" "critics" batch
+        let trained = NormalisedCritics.joint parts critics batch action
+        let least = NormalisedCritics.following batch trained |> List.map Heads.value |> ActionCritic.least
+        let soft = least - SoftPolicy.temperature batch * logProbability
+        let y = OffPolicy.target batch[parts.Columns.Rewards] batch[DrawnColumns.discounts] soft
 
         [
-            yield! SoftActorCritics.regression parts 0.5 batch (rows 0) y
-            Term.becomes "criticsStatistics" (joint |> List.choose _.Statistics |> Expr.concat 0)
+            yield!
+                NormalisedCritics.present batch trained
+                |> List.map Heads.value
+                |> fun present -> SoftActorCritics.regression parts 0.5 batch present y
+            NormalisedCritics.carried trained
         ]
-
-    /// α ln π(a|s) − min q(s, a), and −ln α (ln π(a|s) + H); the actor in training, the critics as when acting.
-    let private improvement (parts: SoftParts) (batch: Batch) =
-        let critic, observations = parts.Critic, batch[parts.Columns.Observations]
-        let struct (output, statistics) = Actor.train parts.Policy.Actor (withStatistics "actor" batch) observations
-
-        let struct (action, logProbability) =
-            SoftPolicy.action parts.Policy output batch[SoftPolicy.noise parts.Policy.Actions]
-
-        let least =
-            ActionCritic.values critic (withStatistics "critics" batch) observations action
-            |> ActionCritic.least
-
-        [
-            yield! SoftPolicy.improvement parts.Policy batch logProbability least
-            Term.becomes "actorStatistics" statistics.Value
-        ]
-
-    let private stepsOf (c: CrossQOptions) (parts: SoftParts) : SoftSteps =
-        let soft = c.Soft
-        // All rows at once: each depends on all.
-        let shape = SampleShape.wholeBatch soft.OffPolicy.BatchSize
-        let learns name rate = ActorCritics.learnsWith c.GradientDecay name soft.Rate.AnnealLearningRate rate
-
-        let network name part motion statistics =
-            [
-                ParameterGroup.ofPart name (Part.weights part) motion
-                ParameterGroup.ofPart (name + "Statistics") (Part.statistics part) statistics
-            ]
-
-        {
-            Critic =
-                SoftActorCritics.update
-                    "critic step"
-                    shape
-                    [
-                        yield! network "actor" parts.ActorPart GroupMotion.Stays GroupMotion.Stays
-                        yield!
-                            network
-                                "critics"
-                                parts.CriticPart
-                                (learns "criticOptimiser" soft.CriticLearningRate)
-                                GroupMotion.Becomes
-                        SoftPolicy.temperatureGroup soft GroupMotion.Stays
-                    ]
-                    (evaluation parts)
-            Actor =
-                SoftActorCritics.update
-                    "actor step"
-                    shape
-                    [
-                        yield!
-                            network
-                                "actor"
-                                parts.ActorPart
-                                (learns "actorOptimiser" soft.Rate.LearningRate)
-                                GroupMotion.Becomes
-                        yield! network "critics" parts.CriticPart GroupMotion.Stays GroupMotion.Stays
-                        SoftPolicy.temperatureGroup soft (SoftActorCritics.temperatureMotion parts)
-                    ]
-                    (improvement parts)
-            OfCritic = [ "critics"; "criticsStatistics" ]
-            OfActor = [ "actor"; "actorStatistics"; "temperature" ]
-            Targets = []
-            Drawn = []
-            Draw = fun _ rng -> rng
-        }
 
     let private bind (c: CrossQOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
         let parts = SoftParts.create "crossq" (CrossQOptions.toPairs c) c.Soft (networksOf c) c.PolicyDelay environment
-        let steps = stepsOf c parts
-        let weights, statistics = steps.Actor.Group "actor", steps.Actor.Group "actorStatistics"
-        let whole = Array.zeroCreate<float32> parts.ActorPart.Layout.Count
 
-        // The actor's part of θ: what it has learned, then what its normalisations carry.
-        let acting () : ReadOnlyMemory<float32> =
-            weights.Span.CopyTo(Span whole)
-            statistics.Span.CopyTo(whole.AsSpan weights.Length)
-            ReadOnlyMemory whole
+        let steps =
+            NormalisedCritics.steps
+                parts
+                c.GradientDecay
+                id
+                ValueNone
+                (evaluation parts)
+                (NormalisedCritics.improvement (ActionCritic.values parts.Critic) parts)
 
-        SoftActorCritics.learner parts steps acting environment workers
+        NormalisedCritics.learner parts steps environment workers
 
     /// Binds options to environments, whose actions must be numbers within finite bounds. `workers` share the work; the
     /// results do not depend on their number.

@@ -231,6 +231,7 @@ type internal Interaction
         vectorSteps: int,
         remembersMasks: bool,
         episodeEnded: int -> unit,
+        rewardDiscount: float voption,
         workers: Workers
     ) =
     let copies = environment.Count
@@ -250,6 +251,8 @@ type internal Interaction
     // The data of the replay's columns.
     let mutable sources: float32[][] = [||]
     let mutable statistics = RunningStatistics.create 0
+    let mutable returns: float[] = [||]
+    let mutable returnStatistics = RunningStatistics.create 0
     let episodes = List<EpisodeResult>()
 
     let choose =
@@ -265,11 +268,12 @@ type internal Interaction
         columns.All @ masks
         |> List.map (fun column -> column, Array.zeroCreate<float32>(vectorSteps * copies * column.Numbers))
 
-    let observations = data |> List.find (fun (column, _) -> column.Name = columns.Observations.Name) |> snd
+    let dataOf (column: Column) = data |> List.find (fun (other, _) -> other.Name = column.Name) |> snd
+    let observations, rewards = dataOf columns.Observations, dataOf columns.Rewards
 
     let memoryOf (masks: Column list) =
         match masks with
-        | [ column ] -> data |> List.find (fun (other, _) -> other.Name = column.Name) |> snd
+        | [ column ] -> dataOf column
         | _ -> [||]
 
     let episodeReturns = Array.zeroCreate<float>(vectorSteps * copies)
@@ -298,6 +302,17 @@ type internal Interaction
             if episodeLengths[index] > 0 then
                 episodes.Add { Return = episodeReturns[index]; Length = episodeLengths[index] }
 
+    /// Takes the discounted returns up to each step in.
+    let addReturns (discount: float) =
+        for t in 0 .. vectorSteps - 1 do
+            for n in 0 .. copies - 1 do
+                returns[n] <- returns[n] * discount + float rewards[t * copies + n]
+
+            returnStatistics <- RunningStatistics.updateExact (ReadOnlySpan returns) returnStatistics
+
+            for n in 0 .. copies - 1 do
+                if episodeLengths[t * copies + n] > 0 then returns[n] <- 0.0
+
     /// What is remembered of a step.
     member _.Columns = columns
     /// What is possible at s, where the environment has masks and they are asked for.
@@ -312,6 +327,8 @@ type internal Interaction
     member _.Replay = replay.Value
     /// Of observations so far; of size 0 when they are not normalised.
     member _.Statistics = statistics
+    /// 1 over the standard deviation of the discounted returns so far, where rewards are normalised.
+    member _.RewardScale = float32 (1.0 / Math.Sqrt(RunningStatistics.variance 0 returnStatistics + 1e-8))
     /// Those that ended since `Begin`, in order of time, then of copy.
     member _.Episodes = episodes.ToArray()
 
@@ -324,6 +341,8 @@ type internal Interaction
         replay <- ValueSome own
         sources <- ofColumns
         statistics <- state.Observations
+        returns <- Array.copy state.DiscountedReturns
+        returnStatistics <- state.Rewards
         episodes.Clear()
 
     /// Lets the copies take their vector steps and remembers them.
@@ -332,6 +351,7 @@ type internal Interaction
         steps <- steps + int64 (vectorSteps * copies)
         replay.Value.Rows.Append(sources, vectorSteps * copies)
         addEpisodes ()
+        rewardDiscount |> ValueOption.iter addReturns
 
         if normalise then
             statistics <- RunningStatistics.update (ReadOnlySpan observations) statistics
@@ -342,4 +362,10 @@ type internal Interaction
 
     /// The state with all that acting moved on, the replay too: nobody writes to it any more.
     member _.End(state: TrainingState) : TrainingState =
-        { actors.End state with Steps = steps; Replay = Some replay.Value; Observations = statistics }
+        { actors.End state with
+            Steps = steps
+            Replay = Some replay.Value
+            Observations = statistics
+            Rewards = returnStatistics
+            DiscountedReturns = returns
+        }

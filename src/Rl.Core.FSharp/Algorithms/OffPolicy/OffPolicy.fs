@@ -60,6 +60,8 @@ type OffPolicyExtras =
         RemembersMasks: bool
         /// An episode of this copy has ended. Copies may be told at the same time.
         EpisodeEnded: int -> unit
+        /// Rewards of samples are divided by the running standard deviation of the discounted return.
+        NormalisesRewards: bool
     }
 
 /// The functions of off-policy learners that do not depend on the algorithm.
@@ -110,8 +112,8 @@ module Replayed =
         info.TotalAvailableMemoryBytes - info.MemoryLoadBytes
 
     /// First states with the memory and the target networks that begin as copies.
-    let private start (parts: OffPolicyParts) (environment: BatchEnvironment) (replay: Replay) : StateStart =
-        let plain = Learners.start parts.Layout environment parts.NormaliseObservations false
+    let private start (extras: OffPolicyExtras) (parts: OffPolicyParts) environment (replay: Replay) : StateStart =
+        let plain = Learners.start parts.Layout environment parts.NormaliseObservations extras.NormalisesRewards
 
         {
             Parameters = plain.Parameters
@@ -152,6 +154,7 @@ module Replayed =
                 options.TrainFrequency,
                 extras.RemembersMasks,
                 extras.EpisodeEnded,
+                (if extras.NormalisesRewards then ValueSome options.Discount else ValueNone),
                 workers
             )
 
@@ -232,6 +235,12 @@ module Replayed =
                 normalise columns.Observations
                 normalise columns.NextObservations
 
+            if extras.NormalisesRewards then
+                let rewards, scale = samples[columns.Rewards], interaction.RewardScale
+
+                for index in 0 .. rewards.Length - 1 do
+                    rewards[index] <- rewards[index] * scale
+
             next
 
         let learn (state: TrainingState) () =
@@ -303,13 +312,13 @@ module Replayed =
                     match priorities with
                     | ValueSome priorities -> parts.Arrays @ [ Priorities<float32>.Name, priorities.Initial ]
                     | ValueNone -> parts.Arrays
-                Start = start parts environment empty
+                Start = start extras parts environment empty
                 Collect = ignore
                 Learn = learn
             }
 
     /// Of those who ask for nothing more.
-    let noExtras: OffPolicyExtras = { RemembersMasks = false; EpisodeEnded = ignore }
+    let noExtras: OffPolicyExtras = { RemembersMasks = false; EpisodeEnded = ignore; NormalisesRewards = false }
 
     /// A learner of rounds without extras.
     let learner (options: OffPolicyOptions) (parts: OffPolicyParts) (environment: BatchEnvironment) (workers: Workers) =

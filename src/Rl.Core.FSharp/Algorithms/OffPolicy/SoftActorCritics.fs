@@ -110,6 +110,7 @@ type internal SoftParts =
         Columns: TransitionColumns
         /// Updates of the critics for one of the actor.
         PolicyDelay: int
+        Extras: OffPolicyExtras
     }
 
     member this.Policy: SoftPolicy = this.Networks.Policy
@@ -131,6 +132,7 @@ module internal SoftParts =
             Networks = networks environment.ObservationSpace environment.ActionSpace
             Columns = TransitionColumns.ofEnvironment environment
             PolicyDelay = delay
+            Extras = Replayed.noExtras
         }
 
 /// The two updates of a step, each of which may read what the other moves.
@@ -269,7 +271,8 @@ module internal SoftActorCritics =
 
             key
 
-        Replayed.learner
+        Replayed.learnerOf
+            parts.Extras
             soft.OffPolicy
             {
                 Algorithm = parts.Algorithm

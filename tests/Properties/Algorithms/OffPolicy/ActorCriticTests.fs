@@ -151,6 +151,7 @@ let ``actions that are not numbers within finite bounds are refused, with algori
                 if id <> "CartPole-v1" then Sac.create sac
                 Tqc.create tqc
                 CrossQ.create CrossQOptions.defaults
+                Xqc.create XqcOptions.defaults
                 Redq.create redq
                 Droq.create droq
                 Td3.create td3
@@ -215,6 +216,10 @@ let ``CrossQ swings the pendulum up`` () =
         -200.0,
         0.0
     )
+
+[<Fact>]
+let ``XQC swings the pendulum up`` () =
+    Assert.InRange(trained (Xqc.create { XqcOptions.defaults with Soft.Plan.TotalSteps = 10_000L }) 1UL, -250.0, 0.0)
 
 // Several updates a step: a fraction of the steps is enough.
 [<Fact>]

@@ -1,5 +1,6 @@
-/// SAC, TQC, CrossQ, REDQ, DroQ, TD3 and DDPG against their plain twins: transitions with random actions, exploration
-/// and updates, from a state in which every term is alive, with terminal states and time limits, on several threads.
+/// SAC, TQC, CrossQ, XQC, REDQ, DroQ, TD3 and DDPG against their plain twins: transitions with random actions,
+/// exploration and updates, from a state in which every term is alive, with terminal states and time limits, on several
+/// threads.
 module Rl.Tests.Algorithms.Twins.ActorCriticTwinTests
 
 open Rl.Core.Algorithms
@@ -148,6 +149,38 @@ let ``a transition of CrossQ is that of plain CrossQ`` () =
             PolicyDelay = 1
         }
         2
+
+let private xqc =
+    { XqcOptions.defaults with
+        Soft = soft
+        TargetRate = 0.2
+        PolicyDelay = 2
+        Atoms = 7
+        LowestReturn = -3.0
+        HighestReturn = 3.0
+        StatisticsRate = 0.2
+    }
+
+[<Fact>]
+let ``a transition of XQC is that of plain XQC`` () =
+    let check options threads =
+        Agreement.transitions 2 (Xqc.create options) TwinTasks.numbers 5 threads (PlainXqc.xqc options)
+
+    check xqc 1
+
+    check
+        { xqc with
+            Critics = 3
+            PolicyDelay = 1
+            Soft.OffPolicy.ReturnSteps = 3
+            Soft.LearnTemperature = false
+            Soft.Network.Activation = Activation.Relu
+            Soft.Network.Hidden = [ 5; 3 ]
+        }
+        3
+
+    check { xqc with NormaliseRewards = false; Critics = 1; Soft.Network.NormaliseObservations = true } 2
+    check { xqc with Soft.Rate.AnnealLearningRate = true; Soft.Plan.TotalSteps = 70L; Atoms = 2 } 2
 
 let private redq = { RedqOptions.defaults with Soft = soft; TargetRate = 0.2; Critics = 5; PolicyDelay = 2 }
 

@@ -38,7 +38,7 @@ let private sameStatistics what (expected: PlainStatistics) (actual: RunningStat
         requireNear $"the variance of {what} {i}" 1.0 expected.Variance[i] found.Variance[i]
 
 /// Actors followed by critics of observation and action.
-let private actorCritics = [ "crossq"; "ddpg"; "droq"; "redq"; "sac"; "td3"; "tqc" ]
+let private actorCritics = [ "crossq"; "ddpg"; "droq"; "redq"; "sac"; "td3"; "tqc"; "xqc" ]
 
 /// The blocks of θ that a learner has, by name.
 let private blocks (learner: Learner) (count: int) =
@@ -57,10 +57,12 @@ let private blocks (learner: Learner) (count: int) =
                     Layers =
                         { plain.Layers with
                             Outputs =
-                                Map.tryFind "Quantiles" (Map.ofList learner.Options)
-                                |> Option.map int
+                                learner.Options
+                                |> List.tryFind (fun (name, _) -> name = "Quantiles" || name = "Atoms")
+                                |> Option.map (snd >> int)
                                 |> Option.defaultValue 1
                             BatchNormalisation = layers.BatchNormalisation
+                            NormalisationPlace = layers.NormalisationPlace
                             LayerNormalisation = (learner.Algorithm = "droq")
                         }
                 }

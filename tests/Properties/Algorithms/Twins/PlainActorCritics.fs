@@ -50,10 +50,27 @@ let normals rows numbers (key: Rng) : float[][] * Rng =
         key
         [| 1..rows |]
 
-/// A round of acting and learning; what to expect of it follows from θ, arrays and metrics.
-let live (c: OffPolicyOptions) actionCount (view: TwinView) (parts: Parts) =
+/// A round of acting and learning; what to expect of it follows from θ, arrays and metrics. Rewards may be divided by
+/// the deviation of the discounted returns so far.
+let liveOf (scalesRewards: bool) (c: OffPolicyOptions) actionCount (view: TwinView) (parts: Parts) =
     let world = TwinWorld(view.Environment, view.State, Ended = parts.End)
     let mutable updates = 0
+    let mutable returns, seen = Array.copy view.State.DiscountedReturns, view.State.Steps
+    let mutable ofReturns = PlainStatistics.ofRunning view.State.Rewards
+
+    /// Takes in what was earned since the last time.
+    let addReturns (memory: PlainMemory) (steps: int64) =
+        if scalesRewards then
+            for together in
+                memory.Steps
+                |> List.skip (memory.Steps.Length - int (steps - seen))
+                |> List.chunkBySize world.Copies do
+                let step = List.toArray together
+                returns <- Array.map2 (fun sum step -> c.Discount * sum + step.Reward) returns step
+                ofReturns <- PlainStatistics.add (Array.map Array.singleton returns) ofReturns
+                returns <- Array.map2 (fun sum step -> if step.Ended then 0.0 else sum) returns step
+
+        seen <- steps
 
     let random (key: Rng) =
         Array.mapFold
@@ -69,7 +86,10 @@ let live (c: OffPolicyOptions) actionCount (view: TwinView) (parts: Parts) =
     let learn (memory: PlainMemory) statistics steps key =
         let rows, key = PlainMemory.draw c.BatchSize memory key
         updates <- updates + 1
-        parts.Learn (rows |> Array.map (drawn c (PlainStatistics.normalise statistics) memory)) steps key
+        addReturns memory steps
+        let scale = if scalesRewards then 1.0 / PlainStatistics.deviation ofReturns 0 else 1.0
+        let drawn row = drawn c (PlainStatistics.normalise statistics) memory row
+        parts.Learn (rows |> Array.map (drawn >> fun row -> { row with Earned = scale * row.Earned })) steps key
 
     // All rows are drawn alike, and targets follow in updates.
     let priorities = PlainPriorities(0.0, c.BufferSize, view.State)
@@ -77,13 +97,15 @@ let live (c: OffPolicyOptions) actionCount (view: TwinView) (parts: Parts) =
     let struct (memory, statistics, steps, key) =
         PlainReplayed.round c 0 view.State world priorities choose (fun _ _ -> ()) learn
 
+    addReturns memory steps
+
     fun theta arrays metrics ->
         {
             Theta = theta
             Arrays = arrays
             Observations = statistics
-            Rewards = PlainStatistics.ofRunning view.State.Rewards
-            DiscountedReturns = view.State.DiscountedReturns
+            Rewards = ofReturns
+            DiscountedReturns = returns
             Key = key
             ActionKeys = world.Keys
             Metrics =
@@ -94,6 +116,9 @@ let live (c: OffPolicyOptions) actionCount (view: TwinView) (parts: Parts) =
                     "steps", float (steps - view.State.Steps)
                 ]
         }
+
+/// A round in which rewards are as they are.
+let live c actionCount view parts = liveOf false c actionCount view parts
 
 /// Layers one after the other, each of its weights [inputs, outputs] and its biases.
 type Perceptron = { Widths: int list; Hidden: Scalar -> Scalar; Last: Scalar -> Scalar }

@@ -204,12 +204,13 @@ type PlainNetwork =
 module PlainNetwork =
 
     let private layer (layout: Layout) name =
-        let weight, bias = layout[$"{name}/weight"], layout[$"{name}/bias"]
+        let weight, bias = layout[$"{name}/weight"], $"{name}/bias"
         let scale, shift = $"{name}/normalisation/scale", $"{name}/normalisation/shift"
 
         {
             Weight = weight.Offset
-            Bias = bias.Offset
+            // A twin of layers without biases has layers of its own.
+            Bias = if layout.Contains bias then layout[bias].Offset else -1
             Inputs = weight.Shape[0]
             Outputs = weight.Shape[1]
             Normalisation =

@@ -35,9 +35,15 @@ type SoftActor(c: SoftOptions, decay: float, first: float[], state: TrainingStat
     let ofActor = Adam("actorOptimiser", decay, state)
     let ofTemperature = lazy Adam("temperatureOptimiser", state)
     let mutable theta = first
+    let mutable project: float[] -> float[] = id
     let mutable logTemperature = float (state.Array "temperature").[0]
 
     member _.Theta = theta
+
+    /// Puts moved parameters where they are allowed.
+    member _.Project
+        with set value = project <- value
+
     member _.Temperature = exp logTemperature
 
     /// A step after so many environment steps. `outputs` gives the policy's of θ in each row, `value` what the action
@@ -58,7 +64,7 @@ type SoftActor(c: SoftOptions, decay: float, first: float[], state: TrainingStat
 
         reports.Add("actorLoss", loss)
         reports.Add("entropy", entropy)
-        theta <- ofActor.Step(share * c.Rate.LearningRate, theta, gradient)
+        theta <- project (ofActor.Step(share * c.Rate.LearningRate, theta, gradient))
 
         if c.LearnTemperature then
             let excess = entropy - c.TargetEntropyPerAction * float noise[0].Length
@@ -211,10 +217,10 @@ let tqc (c: TqcOptions) (view: TwinView) : Expected =
 
 /// Layers that normalise what they take: each has its weights [inputs, outputs] and biases, then a scale and a shift of
 /// each input in θ, and beside it a mean and a variance of each input and a count of batches.
-type private Normalised = { Widths: int list; Hidden: Scalar -> Scalar; Rate: float; Starts: int }
+type Normalised = { Widths: int list; Hidden: Scalar -> Scalar; Rate: float; Starts: int }
 
 [<RequireQualifiedAccess>]
-module private Normalised =
+module Normalised =
 
     let private layers net = List.pairwise net.Widths
     let weights net = layers net |> List.sumBy (fun (inputs, outputs) -> (inputs + 1) * outputs + 2 * inputs)
@@ -250,39 +256,45 @@ module private Normalised =
     let private acting (mean: float) (variance: float) (x: Scalar[]) =
         x |> Array.map (fun x -> (x - mean) / sqrt (variance + epsilon))
 
+    /// All features of rows, and what is carried after them; scales and shifts lie in θ, and what is carried, from
+    /// their places on.
+    let normalise isTraining net (theta: Scalar[]) scale (carried: float[]) start (rows: Scalar[][]) =
+        let inputs = rows[0].Length
+        let batches = carried[start + 2 * inputs]
+
+        let features, statistics =
+            Array.init inputs (fun i ->
+                let mean, variance = carried[start + i], carried[start + inputs + i]
+                let x = rows |> Array.map (fun row -> row[i])
+
+                let struct (y, mean, variance) =
+                    if isTraining then
+                        trained net batches mean variance x
+                    else
+                        struct (acting mean variance x, mean, variance)
+
+                y |> Array.map (fun y -> y * theta[scale + i] + theta[scale + inputs + i]), (mean, variance))
+            |> Array.unzip
+
+        rows |> Array.mapi (fun row _ -> features |> Array.map (fun feature -> feature[row])),
+        [| yield! Array.map fst statistics; yield! Array.map snd statistics; batches + 1.0 |]
+
     /// The outputs of rows, and what is carried after them; θ and what is carried from their places on.
     let apply isTraining net (theta: Scalar[]) first (carried: float[]) start (rows: Scalar[][]) =
         let count = (layers net).Length
 
         let layer (rows: Scalar[][], first, start, after) (index, (inputs, outputs)) =
             let scale = first + (inputs + 1) * outputs
-            let batches = carried[start + 2 * inputs]
-
-            let features, statistics =
-                Array.init inputs (fun i ->
-                    let mean, variance = carried[start + i], carried[start + inputs + i]
-                    let x = rows |> Array.map (fun row -> row[i])
-
-                    let struct (y, mean, variance) =
-                        if isTraining then
-                            trained net batches mean variance x
-                        else
-                            struct (acting mean variance x, mean, variance)
-
-                    y |> Array.map (fun y -> y * theta[scale + i] + theta[scale + inputs + i]), (mean, variance))
-                |> Array.unzip
+            let rows, own = normalise isTraining net theta scale carried start rows
 
             let next =
                 rows
-                |> Array.mapi (fun row _ ->
-                    let x = features |> Array.map (fun feature -> feature[row])
-
+                |> Array.map (fun x ->
                     Array.init outputs (fun output ->
                         let weights = Array.init inputs (fun input -> theta[first + input * outputs + output])
                         let y = Scalar.affine weights x theta[first + inputs * outputs + output]
                         if index = count - 1 then y else net.Hidden y))
 
-            let own = [| yield! Array.map fst statistics; yield! Array.map snd statistics; batches + 1.0 |]
             next, scale + 2 * inputs, start + 2 * inputs + 1, after @ [ own ]
 
         let outputs, _, _, after = layers net |> List.indexed |> List.fold layer (rows, first, start, [])
