@@ -33,7 +33,7 @@ let ``LAP's derivative is Huber's, and its priorities are those of the memory`` 
 
     for threshold in [ 0.5; 1.0; 3.0 ] do
         Array.iter2
-            (fun (a: float) b -> Assert.Equal(a, b, 14))
+            (fun (a: float) b -> Assert.Equal(a, b, 12))
             (slopes (Losses.huber threshold) errors)
             (slopes (PrioritisedLosses.lap threshold) errors)
 
