@@ -34,7 +34,8 @@ module PolicyNetwork =
 
     let private smallestForNature = 36
 
-    let private encoder (convolutions: Convolutions) (space: Space) : ImageEncoder option =
+    /// The convolutions of observations that are images; none for others.
+    let encoder (convolutions: Convolutions) (space: Space) : ImageEncoder option =
         match convolutions, space with
         | Convolutions.Layers [], _ -> None
         | convolutions, Space.Box(_, high, [| channels; height; width |]) ->

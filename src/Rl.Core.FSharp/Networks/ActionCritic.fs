@@ -4,9 +4,12 @@ namespace Rl.Core.Networks
 open Rl.Core.Foundations
 open Rl.Core.Autodiff
 
-/// q₁(s, a) … qₙ(s, a): perceptrons of one kind on the observation followed by the action.
+/// q₁(s, a) … qₙ(s, a): perceptrons of one kind on the observation followed by the action; of images, on what
+/// convolutions of each critic's own make of them.
 type ActionCritic =
     {
+        /// Each critic's convolutions, if observations are images.
+        Encoder: ImageEncoder option
         /// Each critic's layers: one output for a value, several for a distribution of values.
         Layers: Mlp
         /// The number of critics.
@@ -26,6 +29,7 @@ module ActionCritic =
         Guard.positive (nameof count) count
 
         {
+            Encoder = None
             Layers =
                 { Mlp.create 1.0 (observations + actions) hidden 1 with
                     Activation = activation
@@ -35,40 +39,58 @@ module ActionCritic =
             Count = count
         }
 
+    /// Critics of images, which go through convolutions; of what they were before with `None`.
+    let withEncoder (encoder: ImageEncoder option) (critic: ActionCritic) : ActionCritic =
+        match encoder with
+        | None -> critic
+        | Some encoder ->
+            let features = ConvolutionStack.features encoder.Stack encoder.Image
+            let inputs = critic.Layers.Inputs - Shape.count encoder.Image + features
+            { critic with Encoder = Some encoder; Layers.Inputs = inputs }
+
     /// The parameters of all critics.
     let layout (critic: ActionCritic) : Layout =
         let ofAll part = Layout.merge [ for index in 0 .. critic.Count - 1 -> string index, part critic.Layers ]
-        Layout.append (ofAll Mlp.weights) (ofAll Mlp.statistics)
+
+        let weights layers =
+            match critic.Encoder with
+            | Some encoder ->
+                Layout.append (Layout.under "encoder" (ConvolutionStack.layout encoder.Stack)) (Mlp.weights layers)
+            | None -> Mlp.weights layers
+
+        Layout.append (ofAll weights) (ofAll Mlp.statistics)
+
+    /// What each critic's layers see: its parameters, and the observation or its features followed by the action.
+    let private inputs (critic: ActionCritic) (parameters: Parameters) (observations: Expr) (actions: Expr) =
+        let features = { Features.none with Encoder = critic.Encoder }
+
+        [
+            for index in 0 .. critic.Count - 1 ->
+                let own = Parameters.at (string index) parameters
+                struct (own, Expr.concat -1 [ Features.apply features own observations; actions ])
+        ]
 
     /// The outputs [M, outputs] of each critic for observations [M, o] and actions [M, n].
     let apply (critic: ActionCritic) (parameters: Parameters) (observations: Expr) (actions: Expr) : Expr list =
-        let x = Expr.concat -1 [ observations; actions ]
-        [ for index in 0 .. critic.Count - 1 -> Mlp.apply critic.Layers (Parameters.at (string index) parameters) x ]
+        [ for struct (own, x) in inputs critic parameters observations actions -> Mlp.apply critic.Layers own x ]
 
     /// The same in training; see `Mlp.train`. `between` gets the number of a hidden layer of each critic, counted
     /// through: those of the first critic, then those of the second.
     let train (between: int -> Expr -> Expr) (critic: ActionCritic) (parameters: Parameters) observations actions =
-        let x = Expr.concat -1 [ observations; actions ]
         let depth = critic.Layers.Hidden.Length
 
-        [
-            for index in 0 .. critic.Count - 1 ->
-                Mlp.train
-                    (fun layer y -> between (index * depth + layer) y)
-                    critic.Layers
-                    (Parameters.at (string index) parameters)
-                    x
-        ]
+        inputs critic parameters observations actions
+        |> List.mapi (fun index (struct (own, x)) ->
+            Mlp.train (fun layer y -> between (index * depth + layer) y) critic.Layers own x)
 
     /// The values of observations [M, o] and actions [M, n] by one critic: [M].
     let value (critic: ActionCritic) (index: int) (parameters: Parameters) (observations: Expr) (actions: Expr) : Expr =
-        Expr.concat -1 [ observations; actions ]
-        |> Mlp.apply critic.Layers (Parameters.at (string index) parameters)
-        |> Heads.value
+        let struct (own, x) = (inputs critic parameters observations actions)[index]
+        Mlp.apply critic.Layers own x |> Heads.value
 
     /// The values by each critic.
     let values (critic: ActionCritic) (parameters: Parameters) (observations: Expr) (actions: Expr) : Expr list =
-        [ for index in 0 .. critic.Count - 1 -> value critic index parameters observations actions ]
+        apply critic parameters observations actions |> List.map Heads.value
 
     /// The mean value [M] of several critics.
     let mean (values: Expr list) : Expr = List.reduce (+) values * (1.0 / float values.Length)

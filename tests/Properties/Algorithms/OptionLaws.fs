@@ -83,6 +83,8 @@ let private places: (string * string * string * (string * string) list) list =
         "sac", "TotalSteps", "Pendulum-v1", [ "AnnealLearningRate", "true"; "TotalSteps", "500" ]
         "sac", "AnnealLearningRate", "Pendulum-v1", [ "TotalSteps", "500" ]
         "sac", "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]
+        for id in [ "td3"; "ddpg"; "tqc"; "crossq"; "xqc"; "redq"; "droq" ] do
+            id, "Convolutions", "Aim-v0", []
         for relative in [ "tqc"; "crossq"; "xqc"; "redq"; "droq" ] do
             relative, "HindsightGoals", "PointReach-v0", []
             relative, "HindsightChoice", "PointReach-v0", [ "HindsightGoals", "4" ]

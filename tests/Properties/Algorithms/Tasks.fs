@@ -131,6 +131,32 @@ type Spot() =
             observation.Clear()
             observation[state.Shown] <- 255.0f
 
+/// An image of 2 x 7 x 7 bytes with one bright pixel; the action says in which column it lies, and is paid 1 less the
+/// square of a third of its error.
+type Aim() =
+    interface IEnvironment<TaskState> with
+        member _.Id = "Aim-v0"
+        member _.ObservationSpace = Space.image 2 7 7
+        member _.ActionSpace = Space.box [| 0.0 |] [| 6.0 |]
+        member _.MaxEpisodeSteps = 5
+        member _.RewardThreshold = nan
+
+        member _.Reset(rng) =
+            let struct (shown, rng) = Rng.below 98 rng
+            struct ({ Shown = shown; Taken = 0 }, rng)
+
+        member _.Step(state, action, rng) =
+            let error = (float action[0] - float (state.Shown % 7)) / 3.0
+            let struct (next, rng) = Rng.below 98 rng
+
+            struct ({ Shown = next; Taken = state.Taken + 1 },
+                    { Reward = 1.0 - error * error; Terminated = false; Truncated = false },
+                    rng)
+
+        member _.Observe(state, observation) =
+            observation.Clear()
+            observation[state.Shown] <- 255.0f
+
 /// Networks of learners.
 [<RequireQualifiedAccess>]
 module LearnerNetwork =

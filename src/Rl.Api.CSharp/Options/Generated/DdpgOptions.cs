@@ -104,6 +104,9 @@ public sealed record DdpgOptions : AgentOptions
     /// <summary>What stands after each hidden layer.</summary>
     public Activation Activation { get; init; } = Convert.OfCore(Defaults.Network.Activation);
 
+    /// <summary>Layers for observations that are images, of actor and critic each: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.</summary>
+    public Convolutions Convolutions { get; init; } = Convert.OfCore(Defaults.Convolutions);
+
     internal Core.Algorithms.DdpgOptions ToCore() => new(
         new PlanOptions(
             TotalSteps),
@@ -137,7 +140,8 @@ public sealed record DdpgOptions : AgentOptions
             Exploration.ToCore(),
             ExplorationDeviation,
             ExplorationPull,
-            ExplorationSteps));
+            ExplorationSteps),
+        Convert.ToCore(Convolutions));
 
     internal static DdpgOptions OfCore(Core.Algorithms.DdpgOptions core) => new()
     {
@@ -167,6 +171,7 @@ public sealed record DdpgOptions : AgentOptions
         NormaliseObservations = core.Network.NormaliseObservations,
         Hidden = Convert.OfCore(core.Network.Hidden),
         Activation = Convert.OfCore(core.Network.Activation),
+        Convolutions = Convert.OfCore(core.Convolutions),
     };
 
     internal override AgentOptions WithTotalSteps(long totalSteps) => this with { TotalSteps = totalSteps };

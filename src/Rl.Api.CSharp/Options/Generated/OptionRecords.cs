@@ -105,6 +105,8 @@ internal static class OptionRecords
             "Batches of each layer that are normalised by their own statistics alone; later ones are renormalised towards the running ones.",
         ("CrossQOptions", "StatisticsRate") =>
             "The share of a batch in the running means and variances of layers.",
+        ("DdpgOptions", "Convolutions") =>
+            "Layers for observations that are images, of actor and critic each: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.",
         ("DdpgOptions", "CriticLearningRate") =>
             "Adam's step size α for the critic.",
         ("DdpgOptions", "TargetRate") =>
@@ -347,8 +349,6 @@ internal static class OptionRecords
             "Adam's step size for a learned baseline.",
         ("ReinforceOptions", "ValueSteps") =>
             "Gradient steps of a learned baseline after each update.",
-        ("SacChoiceOptions", "Convolutions") =>
-            "Where an action is one of several choices: layers for observations that are images, those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.",
         ("SacChoiceOptions", "CriticLoss") =>
             "Where an action is one of several choices: what errors of the critics cost, the square or Huber's loss.",
         ("SacChoiceOptions", "TargetEntropyShare") =>
@@ -359,6 +359,8 @@ internal static class OptionRecords
             "The number of critics, of which the least value counts.",
         ("SacOptions", "TargetRate") =>
             "The share τ of the critics in their targets when these move.",
+        ("SoftOptions", "Convolutions") =>
+            "Layers for observations that are images, of actor and critics each: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.",
         ("SoftOptions", "CriticLearningRate") =>
             "Adam's step size α for the critics.",
         ("SoftOptions", "InitialTemperature") =>
@@ -401,6 +403,8 @@ internal static class OptionRecords
             "ε, the probability of a random action, at the first step.",
         ("StreamQOptions", "OvershootingFactor") =>
             "κ: an update is as many times smaller than the largest one that would not overshoot.",
+        ("Td3Options", "Convolutions") =>
+            "Layers for observations that are images, of actor and critics each: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.",
         ("Td3Options", "CriticLearningRate") =>
             "Adam's step size α for the critics.",
         ("Td3Options", "Critics") =>

@@ -116,6 +116,9 @@ public sealed record RedqOptions : AgentOptions
     /// <summary>What stands after each hidden layer.</summary>
     public Activation Activation { get; init; } = Convert.OfCore(Defaults.Soft.Network.Activation);
 
+    /// <summary>Layers for observations that are images, of actor and critics each: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.</summary>
+    public Convolutions Convolutions { get; init; } = Convert.OfCore(Defaults.Soft.Convolutions);
+
     internal Core.Algorithms.RedqOptions ToCore() => new(
         new SoftOptions(
             new PlanOptions(
@@ -147,7 +150,8 @@ public sealed record RedqOptions : AgentOptions
             LearnTemperature,
             TargetEntropyPerAction,
             LeastLogDeviation,
-            LargestLogDeviation),
+            LargestLogDeviation,
+            Convert.ToCore(Convolutions)),
         TargetRate,
         Critics,
         TargetCritics,
@@ -186,6 +190,7 @@ public sealed record RedqOptions : AgentOptions
         NormaliseObservations = core.Soft.Network.NormaliseObservations,
         Hidden = Convert.OfCore(core.Soft.Network.Hidden),
         Activation = Convert.OfCore(core.Soft.Network.Activation),
+        Convolutions = Convert.OfCore(core.Soft.Convolutions),
     };
 
     internal override AgentOptions WithTotalSteps(long totalSteps) => this with { TotalSteps = totalSteps };

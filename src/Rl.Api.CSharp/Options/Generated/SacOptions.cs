@@ -107,6 +107,9 @@ public sealed record SacOptions : AgentOptions
     /// <summary>What stands after each hidden layer.</summary>
     public Activation Activation { get; init; } = Convert.OfCore(Defaults.Soft.Network.Activation);
 
+    /// <summary>Layers for observations that are images, of actor and critics each: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.</summary>
+    public Convolutions Convolutions { get; init; } = Convert.OfCore(Defaults.Soft.Convolutions);
+
     /// <summary>Where an action is one of n choices: the entropy that the temperature aims at, as a share of that of n equal probabilities, ln n. Choices that are impossible in a state do not count there. In [0, 1].</summary>
     public double TargetEntropyShare { get; init; } = Defaults.Choices.TargetEntropyShare;
 
@@ -115,9 +118,6 @@ public sealed record SacOptions : AgentOptions
 
     /// <summary>Where an action is one of several choices: environment steps between moves of the targets; 0: they move after each update. 0 or more.</summary>
     public int TargetUpdateInterval { get; init; } = Defaults.Choices.TargetUpdateInterval;
-
-    /// <summary>Where an action is one of several choices: layers for observations that are images, those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.</summary>
-    public Convolutions Convolutions { get; init; } = Convert.OfCore(Defaults.Choices.Convolutions);
 
     internal Core.Algorithms.SacOptions ToCore() => new(
         new SoftOptions(
@@ -150,13 +150,13 @@ public sealed record SacOptions : AgentOptions
             LearnTemperature,
             TargetEntropyPerAction,
             LeastLogDeviation,
-            LargestLogDeviation),
+            LargestLogDeviation,
+            Convert.ToCore(Convolutions)),
         TargetRate,
         new SacChoiceOptions(
             TargetEntropyShare,
             CriticLoss.ToCore(),
-            TargetUpdateInterval,
-            Convert.ToCore(Convolutions)),
+            TargetUpdateInterval),
         Critics);
 
     internal static SacOptions OfCore(Core.Algorithms.SacOptions core) => new()
@@ -188,10 +188,10 @@ public sealed record SacOptions : AgentOptions
         NormaliseObservations = core.Soft.Network.NormaliseObservations,
         Hidden = Convert.OfCore(core.Soft.Network.Hidden),
         Activation = Convert.OfCore(core.Soft.Network.Activation),
+        Convolutions = Convert.OfCore(core.Soft.Convolutions),
         TargetEntropyShare = core.Choices.TargetEntropyShare,
         CriticLoss = core.Choices.CriticLoss.OfCore(),
         TargetUpdateInterval = core.Choices.TargetUpdateInterval,
-        Convolutions = Convert.OfCore(core.Choices.Convolutions),
     };
 
     internal override AgentOptions WithTotalSteps(long totalSteps) => this with { TotalSteps = totalSteps };

@@ -116,6 +116,9 @@ public sealed record Td3Options : AgentOptions
     /// <summary>What stands after each hidden layer.</summary>
     public Activation Activation { get; init; } = Convert.OfCore(Defaults.Network.Activation);
 
+    /// <summary>Layers for observations that are images, of actor and critics each: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.</summary>
+    public Convolutions Convolutions { get; init; } = Convert.OfCore(Defaults.Convolutions);
+
     internal Core.Algorithms.Td3Options ToCore() => new(
         new PlanOptions(
             TotalSteps),
@@ -153,7 +156,8 @@ public sealed record Td3Options : AgentOptions
             Exploration.ToCore(),
             ExplorationDeviation,
             ExplorationPull,
-            ExplorationSteps));
+            ExplorationSteps),
+        Convert.ToCore(Convolutions));
 
     internal static Td3Options OfCore(Core.Algorithms.Td3Options core) => new()
     {
@@ -187,6 +191,7 @@ public sealed record Td3Options : AgentOptions
         NormaliseObservations = core.Network.NormaliseObservations,
         Hidden = Convert.OfCore(core.Network.Hidden),
         Activation = Convert.OfCore(core.Network.Activation),
+        Convolutions = Convert.OfCore(core.Convolutions),
     };
 
     internal override AgentOptions WithTotalSteps(long totalSteps) => this with { TotalSteps = totalSteps };

@@ -125,6 +125,9 @@ public sealed record XqcOptions : AgentOptions
     /// <summary>What stands after each hidden layer.</summary>
     public Activation Activation { get; init; } = Convert.OfCore(Defaults.Soft.Network.Activation);
 
+    /// <summary>Layers for observations that are images, of actor and critics each: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.</summary>
+    public Convolutions Convolutions { get; init; } = Convert.OfCore(Defaults.Soft.Convolutions);
+
     internal Core.Algorithms.XqcOptions ToCore() => new(
         new SoftOptions(
             new PlanOptions(
@@ -156,7 +159,8 @@ public sealed record XqcOptions : AgentOptions
             LearnTemperature,
             TargetEntropyPerAction,
             LeastLogDeviation,
-            LargestLogDeviation),
+            LargestLogDeviation,
+            Convert.ToCore(Convolutions)),
         TargetRate,
         PolicyDelay,
         Critics,
@@ -201,6 +205,7 @@ public sealed record XqcOptions : AgentOptions
         NormaliseObservations = core.Soft.Network.NormaliseObservations,
         Hidden = Convert.OfCore(core.Soft.Network.Hidden),
         Activation = Convert.OfCore(core.Soft.Network.Activation),
+        Convolutions = Convert.OfCore(core.Soft.Convolutions),
     };
 
     internal override AgentOptions WithTotalSteps(long totalSteps) => this with { TotalSteps = totalSteps };

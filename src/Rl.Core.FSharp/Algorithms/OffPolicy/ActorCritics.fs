@@ -31,9 +31,10 @@ module ActorCritics =
                 ($"{algorithm} needs a Box action space whose bounds are all finite; the actions are {actions}. "
                  + "ppo, a2c, trpo and cem take any action space.")
 
-    /// An actor with hidden layers of PyTorch's start, in units of the bounds; `last` stands after its outputs.
-    let actor (c: NetworkOptions) (observations: Space) (actions: Space) (last: Activation) distribution =
-        let actor = Actor.create c.Activation (Encoding.size observations) c.Hidden distribution
+    /// An actor with hidden layers of PyTorch's start, in units of the bounds; `last` stands after its outputs. Images
+    /// go through convolutions.
+    let actor (c: NetworkOptions) convolutions (observations: Space) (actions: Space) (last: Activation) distribution =
+        let actor = PolicyNetwork.values convolutions c.Activation c.Hidden observations distribution
 
         { actor with
             Layers =
@@ -44,6 +45,11 @@ module ActorCritics =
                 }
         }
         |> Policy.scaledActor ActionScaling.Bounds actions
+
+    /// `count` critics of observations and actions of these spaces, of which images go through convolutions.
+    let critics (c: NetworkOptions) convolutions (observations: Space) (actions: int) (count: int) : ActionCritic =
+        ActionCritic.create c.Activation (Encoding.size observations) actions c.Hidden count
+        |> ActionCritic.withEncoder (PolicyNetwork.encoder convolutions observations)
 
     /// Rows of the rates, whose one is the actor's and whose fall is that of all.
     let internal rateRows: OptionRow<RateOptions> list =

@@ -1,6 +1,7 @@
 /// Deep deterministic policy gradient: a deterministic actor that follows a critic, both from replayed steps.
 namespace Rl.Core.Algorithms
 
+open Rl.Core.Acting
 open Rl.Core.Environments
 open Rl.Core.Foundations
 open Rl.Core.Learning
@@ -20,6 +21,9 @@ type DdpgOptions =
         /// The share τ of the online networks in their targets after each step.
         TargetRate: float
         Noise: NoiseOptions
+        /// Layers for observations that are images, of actor and critic each: those of DQN for Atari for 36 pixels and
+        /// more, else those of MinAtar; or layers of your own, or none.
+        Convolutions: Convolutions
     }
 
 /// Defaults, rows, checks and texts.
@@ -39,6 +43,7 @@ module DdpgOptions =
             Optimiser = OptimiserOptions.defaults
             TargetRate = d.TargetRate
             Noise = d.Noise
+            Convolutions = d.Convolutions
         }
 
     /// A row an option, in the order of files.
@@ -68,6 +73,7 @@ module DdpgOptions =
             yield! noise NoiseOptions.rows
             yield! network NetworkOptions.normaliseObservations
             yield! network NetworkOptions.layers
+            Options.convolutions (nameof d.Convolutions) _.Convolutions (fun v c -> { c with Convolutions = v })
         ]
 
     /// Fails for the first option that is out of its range, naming it.
@@ -100,6 +106,7 @@ module Ddpg =
             SmoothingDeviation = 0.0
             SmoothingLimit = 0.0
             Noise = c.Noise
+            Convolutions = c.Convolutions
         }
 
     /// Binds options to environments, whose actions must be numbers within finite bounds. `workers` share the work; the

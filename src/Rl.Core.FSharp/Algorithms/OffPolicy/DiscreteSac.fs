@@ -23,9 +23,6 @@ type SacChoiceOptions =
         /// Where an action is one of several choices: environment steps between moves of the targets; 0: they move
         /// after each update.
         TargetUpdateInterval: int
-        /// Where an action is one of several choices: layers for observations that are images, those of DQN for Atari
-        /// for 36 pixels and more, else those of MinAtar; or layers of your own, or none.
-        Convolutions: Convolutions
     }
 
 /// Defaults and rows.
@@ -38,7 +35,6 @@ module SacChoiceOptions =
             TargetEntropyShare = 0.89
             CriticLoss = ValueError.Squared
             TargetUpdateInterval = 0
-            Convolutions = Convolutions.Automatic
         }
 
     let private errors = [ "squared", ValueError.Squared; "huber", ValueError.Huber ]
@@ -53,7 +49,6 @@ module SacChoiceOptions =
             Options.choice errors (nameof d.CriticLoss) _.CriticLoss (fun v c -> { c with CriticLoss = v })
             Options.whole (nameof d.TargetUpdateInterval) (Range.atLeast 0.0) _.TargetUpdateInterval (fun v c ->
                 { c with TargetUpdateInterval = v })
-            Options.convolutions (nameof d.Convolutions) _.Convolutions (fun v c -> { c with Convolutions = v })
         ]
 
 /// What discrete soft actor-critic is made of.
@@ -86,7 +81,7 @@ module internal DiscreteSac =
 
     let private networksOf (c: DiscreteSacParts) (observations: Space) (choices: int) (hasMasks: bool) : Networks =
         let { NetworkOptions.Activation = activation; Hidden = hidden } = c.Soft.Network
-        let network = PolicyNetwork.values c.Choices.Convolutions activation hidden observations
+        let network = PolicyNetwork.values c.Soft.Convolutions activation hidden observations
 
         {
             Actor = network (CategoricalPolicy.create choices)

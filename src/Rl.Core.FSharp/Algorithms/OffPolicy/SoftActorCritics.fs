@@ -28,7 +28,7 @@ module internal SoftPolicy =
         let distribution = SquashedNormalPolicy.create n soft.LeastLogDeviation soft.LargestLogDeviation
 
         {
-            Actor = ActorCritics.actor soft.Network observations actions Activation.Identity distribution
+            Actor = ActorCritics.actor soft.Network soft.Convolutions observations actions Activation.Identity distribution
             Actions = n
             Options = soft
         }
@@ -84,11 +84,10 @@ module internal SoftNetworks =
     /// Networks with the layers of the options, for the actions of a space, which must be within finite bounds.
     let create algorithm (soft: SoftOptions) (critics: int) (observations: Space) (actions: Space) : SoftNetworks =
         let policy = SoftPolicy.create algorithm soft observations actions
-        let inputs, layers = Encoding.size observations, soft.Network
 
         {
             Policy = policy
-            Critic = ActionCritic.create layers.Activation inputs policy.Actions layers.Hidden critics
+            Critic = ActorCritics.critics soft.Network soft.Convolutions observations policy.Actions critics
         }
 
     /// θ: the actor, then the critics.

@@ -1,6 +1,7 @@
 /// Options that soft actor-critics share, whatever their critics.
 namespace Rl.Core.Algorithms
 
+open Rl.Core.Acting
 open Rl.Core.Foundations
 open Rl.Core.Learning
 open Rl.Core.Networks
@@ -27,6 +28,9 @@ type SoftOptions =
         LeastLogDeviation: float
         /// The largest ln σ of the policy.
         LargestLogDeviation: float
+        /// Layers for observations that are images, of actor and critics each: those of DQN for Atari for 36 pixels and
+        /// more, else those of MinAtar; or layers of your own, or none.
+        Convolutions: Convolutions
     }
 
 /// Defaults, rows and checks.
@@ -49,6 +53,7 @@ module SoftOptions =
             TargetEntropyPerAction = -1.0
             LeastLogDeviation = -5.0
             LargestLogDeviation = 2.0
+            Convolutions = Convolutions.Automatic
         }
 
     /// Those of many updates a step, of which few steps are enough.
@@ -83,6 +88,7 @@ module SoftOptions =
                 { c with LargestLogDeviation = v })
             yield! network NetworkOptions.normaliseObservations
             yield! network NetworkOptions.layers
+            Options.convolutions (nameof o.Convolutions) _.Convolutions (fun v c -> { c with Convolutions = v })
         ]
 
     /// A row an option, in the order of files, of options that have these as a field: those of an algorithm alone stand

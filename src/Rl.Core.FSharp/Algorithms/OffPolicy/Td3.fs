@@ -33,6 +33,9 @@ type Td3Options =
         /// The bound of that noise.
         SmoothingLimit: float
         Noise: NoiseOptions
+        /// Layers for observations that are images, of actor and critics each: those of DQN for Atari for 36 pixels and
+        /// more, else those of MinAtar; or layers of your own, or none.
+        Convolutions: Convolutions
     }
 
 /// Defaults, rows, checks and texts.
@@ -53,6 +56,7 @@ module Td3Options =
             SmoothingDeviation = 0.2
             SmoothingLimit = 0.5
             Noise = NoiseOptions.defaults
+            Convolutions = Convolutions.Automatic
             Network = { NetworkOptions.defaults [ 64; 64 ] with Activation = Activation.Relu }
         }
 
@@ -90,6 +94,7 @@ module Td3Options =
             yield! noise NoiseOptions.rows
             yield! network NetworkOptions.normaliseObservations
             yield! network NetworkOptions.layers
+            Options.convolutions (nameof d.Convolutions) _.Convolutions (fun v c -> { c with Convolutions = v })
         ]
 
     /// Fails for the first option that is out of its range, naming it.
@@ -121,8 +126,10 @@ module Td3 =
         let n = ActorCritics.actionCount algorithm actions
 
         {
-            Actor = DeterministicPolicy.create n |> ActorCritics.actor c.Network observations actions Activation.Tanh
-            Critic = ActionCritic.create c.Network.Activation (Encoding.size observations) n c.Network.Hidden c.Critics
+            Actor =
+                DeterministicPolicy.create n
+                |> ActorCritics.actor c.Network c.Convolutions observations actions Activation.Tanh
+            Critic = ActorCritics.critics c.Network c.Convolutions observations n c.Critics
             Actions = n
         }
 

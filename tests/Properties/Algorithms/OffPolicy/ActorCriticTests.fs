@@ -253,6 +253,43 @@ let ``TD3 swings the pendulum up`` () =
 let ``DDPG swings the pendulum up`` () =
     Assert.InRange(trained (Ddpg.create { DdpgOptions.defaults with Plan.TotalSteps = 8_000L }) 1UL, -200.0, 0.0)
 
+/// What 20 episodes of five steps give after 1,600 steps of learning from images.
+let private aimed (create: BatchEnvironment -> Workers -> Learner) : float =
+    use workers = new Workers(1)
+    use learner = create ((AnyEnvironment.Pack(Aim())).Vectorise 8) workers
+    let mutable state = learner.Initialise(Rng.create 1UL)
+
+    while state.Steps < learner.TotalSteps do
+        let struct (next, _) = learner.Transition state
+        state <- next
+
+    let environment = (AnyEnvironment.Pack(Aim())).Vectorise 20
+    let policy = learner.Policy state
+    (Evaluate.run policy environment 20 true (Rng.create 99UL) Threading.CancellationToken.None).Mean
+
+// The best answer has 5; always the middle 2.8 and random ones less.
+[<Fact>]
+let ``actor-critics learn from images`` () =
+    let soft =
+        { SoftOptions.defaults with
+            Plan.TotalSteps = 1_600L
+            Network.Hidden = [ 32 ]
+            OffPolicy.BatchSize = 32
+            OffPolicy.Discount = 0.5
+            InitialTemperature = 0.1
+        }
+
+    let td3 =
+        { Td3Options.defaults with
+            Plan = soft.Plan
+            Network = soft.Network
+            OffPolicy = soft.OffPolicy
+        }
+
+    Assert.InRange(aimed (Sac.create { SacOptions.defaults with Soft = soft }), 4.0, 5.0)
+    Assert.InRange(aimed (CrossQ.create { CrossQOptions.defaults with Soft = soft }), 4.0, 5.0)
+    Assert.InRange(aimed (Td3.create td3), 4.0, 5.0)
+
 /// Three states, two actions, rewards of several signs.
 let private process' =
     Mdp.create
