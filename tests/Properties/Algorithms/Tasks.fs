@@ -137,7 +137,7 @@ type Aim() =
     interface IEnvironment<TaskState> with
         member _.Id = "Aim-v0"
         member _.ObservationSpace = Space.image 2 7 7
-        member _.ActionSpace = Space.box [| 0.0 |] [| 6.0 |]
+        member _.ActionSpace = Space.boxOf 0.0 6.0 [| 1 |]
         member _.MaxEpisodeSteps = 5
         member _.RewardThreshold = nan
 

@@ -34,13 +34,13 @@ type StreamQOptions =
 [<RequireQualifiedAccess>]
 module StreamQOptions =
 
-    /// The authors' for CartPole, with rectifiers that are not leaky.
+    /// The authors' for CartPole, with layers of 64 instead of 32, and rectifiers that are not leaky.
     let defaults: StreamQOptions =
         {
             Plan = { TotalSteps = 500_000L }
             Stream = StreamOptions.defaults
             Network =
-                { NetworkOptions.defaults [ 32; 32 ] with
+                { NetworkOptions.defaults [ 64; 64 ] with
                     NormaliseObservations = true
                     Activation = Activation.Relu
                 }

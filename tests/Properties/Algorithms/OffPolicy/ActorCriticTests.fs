@@ -11,6 +11,7 @@ open Rl.Core.Networks
 open Rl.Core.Objectives
 open Rl.Core.Tabular
 open Rl.Core.Training
+open Rl.Tests.Algorithms
 open Xunit
 
 let private small: OffPolicyOptions =

@@ -340,4 +340,5 @@ let ddpg (c: DdpgOptions) (view: TwinView) : Expected =
             SmoothingLimit = 1.0
             Optimiser = c.Optimiser
             Noise = c.Noise
+            Convolutions = c.Convolutions
         }
