@@ -83,15 +83,14 @@ let ``C51 balances within 20,000 steps`` (seed: uint64) =
 let ``QR-DQN balances within 20,000 steps`` (seed: uint64) =
     Assert.InRange(train (qrDqn "CartPole-v1" 8 (distributional @ [ "Quantiles", "16" ])) seed, 130.0, 500.0)
 
-/// With seeds 1 and 2 the mean of the last hundred episodes is ???; chance gets 22.
+/// As QR-DQN above; chance gets 22.
 [<Theory; InlineData(1UL); InlineData(2UL)>]
 let ``IQN balances within 20,000 steps`` (seed: uint64) =
     let options = IqnOptions.ofPairs (distributional @ [ "ChoiceQuantiles", "8"; "Cosines", "16" ])
     let iqn workers = Iqn.create options ((Registry.make "CartPole-v1").Vectorise 8) workers
     Assert.InRange(train iqn seed, 130.0, 500.0)
 
-/// What is seen is to be done, in each of three components of an action. With seed 1 the mean of the last hundred
-/// episodes is ???; chance gets 36.
+/// What is seen is to be done, in each of three components of an action; chance gets 36.
 [<Fact>]
 let ``DQN learns several choices at once`` () =
     let options =
