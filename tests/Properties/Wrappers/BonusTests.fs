@@ -113,6 +113,8 @@ let ``the bonus of random network distillation is the predictor's error in units
     let networks = Distillation.create 3 4 (Rng.create 7UL)
     Assert.Equal<int list>([ 4 ], networks.Target.Hidden)
     Assert.Equal<int list>([ 4; 4 ], networks.Predictor.Hidden)
+    // A predictor that began as its target's first layer would have nothing to learn there.
+    Assert.NotEqual<float[]>(networks.TargetStart[..11], networks.PredictorStart[..11])
     let mutable theta = networks.PredictorStart
     let m, v = Array.zeroCreate<float> theta.Length, Array.zeroCreate<float> theta.Length
     let returns = Array.zeroCreate<float> 2
