@@ -126,3 +126,12 @@ module Actor =
     let step (actor: Actor) (parameters: Parameters) (observations: Expr) (state: Expr) : struct (ActorOutput * Expr) =
         let struct (features, next) = Features.step actor.Features parameters observations state
         struct (onFeatures actor parameters features (Expr.number 0.0), next)
+
+    /// Sequences of a recurrent actor: observations [time, rows, inputs], keep [time, rows] (0 where an episode starts,
+    /// else 1) and the states [rows, StateSize] before the first step to those after each step [time, rows, StateSize].
+    let remember (actor: Actor) (parameters: Parameters) (keep: Expr) (observations: Expr) (state: Expr) : Expr =
+        Features.remember actor.Features parameters keep observations state
+
+    /// The outputs of a recurrent actor whose states [..., StateSize] have taken the observations in: [..., outputs].
+    let ofStates (actor: Actor) (parameters: Parameters) (states: Expr) : Expr =
+        (onFeatures actor parameters (Features.ofStates actor.Features states) (Expr.number 0.0)).Policy

@@ -126,6 +126,32 @@ module PolicyNetwork =
             Layers = { actor.Layers with HiddenWeight = uniform; OutputWeight = uniform }
         }
 
+    /// Hidden layers of these widths and one more, activated like them.
+    let private trunk (layers: Mlp) (before: int list) (last: int) : Mlp =
+        { layers with
+            Hidden = before
+            Outputs = last
+            OutputActivation = layers.Activation
+            OutputWeight = layers.HiddenWeight
+        }
+
+    /// The actor with a recurrent layer of n units after its hidden layers, before its last one; it starts as
+    /// PyTorch's.
+    let recurrent (cell: RecurrentCell) (units: int) (actor: Actor) : Actor =
+        let layers = actor.Layers
+
+        let own =
+            match List.rev layers.Hidden with
+            | [] -> None
+            | last :: before -> Some(trunk layers (List.rev before) last)
+
+        let inputs = own |> Option.map _.Outputs |> Option.defaultValue layers.Inputs
+
+        { actor with
+            Features = { actor.Features with Trunk = own; Memory = Some(Recurrent.torch cell inputs units) }
+            Layers = { layers with Inputs = units; Hidden = [] }
+        }
+
     /// The actor as an implicit quantile network (Dabney et al. 2018b), which acts by the mean over so many levels.
     /// What levels multiply are the features of convolutions, or else the first hidden layer, observations where there
     /// is none.
@@ -135,15 +161,8 @@ module PolicyNetwork =
         let features, own =
             match actor.Features.Encoder, layers.Hidden with
             | None, first :: rest ->
-                let trunk =
-                    { layers with
-                        Hidden = []
-                        Outputs = first
-                        OutputActivation = layers.Activation
-                        OutputWeight = layers.HiddenWeight
-                    }
-
-                { actor.Features with Trunk = Some trunk }, { layers with Inputs = first; Hidden = rest }
+                { actor.Features with Trunk = Some(trunk layers [] first) },
+                { layers with Inputs = first; Hidden = rest }
             | _ -> actor.Features, layers
 
         { actor with

@@ -26,6 +26,7 @@ module Catalogue =
             Ppo.entry
             Pqn.entry
             QrDqn.entry
+            R2d2.entry
             Rainbow.entry
             Redq.entry
             Reinforce.entry

@@ -63,6 +63,8 @@ type SequenceBatch
 
         batch.Read(replay, ReadOnlySpan rows)
 
+    /// The steps of the sequences as transitions.
+    member internal _.Steps = batch
     /// L.
     member _.Length = length
     /// The rows that the sequences begin at.

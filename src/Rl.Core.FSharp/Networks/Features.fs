@@ -100,6 +100,14 @@ module Features =
         let next = Recurrent.step memory (Parameters.at "memory" parameters) x state
         struct (Recurrent.output memory next, next)
 
+    /// The states [time, rows, StateSize] after each step of sequences, which `unroll` has as features.
+    let remember (features: Features) (parameters: Parameters) (keep: Expr) (observations: Expr) (state: Expr) : Expr =
+        let x = beforeMemory features parameters observations
+        Recurrent.statesOfEpisodes (memoryOf features) (Parameters.at "memory" parameters) keep x state
+
+    /// Recurrent states [..., StateSize], which have taken an observation in, as features [..., units].
+    let ofStates (features: Features) (states: Expr) : Expr = Recurrent.output (memoryOf features) states
+
     /// Sequences of recurrent features: observations [time, rows, inputs], keep [time, rows] (0 where an episode
     /// starts, else 1) and the states [rows, StateSize] before the first step, to features [time · rows, units],
     /// time-major.

@@ -121,7 +121,8 @@ module Recurrent =
         let hiddenWeight = Parameters.block "hiddenWeight" parameters
         advance layer hiddenWeight (Parameters.block "hiddenBias" parameters) fromInput state
 
-    let private run (layer: Recurrent) parameters (x: Expr) state (keep: (int -> Expr -> Expr)) =
+    /// The states after each step.
+    let private run (layer: Recurrent) parameters (x: Expr) state (keep: (int -> Expr -> Expr)) : Expr list =
         if x.Rank <> 3 || x.Shape[2] <> layer.Inputs || x.Shape[0] = 0 then
             Guard.fail (nameof x) $"x has shape {Shape.print x.Shape}; it must be [time ≥ 1, batch, {layer.Inputs}]."
 
@@ -134,17 +135,27 @@ module Recurrent =
         let hiddenBias = Parameters.block "hiddenBias" parameters
         let at time = fromInput |> Expr.slice 0 time (time + 1) |> Expr.squeeze 0
 
-        let states =
-            [ 0 .. x.Shape[0] - 1 ]
-            |> List.scan (fun state time -> advance layer hiddenWeight hiddenBias (at time) (keep time state)) state
-            |> List.tail
+        [ 0 .. x.Shape[0] - 1 ]
+        |> List.scan (fun state time -> advance layer hiddenWeight hiddenBias (at time) (keep time state)) state
+        |> List.tail
 
+    let private outputs (layer: Recurrent) (states: Expr list) : struct (Expr * Expr) =
         struct (states |> List.map (output layer) |> Expr.stack 0, List.last states)
+
+    let private runEpisodes (layer: Recurrent) (parameters: Parameters) (keep: Expr) (x: Expr) (state: Expr) =
+        if x.Rank <> 3 || keep.Shape <> x.Shape[..1] then
+            Guard.fail
+                (nameof keep)
+                ($"keep has shape {Shape.print keep.Shape} and x {Shape.print x.Shape}; "
+                 + "they must be [time, batch] and [time, batch, inputs].")
+
+        let factor time = keep |> Expr.slice 0 time (time + 1) |> Expr.reshape [| x.Shape[1]; 1 |]
+        run layer parameters x state (fun time state -> factor time * state)
 
     /// All steps of x [time, batch, inputs] from a state [batch, StateSize]: struct (outputs [time, batch, hidden],
     /// last state).
     let unroll (layer: Recurrent) (parameters: Parameters) (x: Expr) (state: Expr) : struct (Expr * Expr) =
-        run layer parameters x state (fun _ state -> state)
+        run layer parameters x state (fun _ state -> state) |> outputs layer
 
     /// `unroll` over several episodes: the state is multiplied before step t by keep[t] [time, batch], 0 where an
     /// episode starts at t and 1 elsewhere, so that nothing is remembered across the border.
@@ -155,11 +166,8 @@ module Recurrent =
         (x: Expr)
         (state: Expr)
         : struct (Expr * Expr) =
-        if x.Rank <> 3 || keep.Shape <> x.Shape[..1] then
-            Guard.fail
-                (nameof keep)
-                ($"keep has shape {Shape.print keep.Shape} and x {Shape.print x.Shape}; "
-                 + "they must be [time, batch] and [time, batch, inputs].")
+        runEpisodes layer parameters keep x state |> outputs layer
 
-        let factor time = keep |> Expr.slice 0 time (time + 1) |> Expr.reshape [| x.Shape[1]; 1 |]
-        run layer parameters x state (fun time state -> factor time * state)
+    /// The states [time, batch, StateSize] after each step of `unrollEpisodes`.
+    let statesOfEpisodes (layer: Recurrent) (parameters: Parameters) (keep: Expr) (x: Expr) (state: Expr) : Expr =
+        runEpisodes layer parameters keep x state |> Expr.stack 0

@@ -80,6 +80,7 @@ let private diverging: (string * (string * string) list) list =
         "ppo", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
         "pqn", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
         "qrdqn", rate :: replayed
+        "r2d2", rate :: [ "SequenceLength", "5"; "BurnIn", "2" ] @ replayed
         "rainbow", rate :: replayed
         "redq", critics
         "reinforce", [ valueRate; "EpisodesPerUpdate", "4" ]

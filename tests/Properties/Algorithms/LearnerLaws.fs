@@ -109,6 +109,11 @@ let private all: (string * string * string * (string * string) list) list =
         ]
         "dqn, munchausen", "dqn", "CartPole-v1", [ "Target", "munchausen"; "MunchausenTemperature", "0.3" ]
         "dqn, n-step and masks", "dqn", "Forbidden-v0", [ "ReturnSteps", "4"; "Dueling", "true" ]
+        "r2d2, LSTM and masks", "r2d2", "Forbidden-v0", [ "Recurrence", "lstm"; "Dueling", "true"; "ReturnSteps", "4" ]
+        "r2d2, images, no burn-in, all alike",
+        "r2d2",
+        "Spot-v0",
+        [ "BurnIn", "0"; "PriorityExponent", "0"; "Loss", "huber"; "NoisyNetworks", "factorised" ]
         "dqn, several choices with masks",
         "dqn",
         "Pairs-v0",

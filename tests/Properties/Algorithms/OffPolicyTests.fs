@@ -328,7 +328,12 @@ let ``atoms from a return that is not below the highest are refused`` () =
         Assert.Contains("HighestReturn", error.Message)
 
 [<Theory>]
-[<InlineData("dqn"); InlineData("c51"); InlineData("qrdqn"); InlineData("iqn"); InlineData("rainbow")>]
+[<InlineData("dqn");
+  InlineData("c51");
+  InlineData("qrdqn");
+  InlineData("iqn");
+  InlineData("rainbow");
+  InlineData("r2d2")>]
 let ``actions that it cannot have are refused with those that can`` (id: string) =
     use workers = new Workers(1)
     let error = Assert.Throws<ArgumentException>(fun () -> LearnerLaws.make id [] "Pendulum-v1" 1 workers |> ignore)
@@ -341,7 +346,7 @@ let ``several choices at once are DQN's alone, without Munchausen's bonus`` () =
     use workers = new Workers(1)
     let task = "IdentityMultiDiscrete-v0"
 
-    for id in [ "c51"; "qrdqn"; "iqn"; "rainbow" ] do
+    for id in [ "c51"; "qrdqn"; "iqn"; "rainbow"; "r2d2" ] do
         let error = Assert.Throws<ArgumentException>(fun () -> LearnerLaws.make id [] task 1 workers |> ignore)
         Assert.Contains("dqn takes several choices", error.Message)
 
@@ -351,6 +356,33 @@ let ``several choices at once are DQN's alone, without Munchausen's bonus`` () =
 
     Assert.Equal("Target", error.ParamName)
     Assert.Contains("double", error.Message)
+
+[<Fact>]
+let ``a sequence's priority follows a mixture of its largest error and their mean`` () =
+    // Step by step, each of two sequences.
+    let errors = [| 1.0f; -2.0f; -3.0f; 0.0f; 0.5f; 1.0f |]
+    let mixed = Array.zeroCreate<float32> 2
+    ValueLearner.mixErrors 0.75 errors mixed
+    Assert.Equal(0.75 * 3.0 + 0.25 * 1.5, float mixed[0], 1e-6)
+    Assert.Equal(0.75 * 2.0 + 0.25 * 1.0, float mixed[1], 1e-6)
+
+[<Fact>]
+let ``a network without a memory, and a memory that holds no sequence, are refused`` () =
+    use workers = new Workers(1)
+
+    let error =
+        Assert.Throws<ArgumentException>(fun () ->
+            LearnerLaws.make "r2d2" [ "Recurrence", "none" ] "CartPole-v1" 4 workers |> ignore)
+
+    Assert.Equal("Recurrence", error.ParamName)
+    Assert.Contains("gru", error.Message)
+    let options = [ "BufferSize", "28"; "BurnIn", "3"; "SequenceLength", "5" ]
+
+    let error =
+        Assert.Throws<ArgumentException>(fun () -> LearnerLaws.make "r2d2" options "CartPole-v1" 4 workers |> ignore)
+
+    Assert.Equal("BufferSize", error.ParamName)
+    Assert.Contains("greater than 28", error.Message)
 
 [<Fact>]
 let ``each component of an action is explored by a draw of its own`` () =

@@ -38,20 +38,21 @@ let private places: (string * string * string * (string * string) list) list =
         "a2c", "AnnealLearningRate", "CartPole-v1", [ "TotalSteps", "100" ]
         "a2c", "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.05" ]
         "a2c", "Discount", "CartPole-v1", [ "RolloutSteps", "20" ]
-        for id in [ "dqn"; "c51"; "qrdqn"; "iqn" ] do
+        for id in [ "dqn"; "c51"; "qrdqn"; "iqn"; "r2d2" ] do
             id, "NoiseDeviation", "CartPole-v1", [ "NoisyNetworks", "factorised" ]
             id, "ExplorationFraction", "CartPole-v1", [ "TotalSteps", "500" ]
             id, "FinalExploration", "CartPole-v1", [ "TotalSteps", "200"; "FinalExploration", "0.8" ]
-        for id in [ "dqn"; "c51"; "qrdqn"; "iqn"; "rainbow" ] do
+        for id in [ "dqn"; "c51"; "qrdqn"; "iqn"; "rainbow"; "r2d2" ] do
             id, "AnnealLearningRate", "CartPole-v1", [ "TotalSteps", "500" ]
             id, "TotalSteps", "CartPole-v1", [ "AnnealLearningRate", "true" ]
             id, "TargetRate", "CartPole-v1", [ "TargetRate", "0.5" ]
             id, "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.05" ]
             id, "BufferSize", "CartPole-v1", [ "BufferSize", "50" ]
             id, "Convolutions", "Spot-v0", []
+            id, "PriorityCorrection", "CartPole-v1", [ "PriorityExponent", "0.6" ]
+        for id in [ "dqn"; "c51"; "qrdqn"; "iqn"; "rainbow" ] do
             id, "HindsightGoals", "BitFlipping-v0", []
             id, "HindsightChoice", "BitFlipping-v0", [ "HindsightGoals", "4" ]
-            id, "PriorityCorrection", "CartPole-v1", [ "PriorityExponent", "0.6" ]
         "dqn", "Target", "CartPole-v1", [ "LearningRate", "0.05" ]
         "sac", "TargetEntropyPerAction", "Pendulum-v1", []
         "sac", "LeastLogDeviation", "Pendulum-v1", []
@@ -150,6 +151,7 @@ let private isPlanOnly (entry: AlgorithmEntry) name =
                 "iqn"
                 "pqn"
                 "qrdqn"
+                "r2d2"
                 "rainbow"
                 "redq"
                 "sac"

@@ -90,6 +90,26 @@ let ``IQN balances within 20,000 steps`` (seed: uint64) =
     let iqn workers = Iqn.create options ((Registry.make "CartPole-v1").Vectorise 8) workers
     Assert.InRange(train iqn seed, 130.0, 500.0)
 
+/// Without a memory no policy balances for long where velocities are hidden; chance gets 22. With seeds 1 and 2 the
+/// mean of the last hundred episodes was 144 and 114.
+[<Theory; InlineData(1UL); InlineData(2UL)>]
+let ``R2D2 balances without seeing velocities`` (seed: uint64) =
+    let options =
+        [
+            "TotalSteps", "30000"
+            "Hidden", "32"
+            "RecurrentUnits", "32"
+            "SequenceLength", "16"
+            "BurnIn", "8"
+            "BatchSize", "16"
+            "TrainFrequency", "1"
+            "GradientSteps", "2"
+            "TargetUpdateInterval", "500"
+        ]
+
+    let task () = (Registry.make "CartPoleHiddenVelocity-v1").Vectorise 8
+    Assert.InRange(train (R2d2.create (R2d2Options.ofPairs options) (task ())) seed, 100.0, 500.0)
+
 /// What is seen is to be done, in each of three components of an action; chance gets 36.
 [<Fact>]
 let ``DQN learns several choices at once`` () =

@@ -27,6 +27,7 @@ internal static class OptionRecords
         "ppo" => new PpoOptions(),
         "pqn" => new PqnOptions(),
         "qrdqn" => new QrDqnOptions(),
+        "r2d2" => new R2d2Options(),
         "rainbow" => new RainbowOptions(),
         "redq" => new RedqOptions(),
         "reinforce" => new ReinforceOptions(),
@@ -307,6 +308,20 @@ internal static class OptionRecords
             "Errors up to this cost their square, further ones their size; 0: all their size, and then places are the quantiles themselves.",
         ("QrDqnOptions", "Quantiles") =>
             "K: a distribution is the places of so many quantiles.",
+        ("R2d2Options", "BurnIn") =>
+            "Steps before these, which only bring the remembered recurrent state up to date.",
+        ("R2d2Options", "Loss") =>
+            "What errors cost: Huber's loss or the square.",
+        ("R2d2Options", "PriorityMaximum") =>
+            "η: a sequence's priority follows η times the largest of its errors plus 1 − η times their mean.",
+        ("R2d2Options", "Recurrence") =>
+            "The recurrent layer after the hidden ones; none is refused, as dqn learns without a memory.",
+        ("R2d2Options", "RecurrentUnits") =>
+            "Units of the recurrent layer.",
+        ("R2d2Options", "SequenceLength") =>
+            "Steps of a sequence that are learned from.",
+        ("R2d2Options", "ValueRescaling") =>
+            "Action values are learned as h(Q) = sign(Q)(√(|Q| + 1) − 1) + Q/1000, whose scale grows slowly.",
         ("RainbowOptions", "Atoms") =>
             "K: returns are told apart by so many atoms, at equal distances.",
         ("RainbowOptions", "HighestReturn") =>

@@ -190,6 +190,7 @@ module C51 =
                 Values = c.Values
                 Actor = network
                 Drawn = []
+                Sequences = None
                 Update = plan c network
             }
 

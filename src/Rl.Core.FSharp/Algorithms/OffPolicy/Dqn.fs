@@ -259,6 +259,7 @@ module Dqn =
                 Values = options.Values
                 Actor = network
                 Drawn = []
+                Sequences = None
                 Update = plan options network
             }
 

@@ -165,8 +165,14 @@ module ReplayColumns =
     /// What is possible at s′ [choices]: 1 or 0. Where a time limit cut the episode, nobody knows; then all are 0.
     let nextMasks (choices: int) : Column = Column.step "nextMasks" choices
 
-/// The steps of a share as transitions, with what is possible at s and at s′ and the episodes that ended. `masks` is
-/// empty where nobody asks for what is possible at s.
+    /// The recurrent state before s is seen.
+    let states (size: int) : Column = Column.step "states" size
+
+    /// That of the first step of each drawn sequence.
+    let firstStates (size: int) : Column = Column.unit "firstStates" size
+
+/// The steps of a share as transitions, with what is possible at s and at s′, recurrent states and the episodes that
+/// ended. `masks` is empty where nobody asks for what is possible at s.
 [<Sealed>]
 type internal InteractionSink
     (
@@ -176,6 +182,7 @@ type internal InteractionSink
         episodeEnded: int -> unit,
         masks: float32[],
         nextMasks: float32[],
+        states: float32[],
         episodeReturns: float[],
         episodeLengths: int[]
     ) =
@@ -203,7 +210,13 @@ type internal InteractionSink
         member _.NeedsFinals = transitions.NeedsFinals
         member _.Acts row = transitions.Acts row
         member _.Asks(share, t) = transitions.Asks(share, t)
-        member _.Before(share, t) = transitions.Before(share, t)
+
+        member _.Before(share, t) =
+            if states.Length > 0 then
+                let size = share.Memory.Length / number
+                share.Memory.CopyTo(Span<float32>(states, (t * copies + first) * size, share.Memory.Length))
+
+            transitions.Before(share, t)
 
         member _.After(share, t) =
             transitions.After(share, t)
@@ -240,11 +253,17 @@ type internal Interaction
     let presentMasks = if remembersMasks && choices > 0 then [ ReplayColumns.masks choices ] else []
     let nextMasks = if choices > 0 then [ ReplayColumns.nextMasks choices ] else []
     let masks = presentMasks @ nextMasks
+    let states = if actor.StateSize > 0 then [ ReplayColumns.states actor.StateSize ] else []
 
     let plan =
         let transitions = TransitionColumns.plan environment columns
         let bits = masks |> List.map (fun column -> { Column = column; Storage = ColumnStorage.Bits; NextOf = None })
-        { transitions with Columns = transitions.Columns @ bits }
+
+        let singles =
+            states
+            |> List.map (fun column -> { Column = column; Storage = ColumnStorage.Singles; NextOf = None })
+
+        { transitions with Columns = transitions.Columns @ bits @ singles }
 
     let mutable steps = 0L
     let mutable replay: Replay voption = ValueNone
@@ -265,14 +284,14 @@ type internal Interaction
                 explore.Invoke(before, copy, outputs, deviation, possible, action, rng))
 
     let data =
-        columns.All @ masks
+        columns.All @ masks @ states
         |> List.map (fun column -> column, Array.zeroCreate<float32>(vectorSteps * copies * column.Numbers))
 
     let dataOf (column: Column) = data |> List.find (fun (other, _) -> other.Name = column.Name) |> snd
     let observations, rewards = dataOf columns.Observations, dataOf columns.Rewards
 
-    let memoryOf (masks: Column list) =
-        match masks with
+    let memoryOf (further: Column list) =
+        match further with
         | [ column ] -> dataOf column
         | _ -> [||]
 
@@ -293,6 +312,7 @@ type internal Interaction
                 episodeEnded,
                 memoryOf presentMasks,
                 memoryOf nextMasks,
+                memoryOf states,
                 episodeReturns,
                 episodeLengths
             ))
@@ -319,6 +339,8 @@ type internal Interaction
     member _.Masks: Column option = List.tryHead presentMasks
     /// What is possible at s′, where the environment has masks.
     member _.NextMasks: Column option = List.tryHead nextMasks
+    /// The recurrent state before s is seen, of an actor that has one.
+    member _.States: Column option = List.tryHead states
     /// How a memory keeps it: observations once, as bytes or bits where their space allows, and masks as bits.
     member _.Plan: ReplayPlan = plan
     /// Environment steps so far, over all copies.

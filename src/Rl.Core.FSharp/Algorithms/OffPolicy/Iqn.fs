@@ -39,8 +39,8 @@ type IqnOptions =
 [<RequireQualifiedAccess>]
 module IqnOptions =
 
-    /// DQN's, with 8 levels for each transition and each target, the paper's threshold of 1, 32 levels for choosing and
-    /// 64 cosines, and 0.01 of a batch as Adam's ε.
+    /// DQN's, with 8 levels for each transition, each target and for choosing, the paper's threshold of 1 and 64
+    /// cosines, and 0.01 of a batch as Adam's ε.
     let defaults: IqnOptions =
         {
             Plan = { TotalSteps = 50_000L }
@@ -51,7 +51,7 @@ module IqnOptions =
             Double = false
             Quantiles = 8
             TargetQuantiles = 8
-            ChoiceQuantiles = 32
+            ChoiceQuantiles = 8
             Cosines = 64
             HuberThreshold = 1.0
         }
@@ -180,6 +180,7 @@ module Iqn =
                 Values = options.Values
                 Actor = network
                 Drawn = [ levels options; nextLevels options; choiceLevels options ]
+                Sequences = None
                 Update = plan options network
             }
 

@@ -52,6 +52,15 @@ type OffPolicyParts =
         Metrics: int64 -> struct (string * float)[]
     }
 
+/// Sequences of steps of one copy, in place of single transitions.
+type SequenceOptions =
+    {
+        /// L, all their steps.
+        Length: int
+        /// How many of them, the first, only warm a recurrent network up.
+        BurnIn: int
+    }
+
 /// What some off-policy algorithms ask for.
 [<NoEquality; NoComparison>]
 type OffPolicyExtras =
@@ -62,6 +71,10 @@ type OffPolicyExtras =
         EpisodeEnded: int -> unit
         /// Rewards of samples are divided by the running standard deviation of the discounted return.
         NormalisesRewards: bool
+        /// Updates learn from sequences (`SequenceBatch`), of which `BatchSize` is the number; samples then have the
+        /// column `ReplayColumns.firstStates`, and errors that priorities follow are a sequence's each. Transitions are
+        /// of one step.
+        Sequences: SequenceOptions option
     }
 
 /// The functions of off-policy learners that do not depend on the algorithm.
@@ -172,12 +185,32 @@ module Replayed =
 
         let columns = interaction.Columns
 
+        let sequences =
+            match extras.Sequences with
+            | Some asked ->
+                ValueSome(
+                    SequenceBatch(columns, [], options.BatchSize, asked.Length, asked.BurnIn, 1, options.Discount)
+                )
+            | None -> ValueNone
+
+        // The newest rows, at which no sequence begins.
+        let delay =
+            match extras.Sequences with
+            | Some asked -> SequenceBatch.Delay(asked.Length, copies)
+            | None -> 0
+
+        if delay >= options.BufferSize then
+            Guard.fail
+                (nameof options.BufferSize)
+                ($"BufferSize is {options.BufferSize}; it must be greater than {delay}, as sequences have "
+                 + $"{delay / copies + 1} steps of each of {copies} copies: use a larger buffer or shorter sequences.")
+
         let priorities =
             if options.PriorityExponent = 0.0 then
                 ValueNone
             else
                 let given = { Priority.defaults with Exponent = options.PriorityExponent }
-                ValueSome(Priorities<float32>(given, options.BufferSize))
+                ValueSome(Priorities<float32>(given, options.BufferSize, delay))
 
         let hindsight =
             if options.HindsightGoals = 0 then
@@ -187,24 +220,36 @@ module Replayed =
                 ValueSome(Hindsight(columns, environment.RequireGoals(), options.HindsightChoice, ratio))
 
         let correction steps = Priority.exponentAt options.PriorityCorrection 1.0 parts.TotalSteps steps
-        let batch = TransitionBatch(columns, [], options.BatchSize, options.ReturnSteps, options.Discount)
 
-        let maskOf (column: Column option) =
+        // Drawn transitions, those of the steps of sequences too.
+        let batch =
+            match sequences with
+            | ValueSome sequences -> sequences.Steps
+            | ValueNone -> TransitionBatch(columns, [], options.BatchSize, options.ReturnSteps, options.Discount)
+
+        let memoryOf rows (column: Column option) =
             match column with
-            | Some column -> ValueSome(struct (column, Array.zeroCreate<float32>(options.BatchSize * column.Numbers)))
+            | Some column -> ValueSome(struct (column, Array.zeroCreate<float32>(rows * column.Numbers)))
             | None -> ValueNone
 
-        let masks, nextMasks = maskOf interaction.Masks, maskOf interaction.NextMasks
+        let masks, nextMasks = memoryOf batch.Size interaction.Masks, memoryOf batch.Size interaction.NextMasks
+        let states = memoryOf options.BatchSize interaction.States
 
         let samples =
-            match
+            let drawn =
+                match sequences with
+                | ValueSome sequences -> sequences.Samples
+                | ValueNone -> batch.Samples
+
+            let further =
                 [
-                    for struct (column, values) in Seq.choose ValueOption.toOption [ masks; nextMasks ] ->
+                    for struct (column, values) in Seq.choose ValueOption.toOption [ masks; nextMasks ] do
                         column, values
+                    for struct (column, values) in ValueOption.toList states do
+                        ReplayColumns.firstStates column.Numbers, values
                 ]
-            with
-            | [] -> batch.Samples
-            | further -> batch.Samples.With further
+
+            if further.IsEmpty then drawn else drawn.With further
 
         let normalise (column: Column) =
             let values = samples[column]
@@ -214,9 +259,12 @@ module Replayed =
             let replay = interaction.Replay
 
             let next =
-                match priorities with
-                | ValueSome priorities -> batch.Draw(replay, priorities, correction interaction.Steps, key)
-                | ValueNone -> batch.Draw(replay, key)
+                match sequences, priorities with
+                | ValueSome sequences, ValueSome priorities ->
+                    sequences.Draw(replay, priorities, correction interaction.Steps, key)
+                | ValueSome sequences, ValueNone -> sequences.Draw(replay, key)
+                | ValueNone, ValueSome priorities -> batch.Draw(replay, priorities, correction interaction.Steps, key)
+                | ValueNone, ValueNone -> batch.Draw(replay, key)
 
             match masks with
             | ValueSome(struct (column, values)) -> interaction.Replay.Read(column, batch.Rows, Span values)
@@ -225,6 +273,11 @@ module Replayed =
             match nextMasks with
             | ValueSome(struct (column, values)) -> interaction.Replay.Read(column, batch.LastRows, Span values)
             | ValueNone -> ()
+
+            match states, sequences with
+            | ValueSome(struct (column, values)), ValueSome sequences ->
+                replay.Read(column, sequences.FirstRows, Span values)
+            | _ -> ()
 
             let next =
                 match hindsight with
@@ -263,13 +316,17 @@ module Replayed =
                 priorities |> ValueOption.iter (fun priorities -> priorities.Append interaction.Replay)
                 parts.Stepped before (interaction.Steps / int64 copies)
 
-                if isReady options.LearningStarts interaction.Steps interaction.Replay then
+                let replay = interaction.Replay
+
+                if isReady options.LearningStarts interaction.Steps replay && replay.Count > delay then
                     for _ in 1..updates do
                         key <- parts.Learn samples interaction.Steps (draw key)
 
-                        match priorities with
-                        | ValueSome priorities -> priorities.Update(interaction.Replay, batch.Rows, parts.Errors().Span)
-                        | ValueNone -> ()
+                        match priorities, sequences with
+                        | ValueSome priorities, ValueSome sequences ->
+                            priorities.Update(replay, sequences.FirstRows, parts.Errors().Span)
+                        | ValueSome priorities, ValueNone -> priorities.Update(replay, batch.Rows, parts.Errors().Span)
+                        | ValueNone, _ -> ()
 
                     count <- count + updates
                     interaction.Follow(parts.Policy().Span)
@@ -283,6 +340,12 @@ module Replayed =
                 | ValueSome priorities ->
                     NamedArrays.replace Priorities<float32>.Name (priorities.Store()) learned.Arrays
                 | ValueNone -> learned.Arrays
+
+            let arrays =
+                if parts.Actor.StateSize > 0 then
+                    NamedArrays.replace ArrayNames.RecurrentStates (acted.Array ArrayNames.RecurrentStates) arrays
+                else
+                    arrays
 
             let next = { learned with Arrays = arrays; Key = key; Updates = state.Updates + 1L }
 
@@ -309,16 +372,22 @@ module Replayed =
                 Options = parts.Options
                 TotalSteps = parts.TotalSteps
                 Arrays =
-                    match priorities with
-                    | ValueSome priorities -> parts.Arrays @ [ Priorities<float32>.Name, priorities.Initial ]
-                    | ValueNone -> parts.Arrays
+                    [
+                        yield! parts.Arrays
+                        match priorities with
+                        | ValueSome priorities -> Priorities<float32>.Name, priorities.Initial
+                        | ValueNone -> ()
+                        if parts.Actor.StateSize > 0 then
+                            ArrayNames.RecurrentStates, Array.zeroCreate<float32>(copies * parts.Actor.StateSize)
+                    ]
                 Start = start extras parts environment empty
                 Collect = ignore
                 Learn = learn
             }
 
     /// Of those who ask for nothing more.
-    let noExtras: OffPolicyExtras = { RemembersMasks = false; EpisodeEnded = ignore; NormalisesRewards = false }
+    let noExtras: OffPolicyExtras =
+        { RemembersMasks = false; EpisodeEnded = ignore; NormalisesRewards = false; Sequences = None }
 
     /// A learner of rounds without extras.
     let learner (options: OffPolicyOptions) (parts: OffPolicyParts) (environment: BatchEnvironment) (workers: Workers) =

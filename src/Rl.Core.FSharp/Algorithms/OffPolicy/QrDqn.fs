@@ -145,6 +145,7 @@ module QrDqn =
                 Values = options.Values
                 Actor = network
                 Drawn = []
+                Sequences = None
                 Update = plan options network
             }
 

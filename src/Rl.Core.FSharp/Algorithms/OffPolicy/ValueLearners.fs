@@ -13,6 +13,14 @@ open Rl.Core.Networks
 open Rl.Core.Objectives
 open Rl.Core.Optimisers
 
+/// Sequences of steps that a learner of action values learns from.
+type ValueSequences =
+    {
+        Steps: SequenceOptions
+        /// η: a sequence's priority follows η times the largest of its errors plus 1 − η times their mean.
+        PriorityMaximum: float
+    }
+
 /// What a learner of action values supplies.
 [<NoEquality; NoComparison>]
 type ValueLearnerParts =
@@ -30,6 +38,8 @@ type ValueLearnerParts =
         Actor: Actor
         /// Columns that the update reads beside those of transitions, of numbers drawn uniformly from [0, 1).
         Drawn: Column list
+        /// Those in place of single transitions, for networks with a memory.
+        Sequences: ValueSequences option
         /// The update for batches of drawn transitions, and what is possible at s′ in environments with masks.
         Update: TransitionColumns -> Column option -> UpdatePlan
     }
@@ -73,8 +83,9 @@ module ValueLearner =
     [<Literal>]
     let private Target = "target"
 
+    /// What an update calls the errors that priorities follow.
     [<Literal>]
-    let private Errors = "errors"
+    let internal Errors = "errors"
 
     /// What noisy networks act by.
     [<Literal>]
@@ -224,6 +235,20 @@ module ValueLearner =
                 Policy.mode distribution outputs action
                 rng)
 
+    /// η max |δ| + (1 − η) mean |δ| over the steps of each sequence, of errors δ [steps, sequences].
+    let internal mixErrors (share: float) (errors: ReadOnlySpan<float32>) (mixed: Span<float32>) : unit =
+        let steps = errors.Length / mixed.Length
+
+        for sequence in 0 .. mixed.Length - 1 do
+            let mutable largest, sum = 0.0, 0.0
+
+            for step in 0 .. steps - 1 do
+                let size = Math.Abs(float errors[step * mixed.Length + sequence])
+                largest <- Math.Max(largest, size)
+                sum <- sum + size
+
+            mixed[sequence] <- float32 (share * largest + (1.0 - share) * sum / float steps)
+
     /// Binds an algorithm to environments. `workers` share the work; the results do not depend on their number.
     let create (parts: ValueLearnerParts) (environment: BatchEnvironment) (workers: Workers) : Learner =
         let possible =
@@ -275,6 +300,15 @@ module ValueLearner =
             else
                 parts.Rate.LearningRate
 
+        let mixed = Array.zeroCreate<float32>(if parts.Sequences.IsSome then parts.OffPolicy.BatchSize else 0)
+
+        let errors () : ReadOnlyMemory<float32> =
+            match parts.Sequences with
+            | Some sequences ->
+                mixErrors sequences.PriorityMaximum (update.Each Errors).Span (Span mixed)
+                ReadOnlyMemory mixed
+            | None -> update.Each Errors
+
         // The mean size of the deviations.
         let deviation (network: NoisyNetwork) =
             let deviations = theta.Span.Slice network.Means.Count
@@ -293,7 +327,8 @@ module ValueLearner =
             else
                 []
 
-        Replayed.learner
+        Replayed.learnerOf
+            { Replayed.noExtras with Sequences = parts.Sequences |> Option.map _.Steps }
             parts.OffPolicy
             {
                 Algorithm = parts.Algorithm
@@ -328,7 +363,7 @@ module ValueLearner =
                         update.Run workers
                         means.Add()
                         next
-                Errors = fun () -> update.Each Errors
+                Errors = errors
                 Store =
                     fun draft ->
                         update.Store draft

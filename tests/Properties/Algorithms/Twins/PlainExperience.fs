@@ -105,6 +105,8 @@ type TwinWorld(environment: BatchEnvironment, state: TrainingState) =
     member _.Copies = environment.Count
     /// Is told of a copy whose episode has ended.
     member val Ended: int -> unit = ignore with get, set
+    /// The recurrent state of a copy, to be remembered with a step.
+    member val Remembered: int -> float[] = (fun _ -> [||]) with get, set
     member val Keys = Array.copy state.ActionKeys
     /// What a copy shows.
     member _.Present copy = row copy (Span present) |> Array.map float

@@ -203,7 +203,8 @@ type PlainNetwork =
 [<RequireQualifiedAccess>]
 module PlainNetwork =
 
-    let private layer (layout: Layout) name =
+    /// The dense layer of a name.
+    let layer (layout: Layout) (name: string) : PlainLayer =
         let weight, bias = layout[$"{name}/weight"], $"{name}/bias"
         let scale, shift = $"{name}/normalisation/scale", $"{name}/normalisation/shift"
 

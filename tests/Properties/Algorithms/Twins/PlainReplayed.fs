@@ -23,6 +23,8 @@ type PlainTransition =
         Next: float[]
         /// What is possible there; empty where all is, or where nobody knows.
         NextMask: bool[]
+        /// The recurrent state before it was seen; empty without one.
+        Memory: float[]
     }
 
 /// Remembered steps of N copies, the oldest first: step by step, within a step copy by copy.
@@ -42,6 +44,7 @@ module PlainMemory =
     let ofReplay (replay: Replay) : PlainMemory =
         let get name = (column replay name).Value
         let masks = column replay "nextMasks"
+        let states = column replay "states" |> Option.defaultValue (fun _ -> [||])
 
         {
             Copies = replay.Copies
@@ -62,6 +65,7 @@ module PlainMemory =
                                 match masks with
                                 | Some mask when not terminated -> mask row |> Array.map ((=) 1.0)
                                 | _ -> [||]
+                            Memory = states row
                         }
                 ]
         }
@@ -87,9 +91,10 @@ module PlainMemory =
         let within = own |> List.tryFindIndex _.Ended |> Option.map ((+) 1) |> Option.defaultValue own.Length
         List.truncate (min steps within) own
 
-/// Priorities by slot: step i ever remembered has slot i mod capacity. Numbers are kept as float32.
+/// Priorities by slot: step i ever remembered has slot i mod capacity. The newest `delay` steps have none yet. Numbers
+/// are kept as float32.
 [<Sealed>]
-type PlainPriorities(exponent: float, capacity: int, state: TrainingState) =
+type PlainPriorities(exponent: float, capacity: int, delay: int, state: TrainingState) =
     let slots, largest =
         if exponent > 0.0 then
             let kept = state.Array "priorities" |> Array.map float
@@ -103,11 +108,17 @@ type PlainPriorities(exponent: float, capacity: int, state: TrainingState) =
 
     let slot (memory: PlainMemory) row = int ((appended - int64 memory.Steps.Length + int64 row) % int64 capacity)
 
-    /// New steps get the largest priority so far.
+    /// Of all steps.
+    new(exponent, capacity, state) = PlainPriorities(exponent, capacity, 0, state)
+
+    /// New steps get the largest priority so far, once they are not of the newest.
     member _.Add(steps: PlainTransition list) : unit =
         for _ in steps do
             if exponent > 0.0 then
-                slots[int (appended % int64 capacity)] <- single (largest ** exponent)
+                slots[int (appended % int64 capacity)] <- 0.0
+
+                if appended >= int64 delay then
+                    slots[int ((appended - int64 delay) % int64 capacity)] <- single (largest ** exponent)
 
             appended <- appended + 1L
 
@@ -163,6 +174,7 @@ module PlainReplayed =
                         seen.Add raw
                         let mask = world.Mask(copy, choices)
                         let before = taken + int64 (vectorStep * world.Copies)
+                        let memory = world.Remembered copy
 
                         let action, key =
                             choose copy before (PlainStatistics.normalise statistics raw) mask world.Keys[copy]
@@ -182,6 +194,7 @@ module PlainReplayed =
                                 if terminated then [||]
                                 elif isKnown then world.Mask(copy, choices)
                                 else Array.create (world.Mask(copy, choices)).Length false
+                            Memory = memory
                         }
             ]
 
