@@ -203,7 +203,12 @@ let ``what comes before moments and after them joins their pass`` () =
         let moved = [ for name, value in outputs -> name, valueOf state value ]
 
         for name, expected in moved do
-            let actual = if name = "norm" then program.Output(name).ToArray() else program.Input(name).ToArray()
+            let actual =
+                if name = "norm" then
+                    program.Output(name).ToArray()
+                else
+                    program.Input(name).ToArray()
+
             close name 1e-4 expected (Array.map float actual)
             state[name] <- expected
 

@@ -31,11 +31,7 @@ module SacChoiceOptions =
 
     /// CleanRL's entropy, squared errors, targets that move after each update.
     let defaults: SacChoiceOptions =
-        {
-            TargetEntropyShare = 0.89
-            CriticLoss = ValueError.Squared
-            TargetUpdateInterval = 0
-        }
+        { TargetEntropyShare = 0.89; CriticLoss = ValueError.Squared; TargetUpdateInterval = 0 }
 
     let private errors = [ "squared", ValueError.Squared; "huber", ValueError.Huber ]
 

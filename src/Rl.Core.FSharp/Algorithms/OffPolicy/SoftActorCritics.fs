@@ -28,7 +28,8 @@ module internal SoftPolicy =
         let distribution = SquashedNormalPolicy.create n soft.LeastLogDeviation soft.LargestLogDeviation
 
         {
-            Actor = ActorCritics.actor soft.Network soft.Convolutions observations actions Activation.Identity distribution
+            Actor =
+                ActorCritics.actor soft.Network soft.Convolutions observations actions Activation.Identity distribution
             Actions = n
             Options = soft
         }

@@ -164,6 +164,7 @@ type internal StepStream
                 ignore,
                 memoryOfMask masks,
                 memoryOfMask nextMasks,
+                [||],
                 episodeReturns,
                 episodeLengths
             ))

@@ -280,12 +280,7 @@ let ``actor-critics learn from images`` () =
             InitialTemperature = 0.1
         }
 
-    let td3 =
-        { Td3Options.defaults with
-            Plan = soft.Plan
-            Network = soft.Network
-            OffPolicy = soft.OffPolicy
-        }
+    let td3 = { Td3Options.defaults with Plan = soft.Plan; Network = soft.Network; OffPolicy = soft.OffPolicy }
 
     Assert.InRange(aimed (Sac.create { SacOptions.defaults with Soft = soft }), 4.0, 5.0)
     Assert.InRange(aimed (CrossQ.create { CrossQOptions.defaults with Soft = soft }), 4.0, 5.0)
