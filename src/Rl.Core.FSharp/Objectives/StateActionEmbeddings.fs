@@ -25,7 +25,4 @@ module StateActionEmbeddings =
     /// r + γ clip(q′, low, high) [M]: values of next states stay within what targets have been so far, so that no
     /// extrapolation feeds on itself; low ≤ high, else `ArgumentException`. Constant to derivatives.
     let boundedTarget (low: float) (high: float) (reward: Expr) (discount: Expr) (nextValue: Expr) : Expr =
-        if not (low <= high) then
-            Guard.fail (nameof low) $"low is {low}; it must be at most high, {high}."
-
         OffPolicy.target reward discount (Expr.clamp low high nextValue)
