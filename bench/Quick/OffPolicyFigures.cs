@@ -113,6 +113,7 @@ internal static class OffPolicyFigures
         var priorities = new Priorities<float>(Priority.defaults, ReplayRows);
         priorities.Append(replay);
         var errors = new float[Drawn];
+        var rewards = batch.Samples[columns.Rewards];
         var key = RngModule.create(3UL);
 
         void Sample() => key = batch.Draw(replay, key);
@@ -120,11 +121,7 @@ internal static class OffPolicyFigures
         void SampleByPriority()
         {
             key = batch.Draw(replay, priorities, 0.5, key);
-            for (var index = 0; index < Drawn; index++)
-            {
-                errors[index] = batch.Samples[columns.Rewards][index];
-            }
-
+            rewards.AsSpan(0, Drawn).CopyTo(errors);
             priorities.Update<float>(replay, batch.Rows, errors);
         }
 

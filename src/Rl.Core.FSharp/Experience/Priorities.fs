@@ -104,10 +104,9 @@ type Priorities<'T when 'T: struct and 'T :> IFloatingPointIeee754<'T>>
     let rounded (value: float) = Double.CreateTruncating('T.CreateTruncating value)
 
     let power (priority: float) =
-        if options.Exponent = 1.0 then
-            priority
-        else
-            Math.Pow(priority, options.Exponent)
+        let mutable value = priority
+        Powers.raise (Span<float>(&value)) options.Exponent
+        value
 
     let mutable largest = 1.0
     // What was stored or loaded last, to see whether a state goes on from here.
@@ -117,8 +116,14 @@ type Priorities<'T when 'T: struct and 'T :> IFloatingPointIeee754<'T>>
     // The draw that set a slot last, for duplicates.
     let mutable seen: int[] = [||]
     let mutable update = 0
-    let mutable points: float[] = [||]
+    let mutable workspace: float[] = [||]
     let mutable changed: int[] = [||]
+
+    /// Memory for so many numbers, until the next call.
+    let numbers count =
+        if workspace.Length < count then workspace <- Array.zeroCreate<float> count
+
+        Span(workspace, 0, count)
 
     /// The slot of a replay's oldest row.
     let oldestSlot (replay: Replay) = int ((replay.Appended - int64 replay.Count) % int64 capacity)
@@ -241,8 +246,7 @@ type Priorities<'T when 'T: struct and 'T :> IFloatingPointIeee754<'T>>
         let oldest = oldestSlot replay
         let part = total / float rows.Length
 
-        if points.Length < rows.Length then
-            points <- Array.zeroCreate<float> rows.Length
+        let points = numbers rows.Length
 
         for index in 0 .. rows.Length - 1 do
             let value =
@@ -253,7 +257,7 @@ type Priorities<'T when 'T: struct and 'T :> IFloatingPointIeee754<'T>>
 
             points[index] <- min value (Math.BitDecrement total)
 
-        tree.FindAll(Span(points, 0, rows.Length), rows)
+        tree.FindAll(points, rows)
 
         for index in 0 .. rows.Length - 1 do
             let row = rows[index] - oldest
@@ -301,14 +305,22 @@ type Priorities<'T when 'T: struct and 'T :> IFloatingPointIeee754<'T>>
             let oldest = oldestSlot replay
             let mutable least = infinity
 
+            let ratios = numbers rows.Length
+
             for index in 0 .. rows.Length - 1 do
-                least <- min least tree[slotFrom oldest rows[index]]
+                ratios[index] <- tree[slotFrom oldest rows[index]]
+                least <- min least ratios[index]
 
             // The largest weight is that of the least priority; dividing first keeps all finite.
             let unit = if scale = WeightScale.Batch then least else total / count
 
             for index in 0 .. rows.Length - 1 do
-                weights[index] <- 'T.CreateTruncating(Math.Pow(tree[slotFrom oldest rows[index]] / unit, -exponent))
+                ratios[index] <- ratios[index] / unit
+
+            Powers.raise ratios -exponent
+
+            for index in 0 .. rows.Length - 1 do
+                weights[index] <- 'T.CreateTruncating ratios[index]
 
     /// Sets the priorities of drawn rows by their errors δ, whose sign does not matter. NaN and infinity are refused,
     /// before anything changes.
@@ -328,15 +340,21 @@ type Priorities<'T when 'T: struct and 'T :> IFloatingPointIeee754<'T>>
         if changed.Length < rows.Length then
             changed <- Array.zeroCreate<int> rows.Length
 
+        let priorities = numbers rows.Length
+
         for index in 0 .. rows.Length - 1 do
             let priority = Priority.ofError options.Rule (Double.CreateTruncating errors[index])
-            let slot = slotFrom oldest rows[index]
+            priorities[index] <- priority
             largest <- max largest (rounded priority)
 
+        Powers.raise priorities options.Exponent
+
+        for index in 0 .. rows.Length - 1 do
+            let slot = slotFrom oldest rows[index]
             changed[index] <- slot
 
             if not (firstWins && seen[slot] = update) then
-                tree.SetAlone(slot, rounded (power priority))
+                tree.SetAlone(slot, rounded priorities[index])
                 if firstWins then seen[slot] <- update
 
         tree.AddUp(Span(changed, 0, rows.Length))

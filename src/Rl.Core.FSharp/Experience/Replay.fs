@@ -176,9 +176,10 @@ module Replay =
     /// `bytesApart` for each of them.
     let bytes (plan: ReplayPlan) (copies: int) (capacity: int) : int64 =
         let layout = ReplayLayout plan
-        // The oldest chunk may hold rows that are dropped already.
-        let chunks = (int64 capacity + 2L * int64 ReplayChunk.Rows - 2L) / int64 ReplayChunk.Rows
-        chunks * int64 ReplayChunk.Rows * int64 layout.Stride + int64 copies * int64 layout.NextBytes
+        // The oldest of what is allocated at once may hold rows that are dropped already.
+        let rows = int64 (ReplayChunk.Rows * ReplayMemory.Together(layout, capacity))
+        let parts = (int64 capacity + 2L * rows - 2L) / rows
+        parts * rows * int64 layout.Stride + int64 copies * int64 layout.NextBytes
 
     /// The bytes that a replay takes more for each of its episodes that ended.
     let bytesApart (plan: ReplayPlan) : int64 = int64 (ReplayLayout plan).NextBytes

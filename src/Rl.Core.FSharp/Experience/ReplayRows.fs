@@ -10,7 +10,8 @@ open Rl.Core.Foundations
 /// allocating anything but a chunk for each 4,096 rows; `Fork` is where another owner goes on, and costs nothing more
 /// as long as only one of them does.
 [<Sealed>]
-type internal ReplayRows private (layout: ReplayLayout, copies: int, capacity: int, newest: byte[]) =
+type internal ReplayRows
+    private (layout: ReplayLayout, memory: ReplayMemory, copies: int, capacity: int, newest: byte[]) =
     let columns = layout.Plan.Columns |> List.toArray
     let places, nextBytes = layout.Places, layout.NextBytes
     let ends = if layout.Ends < 0 then -1 else places[layout.Ends].Offset
@@ -40,7 +41,7 @@ type internal ReplayRows private (layout: ReplayLayout, copies: int, capacity: i
         else
             let at = first + row + copies
             let chunk = chunks[at / ReplayChunk.Rows]
-            let place = at % ReplayChunk.Rows * layout.Stride
+            let place = chunk.At(at % ReplayChunk.Rows)
             let number = MemoryMarshal.Read<int>(ReadOnlySpan(chunk.Data, place + 4, 4))
 
             if number = 0 then
@@ -92,11 +93,13 @@ type internal ReplayRows private (layout: ReplayLayout, copies: int, capacity: i
         let last, place = used / ReplayChunk.Rows, used % ReplayChunk.Rows
 
         if last = chunks.Length then
-            chunks <- Array.append chunks [| ReplayChunk layout |]
+            chunks <- Array.append chunks [| memory.Chunk() |]
         elif chunks[last].Filled <> place then
             // Another owner went on from here: its rows are not ours to write over.
+            let own = memory.Chunk()
+            own.Take(chunks[last], place)
             chunks <- Array.copy chunks
-            chunks[last] <- chunks[last].Copy place
+            chunks[last] <- own
 
         chunks[last]
 
@@ -134,7 +137,8 @@ type internal ReplayRows private (layout: ReplayLayout, copies: int, capacity: i
 
     /// No rows yet.
     new(layout: ReplayLayout, copies: int, capacity: int) =
-        ReplayRows(layout, copies, capacity, Array.zeroCreate<byte>(copies * layout.NextBytes))
+        let newest = Array.zeroCreate<byte>(copies * layout.NextBytes)
+        ReplayRows(layout, ReplayMemory(layout, capacity), copies, capacity, newest)
 
     member _.Layout = layout
     member _.Copies = copies
@@ -146,7 +150,7 @@ type internal ReplayRows private (layout: ReplayLayout, copies: int, capacity: i
     member _.Interrupted = interrupted
 
     /// The bytes of memory that they take, without what is kept apart of episodes that ended.
-    member _.MemoryBytes: int64 = (chunks |> Array.sumBy (fun chunk -> chunk.Data.LongLength)) + newest.LongLength
+    member _.MemoryBytes: int64 = int64 chunks.Length * int64 ReplayChunk.Rows * int64 layout.Stride + newest.LongLength
 
     /// A row's bytes.
     member _.Bytes(row: int) : ReadOnlySpan<byte> = Span.op_Implicit (bytesOf row)
@@ -159,7 +163,8 @@ type internal ReplayRows private (layout: ReplayLayout, copies: int, capacity: i
             Guard.fail (nameof row) $"The replay has {count} rows; there is no row {row}."
 
         let at = first + row
-        struct (chunks[at / ReplayChunk.Rows].Data, at % ReplayChunk.Rows * layout.Stride)
+        let chunk = chunks[at / ReplayChunk.Rows]
+        struct (chunk.Data, chunk.At(at % ReplayChunk.Rows))
 
     /// Has what is a row's next brought near before it is read, where that is the copy's next row.
     member _.FetchNext(row: int) : unit =
@@ -180,7 +185,7 @@ type internal ReplayRows private (layout: ReplayLayout, copies: int, capacity: i
 
     /// The same rows, for another owner.
     member this.Fork() : ReplayRows =
-        let fork = ReplayRows(layout, copies, capacity, Array.copy newest)
+        let fork = ReplayRows(layout, memory, copies, capacity, Array.copy newest)
         fork.Take(chunks, first, count, next)
         fork.Note(missing, appended, interrupted)
         fork

@@ -2,14 +2,16 @@
 namespace Rl.Core.Experience
 
 open System
+open System.Numerics
 open System.Runtime.CompilerServices
 open System.Runtime.InteropServices
+open System.Runtime.Intrinsics
 open Rl.Core.Foundations
 
 /// Eight numbers that lie together, in one line of the cache: their sum, and which of them a share of it belongs to.
 /// Sums are those of halves of halves of halves, so that they are the sums of a binary tree, whose other nodes are
 /// never stored.
-module private SumBlock =
+module internal SumBlock =
 
     [<Literal>]
     let Size = 8
@@ -23,24 +25,58 @@ module private SumBlock =
     /// The sum of the eight from `first` on.
     let inline sum (numbers: float[]) (first: int) : float = four numbers first + four numbers (first + 4)
 
-    /// 0 or 1: which of two parts a share of their sum belongs to. Without branches, which nobody could foretell.
-    let inline private part (left: float) (right: float) (rest: float) : int =
-        int (Unsafe.BitCast<bool, byte>(rest >= left) &&& Unsafe.BitCast<bool, byte>(right > 0.0))
+    /// What a share belongs to, of eight numbers whose sums up to each are given: the first whose sum exceeds the share
+    /// and which is not 0, or where rounding left none the last that is not 0. `exceeding` and `positive` have a bit
+    /// for each number.
+    let inline private choose (exceeding: uint64) (positive: uint64) : int =
+        let candidates = exceeding &&& positive
+        let last = 63 - BitOperations.LeadingZeroCount(positive ||| 1UL)
+        BitOperations.TrailingZeroCount(candidates ||| (1UL <<< last))
+
+    /// `find` by eight lanes: each sum is of two sums, of lanes one, two and four apart.
+    let findByLanes (numbers: float[]) (first: int) (rest: byref<float>) : int =
+        let eight = Vector512.LoadUnsafe(&Unsafe.Add(&MemoryMarshal.GetArrayDataReference numbers, first))
+        // A place of 8 stands for 0.
+        let inline shifted (lanes: Vector512<float>) (places: Vector512<int64>) = Vector512.Shuffle(lanes, places)
+        let ones = eight + shifted eight (Vector512.Create(8L, 0L, 1L, 2L, 3L, 4L, 5L, 6L))
+        let twos = ones + shifted ones (Vector512.Create(8L, 8L, 0L, 1L, 2L, 3L, 4L, 5L))
+        let sums = twos + shifted twos (Vector512.Create(8L, 8L, 8L, 8L, 0L, 1L, 2L, 3L))
+        let exceeding = Vector512.GreaterThan(sums, Vector512.Create rest).ExtractMostSignificantBits()
+        let positive = Vector512.GreaterThan(eight, Vector512<float>.Zero).ExtractMostSignificantBits()
+        let found = choose exceeding positive
+        let before = shifted sums (Vector512.Create(8L, 0L, 1L, 2L, 3L, 4L, 5L, 6L))
+        rest <- rest - Vector512.Shuffle(before, Vector512.Create(int64 found)).ToScalar()
+        first + found
+
+    /// `find` one number after the other, with the sums that lanes have.
+    let findByOne (numbers: float[]) (first: int) (rest: byref<float>) : int =
+        let inline one index = at numbers (first + index)
+        let inline pair index = one index + one (index - 1)
+        let sums = Scratch.span<float> Size
+        sums[0] <- one 0
+        sums[1] <- pair 1
+        sums[2] <- pair 2 + one 0
+        sums[3] <- pair 3 + pair 1
+        sums[4] <- (pair 4 + pair 2) + one 0
+        sums[5] <- (pair 5 + pair 3) + pair 1
+        sums[6] <- (pair 6 + pair 4) + (pair 2 + one 0)
+        sums[7] <- (pair 7 + pair 5) + (pair 3 + pair 1)
+        let mutable exceeding, positive = 0UL, 0UL
+
+        for index in 0 .. Size - 1 do
+            if sums[index] > rest then exceeding <- exceeding ||| (1UL <<< index)
+            if one index > 0.0 then positive <- positive ||| (1UL <<< index)
+
+        let found = choose exceeding positive
+        if found > 0 then rest <- rest - sums[found - 1]
+        first + found
 
     /// The number from `first` on that a share of their sum belongs to; the share becomes one of that number.
     let inline find (numbers: float[]) (first: int) (rest: byref<float>) : int =
-        let left = four numbers first
-        let half = part left (four numbers (first + 4)) rest
-        rest <- rest - float half * left
-        let first = first + 4 * half
-        let left = two numbers first
-        let quarter = part left (two numbers (first + 2)) rest
-        rest <- rest - float quarter * left
-        let first = first + 2 * quarter
-        let left = at numbers first
-        let one = part left (at numbers (first + 1)) rest
-        rest <- rest - float one * left
-        first + one
+        if Vector512.IsHardwareAccelerated then
+            findByLanes numbers first &rest
+        else
+            findByOne numbers first &rest
 
 /// `count` leaves ≥ 0, at first 0, and above each eight neighbours their sum, and so on. A sum is always that of
 /// halves, so that the tree depends on its leaves alone and not on how they came to be; it may be built anew from them
@@ -58,8 +94,9 @@ type SumTree(count: int) =
         let blocks numbers = (numbers + SumBlock.Size - 1) / SumBlock.Size
 
         let rec from numbers =
-            Array.zeroCreate<float>(SumBlock.Size * blocks numbers)
-            :: (if numbers <= SumBlock.Size then [] else from (blocks numbers))
+            let level = Array.zeroCreate<float>(SumBlock.Size * blocks numbers)
+            LargePages.advise level
+            level :: (if numbers <= SumBlock.Size then [] else from (blocks numbers))
 
         from count |> List.toArray
 
@@ -113,11 +150,21 @@ type SumTree(count: int) =
                 addUp level (SumBlock.Size * block) |> ignore
 
     /// Adds up the sums above some leaves that were changed alone; the list is used up. The loads of a level do not
-    /// wait for each other.
+    /// wait for each other, and what neighbours in the list have in common is added up once.
     member internal _.AddUp(changed: Span<int>) : unit =
+        let mutable count = changed.Length
+
         for level in 0 .. levels.Length - 2 do
-            for index in 0 .. changed.Length - 1 do
-                changed[index] <- addUp level changed[index]
+            let mutable kept = 0
+
+            for index in 0 .. count - 1 do
+                let block = changed[index] / SumBlock.Size
+
+                if kept = 0 || changed[kept - 1] <> block then
+                    changed[kept] <- addUp level changed[index]
+                    kept <- kept + 1
+
+            count <- kept
 
     /// The leaf i with p₀ + … + pᵢ₋₁ ≤ value < p₀ + … + pᵢ, for 0 ≤ value < `Total`. A leaf of 0 is never found, as
     /// long as any is not 0, whatever the rounding of the sums.

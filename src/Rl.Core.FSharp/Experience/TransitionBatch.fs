@@ -25,9 +25,15 @@ type TransitionBatch
     let memory (column: Column) = column, Array.zeroCreate<float32>(size * column.Numbers)
     let ofFirst = columns.Observations :: columns.Actions :: further |> List.map memory
     let ofLast = [ columns.NextObservations; columns.Continues; columns.Ends ] |> List.map memory
-    let firstPlaces, lastPlaces = ofFirst |> List.map fst |> ReplayPlaces, ofLast |> List.map fst |> ReplayPlaces
-    let firstTargets, lastTargets = ofFirst |> List.map snd |> List.toArray, ofLast |> List.map snd |> List.toArray
-    let _, returns = memory columns.Rewards
+    let rewards = memory columns.Rewards
+    let returns = snd rewards
+    let placesOf memories = memories |> List.map fst |> ReplayPlaces
+    let targetsOf (memories: (Column * float32[]) list) = memories |> List.map snd |> List.toArray
+    let firstPlaces, lastPlaces = placesOf ofFirst, placesOf ofLast
+    let firstTargets, lastTargets = targetsOf ofFirst, targetsOf ofLast
+    // Of transitions of one step all are of the same row.
+    let ofStep = ofFirst @ [ rewards ] @ ofLast
+    let stepPlaces, stepTargets = placesOf ofStep, targetsOf ofStep
     let _, discounts = memory DrawnColumns.discounts
     let _, weights = memory DrawnColumns.weights
 
@@ -37,36 +43,25 @@ type TransitionBatch
         Samples(
             units,
             (fun row -> struct (rows[row] / copies, rows[row] % copies)),
-            [
-                yield! ofFirst
-                yield! ofLast
-                columns.Rewards, returns
-                DrawnColumns.discounts, discounts
-                DrawnColumns.weights, weights
-            ]
+            [ yield! ofFirst; yield! ofLast; rewards; DrawnColumns.discounts, discounts; DrawnColumns.weights, weights ]
         )
 
     let found = RowGather size
-    let rewardPlaces = ReplayPlaces [ columns.Rewards ]
     let continues = ofLast |> List.find (fun (column, _) -> column.Name = columns.Continues.Name) |> snd
 
     let read (replay: Replay) =
         copies <- replay.Copies
-        found.Find(replay.Rows, ReadOnlySpan rows)
-        found.ReadAll(firstPlaces.Of replay, firstTargets)
 
         if steps = 1 then
+            found.Read(replay.Rows, ReadOnlySpan rows, stepPlaces.Of replay, stepTargets)
             Array.Copy(rows, last, size)
-            found.Read(&(rewardPlaces.Of replay).[0], returns)
-        else
-            multiStep.Read(replay, ReadOnlySpan rows, Span last, Span returns, Span discounts)
-            found.Find(replay.Rows, ReadOnlySpan last)
 
-        found.ReadAll(lastPlaces.Of replay, lastTargets)
-
-        if steps = 1 then
             for index in 0 .. size - 1 do
                 discounts[index] <- if continues[index] = 0.0f then 0.0f else float32 discount
+        else
+            found.Read(replay.Rows, ReadOnlySpan rows, firstPlaces.Of replay, firstTargets)
+            multiStep.Read(replay, ReadOnlySpan rows, Span last, Span returns, Span discounts)
+            found.Read(replay.Rows, ReadOnlySpan last, lastPlaces.Of replay, lastTargets)
 
     /// `size` transitions of up to n steps with the discount γ. `further` columns of the replay are of the first step.
     new(columns: TransitionColumns, further: Column list, size: int, steps: int, discount: float) =

@@ -67,6 +67,27 @@ let ``a replay that keeps observations once gives back what was appended, whoeve
         let known = List.fold step start (List.truncate 6 choices)
         known |> List.forall (fun (replay, all) -> holds replay all))
 
+[<Fact>]
+let ``chunks that share memory keep their own rows, whoever goes on from them`` () =
+    let capacity = 140_000
+    let plan = compactOf ColumnStorage.Bytes
+    Assert.True(ReplayMemory.Together(ReplayLayout plan, capacity) > 1)
+    let start = walk 1 60_000 (Rng.create 1UL)
+    let replay = Replay.ofPlan plan 1 capacity |> Replay.append (data start)
+
+    // Both go on from the same rows, by turns and beyond what is held.
+    let goOn seed = Array.init 4 (fun part -> walk 1 30_000 (Rng.create (seed + uint64 part)))
+    let ones, others = goOn 10UL, goOn 20UL
+    let append more replay = Replay.interrupt replay |> Replay.append (data more)
+
+    let one, other =
+        Array.zip ones others
+        |> Array.fold (fun (one, other) (more, further) -> append more one, append further other) (replay, replay)
+
+    Assert.True(holds replay start)
+    Assert.True(holds one (newest capacity (Array.concat [ start; Array.concat ones ])))
+    Assert.True(holds other (newest capacity (Array.concat [ start; Array.concat others ])))
+
 [<Property>]
 let ``appending all at once or a row at a time is the same`` (seed: uint64, copies: byte) =
     let copies = int copies % 3 + 1

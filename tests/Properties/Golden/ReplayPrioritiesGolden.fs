@@ -97,8 +97,9 @@ let private cleanRl (case: GoldenNode) =
         Golden.closeNumber 1e-12 1e-12 step "total" (step.Float "total") ring.Priorities.Tree.Total
         Golden.closeNumber 1e-12 1e-12 step "max_priority" (step.Float "max_priority") ring.Priorities.Largest
 
-/// The leaf i with … < value ≤ …, as the references look it up; here it is … ≤ value < ….
-let private findUpTo (tree: SumTree) (value: float) = tree.Find(Math.BitDecrement value)
+/// The leaf i with … < value ≤ …, as the references look it up; here it is … ≤ value < …. At 0 they find leaf 0, even
+/// one of 0, which is never found here.
+let private findUpTo (tree: SumTree) (value: float) = if value = 0.0 then 0 else tree.Find(Math.BitDecrement value)
 
 let private sumTree (case: GoldenNode) =
     let size = case["params"].Int "size"
