@@ -224,6 +224,7 @@ let private all: (string * string * string * (string * string) list) list =
         "Pendulum-v1",
         [ "Exploration", "ornsteinUhlenbeck"; "PolicyDelay", "3"; "AnnealLearningRate", "true"; "TotalSteps", "500" ]
         "td3, pink noise", "td3", "Pendulum-v1", [ "Exploration", "pink" ]
+        "sac, pink noise", "sac", "Pendulum-v1", [ "Exploration", "pink" ]
         "td3, muon", "td3", "Pendulum-v1", [ "Optimiser", "muon"; "WeightDecay", "0.01" ]
         "ppo, muon on images", "ppo", "Spot-v0", [ "Hidden", "16"; "Optimiser", "muon" ]
         "ppg, adamW", "ppg", "CartPole-v1", [ "Optimiser", "adamW"; "WeightDecay", "0.1" ]

@@ -57,6 +57,7 @@ let private places: (string * string * string * (string * string) list) list =
         "sac", "TargetEntropyPerAction", "Pendulum-v1", []
         "sac", "LeastLogDeviation", "Pendulum-v1", []
         "sac", "LargestLogDeviation", "Pendulum-v1", []
+        "sac", "Exploration", "Pendulum-v1", []
         "sac", "Convolutions", "Spot-v0", []
         "c51", "Double", "CartPole-v1", [ "LearningRate", "0.05" ]
         "qrdqn", "Double", "CartPole-v1", [ "LearningRate", "0.05" ]

@@ -378,6 +378,8 @@ internal static class OptionRecords
             "Layers for observations that are images, of actor and critics each: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.",
         ("SoftOptions", "CriticLearningRate") =>
             "Adam's step size α for the critics.",
+        ("SoftOptions", "Exploration") =>
+            "Where actions are numbers: what they are drawn with while training: normal numbers, each for itself, or those of pink noise, by which actions stay on one side of their mean for a while.",
         ("SoftOptions", "InitialTemperature") =>
             "The temperature α that training starts with.",
         ("SoftOptions", "LargestLogDeviation") =>

@@ -98,6 +98,9 @@ public sealed record TqcOptions : AgentOptions
     /// <summary>The largest ln σ of the policy.</summary>
     public double LargestLogDeviation { get; init; } = Defaults.Soft.LargestLogDeviation;
 
+    /// <summary>Where actions are numbers: what they are drawn with while training: normal numbers, each for itself, or those of pink noise, by which actions stay on one side of their mean for a while.</summary>
+    public PolicyNoise Exploration { get; init; } = Defaults.Soft.Exploration.OfCore();
+
     /// <summary>Give the networks observations of running mean 0 and variance 1, clipped to ± 10.</summary>
     public bool NormaliseObservations { get; init; } = Defaults.Soft.Network.NormaliseObservations;
 
@@ -148,6 +151,7 @@ public sealed record TqcOptions : AgentOptions
             TargetEntropyPerAction,
             LeastLogDeviation,
             LargestLogDeviation,
+            Exploration.ToCore(),
             Convert.ToCore(Convolutions)),
         TargetRate,
         Critics,
@@ -182,6 +186,7 @@ public sealed record TqcOptions : AgentOptions
         DroppedQuantiles = core.DroppedQuantiles,
         LeastLogDeviation = core.Soft.LeastLogDeviation,
         LargestLogDeviation = core.Soft.LargestLogDeviation,
+        Exploration = core.Soft.Exploration.OfCore(),
         NormaliseObservations = core.Soft.Network.NormaliseObservations,
         Hidden = Convert.OfCore(core.Soft.Network.Hidden),
         Activation = Convert.OfCore(core.Soft.Network.Activation),

@@ -19,6 +19,23 @@ module SquashedNormalPolicy =
         DiagonalNormal.create (ActionDistribution.cut 0 count output.Policy) deviation
         |> SquashedNormal.create (Expr.number -1.0) (Expr.number 1.0)
 
+    /// ln σ of a component, from the network's output.
+    let private deviationOf (least: float) (most: float) (raw: float32) : float32 =
+        float32 (least + 0.5 * (most - least) * (Math.Tanh(float raw) + 1.0))
+
+    /// Writes the action tanh(μ + σ z) of outputs [2n] and numbers z [n], which are standard normal for an action of
+    /// the policy.
+    let internal act
+        (least: float)
+        (most: float)
+        (outputs: ReadOnlySpan<float32>)
+        (normals: ReadOnlySpan<float>)
+        (action: Span<float32>)
+        : unit =
+        for i in 0 .. normals.Length - 1 do
+            let deviation = Math.Exp(float (deviationOf least most outputs[normals.Length + i]))
+            action[i] <- float32 (Math.Tanh(float outputs[i] + deviation * normals[i]))
+
     /// Means and ln σ of u, both from the network: [..., 2n], the means first; a = tanh u. ln σ is squashed into
     /// [least, most] (Haarnoja et al. 2018 clip it). An entropy has no closed form: `Evaluate` gives the estimate −log
     /// π(a|s) from the action itself.
@@ -42,8 +59,7 @@ module SquashedNormalPolicy =
                     let mutable rng, total = rng, 0.0f
 
                     for i in 0 .. count - 1 do
-                        let raw = float outputs[count + i]
-                        deviation[0] <- float32 (least + 0.5 * (most - least) * (Math.Tanh raw + 1.0))
+                        deviation[0] <- deviationOf least most outputs[count + i]
 
                         let struct (logProbability, next) =
                             SquashedNormal.sample

@@ -1,4 +1,4 @@
-/// What deterministic policies explore with: noise on actions, each copy's its own, or on the parameters that act.
+/// What policies explore with: noise on actions, each copy's its own, or on the parameters that act.
 namespace Rl.Core.Algorithms
 
 open System
@@ -89,20 +89,17 @@ type internal ActorNoise(c: NoiseOptions, copies: int, actions: int) =
 
     let carried = Array.zeroCreate<float32>(copies * width)
 
-    let add (action: Span<float32>) (outputs: ReadOnlySpan<float32>) index (noise: float) =
-        action[index] <- float32 (ActionNoise.noisy noise (float outputs[index]))
-
-    let normal (outputs: ReadOnlySpan<float32>) (action: Span<float32>) (rng: Rng) =
+    let normal (noise: Span<float>) (rng: Rng) =
         let mutable rng = rng
 
         for index in 0 .. actions - 1 do
             let struct (drawn, next) = Rng.normal rng
-            add action outputs index (ActionNoise.gaussian 0.0 c.ExplorationDeviation drawn)
+            noise[index] <- ActionNoise.gaussian 0.0 c.ExplorationDeviation drawn
             rng <- next
 
         rng
 
-    let wander copy (outputs: ReadOnlySpan<float32>) (action: Span<float32>) (rng: Rng) =
+    let wander copy (noise: Span<float>) (rng: Rng) =
         let own = Span(carried, copy * width, width)
         let mutable rng = rng
 
@@ -119,12 +116,12 @@ type internal ActorNoise(c: NoiseOptions, copies: int, actions: int) =
                     drawn
 
             own[index] <- float32 after
-            add action outputs index after
+            noise[index] <- after
             rng <- next
 
         rng
 
-    let pink copy (outputs: ReadOnlySpan<float32>) (action: Span<float32>) (rng: Rng) =
+    let pink copy (noise: Span<float>) (rng: Rng) =
         let own = Span(carried, copy * width, width)
         let hasBegun = own[0] > 0.0f
         let mutable rng = rng
@@ -143,21 +140,33 @@ type internal ActorNoise(c: NoiseOptions, copies: int, actions: int) =
 
                 rng <- next
 
-            add action outputs index (c.ExplorationDeviation * PinkNoise.sum (Span.op_Implicit processes))
+            noise[index] <- c.ExplorationDeviation * PinkNoise.sum (Span.op_Implicit processes)
 
         own[0] <- 1.0f
         rng
 
+    let next copy (noise: Span<float>) (rng: Rng) =
+        match c.Exploration with
+        | ExplorationNoise.Normal -> normal noise rng
+        | ExplorationNoise.OrnsteinUhlenbeck -> wander copy noise rng
+        | ExplorationNoise.Pink -> pink copy noise rng
+        | ExplorationNoise.Parameters ->
+            noise.Clear()
+            rng
+
+    /// Draws a copy's next numbers, one for each of its action's: the generator that follows.
+    member _.Next(copy: int, noise: Span<float>, rng: Rng) : Rng = next copy noise rng
+
     /// How a copy acts with noise, from the policy's outputs in [−1, 1].
     member _.Explore: ExploreAction =
         ExploreAction(fun _ copy outputs _ _ action rng ->
-            match c.Exploration with
-            | ExplorationNoise.Normal -> normal outputs action rng
-            | ExplorationNoise.OrnsteinUhlenbeck -> wander copy outputs action rng
-            | ExplorationNoise.Pink -> pink copy outputs action rng
-            | ExplorationNoise.Parameters ->
-                outputs.CopyTo action
-                rng)
+            let noise = Scratch.span<float> actions
+            let rng = next copy noise rng
+
+            for index in 0 .. actions - 1 do
+                action[index] <- float32 (ActionNoise.noisy noise[index] (float outputs[index]))
+
+            rng)
 
     /// The copy's episode has ended: its noise starts anew.
     member _.End(copy: int) : unit = Array.Clear(carried, copy * width, width)

@@ -232,6 +232,31 @@ module internal SoftActorCritics =
     [<Literal>]
     let private Waited = "criticSteps"
 
+    /// Pink noise of variance 1 for the actions of all copies; nothing where they are drawn each for itself.
+    let private pinkNoise (policy: SoftPolicy) (copies: int) : ActorNoise voption =
+        match policy.Options.Exploration with
+        | PolicyNoise.Normal -> ValueNone
+        | PolicyNoise.Pink ->
+            let pink = { NoiseOptions.defaults with Exploration = ExplorationNoise.Pink; ExplorationDeviation = 1.0 }
+
+            ValueSome(ActorNoise(pink, copies, policy.Actions))
+
+    /// How a copy acts while it explores.
+    let private explore (policy: SoftPolicy) (pink: ActorNoise voption) : ExploreAction =
+        match pink with
+        | ValueNone ->
+            ExploreAction(fun _ _ outputs deviation _ action rng ->
+                let struct (_, rng) = Policy.sample policy.Actor.Distribution outputs deviation action rng
+                rng)
+        | ValueSome pink ->
+            let least, most = policy.Options.LeastLogDeviation, policy.Options.LargestLogDeviation
+
+            ExploreAction(fun _ copy outputs _ _ action rng ->
+                let normals = Scratch.span<float> policy.Actions
+                let rng = pink.Next(copy, normals, rng)
+                SquashedNormalPolicy.act least most outputs (Span.op_Implicit normals) action
+                rng)
+
     /// A learner of a soft actor-critic. `acting` gives the actor's part of θ as updates have left it.
     let learner (parts: SoftParts) (steps: SoftSteps) acting (environment: BatchEnvironment) (workers: Workers) =
         let critic, actor = steps.Critic, steps.Actor
@@ -242,6 +267,7 @@ module internal SoftActorCritics =
         let waits = parts.PolicyDelay > 1
         let mutable waited = 0
 
+        let pink = pinkNoise policy environment.Count
         let both = [ critic; actor ]
         let passOfCritic group = ActorCritics.pass group critic actor
         let passOfActor group = ActorCritics.pass group actor critic
@@ -271,8 +297,13 @@ module internal SoftActorCritics =
 
             key
 
+        let extras =
+            match pink with
+            | ValueNone -> parts.Extras
+            | ValueSome pink -> { parts.Extras with EpisodeEnded = pink.End }
+
         Replayed.learnerOf
-            parts.Extras
+            extras
             soft.OffPolicy
             {
                 Algorithm = parts.Algorithm
@@ -282,17 +313,21 @@ module internal SoftActorCritics =
                 Layout = SoftNetworks.layout parts.Networks
                 ActionScaling = ActionScaling.Bounds
                 NormaliseObservations = soft.Network.NormaliseObservations
-                Arrays = [ yield! ActorCritics.arrays [ critic; actor ]; if waits then Waited, [| 0.0f |] ]
+                Arrays =
+                    [
+                        yield! ActorCritics.arrays [ critic; actor ]
+                        if waits then Waited, [| 0.0f |]
+                        for pink in ValueOption.toList pink do
+                            yield! pink.Arrays
+                    ]
                 Targets = steps.Targets
-                Explore =
-                    ExploreAction(fun _ _ outputs deviation _ action rng ->
-                        let struct (_, rng) = Policy.sample policy.Actor.Distribution outputs deviation action rng
-                        rng)
+                Explore = explore policy pink
                 Load =
                     fun draft ->
                         critic.Load draft
                         actor.Load draft
                         if waits then waited <- int (draft.Array Waited).[0]
+                        pink |> ValueOption.iter _.Load(draft)
                         ofCritic <- Means(critic, [ "criticLoss" ])
 
                         ofActor <-
@@ -306,6 +341,7 @@ module internal SoftActorCritics =
                         critic.Store draft
                         actor.Store draft
                         if waits then (draft.Array Waited).[0] <- float32 waited
+                        pink |> ValueOption.iter _.Store(draft)
                 Metrics =
                     fun _ ->
                         let temperature = Math.Exp(float (actor.Group("temperature").Span[0]))

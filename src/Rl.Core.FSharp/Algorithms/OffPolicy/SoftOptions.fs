@@ -6,6 +6,15 @@ open Rl.Core.Foundations
 open Rl.Core.Learning
 open Rl.Core.Networks
 
+/// The standard normal numbers that a stochastic policy's actions are drawn with while it explores.
+[<RequireQualifiedAccess>]
+type PolicyNoise =
+    /// Each for itself.
+    | Normal
+    /// Those of pink noise, which begins anew in each episode: actions stay on one side of their mean for a while, now
+    /// short, now long (Eberhard et al. 2023). Updates draw actions as before.
+    | Pink
+
 /// What training of a soft actor-critic is planned for, how it replays, its layers, step sizes, temperature and policy.
 type SoftOptions =
     {
@@ -28,6 +37,9 @@ type SoftOptions =
         LeastLogDeviation: float
         /// The largest ln σ of the policy.
         LargestLogDeviation: float
+        /// Where actions are numbers: what they are drawn with while training: normal numbers, each for itself, or those of
+        /// pink noise, by which actions stay on one side of their mean for a while.
+        Exploration: PolicyNoise
         /// Layers for observations that are images, of actor and critics each: those of DQN for Atari for 36 pixels and
         /// more, else those of MinAtar; or layers of your own, or none.
         Convolutions: Convolutions
@@ -53,6 +65,7 @@ module SoftOptions =
             TargetEntropyPerAction = -1.0
             LeastLogDeviation = -5.0
             LargestLogDeviation = 2.0
+            Exploration = PolicyNoise.Normal
             Convolutions = Convolutions.Automatic
         }
 
@@ -86,6 +99,11 @@ module SoftOptions =
                 { c with LeastLogDeviation = v })
             Options.number (nameof o.LargestLogDeviation) Range.finite _.LargestLogDeviation (fun v c ->
                 { c with LargestLogDeviation = v })
+            Options.choice
+                [ "normal", PolicyNoise.Normal; "pink", PolicyNoise.Pink ]
+                (nameof o.Exploration)
+                _.Exploration
+                (fun v c -> { c with Exploration = v })
             yield! network NetworkOptions.normaliseObservations
             yield! network NetworkOptions.layers
             Options.convolutions (nameof o.Convolutions) _.Convolutions (fun v c -> { c with Convolutions = v })

@@ -68,6 +68,8 @@ let ``a transition of SAC is that of plain soft actor-critic`` () =
         }
         2
 
+    check { sac with Soft.Exploration = PolicyNoise.Pink } 2
+
 let private tqc = { TqcOptions.defaults with Soft = soft; TargetRate = 0.2; Quantiles = 5; DroppedQuantiles = 1 }
 
 [<Fact>]

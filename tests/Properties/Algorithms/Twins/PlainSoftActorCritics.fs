@@ -87,6 +87,23 @@ let act (c: SoftOptions) n (outputs: float[] -> Scalar[]) observation key =
     |> Array.map (fun (struct (u, _)) -> single (tanh (single u.Value))),
     key
 
+/// How a policy explores with pink noise in the place of normal numbers, from what a state carries of it.
+type PinkActing(c: SoftOptions, n: int, state: TrainingState) =
+    let noise =
+        PlainNoise(
+            { NoiseOptions.defaults with Exploration = ExplorationNoise.Pink; ExplorationDeviation = 1.0 },
+            n,
+            state
+        )
+
+    member _.Act(outputs: float[] -> Scalar[], copy: int, observation: float[], key: Rng) =
+        let normals, key = noise.Draw(copy, key)
+
+        raw c (outputs observation) normals |> Array.map (fun (struct (u, _)) -> single (tanh u.Value)), key
+
+    member _.End(copy: int) = noise.End copy
+    member _.Arrays = noise.Arrays
+
 /// a′ and ln π(a′|s′) of each row.
 let following (c: SoftOptions) (outputs: float[] -> Scalar[]) (batch: Drawn[]) (noise: float[][]) =
     Array.map2 (fun row noise -> sample c (outputs row.Led) noise) batch noise
@@ -135,12 +152,29 @@ let sac (c: SacOptions) (view: TwinView) : Expected =
 
         key
 
-    let act _ observation key = act c.Soft n outputs observation key
-    let expect = live c.Soft.OffPolicy n view { Act = act; Learn = learn; End = ignore }
+    let pink =
+        if c.Soft.Exploration.IsPink then
+            Some(PinkActing(c.Soft, n, view.State))
+        else
+            None
+
+    let act copy observation key =
+        match pink with
+        | Some pink -> pink.Act(outputs, copy, observation, key)
+        | None -> act c.Soft n outputs observation key
+
+    let ended copy = pink |> Option.iter _.End(copy)
+    let expect = live c.Soft.OffPolicy n view { Act = act; Learn = learn; End = ended }
 
     expect
         (Array.append actor.Theta critics)
-        [ "targets", targets; yield! actor.Arrays; yield! ofCritics.Arrays ]
+        [
+            "targets", targets
+            yield! actor.Arrays
+            yield! ofCritics.Arrays
+            for pink in Option.toList pink do
+                yield! pink.Arrays
+        ]
         (("temperature", actor.Temperature) :: reports.Means)
 
 /// Truncated quantile critics (Kuznetsov et al. 2020, algorithm 1).
