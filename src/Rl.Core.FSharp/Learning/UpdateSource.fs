@@ -139,18 +139,12 @@ module internal UpdateSource =
 
     /// The weights of hidden layers among the numbers of some groups: kernels of convolutions with a row a channel.
     let private hiddenMatrices (groups: ParameterGroup list) : MatrixPlace list =
-        let isHidden (block: Block) =
-            block.Shape.Length >= 2
-            && (block.Name = "weight" || block.Name.EndsWith "/weight")
-            && not (("/" + block.Name).EndsWith "/output/weight")
-            && min block.Shape[0] (block.Count / block.Shape[0]) > 1
-
         let starts = groups |> List.scan (fun first group -> first + group.Layout.Count) 0
 
         [
             for group, start in List.zip groups (List.take groups.Length starts) do
                 for block in group.Layout.Blocks do
-                    if isHidden block then
+                    if HiddenWeights.contains block then
                         { First = start + block.Offset; Rows = block.Shape[0]; Columns = block.Count / block.Shape[0] }
         ]
 

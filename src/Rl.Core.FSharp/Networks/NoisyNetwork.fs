@@ -46,7 +46,7 @@ type NoisyNetwork(kind: ParameterNoise, deviation: float, means: Layout) =
             let start = Initialiser.Constant(deviation / sqrt (float weight.Shape[0]))
             known |> Layout.add weight.Name weight.Shape start |> Layout.add bias.Name bias.Shape start
 
-        Layout.append means (Array.fold add Layout.empty layers |> Layout.under "deviation")
+        Layout.append means (Array.fold add Layout.empty layers |> Layout.under NoisyNetwork.Prefix)
 
     // f(x) = sgn(x) √|x|.
     let signedRoot (x: float) = Math.CopySign(Math.Sqrt(Math.Abs x), x)
@@ -68,7 +68,10 @@ type NoisyNetwork(kind: ParameterNoise, deviation: float, means: Layout) =
 
     /// The layout of the network without noise.
     member _.Means: Layout = means
-    /// The layout of θ; the blocks of deviations lie under "deviation".
+    /// What the blocks of deviations lie under: "deviation".
+    static member Prefix: string = "deviation"
+
+    /// The layout of θ; the blocks of deviations lie under `Prefix`.
     member _.Layout: Layout = layout
     /// The number of deviations.
     member _.Count = count

@@ -70,8 +70,8 @@ module Muon =
 
         from 0 matrices
 
-    /// `plain`, whose state is "firstMoment" and "secondMoment", but for matrices orthogonalised momentum μ, which
-    /// leaves the second moment alone.
+    /// `plain`, whose state is "firstMoment" and "secondMoment", but for matrices of several rows and columns
+    /// orthogonalised momentum μ, which leaves the second moment alone.
     let scale (momentum: float) (plain: Transform) : Transform =
         Guard.inRange (nameof momentum) 0.0 1.0 momentum
 
@@ -82,7 +82,7 @@ module Muon =
                 let cut = Expr.slice 0 first next
 
                 match place, state with
-                | Some place, moment :: rest ->
+                | Some place, moment :: rest when min place.Rows place.Columns > 1 ->
                     let struct (step, moment) = matrixStep momentum place (cut gradient) (cut moment)
                     step, moment :: List.map cut rest
                 | _ ->

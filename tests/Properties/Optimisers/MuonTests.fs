@@ -232,6 +232,58 @@ let ``in an update the weights of hidden layers are matrices, and all else moves
             Array.iter2 (fun (e: float) a -> Assert.Equal(e, a, tolerance = 1e-5 * rate)) (own adam) (own muon)
 
 [<Fact>]
+let ``weights of hidden layers are those of a trunk's last one too, and no deviations of noisy networks`` () =
+    use workers = new Workers(2)
+
+    let means =
+        Layout.merge
+            [
+                "encoder", Layout.add "0/weight" [| 2; 3; 2; 2 |] (Initialiser.Orthogonal 1.0) Layout.empty
+                "trunk", Mlp.layout { Mlp.trunk Activation.Tanh 3 [ 5; 4 ] with LayerNormalisation = true }
+                "memory", Recurrent.layout (Recurrent.create RecurrentCell.Gru 4 4)
+                "actor", Mlp.layout (Mlp.create 1.0 4 [ 6 ] 2)
+            ]
+
+    let layout = (NoisyNetwork(ParameterNoise.Factorised, 0.5, means)).Layout
+
+    // Every number has a derivative of its own, and they have either sign.
+    let slopes = Expr.vector [ for index in 1 .. layout.Count -> sin (float (index * index)) ]
+
+    let moved transform =
+        let update =
+            Update.create
+                {
+                    Name = "step"
+                    Groups =
+                        [
+                            ParameterGroup.ofPart
+                                "network"
+                                { First = 0; Layout = layout }
+                                (GroupMotion.Learns("optimiser", transform))
+                        ]
+                    Shape = SampleShape.steps 1
+                    MaxGradientNorm = 0.0
+                    Loss = fun batch -> [ Term.once "loss" 1.0 (Expr.sum (slopes * (batch.Parameters "network").Theta)) ]
+                }
+
+        (ReadOnlyMemory(Array.zeroCreate<float32> layout.Count)).CopyTo(update.Group "network")
+        update.ChooseAll(Samples(1, (fun _ -> struct (0, 0)), []))
+        update.Run workers
+        (update.Group "network").ToArray()
+
+    let adam = moved (Optimiser.adam (Schedule.constant 1.0) 1e-8)
+    let muon = moved (Optimiser.muon (Schedule.constant 1.0) 0.95 0.9 0.999 1e-8 0.0)
+
+    let otherwise =
+        [
+            for block in layout.Blocks do
+                let own (values: float32[]) = Array.sub values block.Offset block.Count
+                if Array.exists2 (fun (a: float32) b -> abs (a - b) > 1e-3f) (own adam) (own muon) then block.Name
+        ]
+
+    Assert.Equal<string list>([ "encoder/0/weight"; "trunk/0/weight"; "trunk/output/weight"; "actor/0/weight" ], otherwise)
+
+[<Fact>]
 let ``options name the optimisers with PyTorch's constants`` () =
     let rate, decay = Schedule.constant 0.1, 0.02
 

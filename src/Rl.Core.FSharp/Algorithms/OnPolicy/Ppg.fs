@@ -165,15 +165,15 @@ module Ppg =
     /// A linear value of the actor's features; only learning needs it, so it is kept beside θ.
     let private auxiliaryHead (network: ActorCritic) : StateVariable list =
         [
-            { Name = "weight"; Shape = [| List.last network.Actor.Layers.Hidden; 1 |]; Initial = 0.0 }
-            { Name = "bias"; Shape = [| 1 |]; Initial = 0.0 }
+            { Name = "output/weight"; Shape = [| List.last network.Actor.Layers.Hidden; 1 |]; Initial = 0.0 }
+            { Name = "output/bias"; Shape = [| 1 |]; Initial = 0.0 }
         ]
 
     /// What the auxiliary phase minimises: ½ (V_aux(s) − R)² + β KL(π_old ‖ π).
     let private auxiliaryLoss (c: PpgOptions) (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) =
         let actor = Parameters.at "actor" (batch.Parameters "actor")
         let features = Mlp.hidden network.Actor.Layers actor batch[columns.Observations]
-        let head name = batch.Block("auxiliaryHead", name)
+        let head name = batch.Block("auxiliaryHead", "output/" + name)
         let value = Heads.value (Expr.matmul features (head "weight") + head "bias")
         let old = Divergence.ofColumns network.Head batch |> Forward.masked network columns batch
         let output = Forward.policy network columns batch
