@@ -98,7 +98,7 @@ public sealed record TqcOptions : AgentOptions
     /// <summary>The largest ln σ of the policy.</summary>
     public double LargestLogDeviation { get; init; } = Defaults.Soft.LargestLogDeviation;
 
-    /// <summary>Where actions are numbers: what they are drawn with while training: normal numbers, each for itself, or those of pink noise, by which actions stay on one side of their mean for a while.</summary>
+    /// <summary>Where actions are numbers alone: what they are drawn with while training: normal numbers, each for itself, or those of pink noise, by which actions stay on one side of their mean for a while.</summary>
     public PolicyNoise Exploration { get; init; } = Defaults.Soft.Exploration.OfCore();
 
     /// <summary>Give the networks observations of running mean 0 and variance 1, clipped to ± 10.</summary>
