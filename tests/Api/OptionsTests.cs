@@ -196,7 +196,7 @@ public sealed class OptionsTests
         "huber" => "squared",
         "squared" => "huber",
         "future" => "episode",
-        "normal" => "ornsteinUhlenbeck",
+        "normal" => "pink",
         "exact" => "clamped",
         "least" => "mean",
         "adam" => "muon",
