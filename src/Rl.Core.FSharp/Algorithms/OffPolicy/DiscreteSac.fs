@@ -235,8 +235,7 @@ module internal DiscreteSac =
 
         // The critics, then the actor, which sees the new critics, and the temperature. All see the old temperature.
         let learn samples steps key =
-            if c.Soft.Rate.AnnealLearningRate then
-                ActorCritics.anneal (ActorCritics.shareLeft c.Soft.Plan steps) both
+            ActorCritics.anneal c.Soft.Rate c.Soft.Plan steps both
 
             critic.ChooseAll samples
             critic.Run workers
