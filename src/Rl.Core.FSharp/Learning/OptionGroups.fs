@@ -5,6 +5,7 @@ open Rl.Core.Acting
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Networks
+open Rl.Core.Objectives
 open Rl.Core.Optimisers
 
 /// What training is planned for.
@@ -20,6 +21,9 @@ module PlanOptions =
 
     let rows: OptionRow<PlanOptions> list =
         [ Options.long (nameof o.TotalSteps) (Range.atLeast 1.0) _.TotalSteps (fun v _ -> { TotalSteps = v }) ]
+
+    /// The share of the plan that is left after so many environment steps: from 1 to 0, and 0 from then on.
+    let left (options: PlanOptions) (steps: int64) : float = max 0.0 (1.0 - float steps / float options.TotalSteps)
 
 /// What an on-policy algorithm collects between updates, and how it is credited.
 type OnPolicyOptions =
@@ -166,6 +170,43 @@ module RateOptions =
             Options.flag (nameof o.AnnealLearningRate) _.AnnealLearningRate (fun v c ->
                 { c with AnnealLearningRate = v })
         ]
+
+    /// The step size after so many environment steps.
+    let after (plan: PlanOptions) (steps: int64) (options: RateOptions) : float =
+        if options.AnnealLearningRate then
+            options.LearningRate * PlanOptions.left plan steps
+        else
+            options.LearningRate
+
+/// How often one of several actions is chosen at random (ε-greedy).
+type EpsilonGreedyOptions =
+    {
+        /// ε, the probability of a random action, at the first step.
+        InitialExploration: float
+        /// ε from the end of its fall on.
+        FinalExploration: float
+        /// ε falls in a straight line over this part of `TotalSteps`.
+        ExplorationFraction: float
+    }
+
+[<RequireQualifiedAccess>]
+module EpsilonGreedyOptions =
+    let private o = Unchecked.defaultof<EpsilonGreedyOptions>
+
+    let rows: OptionRow<EpsilonGreedyOptions> list =
+        [
+            Options.number (nameof o.InitialExploration) Range.fraction _.InitialExploration (fun v c ->
+                { c with InitialExploration = v })
+            Options.number (nameof o.FinalExploration) Range.fraction _.FinalExploration (fun v c ->
+                { c with FinalExploration = v })
+            Options.number (nameof o.ExplorationFraction) Range.fraction _.ExplorationFraction (fun v c ->
+                { c with ExplorationFraction = v })
+        ]
+
+    /// ε after so many environment steps.
+    let after (plan: PlanOptions) (steps: int64) (options: EpsilonGreedyOptions) : float =
+        let duration = options.ExplorationFraction * float plan.TotalSteps
+        ExplorationSchedule.linear options.InitialExploration options.FinalExploration duration (float steps)
 
 /// What moves parameters along gradients.
 [<RequireQualifiedAccess>]

@@ -273,6 +273,10 @@ module Options =
     let meaning (name: string) (meaning: string) (rows: OptionRow<'C> list) : OptionRow<'C> list =
         rows |> List.map (fun row -> if row.Name = name then { row with Meaning = meaning } else row)
 
+    /// Rows but those of these names.
+    let without (names: string list) (rows: OptionRow<'C> list) : OptionRow<'C> list =
+        rows |> List.filter (fun row -> not (List.contains row.Name names))
+
     /// Fails for the first option that is out of its range.
     let validate (rows: OptionRow<'C> list) (options: 'C) =
         for row in rows do

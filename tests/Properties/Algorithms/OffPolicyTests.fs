@@ -115,15 +115,10 @@ let ``rainbow without noise is refused`` () =
 
 [<Fact>]
 let ``the exploration rate follows the total number of steps, whoever took them`` () =
-    let options =
-        { DqnOptions.defaults with
-            Plan = { TotalSteps = 1000L }
-            Values.InitialExploration = 1.0
-            Values.FinalExploration = 0.2
-            Values.ExplorationFraction = 0.5
-        }
+    let options: EpsilonGreedyOptions =
+        { InitialExploration = 1.0; FinalExploration = 0.2; ExplorationFraction = 0.5 }
 
-    let rate steps = ValueLearner.explorationRate options.Plan options.Values steps
+    let rate steps = EpsilonGreedyOptions.after { TotalSteps = 1000L } steps options
 
     Assert.Equal(1.0, rate 0L)
     Assert.Equal(0.6, rate 250L, 12)

@@ -23,8 +23,13 @@ let private replayed (case: GoldenNode) rows =
         PriorityExponent = if hasErrors then 0.5 else 0.0
     }
 
-let private values (case: GoldenNode) =
-    { ValueOptions.defaults with AdamEpsilon = case["params"].Float "adam_eps"; MaxGradientNorm = 0.0 }
+let private values (case: GoldenNode) (rows: int) (hidden: int list) : ValueOptions =
+    { ValueOptions.defaults with
+        OffPolicy = replayed case rows
+        Network.Hidden = hidden
+        AdamEpsilon = case["params"].Float "adam_eps"
+        MaxGradientNorm = 0.0
+    }
 
 let private isTianshou (case: GoldenNode) = case.Text "implementation" = "tianshou"
 
@@ -34,9 +39,7 @@ let private c51 (case: GoldenNode) (rows: int) : UpdatePlan * TransitionColumns 
 
     let options =
         { C51Options.defaults with
-            OffPolicy = replayed case rows
-            Network = { C51Options.defaults.Network with Hidden = hidden }
-            Values = values case
+            Values = values case rows hidden
             Double = settings.Flag "double"
             Atoms = settings.Int "n_atoms"
             LowestReturn = settings.Float "v_min"
@@ -53,9 +56,7 @@ let private qrDqn (case: GoldenNode) (rows: int) : UpdatePlan * TransitionColumn
 
     let options =
         { QrDqnOptions.defaults with
-            OffPolicy = replayed case rows
-            Network = { QrDqnOptions.defaults.Network with Hidden = hidden }
-            Values = values case
+            Values = values case rows hidden
             // tianshou's online network chooses.
             Double = isTianshou case
             Quantiles = case["params"].Int "n_quantiles"
@@ -72,9 +73,7 @@ let private iqn (case: GoldenNode) (rows: int) : UpdatePlan * TransitionColumns 
 
     let options =
         { IqnOptions.defaults with
-            OffPolicy = replayed case rows
-            Network = { IqnOptions.defaults.Network with Hidden = settings.Ints "hidden" |> Array.toList }
-            Values = values case
+            Values = values case rows (settings.Ints "hidden" |> Array.toList)
             // tianshou's online network chooses.
             Double = true
             Quantiles = settings.Int "current_samples"

@@ -72,8 +72,9 @@ let private planOf (case: GoldenNode) (rows: int) : UpdatePlan * TransitionColum
 
     let options =
         { DqnOptions.defaults with
-            OffPolicy = { OffPolicyOptions.defaults with BatchSize = rows; Discount = settings.Float "gamma" }
-            Network = { DqnOptions.defaults.Network with Hidden = hidden }
+            Values.OffPolicy.BatchSize = rows
+            Values.OffPolicy.Discount = settings.Float "gamma"
+            Values.Network.Hidden = hidden
             Values.AdamEpsilon = settings.Float "adam_eps"
             Target =
                 if settings["double"].AsFloat = 1.0 then
@@ -386,8 +387,10 @@ let private timing (case: GoldenNode) =
     let gradientSteps = p.Int "gradient_steps"
     let replay = Replay.create [ Column.number "x" ] copies 1000
 
-    let options =
-        { ValueOptions.defaults with
+    let plan = { TotalSteps = int64 total }
+
+    let exploration: EpsilonGreedyOptions =
+        {
             InitialExploration = if isDqn then p.Float "exploration_initial_eps" else 1.0
             FinalExploration = if isDqn then p.Float "exploration_final_eps" else 1.0
             ExplorationFraction = if isDqn then p.Float "exploration_fraction" else 1.0
@@ -418,7 +421,7 @@ let private timing (case: GoldenNode) =
                     case
                     "rate"
                     (event.Float "exploration_rate")
-                    (ValueLearner.explorationRate { TotalSteps = int64 total } options (int64 steps))
+                    (EpsilonGreedyOptions.after plan (int64 steps) exploration)
 
                 let due = Replayed.due (p.Int "target_update_interval") copies vector (vector + 1L)
                 Assert.Equal(event.Flag "target_updated", (due = 1))

@@ -42,18 +42,12 @@ let private optionsOf (case: GoldenNode) rows : C51Options =
     let hidden = settings.Ints "hidden" |> Array.toList
 
     { C51Options.defaults with
-        OffPolicy =
-            { OffPolicyOptions.defaults with
-                BatchSize = rows
-                Discount = settings.Float "gamma"
-                PriorityExponent = 0.5
-            }
-        Network =
-            { C51Options.defaults.Network with
-                Hidden = (if isTianshou case then hidden else [ hidden[0]; 2 * hidden[1] ])
-            }
         Values =
             { ValueOptions.defaults with
+                OffPolicy.BatchSize = rows
+                OffPolicy.Discount = settings.Float "gamma"
+                OffPolicy.PriorityExponent = 0.5
+                Network.Hidden = if isTianshou case then hidden else [ hidden[0]; 2 * hidden[1] ]
                 AdamEpsilon = settings.Float "adam_eps"
                 MaxGradientNorm = 0.0
                 Dueling = not (isTianshou case)

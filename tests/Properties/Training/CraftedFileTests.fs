@@ -73,8 +73,8 @@ module CraftedFileTests =
             saved
                 (Iqn.create
                     { IqnOptions.defaults with
-                        OffPolicy.BufferSize = 200
-                        Network.Hidden = [ 4 ]
+                        Values.OffPolicy.BufferSize = 200
+                        Values.Network.Hidden = [ 4 ]
                         Cosines = 3
                         ChoiceQuantiles = 2
                     })

@@ -130,6 +130,12 @@ internal static class OptionRecords
             "Updates of the critics for one of the actor and the temperature.",
         ("DroqOptions", "TargetRate") =>
             "The share τ of the critics in their targets after each step.",
+        ("EpsilonGreedyOptions", "ExplorationFraction") =>
+            "ε falls in a straight line over this part of `TotalSteps`.",
+        ("EpsilonGreedyOptions", "FinalExploration") =>
+            "ε from the end of its fall on.",
+        ("EpsilonGreedyOptions", "InitialExploration") =>
+            "ε, the probability of a random action, at the first step.",
         ("EsOptions", "Deviation") =>
             "σ: the standard deviation of the perturbations.",
         ("EsOptions", "Directions") =>
@@ -286,12 +292,6 @@ internal static class OptionRecords
             "The discount γ.",
         ("PqnOptions", "Epochs") =>
             "Passes over a rollout.",
-        ("PqnOptions", "ExplorationFraction") =>
-            "ε falls in a straight line over this part of `TotalSteps`.",
-        ("PqnOptions", "FinalExploration") =>
-            "ε from the end of its fall on.",
-        ("PqnOptions", "InitialExploration") =>
-            "ε, the probability of a random action, at the first step.",
         ("PqnOptions", "Lambda") =>
             "λ: 0 regresses on one reward and the greatest value after it, 1 on all rewards to the end of the rollout.",
         ("PqnOptions", "LayerNormalisation") =>
@@ -412,12 +412,6 @@ internal static class OptionRecords
             "The part of each unit's weights that start at 0, rounded up and drawn at random; one weight at least does not.",
         ("StreamQOptions", "Convolutions") =>
             "Layers for observations that are images: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.",
-        ("StreamQOptions", "ExplorationFraction") =>
-            "ε falls in a straight line over this part of `TotalSteps`.",
-        ("StreamQOptions", "FinalExploration") =>
-            "ε from the end of its fall on.",
-        ("StreamQOptions", "InitialExploration") =>
-            "ε, the probability of a random action, at the first step.",
         ("StreamQOptions", "OvershootingFactor") =>
             "κ: an update is as many times smaller than the largest one that would not overshoot.",
         ("Td3Options", "Convolutions") =>
@@ -459,13 +453,7 @@ internal static class OptionRecords
         ("ValueOptions", "Convolutions") =>
             "Layers for observations that are images: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.",
         ("ValueOptions", "Dueling") =>
-            "What is learned of an action is something of the state plus advantages of mean 0, from one last layer (Wang et al. 2016).",
-        ("ValueOptions", "ExplorationFraction") =>
-            "ε falls in a straight line over this part of `TotalSteps`.",
-        ("ValueOptions", "FinalExploration") =>
-            "ε from the end of its fall on.",
-        ("ValueOptions", "InitialExploration") =>
-            "ε, the probability of a random action, at the first step; noisy networks have none.",
+            "Q is a value of the state plus advantages of mean 0, from one last layer (Wang et al. 2016).",
         ("ValueOptions", "MaxGradientNorm") =>
             "The gradient is scaled down to this norm; 0 for no bound.",
         ("ValueOptions", "NoiseDeviation") =>

@@ -48,13 +48,13 @@ public sealed record PqnOptions : AgentOptions
     public double AdamEpsilon { get; init; } = Defaults.AdamEpsilon;
 
     /// <summary>ε, the probability of a random action, at the first step. In [0, 1].</summary>
-    public double InitialExploration { get; init; } = Defaults.InitialExploration;
+    public double InitialExploration { get; init; } = Defaults.Exploration.InitialExploration;
 
     /// <summary>ε from the end of its fall on. In [0, 1].</summary>
-    public double FinalExploration { get; init; } = Defaults.FinalExploration;
+    public double FinalExploration { get; init; } = Defaults.Exploration.FinalExploration;
 
     /// <summary>ε falls in a straight line over this part of <see cref="TotalSteps"/>. In [0, 1].</summary>
-    public double ExplorationFraction { get; init; } = Defaults.ExplorationFraction;
+    public double ExplorationFraction { get; init; } = Defaults.Exploration.ExplorationFraction;
 
     /// <summary>The gradient is scaled down to this norm; 0 for no bound. 0 or more.</summary>
     public double MaxGradientNorm { get; init; } = Defaults.MaxGradientNorm;
@@ -97,9 +97,10 @@ public sealed record PqnOptions : AgentOptions
             LearningRate,
             AnnealLearningRate),
         AdamEpsilon,
-        InitialExploration,
-        FinalExploration,
-        ExplorationFraction,
+        new EpsilonGreedyOptions(
+            InitialExploration,
+            FinalExploration,
+            ExplorationFraction),
         MaxGradientNorm,
         LayerNormalisation,
         Convert.ToCore(Convolutions));
@@ -115,9 +116,9 @@ public sealed record PqnOptions : AgentOptions
         LearningRate = core.Rate.LearningRate,
         AnnealLearningRate = core.Rate.AnnealLearningRate,
         AdamEpsilon = core.AdamEpsilon,
-        InitialExploration = core.InitialExploration,
-        FinalExploration = core.FinalExploration,
-        ExplorationFraction = core.ExplorationFraction,
+        InitialExploration = core.Exploration.InitialExploration,
+        FinalExploration = core.Exploration.FinalExploration,
+        ExplorationFraction = core.Exploration.ExplorationFraction,
         MaxGradientNorm = core.MaxGradientNorm,
         NormaliseObservations = core.Network.NormaliseObservations,
         Hidden = Convert.OfCore(core.Network.Hidden),

@@ -21,49 +21,49 @@ public sealed record QrDqnOptions : AgentOptions
     public override string Algorithm => "qrdqn";
 
     /// <inheritdoc/>
-    public override long TotalSteps { get; init; } = Defaults.Plan.TotalSteps;
+    public override long TotalSteps { get; init; } = Defaults.Values.Plan.TotalSteps;
 
     /// <summary>Environment steps, over all copies, with actions drawn uniformly; learning starts after them. 0 or more.</summary>
-    public int LearningStarts { get; init; } = Defaults.OffPolicy.LearningStarts;
+    public int LearningStarts { get; init; } = Defaults.Values.OffPolicy.LearningStarts;
 
     /// <summary>Steps of each copy between updates. At least 1.</summary>
-    public int TrainFrequency { get; init; } = Defaults.OffPolicy.TrainFrequency;
+    public int TrainFrequency { get; init; } = Defaults.Values.OffPolicy.TrainFrequency;
 
     /// <summary>Updates after these steps; −k: k for each step that was taken, over all copies. At least -1000.</summary>
-    public int GradientSteps { get; init; } = Defaults.OffPolicy.GradientSteps;
+    public int GradientSteps { get; init; } = Defaults.Values.OffPolicy.GradientSteps;
 
     /// <summary>Transitions that an update learns from, drawn from the memory. At least 1.</summary>
-    public int BatchSize { get; init; } = Defaults.OffPolicy.BatchSize;
+    public int BatchSize { get; init; } = Defaults.Values.OffPolicy.BatchSize;
 
     /// <summary>Transitions that are remembered; the oldest are forgotten first. At least 1.</summary>
-    public int BufferSize { get; init; } = Defaults.OffPolicy.BufferSize;
+    public int BufferSize { get; init; } = Defaults.Values.OffPolicy.BufferSize;
 
     /// <summary>The discount γ. In [0, 1].</summary>
-    public double Discount { get; init; } = Defaults.OffPolicy.Discount;
+    public double Discount { get; init; } = Defaults.Values.OffPolicy.Discount;
 
     /// <summary>n: rewards of so many steps, fewer where an episode ends, come before the value of the state after them. At least 1.</summary>
-    public int ReturnSteps { get; init; } = Defaults.OffPolicy.ReturnSteps;
+    public int ReturnSteps { get; init; } = Defaults.Values.OffPolicy.ReturnSteps;
 
     /// <summary>α: a transition is drawn with a probability proportional to the power α of its loss (prioritised replay); 0 draws all alike. In [0, 1].</summary>
-    public double PriorityExponent { get; init; } = Defaults.OffPolicy.PriorityExponent;
+    public double PriorityExponent { get; init; } = Defaults.Values.OffPolicy.PriorityExponent;
 
     /// <summary>β, the part of the bias of drawing by priority that weights undo, at the first step; it rises to 1 at <see cref="TotalSteps"/>. In [0, 1].</summary>
-    public double PriorityCorrection { get; init; } = Defaults.OffPolicy.PriorityCorrection;
+    public double PriorityCorrection { get; init; } = Defaults.Values.OffPolicy.PriorityCorrection;
 
     /// <summary>Drawn transitions that are told again with a goal that was reached later for each that is not (hindsight replay), in environments with goals; 0 for none. 0 or more.</summary>
-    public int HindsightGoals { get; init; } = Defaults.OffPolicy.HindsightGoals;
+    public int HindsightGoals { get; init; } = Defaults.Values.OffPolicy.HindsightGoals;
 
     /// <summary>Which step of its episode gives such a transition its goal: one from its own on, the last, or any.</summary>
-    public GoalChoice HindsightChoice { get; init; } = Defaults.OffPolicy.HindsightChoice.OfCore();
+    public GoalChoice HindsightChoice { get; init; } = Defaults.Values.OffPolicy.HindsightChoice.OfCore();
 
     /// <summary>Environment steps, over all copies, between reports, rounded up to a multiple of those between updates. They change nothing that is learned. At least 1.</summary>
-    public int RoundSteps { get; init; } = Defaults.OffPolicy.RoundSteps;
+    public int RoundSteps { get; init; } = Defaults.Values.OffPolicy.RoundSteps;
 
     /// <summary>Adam's step size α. Greater than 0.</summary>
-    public double LearningRate { get; init; } = Defaults.Rate.LearningRate;
+    public double LearningRate { get; init; } = Defaults.Values.Rate.LearningRate;
 
     /// <summary>Lower the learning rate in a straight line to 0 at <see cref="TotalSteps"/>.</summary>
-    public bool AnnealLearningRate { get; init; } = Defaults.Rate.AnnealLearningRate;
+    public bool AnnealLearningRate { get; init; } = Defaults.Values.Rate.AnnealLearningRate;
 
     /// <summary>Adam's ε. Greater than 0.</summary>
     public double AdamEpsilon { get; init; } = Defaults.Values.AdamEpsilon;
@@ -84,13 +84,13 @@ public sealed record QrDqnOptions : AgentOptions
     public double MaxGradientNorm { get; init; } = Defaults.Values.MaxGradientNorm;
 
     /// <summary>ε, the probability of a random action, at the first step; noisy networks have none. In [0, 1].</summary>
-    public double InitialExploration { get; init; } = Defaults.Values.InitialExploration;
+    public double InitialExploration { get; init; } = Defaults.Values.Exploration.InitialExploration;
 
     /// <summary>ε from the end of its fall on. In [0, 1].</summary>
-    public double FinalExploration { get; init; } = Defaults.Values.FinalExploration;
+    public double FinalExploration { get; init; } = Defaults.Values.Exploration.FinalExploration;
 
     /// <summary>ε falls in a straight line over this part of <see cref="TotalSteps"/>. In [0, 1].</summary>
-    public double ExplorationFraction { get; init; } = Defaults.Values.ExplorationFraction;
+    public double ExplorationFraction { get; init; } = Defaults.Values.Exploration.ExplorationFraction;
 
     /// <summary>Quantiles are those of the state plus advantages of mean 0, from one last layer (Wang et al. 2016).</summary>
     public bool Dueling { get; init; } = Defaults.Values.Dueling;
@@ -111,7 +111,7 @@ public sealed record QrDqnOptions : AgentOptions
     public double HuberThreshold { get; init; } = Defaults.HuberThreshold;
 
     /// <summary>Give the networks observations of running mean 0 and variance 1, clipped to ± 10.</summary>
-    public bool NormaliseObservations { get; init; } = Defaults.Network.NormaliseObservations;
+    public bool NormaliseObservations { get; init; } = Defaults.Values.Network.NormaliseObservations;
 
     /// <summary>Widths of the hidden layers before the quantiles. Each in [1, 65536].</summary>
     public IReadOnlyList<int> Hidden
@@ -120,48 +120,49 @@ public sealed record QrDqnOptions : AgentOptions
         init => hidden = ValueList<int>.Of(value, nameof(Hidden));
     }
 
-    private readonly ValueList<int> hidden = Convert.OfCore(Defaults.Network.Hidden);
+    private readonly ValueList<int> hidden = Convert.OfCore(Defaults.Values.Network.Hidden);
 
     /// <summary>What stands after each hidden layer.</summary>
-    public Activation Activation { get; init; } = Convert.OfCore(Defaults.Network.Activation);
+    public Activation Activation { get; init; } = Convert.OfCore(Defaults.Values.Network.Activation);
 
     /// <summary>Layers for observations that are images: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.</summary>
     public Convolutions Convolutions { get; init; } = Convert.OfCore(Defaults.Values.Convolutions);
 
     internal Core.Algorithms.QrDqnOptions ToCore() => new(
-        new PlanOptions(
-            TotalSteps),
-        new OffPolicyOptions(
-            LearningStarts,
-            TrainFrequency,
-            GradientSteps,
-            BatchSize,
-            BufferSize,
-            Discount,
-            ReturnSteps,
-            PriorityExponent,
-            PriorityCorrection,
-            HindsightGoals,
-            HindsightChoice.ToCore(),
-            RoundSteps),
-        new NetworkOptions(
-            NormaliseObservations,
-            Convert.ToCore(Hidden),
-            Convert.ToCore(Activation),
-            Defaults.Network.ActionScaling),
-        new RateOptions(
-            LearningRate,
-            AnnealLearningRate),
         new ValueOptions(
+            new PlanOptions(
+                TotalSteps),
+            new OffPolicyOptions(
+                LearningStarts,
+                TrainFrequency,
+                GradientSteps,
+                BatchSize,
+                BufferSize,
+                Discount,
+                ReturnSteps,
+                PriorityExponent,
+                PriorityCorrection,
+                HindsightGoals,
+                HindsightChoice.ToCore(),
+                RoundSteps),
+            new NetworkOptions(
+                NormaliseObservations,
+                Convert.ToCore(Hidden),
+                Convert.ToCore(Activation),
+                Defaults.Values.Network.ActionScaling),
+            new RateOptions(
+                LearningRate,
+                AnnealLearningRate),
             AdamEpsilon,
             new OptimiserOptions(
                 Optimiser.ToCore(),
                 WeightDecay),
             TargetUpdateInterval,
             TargetRate,
-            InitialExploration,
-            FinalExploration,
-            ExplorationFraction,
+            new EpsilonGreedyOptions(
+                InitialExploration,
+                FinalExploration,
+                ExplorationFraction),
             Dueling,
             MaxGradientNorm,
             NoisyNetworks.ToCore(),
@@ -173,39 +174,39 @@ public sealed record QrDqnOptions : AgentOptions
 
     internal static QrDqnOptions OfCore(Core.Algorithms.QrDqnOptions core) => new()
     {
-        TotalSteps = core.Plan.TotalSteps,
-        LearningStarts = core.OffPolicy.LearningStarts,
-        TrainFrequency = core.OffPolicy.TrainFrequency,
-        GradientSteps = core.OffPolicy.GradientSteps,
-        BatchSize = core.OffPolicy.BatchSize,
-        BufferSize = core.OffPolicy.BufferSize,
-        Discount = core.OffPolicy.Discount,
-        ReturnSteps = core.OffPolicy.ReturnSteps,
-        PriorityExponent = core.OffPolicy.PriorityExponent,
-        PriorityCorrection = core.OffPolicy.PriorityCorrection,
-        HindsightGoals = core.OffPolicy.HindsightGoals,
-        HindsightChoice = core.OffPolicy.HindsightChoice.OfCore(),
-        RoundSteps = core.OffPolicy.RoundSteps,
-        LearningRate = core.Rate.LearningRate,
-        AnnealLearningRate = core.Rate.AnnealLearningRate,
+        TotalSteps = core.Values.Plan.TotalSteps,
+        LearningStarts = core.Values.OffPolicy.LearningStarts,
+        TrainFrequency = core.Values.OffPolicy.TrainFrequency,
+        GradientSteps = core.Values.OffPolicy.GradientSteps,
+        BatchSize = core.Values.OffPolicy.BatchSize,
+        BufferSize = core.Values.OffPolicy.BufferSize,
+        Discount = core.Values.OffPolicy.Discount,
+        ReturnSteps = core.Values.OffPolicy.ReturnSteps,
+        PriorityExponent = core.Values.OffPolicy.PriorityExponent,
+        PriorityCorrection = core.Values.OffPolicy.PriorityCorrection,
+        HindsightGoals = core.Values.OffPolicy.HindsightGoals,
+        HindsightChoice = core.Values.OffPolicy.HindsightChoice.OfCore(),
+        RoundSteps = core.Values.OffPolicy.RoundSteps,
+        LearningRate = core.Values.Rate.LearningRate,
+        AnnealLearningRate = core.Values.Rate.AnnealLearningRate,
         AdamEpsilon = core.Values.AdamEpsilon,
         Optimiser = core.Values.Optimiser.Optimiser.OfCore(),
         WeightDecay = core.Values.Optimiser.WeightDecay,
         TargetUpdateInterval = core.Values.TargetUpdateInterval,
         TargetRate = core.Values.TargetRate,
         MaxGradientNorm = core.Values.MaxGradientNorm,
-        InitialExploration = core.Values.InitialExploration,
-        FinalExploration = core.Values.FinalExploration,
-        ExplorationFraction = core.Values.ExplorationFraction,
+        InitialExploration = core.Values.Exploration.InitialExploration,
+        FinalExploration = core.Values.Exploration.FinalExploration,
+        ExplorationFraction = core.Values.Exploration.ExplorationFraction,
         Dueling = core.Values.Dueling,
         NoisyNetworks = core.Values.NoisyNetworks.OfCore(),
         NoiseDeviation = core.Values.NoiseDeviation,
         Double = core.Double,
         Quantiles = core.Quantiles,
         HuberThreshold = core.HuberThreshold,
-        NormaliseObservations = core.Network.NormaliseObservations,
-        Hidden = Convert.OfCore(core.Network.Hidden),
-        Activation = Convert.OfCore(core.Network.Activation),
+        NormaliseObservations = core.Values.Network.NormaliseObservations,
+        Hidden = Convert.OfCore(core.Values.Network.Hidden),
+        Activation = Convert.OfCore(core.Values.Network.Activation),
         Convolutions = Convert.OfCore(core.Values.Convolutions),
     };
 

@@ -39,13 +39,13 @@ public sealed record StreamQOptions : AgentOptions
     public double Lambda { get; init; } = Defaults.Stream.Lambda;
 
     /// <summary>ε, the probability of a random action, at the first step. In [0, 1].</summary>
-    public double InitialExploration { get; init; } = Defaults.InitialExploration;
+    public double InitialExploration { get; init; } = Defaults.Exploration.InitialExploration;
 
     /// <summary>ε from the end of its fall on. In [0, 1].</summary>
-    public double FinalExploration { get; init; } = Defaults.FinalExploration;
+    public double FinalExploration { get; init; } = Defaults.Exploration.FinalExploration;
 
     /// <summary>ε falls in a straight line over this part of <see cref="TotalSteps"/>. In [0, 1].</summary>
-    public double ExplorationFraction { get; init; } = Defaults.ExplorationFraction;
+    public double ExplorationFraction { get; init; } = Defaults.Exploration.ExplorationFraction;
 
     /// <summary>Give the networks observations of running mean 0 and variance 1, clipped to ± 10.</summary>
     public bool NormaliseObservations { get; init; } = Defaults.Network.NormaliseObservations;
@@ -96,9 +96,10 @@ public sealed record StreamQOptions : AgentOptions
             LearningRate,
             AnnealLearningRate),
         OvershootingFactor,
-        InitialExploration,
-        FinalExploration,
-        ExplorationFraction,
+        new EpsilonGreedyOptions(
+            InitialExploration,
+            FinalExploration,
+            ExplorationFraction),
         Convert.ToCore(Convolutions));
 
     internal static StreamQOptions OfCore(Core.Algorithms.StreamQOptions core) => new()
@@ -109,9 +110,9 @@ public sealed record StreamQOptions : AgentOptions
         OvershootingFactor = core.OvershootingFactor,
         Discount = core.Stream.Discount,
         Lambda = core.Stream.Lambda,
-        InitialExploration = core.InitialExploration,
-        FinalExploration = core.FinalExploration,
-        ExplorationFraction = core.ExplorationFraction,
+        InitialExploration = core.Exploration.InitialExploration,
+        FinalExploration = core.Exploration.FinalExploration,
+        ExplorationFraction = core.Exploration.ExplorationFraction,
         NormaliseObservations = core.Network.NormaliseObservations,
         NormaliseRewards = core.Stream.NormaliseRewards,
         Hidden = Convert.OfCore(core.Network.Hidden),

@@ -73,13 +73,11 @@ module ActorCritics =
     /// What learning rates are multiplied with where they are annealed.
     let rateShare: Column = Column.scalar "rateShare"
 
-    /// That, after so many environment steps.
-    let shareLeft (plan: PlanOptions) (steps: int64) : float = max 0.0 (1.0 - float steps / float plan.TotalSteps)
-
-    /// Tells it to updates.
-    let anneal (share: float) (updates: Update list) : unit =
-        for update in updates do
-            update.Set(rateShare, share)
+    /// Tells updates what is left after so many environment steps, where learning rates are annealed.
+    let anneal (rate: RateOptions) (plan: PlanOptions) (steps: int64) (updates: Update list) : unit =
+        if rate.AnnealLearningRate then
+            for update in updates do
+                update.Set(rateShare, PlanOptions.left plan steps)
 
     let private scheduled (isAnnealed: bool) (rate: float) : Schedule =
         if isAnnealed then

@@ -23,10 +23,6 @@ type LogProbability =
 /// Options of C51 (Bellemare et al. 2017).
 type C51Options =
     {
-        Plan: PlanOptions
-        OffPolicy: OffPolicyOptions
-        Network: NetworkOptions
-        Rate: RateOptions
         Values: ValueOptions
         /// The online network chooses the next action, whose distribution the target network gives (van Hasselt et al.
         /// 2016); else the target network does both.
@@ -46,14 +42,10 @@ type C51Options =
 [<RequireQualifiedAccess>]
 module C51Options =
 
-    /// DQN's, with CleanRL's 101 atoms from −100 to 100 for rewards of about 1, and 0.01 of a batch as Adam's ε.
+    /// CleanRL's 101 atoms from −100 to 100 for rewards of about 1.
     let defaults: C51Options =
         {
-            Plan = { TotalSteps = 50_000L }
-            OffPolicy = ValueOptions.replayed
-            Network = ValueOptions.network
-            Rate = { LearningRate = 6.3e-4; AnnealLearningRate = true }
-            Values = { ValueOptions.defaults with AdamEpsilon = 7.8125e-5 }
+            Values = ValueOptions.ofDistributions
             Double = false
             Atoms = 101
             LowestReturn = -100.0
@@ -67,30 +59,8 @@ module C51Options =
     /// A row an option, in the order of files.
     let rows: OptionRow<C51Options> list =
         let d = defaults
-        let plan rows = Options.group (fun (c: C51Options) -> c.Plan) (fun v c -> { c with Plan = v }) rows
-
-        let replayed rows =
-            Options.group (fun (c: C51Options) -> c.OffPolicy) (fun v c -> { c with OffPolicy = v }) rows
-
-        let network rows = Options.group (fun (c: C51Options) -> c.Network) (fun v c -> { c with Network = v }) rows
-        let rate rows = Options.group (fun (c: C51Options) -> c.Rate) (fun v c -> { c with Rate = v }) rows
-        let values rows = Options.group (fun (c: C51Options) -> c.Values) (fun v c -> { c with Values = v }) rows
 
         [
-            yield! plan PlanOptions.rows
-            yield!
-                replayed OffPolicyOptions.rows
-                |> Options.meaning
-                    (nameof d.OffPolicy.PriorityExponent)
-                    ("α: a transition is drawn with a probability proportional to the power α of its loss "
-                     + "(prioritised replay); 0 draws all alike.")
-            yield! rate RateOptions.rows
-            yield!
-                values ValueOptions.rows
-                |> Options.meaning
-                    (nameof d.Values.Dueling)
-                    ("The log-odds of atoms are those of the state plus advantages of mean 0, from one last layer "
-                     + "(Wang et al. 2016).")
             Options.flag (nameof d.Double) _.Double (fun v c -> { c with Double = v })
             Options.whole (nameof d.Atoms) (Range.atLeast 2.0) _.Atoms (fun v c -> { c with Atoms = v })
             Options.number (nameof d.LowestReturn) Range.finite _.LowestReturn (fun v c -> { c with LowestReturn = v })
@@ -98,17 +68,19 @@ module C51Options =
                 { c with HighestReturn = v })
             Options.choice logarithms (nameof d.LogProbability) _.LogProbability (fun v c ->
                 { c with LogProbability = v })
-            yield! network NetworkOptions.normaliseObservations
-            yield!
-                network NetworkOptions.layers
-                |> Options.meaning (nameof d.Network.Hidden) "Widths of the hidden layers before the distributions."
-            yield! values ValueOptions.layers
         ]
+        |> ValueOptions.around _.Values (fun v (c: C51Options) -> { c with Values = v })
+        |> ValueOptions.prioritisedByLoss
+        |> Options.meaning
+            (nameof d.Values.Dueling)
+            ("The log-odds of atoms are those of the state plus advantages of mean 0, from one last layer (Wang et al. "
+             + "2016).")
+        |> Options.meaning (nameof d.Values.Network.Hidden) "Widths of the hidden layers before the distributions."
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (c: C51Options) : unit =
         Options.validate rows c
-        OffPolicyOptions.validate c.OffPolicy
+        ValueOptions.validate c.Values
 
         if not (c.LowestReturn < c.HighestReturn) then
             Guard.fail
@@ -130,7 +102,7 @@ module C51 =
         let distribution count =
             CategoricalReturnPolicy.create c.Values.Dueling count c.Atoms c.LowestReturn c.HighestReturn
 
-        ValueLearner.network algorithm c.Network c.Values distribution observations actions
+        ValueLearner.network algorithm c.Values distribution observations actions
 
     /// The network of logits of atoms, which acts by the largest mean.
     let network (c: C51Options) (observations: Space) (actions: Space) : Actor = networkOf "c51" c observations actions
@@ -169,32 +141,16 @@ module C51 =
             |> Expr.stopGradient
 
         let cost = crossEntropy c target own
-        ValueLearner.terms c.OffPolicy possible batch cost cost (ValueDistributions.mean atoms own)
+        ValueLearner.terms c.Values possible batch cost cost (ValueDistributions.mean atoms own)
 
     /// The update for batches of drawn transitions.
     let plan (c: C51Options) (network: Actor) (columns: TransitionColumns) (possible: Column option) : UpdatePlan =
-        ValueLearner.plan c.OffPolicy c.Values network (loss c network columns possible)
+        ValueLearner.plan c.Values network (loss c network columns possible)
 
-    /// Binds an algorithm of this name, whose own options are `pairs`, to environments.
-    let internal bind algorithm pairs (c: C51Options) (environment: BatchEnvironment) (workers: Workers) : Learner =
+    /// Binds an algorithm of this name, whose own options are `texts`, to environments.
+    let internal bind algorithm texts (c: C51Options) (environment: BatchEnvironment) (workers: Workers) : Learner =
         let network = networkOf algorithm c environment.ObservationSpace environment.ActionSpace
-
-        let parts =
-            {
-                Algorithm = algorithm
-                Options = pairs
-                Plan = c.Plan
-                OffPolicy = c.OffPolicy
-                Network = c.Network
-                Rate = c.Rate
-                Values = c.Values
-                Actor = network
-                Drawn = []
-                Sequences = None
-                Update = plan c network
-            }
-
-        ValueLearner.create parts environment workers
+        ValueLearner.create (ValueLearner.parts algorithm texts c.Values network (plan c network)) environment workers
 
     /// Binds options to environments. `workers` share the work; the results do not depend on their number.
     let create (options: C51Options) (environment: BatchEnvironment) (workers: Workers) : Learner =

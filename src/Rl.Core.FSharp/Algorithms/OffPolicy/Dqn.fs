@@ -28,13 +28,22 @@ type ValueError =
     /// δ².
     | Squared
 
+/// Names and costs of errors of action values.
+[<RequireQualifiedAccess>]
+module internal ValueError =
+
+    /// What files and command lines call them.
+    let names = [ "huber", ValueError.Huber; "squared", ValueError.Squared ]
+
+    /// What each error costs.
+    let cost (kind: ValueError) (error: Expr) : Expr =
+        match kind with
+        | ValueError.Huber -> Losses.huber 1.0 error
+        | ValueError.Squared -> Expr.square error
+
 /// Options of deep Q-learning (Mnih et al. 2015).
 type DqnOptions =
     {
-        Plan: PlanOptions
-        OffPolicy: OffPolicyOptions
-        Network: NetworkOptions
-        Rate: RateOptions
         Values: ValueOptions
         /// What the value of the next state is taken to be: the maximum of the target network, its value of the online
         /// network's choice (double), or the soft one of Munchausen DQN.
@@ -53,14 +62,9 @@ type DqnOptions =
 [<RequireQualifiedAccess>]
 module DqnOptions =
 
-    /// Double Q-learning with an update a step and a copy of the network every 250, as RL Baselines3 Zoo has it for
-    /// Acrobot and LunarLander, with a learning rate that falls to 0.
+    /// Double Q-learning, and Munchausen's constants as in the paper.
     let defaults: DqnOptions =
         {
-            Plan = { TotalSteps = 50_000L }
-            OffPolicy = ValueOptions.replayed
-            Network = ValueOptions.network
-            Rate = { LearningRate = 6.3e-4; AnnealLearningRate = true }
             Values = ValueOptions.defaults
             Target = ValueTarget.Double
             Loss = ValueError.Huber
@@ -72,53 +76,34 @@ module DqnOptions =
     let private targets =
         [ "maximum", ValueTarget.Maximum; "double", ValueTarget.Double; "munchausen", ValueTarget.Munchausen ]
 
-    let private errors = [ "huber", ValueError.Huber; "squared", ValueError.Squared ]
-
     /// A row an option, in the order of files.
     let rows: OptionRow<DqnOptions> list =
         let d = defaults
-        let plan rows = Options.group (fun (c: DqnOptions) -> c.Plan) (fun v c -> { c with Plan = v }) rows
-
-        let replayed rows =
-            Options.group (fun (c: DqnOptions) -> c.OffPolicy) (fun v c -> { c with OffPolicy = v }) rows
-
-        let network rows = Options.group (fun (c: DqnOptions) -> c.Network) (fun v c -> { c with Network = v }) rows
-        let rate rows = Options.group (fun (c: DqnOptions) -> c.Rate) (fun v c -> { c with Rate = v }) rows
-        let values rows = Options.group (fun (c: DqnOptions) -> c.Values) (fun v c -> { c with Values = v }) rows
 
         [
-            yield! plan PlanOptions.rows
-            yield! replayed OffPolicyOptions.rows
-            yield! rate RateOptions.rows
-            yield!
-                values ValueOptions.rows
-                |> Options.meaning
-                    (nameof d.Values.Dueling)
-                    "Q is a value of the state plus advantages of mean 0, from one last layer (Wang et al. 2016)."
             Options.choice targets (nameof d.Target) _.Target (fun v c -> { c with Target = v })
-            Options.choice errors (nameof d.Loss) _.Loss (fun v c -> { c with Loss = v })
+            Options.choice ValueError.names (nameof d.Loss) _.Loss (fun v c -> { c with Loss = v })
             Options.number (nameof d.MunchausenScale) Range.fraction _.MunchausenScale (fun v c ->
                 { c with MunchausenScale = v })
             Options.number (nameof d.MunchausenTemperature) Range.positive _.MunchausenTemperature (fun v c ->
                 { c with MunchausenTemperature = v })
             Options.number (nameof d.MunchausenFloor) Range.finite _.MunchausenFloor (fun v c ->
                 { c with MunchausenFloor = v })
-            yield! network NetworkOptions.normaliseObservations
-            yield!
-                network NetworkOptions.layers
-                |> Options.meaning (nameof d.Network.Hidden) "Widths of the hidden layers of the action values."
-            yield! values ValueOptions.layers
         ]
+        |> ValueOptions.around _.Values (fun v (c: DqnOptions) -> { c with Values = v })
+        |> Options.meaning (nameof d.Values.Network.Hidden) "Widths of the hidden layers of the action values."
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (c: DqnOptions) : unit =
         Options.validate rows c
-        OffPolicyOptions.validate c.OffPolicy
+        ValueOptions.validate c.Values
 
-        if c.Target.IsMunchausen && c.OffPolicy.ReturnSteps > 1 then
+        let steps = c.Values.OffPolicy.ReturnSteps
+
+        if c.Target.IsMunchausen && steps > 1 then
             Guard.fail
-                (nameof c.OffPolicy.ReturnSteps)
-                ($"ReturnSteps is {c.OffPolicy.ReturnSteps}; with the target munchausen, whose bonus belongs to "
+                (nameof c.Values.OffPolicy.ReturnSteps)
+                ($"ReturnSteps is {steps}; with the target munchausen, whose bonus belongs to "
                  + "one step, it must be 1.")
 
         if c.MunchausenFloor > 0.0 then
@@ -145,7 +130,7 @@ module Dqn =
 
     /// The network of action values, which acts greedily in each component of an action.
     let network (c: DqnOptions) (observations: Space) (actions: Space) : Actor =
-        ValueLearner.branches "dqn" c.Network c.Values (distribution c) observations actions
+        ValueLearner.branches "dqn" c.Values (distribution c) observations actions
 
     /// Q_d(s, ·) [rows, choices] of each component d of an action.
     let private values (c: DqnOptions) (network: Actor) (parameters: Parameters) (observations: Expr) : Expr list =
@@ -212,24 +197,18 @@ module Dqn =
             else
                 errors c network columns possible batch online frozen chosen
 
-        let cost =
-            errors
-            |> List.map (fun error ->
-                match c.Loss with
-                | ValueError.Huber -> Losses.huber 1.0 error
-                | ValueError.Squared -> Expr.square error)
-            |> mean
+        let cost = errors |> List.map (ValueError.cost c.Loss) |> mean
 
         let priority =
             match errors with
             | [ error ] -> error
             | several -> several |> List.map Expr.abs |> List.reduce (+)
 
-        ValueLearner.terms c.OffPolicy possible batch cost priority (mean chosen)
+        ValueLearner.terms c.Values possible batch cost priority (mean chosen)
 
     /// The update for batches of drawn transitions.
     let plan (c: DqnOptions) (network: Actor) (columns: TransitionColumns) (possible: Column option) : UpdatePlan =
-        ValueLearner.plan c.OffPolicy c.Values network (loss c network columns possible)
+        ValueLearner.plan c.Values network (loss c network columns possible)
 
     /// Binds options to environments. `workers` share the work; the results do not depend on their number.
     let create (options: DqnOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
@@ -248,21 +227,7 @@ module Dqn =
                 ("Target is munchausen; its bonus does not know which actions are possible: use double or maximum "
                  + "where an environment has masks.")
 
-        let parts =
-            {
-                Algorithm = "dqn"
-                Options = DqnOptions.toPairs options
-                Plan = options.Plan
-                OffPolicy = options.OffPolicy
-                Network = options.Network
-                Rate = options.Rate
-                Values = options.Values
-                Actor = network
-                Drawn = []
-                Sequences = None
-                Update = plan options network
-            }
-
+        let parts = ValueLearner.parts "dqn" (DqnOptions.toPairs options) options.Values network (plan options network)
         ValueLearner.create parts environment workers
 
     /// What there is to know of it.

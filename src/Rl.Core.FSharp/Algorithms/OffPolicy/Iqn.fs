@@ -13,10 +13,6 @@ open Rl.Core.Objectives
 /// Options of implicit quantile networks (Dabney et al. 2018b).
 type IqnOptions =
     {
-        Plan: PlanOptions
-        OffPolicy: OffPolicyOptions
-        Network: NetworkOptions
-        Rate: RateOptions
         Values: ValueOptions
         /// The online network chooses the next action, whose quantiles the target network gives (van Hasselt et al.
         /// 2016); else the target network does both.
@@ -39,15 +35,10 @@ type IqnOptions =
 [<RequireQualifiedAccess>]
 module IqnOptions =
 
-    /// DQN's, with 8 levels for each transition, each target and for choosing, the paper's threshold of 1 and 64
-    /// cosines, and 0.01 of a batch as Adam's ε.
+    /// 8 levels for each transition, each target and for choosing, the paper's threshold of 1 and 64 cosines.
     let defaults: IqnOptions =
         {
-            Plan = { TotalSteps = 50_000L }
-            OffPolicy = ValueOptions.replayed
-            Network = ValueOptions.network
-            Rate = { LearningRate = 6.3e-4; AnnealLearningRate = true }
-            Values = { ValueOptions.defaults with AdamEpsilon = 7.8125e-5 }
+            Values = ValueOptions.ofDistributions
             Double = false
             Quantiles = 8
             TargetQuantiles = 8
@@ -59,30 +50,8 @@ module IqnOptions =
     /// A row an option, in the order of files.
     let rows: OptionRow<IqnOptions> list =
         let d = defaults
-        let plan rows = Options.group (fun (c: IqnOptions) -> c.Plan) (fun v c -> { c with Plan = v }) rows
-
-        let replayed rows =
-            Options.group (fun (c: IqnOptions) -> c.OffPolicy) (fun v c -> { c with OffPolicy = v }) rows
-
-        let network rows = Options.group (fun (c: IqnOptions) -> c.Network) (fun v c -> { c with Network = v }) rows
-        let rate rows = Options.group (fun (c: IqnOptions) -> c.Rate) (fun v c -> { c with Rate = v }) rows
-        let values rows = Options.group (fun (c: IqnOptions) -> c.Values) (fun v c -> { c with Values = v }) rows
 
         [
-            yield! plan PlanOptions.rows
-            yield!
-                replayed OffPolicyOptions.rows
-                |> Options.meaning
-                    (nameof d.OffPolicy.PriorityExponent)
-                    ("α: a transition is drawn with a probability proportional to the power α of its loss "
-                     + "(prioritised replay); 0 draws all alike.")
-            yield! rate RateOptions.rows
-            yield!
-                values ValueOptions.rows
-                |> Options.meaning
-                    (nameof d.Values.Dueling)
-                    ("The quantile at a level is that of the state plus advantages of mean 0, from one last layer "
-                     + "(Wang et al. 2016).")
             Options.flag (nameof d.Double) _.Double (fun v c -> { c with Double = v })
             Options.whole (nameof d.Quantiles) (Range.atLeast 1.0) _.Quantiles (fun v c -> { c with Quantiles = v })
             Options.whole (nameof d.TargetQuantiles) (Range.atLeast 1.0) _.TargetQuantiles (fun v c ->
@@ -92,20 +61,21 @@ module IqnOptions =
             Options.whole (nameof d.Cosines) (Range.atLeast 1.0) _.Cosines (fun v c -> { c with Cosines = v })
             Options.number (nameof d.HuberThreshold) Range.notNegative _.HuberThreshold (fun v c ->
                 { c with HuberThreshold = v })
-            yield! network NetworkOptions.normaliseObservations
-            yield!
-                network NetworkOptions.layers
-                |> Options.meaning
-                    (nameof d.Network.Hidden)
-                    ("Widths of the hidden layers before the quantiles; levels come in after the first, with images "
-                     + "before it.")
-            yield! values ValueOptions.layers
         ]
+        |> ValueOptions.around _.Values (fun v (c: IqnOptions) -> { c with Values = v })
+        |> ValueOptions.prioritisedByLoss
+        |> Options.meaning
+            (nameof d.Values.Dueling)
+            ("The quantile at a level is that of the state plus advantages of mean 0, from one last layer (Wang et al. "
+             + "2016).")
+        |> Options.meaning
+            (nameof d.Values.Network.Hidden)
+            "Widths of the hidden layers before the quantiles; levels come in after the first, with images before it."
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (c: IqnOptions) : unit =
         Options.validate rows c
-        OffPolicyOptions.validate c.OffPolicy
+        ValueOptions.validate c.Values
 
     /// The options as named texts.
     let toPairs (options: IqnOptions) : (string * string) list = Options.toPairs rows options
@@ -123,7 +93,7 @@ module Iqn =
     let network (c: IqnOptions) (observations: Space) (actions: Space) : Actor =
         let distribution = if c.Values.Dueling then DuelingGreedyPolicy.create else GreedyPolicy.create
 
-        ValueLearner.network "iqn" c.Network c.Values distribution observations actions
+        ValueLearner.network "iqn" c.Values distribution observations actions
         |> PolicyNetwork.implicitQuantiles c.Cosines c.ChoiceQuantiles
 
     /// Levels τ of the quantiles that are moved.
@@ -158,33 +128,20 @@ module Iqn =
         let ahead = quantiles frozen batch[nextLevels c] next |> ValueDistributions.chosenLocations best
         let targets = reward + discount * ahead
         let cost = ValueDistributions.quantileRegression c.HuberThreshold own levels targets
-        ValueLearner.terms c.OffPolicy possible batch cost cost (Expr.meanOver [| -1 |] own)
+        ValueLearner.terms c.Values possible batch cost cost (Expr.meanOver [| -1 |] own)
 
     /// The update for batches of drawn transitions.
     let plan (c: IqnOptions) (network: Actor) (columns: TransitionColumns) (possible: Column option) : UpdatePlan =
-        ValueLearner.plan c.OffPolicy c.Values network (loss c network columns possible)
+        ValueLearner.plan c.Values network (loss c network columns possible)
 
     /// Binds options to environments. `workers` share the work; the results do not depend on their number.
     let create (options: IqnOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
         IqnOptions.validate options
         let network = network options environment.ObservationSpace environment.ActionSpace
 
-        let parts =
-            {
-                Algorithm = "iqn"
-                Options = IqnOptions.toPairs options
-                Plan = options.Plan
-                OffPolicy = options.OffPolicy
-                Network = options.Network
-                Rate = options.Rate
-                Values = options.Values
-                Actor = network
-                Drawn = [ levels options; nextLevels options; choiceLevels options ]
-                Sequences = None
-                Update = plan options network
-            }
-
-        ValueLearner.create parts environment workers
+        let parts = ValueLearner.parts "iqn" (IqnOptions.toPairs options) options.Values network (plan options network)
+        let drawn = [ levels options; nextLevels options; choiceLevels options ]
+        ValueLearner.create { parts with Drawn = drawn } environment workers
 
     /// What there is to know of it.
     let entry =

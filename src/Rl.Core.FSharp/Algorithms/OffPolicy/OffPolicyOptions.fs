@@ -87,11 +87,6 @@ module OffPolicyOptions =
             Options.whole (nameof o.RoundSteps) (Range.atLeast 1.0) _.RoundSteps (fun v c -> { c with RoundSteps = v })
         ]
 
-    /// The rows without hindsight.
-    let internal withoutGoals: OptionRow<OffPolicyOptions> list =
-        let names = [ nameof o.HindsightGoals; nameof o.HindsightChoice ]
-        rows |> List.filter (fun row -> not (List.contains row.Name names))
-
     /// Options, as texts, with which an update takes little time.
     let internal small =
         [

@@ -30,12 +30,7 @@ type PqnOptions =
         Rate: RateOptions
         /// Rectified Adam's ε.
         AdamEpsilon: float
-        /// ε, the probability of a random action, at the first step.
-        InitialExploration: float
-        /// ε from the end of its fall on.
-        FinalExploration: float
-        /// ε falls in a straight line over this part of `TotalSteps`.
-        ExplorationFraction: float
+        Exploration: EpsilonGreedyOptions
         /// The gradient is scaled down to this norm; 0 for no bound.
         MaxGradientNorm: float
         /// Normalise the output of each hidden layer, convolutions too, before its activation (Ba, Kiros and Hinton
@@ -62,9 +57,7 @@ module PqnOptions =
             Network = { NetworkOptions.defaults [ 64; 64 ] with Activation = Activation.Relu }
             Rate = { LearningRate = 1e-3; AnnealLearningRate = true }
             AdamEpsilon = 1e-8
-            InitialExploration = 1.0
-            FinalExploration = 0.02
-            ExplorationFraction = 0.2
+            Exploration = { InitialExploration = 1.0; FinalExploration = 0.02; ExplorationFraction = 0.2 }
             MaxGradientNorm = 10.0
             LayerNormalisation = true
             Convolutions = Convolutions.Automatic
@@ -76,6 +69,9 @@ module PqnOptions =
         let plan rows = Options.group (fun (c: PqnOptions) -> c.Plan) (fun v c -> { c with Plan = v }) rows
         let network rows = Options.group (fun (c: PqnOptions) -> c.Network) (fun v c -> { c with Network = v }) rows
         let rate rows = Options.group (fun (c: PqnOptions) -> c.Rate) (fun v c -> { c with Rate = v }) rows
+
+        let exploration rows =
+            Options.group (fun (c: PqnOptions) -> c.Exploration) (fun v c -> { c with Exploration = v }) rows
 
         [
             yield! plan PlanOptions.rows
@@ -90,12 +86,7 @@ module PqnOptions =
                 rate RateOptions.rows
                 |> Options.meaning (nameof d.Rate.LearningRate) "Rectified Adam's step size α."
             Options.number (nameof d.AdamEpsilon) Range.positive _.AdamEpsilon (fun v c -> { c with AdamEpsilon = v })
-            Options.number (nameof d.InitialExploration) Range.fraction _.InitialExploration (fun v c ->
-                { c with InitialExploration = v })
-            Options.number (nameof d.FinalExploration) Range.fraction _.FinalExploration (fun v c ->
-                { c with FinalExploration = v })
-            Options.number (nameof d.ExplorationFraction) Range.fraction _.ExplorationFraction (fun v c ->
-                { c with ExplorationFraction = v })
+            yield! exploration EpsilonGreedyOptions.rows
             Options.number (nameof d.MaxGradientNorm) Range.notNegative _.MaxGradientNorm (fun v c ->
                 { c with MaxGradientNorm = v })
             yield! network NetworkOptions.normaliseObservations
@@ -203,11 +194,6 @@ module Pqn =
             Loss = loss network columns hasMasks
         }
 
-    /// ε after so many environment steps.
-    let explorationRate (c: PqnOptions) (steps: int64) : float =
-        let duration = c.ExplorationFraction * float c.Plan.TotalSteps
-        ExplorationSchedule.linear c.InitialExploration c.FinalExploration duration (float steps)
-
     let private metrics = [ "valueLoss"; "actionValue"; "gradientNorm" ]
 
     let private bind (c: PqnOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
@@ -223,7 +209,8 @@ module Pqn =
 
         let explore =
             ChooseAction(fun step _ outputs _ possible action rng ->
-                let rate = explorationRate c (before.Value + int64 step * int64 copies)
+                let steps = before.Value + int64 step * int64 copies
+                let rate = EpsilonGreedyOptions.after c.Plan steps c.Exploration
                 EpsilonGreedyActions.choose rate network.Distribution outputs possible action rng)
 
         let collector =
@@ -270,8 +257,7 @@ module Pqn =
                     ]
                 )
 
-            let remaining = Math.Max(0.0, 1.0 - float state.Steps / float c.Plan.TotalSteps)
-            let rate = c.Rate.LearningRate * (if c.Rate.AnnealLearningRate then remaining else 1.0)
+            let rate = RateOptions.after c.Plan state.Steps c.Rate
             let draft = Draft acted
             update.Load draft
             update.Set(learningRate, rate)
@@ -295,7 +281,7 @@ module Pqn =
                         [|
                             yield! means.All
                             struct ("explainedVariance", OnPolicy.explainedVariance rollout.Values credited.Returns)
-                            struct ("explorationRate", explorationRate c next.Steps)
+                            struct ("explorationRate", EpsilonGreedyOptions.after c.Plan next.Steps c.Exploration)
                             struct ("learningRate", float (float32 rate))
                         |]
                 }

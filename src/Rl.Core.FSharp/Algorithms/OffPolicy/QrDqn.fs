@@ -13,10 +13,6 @@ open Rl.Core.Objectives
 /// Options of QR-DQN (Dabney et al. 2018).
 type QrDqnOptions =
     {
-        Plan: PlanOptions
-        OffPolicy: OffPolicyOptions
-        Network: NetworkOptions
-        Rate: RateOptions
         Values: ValueOptions
         /// The online network chooses the next action, whose quantiles the target network gives (van Hasselt et al.
         /// 2016); else the target network does both.
@@ -32,61 +28,31 @@ type QrDqnOptions =
 [<RequireQualifiedAccess>]
 module QrDqnOptions =
 
-    /// DQN's, with 32 quantiles, the paper's threshold of 1, and 0.01 of a batch as Adam's ε.
+    /// 32 quantiles, and the paper's threshold of 1.
     let defaults: QrDqnOptions =
-        {
-            Plan = { TotalSteps = 50_000L }
-            OffPolicy = ValueOptions.replayed
-            Network = ValueOptions.network
-            Rate = { LearningRate = 6.3e-4; AnnealLearningRate = true }
-            Values = { ValueOptions.defaults with AdamEpsilon = 7.8125e-5 }
-            Double = false
-            Quantiles = 32
-            HuberThreshold = 1.0
-        }
+        { Values = ValueOptions.ofDistributions; Double = false; Quantiles = 32; HuberThreshold = 1.0 }
 
     /// A row an option, in the order of files.
     let rows: OptionRow<QrDqnOptions> list =
         let d = defaults
-        let plan rows = Options.group (fun (c: QrDqnOptions) -> c.Plan) (fun v c -> { c with Plan = v }) rows
-
-        let replayed rows =
-            Options.group (fun (c: QrDqnOptions) -> c.OffPolicy) (fun v c -> { c with OffPolicy = v }) rows
-
-        let network rows = Options.group (fun (c: QrDqnOptions) -> c.Network) (fun v c -> { c with Network = v }) rows
-        let rate rows = Options.group (fun (c: QrDqnOptions) -> c.Rate) (fun v c -> { c with Rate = v }) rows
-        let values rows = Options.group (fun (c: QrDqnOptions) -> c.Values) (fun v c -> { c with Values = v }) rows
 
         [
-            yield! plan PlanOptions.rows
-            yield!
-                replayed OffPolicyOptions.rows
-                |> Options.meaning
-                    (nameof d.OffPolicy.PriorityExponent)
-                    ("α: a transition is drawn with a probability proportional to the power α of its loss "
-                     + "(prioritised replay); 0 draws all alike.")
-            yield! rate RateOptions.rows
-            yield!
-                values ValueOptions.rows
-                |> Options.meaning
-                    (nameof d.Values.Dueling)
-                    ("Quantiles are those of the state plus advantages of mean 0, from one last layer "
-                     + "(Wang et al. 2016).")
             Options.flag (nameof d.Double) _.Double (fun v c -> { c with Double = v })
             Options.whole (nameof d.Quantiles) (Range.atLeast 1.0) _.Quantiles (fun v c -> { c with Quantiles = v })
             Options.number (nameof d.HuberThreshold) Range.notNegative _.HuberThreshold (fun v c ->
                 { c with HuberThreshold = v })
-            yield! network NetworkOptions.normaliseObservations
-            yield!
-                network NetworkOptions.layers
-                |> Options.meaning (nameof d.Network.Hidden) "Widths of the hidden layers before the quantiles."
-            yield! values ValueOptions.layers
         ]
+        |> ValueOptions.around _.Values (fun v (c: QrDqnOptions) -> { c with Values = v })
+        |> ValueOptions.prioritisedByLoss
+        |> Options.meaning
+            (nameof d.Values.Dueling)
+            "Quantiles are those of the state plus advantages of mean 0, from one last layer (Wang et al. 2016)."
+        |> Options.meaning (nameof d.Values.Network.Hidden) "Widths of the hidden layers before the quantiles."
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (c: QrDqnOptions) : unit =
         Options.validate rows c
-        OffPolicyOptions.validate c.OffPolicy
+        ValueOptions.validate c.Values
 
     /// The options as named texts.
     let toPairs (options: QrDqnOptions) : (string * string) list = Options.toPairs rows options
@@ -102,7 +68,7 @@ module QrDqn =
     /// The network of quantiles, which acts by the largest mean.
     let network (c: QrDqnOptions) (observations: Space) (actions: Space) : Actor =
         let distribution count = QuantileReturnPolicy.create c.Values.Dueling count c.Quantiles
-        ValueLearner.network "qrdqn" c.Network c.Values distribution observations actions
+        ValueLearner.network "qrdqn" c.Values distribution observations actions
 
     /// Places [rows, actions, quantiles].
     let private places (c: QrDqnOptions) (network: Actor) (parameters: Parameters) (observations: Expr) : Expr =
@@ -123,11 +89,11 @@ module QrDqn =
         let targets = reward + discount * ValueDistributions.chosen best next
         let levels = ValueDistributions.midpointLevels c.Quantiles
         let cost = ValueDistributions.quantileRegression c.HuberThreshold own levels targets
-        ValueLearner.terms c.OffPolicy possible batch cost cost (Expr.meanOver [| -1 |] own)
+        ValueLearner.terms c.Values possible batch cost cost (Expr.meanOver [| -1 |] own)
 
     /// The update for batches of drawn transitions.
     let plan (c: QrDqnOptions) (network: Actor) (columns: TransitionColumns) (possible: Column option) : UpdatePlan =
-        ValueLearner.plan c.OffPolicy c.Values network (loss c network columns possible)
+        ValueLearner.plan c.Values network (loss c network columns possible)
 
     /// Binds options to environments. `workers` share the work; the results do not depend on their number.
     let create (options: QrDqnOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
@@ -135,19 +101,7 @@ module QrDqn =
         let network = network options environment.ObservationSpace environment.ActionSpace
 
         let parts =
-            {
-                Algorithm = "qrdqn"
-                Options = QrDqnOptions.toPairs options
-                Plan = options.Plan
-                OffPolicy = options.OffPolicy
-                Network = options.Network
-                Rate = options.Rate
-                Values = options.Values
-                Actor = network
-                Drawn = []
-                Sequences = None
-                Update = plan options network
-            }
+            ValueLearner.parts "qrdqn" (QrDqnOptions.toPairs options) options.Values network (plan options network)
 
         ValueLearner.create parts environment workers
 

@@ -13,10 +13,6 @@ open Rl.Core.Objectives
 /// Options of R2D2 (Kapturowski et al. 2019).
 type R2d2Options =
     {
-        Plan: PlanOptions
-        OffPolicy: OffPolicyOptions
-        Network: NetworkOptions
-        Rate: RateOptions
         Values: ValueOptions
         /// The recurrent layer after the hidden ones; none is refused, as dqn learns without a memory.
         Recurrence: RecurrentCell option
@@ -41,19 +37,20 @@ module R2d2Options =
     /// DQN's, from sequences of 20 steps after 10 that warm up, returns of 5 steps as the paper's, and its η.
     let defaults: R2d2Options =
         {
-            Plan = { TotalSteps = 100_000L }
-            OffPolicy =
-                { ValueOptions.replayed with
-                    TrainFrequency = 4
-                    GradientSteps = 1
-                    BatchSize = 32
-                    ReturnSteps = 5
-                    PriorityExponent = 0.9
-                    PriorityCorrection = 0.6
+            Values =
+                { ValueOptions.defaults with
+                    Plan.TotalSteps = 100_000L
+                    OffPolicy.TrainFrequency = 4
+                    OffPolicy.GradientSteps = 1
+                    OffPolicy.BatchSize = 32
+                    OffPolicy.ReturnSteps = 5
+                    OffPolicy.PriorityExponent = 0.9
+                    OffPolicy.PriorityCorrection = 0.6
+                    Network.Hidden = [ 64 ]
+                    Rate.LearningRate = 1e-3
+                    AdamEpsilon = 1e-3
+                    TargetUpdateInterval = 1_000
                 }
-            Network = { ValueOptions.network with Hidden = [ 64 ] }
-            Rate = { LearningRate = 1e-3; AnnealLearningRate = true }
-            Values = { ValueOptions.defaults with AdamEpsilon = 1e-3; TargetUpdateInterval = 1_000 }
             Recurrence = Some RecurrentCell.Gru
             RecurrentUnits = 64
             SequenceLength = 20
@@ -63,44 +60,11 @@ module R2d2Options =
             ValueRescaling = true
         }
 
-    let private losses = [ "huber", ValueError.Huber; "squared", ValueError.Squared ]
-
     /// A row an option, in the order of files.
     let rows: OptionRow<R2d2Options> list =
         let d = defaults
-        let plan rows = Options.group (fun (c: R2d2Options) -> c.Plan) (fun v c -> { c with Plan = v }) rows
-
-        let replayed rows =
-            Options.group (fun (c: R2d2Options) -> c.OffPolicy) (fun v c -> { c with OffPolicy = v }) rows
-
-        let network rows = Options.group (fun (c: R2d2Options) -> c.Network) (fun v c -> { c with Network = v }) rows
-        let rate rows = Options.group (fun (c: R2d2Options) -> c.Rate) (fun v c -> { c with Rate = v }) rows
-        let values rows = Options.group (fun (c: R2d2Options) -> c.Values) (fun v c -> { c with Values = v }) rows
 
         [
-            yield! plan PlanOptions.rows
-            yield!
-                replayed OffPolicyOptions.withoutGoals
-                |> Options.meaning
-                    (nameof d.OffPolicy.BatchSize)
-                    "Sequences that an update learns from, drawn from the memory."
-                |> Options.meaning
-                    (nameof d.OffPolicy.BufferSize)
-                    "Steps that are remembered; the oldest are forgotten first."
-                |> Options.meaning
-                    (nameof d.OffPolicy.ReturnSteps)
-                    ("n: rewards of so many steps, fewer where an episode or the sequence ends, come before the value "
-                     + "of the state after them.")
-                |> Options.meaning
-                    (nameof d.OffPolicy.PriorityExponent)
-                    ("α: a sequence is drawn with a probability proportional to the power α of the mixture of its "
-                     + "errors (prioritised replay); 0 draws all alike.")
-            yield! rate RateOptions.rows
-            yield!
-                values ValueOptions.rows
-                |> Options.meaning
-                    (nameof d.Values.Dueling)
-                    "Q is a value of the state plus advantages of mean 0, from one last layer (Wang et al. 2016)."
             Options.recurrence (nameof d.Recurrence) _.Recurrence (fun v c -> { c with Recurrence = v })
             Options.whole (nameof d.RecurrentUnits) Range.widths _.RecurrentUnits (fun v c ->
                 { c with RecurrentUnits = v })
@@ -109,14 +73,26 @@ module R2d2Options =
             Options.whole (nameof d.BurnIn) (Range.atLeast 0.0) _.BurnIn (fun v c -> { c with BurnIn = v })
             Options.number (nameof d.PriorityMaximum) Range.fraction _.PriorityMaximum (fun v c ->
                 { c with PriorityMaximum = v })
-            Options.choice losses (nameof d.Loss) _.Loss (fun v c -> { c with Loss = v })
+            Options.choice ValueError.names (nameof d.Loss) _.Loss (fun v c -> { c with Loss = v })
             Options.flag (nameof d.ValueRescaling) _.ValueRescaling (fun v c -> { c with ValueRescaling = v })
-            yield! network NetworkOptions.normaliseObservations
-            yield!
-                network NetworkOptions.layers
-                |> Options.meaning (nameof d.Network.Hidden) "Widths of the hidden layers before the recurrent one."
-            yield! values ValueOptions.layers
         ]
+        |> ValueOptions.around _.Values (fun v (c: R2d2Options) -> { c with Values = v })
+        |> Options.without [ nameof d.Values.OffPolicy.HindsightGoals; nameof d.Values.OffPolicy.HindsightChoice ]
+        |> Options.meaning
+            (nameof d.Values.OffPolicy.BatchSize)
+            "Sequences that an update learns from, drawn from the memory."
+        |> Options.meaning
+            (nameof d.Values.OffPolicy.BufferSize)
+            "Steps that are remembered; the oldest are forgotten first."
+        |> Options.meaning
+            (nameof d.Values.OffPolicy.ReturnSteps)
+            ("n: rewards of so many steps, fewer where an episode or the sequence ends, come before the value of the "
+             + "state after them.")
+        |> Options.meaning
+            (nameof d.Values.OffPolicy.PriorityExponent)
+            ("α: a sequence is drawn with a probability proportional to the power α of the mixture of its errors "
+             + "(prioritised replay); 0 draws all alike.")
+        |> Options.meaning (nameof d.Values.Network.Hidden) "Widths of the hidden layers before the recurrent one."
 
     /// The recurrent layer; fails where there is none.
     let internal cell (c: R2d2Options) : RecurrentCell =
@@ -130,7 +106,7 @@ module R2d2Options =
     /// Fails for the first option that is out of its range, naming it.
     let validate (c: R2d2Options) : unit =
         Options.validate rows c
-        OffPolicyOptions.validate c.OffPolicy
+        ValueOptions.validate c.Values
         cell c |> ignore
 
     /// The options as named texts.
@@ -148,7 +124,7 @@ module R2d2 =
     let network (c: R2d2Options) (observations: Space) (actions: Space) : Actor =
         let distribution = if c.Values.Dueling then DuelingGreedyPolicy.create else GreedyPolicy.create
 
-        ValueLearner.network "r2d2" c.Network c.Values distribution observations actions
+        ValueLearner.network "r2d2" c.Values distribution observations actions
         |> PolicyNetwork.recurrent (R2d2Options.cell c) c.RecurrentUnits
 
     /// h and h⁻¹ (Pohlen et al. 2018).
@@ -227,29 +203,26 @@ module R2d2 =
         // Where another episode or nothing follows.
         let starts = ofSteps SequenceColumns.starts
         let isLast = later starts (Expr.ones starts.Shape)
-        let returns = nextValues |> ahead c.OffPolicy.ReturnSteps isLast (fun value -> rewards + discounts * value)
+        let steps = c.Values.OffPolicy.ReturnSteps
+        let returns = nextValues |> ahead steps isLast (fun value -> rewards + discounts * value)
 
         // Where an episode was cut, nobody knows what is possible at its last state: it teaches nothing.
         let known =
             match possible with
-            | Some mask -> ofSteps mask |> Expr.maxOver [| -1 |] |> ahead c.OffPolicy.ReturnSteps isLast id
+            | Some mask -> ofSteps mask |> Expr.maxOver [| -1 |] |> ahead steps isLast id
             | None -> Expr.ones rewards.Shape
 
         let actions = ofSteps columns.Actions |> Expr.squeeze -1
         let own = Actor.ofStates network online onlineStates |> values |> ValueLearning.chosen actions
         let error = known * ValueLearning.error own (scale.Apply returns)
 
-        let cost =
-            match c.Loss with
-            | ValueError.Huber -> Losses.huber 1.0 error
-            | ValueError.Squared -> Expr.square error
-
         // Means are over all steps of the samples, of which these are a part.
         let share = Expr.number (float (c.BurnIn + c.SequenceLength) / float c.SequenceLength)
 
         [
-            Term.mean "valueLoss" 1.0 (share * ofSteps DrawnColumns.weights * cost)
-            if c.OffPolicy.PriorityExponent > 0.0 then Term.each ValueLearner.Errors error
+            Term.mean "valueLoss" 1.0 (share * ofSteps DrawnColumns.weights * ValueError.cost c.Loss error)
+            if c.Values.OffPolicy.PriorityExponent > 0.0 then
+                Term.each ValueLearner.Errors error
             Term.report "actionValue" (share * scale.Invert own)
         ]
 
@@ -261,7 +234,7 @@ module R2d2 =
 
     /// The update for batches of drawn sequences.
     let plan (c: R2d2Options) (network: Actor) (columns: TransitionColumns) (possible: Column option) : UpdatePlan =
-        let plan = ValueLearner.plan c.OffPolicy c.Values network (loss c network columns possible)
+        let plan = ValueLearner.plan c.Values network (loss c network columns possible)
         { plan with Shape = { plan.Shape with Sequence = (sequences c).Steps.Length } }
 
     /// Binds options to environments. `workers` share the work; the results do not depend on their number.
@@ -270,21 +243,9 @@ module R2d2 =
         let network = network options environment.ObservationSpace environment.ActionSpace
 
         let parts =
-            {
-                Algorithm = "r2d2"
-                Options = R2d2Options.toPairs options
-                Plan = options.Plan
-                OffPolicy = options.OffPolicy
-                Network = options.Network
-                Rate = options.Rate
-                Values = options.Values
-                Actor = network
-                Drawn = []
-                Sequences = Some(sequences options)
-                Update = plan options network
-            }
+            ValueLearner.parts "r2d2" (R2d2Options.toPairs options) options.Values network (plan options network)
 
-        ValueLearner.create parts environment workers
+        ValueLearner.create { parts with Sequences = Some(sequences options) } environment workers
 
     /// What there is to know of it.
     let entry =

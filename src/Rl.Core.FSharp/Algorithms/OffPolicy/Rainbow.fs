@@ -10,10 +10,6 @@ open Rl.Core.Learning
 /// Options of Rainbow (Hessel et al. 2018).
 type RainbowOptions =
     {
-        Plan: PlanOptions
-        OffPolicy: OffPolicyOptions
-        Network: NetworkOptions
-        Rate: RateOptions
         /// Its dueling network and its exploration are Rainbow's, whatever stands here.
         Values: ValueOptions
         /// K: returns are told apart by so many atoms, at equal distances.
@@ -34,11 +30,13 @@ module RainbowOptions =
         let c51 = C51Options.defaults
 
         {
-            Plan = c51.Plan
-            OffPolicy = { c51.OffPolicy with ReturnSteps = 3; PriorityExponent = 0.5; PriorityCorrection = 0.4 }
-            Network = c51.Network
-            Rate = c51.Rate
-            Values = { c51.Values with NoisyNetworks = NoisyNetworks.Factorised }
+            Values =
+                { c51.Values with
+                    OffPolicy.ReturnSteps = 3
+                    OffPolicy.PriorityExponent = 0.5
+                    OffPolicy.PriorityCorrection = 0.4
+                    NoisyNetworks = NoisyNetworks.Factorised
+                }
             Atoms = c51.Atoms
             LowestReturn = c51.LowestReturn
             HighestReturn = c51.HighestReturn
@@ -47,10 +45,6 @@ module RainbowOptions =
     /// C51 with double choice, a dueling network and the given rest.
     let internal c51 (c: RainbowOptions) : C51Options =
         {
-            Plan = c.Plan
-            OffPolicy = c.OffPolicy
-            Network = c.Network
-            Rate = c.Rate
             Values = { c.Values with Dueling = true }
             Double = true
             Atoms = c.Atoms
@@ -62,41 +56,20 @@ module RainbowOptions =
     /// A row an option, in the order of files.
     let rows: OptionRow<RainbowOptions> list =
         let d = defaults
-        let plan rows = Options.group (fun (c: RainbowOptions) -> c.Plan) (fun v c -> { c with Plan = v }) rows
-
-        let replayed rows =
-            Options.group (fun (c: RainbowOptions) -> c.OffPolicy) (fun v c -> { c with OffPolicy = v }) rows
-
-        let network rows = Options.group (fun (c: RainbowOptions) -> c.Network) (fun v c -> { c with Network = v }) rows
-
-        let rate rows = Options.group (fun (c: RainbowOptions) -> c.Rate) (fun v c -> { c with Rate = v }) rows
-        let values rows = Options.group (fun (c: RainbowOptions) -> c.Values) (fun v c -> { c with Values = v }) rows
 
         [
-            yield! plan PlanOptions.rows
-            yield!
-                replayed OffPolicyOptions.rows
-                |> Options.meaning
-                    (nameof d.OffPolicy.PriorityExponent)
-                    ("α: a transition is drawn with a probability proportional to the power α of its loss "
-                     + "(prioritised replay); 0 draws all alike.")
-            yield! rate RateOptions.rows
-            yield! values ValueOptions.learning
-            yield!
-                values ValueOptions.noise
-                |> Options.meaning
-                    (nameof d.Values.NoisyNetworks)
-                    "Which noise the weights of dense layers share; off is refused, as all exploration comes from it."
             Options.whole (nameof d.Atoms) (Range.atLeast 2.0) _.Atoms (fun v c -> { c with Atoms = v })
             Options.number (nameof d.LowestReturn) Range.finite _.LowestReturn (fun v c -> { c with LowestReturn = v })
             Options.number (nameof d.HighestReturn) Range.finite _.HighestReturn (fun v c ->
                 { c with HighestReturn = v })
-            yield! network NetworkOptions.normaliseObservations
-            yield!
-                network NetworkOptions.layers
-                |> Options.meaning (nameof d.Network.Hidden) "Widths of the hidden layers before the distributions."
-            yield! values ValueOptions.layers
         ]
+        |> ValueOptions.around _.Values (fun v (c: RainbowOptions) -> { c with Values = v })
+        |> Options.without (nameof d.Values.Dueling :: [ for row in EpsilonGreedyOptions.rows -> row.Name ])
+        |> ValueOptions.prioritisedByLoss
+        |> Options.meaning
+            (nameof d.Values.NoisyNetworks)
+            "Which noise the weights of dense layers share; off is refused, as all exploration comes from it."
+        |> Options.meaning (nameof d.Values.Network.Hidden) "Widths of the hidden layers before the distributions."
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (c: RainbowOptions) : unit =

@@ -332,8 +332,7 @@ module internal SoftActorCritics =
             let samples = noise.With(nextNoise.With samples)
             let key = (if moves then noise.Draw key else key) |> nextNoise.Draw |> steps.Draw moves
 
-            if soft.Rate.AnnealLearningRate then
-                ActorCritics.anneal (ActorCritics.shareLeft soft.Plan environmentSteps) both
+            ActorCritics.anneal soft.Rate soft.Plan environmentSteps both
 
             critic.ChooseAll samples
             critic.Run workers

@@ -250,8 +250,7 @@ module Td3 =
         let learn samples steps key =
             let samples, key = drawn.With samples, drawn.Draw(parameterNoise.Draw(steps, key))
 
-            if c.Rate.AnnealLearningRate then
-                ActorCritics.anneal (ActorCritics.shareLeft c.Plan steps) both
+            ActorCritics.anneal c.Rate c.Plan steps both
 
             critic.ChooseAll samples
             critic.Run workers

@@ -29,10 +29,6 @@ type ValueLearnerParts =
         Algorithm: string
         /// The options as named texts.
         Options: (string * string) list
-        Plan: PlanOptions
-        OffPolicy: OffPolicyOptions
-        Network: NetworkOptions
-        Rate: RateOptions
         Values: ValueOptions
         /// What acts.
         Actor: Actor
@@ -124,7 +120,6 @@ module ValueLearner =
     /// action is anything else.
     let branches
         (algorithm: string)
-        (layers: NetworkOptions)
         (values: ValueOptions)
         (distribution: int list -> ActionDistribution)
         (observations: Space)
@@ -132,6 +127,7 @@ module ValueLearner =
         : Actor =
         match components actions with
         | Some counts ->
+            let layers = values.Network
             PolicyNetwork.values values.Convolutions layers.Activation layers.Hidden observations (distribution counts)
         | None ->
             Guard.fail
@@ -144,14 +140,13 @@ module ValueLearner =
     /// choice.
     let network
         (algorithm: string)
-        (layers: NetworkOptions)
         (values: ValueOptions)
         (distribution: int -> ActionDistribution)
         (observations: Space)
         (actions: Space)
         : Actor =
         match actions with
-        | Space.Discrete _ -> branches algorithm layers values (List.exactlyOne >> distribution) observations actions
+        | Space.Discrete _ -> branches algorithm values (List.exactlyOne >> distribution) observations actions
         | _ ->
             Guard.fail
                 "environment"
@@ -182,7 +177,7 @@ module ValueLearner =
         possibleBranches mask batch [ values ] |> List.exactlyOne
 
     /// The terms of an update: mean(w · cost), the errors that priorities follow, and the mean of Q(s, a), each [rows].
-    let terms (options: OffPolicyOptions) (mask: Column option) (batch: Batch) (cost: Expr) error actionValue =
+    let terms (values: ValueOptions) (mask: Column option) (batch: Batch) (cost: Expr) error actionValue =
         // Where an episode was cut, nobody knows what is possible at its last state: it teaches nothing.
         let known (x: Expr) =
             match mask with
@@ -191,12 +186,12 @@ module ValueLearner =
 
         [
             Term.mean "valueLoss" 1.0 (known batch[DrawnColumns.weights] * cost)
-            if options.PriorityExponent > 0.0 then Term.each Errors (known error)
+            if values.OffPolicy.PriorityExponent > 0.0 then Term.each Errors (known error)
             Term.report "actionValue" actionValue
         ]
 
     /// The update of a loss.
-    let plan (options: OffPolicyOptions) (values: ValueOptions) (network: Actor) (loss: Batch -> Term list) =
+    let plan (values: ValueOptions) (network: Actor) (loss: Batch -> Term list) =
         let layout = layout values network
 
         let optimiser =
@@ -212,23 +207,20 @@ module ValueLearner =
                         (GroupMotion.Learns("optimiser", optimiser))
                     ParameterGroup.target Target layout GroupMotion.Stays
                 ]
-            Shape = SampleShape.steps options.BatchSize
+            Shape = SampleShape.steps values.OffPolicy.BatchSize
             MaxGradientNorm = values.MaxGradientNorm
             Loss = loss
         }
 
     /// ε after so many environment steps.
-    let explorationRate (plan: PlanOptions) (values: ValueOptions) (steps: int64) : float =
-        let duration = values.ExplorationFraction * float plan.TotalSteps
-        ExplorationSchedule.linear values.InitialExploration values.FinalExploration duration (float steps)
+    let private explorationRate (values: ValueOptions) (steps: int64) : float =
+        EpsilonGreedyOptions.after values.Plan steps values.Exploration
 
     /// The best possible action; without noise in the network a random possible one with probability ε.
-    let private explore (parts: ValueLearnerParts) : ExploreAction =
-        let distribution = parts.Actor.Distribution
-
-        if parts.Values.NoisyNetworks.IsOff then
+    let private explore (values: ValueOptions) (distribution: ActionDistribution) : ExploreAction =
+        if values.NoisyNetworks.IsOff then
             ExploreAction(fun steps _ outputs _ possible action rng ->
-                let rate = explorationRate parts.Plan parts.Values steps
+                let rate = explorationRate values steps
                 EpsilonGreedyActions.choose rate distribution outputs possible action rng)
         else
             ExploreAction(fun _ _ outputs _ _ action rng ->
@@ -249,6 +241,18 @@ module ValueLearner =
 
             mixed[sequence] <- float32 (share * largest + (1.0 - share) * sum / float steps)
 
+    /// The parts of a learner from single transitions, whose own options are `texts`.
+    let parts (algorithm: string) texts (values: ValueOptions) (network: Actor) update : ValueLearnerParts =
+        {
+            Algorithm = algorithm
+            Options = texts
+            Values = values
+            Actor = network
+            Drawn = []
+            Sequences = None
+            Update = update
+        }
+
     /// Binds an algorithm to environments. `workers` share the work; the results do not depend on their number.
     let create (parts: ValueLearnerParts) (environment: BatchEnvironment) (workers: Workers) : Learner =
         let possible =
@@ -257,14 +261,15 @@ module ValueLearner =
             else
                 None
 
+        let values, replayed = parts.Values, parts.Values.OffPolicy
         let update = Update.create (parts.Update (TransitionColumns.ofEnvironment environment) possible)
         let theta, frozen = update.Group Online, update.Group Target
-        let drawn = DrawnNoise.Uniform(parts.Drawn, parts.OffPolicy.BatchSize)
-        let layout = layout parts.Values parts.Actor
+        let drawn = DrawnNoise.Uniform(parts.Drawn, replayed.BatchSize)
+        let layout = layout values parts.Actor
         let mutable means = Means(update, [])
 
         let noise =
-            match noisy parts.Values parts.Actor with
+            match noisy values parts.Actor with
             | Some network -> ValueSome(struct (network, NoiseSample network))
             | None -> ValueNone
 
@@ -294,13 +299,8 @@ module ValueLearner =
             | ValueSome _, ValueNone -> ReadOnlyMemory acting
             | ValueNone, _ -> Memory.op_Implicit theta
 
-        let rate (steps: int64) =
-            if parts.Rate.AnnealLearningRate then
-                parts.Rate.LearningRate * Math.Max(0.0, 1.0 - float steps / float parts.Plan.TotalSteps)
-            else
-                parts.Rate.LearningRate
-
-        let mixed = Array.zeroCreate<float32>(if parts.Sequences.IsSome then parts.OffPolicy.BatchSize else 0)
+        let rate (steps: int64) = RateOptions.after values.Plan steps values.Rate
+        let mixed = Array.zeroCreate<float32>(if parts.Sequences.IsSome then replayed.BatchSize else 0)
 
         let errors () : ReadOnlyMemory<float32> =
             match parts.Sequences with
@@ -329,35 +329,35 @@ module ValueLearner =
 
         Replayed.learnerOf
             { Replayed.noExtras with Sequences = parts.Sequences |> Option.map _.Steps }
-            parts.OffPolicy
+            replayed
             {
                 Algorithm = parts.Algorithm
                 Options = parts.Options
-                TotalSteps = parts.Plan.TotalSteps
+                TotalSteps = values.Plan.TotalSteps
                 Actor = parts.Actor
                 Layout = layout
                 ActionScaling = ActionScaling.None
-                NormaliseObservations = parts.Network.NormaliseObservations
+                NormaliseObservations = values.Network.NormaliseObservations
                 Arrays = update.Arrays @ noisyArrays
                 Targets = (Target, { First = 0; Layout = layout }) :: noisyTargets
-                Explore = explore parts
+                Explore = explore values parts.Actor.Distribution
                 Load =
                     fun draft ->
                         update.Load draft
-                        update.Set(learningRate, parts.Rate.LearningRate)
+                        update.Set(learningRate, values.Rate.LearningRate)
                         means <- Means(update, [ "valueLoss"; "actionValue"; "gradientNorm" ])
                         toDraw <- ValueNone
                         if noise.IsSome then (draft.Current Acting).CopyTo(Span acting)
                 Policy = policy
                 Stepped =
                     fun before after ->
-                        let interval = parts.Values.TargetUpdateInterval
+                        let interval = values.TargetUpdateInterval
 
                         for _ in 1 .. Replayed.due interval environment.Count before after do
-                            Replayed.follow parts.Values.TargetRate (Span.op_Implicit theta.Span) frozen.Span
+                            Replayed.follow values.TargetRate (Span.op_Implicit theta.Span) frozen.Span
                 Learn =
                     fun samples steps key ->
-                        if parts.Rate.AnnealLearningRate then update.Set(learningRate, rate steps)
+                        if values.Rate.AnnealLearningRate then update.Set(learningRate, rate steps)
                         let next = drawn.Draw(drawNoise key)
                         update.ChooseAll(drawn.With samples)
                         update.Run workers
@@ -375,7 +375,7 @@ module ValueLearner =
 
                             match noise with
                             | ValueSome(struct (network, _)) -> struct ("noiseDeviation", deviation network)
-                            | ValueNone -> struct ("explorationRate", explorationRate parts.Plan parts.Values steps)
+                            | ValueNone -> struct ("explorationRate", explorationRate values steps)
 
                             struct ("learningRate", rate steps)
                         |]

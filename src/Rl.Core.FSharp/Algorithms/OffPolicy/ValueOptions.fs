@@ -16,9 +16,14 @@ type NoisyNetworks =
     /// One for each weight (`ParameterNoise.Independent`).
     | Independent
 
-/// How action values are learned and explored by; see `ValueLearner`.
+/// What training of a learner of action values is planned for, how it replays, its layers, step size, targets and
+/// exploration; see `ValueLearner`.
 type ValueOptions =
     {
+        Plan: PlanOptions
+        OffPolicy: OffPolicyOptions
+        Network: NetworkOptions
+        Rate: RateOptions
         /// Adam's ε.
         AdamEpsilon: float
         Optimiser: OptimiserOptions
@@ -26,14 +31,8 @@ type ValueOptions =
         TargetUpdateInterval: int
         /// How far the target network then moves to the other: 1 copies it.
         TargetRate: float
-        /// ε, the probability of a random action, at the first step; noisy networks have none.
-        InitialExploration: float
-        /// ε from the end of its fall on.
-        FinalExploration: float
-        /// ε falls in a straight line over this part of `TotalSteps`.
-        ExplorationFraction: float
-        /// What is learned of an action is something of the state plus advantages of mean 0, from one last layer (Wang
-        /// et al. 2016).
+        Exploration: EpsilonGreedyOptions
+        /// Q is a value of the state plus advantages of mean 0, from one last layer (Wang et al. 2016).
         Dueling: bool
         /// The gradient is scaled down to this norm; 0 for no bound.
         MaxGradientNorm: float
@@ -47,20 +46,24 @@ type ValueOptions =
         Convolutions: Convolutions
     }
 
-/// Defaults and rows.
+/// Defaults, rows and checks.
 [<RequireQualifiedAccess>]
 module ValueOptions =
 
-    /// A copy of the network every 250 steps, and ε that falls from 1 to 0.05 over the first fifth.
+    /// An update of 128 transitions for each step and a copy of the network every 250, as RL Baselines3 Zoo has them for
+    /// Acrobot and LunarLander, with a learning rate that falls to 0, and ε that falls from 1 to 0.05 over the first
+    /// fifth.
     let defaults: ValueOptions =
         {
+            Plan = { TotalSteps = 50_000L }
+            OffPolicy = { OffPolicyOptions.defaults with GradientSteps = -1 }
+            Network = { NetworkOptions.defaults [ 256; 256 ] with Activation = Activation.Relu }
+            Rate = { LearningRate = 6.3e-4; AnnealLearningRate = true }
             AdamEpsilon = 1e-8
             Optimiser = OptimiserOptions.defaults
             TargetUpdateInterval = 250
             TargetRate = 1.0
-            InitialExploration = 1.0
-            FinalExploration = 0.05
-            ExplorationFraction = 0.2
+            Exploration = { InitialExploration = 1.0; FinalExploration = 0.05; ExplorationFraction = 0.2 }
             Dueling = false
             MaxGradientNorm = 10.0
             NoisyNetworks = NoisyNetworks.Off
@@ -68,60 +71,70 @@ module ValueOptions =
             Convolutions = Convolutions.Automatic
         }
 
+    /// Those of learners of distributions of returns: Adam's ε is 0.01 of a batch.
+    let ofDistributions: ValueOptions = { defaults with AdamEpsilon = 7.8125e-5 }
+
     let private d = defaults
 
-    /// The rows of updates and targets.
-    let learning: OptionRow<ValueOptions> list =
+    let private kinds =
+        [ "off", NoisyNetworks.Off; "factorised", NoisyNetworks.Factorised; "independent", NoisyNetworks.Independent ]
+
+    let private network rows =
+        Options.group (fun (c: ValueOptions) -> c.Network) (fun v c -> { c with Network = v }) rows
+
+    /// Rows of plan, replay, step size, targets and exploration.
+    let private learning: OptionRow<ValueOptions> list =
         [
+            yield! Options.group _.Plan (fun v (c: ValueOptions) -> { c with Plan = v }) PlanOptions.rows
+            yield! Options.group _.OffPolicy (fun v (c: ValueOptions) -> { c with OffPolicy = v }) OffPolicyOptions.rows
+            yield! Options.group _.Rate (fun v (c: ValueOptions) -> { c with Rate = v }) RateOptions.rows
             Options.number (nameof d.AdamEpsilon) Range.positive _.AdamEpsilon (fun v c -> { c with AdamEpsilon = v })
-            yield! Options.group _.Optimiser (fun v c -> { c with Optimiser = v }) OptimiserOptions.rows
+            yield! Options.group _.Optimiser (fun v (c: ValueOptions) -> { c with Optimiser = v }) OptimiserOptions.rows
             Options.whole (nameof d.TargetUpdateInterval) (Range.atLeast 1.0) _.TargetUpdateInterval (fun v c ->
                 { c with TargetUpdateInterval = v })
             Options.number (nameof d.TargetRate) Range.positiveFraction _.TargetRate (fun v c ->
                 { c with TargetRate = v })
             Options.number (nameof d.MaxGradientNorm) Range.notNegative _.MaxGradientNorm (fun v c ->
                 { c with MaxGradientNorm = v })
-        ]
-
-    let private exploration: OptionRow<ValueOptions> list =
-        [
-            Options.number (nameof d.InitialExploration) Range.fraction _.InitialExploration (fun v c ->
-                { c with InitialExploration = v })
-            Options.number (nameof d.FinalExploration) Range.fraction _.FinalExploration (fun v c ->
-                { c with FinalExploration = v })
-            Options.number (nameof d.ExplorationFraction) Range.fraction _.ExplorationFraction (fun v c ->
-                { c with ExplorationFraction = v })
-        ]
-
-    let private kinds =
-        [ "off", NoisyNetworks.Off; "factorised", NoisyNetworks.Factorised; "independent", NoisyNetworks.Independent ]
-
-    /// The rows of noisy networks.
-    let noise: OptionRow<ValueOptions> list =
-        [
+            yield!
+                EpsilonGreedyOptions.rows
+                |> Options.meaning
+                    (nameof d.Exploration.InitialExploration)
+                    "ε, the probability of a random action, at the first step; noisy networks have none."
+                |> Options.group _.Exploration (fun v (c: ValueOptions) -> { c with Exploration = v })
+            Options.flag (nameof d.Dueling) _.Dueling (fun v c -> { c with Dueling = v })
             Options.choice kinds (nameof d.NoisyNetworks) _.NoisyNetworks (fun v c -> { c with NoisyNetworks = v })
             Options.number (nameof d.NoiseDeviation) Range.notNegative _.NoiseDeviation (fun v c ->
                 { c with NoiseDeviation = v })
         ]
 
-    /// A row an option but the layers, in the order of files.
-    let rows: OptionRow<ValueOptions> list =
+    /// Rows of what networks see and their layers.
+    let private networks: OptionRow<ValueOptions> list =
         [
-            yield! learning
-            yield! exploration
-            Options.flag (nameof d.Dueling) _.Dueling (fun v c -> { c with Dueling = v })
-            yield! noise
+            yield! network NetworkOptions.normaliseObservations
+            yield! network NetworkOptions.layers
+            Options.convolutions (nameof d.Convolutions) _.Convolutions (fun v c -> { c with Convolutions = v })
         ]
 
-    /// The row of the layers for images.
-    let layers: OptionRow<ValueOptions> list =
-        [ Options.convolutions (nameof d.Convolutions) _.Convolutions (fun v c -> { c with Convolutions = v }) ]
+    /// A row an option, in the order of files, of options that have these as a field: those of an algorithm alone stand
+    /// before those of networks.
+    let around
+        (get: 'C -> ValueOptions)
+        (set: ValueOptions -> 'C -> 'C)
+        (own: OptionRow<'C> list)
+        : OptionRow<'C> list =
+        Options.group get set learning @ own @ Options.group get set networks
 
-    /// An update of 128 transitions for each step.
-    let replayed: OffPolicyOptions = { OffPolicyOptions.defaults with GradientSteps = -1 }
+    /// Rows of an algorithm whose priorities follow losses in place of errors.
+    let prioritisedByLoss (rows: OptionRow<'C> list) : OptionRow<'C> list =
+        rows
+        |> Options.meaning
+            (nameof d.OffPolicy.PriorityExponent)
+            ("α: a transition is drawn with a probability proportional to the power α of its loss (prioritised "
+             + "replay); 0 draws all alike.")
 
-    /// Two layers of 256.
-    let network: NetworkOptions = { NetworkOptions.defaults [ 256; 256 ] with Activation = Activation.Relu }
+    /// Fails for options that do not go together.
+    let validate (options: ValueOptions) : unit = OffPolicyOptions.validate options.OffPolicy
 
     /// The options with which tests are quick.
     let internal small: (string * string) list =

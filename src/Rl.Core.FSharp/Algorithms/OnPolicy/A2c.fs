@@ -1,7 +1,6 @@
 /// Advantage actor-critic: a few steps in several copies, then one joint step of actor and critic.
 namespace Rl.Core.Algorithms
 
-open System
 open Rl.Core.Acting
 open Rl.Core.Environments
 open Rl.Core.Experience
@@ -139,14 +138,7 @@ module A2c =
                 }
 
         let learn (state: TrainingState) (rollout: CreditedRollout) =
-            let remaining = Math.Max(0.0, 1.0 - float state.Steps / float c.Plan.TotalSteps)
-
-            let rate =
-                if c.Rate.AnnealLearningRate then
-                    c.Rate.LearningRate * remaining
-                else
-                    c.Rate.LearningRate
-
+            let rate = RateOptions.after c.Plan state.Steps c.Rate
             let draft = Draft rollout.State
             update.Load draft
             update.Set(learningRate, rate)

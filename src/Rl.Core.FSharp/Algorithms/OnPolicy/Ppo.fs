@@ -2,7 +2,6 @@
 /// steps.
 namespace Rl.Core.Algorithms
 
-open System
 open Rl.Core.Acting
 open Rl.Core.Autodiff
 open Rl.Core.Environments
@@ -327,14 +326,13 @@ module Ppo =
         let update = Update.create (plan c network environment.HasActionMasks minibatches.Size)
 
         let learn (state: TrainingState) (rollout: CreditedRollout) =
-            let remaining = Math.Max(0.0, 1.0 - float state.Steps / float c.Plan.TotalSteps)
-            let annealed isAnnealed value = if isAnnealed then value * remaining else value
-            let rate = annealed c.Rate.AnnealLearningRate c.Rate.LearningRate
+            let rate = RateOptions.after c.Plan state.Steps c.Rate
+            let clip = c.ClipRange * (if c.AnnealClipRange then PlanOptions.left c.Plan state.Steps else 1.0)
             let draft = Draft rollout.State
             let penalty = if c.KlPenalty > 0.0 then (draft.Array klPenalty.Name)[0] else 0.0f
             update.Load draft
             update.Set(learningRate, rate)
-            update.Set(clipRange, annealed c.AnnealClipRange c.ClipRange)
+            update.Set(clipRange, clip)
             update.Set(klPenalty, float penalty)
 
             let means = Means(update, metrics)

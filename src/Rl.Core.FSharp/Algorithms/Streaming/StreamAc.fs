@@ -157,7 +157,7 @@ module StreamAc =
             {
                 Algorithm = "stream-ac"
                 Options = StreamAcOptions.toPairs c
-                TotalSteps = c.Plan.TotalSteps
+                Plan = c.Plan
                 Stream = c.Stream
                 Rate = c.Rate
                 NormaliseObservations = c.Network.NormaliseObservations

@@ -19,12 +19,7 @@ type StreamQOptions =
         Rate: RateOptions
         /// κ: an update is as many times smaller than the largest one that would not overshoot.
         OvershootingFactor: float
-        /// ε, the probability of a random action, at the first step.
-        InitialExploration: float
-        /// ε from the end of its fall on.
-        FinalExploration: float
-        /// ε falls in a straight line over this part of `TotalSteps`.
-        ExplorationFraction: float
+        Exploration: EpsilonGreedyOptions
         /// Layers for observations that are images: those of DQN for Atari for 36 pixels and more, else those of
         /// MinAtar; or layers of your own, or none.
         Convolutions: Convolutions
@@ -46,9 +41,7 @@ module StreamQOptions =
                 }
             Rate = { LearningRate = 1.0; AnnealLearningRate = false }
             OvershootingFactor = 2.0
-            InitialExploration = 1.0
-            FinalExploration = 0.01
-            ExplorationFraction = 0.05
+            Exploration = { InitialExploration = 1.0; FinalExploration = 0.01; ExplorationFraction = 0.05 }
             Convolutions = Convolutions.Automatic
         }
 
@@ -60,6 +53,9 @@ module StreamQOptions =
         let network rows = Options.group (fun (c: StreamQOptions) -> c.Network) (fun v c -> { c with Network = v }) rows
         let rate rows = Options.group (fun (c: StreamQOptions) -> c.Rate) (fun v c -> { c with Rate = v }) rows
 
+        let exploration rows =
+            Options.group (fun (c: StreamQOptions) -> c.Exploration) (fun v c -> { c with Exploration = v }) rows
+
         [
             yield! plan PlanOptions.rows
             yield!
@@ -68,12 +64,7 @@ module StreamQOptions =
             Options.number (nameof d.OvershootingFactor) Range.positive _.OvershootingFactor (fun v c ->
                 { c with OvershootingFactor = v })
             yield! stream StreamOptions.credit
-            Options.number (nameof d.InitialExploration) Range.fraction _.InitialExploration (fun v c ->
-                { c with InitialExploration = v })
-            Options.number (nameof d.FinalExploration) Range.fraction _.FinalExploration (fun v c ->
-                { c with FinalExploration = v })
-            Options.number (nameof d.ExplorationFraction) Range.fraction _.ExplorationFraction (fun v c ->
-                { c with ExplorationFraction = v })
+            yield! exploration EpsilonGreedyOptions.rows
             yield! network NetworkOptions.normaliseObservations
             yield! stream StreamOptions.scales
             yield!
@@ -142,11 +133,6 @@ module StreamQ =
         let part = { First = 0; Layout = Actor.layout network }
         Streaming.plan "value step" [ Streaming.group group part c.OvershootingFactor copy ] (loss c network columns)
 
-    /// ε after so many environment steps.
-    let explorationRate (c: StreamQOptions) (steps: int64) : float =
-        let duration = c.ExplorationFraction * float c.Plan.TotalSteps
-        ExplorationSchedule.linear c.InitialExploration c.FinalExploration duration (float steps)
-
     let private bind (c: StreamQOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
         let network = network c environment.ObservationSpace environment.ActionSpace
         // Whether a copy's last action was not the best.
@@ -154,7 +140,7 @@ module StreamQ =
 
         let explorer (steps: unit -> int64) =
             ChooseAction(fun _ copy outputs _ possible action rng ->
-                let rate = explorationRate c (steps ())
+                let rate = EpsilonGreedyOptions.after c.Plan (steps ()) c.Exploration
                 let rng = EpsilonGreedyActions.choose rate network.Distribution outputs possible action rng
                 let taken = action[0]
                 Policy.mode network.Distribution outputs action
@@ -167,7 +153,7 @@ module StreamQ =
             {
                 Algorithm = "stream-q"
                 Options = StreamQOptions.toPairs c
-                TotalSteps = c.Plan.TotalSteps
+                Plan = c.Plan
                 Stream = c.Stream
                 Rate = c.Rate
                 NormaliseObservations = c.Network.NormaliseObservations
@@ -178,7 +164,8 @@ module StreamQ =
                 Explored = fun copy -> explored[copy]
                 Update = plan c network
                 Terms = [ "actionValue" ]
-                Metrics = fun steps -> [| struct ("explorationRate", explorationRate c steps) |]
+                Metrics =
+                    fun steps -> [| struct ("explorationRate", EpsilonGreedyOptions.after c.Plan steps c.Exploration) |]
             }
             environment
             workers

@@ -97,8 +97,7 @@ type StreamParts =
         Algorithm: string
         /// The options as named texts.
         Options: (string * string) list
-        /// The number of environment steps that training is planned for.
-        TotalSteps: int64
+        Plan: PlanOptions
         Stream: StreamOptions
         Rate: RateOptions
         NormaliseObservations: bool
@@ -266,11 +265,7 @@ module Streaming =
         let samples = Samples(copies, (fun copy -> struct (time.Value, copy)), stream.Data)
         let terms = List.toArray parts.Terms
 
-        let rateAt (steps: int64) =
-            if parts.Rate.AnnealLearningRate then
-                parts.Rate.LearningRate * Math.Max(0.0, 1.0 - float steps / float parts.TotalSteps)
-            else
-                parts.Rate.LearningRate
+        let rateAt (steps: int64) = RateOptions.after parts.Plan steps parts.Rate
 
         // θ goes from the update that moved it last to the next.
         let hand from into =
@@ -359,7 +354,7 @@ module Streaming =
                 Environment = environment
                 Network = parts.Actor
                 Options = parts.Options
-                TotalSteps = parts.TotalSteps
+                TotalSteps = parts.Plan.TotalSteps
                 Arrays = updates |> Array.toList |> List.collect _.Arrays
                 Start = Learners.start parts.Layout environment parts.NormaliseObservations options.NormaliseRewards
                 Collect = ignore

@@ -168,21 +168,6 @@ let ``with masks a step that was cut weighs nothing, and nothing flows out of it
             Assert.Equal(bound.Returns[index], changed.Returns[index])
 
 [<Fact>]
-let ``the exploration rate falls over a part of all steps`` () =
-    let options =
-        { PqnOptions.defaults with
-            Plan.TotalSteps = 1000L
-            InitialExploration = 1.0
-            FinalExploration = 0.2
-            ExplorationFraction = 0.5
-        }
-
-    Assert.Equal(1.0, Pqn.explorationRate options 0L)
-    Assert.Equal(0.6, Pqn.explorationRate options 250L, 12)
-    Assert.Equal(0.2, Pqn.explorationRate options 500L)
-    Assert.Equal(0.2, Pqn.explorationRate options 5000L)
-
-[<Fact>]
 let ``every hidden layer is normalised, of images and of vectors`` () =
     let blocks (space: Space) isNormalised =
         let options = { PqnOptions.defaults with LayerNormalisation = isNormalised; Network.Hidden = [ 8; 6 ] }

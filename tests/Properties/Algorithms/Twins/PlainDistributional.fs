@@ -71,7 +71,7 @@ module PlainDistributional =
         let mean logits = Array.map2 (fun (z: float) (p: Scalar) -> z * p) atoms (softmax logits) |> Scalar.sum
 
         let target online frozen see _ steps =
-            match ahead c.OffPolicy.Discount c.Double online frozen see steps distributions mean with
+            match ahead c.Values.OffPolicy.Discount c.Double online frozen see steps distributions mean with
             | None -> None
             | Some(struct (earned, discount, next)) ->
                 let places = atoms |> Array.map (fun z -> earned + discount * z)
@@ -85,9 +85,6 @@ module PlainDistributional =
 
         PlainValues.transition
             {
-                OffPolicy = c.OffPolicy
-                TotalSteps = c.Plan.TotalSteps
-                Rate = c.Rate
                 Values = c.Values
                 ActionValues = fun theta seen -> distributions theta seen |> Array.map mean
                 Levels = []
@@ -114,7 +111,7 @@ module PlainDistributional =
         let distributions = distributions c.Values.Dueling c.Quantiles view.Network
 
         let target online frozen see _ steps =
-            match ahead c.OffPolicy.Discount c.Double online frozen see steps distributions Scalar.mean with
+            match ahead c.Values.OffPolicy.Discount c.Double online frozen see steps distributions Scalar.mean with
             | None -> None
             | Some(struct (earned, discount, next)) -> Some(next |> Array.map (fun x -> earned + discount * x.Value))
 
@@ -134,9 +131,6 @@ module PlainDistributional =
 
         PlainValues.transition
             {
-                OffPolicy = c.OffPolicy
-                TotalSteps = c.Plan.TotalSteps
-                Rate = c.Rate
                 Values = c.Values
                 ActionValues = fun theta seen -> distributions theta seen |> Array.map Scalar.mean
                 Levels = []
@@ -177,7 +171,7 @@ module PlainDistributional =
 
         let target online frozen see (levels: float[] list) (steps: PlainTransition list) =
             let last = List.last steps
-            let earned = PlainValues.earned c.OffPolicy.Discount steps
+            let earned = PlainValues.earned c.Values.OffPolicy.Discount steps
 
             if last.Terminated then
                 Some(levels[1] |> Array.map (fun _ -> earned))
@@ -187,7 +181,7 @@ module PlainDistributional =
                 let seen = see last.Next
                 let chooser = distributions levels[2] (if c.Double then online else frozen) seen
                 let best = PlainValues.best last.NextMask (Array.map Scalar.mean chooser)
-                let discount = c.OffPolicy.Discount ** float steps.Length
+                let discount = c.Values.OffPolicy.Discount ** float steps.Length
                 Some((distributions levels[1] frozen seen)[best] |> Array.map (fun x -> earned + discount * x.Value))
 
         let cost theta seen (levels: float[] list) (action: float[]) (wanted: float[]) =
@@ -204,9 +198,6 @@ module PlainDistributional =
 
         PlainValues.transition
             {
-                OffPolicy = c.OffPolicy
-                TotalSteps = c.Plan.TotalSteps
-                Rate = c.Rate
                 Values = c.Values
                 ActionValues = fun theta seen -> distributions middles theta seen |> Array.map Scalar.mean
                 Levels = [ c.Quantiles; c.TargetQuantiles; c.ChoiceQuantiles ]

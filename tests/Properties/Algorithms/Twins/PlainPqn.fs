@@ -57,9 +57,7 @@ module PlainPqn =
         let before = Array.map Scalar.constant view.Theta
         let known raw = values before raw |> Array.map Scalar.value
 
-        let epsilon (steps: int64) =
-            let part = float steps / (c.ExplorationFraction * float c.Plan.TotalSteps)
-            c.InitialExploration + (c.FinalExploration - c.InitialExploration) * min 1.0 part
+        let epsilon = PlainValues.epsilon c.Plan c.Exploration
 
         let act t copy =
             let raw = world.Present copy

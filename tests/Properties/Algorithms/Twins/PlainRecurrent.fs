@@ -148,23 +148,20 @@ module PlainR2d2 =
                 outputs
 
         let rateAt (steps: int64) =
-            if c.Rate.AnnealLearningRate then
-                c.Rate.LearningRate * (1.0 - float steps / float c.Plan.TotalSteps)
+            if values.Rate.AnnealLearningRate then
+                values.Rate.LearningRate * (1.0 - float steps / float values.Plan.TotalSteps)
             else
-                c.Rate.LearningRate
+                values.Rate.LearningRate
 
-        let epsilon (steps: int64) =
-            let part = float steps / (values.ExplorationFraction * float c.Plan.TotalSteps)
-            values.InitialExploration + (values.FinalExploration - values.InitialExploration) * min 1.0 part
-
-        let mutable rate = c.Rate.LearningRate
-        let replayed = c.OffPolicy
+        let epsilon = PlainValues.epsilon values.Plan values.Exploration
+        let mutable rate = values.Rate.LearningRate
+        let replayed = values.OffPolicy
         let length = c.BurnIn + c.SequenceLength
         let delay = (length - 1) * world.Copies
         let priorities = PlainPriorities(replayed.PriorityExponent, replayed.BufferSize, delay, state)
 
         let correction (steps: int64) =
-            let gone = min 1.0 (float steps / float c.Plan.TotalSteps)
+            let gone = min 1.0 (float steps / float values.Plan.TotalSteps)
             replayed.PriorityCorrection + (1.0 - replayed.PriorityCorrection) * gone
 
         let adam = PlainAdam("optimiser", (fun () -> rate), values.AdamEpsilon, state)

@@ -285,9 +285,6 @@ module PlainNoisyLayers =
 [<NoEquality; NoComparison>]
 type PlainValueLearner =
     {
-        OffPolicy: OffPolicyOptions
-        TotalSteps: int64
-        Rate: RateOptions
         Values: ValueOptions
         /// Q(s, ·) from parameters and an observation, component after component of an action.
         ActionValues: Scalar[] -> float[] -> Scalar[]
@@ -332,6 +329,11 @@ module PlainValues =
     let earned (discount: float) (steps: PlainTransition list) : float =
         steps |> List.mapi (fun i step -> discount ** float i * step.Reward) |> List.sum
 
+    /// The probability of a random action after so many steps.
+    let epsilon (plan: PlanOptions) (c: EpsilonGreedyOptions) (steps: int64) : float =
+        let part = float steps / (c.ExplorationFraction * float plan.TotalSteps)
+        c.InitialExploration + (c.FinalExploration - c.InitialExploration) * min 1.0 part
+
     /// A round, and what is remembered after it.
     let transition (c: PlainValueLearner) (view: TwinView) : Expected * PlainMemory =
         let state = view.State
@@ -350,28 +352,25 @@ module PlainValues =
         let each mask q = List.zip3 counts (split counts mask) (split counts q)
 
         let rateAt (steps: int64) =
-            if c.Rate.AnnealLearningRate then
-                c.Rate.LearningRate * (1.0 - float steps / float c.TotalSteps)
+            if values.Rate.AnnealLearningRate then
+                values.Rate.LearningRate * (1.0 - float steps / float values.Plan.TotalSteps)
             else
-                c.Rate.LearningRate
+                values.Rate.LearningRate
 
-        let epsilon (steps: int64) =
-            let part = float steps / (values.ExplorationFraction * float c.TotalSteps)
-            values.InitialExploration + (values.FinalExploration - values.InitialExploration) * min 1.0 part
-
-        let mutable rate = c.Rate.LearningRate
-        let replayed = c.OffPolicy
+        let epsilon = epsilon values.Plan values.Exploration
+        let mutable rate = values.Rate.LearningRate
+        let replayed = values.OffPolicy
         let priorities = PlainPriorities(replayed.PriorityExponent, replayed.BufferSize, state)
 
         let correction (steps: int64) =
-            let gone = min 1.0 (float steps / float c.TotalSteps)
+            let gone = min 1.0 (float steps / float values.Plan.TotalSteps)
             replayed.PriorityCorrection + (1.0 - replayed.PriorityCorrection) * gone
 
         let adam = PlainAdam("optimiser", (fun () -> rate), values.AdamEpsilon, state)
 
         let choose _ (steps: int64) seen mask key =
             let q =
-                if steps < int64 c.OffPolicy.LearningStarts then
+                if steps < int64 replayed.LearningStarts then
                     [||]
                 else
                     c.ActionValues (Array.map Scalar.constant (if isNoisy then acting else theta)) seen
@@ -440,7 +439,7 @@ module PlainValues =
             let wanted =
                 Array.zip rows levels
                 |> Array.map (fun (row, levels) ->
-                    let steps = PlainMemory.ahead c.OffPolicy.ReturnSteps memory row
+                    let steps = PlainMemory.ahead replayed.ReturnSteps memory row
                     List.head steps, levels, c.Target online still see levels steps)
 
             let mutable errors = [||]
@@ -483,7 +482,7 @@ module PlainValues =
             rest
 
         let struct (memory, statistics, taken, key) =
-            PlainReplayed.round c.OffPolicy masks state world priorities choose follow learn
+            PlainReplayed.round replayed masks state world priorities choose follow learn
 
         let deviation = Array.averageBy abs theta[acting.Length ..]
         let mean (values: ResizeArray<float>) = if values.Count = 0 then nan else Seq.average values
@@ -541,7 +540,7 @@ module PlainDqn =
     /// What a transition should be worth: nothing where that cannot be known. Of several components it is the mean
     /// (Tavakoli et al. 2018, equation 5).
     let private target (c: DqnOptions) counts network (online: Scalar[]) frozen see (steps: PlainTransition list) =
-        let discount = c.OffPolicy.Discount
+        let discount = c.Values.OffPolicy.Discount
         let first, last = List.head steps, List.last steps
         let earned = PlainValues.earned discount steps
         let values = values c counts network
@@ -593,9 +592,6 @@ module PlainDqn =
 
         PlainValues.transition
             {
-                OffPolicy = c.OffPolicy
-                TotalSteps = c.Plan.TotalSteps
-                Rate = c.Rate
                 Values = c.Values
                 ActionValues = fun theta seen -> values theta seen |> Array.concat
                 Levels = []

@@ -178,9 +178,7 @@ module PlainStream =
         let best mask (q: float[]) =
             [| 0 .. q.Length - 1 |] |> Array.filter (possible mask) |> Array.maxBy (fun choice -> q[choice])
 
-        let epsilon (steps: int64) =
-            let part = float steps / (c.ExplorationFraction * float c.Plan.TotalSteps)
-            c.InitialExploration + (c.FinalExploration - c.InitialExploration) * min 1.0 part
+        let epsilon = PlainValues.epsilon c.Plan c.Exploration
 
         let act theta seen (mask: bool[]) steps key =
             let greedy = best mask (numbers theta seen)

@@ -21,8 +21,8 @@ let private options =
         Epochs = 2
         Network = { d.Network with Hidden = [ 4 ]; Activation = Activation.Tanh }
         Rate = { LearningRate = 0.01; AnnealLearningRate = false }
-        FinalExploration = 0.1
-        ExplorationFraction = 0.8
+        Exploration.FinalExploration = 0.1
+        Exploration.ExplorationFraction = 0.8
         MaxGradientNorm = 0.4
     }
 
@@ -39,7 +39,7 @@ let ``a transition of PQN is that of plain PQN`` () =
         { options with
             Network.Hidden = [ 3; 4 ]
             Network.NormaliseObservations = true
-            InitialExploration = 0.4
+            Exploration.InitialExploration = 0.4
             MinibatchSize = 200
         }
         TwinTasks.choices
@@ -48,4 +48,4 @@ let ``a transition of PQN is that of plain PQN`` () =
 [<Fact>]
 let ``a transition of PQN with masks is that of plain PQN`` () =
     check options TwinTasks.maskedChoices 2
-    check { options with Lambda = 1.0; InitialExploration = 0.2 } TwinTasks.maskedChoices 1
+    check { options with Lambda = 1.0; Exploration.InitialExploration = 0.2 } TwinTasks.maskedChoices 1

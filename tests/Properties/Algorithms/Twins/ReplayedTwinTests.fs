@@ -12,24 +12,20 @@ open Rl.Core.Networks
 open Xunit
 
 let private options =
-    let d = DqnOptions.defaults
-
-    { d with
-        Plan.TotalSteps = 600L
-        OffPolicy =
-            { d.OffPolicy with
-                LearningStarts = 20
-                TrainFrequency = 3
-                GradientSteps = 2
-                BatchSize = 12
-                BufferSize = 90
-                Discount = 0.9
-                RoundSteps = 60
-            }
-        Network = { d.Network with Hidden = [ 4 ]; Activation = Activation.Tanh }
-        Rate.LearningRate = 0.01
+    { DqnOptions.defaults with
+        Values.Plan.TotalSteps = 600L
+        Values.OffPolicy.LearningStarts = 20
+        Values.OffPolicy.TrainFrequency = 3
+        Values.OffPolicy.GradientSteps = 2
+        Values.OffPolicy.BatchSize = 12
+        Values.OffPolicy.BufferSize = 90
+        Values.OffPolicy.Discount = 0.9
+        Values.OffPolicy.RoundSteps = 60
+        Values.Network.Hidden = [ 4 ]
+        Values.Network.Activation = Activation.Tanh
+        Values.Rate.LearningRate = 0.01
         Values.TargetUpdateInterval = 25
-        Values.ExplorationFraction = 0.5
+        Values.Exploration.ExplorationFraction = 0.5
         Values.MaxGradientNorm = 0.5
     }
 
@@ -80,7 +76,11 @@ let ``a round of DQN is that of plain DQN`` () =
         3
 
     agree
-        { options with OffPolicy.ReturnSteps = 3; Values.TargetRate = 0.3; Values.TargetUpdateInterval = 1 }
+        { options with
+            Values.OffPolicy.ReturnSteps = 3
+            Values.TargetRate = 0.3
+            Values.TargetUpdateInterval = 1
+        }
         TwinTasks.choices
         3
         1
@@ -89,11 +89,11 @@ let ``a round of DQN is that of plain DQN`` () =
         { options with
             Target = ValueTarget.Munchausen
             MunchausenTemperature = 0.3
-            Network.NormaliseObservations = true
-            Rate.AnnealLearningRate = true
-            OffPolicy.GradientSteps = -1
-            OffPolicy.TrainFrequency = 1
-            OffPolicy.RoundSteps = 20
+            Values.Network.NormaliseObservations = true
+            Values.Rate.AnnealLearningRate = true
+            Values.OffPolicy.GradientSteps = -1
+            Values.OffPolicy.TrainFrequency = 1
+            Values.OffPolicy.RoundSteps = 20
         }
         TwinTasks.choices
         2
@@ -103,12 +103,12 @@ let ``a round of DQN is that of plain DQN`` () =
 let ``a round of greedy DQN sees observations as the newest statistics have them`` () =
     agree
         { options with
-            Values.InitialExploration = 0.0
-            Values.FinalExploration = 0.0
-            Network.NormaliseObservations = true
-            OffPolicy.LearningStarts = 0
-            OffPolicy.TrainFrequency = 1
-            OffPolicy.GradientSteps = 1
+            Values.Exploration.InitialExploration = 0.0
+            Values.Exploration.FinalExploration = 0.0
+            Values.Network.NormaliseObservations = true
+            Values.OffPolicy.LearningStarts = 0
+            Values.OffPolicy.TrainFrequency = 1
+            Values.OffPolicy.GradientSteps = 1
         }
         TwinTasks.choices
         4
@@ -119,51 +119,53 @@ let ``a round of DQN from prioritised replay is that of plain DQN`` () =
     // Short rounds: weights below 1 move little, and float32 is seen against that.
     let prioritised =
         { options with
-            OffPolicy.PriorityExponent = 0.7
-            OffPolicy.PriorityCorrection = 0.3
-            OffPolicy.RoundSteps = 30
+            Values.OffPolicy.PriorityExponent = 0.7
+            Values.OffPolicy.PriorityCorrection = 0.3
+            Values.OffPolicy.RoundSteps = 30
         }
 
-    agree { prioritised with OffPolicy.RoundSteps = 60 } TwinTasks.choices 3 2
-    agree { prioritised with OffPolicy.PriorityExponent = 1.0; OffPolicy.ReturnSteps = 3 } TwinTasks.choices 1 1
-    agree { prioritised with OffPolicy.ReturnSteps = 2 } TwinTasks.maskedChoices 2 1
+    agree { prioritised with Values.OffPolicy.RoundSteps = 60 } TwinTasks.choices 3 2
+
+    agree
+        { prioritised with Values.OffPolicy.PriorityExponent = 1.0; Values.OffPolicy.ReturnSteps = 3 }
+        TwinTasks.choices
+        1
+        1
+
+    agree { prioritised with Values.OffPolicy.ReturnSteps = 2 } TwinTasks.maskedChoices 2 1
 
 [<Fact>]
 let ``a round of DQN with masks is that of plain DQN`` () =
     for target in [ ValueTarget.Maximum; ValueTarget.Double ] do
         agree { options with Target = target; Values.Dueling = true } TwinTasks.maskedChoices 5 2
-        agree { options with Target = target; OffPolicy.ReturnSteps = 2 } TwinTasks.maskedChoices 2 1
+        agree { options with Target = target; Values.OffPolicy.ReturnSteps = 2 } TwinTasks.maskedChoices 2 1
 
 [<Fact>]
 let ``a round of DQN with several choices at once is that of plain DQN`` () =
     agree { options with Target = ValueTarget.Maximum } TwinTasks.branches 1 1
-    agree { options with Values.Dueling = true; OffPolicy.ReturnSteps = 3 } TwinTasks.branches 4 3
+    agree { options with Values.Dueling = true; Values.OffPolicy.ReturnSteps = 3 } TwinTasks.branches 4 3
     agree { options with Loss = ValueError.Squared; Values.TargetUpdateInterval = 1000 } TwinTasks.maskedBranches 5 2
 
     agree
         { options with
             Values.Dueling = true
-            OffPolicy.PriorityExponent = 0.7
-            OffPolicy.RoundSteps = 30
-            Network.NormaliseObservations = true
+            Values.OffPolicy.PriorityExponent = 0.7
+            Values.OffPolicy.RoundSteps = 30
+            Values.Network.NormaliseObservations = true
         }
         TwinTasks.maskedBits
         2
         1
 
-    let noisy = { options.Values with NoisyNetworks = NoisyNetworks.Factorised }
-    agree { options with Values = noisy; OffPolicy.RoundSteps = 30 } TwinTasks.branches 2 2
+    let noisy = { options with Values.NoisyNetworks = NoisyNetworks.Factorised; Values.OffPolicy.RoundSteps = 30 }
+    agree noisy TwinTasks.branches 2 2
 
 /// A dueling network whose target network stays another one, so that it matters which of them chooses.
-let private apart = { options.Values with Dueling = true; TargetUpdateInterval = 1000 }
+let private apart (values: ValueOptions) = { values with Dueling = true; TargetUpdateInterval = 1000 }
 
 let private c51: C51Options =
     {
-        Plan = options.Plan
-        OffPolicy = { options.OffPolicy with RoundSteps = 30 }
-        Network = options.Network
-        Rate = options.Rate
-        Values = options.Values
+        Values = { options.Values with OffPolicy.RoundSteps = 30 }
         Double = false
         Atoms = 7
         LowestReturn = -1.5
@@ -177,14 +179,14 @@ let ``a round of C51 is that of plain C51`` () =
         agreeOn (C51.create options) (PlainDistributional.c51 options) task copies threads
 
     agree c51 TwinTasks.choices 1 1
-    agree { c51 with Double = true; Values = apart; OffPolicy.ReturnSteps = 3 } TwinTasks.choices 4 3
-    agree { c51 with Double = true; Values = apart; Atoms = 2 } TwinTasks.maskedChoices 5 2
+    agree { c51 with Double = true; Values = { apart c51.Values with OffPolicy.ReturnSteps = 3 } } TwinTasks.choices 4 3
+    agree { c51 with Double = true; Values = apart c51.Values; Atoms = 2 } TwinTasks.maskedChoices 5 2
 
     agree
         { c51 with
-            OffPolicy.PriorityExponent = 0.7
-            Network.NormaliseObservations = true
-            Rate.AnnealLearningRate = true
+            Values.OffPolicy.PriorityExponent = 0.7
+            Values.Network.NormaliseObservations = true
+            Values.Rate.AnnealLearningRate = true
         }
         TwinTasks.maskedChoices
         2
@@ -192,11 +194,7 @@ let ``a round of C51 is that of plain C51`` () =
 
 let private qrDqn: QrDqnOptions =
     {
-        Plan = options.Plan
-        OffPolicy = { options.OffPolicy with RoundSteps = 30 }
-        Network = options.Network
-        Rate = options.Rate
-        Values = options.Values
+        Values = { options.Values with OffPolicy.RoundSteps = 30 }
         Double = false
         Quantiles = 5
         HuberThreshold = 0.4
@@ -208,23 +206,35 @@ let ``a round of QR-DQN is that of plain QR-DQN`` () =
         agreeOn (QrDqn.create options) (PlainDistributional.qrDqn options) task copies threads
 
     agree qrDqn TwinTasks.choices 1 1
-    agree { qrDqn with Double = true; Values = apart; OffPolicy.ReturnSteps = 3 } TwinTasks.choices 4 3
-    agree { qrDqn with Double = true; Values = apart; Quantiles = 1 } TwinTasks.maskedChoices 5 2
 
     agree
-        { qrDqn with OffPolicy.PriorityExponent = 0.7; OffPolicy.RoundSteps = 30; HuberThreshold = 0.0 }
+        { qrDqn with Double = true; Values = { apart qrDqn.Values with OffPolicy.ReturnSteps = 3 } }
+        TwinTasks.choices
+        4
+        3
+
+    agree { qrDqn with Double = true; Values = apart qrDqn.Values; Quantiles = 1 } TwinTasks.maskedChoices 5 2
+
+    agree
+        { qrDqn with
+            Values.OffPolicy.PriorityExponent = 0.7
+            Values.OffPolicy.RoundSteps = 30
+            HuberThreshold = 0.0
+        }
         TwinTasks.maskedChoices
         2
         1
 
 let private iqn: IqnOptions =
     {
-        Plan = options.Plan
-        // Few updates: θ moves little, and float32 is seen against that.
-        OffPolicy = { options.OffPolicy with RoundSteps = 30; BatchSize = 8; GradientSteps = 1 }
-        Network = { options.Network with Hidden = [ 4; 3 ] }
-        Rate = options.Rate
-        Values = options.Values
+        Values =
+            { options.Values with
+                // Few updates: θ moves little, and float32 is seen against that.
+                OffPolicy.RoundSteps = 30
+                OffPolicy.BatchSize = 8
+                OffPolicy.GradientSteps = 1
+                Network.Hidden = [ 4; 3 ]
+            }
         Double = false
         Quantiles = 3
         TargetQuantiles = 4
@@ -240,21 +250,30 @@ let ``a round of IQN is that of plain IQN`` () =
         agreeOn (Iqn.create options) (PlainDistributional.iqn options) task copies threads
 
     agree iqn TwinTasks.choices 1 1
-    agree { iqn with Double = true; Values = apart; OffPolicy.ReturnSteps = 3 } TwinTasks.choices 4 3
-    agree { iqn with Double = true; Values = apart; Network.Hidden = [ 5 ] } TwinTasks.maskedChoices 5 2
+    agree { iqn with Double = true; Values = { apart iqn.Values with OffPolicy.ReturnSteps = 3 } } TwinTasks.choices 4 3
 
-    agree { iqn with OffPolicy.PriorityExponent = 0.7; Quantiles = 1; HuberThreshold = 0.0 } TwinTasks.maskedChoices 2 1
+    agree
+        { iqn with Double = true; Values = { apart iqn.Values with Network.Hidden = [ 5 ] } }
+        TwinTasks.maskedChoices
+        5
+        2
 
-    let noisy = { iqn.Values with NoisyNetworks = NoisyNetworks.Factorised; Dueling = true }
-    agree { iqn with Values = noisy; OffPolicy.GradientSteps = 1 } TwinTasks.choices 2 2
+    agree
+        { iqn with Values.OffPolicy.PriorityExponent = 0.7; Quantiles = 1; HuberThreshold = 0.0 }
+        TwinTasks.maskedChoices
+        2
+        1
+
+    agree { iqn with Values.NoisyNetworks = NoisyNetworks.Factorised; Values.Dueling = true } TwinTasks.choices 2 2
 
 let private r2d2: R2d2Options =
     {
-        Plan = options.Plan
-        OffPolicy = { options.OffPolicy with RoundSteps = 30; BatchSize = 5; ReturnSteps = 2 }
-        Network = options.Network
-        Rate = options.Rate
-        Values = apart
+        Values =
+            { apart options.Values with
+                OffPolicy.RoundSteps = 30
+                OffPolicy.BatchSize = 5
+                OffPolicy.ReturnSteps = 2
+            }
         Recurrence = Some RecurrentCell.Gru
         RecurrentUnits = 3
         SequenceLength = 4
@@ -270,18 +289,29 @@ let ``a round of R2D2 is that of plain R2D2`` () =
         agreeOn (R2d2.create options) (PlainR2d2.transition options) task copies threads
 
     agree r2d2 TwinTasks.choices 1 1
-    agree { r2d2 with Recurrence = Some RecurrentCell.Lstm; OffPolicy.PriorityExponent = 0.7 } TwinTasks.choices 2 2
-    agree { r2d2 with BurnIn = 0; OffPolicy.ReturnSteps = 9; Loss = ValueError.Huber } TwinTasks.maskedChoices 4 3
+
+    agree
+        { r2d2 with Recurrence = Some RecurrentCell.Lstm; Values.OffPolicy.PriorityExponent = 0.7 }
+        TwinTasks.choices
+        2
+        2
+
+    agree
+        { r2d2 with BurnIn = 0; Values.OffPolicy.ReturnSteps = 9; Loss = ValueError.Huber }
+        TwinTasks.maskedChoices
+        4
+        3
 
     agree
         { r2d2 with
             Recurrence = Some RecurrentCell.Tanh
             SequenceLength = 1
             ValueRescaling = false
-            Values = options.Values
-            Network.NormaliseObservations = true
-            Rate.AnnealLearningRate = true
-            OffPolicy.PriorityExponent = 1.0
+            Values.Dueling = false
+            Values.TargetUpdateInterval = 25
+            Values.Network.NormaliseObservations = true
+            Values.Rate.AnnealLearningRate = true
+            Values.OffPolicy.PriorityExponent = 1.0
         }
         TwinTasks.maskedChoices
         3
@@ -295,34 +325,37 @@ let ``a round with noisy networks is that of plain ones`` (kind: string) =
         else
             NoisyNetworks.Independent
 
-    let noisy = { options with Values.NoisyNetworks = kind; OffPolicy.GradientSteps = 1; OffPolicy.RoundSteps = 30 }
+    let noisy =
+        { options with
+            Values.NoisyNetworks = kind
+            Values.OffPolicy.GradientSteps = 1
+            Values.OffPolicy.RoundSteps = 30
+        }
 
     agree noisy TwinTasks.choices 1 1
-    agree { noisy with Values.Dueling = true; OffPolicy.GradientSteps = 2 } TwinTasks.maskedChoices 4 3
-    let qrDqn = { qrDqn with Values = noisy.Values; OffPolicy = noisy.OffPolicy }
+    agree { noisy with Values.Dueling = true; Values.OffPolicy.GradientSteps = 2 } TwinTasks.maskedChoices 4 3
+    let qrDqn = { qrDqn with Values = noisy.Values }
     agreeOn (QrDqn.create qrDqn) (PlainDistributional.qrDqn qrDqn) TwinTasks.choices 2 2
 
 [<Fact>]
 let ``a round of Rainbow is that of plain C51 with all that belongs to it`` () =
     let rainbow: RainbowOptions =
         { RainbowOptions.defaults with
-            Plan = c51.Plan
-            OffPolicy =
-                { c51.OffPolicy with ReturnSteps = 3; PriorityExponent = 0.5; TrainFrequency = 2; RoundSteps = 20 }
-            Network = c51.Network
-            Rate = c51.Rate
-            Values = { apart with Dueling = false; NoisyNetworks = NoisyNetworks.Factorised }
+            Values =
+                { apart c51.Values with
+                    OffPolicy.ReturnSteps = 3
+                    OffPolicy.PriorityExponent = 0.5
+                    OffPolicy.TrainFrequency = 2
+                    OffPolicy.RoundSteps = 20
+                    Dueling = false
+                    NoisyNetworks = NoisyNetworks.Factorised
+                }
             Atoms = c51.Atoms
             LowestReturn = c51.LowestReturn
             HighestReturn = c51.HighestReturn
         }
 
-    let plain: C51Options =
-        { c51 with
-            OffPolicy = rainbow.OffPolicy
-            Values = { rainbow.Values with Dueling = true }
-            Double = true
-        }
+    let plain: C51Options = { c51 with Values = { rainbow.Values with Dueling = true }; Double = true }
 
     agreeOn (Rainbow.create rainbow) (PlainDistributional.c51 plain) TwinTasks.choices 1 1
     agreeOn (Rainbow.create rainbow) (PlainDistributional.c51 plain) TwinTasks.maskedChoices 3 2

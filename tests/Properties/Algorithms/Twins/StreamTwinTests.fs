@@ -24,9 +24,9 @@ let private q =
         Plan.TotalSteps = 100L
         Stream = stream
         Network = network d.Network
-        InitialExploration = 0.9
-        FinalExploration = 0.2
-        ExplorationFraction = 0.8
+        Exploration.InitialExploration = 0.9
+        Exploration.FinalExploration = 0.2
+        Exploration.ExplorationFraction = 0.8
     }
 
 let private ac =
