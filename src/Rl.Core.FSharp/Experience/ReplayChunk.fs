@@ -61,23 +61,27 @@ type internal ReplayChunk(layout: ReplayLayout, data: byte[], start: int) =
 [<Sealed>]
 type internal ReplayMemory(layout: ReplayLayout, capacity: int) =
     let size = ReplayChunk.Rows * layout.Stride
-    let together = ReplayMemory.Together(layout, capacity)
+    let most = ReplayMemory.Together(layout, capacity)
     let gate = obj ()
+    // The newest array, its chunks, and how many of them are taken.
     let mutable data: byte[] = [||]
-    let mutable taken = together
+    let mutable together = 0
+    let mutable taken = 0
 
     /// The most bytes that chunks have together.
     static member private LargestBytes = 32 * 1_048_576
 
-    /// The chunks of an array: at most a sixteenth of all, so that little is held of what was dropped.
+    /// The most chunks of an array: a sixteenth of all, so that little is held of what was dropped.
     static member Together(layout: ReplayLayout, capacity: int) : int =
         let most = max 1 (ReplayMemory.LargestBytes / (ReplayChunk.Rows * layout.Stride))
         Math.Clamp(capacity / ReplayChunk.Rows / 16, 1, most)
 
-    /// Memory for rows that nobody has yet.
+    /// Memory for rows that nobody has yet. Each array has twice the chunks of the one before, as far as they may, so
+    /// that a memory of few rows is small.
     member _.Chunk() : ReplayChunk =
         lock gate (fun () ->
             if taken = together then
+                together <- Math.Clamp(2 * together, 1, most)
                 data <- GC.AllocateUninitializedArray<byte>(together * size)
                 LargePages.advise data
                 taken <- 0
