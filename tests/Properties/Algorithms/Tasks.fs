@@ -157,8 +157,8 @@ type Aim() =
             observation.Clear()
             observation[state.Shown] <- 255.0f
 
-/// An image of 2 x 7 x 7 bytes with one bright pixel; a choice says in which plane it lies and a number in which column,
-/// each for half the pay.
+/// An image of 2 x 7 x 7 bytes with one bright pixel; a choice says in which plane it lies and a number in which
+/// column, each for half the pay.
 type PointAt() =
     interface IEnvironment<TaskState> with
         member _.Id = "PointAt-v0"

@@ -32,8 +32,8 @@ type internal HybridPolicy =
     /// How many combinations the choices have; 1 where there are none.
     member this.Combinations: int = List.fold (*) 1 this.Counts
 
-/// What a policy does in some states: π(d|s) over the combinations d [M, combinations], and struct (numbers x [M, n], ln
-/// π(x|s) [M]) where actions have numbers.
+/// What a policy does in some states: π(d|s) over the combinations d [M, combinations], and struct (numbers x [M, n],
+/// ln π(x|s) [M]) where actions have numbers.
 [<NoEquality; NoComparison>]
 type internal HybridAction = { Choices: Categorical; Numbers: struct (Expr * Expr) voption }
 

@@ -57,9 +57,9 @@ type internal HybridSacParts =
     }
 
 /// The critics take the observation and an action's numbers and give the values of all combinations of its choices at
-/// once, so that no choice is drawn to learn (Christodoulou, "Soft actor-critic for discrete action settings", 2019; with
-/// numbers: Delalleau et al., "Discrete and continuous action representation for practical reinforcement learning in
-/// video games", 2019).
+/// once, so that no choice is drawn to learn (Christodoulou, "Soft actor-critic for discrete action settings", 2019;
+/// with numbers: Delalleau et al., "Discrete and continuous action representation for practical reinforcement learning
+/// in video games", 2019).
 [<RequireQualifiedAccess>]
 module internal HybridSac =
 

@@ -174,8 +174,8 @@ let ``the fixed point of hybrid SAC's objectives is soft value iteration's`` (al
     let mean, logDeviation = preferred
     let best = squashed (Expr.vector mean) (Expr.vector logDeviation)
 
-    /// The expected soft value at each state of logits, μ and ln σ, by a quadrature that is exact for polynomials of the
-    /// fifth degree: Q(s, d, x) = q(s, d) + β ln p(x|s).
+    /// The expected soft value at each state of logits, μ and ln σ, by a quadrature that is exact for polynomials of
+    /// the fifth degree: Q(s, d, x) = q(s, d) + β ln p(x|s).
     let expected (q: float[]) (logits: Expr) (mean: Expr) (logDeviation: Expr) =
         [ -sqrt 3.0, 1.0 / 6.0; 0.0, 2.0 / 3.0; sqrt 3.0, 1.0 / 6.0 ]
         |> List.map (fun (node, weight) ->

@@ -1,5 +1,5 @@
-/// SAC with choices against its plain twin, one of them, several, and numbers beside them: masks, priorities, returns of
-/// several steps, both kinds of targets and losses, on several threads.
+/// SAC with choices against its plain twin, one of them, several, and numbers beside them: masks, priorities, returns
+/// of several steps, both kinds of targets and losses, on several threads.
 module Rl.Tests.Algorithms.Twins.HybridSacTwinTests
 
 open Rl.Core.Algorithms
