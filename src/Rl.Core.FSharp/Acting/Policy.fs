@@ -21,15 +21,19 @@ type ActionScaling =
 [<RequireQualifiedAccess>]
 module Policy =
 
-    /// The distribution that an action space needs; `initialLogStandardDeviation` is for continuous actions.
-    let rec headFor (initialLogStandardDeviation: float) (space: Space) : ActionDistribution =
+    /// The distribution that an action space needs; `ofNumbers` is that of so many continuous actions.
+    let rec headWith (ofNumbers: int -> ActionDistribution) (space: Space) : ActionDistribution =
         match space with
         | Space.Discrete(count, _) -> CategoricalPolicy.create count
-        | Space.Box(low, _, _) -> DiagonalNormalPolicy.create low.Length initialLogStandardDeviation
+        | Space.Box(low, _, _) -> ofNumbers low.Length
         | Space.MultiDiscrete(counts, _) -> MultiCategoricalPolicy.create (List.ofArray counts)
         | Space.MultiBinary _ -> BernoulliPolicy.create space.Size
         | Space.Tuple _
-        | Space.Dict _ -> JointPolicy.create [ for _, part in space.Parts -> headFor initialLogStandardDeviation part ]
+        | Space.Dict _ -> JointPolicy.create [ for _, part in space.Parts -> headWith ofNumbers part ]
+
+    /// The distribution that an action space needs; `initialLogStandardDeviation` is for continuous actions.
+    let headFor (initialLogStandardDeviation: float) (space: Space) : ActionDistribution =
+        headWith (fun count -> DiagonalNormalPolicy.create count initialLogStandardDeviation) space
 
     /// The output with impossible choices ruled out; see `ActionDistribution.MaskOutput`.
     let maskOutput (head: ActionDistribution) (mask: Expr) (output: ActorOutput) : ActorOutput =

@@ -61,31 +61,39 @@ module ActionCritic =
         Layout.append (ofAll weights) (ofAll Mlp.statistics)
 
     /// What each critic's layers see: its parameters, and the observation or its features followed by the action.
-    let private inputs (critic: ActionCritic) (parameters: Parameters) (observations: Expr) (actions: Expr) =
+    let private inputs (critic: ActionCritic) (parameters: Parameters) (observations: Expr) (actions: Expr option) =
         let features = { Features.none with Encoder = critic.Encoder }
 
         [
             for index in 0 .. critic.Count - 1 ->
                 let own = Parameters.at (string index) parameters
-                struct (own, Expr.concat -1 [ Features.apply features own observations; actions ])
+                let seen = Features.apply features own observations
+                struct (own, actions |> Option.fold (fun seen action -> Expr.concat -1 [ seen; action ]) seen)
         ]
+
+    let private outputs critic parameters observations actions =
+        [ for struct (own, x) in inputs critic parameters observations actions -> Mlp.apply critic.Layers own x ]
 
     /// The outputs [M, outputs] of each critic for observations [M, o] and actions [M, n].
     let apply (critic: ActionCritic) (parameters: Parameters) (observations: Expr) (actions: Expr) : Expr list =
-        [ for struct (own, x) in inputs critic parameters observations actions -> Mlp.apply critic.Layers own x ]
+        outputs critic parameters observations (Some actions)
 
-    /// The same in training; see `Mlp.train`. `between` gets the number of a hidden layer of each critic, counted
+    /// The outputs [M, outputs] of each critic that takes no actions.
+    let ofObservations (critic: ActionCritic) (parameters: Parameters) (observations: Expr) : Expr list =
+        outputs critic parameters observations None
+
+    /// `apply` in training; see `Mlp.train`. `between` gets the number of a hidden layer of each critic, counted
     /// through: those of the first critic, then those of the second.
     let train (between: int -> Expr -> Expr) (critic: ActionCritic) (parameters: Parameters) observations actions =
         let depth = critic.Layers.Hidden.Length
 
-        inputs critic parameters observations actions
+        inputs critic parameters observations (Some actions)
         |> List.mapi (fun index (struct (own, x)) ->
             Mlp.train (fun layer y -> between (index * depth + layer) y) critic.Layers own x)
 
     /// The values of observations [M, o] and actions [M, n] by one critic: [M].
     let value (critic: ActionCritic) (index: int) (parameters: Parameters) (observations: Expr) (actions: Expr) : Expr =
-        let struct (own, x) = (inputs critic parameters observations actions)[index]
+        let struct (own, x) = (inputs critic parameters observations (Some actions))[index]
         Mlp.apply critic.Layers own x |> Heads.value
 
     /// The values by each critic.

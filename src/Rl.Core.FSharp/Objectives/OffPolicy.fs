@@ -61,6 +61,21 @@ module OffPolicy =
         let soft = Expr.stopGradient values - Expr.stopGradient temperature * policy.LogProbabilities
         Expr.sumOver [| -1 |] (Categorical.probabilities policy * soft)
 
+    /// Σ π(d|s) (q(s, d, x) − α ln π(d|s)) − β ln π(x|s) [M]: the soft value of a policy over choices d, by their sum,
+    /// and numbers x, by one reparametrised draw, from q [M, choices] at x and ln π(x|s) [M]. The temperatures α, β ≥ 0
+    /// of choices and numbers are constant to derivatives; q is not, as x moves it: take derivatives in the actor's
+    /// parameters only. Minus it is the actor's loss (Delalleau et al. 2019, section 4).
+    let hybridSoftValue
+        (choiceTemperature: Expr)
+        (numberTemperature: Expr)
+        (policy: Categorical)
+        (logProbability: Expr)
+        (values: Expr)
+        : Expr =
+        let soft = values - Expr.stopGradient choiceTemperature * policy.LogProbabilities
+        let ofChoices = Expr.sumOver [| -1 |] (Categorical.probabilities policy * soft)
+        ofChoices - Expr.stopGradient numberTemperature * logProbability
+
     /// −x (ln π(a|s) + H) [M] with H = `targetEntropy` the entropy to keep, a finite number, else
     /// `ArgumentOutOfRangeException`, and x = `multiplier` = ln α or exp ln α, a scalar, as the caller chooses: both
     /// move ln α in the same direction; the first is what implementations use, the second equation 18 of Haarnoja et

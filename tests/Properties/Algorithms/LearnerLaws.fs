@@ -15,6 +15,7 @@ let environment id =
     | "Match-v0" -> AnyEnvironment.Pack(Match())
     | "Spot-v0" -> AnyEnvironment.Pack(Spot())
     | "Aim-v0" -> AnyEnvironment.Pack(Aim())
+    | "PointAt-v0" -> AnyEnvironment.Pack(PointAt())
     | "Forbidden-v0" -> AnyEnvironment.Pack(Forbidden())
     | "Pairs-v0" -> AnyEnvironment.Pack(Pairs())
     | id -> Registry.make id
@@ -167,6 +168,7 @@ let private all: (string * string * string * (string * string) list) list =
         ]
         "sac, masks and priorities", "sac", "Forbidden-v0", [ "ReturnSteps", "2"; "PriorityExponent", "0.6" ]
         "sac, images", "sac", "Spot-v0", [ "Hidden", "16" ]
+        "sac, images for a choice and a number", "sac", "PointAt-v0", [ "Hidden", "16"; "PriorityExponent", "0.6" ]
         for id in [ "sac"; "tqc"; "crossq"; "xqc"; "redq"; "droq"; "td3"; "ddpg" ] do
             $"{id}, images and numbers", id, "Aim-v0", [ "Hidden", "8" ]
         "tqc, three critics, n-step, prioritised",

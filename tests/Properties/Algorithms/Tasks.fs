@@ -157,6 +157,34 @@ type Aim() =
             observation.Clear()
             observation[state.Shown] <- 255.0f
 
+/// An image of 2 x 7 x 7 bytes with one bright pixel; a choice says in which plane it lies and a number in which
+/// column, each for half the pay.
+type PointAt() =
+    interface IEnvironment<TaskState> with
+        member _.Id = "PointAt-v0"
+        member _.ObservationSpace = Space.image 2 7 7
+        member _.ActionSpace = Space.dict [ "plane", Space.discrete 2; "column", Space.boxOf 0.0 6.0 [| 1 |] ]
+        member _.MaxEpisodeSteps = 5
+        member _.RewardThreshold = nan
+
+        member _.Reset(rng) =
+            let struct (shown, rng) = Rng.below 98 rng
+            struct ({ Shown = shown; Taken = 0 }, rng)
+
+        member _.Step(state, action, rng) =
+            let error = (float action[1] - float (state.Shown % 7)) / 3.0
+            let isRight = int action[0] = state.Shown / 49
+            let struct (next, rng) = Rng.below 98 rng
+            let reward = 0.5 * (1.0 - error * error) + (if isRight then 0.5 else 0.0)
+
+            struct ({ Shown = next; Taken = state.Taken + 1 },
+                    { Reward = reward; Terminated = false; Truncated = false },
+                    rng)
+
+        member _.Observe(state, observation) =
+            observation.Clear()
+            observation[state.Shown] <- 255.0f
+
 /// Networks of learners.
 [<RequireQualifiedAccess>]
 module LearnerNetwork =

@@ -365,11 +365,11 @@ internal static class OptionRecords
         ("ReinforceOptions", "ValueSteps") =>
             "Gradient steps of a learned baseline after each update.",
         ("SacChoiceOptions", "CriticLoss") =>
-            "Where an action is one of several choices: what errors of the critics cost, the square or Huber's loss.",
+            "Where an action has choices: what errors of the critics cost, the square or Huber's loss.",
         ("SacChoiceOptions", "TargetEntropyShare") =>
-            "Where an action is one of n choices: the entropy that the temperature aims at, as a share of that of n equal probabilities, ln n. Choices that are impossible in a state do not count there.",
+            "Where an action has choices: the entropy that their temperature aims at, as a share of that of equal probabilities, ln n for each of n choices. Choices that are impossible in a state do not count there.",
         ("SacChoiceOptions", "TargetUpdateInterval") =>
-            "Where an action is one of several choices: environment steps between moves of the targets; 0: they move after each update.",
+            "Where an action has choices: environment steps between moves of the targets; 0: they move after each update.",
         ("SacOptions", "Critics") =>
             "The number of critics, of which the least value counts.",
         ("SacOptions", "TargetRate") =>

@@ -110,13 +110,13 @@ public sealed record SacOptions : AgentOptions
     /// <summary>Layers for observations that are images, of actor and critics each: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.</summary>
     public Convolutions Convolutions { get; init; } = Convert.OfCore(Defaults.Soft.Convolutions);
 
-    /// <summary>Where an action is one of n choices: the entropy that the temperature aims at, as a share of that of n equal probabilities, ln n. Choices that are impossible in a state do not count there. In [0, 1].</summary>
+    /// <summary>Where an action has choices: the entropy that their temperature aims at, as a share of that of equal probabilities, ln n for each of n choices. Choices that are impossible in a state do not count there. In [0, 1].</summary>
     public double TargetEntropyShare { get; init; } = Defaults.Choices.TargetEntropyShare;
 
-    /// <summary>Where an action is one of several choices: what errors of the critics cost, the square or Huber's loss.</summary>
+    /// <summary>Where an action has choices: what errors of the critics cost, the square or Huber's loss.</summary>
     public ValueError CriticLoss { get; init; } = Defaults.Choices.CriticLoss.OfCore();
 
-    /// <summary>Where an action is one of several choices: environment steps between moves of the targets; 0: they move after each update. 0 or more.</summary>
+    /// <summary>Where an action has choices: environment steps between moves of the targets; 0: they move after each update. 0 or more.</summary>
     public int TargetUpdateInterval { get; init; } = Defaults.Choices.TargetUpdateInterval;
 
     internal Core.Algorithms.SacOptions ToCore() => new(

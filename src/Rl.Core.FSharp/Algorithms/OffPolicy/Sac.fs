@@ -101,10 +101,7 @@ module Sac =
         let steps = SoftActorCritics.steps parts c.TargetRate (evaluation parts) (improvement parts)
         SoftActorCritics.learner parts steps (SoftActorCritics.ofGroup steps) environment workers
 
-    /// Whether it has actions of a space: one of several choices, or numbers within finite bounds.
-    let private suits (actions: Space) : bool = actions.IsDiscrete || ActorCritics.suits actions
-
-    let private forChoices (c: SacOptions) : DiscreteSacParts =
+    let private forChoices (c: SacOptions) : HybridSacParts =
         {
             Texts = SacOptions.toPairs c
             Soft = c.Soft
@@ -113,24 +110,29 @@ module Sac =
             Choices = c.Choices
         }
 
-    /// Binds options to environments, whose actions must be one of several choices or numbers within finite bounds.
-    /// `workers` share the work; the results do not depend on their number.
+    /// Binds options to environments, whose actions must be choices, numbers within finite bounds, or both in a Tuple
+    /// or Dict. `workers` share the work; the results do not depend on their number.
     let create (options: SacOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
         SacOptions.validate options
+        let actions = environment.ActionSpace
 
-        match environment.ActionSpace with
-        | Space.Discrete(choices, _) -> DiscreteSac.learner (forChoices options) choices environment workers
-        | actions when suits actions -> bind options environment workers
-        | actions ->
+        if ActorCritics.suits actions then
+            bind options environment workers
+        elif HybridPolicy.suits actions then
+            HybridSac.learner (forChoices options) environment workers
+        else
             Guard.fail
                 "environment"
-                ("sac needs a Discrete action space, or a Box whose bounds are all finite; the actions are "
-                 + $"{actions}. ppo, a2c, trpo and cem take any action space.")
+                ("sac needs a Box action space whose bounds are all finite, choices (Discrete, MultiDiscrete, "
+                 + "MultiBinary), or a Tuple or Dict of these, and several choices with at most "
+                 + $"{HybridPolicy.MostCombinations} combinations; the actions are {actions}. ppo, a2c, trpo and cem "
+                 + "take any action space.")
 
     let private parameters (c: SacOptions) (observations: Space) (actions: Space) : int =
-        match actions with
-        | Space.Discrete(choices, _) -> DiscreteSac.parameters (forChoices c) observations choices
-        | actions -> (SoftNetworks.layout (networksOf c observations actions)).Count
+        if ActorCritics.suits actions then
+            (SoftNetworks.layout (networksOf c observations actions)).Count
+        else
+            HybridSac.parameters (forChoices c) observations actions
 
     /// What there is to know of it.
     let entry =
@@ -149,5 +151,5 @@ module Sac =
             OffPolicyOptions.small
             SacOptions.validate
             create
-        |> AlgorithmEntry.withActions suits
+        |> AlgorithmEntry.withActions HybridPolicy.suits
         |> AlgorithmEntry.withParameters SacOptions.ofPairs parameters

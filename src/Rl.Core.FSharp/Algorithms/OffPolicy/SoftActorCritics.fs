@@ -12,6 +12,34 @@ open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Objectives
 
+/// What a temperature is called, and what its entropy is.
+type internal SoftTemperature =
+    {
+        /// In reports.
+        Name: string
+        /// The block of its logarithm.
+        Block: string
+        /// The entropy that it weighs, in reports.
+        Entropy: string
+        /// Its loss, in reports.
+        Loss: string
+    }
+
+[<RequireQualifiedAccess>]
+module internal SoftTemperature =
+
+    /// The only one of most policies; that of numbers where there are choices beside them.
+    let first = { Name = "temperature"; Block = "logTemperature"; Entropy = "entropy"; Loss = "temperatureLoss" }
+
+    /// That of choices beside numbers.
+    let ofChoices =
+        {
+            Name = "choiceTemperature"
+            Block = "logChoiceTemperature"
+            Entropy = "choiceEntropy"
+            Loss = "choiceTemperatureLoss"
+        }
+
 /// A squashed normal distribution over actions within bounds, whose entropy counts by a temperature α.
 [<NoEquality; NoComparison>]
 type internal SoftPolicy = { Actor: Actor; Actions: int; Options: SoftOptions }
@@ -54,15 +82,26 @@ module internal SoftPolicy =
     let atNext (policy: SoftPolicy) (actor: Parameters) (columns: TransitionColumns) (batch: Batch) =
         action policy (Actor.apply policy.Actor actor batch[columns.NextObservations]) batch[nextNoise policy.Actions]
 
-    let private logTemperature (batch: Batch) = batch.Block("temperature", "logTemperature")
+    /// ln α of a temperature.
+    let logOf (temperature: SoftTemperature) (batch: Batch) : Expr = batch.Block("temperature", temperature.Block)
+
+    let private logTemperature (batch: Batch) = logOf SoftTemperature.first batch
 
     /// α.
     let temperature (batch: Batch) : Expr = Expr.exp (logTemperature batch)
 
+    /// ln α of some temperatures as a group of an update.
+    let temperatureGroupOf (temperatures: SoftTemperature list) (soft: SoftOptions) motion : ParameterGroup =
+        let start = Math.Log soft.InitialTemperature
+
+        ParameterGroup.beside
+            "temperature"
+            [ for own in temperatures -> { Name = own.Block; Shape = [||]; Initial = start } ]
+            motion
+
     /// ln α as a group of an update.
     let temperatureGroup (soft: SoftOptions) (motion: GroupMotion) : ParameterGroup =
-        let start = Math.Log soft.InitialTemperature
-        ParameterGroup.beside "temperature" [ { Name = "logTemperature"; Shape = [||]; Initial = start } ] motion
+        temperatureGroupOf [ SoftTemperature.first ] soft motion
 
     /// α ln π(a|s) − q(s, a) for the actor, and −ln α (ln π(a|s) + H) where the temperature is learnt; both see the
     /// temperature of before the step.
@@ -110,6 +149,10 @@ type internal SoftParts =
         Columns: TransitionColumns
         /// Updates of the critics for one of the actor.
         PolicyDelay: int
+        Temperatures: SoftTemperature list
+        /// Environment steps between moves of the targets, where these do not move with each update, and the share that
+        /// they move by.
+        TargetMoves: struct (int * float) voption
         Extras: OffPolicyExtras
     }
 
@@ -132,6 +175,8 @@ module internal SoftParts =
             Networks = networks environment.ObservationSpace environment.ActionSpace
             Columns = TransitionColumns.ofEnvironment environment
             PolicyDelay = delay
+            Temperatures = [ SoftTemperature.first ]
+            TargetMoves = ValueNone
             Extras = Replayed.noExtras
         }
 
@@ -189,6 +234,13 @@ module internal SoftActorCritics =
     let steps (parts: SoftParts) (targetRate: float) evaluation improvement : SoftSteps =
         let soft = parts.Soft
         let shape = SampleShape.steps soft.OffPolicy.BatchSize
+        let temperatures = SoftPolicy.temperatureGroupOf parts.Temperatures soft
+
+        let targetMotion =
+            if parts.TargetMoves.IsSome then
+                GroupMotion.Stays
+            else
+                GroupMotion.Follows("critics", targetRate)
 
         {
             Critic =
@@ -201,11 +253,8 @@ module internal SoftActorCritics =
                             "critics"
                             parts.CriticPart
                             (learns parts "criticOptimiser" soft.CriticLearningRate)
-                        ParameterGroup.target
-                            "targets"
-                            parts.CriticPart.Layout
-                            (GroupMotion.Follows("critics", targetRate))
-                        SoftPolicy.temperatureGroup soft GroupMotion.Stays
+                        ParameterGroup.target "targets" parts.CriticPart.Layout targetMotion
+                        temperatures GroupMotion.Stays
                     ]
                     evaluation
             Actor =
@@ -218,7 +267,7 @@ module internal SoftActorCritics =
                             parts.ActorPart
                             (learns parts "actorOptimiser" soft.Rate.LearningRate)
                         ParameterGroup.ofPart "critics" parts.CriticPart GroupMotion.Stays
-                        SoftPolicy.temperatureGroup soft (temperatureMotion parts)
+                        temperatures (temperatureMotion parts)
                     ]
                     improvement
             OfCritic = [ "critics" ]
@@ -236,8 +285,10 @@ module internal SoftActorCritics =
     let learner (parts: SoftParts) (steps: SoftSteps) acting (environment: BatchEnvironment) (workers: Workers) =
         let critic, actor = steps.Critic, steps.Actor
         let policy, soft = parts.Policy, parts.Soft
-        let noise = DrawnNoise([ SoftPolicy.noise policy.Actions ], soft.OffPolicy.BatchSize)
-        let nextNoise = DrawnNoise([ SoftPolicy.nextNoise policy.Actions ], soft.OffPolicy.BatchSize, steps.Drawn)
+        // Choices alone need none.
+        let ofNumbers column = if policy.Actions > 0 then [ column policy.Actions ] else []
+        let noise = DrawnNoise(ofNumbers SoftPolicy.noise, soft.OffPolicy.BatchSize)
+        let nextNoise = DrawnNoise(ofNumbers SoftPolicy.nextNoise, soft.OffPolicy.BatchSize, steps.Drawn)
         let mutable ofCritic, ofActor = Means(critic, []), Means(actor, [])
         let waits = parts.PolicyDelay > 1
         let mutable waited = 0
@@ -271,6 +322,12 @@ module internal SoftActorCritics =
 
             key
 
+        let follow (struct (interval, rate)) before after =
+            let online, targets = critic.Group "critics", critic.Group "targets"
+
+            for _ in 1 .. Replayed.due interval environment.Count before after do
+                Replayed.follow rate (Span.op_Implicit online.Span) targets.Span
+
         Replayed.learnerOf
             parts.Extras
             soft.OffPolicy
@@ -295,10 +352,18 @@ module internal SoftActorCritics =
                         if waits then waited <- int (draft.Array Waited).[0]
                         ofCritic <- Means(critic, [ "criticLoss" ])
 
-                        ofActor <-
-                            Means(actor, [ "actorLoss"; "entropy"; if soft.LearnTemperature then "temperatureLoss" ])
+                        let reported =
+                            [
+                                "actorLoss"
+                                for own in parts.Temperatures do
+                                    own.Entropy
+                                    if soft.LearnTemperature then own.Loss
+                            ]
+
+                        ofActor <- Means(actor, reported)
                 Policy = acting
-                Stepped = fun _ _ -> ()
+                Stepped =
+                    fun before after -> parts.TargetMoves |> ValueOption.iter (fun moves -> follow moves before after)
                 Learn = learn
                 Errors = fun () -> critic.Each ActorCritics.Errors
                 Store =
@@ -308,8 +373,15 @@ module internal SoftActorCritics =
                         if waits then (draft.Array Waited).[0] <- float32 waited
                 Metrics =
                     fun _ ->
-                        let temperature = Math.Exp(float (actor.Group("temperature").Span[0]))
-                        [| yield! ofCritic.All; yield! ofActor.All; struct ("temperature", temperature) |]
+                        let logs = actor.Group "temperature"
+
+                        [|
+                            yield! ofCritic.All
+                            yield! ofActor.All
+
+                            for index, own in List.indexed parts.Temperatures do
+                                struct (own.Name, Math.Exp(float logs.Span[index]))
+                        |]
             }
             environment
             workers

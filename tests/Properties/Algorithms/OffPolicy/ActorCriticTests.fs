@@ -149,7 +149,6 @@ let ``actions that are not numbers within finite bounds are refused, with algori
 
         for create in
             [
-                if id <> "CartPole-v1" then Sac.create sac
                 Tqc.create tqc
                 CrossQ.create CrossQOptions.defaults
                 Xqc.create XqcOptions.defaults

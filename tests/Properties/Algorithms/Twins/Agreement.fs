@@ -44,29 +44,37 @@ let private actorCritics = [ "crossq"; "ddpg"; "droq"; "redq"; "sac"; "td3"; "tq
 let private blocks (learner: Learner) (count: int) =
     let actor = Rl.Core.Acting.Actor.layout learner.Network
 
-    // An actor followed by so many critics: of observation and action, or of an observation for all choices.
+    // An actor followed by so many critics of observation and numbers, with an output for each combination of choices.
     let withCritics number =
         let layers, sizes = learner.Network.Layers, learner.Environment
-        let plain = ActionCritic.create layers.Activation sizes.ObservationSize sizes.ActionSize layers.Hidden number
+
+        let numbers, combinations =
+            PlainPolicy.partsOf sizes.ActionSpace
+            |> List.fold
+                (fun (numbers, combinations) part ->
+                    match part with
+                    | Choice count -> numbers, combinations * count
+                    | Bits count -> numbers, combinations * (1 <<< count)
+                    | Normals count -> numbers + count, combinations)
+                (0, 1)
+
+        let plain = ActionCritic.create layers.Activation sizes.ObservationSize numbers layers.Hidden number
 
         let critics =
-            if sizes.ActionSpace.IsDiscrete then
-                Layout.merge [ for index in 1..number -> string index, actor ]
-            else
-                { plain with
-                    Layers =
-                        { plain.Layers with
-                            Outputs =
-                                learner.Options
-                                |> List.tryFind (fun (name, _) -> name = "Quantiles" || name = "Atoms")
-                                |> Option.map (snd >> int)
-                                |> Option.defaultValue 1
-                            BatchNormalisation = layers.BatchNormalisation
-                            NormalisationPlace = layers.NormalisationPlace
-                            LayerNormalisation = (learner.Algorithm = "droq")
-                        }
-                }
-                |> ActionCritic.layout
+            { plain with
+                Layers =
+                    { plain.Layers with
+                        Outputs =
+                            learner.Options
+                            |> List.tryFind (fun (name, _) -> name = "Quantiles" || name = "Atoms")
+                            |> Option.map (snd >> int)
+                            |> Option.defaultValue combinations
+                        BatchNormalisation = layers.BatchNormalisation
+                        NormalisationPlace = layers.NormalisationPlace
+                        LayerNormalisation = (learner.Algorithm = "droq")
+                    }
+            }
+            |> ActionCritic.layout
 
         Layout.append actor (Layout.under "critics" critics)
 

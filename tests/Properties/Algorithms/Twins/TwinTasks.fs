@@ -105,3 +105,14 @@ module TwinTasks =
     let mixed copies =
         let space = Space.tuple [ Space.discrete 3; Space.multiBinary [| 2 |]; Space.boxOf -1.0 2.0 [| 1 |] ]
         AnyEnvironment.Pack(MaskedWander space).Vectorise(copies: int)
+
+    /// Two numbers with one of three choices between them, and one of two.
+    let hybrid copies =
+        let between = Space.tuple [ Space.discreteFrom 2 3; Space.boxOf -2.0 2.0 [| 1 |] ]
+        let space = Space.tuple [ Space.boxOf -1.0 3.0 [| 1 |]; between; Space.discrete 2 ]
+        AnyEnvironment.Pack(Wander space).Vectorise(copies: int)
+
+    /// Three numbers in two parts.
+    let numbersInTuples copies =
+        let space = Space.tuple [ Space.boxOf -1.0 3.0 [| 1 |]; Space.boxOf -2.0 2.0 [| 2 |] ]
+        AnyEnvironment.Pack(Wander space).Vectorise(copies: int)
