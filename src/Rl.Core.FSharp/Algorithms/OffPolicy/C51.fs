@@ -173,7 +173,7 @@ module C51 =
 
     /// The update for batches of drawn transitions.
     let plan (c: C51Options) (network: Actor) (columns: TransitionColumns) (possible: Column option) : UpdatePlan =
-        ValueLearner.plan c.OffPolicy c.Values network (loss c network columns possible)
+        ValueLearner.plan c.OffPolicy c.Network c.Values network (loss c network columns possible)
 
     /// Binds an algorithm of this name, whose own options are `pairs`, to environments.
     let internal bind algorithm pairs (c: C51Options) (environment: BatchEnvironment) (workers: Workers) : Learner =

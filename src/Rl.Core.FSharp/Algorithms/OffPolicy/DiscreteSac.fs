@@ -178,14 +178,15 @@ module internal DiscreteSac =
         let actor, critics = Actor.layout networks.Actor, criticLayout networks
         let actorPart: Part = { First = 0; Layout = actor }
         let criticPart: Part = { First = actor.Count; Layout = critics }
-        let learns name rate = ActorCritics.learns name c.Soft.Rate.AnnealLearningRate rate
+        let isAnnealed = c.Soft.Rate.AnnealLearningRate
+        let learns name rate = ActorCritics.learnsWith 0.9 c.Soft.Network name isAnnealed rate
 
         let temperature = SoftPolicy.temperatureGroup c.Soft
         let update name = SoftActorCritics.update name (SampleShape.steps c.Soft.OffPolicy.BatchSize)
 
         let temperatureMotion =
             if c.Soft.LearnTemperature then
-                learns "temperatureOptimiser" c.Soft.TemperatureLearningRate
+                ActorCritics.learns "temperatureOptimiser" isAnnealed c.Soft.TemperatureLearningRate
             else
                 GroupMotion.Stays
 

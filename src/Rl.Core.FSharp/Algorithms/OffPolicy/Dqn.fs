@@ -229,7 +229,7 @@ module Dqn =
 
     /// The update for batches of drawn transitions.
     let plan (c: DqnOptions) (network: Actor) (columns: TransitionColumns) (possible: Column option) : UpdatePlan =
-        ValueLearner.plan c.OffPolicy c.Values network (loss c network columns possible)
+        ValueLearner.plan c.OffPolicy c.Network c.Values network (loss c network columns possible)
 
     /// Binds options to environments. `workers` share the work; the results do not depend on their number.
     let create (options: DqnOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =

@@ -162,7 +162,7 @@ module Iqn =
 
     /// The update for batches of drawn transitions.
     let plan (c: IqnOptions) (network: Actor) (columns: TransitionColumns) (possible: Column option) : UpdatePlan =
-        ValueLearner.plan c.OffPolicy c.Values network (loss c network columns possible)
+        ValueLearner.plan c.OffPolicy c.Network c.Values network (loss c network columns possible)
 
     /// Binds options to environments. `workers` share the work; the results do not depend on their number.
     let create (options: IqnOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =

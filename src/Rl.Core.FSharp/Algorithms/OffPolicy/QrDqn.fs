@@ -127,7 +127,7 @@ module QrDqn =
 
     /// The update for batches of drawn transitions.
     let plan (c: QrDqnOptions) (network: Actor) (columns: TransitionColumns) (possible: Column option) : UpdatePlan =
-        ValueLearner.plan c.OffPolicy c.Values network (loss c network columns possible)
+        ValueLearner.plan c.OffPolicy c.Network c.Values network (loss c network columns possible)
 
     /// Binds options to environments. `workers` share the work; the results do not depend on their number.
     let create (options: QrDqnOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =

@@ -261,7 +261,7 @@ module R2d2 =
 
     /// The update for batches of drawn sequences.
     let plan (c: R2d2Options) (network: Actor) (columns: TransitionColumns) (possible: Column option) : UpdatePlan =
-        let plan = ValueLearner.plan c.OffPolicy c.Values network (loss c network columns possible)
+        let plan = ValueLearner.plan c.OffPolicy c.Network c.Values network (loss c network columns possible)
         { plan with Shape = { plan.Shape with Sequence = (sequences c).Steps.Length } }
 
     /// Binds options to environments. `workers` share the work; the results do not depend on their number.

@@ -196,11 +196,12 @@ module ValueLearner =
         ]
 
     /// The update of a loss.
-    let plan (options: OffPolicyOptions) (values: ValueOptions) (network: Actor) (loss: Batch -> Term list) =
+    let plan (options: OffPolicyOptions) (layers: NetworkOptions) (values: ValueOptions) (network: Actor) loss =
         let layout = layout values network
 
         let optimiser =
             OptimiserOptions.transform (Schedule.input learningRate.Name) values.AdamEpsilon values.Optimiser
+            |> NetworkOptions.constrain layers
 
         {
             Name = "value step"
