@@ -75,6 +75,16 @@ module OnPolicyOptions =
     let normaliseRewards: OptionRow<OnPolicyOptions> list =
         [ Options.flag (nameof o.NormaliseRewards) _.NormaliseRewards (fun v c -> { c with NormaliseRewards = v }) ]
 
+/// What the weights of hidden layers are put back to after each step of an optimiser (`WeightConstraints`).
+[<RequireQualifiedAccess>]
+type WeightConstraint =
+    /// Nothing: they go where the optimiser takes them.
+    | Off
+    /// Of each unit a length of 1.
+    | UnitNorm
+    /// Of each layer a largest singular value of 1.
+    | SpectralNorm
+
 /// What networks see, and the layers that every algorithm's networks have.
 type NetworkOptions =
     {
@@ -84,6 +94,9 @@ type NetworkOptions =
         Hidden: int list
         /// What stands after each hidden layer.
         Activation: Activation
+        /// What the weights of hidden layers are put back to after each step: nothing, of each unit a length of 1 (Lee
+        /// et al. 2025), or of each layer a largest singular value of 1 (Miyato et al. 2018).
+        WeightConstraint: WeightConstraint
         /// What continuous actions of bounded boxes are in units of, inside the policy: the centre and half-range of
         /// their bounds, or the environment's own.
         ActionScaling: ActionScaling
@@ -99,6 +112,7 @@ module NetworkOptions =
             NormaliseObservations = false
             Hidden = hidden
             Activation = Activation.Tanh
+            WeightConstraint = WeightConstraint.Off
             ActionScaling = ActionScaling.Bounds
         }
 
@@ -116,11 +130,34 @@ module NetworkOptions =
                 { c with NormaliseObservations = v })
         ]
 
-    let layers: OptionRow<NetworkOptions> list =
+    /// The rows of layers whose weights go where they will.
+    let freeLayers: OptionRow<NetworkOptions> list =
         [
             Options.widths (nameof o.Hidden) _.Hidden (fun v c -> { c with Hidden = v })
             Options.activation (nameof o.Activation) _.Activation (fun v c -> { c with Activation = v })
         ]
+
+    let private constraints =
+        [
+            "off", WeightConstraint.Off
+            "unitNorm", WeightConstraint.UnitNorm
+            "spectralNorm", WeightConstraint.SpectralNorm
+        ]
+
+    /// The rows of layers that an optimiser moves.
+    let layers: OptionRow<NetworkOptions> list =
+        [
+            yield! freeLayers
+            Options.choice constraints (nameof o.WeightConstraint) _.WeightConstraint (fun v c ->
+                { c with WeightConstraint = v })
+        ]
+
+    /// The optimiser of a network, after each of whose steps the weights of hidden layers are put back.
+    let constrain (options: NetworkOptions) (optimiser: Transform) : Transform =
+        match options.WeightConstraint with
+        | WeightConstraint.Off -> optimiser
+        | WeightConstraint.UnitNorm -> Transform.chain [ optimiser; WeightConstraints.unitNorm ]
+        | WeightConstraint.SpectralNorm -> Transform.chain [ optimiser; WeightConstraints.spectralNorm ]
 
     let actionScaling: OptionRow<NetworkOptions> list =
         [
@@ -130,7 +167,7 @@ module NetworkOptions =
 
     /// The layers of algorithms that search for a policy without a critic.
     let policyLayers: OptionRow<NetworkOptions> list =
-        layers
+        freeLayers
         |> Options.meaning (nameof o.Hidden) "Widths of the policy's hidden layers; none for a linear policy."
 
 /// How a stochastic policy starts.

@@ -145,7 +145,12 @@ module internal UpdateSource =
             for group, start in List.zip groups (List.take groups.Length starts) do
                 for block in group.Layout.Blocks do
                     if HiddenWeights.contains block then
-                        { First = start + block.Offset; Rows = block.Shape[0]; Columns = block.Count / block.Shape[0] }
+                        {
+                            First = start + block.Offset
+                            Rows = block.Shape[0]
+                            Columns = block.Count / block.Shape[0]
+                            UnitsAreRows = block.Shape.Length > 2
+                        }
         ]
 
     /// The runs of each side, in the order of the optimisers' vectors.

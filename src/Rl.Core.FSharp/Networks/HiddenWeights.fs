@@ -1,8 +1,9 @@
 /// Which parameters of a network are the weights of its hidden layers.
 namespace Rl.Core.Networks
 
-/// Blocks are told by their names: layers call their weights "weight" and the last of them is "output", which in a trunk
-/// is a hidden layer too. Deviations of noisy networks have the names of what they are deviations of, under a name of their own.
+/// Blocks are told by their names: layers call their weights "weight" and the last of them is "output", which in a
+/// trunk is a hidden layer too. Deviations of noisy networks have the names of what they are deviations of, under a
+/// name of their own.
 [<RequireQualifiedAccess>]
 module HiddenWeights =
 

@@ -9,12 +9,13 @@ open Rl.Core.Autodiff
 [<RequireQualifiedAccess>]
 module UnitNorm =
 
-    let private along (axis: int) (epsilon: float) (x: Expr) =
+    /// x / √(‖x‖² + ε²) over an axis, ε > 0: of length 1 up to ε, and 0 at 0 with a finite derivative.
+    let over (axis: int) (epsilon: float) (x: Expr) : Expr =
         Guard.positiveNumber (nameof epsilon) epsilon
         x / Expr.sqrt (Expr.sumKeep [| axis |] (Expr.square x) + epsilon * epsilon)
 
-    /// x / √(‖x‖² + ε²) over the last axis, ε > 0: of length 1 up to ε, and 0 at 0 with a finite derivative.
-    let normalise (epsilon: float) (x: Expr) : Expr = along -1 epsilon x
+    /// `over` the last axis.
+    let normalise (epsilon: float) (x: Expr) : Expr = over -1 epsilon x
 
     /// θ with every matrix [inputs, outputs] named "weight" projected to columns of length 1, everything else as it is:
     /// what follows an optimiser's step.
@@ -27,5 +28,5 @@ module UnitNorm =
             layout.Blocks
             |> Seq.map (fun block ->
                 let values = Layout.block block.Name layout theta
-                Expr.reshape [| block.Count |] (if isWeight block then along 0 epsilon values else values))
+                Expr.reshape [| block.Count |] (if isWeight block then over 0 epsilon values else values))
             |> Expr.concat 0

@@ -51,25 +51,6 @@ module Muon =
         let step = size * orthogonalise (Expr.reshape [| place.Rows; place.Columns |] ahead)
         struct (Expr.reshape [| place.Rows * place.Columns |] step, next)
 
-    /// Numbers of a vector in order: matrices, and what lies between.
-    let private pieces (count: int) (matrices: MatrixPlace list) : (int * int * MatrixPlace option) list =
-        let rec from first (matrices: MatrixPlace list) =
-            match matrices with
-            | [] -> if first < count then [ first, count, None ] else []
-            | place :: _ when place.First > first -> (first, place.First, None) :: from place.First matrices
-            | place :: rest ->
-                if place.First < first || place.Rows < 1 || place.Columns < 1 then
-                    Guard.fail (nameof matrices) $"matrices has one at {place.First}, within the one before."
-
-                let next = first + place.Rows * place.Columns
-
-                if next > count then
-                    Guard.fail (nameof matrices) $"matrices has one up to {next} of {count} parameters."
-
-                (first, next, Some place) :: from next rest
-
-        from 0 matrices
-
     /// `plain`, whose state is "firstMoment" and "secondMoment", but for matrices of several rows and columns
     /// orthogonalised momentum μ, which leaves the second moment alone.
     let scale (momentum: float) (plain: Transform) : Transform =
@@ -91,7 +72,7 @@ module Muon =
 
                     Scaled.toVector step, state
 
-            let moved = pieces theta.Count matrices |> List.map move
+            let moved = MatrixPlace.pieces theta.Count matrices |> List.map move
             let join (parts: Expr list) = if parts.Length = 1 then parts.Head else Expr.concat 0 parts
 
             struct (Scaled.ofVector (join (List.map fst moved)),

@@ -229,6 +229,12 @@ let private all: (string * string * string * (string * string) list) list =
         "sac, pink noise", "sac", "Pendulum-v1", [ "Exploration", "pink" ]
         "td3, muon", "td3", "Pendulum-v1", [ "Optimiser", "muon"; "WeightDecay", "0.01" ]
         "ppo, muon on images", "ppo", "Spot-v0", [ "Hidden", "16"; "Optimiser", "muon" ]
+        "ppo, spectral norm", "ppo", "CartPole-v1", [ "WeightConstraint", "spectralNorm"; "Hidden", "12x8" ]
+        "dqn, spectral norm of noisy networks",
+        "dqn",
+        "CartPole-v1",
+        [ "WeightConstraint", "spectralNorm"; "Hidden", "12x8"; "NoisyNetworks", "independent"; "Optimiser", "muon" ]
+        "sac, unit norm", "sac", "Pendulum-v1", [ "WeightConstraint", "unitNorm"; "NormaliseObservations", "true" ]
         "ppg, adamW", "ppg", "CartPole-v1", [ "Optimiser", "adamW"; "WeightDecay", "0.1" ]
         "ddpg, noise on parameters",
         "ddpg",

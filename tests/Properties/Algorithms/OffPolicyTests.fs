@@ -35,6 +35,23 @@ let ``the length of a round changes nothing that is learned`` () =
     Assert.Equal(final 240 1, final 60 4)
 
 [<Fact>]
+let ``observations are remembered as they were seen, whatever networks are given`` () =
+    use workers = new Workers(1)
+
+    // All actions are random, so that networks have no say in what is seen.
+    let remembered isNormalised =
+        let changes = [ "NormaliseObservations", isNormalised; "LearningStarts", "120"; "RoundSteps", "120" ]
+        use learner = dqn changes "CartPole-v1" 3 workers
+        let state, _ = LearnerLaws.run learner (learner.Initialise(Rng.create 5UL)) 1
+        state.Replay, state.Observations.Size
+
+    let raw, none = remembered "false"
+    let ofNormalised, size = remembered "true"
+    Assert.Equal(raw, ofNormalised)
+    Assert.Equal(0, none)
+    Assert.Equal(4, size)
+
+[<Fact>]
 let ``the length of a round changes nothing of what noisy networks learn`` () =
     use workers = new Workers(1)
 

@@ -107,7 +107,7 @@ let ``schedules that do not ask for the count keep none`` () =
 
 let private muonOfOneMatrix =
     let muon = Optimiser.muon one 0.9 0.9 0.999 1e-5 0.0
-    muon.ForMatrices.Value [ { First = 0; Rows = 5; Columns = 8 } ]
+    muon.ForMatrices.Value [ { First = 0; Rows = 5; Columns = 8; UnitsAreRows = false } ]
 
 /// Of each optimiser that averages gradients, one, and the average's name.
 let private averaging =

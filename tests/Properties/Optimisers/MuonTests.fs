@@ -135,7 +135,7 @@ let private gradients =
 
 [<Fact>]
 let ``steps are those of plain arrays, with a matrix between other numbers`` () =
-    let transform = muon.ForMatrices.Value [ { First = 1; Rows = 2; Columns = 3 } ]
+    let transform = muon.ForMatrices.Value [ { First = 1; Rows = 2; Columns = 3; UnitsAreRows = false } ]
 
     for _, evaluator in ("the reference", Evaluator.reference) :: Evaluator.doubles do
         List.iter2
@@ -160,9 +160,15 @@ let ``matrices beyond the parameters or within each other are refused`` () =
             run Evaluator.reference (muon.ForMatrices.Value places) theta gradients |> ignore)
         |> ignore
 
-    refused [ { First = 4; Rows = 2; Columns = 3 } ]
-    refused [ { First = 1; Rows = 2; Columns = 2 }; { First = 3; Rows = 1; Columns = 2 } ]
-    refused [ { First = 1; Rows = 0; Columns = 2 } ]
+    refused [ { First = 4; Rows = 2; Columns = 3; UnitsAreRows = false } ]
+
+    refused
+        [
+            { First = 1; Rows = 2; Columns = 2; UnitsAreRows = false }
+            { First = 3; Rows = 1; Columns = 2; UnitsAreRows = false }
+        ]
+
+    refused [ { First = 1; Rows = 0; Columns = 2; UnitsAreRows = false } ]
 
     Assert.Throws<ArgumentException>(fun () -> Muon.orthogonalise (Expr.vector [| 1.0 |]) |> ignore)
     |> ignore
@@ -263,7 +269,8 @@ let ``weights of hidden layers are those of a trunk's last one too, and no devia
                         ]
                     Shape = SampleShape.steps 1
                     MaxGradientNorm = 0.0
-                    Loss = fun batch -> [ Term.once "loss" 1.0 (Expr.sum (slopes * (batch.Parameters "network").Theta)) ]
+                    Loss =
+                        fun batch -> [ Term.once "loss" 1.0 (Expr.sum (slopes * (batch.Parameters "network").Theta)) ]
                 }
 
         (ReadOnlyMemory(Array.zeroCreate<float32> layout.Count)).CopyTo(update.Group "network")
@@ -278,10 +285,15 @@ let ``weights of hidden layers are those of a trunk's last one too, and no devia
         [
             for block in layout.Blocks do
                 let own (values: float32[]) = Array.sub values block.Offset block.Count
-                if Array.exists2 (fun (a: float32) b -> abs (a - b) > 1e-3f) (own adam) (own muon) then block.Name
+
+                if Array.exists2 (fun (a: float32) b -> abs (a - b) > 1e-3f) (own adam) (own muon) then
+                    block.Name
         ]
 
-    Assert.Equal<string list>([ "encoder/0/weight"; "trunk/0/weight"; "trunk/output/weight"; "actor/0/weight" ], otherwise)
+    Assert.Equal<string list>(
+        [ "encoder/0/weight"; "trunk/0/weight"; "trunk/output/weight"; "actor/0/weight" ],
+        otherwise
+    )
 
 [<Fact>]
 let ``options name the optimisers with PyTorch's constants`` () =

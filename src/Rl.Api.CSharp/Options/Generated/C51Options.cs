@@ -131,6 +131,9 @@ public sealed record C51Options : AgentOptions
     /// <summary>What stands after each hidden layer.</summary>
     public Activation Activation { get; init; } = Convert.OfCore(Defaults.Values.Network.Activation);
 
+    /// <summary>What the weights of hidden layers are put back to after each step: nothing, of each unit a length of 1 (Lee et al. 2025), or of each layer a largest singular value of 1 (Miyato et al. 2018).</summary>
+    public WeightConstraint WeightConstraint { get; init; } = Defaults.Values.Network.WeightConstraint.OfCore();
+
     /// <summary>Layers for observations that are images: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.</summary>
     public Convolutions Convolutions { get; init; } = Convert.OfCore(Defaults.Values.Convolutions);
 
@@ -155,6 +158,7 @@ public sealed record C51Options : AgentOptions
                 NormaliseObservations,
                 Convert.ToCore(Hidden),
                 Convert.ToCore(Activation),
+                WeightConstraint.ToCore(),
                 Defaults.Values.Network.ActionScaling),
             new RateOptions(
                 LearningRate,
@@ -217,6 +221,7 @@ public sealed record C51Options : AgentOptions
         NormaliseObservations = core.Values.Network.NormaliseObservations,
         Hidden = Convert.OfCore(core.Values.Network.Hidden),
         Activation = Convert.OfCore(core.Values.Network.Activation),
+        WeightConstraint = core.Values.Network.WeightConstraint.OfCore(),
         Convolutions = Convert.OfCore(core.Values.Convolutions),
     };
 

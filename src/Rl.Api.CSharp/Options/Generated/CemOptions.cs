@@ -69,6 +69,7 @@ public sealed record CemOptions : AgentOptions
             NormaliseObservations,
             Convert.ToCore(Hidden),
             Convert.ToCore(Activation),
+            Defaults.Network.WeightConstraint,
             ActionScaling.ToCore()),
         new CandidateOptions(
             EpisodesPerCandidate,

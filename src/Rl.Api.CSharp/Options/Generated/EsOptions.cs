@@ -66,6 +66,7 @@ public sealed record EsOptions : AgentOptions
             NormaliseObservations,
             Convert.ToCore(Hidden),
             Convert.ToCore(Activation),
+            Defaults.Network.WeightConstraint,
             ActionScaling.ToCore()),
         new CandidateOptions(
             EpisodesPerCandidate,

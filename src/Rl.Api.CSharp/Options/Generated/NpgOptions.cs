@@ -93,6 +93,7 @@ public sealed record NpgOptions : AgentOptions
             NormaliseObservations,
             Convert.ToCore(Hidden),
             Convert.ToCore(Activation),
+            Defaults.Network.WeightConstraint,
             ActionScaling.ToCore()),
         new ExplorationOptions(
             InitialLogStandardDeviation),

@@ -166,6 +166,8 @@ internal static class OptionRecords
             "Widths of the hidden layers of actor and critic.",
         ("NetworkOptions", "NormaliseObservations") =>
             "Give the networks observations of running mean 0 and variance 1, clipped to ± 10.",
+        ("NetworkOptions", "WeightConstraint") =>
+            "What the weights of hidden layers are put back to after each step: nothing, of each unit a length of 1 (Lee et al. 2025), or of each layer a largest singular value of 1 (Miyato et al. 2018).",
         ("NoiseOptions", "Exploration") =>
             "What makes actions differ from the policy's while training: numbers drawn each for itself, a process that wanders and is pulled back to 0, noise of all durations, or another policy nearby.",
         ("NoiseOptions", "ExplorationDeviation") =>

@@ -107,6 +107,9 @@ public sealed record PpoOptions : AgentOptions
     /// <summary>What stands after each hidden layer.</summary>
     public Activation Activation { get; init; } = Convert.OfCore(Defaults.Network.Activation);
 
+    /// <summary>What the weights of hidden layers are put back to after each step: nothing, of each unit a length of 1 (Lee et al. 2025), or of each layer a largest singular value of 1 (Miyato et al. 2018).</summary>
+    public WeightConstraint WeightConstraint { get; init; } = Defaults.Network.WeightConstraint.OfCore();
+
     /// <summary>Actor and critic share the hidden layers; with images they always do.</summary>
     public bool SharedTrunk { get; init; } = Defaults.SharedTrunk;
 
@@ -150,6 +153,7 @@ public sealed record PpoOptions : AgentOptions
             NormaliseObservations,
             Convert.ToCore(Hidden),
             Convert.ToCore(Activation),
+            WeightConstraint.ToCore(),
             ActionScaling.ToCore()),
         new ExplorationOptions(
             InitialLogStandardDeviation),
@@ -211,6 +215,7 @@ public sealed record PpoOptions : AgentOptions
         RewardClip = core.RewardClip,
         Hidden = Convert.OfCore(core.Network.Hidden),
         Activation = Convert.OfCore(core.Network.Activation),
+        WeightConstraint = core.Network.WeightConstraint.OfCore(),
         SharedTrunk = core.SharedTrunk,
         Convolutions = Convert.OfCore(core.Convolutions),
         Recurrence = Convert.OfCore(core.Recurrence),

@@ -74,6 +74,9 @@ public sealed record PqnOptions : AgentOptions
     /// <summary>What stands after each hidden layer.</summary>
     public Activation Activation { get; init; } = Convert.OfCore(Defaults.Network.Activation);
 
+    /// <summary>What the weights of hidden layers are put back to after each step: nothing, of each unit a length of 1 (Lee et al. 2025), or of each layer a largest singular value of 1 (Miyato et al. 2018).</summary>
+    public WeightConstraint WeightConstraint { get; init; } = Defaults.Network.WeightConstraint.OfCore();
+
     /// <summary>Normalise the output of each hidden layer, convolutions too, before its activation (Ba, Kiros and Hinton 2016). It stands in for the target network that there is not.</summary>
     public bool LayerNormalisation { get; init; } = Defaults.LayerNormalisation;
 
@@ -92,6 +95,7 @@ public sealed record PqnOptions : AgentOptions
             NormaliseObservations,
             Convert.ToCore(Hidden),
             Convert.ToCore(Activation),
+            WeightConstraint.ToCore(),
             Defaults.Network.ActionScaling),
         new RateOptions(
             LearningRate,
@@ -123,6 +127,7 @@ public sealed record PqnOptions : AgentOptions
         NormaliseObservations = core.Network.NormaliseObservations,
         Hidden = Convert.OfCore(core.Network.Hidden),
         Activation = Convert.OfCore(core.Network.Activation),
+        WeightConstraint = core.Network.WeightConstraint.OfCore(),
         LayerNormalisation = core.LayerNormalisation,
         Convolutions = Convert.OfCore(core.Convolutions),
     };

@@ -110,6 +110,9 @@ public sealed record SacOptions : AgentOptions
     /// <summary>What stands after each hidden layer.</summary>
     public Activation Activation { get; init; } = Convert.OfCore(Defaults.Soft.Network.Activation);
 
+    /// <summary>What the weights of hidden layers are put back to after each step: nothing, of each unit a length of 1 (Lee et al. 2025), or of each layer a largest singular value of 1 (Miyato et al. 2018).</summary>
+    public WeightConstraint WeightConstraint { get; init; } = Defaults.Soft.Network.WeightConstraint.OfCore();
+
     /// <summary>Layers for observations that are images, of actor and critics each: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.</summary>
     public Convolutions Convolutions { get; init; } = Convert.OfCore(Defaults.Soft.Convolutions);
 
@@ -143,6 +146,7 @@ public sealed record SacOptions : AgentOptions
                 NormaliseObservations,
                 Convert.ToCore(Hidden),
                 Convert.ToCore(Activation),
+                WeightConstraint.ToCore(),
                 Defaults.Soft.Network.ActionScaling),
             new RateOptions(
                 LearningRate,
@@ -193,6 +197,7 @@ public sealed record SacOptions : AgentOptions
         NormaliseObservations = core.Soft.Network.NormaliseObservations,
         Hidden = Convert.OfCore(core.Soft.Network.Hidden),
         Activation = Convert.OfCore(core.Soft.Network.Activation),
+        WeightConstraint = core.Soft.Network.WeightConstraint.OfCore(),
         Convolutions = Convert.OfCore(core.Soft.Convolutions),
         TargetEntropyShare = core.Choices.TargetEntropyShare,
         CriticLoss = core.Choices.CriticLoss.OfCore(),

@@ -91,6 +91,7 @@ public sealed record StreamAcOptions : AgentOptions
             NormaliseObservations,
             Convert.ToCore(Hidden),
             Convert.ToCore(Activation),
+            Defaults.Network.WeightConstraint,
             ActionScaling.ToCore()),
         new ExplorationOptions(
             InitialLogStandardDeviation),

@@ -91,6 +91,7 @@ public sealed record StreamQOptions : AgentOptions
             NormaliseObservations,
             Convert.ToCore(Hidden),
             Convert.ToCore(Activation),
+            Defaults.Network.WeightConstraint,
             Defaults.Network.ActionScaling),
         new RateOptions(
             LearningRate,

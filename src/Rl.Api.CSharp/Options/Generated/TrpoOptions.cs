@@ -96,6 +96,7 @@ public sealed record TrpoOptions : AgentOptions
             NormaliseObservations,
             Convert.ToCore(Hidden),
             Convert.ToCore(Activation),
+            Defaults.Network.WeightConstraint,
             ActionScaling.ToCore()),
         new ExplorationOptions(
             InitialLogStandardDeviation),

@@ -71,6 +71,9 @@ public sealed record VpgOptions : AgentOptions
     /// <summary>What stands after each hidden layer.</summary>
     public Activation Activation { get; init; } = Convert.OfCore(Defaults.Network.Activation);
 
+    /// <summary>What the weights of hidden layers are put back to after each step: nothing, of each unit a length of 1 (Lee et al. 2025), or of each layer a largest singular value of 1 (Miyato et al. 2018).</summary>
+    public WeightConstraint WeightConstraint { get; init; } = Defaults.Network.WeightConstraint.OfCore();
+
     /// <summary>The start of ln σ for continuous actions.</summary>
     public double InitialLogStandardDeviation { get; init; } = Defaults.Exploration.InitialLogStandardDeviation;
 
@@ -90,6 +93,7 @@ public sealed record VpgOptions : AgentOptions
             NormaliseObservations,
             Convert.ToCore(Hidden),
             Convert.ToCore(Activation),
+            WeightConstraint.ToCore(),
             ActionScaling.ToCore()),
         new ExplorationOptions(
             InitialLogStandardDeviation),
@@ -118,6 +122,7 @@ public sealed record VpgOptions : AgentOptions
         NormaliseRewards = core.Rollout.NormaliseRewards,
         Hidden = Convert.OfCore(core.Network.Hidden),
         Activation = Convert.OfCore(core.Network.Activation),
+        WeightConstraint = core.Network.WeightConstraint.OfCore(),
         InitialLogStandardDeviation = core.Exploration.InitialLogStandardDeviation,
         ActionScaling = core.Network.ActionScaling.OfCore(),
     };

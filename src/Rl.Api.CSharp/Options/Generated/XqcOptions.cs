@@ -152,6 +152,7 @@ public sealed record XqcOptions : AgentOptions
                 NormaliseObservations,
                 Convert.ToCore(Hidden),
                 Convert.ToCore(Activation),
+                Defaults.Soft.Network.WeightConstraint,
                 Defaults.Soft.Network.ActionScaling),
             new RateOptions(
                 LearningRate,

@@ -85,16 +85,21 @@ module ActorCritics =
         else
             Schedule.constant rate
 
-    /// An optimiser with PyTorch's constants, which moves what names it.
-    let learnsBy (optimiser: OptimiserOptions) (name: string) (isAnnealed: bool) (rate: float) : GroupMotion =
-        GroupMotion.Learns(name, OptimiserOptions.transform (scheduled isAnnealed rate) 1e-8 optimiser)
+    /// An optimiser with PyTorch's constants, which moves the networks that name it.
+    let learnsBy (optimiser: OptimiserOptions) (network: NetworkOptions) (name: string) isAnnealed rate : GroupMotion =
+        let transform = OptimiserOptions.transform (scheduled isAnnealed rate) 1e-8 optimiser
+        GroupMotion.Learns(name, NetworkOptions.constrain network transform)
 
-    /// Adam with this β₁ and PyTorch's other constants, which moves what names it.
-    let learnsWith (gradientDecay: float) (name: string) (isAnnealed: bool) (rate: float) : GroupMotion =
-        GroupMotion.Learns(name, Optimiser.adamWith (scheduled isAnnealed rate) gradientDecay 0.999 1e-8 0.0 false)
+    let private adam (gradientDecay: float) (isAnnealed: bool) (rate: float) : Transform =
+        Optimiser.adamWith (scheduled isAnnealed rate) gradientDecay 0.999 1e-8 0.0 false
 
-    /// Adam with PyTorch's constants, which moves what names it.
-    let learns (name: string) (isAnnealed: bool) (rate: float) : GroupMotion = learnsWith 0.9 name isAnnealed rate
+    /// Adam with this β₁ and PyTorch's other constants, which moves the networks that name it.
+    let learnsWith (gradientDecay: float) (network: NetworkOptions) (name: string) isAnnealed rate : GroupMotion =
+        GroupMotion.Learns(name, NetworkOptions.constrain network (adam gradientDecay isAnnealed rate))
+
+    /// Adam with PyTorch's constants, which moves numbers beside networks that name it.
+    let learns (name: string) (isAnnealed: bool) (rate: float) : GroupMotion =
+        GroupMotion.Learns(name, adam 0.9 isAnnealed rate)
 
     /// Copies a group's numbers from the update that has moved them to another that reads them.
     let pass (group: string) (from: Update) (into: Update) : unit =

@@ -106,7 +106,8 @@ module internal NormalisedCritics =
         let soft = parts.Soft
         // All rows at once: each depends on all.
         let shape = SampleShape.wholeBatch soft.OffPolicy.BatchSize
-        let learns name rate = ActorCritics.learnsWith gradientDecay name soft.Rate.AnnealLearningRate rate
+
+        let learns name rate = ActorCritics.learnsWith gradientDecay soft.Network name soft.Rate.AnnealLearningRate rate
 
         let stays name part =
             [

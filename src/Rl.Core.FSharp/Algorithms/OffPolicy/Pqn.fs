@@ -184,7 +184,10 @@ module Pqn =
     /// The update for minibatches of `size` steps.
     let plan (c: PqnOptions) (network: Actor) (columns: TransitionColumns) (hasMasks: bool) (size: int) : UpdatePlan =
         let part = { First = 0; Layout = Actor.layout network }
-        let optimiser = Optimiser.rAdam (Schedule.input learningRate.Name) 0.9 0.999 c.AdamEpsilon 0.0
+
+        let optimiser =
+            Optimiser.rAdam (Schedule.input learningRate.Name) 0.9 0.999 c.AdamEpsilon 0.0
+            |> NetworkOptions.constrain c.Network
 
         {
             Name = "minibatch step"

@@ -202,13 +202,15 @@ type internal SoftSteps =
 [<RequireQualifiedAccess>]
 module internal SoftActorCritics =
 
-    /// Adam with PyTorch's constants, whose rate may be annealed.
-    let learns (parts: SoftParts) name rate = ActorCritics.learns name parts.Soft.Rate.AnnealLearningRate rate
+    /// Adam with PyTorch's constants, whose rate may be annealed, for networks.
+    let learns (parts: SoftParts) name rate =
+        ActorCritics.learnsWith 0.9 parts.Soft.Network name parts.Soft.Rate.AnnealLearningRate rate
 
     /// How ln α moves with the actor.
     let temperatureMotion (parts: SoftParts) : GroupMotion =
         if parts.Soft.LearnTemperature then
-            learns parts "temperatureOptimiser" parts.Soft.TemperatureLearningRate
+            let soft = parts.Soft
+            ActorCritics.learns "temperatureOptimiser" soft.Rate.AnnealLearningRate soft.TemperatureLearningRate
         else
             GroupMotion.Stays
 

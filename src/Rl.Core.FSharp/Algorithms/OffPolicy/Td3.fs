@@ -192,7 +192,7 @@ module Td3 =
         let actor, critics = Actor.layout networks.Actor, ActionCritic.layout networks.Critic
         let criticPart: Part = { First = actor.Count; Layout = critics }
         let follows name = GroupMotion.Follows(name, c.TargetRate)
-        let learns name rate = ActorCritics.learnsBy c.Optimiser name c.Rate.AnnealLearningRate rate
+        let learns name rate = ActorCritics.learnsBy c.Optimiser c.Network name c.Rate.AnnealLearningRate rate
 
         let update name groups loss =
             Update.create

@@ -196,6 +196,7 @@ module ValueLearner =
 
         let optimiser =
             OptimiserOptions.transform (Schedule.input learningRate.Name) values.AdamEpsilon values.Optimiser
+            |> NetworkOptions.constrain values.Network
 
         {
             Name = "value step"

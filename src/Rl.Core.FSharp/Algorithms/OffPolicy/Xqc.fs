@@ -76,6 +76,8 @@ module XqcOptions =
                 Options.number (nameof d.StatisticsRate) Range.positiveFraction _.StatisticsRate (fun v c ->
                     { c with StatisticsRate = v })
             ]
+        // All weights have length 1 in any case.
+        |> List.filter (fun row -> row.Name <> nameof d.Soft.Network.WeightConstraint)
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (options: XqcOptions) =

@@ -110,6 +110,7 @@ module A2c =
             Optimiser.rmsPropInsideRoot rate c.RmsDecay c.RmsEpsilon
         else
             Optimiser.rmsProp rate c.RmsDecay c.RmsEpsilon 0.0 0.0 false
+        |> NetworkOptions.constrain c.Network
 
     /// What it minimises: mean(−log π(a|s) · A + v · ½ (V(s) − R)² − c · entropy).
     let private loss (c: A2cOptions) (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) =

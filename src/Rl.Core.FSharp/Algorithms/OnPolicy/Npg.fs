@@ -67,7 +67,7 @@ module NpgOptions =
             yield! rollout OnPolicyOptions.normaliseAdvantages
             yield! network NetworkOptions.normaliseObservations
             yield! rollout OnPolicyOptions.normaliseRewards
-            yield! network NetworkOptions.layers
+            yield! network NetworkOptions.freeLayers
             yield! exploration ExplorationOptions.rows
             yield! network NetworkOptions.actionScaling
         ]

@@ -144,6 +144,7 @@ module Ppg =
 
     let private optimiser (c: PpgOptions) : Transform =
         OptimiserOptions.transform (Schedule.constant c.LearningRate) c.AdamEpsilon c.Optimiser
+        |> NetworkOptions.constrain c.Network
 
     let private learns (c: PpgOptions) name = GroupMotion.Learns(name, optimiser c)
 

@@ -284,7 +284,9 @@ module Ppo =
 
     /// The update for minibatches of `units` single steps, or sequences of a recurrent network.
     let plan (c: PpoOptions) (network: ActorCritic) (hasMasks: bool) (units: int) : UpdatePlan =
-        let optimiser = OptimiserOptions.transform (Schedule.input learningRate.Name) c.AdamEpsilon c.Optimiser
+        let optimiser =
+            OptimiserOptions.transform (Schedule.input learningRate.Name) c.AdamEpsilon c.Optimiser
+            |> NetworkOptions.constrain c.Network
 
         {
             Name = "minibatch step"

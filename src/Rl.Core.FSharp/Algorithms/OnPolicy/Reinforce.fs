@@ -153,7 +153,9 @@ module Reinforce =
         let known = Dictionary<int, Update>()
 
         let create size =
-            let optimiser = OptimiserOptions.transform (Schedule.constant rate) 1e-8 c.Optimiser
+            let optimiser =
+                OptimiserOptions.transform (Schedule.constant rate) 1e-8 c.Optimiser
+                |> NetworkOptions.constrain c.Network
 
             Update.create
                 {

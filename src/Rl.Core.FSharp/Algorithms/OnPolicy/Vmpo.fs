@@ -181,7 +181,7 @@ module Vmpo =
         let struct (outputColumn, deviationColumn) = Divergence.columns network.Head
 
         let update =
-            let adam = Optimiser.adam (Schedule.constant c.LearningRate) 1e-8
+            let adam = Optimiser.adam (Schedule.constant c.LearningRate) 1e-8 |> NetworkOptions.constrain c.Network
             let motion = GroupMotion.Learns("optimiser", adam)
             let positive = Expr.maximum (Expr.number 1e-8)
             let multipliers = ParameterGroup.beside "multipliers" (multipliers c network.Head) motion

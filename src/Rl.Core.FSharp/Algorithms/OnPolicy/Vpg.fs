@@ -97,7 +97,9 @@ module VpgOptions =
 [<RequireQualifiedAccess>]
 module Vpg =
 
-    let private optimiser (c: VpgOptions) rate = OptimiserOptions.transform (Schedule.constant rate) 1e-8 c.Optimiser
+    let private optimiser (c: VpgOptions) rate =
+        OptimiserOptions.transform (Schedule.constant rate) 1e-8 c.Optimiser
+        |> NetworkOptions.constrain c.Network
 
     /// What the policy minimises: −mean(log π(a|s) · A) − c · mean entropy.
     let private loss (c: VpgOptions) (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) =

@@ -76,7 +76,7 @@ module StreamAcOptions =
                 { c with EntropyCoefficient = v })
             yield! network NetworkOptions.normaliseObservations
             yield! stream StreamOptions.scales
-            yield! network NetworkOptions.layers
+            yield! network NetworkOptions.freeLayers
             yield! stream StreamOptions.layers
             yield! exploration ExplorationOptions.rows
             yield! network NetworkOptions.actionScaling

@@ -68,7 +68,7 @@ module StreamQOptions =
             yield! network NetworkOptions.normaliseObservations
             yield! stream StreamOptions.scales
             yield!
-                network NetworkOptions.layers
+                network NetworkOptions.freeLayers
                 |> Options.meaning (nameof d.Network.Hidden) "Widths of the hidden layers of the action values."
             yield! stream StreamOptions.layers
             Options.convolutions (nameof d.Convolutions) _.Convolutions (fun v c -> { c with Convolutions = v })

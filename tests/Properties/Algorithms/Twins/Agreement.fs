@@ -41,7 +41,7 @@ let private sameStatistics what (expected: PlainStatistics) (actual: RunningStat
 let private actorCritics = [ "crossq"; "ddpg"; "droq"; "redq"; "sac"; "td3"; "tqc"; "xqc" ]
 
 /// The blocks of θ that a learner has, by name.
-let private blocks (learner: Learner) (count: int) =
+let blocks (learner: Learner) (count: int) =
     let actor = Rl.Core.Acting.Actor.layout learner.Network
 
     // An actor followed by so many critics of observation and numbers, with an output for each combination of choices.
