@@ -1,5 +1,5 @@
-/// Reading columns of rows that lie far apart: where each row lies is found once, and some rows are asked for while those
-/// before them are copied.
+/// Reading columns of rows that lie far apart: where each row lies is found once, and some rows are asked for while
+/// those before them are copied.
 namespace Rl.Core.Experience
 
 open System

@@ -37,8 +37,8 @@ type SoftOptions =
         LeastLogDeviation: float
         /// The largest ln σ of the policy.
         LargestLogDeviation: float
-        /// Where actions are numbers alone: what they are drawn with while training: normal numbers, each for itself, or
-        /// those of pink noise, by which actions stay on one side of their mean for a while.
+        /// Where actions are numbers alone: what they are drawn with while training: normal numbers, each for itself,
+        /// or those of pink noise, by which actions stay on one side of their mean for a while.
         Exploration: PolicyNoise
         /// Layers for observations that are images, of actor and critics each: those of DQN for Atari for 36 pixels and
         /// more, else those of MinAtar; or layers of your own, or none.
