@@ -71,10 +71,15 @@ type internal ReplayMemory(layout: ReplayLayout, capacity: int) =
     /// The most bytes that chunks have together.
     static member private LargestBytes = 32 * 1_048_576
 
-    /// The most chunks of an array: a sixteenth of all, so that little is held of what was dropped.
+    /// The most chunks of an array: a sixteenth of all of a large memory, so that little is held of what was dropped.
     static member Together(layout: ReplayLayout, capacity: int) : int =
-        let most = max 1 (ReplayMemory.LargestBytes / (ReplayChunk.Rows * layout.Stride))
-        Math.Clamp(capacity / ReplayChunk.Rows / 16, 1, most)
+        let size = int64 ReplayChunk.Rows * int64 layout.Stride
+
+        if int64 capacity * int64 layout.Stride < int64 ReplayMemory.LargestBytes then
+            1
+        else
+            let most = int64 ReplayMemory.LargestBytes / size
+            int (Math.Clamp(int64 (capacity / ReplayChunk.Rows / 16), 1L, max 1L most))
 
     /// Memory for rows that nobody has yet. Each array has twice the chunks of the one before, as far as they may, so
     /// that a memory of few rows is small.

@@ -149,6 +149,25 @@ let ``eight numbers are searched alike by lanes and one by one, and a number of 
     && found < 16
     && (total = 0.0 || numbers[found] > 0.0)
 
+[<Fact>]
+let ``a number of 0 is not found where its sum is rounded up`` () =
+    let mutable rng = Rng.create 7UL
+
+    let drawn () =
+        let struct (value, next) = Rng.uniform rng
+        rng <- next
+        value
+
+    for _ in 1..1_000 do
+        let numbers = Array.init 8 (fun index -> if index = 4 then 0.0 else drawn ())
+        // The sum up to the fourth, which is the sum up to the fifth too, added in another order.
+        let share = (numbers[3] + numbers[2]) + (numbers[1] + numbers[0])
+        let mutable byLanes, byOne = share, share
+        let found = SumBlock.findByLanes numbers 0 &byLanes
+        Assert.Equal(5, found)
+        Assert.Equal(found, SumBlock.findByOne numbers 0 &byOne)
+        Assert.Equal(byLanes, byOne)
+
 [<Property>]
 let ``powers of several numbers are those of each`` (bytes: byte[], exponent: byte) =
     let exponent = (float exponent - 128.0) / 64.0

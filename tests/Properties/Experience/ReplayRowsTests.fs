@@ -5,6 +5,7 @@ module Rl.Tests.Experience.ReplayRowsTests
 #nowarn "3391" // arrays convert to spans
 
 open System
+open System.Runtime.InteropServices
 open FsCheck.Xunit
 open Rl.Core.Environments
 open Rl.Core.Experience
@@ -68,25 +69,34 @@ let ``a replay that keeps observations once gives back what was appended, whoeve
         known |> List.forall (fun (replay, all) -> holds replay all))
 
 [<Fact>]
-let ``chunks that share memory keep their own rows, whoever goes on from them`` () =
-    let capacity = 140_000
-    let plan = compactOf ColumnStorage.Bytes
-    Assert.True(ReplayMemory.Together(ReplayLayout plan, capacity) > 1)
-    let start = walk 1 60_000 (Rng.create 1UL)
-    let replay = Replay.ofPlan plan 1 capacity |> Replay.append (data start)
+let ``chunks that share memory keep their own rows, taken over too`` () =
+    let layout = ReplayLayout(compactOf ColumnStorage.Bytes)
+    let capacity = 10_000_000
+    Assert.True(ReplayMemory.Together(layout, capacity) > 4)
+    let memory = ReplayMemory(layout, capacity)
+    let chunks = Array.init 16 (fun _ -> memory.Chunk())
+    Assert.True((chunks |> Array.distinctBy _.Data).Length < chunks.Length)
 
-    // Both go on from the same rows, by turns and beyond what is held.
-    let goOn seed = Array.init 4 (fun part -> walk 1 30_000 (Rng.create (seed + uint64 part)))
-    let ones, others = goOn 10UL, goOn 20UL
-    let append more replay = Replay.interrupt replay |> Replay.append (data more)
+    // A number for each row; no row keeps anything apart.
+    let fill offset (chunk: ReplayChunk) =
+        for row in 0 .. ReplayChunk.Rows - 1 do
+            let mutable number = offset + row
+            (chunk.Row row).Clear()
+            MemoryMarshal.Write<int>(chunk.Row row, &number)
 
-    let one, other =
-        Array.zip ones others
-        |> Array.fold (fun (one, other) (more, further) -> append more one, append further other) (replay, replay)
+    let holds offset rows (chunk: ReplayChunk) =
+        Seq.forall
+            (fun row -> MemoryMarshal.Read<int>(Span.op_Implicit (chunk.Row row): ReadOnlySpan<byte>) = offset + row)
+            (seq { 0 .. rows - 1 })
 
-    Assert.True(holds replay start)
-    Assert.True(holds one (newest capacity (Array.concat [ start; Array.concat ones ])))
-    Assert.True(holds other (newest capacity (Array.concat [ start; Array.concat others ])))
+    chunks |> Array.iteri (fun index chunk -> fill (index * ReplayChunk.Rows) chunk)
+    let copies = chunks |> Array.map (fun _ -> memory.Chunk())
+    Array.iter2 (fun (copy: ReplayChunk) chunk -> copy.Take(chunk, 100)) copies chunks
+    copies |> Array.iter (fun copy -> Assert.Equal(100, copy.Filled))
+
+    for index in 0 .. chunks.Length - 1 do
+        Assert.True(holds (index * ReplayChunk.Rows) ReplayChunk.Rows chunks[index])
+        Assert.True(holds (index * ReplayChunk.Rows) 100 copies[index])
 
 [<Property>]
 let ``appending all at once or a row at a time is the same`` (seed: uint64, copies: byte) =
