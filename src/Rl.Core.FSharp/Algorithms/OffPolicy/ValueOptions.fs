@@ -50,9 +50,9 @@ type ValueOptions =
 [<RequireQualifiedAccess>]
 module ValueOptions =
 
-    /// An update of 128 transitions for each step and a copy of the network every 250, as RL Baselines3 Zoo has them for
-    /// Acrobot and LunarLander, with a learning rate that falls to 0, and ε that falls from 1 to 0.05 over the first
-    /// fifth.
+    /// An update of 128 transitions for each step and a copy of the network every 250, as RL Baselines3 Zoo has them
+    /// for Acrobot and LunarLander, with a learning rate that falls to 0, and ε that falls from 1 to 0.05 over the
+    /// first fifth.
     let defaults: ValueOptions =
         {
             Plan = { TotalSteps = 50_000L }
