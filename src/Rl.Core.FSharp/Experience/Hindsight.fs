@@ -47,6 +47,15 @@ type Hindsight
         if goals.Achieved + goals.Size > size || goals.Desired + goals.Size > size then
             Guard.fail (nameof goals) $"Goals of {goals.Size} numbers lie outside observations of {size}."
 
+    /// Gives the states between of transition `index` the goal, and takes away what those from step `taken` on count.
+    let relabelBetween (batch: TransitionBatch) index taken =
+        let observations, discounts = batch.ObservationsBetween, batch.DiscountsBetween
+        let count = discounts.Length / batch.Size
+
+        for place in index * count .. (index + 1) * count - 1 do
+            ReadOnlySpan(goal).CopyTo(Span(observations, place * next.Length + goals.Desired, goals.Size))
+            if place - index * count >= taken - 1 then discounts[place] <- 0.0f
+
     /// Of the goals that an environment offers (`BatchEnvironment.RequireGoals`).
     new(columns: TransitionColumns, task: GoalTask, choice: GoalChoice, ratio: float) =
         Hindsight(columns, task.Space, task.Reward, ValueSome task.Terminates, choice, ratio)
@@ -103,7 +112,7 @@ type Hindsight
             | ValueNone -> ()
 
         samples[columns.Rewards].[index] <-
-            float32 (MultiStep.total batch.MultiStep.Discount taken (fun k -> rewards[k]))
+            float32 (MultiStep.total batch.MultiStep.RewardDiscount taken (fun k -> rewards[k]))
 
         match terminates with
         | ValueSome terminates ->
@@ -117,6 +126,7 @@ type Hindsight
                 samples[DrawnColumns.discounts].[index] <- float32 (batch.MultiStep.Power taken)
         | ValueNone -> ()
 
+        relabelBetween batch index taken
         next.CopyTo(samples[columns.NextObservations], index * size)
 
         for column in [| columns.Observations; columns.NextObservations |] do

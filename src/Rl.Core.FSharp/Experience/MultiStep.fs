@@ -25,13 +25,21 @@ module MultiStep =
 ///   R = Σ_{i<k} γ^i rᵢ and the discount γ^k, or 0 where the last step terminated,
 /// so that R + discount · V(s′) with s′ after the last step is the n-step target. At a time limit and at the newest row
 /// s′ is the true last observation, and its value counts with γ^k of the steps that were taken.
+///
+/// With λ below 1 the targets Gᵢ of i = 1 … k steps are mixed, (1 − λ) Σ_{i<k} λ^(i−1) Gᵢ + λ^(k−1) G_k (Peng and
+/// Williams 1996; of replayed steps: Daley and Amato 2019): then R = Σ_{i<k} (γλ)^i rᵢ, the discount of s′ is
+/// γ^k λ^(k−1), and the value of the state after i < k steps counts (1 − λ) γ^i λ^(i−1) beside it.
 [<Sealed>]
-type MultiStep(columns: TransitionColumns, steps: int, discount: float) =
+type MultiStep(columns: TransitionColumns, steps: int, discount: float, lambda: float) =
     do
         Guard.positive (nameof steps) steps
         Guard.inRange (nameof discount) 0.0 1.0 discount
+        Guard.inRange (nameof lambda) 0.0 1.0 lambda
 
-    let powers = MultiStep.powers discount steps
+    let traces = MultiStep.powers lambda steps
+    let lasts = MultiStep.powers discount steps |> Array.mapi (fun k power -> power * traces[max 0 (k - 1)])
+    let earlier = lasts |> Array.map ((*) (1.0 - lambda))
+    let rewardDiscount = discount * lambda
     let rewards = Array.zeroCreate<float32> steps
     let places = ReplayPlaces [ columns.Ends; columns.Rewards; columns.Continues ]
 
@@ -47,12 +55,17 @@ type MultiStep(columns: TransitionColumns, steps: int, discount: float) =
 
         count
 
+    /// Those of n steps alone.
+    new(columns, steps, discount) = MultiStep(columns, steps, discount, 1.0)
+
     /// n.
     member _.Steps = steps
     /// γ.
     member _.Discount = discount
-    /// γ^k.
-    member _.Power(steps: int) = powers[steps]
+    /// γλ, by which rewards are discounted.
+    member _.RewardDiscount = rewardDiscount
+    /// γ^k λ^(k−1), by which the value of the state after the last of k steps is.
+    member _.Power(steps: int) = lasts[steps]
 
     /// The number k of steps from a row on; the last is row + (k − 1) N.
     member _.Count(replay: Replay, row: int) : int = count replay (places.Of replay).[0] row
@@ -82,10 +95,23 @@ type MultiStep(columns: TransitionColumns, steps: int, discount: float) =
                 for k in 0 .. count - 1 do
                     rewards[k] <- replay.Single(reward, row + k * replay.Copies)
 
-                returns[index] <- float32 (MultiStep.total discount count (fun k -> float rewards[k]))
+                returns[index] <- float32 (MultiStep.total rewardDiscount count (fun k -> float rewards[k]))
 
-            discounts[index] <-
-                if replay.Single(goesOn, last[index]) = 0.0f then
-                    0.0f
-                else
-                    float32 powers[count]
+            discounts[index] <- if replay.Single(goesOn, last[index]) = 0.0f then 0.0f else float32 lasts[count]
+
+    /// Of each row and its last one the n − 1 rows that lead to states before s′, and what their values count; after
+    /// the last but one step of fewer than n, the last row and 0.
+    member _.ReadBetween
+        (copies: int, rows: ReadOnlySpan<int>, last: ReadOnlySpan<int>, between: Span<int>, discounts: Span<float32>)
+        : unit =
+        Guard.length (nameof last) rows.Length last.Length
+        Guard.length (nameof between) (rows.Length * (steps - 1)) between.Length
+        Guard.length (nameof discounts) between.Length discounts.Length
+
+        for index in 0 .. rows.Length - 1 do
+            for taken in 1 .. steps - 1 do
+                let row = rows[index] + (taken - 1) * copies
+                let place = index * (steps - 1) + taken - 1
+                let isBefore = row < last[index]
+                between[place] <- if isBefore then row else last[index]
+                discounts[place] <- if isBefore then float32 earlier[taken] else 0.0f

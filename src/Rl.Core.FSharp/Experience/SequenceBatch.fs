@@ -34,7 +34,7 @@ type SequenceBatch
         Guard.positive (nameof length) length
         Guard.inIntRange (nameof burnIn) 0 (length - 1) burnIn
 
-    let batch = TransitionBatch(columns, further, sequences * length, sequences, steps, discount)
+    let batch = TransitionBatch(columns, further, sequences * length, sequences, steps, discount, 1.0)
     let first = Array.zeroCreate<int> sequences
     let rows = Array.zeroCreate<int>(sequences * length)
     let starts = Array.zeroCreate<float32>(sequences * length)

@@ -13,14 +13,24 @@ module DrawnColumns =
     /// The importance weight of the draw; 1 where all rows are drawn alike.
     let weights: Column = Column.number "weights"
 
+    let private between (steps: int) (name: string) numbers = Column.step $"{name} between" ((steps - 1) * numbers)
+
+    /// A column of s′ at the n − 1 states before it that returns of up to n steps are mixed with, one after the other.
+    let ofBetween (steps: int) (column: Column) : Column = between steps column.Name column.Numbers
+
+    /// What their values are multiplied with.
+    let discountsBetween (steps: int) : Column = between steps discounts.Name 1
+
 /// `size` transitions of up to n steps, drawn again and again into the same memory. Its samples have the columns of
 /// transitions, where `Rewards` are the sums Σ γ^i r and `NextObservations`, `Continues` and `Ends` those of the last
-/// step, the `DrawnColumns`, and further columns of the replay, of the first step. Not thread-safe.
+/// step, the `DrawnColumns`, and further columns of the replay, of the first step. With λ below 1 (`MultiStep`) there
+/// are the states between and their discounts too. Not thread-safe.
 [<Sealed>]
 type TransitionBatch
-    internal (columns: TransitionColumns, further: Column list, size: int, units: int, steps: int, discount: float) =
+    internal
+    (columns: TransitionColumns, further: Column list, size, units: int, steps: int, discount: float, lambda: float) =
     do Guard.positive (nameof size) size
-    let multiStep = MultiStep(columns, steps, discount)
+    let multiStep = MultiStep(columns, steps, discount, lambda)
     let rows, last = Array.zeroCreate<int> size, Array.zeroCreate<int> size
     let memory (column: Column) = column, Array.zeroCreate<float32>(size * column.Numbers)
     let ofFirst = columns.Observations :: columns.Actions :: further |> List.map memory
@@ -36,17 +46,39 @@ type TransitionBatch
     let stepPlaces, stepTargets = placesOf ofStep, targetsOf ofStep
     let _, discounts = memory DrawnColumns.discounts
     let _, weights = memory DrawnColumns.weights
+    // The rows that lead to the states before s′ whose values count, of one transition after the other.
+    let between = Array.zeroCreate<int>(if lambda < 1.0 then size * (steps - 1) else 0)
 
+    let ofBetween =
+        if between.Length = 0 then
+            []
+        else
+            [ DrawnColumns.ofBetween steps columns.NextObservations; DrawnColumns.discountsBetween steps ]
+            |> List.map memory
+
+    let observationsBetween, discountsBetween =
+        match ofBetween with
+        | [ (_, observations); (_, discounts) ] -> observations, discounts
+        | _ -> [||], [||]
+
+    let nextPlaces, nextTargets = ReplayPlaces [ columns.NextObservations ], [| observationsBetween |]
     let mutable copies = 1
 
     let samples =
         Samples(
             units,
             (fun row -> struct (rows[row] / copies, rows[row] % copies)),
-            [ yield! ofFirst; yield! ofLast; rewards; DrawnColumns.discounts, discounts; DrawnColumns.weights, weights ]
+            [
+                yield! ofFirst
+                yield! ofLast
+                rewards
+                DrawnColumns.discounts, discounts
+                DrawnColumns.weights, weights
+                yield! ofBetween
+            ]
         )
 
-    let found = RowGather size
+    let found, foundBetween = RowGather size, RowGather between.Length
     let continues = ofLast |> List.find (fun (column, _) -> column.Name = columns.Continues.Name) |> snd
 
     let read (replay: Replay) =
@@ -63,18 +95,31 @@ type TransitionBatch
             multiStep.Read(replay, ReadOnlySpan rows, Span last, Span returns, Span discounts)
             found.Read(replay.Rows, ReadOnlySpan last, lastPlaces.Of replay, lastTargets)
 
-    /// `size` transitions of up to n steps with the discount γ. `further` columns of the replay are of the first step.
+        if between.Length > 0 then
+            multiStep.ReadBetween(copies, ReadOnlySpan rows, ReadOnlySpan last, Span between, Span discountsBetween)
+            foundBetween.Read(replay.Rows, ReadOnlySpan between, nextPlaces.Of replay, nextTargets)
+
+    /// `size` transitions of up to n steps with the discount γ, whose returns are mixed by λ. `further` columns of the
+    /// replay are of the first step.
+    new(columns: TransitionColumns, further: Column list, size: int, steps: int, discount: float, lambda: float) =
+        TransitionBatch(columns, further, size, size, steps, discount, lambda)
+
+    /// Those of the longest return alone.
     new(columns: TransitionColumns, further: Column list, size: int, steps: int, discount: float) =
-        TransitionBatch(columns, further, size, size, steps, discount)
+        TransitionBatch(columns, further, size, size, steps, discount, 1.0)
 
     member internal _.Columns = columns
     member internal _.MultiStep = multiStep
+    member internal _.ObservationsBetween = observationsBetween
+    member internal _.DiscountsBetween = discountsBetween
     /// The number of transitions.
     member _.Size = size
     /// The rows that were drawn last.
     member _.Rows = ReadOnlySpan<int> rows
     /// The last row of each transition.
     member _.LastRows = ReadOnlySpan<int> last
+    /// The rows that lead to the states before s′ whose values count, n − 1 of each transition; none with λ = 1.
+    member _.RowsBetween = ReadOnlySpan<int> between
     /// The importance weights.
     member _.Weights = ReadOnlySpan<float32> weights
     /// The drawn transitions, valid until the next draw.

@@ -109,6 +109,13 @@ let private all: (string * string * string * (string * string) list) list =
             "TotalSteps", "500"
         ]
         "dqn, munchausen", "dqn", "CartPole-v1", [ "Target", "munchausen"; "MunchausenTemperature", "0.3" ]
+        "dqn, mixed returns, masks and priorities",
+        "dqn",
+        "Forbidden-v0",
+        [ "ReturnSteps", "4"; "ReturnLambda", "0.6"; "PriorityExponent", "0.6"; "NoisyNetworks", "factorised" ]
+        "dqn, mixed returns and images", "dqn", "Spot-v0", [ "ReturnSteps", "3"; "ReturnLambda", "0.9"; "Hidden", "16" ]
+        for id in [ "td3"; "sac"; "redq" ] do
+            $"{id}, mixed returns", id, "Pendulum-v1", [ "ReturnSteps", "5"; "ReturnLambda", "0.9" ]
         "dqn, n-step and masks", "dqn", "Forbidden-v0", [ "ReturnSteps", "4"; "Dueling", "true" ]
         "r2d2, LSTM and masks", "r2d2", "Forbidden-v0", [ "Recurrence", "lstm"; "Dueling", "true"; "ReturnSteps", "4" ]
         "r2d2, images, no burn-in, all alike",

@@ -52,6 +52,23 @@ let ``observations are remembered as they were seen, whatever networks are given
     Assert.Equal(4, size)
 
 [<Fact>]
+let ``returns of one step, and those of SAC's choices, are not mixed`` () =
+    use workers = new Workers(1)
+
+    let refused algorithm steps =
+        let changes = [ "ReturnLambda", "0.5"; "ReturnSteps", steps ]
+
+        let error =
+            Assert.ThrowsAny<ArgumentException>(fun () ->
+                LearnerLaws.make algorithm changes "CartPole-v1" 2 workers |> ignore)
+
+        Assert.Equal("ReturnLambda", error.ParamName)
+        Assert.Contains("ReturnLambda is 0.5", error.Message)
+
+    refused "dqn" "1"
+    refused "sac" "3"
+
+[<Fact>]
 let ``the length of a round changes nothing of what noisy networks learn`` () =
     use workers = new Workers(1)
 

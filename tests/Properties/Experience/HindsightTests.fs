@@ -157,6 +157,48 @@ let ``a goal that terminates episodes ends the steps that reach it, and one that
     Assert.Equal(struct (-1.0f, 0.0f, 0.0f), told 9.0f 1 4 1)
 
 [<Fact>]
+let ``goals in hindsight reach the states between too, and those after the goal count nothing`` () =
+    let steps =
+        Array.init 5 (fun row ->
+            {
+                Observation = [| float32 row; float32 row; 9.0f; 0.0f |]
+                Reward = -1.0f
+                Next = [| float32 row + 1.0f; float32 row + 1.0f; 9.0f; 0.0f |]
+                Terminated = false
+                Truncated = (row = 4)
+                Episode = 0
+            })
+
+    let task: GoalTask =
+        {
+            Space = goals
+            Reward = GoalReward(fun achieved desired -> if achieved[0] = desired[0] then 0.0f else -1.0f)
+            Terminates = GoalTermination(fun achieved desired -> achieved[0] = desired[0])
+        }
+
+    let replay = Replay.ofPlan compact 1 10 |> Replay.append (data steps)
+
+    // Four steps from the second row on, of which so many lead to the goal.
+    let told goalRow =
+        let batch = TransitionBatch(columns, [], 1, 4, 0.5, 0.5)
+        batch.Read(replay, ReadOnlySpan [| 1 |])
+        Hindsight(columns, task, GoalChoice.Episode, 1.0).Relabel(batch, replay, 0, goalRow)
+        let observations = batch.Samples[DrawnColumns.ofBetween 4 columns.NextObservations] |> Array.chunkBySize 4
+        Assert.Equal<float32[]>([| 2.0f; 3.0f; 4.0f |], observations |> Array.map Array.head)
+        Assert.All(observations, (fun seen -> Assert.Equal(float32 goalRow + 1.0f, seen[goals.Desired])))
+
+        batch.Samples[columns.Rewards].[0],
+        List.ofArray batch.Samples[DrawnColumns.discountsBetween 4],
+        batch.Samples[DrawnColumns.discounts].[0]
+
+    // Not reached: ½·½ⁱ·½^(i−1) of the states between, ½⁴·½³ of the last.
+    Assert.Equal((-1.328125f, [ 0.25f; 0.0625f; 0.015625f ], 0.0078125f), told 0)
+    // Reached by the second step, whose state is terminal: only the first one's value counts.
+    Assert.Equal((-1.0f, [ 0.25f; 0.0f; 0.0f ], 0.0f), told 2)
+    Assert.Equal((0.0f, [ 0.0f; 0.0f; 0.0f ], 0.0f), told 1)
+    Assert.Equal((-1.3125f, [ 0.25f; 0.0625f; 0.015625f ], 0.0f), told 4)
+
+[<Fact>]
 let ``goals are found by name, and of one kind`` () =
     let box size = Space.Box(Array.create size -1.0, Array.create size 1.0, [| size |])
     let space = Space.Dict [ "observation", Space.Discrete(3, 0); "achieved_goal", box 2; "desired_goal", box 2 ]

@@ -52,6 +52,69 @@ let ``several steps across the ends of episodes are what their definition says``
                 && samples.Place row = struct (row / copies, row % copies))
             (every replay))
 
+/// What states are worth: any whole number.
+let private worth (observation: float32[]) = float (int (Array.sum observation) % 17) - 8.0
+
+/// A batch's target of a row, from what its states are worth.
+let private targetOf (batch: TransitionBatch) n row =
+    let samples = batch.Samples
+    let own (column: Column) = Array.sub samples[column] (row * column.Numbers) column.Numbers
+
+    let earlier =
+        if batch.RowsBetween.Length = 0 then
+            0.0
+        else
+            Array.map2
+                (fun (discount: float32) observation -> float discount * worth observation)
+                (own (DrawnColumns.discountsBetween n))
+                (own (DrawnColumns.ofBetween n columns.NextObservations) |> Array.chunkBySize 4)
+            |> Array.sum
+
+    float samples[columns.Rewards].[row]
+    + float samples[DrawnColumns.discounts].[row] * worth (own columns.NextObservations)
+    + earlier
+
+[<Property>]
+let ``returns mixed by λ are what their definition says, exactly, across the ends of episodes``
+    (seed: uint64, copies: byte, n: byte, quarters: byte)
+    =
+    // Whole rewards and values, and powers of a half: float32 loses nothing.
+    let copies, n, lambda = int copies % 3 + 1, int n % 6 + 1, [| 0.0; 0.5; 0.25; 1.0 |].[int quarters % 4]
+    let steps = walk copies 50 (Rng.create seed)
+    let kept = newest (41 * copies) steps
+
+    let mixture row =
+        let ofSteps count =
+            let struct (last, total, discount) = definition kept copies count 0.5 row
+            last, total + discount * worth kept[last].Next
+
+        let last, whole = ofSteps n
+        let longest = (last - row) / copies + 1
+
+        Math.Pow(lambda, float (longest - 1)) * whole
+        + Seq.sum (
+            seq { for i in 1 .. longest - 1 -> (1.0 - lambda) * Math.Pow(lambda, float (i - 1)) * snd (ofSteps i) }
+        )
+
+    [ compact; plain ]
+    |> List.forall (fun plan ->
+        let replay = Replay.ofPlan plan copies (41 * copies) |> Replay.append (data steps)
+
+        let read lambda n =
+            let batch = TransitionBatch(columns, [], replay.Count, n, 0.5, lambda)
+            batch.Read(replay, ReadOnlySpan(every replay))
+            batch
+
+        let mixed, longest, shortest = read lambda n, read 1.0 n, read 1.0 1
+
+        every replay
+        |> Array.forall (fun row ->
+            let target = targetOf mixed n row
+
+            target = mixture row
+            && (lambda < 1.0 || target = targetOf longest n row)
+            && (lambda > 0.0 || target = targetOf shortest 1 row)))
+
 [<Fact>]
 let ``a truncation in a replay keeps its bootstrap: a chain that is cut keeps its value`` () =
     // One state, reward 1 for ever, cut after every third step: v = 1 / (1 − γ) solves every n-step equation.

@@ -149,6 +149,7 @@ public sealed record C51Options : AgentOptions
                 BufferSize,
                 Discount,
                 ReturnSteps,
+                Defaults.Values.OffPolicy.ReturnLambda,
                 PriorityExponent,
                 PriorityCorrection,
                 HindsightGoals,

@@ -137,6 +137,7 @@ public sealed record CrossQOptions : AgentOptions
                 BufferSize,
                 Discount,
                 ReturnSteps,
+                Defaults.Soft.OffPolicy.ReturnLambda,
                 PriorityExponent,
                 PriorityCorrection,
                 HindsightGoals,

@@ -44,6 +44,9 @@ public sealed record DqnOptions : AgentOptions
     /// <summary>n: rewards of so many steps, fewer where an episode ends, come before the value of the state after them. At least 1.</summary>
     public int ReturnSteps { get; init; } = Defaults.Values.OffPolicy.ReturnSteps;
 
+    /// <summary>λ: the returns of 1, 2, … up to n steps are mixed, that of k with the weight (1 − λ) λ^(k−1) and the longest with what is left (Peng and Williams 1996); 1 for the longest alone. In [0, 1].</summary>
+    public double ReturnLambda { get; init; } = Defaults.Values.OffPolicy.ReturnLambda;
+
     /// <summary>α: a transition is drawn with a probability proportional to |δ|^α of its error δ (prioritised replay); 0 draws all alike. In [0, 1].</summary>
     public double PriorityExponent { get; init; } = Defaults.Values.OffPolicy.PriorityExponent;
 
@@ -149,6 +152,7 @@ public sealed record DqnOptions : AgentOptions
                 BufferSize,
                 Discount,
                 ReturnSteps,
+                ReturnLambda,
                 PriorityExponent,
                 PriorityCorrection,
                 HindsightGoals,
@@ -194,6 +198,7 @@ public sealed record DqnOptions : AgentOptions
         BufferSize = core.Values.OffPolicy.BufferSize,
         Discount = core.Values.OffPolicy.Discount,
         ReturnSteps = core.Values.OffPolicy.ReturnSteps,
+        ReturnLambda = core.Values.OffPolicy.ReturnLambda,
         PriorityExponent = core.Values.OffPolicy.PriorityExponent,
         PriorityCorrection = core.Values.OffPolicy.PriorityCorrection,
         HindsightGoals = core.Values.OffPolicy.HindsightGoals,

@@ -152,6 +152,7 @@ public sealed record IqnOptions : AgentOptions
                 BufferSize,
                 Discount,
                 ReturnSteps,
+                Defaults.Values.OffPolicy.ReturnLambda,
                 PriorityExponent,
                 PriorityCorrection,
                 HindsightGoals,

@@ -198,6 +198,8 @@ internal static class OptionRecords
             "β, the part of the bias of drawing by priority that weights undo, at the first step; it rises to 1 at `TotalSteps`.",
         ("OffPolicyOptions", "PriorityExponent") =>
             "α: a transition is drawn with a probability proportional to |δ|^α of its error δ (prioritised replay); 0 draws all alike.",
+        ("OffPolicyOptions", "ReturnLambda") =>
+            "λ: the returns of 1, 2, … up to n steps are mixed, that of k with the weight (1 − λ) λ^(k−1) and the longest with what is left (Peng and Williams 1996); 1 for the longest alone.",
         ("OffPolicyOptions", "ReturnSteps") =>
             "n: rewards of so many steps, fewer where an episode ends, come before the value of the state after them.",
         ("OffPolicyOptions", "RoundSteps") =>

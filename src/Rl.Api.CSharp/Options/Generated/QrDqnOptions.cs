@@ -143,6 +143,7 @@ public sealed record QrDqnOptions : AgentOptions
                 BufferSize,
                 Discount,
                 ReturnSteps,
+                Defaults.Values.OffPolicy.ReturnLambda,
                 PriorityExponent,
                 PriorityCorrection,
                 HindsightGoals,

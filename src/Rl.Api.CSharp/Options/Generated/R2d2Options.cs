@@ -149,6 +149,7 @@ public sealed record R2d2Options : AgentOptions
                 BufferSize,
                 Discount,
                 ReturnSteps,
+                Defaults.Values.OffPolicy.ReturnLambda,
                 PriorityExponent,
                 PriorityCorrection,
                 Defaults.Values.OffPolicy.HindsightGoals,

@@ -131,6 +131,7 @@ public sealed record RainbowOptions : AgentOptions
                 BufferSize,
                 Discount,
                 ReturnSteps,
+                Defaults.Values.OffPolicy.ReturnLambda,
                 PriorityExponent,
                 PriorityCorrection,
                 HindsightGoals,

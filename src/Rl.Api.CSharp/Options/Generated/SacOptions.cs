@@ -44,6 +44,9 @@ public sealed record SacOptions : AgentOptions
     /// <summary>n: rewards of so many steps, fewer where an episode ends, come before the value of the state after them. At least 1.</summary>
     public int ReturnSteps { get; init; } = Defaults.Soft.OffPolicy.ReturnSteps;
 
+    /// <summary>λ: the returns of 1, 2, … up to n steps are mixed, that of k with the weight (1 − λ) λ^(k−1) and the longest with what is left (Peng and Williams 1996); 1 for the longest alone. In [0, 1].</summary>
+    public double ReturnLambda { get; init; } = Defaults.Soft.OffPolicy.ReturnLambda;
+
     /// <summary>α: a transition is drawn with a probability proportional to |δ|^α of its error δ (prioritised replay); 0 draws all alike. In [0, 1].</summary>
     public double PriorityExponent { get; init; } = Defaults.Soft.OffPolicy.PriorityExponent;
 
@@ -137,6 +140,7 @@ public sealed record SacOptions : AgentOptions
                 BufferSize,
                 Discount,
                 ReturnSteps,
+                ReturnLambda,
                 PriorityExponent,
                 PriorityCorrection,
                 HindsightGoals,
@@ -177,6 +181,7 @@ public sealed record SacOptions : AgentOptions
         BufferSize = core.Soft.OffPolicy.BufferSize,
         Discount = core.Soft.OffPolicy.Discount,
         ReturnSteps = core.Soft.OffPolicy.ReturnSteps,
+        ReturnLambda = core.Soft.OffPolicy.ReturnLambda,
         PriorityExponent = core.Soft.OffPolicy.PriorityExponent,
         PriorityCorrection = core.Soft.OffPolicy.PriorityCorrection,
         HindsightGoals = core.Soft.OffPolicy.HindsightGoals,

@@ -44,6 +44,9 @@ public sealed record Td3Options : AgentOptions
     /// <summary>n: rewards of so many steps, fewer where an episode ends, come before the value of the state after them. At least 1.</summary>
     public int ReturnSteps { get; init; } = Defaults.OffPolicy.ReturnSteps;
 
+    /// <summary>λ: the returns of 1, 2, … up to n steps are mixed, that of k with the weight (1 − λ) λ^(k−1) and the longest with what is left (Peng and Williams 1996); 1 for the longest alone. In [0, 1].</summary>
+    public double ReturnLambda { get; init; } = Defaults.OffPolicy.ReturnLambda;
+
     /// <summary>α: a transition is drawn with a probability proportional to |δ|^α of its error δ (prioritised replay); 0 draws all alike. In [0, 1].</summary>
     public double PriorityExponent { get; init; } = Defaults.OffPolicy.PriorityExponent;
 
@@ -133,6 +136,7 @@ public sealed record Td3Options : AgentOptions
             BufferSize,
             Discount,
             ReturnSteps,
+            ReturnLambda,
             PriorityExponent,
             PriorityCorrection,
             HindsightGoals,
@@ -173,6 +177,7 @@ public sealed record Td3Options : AgentOptions
         BufferSize = core.OffPolicy.BufferSize,
         Discount = core.OffPolicy.Discount,
         ReturnSteps = core.OffPolicy.ReturnSteps,
+        ReturnLambda = core.OffPolicy.ReturnLambda,
         PriorityExponent = core.OffPolicy.PriorityExponent,
         PriorityCorrection = core.OffPolicy.PriorityCorrection,
         HindsightGoals = core.OffPolicy.HindsightGoals,

@@ -143,6 +143,7 @@ public sealed record XqcOptions : AgentOptions
                 BufferSize,
                 Discount,
                 ReturnSteps,
+                Defaults.Soft.OffPolicy.ReturnLambda,
                 PriorityExponent,
                 PriorityCorrection,
                 HindsightGoals,

@@ -70,6 +70,7 @@ module C51Options =
                 { c with LogProbability = v })
         ]
         |> ValueOptions.around _.Values (fun v (c: C51Options) -> { c with Values = v })
+        |> OffPolicyOptions.withoutLambda
         |> ValueOptions.prioritisedByLoss
         |> Options.meaning
             (nameof d.Values.Dueling)

@@ -61,6 +61,7 @@ module CrossQOptions =
                 Options.whole (nameof d.RenormalisationStarts) (Range.atLeast 0.0) _.RenormalisationStarts (fun v c ->
                     { c with RenormalisationStarts = v })
             ]
+        |> OffPolicyOptions.withoutLambda
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (options: CrossQOptions) =

@@ -144,7 +144,7 @@ module Dqn =
         | several -> List.reduce (+) several * (1.0 / float several.Length)
 
     /// δ_d of each transition: r + γ · the mean over components of the next state's values − Q_d(s, a_d), where only
-    /// possible choices count (Tavakoli et al. 2018, equation 5).
+    /// possible choices count (Tavakoli et al. 2018, equation 5); of several steps their return.
     let private errors
         c
         network
@@ -155,18 +155,18 @@ module Dqn =
         frozen
         (chosen: Expr list)
         =
-        let nextObservations = batch[columns.NextObservations]
-        let known = ValueLearner.possibleBranches possible batch
-        let next = values c network frozen nextObservations |> known
+        let states = NextStates.ofBatch c.Values.OffPolicy columns possible batch
+        let known = ValueLearner.possibleBranches states.Masks
+        let next = values c network frozen states.Observations |> known
 
         let ahead =
             if c.Target.IsDouble then
-                let choosers = values c network online nextObservations |> known
+                let choosers = values c network online states.Observations |> known
                 List.map2 (fun chooser q -> ValueLearning.chosen (Expr.argMax -1 chooser) q) choosers next
             else
                 next |> List.map (Expr.maxOver [| -1 |])
 
-        let target = batch[columns.Rewards] + batch[DrawnColumns.discounts] * mean ahead
+        let target = NextStates.target batch[columns.Rewards] states (mean ahead)
         chosen |> List.map (fun q -> ValueLearning.error q target)
 
     /// δ of each transition whose action is one choice, with Munchausen's bonus.

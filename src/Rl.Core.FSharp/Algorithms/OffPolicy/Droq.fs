@@ -54,6 +54,7 @@ module DroqOptions =
                 Options.whole (nameof d.PolicyDelay) (Range.atLeast 1.0) _.PolicyDelay (fun v c ->
                     { c with PolicyDelay = v })
             ]
+        |> OffPolicyOptions.withoutLambda
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (options: DroqOptions) =

@@ -63,6 +63,7 @@ module IqnOptions =
                 { c with HuberThreshold = v })
         ]
         |> ValueOptions.around _.Values (fun v (c: IqnOptions) -> { c with Values = v })
+        |> OffPolicyOptions.withoutLambda
         |> ValueOptions.prioritisedByLoss
         |> Options.meaning
             (nameof d.Values.Dueling)

@@ -225,7 +225,17 @@ module Replayed =
         let batch =
             match sequences with
             | ValueSome sequences -> sequences.Steps
-            | ValueNone -> TransitionBatch(columns, [], options.BatchSize, options.ReturnSteps, options.Discount)
+            | ValueNone ->
+                TransitionBatch(
+                    columns,
+                    [],
+                    options.BatchSize,
+                    options.ReturnSteps,
+                    options.Discount,
+                    options.ReturnLambda
+                )
+
+        let isMixed = OffPolicyOptions.states options > 1
 
         let memoryOf rows (column: Column option) =
             match column with
@@ -235,6 +245,16 @@ module Replayed =
         let masks, nextMasks = memoryOf batch.Size interaction.Masks, memoryOf batch.Size interaction.NextMasks
         let states = memoryOf options.BatchSize interaction.States
 
+        // The same at the states between.
+        let between = DrawnColumns.ofBetween options.ReturnSteps
+        let nextBetween = between columns.NextObservations
+
+        let masksBetween =
+            if isMixed then
+                memoryOf batch.Size (Option.map between interaction.NextMasks)
+            else
+                ValueNone
+
         let samples =
             let drawn =
                 match sequences with
@@ -243,7 +263,7 @@ module Replayed =
 
             let further =
                 [
-                    for struct (column, values) in Seq.choose ValueOption.toOption [ masks; nextMasks ] do
+                    for struct (column, values) in Seq.choose ValueOption.toOption [ masks; nextMasks; masksBetween ] do
                         column, values
                     for struct (column, values) in ValueOption.toList states do
                         ReplayColumns.firstStates column.Numbers, values
@@ -274,6 +294,11 @@ module Replayed =
             | ValueSome(struct (column, values)) -> interaction.Replay.Read(column, batch.LastRows, Span values)
             | ValueNone -> ()
 
+            match masksBetween with
+            | ValueSome(struct (_, values)) ->
+                interaction.Replay.Read(interaction.NextMasks.Value, batch.RowsBetween, Span values)
+            | ValueNone -> ()
+
             match states, sequences with
             | ValueSome(struct (column, values)), ValueSome sequences ->
                 replay.Read(column, sequences.FirstRows, Span values)
@@ -287,6 +312,7 @@ module Replayed =
             if parts.NormaliseObservations then
                 normalise columns.Observations
                 normalise columns.NextObservations
+                if isMixed then normalise nextBetween
 
             if extras.NormalisesRewards then
                 let rewards, scale = samples[columns.Rewards], interaction.RewardScale

@@ -22,6 +22,9 @@ type OffPolicyOptions =
         Discount: float
         /// n: rewards of so many steps, fewer where an episode ends, come before the value of the state after them.
         ReturnSteps: int
+        /// λ: the returns of 1, 2, … up to n steps are mixed, that of k with the weight (1 − λ) λ^(k−1) and the longest
+        /// with what is left (Peng and Williams 1996); 1 for the longest alone.
+        ReturnLambda: float
         /// α: a transition is drawn with a probability proportional to |δ|^α of its error δ (prioritised replay); 0
         /// draws all alike.
         PriorityExponent: float
@@ -53,6 +56,7 @@ module OffPolicyOptions =
             BufferSize = 100_000
             Discount = 0.99
             ReturnSteps = 1
+            ReturnLambda = 1.0
             PriorityExponent = 0.0
             PriorityCorrection = 0.4
             HindsightGoals = 0
@@ -76,6 +80,8 @@ module OffPolicyOptions =
             Options.number (nameof o.Discount) Range.fraction _.Discount (fun v c -> { c with Discount = v })
             Options.whole (nameof o.ReturnSteps) (Range.atLeast 1.0) _.ReturnSteps (fun v c ->
                 { c with ReturnSteps = v })
+            Options.number (nameof o.ReturnLambda) Range.fraction _.ReturnLambda (fun v c ->
+                { c with ReturnLambda = v })
             Options.number (nameof o.PriorityExponent) Range.fraction _.PriorityExponent (fun v c ->
                 { c with PriorityExponent = v })
             Options.number (nameof o.PriorityCorrection) Range.fraction _.PriorityCorrection (fun v c ->
@@ -86,6 +92,14 @@ module OffPolicyOptions =
                 { c with HindsightChoice = v })
             Options.whole (nameof o.RoundSteps) (Range.atLeast 1.0) _.RoundSteps (fun v c -> { c with RoundSteps = v })
         ]
+
+    /// How many states' values a return counts: n, or 1 where only the longest return counts.
+    let internal states (options: OffPolicyOptions) : int =
+        if options.ReturnLambda < 1.0 then options.ReturnSteps else 1
+
+    /// Rows of an algorithm that learns from the longest return alone.
+    let internal withoutLambda (rows: OptionRow<'C> list) : OptionRow<'C> list =
+        Options.without [ nameof o.ReturnLambda ] rows
 
     /// Options, as texts, with which an update takes little time.
     let internal small =
@@ -105,6 +119,12 @@ module OffPolicyOptions =
                 (nameof options.BatchSize)
                 ($"BatchSize is {options.BatchSize}; it must be at most BufferSize, {options.BufferSize}: use a "
                  + "smaller batch or a larger buffer.")
+
+        if options.ReturnLambda < 1.0 && options.ReturnSteps = 1 then
+            Guard.fail
+                (nameof options.ReturnLambda)
+                ($"ReturnLambda is {options.ReturnLambda}; it mixes returns of several steps, and ReturnSteps is 1: "
+                 + "raise that, or leave ReturnLambda at 1.")
 
         if options.GradientSteps = 0 then
             Guard.fail

@@ -43,6 +43,7 @@ module QrDqnOptions =
                 { c with HuberThreshold = v })
         ]
         |> ValueOptions.around _.Values (fun v (c: QrDqnOptions) -> { c with Values = v })
+        |> OffPolicyOptions.withoutLambda
         |> ValueOptions.prioritisedByLoss
         |> Options.meaning
             (nameof d.Values.Dueling)

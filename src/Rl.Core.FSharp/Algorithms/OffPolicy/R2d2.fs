@@ -77,6 +77,7 @@ module R2d2Options =
             Options.flag (nameof d.ValueRescaling) _.ValueRescaling (fun v c -> { c with ValueRescaling = v })
         ]
         |> ValueOptions.around _.Values (fun v (c: R2d2Options) -> { c with Values = v })
+        |> OffPolicyOptions.withoutLambda
         |> Options.without [ nameof d.Values.OffPolicy.HindsightGoals; nameof d.Values.OffPolicy.HindsightChoice ]
         |> Options.meaning
             (nameof d.Values.OffPolicy.BatchSize)

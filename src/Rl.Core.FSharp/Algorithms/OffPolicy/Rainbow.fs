@@ -65,6 +65,7 @@ module RainbowOptions =
         ]
         |> ValueOptions.around _.Values (fun v (c: RainbowOptions) -> { c with Values = v })
         |> Options.without (nameof d.Values.Dueling :: [ for row in EpsilonGreedyOptions.rows -> row.Name ])
+        |> OffPolicyOptions.withoutLambda
         |> ValueOptions.prioritisedByLoss
         |> Options.meaning
             (nameof d.Values.NoisyNetworks)

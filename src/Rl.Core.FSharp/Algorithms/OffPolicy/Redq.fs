@@ -121,7 +121,8 @@ module Redq =
         let critic, columns = parts.Critic, parts.Columns
         let values group = ActionCritic.values critic (batch.Parameters group)
         let struct (action, logProbability) = SoftPolicy.atNext parts.Policy (batch.Parameters "actor") columns batch
-        let next = values "targets" batch[columns.NextObservations] action
+        let states = NextStates.ofBatch parts.Soft.OffPolicy columns None batch
+        let next = values "targets" states.Observations action
         let isChosen index = Expr.slice 0 index (index + 1) batch[chosen c]
 
         let value =
@@ -135,7 +136,7 @@ module Redq =
                 List.reduce (+) (List.mapi (fun index q -> isChosen index * q) next) * (1.0 / float c.TargetCritics)
 
         value - SoftPolicy.temperature batch * logProbability
-        |> OffPolicy.target batch[columns.Rewards] batch[DrawnColumns.discounts]
+        |> NextStates.target batch[columns.Rewards] states
         |> SoftActorCritics.regression
             parts
             (1.0 / float c.Critics)

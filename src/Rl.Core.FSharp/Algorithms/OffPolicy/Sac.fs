@@ -75,12 +75,10 @@ module Sac =
         let values group = ActionCritic.values critic (batch.Parameters group)
         let struct (action, logProbability) = SoftPolicy.atNext parts.Policy (batch.Parameters "actor") columns batch
         let temperature = SoftPolicy.temperature batch
+        let next = NextStates.ofBatch parts.Soft.OffPolicy columns None batch
+        let soft = ActionCritic.least (values "targets" next.Observations action) - temperature * logProbability
 
-        let soft =
-            ActionCritic.least (values "targets" batch[columns.NextObservations] action)
-            - temperature * logProbability
-
-        OffPolicy.target batch[columns.Rewards] batch[DrawnColumns.discounts] soft
+        NextStates.target batch[columns.Rewards] next soft
         |> SoftActorCritics.regression
             parts
             0.5
@@ -119,6 +117,14 @@ module Sac =
         if ActorCritics.suits actions then
             bind options environment workers
         elif HybridPolicy.suits actions then
+            let lambda = options.Soft.OffPolicy.ReturnLambda
+
+            if lambda < 1.0 then
+                Guard.fail
+                    (nameof options.Soft.OffPolicy.ReturnLambda)
+                    ($"ReturnLambda is {lambda}; sac mixes returns where all actions are numbers, and they are "
+                     + $"{actions}: leave it at 1.")
+
             HybridSac.learner (forChoices options) environment workers
         else
             Guard.fail

@@ -78,9 +78,13 @@ module internal SoftPolicy =
     let atPresent (policy: SoftPolicy) (actor: Parameters) (columns: TransitionColumns) (batch: Batch) =
         action policy (Actor.apply policy.Actor actor batch[columns.Observations]) batch[noise policy.Actions]
 
-    /// a′ ~ π(·|s′).
+    /// a′ ~ π(·|s′) at each of the states that returns lead to.
     let atNext (policy: SoftPolicy) (actor: Parameters) (columns: TransitionColumns) (batch: Batch) =
-        action policy (Actor.apply policy.Actor actor batch[columns.NextObservations]) batch[nextNoise policy.Actions]
+        let next = NextStates.ofBatch policy.Options.OffPolicy columns None batch
+        let noise = batch[nextNoise (next.Count * policy.Actions)]
+
+        Expr.reshape [| next.Observations.Shape[0]; policy.Actions |] noise
+        |> action policy (Actor.apply policy.Actor actor next.Observations)
 
     /// ln α of a temperature.
     let logOf (temperature: SoftTemperature) (batch: Batch) : Expr = batch.Block("temperature", temperature.Block)
@@ -314,9 +318,10 @@ module internal SoftActorCritics =
         let critic, actor = steps.Critic, steps.Actor
         let policy, soft = parts.Policy, parts.Soft
         // Choices alone need none.
-        let ofNumbers column = if policy.Actions > 0 then [ column policy.Actions ] else []
-        let noise = DrawnNoise(ofNumbers SoftPolicy.noise, soft.OffPolicy.BatchSize)
-        let nextNoise = DrawnNoise(ofNumbers SoftPolicy.nextNoise, soft.OffPolicy.BatchSize, steps.Drawn)
+        let ofNumbers column states = if policy.Actions > 0 then [ column (states * policy.Actions) ] else []
+        let noise = DrawnNoise(ofNumbers SoftPolicy.noise 1, soft.OffPolicy.BatchSize)
+        let ofNext = ofNumbers SoftPolicy.nextNoise (OffPolicyOptions.states soft.OffPolicy)
+        let nextNoise = DrawnNoise(ofNext, soft.OffPolicy.BatchSize, steps.Drawn)
         let mutable ofCritic, ofActor = Means(critic, []), Means(actor, [])
         let waits = parts.PolicyDelay > 1
         let mutable waited = 0

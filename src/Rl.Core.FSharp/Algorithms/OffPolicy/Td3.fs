@@ -114,7 +114,7 @@ module Td3Options =
 module Td3 =
 
     /// Standard normal numbers that smooth the target's actions.
-    let private smoothing n = Column.step "smoothing" n
+    let private smoothing (c: Td3Options) n = Column.step "smoothing" (OffPolicyOptions.states c.OffPolicy * n)
 
     /// Steps of the critics since the actor's last.
     [<Literal>]
@@ -140,21 +140,21 @@ module Td3 =
     /// Σᵢ (qᵢ(s, a) − y)² with y = r + γ min q̄(s′, ã), ã the target policy's smoothed action.
     let private evaluation (c: Td3Options) (networks: Networks) (columns: TransitionColumns) (batch: Batch) =
         let values group = ActionCritic.values networks.Critic (batch.Parameters group)
-        let next = batch[columns.NextObservations]
+        let next = NextStates.ofBatch c.OffPolicy columns None batch
 
         let action =
-            Actor.policy networks.Actor (batch.Parameters "targetActor") next
+            Actor.policy networks.Actor (batch.Parameters "targetActor") next.Observations
             |> OffPolicy.smoothedAction
                 c.SmoothingDeviation
                 c.SmoothingLimit
                 (Expr.number -1.0)
                 (Expr.number 1.0)
-                batch[smoothing networks.Actions]
+                (Expr.reshape [| next.Observations.Shape[0]; networks.Actions |] batch[smoothing c networks.Actions])
 
         let y =
-            values "targets" next action
+            values "targets" next.Observations action
             |> ActionCritic.least
-            |> OffPolicy.target batch[columns.Rewards] batch[DrawnColumns.discounts]
+            |> NextStates.target batch[columns.Rewards] next
 
         let present = values "critics" batch[columns.Observations] batch[columns.Actions]
 
@@ -238,7 +238,7 @@ module Td3 =
         let columns = TransitionColumns.ofEnvironment environment
         let struct (critic, policy) = updates c networks columns
         let actor, critics = Actor.layout networks.Actor, ActionCritic.layout networks.Critic
-        let drawn = DrawnNoise([ smoothing networks.Actions ], c.OffPolicy.BatchSize)
+        let drawn = DrawnNoise([ smoothing c networks.Actions ], c.OffPolicy.BatchSize)
 
         let noise = ActorNoise(c.Noise, environment.Count, networks.Actions)
         let parameterNoise = ParameterNoise(c.Noise, policy, "actor")

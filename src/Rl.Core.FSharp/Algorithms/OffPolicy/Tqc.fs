@@ -56,6 +56,7 @@ module TqcOptions =
                 Options.whole (nameof d.DroppedQuantiles) (Range.atLeast 0.0) _.DroppedQuantiles (fun v c ->
                     { c with DroppedQuantiles = v })
             ]
+        |> OffPolicyOptions.withoutLambda
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (options: TqcOptions) =

@@ -164,17 +164,17 @@ module ValueLearner =
                     noisy.Parameters(target, batch[targetNoise noisy.Count]))
         | None -> struct (online, target)
 
-    /// Action values [rows, choices] at s′ without those of impossible choices, for each component of an action.
-    let possibleBranches (mask: Column option) (batch: Batch) (values: Expr list) : Expr list =
-        match mask with
-        | Some mask ->
-            let masks = Heads.split [ for q in values -> q.Shape[q.Rank - 1] ] batch[mask]
+    /// Action values [rows, choices] without those of impossible choices, for each component of an action.
+    let possibleBranches (masks: Expr option) (values: Expr list) : Expr list =
+        match masks with
+        | Some masks ->
+            let masks = Heads.split [ for q in values -> q.Shape[q.Rank - 1] ] masks
             List.map2 (fun mask q -> Expr.select mask q (Expr.number ActionDistribution.Never)) masks values
         | None -> values
 
     /// Action values [rows, actions] at s′ without those of impossible actions.
     let possible (mask: Column option) (batch: Batch) (values: Expr) : Expr =
-        possibleBranches mask batch [ values ] |> List.exactlyOne
+        possibleBranches (mask |> Option.map (fun mask -> batch[mask])) [ values ] |> List.exactlyOne
 
     /// The terms of an update: mean(w · cost), the errors that priorities follow, and the mean of Q(s, a), each [rows].
     let terms (values: ValueOptions) (mask: Column option) (batch: Batch) (cost: Expr) error actionValue =

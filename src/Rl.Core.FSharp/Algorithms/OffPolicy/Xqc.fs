@@ -76,6 +76,7 @@ module XqcOptions =
                 Options.number (nameof d.StatisticsRate) Range.positiveFraction _.StatisticsRate (fun v c ->
                     { c with StatisticsRate = v })
             ]
+        |> OffPolicyOptions.withoutLambda
         // All weights have length 1 in any case.
         |> List.filter (fun row -> row.Name <> nameof d.Soft.Network.WeightConstraint)
 

@@ -41,6 +41,7 @@ let ``a transition of SAC is that of plain soft actor-critic`` () =
 
     check sac 1
     check { sac with Critics = 3; Soft.OffPolicy.ReturnSteps = 3; Soft.TargetEntropyPerAction = 0.3 } 3
+    check { sac with Soft.OffPolicy.ReturnSteps = 4; Soft.OffPolicy.ReturnLambda = 0.7 } 2
 
     check
         { sac with
@@ -202,6 +203,8 @@ let ``a transition of REDQ is that of plain randomised ensembled double Q-learni
         }
         3
 
+    check { redq with Soft.OffPolicy.ReturnSteps = 3; Soft.OffPolicy.ReturnLambda = 0.6 } 2
+
     check
         { redq with
             Critics = 1
@@ -272,6 +275,7 @@ let ``a transition of TD3 is that of plain TD3`` () =
     check td3 1
     // The delay spans transitions.
     check { td3 with PolicyDelay = 3; Critics = 3; OffPolicy.ReturnSteps = 4 } 3
+    check { td3 with OffPolicy.ReturnSteps = 4; OffPolicy.ReturnLambda = 0.7 } 2
 
     check
         { td3 with

@@ -8,8 +8,26 @@ open Rl.Core.Foundations
 open Rl.Core.Learning
 open Rl.Core.Networks
 
+/// What fewer steps earned and where they led to, as networks see it, and how much their return counts.
+type ShorterReturn = { Counts: float; Earns: float; Discounts: float; LeadsTo: float[] }
+
 /// What an update learns from: what some steps earned and where they led to, as networks see it.
-type Drawn = { Seen: float[]; Taken: float[]; Earned: float; Factor: float; Led: float[] }
+type Drawn =
+    {
+        Seen: float[]
+        Taken: float[]
+        Earned: float
+        Factor: float
+        Led: float[]
+        /// How much that return counts beside those of 1, 2, … steps.
+        Share: float
+        Shorter: ShorterReturn list
+        /// The place of its next action's noise, which is after those of the others.
+        Place: int
+    }
+
+/// Of how many states a return counts the values.
+let statesOf (c: OffPolicyOptions) = if c.ReturnLambda < 1.0 then c.ReturnSteps else 1
 
 /// What of a twin depends on its algorithm.
 type Parts =
@@ -27,15 +45,40 @@ let single (x: float) = float (float32 x)
 /// A remembered step and up to n − 1 that follow it, as networks see them.
 let private drawn (c: OffPolicyOptions) see (memory: PlainMemory) row : Drawn =
     let steps = PlainMemory.ahead c.ReturnSteps memory row
-    let first, last = List.head steps, List.last steps
+    let first, last, lambda, longest = List.head steps, List.last steps, c.ReturnLambda, steps.Length
+
+    let earned steps =
+        steps
+        |> List.mapi (fun i (step: PlainTransition) -> c.Discount ** float i * step.Reward)
+        |> List.sum
+
+    let shorter count =
+        let steps = List.truncate count steps
+
+        {
+            Counts = (1.0 - lambda) * lambda ** float (count - 1)
+            Earns = earned steps
+            Discounts = c.Discount ** float count
+            LeadsTo = see (List.last steps).Next
+        }
 
     {
         Seen = see first.State
         Taken = first.Action
-        Earned = steps |> List.mapi (fun i step -> c.Discount ** float i * step.Reward) |> List.sum
-        Factor = if last.Terminated then 0.0 else c.Discount ** float steps.Length
+        Earned = earned steps
+        Factor = if last.Terminated then 0.0 else c.Discount ** float longest
         Led = see last.Next
+        Share = lambda ** float (longest - 1)
+        Shorter = if lambda < 1.0 then List.map shorter [ 1 .. longest - 1 ] else []
+        Place = statesOf c - 1
     }
+
+/// The returns of a row together, from the value of what each led to and the place of its noise.
+let targetOf (row: Drawn) (value: float[] -> int -> float) : float =
+    let ofShorter place shorter = shorter.Counts * (shorter.Earns + shorter.Discounts * value shorter.LeadsTo place)
+
+    row.Share * (row.Earned + row.Factor * value row.Led row.Place)
+    + List.sum (List.mapi ofShorter row.Shorter)
 
 /// A number of each of so many normal ones, row by row.
 let normals rows numbers (key: Rng) : float[][] * Rng =
@@ -89,7 +132,14 @@ let liveOf (scalesRewards: bool) (c: OffPolicyOptions) actionCount (view: TwinVi
         addReturns memory steps
         let scale = if scalesRewards then 1.0 / PlainStatistics.deviation ofReturns 0 else 1.0
         let drawn row = drawn c (PlainStatistics.normalise statistics) memory row
-        parts.Learn (rows |> Array.map (drawn >> fun row -> { row with Earned = scale * row.Earned })) steps key
+
+        let scaled (row: Drawn) =
+            { row with
+                Earned = scale * row.Earned
+                Shorter = row.Shorter |> List.map (fun shorter -> { shorter with Earns = scale * shorter.Earns })
+            }
+
+        parts.Learn (rows |> Array.map (drawn >> scaled)) steps key
 
     // All rows are drawn alike, and targets follow in updates.
     let priorities = PlainPriorities(0.0, c.BufferSize, view.State)
@@ -255,21 +305,22 @@ let td3 (c: Td3Options) (view: TwinView) : Expected =
             key
 
     let learn (batch: Drawn[]) steps key =
-        let noise, key = normals batch.Length n (perturb steps key)
+        let noise, key = normals batch.Length (statesOf c.OffPolicy * n) (perturb steps key)
         let share = shareOf c.Rate c.Plan steps
         let frozenActor, frozen = constants targetActor, constants targets
 
         let y =
             batch
             |> Array.mapi (fun i row ->
-                let action =
-                    networks.Policy(frozenActor, row.Led)
-                    |> Array.mapi (fun k a ->
-                        let moved = c.SmoothingDeviation * noise[i][k]
-                        let shift = max -c.SmoothingLimit (min c.SmoothingLimit moved)
-                        Scalar.constant (max -1.0 (min 1.0 (a.Value + shift))))
+                targetOf row (fun led place ->
+                    let action =
+                        networks.Policy(frozenActor, led)
+                        |> Array.mapi (fun k a ->
+                            let moved = c.SmoothingDeviation * noise[i][place * n + k]
+                            let shift = max -c.SmoothingLimit (min c.SmoothingLimit moved)
+                            Scalar.constant (max -1.0 (min 1.0 (a.Value + shift))))
 
-                row.Earned + row.Factor * (least (networks.Values(frozen, row.Led, action))).Value)
+                    (least (networks.Values(frozen, led, action))).Value))
 
         let struct (loss, gradient) = critics |> Scalar.differentiate (squaredErrors networks batch y)
         reports.Add("criticLoss", loss)

@@ -39,23 +39,17 @@ let redq (c: RedqOptions) (view: TwinView) : Expected =
         waited <- waited + 1
         let moves = waited = c.PolicyDelay
         let noise, key = if moves then normals batch.Length n key else [||], key
-        let nextNoise, key = normals batch.Length n key
+        let nextNoise, key = normals batch.Length (statesOf c.Soft.OffPolicy * n) key
         let chosen, key = subset key
 
         let y =
-            following c.Soft outputs batch nextNoise
-            |> Array.map2
-                (fun row (action, logProbability) ->
-                    let values = networks.Values(constants targets, row.Led, action) |> Array.map Scalar.value
-                    let own = chosen |> List.map (fun index -> values[index])
+            softTargets c.Soft outputs actor.Temperature nextNoise batch (fun led action ->
+                let values = networks.Values(constants targets, led, action) |> Array.map Scalar.value
+                let own = chosen |> List.map (fun index -> values[index])
 
-                    let value =
-                        match c.TargetValue with
-                        | SubsetValue.Least -> List.min own
-                        | SubsetValue.Mean -> List.average own
-
-                    softTarget row actor.Temperature value logProbability)
-                batch
+                match c.TargetValue with
+                | SubsetValue.Least -> List.min own
+                | SubsetValue.Mean -> List.average own)
 
         let struct (loss, gradient) = critics |> Scalar.differentiate (squaredErrors networks batch y)
         reports.Add("criticLoss", loss)

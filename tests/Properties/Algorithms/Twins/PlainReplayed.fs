@@ -436,11 +436,25 @@ module PlainValues =
 
             let levels, rest = drawLevels rows.Length (if isNoisy then rest else key)
 
+            /// What 1, 2, … of some steps should lead to, together.
+            let mixed levels (steps: PlainTransition list) =
+                let lambda, longest = replayed.ReturnLambda, steps.Length
+                let target count = c.Target online still see levels (List.truncate count steps)
+
+                target longest
+                |> Option.map (fun whole ->
+                    Seq.fold
+                        (fun sum count ->
+                            let share = (1.0 - lambda) * lambda ** float (count - 1)
+                            Array.map2 (fun sum part -> sum + share * part) sum (target count).Value)
+                        (whole |> Array.map (fun part -> lambda ** float (longest - 1) * part))
+                        (if lambda < 1.0 then seq { 1 .. longest - 1 } else Seq.empty))
+
             let wanted =
                 Array.zip rows levels
                 |> Array.map (fun (row, levels) ->
                     let steps = PlainMemory.ahead replayed.ReturnSteps memory row
-                    List.head steps, levels, c.Target online still see levels steps)
+                    List.head steps, levels, mixed levels steps)
 
             let mutable errors = [||]
 

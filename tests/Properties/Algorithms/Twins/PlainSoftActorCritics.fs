@@ -112,6 +112,15 @@ let following (c: SoftOptions) (outputs: float[] -> Scalar[]) (batch: Drawn[]) (
 let softTarget (row: Drawn) (temperature: float) (value: float) (logProbability: Scalar) =
     row.Earned + row.Factor * (value - temperature * logProbability.Value)
 
+/// The soft targets of each row's returns, from the value of an action where they led to.
+let softTargets (c: SoftOptions) outputs (temperature: float) (noise: float[][]) (batch: Drawn[]) value : float[] =
+    batch
+    |> Array.mapi (fun i row ->
+        targetOf row (fun led place ->
+            let n = noise[i].Length / statesOf c.OffPolicy
+            let action, logProbability = sample c (outputs led) (Array.sub noise[i] (place * n) n)
+            value led action - temperature * logProbability.Value))
+
 /// Soft actor-critic (Haarnoja et al. 2018).
 let sac (c: SacOptions) (view: TwinView) : Expected =
     let n = view.Environment.ActionSize
@@ -126,15 +135,11 @@ let sac (c: SacOptions) (view: TwinView) : Expected =
 
     let learn (batch: Drawn[]) steps key =
         let noise, key = normals batch.Length n key
-        let nextNoise, key = normals batch.Length n key
+        let nextNoise, key = normals batch.Length (statesOf c.Soft.OffPolicy * n) key
 
         let y =
-            following c.Soft outputs batch nextNoise
-            |> Array.map2
-                (fun row (action, logProbability) ->
-                    let value = least (networks.Values(constants targets, row.Led, action))
-                    softTarget row actor.Temperature value.Value logProbability)
-                batch
+            softTargets c.Soft outputs actor.Temperature nextNoise batch (fun led action ->
+                (least (networks.Values(constants targets, led, action))).Value)
 
         let struct (loss, gradient) = critics |> Scalar.differentiate (squaredErrors networks batch y)
         reports.Add("criticLoss", loss)

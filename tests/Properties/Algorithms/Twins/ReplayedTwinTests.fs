@@ -100,6 +100,27 @@ let ``a round of DQN is that of plain DQN`` () =
         2
 
 [<Fact>]
+let ``a round of DQN from returns mixed by λ is that of plain DQN, which follows their definition`` () =
+    let mixed = { options with Values.OffPolicy.ReturnSteps = 4; Values.OffPolicy.ReturnLambda = 0.7 }
+    agree mixed TwinTasks.choices 1 1
+    agree { mixed with Target = ValueTarget.Maximum; Loss = ValueError.Squared } TwinTasks.choices 5 2
+
+    agree
+        { mixed with Values.OffPolicy.ReturnLambda = 0.0; Values.Network.NormaliseObservations = true }
+        TwinTasks.choices
+        3
+        2
+
+    agree { mixed with Values.Dueling = true } TwinTasks.branches 4 3
+    agree mixed TwinTasks.maskedChoices 2 1
+
+    agree
+        { mixed with Values.OffPolicy.PriorityExponent = 0.7; Values.OffPolicy.RoundSteps = 30 }
+        TwinTasks.maskedChoices
+        2
+        2
+
+[<Fact>]
 let ``a round of greedy DQN sees observations as the newest statistics have them`` () =
     agree
         { options with
