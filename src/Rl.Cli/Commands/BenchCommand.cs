@@ -85,24 +85,24 @@ internal static class BenchCommand
         var missing = new List<(BenchTask Task, ulong Seed, string Path, string Settings)>();
         foreach (var task in tasks)
         {
-            var settings = BenchRun.Settings(task.Options());
+            var options = task.Options();
             for (var seed = BenchTask.FirstSeed; seed < BenchTask.FirstSeed + (ulong)task.Seeds; seed++)
             {
                 var path = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{task.Name}-seed{seed}.json"));
-                if (BenchRun.Read(path, settings) is { } known)
+                if (BenchRun.Read(path, options) is { } known)
                 {
                     runs[task].Add(known);
                 }
                 else
                 {
-                    missing.Add((task, seed, path, settings));
+                    missing.Add((task, seed, path, BenchRun.Settings(options)));
                 }
             }
         }
 
         var done = 0;
         terminal.Output.WriteLine($"{tasks.Count} tasks, {runs.Values.Sum(bag => bag.Count)} runs measured already, {missing.Count} to go");
-        var options = new ParallelOptions
+        var parallelism = new ParallelOptions
         {
             MaxDegreeOfParallelism = parallel > 0 ? parallel : System.Environment.ProcessorCount,
             CancellationToken = interruption,
@@ -126,7 +126,7 @@ internal static class BenchCommand
 
         try
         {
-            Parallel.ForEach(Partitioner.Create(missing, EnumerablePartitionerOptions.NoBuffering), options, Measure);
+            Parallel.ForEach(Partitioner.Create(missing, EnumerablePartitionerOptions.NoBuffering), parallelism, Measure);
         }
         catch (AggregateException errors)
         {
