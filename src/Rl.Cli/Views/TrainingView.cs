@@ -69,7 +69,8 @@ internal abstract class TrainingView
 /// <param name="Run">The run's folder.</param>
 /// <param name="Tuning">Where its options come from; null for the algorithm's defaults.</param>
 /// <param name="FirstStep">The environment steps that an interrupted run has taken already.</param>
-internal sealed record TrainingOutline(string Algorithm, string Environment, ulong Seed, long TotalSteps, string Run, string? Tuning, long FirstStep = 0)
+internal sealed record TrainingOutline(
+    string Algorithm, string Environment, ulong Seed, long TotalSteps, string Run, string? Tuning, long FirstStep = 0)
 {
     /// <summary>The bytes that remembered steps take at most; 0 for algorithms that remember none.</summary>
     public long ReplayBytes { get; init; }
@@ -91,7 +92,8 @@ internal sealed class PlainView(TextWriter output) : TrainingView
 
     public override void Start(TrainingOutline outline)
     {
-        Line($"training {outline.Algorithm} on {outline.Environment}, seed {outline.Seed}, {outline.TotalSteps:N0} steps, in {outline.Run}");
+        var (algorithm, environment, steps) = (outline.Algorithm, outline.Environment, outline.TotalSteps);
+        Line($"training {algorithm} on {environment}, seed {outline.Seed}, {steps:N0} steps, in {outline.Run}");
         if (outline.FirstStep > 0)
         {
             Line($"resumed after {outline.FirstStep:N0} steps");
@@ -108,8 +110,11 @@ internal sealed class PlainView(TextWriter output) : TrainingView
         }
     }
 
-    public override void Interrupted(TrainingOutline outline, long steps) =>
-        Line($"interrupted after {steps:N0} steps; the agent is saved in {outline.Run}; {Text.Resume(outline.Run)} goes on");
+    public override void Interrupted(TrainingOutline outline, long steps)
+    {
+        var resume = Text.Resume(outline.Run);
+        Line($"interrupted after {steps:N0} steps; the agent is saved in {outline.Run}; {resume} goes on");
+    }
 
     public override void Notice(string message) => Line($"notice     {message}");
 
@@ -118,7 +123,8 @@ internal sealed class PlainView(TextWriter output) : TrainingView
 
     public override void Result(TrainingOutcome outcome)
     {
-        Line($"trained    {outcome.Training.StepsTaken:N0} steps in {outcome.Training.Elapsed.TotalSeconds:0.0} s, {outcome.Training.StepsPerSecond:N0} steps/s");
+        var (training, seconds) = (outcome.Training, outcome.Training.Elapsed.TotalSeconds);
+        Line($"trained    {training.StepsTaken:N0} steps in {seconds:0.0} s, {training.StepsPerSecond:N0} steps/s");
         Line($"evaluation {outcome.Evaluation}{Text.Cut(outcome.CutAt)}{Text.Verdict(outcome)}");
         Line($"run        {outcome.Outline.Run}");
     }
@@ -130,10 +136,17 @@ internal sealed class PlainView(TextWriter output) : TrainingView
         Line($"run        {outline.Run}");
     }
 
-    protected override void Warning(TrainingWarning warning) => Line($"warning    update {warning.Update:N0}: {warning.Message}");
+    protected override void Warning(TrainingWarning warning) =>
+        Line($"warning    update {warning.Update:N0}: {warning.Message}");
 
-    protected override void Progress(TrainingProgress progress) =>
-        Line($"{Math.Min(100, 100.0 * progress.Steps / progress.TotalSteps),3:0}% {progress.Steps,11:N0} steps  mean return {Text.Return(progress.MeanReturn),8}  {progress.StepsPerSecond,9:N0} steps/s  {progress.Elapsed.TotalSeconds,6:0.0} s, {Text.Duration(progress.TimeLeft)} left");
+    protected override void Progress(TrainingProgress progress)
+    {
+        var percent = Math.Min(100, 100.0 * progress.Steps / progress.TotalSteps);
+        var (mean, rate) = (Text.Return(progress.MeanReturn), progress.StepsPerSecond);
+        FormattableString done = $"{percent,3:0}% {progress.Steps,11:N0} steps  mean return {mean,8}";
+        FormattableString time = $"{progress.Elapsed.TotalSeconds,6:0.0} s, {Text.Duration(progress.TimeLeft)} left";
+        Line($"{done}  {rate,9:N0} steps/s  {time}");
+    }
 
     private void Line(FormattableString text)
     {
@@ -159,21 +172,24 @@ internal sealed class JsonView(TextWriter output) : TrainingView
         writer.WriteNumber("replayBytes", outline.ReplayBytes);
     });
 
-    public override void Interrupted(TrainingOutline outline, long steps) => JsonLine.Write(output, "interrupted", writer =>
-    {
-        writer.WriteNumber("steps", steps);
-        writer.WriteString("run", outline.Run);
-        writer.WriteString("resume", Text.Resume(outline.Run));
-    });
+    public override void Interrupted(TrainingOutline outline, long steps) =>
+        JsonLine.Write(output, "interrupted", writer =>
+        {
+            writer.WriteNumber("steps", steps);
+            writer.WriteString("run", outline.Run);
+            writer.WriteString("resume", Text.Resume(outline.Run));
+        });
 
-    public override void Notice(string message) => JsonLine.Write(output, "notice", writer => writer.WriteString("message", message));
+    public override void Notice(string message) =>
+        JsonLine.Write(output, "notice", writer => writer.WriteString("message", message));
 
-    public override void Evaluated(EvaluationResult evaluation, long steps, bool isBest) => JsonLine.Write(output, "evaluated", writer =>
-    {
-        writer.WriteNumber("steps", steps);
-        writer.Evaluation(evaluation, null);
-        writer.WriteBoolean("best", isBest);
-    });
+    public override void Evaluated(EvaluationResult evaluation, long steps, bool isBest) =>
+        JsonLine.Write(output, "evaluated", writer =>
+        {
+            writer.WriteNumber("steps", steps);
+            writer.Evaluation(evaluation, null);
+            writer.WriteBoolean("best", isBest);
+        });
 
     public override void Result(TrainingOutcome outcome) => JsonLine.Write(output, "result", writer =>
     {
@@ -187,13 +203,14 @@ internal sealed class JsonView(TextWriter output) : TrainingView
         writer.Evaluation(outcome.Evaluation, outcome.CutAt);
     });
 
-    public override void Failed(TrainingOutline outline, TrainingFailureDetails details, long steps, string command) => JsonLine.Write(output, "failure", writer =>
-    {
-        writer.WriteNumber("steps", steps);
-        writer.WriteString("run", outline.Run);
-        writer.Failure(details);
-        writer.WriteString("replay", command);
-    });
+    public override void Failed(TrainingOutline outline, TrainingFailureDetails details, long steps, string command) =>
+        JsonLine.Write(output, "failure", writer =>
+        {
+            writer.WriteNumber("steps", steps);
+            writer.WriteString("run", outline.Run);
+            writer.Failure(details);
+            writer.WriteString("replay", command);
+        });
 
     protected override void Warning(TrainingWarning warning) => JsonLine.Write(output, "warning", writer =>
     {
@@ -227,13 +244,16 @@ internal sealed class JsonView(TextWriter output) : TrainingView
 internal static class Text
 {
     public static string Return(double value) =>
-        double.IsNaN(value) ? "-" : value.ToString(Math.Abs(value) < 10 ? "0.000" : "0.0", CultureInfo.InvariantCulture);
+        double.IsNaN(value)
+            ? "-"
+            : value.ToString(Math.Abs(value) < 10 ? "0.000" : "0.0", CultureInfo.InvariantCulture);
 
     /// <summary>For example 4.2 s, 3:05, 2:10:00 or 12 days.</summary>
     public static string Duration(TimeSpan time) => time.TotalMinutes < 1
         ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.0} s")
         : time.TotalHours < 1 ? time.ToString(@"m\:ss", CultureInfo.InvariantCulture)
-        : time.TotalDays < 4 ? string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(time.TotalHours):0}:{time:mm\\:ss}")
+        : time.TotalDays < 4
+        ? string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(time.TotalHours):0}:{time:mm\\:ss}")
         : time.TotalDays < 10_000 ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalDays:N0} days")
         : "over 10,000 days";
 
@@ -270,5 +290,6 @@ internal static class Text
             ? ""
             : string.Create(
                 CultureInfo.InvariantCulture,
-                $", {(outcome.Evaluation.Mean >= outcome.RewardThreshold ? "solved" : "not solved")} (threshold {outcome.RewardThreshold:0.##})");
+                $", {(outcome.Evaluation.Mean >= outcome.RewardThreshold ? "solved" : "not solved")} (threshold "
+                    + $"{outcome.RewardThreshold:0.##})");
 }
