@@ -66,16 +66,8 @@ internal static class CommandLine
 
     private static Command Train(Terminal terminal, CancellationToken interruption)
     {
-        var algorithm = new Argument<string?>("algorithm")
-        {
-            Description = "The algorithm's id; rl algorithms lists them.",
-            Arity = ArgumentArity.ZeroOrOne,
-        };
-        var environment = new Argument<string?>("environment")
-        {
-            Description = "The environment's id; rl environments lists them.",
-            Arity = ArgumentArity.ZeroOrOne,
-        };
+        var algorithm = Words.Optional("algorithm", "The algorithm's id; rl algorithms lists them.");
+        var environment = Words.Optional("environment", "The environment's id; rl environments lists them.");
         var resume = new Option<string?>("--resume")
         {
             Description = "Go on with an interrupted run: its name under runs/, or its folder. The agent becomes the "
@@ -93,7 +85,7 @@ internal static class CommandLine
         var run = new Option<string?>("--run") { Description = "The run's folder: a name under runs/, or a path." };
         var overwrite =
             new Option<bool>("--overwrite") { Description = "Replace the files of an earlier run in that folder." };
-        var json = new Option<bool>("--json") { Description = "Print one JSON object a line." };
+        var json = Words.Json("one JSON object a line");
         var episodes = NumberOption.Whole("--episodes", "Episodes of the final evaluation.", least: 1, otherwise: 100);
         var checkpointEvery = new Option<string[]>("--checkpoint-every")
         {
@@ -123,14 +115,9 @@ internal static class CommandLine
         {
             Description = "Train with the algorithm's defaults, even where better options for the task are known.",
         };
-        var set = new Option<string[]>("--set")
-        {
-            Description =
-                "An option of the algorithm, for example LearningRate=3e-4; rl algorithms ALGORITHM lists them.",
-            HelpName = "name=value",
-            AllowMultipleArgumentsPerToken = true,
-        };
-        var environmentSet = EnvironmentSet("of the environment");
+        var set = Words.Settings(
+            "--set", "An option of the algorithm, for example LearningRate=3e-4; rl algorithms ALGORITHM lists them.");
+        var environmentSet = Words.EnvironmentSet("of the environment");
         var command = new Command("train", "Train an agent and keep it in a run folder.")
         {
             algorithm, environment, resume, seed, steps, threads, run, overwrite, json, episodes, checkpointEvery,
@@ -155,8 +142,8 @@ internal static class CommandLine
                 EvaluateEvery = parsed.GetValue(evaluateEvery),
                 EvaluateEpisodes = parsed.GetValue(evaluateEpisodes),
                 Defaults = parsed.GetValue(defaults),
-                Settings = Pairs("--set", parsed.GetValue(set)),
-                EnvironmentSettings = Pairs("--environment-set", parsed.GetValue(environmentSet)),
+                Settings = Words.Pairs("--set", parsed.GetValue(set)),
+                EnvironmentSettings = Words.Pairs("--environment-set", parsed.GetValue(environmentSet)),
             },
             terminal,
             interruption));
@@ -168,17 +155,12 @@ internal static class CommandLine
         var run =
             new Argument<string>("run") { Description = "A run's name under runs/, its folder, or an agent file." };
         var episodes = NumberOption.Whole("--episodes", "How many episodes.", least: 1, otherwise: 100);
-        var seed = NumberOption.Whole<ulong>(
-            "--seed", "Where the episodes' randomness comes from; follows from the agent's seed if not given.",
-            least: 0);
-        var stochastic = new Option<bool>("--stochastic")
-        {
-            Description = "Draw actions from the policy instead of taking the most probable ones.",
-        };
+        var seed = Words.EpisodeSeed();
+        var stochastic = Words.Stochastic();
         var environment =
             new Option<string?>("--environment") { Description = "Another environment with the same spaces." };
-        var environmentSet = EnvironmentSet("of that environment");
-        var json = new Option<bool>("--json") { Description = "Print one JSON object." };
+        var environmentSet = Words.EnvironmentSet("of that environment");
+        var json = Words.Json("one JSON object");
         var command = new Command("evaluate", "Measure a trained agent over whole episodes.")
         {
             run, episodes, seed, stochastic, environment, environmentSet, json,
@@ -192,7 +174,7 @@ internal static class CommandLine
                     Seed = parsed.GetValue(seed),
                     Stochastic = parsed.GetValue(stochastic),
                     Environment = parsed.GetValue(environment),
-                    EnvironmentSettings = Pairs("--environment-set", parsed.GetValue(environmentSet)),
+                    EnvironmentSettings = Words.Pairs("--environment-set", parsed.GetValue(environmentSet)),
                     Json = parsed.GetValue(json),
                 },
                 terminal,
@@ -210,7 +192,7 @@ internal static class CommandLine
         };
         var threads = NumberOption.Whole(
             "--threads", "Threads; 0 for one a core. The failure does not depend on it.", least: 0, otherwise: 0);
-        var json = new Option<bool>("--json") { Description = "Print one JSON object." };
+        var json = Words.Json("one JSON object");
         const string Summary = "Do the update again that a run failed in, from the state before it.";
         var command = new Command("replay-failure", Summary) { run, threads, json };
         command.SetAction(parsed => Interruptible.Run(
@@ -223,12 +205,8 @@ internal static class CommandLine
 
     private static Command Environments(Terminal terminal)
     {
-        var id = new Argument<string?>("environment")
-        {
-            Description = "The id of one of them, to see its spaces and options.",
-            Arity = ArgumentArity.ZeroOrOne,
-        };
-        var json = new Option<bool>("--json") { Description = "Print one JSON object a line." };
+        var id = Words.Optional("environment", "The id of one of them, to see its spaces and options.");
+        var json = Words.Json("one JSON object a line");
         var command =
             new Command("environments", "List the environments, or show one with its spaces and options.") { id, json };
         command.SetAction(parsed => ListCommands.Environments(parsed.GetValue(id), parsed.GetValue(json), terminal));
@@ -237,12 +215,8 @@ internal static class CommandLine
 
     private static Command Algorithms(Terminal terminal)
     {
-        var id = new Argument<string?>("algorithm")
-        {
-            Description = "The id of one of them, to see its options.",
-            Arity = ArgumentArity.ZeroOrOne,
-        };
-        var json = new Option<bool>("--json") { Description = "Print one JSON object a line." };
+        var id = Words.Optional("algorithm", "The id of one of them, to see its options.");
+        var json = Words.Json("one JSON object a line");
         const string Summary = "List the algorithms, or show one with its options and their defaults.";
         var command = new Command("algorithms", Summary) { id, json };
         command.SetAction(parsed => ListCommands.Algorithms(parsed.GetValue(id), parsed.GetValue(json), terminal));
@@ -257,8 +231,8 @@ internal static class CommandLine
             NumberOption.Whole("--seed", "Where the randomness of the check comes from.", least: 0UL, otherwise: 0UL);
         var steps =
             NumberOption.Whole("--steps", "The steps of each walk; more find rarer faults.", least: 1, otherwise: 500);
-        var environmentSet = EnvironmentSet("of the environment");
-        var json = new Option<bool>("--json") { Description = "Print one JSON object." };
+        var environmentSet = Words.EnvironmentSet("of the environment");
+        var json = Words.Json("one JSON object");
         var command = new Command("check", "Check that an environment keeps its contract.")
         {
             environment, seed, steps, environmentSet, json,
@@ -270,7 +244,7 @@ internal static class CommandLine
                     Environment = parsed.GetRequiredValue(environment),
                     Seed = parsed.GetValue(seed),
                     Steps = parsed.GetValue(steps),
-                    EnvironmentSettings = Pairs("--environment-set", parsed.GetValue(environmentSet)),
+                    EnvironmentSettings = Words.Pairs("--environment-set", parsed.GetValue(environmentSet)),
                     Json = parsed.GetValue(json),
                 },
                 terminal),
@@ -313,26 +287,6 @@ internal static class CommandLine
             interruption));
         return command;
     }
-
-    /// <summary>The option that sets options of an environment.</summary>
-    internal static Option<string[]> EnvironmentSet(string whose) => new("--environment-set")
-    {
-        Description = $"An option {whose}, for example g=9.81; rl environments ENVIRONMENT lists them.",
-        HelpName = "name=value",
-        AllowMultipleArgumentsPerToken = true,
-    };
-
-    internal static List<KeyValuePair<string, string>> Pairs(string option, string[]? texts) =>
-        (texts ?? [])
-        .Select(text =>
-        {
-            var at = text.IndexOf('=', StringComparison.Ordinal);
-            return at > 0
-                ? KeyValuePair.Create(text[..at].Trim(), text[(at + 1)..].Trim())
-                : throw new ArgumentException(
-                    $"{option} is \"{text}\"; it must be name=value, for example {option} LearningRate=3e-4.");
-        })
-        .ToList();
 
     /// <summary>Failures that a user can mend become one line and an exit code; anything else is a defect and shows its
     /// trace.</summary>

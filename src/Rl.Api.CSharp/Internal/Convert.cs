@@ -25,6 +25,13 @@ internal static class Convert
         (Activation.Silu, Rl.Core.Networks.Activation.Silu),
     ];
 
+    private static readonly (Recurrence Facade, RecurrentCell Core)[] Cells =
+    [
+        (Recurrence.Tanh, RecurrentCell.Tanh),
+        (Recurrence.Gru, RecurrentCell.Gru),
+        (Recurrence.Lstm, RecurrentCell.Lstm),
+    ];
+
     public static Rng Key(Random random) => RngModule.create((ulong)random.NextInt64());
 
     /// <summary>The bytes of a snapshot of the batch, which is reset.</summary>
@@ -195,28 +202,15 @@ internal static class Convert
         Activations.First(known => known.Core.Equals(activation)).Facade;
 
     public static Rl.Core.Networks.Activation ToCore(Activation activation) =>
-        Activations.Any(known => known.Facade == activation)
-            ? Activations.First(known => known.Facade == activation).Core
-            : throw new ArgumentOutOfRangeException(
-                nameof(activation), activation, $"Activation is {activation}; it must be one of its names.");
+        Known(Activations, activation, nameof(activation));
 
-    public static Recurrence OfCore(FSharpOption<Rl.Core.Networks.RecurrentCell>? cell) => cell?.Value switch
-    {
-        null => Recurrence.None,
-        { IsTanh: true } => Recurrence.Tanh,
-        { IsGru: true } => Recurrence.Gru,
-        _ => Recurrence.Lstm,
-    };
+    public static Recurrence OfCore(FSharpOption<RecurrentCell>? cell) =>
+        cell is null ? Recurrence.None : Cells.First(known => known.Core.Equals(cell.Value)).Facade;
 
-    public static FSharpOption<Rl.Core.Networks.RecurrentCell>? ToCore(Recurrence recurrence) => recurrence switch
-    {
-        Recurrence.None => null,
-        Recurrence.Tanh => FSharpOption<Rl.Core.Networks.RecurrentCell>.Some(Rl.Core.Networks.RecurrentCell.Tanh),
-        Recurrence.Gru => FSharpOption<Rl.Core.Networks.RecurrentCell>.Some(Rl.Core.Networks.RecurrentCell.Gru),
-        Recurrence.Lstm => FSharpOption<Rl.Core.Networks.RecurrentCell>.Some(Rl.Core.Networks.RecurrentCell.Lstm),
-        _ => throw new ArgumentOutOfRangeException(
-            nameof(recurrence), recurrence, $"Recurrence is {recurrence}; it must be one of its names."),
-    };
+    public static FSharpOption<RecurrentCell>? ToCore(Recurrence recurrence) =>
+        recurrence == Recurrence.None
+            ? null
+            : FSharpOption<RecurrentCell>.Some(Known(Cells, recurrence, nameof(recurrence)));
 
     public static Convolutions OfCore(Rl.Core.Acting.Convolutions convolutions) =>
         convolutions is Rl.Core.Acting.Convolutions.Layers layers
@@ -401,6 +395,14 @@ internal static class Convert
             finding.Problem,
             finding.Remedy,
             finding.Occurrences)).ToArray());
+
+    /// <summary>The core's value for one of ours.</summary>
+    private static TCore Known<TFacade, TCore>((TFacade Facade, TCore Core)[] known, TFacade value, string name)
+        where TFacade : struct, Enum
+        where TCore : class =>
+        known.FirstOrDefault(pair => pair.Facade.Equals(value)).Core
+            ?? throw new ArgumentOutOfRangeException(
+                name, value, $"{typeof(TFacade).Name} is {value}; it must be one of its names.");
 
     private static FSharpOption<Core.Environments.Space>? Optional(Space? space) =>
         space is null ? null : FSharpOption<Core.Environments.Space>.Some(space.Core);
