@@ -37,14 +37,17 @@ internal sealed record BenchRun(
             new SynchronousProgress<TrainingProgress>(progress =>
             {
                 var isLast = progress.Steps >= progress.TotalSteps;
-                if (!double.IsNaN(progress.MeanReturn) && (isLast || progress.Steps >= (curve.Count + 1) * task.Steps / CurvePoints))
+                if (!double.IsNaN(progress.MeanReturn)
+                    && (isLast || progress.Steps >= (curve.Count + 1) * task.Steps / CurvePoints))
                 {
                     curve.Add((progress.Steps, progress.MeanReturn));
                 }
             }),
             cancellation);
-        var evaluation = agent.Evaluate(EvaluationEpisodes, deterministic: task.Deterministic, cancellationToken: cancellation);
-        return new(seed, training.Elapsed.TotalSeconds, training.StepsPerSecond, training.MeanReturn, evaluation.Mean, curve);
+        var evaluation =
+            agent.Evaluate(EvaluationEpisodes, deterministic: task.Deterministic, cancellationToken: cancellation);
+        return new(
+            seed, training.Elapsed.TotalSeconds, training.StepsPerSecond, training.MeanReturn, evaluation.Mean, curve);
     }
 
     /// <summary>The result in a file, if it is there and of these options.</summary>
@@ -67,7 +70,9 @@ internal sealed record BenchRun(
                     root.GetProperty("stepsPerSecond").GetDouble(),
                     Number(root.GetProperty("trainingReturn")),
                     root.GetProperty("evaluation").GetDouble(),
-                    [.. root.GetProperty("curve").EnumerateArray().Select(point => (point[0].GetDouble(), point[1].GetDouble()))]);
+                    [
+                        .. root.GetProperty("curve").EnumerateArray()
+                            .Select(point => (point[0].GetDouble(), point[1].GetDouble()))]);
         }
         catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException)
         {
@@ -105,7 +110,8 @@ internal sealed record BenchRun(
     }
 
     /// <summary>A number; NaN where null stands for it.</summary>
-    private static double Number(JsonElement element) => element.ValueKind == JsonValueKind.Null ? double.NaN : element.GetDouble();
+    private static double Number(JsonElement element) =>
+        element.ValueKind == JsonValueKind.Null ? double.NaN : element.GetDouble();
 
     /// <summary>All options of a run as one text: what makes an earlier result the same experiment.</summary>
     public static string Settings(AgentOptions options) =>
@@ -115,11 +121,13 @@ internal sealed record BenchRun(
     /// must have its default, with which all is as it was.</summary>
     public static bool IsOf(string settings, AgentOptions options)
     {
-        var measured = settings.Split(';').Select(setting => setting.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[^1]);
+        var measured = settings.Split(';')
+            .Select(setting => setting.Split('=', 2))
+            .ToDictionary(pair => pair[0], pair => pair[^1]);
         var asked = Pairs(options).ToDictionary();
         var defaults = Pairs(Algorithms.Options(options.Algorithm, [])).ToDictionary();
         return measured.Keys.All(asked.ContainsKey)
-            && asked.All(setting => setting.Value == (measured.TryGetValue(setting.Key, out var value) ? value : defaults[setting.Key]));
+            && asked.All(setting => setting.Value == measured.GetValueOrDefault(setting.Key, defaults[setting.Key]));
     }
 
     private static IEnumerable<KeyValuePair<string, string>> Pairs(AgentOptions options) =>
