@@ -53,23 +53,13 @@ format_csharp() {
 }
 
 width() {
-    # Fantomas breaks code at 120 columns, but neither comments nor strings; dotnet format breaks nothing. No comment may be wider. Of code,
-    # tests/wide-lines.txt says how many wider lines a file still has: none may have more, and a file that is not there may have none.
-    local wide comments excess
+    # Fantomas breaks code at 120 columns, but neither comments nor strings; dotnet format breaks nothing.
+    local wide
     wide=$(LC_ALL=C.UTF-8 grep -rnE --include='*.fs' --include='*.cs' --exclude-dir=obj --exclude-dir=bin --exclude-dir=Generated '^.{121,}$' \
         src tests bench samples tools || true)
-    comments=$(grep -E '^[^:]+:[0-9]+: *//' <<<"$wide" || true)
-    if [ -n "$comments" ]; then
-        cut -c1-160 <<<"$comments" >&2
-        echo "These comments are wider than 120 columns: wrap them." >&2
-        return 1
-    fi
-    excess=$(awk -F: 'NR == FNR { if (!/^#/) { split($0, entry, " "); allowed[entry[1]] = entry[2] }; next }
-        { count[$1]++; lines[$1] = lines[$1] substr($0, 1, 160) "\n" }
-        END { for (file in count) if (count[file] > allowed[file] + 0) printf "%s", lines[file] }' tests/wide-lines.txt - <<<"$wide")
-    if [ -n "$excess" ]; then
-        echo "$excess" >&2
-        echo "In each of these files more lines are wider than 120 columns than tests/wide-lines.txt allows: wrap the new ones." >&2
+    if [ -n "$wide" ]; then
+        cut -c1-160 <<<"$wide" >&2
+        echo "These lines are wider than 120 columns: wrap them." >&2
         return 1
     fi
 }

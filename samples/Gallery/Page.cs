@@ -30,8 +30,10 @@ internal static class Page
             rl record my-run --output episode.gif    an animation for any browser
             ```
 
-            Environments that are *masked* say which actions are possible, and agents learn, are evaluated and act among those alone: `agent.Predict(observation, environment)`
-            in C#. Gymnasium leaves the others in (it offers the mask in `info`), so that its "solved" is of another task: that is theirs with the option `action_masks` = false.
+            Environments that are *masked* say which actions are possible, and agents learn, are evaluated and act among
+            those alone: `agent.Predict(observation, environment)` in C#. Gymnasium leaves the others in (it offers the
+            mask in `info`), so that its "solved" is of another task: that is theirs with the option `action_masks` =
+            false.
 
             This page and its pictures are written by `dotnet run -c Release --project samples/Gallery -- docs`.
 
@@ -49,7 +51,8 @@ internal static class Page
 
             ## LunarLander against Box2D
 
-            Gymnasium's heuristic over 3,000 episodes (one stream of seed 11), with standard errors; a test repeats the first 1,500.
+            Gymnasium's heuristic over 3,000 episodes (one stream of seed 11), with standard errors; a test repeats the
+            first 1,500.
 
             | | mean return | landed |
             |---|---|---|
@@ -63,10 +66,16 @@ internal static class Page
 
     private static void Row(StringBuilder text, EnvironmentDescription environment, bool canRender)
     {
-        var picture = canRender ? $"<img src=\"{Picture(environment.Id)}\" width=\"200\" alt=\"{environment.Id}\">" : "";
-        var limit = environment.MaxEpisodeSteps == 0 ? "no limit" : environment.MaxEpisodeSteps.ToString(CultureInfo.InvariantCulture);
-        var threshold = double.IsNaN(environment.RewardThreshold) ? "" : $"; {environment.RewardThreshold.ToString("G4", CultureInfo.InvariantCulture)}";
-        var options = string.Join("<br>", environment.Options.Select(option => $"`{option.Name}` ({Option(option)}): {option.Summary}"));
+        var picture =
+            canRender ? $"<img src=\"{Picture(environment.Id)}\" width=\"200\" alt=\"{environment.Id}\">" : "";
+        var limit = environment.MaxEpisodeSteps == 0
+            ? "no limit"
+            : environment.MaxEpisodeSteps.ToString(CultureInfo.InvariantCulture);
+        var threshold = double.IsNaN(environment.RewardThreshold)
+            ? ""
+            : $"; {environment.RewardThreshold.ToString("G4", CultureInfo.InvariantCulture)}";
+        var options = string.Join(
+            "<br>", environment.Options.Select(option => $"`{option.Name}` ({Option(option)}): {option.Summary}"));
         string[] cells =
         [
             $"**{environment.Id}**<br>{environment.Summary}",
@@ -75,9 +84,13 @@ internal static class Page
             $"{limit}{threshold}{(environment.HasActionMasks ? "; masked" : "")}",
             options,
         ];
-        text.Append("| ").AppendJoin(" | ", cells.Select(cell => cell.Replace("|", "\\|", System.StringComparison.Ordinal))).Append(" |\n");
+        text.Append("| ")
+            .AppendJoin(" | ", cells.Select(cell => cell.Replace("|", "\\|", System.StringComparison.Ordinal)))
+            .Append(" |\n");
     }
 
     private static string Option(EnvironmentOption option) =>
-        option.Choices.Count == 0 ? option.Default : $"{option.Default}; {string.Join(", ", option.Choices.Where(choice => choice != option.Default))}";
+        option.Choices.Count == 0
+            ? option.Default
+            : $"{option.Default}; {string.Join(", ", option.Choices.Where(choice => choice != option.Default))}";
 }

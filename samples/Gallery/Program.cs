@@ -16,7 +16,8 @@ switch (args)
         Write(args.FirstOrDefault() ?? "artifacts");
         return 0;
     default:
-        Console.Error.WriteLine("The argument is the folder to write to, usually docs, or --quick to check that docs is up to date.");
+        Console.Error.WriteLine(
+            "The argument is the folder to write to, usually docs, or --quick to check that docs is up to date.");
         return 2;
 }
 
@@ -39,7 +40,8 @@ static int Check()
     var ids = Environments.Ids.Where(id => Environments.Make(id).CanRender).ToList();
     foreach (var id in ids)
     {
-        Picture.Draw(Environments.Make(id).PlayAtRandom().First().Scene).SavePng(Path.Combine("artifacts", "environments", $"{Page.FileName(id)}.png"));
+        Picture.Draw(Environments.Make(id).PlayAtRandom().First().Scene)
+            .SavePng(Path.Combine("artifacts", "environments", $"{Page.FileName(id)}.png"));
     }
 
     Console.WriteLine($"{ids.Count} environments drawn to artifacts/environments");
@@ -47,7 +49,8 @@ static int Check()
     var missing = ids.Select(id => Path.Combine("docs", Page.Picture(id))).Where(path => !File.Exists(path)).ToList();
     if (!File.Exists(page) || File.ReadAllText(page) != Page.Text() || missing.Count > 0)
     {
-        Console.Error.WriteLine($"{page} is out of date{string.Concat(missing.Select(path => $"; {path} is missing"))}.");
+        Console.Error.WriteLine(
+            $"{page} is out of date{string.Concat(missing.Select(path => $"; {path} is missing"))}.");
         Console.Error.WriteLine("Write it again with: dotnet run -c Release --project samples/Gallery -- docs");
         return 1;
     }

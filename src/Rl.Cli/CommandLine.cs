@@ -32,7 +32,8 @@ internal static class CommandLine
         };
         var plugin = new Option<string[]>("--plugin")
         {
-            Description = "An assembly of yours, such as bin/Release/net10.0/My.dll, whose algorithms and environments are known by their ids. Its code runs with your rights.",
+            Description = "An assembly of yours, such as bin/Release/net10.0/My.dll, whose algorithms and environments "
+                + "are known by their ids. Its code runs with your rights.",
             HelpName = "assembly",
             Recursive = true,
         };
@@ -41,7 +42,8 @@ internal static class CommandLine
         var parsed = root.Parse(arguments.Count == 0 ? ["--help"] : arguments);
         if (parsed.Errors.Count > 0)
         {
-            terminal.Error.WriteLine($"rl: {Shown.Text(string.Join(" ", parsed.Errors.Select(error => error.Message)))} Try rl --help.");
+            terminal.Error.WriteLine(
+                $"rl: {Shown.Text(string.Join(" ", parsed.Errors.Select(error => error.Message)))} Try rl --help.");
             return ExitCode.Usage;
         }
 
@@ -64,23 +66,38 @@ internal static class CommandLine
 
     private static Command Train(Terminal terminal, CancellationToken interruption)
     {
-        var algorithm = new Argument<string?>("algorithm") { Description = "The algorithm's id; rl algorithms lists them.", Arity = ArgumentArity.ZeroOrOne };
-        var environment = new Argument<string?>("environment") { Description = "The environment's id; rl environments lists them.", Arity = ArgumentArity.ZeroOrOne };
-        var resume = new Option<string?>("--resume") { Description = "Go on with an interrupted run: its name under runs/, or its folder. The agent becomes the same bit for bit as if it had never stopped; the mean return starts with new episodes.", HelpName = "run" };
+        var algorithm = Words.Optional("algorithm", "The algorithm's id; rl algorithms lists them.");
+        var environment = Words.Optional("environment", "The environment's id; rl environments lists them.");
+        var resume = new Option<string?>("--resume")
+        {
+            Description = "Go on with an interrupted run: its name under runs/, or its folder. The agent becomes the "
+                + "same bit for bit as if it had never stopped; the mean return starts with new episodes.",
+            HelpName = "run",
+        };
         var seed = NumberOption.Whole<ulong>("--seed", "Where all randomness comes from; 1 if not given.", least: 0);
-        var steps = NumberOption.Whole<long>("--steps", "Environment steps; those that are known to be good for the task, or the algorithm's default, if not given.", least: 1);
-        var threads = NumberOption.Whole<int>("--threads", "Threads; 0 for one a core. Results do not depend on it.", least: 0);
+        var steps = NumberOption.Whole<long>(
+            "--steps",
+            "Environment steps; those that are known to be good for the task, or the "
+                + "algorithm's default, if not given.",
+            least: 1);
+        var threads =
+            NumberOption.Whole<int>("--threads", "Threads; 0 for one a core. Results do not depend on it.", least: 0);
         var run = new Option<string?>("--run") { Description = "The run's folder: a name under runs/, or a path." };
-        var overwrite = new Option<bool>("--overwrite") { Description = "Replace the files of an earlier run in that folder." };
-        var json = new Option<bool>("--json") { Description = "Print one JSON object a line." };
+        var overwrite =
+            new Option<bool>("--overwrite") { Description = "Replace the files of an earlier run in that folder." };
+        var json = Words.Json("one JSON object a line");
         var episodes = NumberOption.Whole("--episodes", "Episodes of the final evaluation.", least: 1, otherwise: 100);
         var checkpointEvery = new Option<string[]>("--checkpoint-every")
         {
-            Description = "How often the agent is saved while it trains: steps (100000), a time (30s, 5m, 1h), or both; every 30s if not given, and after 1, 2, 4, … s. It is also saved before the first update and at the end.",
+            Description = "How often the agent is saved while it trains: steps (100000), a time (30s, 5m, 1h), or "
+                + "both; every 30s if not given, and after 1, 2, 4, … s. It is also saved "
+                + "before the first update and at the end.",
             HelpName = "steps|time",
             AllowMultipleArgumentsPerToken = true,
         };
-        var keepLast = NumberOption.Whole("--keep-last", "How many of these checkpoints are kept; above 1 also as agent-<steps>.rl.", least: 1, otherwise: 1);
+        var keepLast = NumberOption.Whole(
+            "--keep-last", "How many of these checkpoints are kept; above 1 also as agent-<steps>.rl.", least: 1,
+            otherwise: 1);
         var withoutReplay = new Option<bool>("--without-replay")
         {
             Description = "Save without the steps that an off-policy algorithm remembers, which may be most of a file. "
@@ -88,17 +105,19 @@ internal static class CommandLine
                 + "and does not become what it would have become.",
         };
         var evaluateEvery = NumberOption.Whole(
-            "--evaluate-every", "Evaluate the agent every so many steps, and keep the best as best.rl, with its evaluation in best.json.", least: 1L);
+            "--evaluate-every",
+            "Evaluate the agent every so many steps, and keep the best as best.rl, with its evaluation in best.json.",
+            least: 1L);
         evaluateEvery.HelpName = "steps";
-        var evaluateEpisodes = NumberOption.Whole("--evaluate-episodes", "Episodes of each of these evaluations.", least: 1, otherwise: 20);
-        var defaults = new Option<bool>("--defaults") { Description = "Train with the algorithm's defaults, even where better options for the task are known." };
-        var set = new Option<string[]>("--set")
+        var evaluateEpisodes = NumberOption.Whole(
+            "--evaluate-episodes", "Episodes of each of these evaluations.", least: 1, otherwise: 20);
+        var defaults = new Option<bool>("--defaults")
         {
-            Description = "An option of the algorithm, for example LearningRate=3e-4; rl algorithms ALGORITHM lists them.",
-            HelpName = "name=value",
-            AllowMultipleArgumentsPerToken = true,
+            Description = "Train with the algorithm's defaults, even where better options for the task are known.",
         };
-        var environmentSet = EnvironmentSet("of the environment");
+        var set = Words.Settings(
+            "--set", "An option of the algorithm, for example LearningRate=3e-4; rl algorithms ALGORITHM lists them.");
+        var environmentSet = Words.EnvironmentSet("of the environment");
         var command = new Command("train", "Train an agent and keep it in a run folder.")
         {
             algorithm, environment, resume, seed, steps, threads, run, overwrite, json, episodes, checkpointEvery,
@@ -123,8 +142,8 @@ internal static class CommandLine
                 EvaluateEvery = parsed.GetValue(evaluateEvery),
                 EvaluateEpisodes = parsed.GetValue(evaluateEpisodes),
                 Defaults = parsed.GetValue(defaults),
-                Settings = Pairs("--set", parsed.GetValue(set)),
-                EnvironmentSettings = Pairs("--environment-set", parsed.GetValue(environmentSet)),
+                Settings = Words.Pairs("--set", parsed.GetValue(set)),
+                EnvironmentSettings = Words.Pairs("--environment-set", parsed.GetValue(environmentSet)),
             },
             terminal,
             interruption));
@@ -133,13 +152,15 @@ internal static class CommandLine
 
     private static Command Evaluate(Terminal terminal, CancellationToken interruption)
     {
-        var run = new Argument<string>("run") { Description = "A run's name under runs/, its folder, or an agent file." };
+        var run =
+            new Argument<string>("run") { Description = "A run's name under runs/, its folder, or an agent file." };
         var episodes = NumberOption.Whole("--episodes", "How many episodes.", least: 1, otherwise: 100);
-        var seed = NumberOption.Whole<ulong>("--seed", "Where the episodes' randomness comes from; follows from the agent's seed if not given.", least: 0);
-        var stochastic = new Option<bool>("--stochastic") { Description = "Draw actions from the policy instead of taking the most probable ones." };
-        var environment = new Option<string?>("--environment") { Description = "Another environment with the same spaces." };
-        var environmentSet = EnvironmentSet("of that environment");
-        var json = new Option<bool>("--json") { Description = "Print one JSON object." };
+        var seed = Words.EpisodeSeed();
+        var stochastic = Words.Stochastic();
+        var environment =
+            new Option<string?>("--environment") { Description = "Another environment with the same spaces." };
+        var environmentSet = Words.EnvironmentSet("of that environment");
+        var json = Words.Json("one JSON object");
         var command = new Command("evaluate", "Measure a trained agent over whole episodes.")
         {
             run, episodes, seed, stochastic, environment, environmentSet, json,
@@ -153,7 +174,7 @@ internal static class CommandLine
                     Seed = parsed.GetValue(seed),
                     Stochastic = parsed.GetValue(stochastic),
                     Environment = parsed.GetValue(environment),
-                    EnvironmentSettings = Pairs("--environment-set", parsed.GetValue(environmentSet)),
+                    EnvironmentSettings = Words.Pairs("--environment-set", parsed.GetValue(environmentSet)),
                     Json = parsed.GetValue(json),
                 },
                 terminal,
@@ -165,12 +186,18 @@ internal static class CommandLine
 
     private static Command ReplayFailure(Terminal terminal, CancellationToken interruption)
     {
-        var run = new Argument<string>("run") { Description = "The name under runs/, or the folder, of a run that stopped at a number that is not finite." };
-        var threads = NumberOption.Whole("--threads", "Threads; 0 for one a core. The failure does not depend on it.", least: 0, otherwise: 0);
-        var json = new Option<bool>("--json") { Description = "Print one JSON object." };
-        var command = new Command("replay-failure", "Do the update again that a run failed in, from the state before it.") { run, threads, json };
+        var run = new Argument<string>("run")
+        {
+            Description = "The name under runs/, or the folder, of a run that stopped at a number that is not finite.",
+        };
+        var threads = NumberOption.Whole(
+            "--threads", "Threads; 0 for one a core. The failure does not depend on it.", least: 0, otherwise: 0);
+        var json = Words.Json("one JSON object");
+        const string Summary = "Do the update again that a run failed in, from the state before it.";
+        var command = new Command("replay-failure", Summary) { run, threads, json };
         command.SetAction(parsed => Interruptible.Run(
-            () => ReplayFailureCommand.Run(parsed.GetRequiredValue(run), parsed.GetValue(threads), parsed.GetValue(json), terminal),
+            () => ReplayFailureCommand.Run(
+                parsed.GetRequiredValue(run), parsed.GetValue(threads), parsed.GetValue(json), terminal),
             TimeSpan.Zero,
             interruption));
         return command;
@@ -178,29 +205,34 @@ internal static class CommandLine
 
     private static Command Environments(Terminal terminal)
     {
-        var id = new Argument<string?>("environment") { Description = "The id of one of them, to see its spaces and options.", Arity = ArgumentArity.ZeroOrOne };
-        var json = new Option<bool>("--json") { Description = "Print one JSON object a line." };
-        var command = new Command("environments", "List the environments, or show one with its spaces and options.") { id, json };
+        var id = Words.Optional("environment", "The id of one of them, to see its spaces and options.");
+        var json = Words.Json("one JSON object a line");
+        var command =
+            new Command("environments", "List the environments, or show one with its spaces and options.") { id, json };
         command.SetAction(parsed => ListCommands.Environments(parsed.GetValue(id), parsed.GetValue(json), terminal));
         return command;
     }
 
     private static Command Algorithms(Terminal terminal)
     {
-        var id = new Argument<string?>("algorithm") { Description = "The id of one of them, to see its options.", Arity = ArgumentArity.ZeroOrOne };
-        var json = new Option<bool>("--json") { Description = "Print one JSON object a line." };
-        var command = new Command("algorithms", "List the algorithms, or show one with its options and their defaults.") { id, json };
+        var id = Words.Optional("algorithm", "The id of one of them, to see its options.");
+        var json = Words.Json("one JSON object a line");
+        const string Summary = "List the algorithms, or show one with its options and their defaults.";
+        var command = new Command("algorithms", Summary) { id, json };
         command.SetAction(parsed => ListCommands.Algorithms(parsed.GetValue(id), parsed.GetValue(json), terminal));
         return command;
     }
 
     private static Command Check(Terminal terminal, CancellationToken interruption)
     {
-        var environment = new Argument<string>("environment") { Description = "The environment's id; rl environments lists them." };
-        var seed = NumberOption.Whole("--seed", "Where the randomness of the check comes from.", least: 0UL, otherwise: 0UL);
-        var steps = NumberOption.Whole("--steps", "The steps of each walk; more find rarer faults.", least: 1, otherwise: 500);
-        var environmentSet = EnvironmentSet("of the environment");
-        var json = new Option<bool>("--json") { Description = "Print one JSON object." };
+        var environment =
+            new Argument<string>("environment") { Description = "The environment's id; rl environments lists them." };
+        var seed =
+            NumberOption.Whole("--seed", "Where the randomness of the check comes from.", least: 0UL, otherwise: 0UL);
+        var steps =
+            NumberOption.Whole("--steps", "The steps of each walk; more find rarer faults.", least: 1, otherwise: 500);
+        var environmentSet = Words.EnvironmentSet("of the environment");
+        var json = Words.Json("one JSON object");
         var command = new Command("check", "Check that an environment keeps its contract.")
         {
             environment, seed, steps, environmentSet, json,
@@ -212,7 +244,7 @@ internal static class CommandLine
                     Environment = parsed.GetRequiredValue(environment),
                     Seed = parsed.GetValue(seed),
                     Steps = parsed.GetValue(steps),
-                    EnvironmentSettings = Pairs("--environment-set", parsed.GetValue(environmentSet)),
+                    EnvironmentSettings = Words.Pairs("--environment-set", parsed.GetValue(environmentSet)),
                     Json = parsed.GetValue(json),
                 },
                 terminal),
@@ -224,12 +256,23 @@ internal static class CommandLine
     private static Command Bench(Terminal terminal, CancellationToken interruption)
     {
         var suite = new Argument<string>("suite") { Description = "What to measure: on-policy or off-policy." };
-        var output = new Option<string>("--output") { Description = "The folder of results; what is there already is not measured again.", DefaultValueFactory = _ => Path.Combine("runs", "bench") };
-        var page = new Option<string?>("--page") { Description = "A Markdown page that receives the table between its markers." };
-        var only = new Option<string?>("--only") { Description = "Only the tasks that have one of these, separated by commas, in their names." };
+        var output = new Option<string>("--output")
+        {
+            Description = "The folder of results; what is there already is not measured again.",
+            DefaultValueFactory = _ => Path.Combine("runs", "bench"),
+        };
+        var page = new Option<string?>("--page")
+        {
+            Description = "A Markdown page that receives the table between its markers.",
+        };
+        var only = new Option<string?>("--only")
+        {
+            Description = "Only the tasks that have one of these, separated by commas, in their names.",
+        };
         var seeds = NumberOption.Whole<int>("--seeds", "Seeds a task; each task's own number if not given.", least: 1);
         var parallel = NumberOption.Whole("--parallel", "Runs at once; 0 for one a core.", least: 0, otherwise: 0);
-        var command = new Command("bench", "Train the tasks of a results table with several seeds, and make the table.") { suite, output, page, only, seeds, parallel };
+        const string Summary = "Train the tasks of a results table with several seeds, and make the table.";
+        var command = new Command("bench", Summary) { suite, output, page, only, seeds, parallel };
         command.SetAction(parsed => BenchCommand.Run(
             new BenchRequest
             {
@@ -244,25 +287,6 @@ internal static class CommandLine
             interruption));
         return command;
     }
-
-    /// <summary>The option that sets options of an environment.</summary>
-    internal static Option<string[]> EnvironmentSet(string whose) => new("--environment-set")
-    {
-        Description = $"An option {whose}, for example g=9.81; rl environments ENVIRONMENT lists them.",
-        HelpName = "name=value",
-        AllowMultipleArgumentsPerToken = true,
-    };
-
-    internal static List<KeyValuePair<string, string>> Pairs(string option, string[]? texts) =>
-        (texts ?? [])
-        .Select(text =>
-        {
-            var at = text.IndexOf('=', StringComparison.Ordinal);
-            return at > 0
-                ? KeyValuePair.Create(text[..at].Trim(), text[(at + 1)..].Trim())
-                : throw new ArgumentException($"{option} is \"{text}\"; it must be name=value, for example {option} LearningRate=3e-4.");
-        })
-        .ToList();
 
     /// <summary>Failures that a user can mend become one line and an exit code; anything else is a defect and shows its
     /// trace.</summary>
@@ -284,10 +308,13 @@ internal static class CommandLine
         }
         catch (Exception error) when (error is OverflowException or OutOfMemoryException)
         {
-            terminal.Error.WriteLine($"rl: This is too large for the memory: {Shown.Text(error.Message)} Choose smaller options.");
+            terminal.Error.WriteLine(
+                $"rl: This is too large for the memory: {Shown.Text(error.Message)} Choose smaller options.");
             return ExitCode.Failure;
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or InvalidDataException or EnvironmentException or TrainingFailureException or InvalidOperationException)
+        catch (Exception error) when (
+            error is IOException or UnauthorizedAccessException or InvalidDataException or EnvironmentException
+                or TrainingFailureException or InvalidOperationException)
         {
             terminal.Error.WriteLine($"rl: {Shown.Text(error.Message)}");
             return ExitCode.Failure;

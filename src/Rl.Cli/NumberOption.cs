@@ -11,12 +11,17 @@ namespace Rl.Cli;
 /// own words.</summary>
 internal static class NumberOption
 {
-    private static readonly (char Letter, decimal Factor)[] Suffixes = [('k', 1_000), ('M', 1_000_000), ('G', 1_000_000_000)];
+    private static readonly (char Letter, decimal Factor)[] Suffixes =
+        [('k', 1_000), ('M', 1_000_000), ('G', 1_000_000_000)];
 
     /// <summary>A whole number that may be left out.</summary>
     public static Option<T?> Whole<T>(string name, string description, T least)
         where T : struct, IBinaryInteger<T>, IMinMaxValue<T> =>
-        new(name) { Description = description, CustomParser = result => Read(result, least, out var value) ? value : null };
+        new(name)
+        {
+            Description = description,
+            CustomParser = result => Read(result, least, out var value) ? value : null,
+        };
 
     /// <summary>A whole number with a default.</summary>
     public static Option<T> Whole<T>(string name, string description, T least, T otherwise)
@@ -74,7 +79,9 @@ internal static class NumberOption
             return false;
         }
 
-        return (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value) && double.IsFinite(value) && value > 0)
+        return (
+            double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value) && double.IsFinite(value)
+                && value > 0)
             || Refuse(result, text, "a number above 0, for example 0.5");
     }
 

@@ -8,7 +8,8 @@ namespace Rl.Cli;
 /// <param name="IsInteractive">Whether a person looks at a terminal: tables may be drawn and drawn again.</param>
 /// <param name="Columns">How wide that terminal is; what the console says if not given.</param>
 /// <param name="Rows">How high it is; what the console says if not given.</param>
-internal sealed record Terminal(TextWriter Output, TextWriter Error, bool IsInteractive, int? Columns = null, int? Rows = null);
+internal sealed record Terminal(
+    TextWriter Output, TextWriter Error, bool IsInteractive, int? Columns = null, int? Rows = null);
 
 /// <summary>What the process ends with.</summary>
 internal static class ExitCode

@@ -12,7 +12,8 @@ internal static class WatchCommandLine
     {
         var words = new PlayWords(episodes: 3);
         var speed = NumberOption.Positive("--speed", "How fast; 1 is the environment's own time.", otherwise: 1);
-        var command = new Command("watch", "See an agent, or random actions, at work in the terminal; Ctrl-C ends it.") { speed };
+        var command =
+            new Command("watch", "See an agent, or random actions, at work in the terminal; Ctrl-C ends it.") { speed };
         words.AddTo(command);
         command.SetAction(parsed => WatchCommand.Run(
             new WatchRequest { Play = words.Read(parsed), Speed = parsed.GetValue(speed) },
@@ -24,11 +25,19 @@ internal static class WatchCommandLine
     public static Command Record(Terminal terminal, CancellationToken interruption)
     {
         var words = new PlayWords(episodes: 1);
-        var output = new Option<string?>("--output") { Description = "The animated GIF file; episode.gif beside the agent, or <environment>.gif, if not given. An earlier file is replaced." };
-        var scale = NumberOption.Positive("--scale", "Pixels a unit of the picture; 1, or more for small pictures, if not given.");
-        var maxSteps = NumberOption.Whole("--max-steps", "The recording ends after so many steps.", least: 1, otherwise: Recording.DefaultMaxSteps);
-        var json = new Option<bool>("--json") { Description = "Print one JSON object." };
-        var command = new Command("record", "Write episodes of an agent, or of random actions, to an animation that any browser shows.") { output, scale, maxSteps, json };
+        var output = new Option<string?>("--output")
+        {
+            Description = "The animated GIF file; episode.gif beside the agent, or "
+                + "<environment>.gif, if not given. An earlier file is replaced.",
+        };
+        var scale = NumberOption.Positive(
+            "--scale", "Pixels a unit of the picture; 1, or more for small pictures, if not given.");
+        var maxSteps = NumberOption.Whole(
+            "--max-steps", "The recording ends after so many steps.", least: 1, otherwise: Recording.DefaultMaxSteps);
+        var json = Words.Json("one JSON object");
+        const string Summary =
+            "Write episodes of an agent, or of random actions, to an animation that any browser shows.";
+        var command = new Command("record", Summary) { output, scale, maxSteps, json };
         words.AddTo(command);
         command.SetAction(parsed => RecordCommand.Run(
             new RecordRequest
@@ -47,22 +56,21 @@ internal static class WatchCommandLine
     /// <summary>Who plays where, and how often.</summary>
     private sealed class PlayWords(int episodes)
     {
-        private readonly Argument<string?> run = new("run")
+        private readonly Argument<string?> run = Words.Optional(
+            "run", "A run's name under runs/, its folder, or an agent file; none for random actions in --environment.");
+
+        private readonly Option<string?> environment = new("--environment")
         {
-            Description = "A run's name under runs/, its folder, or an agent file; none for random actions in --environment.",
-            Arity = ArgumentArity.ZeroOrOne,
+            Description = "The environment's id; the run's own if not given.",
         };
 
-        private readonly Option<string?> environment = new("--environment") { Description = "The environment's id; the run's own if not given." };
+        private readonly Option<string[]> environmentSet = Words.EnvironmentSet("of that environment");
 
-        private readonly Option<string[]> environmentSet = CommandLine.EnvironmentSet("of that environment");
+        private readonly Option<int> episodes =
+            NumberOption.Whole("--episodes", "How many episodes.", least: 1, otherwise: episodes);
 
-        private readonly Option<int> episodes = NumberOption.Whole("--episodes", "How many episodes.", least: 1, otherwise: episodes);
-
-        private readonly Option<ulong?> seed =
-            NumberOption.Whole<ulong>("--seed", "Where the episodes' randomness comes from; follows from the agent's seed if not given.", least: 0);
-
-        private readonly Option<bool> stochastic = new("--stochastic") { Description = "Draw actions from the policy instead of taking the most probable ones." };
+        private readonly Option<ulong?> seed = Words.EpisodeSeed();
+        private readonly Option<bool> stochastic = Words.Stochastic();
 
         public void AddTo(Command command)
         {
@@ -78,7 +86,7 @@ internal static class WatchCommandLine
         {
             Run = parsed.GetValue(run),
             Environment = parsed.GetValue(environment),
-            EnvironmentSettings = CommandLine.Pairs("--environment-set", parsed.GetValue(environmentSet)),
+            EnvironmentSettings = Words.Pairs("--environment-set", parsed.GetValue(environmentSet)),
             Episodes = parsed.GetValue(episodes),
             Seed = parsed.GetValue(seed),
             Stochastic = parsed.GetValue(stochastic),

@@ -106,7 +106,8 @@ public sealed class AnimationWriter : IDisposable
     private static void RequireGif(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        if (Path.GetExtension(path) is { Length: > 0 } extension && !extension.Equals(".gif", StringComparison.OrdinalIgnoreCase))
+        if (Path.GetExtension(path) is { Length: > 0 } extension
+            && !extension.Equals(".gif", StringComparison.OrdinalIgnoreCase))
         {
             throw new ArgumentException(
                 $"path is \"{path}\"; animations are GIF files, so name it {Path.ChangeExtension(path, ".gif")}.",
@@ -120,7 +121,8 @@ public sealed class AnimationWriter : IDisposable
         {
             throw new ArgumentOutOfRangeException(
                 name,
-                string.Create(CultureInfo.InvariantCulture, $"{name} is {value}; it must be a finite number greater than 0."));
+                string.Create(
+                    CultureInfo.InvariantCulture, $"{name} is {value}; it must be a finite number greater than 0."));
         }
     }
 
@@ -129,7 +131,8 @@ public sealed class AnimationWriter : IDisposable
         if (Rasteriser.Size(scene, scale) is var other && other != size)
         {
             throw new ArgumentException(
-                $"The scene is {other.Width} x {other.Height} pixels, the animation {size.Width} x {size.Height}; all frames must have one size.",
+                $"The scene is {other.Width} x {other.Height} pixels, the animation "
+                    + $"{size.Width} x {size.Height}; all frames must have one size.",
                 nameof(scene));
         }
     }

@@ -29,7 +29,8 @@ public static class Caption
         var letter = scene.Width * ShareOfWidth;
         var strip = (int)Math.Ceiling(StripHeight * letter);
         var captioned = scene.WithHeadroom(strip).Rectangle(0, scene.Height, scene.Width, strip, Paper);
-        captioned = Line(captioned, letter, UpperBaseline, $"episode {frame.Episode}", $"reward {Number(frame.Reward)}");
+        captioned =
+            Line(captioned, letter, UpperBaseline, $"episode {frame.Episode}", $"reward {Number(frame.Reward)}");
         return Line(captioned, letter, LowerBaseline, $"step {frame.Step}", $"return {Number(frame.Return)}");
 
         Scene Line(Scene onto, double letter, double baseline, string left, string right)

@@ -72,6 +72,8 @@ public sealed class Picture
         using var pinned = new Memory<byte>(pixels).Pin();
         using var pixmap = Pixels.Map(pinned, Width, Height);
         using var stream = new MemoryStream();
-        return encode(pixmap, stream) ? stream.ToArray() : throw new InvalidOperationException($"A picture of {Width} x {Height} pixels could not be encoded.");
+        return encode(pixmap, stream)
+            ? stream.ToArray()
+            : throw new InvalidOperationException($"A picture of {Width} x {Height} pixels could not be encoded.");
     }
 }

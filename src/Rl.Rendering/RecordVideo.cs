@@ -34,7 +34,8 @@ public sealed class RecordVideo : IEnvironmentWrapper, IMaskedEnvironment, IRend
         ArgumentException.ThrowIfNullOrEmpty(folder);
         ArgumentOutOfRangeException.ThrowIfLessThan(everyEpisodes, 1);
         view = environment as IRenderable
-            ?? throw new ArgumentException($"{environment.Name} cannot be looked at; let it implement IRenderable.", nameof(environment));
+            ?? throw new ArgumentException(
+                $"{environment.Name} cannot be looked at; let it implement IRenderable.", nameof(environment));
         this.environment = environment;
         this.folder = folder;
         this.everyEpisodes = everyEpisodes;
@@ -80,7 +81,9 @@ public sealed class RecordVideo : IEnvironmentWrapper, IMaskedEnvironment, IRend
         if (Episodes++ % everyEpisodes == 0)
         {
             var scene = view.Render();
-            animation = new(Path.Combine(folder, $"episode-{Episodes:000000}.gif"), FramesPerSecond, scale ?? Recording.ScaleOf(scene));
+            animation = new(
+                Path.Combine(folder, $"episode-{Episodes:000000}.gif"), FramesPerSecond,
+                scale ?? Recording.ScaleOf(scene));
             Add(scene, 0, false);
         }
 
@@ -115,7 +118,8 @@ public sealed class RecordVideo : IEnvironmentWrapper, IMaskedEnvironment, IRend
     public void Dispose() => Finish();
 
     private void Add(Scene scene, double reward, bool isLast) =>
-        animation!.Add(Caption.Of(new(scene, Episodes, step, reward, sum, isLast)), isLast ? Recording.LastFrame : null);
+        animation!.Add(
+            Caption.Of(new(scene, Episodes, step, reward, sum, isLast)), isLast ? Recording.LastFrame : null);
 
     private void Finish()
     {

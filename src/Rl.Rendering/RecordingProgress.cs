@@ -11,13 +11,15 @@ namespace Rl.Rendering;
 /// <param name="everySteps">Environment steps between recordings; at least 1. The first one is made after the first
 /// update.</param>
 /// <param name="next">Is told of the progress too.</param>
-public sealed class RecordingProgress(Agent agent, string folder, long everySteps, IProgress<TrainingProgress>? next = null) : IProgress<TrainingProgress>
+public sealed class RecordingProgress(
+    Agent agent, string folder, long everySteps, IProgress<TrainingProgress>? next = null) : IProgress<TrainingProgress>
 {
     private readonly Agent agent = agent ?? throw new ArgumentNullException(nameof(agent));
     private readonly string folder = folder ?? throw new ArgumentNullException(nameof(folder));
     private readonly long everySteps = everySteps >= 1
         ? everySteps
-        : throw new ArgumentOutOfRangeException(nameof(everySteps), $"everySteps is {everySteps}; it must be at least 1.");
+        : throw new ArgumentOutOfRangeException(
+            nameof(everySteps), $"everySteps is {everySteps}; it must be at least 1.");
 
     private long due;
 

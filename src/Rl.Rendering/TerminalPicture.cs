@@ -30,7 +30,8 @@ public static class TerminalPicture
     /// <param name="rows">Its height in lines, at least 1.</param>
     /// <param name="colours">What the terminal can show.</param>
     /// <returns>The lines from the top, each with its colours set and reset.</returns>
-    public static IReadOnlyList<string> Draw(Scene scene, int columns, int rows, TerminalColours colours = TerminalColours.True)
+    public static IReadOnlyList<string> Draw(
+        Scene scene, int columns, int rows, TerminalColours colours = TerminalColours.True)
     {
         ArgumentNullException.ThrowIfNull(scene);
         ArgumentOutOfRangeException.ThrowIfLessThan(columns, 1);
@@ -81,7 +82,8 @@ public static class TerminalPicture
         var (red, green, blue) = (NearestLevel(colour.Red), NearestLevel(colour.Green), NearestLevel(colour.Blue));
         var grey = Math.Clamp((((colour.Red + colour.Green + colour.Blue) / 3) - 8 + 5) / 10, 0, 23);
         var greyLevel = 8 + (10 * grey);
-        return Distance(colour, Levels[red], Levels[green], Levels[blue]) <= Distance(colour, greyLevel, greyLevel, greyLevel)
+        var ofCube = Distance(colour, Levels[red], Levels[green], Levels[blue]);
+        return ofCube <= Distance(colour, greyLevel, greyLevel, greyLevel)
             ? 16 + (36 * red) + (6 * green) + blue
             : 232 + grey;
     }

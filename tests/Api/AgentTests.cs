@@ -53,7 +53,8 @@ public sealed class AgentTests
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void Training_in_pieces_saved_and_loaded_between_gives_the_same_file_as_uninterrupted_training(string algorithm, string environment)
+    public void Training_in_pieces_saved_and_loaded_between_gives_the_same_file_as_uninterrupted_training(
+        string algorithm, string environment)
     {
         using var folder = new TemporaryFolder();
         using var whole = Create(algorithm, environment);
@@ -120,7 +121,10 @@ public sealed class AgentTests
         Assert.Equal(reports.Sum(report => report.Episodes.Count), result.Episodes);
         Assert.Equal(reports.Select(report => report.Steps), reports.Select(report => report.Steps).Order().Distinct());
         Assert.Equal(result.MeanReturn, reports[^1].MeanReturn);
-        Assert.All(reports, report => Assert.Equal(reports[0].Metrics.Select(metric => metric.Key), report.Metrics.Select(metric => metric.Key)));
+        Assert.All(
+            reports,
+            report => Assert.Equal(
+                reports[0].Metrics.Select(metric => metric.Key), report.Metrics.Select(metric => metric.Key)));
         Assert.Contains(reports[0].Metrics, metric => metric.Key == "policyLoss" && double.IsFinite(metric.Value));
     }
 
@@ -165,7 +169,9 @@ public sealed class AgentTests
         });
         var training = there.TrainAsync(5_120, wait);
         await reached.WaitAsync();
-        Assert.Contains("in use", Assert.Throws<InvalidOperationException>(() => there.Evaluate(1)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "in use", Assert.Throws<InvalidOperationException>(() => there.Evaluate(1)).Message,
+            StringComparison.Ordinal);
         go.Release();
         var result = await training;
         Assert.Equal(5_120, result.Steps);
@@ -196,7 +202,8 @@ public sealed class AgentTests
     public void A_failing_progress_leaves_the_agent_usable()
     {
         using var agent = Create("ppo", "CartPole-v1");
-        Assert.Throws<FormatException>(() => agent.Train(new SynchronousProgress<TrainingProgress>(_ => throw new FormatException("mine"))));
+        Assert.Throws<FormatException>(
+            () => agent.Train(new SynchronousProgress<TrainingProgress>(_ => throw new FormatException("mine"))));
         Assert.Equal(1, agent.Updates);
         agent.TrainFor(1);
         Assert.Equal(2, agent.Updates);

@@ -17,7 +17,10 @@ public sealed class AnimationTests : IDisposable
     public void An_animation_decodes_to_its_frames_pixel_by_pixel()
     {
         var scenes = Enumerable.Range(0, 25)
-            .Select(step => Scene.Create(120, 80, "#f0f0ff").Disc(10 + (4 * step), 40 + (20 * Math.Sin(step)), 9, "#0072b2").Text(4, 4, $"step {step}", 8, Colour.Black))
+            .Select(
+                step => Scene.Create(120, 80, "#f0f0ff")
+                    .Disc(10 + (4 * step), 40 + (20 * Math.Sin(step)), 9, "#0072b2")
+                    .Text(4, 4, $"step {step}", 8, Colour.Black))
             .ToArray();
         using (var animation = new AnimationWriter(folder.File("a.gif"), 25))
         {
@@ -34,11 +37,16 @@ public sealed class AnimationTests : IDisposable
     {
         // Long and ever new strings: every width of code and a full table are used.
         var random = new Random(7);
-        Colour[] palette = [.. Enumerable.Range(0, 255).Select(index => new Colour((byte)index, (byte)(7 * index), (byte)(31 * index)))];
+        Colour[] palette = [
+            .. Enumerable.Range(0, 255)
+                .Select(index => new Colour((byte)index, (byte)(7 * index), (byte)(31 * index)))];
         foreach (var colours in new[] { 2, 3, 16, 17, 128, 255 })
         {
             var scenes = Enumerable.Range(0, 4)
-                .Select(_ => Scene.Create(97, 61).Cells(0, 61, 1, 97, [.. Enumerable.Range(0, 97 * 61).Select(_ => palette[random.Next(colours)])]))
+                .Select(
+                    _ => Scene.Create(97, 61)
+                        .Cells(
+                            0, 61, 1, 97, [.. Enumerable.Range(0, 97 * 61).Select(_ => palette[random.Next(colours)])]))
                 .ToArray();
             Write("noise.gif", scenes);
             AssertShows(folder.File("noise.gif"), scenes, 100);
@@ -48,7 +56,12 @@ public sealed class AnimationTests : IDisposable
     [Fact]
     public void A_picture_with_too_many_colours_becomes_one_with_nearly_the_same()
     {
-        var scene = Scene.Create(64, 64).Cells(0, 64, 1, 64, [.. Enumerable.Range(0, 4_096).Select(index => new Colour((byte)(4 * (index % 64)), (byte)(index / 64 * 4), 128))]);
+        var scene = Scene.Create(64, 64)
+            .Cells(
+                0, 64, 1, 64,
+                [
+                    .. Enumerable.Range(0, 4_096)
+                        .Select(index => new Colour((byte)(4 * (index % 64)), (byte)(index / 64 * 4), 128))]);
         Write("colours.gif", scene, scene.Disc(3, 3, 2, Colour.Black));
         using var codec = SKCodec.Create(folder.File("colours.gif"));
         using var bitmap = Decode(codec, 0);
@@ -66,7 +79,8 @@ public sealed class AnimationTests : IDisposable
     public void Where_something_has_passed_the_ground_is_as_before_whatever_the_number_of_colours()
     {
         var ground = Scene.Create(200, 100, "#fbfaf6");
-        var colours = Enumerable.Range(0, 3_000).Select(index => new Colour((byte)(index / 12), (byte)(index * 7), (byte)(index * 31))).ToArray();
+        var colours = Enumerable.Range(0, 3_000)
+            .Select(index => new Colour((byte)(index / 12), (byte)(index * 7), (byte)(index * 31))).ToArray();
         Scene Passing(double left) => ground.Cells(left, 80, 1, 60, colours);
         Write("a.gif", Passing(0), Passing(70), Passing(140));
         using var codec = SKCodec.Create(folder.File("a.gif"));
@@ -165,15 +179,28 @@ public sealed class AnimationTests : IDisposable
     [Fact]
     public void Bad_arguments_and_places_are_refused_by_name()
     {
-        Assert.Contains("framesPerSecond is 0", Assert.Throws<ArgumentOutOfRangeException>(() => new AnimationWriter(folder.File("a.gif"), 0)).Message, StringComparison.Ordinal);
-        Assert.Contains("scale is -1", Assert.Throws<ArgumentOutOfRangeException>(() => new AnimationWriter(folder.File("a.gif"), 10, -1)).Message, StringComparison.Ordinal);
-        Assert.Contains(folder.Path, Assert.Throws<IOException>(() => new AnimationWriter(folder.Path, 10)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "framesPerSecond is 0",
+            Assert.Throws<ArgumentOutOfRangeException>(() => new AnimationWriter(folder.File("a.gif"), 0)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "scale is -1",
+            Assert.Throws<ArgumentOutOfRangeException>(() => new AnimationWriter(folder.File("a.gif"), 10, -1)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            folder.Path, Assert.Throws<IOException>(() => new AnimationWriter(folder.Path, 10)).Message,
+            StringComparison.Ordinal);
         File.WriteAllText(folder.File("file"), "");
-        Assert.Contains("cannot be written", Assert.Throws<IOException>(() => new AnimationWriter(folder.File("file/a.gif"), 10)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "cannot be written",
+            Assert.Throws<IOException>(() => new AnimationWriter(folder.File("file/a.gif"), 10)).Message,
+            StringComparison.Ordinal);
         using (var animation = new AnimationWriter(folder.File("a.gif"), 10))
         {
             animation.Add(Scene.Create(5, 5));
-            Assert.Contains("one size", Assert.Throws<ArgumentException>(() => animation.Add(Scene.Create(5, 6))).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "one size", Assert.Throws<ArgumentException>(() => animation.Add(Scene.Create(5, 6))).Message,
+                StringComparison.Ordinal);
         }
 
         Assert.Equal(2, Directory.GetFiles(folder.Path).Length);
@@ -181,8 +208,10 @@ public sealed class AnimationTests : IDisposable
 
     private static SKBitmap Decode(SKCodec codec, int frame)
     {
-        var bitmap = new SKBitmap(new SKImageInfo(codec.Info.Width, codec.Info.Height, SKColorType.Rgba8888, SKAlphaType.Unpremul));
-        Assert.Equal(SKCodecResult.Success, codec.GetPixels(bitmap.Info, bitmap.GetPixels(), new SKCodecOptions(frame)));
+        var bitmap = new SKBitmap(
+            new SKImageInfo(codec.Info.Width, codec.Info.Height, SKColorType.Rgba8888, SKAlphaType.Unpremul));
+        Assert.Equal(
+            SKCodecResult.Success, codec.GetPixels(bitmap.Info, bitmap.GetPixels(), new SKCodecOptions(frame)));
         return bitmap;
     }
 

@@ -78,6 +78,21 @@ public sealed class BenchReportTests
         Assert.Equal(-140, scores.GetProperty("sac")[0][0].GetDouble());
     }
 
+    [Fact]
+    public void A_result_is_kept_when_an_option_is_added_and_not_when_one_is_changed()
+    {
+        var options = new DqnOptions { Discount = 0.98, EnvironmentCopies = 3 };
+        var settings = BenchRun.Settings(options);
+        Assert.True(BenchRun.IsOf(settings, options));
+        var earlier = settings.Replace("Dueling=false;", "", StringComparison.Ordinal);
+        Assert.NotEqual(settings, earlier);
+        Assert.True(BenchRun.IsOf(earlier, options));
+        Assert.False(BenchRun.IsOf(earlier, options with { Dueling = true }));
+        Assert.False(BenchRun.IsOf(settings, options with { Discount = 0.99 }));
+        Assert.False(BenchRun.IsOf(settings, options with { EnvironmentCopies = 4 }));
+        Assert.False(BenchRun.IsOf(settings + ";Forgotten=1", options));
+    }
+
     private static BenchRow Row(string algorithm, string environment, long steps, params double[] evaluations) => new(
         new BenchTask(algorithm, environment, steps, evaluations.Length, 0, "", "", true),
         [.. evaluations.Select((value, index) => new BenchRun((ulong)index, 1, 1, 0, value, []))]);

@@ -10,7 +10,8 @@ internal sealed class CallingWriter(Action<string> call) : StringWriter
 
     public override void Write(string? value) => Once(() => base.Write(value), value);
 
-    public override void Write(char[] buffer, int index, int count) => Once(() => base.Write(buffer, index, count), new string(buffer, index, count));
+    public override void Write(char[] buffer, int index, int count) =>
+        Once(() => base.Write(buffer, index, count), new string(buffer, index, count));
 
     public override void WriteLine(string? value) => Once(() => base.WriteLine(value), value);
 

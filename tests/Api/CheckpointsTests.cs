@@ -31,12 +31,15 @@ public sealed class CheckpointsTests : IDisposable
         var kept = new List<byte[]>();
         using (var agent = Make())
         {
-            agent.Train(Steps, checkpoints, new SynchronousProgress<TrainingProgress>(_ => kept.Add(File.ReadAllBytes(checkpoints.AgentPath))));
+            agent.Train(
+                Steps, checkpoints,
+                new SynchronousProgress<TrainingProgress>(_ => kept.Add(File.ReadAllBytes(checkpoints.AgentPath))));
             Assert.Equal(whole.Parameters.ToArray(), agent.Parameters.ToArray());
         }
 
         Assert.Equal(Steps / 128, kept.Count);
-        foreach (var (bytes, update) in kept.Select((bytes, update) => (bytes, update)).Where(pair => pair.update % 5 == 0))
+        foreach (var (bytes, update) in
+            kept.Select((bytes, update) => (bytes, update)).Where(pair => pair.update % 5 == 0))
         {
             File.WriteAllBytes(checkpoints.AgentPath, bytes);
             using var agent = Agent.Load(checkpoints.AgentPath);
@@ -49,7 +52,8 @@ public sealed class CheckpointsTests : IDisposable
     [Fact]
     public void Checkpoints_by_steps_keep_the_last_ones_by_name()
     {
-        var checkpoints = new Checkpoints(folder.Path) { Interval = Timeout.InfiniteTimeSpan, EverySteps = 500, KeepLast = 2 };
+        var checkpoints =
+            new Checkpoints(folder.Path) { Interval = Timeout.InfiniteTimeSpan, EverySteps = 500, KeepLast = 2 };
         using var agent = Make();
         agent.Train(Steps, checkpoints);
         Assert.Equal(
@@ -80,7 +84,9 @@ public sealed class CheckpointsTests : IDisposable
         var evaluation = JsonDocument.Parse(File.ReadAllBytes(checkpoints.BestEvaluationPath)).RootElement;
         Assert.Equal(means.Values.Max(), evaluation.GetProperty("mean").GetDouble());
         Assert.Equal(means.First(pair => pair.Value == means.Values.Max()).Key, best.Steps);
-        Assert.Equal((best.Steps, 3), (evaluation.GetProperty("steps").GetInt64(), evaluation.GetProperty("episodes").GetInt32()));
+        Assert.Equal(
+            (best.Steps, 3),
+            (evaluation.GetProperty("steps").GetInt64(), evaluation.GetProperty("episodes").GetInt32()));
     }
 
     [Fact]
@@ -133,17 +139,19 @@ public sealed class CheckpointsTests : IDisposable
     {
         using var agent = Make();
         File.WriteAllText(folder.File("file"), "");
-        Assert.Throws<IOException>(() => agent.Train(Steps, new Checkpoints(Path.Combine(folder.File("file"), "below"))));
+        Assert.Throws<IOException>(
+            () => agent.Train(Steps, new Checkpoints(Path.Combine(folder.File("file"), "below"))));
         Assert.Equal(0, agent.Steps);
         var checkpoints = new Checkpoints(folder.File("a"));
-        var error = Assert.Throws<IOException>(() => agent.Train(Steps, checkpoints, new SynchronousProgress<TrainingProgress>(now =>
+        var blocking = new SynchronousProgress<TrainingProgress>(now =>
         {
             if (now.Updates == 1)
             {
                 File.Delete(checkpoints.AgentPath);
                 Directory.CreateDirectory(checkpoints.AgentPath);
             }
-        })));
+        });
+        var error = Assert.Throws<IOException>(() => agent.Train(Steps, checkpoints, blocking));
         Assert.Contains(checkpoints.AgentPath, error.Message, StringComparison.Ordinal);
         Assert.Equal(Steps, agent.Steps);
     }
@@ -153,9 +161,19 @@ public sealed class CheckpointsTests : IDisposable
     {
         using var agent = Make();
         var start = new Checkpoints(folder.Path);
-        Assert.Contains("EverySteps", Assert.ThrowsAny<ArgumentException>(() => agent.Train(Steps, start with { EverySteps = 0 })).Message, StringComparison.Ordinal);
-        Assert.Contains("KeepLast", Assert.ThrowsAny<ArgumentException>(() => agent.Train(Steps, start with { KeepLast = 0 })).Message, StringComparison.Ordinal);
-        Assert.Contains("Interval", Assert.ThrowsAny<ArgumentException>(() => agent.Train(Steps, start with { Interval = TimeSpan.FromSeconds(-3) })).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "EverySteps",
+            Assert.ThrowsAny<ArgumentException>(() => agent.Train(Steps, start with { EverySteps = 0 })).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "KeepLast",
+            Assert.ThrowsAny<ArgumentException>(() => agent.Train(Steps, start with { KeepLast = 0 })).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "Interval",
+            Assert.ThrowsAny<ArgumentException>(
+                () => agent.Train(Steps, start with { Interval = TimeSpan.FromSeconds(-3) })).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => new Checkpoints(" "));
         Assert.Empty(Directory.GetFileSystemEntries(folder.Path));
     }
@@ -165,7 +183,8 @@ public sealed class CheckpointsTests : IDisposable
     {
         using var agent = Make();
         using var source = new CancellationTokenSource();
-        var training = agent.TrainAsync(100_000_000, new SynchronousProgress<TrainingProgress>(_ => source.Cancel()), source.Token);
+        var training = agent.TrainAsync(
+            100_000_000, new SynchronousProgress<TrainingProgress>(_ => source.Cancel()), source.Token);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => training);
         Assert.True(training.IsCanceled);
         var kept = agent.TrainAsync(100_000_000, new Checkpoints(folder.Path), cancellationToken: source.Token);
@@ -198,7 +217,14 @@ public sealed class CheckpointsTests : IDisposable
     {
 #pragma warning disable CA2000 // Nobody disposes it: that is what is tried.
         var agent = Agent.Create(
-            new PpoOptions { RolloutSteps = 16, MinibatchSize = 32, EnvironmentCopies = 8, Hidden = [8], Threads = 5 }, Environments.Make("CartPole-v1"), 3);
+            new PpoOptions
+            {
+                RolloutSteps = 16,
+                MinibatchSize = 32,
+                EnvironmentCopies = 8,
+                Hidden = [8],
+                Threads = 5,
+            }, Environments.Make("CartPole-v1"), 3);
 #pragma warning restore CA2000
         agent.TrainFor(1);
     }
@@ -207,7 +233,8 @@ public sealed class CheckpointsTests : IDisposable
     /// while.</summary>
     private static int Threads() =>
         OperatingSystem.IsLinux()
-            ? Directory.GetDirectories("/proc/self/task").Count(task => Name(task).StartsWith("Rl worker", StringComparison.Ordinal))
+            ? Directory.GetDirectories("/proc/self/task")
+                .Count(task => Name(task).StartsWith("Rl worker", StringComparison.Ordinal))
             : 0;
 
     private static string Name(string task)
@@ -223,7 +250,16 @@ public sealed class CheckpointsTests : IDisposable
     }
 
     private static Agent Make() => Agent.Create(
-        new PpoOptions { TotalSteps = Steps, RolloutSteps = 64, MinibatchSize = 64, EnvironmentCopies = 2, Hidden = [8], Epochs = 2, Threads = 1 },
+        new PpoOptions
+        {
+            TotalSteps = Steps,
+            RolloutSteps = 64,
+            MinibatchSize = 64,
+            EnvironmentCopies = 2,
+            Hidden = [8],
+            Epochs = 2,
+            Threads = 1,
+        },
         Environments.Make("CartPole-v1"),
         3);
 }

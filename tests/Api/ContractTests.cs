@@ -32,10 +32,21 @@ public sealed class ContractTests
         Assert.NotEmpty(finding.Remedy);
         Assert.Contains("step 3", finding.ToString(), StringComparison.Ordinal);
 
-        Assert.Contains("outside Box", Assert.Single(Of(ContractRule.Observations, result => result with { Observation = Outside })).Problem, StringComparison.Ordinal);
-        Assert.Contains("reward -", Assert.Single(Of(ContractRule.Rewards, result => result with { Reward = double.NegativeInfinity })).Problem, StringComparison.Ordinal);
-        Assert.Contains("observation of 1 elements", Of(ContractRule.Exceptions, result => result with { Observation = Short }).First().Problem, StringComparison.Ordinal);
-        Assert.Contains("kaputt", Of(ContractRule.Exceptions, _ => throw new InvalidOperationException("kaputt")).First().Problem, StringComparison.Ordinal);
+        Assert.Contains(
+            "outside Box",
+            Assert.Single(Of(ContractRule.Observations, result => result with { Observation = Outside })).Problem,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "reward -",
+            Assert.Single(Of(ContractRule.Rewards, result => result with { Reward = double.NegativeInfinity })).Problem,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "observation of 1 elements",
+            Of(ContractRule.Exceptions, result => result with { Observation = Short }).First().Problem,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "kaputt", Of(ContractRule.Exceptions, _ => throw new InvalidOperationException("kaputt")).First().Problem,
+            StringComparison.Ordinal);
         Assert.True(Assert.Single(Of(ContractRule.Truncation, result => result with { Truncated = true })).IsAdvice);
     }
 
@@ -43,14 +54,17 @@ public sealed class ContractTests
     public void An_environment_whose_randomness_is_not_the_seed_s_is_found()
     {
         var calls = 0;
-        var findings = Environments.Check(() => new Corridor { SpoiltStep = 2, Spoil = result => result with { Reward = calls++ } });
+        var findings = Environments.Check(
+            () => new Corridor { SpoiltStep = 2, Spoil = result => result with { Reward = calls++ } });
         Assert.Contains(findings, finding => finding.Rule == ContractRule.Reproducibility);
     }
 
     [Fact]
     public void A_factory_that_throws_or_returns_null_is_a_finding()
     {
-        Assert.Equal(ContractRule.Exceptions, Assert.Single(Environments.Check(() => throw new InvalidOperationException("no licence"))).Rule);
+        Assert.Equal(
+            ContractRule.Exceptions,
+            Assert.Single(Environments.Check(() => throw new InvalidOperationException("no licence"))).Rule);
         Assert.Equal(ContractRule.Exceptions, Assert.Single(Environments.Check(() => null!)).Rule);
     }
 
@@ -67,11 +81,15 @@ public sealed class ContractTests
     [Fact]
     public void A_clone_that_forgets_and_a_picture_that_changes_something_are_found()
     {
-        Assert.Equal(ContractRule.Snapshots, Assert.Single(Environments.Check(() => new Clones { Forgets = true }, steps: 60)).Rule);
-        var drawing = Assert.Single(Environments.Check(() => new Clones { IsDrawn = true, DrawingChanges = true }, steps: 60));
+        Assert.Equal(
+            ContractRule.Snapshots,
+            Assert.Single(Environments.Check(() => new Clones { Forgets = true }, steps: 60)).Rule);
+        var drawing =
+            Assert.Single(Environments.Check(() => new Clones { IsDrawn = true, DrawingChanges = true }, steps: 60));
         Assert.Equal(ContractRule.Rendering, drawing.Rule);
         Assert.Contains("Let Render read", drawing.Remedy, StringComparison.Ordinal);
-        var empty = Assert.Single(Environments.Check(() => new Clones { IsDrawn = true, DrawsNothing = true }, steps: 60));
+        var empty =
+            Assert.Single(Environments.Check(() => new Clones { IsDrawn = true, DrawsNothing = true }, steps: 60));
         Assert.True(empty.IsAdvice);
         Assert.Contains("a scene does not change", empty.Remedy, StringComparison.Ordinal);
     }
@@ -106,11 +124,18 @@ public sealed class ContractTests
     [Fact]
     public void The_command_says_that_an_environment_keeps_the_contract()
     {
-        var (code, output, _) = Run("check", "FrozenLake-v1", "--steps", "50", "--environment-set", "is_slippery=false");
+        var (code, output, _) =
+            Run("check", "FrozenLake-v1", "--steps", "50", "--environment-set", "is_slippery=false");
         Assert.Equal(0, code);
         Assert.Contains("FrozenLake-v1 (is_slippery=false) keeps the contract", output, StringComparison.Ordinal);
-        var json = JsonDocument.Parse(Run("check", "Chain-v0", "--seed", "4", "--steps", "50", "--json").Output).RootElement;
-        Assert.Equal(("check", "Chain-v0", 4, 50, 0), (json.GetProperty("type").GetString(), json.GetProperty("environment").GetString(), json.GetProperty("seed").GetInt32(), json.GetProperty("steps").GetInt32(), json.GetProperty("violations").GetInt32()));
+        var json =
+            JsonDocument.Parse(Run("check", "Chain-v0", "--seed", "4", "--steps", "50", "--json").Output).RootElement;
+        Assert.Equal(
+            ("check", "Chain-v0", 4, 50, 0),
+            (
+                json.GetProperty("type").GetString(), json.GetProperty("environment").GetString(),
+                json.GetProperty("seed").GetInt32(), json.GetProperty("steps").GetInt32(),
+                json.GetProperty("violations").GetInt32()));
         Assert.Empty(json.GetProperty("findings").EnumerateArray());
     }
 

@@ -84,7 +84,9 @@ public sealed class CraftedFileTests : IDisposable
     public void Texts_that_cannot_be_are_refused_as_the_files_fault(string name, string value, string other)
     {
         var path = folder.File("agent.rl");
-        using (var agent = Agent.Create(new PpoOptions { TotalSteps = 100_000, Hidden = [4], EnvironmentCopies = 1 }, Environments.Make("CartPole-v1"), 1))
+        using (var agent = Agent.Create(
+            new PpoOptions { TotalSteps = 100_000, Hidden = [4], EnvironmentCopies = 1 },
+            Environments.Make("CartPole-v1"), 1))
         {
             agent.Save(path);
         }
@@ -111,7 +113,8 @@ public sealed class CraftedFileTests : IDisposable
     {
         var path = folder.File("agent.rl");
         const int Copies = 60_000;
-        using (var agent = Agent.Create(new A2cOptions { EnvironmentCopies = 70, Hidden = [4] }, Environments.Make("LunarLander-v3"), 1))
+        using (var agent = Agent.Create(
+            new A2cOptions { EnvironmentCopies = 70, Hidden = [4] }, Environments.Make("LunarLander-v3"), 1))
         {
             agent.Save(path);
             using var again = Agent.Load(path);
@@ -125,9 +128,11 @@ public sealed class CraftedFileTests : IDisposable
         bytes.InsertRange(keys + 4, new byte[16 * (Copies - 70)]);
         var changed = bytes.ToArray();
         BinaryPrimitives.WriteInt32LittleEndian(changed.AsSpan(keys), Copies);
-        BinaryPrimitives.WriteInt32LittleEndian(changed.AsSpan(progress.Start - 4), progress.Length + (16 * (Copies - 70)));
+        BinaryPrimitives.WriteInt32LittleEndian(
+            changed.AsSpan(progress.Start - 4), progress.Length + (16 * (Copies - 70)));
         var environments = Sections(changed).Single(section => section.Tag == "ENVS");
-        BinaryPrimitives.WriteInt32LittleEndian(changed.AsSpan(environments.Start + 4 + "LunarLander-v3".Length), Copies);
+        BinaryPrimitives.WriteInt32LittleEndian(
+            changed.AsSpan(environments.Start + 4 + "LunarLander-v3".Length), Copies);
         File.WriteAllBytes(path, Sealed(changed));
         var before = GC.GetAllocatedBytesForCurrentThread();
         var message = Assert.Throws<InvalidDataException>(() => Agent.Load(path)).Message;
@@ -149,21 +154,41 @@ public sealed class CraftedFileTests : IDisposable
             made.WaitForExit();
         }
 
-        Assert.Contains(pipe, Assert.Throws<InvalidDataException>(() => Agent.Load(pipe)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            pipe, Assert.Throws<InvalidDataException>(() => Agent.Load(pipe)).Message, StringComparison.Ordinal);
         Assert.Throws<InvalidDataException>(() => Agent.Load("/dev/zero"));
     }
 
     private static Agent Make(string kind)
     {
-        var ppo = new PpoOptions { RolloutSteps = 8, MinibatchSize = 16, EnvironmentCopies = 2, Hidden = [4], Epochs = 1, Threads = 1, NormaliseObservations = true };
+        var ppo = new PpoOptions
+        {
+            RolloutSteps = 8,
+            MinibatchSize = 16,
+            EnvironmentCopies = 2,
+            Hidden = [4],
+            Epochs = 1,
+            Threads = 1,
+            NormaliseObservations = true,
+        };
         return kind switch
         {
             "ppo" => Agent.Create(ppo with { NormaliseRewards = true }, Environments.Make("Pendulum-v1"), 3),
-            "recurrent" => Agent.Create(ppo with { Recurrence = Recurrence.Gru, RecurrentUnits = 3, SequenceLength = 4 }, Environments.Make("CartPole-v1"), 3),
-            "images" => Agent.Create(ppo with { NormaliseObservations = false }, Environments.Make("MinAtar/Breakout-v1"), 3),
-            "a2c" => Agent.Create(new A2cOptions { EnvironmentCopies = 2, Hidden = [4], Threads = 1 }, Environments.Make("Acrobot-v1"), 3),
-            "cem" => Agent.Create(new CemOptions { Population = 4, EnvironmentCopies = 2, Hidden = [], Threads = 1 }, Environments.Make("CartPole-v1"), 3),
-            _ => Agent.Create(ppo with { NormaliseObservations = false }, Environments.Make("Pendulum-v1").RescaleAction(-1, 1).NormalizeObservation().ClipReward(-5, 5), 3),
+            "recurrent" =>
+                Agent.Create(
+                    ppo with { Recurrence = Recurrence.Gru, RecurrentUnits = 3, SequenceLength = 4 },
+                    Environments.Make("CartPole-v1"), 3),
+            "images" =>
+                Agent.Create(ppo with { NormaliseObservations = false }, Environments.Make("MinAtar/Breakout-v1"), 3),
+            "a2c" => Agent.Create(
+                new A2cOptions { EnvironmentCopies = 2, Hidden = [4], Threads = 1 }, Environments.Make("Acrobot-v1"),
+                3),
+            "cem" => Agent.Create(
+                new CemOptions { Population = 4, EnvironmentCopies = 2, Hidden = [], Threads = 1 },
+                Environments.Make("CartPole-v1"), 3),
+            _ => Agent.Create(
+                ppo with { NormaliseObservations = false },
+                Environments.Make("Pendulum-v1").RescaleAction(-1, 1).NormalizeObservation().ClipReward(-5, 5), 3),
         };
     }
 
@@ -174,7 +199,9 @@ public sealed class CraftedFileTests : IDisposable
         {
             using var agent = Agent.Load(path, 1);
             var action = agent.Predict(new float[agent.ObservationSpace.Size]);
-            Assert.True(agent.ActionSpace.Contains(action), $"mutant {number}: {string.Join(", ", action)} is not in {agent.ActionSpace}");
+            Assert.True(
+                agent.ActionSpace.Contains(action),
+                $"mutant {number}: {string.Join(", ", action)} is not in {agent.ActionSpace}");
             Assert.All(agent.Parameters.ToArray(), value => Assert.True(float.IsFinite(value)));
             return true;
         }
@@ -183,7 +210,8 @@ public sealed class CraftedFileTests : IDisposable
             Assert.True(error.Message.Contains(path, StringComparison.Ordinal), $"mutant {number}: {error}");
             return false;
         }
-        catch (InvalidOperationException error) when (error.Message.Contains("too large to act with", StringComparison.Ordinal))
+        catch (InvalidOperationException error) when (
+            error.Message.Contains("too large to act with", StringComparison.Ordinal))
         {
             return false;
         }

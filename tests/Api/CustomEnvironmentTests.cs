@@ -6,7 +6,15 @@ namespace Rl.Tests.Api;
 
 public sealed class CustomEnvironmentTests
 {
-    private static readonly PpoOptions Options = new() { RolloutSteps = 64, MinibatchSize = 128, EnvironmentCopies = 4, Threads = 2, TotalSteps = 20_000, NormaliseObservations = true };
+    private static readonly PpoOptions Options = new()
+    {
+        RolloutSteps = 64,
+        MinibatchSize = 128,
+        EnvironmentCopies = 4,
+        Threads = 2,
+        TotalSteps = 20_000,
+        NormaliseObservations = true,
+    };
 
     [Fact]
     public void An_environment_of_ones_own_is_learned()
@@ -23,7 +31,8 @@ public sealed class CustomEnvironmentTests
     {
         float[] Parameters(int threads)
         {
-            using var agent = Agent.Create(Options with { Threads = threads, TotalSteps = 1_000 }, () => new Corridor(), 1);
+            using var agent =
+                Agent.Create(Options with { Threads = threads, TotalSteps = 1_000 }, () => new Corridor(), 1);
             agent.Train();
             return agent.Parameters.ToArray();
         }
@@ -40,13 +49,18 @@ public sealed class CustomEnvironmentTests
         agent.Save(folder.File("agent.rl"));
         using var alone = Agent.Load(folder.File("agent.rl"));
         Assert.Equal(agent.Predict([1f, 0f]), alone.Predict([1f, 0f]));
-        Assert.Contains("load it with", Assert.Throws<InvalidOperationException>(() => alone.TrainFor(1)).Message, StringComparison.Ordinal);
-        Assert.Contains("load it with", Assert.Throws<InvalidOperationException>(() => alone.Evaluate(1)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "load it with", Assert.Throws<InvalidOperationException>(() => alone.TrainFor(1)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "load it with", Assert.Throws<InvalidOperationException>(() => alone.Evaluate(1)).Message,
+            StringComparison.Ordinal);
         Assert.Equal(5, alone.Evaluate(() => new Corridor(), 5).Episodes);
         using var again = Agent.Load(folder.File("agent.rl"), () => new Corridor());
         again.TrainFor(1);
         Assert.Equal(2, again.Updates);
-        Assert.Throws<ArgumentException>(() => Agent.Load(folder.File("agent.rl"), () => new Corridor { ActionSpace = Space.Discrete(3) }));
+        Assert.Throws<ArgumentException>(
+            () => Agent.Load(folder.File("agent.rl"), () => new Corridor { ActionSpace = Space.Discrete(3) }));
     }
 
     [Fact]
@@ -90,7 +104,14 @@ public sealed class CustomEnvironmentTests
     public void A_bad_reset_fails_at_creation()
     {
         var error = Assert.Throws<EnvironmentException>(() =>
-            Agent.Create(Options, () => new Corridor { SpoiltStep = 0, Spoil = result => result with { Observation = new float[] { float.PositiveInfinity, 0 } } }, 1));
+            Agent.Create(
+                Options,
+                () => new Corridor
+                {
+                    SpoiltStep = 0,
+                    Spoil = result => result with { Observation = new float[] { float.PositiveInfinity, 0 } },
+                },
+                1));
         Assert.Equal((0, 0), (error.Step, error.Component));
         Assert.Contains("reset", error.Message, StringComparison.Ordinal);
     }
@@ -99,7 +120,14 @@ public sealed class CustomEnvironmentTests
     public void After_a_failure_the_agent_is_as_it_was_before_the_update()
     {
         var isBroken = false;
-        using var agent = Agent.Create(Options, () => new Corridor { SpoiltStep = 2, Spoil = result => isBroken ? result with { Reward = double.NaN } : result }, 1);
+        using var agent = Agent.Create(
+            Options,
+            () => new Corridor
+            {
+                SpoiltStep = 2,
+                Spoil = result => isBroken ? result with { Reward = double.NaN } : result,
+            },
+            1);
         agent.TrainFor(1);
         var parameters = agent.Parameters.ToArray();
         isBroken = true;
@@ -115,12 +143,21 @@ public sealed class CustomEnvironmentTests
     public void A_factory_that_hands_out_one_environment_twice_or_copies_that_differ_are_refused()
     {
         var only = new Corridor();
-        Assert.Contains("twice", Assert.Throws<ArgumentException>(() => Agent.Create(Options, () => only, 1)).Message, StringComparison.Ordinal);
-        Assert.Contains("null", Assert.Throws<ArgumentException>(() => Agent.Create(Options, () => null!, 1)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "twice", Assert.Throws<ArgumentException>(() => Agent.Create(Options, () => only, 1)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "null", Assert.Throws<ArgumentException>(() => Agent.Create(Options, () => null!, 1)).Message,
+            StringComparison.Ordinal);
         var count = 0;
-        var differ = Assert.ThrowsAny<ArgumentException>(() => Agent.Create(Options, () => new Corridor { MaxEpisodeSteps = ++count }, 1));
+        var differ = Assert.ThrowsAny<ArgumentException>(
+            () => Agent.Create(Options, () => new Corridor { MaxEpisodeSteps = ++count }, 1));
         Assert.Contains("other spaces or another time limit", differ.Message, StringComparison.Ordinal);
-        Assert.Contains("ObservationSpace is null", Assert.ThrowsAny<ArgumentException>(() => Agent.Create(Options, () => new Corridor { ObservationSpace = null! }, 1)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "ObservationSpace is null",
+            Assert.ThrowsAny<ArgumentException>(
+                () => Agent.Create(Options, () => new Corridor { ObservationSpace = null! }, 1)).Message,
+            StringComparison.Ordinal);
     }
 
     private static EnvironmentException Fails(Func<StepResult, StepResult> spoil)

@@ -24,7 +24,8 @@ public sealed class DocumentationTests
     public void The_index_names_every_algorithm_in_order() =>
         Assert.Equal(
             Algorithms.All.Select(algorithm => $"[`{algorithm.Id}`](#{algorithm.Id})"),
-            Lines.Where(line => line.StartsWith("| [`", StringComparison.Ordinal)).Select(line => line.Split('|', StringSplitOptions.TrimEntries)[1]));
+            Lines.Where(line => line.StartsWith("| [`", StringComparison.Ordinal))
+                .Select(line => line.Split('|', StringSplitOptions.TrimEntries)[1]));
 
     [Theory]
     [MemberData(nameof(Ids))]
@@ -39,17 +40,21 @@ public sealed class DocumentationTests
     public void The_table_of_wrappers_has_every_wrapper_with_its_arguments()
     {
         var rows = File.ReadAllLines(Path.Combine(Repository.Root, "docs", "wrappers.md"));
-        var methods = typeof(EnvironmentWrappers).GetMethods(BindingFlags.Public | BindingFlags.Static | BindingFlags.DeclaredOnly);
+        var methods = typeof(EnvironmentWrappers).GetMethods(
+            BindingFlags.Public | BindingFlags.Static | BindingFlags.DeclaredOnly);
         Assert.True(methods.Length >= 26);
         foreach (var method in methods)
         {
             var row = Assert.Single(rows, line => line.StartsWith($"| `{method.Name}(", StringComparison.Ordinal));
             Assert.All(
-                method.GetParameters().Skip(1).Where(parameter => !typeof(Delegate).IsAssignableFrom(parameter.ParameterType)),
+                method.GetParameters()
+                    .Skip(1)
+                    .Where(parameter => !typeof(Delegate).IsAssignableFrom(parameter.ParameterType)),
                 parameter => Assert.Contains(parameter.Name!, row, StringComparison.Ordinal));
         }
 
-        foreach (var name in typeof(Core.Wrappers.Wrapper).GetNestedType("Tags")!.GetFields().Select(field => field.Name))
+        foreach (var name in
+            typeof(Core.Wrappers.Wrapper).GetNestedType("Tags")!.GetFields().Select(field => field.Name))
         {
             Assert.Contains(rows, line => line.StartsWith('|') && line.Contains($"`{name}", StringComparison.Ordinal));
         }

@@ -10,7 +10,14 @@ namespace Rl.Tests.Api;
 /// never come.</summary>
 public sealed class EnvironmentFaultTests
 {
-    private static readonly PpoOptions Options = new() { RolloutSteps = 16, MinibatchSize = 32, EnvironmentCopies = 2, Threads = 1, TotalSteps = 200 };
+    private static readonly PpoOptions Options = new()
+    {
+        RolloutSteps = 16,
+        MinibatchSize = 32,
+        EnvironmentCopies = 2,
+        Threads = 1,
+        TotalSteps = 200,
+    };
 
     [Theory]
     [InlineData("throws", "the mask is lost")]
@@ -49,7 +56,8 @@ public sealed class EnvironmentFaultTests
     public void A_function_of_observations_must_give_finite_numbers()
     {
         static WrappedEnvironment Make() =>
-            new Corridor().TransformObservation("logarithm", (source, destination) => destination.Fill(MathF.Log(-source[1] - 1)));
+            new Corridor().TransformObservation(
+                "logarithm", (source, destination) => destination.Fill(MathF.Log(-source[1] - 1)));
         var error = Assert.Throws<ArgumentException>(() => Agent.Create(Options, Make, 1));
         Assert.Contains("logarithm", error.Message, StringComparison.Ordinal);
         Assert.Contains("Corridor", error.Message, StringComparison.Ordinal);
@@ -77,11 +85,13 @@ public sealed class EnvironmentFaultTests
     [Fact]
     public void Returns_of_a_playback_are_the_environments_own_at_every_step()
     {
-        using var agent = Agent.Create(Options, Environments.Make("Pendulum-v1").NormalizeReward().ClipReward(-1, 1), 1);
+        using var agent =
+            Agent.Create(Options, Environments.Make("Pendulum-v1").NormalizeReward().ClipReward(-1, 1), 1);
         var frames = agent.Play(1, seed: 3).ToList();
         Assert.Equal(agent.Evaluate(1, seed: 3).Returns[0], frames[^1].Return);
         Assert.All(frames, frame => Assert.InRange(frame.Reward, -1, 1));
-        Assert.All(frames.Zip(frames.Skip(1)), pair => Assert.InRange(pair.First.Return - pair.Second.Return, -1e-9, 17));
+        Assert.All(
+            frames.Zip(frames.Skip(1)), pair => Assert.InRange(pair.First.Return - pair.Second.Return, -1e-9, 17));
         Assert.InRange(frames[^1].Return, 1.5 * frames[100].Return * 2, 0.5 * frames[100].Return);
     }
 
@@ -92,7 +102,8 @@ public sealed class EnvironmentFaultTests
     [InlineData("vmpo")]
     public void Actions_may_be_tuples_within_dictionaries(string algorithm)
     {
-        var options = Algorithms.Options(algorithm, [KeyValuePair.Create("RolloutSteps", "16"), KeyValuePair.Create("TotalSteps", "64")]);
+        var options = Algorithms.Options(
+            algorithm, [KeyValuePair.Create("RolloutSteps", "16"), KeyValuePair.Create("TotalSteps", "64")]);
         using var agent = Agent.Create(options with { EnvironmentCopies = 2, Threads = 1 }, () => new Nested(), 1);
         agent.Train();
         Assert.All(agent.Parameters.ToArray(), value => Assert.True(float.IsFinite(value)));
@@ -101,13 +112,22 @@ public sealed class EnvironmentFaultTests
     [Fact]
     public void What_is_too_large_is_refused_by_name()
     {
-        Assert.Contains("[65536, 65536]", Assert.ThrowsAny<ArgumentException>(() => Space.Box(0, 1, 65536, 65536)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "[65536, 65536]", Assert.ThrowsAny<ArgumentException>(() => Space.Box(0, 1, 65536, 65536)).Message,
+            StringComparison.Ordinal);
         string Refused(PpoOptions options) =>
-            Assert.ThrowsAny<ArgumentException>(() => Agent.Create(options, Environments.Make("CartPole-v1"), 1).Dispose()).Message;
-        Assert.Contains("RolloutSteps", Refused(Options with { RolloutSteps = int.MaxValue }), StringComparison.Ordinal);
+            Assert.ThrowsAny<ArgumentException>(
+                () => Agent.Create(options, Environments.Make("CartPole-v1"), 1).Dispose()).Message;
+        Assert.Contains(
+            "RolloutSteps", Refused(Options with { RolloutSteps = int.MaxValue }), StringComparison.Ordinal);
         Assert.Contains("Hidden", Refused(Options with { Hidden = [int.MaxValue] }), StringComparison.Ordinal);
-        Assert.Contains("parameters", Refused(Options with { Hidden = [65_536, 65_536] }) + Refused(Options with { Hidden = [40_000, 40_000, 40_000] }), StringComparison.Ordinal);
-        using var whole = Agent.Create(Options with { MinibatchSize = int.MaxValue }, Environments.Make("CartPole-v1"), 1);
+        Assert.Contains(
+            "parameters",
+            Refused(Options with { Hidden = [65_536, 65_536] })
+                + Refused(Options with { Hidden = [40_000, 40_000, 40_000] }),
+            StringComparison.Ordinal);
+        using var whole =
+            Agent.Create(Options with { MinibatchSize = int.MaxValue }, Environments.Make("CartPole-v1"), 1);
         whole.Train();
         Assert.True(whole.Steps >= 200);
     }
@@ -117,7 +137,9 @@ public sealed class EnvironmentFaultTests
     {
         using var agent = Agent.Create(Options, Environments.Make("CartPole-v1"), 1);
         agent.TrainFor(64);
-        Assert.Contains("agent.Steps + 10", Assert.Throws<InvalidOperationException>(() => agent.Train(10)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "agent.Steps + 10", Assert.Throws<InvalidOperationException>(() => agent.Train(10)).Message,
+            StringComparison.Ordinal);
         agent.TrainFor(64);
         Assert.Equal(128, agent.Steps);
     }
@@ -144,7 +166,8 @@ public sealed class EnvironmentFaultTests
             return new float[1];
         }
 
-        public StepResult Step(ReadOnlySpan<float> action) => new(new float[] { ++steps == 2 ? Observation : 0 }, 0, false);
+        public StepResult Step(ReadOnlySpan<float> action) =>
+            new(new float[] { ++steps == 2 ? Observation : 0 }, 0, false);
 
         public void ActionMask(Span<bool> mask)
         {
@@ -159,7 +182,10 @@ public sealed class EnvironmentFaultTests
             }
         }
 
-        public Scene Render() => FailsToRender && steps == 2 ? throw new InvalidOperationException("no paint") : Scene.Create(4, 4, "#ffffff");
+        public Scene Render() =>
+            FailsToRender && steps == 2
+                ? throw new InvalidOperationException("no paint")
+                : Scene.Create(4, 4, "#ffffff");
     }
 
     private sealed class Sleeper : ITimedEnvironment

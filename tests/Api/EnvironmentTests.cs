@@ -18,7 +18,9 @@ public sealed class EnvironmentTests
             Assert.True(environment.ObservationSpace.Contains(observation.Span));
             var result = environment.Step(environment.ActionSpace.Sample(random));
             Assert.Equal(1.0, result.Reward);
-            Assert.Equal(result.Terminated, Math.Abs(result.Observation.Span[0]) > 2.4 || Math.Abs(result.Observation.Span[2]) > 0.20943952f);
+            Assert.Equal(
+                result.Terminated,
+                Math.Abs(result.Observation.Span[0]) > 2.4 || Math.Abs(result.Observation.Span[2]) > 0.20943952f);
             observation = result.IsOver ? environment.Reset() : result.Observation;
             episodes += result.IsOver ? 1 : 0;
         }
@@ -49,7 +51,9 @@ public sealed class EnvironmentTests
     public void Without_a_reset_or_after_the_end_a_step_is_refused()
     {
         var environment = Environments.Make("Pendulum-v1").WithMaxEpisodeSteps(2);
-        Assert.Contains("call Reset", Assert.Throws<InvalidOperationException>(() => environment.Step([0f])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "call Reset", Assert.Throws<InvalidOperationException>(() => environment.Step([0f])).Message,
+            StringComparison.Ordinal);
         environment.Reset(1);
         Assert.False(environment.Step([0f]).IsOver);
         var last = environment.Step([0f]);
@@ -88,8 +92,14 @@ public sealed class EnvironmentTests
         heavy.Reset(1);
         light.Reset(1);
         Assert.NotEqual(heavy.Step([0f]).Observation.ToArray(), light.Step([0f]).Observation.ToArray());
-        Assert.Contains("has no keyword \"h\"", Assert.Throws<ArgumentException>(() => Environments.Make("Pendulum-v1", ("h", "1"))).Message, StringComparison.Ordinal);
-        Assert.Contains("must be a number", Assert.Throws<ArgumentException>(() => Environments.Make("Pendulum-v1", ("g", "heavy"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "has no keyword \"h\"",
+            Assert.Throws<ArgumentException>(() => Environments.Make("Pendulum-v1", ("h", "1"))).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "must be a number",
+            Assert.Throws<ArgumentException>(() => Environments.Make("Pendulum-v1", ("g", "heavy"))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -97,13 +107,17 @@ public sealed class EnvironmentTests
     {
         var lander = Environments.Make("LunarLander-v3", ("continuous", "true"));
         Assert.Equal(Environments.Make("LunarLanderContinuous-v3").ActionSpace, lander.ActionSpace);
-        var (hardcore, grass) = (Environments.Make("BipedalWalker-v3", ("hardcore", "true")), Environments.Make("BipedalWalker-v3"));
+        var (hardcore, grass) =
+            (Environments.Make("BipedalWalker-v3", ("hardcore", "true")), Environments.Make("BipedalWalker-v3"));
         Assert.Equal("BipedalWalker-v3 (hardcore=true)", hardcore.ToString());
         Assert.Equal(Environments.Make("BipedalWalkerHardcore-v3").Reset(3).ToArray(), hardcore.Reset(3).ToArray());
         Assert.Equal(grass.MaxEpisodeSteps, hardcore.MaxEpisodeSteps);
-        var error = Assert.ThrowsAny<ArgumentException>(() => Environments.Make("MinAtar/Breakout-v1", ("sticky_action_prob", "2")));
+        var error = Assert.ThrowsAny<ArgumentException>(
+            () => Environments.Make("MinAtar/Breakout-v1", ("sticky_action_prob", "2")));
         Assert.Contains("sticky_action_prob = 2", error.Message, StringComparison.Ordinal);
-        Assert.Contains("takes none", Assert.Throws<ArgumentException>(() => Environments.Make("Baird-v0", ("h", "1"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "takes none", Assert.Throws<ArgumentException>(() => Environments.Make("Baird-v0", ("h", "1"))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -130,7 +144,8 @@ public sealed class EnvironmentTests
         Assert.Equal("Discrete(3, start 1)", Space.Discrete(3, start: 1).ToString());
         Assert.ThrowsAny<ArgumentException>(() => Space.Box(1, -1, 2));
         Assert.ThrowsAny<ArgumentException>(() => Space.Discrete(0));
-        Assert.Equal(Space.Tuple(Space.Discrete(2), Space.MultiBinary(3)), Space.Tuple(Space.Discrete(2), Space.MultiBinary(3)));
+        Assert.Equal(
+            Space.Tuple(Space.Discrete(2), Space.MultiBinary(3)), Space.Tuple(Space.Discrete(2), Space.MultiBinary(3)));
         Assert.NotEqual(Space.Dict(("a", Space.Discrete(2))), Space.Dict(("b", Space.Discrete(2))));
         Assert.NotEqual(Space.MultiDiscrete(2, 3), Space.MultiDiscrete([2, 3], [0, 1]));
         Assert.Equal(Space.Image(3, 8, 8), Space.Box(0, 255, 3, 8, 8));
@@ -139,7 +154,8 @@ public sealed class EnvironmentTests
     [Fact]
     public void A_value_of_a_dictionary_has_named_parts_and_an_encoding()
     {
-        var space = Space.Dict(("joints", Space.Box(-1, 1, 2)), ("mode", Space.Tuple(Space.Discrete(3, start: 1), Space.MultiBinary(2))));
+        var space = Space.Dict(
+            ("joints", Space.Box(-1, 1, 2)), ("mode", Space.Tuple(Space.Discrete(3, start: 1), Space.MultiBinary(2))));
         float[] value = [0.5f, -1, 2, 1, 0];
         Assert.True(space.Contains(value));
         Assert.Equal(["joints", "mode.0", "mode.1"], space.Layout.Select(part => part.Path));

@@ -14,7 +14,9 @@ public sealed class FileTests : IDisposable
     public FileTests()
     {
         path = folder.File("agent.rl");
-        using var agent = Agent.Create(new PpoOptions { RolloutSteps = 16, MinibatchSize = 32, EnvironmentCopies = 2, Hidden = [8] }, Environments.Make("CartPole-v1"), 3);
+        using var agent = Agent.Create(
+            new PpoOptions { RolloutSteps = 16, MinibatchSize = 32, EnvironmentCopies = 2, Hidden = [8] },
+            Environments.Make("CartPole-v1"), 3);
         agent.TrainFor(1);
         agent.Save(path);
     }
@@ -44,7 +46,8 @@ public sealed class FileTests : IDisposable
     [Fact]
     public void A_model_for_another_space_is_refused_naming_both()
     {
-        var message = Assert.Throws<ArgumentException>(() => Agent.Load(path, Environments.Make("Pendulum-v1"))).Message;
+        var message =
+            Assert.Throws<ArgumentException>(() => Agent.Load(path, Environments.Make("Pendulum-v1"))).Message;
         Assert.Contains("Discrete(2)", message, StringComparison.Ordinal);
         Assert.Contains("Box([-2], [2], shape [1])", message, StringComparison.Ordinal);
         Assert.Contains("Pendulum-v1", message, StringComparison.Ordinal);
@@ -85,7 +88,8 @@ public sealed class FileTests : IDisposable
     [InlineData("empty", "empty")]
     [InlineData("foreign", "not an agent file")]
     [InlineData("newer", "newer version")]
-    public void A_file_that_is_not_whole_or_not_ours_is_refused_with_its_name_and_a_remedy(string damage, string expected)
+    public void A_file_that_is_not_whole_or_not_ours_is_refused_with_its_name_and_a_remedy(
+        string damage, string expected)
     {
         var bytes = File.ReadAllBytes(path);
         byte[] changed = damage switch
@@ -104,7 +108,9 @@ public sealed class FileTests : IDisposable
 
     [Fact]
     public void A_missing_file_is_named() =>
-        Assert.Contains("missing.rl", Assert.Throws<FileNotFoundException>(() => Agent.Load(folder.File("missing.rl"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "missing.rl", Assert.Throws<FileNotFoundException>(() => Agent.Load(folder.File("missing.rl"))).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void An_unwritable_folder_is_a_clear_error_and_the_agent_lives_on()

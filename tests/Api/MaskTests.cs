@@ -10,7 +10,15 @@ namespace Rl.Tests.Api;
 /// files.</summary>
 public sealed class MaskTests
 {
-    private static readonly PpoOptions Options = new() { RolloutSteps = 64, MinibatchSize = 128, EnvironmentCopies = 4, Threads = 1, TotalSteps = 4_096, LearningRate = 1e-3 };
+    private static readonly PpoOptions Options = new()
+    {
+        RolloutSteps = 64,
+        MinibatchSize = 128,
+        EnvironmentCopies = 4,
+        Threads = 1,
+        TotalSteps = 4_096,
+        LearningRate = 1e-3,
+    };
 
     [Fact]
     public void An_agent_acts_by_hand_as_it_is_evaluated()
@@ -19,7 +27,8 @@ public sealed class MaskTests
         agent.Train();
         var mean = Returns(agent, Environments.Make("Taxi-v3"), 40).Average();
         var result = agent.Evaluate(40, seed: 1);
-        Assert.True(Math.Abs(mean - result.Mean) < 4 * (result.StandardError + 1), $"{mean} by hand, {result} evaluated");
+        Assert.True(
+            Math.Abs(mean - result.Mean) < 4 * (result.StandardError + 1), $"{mean} by hand, {result} evaluated");
 
         // Impossible actions cost ten: without masks such an agent is far below.
         Assert.InRange(mean, -200, 20);
@@ -34,7 +43,10 @@ public sealed class MaskTests
         void Refuses(Agent who)
         {
             var action = new float[1];
-            Assert.Contains("Predict(observation, environment)", Assert.Throws<InvalidOperationException>(() => who.Predict(new float[1])).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "Predict(observation, environment)",
+                Assert.Throws<InvalidOperationException>(() => who.Predict(new float[1])).Message,
+                StringComparison.Ordinal);
             Assert.Throws<InvalidOperationException>(() => who.PredictDiscrete(new float[1]));
             Assert.Throws<InvalidOperationException>(() => who.Sample(new float[1], action, new Random(1)));
             who.Predict(new float[1], [], action);
@@ -59,9 +71,12 @@ public sealed class MaskTests
     [Fact]
     public void Masks_are_an_option_of_the_environments_that_have_them()
     {
-        var masked = Environments.Ids.Select(Environments.Describe).Where(description => description.HasActionMasks).ToList();
+        var masked =
+            Environments.Ids.Select(Environments.Describe).Where(description => description.HasActionMasks).ToList();
         Assert.Equal(["AccessControl-v0", "Taxi-v3", "Taxi-v4"], masked.Select(description => description.Id));
-        Assert.All(masked, description => Assert.False(Environments.Make(description.Id, ("action_masks", "false")).HasActionMask));
+        Assert.All(
+            masked,
+            description => Assert.False(Environments.Make(description.Id, ("action_masks", "false")).HasActionMask));
         using var agent = Agent.Create(Options, Environments.Make("Taxi-v3", ("action_masks", "false")), 1);
         Assert.False(agent.HasActionMasks);
         Assert.InRange(agent.Predict(new float[1])[0], 0, 5);
@@ -132,7 +147,11 @@ public sealed class MaskTests
         foreach (var space in new Space[] { Space.Box(-1, 1, 2), Space.Tuple(Space.Box(-1, 1, 1), Space.Box(0, 2, 2)) })
         {
             using var agent = Agent.Create(
-                Algorithms.Options(algorithm, [KeyValuePair.Create("TotalSteps", "64")]) with { EnvironmentCopies = 2, Threads = 1 },
+                Algorithms.Options(algorithm, [KeyValuePair.Create("TotalSteps", "64")]) with
+                {
+                    EnvironmentCopies = 2,
+                    Threads = 1,
+                },
                 () => new Switches { ActionSpace = space },
                 1);
             Assert.False(agent.HasActionMasks);
@@ -160,7 +179,9 @@ public sealed class MaskTests
         using var agent = Agent.Create(Options, Environments.Make("CartPole-v1").NormalizeObservation(), 1);
         var wrapped = Environments.Make("CartPole-v1").NormalizeObservation();
         var observation = wrapped.Reset(1).ToArray();
-        Assert.Contains("NormalizeObservation", Assert.Throws<ArgumentException>(() => agent.Predict(observation, wrapped)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "NormalizeObservation", Assert.Throws<ArgumentException>(() => agent.Predict(observation, wrapped)).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentNullException>(() => agent.Predict(observation, (IEnvironment)null!));
     }
 

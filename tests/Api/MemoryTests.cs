@@ -9,7 +9,15 @@ namespace Rl.Tests.Api;
 /// do.</summary>
 public sealed class MemoryTests
 {
-    private static readonly PpoOptions Options = new() { RolloutSteps = 64, MinibatchSize = 128, EnvironmentCopies = 4, Threads = 1, TotalSteps = 2_048, LearningRate = 1e-3 };
+    private static readonly PpoOptions Options = new()
+    {
+        RolloutSteps = 64,
+        MinibatchSize = 128,
+        EnvironmentCopies = 4,
+        Threads = 1,
+        TotalSteps = 2_048,
+        LearningRate = 1e-3,
+    };
 
     private static readonly string[] Names = ["stack", "delay", "time", "part", "limit", "all", "repeated"];
 
@@ -45,13 +53,16 @@ public sealed class MemoryTests
         agent.BeginEpisode();
         float[] seen = [0.1f, 0.2f, 0.01f, -0.3f];
         agent.Predict(seen);
-        Assert.Contains("below them", Assert.ThrowsAny<ArgumentException>(() => agent.Predict(new float[12])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "below them", Assert.ThrowsAny<ArgumentException>(() => agent.Predict(new float[12])).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_bad_mask_is_no_observation()
     {
-        using var agent = Agent.Create(Options, Environments.Make("Taxi-v3").FlattenObservation().FrameStackObservation(2), 1);
+        using var agent =
+            Agent.Create(Options, Environments.Make("Taxi-v3").FlattenObservation().FrameStackObservation(2), 1);
         var (one, two) = (new float[1], new float[1]);
         void Twice(bool fails)
         {
@@ -79,7 +90,10 @@ public sealed class MemoryTests
         "part" => environment.TimeAwareObservation(normalizeTime: true),
         "limit" => environment.TimeLimit(9).TimeAwareObservation(normalizeTime: true).RescaleAction(-1, 1),
         "repeated" => environment.RepeatAction(2).TimeAwareObservation(normalizeTime: true).FrameStackObservation(2),
-        _ => environment.NormalizeObservation().DelayObservation(1).FrameStackObservation(2).FlattenObservation().RescaleAction(-1, 1).NormalizeReward(),
+        _ => environment.NormalizeObservation()
+            .DelayObservation(1)
+            .FrameStackObservation(2).FlattenObservation()
+            .RescaleAction(-1, 1).NormalizeReward(),
     };
 
     private static float[] Episode(Agent agent, BuiltInEnvironment environment, int steps)

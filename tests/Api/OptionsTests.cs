@@ -76,7 +76,8 @@ public sealed class OptionsTests
     [MemberData(nameof(Unreadable))]
     public void A_text_that_is_no_value_of_an_option_is_refused_by_name(string algorithm, string name, string value)
     {
-        var message = Assert.ThrowsAny<ArgumentException>(() => Algorithms.Options(algorithm, [new(name, value)])).Message;
+        var message =
+            Assert.ThrowsAny<ArgumentException>(() => Algorithms.Options(algorithm, [new(name, value)])).Message;
         Assert.Contains(name, message, StringComparison.Ordinal);
         Assert.Contains($"\"{value}\"", message, StringComparison.Ordinal);
     }
@@ -86,23 +87,34 @@ public sealed class OptionsTests
     {
         var environment = Environments.Make("CartPole-v1");
         Assert.Contains(
-            "Hidden is null", Assert.ThrowsAny<ArgumentException>(() => Agent.Create(new PpoOptions { Hidden = null! }, environment, 1)).Message, StringComparison.Ordinal);
+            "Hidden is null",
+            Assert.ThrowsAny<ArgumentException>(
+                () => Agent.Create(new PpoOptions { Hidden = null! }, environment, 1)).Message,
+            StringComparison.Ordinal);
         Assert.Contains(
-            "Convolutions is null", Assert.ThrowsAny<ArgumentException>(() => new PpoOptions { Convolutions = null! }.Validate()).Message, StringComparison.Ordinal);
-        Assert.Contains("Hidden is null", Assert.ThrowsAny<ArgumentException>(() => new CemOptions { Hidden = null! }.Validate()).Message, StringComparison.Ordinal);
+            "Convolutions is null",
+            Assert.ThrowsAny<ArgumentException>(() => new PpoOptions { Convolutions = null! }.Validate()).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "Hidden is null",
+            Assert.ThrowsAny<ArgumentException>(() => new CemOptions { Hidden = null! }.Validate()).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void An_unknown_option_lists_those_there_are()
     {
-        var message = Assert.Throws<ArgumentException>(() => Algorithms.Options("ppo", [new("LearninRate", "1")])).Message;
+        var message =
+            Assert.Throws<ArgumentException>(() => Algorithms.Options("ppo", [new("LearninRate", "1")])).Message;
         Assert.Contains("LearninRate", message, StringComparison.Ordinal);
         Assert.Contains("LearningRate", message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void An_unknown_algorithm_lists_the_nearest() =>
-        Assert.Contains("ppo", Assert.Throws<ArgumentException>(() => Algorithms.Describe("pppo")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "ppo", Assert.Throws<ArgumentException>(() => Algorithms.Describe("pppo")).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void The_defaults_are_the_cores()
@@ -110,9 +122,13 @@ public sealed class OptionsTests
         Assert.Equal(Catalogue.entries.Select(entry => entry.Id), Algorithms.All.Select(algorithm => algorithm.Id));
         foreach (var (entry, algorithm) in Catalogue.entries.Zip(Algorithms.All))
         {
-            Assert.Equal(entry.Options.Select(option => KeyValuePair.Create(option.Name, option.Default)), algorithm.Defaults.ToSettings());
+            Assert.Equal(
+                entry.Options.Select(option => KeyValuePair.Create(option.Name, option.Default)),
+                algorithm.Defaults.ToSettings());
             Assert.Equal(entry.Options.Select(option => option.Name), algorithm.Options.Select(option => option.Name));
-            Assert.All(algorithm.Options, option => Assert.True(option.Meaning.Length > 5 && option.Range.Length > 0, option.ToString()));
+            Assert.All(
+                algorithm.Options,
+                option => Assert.True(option.Meaning.Length > 5 && option.Range.Length > 0, option.ToString()));
         }
     }
 
@@ -125,7 +141,8 @@ public sealed class OptionsTests
             Assert.Equal(algorithm.Defaults.GetHashCode(), Algorithms.Options(algorithm.Id, []).GetHashCode());
             foreach (var setting in algorithm.Defaults.ToSettings())
             {
-                Assert.NotEqual(algorithm.Defaults, Algorithms.Options(algorithm.Id, [new(setting.Key, Other(setting))]));
+                Assert.NotEqual(
+                    algorithm.Defaults, Algorithms.Options(algorithm.Id, [new(setting.Key, Other(setting))]));
             }
         }
 
@@ -145,18 +162,22 @@ public sealed class OptionsTests
         foreach (var value in new[] { Convolutions.Automatic, Convolutions.None, layers })
         {
             Assert.Equal(value, Convolutions.Parse(value.ToString()));
-            Assert.Equal(value, ((PpoOptions)Algorithms.Options("ppo", [new("Convolutions", value.ToString())])).Convolutions);
+            Assert.Equal(
+                value, ((PpoOptions)Algorithms.Options("ppo", [new("Convolutions", value.ToString())])).Convolutions);
         }
 
         Assert.Throws<ArgumentException>(() => Convolutions.Parse("32x8"));
-        Assert.ThrowsAny<ArgumentException>(new PpoOptions { Convolutions = Convolutions.Of(new ConvolutionLayer(0, 3, 1)) }.Validate);
+        Assert.ThrowsAny<ArgumentException>(
+            new PpoOptions { Convolutions = Convolutions.Of(new ConvolutionLayer(0, 3, 1)) }.Validate);
         Assert.Throws<ArgumentNullException>(() => new PpoOptions { Hidden = null! });
     }
 
     [Fact]
     public void The_ids_are_ordered_and_those_of_the_options()
     {
-        Assert.Equal(Algorithms.All.Select(algorithm => algorithm.Id).Order(StringComparer.Ordinal), Algorithms.All.Select(algorithm => algorithm.Id));
+        Assert.Equal(
+            Algorithms.All.Select(algorithm => algorithm.Id).Order(StringComparer.Ordinal),
+            Algorithms.All.Select(algorithm => algorithm.Id));
         Assert.All(Algorithms.All, algorithm => Assert.Equal(algorithm.Id, algorithm.Defaults.Algorithm));
         Assert.All(Algorithms.All, algorithm => algorithm.Defaults.Validate());
     }
@@ -166,8 +187,11 @@ public sealed class OptionsTests
     {
         foreach (var algorithm in Algorithms.All)
         {
-            var properties = algorithm.Defaults.GetType().GetProperties(BindingFlags.Public | BindingFlags.Instance).Select(property => property.Name).ToHashSet();
-            var changed = algorithm.Defaults.ToSettings().Select(setting => KeyValuePair.Create(setting.Key, Other(setting))).ToList();
+            var properties = algorithm.Defaults.GetType()
+                .GetProperties(BindingFlags.Public | BindingFlags.Instance)
+                .Select(property => property.Name).ToHashSet();
+            var changed = algorithm.Defaults.ToSettings()
+                .Select(setting => KeyValuePair.Create(setting.Key, Other(setting))).ToList();
             Assert.All(changed, setting => Assert.Contains(setting.Key, properties));
             Assert.Equal(changed, Algorithms.Options(algorithm.Id, changed).ToSettings());
         }
@@ -176,7 +200,8 @@ public sealed class OptionsTests
     [Fact]
     public void Copies_and_threads_can_be_given_as_texts_too()
     {
-        var options = Algorithms.Options("PPO", [new("environmentcopies", "3"), new("threads", "2"), new("epochs", "7")]);
+        var options =
+            Algorithms.Options("PPO", [new("environmentcopies", "3"), new("threads", "2"), new("epochs", "7")]);
         Assert.Equal((3, 2, 7), (options.EnvironmentCopies, options.Threads, ((PpoOptions)options).Epochs));
     }
 
@@ -203,6 +228,9 @@ public sealed class OptionsTests
         "gru" => "lstm",
         "off" => setting.Key == nameof(PpoOptions.WeightConstraint) ? "unitNorm" : "factorised",
         "factorised" => "independent",
-        _ => setting.Value.Contains('.', StringComparison.Ordinal) || setting.Value.Contains('E', StringComparison.Ordinal) ? "0.123456789012345" : "12345",
+        _ => setting.Value.Contains('.', StringComparison.Ordinal)
+                || setting.Value.Contains('E', StringComparison.Ordinal)
+            ? "0.123456789012345"
+            : "12345",
     };
 }

@@ -10,7 +10,14 @@ namespace Rl.Tests.Api;
 /// used.</summary>
 public sealed class OwnershipTests
 {
-    private static readonly PpoOptions Options = new() { RolloutSteps = 16, MinibatchSize = 64, EnvironmentCopies = 4, Threads = 1, TotalSteps = 256 };
+    private static readonly PpoOptions Options = new()
+    {
+        RolloutSteps = 16,
+        MinibatchSize = 64,
+        EnvironmentCopies = 4,
+        Threads = 1,
+        TotalSteps = 256,
+    };
 
     [Fact]
     public void Everything_that_an_agent_makes_it_disposes_of()
@@ -42,7 +49,8 @@ public sealed class OwnershipTests
     public void Environments_within_wrappers_are_disposed_of_too()
     {
         var (count, outer) = (new Count(), new Count());
-        using (var agent = Agent.Create(Options, () => new Around(new Sim(count), outer).NormalizeObservation().TimeLimit(5), 1))
+        using (var agent =
+            Agent.Create(Options, () => new Around(new Sim(count), outer).NormalizeObservation().TimeLimit(5), 1))
         {
             agent.TrainFor(64);
         }
@@ -56,8 +64,12 @@ public sealed class OwnershipTests
     {
         using var folder = new TemporaryFolder();
         var (count, attempts) = (new Count(), 0);
-        Assert.ThrowsAny<ArgumentException>(() => Agent.Create(Options with { Hidden = [int.MaxValue] }, () => new Sim(count), 1));
-        Assert.Throws<InvalidOperationException>(() => Agent.Create(Options, () => attempts++ == 2 ? throw new InvalidOperationException("no licence") : new Sim(count), 1));
+        Assert.ThrowsAny<ArgumentException>(
+            () => Agent.Create(Options with { Hidden = [int.MaxValue] }, () => new Sim(count), 1));
+        Assert.Throws<InvalidOperationException>(
+            () => Agent.Create(
+                Options, () => attempts++ == 2 ? throw new InvalidOperationException("no licence") : new Sim(count),
+                1));
         Assert.Equal(count.Made, count.Disposed);
         using var agent = Agent.Create(Options, () => new Corridor(), 1);
         agent.Save(folder.File("agent.rl"));

@@ -8,7 +8,14 @@ namespace Rl.Tests.Api;
 /// <summary>Small things that a first hour with the library stumbles over.</summary>
 public sealed class PapercutTests
 {
-    private static readonly PpoOptions Options = new() { RolloutSteps = 16, MinibatchSize = 64, EnvironmentCopies = 4, Threads = 1, TotalSteps = 128 };
+    private static readonly PpoOptions Options = new()
+    {
+        RolloutSteps = 16,
+        MinibatchSize = 64,
+        EnvironmentCopies = 4,
+        Threads = 1,
+        TotalSteps = 128,
+    };
 
     [Fact]
     public void Options_are_equal_by_their_values_and_print_them()
@@ -35,7 +42,9 @@ public sealed class PapercutTests
     {
         using var agent = Agent.Create(Options, Environments.Make("CartPole-v1"), 1);
         agent.Train(128);
-        Assert.Contains("agent.Train(agent.Steps + 128)", Assert.Throws<InvalidOperationException>(() => agent.Train(128)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "agent.Train(agent.Steps + 128)", Assert.Throws<InvalidOperationException>(() => agent.Train(128)).Message,
+            StringComparison.Ordinal);
         Assert.Throws<InvalidOperationException>(() => agent.TrainFor(64));
         await Assert.ThrowsAsync<InvalidOperationException>(() => agent.TrainAsync(100));
         agent.Train(agent.Steps + 128);
@@ -50,9 +59,17 @@ public sealed class PapercutTests
     {
         string Refused(PpoOptions options, WrappedEnvironment environment) =>
             Assert.Throws<ArgumentException>(() => Agent.Create(options, environment, 1)).Message;
-        Assert.Contains("NormaliseRewards", Refused(Options with { NormaliseRewards = true }, Environments.Make("Pendulum-v1").NormalizeReward()), StringComparison.Ordinal);
-        Assert.Contains("NormalizeObservation", Refused(Options with { NormaliseObservations = true }, Environments.Make("Pendulum-v1").NormalizeObservation()), StringComparison.Ordinal);
-        using var one = Agent.Create(Options with { NormaliseObservations = true }, Environments.Make("Pendulum-v1").NormalizeReward(), 1);
+        Assert.Contains(
+            "NormaliseRewards",
+            Refused(Options with { NormaliseRewards = true }, Environments.Make("Pendulum-v1").NormalizeReward()),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "NormalizeObservation",
+            Refused(
+                Options with { NormaliseObservations = true }, Environments.Make("Pendulum-v1").NormalizeObservation()),
+            StringComparison.Ordinal);
+        using var one = Agent.Create(
+            Options with { NormaliseObservations = true }, Environments.Make("Pendulum-v1").NormalizeReward(), 1);
     }
 
     [Fact]
@@ -60,7 +77,10 @@ public sealed class PapercutTests
     {
         foreach (var id in new[] { "FrozenLake-v1", "IdentityDict-v0", "IdentityMultiDiscrete-v0" })
         {
-            Assert.Contains("FlattenObservation", Assert.Throws<ArgumentException>(() => Environments.Make(id).NormalizeObservation()).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "FlattenObservation",
+                Assert.Throws<ArgumentException>(() => Environments.Make(id).NormalizeObservation()).Message,
+                StringComparison.Ordinal);
             Assert.NotNull(Environments.Make(id).FlattenObservation().NormalizeObservation());
         }
     }

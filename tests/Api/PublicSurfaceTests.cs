@@ -48,7 +48,8 @@ public sealed class PublicSurfaceTests
         Assert.True(
             approved.SequenceEqual(lines),
             $"The public surface of {assembly} is not that of {file}:\n{Differences(approved, lines)}\n" +
-            $"If the change is meant, write the file anew: {Approve}=1 dotnet run -c Release --project tests/Api -- -class '*PublicSurfaceTests'");
+            $"If the change is meant, write the file anew: {Approve}=1 dotnet run -c Release --project tests/Api -- "
+                + "-class '*PublicSurfaceTests'");
     }
 
     private static string Differences(string[] approved, string[] present)

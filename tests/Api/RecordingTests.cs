@@ -11,7 +11,14 @@ namespace Rl.Tests.Api;
 
 public sealed class RecordingTests : IDisposable
 {
-    private static readonly PpoOptions Options = new() { RolloutSteps = 64, MinibatchSize = 64, EnvironmentCopies = 2, Threads = 1, TotalSteps = 512 };
+    private static readonly PpoOptions Options = new()
+    {
+        RolloutSteps = 64,
+        MinibatchSize = 64,
+        EnvironmentCopies = 2,
+        Threads = 1,
+        TotalSteps = 512,
+    };
 
     private readonly TemporaryFolder folder = new();
 
@@ -27,7 +34,9 @@ public sealed class RecordingTests : IDisposable
         Assert.Equal(2, frames.Count(frame => frame.IsLast));
         Assert.Equal([.. frames.Select(Dot)], playback.Select(Dot).ToArray());
         Assert.All(frames.Where(frame => frame.Step == 0), frame => Assert.Equal(4, Dot(frame)));
-        Assert.All(frames.Where(frame => frame.IsLast), frame => Assert.True(frame.Step == 30 || Dot(frame) == 8, $"step {frame.Step} ends at {Dot(frame)}"));
+        Assert.All(
+            frames.Where(frame => frame.IsLast),
+            frame => Assert.True(frame.Step == 30 || Dot(frame) == 8, $"step {frame.Step} ends at {Dot(frame)}"));
 
         var result = agent.Record(folder.File("a.gif"), episodes: 2, seed: 3, deterministic: false);
         Assert.Equal((2, frames.Count - 2L), (result.Episodes, result.Steps));
@@ -48,20 +57,32 @@ public sealed class RecordingTests : IDisposable
         Assert.Equal(quiet.Parameters.ToArray(), watched.Parameters.ToArray());
         Assert.Equal(
             ["steps-000000128.gif", "steps-000000256.gif", "steps-000000512.gif"],
-            Directory.GetFiles(folder.Path).Select(Path.GetFileName).Where(name => name != "steps-000000384.gif").Order(StringComparer.Ordinal));
+            Directory.GetFiles(folder.Path)
+                .Select(Path.GetFileName)
+                .Where(name => name != "steps-000000384.gif")
+                .Order(StringComparer.Ordinal));
     }
 
     [Fact]
     public void What_has_no_picture_is_refused_with_the_remedy()
     {
         using var agent = Agent.Create(Options, () => new Corridor(), 1);
-        Assert.Contains("IRenderable", Assert.Throws<InvalidOperationException>(() => agent.Record(folder.File("a.gif"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "IRenderable", Assert.Throws<InvalidOperationException>(() => agent.Record(folder.File("a.gif"))).Message,
+            StringComparison.Ordinal);
         Assert.Empty(Directory.GetFiles(folder.Path));
-        Assert.Contains("IRenderable", Assert.Throws<ArgumentException>(() => new RecordVideo(new Corridor(), folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "IRenderable", Assert.Throws<ArgumentException>(() => new RecordVideo(new Corridor(), folder.Path)).Message,
+            StringComparison.Ordinal);
         using var empty = Agent.Create(Options, () => new DrawnCorridor { Draw = () => null! }, 1);
-        Assert.Contains("Render returned null", Assert.Throws<EnvironmentException>(() => empty.Record(folder.File("a.gif"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "Render returned null",
+            Assert.Throws<EnvironmentException>(() => empty.Record(folder.File("a.gif"))).Message,
+            StringComparison.Ordinal);
         using var still = Agent.Create(Options, () => new DrawnCorridor { FramesPerSecond = 0 }, 1);
-        Assert.Contains("FramesPerSecond is 0", Assert.Throws<ArgumentException>(() => still.Play()).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "FramesPerSecond is 0", Assert.Throws<ArgumentException>(() => still.Play()).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => agent.Play(Environments.Make("CartPole-v1")));
     }
 
@@ -93,10 +114,12 @@ public sealed class RecordingTests : IDisposable
     public void RecordVideo_keeps_masks_and_time_limits()
     {
         var made = 0;
-        using var agent = Agent.Create(Options, () => new RecordVideo(new OnlyLeft(), folder.File($"copy-{made++}"), everyEpisodes: 1000), 1);
+        using var agent = Agent.Create(
+            Options, () => new RecordVideo(new OnlyLeft(), folder.File($"copy-{made++}"), everyEpisodes: 1000), 1);
         agent.Train(256);
         Assert.All(agent.Evaluate(5, deterministic: false).Lengths, length => Assert.Equal(7, length));
-        Assert.Equal(TimeSpan.FromSeconds(9), ((ITimedEnvironment)new RecordVideo(new OnlyLeft(), folder.Path).Inner).Timeout);
+        Assert.Equal(
+            TimeSpan.FromSeconds(9), ((ITimedEnvironment)new RecordVideo(new OnlyLeft(), folder.Path).Inner).Timeout);
     }
 
     /// <summary>Fails where an action is taken that its mask rules out.</summary>
@@ -142,7 +165,8 @@ public sealed class RecordingTests : IDisposable
         using var source = new CancellationTokenSource();
         var draws = 0;
         var stopping = Agent.Create(Options, () => new DrawnCorridor { Draw = () => Stop(++draws) }, 1);
-        Assert.Throws<OperationCanceledException>(() => stopping.Record(folder.File("b.gif"), 50, cancellationToken: source.Token));
+        Assert.Throws<OperationCanceledException>(
+            () => stopping.Record(folder.File("b.gif"), 50, cancellationToken: source.Token));
         Assert.Equal(9, SKCodec.Create(folder.File("b.gif")).FrameCount);
         stopping.Dispose();
 
@@ -167,7 +191,8 @@ public sealed class RecordingTests : IDisposable
         Assert.InRange(strip, 15, 40);
         Assert.True(plain.Rgba.Span.SequenceEqual(captioned.Rgba.Span[(4 * strip * 340)..]));
         Assert.Contains(Enumerable.Range(0, 340 * strip), index => captioned[index % 340, index / 340].Red > 200);
-        Assert.NotEqual(captioned.Rgba.ToArray(), Picture.Draw(Caption.Of(new(scene, 2, 35, -0.5, 12, false))).Rgba.ToArray());
+        Assert.NotEqual(
+            captioned.Rgba.ToArray(), Picture.Draw(Caption.Of(new(scene, 2, 35, -0.5, 12, false))).Rgba.ToArray());
     }
 
     [Theory]
@@ -185,7 +210,8 @@ public sealed class RecordingTests : IDisposable
             // Each line of words has one gap in its middle that is wider than any between two words.
             foreach (var (top, bottom) in new[] { (0, strip / 2), (strip / 2, strip) })
             {
-                var inked = Enumerable.Range(0, width).Select(x => Enumerable.Range(top, bottom - top).Any(y => picture[x, y].Red > 100)).ToArray();
+                var inked = Enumerable.Range(0, width)
+                    .Select(x => Enumerable.Range(top, bottom - top).Any(y => picture[x, y].Red > 100)).ToArray();
                 var (longest, run) = (0, 0);
                 for (var x = Array.IndexOf(inked, true); x <= Array.LastIndexOf(inked, true); x++)
                 {
@@ -206,7 +232,9 @@ public sealed class RecordingTests : IDisposable
             var path = folder.File(name);
             var (code, _, error) = Run("record", "--environment", "CartPole-v1", "--output", path);
             Assert.Equal(2, code);
-            Assert.Contains($"\"{path}\"; animations are GIF files, so name it {folder.File("x.gif")}.", error, StringComparison.Ordinal);
+            Assert.Contains(
+                $"\"{path}\"; animations are GIF files, so name it {folder.File("x.gif")}.", error,
+                StringComparison.Ordinal);
             Assert.Throws<ArgumentException>(() => new AnimationWriter(path, 10));
             Assert.False(File.Exists(path));
         }
@@ -218,13 +246,17 @@ public sealed class RecordingTests : IDisposable
     public void Rl_record_writes_an_animation_of_random_actions_or_of_a_run()
     {
         Assert.SkipUnless(Environments.Make("CartPole-v1").CanRender, "CartPole-v1 has no picture.");
-        var (code, output, error) = Run("record", "--environment", "CartPole-v1", "--episodes", "2", "--seed", "4", "--output", folder.File("random.gif"), "--scale", "0.5");
+        var (code, output, error) = Run(
+            "record", "--environment", "CartPole-v1", "--episodes", "2", "--seed", "4", "--output",
+            folder.File("random.gif"), "--scale", "0.5");
         Assert.Equal((0, ""), (code, error));
         Assert.Contains("2 episodes", output, StringComparison.Ordinal);
         using var codec = SKCodec.Create(folder.File("random.gif"));
         Assert.Equal(300, codec.Info.Width);
 
-        Assert.Equal(0, Run("train", "ppo", "CartPole-v1", "--steps", "2000", "--run", folder.File("run"), "--episodes", "1").Code);
+        Assert.Equal(
+            0,
+            Run("train", "ppo", "CartPole-v1", "--steps", "2000", "--run", folder.File("run"), "--episodes", "1").Code);
         Assert.Equal(0, Run("record", folder.File("run"), "--json", "--max-steps", "100").Code);
         Assert.True(File.Exists(folder.File("run/episode.gif")));
     }
@@ -234,7 +266,9 @@ public sealed class RecordingTests : IDisposable
     {
         Assert.SkipUnless(Environments.Make("CartPole-v1").CanRender, "CartPole-v1 has no picture.");
         var output = new StringWriter();
-        var code = CommandLine.Run(["watch", "--environment", "CartPole-v1", "--episodes", "2", "--speed", "1000"], new(output, output, true), CancellationToken.None);
+        var code = CommandLine.Run(
+            ["watch", "--environment", "CartPole-v1", "--episodes", "2", "--speed", "1000"], new(output, output, true),
+            CancellationToken.None);
         Assert.Equal(0, code);
         var text = output.ToString();
         Assert.StartsWith("\e[?1049h", text, StringComparison.Ordinal);
@@ -244,7 +278,10 @@ public sealed class RecordingTests : IDisposable
         Assert.Contains("2 episodes, mean return", text, StringComparison.Ordinal);
         using var stopped = new CancellationTokenSource();
         stopped.Cancel();
-        Assert.Equal(130, CommandLine.Run(["watch", "--environment", "CartPole-v1"], new(new StringWriter(), output, true), stopped.Token));
+        Assert.Equal(
+            130,
+            CommandLine.Run(
+                ["watch", "--environment", "CartPole-v1"], new(new StringWriter(), output, true), stopped.Token));
     }
 
     [Fact]
@@ -261,7 +298,9 @@ public sealed class RecordingTests : IDisposable
         Fails(2, "Name a run", "watch");
         Fails(2, "Name a run", "record");
         Fails(1, "not a terminal", "watch", "--environment", "CartPole-v1");
-        Fails(2, "--speed is \"0\"; it must be a number above 0", "watch", "--environment", "CartPole-v1", "--speed", "0");
+        Fails(
+            2, "--speed is \"0\"; it must be a number above 0", "watch", "--environment", "CartPole-v1", "--speed",
+            "0");
         Fails(2, "--episodes", "record", "--environment", "CartPole-v1", "--episodes", "0");
         Fails(2, "--environment-set", "record", "--environment-set", "g=1");
         Fails(2, "nearest ids", "record", "--environment", "CartPol-v1");

@@ -50,8 +50,10 @@ public sealed class RenderingTests
     public void Cells_fill_their_squares_row_after_row_from_the_top()
     {
         var picture = Picture.Draw(Scene.Create(20, 20).Cells(0, 20, 10, 2, [Red, Green, Blue, Colour.Black]));
-        Assert.Equal([Red, Green, Blue, Colour.Black], new[] { picture[0, 0], picture[19, 0], picture[0, 19], picture[19, 19] });
-        Assert.Equal([Red, Green, Blue, Colour.Black], new[] { picture[9, 9], picture[10, 9], picture[9, 10], picture[10, 10] });
+        Assert.Equal(
+            [Red, Green, Blue, Colour.Black], new[] { picture[0, 0], picture[19, 0], picture[0, 19], picture[19, 19] });
+        Assert.Equal(
+            [Red, Green, Blue, Colour.Black], new[] { picture[9, 9], picture[10, 9], picture[9, 10], picture[10, 10] });
     }
 
     [Fact]
@@ -66,7 +68,8 @@ public sealed class RenderingTests
     [Fact]
     public void Half_opaque_shapes_mix_with_what_they_cover_and_pictures_stay_opaque()
     {
-        var picture = Picture.Draw(Scene.Create(4, 4, Colour.White.WithOpacity(0)).Rectangle(0, 0, 4, 4, Colour.Black.WithOpacity(0.5)));
+        var picture = Picture.Draw(
+            Scene.Create(4, 4, Colour.White.WithOpacity(0)).Rectangle(0, 0, 4, 4, Colour.Black.WithOpacity(0.5)));
         Assert.InRange(picture[2, 2].Red, 126, 129);
         Assert.Equal(255, picture[2, 2].Alpha);
     }
@@ -81,7 +84,12 @@ public sealed class RenderingTests
             var picture = Picture.Draw(Scene.Create(30, 30).Text(5, 8, letter.ToString(), 16, Colour.Black));
             Assert.True(Ink(picture, 0, 30) >= 6, $"{letter} has {Ink(picture, 0, 30)} dark pixels");
             var pixels = System.Convert.ToHexString(picture.Rgba.Span);
-            Assert.False(seen.TryGetValue(pixels, out var other) && !("0O".Contains(letter, StringComparison.Ordinal) && "0O".Contains(other, StringComparison.Ordinal)), $"{letter} looks as {other}");
+            Assert.False(
+                seen.TryGetValue(pixels, out var other)
+                    && !(
+                        "0O".Contains(letter, StringComparison.Ordinal)
+                            && "0O".Contains(other, StringComparison.Ordinal)),
+                $"{letter} looks as {other}");
             seen[pixels] = letter;
         }
 
@@ -92,11 +100,13 @@ public sealed class RenderingTests
     [Fact]
     public void Text_stands_on_its_baseline_and_lies_at_its_anchor()
     {
-        Picture Draw(TextAnchor anchor) => Picture.Draw(Scene.Create(200, 40).Text(100, 10, "HELLO", 18, Colour.Black, anchor));
+        Picture Draw(TextAnchor anchor) =>
+            Picture.Draw(Scene.Create(200, 40).Text(100, 10, "HELLO", 18, Colour.Black, anchor));
         Assert.True(Ink(Draw(TextAnchor.Left), 100, 200) > 50 && Ink(Draw(TextAnchor.Left), 0, 98) == 0);
         Assert.True(Ink(Draw(TextAnchor.Right), 0, 100) > 50 && Ink(Draw(TextAnchor.Right), 102, 200) == 0);
         Assert.InRange(Ink(Draw(TextAnchor.Centre), 0, 100) / (double)Ink(Draw(TextAnchor.Centre), 0, 200), 0.35, 0.65);
-        var rows = Enumerable.Range(0, 40).Where(y => Enumerable.Range(0, 200).Any(x => Draw(TextAnchor.Left)[x, y].Red < 128)).ToList();
+        var rows = Enumerable.Range(0, 40)
+            .Where(y => Enumerable.Range(0, 200).Any(x => Draw(TextAnchor.Left)[x, y].Red < 128)).ToList();
         Assert.InRange(rows[0], 10, 13);
         Assert.InRange(rows[^1], 29, 31);
     }
@@ -129,8 +139,12 @@ public sealed class RenderingTests
         Assert.Equal(
             ["\e[38;2;255;0;0m\e[48;2;0;0;255m▀\e[38;2;0;255;0m\e[48;2;0;0;0m▀\e[0m"],
             TerminalPicture.Draw(picture));
-        Assert.Equal(["\e[38;5;196m\e[48;5;21m▀\e[38;5;46m\e[48;5;16m▀\e[0m"], TerminalPicture.Draw(picture, TerminalColours.Indexed));
-        Assert.Equal(["\e[38;2;255;0;0m\e[48;2;255;0;0m▀▀▀\e[0m", "\e[38;2;255;0;0m▀▀▀\e[0m"], TerminalPicture.Draw(Picture.Draw(Scene.Create(3, 3, Red))));
+        Assert.Equal(
+            ["\e[38;5;196m\e[48;5;21m▀\e[38;5;46m\e[48;5;16m▀\e[0m"],
+            TerminalPicture.Draw(picture, TerminalColours.Indexed));
+        Assert.Equal(
+            ["\e[38;2;255;0;0m\e[48;2;255;0;0m▀▀▀\e[0m", "\e[38;2;255;0;0m▀▀▀\e[0m"],
+            TerminalPicture.Draw(Picture.Draw(Scene.Create(3, 3, Red))));
     }
 
     [Theory]
@@ -152,12 +166,16 @@ public sealed class RenderingTests
             int[] levels = [0, 95, 135, 175, 215, 255];
             var cube = index - 16;
             return index >= 232
-                ? new((byte)(8 + (10 * (index - 232))), (byte)(8 + (10 * (index - 232))), (byte)(8 + (10 * (index - 232))))
+                ? new(
+                    (byte)(8 + (10 * (index - 232))), (byte)(8 + (10 * (index - 232))),
+                    (byte)(8 + (10 * (index - 232))))
                 : new((byte)levels[cube / 36], (byte)levels[cube / 6 % 6], (byte)levels[cube % 6]);
         }
 
         static int Distance(Colour first, Colour second) =>
-            ((first.Red - second.Red) * (first.Red - second.Red)) + ((first.Green - second.Green) * (first.Green - second.Green)) + ((first.Blue - second.Blue) * (first.Blue - second.Blue));
+            ((first.Red - second.Red) * (first.Red - second.Red))
+                + ((first.Green - second.Green) * (first.Green - second.Green))
+                + ((first.Blue - second.Blue) * (first.Blue - second.Blue));
 
         var random = new Random(1);
         for (var draw = 0; draw < 2_000; draw++)
@@ -179,10 +197,14 @@ public sealed class RenderingTests
         var scene = Scene.Create(10, 10);
         foreach (var scale in new[] { 0, -1, double.NaN, double.PositiveInfinity })
         {
-            Assert.Contains("scale is", Assert.Throws<ArgumentOutOfRangeException>(() => Picture.Draw(scene, scale)).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "scale is", Assert.Throws<ArgumentOutOfRangeException>(() => Picture.Draw(scene, scale)).Message,
+                StringComparison.Ordinal);
         }
 
-        Assert.Contains("at most", Assert.Throws<ArgumentOutOfRangeException>(() => Picture.Draw(scene, 1e5)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "at most", Assert.Throws<ArgumentOutOfRangeException>(() => Picture.Draw(scene, 1e5)).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => Scene.Create(0, 10));
         Assert.Throws<ArgumentOutOfRangeException>(() => scene.Disc(0, 0, -1, Red));
         Assert.Throws<ArgumentException>(() => scene.Disc(double.NaN, 0, 1, Red));
@@ -204,7 +226,8 @@ public sealed class RenderingTests
     }
 
     private static int Ink(Picture picture, int left, int right) =>
-        Enumerable.Range(0, picture.Height).Sum(y => Enumerable.Range(left, right - left).Count(x => picture[x, y].Red < 128));
+        Enumerable.Range(0, picture.Height)
+            .Sum(y => Enumerable.Range(left, right - left).Count(x => picture[x, y].Red < 128));
 
     private static Colour Of(SKColor colour) => new(colour.Red, colour.Green, colour.Blue, colour.Alpha);
 }

@@ -31,7 +31,8 @@ public sealed class RunFolderTests : IDisposable
             return;
         }
 
-        string[] options = ["ppo", "CartPole-v1", "--seed", "3", "--threads", "1", "--episodes", "5", "--set", "RolloutSteps=64"];
+        string[] options =
+            ["ppo", "CartPole-v1", "--seed", "3", "--threads", "1", "--episodes", "5", "--set", "RolloutSteps=64"];
         var whole = folder.File("whole");
         Assert.Equal(0, Run(["train", .. options, "--steps", "40000", "--run", whole]).Code);
         var kills = 0;
@@ -42,7 +43,8 @@ public sealed class RunFolderTests : IDisposable
                 Directory.Delete(run, true);
             }
 
-            using var process = Start(["train", .. options, "--steps", "40000", "--run", run, "--checkpoint-every", "500"]);
+            using var process =
+                Start(["train", .. options, "--steps", "40000", "--run", run, "--checkpoint-every", "500"]);
             WaitFor(process, () => File.Exists(Path.Combine(run, "agent.rl")));
             Thread.Sleep(TimeSpan.FromSeconds(seconds));
             if (!process.HasExited)
@@ -54,7 +56,8 @@ public sealed class RunFolderTests : IDisposable
             process.WaitForExit();
             var (code, _, error) = Run("train", "--resume", run, "--episodes", "5", "--threads", "1");
             Assert.Equal((0, ""), (code, error));
-            Assert.Equal(File.ReadAllBytes(Path.Combine(whole, "agent.rl")), File.ReadAllBytes(Path.Combine(run, "agent.rl")));
+            Assert.Equal(
+                File.ReadAllBytes(Path.Combine(whole, "agent.rl")), File.ReadAllBytes(Path.Combine(run, "agent.rl")));
             Assert.Equal(Curve(whole), Curve(run));
             Assert.DoesNotContain(Directory.GetFiles(run), file => file.EndsWith(".tmp", StringComparison.Ordinal));
         }
@@ -67,20 +70,38 @@ public sealed class RunFolderTests : IDisposable
     {
         using var interruption = new CancellationTokenSource();
         using var output = new CallingWriter(_ => interruption.Cancel());
-        Assert.Equal(130, CommandLine.Run(Arguments("train", "ppo", "CartPole-v1", "--steps", "4000", "--run", run, "--json"), new(output, output, false), interruption.Token));
+        Assert.Equal(
+            130,
+            CommandLine.Run(
+                Arguments("train", "ppo", "CartPole-v1", "--steps", "4000", "--run", run, "--json"),
+                new(output, output, false), interruption.Token));
         using (var agent = Agent.Load(Path.Combine(run, "agent.rl")))
         {
             Assert.Equal(0, agent.Steps);
         }
 
-        Assert.Equal(0, Run("train", "ppo", "CartPole-v1", "--steps", "4000", "--run", run, "--overwrite", "--set", "RolloutSteps=64", "EnvironmentCopies=4", "MinibatchSize=64",
-            "--checkpoint-every", "1000", "1h", "--keep-last", "3", "--evaluate-every", "1024", "--evaluate-episodes", "2", "--episodes", "1").Code);
         Assert.Equal(
-            ["agent-2048.rl", "agent-3072.rl", "agent-4096.rl", "agent.rl", "best.json", "best.rl", "configuration.json", "learning-curve.png", "metrics.csv"],
+            0,
+            Run(
+                "train", "ppo", "CartPole-v1", "--steps", "4000", "--run", run, "--overwrite", "--set",
+                "RolloutSteps=64", "EnvironmentCopies=4", "MinibatchSize=64",
+            "--checkpoint-every", "1000", "1h", "--keep-last", "3", "--evaluate-every", "1024", "--evaluate-episodes",
+            "2", "--episodes", "1").Code);
+        Assert.Equal(
+            [
+                "agent-2048.rl", "agent-3072.rl", "agent-4096.rl", "agent.rl", "best.json", "best.rl",
+                "configuration.json", "learning-curve.png", "metrics.csv",
+            ],
             Directory.GetFiles(run).Select(Path.GetFileName).Order(StringComparer.Ordinal));
-        Fails(2, "--checkpoint-every is \"soon\"", "train", "ppo", "CartPole-v1", "--run", folder.File("other"), "--checkpoint-every", "soon");
-        Fails(2, "--keep-last is \"0\"", "train", "ppo", "CartPole-v1", "--run", folder.File("other"), "--keep-last", "0");
-        Fails(2, "--evaluate-every is \"-5\"", "train", "ppo", "CartPole-v1", "--run", folder.File("other"), "--evaluate-every", "-5");
+        Fails(
+            2, "--checkpoint-every is \"soon\"", "train", "ppo", "CartPole-v1", "--run", folder.File("other"),
+            "--checkpoint-every", "soon");
+        Fails(
+            2, "--keep-last is \"0\"", "train", "ppo", "CartPole-v1", "--run", folder.File("other"), "--keep-last",
+            "0");
+        Fails(
+            2, "--evaluate-every is \"-5\"", "train", "ppo", "CartPole-v1", "--run", folder.File("other"),
+            "--evaluate-every", "-5");
         Assert.False(Directory.Exists(folder.File("other")));
     }
 
@@ -129,7 +150,9 @@ public sealed class RunFolderTests : IDisposable
         var agent = File.ReadAllBytes(Path.Combine(run, "agent.rl"));
         using (RunLock.TryTake(run))
         {
-            Fails(1, "is being trained by another process", "train", "a2c", "CartPole-v1", "--steps", "2000", "--run", run, "--overwrite");
+            Fails(
+                1, "is being trained by another process", "train", "a2c", "CartPole-v1", "--steps", "2000", "--run",
+                run, "--overwrite");
             Fails(1, "is being trained by another process", "train", "--resume", run, "--steps", "4000");
             Assert.Null(RunLock.TryTake(run));
         }
@@ -164,7 +187,11 @@ public sealed class RunFolderTests : IDisposable
         File.WriteAllText(Path.Combine(run, "configuration.json"), "{ \"mine\": 1 }");
         File.WriteAllText(Path.Combine(run, "metrics.csv"), "mine");
         Fails(1, "holds files but no run", "train", "ppo", "CartPole-v1", "--run", run, "--overwrite");
-        Assert.Equal(("{ \"mine\": 1 }", "mine"), (File.ReadAllText(Path.Combine(run, "configuration.json")), File.ReadAllText(Path.Combine(run, "metrics.csv"))));
+        Assert.Equal(
+            ("{ \"mine\": 1 }", "mine"),
+            (
+                File.ReadAllText(Path.Combine(run, "configuration.json")),
+                File.ReadAllText(Path.Combine(run, "metrics.csv"))));
         Assert.Equal(2, Directory.GetFiles(run).Length);
         Directory.Delete(run, true);
         Assert.Equal(0, Run("train", "a2c", "CartPole-v1", "--steps", "1000", "--run", run, "--episodes", "1").Code);
@@ -189,10 +216,13 @@ public sealed class RunFolderTests : IDisposable
         File.Delete(Path.Combine(run, "agent.rl"));
         Fails(1, "was killed before its first save", "train", "--resume", run);
         Fails(1, "--overwrite", "evaluate", run);
-        Assert.Equal(0, Run("train", "a2c", "CartPole-v1", "--steps", "1000", "--run", run, "--episodes", "1", "--overwrite").Code);
+        Assert.Equal(
+            0,
+            Run("train", "a2c", "CartPole-v1", "--steps", "1000", "--run", run, "--episodes", "1", "--overwrite").Code);
         var absent = folder.File("absent");
         var error = Run("evaluate", absent).Error;
-        Assert.Equal(error.IndexOf(absent, StringComparison.Ordinal), error.LastIndexOf(absent, StringComparison.Ordinal));
+        Assert.Equal(
+            error.IndexOf(absent, StringComparison.Ordinal), error.LastIndexOf(absent, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -208,7 +238,8 @@ public sealed class RunFolderTests : IDisposable
             }
         });
         Assert.Equal(0, CommandLine.Run(
-            Arguments("train", "a2c", "CartPole-v1", "--steps", "3000", "--run", run, "--json", "--episodes", "1"), new(output, TextWriter.Null, false), CancellationToken.None));
+            Arguments("train", "a2c", "CartPole-v1", "--steps", "3000", "--run", run, "--json", "--episodes", "1"),
+            new(output, TextWriter.Null, false), CancellationToken.None));
         Assert.Contains("was deleted while it was trained in", output.ToString(), StringComparison.Ordinal);
         Assert.Equal(
             ["agent.rl", "configuration.json", "learning-curve.png", "metrics.csv"],
@@ -236,7 +267,9 @@ public sealed class RunFolderTests : IDisposable
             }
         });
         var code = CommandLine.Run(
-            Arguments("train", "a2c", "CartPole-v1", "--steps", "150000", "--run", run, "--json", "--checkpoint-every", "0.01s", "--episodes", "1"),
+            Arguments(
+                "train", "a2c", "CartPole-v1", "--steps", "150000", "--run", run, "--json", "--checkpoint-every",
+                "0.01s", "--episodes", "1"),
             new(output, TextWriter.Null, false),
             CancellationToken.None);
         Assert.Equal(0, code);
@@ -256,7 +289,8 @@ public sealed class RunFolderTests : IDisposable
         foreach (var (set, first) in new[] { ("RolloutSteps=400000", true), ("Hidden=3000x3000", false) })
         {
             var path = folder.File(set[..6]);
-            using var process = Start(["train", "ppo", "CartPole-v1", "--steps", "100000000", "--run", path, "--set", set]);
+            using var process =
+                Start(["train", "ppo", "CartPole-v1", "--steps", "100000000", "--run", path, "--set", set]);
             if (first)
             {
                 WaitFor(process, () => File.Exists(Path.Combine(path, "agent.rl")));
@@ -264,7 +298,8 @@ public sealed class RunFolderTests : IDisposable
 
             Thread.Sleep(1_000);
             var watch = Stopwatch.StartNew();
-            using (var kill = Process.Start("kill", ["-TERM", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]))
+            using (var kill = Process.Start(
+                "kill", ["-TERM", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]))
             {
                 kill.WaitForExit();
             }
@@ -284,7 +319,9 @@ public sealed class RunFolderTests : IDisposable
     public void Control_characters_of_files_do_not_reach_the_terminal()
     {
         Assert.Equal("a\\u001B]0;x\\u0007b\\u000Ac\\u202Ed ∇θ ü", Shown.Text("a\u001b]0;x\ab\nc\u202Ed ∇θ ü"));
-        using (var agent = Agent.Create(new A2cOptions { Hidden = [4], EnvironmentCopies = 1 }, () => new Corridor { Name = "Corridor of many names" }, 1))
+        using (var agent = Agent.Create(
+            new A2cOptions { Hidden = [4], EnvironmentCopies = 1 },
+            () => new Corridor { Name = "Corridor of many names" }, 1))
         {
             agent.Save(folder.File("agent.rl"));
         }
@@ -299,8 +336,9 @@ public sealed class RunFolderTests : IDisposable
 
         System.IO.Hashing.Crc32.Hash(bytes.AsSpan(0, bytes.Length - 4), bytes.AsSpan(bytes.Length - 4));
         File.WriteAllBytes(folder.File("agent.rl"), bytes);
-        foreach (var arguments in new[] { Arguments("evaluate", folder.File("agent.rl")), Arguments("train", "--resume", folder.File("agent.rl")), Arguments("record", folder.File("agent.rl")) })
+        foreach (string[] command in new[] { new[] { "evaluate" }, ["train", "--resume"], ["record"] })
         {
+            var arguments = Arguments([.. command, folder.File("agent.rl")]);
             var result = Run(arguments);
             Assert.NotEqual(0, result.Code);
             Assert.DoesNotContain('\u001b', result.Error + result.Output);

@@ -10,14 +10,16 @@ namespace Rl.Tests.Api;
 
 public sealed class SurfaceTests
 {
-    private const BindingFlags Visible = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
+    private const BindingFlags Visible = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance
+        | BindingFlags.Static | BindingFlags.DeclaredOnly;
 
     private static readonly Assembly Facade = typeof(Agent).Assembly;
 
     [Fact]
     public void No_public_signature_names_a_type_of_FSharp_Core_or_of_the_core()
     {
-        var leaks = Facade.GetExportedTypes().SelectMany(type => Signatures(type).Where(IsForeign).Select(leak => $"{type}: {leak}")).ToList();
+        var leaks = Facade.GetExportedTypes().SelectMany(
+            type => Signatures(type).Where(IsForeign).Select(leak => $"{type}: {leak}")).ToList();
         Assert.Empty(leaks);
     }
 
@@ -25,7 +27,9 @@ public sealed class SurfaceTests
     public void The_search_for_leaks_would_find_one()
     {
         var convert = Facade.GetType("Rl.Internal.Convert")!;
-        Assert.Contains(convert.GetMethods(BindingFlags.Public | BindingFlags.Static).SelectMany(SignatureOf).SelectMany(Parts), IsForeign);
+        Assert.Contains(
+            convert.GetMethods(BindingFlags.Public | BindingFlags.Static).SelectMany(SignatureOf).SelectMany(Parts),
+            IsForeign);
     }
 
     [Fact]
@@ -36,15 +40,19 @@ public sealed class SurfaceTests
     public void Every_public_type_has_a_documented_purpose()
     {
         var documentation = XDocument.Load(Path.ChangeExtension(Facade.Location, ".xml"));
-        var documented = documentation.Descendants("member").Select(member => (string?)member.Attribute("name")).ToHashSet();
-        Assert.All(Facade.GetExportedTypes(), type => Assert.Contains($"T:{type.FullName!.Replace('+', '.')}", documented));
+        var documented =
+            documentation.Descendants("member").Select(member => (string?)member.Attribute("name")).ToHashSet();
+        Assert.All(
+            Facade.GetExportedTypes(), type => Assert.Contains($"T:{type.FullName!.Replace('+', '.')}", documented));
     }
 
     [Fact]
     public void Only_Convert_knows_FSharp()
     {
         var files = Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*.cs", SearchOption.AllDirectories)
-            .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
+            .Where(
+                file => !file.Contains(
+                    $"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
             .Where(file => File.ReadAllText(file).Contains("Microsoft.FSharp", StringComparison.Ordinal))
             .Select(Path.GetFileName);
         Assert.Equal(["Convert.cs"], files);
@@ -68,7 +76,8 @@ public sealed class SurfaceTests
 
     private static IEnumerable<Type> SignatureOf(MemberInfo member) => member switch
     {
-        MethodInfo method => method.GetParameters().Select(parameter => parameter.ParameterType).Append(method.ReturnType),
+        MethodInfo method =>
+            method.GetParameters().Select(parameter => parameter.ParameterType).Append(method.ReturnType),
         ConstructorInfo constructor => constructor.GetParameters().Select(parameter => parameter.ParameterType),
         FieldInfo field => [field.FieldType],
         _ => [],

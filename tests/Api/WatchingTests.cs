@@ -55,10 +55,13 @@ public sealed class WatchingTests : IDisposable
         var result = JsonDocument.Parse(replay.Output).RootElement;
         Assert.Equal(0, replay.Code);
         Assert.True(result.GetProperty("same").GetBoolean());
-        Assert.StartsWith("Square[", result.GetProperty("failure").GetProperty("operation").GetString(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Square[", result.GetProperty("failure").GetProperty("operation").GetString(), StringComparison.Ordinal);
         Assert.Contains("the same failure", Run("replay-failure", run).Output, StringComparison.Ordinal);
 
-        Assert.Equal(0, Run("train", "ppo", "CartPole-v1", "--steps", "1024", "--run", run, "--overwrite", "--episodes", "1").Code);
+        Assert.Equal(
+            0,
+            Run("train", "ppo", "CartPole-v1", "--steps", "1024", "--run", run, "--overwrite", "--episodes", "1").Code);
         var healthy = Run("replay-failure", run);
         Assert.Equal(1, healthy.Code);
         Assert.Contains("no run there has failed", healthy.Error, StringComparison.Ordinal);
@@ -67,13 +70,20 @@ public sealed class WatchingTests : IDisposable
     [Fact]
     public void A_failure_and_a_warning_are_lines_of_JSON()
     {
-        var failed = Lines(Run("train", "ppo", "CartPole-v1", "--set", "LearningRate=1e30", "--run", run, "--json").Output)[^1];
+        var failed =
+            Lines(Run("train", "ppo", "CartPole-v1", "--set", "LearningRate=1e30", "--run", run, "--json").Output)[^1];
         Assert.Equal("failure", Text(failed, "type"));
         Assert.Equal(1, failed.GetProperty("failure").GetProperty("update").GetInt64());
-        var warned = Lines(Run("train", "ppo", "CartPole-v1", "--defaults", "--set", "LearningRate=0.1", "--steps", "20000", "--run", run, "--overwrite", "--json", "--episodes", "1").Output);
-        var warning = Assert.Single(warned, line => Text(line, "type") == "warning" && Text(line, "kind") == "LargeDivergence");
+        var warned = Lines(
+            Run(
+                "train", "ppo", "CartPole-v1", "--defaults", "--set", "LearningRate=0.1", "--steps", "20000", "--run",
+                run, "--overwrite", "--json", "--episodes", "1").Output);
+        var warning =
+            Assert.Single(warned, line => Text(line, "type") == "warning" && Text(line, "kind") == "LargeDivergence");
         Assert.Contains("learning rate too high?", Text(warning, "message"), StringComparison.Ordinal);
-        Assert.All(warned.Where(line => Text(line, "type") == "progress"), line => Assert.True(line.GetProperty("secondsLeft").GetDouble() >= 0));
+        Assert.All(
+            warned.Where(line => Text(line, "type") == "progress"),
+            line => Assert.True(line.GetProperty("secondsLeft").GetDouble() >= 0));
     }
 
     [Fact]
@@ -81,7 +91,10 @@ public sealed class WatchingTests : IDisposable
     {
         var output = new StringWriter();
         var code = CommandLine.Run(
-            ["train", "ppo", "CartPole-v1", "--defaults", "--set", "LearningRate=0.1", "--steps", "20000", "--run", run, "--episodes", "1"],
+            [
+                "train", "ppo", "CartPole-v1", "--defaults", "--set", "LearningRate=0.1", "--steps", "20000", "--run",
+                run, "--episodes", "1",
+            ],
             new(output, output, true),
             CancellationToken.None);
         Assert.Equal(0, code);
@@ -89,7 +102,8 @@ public sealed class WatchingTests : IDisposable
         Assert.Contains("explained variance", output.ToString(), StringComparison.Ordinal);
         Assert.Contains("left", output.ToString(), StringComparison.Ordinal);
         code = CommandLine.Run(
-            ["train", "ppo", "CartPole-v1", "--set", "LearningRate=1e30", "--run", run, "--overwrite"], new(output, output, true), CancellationToken.None);
+            ["train", "ppo", "CartPole-v1", "--set", "LearningRate=1e30", "--run", run, "--overwrite"],
+            new(output, output, true), CancellationToken.None);
         Assert.Equal(1, code);
         Assert.Contains("replay-failure", output.ToString(), StringComparison.Ordinal);
     }
@@ -109,10 +123,13 @@ public sealed class WatchingTests : IDisposable
         Assert.Equal((0, ""), (code, error));
         Assert.True(Lines(output)[0].GetProperty("firstStep").GetInt64() > 0);
         Assert.NotEqual(half, File.ReadAllBytes(Path.Combine(run, "agent.rl")));
-        Assert.Equal(File.ReadAllBytes(Path.Combine(whole, "agent.rl")), File.ReadAllBytes(Path.Combine(run, "agent.rl")));
+        Assert.Equal(
+            File.ReadAllBytes(Path.Combine(whole, "agent.rl")), File.ReadAllBytes(Path.Combine(run, "agent.rl")));
         Assert.Equal(StepsOf(whole), StepsOf(run));
         Assert.Equal(Losses(whole), Losses(run));
-        var seconds = File.ReadLines(Path.Combine(run, "metrics.csv")).Skip(1).Select(row => double.Parse(row.Split(',')[2], System.Globalization.CultureInfo.InvariantCulture));
+        var seconds = File.ReadLines(Path.Combine(run, "metrics.csv"))
+            .Skip(1)
+            .Select(row => double.Parse(row.Split(',')[2], System.Globalization.CultureInfo.InvariantCulture));
         Assert.Equal(seconds.Order(), seconds);
     }
 
@@ -130,14 +147,21 @@ public sealed class WatchingTests : IDisposable
     public void An_agent_logs_its_training()
     {
         var log = new ListLogger();
-        using var agent = Agent.Create(new PpoOptions { LearningRate = 0.1, TotalSteps = 8_192, Threads = 1 }, Environments.Make("CartPole-v1"), 1);
+        using var agent = Agent.Create(
+            new PpoOptions { LearningRate = 0.1, TotalSteps = 8_192, Threads = 1 }, Environments.Make("CartPole-v1"),
+            1);
         agent.Logger = log;
         agent.Train();
         agent.Save(folder.File("agent.rl"));
         Assert.Equal(LogLevel.Information, log.Entries[0].Level);
-        Assert.Contains("Training ppo on CartPole-v1 with seed 1 from step 0 to 8192", log.Entries[0].Text, StringComparison.Ordinal);
+        Assert.Contains(
+            "Training ppo on CartPole-v1 with seed 1 from step 0 to 8192", log.Entries[0].Text,
+            StringComparison.Ordinal);
         Assert.Equal(agent.Updates, log.Entries.Count(entry => entry.Level == LogLevel.Debug));
-        Assert.Contains(log.Entries, entry => entry.Level == LogLevel.Warning && entry.Text.Contains("learning rate too high?", StringComparison.Ordinal));
+        Assert.Contains(
+            log.Entries,
+            entry => entry.Level == LogLevel.Warning
+                && entry.Text.Contains("learning rate too high?", StringComparison.Ordinal));
         Assert.Contains("Trained to step", log.Entries[^2].Text, StringComparison.Ordinal);
         Assert.Contains("agent.rl", log.Entries[^1].Text, StringComparison.Ordinal);
         Assert.Throws<ArgumentNullException>(() => agent.Logger = null!);
@@ -160,7 +184,9 @@ public sealed class WatchingTests : IDisposable
     {
         var warnings = new List<TrainingWarning>();
         var progress = new SynchronousProgress<TrainingProgress>(now => warnings.AddRange(now.Warnings));
-        using var agent = Agent.Create(new PpoOptions { LearningRate = 0.1, TotalSteps = 16_384, Threads = 1 }, Environments.Make("CartPole-v1"), 1);
+        using var agent = Agent.Create(
+            new PpoOptions { LearningRate = 0.1, TotalSteps = 16_384, Threads = 1 }, Environments.Make("CartPole-v1"),
+            1);
         while (agent.Steps < 16_384)
         {
             agent.TrainFor(1, progress);
@@ -178,7 +204,9 @@ public sealed class WatchingTests : IDisposable
         [.. File.ReadLines(Path.Combine(run, "metrics.csv")).Select(row => row.Split(',')[index])];
 
     private static List<JsonElement> Lines(string output) =>
-        [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)];
+        [
+            .. output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(line => JsonDocument.Parse(line).RootElement)];
 
     private static string? Text(JsonElement element, string name) => element.GetProperty(name).GetString();
 
@@ -225,7 +253,9 @@ public sealed class WatchingTests : IDisposable
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter) =>
             Entries.Add((logLevel, formatter(state, exception), exception));
     }
 }

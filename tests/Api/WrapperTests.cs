@@ -8,12 +8,22 @@ namespace Rl.Tests.Api;
 
 public sealed class WrapperTests
 {
-    private static readonly PpoOptions Options = new() { RolloutSteps = 32, MinibatchSize = 64, EnvironmentCopies = 4, Threads = 2, TotalSteps = 2_000 };
+    private static readonly PpoOptions Options = new()
+    {
+        RolloutSteps = 32,
+        MinibatchSize = 64,
+        EnvironmentCopies = 4,
+        Threads = 2,
+        TotalSteps = 2_000,
+    };
 
     [Fact]
     public void Wrappers_of_an_environment_of_the_library_compose_and_step()
     {
-        var environment = Environments.Make("Pendulum-v1").RescaleAction(-1, 1).TimeLimit(5).FrameStackObservation(2).NormalizeReward();
+        var environment = Environments.Make("Pendulum-v1")
+            .RescaleAction(-1, 1)
+            .TimeLimit(5)
+            .FrameStackObservation(2).NormalizeReward();
         Assert.Equal(Space.Box(-1, 1, 1), environment.ActionSpace);
         Assert.Equal([2, 3], environment.ObservationSpace.Shape);
         Assert.Equal(5, environment.MaxEpisodeSteps);
@@ -30,7 +40,8 @@ public sealed class WrapperTests
     public void A_loaded_agent_predicts_and_evaluates_with_the_wrappers_of_its_training()
     {
         using var folder = new TemporaryFolder();
-        using var agent = Agent.Create(Options, Environments.Make("Pendulum-v1").NormalizeObservation().RescaleAction(-1, 1).NormalizeReward(), 1);
+        using var agent = Agent.Create(
+            Options, Environments.Make("Pendulum-v1").NormalizeObservation().RescaleAction(-1, 1).NormalizeReward(), 1);
         agent.Train();
         Assert.Equal(Space.Box(-2, 2, 1), agent.ActionSpace);
         agent.Save(folder.File("agent.rl"));
@@ -44,7 +55,8 @@ public sealed class WrapperTests
         Assert.All(loaded.Evaluate(5, seed: 3).Returns, value => Assert.InRange(value, -2000, 0));
 
         // A plain environment is wrapped as in training.
-        Assert.Equal(agent.Evaluate(5, seed: 3).Returns, loaded.Evaluate(Environments.Make("Pendulum-v1"), 5, seed: 3).Returns);
+        Assert.Equal(
+            agent.Evaluate(5, seed: 3).Returns, loaded.Evaluate(Environments.Make("Pendulum-v1"), 5, seed: 3).Returns);
 
         // It trains on as if it had never stopped.
         agent.Train(4_000);
@@ -88,28 +100,38 @@ public sealed class WrapperTests
         using var loaded = Agent.Load(folder.File("agent.rl"), () => new Corridor());
         Assert.Equal(agent.Evaluate(5, seed: 1).Returns, loaded.Evaluate(5, seed: 1).Returns);
         loaded.Train(4_000);
-        var error = Assert.Throws<ArgumentException>(() => Agent.Create(Options, new Corridor().NormalizeObservation(), 1));
+        var error =
+            Assert.Throws<ArgumentException>(() => Agent.Create(Options, new Corridor().NormalizeObservation(), 1));
         Assert.Contains("factory", error.Message);
     }
 
     [Fact]
     public void A_playback_sees_what_training_saw_through_its_wrappers()
     {
-        using var agent = Agent.Create(Options, Environments.Make("CartPole-v1").NormalizeObservation().TimeLimit(40), 1);
+        using var agent =
+            Agent.Create(Options, Environments.Make("CartPole-v1").NormalizeObservation().TimeLimit(40), 1);
         agent.Train();
         using var own = Agent.Create(Options, () => new DrawnCorridor().TimeLimit(2), 1);
         Assert.Equal([0, 1, 2], own.Play(1).Select(frame => frame.Step).ToArray());
         Assert.Equal(agent.Evaluate(1, seed: 4).Returns[0], agent.Play(1, seed: 4).Last().Return);
-        Assert.Equal(agent.Evaluate(1, seed: 4).Returns[0], agent.Play(Environments.Make("CartPole-v1"), 1, seed: 4).Last().Return);
-        var longer = agent.Play(Environments.Make("CartPole-v1").NormalizeObservation().TimeLimit(60), 1, seed: 4).Last();
-        Assert.Equal(agent.Evaluate(Environments.Make("CartPole-v1").NormalizeObservation().TimeLimit(60), 1, seed: 4).Returns[0], longer.Return);
-        Assert.Throws<ArgumentException>(() => agent.Play(Environments.Make("CartPole-v1").FlattenObservation().NormalizeReward(), 1).Count());
+        Assert.Equal(
+            agent.Evaluate(1, seed: 4).Returns[0],
+            agent.Play(Environments.Make("CartPole-v1"), 1, seed: 4).Last().Return);
+        var longer =
+            agent.Play(Environments.Make("CartPole-v1").NormalizeObservation().TimeLimit(60), 1, seed: 4).Last();
+        Assert.Equal(
+            agent.Evaluate(
+                Environments.Make("CartPole-v1").NormalizeObservation().TimeLimit(60), 1, seed: 4).Returns[0],
+            longer.Return);
+        Assert.Throws<ArgumentException>(
+            () => agent.Play(Environments.Make("CartPole-v1").FlattenObservation().NormalizeReward(), 1).Count());
     }
 
     [Fact]
     public void A_wrapped_environment_fails_with_the_exceptions_of_the_facade()
     {
-        var environment = new Corridor { SpoiltStep = 2, Spoil = result => result with { Reward = double.NaN } }.TimeLimit(20);
+        var environment =
+            new Corridor { SpoiltStep = 2, Spoil = result => result with { Reward = double.NaN } }.TimeLimit(20);
         environment.Reset(1);
         environment.Step(1);
         Assert.Throws<ArgumentException>(() => environment.Step(7));
@@ -137,7 +159,8 @@ public sealed class WrapperTests
     [Fact]
     public void An_agent_with_a_function_of_the_user_is_loaded_with_its_wrapped_environment()
     {
-        static WrappedEnvironment Wrapped() => Environments.Make("CartPole-v1").TransformReward("tenth", reward => 0.1 * reward);
+        static WrappedEnvironment Wrapped() =>
+            Environments.Make("CartPole-v1").TransformReward("tenth", reward => 0.1 * reward);
         using var folder = new TemporaryFolder();
         using var agent = Agent.Create(Options, Wrapped(), 1);
         agent.Save(folder.File("agent.rl"));
@@ -177,8 +200,13 @@ public sealed class WrapperTests
         var small = new Screen().TimeLimit(8).AtariPreprocessing(frameSkip: 2, screenSize: 5, frameStack: 3);
         Assert.Equal([3, 5, 5], small.ObservationSpace.Shape);
         Assert.Equal(7, small.Wrappers.Count);
-        Assert.Contains("images", Assert.Throws<ArgumentException>(() => Environments.Make("CartPole-v1").AtariPreprocessing()).Message);
-        Assert.Contains("3 channels", Assert.Throws<ArgumentException>(() => Environments.Make("MinAtar/Breakout-v1").AtariPreprocessing()).Message);
+        Assert.Contains(
+            "images",
+            Assert.Throws<ArgumentException>(() => Environments.Make("CartPole-v1").AtariPreprocessing()).Message);
+        Assert.Contains(
+            "3 channels",
+            Assert.Throws<ArgumentException>(
+                () => Environments.Make("MinAtar/Breakout-v1").AtariPreprocessing()).Message);
     }
 
     [Theory]

@@ -9,7 +9,8 @@ namespace Rl.Mutants;
 /// <param name="Original">The text it replaces.</param>
 /// <param name="Faulty">What stands there instead.</param>
 /// <param name="Tests">Classes of tests under <c>Rl.Tests</c>; a trailing * stands for any ending.</param>
-internal sealed record Fault(int Id, string File, string Words, string Original, string Faulty, IReadOnlyList<string> Tests)
+internal sealed record Fault(
+    int Id, string File, string Words, string Original, string Faulty, IReadOnlyList<string> Tests)
 {
     /// <summary>What a faulty text writes where it asks whether it is switched on; it then replaces the original as it
     /// is.</summary>
@@ -32,7 +33,8 @@ internal static class FaultList
 
         foreach (var twice in faults.GroupBy(fault => fault.Id).Where(group => group.Count() > 1))
         {
-            throw new FormatException($"The number {twice.Key} is given to {twice.Count()} faults; each needs its own.");
+            throw new FormatException(
+                $"The number {twice.Key} is given to {twice.Count()} faults; each needs its own.");
         }
 
         return faults;
@@ -81,10 +83,12 @@ internal static class FaultList
                 }
 
                 if (!int.TryParse(heading[0], NumberStyles.None, CultureInfo.InvariantCulture, out int id) || id == 0
-                    || heading.Length < 2 || original.Length == 0 || faulty.Length == 0 || file.Length == 0 || own.Length == 0)
+                    || heading.Length < 2 || original.Length == 0 || faulty.Length == 0 || file.Length == 0
+                    || own.Length == 0)
                 {
                     throw new FormatException(
-                        $"{path}:{number}: a fault is a line 'number words', lines '- original', lines '+ faulty', under '# file' and 'tests: classes'.");
+                        $"{path}:{number}: a fault is a line 'number words', lines '- original', lines '+ faulty', "
+                            + "under '# file' and 'tests: classes'.");
                 }
 
                 yield return new Fault(id, file, heading[1].Trim(), original, faulty, own);
@@ -92,7 +96,8 @@ internal static class FaultList
         }
     }
 
-    private static string[] Names(string line) => line["tests:".Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
+    private static string[] Names(string line) =>
+        line["tests:".Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
 
     private static string Take(string[] lines, ref int at, char mark)
     {

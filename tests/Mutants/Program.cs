@@ -22,7 +22,9 @@ internal static class Program
 
             if (arguments.Contains("--list"))
             {
-                Console.WriteLine($"{faults.Count} faults in {faults.Select(fault => fault.File).Distinct().Count()} files, each in its place.");
+                Console.WriteLine(
+                    $"{faults.Count} faults in "
+                        + $"{faults.Select(fault => fault.File).Distinct().Count()} files, each in its place.");
                 return 0;
             }
 
@@ -40,7 +42,9 @@ internal static class Program
         var numbers = arguments.Where(argument => argument != "--keep").Select(argument =>
             int.TryParse(argument, out int id) && faults.Any(fault => fault.Id == id)
                 ? id
-                : throw new FormatException($"'{argument}' is not the number of a fault; the numbers are in tests/Mutants/faults.")).ToHashSet();
+                : throw new FormatException(
+                    $"'{argument}' is not the number of "
+                        + $"a fault; the numbers are in tests/Mutants/faults.")).ToHashSet();
 
         return numbers.Count == 0 ? faults : faults.Where(fault => numbers.Contains(fault.Id)).ToList();
     }
@@ -73,7 +77,8 @@ internal static class Program
 
             if (!baseline.Passed)
             {
-                Console.Error.WriteLine($"Without a fault the tests must pass, but: {baseline.Reason}\n{baseline.Output}");
+                Console.Error.WriteLine(
+                    $"Without a fault the tests must pass, but: {baseline.Reason}\n{baseline.Output}");
                 return 2;
             }
 
@@ -81,7 +86,9 @@ internal static class Program
             var limit = 3 * baseline.Time + TimeSpan.FromMinutes(1);
             Console.WriteLine($"Without a fault the tests pass, in {baseline.Time.TotalSeconds:F0} s.");
             int survivors = TryAll(workplace, faults, limit, keep);
-            Console.WriteLine($"{faults.Count} faults, {faults.Count - survivors} killed, {survivors} survived, in {watch.Elapsed.TotalSeconds:F0} s.");
+            Console.WriteLine(
+                $"{faults.Count} faults, {faults.Count - survivors} killed, {survivors} survived, in "
+                    + $"{watch.Elapsed.TotalSeconds:F0} s.");
             return survivors == 0 ? 0 : 1;
         }
         finally
@@ -122,7 +129,8 @@ internal static class Program
                 {
                     var verdict = outcome.Passed ? "SURVIVED" : outcome.Reason;
                     Console.WriteLine(
-                        $"{fault.Id,4}  {fault.File.PadRight(files)}  {fault.Words.PadRight(words)}  {outcome.Time.TotalSeconds,5:F1} s  {verdict}");
+                        $"{fault.Id,4}  {fault.File.PadRight(files)}  {fault.Words.PadRight(words)}  "
+                            + $"{outcome.Time.TotalSeconds,5:F1} s  {verdict}");
 
                     if (verbose && !outcome.Passed)
                     {
@@ -138,7 +146,8 @@ internal static class Program
 
         foreach (var fault in survivors.OrderBy(fault => fault.Id))
         {
-            Console.WriteLine($"Survivor {fault.Id}: {fault.File}: {fault.Words}\n- {fault.Original}\n+ {fault.Faulty}");
+            Console.WriteLine(
+                $"Survivor {fault.Id}: {fault.File}: {fault.Words}\n- {fault.Original}\n+ {fault.Faulty}");
         }
 
         return survivors.Count;

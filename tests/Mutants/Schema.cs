@@ -27,7 +27,9 @@ internal static class Schema
     /// once.</summary>
     public static string Apply(string text, IEnumerable<Fault> faults)
     {
-        var sites = faults.Select(fault => Find(text, fault)).OrderBy(site => site.Start).ThenByDescending(site => site.End).ToList();
+        var sites = faults.Select(fault => Find(text, fault))
+            .OrderBy(site => site.Start)
+            .ThenByDescending(site => site.End).ToList();
         return Render(text, 0, text.Length, sites);
     }
 
@@ -38,13 +40,15 @@ internal static class Schema
         if (start < 0)
         {
             throw new FormatException(
-                $"Fault {fault.Id}: {fault.File} no longer contains the original; write the entry anew:\n{fault.Original}");
+                $"Fault {fault.Id}: {fault.File} no longer contains "
+                    + $"the original; write the entry anew:\n{fault.Original}");
         }
 
         if (text.IndexOf(fault.Original, start + 1, StringComparison.Ordinal) >= 0)
         {
             throw new FormatException(
-                $"Fault {fault.Id}: {fault.File} contains the original more than once; give more of the text around it:\n{fault.Original}");
+                $"Fault {fault.Id}: {fault.File} contains the original more than once; "
+                    + $"give more of the text around it:\n{fault.Original}");
         }
 
         return new Site(start, start + fault.Original.Length, fault);
@@ -66,7 +70,8 @@ internal static class Schema
             if (sites.Count > 0 && sites[0].Start < outer.End)
             {
                 throw new FormatException(
-                    $"The originals of the faults {outer.Fault.Id} and {sites[0].Fault.Id} overlap; make them the same or one part of the other.");
+                    $"The originals of the faults {outer.Fault.Id} and {sites[0].Fault.Id} "
+                        + "overlap; make them the same or one part of the other.");
             }
 
             result.Append(text, at, outer.Start - at).Append(Switch(text, outer, same, inner));
@@ -82,13 +87,16 @@ internal static class Schema
         {
             if (same.Count + inner.Count > 1)
             {
-                throw new FormatException($"Fault {place.Fault.Id} holds its own switch, so no other fault may share its place.");
+                throw new FormatException(
+                    $"Fault {place.Fault.Id} holds its own switch, so no other fault may share its place.");
             }
 
-            return place.Fault.Faulty.Replace(Fault.Question, $"(Rl.Core.Mutants.active = {place.Fault.Id})", StringComparison.Ordinal);
+            return place.Fault.Faulty.Replace(
+                Fault.Question, $"(Rl.Core.Mutants.active = {place.Fault.Id})", StringComparison.Ordinal);
         }
 
-        var choices = string.Concat(same.Select(site => $"if Rl.Core.Mutants.active = {site.Fault.Id} then ({site.Fault.Faulty}) else "));
+        var choices = string.Concat(
+            same.Select(site => $"if Rl.Core.Mutants.active = {site.Fault.Id} then ({site.Fault.Faulty}) else "));
         return $"({choices}({Render(text, place.Start, place.End, inner)}))";
     }
 }

@@ -16,7 +16,8 @@ internal sealed class Workplace(string repository) : IDisposable
 
     private static TimeSpan BuildLimit => TimeSpan.FromMinutes(60);
 
-    private static readonly string[] _shared = ["Directory.Build.props", "Directory.Packages.props", "global.json", "README.md", "LICENSE"];
+    private static readonly string[] _shared =
+        ["Directory.Build.props", "Directory.Packages.props", "global.json", "README.md", "LICENSE"];
 
     public string Folder { get; } = Directory.CreateTempSubdirectory("rl-mutants-").FullName;
 
@@ -31,7 +32,8 @@ internal sealed class Workplace(string repository) : IDisposable
         }
     }
 
-    private static IEnumerable<(string Path, IEnumerable<Fault> Faults)> ByFile(string root, IReadOnlyList<Fault> faults) =>
+    private static IEnumerable<(string Path, IEnumerable<Fault> Faults)> ByFile(
+        string root, IReadOnlyList<Fault> faults) =>
         faults.GroupBy(fault => fault.File).Select(group =>
         {
             var path = Path.Combine(root, Core, group.Key);
@@ -64,10 +66,16 @@ internal sealed class Workplace(string repository) : IDisposable
         var project = Path.Combine(Folder, Core, "Rl.Core.FSharp.fsproj");
         const string first = "<Compile Include=\"Foundations/Guard.fs\" />";
         File.WriteAllText(Path.Combine(Folder, Core, "Foundations/Mutants.fs"), Schema.SwitchSource);
-        File.WriteAllText(project, File.ReadAllText(project).Replace(first, $"<Compile Include=\"Foundations/Mutants.fs\" />{first}", StringComparison.Ordinal));
+        File.WriteAllText(
+            project,
+            File.ReadAllText(project)
+                .Replace(first, $"<Compile Include=\"Foundations/Mutants.fs\" />{first}", StringComparison.Ordinal));
 
         var (code, output) = Run(
-            ["build", "-c", "Release", "-v", "quiet", "--nologo", "-p:TreatWarningsAsErrors=false", "-p:NoWarn=FS3390", Path.Combine(Folder, Tests)],
+            [
+                "build", "-c", "Release", "-v", "quiet", "--nologo", "-p:TreatWarningsAsErrors=false",
+                "-p:NoWarn=FS3390", Path.Combine(Folder, Tests),
+            ],
             0,
             BuildLimit);
 
@@ -82,7 +90,8 @@ internal sealed class Workplace(string repository) : IDisposable
     /// <summary>The files of a folder of the tree that are kept, none of those that builds make.</summary>
     private IEnumerable<string> Sources(string folder)
     {
-        foreach (var path in Directory.EnumerateFiles(Path.Combine(repository, folder), "*", SearchOption.AllDirectories))
+        foreach (var path in
+            Directory.EnumerateFiles(Path.Combine(repository, folder), "*", SearchOption.AllDirectories))
         {
             var relative = Path.GetRelativePath(repository, path);
             var parts = relative.Split(Path.DirectorySeparatorChar);
@@ -133,7 +142,8 @@ internal sealed class Workplace(string repository) : IDisposable
     private static (int? Code, string Output) Run(IReadOnlyList<string> arguments, int fault, TimeSpan limit)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
-        start.Environment["RL_MUTANT"] = fault == 0 ? "" : fault.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        start.Environment["RL_MUTANT"] =
+            fault == 0 ? "" : fault.ToString(System.Globalization.CultureInfo.InvariantCulture);
         // The runs are short: what the profile would gain costs more than it brings.
         start.Environment["DOTNET_TieredPGO"] = "0";
 

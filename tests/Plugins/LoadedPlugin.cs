@@ -46,7 +46,10 @@ public sealed class LoadedPlugin : IDisposable
         }
     }
 
-    internal static AgentOptions Small() => Algorithms.Options("annealing", [new("Episodes", "2"), new("TotalSteps", "3000"), new("EnvironmentCopies", "2"), new("Threads", "1")]);
+    internal static AgentOptions Small() =>
+        Algorithms.Options(
+            "annealing",
+            [new("Episodes", "2"), new("TotalSteps", "3000"), new("EnvironmentCopies", "2"), new("Threads", "1")]);
 
     internal static float[] Trained(int threads)
     {
@@ -55,5 +58,6 @@ public sealed class LoadedPlugin : IDisposable
         return agent.Parameters.ToArray();
     }
 
-    internal static string[] Ids(string listing) => [.. listing.Split('\n').Where(line => line.Contains("\"id\"", StringComparison.Ordinal))];
+    internal static string[] Ids(string listing) =>
+        [.. listing.Split('\n').Where(line => line.Contains("\"id\"", StringComparison.Ordinal))];
 }

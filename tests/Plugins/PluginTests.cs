@@ -17,14 +17,20 @@ public sealed class PluginTests(LoadedPlugin loaded) : IClassFixture<LoadedPlugi
         Assert.Equal("Annealing", loaded.Plugin.Name);
         Assert.Equal(["annealing"], loaded.Plugin.Algorithms);
         Assert.Equal(["Thermostat-v0"], loaded.Plugin.Environments);
-        Assert.Equal(Algorithms.All.Select(algorithm => algorithm.Id).Order(StringComparer.Ordinal), Algorithms.All.Select(algorithm => algorithm.Id));
+        Assert.Equal(
+            Algorithms.All.Select(algorithm => algorithm.Id).Order(StringComparer.Ordinal),
+            Algorithms.All.Select(algorithm => algorithm.Id));
         var annealing = Assert.Single(Algorithms.All, algorithm => algorithm.Id == "annealing");
-        Assert.Equal(["TotalSteps", "Episodes", "Deviation", "Temperature", "Hidden", "Activation"], annealing.Options.Select(option => option.Name));
+        Assert.Equal(
+            ["TotalSteps", "Episodes", "Deviation", "Temperature", "Hidden", "Activation"],
+            annealing.Options.Select(option => option.Name));
         Assert.All(annealing.Options, option => Assert.NotEmpty(option.Meaning));
         Assert.Equal("greater than 0", annealing.Options.Single(option => option.Name == "Deviation").Range);
         Assert.Equal(200_000, annealing.Defaults.TotalSteps);
         var thermostat = Environments.Describe("Thermostat-v0");
-        Assert.Equal(("Keep a room at 20 °C whatever the weather.", 50, -60.0), (thermostat.Summary, thermostat.MaxEpisodeSteps, thermostat.RewardThreshold));
+        Assert.Equal(
+            ("Keep a room at 20 °C whatever the weather.", 50, -60.0),
+            (thermostat.Summary, thermostat.MaxEpisodeSteps, thermostat.RewardThreshold));
         Assert.Contains("Thermostat-v0", Environments.Ids);
     }
 
@@ -44,11 +50,17 @@ public sealed class PluginTests(LoadedPlugin loaded) : IClassFixture<LoadedPlugi
     [Fact]
     public void What_is_no_plugin_is_refused_by_name()
     {
-        Assert.Contains("nowhere.dll", Assert.Throws<FileNotFoundException>(() => Plugin.Load("nowhere.dll")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "nowhere.dll", Assert.Throws<FileNotFoundException>(() => Plugin.Load("nowhere.dll")).Message,
+            StringComparison.Ordinal);
         var text = loaded.File("text.dll");
         File.WriteAllText(text, "no assembly");
-        Assert.Contains("text.dll", Assert.Throws<InvalidDataException>(() => Plugin.Load(text)).Message, StringComparison.Ordinal);
-        Assert.Contains("has no algorithm", Assert.Throws<ArgumentException>(() => Plugin.Register(typeof(Enumerable).Assembly)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "text.dll", Assert.Throws<InvalidDataException>(() => Plugin.Load(text)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "has no algorithm",
+            Assert.Throws<ArgumentException>(() => Plugin.Register(typeof(Enumerable).Assembly)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -58,12 +70,16 @@ public sealed class PluginTests(LoadedPlugin loaded) : IClassFixture<LoadedPlugi
         Assert.Equal(LoadedPlugin.Small(), options);
         Assert.Equal(options, options.With("episodes", "5").With("Episodes", "2"));
         Assert.NotEqual(options, options.With("Episodes", "5"));
-        Assert.Equal(("5", 2), (options.With("Episodes", "5")["EPISODES"], options.With("Episodes", "5").EnvironmentCopies));
+        Assert.Equal(
+            ("5", 2), (options.With("Episodes", "5")["EPISODES"], options.With("Episodes", "5").EnvironmentCopies));
         Assert.Equal("70", (options with { TotalSteps = 70 })["TotalSteps"]);
-        Assert.Contains("Episode", Assert.Throws<ArgumentException>(() => options.With("Episode", "5")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "Episode", Assert.Throws<ArgumentException>(() => options.With("Episode", "5")).Message,
+            StringComparison.Ordinal);
         var error = Assert.Throws<ArgumentOutOfRangeException>(options.With("Deviation", "0").Validate);
         Assert.Equal("Deviation", error.ParamName);
-        Assert.ThrowsAny<ArgumentException>(() => Agent.Create(options.With("Episodes", "0"), Environments.Make("CartPole-v1"), 1));
+        Assert.ThrowsAny<ArgumentException>(
+            () => Agent.Create(options.With("Episodes", "0"), Environments.Make("CartPole-v1"), 1));
     }
 
     [Fact]
@@ -88,7 +104,9 @@ public sealed class PluginTests(LoadedPlugin loaded) : IClassFixture<LoadedPlugi
     [Fact]
     public void It_learns()
     {
-        using var agent = Agent.Create(Algorithms.Options("annealing", [new("TotalSteps", "100000"), new("EnvironmentCopies", "4")]), Environments.Make("CartPole-v1"), 1);
+        using var agent = Agent.Create(
+            Algorithms.Options("annealing", [new("TotalSteps", "100000"), new("EnvironmentCopies", "4")]),
+            Environments.Make("CartPole-v1"), 1);
         var before = agent.Evaluate(20).Mean;
         agent.Train();
         Assert.InRange(agent.Evaluate(20).Mean, Math.Max(before, 100), 500);
@@ -115,7 +133,9 @@ public sealed class PluginTests(LoadedPlugin loaded) : IClassFixture<LoadedPlugi
     public void The_command_trains_resumes_evaluates_checks_and_lists_them()
     {
         var run = loaded.File("run");
-        var (code, output, error) = loaded.Command("train", "annealing", "Thermostat-v0", "--steps", "2000", "--run", run, "--json", "--episodes", "3", "--set", "Episodes=2");
+        var (code, output, error) = loaded.Command(
+            "train", "annealing", "Thermostat-v0", "--steps", "2000", "--run", run, "--json", "--episodes", "3",
+            "--set", "Episodes=2");
         Assert.Equal((0, string.Empty), (code, error));
         Assert.Contains("\"candidateReturn\"", output, StringComparison.Ordinal);
         Assert.Equal(0, loaded.Command("train", "--resume", run, "--steps", "3000", "--episodes", "3").Code);
@@ -124,12 +144,17 @@ public sealed class PluginTests(LoadedPlugin loaded) : IClassFixture<LoadedPlugi
         Assert.Contains("\"annealing\"", output, StringComparison.Ordinal);
         Assert.Contains("Thermostat-v0", output, StringComparison.Ordinal);
         Assert.Equal(0, loaded.Command("check", "Thermostat-v0", "--steps", "100").Code);
-        Assert.Contains(LoadedPlugin.Ids(loaded.Command("environments", "--json").Output), line => line.Contains("Thermostat-v0", StringComparison.Ordinal));
-        Assert.Contains(LoadedPlugin.Ids(loaded.Command("algorithms", "--json").Output), line => line.Contains("\"annealing\"", StringComparison.Ordinal));
+        Assert.Contains(
+            LoadedPlugin.Ids(loaded.Command("environments", "--json").Output),
+            line => line.Contains("Thermostat-v0", StringComparison.Ordinal));
+        Assert.Contains(
+            LoadedPlugin.Ids(loaded.Command("algorithms", "--json").Output),
+            line => line.Contains("\"annealing\"", StringComparison.Ordinal));
         Assert.NotEqual(0, loaded.Command("train", "annealing", "Thermostat-v0", "--plugin", "nowhere.dll").Code);
 
         // Another process, which has not loaded it: the message says what to do.
-        using var process = Process.Start(new ProcessStartInfo("dotnet", ["exec", Path.Combine(AppContext.BaseDirectory, "rl.dll"), "evaluate", run])
+        using var process = Process.Start(
+            new ProcessStartInfo("dotnet", ["exec", Path.Combine(AppContext.BaseDirectory, "rl.dll"), "evaluate", run])
         {
             RedirectStandardError = true,
             RedirectStandardOutput = true,

@@ -111,7 +111,8 @@ let file (entry: AlgorithmEntry) : string =
             ""
             "namespace Rl;"
             ""
-            $"/// <summary>{documented names (Sentences.ofType entry.OptionsType)} Every default is the core's.</summary>"
+            ($"/// <summary>{documented names (Sentences.ofType entry.OptionsType)} Every default is the "
+             + "core's.</summary>")
             $"public sealed record {name} : AgentOptions"
             "{"
             $"    private static readonly Core.Algorithms.{name} Defaults = {name}Module.defaults;"
@@ -130,17 +131,20 @@ let file (entry: AlgorithmEntry) : string =
                 $"""        {option.Name} = {Values.ofCore kind ("core" + path["Defaults".Length ..])},"""
             "    };"
             ""
-            "    internal override AgentOptions WithTotalSteps(long totalSteps) => this with { TotalSteps = totalSteps };"
+            ("    internal override AgentOptions WithTotalSteps(long totalSteps) => this with { TotalSteps = "
+             + "totalSteps };")
             ""
             "    internal override AgentOptions WithSettings(IEnumerable<Tuple<string, string>> settings) =>"
-            $"        OfCore({name}Module.ofPairs(Convert.ToPairs(settings))) with {{ EnvironmentCopies = EnvironmentCopies, Threads = Threads }};"
+            ($"        OfCore({name}Module.ofPairs(Convert.ToPairs(settings))) with "
+             + $"{{ EnvironmentCopies = EnvironmentCopies, Threads = Threads }};")
             ""
             "    internal override Learner CreateLearner(BatchEnvironment environment, Workers workers) =>"
             $"        Core.Algorithms.{name[.. name.Length - 8]}.create(ToCore(), environment, workers);"
             ""
             $"    private protected override void ValidateAlgorithm() => {name}Module.validate(ToCore());"
             ""
-            $"    private protected override IEnumerable<Tuple<string, string>> Pairs() => {name}Module.toPairs(ToCore());"
+            ("    private protected override IEnumerable<Tuple<string, string>> Pairs() => "
+             + $"{name}Module.toPairs(ToCore());")
             "}"
         ]
 
@@ -185,7 +189,8 @@ let choice (union: Type) : string =
             "    {"
             for case in cases do
                 $"        {union.Name}.{case} => {core}.{case},"
-            $"        _ => throw new ArgumentOutOfRangeException(nameof(value), value, $\"{union.Name} is {{value}}; it must be one of its names.\"),"
+            ($"        _ => throw new ArgumentOutOfRangeException(nameof(value), value, $\"{union.Name} is "
+             + $"{{value}}; it must be one of its names.\"),")
             "    };"
             ""
             $"    public static {union.Name} OfCore(this {core} value) => ({union.Name})value.Tag;"

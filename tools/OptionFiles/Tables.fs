@@ -31,7 +31,9 @@ let page (entries: AlgorithmEntry list) (text: string) : string =
     if not missing.IsEmpty then
         let ids = missing |> List.map _.Id |> String.concat ", "
 
-        invalidOp
-            $"docs/algorithms.md has no section for {ids}; write \"## id\", a paragraph, and a line \"{Head}\" where the table belongs."
+        invalidOp (
+            $"docs/algorithms.md has no section for {ids}; write \"## id\", a paragraph, and a line \"{Head}\" "
+            + "where the table belongs."
+        )
 
     text.Split '\n' |> Array.toList |> go "" |> String.concat "\n"

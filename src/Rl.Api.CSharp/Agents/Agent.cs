@@ -153,15 +153,7 @@ public sealed partial class Agent : IDisposable
 
     /// <summary>Saves the state after the last whole update, also while another thread trains on; gives its
     /// steps.</summary>
-    internal long SaveLast(string path, bool withReplay = true)
-    {
-        // The state is a value: what trains makes another.
-        var now = Volatile.Read(ref state);
-        var checkpoint = ToCheckpoint(now);
-        CheckpointModule.save(path, withReplay ? checkpoint : CheckpointModule.withoutReplay(checkpoint));
-        Log.Saved(Logger, now.Steps, path);
-        return now.Steps;
-    }
+    internal long SaveLast(string path, bool withReplay = true) => Write(Volatile.Read(ref state), path, withReplay);
 
     /// <summary>Writes the agent and all that its training depends on to one file. It appears whole or not at all: an
     /// earlier file stays until the new one is complete.</summary>
@@ -175,9 +167,7 @@ public sealed partial class Agent : IDisposable
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         using var _ = Enter(mayBeReporting: true);
-        var checkpoint = ToCheckpoint(state);
-        CheckpointModule.save(path, withReplay ? checkpoint : CheckpointModule.withoutReplay(checkpoint));
-        Log.Saved(Logger, Steps, path);
+        Write(state, path, withReplay);
     }
 
     /// <summary>Releases the threads and its copies of the environment. The agent cannot be used afterwards; training
@@ -265,6 +255,15 @@ public sealed partial class Agent : IDisposable
 
     private static Workers NewWorkers(AgentOptions options) =>
         new(options.Threads == 0 ? System.Environment.ProcessorCount : options.Threads);
+
+    /// <summary>Writes a state, which is a value: what trains makes another. Gives its steps.</summary>
+    private long Write(TrainingState now, string path, bool withReplay)
+    {
+        var checkpoint = ToCheckpoint(now);
+        CheckpointModule.save(path, withReplay ? checkpoint : CheckpointModule.withoutReplay(checkpoint));
+        Log.Saved(Logger, now.Steps, path);
+        return now.Steps;
+    }
 
     private Checkpoint ToCheckpoint(TrainingState now) =>
         Convert.ToCheckpoint(

@@ -17,7 +17,8 @@ public sealed class BuiltInEnvironment : IMaskedEnvironment, IGoalEnvironment, I
     private bool isRunning;
     private bool isAtStart;
 
-    internal BuiltInEnvironment(AnyEnvironment environment, IReadOnlyDictionary<string, string> options, int? maxEpisodeSteps)
+    internal BuiltInEnvironment(
+        AnyEnvironment environment, IReadOnlyDictionary<string, string> options, int? maxEpisodeSteps)
     {
         this.environment = environment;
         Options = options;
@@ -161,11 +162,13 @@ public sealed class BuiltInEnvironment : IMaskedEnvironment, IGoalEnvironment, I
         ArgumentOutOfRangeException.ThrowIfLessThan(episodes, 1);
         var player = Core.Training.Playback.atRandom(environment.ActionSpace);
         return new(Id, FramesPerSecond, () =>
-            SceneConvert.Frames(Core.Training.Playback.run(player, Vectorise(1), episodes, Core.Foundations.RngModule.create(seed))));
+            SceneConvert.Frames(
+                Core.Training.Playback.run(player, Vectorise(1), episodes, Core.Foundations.RngModule.create(seed))));
     }
 
     /// <summary>The id with the options that differ from their defaults.</summary>
-    public override string ToString() => Options.Count == 0 ? Id : $"{Id} ({string.Join(", ", Convert.Lines(Options))})";
+    public override string ToString() =>
+        Options.Count == 0 ? Id : $"{Id} ({string.Join(", ", Convert.Lines(Options))})";
 
     internal AnyEnvironment Inner => environment;
 

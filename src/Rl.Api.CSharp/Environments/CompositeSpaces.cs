@@ -28,7 +28,8 @@ public sealed record MultiDiscreteSpace : Space
     /// <summary>The first integer of each element.</summary>
     public IReadOnlyList<int> Starts { get; }
 
-    internal static MultiDiscreteSpace Of(Core.Environments.Space space) => new((Core.Environments.Space.MultiDiscrete)space);
+    internal static MultiDiscreteSpace Of(Core.Environments.Space space) =>
+        new((Core.Environments.Space.MultiDiscrete)space);
 
     /// <summary>Whether the other space has the same integers.</summary>
     public bool Equals(MultiDiscreteSpace? other) => other is not null && Core.Equals(other.Core);

@@ -55,9 +55,11 @@ public enum ContractRule
 /// <param name="Problem">What is wrong.</param>
 /// <param name="Remedy">What to do.</param>
 /// <param name="Occurrences">How often it was seen.</param>
-public sealed record ContractFinding(ContractRule Rule, bool IsAdvice, string Place, string Problem, string Remedy, int Occurrences)
+public sealed record ContractFinding(
+    ContractRule Rule, bool IsAdvice, string Place, string Problem, string Remedy, int Occurrences)
 {
     /// <summary>The finding as one line.</summary>
     public override string ToString() =>
-        $"{(IsAdvice ? "advice" : "violation")}, {Rule}, {Place}: {Problem}{(Occurrences > 1 ? $" (seen {Occurrences} times)" : string.Empty)} {Remedy}";
+        $"{(IsAdvice ? "advice" : "violation")}, {Rule}, {Place}: "
+            + $"{Problem}{(Occurrences > 1 ? $" (seen {Occurrences} times)" : string.Empty)} {Remedy}";
 }

@@ -43,7 +43,8 @@ public static class EnvironmentWrappers
         With(environment, Wrapper.NewNormalizeObservation(epsilon));
 
     /// <summary>Rewards divided by the running standard deviation of discounted returns.</summary>
-    public static WrappedEnvironment NormalizeReward(this IEnvironment environment, double discount = 0.99, double epsilon = 1e-8) =>
+    public static WrappedEnvironment NormalizeReward(
+        this IEnvironment environment, double discount = 0.99, double epsilon = 1e-8) =>
         With(environment, Wrapper.NewNormalizeReward(discount, epsilon));
 
     /// <summary>Adds <paramref name="scale"/> / √n to rewards, n being how often a step of any copy has led to the same
@@ -65,24 +66,28 @@ public static class EnvironmentWrappers
 
     /// <summary>Observations by a function. A file holds its name alone: to load an agent, give the environment with
     /// its wrappers.</summary>
-    public static WrappedEnvironment TransformObservation(this IEnvironment environment, string name, RowFunction transform, Space? space = null) =>
+    public static WrappedEnvironment TransformObservation(
+        this IEnvironment environment, string name, RowFunction transform, Space? space = null) =>
         With(environment, Convert.TransformObservation(name, transform, space));
 
     /// <summary>Rewards by a function. A file holds its name alone: to load an agent, give the environment with its
     /// wrappers.</summary>
-    public static WrappedEnvironment TransformReward(this IEnvironment environment, string name, Func<double, double> transform) =>
+    public static WrappedEnvironment TransformReward(
+        this IEnvironment environment, string name, Func<double, double> transform) =>
         With(environment, Convert.TransformReward(name, transform));
 
     /// <summary>Actions of <paramref name="space"/> (null: the environment's) by a function to the environment's. A
     /// file holds its name alone: to load an agent, give the environment with its wrappers.</summary>
-    public static WrappedEnvironment TransformAction(this IEnvironment environment, string name, RowFunction transform, Space? space = null) =>
+    public static WrappedEnvironment TransformAction(
+        this IEnvironment environment, string name, RowFunction transform, Space? space = null) =>
         With(environment, Convert.TransformAction(name, transform, space));
 
     /// <summary>Lets any numbers be actions and clips them to the box.</summary>
     public static WrappedEnvironment ClipAction(this IEnvironment environment) => With(environment, Wrapper.ClipAction);
 
     /// <summary>Rewards clipped to a range.</summary>
-    public static WrappedEnvironment ClipReward(this IEnvironment environment, double low = double.NegativeInfinity, double high = double.PositiveInfinity) =>
+    public static WrappedEnvironment ClipReward(
+        this IEnvironment environment, double low = double.NegativeInfinity, double high = double.PositiveInfinity) =>
         With(environment, Wrapper.NewClipReward(low, high));
 
     /// <summary>Actions from <paramref name="low"/> to <paramref name="high"/> stand for the whole box of
@@ -96,12 +101,14 @@ public static class EnvironmentWrappers
         With(environment, Wrapper.NewRescaleObservation([low], [high]));
 
     /// <summary>The last observations, the newest last; a new first axis.</summary>
-    public static WrappedEnvironment FrameStackObservation(this IEnvironment environment, int size, FramePadding padding = FramePadding.Reset) =>
+    public static WrappedEnvironment FrameStackObservation(
+        this IEnvironment environment, int size, FramePadding padding = FramePadding.Reset) =>
         With(environment, Convert.FrameStack(size, padding));
 
     /// <summary>The time since the episode began: as a last element, or as the entry "time" of a dictionary; in steps,
     /// or as a part of the time limit.</summary>
-    public static WrappedEnvironment TimeAwareObservation(this IEnvironment environment, bool flatten = true, bool normalizeTime = false) =>
+    public static WrappedEnvironment TimeAwareObservation(
+        this IEnvironment environment, bool flatten = true, bool normalizeTime = false) =>
         With(environment, Wrapper.NewTimeAwareObservation(flatten, normalizeTime));
 
     /// <summary>Observations that are <paramref name="delay"/> steps old; zeros before.</summary>
@@ -109,10 +116,12 @@ public static class EnvironmentWrappers
         With(environment, Wrapper.NewDelayObservation(delay));
 
     /// <summary>Observations as vectors for networks: <see cref="Space.Encode"/>.</summary>
-    public static WrappedEnvironment FlattenObservation(this IEnvironment environment) => With(environment, Wrapper.FlattenObservation);
+    public static WrappedEnvironment FlattenObservation(this IEnvironment environment) =>
+        With(environment, Wrapper.FlattenObservation);
 
     /// <summary>Some entries of a dictionary, or parts of a tuple by number.</summary>
-    public static WrappedEnvironment FilterObservation(this IEnvironment environment, params IReadOnlyList<string> names) =>
+    public static WrappedEnvironment FilterObservation(
+        this IEnvironment environment, params IReadOnlyList<string> names) =>
         With(environment, Convert.FilterObservation(names));
 
     /// <summary>Boxes of another shape with the same elements.</summary>
@@ -128,11 +137,13 @@ public static class EnvironmentWrappers
         With(environment, Wrapper.NewResizeObservation(height, width));
 
     /// <summary>Observations in bins of equal width: as one integer, or one an element.</summary>
-    public static WrappedEnvironment DiscretizeObservation(this IEnvironment environment, int bins, bool multiDiscrete = false) =>
+    public static WrappedEnvironment DiscretizeObservation(
+        this IEnvironment environment, int bins, bool multiDiscrete = false) =>
         With(environment, Wrapper.NewDiscretizeObservation([bins], multiDiscrete));
 
     /// <summary>Actions by the middles of bins of equal width: as one integer, or one an element.</summary>
-    public static WrappedEnvironment DiscretizeAction(this IEnvironment environment, int bins, bool multiDiscrete = false) =>
+    public static WrappedEnvironment DiscretizeAction(
+        this IEnvironment environment, int bins, bool multiDiscrete = false) =>
         With(environment, Wrapper.NewDiscretizeAction([bins], multiDiscrete));
 
     /// <summary>Takes each action several times, adds the rewards, and shows the element-wise maximum of the last two
@@ -145,7 +156,8 @@ public static class EnvironmentWrappers
         With(environment, Wrapper.NewRepeatAction(count));
 
     /// <summary>With a probability an action is not taken but the one before, for some steps.</summary>
-    public static WrappedEnvironment StickyAction(this IEnvironment environment, double probability, int shortest = 1, int longest = 1) =>
+    public static WrappedEnvironment StickyAction(
+        this IEnvironment environment, double probability, int shortest = 1, int longest = 1) =>
         With(environment, Wrapper.NewStickyAction(probability, shortest, longest));
 
     /// <summary>Refuses observations outside their space and actions outside theirs.</summary>
@@ -156,7 +168,8 @@ public static class EnvironmentWrappers
     /// two images, grey levels in [0, 1], a square size, and a stack of the last images. Observations are
     /// [<paramref name="frameStack"/>, <paramref name="screenSize"/>, <paramref name="screenSize"/>]. Source: Mnih et
     /// al. (2015).</summary>
-    public static WrappedEnvironment AtariPreprocessing(this IEnvironment environment, int frameSkip = 4, int screenSize = 84, int frameStack = 4) =>
+    public static WrappedEnvironment AtariPreprocessing(
+        this IEnvironment environment, int frameSkip = 4, int screenSize = 84, int frameStack = 4) =>
         With(environment, Convert.AtariPreprocessing(frameSkip, screenSize, frameStack));
 
     private static WrappedEnvironment With(IEnvironment environment, params Wrapper[] wrappers)

@@ -39,7 +39,8 @@ public static class Environments
 
     /// <summary>Every id, ordered.</summary>
     public static IReadOnlyList<string> Ids => Registered.Environments is { Count: > 0 } own
-        ? Array.AsReadOnly(BuiltIn.Concat(own.Select(environment => environment.Id)).Order(StringComparer.Ordinal).ToArray())
+        ? Array.AsReadOnly(
+            BuiltIn.Concat(own.Select(environment => environment.Id)).Order(StringComparer.Ordinal).ToArray())
         : BuiltIn;
 
     /// <summary>What is known of an environment.</summary>
@@ -75,7 +76,9 @@ public static class Environments
     public static IReadOnlyList<ContractFinding> Check(BuiltInEnvironment environment, ulong seed = 0, int steps = 500)
     {
         ArgumentNullException.ThrowIfNull(environment);
-        return environment.Inner is OwnEnvironment own ? Check(own.Factory, seed, steps) : Convert.Check(environment.Inner, seed, steps);
+        return environment.Inner is OwnEnvironment own
+            ? Check(own.Factory, seed, steps)
+            : Convert.Check(environment.Inner, seed, steps);
     }
 
     /// <summary>Everything in which an environment of your own breaks the contract. Nothing is thrown for a broken

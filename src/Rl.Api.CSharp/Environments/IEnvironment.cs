@@ -9,7 +9,8 @@ namespace Rl;
 /// <param name="Terminated">The environment reached a terminal state: nothing follows, its value is 0.</param>
 /// <param name="Truncated">The episode is cut for a reason outside the task; the state still has a value. A time limit
 /// needs no code: see <see cref="IEnvironment.MaxEpisodeSteps"/>.</param>
-public readonly record struct StepResult(ReadOnlyMemory<float> Observation, double Reward, bool Terminated, bool Truncated = false)
+public readonly record struct StepResult(
+    ReadOnlyMemory<float> Observation, double Reward, bool Terminated, bool Truncated = false)
 {
     /// <summary>Whether the episode is over and <c>Reset</c> comes next.</summary>
     public bool IsOver => Terminated || Truncated;

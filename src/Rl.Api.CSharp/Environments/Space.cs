@@ -73,7 +73,8 @@ public abstract record Space
 
     /// <summary>The parts of a value by their paths, in the order of <see cref="Layout"/>.</summary>
     /// <param name="value">A value of the space.</param>
-    public IReadOnlyList<KeyValuePair<string, float[]>> Unflatten(ReadOnlySpan<float> value) => Convert.Unflatten(Core, value);
+    public IReadOnlyList<KeyValuePair<string, float[]>> Unflatten(ReadOnlySpan<float> value) =>
+        Convert.Unflatten(Core, value);
 
     /// <summary>The value that has the given parts, by their paths in any order.</summary>
     /// <param name="parts">Each part of <see cref="Layout"/> once.</param>

@@ -29,7 +29,8 @@ internal static class ActingNotes
     public static ActingFacts Read(IEnumerable<KeyValuePair<string, string>> notes)
     {
         var found = notes.ToDictionary(note => note.Key, note => note.Value);
-        _ = int.TryParse(found.GetValueOrDefault(Limit), NumberStyles.None, CultureInfo.InvariantCulture, out var limit);
+        _ = int.TryParse(
+            found.GetValueOrDefault(Limit), NumberStyles.None, CultureInfo.InvariantCulture, out var limit);
         return new(limit, found.GetValueOrDefault(Masks) == Convert.Text(true));
     }
 }

@@ -108,7 +108,9 @@ internal sealed class CheckpointKeeper(Agent agent, Checkpoints checkpoints, Fun
         {
             // Sooner than the interval, since so much is unsaved; later each time, since a full disk stays full for a
             // while.
-            retry = retry is { } wait ? TimeSpan.FromTicks(Math.Min(2 * wait.Ticks, TimeSpan.FromMinutes(1).Ticks)) : FirstRetry;
+            retry = retry is { } wait
+                ? TimeSpan.FromTicks(Math.Min(2 * wait.Ticks, TimeSpan.FromMinutes(1).Ticks))
+                : FirstRetry;
             sinceSave.Restart();
             Failed?.Invoke(error);
         }
@@ -119,7 +121,10 @@ internal sealed class CheckpointKeeper(Agent agent, Checkpoints checkpoints, Fun
         var steps = agent.SaveLast(checkpoints.AgentPath, checkpoints.WithReplay);
         if (checkpoints.KeepLast > 1)
         {
-            agent.SaveLast(Path.Combine(checkpoints.Folder, string.Create(CultureInfo.InvariantCulture, $"{NamePrefix}{steps}.rl")), checkpoints.WithReplay);
+            agent.SaveLast(
+                Path.Combine(
+                    checkpoints.Folder, string.Create(CultureInfo.InvariantCulture, $"{NamePrefix}{steps}.rl")),
+                checkpoints.WithReplay);
             foreach (var (path, _) in Numbered().Skip(checkpoints.KeepLast).ToList())
             {
                 File.Delete(path);
@@ -185,9 +190,13 @@ internal sealed class CheckpointKeeper(Agent agent, Checkpoints checkpoints, Fun
             var root = document.RootElement;
 
             // One beyond the checkpoint was made by steps that are taken again.
-            return root.GetProperty("steps").GetInt64() <= agent.Steps ? root.GetProperty("mean").GetDouble() : double.NegativeInfinity;
+            return root.GetProperty("steps").GetInt64() <= agent.Steps
+                ? root.GetProperty("mean").GetDouble()
+                : double.NegativeInfinity;
         }
-        catch (Exception error) when (error is JsonException or InvalidOperationException or FormatException or System.Collections.Generic.KeyNotFoundException)
+        catch (Exception error) when (
+            error is JsonException or InvalidOperationException or FormatException
+                or System.Collections.Generic.KeyNotFoundException)
         {
             return double.NegativeInfinity;
         }

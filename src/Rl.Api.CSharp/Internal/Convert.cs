@@ -25,6 +25,13 @@ internal static class Convert
         (Activation.Silu, Rl.Core.Networks.Activation.Silu),
     ];
 
+    private static readonly (Recurrence Facade, RecurrentCell Core)[] Cells =
+    [
+        (Recurrence.Tanh, RecurrentCell.Tanh),
+        (Recurrence.Gru, RecurrentCell.Gru),
+        (Recurrence.Lstm, RecurrentCell.Lstm),
+    ];
+
     public static Rng Key(Random random) => RngModule.create((ulong)random.NextInt64());
 
     /// <summary>The bytes of a snapshot of the batch, which is reset.</summary>
@@ -75,7 +82,9 @@ internal static class Convert
         SpaceModule.tuple(ListModule.OfSeq(parts.Select(part => Given(part, nameof(parts)))));
 
     public static Core.Environments.Space Dict(IReadOnlyList<(string Name, Space Space)> entries) =>
-        SpaceModule.dict(ListModule.OfSeq(entries.Select(entry => System.Tuple.Create(entry.Name, Given(entry.Space, nameof(entries))))));
+        SpaceModule.dict(
+            ListModule.OfSeq(
+                entries.Select(entry => System.Tuple.Create(entry.Name, Given(entry.Space, nameof(entries))))));
 
     public static Space ToSpace(Core.Environments.Space space) => space switch
     {
@@ -91,7 +100,9 @@ internal static class Convert
         space.Parts.Select(part => (part.Item1, ToSpace(part.Item2)));
 
     public static IReadOnlyList<SpacePart> Layout(Core.Environments.Space space) =>
-        Array.AsReadOnly(SpaceModule.layout(space).Select(part => new SpacePart(part.Path, part.Offset, ToSpace(part.Space))).ToArray());
+        Array.AsReadOnly(
+            SpaceModule.layout(space)
+                .Select(part => new SpacePart(part.Path, part.Offset, ToSpace(part.Space))).ToArray());
 
     public static int EncodedSize(Core.Environments.Space space) => SpaceModule.encodedSize(space);
 
@@ -109,8 +120,10 @@ internal static class Convert
         return value;
     }
 
-    public static IReadOnlyList<KeyValuePair<string, float[]>> Unflatten(Core.Environments.Space space, ReadOnlySpan<float> value) =>
-        Array.AsReadOnly(SpaceModule.unflatten(space, value).Select(part => KeyValuePair.Create(part.Item1, part.Item2)).ToArray());
+    public static IReadOnlyList<KeyValuePair<string, float[]>> Unflatten(
+        Core.Environments.Space space, ReadOnlySpan<float> value) =>
+        Array.AsReadOnly(
+            SpaceModule.unflatten(space, value).Select(part => KeyValuePair.Create(part.Item1, part.Item2)).ToArray());
 
     public static float[] Flatten(Core.Environments.Space space, IEnumerable<KeyValuePair<string, float[]>> parts) =>
         SpaceModule.flatten(space, ListModule.OfSeq(parts.Select(part => System.Tuple.Create(part.Key, part.Value))));
@@ -150,17 +163,21 @@ internal static class Convert
         return Core.Wrappers.Wrapper.NewFilterObservation(ListModule.OfSeq(names));
     }
 
-    public static IReadOnlyList<Core.Wrappers.Wrapper> Wrappers(Core.Training.Wrapping wrapping) => [.. wrapping.Wrappers];
+    public static IReadOnlyList<Core.Wrappers.Wrapper> Wrappers(Core.Training.Wrapping wrapping) =>
+        [.. wrapping.Wrappers];
 
     /// <summary>Whether every function of the wrappers is there.</summary>
-    public static bool IsComplete(Core.Training.Wrapping wrapping) => wrapping.Wrappers.All(Core.Wrappers.WrapperModule.isComplete);
+    public static bool IsComplete(Core.Training.Wrapping wrapping) =>
+        wrapping.Wrappers.All(Core.Wrappers.WrapperModule.isComplete);
 
     /// <summary>Whether a wrapper is a user's own function.</summary>
     public static bool HasFunctions(IEnumerable<Core.Wrappers.Wrapper> wrappers) =>
-        wrappers.Any(wrapper => wrapper.IsTransformObservation || wrapper.IsTransformReward || wrapper.IsTransformAction);
+        wrappers.Any(
+            wrapper => wrapper.IsTransformObservation || wrapper.IsTransformReward || wrapper.IsTransformAction);
 
     /// <summary>Whether the batch has the wrappers that a snapshot was taken within.</summary>
-    public static bool HasWrappersOf(BatchEnvironment batch, BatchSnapshot snapshot) => batch.Wrappers.SequenceEqual(snapshot.Wrappers);
+    public static bool HasWrappersOf(BatchEnvironment batch, BatchSnapshot snapshot) =>
+        batch.Wrappers.SequenceEqual(snapshot.Wrappers);
 
     public static IReadOnlyList<int> ToList(FSharpList<int> items) => ValueList<int>.Of(items, nameof(items));
 
@@ -169,7 +186,10 @@ internal static class Convert
 
     public static FSharpList<Tuple<string, string>> ToPairs(IEnumerable<Tuple<string, string>> pairs) =>
         ListModule.OfSeq(pairs.Select(pair =>
-            pair.Item2 is null ? throw new ArgumentNullException(pair.Item1, $"{pair.Item1} is null; give it a value, or leave it out for the default.") : pair));
+            pair.Item2 is null
+                ? throw new ArgumentNullException(
+                    pair.Item1, $"{pair.Item1} is null; give it a value, or leave it out for the default.")
+                : pair));
 
     public static FSharpList<Tuple<string, string>> ToPairs(IEnumerable<KeyValuePair<string, string>> pairs) =>
         ListModule.OfSeq(pairs.Select(pair => System.Tuple.Create(pair.Key, pair.Value)));
@@ -182,26 +202,15 @@ internal static class Convert
         Activations.First(known => known.Core.Equals(activation)).Facade;
 
     public static Rl.Core.Networks.Activation ToCore(Activation activation) =>
-        Activations.Any(known => known.Facade == activation)
-            ? Activations.First(known => known.Facade == activation).Core
-            : throw new ArgumentOutOfRangeException(nameof(activation), activation, $"Activation is {activation}; it must be one of its names.");
+        Known(Activations, activation, nameof(activation));
 
-    public static Recurrence OfCore(FSharpOption<Rl.Core.Networks.RecurrentCell>? cell) => cell?.Value switch
-    {
-        null => Recurrence.None,
-        { IsTanh: true } => Recurrence.Tanh,
-        { IsGru: true } => Recurrence.Gru,
-        _ => Recurrence.Lstm,
-    };
+    public static Recurrence OfCore(FSharpOption<RecurrentCell>? cell) =>
+        cell is null ? Recurrence.None : Cells.First(known => known.Core.Equals(cell.Value)).Facade;
 
-    public static FSharpOption<Rl.Core.Networks.RecurrentCell>? ToCore(Recurrence recurrence) => recurrence switch
-    {
-        Recurrence.None => null,
-        Recurrence.Tanh => FSharpOption<Rl.Core.Networks.RecurrentCell>.Some(Rl.Core.Networks.RecurrentCell.Tanh),
-        Recurrence.Gru => FSharpOption<Rl.Core.Networks.RecurrentCell>.Some(Rl.Core.Networks.RecurrentCell.Gru),
-        Recurrence.Lstm => FSharpOption<Rl.Core.Networks.RecurrentCell>.Some(Rl.Core.Networks.RecurrentCell.Lstm),
-        _ => throw new ArgumentOutOfRangeException(nameof(recurrence), recurrence, $"Recurrence is {recurrence}; it must be one of its names."),
-    };
+    public static FSharpOption<RecurrentCell>? ToCore(Recurrence recurrence) =>
+        recurrence == Recurrence.None
+            ? null
+            : FSharpOption<RecurrentCell>.Some(Known(Cells, recurrence, nameof(recurrence)));
 
     public static Convolutions OfCore(Rl.Core.Acting.Convolutions convolutions) =>
         convolutions is Rl.Core.Acting.Convolutions.Layers layers
@@ -212,21 +221,26 @@ internal static class Convert
     {
         if (convolutions is null)
         {
-            throw new ArgumentNullException(nameof(convolutions), "Convolutions is null; use Convolutions.Automatic, None or layers of your own.");
+            throw new ArgumentNullException(
+                nameof(convolutions), "Convolutions is null; use Convolutions.Automatic, None or layers of your own.");
         }
 
         return convolutions.Layers is null
             ? Rl.Core.Acting.Convolutions.Automatic
             : Rl.Core.Acting.Convolutions.NewLayers(
-                ListModule.OfSeq(convolutions.Layers.Select(layer => System.Tuple.Create(layer.Channels, layer.Kernel, layer.Stride))));
+                ListModule.OfSeq(
+                    convolutions.Layers.Select(
+                        layer => System.Tuple.Create(layer.Channels, layer.Kernel, layer.Stride))));
     }
 
-    public static Convolutions ParseConvolutions(string name, string text) => OfCore(ConvolutionLayers.parse(name, text));
+    public static Convolutions ParseConvolutions(string name, string text) =>
+        OfCore(ConvolutionLayers.parse(name, text));
 
     public static string Text(Convolutions convolutions) => ConvolutionLayers.print(ToCore(convolutions));
 
     /// <summary>The algorithms of the library.</summary>
-    public static IReadOnlyList<AlgorithmDescription> Algorithms() => Array.AsReadOnly(Catalogue.entries.Select(entry => Describe(entry)).ToArray());
+    public static IReadOnlyList<AlgorithmDescription> Algorithms() =>
+        Array.AsReadOnly(Catalogue.entries.Select(entry => Describe(entry)).ToArray());
 
     public static AlgorithmDescription Describe(AlgorithmEntry entry) => new(
         entry.Id,
@@ -236,11 +250,12 @@ internal static class Convert
         OptionRecords.Defaults(entry.Id) ?? new RegisteredOptions(entry, []),
         Options(entry));
 
-    private static System.Collections.ObjectModel.ReadOnlyCollection<AlgorithmOption> Options(AlgorithmEntry entry) => Array.AsReadOnly(entry.Options.Select(option => new AlgorithmOption(
-        option.Name,
-        option.Default,
-        OptionKindModule.range(option.Kind),
-        option.Meaning.Length > 0 ? option.Meaning : OptionRecords.Meaning(option.Owner, option.Name))).ToArray());
+    private static System.Collections.ObjectModel.ReadOnlyCollection<AlgorithmOption> Options(AlgorithmEntry entry) =>
+        Array.AsReadOnly(entry.Options.Select(option => new AlgorithmOption(
+            option.Name,
+            option.Default,
+            OptionKindModule.range(option.Kind),
+            option.Meaning.Length > 0 ? option.Meaning : OptionRecords.Meaning(option.Owner, option.Name))).ToArray());
 
     public static string Text(long value) => value.ToString(CultureInfo.InvariantCulture);
 
@@ -254,7 +269,8 @@ internal static class Convert
     public static int Number(KeyValuePair<string, string> setting) =>
         int.TryParse(setting.Value, NumberStyles.Integer, CultureInfo.InvariantCulture, out var value)
             ? value
-            : throw new ArgumentException($"{setting.Key} is \"{setting.Value}\"; it must be a whole number.", setting.Key);
+            : throw new ArgumentException(
+                $"{setting.Key} is \"{setting.Value}\"; it must be a whole number.", setting.Key);
 
     /// <summary>The three candidates with the fewest edits.</summary>
     public static IEnumerable<string> Nearest(string id, IEnumerable<string> candidates) =>
@@ -266,7 +282,9 @@ internal static class Convert
     {
         if (Registered.Environment(id) is { } own)
         {
-            return new(id, own.Summary, ToSpace(own.ObservationSpace), ToSpace(own.ActionSpace), own.MaxEpisodeSteps, own.RewardThreshold, [], own.HasActionMasks);
+            return new(
+                id, own.Summary, ToSpace(own.ObservationSpace), ToSpace(own.ActionSpace), own.MaxEpisodeSteps,
+                own.RewardThreshold, [], own.HasActionMasks);
         }
 
         var entry = Registry.find(id);
@@ -280,7 +298,8 @@ internal static class Convert
             environment.RewardThreshold,
             [
                 .. entry.Keywords.Select(keyword =>
-                    new EnvironmentOption(keyword.Name, keyword.Default.ToString(), [.. keyword.Choices], keyword.Summary)),
+                    new EnvironmentOption(
+                        keyword.Name, keyword.Default.ToString(), [.. keyword.Choices], keyword.Summary)),
             ],
             environment.Vectorise(1).HasActionMasks);
     }
@@ -297,7 +316,9 @@ internal static class Convert
         {
             return options.Count == 0
                 ? own
-                : throw new ArgumentException($"{id} has no option \"{options[0].Name}\"; it is a class of yours and takes none.", options[0].Name);
+                : throw new ArgumentException(
+                    $"{id} has no option \"{options[0].Name}\"; it is a class of yours and takes none.",
+                    options[0].Name);
         }
 
         var entry = Registry.find(id);
@@ -321,7 +342,8 @@ internal static class Convert
         Array.ConvertAll(report.Metrics, metric => (metric.Item1, metric.Item2));
 
     /// <summary>What is new to say after a report and the state that it led to; the watch moves on.</summary>
-    public static IReadOnlyList<TrainingWarning> Warnings(Report report, Learner learner, TrainingState state, ref Core.Training.TrainingWatch watch)
+    public static IReadOnlyList<TrainingWarning> Warnings(
+        Report report, Learner learner, TrainingState state, ref Core.Training.TrainingWatch watch)
     {
         var (reported, ofReport) = Core.Training.Warnings.observe(report, watch);
         (reported, var ofState) = Core.Training.Warnings.observeState(state, reported);
@@ -329,7 +351,10 @@ internal static class Convert
         var raised = ListModule.Append(ofReport, ListModule.Append(ofState, ofScales));
         return raised.IsEmpty
             ? []
-            : Array.AsReadOnly(raised.Select(warning => new TrainingWarning((TrainingWarningKind)warning.Kind, warning.Update, warning.Message)).ToArray());
+            : Array.AsReadOnly(
+                raised.Select(
+                    warning => new TrainingWarning(
+                        (TrainingWarningKind)warning.Kind, warning.Update, warning.Message)).ToArray());
     }
 
     public static Core.Training.Checkpoint ToCheckpoint(
@@ -361,7 +386,8 @@ internal static class Convert
     private static ContractOptions Walks(ulong seed, int steps) =>
         new(seed, steps, EnvironmentModule.contractDefaults.Copies);
 
-    private static System.Collections.ObjectModel.ReadOnlyCollection<ContractFinding> Findings(FSharpList<Core.Environments.ContractFinding> findings) =>
+    private static System.Collections.ObjectModel.ReadOnlyCollection<ContractFinding> Findings(
+        FSharpList<Core.Environments.ContractFinding> findings) =>
         Array.AsReadOnly(findings.Select(finding => new ContractFinding(
             (ContractRule)finding.Rule,
             finding.IsAdvice,
@@ -369,6 +395,14 @@ internal static class Convert
             finding.Problem,
             finding.Remedy,
             finding.Occurrences)).ToArray());
+
+    /// <summary>The core's value for one of ours.</summary>
+    private static TCore Known<TFacade, TCore>((TFacade Facade, TCore Core)[] known, TFacade value, string name)
+        where TFacade : struct, Enum
+        where TCore : class =>
+        known.FirstOrDefault(pair => pair.Facade.Equals(value)).Core
+            ?? throw new ArgumentOutOfRangeException(
+                name, value, $"{typeof(TFacade).Name} is {value}; it must be one of its names.");
 
     private static FSharpOption<Core.Environments.Space>? Optional(Space? space) =>
         space is null ? null : FSharpOption<Core.Environments.Space>.Some(space.Core);
@@ -380,12 +414,14 @@ internal static class Convert
         int width,
         int height,
         Colour background,
-        IEnumerable<Core.Environments.Rendering.Figure> figures) => new(width, height, SceneConvert.ToCore(background), ListModule.OfSeq(figures));
+        IEnumerable<Core.Environments.Rendering.Figure> figures) =>
+            new(width, height, SceneConvert.ToCore(background), ListModule.OfSeq(figures));
 
     private static KeywordValue KeywordOf(Keyword? keyword, string text) => keyword?.Default switch
     {
         { IsFlag: true } when bool.TryParse(text, out var flag) => KeywordValue.NewFlag(flag),
-        { IsNumber: true } when double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) =>
+        { IsNumber: true } when double.TryParse(
+            text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) =>
             KeywordValue.NewNumber(number),
         _ => KeywordValue.NewText(text),
     };

@@ -39,7 +39,8 @@ internal abstract class EnvironmentSource
         return environment.Inner is BuiltInEnvironment inner
             ? new Wrapped(new BuiltIn(inner), environment.CoreWrappers)
             : throw new ArgumentException(
-                $"{environment.Name} is one environment of your own, and an agent needs copies; give a factory, such as () => new MyEnvironment().NormalizeObservation().",
+                $"{environment.Name} is one environment of your own, and an agent needs copies; give a factory, such "
+                    + "as () => new MyEnvironment().NormalizeObservation().",
                 nameof(environment));
     }
 
@@ -81,7 +82,9 @@ internal abstract class EnvironmentSource
         var options = found.Where(note => note.Key.StartsWith(Option, StringComparison.Ordinal))
             .Select(note => (note.Key[Option.Length..], note.Value));
         var environment = Environments.Make(id, options);
-        return int.TryParse(found.GetValueOrDefault(Limit), CultureInfo.InvariantCulture, out var limit) ? environment.WithMaxEpisodeSteps(limit) : environment;
+        return int.TryParse(found.GetValueOrDefault(Limit), CultureInfo.InvariantCulture, out var limit)
+            ? environment.WithMaxEpisodeSteps(limit)
+            : environment;
     }
 
     private sealed class BuiltIn(BuiltInEnvironment environment) : EnvironmentSource
@@ -102,7 +105,9 @@ internal abstract class EnvironmentSource
 
     private static External BatchOf(IReadOnlyList<IEnvironment> instances) =>
         new(
-            instances[0].Name ?? throw new ArgumentException($"The Name of a {instances[0].GetType().Name} is null; it must be a text."),
+            instances[0].Name
+                ?? throw new ArgumentException(
+                    $"The Name of a {instances[0].GetType().Name} is null; it must be a text."),
             instances[0].RewardThreshold,
             instances.Count,
             copy => EnvironmentAdapter.Of(instances[copy], null),
@@ -114,7 +119,8 @@ internal abstract class EnvironmentSource
             ? timeout
             : Timeout.InfiniteTimeSpan;
 
-    private sealed class Wrapped(EnvironmentSource inner, IReadOnlyList<Core.Wrappers.Wrapper> wrappers) : EnvironmentSource
+    private sealed class Wrapped(
+        EnvironmentSource inner, IReadOnlyList<Core.Wrappers.Wrapper> wrappers) : EnvironmentSource
     {
         public override IEnumerable<KeyValuePair<string, string>> Notes => inner.Notes;
 
@@ -164,17 +170,20 @@ internal abstract class EnvironmentSource
         private static BatchEnvironment BatchOf(List<IEnvironment> made)
         {
             var copies = made.Count;
-            var instances = made.Select(instance => instance is WrappedEnvironment wrapped ? wrapped.Inner : instance).ToArray();
+            var instances =
+                made.Select(instance => instance is WrappedEnvironment wrapped ? wrapped.Inner : instance).ToArray();
             if (copies > 1 && instances.Distinct(ReferenceEqualityComparer.Instance).Count() < copies)
             {
                 throw new ArgumentException(
-                    "The factory returned the same environment twice; it must make a new one each time, such as () => new MyEnvironment().");
+                    "The factory returned the same environment twice; it must make a new "
+                        + "one each time, such as () => new MyEnvironment().");
             }
 
             var wrappers = WrappersOf(made[0]);
             if (made.Any(instance => !WrappersOf(instance).SequenceEqual(wrappers)))
             {
-                throw new ArgumentException("The factory returned environments within different wrappers; wrap them all in the same way.");
+                throw new ArgumentException(
+                    "The factory returned environments within different wrappers; wrap them all in the same way.");
             }
 
             return Convert.Wrap(EnvironmentSource.BatchOf(instances), wrappers);
@@ -219,15 +228,18 @@ internal abstract class EnvironmentSource
         public double FramesPerSecond => view!.FramesPerSecond is > 0 and < double.PositiveInfinity and var rate
             ? rate
             : throw new ArgumentException(
-                $"{environment.Name}.FramesPerSecond is {view.FramesPerSecond}; it must be a finite number greater than 0.");
+                $"{environment.Name}.FramesPerSecond is {view.FramesPerSecond}; it "
+                    + "must be a finite number greater than 0.");
 
         public Core.Environments.Rendering.Scene Render() =>
             view!.Render()?.Core
             ?? throw new ArgumentException($"{environment.Name}.Render returned null; it must return a scene.");
 
-        public Core.Environments.Space ObservationSpace { get; } = Required(environment.ObservationSpace, nameof(ObservationSpace), environment);
+        public Core.Environments.Space ObservationSpace { get; } =
+            Required(environment.ObservationSpace, nameof(ObservationSpace), environment);
 
-        public Core.Environments.Space ActionSpace { get; } = Required(environment.ActionSpace, nameof(ActionSpace), environment);
+        public Core.Environments.Space ActionSpace { get; } =
+            Required(environment.ActionSpace, nameof(ActionSpace), environment);
 
         public int MaxEpisodeSteps => maxEpisodeSteps ?? environment.MaxEpisodeSteps;
 
@@ -245,14 +257,16 @@ internal abstract class EnvironmentSource
         }
 
         private static Core.Environments.Space Required(Space? space, string name, IEnvironment environment) =>
-            space?.Core ?? throw new ArgumentException($"{environment.Name}.{name} is null; return a space, made once.", name);
+            space?.Core
+                ?? throw new ArgumentException($"{environment.Name}.{name} is null; return a space, made once.", name);
 
         private void Copy(ReadOnlySpan<float> source, Span<float> destination, string method)
         {
             if (source.Length != destination.Length)
             {
                 throw new ArgumentException(
-                    $"{method} returned an observation of {source.Length} elements; {ObservationSpace} needs {destination.Length}.");
+                    $"{method} returned an observation of {source.Length} "
+                        + $"elements; {ObservationSpace} needs {destination.Length}.");
             }
 
             source.CopyTo(destination);
@@ -265,6 +279,7 @@ internal abstract class EnvironmentSource
         public IMutableEnvironment Clone() =>
             environment.Clone() is ICloneableEnvironment clone
                 ? new CloneableAdapter(clone, Limit)
-                : throw new InvalidOperationException($"{environment.Name}.Clone must return an environment of the same class.");
+                : throw new InvalidOperationException(
+                    $"{environment.Name}.Clone must return an environment of the same class.");
     }
 }

@@ -6,11 +6,16 @@ namespace Rl.Internal;
 /// <summary>What an agent logs: updates at debug level, everything else as what it is.</summary>
 internal static partial class Log
 {
-    [LoggerMessage(1, LogLevel.Information, "Training {Algorithm} on {Environment} with seed {Seed} from step {Steps} to {TotalSteps}")]
-    public static partial void Started(ILogger logger, string algorithm, string environment, ulong seed, long steps, long totalSteps);
+    [LoggerMessage(
+        1, LogLevel.Information,
+        "Training {Algorithm} on {Environment} with seed {Seed} from step {Steps} to {TotalSteps}")]
+    public static partial void Started(
+        ILogger logger, string algorithm, string environment, ulong seed, long steps, long totalSteps);
 
-    [LoggerMessage(2, LogLevel.Debug, "Update {Update} at step {Steps}: mean return {MeanReturn}, {StepsPerSecond} steps/s")]
-    public static partial void Updated(ILogger logger, long update, long steps, double meanReturn, double stepsPerSecond);
+    [LoggerMessage(
+        2, LogLevel.Debug, "Update {Update} at step {Steps}: mean return {MeanReturn}, {StepsPerSecond} steps/s")]
+    public static partial void Updated(
+        ILogger logger, long update, long steps, double meanReturn, double stepsPerSecond);
 
     [LoggerMessage(3, LogLevel.Warning, "Update {Update}: {Message}")]
     public static partial void Warned(ILogger logger, long update, string message);
@@ -27,7 +32,10 @@ internal static partial class Log
     [LoggerMessage(6, LogLevel.Information, "Training was stopped at step {Steps}")]
     public static partial void Stopped(ILogger logger, long steps);
 
-    [LoggerMessage(8, LogLevel.Warning, "Nothing to train: the agent has taken {Steps} steps, and its plan ends at {TotalSteps}; make a longer one with Train(totalSteps)")]
+    [LoggerMessage(
+        8, LogLevel.Warning,
+        "Nothing to train: the agent has taken {Steps} steps, and its plan ends at "
+            + "{TotalSteps}; make a longer one with Train(totalSteps)")]
     public static partial void AtEnd(ILogger logger, long steps, long totalSteps);
 
     [LoggerMessage(7, LogLevel.Error, "Training failed at step {Steps}")]

@@ -33,13 +33,15 @@ internal sealed class OwnEnvironment : AnyEnvironment
 
     public bool HasActionMasks => facts.Value.IsMasked;
 
-    public override BatchEnvironment Vectorise(int count, int maxEpisodeSteps) => EnvironmentSource.BatchOf(Id, Factory, count, maxEpisodeSteps);
+    public override BatchEnvironment Vectorise(int count, int maxEpisodeSteps) =>
+        EnvironmentSource.BatchOf(Id, Factory, count, maxEpisodeSteps);
 
     public override TResult Accept<TResult>(IEnvironmentVisitor<TResult> visitor) =>
         throw new InvalidOperationException($"{Id} is a class, not a pure function of states.");
 
     private sealed record Facts(
-        Core.Environments.Space Observations, Core.Environments.Space Actions, int Limit, double Threshold, bool IsMasked)
+        Core.Environments.Space Observations, Core.Environments.Space Actions, int Limit, double Threshold,
+        bool IsMasked)
     {
         public static Facts Of(IEnvironment instance)
         {

@@ -10,7 +10,8 @@ namespace Rl.Internal;
 /// bring themselves.</summary>
 internal sealed class PluginContext : AssemblyLoadContext
 {
-    private static readonly string[] Shared = ["Rl.Core.FSharp", "Rl.Api.CSharp", "Rl.Rendering", "FSharp.Core", "Microsoft.Extensions.Logging.Abstractions"];
+    private static readonly string[] Shared =
+        ["Rl.Core.FSharp", "Rl.Api.CSharp", "Rl.Rendering", "FSharp.Core", "Microsoft.Extensions.Logging.Abstractions"];
 
     private readonly AssemblyDependencyResolver resolver;
 
@@ -25,11 +26,15 @@ internal sealed class PluginContext : AssemblyLoadContext
         var full = Path.GetFullPath(path);
         if (!File.Exists(full))
         {
-            throw new FileNotFoundException($"There is no file {path}; give the assembly that a project is built to, such as bin/Release/net10.0/My.dll.", path);
+            throw new FileNotFoundException(
+                $"There is no file {path}; give the assembly that a "
+                    + "project is built to, such as bin/Release/net10.0/My.dll.",
+                path);
         }
 
         // One file is one assembly: loaded twice, its types would differ.
-        var loaded = AssemblyLoadContext.All.SelectMany(context => context.Assemblies).FirstOrDefault(assembly => !assembly.IsDynamic && assembly.Location == full);
+        var loaded = AssemblyLoadContext.All.SelectMany(context => context.Assemblies)
+            .FirstOrDefault(assembly => !assembly.IsDynamic && assembly.Location == full);
         if (loaded is not null)
         {
             return loaded;
@@ -39,9 +44,11 @@ internal sealed class PluginContext : AssemblyLoadContext
         {
             return new PluginContext(full).LoadFromAssemblyPath(full);
         }
-        catch (Exception error) when (error is BadImageFormatException or FileLoadException or InvalidOperationException)
+        catch (Exception error) when (
+            error is BadImageFormatException or FileLoadException or InvalidOperationException)
         {
-            throw new InvalidDataException($"{path} is no assembly of .NET that can be loaded here: {error.Message}", error);
+            throw new InvalidDataException(
+                $"{path} is no assembly of .NET that can be loaded here: {error.Message}", error);
         }
     }
 

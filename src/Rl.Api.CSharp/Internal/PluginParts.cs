@@ -14,8 +14,10 @@ internal static class PluginParts
     public static IReadOnlyList<AlgorithmEntry> Algorithms(IEnumerable<Type> types) =>
     [
         .. types
-            .SelectMany(type => type.GetProperties(BindingFlags.Public | BindingFlags.Static | BindingFlags.DeclaredOnly))
-            .Where(property => property.PropertyType == typeof(AlgorithmEntry) && property.GetMethod is { IsPublic: true })
+            .SelectMany(
+                type => type.GetProperties(BindingFlags.Public | BindingFlags.Static | BindingFlags.DeclaredOnly))
+            .Where(
+                property => property.PropertyType == typeof(AlgorithmEntry) && property.GetMethod is { IsPublic: true })
             .Select(Value)
             .DistinctBy(entry => entry.Id)
             .OrderBy(entry => entry.Id, StringComparer.Ordinal),
@@ -24,12 +26,15 @@ internal static class PluginParts
     public static IReadOnlyList<OwnEnvironment> Environments(IEnumerable<Type> types, string assembly) =>
     [
         .. types
-            .Where(type => type is { IsClass: true, IsAbstract: false, ContainsGenericParameters: false } && typeof(IEnvironment).IsAssignableFrom(type))
+            .Where(
+                type => type is { IsClass: true, IsAbstract: false, ContainsGenericParameters: false }
+                    && typeof(IEnvironment).IsAssignableFrom(type))
             .Select(type => (Type: type, Constructor: type.GetConstructor(Type.EmptyTypes)))
             .Where(found => found.Constructor is not null)
             .Select(found => new OwnEnvironment(
                 found.Type.GetCustomAttribute<DisplayNameAttribute>()?.DisplayName ?? found.Type.Name,
-                found.Type.GetCustomAttribute<DescriptionAttribute>()?.Description ?? $"The class {found.Type.FullName} of {assembly}.",
+                found.Type.GetCustomAttribute<DescriptionAttribute>()?.Description
+                    ?? $"The class {found.Type.FullName} of {assembly}.",
                 () => Make(found.Constructor!)))
             .OrderBy(environment => environment.Id, StringComparer.Ordinal),
     ];
@@ -38,10 +43,13 @@ internal static class PluginParts
     {
         var name = $"{property.DeclaringType?.Name}.{property.Name}";
         var entry = (AlgorithmEntry?)Invoked(name, () => property.GetValue(null))
-            ?? throw new ArgumentException($"{name} is null. F# makes the values of a program when that starts: put the algorithm into a library.");
+            ?? throw new ArgumentException(
+                $"{name} is null. F# makes the values of a program when that "
+                    + "starts: put the algorithm into a library.");
         return entry.Options.Any(option => option.Name == nameof(AgentOptions.TotalSteps))
             ? entry
-            : throw new ArgumentException($"{name} has no option TotalSteps, which every plan needs; add PlanOptions to its options.");
+            : throw new ArgumentException(
+                $"{name} has no option TotalSteps, which every plan needs; add PlanOptions to its options.");
     }
 
     private static IEnvironment Make(ConstructorInfo constructor) =>

@@ -18,10 +18,12 @@ internal static class Registered
 
     public static IReadOnlyList<OwnEnvironment> Environments => now.Environments;
 
-    public static OwnEnvironment? Environment(string id) => now.Environments.FirstOrDefault(environment => environment.Id == id);
+    public static OwnEnvironment? Environment(string id) =>
+        now.Environments.FirstOrDefault(environment => environment.Id == id);
 
     /// <summary>All of an assembly's or nothing.</summary>
-    public static void Add(Assembly assembly, IReadOnlyList<AlgorithmEntry> algorithms, IReadOnlyList<OwnEnvironment> environments)
+    public static void Add(
+        Assembly assembly, IReadOnlyList<AlgorithmEntry> algorithms, IReadOnlyList<OwnEnvironment> environments)
     {
         lock (Gate)
         {
@@ -30,9 +32,15 @@ internal static class Registered
                 return;
             }
 
-            RequireNew("algorithm", algorithms.Select(entry => entry.Id), [.. Rl.Algorithms.All.Select(algorithm => algorithm.Id)], StringComparer.OrdinalIgnoreCase);
-            RequireNew("environment", environments.Select(environment => environment.Id), [.. Rl.Environments.Ids], StringComparer.Ordinal);
-            now = new([.. now.Assemblies, assembly], [.. now.Algorithms, .. algorithms], [.. now.Environments, .. environments]);
+            RequireNew(
+                "algorithm", algorithms.Select(entry => entry.Id),
+                [.. Rl.Algorithms.All.Select(algorithm => algorithm.Id)], StringComparer.OrdinalIgnoreCase);
+            RequireNew(
+                "environment", environments.Select(environment => environment.Id), [.. Rl.Environments.Ids],
+                StringComparer.Ordinal);
+            now = new(
+                [.. now.Assemblies, assembly], [.. now.Algorithms, .. algorithms],
+                [.. now.Environments, .. environments]);
         }
     }
 

@@ -43,12 +43,14 @@ internal sealed class TrainingRun(long firstStep, long firstUpdate, long totalSt
             Updates = report.Updates,
             Elapsed = elapsed,
             StepsPerSecond = stepsPerSecond,
-            TimeLeft = TimeSpan.FromSeconds(Math.Clamp((totalSteps - report.Steps) / stepsPerSecond, 0, LongestForecast)),
+            TimeLeft =
+                TimeSpan.FromSeconds(Math.Clamp((totalSteps - report.Steps) / stepsPerSecond, 0, LongestForecast)),
             Episodes = Array.ConvertAll(report.Episodes, episode => new EpisodeSummary(episode.Return, episode.Length)),
             EpisodeCount = episodes,
             MeanReturn = MeanReturn(),
             MeanLength = recent.Count == 0 ? double.NaN : recent.Average(episode => (double)episode.Length),
-            Metrics = Array.ConvertAll(Convert.Metrics(report), metric => KeyValuePair.Create(metric.Name, metric.Value)),
+            Metrics =
+                Array.ConvertAll(Convert.Metrics(report), metric => KeyValuePair.Create(metric.Name, metric.Value)),
             Warnings = warnings,
         };
     }

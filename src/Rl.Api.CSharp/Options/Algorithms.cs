@@ -27,7 +27,9 @@ public static class Algorithms
 
     /// <summary>Every algorithm, ordered by id.</summary>
     public static IReadOnlyList<AlgorithmDescription> All => Registered.Algorithms is { Count: > 0 } own
-        ? Array.AsReadOnly(BuiltIn.Concat(own.Select(entry => Convert.Describe(entry))).OrderBy(algorithm => algorithm.Id, StringComparer.Ordinal).ToArray())
+        ? Array.AsReadOnly(
+            BuiltIn.Concat(own.Select(entry => Convert.Describe(entry)))
+                .OrderBy(algorithm => algorithm.Id, StringComparer.Ordinal).ToArray())
         : BuiltIn;
 
     /// <summary>What is known of an algorithm.</summary>
@@ -37,7 +39,8 @@ public static class Algorithms
         ArgumentNullException.ThrowIfNull(id);
         return All.FirstOrDefault(algorithm => string.Equals(algorithm.Id, id, StringComparison.OrdinalIgnoreCase))
             ?? throw new ArgumentException(
-                $"There is no algorithm \"{id}\"; the nearest ids are {string.Join(", ", Convert.Nearest(id, All.Select(algorithm => algorithm.Id)))}; "
+                $"There is no algorithm \"{id}\"; the nearest ids are "
+                    + $"{string.Join(", ", Convert.Nearest(id, All.Select(algorithm => algorithm.Id)))}; "
                 + $"all are {string.Join(", ", All.Select(algorithm => algorithm.Id))}.",
                 nameof(id));
     }

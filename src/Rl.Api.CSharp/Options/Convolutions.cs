@@ -33,7 +33,8 @@ public sealed record Convolutions
 
     /// <summary>These layers, the first next to the image. <see cref="AgentOptions.Validate"/> checks their
     /// numbers.</summary>
-    public static Convolutions Of(params IEnumerable<ConvolutionLayer> layers) => new(ValueList<ConvolutionLayer>.Of(layers, nameof(layers)));
+    public static Convolutions Of(params IEnumerable<ConvolutionLayer> layers) =>
+        new(ValueList<ConvolutionLayer>.Of(layers, nameof(layers)));
 
     /// <summary>From text: <c>auto</c>, <c>none</c>, or layers of channels x kernel x stride such as
     /// <c>32x8x4-64x4x2</c>.</summary>

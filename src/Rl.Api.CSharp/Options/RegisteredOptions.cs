@@ -38,8 +38,12 @@ public sealed record RegisteredOptions : AgentOptions
     /// <summary>An option's value as text; names match whatever their case.</summary>
     /// <exception cref="ArgumentException">There is no such option; the message lists those there are.</exception>
     public string this[string name] =>
-        settings.Where(setting => string.Equals(setting.Key, name, StringComparison.OrdinalIgnoreCase)).Select(setting => setting.Value).FirstOrDefault()
-        ?? throw new ArgumentException($"There is no option \"{name}\"; the options are {string.Join(", ", settings.Select(setting => setting.Key))}.", nameof(name));
+        settings.Where(setting => string.Equals(setting.Key, name, StringComparison.OrdinalIgnoreCase))
+            .Select(setting => setting.Value).FirstOrDefault()
+        ?? throw new ArgumentException(
+            $"There is no option \"{name}\"; the options are "
+                + $"{string.Join(", ", settings.Select(setting => setting.Key))}.",
+            nameof(name));
 
     /// <summary>These options with one changed.</summary>
     /// <exception cref="ArgumentException">There is no such option, or the text is no such value.</exception>
@@ -47,7 +51,11 @@ public sealed record RegisteredOptions : AgentOptions
     {
         ArgumentNullException.ThrowIfNull(name);
         ArgumentNullException.ThrowIfNull(value);
-        return new RegisteredOptions(entry, Pairs().Append(new(name, value))) { EnvironmentCopies = EnvironmentCopies, Threads = Threads };
+        return new RegisteredOptions(entry, Pairs().Append(new(name, value)))
+        {
+            EnvironmentCopies = EnvironmentCopies,
+            Threads = Threads,
+        };
     }
 
     internal override AgentOptions WithTotalSteps(long totalSteps) => this with { TotalSteps = totalSteps };
@@ -60,10 +68,14 @@ public sealed record RegisteredOptions : AgentOptions
 
     private protected override void ValidateAlgorithm() => entry.Validate.Invoke(Convert.ToPairs(Pairs()));
 
-    private protected override IEnumerable<Tuple<string, string>> Pairs() => settings.Select(setting => Tuple.Create(setting.Key, setting.Value));
+    private protected override IEnumerable<Tuple<string, string>> Pairs() =>
+        settings.Select(setting => Tuple.Create(setting.Key, setting.Value));
 
-    private static ValueList<KeyValuePair<string, string>> Read(AlgorithmEntry entry, IEnumerable<Tuple<string, string>> given) =>
-        ValueList<KeyValuePair<string, string>>.Of(Convert.ToList(entry.Settings.Invoke(Convert.ToPairs(given))), nameof(given));
+    private static ValueList<KeyValuePair<string, string>> Read(
+        AlgorithmEntry entry, IEnumerable<Tuple<string, string>> given) =>
+        ValueList<KeyValuePair<string, string>>.Of(
+            Convert.ToList(entry.Settings.Invoke(Convert.ToPairs(given))), nameof(given));
 
-    private ValueList<KeyValuePair<string, string>> Changed(string name, string value) => Read(entry, Pairs().Append(new(name, value)));
+    private ValueList<KeyValuePair<string, string>> Changed(string name, string value) =>
+        Read(entry, Pairs().Append(new(name, value)));
 }

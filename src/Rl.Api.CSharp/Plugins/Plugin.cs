@@ -53,7 +53,8 @@ public sealed record Plugin
         if (entries.Count == 0 && made.Count == 0)
         {
             throw new ArgumentException(
-                $"{name} has no algorithm (a public static AlgorithmEntry) and no environment (a public class that implements IEnvironment, with a constructor without parameters).",
+                $"{name} has no algorithm (a public static AlgorithmEntry) and no environment (a public class that "
+                    + "implements IEnvironment, with a constructor without parameters).",
                 nameof(assembly));
         }
 
@@ -84,7 +85,8 @@ public sealed record Plugin
         }
         catch (Exception error) when (error is FileNotFoundException or FileLoadException or TypeLoadException)
         {
-            throw new InvalidDataException($"{name} needs what is not there, or another version of it: {error.Message}", error);
+            throw new InvalidDataException(
+                $"{name} needs what is not there, or another version of it: {error.Message}", error);
         }
     }
 }

@@ -24,9 +24,11 @@ public readonly record struct Colour(byte Red, byte Green, byte Blue, byte Alpha
         ArgumentNullException.ThrowIfNull(text);
         return text.Length is 7 or 9
             && text[0] == '#'
-            && uint.TryParse(text.AsSpan(1), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var value)
+            && uint.TryParse(
+                text.AsSpan(1), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var value)
                 ? Of(text.Length == 9 ? value : (value << 8) | 0xff)
-                : throw new FormatException($"The colour is \"{text}\"; it must be # and 6 or 8 hexadecimal digits, for example #0072b2.");
+                : throw new FormatException(
+                    $"The colour is \"{text}\"; it must be # and 6 or 8 hexadecimal digits, for example #0072b2.");
     }
 
     /// <summary>See <see cref="Parse"/>.</summary>
@@ -38,7 +40,8 @@ public readonly record struct Colour(byte Red, byte Green, byte Blue, byte Alpha
     {
         if (!(opacity >= 0 && opacity <= 1))
         {
-            throw new ArgumentOutOfRangeException(nameof(opacity), opacity, $"opacity is {opacity}; it must be in [0, 1].");
+            throw new ArgumentOutOfRangeException(
+                nameof(opacity), opacity, $"opacity is {opacity}; it must be in [0, 1].");
         }
 
         return this with { Alpha = (byte)Math.Round(255 * opacity) };
@@ -48,5 +51,6 @@ public readonly record struct Colour(byte Red, byte Green, byte Blue, byte Alpha
     public override string ToString() =>
         Alpha == 255 ? $"#{Red:x2}{Green:x2}{Blue:x2}" : $"#{Red:x2}{Green:x2}{Blue:x2}{Alpha:x2}";
 
-    private static Colour Of(uint value) => new((byte)(value >> 24), (byte)(value >> 16), (byte)(value >> 8), (byte)value);
+    private static Colour Of(uint value) =>
+        new((byte)(value >> 24), (byte)(value >> 16), (byte)(value >> 8), (byte)value);
 }

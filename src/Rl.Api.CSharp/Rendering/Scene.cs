@@ -86,7 +86,9 @@ public sealed class Scene
     {
         var (sine, cosine) = Math.SinCos(angle);
         (double X, double Y) Corner(double right, double up) =>
-            (x + (cosine * right * width / 2) - (sine * up * height / 2), y + (sine * right * width / 2) + (cosine * up * height / 2));
+            (
+                x + (cosine * right * width / 2) - (sine * up * height / 2),
+                y + (sine * right * width / 2) + (cosine * up * height / 2));
         return Polygon(fill, Corner(-1, -1), Corner(1, -1), Corner(1, 1), Corner(-1, 1));
     }
 
@@ -144,11 +146,14 @@ public sealed class Scene
     /// <param name="colour">Its colour.</param>
     /// <param name="anchor">Whether it begins, has its middle, or ends at <paramref name="x"/>.</param>
     [Pure]
-    public Scene Text(double x, double y, string text, double height, Colour colour, TextAnchor anchor = TextAnchor.Left)
+    public Scene Text(
+        double x, double y, string text, double height, Colour colour, TextAnchor anchor = TextAnchor.Left)
     {
         ArgumentNullException.ThrowIfNull(text);
         NotNegative(height, nameof(height));
-        return With(CoreFigure.NewText(SceneConvert.Point(x, y), height, SceneConvert.ToCore(anchor), SceneConvert.ToCore(colour), text));
+        return With(
+            CoreFigure.NewText(
+                SceneConvert.Point(x, y), height, SceneConvert.ToCore(anchor), SceneConvert.ToCore(colour), text));
     }
 
     /// <summary>An image of square cells.</summary>
@@ -164,10 +169,14 @@ public sealed class Scene
         NotNegative(size, nameof(size));
         if (colours.Length % columns != 0)
         {
-            throw new ArgumentException($"colours has {colours.Length} elements; it must be whole rows of {columns}.", nameof(colours));
+            throw new ArgumentException(
+                $"colours has {colours.Length} elements; it must be whole rows of {columns}.", nameof(colours));
         }
 
-        return With(CoreFigure.NewCells(SceneConvert.Point(left, top), size, columns, colours.Length / columns, [.. colours.ToArray().Select(SceneConvert.ToCore)]));
+        return With(
+            CoreFigure.NewCells(
+                SceneConvert.Point(left, top), size, columns, colours.Length / columns,
+                [.. colours.ToArray().Select(SceneConvert.ToCore)]));
     }
 
     /// <summary>The same scene with more room above it.</summary>
@@ -191,7 +200,8 @@ public sealed class Scene
     {
         if (!(value >= 0 && double.IsFinite(value)))
         {
-            throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}; it must be a finite number that is not negative.");
+            throw new ArgumentOutOfRangeException(
+                name, value, $"{name} is {value}; it must be a finite number that is not negative.");
         }
     }
 

@@ -64,7 +64,9 @@ public sealed record Checkpoints
     {
         if (Interval < TimeSpan.Zero && Interval != Timeout.InfiniteTimeSpan)
         {
-            throw new ArgumentOutOfRangeException(nameof(Interval), Interval, $"Interval is {Interval}; it must not be negative (Timeout.InfiniteTimeSpan for none by time).");
+            throw new ArgumentOutOfRangeException(
+                nameof(Interval), Interval,
+                $"Interval is {Interval}; it must not be negative (Timeout.InfiniteTimeSpan for none by time).");
         }
 
         AtLeastOne(nameof(EverySteps), EverySteps);

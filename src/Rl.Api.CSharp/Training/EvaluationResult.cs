@@ -38,8 +38,13 @@ public sealed class EvaluationResult
     /// error, at least one after the point.</summary>
     public override string ToString()
     {
-        var digits = StandardError > 1e-9 * Math.Abs(Mean) ? "0." + new string('0', Math.Clamp(1 - (int)Math.Floor(Math.Log10(StandardError)), 1, 8)) : "0.0###";
-        var (mean, error) = (Mean.ToString(digits, CultureInfo.InvariantCulture), StandardError.ToString(digits, CultureInfo.InvariantCulture));
-        return string.Create(CultureInfo.InvariantCulture, $"{mean} ± {error} ({Episodes} {(Episodes == 1 ? "episode" : "episodes")})");
+        var digits = StandardError > 1e-9 * Math.Abs(Mean)
+            ? "0." + new string('0', Math.Clamp(1 - (int)Math.Floor(Math.Log10(StandardError)), 1, 8))
+            : "0.0###";
+        var (mean, error) = (
+            Mean.ToString(digits, CultureInfo.InvariantCulture),
+            StandardError.ToString(digits, CultureInfo.InvariantCulture));
+        return string.Create(
+            CultureInfo.InvariantCulture, $"{mean} ± {error} ({Episodes} {(Episodes == 1 ? "episode" : "episodes")})");
     }
 }

@@ -57,7 +57,8 @@ public sealed record TrainingProgress
 /// <param name="Episodes">Episodes that ended in this call.</param>
 /// <param name="MeanReturn">The mean return of the last 100 of them; NaN if there were none.</param>
 /// <param name="Elapsed">The time that it took.</param>
-public sealed record TrainingResult(long Steps, long StepsTaken, long Updates, long Episodes, double MeanReturn, TimeSpan Elapsed)
+public sealed record TrainingResult(
+    long Steps, long StepsTaken, long Updates, long Episodes, double MeanReturn, TimeSpan Elapsed)
 {
     /// <summary>Environment steps a second.</summary>
     public double StepsPerSecond => StepsTaken / Math.Max(Elapsed.TotalSeconds, 1e-9);

@@ -25,7 +25,10 @@ internal static class BenchReport
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     private static readonly string[] Headers =
-        ["task", "algorithm", "steps", "seeds", "return", "interquartile mean [95 %]", "asked", "", "reference", "time a run", "steps/s"];
+        [
+            "task", "algorithm", "steps", "seeds", "return", "interquartile mean [95 %]", "asked", "", "reference",
+            "time a run", "steps/s",
+        ];
 
     public static string[] Cells(BenchRow row)
     {
@@ -103,12 +106,16 @@ internal static class BenchReport
     /// <summary>One line a run.</summary>
     public static string Csv(IReadOnlyList<BenchRow> rows)
     {
-        var text = new StringBuilder("environment,algorithm,steps,seed,evaluation,trainingReturn,seconds,stepsPerSecond\n");
+        var text =
+            new StringBuilder("environment,algorithm,steps,seed,evaluation,trainingReturn,seconds,stepsPerSecond\n");
         foreach (var row in rows)
         {
             foreach (var run in row.Runs)
             {
-                text.Append(CultureInfo.InvariantCulture, $"{row.Task.Environment},{row.Task.Algorithm},{row.Task.Steps},{run.Seed},{run.Evaluation:G9},{run.TrainingReturn:G9},{run.Seconds:G5},{run.StepsPerSecond:G6}\n");
+                text.Append(
+                    CultureInfo.InvariantCulture,
+                    $"{row.Task.Environment},{row.Task.Algorithm},{row.Task.Steps},{run.Seed},{run.Evaluation:G9},"
+                        + $"{run.TrainingReturn:G9},{run.Seconds:G5},{run.StepsPerSecond:G6}\n");
             }
         }
 
@@ -122,10 +129,12 @@ internal static class BenchReport
     {
         var (open, close) = ($"<!-- {suite} -->", $"<!-- /{suite} -->");
         var text = File.ReadAllText(page);
-        var (start, end) = (text.IndexOf(open, StringComparison.Ordinal), text.IndexOf(close, StringComparison.Ordinal));
+        var (start, end) =
+            (text.IndexOf(open, StringComparison.Ordinal), text.IndexOf(close, StringComparison.Ordinal));
         if (start < 0 || end < start)
         {
-            throw new InvalidDataException($"{page} lacks {open} followed by {close}; put both where the table belongs.");
+            throw new InvalidDataException(
+                $"{page} lacks {open} followed by {close}; put both where the table belongs.");
         }
 
         WholeFile.WriteText(page, $"{text[..(start + open.Length)]}\n{table}{text[end..]}");

@@ -37,18 +37,21 @@ internal sealed record BenchRun(
             new SynchronousProgress<TrainingProgress>(progress =>
             {
                 var isLast = progress.Steps >= progress.TotalSteps;
-                if (!double.IsNaN(progress.MeanReturn) && (isLast || progress.Steps >= (curve.Count + 1) * task.Steps / CurvePoints))
+                if (!double.IsNaN(progress.MeanReturn)
+                    && (isLast || progress.Steps >= (curve.Count + 1) * task.Steps / CurvePoints))
                 {
                     curve.Add((progress.Steps, progress.MeanReturn));
                 }
             }),
             cancellation);
-        var evaluation = agent.Evaluate(EvaluationEpisodes, deterministic: task.Deterministic, cancellationToken: cancellation);
-        return new(seed, training.Elapsed.TotalSeconds, training.StepsPerSecond, training.MeanReturn, evaluation.Mean, curve);
+        var evaluation =
+            agent.Evaluate(EvaluationEpisodes, deterministic: task.Deterministic, cancellationToken: cancellation);
+        return new(
+            seed, training.Elapsed.TotalSeconds, training.StepsPerSecond, training.MeanReturn, evaluation.Mean, curve);
     }
 
-    /// <summary>The result in a file, if it is there and of the same options.</summary>
-    public static BenchRun? Read(string path, string settings)
+    /// <summary>The result in a file, if it is there and of these options.</summary>
+    public static BenchRun? Read(string path, AgentOptions options)
     {
         if (!File.Exists(path))
         {
@@ -59,7 +62,7 @@ internal sealed record BenchRun(
         {
             using var document = JsonDocument.Parse(File.ReadAllBytes(path));
             var root = document.RootElement;
-            return root.GetProperty("settings").GetString() != settings
+            return !IsOf(root.GetProperty("settings").GetString()!, options)
                 ? null
                 : new(
                     root.GetProperty("seed").GetUInt64(),
@@ -67,7 +70,9 @@ internal sealed record BenchRun(
                     root.GetProperty("stepsPerSecond").GetDouble(),
                     Number(root.GetProperty("trainingReturn")),
                     root.GetProperty("evaluation").GetDouble(),
-                    [.. root.GetProperty("curve").EnumerateArray().Select(point => (point[0].GetDouble(), point[1].GetDouble()))]);
+                    [
+                        .. root.GetProperty("curve").EnumerateArray()
+                            .Select(point => (point[0].GetDouble(), point[1].GetDouble()))]);
         }
         catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException)
         {
@@ -105,10 +110,28 @@ internal sealed record BenchRun(
     }
 
     /// <summary>A number; NaN where null stands for it.</summary>
-    private static double Number(JsonElement element) => element.ValueKind == JsonValueKind.Null ? double.NaN : element.GetDouble();
+    private static double Number(JsonElement element) =>
+        element.ValueKind == JsonValueKind.Null ? double.NaN : element.GetDouble();
 
     /// <summary>All options of a run as one text: what makes an earlier result the same experiment.</summary>
     public static string Settings(AgentOptions options) =>
-        string.Join(';', options.ToSettings().Select(setting => $"{setting.Key}={setting.Value}"))
-        + string.Create(CultureInfo.InvariantCulture, $";EnvironmentCopies={options.EnvironmentCopies}");
+        string.Join(';', Pairs(options).Select(setting => $"{setting.Key}={setting.Value}"));
+
+    /// <summary>Whether a result with this text is one of these options. An option that it does not name came later: it
+    /// must have its default, with which all is as it was.</summary>
+    public static bool IsOf(string settings, AgentOptions options)
+    {
+        var measured = settings.Split(';')
+            .Select(setting => setting.Split('=', 2))
+            .ToDictionary(pair => pair[0], pair => pair[^1]);
+        var asked = Pairs(options).ToDictionary();
+        var defaults = Pairs(Algorithms.Options(options.Algorithm, [])).ToDictionary();
+        return measured.Keys.All(asked.ContainsKey)
+            && asked.All(setting => setting.Value == measured.GetValueOrDefault(setting.Key, defaults[setting.Key]));
+    }
+
+    private static IEnumerable<KeyValuePair<string, string>> Pairs(AgentOptions options) =>
+        options.ToSettings()
+            .Select(setting => KeyValuePair.Create(setting.Key, setting.Value))
+            .Append(new("EnvironmentCopies", options.EnvironmentCopies.ToString(CultureInfo.InvariantCulture)));
 }

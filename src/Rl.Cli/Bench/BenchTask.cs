@@ -30,7 +30,8 @@ internal sealed record BenchTask(
     public const ulong FirstSeed = 101;
 
     /// <summary>A name for files.</summary>
-    public string Name => string.Create(CultureInfo.InvariantCulture, $"{Algorithm}-{Environment.Replace('/', '-')}-{Steps}");
+    public string Name =>
+        string.Create(CultureInfo.InvariantCulture, $"{Algorithm}-{Environment.Replace('/', '-')}-{Steps}");
 
     /// <summary>The options of a run: the tuned ones of the task, or the algorithm's defaults, on one thread.</summary>
     public AgentOptions Options()

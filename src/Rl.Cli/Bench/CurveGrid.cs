@@ -43,11 +43,13 @@ internal static class CurveGrid
     private static void Draw(Plot plot, BenchRow row)
     {
         plot.Title($"{row.Task.Environment}, {row.Task.Algorithm}", 14);
-        plot.Axes.Bottom.TickGenerator = new ScottPlot.TickGenerators.NumericAutomatic { LabelFormatter = LearningCurve.StepLabel };
+        plot.Axes.Bottom.TickGenerator =
+            new ScottPlot.TickGenerators.NumericAutomatic { LabelFormatter = LearningCurve.StepLabel };
         plot.Grid.MajorLineColor = Colors.Black.WithAlpha(.08);
         foreach (var run in row.Runs)
         {
-            var line = plot.Add.ScatterLine(run.Curve.Select(point => point.Steps).ToArray(), run.Curve.Select(point => point.Return).ToArray());
+            var line = plot.Add.ScatterLine(
+                run.Curve.Select(point => point.Steps).ToArray(), run.Curve.Select(point => point.Return).ToArray());
             line.Color = Color.FromHex("#1f77b4").WithAlpha(.35);
             line.LineWidth = 1;
         }
@@ -57,7 +59,8 @@ internal static class CurveGrid
             .Select(index => row.Runs.Where(run => index < run.Curve.Count).Select(run => run.Curve[index]).ToArray())
             .Select(at => (Steps: at.Average(point => point.Steps), Return: at.Average(point => point.Return)))
             .ToArray();
-        var middle = plot.Add.ScatterLine(Array.ConvertAll(mean, point => point.Steps), Array.ConvertAll(mean, point => point.Return));
+        var middle = plot.Add.ScatterLine(
+            Array.ConvertAll(mean, point => point.Steps), Array.ConvertAll(mean, point => point.Return));
         middle.Color = Color.FromHex("#0b3c5d");
         middle.LineWidth = 2.5f;
         var asked = plot.Add.HorizontalLine(row.Task.Asked);

@@ -59,7 +59,8 @@ internal static class Statistics
 
     /// <summary>The middle 95 % of the statistic over samples drawn with replacement; the same for the same
     /// values.</summary>
-    public static (double Low, double High) Bootstrap(IReadOnlyList<double> values, Func<IReadOnlyList<double>, double> statistic)
+    public static (double Low, double High) Bootstrap(
+        IReadOnlyList<double> values, Func<IReadOnlyList<double>, double> statistic)
     {
         var random = new Random(1);
         var drawn = new double[values.Count];

@@ -39,7 +39,8 @@ internal static class BenchCommand
     {
         if (!Suites.Contains(request.Suite))
         {
-            throw new ArgumentException($"There is no suite \"{request.Suite}\"; the suites are {string.Join(", ", Suites)}.");
+            throw new ArgumentException(
+                $"There is no suite \"{request.Suite}\"; the suites are {string.Join(", ", Suites)}.");
         }
 
         ArgumentOutOfRangeException.ThrowIfLessThan(request.Seeds ?? 1, 1, "--seeds");
@@ -52,7 +53,9 @@ internal static class BenchCommand
             .ToList();
         if (tasks.Count == 0)
         {
-            throw new ArgumentException($"No task of {request.Suite} has \"{request.Only}\" in its name; the names are {string.Join(", ", BenchTask.Load(request.Suite).Select(task => task.Name))}.");
+            throw new ArgumentException(
+                $"No task of {request.Suite} has \"{request.Only}\" in its name; the names are "
+                    + $"{string.Join(", ", BenchTask.Load(request.Suite).Select(task => task.Name))}.");
         }
 
         var folder = Path.Combine(request.Output, request.Suite);
@@ -85,24 +88,26 @@ internal static class BenchCommand
         var missing = new List<(BenchTask Task, ulong Seed, string Path, string Settings)>();
         foreach (var task in tasks)
         {
-            var settings = BenchRun.Settings(task.Options());
+            var options = task.Options();
             for (var seed = BenchTask.FirstSeed; seed < BenchTask.FirstSeed + (ulong)task.Seeds; seed++)
             {
-                var path = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{task.Name}-seed{seed}.json"));
-                if (BenchRun.Read(path, settings) is { } known)
+                var path =
+                    Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{task.Name}-seed{seed}.json"));
+                if (BenchRun.Read(path, options) is { } known)
                 {
                     runs[task].Add(known);
                 }
                 else
                 {
-                    missing.Add((task, seed, path, settings));
+                    missing.Add((task, seed, path, BenchRun.Settings(options)));
                 }
             }
         }
 
         var done = 0;
-        terminal.Output.WriteLine($"{tasks.Count} tasks, {runs.Values.Sum(bag => bag.Count)} runs measured already, {missing.Count} to go");
-        var options = new ParallelOptions
+        terminal.Output.WriteLine(
+            $"{tasks.Count} tasks, {runs.Values.Sum(bag => bag.Count)} runs measured already, {missing.Count} to go");
+        var parallelism = new ParallelOptions
         {
             MaxDegreeOfParallelism = parallel > 0 ? parallel : System.Environment.ProcessorCount,
             CancellationToken = interruption,
@@ -119,14 +124,17 @@ internal static class BenchCommand
                 done++;
                 terminal.Output.WriteLine(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{done,4} of {missing.Count}  {job.Task.Name,-40} seed {job.Seed,-3} {Text.Return(run.Evaluation),8}  {run.Seconds,6:0.0} s  {run.StepsPerSecond,9:N0} steps/s"));
+                    $"{done,4} of {missing.Count}  {job.Task.Name,-40} seed {job.Seed,-3} "
+                        + $"{Text.Return(run.Evaluation),8}  {run.Seconds,6:0.0} s  "
+                        + $"{run.StepsPerSecond,9:N0} steps/s"));
                 terminal.Output.Flush();
             }
         }
 
         try
         {
-            Parallel.ForEach(Partitioner.Create(missing, EnumerablePartitionerOptions.NoBuffering), options, Measure);
+            var jobs = Partitioner.Create(missing, EnumerablePartitionerOptions.NoBuffering);
+            Parallel.ForEach(jobs, parallelism, Measure);
         }
         catch (AggregateException errors)
         {

@@ -42,7 +42,8 @@ internal static class CheckCommand
     }
 
     private static void WriteJson(
-        BuiltInEnvironment environment, CheckRequest request, IReadOnlyList<ContractFinding> findings, int violations, Terminal terminal) =>
+        BuiltInEnvironment environment, CheckRequest request, IReadOnlyList<ContractFinding> findings, int violations,
+        Terminal terminal) =>
         JsonLine.Write(terminal.Output, "check", writer =>
         {
             writer.WriteString("environment", environment.Id);
@@ -88,6 +89,7 @@ internal static class CheckCommand
                     finding.Remedy,
                 }),
             ]);
-        terminal.Output.WriteLine($"{environment}: {violations} violations, {findings.Count - violations} pieces of advice.");
+        terminal.Output.WriteLine(
+            $"{environment}: {violations} violations, {findings.Count - violations} pieces of advice.");
     }
 }

@@ -18,7 +18,8 @@ internal static class EnvironmentArgument
     }
 
     /// <summary>Makes it, and says so where an older id stands for a newer environment.</summary>
-    public static BuiltInEnvironment Make(string id, IEnumerable<KeyValuePair<string, string>> settings, Terminal terminal)
+    public static BuiltInEnvironment Make(
+        string id, IEnumerable<KeyValuePair<string, string>> settings, Terminal terminal)
     {
         var environment = Environments.Make(id, settings.Select(setting => (setting.Key, setting.Value)));
         if (Environments.Notice(id) is { } notice)

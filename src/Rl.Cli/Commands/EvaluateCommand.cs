@@ -36,7 +36,8 @@ internal static class EvaluateCommand
         using var agent = request.Environment is null
             ? Agent.Load(path)
             : Agent.Load(path, EnvironmentArgument.Make(request.Environment, request.EnvironmentSettings, terminal));
-        var (evaluation, cutAt) = FiniteEvaluation.Of(agent, request.Episodes, request.Seed, !request.Stochastic, interruption);
+        var (evaluation, cutAt) =
+            FiniteEvaluation.Of(agent, request.Episodes, request.Seed, !request.Stochastic, interruption);
         if (request.Json)
         {
             JsonLine.Write(terminal.Output, "evaluation", writer =>
@@ -51,7 +52,8 @@ internal static class EvaluateCommand
         }
         else
         {
-            terminal.Output.WriteLine($"{agent.Options.Algorithm} on {Shown.Text(agent.EnvironmentId)}: {evaluation}{Text.Cut(cutAt)}");
+            terminal.Output.WriteLine(
+                $"{agent.Options.Algorithm} on {Shown.Text(agent.EnvironmentId)}: {evaluation}{Text.Cut(cutAt)}");
         }
 
         return ExitCode.Success;

@@ -10,7 +10,8 @@ internal static class FiniteEvaluation
 
     /// <summary>Evaluates an agent in its own environment; tells after how many steps episodes were cut that the
     /// environment would have let go on.</summary>
-    public static (EvaluationResult Result, int? CutAt) Of(Agent agent, int episodes, ulong? seed, bool deterministic, CancellationToken interruption) =>
+    public static (EvaluationResult Result, int? CutAt) Of(
+        Agent agent, int episodes, ulong? seed, bool deterministic, CancellationToken interruption) =>
         agent.BuiltIn is { MaxEpisodeSteps: 0 } endless
             ? (agent.Evaluate(endless.WithMaxEpisodeSteps(Steps), episodes, seed, deterministic, interruption), Steps)
             : (agent.Evaluate(episodes, seed, deterministic, interruption), null);

@@ -10,7 +10,8 @@ internal static class ListCommands
 {
     public static int Environments(string? id, bool json, Terminal terminal)
     {
-        List<EnvironmentDescription> all = id is null ? [.. Rl.Environments.Ids.Select(Rl.Environments.Describe)] : [Rl.Environments.Describe(id)];
+        List<EnvironmentDescription> all =
+            id is null ? [.. Rl.Environments.Ids.Select(Rl.Environments.Describe)] : [Rl.Environments.Describe(id)];
         if (json)
         {
             all.ForEach(environment => WriteJson(environment, terminal));
@@ -111,42 +112,48 @@ internal static class ListCommands
     /// <summary>What an option means, and what it must be where its name does not say it.</summary>
     private static string Meaning(AlgorithmOption option) => $"{option.Meaning} ({option.Range})";
 
-    private static void WriteJson(EnvironmentDescription environment, Terminal terminal) => JsonLine.Write(terminal.Output, "environment", writer =>
-    {
-        writer.WriteString("id", environment.Id);
-        writer.WriteString("summary", environment.Summary);
-        writer.WriteString("observationSpace", environment.ObservationSpace.ToString());
-        writer.WriteString("actionSpace", environment.ActionSpace.ToString());
-        writer.WriteNumber("maxEpisodeSteps", environment.MaxEpisodeSteps);
-        writer.Number("rewardThreshold", environment.RewardThreshold);
-        writer.WriteStartObject("options");
-        foreach (var option in environment.Options)
+    private static void WriteJson(EnvironmentDescription environment, Terminal terminal) =>
+        JsonLine.Write(terminal.Output, "environment", writer =>
         {
-            writer.WriteString(option.Name, option.Default);
-        }
+            writer.WriteString("id", environment.Id);
+            writer.WriteString("summary", environment.Summary);
+            writer.WriteString("observationSpace", environment.ObservationSpace.ToString());
+            writer.WriteString("actionSpace", environment.ActionSpace.ToString());
+            writer.WriteNumber("maxEpisodeSteps", environment.MaxEpisodeSteps);
+            writer.Number("rewardThreshold", environment.RewardThreshold);
+            writer.WriteStartObject("options");
+            foreach (var option in environment.Options)
+            {
+                writer.WriteString(option.Name, option.Default);
+            }
 
-        writer.WriteEndObject();
-    });
+            writer.WriteEndObject();
+        });
 
-    private static void WriteJson(AlgorithmDescription algorithm, Terminal terminal) => JsonLine.Write(terminal.Output, "algorithm", writer =>
-    {
-        writer.WriteString("id", algorithm.Id);
-        writer.WriteString("name", algorithm.Name);
-        writer.WriteString("summary", algorithm.Summary);
-        writer.WriteStartObject("options");
-        foreach (var (name, value) in algorithm.Defaults.ToSettings())
+    private static void WriteJson(AlgorithmDescription algorithm, Terminal terminal) =>
+        JsonLine.Write(terminal.Output, "algorithm", writer =>
         {
-            writer.WriteString(name, value);
-        }
+            writer.WriteString("id", algorithm.Id);
+            writer.WriteString("name", algorithm.Name);
+            writer.WriteString("summary", algorithm.Summary);
+            writer.WriteStartObject("options");
+            foreach (var (name, value) in algorithm.Defaults.ToSettings())
+            {
+                writer.WriteString(name, value);
+            }
 
-        writer.WriteEndObject();
-    });
+            writer.WriteEndObject();
+        });
 
     private static string Steps(EnvironmentDescription environment) =>
-        environment.MaxEpisodeSteps == 0 ? "no limit" : environment.MaxEpisodeSteps.ToString(CultureInfo.InvariantCulture);
+        environment.MaxEpisodeSteps == 0
+            ? "no limit"
+            : environment.MaxEpisodeSteps.ToString(CultureInfo.InvariantCulture);
 
     private static string Threshold(EnvironmentDescription environment) =>
-        double.IsNaN(environment.RewardThreshold) ? "-" : environment.RewardThreshold.ToString("G4", CultureInfo.InvariantCulture);
+        double.IsNaN(environment.RewardThreshold)
+            ? "-"
+            : environment.RewardThreshold.ToString("G4", CultureInfo.InvariantCulture);
 
     private static string Kind(Space space) => space switch
     {

@@ -33,7 +33,8 @@ internal static class RecordCommand
             var path = request.Output ?? Default(request.Play, playback);
             try
             {
-                var result = playback.Record(path, request.Scale, maxSteps: request.MaxSteps, cancellationToken: interruption);
+                var result =
+                    playback.Record(path, request.Scale, maxSteps: request.MaxSteps, cancellationToken: interruption);
                 Print(request, result, playback, player, terminal);
                 return ExitCode.Success;
             }
@@ -51,7 +52,8 @@ internal static class RecordCommand
             ? $"{playback.EnvironmentId.Replace('/', '-')}.gif"
             : Path.Combine(Path.GetDirectoryName(RunPlaces.FindAgent(request.Run)) ?? "", "episode.gif");
 
-    private static void Print(RecordRequest request, RecordingResult result, Playback playback, string player, Terminal terminal)
+    private static void Print(
+        RecordRequest request, RecordingResult result, Playback playback, string player, Terminal terminal)
     {
         var size = new FileInfo(result.Path).Length;
         if (request.Json)
@@ -72,7 +74,10 @@ internal static class RecordCommand
         {
             terminal.Output.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{player} on {playback.EnvironmentId}: {result.Episodes} {(result.Episodes == 1 ? "episode" : "episodes")}, {result.Steps} steps, mean return {Text.Return(result.Return)}; {result.Path} ({result.Duration.TotalSeconds:0.0} s, {size / 1_024.0:0} KiB)"));
+                $"{player} on {playback.EnvironmentId}: {result.Episodes} "
+                    + $"{(result.Episodes == 1 ? "episode" : "episodes")}, {result.Steps} steps, mean return "
+                    + $"{Text.Return(result.Return)}; {result.Path} "
+                    + $"({result.Duration.TotalSeconds:0.0} s, {size / 1_024.0:0} KiB)"));
         }
     }
 }

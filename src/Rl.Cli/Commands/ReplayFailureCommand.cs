@@ -29,10 +29,15 @@ internal static class ReplayFailureCommand
         }
         else
         {
-            terminal.Output.WriteLine($"{agent.Options.Algorithm} on {Shown.Text(agent.EnvironmentId)}, update {recorded.Update}, from {Shown.Text(path)}");
+            terminal.Output.WriteLine(
+                $"{agent.Options.Algorithm} on {Shown.Text(agent.EnvironmentId)}, "
+                    + $"update {recorded.Update}, from {Shown.Text(path)}");
             terminal.Output.WriteLine($"recorded   {Shown.Text(recorded.ToString())}");
             terminal.Output.WriteLine($"replayed   {again?.ToString() ?? "no failure"}");
-            terminal.Output.WriteLine(isSame ? "the same failure, bit for bit" : "not the same: another version of the library, or another machine?");
+            terminal.Output.WriteLine(
+                isSame
+                    ? "the same failure, bit for bit"
+                    : "not the same: another version of the library, or another machine?");
         }
 
         return isSame ? ExitCode.Success : ExitCode.Failure;

@@ -78,7 +78,8 @@ internal static class TrainCommand
     {
         if (value < 1)
         {
-            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"{option} is {value}; it must be at least 1."));
+            throw new ArgumentException(
+                string.Create(CultureInfo.InvariantCulture, $"{option} is {value}; it must be at least 1."));
         }
     }
 
@@ -86,23 +87,32 @@ internal static class TrainCommand
     {
         if (request.Algorithm is not { } algorithm || request.Environment is not { } id)
         {
-            throw new ArgumentException("train needs an algorithm and an environment, or --resume with a run. Try rl --help.");
+            throw new ArgumentException(
+                "train needs an algorithm and an environment, or --resume with a run. Try rl --help.");
         }
 
         var environment = EnvironmentArgument.Make(id, request.EnvironmentSettings, terminal);
         var tuned = request.Defaults ? null : TunedOptions.Find(algorithm, environment.Id);
         var options = Algorithms.Options(algorithm, [.. tuned?.Settings ?? [], .. request.Settings]);
-        var planned = request.Settings.Any(setting => setting.Key.Equals(nameof(options.TotalSteps), StringComparison.OrdinalIgnoreCase))
+        var planned = request.Settings.Any(
+            setting => setting.Key.Equals(nameof(options.TotalSteps), StringComparison.OrdinalIgnoreCase))
             ? null
             : tuned?.Steps;
-        options = options with { TotalSteps = request.Steps ?? planned ?? options.TotalSteps, Threads = request.Threads ?? options.Threads };
+        options = options with
+        {
+            TotalSteps = request.Steps ?? planned ?? options.TotalSteps,
+            Threads = request.Threads ?? options.Threads,
+        };
         options.Validate();
         var seed = request.Seed ?? 1;
 
         // The folder last: what cannot be trained leaves no trace, and an earlier run as it is.
-        using var agent = Interruptible.Run(() => Agent.Create(options, environment, seed), TimeSpan.Zero, interruption);
+        using var agent =
+            Interruptible.Run(() => Agent.Create(options, environment, seed), TimeSpan.Zero, interruption);
         using var folder = RunFolder.Create(request.Run, request.Overwrite, options.Algorithm, environment.Id, seed);
-        var outline = new TrainingOutline(options.Algorithm, environment.Id, seed, options.TotalSteps, folder.Path, tuned?.Source) { ReplayBytes = agent.ReplayBytes };
+        var outline = new TrainingOutline(
+            options.Algorithm, environment.Id, seed, options.TotalSteps, folder.Path,
+            tuned?.Source) { ReplayBytes = agent.ReplayBytes };
         var view = View(request, terminal);
         view.Start(outline);
         Tell(request, agent, view);
@@ -113,11 +123,13 @@ internal static class TrainCommand
     /// <summary>Goes on from the run's agent file with its own options and plan, or a longer plan.</summary>
     private static int Resume(string run, TrainRequest request, Terminal terminal, CancellationToken interruption)
     {
-        if (request.Algorithm is not null || request.Run is not null || request.Overwrite || request.Defaults || request.Seed is not null
+        if (request.Algorithm is not null || request.Run is not null || request.Overwrite || request.Defaults
+            || request.Seed is not null
             || request.Settings.Count > 0 || request.EnvironmentSettings.Count > 0)
         {
             throw new ArgumentException(
-                "--resume goes on with the run's own algorithm, environment, seed and options; only --steps, --threads, --episodes, --json and when and how to save and evaluate can be given with it.");
+                "--resume goes on with the run's own algorithm, environment, seed and options; only --steps, "
+                    + "--threads, --episodes, --json and when and how to save and evaluate can be given with it.");
         }
 
         var path = RunPlaces.FindRun(run);
@@ -128,25 +140,31 @@ internal static class TrainCommand
         if (agent.BuiltIn is not { } environment)
         {
             throw new InvalidOperationException(
-                $"{path} was trained in {Shown.Text(agent.EnvironmentId)}, which rl does not have; resume it with Agent.Load and your environment.");
+                $"{path} was trained in {Shown.Text(agent.EnvironmentId)}, which rl does not have; resume it with "
+                    + "Agent.Load and your environment.");
         }
 
         var total = request.Steps ?? agent.Options.TotalSteps;
         if (request.Steps is { } asked && asked <= agent.Steps)
         {
             throw new ArgumentException(string.Create(
-                CultureInfo.InvariantCulture, $"--steps is {asked:N0}, but the run has taken {agent.Steps:N0} already; it is the number at which training ends."));
+                CultureInfo.InvariantCulture,
+                $"--steps is {asked:N0}, but the run has taken {agent.Steps:N0} "
+                    + $"already; it is the number at which training ends."));
         }
 
         folder.TakeUp(agent.Steps);
-        var outline = new TrainingOutline(agent.Options.Algorithm, agent.EnvironmentId, agent.Seed, total, folder.Path, null, agent.Steps) { ReplayBytes = agent.ReplayBytes };
+        var outline = new TrainingOutline(
+            agent.Options.Algorithm, agent.EnvironmentId, agent.Seed, total, folder.Path, null,
+            agent.Steps) { ReplayBytes = agent.ReplayBytes };
         var view = View(request, terminal);
         view.Start(outline);
         Tell(request, agent, view);
         if (folder.Earlier.Damaged > 0)
         {
             view.Notice(string.Create(
-                CultureInfo.InvariantCulture, $"{folder.Earlier.Damaged} damaged rows of metrics.csv are left out; the others are kept"));
+                CultureInfo.InvariantCulture,
+                $"{folder.Earlier.Damaged} damaged rows of metrics.csv are left out; the others are kept"));
         }
 
         var code = new TrainSession(agent, environment, folder, outline, view, request).Run(interruption);

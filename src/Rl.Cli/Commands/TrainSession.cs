@@ -11,7 +11,8 @@ namespace Rl.Cli.Commands;
 /// <summary>One run of <c>rl train</c> in its folder: trains to the end of the plan, saves as it goes, evaluates,
 /// draws.</summary>
 internal sealed class TrainSession(
-    Agent agent, BuiltInEnvironment environment, RunFolder folder, TrainingOutline outline, TrainingView view, TrainRequest request)
+    Agent agent, BuiltInEnvironment environment, RunFolder folder, TrainingOutline outline, TrainingView view,
+    TrainRequest request)
 {
     /// <summary>How long an update may go on after an interruption; then the state before it is saved. Containers are
     /// killed after 10 seconds.</summary>
@@ -49,7 +50,9 @@ internal sealed class TrainSession(
     }
 
     private void Draw() =>
-        curve.Save(folder.CurvePath, $"{outline.Algorithm} on {outline.Environment}, seed {outline.Seed}", environment.RewardThreshold);
+        curve.Save(
+            folder.CurvePath, $"{outline.Algorithm} on {outline.Environment}, seed {outline.Seed}",
+            environment.RewardThreshold);
 
     private int Attempt(CancellationToken interruption)
     {
@@ -162,7 +165,9 @@ internal sealed class TrainSession(
         {
             if (folder.Restore(agent, environment))
             {
-                view.Notice($"the run folder {folder.Path} was deleted while it was trained in; it is made again, without what it held");
+                view.Notice(
+                    $"the run folder {folder.Path} was deleted while it was trained in; it "
+                        + "is made again, without what it held");
                 agent.SaveLast(folder.AgentPath, !request.WithoutReplay);
             }
         }

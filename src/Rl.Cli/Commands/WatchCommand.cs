@@ -30,14 +30,18 @@ internal static class WatchCommand
     {
         if (!(request.Speed > 0 && double.IsFinite(request.Speed)))
         {
-            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"--speed is {request.Speed}; it must be a number greater than 0."));
+            throw new ArgumentException(
+                string.Create(
+                    CultureInfo.InvariantCulture, $"--speed is {request.Speed}; it must be a number greater than 0."));
         }
 
         return request.Play.With(terminal, (playback, player) =>
         {
             if (!terminal.IsInteractive)
             {
-                throw new InvalidOperationException("The output is not a terminal, so there is nothing to watch in; rl record writes an animation file.");
+                throw new InvalidOperationException(
+                    "The output is not a terminal, so there is nothing to watch in; "
+                        + "rl record writes an animation file.");
             }
 
             var tally = new Tally();
@@ -55,12 +59,16 @@ internal static class WatchCommand
             {
                 terminal.Output.WriteLine(tally.Episodes == 0
                     ? $"{player} on {playback.EnvironmentId}: no episode was watched to its end"
-                    : $"{player} on {playback.EnvironmentId}: {tally.Episodes} {(tally.Episodes == 1 ? "episode" : "episodes")}, mean return {Text.Return(tally.Returns / tally.Episodes)}");
+                    : $"{player} on {playback.EnvironmentId}: {tally.Episodes} "
+                        + $"{(tally.Episodes == 1 ? "episode" : "episodes")}, mean return "
+                        + $"{Text.Return(tally.Returns / tally.Episodes)}");
             }
         });
     }
 
-    private static void Show(Playback playback, string player, WatchRequest request, Screen screen, Tally tally, CancellationToken interruption)
+    private static void Show(
+        Playback playback, string player, WatchRequest request, Screen screen, Tally tally,
+        CancellationToken interruption)
     {
         var clock = Stopwatch.StartNew();
         var pause = TimeSpan.FromSeconds(1 / (playback.FramesPerSecond * request.Speed));

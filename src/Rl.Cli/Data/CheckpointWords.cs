@@ -25,7 +25,10 @@ internal sealed record CheckpointWords(TimeSpan? Interval, long? Steps)
         foreach (var word in words)
         {
             var unit = word.Length > 0 ? Unit(word[^1]) : null;
-            if (unit is { } length && double.TryParse(word[..^1], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var count) && count * length is > 0 and < 1e9)
+            if (unit is { } length
+                && double.TryParse(
+                    word[..^1], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var count)
+                && count * length is > 0 and < 1e9)
             {
                 read = read with { Interval = TimeSpan.FromSeconds(count * length) };
             }
@@ -35,7 +38,8 @@ internal sealed record CheckpointWords(TimeSpan? Interval, long? Steps)
             }
             else
             {
-                throw new ArgumentException($"{option} is \"{word}\"; it must be steps such as 100000, or a time such as 30s, 5m or 1h.");
+                throw new ArgumentException(
+                    $"{option} is \"{word}\"; it must be steps such as 100000, or a time such as 30s, 5m or 1h.");
             }
         }
 

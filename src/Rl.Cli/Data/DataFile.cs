@@ -11,6 +11,7 @@ internal static class DataFile
     {
         using var stream = typeof(DataFile).Assembly.GetManifestResourceStream($"Rl.Cli.Data.{name}")
             ?? throw new InvalidDataException($"The program lacks its file {name}; install it again.");
-        return JsonDocument.Parse(stream, new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+        return JsonDocument.Parse(
+            stream, new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
     }
 }

@@ -29,15 +29,20 @@ internal sealed record TunedOptions(
 
     /// <summary>The entry of a task; null if the algorithm's defaults are the best known.</summary>
     public static TunedOptions? Find(string algorithm, string environment) =>
-        All.FirstOrDefault(entry => entry.Algorithm.Equals(algorithm, StringComparison.OrdinalIgnoreCase) && entry.IsFor(environment));
+        All.FirstOrDefault(
+            entry => entry.Algorithm.Equals(algorithm, StringComparison.OrdinalIgnoreCase) && entry.IsFor(environment));
 
     private bool IsFor(string environment) =>
-        Environment.EndsWith('*') ? environment.StartsWith(Environment[..^1], StringComparison.Ordinal) : environment == Environment;
+        Environment.EndsWith('*')
+            ? environment.StartsWith(Environment[..^1], StringComparison.Ordinal)
+            : environment == Environment;
 
     private static TunedOptions Read(JsonElement entry) => new(
         entry.GetProperty("algorithm").GetString()!,
         entry.GetProperty("environment").GetString()!,
         entry.GetProperty("steps").GetInt64(),
         entry.GetProperty("source").GetString()!,
-        [.. entry.GetProperty("settings").EnumerateObject().Select(setting => KeyValuePair.Create(setting.Name, setting.Value.GetString()!))]);
+        [
+            .. entry.GetProperty("settings").EnumerateObject()
+                .Select(setting => KeyValuePair.Create(setting.Name, setting.Value.GetString()!))]);
 }

@@ -20,7 +20,8 @@ internal sealed record MetricsRow(long Steps, double MeanReturn, IReadOnlyList<d
 /// <param name="Seconds">The time that was trained.</param>
 /// <param name="Episodes">The episodes that ended.</param>
 /// <param name="Damaged">Rows that could not be read and were left out.</param>
-internal sealed record MetricsHistory(string? Header, IReadOnlyList<MetricsRow> Rows, double Seconds, double Episodes, int Damaged)
+internal sealed record MetricsHistory(
+    string? Header, IReadOnlyList<MetricsRow> Rows, double Seconds, double Episodes, int Damaged)
 {
     /// <summary>The column with the returns of the episodes, joined by <see cref="Joint"/>.</summary>
     public const string ReturnsColumn = "episodeReturns";
@@ -45,7 +46,8 @@ internal sealed record MetricsHistory(string? Header, IReadOnlyList<MetricsRow> 
         // What follows the last line's end is a row that a crash cut short, and no damage.
         var text = File.ReadAllText(path);
         var end = text.LastIndexOf('\n') + 1;
-        var lines = text[..end].Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.TrimEnd('\r')).ToArray();
+        var lines =
+            text[..end].Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.TrimEnd('\r')).ToArray();
         if (lines.Length == 0 || !lines[0].StartsWith("steps,", StringComparison.Ordinal))
         {
             if (text.Length > 0)
@@ -65,8 +67,10 @@ internal sealed record MetricsHistory(string? Header, IReadOnlyList<MetricsRow> 
         foreach (var line in lines.Skip(1))
         {
             var cells = line.Split(',');
-            if (cells.Length != columns.Length || !long.TryParse(cells[0], NumberStyles.None, CultureInfo.InvariantCulture, out var step)
-                || !TryNumber(cells[2], out var time) || !TryNumber(cells[4], out var count) || !TryNumber(cells[5], out var mean)
+            if (cells.Length != columns.Length
+                || !long.TryParse(cells[0], NumberStyles.None, CultureInfo.InvariantCulture, out var step)
+                || !TryNumber(cells[2], out var time) || !TryNumber(cells[4], out var count)
+                || !TryNumber(cells[5], out var mean)
                 || (rows.Count > 0 && step <= rows[^1].Steps && step <= steps))
             {
                 damaged++;
@@ -86,7 +90,10 @@ internal sealed record MetricsHistory(string? Header, IReadOnlyList<MetricsRow> 
     }
 
     private static double[] Returns(string cell) =>
-        [.. cell.Split(Joint, StringSplitOptions.RemoveEmptyEntries).Select(text => TryNumber(text, out var value) ? value : double.NaN).Where(double.IsFinite)];
+        [
+            .. cell.Split(Joint, StringSplitOptions.RemoveEmptyEntries)
+                .Select(text => TryNumber(text, out var value) ? value : double.NaN)
+                .Where(double.IsFinite)];
 
     private static bool TryNumber(string text, out double value) =>
         double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value);

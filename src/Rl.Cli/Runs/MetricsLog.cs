@@ -11,7 +11,8 @@ namespace Rl.Cli.Runs;
 /// the next update.</summary>
 internal sealed class MetricsLog : IDisposable
 {
-    private static readonly string[] Own = ["steps", "updates", "seconds", "stepsPerSecond", "episodes", "meanReturn", "meanLength"];
+    private static readonly string[] Own =
+        ["steps", "updates", "seconds", "stepsPerSecond", "episodes", "meanReturn", "meanLength"];
 
     private readonly string path;
     private readonly MetricsHistory earlier;
@@ -34,7 +35,8 @@ internal sealed class MetricsLog : IDisposable
     {
         if (header is null)
         {
-            header = string.Join(',', [.. Own, .. progress.Metrics.Select(metric => metric.Key), MetricsHistory.ReturnsColumn]);
+            header = string.Join(
+                ',', [.. Own, .. progress.Metrics.Select(metric => metric.Key), MetricsHistory.ReturnsColumn]);
             pending.Append(header).Append('\n');
         }
 
@@ -50,7 +52,8 @@ internal sealed class MetricsLog : IDisposable
         IEnumerable<string> cells = [Text(progress.Steps), Text(progress.Updates), .. numbers.Select(Text)];
         if (header.EndsWith(MetricsHistory.ReturnsColumn, StringComparison.Ordinal))
         {
-            cells = cells.Append(string.Join(MetricsHistory.Joint, progress.Episodes.Select(episode => Text(episode.Return))));
+            cells = cells.Append(
+                string.Join(MetricsHistory.Joint, progress.Episodes.Select(episode => Text(episode.Return))));
         }
 
         pending.AppendJoin(',', cells).Append('\n');
@@ -85,7 +88,8 @@ internal sealed class MetricsLog : IDisposable
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new IOException($"{path} cannot be written: {error.Message} Make room on the disk, or allow to write there.", error);
+            throw new IOException(
+                $"{path} cannot be written: {error.Message} Make room on the disk, or allow to write there.", error);
         }
     }
 

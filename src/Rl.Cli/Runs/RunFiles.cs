@@ -13,5 +13,6 @@ internal static class RunFiles
     public const string Failure = "failure.batch";
 
     /// <summary>What a run may leave behind and another may replace.</summary>
-    public static string[] All { get; } = [Configuration, Metrics, Agent, Best, BestEvaluation, Curve, BeforeFailure, Failure];
+    public static string[] All { get; } =
+        [Configuration, Metrics, Agent, Best, BestEvaluation, Curve, BeforeFailure, Failure];
 }

@@ -82,7 +82,8 @@ internal sealed class RunFolder : IDisposable
     });
 
     /// <summary>The folder of an agent file.</summary>
-    public static string FolderOf(string agentPath) => System.IO.Path.GetDirectoryName(agentPath) is { Length: > 0 } folder ? folder : ".";
+    public static string FolderOf(string agentPath) =>
+        System.IO.Path.GetDirectoryName(agentPath) is { Length: > 0 } folder ? folder : ".";
 
     /// <summary>Adds a row to metrics.csv.</summary>
     /// <exception cref="IOException">It cannot be written now; it is kept, and written with the next one.</exception>
@@ -163,7 +164,8 @@ internal sealed class RunFolder : IDisposable
         catch (Exception error) when (error is UnauthorizedAccessException or IOException)
         {
             held?.Dispose();
-            throw new RunFolderException($"The run folder {path} cannot be written: {error.Message} Choose another with --run.", error);
+            throw new RunFolderException(
+                $"The run folder {path} cannot be written: {error.Message} Choose another with --run.", error);
         }
     }
 
@@ -178,17 +180,22 @@ internal sealed class RunFolder : IDisposable
         if (!overwrite)
         {
             throw new RunFolderException(
-                $"The run folder {path} exists and is not empty; choose another with --run, or replace its files with --overwrite.");
+                $"The run folder {path} exists and is not empty; choose another with "
+                    + "--run, or replace its files with --overwrite.");
         }
 
         if (!RunPlaces.IsRun(path))
         {
-            throw new RunFolderException($"The folder {path} holds files but no run; --overwrite replaces runs only. Choose another folder with --run.");
+            throw new RunFolderException(
+                $"The folder {path} holds files but no run; --overwrite replaces runs "
+                    + "only. Choose another folder with --run.");
         }
 
         if (RunFiles.All.FirstOrDefault(file => Directory.Exists(System.IO.Path.Combine(path, file))) is { } folder)
         {
-            throw new RunFolderException($"The run folder {path} holds a folder {folder} where a file should be; move it away, or choose another with --run.");
+            throw new RunFolderException(
+                $"The run folder {path} holds a folder {folder} where a file should "
+                    + "be; move it away, or choose another with --run.");
         }
     }
 
@@ -196,7 +203,9 @@ internal sealed class RunFolder : IDisposable
         Directory.EnumerateFileSystemEntries(path).All(entry => System.IO.Path.GetFileName(entry) == RunLock.Name);
 
     private static RunFolderException InUse(string path) =>
-        new($"The run {path} is being trained by another process; wait until it ends, or choose another folder with --run.");
+        new(
+            $"The run {path} is being trained by another process; wait until it ends, "
+                + "or choose another folder with --run.");
 
     private static RunFolder Guarded(string path, Func<RunFolder> use)
     {
@@ -207,7 +216,9 @@ internal sealed class RunFolder : IDisposable
         catch (Exception error) when (error is UnauthorizedAccessException or (IOException and not RunFolderException))
         {
             throw new RunFolderException(
-                $"The run folder {path} cannot be written: {error.Message} Allow to write there, or copy the folder to where you may and resume that.", error);
+                $"The run folder {path} cannot be written: {error.Message} Allow to write there, or copy the folder to "
+                    + "where you may and resume that.",
+                error);
         }
     }
 

@@ -19,10 +19,13 @@ internal static class RunPlaces
     public static string Locate(string asked)
     {
         // "." and ".." are names without a letter, not paths.
-        var isName = !asked.Contains('/', StringComparison.Ordinal) && !asked.Contains(Path.DirectorySeparatorChar, StringComparison.Ordinal);
+        var isName = !asked.Contains('/', StringComparison.Ordinal)
+            && !asked.Contains(Path.DirectorySeparatorChar, StringComparison.Ordinal);
         var path = isName ? NamedAfter(asked) : asked;
-        return (isName && asked.Trim('.', ' ').Length == 0) || Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)) == Path.GetFullPath(Root)
-            ? throw new ArgumentException($"--run is \"{asked}\"; it must be a name under {Root}/, or the path of a folder of its own.")
+        return (isName && asked.Trim('.', ' ').Length == 0)
+            || Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)) == Path.GetFullPath(Root)
+            ? throw new ArgumentException(
+                $"--run is \"{asked}\"; it must be a name under {Root}/, or the path of a folder of its own.")
             : path;
     }
 
@@ -36,7 +39,8 @@ internal static class RunPlaces
             if (File.Exists(configuration))
             {
                 using var document = JsonDocument.Parse(File.ReadAllBytes(configuration));
-                return document.RootElement.TryGetProperty("library", out _) && document.RootElement.TryGetProperty("algorithm", out _);
+                return document.RootElement.TryGetProperty("library", out _)
+                    && document.RootElement.TryGetProperty("algorithm", out _);
             }
 
             var agent = Path.Combine(folder, RunFiles.Agent);
@@ -54,7 +58,8 @@ internal static class RunPlaces
     {
         string[] folders = [run, NamedAfter(run)];
         var folder = folders.FirstOrDefault(candidate => File.Exists(Path.Combine(candidate, RunFiles.Failure)))
-            ?? throw new FileNotFoundException($"There is no {RunFiles.Failure} in {string.Join(" or ", folders)}: no run there has failed.");
+            ?? throw new FileNotFoundException(
+                $"There is no {RunFiles.Failure} in {string.Join(" or ", folders)}: no run there has failed.");
         return (Path.Combine(folder, RunFiles.BeforeFailure), Path.Combine(folder, RunFiles.Failure));
     }
 
@@ -64,7 +69,8 @@ internal static class RunPlaces
     public static string FindAgent(string run)
     {
         string[] candidates = [run, Path.Combine(run, RunFiles.Agent), Path.Combine(NamedAfter(run), RunFiles.Agent)];
-        return candidates.FirstOrDefault(File.Exists) ?? throw new FileNotFoundException(NotFound(run, candidates[1..]));
+        return candidates.FirstOrDefault(File.Exists)
+            ?? throw new FileNotFoundException(NotFound(run, candidates[1..]));
     }
 
     /// <summary>The agent file of a run that is to go on: its name, its folder or the agent file in it.</summary>
@@ -76,14 +82,18 @@ internal static class RunPlaces
         var path = FindAgent(run);
         return Path.GetFileName(path) == RunFiles.Agent
             ? path
-            : throw new ArgumentException($"{path} is no run: name a run or its folder, in which {RunFiles.Agent} is. To go on from another file, copy it into a folder of its own as {RunFiles.Agent}.");
+            : throw new ArgumentException(
+                $"{path} is no run: name a run or its folder, in which {RunFiles.Agent} is. To go on from another "
+                    + $"file, copy it into a folder of its own as {RunFiles.Agent}.");
     }
 
     private static string NotFound(string run, string[] sought)
     {
-        if (new[] { run, NamedAfter(run) }.FirstOrDefault(folder => Directory.Exists(folder) && IsRun(folder)) is { } killed)
+        string[] folders = [run, NamedAfter(run)];
+        if (folders.FirstOrDefault(folder => Directory.Exists(folder) && IsRun(folder)) is { } killed)
         {
-            return $"The run {killed} has no {RunFiles.Agent}: it was killed before its first save. Start it again with --run {run} --overwrite.";
+            return $"The run {killed} has no {RunFiles.Agent}: it was killed before its first save. Start it again "
+                + $"with --run {run} --overwrite.";
         }
 
         var runs = Directory.Exists(Root)

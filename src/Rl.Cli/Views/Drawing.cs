@@ -18,7 +18,9 @@ internal static class Drawing
 
     /// <summary>The text, or its beginning and an ellipsis where it is longer than so many columns.</summary>
     public static string Cut(string text, int columns) =>
-        text.Length <= columns ? text : columns < 2 ? text[..Math.Max(0, columns)] : $"{text[..(columns - 1)].TrimEnd()}…";
+        text.Length <= columns ? text
+        : columns < 2 ? text[..Math.Max(0, columns)]
+        : $"{text[..(columns - 1)].TrimEnd()}…";
 
     /// <summary>The first of the texts, longest first, that is shorter than so many columns; of the last one, its
     /// beginning.</summary>

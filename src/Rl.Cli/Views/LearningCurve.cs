@@ -16,7 +16,8 @@ internal sealed class LearningCurve
     /// <summary>The mean is taken over the episodes within this share of the run, half before and half after.</summary>
     private const double Window = .03;
 
-    private static readonly string[] PreferredFonts = ["Inter", "Segoe UI", "Helvetica Neue", "Arial", "Liberation Sans", "Noto Sans", "DejaVu Sans"];
+    private static readonly string[] PreferredFonts =
+        ["Inter", "Segoe UI", "Helvetica Neue", "Arial", "Liberation Sans", "Noto Sans", "DejaVu Sans"];
 
     private readonly List<double> steps = [];
     private readonly List<double> returns = [];

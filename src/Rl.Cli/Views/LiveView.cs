@@ -28,9 +28,10 @@ internal sealed class LiveView : TrainingView
 
     public override void Start(TrainingOutline outline)
     {
+        var (algorithm, task, steps, run) = (outline.Algorithm, outline.Environment, outline.TotalSteps, outline.Run);
         console.MarkupLineInterpolated(
             CultureInfo.InvariantCulture,
-            $"[bold]{outline.Algorithm}[/] on [bold]{outline.Environment}[/], seed {outline.Seed}, {outline.TotalSteps:N0} steps, in [blue]{outline.Run}[/]");
+            $"[bold]{algorithm}[/] on [bold]{task}[/], seed {outline.Seed}, {steps:N0} steps, in [blue]{run}[/]");
         if (outline.FirstStep > 0)
         {
             console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"resumed after {outline.FirstStep:N0} steps");
@@ -38,7 +39,8 @@ internal sealed class LiveView : TrainingView
 
         if (outline.Tuning is { } source)
         {
-            console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[grey]{Text.Tuned(outline.Environment, source)}[/]");
+            console.MarkupLineInterpolated(
+                CultureInfo.InvariantCulture, $"[grey]{Text.Tuned(outline.Environment, source)}[/]");
         }
 
         if (outline.ReplayBytes > 0)
@@ -61,14 +63,21 @@ internal sealed class LiveView : TrainingView
             }
         });
 
-    public override void Interrupted(TrainingOutline outline, long steps) => console.MarkupLineInterpolated(
-        CultureInfo.InvariantCulture,
-        $"[yellow]interrupted[/] after {steps:N0} steps; the agent is saved in [blue]{outline.Run}[/]; [bold]{Text.Resume(outline.Run)}[/] goes on");
+    public override void Interrupted(TrainingOutline outline, long steps)
+    {
+        var (run, command) = (Markup.Escape(outline.Run), Markup.Escape(Text.Resume(outline.Run)));
+        console.MarkupLine(
+            Invariant($"[yellow]interrupted[/] after {steps:N0} steps; the agent is saved in [blue]{run}[/]; ")
+                + $"[bold]{command}[/] goes on");
+    }
 
     public override void Failed(TrainingOutline outline, TrainingFailureDetails details, long steps, string command)
     {
-        console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[red]stopped[/] after {steps:N0} steps: {details}");
-        console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"the state before it is saved in [blue]{outline.Run}[/]; [bold]{command}[/] shows it again");
+        console.MarkupLineInterpolated(
+            CultureInfo.InvariantCulture, $"[red]stopped[/] after {steps:N0} steps: {details}");
+        console.MarkupLineInterpolated(
+            CultureInfo.InvariantCulture,
+            $"the state before it is saved in [blue]{outline.Run}[/]; [bold]{command}[/] shows it again");
     }
 
     public override void Notice(string message)
@@ -87,7 +96,8 @@ internal sealed class LiveView : TrainingView
     {
         if (isBest)
         {
-            best = Invariant($"[grey]best evaluation[/] {Markup.Escape(evaluation.ToString())} [grey]after {steps:N0} steps[/]");
+            best = Invariant(
+                $"[grey]best evaluation[/] {Markup.Escape(evaluation.ToString())} [grey]after {steps:N0} steps[/]");
         }
     }
 
@@ -96,10 +106,18 @@ internal sealed class LiveView : TrainingView
         var training = outcome.Training;
         var isSolved = outcome.Evaluation.Mean >= outcome.RewardThreshold;
         var table = new Table { Border = TableBorder.Rounded, ShowHeaders = false }.AddColumn("").AddColumn("");
-        table.AddRow("trained", Invariant($"{training.StepsTaken:N0} steps in {training.Elapsed.TotalSeconds:0.0} s, {training.StepsPerSecond:N0} steps/s"));
-        table.AddRow("episodes", Invariant($"{training.Episodes:N0}, the last 100 with a mean return of {Text.Return(training.MeanReturn)}"));
-        table.AddRow("evaluation", $"[bold]{Markup.Escape(outcome.Evaluation + Text.Cut(outcome.CutAt))}[/][{(isSolved ? "green" : "yellow")}]{Markup.Escape(Text.Verdict(outcome))}[/]");
-        table.AddRow("run", $"[blue]{Markup.Escape(outcome.Outline.Run)}[/]: agent.rl, metrics.csv, learning-curve.png");
+        var (seconds, rate) = (training.Elapsed.TotalSeconds, training.StepsPerSecond);
+        table.AddRow("trained", Invariant($"{training.StepsTaken:N0} steps in {seconds:0.0} s, {rate:N0} steps/s"));
+        table.AddRow(
+            "episodes",
+            Invariant(
+                $"{training.Episodes:N0}, the last 100 with a mean return of {Text.Return(training.MeanReturn)}"));
+        table.AddRow(
+            "evaluation",
+            $"[bold]{Markup.Escape(outcome.Evaluation + Text.Cut(outcome.CutAt))}[/]"
+                + $"[{(isSolved ? "green" : "yellow")}]{Markup.Escape(Text.Verdict(outcome))}[/]");
+        table.AddRow(
+            "run", $"[blue]{Markup.Escape(outcome.Outline.Run)}[/]: agent.rl, metrics.csv, learning-curve.png");
         table.AddRow("again", Markup.Escape($"rl evaluate {Text.Run(outcome.Outline.Run)}"));
         table.AddRow("see", Markup.Escape($"rl watch {Text.Run(outcome.Outline.Run)}"));
         console.Write(table);
@@ -116,7 +134,8 @@ internal sealed class LiveView : TrainingView
         var table = new Table { Border = TableBorder.Rounded, ShowHeaders = false };
         for (var pair = 0; pair < pairs; pair++)
         {
-            table.AddColumn(new TableColumn("").NoWrap()).AddColumn(new TableColumn("").RightAligned().NoWrap().Width(11));
+            table.AddColumn(new TableColumn("").NoWrap())
+                .AddColumn(new TableColumn("").RightAligned().NoWrap().Width(11));
         }
 
         (string Name, string Value)[] cells =
@@ -130,7 +149,8 @@ internal sealed class LiveView : TrainingView
 
         // What is higher than the terminal would push its first lines, the most important ones, out of sight.
         var noticed = notes.TakeLast(MostWarnings).ToList();
-        var below = 1 + noticed.Sum(line => (Markup.Remove(line).Length + console.Profile.Width - 1) / console.Profile.Width);
+        var below =
+            1 + noticed.Sum(line => (Markup.Remove(line).Length + console.Profile.Width - 1) / console.Profile.Width);
         var room = Math.Max(1, console.Profile.Height - 3 - below);
         foreach (var row in cells.Chunk(pairs).Take(room))
         {
@@ -146,11 +166,13 @@ internal sealed class LiveView : TrainingView
     {
         var share = Math.Clamp((double)progress.Steps / progress.TotalSteps, 0, 1);
         var (percent, left) = (Invariant($"{100 * share:0}%"), $"{Text.Duration(progress.TimeLeft)} left");
+        var steps = Invariant($"{percent}  {progress.Steps:N0} steps");
+        var rate = Invariant($"{progress.StepsPerSecond:N0} steps/s");
         var numbers = Drawing.Fitting(
             console.Profile.Width - 8,
-            Invariant($"{percent}  {progress.Steps:N0} steps  {progress.StepsPerSecond:N0} steps/s  {Text.Duration(progress.Elapsed)}  {left}"),
-            Invariant($"{percent}  {progress.Steps:N0} steps  {progress.StepsPerSecond:N0} steps/s  {left}"),
-            Invariant($"{percent}  {progress.Steps:N0} steps  {left}"),
+            $"{steps}  {rate}  {Text.Duration(progress.Elapsed)}  {left}",
+            $"{steps}  {rate}  {left}",
+            $"{steps}  {left}",
             $"{percent}  {left}",
             percent);
         var width = Math.Clamp(console.Profile.Width - numbers.Length - 2, 0, WidestBar);
@@ -160,7 +182,8 @@ internal sealed class LiveView : TrainingView
 
     /// <summary>policyLoss as "policy loss".</summary>
     private static string Spaced(string name) =>
-        string.Concat(name.Select(letter => char.IsUpper(letter) ? $" {char.ToLowerInvariant(letter)}" : letter.ToString()));
+        string.Concat(
+            name.Select(letter => char.IsUpper(letter) ? $" {char.ToLowerInvariant(letter)}" : letter.ToString()));
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

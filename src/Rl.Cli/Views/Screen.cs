@@ -41,7 +41,8 @@ internal sealed class Screen : IDisposable
 
         var numbers = Drawing.Fitting(
             now.Columns,
-            Invariant($"episode {frame.Episode}  step {frame.Step}  reward {frame.Reward:0.00}  return {frame.Return:0.00}"),
+            Invariant(
+                $"episode {frame.Episode}  step {frame.Step}  reward {frame.Reward:0.00}  return {frame.Return:0.00}"),
             Invariant($"step {frame.Step}  reward {frame.Reward:0.00}  return {frame.Return:0.00}"),
             Invariant($"step {frame.Step}  return {frame.Return:0.00}"),
             Invariant($"{frame.Step}  {frame.Return:0.00}"));
@@ -77,7 +78,9 @@ internal sealed class Screen : IDisposable
     {
         try
         {
-            return (Math.Max(1, terminal.Columns ?? Console.WindowWidth), Math.Max(1, terminal.Rows ?? Console.WindowHeight));
+            return (
+                Math.Max(1, terminal.Columns ?? Console.WindowWidth),
+                Math.Max(1, terminal.Rows ?? Console.WindowHeight));
         }
         catch (IOException)
         {

@@ -35,7 +35,8 @@ internal static class TextTable
 
     /// <summary>A table with a line a row: in a terminal the last column is cut, and where that leaves little of it the
     /// droppable columns go, in their order.</summary>
-    public static void WriteLines(Terminal terminal, string[] headers, IReadOnlyList<string[]> rows, params string[] droppable)
+    public static void WriteLines(
+        Terminal terminal, string[] headers, IReadOnlyList<string[]> rows, params string[] droppable)
     {
         if (!terminal.IsInteractive)
         {
@@ -103,7 +104,8 @@ internal static class TextTable
         var table = new Table { Border = TableBorder.Rounded };
         for (var column = 0; column < headers.Length; column++)
         {
-            table.AddColumn(new TableColumn($"[bold]{Markup.Escape(headers[column])}[/]") { NoWrap = column < headers.Length - 1 });
+            table.AddColumn(
+                new TableColumn($"[bold]{Markup.Escape(headers[column])}[/]") { NoWrap = column < headers.Length - 1 });
         }
 
         foreach (var row in rows)

@@ -27,7 +27,7 @@ type MaskOutputs = delegate of possible: ReadOnlySpan<bool> * outputs: Span<floa
 /// Draws an action from the outputs and ln σ of one row: struct (its log-probability, the generator that follows).
 type SampleAction =
     delegate of
-        outputs: ReadOnlySpan<float32> * logStandardDeviation: ReadOnlySpan<float32> * action: Span<float32> * rng: Rng ->
+        outputs: ReadOnlySpan<float32> * logDeviation: ReadOnlySpan<float32> * action: Span<float32> * rng: Rng ->
             struct (float32 * Rng)
 
 /// Writes the action to take without exploring: the most probable one.

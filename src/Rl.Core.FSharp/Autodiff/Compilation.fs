@@ -64,7 +64,7 @@ module Program =
 
     /// The arithmetic of a source's program: equal nodes shared, products and sums joined. The outputs first. What the
     /// compiler joins beyond this has the same bits; here each sample has its own square still.
-    let internal prepare (source: ProgramSource) : Expr[] = simplified source |> Simplify.lower
+    let internal prepare (source: ProgramSource) : Expr[] = simplified source |> JoinedOperations.all
 
     /// Compiles expressions that are prepared already.
     let internal compilePrepared<'T when 'T: unmanaged>
@@ -86,7 +86,8 @@ module Program =
             if input.Shape <> value.Shape then
                 Guard.fail
                     name
-                    $"The carried input {name} has shape {Shape.print input.Shape}; its new value has {Shape.print value.Shape}."
+                    ($"The carried input {name} has shape {Shape.print input.Shape}; its new value has "
+                     + $"{Shape.print value.Shape}.")
 
         let original =
             Array.append
@@ -237,7 +238,10 @@ module Program =
 
     /// Compiles for a given set of kernels: simplify, fuse, plan the memory, bind the addresses.
     let compileWith (kernels: KernelSet<'T>) (source: ProgramSource) : Program<'T> =
-        simplified source |> Simplify.joinSquares |> Simplify.lower |> compilePrepared kernels source
+        simplified source
+        |> JoinedOperations.squares
+        |> JoinedOperations.all
+        |> compilePrepared kernels source
 
     /// Compiles for this machine's widest vectors.
     let compile<'T when 'T: unmanaged> (source: ProgramSource) : Program<'T> = compileWith Kernels.best<'T> source

@@ -170,7 +170,8 @@ module Expr =
                 if rest = 0 || x.Count % rest <> 0 then
                     Guard.fail
                         "shape"
-                        $"reshape: {Shape.print x.Shape} has {x.Count} elements; they do not divide into {Shape.print shape}."
+                        ($"reshape: {Shape.print x.Shape} has {x.Count} elements; they do not divide into "
+                         + $"{Shape.print shape}.")
 
                 shape |> Array.mapi (fun i length -> if i = index then x.Count / rest else length)
             | None -> shape
@@ -180,7 +181,8 @@ module Expr =
         if Shape.count shape <> x.Count then
             Guard.fail
                 (nameof shape)
-                $"reshape: {Shape.print x.Shape} has {x.Count} elements but {Shape.print shape} has {Shape.count shape}."
+                ($"reshape: {Shape.print x.Shape} has {x.Count} elements but {Shape.print shape} has "
+                 + $"{Shape.count shape}.")
 
         if shape = x.Shape then x else make Reshape [| x |] shape
 
@@ -288,7 +290,8 @@ module Expr =
         then
             Guard.fail
                 (nameof index)
-                $"gather: the index {Shape.print index.Shape} and x {Shape.print x.Shape} must agree in every axis but {axis}."
+                ($"gather: the index {Shape.print index.Shape} and x {Shape.print x.Shape} must agree in every "
+                 + $"axis but {axis}.")
 
         make (Gather axis) [| x; index |] index.Shape
 
@@ -423,7 +426,8 @@ module Expr =
         if a.Rank < 2 || b.Rank < 2 || a.Shape[a.Rank - 1] <> b.Shape[b.Rank - 2] then
             Guard.fail
                 "matmul"
-                $"matmul: the shapes {Shape.print a.Shape} and {Shape.print b.Shape} do not fit; it needs [..., m, k] and [..., k, n]."
+                ($"matmul: the shapes {Shape.print a.Shape} and {Shape.print b.Shape} do not fit; it needs [..., "
+                 + "m, k] and [..., k, n].")
 
         let m, n = a.Shape[a.Rank - 2], b.Shape[b.Rank - 1]
 
@@ -450,13 +454,15 @@ module Expr =
         if x.Rank <> 4 || weight.Rank <> 4 || x.Shape[1] <> weight.Shape[1] then
             Guard.fail
                 (nameof weight)
-                $"convolve: x {Shape.print x.Shape} and weight {Shape.print weight.Shape} do not fit; they must be [n, c, h, w] and [o, c, kh, kw]."
+                ($"convolve: x {Shape.print x.Shape} and weight {Shape.print weight.Shape} do not fit; they must "
+                 + "be [n, c, h, w] and [o, c, kh, kw].")
 
         let length axis = (x.Shape[axis] + 2 * padding - weight.Shape[axis]) / stride + 1
 
         if x.Shape[2] + 2 * padding < weight.Shape[2] || x.Shape[3] + 2 * padding < weight.Shape[3] then
             Guard.fail
                 (nameof weight)
-                $"convolve: the window {Shape.print weight.Shape} is larger than the padded image {Shape.print x.Shape} (padding {padding})."
+                ($"convolve: the window {Shape.print weight.Shape} is larger than the padded image "
+                 + $"{Shape.print x.Shape} (padding {padding}).")
 
         make (Convolve(stride, padding)) [| x; weight |] [| x.Shape[0]; weight.Shape[0]; length 2; length 3 |]

@@ -64,6 +64,13 @@ module internal Graph =
 
         flows
 
+    /// The node with these arguments in place of its own: itself where they are the same.
+    let withArguments (arguments: Expr[]) (node: Expr) : Expr =
+        if Array.forall2 (fun a b -> obj.ReferenceEquals(a, b)) arguments node.Arguments then
+            node
+        else
+            Expr(node.Operation, arguments, node.Shape)
+
     /// Replaces nodes by others of the same shape throughout an expression.
     let substitute (replacements: seq<struct (Expr * Expr)>) (roots: Expr[]) =
         let memo = table<Expr>()
@@ -73,12 +80,6 @@ module internal Graph =
 
         for node in topological roots do
             if not (memo.ContainsKey node) then
-                let arguments = node.Arguments |> Array.map (fun argument -> memo[argument])
-
-                memo[node] <-
-                    if Array.forall2 (fun a b -> obj.ReferenceEquals(a, b)) arguments node.Arguments then
-                        node
-                    else
-                        Expr(node.Operation, arguments, node.Shape)
+                memo[node] <- node |> withArguments (node.Arguments |> Array.map (fun argument -> memo[argument]))
 
         roots |> Array.map (fun root -> memo[root])

@@ -137,30 +137,39 @@ module internal MomentInstruction =
         | OnFour(_, a, b, c, d) -> [ a; b; c; d ]
         | Expand _ -> []
 
-    /// Whether a loop can be left after its operation `index`: what follows reads no register that was filled before.
-    let private parts (operations: MicroOperation[]) (destinations: Operand[]) index =
+    /// Whether a loop can be cut in two before each of its operations, and after all: what follows reads no register
+    /// that was filled before.
+    let private cuts (operations: MicroOperation[]) (destinations: Operand[]) : bool[] =
         let isRegister (operand: Operand) = operand.Advance = 0 && not operand.Scalar
-        let filled = HashSet<nativeint>()
+        let canCut = Array.create (operations.Length + 1) true
+        let lastFilled = Dictionary<nativeint, int>()
 
-        Seq.forall
-            (fun later ->
-                let reads = operands operations[later] |> List.filter isRegister
-                let isKnown = reads |> List.forall (fun operand -> filled.Contains operand.Address)
+        for index in 0 .. operations.Length - 1 do
+            for read in operands operations[index] |> List.filter isRegister do
+                let filled =
+                    match lastFilled.TryGetValue read.Address with
+                    | true, filled -> filled
+                    | _ -> -1
 
-                if isRegister destinations[later] then
-                    filled.Add destinations[later].Address |> ignore
+                Array.fill canCut (filled + 1) (index - filled) false
 
-                isKnown)
-            (seq { index + 1 .. operations.Length - 1 })
+            if isRegister destinations[index] then
+                lastFilled[destinations[index].Address] <- index
+
+        canCut
 
     /// Where in a loop, which may be longer, such a step is: struct (its first operation, the first after it, the
     /// step).
     let tryFindWithin (operations: MicroOperation[]) (destinations: Operand[]) (count: int) =
+        let canCut = cuts operations destinations
+
         seq { 0 .. operations.Length - Length }
         |> Seq.tryPick (fun first ->
-            let last = first + Length - 1
+            let next = first + Length
 
-            match tryFind operations[first..last] destinations[first..last] count with
-            | ValueSome step when parts operations destinations (first - 1) && parts operations destinations last ->
-                Some(struct (first, last + 1, step))
-            | _ -> None)
+            if canCut[first] && canCut[next] then
+                match tryFind operations[first .. next - 1] destinations[first .. next - 1] count with
+                | ValueSome step -> Some(struct (first, next, step))
+                | ValueNone -> None
+            else
+                None)

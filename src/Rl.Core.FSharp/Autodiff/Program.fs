@@ -176,8 +176,10 @@ type Program<'T when 'T: unmanaged>
             let struct (time, index) = index
             let instruction = all[index]
 
-            text.AppendLine
-                $"{time, 10:F2} us {100.0 * time / total, 5:F1} %% {float instruction.Flops / (1000.0 * time), 7:F1} GFLOP/s  {instruction.Name}"
+            text.AppendLine(
+                $"{time, 10:F2} us {100.0 * time / total, 5:F1} %% "
+                + $"{float instruction.Flops / (1000.0 * time), 7:F1} GFLOP/s  {instruction.Name}"
+            )
             |> ignore
 
         text.AppendLine $"{total, 10:F2} us in {all.Length} steps" |> ignore

@@ -63,7 +63,8 @@ module Shape =
                 | _ ->
                     Guard.fail
                         operation
-                        $"{operation}: the shapes {print a} and {print b} do not broadcast; align them at the last axis, each pair of lengths must be equal or one of them 1.")
+                        ($"{operation}: the shapes {print a} and {print b} do not broadcast; align them at the last "
+                         + "axis, each pair of lengths must be equal or one of them 1."))
 
     /// Row-major strides, in elements.
     let strides (shape: Shape) =

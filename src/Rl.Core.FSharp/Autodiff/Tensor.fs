@@ -35,7 +35,8 @@ type Tensor private (shape: Shape, values: float[]) =
         if values.Length <> Shape.count shape then
             Guard.fail
                 "values"
-                $"{values.Length} values do not fill the shape {Shape.print shape}, which has {Shape.count shape} elements."
+                ($"{values.Length} values do not fill the shape {Shape.print shape}, which has {Shape.count shape} "
+                 + "elements.")
 
         Tensor(shape, values)
 

@@ -110,7 +110,8 @@ module Categorical =
         if actions.Shape <> batchShape p then
             Guard.fail
                 (nameof actions)
-                $"actions have shape {Shape.print actions.Shape}; the log-probabilities {Shape.print p.LogProbabilities.Shape} need one action each, {Shape.print (batchShape p)}."
+                ($"actions have shape {Shape.print actions.Shape}; the log-probabilities "
+                 + $"{Shape.print p.LogProbabilities.Shape} need one action each, {Shape.print (batchShape p)}.")
 
         p.LogProbabilities |> Expr.gather -1 (Expr.expandAxis -1 actions) |> Expr.squeeze -1
 

@@ -29,7 +29,8 @@ module DiagonalNormal =
         then
             Guard.fail
                 (nameof logStandardDeviation)
-                $"The log standard deviation {Shape.print logStandardDeviation.Shape} must broadcast to the mean {Shape.print mean.Shape}, which must have at least one axis."
+                ($"The log standard deviation {Shape.print logStandardDeviation.Shape} must broadcast to the mean "
+                 + $"{Shape.print mean.Shape}, which must have at least one axis.")
 
         { Mean = mean; LogStandardDeviation = logStandardDeviation }
 

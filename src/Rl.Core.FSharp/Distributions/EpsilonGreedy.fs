@@ -42,7 +42,8 @@ module EpsilonGreedy =
         if mask.Shape <> preferences.Shape then
             Guard.fail
                 (nameof mask)
-                $"mask has shape {Shape.print mask.Shape}; the preferences {Shape.print preferences.Shape} need one of the same."
+                ($"mask has shape {Shape.print mask.Shape}; the preferences {Shape.print preferences.Shape} need "
+                 + "one of the same.")
 
         match mask.Operation with
         | Constant tensor when mask.Rank > 0 ->

@@ -23,7 +23,8 @@ module Mixture =
         if weights.LogProbabilities.Shape <> DiagonalNormal.batchShape components then
             Guard.fail
                 (nameof weights)
-                $"The weights have shape {Shape.print weights.LogProbabilities.Shape}; the components' batch is {Shape.print (DiagonalNormal.batchShape components)}, and they must be equal."
+                ($"The weights have shape {Shape.print weights.LogProbabilities.Shape}; the components' batch is "
+                 + $"{Shape.print (DiagonalNormal.batchShape components)}, and they must be equal.")
 
         { Weights = weights; Components = components }
 

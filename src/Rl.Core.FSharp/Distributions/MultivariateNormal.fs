@@ -28,7 +28,8 @@ module MultivariateNormal =
         if mean.Rank = 0 || scale.Shape <> Array.append mean.Shape [| mean.Shape[mean.Rank - 1] |] then
             Guard.fail
                 (nameof scale)
-                $"The scale has shape {Shape.print scale.Shape}; for the mean {Shape.print mean.Shape} it must be that with the last length repeated."
+                ($"The scale has shape {Shape.print scale.Shape}; for the mean {Shape.print mean.Shape} it must be "
+                 + "that with the last length repeated.")
 
         { Mean = mean; Scale = scale }
 

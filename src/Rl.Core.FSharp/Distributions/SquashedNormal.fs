@@ -28,7 +28,8 @@ module SquashedNormal =
             if Shape.broadcast name normal.Mean.Shape bound.Shape <> normal.Mean.Shape then
                 Guard.fail
                     name
-                    $"{name} has shape {Shape.print bound.Shape}; it must broadcast to the mean {Shape.print normal.Mean.Shape}."
+                    ($"{name} has shape {Shape.print bound.Shape}; it must broadcast to the mean "
+                     + $"{Shape.print normal.Mean.Shape}.")
 
         { Base = normal; Low = low; High = high }
 
@@ -67,7 +68,8 @@ module SquashedNormal =
             if not (Graph.isConstant own && Graph.isConstant other) then
                 Guard.fail
                     name
-                    $"{name} of the two distributions are different expressions, which need not be equal; use the same one for both, or constants."
+                    ($"{name} of the two distributions are different expressions, which need not be equal; use the "
+                     + "same one for both, or constants.")
 
             Shape.broadcast name own.Shape other.Shape |> ignore
             let difference = Reference.evaluate (Expr.max (Expr.abs (own - other)))

@@ -176,7 +176,8 @@ type BatchEnvironment() =
         if not statistics.IsEmpty then
             Guard.fail
                 (nameof statistics)
-                $"statistics has {statistics.Length} entries more than {this.Id} has wrappers that learn them; use the same wrappers."
+                ($"statistics has {statistics.Length} entries more than {this.Id} has wrappers that learn them; "
+                 + "use the same wrappers.")
 
     /// The batch below all wrappers; this one if it has none.
     abstract Innermost: BatchEnvironment
@@ -238,4 +239,5 @@ type BatchEnvironment() =
         if this.Autoreset = AutoresetMode.NextStep then
             Guard.fail
                 "environment"
-                $"{this.Id} is within NextStepAutoreset, whose first steps are none of the policy's; train, evaluate and play with autoreset in the same step."
+                ($"{this.Id} is within NextStepAutoreset, whose first steps are none of the policy's; train, "
+                 + "evaluate and play with autoreset in the same step.")

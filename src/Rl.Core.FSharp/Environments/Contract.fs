@@ -41,7 +41,8 @@ module Environment =
                 "A declaration",
                 "declaration",
                 fun () ->
-                    struct (environment.ObservationSpace.Size, environment.ActionSpace.Size, environment.MaxEpisodeSteps)
+                    let observations, actions = environment.ObservationSpace.Size, environment.ActionSpace.Size
+                    struct (observations, actions, environment.MaxEpisodeSteps)
             )
 
         match declared with

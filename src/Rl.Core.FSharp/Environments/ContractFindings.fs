@@ -78,8 +78,8 @@ module internal ExceptionRemedy =
         | "A declaration" -> "Let spaces, limits and names be read at any time; make them once, in the constructor."
         | "Reset" -> "Let Reset start an episode from any seed and give an observation of the observation space."
         | "Step" ->
-            "Let Step take every action of the action space that the mask allows until the episode is over, and give an \
-             observation of the observation space."
+            "Let Step take every action of the action space that the mask allows until the episode is over, and give "
+            + "an observation of the observation space."
         | "Render" -> "Let Render draw every state, the first and the last of an episode too."
         | "Clone" -> "Let Clone give an environment of the same class with the whole state."
         | "Dispose" -> "Let Dispose succeed at any time, a second time too."

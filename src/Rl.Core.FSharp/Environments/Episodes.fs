@@ -144,7 +144,8 @@ type internal Episodes(id: string, count: int, maxEpisodeSteps: int, observation
             if progress[copy].Elapsed < 0 || not (Double.IsFinite progress[copy].Return) then
                 Guard.fail
                     "snapshot"
-                    $"Copy {copy} of the snapshot is at step {progress[copy].Elapsed} of its episode with a return of {progress[copy].Return}; that cannot be."
+                    ($"Copy {copy} of the snapshot is at step {progress[copy].Elapsed} of its episode with a "
+                     + $"return of {progress[copy].Return}; that cannot be.")
 
             // The constructor makes the step odd, whatever a file held.
             streams[copy] <- Rng(stream.State, stream.Gamma)

@@ -71,7 +71,8 @@ type Space =
         if choices > int64 Int32.MaxValue then
             Guard.fail
                 "space"
-                $"{this} has {choices} choices; their mask can have {Int32.MaxValue} elements at most. Use fewer integers or bits."
+                ($"{this} has {choices} choices; their mask can have {Int32.MaxValue} elements at most. Use fewer "
+                 + "integers or bits.")
 
         int choices
 

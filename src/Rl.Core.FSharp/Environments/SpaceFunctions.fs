@@ -40,7 +40,8 @@ module Space =
             if not (low[index] <= high[index]) then
                 Guard.fail
                     (nameof low)
-                    $"low[{index}] is {low[index]} and high[{index}] is {high[index]}; low must not be above high and neither may be NaN."
+                    ($"low[{index}] is {low[index]} and high[{index}] is {high[index]}; low must not be above high "
+                     + "and neither may be NaN.")
 
         let round (bounds: float[]) = Array.map (fun (bound: float) -> float (float32 bound)) bounds
         Space.Box(round low, round high, Array.copy shape)
@@ -237,7 +238,8 @@ module Space =
                 if hot < 0 || own.Count 0.0f <> own.Length - 1 then
                     Guard.fail
                         (nameof encoded)
-                        $"The elements {offset} … {offset + own.Length - 1} of encoded are not one-hot; they must be a single 1 among zeros."
+                        ($"The elements {offset} … {offset + own.Length - 1} of encoded are not one-hot; they must "
+                         + "be a single 1 among zeros.")
 
                 value[index] <- float32 (starts[index] + hot)
                 offset <- offset + counts[index]

@@ -107,7 +107,8 @@ module Guard =
         if not (abs (total - 1.0) <= 1e-9) then
             fail
                 name
-                $"{where} sums to {total}; probabilities must sum to 1: divide them by their sum, or add the outcome that is missing."
+                ($"{where} sums to {total}; probabilities must sum to 1: divide them by their sum, or add the "
+                 + "outcome that is missing.")
 
     /// Requires a non-null reference.
     let notNull (name: string) (value: 'T when 'T: not struct) = if isNull (box value) then nullArg name

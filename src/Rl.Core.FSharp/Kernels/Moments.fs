@@ -42,7 +42,7 @@ type internal MomentKernel<'L, 'V, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T
                 Sse.Prefetch0((Memory.at<'T> parameters i + MomentKernel<'L, 'V, 'T>.Ahead).ToPointer())
 
             let m = 'L.Fma(decay1, load first i, 'L.Multiply(weight1, load gradient i))
-            let m = FlushToZeroKernel<'L, 'V, 'T>.Apply m
+            let m = Transcendental<'L, 'V, 'T>.FlushToZero m
             let x = load square i
             let x = if isSquared then x else 'L.Multiply(x, x)
             let v = 'L.Fma(decay2, load second i, 'L.Multiply(weight2, x))

@@ -214,41 +214,32 @@ type internal ReduceKernel<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V
             'L.StoreMasked(y, j, restore total lost, mask)
             j <- j + width
 
-    static member private SumRows(x: nativeint, y: nativeint, outer: int, length: int) : unit =
-        for o in 0 .. outer - 1 do
-            let row = x + nativeint o * nativeint length * nativeint sizeof<'T>
-
-            let total =
-                ReduceKernel<'L, 'V, 'S, 'T>
-                    .Row(
-                        row,
-                        length,
-                        'L.Constant 0.0,
-                        (fun value -> value),
-                        (fun a b -> 'L.Add(a, b)),
-                        (fun _ value -> value),
-                        (fun lost total part sum -> ReduceKernel<'L, 'V, 'S, 'T>.Lost(lost, total, part, sum)),
-                        (fun total lost -> ReduceKernel<'L, 'V, 'S, 'T>.Restored(total, lost))
-                    )
-
-            'S.Store(y, o, 'L.Sum total)
-
-    /// y = Σᵢ x[i]², with the bits of the squares' sum.
-    static member SumOfSquares(x: nativeint, y: nativeint, count: int) : unit =
+    /// The sum of what `read` makes of the elements of one contiguous row.
+    static member inline private SumRow(x: nativeint, length: int, [<InlineIfLambda>] read: 'V -> 'V) : 'T =
         let total =
             ReduceKernel<'L, 'V, 'S, 'T>
                 .Row(
                     x,
-                    count,
+                    length,
                     'L.Constant 0.0,
-                    (fun value -> 'L.Multiply(value, value)),
+                    read,
                     (fun a b -> 'L.Add(a, b)),
                     (fun _ value -> value),
                     (fun lost total part sum -> ReduceKernel<'L, 'V, 'S, 'T>.Lost(lost, total, part, sum)),
                     (fun total lost -> ReduceKernel<'L, 'V, 'S, 'T>.Restored(total, lost))
                 )
 
-        'S.Store(y, 0, 'L.Sum total)
+        'L.Sum total
+
+    static member private SumRows(x: nativeint, y: nativeint, outer: int, length: int) : unit =
+        for o in 0 .. outer - 1 do
+            let row = x + nativeint o * nativeint length * nativeint sizeof<'T>
+
+            'S.Store(y, o, ReduceKernel<'L, 'V, 'S, 'T>.SumRow(row, length, (fun value -> value)))
+
+    /// y = Σᵢ x[i]², with the bits of the squares' sum.
+    static member SumOfSquares(x: nativeint, y: nativeint, count: int) : unit =
+        'S.Store(y, 0, ReduceKernel<'L, 'V, 'S, 'T>.SumRow(x, count, (fun value -> 'L.Multiply(value, value))))
 
     static member private MaximumRows(x: nativeint, y: nativeint, outer: int, length: int) : unit =
         let lowest = 'L.Constant Double.NegativeInfinity

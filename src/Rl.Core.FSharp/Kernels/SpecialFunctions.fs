@@ -93,11 +93,8 @@ module internal SpecialFunctions =
             let inverse = 1.0 / z
             let s = inverse * inverse
 
-            let series =
-                1.0 / 6.0
-                + s
-                  * (-1.0 / 30.0
-                     + s * (1.0 / 42.0 + s * (-1.0 / 30.0 + s * (5.0 / 66.0 + s * (-691.0 / 2730.0 + s * (7.0 / 6.0))))))
+            let tail = -1.0 / 30.0 + s * (5.0 / 66.0 + s * (-691.0 / 2730.0 + s * (7.0 / 6.0)))
+            let series = 1.0 / 6.0 + s * (-1.0 / 30.0 + s * (1.0 / 42.0 + s * tail))
 
             inverse + 0.5 * s + inverse * s * series + shifted
 

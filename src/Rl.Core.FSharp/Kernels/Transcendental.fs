@@ -9,9 +9,16 @@ open System.Runtime.CompilerServices
 #nowarn "3536"
 
 /// The polynomials are minimax fits (Remez exchange). Each function takes NaN to NaN, saturates where float32 does, and
-/// is within 4 units in the last place. 'T is float32: other precisions go through System.Math, element by element.
+/// is within 4 units in the last place. 'T is float32, except for `FlushToZero`: other precisions go through
+/// System.Math, element by element.
 [<AbstractClass; Sealed>]
 type internal Transcendental<'L, 'V, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T>> =
+
+    /// See `UnaryOperation.FlushToZero`; of float64 too. NaN stays.
+    [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+    static member FlushToZero(value: 'V) : 'V =
+        let isTiny = 'L.Less('L.Absolute value, 'L.Constant FlushToZero.Least)
+        'L.Select(isTiny, 'L.Constant 0.0, value)
 
     /// The nearest integer, for |x| < 2²².
     [<MethodImpl(MethodImplOptions.AggressiveInlining)>]

@@ -49,16 +49,6 @@ type internal ScalarUnary<'S, 'T when 'T: unmanaged and 'S :> ILanes<'T, 'T>> =
     static member Trigamma(x, y, count) : unit =
         ScalarUnary<'S, 'T>.Map(x, y, count, fun v -> SpecialFunctions.trigamma v)
 
-/// See `UnaryOperation.FlushToZero`.
-[<AbstractClass; Sealed>]
-type internal FlushToZeroKernel<'L, 'V, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T>> =
-
-    /// NaN stays.
-    [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
-    static member Apply(value: 'V) : 'V =
-        let isTiny = 'L.Less('L.Absolute value, 'L.Constant FlushToZero.Least)
-        'L.Select(isTiny, 'L.Constant 0.0, value)
-
 /// Functions with a vector form.
 [<AbstractClass; Sealed>]
 type internal VectorUnary<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V, 'T> and 'S :> ILanes<'T, 'T>> =
@@ -120,7 +110,7 @@ type internal VectorUnary<'L, 'V, 'S, 'T when 'T: unmanaged and 'L :> ILanes<'V,
         VectorUnary<'L, 'V, 'S, 'T>.Map(x, y, count, fun v -> 'L.AtLeast('L.Constant 0.0, v))
 
     static member FlushToZero(x, y, count) : unit =
-        VectorUnary<'L, 'V, 'S, 'T>.Map(x, y, count, fun v -> FlushToZeroKernel<'L, 'V, 'T>.Apply v)
+        VectorUnary<'L, 'V, 'S, 'T>.Map(x, y, count, fun v -> Transcendental<'L, 'V, 'T>.FlushToZero v)
 
     static member Sign(x, y, count) : unit =
         VectorUnary<'L, 'V, 'S, 'T>

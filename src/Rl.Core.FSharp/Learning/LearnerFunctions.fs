@@ -88,7 +88,8 @@ module internal StateArrays =
         | Error complaint ->
             Guard.fail
                 "state"
-                $"The state is not one of {algorithm} with these options: {complaint}. It was saved by another algorithm or with other options."
+                ($"The state is not one of {algorithm} with these options: {complaint}. It was saved by another "
+                 + "algorithm or with other options.")
 
 /// A state's memory of steps as a learner expects it.
 [<RequireQualifiedAccess>]
@@ -131,8 +132,10 @@ type internal FunctionLearner<'Experience>(functions: LearnerFunctions<'Experien
             if state.Parameters.Length <> wanted.Parameters then
                 Some $"it has {state.Parameters.Length} parameters, and its options need {wanted.Parameters}"
             elif state.Observations.Size <> wanted.Observations then
-                Some
-                    $"it has statistics of {state.Observations.Size} observed numbers, and its options need {wanted.Observations}"
+                Some(
+                    $"it has statistics of {state.Observations.Size} observed numbers, and its options need "
+                    + $"{wanted.Observations}"
+                )
             elif state.Rewards.Size <> wanted.Rewards then
                 Some $"it has statistics of {state.Rewards.Size} rewards, and its options need {wanted.Rewards}"
             else
@@ -160,8 +163,10 @@ type internal FunctionLearner<'Experience>(functions: LearnerFunctions<'Experien
                 try
                     functions.Learn state experience |> ignore
 
-                    invalidOp
-                        $"An update of {algorithm} was not finite, and was when it was done again from the same numbers."
+                    invalidOp (
+                        $"An update of {algorithm} was not finite, and was when it was done again from the same "
+                        + "numbers."
+                    )
                 finally
                     failure.Update.Unwatch()
         with :? NonFiniteActing as failure ->

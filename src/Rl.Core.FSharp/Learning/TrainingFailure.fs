@@ -78,7 +78,8 @@ type FailureRecord =
 type TrainingFailure(record: FailureRecord) =
     inherit
         Exception(
-            $"Training made a number that is not finite: {record.Summary}. A smaller learning rate, normalised rewards or observations, or clipped gradients are the usual remedies."
+            ($"Training made a number that is not finite: {record.Summary}. A smaller learning rate, normalised "
+             + "rewards or observations, or clipped gradients are the usual remedies.")
         )
 
     /// Where and with what it failed.

@@ -125,7 +125,8 @@ module internal UpdateAnalysis =
                 | _ ->
                     Guard.fail
                         (nameof plan.Groups)
-                        $"The group {group.Name} follows {followed}, which must be a group of as many numbers ({group.Layout.Count})."
+                        ($"The group {group.Name} follows {followed}, which must be a group of as many numbers "
+                         + $"({group.Layout.Count}).")
             | GroupMotion.Becomes when not plan.Shape.IsWhole ->
                 Guard.fail
                     (nameof plan.Shape)

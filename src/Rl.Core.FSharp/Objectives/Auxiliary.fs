@@ -41,7 +41,8 @@ module Auxiliary =
         if images.Rank < 4 || not (fits -3 && fits -2) || images.Shape[0] < 2 then
             Guard.fail
                 (nameof images)
-                $"images have shape {Shape.print images.Shape}; it must be [T + 1, ..., H, W, C] with T ≥ 1 and H and W multiples of the cell, {cell}."
+                ($"images have shape {Shape.print images.Shape}; it must be [T + 1, ..., H, W, C] with T ≥ 1 and H "
+                 + $"and W multiples of the cell, {cell}.")
 
         let change = Expr.abs (later images - earlier images)
         let size axis = images.Shape[images.Rank + axis]
@@ -73,7 +74,8 @@ module Auxiliary =
         if discount.Count <> 1 && discount.Shape <> [| rewards.Shape[0] |] then
             Guard.fail
                 (nameof discount)
-                $"discount has shape {Shape.print discount.Shape}; it must be a scalar or one number for each of {rewards.Shape[0]} steps."
+                ($"discount has shape {Shape.print discount.Shape}; it must be a scalar or one number for each of "
+                 + $"{rewards.Shape[0]} steps.")
 
         let steps = rewards.Shape[0]
         let best = Expr.maxOver [| -1 |] (later values)
@@ -96,7 +98,8 @@ module Auxiliary =
         if starts.Rank <> 2 || trajectories.Rank < 2 || starts.Shape[0] <> trajectories.Shape[1] then
             Guard.fail
                 (nameof starts)
-                $"starts have shape {Shape.print starts.Shape}; they must be [B, m] for the trajectories {Shape.print trajectories.Shape}, [T, B, ...]."
+                ($"starts have shape {Shape.print starts.Shape}; they must be [B, m] for the trajectories "
+                 + $"{Shape.print trajectories.Shape}, [T, B, ...].")
 
         let rest = trajectories.Shape[2..]
         let b, m = starts.Shape[0], starts.Shape[1]

@@ -23,7 +23,8 @@ module Baselines =
             if score.Length <> scores[0].Length then
                 Guard.fail
                     (nameof scores)
-                    $"scores[{sample}] has {score.Length} elements and scores[0] has {scores[0].Length}; they must be equally long."
+                    ($"scores[{sample}] has {score.Length} elements and scores[0] has {scores[0].Length}; they "
+                     + "must be equally long.")
 
             score |> Array.iter (Guard.finite (nameof scores)))
 

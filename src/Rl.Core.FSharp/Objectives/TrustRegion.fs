@@ -71,7 +71,8 @@ module TrustRegion =
             if not (curvature > 0.0) then
                 Guard.fail
                     (nameof multiply)
-                    $"The product has curvature {curvature} along a direction; the matrix must be positive definite: raise the damping."
+                    ($"The product has curvature {curvature} along a direction; the matrix must be positive "
+                     + "definite: raise the damping.")
 
             let step = squared / curvature
 

@@ -20,12 +20,14 @@ module Unrolled =
             if other.Shape <> first.Shape then
                 Guard.fail
                     name
-                    $"{name} has shape {Shape.print other.Shape}; it must be that of the rewards, {Shape.print first.Shape}."
+                    ($"{name} has shape {Shape.print other.Shape}; it must be that of the rewards, "
+                     + $"{Shape.print first.Shape}.")
 
         if following.Shape <> first.Shape[1..] then
             Guard.fail
                 (nameof following)
-                $"following has shape {Shape.print following.Shape}; it must be one step of the rewards, {Shape.print first.Shape[1..]}."
+                ($"following has shape {Shape.print following.Shape}; it must be one step of the rewards, "
+                 + $"{Shape.print first.Shape[1..]}.")
 
     let private step (index: int) (x: Expr) = x |> Expr.slice 0 index (index + 1) |> Expr.squeeze 0
 

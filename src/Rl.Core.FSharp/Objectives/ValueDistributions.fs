@@ -83,7 +83,8 @@ module ValueDistributions =
         if distributions.Rank < 2 || actions.Shape <> distributions.Shape[.. distributions.Rank - 3] then
             Guard.fail
                 (nameof actions)
-                $"actions have shape {Shape.print actions.Shape}; the distributions {Shape.print distributions.Shape} need one action each, of that shape without the last two axes."
+                ($"actions have shape {Shape.print actions.Shape}; the distributions "
+                 + $"{Shape.print distributions.Shape} need one action each, of that shape without the last two axes.")
 
         let shape = Array.copy distributions.Shape
         shape[shape.Length - 2] <- 1

@@ -16,7 +16,8 @@ module ValueLearning =
         if values.Rank = 0 || actions.Shape <> values.Shape[.. values.Rank - 2] then
             Guard.fail
                 (nameof actions)
-                $"actions have shape {Shape.print actions.Shape}; the action values {Shape.print values.Shape} need one action each, of that shape without the last axis."
+                ($"actions have shape {Shape.print actions.Shape}; the action values {Shape.print values.Shape} "
+                 + "need one action each, of that shape without the last axis.")
 
         values |> Expr.gather -1 (Expr.expandAxis -1 actions) |> Expr.squeeze -1
 
@@ -25,7 +26,8 @@ module ValueLearning =
         if prediction.Shape <> target.Shape then
             Guard.fail
                 (nameof target)
-                $"The target has shape {Shape.print target.Shape} and the prediction {Shape.print prediction.Shape}; they must be equal."
+                ($"The target has shape {Shape.print target.Shape} and the prediction "
+                 + $"{Shape.print prediction.Shape}; they must be equal.")
 
         Expr.stopGradient target - prediction
 

@@ -35,7 +35,8 @@ module Optimiser =
         if direction.Shape <> theta.Shape || theta.Rank <> 1 then
             Guard.fail
                 (nameof gradient)
-                $"The gradient has shape {Shape.print direction.Shape} and theta {Shape.print theta.Shape}; both must be the same vector."
+                ($"The gradient has shape {Shape.print direction.Shape} and theta {Shape.print theta.Shape}; both "
+                 + "must be the same vector.")
 
         match state with
         | count :: rest ->

@@ -17,7 +17,8 @@ module AverageReward =
         if mdp.Table |> Array.exists (fun outcome -> outcome.Terminates && outcome.Probability > 0.0) then
             Guard.fail
                 (nameof mdp)
-                "An outcome of the process terminates; the average-reward form needs a continuing process: use Mdp.restarting, which starts a new episode instead."
+                ("An outcome of the process terminates; the average-reward form needs a continuing process: use "
+                 + "Mdp.restarting, which starts a new episode instead.")
 
         Chain.mix policy (Mdp.transitions mdp)
 
@@ -162,7 +163,8 @@ module AverageReward =
         if count > 1 then
             Guard.fail
                 (nameof policy)
-                $"The chain under this policy has {count} recurrent classes; the gain has this gradient only where there is one."
+                ($"The chain under this policy has {count} recurrent classes; the gain has this gradient only "
+                 + "where there is one.")
 
         let stationary, bias = stationary mdp policy, bias mdp policy
 

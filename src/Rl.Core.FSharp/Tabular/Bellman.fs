@@ -63,7 +63,8 @@ module Regulariser =
             if probability <= 0.0 then
                 Guard.fail
                     (nameof reference)
-                    $"reference[{pair / reference.Actions}][{pair % reference.Actions}] is {probability}; a divergence needs positive probabilities.")
+                    ($"reference[{pair / reference.Actions}][{pair % reference.Actions}] is {probability}; a "
+                     + "divergence needs positive probabilities."))
 
         entropyLike (fun state action -> reference[state, action]) temperature
 

@@ -28,7 +28,8 @@ module DynamicProgramming =
     let internal notConvergedIn (name: string) (work: string) (mdp: Mdp) (count: int) (residual: float) : 'T =
         let remedy =
             if mdp.Discount = 1.0 then
-                "The discount is 1: if episodes need not end, the values have no limit; use a discount below 1, a finite horizon (FiniteHorizon), or the average-reward form (AverageReward)."
+                ("The discount is 1: if episodes need not end, the values have no limit; use a discount below 1, "
+                 + "a finite horizon (FiniteHorizon), or the average-reward form (AverageReward).")
             else
                 $"Allow more {work} or a larger tolerance."
 

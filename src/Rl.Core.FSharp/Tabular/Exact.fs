@@ -122,7 +122,9 @@ module internal Chain =
             if endless.Length > 0 then
                 Guard.fail
                     "mdp"
-                    $"The discount is 1, and under this policy the episode never ends from state {endless[0]} ({endless.Length} of {mdp.States} states): its sum of rewards has no limit. Use a discount below 1, a finite horizon (FiniteHorizon), or the average-reward form (AverageReward)."
+                    ($"The discount is 1, and under this policy the episode never ends from state {endless[0]} "
+                     + $"({endless.Length} of {mdp.States} states): its sum of rewards has no limit. Use a discount "
+                     + "below 1, a finite horizon (FiniteHorizon), or the average-reward form (AverageReward).")
 
         matrix
 

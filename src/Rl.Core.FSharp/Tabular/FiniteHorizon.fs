@@ -109,7 +109,8 @@ module DifferentiableObjective =
         if logits.Shape <> [| mdp.States; mdp.Actions |] then
             Guard.fail
                 (nameof logits)
-                $"logits has shape {Shape.print logits.Shape}; the process needs {Shape.print [| mdp.States; mdp.Actions |]}."
+                ($"logits has shape {Shape.print logits.Shape}; the process needs "
+                 + $"{Shape.print [| mdp.States; mdp.Actions |]}.")
 
     let private tensor shape (values: float[]) = Expr.constant (Tensor.create shape values)
 

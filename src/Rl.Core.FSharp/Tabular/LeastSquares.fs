@@ -30,7 +30,8 @@ module LeastSquares =
         if solution.Exists(fun value -> not (System.Double.IsFinite value)) then
             Guard.fail
                 "regularisation"
-                "The matrix is singular: some features are dependent or were never seen. Use a positive regularisation, fewer features, or more data."
+                ("The matrix is singular: some features are dependent or were never seen. Use a positive "
+                 + "regularisation, fewer features, or more data.")
 
         solution.ToArray()
 
@@ -68,7 +69,8 @@ module LeastSquares =
         if features.Count % actions <> 0 then
             Guard.fail
                 mdp
-                $"features has {features.Count} rows; it must have one for each pair of a state and one of {actions} actions."
+                ($"features has {features.Count} rows; it must have one for each pair of a state and one of "
+                 + $"{actions} actions.")
 
     let private greedy (features: LinearFeatures) actions (weights: float[]) =
         TabularPolicy.greedyActions actions (LinearFeatures.all features weights)

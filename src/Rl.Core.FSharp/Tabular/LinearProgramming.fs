@@ -47,7 +47,8 @@ module LinearProgramming =
         | Unbounded ->
             Guard.fail
                 (nameof mdp)
-                "The program has no optimum: with a discount of 1, episodes need not end. Use a discount below 1, a finite horizon (FiniteHorizon), or the average-reward form (AverageReward)."
+                ("The program has no optimum: with a discount of 1, episodes need not end. Use a discount below "
+                 + "1, a finite horizon (FiniteHorizon), or the average-reward form (AverageReward).")
 
     /// `solveFor` the same weight of every state.
     let solve (mdp: Mdp) : OccupancySolution = solveFor (Array.create mdp.States (1.0 / float mdp.States)) mdp

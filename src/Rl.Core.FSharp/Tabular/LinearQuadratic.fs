@@ -39,7 +39,8 @@ module LinearQuadratic =
             if matrix.RowCount <> rows || matrix.ColumnCount <> columns then
                 Guard.fail
                     name
-                    $"{name} is {matrix.RowCount} x {matrix.ColumnCount}; with {n} states and {m} controls it must be {rows} x {columns}."
+                    ($"{name} is {matrix.RowCount} x {matrix.ColumnCount}; with {n} states and {m} controls it "
+                     + $"must be {rows} x {columns}.")
 
         shape "Dynamics" problem.Dynamics n n
         shape "Control" problem.Control n m

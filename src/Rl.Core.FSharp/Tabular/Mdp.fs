@@ -97,7 +97,8 @@ module Mdp =
             if ofState.Length <> actions then
                 Guard.fail
                     (nameof outcomes)
-                    $"State {state} has {ofState.Length} actions and state 0 has {actions}; give every state the same number of actions."
+                    ($"State {state} has {ofState.Length} actions and state 0 has {actions}; give every state the "
+                     + "same number of actions.")
 
             ofState
             |> Array.iteri (fun action list ->

@@ -60,7 +60,8 @@ module TabularPolicy =
         if actionValues.Length % actions <> 0 then
             Guard.fail
                 (nameof actionValues)
-                $"actionValues has {actionValues.Length} elements; it must have a multiple of {actions}, one row a state."
+                ($"actionValues has {actionValues.Length} elements; it must have a multiple of {actions}, one row "
+                 + "a state.")
 
         Array.init (actionValues.Length / actions) (fun state ->
             let mutable best = 0
@@ -135,4 +136,5 @@ module TabularPolicy =
         if policy.States <> mdp.States || policy.Actions <> mdp.Actions then
             Guard.fail
                 (nameof policy)
-                $"The policy is for {policy.States} states and {policy.Actions} actions; the process has {mdp.States} and {mdp.Actions}."
+                ($"The policy is for {policy.States} states and {policy.Actions} actions; the process has "
+                 + $"{mdp.States} and {mdp.Actions}.")

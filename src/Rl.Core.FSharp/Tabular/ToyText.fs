@@ -127,7 +127,8 @@ module ToyText =
             if tiles.Length <> map[0].Length then
                 Guard.fail
                     (nameof map)
-                    $"map[{row}] has {tiles.Length} tiles and map[0] has {map[0].Length}; give every row the same length."
+                    ($"map[{row}] has {tiles.Length} tiles and map[0] has {map[0].Length}; give every row the same "
+                     + "length.")
 
             tiles
             |> Seq.iteri (fun column tile ->
@@ -383,7 +384,8 @@ module ToyText =
         if hand.Cards < 2 || hand.IsBust then
             Guard.fail
                 (nameof hand)
-                $"The hand has {hand.Cards} cards and sums to {hand.Sum}; give one of two cards or more that is not bust."
+                ($"The hand has {hand.Cards} cards and sums to {hand.Sum}; give one of two cards or more that is "
+                 + "not bust.")
 
         10 * blackjackHand hand + showing - 1
 

@@ -98,7 +98,8 @@ module Trajectories =
         if expected > MaxEnumerated then
             Guard.fail
                 (nameof horizon)
-                $"{horizon} steps make up to {expected:G3} trajectories; at most {MaxEnumerated} are enumerated: shorten the horizon or sample."
+                ($"{horizon} steps make up to {expected:G3} trajectories; at most {MaxEnumerated} are enumerated: "
+                 + "shorten the horizon or sample.")
 
         let all = List<WeightedTrajectory>()
         let states, actions = Array.zeroCreate (horizon + 1), Array.zeroCreate horizon

@@ -2,9 +2,7 @@
 namespace Rl.Core.Training
 
 open System
-open System.Buffers.Binary
 open System.IO
-open System.IO.Hashing
 open Rl.Core.Acting
 open Rl.Core.Foundations
 open Rl.Core.Environments
@@ -46,30 +44,14 @@ type Checkpoint =
 
 /// Reading and writing of checkpoints. All numbers are little-endian.
 ///
-/// The frame is the same in every version: 8 bytes of magic, the version (int32), the number of payload bytes (int32),
-/// the payload, and a CRC-32 over all that comes before it. The payload is a row of sections: a tag of 4 letters, the
-/// number of bytes (int32), the bytes.
+/// The payload within the frame (`CheckpointFrame`) is a row of sections: a tag of 4 letters, the number of bytes
+/// (int32), the bytes.
 [<RequireQualifiedAccess>]
 module Checkpoint =
 
-    /// The version that is written. Version 2, which had no units of actions and names for a few arrays only, can be
-    /// read too; version 1 was never released.
+    /// The version that is written; version 2 can be read too.
     [<Literal>]
-    let FormatVersion = 3
-
-    [<Literal>]
-    let private OldestVersion = 2
-
-    // As PNG does it: a byte above 127 and both line ends show a transfer that took the file for text.
-    let private magic = [| 0x8Buy; byte 'R'; byte 'L'; byte 'A'; 13uy; 10uy; 26uy; 10uy |]
-
-    let private headerSize = magic.Length + 8
-    let private frameSize = headerSize + 4
-
-    let private refuse (name: string) (complaint: string) : 'T = raise (InvalidDataException $"{name} {complaint}")
-
-    let private damaged (name: string) (complaint: string) =
-        $"{name} is a damaged agent file: {complaint}. Use another copy or an earlier checkpoint."
+    let FormatVersion = CheckpointFrame.Version
 
     /// The file's bytes.
     let toBytes (checkpoint: Checkpoint) : byte[] =
@@ -117,59 +99,8 @@ module Checkpoint =
         section "ENVS" (fun output -> CheckpointFormat.writeSnapshot output state.Environments)
 
         section "WRAP" (fun output -> WrapperFormat.writeWrapping output checkpoint.Wrapping)
-        let body = payload.ToArray()
-        let file = BinaryOut()
-        file.Raw(ReadOnlySpan magic)
-        file.Int FormatVersion
-        file.Bytes(ReadOnlySpan body)
-        let framed = file.ToArray()
-        let crc = Crc32.Hash(ReadOnlySpan framed)
-        Array.append framed crc
 
-    /// Requires that the first bytes of a file of `length` bytes are those of an agent file, and announce as many.
-    let private checkHeader (name: string) (bytes: byte[]) (length: int64) =
-        if length = 0L then
-            refuse name "is empty; it is not an agent file. Use another copy or an earlier checkpoint."
-
-        let known = min bytes.Length magic.Length
-
-        if not (bytes.AsSpan(0, known).SequenceEqual(magic.AsSpan(0, known))) then
-            refuse name "is not an agent file; choose a file that Save or `rl train` has written."
-
-        if length < int64 frameSize then
-            raise (InvalidDataException(damaged name $"it ends after {length} bytes"))
-
-        let announced = BinaryPrimitives.ReadInt32LittleEndian(ReadOnlySpan(bytes, magic.Length + 4, 4))
-
-        if int64 announced <> length - int64 frameSize then
-            raise (
-                InvalidDataException(
-                    damaged name $"its length is {length} bytes and should be {int64 announced + int64 frameSize}"
-                )
-            )
-
-    /// Requires a whole, undamaged frame of a version that can be read; gives struct (version, number of payload
-    /// bytes).
-    let private checkFrame (name: string) (bytes: byte[]) =
-        checkHeader name bytes (int64 bytes.Length)
-        let version = BinaryPrimitives.ReadInt32LittleEndian(ReadOnlySpan(bytes, magic.Length, 4))
-        let crc = Crc32.Hash(ReadOnlySpan(bytes, 0, bytes.Length - 4))
-
-        if not (crc.AsSpan().SequenceEqual(bytes.AsSpan(bytes.Length - 4))) then
-            raise (InvalidDataException(damaged name "its checksum does not match its contents"))
-
-        if version > FormatVersion then
-            refuse
-                name
-                $"has format version {version}; this library reads versions up to {FormatVersion}. Use a newer version of the library."
-
-        if version < 1 then
-            raise (InvalidDataException(damaged name $"its format version is {version}"))
-
-        if version < OldestVersion then
-            refuse name $"has format version {version}, which only development versions wrote; train the agent again."
-
-        struct (version, bytes.Length - frameSize)
+        CheckpointFrame.around (payload.ToArray())
 
     /// The options of a file: before version 3 policies acted in the environment's units.
     let private optionsOf version (pairs: (string * string) list) =
@@ -215,8 +146,8 @@ module Checkpoint =
     /// The checkpoint in a file's bytes; `name` is what errors call the file. `InvalidDataException` says what is wrong
     /// with a file that is empty, cut, damaged anywhere, of another kind, or of a newer version.
     let ofBytes (name: string) (bytes: byte[]) : Checkpoint =
-        let struct (version, size) = checkFrame name bytes
-        let whole = BinaryIn(bytes, headerSize, size, damaged name)
+        let struct (version, size) = CheckpointFrame.check name bytes
+        let whole = BinaryIn(bytes, CheckpointFrame.headerSize, size, CheckpointFrame.damaged name)
 
         let section (tag: string) (read: BinaryIn -> 'T) =
             let found = String(Array.init 4 (fun _ -> char (whole.Byte())))
@@ -224,7 +155,15 @@ module Checkpoint =
             if found <> tag then whole.Fail $"the section {tag} is missing (found {found})"
 
             let body = whole.Bytes()
-            let input = BinaryIn(body, 0, body.Length, fun complaint -> damaged name $"in section {tag} {complaint}")
+
+            let input =
+                BinaryIn(
+                    body,
+                    0,
+                    body.Length,
+                    fun complaint -> CheckpointFrame.damaged name $"in section {tag} {complaint}"
+                )
+
             let value = read input
             input.End()
             value
@@ -345,7 +284,8 @@ module Checkpoint =
 
             raise (
                 IOException(
-                    $"The agent cannot be saved to {path}: {reason} Make room there, or choose a folder that can be written; an earlier file there is untouched.",
+                    ($"The agent cannot be saved to {path}: {reason} Make room there, or choose a folder that can be "
+                     + "written; an earlier file there is untouched."),
                     error
                 )
             )
@@ -354,29 +294,8 @@ module Checkpoint =
     /// `name` is what errors call the file. `InvalidDataException` says what does not fit.
     let requireFit (name: string) (learner: Learner) (checkpoint: Checkpoint) : unit =
         match CheckpointRules.misfit learner checkpoint.Network checkpoint.State with
-        | Some complaint -> raise (InvalidDataException(damaged name complaint))
+        | Some complaint -> raise (InvalidDataException(CheckpointFrame.damaged name complaint))
         | None -> ()
-
-    /// All bytes of a file that begins as an agent file does and is as long as it says; else its first bytes, which
-    /// tell what it is.
-    let private readAll (path: string) (length: int64) =
-        use file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read ||| FileShare.Delete)
-        let header = Array.zeroCreate<byte>(int (min length (int64 frameSize)))
-        file.ReadExactly(header, 0, header.Length)
-
-        let isOurs () =
-            let announced = BinaryPrimitives.ReadInt32LittleEndian(ReadOnlySpan(header, magic.Length + 4, 4))
-
-            header.AsSpan(0, magic.Length).SequenceEqual(magic.AsSpan())
-            && int64 announced + int64 frameSize = length
-
-        if header.Length < frameSize || not (isOurs ()) then
-            struct (header, false)
-        else
-            let bytes = Array.zeroCreate<byte>(int length)
-            header.CopyTo(bytes, 0)
-            file.ReadExactly(bytes, header.Length, bytes.Length - header.Length)
-            struct (bytes, true)
 
     /// Reads a file. `FileNotFoundException` or another `IOException` if it cannot be read, `InvalidDataException` as
     /// for `ofBytes`.
@@ -396,10 +315,12 @@ module Checkpoint =
 
         // Devices and pipes have no length; to open one may wait for ever.
         if length = 0L then
-            refuse path "is empty, or no file; it is not an agent file. Use another copy or an earlier checkpoint."
+            CheckpointFrame.refuse
+                path
+                "is empty, or no file; it is not an agent file. Use another copy or an earlier checkpoint."
 
-        let struct (bytes, isWhole) = readAll target length
+        let struct (bytes, isWhole) = CheckpointFrame.readAll target length
 
-        if not isWhole then checkHeader path bytes length
+        if not isWhole then CheckpointFrame.checkHeader path bytes length
 
         ofBytes path bytes

@@ -208,8 +208,10 @@ module internal CheckpointRules =
             if ofParameters.Length > 1 || List.max lengths > most || List.exists isNoCount variables then
                 let all = variables |> List.map (fun (name, values) -> $"{name} ({values.Length})")
 
-                input.Fail
-                    $"""its optimiser has variables of lengths that do not go together: {String.Join(", ", all)}, of {most} numbers to learn"""
+                input.Fail(
+                    $"""its optimiser has variables of lengths that do not go together: {String.Join(", ", all)}, "
+                     + $"of {most} numbers to learn"""
+                )
 
     /// Requires a θ as long as a known algorithm's options make it for these spaces, and optimisers that fit it. What
     /// options of another version make is left to the learner that goes on.
@@ -268,8 +270,10 @@ module internal CheckpointRules =
             |> Option.map (fun (_, values) -> values.Length)
 
         if defaultArg recurrent 0 <> copies * network.StateSize then
-            input.Fail
-                $"it has {defaultArg recurrent 0} numbers of recurrent states instead of {copies} times {network.StateSize}"
+            input.Fail(
+                $"it has {defaultArg recurrent 0} numbers of recurrent states instead of {copies} times "
+                + $"{network.StateSize}"
+            )
 
     /// Requires wrappers that make the policy's spaces of those below them, with their statistics.
     let wrapping (input: BinaryIn) observationSpace actionSpace (snapshot: BatchSnapshot) (wrapping: Wrapping) : unit =

@@ -62,7 +62,8 @@ module Evaluate =
         then
             Guard.fail
                 (nameof environment)
-                $"{environment.Id} has observations {environment.ObservationSpace} and actions {environment.ActionSpace}; the policy needs {model.ObservationSpace} and {model.ActionSpace}."
+                ($"{environment.Id} has observations {environment.ObservationSpace} and actions "
+                 + $"{environment.ActionSpace}; the policy needs {model.ObservationSpace} and {model.ActionSpace}.")
 
         environment.RequireSameStep()
         // A learner that trains in this batch goes on from its own state, not from where the evaluation leaves it.
@@ -105,8 +106,10 @@ module Evaluate =
                     lasted[copy] <- lasted[copy] + 1
 
                 if environment.MaxEpisodeSteps = 0 && lasted[copy] >= LongestEpisode then
-                    invalidOp
-                        $"{environment.Id} has no time limit, and an episode has lasted {LongestEpisode} steps; give it one to be evaluated, by the wrapper TimeLimit or its own MaxEpisodeSteps."
+                    invalidOp (
+                        $"{environment.Id} has no time limit, and an episode has lasted {LongestEpisode} steps; "
+                        + "give it one to be evaluated, by the wrapper TimeLimit or its own MaxEpisodeSteps."
+                    )
 
                 if buffers.EpisodeLengths.Span[copy] > 0 && next[copy] < first[copy + 1] then
                     returns[next[copy]] <- buffers.EpisodeReturns.Span[copy]

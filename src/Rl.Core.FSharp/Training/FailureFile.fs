@@ -68,8 +68,10 @@ module FailureFile =
         let version = BinaryPrimitives.ReadInt32LittleEndian(ReadOnlySpan(bytes, magic.Length, 4))
 
         if version <> FormatVersion then
-            refuse
-                $"has format version {version}; this library reads version {FormatVersion}. Use the version of the library that wrote it."
+            refuse (
+                $"has format version {version}; this library reads version {FormatVersion}. Use the version of "
+                + "the library that wrote it."
+            )
 
         let input = BinaryIn(bytes, headerSize, bytes.Length - headerSize - 4, damaged)
 

@@ -47,14 +47,17 @@ type Predictor(model: PolicyModel, rows: int) =
         let bad = Guard.indexOfNonFinite values
 
         if bad >= 0 then
-            invalidOp
-                $"The policy's {what} {bad} is {values[bad]} for this observation: its parameters are too large to act with. Use an earlier checkpoint."
+            invalidOp (
+                $"The policy's {what} {bad} is {values[bad]} for this observation: its parameters are too large "
+                + "to act with. Use an earlier checkpoint."
+            )
 
     let run (observations: ReadOnlySpan<float32>) (masks: ReadOnlySpan<bool>) (actions: Span<float32>) =
         if observations.Length <> rows * observationSize then
             Guard.fail
                 (nameof observations)
-                $"observations has {observations.Length} elements; it must have {rows * observationSize}, those of {rows} from {observationSpace}."
+                ($"observations has {observations.Length} elements; it must have {rows * observationSize}, those "
+                 + $"of {rows} from {observationSpace}.")
 
         if not masks.IsEmpty then
             Guard.length (nameof masks) (rows * choices) masks.Length
@@ -65,7 +68,8 @@ type Predictor(model: PolicyModel, rows: int) =
         if bad >= 0 then
             Guard.fail
                 (nameof observations)
-                $"Component {bad % observationSize} of observation {bad / observationSize} is {observations[bad]}; observations must be finite."
+                ($"Component {bad % observationSize} of observation {bad / observationSize} is "
+                 + $"{observations[bad]}; observations must be finite.")
 
         Encoding.encode observationSpace isIdentity observations (Span encoded)
         Encoding.normalise statistics Encoding.Limit (ReadOnlySpan encoded) program.Observations

@@ -32,7 +32,8 @@ module ScaleWarnings =
 
             Some(
                 WarningKind.UnscaledActions,
-                $"component {index} of the actions lies in [{low}, {high}], and the policy acts around 0 ± 1: set ActionScaling to bounds, or rescale the actions?"
+                ($"component {index} of the actions lies in [{low}, {high}], and the policy acts around 0 ± 1: set "
+                 + "ActionScaling to bounds, or rescale the actions?")
             )
         | _ -> None
 

@@ -238,7 +238,8 @@ module Warnings =
                 let share = metric "clipFraction" report
 
                 WarningKind.MostlyClipped,
-                $"clip fraction {text share}, above {text LargestClipFraction} for {PatientUpdates} updates: learning rate too high, or too many epochs?"
+                ($"clip fraction {text share}, above {text LargestClipFraction} for {PatientUpdates} updates: "
+                 + "learning rate too high, or too many epochs?")
 
             if
                 lasting WarningKind.UselessValues >= UselessUpdates
@@ -249,18 +250,21 @@ module Warnings =
                 let updates = lasting WarningKind.UselessValues
 
                 WarningKind.UselessValues,
-                $"explained variance < 0 for {updates} updates: the values predict nothing; normalise rewards or raise the value function's learning rate?"
+                ($"explained variance < 0 for {updates} updates: the values predict nothing; normalise rewards or "
+                 + "raise the value function's learning rate?")
 
             if lasting WarningKind.EntropyCollapse >= PatientUpdates && not hasImproved then
                 WarningKind.EntropyCollapse,
-                $"entropy collapsed to {text entropy} before the return rose: raise the entropy coefficient or lower the learning rate?"
+                ($"entropy collapsed to {text entropy} before the return rose: raise the entropy coefficient or "
+                 + "lower the learning rate?")
 
             if size >= LargestReward && not watch.NormalisesRewards then
                 WarningKind.LargeRewards, $"rewards of order {Scales.order size}: normalise them"
 
             if watch.Episodes >= ConstantEpisodes && not watch.HasVaried then
                 WarningKind.ConstantReturns,
-                $"all {watch.Episodes} episodes so far returned {text watch.FirstReturn}: no action has made a difference; explore more, or shape the reward?"
+                ($"all {watch.Episodes} episodes so far returned {text watch.FirstReturn}: no action has made a "
+                 + "difference; explore more, or shape the reward?")
 
             if watch.Episodes = 0L && watch.Steps >= EndlessSteps then
                 WarningKind.EndlessEpisodes,
@@ -291,7 +295,9 @@ module Warnings =
         | Some replay when replay.Missing > 0 ->
             [
                 WarningKind.MissingReplay,
-                $"the agent was saved without its replay, of which {replay.Missing} rows are still missing: training goes on with other samples than it would have had; save with the replay to go on exactly"
+                ($"the agent was saved without its replay, of which {replay.Missing} rows are still missing: "
+                 + "training goes on with other samples than it would have had; save with the replay to go on "
+                 + "exactly")
             ]
             |> raiseNew state.Updates watch
         | _ -> struct (watch, [])

@@ -71,9 +71,10 @@ type WrappedPredictor(model: PolicyModel, wrapping: Wrapping, facts: ActingFacts
         | Wrapper.RepeatAction times
         | Wrapper.MaxAndSkipObservation times -> LimitAlone(wrapper, batch, RepeatedSteps.limit times batch)
         | Wrapper.TimeAwareObservation(_, true) when batch.MaxEpisodeSteps = 0 ->
-            invalidOp
-                $"The policy was trained within {wrapper}, which shows the time as a part of the environment's time limit, and \
-                  that is not known here. Load the agent with its environment."
+            invalidOp (
+                $"The policy was trained within {wrapper}, which shows the time as a part of the environment's time "
+                + "limit, and that is not known here. Load the agent with its environment."
+            )
         | _ when Wrapper.changesStep wrapper && not (Wrapper.changesAction wrapper) -> Wrapper.wrap batch wrapper
         | _ -> batch
 

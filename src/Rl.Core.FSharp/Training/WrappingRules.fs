@@ -54,8 +54,10 @@ module internal WrappingRules =
                 let total = now.BytesPerCopy + perCopy
 
                 if total * int64 copies > int64 bytes then
-                    input.Fail
-                        $"its wrappers up to {wrapper} keep at least {total} bytes for each of {copies} copies, more than the {bytes} that it holds"
+                    input.Fail(
+                        $"its wrappers up to {wrapper} keep at least {total} bytes for each of {copies} copies, "
+                        + $"more than the {bytes} that it holds"
+                    )
 
                 total
 

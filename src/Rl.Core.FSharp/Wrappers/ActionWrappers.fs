@@ -42,7 +42,8 @@ module internal ActionWrappers =
             | None ->
                 Guard.fail
                     (nameof wrapper)
-                    $"The function \"{f.Name}\" of TransformAction is not in the file; give the environment with its wrappers."
+                    ($"The function \"{f.Name}\" of TransformAction is not in the file; give the environment with "
+                     + "its wrappers.")
         | Wrapper.ClipAction -> Some(clip space)
         | Wrapper.RescaleAction(low, high) ->
             let struct (innerLow, innerHigh, shape) = ObservationWrappers.finiteBox "RescaleAction" space
@@ -85,8 +86,7 @@ module internal Sticky =
 
 /// Repeats the action before with a probability; one that a mask rules out now is not repeated.
 [<Sealed>]
-type internal StickyAction(wrapper: Wrapper, inner: BatchEnvironment, probability: float, shortest: int, longest: int) as this
-    =
+type internal StickyAction(wrapper: Wrapper, inner: BatchEnvironment, probability: float, shortest, longest) as this =
     inherit WrappedBatch(wrapper, inner, None, Some inner.ActionSpace)
     let actionSize = inner.ActionSize
     let states = this.Remember(Array.zeroCreate<StickyState> inner.Count)

@@ -183,6 +183,7 @@ type internal Checker(wrapper: Wrapper, inner: BatchEnvironment) as this =
         if outside >= 0 then
             Guard.fail
                 "actions"
-                $"{inner.Id}: the action of copy {copy} has {source[outside]} as component {outside}; it must lie in {inner.ActionSpace}."
+                ($"{inner.Id}: the action of copy {copy} has {source[outside]} as component {outside}; it must lie "
+                 + $"in {inner.ActionSpace}.")
 
         source.CopyTo destination

@@ -33,7 +33,8 @@ module internal HistorySpaces =
         if isNormalised && limit = 0 then
             Guard.fail
                 "wrapper"
-                "TimeAwareObservation shows the time as a part of the time limit, and there is none; put a TimeLimit below it."
+                ("TimeAwareObservation shows the time as a part of the time limit, and there is none; put a "
+                 + "TimeLimit below it.")
 
         let highest =
             if isNormalised then 1.0

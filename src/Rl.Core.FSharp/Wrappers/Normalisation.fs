@@ -55,7 +55,8 @@ type internal Learned(size: int) =
         if statistics.Size <> size || not (statistics.Count > 0.0) then
             Guard.fail
                 (nameof statistics)
-                $"statistics has {statistics.Size} components of {statistics.Count} vectors; it must have {size} of more than none."
+                ($"statistics has {statistics.Size} components of {statistics.Count} vectors; it must have {size} "
+                 + "of more than none.")
 
         statistics.Mean.CopyTo(mean, 0)
         statistics.SquaredDeviation.CopyTo(squared, 0)
@@ -79,7 +80,8 @@ type internal Normaliser(wrapper: Wrapper, inner: BatchEnvironment, observations
         if statistics.Length <> below + 1 then
             Guard.fail
                 (nameof statistics)
-                $"statistics has {statistics.Length} entries; {below + 1} wrappers of {inner.Id} learn them. Use the same wrappers."
+                ($"statistics has {statistics.Length} entries; {below + 1} wrappers of {inner.Id} learn them. Use "
+                 + "the same wrappers.")
 
         inner.RestoreStatistics(List.truncate below statistics, isFrozen)
         learned.Set(List.last statistics)
@@ -117,8 +119,8 @@ type internal ObservationNormaliser(wrapper: Wrapper, inner: BatchEnvironment, e
         if Space.layout inner.ObservationSpace |> List.exists isInteger then
             Guard.fail
                 (nameof wrapper)
-                $"{wrapper} would take the integers of {inner.ObservationSpace} for amounts; put FlattenObservation below it, \
-                  which makes them one-hot."
+                ($"{wrapper} would take the integers of {inner.ObservationSpace} for amounts; put FlattenObservation "
+                 + "below it, which makes them one-hot.")
 
     override this.LearnObservation observation =
         if not this.IsFrozen then

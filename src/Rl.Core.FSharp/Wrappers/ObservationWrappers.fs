@@ -45,7 +45,8 @@ module internal ObservationWrappers =
             if not (high[i] > low[i] && Double.IsFinite low[i] && Double.IsFinite high[i]) then
                 Guard.fail
                     (nameof wrapper)
-                    $"{wrapper}: the bounds of element {i} are {low[i]} and {high[i]}; they must be finite, the lower below the upper."
+                    ($"{wrapper}: the bounds of element {i} are {low[i]} and {high[i]}; they must be finite, the "
+                     + "lower below the upper.")
 
     /// Bins of a box: struct (low, high, counts, discrete space).
     let bins
@@ -179,7 +180,8 @@ module internal ObservationWrappers =
             | None ->
                 Guard.fail
                     (nameof wrapper)
-                    $"The function \"{f.Name}\" of TransformObservation is not in the file; give the environment with its wrappers."
+                    ($"The function \"{f.Name}\" of TransformObservation is not in the file; give the environment "
+                     + "with its wrappers.")
         | Wrapper.RescaleObservation(low, high) ->
             let struct (oldLow, oldHigh, shape) = finiteBox "RescaleObservation" space
             requireWidth "RescaleObservation" oldLow oldHigh

@@ -3,33 +3,8 @@
 namespace Rl.Core.Wrappers
 
 open System
-open System.Collections.Generic
-open System.Runtime.InteropServices
 open Rl.Core.Foundations
 open Rl.Core.Environments
-
-/// An array that belongs to a wrapper's state, as bytes.
-[<AbstractClass>]
-type internal Remembered() =
-    abstract Size: int
-    abstract Save: destination: Span<byte> -> unit
-    abstract Load: source: ReadOnlySpan<byte> -> unit
-
-    static member Of<'T when 'T: unmanaged and 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType>
-        (array: 'T[])
-        : Remembered =
-        { new Remembered() with
-            member _.Size = MemoryMarshal.AsBytes(Span array).Length
-            member _.Save destination = MemoryMarshal.AsBytes(Span array).CopyTo destination
-            member _.Load source = source.CopyTo(MemoryMarshal.AsBytes(Span array))
-        }
-
-    static member OfMemory(memory: Memory<float32>) : Remembered =
-        { new Remembered() with
-            member _.Size = MemoryMarshal.AsBytes(memory.Span).Length
-            member _.Save destination = MemoryMarshal.AsBytes(memory.Span).CopyTo destination
-            member _.Load source = source.CopyTo(MemoryMarshal.AsBytes(memory.Span))
-        }
 
 /// A batch around a batch. A wrapper overrides the hooks of what it changes; the rest passes. Rows of different copies
 /// may be stepped by different threads at once, unless the wrapper or one below couples them. Nothing is allocated by a
@@ -52,10 +27,13 @@ type WrappedBatch
     let current = Array.zeroCreate<float32>(if observations.IsSome then count * size else 0)
     // With autoreset in the next step: whose next step begins an episode.
     let pending = Array.zeroCreate<bool>(if isNextStep then count else 0)
-    let remembered = List<Remembered>([ Remembered.Of current; Remembered.Of pending ])
-    let ownBytes () = remembered |> Seq.sumBy (fun (item: Remembered) -> item.Size)
+    let memory = WrapperMemory()
     let text = string wrapper
     let wrappers = inner.Wrappers @ [ text ]
+
+    do
+        memory.Add current
+        memory.Add pending
 
     let refuse index (value: float32) remedy =
         Guard.fail
@@ -99,11 +77,11 @@ type WrappedBatch
 
     /// Adds an array to the state that snapshots hold.
     member internal _.Remember(array: 'T[]) : 'T[] =
-        remembered.Add(Remembered.Of array)
+        memory.Add array
         array
 
     /// Adds memory to the state that snapshots hold.
-    member internal _.RememberMemory(memory: Memory<float32>) : unit = remembered.Add(Remembered.OfMemory memory)
+    member internal _.RememberMemory(numbers: Memory<float32>) : unit = memory.AddMemory numbers
 
     /// Writes what becomes of an observation; `destination` still holds the one before. `isFirst`: it begins an
     /// episode.
@@ -323,14 +301,9 @@ type WrappedBatch
 
     override this.Capture() =
         let snapshot = inner.Capture()
-        let bytes = Array.zeroCreate<byte>(snapshot.Bytes.Length + ownBytes ())
+        let bytes = Array.zeroCreate<byte>(snapshot.Bytes.Length + memory.Size)
         snapshot.Bytes.CopyTo(bytes, 0)
-        let mutable offset = snapshot.Bytes.Length
-
-        for item in remembered do
-            item.Save(Span(bytes, offset, item.Size))
-            offset <- offset + item.Size
-
+        memory.Save bytes
         { snapshot with Wrappers = this.Wrappers; Statistics = this.Statistics; Bytes = bytes }
 
     override this.Restore(snapshot) =
@@ -339,9 +312,10 @@ type WrappedBatch
 
             Guard.fail
                 (nameof snapshot)
-                $"snapshot is of {snapshot.EnvironmentId} within {join snapshot.Wrappers}; it must be of {inner.Id} within {join this.Wrappers}."
+                ($"snapshot is of {snapshot.EnvironmentId} within {join snapshot.Wrappers}; it must be of "
+                 + $"{inner.Id} within {join this.Wrappers}.")
 
-        let own = ownBytes ()
+        let own = memory.Size
 
         if snapshot.Bytes.Length < own then
             Guard.fail
@@ -358,12 +332,7 @@ type WrappedBatch
                 Bytes = Array.sub snapshot.Bytes 0 below
             }
 
-        let mutable offset = below
-
-        for item in remembered do
-            item.Load(ReadOnlySpan(snapshot.Bytes, offset, item.Size))
-            offset <- offset + item.Size
-
+        memory.Load snapshot.Bytes
         this.OnRestore(List.skip innerStatistics.Length snapshot.Statistics)
         if not inner.RestoresEpisodes then this.BeginAll()
 
@@ -405,4 +374,5 @@ type internal RowWrapper(wrapper: Wrapper, inner: BatchEnvironment, space: Space
             if index >= 0 then
                 Guard.fail
                     "observation"
-                    $"{wrapper} made {destination[index]} as component {index} of an observation of {inner.Id}; an observation must be finite."
+                    ($"{wrapper} made {destination[index]} as component {index} of an observation of {inner.Id}; "
+                     + "an observation must be finite.")

@@ -45,5 +45,6 @@ internal static class Change
         return new(left, top, right - left, bottom - top);
     }
 
-    private static ReadOnlySpan<uint> Row(ReadOnlySpan<uint> pixels, int row, int width) => pixels.Slice(row * width, width);
+    private static ReadOnlySpan<uint> Row(ReadOnlySpan<uint> pixels, int row, int width) =>
+        pixels.Slice(row * width, width);
 }

@@ -113,14 +113,17 @@ internal sealed class Palette
             return;
         }
 
-        var ordered = counts.OrderByDescending(count => count.Value).ThenBy(count => count.Key).Select(count => count.Key).ToList();
+        var ordered = counts.OrderByDescending(count => count.Value)
+            .ThenBy(count => count.Key)
+            .Select(count => count.Key).ToList();
         foreach (var colour in ordered.Take(ExactColours))
         {
             indices.Add(colour, Add(colour));
         }
 
         var dropped = 1;
-        while (ordered.Skip(ExactColours).Select(colour => Quantise(colour, dropped)).Distinct().Count() > MostColours - ExactColours)
+        int Left() => ordered.Skip(ExactColours).Select(colour => Quantise(colour, dropped)).Distinct().Count();
+        while (Left() > MostColours - ExactColours)
         {
             dropped++;
         }
@@ -128,7 +131,8 @@ internal sealed class Palette
         var quantised = new Dictionary<uint, byte>();
         foreach (var colour in ordered.Skip(ExactColours))
         {
-            ref var index = ref CollectionsMarshal.GetValueRefOrAddDefault(quantised, Quantise(colour, dropped), out var exists);
+            ref var index =
+                ref CollectionsMarshal.GetValueRefOrAddDefault(quantised, Quantise(colour, dropped), out var exists);
             index = exists ? index : Add(Quantise(colour, dropped));
             indices.Add(colour, index);
         }

@@ -21,17 +21,20 @@ internal static class Rasteriser
         {
             throw new ArgumentOutOfRangeException(
                 nameof(scale),
-                string.Create(CultureInfo.InvariantCulture, $"scale is {scale}; it must be a finite number greater than 0."));
+                string.Create(
+                    CultureInfo.InvariantCulture, $"scale is {scale}; it must be a finite number greater than 0."));
         }
 
-        var (width, height) = (Math.Max(1, Math.Round(scale * scene.Width)), Math.Max(1, Math.Round(scale * scene.Height)));
+        var (width, height) =
+            (Math.Max(1, Math.Round(scale * scene.Width)), Math.Max(1, Math.Round(scale * scene.Height)));
         return width <= MostPixels && height <= MostPixels
             ? ((int)width, (int)height)
             : throw new ArgumentOutOfRangeException(
                 nameof(scale),
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"scale is {scale}: a scene of {scene.Width} x {scene.Height} becomes {width} x {height} pixels; a side has at most {MostPixels}."));
+                    $"scale is {scale}: a scene of {scene.Width} x {scene.Height} becomes {width} x {height} pixels; a "
+                        + $"side has at most {MostPixels}."));
     }
 
     /// <summary>Draws into rows of RGBA bytes from the top, as many as <see cref="Size"/> says.</summary>
@@ -41,7 +44,8 @@ internal static class Rasteriser
         var info = new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Premul);
         if (pixels.Length != info.BytesSize)
         {
-            throw new ArgumentException($"pixels has {pixels.Length} bytes; {width} x {height} pixels need {info.BytesSize}.", nameof(pixels));
+            throw new ArgumentException(
+                $"pixels has {pixels.Length} bytes; {width} x {height} pixels need {info.BytesSize}.", nameof(pixels));
         }
 
         fixed (byte* address = pixels)
@@ -51,7 +55,8 @@ internal static class Rasteriser
             canvas.Clear(SKColors.White);
             canvas.DrawColor(Of(scene.Core.Background), SKBlendMode.SrcOver);
             canvas.Scale((float)width / scene.Width, (float)height / scene.Height);
-            using var paint = new SKPaint { IsAntialias = true, StrokeCap = SKStrokeCap.Round, StrokeJoin = SKStrokeJoin.Round };
+            using var paint =
+                new SKPaint { IsAntialias = true, StrokeCap = SKStrokeCap.Round, StrokeJoin = SKStrokeJoin.Round };
             foreach (var figure in scene.Core.Figures)
             {
                 Draw(figure, scene.Height, canvas, paint);
@@ -93,7 +98,8 @@ internal static class Rasteriser
                     var width = StrokeFont.Width(text.text) * height / StrokeFont.CapitalHeight;
                     var left = start.X - (text.anchor.IsLeft ? 0 : text.anchor.IsCentre ? width / 2 : width);
                     using var path = StrokeFont.Path(text.text, left, start.Y, height);
-                    canvas.DrawPath(path, Stroke(paint, text.colour, StrokeFont.StrokeWidth * height / StrokeFont.CapitalHeight));
+                    canvas.DrawPath(
+                        path, Stroke(paint, text.colour, StrokeFont.StrokeWidth * height / StrokeFont.CapitalHeight));
                     break;
                 }
 
@@ -112,7 +118,8 @@ internal static class Rasteriser
         paint.IsAntialias = false;
         for (var index = 0; index < cells.colours.Length; index++)
         {
-            var (left, top) = (corner.X + (size * (index % cells.columns)), corner.Y + (size * (index / cells.columns)));
+            var (left, top) =
+                (corner.X + (size * (index % cells.columns)), corner.Y + (size * (index / cells.columns)));
             canvas.DrawRect(left, top, size, size, Fill(paint, cells.colours[index]));
         }
 
@@ -134,5 +141,6 @@ internal static class Rasteriser
         return paint;
     }
 
-    private static SKColor Of(Rl.Core.Environments.Rendering.Colour colour) => new(colour.Red, colour.Green, colour.Blue, colour.Alpha);
+    private static SKColor Of(Rl.Core.Environments.Rendering.Colour colour) =>
+        new(colour.Red, colour.Green, colour.Blue, colour.Alpha);
 }

@@ -127,7 +127,8 @@ internal static class StrokeFont
         ['·'] = "0807",
     };
 
-    private static readonly Dictionary<char, Letter> Letters = Strokes.ToDictionary(stroke => stroke.Key, stroke => Read(stroke.Value));
+    private static readonly Dictionary<char, Letter> Letters =
+        Strokes.ToDictionary(stroke => stroke.Key, stroke => Read(stroke.Value));
 
     /// <summary>What stands for a character that the font lacks: a box.</summary>
     private static readonly Letter Unknown = Read("030c5c5303");
@@ -147,7 +148,9 @@ internal static class StrokeFont
             {
                 foreach (var stroke in Of(character).Lines)
                 {
-                    path.AddPoly(Array.ConvertAll(stroke, point => new SKPoint(x + (scale * point.X), y - (scale * point.Y))), close: false);
+                    path.AddPoly(
+                        Array.ConvertAll(stroke, point => new SKPoint(x + (scale * point.X), y - (scale * point.Y))),
+                        close: false);
                 }
             }
 
@@ -163,7 +166,11 @@ internal static class StrokeFont
 
     private static Letter Read(string strokes)
     {
-        var lines = strokes.Split(' ').Select(stroke => stroke.Chunk(2).Select(pair => new SKPoint(Digit(pair[0]), Digit(pair[1]) - Baseline)).ToArray()).ToArray();
+        var lines = strokes.Split(' ')
+            .Select(
+                stroke =>
+                    stroke.Chunk(2).Select(pair => new SKPoint(Digit(pair[0]), Digit(pair[1]) - Baseline)).ToArray())
+            .ToArray();
         return new(lines.Max(line => line.Max(point => point.X)), lines);
     }
 

@@ -21,7 +21,8 @@ let private fails (threads: int) (learner: Workers -> Learner) =
             state <- next
 
     let failure = Assert.Throws<TrainingFailure> train
-    struct (failure.Record, state, (Assert.Throws<TrainingFailure>(fun () -> learner.Transition state |> ignore)).Record)
+    let again = Assert.Throws<TrainingFailure>(fun () -> learner.Transition state |> ignore)
+    struct (failure.Record, state, again.Record)
 
 let private ppo changes (workers: Workers) =
     let small = [ "RolloutSteps", "32"; "MinibatchSize", "64"; "LearningRate", "1e30" ]

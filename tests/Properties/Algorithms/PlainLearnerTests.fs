@@ -133,5 +133,6 @@ let ``a transition of REINFORCE has the losses and the gradient of plain REINFOR
 
             Assert.True(
                 difference <= 1e-3 * (0.1 + abs expected),
-                $"{name} is {known[name]} instead of {expected} ({c.Estimate}, {c.Baseline}, at most {c.MaxTrajectorySteps} steps)."
+                ($"{name} is {known[name]} instead of {expected} ({c.Estimate}, {c.Baseline}, at most "
+                 + $"{c.MaxTrajectorySteps} steps).")
             )

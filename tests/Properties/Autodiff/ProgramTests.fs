@@ -43,7 +43,7 @@ let ``simplification changes no value`` (random: RandomExpression) =
     let roots = Array.append [| random.Output |] gradients
     let expected = Evaluator.reference inputs roots
     let simplified = Evaluator.reference inputs (Simplify.run roots)
-    let lowered = Evaluator.reference inputs (roots |> Simplify.run |> Simplify.lower)
+    let lowered = Evaluator.reference inputs (roots |> Simplify.run |> JoinedOperations.all)
 
     Array.forall2 (fun e a -> Evaluator.distance e a <= 1e-12) expected simplified
     && Array.forall2 (fun e a -> Evaluator.distance e a <= 1e-9) expected lowered
@@ -312,7 +312,7 @@ let ``deep expressions compile without exhausting the stack`` () =
 let private lowered (build: Expr -> Expr -> Expr -> Expr) (x: float32[]) (y: float32[]) (z: float32[]) =
     let input name = Expr.input name [| x.Length |]
     let output = build (input "x") (input "y") (input "z")
-    let node = ([| output |] |> Simplify.run |> Simplify.lower)[0]
+    let node = ([| output |] |> Simplify.run |> JoinedOperations.all)[0]
     let program = Program.ofOutputs<float32> [ "output", output ]
 
     for name, values in [ "x", x; "y", y; "z", z ] do
@@ -372,7 +372,7 @@ let ``parts of a chain that are read elsewhere too stay operations of their own`
     let difference = 1.0 - Expr.square x
     let roots = [| x / (root + 0.5); root; y * difference; difference |]
 
-    for node in roots |> Simplify.run |> Simplify.lower do
+    for node in roots |> Simplify.run |> JoinedOperations.all do
         match node.Operation with
         | Quaternary _
         | Ternary TernaryOperation.DivideByRoot -> Assert.Fail $"{node} computes a part again"

@@ -14,7 +14,8 @@ open FsCheck.Xunit
 let private written (buffers: StepBuffers) =
     let bits (values: float32[]) = values |> Array.map BitConverter.SingleToInt32Bits
 
-    (bits (buffers.Observations.ToArray()), bits (buffers.FinalObservations.ToArray()), bits (buffers.Rewards.ToArray())),
+    (bits (buffers.Observations.ToArray()), bits (buffers.FinalObservations.ToArray())),
+    bits (buffers.Rewards.ToArray()),
     (buffers.Terminated.ToArray(), buffers.Truncated.ToArray(), buffers.EpisodeLengths.ToArray()),
     buffers.EpisodeReturns.ToArray() |> Array.map BitConverter.DoubleToInt64Bits
 

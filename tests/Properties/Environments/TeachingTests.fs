@@ -68,9 +68,7 @@ let ``the optimum of the grid world is the distance to the nearer corner`` (heig
         [| 0 .. height * width - 1 |]
 
 [<Fact>]
-let ``access control's rows are probabilities of freed servers, and its best policy asks more of a customer the busier it is``
-    ()
-    =
+let ``access control's rows are probabilities of freed servers, and its best policy asks more the busier it is`` () =
     let mdp = Textbook.accessControl 10 0.06 0.999
     // Six of ten servers free and a customer accepted: five are busy, none becomes free with 0.94⁵.
     let kept =

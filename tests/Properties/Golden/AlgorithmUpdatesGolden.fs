@@ -172,7 +172,8 @@ let private dqn isDouble (case: GoldenNode) =
     check case "loss" (loss theta)
     close case "gradient" (case.Floats "gradient") (gradient loss start)
 
-    for field in [ "weights_after_adam_steps"; "weights_after_rmsprop_steps"; "weights_after_rmsprop_centered_steps" ] do
+    for name in [ "adam"; "rmsprop"; "rmsprop_centered" ] do
+        let field = $"weights_after_{name}_steps"
         let optimiser = case[field].["optimizer"]
         let rate = Schedule.constant (optimiser.Float "lr")
 

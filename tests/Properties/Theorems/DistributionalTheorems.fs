@@ -31,7 +31,7 @@ let private shifted (c: float) (law: ReturnDistribution) =
 let private means = Array.map ReturnDistribution.mean
 
 [<Theorem>]
-let ``law 3: the distributional Bellman operator is a γ-contraction in the largest Wasserstein distance, of every order``
+let ``law 3: the distributional Bellman operator is a γ-contraction in the largest Wasserstein distance of any order``
     (instance: Instance)
     =
     let struct (mdp, policy) = drawn 1.0 instance

@@ -85,7 +85,7 @@ let private started (data: Cut) (values: float[]) =
     values |> Array.mapi (fun state value -> if data.Mdp.Start.Span[state] > 0.0 then value else 0.0)
 
 [<Theorem>]
-let ``law 5: λ-returns of cut episodes that bootstrap with the true value have the endless value as expectation, for any λ``
+let ``law 5: λ-returns of cut episodes that bootstrap with the true value have the endless value as expectation``
     (DiscountedInstance instance)
     =
     let data = cut instance

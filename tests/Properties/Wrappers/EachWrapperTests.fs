@@ -236,7 +236,8 @@ type private Turning() =
             if not (isPossible state.Steps (int action[0] - 5)) || (state.Steps % 2 = 0 && action[2] = 1.0f) then
                 invalidOp $"{action[0]}, {action[2]} is impossible in step {state.Steps}"
 
-            struct ({ state with Steps = state.Steps + 1 }, { Reward = 1.0; Terminated = false; Truncated = false }, rng)
+            let outcome = { Reward = 1.0; Terminated = false; Truncated = false }
+            struct ({ state with Steps = state.Steps + 1 }, outcome, rng)
 
         member _.Observe(state, observation) = observation[0] <- float32 state.Steps
 

@@ -44,6 +44,7 @@ let private environments: (string * (Ends -> int -> BatchEnvironment)) list =
     let make observations actions observe ends count =
         Vectorised(Steady(observations, actions, observe, ends.TerminateAt, ends.Limit), count) :> BatchEnvironment
 
+    let range = Space.boxOf -9.0 9.0 [| 2 |]
     let pixel (state: ScriptedState) i = float ((i * 7 + state.Steps * 11 + int (8.0 * abs state.Draw)) % 256)
 
     [
@@ -53,7 +54,7 @@ let private environments: (string * (Ends -> int -> BatchEnvironment)) list =
         "pixels", make (Space.image 3 3 4) (Space.discrete 3) pixel
         "parts",
         make
-            (Space.dict [ "image", Space.image 3 3 4; "steps", Space.discrete 40; "draw", Space.boxOf -9.0 9.0 [| 2 |] ])
+            (Space.dict [ "image", Space.image 3 3 4; "steps", Space.discrete 40; "draw", range ])
             (Space.tuple [ Space.multiBinary [| 2 |]; Space.discreteFrom 1 3 ])
             (fun state i ->
                 if i < 36 then pixel state i

@@ -37,4 +37,5 @@ module ActionDistributions =
         | name, sizes, numbers, parts ->
             Guard.fail
                 (nameof format)
-                $"There is no policy \"{name}\" of {sizes.Length} sizes, {numbers.Length} numbers and {parts.Length} parts."
+                ($"There is no policy \"{name}\" of {sizes.Length} sizes, {numbers.Length} numbers and "
+                 + $"{parts.Length} parts.")

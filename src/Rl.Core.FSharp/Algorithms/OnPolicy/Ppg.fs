@@ -117,7 +117,8 @@ module PpgOptions =
                 network NetworkOptions.layers
                 |> Options.meaning
                     (nameof d.Network.Hidden)
-                    "Widths of the hidden layers of actor and critic; at least one, whose features the auxiliary phase trains."
+                    ("Widths of the hidden layers of actor and critic; at least one, whose features the auxiliary "
+                     + "phase trains.")
             yield! exploration ExplorationOptions.rows
             yield! network NetworkOptions.actionScaling
         ]
@@ -332,7 +333,8 @@ module Ppg =
                 Id = "ppg"
                 Name = "Phasic policy gradient"
                 Summary =
-                    "PPO's policy phases, and auxiliary phases that distil the value function into the policy's features (Cobbe et al. 2021)."
+                    ("PPO's policy phases, and auxiliary phases that distil the value function into the policy's "
+                     + "features (Cobbe et al. 2021).")
                 Source = "Cobbe, Hilton, Klimov, Schulman, \"Phasic policy gradient\" (2021)"
                 Family = AlgorithmFamily.OnPolicy
             }

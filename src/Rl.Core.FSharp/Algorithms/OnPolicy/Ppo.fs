@@ -181,7 +181,8 @@ module PpoOptions =
                 rollout OnPolicyOptions.normaliseRewards
                 |> Options.meaning
                     (nameof d.Rollout.NormaliseRewards)
-                    "Divide rewards by the running standard deviation of the discounted return, clipped to ± `RewardClip`."
+                    ("Divide rewards by the running standard deviation of the discounted return, clipped to ± "
+                     + "`RewardClip`.")
             Options.number (nameof d.RewardClip) Range.positive _.RewardClip (fun v c -> { c with RewardClip = v })
             yield! network NetworkOptions.layers
             Options.flag (nameof d.SharedTrunk) _.SharedTrunk (fun v c -> { c with SharedTrunk = v })

@@ -342,7 +342,8 @@ module Reinforce =
                 Name = "REINFORCE"
                 Summary = "Whole episodes, each action credited with its return less a baseline (Williams 1992)."
                 Source =
-                    "Williams, \"Simple statistical gradient-following algorithms for connectionist reinforcement learning\" (1992)"
+                    ("Williams, \"Simple statistical gradient-following algorithms for connectionist "
+                     + "reinforcement learning\" (1992)")
                 Family = AlgorithmFamily.OnPolicy
             }
             ReinforceOptions.defaults

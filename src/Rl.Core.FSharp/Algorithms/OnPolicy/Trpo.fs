@@ -174,7 +174,8 @@ module Trpo =
                 Id = "trpo"
                 Name = "Trust-region policy optimisation"
                 Summary =
-                    "Natural-gradient steps with a line search that keeps the mean KL divergence below δ (Schulman et al. 2015)."
+                    ("Natural-gradient steps with a line search that keeps the mean KL divergence below δ "
+                     + "(Schulman et al. 2015).")
                 Source = "Schulman, Levine, Moritz, Jordan, Abbeel, \"Trust region policy optimization\" (2015)"
                 Family = AlgorithmFamily.OnPolicy
             }

@@ -243,7 +243,8 @@ module Vmpo =
         if options.TopFraction * float (options.Rollout.RolloutSteps * environment.Count) < 1.0 then
             Guard.fail
                 (nameof options.TopFraction)
-                $"TopFraction is {options.TopFraction}, less than one of the rollout's {options.Rollout.RolloutSteps * environment.Count} samples; raise it or RolloutSteps."
+                ($"TopFraction is {options.TopFraction}, less than one of the rollout's "
+                 + $"{options.Rollout.RolloutSteps * environment.Count} samples; raise it or RolloutSteps.")
 
         bind options environment workers
 
@@ -254,9 +255,11 @@ module Vmpo =
                 Id = "vmpo"
                 Name = "On-policy maximum a posteriori policy optimisation"
                 Summary =
-                    "Fits the policy to the better half of a rollout's actions, weighted by exp(A/η), within a trust region (Song et al. 2020)."
+                    ("Fits the policy to the better half of a rollout's actions, weighted by exp(A/η), within a "
+                     + "trust region (Song et al. 2020).")
                 Source =
-                    "Song et al., \"V-MPO: on-policy maximum a posteriori policy optimization for discrete and continuous control\" (2020)"
+                    ("Song et al., \"V-MPO: on-policy maximum a posteriori policy optimization for discrete and "
+                     + "continuous control\" (2020)")
                 Family = AlgorithmFamily.OnPolicy
             }
             VmpoOptions.defaults

@@ -185,7 +185,8 @@ module Vpg =
                 Name = "Vanilla policy gradient"
                 Summary = "One step along ∇log π · A a rollout, generalised advantages (Schulman et al. 2016)."
                 Source =
-                    "Schulman, Moritz, Levine, Jordan, Abbeel, \"High-dimensional continuous control using generalized advantage estimation\" (2016)"
+                    ("Schulman, Moritz, Levine, Jordan, Abbeel, \"High-dimensional continuous control using "
+                     + "generalized advantage estimation\" (2016)")
                 Family = AlgorithmFamily.OnPolicy
             }
             VpgOptions.defaults

@@ -164,7 +164,8 @@ module Ars =
                 Name = "Augmented random search"
                 Summary = "Finite differences of returns along the best of random directions (Mania et al. 2018)."
                 Source =
-                    "Mania, Guy, Recht, \"Simple random search of static linear policies is competitive for reinforcement learning\" (2018)"
+                    ("Mania, Guy, Recht, \"Simple random search of static linear policies is competitive for "
+                     + "reinforcement learning\" (2018)")
                 Family = AlgorithmFamily.Search
             }
             ArsOptions.defaults

@@ -167,9 +167,11 @@ module Cem =
                 Id = "cem"
                 Name = "Cross-entropy method"
                 Summary =
-                    "Draws policies from a normal distribution and fits it to the best of them (Rubinstein 1999; Szita and Lőrincz 2006)."
+                    ("Draws policies from a normal distribution and fits it to the best of them (Rubinstein 1999; "
+                     + "Szita and Lőrincz 2006).")
                 Source =
-                    "Rubinstein, \"The cross-entropy method for combinatorial and continuous optimization\" (1999); Szita and Lőrincz, \"Learning Tetris using the noisy cross-entropy method\" (2006)"
+                    ("Rubinstein, \"The cross-entropy method for combinatorial and continuous optimization\" "
+                     + "(1999); Szita and Lőrincz, \"Learning Tetris using the noisy cross-entropy method\" (2006)")
                 Family = AlgorithmFamily.Search
             }
             CemOptions.defaults

@@ -175,9 +175,11 @@ module Es =
                 Id = "es"
                 Name = "Evolution strategies"
                 Summary =
-                    "Climbs the smoothed return with mirrored perturbations and ranks (OpenAI-ES, Salimans et al. 2017)."
+                    ("Climbs the smoothed return with mirrored perturbations and ranks (OpenAI-ES, Salimans et "
+                     + "al. 2017).")
                 Source =
-                    "Salimans, Ho, Chen, Sidor, Sutskever, \"Evolution strategies as a scalable alternative to reinforcement learning\" (2017)"
+                    ("Salimans, Ho, Chen, Sidor, Sutskever, \"Evolution strategies as a scalable alternative to "
+                     + "reinforcement learning\" (2017)")
                 Family = AlgorithmFamily.Search
             }
             EsOptions.defaults

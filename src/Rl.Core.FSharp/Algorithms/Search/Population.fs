@@ -98,7 +98,8 @@ type internal Population
         if environment.IsCoupled then
             Guard.fail
                 (nameof environment)
-                $"{environment.Id} has wrappers that couple its copies, and candidates are judged copy by copy; leave out NormalizeObservation and NormalizeReward, or restore their statistics frozen."
+                ($"{environment.Id} has wrappers that couple its copies, and candidates are judged copy by copy; "
+                 + "leave out NormalizeObservation and NormalizeReward, or restore their statistics frozen.")
 
     let copies = environment.Count
     let actors = Actors(actor, None, Actor.layout actor, environment, Explorer.Mode, true, copies, workers)

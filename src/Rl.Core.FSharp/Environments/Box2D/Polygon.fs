@@ -70,7 +70,8 @@ module Polygon =
             if not (Plane.cross sides[index] sides[(index + 1) % sides.Length] > 0.0f) then
                 Guard.fail
                     (nameof corners)
-                    $"the polygon turns the wrong way after the corner {corners[index]}; give the corners of a convex polygon in order, no three on one line."
+                    ($"the polygon turns the wrong way after the corner {corners[index]}; give the corners of a "
+                     + "convex polygon in order, no three on one line.")
 
         // Triangles about the mean of the corners, which lies inside: with float32 sums in this order masses are
         // Box2D's to the bit.

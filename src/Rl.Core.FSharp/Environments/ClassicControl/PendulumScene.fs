@@ -56,6 +56,7 @@ module internal PendulumScene =
                     Figure.Disc(hub, 9.0, Palette.ink)
                     Sketch.caption
                         size
-                        $"angle {Sketch.number 2 (Math.IEEERemainder(angle, 2.0 * Math.PI))} rad   velocity {Sketch.number 2 speed} rad/s"
+                        ($"angle {Sketch.number 2 (Math.IEEERemainder(angle, 2.0 * Math.PI))} rad   velocity "
+                         + $"{Sketch.number 2 speed} rad/s")
                 ]
         }

@@ -20,9 +20,11 @@ type Identity(id: string, space: Space, rewardThreshold: float) =
     let parts = Array.ofList (Space.layout space)
 
     do
+        let areFinite = Array.forall Double.IsFinite
+
         for part in parts do
             match part.Space with
-            | Space.Box(low, high, _) when not (Array.forall Double.IsFinite low && Array.forall Double.IsFinite high) ->
+            | Space.Box(low, high, _) when not (areFinite low && areFinite high) ->
                 Guard.fail (nameof space) $"space is {space}; give it finite bounds, so that its values can be drawn."
             | _ -> ()
 

@@ -25,7 +25,8 @@ module internal ToyTextEntries =
         | _ ->
             Guard.fail
                 "reward_schedule"
-                $"reward_schedule is \"{text}\"; it must be the rewards of goal, hole and frozen tiles, such as \"1,0,0\"."
+                ($"reward_schedule is \"{text}\"; it must be the rewards of goal, hole and frozen tiles, such as "
+                 + "\"1,0,0\".")
 
     let private wholeNumber (values: Map<string, KeywordValue>) name =
         let number = Keyword.numberOf values name

@@ -1,0 +1,61 @@
+using System;
+using System.Globalization;
+using System.IO;
+
+namespace Rl.Cli.Views;
+
+/// <summary>Numbers as people read them.</summary>
+internal static class Text
+{
+    public static string Return(double value) =>
+        double.IsNaN(value)
+            ? "-"
+            : value.ToString(Math.Abs(value) < 10 ? "0.000" : "0.0", CultureInfo.InvariantCulture);
+
+    /// <summary>For example 4.2 s, 3:05, 2:10:00 or 12 days.</summary>
+    public static string Duration(TimeSpan time) => time switch
+    {
+        { TotalMinutes: < 1 } => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.0} s"),
+        { TotalHours: < 1 } => time.ToString(@"m\:ss", CultureInfo.InvariantCulture),
+        { TotalDays: < 4 } =>
+            string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(time.TotalHours):0}:{time:mm\\:ss}"),
+        { TotalDays: < 10_000 } => string.Create(CultureInfo.InvariantCulture, $"{time.TotalDays:N0} days"),
+        _ => "over 10,000 days",
+    };
+
+    /// <summary>Where the options come from, without the parts of it that only their origin's readers need.</summary>
+    public static string Tuned(string environment, string source)
+    {
+        const int Most = 60;
+        var whole = $"with the options tuned for {environment} ({source}); --defaults leaves them";
+        return source.Length <= Most ? whole : $"with the options tuned for {environment}; --defaults leaves them";
+    }
+
+    /// <summary>What names a run in a command: its name under runs/, or else its folder.</summary>
+    public static string Run(string folder)
+    {
+        var name = Path.GetDirectoryName(folder) == "runs" ? Path.GetFileName(folder) : folder;
+        return name.Contains(' ', StringComparison.Ordinal) ? $"\"{name}\"" : name;
+    }
+
+    /// <summary>What remembered steps take at most.</summary>
+    public static string Memory(long bytes) =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"remembered steps take up to {Math.Ceiling(bytes / 1e6):N0} MB of memory (BufferSize)");
+
+    /// <summary>The command that goes on with an interrupted run.</summary>
+    public static string Resume(string folder) => $"rl train --resume {Run(folder)}";
+
+    /// <summary>Says that episodes were cut; empty where they were not.</summary>
+    public static string Cut(int? steps) =>
+        steps is { } at ? string.Create(CultureInfo.InvariantCulture, $", cut at {at:N0} steps") : "";
+
+    public static string Verdict(TrainingOutcome outcome) =>
+        double.IsNaN(outcome.RewardThreshold)
+            ? ""
+            : string.Create(
+                CultureInfo.InvariantCulture,
+                $", {(outcome.Evaluation.Mean >= outcome.RewardThreshold ? "solved" : "not solved")} (threshold "
+                    + $"{outcome.RewardThreshold:0.##})");
+}

@@ -1,0 +1,275 @@
+/// How layers of networks are laid out in a checkpoint: a pair of functions for each kind, one to write, one to read.
+namespace Rl.Core.Training
+
+open Rl.Core.Networks
+
+[<RequireQualifiedAccess>]
+module internal LayerFormat =
+
+    let private writeActivation (output: BinaryOut) (activation: Activation) =
+        match activation with
+        | Activation.Identity -> output.Byte 0
+        | Activation.Tanh -> output.Byte 1
+        | Activation.Relu -> output.Byte 2
+        | Activation.LeakyRelu slope ->
+            output.Byte 3
+            output.Float slope
+        | Activation.Elu -> output.Byte 4
+        | Activation.Gelu -> output.Byte 5
+        | Activation.Silu -> output.Byte 6
+        | Activation.Sigmoid -> output.Byte 7
+        | Activation.Softplus -> output.Byte 8
+
+    let private readActivation (input: BinaryIn) =
+        match input.Byte() with
+        | 0 -> Activation.Identity
+        | 1 -> Activation.Tanh
+        | 2 -> Activation.Relu
+        | 3 -> Activation.LeakyRelu(input.Float())
+        | 4 -> Activation.Elu
+        | 5 -> Activation.Gelu
+        | 6 -> Activation.Silu
+        | 7 -> Activation.Sigmoid
+        | 8 -> Activation.Softplus
+        | kind -> input.Fail $"it holds an activation of the unknown kind {kind}"
+
+    let private writeInitialiser (output: BinaryOut) (initialiser: Initialiser) =
+        let one (kind: int) (value: float) =
+            output.Byte kind
+            output.Float value
+
+        let two kind first (second: float) =
+            one kind first
+            output.Float second
+
+        match initialiser with
+        | Initialiser.Constant value -> one 0 value
+        | Initialiser.Uniform(low, high) -> two 1 low high
+        | Initialiser.Normal(mean, deviation) -> two 2 mean deviation
+        | Initialiser.Orthogonal gain -> one 3 gain
+        | Initialiser.XavierUniform gain -> one 4 gain
+        | Initialiser.XavierNormal gain -> one 5 gain
+        | Initialiser.KaimingUniform gain -> one 6 gain
+        | Initialiser.KaimingNormal gain -> one 7 gain
+        | Initialiser.TorchLinear fanIn ->
+            output.Byte 8
+            output.Int fanIn
+        | Initialiser.Sparse sparsity -> one 9 sparsity
+        | Initialiser.UnitColumns -> output.Byte 10
+
+    let private readInitialiser (input: BinaryIn) =
+        let two make =
+            let first = input.Float()
+            make (first, input.Float())
+
+        match input.Byte() with
+        | 0 -> Initialiser.Constant(input.Float())
+        | 1 -> two Initialiser.Uniform
+        | 2 -> two Initialiser.Normal
+        | 3 -> Initialiser.Orthogonal(input.Float())
+        | 4 -> Initialiser.XavierUniform(input.Float())
+        | 5 -> Initialiser.XavierNormal(input.Float())
+        | 6 -> Initialiser.KaimingUniform(input.Float())
+        | 7 -> Initialiser.KaimingNormal(input.Float())
+        | 8 -> Initialiser.TorchLinear(input.Int())
+        | 9 -> Initialiser.Sparse(input.Float())
+        | 10 -> Initialiser.UnitColumns
+        | kind -> input.Fail $"it holds an initialiser of the unknown kind {kind}"
+
+    /// No layer that a file describes is wider: a guard against sizes that overflow.
+    [<Literal>]
+    let WidestLayer = 16_777_216
+
+    let readWidth (input: BinaryIn) =
+        let width = input.Int()
+
+        if width < 1 || width > WidestLayer then
+            input.Fail $"it holds a layer of width {width}"
+        else
+            width
+
+    let writeMlp (output: BinaryOut) (mlp: Mlp) =
+        output.Int mlp.Inputs
+        output.Ints(List.toArray mlp.Hidden)
+        output.Int mlp.Outputs
+        writeActivation output mlp.Activation
+        writeActivation output mlp.OutputActivation
+        writeInitialiser output mlp.HiddenWeight
+        writeInitialiser output mlp.OutputWeight
+        let layers = if mlp.LayerNormalisation then 1 else 0
+
+        match mlp.BatchNormalisation with
+        | None -> output.Byte layers
+        | Some layer ->
+            output.Byte(layers + (if mlp.NormalisationPlace.IsHidden then 4 else 2))
+            output.Float layer.Momentum
+            output.Float layer.Epsilon
+            output.Int layer.WarmUp
+            output.Float layer.MaximumRatio
+            output.Float layer.MaximumShift
+
+    let private readBatchNormalisation (inputs: int) (input: BinaryIn) : BatchRenormalisation =
+        let momentum = input.Float()
+        let epsilon = input.Float()
+        let warmUp = input.Int()
+        let ratio = input.Float()
+
+        let layer =
+            {
+                Features = inputs
+                Momentum = momentum
+                Epsilon = epsilon
+                WarmUp = warmUp
+                MaximumRatio = ratio
+                MaximumShift = input.Float()
+            }
+
+        try
+            BatchRenormalisation.layout layer |> ignore
+            layer
+        with :? System.ArgumentException as error ->
+            input.Fail $"it holds a normalisation over batches that cannot be made: {error.Message}"
+
+    let readMlp (input: BinaryIn) : Mlp =
+        let inputs = readWidth input
+        let hidden = input.Ints() |> Array.toList
+
+        if hidden |> List.exists (fun width -> width < 1 || width > WidestLayer) then
+            input.Fail $"it holds hidden layers of the widths %A{hidden}"
+
+        let outputs = readWidth input
+        let activation = readActivation input
+        let outputActivation = readActivation input
+        let hiddenWeight = readInitialiser input
+        let outputWeight = readInitialiser input
+        let normalisations = input.Byte()
+
+        if normalisations > 5 then
+            input.Fail $"it holds layers with normalisations of the unknown kind {normalisations}"
+
+        {
+            Inputs = inputs
+            Hidden = hidden
+            Outputs = outputs
+            Activation = activation
+            OutputActivation = outputActivation
+            HiddenWeight = hiddenWeight
+            OutputWeight = outputWeight
+            LayerNormalisation = normalisations % 2 = 1
+            BatchNormalisation = if normalisations >= 2 then Some(readBatchNormalisation inputs input) else None
+            NormalisationPlace =
+                if normalisations >= 4 then
+                    NormalisationPlace.Hidden
+                else
+                    NormalisationPlace.Inputs
+        }
+
+    let private writeConvolution (output: BinaryOut) (layer: ConvolutionLayer) =
+        for size in
+            [
+                layer.InputChannels
+                layer.OutputChannels
+                layer.KernelHeight
+                layer.KernelWidth
+                layer.Stride
+                layer.Padding
+            ] do
+            output.Int size
+
+        writeInitialiser output layer.Weight
+        writeInitialiser output layer.Bias
+
+    let private readConvolution (input: BinaryIn) : ConvolutionLayer =
+        let inputChannels = readWidth input
+        let outputChannels = readWidth input
+        let kernelHeight = readWidth input
+        let kernelWidth = readWidth input
+        let stride = readWidth input
+        let padding = input.Int()
+        let weight = readInitialiser input
+
+        {
+            InputChannels = inputChannels
+            OutputChannels = outputChannels
+            KernelHeight = kernelHeight
+            KernelWidth = kernelWidth
+            Stride = stride
+            Padding = padding
+            Weight = weight
+            Bias = readInitialiser input
+        }
+
+    let writeEncoder (output: BinaryOut) (encoder: ImageEncoder) =
+        output.Int encoder.Stack.Layers.Length
+        encoder.Stack.Layers |> List.iter (writeConvolution output)
+        writeActivation output encoder.Stack.Activation
+        output.Ints encoder.Image
+        output.Float encoder.Scale
+        output.Byte(if encoder.Stack.LayerNormalisation then 1 else 0)
+
+    /// Those of version 2 knew no normalisation.
+    let readEncoder (mayNormalise: bool) (input: BinaryIn) : ImageEncoder =
+        let layers = input.Int()
+
+        if layers < 0 || layers > input.Remaining then
+            input.Fail $"it announces {layers} convolutions"
+
+        let layers = List.init layers (fun _ -> readConvolution input)
+        let activation = readActivation input
+        let image = input.Ints()
+        let scale = input.Float()
+        let normalises = mayNormalise && input.Byte() <> 0
+
+        {
+            Stack = { Layers = layers; Activation = activation; LayerNormalisation = normalises }
+            Image = image
+            Scale = scale
+        }
+
+    let private cells = [| RecurrentCell.Tanh; RecurrentCell.Gru; RecurrentCell.Lstm |]
+
+    let writeRecurrent (output: BinaryOut) (layer: Recurrent) =
+        output.Byte(System.Array.IndexOf(cells, layer.Cell))
+        output.Int layer.Inputs
+        output.Int layer.Hidden
+        writeInitialiser output layer.Weight
+        writeInitialiser output layer.Bias
+
+    let readRecurrent (input: BinaryIn) : Recurrent =
+        let cell = input.Byte()
+
+        if cell >= cells.Length then
+            input.Fail $"it holds a recurrent cell of the unknown kind {cell}"
+
+        let inputs = readWidth input
+        let hidden = readWidth input
+        let weight = readInitialiser input
+
+        {
+            Cell = cells[cell]
+            Inputs = inputs
+            Hidden = hidden
+            Weight = weight
+            Bias = readInitialiser input
+        }
+
+    let writeQuantiles (output: BinaryOut) (embedding: QuantileEmbedding) =
+        output.Int embedding.Cosines
+        output.Int embedding.Features
+        output.Int embedding.Levels
+        writeActivation output embedding.Activation
+        writeInitialiser output embedding.Weight
+
+    let readQuantiles (input: BinaryIn) : QuantileEmbedding =
+        let cosines = readWidth input
+        let features = readWidth input
+        let levels = readWidth input
+        let activation = readActivation input
+
+        {
+            Cosines = cosines
+            Features = features
+            Levels = levels
+            Activation = activation
+            Weight = readInitialiser input
+        }
