@@ -155,10 +155,10 @@ public sealed class PluginTests(LoadedPlugin loaded) : IClassFixture<LoadedPlugi
         // Another process, which has not loaded it: the message says what to do.
         using var process = Process.Start(
             new ProcessStartInfo("dotnet", ["exec", Path.Combine(AppContext.BaseDirectory, "rl.dll"), "evaluate", run])
-        {
-            RedirectStandardError = true,
-            RedirectStandardOutput = true,
-        })!;
+            {
+                RedirectStandardError = true,
+                RedirectStandardOutput = true,
+            })!;
         var message = process.StandardError.ReadToEnd();
         process.WaitForExit();
         Assert.Equal(1, process.ExitCode);

@@ -112,7 +112,8 @@ internal static class TrainCommand
         using var folder = RunFolder.Create(request.Run, request.Overwrite, options.Algorithm, environment.Id, seed);
         var outline = new TrainingOutline(
             options.Algorithm, environment.Id, seed, options.TotalSteps, folder.Path,
-            tuned?.Source) { ReplayBytes = agent.ReplayBytes };
+            tuned?.Source)
+        { ReplayBytes = agent.ReplayBytes };
         var view = View(request, terminal);
         view.Start(outline);
         Tell(request, agent, view);
@@ -156,7 +157,8 @@ internal static class TrainCommand
         folder.TakeUp(agent.Steps);
         var outline = new TrainingOutline(
             agent.Options.Algorithm, agent.EnvironmentId, agent.Seed, total, folder.Path, null,
-            agent.Steps) { ReplayBytes = agent.ReplayBytes };
+            agent.Steps)
+        { ReplayBytes = agent.ReplayBytes };
         var view = View(request, terminal);
         view.Start(outline);
         Tell(request, agent, view);
