@@ -81,6 +81,7 @@ let private matrices (theta: float[]) =
 
 let private largest (matrix: float[][]) = (Matrix<float>.Build.DenseOfRowArrays matrix).Svd(true).S[0]
 let private length (x: float[]) = sqrt (Array.sumBy (fun x -> x * x) x)
+let private ofLength1 (x: float[]) = x |> Array.map (fun number -> number / length x)
 
 /// The weights of each unit.
 let private units (place: MatrixPlace, matrix: float[][]) =
@@ -104,6 +105,13 @@ let ``steps leave singular values or lengths at 1, and move all else as without 
 
         for kind in [ WeightConstraint.SpectralNorm; WeightConstraint.UnitNorm ] do
             let path = run evaluator (constrained kind) theta gradients |> List.toArray
+
+            // The first step of both is the same: what is put back is where it leads.
+            for (place, placed), (_, moved) in List.zip (matrices path[0]) (matrices plain[0]) do
+                let parts matrix = if kind.IsUnitNorm then units (place, matrix) else [| Array.concat matrix |]
+
+                for own, other in Array.zip (parts placed) (parts moved) do
+                    Array.iter2 (fun (x: float) y -> Assert.Equal(x, y, 1e-12)) (ofLength1 own) (ofLength1 other)
 
             for step in 0..59 do
                 for place in Seq.filter isFree [ 0..18 ] do
