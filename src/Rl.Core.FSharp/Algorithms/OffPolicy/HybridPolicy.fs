@@ -124,23 +124,15 @@ module internal HybridPolicy =
 
     /// Numbers of all boxes from their outputs and standard normal noise [M, numbers].
     let private numbersOf (soft: SoftOptions) (boxes: (SpacePart * ActorOutput) list) (noise: Expr) =
-        let starts = boxes |> List.scan (fun start (part, _) -> start + part.Size) 0
+        let draw (part: SpacePart, output) noise =
+            let distribution =
+                SquashedNormalPolicy.distribution part.Size soft.LeastLogDeviation soft.LargestLogDeviation output
 
-        let drawn =
-            [
-                for (part, output), start in List.zip boxes (List.truncate boxes.Length starts) do
-                    let distribution =
-                        SquashedNormalPolicy.distribution
-                            part.Size
-                            soft.LeastLogDeviation
-                            soft.LargestLogDeviation
-                            output
+            let struct (u, x) = SquashedNormal.reparameterise noise distribution
+            x, SquashedNormal.logProbabilityOf u distribution
 
-                    let own = ActionDistribution.cut start part.Size noise
-                    let struct (u, x) = SquashedNormal.reparameterise own distribution
-                    x, SquashedNormal.logProbabilityOf u distribution
-            ]
-
+        let own = Heads.split [ for part, _ in boxes -> part.Size ] noise
+        let drawn = List.map2 draw boxes own
         struct (Expr.concat -1 (List.map fst drawn), drawn |> List.map snd |> List.reduce (+))
 
     /// What the policy does at observations, over the possible choices, and over all where nobody knows which are.
@@ -201,12 +193,8 @@ module internal HybridPolicy =
         match policy.Masks with
         | None -> Expr.number (policy.Counts |> List.sumBy (fun count -> log (float count)))
         | Some mask ->
-            let starts = List.scan (+) 0 policy.Counts
-
-            [
-                for start, count in List.zip (List.truncate policy.Counts.Length starts) policy.Counts do
-                    Expr.log (Expr.sumOver [| -1 |] (ActionDistribution.cut start count batch[mask]))
-            ]
+            Heads.split policy.Counts batch[mask]
+            |> List.map (fun possible -> Expr.log (Expr.sumOver [| -1 |] possible))
             |> List.reduce (+)
 
     /// Of each temperature: itself, the entropy at s [M] that it weighs, and the entropy to keep. Choices keep a share
