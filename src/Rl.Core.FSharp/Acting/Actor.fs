@@ -16,6 +16,9 @@ type Actor =
         /// layers, whose last hidden one the actor takes the mean of over levels. So its outputs are means of
         /// quantiles.
         Quantiles: QuantileEmbedding option
+        /// Of these, those that propose their levels themselves: fractions of [0, 1] that follow from the features, in
+        /// whose middles the levels are, and whose sizes weigh the mean.
+        Fractions: FractionProposal option
         Layers: Mlp
         Distribution: ActionDistribution
         /// From the policy's actions to the environment's, before they are clipped to their space.
@@ -25,8 +28,8 @@ type Actor =
     /// The length of the recurrent state of a copy; 0 without a recurrent layer.
     member this.StateSize = this.Features.StateSize
 
-/// Layouts and outputs of actors. The blocks lie under "encoder", "trunk", "memory", "quantiles"
-/// and "actor".
+/// Layouts and outputs of actors. The blocks lie under "encoder", "trunk", "memory", "quantiles", "actor" and
+/// "fractions".
 [<RequireQualifiedAccess>]
 module Actor =
 
@@ -40,6 +43,7 @@ module Actor =
         {
             Features = Features.none
             Quantiles = None
+            Fractions = None
             Layers = { layers with Activation = activation }
             Distribution = distribution
             Actions = ActionMap.identity
@@ -48,7 +52,7 @@ module Actor =
     /// The number of inputs.
     let inputs (actor: Actor) = Features.inputs actor.Layers.Inputs actor.Features
 
-    /// The parameters: encoder, trunk, memory, quantiles, actor (with the distribution's own).
+    /// The parameters: encoder, trunk, memory, quantiles, actor (with the distribution's own), fractions.
     let layout (actor: Actor) : Layout =
         let own = Layout.append (Mlp.layout actor.Layers) actor.Distribution.Parameters
 
@@ -59,6 +63,9 @@ module Actor =
                 | Some embedding -> "quantiles", QuantileEmbedding.layout embedding
                 | None -> ()
                 "actor", own
+                match actor.Fractions with
+                | Some proposal -> "fractions", FractionProposal.layout proposal
+                | None -> ()
             ]
 
     /// The last hidden layer at levels τ [..., K] of quantiles, or [K] for all: [..., K, width].
@@ -67,13 +74,21 @@ module Actor =
         |> QuantileEmbedding.apply embedding (Parameters.at "quantiles" parameters) levels
         |> Mlp.hidden actor.Layers (Parameters.at "actor" parameters)
 
+    /// The fractions of features, which these do not learn from.
+    let private fractionsOf (proposal: FractionProposal) (parameters: Parameters) (features: Expr) : Fractions =
+        FractionProposal.apply proposal (Parameters.at "fractions" parameters) (Expr.stopGradient features)
+
     /// The last hidden layer; of a network of quantiles its mean over levels.
     let private hidden (actor: Actor) (parameters: Parameters) (features: Expr) : Expr =
-        match actor.Quantiles with
-        | Some embedding ->
+        match actor.Quantiles, actor.Fractions with
+        | Some embedding, Some proposal ->
+            let fractions = fractionsOf proposal parameters features
+            let hidden = hiddenAt actor embedding parameters fractions.Middles features
+            Expr.sumOver [| -2 |] (Expr.expandAxis -1 fractions.Sizes * hidden)
+        | Some embedding, None ->
             hiddenAt actor embedding parameters (QuantileEmbedding.midpoints embedding.Levels) features
             |> Expr.meanOver [| -2 |]
-        | None -> Mlp.hidden actor.Layers (Parameters.at "actor" parameters) features
+        | None, _ -> Mlp.hidden actor.Layers (Parameters.at "actor" parameters) features
 
     /// The outputs on features, beside a value.
     let internal onFeatures (actor: Actor) (parameters: Parameters) (features: Expr) (value: Expr) : ActorOutput =
@@ -120,6 +135,13 @@ module Actor =
             |> hiddenAt actor embedding parameters levels
             |> Mlp.output actor.Layers (Parameters.at "actor" parameters)
         | None -> Guard.fail (nameof actor) "The network has no quantiles; use `policy`."
+
+    /// The fractions that a network proposes for observations [..., inputs]; their derivatives are in the proposal's
+    /// parameters alone.
+    let fractions (actor: Actor) (parameters: Parameters) (observations: Expr) : Fractions =
+        match actor.Fractions with
+        | Some proposal -> Features.apply actor.Features parameters observations |> fractionsOf proposal parameters
+        | None -> Guard.fail (nameof actor) "The network proposes no fractions."
 
     /// One step of a recurrent actor: observations [rows, inputs] and states [rows, StateSize] to struct (output, new
     /// states).

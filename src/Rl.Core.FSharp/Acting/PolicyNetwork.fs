@@ -179,6 +179,13 @@ module PolicyNetwork =
             Layers = own
         }
 
+    /// An implicit quantile network that proposes the levels it acts by itself, in the middle of so many fractions
+    /// (Yang et al. 2019).
+    let proposedFractions (count: int) (actor: Actor) : Actor =
+        match actor.Quantiles with
+        | Some embedding -> { actor with Fractions = Some(FractionProposal.create embedding.Features count) }
+        | None -> Guard.fail (nameof actor) "The network has no quantiles; use `implicitQuantiles` first."
+
     /// The actor with the output of each hidden layer, convolutions too, normalised before its activation (Ba, Kiros
     /// and Hinton 2016).
     let normalised (actor: Actor) : Actor =

@@ -20,6 +20,7 @@ module Catalogue =
             Dqn.entry
             Droq.entry
             Es.entry
+            Fqf.entry
             Iqn.entry
             Npg.entry
             Ppg.entry

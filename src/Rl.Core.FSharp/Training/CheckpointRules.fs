@@ -130,6 +130,14 @@ module internal CheckpointRules =
 
             if int64 embedding.Levels * int64 embedding.Features > LargestImage then
                 input.Fail $"its network takes the mean over {embedding.Levels} levels of quantiles"
+
+            match actor.Fractions with
+            | Some proposal ->
+                chain input "the proposal of fractions" embedding.Features proposal.Features
+
+                if proposal.Count < 2 || proposal.Count <> embedding.Levels then
+                    input.Fail $"its network proposes {proposal.Count} fractions for {embedding.Levels} levels"
+            | None -> ()
         | None -> ()
 
         let outputs = mlp "the actor" features actor.Layers

@@ -273,3 +273,13 @@ module internal LayerFormat =
             Activation = activation
             Weight = readInitialiser input
         }
+
+    let writeFractions (output: BinaryOut) (proposal: FractionProposal) =
+        output.Int proposal.Features
+        output.Int proposal.Count
+        writeInitialiser output proposal.Weight
+
+    let readFractions (input: BinaryIn) : FractionProposal =
+        let features = readWidth input
+        let count = readWidth input
+        { Features = features; Count = count; Weight = readInitialiser input }

@@ -106,41 +106,46 @@ module internal NetworkFormat =
 
         map
 
-    let private writeFeatures (output: BinaryOut) (features: Features) (quantiles: QuantileEmbedding option) =
+    let private writeFeatures (output: BinaryOut) (features: Features) (quantiles: QuantileEmbedding option) fractions =
         writeOption output LayerFormat.writeEncoder features.Encoder
         writeOption output LayerFormat.writeMlp features.Trunk
-        // One byte for both: before there were quantiles it was 0 or 1.
-        output.Byte((if features.Memory.IsSome then 1 else 0) + (if quantiles.IsSome then 2 else 0))
+        // One byte for all: before there were quantiles it was 0 or 1.
+        let bit value present = if Option.isSome present then value else 0
+        output.Byte(bit 1 features.Memory + bit 2 quantiles + bit 4 fractions)
         features.Memory |> Option.iter (LayerFormat.writeRecurrent output)
         quantiles |> Option.iter (LayerFormat.writeQuantiles output)
+        fractions |> Option.iter (LayerFormat.writeFractions output)
 
     /// Features with what may follow them; version 2 knew neither normalised convolutions nor quantiles.
-    let private readFeatures (isVersion2: bool) (input: BinaryIn) : struct (Features * QuantileEmbedding option) =
+    let private readFeatures (isVersion2: bool) (input: BinaryIn) =
         let encoder = readOption input (LayerFormat.readEncoder (not isVersion2))
         let trunk = readOption input LayerFormat.readMlp
         let kinds = input.Byte()
 
-        if kinds > (if isVersion2 then 1 else 3) then
+        // Fractions are those of quantiles.
+        if kinds > (if isVersion2 then 1 else 7) || kinds = 4 || kinds = 5 then
             input.Fail $"it announces layers after its features of the unknown kind {kinds}"
 
         let memory = if kinds % 2 = 1 then Some(LayerFormat.readRecurrent input) else None
         let quantiles = if kinds >= 2 then Some(LayerFormat.readQuantiles input) else None
-        struct ({ Encoder = encoder; Trunk = trunk; Memory = memory }, quantiles)
+        let fractions = if kinds >= 4 then Some(LayerFormat.readFractions input) else None
+        struct ({ Encoder = encoder; Trunk = trunk; Memory = memory }, quantiles, fractions)
 
     let writeActor (output: BinaryOut) (actor: Actor) =
-        writeFeatures output actor.Features actor.Quantiles
+        writeFeatures output actor.Features actor.Quantiles actor.Fractions
         LayerFormat.writeMlp output actor.Layers
         writeDistribution output actor.Distribution.Format
         writeActions output actor.Actions
 
     let readActor (input: BinaryIn) : Actor =
-        let struct (features, quantiles) = readFeatures false input
+        let struct (features, quantiles, fractions) = readFeatures false input
         let layers = LayerFormat.readMlp input
         let distribution = readDistribution input
 
         {
             Features = features
             Quantiles = quantiles
+            Fractions = fractions
             Layers = layers
             Distribution = distribution
             Actions = readActions input distribution.ActionSize
@@ -148,7 +153,7 @@ module internal NetworkFormat =
 
     /// The network of version 2: the actor, in the environment's units, with a critic, of use or not.
     let readActorCritic (input: BinaryIn) : ActorCritic =
-        let struct (features, _) = readFeatures true input
+        let struct (features, _, _) = readFeatures true input
         let layers = LayerFormat.readMlp input
         let critic = LayerFormat.readMlp input
 
@@ -157,6 +162,7 @@ module internal NetworkFormat =
                 {
                     Features = features
                     Quantiles = None
+                    Fractions = None
                     Layers = layers
                     Distribution = readHead input
                     Actions = ActionMap.identity
@@ -175,6 +181,8 @@ module internal NetworkFormat =
 
         let ofQuantiles (embedding: QuantileEmbedding) = (float embedding.Cosines + 1.0) * float embedding.Features
 
+        let ofFractions (proposal: FractionProposal) = (float proposal.Features + 1.0) * float proposal.Count
+
         let ofEncoder (encoder: ImageEncoder) =
             encoder.Stack.Layers
             |> List.sumBy (fun layer ->
@@ -189,4 +197,5 @@ module internal NetworkFormat =
         + (features.Trunk |> Option.map ofMlp |> Option.defaultValue 0.0)
         + (features.Memory |> Option.map ofMemory |> Option.defaultValue 0.0)
         + (actor.Quantiles |> Option.map ofQuantiles |> Option.defaultValue 0.0)
+        + (actor.Fractions |> Option.map ofFractions |> Option.defaultValue 0.0)
         + ofMlp actor.Layers

@@ -245,6 +245,58 @@ let ``an implicit quantile network acts by the mean over the middles of equal pa
     Assert.Equal(max 0 (hidden.Length - 1), actor.Layers.Hidden.Length)
 
 [<Fact>]
+let ``a network with fractions of its own acts by quantiles in their middles, weighed by their sizes, and is saved``
+    ()
+    =
+    let environment = (Registry.make "CartPole-v1").Vectorise 1
+    let network = PolicyNetwork.values Convolutions.Automatic Activation.Elu [ 6; 5 ] environment.ObservationSpace
+
+    let actor =
+        network (GreedyPolicy.create 2)
+        |> PolicyNetwork.implicitQuantiles 5 3
+        |> PolicyNetwork.proposedFractions 3
+
+    let layout = Actor.layout actor
+    let theta = random layout.Count 5UL
+
+    let read =
+        (Checkpoint.ofBytes "agent.rl" (Checkpoint.toBytes (checkpoint environment actor theta))).Policy.Network
+
+    Assert.Equal(actor.Fractions, read.Fractions)
+    let parameters = Parameters.create layout (Expr.vector (theta |> Array.map float))
+    let observations = Expr.vector [ 0.6; -0.8; 0.7; 0.1; 0.2; 0.3; 0.5; -0.9 ] |> Expr.reshape [| 2; 4 |]
+    let fractions = Actor.fractions actor parameters observations
+    let values x = (Reference.evaluate x).ToArray()
+    let sizes, bounds, middles = values fractions.Sizes, values fractions.Bounds, values fractions.Middles
+
+    // Two states of three fractions each, unequal ones.
+    for row in 0..1 do
+        let own = sizes[3 * row .. 3 * row + 2]
+        Assert.Equal(1.0, Array.sum own, 12)
+        Assert.True(Array.max own > 1.02 * Array.min own)
+        let starts = Array.scan (+) 0.0 own
+        Array.iteri (fun i bound -> Assert.Equal(starts[i + 1], bound, 12)) bounds[2 * row .. 2 * row + 1]
+        Array.iteri (fun i x -> Assert.Equal(starts[i] + 0.5 * own[i], x, 12)) middles[3 * row .. 3 * row + 2]
+
+    Assert.NotEqual(sizes[0], sizes[3])
+    let quantiles = values (Actor.atLevels actor parameters fractions.Middles observations)
+
+    let weighed =
+        Array.init 4 (fun place ->
+            let row, action = place / 2, place % 2
+            Seq.sum (seq { for i in 0..2 -> sizes[3 * row + i] * quantiles[(3 * row + i) * 2 + action] }))
+
+    Array.iter2
+        (fun (e: float) a -> Assert.Equal(e, a, 12))
+        weighed
+        (values (Actor.policy read parameters observations))
+
+    let without = { actor with Fractions = None }
+
+    Assert.Throws<System.ArgumentException>(fun () -> Actor.fractions without parameters observations |> ignore)
+    |> ignore
+
+[<Fact>]
 let ``an actor whose outputs are its action acts in the units of the bounds`` () =
     let actor =
         { Actor.create Activation.Tanh 1 [] (DeterministicPolicy.create 1) with

@@ -75,6 +75,7 @@ let private diverging: (string * (string * string) list) list =
         "dqn", [ rate; "Loss", "squared" ] @ replayed
         // Layer normalisation forgets the size of the first layer; the last one has it.
         "droq", critics
+        "fqf", rate :: replayed
         "iqn", rate :: replayed
         "npg", [ rate; "RolloutSteps", "32"; "Activation", "relu" ]
         "ppg", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]

@@ -127,7 +127,7 @@ let private all: (string * string * string * (string * string) list) list =
         "Pairs-v0",
         [ "Dueling", "true"; "ReturnSteps", "3"; "PriorityExponent", "0.6" ]
         "dqn, bits", "dqn", "IdentityMultiBinary-v0", [ "Target", "maximum"; "NoisyNetworks", "factorised" ]
-        for id, most in [ "c51", "Atoms"; "qrdqn", "Quantiles"; "iqn", "Quantiles" ] do
+        for id, most in [ "c51", "Atoms"; "qrdqn", "Quantiles"; "iqn", "Quantiles"; "fqf", "Fractions" ] do
             $"{id}, double, dueling, priorities",
             id,
             "CartPole-v1",

@@ -361,6 +361,7 @@ let ``atoms from a return that is not below the highest are refused`` () =
   InlineData("c51");
   InlineData("qrdqn");
   InlineData("iqn");
+  InlineData("fqf");
   InlineData("rainbow");
   InlineData("r2d2")>]
 let ``actions that it cannot have are refused with those that can`` (id: string) =
@@ -371,11 +372,18 @@ let ``actions that it cannot have are refused with those that can`` (id: string)
     Assert.Contains("ppo", error.Message)
 
 [<Fact>]
+let ``FQF refuses noise that its second network would not have`` () =
+    let noisy = { FqfOptions.defaults with Values.NoisyNetworks = NoisyNetworks.Factorised }
+    let error = Assert.Throws<ArgumentException>(fun () -> FqfOptions.validate noisy)
+    Assert.Equal("NoisyNetworks", error.ParamName)
+    Assert.Contains("iqn", error.Message)
+
+[<Fact>]
 let ``several choices at once are DQN's alone, without Munchausen's bonus`` () =
     use workers = new Workers(1)
     let task = "IdentityMultiDiscrete-v0"
 
-    for id in [ "c51"; "qrdqn"; "iqn"; "rainbow"; "r2d2" ] do
+    for id in [ "c51"; "qrdqn"; "iqn"; "fqf"; "rainbow"; "r2d2" ] do
         let error = Assert.Throws<ArgumentException>(fun () -> LearnerLaws.make id [] task 1 workers |> ignore)
         Assert.Contains("dqn takes several choices", error.Message)
 

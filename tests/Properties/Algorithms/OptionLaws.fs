@@ -40,9 +40,10 @@ let private places: (string * string * string * (string * string) list) list =
         "a2c", "Discount", "CartPole-v1", [ "RolloutSteps", "20" ]
         for id in [ "dqn"; "c51"; "qrdqn"; "iqn"; "r2d2" ] do
             id, "NoiseDeviation", "CartPole-v1", [ "NoisyNetworks", "factorised" ]
+        for id in [ "dqn"; "c51"; "qrdqn"; "iqn"; "fqf"; "r2d2" ] do
             id, "ExplorationFraction", "CartPole-v1", [ "TotalSteps", "500" ]
             id, "FinalExploration", "CartPole-v1", [ "TotalSteps", "200"; "FinalExploration", "0.8" ]
-        for id in [ "dqn"; "c51"; "qrdqn"; "iqn"; "rainbow"; "r2d2" ] do
+        for id in [ "dqn"; "c51"; "qrdqn"; "iqn"; "fqf"; "rainbow"; "r2d2" ] do
             id, "AnnealLearningRate", "CartPole-v1", [ "TotalSteps", "500" ]
             id, "TotalSteps", "CartPole-v1", [ "AnnealLearningRate", "true" ]
             id, "TargetRate", "CartPole-v1", [ "TargetRate", "0.5" ]
@@ -50,7 +51,7 @@ let private places: (string * string * string * (string * string) list) list =
             id, "BufferSize", "CartPole-v1", [ "BufferSize", "50" ]
             id, "Convolutions", "Spot-v0", []
             id, "PriorityCorrection", "CartPole-v1", [ "PriorityExponent", "0.6" ]
-        for id in [ "dqn"; "c51"; "qrdqn"; "iqn"; "rainbow" ] do
+        for id in [ "dqn"; "c51"; "qrdqn"; "iqn"; "fqf"; "rainbow" ] do
             id, "HindsightGoals", "BitFlipping-v0", []
             id, "HindsightChoice", "BitFlipping-v0", [ "HindsightGoals", "4" ]
         "dqn", "Target", "CartPole-v1", [ "LearningRate", "0.05" ]
@@ -62,6 +63,7 @@ let private places: (string * string * string * (string * string) list) list =
         "c51", "Double", "CartPole-v1", [ "LearningRate", "0.05" ]
         "qrdqn", "Double", "CartPole-v1", [ "LearningRate", "0.05" ]
         "iqn", "Double", "CartPole-v1", [ "LearningRate", "0.05" ]
+        "fqf", "Double", "CartPole-v1", [ "LearningRate", "0.05" ]
         "sac", "HindsightGoals", "PointReach-v0", []
         "sac", "HindsightChoice", "PointReach-v0", [ "HindsightGoals", "4" ]
         "td3", "HindsightGoals", "PointReach-v0", []
@@ -149,6 +151,7 @@ let private isPlanOnly (entry: AlgorithmEntry) name =
                 "ddpg"
                 "dqn"
                 "droq"
+                "fqf"
                 "iqn"
                 "pqn"
                 "qrdqn"

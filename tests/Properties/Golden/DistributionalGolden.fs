@@ -1,4 +1,4 @@
-/// C51, QR-DQN and IQN against other libraries: losses, errors that priorities follow, and weights of updates at
+/// C51, QR-DQN, IQN and FQF against other libraries: losses, errors that priorities follow, and weights of updates at
 /// float64.
 module Rl.Tests.Golden.DistributionalGolden
 
@@ -8,6 +8,7 @@ open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Learning
 open Xunit
+open Rl.Tests.Golden.AlgorithmNetworks
 open Rl.Tests.Golden.DqnGolden
 
 let private sizes (network: string) (case: GoldenNode) =
@@ -86,6 +87,33 @@ let private iqn (case: GoldenNode) (rows: int) : UpdatePlan * TransitionColumns 
     let network = Iqn.network options (Space.boxOf -1.0 1.0 [| inputs |]) (Space.discrete actions)
     Iqn.plan options network columns None, columns
 
+let private fqf (case: GoldenNode) (rows: int) : UpdatePlan * TransitionColumns =
+    let settings = case["params"]
+    let inputs = (case["initial_weights"].Shape "q.trunk.0.weight")[1]
+    let actions = (case["initial_weights"].Shape "q.head.1.bias")[0]
+
+    let options =
+        { FqfOptions.defaults with
+            Values =
+                { values case rows (settings.Ints "hidden" |> Array.toList) with
+                    Rate.LearningRate = settings.Float "lr"
+                    // Its priorities follow another error.
+                    OffPolicy.PriorityExponent = 0.0
+                }
+            // tianshou's online network chooses.
+            Double = true
+            Fractions = settings.Int "n_fractions"
+            Cosines = settings.Int "n_cosines"
+            FractionLearningRate = settings.Float "fraction_lr"
+            FractionOptimiser = FractionOptimiser.Adam
+            FractionSlope = FractionSlope.Signed
+            FractionEntropy = settings.Float "entropy_coef"
+        }
+
+    let columns = columnsOf inputs
+    let network = Fqf.network options (Space.boxOf -1.0 1.0 [| inputs |]) (Space.discrete actions)
+    Fqf.plan options network columns None, columns
+
 let private isOf (algorithm: string) (case: GoldenNode) = case.Id.Contains algorithm
 
 [<Fact>]
@@ -150,3 +178,41 @@ let ``updates of IQN have tianshou's losses and weights`` () =
     // Its priorities follow another error, which knows no levels.
     updates { Network = "q"; Plan = iqn; Output = id; CopiesFirst = false; Errors = None; Columns = columns }
     |> Golden.verifyWhere "update_distributional" (isOf "iqn")
+
+[<Fact>]
+let ``updates of FQF have tianshou's losses and weights of both networks`` () =
+    let run (case: GoldenNode) =
+        let weights, settings = case["initial_weights"], case["params"]
+        let order (name: string) = texts case["flat_order"].[name]
+        let layout name flat = toLayout id (order name) weights flat
+        let first name = layout name (concatenated (order name) weights)
+        let close what expected actual = Golden.close 1e-9 1e-9 case what expected actual
+        let mutable online, proposal, target = first "q", first "fraction", first "target_q"
+        let mutable moments = Map.empty
+
+        for step in case["steps"].Items do
+            let rows = (step["batch"].Ints "indices").Length
+            let plan, columns = fqf case rows
+
+            let data =
+                tensorsOf rows (batchOf case columns step)
+                |> Map.add "learningRate" (Tensor.create [||] [| settings.Float "lr" |])
+
+            let struct (output, moved, kept) = run plan data (Array.append online proposal) target moments
+            let entropy = step.Float "entropy"
+            let distance = step.Float "fraction_loss"
+            close "loss" [| step.Float "quantile_loss" |] [| (output "valueLoss").Scalar |]
+            close "entropy" [| entropy |] [| (output "fractionEntropy").Scalar |]
+            let total = distance - settings.Float "entropy_coef" * entropy
+            close "fraction loss" [| total |] [| (output "fractionLoss").Scalar |]
+            // Copied before the step, after the targets.
+            if step.Flag "target_updated_before_step" then target <- online
+            online <- Array.take online.Length moved
+            proposal <- Array.skip online.Length moved
+            moments <- kept
+            let after = step["weights_after"]
+            close "weights" (layout "q" (after.Floats "q")) online
+            close "proposal" (layout "fraction" (after.Floats "fraction")) proposal
+            close "target" (layout "target_q" (after.Floats "target_q")) target
+
+    Golden.verifyWhere "update_distributional" (isOf "fqf") run

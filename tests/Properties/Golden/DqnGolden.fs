@@ -172,7 +172,7 @@ let internal tensorsOf rows (batch: (string * float[]) list) : Map<string, Tenso
         name, Tensor.create shape values)
     |> Map.ofList
 
-/// Runs an update: struct (its outputs by name, the group that learns after it, the optimiser's variables after it).
+/// Runs an update: struct (its outputs by name, the groups that learn after it, the optimisers' variables after it).
 /// Variables that are not given are 0.
 let internal run
     (plan: UpdatePlan)
@@ -216,8 +216,9 @@ let internal run
             | _ -> None)
 
     let carried = List.zip (List.map nameOf places) (List.ofArray values[outputs.Length ..])
-    let moved = carried |> List.pick (fun (name, value) -> if name = "theta" then Some(value.ToArray()) else None)
-    let kept = carried |> List.filter (fun (name, _) -> name <> "theta")
+    // Groups that do not depend on each other are carried one by one.
+    let thetas, kept = carried |> List.partition (fun (name, _) -> name = "theta")
+    let moved = thetas |> List.map (fun (_, value) -> value.ToArray()) |> Array.concat
     struct (output, moved, List.fold (fun known (name, value) -> Map.add name value known) moments kept)
 
 /// A case's updates: losses, norms, errors and weights.

@@ -90,6 +90,13 @@ let ``IQN balances within 20,000 steps`` (seed: uint64) =
     let iqn workers = Iqn.create options ((Registry.make "CartPole-v1").Vectorise 8) workers
     Assert.InRange(train iqn seed, 130.0, 500.0)
 
+/// As IQN above; chance gets 22.
+[<Theory; InlineData(1UL); InlineData(2UL)>]
+let ``FQF balances within 20,000 steps`` (seed: uint64) =
+    let options = FqfOptions.ofPairs (distributional @ [ "Fractions", "8"; "Cosines", "16" ])
+    let fqf workers = Fqf.create options ((Registry.make "CartPole-v1").Vectorise 8) workers
+    Assert.InRange(train fqf seed, 130.0, 500.0)
+
 /// Without a memory no policy balances for long where velocities are hidden; chance gets 22. With seeds 1 and 2 the
 /// mean of the last hundred episodes was 144 and 114.
 [<Theory; InlineData(1UL); InlineData(2UL)>]

@@ -138,3 +138,61 @@ let ``derivatives of distributional losses flow into the prediction alone`` (see
     let gradients = Diff.gradients loss [| next; reward; now |] |> Array.map numbers
     Assert.All(Array.append gradients[0] gradients[1], fun g -> Assert.Equal(0.0, g))
     Assert.Contains(gradients[2], fun g -> g <> 0.0)
+
+/// W₁ = Σ ∫ |F(ω) − F(τ̂ᵢ)| dω between bounds, by the midpoint rule on either side of each middle, where the integrand
+/// has a corner.
+let private distanceOf (f: float -> float) (bounds: float[]) : float =
+    let all = Array.concat [ [| 0.0 |]; bounds; [| 1.0 |] ]
+
+    all
+    |> Array.pairwise
+    |> Array.sumBy (fun (first, last) ->
+        let middle = 0.5 * (first + last)
+
+        let half from =
+            let step = 0.5 * (last - first) / 2_000.0
+            Seq.sum (seq { for k in 0..1_999 -> step * abs (f (from + (float k + 0.5) * step) - f middle) })
+
+        half first + half middle)
+
+[<Fact>]
+let ``the slope of fractions is that of the Wasserstein distance to the quantile function`` () =
+    let f tau = tau ** 3.0 + 0.5 * exp tau
+    let bounds = [| 0.15; 0.4; 0.45; 0.8 |]
+
+    let middles =
+        Array.concat [ [| 0.0 |]; bounds; [| 1.0 |] ]
+        |> Array.pairwise
+        |> Array.map (fun (a, b) -> (a + b) / 2.0)
+
+    let at (levels: float[]) = Expr.vector (levels |> Array.map f)
+    let numbers (x: Expr) = (Reference.evaluate x).ToArray()
+    let slope = numbers (QuantileFractions.slope (at bounds) (at middles))
+    // In order, both slopes are one, and the loss has it as its derivative.
+    Array.iter2
+        (fun (x: float) y -> Assert.Equal(x, y, 12))
+        slope
+        (numbers (QuantileFractions.signedSlope (at bounds) (at middles)))
+
+    let loss levels = QuantileFractions.loss (QuantileFractions.slope (at bounds) (at middles)) levels
+    Array.iter2 (fun (x: float) y -> Assert.Equal(x, y, 12)) slope (numbers (Diff.grad loss (Expr.vector bounds)))
+
+    for i in 0 .. bounds.Length - 1 do
+        // With the middles where they are, as each is the best place of its fraction: the bound alone moves.
+        let moved change =
+            let all = bounds |> Array.mapi (fun k bound -> if k = i then bound + change else bound)
+            distanceOf f all
+
+        let h = 1e-3
+        Assert.Equal((moved h - moved -h) / (2.0 * h), slope[i], 1e-4)
+
+[<Fact>]
+let ``where quantiles fall, the signed slope is that of the falling function turned round`` () =
+    let numbers (x: Expr) = (Reference.evaluate x).ToArray()
+    let bounds, middles = [| 3.0; 1.0; -2.0 |], [| 4.0; 2.0; 0.0; -5.0 |]
+    let signed = numbers (QuantileFractions.signedSlope (Expr.vector bounds) (Expr.vector middles))
+    let turned = numbers (QuantileFractions.slope (-(Expr.vector bounds)) (-(Expr.vector middles)))
+    Assert.Equal<float[]>(turned, signed)
+    // F(τ₁) above its left neighbour and above its right one; F(τ₂) as well as its neighbours on the wrong sides.
+    let mixed = numbers (QuantileFractions.signedSlope (Expr.vector [| 2.0; 1.0 |]) (Expr.vector [| 0.0; 5.0; 3.0 |]))
+    Assert.Equal<float[]>([| (2.0 - 0.0) - (2.0 - 5.0); -(1.0 - 5.0) + (1.0 - 3.0) |], mixed)

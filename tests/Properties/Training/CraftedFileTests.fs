@@ -80,6 +80,18 @@ module CraftedFileTests =
                     })
                 "CartPole-v1"
 
+    let private fractions =
+        lazy
+            saved
+                (Fqf.create
+                    { FqfOptions.defaults with
+                        Values.OffPolicy.BufferSize = 200
+                        Values.Network.Hidden = [ 4 ]
+                        Cosines = 3
+                        Fractions = 2
+                    })
+                "CartPole-v1"
+
     let private refusal (bytes: byte[]) =
         Assert.Throws<InvalidDataException>(fun () -> Checkpoint.ofBytes "crafted.rl" bytes |> ignore).Message
 
@@ -234,6 +246,21 @@ module CraftedFileTests =
             quantiles,
             withQuantiles (fun embedding -> { embedding with Features = 3 })
             "a billion levels", "levels", quantiles, withQuantiles (fun e -> { e with Levels = 16_000_000 })
+            "a proposal of other features",
+            "proposal of fractions",
+            fractions,
+            withNetwork (fun network ->
+                { network with Fractions = network.Fractions |> Option.map (fun own -> { own with Features = 3 }) })
+            "fractions of other levels", "2 fractions", fractions, withQuantiles (fun e -> { e with Levels = 3 })
+            "a single fraction",
+            "1 fractions",
+            fractions,
+            withNetwork (fun network ->
+                { network with
+                    Fractions = network.Fractions |> Option.map (fun own -> { own with Count = 1 })
+                    Quantiles = network.Quantiles |> Option.map (fun own -> { own with Levels = 1 })
+                })
+            "fractions without quantiles", "kind 4", fractions, withNetwork (fun n -> { n with Quantiles = None })
             "no cosines", "width 0", quantiles, withQuantiles (fun e -> { e with Cosines = 0 })
             "NaN slope of quantiles",
             "slope",

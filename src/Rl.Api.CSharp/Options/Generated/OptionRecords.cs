@@ -21,6 +21,7 @@ internal static class OptionRecords
         "dqn" => new DqnOptions(),
         "droq" => new DroqOptions(),
         "es" => new EsOptions(),
+        "fqf" => new FqfOptions(),
         "iqn" => new IqnOptions(),
         "npg" => new NpgOptions(),
         "ppg" => new PpgOptions(),
@@ -146,6 +147,22 @@ internal static class OptionRecords
             "The weight of the L2 penalty.",
         ("ExplorationOptions", "InitialLogStandardDeviation") =>
             "The start of ln σ for continuous actions.",
+        ("FqfOptions", "Cosines") =>
+            "n: a level τ comes into the network as cos(π i τ), i = 1 … n.",
+        ("FqfOptions", "Double") =>
+            "The online network chooses the next action, whose quantiles the target network gives (van Hasselt et al. 2016); else the target network does both. The fractions are the online network's.",
+        ("FqfOptions", "FractionEntropy") =>
+            "The weight of the fractions' entropy, which keeps them from all going to one place; 0 for none.",
+        ("FqfOptions", "FractionLearningRate") =>
+            "The step size of the network that proposes fractions; it falls with the other where that is annealed.",
+        ("FqfOptions", "FractionOptimiser") =>
+            "What moves it: RMSprop with a decay of 0.95 and ε of 10⁻⁵, or Adam.",
+        ("FqfOptions", "FractionSlope") =>
+            "The slope of the Wasserstein distance that it descends: that of quantiles in order, or that with other signs where quantiles cross.",
+        ("FqfOptions", "Fractions") =>
+            "N: fractions of [0, 1], in the middle of each of which is the level of a quantile.",
+        ("FqfOptions", "HuberThreshold") =>
+            "Errors up to this cost their square, further ones their size; 0: all their size, and then places are the quantiles themselves.",
         ("IqnOptions", "ChoiceQuantiles") =>
             "K: the next action is the best by the mean of quantiles at so many drawn levels; what acts takes the mean at as many levels at equal distances, (k + ½)/K.",
         ("IqnOptions", "Cosines") =>

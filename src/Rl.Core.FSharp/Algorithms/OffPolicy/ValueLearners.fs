@@ -70,7 +70,10 @@ type internal NoiseSample(network: NoisyNetwork) =
 [<RequireQualifiedAccess>]
 module ValueLearner =
 
-    let private learningRate = Column.scalar "learningRate"
+    let private rateColumn = Column.scalar "learningRate"
+
+    /// The learning rate as it is annealed.
+    let internal learningRate: Schedule = Schedule.input rateColumn.Name
 
     /// The groups of parameters of an update.
     [<Literal>]
@@ -78,6 +81,10 @@ module ValueLearner =
 
     [<Literal>]
     let private Target = "target"
+
+    /// What a network proposes fractions by, where it does.
+    [<Literal>]
+    let private Proposal = "fractions"
 
     /// What an update calls the errors that priorities follow.
     [<Literal>]
@@ -104,6 +111,9 @@ module ValueLearner =
         match noisy values network with
         | Some noisy -> noisy.Layout
         | None -> Actor.layout network
+
+    /// The layout of what learns values and has a target that follows it: all of θ but the proposal of fractions.
+    let private valueLayout values (network: Actor) : Layout = layout values { network with Fractions = None }
 
     /// How many choices each component of an action has, where all are choices: one of a Discrete space, those of a
     /// MultiDiscrete one, and two for each bit of a MultiBinary one.
@@ -162,6 +172,7 @@ module ValueLearner =
         | Some noisy ->
             struct (noisy.Parameters(online, batch[onlineNoise noisy.Count]),
                     noisy.Parameters(target, batch[targetNoise noisy.Count]))
+        | None when network.Fractions.IsSome -> struct (Parameters.beside (batch.Parameters Proposal) online, target)
         | None -> struct (online, target)
 
     /// Action values [rows, choices] without those of impossible choices, for each component of an action.
@@ -190,12 +201,12 @@ module ValueLearner =
             Term.report "actionValue" actionValue
         ]
 
-    /// The update of a loss.
-    let plan (values: ValueOptions) (network: Actor) (loss: Batch -> Term list) =
-        let layout = layout values network
+    /// The update of a loss; `proposal` is what moves the proposal of fractions, of networks that have one.
+    let internal planWith (proposal: GroupMotion) (values: ValueOptions) (network: Actor) loss : UpdatePlan =
+        let layout = valueLayout values network
 
         let optimiser =
-            OptimiserOptions.transform (Schedule.input learningRate.Name) values.AdamEpsilon values.Optimiser
+            OptimiserOptions.transform learningRate values.AdamEpsilon values.Optimiser
             |> NetworkOptions.constrain values.Network
 
         {
@@ -206,12 +217,21 @@ module ValueLearner =
                         Online
                         { First = 0; Layout = layout }
                         (GroupMotion.Learns("optimiser", optimiser))
+                    match network.Fractions with
+                    | Some own ->
+                        let own = Layout.under Proposal (FractionProposal.layout own)
+                        ParameterGroup.ofPart Proposal { First = layout.Count; Layout = own } proposal
+                    | None -> ()
                     ParameterGroup.target Target layout GroupMotion.Stays
                 ]
             Shape = SampleShape.steps values.OffPolicy.BatchSize
             MaxGradientNorm = values.MaxGradientNorm
             Loss = loss
         }
+
+    /// The update of a loss.
+    let plan (values: ValueOptions) (network: Actor) (loss: Batch -> Term list) : UpdatePlan =
+        planWith GroupMotion.Stays values network loss
 
     /// ε after so many environment steps.
     let private explorationRate (values: ValueOptions) (steps: int64) : float =
@@ -266,7 +286,10 @@ module ValueLearner =
         let update = Update.create (parts.Update (TransitionColumns.ofEnvironment environment) possible)
         let theta, frozen = update.Group Online, update.Group Target
         let drawn = DrawnNoise.Uniform(parts.Drawn, replayed.BatchSize)
-        let layout = layout values parts.Actor
+        let layout, ofValues = layout values parts.Actor, valueLayout values parts.Actor
+
+        // What acts, where that is two groups.
+        let whole = Array.zeroCreate<float32>(if parts.Actor.Fractions.IsSome then layout.Count else 0)
         let mutable means = Means(update, [])
 
         let noise =
@@ -298,6 +321,10 @@ module ValueLearner =
                 toDraw <- ValueNone
                 ReadOnlyMemory acting
             | ValueSome _, ValueNone -> ReadOnlyMemory acting
+            | ValueNone, _ when whole.Length > 0 ->
+                theta.Span.CopyTo(Span whole)
+                (update.Group Proposal).Span.CopyTo(Span(whole, theta.Length, whole.Length - theta.Length))
+                ReadOnlyMemory whole
             | ValueNone, _ -> Memory.op_Implicit theta
 
         let rate (steps: int64) = RateOptions.after values.Plan steps values.Rate
@@ -328,6 +355,16 @@ module ValueLearner =
             else
                 []
 
+        let reported =
+            [
+                "valueLoss"
+                "actionValue"
+                "gradientNorm"
+                if parts.Actor.Fractions.IsSome then
+                    "fractionLoss"
+                    "fractionEntropy"
+            ]
+
         Replayed.learnerOf
             { Replayed.noExtras with Sequences = parts.Sequences |> Option.map _.Steps }
             replayed
@@ -340,13 +377,13 @@ module ValueLearner =
                 ActionScaling = ActionScaling.None
                 NormaliseObservations = values.Network.NormaliseObservations
                 Arrays = update.Arrays @ noisyArrays
-                Targets = (Target, { First = 0; Layout = layout }) :: noisyTargets
+                Targets = (Target, { First = 0; Layout = ofValues }) :: noisyTargets
                 Explore = explore values parts.Actor.Distribution
                 Load =
                     fun draft ->
                         update.Load draft
-                        update.Set(learningRate, values.Rate.LearningRate)
-                        means <- Means(update, [ "valueLoss"; "actionValue"; "gradientNorm" ])
+                        update.Set(rateColumn, values.Rate.LearningRate)
+                        means <- Means(update, reported)
                         toDraw <- ValueNone
                         if noise.IsSome then (draft.Current Acting).CopyTo(Span acting)
                 Policy = policy
@@ -358,7 +395,7 @@ module ValueLearner =
                             Replayed.follow values.TargetRate (Span.op_Implicit theta.Span) frozen.Span
                 Learn =
                     fun samples steps key ->
-                        if values.Rate.AnnealLearningRate then update.Set(learningRate, rate steps)
+                        if values.Rate.AnnealLearningRate then update.Set(rateColumn, rate steps)
                         let next = drawn.Draw(drawNoise key)
                         update.ChooseAll(drawn.With samples)
                         update.Run workers

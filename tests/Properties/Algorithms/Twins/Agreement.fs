@@ -84,7 +84,7 @@ let blocks (learner: Learner) (count: int) =
         elif List.contains learner.Algorithm actorCritics then
             Seq.initInfinite (fun index -> withCritics (index + 1))
             |> Seq.find (fun layout -> layout.Count >= count)
-        elif List.contains learner.Algorithm [ "dqn"; "c51"; "qrdqn"; "iqn"; "rainbow"; "r2d2" ] then
+        elif List.contains learner.Algorithm [ "dqn"; "c51"; "qrdqn"; "iqn"; "fqf"; "rainbow"; "r2d2" ] then
             NoisyNetwork(ParameterNoise.Factorised, 0.5, actor).Layout
         else
             ActorCritic.layout (Rl.Tests.Algorithms.LearnerNetwork.ofLearner learner)

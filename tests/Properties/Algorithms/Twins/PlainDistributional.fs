@@ -1,4 +1,4 @@
-/// Plain C51, QR-DQN and IQN: distributions as arrays, one atom, one quantile and one pair of them at a time.
+/// Plain C51, QR-DQN, IQN and FQF: distributions as arrays, one atom, one quantile and one pair of them at a time.
 namespace Rl.Tests.Algorithms.Twins
 
 open Rl.Core.Algorithms
@@ -91,6 +91,7 @@ module PlainDistributional =
                 Estimate = fun theta seen _ action -> (distributions theta seen)[int action[0]] |> mean
                 Target = target
                 Cost = cost
+                Proposal = None
             }
             view
 
@@ -137,23 +138,24 @@ module PlainDistributional =
                 Estimate = fun theta seen _ action -> (distributions theta seen)[int action[0]] |> Scalar.mean
                 Target = target
                 Cost = cost
+                Proposal = None
             }
             view
 
     /// Z_τ(s, ·) of an implicit quantile network: features times an embedding of cosines (Dabney et al. 2018b).
-    let private quantile (c: IqnOptions) (network: PlainNetwork) theta (observation: float[]) (level: float) =
+    let private quantile cosines isDueling (network: PlainNetwork) theta (observation: float[]) (level: float) =
         let dense layer x = PlainNetwork.dense theta layer x |> Array.map Scalar.tanh
 
         match network.Actor with
         | first :: embedding :: own ->
             let features = observation |> Array.map Scalar.constant |> dense first
-            let cosines = [| for i in 1 .. c.Cosines -> Scalar.constant (cos (System.Math.PI * float i * level)) |]
+            let cosines = [| for i in 1..cosines -> Scalar.constant (cos (System.Math.PI * float i * level)) |]
             let product = Array.map2 (fun (x: Scalar) (y: Scalar) -> x * y) features (dense embedding cosines)
             let last = List.last own
             let hidden = List.take (own.Length - 1) own |> List.fold (fun x layer -> dense layer x) product
             let outputs = PlainNetwork.dense theta last hidden
 
-            if c.Values.Dueling then
+            if isDueling then
                 let advantages = outputs[1..]
                 advantages |> Array.map (fun own -> outputs[0] + own - Scalar.mean advantages)
             else
@@ -162,7 +164,7 @@ module PlainDistributional =
 
     /// A round of IQN, and what it remembers.
     let iqn (c: IqnOptions) (view: TwinView) : Expected * PlainMemory =
-        let quantile = quantile c view.Network
+        let quantile = quantile c.Cosines c.Values.Dueling view.Network
 
         /// The distribution of each action at some levels.
         let distributions levels theta seen : Scalar[][] = levels |> Array.map (quantile theta seen) |> Array.transpose
@@ -205,5 +207,134 @@ module PlainDistributional =
                     fun theta seen levels action -> (distributions levels[0] theta seen)[int action[0]] |> Scalar.mean
                 Target = target
                 Cost = cost
+                Proposal = None
+            }
+            view
+
+    /// The fractions that features propose, which these do not learn from: their sizes (Yang et al. 2019).
+    let private sizes (count: int) (network: PlainNetwork) (theta: Scalar[]) (observation: float[]) : Scalar[] =
+        let first = List.head network.Actor
+
+        let features =
+            observation
+            |> Array.map Scalar.constant
+            |> PlainNetwork.dense theta first
+            |> Array.map (fun x -> Scalar.constant (tanh x.Value))
+
+        // The proposal is the last layer of θ.
+        let weight = theta.Length - (first.Outputs + 1) * count
+
+        let layer =
+            {
+                Weight = weight
+                Bias = weight + first.Outputs * count
+                Inputs = first.Outputs
+                Outputs = count
+                Normalisation = ValueNone
+            }
+
+        softmax (PlainNetwork.dense theta layer features)
+
+    /// struct (τ₁ … τ_{N−1}, the middles) of fractions of some sizes.
+    let private levels (sizes: Scalar[]) : struct (Scalar[] * Scalar[]) =
+        let bounds = sizes |> Array.scan (+) (Scalar.constant 0.0)
+        struct (bounds[1 .. sizes.Length - 1], sizes |> Array.mapi (fun i size -> bounds[i] + 0.5 * size))
+
+    /// A round of FQF, and what it remembers.
+    let fqf (c: FqfOptions) (view: TwinView) : Expected * PlainMemory =
+        let quantile = quantile c.Cosines c.Values.Dueling view.Network
+        let sizes = sizes c.Fractions view.Network
+
+        /// The distribution of each action at some levels.
+        let distributions (levels: Scalar[]) theta seen : Scalar[][] =
+            levels |> Array.map (fun level -> quantile theta seen level.Value) |> Array.transpose
+
+        let weighed (sizes: Scalar[]) (places: Scalar[]) =
+            Array.map2 (fun (size: Scalar) (place: Scalar) -> size.Value * place) sizes places |> Scalar.sum
+
+        let values proposing theta seen : Scalar[] =
+            let sizes = sizes proposing seen
+            let struct (_, middles) = levels sizes
+            distributions middles theta seen |> Array.map (weighed sizes)
+
+        let target online frozen see _ (steps: PlainTransition list) =
+            let last = List.last steps
+            let earned = PlainValues.earned c.Values.OffPolicy.Discount steps
+
+            if last.Terminated then
+                Some(Array.create c.Fractions earned)
+            elif PlainValues.isUnknown last then
+                None
+            else
+                let seen = see last.Next
+                let struct (_, middles) = levels (sizes online seen)
+                let best = PlainValues.best last.NextMask (values online (if c.Double then online else frozen) seen)
+                let discount = c.Values.OffPolicy.Discount ** float steps.Length
+                Some((distributions middles frozen seen)[best] |> Array.map (fun x -> earned + discount * x.Value))
+
+        let cost theta seen _ (action: float[]) (wanted: float[]) =
+            let struct (_, middles) = levels (sizes theta seen)
+            let own = (distributions middles theta seen)[int action[0]]
+
+            let cost =
+                Array.map2
+                    (fun (level: Scalar) place ->
+                        wanted |> Array.map (pair c.HuberThreshold level.Value place) |> Scalar.mean)
+                    middles
+                    own
+                |> Scalar.sum
+
+            struct (cost, cost.Value)
+
+        let loss (theta: Scalar[]) seen (action: float[]) =
+            let sizes = sizes theta seen
+            let struct (bounds, middles) = levels sizes
+            let still = theta |> Array.map (fun x -> Scalar.constant x.Value)
+            let at levels = (distributions levels still seen)[int action[0]] |> Array.map Scalar.value
+            let f, middle = at bounds, at middles
+
+            let slope i =
+                let before, after = f[i] - middle[i], f[i] - middle[i + 1]
+
+                match c.FractionSlope with
+                | FractionSlope.Ordered -> before + after
+                | FractionSlope.Signed ->
+                    let left = if i = 0 then middle[0] else f[i - 1]
+                    let right = if i = f.Length - 1 then middle[i + 1] else f[i + 1]
+                    (if f[i] > left then before else -before) + (if f[i] < right then after else -after)
+
+            let distance = bounds |> Array.mapi (fun i bound -> slope i * bound) |> Scalar.sum
+            let entropy = sizes |> Array.map (fun size -> -(size * Scalar.log size)) |> Scalar.sum
+            struct (distance - c.FractionEntropy * entropy, entropy)
+
+        let proposal state : PlainProposal =
+            let step, arrays =
+                match c.FractionOptimiser with
+                | FractionOptimiser.RmsProp ->
+                    let own = PlainRmsProp("fractionOptimiser", 1.0, 0.95, 1e-5, false, state)
+                    own.Step, (fun () -> own.Arrays)
+                | FractionOptimiser.Adam ->
+                    let own = PlainAdam("fractionOptimiser", 1.0, 1e-8, state)
+                    own.Step, (fun () -> own.Arrays)
+
+            {
+                Count = view.Network.Count - (state.Array "target").Length
+                Loss = loss
+                Step =
+                    fun share theta gradient ->
+                        let rate = share * c.FractionLearningRate
+                        Array.map2 (fun x moved -> x + rate * (moved - x)) theta (step (theta, gradient))
+                Arrays = arrays
+            }
+
+        PlainValues.transition
+            {
+                Values = c.Values
+                ActionValues = fun theta seen -> values theta theta seen
+                Levels = []
+                Estimate = fun theta seen _ action -> (values theta theta seen)[int action[0]]
+                Target = target
+                Cost = cost
+                Proposal = Some proposal
             }
             view

@@ -89,5 +89,6 @@ module PlainDqn =
                     fun online frozen see _ steps ->
                         target c counts view.Network online frozen see steps |> Option.map Array.singleton
                 Cost = cost
+                Proposal = None
             }
             view

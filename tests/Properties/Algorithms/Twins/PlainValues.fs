@@ -50,6 +50,18 @@ module PlainNoisyLayers =
         else
             Array.init noise.Length (fun i -> theta[i] + noise[i] * theta[noise.Length + i])
 
+/// How the last numbers of θ are moved, which propose fractions of quantiles.
+[<NoEquality; NoComparison>]
+type PlainProposal =
+    {
+        Count: int
+        /// struct (the loss, the entropy) from parameters, an observation and an action.
+        Loss: Scalar[] -> float[] -> float[] -> struct (Scalar * Scalar)
+        /// The numbers after a step of a rate along a gradient.
+        Step: float -> float[] -> float[] -> float[]
+        Arrays: unit -> (string * float[]) list
+    }
+
 /// What a plain learner of action values is made of. Observations are as the network sees them.
 [<NoEquality; NoComparison>]
 type PlainValueLearner =
@@ -66,6 +78,7 @@ type PlainValueLearner =
         Estimate: Scalar[] -> float[] -> float[] list -> float[] -> Scalar
         /// What that costs beside the target, and the error that its priority follows.
         Cost: Scalar[] -> float[] -> float[] list -> float[] -> float[] -> struct (Scalar * float)
+        Proposal: (TrainingState -> PlainProposal) option
     }
 
 /// Plain learning of action values: ε-greedy, a target network that follows, drawn transitions.
@@ -136,6 +149,8 @@ module PlainValues =
             replayed.PriorityCorrection + (1.0 - replayed.PriorityCorrection) * gone
 
         let adam = PlainAdam("optimiser", (fun () -> rate), values.AdamEpsilon, state)
+        let proposal = c.Proposal |> Option.map (fun make -> make state)
+        let fractionLosses, fractionEntropies = ResizeArray<float>(), ResizeArray<float>()
 
         let choose _ (steps: int64) seen mask key =
             let q =
@@ -165,7 +180,7 @@ module PlainValues =
 
             for step in before + 1L .. after do
                 if step % every = 0L then
-                    frozen <- Array.map2 (fun f t -> f + values.TargetRate * (t - f)) frozen theta
+                    frozen <- frozen |> Array.mapi (fun i f -> f + values.TargetRate * (theta[i] - f))
 
         /// The levels of each row: list after list, row after row.
         let drawLevels rows key =
@@ -248,12 +263,31 @@ module PlainValues =
                     [
                         PlainCredit.term "valueLoss" 1.0 (Scalar.mean weighted)
                         PlainCredit.term "actionValue" 0.0 (Scalar.mean estimates)
+                        match proposal with
+                        | Some own ->
+                            let rows =
+                                wanted |> Array.map (fun (step, _, _) -> own.Loss theta (see step.State) step.Action)
+
+                            let mean pick = rows |> Array.map pick |> Scalar.mean
+                            PlainCredit.term "fractionLoss" 1.0 (mean (fun struct (loss, _) -> loss))
+                            PlainCredit.term "fractionEntropy" 0.0 (mean (fun struct (_, entropy) -> entropy))
+                        | None -> ()
                     ])
 
             losses.Add(snd terms[0])
             chosen.Add(snd terms[1])
             norms.Add(Gradient.norm gradient)
-            theta <- adam.Step(theta, Gradient.clip values.MaxGradientNorm gradient)
+            let clipped = Gradient.clip values.MaxGradientNorm gradient
+
+            match proposal with
+            | Some own ->
+                let first = theta.Length - own.Count
+                let moved = adam.Step(Array.take first theta, Array.take first clipped)
+                theta <- Array.append moved (own.Step (rate / values.Rate.LearningRate) theta[first..] clipped[first..])
+                fractionLosses.Add(snd terms[2])
+                fractionEntropies.Add(snd terms[3])
+            | None -> theta <- adam.Step(theta, clipped)
+
             if replayed.PriorityExponent > 0.0 then priorities.Set(memory, rows, errors)
 
             if isNoisy then
@@ -273,7 +307,13 @@ module PlainValues =
         {
             Theta = theta
             Arrays =
-                [ "target", frozen; yield! adam.Arrays; yield! priorities.Arrays; if isNoisy then "acting", acting ]
+                [
+                    "target", frozen
+                    yield! adam.Arrays
+                    yield! priorities.Arrays
+                    if isNoisy then "acting", acting
+                    yield! proposal |> Option.map _.Arrays() |> Option.defaultValue []
+                ]
             Observations = statistics
             Rewards = PlainStatistics.ofRunning state.Rewards
             DiscountedReturns = state.DiscountedReturns
@@ -289,6 +329,9 @@ module PlainValues =
                     "gradientSteps", float losses.Count
                     "remembered", float memory.Steps.Length
                     if replayed.PriorityExponent > 0.0 then "priorityCorrection", correction taken
+                    if losses.Count > 0 && proposal.IsSome then
+                        "fractionLoss", mean fractionLosses
+                        "fractionEntropy", mean fractionEntropies
                     if losses.Count > 0 then
                         "valueLoss", mean losses
                         "actionValue", mean chosen

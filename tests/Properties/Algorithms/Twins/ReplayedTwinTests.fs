@@ -40,7 +40,12 @@ let private agreeOn create (plain: TwinView -> Expected * PlainMemory) (task: in
 
     let arrays =
         state.Arrays
-        |> List.map (fun (name, values) -> name, (if name = "target" then other.Parameters else values))
+        |> List.map (fun (name, values) ->
+            name,
+            (if name = "target" then
+                 Array.truncate values.Length other.Parameters
+             else
+                 values))
 
     state <- { state with Arrays = arrays }
 
@@ -286,6 +291,51 @@ let ``a round of IQN is that of plain IQN`` () =
         1
 
     agree { iqn with Values.NoisyNetworks = NoisyNetworks.Factorised; Values.Dueling = true } TwinTasks.choices 2 2
+
+let private fqf: FqfOptions =
+    {
+        Values = iqn.Values
+        Double = false
+        Fractions = 4
+        Cosines = 3
+        HuberThreshold = 0.4
+        FractionLearningRate = 0.02
+        FractionOptimiser = FractionOptimiser.RmsProp
+        FractionSlope = FractionSlope.Ordered
+        FractionEntropy = 0.1
+    }
+
+[<Fact>]
+let ``a round of FQF is that of plain FQF`` () =
+    let agree (options: FqfOptions) task copies threads =
+        agreeOn (Fqf.create options) (PlainDistributional.fqf options) task copies threads
+
+    agree fqf TwinTasks.choices 1 1
+    agree { fqf with Double = true; Values = { apart fqf.Values with OffPolicy.ReturnSteps = 3 } } TwinTasks.choices 4 3
+    let signed = { fqf with FractionSlope = FractionSlope.Signed; FractionOptimiser = FractionOptimiser.Adam }
+
+    agree
+        { signed with Double = true; Values = { apart fqf.Values with Network.Hidden = [ 5 ] } }
+        TwinTasks.maskedChoices
+        5
+        2
+
+    agree
+        { signed with Fractions = 2; Values.OffPolicy.PriorityExponent = 0.7; HuberThreshold = 0.0 }
+        TwinTasks.maskedChoices
+        2
+        1
+
+    agree
+        { fqf with
+            Values.Rate.AnnealLearningRate = true
+            Values.Dueling = true
+            FractionEntropy = 0.0
+            Fractions = 7
+        }
+        TwinTasks.choices
+        2
+        2
 
 let private r2d2: R2d2Options =
     {
