@@ -25,6 +25,7 @@ internal static class CommandLine
             ReplayFailure(terminal, interruption),
             WatchCommandLine.Watch(terminal, interruption),
             WatchCommandLine.Record(terminal, interruption),
+            ExportCommandLine.Export(terminal, interruption),
             Environments(terminal),
             Algorithms(terminal),
             Check(terminal, interruption),
@@ -313,8 +314,8 @@ internal static class CommandLine
             return ExitCode.Failure;
         }
         catch (Exception error) when (
-            error is IOException or UnauthorizedAccessException or InvalidDataException or EnvironmentException
-                or TrainingFailureException or InvalidOperationException)
+            error is IOException or UnauthorizedAccessException or InvalidDataException or NotSupportedException
+                or EnvironmentException or TrainingFailureException or InvalidOperationException)
         {
             terminal.Error.WriteLine($"rl: {Shown.Text(error.Message)}");
             return ExitCode.Failure;

@@ -33,6 +33,22 @@ type SampleAction =
 /// Writes the action to take without exploring: the most probable one.
 type ModeAction = delegate of outputs: ReadOnlySpan<float32> * action: Span<float32> -> unit
 
+/// Choosing an action as expressions, of the outputs [..., outputs] and, where not every choice is possible, of a mask
+/// [..., choices] that holds 1 for those that are, else 0.
+[<NoEquality; NoComparison>]
+type ActionChoice =
+    {
+        /// `ModeAction`: to actions [..., actionSize].
+        Mode: Expr option -> ActorOutput -> Expr
+        /// The uniform numbers in (0, 1) that an action is drawn from.
+        Uniforms: int
+        /// The standard normal numbers that an action is drawn from.
+        Normals: int
+        /// `SampleAction`: of uniform numbers [..., uniforms] and normal ones [..., normals] to actions [...,
+        /// actionSize].
+        Draw: Expr option -> ActorOutput -> struct (Expr * Expr) -> Expr
+    }
+
 /// Noise that stays for several steps in a number of rows.
 [<AbstractClass>]
 type ExplorationNoise() =
@@ -82,6 +98,8 @@ type ActionDistribution =
         Mask: MaskOutputs
         Sample: SampleAction
         Mode: ModeAction
+        /// `Mode` and `Sample` as expressions, for programs outside the library.
+        Choice: ActionChoice
         /// Noise instead of `Sample`, for a layout of θ and a number of rows.
         Noise: (Layout -> int -> ExplorationNoise) option
     }
@@ -118,6 +136,29 @@ module ActionDistribution =
         else
             Expr.slice -1 start (start + length) x
 
+    /// The choice of a distribution that draws nothing: its samples are its mode.
+    let internal undrawn (mode: Expr option -> ActorOutput -> Expr) : ActionChoice =
+        { Mode = mode; Uniforms = 0; Normals = 0; Draw = fun mask output _ -> mode mask output }
+
+    /// Means and ln σ, of which actions are drawn by a normal number for each; `squash` is what becomes of either.
+    let internal drawnNormal
+        (count: int)
+        (ofOutput: ActorOutput -> struct (Expr * Expr))
+        (squash: Expr -> Expr)
+        : ActionChoice =
+        {
+            Mode =
+                fun _ output ->
+                    let struct (mean, _) = ofOutput output
+                    squash mean
+            Uniforms = 0
+            Normals = count
+            Draw =
+                fun _ output (struct (_, normal)) ->
+                    let struct (mean, logStandardDeviation) = ofOutput output
+                    squash (mean + Expr.exp logStandardDeviation * normal)
+        }
+
     let internal requireChoice (possible: ReadOnlySpan<bool>) =
         if not (possible.Contains true) then
             Guard.fail "mask" "mask allows no choice of a component of the action; at least one must be possible."
@@ -152,6 +193,7 @@ module ActionDistribution =
             Mask = MaskOutputs(fun _ _ -> ())
             Sample = SampleAction(fun _ _ _ _ -> refuse "samples")
             Mode = ModeAction(fun outputs action -> outputs.Slice(0, count).CopyTo action)
+            Choice = undrawn (fun _ output -> cut 0 count output.Policy)
             Noise = None
         }
 

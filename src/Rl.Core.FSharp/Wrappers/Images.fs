@@ -7,7 +7,7 @@ open System
 module internal Images =
 
     /// The luminance weights of red, green and blue (ITU-R BT.709, rounded as in Gymnasium).
-    let private weights = [| 0.2125f; 0.7154f; 0.0721f |]
+    let weights = [| 0.2125f; 0.7154f; 0.0721f |]
 
     /// [3; pixels] to [pixels].
     let grayscale (source: ReadOnlySpan<float32>) (destination: Span<float32>) =
@@ -19,7 +19,7 @@ module internal Images =
                 destination[pixel] <- destination[pixel] + weights[channel] * source[channel * pixels + pixel]
 
     /// For each new index along an axis, the old ones that it covers and the part of its area that each fills.
-    let private coverage (before: int) (after: int) =
+    let coverage (before: int) (after: int) =
         let ratio = float before / float after
 
         Array.init after (fun index ->

@@ -19,6 +19,12 @@ module BernoulliPolicy =
         let notForced = Expr.select (possible 0) logits (Expr.number -ActionDistribution.Never)
         { output with Policy = Expr.select (possible 1) notForced (Expr.number ActionDistribution.Never) }
 
+    /// The logits with what a mask rules out.
+    let private possible (mask: Expr option) (output: ActorOutput) : Expr =
+        match mask with
+        | Some mask -> (maskOutput mask output).Policy
+        | None -> output.Policy
+
     /// The policy over `count` bits.
     let create (count: int) : ActionDistribution =
         let sumLast (x: Expr) = Expr.sumOver [| -1 |] x
@@ -51,5 +57,13 @@ module BernoulliPolicy =
                 ModeAction(fun outputs action ->
                     for bit in 0 .. count - 1 do
                         action[bit] <- if outputs[bit] > 0.0f then 1.0f else 0.0f)
+            Choice =
+                {
+                    Mode = fun mask output -> Expr.greater (possible mask output) (Expr.number 0.0)
+                    Uniforms = count
+                    Normals = 0
+                    Draw =
+                        fun mask output (struct (uniform, _)) -> Expr.less uniform (Expr.sigmoid (possible mask output))
+                }
             Noise = None
         }

@@ -56,6 +56,13 @@ module BranchingGreedyPolicy =
                     mode.Invoke(outputs, action)
                     struct (0.0f, rng))
             Mode = mode
+            Choice =
+                ActionDistribution.undrawn (fun mask output ->
+                    ActionDistribution.cut start total output.Policy
+                    |> CategoricalPolicy.possible mask
+                    |> Heads.split choices
+                    |> List.map CategoricalPolicy.largest
+                    |> Expr.concat -1)
         }
 
     /// Q_d(s, ·) [..., choices] of each component, of outputs [..., outputs]: of a dueling network V + A_d − the mean

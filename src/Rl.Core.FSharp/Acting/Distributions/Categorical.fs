@@ -20,6 +20,19 @@ module CategoricalPolicy =
     let internal maskOutput (mask: Expr) (output: ActorOutput) =
         { output with Policy = Categorical.maskLogits mask output.Policy }
 
+    /// Outputs [..., actions] of which those that a mask rules out are −∞.
+    let internal possible (mask: Expr option) (outputs: Expr) : Expr =
+        match mask with
+        | Some mask -> Expr.select mask outputs (Expr.number -infinity)
+        | None -> outputs
+
+    /// The first index of the largest of outputs [..., actions]: [..., 1].
+    let internal largest (outputs: Expr) : Expr = outputs |> Expr.argMax -1 |> Expr.expandAxis -1
+
+    /// Numbers of Gumbel's distribution from uniform ones: the largest of logits with one added to each is a draw of
+    /// their categorical distribution.
+    let internal gumbel (uniform: Expr) : Expr = -(Expr.log (-(Expr.log uniform)))
+
     /// The policy over the choices 0 … actions − 1.
     let create (actions: int) : ActionDistribution =
         {
@@ -46,5 +59,13 @@ module CategoricalPolicy =
                     action[0] <- float32 index
                     struct (logProbability, rng))
             Mode = ModeAction(fun outputs action -> action[0] <- float32 (Categorical.modeOf outputs))
+            Choice =
+                {
+                    Mode = fun mask output -> possible mask output.Policy |> largest
+                    Uniforms = actions
+                    Normals = 0
+                    Draw =
+                        fun mask output (struct (uniform, _)) -> largest (possible mask output.Policy + gumbel uniform)
+                }
             Noise = None
         }

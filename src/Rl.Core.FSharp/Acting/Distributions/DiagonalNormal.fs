@@ -15,6 +15,15 @@ module DiagonalNormalPolicy =
     let internal ofOutput (output: ActorOutput) =
         DiagonalNormal.create output.Policy (ActionDistribution.deviationOf output)
 
+    /// An action is drawn by a normal number for each of its own.
+    let private choice count (ofOutput: ActorOutput -> DiagonalNormal) : ActionChoice =
+        ActionDistribution.drawnNormal
+            count
+            (fun output ->
+                let normal = ofOutput output
+                struct (normal.Mean, normal.LogStandardDeviation))
+            id
+
     /// Means [..., n] from the network, and ln σ [n] a parameter of its own that starts at the given number.
     let create (count: int) (initialLogStandardDeviation: float) : ActionDistribution =
         let format = { Name = name; Sizes = [ count ]; Numbers = [ initialLogStandardDeviation ]; Parts = [] }
@@ -27,6 +36,7 @@ module DiagonalNormalPolicy =
             Kl = fun p q -> DiagonalNormal.kl (ofOutput p) (ofOutput q)
             Sample =
                 SampleAction(fun outputs deviation action rng -> DiagonalNormal.sample outputs deviation action rng)
+            Choice = choice count ofOutput
         }
 
     /// Means and ln σ, both from the network: [..., 2n], the means first.
@@ -44,4 +54,5 @@ module DiagonalNormalPolicy =
             Sample =
                 SampleAction(fun outputs _ action rng ->
                     DiagonalNormal.sample (outputs.Slice(0, count)) (outputs.Slice(count, count)) action rng)
+            Choice = choice count ofOutput
         }

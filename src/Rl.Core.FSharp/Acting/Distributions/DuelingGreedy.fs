@@ -33,6 +33,11 @@ module DuelingGreedyPolicy =
                     action[0] <- float32 (Categorical.modeOf (outputs.Slice 1))
                     struct (0.0f, rng))
             Mode = ModeAction(fun outputs action -> action[0] <- float32 (Categorical.modeOf (outputs.Slice 1)))
+            Choice =
+                ActionDistribution.undrawn (fun mask output ->
+                    ActionDistribution.cut 1 actions output.Policy
+                    |> CategoricalPolicy.possible mask
+                    |> CategoricalPolicy.largest)
         }
 
     /// Q(s, ·) [..., actions] of outputs [..., 1 + actions]: V + A − mean A.

@@ -22,4 +22,7 @@ module GreedyPolicy =
                     action[0] <- float32 (Categorical.modeOf outputs)
                     struct (0.0f, rng))
             Mode = ModeAction(fun outputs action -> action[0] <- float32 (Categorical.modeOf outputs))
+            Choice =
+                ActionDistribution.undrawn (fun mask output ->
+                    CategoricalPolicy.possible mask output.Policy |> CategoricalPolicy.largest)
         }

@@ -40,6 +40,41 @@ module JointPolicy =
 
         { output with Policy = Expr.concat -1 masked }
 
+    /// Each part chooses by its own outputs, its part of the mask and of the numbers that actions are drawn from.
+    let private choice places (parts: ActionDistribution list) : ActionChoice =
+        let starts (size: ActionChoice -> int) =
+            parts |> List.map (fun part -> size part.Choice) |> List.scan (+) 0 |> List.take parts.Length
+
+        let choose (action: ActionDistribution -> int -> int -> Expr option -> ActorOutput -> Expr) mask output =
+            List.map3
+                (fun ((part: ActionDistribution, outputs), (_, choices, deviations)) uniform normal ->
+                    let own =
+                        if part.Choices = 0 then
+                            None
+                        else
+                            mask |> Option.map (ActionDistribution.cut choices part.Choices)
+
+                    ActionDistribution.partOutput part outputs deviations output |> action part uniform normal own)
+                places
+                (starts _.Uniforms)
+                (starts _.Normals)
+            |> Expr.concat -1
+
+        {
+            Mode = choose (fun part _ _ -> part.Choice.Mode)
+            Uniforms = parts |> List.sumBy _.Choice.Uniforms
+            Normals = parts |> List.sumBy _.Choice.Normals
+            Draw =
+                fun mask output (struct (uniform, normal)) ->
+                    choose
+                        (fun part ofUniform ofNormal mask output ->
+                            let uniform = ActionDistribution.cut ofUniform part.Choice.Uniforms uniform
+                            let normal = ActionDistribution.cut ofNormal part.Choice.Normals normal
+                            part.Choice.Draw mask output (struct (uniform, normal)))
+                        mask
+                        output
+        }
+
     /// The policy over one action of each part.
     let create (parts: ActionDistribution list) : ActionDistribution =
         if parts.IsEmpty then
@@ -114,5 +149,6 @@ module JointPolicy =
                         part.Mode.Invoke(outputs.Slice(output, part.Outputs), action.Slice(first, part.ActionSize))
                         output <- output + part.Outputs
                         first <- first + part.ActionSize)
+            Choice = choice places parts
             Noise = None
         }

@@ -1,6 +1,7 @@
 /// Several choices at once: the logits of each side by side, [..., Σ choices].
 namespace Rl.Core.Acting
 
+open Rl.Core.Autodiff
 open Rl.Core.Distributions
 open Rl.Core.Networks
 
@@ -12,6 +13,8 @@ module MultiCategoricalPolicy =
     /// The policy over independent choices of the given numbers of actions.
     let create (choices: int list) : ActionDistribution =
         let total = List.sum choices
+
+        let largest outputs = Heads.split choices outputs |> List.map CategoricalPolicy.largest |> Expr.concat -1
 
         {
             Format = { Name = name; Sizes = choices; Numbers = []; Parts = [] }
@@ -61,5 +64,14 @@ module MultiCategoricalPolicy =
                         action[index] <- float32 (Categorical.modeOf (outputs.Slice(start, size)))
                         start <- start + size
                         index <- index + 1)
+            Choice =
+                {
+                    Mode = fun mask output -> CategoricalPolicy.possible mask output.Policy |> largest
+                    Uniforms = total
+                    Normals = 0
+                    Draw =
+                        fun mask output (struct (uniform, _)) ->
+                            largest (CategoricalPolicy.possible mask output.Policy + CategoricalPolicy.gumbel uniform)
+                }
             Noise = None
         }

@@ -109,8 +109,9 @@ module ReturnOutputs =
 
         chosen
 
-    /// The distribution over actions of a format that takes the action of the largest mean.
-    let internal greedy format isDueling actions numbers (mean: ReturnMean) : ActionDistribution =
+    /// The distribution over actions of a format that takes the action of the largest mean; `means` has those of all
+    /// actions, from [..., actions, K].
+    let internal greedy format isDueling actions numbers (mean: ReturnMean) (means: Expr -> Expr) : ActionDistribution =
         { ActionDistribution.numbers format (count isDueling actions numbers) 1 with
             Choices = actions
             MaskOutput = maskOutput isDueling actions numbers
@@ -120,6 +121,12 @@ module ReturnOutputs =
                     action[0] <- float32 (best isDueling actions numbers mean outputs)
                     struct (0.0f, rng))
             Mode = ModeAction(fun outputs action -> action[0] <- float32 (best isDueling actions numbers mean outputs))
+            Choice =
+                ActionDistribution.undrawn (fun mask output ->
+                    arrange isDueling actions numbers output.Policy
+                    |> means
+                    |> CategoricalPolicy.possible mask
+                    |> CategoricalPolicy.largest)
         }
 
 /// Of categorical distributions: outputs are logits of K atoms at equal distances.
@@ -161,7 +168,8 @@ module CategoricalReturnPolicy =
 
                 weighted / total)
 
-        ReturnOutputs.greedy format isDueling actions count mean
+        let means outputs = Expr.sumOver [| -1 |] (Expr.softmax -1 outputs * Expr.vector atoms)
+        ReturnOutputs.greedy format isDueling actions count mean means
 
 /// Of quantiles: outputs are K places of equal probability.
 [<RequireQualifiedAccess>]
@@ -185,4 +193,4 @@ module QuantileReturnPolicy =
 
                 sum / float count)
 
-        ReturnOutputs.greedy format isDueling actions count mean
+        ReturnOutputs.greedy format isDueling actions count mean (Expr.meanOver [| -1 |])

@@ -78,4 +78,11 @@ module SquashedNormalPolicy =
                 ModeAction(fun outputs action ->
                     for i in 0 .. count - 1 do
                         action[i] <- MathF.Tanh outputs[i])
+            Choice =
+                ActionDistribution.drawnNormal
+                    count
+                    (fun output ->
+                        struct (ActionDistribution.cut 0 count output.Policy,
+                                ActionDistribution.cut count count output.Policy |> Heads.squash least most))
+                    Expr.tanh
         }

@@ -72,5 +72,6 @@ module StateDependentExplorationPolicy =
             Evaluate = normal.Evaluate
             Kl = fun p q -> DiagonalNormal.kl (DiagonalNormalPolicy.ofOutput p) (DiagonalNormalPolicy.ofOutput q)
             Sample = normal.Sample
+            Choice = normal.Choice
             Noise = Some(fun layout rows -> StateDependentNoise(layout, rows, features, count))
         }
