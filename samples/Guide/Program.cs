@@ -3,6 +3,7 @@ using System;
 using System.IO;
 using System.Linq;
 using System.Threading;
+using System.Threading.Tasks;
 using Rl;
 
 var steps = args.Contains("--quick") ? 4_096 : 100_000;
@@ -13,6 +14,7 @@ Orders.Run(steps);
 Dealing.Run(steps);
 Turning.Run();
 Watching.Run(steps, folder);
+Serving.Run(steps);
 Remembering.Run(steps);
 Directory.Delete(folder, recursive: true);
 
@@ -282,6 +284,26 @@ internal static class Watching
         {
             Console.WriteLine($"stopped at {agent.Steps:N0}; the agent is whole");
         }
+    }
+}
+
+internal static class Serving
+{
+    public static void Run(int steps)
+    {
+        using var agent = Agent.Create(new PpoOptions(), Environments.Make("CartPole-v1"), seed: 1);
+        agent.Train(steps);
+
+        var policy = agent.ToPolicy();                       // or Policy.Load("agent.rl")
+        Parallel.For(0, 8, request =>
+        {
+            float[] seen = [0.01f * request, 0, 0, 0];
+            var push = policy.PredictDiscrete(seen);         // any thread, no lock
+        });
+
+        var crowd = new float[1_000 * policy.ObservationSpace.Size];
+        var actions = new float[1_000 * policy.ActionSpace.Size];
+        policy.PredictBatch(crowd, actions);
     }
 }
 

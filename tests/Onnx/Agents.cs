@@ -23,7 +23,8 @@ internal static class Agents
         return Algorithms.Options(
             algorithm,
             [.. small, .. settings.Select(setting => KeyValuePair.Create(setting.Name, setting.Value))])
-            with { Threads = 1 };
+            with
+        { Threads = 1 };
     }
 
     public static Agent Trained(AgentOptions options, Func<IEnvironment> environment, int steps = 64)

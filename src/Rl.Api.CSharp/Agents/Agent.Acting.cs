@@ -13,6 +13,24 @@ public sealed partial class Agent
 {
     private readonly Rng[] sampleKey = new Rng[1];
     private bool[] maskRead = [];
+    private Policy? shared;
+
+    /// <summary>What acts of the agent as it is now: it never changes, any number of threads use it at the same time,
+    /// and the agent may train on meanwhile. May be called on any thread, during training too; the same policy until
+    /// the next update.</summary>
+    public Policy ToPolicy()
+    {
+        ObjectDisposedException.ThrowIf(isDisposed, this);
+        var model = Volatile.Read(ref policy);
+        var made = Volatile.Read(ref shared);
+        if (!ReferenceEquals(made?.Model, model))
+        {
+            made = new(environmentId, model, wrapping, facts);
+            Volatile.Write(ref shared, made);
+        }
+
+        return made;
+    }
 
     /// <summary>Says that the next observation is the first of an episode: a recurrent policy, and wrappers whose
     /// observations depend on earlier ones (frame stacks, delays, the time), forget what they have seen. Others have

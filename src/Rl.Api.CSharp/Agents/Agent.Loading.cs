@@ -246,7 +246,7 @@ public sealed partial class Agent
         }
     }
 
-    private static void RequireFunctions(string path, Wrapping wrapping, BatchEnvironment? environment)
+    internal static void RequireFunctions(string path, Wrapping wrapping, BatchEnvironment? environment)
     {
         if (!Convert.IsComplete(wrapping) && (environment is null || environment.Wrappers.IsEmpty))
         {

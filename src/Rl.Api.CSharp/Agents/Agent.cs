@@ -18,12 +18,12 @@ namespace Rl;
 /// Training is repeatable: the same options, environment and seed give the same agent bit for bit, on any number of
 /// threads. Machines whose vectors have other widths (512, 256 or 128 bits) sum in other orders and differ in last
 /// bits; RL_VECTOR_BITS sets the width. An agent is used by one thread at a time: a call during another one throws
-/// <see cref="InvalidOperationException"/>, so a server that predicts on many threads loads one agent a thread, or puts
-/// a lock around its calls. While it trains, only a <see cref="SynchronousProgress{T}"/> may use it: save it, evaluate
-/// it and predict with it. Dispose it to release its threads, and the copies of an environment of your own that are
-/// <see cref="IDisposable"/>: what a factory makes belongs to who called it. An agent keeps the copies that it trains
-/// in and those of its last evaluation; those of other evaluations, playbacks and checks are disposed of when these are
-/// done. An environment that you give as an object stays yours.
+/// <see cref="InvalidOperationException"/>; many threads share what <see cref="ToPolicy"/> gives. While it trains, only
+/// a <see cref="SynchronousProgress{T}"/> may use it: save it, evaluate it and predict with it. Dispose it to release
+/// its threads, and the copies of an environment of your own that are <see cref="IDisposable"/>: what a factory makes
+/// belongs to who called it. An agent keeps the copies that it trains in and those of its last evaluation; those of
+/// other evaluations, playbacks and checks are disposed of when these are done. An environment that you give as an
+/// object stays yours.
 /// </remarks>
 public sealed partial class Agent : IDisposable
 {

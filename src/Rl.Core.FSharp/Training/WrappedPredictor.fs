@@ -18,29 +18,30 @@ type ActingFacts =
         HasActionMasks: bool
     }
 
-/// An environment of one copy that shows the observation that it is given and keeps the action that it gets.
+/// An environment that shows the observations that it is given, a row a copy, and keeps the actions that it gets.
 [<Sealed>]
-type private Given(wrapping: Wrapping, facts: ActingFacts) =
+type private Given(wrapping: Wrapping, facts: ActingFacts, rows: int) =
     inherit BatchEnvironment()
-    let observation = Array.zeroCreate<float32> wrapping.ObservationSpace.Size
-    let action = Array.zeroCreate<float32> wrapping.ActionSpace.Size
-    member _.Observation = observation
-    member _.Action = action
+    let observationSize, actionSize = wrapping.ObservationSpace.Size, wrapping.ActionSpace.Size
+    let observations = Array.zeroCreate<float32>(rows * observationSize)
+    let actions = Array.zeroCreate<float32>(rows * actionSize)
+    member _.Observations = observations
+    member _.Actions = actions
     override _.Id = "the wrapped environment"
-    override _.Count = 1
+    override _.Count = rows
     override _.ObservationSpace = wrapping.ObservationSpace
     override _.ActionSpace = wrapping.ActionSpace
-    override _.ObservationSize = observation.Length
-    override _.ActionSize = action.Length
+    override _.ObservationSize = observationSize
+    override _.ActionSize = actionSize
     override _.MaxEpisodeSteps = facts.MaxEpisodeSteps
     override _.HasActionMasks = facts.HasActionMasks
     override _.RewardThreshold = nan
     override _.Reset _ = ()
-    override _.Observe rows = ReadOnlySpan(observation).CopyTo rows
+    override _.Observe shown = ReadOnlySpan(observations).CopyTo shown
 
-    override _.Step(_, _, actions, result) =
-        actions.CopyTo(Span action)
-        ReadOnlySpan(observation).CopyTo result.Observations.Span
+    override _.Step(_, _, taken, result) =
+        taken.CopyTo(Span actions)
+        ReadOnlySpan(observations).CopyTo result.Observations.Span
 
     override this.Capture() = invalidOp $"{this.Id} has no state."
     override this.Restore _ = invalidOp $"{this.Id} has no state."
@@ -51,16 +52,17 @@ type private LimitAlone(wrapper: Wrapper, inner: BatchEnvironment, limit: int) =
     inherit WrappedBatch(wrapper, inner, None, None)
     override _.MaxEpisodeSteps = limit
 
-/// The policy of a model behind the wrappers of its training, with their statistics frozen. Wrappers of rewards and
-/// of episodes do nothing here.
+/// The policy of a model behind the wrappers of its training, for `rows` observations at once, with the wrappers'
+/// statistics frozen. Wrappers of rewards and of episodes do nothing here.
 /// Where observations depend on earlier ones (a frame stack, a delay, the time, a recurrent network), each prediction
-/// takes the next observation of the episode, which begins at construction and at `Forget`.
+/// takes the next observation of each row's episode, which begin at construction and at `Forget`.
 /// `InvalidOperationException` for a time that is shown as a part of a limit that is not known. After construction
 /// nothing is allocated. Not thread-safe.
 [<Sealed>]
-type WrappedPredictor(model: PolicyModel, wrapping: Wrapping, facts: ActingFacts) =
-    let predictor = Predictor(model, 1)
-    let seen, acted = Given(wrapping, facts), Given(wrapping, facts)
+type WrappedPredictor(model: PolicyModel, wrapping: Wrapping, facts: ActingFacts, rows: int) =
+    let predictor = Predictor(model, rows)
+    let isBare = wrapping.Wrappers.IsEmpty
+    let seen, acted = Given(wrapping, facts, rows), Given(wrapping, facts, rows)
 
     /// Binds what changes observations, and of the others the limit.
     let observing (batch: BatchEnvironment) (wrapper: Wrapper) : BatchEnvironment =
@@ -83,8 +85,8 @@ type WrappedPredictor(model: PolicyModel, wrapping: Wrapping, facts: ActingFacts
     let hasMemory = wrapping.Wrappers |> List.exists Wrapper.hasMemory
     let observationBuffers, actionBuffers = observations.AllocateBuffers(), actions.AllocateBuffers()
     let observation = observationBuffers.Observations
-    let outerAction = Array.zeroCreate<float32> actions.ActionSize
-    let noAction = Array.zeroCreate<float32> acted.ActionSize
+    let outerActions = Array.zeroCreate<float32>(rows * actions.ActionSize)
+    let noActions = Array.zeroCreate<float32>(rows * acted.ActionSize)
     let mutable isFirst = true
 
     let load (model: PolicyModel) =
@@ -107,50 +109,62 @@ type WrappedPredictor(model: PolicyModel, wrapping: Wrapping, facts: ActingFacts
 
     do load model
 
-    /// Refuses a mask before a policy with a memory has seen the observation: it may be given again with a better one.
-    let checkMask (mask: ReadOnlySpan<bool>) =
-        if
-            not mask.IsEmpty
-            && (hasMemory || model.Network.StateSize > 0)
-            && not (model.ActionSpace.AllowsAction mask)
-        then
-            Guard.fail "mask" "mask allows no choice of a component of the action; at least one must be possible."
+    /// Refuses masks before a policy with a memory has seen the observations: they may be given again with better ones.
+    let checkMasks (masks: ReadOnlySpan<bool>) =
+        if not masks.IsEmpty && (hasMemory || model.Network.StateSize > 0) then
+            let choices = predictor.Choices
+            Guard.length (nameof masks) (rows * choices) masks.Length
 
-    /// Shows the policy the observation of the wrapped environment.
-    let show (raw: ReadOnlySpan<float32>) (action: Span<float32>) =
-        if raw.Length <> seen.ObservationSize then
+            for row in 0 .. rows - 1 do
+                if not (model.ActionSpace.AllowsAction(masks.Slice(row * choices, choices))) then
+                    Guard.fail
+                        "mask"
+                        "mask allows no choice of a component of the action; at least one must be possible."
+
+    /// Shows the policy the observations of the wrapped environment.
+    let show (raw: ReadOnlySpan<float32>) (taken: Span<float32>) =
+        let size = seen.ObservationSize
+
+        if raw.Length <> rows * size then
             let outside =
-                if raw.Length = observations.ObservationSize then
+                if raw.Length = rows * observations.ObservationSize then
                     " The agent applies the wrappers of its training itself: give it observations from below them."
                 else
                     ""
 
             Guard.fail
                 "observations"
-                $"observations has {raw.Length} elements; it must have {seen.ObservationSize}, those of 1 from \
+                $"observations has {raw.Length} elements; it must have {rows * size}, those of {rows} from \
                   {seen.ObservationSpace}.{outside}"
 
         let bad = Guard.indexOfNonFinite raw
 
         if bad >= 0 then
-            Guard.fail "observations" $"Component {bad} of observation 0 is {raw[bad]}; observations must be finite."
+            Guard.fail
+                "observations"
+                $"Component {bad % size} of observation {bad / size} is {raw[bad]}; observations must be finite."
 
-        Guard.length "actions" acted.ActionSize action.Length
-        raw.CopyTo(Span seen.Observation)
+        Guard.length "actions" (rows * acted.ActionSize) taken.Length
+        raw.CopyTo(Span seen.Observations)
 
         if isFirst || not hasMemory then
             observations.Reset(Rng.create 0UL)
             observations.Observe observation.Span
         else
-            observations.StepAll(ReadOnlySpan noAction, observationBuffers)
+            observations.StepAll(ReadOnlySpan noActions, observationBuffers)
 
         isFirst <- false
 
-    /// Hands the policy's action through the wrappers.
-    let act (action: Span<float32>) =
-        actions.StepAll(ReadOnlySpan outerAction, actionBuffers)
-        ReadOnlySpan(acted.Action).CopyTo action
+    /// Hands the policy's actions through the wrappers.
+    let act (taken: Span<float32>) =
+        actions.StepAll(ReadOnlySpan outerActions, actionBuffers)
+        ReadOnlySpan(acted.Actions).CopyTo taken
 
+    /// For one observation at a time.
+    new(model, wrapping, facts) = WrappedPredictor(model, wrapping, facts, 1)
+
+    /// The number of observations at once.
+    member _.Rows = rows
     /// Elements of an action mask.
     member _.Choices = predictor.Choices
 
@@ -159,24 +173,33 @@ type WrappedPredictor(model: PolicyModel, wrapping: Wrapping, facts: ActingFacts
         predictor.Update model
         load model
 
-    /// A new episode begins: what was seen before is forgotten.
+    /// New episodes begin: what was seen before is forgotten.
     member _.Forget() : unit =
         predictor.Forget()
         isFirst <- true
 
-    /// The most probable action for an observation below the wrappers, among the choices that `mask` allows (an empty
-    /// one: all). `ArgumentException` for a wrong length, NaN or infinity.
-    member _.Predict(raw: ReadOnlySpan<float32>, mask: ReadOnlySpan<bool>, action: Span<float32>) : unit =
-        checkMask mask
-        show raw action
-        predictor.Predict(Span.op_Implicit observation.Span, mask, Span outerAction)
-        act action
+    /// The most probable actions for observations below the wrappers, [rows, observation size] to [rows, action size],
+    /// among the choices that masks [rows, choices] allow (empty ones: all). `ArgumentException` for a wrong length,
+    /// NaN or infinity.
+    member _.Predict(raw: ReadOnlySpan<float32>, masks: ReadOnlySpan<bool>, taken: Span<float32>) : unit =
+        checkMasks masks
 
-    /// Draws an action with the key, which moves on, among the choices that `mask` allows (an empty one: all).
+        if isBare then
+            predictor.Predict(raw, masks, taken)
+        else
+            show raw taken
+            predictor.Predict(Span.op_Implicit observation.Span, masks, Span outerActions)
+            act taken
+
+    /// Draws actions, row i with keys[i], which moves on, among the choices that masks allow (empty ones: all).
     member _.Sample
-        (raw: ReadOnlySpan<float32>, mask: ReadOnlySpan<bool>, action: Span<float32>, keys: Span<Rng>)
+        (raw: ReadOnlySpan<float32>, masks: ReadOnlySpan<bool>, taken: Span<float32>, keys: Span<Rng>)
         : unit =
-        checkMask mask
-        show raw action
-        predictor.Sample(Span.op_Implicit observation.Span, mask, Span outerAction, keys)
-        act action
+        checkMasks masks
+
+        if isBare then
+            predictor.Sample(raw, masks, taken, keys)
+        else
+            show raw taken
+            predictor.Sample(Span.op_Implicit observation.Span, masks, Span outerActions, keys)
+            act taken

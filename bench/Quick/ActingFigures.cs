@@ -1,0 +1,140 @@
+using System.Diagnostics;
+using Microsoft.ML.OnnxRuntime;
+using Rl.Core.Acting;
+using Rl.Core.Autodiff;
+using Rl.Core.Foundations;
+using Rl.Core.Networks;
+using Rl.Onnx;
+using Compile = Rl.Core.Autodiff.Program;
+
+namespace Rl.Bench.Quick;
+
+/// <summary>Acting in an application: a policy against its bare program and against ONNX Runtime on the same network,
+/// 2x64 tanh units.</summary>
+internal static class ActingFigures
+{
+    private const int Threads = 16;
+    private static readonly int[] Hidden = [64, 64];
+
+    public static IEnumerable<(string Name, Func<Figure> Measured)> All()
+    {
+        var policy = new Lazy<Policy>(MakePolicy);
+        yield return ("actor_1", Actor);
+        yield return ("policy_predict_1", () => Predict(policy.Value, 1));
+        yield return ("policy_predict_64", () => Predict(policy.Value, 64));
+        yield return ("policy_16_threads", () => Together(policy.Value));
+        yield return ("onnx_runtime_1", () => OnnxRuntime(1));
+        yield return ("onnx_runtime_64", () => OnnxRuntime(64));
+    }
+
+    private static Agent MakeAgent() =>
+        Agent.Create(
+            new PpoOptions { Hidden = Hidden, EnvironmentCopies = 1, Threads = 1 },
+            Environments.Make("CartPole-v1"),
+            1);
+
+    private static Policy MakePolicy()
+    {
+        using var agent = MakeAgent();
+        return agent.ToPolicy();
+    }
+
+    /// <summary>The actor's program alone: no checks, no choice of an action.</summary>
+    private static Figure Actor()
+    {
+        var network = ActorModule.create(
+            Rl.Core.Networks.Activation.Tanh, 4, [.. Hidden], CategoricalPolicy.create(2));
+        var layout = ActorModule.layout(network);
+        var theta = ExprModule.input("theta", [layout.Count]);
+        var output = ActorModule.apply(network, ParametersModule.create(layout, theta), ExprModule.input("x", [1, 4]));
+        var program = Compile.ofOutputs<float>([Tuple.Create("policy", output.Policy)]);
+        Array.ConvertAll(LayoutModule.initialise(RngModule.create(1UL), layout).Item1, value => (float)value)
+            .CopyTo(program.Input("theta"));
+        Observations(1).CopyTo(program.Input("x"));
+        var (seconds, bytes) = Measure.Run(program.Run);
+        return new Figure("actor_1", seconds * 1e6, "us", null, bytes);
+    }
+
+    private static Figure Predict(Policy policy, int rows)
+    {
+        var (observations, actions) = (Observations(rows), new float[rows]);
+        var (seconds, bytes) = rows == 1
+            ? Measure.Run(() => policy.Predict(observations, actions))
+            : Measure.Run(() => policy.PredictBatch(observations, actions));
+        return new Figure($"policy_predict_{rows}", seconds * 1e6, "us", null, bytes);
+    }
+
+    /// <summary>The rate of many threads that share a policy, over that of one thread.</summary>
+    private static Figure Together(Policy policy)
+    {
+        Rate(policy, Threads);
+        var ratios = Enumerable.Range(0, 7).Select(_ => Rate(policy, Threads) / Rate(policy, 1)).Order().ToList();
+        return new Figure("policy_16_threads", ratios[ratios.Count / 2], "x", null, null);
+    }
+
+    /// <summary>Predictions a second.</summary>
+    private static double Rate(Policy policy, int threads)
+    {
+        const double Seconds = 0.3;
+        long calls = 0;
+        using var start = new ManualResetEventSlim();
+        var all = Enumerable.Range(0, threads).Select(_ => new Thread(() =>
+        {
+            var (observation, action) = (Observations(1), new float[1]);
+            long own = 0;
+            start.Wait();
+            var watch = Stopwatch.StartNew();
+            while (watch.Elapsed.TotalSeconds < Seconds)
+            {
+                for (var call = 0; call < 100; call++)
+                {
+                    policy.Predict(observation, action);
+                }
+
+                own += 100;
+            }
+
+            Interlocked.Add(ref calls, own);
+        })).ToList();
+        all.ForEach(thread => thread.Start());
+        var watch = Stopwatch.StartNew();
+        start.Set();
+        all.ForEach(thread => thread.Join());
+        return calls / watch.Elapsed.TotalSeconds;
+    }
+
+    /// <summary>A session of one thread with values that are bound beforehand, its fastest way.</summary>
+    private static Figure OnnxRuntime(int rows)
+    {
+        var folder = Directory.CreateTempSubdirectory("rl-bench-");
+        try
+        {
+            var path = Path.Combine(folder.FullName, "agent.onnx");
+            using (var agent = MakeAgent())
+            {
+                agent.ExportOnnx(path);
+            }
+
+            using var settings = new SessionOptions { IntraOpNumThreads = 1, InterOpNumThreads = 1 };
+            using var session = new InferenceSession(path, settings);
+            using var options = new RunOptions();
+            using var input = OrtValue.CreateTensorValueFromMemory(Observations(rows), [rows, 4]);
+            using var output = OrtValue.CreateTensorValueFromMemory(new long[rows], [rows]);
+            OrtValue[] inputs = [input], outputs = [output];
+            string[] inputNames = ["observation"], outputNames = ["action"];
+            var (seconds, bytes) = Measure.Run(
+                () => session.Run(options, inputNames, inputs, outputNames, outputs));
+            return new Figure($"onnx_runtime_{rows}", seconds * 1e6, "us", null, bytes);
+        }
+        finally
+        {
+            folder.Delete(true);
+        }
+    }
+
+    private static float[] Observations(int rows)
+    {
+        var random = new Random(7);
+        return [.. Enumerable.Range(0, 4 * rows).Select(_ => (float)random.NextDouble() - 0.5f)];
+    }
+}

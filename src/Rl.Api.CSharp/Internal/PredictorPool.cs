@@ -1,0 +1,61 @@
+using System;
+using System.Collections.Concurrent;
+using System.Numerics;
+using System.Threading;
+using Rl.Core.Foundations;
+using Rl.Core.Learning;
+using Rl.Core.Training;
+
+namespace Rl.Internal;
+
+/// <summary>Compiled programs of one policy for a number of rows, one for each thread that acts at the same time. They
+/// are compiled when they are first wanted, and kept.</summary>
+internal sealed class PredictorPool(PolicyModel model, Wrapping wrapping, ActingFacts facts, int rows)
+{
+    /// <summary>One a processor, so that threads on different ones touch different cache lines.</summary>
+    private readonly Slot[] slots =
+        new Slot[BitOperations.RoundUpToPowerOf2((uint)Math.Min(System.Environment.ProcessorCount, 64))];
+
+    /// <summary>More than the processors: of threads that were interrupted while they acted.</summary>
+    private readonly ConcurrentBag<Desk> others = [];
+
+    public int Rows => rows;
+
+    /// <summary>A program that nobody else uses until it is returned.</summary>
+    public Desk Rent() =>
+        Interlocked.Exchange(ref Here(), null)
+        ?? (others.TryTake(out var other)
+            ? other
+            : new Desk(new(model, wrapping, facts, rows), rows, wrapping));
+
+    public void Return(Desk desk)
+    {
+        if (Interlocked.CompareExchange(ref Here(), desk, null) is not null)
+        {
+            others.Add(desk);
+        }
+    }
+
+    private ref Desk? Here() => ref slots[Thread.GetCurrentProcessorId() & (slots.Length - 1)].Desk;
+
+    /// <summary>A program, and room for rows that do not fill it.</summary>
+    internal sealed class Desk(WrappedPredictor predictor, int rows, Wrapping wrapping)
+    {
+        public WrappedPredictor Predictor { get; } = predictor;
+
+        public float[] Observations { get; } = new float[rows * wrapping.ObservationSpace.Size];
+
+        public bool[] Masks { get; } = new bool[rows * predictor.Choices];
+
+        public float[] Actions { get; } = new float[rows * wrapping.ActionSpace.Size];
+
+        public Rng[] Keys { get; } = new Rng[rows];
+    }
+
+    /// <summary>A pair of cache lines of its own: processors fetch lines in pairs.</summary>
+    [System.Runtime.InteropServices.StructLayout(System.Runtime.InteropServices.LayoutKind.Sequential, Size = 128)]
+    private struct Slot
+    {
+        public Desk? Desk;
+    }
+}
