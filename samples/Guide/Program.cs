@@ -284,6 +284,21 @@ internal static class Watching
         {
             Console.WriteLine($"stopped at {agent.Steps:N0}; the agent is whole");
         }
+
+        var evaluations = new EvaluationCallback(everySteps: 10_000) { BestPath = Path.Combine(folder, "best.rl") };
+        var result = agent.Train(
+            agent.Steps + steps,
+            [
+                evaluations,
+                new StopAtReturn(475),
+                new StopOnPlateau(evaluations: 5),
+                new StopAfter(TimeSpan.FromMinutes(10)),
+                new EverySteps(50_000, (training, now) => Console.WriteLine($"{now.Steps:N0}")),
+            ]);
+        Console.WriteLine(result.StopReason ?? "trained to the end");
+
+        var (low, high) = agent.Evaluate(episodes: 50).ConfidenceInterval(0.95);
+        Console.WriteLine($"the mean return is between {low:0.0} and {high:0.0}");
     }
 }
 

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Linq;
 using System.Threading;
 using Rl.Core.Environments;
@@ -209,24 +210,23 @@ public sealed partial class Agent
             deterministic,
             cancellationToken);
 
-    /// <summary>Runs whole episodes in an environment of the library with the same spaces.</summary>
-    /// <param name="environment">The environment.</param>
-    /// <param name="episodes">How many; at least 1.</param>
-    /// <param name="seed">Where the episodes' randomness comes from; null for one that follows from the agent's
-    /// seed.</param>
-    /// <param name="deterministic">Take the most probable actions; else draw them.</param>
-    /// <param name="cancellationToken">Stops between two steps.</param>
-    /// <exception cref="ArgumentException">The environment has other spaces; the message names both.</exception>
-    public EvaluationResult Evaluate(
-        BuiltInEnvironment environment,
+    /// <summary>Each episode of <see cref="Evaluate(int, ulong?, bool, CancellationToken)"/>: its return, its length
+    /// and whether it ended by itself.</summary> <param name="episodes">How many; at least 1.</param> <param
+    /// name="seed">Where the episodes' randomness comes from; null for one that follows from the agent's seed.</param>
+    /// <param name="deterministic">Take the most probable actions; else draw them.</param> <param
+    /// name="cancellationToken">Stops between two steps.</param> <exception cref="OperationCanceledException">The
+    /// evaluation was stopped.</exception> <exception cref="InvalidOperationException">The agent was loaded without an
+    /// environment.</exception>
+    public IReadOnlyList<EvaluatedEpisode> EvaluateEpisodes(
         int episodes = 100,
         ulong? seed = null,
         bool deterministic = true,
         CancellationToken cancellationToken = default) =>
-        Evaluate(EnvironmentSource.Of(environment), episodes, seed, deterministic, cancellationToken);
+        Evaluate(episodes, seed, deterministic, cancellationToken).EachEpisode;
 
-    /// <summary>Runs whole episodes in an environment of the library within wrappers, which take over what those of the
-    /// training have learned.</summary>
+    /// <summary>Runs whole episodes in copies of an environment with the same spaces: one of the library, with wrappers
+    /// or without, or one of your own that is an <see cref="ICloneableEnvironment"/>. Wrappers take over what those of
+    /// the training have learned.</summary>
     /// <param name="environment">The environment.</param>
     /// <param name="episodes">How many; at least 1.</param>
     /// <param name="seed">Where the episodes' randomness comes from; null for one that follows from the agent's
@@ -236,7 +236,7 @@ public sealed partial class Agent
     /// <exception cref="ArgumentException">The environment has other spaces or other wrappers that learn; the message
     /// names both.</exception>
     public EvaluationResult Evaluate(
-        WrappedEnvironment environment,
+        IEnvironment environment,
         int episodes = 100,
         ulong? seed = null,
         bool deterministic = true,

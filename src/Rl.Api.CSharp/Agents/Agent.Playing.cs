@@ -25,21 +25,9 @@ public sealed partial class Agent
             seed,
             deterministic);
 
-    /// <summary>Episodes of the agent in an environment of the library with the same spaces, to look at.</summary>
-    /// <param name="environment">The environment.</param>
-    /// <param name="episodes">How many; at least 1.</param>
-    /// <param name="seed">Where their randomness comes from; null for one that follows from the agent's seed.</param>
-    /// <param name="deterministic">Take the most probable actions; else draw them.</param>
-    /// <exception cref="ArgumentException">The environment has other spaces; the message names both.</exception>
-    public Playback Play(
-        BuiltInEnvironment environment,
-        int episodes = 1,
-        ulong? seed = null,
-        bool deterministic = true) =>
-        Play(EnvironmentSource.Of(environment), episodes, seed, deterministic);
-
-    /// <summary>Episodes of the agent in an environment of the library within wrappers, which take over what those of
-    /// the training have learned.</summary>
+    /// <summary>Episodes of the agent in a copy of an environment with the same spaces, to look at: one of the library,
+    /// with wrappers or without, or one of your own that is an <see cref="ICloneableEnvironment"/>. Wrappers take over
+    /// what those of the training have learned.</summary>
     /// <param name="environment">The environment.</param>
     /// <param name="episodes">How many; at least 1.</param>
     /// <param name="seed">Where their randomness comes from; null for one that follows from the agent's seed.</param>
@@ -47,7 +35,7 @@ public sealed partial class Agent
     /// <exception cref="ArgumentException">The environment has other spaces or other wrappers that learn; the message
     /// names both.</exception>
     public Playback Play(
-        WrappedEnvironment environment,
+        IEnvironment environment,
         int episodes = 1,
         ulong? seed = null,
         bool deterministic = true) =>

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.IO;
 using System.Threading;
 using System.Threading.Tasks;
@@ -33,7 +34,7 @@ public sealed partial class Agent
             Log.AtEnd(Logger, Steps, Options.TotalSteps);
         }
 
-        return Run(Options.TotalSteps, progress, cancellationToken);
+        return Run(Options.TotalSteps, Told(progress), cancellationToken);
     }
 
     /// <summary>Trains until the agent has taken <paramref name="totalSteps"/> environment steps since its creation,
@@ -53,8 +54,31 @@ public sealed partial class Agent
     public TrainingResult Train(
         long totalSteps,
         IProgress<TrainingProgress>? progress = null,
+        CancellationToken cancellationToken = default) =>
+        Train(totalSteps, Told(progress), cancellationToken);
+
+    /// <summary>Trains until the agent has taken <paramref name="totalSteps"/> environment steps since its creation, or
+    /// until a callback stops it.</summary>
+    /// <param name="totalSteps">More than the agent has taken already, <see cref="Steps"/>; it becomes the plan: rates
+    /// that are annealed reach 0 there.</param>
+    /// <param name="callbacks">Are called as it trains, in their order: <c>[new EvaluationCallback(10_000), new
+    /// StopAtReturn(475)]</c>.</param>
+    /// <param name="cancellationToken">Stops training between two updates.</param>
+    /// <exception cref="ArgumentException">A callback judges evaluations, and none makes any.</exception>
+    /// <exception cref="OperationCanceledException">Training was stopped. The agent keeps what it has learned and can
+    /// be used, saved and trained on.</exception>
+    /// <exception cref="EnvironmentException">The environment failed. The agent is as it was before the update in
+    /// progress.</exception>
+    /// <exception cref="TrainingFailureException">A number was not finite. The agent is as it was before the update in
+    /// progress.</exception>
+    /// <exception cref="InvalidOperationException">The agent has taken as many steps already, or it was loaded without
+    /// an environment to train in.</exception>
+    public TrainingResult Train(
+        long totalSteps,
+        IReadOnlyList<TrainingCallback> callbacks,
         CancellationToken cancellationToken = default)
     {
+        ArgumentNullException.ThrowIfNull(callbacks);
         ArgumentOutOfRangeException.ThrowIfLessThan(totalSteps, 1);
         using var _ = Enter();
         RequireWork(totalSteps);
@@ -64,7 +88,7 @@ public sealed partial class Agent
             DropLearner();
         }
 
-        return Run(totalSteps, progress, cancellationToken);
+        return Run(totalSteps, callbacks, cancellationToken);
     }
 
     /// <summary>Trains for at least <paramref name="steps"/> further environment steps without changing the plan. In
@@ -90,7 +114,7 @@ public sealed partial class Agent
         using var _ = Enter();
         RequireWork(Options.TotalSteps);
         var until = steps > Options.TotalSteps - Steps ? Options.TotalSteps : Steps + steps;
-        return Run(until, progress, cancellationToken);
+        return Run(until, Told(progress), cancellationToken);
     }
 
     /// <summary>As <see cref="Train(long, IProgress{TrainingProgress}?, CancellationToken)"/>, on another
@@ -104,11 +128,25 @@ public sealed partial class Agent
     public Task<TrainingResult> TrainAsync(
         long totalSteps,
         IProgress<TrainingProgress>? progress = null,
+        CancellationToken cancellationToken = default) =>
+        TrainAsync(totalSteps, Told(progress), cancellationToken);
+
+    /// <summary>As <see cref="Train(long, IReadOnlyList{TrainingCallback}, CancellationToken)"/>, on another
+    /// thread.</summary>
+    /// <param name="totalSteps">More than the agent has taken already, <see cref="Steps"/>.</param>
+    /// <param name="callbacks">Are called as it trains, on the thread that trains.</param>
+    /// <param name="cancellationToken">Stops training between two updates.</param>
+    /// <exception cref="OperationCanceledException">Training was stopped, and the task is cancelled. The agent keeps
+    /// what it has learned and can be used, saved and trained on.</exception>
+    public Task<TrainingResult> TrainAsync(
+        long totalSteps,
+        IReadOnlyList<TrainingCallback> callbacks,
         CancellationToken cancellationToken = default)
     {
+        ArgumentNullException.ThrowIfNull(callbacks);
         ArgumentOutOfRangeException.ThrowIfLessThan(totalSteps, 1);
         return Task.Factory.StartNew(
-            () => Train(totalSteps, progress, cancellationToken),
+            () => Train(totalSteps, callbacks, cancellationToken),
             cancellationToken,
             TaskCreationOptions.LongRunning,
             TaskScheduler.Default);
@@ -134,33 +172,8 @@ public sealed partial class Agent
         long totalSteps,
         Checkpoints checkpoints,
         IProgress<TrainingProgress>? progress = null,
-        CancellationToken cancellationToken = default)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(totalSteps, 1);
-        ArgumentNullException.ThrowIfNull(checkpoints);
-        checkpoints.Validate();
-        var keeper = new CheckpointKeeper(
-            this,
-            checkpoints,
-            () => Evaluate(checkpoints.EvaluationEpisodes, cancellationToken: cancellationToken))
-        {
-            Failed = error => Log.NotSaved(Logger, Steps, error.Message),
-        };
-        keeper.Start();
-        var told = new SynchronousProgress<TrainingProgress>(now =>
-        {
-            progress?.Report(now);
-            keeper.After(now.Steps);
-        });
-        try
-        {
-            return Train(totalSteps, told, cancellationToken);
-        }
-        finally
-        {
-            keeper.Finish();
-        }
-    }
+        CancellationToken cancellationToken = default) =>
+        Train(totalSteps, [.. Told(progress), new CheckpointCallback(checkpoints)], cancellationToken);
 
     /// <summary>As <see cref="Train(long, Checkpoints, IProgress{TrainingProgress}?, CancellationToken)"/>, on another
     /// thread.</summary>
@@ -175,16 +188,11 @@ public sealed partial class Agent
         long totalSteps,
         Checkpoints checkpoints,
         IProgress<TrainingProgress>? progress = null,
-        CancellationToken cancellationToken = default)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(totalSteps, 1);
-        ArgumentNullException.ThrowIfNull(checkpoints);
-        return Task.Factory.StartNew(
-            () => Train(totalSteps, checkpoints, progress, cancellationToken),
-            cancellationToken,
-            TaskCreationOptions.LongRunning,
-            TaskScheduler.Default);
-    }
+        CancellationToken cancellationToken = default) =>
+        TrainAsync(totalSteps, [.. Told(progress), new CheckpointCallback(checkpoints)], cancellationToken);
+
+    private static IReadOnlyList<TrainingCallback> Told(IProgress<TrainingProgress>? progress) =>
+        progress is null ? [] : [new ProgressCallback(progress)];
 
     /// <summary>Refuses to train to where the agent is already: nothing would happen, and nobody would know
     /// why.</summary>
@@ -199,17 +207,20 @@ public sealed partial class Agent
         }
     }
 
-    private TrainingResult Run(long until, IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
+    private TrainingResult Run(
+        long until, IReadOnlyList<TrainingCallback> callbacks, CancellationToken cancellationToken)
     {
+        var told = new CallbackRun(this, callbacks, cancellationToken);
         var training = new TrainingRun(state.Steps, state.Updates, until);
         Log.Started(Logger, Options.Algorithm, environmentId, Seed, Steps, until);
         try
         {
-            while (state.Steps < until)
+            Reporting(told.Start);
+            while (state.Steps < until && told.StopReason is null)
             {
                 ObjectDisposedException.ThrowIf(isDisposed, this);
                 cancellationToken.ThrowIfCancellationRequested();
-                Update(training, progress);
+                Update(training, callbacks.Count > 0 ? told : null);
             }
         }
         catch (OperationCanceledException)
@@ -222,21 +233,30 @@ public sealed partial class Agent
             Log.Failed(Logger, error, Steps);
             throw;
         }
+        finally
+        {
+            Reporting(told.End);
+        }
 
-        var result = training.Result(state.Steps, state.Updates);
+        var result = training.Result(state.Steps, state.Updates) with { StopReason = told.StopReason };
+        if (told.StopReason is { } reason)
+        {
+            Log.StoppedByCallback(Logger, Steps, reason);
+        }
+
         Log.Ended(Logger, Steps, result.Elapsed, result.MeanReturn);
         return result;
     }
 
     /// <summary>One transition, and what is told of it.</summary>
-    private void Update(TrainingRun training, IProgress<TrainingProgress>? progress)
+    private void Update(TrainingRun training, CallbackRun? told)
     {
         var report = Transition();
         policy = Learner().Policy(state);
         training.Record(report);
         var warnings = Convert.Warnings(report, Learner(), state, ref watch);
         var logsUpdates = Logger.IsEnabled(LogLevel.Debug);
-        if (progress is not null || logsUpdates)
+        if (told is not null || logsUpdates)
         {
             var now = training.Progress(report, warnings);
             if (logsUpdates)
@@ -244,7 +264,10 @@ public sealed partial class Agent
                 Log.Updated(Logger, now.Updates, now.Steps, now.MeanReturn, now.StepsPerSecond);
             }
 
-            Report(progress, now);
+            if (told is not null)
+            {
+                Reporting(() => told.Update(now));
+            }
         }
 
         foreach (var warning in warnings)
@@ -273,19 +296,17 @@ public sealed partial class Agent
         }
     }
 
-    private void Report(IProgress<TrainingProgress>? progress, TrainingProgress now)
+    /// <summary>Calls what may use the agent meanwhile.</summary>
+    private void Reporting(Action call)
     {
-        if (progress is not null)
+        reportingThread = System.Environment.CurrentManagedThreadId;
+        try
         {
-            reportingThread = System.Environment.CurrentManagedThreadId;
-            try
-            {
-                progress.Report(now);
-            }
-            finally
-            {
-                reportingThread = 0;
-            }
+            call();
+        }
+        finally
+        {
+            reportingThread = 0;
         }
     }
 }

@@ -121,23 +121,16 @@ public sealed partial class Agent : IDisposable
     /// <summary>θ: all its parameters, one vector. Never changed in place: each update makes another.</summary>
     public ReadOnlyMemory<float> Parameters => state.Parameters;
 
-    /// <summary>A new agent for an environment of the library.</summary>
+    /// <summary>A new agent for an environment, of which it makes copies: one of the library, with wrappers or without,
+    /// or one of your own that is an <see cref="ICloneableEnvironment"/>.</summary>
     /// <param name="options">The algorithm's options, for example a <see cref="PpoOptions"/>.</param>
-    /// <param name="environment">The environment; the agent makes its own copies.</param>
-    /// <param name="seed">Where all randomness comes from.</param>
-    /// <exception cref="ArgumentException">An option is out of its range; the message names it, its value and the
-    /// range.</exception>
-    public static Agent Create(AgentOptions options, BuiltInEnvironment environment, ulong seed) =>
-        Create(options, EnvironmentSource.Of(environment), seed);
-
-    /// <summary>A new agent for an environment of the library within wrappers.</summary>
-    /// <param name="options">The algorithm's options, for example a <see cref="PpoOptions"/>.</param>
-    /// <param name="environment">The environment; the agent makes its own copies, which share what the wrappers
+    /// <param name="environment">The environment; it stays as it is. Copies within wrappers share what these
     /// learn.</param>
     /// <param name="seed">Where all randomness comes from.</param>
-    /// <exception cref="ArgumentException">An option is out of its range; options and wrappers both normalise; or the
-    /// environment is one of your own: give a factory.</exception>
-    public static Agent Create(AgentOptions options, WrappedEnvironment environment, ulong seed) =>
+    /// <exception cref="ArgumentException">An option is out of its range, and the message names it, its value and the
+    /// range; options and wrappers both normalise; or the environment is one of your own that does not clone itself:
+    /// give a factory.</exception>
+    public static Agent Create(AgentOptions options, IEnvironment environment, ulong seed) =>
         Create(options, EnvironmentSource.Of(environment), seed);
 
     /// <summary>A new agent for an environment of your own.</summary>

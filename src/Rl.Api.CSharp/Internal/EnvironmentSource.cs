@@ -27,21 +27,20 @@ internal abstract class EnvironmentSource
     /// <summary>What a file must hold to find the environment again.</summary>
     public abstract IEnumerable<KeyValuePair<string, string>> Notes { get; }
 
-    public static EnvironmentSource Of(BuiltInEnvironment environment)
+    /// <summary>Copies of an environment: of the library, within wrappers, or a user's that clones itself.</summary>
+    public static EnvironmentSource Of(IEnvironment environment)
     {
         ArgumentNullException.ThrowIfNull(environment);
-        return new BuiltIn(environment);
-    }
-
-    public static EnvironmentSource Of(WrappedEnvironment environment)
-    {
-        ArgumentNullException.ThrowIfNull(environment);
-        return environment.Inner is BuiltInEnvironment inner
-            ? new Wrapped(new BuiltIn(inner), environment.CoreWrappers)
-            : throw new ArgumentException(
-                $"{environment.Name} is one environment of your own, and an agent needs copies; give a factory, such "
-                    + "as () => new MyEnvironment().NormalizeObservation().",
-                nameof(environment));
+        return environment switch
+        {
+            BuiltInEnvironment builtIn => new BuiltIn(builtIn),
+            WrappedEnvironment wrapped => new Wrapped(Of(wrapped.Inner), wrapped.CoreWrappers),
+            ICloneableEnvironment cloneable => new Custom(cloneable.Clone),
+            _ => throw new ArgumentException(
+                $"{environment.Name} is one environment of your own, and an agent needs copies: give a factory, such "
+                    + $"as () => new {environment.GetType().Name}(), or implement ICloneableEnvironment.",
+                nameof(environment)),
+        };
     }
 
     /// <summary>A batch of one copy, the environment itself, which stays its maker's.</summary>

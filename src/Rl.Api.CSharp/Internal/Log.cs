@@ -33,10 +33,13 @@ internal static partial class Log
     public static partial void Stopped(ILogger logger, long steps);
 
     [LoggerMessage(
-        8, LogLevel.Warning,
+        9, LogLevel.Warning,
         "Nothing to train: the agent has taken {Steps} steps, and its plan ends at "
             + "{TotalSteps}; make a longer one with Train(totalSteps)")]
     public static partial void AtEnd(ILogger logger, long steps, long totalSteps);
+
+    [LoggerMessage(10, LogLevel.Information, "A callback stopped training at step {Steps}: {Reason}")]
+    public static partial void StoppedByCallback(ILogger logger, long steps, string reason);
 
     [LoggerMessage(7, LogLevel.Error, "Training failed at step {Steps}")]
     public static partial void Failed(ILogger logger, Exception error, long steps);

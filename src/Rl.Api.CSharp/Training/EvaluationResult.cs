@@ -1,8 +1,17 @@
 using System;
 using System.Collections.Generic;
 using System.Globalization;
+using System.Linq;
+using Rl.Internal;
 
 namespace Rl;
+
+/// <summary>An episode of an evaluation.</summary>
+/// <param name="Return">The undiscounted sum of its rewards.</param>
+/// <param name="Length">The number of its steps.</param>
+/// <param name="IsTerminated">Whether it ended by itself, by reaching a goal or by failing; else its time was
+/// over.</param>
+public readonly record struct EvaluatedEpisode(double Return, int Length, bool IsTerminated);
 
 /// <summary>The returns of whole episodes, and their statistics.</summary>
 public sealed class EvaluationResult
@@ -11,6 +20,10 @@ public sealed class EvaluationResult
     {
         Returns = Array.AsReadOnly(evaluation.Returns);
         Lengths = Array.AsReadOnly(evaluation.Lengths);
+        EachEpisode = Array.AsReadOnly(Enumerable.Range(0, evaluation.Returns.Length)
+            .Select(number => new EvaluatedEpisode(
+                evaluation.Returns[number], evaluation.Lengths[number], evaluation.Terminated[number]))
+            .ToArray());
         Mean = evaluation.Mean;
         StandardDeviation = evaluation.StandardDeviation;
         StandardError = evaluation.StandardError;
@@ -25,6 +38,9 @@ public sealed class EvaluationResult
     /// <summary>The number of steps of each episode.</summary>
     public IReadOnlyList<int> Lengths { get; }
 
+    /// <summary>Return, length and end of each episode.</summary>
+    public IReadOnlyList<EvaluatedEpisode> EachEpisode { get; }
+
     /// <summary>The mean return.</summary>
     public double Mean { get; }
 
@@ -33,6 +49,26 @@ public sealed class EvaluationResult
 
     /// <summary>The standard error of the mean, the standard deviation divided by √n.</summary>
     public double StandardError { get; }
+
+    /// <summary>An interval that holds the true mean return with about the given probability, by the percentile
+    /// bootstrap over the episodes; narrower than it should be for fewer than about 20.</summary>
+    /// <param name="level">The probability, between 0 and 1, neither included.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The level is not between 0 and 1.</exception>
+    public (double Low, double High) ConfidenceInterval(double level = 0.95)
+    {
+        if (!(level > 0 && level < 1))
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(level), level, $"level is {level}; it must be between 0 and 1, for example 0.95.");
+        }
+
+        var drawn = new double[Returns.Count];
+        return Bootstrap.Middle(level, random =>
+        {
+            Bootstrap.Draw(random, Returns, drawn);
+            return drawn.Average();
+        });
+    }
 
     /// <summary>The mean and its standard error, for example <c>498.2 ± 1.3 (100 episodes)</c>: with two digits of the
     /// error, at least one after the point.</summary>

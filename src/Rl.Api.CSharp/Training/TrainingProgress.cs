@@ -60,6 +60,9 @@ public sealed record TrainingProgress
 public sealed record TrainingResult(
     long Steps, long StepsTaken, long Updates, long Episodes, double MeanReturn, TimeSpan Elapsed)
 {
+    /// <summary>Why a callback has stopped it before its end; null if none has.</summary>
+    public string? StopReason { get; init; }
+
     /// <summary>Environment steps a second.</summary>
     public double StepsPerSecond => StepsTaken / Math.Max(Elapsed.TotalSeconds, 1e-9);
 }

@@ -8,7 +8,7 @@ namespace Rl.Cli.Bench;
 /// precipice").</summary>
 internal static class Statistics
 {
-    private const int Resamples = 2_000;
+    private const double Level = 0.95;
 
     /// <summary>√(Σ (x − mean)² / (n − 1)) / √n; 0 for a single value.</summary>
     public static double StandardError(IReadOnlyList<double> values)
@@ -47,12 +47,11 @@ internal static class Statistics
     public static (double Low, double High) BootstrapImprovement(
         IReadOnlyList<double> one, IReadOnlyList<double> other)
     {
-        var random = new Random(1);
         var (first, second) = (new double[one.Count], new double[other.Count]);
-        return Middle(() =>
+        return Internal.Bootstrap.Middle(Level, random =>
         {
-            Draw(random, one, first);
-            Draw(random, other, second);
+            Internal.Bootstrap.Draw(random, one, first);
+            Internal.Bootstrap.Draw(random, other, second);
             return ProbabilityOfImprovement(first, second);
         });
     }
@@ -62,32 +61,11 @@ internal static class Statistics
     public static (double Low, double High) Bootstrap(
         IReadOnlyList<double> values, Func<IReadOnlyList<double>, double> statistic)
     {
-        var random = new Random(1);
         var drawn = new double[values.Count];
-        return Middle(() =>
+        return Internal.Bootstrap.Middle(Level, random =>
         {
-            Draw(random, values, drawn);
+            Internal.Bootstrap.Draw(random, values, drawn);
             return statistic(drawn);
         });
-    }
-
-    private static void Draw(Random random, IReadOnlyList<double> values, double[] drawn)
-    {
-        for (var index = 0; index < drawn.Length; index++)
-        {
-            drawn[index] = values[random.Next(values.Count)];
-        }
-    }
-
-    private static (double Low, double High) Middle(Func<double> sample)
-    {
-        var results = new double[Resamples];
-        for (var index = 0; index < Resamples; index++)
-        {
-            results[index] = sample();
-        }
-
-        Array.Sort(results);
-        return (results[(int)(Resamples * .025)], results[(int)(Resamples * .975)]);
     }
 }

@@ -14,6 +14,8 @@ type Evaluation =
         Returns: float[]
         /// The number of steps of each episode.
         Lengths: int[]
+        /// Whether each ended by itself; else its time was over.
+        Terminated: bool[]
     }
 
     /// (1/E) Σ Rᵢ: the estimate of J(θ) of equation 8 (slide 13).
@@ -80,6 +82,7 @@ module Evaluate =
         let next = Array.sub first 0 copies
         let returns = Array.zeroCreate<float> episodes
         let lengths = Array.zeroCreate<int> episodes
+        let terminated = Array.zeroCreate<bool> episodes
         let mutable missing = episodes
         let lasted = Array.zeroCreate<int> copies
         let masks = Array.zeroCreate<bool>(if environment.HasActionMasks then copies * predictor.Choices else 0)
@@ -114,7 +117,8 @@ module Evaluate =
                 if buffers.EpisodeLengths.Span[copy] > 0 && next[copy] < first[copy + 1] then
                     returns[next[copy]] <- buffers.EpisodeReturns.Span[copy]
                     lengths[next[copy]] <- buffers.EpisodeLengths.Span[copy]
+                    terminated[next[copy]] <- buffers.Terminated.Span[copy]
                     next[copy] <- next[copy] + 1
                     missing <- missing - 1
 
-        { Returns = returns; Lengths = lengths }
+        { Returns = returns; Lengths = lengths; Terminated = terminated }

@@ -83,11 +83,11 @@ let ``the same key gives the same episodes`` (seed: uint64) = evaluate 3 10 seed
 
 [<Fact>]
 let ``mean, deviation and error are those of the formulas`` () =
-    let result = { Returns = [| 1.0; 2.0; 3.0; 6.0 |]; Lengths = [| 1; 1; 1; 1 |] }
+    let result = { Returns = [| 1.0; 2.0; 3.0; 6.0 |]; Lengths = [| 1; 1; 1; 1 |]; Terminated = Array.create 4 true }
     Assert.Equal(3.0, result.Mean, 12)
     Assert.Equal(sqrt (14.0 / 3.0), result.StandardDeviation, 12)
     Assert.Equal(sqrt (14.0 / 3.0) / 2.0, result.StandardError, 12)
-    Assert.Equal(0.0, { Returns = [| 5.0 |]; Lengths = [| 1 |] }.StandardDeviation)
+    Assert.Equal(0.0, { Returns = [| 5.0 |]; Lengths = [| 1 |]; Terminated = [| true |] }.StandardDeviation)
 
 [<Fact>]
 let ``drawn actions differ from the most probable ones`` () =
