@@ -2,7 +2,7 @@
 # Expected: a program of Native AOT that asks Fma.IsSupported gets the machine's answer, or Vector128.FusedMultiplyAdd costs about what a product
 # and a sum do, Vector128.IsHardwareAccelerated being true. Seen with ILCompiler 10.0 on linux-x64 machines with AVX2 and FMA: by default
 # Avx2.IsSupported, Fma.IsSupported and Vector256.IsHardwareAccelerated are false for good, and each fused multiply-add of a vector becomes calls
-# into the C library. IlcInstructionSet=x86-64-v3 mends both. Work-around: src/Rl.Core.FSharp/buildTransitive/Rl.Core.FSharp.targets.
+# into the C library. IlcInstructionSet=x86-64-v3 mends both. Work-around: src/Rl.Core.FSharp/buildTransitive/Rl.Core.targets.
 # Needs what Native AOT needs: clang or gcc, and zlib.
 set -euo pipefail
 if ! grep -qw fma /proc/cpuinfo 2>/dev/null || [ "$(uname -m)" != x86_64 ]; then
