@@ -13,14 +13,19 @@ namespace Rl.Tests.Api;
 /// <summary>The packages as a user gets them: packed, installed from a folder into an empty project, and run.</summary>
 public sealed partial class PackageTests
 {
-    private static readonly string[] Projects = ["Rl.Core.FSharp", "Rl.Api.CSharp", "Rl.Rendering", "Rl.Onnx"];
+    private static readonly string[] Projects =
+        ["Rl.Core.FSharp", "Rl.Api.CSharp", "Rl.Rendering", "Rl.Onnx", "Rl.Hosting"];
 
     /// <summary>A version that no machine has unpacked before: NuGet keeps the first of each that it sees.</summary>
     private const string Version = "0.0.0-test";
 
     private static readonly Dictionary<string, long> LargestSizes = new()
     {
-        ["Rl"] = 400_000, ["Rl.Core"] = 3_000_000, ["Rl.Rendering"] = 100_000, ["Rl.Onnx"] = 100_000,
+        ["Rl"] = 400_000,
+        ["Rl.Core"] = 3_000_000,
+        ["Rl.Rendering"] = 100_000,
+        ["Rl.Onnx"] = 100_000,
+        ["Rl.Hosting"] = 100_000,
     };
 
     [Fact]
@@ -47,7 +52,7 @@ public sealed partial class PackageTests
         Assert.Equal(2 * Projects.Length, Directory.GetFiles(feed).Length);
 
         var program = folder.File("program");
-        WriteProject(program, feed, ["Rl", "Rl.Rendering", "Rl.Onnx"]);
+        WriteProject(program, feed, ["Rl", "Rl.Rendering", "Rl.Onnx", "Rl.Hosting"]);
         File.WriteAllText(Path.Combine(program, "Program.cs"), Lines());
         var built = await Dotnet(program, "build", "-c", "Release");
         Assert.Contains("0 Warning(s)", built, StringComparison.Ordinal);
