@@ -1,10 +1,11 @@
-// The code of docs/csharp-guide.md: a test compares the two, and this runs it.
+// The code of docs/csharp-guide.md and docs/logging.md: a test compares them, and this runs it.
 using System;
 using System.IO;
 using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
 using Rl;
+using Rl.Logging;
 
 var steps = args.Contains("--quick") ? 4_096 : 100_000;
 var folder = Directory.CreateTempSubdirectory("rl-guide").FullName;
@@ -16,6 +17,7 @@ Turning.Run();
 Watching.Run(steps, folder);
 Serving.Run(steps);
 Remembering.Run(steps);
+Logged.Run(steps, folder);
 Directory.Delete(folder, recursive: true);
 
 internal static class FirstAgent
@@ -341,6 +343,34 @@ internal static class Remembering
                 observation = environment.Reset(seed: 6);
                 agent.BeginEpisode();
             }
+        }
+    }
+}
+
+internal static class Logged
+{
+    public static void Run(int steps, string folder)
+    {
+        using var agent = Agent.Create(new PpoOptions(), Environments.Make("CartPole-v1"), seed: 1);
+        using (var log = new TensorBoardLog(agent, Path.Combine(folder, "logs", "ppo-cartpole-1")))
+        {
+            agent.Train(steps, log);
+            log.AddEvaluation(agent.Evaluate(episodes: 20), agent.Steps);
+        }
+
+        using (var logs = new TrainingLogs(
+            new TensorBoardLog(
+                agent, Path.Combine(folder, "logs", "longer"), new() { Keys = LogKeys.StableBaselines3 }),
+            new MonitorLog(agent, Path.Combine(folder, "logs", "longer", "monitor.csv")),
+            new JsonLinesLog(agent, Path.Combine(folder, "logs", "longer", "progress.jsonl")),
+            new CsvLog(agent, Path.Combine(folder, "logs", "longer", "progress.csv"), everySteps: 10_000)))
+        {
+            agent.Train(agent.Steps + steps, logs);
+        }
+
+        foreach (var block in agent.ParameterBlocks)
+        {
+            Console.WriteLine($"{block.Name} [{string.Join(" x ", block.Shape)}]");
         }
     }
 }

@@ -34,6 +34,7 @@ public sealed class PublicSurfaceTests
     [InlineData("Rl.Core.FSharp")]
     [InlineData("Rl.Hosting")]
     [InlineData("Rl.Onnx")]
+    [InlineData("Rl.Logging")]
     [InlineData("Rl.Rendering")]
     public void The_public_surface_of_an_assembly_is_the_approved_one(string assembly)
     {

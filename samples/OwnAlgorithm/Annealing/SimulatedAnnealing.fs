@@ -150,7 +150,7 @@ module SimulatedAnnealing =
                 Arrays = [ Return, [| 0.0f |] ]
                 Start =
                     {
-                        Parameters = (Actor.layout actor).Count
+                        Layout = Actor.layout actor
                         Observations = 0
                         Rewards = 0
                         Replay = None

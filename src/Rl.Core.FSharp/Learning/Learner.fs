@@ -93,8 +93,8 @@ module ArrayNames =
 /// How the states of a learner begin, and the sizes of statistics that all of them keep.
 type StateStart =
     {
-        /// The length of θ.
-        Parameters: int
+        /// The names of the parts of θ, which has their length.
+        Layout: Layout
         /// Components of the statistics of observations; 0 without.
         Observations: int
         /// 1 with statistics of rewards, else 0.
@@ -199,6 +199,8 @@ type Learner() =
     abstract Environment: BatchEnvironment
     /// What acts; its parameters are the first of a state's θ.
     abstract Network: Actor
+    /// The names of the parts of a state's θ.
+    abstract Layout: Layout
     /// The options as named texts, for files and logs; read back by the algorithm's `ofPairs`.
     abstract Options: (string * string) list
     /// The number of environment steps that training is planned for.

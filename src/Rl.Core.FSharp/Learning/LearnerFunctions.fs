@@ -119,6 +119,7 @@ type internal FunctionLearner<'Experience>(functions: LearnerFunctions<'Experien
     override _.Algorithm = algorithm
     override _.Environment = functions.Environment
     override _.Network = functions.Network
+    override _.Layout = functions.Start.Layout
     override _.Options = functions.Options
     override _.TotalSteps = functions.TotalSteps
     override _.Initialise key = functions.Start.Initialise functions.Arrays key
@@ -129,8 +130,8 @@ type internal FunctionLearner<'Experience>(functions: LearnerFunctions<'Experien
         | Ok state ->
             let wanted = functions.Start
 
-            if state.Parameters.Length <> wanted.Parameters then
-                Some $"it has {state.Parameters.Length} parameters, and its options need {wanted.Parameters}"
+            if state.Parameters.Length <> wanted.Layout.Count then
+                Some $"it has {state.Parameters.Length} parameters, and its options need {wanted.Layout.Count}"
             elif state.Observations.Size <> wanted.Observations then
                 Some(
                     $"it has statistics of {state.Observations.Size} observed numbers, and its options need "

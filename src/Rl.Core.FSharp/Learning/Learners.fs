@@ -53,7 +53,7 @@ module internal Learners =
         let rewarded = if normaliseRewards then 1 else 0
 
         {
-            Parameters = layout.Count
+            Layout = layout
             Observations = observed
             Rewards = rewarded
             Replay = None

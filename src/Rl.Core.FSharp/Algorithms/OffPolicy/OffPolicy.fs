@@ -129,7 +129,7 @@ module Replayed =
         let plain = Learners.start parts.Layout environment parts.NormaliseObservations extras.NormalisesRewards
 
         {
-            Parameters = plain.Parameters
+            Layout = plain.Layout
             Observations = plain.Observations
             Rewards = plain.Rewards
             Replay = Some replay
