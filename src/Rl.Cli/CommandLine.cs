@@ -116,13 +116,31 @@ internal static class CommandLine
         {
             Description = "Train with the algorithm's defaults, even where better options for the task are known.",
         };
+        var tensorBoard = new Option<string?>("--tensorboard")
+        {
+            Description = "Log for TensorBoard: in the run's folder, so that tensorboard --logdir runs shows all runs, "
+                + "or in a folder of the run's name below the one that is given.",
+            HelpName = "folder",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var monitor = new Option<bool>("--monitor")
+        {
+            Description = "Write the episodes as Stable-Baselines3's Monitor does: monitor.csv in the run's folder.",
+        };
+        var jsonLines = new Option<bool>("--jsonl")
+        {
+            Description = "Write an object after each update: progress.jsonl in the run's folder.",
+        };
         var set = Words.Settings(
             "--set", "An option of the algorithm, for example LearningRate=3e-4; rl algorithms ALGORITHM lists them.");
         var environmentSet = Words.EnvironmentSet("of the environment");
-        var command = new Command("train", "Train an agent and keep it in a run folder.")
+        const string Summary = "Train an agent and keep it in a run folder. Examples: rl train ppo CartPole-v1; "
+            + "rl train dqn CartPole-v1 --seed 2 --tensorboard; rl train --resume dqn-CartPole-v1-seed2.";
+        var command = new Command("train", Summary)
         {
             algorithm, environment, resume, seed, steps, threads, run, overwrite, json, episodes, checkpointEvery,
-            keepLast, withoutReplay, evaluateEvery, evaluateEpisodes, defaults, set, environmentSet,
+            keepLast, withoutReplay, evaluateEvery, evaluateEpisodes, tensorBoard, monitor, jsonLines, defaults, set,
+            environmentSet,
         };
         command.SetAction(parsed => TrainCommand.Run(
             new TrainRequest
@@ -142,6 +160,13 @@ internal static class CommandLine
                 WithoutReplay = parsed.GetValue(withoutReplay),
                 EvaluateEvery = parsed.GetValue(evaluateEvery),
                 EvaluateEpisodes = parsed.GetValue(evaluateEpisodes),
+                Logs = new()
+                {
+                    TensorBoard = parsed.GetResult(tensorBoard) is not null,
+                    TensorBoardFolder = parsed.GetValue(tensorBoard),
+                    Monitor = parsed.GetValue(monitor),
+                    JsonLines = parsed.GetValue(jsonLines),
+                },
                 Defaults = parsed.GetValue(defaults),
                 Settings = Words.Pairs("--set", parsed.GetValue(set)),
                 EnvironmentSettings = Words.Pairs("--environment-set", parsed.GetValue(environmentSet)),

@@ -52,6 +52,9 @@ internal sealed record TrainRequest
     /// <summary>The episodes of each of them.</summary>
     public int EvaluateEpisodes { get; init; } = 20;
 
+    /// <summary>What is written for other programs.</summary>
+    public LogRequest Logs { get; init; } = new();
+
     /// <summary>The algorithm's defaults even where better options are known.</summary>
     public bool Defaults { get; init; }
 
@@ -115,10 +118,11 @@ internal static class TrainCommand
             tuned?.Source)
         { ReplayBytes = agent.ReplayBytes };
         var view = View(request, terminal);
+        using var logs = RunLogs.Open(request.Logs, agent, folder.Path, view.Notice);
         view.Start(outline);
         Tell(request, agent, view);
         folder.WriteConfiguration(agent, environment);
-        return new TrainSession(agent, environment, folder, outline, view, request).Run(interruption);
+        return new TrainSession(agent, environment, folder, outline, view, request, logs).Run(interruption);
     }
 
     /// <summary>Goes on from the run's agent file with its own options and plan, or a longer plan.</summary>
@@ -130,7 +134,8 @@ internal static class TrainCommand
         {
             throw new ArgumentException(
                 "--resume goes on with the run's own algorithm, environment, seed and options; only --steps, "
-                    + "--threads, --episodes, --json and when and how to save and evaluate can be given with it.");
+                    + "--threads, --episodes, --json, logs, and when and how to save and evaluate can be given with "
+                    + "it.");
         }
 
         var path = RunPlaces.FindRun(run);
@@ -160,6 +165,7 @@ internal static class TrainCommand
             agent.Steps)
         { ReplayBytes = agent.ReplayBytes };
         var view = View(request, terminal);
+        using var logs = RunLogs.Open(request.Logs, agent, folder.Path, view.Notice);
         view.Start(outline);
         Tell(request, agent, view);
         if (folder.Earlier.Damaged > 0)
@@ -169,7 +175,7 @@ internal static class TrainCommand
                 $"{folder.Earlier.Damaged} damaged rows of metrics.csv are left out; the others are kept"));
         }
 
-        var code = new TrainSession(agent, environment, folder, outline, view, request).Run(interruption);
+        var code = new TrainSession(agent, environment, folder, outline, view, request, logs).Run(interruption);
         folder.WriteConfiguration(agent, environment);
         return code;
     }

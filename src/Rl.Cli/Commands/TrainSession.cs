@@ -8,11 +8,11 @@ using Rl.Internal;
 
 namespace Rl.Cli.Commands;
 
-/// <summary>One run of <c>rl train</c> in its folder: trains to the end of the plan, saves as it goes, evaluates,
-/// draws.</summary>
+/// <summary>One run of <c>rl train</c> in its folder: trains to the end of the plan, saves and logs as it goes,
+/// evaluates, draws.</summary>
 internal sealed class TrainSession(
     Agent agent, BuiltInEnvironment environment, RunFolder folder, TrainingOutline outline, TrainingView view,
-    TrainRequest request)
+    TrainRequest request, RunLogs? logs)
 {
     /// <summary>How long an update may go on after an interruption; then the state before it is saved. Containers are
     /// killed after 10 seconds.</summary>
@@ -65,6 +65,7 @@ internal sealed class TrainSession(
             Finish(keeper);
             var (evaluation, cutAt) = FiniteEvaluation.Of(agent, request.Episodes, null, true, interruption);
             view.Result(new(outline, training, evaluation, environment.RewardThreshold, watch.Elapsed, cutAt));
+            logs?.End(evaluation);
             return ExitCode.Success;
         }
         catch (OperationCanceledException)
@@ -97,7 +98,11 @@ internal sealed class TrainSession(
         () => FiniteEvaluation.Of(agent, request.EvaluateEpisodes, null, true, interruption).Result)
     {
         Failed = error => view.Notice($"{error.Message} Training goes on, and it is tried again"),
-        Evaluated = view.Evaluated,
+        Evaluated = (evaluation, steps, isBest) =>
+        {
+            view.Evaluated(evaluation, steps, isBest);
+            logs?.Evaluated(evaluation, steps);
+        },
     };
 
     /// <summary>Trains on a thread of its own, so that an interruption need not wait for a long update.</summary>
@@ -116,6 +121,7 @@ internal sealed class TrainSession(
 
                 show(now);
                 Record(now);
+                logs?.Report(now);
                 curve.Record(now, steps);
                 steps = now.Steps;
                 Restore();

@@ -11,8 +11,15 @@ internal static class RunFiles
     public const string Curve = "learning-curve.png";
     public const string BeforeFailure = "before-failure.rl";
     public const string Failure = "failure.batch";
+    public const string Monitor = "monitor.csv";
+    public const string JsonLines = "progress.jsonl";
+
+    /// <summary>TensorBoard's files, one a session.</summary>
+    public const string Events = "events.out.tfevents.*";
 
     /// <summary>What a run may leave behind and another may replace.</summary>
     public static string[] All { get; } =
-        [Configuration, Metrics, Agent, Best, BestEvaluation, Curve, BeforeFailure, Failure];
+    [
+        Configuration, Metrics, Agent, Best, BestEvaluation, Curve, BeforeFailure, Failure, Monitor, JsonLines,
+    ];
 }

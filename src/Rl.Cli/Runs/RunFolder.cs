@@ -9,8 +9,8 @@ using Rl.Core.Foundations;
 namespace Rl.Cli.Runs;
 
 /// <summary>The folder of a run, which one process at a time writes: configuration.json, metrics.csv, agent.rl and
-/// learning-curve.png; best.rl and best.json if it was evaluated; of one that failed, before-failure.rl and
-/// failure.batch too.</summary>
+/// learning-curve.png; best.rl and best.json if it was evaluated; the logs that were asked for; of one that failed,
+/// before-failure.rl and failure.batch too.</summary>
 internal sealed class RunFolder : IDisposable
 {
     private MetricsLog? metrics;
@@ -150,6 +150,11 @@ internal sealed class RunFolder : IDisposable
             {
                 File.Delete(System.IO.Path.Combine(path, file));
                 WholeFile.RemoveRests(System.IO.Path.Combine(path, file));
+            }
+
+            foreach (var events in Directory.GetFiles(path, RunFiles.Events))
+            {
+                File.Delete(events);
             }
 
             var folder = new RunFolder(path, held);
