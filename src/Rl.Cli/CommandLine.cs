@@ -26,6 +26,7 @@ internal static class CommandLine
             WatchCommandLine.Watch(terminal, interruption),
             WatchCommandLine.Record(terminal, interruption),
             ExportCommandLine.Export(terminal, interruption),
+            RunsCommandLine.Plot(terminal, interruption),
             Environments(terminal),
             Algorithms(terminal),
             Check(terminal, interruption),

@@ -32,6 +32,19 @@ internal sealed record MetricsHistory(
     /// <summary>That of a new run.</summary>
     public static MetricsHistory None { get; } = new(null, [], 0, 0, 0);
 
+    /// <summary>What the file of a run holds that may still go on; it stays as it is.</summary>
+    public static MetricsHistory Read(string path)
+    {
+        if (!File.Exists(path))
+        {
+            return None;
+        }
+
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        using var reader = new StreamReader(file);
+        return Parse(Lines(reader.ReadToEnd()), long.MaxValue, new());
+    }
+
     /// <summary>
     /// Drops the rows beyond so many steps, which the agent was not saved with and will take again, and rows that are
     /// damaged; a file of which nothing can be read is put aside as <c>metrics-damaged.csv</c>.
@@ -43,24 +56,41 @@ internal sealed record MetricsHistory(
             return None;
         }
 
-        // What follows the last line's end is a row that a crash cut short, and no damage.
         var text = File.ReadAllText(path);
-        var end = text.LastIndexOf('\n') + 1;
-        var lines =
-            text[..end].Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.TrimEnd('\r')).ToArray();
-        if (lines.Length == 0 || !lines[0].StartsWith("steps,", StringComparison.Ordinal))
+        var kept = new StringBuilder();
+        var history = Parse(Lines(text), steps, kept);
+        if (kept.Length == 0)
         {
             if (text.Length > 0)
             {
                 File.Move(path, Path.Combine(Path.GetDirectoryName(path)!, "metrics-damaged.csv"), overwrite: true);
             }
 
+            return history;
+        }
+
+        WholeFile.WriteText(path, history.Rows.Count == 0 ? "" : kept.ToString());
+        return history;
+    }
+
+    /// <summary>What follows the last line's end is a row that a crash cut short, and no damage.</summary>
+    private static string[] Lines(string text) =>
+        [
+            .. text[..(text.LastIndexOf('\n') + 1)].Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(line => line.TrimEnd('\r'))];
+
+    /// <summary>The rows up to so many steps; <paramref name="kept"/> takes the lines that can be read, with the
+    /// header.</summary>
+    private static MetricsHistory Parse(string[] lines, long steps, StringBuilder kept)
+    {
+        if (lines.Length == 0 || !lines[0].StartsWith("steps,", StringComparison.Ordinal))
+        {
             return None with { Damaged = lines.Length };
         }
 
         var columns = lines[0].Split(',');
         var returns = Array.IndexOf(columns, ReturnsColumn);
-        var kept = new StringBuilder(lines[0]).Append('\n');
+        kept.Append(lines[0]).Append('\n');
         var rows = new List<MetricsRow>();
         var (seconds, episodes) = (0.0, 0.0);
         var damaged = 0;
@@ -85,7 +115,6 @@ internal sealed record MetricsHistory(
             }
         }
 
-        WholeFile.WriteText(path, rows.Count == 0 ? "" : kept.ToString());
         return new(rows.Count == 0 ? null : lines[0], rows, seconds, episodes, damaged);
     }
 

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Text.Json;
@@ -87,6 +88,35 @@ internal static class RunPlaces
                     + $"file, copy it into a folder of its own as {RunFiles.Agent}.");
     }
 
+    /// <summary>The folders of the runs that are meant by a name under runs/, a folder, the agent file in it, or a
+    /// folder of runs, in the order of their names.</summary>
+    /// <exception cref="FileNotFoundException">There is none; the message says where it was sought and lists
+    /// runs.</exception>
+    public static IReadOnlyList<string> FindFolders(string run)
+    {
+        string[] candidates =
+            File.Exists(run) ? [RunFolder.FolderOf(run)] : [Path.TrimEndingDirectorySeparator(run), NamedAfter(run)];
+        if (candidates.FirstOrDefault(HasConfiguration) is { } single)
+        {
+            return [single];
+        }
+
+        string[] inside =
+        [
+            .. candidates.Where(Directory.Exists)
+                .Take(1)
+                .SelectMany(Directory.EnumerateDirectories)
+                .Where(HasConfiguration)
+                .Order(StringComparer.Ordinal)];
+        return inside.Length > 0
+            ? inside
+            : throw new FileNotFoundException(
+                $"There is no run in {string.Join(" or ", candidates.DistinctBy(Path.GetFullPath))}; {Listed()}.");
+    }
+
+    private static bool HasConfiguration(string folder) =>
+        File.Exists(Path.Combine(folder, RunFiles.Configuration)) && IsRun(folder);
+
     private static string NotFound(string run, string[] sought)
     {
         string[] folders = [run, NamedAfter(run)];
@@ -96,6 +126,12 @@ internal static class RunPlaces
                 + $"with --run {run} --overwrite.";
         }
 
+        return $"There is no agent in {string.Join(" or ", sought.DistinctBy(Path.GetFullPath))}; {Listed()}.";
+    }
+
+    /// <summary>The first runs under runs/, as a part of a sentence.</summary>
+    private static string Listed()
+    {
         var runs = Directory.Exists(Root)
             ? Directory.EnumerateDirectories(Root)
                 .Where(folder => File.Exists(Path.Combine(folder, RunFiles.Agent)))
@@ -104,13 +140,12 @@ internal static class RunPlaces
                 .Take(MostListed + 1)
                 .ToArray()
             : [];
-        var listed = runs.Length switch
+        return runs.Length switch
         {
             0 => "there are no runs here",
             > MostListed => $"the runs here are {string.Join(", ", runs.Take(MostListed))}, …",
             _ => $"the runs here are {string.Join(", ", runs)}",
         };
-        return $"There is no agent in {string.Join(" or ", sought.DistinctBy(Path.GetFullPath))}; {listed}.";
     }
 
     private static bool BeginsAsAgent(string path)

@@ -12,6 +12,7 @@ namespace Rl.Cli.Views;
 internal sealed class LearningCurve
 {
     private const int MostPoints = 4_000;
+    private const string ThresholdColour = "#2ca02c";
 
     /// <summary>The mean is taken over the episodes within this share of the run, half before and half after.</summary>
     private const double Window = .03;
@@ -63,15 +64,7 @@ internal sealed class LearningCurve
     public void Save(string path, string title, double threshold)
     {
         using var plot = new Plot();
-        plot.Title(title, 18);
-        plot.XLabel("environment steps", 14);
-        plot.YLabel("episode return", 14);
-        plot.Axes.Bottom.TickGenerator = new ScottPlot.TickGenerators.NumericAutomatic { LabelFormatter = StepLabel };
-        plot.Grid.MajorLineColor = Colors.Black.WithAlpha(.08);
-        plot.Axes.Right.FrameLineStyle.Width = 0;
-        plot.Axes.Top.FrameLineStyle.Width = 0;
-        plot.Axes.Left.MinimumSize = 76;
-        plot.Axes.Right.MinimumSize = 30;
+        Frame(plot, title);
         if (returns.Count > 0)
         {
             var thinning = Math.Max(1, (returns.Count + MostPoints - 1) / MostPoints);
@@ -88,27 +81,47 @@ internal sealed class LearningCurve
             mean.LegendText = "moving mean";
         }
 
+        Complete(plot, threshold);
+        var picture = plot.GetImageBytes(1000, 600, ImageFormat.Png);
+        WholeFile.Write(path, stream => stream.Write(picture));
+    }
+
+    /// <summary>Titles, axes and grid of returns over steps.</summary>
+    internal static void Frame(Plot plot, string title)
+    {
+        plot.Title(title, 18);
+        plot.XLabel("environment steps", 14);
+        plot.YLabel("episode return", 14);
+        plot.Axes.Bottom.TickGenerator = new ScottPlot.TickGenerators.NumericAutomatic { LabelFormatter = StepLabel };
+        plot.Grid.MajorLineColor = Colors.Black.WithAlpha(.08);
+        plot.Axes.Right.FrameLineStyle.Width = 0;
+        plot.Axes.Top.FrameLineStyle.Width = 0;
+        plot.Axes.Left.MinimumSize = 76;
+        plot.Axes.Right.MinimumSize = 30;
+    }
+
+    /// <summary>The threshold, if there is one, and the legend.</summary>
+    internal static void Complete(
+        Plot plot, double threshold, string colour = ThresholdColour, Orientation orientation = Orientation.Horizontal)
+    {
         if (!double.IsNaN(threshold))
         {
             var line = plot.Add.HorizontalLine(threshold);
-            line.Color = Color.FromHex("#2ca02c");
+            line.Color = Color.FromHex(colour);
             line.LinePattern = LinePattern.Dashed;
             line.LineWidth = 1.5f;
             line.LegendText = FormattableString.Invariant($"solved at {threshold:0.##}");
         }
 
         plot.Axes.Margins(.01, .06);
-        var legend = plot.ShowLegend(Edge.Bottom).Legend;
-        legend.Orientation = Orientation.Horizontal;
+        var legend = plot.ShowLegend(orientation == Orientation.Horizontal ? Edge.Bottom : Edge.Right).Legend;
+        legend.Orientation = orientation;
         legend.OutlineWidth = 0;
         legend.ShadowColor = Colors.Transparent;
         if (Font() is { } font)
         {
             plot.Font.Set(font);
         }
-
-        var picture = plot.GetImageBytes(1000, 600, ImageFormat.Png);
-        WholeFile.Write(path, stream => stream.Write(picture));
     }
 
     /// <summary>The first preferred font that this machine has; null leaves the choice to ScottPlot.</summary>

@@ -1,0 +1,52 @@
+using System;
+using System.CommandLine;
+using System.Threading;
+using Rl.Cli.Commands;
+
+namespace Rl.Cli;
+
+/// <summary>The words of <c>rl plot</c>, which reads what runs have left.</summary>
+internal static class RunsCommandLine
+{
+    /// <summary>The episodes that curves are smoothed over if one does not say.</summary>
+    private const int DefaultSmooth = 100;
+
+    public static Command Plot(Terminal terminal, CancellationToken interruption)
+    {
+        var runs = Runs();
+        var output = new Option<string>("--output")
+        {
+            Description = "The picture, whose name ends with .png or .svg. An earlier file is replaced.",
+            HelpName = "file",
+            DefaultValueFactory = _ => PlotCommand.DefaultOutput,
+        };
+        var smooth = NumberOption.Whole(
+            "--smooth", "Each point is the mean of so many episodes, the last ones; 1 for the episodes themselves.",
+            least: 1, otherwise: DefaultSmooth);
+        smooth.HelpName = "episodes";
+        var json = Words.Json("one JSON object");
+        const string Summary = "Draw the learning curves of runs. Those that differ in their seeds alone are one "
+            + "curve, their mean, with a band of its standard error. Examples: rl plot ppo-CartPole-v1-seed1; "
+            + "rl plot runs/*CartPole* --output cartpole.svg --smooth 50; rl plot runs.";
+        var command = new Command("plot", Summary) { runs, output, smooth, json };
+        command.SetAction(parsed => Interruptible.Run(
+            () => PlotCommand.Run(
+                new PlotRequest
+                {
+                    Runs = parsed.GetRequiredValue(runs),
+                    Output = parsed.GetRequiredValue(output),
+                    Smooth = parsed.GetValue(smooth),
+                    Json = parsed.GetValue(json),
+                },
+                terminal),
+            TimeSpan.Zero,
+            interruption));
+        return command;
+    }
+
+    private static Argument<string[]> Runs() => new("run")
+    {
+        Description = "Names of runs under runs/, their folders, or folders of runs.",
+        Arity = ArgumentArity.OneOrMore,
+    };
+}
