@@ -27,6 +27,7 @@ internal static class CommandLine
             WatchCommandLine.Record(terminal, interruption),
             ExportCommandLine.Export(terminal, interruption),
             RunsCommandLine.Plot(terminal, interruption),
+            RunsCommandLine.Compare(terminal, interruption),
             Environments(terminal),
             Algorithms(terminal),
             Check(terminal, interruption),

@@ -5,7 +5,7 @@ using Rl.Cli.Commands;
 
 namespace Rl.Cli;
 
-/// <summary>The words of <c>rl plot</c>, which reads what runs have left.</summary>
+/// <summary>The words of <c>rl plot</c> and <c>rl compare</c>, which read what runs have left.</summary>
 internal static class RunsCommandLine
 {
     /// <summary>The episodes that curves are smoothed over if one does not say.</summary>
@@ -39,6 +39,22 @@ internal static class RunsCommandLine
                     Json = parsed.GetValue(json),
                 },
                 terminal),
+            TimeSpan.Zero,
+            interruption));
+        return command;
+    }
+
+    public static Command Compare(Terminal terminal, CancellationToken interruption)
+    {
+        var runs = Runs();
+        var json = Words.Json("one JSON object a line");
+        const string Summary = "Compare runs in a table. Those that differ in their seeds alone are one row: the mean "
+            + "return of their last 100 episodes, its interval over seeds, and how probable it is that a run of the "
+            + "first row is better than one of the second. Examples: rl compare runs/ppo-* runs/a2c-*; "
+            + "rl compare runs.";
+        var command = new Command("compare", Summary) { runs, json };
+        command.SetAction(parsed => Interruptible.Run(
+            () => CompareCommand.Run(parsed.GetRequiredValue(runs), parsed.GetValue(json), terminal),
             TimeSpan.Zero,
             interruption));
         return command;

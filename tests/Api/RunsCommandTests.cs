@@ -12,7 +12,7 @@ using Xunit;
 
 namespace Rl.Tests.Api;
 
-/// <summary><c>rl plot</c>, on folders with known numbers.</summary>
+/// <summary><c>rl plot</c> and <c>rl compare</c>, on folders with known numbers.</summary>
 public sealed class RunsCommandTests : IDisposable
 {
     private readonly TemporaryFolder folder = new();
@@ -58,6 +58,46 @@ public sealed class RunsCommandTests : IDisposable
     }
 
     [Fact]
+    public void Compare_shows_means_with_intervals_and_the_probability_of_improvement()
+    {
+        Make("a1", "ppo", 1, [10, 30]);
+        Make("a2", "ppo", 2, [40]);
+        Make("b1", "dqn", 1, [20]);
+        Make("b2", "dqn", 2, [30]);
+        string[] asked = ["compare", folder.File("a1"), folder.File("a2"), folder.File("b1"), folder.File("b2")];
+        var (code, output, error) = Run(asked);
+        Assert.Equal((0, ""), (code, error));
+        var lines = output.Split('\n');
+        Assert.Equal(
+            ["runs", "environment", "seeds", "steps", "return [95 %]", "time a run"],
+            lines[0].Split("  ", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+        Assert.Contains("30.0 [20.0, 40.0]", lines[1], StringComparison.Ordinal);
+        Assert.Contains("25.0 [20.0, 30.0]", lines[2], StringComparison.Ordinal);
+
+        // 20 > 20 counts half, 20 < 30 not, 40 wins twice: 2.5 of 4.
+        Assert.Contains("with probability 0.6", output, StringComparison.Ordinal);
+        var json = Run([.. asked, "--json"]).Output
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => JsonDocument.Parse(line).RootElement)
+            .ToArray();
+        Assert.Equal(3, json.Length);
+        Assert.Equal(30, json[0].GetProperty("return").GetDouble());
+        Assert.Equal([1, 2], json[0].GetProperty("seeds").EnumerateArray().Select(seed => seed.GetInt32()));
+        Assert.Equal(0.625, json[2].GetProperty("probabilityOfImprovement").GetDouble());
+    }
+
+    [Fact]
+    public void Groups_of_different_environments_are_shown_and_not_compared()
+    {
+        Make("a1", "ppo", 1, [10]);
+        Make("b1", "ppo", 1, [-100], "Acrobot-v1");
+        var (code, output, _) = Run("compare", folder.Path);
+        Assert.Equal(0, code);
+        Assert.Contains("different environments", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("probability", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Plot_draws_a_picture_or_vectors_and_says_what_is_in_it()
     {
         Make("a1", "ppo", 1, [10, 30, 50]);
@@ -88,11 +128,12 @@ public sealed class RunsCommandTests : IDisposable
         Make("a1", "ppo", 1, []);
         Fails(1, "No episode has ended", "plot", folder.File("a1"), "--output", folder.File("x.png"));
         Fails(1, "There is no run in", "plot", folder.File("nothing"));
+        Fails(1, "There is no run in", "compare", folder.File("nothing"));
         Fails(2, "must end with .png or .svg", "plot", folder.File("a1"), "--output", "curves.pdf");
         Fails(2, "--smooth", "plot", folder.File("a1"), "--smooth", "0");
         Fails(2, "rl --help", "plot");
         File.WriteAllText(Path.Combine(folder.File("a1"), "configuration.json"), "{\"library\": 1, \"algorithm\": 1}");
-        Fails(1, "is damaged", "plot", folder.File("a1"));
+        Fails(1, "is damaged", "compare", folder.File("a1"));
     }
 
     [Fact]
