@@ -368,6 +368,11 @@ internal static class Logged
             agent.Train(agent.Steps + steps, logs);
         }
 
+        using (var log = new TensorBoardLog(agent, Path.Combine(folder, "logs", "evaluated")))
+        {
+            agent.Train(agent.Steps + steps, [log, new EvaluationCallback(everySteps: 10_000)]);
+        }
+
         foreach (var block in agent.ParameterBlocks)
         {
             Console.WriteLine($"{block.Name} [{string.Join(" x ", block.Shape)}]");

@@ -111,6 +111,13 @@ public sealed class TensorBoardLog : TrainingLog
         }));
     }
 
+    /// <inheritdoc/>
+    protected internal override void OnEvaluated(TrainingContext context, EvaluationResult evaluation)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        AddEvaluation(evaluation, context.Agent.Steps);
+    }
+
     private protected override void Write(TrainingProgress now)
     {
         file.WriteSummary(now.Steps, summary =>

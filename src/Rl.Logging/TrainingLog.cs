@@ -9,13 +9,13 @@ namespace Rl.Logging;
 
 /// <summary>A log that writes down where training stands: give it to
 /// <see cref="Agent.Train(IProgress{TrainingProgress}?, CancellationToken)"/>, several of them within
-/// <see cref="TrainingLogs"/>, and dispose of it afterwards.</summary>
+/// <see cref="TrainingLogs"/>, or among the callbacks of a training, and dispose of it afterwards.</summary>
 /// <remarks>
 /// Training becomes the same agent with it and without. What is logged is brought to the disk every few seconds, and
 /// all of it when the log is disposed of. A disk that fails stops the log with one warning, and never training. An
 /// agent that goes on from a file continues its log: what was logged beyond its steps is dropped.
 /// </remarks>
-public abstract class TrainingLog : IProgress<TrainingProgress>, IDisposable
+public abstract class TrainingLog : TrainingCallback, IProgress<TrainingProgress>, IDisposable
 {
     /// <summary>Rows that a plan leaves unless one asks for others: more than a curve shows.</summary>
     private const long Rows = 2_000;
@@ -82,6 +82,9 @@ public abstract class TrainingLog : IProgress<TrainingProgress>, IDisposable
             }
         });
     }
+
+    /// <inheritdoc/>
+    protected internal override void OnUpdate(TrainingContext context, TrainingProgress progress) => Report(progress);
 
     /// <summary>Brings what is logged so far to the disk.</summary>
     public void Flush() => Attempt(Save);

@@ -56,6 +56,29 @@ public sealed class TensorBoardLogTests
     }
 
     [Fact]
+    public void A_log_among_callbacks_has_their_evaluations()
+    {
+        using var folder = new TemporaryFolder();
+        using var agent = Runs.Ppo();
+        var reports = new List<TrainingProgress>();
+        var evaluations = new EvaluationCallback(2 * (agent.Options.TotalSteps / 8)) { Episodes = 2 };
+        using (var log = new TensorBoardLog(agent, folder.Path, new() { EverySteps = 1 }))
+        {
+            agent.Train(
+                agent.Options.TotalSteps, [log, evaluations, new ProgressCallback(Runs.Into(reports))]);
+        }
+
+        var events = EventReader.Read(folder.Path);
+        Assert.Equal(8, reports.Count);
+        Assert.Equal(
+            reports.Select(report => report.Steps), events.Of("time/seconds").Select(value => value.Step));
+        Assert.Equal(4, evaluations.Results.Count);
+        Assert.Equal(
+            evaluations.Results.Select(result => (result.Steps, (float)result.Result.Mean)),
+            events.Of("evaluation/meanReturn").Select(value => (value.Step, (float)value.Scalar)));
+    }
+
+    [Fact]
     public void A_run_of_DQN_has_its_curves_from_the_first_update_on_and_its_actions()
     {
         using var folder = new TemporaryFolder();

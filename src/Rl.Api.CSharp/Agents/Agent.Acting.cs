@@ -211,12 +211,14 @@ public sealed partial class Agent
             cancellationToken);
 
     /// <summary>Each episode of <see cref="Evaluate(int, ulong?, bool, CancellationToken)"/>: its return, its length
-    /// and whether it ended by itself.</summary> <param name="episodes">How many; at least 1.</param> <param
-    /// name="seed">Where the episodes' randomness comes from; null for one that follows from the agent's seed.</param>
-    /// <param name="deterministic">Take the most probable actions; else draw them.</param> <param
-    /// name="cancellationToken">Stops between two steps.</param> <exception cref="OperationCanceledException">The
-    /// evaluation was stopped.</exception> <exception cref="InvalidOperationException">The agent was loaded without an
-    /// environment.</exception>
+    /// and whether it ended by itself.</summary>
+    /// <param name="episodes">How many; at least 1.</param>
+    /// <param name="seed">Where the episodes' randomness comes from; null for one that follows from the agent's
+    /// seed.</param>
+    /// <param name="deterministic">Take the most probable actions; else draw them.</param>
+    /// <param name="cancellationToken">Stops between two steps.</param>
+    /// <exception cref="OperationCanceledException">The evaluation was stopped.</exception>
+    /// <exception cref="InvalidOperationException">The agent was loaded without an environment.</exception>
     public IReadOnlyList<EvaluatedEpisode> EvaluateEpisodes(
         int episodes = 100,
         ulong? seed = null,

@@ -36,13 +36,15 @@ public sealed partial class Agent
     /// <summary>Reads an agent to evaluate and train it in an environment with the same spaces: one of the library,
     /// with wrappers or without, or one of your own that is an <see cref="ICloneableEnvironment"/>. In the environment
     /// of the library that it was trained in it goes on as if it had never stopped, bit for bit. Wrappers must be given
-    /// where one has a function of yours, which no file holds.</summary> <param name="path">A file that <see
-    /// cref="Save"/> or <c>rl train</c> wrote.</param> <param name="environment">The environment.</param> <param
-    /// name="threads">Threads that train; 0 for one a processor core.</param> <exception
-    /// cref="FileNotFoundException">There is no such file.</exception> <exception cref="InvalidDataException">The file
-    /// is empty, cut, damaged, of another kind or of a newer version.</exception> <exception
-    /// cref="ArgumentException">The environment has other spaces or other wrappers that learn, and the message names
-    /// both; or the wrappers of the training do not fit it.</exception>
+    /// where one has a function of yours, which no file holds.</summary>
+    /// <param name="path">A file that <see cref="Save"/> or <c>rl train</c> wrote.</param>
+    /// <param name="environment">The environment.</param>
+    /// <param name="threads">Threads that train; 0 for one a processor core.</param>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">The file is empty, cut, damaged, of another kind or of a newer
+    /// version.</exception>
+    /// <exception cref="ArgumentException">The environment has other spaces or other wrappers that learn, and the
+    /// message names both; or the wrappers of the training do not fit it.</exception>
     public static Agent Load(string path, IEnvironment environment, int threads = 0) =>
         Load(path, Read(path), EnvironmentSource.Of(environment), threads);
 

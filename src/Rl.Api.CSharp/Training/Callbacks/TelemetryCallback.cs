@@ -6,14 +6,16 @@ using System.Diagnostics.Metrics;
 namespace Rl;
 
 /// <summary>Measures a training for .NET's listeners, such as OpenTelemetry: metrics of the meter and an activity of
-/// the source that <see cref="SourceName"/> names.</summary> <remarks> Counters <c>rl.training.steps</c>,
-/// <c>rl.training.updates</c>, <c>rl.training.episodes</c>; histograms <c>rl.training.episode.return</c> and
-/// <c>rl.training.episode.length</c>; gauges <c>rl.training.mean_return</c>, <c>rl.training.steps_per_second</c>,
-/// <c>rl.evaluation.mean_return</c> and, for each of the algorithm's own numbers, <c>rl.training.metric</c> with the
-/// tag <c>rl.metric</c>. All have the tags <c>rl.training</c>, <c>rl.algorithm</c> and <c>rl.environment</c>. The
-/// activity <c>rl.training</c> spans the call of training; evaluations are its events. Without a listener it costs next
-/// to nothing. </remarks> <param name="name">The training's name, the tag <c>rl.training</c>; null for the
-/// environment's.</param>
+/// the source that <see cref="SourceName"/> names.</summary>
+/// <remarks>
+/// Counters <c>rl.training.steps</c>, <c>rl.training.updates</c>, <c>rl.training.episodes</c>; histograms
+/// <c>rl.training.episode.return</c> and <c>rl.training.episode.length</c>; gauges <c>rl.training.mean_return</c>,
+/// <c>rl.training.steps_per_second</c>, <c>rl.evaluation.mean_return</c> and, for each of the algorithm's own numbers,
+/// <c>rl.training.metric</c> with the tag <c>rl.metric</c>. All have the tags <c>rl.training</c>,
+/// <c>rl.algorithm</c> and <c>rl.environment</c>. The activity <c>rl.training</c> spans the call of training;
+/// evaluations are its events. Without a listener it costs next to nothing.
+/// </remarks>
+/// <param name="name">The training's name, the tag <c>rl.training</c>; null for the environment's.</param>
 public sealed class TelemetryCallback(string? name = null) : TrainingCallback
 {
     /// <summary>The name of the meter and of the activity source: <c>AddMeter(TelemetryCallback.SourceName)</c>,
