@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything that must hold before a change goes in: tools, packages, format, build, tests, samples.
-# It needs the .NET 10 SDK and nothing else. `./check.sh --fast` leaves out the samples. `./check.sh mutants` does something else: it
+# It needs the .NET 10 SDK and nothing else. `./check.sh --fast` leaves out the samples and the native program. `./check.sh mutants` does something else: it
 # puts faults into the mathematics, one at a time, and reports those that no test notices; `./check.sh mutants 17 23` tries only those.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -72,6 +72,20 @@ samples() {
     done
 }
 
+# A native program of a sample, where there is a compiler to link it: what Native AOT cannot compile shows nowhere else.
+native() {
+    if ! command -v clang > /dev/null && ! command -v gcc > /dev/null; then
+        echo "no clang and no gcc: left out"
+        return 0
+    fi
+    local folder
+    folder=$(mktemp -d)
+    dotnet publish samples/AotActing -c Release -o "$folder" > "$folder/log" 2>&1 || { tail -20 "$folder/log"; return 1; }
+    echo "$(stat -c %s "$folder/AotActing" 2> /dev/null || stat -f %z "$folder/AotActing") bytes"
+    "$folder/AotActing" || return 1
+    rm -rf "$folder"
+}
+
 step "tools" dotnet tool restore
 step "packages" dotnet restore Rl.sln
 step "format of F#" format_fsharp
@@ -81,5 +95,8 @@ step "build" dotnet build -c Release --no-restore Rl.sln
 step "files of the options" dotnet run -c Release --no-build --project tools/OptionFiles -- --check
 step "places of the mutants" dotnet run -c Release --no-build --project tests/Mutants -- --list
 step "tests" dotnet test -c Release --no-build
-if [ "$fast" = false ]; then step "samples" samples; fi
+if [ "$fast" = false ]; then
+    step "samples" samples
+    step "native program" native
+fi
 echo "== all checks passed in $SECONDS s"

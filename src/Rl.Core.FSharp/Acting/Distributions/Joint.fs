@@ -45,7 +45,9 @@ module JointPolicy =
         let starts (size: ActionChoice -> int) =
             parts |> List.map (fun part -> size part.Choice) |> List.scan (+) 0 |> List.take parts.Length
 
-        let choose (action: ActionDistribution -> int -> int -> Expr option -> ActorOutput -> Expr) mask output =
+        // A part, its mask and outputs, and where its numbers begin: values, since Native AOT does not compile
+        // functions of so many arguments.
+        let divided (mask: Expr option) output =
             List.map3
                 (fun ((part: ActionDistribution, outputs), (_, choices, deviations)) uniform normal ->
                     let own =
@@ -54,25 +56,27 @@ module JointPolicy =
                         else
                             mask |> Option.map (ActionDistribution.cut choices part.Choices)
 
-                    ActionDistribution.partOutput part outputs deviations output |> action part uniform normal own)
+                    struct (part, own, ActionDistribution.partOutput part outputs deviations output, uniform, normal))
                 places
                 (starts _.Uniforms)
                 (starts _.Normals)
-            |> Expr.concat -1
 
         {
-            Mode = choose (fun part _ _ -> part.Choice.Mode)
+            Mode =
+                fun mask output ->
+                    divided mask output
+                    |> List.map (fun (struct (part, own, output, _, _)) -> part.Choice.Mode own output)
+                    |> Expr.concat -1
             Uniforms = parts |> List.sumBy _.Choice.Uniforms
             Normals = parts |> List.sumBy _.Choice.Normals
             Draw =
                 fun mask output (struct (uniform, normal)) ->
-                    choose
-                        (fun part ofUniform ofNormal mask output ->
-                            let uniform = ActionDistribution.cut ofUniform part.Choice.Uniforms uniform
-                            let normal = ActionDistribution.cut ofNormal part.Choice.Normals normal
-                            part.Choice.Draw mask output (struct (uniform, normal)))
-                        mask
-                        output
+                    divided mask output
+                    |> List.map (fun (struct (part, own, output, ofUniform, ofNormal)) ->
+                        let uniform = ActionDistribution.cut ofUniform part.Choice.Uniforms uniform
+                        let normal = ActionDistribution.cut ofNormal part.Choice.Normals normal
+                        part.Choice.Draw own output (struct (uniform, normal)))
+                    |> Expr.concat -1
         }
 
     /// The policy over one action of each part.
