@@ -1,87 +1,14 @@
-/// Updates of named groups: what a loss connects, what moves how, what is gathered, and which sample a failure names.
+/// Updates of named groups: what a loss connects, what moves how, and plans that cannot be.
 module Rl.Tests.Learning.UpdateTests
 
 open System
-open Rl.Core.Acting
 open Rl.Core.Autodiff
-open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Foundations
 open Rl.Core.Learning
-open Rl.Core.Networks
 open Rl.Core.Optimisers
+open Rl.Tests.Learning.UpdateRegression
 open Xunit
-
-let private x = Column.step "x" 2
-let private y = Column.number "y"
-let private rate = Column.scalar "rate"
-
-let private vector name (values: float list) : StateVariable list =
-    [ for i in 0 .. values.Length - 1 -> { Name = $"{name}{i}"; Shape = Shape.scalar; Initial = values[i] } ]
-
-let private sgd name step = GroupMotion.Learns(name, Optimiser.sgd (Schedule.constant step) 0.0 0.0 false 0.0)
-let private beside name values motion = ParameterGroup.beside name (vector name values) motion
-let private theta (batch: Batch) group = (batch.Parameters group).Theta
-
-/// Σ over rows of (x · w − y)² for the parameters w [2] of a group.
-let private errors (batch: Batch) group =
-    let w = Expr.reshape [| 2; 1 |] (theta batch group)
-    Expr.square (Expr.squeeze -1 (Expr.matmul batch[x] w) - batch[y])
-
-let private plan groups limit m loss : UpdatePlan =
-    {
-        Name = "step"
-        Groups = groups
-        Shape = SampleShape.steps m
-        MaxGradientNorm = limit
-        Loss = loss
-    }
-
-let private data m =
-    let noise (seed: uint64) count =
-        let mutable rng = Rng.create seed
-
-        Array.init count (fun _ ->
-            let struct (value, next) = Rng.normal rng
-            rng <- next
-            float32 value)
-
-    noise 3UL (2 * m), noise 4UL m
-
-let private stateOf (update: Update) : TrainingState =
-    let network = ActorCritic.separate Activation.Tanh 4 [] (CategoricalPolicy.create 2)
-    let environment = (Registry.make "CartPole-v1").Vectorise 1
-    (Learners.start (ActorCritic.layout network) environment false false).Initialise update.Arrays (Rng.create 1UL)
-
-/// The draft after some runs on all samples.
-let private run (update: Update) (xs: float32[]) (ys: float32[]) threads times =
-    use workers = new Workers(threads)
-    let draft = Draft(stateOf update)
-    update.Load draft
-    update.ChooseAll(Samples.OfRollout(1, [ x, xs; y, ys ]))
-
-    for _ in 1..times do
-        update.Run workers
-
-    update.Store draft
-    draft
-
-/// ∇ mean (x · w − y)² at float64.
-let private gradient (xs: float32[]) (ys: float32[]) (w: float[]) =
-    let m = ys.Length
-
-    Array.init 2 (fun i ->
-        Seq.sum (
-            seq {
-                for row in 0 .. m - 1 ->
-                    let a, b = float xs[2 * row], float xs[2 * row + 1]
-                    let error = a * w[0] + b * w[1] - float ys[row]
-                    2.0 * error * (if i = 0 then a else b) / float m
-            }
-        ))
-
-let private close (expected: float[]) (actual: float32[]) =
-    Array.iter2 (fun (a: float) (b: float32) -> Assert.Equal(a, float b, 1e-5)) expected actual
 
 [<Fact>]
 let ``an optimiser may read the value of a term, which must be there`` () =
@@ -191,33 +118,6 @@ let ``what is only reported moves nothing, even where it is infinite`` () =
         (run update xs ys 1 3).Array "a"
 
     Assert.Equal<float32[]>(moved false, moved true)
-
-[<Theory; InlineData(3); InlineData(300)>]
-let ``each sample's number comes in the order of the samples and moves nothing`` (m: int) =
-    let xs, ys = data m
-
-    let update =
-        Update.create (
-            plan [ beside "a" [ 1.0; 2.0 ] (sgd "slow" 0.1) ] 0.0 m (fun batch ->
-                [ Term.mean "error" 1.0 (errors batch "a"); Term.each "each" (errors batch "a") ])
-        )
-
-    let before = run update xs ys 1 1
-    let each = update.Each("each").ToArray()
-    Assert.Equal(m, each.Length)
-
-    for row in 0 .. m - 1 do
-        let error = float xs[2 * row] + 2.0 * float xs[2 * row + 1] - float ys[row]
-        Assert.Equal(error * error, float each[row], 1e-4)
-
-    let bare =
-        Update.create (
-            plan [ beside "a" [ 1.0; 2.0 ] (sgd "slow" 0.1) ] 0.0 m (fun batch ->
-                [ Term.mean "error" 1.0 (errors batch "a") ])
-        )
-
-    Assert.Equal<float32[]>((run bare xs ys 1 1).Array "a", before.Array "a")
-    Assert.Throws<System.ArgumentException>(fun () -> update.Each "error" |> ignore) |> ignore
 
 [<Theory; InlineData(1); InlineData(3)>]
 let ``a group becomes what a term says of all samples, and the loss sees it as it was`` (threads: int) =
@@ -339,35 +239,6 @@ let ``what leaves its range is put back`` () =
     Assert.Contains(0.05f, w)
     Assert.All(w, (fun value -> Assert.True(value >= 0.05f)))
 
-[<Theory; InlineData(false); InlineData(true)>]
-let ``a minibatch has the rows that were chosen, whichever thread copies them`` (whole: bool) =
-    let m = 400
-    let xs, ys = data m
-    let chosen = Array.init 256 (fun i -> (7 * i + 3) % m)
-
-    let loss (batch: Batch) =
-        // Read as a whole, or by lanes.
-        let weights = if whole then batch.Own(batch.All y) else batch[y]
-        let w = Expr.reshape [| 2; 1 |] (theta batch "w")
-        [ Term.mean "error" 1.0 (Expr.square (Expr.squeeze -1 (Expr.matmul batch[x] w) - weights)) ]
-
-    let update = Update.create (plan [ beside "w" [ 1.0; 2.0 ] (sgd "w" 0.1) ] 0.0 256 loss)
-
-    let after threads =
-        use workers = new Workers(threads)
-        let draft = Draft(stateOf update)
-        update.Load draft
-        update.Choose(Samples.OfRollout(1, [ x, xs; y, ys ]), ArraySegment(Array.append [| 0; 0 |] chosen, 2, 256))
-        update.Run workers
-        update.Store draft
-        draft.Array "w"
-
-    let pick width (values: float32[]) = chosen |> Array.collect (fun row -> Array.sub values (row * width) width)
-    let g = gradient (pick 2 xs) (pick 1 ys) [| 1.0; 2.0 |]
-    close [| 1.0 - 0.1 * g[0]; 2.0 - 0.1 * g[1] |] (after 1)
-    Assert.Equal<float32[]>(after 1, after 2)
-    Assert.Equal<float32[]>(after 1, after 3)
-
 [<Fact>]
 let ``a rate is an input`` () =
     let m = 20
@@ -384,46 +255,6 @@ let ``a rate is an input`` () =
     for value in [ 0.1; 0.4 ] do
         update.Set(rate, value)
         close [| 1.0 - value * g[0]; 2.0 - value * g[1] |] ((run update xs ys 1 1).Array "w")
-
-[<Fact>]
-let ``a failure names the sample, by its step and copy, of whichever side and lane it is`` () =
-    let m = 256
-
-    for side in [ "a"; "b" ] do
-        let loss (batch: Batch) =
-            [
-                for group in [ "a"; "b" ] do
-                    let error = errors batch group
-                    Term.mean group 1.0 (if group = side then Expr.log (error + 1.0) else error)
-            ]
-
-        let update =
-            Update.create (
-                plan [ beside "a" [ 1.0; 2.0 ] (sgd "a" 0.1); beside "b" [ 1.0; 2.0 ] (sgd "b" 0.1) ] 0.0 m loss
-            )
-
-        let xs, ys = data (2 * m)
-        ys[301] <- 3e38f
-        let chosen = Array.init m (fun i -> 2 * m - 1 - i)
-
-        let fail threads watched =
-            use workers = new Workers(threads)
-            let draft = Draft(stateOf update)
-            update.Load draft
-            update.Choose(Samples.OfRollout(4, [ x, xs; y, ys ]), ArraySegment chosen)
-            if watched then update.Watch("test", 7L)
-
-            try
-                update.Run workers
-            finally
-                update.Unwatch()
-
-        Assert.Throws<NonFiniteStep>(fun () -> fail 2 false) |> ignore
-
-        for threads in 1..2 do
-            let record = (Assert.Throws<TrainingFailure>(fun () -> fail threads true)).Record
-            Assert.Equal((7L, 301 / 4, 301 % 4), (record.Update, record.RolloutStep, record.Copy))
-            Assert.Contains(record.Inputs, (fun (name, _, _) -> name = "x"))
 
 [<Fact>]
 let ``plans that cannot be are refused`` () =
