@@ -1,11 +1,9 @@
 using System;
 using System.Collections.Generic;
-using System.IO;
 using System.Linq;
 using System.Text.Json;
-using System.Threading;
-using Rl.Cli;
 using Xunit;
+using static Rl.Tests.Api.CommandCalls;
 
 namespace Rl.Tests.Api;
 
@@ -231,12 +229,5 @@ public sealed class ContractTests
 
             return new(new float[] { ++steps }, action[0], false);
         }
-    }
-
-    private static (int Code, string Output, string Error) Run(params string[] arguments)
-    {
-        var (output, error) = (new StringWriter(), new StringWriter());
-        var code = CommandLine.Run(arguments, new(output, error, false), CancellationToken.None);
-        return (code, output.ToString(), error.ToString());
     }
 }

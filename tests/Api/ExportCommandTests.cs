@@ -2,9 +2,8 @@ using System;
 using System.IO;
 using System.Linq;
 using System.Text.Json;
-using System.Threading;
-using Rl.Cli;
 using Xunit;
+using static Rl.Tests.Api.CommandCalls;
 
 namespace Rl.Tests.Api;
 
@@ -58,14 +57,6 @@ public sealed class ExportCommandTests
     {
         using var folder = new TemporaryFolder();
         Save(folder, "CartPole-v1");
-        void Fails(int code, string expected, params string[] arguments)
-        {
-            var result = Run(arguments);
-            Assert.Equal(code, result.Code);
-            Assert.Contains(expected, result.Error, StringComparison.Ordinal);
-            Assert.Single(result.Error.TrimEnd().Split('\n'));
-        }
-
         Fails(1, "There is no agent", "export", folder.File("nothing"));
         Fails(2, "--format", "export", folder.File("agent.rl"), "--format", "pickle");
         Directory.CreateDirectory(folder.File("folder"));
@@ -91,12 +82,5 @@ public sealed class ExportCommandTests
     {
         using var agent = Agent.Create(Small, Environments.Make(environment), 1);
         agent.Save(folder.File("agent.rl"));
-    }
-
-    private static (int Code, string Output, string Error) Run(params string[] arguments)
-    {
-        var (output, error) = (new StringWriter(), new StringWriter());
-        var code = CommandLine.Run(arguments, new(output, error, false), CancellationToken.None);
-        return (code, output.ToString(), error.ToString());
     }
 }

@@ -6,6 +6,7 @@ using Rl.Cli;
 using Rl.Rendering;
 using SkiaSharp;
 using Xunit;
+using static Rl.Tests.Api.CommandCalls;
 
 namespace Rl.Tests.Api;
 
@@ -287,14 +288,6 @@ public sealed class RecordingTests : IDisposable
     [Fact]
     public void Rl_watch_and_record_say_what_is_wrong_in_one_line()
     {
-        void Fails(int code, string text, params string[] arguments)
-        {
-            var result = Run(arguments);
-            Assert.Equal(code, result.Code);
-            Assert.Contains(text, result.Error, StringComparison.Ordinal);
-            Assert.Single(result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
-        }
-
         Fails(2, "Name a run", "watch");
         Fails(2, "Name a run", "record");
         Fails(1, "not a terminal", "watch", "--environment", "CartPole-v1");
@@ -312,12 +305,5 @@ public sealed class RecordingTests : IDisposable
     {
         var picture = Picture.Draw(frame.Scene);
         return Enumerable.Range(0, 9).Single(square => picture[(10 * square) + 5, 5] == new Colour(255, 0, 0));
-    }
-
-    private static (int Code, string Output, string Error) Run(params string[] arguments)
-    {
-        var (output, error) = (new StringWriter(), new StringWriter());
-        var code = CommandLine.Run(arguments, new(output, error, false), CancellationToken.None);
-        return (code, output.ToString(), error.ToString());
     }
 }

@@ -6,6 +6,7 @@ using System.Threading;
 using System.Threading.Tasks;
 using Rl.Cli;
 using Xunit;
+using static Rl.Tests.Api.CommandCalls;
 
 namespace Rl.Tests.Api;
 
@@ -123,11 +124,4 @@ public sealed class ReplayFileTests : IDisposable
         [.. new DirectoryInfo(path).GetFiles("*.rl").Select(file => file.Length)];
 
     private static FileInfo Agent(string run) => new(Path.Combine(run, "agent.rl"));
-
-    private static (int Code, string Output, string Error) Run(params string[] arguments)
-    {
-        var (output, error) = (new StringWriter(), new StringWriter());
-        var code = CommandLine.Run(arguments, new(output, error, false), CancellationToken.None);
-        return (code, output.ToString(), error.ToString());
-    }
 }

@@ -9,6 +9,7 @@ using Rl.Cli;
 using Rl.Cli.Runs;
 using Rl.Cli.Views;
 using Xunit;
+using static Rl.Tests.Api.CommandCalls;
 
 namespace Rl.Tests.Api;
 
@@ -359,20 +360,6 @@ public sealed class RunFolderTests : IDisposable
         return [.. curve.Points];
     }
 
-    private static (int Code, string Output, string Error) Run(params string[] arguments)
-    {
-        var (output, error) = (new StringWriter(), new StringWriter());
-        var code = CommandLine.Run(arguments, new(output, error, false), CancellationToken.None);
-        return (code, output.ToString(), error.ToString());
-    }
-
-    private static void Fails(int code, string text, params string[] arguments)
-    {
-        var result = Run(arguments);
-        Assert.Equal((code, true), (result.Code, result.Error.Contains(text, StringComparison.Ordinal)));
-        Assert.Single(result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
-    }
-
     /// <summary>rl as a process of its own.</summary>
     private Process Start(string[] arguments) => Process.Start(
         new ProcessStartInfo("dotnet", [typeof(CommandLine).Assembly.Location, .. arguments])
@@ -390,6 +377,4 @@ public sealed class RunFolderTests : IDisposable
             Thread.Sleep(10);
         }
     }
-
-    /// <summary>Calls a function for each line that passes through.</summary>
 }

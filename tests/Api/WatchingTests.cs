@@ -7,6 +7,7 @@ using System.Threading;
 using Microsoft.Extensions.Logging;
 using Rl.Cli;
 using Xunit;
+using static Rl.Tests.Api.CommandCalls;
 
 namespace Rl.Tests.Api;
 
@@ -203,27 +204,7 @@ public sealed class WatchingTests : IDisposable
     private static string[] Column(string run, int index) =>
         [.. File.ReadLines(Path.Combine(run, "metrics.csv")).Select(row => row.Split(',')[index])];
 
-    private static List<JsonElement> Lines(string output) =>
-        [
-            .. output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
-                .Select(line => JsonDocument.Parse(line).RootElement)];
-
-    private static string? Text(JsonElement element, string name) => element.GetProperty(name).GetString();
-
-    private static (int Code, string Output, string Error) Run(params string[] arguments)
-    {
-        var (output, error) = (new StringWriter(), new StringWriter());
-        var code = CommandLine.Run(arguments, new(output, error, false), CancellationToken.None);
-        return (code, output.ToString(), error.ToString());
-    }
-
-    private static void Fails(int code, string text, params string[] arguments)
-    {
-        var result = Run(arguments);
-        Assert.Equal(code, result.Code);
-        Assert.Contains(text, result.Error, StringComparison.Ordinal);
-        Assert.Single(result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
-    }
+    private static List<JsonElement> Lines(string output) => [.. Objects(output)];
 
     /// <summary>Interrupts a run at its first line of progress, which comes after its first update.</summary>
     private static int Interrupted(string[] arguments)
