@@ -131,7 +131,7 @@ internal static class CommandLine
         };
         var jsonLines = new Option<bool>("--jsonl")
         {
-            Description = "Write an object after each update: progress.jsonl in the run's folder.",
+            Description = "Write an object a line as it trains: progress.jsonl in the run's folder.",
         };
         var set = Words.Settings(
             "--set", "An option of the algorithm, for example LearningRate=3e-4; rl algorithms ALGORITHM lists them.");

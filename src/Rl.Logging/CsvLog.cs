@@ -1,4 +1,5 @@
 using System;
+using System.Buffers;
 using System.Globalization;
 using System.IO;
 using System.Linq;
@@ -6,47 +7,71 @@ using Rl.Logging.Internal;
 
 namespace Rl.Logging;
 
-/// <summary>A table with a row after each update, or every so many steps: comma-separated, with a header. By default
-/// its columns are those of <see cref="TrainingProgress"/> and the algorithm's metrics; with
-/// <see cref="LogKeys.StableBaselines3"/> those of its <c>progress.csv</c>.</summary>
+/// <summary>A table with a row after an update, a thousand of them in a plan at most unless you want more:
+/// comma-separated, with a header. By default its columns are those of <see cref="TrainingProgress"/> and the
+/// algorithm's metrics; with <see cref="LogKeys.StableBaselines3"/> those of its <c>progress.csv</c>.</summary>
 public sealed class CsvLog : TrainingLog
 {
+    /// <summary>Of a number with nine digits.</summary>
+    private const int LongestNumber = 32;
+
     private readonly LineFile file;
     private readonly LoggedNumbers numbers;
-    private string? header;
+    private readonly ArrayBufferWriter<byte> row = new();
+    private bool hasHeader;
 
     /// <summary>Opens a log of an agent that is to be trained.</summary>
     /// <param name="agent">What trains.</param>
     /// <param name="path">The file, usually <c>progress.csv</c>. An agent that has taken steps goes on with it; else an
     /// earlier one is replaced.</param>
     /// <param name="keys">What the columns are called.</param>
-    /// <param name="everySteps">The environment steps between two rows, at least 1; null for one after each
-    /// update.</param>
+    /// <param name="everySteps">The environment steps between two rows, at least 1; null for a thousandth of the
+    /// plan.</param>
     /// <exception cref="ArgumentException">The steps are out of their range.</exception>
     /// <exception cref="IOException">The file cannot be written; the message names it.</exception>
     public CsvLog(Agent agent, string path, LogKeys keys = LogKeys.Rl, long? everySteps = null)
-        : base(agent, LineFile.Named(path), everySteps ?? 1)
+        : base(agent, LineFile.Named(path), everySteps)
     {
         numbers = LoggedNumbers.Of(keys, agent);
         file = LineFile.Open(path, FirstSteps > 0, headers: 1, line => StepsOf(line) <= FirstSteps);
-        header = file.Header;
     }
 
     private protected override void Write(TrainingProgress now)
     {
-        var row = numbers.Row(now).ToArray();
-        var columns = string.Join(',', row.Select(number => number.Key));
-        if (header is null)
+        if (!hasHeader)
         {
-            header = columns;
+            WriteHeader(now);
+        }
+
+        row.ResetWrittenCount();
+        foreach (var (_, value) in numbers.Row(now))
+        {
+            if (row.WrittenCount > 0)
+            {
+                row.Write(","u8);
+            }
+
+            value.TryFormat(row.GetSpan(LongestNumber), out var length, "G9", CultureInfo.InvariantCulture);
+            row.Advance(length);
+        }
+
+        row.Write("\n"u8);
+        file.Add(row.WrittenSpan);
+    }
+
+    private void WriteHeader(TrainingProgress now)
+    {
+        var columns = string.Join(',', numbers.Row(now).Select(number => number.Key));
+        if (file.Header is null)
+        {
             file.Add(columns);
         }
-        else if (header != columns)
+        else if (file.Header != columns)
         {
             throw new IOException("it has other columns, by other keys or of another algorithm; name another file.");
         }
 
-        file.Add(string.Join(',', row.Select(number => LoggedNumbers.Print(number.Value))));
+        hasHeader = true;
     }
 
     private protected override void Save() => file.Flush();

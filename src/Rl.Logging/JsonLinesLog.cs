@@ -2,16 +2,14 @@ using System;
 using System.Buffers;
 using System.Collections.Generic;
 using System.IO;
-using System.Linq;
-using System.Text;
 using System.Text.Json;
 using Rl.Logging.Internal;
 
 namespace Rl.Logging;
 
-/// <summary>A JSON object a line after each update, or every so many steps. By default its fields are those that
-/// <c>rl train --json</c> prints, with the returns and lengths of the episodes that ended; with
-/// <see cref="LogKeys.StableBaselines3"/> those of its <c>progress.json</c>. A number that is not finite is
+/// <summary>A JSON object a line after an update, a thousand of them in a plan at most unless you want more. By
+/// default its fields are those that <c>rl train --json</c> prints, with the returns and lengths of the episodes that
+/// ended; with <see cref="LogKeys.StableBaselines3"/> those of its <c>progress.json</c>. A number that is not finite is
 /// null.</summary>
 public sealed class JsonLinesLog : TrainingLog
 {
@@ -26,12 +24,12 @@ public sealed class JsonLinesLog : TrainingLog
     /// <param name="path">The file, usually <c>progress.jsonl</c>. An agent that has taken steps goes on with it; else
     /// an earlier one is replaced.</param>
     /// <param name="keys">What the fields are called.</param>
-    /// <param name="everySteps">The environment steps between two lines, at least 1; null for one after each
-    /// update.</param>
+    /// <param name="everySteps">The environment steps between two lines, at least 1; null for a
+    /// thousandth of the plan.</param>
     /// <exception cref="ArgumentException">The steps are out of their range.</exception>
     /// <exception cref="IOException">The file cannot be written; the message names it.</exception>
     public JsonLinesLog(Agent agent, string path, LogKeys keys = LogKeys.Rl, long? everySteps = null)
-        : base(agent, LineFile.Named(path), everySteps ?? 1)
+        : base(agent, LineFile.Named(path), everySteps)
     {
         this.keys = keys;
         numbers = LoggedNumbers.Of(keys, agent);
@@ -55,7 +53,8 @@ public sealed class JsonLinesLog : TrainingLog
 
         json.WriteEndObject();
         json.Flush();
-        file.Add(Encoding.UTF8.GetString(buffer.WrittenSpan));
+        buffer.Write("\n"u8);
+        file.Add(buffer.WrittenSpan);
     }
 
     private protected override void Save() => file.Flush();

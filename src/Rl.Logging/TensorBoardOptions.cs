@@ -9,7 +9,7 @@ public sealed record TensorBoardOptions
     public LogKeys Keys { get; init; }
 
     /// <summary>The environment steps between two points of the curves; 1 for one after each update. At least 1; a
-    /// two-thousandth of the plan if not set, twice what TensorBoard shows.</summary>
+    /// thousandth of the plan if not set, which gives as many points as TensorBoard shows.</summary>
     public long? EverySteps { get; init; }
 
     /// <summary>The environment steps between two histograms of the parameters and of remembered actions; 0 for none.

@@ -17,8 +17,9 @@ namespace Rl.Logging;
 /// </remarks>
 public abstract class TrainingLog : TrainingCallback, IProgress<TrainingProgress>, IDisposable
 {
-    /// <summary>Rows that a plan leaves unless one asks for others: more than a curve shows.</summary>
-    private const long Rows = 2_000;
+    /// <summary>Rows that a plan leaves at most unless one asks for others: as many as TensorBoard shows of a
+    /// curve.</summary>
+    private const long Rows = 1_000;
 
     /// <summary>How long what is logged may wait for the disk.</summary>
     internal static readonly TimeSpan FlushInterval = TimeSpan.FromSeconds(5);
@@ -33,7 +34,7 @@ public abstract class TrainingLog : TrainingCallback, IProgress<TrainingProgress
 
     /// <param name="agent">What trains.</param>
     /// <param name="path">The file or folder, as messages name it.</param>
-    /// <param name="everySteps">The steps between two rows; null for a two-thousandth of the plan.</param>
+    /// <param name="everySteps">The steps between two rows; null for a thousandth of the plan.</param>
     private protected TrainingLog(Agent agent, string path, long? everySteps)
     {
         ArgumentNullException.ThrowIfNull(agent);
@@ -69,18 +70,21 @@ public abstract class TrainingLog : TrainingCallback, IProgress<TrainingProgress
     public void Report(TrainingProgress value)
     {
         ArgumentNullException.ThrowIfNull(value);
-        Attempt(() =>
+        lock (gate)
         {
-            episodes.AddRange(value.Episodes);
-            warnings.AddRange(value.Warnings);
-            unwritten = value;
+            ObjectDisposedException.ThrowIf(isDisposed, this);
+            if (Failure is not null)
+            {
+                return;
+            }
+
+            Gather(value);
             if (value.Steps >= due)
             {
-                WriteRow();
-                var every = everySteps ?? Math.Max(1, (value.TotalSteps - FirstSteps) / Rows);
-                due = value.Steps + every;
+                due = value.Steps + (everySteps ?? Math.Max(1, (value.TotalSteps - FirstSteps) / Rows));
+                Attempt(WriteRow);
             }
-        });
+        }
     }
 
     /// <inheritdoc/>
@@ -155,6 +159,21 @@ public abstract class TrainingLog : TrainingCallback, IProgress<TrainingProgress
                     LogMessages.Stopped(Agent.Logger, Failure.Message);
                 }
             }
+        }
+    }
+
+    /// <summary>Keeps what the next row is made of. Most updates of a fast algorithm come no further.</summary>
+    private void Gather(TrainingProgress value)
+    {
+        unwritten = value;
+        if (value.Episodes.Count > 0)
+        {
+            episodes.AddRange(value.Episodes);
+        }
+
+        if (value.Warnings.Count > 0)
+        {
+            warnings.AddRange(value.Warnings);
         }
     }
 

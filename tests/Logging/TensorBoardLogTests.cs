@@ -273,19 +273,30 @@ public sealed class TensorBoardLogTests
     }
 
     [Fact]
-    public void A_long_plan_leaves_two_thousand_points_and_the_last_one_is_the_end()
+    public void A_long_plan_leaves_a_thousand_rows_evenly_and_the_last_one_is_the_end()
     {
         using var folder = new TemporaryFolder();
-        using var agent = Runs.Dqn(8_000);
-        using (var log = new TensorBoardLog(agent, folder.Path, new() { EverySteps = 1_000 }))
+        using var agent = Agent.Create(
+            new A2cOptions { TotalSteps = 20_000, RolloutSteps = 5, EnvironmentCopies = 1, Threads = 1 },
+            Environments.Make("CartPole-v1"),
+            seed: 1);
+        using (var all = new TrainingLogs(
+            new TensorBoardLog(agent, folder.File("run")),
+            new CsvLog(agent, folder.File("progress.csv")),
+            new JsonLinesLog(agent, folder.File("progress.jsonl")),
+            new CsvLog(agent, folder.File("each.csv"), everySteps: 1)))
         {
-            agent.Train(log);
+            agent.Train(all);
         }
 
-        var steps = EventReader.Read(folder.Path).Of("time/updates").Select(value => value.Step).ToArray();
-        Assert.InRange(steps.Length, 7, 10);
-        Assert.Equal(agent.Steps, steps[^1]);
-        Assert.Equal(steps.Order().Distinct(), steps);
+        var steps = EventReader.Read(folder.File("run")).Of("time/updates").Select(value => value.Step).ToArray();
+        long[] expected = [5, .. Enumerable.Range(1, 999).Select(row => 5L + (20 * row)), 20_000];
+        Assert.Equal(expected, steps);
+        Assert.Equal(
+            expected.Select(step => $"{step}"),
+            File.ReadLines(folder.File("progress.csv")).Skip(1).Select(line => line.Split(',')[0]));
+        Assert.Equal(1_001, File.ReadLines(folder.File("progress.jsonl")).Count());
+        Assert.Equal(4_001, File.ReadLines(folder.File("each.csv")).Count());
     }
 
     [Fact]

@@ -60,11 +60,13 @@ internal sealed class Histogram
         var buckets = least == greatest ? 1 : MostBuckets;
         var counts = new double[buckets];
         var width = ((double)greatest - least) / buckets;
+        var share = width > 0 ? 1 / width : 0;
         foreach (var value in values)
         {
             if (float.IsFinite(value))
             {
-                counts[Bucket(value, least, width, buckets)]++;
+                // ⌊(x − least) / width⌋; the greatest number falls in the last bucket.
+                counts[Math.Min((int)(((double)value - least) * share), buckets - 1)]++;
             }
         }
 
@@ -84,8 +86,4 @@ internal sealed class Histogram
             SumOfSquares = squares,
         };
     }
-
-    /// <summary>⌊(x − least) / width⌋; the greatest number falls in the last bucket.</summary>
-    private static int Bucket(float value, float least, double width, int buckets) =>
-        width > 0 ? Math.Min((int)(((double)value - least) / width), buckets - 1) : 0;
 }

@@ -50,6 +50,9 @@ internal sealed class LineFile : IDisposable
     /// <summary>Adds a line.</summary>
     public void Add(string line) => file.Append(Utf8.GetBytes(line + "\n"));
 
+    /// <summary>Adds a line with its end.</summary>
+    public void Add(ReadOnlySpan<byte> line) => file.Append(line);
+
     public void Flush() => file.Flush();
 
     public void Dispose() => file.Dispose();

@@ -1,5 +1,4 @@
 using System.Collections.Generic;
-using System.Globalization;
 using System.Linq;
 
 namespace Rl.Logging.Internal;
@@ -47,9 +46,6 @@ internal abstract class LoggedNumbers
 
     private static bool HasLearned(TrainingProgress now) =>
         now.Metrics.All(metric => metric.Key != GradientSteps || metric.Value > 0);
-
-    /// <summary>A number as a table has it: NaN where it is none.</summary>
-    public static string Print(double value) => value.ToString("G9", CultureInfo.InvariantCulture);
 }
 
 /// <summary>The library's own keys.</summary>

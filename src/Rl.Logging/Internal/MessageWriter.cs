@@ -75,6 +75,18 @@ internal sealed class MessageWriter : IDisposable
     public void Message(int field, Action<MessageWriter> message) =>
         Bytes(field, (inner ??= new()).Write(message));
 
+    /// <summary>A message within this one of a text and a number, its fields 1 and 2: most of what is written, and so
+    /// without a writer of its own.</summary>
+    public void TextAndFloat(int field, string text, float number)
+    {
+        output.WriteTag(field, WireFormat.WireType.LengthDelimited);
+        output.WriteLength(
+            CodedOutputStream.ComputeTagSize(1) + CodedOutputStream.ComputeStringSize(text)
+                + CodedOutputStream.ComputeTagSize(2) + sizeof(float));
+        Text(1, text);
+        Float(2, number);
+    }
+
     public void Dispose()
     {
         output.Dispose();

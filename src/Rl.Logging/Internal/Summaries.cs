@@ -15,11 +15,7 @@ internal static class Summaries
     private const int TensorClass = 2;
 
     public static void Scalar(this MessageWriter summary, string tag, double number) =>
-        summary.Message(Value, value =>
-        {
-            value.Text(Tag, tag);
-            value.Float(2, (float)number);
-        });
+        summary.TextAndFloat(Value, tag, (float)number);
 
     public static void Histogram(this MessageWriter summary, string tag, Histogram histogram) =>
         summary.Message(Value, value =>
