@@ -72,19 +72,18 @@ internal static class ActingFigures
         return new Figure("policy_16_threads", ratios[ratios.Count / 2], "x", null, null);
     }
 
-    /// <summary>Predictions a second.</summary>
+    /// <summary>Predictions a second of threads that all act from one moment to another.</summary>
     private static double Rate(Policy policy, int threads)
     {
-        const double Seconds = 0.3;
         long calls = 0;
         using var start = new ManualResetEventSlim();
+        var isOver = false;
         var all = Enumerable.Range(0, threads).Select(_ => new Thread(() =>
         {
             var (observation, action) = (Observations(1), new float[1]);
             long own = 0;
             start.Wait();
-            var watch = Stopwatch.StartNew();
-            while (watch.Elapsed.TotalSeconds < Seconds)
+            while (!Volatile.Read(ref isOver))
             {
                 for (var call = 0; call < 100; call++)
                 {
@@ -99,8 +98,11 @@ internal static class ActingFigures
         all.ForEach(thread => thread.Start());
         var watch = Stopwatch.StartNew();
         start.Set();
+        Thread.Sleep(TimeSpan.FromSeconds(0.3));
+        var elapsed = watch.Elapsed.TotalSeconds;
+        Volatile.Write(ref isOver, true);
         all.ForEach(thread => thread.Join());
-        return calls / watch.Elapsed.TotalSeconds;
+        return calls / elapsed;
     }
 
     /// <summary>A session of one thread with values that are bound beforehand, its fastest way.</summary>
