@@ -234,6 +234,28 @@ public sealed class PolicyTests
     }
 
     [Fact]
+    public void Masks_are_those_of_the_choices_that_wrappers_made()
+    {
+        using var agent = Agent.Create(Small, Environments.Make("Pendulum-v1").DiscretizeAction(3), 1);
+        var policy = agent.ToPolicy();
+        var masks = new bool[3 * 10];
+        for (var row = 0; row < 10; row++)
+        {
+            masks[(3 * row) + (row % 3)] = true;
+        }
+
+        // The torques of three bins of [-2, 2] are their middles.
+        var actions = new float[10];
+        policy.PredictBatch(Observations(policy, 10, 1), masks, actions);
+        for (var row = 0; row < 10; row++)
+        {
+            Assert.Equal(((row % 3) - 1) * 4 / 3f, actions[row], 1e-6);
+        }
+
+        Assert.Throws<ArgumentException>(() => policy.PredictBatch(new float[30], masks.AsSpan(0, 27), actions));
+    }
+
+    [Fact]
     public void What_is_no_observation_is_named()
     {
         using var agent = Agent.Create(Small, Environments.Make("Pendulum-v1"), 1);

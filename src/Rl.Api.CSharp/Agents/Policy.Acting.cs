@@ -198,7 +198,7 @@ public sealed partial class Policy
         Span<float> actions,
         Random? random)
     {
-        var choices = desk.Predictor.Choices;
+        var choices = single.Choices;
         var ofObservations = observations.Slice(first * ObservationSpace.Size, count * ObservationSpace.Size);
         var ofMasks = masks.IsEmpty ? masks : masks.Slice(first * choices, count * choices);
         var ofActions = actions.Slice(first * ActionSpace.Size, count * ActionSpace.Size);
@@ -266,7 +266,7 @@ public sealed partial class Policy
         RequireLength(nameof(actions), actions.Length, rows, ActionSpace.Size);
         if (!masks.IsEmpty)
         {
-            RequireLength(nameof(masks), masks.Length, rows, ActionSpace.Choices);
+            RequireLength(nameof(masks), masks.Length, rows, single.Choices);
         }
 
         var bad = observations.IndexOfAnyExceptInRange(float.MinValue, float.MaxValue);

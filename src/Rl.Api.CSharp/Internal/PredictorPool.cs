@@ -21,12 +21,16 @@ internal sealed class PredictorPool(PolicyModel model, Wrapping wrapping, Acting
 
     public int Rows => rows;
 
+    /// <summary>Elements of an action mask: of the actions that the policy chooses among, which wrappers may turn into
+    /// others.</summary>
+    public int Choices => model.Network.Distribution.Choices;
+
     /// <summary>A program that nobody else uses until it is returned.</summary>
     public Desk Rent() =>
         Interlocked.Exchange(ref Here(), null)
         ?? (others.TryTake(out var other)
             ? other
-            : new Desk(new(model, wrapping, facts, rows), rows, wrapping));
+            : new Desk(new(model, wrapping, facts, rows), rows, Choices, wrapping));
 
     public void Return(Desk desk)
     {
@@ -39,13 +43,13 @@ internal sealed class PredictorPool(PolicyModel model, Wrapping wrapping, Acting
     private ref Desk? Here() => ref slots[Thread.GetCurrentProcessorId() & (slots.Length - 1)].Desk;
 
     /// <summary>A program, and room for rows that do not fill it.</summary>
-    internal sealed class Desk(WrappedPredictor predictor, int rows, Wrapping wrapping)
+    internal sealed class Desk(WrappedPredictor predictor, int rows, int choices, Wrapping wrapping)
     {
         public WrappedPredictor Predictor { get; } = predictor;
 
         public float[] Observations { get; } = new float[rows * wrapping.ObservationSpace.Size];
 
-        public bool[] Masks { get; } = new bool[rows * predictor.Choices];
+        public bool[] Masks { get; } = new bool[rows * choices];
 
         public float[] Actions { get; } = new float[rows * wrapping.ActionSpace.Size];
 
