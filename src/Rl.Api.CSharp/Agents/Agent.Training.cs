@@ -266,7 +266,7 @@ public sealed partial class Agent
 
             if (told is not null)
             {
-                Reporting(() => told.Update(now));
+                Tell(told, now);
             }
         }
 
@@ -295,6 +295,8 @@ public sealed partial class Agent
             throw;
         }
     }
+
+    private void Tell(CallbackRun told, TrainingProgress now) => Reporting(() => told.Update(now));
 
     /// <summary>Calls what may use the agent meanwhile.</summary>
     private void Reporting(Action call)

@@ -125,8 +125,7 @@ public sealed partial class Policy
     /// <param name="mask">One element a choice of the discrete actions, in their order; empty if all are
     /// possible.</param>
     /// <param name="action">Receives the action.</param>
-    /// <param name="random">Where the draw comes from; each thread needs its own, or
-    /// <see cref="Random.Shared"/>.</param>
+    /// <param name="random">Where the draw comes from; each thread needs its own, with its own seed.</param>
     /// <exception cref="ArgumentException">A length is wrong, the observation holds NaN or infinity, or no choice is
     /// possible.</exception>
     /// <exception cref="InvalidOperationException">The policy has a memory.</exception>
