@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything that must hold before a change goes in: tools, packages, format, build, tests, samples.
-# It needs the .NET 10 SDK and nothing else. `./check.sh --fast` leaves out the samples and the native program. `./check.sh mutants` does something else: it
+# It needs the .NET 10 SDK and nothing else. `./check.sh --fast` leaves out the samples, the native program and the site. `./check.sh mutants` does something else: it
 # puts faults into the mathematics, one at a time, and reports those that no test notices; `./check.sh mutants 17 23` tries only those.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -98,5 +98,6 @@ step "tests" dotnet test -c Release --no-build
 if [ "$fast" = false ]; then
     step "samples" samples
     step "native program" native
+    step "docs site" dotnet run -c Release --no-build --project tools/DocsSite
 fi
 echo "== all checks passed in $SECONDS s"

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Reflection;
@@ -10,6 +11,8 @@ namespace Rl.Tests.Api;
 /// <summary>What the documentation says of options is what they are.</summary>
 public sealed class DocumentationTests
 {
+    private static readonly string[] Measured = ["on-policy.csv", "off-policy.csv"];
+
     private static readonly string[] Lines = File.ReadAllLines(Path.Combine(Repository.Root, "docs", "algorithms.md"));
 
     public static TheoryData<string> Ids => new(Algorithms.All.Select(algorithm => algorithm.Id));
@@ -63,6 +66,7 @@ public sealed class DocumentationTests
     [Theory]
     [InlineData("csharp-guide.md", 8)]
     [InlineData("logging.md", 3)]
+    [InlineData("get-started.md", 4)]
     public void Every_block_of_code_in_the_guide_stands_in_its_sample(string page, int least)
     {
         var guide = File.ReadAllLines(Path.Combine(Repository.Root, "docs", page));
@@ -80,6 +84,41 @@ public sealed class DocumentationTests
 
         Assert.True(blocks >= least);
     }
+
+    [Fact]
+    public void What_is_said_to_help_in_choosing_an_algorithm_is_what_was_measured()
+    {
+        var results = Measured
+            .SelectMany(file => File.ReadLines(Path.Combine(Repository.Root, "docs", "results", file)).Skip(1))
+            .Select(line => line.Split(','))
+            .GroupBy(cells => (Task: cells[0], Name: cells[1], Steps: cells[2]), cells => Number(cells[4]))
+            .ToDictionary(group => group.Key, group => group.ToArray());
+        var task = "";
+        var compared = 0;
+        foreach (var cells in File.ReadLines(Path.Combine(Repository.Root, "docs", "choosing-an-algorithm.md"))
+            .SkipWhile(line => !line.StartsWith("| task |", StringComparison.Ordinal))
+            .Skip(2)
+            .TakeWhile(line => line.StartsWith('|'))
+            .Select(line => line.Split('|', StringSplitOptions.TrimEntries)))
+        {
+            task = cells[1].Length > 0 ? cells[1].Split(' ')[0] : task;
+            var name = cells[2].Replace("-", "", StringComparison.Ordinal).ToLowerInvariant();
+            var returns = results[(task, name, cells[3].Replace(",", "", StringComparison.Ordinal))];
+            Assert.Equal(10, returns.Length);
+            Assert.Equal(returns.Average(), Number(cells[4].Split(' ')[0]), 0.051);
+            Assert.Equal(
+                Math.Sqrt(returns.Sum(one => Math.Pow(one - returns.Average(), 2)) / (10 * 9)),
+                Number(cells[4].Split(' ')[2]),
+                0.051);
+            Assert.Equal(returns.Min(), Number(cells[5].Split(' ')[0]), 0.051);
+            Assert.Equal(returns.Max(), Number(cells[5].Split(' ')[2]), 0.051);
+            compared++;
+        }
+
+        Assert.True(compared >= 18);
+    }
+
+    private static double Number(string text) => double.Parse(text.Replace('−', '-'), CultureInfo.InvariantCulture);
 
     private static string Unindented(IEnumerable<string> lines) => string.Join('\n', lines.Select(line => line.Trim()));
 
