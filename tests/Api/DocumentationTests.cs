@@ -4,12 +4,13 @@ using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Reflection;
+using System.Text.RegularExpressions;
 using Xunit;
 
 namespace Rl.Tests.Api;
 
 /// <summary>What the documentation says of options is what they are.</summary>
-public sealed class DocumentationTests
+public sealed partial class DocumentationTests
 {
     private static readonly string[] Measured = ["on-policy.csv", "off-policy.csv"];
 
@@ -86,6 +87,44 @@ public sealed class DocumentationTests
     }
 
     [Fact]
+    public void The_fsharp_of_the_pages_stands_in_its_sample_and_their_signatures_are_those_of_functions()
+    {
+        var sample = string.Concat(
+            Directory.GetFiles(Path.Combine(Repository.Root, "samples", "FSharpGuide"), "*.fs")
+                .Select(file => Spaced(File.ReadLines(file))));
+        var (blocks, signatures) = (0, 0);
+        foreach (var page in Directory.EnumerateFiles(
+            Path.Combine(Repository.Root, "docs"), "*.md", SearchOption.AllDirectories)
+            .Append(Path.Combine(Repository.Root, "README.md")))
+        {
+            var lines = File.ReadAllLines(page);
+            for (var line = Array.IndexOf(lines, "```fsharp"); line >= 0; line = Array.IndexOf(lines, "```fsharp", line + 1))
+            {
+                var code = new List<string>();
+                foreach (var text in lines.Skip(line + 1).TakeWhile(text => text != "```"))
+                {
+                    if (Signature().Match(text) is { Success: true } signature)
+                    {
+                        RequireFunction(page, signature);
+                        signatures++;
+                    }
+                    else if (text.Length > 0 && !text.StartsWith("///", StringComparison.Ordinal))
+                    {
+                        code.Add(text);
+                    }
+                }
+
+                Assert.True(
+                    sample.Contains(Spaced(code), StringComparison.Ordinal),
+                    $"{Path.GetFileName(page)}: not in samples/FSharpGuide: {code.FirstOrDefault()}");
+                blocks++;
+            }
+        }
+
+        Assert.True(blocks >= 24 && signatures >= 20, $"{blocks} blocks, {signatures} signatures");
+    }
+
+    [Fact]
     public void What_is_said_to_help_in_choosing_an_algorithm_is_what_was_measured()
     {
         var results = Measured
@@ -117,6 +156,37 @@ public sealed class DocumentationTests
 
         Assert.True(compared >= 18);
     }
+
+    /// <summary>As one text, without blank lines, comments of documentation and the width of gaps.</summary>
+    private static string Spaced(IEnumerable<string> lines) => string.Join(
+        '\n',
+        lines.Select(line => Gaps().Replace(line.Trim(), " "))
+            .Where(line => line.Length > 0 && !line.StartsWith("///", StringComparison.Ordinal))) + "\n";
+
+    /// <summary>The module's function has the parameters that a page says.</summary>
+    private static void RequireFunction(string page, Match signature)
+    {
+        var (module, name) = (signature.Groups["module"].Value, signature.Groups["name"].Value);
+        var said = Parameter().Matches(signature.Groups["parameters"].Value).Select(match => match.Groups["name"].Value);
+        var found = typeof(Core.Autodiff.Expr).Assembly.GetExportedTypes()
+            .Where(type => type.Name == module || type.Name == module + "Module")
+            .SelectMany(type => type.GetMethods(BindingFlags.Public | BindingFlags.Static))
+            .Where(method => method.Name == name)
+            .Select(method => string.Join(' ', method.GetParameters().Select(parameter => parameter.Name)))
+            .ToArray();
+        Assert.True(
+            found.Contains(string.Join(' ', said)),
+            $"{Path.GetFileName(page)}: {module}.{name} has the parameters {string.Join(" or ", found)}");
+    }
+
+    [GeneratedRegex(@"^(?<module>[A-Z]\w*)\.(?<name>[a-z]\w*) (?<parameters>.*?) : [^:]+?(//.*)?$")]
+    private static partial Regex Signature();
+
+    [GeneratedRegex(@"\((?<name>\w+): [^)]*\)|(?<name>\w+)")]
+    private static partial Regex Parameter();
+
+    [GeneratedRegex(" +")]
+    private static partial Regex Gaps();
 
     private static double Number(string text) => double.Parse(text.Replace('−', '-'), CultureInfo.InvariantCulture);
 
