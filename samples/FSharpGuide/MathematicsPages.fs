@@ -12,7 +12,7 @@ open Rl.Core.Wrappers
 
 let finiteProcesses () =
     let logits = Array.zeroCreate<float>(9 * 4)
-    let struct (mdp, rng) = Generators.grid 3 3 0.2 0.95 (Rng.create 1UL) // also dense, sparse, chain, bandit, absorbing, periodic
+    let struct (mdp, rng) = Generators.grid 3 3 0.2 0.95 (Rng.create 1UL) // also dense, sparse, chain, bandit, periodic
     let policy = TabularPolicy.softmax mdp.Actions logits // logits [S, A]
     let lake = (ToyText.frozenLake ToyText.frozenLake4x4 true (1.0 / 3.0) ToyText.frozenLakeRewards 0.99).Mdp
 
@@ -92,7 +92,7 @@ let valueDistributions () =
     let policy = TabularPolicy.softmax mdp.Actions (Array.zeroCreate (mdp.States * mdp.Actions))
     let at value = Array.init mdp.States (fun _ -> ReturnDistribution.certain value)
     let first, second = at 0.0, at 1.0
-    let backup = DistributionalBellman.evaluation mdp policy // ReturnDistribution[] -> ReturnDistribution[], one a state
+    let backup = DistributionalBellman.evaluation mdp policy // of ReturnDistribution[], one a state
     let distance = DistributionalBellman.distance 2.0 (backup first) (backup second) // ≤ γ times what it was
     let atoms = Transforms.linearAtoms -10.0 10.0 51
     let levels = ValueDistributions.midpointLevels 32

@@ -34,7 +34,7 @@ let learn
 /// Drawn transitions told again with goals that were reached.
 let relabel (batch: BatchEnvironment) (drawn: TransitionBatch) (replay: Replay) (key: Rng) =
     let goals = batch.RequireGoals() // or batch.Goals: Ok, or Error with the reason
-    // s' of a transition: what was reached is s'[Achieved .. Achieved + Size - 1], what was wanted s'[Desired .. Desired + Size - 1].
+    // s': what was reached is s'[Achieved .. Achieved + Size - 1], what was wanted s'[Desired .. Desired + Size - 1].
     let { Achieved = achieved; Desired = desired; Size = size } = goals.Space
     let hindsight = Hindsight(TransitionColumns.ofEnvironment batch, goals, GoalChoice.Future, Hindsight.RatioOf 4)
     let key = hindsight.Relabel(drawn, replay, key)

@@ -98,7 +98,7 @@ public sealed partial class DocumentationTests
             .Append(Path.Combine(Repository.Root, "README.md")))
         {
             var lines = File.ReadAllLines(page);
-            for (var line = Array.IndexOf(lines, "```fsharp"); line >= 0; line = Array.IndexOf(lines, "```fsharp", line + 1))
+            foreach (var line in Enumerable.Range(0, lines.Length).Where(line => lines[line] == "```fsharp"))
             {
                 var code = new List<string>();
                 foreach (var text in lines.Skip(line + 1).TakeWhile(text => text != "```"))
@@ -167,7 +167,8 @@ public sealed partial class DocumentationTests
     private static void RequireFunction(string page, Match signature)
     {
         var (module, name) = (signature.Groups["module"].Value, signature.Groups["name"].Value);
-        var said = Parameter().Matches(signature.Groups["parameters"].Value).Select(match => match.Groups["name"].Value);
+        var said = Parameter().Matches(signature.Groups["parameters"].Value)
+            .Select(match => match.Groups["name"].Value);
         var found = typeof(Core.Autodiff.Expr).Assembly.GetExportedTypes()
             .Where(type => type.Name == module || type.Name == module + "Module")
             .SelectMany(type => type.GetMethods(BindingFlags.Public | BindingFlags.Static))

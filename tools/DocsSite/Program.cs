@@ -1,5 +1,5 @@
-// Makes the documentation's site in artifacts/site: pages by section, with every link checked, the reference of the C# packages
-// and of the core, and a search over all of it. The libraries are built before (`dotnet build -c Release`).
+// Makes the documentation's site in artifacts/site: pages by section, with every link checked, the reference of the C#
+// packages and of the core, and a search over all of it. The libraries are built before (`dotnet build -c Release`).
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
@@ -25,7 +25,7 @@ if (wrong.Count > 0)
 
 File.WriteAllText(
     Path.Combine(staged, "docfx.json"),
-    Beside("docfx.json").Replace("{repository}", repository.Replace('\\', '/')).Replace("{output}", site.Replace('\\', '/')));
+    Beside("docfx.json").Replace("{repository}", Slashed(repository)).Replace("{output}", Slashed(site)));
 File.WriteAllText(Path.Combine(staged, "filter.yml"), Beside("filter.yml"));
 File.Copy(Path.Combine(repository, "src", "icon.png"), Path.Combine(staged, "icon.png"));
 if (Directory.Exists(site))
@@ -39,7 +39,8 @@ return Docfx("metadata") is not 0 and var metadata ? metadata : Docfx("build", "
 int Docfx(string verb, params string[] arguments)
 {
     var start = new ProcessStartInfo("dotnet") { WorkingDirectory = repository };
-    foreach (var argument in (string[])["docfx", verb, Path.Combine(staged, "docfx.json"), "--logLevel", "warning", .. arguments])
+    string[] words = ["docfx", verb, Path.Combine(staged, "docfx.json"), "--logLevel", "warning", .. arguments];
+    foreach (var argument in words)
     {
         start.ArgumentList.Add(argument);
     }
@@ -48,6 +49,8 @@ int Docfx(string verb, params string[] arguments)
     process.WaitForExit();
     return process.ExitCode;
 }
+
+static string Slashed(string path) => path.Replace('\\', '/');
 
 static string Beside(string file) => File.ReadAllText(Path.Combine(AppContext.BaseDirectory, file));
 

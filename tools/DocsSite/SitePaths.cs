@@ -24,7 +24,8 @@ internal sealed class SitePaths
     /// <summary>Every page, by its path in the repository.</summary>
     public IReadOnlyDictionary<string, string> Pages => pages;
 
-    /// <summary>Where a page, a picture or a table stands; nothing for other files, which are shown as source.</summary>
+    /// <summary>Where a page, a picture or a table stands; nothing for other files, which are shown as
+    /// source.</summary>
     public string? Of(string file) =>
         pages.TryGetValue(file, out var page) ? page
         : Assets.Contains(Path.GetExtension(file)) && file.StartsWith("docs/", StringComparison.Ordinal)
@@ -32,7 +33,8 @@ internal sealed class SitePaths
             : null;
 
     /// <summary>The page that shows a file, or the files of a folder.</summary>
-    public static string OfSource(string file, bool isFolder) => isFolder ? $"source/{file}/index.md" : $"source/{file}.md";
+    public static string OfSource(string file, bool isFolder) =>
+        isFolder ? $"source/{file}/index.md" : $"source/{file}.md";
 
     /// <summary>The way from a page to another file.</summary>
     public static string Relative(string fromPage, string to) =>

@@ -34,8 +34,8 @@ internal static class SourcePages
                 .Order(StringComparer.Ordinal),
         ];
         var here = SitePaths.OfSource(folder, isFolder: true);
-        var links = files.Select(file =>
-            $"- [{file[(folder.Length + 1)..]}]({SitePaths.Relative(here, SitePaths.OfSource(file, isFolder: false))})");
+        string Link(string file) => SitePaths.Relative(here, SitePaths.OfSource(file, isFolder: false));
+        var links = files.Select(file => $"- [{file[(folder.Length + 1)..]}]({Link(file)})");
         return $"{Head(folder)}{string.Join('\n', links)}\n";
     }
 

@@ -43,7 +43,8 @@ internal sealed class Staging(string repository, string folder, IReadOnlyList<Se
         }
 
         var bar = sections.Select(section => $"- name: {section.Name}\n  href: {section.Folder}/\n");
-        Write("toc.yml", string.Concat(bar) + "- name: C# reference\n  href: api/\n- name: F# reference\n  href: core/\n");
+        const string References = "- name: C# reference\n  href: api/\n- name: F# reference\n  href: core/\n";
+        Write("toc.yml", string.Concat(bar) + References);
         return [.. links.Broken.Select(link => $"broken link: {link}"), .. Forgotten()];
     }
 

@@ -37,12 +37,12 @@ internal static class ActCheck
                 [Each(LogDensity).Sum()],
                 [logProbability],
                 new(
-                    "The log-probability is that of the first number of the action alone: the logarithms of independent "
-                    + "numbers are added.",
+                    "The log-probability is that of the first number of the action alone: the logarithms of "
+                    + "independent numbers are added.",
                     [Each(LogDensity)[0]]),
                 new(
-                    "The log-probability is the mean over the numbers of the action: logarithms of independent numbers are "
-                    + "added.",
+                    "The log-probability is the mean over the numbers of the action: logarithms of independent "
+                    + "numbers are added.",
                     [Each(LogDensity).Average()]),
                 new(
                     "The log-probability lacks −½ ln 2π for each number of the action.",
@@ -64,7 +64,8 @@ internal static class ActCheck
                 new("The log-probability is never computed.", [0]));
     }
 
-    private static double LogDensity(double mean, double log, double noise) => -0.5 * noise * noise - log - HalfLogTwoPi;
+    private static double LogDensity(double mean, double log, double noise) =>
+        -0.5 * noise * noise - log - HalfLogTwoPi;
 
     private static double[] Each(Func<double, double, double, double> number) =>
         [.. Enumerable.Range(0, Mean.Length).Select(i => number(Mean[i], LogDeviation[i], Noise[i]))];

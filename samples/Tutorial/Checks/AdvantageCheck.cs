@@ -30,15 +30,15 @@ internal static class AdvantageCheck
                 "V(sₜ₊₁) counts although the task ended there: where `Terminated`, nothing follows.",
                 Estimate(Never, Over)),
             new(
-                "V(sₜ₊₁) does not count where only the time was up (`Over` without `Terminated`): the task would have gone "
-                + "on, so its value counts.",
+                "V(sₜ₊₁) does not count where only the time was up (`Over` without `Terminated`): the task would have "
+                + "gone on, so its value counts.",
                 Estimate(Over, Over)),
             new(
                 "The sum goes on through the ends of episodes: where `Over`, the next row is of another episode.",
                 Estimate(Terminated, Never)),
             new(
-                "The sum stops only where the task ended. Where time was up (`Over` without `Terminated`) the next row is of "
-                + "another episode too.",
+                "The sum stops only where the task ended. Where time was up (`Over` without `Terminated`) the next row "
+                + "is of another episode too.",
                 Estimate(Terminated, Terminated)),
             new("No end of an episode is heeded: see `Terminated` and `Over`.", Estimate(Never, Never)),
             new("λ is missing: Aₜ = δₜ + γλ Aₜ₊₁.", Estimate(Terminated, Over, rest: Discount)),
@@ -53,7 +53,8 @@ internal static class AdvantageCheck
                 "The sum runs from the first step to the last. Aₜ needs Aₜ₊₁, so begin with the last step.",
                 Forwards(rollout)),
             new(
-                "Aₜ₊₁ is taken from the next row, which is another copy's at the same time: the same copy's is N rows on.",
+                "Aₜ₊₁ is taken from the next row, which is another copy's at the same time: the same copy's is N rows "
+                + "on.",
                 AcrossCopies(rollout)));
     }
 

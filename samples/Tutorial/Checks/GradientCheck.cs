@@ -26,7 +26,9 @@ internal static class GradientCheck
             Both(norm => Step(-Rate * Math.Min(1, norm / Norm))),
             got,
             new("θ does not move.", Both(_ => Step(0))),
-            new("θ goes up the gradient: the loss is to become smaller.", Both(norm => Step(Rate * Math.Min(1, norm / Norm)))),
+            new(
+                "θ goes up the gradient: the loss is to become smaller.",
+                Both(norm => Step(Rate * Math.Min(1, norm / Norm)))),
             new(
                 "The gradient is not scaled down: multiply it with min(1, maxGradientNorm / ‖g‖).",
                 Both(_ => Step(-Rate))),
@@ -36,7 +38,8 @@ internal static class GradientCheck
                 Both(norm => Step(-Rate * norm / Norm))),
             new(
                 "Each number of the gradient is cut by itself, which changes its direction: scale the whole of it.",
-                Both(norm => [.. Theta.Zip(Gradient, (theta, slope) => theta - Rate * Math.Clamp(slope, -norm, norm))])),
+                Both(norm =>
+                    [.. Theta.Zip(Gradient, (theta, slope) => theta - Rate * Math.Clamp(slope, -norm, norm))])),
             new(
                 "The gradient is divided by the square of its norm: take the root of the sum of squares.",
                 Both(norm => Step(-Rate * Math.Min(1, norm / (Norm * Norm))))));

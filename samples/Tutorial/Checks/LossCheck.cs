@@ -52,13 +52,16 @@ internal static class LossCheck
                 "The ratio lacks its exponential: ρ = exp(log π − log π_old).",
                 Whole(Mean(i => -Surrogate(Math.Log(Ratio(i)), Advantage(i))))),
             Said(
-                "The policy's part is −log π · A, which holds for one step only: after it, use the ratio to π_old, clipped.",
+                "The policy's part is −log π · A, which holds for one step only: after it, use the ratio to π_old, "
+                + "clipped.",
                 Whole(Mean(i => -Batch.LogProbabilities[i] * Advantage(i)))),
             Said("The entropy is punished: its bonus is subtracted.", surrogate + value * Value + bonus * Entropy),
             Said("The entropy bonus is missing.", surrogate + value * Value),
             Said("The value's loss is missing.", surrogate - bonus * Entropy),
             Said("The value's loss lacks its weight c₁.", surrogate + Value - bonus * Entropy),
-            Said("The value's loss is ½ (V − R)²: the half is missing.", surrogate + 2 * value * Value - bonus * Entropy),
+            Said(
+                "The value's loss is ½ (V − R)²: the half is missing.",
+                surrogate + 2 * value * Value - bonus * Entropy),
             Said("The value's loss has the wrong sign.", surrogate - value * Value - bonus * Entropy),
             Said("The samples are summed; take their mean.", Batch.Advantages.Length * Whole(surrogate)),
             Said("The loss is 0.", 0));
@@ -73,5 +76,6 @@ internal static class LossCheck
     private static double Surrogate(double ratio, double advantage) =>
         Math.Min(ratio * advantage, Math.Clamp(ratio, Low, High) * advantage);
 
-    private static double Mean(Func<int, double> number) => Enumerable.Range(0, Batch.Advantages.Length).Average(number);
+    private static double Mean(Func<int, double> number) =>
+        Enumerable.Range(0, Batch.Advantages.Length).Average(number);
 }

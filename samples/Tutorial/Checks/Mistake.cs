@@ -40,7 +40,8 @@ internal sealed record Mistake(string Says, IReadOnlyList<double> Numbers)
 
         var place = right.Count == 1 ? "" : $": number {first} (counted from 0)";
         return string.Create(
-            CultureInfo.InvariantCulture, $"{what}{place} is {got[first]:0.####}, and should be {right[first]:0.####}.");
+            CultureInfo.InvariantCulture,
+            $"{what}{place} is {got[first]:0.####}, and should be {right[first]:0.####}.");
     }
 
     private static int FirstDifference(IReadOnlyList<double> expected, IReadOnlyList<double> got)

@@ -67,8 +67,12 @@ internal static class StoreCheck
             name,
             Doubles(right),
             Doubles(numbers),
-            new($"{name}: the rows stand copy by copy. Copy n at time t has row t · N + n, not n · T + t.", Doubles(byCopy)),
-            new($"{name}: every step is written into the first row. Copy n at time t has row t · N + n.", Doubles(onlyFirst)));
+            new(
+                $"{name}: the rows stand copy by copy. Copy n at time t has row t · N + n, not n · T + t.",
+                Doubles(byCopy)),
+            new(
+                $"{name}: every step is written into the first row. Copy n at time t has row t · N + n.",
+                Doubles(onlyFirst)));
     }
 
     private static IEnumerable<float> Numbers(bool[] flags) => flags.Select(flag => flag ? 1f : 0f);
