@@ -34,14 +34,16 @@ internal static class OffPolicyFigures
     private static readonly (string, string)[] CleanRl =
     [
         ("LearningStarts", "1000"), ("TrainFrequency", "10"), ("GradientSteps", "1"), ("BatchSize", "128"),
-        ("BufferSize", "10000"), ("TargetUpdateInterval", "500"), ("Hidden", "120x84"), ("LearningRate", "2.5e-4"),
+        ("BufferSize", "10000"), ("TargetUpdateInterval", "500"), ("Hidden", "120x84"),
+        ("LearningRate", "linear(2.5e-4, 0)"),
         ("Target", "maximum"), ("Loss", "squared"), ("MaxGradientNorm", "0"),
     ];
 
     private static readonly (string, string)[] MinAtar =
     [
         ("LearningStarts", "1000"), ("TrainFrequency", "4"), ("GradientSteps", "1"), ("BatchSize", "32"),
-        ("BufferSize", "100000"), ("TargetUpdateInterval", "1000"), ("Hidden", "128"), ("LearningRate", "2.5e-4"),
+        ("BufferSize", "100000"), ("TargetUpdateInterval", "1000"), ("Hidden", "128"),
+        ("LearningRate", "linear(2.5e-4, 0)"),
     ];
 
     private static readonly (string, string)[] PureJaxQl =

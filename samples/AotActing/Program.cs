@@ -33,7 +33,8 @@ return;
 static string Trained()
 {
     var file = Path.Combine(Directory.CreateTempSubdirectory("rl-aot").FullName, "agent.rl");
-    using var agent = Agent.Create(new PpoOptions { LearningRate = 1e-3 }, Environments.Make("CartPole-v1"), seed: 1);
+    var options = new PpoOptions { LearningRate = Schedule.Linear(1e-3, 0) };
+    using var agent = Agent.Create(options, Environments.Make("CartPole-v1"), seed: 1);
     agent.Train(totalSteps: 20_000);
     agent.Save(file);
     return file;

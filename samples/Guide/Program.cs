@@ -11,6 +11,7 @@ var steps = args.Contains("--quick") ? 4_096 : 100_000;
 var folder = Directory.CreateTempSubdirectory("rl-guide").FullName;
 FirstAgent.Run(steps, folder);
 OwnEnvironment.Run(steps, folder);
+Rates.Run();
 Orders.Run(steps);
 Dealing.Run(steps);
 Turning.Run();
@@ -20,12 +21,30 @@ Remembering.Run(steps);
 Logged.Run(steps, folder);
 Directory.Delete(folder, recursive: true);
 
+internal static class Rates
+{
+    public static void Run()
+    {
+        var options = new PpoOptions
+        {
+            LearningRate = Schedule.Cosine(1e-3, 1e-5).WithWarmUp(0.02),
+            ClipRange = 0.2,
+            EntropyCoefficient = Schedule.Linear(0.01, 0, over: 0.5),
+            TargetKl = Schedule.Piecewise(0.03, (0.5, 0.02), (0.9, 0.01)),
+        };
+        Console.WriteLine(options.LearningRate.At(share: 0.5));
+        Console.WriteLine(options.LearningRate);       // warmup(0.02, cosine(0.001, 1E-05))
+        options.Validate();
+    }
+}
+
 internal static class FirstAgent
 {
     public static void Run(int steps, string folder)
     {
         var environment = Environments.Make("CartPole-v1");
-        using var agent = Agent.Create(new PpoOptions { LearningRate = 1e-3 }, environment, seed: 1);
+        var options = new PpoOptions { LearningRate = Schedule.Linear(1e-3, 0) };
+        using var agent = Agent.Create(options, environment, seed: 1);
         agent.Train(totalSteps: steps);
         Console.WriteLine(agent.Evaluate(episodes: 100));
 

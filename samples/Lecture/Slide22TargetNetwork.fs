@@ -27,7 +27,6 @@ module Slide22TargetNetwork =
                 "Loss", "squared"
                 "MaxGradientNorm", "0"
                 "LearningRate", "1e-3"
-                "AnnealLearningRate", "false"
                 "LearningStarts", "1000"
                 "GradientSteps", "1"
                 "BatchSize", "64"

@@ -17,7 +17,7 @@ public sealed class MaskTests
         EnvironmentCopies = 4,
         Threads = 1,
         TotalSteps = 4_096,
-        LearningRate = 1e-3,
+        LearningRate = Schedule.Linear(1e-3, 0),
     };
 
     [Fact]

@@ -16,7 +16,7 @@ public sealed class MemoryTests
         EnvironmentCopies = 4,
         Threads = 1,
         TotalSteps = 2_048,
-        LearningRate = 1e-3,
+        LearningRate = Schedule.Linear(1e-3, 0),
     };
 
     private static readonly string[] Names = ["stack", "delay", "time", "part", "limit", "all", "repeated"];

@@ -57,6 +57,7 @@ public sealed class OptionsTests
         { "ppo", "Threads", "all" },
         { "ppo", "Hidden", "64,64" },
         { "ppo", "Activation", "swish" },
+        { "ppo", "LearningRate", "linear(1e-3)" },
         { "ppo", "AnnealLearningRate", "yes" },
         { "cem", "ActionScaling", "wide" },
         { "reinforce", "Baseline", "constant" },

@@ -77,7 +77,7 @@ public sealed class WatchingTests : IDisposable
         Assert.Equal(1, failed.GetProperty("failure").GetProperty("update").GetInt64());
         var warned = Lines(
             Run(
-                "train", "ppo", "CartPole-v1", "--defaults", "--set", "LearningRate=0.1", "--steps", "20000", "--run",
+                "train", "ppo", "CartPole-v1", "--defaults", "--set", "LearningRate=lin_0.1", "--steps", "20000", "--run",
                 run, "--overwrite", "--json", "--episodes", "1").Output);
         var warning =
             Assert.Single(warned, line => Text(line, "type") == "warning" && Text(line, "kind") == "LargeDivergence");
@@ -93,7 +93,7 @@ public sealed class WatchingTests : IDisposable
         var output = new StringWriter();
         var code = CommandLine.Run(
             [
-                "train", "ppo", "CartPole-v1", "--defaults", "--set", "LearningRate=0.1", "--steps", "20000", "--run",
+                "train", "ppo", "CartPole-v1", "--defaults", "--set", "LearningRate=lin_0.1", "--steps", "20000", "--run",
                 run, "--episodes", "1",
             ],
             new(output, output, true),
@@ -149,7 +149,8 @@ public sealed class WatchingTests : IDisposable
     {
         var log = new ListLogger();
         using var agent = Agent.Create(
-            new PpoOptions { LearningRate = 0.1, TotalSteps = 8_192, Threads = 1 }, Environments.Make("CartPole-v1"),
+            new PpoOptions { LearningRate = Schedule.Linear(0.1, 0), TotalSteps = 8_192, Threads = 1 },
+            Environments.Make("CartPole-v1"),
             1);
         agent.Logger = log;
         agent.Train();
@@ -186,7 +187,8 @@ public sealed class WatchingTests : IDisposable
         var warnings = new List<TrainingWarning>();
         var progress = new SynchronousProgress<TrainingProgress>(now => warnings.AddRange(now.Warnings));
         using var agent = Agent.Create(
-            new PpoOptions { LearningRate = 0.1, TotalSteps = 16_384, Threads = 1 }, Environments.Make("CartPole-v1"),
+            new PpoOptions { LearningRate = Schedule.Linear(0.1, 0), TotalSteps = 16_384, Threads = 1 },
+            Environments.Make("CartPole-v1"),
             1);
         while (agent.Steps < 16_384)
         {

@@ -7,7 +7,7 @@ namespace Rl.Tests.Logging;
 internal static class Runs
 {
     public static Agent Ppo(long totalSteps = 8_192, string environment = "CartPole-v1") => Agent.Create(
-        new PpoOptions { TotalSteps = totalSteps, RolloutSteps = 128, Threads = 1, AnnealClipRange = true },
+        new PpoOptions { TotalSteps = totalSteps, RolloutSteps = 128, Threads = 1 },
         Environments.Make(environment),
         seed: 1);
 

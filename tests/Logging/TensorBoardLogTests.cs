@@ -139,13 +139,13 @@ public sealed class TensorBoardLogTests
             Assert.Equal((float)(2 * Metric(report, "valueLoss")), events.Of("train/value_loss")[index].Scalar);
             Assert.Equal((float)Metric(report, "policyLoss"), events.Of("train/policy_gradient_loss")[index].Scalar);
             Assert.Equal(
-                Metric(report, "policyLoss") - (options.EntropyCoefficient * Metric(report, "entropy"))
+                Metric(report, "policyLoss") - (options.EntropyCoefficient.At(0) * Metric(report, "entropy"))
                     + (options.ValueCoefficient * Metric(report, "valueLoss")),
                 events.Of("train/loss")[index].Scalar,
                 1e-5);
 
-            // Annealed from what was left of the plan before the update.
-            Assert.Equal(options.ClipRange * (1 - (index / 8.0)), events.Of("train/clip_range")[index].Scalar, 1e-6);
+            // By what was done of the plan before the update.
+            Assert.Equal(0.2 * (1 - (index / 8.0)), events.Of("train/clip_range")[index].Scalar, 1e-6);
         }
     }
 
@@ -229,8 +229,9 @@ public sealed class TensorBoardLogTests
         Assert.Equal("ppo", given["algorithm"].Text(3));
         Assert.Equal("CartPole-v1", given["environment"].Text(3));
         Assert.Equal(1, given["seed"].Double(2));
-        Assert.Equal(((PpoOptions)agent.Options).LearningRate, given["LearningRate"].Double(2));
-        Assert.Equal(1, given["AnnealClipRange"].Integer(4));
+        Assert.Equal("linear(0.001, 0)", given["LearningRate"].Text(3));
+        Assert.Equal(0.5, given["ValueCoefficient"].Double(2));
+        Assert.Equal(1, given["NormaliseAdvantages"].Integer(4));
         Assert.Equal("tanh", given["Activation"].Text(3), ignoreCase: true);
         Assert.Equal(agent.Options.ToSettings().Count + 4, given.Count);
         var experiment = events.Of("_hparams_/experiment").Single().PluginData.Message(2);
@@ -241,7 +242,7 @@ public sealed class TensorBoardLogTests
         Assert.Equal(1, events.Of("_hparams_/session_end_info").Single().PluginData.Message(4).Integer(1));
         var options = events.Of("options").Single();
         Assert.Equal("text", options.Plugin);
-        Assert.Contains("| LearningRate | 0.001 |", options.Text, StringComparison.Ordinal);
+        Assert.Contains("| LearningRate | linear(0.001, 0) |", options.Text, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -32,6 +32,8 @@ let typeName (value: Type) =
         "Recurrence"
     elif value = typeof<Convolutions> then
         "Convolutions"
+    elif value = typeof<RateSchedule> then
+        "Schedule"
     elif isChoice value then
         value.Name
     else
@@ -39,10 +41,14 @@ let typeName (value: Type) =
 
 let private isPlain (value: Type) = List.contains value [ typeof<int>; typeof<int64>; typeof<float>; typeof<bool> ]
 
+// What checks for null names the property.
+let private isNamed (value: Type) = value = typeof<RateSchedule>
+
 /// An expression of the core's value from the property's.
 let toCore (value: Type) (expression: string) =
     if isPlain value then expression
     elif isChoice value then $"{expression}.ToCore()"
+    elif isNamed value then $"Convert.ToCore({expression}, nameof({expression}))"
     else $"Convert.ToCore({expression})"
 
 /// An expression of the property's value from the core's.

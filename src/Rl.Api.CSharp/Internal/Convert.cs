@@ -233,6 +233,16 @@ internal static class Convert
                         layer => System.Tuple.Create(layer.Channels, layer.Kernel, layer.Stride))));
     }
 
+    public static Schedule OfCore(RateSchedule schedule) => new(schedule);
+
+    public static RateSchedule ToCore(Schedule schedule, string name) =>
+        schedule?.Core ?? throw new ArgumentNullException(
+            name, $"{name} is null; use a number such as 3e-4 or a schedule such as Schedule.Linear(3e-4, 0).");
+
+    public static RateSchedule Piecewise(double initial, IEnumerable<(double Share, double Value)> from) =>
+        RateSchedule.NewPiecewise(
+            initial, ListModule.OfSeq(from.Select(part => System.Tuple.Create(part.Share, part.Value))));
+
     public static Convolutions ParseConvolutions(string name, string text) =>
         OfCore(ConvolutionLayers.parse(name, text));
 

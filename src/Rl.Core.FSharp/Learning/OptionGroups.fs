@@ -4,6 +4,7 @@ namespace Rl.Core.Learning
 open Rl.Core.Acting
 open Rl.Core.Environments
 open Rl.Core.Experience
+open Rl.Core.Foundations
 open Rl.Core.Networks
 open Rl.Core.Objectives
 open Rl.Core.Optimisers
@@ -11,7 +12,7 @@ open Rl.Core.Optimisers
 /// What training is planned for.
 type PlanOptions =
     {
-        /// Environment steps that training is planned for; what is annealed ends there.
+        /// Environment steps that training is planned for; schedules end there.
         TotalSteps: int64
     }
 
@@ -22,8 +23,9 @@ module PlanOptions =
     let rows: OptionRow<PlanOptions> list =
         [ Options.long (nameof o.TotalSteps) (Range.atLeast 1.0) _.TotalSteps (fun v _ -> { TotalSteps = v }) ]
 
-    /// The share of the plan that is left after so many environment steps: from 1 to 0, and 0 from then on.
-    let left (options: PlanOptions) (steps: int64) : float = max 0.0 (1.0 - float steps / float options.TotalSteps)
+    /// A schedule's value after so many environment steps.
+    let after (options: PlanOptions) (steps: int64) (schedule: RateSchedule) : float =
+        RateSchedule.after options.TotalSteps steps schedule
 
 /// What an on-policy algorithm collects between updates, and how it is credited.
 type OnPolicyOptions =
@@ -187,63 +189,75 @@ module ExplorationOptions =
                 { InitialLogStandardDeviation = v })
         ]
 
-/// A step size that stays or falls to 0.
+/// A step size.
 type RateOptions =
     {
         /// Adam's step size α.
-        LearningRate: float
-        /// Lower the learning rate in a straight line to 0 at `TotalSteps`.
-        AnnealLearningRate: bool
+        LearningRate: RateSchedule
     }
 
 [<RequireQualifiedAccess>]
 module RateOptions =
     let private o = Unchecked.defaultof<RateOptions>
 
+    /// What older files say of a rate that falls to 0.
+    [<Literal>]
+    let internal FormerFall = "AnnealLearningRate"
+
     let rows: OptionRow<RateOptions> list =
-        [
-            Options.number (nameof o.LearningRate) Range.positive _.LearningRate (fun v c ->
-                { c with LearningRate = v })
-            Options.flag (nameof o.AnnealLearningRate) _.AnnealLearningRate (fun v c ->
-                { c with AnnealLearningRate = v })
-        ]
+        [ Options.rate (nameof o.LearningRate) _.LearningRate (fun v _ -> { LearningRate = v }) ]
+        |> Options.former
+            (nameof o.LearningRate)
+            [ Options.formerFall FormerFall (fun fall c -> { LearningRate = fall c.LearningRate }) ]
 
     /// The step size after so many environment steps.
     let after (plan: PlanOptions) (steps: int64) (options: RateOptions) : float =
-        if options.AnnealLearningRate then
-            options.LearningRate * PlanOptions.left plan steps
-        else
-            options.LearningRate
+        PlanOptions.after plan steps options.LearningRate
 
 /// How often one of several actions is chosen at random (ε-greedy).
 type EpsilonGreedyOptions =
     {
-        /// ε, the probability of a random action, at the first step.
-        InitialExploration: float
-        /// ε from the end of its fall on.
-        FinalExploration: float
-        /// ε falls in a straight line over this part of `TotalSteps`.
-        ExplorationFraction: float
+        /// ε, the probability of a random action.
+        ExplorationRate: RateSchedule
     }
 
 [<RequireQualifiedAccess>]
 module EpsilonGreedyOptions =
     let private o = Unchecked.defaultof<EpsilonGreedyOptions>
 
+    // Older files have the ends of a straight line and the share of training that it takes.
+    let private former: (string * (string -> EpsilonGreedyOptions -> EpsilonGreedyOptions)) list =
+        let change name (set: float -> float * float * float -> float * float * float) =
+            name,
+            fun text (c: EpsilonGreedyOptions) ->
+                let line =
+                    match c.ExplorationRate with
+                    | RateSchedule.Linear(initial, final, over) -> initial, final, over
+                    | RateSchedule.Constant rate -> rate, rate, 1.0
+                    | other ->
+                        Guard.fail
+                            name
+                            ($"{name} does not go with the schedule {RateSchedule.print other}; leave it out, and say "
+                             + "all in ExplorationRate, such as linear(1, 0.05, 20%).")
+
+                { ExplorationRate = RateSchedule.Linear(set (Settings.toFloat name text) line) }
+
+        [
+            change "InitialExploration" (fun v (_, final, over) -> v, final, over)
+            change "FinalExploration" (fun v (initial, _, over) -> initial, v, over)
+            change "ExplorationFraction" (fun v (initial, final, _) -> initial, final, v)
+        ]
+
     let rows: OptionRow<EpsilonGreedyOptions> list =
         [
-            Options.number (nameof o.InitialExploration) Range.fraction _.InitialExploration (fun v c ->
-                { c with InitialExploration = v })
-            Options.number (nameof o.FinalExploration) Range.fraction _.FinalExploration (fun v c ->
-                { c with FinalExploration = v })
-            Options.number (nameof o.ExplorationFraction) Range.fraction _.ExplorationFraction (fun v c ->
-                { c with ExplorationFraction = v })
+            Options.schedule (nameof o.ExplorationRate) Range.fraction _.ExplorationRate (fun v _ ->
+                { ExplorationRate = v })
         ]
+        |> Options.former (nameof o.ExplorationRate) former
 
     /// ε after so many environment steps.
     let after (plan: PlanOptions) (steps: int64) (options: EpsilonGreedyOptions) : float =
-        let duration = options.ExplorationFraction * float plan.TotalSteps
-        ExplorationSchedule.linear options.InitialExploration options.FinalExploration duration (float steps)
+        PlanOptions.after plan steps options.ExplorationRate
 
 /// What moves parameters along gradients.
 [<RequireQualifiedAccess>]
@@ -327,7 +341,7 @@ type ValueFitOptions =
         /// Samples of one of its gradient steps.
         ValueMinibatchSize: int
         /// Adam's step size for the value function.
-        ValueLearningRate: float
+        ValueLearningRate: RateSchedule
     }
 
 [<RequireQualifiedAccess>]
@@ -340,8 +354,7 @@ module ValueFitOptions =
                 { c with ValueEpochs = v })
             Options.whole (nameof o.ValueMinibatchSize) (Range.atLeast 1.0) _.ValueMinibatchSize (fun v c ->
                 { c with ValueMinibatchSize = v })
-            Options.number (nameof o.ValueLearningRate) Range.positive _.ValueLearningRate (fun v c ->
-                { c with ValueLearningRate = v })
+            Options.rate (nameof o.ValueLearningRate) _.ValueLearningRate (fun v c -> { c with ValueLearningRate = v })
         ]
 
 /// What a candidate policy is judged by.

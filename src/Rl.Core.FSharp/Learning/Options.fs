@@ -110,6 +110,8 @@ module Range =
 type OptionKind =
     | Whole of Range
     | Number of Range
+    /// A number that may change over training; all its values lie in the range, or at its ends also 0.
+    | Schedule of Range * orZeroAtEnds: bool
     /// True or false.
     | Flag
     /// One of these names.
@@ -133,6 +135,9 @@ module OptionKind =
         match kind with
         | OptionKind.Whole range
         | OptionKind.Number range -> Range.print range
+        | OptionKind.Schedule(range, false) -> $"{Range.print range}, or a schedule of such numbers"
+        | OptionKind.Schedule(range, true) ->
+            $"{Range.print range}, or a schedule of such numbers that may begin or end at 0"
         | OptionKind.Flag -> "true or false"
         | OptionKind.Choice names -> listed names
         | OptionKind.Widths range -> $"widths such as 64x64, each {Range.print range}"
@@ -145,6 +150,8 @@ module OptionKind =
         match kind with
         | OptionKind.Whole range
         | OptionKind.Number range -> if range = Range.finite then "" else ended (Range.print range)
+        | OptionKind.Schedule(range, false) -> $"A schedule; {Range.print range}."
+        | OptionKind.Schedule(range, true) -> $"A schedule; {Range.print range}, at its ends also 0."
         | OptionKind.Widths range -> ended $"each {Range.print range}"
         | OptionKind.Choice names -> ended $"one of {listed names}"
         | OptionKind.Flag
@@ -166,6 +173,9 @@ type OptionRow<'C> =
         Parse: string -> 'C -> 'C
         /// Fails, naming it, if its value is out of its range.
         Check: 'C -> unit
+        /// Names that older files have for what the option says now, with what their texts do to options of which all
+        /// others are set.
+        Former: (string * (string -> 'C -> 'C)) list
     }
 
 /// Rows by the type of the value, and what is done with all rows of an algorithm.
@@ -189,6 +199,7 @@ module Options =
             Print = get >> print
             Parse = fun text options -> set (parse name text) options
             Check = fun options -> check name (get options)
+            Former = []
         }
 
     let private anything (_: string) (_: 'V) = ()
@@ -213,6 +224,31 @@ module Options =
             name
             get
             set
+
+    let private scheduleOf range orZeroAtEnds name get set : OptionRow<'C> =
+        let check name (schedule: RateSchedule) =
+            RateSchedule.check name schedule
+
+            let isAllowed value =
+                Range.contains range value || orZeroAtEnds && value = 0.0 && not (RateSchedule.isConstant schedule)
+
+            match RateSchedule.extremes schedule |> List.tryFind (isAllowed >> not), schedule with
+            | Some value, RateSchedule.Constant _ -> Range.check name range value
+            | Some value, _ ->
+                let message =
+                    $"{name} is {RateSchedule.print schedule}, which goes to {Settings.ofFloat value}; "
+                    + $"it must be {Range.print range} all the time."
+
+                raise (ArgumentOutOfRangeException(name, box value, message))
+            | None, _ -> ()
+
+        row (OptionKind.Schedule(range, orZeroAtEnds)) RateSchedule.print RateSchedule.parse check name get set
+
+    /// A number that may change over training, always within the range.
+    let schedule name range get set : OptionRow<'C> = scheduleOf range false name get set
+
+    /// A step size: greater than 0, and where it changes it may begin or end at 0.
+    let rate name get set : OptionRow<'C> = scheduleOf Range.positive true name get set
 
     /// True or false.
     let flag name get set : OptionRow<'C> = row OptionKind.Flag Settings.ofBool Settings.toBool anything name get set
@@ -267,11 +303,35 @@ module Options =
                 Print = get >> row.Print
                 Parse = fun text options -> set (row.Parse text (get options)) options
                 Check = get >> row.Check
+                Former =
+                    row.Former
+                    |> List.map (fun (name, parse) ->
+                        name, (fun text options -> set (parse text (get options)) options))
             })
 
     /// Rows of which one means something else in this algorithm than its field's documentation says.
     let meaning (name: string) (meaning: string) (rows: OptionRow<'C> list) : OptionRow<'C> list =
         rows |> List.map (fun row -> if row.Name = name then { row with Meaning = meaning } else row)
+
+    /// Rows of which one also reads names that older files have.
+    let former (name: string) (former: (string * (string -> 'C -> 'C)) list) (rows: OptionRow<'C> list) =
+        rows |> List.map (fun row -> if row.Name = name then { row with Former = former } else row)
+
+    /// The flag of older files by which rates fell in a straight line to 0 at the end of training.
+    let formerFall (name: string) (map: (RateSchedule -> RateSchedule) -> 'C -> 'C) : string * (string -> 'C -> 'C) =
+        let fall isFalling (schedule: RateSchedule) =
+            match schedule, isFalling with
+            | RateSchedule.Constant rate, true
+            | RateSchedule.Linear(rate, 0.0, 1.0), true -> RateSchedule.linear rate 0.0
+            | RateSchedule.Constant rate, false
+            | RateSchedule.Linear(rate, 0.0, 1.0), false -> RateSchedule.Constant rate
+            | _ ->
+                Guard.fail
+                    name
+                    ($"{name} does not go with the schedule {RateSchedule.print schedule}; leave it out: a rate is a "
+                     + "schedule by itself, such as linear(3e-4, 0).")
+
+        name, (fun text -> map (fall (Settings.toBool name text)))
 
     /// Rows but those of these names.
     let without (names: string list) (rows: OptionRow<'C> list) : OptionRow<'C> list =
@@ -287,5 +347,15 @@ module Options =
         rows |> List.map (fun row -> row.Name, row.Print options)
 
     /// The options with the named ones replaced; names are matched whatever their case.
+    /// Names that only older files have are read after all others.
     let ofPairs (rows: OptionRow<'C> list) (pairs: (string * string) list) (start: 'C) : 'C =
-        Settings.apply (rows |> List.map (fun row -> row.Name, row.Parse)) pairs start
+        let former = rows |> List.collect _.Former
+
+        let isFormer (name: string, _: string) =
+            former
+            |> List.exists (fun (known, _) -> String.Equals(known, name, StringComparison.OrdinalIgnoreCase))
+
+        let former', present = List.partition isFormer pairs
+
+        Settings.apply (rows |> List.map (fun row -> row.Name, row.Parse)) present start
+        |> Settings.apply former former'

@@ -83,13 +83,15 @@ internal sealed class StableBaselines3Numbers(Agent agent) : LoggedNumbers
             agent.Options is PpoOptions ? "train/policy_gradient_loss" : "train/policy_loss", value),
         "valueLoss" when HasRollouts => Pair("train/value_loss", 2 * value),
         "valueLoss" => Pair("train/loss", value),
+        "valueClipRange" => Pair("train/clip_range_vf", value),
         "approximateKl" => Pair("train/approx_kl", value),
         "temperature" => Pair("train/ent_coef", value),
         "temperatureLoss" => Pair("train/ent_coef_loss", value),
         _ => Pair(Spelled(name), value),
     };
 
-    /// <summary>What follows from PPO's options: its ranges of clipping, and the sum of its losses.</summary>
+    /// <summary>What follows from PPO's options: its ranges of clipping, where they are no metrics because they
+    /// stay, and the sum of its losses.</summary>
     private IEnumerable<KeyValuePair<string, double>> OfOptions(TrainingProgress now)
     {
         if (agent.Options is not PpoOptions ppo)
@@ -97,17 +99,21 @@ internal sealed class StableBaselines3Numbers(Agent agent) : LoggedNumbers
             yield break;
         }
 
-        var left = ppo.AnnealClipRange ? Math.Max(0, 1 - ((double)stepsBefore / ppo.TotalSteps)) : 1;
-        yield return Pair("train/clip_range", ppo.ClipRange * left);
-        if (ppo.ValueClipRange > 0)
+        var done = Math.Min(1, (double)stepsBefore / ppo.TotalSteps);
+        if (ppo.ValueClipRange.IsConstant && ppo.ValueClipRange.At(0) > 0)
         {
-            yield return Pair("train/clip_range_vf", ppo.ValueClipRange);
+            yield return Pair("train/clip_range_vf", ppo.ValueClipRange.At(done));
+        }
+
+        if (ppo.ClipRange.IsConstant)
+        {
+            yield return Pair("train/clip_range", ppo.ClipRange.At(done));
         }
 
         double Metric(string name) => now.Metrics.First(metric => metric.Key == name).Value;
         yield return Pair(
             "train/loss",
-            Metric("policyLoss") - (ppo.EntropyCoefficient * Metric("entropy"))
+            Metric("policyLoss") - (ppo.EntropyCoefficient.At(done) * Metric("entropy"))
                 + (ppo.ValueCoefficient * Metric("valueLoss")));
     }
 

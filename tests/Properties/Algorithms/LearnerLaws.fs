@@ -105,7 +105,8 @@ let private all: (string * string * string * (string * string) list) list =
             "TargetRate", "0.1"
             "GradientSteps", "-1"
             "NormaliseObservations", "true"
-            "AnnealLearningRate", "true"
+            "LearningRate", "exponential(6.3e-4, 1e-5, 50%)"
+            "ExplorationRate", "cosine(1, 0.05, 0.5)"
             "TotalSteps", "500"
         ]
         "dqn, munchausen", "dqn", "CartPole-v1", [ "Target", "munchausen"; "MunchausenTemperature", "0.3" ]
@@ -231,7 +232,14 @@ let private all: (string * string * string * (string * string) list) list =
         "td3, wandering noise, annealed",
         "td3",
         "Pendulum-v1",
-        [ "Exploration", "ornsteinUhlenbeck"; "PolicyDelay", "3"; "AnnealLearningRate", "true"; "TotalSteps", "500" ]
+        [
+            "Exploration", "ornsteinUhlenbeck"
+            "PolicyDelay", "3"
+            "LearningRate", "warmup(0.1, cosine(1e-3, 1e-5))"
+            "ExplorationDeviation", "piecewise(0.3, 0.2: 0.1, 0.3: 0.05)"
+            "SmoothingDeviation", "linear(0.3, 0.1)"
+            "TotalSteps", "500"
+        ]
         "td3, pink noise", "td3", "Pendulum-v1", [ "Exploration", "pink" ]
         "sac, pink noise", "sac", "Pendulum-v1", [ "Exploration", "pink" ]
         "td3, muon", "td3", "Pendulum-v1", [ "Optimiser", "muon"; "WeightDecay", "0.01" ]

@@ -163,7 +163,14 @@ let ``cloning holds the policy where it is while its features learn values`` (id
 [<Fact>]
 let ``multipliers stay positive, however large their steps`` () =
     use workers = new Workers(1)
-    let configuration = { VmpoOptions.defaults with Rollout.RolloutSteps = 16; LearningRate = 2.0; Epochs = 10 }
+
+    let configuration =
+        { VmpoOptions.defaults with
+            Rollout.RolloutSteps = 16
+            LearningRate = RateSchedule.Constant 2.0
+            Epochs = 10
+        }
+
     use learner = Vmpo.create configuration ((Registry.make "Pendulum-v1").Vectorise 2) workers
     let mutable state = learner.Initialise(Rng.create 1UL)
     let mutable least = infinity
@@ -189,7 +196,7 @@ let ``V-MPO's multiplier grows while the policy moves by more than the bound`` (
                 Rollout.RolloutSteps = 32
                 Epochs = 50
                 KlBound = bound
-                LearningRate = 3e-3
+                LearningRate = RateSchedule.Constant 3e-3
                 InitialMultiplier = 0.1
             }
 

@@ -23,7 +23,7 @@ let private options =
         Network.Hidden = [ 6 ]
         Epochs = 1
         MinibatchSize = 1_000_000
-        ClipRange = 0.001
+        ClipRange = RateSchedule.Constant 0.001
         RecurrentUnits = 5
         SequenceLength = 1
     }

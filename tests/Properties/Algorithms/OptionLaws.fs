@@ -11,7 +11,7 @@ open Rl.Core.Learning
 
 /// Where an option has an effect, if not on CartPole with the small options: algorithm (* for all), option,
 /// environment, options besides.
-let private places: (string * string * string * (string * string) list) list =
+let places: (string * string * string * (string * string) list) list =
     [
         "td3", "Optimiser", "Pendulum-v1", [ "WeightDecay", "0.1" ]
         "ddpg", "Optimiser", "Pendulum-v1", [ "WeightDecay", "0.1" ]
@@ -19,9 +19,7 @@ let private places: (string * string * string * (string * string) list) list =
         "*", "InitialLogStandardDeviation", "Pendulum-v1", []
         "*", "ActionScaling", "Pendulum-v1", []
         "*", "MinibatchSize", "CartPole-v1", [ "MinibatchSize", "24" ]
-        "ppo", "TotalSteps", "CartPole-v1", [ "AnnealLearningRate", "true" ]
-        "ppo", "AnnealClipRange", "CartPole-v1", [ "TotalSteps", "500"; "ClipRange", "0.05"; "LearningRate", "0.01" ]
-        "ppo", "AnnealLearningRate", "CartPole-v1", [ "TotalSteps", "500" ]
+        "ppo", "TotalSteps", "CartPole-v1", [ "LearningRate", "linear(1e-3, 0)" ]
         "ppo", "ClipRange", "CartPole-v1", [ "LearningRate", "0.01" ]
         "ppo", "DualClip", "CartPole-v1", [ "LearningRate", "0.1" ]
         "ppo", "KlPenaltyTarget", "CartPole-v1", [ "KlPenalty", "0.5" ]
@@ -34,23 +32,20 @@ let private places: (string * string * string * (string * string) list) list =
         "ppo", "SequenceLength", "CartPole-v1", [ "Recurrence", "gru" ]
         "ppo", "StateDependentExploration", "Pendulum-v1", []
         "ppo", "ExplorationSteps", "Pendulum-v1", [ "StateDependentExploration", "true" ]
-        "a2c", "TotalSteps", "CartPole-v1", [ "AnnealLearningRate", "true" ]
-        "a2c", "AnnealLearningRate", "CartPole-v1", [ "TotalSteps", "100" ]
+        "a2c", "TotalSteps", "CartPole-v1", [ "LearningRate", "linear(1e-3, 0)" ]
         "a2c", "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.05" ]
         "a2c", "Discount", "CartPole-v1", [ "RolloutSteps", "20" ]
         for id in [ "dqn"; "c51"; "qrdqn"; "iqn"; "r2d2" ] do
             id, "NoiseDeviation", "CartPole-v1", [ "NoisyNetworks", "factorised" ]
         for id in [ "dqn"; "c51"; "qrdqn"; "iqn"; "fqf"; "r2d2" ] do
-            id, "ExplorationFraction", "CartPole-v1", [ "TotalSteps", "500" ]
-            id, "FinalExploration", "CartPole-v1", [ "TotalSteps", "200"; "FinalExploration", "0.8" ]
+            id, "ExplorationRate", "CartPole-v1", [ "TotalSteps", "500" ]
         for id in [ "dqn"; "c51"; "qrdqn"; "iqn"; "fqf"; "rainbow"; "r2d2" ] do
-            id, "AnnealLearningRate", "CartPole-v1", [ "TotalSteps", "500" ]
-            id, "TotalSteps", "CartPole-v1", [ "AnnealLearningRate", "true" ]
+            id, "TotalSteps", "CartPole-v1", [ "LearningRate", "linear(1e-3, 0)" ]
             id, "TargetRate", "CartPole-v1", [ "TargetRate", "0.5" ]
             id, "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.05" ]
             id, "BufferSize", "CartPole-v1", [ "BufferSize", "50" ]
             id, "Convolutions", "Spot-v0", []
-            id, "PriorityCorrection", "CartPole-v1", [ "PriorityExponent", "0.6" ]
+            id, "ImportanceExponent", "CartPole-v1", [ "PriorityExponent", "0.6" ]
         for id in [ "dqn"; "c51"; "qrdqn"; "iqn"; "fqf"; "rainbow" ] do
             id, "HindsightGoals", "BitFlipping-v0", []
             id, "HindsightChoice", "BitFlipping-v0", [ "HindsightGoals", "4" ]
@@ -76,50 +71,38 @@ let private places: (string * string * string * (string * string) list) list =
         "MunchausenFloor",
         "CartPole-v1",
         [ "Target", "munchausen"; "MunchausenTemperature", "1"; "MunchausenFloor", "-0.5" ]
-        "ddpg", "PriorityCorrection", "Pendulum-v1", [ "PriorityExponent", "0.6" ]
-        "sac", "PriorityCorrection", "Pendulum-v1", [ "PriorityExponent", "0.6" ]
-        "td3", "PriorityCorrection", "Pendulum-v1", [ "PriorityExponent", "0.6" ]
-        "ddpg", "TotalSteps", "Pendulum-v1", [ "AnnealLearningRate", "true"; "TotalSteps", "500" ]
-        "ddpg", "AnnealLearningRate", "Pendulum-v1", [ "TotalSteps", "500" ]
+        "ddpg", "ImportanceExponent", "Pendulum-v1", [ "PriorityExponent", "0.6" ]
+        "sac", "ImportanceExponent", "Pendulum-v1", [ "PriorityExponent", "0.6" ]
+        "td3", "ImportanceExponent", "Pendulum-v1", [ "PriorityExponent", "0.6" ]
+        "ddpg", "TotalSteps", "Pendulum-v1", [ "LearningRate", "linear(1e-3, 0)"; "TotalSteps", "500" ]
         "ddpg", "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]
         "ddpg", "ExplorationPull", "Pendulum-v1", [ "Exploration", "ornsteinUhlenbeck" ]
         "ddpg", "ExplorationSteps", "Pendulum-v1", [ "Exploration", "parameters" ]
-        "sac", "TotalSteps", "Pendulum-v1", [ "AnnealLearningRate", "true"; "TotalSteps", "500" ]
-        "sac", "AnnealLearningRate", "Pendulum-v1", [ "TotalSteps", "500" ]
+        "sac", "TotalSteps", "Pendulum-v1", [ "LearningRate", "linear(1e-3, 0)"; "TotalSteps", "500" ]
         "sac", "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]
         for id in [ "td3"; "ddpg"; "tqc"; "crossq"; "xqc"; "redq"; "droq" ] do
             id, "Convolutions", "Aim-v0", []
         for relative in [ "tqc"; "crossq"; "xqc"; "redq"; "droq" ] do
             relative, "HindsightGoals", "PointReach-v0", []
             relative, "HindsightChoice", "PointReach-v0", [ "HindsightGoals", "4" ]
-            relative, "PriorityCorrection", "Pendulum-v1", [ "PriorityExponent", "0.6" ]
-            relative, "TotalSteps", "Pendulum-v1", [ "AnnealLearningRate", "true"; "TotalSteps", "500" ]
-            relative, "AnnealLearningRate", "Pendulum-v1", [ "TotalSteps", "500" ]
+            relative, "ImportanceExponent", "Pendulum-v1", [ "PriorityExponent", "0.6" ]
+            relative, "TotalSteps", "Pendulum-v1", [ "LearningRate", "linear(1e-3, 0)"; "TotalSteps", "500" ]
             relative, "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]
         "crossq", "RenormalisationStarts", "Pendulum-v1", [ "RenormalisationStarts", "3" ]
-        "td3", "TotalSteps", "Pendulum-v1", [ "AnnealLearningRate", "true"; "TotalSteps", "500" ]
-        "td3", "AnnealLearningRate", "Pendulum-v1", [ "TotalSteps", "500" ]
+        "td3", "TotalSteps", "Pendulum-v1", [ "LearningRate", "linear(1e-3, 0)"; "TotalSteps", "500" ]
         "td3", "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]
         "td3", "ExplorationPull", "Pendulum-v1", [ "Exploration", "ornsteinUhlenbeck" ]
         "td3", "ExplorationSteps", "Pendulum-v1", [ "Exploration", "parameters" ]
         "pqn", "TotalSteps", "CartPole-v1", [ "TotalSteps", "500" ]
-        "pqn", "AnnealLearningRate", "CartPole-v1", [ "TotalSteps", "500" ]
-        "pqn", "ExplorationFraction", "CartPole-v1", [ "TotalSteps", "500" ]
-        "pqn", "FinalExploration", "CartPole-v1", [ "TotalSteps", "200"; "FinalExploration", "0.8" ]
+        "pqn", "ExplorationRate", "CartPole-v1", [ "TotalSteps", "500" ]
         "pqn", "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.05" ]
         "pqn", "AdamEpsilon", "CartPole-v1", [ "AdamEpsilon", "0.1"; "Epochs", "8" ]
         "pqn", "Convolutions", "Spot-v0", []
         "stream-q", "TotalSteps", "CartPole-v1", [ "TotalSteps", "500" ]
-        "stream-q", "AnnealLearningRate", "CartPole-v1", [ "TotalSteps", "500"; "LearningRate", "0.01" ]
         "stream-q", "LearningRate", "CartPole-v1", [ "LearningRate", "0.01" ]
-        "stream-q", "ExplorationFraction", "CartPole-v1", [ "TotalSteps", "2000" ]
-        "stream-q", "FinalExploration", "CartPole-v1", [ "TotalSteps", "200"; "FinalExploration", "0.8" ]
+        "stream-q", "ExplorationRate", "CartPole-v1", [ "TotalSteps", "2000" ]
         "stream-q", "Convolutions", "Spot-v0", []
-        "stream-ac",
-        "TotalSteps",
-        "CartPole-v1",
-        [ "TotalSteps", "500"; "AnnealLearningRate", "true"; "LearningRate", "0.01" ]
-        "stream-ac", "AnnealLearningRate", "CartPole-v1", [ "TotalSteps", "500"; "LearningRate", "0.01" ]
+        "stream-ac", "TotalSteps", "CartPole-v1", [ "TotalSteps", "500"; "LearningRate", "linear(0.01, 0)" ]
         "stream-ac", "LearningRate", "CartPole-v1", [ "LearningRate", "0.01" ]
         "reinforce", "MaxTrajectorySteps", "CartPole-v1", [ "MaxTrajectorySteps", "10" ]
         "ppg", "ClipRange", "CartPole-v1", [ "PolicyEpochs", "4"; "LearningRate", "0.01" ]
@@ -137,7 +120,7 @@ let private places: (string * string * string * (string * string) list) list =
         "ars", "TopDirections", "CartPole-v1", [ "Directions", "6" ]
     ]
 
-/// Only the plan: without annealing it tells when to stop, and moves nothing before.
+/// Only the plan: without schedules it tells when to stop, and moves nothing before.
 let private isPlanOnly (entry: AlgorithmEntry) name =
     name = "TotalSteps"
     && not (
@@ -168,15 +151,13 @@ let private isPlanOnly (entry: AlgorithmEntry) name =
     )
 
 /// A task whose actions the algorithm can have.
-let private usual (entry: AlgorithmEntry) =
+let usual (entry: AlgorithmEntry) =
     [ "CartPole-v1"; "Pendulum-v1" ]
     |> List.find (fun id -> entry.Suits (LearnerLaws.environment id).ActionSpace)
 
 /// Another value of an option; legal for its row alone.
-let private other (option: OptionDescription) (present: string) =
-    let number (range: Range) (isWhole: bool) =
-        let value = float present
-
+let other (option: OptionDescription) (present: string) =
+    let numberOf (value: float) (range: Range) (isWhole: bool) =
         let candidates =
             if isWhole then
                 [ value * 2.0; Math.Ceiling(value / 2.0); value + 1.0; 3.0 ]
@@ -187,15 +168,20 @@ let private other (option: OptionDescription) (present: string) =
         |> List.find (fun candidate -> candidate <> value && Range.contains range candidate)
         |> fun found -> found.ToString("R", Globalization.CultureInfo.InvariantCulture)
 
+    let number range isWhole = numberOf (float present) range isWhole
+
     match option.Kind with
     | OptionKind.Flag -> if present = "true" then "false" else "true"
     | OptionKind.Choice names -> names |> List.find (fun name -> name <> present)
     | OptionKind.Whole range -> number range true
     | OptionKind.Number range -> number range false
+    | OptionKind.Schedule(range, _) ->
+        let start = RateSchedule.parse option.Name present |> RateSchedule.at 0.0
+        numberOf start range false
     | OptionKind.Widths _ -> if present = "6" then "5" else "6"
     | OptionKind.Layers -> "4x2x1"
 
-let private trained (algorithm: string) id changes =
+let trained (algorithm: string) id changes =
     use workers = new Workers(1)
     use learner = LearnerLaws.make algorithm changes id 3 workers
     let state, _ = LearnerLaws.run learner (learner.Initialise(Rng.create 11UL)) 3

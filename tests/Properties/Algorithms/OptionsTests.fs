@@ -81,20 +81,42 @@ let private earlier =
     |> Array.map (fun line -> line.Split '\t')
 
 [<Fact>]
-let ``names, order and texts are those of earlier files`` () =
+let ``names, order and texts of earlier files mean what they meant`` () =
     Assert.Equal(215, earlier.Length)
 
     for id, lines in earlier |> Array.groupBy (fun line -> line[0]) do
         let entry = find id
         let pairs column = [ for line in lines -> line[1], line[column] ]
-        Assert.Equal<(string * string) list>(pairs 2, entry.Settings [])
+        Assert.Equal<(string * string) list>(entry.Settings [], entry.Settings(pairs 2))
 
         Assert.Equal<(string * string) list>(
-            pairs 2,
+            entry.Settings [],
             entry.Options |> List.map (fun option -> option.Name, option.Default)
         )
 
-        Assert.Equal<(string * string) list>(pairs 3, entry.Settings(pairs 3))
+        let present = entry.Options |> List.map _.Name
+        let former = pairs 2 |> List.map fst |> List.filter (fun name -> not (List.contains name present))
+        Assert.Empty(former |> List.except [ "AnnealLearningRate"; "AnnealClipRange" ])
+
+        Assert.Equal<string list>(
+            pairs 2 |> List.map fst |> List.except former,
+            present |> List.filter (fun name -> List.contains name (pairs 2 |> List.map fst))
+        )
+
+        // Flags said whether a rate falls to 0.
+        let other = pairs 3
+
+        let expected (name, text: string) =
+            match List.tryFind (fun (flag, _) -> flag = $"Anneal{name}") other with
+            | Some(_, "true") -> name, $"linear({text}, 0)"
+            | _ -> name, text
+
+        let read = dict (entry.Settings other)
+
+        let kept = other |> List.filter (fun (name, _) -> not (List.contains name former))
+
+        for name, text in List.map expected kept do
+            Assert.Equal(text, read[name])
 
 [<Theory;
   InlineData("in [0, 1]", "0 0.5 1", "-0.1 1.1 NaN");

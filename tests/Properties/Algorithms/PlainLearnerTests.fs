@@ -31,7 +31,7 @@ let private ppoConfiguration =
         Plan.TotalSteps = 400L
         Rollout.Discount = 0.9
         Rollout.GaeLambda = 0.7
-        EntropyCoefficient = 0.02
+        EntropyCoefficient = RateSchedule.Constant 0.02
     }
 
 /// |moved − expected| is small against |moved − start|.
@@ -83,19 +83,26 @@ let ``PPO scales rewards by the deviation of the returns so far, and normalises 
 
 [<Fact>]
 let ``PPO stops its epochs where the divergence is too large`` () =
-    Assert.Equal(1, agrees { ppoConfiguration with TargetKl = 1e-9 } 4 first)
+    Assert.Equal(1, agrees { ppoConfiguration with TargetKl = RateSchedule.Constant 1e-9 } 4 first)
 
 [<Fact>]
 let ``PPO lowers its rates in a straight line`` () =
     use workers = new Workers(1)
 
     for annealed in [ true; false ] do
-        let c = { ppoConfiguration with Rate.AnnealLearningRate = annealed; AnnealClipRange = annealed }
+        let schedule initial =
+            if annealed then
+                RateSchedule.linear initial 0.0
+            else
+                RateSchedule.Constant initial
+
+        let first = RateSchedule.at 0.0 ppoConfiguration.Rate.LearningRate
+        let c = { ppoConfiguration with Rate.LearningRate = schedule first; ClipRange = schedule 0.2 }
         use learner = Ppo.create c (poles 4) workers
         let struct (_, report) = learner.Transition(later learner)
         // 320 of 400 steps are done.
         let struct (_, rate) = report.Metrics |> Array.find (fun struct (name, _) -> name = "learningRate")
-        Assert.Equal((if annealed then 0.2 else 1.0) * c.Rate.LearningRate, rate, 1e-8)
+        Assert.Equal((if annealed then 0.2 else 1.0) * first, rate, 1e-8)
 
 let private estimates = [ ReturnEstimate.FullReturn; ReturnEstimate.RewardToGo ]
 
@@ -119,7 +126,7 @@ let ``a transition of REINFORCE has the losses and the gradient of plain REINFOR
                 Network.Hidden = [ 8 ]
                 EpisodesPerUpdate = 9
                 ValueSteps = 1
-                EntropyCoefficient = 0.1
+                EntropyCoefficient = RateSchedule.Constant 0.1
                 Discount = 0.9
             }
 

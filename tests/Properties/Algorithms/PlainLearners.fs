@@ -11,6 +11,7 @@ open Rl.Core.Experience
 open Rl.Core.Foundations
 open Rl.Core.Learning
 open Rl.Core.Networks
+open Rl.Tests.Algorithms.Twins
 
 /// One step of one copy.
 type PlainStep =
@@ -195,15 +196,8 @@ let ppo (c: PpoOptions) (learner: Learner) (state: TrainingState) : struct (floa
     let source = (UpdateSource.create (Ppo.plan c (LearnerNetwork.ofLearner learner) false size)).Program
     let program = Program.compile<float> source
     program.Set("theta", ReadOnlySpan(state.Parameters |> Array.map float))
-    let left = 1.0 - float state.Steps / float c.Plan.TotalSteps
-
-    program.Input("learningRate")[0] <-
-        if c.Rate.AnnealLearningRate then
-            c.Rate.LearningRate * left
-        else
-            c.Rate.LearningRate
-
-    program.Input("clipRange")[0] <- if c.AnnealClipRange then c.ClipRange * left else c.ClipRange
+    program.Input("learningRate")[0] <- PlainRates.after c.Plan state.Steps c.Rate.LearningRate
+    program.Input("clipRange")[0] <- PlainRates.after c.Plan state.Steps c.ClipRange
     let order = Array.init samples id
     let mutable key = state.Key
     let mutable epochs = 0
@@ -232,7 +226,7 @@ let ppo (c: PpoOptions) (learner: Learner) (state: TrainingState) : struct (floa
             divergence <- divergence + program.Scalar "approximateKl"
 
         epochs <- epochs + 1
-        stopped <- c.TargetKl > 0.0 && divergence / float count > 1.5 * c.TargetKl
+        stopped <- PlainRates.start c.TargetKl > 0.0 && divergence / float count > 1.5 * PlainRates.start c.TargetKl
 
     struct ((program.Input "theta").ToArray(), epochs)
 
@@ -320,7 +314,7 @@ let reinforce (c: ReinforceOptions) (learner: Learner) (state: TrainingState) : 
     let perTrajectory (x: Expr) = Expr.sum x / float trajectories.Length
     let loss = -(perTrajectory (logProbability * Expr.vector advantages))
     let entropy = perTrajectory (Expr.broadcastTo logProbability.Shape entropy)
-    let gradient = (Diff.gradients (loss - c.EntropyCoefficient * entropy) [| theta |])[0]
+    let gradient = (Diff.gradients (loss - PlainRates.start c.EntropyCoefficient * entropy) [| theta |])[0]
     let number (x: Expr) = (Reference.evaluate x).Scalar
 
     [

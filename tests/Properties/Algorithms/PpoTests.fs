@@ -28,7 +28,12 @@ let private random (shape: int[]) (seed: uint64) =
 let ``the step in lanes has the gradient and the metrics of the whole minibatch`` () =
     let m = 400 // three parts of unequal size, of two sides each
 
-    let c = { PpoOptions.defaults with EntropyCoefficient = 0.03; ValueClipRange = 0.1; MaxGradientNorm = 0.01 }
+    let c =
+        { PpoOptions.defaults with
+            EntropyCoefficient = RateSchedule.Constant 0.03
+            ValueClipRange = RateSchedule.Constant 0.1
+            MaxGradientNorm = 0.01
+        }
 
     let network = ActorCritic.separate Activation.Tanh 3 [ 8 ] (CategoricalPolicy.create 4)
     let layout = ActorCritic.layout network

@@ -96,7 +96,7 @@ let private fqf (case: GoldenNode) (rows: int) : UpdatePlan * TransitionColumns 
         { FqfOptions.defaults with
             Values =
                 { values case rows (settings.Ints "hidden" |> Array.toList) with
-                    Rate.LearningRate = settings.Float "lr"
+                    Rate.LearningRate = RateSchedule.Constant(settings.Float "lr")
                     // Its priorities follow another error.
                     OffPolicy.PriorityExponent = 0.0
                 }
@@ -104,10 +104,10 @@ let private fqf (case: GoldenNode) (rows: int) : UpdatePlan * TransitionColumns 
             Double = true
             Fractions = settings.Int "n_fractions"
             Cosines = settings.Int "n_cosines"
-            FractionLearningRate = settings.Float "fraction_lr"
+            FractionLearningRate = RateSchedule.Constant(settings.Float "fraction_lr")
             FractionOptimiser = FractionOptimiser.Adam
             FractionSlope = FractionSlope.Signed
-            FractionEntropy = settings.Float "entropy_coef"
+            FractionEntropy = RateSchedule.Constant(settings.Float "entropy_coef")
         }
 
     let columns = columnsOf inputs

@@ -391,11 +391,9 @@ let private timing (case: GoldenNode) =
     let plan = { TotalSteps = int64 total }
 
     let exploration: EpsilonGreedyOptions =
-        {
-            InitialExploration = if isDqn then p.Float "exploration_initial_eps" else 1.0
-            FinalExploration = if isDqn then p.Float "exploration_final_eps" else 1.0
-            ExplorationFraction = if isDqn then p.Float "exploration_fraction" else 1.0
-        }
+        let number name = if isDqn then p.Float name else 1.0
+        let initial, final = number "exploration_initial_eps", number "exploration_final_eps"
+        { ExplorationRate = RateSchedule.Linear(initial, final, number "exploration_fraction") }
 
     let events = case["events"].Items |> Seq.toList
     let mutable left = events

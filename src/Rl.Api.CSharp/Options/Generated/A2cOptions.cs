@@ -26,11 +26,8 @@ public sealed record A2cOptions : AgentOptions
     /// <summary>Steps of each copy between updates, T. At least 1.</summary>
     public int RolloutSteps { get; init; } = Defaults.Rollout.RolloutSteps;
 
-    /// <summary>RMSprop's step size. Greater than 0.</summary>
-    public double LearningRate { get; init; } = Defaults.Rate.LearningRate;
-
-    /// <summary>Lower the learning rate in a straight line to 0 at <see cref="TotalSteps"/>.</summary>
-    public bool AnnealLearningRate { get; init; } = Defaults.Rate.AnnealLearningRate;
+    /// <summary>RMSprop's step size. A schedule; greater than 0, at its ends also 0.</summary>
+    public Schedule LearningRate { get; init; } = Convert.OfCore(Defaults.Rate.LearningRate);
 
     /// <summary>RMSprop's decay of the average of squared gradients. In [0, 1).</summary>
     public double RmsDecay { get; init; } = Defaults.RmsDecay;
@@ -50,8 +47,8 @@ public sealed record A2cOptions : AgentOptions
     /// <summary>Subtract the mean of a rollout's advantages and divide by their standard deviation.</summary>
     public bool NormaliseAdvantages { get; init; } = Defaults.Rollout.NormaliseAdvantages;
 
-    /// <summary>The weight of the entropy bonus. 0 or more.</summary>
-    public double EntropyCoefficient { get; init; } = Defaults.EntropyCoefficient;
+    /// <summary>The weight of the entropy bonus. A schedule; 0 or more.</summary>
+    public Schedule EntropyCoefficient { get; init; } = Convert.OfCore(Defaults.EntropyCoefficient);
 
     /// <summary>The weight of ½ (V − R)²; 1 is Stable Baselines3's 0.5 on the whole square. 0 or more.</summary>
     public double ValueCoefficient { get; init; } = Defaults.ValueCoefficient;
@@ -104,12 +101,11 @@ public sealed record A2cOptions : AgentOptions
         new ExplorationOptions(
             InitialLogStandardDeviation),
         new RateOptions(
-            LearningRate,
-            AnnealLearningRate),
+            Convert.ToCore(LearningRate, nameof(LearningRate))),
         RmsDecay,
         RmsEpsilon,
         EpsilonInsideRoot,
-        EntropyCoefficient,
+        Convert.ToCore(EntropyCoefficient, nameof(EntropyCoefficient)),
         ValueCoefficient,
         MaxGradientNorm);
 
@@ -117,15 +113,14 @@ public sealed record A2cOptions : AgentOptions
     {
         TotalSteps = core.Plan.TotalSteps,
         RolloutSteps = core.Rollout.RolloutSteps,
-        LearningRate = core.Rate.LearningRate,
-        AnnealLearningRate = core.Rate.AnnealLearningRate,
+        LearningRate = Convert.OfCore(core.Rate.LearningRate),
         RmsDecay = core.RmsDecay,
         RmsEpsilon = core.RmsEpsilon,
         EpsilonInsideRoot = core.EpsilonInsideRoot,
         Discount = core.Rollout.Discount,
         GaeLambda = core.Rollout.GaeLambda,
         NormaliseAdvantages = core.Rollout.NormaliseAdvantages,
-        EntropyCoefficient = core.EntropyCoefficient,
+        EntropyCoefficient = Convert.OfCore(core.EntropyCoefficient),
         ValueCoefficient = core.ValueCoefficient,
         MaxGradientNorm = core.MaxGradientNorm,
         NormaliseObservations = core.Network.NormaliseObservations,

@@ -35,11 +35,11 @@ public sealed record ArsOptions : AgentOptions
     /// <summary>An episode counts for no more than this many steps. At least 1.</summary>
     public int MaxEpisodeSteps { get; init; } = Defaults.Candidates.MaxEpisodeSteps;
 
-    /// <summary>α: the step size. Greater than 0.</summary>
-    public double LearningRate { get; init; } = Defaults.LearningRate;
+    /// <summary>α: the step size. A schedule; greater than 0, at its ends also 0.</summary>
+    public Schedule LearningRate { get; init; } = Convert.OfCore(Defaults.LearningRate);
 
-    /// <summary>ν: the standard deviation of the directions. Greater than 0.</summary>
-    public double Deviation { get; init; } = Defaults.Deviation;
+    /// <summary>ν: the standard deviation of the directions. A schedule; greater than 0.</summary>
+    public Schedule Deviation { get; init; } = Convert.OfCore(Defaults.Deviation);
 
     /// <summary>Subtracted from each reward, for environments that pay for staying alive.</summary>
     public double AliveBonus { get; init; } = Defaults.AliveBonus;
@@ -76,8 +76,8 @@ public sealed record ArsOptions : AgentOptions
             MaxEpisodeSteps),
         Directions,
         TopDirections,
-        LearningRate,
-        Deviation,
+        Convert.ToCore(LearningRate, nameof(LearningRate)),
+        Convert.ToCore(Deviation, nameof(Deviation)),
         AliveBonus);
 
     internal static ArsOptions OfCore(Core.Algorithms.ArsOptions core) => new()
@@ -87,8 +87,8 @@ public sealed record ArsOptions : AgentOptions
         TopDirections = core.TopDirections,
         EpisodesPerCandidate = core.Candidates.EpisodesPerCandidate,
         MaxEpisodeSteps = core.Candidates.MaxEpisodeSteps,
-        LearningRate = core.LearningRate,
-        Deviation = core.Deviation,
+        LearningRate = Convert.OfCore(core.LearningRate),
+        Deviation = Convert.OfCore(core.Deviation),
         AliveBonus = core.AliveBonus,
         NormaliseObservations = core.Network.NormaliseObservations,
         Hidden = Convert.OfCore(core.Network.Hidden),

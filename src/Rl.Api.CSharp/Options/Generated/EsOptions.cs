@@ -32,11 +32,11 @@ public sealed record EsOptions : AgentOptions
     /// <summary>An episode counts for no more than this many steps. At least 1.</summary>
     public int MaxEpisodeSteps { get; init; } = Defaults.Candidates.MaxEpisodeSteps;
 
-    /// <summary>Adam's step size. Greater than 0.</summary>
-    public double LearningRate { get; init; } = Defaults.LearningRate;
+    /// <summary>Adam's step size. A schedule; greater than 0, at its ends also 0.</summary>
+    public Schedule LearningRate { get; init; } = Convert.OfCore(Defaults.LearningRate);
 
-    /// <summary>σ: the standard deviation of the perturbations. Greater than 0.</summary>
-    public double Deviation { get; init; } = Defaults.Deviation;
+    /// <summary>σ: the standard deviation of the perturbations. A schedule; greater than 0.</summary>
+    public Schedule Deviation { get; init; } = Convert.OfCore(Defaults.Deviation);
 
     /// <summary>The weight of the L2 penalty. 0 or more.</summary>
     public double WeightDecay { get; init; } = Defaults.WeightDecay;
@@ -72,8 +72,8 @@ public sealed record EsOptions : AgentOptions
             EpisodesPerCandidate,
             MaxEpisodeSteps),
         Directions,
-        LearningRate,
-        Deviation,
+        Convert.ToCore(LearningRate, nameof(LearningRate)),
+        Convert.ToCore(Deviation, nameof(Deviation)),
         WeightDecay);
 
     internal static EsOptions OfCore(Core.Algorithms.EsOptions core) => new()
@@ -82,8 +82,8 @@ public sealed record EsOptions : AgentOptions
         Directions = core.Directions,
         EpisodesPerCandidate = core.Candidates.EpisodesPerCandidate,
         MaxEpisodeSteps = core.Candidates.MaxEpisodeSteps,
-        LearningRate = core.LearningRate,
-        Deviation = core.Deviation,
+        LearningRate = Convert.OfCore(core.LearningRate),
+        Deviation = Convert.OfCore(core.Deviation),
         WeightDecay = core.WeightDecay,
         NormaliseObservations = core.Network.NormaliseObservations,
         Hidden = Convert.OfCore(core.Network.Hidden),

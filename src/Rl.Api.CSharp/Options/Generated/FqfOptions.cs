@@ -47,8 +47,8 @@ public sealed record FqfOptions : AgentOptions
     /// <summary>α: a transition is drawn with a probability proportional to the power α of its loss (prioritised replay); 0 draws all alike. In [0, 1].</summary>
     public double PriorityExponent { get; init; } = Defaults.Values.OffPolicy.PriorityExponent;
 
-    /// <summary>β, the part of the bias of drawing by priority that weights undo, at the first step; it rises to 1 at <see cref="TotalSteps"/>. In [0, 1].</summary>
-    public double PriorityCorrection { get; init; } = Defaults.Values.OffPolicy.PriorityCorrection;
+    /// <summary>β, the part of the bias of drawing by priority that weights undo: all of it at 1. A schedule; in [0, 1].</summary>
+    public Schedule ImportanceExponent { get; init; } = Convert.OfCore(Defaults.Values.OffPolicy.ImportanceExponent);
 
     /// <summary>Drawn transitions that are told again with a goal that was reached later for each that is not (hindsight replay), in environments with goals; 0 for none. 0 or more.</summary>
     public int HindsightGoals { get; init; } = Defaults.Values.OffPolicy.HindsightGoals;
@@ -59,11 +59,8 @@ public sealed record FqfOptions : AgentOptions
     /// <summary>Environment steps, over all copies, between reports, rounded up to a multiple of those between updates. They change nothing that is learned. At least 1.</summary>
     public int RoundSteps { get; init; } = Defaults.Values.OffPolicy.RoundSteps;
 
-    /// <summary>Adam's step size α. Greater than 0.</summary>
-    public double LearningRate { get; init; } = Defaults.Values.Rate.LearningRate;
-
-    /// <summary>Lower the learning rate in a straight line to 0 at <see cref="TotalSteps"/>.</summary>
-    public bool AnnealLearningRate { get; init; } = Defaults.Values.Rate.AnnealLearningRate;
+    /// <summary>Adam's step size α. A schedule; greater than 0, at its ends also 0.</summary>
+    public Schedule LearningRate { get; init; } = Convert.OfCore(Defaults.Values.Rate.LearningRate);
 
     /// <summary>Adam's ε. Greater than 0.</summary>
     public double AdamEpsilon { get; init; } = Defaults.Values.AdamEpsilon;
@@ -83,14 +80,8 @@ public sealed record FqfOptions : AgentOptions
     /// <summary>The gradient is scaled down to this norm; 0 for no bound. 0 or more.</summary>
     public double MaxGradientNorm { get; init; } = Defaults.Values.MaxGradientNorm;
 
-    /// <summary>ε, the probability of a random action, at the first step; noisy networks have none. In [0, 1].</summary>
-    public double InitialExploration { get; init; } = Defaults.Values.Exploration.InitialExploration;
-
-    /// <summary>ε from the end of its fall on. In [0, 1].</summary>
-    public double FinalExploration { get; init; } = Defaults.Values.Exploration.FinalExploration;
-
-    /// <summary>ε falls in a straight line over this part of <see cref="TotalSteps"/>. In [0, 1].</summary>
-    public double ExplorationFraction { get; init; } = Defaults.Values.Exploration.ExplorationFraction;
+    /// <summary>ε, the probability of a random action; noisy networks have none. A schedule; in [0, 1].</summary>
+    public Schedule ExplorationRate { get; init; } = Convert.OfCore(Defaults.Values.Exploration.ExplorationRate);
 
     /// <summary>The quantile at a level is that of the state plus advantages of mean 0, from one last layer (Wang et al. 2016).</summary>
     public bool Dueling { get; init; } = Defaults.Values.Dueling;
@@ -107,8 +98,8 @@ public sealed record FqfOptions : AgentOptions
     /// <summary>Errors up to this cost their square, further ones their size; 0: all their size, and then places are the quantiles themselves. 0 or more.</summary>
     public double HuberThreshold { get; init; } = Defaults.HuberThreshold;
 
-    /// <summary>The step size of the network that proposes fractions; it falls with the other where that is annealed. Greater than 0.</summary>
-    public double FractionLearningRate { get; init; } = Defaults.FractionLearningRate;
+    /// <summary>The step size of the network that proposes fractions. A schedule; greater than 0, at its ends also 0.</summary>
+    public Schedule FractionLearningRate { get; init; } = Convert.OfCore(Defaults.FractionLearningRate);
 
     /// <summary>What moves it: RMSprop with a decay of 0.95 and ε of 10⁻⁵, or Adam.</summary>
     public FractionOptimiser FractionOptimiser { get; init; } = Defaults.FractionOptimiser.OfCore();
@@ -116,8 +107,8 @@ public sealed record FqfOptions : AgentOptions
     /// <summary>The slope of the Wasserstein distance that it descends: that of quantiles in order, or that with other signs where quantiles cross.</summary>
     public FractionSlope FractionSlope { get; init; } = Defaults.FractionSlope.OfCore();
 
-    /// <summary>The weight of the fractions' entropy, which keeps them from all going to one place; 0 for none. 0 or more.</summary>
-    public double FractionEntropy { get; init; } = Defaults.FractionEntropy;
+    /// <summary>The weight of the fractions' entropy, which keeps them from all going to one place; 0 for none. A schedule; 0 or more.</summary>
+    public Schedule FractionEntropy { get; init; } = Convert.OfCore(Defaults.FractionEntropy);
 
     /// <summary>Give the networks observations of running mean 0 and variance 1, clipped to ± 10.</summary>
     public bool NormaliseObservations { get; init; } = Defaults.Values.Network.NormaliseObservations;
@@ -154,7 +145,7 @@ public sealed record FqfOptions : AgentOptions
                 ReturnSteps,
                 Defaults.Values.OffPolicy.ReturnLambda,
                 PriorityExponent,
-                PriorityCorrection,
+                Convert.ToCore(ImportanceExponent, nameof(ImportanceExponent)),
                 HindsightGoals,
                 HindsightChoice.ToCore(),
                 RoundSteps),
@@ -165,8 +156,7 @@ public sealed record FqfOptions : AgentOptions
                 WeightConstraint.ToCore(),
                 Defaults.Values.Network.ActionScaling),
             new RateOptions(
-                LearningRate,
-                AnnealLearningRate),
+                Convert.ToCore(LearningRate, nameof(LearningRate))),
             AdamEpsilon,
             new OptimiserOptions(
                 Optimiser.ToCore(),
@@ -174,9 +164,7 @@ public sealed record FqfOptions : AgentOptions
             TargetUpdateInterval,
             TargetRate,
             new EpsilonGreedyOptions(
-                InitialExploration,
-                FinalExploration,
-                ExplorationFraction),
+                Convert.ToCore(ExplorationRate, nameof(ExplorationRate))),
             Dueling,
             MaxGradientNorm,
             Defaults.Values.NoisyNetworks,
@@ -186,10 +174,10 @@ public sealed record FqfOptions : AgentOptions
         Fractions,
         Cosines,
         HuberThreshold,
-        FractionLearningRate,
+        Convert.ToCore(FractionLearningRate, nameof(FractionLearningRate)),
         FractionOptimiser.ToCore(),
         FractionSlope.ToCore(),
-        FractionEntropy);
+        Convert.ToCore(FractionEntropy, nameof(FractionEntropy)));
 
     internal static FqfOptions OfCore(Core.Algorithms.FqfOptions core) => new()
     {
@@ -202,30 +190,27 @@ public sealed record FqfOptions : AgentOptions
         Discount = core.Values.OffPolicy.Discount,
         ReturnSteps = core.Values.OffPolicy.ReturnSteps,
         PriorityExponent = core.Values.OffPolicy.PriorityExponent,
-        PriorityCorrection = core.Values.OffPolicy.PriorityCorrection,
+        ImportanceExponent = Convert.OfCore(core.Values.OffPolicy.ImportanceExponent),
         HindsightGoals = core.Values.OffPolicy.HindsightGoals,
         HindsightChoice = core.Values.OffPolicy.HindsightChoice.OfCore(),
         RoundSteps = core.Values.OffPolicy.RoundSteps,
-        LearningRate = core.Values.Rate.LearningRate,
-        AnnealLearningRate = core.Values.Rate.AnnealLearningRate,
+        LearningRate = Convert.OfCore(core.Values.Rate.LearningRate),
         AdamEpsilon = core.Values.AdamEpsilon,
         Optimiser = core.Values.Optimiser.Optimiser.OfCore(),
         WeightDecay = core.Values.Optimiser.WeightDecay,
         TargetUpdateInterval = core.Values.TargetUpdateInterval,
         TargetRate = core.Values.TargetRate,
         MaxGradientNorm = core.Values.MaxGradientNorm,
-        InitialExploration = core.Values.Exploration.InitialExploration,
-        FinalExploration = core.Values.Exploration.FinalExploration,
-        ExplorationFraction = core.Values.Exploration.ExplorationFraction,
+        ExplorationRate = Convert.OfCore(core.Values.Exploration.ExplorationRate),
         Dueling = core.Values.Dueling,
         Double = core.Double,
         Fractions = core.Fractions,
         Cosines = core.Cosines,
         HuberThreshold = core.HuberThreshold,
-        FractionLearningRate = core.FractionLearningRate,
+        FractionLearningRate = Convert.OfCore(core.FractionLearningRate),
         FractionOptimiser = core.FractionOptimiser.OfCore(),
         FractionSlope = core.FractionSlope.OfCore(),
-        FractionEntropy = core.FractionEntropy,
+        FractionEntropy = Convert.OfCore(core.FractionEntropy),
         NormaliseObservations = core.Values.Network.NormaliseObservations,
         Hidden = Convert.OfCore(core.Values.Network.Hidden),
         Activation = Convert.OfCore(core.Values.Network.Activation),

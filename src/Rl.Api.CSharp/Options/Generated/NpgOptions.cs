@@ -26,8 +26,8 @@ public sealed record NpgOptions : AgentOptions
     /// <summary>Steps of each copy between updates, T. At least 1.</summary>
     public int RolloutSteps { get; init; } = Defaults.Rollout.RolloutSteps;
 
-    /// <summary>δ: the divergence of a step by its quadratic model, from which the step's length follows. Greater than 0.</summary>
-    public double TargetKl { get; init; } = Defaults.TargetKl;
+    /// <summary>δ: the divergence of a step by its quadratic model, from which the step's length follows. A schedule; greater than 0.</summary>
+    public Schedule TargetKl { get; init; } = Convert.OfCore(Defaults.TargetKl);
 
     /// <summary>Iterations of conjugate gradients. At least 1.</summary>
     public int CgSteps { get; init; } = Defaults.Solver.CgSteps;
@@ -35,8 +35,8 @@ public sealed record NpgOptions : AgentOptions
     /// <summary>What is added to the diagonal of the Fisher information. 0 or more.</summary>
     public double CgDamping { get; init; } = Defaults.Solver.CgDamping;
 
-    /// <summary>α of θ ← θ + α F⁻¹∇J as Kakade has it; 0 for the length that δ gives. 0 or more.</summary>
-    public double LearningRate { get; init; } = Defaults.LearningRate;
+    /// <summary>α of θ ← θ + α F⁻¹∇J as Kakade has it; 0 for the length that δ gives. A schedule; 0 or more.</summary>
+    public Schedule LearningRate { get; init; } = Convert.OfCore(Defaults.LearningRate);
 
     /// <summary>Passes of the value function's regression over a rollout. At least 1.</summary>
     public int ValueEpochs { get; init; } = Defaults.ValueFit.ValueEpochs;
@@ -44,8 +44,8 @@ public sealed record NpgOptions : AgentOptions
     /// <summary>Samples of one of its gradient steps. At least 1.</summary>
     public int ValueMinibatchSize { get; init; } = Defaults.ValueFit.ValueMinibatchSize;
 
-    /// <summary>Adam's step size for the value function. Greater than 0.</summary>
-    public double ValueLearningRate { get; init; } = Defaults.ValueFit.ValueLearningRate;
+    /// <summary>Adam's step size for the value function. A schedule; greater than 0, at its ends also 0.</summary>
+    public Schedule ValueLearningRate { get; init; } = Convert.OfCore(Defaults.ValueFit.ValueLearningRate);
 
     /// <summary>The discount γ. In [0, 1].</summary>
     public double Discount { get; init; } = Defaults.Rollout.Discount;
@@ -103,21 +103,21 @@ public sealed record NpgOptions : AgentOptions
         new ValueFitOptions(
             ValueEpochs,
             ValueMinibatchSize,
-            ValueLearningRate),
-        TargetKl,
-        LearningRate);
+            Convert.ToCore(ValueLearningRate, nameof(ValueLearningRate))),
+        Convert.ToCore(TargetKl, nameof(TargetKl)),
+        Convert.ToCore(LearningRate, nameof(LearningRate)));
 
     internal static NpgOptions OfCore(Core.Algorithms.NpgOptions core) => new()
     {
         TotalSteps = core.Plan.TotalSteps,
         RolloutSteps = core.Rollout.RolloutSteps,
-        TargetKl = core.TargetKl,
+        TargetKl = Convert.OfCore(core.TargetKl),
         CgSteps = core.Solver.CgSteps,
         CgDamping = core.Solver.CgDamping,
-        LearningRate = core.LearningRate,
+        LearningRate = Convert.OfCore(core.LearningRate),
         ValueEpochs = core.ValueFit.ValueEpochs,
         ValueMinibatchSize = core.ValueFit.ValueMinibatchSize,
-        ValueLearningRate = core.ValueFit.ValueLearningRate,
+        ValueLearningRate = Convert.OfCore(core.ValueFit.ValueLearningRate),
         Discount = core.Rollout.Discount,
         GaeLambda = core.Rollout.GaeLambda,
         NormaliseAdvantages = core.Rollout.NormaliseAdvantages,

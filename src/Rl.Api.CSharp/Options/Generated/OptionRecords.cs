@@ -131,12 +131,8 @@ internal static class OptionRecords
             "Updates of the critics for one of the actor and the temperature.",
         ("DroqOptions", "TargetRate") =>
             "The share τ of the critics in their targets after each step.",
-        ("EpsilonGreedyOptions", "ExplorationFraction") =>
-            "ε falls in a straight line over this part of `TotalSteps`.",
-        ("EpsilonGreedyOptions", "FinalExploration") =>
-            "ε from the end of its fall on.",
-        ("EpsilonGreedyOptions", "InitialExploration") =>
-            "ε, the probability of a random action, at the first step.",
+        ("EpsilonGreedyOptions", "ExplorationRate") =>
+            "ε, the probability of a random action.",
         ("EsOptions", "Deviation") =>
             "σ: the standard deviation of the perturbations.",
         ("EsOptions", "Directions") =>
@@ -154,7 +150,7 @@ internal static class OptionRecords
         ("FqfOptions", "FractionEntropy") =>
             "The weight of the fractions' entropy, which keeps them from all going to one place; 0 for none.",
         ("FqfOptions", "FractionLearningRate") =>
-            "The step size of the network that proposes fractions; it falls with the other where that is annealed.",
+            "The step size of the network that proposes fractions.",
         ("FqfOptions", "FractionOptimiser") =>
             "What moves it: RMSprop with a decay of 0.95 and ε of 10⁻⁵, or Adam.",
         ("FqfOptions", "FractionSlope") =>
@@ -209,10 +205,10 @@ internal static class OptionRecords
             "Which step of its episode gives such a transition its goal: one from its own on, the last, or any.",
         ("OffPolicyOptions", "HindsightGoals") =>
             "Drawn transitions that are told again with a goal that was reached later for each that is not (hindsight replay), in environments with goals; 0 for none.",
+        ("OffPolicyOptions", "ImportanceExponent") =>
+            "β, the part of the bias of drawing by priority that weights undo: all of it at 1.",
         ("OffPolicyOptions", "LearningStarts") =>
             "Environment steps, over all copies, with actions drawn uniformly; learning starts after them.",
-        ("OffPolicyOptions", "PriorityCorrection") =>
-            "β, the part of the bias of drawing by priority that weights undo, at the first step; it rises to 1 at `TotalSteps`.",
         ("OffPolicyOptions", "PriorityExponent") =>
             "α: a transition is drawn with a probability proportional to |δ|^α of its error δ (prioritised replay); 0 draws all alike.",
         ("OffPolicyOptions", "ReturnLambda") =>
@@ -238,7 +234,7 @@ internal static class OptionRecords
         ("OptimiserOptions", "WeightDecay") =>
             "λ: parameters decay by α λ times themselves at each step; with adam and rAdam λ times them is added to the gradient instead.",
         ("PlanOptions", "TotalSteps") =>
-            "Environment steps that training is planned for; what is annealed ends there.",
+            "Environment steps that training is planned for; schedules end there.",
         ("PpgOptions", "AdamEpsilon") =>
             "Adam's ε.",
         ("PpgOptions", "AuxiliaryEpochs") =>
@@ -263,8 +259,6 @@ internal static class OptionRecords
             "E_V: passes of the value function over each rollout.",
         ("PpoOptions", "AdamEpsilon") =>
             "Adam's ε.",
-        ("PpoOptions", "AnnealClipRange") =>
-            "Lower the clip range in a straight line to 0 at `TotalSteps`.",
         ("PpoOptions", "ClipRange") =>
             "The surrogate's ε: probability ratios are clipped to [1 − ε, 1 + ε]; 0 for no clipping, which needs a `KlPenalty`.",
         ("PpoOptions", "Convolutions") =>
@@ -349,8 +343,6 @@ internal static class OptionRecords
             "The highest atom; higher returns count as this one.",
         ("RainbowOptions", "LowestReturn") =>
             "The lowest atom; lower returns count as this one.",
-        ("RateOptions", "AnnealLearningRate") =>
-            "Lower the learning rate in a straight line to 0 at `TotalSteps`.",
         ("RateOptions", "LearningRate") =>
             "Adam's step size α.",
         ("RedqOptions", "Critics") =>

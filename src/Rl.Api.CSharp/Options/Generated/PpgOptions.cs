@@ -44,8 +44,8 @@ public sealed record PpgOptions : AgentOptions
     /// <summary>Samples of a gradient step; rollouts are cut into minibatches of this size or a little less. At least 2.</summary>
     public int MinibatchSize { get; init; } = Defaults.MinibatchSize;
 
-    /// <summary>Adam's step size. Greater than 0.</summary>
-    public double LearningRate { get; init; } = Defaults.LearningRate;
+    /// <summary>Adam's step size. A schedule; greater than 0, at its ends also 0.</summary>
+    public Schedule LearningRate { get; init; } = Convert.OfCore(Defaults.LearningRate);
 
     /// <summary>Adam's ε. Greater than 0.</summary>
     public double AdamEpsilon { get; init; } = Defaults.AdamEpsilon;
@@ -56,8 +56,8 @@ public sealed record PpgOptions : AgentOptions
     /// <summary>λ: parameters decay by α λ times themselves at each step; with adam and rAdam λ times them is added to the gradient instead. 0 or more.</summary>
     public double WeightDecay { get; init; } = Defaults.Optimiser.WeightDecay;
 
-    /// <summary>The surrogate's ε: ratios are clipped to [1 − ε, 1 + ε]. Greater than 0.</summary>
-    public double ClipRange { get; init; } = Defaults.ClipRange;
+    /// <summary>The surrogate's ε: ratios are clipped to [1 − ε, 1 + ε]. A schedule; greater than 0.</summary>
+    public Schedule ClipRange { get; init; } = Convert.OfCore(Defaults.ClipRange);
 
     /// <summary>The discount γ. In [0, 1].</summary>
     public double Discount { get; init; } = Defaults.Rollout.Discount;
@@ -68,8 +68,8 @@ public sealed record PpgOptions : AgentOptions
     /// <summary>Subtract the mean of a rollout's advantages and divide by their standard deviation.</summary>
     public bool NormaliseAdvantages { get; init; } = Defaults.Rollout.NormaliseAdvantages;
 
-    /// <summary>The weight of the entropy bonus. 0 or more.</summary>
-    public double EntropyCoefficient { get; init; } = Defaults.EntropyCoefficient;
+    /// <summary>The weight of the entropy bonus. A schedule; 0 or more.</summary>
+    public Schedule EntropyCoefficient { get; init; } = Convert.OfCore(Defaults.EntropyCoefficient);
 
     /// <summary>The gradient is scaled down to this norm. Greater than 0.</summary>
     public double MaxGradientNorm { get; init; } = Defaults.MaxGradientNorm;
@@ -124,13 +124,13 @@ public sealed record PpgOptions : AgentOptions
         AuxiliaryEpochs,
         CloneCoefficient,
         MinibatchSize,
-        LearningRate,
+        Convert.ToCore(LearningRate, nameof(LearningRate)),
         AdamEpsilon,
         new OptimiserOptions(
             Optimiser.ToCore(),
             WeightDecay),
-        ClipRange,
-        EntropyCoefficient,
+        Convert.ToCore(ClipRange, nameof(ClipRange)),
+        Convert.ToCore(EntropyCoefficient, nameof(EntropyCoefficient)),
         MaxGradientNorm);
 
     internal static PpgOptions OfCore(Core.Algorithms.PpgOptions core) => new()
@@ -143,15 +143,15 @@ public sealed record PpgOptions : AgentOptions
         AuxiliaryEpochs = core.AuxiliaryEpochs,
         CloneCoefficient = core.CloneCoefficient,
         MinibatchSize = core.MinibatchSize,
-        LearningRate = core.LearningRate,
+        LearningRate = Convert.OfCore(core.LearningRate),
         AdamEpsilon = core.AdamEpsilon,
         Optimiser = core.Optimiser.Optimiser.OfCore(),
         WeightDecay = core.Optimiser.WeightDecay,
-        ClipRange = core.ClipRange,
+        ClipRange = Convert.OfCore(core.ClipRange),
         Discount = core.Rollout.Discount,
         GaeLambda = core.Rollout.GaeLambda,
         NormaliseAdvantages = core.Rollout.NormaliseAdvantages,
-        EntropyCoefficient = core.EntropyCoefficient,
+        EntropyCoefficient = Convert.OfCore(core.EntropyCoefficient),
         MaxGradientNorm = core.MaxGradientNorm,
         NormaliseObservations = core.Network.NormaliseObservations,
         NormaliseRewards = core.Rollout.NormaliseRewards,

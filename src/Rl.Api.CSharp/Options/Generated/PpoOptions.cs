@@ -32,11 +32,8 @@ public sealed record PpoOptions : AgentOptions
     /// <summary>Passes over a rollout. At least 1.</summary>
     public int Epochs { get; init; } = Defaults.Epochs;
 
-    /// <summary>Adam's step size α. Greater than 0.</summary>
-    public double LearningRate { get; init; } = Defaults.Rate.LearningRate;
-
-    /// <summary>Lower the learning rate in a straight line to 0 at <see cref="TotalSteps"/>.</summary>
-    public bool AnnealLearningRate { get; init; } = Defaults.Rate.AnnealLearningRate;
+    /// <summary>Adam's step size α. A schedule; greater than 0, at its ends also 0.</summary>
+    public Schedule LearningRate { get; init; } = Convert.OfCore(Defaults.Rate.LearningRate);
 
     /// <summary>Adam's ε. Greater than 0.</summary>
     public double AdamEpsilon { get; init; } = Defaults.AdamEpsilon;
@@ -53,11 +50,8 @@ public sealed record PpoOptions : AgentOptions
     /// <summary>The λ of generalised advantage estimation (Schulman et al. 2016). In [0, 1].</summary>
     public double GaeLambda { get; init; } = Defaults.Rollout.GaeLambda;
 
-    /// <summary>The surrogate's ε: probability ratios are clipped to [1 − ε, 1 + ε]; 0 for no clipping, which needs a <see cref="KlPenalty"/>. 0 or more.</summary>
-    public double ClipRange { get; init; } = Defaults.ClipRange;
-
-    /// <summary>Lower the clip range in a straight line to 0 at <see cref="TotalSteps"/>.</summary>
-    public bool AnnealClipRange { get; init; } = Defaults.AnnealClipRange;
+    /// <summary>The surrogate's ε: probability ratios are clipped to [1 − ε, 1 + ε]; 0 for no clipping, which needs a <see cref="KlPenalty"/>. A schedule; 0 or more.</summary>
+    public Schedule ClipRange { get; init; } = Convert.OfCore(Defaults.ClipRange);
 
     /// <summary>For negative advantages the clipped surrogate is at least this many times the advantage (Ye et al. 2020); 0 for no bound. 0 or greater than 1.</summary>
     public double DualClip { get; init; } = Defaults.DualClip;
@@ -68,14 +62,14 @@ public sealed record PpoOptions : AgentOptions
     /// <summary>β doubles after a rollout whose KL divergence exceeds 1.5 times this, and halves below it by 1.5 (section 4 of the paper); 0 keeps β. 0 or more.</summary>
     public double KlPenaltyTarget { get; init; } = Defaults.KlPenaltyTarget;
 
-    /// <summary>The value loss clips the change of a value to ± this; 0 for no clipping. 0 or more.</summary>
-    public double ValueClipRange { get; init; } = Defaults.ValueClipRange;
+    /// <summary>The value loss clips the change of a value to ± this; 0 for no clipping. A schedule; 0 or more.</summary>
+    public Schedule ValueClipRange { get; init; } = Convert.OfCore(Defaults.ValueClipRange);
 
     /// <summary>Subtract the mean of a minibatch's advantages and divide by their standard deviation.</summary>
     public bool NormaliseAdvantages { get; init; } = Defaults.Rollout.NormaliseAdvantages;
 
-    /// <summary>The weight of the entropy bonus. 0 or more.</summary>
-    public double EntropyCoefficient { get; init; } = Defaults.EntropyCoefficient;
+    /// <summary>The weight of the entropy bonus. A schedule; 0 or more.</summary>
+    public Schedule EntropyCoefficient { get; init; } = Convert.OfCore(Defaults.EntropyCoefficient);
 
     /// <summary>The weight of ½ (V − R)². 0 or more.</summary>
     public double ValueCoefficient { get; init; } = Defaults.ValueCoefficient;
@@ -83,8 +77,8 @@ public sealed record PpoOptions : AgentOptions
     /// <summary>The gradient is scaled down to this norm; 0 for no bound. 0 or more.</summary>
     public double MaxGradientNorm { get; init; } = Defaults.MaxGradientNorm;
 
-    /// <summary>Stop a rollout's epochs once the approximate KL divergence of one exceeds 1.5 times this; 0 for never. 0 or more.</summary>
-    public double TargetKl { get; init; } = Defaults.TargetKl;
+    /// <summary>Stop a rollout's epochs once the approximate KL divergence of one exceeds 1.5 times this; 0 for never. A schedule; 0 or more.</summary>
+    public Schedule TargetKl { get; init; } = Convert.OfCore(Defaults.TargetKl);
 
     /// <summary>Give the networks observations of running mean 0 and variance 1, clipped to ± 10.</summary>
     public bool NormaliseObservations { get; init; } = Defaults.Network.NormaliseObservations;
@@ -158,24 +152,22 @@ public sealed record PpoOptions : AgentOptions
         new ExplorationOptions(
             InitialLogStandardDeviation),
         new RateOptions(
-            LearningRate,
-            AnnealLearningRate),
+            Convert.ToCore(LearningRate, nameof(LearningRate))),
         MinibatchSize,
         Epochs,
         AdamEpsilon,
         new OptimiserOptions(
             Optimiser.ToCore(),
             WeightDecay),
-        ClipRange,
-        AnnealClipRange,
+        Convert.ToCore(ClipRange, nameof(ClipRange)),
         DualClip,
         KlPenalty,
         KlPenaltyTarget,
-        ValueClipRange,
-        EntropyCoefficient,
+        Convert.ToCore(ValueClipRange, nameof(ValueClipRange)),
+        Convert.ToCore(EntropyCoefficient, nameof(EntropyCoefficient)),
         ValueCoefficient,
         MaxGradientNorm,
-        TargetKl,
+        Convert.ToCore(TargetKl, nameof(TargetKl)),
         RewardClip,
         SharedTrunk,
         Convert.ToCore(Convolutions),
@@ -192,24 +184,22 @@ public sealed record PpoOptions : AgentOptions
         RolloutSteps = core.Rollout.RolloutSteps,
         MinibatchSize = core.MinibatchSize,
         Epochs = core.Epochs,
-        LearningRate = core.Rate.LearningRate,
-        AnnealLearningRate = core.Rate.AnnealLearningRate,
+        LearningRate = Convert.OfCore(core.Rate.LearningRate),
         AdamEpsilon = core.AdamEpsilon,
         Optimiser = core.Optimiser.Optimiser.OfCore(),
         WeightDecay = core.Optimiser.WeightDecay,
         Discount = core.Rollout.Discount,
         GaeLambda = core.Rollout.GaeLambda,
-        ClipRange = core.ClipRange,
-        AnnealClipRange = core.AnnealClipRange,
+        ClipRange = Convert.OfCore(core.ClipRange),
         DualClip = core.DualClip,
         KlPenalty = core.KlPenalty,
         KlPenaltyTarget = core.KlPenaltyTarget,
-        ValueClipRange = core.ValueClipRange,
+        ValueClipRange = Convert.OfCore(core.ValueClipRange),
         NormaliseAdvantages = core.Rollout.NormaliseAdvantages,
-        EntropyCoefficient = core.EntropyCoefficient,
+        EntropyCoefficient = Convert.OfCore(core.EntropyCoefficient),
         ValueCoefficient = core.ValueCoefficient,
         MaxGradientNorm = core.MaxGradientNorm,
-        TargetKl = core.TargetKl,
+        TargetKl = Convert.OfCore(core.TargetKl),
         NormaliseObservations = core.Network.NormaliseObservations,
         NormaliseRewards = core.Rollout.NormaliseRewards,
         RewardClip = core.RewardClip,

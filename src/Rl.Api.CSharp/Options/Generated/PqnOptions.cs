@@ -38,23 +38,14 @@ public sealed record PqnOptions : AgentOptions
     /// <summary>Passes over a rollout. At least 1.</summary>
     public int Epochs { get; init; } = Defaults.Epochs;
 
-    /// <summary>Rectified Adam's step size α. Greater than 0.</summary>
-    public double LearningRate { get; init; } = Defaults.Rate.LearningRate;
-
-    /// <summary>Lower the learning rate in a straight line to 0 at <see cref="TotalSteps"/>.</summary>
-    public bool AnnealLearningRate { get; init; } = Defaults.Rate.AnnealLearningRate;
+    /// <summary>Rectified Adam's step size α. A schedule; greater than 0, at its ends also 0.</summary>
+    public Schedule LearningRate { get; init; } = Convert.OfCore(Defaults.Rate.LearningRate);
 
     /// <summary>Rectified Adam's ε. Greater than 0.</summary>
     public double AdamEpsilon { get; init; } = Defaults.AdamEpsilon;
 
-    /// <summary>ε, the probability of a random action, at the first step. In [0, 1].</summary>
-    public double InitialExploration { get; init; } = Defaults.Exploration.InitialExploration;
-
-    /// <summary>ε from the end of its fall on. In [0, 1].</summary>
-    public double FinalExploration { get; init; } = Defaults.Exploration.FinalExploration;
-
-    /// <summary>ε falls in a straight line over this part of <see cref="TotalSteps"/>. In [0, 1].</summary>
-    public double ExplorationFraction { get; init; } = Defaults.Exploration.ExplorationFraction;
+    /// <summary>ε, the probability of a random action. A schedule; in [0, 1].</summary>
+    public Schedule ExplorationRate { get; init; } = Convert.OfCore(Defaults.Exploration.ExplorationRate);
 
     /// <summary>The gradient is scaled down to this norm; 0 for no bound. 0 or more.</summary>
     public double MaxGradientNorm { get; init; } = Defaults.MaxGradientNorm;
@@ -98,13 +89,10 @@ public sealed record PqnOptions : AgentOptions
             WeightConstraint.ToCore(),
             Defaults.Network.ActionScaling),
         new RateOptions(
-            LearningRate,
-            AnnealLearningRate),
+            Convert.ToCore(LearningRate, nameof(LearningRate))),
         AdamEpsilon,
         new EpsilonGreedyOptions(
-            InitialExploration,
-            FinalExploration,
-            ExplorationFraction),
+            Convert.ToCore(ExplorationRate, nameof(ExplorationRate))),
         MaxGradientNorm,
         LayerNormalisation,
         Convert.ToCore(Convolutions));
@@ -117,12 +105,9 @@ public sealed record PqnOptions : AgentOptions
         Lambda = core.Lambda,
         MinibatchSize = core.MinibatchSize,
         Epochs = core.Epochs,
-        LearningRate = core.Rate.LearningRate,
-        AnnealLearningRate = core.Rate.AnnealLearningRate,
+        LearningRate = Convert.OfCore(core.Rate.LearningRate),
         AdamEpsilon = core.AdamEpsilon,
-        InitialExploration = core.Exploration.InitialExploration,
-        FinalExploration = core.Exploration.FinalExploration,
-        ExplorationFraction = core.Exploration.ExplorationFraction,
+        ExplorationRate = Convert.OfCore(core.Exploration.ExplorationRate),
         MaxGradientNorm = core.MaxGradientNorm,
         NormaliseObservations = core.Network.NormaliseObservations,
         Hidden = Convert.OfCore(core.Network.Hidden),

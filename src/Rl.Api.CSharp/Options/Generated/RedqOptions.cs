@@ -50,8 +50,8 @@ public sealed record RedqOptions : AgentOptions
     /// <summary>α: a transition is drawn with a probability proportional to |δ|^α of its error δ (prioritised replay); 0 draws all alike. In [0, 1].</summary>
     public double PriorityExponent { get; init; } = Defaults.Soft.OffPolicy.PriorityExponent;
 
-    /// <summary>β, the part of the bias of drawing by priority that weights undo, at the first step; it rises to 1 at <see cref="TotalSteps"/>. In [0, 1].</summary>
-    public double PriorityCorrection { get; init; } = Defaults.Soft.OffPolicy.PriorityCorrection;
+    /// <summary>β, the part of the bias of drawing by priority that weights undo: all of it at 1. A schedule; in [0, 1].</summary>
+    public Schedule ImportanceExponent { get; init; } = Convert.OfCore(Defaults.Soft.OffPolicy.ImportanceExponent);
 
     /// <summary>Drawn transitions that are told again with a goal that was reached later for each that is not (hindsight replay), in environments with goals; 0 for none. 0 or more.</summary>
     public int HindsightGoals { get; init; } = Defaults.Soft.OffPolicy.HindsightGoals;
@@ -62,17 +62,14 @@ public sealed record RedqOptions : AgentOptions
     /// <summary>Environment steps, over all copies, between reports, rounded up to a multiple of those between updates. They change nothing that is learned. At least 1.</summary>
     public int RoundSteps { get; init; } = Defaults.Soft.OffPolicy.RoundSteps;
 
-    /// <summary>Adam's step size α for the actor. Greater than 0.</summary>
-    public double LearningRate { get; init; } = Defaults.Soft.Rate.LearningRate;
+    /// <summary>Adam's step size α for the actor. A schedule; greater than 0, at its ends also 0.</summary>
+    public Schedule LearningRate { get; init; } = Convert.OfCore(Defaults.Soft.Rate.LearningRate);
 
-    /// <summary>Lower all learning rates in a straight line to 0 at <see cref="TotalSteps"/>.</summary>
-    public bool AnnealLearningRate { get; init; } = Defaults.Soft.Rate.AnnealLearningRate;
+    /// <summary>Adam's step size α for the critics. A schedule; greater than 0, at its ends also 0.</summary>
+    public Schedule CriticLearningRate { get; init; } = Convert.OfCore(Defaults.Soft.CriticLearningRate);
 
-    /// <summary>Adam's step size α for the critics. Greater than 0.</summary>
-    public double CriticLearningRate { get; init; } = Defaults.Soft.CriticLearningRate;
-
-    /// <summary>Adam's step size for ln α. Greater than 0.</summary>
-    public double TemperatureLearningRate { get; init; } = Defaults.Soft.TemperatureLearningRate;
+    /// <summary>Adam's step size for ln α. A schedule; greater than 0, at its ends also 0.</summary>
+    public Schedule TemperatureLearningRate { get; init; } = Convert.OfCore(Defaults.Soft.TemperatureLearningRate);
 
     /// <summary>The temperature α that training starts with. Greater than 0.</summary>
     public double InitialTemperature { get; init; } = Defaults.Soft.InitialTemperature;
@@ -142,7 +139,7 @@ public sealed record RedqOptions : AgentOptions
                 ReturnSteps,
                 ReturnLambda,
                 PriorityExponent,
-                PriorityCorrection,
+                Convert.ToCore(ImportanceExponent, nameof(ImportanceExponent)),
                 HindsightGoals,
                 HindsightChoice.ToCore(),
                 RoundSteps),
@@ -153,10 +150,9 @@ public sealed record RedqOptions : AgentOptions
                 WeightConstraint.ToCore(),
                 Defaults.Soft.Network.ActionScaling),
             new RateOptions(
-                LearningRate,
-                AnnealLearningRate),
-            CriticLearningRate,
-            TemperatureLearningRate,
+                Convert.ToCore(LearningRate, nameof(LearningRate))),
+            Convert.ToCore(CriticLearningRate, nameof(CriticLearningRate)),
+            Convert.ToCore(TemperatureLearningRate, nameof(TemperatureLearningRate)),
             InitialTemperature,
             LearnTemperature,
             TargetEntropyPerAction,
@@ -182,14 +178,13 @@ public sealed record RedqOptions : AgentOptions
         ReturnSteps = core.Soft.OffPolicy.ReturnSteps,
         ReturnLambda = core.Soft.OffPolicy.ReturnLambda,
         PriorityExponent = core.Soft.OffPolicy.PriorityExponent,
-        PriorityCorrection = core.Soft.OffPolicy.PriorityCorrection,
+        ImportanceExponent = Convert.OfCore(core.Soft.OffPolicy.ImportanceExponent),
         HindsightGoals = core.Soft.OffPolicy.HindsightGoals,
         HindsightChoice = core.Soft.OffPolicy.HindsightChoice.OfCore(),
         RoundSteps = core.Soft.OffPolicy.RoundSteps,
-        LearningRate = core.Soft.Rate.LearningRate,
-        AnnealLearningRate = core.Soft.Rate.AnnealLearningRate,
-        CriticLearningRate = core.Soft.CriticLearningRate,
-        TemperatureLearningRate = core.Soft.TemperatureLearningRate,
+        LearningRate = Convert.OfCore(core.Soft.Rate.LearningRate),
+        CriticLearningRate = Convert.OfCore(core.Soft.CriticLearningRate),
+        TemperatureLearningRate = Convert.OfCore(core.Soft.TemperatureLearningRate),
         InitialTemperature = core.Soft.InitialTemperature,
         LearnTemperature = core.Soft.LearnTemperature,
         TargetEntropyPerAction = core.Soft.TargetEntropyPerAction,

@@ -38,11 +38,11 @@ public sealed record ReinforceOptions : AgentOptions
     /// <summary>The discount γ. In [0, 1].</summary>
     public double Discount { get; init; } = Defaults.Discount;
 
-    /// <summary>Adam's step size for the policy. Greater than 0.</summary>
-    public double LearningRate { get; init; } = Defaults.LearningRate;
+    /// <summary>Adam's step size for the policy. A schedule; greater than 0, at its ends also 0.</summary>
+    public Schedule LearningRate { get; init; } = Convert.OfCore(Defaults.LearningRate);
 
-    /// <summary>Adam's step size for a learned baseline. Greater than 0.</summary>
-    public double ValueLearningRate { get; init; } = Defaults.ValueLearningRate;
+    /// <summary>Adam's step size for a learned baseline. A schedule; greater than 0, at its ends also 0.</summary>
+    public Schedule ValueLearningRate { get; init; } = Convert.OfCore(Defaults.ValueLearningRate);
 
     /// <summary>What moves parameters along gradients: Adam, Adam with its decay apart from the gradient, rectified Adam, or Muon, which moves the weights of hidden layers by orthogonalised momentum and all else as adamW.</summary>
     public OptimiserKind Optimiser { get; init; } = Defaults.Optimiser.Optimiser.OfCore();
@@ -56,8 +56,8 @@ public sealed record ReinforceOptions : AgentOptions
     /// <summary>Subtract the mean of an update's advantages and divide by their standard deviation.</summary>
     public bool NormaliseAdvantages { get; init; } = Defaults.NormaliseAdvantages;
 
-    /// <summary>The weight of the entropy bonus. 0 or more.</summary>
-    public double EntropyCoefficient { get; init; } = Defaults.EntropyCoefficient;
+    /// <summary>The weight of the entropy bonus. A schedule; 0 or more.</summary>
+    public Schedule EntropyCoefficient { get; init; } = Convert.OfCore(Defaults.EntropyCoefficient);
 
     /// <summary>The gradient is scaled down to this norm. Greater than 0.</summary>
     public double MaxGradientNorm { get; init; } = Defaults.MaxGradientNorm;
@@ -102,14 +102,14 @@ public sealed record ReinforceOptions : AgentOptions
         Estimate.ToCore(),
         Baseline.ToCore(),
         Discount,
-        LearningRate,
-        ValueLearningRate,
+        Convert.ToCore(LearningRate, nameof(LearningRate)),
+        Convert.ToCore(ValueLearningRate, nameof(ValueLearningRate)),
         new OptimiserOptions(
             Optimiser.ToCore(),
             WeightDecay),
         ValueSteps,
         NormaliseAdvantages,
-        EntropyCoefficient,
+        Convert.ToCore(EntropyCoefficient, nameof(EntropyCoefficient)),
         MaxGradientNorm);
 
     internal static ReinforceOptions OfCore(Core.Algorithms.ReinforceOptions core) => new()
@@ -120,13 +120,13 @@ public sealed record ReinforceOptions : AgentOptions
         Estimate = core.Estimate.OfCore(),
         Baseline = core.Baseline.OfCore(),
         Discount = core.Discount,
-        LearningRate = core.LearningRate,
-        ValueLearningRate = core.ValueLearningRate,
+        LearningRate = Convert.OfCore(core.LearningRate),
+        ValueLearningRate = Convert.OfCore(core.ValueLearningRate),
         Optimiser = core.Optimiser.Optimiser.OfCore(),
         WeightDecay = core.Optimiser.WeightDecay,
         ValueSteps = core.ValueSteps,
         NormaliseAdvantages = core.NormaliseAdvantages,
-        EntropyCoefficient = core.EntropyCoefficient,
+        EntropyCoefficient = Convert.OfCore(core.EntropyCoefficient),
         MaxGradientNorm = core.MaxGradientNorm,
         NormaliseObservations = core.Network.NormaliseObservations,
         Hidden = Convert.OfCore(core.Network.Hidden),

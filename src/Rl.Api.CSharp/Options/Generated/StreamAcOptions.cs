@@ -23,11 +23,8 @@ public sealed record StreamAcOptions : AgentOptions
     /// <inheritdoc/>
     public override long TotalSteps { get; init; } = Defaults.Plan.TotalSteps;
 
-    /// <summary>The largest step size α, before it is bounded. Greater than 0.</summary>
-    public double LearningRate { get; init; } = Defaults.Rate.LearningRate;
-
-    /// <summary>Lower the learning rate in a straight line to 0 at <see cref="TotalSteps"/>.</summary>
-    public bool AnnealLearningRate { get; init; } = Defaults.Rate.AnnealLearningRate;
+    /// <summary>The largest step size α, before it is bounded. A schedule; greater than 0, at its ends also 0.</summary>
+    public Schedule LearningRate { get; init; } = Convert.OfCore(Defaults.Rate.LearningRate);
 
     /// <summary>κ of the policy: an update is as many times smaller than the largest one that would not overshoot. Greater than 0.</summary>
     public double PolicyOvershootingFactor { get; init; } = Defaults.PolicyOvershootingFactor;
@@ -41,8 +38,8 @@ public sealed record StreamAcOptions : AgentOptions
     /// <summary>λ: traces decay by γλ a step. 0 credits the present step alone. In [0, 1].</summary>
     public double Lambda { get; init; } = Defaults.Stream.Lambda;
 
-    /// <summary>The weight of the entropy bonus. 0 or more.</summary>
-    public double EntropyCoefficient { get; init; } = Defaults.EntropyCoefficient;
+    /// <summary>The weight of the entropy bonus. A schedule; 0 or more.</summary>
+    public Schedule EntropyCoefficient { get; init; } = Convert.OfCore(Defaults.EntropyCoefficient);
 
     /// <summary>Give the networks observations of running mean 0 and variance 1, clipped to ± 10.</summary>
     public bool NormaliseObservations { get; init; } = Defaults.Network.NormaliseObservations;
@@ -96,22 +93,20 @@ public sealed record StreamAcOptions : AgentOptions
         new ExplorationOptions(
             InitialLogStandardDeviation),
         new RateOptions(
-            LearningRate,
-            AnnealLearningRate),
+            Convert.ToCore(LearningRate, nameof(LearningRate))),
         PolicyOvershootingFactor,
         ValueOvershootingFactor,
-        EntropyCoefficient);
+        Convert.ToCore(EntropyCoefficient, nameof(EntropyCoefficient)));
 
     internal static StreamAcOptions OfCore(Core.Algorithms.StreamAcOptions core) => new()
     {
         TotalSteps = core.Plan.TotalSteps,
-        LearningRate = core.Rate.LearningRate,
-        AnnealLearningRate = core.Rate.AnnealLearningRate,
+        LearningRate = Convert.OfCore(core.Rate.LearningRate),
         PolicyOvershootingFactor = core.PolicyOvershootingFactor,
         ValueOvershootingFactor = core.ValueOvershootingFactor,
         Discount = core.Stream.Discount,
         Lambda = core.Stream.Lambda,
-        EntropyCoefficient = core.EntropyCoefficient,
+        EntropyCoefficient = Convert.OfCore(core.EntropyCoefficient),
         NormaliseObservations = core.Network.NormaliseObservations,
         NormaliseRewards = core.Stream.NormaliseRewards,
         Hidden = Convert.OfCore(core.Network.Hidden),

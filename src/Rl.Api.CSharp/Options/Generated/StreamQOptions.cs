@@ -23,11 +23,8 @@ public sealed record StreamQOptions : AgentOptions
     /// <inheritdoc/>
     public override long TotalSteps { get; init; } = Defaults.Plan.TotalSteps;
 
-    /// <summary>The largest step size α, before it is bounded. Greater than 0.</summary>
-    public double LearningRate { get; init; } = Defaults.Rate.LearningRate;
-
-    /// <summary>Lower the learning rate in a straight line to 0 at <see cref="TotalSteps"/>.</summary>
-    public bool AnnealLearningRate { get; init; } = Defaults.Rate.AnnealLearningRate;
+    /// <summary>The largest step size α, before it is bounded. A schedule; greater than 0, at its ends also 0.</summary>
+    public Schedule LearningRate { get; init; } = Convert.OfCore(Defaults.Rate.LearningRate);
 
     /// <summary>κ: an update is as many times smaller than the largest one that would not overshoot. Greater than 0.</summary>
     public double OvershootingFactor { get; init; } = Defaults.OvershootingFactor;
@@ -38,14 +35,8 @@ public sealed record StreamQOptions : AgentOptions
     /// <summary>λ: traces decay by γλ a step. 0 credits the present step alone. In [0, 1].</summary>
     public double Lambda { get; init; } = Defaults.Stream.Lambda;
 
-    /// <summary>ε, the probability of a random action, at the first step. In [0, 1].</summary>
-    public double InitialExploration { get; init; } = Defaults.Exploration.InitialExploration;
-
-    /// <summary>ε from the end of its fall on. In [0, 1].</summary>
-    public double FinalExploration { get; init; } = Defaults.Exploration.FinalExploration;
-
-    /// <summary>ε falls in a straight line over this part of <see cref="TotalSteps"/>. In [0, 1].</summary>
-    public double ExplorationFraction { get; init; } = Defaults.Exploration.ExplorationFraction;
+    /// <summary>ε, the probability of a random action. A schedule; in [0, 1].</summary>
+    public Schedule ExplorationRate { get; init; } = Convert.OfCore(Defaults.Exploration.ExplorationRate);
 
     /// <summary>Give the networks observations of running mean 0 and variance 1, clipped to ± 10.</summary>
     public bool NormaliseObservations { get; init; } = Defaults.Network.NormaliseObservations;
@@ -94,26 +85,20 @@ public sealed record StreamQOptions : AgentOptions
             Defaults.Network.WeightConstraint,
             Defaults.Network.ActionScaling),
         new RateOptions(
-            LearningRate,
-            AnnealLearningRate),
+            Convert.ToCore(LearningRate, nameof(LearningRate))),
         OvershootingFactor,
         new EpsilonGreedyOptions(
-            InitialExploration,
-            FinalExploration,
-            ExplorationFraction),
+            Convert.ToCore(ExplorationRate, nameof(ExplorationRate))),
         Convert.ToCore(Convolutions));
 
     internal static StreamQOptions OfCore(Core.Algorithms.StreamQOptions core) => new()
     {
         TotalSteps = core.Plan.TotalSteps,
-        LearningRate = core.Rate.LearningRate,
-        AnnealLearningRate = core.Rate.AnnealLearningRate,
+        LearningRate = Convert.OfCore(core.Rate.LearningRate),
         OvershootingFactor = core.OvershootingFactor,
         Discount = core.Stream.Discount,
         Lambda = core.Stream.Lambda,
-        InitialExploration = core.Exploration.InitialExploration,
-        FinalExploration = core.Exploration.FinalExploration,
-        ExplorationFraction = core.Exploration.ExplorationFraction,
+        ExplorationRate = Convert.OfCore(core.Exploration.ExplorationRate),
         NormaliseObservations = core.Network.NormaliseObservations,
         NormaliseRewards = core.Stream.NormaliseRewards,
         Hidden = Convert.OfCore(core.Network.Hidden),

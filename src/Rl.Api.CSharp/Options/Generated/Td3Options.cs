@@ -50,8 +50,8 @@ public sealed record Td3Options : AgentOptions
     /// <summary>α: a transition is drawn with a probability proportional to |δ|^α of its error δ (prioritised replay); 0 draws all alike. In [0, 1].</summary>
     public double PriorityExponent { get; init; } = Defaults.OffPolicy.PriorityExponent;
 
-    /// <summary>β, the part of the bias of drawing by priority that weights undo, at the first step; it rises to 1 at <see cref="TotalSteps"/>. In [0, 1].</summary>
-    public double PriorityCorrection { get; init; } = Defaults.OffPolicy.PriorityCorrection;
+    /// <summary>β, the part of the bias of drawing by priority that weights undo: all of it at 1. A schedule; in [0, 1].</summary>
+    public Schedule ImportanceExponent { get; init; } = Convert.OfCore(Defaults.OffPolicy.ImportanceExponent);
 
     /// <summary>Drawn transitions that are told again with a goal that was reached later for each that is not (hindsight replay), in environments with goals; 0 for none. 0 or more.</summary>
     public int HindsightGoals { get; init; } = Defaults.OffPolicy.HindsightGoals;
@@ -62,14 +62,11 @@ public sealed record Td3Options : AgentOptions
     /// <summary>Environment steps, over all copies, between reports, rounded up to a multiple of those between updates. They change nothing that is learned. At least 1.</summary>
     public int RoundSteps { get; init; } = Defaults.OffPolicy.RoundSteps;
 
-    /// <summary>Adam's step size α for the actor. Greater than 0.</summary>
-    public double LearningRate { get; init; } = Defaults.Rate.LearningRate;
+    /// <summary>Adam's step size α for the actor. A schedule; greater than 0, at its ends also 0.</summary>
+    public Schedule LearningRate { get; init; } = Convert.OfCore(Defaults.Rate.LearningRate);
 
-    /// <summary>Lower all learning rates in a straight line to 0 at <see cref="TotalSteps"/>.</summary>
-    public bool AnnealLearningRate { get; init; } = Defaults.Rate.AnnealLearningRate;
-
-    /// <summary>Adam's step size α for the critics. Greater than 0.</summary>
-    public double CriticLearningRate { get; init; } = Defaults.CriticLearningRate;
+    /// <summary>Adam's step size α for the critics. A schedule; greater than 0, at its ends also 0.</summary>
+    public Schedule CriticLearningRate { get; init; } = Convert.OfCore(Defaults.CriticLearningRate);
 
     /// <summary>What moves parameters along gradients: Adam, Adam with its decay apart from the gradient, rectified Adam, or Muon, which moves the weights of hidden layers by orthogonalised momentum and all else as adamW.</summary>
     public OptimiserKind Optimiser { get; init; } = Defaults.Optimiser.Optimiser.OfCore();
@@ -86,8 +83,8 @@ public sealed record Td3Options : AgentOptions
     /// <summary>Steps of the critics for one of the actor and of all targets. At least 1.</summary>
     public int PolicyDelay { get; init; } = Defaults.PolicyDelay;
 
-    /// <summary>The standard deviation of the noise that smooths the target's actions, in units of the half-range. 0 or more.</summary>
-    public double SmoothingDeviation { get; init; } = Defaults.SmoothingDeviation;
+    /// <summary>The standard deviation of the noise that smooths the target's actions, in units of the half-range. A schedule; 0 or more.</summary>
+    public Schedule SmoothingDeviation { get; init; } = Convert.OfCore(Defaults.SmoothingDeviation);
 
     /// <summary>The bound of that noise. 0 or more.</summary>
     public double SmoothingLimit { get; init; } = Defaults.SmoothingLimit;
@@ -95,8 +92,8 @@ public sealed record Td3Options : AgentOptions
     /// <summary>What makes actions differ from the policy's while training: numbers drawn each for itself, a process that wanders and is pulled back to 0, noise of all durations, or another policy nearby.</summary>
     public ExplorationNoise Exploration { get; init; } = Defaults.Noise.Exploration.OfCore();
 
-    /// <summary>The standard deviation of that noise, in units of the half-range; of the process, σ of dx = −θ x dt + σ dW; of noise on parameters, how far it moves actions. 0 or more.</summary>
-    public double ExplorationDeviation { get; init; } = Defaults.Noise.ExplorationDeviation;
+    /// <summary>The standard deviation of that noise, in units of the half-range; of the process, σ of dx = −θ x dt + σ dW; of noise on parameters, how far it moves actions. A schedule; 0 or more.</summary>
+    public Schedule ExplorationDeviation { get; init; } = Convert.OfCore(Defaults.Noise.ExplorationDeviation);
 
     /// <summary>The pull θ of the Ornstein-Uhlenbeck process, whose time goes on by 0.01 a step. 0 or more.</summary>
     public double ExplorationPull { get; init; } = Defaults.Noise.ExplorationPull;
@@ -138,7 +135,7 @@ public sealed record Td3Options : AgentOptions
             ReturnSteps,
             ReturnLambda,
             PriorityExponent,
-            PriorityCorrection,
+            Convert.ToCore(ImportanceExponent, nameof(ImportanceExponent)),
             HindsightGoals,
             HindsightChoice.ToCore(),
             RoundSteps),
@@ -149,20 +146,19 @@ public sealed record Td3Options : AgentOptions
             WeightConstraint.ToCore(),
             Defaults.Network.ActionScaling),
         new RateOptions(
-            LearningRate,
-            AnnealLearningRate),
-        CriticLearningRate,
+            Convert.ToCore(LearningRate, nameof(LearningRate))),
+        Convert.ToCore(CriticLearningRate, nameof(CriticLearningRate)),
         new OptimiserOptions(
             Optimiser.ToCore(),
             WeightDecay),
         Critics,
         TargetRate,
         PolicyDelay,
-        SmoothingDeviation,
+        Convert.ToCore(SmoothingDeviation, nameof(SmoothingDeviation)),
         SmoothingLimit,
         new NoiseOptions(
             Exploration.ToCore(),
-            ExplorationDeviation,
+            Convert.ToCore(ExplorationDeviation, nameof(ExplorationDeviation)),
             ExplorationPull,
             ExplorationSteps),
         Convert.ToCore(Convolutions));
@@ -179,22 +175,21 @@ public sealed record Td3Options : AgentOptions
         ReturnSteps = core.OffPolicy.ReturnSteps,
         ReturnLambda = core.OffPolicy.ReturnLambda,
         PriorityExponent = core.OffPolicy.PriorityExponent,
-        PriorityCorrection = core.OffPolicy.PriorityCorrection,
+        ImportanceExponent = Convert.OfCore(core.OffPolicy.ImportanceExponent),
         HindsightGoals = core.OffPolicy.HindsightGoals,
         HindsightChoice = core.OffPolicy.HindsightChoice.OfCore(),
         RoundSteps = core.OffPolicy.RoundSteps,
-        LearningRate = core.Rate.LearningRate,
-        AnnealLearningRate = core.Rate.AnnealLearningRate,
-        CriticLearningRate = core.CriticLearningRate,
+        LearningRate = Convert.OfCore(core.Rate.LearningRate),
+        CriticLearningRate = Convert.OfCore(core.CriticLearningRate),
         Optimiser = core.Optimiser.Optimiser.OfCore(),
         WeightDecay = core.Optimiser.WeightDecay,
         Critics = core.Critics,
         TargetRate = core.TargetRate,
         PolicyDelay = core.PolicyDelay,
-        SmoothingDeviation = core.SmoothingDeviation,
+        SmoothingDeviation = Convert.OfCore(core.SmoothingDeviation),
         SmoothingLimit = core.SmoothingLimit,
         Exploration = core.Noise.Exploration.OfCore(),
-        ExplorationDeviation = core.Noise.ExplorationDeviation,
+        ExplorationDeviation = Convert.OfCore(core.Noise.ExplorationDeviation),
         ExplorationPull = core.Noise.ExplorationPull,
         ExplorationSteps = core.Noise.ExplorationSteps,
         NormaliseObservations = core.Network.NormaliseObservations,

@@ -26,8 +26,8 @@ public sealed record TrpoOptions : AgentOptions
     /// <summary>Steps of each copy between updates, T. At least 1.</summary>
     public int RolloutSteps { get; init; } = Defaults.Rollout.RolloutSteps;
 
-    /// <summary>δ: no step moves the policy by a larger mean KL divergence. Greater than 0.</summary>
-    public double TargetKl { get; init; } = Defaults.TargetKl;
+    /// <summary>δ: no step moves the policy by a larger mean KL divergence. A schedule; greater than 0.</summary>
+    public Schedule TargetKl { get; init; } = Convert.OfCore(Defaults.TargetKl);
 
     /// <summary>Iterations of conjugate gradients. At least 1.</summary>
     public int CgSteps { get; init; } = Defaults.Solver.CgSteps;
@@ -47,8 +47,8 @@ public sealed record TrpoOptions : AgentOptions
     /// <summary>Samples of one of its gradient steps. At least 1.</summary>
     public int ValueMinibatchSize { get; init; } = Defaults.ValueFit.ValueMinibatchSize;
 
-    /// <summary>Adam's step size for the value function. Greater than 0.</summary>
-    public double ValueLearningRate { get; init; } = Defaults.ValueFit.ValueLearningRate;
+    /// <summary>Adam's step size for the value function. A schedule; greater than 0, at its ends also 0.</summary>
+    public Schedule ValueLearningRate { get; init; } = Convert.OfCore(Defaults.ValueFit.ValueLearningRate);
 
     /// <summary>The discount γ. In [0, 1].</summary>
     public double Discount { get; init; } = Defaults.Rollout.Discount;
@@ -106,8 +106,8 @@ public sealed record TrpoOptions : AgentOptions
         new ValueFitOptions(
             ValueEpochs,
             ValueMinibatchSize,
-            ValueLearningRate),
-        TargetKl,
+            Convert.ToCore(ValueLearningRate, nameof(ValueLearningRate))),
+        Convert.ToCore(TargetKl, nameof(TargetKl)),
         LineSearchShrink,
         LineSearchTries);
 
@@ -115,14 +115,14 @@ public sealed record TrpoOptions : AgentOptions
     {
         TotalSteps = core.Plan.TotalSteps,
         RolloutSteps = core.Rollout.RolloutSteps,
-        TargetKl = core.TargetKl,
+        TargetKl = Convert.OfCore(core.TargetKl),
         CgSteps = core.Solver.CgSteps,
         CgDamping = core.Solver.CgDamping,
         LineSearchShrink = core.LineSearchShrink,
         LineSearchTries = core.LineSearchTries,
         ValueEpochs = core.ValueFit.ValueEpochs,
         ValueMinibatchSize = core.ValueFit.ValueMinibatchSize,
-        ValueLearningRate = core.ValueFit.ValueLearningRate,
+        ValueLearningRate = Convert.OfCore(core.ValueFit.ValueLearningRate),
         Discount = core.Rollout.Discount,
         GaeLambda = core.Rollout.GaeLambda,
         NormaliseAdvantages = core.Rollout.NormaliseAdvantages,

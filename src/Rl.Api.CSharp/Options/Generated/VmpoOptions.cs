@@ -29,8 +29,8 @@ public sealed record VmpoOptions : AgentOptions
     /// <summary>Gradient steps on each rollout, between two moves of the old policy. At least 1.</summary>
     public int Epochs { get; init; } = Defaults.Epochs;
 
-    /// <summary>Adam's step size, for networks and multipliers. Greater than 0.</summary>
-    public double LearningRate { get; init; } = Defaults.LearningRate;
+    /// <summary>Adam's step size, for networks and multipliers. A schedule; greater than 0, at its ends also 0.</summary>
+    public Schedule LearningRate { get; init; } = Convert.OfCore(Defaults.LearningRate);
 
     /// <summary>The share of the samples, those of largest advantage, that the policy is fitted to. In (0, 1].</summary>
     public double TopFraction { get; init; } = Defaults.TopFraction;
@@ -110,7 +110,7 @@ public sealed record VmpoOptions : AgentOptions
         new ExplorationOptions(
             InitialLogStandardDeviation),
         Epochs,
-        LearningRate,
+        Convert.ToCore(LearningRate, nameof(LearningRate)),
         TopFraction,
         TemperatureBound,
         KlBound,
@@ -125,7 +125,7 @@ public sealed record VmpoOptions : AgentOptions
         TotalSteps = core.Plan.TotalSteps,
         RolloutSteps = core.Rollout.RolloutSteps,
         Epochs = core.Epochs,
-        LearningRate = core.LearningRate,
+        LearningRate = Convert.OfCore(core.LearningRate),
         TopFraction = core.TopFraction,
         TemperatureBound = core.TemperatureBound,
         KlBound = core.KlBound,

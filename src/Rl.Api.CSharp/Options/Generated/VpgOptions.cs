@@ -26,11 +26,11 @@ public sealed record VpgOptions : AgentOptions
     /// <summary>Steps of each copy between updates, T. At least 1.</summary>
     public int RolloutSteps { get; init; } = Defaults.Rollout.RolloutSteps;
 
-    /// <summary>Adam's step size for the policy. Greater than 0.</summary>
-    public double LearningRate { get; init; } = Defaults.LearningRate;
+    /// <summary>Adam's step size for the policy. A schedule; greater than 0, at its ends also 0.</summary>
+    public Schedule LearningRate { get; init; } = Convert.OfCore(Defaults.LearningRate);
 
-    /// <summary>Adam's step size for the value function. Greater than 0.</summary>
-    public double ValueLearningRate { get; init; } = Defaults.ValueLearningRate;
+    /// <summary>Adam's step size for the value function. A schedule; greater than 0, at its ends also 0.</summary>
+    public Schedule ValueLearningRate { get; init; } = Convert.OfCore(Defaults.ValueLearningRate);
 
     /// <summary>What moves parameters along gradients: Adam, Adam with its decay apart from the gradient, rectified Adam, or Muon, which moves the weights of hidden layers by orthogonalised momentum and all else as adamW.</summary>
     public OptimiserKind Optimiser { get; init; } = Defaults.Optimiser.Optimiser.OfCore();
@@ -50,8 +50,8 @@ public sealed record VpgOptions : AgentOptions
     /// <summary>Subtract the mean of a rollout's advantages and divide by their standard deviation.</summary>
     public bool NormaliseAdvantages { get; init; } = Defaults.Rollout.NormaliseAdvantages;
 
-    /// <summary>The weight of the entropy bonus. 0 or more.</summary>
-    public double EntropyCoefficient { get; init; } = Defaults.EntropyCoefficient;
+    /// <summary>The weight of the entropy bonus. A schedule; 0 or more.</summary>
+    public Schedule EntropyCoefficient { get; init; } = Convert.OfCore(Defaults.EntropyCoefficient);
 
     /// <summary>Give the networks observations of running mean 0 and variance 1, clipped to ± 10.</summary>
     public bool NormaliseObservations { get; init; } = Defaults.Network.NormaliseObservations;
@@ -97,27 +97,27 @@ public sealed record VpgOptions : AgentOptions
             ActionScaling.ToCore()),
         new ExplorationOptions(
             InitialLogStandardDeviation),
-        LearningRate,
-        ValueLearningRate,
+        Convert.ToCore(LearningRate, nameof(LearningRate)),
+        Convert.ToCore(ValueLearningRate, nameof(ValueLearningRate)),
         new OptimiserOptions(
             Optimiser.ToCore(),
             WeightDecay),
         ValueSteps,
-        EntropyCoefficient);
+        Convert.ToCore(EntropyCoefficient, nameof(EntropyCoefficient)));
 
     internal static VpgOptions OfCore(Core.Algorithms.VpgOptions core) => new()
     {
         TotalSteps = core.Plan.TotalSteps,
         RolloutSteps = core.Rollout.RolloutSteps,
-        LearningRate = core.LearningRate,
-        ValueLearningRate = core.ValueLearningRate,
+        LearningRate = Convert.OfCore(core.LearningRate),
+        ValueLearningRate = Convert.OfCore(core.ValueLearningRate),
         Optimiser = core.Optimiser.Optimiser.OfCore(),
         WeightDecay = core.Optimiser.WeightDecay,
         ValueSteps = core.ValueSteps,
         Discount = core.Rollout.Discount,
         GaeLambda = core.Rollout.GaeLambda,
         NormaliseAdvantages = core.Rollout.NormaliseAdvantages,
-        EntropyCoefficient = core.EntropyCoefficient,
+        EntropyCoefficient = Convert.OfCore(core.EntropyCoefficient),
         NormaliseObservations = core.Network.NormaliseObservations,
         NormaliseRewards = core.Rollout.NormaliseRewards,
         Hidden = Convert.OfCore(core.Network.Hidden),

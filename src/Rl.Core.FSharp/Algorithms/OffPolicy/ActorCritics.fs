@@ -51,15 +51,11 @@ module ActorCritics =
         ActionCritic.create c.Activation (Encoding.size observations) actions c.Hidden count
         |> ActionCritic.withEncoder (PolicyNetwork.encoder convolutions observations)
 
-    /// Rows of the rates, whose one is the actor's and whose fall is that of all.
+    /// The rows of the actor's rate.
     let internal rateRows: OptionRow<RateOptions> list =
         let d = Unchecked.defaultof<RateOptions>
 
-        RateOptions.rows
-        |> Options.meaning (nameof d.LearningRate) "Adam's step size α for the actor."
-        |> Options.meaning
-            (nameof d.AnnealLearningRate)
-            "Lower all learning rates in a straight line to 0 at `TotalSteps`."
+        RateOptions.rows |> Options.meaning (nameof d.LearningRate) "Adam's step size α for the actor."
 
     /// What an update calls the errors that priorities follow.
     [<Literal>]
@@ -70,36 +66,20 @@ module ActorCritics =
         (values |> List.map (fun q -> Expr.abs (q - target)) |> List.reduce (+))
         * (1.0 / float values.Length)
 
-    /// What learning rates are multiplied with where they are annealed.
-    let rateShare: Column = Column.scalar "rateShare"
-
-    /// Tells updates what is left after so many environment steps, where learning rates are annealed.
-    let anneal (rate: RateOptions) (plan: PlanOptions) (steps: int64) (updates: Update list) : unit =
-        if rate.AnnealLearningRate then
-            for update in updates do
-                update.Set(rateShare, PlanOptions.left plan steps)
-
-    let private scheduled (isAnnealed: bool) (rate: float) : Schedule =
-        if isAnnealed then
-            fun count -> rate * Schedule.input rateShare.Name count
-        else
-            Schedule.constant rate
-
     /// An optimiser with PyTorch's constants, which moves the networks that name it.
-    let learnsBy (optimiser: OptimiserOptions) (network: NetworkOptions) (name: string) isAnnealed rate : GroupMotion =
-        let transform = OptimiserOptions.transform (scheduled isAnnealed rate) 1e-8 optimiser
+    let learnsBy (optimiser: OptimiserOptions) (network: NetworkOptions) (name: string) (rate: Rate) : GroupMotion =
+        let transform = OptimiserOptions.transform (Rate.stepSize rate) 1e-8 optimiser
         GroupMotion.Learns(name, NetworkOptions.constrain network transform)
 
-    let private adam (gradientDecay: float) (isAnnealed: bool) (rate: float) : Transform =
-        Optimiser.adamWith (scheduled isAnnealed rate) gradientDecay 0.999 1e-8 0.0 false
+    let private adam (gradientDecay: float) (rate: Rate) : Transform =
+        Optimiser.adamWith (Rate.stepSize rate) gradientDecay 0.999 1e-8 0.0 false
 
     /// Adam with this β₁ and PyTorch's other constants, which moves the networks that name it.
-    let learnsWith (gradientDecay: float) (network: NetworkOptions) (name: string) isAnnealed rate : GroupMotion =
-        GroupMotion.Learns(name, NetworkOptions.constrain network (adam gradientDecay isAnnealed rate))
+    let learnsWith (gradientDecay: float) (network: NetworkOptions) (name: string) (rate: Rate) : GroupMotion =
+        GroupMotion.Learns(name, NetworkOptions.constrain network (adam gradientDecay rate))
 
     /// Adam with PyTorch's constants, which moves numbers beside networks that name it.
-    let learns (name: string) (isAnnealed: bool) (rate: float) : GroupMotion =
-        GroupMotion.Learns(name, adam 0.9 isAnnealed rate)
+    let learns (name: string) (rate: Rate) : GroupMotion = GroupMotion.Learns(name, adam 0.9 rate)
 
     /// Copies a group's numbers from the update that has moved them to another that reads them.
     let pass (group: string) (from: Update) (into: Update) : unit =

@@ -29,7 +29,7 @@ type NoiseOptions =
         Exploration: ExplorationNoise
         /// The standard deviation of that noise, in units of the half-range; of the process, σ of dx = −θ x dt + σ dW;
         /// of noise on parameters, how far it moves actions.
-        ExplorationDeviation: float
+        ExplorationDeviation: RateSchedule
         /// The pull θ of the Ornstein-Uhlenbeck process, whose time goes on by 0.01 a step.
         ExplorationPull: float
         /// Environment steps, over all copies, for which noise on parameters stays.
@@ -44,7 +44,7 @@ module NoiseOptions =
     let defaults: NoiseOptions =
         {
             Exploration = ExplorationNoise.Normal
-            ExplorationDeviation = 0.1
+            ExplorationDeviation = RateSchedule.Constant 0.1
             ExplorationPull = 0.15
             ExplorationSteps = 50
         }
@@ -63,7 +63,7 @@ module NoiseOptions =
 
         [
             Options.choice noises (nameof d.Exploration) _.Exploration (fun v c -> { c with Exploration = v })
-            Options.number (nameof d.ExplorationDeviation) Range.notNegative _.ExplorationDeviation (fun v c ->
+            Options.schedule (nameof d.ExplorationDeviation) Range.notNegative _.ExplorationDeviation (fun v c ->
                 { c with ExplorationDeviation = v })
             Options.number (nameof d.ExplorationPull) Range.notNegative _.ExplorationPull (fun v c ->
                 { c with ExplorationPull = v })
@@ -73,8 +73,9 @@ module NoiseOptions =
 
 /// The noise on the actions of all copies. It is part of the training state, so that training goes on from a file with
 /// the noise that it had; what a copy carries ends with its episode. Copies may act at the same time.
+/// `deviationAfter` environment steps is σ.
 [<Sealed>]
-type internal ActorNoise(c: NoiseOptions, copies: int, actions: int) =
+type internal ActorNoise(c: NoiseOptions, deviationAfter: int64 -> float, copies: int, actions: int) =
 
     /// Time of the Ornstein-Uhlenbeck process that passes in a step.
     static let timeStep = 0.01
@@ -89,31 +90,24 @@ type internal ActorNoise(c: NoiseOptions, copies: int, actions: int) =
 
     let carried = Array.zeroCreate<float32>(copies * width)
 
-    let normal (noise: Span<float>) (rng: Rng) =
+    let normal deviation (noise: Span<float>) (rng: Rng) =
         let mutable rng = rng
 
         for index in 0 .. actions - 1 do
             let struct (drawn, next) = Rng.normal rng
-            noise[index] <- ActionNoise.gaussian 0.0 c.ExplorationDeviation drawn
+            noise[index] <- ActionNoise.gaussian 0.0 deviation drawn
             rng <- next
 
         rng
 
-    let wander copy (noise: Span<float>) (rng: Rng) =
+    let wander deviation copy (noise: Span<float>) (rng: Rng) =
         let own = Span(carried, copy * width, width)
         let mutable rng = rng
 
         for index in 0 .. actions - 1 do
             let struct (drawn, next) = Rng.normal rng
 
-            let after =
-                ActionNoise.ornsteinUhlenbeck
-                    0.0
-                    c.ExplorationDeviation
-                    c.ExplorationPull
-                    timeStep
-                    (float own[index])
-                    drawn
+            let after = ActionNoise.ornsteinUhlenbeck 0.0 deviation c.ExplorationPull timeStep (float own[index]) drawn
 
             own[index] <- float32 after
             noise[index] <- after
@@ -121,7 +115,7 @@ type internal ActorNoise(c: NoiseOptions, copies: int, actions: int) =
 
         rng
 
-    let pink copy (noise: Span<float>) (rng: Rng) =
+    let pink deviation copy (noise: Span<float>) (rng: Rng) =
         let own = Span(carried, copy * width, width)
         let hasBegun = own[0] > 0.0f
         let mutable rng = rng
@@ -140,28 +134,31 @@ type internal ActorNoise(c: NoiseOptions, copies: int, actions: int) =
 
                 rng <- next
 
-            noise[index] <- c.ExplorationDeviation * PinkNoise.sum (Span.op_Implicit processes)
+            noise[index] <- deviation * PinkNoise.sum (Span.op_Implicit processes)
 
         own[0] <- 1.0f
         rng
 
-    let next copy (noise: Span<float>) (rng: Rng) =
+    let next (steps: int64) copy (noise: Span<float>) (rng: Rng) =
+        let deviation = deviationAfter steps
+
         match c.Exploration with
-        | ExplorationNoise.Normal -> normal noise rng
-        | ExplorationNoise.OrnsteinUhlenbeck -> wander copy noise rng
-        | ExplorationNoise.Pink -> pink copy noise rng
+        | ExplorationNoise.Normal -> normal deviation noise rng
+        | ExplorationNoise.OrnsteinUhlenbeck -> wander deviation copy noise rng
+        | ExplorationNoise.Pink -> pink deviation copy noise rng
         | ExplorationNoise.Parameters ->
             noise.Clear()
             rng
 
-    /// Draws a copy's next numbers, one for each of its action's: the generator that follows.
-    member _.Next(copy: int, noise: Span<float>, rng: Rng) : Rng = next copy noise rng
+    /// Draws a copy's next numbers after so many environment steps, one for each of its action's: the generator that
+    /// follows.
+    member _.Next(steps: int64, copy: int, noise: Span<float>, rng: Rng) : Rng = next steps copy noise rng
 
     /// How a copy acts with noise, from the policy's outputs in [−1, 1].
     member _.Explore: ExploreAction =
-        ExploreAction(fun _ copy outputs _ _ action rng ->
+        ExploreAction(fun steps copy outputs _ _ action rng ->
             let noise = Scratch.span<float> actions
-            let rng = next copy noise rng
+            let rng = next steps copy noise rng
 
             for index in 0 .. actions - 1 do
                 action[index] <- float32 (ActionNoise.noisy noise[index] (float outputs[index]))
@@ -187,11 +184,11 @@ type internal ActorNoise(c: NoiseOptions, copies: int, actions: int) =
 /// Noise on the parameters of an actor, which its update has as a group: it is drawn anew every few steps, and grows or
 /// shrinks until it moves actions as far as wanted.
 [<Sealed>]
-type internal ParameterNoise(c: NoiseOptions, update: Update, actor: string) =
+type internal ParameterNoise(c: NoiseOptions, deviationAfter: int64 -> float, update: Update, actor: string) =
     let isOn = c.Exploration.IsParameters
 
     // σ, the number of the stretch of steps that the noise is for, how far it moved actions of the last batch.
-    let progress = [| float32 c.ExplorationDeviation; -1.0f; 0.0f |]
+    let progress = [| float32 (deviationAfter 0L); -1.0f; 0.0f |]
     let own: float32[] = Array.copy progress
     let acting = Array.zeroCreate<float32>(if isOn then (update.Group actor).Length else 0)
 
@@ -228,9 +225,10 @@ type internal ParameterNoise(c: NoiseOptions, update: Update, actor: string) =
             key
         else
             // Before the first draw nothing was measured.
-            if own[1] >= 0.0f && c.ExplorationDeviation > 0.0 then
+            let target = deviationAfter steps
+
+            if own[1] >= 0.0f && target > 0.0 then
                 let distance = sqrt (float own[2])
-                let target = c.ExplorationDeviation
                 own[0] <- float32 (Exploration.adaptDeviation ParameterNoise.Factor target distance (float own[0]))
 
             own[1] <- number

@@ -16,7 +16,7 @@ type DdpgOptions =
         /// The actor's.
         Rate: RateOptions
         /// Adam's step size α for the critic.
-        CriticLearningRate: float
+        CriticLearningRate: RateSchedule
         Optimiser: OptimiserOptions
         /// The share τ of the online networks in their targets after each step.
         TargetRate: float
@@ -65,7 +65,7 @@ module DdpgOptions =
             yield! plan PlanOptions.rows
             yield! offPolicy OffPolicyOptions.rows
             yield! rate ActorCritics.rateRows
-            Options.number (nameof d.CriticLearningRate) Range.positive _.CriticLearningRate (fun v c ->
+            Options.rate (nameof d.CriticLearningRate) _.CriticLearningRate (fun v c ->
                 { c with CriticLearningRate = v })
             yield! optimiser OptimiserOptions.rows
             Options.number (nameof d.TargetRate) Range.positiveFraction _.TargetRate (fun v c ->
@@ -103,7 +103,7 @@ module Ddpg =
             Critics = 1
             TargetRate = c.TargetRate
             PolicyDelay = 1
-            SmoothingDeviation = 0.0
+            SmoothingDeviation = RateSchedule.Constant 0.0
             SmoothingLimit = 0.0
             Noise = c.Noise
             Convolutions = c.Convolutions

@@ -42,15 +42,15 @@ type FqfOptions =
         /// Errors up to this cost their square, further ones their size; 0: all their size, and then places are the
         /// quantiles themselves.
         HuberThreshold: float
-        /// The step size of the network that proposes fractions; it falls with the other where that is annealed.
-        FractionLearningRate: float
+        /// The step size of the network that proposes fractions.
+        FractionLearningRate: RateSchedule
         /// What moves it: RMSprop with a decay of 0.95 and ε of 10⁻⁵, or Adam.
         FractionOptimiser: FractionOptimiser
         /// The slope of the Wasserstein distance that it descends: that of quantiles in order, or that with other signs
         /// where quantiles cross.
         FractionSlope: FractionSlope
         /// The weight of the fractions' entropy, which keeps them from all going to one place; 0 for none.
-        FractionEntropy: float
+        FractionEntropy: RateSchedule
     }
 
 /// Defaults, rows, checks and texts.
@@ -65,10 +65,10 @@ module FqfOptions =
             Fractions = 8
             Cosines = 64
             HuberThreshold = 1.0
-            FractionLearningRate = 2.5e-5
+            FractionLearningRate = RateSchedule.linear 2.5e-5 0.0
             FractionOptimiser = FractionOptimiser.RmsProp
             FractionSlope = FractionSlope.Ordered
-            FractionEntropy = 0.001
+            FractionEntropy = RateSchedule.Constant 0.001
         }
 
     let private optimisers = [ "rmsProp", FractionOptimiser.RmsProp; "adam", FractionOptimiser.Adam ]
@@ -84,18 +84,27 @@ module FqfOptions =
             Options.whole (nameof d.Cosines) (Range.atLeast 1.0) _.Cosines (fun v c -> { c with Cosines = v })
             Options.number (nameof d.HuberThreshold) Range.notNegative _.HuberThreshold (fun v c ->
                 { c with HuberThreshold = v })
-            Options.number (nameof d.FractionLearningRate) Range.positive _.FractionLearningRate (fun v c ->
+            Options.rate (nameof d.FractionLearningRate) _.FractionLearningRate (fun v c ->
                 { c with FractionLearningRate = v })
             Options.choice optimisers (nameof d.FractionOptimiser) _.FractionOptimiser (fun v c ->
                 { c with FractionOptimiser = v })
             Options.choice slopes (nameof d.FractionSlope) _.FractionSlope (fun v c -> { c with FractionSlope = v })
-            Options.number (nameof d.FractionEntropy) Range.notNegative _.FractionEntropy (fun v c ->
+            Options.schedule (nameof d.FractionEntropy) Range.notNegative _.FractionEntropy (fun v c ->
                 { c with FractionEntropy = v })
         ]
         |> ValueOptions.around _.Values (fun v (c: FqfOptions) -> { c with Values = v })
         |> OffPolicyOptions.withoutLambda
         |> Options.without [ nameof d.Values.NoisyNetworks; nameof d.Values.NoiseDeviation ]
         |> ValueOptions.prioritisedByLoss
+        |> Options.former
+            (nameof d.Values.Rate.LearningRate)
+            [
+                Options.formerFall RateOptions.FormerFall (fun fall c ->
+                    { c with
+                        Values.Rate.LearningRate = fall c.Values.Rate.LearningRate
+                        FractionLearningRate = fall c.FractionLearningRate
+                    })
+            ]
         |> Options.meaning
             (nameof d.Values.Dueling)
             ("The quantile at a level is that of the state plus advantages of mean 0, from one last layer (Wang et al. "
@@ -139,8 +148,18 @@ module Fqf =
         let outputs = Actor.atLevels network parameters levels observations
         if c.Values.Dueling then DuelingGreedyPolicy.values outputs else outputs
 
+    let private fractionRate (c: FqfOptions) = Rate.create (nameof c.FractionLearningRate) c.FractionLearningRate
+    // The entropy itself is reported as fractionEntropy.
+    let private entropy (c: FqfOptions) : Rate = { Name = "fractionEntropyWeight"; Schedule = c.FractionEntropy }
+
     /// What the proposed fractions descend: Σ τᵢ ∂W₁/∂τᵢ − c H of the quantiles of the actions that were taken.
-    let private fractionTerms (c: FqfOptions) (fractions: Fractions) (atBounds: Expr) (atMiddles: Expr) : Term list =
+    let private fractionTerms
+        (c: FqfOptions)
+        (batch: Batch)
+        (fractions: Fractions)
+        (atBounds: Expr)
+        (atMiddles: Expr)
+        : Term list =
         let slope =
             match c.FractionSlope with
             | FractionSlope.Ordered -> QuantileFractions.slope
@@ -149,7 +168,7 @@ module Fqf =
         let distance = QuantileFractions.loss (slope atBounds atMiddles) fractions.Bounds
 
         [
-            Term.mean "fractionLoss" 1.0 (distance - c.FractionEntropy * fractions.Entropy)
+            Term.mean "fractionLoss" 1.0 (distance - Rate.value batch (entropy c) * fractions.Entropy)
             Term.report "fractionEntropy" fractions.Entropy
         ]
 
@@ -183,12 +202,15 @@ module Fqf =
         let cost = ValueDistributions.quantileRegression c.HuberThreshold own middles targets
         let mean = Expr.sumOver [| -1 |] (fractions.Sizes * own)
 
-        ValueLearner.terms c.Values possible batch cost cost mean @ fractionTerms c fractions atBounds own
+        ValueLearner.terms c.Values possible batch cost cost mean
+        @ fractionTerms c batch fractions atBounds own
 
     /// The update for batches of drawn transitions.
     let plan (c: FqfOptions) (network: Actor) (columns: TransitionColumns) (possible: Column option) : UpdatePlan =
         let rate: Schedule =
-            fun count -> c.FractionLearningRate / c.Values.Rate.LearningRate * ValueLearner.learningRate count
+            match RateSchedule.ratio c.FractionLearningRate c.Values.Rate.LearningRate with
+            | ValueSome ratio -> fun count -> ratio * ValueLearner.learningRate count
+            | ValueNone -> Rate.stepSize (fractionRate c)
 
         let optimiser =
             match c.FractionOptimiser with
@@ -204,7 +226,8 @@ module Fqf =
         let network = network options environment.ObservationSpace environment.ActionSpace
 
         let parts = ValueLearner.parts "fqf" (FqfOptions.toPairs options) options.Values network (plan options network)
-        ValueLearner.create parts environment workers
+        let rates = [ fractionRate options; entropy options ]
+        ValueLearner.create { parts with Rates = rates } environment workers
 
     /// What there is to know of it.
     let entry =

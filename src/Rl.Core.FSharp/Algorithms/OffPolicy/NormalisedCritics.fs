@@ -107,7 +107,7 @@ module internal NormalisedCritics =
         // All rows at once: each depends on all.
         let shape = SampleShape.wholeBatch soft.OffPolicy.BatchSize
 
-        let learns name rate = ActorCritics.learnsWith gradientDecay soft.Network name soft.Rate.AnnealLearningRate rate
+        let learns name rate = ActorCritics.learnsWith gradientDecay soft.Network name rate
 
         let stays name part =
             [
@@ -130,7 +130,7 @@ module internal NormalisedCritics =
                     shape
                     [
                         yield! stays "actor" parts.ActorPart
-                        yield! moves "critics" parts.CriticPart (learns "criticOptimiser" soft.CriticLearningRate)
+                        yield! moves "critics" parts.CriticPart (learns "criticOptimiser" (SoftOptions.criticRate soft))
                         match targetRate with
                         | ValueSome rate ->
                             ParameterGroup.target "targets" learned.Layout (GroupMotion.Follows("critics", rate))
@@ -143,7 +143,7 @@ module internal NormalisedCritics =
                     "actor step"
                     shape
                     [
-                        yield! moves "actor" parts.ActorPart (learns "actorOptimiser" soft.Rate.LearningRate)
+                        yield! moves "actor" parts.ActorPart (learns "actorOptimiser" (SoftOptions.actorRate soft))
                         yield! stays "critics" parts.CriticPart
                         SoftPolicy.temperatureGroup soft (SoftActorCritics.temperatureMotion parts)
                     ]

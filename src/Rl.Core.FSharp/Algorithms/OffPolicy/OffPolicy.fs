@@ -219,7 +219,7 @@ module Replayed =
                 let ratio = Hindsight.RatioOf options.HindsightGoals
                 ValueSome(Hindsight(columns, environment.RequireGoals(), options.HindsightChoice, ratio))
 
-        let correction steps = Priority.exponentAt options.PriorityCorrection 1.0 parts.TotalSteps steps
+        let correction steps = RateSchedule.after parts.TotalSteps steps options.ImportanceExponent
 
         // Drawn transitions, those of the steps of sequences too.
         let batch =

@@ -28,9 +28,8 @@ type OffPolicyOptions =
         /// α: a transition is drawn with a probability proportional to |δ|^α of its error δ (prioritised replay); 0
         /// draws all alike.
         PriorityExponent: float
-        /// β, the part of the bias of drawing by priority that weights undo, at the first step; it rises to 1 at
-        /// `TotalSteps`.
-        PriorityCorrection: float
+        /// β, the part of the bias of drawing by priority that weights undo: all of it at 1.
+        ImportanceExponent: RateSchedule
         /// Drawn transitions that are told again with a goal that was reached later for each that is not (hindsight
         /// replay), in environments with goals; 0 for none.
         HindsightGoals: int
@@ -58,13 +57,20 @@ module OffPolicyOptions =
             ReturnSteps = 1
             ReturnLambda = 1.0
             PriorityExponent = 0.0
-            PriorityCorrection = 0.4
+            ImportanceExponent = RateSchedule.linear 0.4 1.0
             HindsightGoals = 0
             HindsightChoice = GoalChoice.Future
             RoundSteps = 1_000
         }
 
     let private choices = [ "future", GoalChoice.Future; "final", GoalChoice.Final; "episode", GoalChoice.Episode ]
+
+    // Older files have where β starts; it rises to 1.
+    let private correction: string * (string -> OffPolicyOptions -> OffPolicyOptions) =
+        let name = "PriorityCorrection"
+
+        let read text c = { c with ImportanceExponent = RateSchedule.linear (Settings.toFloat name text) 1.0 }
+        name, read
 
     /// A row an option, in the order of files.
     let rows: OptionRow<OffPolicyOptions> list =
@@ -84,14 +90,15 @@ module OffPolicyOptions =
                 { c with ReturnLambda = v })
             Options.number (nameof o.PriorityExponent) Range.fraction _.PriorityExponent (fun v c ->
                 { c with PriorityExponent = v })
-            Options.number (nameof o.PriorityCorrection) Range.fraction _.PriorityCorrection (fun v c ->
-                { c with PriorityCorrection = v })
+            Options.schedule (nameof o.ImportanceExponent) Range.fraction _.ImportanceExponent (fun v c ->
+                { c with ImportanceExponent = v })
             Options.whole (nameof o.HindsightGoals) (Range.atLeast 0.0) _.HindsightGoals (fun v c ->
                 { c with HindsightGoals = v })
             Options.choice choices (nameof o.HindsightChoice) _.HindsightChoice (fun v c ->
                 { c with HindsightChoice = v })
             Options.whole (nameof o.RoundSteps) (Range.atLeast 1.0) _.RoundSteps (fun v c -> { c with RoundSteps = v })
         ]
+        |> Options.former (nameof o.ImportanceExponent) [ correction ]
 
     /// How many states' values a return counts: n, or 1 where only the longest return counts.
     let internal states (options: OffPolicyOptions) : int =

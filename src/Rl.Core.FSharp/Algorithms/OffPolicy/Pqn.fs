@@ -55,9 +55,9 @@ module PqnOptions =
             MinibatchSize = 32
             Epochs = 4
             Network = { NetworkOptions.defaults [ 64; 64 ] with Activation = Activation.Relu }
-            Rate = { LearningRate = 1e-3; AnnealLearningRate = true }
+            Rate = { LearningRate = RateSchedule.linear 1e-3 0.0 }
             AdamEpsilon = 1e-8
-            Exploration = { InitialExploration = 1.0; FinalExploration = 0.02; ExplorationFraction = 0.2 }
+            Exploration = { ExplorationRate = RateSchedule.Linear(1.0, 0.02, 0.2) }
             MaxGradientNorm = 10.0
             LayerNormalisation = true
             Convolutions = Convolutions.Automatic

@@ -45,9 +45,9 @@ module R2d2Options =
                     OffPolicy.BatchSize = 32
                     OffPolicy.ReturnSteps = 5
                     OffPolicy.PriorityExponent = 0.9
-                    OffPolicy.PriorityCorrection = 0.6
+                    OffPolicy.ImportanceExponent = RateSchedule.linear 0.6 1.0
                     Network.Hidden = [ 64 ]
-                    Rate.LearningRate = 1e-3
+                    Rate.LearningRate = RateSchedule.linear 1e-3 0.0
                     AdamEpsilon = 1e-3
                     TargetUpdateInterval = 1_000
                 }

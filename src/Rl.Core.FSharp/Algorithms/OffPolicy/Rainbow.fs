@@ -34,7 +34,7 @@ module RainbowOptions =
                 { c51.Values with
                     OffPolicy.ReturnSteps = 3
                     OffPolicy.PriorityExponent = 0.5
-                    OffPolicy.PriorityCorrection = 0.4
+                    OffPolicy.ImportanceExponent = RateSchedule.linear 0.4 1.0
                     NoisyNetworks = NoisyNetworks.Factorised
                 }
             Atoms = c51.Atoms

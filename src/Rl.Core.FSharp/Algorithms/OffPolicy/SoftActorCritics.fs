@@ -77,15 +77,13 @@ type internal SoftSteps =
 [<RequireQualifiedAccess>]
 module internal SoftActorCritics =
 
-    /// Adam with PyTorch's constants, whose rate may be annealed, for networks.
-    let learns (parts: SoftParts) name rate =
-        ActorCritics.learnsWith 0.9 parts.Soft.Network name parts.Soft.Rate.AnnealLearningRate rate
+    /// Adam with PyTorch's constants for networks.
+    let learns (parts: SoftParts) name rate = ActorCritics.learnsWith 0.9 parts.Soft.Network name rate
 
     /// How ln α moves with the actor.
     let temperatureMotion (parts: SoftParts) : GroupMotion =
         if parts.Soft.LearnTemperature then
-            let soft = parts.Soft
-            ActorCritics.learns "temperatureOptimiser" soft.Rate.AnnealLearningRate soft.TemperatureLearningRate
+            ActorCritics.learns "temperatureOptimiser" (SoftOptions.temperatureRate parts.Soft)
         else
             GroupMotion.Stays
 
@@ -129,7 +127,7 @@ module internal SoftActorCritics =
                         ParameterGroup.ofPart
                             "critics"
                             parts.CriticPart
-                            (learns parts "criticOptimiser" soft.CriticLearningRate)
+                            (learns parts "criticOptimiser" (SoftOptions.criticRate soft))
                         ParameterGroup.target "targets" parts.CriticPart.Layout targetMotion
                         temperatures GroupMotion.Stays
                     ]
@@ -142,7 +140,7 @@ module internal SoftActorCritics =
                         ParameterGroup.ofPart
                             "actor"
                             parts.ActorPart
-                            (learns parts "actorOptimiser" soft.Rate.LearningRate)
+                            (learns parts "actorOptimiser" (SoftOptions.actorRate soft))
                         ParameterGroup.ofPart "critics" parts.CriticPart GroupMotion.Stays
                         temperatures (temperatureMotion parts)
                     ]
@@ -163,9 +161,8 @@ module internal SoftActorCritics =
     let private pinkNoise (policy: SoftPolicy) (copies: int) : ActorNoise voption =
         match policy.Options.Exploration with
         | PolicyNoise.Pink when policy.Actor.Distribution.Choices = 0 ->
-            let pink = { NoiseOptions.defaults with Exploration = ExplorationNoise.Pink; ExplorationDeviation = 1.0 }
-
-            ValueSome(ActorNoise(pink, copies, policy.Actions))
+            let pink = { NoiseOptions.defaults with Exploration = ExplorationNoise.Pink }
+            ValueSome(ActorNoise(pink, (fun _ -> 1.0), copies, policy.Actions))
         | _ -> ValueNone
 
     /// How a copy acts while it explores.
@@ -178,9 +175,9 @@ module internal SoftActorCritics =
         | ValueSome pink ->
             let least, most = policy.Options.LeastLogDeviation, policy.Options.LargestLogDeviation
 
-            ExploreAction(fun _ copy outputs _ _ action rng ->
+            ExploreAction(fun steps copy outputs _ _ action rng ->
                 let normals = Scratch.span<float> policy.Actions
-                let rng = pink.Next(copy, normals, rng)
+                let rng = pink.Next(steps, copy, normals, rng)
                 SquashedNormalPolicy.act least most outputs (Span.op_Implicit normals) action
                 rng)
 
@@ -210,7 +207,7 @@ module internal SoftActorCritics =
             let samples = noise.With(nextNoise.With samples)
             let key = (if moves then noise.Draw key else key) |> nextNoise.Draw |> steps.Draw moves
 
-            ActorCritics.anneal soft.Rate soft.Plan environmentSteps both
+            Rate.set soft.Plan environmentSteps (SoftOptions.rates soft) both
 
             critic.ChooseAll samples
             critic.Run workers
@@ -286,7 +283,7 @@ module internal SoftActorCritics =
                         if waits then (draft.Array Waited).[0] <- float32 waited
                         pink |> ValueOption.iter _.Store(draft)
                 Metrics =
-                    fun _ ->
+                    fun environmentSteps ->
                         let logs = actor.Group "temperature"
 
                         [|
@@ -295,6 +292,8 @@ module internal SoftActorCritics =
 
                             for index, own in List.indexed parts.Temperatures do
                                 struct (own.Name, Math.Exp(float logs.Span[index]))
+
+                            yield! Rate.metrics soft.Plan environmentSteps (SoftOptions.rates soft)
                         |]
             }
             environment

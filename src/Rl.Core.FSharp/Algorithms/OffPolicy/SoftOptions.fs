@@ -24,9 +24,9 @@ type SoftOptions =
         /// The actor's.
         Rate: RateOptions
         /// Adam's step size α for the critics.
-        CriticLearningRate: float
+        CriticLearningRate: RateSchedule
         /// Adam's step size for ln α.
-        TemperatureLearningRate: float
+        TemperatureLearningRate: RateSchedule
         /// The temperature α that training starts with.
         InitialTemperature: float
         /// Learn the temperature; else it stays as it starts.
@@ -57,9 +57,9 @@ module SoftOptions =
             Plan = { TotalSteps = 20_000L }
             OffPolicy = { OffPolicyOptions.defaults with LearningStarts = 100; GradientSteps = -1; BatchSize = 100 }
             Network = { NetworkOptions.defaults [ 64; 64 ] with Activation = Activation.Relu }
-            Rate = { LearningRate = 1e-3; AnnealLearningRate = false }
-            CriticLearningRate = 1e-3
-            TemperatureLearningRate = 1e-3
+            Rate = { LearningRate = RateSchedule.Constant 1e-3 }
+            CriticLearningRate = RateSchedule.Constant 1e-3
+            TemperatureLearningRate = RateSchedule.Constant 1e-3
             InitialTemperature = 1.0
             LearnTemperature = true
             TargetEntropyPerAction = -1.0
@@ -81,9 +81,9 @@ module SoftOptions =
             yield! Options.group _.Plan (fun v (c: SoftOptions) -> { c with Plan = v }) PlanOptions.rows
             yield! Options.group _.OffPolicy (fun v (c: SoftOptions) -> { c with OffPolicy = v }) OffPolicyOptions.rows
             yield! Options.group _.Rate (fun v (c: SoftOptions) -> { c with Rate = v }) ActorCritics.rateRows
-            Options.number (nameof o.CriticLearningRate) Range.positive _.CriticLearningRate (fun v c ->
+            Options.rate (nameof o.CriticLearningRate) _.CriticLearningRate (fun v c ->
                 { c with CriticLearningRate = v })
-            Options.number (nameof o.TemperatureLearningRate) Range.positive _.TemperatureLearningRate (fun v c ->
+            Options.rate (nameof o.TemperatureLearningRate) _.TemperatureLearningRate (fun v c ->
                 { c with TemperatureLearningRate = v })
             Options.number (nameof o.InitialTemperature) Range.positive _.InitialTemperature (fun v c ->
                 { c with InitialTemperature = v })
@@ -91,6 +91,16 @@ module SoftOptions =
             Options.number (nameof o.TargetEntropyPerAction) Range.finite _.TargetEntropyPerAction (fun v c ->
                 { c with TargetEntropyPerAction = v })
         ]
+        |> Options.former
+            (nameof o.Rate.LearningRate)
+            [
+                Options.formerFall RateOptions.FormerFall (fun fall c ->
+                    { c with
+                        Rate.LearningRate = fall c.Rate.LearningRate
+                        CriticLearningRate = fall c.CriticLearningRate
+                        TemperatureLearningRate = fall c.TemperatureLearningRate
+                    })
+            ]
 
     /// Rows of the policy's deviation, and of what networks see and their layers.
     let private networks: OptionRow<SoftOptions> list =
@@ -113,6 +123,15 @@ module SoftOptions =
     /// before those of networks.
     let around (get: 'C -> SoftOptions) (set: SoftOptions -> 'C -> 'C) (own: OptionRow<'C> list) : OptionRow<'C> list =
         Options.group get set learning @ own @ Options.group get set networks
+
+    let internal actorRate (c: SoftOptions) = Rate.create (nameof c.Rate.LearningRate) c.Rate.LearningRate
+    let internal criticRate (c: SoftOptions) = Rate.create (nameof c.CriticLearningRate) c.CriticLearningRate
+
+    let internal temperatureRate (c: SoftOptions) =
+        Rate.create (nameof c.TemperatureLearningRate) c.TemperatureLearningRate
+
+    /// The rates of its optimisers.
+    let internal rates (c: SoftOptions) : Rate list = [ actorRate c; criticRate c; temperatureRate c ]
 
     /// Fails for options that do not go together.
     let validate (options: SoftOptions) : unit =

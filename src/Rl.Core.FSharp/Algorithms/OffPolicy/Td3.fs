@@ -20,7 +20,7 @@ type Td3Options =
         /// The actor's.
         Rate: RateOptions
         /// Adam's step size α for the critics.
-        CriticLearningRate: float
+        CriticLearningRate: RateSchedule
         Optimiser: OptimiserOptions
         /// The number of critics, of which the least value counts; the actor follows the first.
         Critics: int
@@ -29,7 +29,7 @@ type Td3Options =
         /// Steps of the critics for one of the actor and of all targets.
         PolicyDelay: int
         /// The standard deviation of the noise that smooths the target's actions, in units of the half-range.
-        SmoothingDeviation: float
+        SmoothingDeviation: RateSchedule
         /// The bound of that noise.
         SmoothingLimit: float
         Noise: NoiseOptions
@@ -47,13 +47,13 @@ module Td3Options =
         {
             Plan = { TotalSteps = 20_000L }
             OffPolicy = { OffPolicyOptions.defaults with LearningStarts = 100; GradientSteps = -1; BatchSize = 100 }
-            Rate = { LearningRate = 1e-3; AnnealLearningRate = false }
-            CriticLearningRate = 1e-3
+            Rate = { LearningRate = RateSchedule.Constant 1e-3 }
+            CriticLearningRate = RateSchedule.Constant 1e-3
             Optimiser = OptimiserOptions.defaults
             Critics = 2
             TargetRate = 0.005
             PolicyDelay = 2
-            SmoothingDeviation = 0.2
+            SmoothingDeviation = RateSchedule.Constant 0.2
             SmoothingLimit = 0.5
             Noise = NoiseOptions.defaults
             Convolutions = Convolutions.Automatic
@@ -79,7 +79,7 @@ module Td3Options =
             yield! plan PlanOptions.rows
             yield! offPolicy OffPolicyOptions.rows
             yield! rate ActorCritics.rateRows
-            Options.number (nameof d.CriticLearningRate) Range.positive _.CriticLearningRate (fun v c ->
+            Options.rate (nameof d.CriticLearningRate) _.CriticLearningRate (fun v c ->
                 { c with CriticLearningRate = v })
             yield! optimiser OptimiserOptions.rows
             Options.whole (nameof d.Critics) (Range.within 1.0 100.0) _.Critics (fun v c -> { c with Critics = v })
@@ -87,7 +87,7 @@ module Td3Options =
                 { c with TargetRate = v })
             Options.whole (nameof d.PolicyDelay) (Range.atLeast 1.0) _.PolicyDelay (fun v c ->
                 { c with PolicyDelay = v })
-            Options.number (nameof d.SmoothingDeviation) Range.notNegative _.SmoothingDeviation (fun v c ->
+            Options.schedule (nameof d.SmoothingDeviation) Range.notNegative _.SmoothingDeviation (fun v c ->
                 { c with SmoothingDeviation = v })
             Options.number (nameof d.SmoothingLimit) Range.notNegative _.SmoothingLimit (fun v c ->
                 { c with SmoothingLimit = v })
@@ -96,6 +96,15 @@ module Td3Options =
             yield! network NetworkOptions.layers
             Options.convolutions (nameof d.Convolutions) _.Convolutions (fun v c -> { c with Convolutions = v })
         ]
+        |> Options.former
+            (nameof d.Rate.LearningRate)
+            [
+                Options.formerFall RateOptions.FormerFall (fun fall c ->
+                    { c with
+                        Rate.LearningRate = fall c.Rate.LearningRate
+                        CriticLearningRate = fall c.CriticLearningRate
+                    })
+            ]
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (options: Td3Options) =
@@ -115,6 +124,11 @@ module Td3 =
 
     /// Standard normal numbers that smooth the target's actions.
     let private smoothing (c: Td3Options) n = Column.step "smoothing" (OffPolicyOptions.states c.OffPolicy * n)
+
+    let private actorRate (c: Td3Options) = Rate.create (nameof c.Rate.LearningRate) c.Rate.LearningRate
+    let private criticRate (c: Td3Options) = Rate.create (nameof c.CriticLearningRate) c.CriticLearningRate
+    let private smoothingDeviation (c: Td3Options) = Rate.create (nameof c.SmoothingDeviation) c.SmoothingDeviation
+    let private rates (c: Td3Options) = [ actorRate c; criticRate c; smoothingDeviation c ]
 
     /// Steps of the critics since the actor's last.
     [<Literal>]
@@ -142,14 +156,17 @@ module Td3 =
         let values group = ActionCritic.values networks.Critic (batch.Parameters group)
         let next = NextStates.ofBatch c.OffPolicy columns None batch
 
+        let normals =
+            Expr.reshape [| next.Observations.Shape[0]; networks.Actions |] batch[smoothing c networks.Actions]
+
+        let deviation, noise =
+            match c.SmoothingDeviation with
+            | RateSchedule.Constant deviation -> deviation, normals
+            | _ -> 1.0, Rate.value batch (smoothingDeviation c) * normals
+
         let action =
             Actor.policy networks.Actor (batch.Parameters "targetActor") next.Observations
-            |> OffPolicy.smoothedAction
-                c.SmoothingDeviation
-                c.SmoothingLimit
-                (Expr.number -1.0)
-                (Expr.number 1.0)
-                (Expr.reshape [| next.Observations.Shape[0]; networks.Actions |] batch[smoothing c networks.Actions])
+            |> OffPolicy.smoothedAction deviation c.SmoothingLimit (Expr.number -1.0) (Expr.number 1.0) noise
 
         let y =
             values "targets" next.Observations action
@@ -192,7 +209,7 @@ module Td3 =
         let actor, critics = Actor.layout networks.Actor, ActionCritic.layout networks.Critic
         let criticPart: Part = { First = actor.Count; Layout = critics }
         let follows name = GroupMotion.Follows(name, c.TargetRate)
-        let learns name rate = ActorCritics.learnsBy c.Optimiser c.Network name c.Rate.AnnealLearningRate rate
+        let learns name rate = ActorCritics.learnsBy c.Optimiser c.Network name rate
 
         let update name groups loss =
             Update.create
@@ -208,7 +225,7 @@ module Td3 =
             update
                 "critic step"
                 [
-                    ParameterGroup.ofPart "critics" criticPart (learns "criticOptimiser" c.CriticLearningRate)
+                    ParameterGroup.ofPart "critics" criticPart (learns "criticOptimiser" (criticRate c))
                     ParameterGroup.target "targetActor" actor GroupMotion.Stays
                     ParameterGroup.target "targets" critics GroupMotion.Stays
                 ]
@@ -218,10 +235,7 @@ module Td3 =
             update
                 "actor step"
                 [
-                    ParameterGroup.ofPart
-                        "actor"
-                        { First = 0; Layout = actor }
-                        (learns "actorOptimiser" c.Rate.LearningRate)
+                    ParameterGroup.ofPart "actor" { First = 0; Layout = actor } (learns "actorOptimiser" (actorRate c))
                     ParameterGroup.ofPart "critics" criticPart GroupMotion.Stays
                     ParameterGroup.target "targetActor" actor (follows "actor")
                     ParameterGroup.target "targets" critics (follows "critics")
@@ -240,8 +254,9 @@ module Td3 =
         let actor, critics = Actor.layout networks.Actor, ActionCritic.layout networks.Critic
         let drawn = DrawnNoise([ smoothing c networks.Actions ], c.OffPolicy.BatchSize)
 
-        let noise = ActorNoise(c.Noise, environment.Count, networks.Actions)
-        let parameterNoise = ParameterNoise(c.Noise, policy, "actor")
+        let deviation (steps: int64) = PlanOptions.after c.Plan steps c.Noise.ExplorationDeviation
+        let noise = ActorNoise(c.Noise, deviation, environment.Count, networks.Actions)
+        let parameterNoise = ParameterNoise(c.Noise, deviation, policy, "actor")
         let mutable ofCritic, ofPolicy = Means(critic, []), Means(policy, [])
         let mutable waited = 0
 
@@ -250,7 +265,7 @@ module Td3 =
         let learn samples steps key =
             let samples, key = drawn.With samples, drawn.Draw(parameterNoise.Draw(steps, key))
 
-            ActorCritics.anneal c.Rate c.Plan steps both
+            Rate.set c.Plan steps (rates c) both
 
             critic.ChooseAll samples
             critic.Run workers
@@ -315,7 +330,21 @@ module Td3 =
                         counter[0] <- float32 waited
                         noise.Store draft
                         parameterNoise.Store draft
-                Metrics = fun _ -> [| yield! ofCritic.All; yield! ofPolicy.All; yield! parameterNoise.Metrics |]
+                Metrics =
+                    fun steps ->
+                        let deviation = c.Noise.ExplorationDeviation
+
+                        [|
+                            yield! ofCritic.All
+                            yield! ofPolicy.All
+                            yield! parameterNoise.Metrics
+                            yield! Rate.metrics c.Plan steps (rates c)
+                            yield!
+                                Rate.metrics
+                                    c.Plan
+                                    steps
+                                    [ Rate.create (nameof c.Noise.ExplorationDeviation) deviation ]
+                        |]
             }
             environment
             workers

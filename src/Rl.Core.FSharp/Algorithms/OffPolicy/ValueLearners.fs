@@ -36,6 +36,8 @@ type ValueLearnerParts =
         Drawn: Column list
         /// Those in place of single transitions, for networks with a memory.
         Sequences: ValueSequences option
+        /// Further rates that the update reads.
+        Rates: Rate list
         /// The update for batches of drawn transitions, and what is possible at s′ in environments with masks.
         Update: TransitionColumns -> Column option -> UpdatePlan
     }
@@ -271,6 +273,7 @@ module ValueLearner =
             Actor = network
             Drawn = []
             Sequences = None
+            Rates = []
             Update = update
         }
 
@@ -382,7 +385,7 @@ module ValueLearner =
                 Load =
                     fun draft ->
                         update.Load draft
-                        update.Set(rateColumn, values.Rate.LearningRate)
+                        update.Set(rateColumn, RateSchedule.at 0.0 values.Rate.LearningRate)
                         means <- Means(update, reported)
                         toDraw <- ValueNone
                         if noise.IsSome then (draft.Current Acting).CopyTo(Span acting)
@@ -395,7 +398,10 @@ module ValueLearner =
                             Replayed.follow values.TargetRate (Span.op_Implicit theta.Span) frozen.Span
                 Learn =
                     fun samples steps key ->
-                        if values.Rate.AnnealLearningRate then update.Set(rateColumn, rate steps)
+                        if not (RateSchedule.isConstant values.Rate.LearningRate) then
+                            update.Set(rateColumn, rate steps)
+
+                        Rate.set values.Plan steps parts.Rates [ update ]
                         let next = drawn.Draw(drawNoise key)
                         update.ChooseAll(drawn.With samples)
                         update.Run workers
@@ -416,6 +422,7 @@ module ValueLearner =
                             | ValueNone -> struct ("explorationRate", explorationRate values steps)
 
                             struct ("learningRate", rate steps)
+                            yield! Rate.metrics values.Plan steps parts.Rates
                         |]
             }
             environment

@@ -58,12 +58,12 @@ module ValueOptions =
             Plan = { TotalSteps = 50_000L }
             OffPolicy = { OffPolicyOptions.defaults with GradientSteps = -1 }
             Network = { NetworkOptions.defaults [ 256; 256 ] with Activation = Activation.Relu }
-            Rate = { LearningRate = 6.3e-4; AnnealLearningRate = true }
+            Rate = { LearningRate = RateSchedule.linear 6.3e-4 0.0 }
             AdamEpsilon = 1e-8
             Optimiser = OptimiserOptions.defaults
             TargetUpdateInterval = 250
             TargetRate = 1.0
-            Exploration = { InitialExploration = 1.0; FinalExploration = 0.05; ExplorationFraction = 0.2 }
+            Exploration = { ExplorationRate = RateSchedule.Linear(1.0, 0.05, 0.2) }
             Dueling = false
             MaxGradientNorm = 10.0
             NoisyNetworks = NoisyNetworks.Off
@@ -99,8 +99,8 @@ module ValueOptions =
             yield!
                 EpsilonGreedyOptions.rows
                 |> Options.meaning
-                    (nameof d.Exploration.InitialExploration)
-                    "ε, the probability of a random action, at the first step; noisy networks have none."
+                    (nameof d.Exploration.ExplorationRate)
+                    "ε, the probability of a random action; noisy networks have none."
                 |> Options.group _.Exploration (fun v (c: ValueOptions) -> { c with Exploration = v })
             Options.flag (nameof d.Dueling) _.Dueling (fun v c -> { c with Dueling = v })
             Options.choice kinds (nameof d.NoisyNetworks) _.NoisyNetworks (fun v c -> { c with NoisyNetworks = v })

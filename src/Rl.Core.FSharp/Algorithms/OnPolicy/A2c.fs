@@ -25,7 +25,7 @@ type A2cOptions =
         /// Divide by √(v + ε) with v starting at 1, as TensorFlow's RMSprop, instead of by √v + ε.
         EpsilonInsideRoot: bool
         /// The weight of the entropy bonus.
-        EntropyCoefficient: float
+        EntropyCoefficient: RateSchedule
         /// The weight of ½ (V − R)²; 1 is Stable Baselines3's 0.5 on the whole square.
         ValueCoefficient: float
         /// The gradient is scaled down to this norm.
@@ -44,11 +44,11 @@ module A2cOptions =
             Rollout = { OnPolicyOptions.defaults 5 1.0 with NormaliseAdvantages = false }
             Network = NetworkOptions.defaults [ 64; 64 ]
             Exploration = { InitialLogStandardDeviation = 0.0 }
-            Rate = { LearningRate = 7e-4; AnnealLearningRate = false }
+            Rate = { LearningRate = RateSchedule.Constant 7e-4 }
             RmsDecay = 0.99
             RmsEpsilon = 1e-5
             EpsilonInsideRoot = false
-            EntropyCoefficient = 0.0
+            EntropyCoefficient = RateSchedule.Constant 0.0
             ValueCoefficient = 1.0
             MaxGradientNorm = 0.5
         }
@@ -74,7 +74,7 @@ module A2cOptions =
             Options.flag (nameof d.EpsilonInsideRoot) _.EpsilonInsideRoot (fun v c -> { c with EpsilonInsideRoot = v })
             yield! rollout OnPolicyOptions.credit
             yield! rollout OnPolicyOptions.normaliseAdvantages
-            Options.number (nameof d.EntropyCoefficient) Range.notNegative _.EntropyCoefficient (fun v c ->
+            Options.schedule (nameof d.EntropyCoefficient) Range.notNegative _.EntropyCoefficient (fun v c ->
                 { c with EntropyCoefficient = v })
             Options.number (nameof d.ValueCoefficient) Range.notNegative _.ValueCoefficient (fun v c ->
                 { c with ValueCoefficient = v })
@@ -102,6 +102,7 @@ module A2cOptions =
 module A2c =
 
     let private learningRate = Column.scalar "learningRate"
+    let private entropyCoefficient (c: A2cOptions) = Rate.create (nameof c.EntropyCoefficient) c.EntropyCoefficient
 
     let private optimiser (c: A2cOptions) =
         let rate = Schedule.input learningRate.Name
@@ -120,7 +121,7 @@ module A2c =
         [
             Term.mean "policyLoss" 1.0 (PolicyGradients.score logProbability batch[columns.Advantages])
             Term.mean "valueLoss" c.ValueCoefficient (PolicyGradients.valueLoss output.Value batch[columns.Returns])
-            Term.mean "entropy" -c.EntropyCoefficient entropy
+            yield! Rate.bonus Term.mean batch (entropyCoefficient c) "entropy" entropy
         ]
 
     let private bind (c: A2cOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
@@ -143,6 +144,7 @@ module A2c =
             let draft = Draft rollout.State
             update.Load draft
             update.Set(learningRate, rate)
+            Rate.set c.Plan state.Steps [ entropyCoefficient c ] [ update ]
             update.ChooseAll(OnPolicy.samples source.Columns c.Rollout.NormaliseAdvantages rollout)
             update.Run workers
             update.Store draft
@@ -156,6 +158,7 @@ module A2c =
                             for name in [ "policyLoss"; "valueLoss"; "entropy"; "gradientNorm" ] do
                                 struct (name, update.Scalar name)
                             struct ("learningRate", rate)
+                            yield! Rate.metrics c.Plan state.Steps [ entropyCoefficient c ]
                         |]
                         [||])
 

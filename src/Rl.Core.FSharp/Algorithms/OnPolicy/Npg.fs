@@ -20,9 +20,9 @@ type NpgOptions =
         Solver: ConjugateGradientOptions
         ValueFit: ValueFitOptions
         /// δ: the divergence of a step by its quadratic model, from which the step's length follows.
-        TargetKl: float
+        TargetKl: RateSchedule
         /// α of θ ← θ + α F⁻¹∇J as Kakade has it; 0 for the length that δ gives.
-        LearningRate: float
+        LearningRate: RateSchedule
     }
 
 /// Defaults, rows, checks and texts.
@@ -37,9 +37,9 @@ module NpgOptions =
             Network = NetworkOptions.defaults [ 64; 64 ]
             Exploration = { InitialLogStandardDeviation = 0.0 }
             Solver = { CgSteps = 15; CgDamping = 0.1 }
-            ValueFit = { ValueEpochs = 10; ValueMinibatchSize = 128; ValueLearningRate = 1e-3 }
-            TargetKl = 0.01
-            LearningRate = 0.0
+            ValueFit = { ValueEpochs = 10; ValueMinibatchSize = 128; ValueLearningRate = RateSchedule.Constant 1e-3 }
+            TargetKl = RateSchedule.Constant 0.01
+            LearningRate = RateSchedule.Constant 0.0
         }
 
     /// A row an option, in the order of files.
@@ -58,9 +58,9 @@ module NpgOptions =
         [
             yield! plan PlanOptions.rows
             yield! rollout OnPolicyOptions.steps
-            Options.number (nameof d.TargetKl) Range.positive _.TargetKl (fun v c -> { c with TargetKl = v })
+            Options.schedule (nameof d.TargetKl) Range.positive _.TargetKl (fun v c -> { c with TargetKl = v })
             yield! solver ConjugateGradientOptions.rows
-            Options.number (nameof d.LearningRate) Range.notNegative _.LearningRate (fun v c ->
+            Options.schedule (nameof d.LearningRate) Range.notNegative _.LearningRate (fun v c ->
                 { c with LearningRate = v })
             yield! valueFit ValueFitOptions.rows
             yield! rollout OnPolicyOptions.credit
@@ -94,7 +94,7 @@ module Npg =
         let geometry =
             NaturalGradient("npg", network, columns, source.Samples, c.Solver.CgSteps, c.Solver.CgDamping, workers)
 
-        let values = ValueFit(network, columns, source.Samples, c.ValueFit, workers)
+        let values = ValueFit(network, columns, source.Samples, c.Plan, c.ValueFit, workers)
 
         let learn (state: TrainingState) (rollout: CreditedRollout) =
             let draft = Draft rollout.State
@@ -103,15 +103,15 @@ module Npg =
             let natural = geometry.Solve(rollout.State.Updates, samples, theta)
 
             let length =
-                if c.LearningRate > 0.0 || natural.Curvature = 0.0 then
-                    c.LearningRate
+                if not (RateSchedule.isZero c.LearningRate) || natural.Curvature = 0.0 then
+                    PlanOptions.after c.Plan state.Steps c.LearningRate
                 else
-                    TrustRegion.stepScale c.TargetKl natural.Curvature
+                    TrustRegion.stepScale (PlanOptions.after c.Plan state.Steps c.TargetKl) natural.Curvature
 
             let policy = Array.map2 (fun t x -> t + length * x) (geometry.Policy theta) natural.Direction
             geometry.Write(policy, theta)
             let struct (surrogate, divergence) = geometry.Evaluate policy
-            let struct (valueLoss, key) = values.Run(rollout, draft, state.Key)
+            let struct (valueLoss, key) = values.Run(rollout, draft, state.Steps, state.Key)
             let next = { draft.Onto rollout.State with Key = key }
 
             struct (next,
@@ -125,6 +125,15 @@ module Npg =
                             struct ("kl", divergence)
                             struct ("stepLength", length)
                             struct ("residual", natural.Residual)
+
+                            yield!
+                                [
+                                    Rate.create (nameof c.TargetKl) c.TargetKl
+                                    Rate.create (nameof c.LearningRate) c.LearningRate
+                                ]
+                                |> Rate.metrics c.Plan state.Steps
+
+                            yield! values.Metrics state.Steps
                         |]
                         [||])
 

@@ -104,18 +104,31 @@ module OnPolicy =
 
 /// The value function's regression on the returns of a rollout, in epochs of minibatches. Not thread-safe.
 [<Sealed>]
-type ValueFit(network: ActorCritic, columns: RolloutColumns, samples: int, options: ValueFitOptions, workers: Workers) =
+type ValueFit
+    (
+        network: ActorCritic,
+        columns: RolloutColumns,
+        samples: int,
+        plan: PlanOptions,
+        options: ValueFitOptions,
+        workers: Workers
+    ) =
     let minibatches = Minibatches.OfLargest(samples, options.ValueMinibatchSize)
-    let adam = Optimiser.adam (Schedule.constant options.ValueLearningRate) 1e-8
+    let rate = Rate.create (nameof options.ValueLearningRate) options.ValueLearningRate
+    let adam = Optimiser.adam (Rate.stepSize rate) 1e-8
     let update = OnPolicy.valueUpdate network columns adam 0.0 minibatches.Size
 
     /// What the regression keeps between rollouts.
     member _.Arrays = update.Arrays
 
-    /// Moves the critic: struct (mean loss, the generator that follows).
-    member _.Run(rollout: CreditedRollout, draft: Draft, key: Rng) : struct (float * Rng) =
+    /// The rate after so many environment steps, where it changes.
+    member _.Metrics(steps: int64) : struct (string * float)[] = Rate.metrics plan steps [ rate ]
+
+    /// Moves the critic by the rate after so many environment steps: struct (mean loss, the generator that follows).
+    member _.Run(rollout: CreditedRollout, draft: Draft, steps: int64, key: Rng) : struct (float * Rng) =
         let means = Means(update, [ "valueLoss" ])
         update.Load draft
+        Rate.set plan steps [ rate ] [ update ]
 
         let key =
             minibatches.Run(

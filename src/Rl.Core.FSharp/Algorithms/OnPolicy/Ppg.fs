@@ -33,14 +33,14 @@ type PpgOptions =
         /// Samples of a gradient step; rollouts are cut into minibatches of this size or a little less.
         MinibatchSize: int
         /// Adam's step size.
-        LearningRate: float
+        LearningRate: RateSchedule
         /// Adam's ε.
         AdamEpsilon: float
         Optimiser: OptimiserOptions
         /// The surrogate's ε: ratios are clipped to [1 − ε, 1 + ε].
-        ClipRange: float
+        ClipRange: RateSchedule
         /// The weight of the entropy bonus.
-        EntropyCoefficient: float
+        EntropyCoefficient: RateSchedule
         /// The gradient is scaled down to this norm.
         MaxGradientNorm: float
     }
@@ -64,11 +64,11 @@ module PpgOptions =
             AuxiliaryEpochs = 6
             CloneCoefficient = 1.0
             MinibatchSize = 256
-            LearningRate = 1e-3
+            LearningRate = RateSchedule.Constant 1e-3
             AdamEpsilon = 1e-5
             Optimiser = OptimiserOptions.defaults
-            ClipRange = 0.2
-            EntropyCoefficient = 0.0
+            ClipRange = RateSchedule.Constant 0.2
+            EntropyCoefficient = RateSchedule.Constant 0.0
             MaxGradientNorm = 0.5
         }
 
@@ -100,14 +100,13 @@ module PpgOptions =
                 { c with CloneCoefficient = v })
             Options.whole (nameof d.MinibatchSize) (Range.atLeast 2.0) _.MinibatchSize (fun v c ->
                 { c with MinibatchSize = v })
-            Options.number (nameof d.LearningRate) Range.positive _.LearningRate (fun v c ->
-                { c with LearningRate = v })
+            Options.rate (nameof d.LearningRate) _.LearningRate (fun v c -> { c with LearningRate = v })
             Options.number (nameof d.AdamEpsilon) Range.positive _.AdamEpsilon (fun v c -> { c with AdamEpsilon = v })
             yield! optimiser OptimiserOptions.rows
-            Options.number (nameof d.ClipRange) Range.positive _.ClipRange (fun v c -> { c with ClipRange = v })
+            Options.schedule (nameof d.ClipRange) Range.positive _.ClipRange (fun v c -> { c with ClipRange = v })
             yield! rollout OnPolicyOptions.credit
             yield! rollout OnPolicyOptions.normaliseAdvantages
-            Options.number (nameof d.EntropyCoefficient) Range.notNegative _.EntropyCoefficient (fun v c ->
+            Options.schedule (nameof d.EntropyCoefficient) Range.notNegative _.EntropyCoefficient (fun v c ->
                 { c with EntropyCoefficient = v })
             Options.number (nameof d.MaxGradientNorm) Range.positive _.MaxGradientNorm (fun v c ->
                 { c with MaxGradientNorm = v })
@@ -143,8 +142,13 @@ module PpgOptions =
 [<RequireQualifiedAccess>]
 module Ppg =
 
+    let private learningRate (c: PpgOptions) = Rate.create (nameof c.LearningRate) c.LearningRate
+    let private clipRange (c: PpgOptions) = Rate.create (nameof c.ClipRange) c.ClipRange
+    let private entropyCoefficient (c: PpgOptions) = Rate.create (nameof c.EntropyCoefficient) c.EntropyCoefficient
+    let private rates (c: PpgOptions) = [ learningRate c; clipRange c; entropyCoefficient c ]
+
     let private optimiser (c: PpgOptions) : Transform =
-        OptimiserOptions.transform (Schedule.constant c.LearningRate) c.AdamEpsilon c.Optimiser
+        OptimiserOptions.transform (Rate.stepSize (learningRate c)) c.AdamEpsilon c.Optimiser
         |> NetworkOptions.constrain c.Network
 
     let private learns (c: PpgOptions) name = GroupMotion.Learns(name, optimiser c)
@@ -155,11 +159,11 @@ module Ppg =
         let struct (logProbability, entropy) = Policy.evaluate network.Head output batch[columns.Actions]
         let old = batch[columns.OldLogProbabilities]
         let ratio = PolicyGradients.ratio logProbability old
-        let range = Expr.number c.ClipRange
+        let range = Rate.value batch (clipRange c)
 
         [
             Term.mean "policyLoss" 1.0 (PolicyGradients.clippedSurrogate range ratio batch[columns.Advantages])
-            Term.mean "entropy" -c.EntropyCoefficient entropy
+            yield! Rate.bonus Term.mean batch (entropyCoefficient c) "entropy" entropy
             Term.report "approximateKl" (PolicyGradients.approximateKl logProbability old)
             Term.report "clipFraction" (PolicyGradients.isClipped range ratio)
         ]
@@ -280,6 +284,8 @@ module Ppg =
             let valueMetrics = Means(value, [ "valueLoss" ])
             let auxiliaryMetrics = Means(auxiliary, [ "auxiliaryLoss"; "cloneKl" ])
 
+            Rate.set c.Plan start.Steps (rates c) [ policy; value; auxiliary ]
+
             let learnRollout (state: TrainingState) index =
                 let rollout = source.Collect state
                 keep rollout index
@@ -305,6 +311,7 @@ module Ppg =
                                 yield! valueMetrics.All
                                 yield! auxiliaryMetrics.All
                                 struct ("explainedVariance", variance)
+                                yield! Rate.metrics c.Plan start.Steps (rates c)
                             |]
                     })
 

@@ -29,9 +29,7 @@ type PpoOptions =
         Optimiser: OptimiserOptions
         /// The surrogate's ε: probability ratios are clipped to [1 − ε, 1 + ε]; 0 for no clipping, which needs a
         /// `KlPenalty`.
-        ClipRange: float
-        /// Lower the clip range in a straight line to 0 at `TotalSteps`.
-        AnnealClipRange: bool
+        ClipRange: RateSchedule
         /// For negative advantages the clipped surrogate is at least this many times the advantage (Ye et al. 2020); 0
         /// for no bound.
         DualClip: float
@@ -41,15 +39,15 @@ type PpoOptions =
         /// of the paper); 0 keeps β.
         KlPenaltyTarget: float
         /// The value loss clips the change of a value to ± this; 0 for no clipping.
-        ValueClipRange: float
+        ValueClipRange: RateSchedule
         /// The weight of the entropy bonus.
-        EntropyCoefficient: float
+        EntropyCoefficient: RateSchedule
         /// The weight of ½ (V − R)².
         ValueCoefficient: float
         /// The gradient is scaled down to this norm; 0 for no bound.
         MaxGradientNorm: float
         /// Stop a rollout's epochs once the approximate KL divergence of one exceeds 1.5 times this; 0 for never.
-        TargetKl: float
+        TargetKl: RateSchedule
         /// The bound of normalised rewards.
         RewardClip: float
         /// Actor and critic share the hidden layers; with images they always do.
@@ -96,7 +94,7 @@ type PpoOptions =
 [<RequireQualifiedAccess>]
 module PpoOptions =
 
-    /// Short rollouts in several copies, with both the learning rate and the clip range annealed as in the paper's
+    /// Short rollouts in several copies, with a learning rate and a clip range that both fall to 0 as in the paper's
     /// Atari experiments.
     let defaults =
         {
@@ -104,21 +102,20 @@ module PpoOptions =
             Rollout = OnPolicyOptions.defaults 128 0.95
             Network = NetworkOptions.defaults [ 64; 64 ]
             Exploration = { InitialLogStandardDeviation = 0.0 }
-            Rate = { LearningRate = 1e-3; AnnealLearningRate = true }
+            Rate = { LearningRate = RateSchedule.linear 1e-3 0.0 }
             MinibatchSize = 256
             Epochs = 10
             AdamEpsilon = 1e-5
             Optimiser = OptimiserOptions.defaults
-            ClipRange = 0.2
-            AnnealClipRange = true
+            ClipRange = RateSchedule.linear 0.2 0.0
             DualClip = 0.0
             KlPenalty = 0.0
             KlPenaltyTarget = 0.0
-            ValueClipRange = 0.0
-            EntropyCoefficient = 0.0
+            ValueClipRange = RateSchedule.Constant 0.0
+            EntropyCoefficient = RateSchedule.Constant 0.0
             ValueCoefficient = 0.5
             MaxGradientNorm = 0.5
-            TargetKl = 0.0
+            TargetKl = RateSchedule.Constant 0.0
             RewardClip = 10.0
             SharedTrunk = false
             Convolutions = Convolutions.Automatic
@@ -155,27 +152,26 @@ module PpoOptions =
             Options.number (nameof d.AdamEpsilon) Range.positive _.AdamEpsilon (fun v c -> { c with AdamEpsilon = v })
             yield! optimiser OptimiserOptions.rows
             yield! rollout OnPolicyOptions.credit
-            Options.number (nameof d.ClipRange) Range.notNegative _.ClipRange (fun v c -> { c with ClipRange = v })
-            Options.flag (nameof d.AnnealClipRange) _.AnnealClipRange (fun v c -> { c with AnnealClipRange = v })
+            Options.schedule (nameof d.ClipRange) Range.notNegative _.ClipRange (fun v c -> { c with ClipRange = v })
             Options.number (nameof d.DualClip) (Range.above 1.0 |> Range.orZero) _.DualClip (fun v c ->
                 { c with DualClip = v })
             Options.number (nameof d.KlPenalty) Range.notNegative _.KlPenalty (fun v c -> { c with KlPenalty = v })
             Options.number (nameof d.KlPenaltyTarget) Range.notNegative _.KlPenaltyTarget (fun v c ->
                 { c with KlPenaltyTarget = v })
-            Options.number (nameof d.ValueClipRange) Range.notNegative _.ValueClipRange (fun v c ->
+            Options.schedule (nameof d.ValueClipRange) Range.notNegative _.ValueClipRange (fun v c ->
                 { c with ValueClipRange = v })
             yield!
                 rollout OnPolicyOptions.normaliseAdvantages
                 |> Options.meaning
                     (nameof d.Rollout.NormaliseAdvantages)
                     "Subtract the mean of a minibatch's advantages and divide by their standard deviation."
-            Options.number (nameof d.EntropyCoefficient) Range.notNegative _.EntropyCoefficient (fun v c ->
+            Options.schedule (nameof d.EntropyCoefficient) Range.notNegative _.EntropyCoefficient (fun v c ->
                 { c with EntropyCoefficient = v })
             Options.number (nameof d.ValueCoefficient) Range.notNegative _.ValueCoefficient (fun v c ->
                 { c with ValueCoefficient = v })
             Options.number (nameof d.MaxGradientNorm) Range.notNegative _.MaxGradientNorm (fun v c ->
                 { c with MaxGradientNorm = v })
-            Options.number (nameof d.TargetKl) Range.notNegative _.TargetKl (fun v c -> { c with TargetKl = v })
+            Options.schedule (nameof d.TargetKl) Range.notNegative _.TargetKl (fun v c -> { c with TargetKl = v })
             yield! network NetworkOptions.normaliseObservations
             yield!
                 rollout OnPolicyOptions.normaliseRewards
@@ -201,12 +197,15 @@ module PpoOptions =
                 { c with ExplorationSteps = v })
             yield! network NetworkOptions.actionScaling
         ]
+        |> Options.former
+            (nameof d.ClipRange)
+            [ Options.formerFall "AnnealClipRange" (fun fall c -> { c with ClipRange = fall c.ClipRange }) ]
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (c: PpoOptions) =
         Options.validate rows c
 
-        if c.ClipRange = 0.0 && c.KlPenalty = 0.0 then
+        if RateSchedule.isZero c.ClipRange && c.KlPenalty = 0.0 then
             Guard.fail
                 (nameof c.ClipRange)
                 "ClipRange and KlPenalty are both 0; nothing would keep the policy near the old one."
@@ -233,10 +232,12 @@ module Ppo =
     let private learningRate = Column.scalar "learningRate"
     let private clipRange = Column.scalar "clipRange"
     let private klPenalty = Column.scalar "klPenalty"
+    let private valueClipRange (c: PpoOptions) = Rate.create (nameof c.ValueClipRange) c.ValueClipRange
+    let private entropyCoefficient (c: PpoOptions) = Rate.create (nameof c.EntropyCoefficient) c.EntropyCoefficient
 
     /// −L of each sample: the surrogate that the options ask for.
     let private surrogate (c: PpoOptions) (range: Expr) (penalty: Expr) (ratio: Expr) (advantage: Expr) (kl: Expr) =
-        if c.ClipRange = 0.0 then
+        if RateSchedule.isZero c.ClipRange then
             PolicyGradients.penalisedSurrogate penalty ratio advantage kl
         else
             let clipped =
@@ -262,22 +263,22 @@ module Ppo =
                 batch[columns.Advantages]
 
         let valueLoss =
-            if c.ValueClipRange > 0.0 then
-                let valueRange = Expr.number c.ValueClipRange
+            if RateSchedule.isZero c.ValueClipRange then
+                PolicyGradients.valueLoss output.Value batch[columns.Returns]
+            else
+                let valueRange = Rate.value batch (valueClipRange c)
                 let old = batch[columns.OldValues]
                 PolicyGradients.clippedValueLoss valueRange output.Value old batch[columns.Returns]
-            else
-                PolicyGradients.valueLoss output.Value batch[columns.Returns]
 
         // Without clipping nothing is clipped, wherever the ratio lies.
-        let widest = if c.ClipRange = 0.0 then range + infinity else range
+        let widest = if RateSchedule.isZero c.ClipRange then range + infinity else range
 
         [
             Term.mean "policyLoss" 1.0 (surrogate c range penalty ratio advantages kl)
-            if c.EntropyCoefficient > 0.0 then
-                Term.mean "entropy" -c.EntropyCoefficient entropy
-            else
+            if RateSchedule.isZero c.EntropyCoefficient then
                 Term.report "entropy" entropy
+            else
+                yield! Rate.bonus Term.mean batch (entropyCoefficient c) "entropy" entropy
             Term.report "approximateKl" kl
             Term.report "clipFraction" (PolicyGradients.isClipped widest ratio)
             Term.mean "valueLoss" c.ValueCoefficient valueLoss
@@ -330,12 +331,14 @@ module Ppo =
 
         let learn (state: TrainingState) (rollout: CreditedRollout) =
             let rate = RateOptions.after c.Plan state.Steps c.Rate
-            let clip = c.ClipRange * (if c.AnnealClipRange then PlanOptions.left c.Plan state.Steps else 1.0)
+            let clip = PlanOptions.after c.Plan state.Steps c.ClipRange
+            let targetKl = PlanOptions.after c.Plan state.Steps c.TargetKl
             let draft = Draft rollout.State
             let penalty = if c.KlPenalty > 0.0 then (draft.Array klPenalty.Name)[0] else 0.0f
             update.Load draft
             update.Set(learningRate, rate)
             update.Set(clipRange, clip)
+            Rate.set c.Plan state.Steps [ valueClipRange c; entropyCoefficient c ] [ update ]
             update.Set(klPenalty, float penalty)
 
             let means = Means(update, metrics)
@@ -350,7 +353,7 @@ module Ppo =
                 let before = total.Value
                 total.Value <- means.Sum "approximateKl"
                 kl.Value <- (total.Value - before) / float minibatches.Count
-                c.TargetKl > 0.0 && kl.Value > 1.5 * c.TargetKl
+                targetKl > 0.0 && kl.Value > 1.5 * targetKl
 
             let struct (epochs, key) = minibatches.RunUntil(c.Epochs, state.Key, step, isFar)
             update.Store draft
@@ -370,6 +373,15 @@ module Ppo =
                             struct ("learningRate", float (float32 rate))
                             struct ("epochs", float epochs)
                             if c.KlPenalty > 0.0 then struct ("klPenalty", float penalty)
+
+                            yield!
+                                [
+                                    Rate.create (nameof c.ClipRange) c.ClipRange
+                                    valueClipRange c
+                                    entropyCoefficient c
+                                    Rate.create (nameof c.TargetKl) c.TargetKl
+                                ]
+                                |> Rate.metrics c.Plan state.Steps
                         |])
 
         Learner.ofFunctions

@@ -30,16 +30,16 @@ type ReinforceOptions =
         /// The discount γ.
         Discount: float
         /// Adam's step size for the policy.
-        LearningRate: float
+        LearningRate: RateSchedule
         /// Adam's step size for a learned baseline.
-        ValueLearningRate: float
+        ValueLearningRate: RateSchedule
         Optimiser: OptimiserOptions
         /// Gradient steps of a learned baseline after each update.
         ValueSteps: int
         /// Subtract the mean of an update's advantages and divide by their standard deviation.
         NormaliseAdvantages: bool
         /// The weight of the entropy bonus.
-        EntropyCoefficient: float
+        EntropyCoefficient: RateSchedule
         /// The gradient is scaled down to this norm.
         MaxGradientNorm: float
     }
@@ -59,12 +59,12 @@ module ReinforceOptions =
             Estimate = ReturnEstimate.RewardToGo
             Baseline = ReturnBaseline.Learned
             Discount = 0.99
-            LearningRate = 3e-3
-            ValueLearningRate = 3e-3
+            LearningRate = RateSchedule.Constant 3e-3
+            ValueLearningRate = RateSchedule.Constant 3e-3
             Optimiser = OptimiserOptions.defaults
             ValueSteps = 20
             NormaliseAdvantages = true
-            EntropyCoefficient = 0.0
+            EntropyCoefficient = RateSchedule.Constant 0.0
             MaxGradientNorm = 0.5
         }
 
@@ -91,15 +91,13 @@ module ReinforceOptions =
             Options.choice ReturnEstimate.names (nameof d.Estimate) _.Estimate (fun v c -> { c with Estimate = v })
             Options.choice ReturnBaseline.names (nameof d.Baseline) _.Baseline (fun v c -> { c with Baseline = v })
             Options.number (nameof d.Discount) Range.fraction _.Discount (fun v c -> { c with Discount = v })
-            Options.number (nameof d.LearningRate) Range.positive _.LearningRate (fun v c ->
-                { c with LearningRate = v })
-            Options.number (nameof d.ValueLearningRate) Range.positive _.ValueLearningRate (fun v c ->
-                { c with ValueLearningRate = v })
+            Options.rate (nameof d.LearningRate) _.LearningRate (fun v c -> { c with LearningRate = v })
+            Options.rate (nameof d.ValueLearningRate) _.ValueLearningRate (fun v c -> { c with ValueLearningRate = v })
             yield! optimiser OptimiserOptions.rows
             Options.whole (nameof d.ValueSteps) (Range.atLeast 1.0) _.ValueSteps (fun v c -> { c with ValueSteps = v })
             Options.flag (nameof d.NormaliseAdvantages) _.NormaliseAdvantages (fun v c ->
                 { c with NormaliseAdvantages = v })
-            Options.number (nameof d.EntropyCoefficient) Range.notNegative _.EntropyCoefficient (fun v c ->
+            Options.schedule (nameof d.EntropyCoefficient) Range.notNegative _.EntropyCoefficient (fun v c ->
                 { c with EntropyCoefficient = v })
             Options.number (nameof d.MaxGradientNorm) Range.positive _.MaxGradientNorm (fun v c ->
                 { c with MaxGradientNorm = v })
@@ -125,6 +123,14 @@ module ReinforceOptions =
 [<RequireQualifiedAccess>]
 module Reinforce =
 
+    let private learningRate (c: ReinforceOptions) = Rate.create (nameof c.LearningRate) c.LearningRate
+    let private valueLearningRate (c: ReinforceOptions) = Rate.create (nameof c.ValueLearningRate) c.ValueLearningRate
+
+    let private entropyCoefficient (c: ReinforceOptions) =
+        Rate.create (nameof c.EntropyCoefficient) c.EntropyCoefficient
+
+    let private rates (c: ReinforceOptions) = [ learningRate c; valueLearningRate c; entropyCoefficient c ]
+
     /// What each step counts for in sums; 0 for the rows that fill up a program's size.
     let private weights = Column.number "weights"
 
@@ -136,7 +142,7 @@ module Reinforce =
 
         [
             Term.sum "policyLoss" 1.0 (batch[weights] * score)
-            Term.sum "entropy" -c.EntropyCoefficient (batch[weights] * entropy)
+            yield! Rate.bonus Term.sum batch (entropyCoefficient c) "entropy" (batch[weights] * entropy)
         ]
 
     /// What the learned baseline minimises: Σ w ½ (V(s) − G)².
@@ -154,7 +160,7 @@ module Reinforce =
 
         let create size =
             let optimiser =
-                OptimiserOptions.transform (Schedule.constant rate) 1e-8 c.Optimiser
+                OptimiserOptions.transform (Rate.stepSize rate) 1e-8 c.Optimiser
                 |> NetworkOptions.constrain c.Network
 
             Update.create
@@ -232,8 +238,8 @@ module Reinforce =
         let layout = ActorCritic.layout network
         let columns = RolloutColumns.ofEnvironment network environment
         let limit = c.MaxGradientNorm
-        let policy = updates c network "policy" c.LearningRate limit (policyLoss c network columns)
-        let value = updates c network "value" c.ValueLearningRate limit (valueLoss network columns)
+        let policy = updates c network "policy" (learningRate c) limit (policyLoss c network columns)
+        let value = updates c network "value" (valueLearningRate c) limit (valueLoss network columns)
 
         let collector =
             TrajectoryCollector(
@@ -280,6 +286,7 @@ module Reinforce =
 
             // (1/N) Σ over trajectories of Σ over steps: eq. 8 of the lecture.
             let draft, policy, value = Draft state, policy count, value count
+            Rate.set c.Plan state.Steps (rates c) [ policy; value ]
             run policy draft (1.0f / float32 trajectories.Length) 1
             let learned = c.Baseline = ReturnBaseline.Learned
             if learned then run value draft (1.0f / float32 count) c.ValueSteps
@@ -296,6 +303,8 @@ module Reinforce =
                     struct ("policyLoss", policy.Scalar "policyLoss")
                     struct ("entropy", policy.Scalar "entropy" * float trajectories.Length / float count)
                     struct ("gradientNorm", policy.Scalar "gradientNorm")
+                    yield! Rate.metrics c.Plan state.Steps (rates c)
+
                     if learned then
                         struct ("valueLoss", value.Scalar "valueLoss")
                         let values = trajectories |> Seq.collect (fun trajectory -> trajectory.Values) |> Seq.toArray

@@ -21,7 +21,7 @@ type TrpoOptions =
         Solver: ConjugateGradientOptions
         ValueFit: ValueFitOptions
         /// δ: no step moves the policy by a larger mean KL divergence.
-        TargetKl: float
+        TargetKl: RateSchedule
         /// Each try of the line search is this fraction of the one before.
         LineSearchShrink: float
         /// Tries of the line search; without success θ stays.
@@ -42,8 +42,8 @@ module TrpoOptions =
             Network = NetworkOptions.defaults [ 64; 64 ]
             Exploration = { InitialLogStandardDeviation = 0.0 }
             Solver = { CgSteps = 15; CgDamping = 0.1 }
-            ValueFit = { ValueEpochs = 10; ValueMinibatchSize = 128; ValueLearningRate = 1e-3 }
-            TargetKl = 0.01
+            ValueFit = { ValueEpochs = 10; ValueMinibatchSize = 128; ValueLearningRate = RateSchedule.Constant 1e-3 }
+            TargetKl = RateSchedule.Constant 0.01
             LineSearchShrink = 0.8
             LineSearchTries = 10
         }
@@ -64,7 +64,7 @@ module TrpoOptions =
         [
             yield! plan PlanOptions.rows
             yield! rollout OnPolicyOptions.steps
-            Options.number (nameof d.TargetKl) Range.positive _.TargetKl (fun v c -> { c with TargetKl = v })
+            Options.schedule (nameof d.TargetKl) Range.positive _.TargetKl (fun v c -> { c with TargetKl = v })
             yield! solver ConjugateGradientOptions.rows
             Options.number (nameof d.LineSearchShrink) Range.positiveFraction _.LineSearchShrink (fun v c ->
                 { c with LineSearchShrink = v })
@@ -102,26 +102,19 @@ module Trpo =
         let geometry =
             NaturalGradient("trpo", network, columns, source.Samples, c.Solver.CgSteps, c.Solver.CgDamping, workers)
 
-        let values = ValueFit(network, columns, source.Samples, c.ValueFit, workers)
+        let values = ValueFit(network, columns, source.Samples, c.Plan, c.ValueFit, workers)
 
         /// The longest step along the natural direction that the quadratic model allows, shortened until it keeps its
         /// promises.
-        let search (natural: NaturalStep) (policy: float[]) : LineSearchResult =
+        let search (targetKl: float) (natural: NaturalStep) (policy: float[]) : LineSearchResult =
             if natural.Curvature = 0.0 then
                 { Fraction = 0.0; Parameters = policy; Tried = [||] }
             else
-                let length = TrustRegion.stepScale c.TargetKl natural.Curvature
+                let length = TrustRegion.stepScale targetKl natural.Curvature
                 let step = natural.Direction |> Array.map (fun x -> length * x)
                 let struct (start, _) = geometry.Evaluate policy
 
-                TrustRegion.lineSearch
-                    c.LineSearchShrink
-                    c.LineSearchTries
-                    c.TargetKl
-                    start
-                    geometry.Evaluate
-                    policy
-                    step
+                TrustRegion.lineSearch c.LineSearchShrink c.LineSearchTries targetKl start geometry.Evaluate policy step
 
         let learn (state: TrainingState) (rollout: CreditedRollout) =
             let draft = Draft rollout.State
@@ -129,10 +122,11 @@ module Trpo =
             let samples = OnPolicy.samples columns c.Rollout.NormaliseAdvantages rollout
             let natural = geometry.Solve(rollout.State.Updates, samples, theta)
 
-            let found = search natural (geometry.Policy theta)
+            let targetKl = PlanOptions.after c.Plan state.Steps c.TargetKl
+            let found = search targetKl natural (geometry.Policy theta)
             geometry.Write(found.Parameters, theta)
             let struct (surrogate, divergence) = geometry.Evaluate found.Parameters
-            let struct (valueLoss, key) = values.Run(rollout, draft, state.Key)
+            let struct (valueLoss, key) = values.Run(rollout, draft, state.Steps, state.Key)
             let next = { draft.Onto rollout.State with Key = key }
 
             struct (next,
@@ -146,6 +140,8 @@ module Trpo =
                             struct ("kl", divergence)
                             struct ("stepFraction", found.Fraction)
                             struct ("residual", natural.Residual)
+                            yield! Rate.metrics c.Plan state.Steps [ Rate.create (nameof c.TargetKl) c.TargetKl ]
+                            yield! values.Metrics state.Steps
                         |]
                         [||])
 

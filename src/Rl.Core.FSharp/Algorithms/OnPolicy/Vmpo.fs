@@ -23,7 +23,7 @@ type VmpoOptions =
         /// Gradient steps on each rollout, between two moves of the old policy.
         Epochs: int
         /// Adam's step size, for networks and multipliers.
-        LearningRate: float
+        LearningRate: RateSchedule
         /// The share of the samples, those of largest advantage, that the policy is fitted to.
         TopFraction: float
         /// ε_η: the divergence of the weights from equal ones.
@@ -56,7 +56,7 @@ module VmpoOptions =
             Network = NetworkOptions.defaults [ 64; 64 ]
             Exploration = { InitialLogStandardDeviation = 0.0 }
             Epochs = 20
-            LearningRate = 1e-3
+            LearningRate = RateSchedule.Constant 1e-3
             TopFraction = 0.5
             TemperatureBound = 0.01
             KlBound = 0.005
@@ -81,8 +81,7 @@ module VmpoOptions =
             yield! plan PlanOptions.rows
             yield! rollout OnPolicyOptions.steps
             Options.whole (nameof d.Epochs) (Range.atLeast 1.0) _.Epochs (fun v c -> { c with Epochs = v })
-            Options.number (nameof d.LearningRate) Range.positive _.LearningRate (fun v c ->
-                { c with LearningRate = v })
+            Options.rate (nameof d.LearningRate) _.LearningRate (fun v c -> { c with LearningRate = v })
             Options.number (nameof d.TopFraction) Range.positiveFraction _.TopFraction (fun v c ->
                 { c with TopFraction = v })
             Options.number (nameof d.TemperatureBound) Range.positive _.TemperatureBound (fun v c ->
@@ -120,6 +119,9 @@ module VmpoOptions =
 /// optimization for discrete and continuous control", 2020). The old policy is the one that collected the rollout.
 [<RequireQualifiedAccess>]
 module Vmpo =
+
+    let private learningRate (c: VmpoOptions) = Rate.create (nameof c.LearningRate) c.LearningRate
+    let private rates (c: VmpoOptions) = [ learningRate c ]
 
     /// The trust regions' bounds ε: of discrete actions, and of the means and deviations of normal ones.
     let private bounds (c: VmpoOptions) (head: ActionDistribution) =
@@ -181,7 +183,7 @@ module Vmpo =
         let struct (outputColumn, deviationColumn) = Divergence.columns network.Head
 
         let update =
-            let adam = Optimiser.adam (Schedule.constant c.LearningRate) 1e-8 |> NetworkOptions.constrain c.Network
+            let adam = Optimiser.adam (Rate.stepSize (learningRate c)) 1e-8 |> NetworkOptions.constrain c.Network
             let motion = GroupMotion.Learns("optimiser", adam)
             let positive = Expr.maximum (Expr.number 1e-8)
             let multipliers = ParameterGroup.beside "multipliers" (multipliers c network.Head) motion
@@ -204,6 +206,7 @@ module Vmpo =
             outputs.Run(draft.Theta, ReadOnlySpan rollout.Rollout.Observations, Span oldOutputs)
             let samples = OnPolicy.samples columns c.Rollout.NormaliseAdvantages rollout
             update.Load draft
+            Rate.set c.Plan state.Steps (rates c) [ update ]
             update.Set(deviationColumn, ReadOnlySpan(outputs.LogStandardDeviation draft.Theta))
             update.ChooseAll(samples.With [ outputColumn, oldOutputs ])
 
@@ -220,6 +223,8 @@ module Vmpo =
                         [|
                             for name in [ "policyLoss"; "valueLoss"; "entropy"; "kl"; "temperature"; "gradientNorm" ] do
                                 struct (name, update.Scalar name)
+
+                            yield! Rate.metrics c.Plan state.Steps (rates c)
                         |]
                         [||])
 

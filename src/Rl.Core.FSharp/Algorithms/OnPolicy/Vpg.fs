@@ -20,14 +20,14 @@ type VpgOptions =
         Network: NetworkOptions
         Exploration: ExplorationOptions
         /// Adam's step size for the policy.
-        LearningRate: float
+        LearningRate: RateSchedule
         /// Adam's step size for the value function.
-        ValueLearningRate: float
+        ValueLearningRate: RateSchedule
         Optimiser: OptimiserOptions
         /// Gradient steps of the value function, each on the whole rollout, after each policy step.
         ValueSteps: int
         /// The weight of the entropy bonus.
-        EntropyCoefficient: float
+        EntropyCoefficient: RateSchedule
     }
 
 /// Defaults, rows, checks and texts.
@@ -42,11 +42,11 @@ module VpgOptions =
             Rollout = OnPolicyOptions.defaults 500 0.97
             Network = NetworkOptions.defaults [ 64; 64 ]
             Exploration = { InitialLogStandardDeviation = -0.5 }
-            LearningRate = 1e-2
-            ValueLearningRate = 1e-3
+            LearningRate = RateSchedule.Constant 1e-2
+            ValueLearningRate = RateSchedule.Constant 1e-3
             Optimiser = OptimiserOptions.defaults
             ValueSteps = 80
-            EntropyCoefficient = 0.0
+            EntropyCoefficient = RateSchedule.Constant 0.0
         }
 
     /// A row an option, in the order of files.
@@ -65,15 +65,13 @@ module VpgOptions =
         [
             yield! plan PlanOptions.rows
             yield! rollout OnPolicyOptions.steps
-            Options.number (nameof d.LearningRate) Range.positive _.LearningRate (fun v c ->
-                { c with LearningRate = v })
-            Options.number (nameof d.ValueLearningRate) Range.positive _.ValueLearningRate (fun v c ->
-                { c with ValueLearningRate = v })
+            Options.rate (nameof d.LearningRate) _.LearningRate (fun v c -> { c with LearningRate = v })
+            Options.rate (nameof d.ValueLearningRate) _.ValueLearningRate (fun v c -> { c with ValueLearningRate = v })
             yield! optimiser OptimiserOptions.rows
             Options.whole (nameof d.ValueSteps) (Range.atLeast 1.0) _.ValueSteps (fun v c -> { c with ValueSteps = v })
             yield! rollout OnPolicyOptions.credit
             yield! rollout OnPolicyOptions.normaliseAdvantages
-            Options.number (nameof d.EntropyCoefficient) Range.notNegative _.EntropyCoefficient (fun v c ->
+            Options.schedule (nameof d.EntropyCoefficient) Range.notNegative _.EntropyCoefficient (fun v c ->
                 { c with EntropyCoefficient = v })
             yield! network NetworkOptions.normaliseObservations
             yield! rollout OnPolicyOptions.normaliseRewards
@@ -97,8 +95,13 @@ module VpgOptions =
 [<RequireQualifiedAccess>]
 module Vpg =
 
+    let private learningRate (c: VpgOptions) = Rate.create (nameof c.LearningRate) c.LearningRate
+    let private valueLearningRate (c: VpgOptions) = Rate.create (nameof c.ValueLearningRate) c.ValueLearningRate
+    let private entropyCoefficient (c: VpgOptions) = Rate.create (nameof c.EntropyCoefficient) c.EntropyCoefficient
+    let private rates (c: VpgOptions) = [ learningRate c; valueLearningRate c; entropyCoefficient c ]
+
     let private optimiser (c: VpgOptions) rate =
-        OptimiserOptions.transform (Schedule.constant rate) 1e-8 c.Optimiser
+        OptimiserOptions.transform (Rate.stepSize rate) 1e-8 c.Optimiser
         |> NetworkOptions.constrain c.Network
 
     /// What the policy minimises: −mean(log π(a|s) · A) − c · mean entropy.
@@ -108,7 +111,7 @@ module Vpg =
 
         [
             Term.mean "policyLoss" 1.0 (PolicyGradients.score logProbability batch[columns.Advantages])
-            Term.mean "entropy" -c.EntropyCoefficient entropy
+            yield! Rate.bonus Term.mean batch (entropyCoefficient c) "entropy" entropy
         ]
 
     let private bind (c: VpgOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
@@ -117,7 +120,7 @@ module Vpg =
         let columns = source.Columns
 
         let policy =
-            let motion = GroupMotion.Learns("policy", optimiser c c.LearningRate)
+            let motion = GroupMotion.Learns("policy", optimiser c (learningRate c))
 
             Update.create
                 {
@@ -128,10 +131,11 @@ module Vpg =
                     Loss = loss c network columns
                 }
 
-        let value = OnPolicy.valueUpdate network columns (optimiser c c.ValueLearningRate) 0.0 source.Samples
+        let value = OnPolicy.valueUpdate network columns (optimiser c (valueLearningRate c)) 0.0 source.Samples
 
-        let learn (_: TrainingState) (rollout: CreditedRollout) =
+        let learn (state: TrainingState) (rollout: CreditedRollout) =
             let draft = Draft rollout.State
+            Rate.set c.Plan state.Steps (rates c) [ policy; value ]
             policy.Load draft
             policy.ChooseAll(OnPolicy.samples columns c.Rollout.NormaliseAdvantages rollout)
             policy.Run workers
@@ -156,6 +160,7 @@ module Vpg =
                             struct ("valueLoss", value.Scalar "valueLoss")
                             struct ("entropy", policy.Scalar "entropy")
                             struct ("gradientNorm", policy.Scalar "gradientNorm")
+                            yield! Rate.metrics c.Plan state.Steps (rates c)
                         |]
                         [||])
 

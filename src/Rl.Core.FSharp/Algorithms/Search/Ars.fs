@@ -20,9 +20,9 @@ type ArsOptions =
         /// instead of V1-t and V2-t).
         TopDirections: int
         /// α: the step size.
-        LearningRate: float
+        LearningRate: RateSchedule
         /// ν: the standard deviation of the directions.
-        Deviation: float
+        Deviation: RateSchedule
         /// Subtracted from each reward, for environments that pay for staying alive.
         AliveBonus: float
     }
@@ -40,8 +40,8 @@ module ArsOptions =
             Candidates = { EpisodesPerCandidate = 1; MaxEpisodeSteps = 10_000 }
             Directions = 8
             TopDirections = 0
-            LearningRate = 0.02
-            Deviation = 0.05
+            LearningRate = RateSchedule.Constant 0.02
+            Deviation = RateSchedule.Constant 0.05
             AliveBonus = 0.0
         }
 
@@ -60,9 +60,8 @@ module ArsOptions =
             Options.whole (nameof d.TopDirections) (Range.atLeast 0.0) _.TopDirections (fun v c ->
                 { c with TopDirections = v })
             yield! candidates CandidateOptions.rows
-            Options.number (nameof d.LearningRate) Range.positive _.LearningRate (fun v c ->
-                { c with LearningRate = v })
-            Options.number (nameof d.Deviation) Range.positive _.Deviation (fun v c -> { c with Deviation = v })
+            Options.rate (nameof d.LearningRate) _.LearningRate (fun v c -> { c with LearningRate = v })
+            Options.schedule (nameof d.Deviation) Range.positive _.Deviation (fun v c -> { c with Deviation = v })
             Options.number (nameof d.AliveBonus) Range.finite _.AliveBonus (fun v c -> { c with AliveBonus = v })
             yield! network NetworkOptions.normaliseObservations
             yield! network NetworkOptions.policyLayers
@@ -110,7 +109,13 @@ module Ars =
         let collect (state: TrainingState) =
             let struct (directions, key) = Search.directions workers c.Directions n state.Key
             let policy = (Part.elements part state.Parameters).ToArray()
-            struct (directions, population.Evaluate(state, Search.mirrored policy c.Deviation directions), key)
+
+            struct (directions,
+                    population.Evaluate(
+                        state,
+                        Search.mirrored policy (PlanOptions.after c.Plan state.Steps c.Deviation) directions
+                    ),
+                    key)
 
         let learn (state: TrainingState) (struct (directions: float32[][], result: PopulationResult, key)) =
             let theta = Array.copy state.Parameters
@@ -129,13 +134,27 @@ module Ars =
             // θ ← θ + α / (b σ_R) Σ (r⁺ − r⁻) δ
             let weights = best |> Array.map (fun i -> plus i - minus i)
             let sum = Search.combine weights (best |> Array.map (fun i -> directions[i]))
-            let scale = c.LearningRate / (float top * (deviation + 1e-8))
+            let rate = PlanOptions.after c.Plan state.Steps c.LearningRate
+            let scale = rate / (float top * (deviation + 1e-8))
 
             for i in 0 .. n - 1 do
                 policy[i] <- policy[i] + float32 (scale * sum[i])
 
             let next = { result.State with Parameters = theta; Key = key }
-            struct (next, Search.report result [| struct ("returnDeviation", deviation) |])
+
+            struct (next,
+                    Search.report
+                        result
+                        [|
+                            struct ("returnDeviation", deviation)
+
+                            yield!
+                                [
+                                    Rate.create (nameof c.LearningRate) c.LearningRate
+                                    Rate.create (nameof c.Deviation) c.Deviation
+                                ]
+                                |> Rate.metrics c.Plan state.Steps
+                        |])
 
         Learner.ofFunctions
             {

@@ -21,9 +21,9 @@ type EsOptions =
         /// n: random directions of an update; two policies each.
         Directions: int
         /// Adam's step size.
-        LearningRate: float
+        LearningRate: RateSchedule
         /// σ: the standard deviation of the perturbations.
-        Deviation: float
+        Deviation: RateSchedule
         /// The weight of the L2 penalty.
         WeightDecay: float
     }
@@ -40,8 +40,8 @@ module EsOptions =
             Network = NetworkOptions.defaults [ 32; 32 ]
             Candidates = { EpisodesPerCandidate = 1; MaxEpisodeSteps = 10_000 }
             Directions = 16
-            LearningRate = 0.05
-            Deviation = 0.1
+            LearningRate = RateSchedule.Constant 0.05
+            Deviation = RateSchedule.Constant 0.1
             WeightDecay = 0.005
         }
 
@@ -58,9 +58,8 @@ module EsOptions =
             yield! plan PlanOptions.rows
             Options.whole (nameof d.Directions) (Range.atLeast 1.0) _.Directions (fun v c -> { c with Directions = v })
             yield! candidates CandidateOptions.rows
-            Options.number (nameof d.LearningRate) Range.positive _.LearningRate (fun v c ->
-                { c with LearningRate = v })
-            Options.number (nameof d.Deviation) Range.positive _.Deviation (fun v c -> { c with Deviation = v })
+            Options.rate (nameof d.LearningRate) _.LearningRate (fun v c -> { c with LearningRate = v })
+            Options.schedule (nameof d.Deviation) Range.positive _.Deviation (fun v c -> { c with Deviation = v })
             Options.number (nameof d.WeightDecay) Range.notNegative _.WeightDecay (fun v c ->
                 { c with WeightDecay = v })
             yield! network NetworkOptions.normaliseObservations
@@ -93,8 +92,10 @@ module Es =
             let equal = values |> Array.sumBy (fun other -> if other = value then 1.0 else 0.0)
             if last = 0.0 then 0.0 else (below + 0.5 * (equal - 1.0)) / last - 0.5)
 
+    let private learningRate (c: EsOptions) = Rate.create (nameof c.LearningRate) c.LearningRate
+
     let private transform (c: EsOptions) =
-        Optimiser.adamWith (Schedule.constant c.LearningRate) 0.9 0.999 1e-8 c.WeightDecay false
+        Optimiser.adamWith (Rate.stepSize (learningRate c)) 0.9 0.999 1e-8 c.WeightDecay false
 
     let private gradient n = Column.shared "gradient" n
 
@@ -135,20 +136,38 @@ module Es =
         let collect (state: TrainingState) =
             let struct (directions, key) = Search.directions workers c.Directions n state.Key
             let policy = (Part.elements part state.Parameters).ToArray()
-            struct (directions, population.Evaluate(state, Search.mirrored policy c.Deviation directions), key)
+
+            struct (directions,
+                    population.Evaluate(
+                        state,
+                        Search.mirrored policy (PlanOptions.after c.Plan state.Steps c.Deviation) directions
+                    ),
+                    key)
 
         let learn (state: TrainingState) (struct (directions: float32[][], result: PopulationResult, key)) =
             let ranks = centredRanks result.Fitness
             let weights = Array.init c.Directions (fun i -> ranks[2 * i] - ranks[2 * i + 1])
-            let scale = -1.0 / (2.0 * float c.Directions * c.Deviation)
+            let deviation = PlanOptions.after c.Plan state.Steps c.Deviation
+            let scale = -1.0 / (2.0 * float c.Directions * deviation)
             let estimate = Search.combine weights directions |> Array.map (fun sum -> float32 (scale * sum))
             let draft = Draft state
             update.Load draft
+            Rate.set c.Plan state.Steps [ learningRate c ] [ update ]
             update.Set(gradient n, ReadOnlySpan estimate)
             update.Run workers
             update.Store draft
             let next = { draft.Onto result.State with Key = key }
-            struct (next, Search.report result [| struct ("gradientNorm", update.Scalar "gradientNorm") |])
+
+            struct (next,
+                    Search.report
+                        result
+                        [|
+                            struct ("gradientNorm", update.Scalar "gradientNorm")
+
+                            yield!
+                                [ learningRate c; Rate.create (nameof c.Deviation) c.Deviation ]
+                                |> Rate.metrics c.Plan state.Steps
+                        |])
 
         Learner.ofFunctions
             {

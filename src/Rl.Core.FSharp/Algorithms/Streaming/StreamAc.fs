@@ -23,7 +23,7 @@ type StreamAcOptions =
         /// κ of the value function.
         ValueOvershootingFactor: float
         /// The weight of the entropy bonus.
-        EntropyCoefficient: float
+        EntropyCoefficient: RateSchedule
     }
 
 /// Defaults, rows, checks and texts.
@@ -42,10 +42,10 @@ module StreamAcOptions =
                     Activation = Activation.Relu
                 }
             Exploration = { InitialLogStandardDeviation = 0.0 }
-            Rate = { LearningRate = 1.0; AnnealLearningRate = false }
+            Rate = { LearningRate = RateSchedule.Constant 1.0 }
             PolicyOvershootingFactor = 3.0
             ValueOvershootingFactor = 2.0
-            EntropyCoefficient = 0.01
+            EntropyCoefficient = RateSchedule.Constant 0.01
         }
 
     /// A row an option, in the order of files.
@@ -72,7 +72,7 @@ module StreamAcOptions =
             Options.number (nameof d.ValueOvershootingFactor) Range.positive _.ValueOvershootingFactor (fun v c ->
                 { c with ValueOvershootingFactor = v })
             yield! stream StreamOptions.credit
-            Options.number (nameof d.EntropyCoefficient) Range.notNegative _.EntropyCoefficient (fun v c ->
+            Options.schedule (nameof d.EntropyCoefficient) Range.notNegative _.EntropyCoefficient (fun v c ->
                 { c with EntropyCoefficient = v })
             yield! network NetworkOptions.normaliseObservations
             yield! stream StreamOptions.scales
@@ -113,6 +113,8 @@ module StreamAc =
         }
         |> Policy.scaled c.Network.ActionScaling actions
 
+    let private entropyCoefficient (c: StreamAcOptions) = Rate.create (nameof c.EntropyCoefficient) c.EntropyCoefficient
+
     /// What is traced, V(s) and ln π(a|s) with its entropy, and the error δ that both are moved by.
     let private loss (c: StreamAcOptions) (network: ActorCritic) (columns: StreamColumns) (batch: Batch) =
         let steps = columns.Transitions
@@ -134,7 +136,7 @@ module StreamAc =
         let push = Expr.stopGradient (Expr.sign error)
 
         [
-            Term.sum "policyScore" 1.0 (logProbability + c.EntropyCoefficient * push * entropy)
+            Term.sum "policyScore" 1.0 (logProbability + Rate.value batch (entropyCoefficient c) * push * entropy)
             Term.sum "value" 1.0 v
             Streaming.errorTerm error
             Term.report "entropy" entropy
@@ -168,6 +170,7 @@ module StreamAc =
                 Explored = fun _ -> false
                 Update = plan c network
                 Terms = [ "value"; "entropy" ]
+                Rates = [ entropyCoefficient c ]
                 Metrics = fun _ -> [||]
             }
             environment

@@ -39,9 +39,9 @@ module StreamQOptions =
                     NormaliseObservations = true
                     Activation = Activation.Relu
                 }
-            Rate = { LearningRate = 1.0; AnnealLearningRate = false }
+            Rate = { LearningRate = RateSchedule.Constant 1.0 }
             OvershootingFactor = 2.0
-            Exploration = { InitialExploration = 1.0; FinalExploration = 0.01; ExplorationFraction = 0.05 }
+            Exploration = { ExplorationRate = RateSchedule.Linear(1.0, 0.01, 0.05) }
             Convolutions = Convolutions.Automatic
         }
 
@@ -164,6 +164,7 @@ module StreamQ =
                 Explored = fun copy -> explored[copy]
                 Update = plan c network
                 Terms = [ "actionValue" ]
+                Rates = []
                 Metrics =
                     fun steps -> [| struct ("explorationRate", EpsilonGreedyOptions.after c.Plan steps c.Exploration) |]
             }

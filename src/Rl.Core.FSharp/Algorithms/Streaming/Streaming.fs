@@ -100,6 +100,8 @@ type StreamParts =
         Plan: PlanOptions
         Stream: StreamOptions
         Rate: RateOptions
+        /// Further rates that losses read.
+        Rates: Rate list
         NormaliseObservations: bool
         /// What acts.
         Actor: Actor
@@ -256,6 +258,7 @@ module Streaming =
             StepStream(parts.Actor, parts.Layout, environment, parts.Explorer, parts.NormaliseObservations, workers)
 
         let updates = Array.init copies (parts.Update stream.Columns >> Update.create)
+        let all = List.ofArray updates
         let groups = updates |> Array.map (fun update -> parts.Groups |> List.map update.Group |> List.toArray)
         let rewards = stream.Memory stream.Columns.Transitions.Rewards
         let ends = stream.Memory stream.Columns.Transitions.Ends
@@ -290,6 +293,7 @@ module Streaming =
             for step in 0 .. vectorSteps - 1 do
                 time.Value <- step
                 let rate = rateAt stream.Steps
+                Rate.set parts.Plan stream.Steps parts.Rates all
                 stream.Continue()
 
                 if options.NormaliseRewards then
@@ -343,6 +347,7 @@ module Streaming =
                             yield! Array.map2 (fun name sum -> struct (name, sum / count)) terms sums
                             yield! parts.Metrics next.Steps
                             struct ("learningRate", rateAt next.Steps)
+                            yield! Rate.metrics parts.Plan next.Steps parts.Rates
                         |]
                 }
 

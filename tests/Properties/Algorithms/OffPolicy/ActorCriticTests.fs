@@ -57,7 +57,9 @@ let private learners: (string * (BatchEnvironment -> Workers -> Learner)) list =
         "sac, annealed and normalised",
         Sac.create
             { sac with
-                Soft.Rate.AnnealLearningRate = true
+                Soft.Rate.LearningRate = RateSchedule.linear 1e-3 0.0
+                Soft.CriticLearningRate = RateSchedule.linear 1e-3 0.0
+                Soft.TemperatureLearningRate = RateSchedule.linear 1e-3 0.0
                 Soft.Plan.TotalSteps = 300L
                 Soft.Network.NormaliseObservations = true
             }
@@ -180,7 +182,14 @@ let ``bounds of ln σ that are no interval are refused`` () =
 let ``options survive their texts`` () =
     let sac = { sac with Critics = 3; Soft.LearnTemperature = false; Soft.TargetEntropyPerAction = -0.5 }
     Assert.Equal(sac, SacOptions.ofPairs (SacOptions.toPairs sac))
-    let td3 = { td3 with PolicyDelay = 3; SmoothingLimit = 0.3; Noise.ExplorationDeviation = 0.4 }
+
+    let td3 =
+        { td3 with
+            PolicyDelay = 3
+            SmoothingLimit = 0.3
+            Noise.ExplorationDeviation = RateSchedule.Constant 0.4
+        }
+
     Assert.Equal(td3, Td3Options.ofPairs (Td3Options.toPairs td3))
 
 /// The mean return of twenty episodes with the most probable actions after training on eight copies of Pendulum.

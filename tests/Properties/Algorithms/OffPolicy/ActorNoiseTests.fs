@@ -17,8 +17,14 @@ open Xunit
 /// clipped.
 let private series (exploration: ExplorationNoise) (steps: int) (seed: uint64) : float[] =
     let deviation = 0.01
-    let options = { NoiseOptions.defaults with Exploration = exploration; ExplorationDeviation = deviation }
-    let noise = ActorNoise(options, 1, 1)
+
+    let options =
+        { NoiseOptions.defaults with
+            Exploration = exploration
+            ExplorationDeviation = RateSchedule.Constant deviation
+        }
+
+    let noise = ActorNoise(options, (fun _ -> deviation), 1, 1)
     let explore = noise.Explore
     let action, outputs = [| 0.0f |], [| 0.0f |]
     let mutable rng = Rng.create seed
@@ -126,13 +132,13 @@ let ``noise on parameters moves actions as far as wanted`` (deviation: float) =
             Plan.TotalSteps = 6_000L
             PolicyDelay = 1
             // The actor stands still, so that the noise can settle.
-            Rate.LearningRate = 1e-9
+            Rate.LearningRate = RateSchedule.Constant 1e-9
             Network.Hidden = [ 16 ]
             OffPolicy.GradientSteps = 1
             OffPolicy.TrainFrequency = 2
             OffPolicy.RoundSteps = 200
             Noise.Exploration = ExplorationNoise.Parameters
-            Noise.ExplorationDeviation = deviation
+            Noise.ExplorationDeviation = RateSchedule.Constant deviation
             Noise.ExplorationSteps = 2
         }
 

@@ -75,8 +75,7 @@ let ``noisy networks act by new noise after each update, by their means at first
 
 [<Fact>]
 let ``the exploration rate follows the total number of steps, whoever took them`` () =
-    let options: EpsilonGreedyOptions =
-        { InitialExploration = 1.0; FinalExploration = 0.2; ExplorationFraction = 0.5 }
+    let options: EpsilonGreedyOptions = { ExplorationRate = RateSchedule.Linear(1.0, 0.2, 0.5) }
 
     let rate steps = EpsilonGreedyOptions.after { TotalSteps = 1000L } steps options
 

@@ -6,6 +6,7 @@ module Rl.Tests.Algorithms.Twins.ActorCriticTwinTests
 open Rl.Core.Algorithms
 open Rl.Core.Networks
 open Xunit
+open Rl.Core.Learning
 
 /// 5 copies, two steps between updates: 20 random steps, then updates after each ten.
 let private replayed: OffPolicyOptions =
@@ -24,9 +25,9 @@ let private soft =
         OffPolicy = replayed
         Network.Hidden = [ 4 ]
         Network.Activation = Activation.Tanh
-        Rate.LearningRate = 0.02
-        CriticLearningRate = 0.03
-        TemperatureLearningRate = 0.01
+        Rate.LearningRate = RateSchedule.Constant 0.02
+        CriticLearningRate = RateSchedule.Constant 0.03
+        TemperatureLearningRate = RateSchedule.Constant 0.01
         InitialTemperature = 0.7
         LeastLogDeviation = -2.0
         LargestLogDeviation = 0.5
@@ -63,7 +64,9 @@ let ``a transition of SAC is that of plain soft actor-critic`` () =
 
     check
         { sac with
-            Soft.Rate.AnnealLearningRate = true
+            Soft.Rate.LearningRate = RateSchedule.linear 0.02 0.0
+            Soft.CriticLearningRate = RateSchedule.linear 0.03 0.0
+            Soft.TemperatureLearningRate = RateSchedule.linear 0.01 0.0
             Soft.Plan.TotalSteps = 70L
             Soft.OffPolicy.BatchSize = 130
         }
@@ -102,7 +105,9 @@ let ``a transition of TQC is that of plain truncated quantile critics`` () =
 
     check
         { tqc with
-            Soft.Rate.AnnealLearningRate = true
+            Soft.Rate.LearningRate = RateSchedule.linear 0.02 0.0
+            Soft.CriticLearningRate = RateSchedule.linear 0.03 0.0
+            Soft.TemperatureLearningRate = RateSchedule.linear 0.01 0.0
             Soft.Plan.TotalSteps = 70L
             Soft.OffPolicy.BatchSize = 130
         }
@@ -146,7 +151,9 @@ let ``a transition of CrossQ is that of plain CrossQ`` () =
 
     check
         { crossq with
-            Soft.Rate.AnnealLearningRate = true
+            Soft.Rate.LearningRate = RateSchedule.linear 0.02 0.0
+            Soft.CriticLearningRate = RateSchedule.linear 0.03 0.0
+            Soft.TemperatureLearningRate = RateSchedule.linear 0.01 0.0
             Soft.Plan.TotalSteps = 70L
             Soft.OffPolicy.BatchSize = 130
             PolicyDelay = 1
@@ -183,7 +190,16 @@ let ``a transition of XQC is that of plain XQC`` () =
         3
 
     check { xqc with NormaliseRewards = false; Critics = 1; Soft.Network.NormaliseObservations = true } 2
-    check { xqc with Soft.Rate.AnnealLearningRate = true; Soft.Plan.TotalSteps = 70L; Atoms = 2 } 2
+
+    check
+        { xqc with
+            Soft.Rate.LearningRate = RateSchedule.linear 0.02 0.0
+            Soft.CriticLearningRate = RateSchedule.linear 0.03 0.0
+            Soft.TemperatureLearningRate = RateSchedule.linear 0.01 0.0
+            Soft.Plan.TotalSteps = 70L
+            Atoms = 2
+        }
+        2
 
 let private redq = { RedqOptions.defaults with Soft = soft; TargetRate = 0.2; Critics = 5; PolicyDelay = 2 }
 
@@ -249,7 +265,9 @@ let ``a transition of DroQ is that of plain DroQ`` () =
     check
         { droq with
             Soft.OffPolicy.BatchSize = 130
-            Soft.Rate.AnnealLearningRate = true
+            Soft.Rate.LearningRate = RateSchedule.linear 0.02 0.0
+            Soft.CriticLearningRate = RateSchedule.linear 0.03 0.0
+            Soft.TemperatureLearningRate = RateSchedule.linear 0.01 0.0
             Soft.Plan.TotalSteps = 70L
         }
         2
@@ -259,12 +277,12 @@ let private td3 =
         OffPolicy = replayed
         Network.Hidden = [ 4 ]
         Network.Activation = Activation.Tanh
-        Rate.LearningRate = 0.02
-        CriticLearningRate = 0.03
+        Rate.LearningRate = RateSchedule.Constant 0.02
+        CriticLearningRate = RateSchedule.Constant 0.03
         TargetRate = 0.2
-        SmoothingDeviation = 0.3
+        SmoothingDeviation = RateSchedule.Constant 0.3
         SmoothingLimit = 0.25
-        Noise.ExplorationDeviation = 0.4
+        Noise.ExplorationDeviation = RateSchedule.Constant 0.4
     }
 
 [<Fact>]
@@ -280,7 +298,7 @@ let ``a transition of TD3 is that of plain TD3`` () =
     check
         { td3 with
             Noise.Exploration = ExplorationNoise.OrnsteinUhlenbeck
-            Noise.ExplorationDeviation = 2.0
+            Noise.ExplorationDeviation = RateSchedule.Constant 2.0
             Noise.ExplorationPull = 20.0
             Network.Activation = Activation.Relu
             Network.Hidden = [ 5; 3 ]
@@ -298,29 +316,41 @@ let ``a transition of TD3 is that of plain TD3`` () =
         }
         1
 
-    check { td3 with Noise.Exploration = ExplorationNoise.Pink; Noise.ExplorationDeviation = 0.6 } 3
+    check
+        { td3 with
+            Noise.Exploration = ExplorationNoise.Pink
+            Noise.ExplorationDeviation = RateSchedule.Constant 0.6
+        }
+        3
 
     for deviation in [ 0.001; 0.3; 50.0 ] do
         check
             { td3 with
                 Noise.Exploration = ExplorationNoise.Parameters
-                Noise.ExplorationDeviation = deviation
+                Noise.ExplorationDeviation = RateSchedule.Constant deviation
                 Noise.ExplorationSteps = 15
                 PolicyDelay = 1
             }
             2
 
-    check { td3 with Rate.AnnealLearningRate = true; Plan.TotalSteps = 70L; OffPolicy.BatchSize = 130 } 2
+    check
+        { td3 with
+            Rate.LearningRate = RateSchedule.linear 0.02 0.0
+            CriticLearningRate = RateSchedule.linear 0.03 0.0
+            Plan.TotalSteps = 70L
+            OffPolicy.BatchSize = 130
+        }
+        2
 
 let private ddpg =
     { DdpgOptions.defaults with
         OffPolicy = replayed
         Network.Hidden = [ 4 ]
         Network.Activation = Activation.Tanh
-        Rate.LearningRate = 0.02
-        CriticLearningRate = 0.03
+        Rate.LearningRate = RateSchedule.Constant 0.02
+        CriticLearningRate = RateSchedule.Constant 0.03
         TargetRate = 0.2
-        Noise.ExplorationDeviation = 0.4
+        Noise.ExplorationDeviation = RateSchedule.Constant 0.4
     }
 
 [<Fact>]
@@ -331,4 +361,12 @@ let ``a transition of DDPG is that of plain DDPG`` () =
     check ddpg 2
     check { ddpg with Noise.Exploration = ExplorationNoise.OrnsteinUhlenbeck; OffPolicy.ReturnSteps = 2 } 1
     check { ddpg with Network.NormaliseObservations = true; Network.Activation = Activation.Relu } 3
-    check { ddpg with Rate.AnnealLearningRate = true; Plan.TotalSteps = 70L; OffPolicy.GradientSteps = 5 } 1
+
+    check
+        { ddpg with
+            Rate.LearningRate = RateSchedule.linear 0.02 0.0
+            CriticLearningRate = RateSchedule.linear 0.03 0.0
+            Plan.TotalSteps = 70L
+            OffPolicy.GradientSteps = 5
+        }
+        1

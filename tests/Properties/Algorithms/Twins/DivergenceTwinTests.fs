@@ -12,7 +12,7 @@ open Xunit
 let private rollout (options: OnPolicyOptions) = { options with RolloutSteps = 27; Discount = 0.9; GaeLambda = 0.7 }
 
 let private network (options: NetworkOptions) = { options with Hidden = [ 4 ] }
-let private fit = { ValueEpochs = 2; ValueMinibatchSize = 50; ValueLearningRate = 0.03 }
+let private fit = { ValueEpochs = 2; ValueMinibatchSize = 50; ValueLearningRate = RateSchedule.Constant 0.03 }
 
 let private npgOptions =
     let d = NpgOptions.defaults
@@ -30,14 +30,14 @@ let ``a transition of NPG is that of the plain natural gradient`` () =
         Agreement.transitions 2 (Npg.create options) task 5 threads (PlainDivergences.npg options)
 
     check npgOptions TwinTasks.choices 1
-    check { npgOptions with LearningRate = 0.1; Solver.CgDamping = 0.3 } TwinTasks.numbers 3
+    check { npgOptions with LearningRate = RateSchedule.Constant 0.1; Solver.CgDamping = 0.3 } TwinTasks.numbers 3
     check { npgOptions with Rollout.NormaliseAdvantages = false; Solver.CgSteps = 2 } TwinTasks.maskedBits 2
 
     check
         { npgOptions with
             Network.NormaliseObservations = true
             Rollout.NormaliseRewards = true
-            TargetKl = 0.1
+            TargetKl = RateSchedule.Constant 0.1
         }
         TwinTasks.mixed
         2
@@ -65,12 +65,12 @@ let ``a transition of TRPO is that of plain trust-region policy optimisation, wh
         Agreement.transitions 2 (Trpo.create options) task 5 threads twin
 
     check trpoOptions TwinTasks.choices 1
-    check { trpoOptions with TargetKl = 0.5; LineSearchShrink = 0.6 } TwinTasks.mixed 3
+    check { trpoOptions with TargetKl = RateSchedule.Constant 0.5; LineSearchShrink = 0.6 } TwinTasks.mixed 3
 
     // Far steps with advantages that are all positive: away from what was done, the surrogate falls to 0.
     check
         { trpoOptions with
-            TargetKl = 8.0
+            TargetKl = RateSchedule.Constant 8.0
             Solver.CgDamping = 0.02
             Rollout.NormaliseAdvantages = false
             Rollout.GaeLambda = 1.0
@@ -80,7 +80,7 @@ let ``a transition of TRPO is that of plain trust-region policy optimisation, wh
 
     check
         { trpoOptions with
-            TargetKl = 3.0
+            TargetKl = RateSchedule.Constant 3.0
             LineSearchTries = 2
             Network.NormaliseObservations = true
             Rollout.NormaliseRewards = true
@@ -98,7 +98,7 @@ let private vmpoOptions =
         Rollout = rollout d.Rollout
         Network = network d.Network
         Epochs = 3
-        LearningRate = 0.03
+        LearningRate = RateSchedule.Constant 0.03
         TemperatureBound = 0.2
         KlBound = 0.02
         DeviationKlBound = 0.007
@@ -126,4 +126,11 @@ let ``a transition of V-MPO is that of plain V-MPO`` () =
         2
 
     // Multipliers that would fall below 0 stay above it.
-    check { vmpoOptions with LearningRate = 0.2; InitialMultiplier = 0.05; KlBound = 5.0 } TwinTasks.numbers 1
+    check
+        { vmpoOptions with
+            LearningRate = RateSchedule.Constant 0.2
+            InitialMultiplier = 0.05
+            KlBound = 5.0
+        }
+        TwinTasks.numbers
+        1

@@ -35,9 +35,9 @@ let private a2cOptions =
     { d with
         Rollout = rollout d.Rollout
         Network = network d.Network
-        Rate.LearningRate = 0.01
+        Rate.LearningRate = RateSchedule.Constant 0.01
         RmsDecay = 0.8
-        EntropyCoefficient = 0.15
+        EntropyCoefficient = RateSchedule.Constant 0.15
         ValueCoefficient = 0.7
         MaxGradientNorm = 0.4
         Plan.TotalSteps = 300L
@@ -49,14 +49,19 @@ let ``a transition of A2C is that of plain A2C`` () =
         Agreement.transitions 2 (A2c.create options) task 5 threads (PlainGradients.a2c options)
 
     check a2cOptions TwinTasks.choices 1
-    check { a2cOptions with Rate.AnnealLearningRate = true; MaxGradientNorm = 1e3 } TwinTasks.numbers 3
+
+    check
+        { a2cOptions with Rate.LearningRate = RateSchedule.linear 0.01 0.0; MaxGradientNorm = 1e3 }
+        TwinTasks.numbers
+        3
+
     check { a2cOptions with Rollout.NormaliseAdvantages = true; EpsilonInsideRoot = true } TwinTasks.maskedBits 2
 
     check
         { a2cOptions with
             Network.NormaliseObservations = true
             Rollout.NormaliseRewards = true
-            Rate.AnnealLearningRate = true
+            Rate.LearningRate = RateSchedule.linear 0.01 0.0
         }
         TwinTasks.mixed
         1
@@ -67,10 +72,10 @@ let private vpgOptions =
     { d with
         Rollout = rollout d.Rollout
         Network = network d.Network
-        LearningRate = 0.02
-        ValueLearningRate = 0.03
+        LearningRate = RateSchedule.Constant 0.02
+        ValueLearningRate = RateSchedule.Constant 0.03
         ValueSteps = 3
-        EntropyCoefficient = 0.15
+        EntropyCoefficient = RateSchedule.Constant 0.15
     }
 
 [<Fact>]
@@ -90,9 +95,9 @@ let private ppoOptions =
         Network = network d.Network
         MinibatchSize = 50
         Epochs = 2
-        Rate = { LearningRate = 0.4; AnnealLearningRate = false }
-        AnnealClipRange = false
-        EntropyCoefficient = 0.1
+        Rate = { LearningRate = RateSchedule.Constant 0.4 }
+        ClipRange = RateSchedule.Constant 0.2
+        EntropyCoefficient = RateSchedule.Constant 0.1
         Plan.TotalSteps = 400L
     }
 
@@ -103,9 +108,25 @@ let ``a transition of PPO is that of plain PPO`` () =
 
     check ppoOptions TwinTasks.choices 1
     // Each flag anneals what it is called after.
-    check { ppoOptions with AnnealClipRange = true; ClipRange = 0.1; MinibatchSize = 200 } TwinTasks.numbers 3
-    check { ppoOptions with Rate.AnnealLearningRate = true; ClipRange = 0.1; MaxGradientNorm = 0.0 } TwinTasks.choices 1
-    check { ppoOptions with DualClip = 1.05; ClipRange = 0.02; ValueClipRange = 0.05 } TwinTasks.numbers 2
+    check { ppoOptions with ClipRange = RateSchedule.linear 0.1 0.0; MinibatchSize = 200 } TwinTasks.numbers 3
+
+    check
+        { ppoOptions with
+            Rate.LearningRate = RateSchedule.linear 0.4 0.0
+            ClipRange = RateSchedule.Constant 0.1
+            MaxGradientNorm = 0.0
+        }
+        TwinTasks.choices
+        1
+
+    check
+        { ppoOptions with
+            DualClip = 1.05
+            ClipRange = RateSchedule.Constant 0.02
+            ValueClipRange = RateSchedule.Constant 0.05
+        }
+        TwinTasks.numbers
+        2
 
     // The last epoch's divergence is near the target, that of all steps together is not.
     check
@@ -117,14 +138,21 @@ let ``a transition of PPO is that of plain PPO`` () =
         { ppoOptions with
             KlPenalty = 0.7
             KlPenaltyTarget = 0.05
-            ClipRange = 0.0
+            ClipRange = RateSchedule.Constant 0.0
             Network.NormaliseObservations = true
             Rollout.NormaliseRewards = true
         }
         TwinTasks.mixed
         2
 
-    check { ppoOptions with TargetKl = 1e-4; Epochs = 5; Rollout.NormaliseAdvantages = false } TwinTasks.choices 2
+    check
+        { ppoOptions with
+            TargetKl = RateSchedule.Constant 1e-4
+            Epochs = 5
+            Rollout.NormaliseAdvantages = false
+        }
+        TwinTasks.choices
+        2
 
 let private ppgOptions =
     let d = PpgOptions.defaults
@@ -137,9 +165,9 @@ let private ppgOptions =
         ValueEpochs = 2
         AuxiliaryEpochs = 2
         MinibatchSize = 80
-        LearningRate = 0.3
-        ClipRange = 0.05
-        EntropyCoefficient = 0.1
+        LearningRate = RateSchedule.Constant 0.3
+        ClipRange = RateSchedule.Constant 0.05
+        EntropyCoefficient = RateSchedule.Constant 0.1
         CloneCoefficient = 2.0
     }
 
@@ -149,7 +177,15 @@ let ``a transition of PPG is that of plain phasic policy gradient`` () =
         Agreement.transitions 1 (Ppg.create options) task 5 threads (PlainGradients.ppg options)
 
     check ppgOptions TwinTasks.choices 1
-    check { ppgOptions with MaxGradientNorm = 1e3; MinibatchSize = 200; ClipRange = 0.1 } TwinTasks.numbers 3
+
+    check
+        { ppgOptions with
+            MaxGradientNorm = 1e3
+            MinibatchSize = 200
+            ClipRange = RateSchedule.Constant 0.1
+        }
+        TwinTasks.numbers
+        3
 
     check
         { ppgOptions with

@@ -5,6 +5,7 @@ module Rl.Tests.Algorithms.Twins.HybridSacTwinTests
 open Rl.Core.Algorithms
 open Rl.Core.Networks
 open Xunit
+open Rl.Core.Learning
 
 /// 5 copies, two steps between updates: 20 random steps, then updates after each ten.
 let private sac =
@@ -21,9 +22,9 @@ let private sac =
             }
         Soft.Network.Hidden = [ 4 ]
         Soft.Network.Activation = Activation.Tanh
-        Soft.Rate.LearningRate = 0.02
-        Soft.CriticLearningRate = 0.03
-        Soft.TemperatureLearningRate = 0.01
+        Soft.Rate.LearningRate = RateSchedule.Constant 0.02
+        Soft.CriticLearningRate = RateSchedule.Constant 0.03
+        Soft.TemperatureLearningRate = RateSchedule.Constant 0.01
         Soft.InitialTemperature = 0.7
         TargetRate = 0.2
         Soft.Plan.TotalSteps = 600L
@@ -59,7 +60,9 @@ let ``a transition of SAC with choices is that of its plain twin`` () =
     check
         { sac with
             Soft.Network.NormaliseObservations = true
-            Soft.Rate.AnnealLearningRate = true
+            Soft.Rate.LearningRate = RateSchedule.linear 0.02 0.0
+            Soft.CriticLearningRate = RateSchedule.linear 0.03 0.0
+            Soft.TemperatureLearningRate = RateSchedule.linear 0.01 0.0
             Soft.Plan.TotalSteps = 70L
             Soft.OffPolicy.GradientSteps = -1
             Soft.OffPolicy.RoundSteps = 25
@@ -108,7 +111,9 @@ let ``a transition of SAC with choices and numbers is that of its plain twin`` (
             TargetRate = 1.0
             Critics = 1
             Soft.TargetEntropyPerAction = 0.4
-            Soft.Rate.AnnealLearningRate = true
+            Soft.Rate.LearningRate = RateSchedule.linear 0.02 0.0
+            Soft.CriticLearningRate = RateSchedule.linear 0.03 0.0
+            Soft.TemperatureLearningRate = RateSchedule.linear 0.01 0.0
             Soft.Plan.TotalSteps = 70L
         }
         3

@@ -232,10 +232,7 @@ type Adam(name, gradientDecay: float, state: TrainingState) =
 let least (values: Scalar[]) = Array.reduce Scalar.smallerOf values
 
 let shareOf (rate: RateOptions) (plan: PlanOptions) (steps: int64) =
-    if rate.AnnealLearningRate then
-        max 0.0 (1.0 - float steps / float plan.TotalSteps)
-    else
-        1.0
+    PlainRates.after plan steps rate.LearningRate / PlainRates.start rate.LearningRate
 
 let follow rate (online: float[]) (target: float[]) = Array.map2 (fun x y -> (1.0 - rate) * y + rate * x) online target
 
@@ -296,7 +293,7 @@ let td3 (c: Td3Options) (view: TwinView) : Expected =
             key
         else
             if progress[1] >= 0.0 then
-                let isTooFar = sqrt progress[2] > c.Noise.ExplorationDeviation
+                let isTooFar = sqrt progress[2] > PlainRates.start c.Noise.ExplorationDeviation
                 progress[0] <- if isTooFar then progress[0] / 1.01 else progress[0] * 1.01
 
             progress[1] <- stretch
@@ -316,7 +313,7 @@ let td3 (c: Td3Options) (view: TwinView) : Expected =
                     let action =
                         networks.Policy(frozenActor, led)
                         |> Array.mapi (fun k a ->
-                            let moved = c.SmoothingDeviation * noise[i][place * n + k]
+                            let moved = PlainRates.start c.SmoothingDeviation * noise[i][place * n + k]
                             let shift = max -c.SmoothingLimit (min c.SmoothingLimit moved)
                             Scalar.constant (max -1.0 (min 1.0 (a.Value + shift))))
 
@@ -324,7 +321,7 @@ let td3 (c: Td3Options) (view: TwinView) : Expected =
 
         let struct (loss, gradient) = critics |> Scalar.differentiate (squaredErrors networks batch y)
         reports.Add("criticLoss", loss)
-        critics <- ofCritics.Step(share * c.CriticLearningRate, critics, gradient)
+        critics <- ofCritics.Step(share * PlainRates.start c.CriticLearningRate, critics, gradient)
         waited <- waited + 1
 
         if waited = c.PolicyDelay then
@@ -351,7 +348,7 @@ let td3 (c: Td3Options) (view: TwinView) : Expected =
 
                 progress[2] <- batch |> Array.averageBy distance
 
-            actor <- ofActor.Step(share * c.Rate.LearningRate, actor, gradient)
+            actor <- ofActor.Step(share * PlainRates.start c.Rate.LearningRate, actor, gradient)
             targetActor <- follow c.TargetRate actor targetActor
             targets <- follow c.TargetRate critics targets
 
@@ -387,7 +384,7 @@ let ddpg (c: DdpgOptions) (view: TwinView) : Expected =
             Critics = 1
             TargetRate = c.TargetRate
             PolicyDelay = 1
-            SmoothingDeviation = 0.0
+            SmoothingDeviation = RateSchedule.Constant 0.0
             SmoothingLimit = 1.0
             Optimiser = c.Optimiser
             Noise = c.Noise

@@ -305,7 +305,7 @@ module PlainDistributional =
 
             let distance = bounds |> Array.mapi (fun i bound -> slope i * bound) |> Scalar.sum
             let entropy = sizes |> Array.map (fun size -> -(size * Scalar.log size)) |> Scalar.sum
-            struct (distance - c.FractionEntropy * entropy, entropy)
+            struct (distance - PlainRates.start c.FractionEntropy * entropy, entropy)
 
         let proposal state : PlainProposal =
             let step, arrays =
@@ -322,7 +322,7 @@ module PlainDistributional =
                 Loss = loss
                 Step =
                     fun share theta gradient ->
-                        let rate = share * c.FractionLearningRate
+                        let rate = share * PlainRates.start c.FractionLearningRate
                         Array.map2 (fun x moved -> x + rate * (moved - x)) theta (step (theta, gradient))
                 Arrays = arrays
             }

@@ -85,7 +85,7 @@ let private natural (c: ConjugateGradientOptions) (rollout: OnPolicyOptions) (vi
 /// The values' regression on the returns, in epochs of minibatches; θ is changed in place: struct (the mean loss, the
 /// optimiser's variables, the key that follows).
 let private fit (c: ValueFitOptions) (view: TwinView) (theta: float[]) (collected: Collected) =
-    let adam = PlainAdam("value", c.ValueLearningRate, 1e-8, view.State)
+    let adam = PlainAdam("value", PlainRates.start c.ValueLearningRate, 1e-8, view.State)
     let reports = ResizeArray()
     let samples = collected.Steps.Length
 
@@ -123,10 +123,10 @@ let npg (c: NpgOptions) (view: TwinView) : Expected =
     let natural = natural c.Solver c.Rollout view collected
 
     let length =
-        if c.LearningRate > 0.0 then
-            c.LearningRate
+        if PlainRates.start c.LearningRate > 0.0 then
+            PlainRates.start c.LearningRate
         else
-            sqrt (2.0 * c.TargetKl / natural.Curvature)
+            sqrt (2.0 * PlainRates.start c.TargetKl / natural.Curvature)
 
     let actor = along view.Theta[.. view.Network.ActorCount - 1] length natural.Direction
     finish c.ValueFit view collected natural actor [ "stepLength", length ]
@@ -142,7 +142,7 @@ let trpo (c: TrpoOptions) (view: TwinView) : struct (Expected * Refusal list) =
     let collected = collectFirst c.Rollout view
     let natural = natural c.Solver c.Rollout view collected
     let start = view.Theta[.. view.Network.ActorCount - 1]
-    let length = sqrt (2.0 * c.TargetKl / natural.Curvature)
+    let length = sqrt (2.0 * PlainRates.start c.TargetKl / natural.Curvature)
     let struct (before, _) = natural.Judge start
 
     let rec search tries fraction refusals =
@@ -152,7 +152,7 @@ let trpo (c: TrpoOptions) (view: TwinView) : struct (Expected * Refusal list) =
             let candidate = along start (fraction * length) natural.Direction
             let struct (surrogate, divergence) = natural.Judge candidate
 
-            if divergence > c.TargetKl then
+            if divergence > PlainRates.start c.TargetKl then
                 search (tries - 1) (fraction * c.LineSearchShrink) (TooFar :: refusals)
             elif surrogate < before then
                 search (tries - 1) (fraction * c.LineSearchShrink) (Worse :: refusals)
@@ -222,7 +222,7 @@ let vmpo (c: VmpoOptions) (view: TwinView) : Expected =
             term "temperature" 0.0 (temperature * 1.0)
         ]
 
-    let adam = PlainAdam("optimiser", c.LearningRate, 1e-8, state)
+    let adam = PlainAdam("optimiser", PlainRates.start c.LearningRate, 1e-8, state)
     let mutable point = Array.append view.Theta (state.Array "multipliers" |> Array.map float)
     let mutable metrics = []
 

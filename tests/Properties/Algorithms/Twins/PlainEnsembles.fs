@@ -53,7 +53,7 @@ let redq (c: RedqOptions) (view: TwinView) : Expected =
 
         let struct (loss, gradient) = critics |> Scalar.differentiate (squaredErrors networks batch y)
         reports.Add("criticLoss", loss)
-        let rate = shareOf c.Soft.Rate c.Soft.Plan steps * c.Soft.CriticLearningRate
+        let rate = shareOf c.Soft.Rate c.Soft.Plan steps * PlainRates.start c.Soft.CriticLearningRate
         critics <- ofCritics.Step(rate, critics, gradient |> Array.map (fun g -> g / float c.Critics))
         targets <- follow c.TargetRate critics targets
 
@@ -196,7 +196,7 @@ let droq (c: DroqOptions) (view: TwinView) : Expected =
                     |> Scalar.sum))
 
         reports.Add("criticLoss", loss)
-        let rate = shareOf c.Soft.Rate c.Soft.Plan steps * c.Soft.CriticLearningRate
+        let rate = shareOf c.Soft.Rate c.Soft.Plan steps * PlainRates.start c.Soft.CriticLearningRate
         critics <- ofCritics.Step(rate, critics, gradient |> Array.map ((*) 0.5))
         targets <- follow c.TargetRate critics targets
 

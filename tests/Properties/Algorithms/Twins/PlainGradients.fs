@@ -25,11 +25,11 @@ let a2c (c: A2cOptions) (view: TwinView) : Expected =
                     1.0
                     (meanOver all (fun i -> -advantages[i] * PlainPolicy.logProbability policies[i] steps[i].Action))
                 term "valueLoss" c.ValueCoefficient (valueLoss network theta steps collected.Returns all)
-                term "entropy" -c.EntropyCoefficient (meanOver all (fun i -> PlainPolicy.entropy policies[i]))
+                let entropy = meanOver all (fun i -> PlainPolicy.entropy policies[i])
+                term "entropy" -(PlainRates.start c.EntropyCoefficient) entropy
             ])
 
-    let left = max 0.0 (1.0 - float state.Steps / float c.Plan.TotalSteps)
-    let rate = c.Rate.LearningRate * (if c.Rate.AnnealLearningRate then left else 1.0)
+    let rate = PlainRates.after c.Plan view.State.Steps c.Rate.LearningRate
     let rms = PlainRmsProp("optimiser", rate, c.RmsDecay, c.RmsEpsilon, c.EpsilonInsideRoot, state)
     let theta = rms.Step(view.Theta, Gradient.clip c.MaxGradientNorm gradient)
 
@@ -46,8 +46,8 @@ let vpg (c: VpgOptions) (view: TwinView) : Expected =
     let collected = collectFirst c.Rollout view
     let steps, all = collected.Steps, [| 0 .. collected.Steps.Length - 1 |]
     let advantages = advantages c.Rollout collected
-    let policy = PlainAdam("policy", c.LearningRate, 1e-8, view.State)
-    let value = PlainAdam("value", c.ValueLearningRate, 1e-8, view.State)
+    let policy = PlainAdam("policy", PlainRates.start c.LearningRate, 1e-8, view.State)
+    let value = PlainAdam("value", PlainRates.start c.ValueLearningRate, 1e-8, view.State)
 
     let moved =
         movePolicy network theta policy 0.0 (fun theta ->
@@ -58,7 +58,8 @@ let vpg (c: VpgOptions) (view: TwinView) : Expected =
                     "policyLoss"
                     1.0
                     (meanOver all (fun i -> -advantages[i] * PlainPolicy.logProbability policies[i] steps[i].Action))
-                term "entropy" -c.EntropyCoefficient (meanOver all (fun i -> PlainPolicy.entropy policies[i]))
+                let entropy = meanOver all (fun i -> PlainPolicy.entropy policies[i])
+                term "entropy" -(PlainRates.start c.EntropyCoefficient) entropy
             ])
 
     let fitted = [ for _ in 1 .. c.ValueSteps -> fitValues network theta value 0.0 steps collected.ToGo all ]
@@ -92,9 +93,8 @@ let ppo (c: PpoOptions) (view: TwinView) : Expected =
     let network, state, theta = view.Network, view.State, view.Theta
     let collected = collectFirst c.Rollout view
     let steps = collected.Steps
-    let left = max 0.0 (1.0 - float state.Steps / float c.Plan.TotalSteps)
-    let rate = c.Rate.LearningRate * (if c.Rate.AnnealLearningRate then left else 1.0)
-    let range = c.ClipRange * (if c.AnnealClipRange then left else 1.0)
+    let rate = PlainRates.after c.Plan view.State.Steps c.Rate.LearningRate
+    let range = PlainRates.after c.Plan view.State.Steps c.ClipRange
     let penalty = if c.KlPenalty > 0.0 then float ((state.Array "klPenalty").[0]) else 0.0
     let adam = PlainAdam("optimiser", rate, c.AdamEpsilon, state)
 
@@ -102,10 +102,10 @@ let ppo (c: PpoOptions) (view: TwinView) : Expected =
         let value = PlainNetwork.value network theta steps[i].Observation
         let error (value: Scalar) = Scalar.square (value - collected.Returns[i])
 
-        if c.ValueClipRange > 0.0 then
+        if PlainRates.start c.ValueClipRange > 0.0 then
             let old = steps[i].Value
-            let change = Scalar.smallerOf (value - old) (Scalar.constant c.ValueClipRange)
-            let near = old + Scalar.largerOf change (Scalar.constant -c.ValueClipRange)
+            let change = Scalar.smallerOf (value - old) (Scalar.constant (PlainRates.start c.ValueClipRange))
+            let near = old + Scalar.largerOf change (Scalar.constant -(PlainRates.start c.ValueClipRange))
             0.5 * Scalar.largerOf (error value) (error near)
         else
             0.5 * error value
@@ -129,16 +129,25 @@ let ppo (c: PpoOptions) (view: TwinView) : Expected =
                 Scalar.exp (PlainPolicy.logProbability policies[row] step.Action - step.LogProbability))
 
         let surrogate row =
-            if c.ClipRange = 0.0 then
+            if c.ClipRange = RateSchedule.Constant 0.0 then
                 penalty * approximateKl ratios[row] - ratios[row] * advantages[row]
             else
                 clippedLoss range c.DualClip ratios[row] advantages[row] + penalty * approximateKl ratios[row]
 
-        let clipped row = Scalar.constant (if c.ClipRange = 0.0 then 0.0 else isClipped range ratios[row])
+        let clipped row =
+            Scalar.constant (
+                if c.ClipRange = RateSchedule.Constant 0.0 then
+                    0.0
+                else
+                    isClipped range ratios[row]
+            )
 
         [
             term "policyLoss" 1.0 (meanOver all surrogate)
-            term "entropy" -c.EntropyCoefficient (meanOver all (fun row -> PlainPolicy.entropy policies[row]))
+            term
+                "entropy"
+                -(PlainRates.start c.EntropyCoefficient)
+                (meanOver all (fun row -> PlainPolicy.entropy policies[row]))
             term "approximateKl" 0.0 (meanOver all (fun row -> approximateKl ratios[row]))
             term "clipFraction" 0.0 (meanOver all clipped)
             term "valueLoss" c.ValueCoefficient (meanOver minibatch (valueLoss theta))
@@ -159,7 +168,7 @@ let ppo (c: PpoOptions) (view: TwinView) : Expected =
             |> Seq.skip (reports.Count - count)
             |> Seq.averageBy (fun values -> values |> List.find (fst >> (=) "approximateKl") |> snd)
 
-        c.TargetKl > 0.0 && last > 1.5 * c.TargetKl
+        PlainRates.start c.TargetKl > 0.0 && last > 1.5 * PlainRates.start c.TargetKl
 
     let struct (epochs, key) = epochs steps.Length cut c.Epochs state.Key learn isFar
 
@@ -180,9 +189,9 @@ let ppo (c: PpoOptions) (view: TwinView) : Expected =
 let ppg (c: PpgOptions) (view: TwinView) : Expected =
     let network, state, theta = view.Network, view.State, view.Theta
     let world = TwinWorld(view.Environment, state)
-    let policyAdam = PlainAdam("policy", c.LearningRate, c.AdamEpsilon, state)
-    let valueAdam = PlainAdam("value", c.LearningRate, c.AdamEpsilon, state)
-    let auxiliaryAdam = PlainAdam("auxiliary", c.LearningRate, c.AdamEpsilon, state)
+    let policyAdam = PlainAdam("policy", PlainRates.start c.LearningRate, c.AdamEpsilon, state)
+    let valueAdam = PlainAdam("value", PlainRates.start c.LearningRate, c.AdamEpsilon, state)
+    let auxiliaryAdam = PlainAdam("auxiliary", PlainRates.start c.LearningRate, c.AdamEpsilon, state)
     let samples = c.Rollout.RolloutSteps * world.Copies
     let struct (_, size) as policyCut = cut samples c.MinibatchSize
     let policyReports, valueReports, auxiliaryReports = ResizeArray(), ResizeArray(), ResizeArray()
@@ -208,13 +217,17 @@ let ppg (c: PpgOptions) (view: TwinView) : Expected =
                     term
                         "policyLoss"
                         1.0
-                        (meanOver minibatch (fun i -> clippedLoss c.ClipRange 0.0 (ratio i) advantages[i]))
+                        (meanOver minibatch (fun i ->
+                            clippedLoss (PlainRates.start c.ClipRange) 0.0 (ratio i) advantages[i]))
                     term
                         "entropy"
-                        -c.EntropyCoefficient
+                        -(PlainRates.start c.EntropyCoefficient)
                         (meanOver minibatch (fun i -> PlainPolicy.entropy policies[i]))
                     term "approximateKl" 0.0 (meanOver minibatch (ratio >> approximateKl))
-                    term "clipFraction" 0.0 (meanOver minibatch (ratio >> isClipped c.ClipRange >> Scalar.constant))
+                    term
+                        "clipFraction"
+                        0.0
+                        (meanOver minibatch (ratio >> isClipped (PlainRates.start c.ClipRange) >> Scalar.constant))
                 ])
             |> policyReports.Add
 

@@ -153,9 +153,10 @@ let transition (c: SacOptions) (maskOf: float[] -> bool[]) (view: TwinView) : Ex
     let adam name rate = PlainAdam(name, (fun () -> share.Value * rate), 1e-8, state)
 
     let ofActor, ofCritics =
-        adam "actorOptimiser" c.Soft.Rate.LearningRate, adam "criticOptimiser" c.Soft.CriticLearningRate
+        adam "actorOptimiser" (PlainRates.start c.Soft.Rate.LearningRate),
+        adam "criticOptimiser" (PlainRates.start c.Soft.CriticLearningRate)
 
-    let ofTemperature = lazy adam "temperatureOptimiser" c.Soft.TemperatureLearningRate
+    let ofTemperature = lazy adam "temperatureOptimiser" (PlainRates.start c.Soft.TemperatureLearningRate)
     let priorities = PlainPriorities(replayed.PriorityExponent, replayed.BufferSize, state)
     let reported = Collections.Generic.List<string * float>()
     let least theta seen action = networks.Outputs(theta, seen, action) |> Array.reduce (Array.map2 Scalar.smallerOf)
@@ -223,9 +224,7 @@ let transition (c: SacOptions) (maskOf: float[] -> bool[]) (view: TwinView) : Ex
                 if step % every = 0L then
                     targets <- Array.map2 (fun f t -> f + c.TargetRate * (t - f)) targets critics
 
-    let correction (steps: int64) =
-        let gone = min 1.0 (float steps / float c.Soft.Plan.TotalSteps)
-        replayed.PriorityCorrection + (1.0 - replayed.PriorityCorrection) * gone
+    let correction (steps: int64) = PlainRates.after c.Soft.Plan steps replayed.ImportanceExponent
 
     let learn memory statistics (steps: int64) key =
         let rows, weights, key =
@@ -238,8 +237,8 @@ let transition (c: SacOptions) (maskOf: float[] -> bool[]) (view: TwinView) : Ex
         let noise, key = normals rows.Length numbers key
         let nextNoise, key = normals rows.Length numbers key
 
-        if c.Soft.Rate.AnnealLearningRate then
-            share.Value <- max 0.0 (1.0 - float steps / float c.Soft.Plan.TotalSteps)
+        let first = PlainRates.start c.Soft.Rate.LearningRate
+        share.Value <- PlainRates.after c.Soft.Plan steps c.Soft.Rate.LearningRate / first
 
         let see = PlainStatistics.normalise statistics
         let beta, alpha = exp logTemperatures[0], exp (Array.last logTemperatures)

@@ -41,7 +41,7 @@ type PlainNoise(c: NoiseOptions, actions: int, state: TrainingState) =
                     own[place], key)
                 key
 
-        c.ExplorationDeviation * List.sum values / sqrt 12.0, key
+        PlainRates.start c.ExplorationDeviation * List.sum values / sqrt 12.0, key
 
     /// The noise on each number of a copy's action, and the stream that follows.
     member _.Draw(copy: int, key: Rng) : float[] * Rng =
@@ -51,7 +51,7 @@ type PlainNoise(c: NoiseOptions, actions: int, state: TrainingState) =
             |> Array.mapFold
                 (fun key _ ->
                     let z, key = normal key
-                    c.ExplorationDeviation * z, key)
+                    PlainRates.start c.ExplorationDeviation * z, key)
                 key
         | ExplorationNoise.OrnsteinUhlenbeck ->
             [| 0 .. actions - 1 |]
@@ -59,7 +59,7 @@ type PlainNoise(c: NoiseOptions, actions: int, state: TrainingState) =
                 (fun key i ->
                     let z, key = normal key
                     let x = carried[copy][i]
-                    let next = x - c.ExplorationPull * x * 0.01 + c.ExplorationDeviation * 0.1 * z
+                    let next = x - c.ExplorationPull * x * 0.01 + PlainRates.start c.ExplorationDeviation * 0.1 * z
                     carried[copy][i] <- single next
                     next, key)
                 key

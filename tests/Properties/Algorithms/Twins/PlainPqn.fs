@@ -101,8 +101,7 @@ module PlainPqn =
             |> Array.mapi (fun index _ ->
                 returnOf c.Discount c.Lambda [ for i in index..copies .. steps.Length - 1 -> steps[i] ])
 
-        let left = max 0.0 (1.0 - float state.Steps / float c.Plan.TotalSteps)
-        let rate = c.Rate.LearningRate * (if c.Rate.AnnealLearningRate then left else 1.0)
+        let rate = PlainRates.after c.Plan view.State.Steps c.Rate.LearningRate
         let optimiser = PlainRAdam("optimiser", rate, c.AdamEpsilon, state)
         let reports = ResizeArray<(string * float) list>()
         let mutable theta = view.Theta

@@ -147,22 +147,16 @@ module PlainR2d2 =
             else
                 outputs
 
-        let rateAt (steps: int64) =
-            if values.Rate.AnnealLearningRate then
-                values.Rate.LearningRate * (1.0 - float steps / float values.Plan.TotalSteps)
-            else
-                values.Rate.LearningRate
+        let rateAt (steps: int64) = PlainRates.after values.Plan steps values.Rate.LearningRate
 
         let epsilon = PlainValues.epsilon values.Plan values.Exploration
-        let mutable rate = values.Rate.LearningRate
+        let mutable rate = PlainRates.start values.Rate.LearningRate
         let replayed = values.OffPolicy
         let length = c.BurnIn + c.SequenceLength
         let delay = (length - 1) * world.Copies
         let priorities = PlainPriorities(replayed.PriorityExponent, replayed.BufferSize, delay, state)
 
-        let correction (steps: int64) =
-            let gone = min 1.0 (float steps / float values.Plan.TotalSteps)
-            replayed.PriorityCorrection + (1.0 - replayed.PriorityCorrection) * gone
+        let correction (steps: int64) = PlainRates.after values.Plan steps replayed.ImportanceExponent
 
         let adam = PlainAdam("optimiser", (fun () -> rate), values.AdamEpsilon, state)
 

@@ -139,7 +139,7 @@ let private mirrored (view: TwinView) (deviation: float) (directions: float[][])
 /// deviation of their returns (Mania et al. 2018, algorithm 2).
 let ars (c: ArsOptions) (view: TwinView) : Expected =
     let directions = directions view c.Directions
-    let trial = trial c.Candidates c.AliveBonus view (mirrored view c.Deviation directions)
+    let trial = trial c.Candidates c.AliveBonus view (mirrored view (PlainRates.start c.Deviation) directions)
     let top = if c.TopDirections = 0 then c.Directions else c.TopDirections
 
     let best =
@@ -155,7 +155,7 @@ let ars (c: ArsOptions) (view: TwinView) : Expected =
         own view
         |> Array.mapi (fun i x ->
             let sum = best |> Array.sumBy (fun (direction, returns) -> (returns[0] - returns[1]) * direction[i])
-            x + c.LearningRate / (float top * (deviation + 1e-8)) * sum)
+            x + PlainRates.start c.LearningRate / (float top * (deviation + 1e-8)) * sum)
 
     finish view c.Directions trial moved [] [ "returnDeviation", deviation ]
 
@@ -163,7 +163,7 @@ let ars (c: ArsOptions) (view: TwinView) : Expected =
 /// (Salimans et al. 2017).
 let es (c: EsOptions) (view: TwinView) : Expected =
     let directions = directions view c.Directions
-    let trial = trial c.Candidates 0.0 view (mirrored view c.Deviation directions)
+    let trial = trial c.Candidates 0.0 view (mirrored view (PlainRates.start c.Deviation) directions)
     let sorted = Array.sort trial.Fitness
 
     // Equal returns share the mean of their ranks.
@@ -176,9 +176,9 @@ let es (c: EsOptions) (view: TwinView) : Expected =
     let gradient =
         Array.init directions[0].Length (fun i ->
             let sum = Array.map2 (fun (u: float[]) (noise: float[]) -> (u[0] - u[1]) * noise[i]) ranks directions
-            -(Array.sum sum) / (2.0 * float c.Directions * c.Deviation))
+            -(Array.sum sum) / (2.0 * float c.Directions * PlainRates.start c.Deviation))
 
-    let adam = PlainAdam("optimiser", c.LearningRate, 1e-8, view.State)
+    let adam = PlainAdam("optimiser", PlainRates.start c.LearningRate, 1e-8, view.State)
     let theta = own view
     let penalised = Array.map2 (fun g x -> g + c.WeightDecay * x) gradient theta
     finish view c.Directions trial (adam.Step(theta, penalised)) adam.Arrays [ "gradientNorm", Gradient.norm gradient ]

@@ -64,12 +64,12 @@ type SoftActor(c: SoftOptions, decay: float, first: float[], state: TrainingStat
 
         reports.Add("actorLoss", loss)
         reports.Add("entropy", entropy)
-        theta <- project (ofActor.Step(share * c.Rate.LearningRate, theta, gradient))
+        theta <- project (ofActor.Step(share * PlainRates.start c.Rate.LearningRate, theta, gradient))
 
         if c.LearnTemperature then
             let excess = entropy - c.TargetEntropyPerAction * float noise[0].Length
             reports.Add("temperatureLoss", logTemperature * excess)
-            let rate = share * c.TemperatureLearningRate
+            let rate = share * PlainRates.start c.TemperatureLearningRate
             logTemperature <- ofTemperature.Value.Step(rate, [| logTemperature |], [| excess |])[0]
 
     member _.Arrays =
@@ -91,7 +91,10 @@ let act (c: SoftOptions) n (outputs: float[] -> Scalar[]) observation key =
 type PinkActing(c: SoftOptions, n: int, state: TrainingState) =
     let noise =
         PlainNoise(
-            { NoiseOptions.defaults with Exploration = ExplorationNoise.Pink; ExplorationDeviation = 1.0 },
+            { NoiseOptions.defaults with
+                Exploration = ExplorationNoise.Pink
+                ExplorationDeviation = RateSchedule.Constant 1.0
+            },
             n,
             state
         )
@@ -143,7 +146,7 @@ let sac (c: SacOptions) (view: TwinView) : Expected =
 
         let struct (loss, gradient) = critics |> Scalar.differentiate (squaredErrors networks batch y)
         reports.Add("criticLoss", loss)
-        let rate = shareOf c.Soft.Rate c.Soft.Plan steps * c.Soft.CriticLearningRate
+        let rate = shareOf c.Soft.Rate c.Soft.Plan steps * PlainRates.start c.Soft.CriticLearningRate
         critics <- ofCritics.Step(rate, critics, gradient |> Array.map ((*) 0.5))
         targets <- follow c.TargetRate critics targets
         let frozen = constants critics
@@ -233,7 +236,14 @@ let tqc (c: TqcOptions) (view: TwinView) : Expected =
                     |> Scalar.mean))
 
         reports.Add("criticLoss", float c.Critics * loss)
-        critics <- ofCritics.Step(shareOf c.Soft.Rate c.Soft.Plan steps * c.Soft.CriticLearningRate, critics, gradient)
+
+        critics <-
+            ofCritics.Step(
+                shareOf c.Soft.Rate c.Soft.Plan steps * PlainRates.start c.Soft.CriticLearningRate,
+                critics,
+                gradient
+            )
+
         targets <- follow c.TargetRate critics targets
         let frozen = constants critics
 
@@ -407,7 +417,7 @@ let crossq (c: CrossQOptions) (view: TwinView) : Expected =
                 |> Scalar.sum)
 
         reports.Add("criticLoss", loss)
-        let rate = shareOf c.Soft.Rate c.Soft.Plan steps * c.Soft.CriticLearningRate
+        let rate = shareOf c.Soft.Rate c.Soft.Plan steps * PlainRates.start c.Soft.CriticLearningRate
         critics <- ofCritics.Step(rate, critics, gradient |> Array.map ((*) 0.5))
         criticStatistics <- present |> Array.map snd |> Array.concat
 

@@ -163,10 +163,7 @@ module PlainStream =
         struct (snd terms[0], gradient)
 
     let private annealed (rate: Rl.Core.Learning.RateOptions) (total: int64) (steps: int64) =
-        if rate.AnnealLearningRate then
-            rate.LearningRate * max 0.0 (1.0 - float steps / float total)
-        else
-            rate.LearningRate
+        PlainRates.at (float steps / float total) rate.LearningRate
 
     /// Stream Q(λ).
     let q (c: StreamQOptions) (view: TwinView) : Expected =
@@ -232,7 +229,7 @@ module PlainStream =
 
             let struct (_, ofPolicy) =
                 gradientOf theta (fun theta ->
-                    let push = c.EntropyCoefficient * float (sign error)
+                    let push = PlainRates.start c.EntropyCoefficient * float (sign error)
                     PlainPolicy.logProbability (policy theta) step.Action + push * PlainPolicy.entropy (policy theta))
 
             let entropy = (PlainPolicy.entropy (policy (constants theta))).Value

@@ -113,8 +113,7 @@ module PlainValues =
 
     /// The probability of a random action after so many steps.
     let epsilon (plan: PlanOptions) (c: EpsilonGreedyOptions) (steps: int64) : float =
-        let part = float steps / (c.ExplorationFraction * float plan.TotalSteps)
-        c.InitialExploration + (c.FinalExploration - c.InitialExploration) * min 1.0 part
+        PlainRates.after plan steps c.ExplorationRate
 
     /// A round, and what is remembered after it.
     let transition (c: PlainValueLearner) (view: TwinView) : Expected * PlainMemory =
@@ -133,20 +132,14 @@ module PlainValues =
         /// For each component its number of choices, what is possible, and its action values.
         let each mask q = List.zip3 counts (split counts mask) (split counts q)
 
-        let rateAt (steps: int64) =
-            if values.Rate.AnnealLearningRate then
-                values.Rate.LearningRate * (1.0 - float steps / float values.Plan.TotalSteps)
-            else
-                values.Rate.LearningRate
+        let rateAt (steps: int64) = PlainRates.after values.Plan steps values.Rate.LearningRate
 
         let epsilon = epsilon values.Plan values.Exploration
-        let mutable rate = values.Rate.LearningRate
+        let mutable rate = PlainRates.start values.Rate.LearningRate
         let replayed = values.OffPolicy
         let priorities = PlainPriorities(replayed.PriorityExponent, replayed.BufferSize, state)
 
-        let correction (steps: int64) =
-            let gone = min 1.0 (float steps / float values.Plan.TotalSteps)
-            replayed.PriorityCorrection + (1.0 - replayed.PriorityCorrection) * gone
+        let correction (steps: int64) = PlainRates.after values.Plan steps replayed.ImportanceExponent
 
         let adam = PlainAdam("optimiser", (fun () -> rate), values.AdamEpsilon, state)
         let proposal = c.Proposal |> Option.map (fun make -> make state)
@@ -283,7 +276,8 @@ module PlainValues =
             | Some own ->
                 let first = theta.Length - own.Count
                 let moved = adam.Step(Array.take first theta, Array.take first clipped)
-                theta <- Array.append moved (own.Step (rate / values.Rate.LearningRate) theta[first..] clipped[first..])
+                let share = rate / PlainRates.start values.Rate.LearningRate
+                theta <- Array.append moved (own.Step share theta[first..] clipped[first..])
                 fractionLosses.Add(snd terms[2])
                 fractionEntropies.Add(snd terms[3])
             | None -> theta <- adam.Step(theta, clipped)

@@ -184,7 +184,7 @@ let xqc (c: XqcOptions) (view: TwinView) : Expected =
 
         reports.Add("criticLoss", loss)
         let after = logits true (constants critics) both |> Array.map snd |> Array.concat
-        let rate = shareOf c.Soft.Rate c.Soft.Plan steps * c.Soft.CriticLearningRate
+        let rate = shareOf c.Soft.Rate c.Soft.Plan steps * PlainRates.start c.Soft.CriticLearningRate
         critics <- ofCritics.Step(rate, critics, gradient) |> Conditioned.onSphere critic
         criticStatistics <- after
         targets <- follow c.TargetRate critics targets

@@ -20,9 +20,8 @@ let private options =
         MinibatchSize = 50
         Epochs = 2
         Network = { d.Network with Hidden = [ 4 ]; Activation = Activation.Tanh }
-        Rate = { LearningRate = 0.01; AnnealLearningRate = false }
-        Exploration.FinalExploration = 0.1
-        Exploration.ExplorationFraction = 0.8
+        Rate = { LearningRate = RateSchedule.Constant 0.01 }
+        Exploration.ExplorationRate = RateSchedule.Linear(1.0, 0.1, 0.8)
         MaxGradientNorm = 0.4
     }
 
@@ -33,13 +32,21 @@ let private check options task threads =
 let ``a transition of PQN is that of plain PQN`` () =
     check options TwinTasks.choices 1
     check { options with LayerNormalisation = false; Lambda = 0.0 } TwinTasks.choices 2
-    check { options with Rate.AnnealLearningRate = true; MaxGradientNorm = 0.0; Lambda = 1.0 } TwinTasks.choices 3
+
+    check
+        { options with
+            Rate.LearningRate = RateSchedule.linear 0.01 0.0
+            MaxGradientNorm = 0.0
+            Lambda = 1.0
+        }
+        TwinTasks.choices
+        3
 
     check
         { options with
             Network.Hidden = [ 3; 4 ]
             Network.NormaliseObservations = true
-            Exploration.InitialExploration = 0.4
+            Exploration.ExplorationRate = RateSchedule.Linear(0.4, 0.1, 0.8)
             MinibatchSize = 200
         }
         TwinTasks.choices
@@ -48,4 +55,8 @@ let ``a transition of PQN is that of plain PQN`` () =
 [<Fact>]
 let ``a transition of PQN with masks is that of plain PQN`` () =
     check options TwinTasks.maskedChoices 2
-    check { options with Lambda = 1.0; Exploration.InitialExploration = 0.2 } TwinTasks.maskedChoices 1
+
+    check
+        { options with Lambda = 1.0; Exploration.ExplorationRate = RateSchedule.Linear(0.2, 0.1, 0.8) }
+        TwinTasks.maskedChoices
+        1

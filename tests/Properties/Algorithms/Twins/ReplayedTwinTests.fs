@@ -23,9 +23,9 @@ let private options =
         Values.OffPolicy.RoundSteps = 60
         Values.Network.Hidden = [ 4 ]
         Values.Network.Activation = Activation.Tanh
-        Values.Rate.LearningRate = 0.01
+        Values.Rate.LearningRate = RateSchedule.linear 0.01 0.0
         Values.TargetUpdateInterval = 25
-        Values.Exploration.ExplorationFraction = 0.5
+        Values.Exploration.ExplorationRate = RateSchedule.Linear(1.0, 0.05, 0.5)
         Values.MaxGradientNorm = 0.5
     }
 
@@ -95,7 +95,7 @@ let ``a round of DQN is that of plain DQN`` () =
             Target = ValueTarget.Munchausen
             MunchausenTemperature = 0.3
             Values.Network.NormaliseObservations = true
-            Values.Rate.AnnealLearningRate = true
+            Values.Rate.LearningRate = RateSchedule.linear 0.01 0.0
             Values.OffPolicy.GradientSteps = -1
             Values.OffPolicy.TrainFrequency = 1
             Values.OffPolicy.RoundSteps = 20
@@ -129,8 +129,7 @@ let ``a round of DQN from returns mixed by λ is that of plain DQN, which follow
 let ``a round of greedy DQN sees observations as the newest statistics have them`` () =
     agree
         { options with
-            Values.Exploration.InitialExploration = 0.0
-            Values.Exploration.FinalExploration = 0.0
+            Values.Exploration.ExplorationRate = RateSchedule.Constant 0.0
             Values.Network.NormaliseObservations = true
             Values.OffPolicy.LearningStarts = 0
             Values.OffPolicy.TrainFrequency = 1
@@ -146,7 +145,7 @@ let ``a round of DQN from prioritised replay is that of plain DQN`` () =
     let prioritised =
         { options with
             Values.OffPolicy.PriorityExponent = 0.7
-            Values.OffPolicy.PriorityCorrection = 0.3
+            Values.OffPolicy.ImportanceExponent = RateSchedule.linear 0.3 1.0
             Values.OffPolicy.RoundSteps = 30
         }
 
@@ -212,7 +211,7 @@ let ``a round of C51 is that of plain C51`` () =
         { c51 with
             Values.OffPolicy.PriorityExponent = 0.7
             Values.Network.NormaliseObservations = true
-            Values.Rate.AnnealLearningRate = true
+            Values.Rate.LearningRate = RateSchedule.linear 0.01 0.0
         }
         TwinTasks.maskedChoices
         2
@@ -299,10 +298,10 @@ let private fqf: FqfOptions =
         Fractions = 4
         Cosines = 3
         HuberThreshold = 0.4
-        FractionLearningRate = 0.02
+        FractionLearningRate = RateSchedule.linear 0.02 0.0
         FractionOptimiser = FractionOptimiser.RmsProp
         FractionSlope = FractionSlope.Ordered
-        FractionEntropy = 0.1
+        FractionEntropy = RateSchedule.Constant 0.1
     }
 
 [<Fact>]
@@ -328,9 +327,10 @@ let ``a round of FQF is that of plain FQF`` () =
 
     agree
         { fqf with
-            Values.Rate.AnnealLearningRate = true
+            Values.Rate.LearningRate = RateSchedule.Constant 0.01
+            FractionLearningRate = RateSchedule.Constant 0.02
             Values.Dueling = true
-            FractionEntropy = 0.0
+            FractionEntropy = RateSchedule.Constant 0.0
             Fractions = 7
         }
         TwinTasks.choices
@@ -381,7 +381,7 @@ let ``a round of R2D2 is that of plain R2D2`` () =
             Values.Dueling = false
             Values.TargetUpdateInterval = 25
             Values.Network.NormaliseObservations = true
-            Values.Rate.AnnealLearningRate = true
+            Values.Rate.LearningRate = RateSchedule.linear 0.01 0.0
             Values.OffPolicy.PriorityExponent = 1.0
         }
         TwinTasks.maskedChoices

@@ -38,8 +38,8 @@ let private arsOptions =
         Network.Hidden = [ 3 ]
         Directions = 7
         TopDirections = 3
-        LearningRate = 0.3
-        Deviation = 0.4
+        LearningRate = RateSchedule.Constant 0.3
+        Deviation = RateSchedule.Constant 0.4
         AliveBonus = 0.7
     }
 
@@ -65,7 +65,7 @@ let private esOptions =
     { EsOptions.defaults with
         Network.Hidden = [ 3 ]
         Directions = 6
-        Deviation = 0.3
+        Deviation = RateSchedule.Constant 0.3
         WeightDecay = 0.05
     }
 
@@ -77,7 +77,11 @@ let ``a transition of ES is that of plain evolution strategies`` () =
     check { esOptions with Network.NormaliseObservations = true; WeightDecay = 0.0 } TwinTasks.mixed 3
 
     check
-        { esOptions with Candidates.EpisodesPerCandidate = 2; Deviation = 0.9; LearningRate = 0.2 }
+        { esOptions with
+            Candidates.EpisodesPerCandidate = 2
+            Deviation = RateSchedule.Constant 0.9
+            LearningRate = RateSchedule.Constant 0.2
+        }
         TwinTasks.choices
         2
 

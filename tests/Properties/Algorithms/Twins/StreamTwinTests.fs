@@ -24,9 +24,7 @@ let private q =
         Plan.TotalSteps = 100L
         Stream = stream
         Network = network d.Network
-        Exploration.InitialExploration = 0.9
-        Exploration.FinalExploration = 0.2
-        Exploration.ExplorationFraction = 0.8
+        Exploration.ExplorationRate = RateSchedule.Linear(0.9, 0.2, 0.8)
     }
 
 let private ac =
@@ -36,7 +34,7 @@ let private ac =
         Plan.TotalSteps = 100L
         Stream = stream
         Network = network d.Network
-        EntropyCoefficient = 0.1
+        EntropyCoefficient = RateSchedule.Constant 0.1
     }
 
 let private checkQ options task copies threads =
@@ -52,7 +50,7 @@ let ``a transition of Stream Q is that of plain Stream Q`` () =
     checkQ { q with Stream.NormaliseRewards = false; Stream.LayerNormalisation = false } TwinTasks.choices 3 3
 
     checkQ
-        { q with OvershootingFactor = 0.4; Rate = { LearningRate = 0.05; AnnealLearningRate = true } }
+        { q with OvershootingFactor = 0.4; Rate = { LearningRate = RateSchedule.linear 0.05 0.0 } }
         TwinTasks.choices
         1
         1
@@ -66,7 +64,12 @@ let ``a transition of Stream Q with masks is that of plain Stream Q`` () =
 let ``a transition of Stream AC is that of plain Stream AC`` () =
     checkAc ac TwinTasks.choices 5 1
     checkAc ac TwinTasks.numbers 5 2
-    checkAc { ac with Network.NormaliseObservations = true; EntropyCoefficient = 0.0 } TwinTasks.mixed 3 3
+
+    checkAc
+        { ac with Network.NormaliseObservations = true; EntropyCoefficient = RateSchedule.Constant 0.0 }
+        TwinTasks.mixed
+        3
+        3
 
     checkAc
         { ac with
@@ -74,7 +77,7 @@ let ``a transition of Stream AC is that of plain Stream AC`` () =
             Stream.LayerNormalisation = false
             PolicyOvershootingFactor = 0.3
             ValueOvershootingFactor = 0.6
-            Rate = { LearningRate = 0.05; AnnealLearningRate = true }
+            Rate = { LearningRate = RateSchedule.linear 0.05 0.0 }
         }
         TwinTasks.maskedChoices
         1
