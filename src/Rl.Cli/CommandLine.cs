@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.CommandLine;
+using System.CommandLine.Completions;
 using System.IO;
 using System.Linq;
 using System.Threading;
@@ -20,7 +21,8 @@ internal static class CommandLine
             "Reinforcement learning: train agents, evaluate and watch them, see what there is. "
             + "Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted (what was learned is saved).")
         {
-            Train(terminal, interruption),
+            TrainCommandLine.Train(terminal, interruption),
+            TrainCommandLine.Resume(terminal, interruption),
             Evaluate(terminal, interruption),
             ReplayFailure(terminal, interruption),
             WatchCommandLine.Watch(terminal, interruption),
@@ -28,10 +30,12 @@ internal static class CommandLine
             ExportCommandLine.Export(terminal, interruption),
             RunsCommandLine.Plot(terminal, interruption),
             RunsCommandLine.Compare(terminal, interruption),
+            InfoCommandLine.Info(terminal, interruption),
             Environments(terminal),
             Algorithms(terminal),
             Check(terminal, interruption),
             Bench(terminal, interruption),
+            InfoCommandLine.Completion(terminal),
         };
         var plugin = new Option<string[]>("--plugin")
         {
@@ -41,9 +45,11 @@ internal static class CommandLine
             Recursive = true,
         };
         root.Add(plugin);
+        var suggest = root.Directives.OfType<SuggestDirective>().Single();
         // Without a word there is nothing to do, and much to say.
         var parsed = root.Parse(arguments.Count == 0 ? ["--help"] : arguments);
-        if (parsed.Errors.Count > 0)
+        // A shell asks with a line that is not complete.
+        if (parsed.Errors.Count > 0 && parsed.GetResult(suggest) is null)
         {
             terminal.Error.WriteLine(
                 $"rl: {Shown.Text(string.Join(" ", parsed.Errors.Select(error => error.Message)))} Try rl --help.");
@@ -67,121 +73,11 @@ internal static class CommandLine
         });
     }
 
-    private static Command Train(Terminal terminal, CancellationToken interruption)
-    {
-        var algorithm = Words.Optional("algorithm", "The algorithm's id; rl algorithms lists them.");
-        var environment = Words.Optional("environment", "The environment's id; rl environments lists them.");
-        var resume = new Option<string?>("--resume")
-        {
-            Description = "Go on with an interrupted run: its name under runs/, or its folder. The agent becomes the "
-                + "same bit for bit as if it had never stopped; the mean return starts with new episodes.",
-            HelpName = "run",
-        };
-        var seed = NumberOption.Whole<ulong>("--seed", "Where all randomness comes from; 1 if not given.", least: 0);
-        var steps = NumberOption.Whole<long>(
-            "--steps",
-            "Environment steps; those that are known to be good for the task, or the "
-                + "algorithm's default, if not given.",
-            least: 1);
-        var threads =
-            NumberOption.Whole<int>("--threads", "Threads; 0 for one a core. Results do not depend on it.", least: 0);
-        var run = new Option<string?>("--run") { Description = "The run's folder: a name under runs/, or a path." };
-        var overwrite =
-            new Option<bool>("--overwrite") { Description = "Replace the files of an earlier run in that folder." };
-        var json = Words.Json("one JSON object a line");
-        var episodes = NumberOption.Whole("--episodes", "Episodes of the final evaluation.", least: 1, otherwise: 100);
-        var checkpointEvery = new Option<string[]>("--checkpoint-every")
-        {
-            Description = "How often the agent is saved while it trains: steps (100000), a time (30s, 5m, 1h), or "
-                + "both; every 30s if not given, and after 1, 2, 4, … s. It is also saved "
-                + "before the first update and at the end.",
-            HelpName = "steps|time",
-            AllowMultipleArgumentsPerToken = true,
-        };
-        var keepLast = NumberOption.Whole(
-            "--keep-last", "How many of these checkpoints are kept; above 1 also as agent-<steps>.rl.", least: 1,
-            otherwise: 1);
-        var withoutReplay = new Option<bool>("--without-replay")
-        {
-            Description = "Save without the steps that an off-policy algorithm remembers, which may be most of a file. "
-                + "A run that is resumed then remembers anew, waits for LearningStarts steps before it learns again, "
-                + "and does not become what it would have become.",
-        };
-        var evaluateEvery = NumberOption.Whole(
-            "--evaluate-every",
-            "Evaluate the agent every so many steps, and keep the best as best.rl, with its evaluation in best.json.",
-            least: 1L);
-        evaluateEvery.HelpName = "steps";
-        var evaluateEpisodes = NumberOption.Whole(
-            "--evaluate-episodes", "Episodes of each of these evaluations.", least: 1, otherwise: 20);
-        var defaults = new Option<bool>("--defaults")
-        {
-            Description = "Train with the algorithm's defaults, even where better options for the task are known.",
-        };
-        var tensorBoard = new Option<string?>("--tensorboard")
-        {
-            Description = "Log for TensorBoard: in the run's folder, so that tensorboard --logdir runs shows all runs, "
-                + "or in a folder of the run's name below the one that is given.",
-            HelpName = "folder",
-            Arity = ArgumentArity.ZeroOrOne,
-        };
-        var monitor = new Option<bool>("--monitor")
-        {
-            Description = "Write the episodes as Stable-Baselines3's Monitor does: monitor.csv in the run's folder.",
-        };
-        var jsonLines = new Option<bool>("--jsonl")
-        {
-            Description = "Write an object a line as it trains: progress.jsonl in the run's folder.",
-        };
-        var set = Words.Settings(
-            "--set", "An option of the algorithm, for example LearningRate=3e-4; rl algorithms ALGORITHM lists them.");
-        var environmentSet = Words.EnvironmentSet("of the environment");
-        const string Summary = "Train an agent and keep it in a run folder. Examples: rl train ppo CartPole-v1; "
-            + "rl train dqn CartPole-v1 --seed 2 --tensorboard; rl train --resume dqn-CartPole-v1-seed2.";
-        var command = new Command("train", Summary)
-        {
-            algorithm, environment, resume, seed, steps, threads, run, overwrite, json, episodes, checkpointEvery,
-            keepLast, withoutReplay, evaluateEvery, evaluateEpisodes, tensorBoard, monitor, jsonLines, defaults, set,
-            environmentSet,
-        };
-        command.SetAction(parsed => TrainCommand.Run(
-            new TrainRequest
-            {
-                Algorithm = parsed.GetValue(algorithm),
-                Environment = parsed.GetValue(environment),
-                Resume = parsed.GetValue(resume),
-                Seed = parsed.GetValue(seed),
-                Steps = parsed.GetValue(steps),
-                Threads = parsed.GetValue(threads),
-                Run = parsed.GetValue(run),
-                Overwrite = parsed.GetValue(overwrite),
-                Json = parsed.GetValue(json),
-                Episodes = parsed.GetValue(episodes),
-                Checkpoints = CheckpointWords.Read("--checkpoint-every", parsed.GetValue(checkpointEvery) ?? []),
-                KeepLast = parsed.GetValue(keepLast),
-                WithoutReplay = parsed.GetValue(withoutReplay),
-                EvaluateEvery = parsed.GetValue(evaluateEvery),
-                EvaluateEpisodes = parsed.GetValue(evaluateEpisodes),
-                Logs = new()
-                {
-                    TensorBoard = parsed.GetResult(tensorBoard) is not null,
-                    TensorBoardFolder = parsed.GetValue(tensorBoard),
-                    Monitor = parsed.GetValue(monitor),
-                    JsonLines = parsed.GetValue(jsonLines),
-                },
-                Defaults = parsed.GetValue(defaults),
-                Settings = Words.Pairs("--set", parsed.GetValue(set)),
-                EnvironmentSettings = Words.Pairs("--environment-set", parsed.GetValue(environmentSet)),
-            },
-            terminal,
-            interruption));
-        return command;
-    }
-
     private static Command Evaluate(Terminal terminal, CancellationToken interruption)
     {
         var run =
             new Argument<string>("run") { Description = "A run's name under runs/, its folder, or an agent file." };
+        run.CompletionSources.Add(Cli.Completions.Runs);
         var episodes = NumberOption.Whole("--episodes", "How many episodes.", least: 1, otherwise: 100);
         var seed = Words.EpisodeSeed();
         var stochastic = Words.Stochastic();
@@ -220,6 +116,7 @@ internal static class CommandLine
         };
         var threads = NumberOption.Whole(
             "--threads", "Threads; 0 for one a core. The failure does not depend on it.", least: 0, otherwise: 0);
+        run.CompletionSources.Add(Cli.Completions.Runs);
         var json = Words.Json("one JSON object");
         const string Summary = "Do the update again that a run failed in, from the state before it.";
         var command = new Command("replay-failure", Summary) { run, threads, json };
@@ -234,6 +131,7 @@ internal static class CommandLine
     private static Command Environments(Terminal terminal)
     {
         var id = Words.Optional("environment", "The id of one of them, to see its spaces and options.");
+        id.CompletionSources.Add(Cli.Completions.Environments);
         var json = Words.Json("one JSON object a line");
         var command =
             new Command("environments", "List the environments, or show one with its spaces and options.") { id, json };
@@ -244,6 +142,7 @@ internal static class CommandLine
     private static Command Algorithms(Terminal terminal)
     {
         var id = Words.Optional("algorithm", "The id of one of them, to see its options.");
+        id.CompletionSources.Add(Cli.Completions.Algorithms);
         var json = Words.Json("one JSON object a line");
         const string Summary = "List the algorithms, or show one with its options and their defaults.";
         var command = new Command("algorithms", Summary) { id, json };
@@ -255,6 +154,7 @@ internal static class CommandLine
     {
         var environment =
             new Argument<string>("environment") { Description = "The environment's id; rl environments lists them." };
+        environment.CompletionSources.Add(Cli.Completions.Environments);
         var seed =
             NumberOption.Whole("--seed", "Where the randomness of the check comes from.", least: 0UL, otherwise: 0UL);
         var steps =

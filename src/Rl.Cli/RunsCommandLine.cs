@@ -60,9 +60,14 @@ internal static class RunsCommandLine
         return command;
     }
 
-    private static Argument<string[]> Runs() => new("run")
+    private static Argument<string[]> Runs()
     {
-        Description = "Names of runs under runs/, their folders, or folders of runs.",
-        Arity = ArgumentArity.OneOrMore,
-    };
+        var runs = new Argument<string[]>("run")
+        {
+            Description = "Names of runs under runs/, their folders, or folders of runs.",
+            Arity = ArgumentArity.OneOrMore,
+        };
+        runs.CompletionSources.Add(Completions.Runs);
+        return runs;
+    }
 }

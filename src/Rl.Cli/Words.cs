@@ -15,6 +15,14 @@ internal static class Words
     /// <summary>The option that prints for programs.</summary>
     public static Option<bool> Json(string printed) => new("--json") { Description = $"Print {printed}." };
 
+    /// <summary>The option that reads options of the algorithm from a file.</summary>
+    public static Option<string?> OptionsFile() => new("--options")
+    {
+        Description = "A JSON file with options of the algorithm, such as {\"LearningRate\": 3e-4}, or one that "
+            + "rl tune wrote. They go before those that are known to be good.",
+        HelpName = "file",
+    };
+
     /// <summary>The option of where episodes of an agent come from.</summary>
     public static Option<ulong?> EpisodeSeed() =>
         NumberOption.Whole<ulong>(

@@ -29,7 +29,7 @@ public sealed class CommandLineTests : IDisposable
         Fails(2, "no keyword \"h\"", "train", "ppo", "Pendulum-v1", "--run", run, "--environment-set", "h=1");
         Fails(
             2, "--steps is \"0\"; it must be at least 1", "train", "ppo", "CartPole-v1", "--run", run, "--steps", "0");
-        Fails(2, "rl --help", "train", "ppo");
+        Fails(2, "rl train --help", "train", "ppo");
         Fails(2, "rl --help", "tain", "ppo", "CartPole-v1");
         Assert.False(Directory.Exists(run));
         Fails(1, "There is no agent", "evaluate", folder.File("nothing"));

@@ -211,7 +211,7 @@ public sealed class TrainCommandTests : IDisposable
                 CommandLine.Run(
                     ["train", "ppo", "CartPole-v1", "--run", run, "--overwrite"],
                     new(output, output, isInteractive, 400), interruption.Token));
-            Assert.Contains($"rl train --resume {run} goes on", Plain(output), StringComparison.Ordinal);
+            Assert.Contains($"rl resume {run} goes on", Plain(output), StringComparison.Ordinal);
         }
     }
 

@@ -22,6 +22,12 @@ internal sealed record TrainRequest
     /// <summary>The run that is to go on.</summary>
     public string? Resume { get; init; }
 
+    /// <summary>Whether a run that has ended is refused; else it is evaluated again.</summary>
+    public bool RequiresUnfinished { get; init; }
+
+    /// <summary>A file with options of the algorithm.</summary>
+    public string? OptionsFile { get; init; }
+
     /// <summary>1 if not given.</summary>
     public ulong? Seed { get; init; }
 
@@ -91,16 +97,18 @@ internal static class TrainCommand
         if (request.Algorithm is not { } algorithm || request.Environment is not { } id)
         {
             throw new ArgumentException(
-                "train needs an algorithm and an environment, or --resume with a run. Try rl --help.");
+                "train needs an algorithm and an environment, or --resume with a run. Try rl train --help.");
         }
 
         var environment = EnvironmentArgument.Make(id, request.EnvironmentSettings, terminal);
         var tuned = request.Defaults ? null : TunedOptions.Find(algorithm, environment.Id);
-        var options = Algorithms.Options(algorithm, [.. tuned?.Settings ?? [], .. request.Settings]);
-        var planned = request.Settings.Any(
+        var file = request.OptionsFile is { } path ? OptionsFile.Read(path, algorithm) : null;
+        IReadOnlyList<KeyValuePair<string, string>> asked = [.. file?.Settings ?? [], .. request.Settings];
+        var options = Algorithms.Options(algorithm, [.. tuned?.Settings ?? [], .. asked]);
+        var planned = asked.Any(
             setting => setting.Key.Equals(nameof(options.TotalSteps), StringComparison.OrdinalIgnoreCase))
             ? null
-            : tuned?.Steps;
+            : file?.Steps ?? tuned?.Steps;
         options = options with
         {
             TotalSteps = request.Steps ?? planned ?? options.TotalSteps,
@@ -129,7 +137,7 @@ internal static class TrainCommand
     private static int Resume(string run, TrainRequest request, Terminal terminal, CancellationToken interruption)
     {
         if (request.Algorithm is not null || request.Run is not null || request.Overwrite || request.Defaults
-            || request.Seed is not null
+            || request.Seed is not null || request.OptionsFile is not null
             || request.Settings.Count > 0 || request.EnvironmentSettings.Count > 0)
         {
             throw new ArgumentException(
@@ -155,8 +163,17 @@ internal static class TrainCommand
         {
             throw new ArgumentException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"--steps is {asked:N0}, but the run has taken {agent.Steps:N0} "
-                    + $"already; it is the number at which training ends."));
+                $"--steps is {asked:N0}, but the run has taken {agent.Steps:N0} already; it is the number at which "
+                    + $"training ends."));
+        }
+
+        if (request.RequiresUnfinished && agent.Steps >= total)
+        {
+            throw new InvalidOperationException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"The run {folder.Path} has taken all of its {agent.Steps:N0} steps. To train it for more, give a "
+                    + $"number above that, for example --steps {2 * agent.Steps}; rl evaluate "
+                    + $"{Text.Run(folder.Path)} measures it."));
         }
 
         folder.TakeUp(agent.Steps);

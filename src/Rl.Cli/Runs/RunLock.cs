@@ -37,6 +37,9 @@ internal sealed class RunLock : IDisposable
         }
     }
 
+    /// <summary>Whether a process has the folder.</summary>
+    public static bool IsTaken(string folder) => IsHeld(Path.GetFullPath(Path.Combine(folder, Name)));
+
     public void Dispose()
     {
         try

@@ -129,17 +129,19 @@ internal static class RunPlaces
         return $"There is no agent in {string.Join(" or ", sought.DistinctBy(Path.GetFullPath))}; {Listed()}.";
     }
 
-    /// <summary>The first runs under runs/, as a part of a sentence.</summary>
-    private static string Listed()
-    {
-        var runs = Directory.Exists(Root)
+    /// <summary>The names of the runs under runs/ that have an agent, in order.</summary>
+    public static IEnumerable<string> Names() =>
+        Directory.Exists(Root)
             ? Directory.EnumerateDirectories(Root)
                 .Where(folder => File.Exists(Path.Combine(folder, RunFiles.Agent)))
                 .Select(folder => Path.GetFileName(folder)!)
                 .Order(StringComparer.Ordinal)
-                .Take(MostListed + 1)
-                .ToArray()
             : [];
+
+    /// <summary>The first runs under runs/, as a part of a sentence.</summary>
+    private static string Listed()
+    {
+        string[] runs = [.. Names().Take(MostListed + 1)];
         return runs.Length switch
         {
             0 => "there are no runs here",

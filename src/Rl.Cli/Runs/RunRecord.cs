@@ -73,7 +73,7 @@ internal sealed record RunRecord(
     }
 
     /// <summary>By the episodes, or by the last update where the file does not tell them.</summary>
-    private static double LastReturn(MetricsHistory history)
+    internal static double LastReturn(MetricsHistory history)
     {
         var last = new List<double>();
         for (var row = history.Rows.Count - 1; row >= 0 && last.Count < LastEpisodes; row--)

@@ -45,7 +45,7 @@ internal static class Text
             $"remembered steps take up to {Math.Ceiling(bytes / 1e6):N0} MB of memory (BufferSize)");
 
     /// <summary>The command that goes on with an interrupted run.</summary>
-    public static string Resume(string folder) => $"rl train --resume {Run(folder)}";
+    public static string Resume(string folder) => $"rl resume {Run(folder)}";
 
     /// <summary>Says that episodes were cut; empty where they were not.</summary>
     public static string Cut(int? steps) =>

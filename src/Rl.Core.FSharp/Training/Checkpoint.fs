@@ -302,25 +302,4 @@ module Checkpoint =
     let load (path: string) : Checkpoint =
         Guard.notNull (nameof path) path
         let path = Path.GetFullPath path
-
-        if not (File.Exists path) then
-            raise (FileNotFoundException($"There is no agent file {path}; check the path.", path))
-
-        let target =
-            match File.ResolveLinkTarget(path, true) with
-            | null -> path
-            | target -> target.FullName
-
-        let length = FileInfo(target).Length
-
-        // Devices and pipes have no length; to open one may wait for ever.
-        if length = 0L then
-            CheckpointFrame.refuse
-                path
-                "is empty, or no file; it is not an agent file. Use another copy or an earlier checkpoint."
-
-        let struct (bytes, isWhole) = CheckpointFrame.readAll target length
-
-        if not isWhole then CheckpointFrame.checkHeader path bytes length
-
-        ofBytes path bytes
+        ofBytes path (CheckpointFrame.readFile path)

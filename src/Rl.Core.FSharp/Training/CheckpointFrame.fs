@@ -108,3 +108,26 @@ module internal CheckpointFrame =
             header.CopyTo(bytes, 0)
             file.ReadExactly(bytes, header.Length, bytes.Length - header.Length)
             struct (bytes, true)
+
+    /// The bytes of a file. `FileNotFoundException` or another `IOException` if it cannot be read,
+    /// `InvalidDataException` if it does not begin as an agent file or is not as long as it says.
+    let readFile (path: string) : byte[] =
+        if not (File.Exists path) then
+            raise (FileNotFoundException($"There is no agent file {path}; check the path.", path))
+
+        let target =
+            match File.ResolveLinkTarget(path, true) with
+            | null -> path
+            | target -> target.FullName
+
+        let length = FileInfo(target).Length
+
+        // Devices and pipes have no length; to open one may wait for ever.
+        if length = 0L then
+            refuse path "is empty, or no file; it is not an agent file. Use another copy or an earlier checkpoint."
+
+        let struct (bytes, isWhole) = readAll target length
+
+        if not isWhole then checkHeader path bytes length
+
+        bytes

@@ -1,0 +1,90 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+
+namespace Rl.Cli;
+
+/// <summary>Scripts with which shells ask <c>rl</c> what may come next: each gives the line after the command's name
+/// and where the cursor stands in it to <c>rl [suggest:cursor] line</c>.</summary>
+internal static class CompletionScripts
+{
+    private static readonly KeyValuePair<string, string>[] Scripts =
+    [
+        new(
+            "bash",
+            """
+            # Completion of rl for bash: source <(rl completion bash)
+            _rl_complete() {
+                local command="${COMP_WORDS[0]}" line="${COMP_LINE#* }"
+                local cursor=$((COMP_POINT - ${#COMP_LINE} + ${#line})) current="${COMP_WORDS[COMP_CWORD]}" word
+                COMPREPLY=()
+                while IFS= read -r word; do
+                    if [[ -n "$word" && "$word" == "$current"* ]]; then COMPREPLY+=("$word"); fi
+                done < <("$command" "[suggest:$cursor]" "$line" 2>/dev/null | tr -d '\r')
+                # A value follows the sign: no space after it.
+                if [[ ${#COMPREPLY[@]} -gt 0 && "${COMPREPLY[0]}" == *= ]]; then compopt -o nospace; fi
+            }
+            complete -o default -F _rl_complete rl
+
+            """),
+        new(
+            "zsh",
+            """
+            #compdef rl
+            # Completion of rl for zsh: a file _rl in a folder of $fpath, or source <(rl completion zsh) after compinit.
+            _rl() {
+                local line="${BUFFER#* }"
+                local cursor=$((CURSOR - ${#BUFFER} + ${#line}))
+                local -a found values
+                found=("${(@f)$(rl "[suggest:$cursor]" "$line" 2>/dev/null)}")
+                found=(${found:#})
+                values=(${(M)found:#*=})
+                found=(${found:#*=})
+                (( ${#found} )) && compadd -- "${found[@]}"
+                (( ${#values} )) && compadd -S '' -- "${values[@]}"
+                (( ${#found} + ${#values} )) || _files
+            }
+            compdef _rl rl
+
+            """),
+        new(
+            "fish",
+            """
+            # Completion of rl for fish: ~/.config/fish/completions/rl.fish
+            function __rl_complete
+                set -l line (string replace -r '^\S+\s' '' -- (commandline -cp))
+                rl "[suggest:"(string length -- "$line")"]" "$line" 2>/dev/null
+            end
+            complete -c rl -a '(__rl_complete)'
+
+            """),
+        new(
+            "pwsh",
+            """
+            # Completion of rl for PowerShell: rl completion pwsh | Out-String | Invoke-Expression, in $PROFILE
+            Register-ArgumentCompleter -Native -CommandName rl -ScriptBlock {
+                param($wordToComplete, $commandAst, $cursorPosition)
+                $line = $commandAst.ToString()
+                if ($line.Length -lt $cursorPosition) { $line = $line.PadRight($cursorPosition) }
+                $start = $line.IndexOf(' ') + 1
+                $cursor = $cursorPosition - $start
+                rl "[suggest:$cursor]" $line.Substring($start) 2>$null | ForEach-Object {
+                    [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)
+                }
+            }
+
+            """),
+    ];
+
+    /// <summary>The shells that there is a script for.</summary>
+    public static IEnumerable<string> Shells => Scripts.Select(script => script.Key);
+
+    /// <summary>Their names in a sentence.</summary>
+    public static string Listed => string.Join(", ", Shells);
+
+    /// <summary>The script of a shell.</summary>
+    /// <exception cref="ArgumentException">There is none for it.</exception>
+    public static string Of(string shell) =>
+        Scripts.FirstOrDefault(script => script.Key.Equals(shell, StringComparison.OrdinalIgnoreCase)).Value
+        ?? throw new ArgumentException($"There is no script for the shell \"{shell}\"; the shells are {Listed}.");
+}
