@@ -28,6 +28,7 @@ internal static class CommandLine
             ExportCommandLine.Export(terminal, interruption),
             RunsCommandLine.Plot(terminal, interruption),
             RunsCommandLine.Compare(terminal, interruption),
+            ReportCommandLine.Report(terminal, interruption),
             Environments(terminal),
             Algorithms(terminal),
             Check(terminal, interruption),
