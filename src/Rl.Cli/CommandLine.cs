@@ -31,6 +31,7 @@ internal static class CommandLine
             RunsCommandLine.Plot(terminal, interruption),
             RunsCommandLine.Compare(terminal, interruption),
             InfoCommandLine.Info(terminal, interruption),
+            ReportCommandLine.Report(terminal, interruption),
             Environments(terminal),
             Algorithms(terminal),
             Check(terminal, interruption),

@@ -20,10 +20,7 @@ internal static class RunsCommandLine
             HelpName = "file",
             DefaultValueFactory = _ => PlotCommand.DefaultOutput,
         };
-        var smooth = NumberOption.Whole(
-            "--smooth", "Each point is the mean of so many episodes, the last ones; 1 for the episodes themselves.",
-            least: 1, otherwise: DefaultSmooth);
-        smooth.HelpName = "episodes";
+        var smooth = Smooth();
         var json = Words.Json("one JSON object");
         const string Summary = "Draw the learning curves of runs. Those that differ in their seeds alone are one "
             + "curve, their mean, with a band of its standard error. Examples: rl plot ppo-CartPole-v1-seed1; "
@@ -60,7 +57,18 @@ internal static class RunsCommandLine
         return command;
     }
 
-    private static Argument<string[]> Runs()
+    /// <summary>The option of how smooth curves of returns are.</summary>
+    public static Option<int> Smooth()
+    {
+        var smooth = NumberOption.Whole(
+            "--smooth", "Each point is the mean of so many episodes, the last ones; 1 for the episodes themselves.",
+            least: 1, otherwise: DefaultSmooth);
+        smooth.HelpName = "episodes";
+        return smooth;
+    }
+
+    /// <summary>The argument of which runs are meant.</summary>
+    public static Argument<string[]> Runs()
     {
         var runs = new Argument<string[]>("run")
         {

@@ -91,7 +91,7 @@ public sealed class RunFolderTests : IDisposable
         Assert.Equal(
             [
                 "agent-2048.rl", "agent-3072.rl", "agent-4096.rl", "agent.rl", "best.json", "best.rl",
-                "configuration.json", "learning-curve.png", "metrics.csv",
+                "configuration.json", "journal.jsonl", "learning-curve.png", "metrics.csv",
             ],
             Directory.GetFiles(run).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Fails(
@@ -243,7 +243,7 @@ public sealed class RunFolderTests : IDisposable
             new(output, TextWriter.Null, false), CancellationToken.None));
         Assert.Contains("was deleted while it was trained in", output.ToString(), StringComparison.Ordinal);
         Assert.Equal(
-            ["agent.rl", "configuration.json", "learning-curve.png", "metrics.csv"],
+            ["agent.rl", "configuration.json", "journal.jsonl", "learning-curve.png", "metrics.csv"],
             Directory.GetFiles(run).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Assert.StartsWith("steps,", File.ReadAllText(Path.Combine(run, "metrics.csv")), StringComparison.Ordinal);
     }

@@ -4,6 +4,7 @@ using System.Linq;
 using System.Text.Json;
 using System.Threading;
 using Rl.Cli;
+using Rl.Cli.Runs;
 using Xunit;
 using static Rl.Tests.Api.CommandCalls;
 
@@ -65,7 +66,7 @@ public sealed class TrainCommandTests : IDisposable
                 "train", "reinforce", "CartPole-v1", "--steps", "2000", "--run", run, "--set", "EpisodesPerUpdate=5",
                 "LearningRate=1e-3").Code);
         Assert.Equal(
-            ["agent.rl", "configuration.json", "learning-curve.png", "metrics.csv"],
+            ["agent.rl", "configuration.json", "journal.jsonl", "learning-curve.png", "metrics.csv"],
             Directory.GetFiles(run).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         var configuration = JsonDocument.Parse(File.ReadAllText(Path.Combine(run, "configuration.json"))).RootElement;
         Assert.Equal("5", Text(configuration.GetProperty("options"), "EpisodesPerUpdate"));
@@ -153,7 +154,8 @@ public sealed class TrainCommandTests : IDisposable
         using var agent = Agent.Load(Path.Combine(run, "agent.rl"));
         Assert.Equal(last.GetProperty("steps").GetInt64(), agent.Steps);
         Assert.True(agent.Steps > 0);
-        Assert.Equal(4, Directory.GetFiles(run).Length);
+        Assert.Equal(5, Directory.GetFiles(run).Length);
+        Assert.Equal(RunState.Interrupted, new ObservedRun(run).State);
     }
 
     [Fact]

@@ -58,6 +58,7 @@ internal sealed class TrainSession(
     {
         var watch = Stopwatch.StartNew();
         var keeper = Keeper(interruption);
+        folder.Journal.Session(agent.Steps, outline.TotalSteps, agent.Options.Threads);
         keeper.Start();
         try
         {
@@ -65,6 +66,7 @@ internal sealed class TrainSession(
             Finish(keeper);
             var (evaluation, cutAt) = FiniteEvaluation.Of(agent, request.Episodes, null, true, interruption);
             view.Result(new(outline, training, evaluation, environment.RewardThreshold, watch.Elapsed, cutAt));
+            folder.Journal.Finished(evaluation, cutAt, agent.Steps);
             logs?.End(evaluation);
             return ExitCode.Success;
         }
@@ -72,6 +74,7 @@ internal sealed class TrainSession(
         {
             Finish(keeper);
             view.Interrupted(outline, keeper.SavedSteps);
+            folder.Journal.Interrupted(keeper.SavedSteps);
             return ExitCode.Interrupted;
         }
         catch (TrainingFailureException failure)
@@ -79,6 +82,7 @@ internal sealed class TrainSession(
             Finish(keeper);
             agent.Save(folder.BeforeFailurePath);
             failure.Details.Save(folder.FailurePath);
+            folder.Journal.Failed(failure.Details, agent.Steps);
             view.Failed(outline, failure.Details, agent.Steps, $"rl replay-failure {folder.Path}");
             return ExitCode.Failure;
         }
@@ -97,10 +101,11 @@ internal sealed class TrainSession(
         },
         () => FiniteEvaluation.Of(agent, request.EvaluateEpisodes, null, true, interruption).Result)
     {
-        Failed = error => view.Notice($"{error.Message} Training goes on, and it is tried again"),
+        Failed = error => Notice($"{error.Message} Training goes on, and it is tried again"),
         Evaluated = (evaluation, steps, isBest) =>
         {
             view.Evaluated(evaluation, steps, isBest);
+            folder.Journal.Evaluated(evaluation, steps, isBest);
             logs?.Evaluated(evaluation, steps);
         },
     };
@@ -120,6 +125,11 @@ internal sealed class TrainSession(
                 }
 
                 show(now);
+                foreach (var warning in now.Warnings)
+                {
+                    folder.Journal.Warning(warning, now.Steps);
+                }
+
                 Record(now);
                 logs?.Report(now);
                 curve.Record(now, steps);
@@ -158,7 +168,7 @@ internal sealed class TrainSession(
         {
             if (!hasUnwrittenMetrics)
             {
-                view.Notice($"{error.Message} Training goes on, and it is tried again");
+                Notice($"{error.Message} Training goes on, and it is tried again");
             }
 
             hasUnwrittenMetrics = true;
@@ -171,7 +181,8 @@ internal sealed class TrainSession(
         {
             if (folder.Restore(agent, environment))
             {
-                view.Notice(
+                folder.Journal.Session(agent.Steps, outline.TotalSteps, agent.Options.Threads);
+                Notice(
                     $"the run folder {folder.Path} was deleted while it was trained in; it "
                         + "is made again, without what it held");
                 agent.SaveLast(folder.AgentPath, !request.WithoutReplay);
@@ -179,8 +190,14 @@ internal sealed class TrainSession(
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            view.Notice($"the run folder {folder.Path} was deleted and cannot be made again: {error.Message}");
+            Notice($"the run folder {folder.Path} was deleted and cannot be made again: {error.Message}");
         }
+    }
+
+    private void Notice(string message)
+    {
+        view.Notice(message);
+        folder.Journal.Notice(message, agent.Steps);
     }
 
     /// <summary>The agent first: it matters most.</summary>

@@ -14,6 +14,12 @@ internal static class RunFiles
     public const string Monitor = "monitor.csv";
     public const string JsonLines = "progress.jsonl";
 
+    /// <summary>What happened to the run: sessions, warnings, evaluations, ends.</summary>
+    public const string Journal = "journal.jsonl";
+
+    /// <summary>The page of <c>rl report</c>.</summary>
+    public const string Report = "report.html";
+
     /// <summary>TensorBoard's files, one a session.</summary>
     public const string Events = "events.out.tfevents.*";
 
@@ -21,5 +27,6 @@ internal static class RunFiles
     public static string[] All { get; } =
     [
         Configuration, Metrics, Agent, Best, BestEvaluation, Curve, BeforeFailure, Failure, Monitor, JsonLines,
+        Journal, Report,
     ];
 }

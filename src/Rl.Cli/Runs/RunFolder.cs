@@ -8,9 +8,9 @@ using Rl.Core.Foundations;
 
 namespace Rl.Cli.Runs;
 
-/// <summary>The folder of a run, which one process at a time writes: configuration.json, metrics.csv, agent.rl and
-/// learning-curve.png; best.rl and best.json if it was evaluated; the logs that were asked for; of one that failed,
-/// before-failure.rl and failure.batch too.</summary>
+/// <summary>The folder of a run, which one process at a time writes: configuration.json, metrics.csv, journal.jsonl,
+/// agent.rl and learning-curve.png; best.rl and best.json if it was evaluated; the logs that were asked for; of one that
+/// failed, before-failure.rl and failure.batch too.</summary>
 internal sealed class RunFolder : IDisposable
 {
     private MetricsLog? metrics;
@@ -20,6 +20,7 @@ internal sealed class RunFolder : IDisposable
     {
         Path = path;
         this.held = held;
+        Journal = new(In(RunFiles.Journal));
     }
 
     /// <summary>The folder, relative to the current one where it was given so.</summary>
@@ -34,6 +35,9 @@ internal sealed class RunFolder : IDisposable
 
     /// <summary>The failure's details and its batch.</summary>
     public string FailurePath => In(RunFiles.Failure);
+
+    /// <summary>Takes in what happens to the run.</summary>
+    public RunJournal Journal { get; }
 
     /// <summary>What metrics.csv holds of a run before it is resumed.</summary>
     public MetricsHistory Earlier { get; private set; } = MetricsHistory.None;

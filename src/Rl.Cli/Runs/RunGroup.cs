@@ -18,24 +18,30 @@ internal sealed record RunGroup(string Label, IReadOnlyList<RunRecord> Runs)
     public IReadOnlyList<double> Returns { get; } = [.. Runs.Select(run => run.Return).Where(double.IsFinite)];
 
     /// <summary>The groups of these runs, in the order in which they come.</summary>
-    public static IReadOnlyList<RunGroup> Of(IReadOnlyList<RunRecord> runs)
+    public static IReadOnlyList<RunGroup> Of(IReadOnlyList<RunRecord> runs) =>
+        [.. Of(runs, run => run.Configuration).Select(group => new RunGroup(group.Label, group.Runs))];
+
+    /// <summary>The groups of whatever has a run's configuration, in the order in which they come.</summary>
+    public static IEnumerable<(string Label, IReadOnlyList<T> Runs)> Of<T>(
+        IReadOnlyList<T> runs, Func<T, RunConfiguration> configuration)
     {
-        var severalEnvironments = runs.Select(run => run.Environment).Distinct().Count() > 1;
-        return
-        [
-            .. runs.GroupBy(run => (run.Algorithm, run.Environment)).SelectMany(alike =>
+        var severalEnvironments = runs.Select(run => configuration(run).Environment).Distinct().Count() > 1;
+        return runs
+            .GroupBy(run => (configuration(run).Algorithm, configuration(run).Environment))
+            .SelectMany(alike =>
             {
-                var differing = Differing([.. alike]);
+                var differing = Differing([.. alike.Select(configuration)]);
                 var name = alike.Key.Algorithm + (severalEnvironments ? $", {alike.Key.Environment}" : "");
                 return alike
-                    .GroupBy(run => string.Concat(differing.Select(option => $" {option}={Value(run, option)}")))
-                    .Select(group => new RunGroup(name + group.Key, [.. group.OrderBy(run => run.Seed)]));
-            }),
-        ];
+                    .GroupBy(run => string.Concat(
+                        differing.Select(option => $" {option}={Value(configuration(run), option)}")))
+                    .Select(group => (
+                        name + group.Key, (IReadOnlyList<T>)[.. group.OrderBy(run => configuration(run).Seed)]));
+            });
     }
 
     /// <summary>The options that do not have the same value in all runs.</summary>
-    private static IReadOnlyList<string> Differing(IReadOnlyList<RunRecord> runs) =>
+    private static IReadOnlyList<string> Differing(IReadOnlyList<RunConfiguration> runs) =>
     [
         .. runs.SelectMany(run => run.Options.Keys)
             .Distinct()
@@ -43,5 +49,5 @@ internal sealed record RunGroup(string Label, IReadOnlyList<RunRecord> Runs)
             .Order(StringComparer.Ordinal),
     ];
 
-    private static string Value(RunRecord run, string option) => run.Options.GetValueOrDefault(option, "-");
+    private static string Value(RunConfiguration run, string option) => run.Options.GetValueOrDefault(option, "-");
 }

@@ -1,5 +1,6 @@
 using System;
 using System.IO;
+using System.Threading;
 
 namespace Rl.Cli.Runs;
 
@@ -9,6 +10,9 @@ internal sealed class RunLock : IDisposable
 {
     /// <summary>Its name in the folder.</summary>
     public const string Name = "run.lock";
+
+    private const int Attempts = 4;
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(15);
 
     private readonly string path;
     private readonly FileStream stream;
@@ -22,9 +26,28 @@ internal sealed class RunLock : IDisposable
     /// <summary>Whether the file is where it was made; not if the folder was deleted or moved.</summary>
     public bool IsThere => File.Exists(path);
 
+    /// <summary>Whether a process writes in the folder now.</summary>
+    public static bool IsHeldIn(string folder) => IsHeld(Path.Combine(folder, Name));
+
     /// <summary>Takes the folder, which must exist; null if another process has it.</summary>
     /// <exception cref="IOException">The folder cannot be written.</exception>
     public static RunLock? TryTake(string folder)
+    {
+        // Who only asks whether the folder is in use holds the file for a moment too.
+        for (var attempt = 1; attempt < Attempts; attempt++)
+        {
+            if (TryOnce(folder) is { } taken)
+            {
+                return taken;
+            }
+
+            Thread.Sleep(Pause);
+        }
+
+        return TryOnce(folder);
+    }
+
+    private static RunLock? TryOnce(string folder)
     {
         var path = Path.GetFullPath(Path.Combine(folder, Name));
         try

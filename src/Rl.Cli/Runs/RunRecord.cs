@@ -1,28 +1,28 @@
-using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
-using System.Text.Json;
 using Rl.Cli.Views;
 
 namespace Rl.Cli.Runs;
 
 /// <summary>A run as its folder tells: what was trained where and how, and what came of it so far.</summary>
-/// <param name="Folder">The folder.</param>
-/// <param name="Algorithm">The algorithm's id.</param>
-/// <param name="Environment">The environment's id.</param>
-/// <param name="Seed">Where all randomness came from.</param>
-/// <param name="Options">All options of algorithm and environment, except how long it trains.</param>
+/// <param name="Configuration">What was trained where and how.</param>
 /// <param name="History">Its updates.</param>
-internal sealed record RunRecord(
-    string Folder,
-    string Algorithm,
-    string Environment,
-    ulong Seed,
-    IReadOnlyDictionary<string, string> Options,
-    MetricsHistory History)
+internal sealed record RunRecord(RunConfiguration Configuration, MetricsHistory History)
 {
     private const int LastEpisodes = 100;
+
+    /// <summary>The folder.</summary>
+    public string Folder => Configuration.Folder;
+
+    /// <summary>The algorithm's id.</summary>
+    public string Algorithm => Configuration.Algorithm;
+
+    /// <summary>The environment's id.</summary>
+    public string Environment => Configuration.Environment;
+
+    /// <summary>Where all randomness came from.</summary>
+    public ulong Seed => Configuration.Seed;
 
     /// <summary>Environment steps so far.</summary>
     public long Steps => History.Rows.Count == 0 ? 0 : History.Rows[^1].Steps;
@@ -33,7 +33,13 @@ internal sealed record RunRecord(
     /// <summary>The runs that are meant, each once.</summary>
     /// <exception cref="IOException">One is not there or cannot be read; the message names it.</exception>
     public static IReadOnlyList<RunRecord> Find(IEnumerable<string> runs) =>
-        [.. runs.SelectMany(RunPlaces.FindFolders).DistinctBy(Path.GetFullPath).Select(Read)];
+        [.. Folders(runs).Select(folder => new RunRecord(
+            RunConfiguration.Read(folder), MetricsHistory.Read(Path.Combine(folder, RunFiles.Metrics))))];
+
+    /// <summary>The folders of the runs that are meant, each once.</summary>
+    /// <exception cref="IOException">One is not there; the message names it.</exception>
+    public static IEnumerable<string> Folders(IEnumerable<string> runs) =>
+        runs.SelectMany(RunPlaces.FindFolders).DistinctBy(Path.GetFullPath);
 
     /// <summary>The returns of its episodes over environment steps.</summary>
     public IReadOnlyList<(double Steps, double Return)> Episodes()
@@ -41,35 +47,6 @@ internal sealed record RunRecord(
         var curve = new LearningCurve();
         curve.Record(History);
         return [.. curve.Points];
-    }
-
-    private static RunRecord Read(string folder)
-    {
-        var path = Path.Combine(folder, RunFiles.Configuration);
-        try
-        {
-            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
-            var root = document.RootElement;
-            var environment = root.GetProperty("environment");
-            var options = root.GetProperty("options").EnumerateObject()
-                .Where(option => option.Name != nameof(AgentOptions.TotalSteps))
-                .Concat(environment.GetProperty("options").EnumerateObject())
-                .Append(root.EnumerateObject().First(field => field.Name == "environmentCopies"))
-                .ToDictionary(option => option.Name, option => option.Value.ToString());
-            return new(
-                folder,
-                root.GetProperty("algorithm").GetString()!,
-                environment.GetProperty("id").GetString()!,
-                root.GetProperty("seed").GetUInt64(),
-                options,
-                MetricsHistory.Read(Path.Combine(folder, RunFiles.Metrics)));
-        }
-        catch (Exception error) when (
-            error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException
-                or ArgumentException)
-        {
-            throw new InvalidDataException($"{path} is damaged: {error.Message} Train the run anew.", error);
-        }
     }
 
     /// <summary>By the episodes, or by the last update where the file does not tell them.</summary>

@@ -15,7 +15,8 @@ internal sealed record SeedCurve(double[] Steps, double[] Mean, double[] Error)
     private const int Places = 400;
 
     /// <summary>The curves must have a point each; null if there is no step that all of them have.</summary>
-    public static SeedCurve? Of(IReadOnlyList<IReadOnlyList<(double Steps, double Return)>> curves)
+    public static SeedCurve? Of(
+        IReadOnlyList<IReadOnlyList<(double Steps, double Return)>> curves, int places = Places)
     {
         var (first, last) = (curves.Max(curve => curve[0].Steps), curves.Min(curve => curve[^1].Steps));
         if (first > last)
@@ -25,7 +26,7 @@ internal sealed record SeedCurve(double[] Steps, double[] Mean, double[] Error)
 
         var steps = first == last
             ? [first]
-            : Enumerable.Range(0, Places).Select(place => first + ((last - first) * place / (Places - 1))).ToArray();
+            : Enumerable.Range(0, places).Select(place => first + ((last - first) * place / (places - 1))).ToArray();
         var values = curves.Select(curve => At(curve, steps)).ToArray();
         var columns = Enumerable.Range(0, steps.Length)
             .Select(place => Array.ConvertAll(values, curve => curve[place]))

@@ -1,0 +1,86 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using System.Text.Json;
+
+namespace Rl.Cli.Runs;
+
+/// <summary>What the configuration.json of a run says: what is trained where and how.</summary>
+/// <param name="Folder">The run's folder.</param>
+/// <param name="Algorithm">The algorithm's id.</param>
+/// <param name="Environment">The environment's id.</param>
+/// <param name="Seed">Where all randomness came from.</param>
+/// <param name="AlgorithmOptions">The algorithm's options.</param>
+/// <param name="EnvironmentOptions">The environment's options.</param>
+internal sealed record RunConfiguration(
+    string Folder,
+    string Algorithm,
+    string Environment,
+    ulong Seed,
+    IReadOnlyDictionary<string, string> AlgorithmOptions,
+    IReadOnlyDictionary<string, string> EnvironmentOptions)
+{
+    private const string Copies = "environmentCopies";
+
+    /// <summary>All options of algorithm and environment, except how long it trains: what tells apart runs that do not
+    /// differ in their seeds alone.</summary>
+    public IReadOnlyDictionary<string, string> Options { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>What else the file says in a word, by its name there, such as the version of the library.</summary>
+    public IReadOnlyDictionary<string, string> Facts { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The folder's own name.</summary>
+    public string Name => Path.GetFileName(Path.GetFullPath(Folder));
+
+    /// <summary>The steps of the plan; null if the file does not tell.</summary>
+    public long? TotalSteps =>
+        AlgorithmOptions.TryGetValue(nameof(AgentOptions.TotalSteps), out var text)
+        && long.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out var steps)
+            ? steps
+            : null;
+
+    /// <summary>Reads that of a run's folder.</summary>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    /// <exception cref="InvalidDataException">It is damaged; the message says what to do.</exception>
+    public static RunConfiguration Read(string folder)
+    {
+        var path = Path.Combine(folder, RunFiles.Configuration);
+        try
+        {
+            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
+            var root = document.RootElement;
+            var environment = root.GetProperty("environment");
+            var own = Texts(root.GetProperty("options"));
+            var around = Texts(environment.GetProperty("options"));
+            return new(
+                folder,
+                root.GetProperty("algorithm").GetString()!,
+                environment.GetProperty("id").GetString()!,
+                root.GetProperty("seed").GetUInt64(),
+                own,
+                around)
+            {
+                Options = own.Where(option => option.Key != nameof(AgentOptions.TotalSteps))
+                    .Concat(around)
+                    .Append(new(Copies, root.GetProperty(Copies).ToString()))
+                    .ToDictionary(),
+                Facts = Words(environment).Concat(Words(root)).DistinctBy(fact => fact.Key).ToDictionary(),
+            };
+        }
+        catch (Exception error) when (
+            error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException
+                or ArgumentException)
+        {
+            throw new InvalidDataException($"{path} is damaged: {error.Message} Train the run anew.", error);
+        }
+    }
+
+    private static Dictionary<string, string> Texts(JsonElement options) =>
+        options.EnumerateObject().ToDictionary(option => option.Name, option => option.Value.ToString());
+
+    private static IEnumerable<KeyValuePair<string, string>> Words(JsonElement element) =>
+        element.EnumerateObject()
+            .Where(member => member.Value.ValueKind is JsonValueKind.String or JsonValueKind.Number)
+            .Select(member => KeyValuePair.Create(member.Name, member.Value.ToString()));
+}
