@@ -11,8 +11,7 @@ var options = new PpoOptions
 {
     TotalSteps = isQuick ? 250_000 : 600_000,
     NormaliseObservations = true, // a quality is around 0.5, a price around 40
-    LearningRate = 1e-3,
-    AnnealLearningRate = true,
+    LearningRate = Schedule.Linear(1e-3, 0),
     EnvironmentCopies = 32,
     RolloutSteps = 64,
     MinibatchSize = 512,

@@ -12,8 +12,7 @@ var options = new PpoOptions
 {
     TotalSteps = isQuick ? 250_000 : 1_000_000,
     Discount = Shop.Discount,
-    LearningRate = 2e-3,
-    AnnealLearningRate = true,
+    LearningRate = Schedule.Linear(2e-3, 0),
     NormaliseRewards = true,
     EnvironmentCopies = 32,
     RolloutSteps = 64,

@@ -13,8 +13,7 @@ var options = new PpoOptions
 {
     TotalSteps = isQuick ? 500_000 : 3_000_000,
     Discount = 1, // a day ends: what an evening costs counts in full in the morning
-    LearningRate = 2e-3,
-    AnnealLearningRate = true,
+    LearningRate = Schedule.Linear(2e-3, 0),
     NormaliseRewards = true,
     EnvironmentCopies = 32,
     RolloutSteps = House.Quarters,

@@ -11,8 +11,7 @@ var options = new PpoOptions
 {
     TotalSteps = isQuick ? 500_000 : 2_000_000,
     Discount = 0.98,
-    LearningRate = 1e-3,
-    AnnealLearningRate = true,
+    LearningRate = Schedule.Linear(1e-3, 0),
     NormaliseRewards = true,
     EnvironmentCopies = 32,
     RolloutSteps = 128,
