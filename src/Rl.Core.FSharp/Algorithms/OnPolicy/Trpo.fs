@@ -127,7 +127,7 @@ module Trpo =
             let draft = Draft rollout.State
             let theta = draft.Theta
             let samples = OnPolicy.samples columns c.Rollout.NormaliseAdvantages rollout
-            let natural = geometry.Solve(rollout.State.Updates, samples, theta)
+            let natural = geometry.Solve(rollout.State.Updates, state.Frozen, samples, theta)
 
             let found = search natural (geometry.Policy theta)
             geometry.Write(found.Parameters, theta)

@@ -109,6 +109,7 @@ module Ars =
 
         let collect (state: TrainingState) =
             let struct (directions, key) = Search.directions workers c.Directions n state.Key
+            let directions = Search.still state.Frozen part directions
             let policy = (Part.elements part state.Parameters).ToArray()
             struct (directions, population.Evaluate(state, Search.mirrored policy c.Deviation directions), key)
 
@@ -133,6 +134,13 @@ module Ars =
 
             for i in 0 .. n - 1 do
                 policy[i] <- policy[i] + float32 (scale * sum[i])
+
+            FrozenBlocks.keep
+                state.Frozen
+                part.First
+                part.Layout
+                (Span.op_Implicit (Part.elements part state.Parameters))
+                policy
 
             let next = { result.State with Parameters = theta; Key = key }
             struct (next, Search.report result [| struct ("returnDeviation", deviation) |])
