@@ -6,6 +6,7 @@ using System.Threading;
 using System.Threading.Tasks;
 using Rl;
 using Rl.Logging;
+using static Rl.Expr;
 
 var steps = args.Contains("--quick") ? 4_096 : 100_000;
 var folder = Directory.CreateTempSubdirectory("rl-guide").FullName;
@@ -18,6 +19,9 @@ Turning.Run();
 Watching.Run(steps, folder);
 Serving.Run(steps);
 Remembering.Run(steps);
+Changing.Run(steps, folder);
+Losing.Run(steps);
+Deriving.Run();
 Logged.Run(steps, folder);
 Directory.Delete(folder, recursive: true);
 
@@ -396,5 +400,69 @@ internal static class Logged
         {
             Console.WriteLine($"{block.Name} [{string.Join(" x ", block.Shape)}]");
         }
+    }
+}
+
+internal static class Changing
+{
+    public static void Run(int steps, string folder)
+    {
+        var environment = Environments.Make("CartPole-v1");
+        var path = Path.Combine(folder, "cartpole.rl");
+        using var agent = Agent.Create(new PpoOptions(), environment, seed: 2);
+        foreach (var block in agent.ParameterBlocks)
+        {
+            Console.WriteLine($"{block.Name} [{string.Join(", ", block.Shape)}]");
+        }
+
+        var bias = agent.GetParameter("actor/0/bias").Values.ToArray();
+        bias[0] += 0.1f;
+        agent.SetParameter("actor/0/bias", bias);
+
+        var transfer = agent.TransferFrom(path, "actor/0/");
+        foreach (var skipped in transfer.Skipped)
+        {
+            Console.WriteLine($"{skipped.Name} was not copied: {skipped.Reason}");
+        }
+
+        agent.Freeze("actor/0/");
+        agent.Train(steps);
+        agent.Unfreeze("*");
+        agent.Train(2 * steps);
+        Console.WriteLine($"transferred {agent.Evaluate(episodes: 20)}");
+    }
+}
+
+internal static class Losing
+{
+    public static void Run(int steps)
+    {
+        var environment = Environments.Make("CartPole-v1");
+
+        // using static Rl.Expr;
+        var loss = PolicyLoss.Register("kl-penalised", samples =>
+        [
+            new("policyLoss", -(samples.Ratio * samples.Advantages)),
+            new("divergence", samples.ApproximateKl, weight: 2),
+            new("valueLoss", 0.5 * Square(samples.Value - samples.Returns), weight: 0.5),
+            LossTerm.Report("largeSteps", Abs(samples.Ratio - 1) > 0.2),
+        ]);
+        using var agent = Agent.Create(loss.Options(new PpoOptions { Epochs = 4 }), environment, seed: 1);
+        agent.Train(steps);
+        Console.WriteLine($"own loss {agent.Evaluate(episodes: 20)}");
+    }
+}
+
+internal static class Deriving
+{
+    public static void Run()
+    {
+        var (x, w) = (Input("x", 8, 3), Input("w", 3, 1));
+        var loss = Mean(Softplus(-MatMul(x, w)));
+        var program = loss.Compile<float>(gradientsOf: w);
+        program.Set("x", new float[24]);
+        program.Set("w", 0.1f, 0.2f, 0.3f);
+        program.Run();
+        Console.WriteLine($"loss {program.Value[0]}, slope {program.Gradient("w")[0]}");
     }
 }

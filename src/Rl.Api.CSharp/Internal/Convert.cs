@@ -179,6 +179,11 @@ internal static class Convert
     public static bool HasWrappersOf(BatchEnvironment batch, BatchSnapshot snapshot) =>
         batch.Wrappers.SequenceEqual(snapshot.Wrappers);
 
+    public static FSharpList<T> ListOf<T>(IEnumerable<T> items) => ListModule.OfSeq(items);
+
+    public static FSharpFunc<TArgument, TResult> FunctionOf<TArgument, TResult>(Func<TArgument, TResult> function) =>
+        FuncConvert.FromFunc(function);
+
     public static IReadOnlyList<int> ToList(FSharpList<int> items) => ValueList<int>.Of(items, nameof(items));
 
     public static IReadOnlyList<KeyValuePair<string, string>> ToList(IEnumerable<Tuple<string, string>> pairs) =>

@@ -44,6 +44,18 @@ internal static class Registered
         }
     }
 
+    /// <summary>An algorithm that no assembly brings.</summary>
+    public static void Add(AlgorithmEntry entry)
+    {
+        lock (Gate)
+        {
+            RequireNew(
+                "algorithm", [entry.Id], [.. Rl.Algorithms.All.Select(algorithm => algorithm.Id)],
+                StringComparer.OrdinalIgnoreCase);
+            now = new(now.Assemblies, [.. now.Algorithms, entry], now.Environments);
+        }
+    }
+
     private static void RequireNew(string kind, IEnumerable<string> ids, HashSet<string> known, StringComparer comparer)
     {
         var taken = new HashSet<string>(known, comparer);

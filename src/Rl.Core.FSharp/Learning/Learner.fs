@@ -52,6 +52,8 @@ type TrainingState =
         ActionKeys: Rng[]
         /// What an off-policy algorithm remembers of its steps.
         Replay: Replay option
+        /// The blocks of θ that learning leaves as they are (`NamedParameters.freeze`).
+        Frozen: FrozenBlock list
         Environments: BatchSnapshot
     }
 
@@ -133,6 +135,7 @@ module TrainingState =
             ActionKeys = actionKeys
             Arrays = arrays
             Replay = None
+            Frozen = []
             Environments = environment.Capture()
         }
 

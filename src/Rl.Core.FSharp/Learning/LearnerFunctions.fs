@@ -116,6 +116,24 @@ module internal StateReplay =
 type internal FunctionLearner<'Experience>(functions: LearnerFunctions<'Experience>) =
     inherit Learner()
     let algorithm = functions.Algorithm
+
+    let isBlock (layout: Layout) (frozen: FrozenBlock) =
+        layout.Contains frozen.Name
+        && layout[frozen.Name].Offset = frozen.First
+        && layout[frozen.Name].Count = frozen.Count
+
+    /// What is frozen must stay, whatever moves θ.
+    let requireFrozen (state: TrainingState) (next: TrainingState) =
+        if not state.Frozen.IsEmpty then
+            match FrozenBlocks.moved state.Frozen state.Parameters next.Parameters with
+            | Some name ->
+                invalidOp (
+                    $"{algorithm} moved the block {name}, which is frozen: it moves parameters otherwise than by an "
+                    + "Update and does not look at the state's Frozen. Unfreeze the block, or have the algorithm keep "
+                    + "it (FrozenBlocks.keep)."
+                )
+            | None -> ()
+
     override _.Algorithm = algorithm
     override _.Environment = functions.Environment
     override _.Network = functions.Network
@@ -140,7 +158,9 @@ type internal FunctionLearner<'Experience>(functions: LearnerFunctions<'Experien
             elif state.Rewards.Size <> wanted.Rewards then
                 Some $"it has statistics of {state.Rewards.Size} rewards, and its options need {wanted.Rewards}"
             else
-                StateReplay.misfit wanted.Replay state.Replay
+                match state.Frozen |> List.tryFind (isBlock wanted.Layout >> not) with
+                | Some unknown -> Some $"its frozen block \"{unknown.Name}\" is none of its parameters"
+                | None -> StateReplay.misfit wanted.Replay state.Replay
 
     override _.Transition given =
         let state = StateArrays.adopt algorithm functions.Arrays given
@@ -155,6 +175,7 @@ type internal FunctionLearner<'Experience>(functions: LearnerFunctions<'Experien
             try
                 let struct (next, report) = functions.Learn state experience
                 TrainingFailure.requireFinite algorithm state next
+                requireFrozen state next
                 struct (next, report)
             with :? NonFiniteStep as failure ->
                 // Learning is a function of the state and of what was collected: done again, it fails at the same

@@ -39,6 +39,7 @@ module internal Learners =
             Key = shuffleKey
             ActionKeys = actionKeys
             Replay = None
+            Frozen = []
             Environments = environment.Capture()
         }
 

@@ -44,7 +44,12 @@ type internal NaturalGradient
     let outcomes = conditions @ [ columns.Actions; columns.OldLogProbabilities; columns.Advantages ]
     let outputs = PolicyOutputs(network, samples, workers)
     let theta = Expr.input "theta" [| count |]
-    let batches = LaneSums.batches (SampleShape.steps samples) [ "actor", Parameters.create part.Layout theta ]
+
+    let parametersOf frozen theta =
+        Parameters.create part.Layout (FrozenBlocks.stopGradients frozen part.First part.Layout theta)
+
+    let batchesOf frozen = LaneSums.batches (SampleShape.steps samples) [ "actor", parametersOf frozen theta ]
+
     let mean (x: Expr) = Expr.sum x * (1.0 / float samples)
     let policy batch = Forward.policy network columns batch
 
@@ -56,9 +61,9 @@ type internal NaturalGradient
     let sourceOf outputs : ProgramSource = { Outputs = outputs; Carried = [] }
 
     /// g, the surrogate and the entropy at θ.
-    let gradientSource =
+    let gradientSourceOf frozen =
         let lanes =
-            batches
+            batchesOf frozen
             |> List.map (fun batch ->
                 let struct (surrogate, entropy) = surrogate batch (policy batch)
                 (Diff.gradients surrogate [| theta |])[0], surrogate, entropy)
@@ -73,13 +78,13 @@ type internal NaturalGradient
             ]
 
     /// (F + damping · I) v: the derivative of the mean divergence from the policy itself, twice.
-    let fisherSource =
+    let fisherSourceOf frozen =
         let direction = Expr.input "direction" [| count |]
 
         let product (batch: Batch) =
             let divergence theta =
                 let output =
-                    ActorCritic.actor network (Parameters.create part.Layout theta) batch[columns.Observations]
+                    ActorCritic.actor network (parametersOf frozen theta) batch[columns.Observations]
                     |> Forward.masked network columns batch
 
                 let old =
@@ -92,14 +97,27 @@ type internal NaturalGradient
 
             TrustRegion.fisherVectorProduct 0.0 divergence theta direction
 
-        sourceOf [ "product", LaneSums.sum product batches + damping * direction ]
+        sourceOf [ "product", LaneSums.sum product (batchesOf frozen) + damping * direction ]
 
-    let gradient, fisher = Program.compile<float32> gradientSource, Program.compile<float32> fisherSource
+    let mutable frozen: FrozenBlock list = []
+    let mutable gradientSource = gradientSourceOf frozen
+    let mutable fisherSource = fisherSourceOf frozen
+    let mutable gradient = Program.compile<float32> gradientSource
+    let mutable fisher = Program.compile<float32> fisherSource
+
+    /// Compiles for other frozen blocks.
+    let freeze (blocks: FrozenBlock list) =
+        if blocks <> frozen then
+            frozen <- blocks
+            gradientSource <- gradientSourceOf frozen
+            fisherSource <- fisherSourceOf frozen
+            gradient <- Program.compile<float32> gradientSource
+            fisher <- Program.compile<float32> fisherSource
 
     /// The surrogate and the mean divergence from the old policy at any θ.
     let evaluation =
         let parts =
-            batches
+            batchesOf []
             |> List.map (fun batch ->
                 let output = policy batch
                 let struct (surrogate, _) = surrogate batch output
@@ -115,13 +133,17 @@ type internal NaturalGradient
     let asFloats (values: ReadOnlySpan<float32>) = values.ToArray() |> Array.map float
     let asSingles (values: float[]) = Array.map float32 values
 
+    /// Where all is frozen a program reads nothing.
+    let set (program: Program<float32>) (name: string) (values: ReadOnlySpan<float32>) =
+        if program.HasInput name then program.Set(name, values)
+
     let load (data: Samples) (theta: float32[]) =
         let own = Part.elements part theta
         gradient.Set("theta", Span.op_Implicit own)
-        fisher.Set("theta", Span.op_Implicit own)
+        set fisher "theta" (Span.op_Implicit own)
 
         for column in conditions do
-            fisher.Set(column.Name, ReadOnlySpan data[column])
+            set fisher column.Name (ReadOnlySpan data[column])
 
         for column in outcomes do
             gradient.Set(column.Name, ReadOnlySpan data[column])
@@ -157,9 +179,11 @@ type internal NaturalGradient
     /// The policy's part of θ.
     member _.Part = part
 
-    /// The natural direction of a rollout's samples at the θ that collected it. Without a gradient the direction is
-    /// 0. `TrainingFailure`, with the number of the update, where a gradient or a product is not finite.
-    member _.Solve(update: int64, data: Samples, theta: float32[]) : NaturalStep =
+    /// The natural direction of a rollout's samples at the θ that collected it, these blocks frozen. Without a gradient
+    /// the direction is 0. `TrainingFailure`, with the number of the update, where a gradient or a product is not
+    /// finite.
+    member _.Solve(update: int64, blocks: FrozenBlock list, data: Samples, theta: float32[]) : NaturalStep =
+        freeze blocks
         load data theta
         gradient.Run workers
         let g = finite data update "policy gradient" gradientSource gradient "gradient"
@@ -195,5 +219,8 @@ type internal NaturalGradient
     /// The policy's part of θ as numbers.
     member _.Policy(theta: float32[]) : float[] = asFloats (Span.op_Implicit (Part.elements part theta))
 
-    /// Writes a policy's part into θ.
-    member _.Write(policy: float[], theta: float32[]) = (asSingles policy).CopyTo(Part.elements part theta)
+    /// Writes a policy's part into θ, but for what was frozen at the last `Solve`.
+    member _.Write(policy: float[], theta: float32[]) =
+        let moved = asSingles policy
+        FrozenBlocks.keep frozen part.First part.Layout (Span.op_Implicit (Part.elements part theta)) (Span moved)
+        moved.CopyTo(Part.elements part theta)

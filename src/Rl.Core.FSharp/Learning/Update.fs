@@ -8,65 +8,14 @@ open Rl.Core.Autodiff
 open Rl.Core.Experience
 open Rl.Core.Foundations
 open Rl.Core.Kernels
+open Rl.Core.Networks
 open Rl.Core.Optimisers
 
-/// θ and the named arrays of a state while updates move them. What is written to is copied first, so that the state
-/// stays as it was.
+/// The program of an update and the places in its memory.
 [<Sealed>]
-type Draft(state: TrainingState) =
-    let names = state.Arrays |> List.map fst |> List.toArray
-    // θ first, then the arrays.
-    let arrays = Array.append [| state.Parameters |] (state.Arrays |> List.map snd |> List.toArray)
-    let isOwn = Array.zeroCreate<bool> arrays.Length
-
-    let writable index =
-        if not isOwn[index] then
-            arrays[index] <- Array.copy arrays[index]
-            isOwn[index] <- true
-
-        arrays[index]
-
-    let indexOf (name: string) =
-        match Array.IndexOf(names, name) with
-        | -1 ->
-            NamedArrays.find name state.Arrays |> ignore
-            -1
-        | index -> index + 1
-
-    /// θ, to be written to.
-    member _.Theta = writable 0
-    /// The array of a name, to be written to; fails if there is none.
-    member _.Array(name: string) : float32[] = writable (indexOf name)
-    /// θ as it is, to be read.
-    member internal _.CurrentTheta = arrays[0]
-    /// The array of a name as it is, to be read.
-    member internal _.Current(name: string) : float32[] = arrays[indexOf name]
-
-    /// The array of a name, all of which is going to be written: its numbers are not copied.
-    member internal _.Overwritten(name: string) : float32[] =
-        let index = indexOf name
-
-        if not isOwn[index] then
-            arrays[index] <- Array.zeroCreate<float32> arrays[index].Length
-            isOwn[index] <- true
-
-        arrays[index]
-
-    /// A state with θ and the arrays as they are now, which must not be written to any more.
-    member _.Onto(state: TrainingState) : TrainingState =
-        { state with
-            Parameters = arrays[0]
-            Arrays = names |> Array.mapi (fun index name -> name, arrays[index + 1]) |> Array.toList
-        }
-
-/// An update of a plan's groups for samples of its shape. `Load`, then choose samples and `Run` as often as you like,
-/// then `Store`. Not thread-safe.
-[<Sealed>]
-type Update internal (source: UpdateSource) =
-    let plan = source.Plan
-    let parts, sides = source.Analysis.Parts, source.Analysis.Sides.Length
+type internal CompiledUpdate(source: UpdateSource) =
     let program = Program.compile<float32> source.Program
-    let units, length = plan.Shape.Units, max 1 plan.Shape.Sequence
+    let sides = source.Analysis.Sides.Length
     let vital = source.Vital |> List.map program.OutputMemory |> List.toArray
     let inputs = source.Analysis.Inputs |> List.filter (fun input -> program.HasInput input.Input)
     let isShared (input: ColumnInput) = input.Column.Kind = ColumnKind.Shared
@@ -85,7 +34,68 @@ type Update internal (source: UpdateSource) =
         Array.init sides (fun side ->
             inputs |> List.filter (fun input -> byLanes input && input.Side = side) |> plansOf)
 
+    let groups =
+        dict
+            [
+                for group, start in source.Analysis.Groups ->
+                    group.Name, (program.InputMemory "theta").Slice(start, group.Layout.Count)
+            ]
+
+    let kept: struct (Memory<float32> * string * int)[] =
+        [|
+            for group, start in source.Analysis.Groups do
+                let working = (program.InputMemory "theta").Slice(start, group.Layout.Count)
+
+                match group.Place with
+                | GroupPlace.Theta first -> struct (working, "", first)
+                | GroupPlace.Array _ -> struct (working, group.Name, 0)
+            for name, variables in source.Optimisers do
+                for variable in variables do
+                    let name = UpdateSource.variable name variable.Name
+                    // Of an optimiser whose parameters are all frozen nothing is read.
+                    if program.HasInput name then struct (program.InputMemory name, name, 0)
+        |]
+
+    /// What was compiled.
+    member _.Source = source
+    member _.Program = program
+    /// The outputs that must be finite.
+    member _.Vital = vital
+    /// The columns that the program reads.
+    member _.Inputs = inputs
+    /// What must be there before lanes start.
+    member _.First = first
+    /// What lanes may copy for themselves, by side.
+    member _.OfSides = ofSides
+    /// The memory of each group by name.
+    member _.Groups = groups
+    /// The program's memory of what it keeps between transitions, with the name of the array that has it in a state (""
+    /// for θ) and its place there.
+    member _.Kept = kept
+
+/// An update of a plan's groups for samples of its shape. `Load`, then choose samples and `Run` as often as you like,
+/// then `Store`. Not thread-safe.
+[<Sealed>]
+type Update internal (plan: UpdatePlan) =
+    let mutable compiled = CompiledUpdate(UpdateSource.create plan)
+    let analysis = compiled.Source.Analysis
+    let parts, sides = analysis.Parts, analysis.Sides.Length
+    let units, length = plan.Shape.Units, max 1 plan.Shape.Sequence
     let lanesMayGather = parts * sides > 1
+
+    /// Compiles for other frozen blocks, with the shared columns as they were set.
+    let freeze (blocks: FrozenBlock list) =
+        let frozen = UpdateSource.frozenWithin plan blocks
+
+        if frozen <> compiled.Source.Frozen then
+            let before = compiled
+            compiled <- CompiledUpdate(UpdateSource.createWith frozen plan)
+
+            for input in compiled.Inputs do
+                let isKnown = input.Column.Kind = ColumnKind.Shared && before.Program.HasInput input.Input
+
+                if isKnown then
+                    (before.Program.InputMemory input.Input).CopyTo(compiled.Program.InputMemory input.Input)
 
     // Of step l and unit u: the row of the samples that is row l · units + u here. Single steps need no such list.
     let rows = Array.zeroCreate<int>(if plan.Shape.Sequence > 0 then units * length else 0)
@@ -111,7 +121,7 @@ type Update internal (source: UpdateSource) =
             Rows.gather (data, width, own, memory.Span.Slice(from * width, own.Length * width))
 
     let gather side from until =
-        for plan in ofSides[side] do
+        for plan in compiled.OfSides[side] do
             fill plan from until
 
     let gatherLane =
@@ -136,33 +146,10 @@ type Update internal (source: UpdateSource) =
             else
                 known.Place unit
 
-    let groups =
-        dict
-            [
-                for group, start in source.Analysis.Groups ->
-                    group.Name, (program.InputMemory "theta").Slice(start, group.Layout.Count)
-            ]
-
-    /// The program's memory of what it keeps between transitions, with the name of the array that has it in a state (""
-    /// for θ) and its place there.
-    let kept: struct (Memory<float32> * string * int)[] =
-        [|
-            for group, start in source.Analysis.Groups do
-                let working = (program.InputMemory "theta").Slice(start, group.Layout.Count)
-
-                match group.Place with
-                | GroupPlace.Theta first -> struct (working, "", first)
-                | GroupPlace.Array _ -> struct (working, group.Name, 0)
-            for name, variables in source.Optimisers do
-                for variable in variables do
-                    let name = UpdateSource.variable name variable.Name
-                    struct (program.InputMemory name, name, 0)
-        |]
-
     let optimisers =
         HashSet<string>(
             seq {
-                for name, variables in source.Optimisers do
+                for name, variables in compiled.Source.Optimisers do
                     for variable in variables do
                         UpdateSource.variable name variable.Name
             }
@@ -177,19 +164,22 @@ type Update internal (source: UpdateSource) =
     let isFinite () =
         let mutable finite = true
 
-        for output in vital do
+        for output in compiled.Vital do
             finite <- finite && Single.IsFinite output.Span[0]
 
         finite
 
-    let thetaIsFinite () = TrainingFailure.isFinite (Span.op_Implicit (program.Input "theta"))
+    let thetaIsFinite () = TrainingFailure.isFinite (Span.op_Implicit (compiled.Program.Input "theta"))
 
     let failure (algorithm: string) update before =
-        let axes = inputs |> List.map (fun input -> input.Input, input.Column.SampleAxis plan.Shape) |> Map.ofList
+        let axes =
+            compiled.Inputs
+            |> List.map (fun input -> input.Input, input.Column.SampleAxis plan.Shape)
+            |> Map.ofList
 
         let axisOf name = axes.TryFind name |> Option.defaultValue ValueNone
-        let isVital (name, _) = List.contains name source.Vital
-        let outputs = source.Program.Outputs |> List.filter isVital
+        let isVital (name, _) = List.contains name compiled.Source.Vital
+        let outputs = compiled.Source.Program.Outputs |> List.filter isVital
 
         let struct (epoch, number) =
             match position with
@@ -202,7 +192,7 @@ type Update internal (source: UpdateSource) =
             plan.Name
             epoch
             number
-            { source.Program with Outputs = outputs }
+            { compiled.Source.Program with Outputs = outputs }
             axisOf
             placeOf
             before
@@ -211,33 +201,36 @@ type Update internal (source: UpdateSource) =
     /// files of version 2.
     member _.Arrays: (string * float32[]) list =
         [
-            for group, _ in source.Analysis.Groups do
+            for group, _ in analysis.Groups do
                 match group.Place with
                 | GroupPlace.Array initial -> group.Name, initial
                 | GroupPlace.Theta _ -> ()
-            for name, variables in source.Optimisers do
+            for name, variables in compiled.Source.Optimisers do
                 for variable in variables do
                     UpdateSource.variable name variable.Name,
                     Array.create (Shape.count variable.Shape) (float32 variable.Initial)
         ]
 
     /// What was compiled: its input "theta" holds the groups one after the other.
-    member _.Source: ProgramSource = source.Program
-    /// The compiled program.
-    member _.Program = program
+    member _.Source: ProgramSource = compiled.Source.Program
+    /// The compiled program; another one after `Load` of a state with other frozen blocks.
+    member _.Program = compiled.Program
     /// The samples of a run.
     member _.Shape = plan.Shape
 
-    /// The numbers of a group as runs have left them, to be read and written between runs; fails if there is no such
-    /// group.
+    /// The numbers of a group as runs have left them, to be read and written between runs until the next `Load`; fails
+    /// if there is no such group.
     member _.Group(name: string) : Memory<float32> =
-        match groups.TryGetValue name with
+        match compiled.Groups.TryGetValue name with
         | true, numbers -> numbers
         | _ -> Guard.fail (nameof name) $"The {plan.Name} has no group {name}."
 
-    /// Takes over θ's groups, the groups beside θ and the optimisers' variables.
+    /// Takes over θ's groups, the groups beside θ, the optimisers' variables, and which blocks of θ are frozen: runs
+    /// leave these and what optimisers keep of them as they are, and count them as constants.
     member _.Load(draft: Draft) : unit =
-        for struct (working, name, first) in kept do
+        freeze draft.Frozen
+
+        for struct (working, name, first) in compiled.Kept do
             let source = if name = "" then draft.CurrentTheta else draft.Current name
             ReadOnlySpan(source, first, working.Length).CopyTo working.Span
 
@@ -248,7 +241,7 @@ type Update internal (source: UpdateSource) =
     member this.Store(draft: Draft) : unit =
         if not (thetaIsFinite ()) then raise (NonFiniteStep this)
 
-        for struct (working, name, first) in kept do
+        for struct (working, name, first) in compiled.Kept do
             let target = if name = "" then draft.Theta else draft.Overwritten name
             let target = target.AsSpan(first, working.Length)
 
@@ -259,7 +252,8 @@ type Update internal (source: UpdateSource) =
 
     /// Sets a column that all samples share, if the loss or an optimiser reads it.
     member _.Set(column: Column, values: ReadOnlySpan<float32>) : unit =
-        if program.HasInput column.Name then program.Set(column.Name, values)
+        if compiled.Program.HasInput column.Name then
+            compiled.Program.Set(column.Name, values)
 
     /// Sets a scalar that all samples share, if the loss or an optimiser reads it.
     member this.Set(column: Column, value: float) : unit =
@@ -282,7 +276,7 @@ type Update internal (source: UpdateSource) =
                 for l in 0 .. length - 1 do
                     rows[l * units + unit] <- first + l * copies
 
-        for plan in first do
+        for plan in compiled.First do
             fill plan 0 units
 
         isNew <- true
@@ -299,6 +293,7 @@ type Update internal (source: UpdateSource) =
     /// Moves the groups on by the chosen samples; `NonFiniteStep` where a term or the gradient is not finite. The
     /// result does not depend on the number of threads. Each thread copies the samples that it is going to read.
     member this.Run(workers: Workers) : unit =
+        let program = compiled.Program
         runs <- runs + 1
         let isWatched = watched.IsSome
 
@@ -327,12 +322,12 @@ type Update internal (source: UpdateSource) =
         | ValueNone -> if not (isFinite ()) then raise (NonFiniteStep this)
 
     /// A term's value, or "gradientNorm", of the last run.
-    member _.Scalar(name: string) : float = float (program.Scalar name)
+    member _.Scalar(name: string) : float = float (compiled.Program.Scalar name)
 
     /// The numbers of a term of every sample (`Term.each`) in the last run, in the order of the chosen samples.
     member _.Each(name: string) : ReadOnlyMemory<float32> =
-        match source.Analysis.Terms |> List.tryFind (fun term -> term.Name = name && term.Kind.IsEach) with
-        | Some _ -> program.OutputMemory name
+        match analysis.Terms |> List.tryFind (fun term -> term.Name = name && term.Kind.IsEach) with
+        | Some _ -> compiled.Program.OutputMemory name
         | None -> Guard.fail (nameof name) $"The {plan.Name} has no term {name} of every sample."
 
     /// From the next run on, each is examined, and the first that makes a number that is not finite raises
@@ -352,12 +347,15 @@ and internal NonFiniteStep(update: Update) =
 [<Sealed>]
 type Means(update: Update, names: string list) =
     let names = List.toArray names
-    let outputs = names |> Array.map update.Program.OutputMemory
+    // Found at the first run: a load may have compiled the update anew.
+    let mutable outputs: ReadOnlyMemory<float32>[] = [||]
     let sums = Array.zeroCreate<float> names.Length
     let mutable count = 0
 
     /// Takes the update's last run in.
     member _.Add() : unit =
+        if count = 0 then outputs <- names |> Array.map update.Program.OutputMemory
+
         for index in 0 .. outputs.Length - 1 do
             sums[index] <- sums[index] + float (outputs[index].Span[0])
 
@@ -375,4 +373,4 @@ type Means(update: Update, names: string list) =
 module Update =
 
     /// The compiled update of a plan.
-    let create (plan: UpdatePlan) : Update = Update(UpdateSource.create plan)
+    let create (plan: UpdatePlan) : Update = Update plan

@@ -10,6 +10,8 @@ open Rl.Core.Optimisers
 type internal UpdateSource =
     {
         Plan: UpdatePlan
+        /// The blocks of θ that stay.
+        Frozen: FrozenBlock list
         Analysis: UpdateAnalysis
         Program: ProgramSource
         /// Name and variables, each with its initial values, of each optimiser.
@@ -18,20 +20,13 @@ type internal UpdateSource =
         Vital: string list
     }
 
-/// One side's part of θ, the gradient of its loss, and its terms: both summed over all samples.
-type internal SideGradient = { Side: Side; Theta: Expr; Gradient: Expr; Values: (string * Expr) list }
-
-/// Neighbouring groups of a side that one optimiser moves, and their place in the optimiser's vectors.
-type internal MovedRun =
-    { Optimiser: string; Transform: Transform; Groups: ParameterGroup list; First: int; Count: int }
-
 [<RequireQualifiedAccess>]
 module internal UpdateSource =
 
     /// The optimiser's input for a variable.
     let variable (optimiser: string) (name: string) = $"{optimiser}/{name}"
 
-    let private elements first count (x: Expr) = Expr.slice 0 first (first + count) x
+    let private elements first count (x: Expr) = UpdateRuns.elements first count x
     let private sum (expressions: Expr list) = List.reduce (+) expressions
 
     /// Marks the start of a lane, if there are several.
@@ -67,25 +62,38 @@ module internal UpdateSource =
         |> List.map (fun (term, value) -> term.Weight * value)
         |> List.fold (+) (Expr.number 0.0)
 
-    /// The groups' parameters as a side sees them: its own in its part of θ, which derivatives are taken by, the
-    /// others in θ.
-    let private parameters (analysis: UpdateAnalysis) (theta: Expr) (side: Side) (sideTheta: Expr) =
+    /// The groups' parameters as a side sees them: its own in its part of θ, which derivatives are taken by but for
+    /// frozen blocks, the others in θ.
+    let private parameters frozen (analysis: UpdateAnalysis) (theta: Expr) (side: Side) (sideTheta: Expr) =
         analysis.Groups
         |> List.map (fun (group, start) ->
             let isOwn = side.Groups |> List.exists (fun other -> other.Name = group.Name)
             let count = group.Layout.Count
 
             let own =
-                if isOwn then
-                    elements (start - side.First) count sideTheta
-                else
+                if not isOwn then
                     elements start count theta
+                else
+                    let own = elements (start - side.First) count sideTheta
+
+                    match group.Place with
+                    | GroupPlace.Theta first -> FrozenBlocks.stopGradients frozen first group.Layout own
+                    | GroupPlace.Array _ -> own
 
             group.Name, Parameters.create group.Layout own)
         |> Map.ofList
 
     /// The loss and its terms for one part of the samples and one side: struct (gradient, terms with their values).
-    let private lane (plan: UpdatePlan) (analysis: UpdateAnalysis) (columns: ColumnInputs) theta index sideTheta part =
+    let private lane
+        (plan: UpdatePlan)
+        frozen
+        (analysis: UpdateAnalysis)
+        (columns: ColumnInputs)
+        theta
+        index
+        sideTheta
+        part
+        =
         let side = analysis.Sides[index]
         let units, parts = plan.Shape.Units, analysis.Parts
 
@@ -106,7 +114,7 @@ module internal UpdateSource =
                 inLane analysis (part * analysis.Sides.Length + index),
                 inputOf,
                 inputOf,
-                parameters analysis theta side sideTheta
+                parameters frozen analysis theta side sideTheta
             )
 
         let terms =
@@ -117,9 +125,9 @@ module internal UpdateSource =
         struct ((Diff.gradients (weighted terms) [| sideTheta |])[0], terms)
 
     /// Gradient and terms of a side, summed over the parts.
-    let private sideGradient plan (analysis: UpdateAnalysis) columns theta index (side: Side) : SideGradient =
+    let private sideGradient plan frozen (analysis: UpdateAnalysis) columns theta index (side: Side) : SideGradient =
         let sideTheta = elements side.First side.Count theta
-        let lanes = List.init analysis.Parts (lane plan analysis columns theta index sideTheta)
+        let lanes = List.init analysis.Parts (lane plan frozen analysis columns theta index sideTheta)
 
         {
             Side = side
@@ -136,90 +144,6 @@ module internal UpdateSource =
             Scaled.times (inLane analysis index factor) (Scaled.ofVector gradient)
         else
             Scaled.ofVector gradient
-
-    /// The weights of hidden layers among the numbers of some groups: kernels of convolutions with a row a channel.
-    let private hiddenMatrices (groups: ParameterGroup list) : MatrixPlace list =
-        let starts = groups |> List.scan (fun first group -> first + group.Layout.Count) 0
-
-        [
-            for group, start in List.zip groups (List.take groups.Length starts) do
-                for block in group.Layout.Blocks do
-                    if HiddenWeights.contains block then
-                        {
-                            First = start + block.Offset
-                            Rows = block.Shape[0]
-                            Columns = block.Count / block.Shape[0]
-                            UnitsAreRows = block.Shape.Length > 2
-                        }
-        ]
-
-    /// The runs of each side, in the order of the optimisers' vectors.
-    let private runs (sides: Side list) : MovedRun list list =
-        let size (groups: ParameterGroup list) = groups |> List.sumBy (fun group -> group.Layout.Count)
-
-        let extend (group: ParameterGroup) runs =
-            match group.Motion, runs with
-            | GroupMotion.Learns(name, _), (known, transform, groups) :: rest when known = name ->
-                (known, transform, group :: groups) :: rest
-            | GroupMotion.Learns(name, transform), _ -> (name, transform, [ group ]) :: runs
-            | _ -> runs
-
-        let place (used: Map<string, int>) (name, transform, groups) =
-            let first = used.TryFind name |> Option.defaultValue 0
-            let count = size groups
-
-            let transform =
-                match transform.ForMatrices with
-                | Some make -> make (hiddenMatrices groups)
-                | None -> transform
-
-            { Optimiser = name; Transform = transform; Groups = groups; First = first; Count = count },
-            used.Add(name, first + count)
-
-        sides
-        |> List.map (fun side -> List.foldBack extend side.Groups [])
-        |> List.mapFold (List.mapFold place) Map.empty
-        |> fst
-
-    /// What a run carries on, and the new numbers of its groups. The count of updates is one for all runs of an
-    /// optimiser.
-    let private move
-        (analysis: UpdateAnalysis)
-        theta
-        (gradient: SideGradient)
-        bounded
-        (state: Expr list)
-        (run: MovedRun)
-        =
-        let side = gradient.Side
-        let start = analysis.Start run.Groups.Head
-        let own = elements (start - side.First) run.Count gradient.Theta
-        let places = state |> List.map (fun x -> if x.Rank = 0 then x else elements run.First run.Count x)
-
-        let direction =
-            if run.Count = side.Count then
-                bounded
-            else
-                { bounded with Direction = elements (start - side.First) run.Count bounded.Direction }
-
-        let struct (newTheta, newState) = Optimiser.updateScaled run.Transform direction places own
-
-        let pieces =
-            run.Groups
-            |> List.map (fun group ->
-                let piece = elements (analysis.Start group - start) group.Layout.Count newTheta
-                group, (defaultArg group.Project id) piece)
-
-        let moved =
-            if run.Groups |> List.forall (fun group -> group.Project.IsNone) then
-                [ own, newTheta ]
-            else
-                pieces
-                |> List.map (fun (group, piece) -> elements (analysis.Start group) group.Layout.Count theta, piece)
-
-        let variables = List.zip places newState |> List.filter (fun (place, _) -> place.Rank > 0 || run.First = 0)
-
-        moved @ variables, pieces |> List.map (fun (group, piece) -> group.Name, piece)
 
     /// Expressions that optimisers made with the values of terms in the place of the inputs that stand for them.
     let private withTerms (values: Map<string, Expr>) (mark: Expr -> Expr) (expressions: Expr[]) : Expr[] =
@@ -264,19 +188,30 @@ module internal UpdateSource =
             | _ -> None)
 
     /// Groups that become what terms say, with their new numbers.
-    let private becoming (analysis: UpdateAnalysis) theta (values: Map<string, Expr>) =
+    let private becoming frozen (analysis: UpdateAnalysis) theta (values: Map<string, Expr>) =
         analysis.Groups
         |> List.filter (fun (group, _) -> group.Motion.IsBecomes)
-        |> List.map (fun (group, start) -> elements start group.Layout.Count theta, values[group.Name])
+        |> List.collect (fun (group, start) ->
+            UpdateRuns.withoutFrozen
+                (UpdateRuns.rangesOfGroup frozen group)
+                (elements start group.Layout.Count theta, values[group.Name]))
 
-    /// The expressions of a plan.
-    let create (plan: UpdatePlan) : UpdateSource =
+    /// Those of the blocks that the plan's groups have.
+    let frozenWithin (plan: UpdatePlan) (frozen: FrozenBlock list) : FrozenBlock list =
+        frozen
+        |> List.filter (fun block ->
+            plan.Groups
+            |> List.exists (fun group -> UpdateRuns.rangesOfGroup [ block ] group |> List.exists _.IsFrozen))
+
+    /// The expressions of a plan of which these blocks stay. Sides, lanes and the order of numbers do not depend on
+    /// them.
+    let createWith (frozen: FrozenBlock list) (plan: UpdatePlan) : UpdateSource =
         let analysis = UpdateAnalysis.create plan
         let columns = ColumnInputs plan.Shape
         let theta = Expr.input "theta" [| analysis.Count |]
-        let gradients = analysis.Sides |> List.mapi (sideGradient plan analysis columns theta)
+        let gradients = analysis.Sides |> List.mapi (sideGradient plan frozen analysis columns theta)
         let norm = gradients |> List.map (fun side -> Expr.sum (Expr.square side.Gradient)) |> sum |> Expr.sqrt
-        let runs = runs analysis.Sides
+        let runs = UpdateRuns.ofSides frozen analysis.Sides
 
         let optimisers =
             List.concat runs
@@ -297,7 +232,7 @@ module internal UpdateSource =
 
                 runs
                 |> List.map (fun run ->
-                    move analysis theta gradient bounded states[run.Optimiser] run
+                    UpdateRuns.move frozen analysis theta gradient bounded states[run.Optimiser] run
                     |> resolve values (inLane analysis index)))
             |> List.concat
             |> List.unzip
@@ -306,6 +241,7 @@ module internal UpdateSource =
 
         {
             Plan = plan
+            Frozen = frozen
             Analysis = analysis
             Program =
                 {
@@ -316,7 +252,7 @@ module internal UpdateSource =
 
                             "gradientNorm", norm
                         ]
-                    Carried = List.concat carried @ averaged @ becoming analysis theta values
+                    Carried = List.concat carried @ averaged @ becoming frozen analysis theta values
                 }
             Optimisers = [ for name, transform, count in optimisers -> name, Optimiser.state count transform ]
             Vital =
@@ -327,6 +263,9 @@ module internal UpdateSource =
                     "gradientNorm"
                 ]
         }
+
+    /// The expressions of a plan of which nothing is frozen.
+    let create (plan: UpdatePlan) : UpdateSource = createWith [] plan
 
 /// Programs without an update over the lanes of some samples, such as gradients to be used otherwise.
 [<RequireQualifiedAccess>]

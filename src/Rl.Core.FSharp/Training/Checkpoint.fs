@@ -49,7 +49,7 @@ type Checkpoint =
 [<RequireQualifiedAccess>]
 module Checkpoint =
 
-    /// The version that is written; version 2 can be read too.
+    /// The newest version that is written and read; versions 2 and 3 can be read too.
     [<Literal>]
     let FormatVersion = CheckpointFrame.Version
 
@@ -100,7 +100,12 @@ module Checkpoint =
 
         section "WRAP" (fun output -> WrapperFormat.writeWrapping output checkpoint.Wrapping)
 
-        CheckpointFrame.around (payload.ToArray())
+        if state.Frozen.IsEmpty then
+            CheckpointFrame.around CheckpointFrame.VersionWithoutFrozen (payload.ToArray())
+        else
+            section "FROZ" (fun output -> CheckpointFormat.writeList CheckpointFormat.writeFrozen output state.Frozen)
+
+            CheckpointFrame.around CheckpointFrame.Version (payload.ToArray())
 
     /// The options of a file: before version 3 policies acted in the environment's units.
     let private optionsOf version (pairs: (string * string) list) =
@@ -219,6 +224,12 @@ module Checkpoint =
 
         let wrapping = section "WRAP" WrapperFormat.readWrapping
 
+        let frozen =
+            if version > CheckpointFrame.VersionWithoutFrozen then
+                section "FROZ" (CheckpointFormat.readList CheckpointFormat.readFrozen)
+            else
+                []
+
         whole.End()
 
         {
@@ -243,6 +254,7 @@ module Checkpoint =
                     Key = keys[0]
                     ActionKeys = actionKeys
                     Replay = replay
+                    Frozen = frozen
                     Environments = environments
                 }
         }

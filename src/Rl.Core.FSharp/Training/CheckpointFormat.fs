@@ -5,6 +5,7 @@ namespace Rl.Core.Training
 open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Experience
+open Rl.Core.Networks
 
 [<RequireQualifiedAccess>]
 module internal CheckpointFormat =
@@ -172,6 +173,16 @@ module internal CheckpointFormat =
             input.Fail $"it announces {count} items, more than it holds"
 
         List.init count (fun _ -> read input)
+
+    let writeFrozen (output: BinaryOut) (block: FrozenBlock) =
+        output.Text block.Name
+        output.Int block.First
+        output.Int block.Count
+
+    let readFrozen (input: BinaryIn) : FrozenBlock =
+        let name = input.Text()
+        let first = input.Int()
+        { Name = name; First = first; Count = input.Int() }
 
     let writeSnapshot (output: BinaryOut) (snapshot: BatchSnapshot) =
         output.Text snapshot.EnvironmentId

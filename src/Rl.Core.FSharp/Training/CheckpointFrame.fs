@@ -11,10 +11,15 @@ open System.IO.Hashing
 [<RequireQualifiedAccess>]
 module internal CheckpointFrame =
 
-    /// The version that is written. Version 2, which had no units of actions and names for a few arrays only, can be
-    /// read too; version 1 was never released.
+    /// The newest version. Version 4 is version 3 with frozen blocks, and is written only where there are any: files
+    /// without can be read by versions of the library that know of none. Version 2, which had no units of actions and
+    /// names for a few arrays only, can be read too; version 1 was never released.
     [<Literal>]
-    let Version = 3
+    let Version = 4
+
+    /// The version of files without frozen blocks.
+    [<Literal>]
+    let VersionWithoutFrozen = 3
 
     [<Literal>]
     let private OldestVersion = 2
@@ -33,11 +38,11 @@ module internal CheckpointFrame =
     let damaged (name: string) (complaint: string) =
         $"{name} is a damaged agent file: {complaint}. Use another copy or an earlier checkpoint."
 
-    /// The bytes of a file around a payload.
-    let around (payload: byte[]) : byte[] =
+    /// The bytes of a file of a version around a payload.
+    let around (version: int) (payload: byte[]) : byte[] =
         let file = BinaryOut()
         file.Raw(ReadOnlySpan magic)
-        file.Int Version
+        file.Int version
         file.Bytes(ReadOnlySpan payload)
         let framed = file.ToArray()
         Array.append framed (Crc32.Hash(ReadOnlySpan framed))

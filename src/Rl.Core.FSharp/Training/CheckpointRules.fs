@@ -260,6 +260,12 @@ module internal CheckpointRules =
             input.Fail "it has a discounted return that is not finite"
 
         unique input "array" (Seq.map fst state.Arrays)
+        unique input "frozen block" (state.Frozen |> List.map _.Name)
+
+        for block in state.Frozen do
+            if block.First < 0 || block.Count < 1 || block.First > state.Parameters.Length - block.Count then
+                input.Fail $"its frozen block \"{block.Name}\" begins at {block.First} and has {block.Count} numbers"
+
 
         for name, values in state.Arrays do
             // Second moments of an optimiser may have become infinite: such a parameter stands still.

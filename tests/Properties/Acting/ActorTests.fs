@@ -153,6 +153,7 @@ let private checkpoint (environment: BatchEnvironment) (actor: Actor) (theta: fl
                 Parameters = Array.append theta [| 7.0f; 8.0f |]
                 Arrays = []
                 Replay = None
+                Frozen = []
                 Observations = RunningStatistics.create 0
                 Rewards = RunningStatistics.create 0
                 DiscountedReturns = [||]

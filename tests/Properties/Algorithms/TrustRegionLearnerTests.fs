@@ -124,7 +124,7 @@ let ``the natural direction solves (F + damping) x = g with F the covariance of 
     let damping = 0.3
     let geometry = NaturalGradient("npg", network, source.Columns, source.Samples, 60, damping, workers)
     let advantages = OnPolicy.standardise rollout.Advantages
-    let natural = geometry.Solve(1L, OnPolicy.samples source.Columns true rollout, state.Parameters)
+    let natural = geometry.Solve(1L, [], OnPolicy.samples source.Columns true rollout, state.Parameters)
     let n = natural.Direction.Length
     let samples = float source.Samples
 

@@ -222,6 +222,8 @@ module private Generate =
             return! Gen.elements [ None; Some full ]
         }
 
+    let private frozenBlock name first count : FrozenBlock = { Name = name; First = first; Count = count }
+
     let checkpoint =
         gen {
             let! observations = space
@@ -248,6 +250,7 @@ module private Generate =
             let! notes = pairs |> Gen.map (List.distinctBy fst)
             let! steps = word |> Gen.map (fun word -> word >>> 8)
             let! replay = replay copies
+            let! frozen = Gen.elements [ []; [ frozenBlock "a" 0 2 ]; [ frozenBlock "" 1 1; frozenBlock "b/c" 3 2 ] ]
 
             return
                 AnyCheckpoint
@@ -278,6 +281,7 @@ module private Generate =
                                 Key = key
                                 ActionKeys = keys
                                 Replay = replay
+                                Frozen = frozen
                                 Environments =
                                     {
                                         EnvironmentId = id

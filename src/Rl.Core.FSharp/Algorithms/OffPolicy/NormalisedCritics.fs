@@ -157,11 +157,11 @@ module internal NormalisedCritics =
 
     /// A learner of the two updates.
     let learner (parts: SoftParts) (steps: SoftSteps) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let weights, statistics = steps.Actor.Group "actor", steps.Actor.Group "actorStatistics"
         let whole = Array.zeroCreate<float32> parts.ActorPart.Layout.Count
 
         // The actor's part of θ: what it has learned, then what its normalisations carry.
         let acting () : ReadOnlyMemory<float32> =
+            let weights, statistics = steps.Actor.Group "actor", steps.Actor.Group "actorStatistics"
             weights.Span.CopyTo(Span whole)
             statistics.Span.CopyTo(whole.AsSpan weights.Length)
             ReadOnlyMemory whole

@@ -287,7 +287,7 @@ module ValueLearner =
 
         let values, replayed = parts.Values, parts.Values.OffPolicy
         let update = Update.create (parts.Update (TransitionColumns.ofEnvironment environment) possible)
-        let theta, frozen = update.Group Online, update.Group Target
+        let theta () = update.Group Online
         let drawn = DrawnNoise.Uniform(parts.Drawn, replayed.BatchSize)
         let layout, ofValues = layout values parts.Actor, valueLayout values parts.Actor
 
@@ -320,15 +320,16 @@ module ValueLearner =
             match noise, toDraw with
             | ValueSome(struct (network, sample)), ValueSome stream ->
                 sample.Draw stream |> ignore
-                network.Perturb(Span.op_Implicit theta.Span, sample.Values, Span acting)
+                network.Perturb(Span.op_Implicit (theta ()).Span, sample.Values, Span acting)
                 toDraw <- ValueNone
                 ReadOnlyMemory acting
             | ValueSome _, ValueNone -> ReadOnlyMemory acting
             | ValueNone, _ when whole.Length > 0 ->
-                theta.Span.CopyTo(Span whole)
-                (update.Group Proposal).Span.CopyTo(Span(whole, theta.Length, whole.Length - theta.Length))
+                let online = theta ()
+                online.Span.CopyTo(Span whole)
+                (update.Group Proposal).Span.CopyTo(Span(whole, online.Length, whole.Length - online.Length))
                 ReadOnlyMemory whole
-            | ValueNone, _ -> Memory.op_Implicit theta
+            | ValueNone, _ -> Memory.op_Implicit (theta ())
 
         let rate (steps: int64) = RateOptions.after values.Plan steps values.Rate
         let mixed = Array.zeroCreate<float32>(if parts.Sequences.IsSome then replayed.BatchSize else 0)
@@ -342,7 +343,7 @@ module ValueLearner =
 
         // The mean size of the deviations.
         let deviation (network: NoisyNetwork) =
-            let deviations = theta.Span.Slice network.Means.Count
+            let deviations = (theta ()).Span.Slice network.Means.Count
             let mutable sum = 0.0
 
             for index in 0 .. deviations.Length - 1 do
@@ -395,7 +396,8 @@ module ValueLearner =
                         let interval = values.TargetUpdateInterval
 
                         for _ in 1 .. Replayed.due interval environment.Count before after do
-                            Replayed.follow values.TargetRate (Span.op_Implicit theta.Span) frozen.Span
+                            let target = (update.Group Target).Span
+                            Replayed.follow values.TargetRate (Span.op_Implicit (theta ()).Span) target
                 Learn =
                     fun samples steps key ->
                         if not (RateSchedule.isConstant values.Rate.LearningRate) then

@@ -100,7 +100,7 @@ module Npg =
             let draft = Draft rollout.State
             let theta = draft.Theta
             let samples = OnPolicy.samples columns c.Rollout.NormaliseAdvantages rollout
-            let natural = geometry.Solve(rollout.State.Updates, samples, theta)
+            let natural = geometry.Solve(rollout.State.Updates, state.Frozen, samples, theta)
 
             let length =
                 if not (RateSchedule.isZero c.LearningRate) || natural.Curvature = 0.0 then

@@ -143,3 +143,20 @@ type ValueFit
         update.Store draft
         let struct (_, loss) = means.All[0]
         struct (loss, key)
+
+/// What rollouts, epochs and minibatches of PPO's options minimise.
+[<NoEquality; NoComparison>]
+type internal PolicyObjective =
+    {
+        /// For example "ppo".
+        Algorithm: string
+        /// The options as named texts.
+        Options: (string * string) list
+        /// The terms for a batch of a network's rollouts, of which one is called "approximateKl".
+        Loss: ActorCritic -> RolloutColumns -> Batch -> Term list
+        /// The terms whose means are reported.
+        Metrics: Update -> string list
+    }
+
+    /// The share of the plan that is left: from 1 to 0.
+    static member internal planLeft = Column.scalar "planLeft"

@@ -284,8 +284,8 @@ module Ppo =
             Term.mean "valueLoss" c.ValueCoefficient valueLoss
         ]
 
-    /// The update for minibatches of `units` single steps, or sequences of a recurrent network.
-    let plan (c: PpoOptions) (network: ActorCritic) (hasMasks: bool) (units: int) : UpdatePlan =
+    /// The update that minimises a loss over minibatches of `units` single steps, or sequences of a recurrent network.
+    let private planOf loss (c: PpoOptions) (network: ActorCritic) (hasMasks: bool) (units: int) : UpdatePlan =
         let optimiser =
             OptimiserOptions.transform (Schedule.input learningRate.Name) c.AdamEpsilon c.Optimiser
             |> NetworkOptions.constrain c.Network
@@ -295,8 +295,12 @@ module Ppo =
             Groups = ParameterGroup.ofNetwork network (GroupMotion.Learns("optimiser", optimiser))
             Shape = { SampleShape.steps units with Sequence = if network.Memory.IsSome then c.Sequence else 0 }
             MaxGradientNorm = c.MaxGradientNorm
-            Loss = loss c network (RolloutColumns.create network hasMasks)
+            Loss = loss network (RolloutColumns.create network hasMasks)
         }
+
+    /// The update for minibatches of `units` single steps, or sequences of a recurrent network.
+    let plan (c: PpoOptions) (network: ActorCritic) (hasMasks: bool) (units: int) : UpdatePlan =
+        planOf (loss c) c network hasMasks units
 
     /// What it collects.
     let private rollouts (c: PpoOptions) : RolloutOptions =
@@ -320,14 +324,28 @@ module Ppo =
 
     let private metrics = [ "policyLoss"; "valueLoss"; "entropy"; "approximateKl"; "clipFraction"; "gradientNorm" ]
 
+    let private objective (c: PpoOptions) : PolicyObjective =
+        { Algorithm = "ppo"; Options = PpoOptions.toPairs c; Loss = loss c; Metrics = fun _ -> metrics }
+
     let private network (c: PpoOptions) (observations: Space) (actions: Space) : ActorCritic =
         PolicyNetwork.create c.Layers observations actions |> Policy.scaled c.Network.ActionScaling actions
 
-    let private bind (c: PpoOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+    /// The length of θ for these spaces.
+    let internal parameters (c: PpoOptions) (observations: Space) (actions: Space) : int =
+        (ActorCritic.layout (network c observations actions)).Count
+
+    /// A learner with PPO's rollouts, epochs and minibatches.
+    let internal bind
+        (objective: PolicyObjective)
+        (c: PpoOptions)
+        (environment: BatchEnvironment)
+        (workers: Workers)
+        : Learner =
         let network = network c environment.ObservationSpace environment.ActionSpace
         let source = RolloutSource(network, environment, rollouts c, workers)
         let minibatches = minibatches c source.Samples
-        let update = Update.create (plan c network environment.HasActionMasks minibatches.Size)
+        let update = Update.create (planOf objective.Loss c network environment.HasActionMasks minibatches.Size)
+        let metrics = objective.Metrics update
 
         let learn (state: TrainingState) (rollout: CreditedRollout) =
             let rate = RateOptions.after c.Plan state.Steps c.Rate
@@ -340,6 +358,7 @@ module Ppo =
             update.Set(clipRange, clip)
             Rate.set c.Plan state.Steps [ valueClipRange c; entropyCoefficient c ] [ update ]
             update.Set(klPenalty, float penalty)
+            update.Set(PolicyObjective.planLeft, PlanOptions.left c.Plan state.Steps)
 
             let means = Means(update, metrics)
             let total, kl = ref 0.0, ref 0.0
@@ -386,10 +405,10 @@ module Ppo =
 
         Learner.ofFunctions
             {
-                Algorithm = "ppo"
+                Algorithm = objective.Algorithm
                 Environment = environment
                 Network = network.Actor
-                Options = PpoOptions.toPairs c
+                Options = objective.Options
                 TotalSteps = c.Plan.TotalSteps
                 Arrays =
                     [
@@ -405,7 +424,7 @@ module Ppo =
     /// Binds options to environments. `workers` share the work; the results do not depend on their number.
     let create (options: PpoOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
         PpoOptions.validate options
-        bind options environment workers
+        bind (objective options) options environment workers
 
     /// What there is to know of it.
     let entry =
@@ -423,5 +442,4 @@ module Ppo =
             [ "RolloutSteps", "32"; "MinibatchSize", "96" ]
             PpoOptions.validate
             create
-        |> AlgorithmEntry.withParameters PpoOptions.ofPairs (fun c observations actions ->
-            (ActorCritic.layout (network c observations actions)).Count)
+        |> AlgorithmEntry.withParameters PpoOptions.ofPairs parameters

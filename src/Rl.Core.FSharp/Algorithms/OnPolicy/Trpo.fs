@@ -120,7 +120,7 @@ module Trpo =
             let draft = Draft rollout.State
             let theta = draft.Theta
             let samples = OnPolicy.samples columns c.Rollout.NormaliseAdvantages rollout
-            let natural = geometry.Solve(rollout.State.Updates, samples, theta)
+            let natural = geometry.Solve(rollout.State.Updates, state.Frozen, samples, theta)
 
             let targetKl = PlanOptions.after c.Plan state.Steps c.TargetKl
             let found = search targetKl natural (geometry.Policy theta)

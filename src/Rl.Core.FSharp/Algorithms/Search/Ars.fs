@@ -108,6 +108,7 @@ module Ars =
 
         let collect (state: TrainingState) =
             let struct (directions, key) = Search.directions workers c.Directions n state.Key
+            let directions = Search.still state.Frozen part directions
             let policy = (Part.elements part state.Parameters).ToArray()
 
             struct (directions,
@@ -139,6 +140,13 @@ module Ars =
 
             for i in 0 .. n - 1 do
                 policy[i] <- policy[i] + float32 (scale * sum[i])
+
+            FrozenBlocks.keep
+                state.Frozen
+                part.First
+                part.Layout
+                (Span.op_Implicit (Part.elements part state.Parameters))
+                policy
 
             let next = { result.State with Parameters = theta; Key = key }
 

@@ -115,6 +115,7 @@ module Cem =
         let collect (state: TrainingState) =
             let policy = (Part.elements part state.Parameters).ToArray()
             let struct (noise, key) = Search.directions workers c.Population n state.Key
+            let noise = Search.still state.Frozen part noise
             let deviation = state.Array "deviation"
 
             let candidates = noise |> Array.map (fun noise -> Search.moved policy 1.0f (Array.map2 (*) noise deviation))
@@ -136,6 +137,16 @@ module Cem =
             let extra = c.ExtraDeviation * c.ExtraDeviation * remaining
             let deviation = variance |> Array.map (fun variance -> float32 (sqrt (variance + extra)))
             let theta = Array.copy state.Parameters
+            let before: ReadOnlySpan<float32> = Span.op_Implicit (Part.elements part state.Parameters)
+            FrozenBlocks.keep state.Frozen part.First part.Layout before (Span mean)
+
+            FrozenBlocks.keep
+                state.Frozen
+                part.First
+                part.Layout
+                (ReadOnlySpan(state.Array "deviation"))
+                (Span deviation)
+
             mean.CopyTo(Part.elements part theta)
             let arrays = NamedArrays.replace "deviation" deviation result.State.Arrays
             let next = { result.State with Parameters = theta; Arrays = arrays; Key = key }

@@ -135,6 +135,7 @@ module Es =
 
         let collect (state: TrainingState) =
             let struct (directions, key) = Search.directions workers c.Directions n state.Key
+            let directions = Search.still state.Frozen part directions
             let policy = (Part.elements part state.Parameters).ToArray()
 
             struct (directions,

@@ -188,6 +188,16 @@ module internal Search =
 
         struct (directions, key)
 
+    /// The directions with 0 for what of a part of θ is frozen, where candidates then do not differ.
+    let still (frozen: FrozenBlock list) (part: Part) (directions: float32[][]) : float32[][] =
+        if not frozen.IsEmpty then
+            let zeros = Array.zeroCreate<float32> part.Layout.Count
+
+            for direction in directions do
+                FrozenBlocks.keep frozen part.First part.Layout (ReadOnlySpan zeros) (Span direction)
+
+        directions
+
     /// policy + scale · direction.
     let moved (policy: float32[]) (scale: float32) (direction: float32[]) : float32[] =
         Array.map2 (fun value step -> value + scale * step) policy direction

@@ -259,7 +259,8 @@ module Streaming =
 
         let updates = Array.init copies (parts.Update stream.Columns >> Update.create)
         let all = List.ofArray updates
-        let groups = updates |> Array.map (fun update -> parts.Groups |> List.map update.Group |> List.toArray)
+        // The memory of each update's groups, which is another one when the update was compiled anew.
+        let groups: Memory<float32>[][] = Array.zeroCreate copies
         let rewards = stream.Memory stream.Columns.Transitions.Rewards
         let ends = stream.Memory stream.Columns.Transitions.Ends
         let rows = Array.init copies id
@@ -279,8 +280,9 @@ module Streaming =
         let learn (state: TrainingState) () =
             let draft = Draft state
 
-            for update in updates do
-                update.Load draft
+            for copy in 0 .. copies - 1 do
+                updates[copy].Load draft
+                groups[copy] <- parts.Groups |> List.map updates[copy].Group |> List.toArray
 
             stream.Begin state
             let last = copies - 1
