@@ -62,6 +62,7 @@ internal static class CommandLine
             WatchCommandLine.Watch(terminal, interruption),
             WatchCommandLine.Record(terminal, interruption),
             ExportCommandLine.Export(terminal, interruption),
+            ImportCommandLine.Import(terminal, interruption),
             RunsCommandLine.Plot(terminal, interruption),
             RunsCommandLine.Compare(terminal, interruption),
             TuneCommandLine.Tune(terminal, interruption),

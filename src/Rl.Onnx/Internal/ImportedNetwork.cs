@@ -1,0 +1,94 @@
+using System;
+using System.Collections.Generic;
+
+namespace Rl.Onnx.Internal;
+
+/// <summary>A dense layer: y = x W + b with W [inputs, outputs], row by row.</summary>
+internal sealed record ImportedLayer(int Inputs, int Outputs, double[] Weight, double[] Bias);
+
+/// <summary>A perceptron of a file.</summary>
+internal sealed record ImportedNetwork
+{
+    /// <summary>One at least; the outputs of each are the inputs of the next.</summary>
+    public required IReadOnlyList<ImportedLayer> Layers { get; init; }
+
+    /// <summary>What stands after each layer but the last; null where the file does not say it.</summary>
+    public Activation? Activation { get; init; }
+
+    /// <summary>Whether the file says what comes after the layers; else that follows from the algorithm.</summary>
+    public bool IsComplete { get; init; }
+
+    /// <summary>Whether a tanh follows the last layer.</summary>
+    public bool IsSquashed { get; init; }
+
+    /// <summary>What the outputs are then multiplied by; null for 1.</summary>
+    public double[]? Scale { get; init; }
+
+    /// <summary>What is then added to them; null for 0.</summary>
+    public double[]? Shift { get; init; }
+
+    /// <summary>The bounds that they are then clipped to; null for none.</summary>
+    public double[]? Low { get; init; }
+
+    /// <inheritdoc cref="Low"/>
+    public double[]? High { get; init; }
+
+    /// <summary>Whether the greatest output is then chosen, or its probability given.</summary>
+    public bool IsChoice { get; init; }
+
+    public int Inputs => Layers[0].Inputs;
+
+    public int Outputs => Layers[^1].Outputs;
+
+    /// <summary>What the last layer, the tanh, scale and shift give, with this activation.</summary>
+    public double[] Evaluate(ReadOnlySpan<float> input, Activation activation, bool isSquashed)
+    {
+        var values = new double[input.Length];
+        for (var index = 0; index < values.Length; index++)
+        {
+            values[index] = input[index];
+        }
+
+        for (var number = 0; number < Layers.Count; number++)
+        {
+            var layer = Layers[number];
+            var outputs = (double[])layer.Bias.Clone();
+            for (var row = 0; row < layer.Inputs; row++)
+            {
+                for (var column = 0; column < layer.Outputs; column++)
+                {
+                    outputs[column] += values[row] * layer.Weight[(row * layer.Outputs) + column];
+                }
+            }
+
+            if (number < Layers.Count - 1)
+            {
+                outputs = Array.ConvertAll(outputs, value => Activate(activation, value));
+            }
+
+            values = outputs;
+        }
+
+        for (var index = 0; index < values.Length; index++)
+        {
+            var value = isSquashed ? Math.Tanh(values[index]) : values[index];
+            values[index] = (value * At(Scale, index, 1)) + At(Shift, index, 0);
+        }
+
+        return values;
+    }
+
+    /// <summary>A number of a vector that may have one for all, or be missing.</summary>
+    public static double At(double[]? values, int index, double otherwise) =>
+        values is null ? otherwise : values[values.Length == 1 ? 0 : index];
+
+    private static double Activate(Activation activation, double x) => activation switch
+    {
+        Rl.Activation.Tanh => Math.Tanh(x),
+        Rl.Activation.Relu => Math.Max(x, 0),
+        Rl.Activation.Elu => x > 0 ? x : Math.Exp(x) - 1,
+        Rl.Activation.Gelu => x * MathNet.Numerics.Distributions.Normal.CDF(0, 1, x),
+        Rl.Activation.Silu => x / (1 + Math.Exp(-x)),
+        _ => throw new ArgumentOutOfRangeException(nameof(activation)),
+    };
+}
