@@ -132,6 +132,7 @@ public sealed class TuneCommandTests : IDisposable
         Fails(2, "No search space for ars", "tune", "ars", "CartPole-v1", "--output", folder.File("other"));
         Fails(2, "--time is \"5\"", "tune", "ppo", "CartPole-v1", "--time", "5");
         Fails(2, "--confirm-seeds is 101", "tune", "ppo", "CartPole-v1", "--confirm-seeds", "101");
+        Fails(2, "dqn", "tune", "dqn", "Pendulum-v1", "--output", folder.File("other"));
         Assert.False(Directory.Exists(folder.File("other")));
     }
 

@@ -43,7 +43,14 @@ internal static class TuneCommand
             algorithm.Id, environment, [.. tuned?.Settings ?? [], .. own], plan.Steps, Path.Combine(folder, Agents));
 
         // What cannot be trained at all leaves no trace.
-        training.Options([]).Validate();
+        Interruptible.Run(
+            () =>
+            {
+                using var agent = Agent.Create(training.Options([]), environment, request.Seed);
+                return agent.Steps;
+            },
+            TimeSpan.Zero,
+            interruption);
         Directory.CreateDirectory(folder);
         using var held = RunLock.TryTake(folder)
             ?? throw new RunFolderException(

@@ -109,6 +109,7 @@ internal sealed class TuneSession(
         IReadOnlyList<(TrialUnit Unit, IReadOnlyList<KeyValuePair<string, string>> Settings)> units, int episodes)
     {
         var missing = units.Where(one => log.Find(one.Unit) is null).ToArray();
+        var done = 0;
         var parallelism = new ParallelOptions
         {
             MaxDegreeOfParallelism = request.Workers > 0 ? request.Workers : System.Environment.ProcessorCount,
@@ -124,6 +125,7 @@ internal sealed class TuneSession(
                     var steps = plan.Halving.Steps(plan.Steps, one.Unit.Rung);
                     var score = training.Measure(one.Unit, one.Settings, steps, episodes, interruption);
                     log.Add(one.Unit, steps, one.Settings, score);
+                    view.Trained(one.Unit, steps, score, Interlocked.Increment(ref done), missing.Length);
                 });
         }
         catch (AggregateException errors)

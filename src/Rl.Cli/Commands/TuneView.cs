@@ -38,6 +38,33 @@ internal sealed class TuneView(Terminal terminal, bool isJson)
         }
     }
 
+    /// <summary>Is told by the threads that train.</summary>
+    public void Trained(TrialUnit unit, long steps, TrialScore score, int done, int all)
+    {
+        lock (terminal)
+        {
+            if (isJson)
+            {
+                JsonLine.Write(terminal.Output, "training", writer =>
+                {
+                    writer.WriteNumber("trial", unit.Trial);
+                    writer.WriteNumber("seed", unit.Seed);
+                    writer.WriteNumber("steps", steps);
+                    writer.Number("score", score.Score);
+                    writer.WriteString("failure", score.Failure);
+                    writer.Number("seconds", score.Seconds);
+                });
+                return;
+            }
+
+            var name = unit.Trial == StudyLog.Baseline ? "without search" : $"trial {unit.Trial}";
+            Line(string.Create(
+                CultureInfo.InvariantCulture,
+                $"  {done} of {all}  {name}, seed {unit.Seed}: {Text.Return(score.Score)} after {steps:N0} steps, "
+                    + $"{score.Seconds:0.0} s{(score.Failure is { } why ? $"; {why}" : "")}"));
+        }
+    }
+
     public void Ended(Trial trial, bool isDropped, StudyPlan plan)
     {
         var state = trial.HasFailed ? "failed" : isDropped ? "dropped" : "whole";
