@@ -1,4 +1,3 @@
-using System;
 using System.Collections.Generic;
 
 namespace Rl.Onnx.Internal;
@@ -40,55 +39,7 @@ internal sealed record ImportedNetwork
 
     public int Outputs => Layers[^1].Outputs;
 
-    /// <summary>What the last layer, the tanh, scale and shift give, with this activation.</summary>
-    public double[] Evaluate(ReadOnlySpan<float> input, Activation activation, bool isSquashed)
-    {
-        var values = new double[input.Length];
-        for (var index = 0; index < values.Length; index++)
-        {
-            values[index] = input[index];
-        }
-
-        for (var number = 0; number < Layers.Count; number++)
-        {
-            var layer = Layers[number];
-            var outputs = (double[])layer.Bias.Clone();
-            for (var row = 0; row < layer.Inputs; row++)
-            {
-                for (var column = 0; column < layer.Outputs; column++)
-                {
-                    outputs[column] += values[row] * layer.Weight[(row * layer.Outputs) + column];
-                }
-            }
-
-            if (number < Layers.Count - 1)
-            {
-                outputs = Array.ConvertAll(outputs, value => Activate(activation, value));
-            }
-
-            values = outputs;
-        }
-
-        for (var index = 0; index < values.Length; index++)
-        {
-            var value = isSquashed ? Math.Tanh(values[index]) : values[index];
-            values[index] = (value * At(Scale, index, 1)) + At(Shift, index, 0);
-        }
-
-        return values;
-    }
-
     /// <summary>A number of a vector that may have one for all, or be missing.</summary>
     public static double At(double[]? values, int index, double otherwise) =>
         values is null ? otherwise : values[values.Length == 1 ? 0 : index];
-
-    private static double Activate(Activation activation, double x) => activation switch
-    {
-        Rl.Activation.Tanh => Math.Tanh(x),
-        Rl.Activation.Relu => Math.Max(x, 0),
-        Rl.Activation.Elu => x > 0 ? x : Math.Exp(x) - 1,
-        Rl.Activation.Gelu => x * MathNet.Numerics.Distributions.Normal.CDF(0, 1, x),
-        Rl.Activation.Silu => x / (1 + Math.Exp(-x)),
-        _ => throw new ArgumentOutOfRangeException(nameof(activation)),
-    };
 }

@@ -130,7 +130,7 @@ internal static class NetworkAgent
         /// <summary>The layers in the units of the actor.</summary>
         private IReadOnlyList<ImportedLayer> Fitted()
         {
-            var inputs = agent.Wrappers.Count == 0 ? agent.ObservationSpace.EncodedSize : network.Inputs;
+            var inputs = ActorModule.inputs(policy.Network);
             if (network.Inputs != inputs)
             {
                 throw new ArgumentException(
