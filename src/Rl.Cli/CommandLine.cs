@@ -14,38 +14,12 @@ namespace Rl.Cli;
 /// <summary>The words that <c>rl</c> understands, and how failures end.</summary>
 internal static class CommandLine
 {
+    private const string PluginOption = "--plugin";
+
     /// <summary>Runs a command; the result is the process's exit code.</summary>
     public static int Run(IReadOnlyList<string> arguments, Terminal terminal, CancellationToken interruption)
     {
-        var root = new RootCommand(
-            "Reinforcement learning: train agents, evaluate and watch them, see what there is. "
-            + "Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted (what was learned is saved).")
-        {
-            TrainCommandLine.Train(terminal, interruption),
-            TrainCommandLine.Resume(terminal, interruption),
-            Evaluate(terminal, interruption),
-            ReplayFailure(terminal, interruption),
-            WatchCommandLine.Watch(terminal, interruption),
-            WatchCommandLine.Record(terminal, interruption),
-            ExportCommandLine.Export(terminal, interruption),
-            RunsCommandLine.Plot(terminal, interruption),
-            RunsCommandLine.Compare(terminal, interruption),
-            InfoCommandLine.Info(terminal, interruption),
-            ReportCommandLine.Report(terminal, interruption),
-            Environments(terminal),
-            Algorithms(terminal),
-            Check(terminal, interruption),
-            Bench(terminal, interruption),
-            InfoCommandLine.Completion(terminal),
-        };
-        var plugin = new Option<string[]>("--plugin")
-        {
-            Description = "An assembly of yours, such as bin/Release/net10.0/My.dll, whose algorithms and environments "
-                + "are known by their ids. Its code runs with your rights.",
-            HelpName = "assembly",
-            Recursive = true,
-        };
-        root.Add(plugin);
+        var root = Root(terminal, interruption);
         var suggest = root.Directives.OfType<SuggestDirective>().Single();
         // Without a word there is nothing to do, and much to say.
         var parsed = root.Parse(arguments.Count == 0 ? ["--help"] : arguments);
@@ -59,7 +33,7 @@ internal static class CommandLine
 
         return Guarded(terminal, () =>
         {
-            foreach (var path in parsed.GetValue(plugin) ?? [])
+            foreach (var path in parsed.GetValue<string[]>(PluginOption) ?? [])
             {
                 Plugin.Load(path);
             }
@@ -74,6 +48,42 @@ internal static class CommandLine
         });
     }
 
+    /// <summary>Every command.</summary>
+    internal static RootCommand Root(Terminal terminal, CancellationToken interruption)
+    {
+        var root = new RootCommand(
+            "Reinforcement learning: train agents, evaluate and watch them, see what there is. "
+            + "Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted (what was learned is saved).")
+        {
+            TrainCommandLine.Train(terminal, interruption),
+            TrainCommandLine.Resume(terminal, interruption),
+            Evaluate(terminal, interruption),
+            ReplayFailure(terminal, interruption),
+            WatchCommandLine.Watch(terminal, interruption),
+            WatchCommandLine.Record(terminal, interruption),
+            ExportCommandLine.Export(terminal, interruption),
+            ImportCommandLine.Import(terminal, interruption),
+            RunsCommandLine.Plot(terminal, interruption),
+            RunsCommandLine.Compare(terminal, interruption),
+            ReportCommandLine.Report(terminal, interruption),
+            TuneCommandLine.Tune(terminal, interruption),
+            InfoCommandLine.Info(terminal, interruption),
+            Environments(terminal),
+            Algorithms(terminal),
+            Check(terminal, interruption),
+            Bench(terminal, interruption),
+            InfoCommandLine.Completion(terminal),
+        };
+        root.Add(new Option<string[]>(PluginOption)
+        {
+            Description = "An assembly of yours, such as bin/Release/net10.0/My.dll, whose algorithms and environments "
+                + "are known by their ids. Its code runs with your rights.",
+            HelpName = "assembly",
+            Recursive = true,
+        });
+        return root;
+    }
+
     private static Command Evaluate(Terminal terminal, CancellationToken interruption)
     {
         var run =
@@ -86,7 +96,9 @@ internal static class CommandLine
             new Option<string?>("--environment") { Description = "Another environment with the same spaces." };
         var environmentSet = Words.EnvironmentSet("of that environment");
         var json = Words.Json("one JSON object");
-        var command = new Command("evaluate", "Measure a trained agent over whole episodes.")
+        const string Summary = "Measure a trained agent over whole episodes. "
+            + "Examples: rl evaluate ppo-CartPole-v1-seed1; rl evaluate runs/best.rl --episodes 500 --json.";
+        var command = new Command("evaluate", Summary)
         {
             run, episodes, seed, stochastic, environment, environmentSet, json,
         };
@@ -119,7 +131,8 @@ internal static class CommandLine
             "--threads", "Threads; 0 for one a core. The failure does not depend on it.", least: 0, otherwise: 0);
         run.CompletionSources.Add(Cli.Completions.Runs);
         var json = Words.Json("one JSON object");
-        const string Summary = "Do the update again that a run failed in, from the state before it.";
+        const string Summary = "Do the update again that a run failed in, from the state before it. "
+            + "Example: rl replay-failure runs/broken.";
         var command = new Command("replay-failure", Summary) { run, threads, json };
         command.SetAction(parsed => Interruptible.Run(
             () => ReplayFailureCommand.Run(
@@ -134,8 +147,9 @@ internal static class CommandLine
         var id = Words.Optional("environment", "The id of one of them, to see its spaces and options.");
         id.CompletionSources.Add(Cli.Completions.Environments);
         var json = Words.Json("one JSON object a line");
-        var command =
-            new Command("environments", "List the environments, or show one with its spaces and options.") { id, json };
+        const string Summary = "List the environments, or show one with its spaces and options. "
+            + "Examples: rl environments; rl environments FrozenLake-v1.";
+        var command = new Command("environments", Summary) { id, json };
         command.SetAction(parsed => ListCommands.Environments(parsed.GetValue(id), parsed.GetValue(json), terminal));
         return command;
     }
@@ -145,7 +159,8 @@ internal static class CommandLine
         var id = Words.Optional("algorithm", "The id of one of them, to see its options.");
         id.CompletionSources.Add(Cli.Completions.Algorithms);
         var json = Words.Json("one JSON object a line");
-        const string Summary = "List the algorithms, or show one with its options and their defaults.";
+        const string Summary = "List the algorithms, or show one with its options and their defaults. "
+            + "Examples: rl algorithms; rl algorithms dqn --json.";
         var command = new Command("algorithms", Summary) { id, json };
         command.SetAction(parsed => ListCommands.Algorithms(parsed.GetValue(id), parsed.GetValue(json), terminal));
         return command;
@@ -162,7 +177,9 @@ internal static class CommandLine
             NumberOption.Whole("--steps", "The steps of each walk; more find rarer faults.", least: 1, otherwise: 500);
         var environmentSet = Words.EnvironmentSet("of the environment");
         var json = Words.Json("one JSON object");
-        var command = new Command("check", "Check that an environment keeps its contract.")
+        const string Summary = "Check that an environment keeps its contract. Examples: rl check CartPole-v1; "
+            + "rl check Thermostat-v0 --plugin bin/Release/net10.0/My.dll.";
+        var command = new Command("check", Summary)
         {
             environment, seed, steps, environmentSet, json,
         };
@@ -200,7 +217,8 @@ internal static class CommandLine
         };
         var seeds = NumberOption.Whole<int>("--seeds", "Seeds a task; each task's own number if not given.", least: 1);
         var parallel = NumberOption.Whole("--parallel", "Runs at once; 0 for one a core.", least: 0, otherwise: 0);
-        const string Summary = "Train the tasks of a results table with several seeds, and make the table.";
+        const string Summary = "Train the tasks of a results table with several seeds, and make the table. "
+            + "Examples: rl bench on-policy; rl bench off-policy --only CartPole --seeds 3.";
         var command = new Command("bench", Summary) { suite, output, page, only, seeds, parallel };
         command.SetAction(parsed => BenchCommand.Run(
             new BenchRequest

@@ -12,8 +12,9 @@ internal static class WatchCommandLine
     {
         var words = new PlayWords(episodes: 3);
         var speed = NumberOption.Positive("--speed", "How fast; 1 is the environment's own time.", otherwise: 1);
-        var command =
-            new Command("watch", "See an agent, or random actions, at work in the terminal; Ctrl-C ends it.") { speed };
+        const string Summary = "See an agent, or random actions, at work in the terminal; Ctrl-C ends it. "
+            + "Examples: rl watch ppo-CartPole-v1-seed1; rl watch --environment Acrobot-v1 --speed 2.";
+        var command = new Command("watch", Summary) { speed };
         words.AddTo(command);
         command.SetAction(parsed => WatchCommand.Run(
             new WatchRequest { Play = words.Read(parsed), Speed = parsed.GetValue(speed) },
@@ -36,7 +37,8 @@ internal static class WatchCommandLine
             "--max-steps", "The recording ends after so many steps.", least: 1, otherwise: Recording.DefaultMaxSteps);
         var json = Words.Json("one JSON object");
         const string Summary =
-            "Write episodes of an agent, or of random actions, to an animation that any browser shows.";
+            "Write episodes of an agent, or of random actions, to an animation that any browser shows. "
+            + "Examples: rl record ppo-CartPole-v1-seed1 --output cartpole.gif; rl record --environment Taxi-v3.";
         var command = new Command("record", Summary) { output, scale, maxSteps, json };
         words.AddTo(command);
         command.SetAction(parsed => RecordCommand.Run(

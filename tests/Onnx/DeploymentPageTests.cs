@@ -25,6 +25,9 @@ public sealed class DeploymentPageTests
             trained.Save("agent.rl");
             Export();
             Assert.InRange(Run(), 0, 1);
+            new TorchModel(1, 3).Linear(3, 8).Then("Relu").Linear(8, 1).Then("Tanh").Write("actor.onnx", 1);
+            Import();
+            Assert.True(File.Exists("imported.rl"));
         }
         finally
         {
@@ -53,7 +56,15 @@ public sealed class DeploymentPageTests
             }
         }
 
-        Assert.Equal(2, blocks);
+        Assert.Equal(3, blocks);
+    }
+
+    private static void Import()
+    {
+        var pendulum = Environments.Make("Pendulum-v1");
+        var options = new AgentImportOptions { Learning = new Td3Options(), ScaledActions = true };
+        using var imported = AgentImport.FromOnnx("actor.onnx", pendulum, options);
+        imported.Save("imported.rl");
     }
 
     private static void Export()

@@ -156,6 +156,29 @@ module TrainingState =
             Environments = environment.Capture()
         }
 
+    /// The state with other parameters of what acts, which are the first of θ; and with them in each array that begins
+    /// with the same numbers as θ, as the targets of a first state do.
+    let replaceActor (values: float32[]) (state: TrainingState) : TrainingState =
+        let former = state.Parameters
+        let count = values.Length
+
+        if count < 1 || count > former.Length then
+            Guard.fail
+                (nameof values)
+                $"The actor has {count} parameters; it needs 1 to {former.Length}, as many as the whole network."
+
+        let replaced (array: float32[]) = Array.append values array[count..]
+
+        let isCopy (array: float32[]) =
+            array.Length >= count && array.AsSpan(0, count).SequenceEqual(former.AsSpan(0, count))
+
+        { state with
+            Parameters = replaced former
+            Arrays =
+                state.Arrays
+                |> List.map (fun (name, array) -> name, (if isCopy array then replaced array else array))
+        }
+
 /// An episode that ended.
 [<Struct>]
 type EpisodeResult =

@@ -1,0 +1,144 @@
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+using System.Threading;
+using Rl.Cli.Data;
+using Rl.Cli.Runs;
+using Rl.Cli.Tuning;
+
+namespace Rl.Cli.Commands;
+
+/// <summary><c>rl tune</c>: seeks good options of an algorithm for a task, and reports what they reach with seeds that
+/// had no say in the search. The same command goes on with a study that was interrupted.</summary>
+internal static class TuneCommand
+{
+    public const string Log = "study.jsonl";
+    public const string Best = "best.json";
+    public const string Figure = "study.png";
+    private const string Agents = "trials";
+
+    public static int Run(TuneRequest request, Terminal terminal, CancellationToken interruption)
+    {
+        request.Validate();
+        var algorithm = Algorithms.Describe(request.Algorithm);
+        var environment = EnvironmentArgument.Make(request.Environment, request.EnvironmentSettings, terminal);
+        var tuned = request.Defaults ? null : TunedOptions.Find(algorithm.Id, environment.Id);
+        var file = request.OptionsFile is { } path ? OptionsFile.Read(path, algorithm.Id) : null;
+        IReadOnlyList<KeyValuePair<string, string>> own = [.. file?.Settings ?? [], .. request.Settings];
+        var space = Space(request, algorithm, own);
+        var plan = new StudyPlan
+        {
+            Space = space,
+            Method = request.Method,
+            Seed = request.Seed,
+            Steps = request.Steps ?? file?.Steps ?? tuned?.Steps ?? algorithm.Defaults.TotalSteps,
+            Seeds = request.Seeds,
+            Halving = new(request.Rungs, request.Reduction),
+        };
+        var folder = request.Output
+            ?? Path.Combine(RunPlaces.NamedAfter($"tune-{algorithm.Id}-{environment.Id.Replace('/', '-')}"));
+        var training = new TrialTraining(
+            algorithm.Id, environment, [.. tuned?.Settings ?? [], .. own], plan.Steps, Path.Combine(folder, Agents));
+
+        // What cannot be trained at all leaves no trace.
+        Interruptible.Run(
+            () =>
+            {
+                using var agent = Agent.Create(training.Options([]), environment, request.Seed);
+                return agent.Steps;
+            },
+            TimeSpan.Zero,
+            interruption);
+        Directory.CreateDirectory(folder);
+        using var held = RunLock.TryTake(folder)
+            ?? throw new RunFolderException(
+                $"The study in {folder} is being made by another process; wait until it ends, or choose another folder "
+                    + "with --output.");
+        if (request.Overwrite)
+        {
+            Clear(folder);
+        }
+
+        Directory.CreateDirectory(Path.Combine(folder, Agents));
+        using var log = StudyLog.Open(
+            Path.Combine(folder, Log), Facts(plan, training, algorithm.Id, environment, request));
+        var session = new TuneSession(request, plan, training, log, environment, folder, terminal, interruption);
+        try
+        {
+            session.Run();
+        }
+        catch (OperationCanceledException)
+        {
+            terminal.Error.WriteLine($"rl: interrupted; the same command goes on with the study in {folder}.");
+            return ExitCode.Interrupted;
+        }
+
+        Directory.Delete(Path.Combine(folder, Agents), recursive: true);
+        return ExitCode.Success;
+    }
+
+    /// <summary>The space of a file or the one of the program, without what the command line settles.</summary>
+    private static SearchSpace Space(
+        TuneRequest request, AlgorithmDescription algorithm, IReadOnlyList<KeyValuePair<string, string>> own)
+    {
+        var space = request.Space is { } path
+            ? SearchSpaceFile.Read(path)
+            : SearchSpaceFile.Default(algorithm.Id)
+                ?? throw new ArgumentException(
+                    $"No search space for {algorithm.Id} comes with rl, only for "
+                        + $"{string.Join(", ", SearchSpaceFile.Algorithms())}; write one and give it with --space.");
+        string[] known = [.. algorithm.Options.Select(option => option.Name), nameof(AgentOptions.EnvironmentCopies)];
+        foreach (var name in space.Dimensions.Select(one => one.Name).Concat(space.Settled.Select(one => one.Key)))
+        {
+            if (!known.Contains(name, StringComparer.OrdinalIgnoreCase)
+                || name.Equals(nameof(AgentOptions.TotalSteps), StringComparison.OrdinalIgnoreCase))
+            {
+                throw new ArgumentException(
+                    $"The search space has {name}, which is no option of {algorithm.Id} that can be sought; "
+                        + $"rl algorithms {algorithm.Id} lists them.");
+            }
+        }
+
+        return space.Without([.. own.Select(setting => setting.Key)]);
+    }
+
+    private static void Clear(string folder)
+    {
+        foreach (var file in new[] { Log, Best, Figure })
+        {
+            File.Delete(Path.Combine(folder, file));
+        }
+
+        if (Directory.Exists(Path.Combine(folder, Agents)))
+        {
+            Directory.Delete(Path.Combine(folder, Agents), recursive: true);
+        }
+    }
+
+    /// <summary>What makes trainings of an earlier call part of the same study.</summary>
+    private static List<KeyValuePair<string, string>> Facts(
+        StudyPlan plan, TrialTraining training, string algorithm, BuiltInEnvironment environment,
+        TuneRequest request) =>
+    [
+        new("algorithm", algorithm),
+        new("environment", environment.Id),
+        new("environment's options", Joined(environment.Options)),
+        new("other options", Joined(training.Options([]).ToSettings().Where(
+            setting => setting.Key != nameof(AgentOptions.TotalSteps)))),
+        new("search space", string.Join("; ", plan.Space.Dimensions)
+            + $"; {Joined(plan.Space.Settled)}"),
+        new("method", plan.Method.ToString()),
+        new("seed", Text(plan.Seed)),
+        new("steps", Text(plan.Steps)),
+        new("number of seeds", Text(plan.Seeds)),
+        new("halving", $"{plan.Halving.Rungs} rungs of {plan.Halving.Reduction}"),
+        new("number of episodes", Text(request.Episodes)),
+    ];
+
+    private static string Joined(IEnumerable<KeyValuePair<string, string>> pairs) =>
+        string.Join(", ", pairs.Select(pair => $"{pair.Key}={pair.Value}"));
+
+    private static string Text(IFormattable value) => value.ToString(null, CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,86 @@
+using System;
+using System.Collections.Generic;
+using Rl.Cli.Tuning;
+
+namespace Rl.Cli.Commands;
+
+/// <summary>What <c>rl tune</c> was asked for.</summary>
+internal sealed record TuneRequest
+{
+    public required string Algorithm { get; init; }
+
+    public required string Environment { get; init; }
+
+    /// <summary>A file with the search space; null for the one that comes with the program.</summary>
+    public string? Space { get; init; }
+
+    /// <summary>The folder of the study; null for one under runs/ that is named after the task.</summary>
+    public string? Output { get; init; }
+
+    public bool Overwrite { get; init; }
+
+    public TuningMethod Method { get; init; }
+
+    /// <summary>How many points are tried.</summary>
+    public int Trials { get; init; } = 45;
+
+    /// <summary>The time after which no rung begins; null for no limit.</summary>
+    public TimeSpan? Time { get; init; }
+
+    /// <summary>Environment steps of a whole training; null for those of <c>rl train</c>.</summary>
+    public long? Steps { get; init; }
+
+    public int Seeds { get; init; } = 2;
+
+    public ulong Seed { get; init; } = 1;
+
+    public int Rungs { get; init; } = 3;
+
+    public int Reduction { get; init; } = 3;
+
+    /// <summary>The episodes of each evaluation of the search.</summary>
+    public int Episodes { get; init; } = 20;
+
+    /// <summary>The trials among which fresh seeds choose.</summary>
+    public int Finalists { get; init; } = 3;
+
+    /// <summary>The fresh seeds of the score that is reported.</summary>
+    public int ConfirmationSeeds { get; init; } = 10;
+
+    /// <summary>Trainings at once; 0 for one a core.</summary>
+    public int Workers { get; init; }
+
+    /// <summary>Whether other options than the sought are the algorithm's defaults, even where better are
+    /// known.</summary>
+    public bool Defaults { get; init; }
+
+    public string? OptionsFile { get; init; }
+
+    public IReadOnlyList<KeyValuePair<string, string>> Settings { get; init; } = [];
+
+    public IReadOnlyList<KeyValuePair<string, string>> EnvironmentSettings { get; init; } = [];
+
+    public bool Json { get; init; }
+
+    /// <summary>Requires what numbers must be.</summary>
+    /// <exception cref="ArgumentException">One is not; the message names it.</exception>
+    public void Validate()
+    {
+        Require("--seeds", Seeds, 1, StudyPlan.MostSeeds);
+        Require("--confirm-seeds", ConfirmationSeeds, 2, StudyPlan.MostSeeds);
+        Require("--rungs", Rungs, 1, 8);
+        Require("--reduction", Reduction, 2, 10);
+        if (Seed > ulong.MaxValue / 1_000 - 1)
+        {
+            throw new ArgumentException($"--seed is {Seed}; it must be at most {(ulong.MaxValue / 1_000) - 1}.");
+        }
+    }
+
+    private static void Require(string option, int value, int least, int most)
+    {
+        if (value < least || value > most)
+        {
+            throw new ArgumentException($"{option} is {value}; it must be from {least} to {most}.");
+        }
+    }
+}

@@ -1,0 +1,200 @@
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.Linq;
+using Rl.Cli.Tuning;
+using Rl.Cli.Views;
+
+namespace Rl.Cli.Commands;
+
+/// <summary>What a study tells as it goes on: lines for people, or JSON objects.</summary>
+internal sealed class TuneView(Terminal terminal, bool isJson)
+{
+    public void Start(TuneRequest request, StudyPlan plan, string folder, int known)
+    {
+        if (isJson)
+        {
+            JsonLine.Write(terminal.Output, "study", writer =>
+            {
+                writer.WriteString("algorithm", request.Algorithm);
+                writer.WriteString("environment", request.Environment);
+                writer.WriteNumber("seed", plan.Seed);
+                writer.WriteNumber("steps", plan.Steps);
+                writer.WriteNumber("trials", request.Trials);
+                writer.WriteString("folder", folder);
+                writer.WriteNumber("knownTrainings", known);
+            });
+            return;
+        }
+
+        var rungs = Enumerable.Range(0, plan.Halving.Rungs)
+            .Select(rung => plan.Halving.Steps(plan.Steps, rung).ToString("N0", CultureInfo.InvariantCulture));
+        Line($"tuning {request.Algorithm} on {request.Environment}: {request.Trials} trials of "
+            + $"{plan.Space.Dimensions.Count} options, rungs at {string.Join(", ", rungs)} steps, {plan.Seeds} seeds "
+            + $"each, in {folder}");
+        if (known > 0)
+        {
+            Line($"{known} trainings are known already");
+        }
+    }
+
+    /// <summary>Is told by the threads that train.</summary>
+    public void Trained(TrialUnit unit, long steps, TrialScore score, int done, int all)
+    {
+        lock (terminal)
+        {
+            if (isJson)
+            {
+                JsonLine.Write(terminal.Output, "training", writer =>
+                {
+                    writer.WriteNumber("trial", unit.Trial);
+                    writer.WriteNumber("seed", unit.Seed);
+                    writer.WriteNumber("steps", steps);
+                    writer.Number("score", score.Score);
+                    writer.WriteString("failure", score.Failure);
+                    writer.Number("seconds", score.Seconds);
+                });
+                return;
+            }
+
+            var name = unit.Trial == StudyLog.Baseline ? "without search" : $"trial {unit.Trial}";
+            Line(string.Create(
+                CultureInfo.InvariantCulture,
+                $"  {done} of {all}  {name}, seed {unit.Seed}: {Text.Return(score.Score)} after {steps:N0} steps, "
+                    + $"{score.Seconds:0.0} s{(score.Failure is { } why ? $"; {why}" : "")}"));
+        }
+    }
+
+    public void Ended(Trial trial, bool isDropped, StudyPlan plan)
+    {
+        var state = trial.HasFailed ? "failed" : isDropped ? "dropped" : "whole";
+        var steps = plan.Halving.Steps(plan.Steps, trial.Scores.Count - 1);
+        if (isJson)
+        {
+            JsonLine.Write(terminal.Output, "trial", writer =>
+            {
+                writer.WriteNumber("trial", trial.Number);
+                writer.WriteString("state", state);
+                writer.WriteNumber("steps", steps);
+                writer.Number("score", trial.Score);
+                writer.WriteStartObject("settings");
+                foreach (var (name, value) in trial.Settings)
+                {
+                    writer.WriteString(name, value);
+                }
+
+                writer.WriteEndObject();
+            });
+            return;
+        }
+
+        Line(string.Create(
+            CultureInfo.InvariantCulture,
+            $"trial {trial.Number,3}  {state,-7}  {steps,9:N0} steps  {Text.Return(trial.Score),8}  "
+                + $"{string.Join(' ', trial.Settings.Select(one => $"{one.Key}={one.Value}"))}"));
+    }
+
+    public void Importance(IReadOnlyList<OptionImportance> importance)
+    {
+        if (isJson)
+        {
+            foreach (var one in importance)
+            {
+                JsonLine.Write(terminal.Output, "importance", writer =>
+                {
+                    writer.WriteString("option", one.Name);
+                    writer.Number("share", one.Share);
+                    writer.Number("chance", one.Chance);
+                });
+            }
+
+            return;
+        }
+
+        terminal.Output.WriteLine();
+        if (importance.Count == 0)
+        {
+            Line($"fewer than {Tuning.Importance.LeastTrials} trials: too few to tell which options matter");
+            return;
+        }
+
+        TextTable.Write(
+            terminal,
+            ["option", "importance", "by chance"],
+            [.. importance.Select(one => new[]
+            {
+                one.Name,
+                string.Create(CultureInfo.InvariantCulture, $"{100 * one.Share:0} %"),
+                string.Create(CultureInfo.InvariantCulture, $"{one.Chance:0.00}"),
+            })]);
+    }
+
+    public void Phase(string what)
+    {
+        if (!isJson)
+        {
+            terminal.Output.WriteLine();
+            Line($"training {what}");
+        }
+    }
+
+    public void Chosen(Trial trial, double mean)
+    {
+        if (isJson)
+        {
+            JsonLine.Write(terminal.Output, "finalist", writer =>
+            {
+                writer.WriteNumber("trial", trial.Number);
+                writer.Number("score", mean);
+                writer.Number("searched", trial.Score);
+            });
+            return;
+        }
+
+        Line($"trial {trial.Number,3}  {Text.Return(mean),8}  (in the search {Text.Return(trial.Score)})");
+    }
+
+    public void Result(TuneOutcome outcome, string path, TimeSpan elapsed)
+    {
+        var (probability, low, high) = outcome.Improvement();
+        if (isJson)
+        {
+            JsonLine.Write(terminal.Output, "tuned", writer =>
+            {
+                writer.WriteNumber("trial", outcome.Best.Number);
+                TunedFile.Score(writer, "confirmed", outcome.Scores);
+                TunedFile.Score(writer, "withoutSearch", outcome.Baseline);
+                writer.Number("probabilityOfImprovement", probability);
+                writer.Number("low", low);
+                writer.Number("high", high);
+                writer.WriteString("options", path);
+                writer.Number("seconds", elapsed.TotalSeconds);
+            });
+            return;
+        }
+
+        Line($"confirmed       {Score(outcome.Scores)}");
+        Line($"without search  {Score(outcome.Baseline)}");
+        Line(string.Create(
+            CultureInfo.InvariantCulture,
+            $"A training with the options found is better than one without a search with probability "
+                + $"{probability:0.00} [{low:0.00}, {high:0.00}]."));
+        var advice = low > 0.5 ? $"rl train --options {path} takes them"
+            : high < 0.5 ? "they are worse: train without them, or search for longer"
+            : "that may be chance: search with more trials or confirm with more seeds";
+        Line($"options {path}: {advice}");
+        Line($"time {Text.Duration(elapsed)}");
+    }
+
+    private static string Score(IReadOnlyList<double> scores)
+    {
+        var (mean, low, high) = TuneOutcome.Interval(scores);
+        return $"{Text.Return(mean)} [{Text.Return(low)}, {Text.Return(high)}] over {scores.Count} seeds";
+    }
+
+    private void Line(string text)
+    {
+        terminal.Output.WriteLine(Shown.Text(text));
+        terminal.Output.Flush();
+    }
+}

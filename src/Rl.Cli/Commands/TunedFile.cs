@@ -1,0 +1,71 @@
+using System.Globalization;
+using System.IO;
+using System.Linq;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Rl.Cli.Tuning;
+using Rl.Cli.Views;
+using Rl.Core.Foundations;
+
+namespace Rl.Cli.Commands;
+
+/// <summary>The options that a study found, as <c>rl train --options</c> takes them, with the score that was
+/// confirmed.</summary>
+internal static class TunedFile
+{
+    public static void Write(
+        string path, string algorithm, BuiltInEnvironment environment, StudyPlan plan, AgentOptions options,
+        TuneOutcome outcome) =>
+        WholeFile.Write(path, stream => Write(stream, algorithm, environment, plan, options, outcome));
+
+    private static void Write(
+        Stream stream, string algorithm, BuiltInEnvironment environment, StudyPlan plan, AgentOptions options,
+        TuneOutcome outcome)
+    {
+        using var writer = new Utf8JsonWriter(
+            stream, new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+        writer.WriteStartObject();
+        writer.WriteString("algorithm", algorithm);
+        writer.WriteString("environment", environment.Id);
+        writer.WriteNumber("steps", plan.Steps);
+        writer.WriteNumber("trial", outcome.Best.Number);
+        Score(writer, "confirmed", outcome.Scores);
+        Score(writer, "withoutSearch", outcome.Baseline);
+        writer.WriteStartObject("settings");
+        foreach (var (name, value) in options.ToSettings().Where(one => one.Key != nameof(options.TotalSteps)))
+        {
+            writer.WriteString(name, value);
+        }
+
+        writer.WriteString(
+            nameof(options.EnvironmentCopies), options.EnvironmentCopies.ToString(CultureInfo.InvariantCulture));
+        writer.WriteEndObject();
+        writer.WriteEndObject();
+    }
+
+    /// <summary>The object of a mean over seeds with its interval and the returns themselves.</summary>
+    public static void Score(
+        Utf8JsonWriter writer, string name, System.Collections.Generic.IReadOnlyList<double> scores)
+    {
+        var (mean, low, high) = TuneOutcome.Interval(scores);
+        writer.WriteStartObject(name);
+        writer.Number("mean", mean);
+        writer.Number("low", low);
+        writer.Number("high", high);
+        writer.WriteStartArray("returns");
+        foreach (var score in scores)
+        {
+            if (double.IsFinite(score))
+            {
+                writer.WriteNumberValue(score);
+            }
+            else
+            {
+                writer.WriteNullValue();
+            }
+        }
+
+        writer.WriteEndArray();
+        writer.WriteEndObject();
+    }
+}

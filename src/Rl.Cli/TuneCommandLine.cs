@@ -1,0 +1,125 @@
+using System;
+using System.CommandLine;
+using System.Threading;
+using Rl.Cli.Commands;
+using Rl.Cli.Data;
+using Rl.Cli.Tuning;
+
+namespace Rl.Cli;
+
+/// <summary>The words of <c>rl tune</c>.</summary>
+internal static class TuneCommandLine
+{
+    public static Command Tune(Terminal terminal, CancellationToken interruption)
+    {
+        var algorithm =
+            new Argument<string>("algorithm") { Description = "The algorithm's id; rl algorithms lists them." };
+        algorithm.CompletionSources.Add(Completions.Algorithms);
+        var environment =
+            new Argument<string>("environment") { Description = "The environment's id; rl environments lists them." };
+        environment.CompletionSources.Add(Completions.Environments);
+        var space = new Option<string?>("--space")
+        {
+            Description = "A JSON file with what is sought, such as {\"LearningRate\": {\"type\": \"logFloat\", "
+                + "\"low\": 1e-5, \"high\": 1e-2}, \"Hidden\": [\"32\", \"64x64\"]}: docs/command-line.md. The "
+                + "options that matter most, if not given.",
+            HelpName = "file",
+        };
+        var output = new Option<string?>("--output")
+        {
+            Description = "The folder of the study; runs/tune-ALGORITHM-ENVIRONMENT if not given. A study that is "
+                + "there goes on.",
+            HelpName = "folder",
+        };
+        var overwrite = new Option<bool>("--overwrite") { Description = "Begin the study in that folder anew." };
+        var method = new Option<TuningMethod>("--method")
+        {
+            Description = "How options are chosen: tpe (tree-structured Parzen estimator) or random.",
+            DefaultValueFactory = _ => TuningMethod.Tpe,
+        };
+        var trials = NumberOption.Whole("--trials", "How many combinations are tried.", least: 1, otherwise: 45);
+        var time = new Option<string?>("--time")
+        {
+            Description = "The time after which no further rung of trainings begins (90s, 20m, 2h); the best are "
+                + "confirmed after it. What is found then depends on how fast the machine is.",
+            HelpName = "time",
+        };
+        var steps = NumberOption.Whole<long>(
+            "--steps", "Environment steps of a whole training; those of rl train if not given.", least: 1);
+        var seeds = NumberOption.Whole(
+            "--seeds", "Trainings of each trial; its score is their mean.", least: 1, otherwise: 2);
+        var seed = NumberOption.Whole("--seed", "Where all randomness comes from.", least: 0UL, otherwise: 1UL);
+        var rungs = NumberOption.Whole(
+            "--rungs", "How often trials are compared and the worse dropped; 1 trains all to the end.", least: 1,
+            otherwise: 3);
+        var reduction = NumberOption.Whole(
+            "--reduction", "Of so many trials one goes on to so many times the steps.", least: 2, otherwise: 3);
+        var episodes =
+            NumberOption.Whole("--episodes", "Episodes of each evaluation in the search.", least: 1, otherwise: 20);
+        var finalists = NumberOption.Whole(
+            "--finalists", "The best trials among which fresh seeds choose.", least: 1, otherwise: 3);
+        var confirm = NumberOption.Whole(
+            "--confirm-seeds", "Further fresh seeds for the score that is reported.", least: 2, otherwise: 10);
+        var workers = NumberOption.Whole(
+            "--workers",
+            "Trainings at once, each on one thread; 0 for one a core. What is found does not depend on it.",
+            least: 0,
+            otherwise: 0);
+        var defaults = new Option<bool>("--defaults")
+        {
+            Description = "Let the options that are not sought be the algorithm's defaults, even where better are "
+                + "known.",
+        };
+        var options = Words.OptionsFile();
+        var set = Words.Settings(
+            "--set", "An option of all trials, for example EnvironmentCopies=8; it is not sought.");
+        set.CompletionSources.Add(Completions.Options);
+        var environmentSet = Words.EnvironmentSet("of the environment");
+        var json = Words.Json("one JSON object a line");
+        const string Summary = "Seek options of an algorithm for a task: trials are chosen by a model of which options "
+            + "are good, and the worse of them dropped early. Reports what the best reach with fresh seeds, beside the "
+            + "options without a search. The same command goes on with a study that was interrupted. "
+            + "Examples: rl tune ppo CartPole-v1; rl tune a2c CartPole-v1 --trials 27 --steps 50k; "
+            + "rl tune dqn Acrobot-v1 --space mine.json --time 1h; rl train dqn Acrobot-v1 --options "
+            + "runs/tune-dqn-Acrobot-v1/best.json.";
+        var command = new Command("tune", Summary)
+        {
+            algorithm, environment, space, output, overwrite, method, trials, time, steps, seeds, seed, rungs,
+            reduction, episodes, finalists, confirm, workers, defaults, options, set, environmentSet, json,
+        };
+        command.SetAction(parsed => TuneCommand.Run(
+            new TuneRequest
+            {
+                Algorithm = parsed.GetRequiredValue(algorithm),
+                Environment = parsed.GetRequiredValue(environment),
+                Space = parsed.GetValue(space),
+                Output = parsed.GetValue(output),
+                Overwrite = parsed.GetValue(overwrite),
+                Method = parsed.GetValue(method),
+                Trials = parsed.GetValue(trials),
+                Time = Time(parsed.GetValue(time)),
+                Steps = parsed.GetValue(steps),
+                Seeds = parsed.GetValue(seeds),
+                Seed = parsed.GetValue(seed),
+                Rungs = parsed.GetValue(rungs),
+                Reduction = parsed.GetValue(reduction),
+                Episodes = parsed.GetValue(episodes),
+                Finalists = parsed.GetValue(finalists),
+                ConfirmationSeeds = parsed.GetValue(confirm),
+                Workers = parsed.GetValue(workers),
+                Defaults = parsed.GetValue(defaults),
+                OptionsFile = parsed.GetValue(options),
+                Settings = Words.Pairs("--set", parsed.GetValue(set)),
+                EnvironmentSettings = Words.Pairs("--environment-set", parsed.GetValue(environmentSet)),
+                Json = parsed.GetValue(json),
+            },
+            terminal,
+            interruption));
+        return command;
+    }
+
+    private static TimeSpan? Time(string? text) =>
+        text is null ? null
+        : CheckpointWords.Read("--time", [text]).Interval
+            ?? throw new ArgumentException($"--time is \"{text}\"; it must be a time such as 90s, 20m or 2h.");
+}

@@ -1,0 +1,88 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.Globalization;
+using System.IO;
+using System.Threading;
+using Rl.Cli.Commands;
+
+namespace Rl.Cli.Tuning;
+
+/// <summary>Trainings on one thread each, in pieces: what may go on at a later rung is kept as an agent file.</summary>
+/// <param name="algorithm">The algorithm's id.</param>
+/// <param name="environment">Where it is trained.</param>
+/// <param name="common">Options of all trials, which those of a trial go before.</param>
+/// <param name="steps">The plan of each training.</param>
+/// <param name="folder">Where agents that may go on are kept.</param>
+internal sealed class TrialTraining(
+    string algorithm,
+    BuiltInEnvironment environment,
+    IReadOnlyList<KeyValuePair<string, string>> common,
+    long steps,
+    string folder)
+{
+    /// <summary>The options of a trial.</summary>
+    public AgentOptions Options(IEnumerable<KeyValuePair<string, string>> settings) =>
+        Algorithms.Options(algorithm, [.. common, .. settings]) with { TotalSteps = steps, Threads = 1 };
+
+    /// <summary>Trains to so many steps and evaluates.</summary>
+    /// <param name="unit">The training.</param>
+    /// <param name="settings">Its own options.</param>
+    /// <param name="target">The steps after which it pauses or ends.</param>
+    /// <param name="episodes">The episodes of the evaluation.</param>
+    /// <param name="interruption">Stops it between two updates.</param>
+    public TrialScore Measure(
+        TrialUnit unit, IReadOnlyList<KeyValuePair<string, string>> settings, long target, int episodes,
+        CancellationToken interruption)
+    {
+        var watch = Stopwatch.StartNew();
+        try
+        {
+            using var agent = Agent(unit, settings);
+            if (agent.Steps < target)
+            {
+                agent.TrainFor(target - agent.Steps, null, interruption);
+            }
+
+            if (target < steps)
+            {
+                agent.Save(PathOf(unit));
+            }
+
+            var (evaluation, _) = FiniteEvaluation.Of(agent, episodes, null, true, interruption);
+            return new(evaluation.Mean, null, watch.Elapsed.TotalSeconds);
+        }
+        catch (Exception error) when (
+            error is TrainingFailureException or ArgumentException or EnvironmentException
+                or (InvalidOperationException and not ObjectDisposedException))
+        {
+            // Options that do not go together, or that do not learn, are a bad trial and no end of the study.
+            return new(double.NaN, error.Message.ReplaceLineEndings(" "), watch.Elapsed.TotalSeconds);
+        }
+    }
+
+    /// <summary>Deletes what was kept of a trial that goes no farther.</summary>
+    public void Forget(int trial, IEnumerable<ulong> seeds)
+    {
+        foreach (var seed in seeds)
+        {
+            File.Delete(PathOf(new(trial, 0, seed)));
+        }
+    }
+
+    private Agent Agent(TrialUnit unit, IReadOnlyList<KeyValuePair<string, string>> settings)
+    {
+        var path = PathOf(unit);
+        if (unit.Rung == 0 || !File.Exists(path))
+        {
+            // Without the file of an earlier rung the same steps are taken again, and lead to the same.
+            return Rl.Agent.Create(Options(settings), environment, unit.Seed);
+        }
+
+        return Rl.Agent.Load(path, environment, threads: 1);
+    }
+
+    private string PathOf(TrialUnit unit) =>
+        Path.Combine(
+            folder, string.Create(CultureInfo.InvariantCulture, $"trial-{unit.Trial}-seed-{unit.Seed}.rl"));
+}
