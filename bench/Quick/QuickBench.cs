@@ -95,6 +95,7 @@ internal static class QuickBench
         foreach (var figure in TrainingFigures.All()
             .Concat(OffPolicyFigures.All())
             .Concat(ActingFigures.All())
+            .Concat(SavingFigures.All())
             .Concat(CommandFigures.All())
             .Concat(MathematicsFigures.All()))
         {

@@ -107,6 +107,23 @@ public sealed class FileTests : IDisposable
     }
 
     [Fact]
+    public void Saving_takes_the_memory_of_the_file_once()
+    {
+        using var agent = Agent.Create(
+            new PpoOptions { Hidden = [400, 400], EnvironmentCopies = 1, RolloutSteps = 64, Threads = 1 },
+            Environments.Make("CartPole-v1"), 1);
+        agent.TrainFor(1);
+        var large = folder.File("large.rl");
+        agent.Save(large);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        agent.Save(large);
+        var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        var length = new FileInfo(large).Length;
+        Assert.InRange(length, 3_000_000, 5_000_000);
+        Assert.InRange(allocated, 0, length + 200_000);
+    }
+
+    [Fact]
     public void A_missing_file_is_named() =>
         Assert.Contains(
             "missing.rl", Assert.Throws<FileNotFoundException>(() => Agent.Load(folder.File("missing.rl"))).Message,

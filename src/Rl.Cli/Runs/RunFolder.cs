@@ -115,8 +115,19 @@ internal sealed class RunFolder : IDisposable
     }
 
     /// <summary>Writes configuration.json.</summary>
-    public void WriteConfiguration(Agent agent, BuiltInEnvironment environment) =>
-        WholeFile.Write(In(RunFiles.Configuration), stream => WriteConfiguration(stream, agent, environment));
+    /// <exception cref="IOException">It cannot be written; the message says what to do.</exception>
+    public void WriteConfiguration(Agent agent, BuiltInEnvironment environment)
+    {
+        try
+        {
+            WholeFile.Write(In(RunFiles.Configuration), stream => WriteConfiguration(stream, agent, environment));
+        }
+        catch (IOException error)
+        {
+            throw new RunFolderException(
+                $"{error.Message} Make room on the disk, or choose another folder with --run.", error);
+        }
+    }
 
     public void Dispose()
     {

@@ -7,33 +7,66 @@ open System.IO
 open System.Runtime.InteropServices
 open System.Text
 
-/// Appends values to a growing block of bytes.
+/// Appends values to a block of bytes, which grows where the room that is given at first does not do.
 [<Sealed>]
-type internal BinaryOut() =
-    let stream = new MemoryStream()
-    let scratch = Array.zeroCreate<byte> 8
+type internal BinaryOut(room: int) =
+    let mutable buffer = GC.AllocateUninitializedArray<byte>(max 16 room)
+    let mutable count = 0
 
-    /// Everything written so far.
-    member _.ToArray() = stream.ToArray()
+    /// Makes room for so many bytes, and gives where they begin.
+    let take (size: int64) =
+        let needed = int64 count + size
 
-    member _.Byte(value: int) = stream.WriteByte(byte value)
+        if needed > int64 Array.MaxLength then
+            raise (IOException "It would have more than two gigabytes.")
+
+        if needed > int64 buffer.Length then
+            let length = min (int64 Array.MaxLength) (max needed (2L * int64 buffer.Length))
+            let grown = GC.AllocateUninitializedArray<byte>(int length)
+            Buffer.BlockCopy(buffer, 0, grown, 0, count)
+            buffer <- grown
+
+        let start = count
+        count <- int needed
+        start
+
+    new() = BinaryOut 256
+
+    /// Everything written so far, until more is.
+    member _.Written = ReadOnlySpan(buffer, 0, count)
+
+    /// A copy of everything written so far.
+    member this.ToArray() = this.Written.ToArray()
+
+    member _.Byte(value: int) =
+        let start = take 1L
+        buffer[start] <- byte value
 
     member _.Int(value: int) =
-        BinaryPrimitives.WriteInt32LittleEndian(Span scratch, value)
-        stream.Write(scratch, 0, 4)
+        let start = take 4L
+        BinaryPrimitives.WriteInt32LittleEndian(Span(buffer, start, 4), value)
 
     member _.Word(value: uint64) =
-        BinaryPrimitives.WriteUInt64LittleEndian(Span scratch, value)
-        stream.Write(scratch, 0, 8)
+        let start = take 8L
+        BinaryPrimitives.WriteUInt64LittleEndian(Span(buffer, start, 8), value)
 
     member this.Long(value: int64) = this.Word(uint64 value)
     member this.Float(value: float) = this.Word(BitConverter.DoubleToUInt64Bits value)
-    member _.Raw(bytes: ReadOnlySpan<byte>) = stream.Write bytes
+
+    member _.Raw(bytes: ReadOnlySpan<byte>) =
+        let start = take (int64 bytes.Length)
+        bytes.CopyTo(Span(buffer, start, bytes.Length))
 
     /// The number of bytes, then the bytes.
     member this.Bytes(bytes: ReadOnlySpan<byte>) =
         this.Int bytes.Length
-        stream.Write bytes
+        this.Raw bytes
+
+    /// The number of bytes that `write` appends, then those.
+    member this.Sized(write: BinaryOut -> unit) =
+        let place = take 4L
+        write this
+        BinaryPrimitives.WriteInt32LittleEndian(Span(buffer, place, 4), count - place - 4)
 
     /// The number of bytes in UTF-8, then those.
     member this.Text(value: string) = this.Bytes(ReadOnlySpan(Encoding.UTF8.GetBytes value))
@@ -42,11 +75,10 @@ type internal BinaryOut() =
         this.Int values.Length
 
         if BitConverter.IsLittleEndian then
-            stream.Write(MemoryMarshal.AsBytes(ReadOnlySpan values))
+            this.Raw(MemoryMarshal.AsBytes(ReadOnlySpan values))
         else
             for value in values do
-                BinaryPrimitives.WriteSingleLittleEndian(Span scratch, value)
-                stream.Write(scratch, 0, 4)
+                this.Int(BitConverter.SingleToInt32Bits value)
 
     member this.Floats(values: float[]) =
         this.Int values.Length
@@ -119,7 +151,18 @@ type internal BinaryIn(bytes: byte[], first: int, count: int, describe: string -
         with :? DecoderFallbackException ->
             this.Fail $"its text at byte {start} is not UTF-8"
 
-    member this.Singles() = Array.init (this.Count 4) (fun _ -> BitConverter.Int32BitsToSingle(this.Int()))
+    /// What `BinaryOut.Sized` wrote, by a reader of its own whose complaints `describe` makes texts of.
+    member this.Part(describe: string -> string) =
+        let count = this.Count 1
+        BinaryIn(bytes, this.Take count, count, describe)
+
+    member this.Singles() =
+        let count = this.Count 4
+
+        if BitConverter.IsLittleEndian then
+            MemoryMarshal.Cast<byte, float32>(ReadOnlySpan(bytes, this.Take(4 * count), 4 * count)).ToArray()
+        else
+            Array.init count (fun _ -> BitConverter.Int32BitsToSingle(this.Int()))
 
     member this.Floats() = Array.init (this.Count 8) (fun _ -> this.Float())
     member this.Ints() = Array.init (this.Count 4) (fun _ -> this.Int())

@@ -53,19 +53,20 @@ module Checkpoint =
     [<Literal>]
     let FormatVersion = CheckpointFrame.Version
 
-    /// The file's bytes.
-    let toBytes (checkpoint: Checkpoint) : byte[] =
-        let payload = BinaryOut()
+    /// The bytes of a file but for its replay: nearly all are θ, what moves it, and the environments' states.
+    let private size (state: TrainingState) =
+        let numbers = state.Arrays |> List.sumBy (fun (_, values) -> int64 values.Length)
+        let bytes = 4L * (numbers + int64 state.Parameters.Length) + int64 state.Environments.Bytes.Length
+        int (min (bytes + 16_384L) (int64 Array.MaxLength / 2L))
+
+    let private writeParts (checkpoint: Checkpoint) (payload: BinaryOut) =
         let state = checkpoint.State
 
         let section (tag: string) (write: BinaryOut -> unit) =
-            let body = BinaryOut()
-            write body
-
             for letter in tag do
                 payload.Byte(int letter)
 
-            payload.Bytes(ReadOnlySpan(body.ToArray()))
+            payload.Sized write
 
         section "META" (fun output ->
             output.Text checkpoint.Algorithm
@@ -100,12 +101,20 @@ module Checkpoint =
 
         section "WRAP" (fun output -> WrapperFormat.writeWrapping output checkpoint.Wrapping)
 
-        if state.Frozen.IsEmpty then
-            CheckpointFrame.around CheckpointFrame.VersionWithoutFrozen (payload.ToArray())
-        else
+        if not state.Frozen.IsEmpty then
             section "FROZ" (fun output -> CheckpointFormat.writeList CheckpointFormat.writeFrozen output state.Frozen)
 
-            CheckpointFrame.around CheckpointFrame.Version (payload.ToArray())
+    let private write (checkpoint: Checkpoint) : BinaryOut =
+        let version =
+            if checkpoint.State.Frozen.IsEmpty then
+                CheckpointFrame.VersionWithoutFrozen
+            else
+                CheckpointFrame.Version
+
+        CheckpointFrame.around version (size checkpoint.State) (writeParts checkpoint)
+
+    /// The file's bytes.
+    let toBytes (checkpoint: Checkpoint) : byte[] = (write checkpoint).ToArray()
 
     /// The options of a file: before version 3 policies acted in the environment's units.
     let private optionsOf version (pairs: (string * string) list) =
@@ -159,15 +168,7 @@ module Checkpoint =
 
             if found <> tag then whole.Fail $"the section {tag} is missing (found {found})"
 
-            let body = whole.Bytes()
-
-            let input =
-                BinaryIn(
-                    body,
-                    0,
-                    body.Length,
-                    fun complaint -> CheckpointFrame.damaged name $"in section {tag} {complaint}"
-                )
+            let input = whole.Part(fun complaint -> CheckpointFrame.damaged name $"in section {tag} {complaint}")
 
             let value = read input
             input.End()
@@ -273,9 +274,9 @@ module Checkpoint =
         Guard.notNull (nameof path) path
         let path = Path.GetFullPath path
 
-        let bytes =
+        let file =
             try
-                toBytes checkpoint
+                write checkpoint
             with :? IOException as error ->
                 // More than two gigabytes.
                 raise (
@@ -287,7 +288,7 @@ module Checkpoint =
                 )
 
         try
-            WholeFile.Write(path, (fun stream -> stream.Write(bytes, 0, bytes.Length)))
+            WholeFile.Write(path, (fun stream -> stream.Write file.Written))
         with :? IOException as error ->
             let reason =
                 match error.InnerException with

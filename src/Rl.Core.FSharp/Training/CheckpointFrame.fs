@@ -38,14 +38,14 @@ module internal CheckpointFrame =
     let damaged (name: string) (complaint: string) =
         $"{name} is a damaged agent file: {complaint}. Use another copy or an earlier checkpoint."
 
-    /// The bytes of a file of a version around a payload.
-    let around (version: int) (payload: byte[]) : byte[] =
-        let file = BinaryOut()
+    /// A file of a version around what `write` makes its payload, of about so many bytes.
+    let around (version: int) (size: int) (write: BinaryOut -> unit) : BinaryOut =
+        let file = BinaryOut(size + frameSize)
         file.Raw(ReadOnlySpan magic)
         file.Int version
-        file.Bytes(ReadOnlySpan payload)
-        let framed = file.ToArray()
-        Array.append framed (Crc32.Hash(ReadOnlySpan framed))
+        file.Sized write
+        file.Raw(ReadOnlySpan(Crc32.Hash file.Written))
+        file
 
     /// Requires that the first bytes of a file of `length` bytes are those of an agent file, and announce as many.
     let checkHeader (name: string) (bytes: byte[]) (length: int64) =

@@ -58,29 +58,48 @@ internal static class GoldenAgents
         ["dqn"] = () => Agent.Create(
             new DqnOptions
             {
-                EnvironmentCopies = 2, Hidden = Hidden, Threads = 1, LearningStarts = 32, BufferSize = 200,
-                BatchSize = 8, PriorityExponent = 0.6,
+                EnvironmentCopies = 2,
+                Hidden = Hidden,
+                Threads = 1,
+                LearningStarts = 32,
+                BufferSize = 200,
+                BatchSize = 8,
+                PriorityExponent = 0.6,
             },
             Environments.Make("CartPole-v1"), 1),
         ["sac"] = () => Agent.Create(
             new SacOptions
             {
-                EnvironmentCopies = 2, Hidden = Hidden, Threads = 1, LearningStarts = 32, BufferSize = 200,
+                EnvironmentCopies = 2,
+                Hidden = Hidden,
+                Threads = 1,
+                LearningStarts = 32,
+                BufferSize = 200,
                 BatchSize = 8,
             },
             Environments.Make("Pendulum-v1"), 1),
         ["iqn"] = () => Agent.Create(
             new IqnOptions
             {
-                EnvironmentCopies = 2, Hidden = Hidden, Threads = 1, LearningStarts = 32, BufferSize = 200,
-                BatchSize = 8, Cosines = 4,
+                EnvironmentCopies = 2,
+                Hidden = Hidden,
+                Threads = 1,
+                LearningStarts = 32,
+                BufferSize = 200,
+                BatchSize = 8,
+                Cosines = 4,
             },
             Environments.Make("CartPole-v1"), 1),
         ["r2d2"] = () => Agent.Create(
             new R2d2Options
             {
-                EnvironmentCopies = 2, Hidden = Hidden, Threads = 1, LearningStarts = 32, BufferSize = 200,
-                BatchSize = 4, RecurrentUnits = 4,
+                EnvironmentCopies = 2,
+                Hidden = Hidden,
+                Threads = 1,
+                LearningStarts = 32,
+                BufferSize = 200,
+                BatchSize = 4,
+                RecurrentUnits = 4,
             },
             Environments.Make("CartPole-v1"), 1),
     };
@@ -89,7 +108,12 @@ internal static class GoldenAgents
 
     private static PpoOptions Ppo => new()
     {
-        EnvironmentCopies = 2, Hidden = Hidden, Threads = 1, RolloutSteps = 16, MinibatchSize = 16, Epochs = 1,
+        EnvironmentCopies = 2,
+        Hidden = Hidden,
+        Threads = 1,
+        RolloutSteps = 16,
+        MinibatchSize = 16,
+        Epochs = 1,
     };
 
     /// <summary>A kept file.</summary>
