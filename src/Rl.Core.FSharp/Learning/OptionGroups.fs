@@ -27,6 +27,9 @@ module PlanOptions =
     let after (options: PlanOptions) (steps: int64) (schedule: RateSchedule) : float =
         RateSchedule.after options.TotalSteps steps schedule
 
+    /// The share of the plan that is left after so many environment steps: from 1 to 0, and 0 from then on.
+    let left (options: PlanOptions) (steps: int64) : float = max 0.0 (1.0 - float steps / float options.TotalSteps)
+
 /// What an on-policy algorithm collects between updates, and how it is credited.
 type OnPolicyOptions =
     {

@@ -86,7 +86,6 @@ module PolicyLoss =
 
         [
             nameof d.ClipRange
-            nameof d.AnnealClipRange
             nameof d.DualClip
             nameof d.KlPenalty
             nameof d.KlPenaltyTarget
