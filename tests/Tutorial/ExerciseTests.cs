@@ -1,3 +1,5 @@
+extern alias CSharpExercise;
+extern alias CSharpSolution;
 extern alias FSharpExercise;
 extern alias FSharpSolution;
 
@@ -14,7 +16,7 @@ namespace Rl.Tests.Tutorial;
 /// <summary>Exercises are solutions with gaps, and the checks tell them apart.</summary>
 public sealed partial class ExerciseTests
 {
-    public static TheoryData<string> Languages => ["FSharp"];
+    public static TheoryData<string> Languages => ["CSharp", "FSharp"];
 
     [Theory]
     [MemberData(nameof(Languages))]
@@ -53,7 +55,9 @@ public sealed partial class ExerciseTests
 
     private static IExercise Exercise(string language, bool isSolved) => (language, isSolved) switch
     {
-        ("FSharp", true) => FSharpSolution::Rl.Tutorial.Numbers.exercise,
+        ("CSharp", true) => new CSharpSolution::Rl.Tutorial.Numbers(),
+        ("CSharp", false) => new CSharpExercise::Rl.Tutorial.Numbers(),
+        (_, true) => FSharpSolution::Rl.Tutorial.Numbers.exercise,
         _ => FSharpExercise::Rl.Tutorial.Numbers.exercise,
     };
 
