@@ -90,7 +90,7 @@ public sealed class ExprTests
         var x = Input("x", 3);
         var program = Compile<float>(
         [
-            ("less", x < 2), ("more", x > 2), ("atMost", x <= 2), ("atLeast", x >= 2), ("same", Same(x, 2)),
+            ("less", x < 2), ("more", x > 2), ("atMost", x <= 2), ("atLeast", x >= 2), ("same", Equal(x, 2)),
             ("largest", ArgMax(x)), ("picked", Gather(x, 0, Constant([2, 0]))), ("sign", Sign(x - 2)),
             ("floor", Floor(x / 2)), ("full", Full(7, 2)),
         ]);

@@ -162,6 +162,19 @@ public sealed class ParameterTests : IDisposable
         Assert.All(before, pair => Assert.NotEqual(pair.Value, agent.GetParameter(pair.Key).Values.ToArray()));
     }
 
+    [Theory]
+    [InlineData("ppo-frozen.rl", -0.52397245f)]
+    [InlineData("dqn-frozen.rl", -0.33411512f)]
+    public void A_file_of_version_4_is_read_with_what_is_frozen(string name, float first)
+    {
+        var path = Path.Combine(
+            Repository.Root, "tests", "Properties", "Training", "data", "version4", name);
+        using var agent = Agent.Load(path, threads: 1);
+        Assert.Equal(["actor/0/weight", "actor/0/bias"], agent.FrozenParameters);
+        agent.TrainFor(500);
+        Assert.Equal(first, agent.GetParameter("actor/0/weight").Values.Span[0]);
+    }
+
     [Fact]
     public void A_callback_may_freeze_and_unfreeze_between_updates()
     {

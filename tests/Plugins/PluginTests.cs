@@ -9,6 +9,7 @@ namespace Rl.Tests.Plugins;
 
 /// <summary>A twelfth algorithm and an environment of an assembly outside the library do what the library's own
 /// do.</summary>
+[Collection("Algorithms are registered one after the other")]
 public sealed class PluginTests(LoadedPlugin loaded) : IClassFixture<LoadedPlugin>
 {
     [Fact]

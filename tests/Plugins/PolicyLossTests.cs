@@ -9,6 +9,7 @@ namespace Rl.Tests.Plugins;
 
 /// <summary>Losses of users in C#: PPO's own gives PPO's bits; agents of them are trained, saved, resumed and exported
 /// as any other; mistakes are told.</summary>
+[Collection("Algorithms are registered one after the other")]
 public sealed class PolicyLossTests : IDisposable
 {
     private static readonly PolicyLoss Proximal = PolicyLoss.Register(

@@ -87,7 +87,7 @@ public sealed partial class Expr
     public static Expr Maximum(Expr left, Expr right) => new(ExprModule.maximum(Of(left), Of(right)));
 
     /// <summary>1 where two are equal, else 0; no derivative.</summary>
-    public static Expr Same(Expr left, Expr right) => new(ExprModule.equal(Of(left), Of(right)));
+    public static Expr Equal(Expr left, Expr right) => new(ExprModule.equal(Of(left), Of(right)));
 
     /// <summary>One value where a condition is not 0, another elsewhere; the value that is not chosen gets derivative
     /// 0.</summary>
