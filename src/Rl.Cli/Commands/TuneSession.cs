@@ -89,7 +89,8 @@ internal sealed class TuneSession(
     private TuneOutcome Confirm(Trial best)
     {
         var seeds = plan.ConfirmationSeeds(request.ConfirmationSeeds);
-        view.Phase($"trial {best.Number} and the options without a search with {TuneView.Seeds(seeds.Count, "further fresh ")}");
+        var number = TuneView.Seeds(seeds.Count, "further fresh ");
+        view.Phase($"trial {best.Number} and the options without a search with {number}");
         var scores = Measure(
             [.. Units(best.Number, best.Settings, seeds), .. Units(StudyLog.Baseline, [], seeds)],
             ConfirmationEpisodes);
