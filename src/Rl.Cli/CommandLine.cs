@@ -88,7 +88,7 @@ internal static class CommandLine
     {
         var run =
             new Argument<string>("run") { Description = "A run's name under runs/, its folder, or an agent file." };
-        run.CompletionSources.Add(Cli.Completions.Runs);
+        Cli.Completions.Offer(run, Cli.Completions.Runs);
         var episodes = NumberOption.Whole("--episodes", "How many episodes.", least: 1, otherwise: 100);
         var seed = Words.EpisodeSeed();
         var stochastic = Words.Stochastic();
@@ -129,7 +129,7 @@ internal static class CommandLine
         };
         var threads = NumberOption.Whole(
             "--threads", "Threads; 0 for one a core. The failure does not depend on it.", least: 0, otherwise: 0);
-        run.CompletionSources.Add(Cli.Completions.Runs);
+        Cli.Completions.Offer(run, Cli.Completions.Runs);
         var json = Words.Json("one JSON object");
         const string Summary = "Do the update again that a run failed in, from the state before it. "
             + "Example: rl replay-failure runs/broken.";
@@ -145,7 +145,7 @@ internal static class CommandLine
     private static Command Environments(Terminal terminal)
     {
         var id = Words.Optional("environment", "The id of one of them, to see its spaces and options.");
-        id.CompletionSources.Add(Cli.Completions.Environments);
+        Cli.Completions.Offer(id, Cli.Completions.Environments);
         var json = Words.Json("one JSON object a line");
         const string Summary = "List the environments, or show one with its spaces and options. "
             + "Examples: rl environments; rl environments FrozenLake-v1.";
@@ -157,7 +157,7 @@ internal static class CommandLine
     private static Command Algorithms(Terminal terminal)
     {
         var id = Words.Optional("algorithm", "The id of one of them, to see its options.");
-        id.CompletionSources.Add(Cli.Completions.Algorithms);
+        Cli.Completions.Offer(id, Cli.Completions.Algorithms);
         var json = Words.Json("one JSON object a line");
         const string Summary = "List the algorithms, or show one with its options and their defaults. "
             + "Examples: rl algorithms; rl algorithms dqn --json.";
@@ -170,7 +170,7 @@ internal static class CommandLine
     {
         var environment =
             new Argument<string>("environment") { Description = "The environment's id; rl environments lists them." };
-        environment.CompletionSources.Add(Cli.Completions.Environments);
+        Cli.Completions.Offer(environment, Cli.Completions.Environments);
         var seed =
             NumberOption.Whole("--seed", "Where the randomness of the check comes from.", least: 0UL, otherwise: 0UL);
         var steps =

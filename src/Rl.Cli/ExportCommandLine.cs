@@ -14,7 +14,7 @@ internal static class ExportCommandLine
         {
             Description = "A run's name under runs/, its folder, or an agent file.",
         };
-        run.CompletionSources.Add(Completions.Runs);
+        Completions.Offer(run, Completions.Runs);
         var format = new Option<string>("--format")
         {
             Description = "What to write: onnx.",

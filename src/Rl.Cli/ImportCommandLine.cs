@@ -19,7 +19,7 @@ internal static class ImportCommandLine
             Description = "The id of the environment that it acts in.",
             Required = true,
         };
-        environment.CompletionSources.Add(Completions.Environments);
+        Completions.Offer(environment, Completions.Environments);
         var environmentSet = Words.EnvironmentSet("of the environment");
         var output = new Option<string?>("--output")
         {
@@ -30,7 +30,7 @@ internal static class ImportCommandLine
             Description = "What the agent learns with if it is trained on.",
             DefaultValueFactory = _ => "ppo",
         };
-        algorithm.CompletionSources.Add(Completions.Algorithms);
+        Completions.Offer(algorithm, Completions.Algorithms);
         var set = Words.Settings("--set", "An option of the algorithm, for example LearningRate=3e-4.");
         var modelOutput = new Option<string?>("--model-output")
         {

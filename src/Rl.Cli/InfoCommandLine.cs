@@ -11,7 +11,7 @@ internal static class InfoCommandLine
     public static Command Info(Terminal terminal, CancellationToken interruption)
     {
         var run = Words.Optional("run", "A run's name under runs/, its folder, or an agent file.");
-        run.CompletionSources.Add(Completions.Runs);
+        Completions.Offer(run, Completions.Runs);
         var json = Words.Json("one JSON object");
         const string Summary = "Show what a run or an agent file is: environment, options, parameters, progress and "
             + "the parts of the file; alone, what a report of a fault needs to say of this machine. "
@@ -29,7 +29,7 @@ internal static class InfoCommandLine
     public static Command Completion(Terminal terminal)
     {
         var shell = new Argument<string>("shell") { Description = $"One of {CompletionScripts.Listed}." };
-        shell.CompletionSources.Add([.. CompletionScripts.Shells]);
+        Completions.Offer(shell, Completions.Shells);
         const string Summary = "Write a script with which a shell completes commands, options, ids and runs. "
             + "Examples: source <(rl completion bash); rl completion zsh > ~/.zfunc/_rl; "
             + "rl completion fish > ~/.config/fish/completions/rl.fish; "

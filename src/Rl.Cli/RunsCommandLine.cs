@@ -75,7 +75,7 @@ internal static class RunsCommandLine
             Description = "Names of runs under runs/, their folders, or folders of runs.",
             Arity = ArgumentArity.OneOrMore,
         };
-        runs.CompletionSources.Add(Completions.Runs);
+        Completions.Offer(runs, Completions.Runs);
         return runs;
     }
 }

@@ -15,15 +15,15 @@ internal static class TrainCommandLine
             "Environment steps; those that are known to be good for the task, or the algorithm's default, if not "
                 + "given.");
         var algorithm = Words.Optional("algorithm", "The algorithm's id; rl algorithms lists them.");
-        algorithm.CompletionSources.Add(Completions.Algorithms);
+        Completions.Offer(algorithm, Completions.Algorithms);
         var environment = Words.Optional("environment", "The environment's id; rl environments lists them.");
-        environment.CompletionSources.Add(Completions.Environments);
+        Completions.Offer(environment, Completions.Environments);
         var resume = new Option<string?>("--resume")
         {
             Description = "Go on with a run, as rl resume does; one that has ended is evaluated again.",
             HelpName = "run",
         };
-        resume.CompletionSources.Add(Completions.Runs);
+        Completions.Offer(resume, Completions.Runs);
         var seed = NumberOption.Whole<ulong>("--seed", "Where all randomness comes from; 1 if not given.", least: 0);
         var run = new Option<string?>("--run") { Description = "The run's folder: a name under runs/, or a path." };
         var overwrite =
@@ -36,7 +36,7 @@ internal static class TrainCommandLine
         var set = Words.Settings(
             "--set", "An option of the algorithm, for example LearningRate=3e-4; rl algorithms ALGORITHM lists them. "
                 + "It goes before that of a file.");
-        set.CompletionSources.Add(Completions.Options);
+        Completions.Offer(set, Completions.Options);
         var environmentSet = Words.EnvironmentSet("of the environment");
         const string Summary = "Train an agent and keep it in a run folder. Examples: rl train ppo CartPole-v1; "
             + "rl train dqn CartPole-v1 --seed 2 --tensorboard; rl train a2c CartPole-v1 --options tuned.json "
@@ -70,7 +70,7 @@ internal static class TrainCommandLine
         var words = new SessionWords(
             "The number of steps at which training ends, more than the run has taken; its own plan if not given.");
         var run = new Argument<string>("run") { Description = "The run's name under runs/, or its folder." };
-        run.CompletionSources.Add(Completions.Runs);
+        Completions.Offer(run, Completions.Runs);
         const string Summary = "Go on with an interrupted run, with its own options and plan, or for more steps. The "
             + "agent becomes the same bit for bit as if it had never stopped; the mean return starts with new "
             + "episodes. Examples: rl resume dqn-CartPole-v1-seed2; rl resume runs/long --steps 2M.";

@@ -14,10 +14,10 @@ internal static class TuneCommandLine
     {
         var algorithm =
             new Argument<string>("algorithm") { Description = "The algorithm's id; rl algorithms lists them." };
-        algorithm.CompletionSources.Add(Completions.Algorithms);
+        Completions.Offer(algorithm, Completions.Algorithms);
         var environment =
             new Argument<string>("environment") { Description = "The environment's id; rl environments lists them." };
-        environment.CompletionSources.Add(Completions.Environments);
+        Completions.Offer(environment, Completions.Environments);
         var space = new Option<string?>("--space")
         {
             Description = "A JSON file with what is sought, such as {\"LearningRate\": {\"type\": \"logFloat\", "
@@ -73,7 +73,7 @@ internal static class TuneCommandLine
         var options = Words.OptionsFile();
         var set = Words.Settings(
             "--set", "An option of all trials, for example EnvironmentCopies=8; it is not sought.");
-        set.CompletionSources.Add(Completions.Options);
+        Completions.Offer(set, Completions.Options);
         var environmentSet = Words.EnvironmentSet("of the environment");
         var json = Words.Json("one JSON object a line");
         const string Summary = "Seek options of an algorithm for a task: trials are chosen by a model of which options "

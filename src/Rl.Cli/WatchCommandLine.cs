@@ -76,8 +76,8 @@ internal static class WatchCommandLine
 
         public void AddTo(Command command)
         {
-            run.CompletionSources.Add(Completions.Runs);
-            environment.CompletionSources.Add(Completions.Environments);
+            Completions.Offer(run, Completions.Runs);
+            Completions.Offer(environment, Completions.Environments);
             command.Add(run);
             command.Add(environment);
             command.Add(environmentSet);

@@ -31,6 +31,10 @@ public sealed partial class CommandPageTests
             "Usage:", StringComparison.Ordinal)];
         Assert.Matches($@"rl (\[suggest\] )?{name}\b", examples);
         var known = CommandLine.Root(new(TextWriter.Null, TextWriter.Null, false), CancellationToken.None);
+
+        // Ids that a shell completes are not all listed there.
+        Assert.DoesNotContain("|ppo|", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("CartPole-v0|", text, StringComparison.Ordinal);
         foreach (Match example in Example().Matches(examples))
         {
             var words = example.Groups[1].Value.Trim().TrimEnd('.', ')')

@@ -190,6 +190,31 @@ public sealed class ImportTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("sac", "actor.latent_pi.0", "actor.mu")]
+    [InlineData("td3", "actor.mu.0", "actor.mu.2")]
+    [InlineData("ddpg", "actor.mu.0", "actor.mu.2")]
+    public void Squashed_actors_of_Stable_Baselines3_give_actions_between_their_bounds(
+        string algorithm, string hidden, string output)
+    {
+        var tensors = SafetensorsWriter.Layers(
+            9, (hidden, 3, 8), (output, 8, 1), ("critic.qf0.0", 4, 8), ("critic.qf0.2", 8, 1));
+        var path = SafetensorsWriter.Write(folder.File("policy.safetensors"), tensors);
+        using var agent = AgentImport.FromSafetensors(
+            path,
+            Environments.Make("Pendulum-v1"),
+            new() { Learning = Algorithms.Options(algorithm, []) with { Threads = 1 } });
+        var random = new Random(4);
+        for (var row = 0; row < 50; row++)
+        {
+            var observation = Observation(random, 3);
+            var features = Dense(tensors, 0, [.. observation.Select(value => (double)value)])
+                .Select(value => Math.Max(value, 0)).ToArray();
+            Assert.Equal(
+                2 * Math.Tanh(Dense(tensors, 2, features)[0]), agent.Predict(observation)[0], 2 * Accuracy);
+        }
+    }
+
     [Fact]
     public void Parts_and_activation_of_a_safetensors_file_can_be_named()
     {

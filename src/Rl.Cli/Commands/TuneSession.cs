@@ -71,7 +71,7 @@ internal sealed class TuneSession(
             return finalists[0];
         }
 
-        view.Phase($"the best {finalists.Length} with {plan.ChoiceSeeds.Count} fresh seeds");
+        view.Phase($"the best {finalists.Length} with {TuneView.Seeds(plan.ChoiceSeeds.Count, "fresh ")}");
         var scores = Measure(
             [.. finalists.SelectMany(trial => Units(trial.Number, trial.Settings, plan.ChoiceSeeds))],
             ConfirmationEpisodes);
@@ -89,7 +89,8 @@ internal sealed class TuneSession(
     private TuneOutcome Confirm(Trial best)
     {
         var seeds = plan.ConfirmationSeeds(request.ConfirmationSeeds);
-        view.Phase($"trial {best.Number} and the options without a search with {seeds.Count} further fresh seeds");
+        var number = TuneView.Seeds(seeds.Count, "further fresh ");
+        view.Phase($"trial {best.Number} and the options without a search with {number}");
         var scores = Measure(
             [.. Units(best.Number, best.Settings, seeds), .. Units(StudyLog.Baseline, [], seeds)],
             ConfirmationEpisodes);

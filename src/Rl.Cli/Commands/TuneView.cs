@@ -10,6 +10,9 @@ namespace Rl.Cli.Commands;
 /// <summary>What a study tells as it goes on: lines for people, or JSON objects.</summary>
 internal sealed class TuneView(Terminal terminal, bool isJson)
 {
+    /// <summary>An interval over fewer seeds tells little.</summary>
+    private const int FewSeeds = 5;
+
     public void Start(TuneRequest request, StudyPlan plan, string folder, int known)
     {
         if (isJson)
@@ -30,8 +33,8 @@ internal sealed class TuneView(Terminal terminal, bool isJson)
         var rungs = Enumerable.Range(0, plan.Halving.Rungs)
             .Select(rung => plan.Halving.Steps(plan.Steps, rung).ToString("N0", CultureInfo.InvariantCulture));
         Line($"tuning {request.Algorithm} on {request.Environment}: {request.Trials} trials of "
-            + $"{plan.Space.Dimensions.Count} options, rungs at {string.Join(", ", rungs)} steps, {plan.Seeds} seeds "
-            + $"each, in {folder}");
+            + $"{plan.Space.Dimensions.Count} options, rungs at {string.Join(", ", rungs)} steps, "
+            + $"{Seeds(plan.Seeds)} each, in {folder}");
         if (known > 0)
         {
             Line($"{known} trainings are known already");
@@ -179,8 +182,8 @@ internal sealed class TuneView(Terminal terminal, bool isJson)
             CultureInfo.InvariantCulture,
             $"A training with the options found is better than one without a search with probability "
                 + $"{probability:0.00} [{low:0.00}, {high:0.00}]."));
-        var advice = low > 0.5 ? $"rl train --options {path} takes them"
-            : high < 0.5 ? "they are worse: train without them, or search for longer"
+        var advice = outcome.Seeds.Count >= FewSeeds && low > 0.5 ? $"rl train --options {path} takes them"
+            : outcome.Seeds.Count >= FewSeeds && high < 0.5 ? "they are worse: train without them, or search for longer"
             : "that may be chance: search with more trials or confirm with more seeds";
         Line($"options {path}: {advice}");
         Line($"time {Text.Duration(elapsed)}");
@@ -189,8 +192,11 @@ internal sealed class TuneView(Terminal terminal, bool isJson)
     private static string Score(IReadOnlyList<double> scores)
     {
         var (mean, low, high) = TuneOutcome.Interval(scores);
-        return $"{Text.Return(mean)} [{Text.Return(low)}, {Text.Return(high)}] over {scores.Count} seeds";
+        return $"{Text.Return(mean)} [{Text.Return(low)}, {Text.Return(high)}] over {Seeds(scores.Count)}";
     }
+
+    /// <summary>A number of seeds in words.</summary>
+    public static string Seeds(int count, string kind = "") => $"{count} {kind}{(count == 1 ? "seed" : "seeds")}";
 
     private void Line(string text)
     {

@@ -87,7 +87,7 @@ internal static class TuningFigure
             plot.Axes.Left.SetTicks(
                 [.. Enumerable.Range(0, shown.Length).Select(index => (double)index)],
                 Array.ConvertAll(shown, one => one.Name));
-            plot.XLabel("share of the importance in %; pale where chance alone may show as much", 13);
+            plot.XLabel("share in %; pale: may be chance", 13);
             plot.Axes.Margins(left: 0);
         }
 
@@ -96,6 +96,8 @@ internal static class TuningFigure
 
     private static void Letter(Plot plot)
     {
+        plot.Axes.Right.FrameLineStyle.Width = 0;
+        plot.Axes.Top.FrameLineStyle.Width = 0;
         if (LearningCurve.Font() is { } font)
         {
             plot.Font.Set(font);
