@@ -53,12 +53,6 @@ module Checkpoint =
     [<Literal>]
     let FormatVersion = CheckpointFrame.Version
 
-    /// The bytes of a file but for its replay: nearly all are θ, what moves it, and the environments' states.
-    let private size (state: TrainingState) =
-        let numbers = state.Arrays |> List.sumBy (fun (_, values) -> int64 values.Length)
-        let bytes = 4L * (numbers + int64 state.Parameters.Length) + int64 state.Environments.Bytes.Length
-        int (min (bytes + 16_384L) (int64 Array.MaxLength / 2L))
-
     let private writeParts (checkpoint: Checkpoint) (payload: BinaryOut) =
         let state = checkpoint.State
 
@@ -101,11 +95,12 @@ module Checkpoint =
 
         section "WRAP" (fun output -> WrapperFormat.writeWrapping output checkpoint.Wrapping)
 
-    let private write (checkpoint: Checkpoint) : BinaryOut =
-        CheckpointFrame.around (size checkpoint.State) (writeParts checkpoint)
-
     /// The file's bytes.
-    let toBytes (checkpoint: Checkpoint) : byte[] = (write checkpoint).ToArray()
+    let toBytes (checkpoint: Checkpoint) : byte[] =
+        let file = CheckpointFrame.around (writeParts checkpoint)
+        use stream = new MemoryStream(file.Length + CheckpointFrame.checksumSize)
+        CheckpointFrame.writeTo stream file
+        stream.GetBuffer()
 
     /// The options of a file: before version 3 policies acted in the environment's units.
     let private optionsOf version (pairs: (string * string) list) =
@@ -260,7 +255,7 @@ module Checkpoint =
 
         let file =
             try
-                write checkpoint
+                CheckpointFrame.around (writeParts checkpoint)
             with :? IOException as error ->
                 // More than two gigabytes.
                 raise (
@@ -272,7 +267,7 @@ module Checkpoint =
                 )
 
         try
-            WholeFile.Write(path, (fun stream -> stream.Write file.Written))
+            WholeFile.Write(path, (fun stream -> CheckpointFrame.writeTo stream file))
         with :? IOException as error ->
             let reason =
                 match error.InnerException with
