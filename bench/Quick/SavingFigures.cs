@@ -7,7 +7,7 @@ namespace Rl.Bench.Quick;
 internal static class SavingFigures
 {
     private const int Hidden = 700;
-    private const int Rounds = 15;
+    private const int Rounds = 40;
 
     public static IEnumerable<(string Name, Func<Figure> Measured)> All()
     {

@@ -94,7 +94,8 @@ internal static class FullDisk
         File.Delete(ballast);
         var (code, output, errors) = Command.Finish(process);
         var notices = Lines(output + errors, "tried again").Count();
-        Console.WriteLine($"full for half a second: exit code {code}, {notices} notices, running meanwhile: {wasRunning}");
+        Console.WriteLine(
+            $"full for half a second: exit code {code}, {notices} notices, running meanwhile: {wasRunning}");
         return code == 0 && notices > 0 && IsSame(path, expected, "the run went on");
     }
 

@@ -3,58 +3,79 @@ namespace Rl.Core.Training
 
 open System
 open System.Buffers.Binary
+open System.Collections.Generic
 open System.IO
+open System.IO.Hashing
 open System.Runtime.InteropServices
 open System.Text
 
-/// Appends values to a block of bytes, which grows where the room that is given at first does not do.
+/// Appends values to bytes that come to a file. Long arrays are not copied: they are taken up where they belong when
+/// the bytes are written, and must not change until then.
 [<Sealed>]
-type internal BinaryOut(room: int) =
-    let mutable buffer = GC.AllocateUninitializedArray<byte>(max 16 room)
+type internal BinaryOut() =
+    let mutable buffer = Array.zeroCreate<byte> 1_024
     let mutable count = 0
+    /// Long arrays, each with the place in the buffer that it stands before.
+    let taken = List<struct (int * float32[])>()
+    let mutable takenBytes = 0L
 
-    /// Makes room for so many bytes, and gives where they begin.
-    let take (size: int64) =
-        let needed = int64 count + size
+    static let append (stream: Stream) (checksum: NonCryptographicHashAlgorithm) (bytes: ReadOnlySpan<byte>) =
+        checksum.Append bytes
+        stream.Write bytes
 
-        if needed > int64 Array.MaxLength then
+    let requireRoom (size: int64) =
+        if int64 count + takenBytes + size > int64 Array.MaxLength then
             raise (IOException "It would have more than two gigabytes.")
 
-        if needed > int64 buffer.Length then
-            let length = min (int64 Array.MaxLength) (max needed (2L * int64 buffer.Length))
-            let grown = GC.AllocateUninitializedArray<byte>(int length)
-            Buffer.BlockCopy(buffer, 0, grown, 0, count)
-            buffer <- grown
+    /// Makes room for so many bytes, and gives where they begin.
+    let take (size: int) =
+        requireRoom (int64 size)
+
+        if size > buffer.Length - count then
+            let length = min (int64 Array.MaxLength) (max (int64 count + int64 size) (2L * int64 buffer.Length))
+            Array.Resize(&buffer, int length)
 
         let start = count
-        count <- int needed
+        count <- count + size
         start
 
-    new() = BinaryOut 256
+    /// Bytes so far.
+    member _.Length = int (int64 count + takenBytes)
 
-    /// Everything written so far, until more is.
-    member _.Written = ReadOnlySpan(buffer, 0, count)
+    /// Writes everything so far to a stream, and counts it into a checksum.
+    member _.WriteTo(stream: Stream, checksum: NonCryptographicHashAlgorithm) : unit =
+        let mutable position = 0
 
-    /// A copy of everything written so far.
-    member this.ToArray() = this.Written.ToArray()
+        for struct (place, values) in taken do
+            append stream checksum (ReadOnlySpan(buffer, position, place - position))
+            append stream checksum (MemoryMarshal.AsBytes(ReadOnlySpan values))
+            position <- place
+
+        append stream checksum (ReadOnlySpan(buffer, position, count - position))
+
+    /// A copy of everything so far.
+    member this.ToArray() : byte[] =
+        let bytes = Array.zeroCreate<byte> this.Length
+        this.WriteTo(new MemoryStream(bytes), Crc32())
+        bytes
 
     member _.Byte(value: int) =
-        let start = take 1L
+        let start = take 1
         buffer[start] <- byte value
 
     member _.Int(value: int) =
-        let start = take 4L
+        let start = take 4
         BinaryPrimitives.WriteInt32LittleEndian(Span(buffer, start, 4), value)
 
     member _.Word(value: uint64) =
-        let start = take 8L
+        let start = take 8
         BinaryPrimitives.WriteUInt64LittleEndian(Span(buffer, start, 8), value)
 
     member this.Long(value: int64) = this.Word(uint64 value)
     member this.Float(value: float) = this.Word(BitConverter.DoubleToUInt64Bits value)
 
     member _.Raw(bytes: ReadOnlySpan<byte>) =
-        let start = take (int64 bytes.Length)
+        let start = take bytes.Length
         bytes.CopyTo(Span(buffer, start, bytes.Length))
 
     /// The number of bytes, then the bytes.
@@ -64,21 +85,28 @@ type internal BinaryOut(room: int) =
 
     /// The number of bytes that `write` appends, then those.
     member this.Sized(write: BinaryOut -> unit) =
-        let place = take 4L
+        let place = take 4
+        let before = this.Length
         write this
-        BinaryPrimitives.WriteInt32LittleEndian(Span(buffer, place, 4), count - place - 4)
+        BinaryPrimitives.WriteInt32LittleEndian(Span(buffer, place, 4), this.Length - before)
 
     /// The number of bytes in UTF-8, then those.
     member this.Text(value: string) = this.Bytes(ReadOnlySpan(Encoding.UTF8.GetBytes value))
 
+    /// The number of values, then those. The array must not change until the bytes are written.
     member this.Singles(values: float32[]) =
         this.Int values.Length
 
-        if BitConverter.IsLittleEndian then
-            this.Raw(MemoryMarshal.AsBytes(ReadOnlySpan values))
-        else
+        if not BitConverter.IsLittleEndian then
             for value in values do
                 this.Int(BitConverter.SingleToInt32Bits value)
+        elif values.Length < 4_096 then
+            this.Raw(MemoryMarshal.AsBytes(ReadOnlySpan values))
+        else
+            let size = 4L * int64 values.Length
+            requireRoom size
+            taken.Add(struct (count, values))
+            takenBytes <- takenBytes + size
 
     member this.Floats(values: float[]) =
         this.Int values.Length

@@ -53,12 +53,6 @@ module Checkpoint =
     [<Literal>]
     let FormatVersion = CheckpointFrame.Version
 
-    /// The bytes of a file but for its replay: nearly all are θ, what moves it, and the environments' states.
-    let private size (state: TrainingState) =
-        let numbers = state.Arrays |> List.sumBy (fun (_, values) -> int64 values.Length)
-        let bytes = 4L * (numbers + int64 state.Parameters.Length) + int64 state.Environments.Bytes.Length
-        int (min (bytes + 16_384L) (int64 Array.MaxLength / 2L))
-
     let private writeParts (checkpoint: Checkpoint) (payload: BinaryOut) =
         let state = checkpoint.State
 
@@ -104,17 +98,21 @@ module Checkpoint =
         if not state.Frozen.IsEmpty then
             section "FROZ" (fun output -> CheckpointFormat.writeList CheckpointFormat.writeFrozen output state.Frozen)
 
-    let private write (checkpoint: Checkpoint) : BinaryOut =
+    let private framed (checkpoint: Checkpoint) : BinaryOut =
         let version =
             if checkpoint.State.Frozen.IsEmpty then
                 CheckpointFrame.VersionWithoutFrozen
             else
                 CheckpointFrame.Version
 
-        CheckpointFrame.around version (size checkpoint.State) (writeParts checkpoint)
+        CheckpointFrame.around version (writeParts checkpoint)
 
     /// The file's bytes.
-    let toBytes (checkpoint: Checkpoint) : byte[] = (write checkpoint).ToArray()
+    let toBytes (checkpoint: Checkpoint) : byte[] =
+        let file = framed checkpoint
+        use stream = new MemoryStream(file.Length + CheckpointFrame.checksumSize)
+        CheckpointFrame.writeTo stream file
+        stream.GetBuffer()
 
     /// The options of a file: before version 3 policies acted in the environment's units.
     let private optionsOf version (pairs: (string * string) list) =
@@ -276,7 +274,7 @@ module Checkpoint =
 
         let file =
             try
-                write checkpoint
+                framed checkpoint
             with :? IOException as error ->
                 // More than two gigabytes.
                 raise (
@@ -288,7 +286,7 @@ module Checkpoint =
                 )
 
         try
-            WholeFile.Write(path, (fun stream -> stream.Write file.Written))
+            WholeFile.Write(path, (fun stream -> CheckpointFrame.writeTo stream file))
         with :? IOException as error ->
             let reason =
                 match error.InnerException with

@@ -29,7 +29,12 @@ module internal CheckpointFrame =
 
     /// Bytes before the payload.
     let headerSize = magic.Length + 8
-    let private frameSize = headerSize + 4
+
+    /// Bytes after it.
+    [<Literal>]
+    let checksumSize = 4
+
+    let private frameSize = headerSize + checksumSize
 
     /// Fails for a file that is none of ours.
     let refuse (name: string) (complaint: string) : 'T = raise (InvalidDataException $"{name} {complaint}")
@@ -38,14 +43,19 @@ module internal CheckpointFrame =
     let damaged (name: string) (complaint: string) =
         $"{name} is a damaged agent file: {complaint}. Use another copy or an earlier checkpoint."
 
-    /// A file of a version around what `write` makes its payload, of about so many bytes.
-    let around (version: int) (size: int) (write: BinaryOut -> unit) : BinaryOut =
-        let file = BinaryOut(size + frameSize)
+    /// A file of a version around what `write` makes its payload, but for the checksum.
+    let around (version: int) (write: BinaryOut -> unit) : BinaryOut =
+        let file = BinaryOut()
         file.Raw(ReadOnlySpan magic)
         file.Int version
         file.Sized write
-        file.Raw(ReadOnlySpan(Crc32.Hash file.Written))
         file
+
+    /// Writes such a file with its checksum to a stream.
+    let writeTo (stream: Stream) (file: BinaryOut) : unit =
+        let checksum = Crc32()
+        file.WriteTo(stream, checksum)
+        stream.Write(ReadOnlySpan(checksum.GetCurrentHash()))
 
     /// Requires that the first bytes of a file of `length` bytes are those of an agent file, and announce as many.
     let checkHeader (name: string) (bytes: byte[]) (length: int64) =
