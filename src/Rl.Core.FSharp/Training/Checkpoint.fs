@@ -95,17 +95,9 @@ module Checkpoint =
 
         section "WRAP" (fun output -> WrapperFormat.writeWrapping output checkpoint.Wrapping)
 
-        if not state.Frozen.IsEmpty then
-            section "FROZ" (fun output -> CheckpointFormat.writeList CheckpointFormat.writeFrozen output state.Frozen)
+        section "FROZ" (fun output -> CheckpointFormat.writeList CheckpointFormat.writeFrozen output state.Frozen)
 
-    let private framed (checkpoint: Checkpoint) : BinaryOut =
-        let version =
-            if checkpoint.State.Frozen.IsEmpty then
-                CheckpointFrame.VersionWithoutFrozen
-            else
-                CheckpointFrame.Version
-
-        CheckpointFrame.around version (writeParts checkpoint)
+    let private framed (checkpoint: Checkpoint) : BinaryOut = CheckpointFrame.around (writeParts checkpoint)
 
     /// The file's bytes.
     let toBytes (checkpoint: Checkpoint) : byte[] =
@@ -224,7 +216,7 @@ module Checkpoint =
         let wrapping = section "WRAP" WrapperFormat.readWrapping
 
         let frozen =
-            if version > CheckpointFrame.VersionWithoutFrozen then
+            if version >= CheckpointFrame.VersionOfFrozen then
                 section "FROZ" (CheckpointFormat.readList CheckpointFormat.readFrozen)
             else
                 []

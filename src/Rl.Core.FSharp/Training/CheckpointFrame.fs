@@ -11,15 +11,15 @@ open System.IO.Hashing
 [<RequireQualifiedAccess>]
 module internal CheckpointFrame =
 
-    /// The newest version. Version 4 is version 3 with frozen blocks, and is written only where there are any: files
-    /// without can be read by versions of the library that know of none. Version 2, which had no units of actions and
-    /// names for a few arrays only, can be read too; version 1 was never released.
+    /// The version that is written. Version 3, which had no frozen blocks, no schedules and no networks of one's own,
+    /// can be read too, and version 2, which had no units of actions and names for a few arrays only; version 1 was
+    /// never released.
     [<Literal>]
     let Version = 4
 
-    /// The version of files without frozen blocks.
+    /// The first version with frozen blocks.
     [<Literal>]
-    let VersionWithoutFrozen = 3
+    let VersionOfFrozen = 4
 
     [<Literal>]
     let private OldestVersion = 2
@@ -43,11 +43,11 @@ module internal CheckpointFrame =
     let damaged (name: string) (complaint: string) =
         $"{name} is a damaged agent file: {complaint}. Use another copy or an earlier checkpoint."
 
-    /// A file of a version around what `write` makes its payload, but for the checksum.
-    let around (version: int) (write: BinaryOut -> unit) : BinaryOut =
+    /// A file around what `write` makes its payload, but for the checksum.
+    let around (write: BinaryOut -> unit) : BinaryOut =
         let file = BinaryOut()
         file.Raw(ReadOnlySpan magic)
-        file.Int version
+        file.Int Version
         file.Sized write
         file
 

@@ -12,7 +12,7 @@ namespace Rl.Tests.Api.AgentFiles;
 internal sealed class FileReader
 {
     /// <summary>The version that the page describes.</summary>
-    public const int Version = 3;
+    public const int Version = 4;
 
     private static readonly byte[] Magic = [0x8B, (byte)'R', (byte)'L', (byte)'A', 0x0D, 0x0A, 0x1A, 0x0A];
 
