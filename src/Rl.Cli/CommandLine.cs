@@ -217,9 +217,10 @@ internal static class CommandLine
         };
         var seeds = NumberOption.Whole<int>("--seeds", "Seeds a task; each task's own number if not given.", least: 1);
         var parallel = NumberOption.Whole("--parallel", "Runs at once; 0 for one a core.", least: 0, otherwise: 0);
+        var json = Words.Json("one JSON object a line");
         const string Summary = "Train the tasks of a results table with several seeds, and make the table. "
             + "Examples: rl bench on-policy; rl bench off-policy --only CartPole --seeds 3.";
-        var command = new Command("bench", Summary) { suite, output, page, only, seeds, parallel };
+        var command = new Command("bench", Summary) { suite, output, page, only, seeds, parallel, json };
         command.SetAction(parsed => BenchCommand.Run(
             new BenchRequest
             {
@@ -229,6 +230,7 @@ internal static class CommandLine
                 Only = parsed.GetValue(only),
                 Seeds = parsed.GetValue(seeds),
                 Parallel = parsed.GetValue(parallel),
+                Json = parsed.GetValue(json),
             },
             terminal,
             interruption));

@@ -5,6 +5,7 @@ using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Runtime.ExceptionServices;
+using System.Text.Json;
 using System.Threading;
 using System.Threading.Tasks;
 using Rl.Cli.Bench;
@@ -27,6 +28,8 @@ internal sealed record BenchRequest
     public int? Seeds { get; init; }
 
     public int Parallel { get; init; }
+
+    public bool Json { get; init; }
 }
 
 /// <summary><c>rl bench</c>: trains every task of a suite with every seed, and makes the table and the picture. What is
@@ -60,7 +63,7 @@ internal static class BenchCommand
 
         var folder = Path.Combine(request.Output, request.Suite);
         Directory.CreateDirectory(folder);
-        var runs = Measure(tasks, folder, request.Parallel, terminal, interruption);
+        var runs = Measure(tasks, folder, request, terminal, interruption);
         var rows = tasks.Select(task => new BenchRow(task, [.. runs[task].OrderBy(run => run.Seed)])).ToList();
         var comparisons = BenchReport.Comparisons(rows);
         var table = BenchReport.Markdown(rows) + (comparisons.Length > 0 ? $"\n{comparisons}" : "");
@@ -73,14 +76,49 @@ internal static class BenchCommand
             BenchReport.Insert(page, request.Suite, table);
         }
 
-        terminal.Output.Write(table);
+        if (request.Json)
+        {
+            rows.ForEach(row => JsonLine.Write(terminal.Output, "row", writer => Write(writer, row)));
+        }
+        else
+        {
+            terminal.Output.Write(table);
+        }
+
         return rows.All(row => row.Reaches) ? ExitCode.Success : ExitCode.Failure;
+    }
+
+    private static void Write(Utf8JsonWriter writer, BenchRow row)
+    {
+        var (low, high) = Statistics.Bootstrap(row.Returns, Statistics.InterquartileMean);
+        writer.WriteString("task", row.Task.Name);
+        writer.WriteString("algorithm", row.Task.Algorithm);
+        writer.WriteString("environment", row.Task.Environment);
+        writer.WriteNumber("steps", row.Task.Steps);
+        writer.WriteNumber("seeds", row.Runs.Count);
+        writer.Number("return", row.Mean);
+        writer.Number("standardError", Statistics.StandardError(row.Returns));
+        writer.Number("interquartileMean", Statistics.InterquartileMean(row.Returns));
+        writer.Number("low", low);
+        writer.Number("high", high);
+        writer.Number("asked", row.Task.Asked);
+        writer.WriteBoolean("reached", row.Reaches);
+        writer.Number("seconds", row.Runs.Average(run => run.Seconds));
+    }
+
+    private static void Write(Utf8JsonWriter writer, BenchTask task, BenchRun run)
+    {
+        writer.WriteString("task", task.Name);
+        writer.WriteNumber("seed", run.Seed);
+        writer.Number("return", run.Evaluation);
+        writer.Number("seconds", run.Seconds);
+        writer.Number("stepsPerSecond", run.StepsPerSecond);
     }
 
     private static Dictionary<BenchTask, ConcurrentBag<BenchRun>> Measure(
         List<BenchTask> tasks,
         string folder,
-        int parallel,
+        BenchRequest request,
         Terminal terminal,
         CancellationToken interruption)
     {
@@ -105,11 +143,15 @@ internal static class BenchCommand
         }
 
         var done = 0;
-        terminal.Output.WriteLine(
-            $"{tasks.Count} tasks, {runs.Values.Sum(bag => bag.Count)} runs measured already, {missing.Count} to go");
+        if (!request.Json)
+        {
+            terminal.Output.WriteLine(
+                $"{tasks.Count} tasks, {runs.Values.Sum(bag => bag.Count)} runs measured already, {missing.Count} to go");
+        }
+
         var parallelism = new ParallelOptions
         {
-            MaxDegreeOfParallelism = parallel > 0 ? parallel : System.Environment.ProcessorCount,
+            MaxDegreeOfParallelism = request.Parallel > 0 ? request.Parallel : System.Environment.ProcessorCount,
             CancellationToken = interruption,
         };
 
@@ -122,6 +164,12 @@ internal static class BenchCommand
             lock (runs)
             {
                 done++;
+                if (request.Json)
+                {
+                    JsonLine.Write(terminal.Output, "run", writer => Write(writer, job.Task, run));
+                    return;
+                }
+
                 terminal.Output.WriteLine(string.Create(
                     CultureInfo.InvariantCulture,
                     $"{done,4} of {missing.Count}  {job.Task.Name,-40} seed {job.Seed,-3} "
