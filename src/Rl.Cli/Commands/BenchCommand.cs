@@ -146,7 +146,8 @@ internal static class BenchCommand
         if (!request.Json)
         {
             terminal.Output.WriteLine(
-                $"{tasks.Count} tasks, {runs.Values.Sum(bag => bag.Count)} runs measured already, {missing.Count} to go");
+                $"{tasks.Count} tasks, {runs.Values.Sum(bag => bag.Count)} runs measured already, "
+                    + $"{missing.Count} to go");
         }
 
         var parallelism = new ParallelOptions
