@@ -99,7 +99,7 @@ let ``where all is frozen optimisers keep what they know`` (row: int) =
                 0)
 
     for name, values in start.Arrays do
-        let isMoment = name.EndsWith "Moment" || name.EndsWith "singularVectors"
+        let isMoment = name.EndsWith "Moment" || name.EndsWith "singularVectors" || name = "deviation"
 
         if isMoment && values.Length > 8 then
             let ofTheta (values: float32[]) = Array.truncate (values.Length - beside) values
