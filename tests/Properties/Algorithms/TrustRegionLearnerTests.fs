@@ -218,3 +218,32 @@ let ``Kakade's fixed step is α times the natural direction`` () =
         Array.map2 (fun a b -> float a - float b) after before
 
     Array.iter2 (fun small large -> Assert.Equal(10.0 * small, large, 1e-4)) (step "0.01") (step "0.1")
+
+[<Theory; InlineData("CartPole-v1"); InlineData("Pendulum-v1")>]
+let ``frozen blocks are constants to a natural direction: it is that of the other blocks alone`` (id: string) =
+    use workers = new Workers(1)
+    let environment = make id 4
+    let network = OnPolicy.network (NetworkOptions.defaults [ 5 ]) { InitialLogStandardDeviation = -0.3 } environment
+    let layout = ActorCritic.layout network
+
+    let state = (Learners.start layout environment false false).Initialise [] (Rng.create 11UL) |> steep 3UL 0.2
+
+    let source, rollout = collect environment network 40 state workers
+    let samples = OnPolicy.samples source.Columns true rollout
+    let geometry = NaturalGradient("npg", network, source.Columns, source.Samples, 60, 0.3, workers)
+    let free = geometry.Solve(1L, [], samples, state.Parameters)
+    let frozen = (NamedParameters.freeze "actor/0/weight" layout state).Frozen
+    let natural = geometry.Solve(1L, frozen, samples, state.Parameters)
+    let block = geometry.Part.Layout["actor/0/weight"]
+    let isFrozen index = index >= block.Offset && index < block.Offset + block.Count
+
+    for index in 0 .. free.Gradient.Length - 1 do
+        if isFrozen index then
+            Assert.Equal(0.0, natural.Gradient[index])
+            Assert.Equal(0.0, natural.Direction[index])
+        else
+            Assert.Equal(free.Gradient[index], natural.Gradient[index], 1e-6)
+
+    // What is left solves a system of its own.
+    Assert.True(natural.Residual < 1e-3, $"{natural.Residual}")
+    Assert.True(natural.Curvature < free.Curvature)
