@@ -29,6 +29,7 @@ internal static class CommandLine
             RunsCommandLine.Plot(terminal, interruption),
             RunsCommandLine.Compare(terminal, interruption),
             ReportCommandLine.Report(terminal, interruption),
+            DashboardCommandLine.Dashboard(terminal, interruption),
             Environments(terminal),
             Algorithms(terminal),
             Check(terminal, interruption),
