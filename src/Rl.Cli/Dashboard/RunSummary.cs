@@ -60,7 +60,7 @@ internal sealed record RunSummary(
                 last.Seconds,
                 metrics.Exists ? metrics.LastWriteTimeUtc : Directory.GetLastWriteTimeUtc(folder),
                 FormattableString.Invariant($"{length}-{(journal.Exists ? journal.Length : 0)}-{state}"),
-                agent.Exists ? agent.LastWriteTimeUtc.Ticks : 0);
+                agent.Exists ? agent.LastWriteTimeUtc.Ticks / TimeSpan.TicksPerMillisecond : 0);
         }
         catch (Exception error) when (
             error is IOException or UnauthorizedAccessException or InvalidDataException)

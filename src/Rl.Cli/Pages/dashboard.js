@@ -3,6 +3,9 @@
 (() => {
   const { element, whole, shown } = RlScales;
   const pause = 1000;
+
+  // Where an answer takes long, the pause is so many times as long: training may need the processor.
+  const mostWork = 4;
   const mostListed = 200;
   const at = id => document.getElementById(id);
   const charts = RlCharts.create(at("curves"));
@@ -176,8 +179,9 @@
   }
 
   async function lookOn() {
+    const begun = performance.now();
     if (!document.hidden) await look();
-    setTimeout(lookOn, pause);
+    setTimeout(lookOn, Math.max(pause, mostWork * (performance.now() - begun)));
   }
 
   document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
