@@ -66,6 +66,7 @@ internal static class CommandLine
             RunsCommandLine.Plot(terminal, interruption),
             RunsCommandLine.Compare(terminal, interruption),
             ReportCommandLine.Report(terminal, interruption),
+            DashboardCommandLine.Dashboard(terminal, interruption),
             TuneCommandLine.Tune(terminal, interruption),
             InfoCommandLine.Info(terminal, interruption),
             Environments(terminal),

@@ -9,8 +9,8 @@ using Rl.Core.Foundations;
 namespace Rl.Cli.Runs;
 
 /// <summary>The folder of a run, which one process at a time writes: configuration.json, metrics.csv, journal.jsonl,
-/// agent.rl and learning-curve.png; best.rl and best.json if it was evaluated; the logs that were asked for; of one that
-/// failed, before-failure.rl and failure.batch too.</summary>
+/// agent.rl and learning-curve.png; best.rl and best.json if it was evaluated; the logs that were asked for; of one
+/// that failed, before-failure.rl and failure.batch too.</summary>
 internal sealed class RunFolder : IDisposable
 {
     private MetricsLog? metrics;
