@@ -28,7 +28,7 @@ public class NetworkTests
     }
 
     [Fact]
-    public void Agents_with_networks_of_ones_own_are_saved_and_go_on_as_they_were()
+    public void Agents_with_networks_of_ones_own_are_saved_and_act_as_they_did()
     {
         using var folder = new TemporaryFolder();
         var path = folder.File("own.rl");
@@ -38,9 +38,16 @@ public class NetworkTests
         agent.Save(path);
         using var loaded = Agent.Load(path, () => new Look());
         Assert.Equal(options.Network, ((PpoOptions)loaded.Options).Network);
-        agent.TrainFor(512);
-        loaded.TrainFor(512);
         Assert.Equal(agent.Parameters.ToArray(), loaded.Parameters.ToArray());
+        var random = new Random(3);
+        for (var draw = 0; draw < 20; draw++)
+        {
+            var observation = agent.ObservationSpace.Sample(random);
+            Assert.Equal(agent.Predict(observation), loaded.Predict(observation));
+        }
+
+        loaded.TrainFor(512);
+        Assert.Equal(1_024, loaded.Steps);
     }
 
     [Fact]
