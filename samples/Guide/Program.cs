@@ -13,6 +13,7 @@ var folder = Directory.CreateTempSubdirectory("rl-guide").FullName;
 FirstAgent.Run(steps, folder);
 OwnEnvironment.Run(steps, folder);
 Rates.Run();
+OwnLayers.Run();
 Orders.Run(steps);
 Dealing.Run(steps);
 Turning.Run();
@@ -39,6 +40,22 @@ internal static class Rates
         Console.WriteLine(options.LearningRate.At(share: 0.5));
         Console.WriteLine(options.LearningRate);       // warmup(0.02, cosine(0.001, 1E-05))
         options.Validate();
+    }
+}
+
+internal static class OwnLayers
+{
+    public static void Run()
+    {
+        var network = Network.Of(n => n
+            .Branch("camera", b => b.Convolution(16, 3, stride: 2).Flatten().Dense(64))
+            .Branch("state", b => b.Dense(32))
+            .Dense(64)
+            .Residual(r => r.Dense(64).Linear(64))
+            .LayerNormalisation());
+        var options = new PpoOptions { Network = network };
+        options.Validate();
+        Console.WriteLine(network);
     }
 }
 

@@ -215,6 +215,7 @@ public sealed class OptionsTests
         "learned" => "average",
         "rewardToGo" => "fullReturn",
         "64x64" => "32x16x8",
+        "auto" when setting.Key == "Network" => "dense(5, tanh) residual[dense(5, identity)]",
         "auto" => "32x8x4-64x4x2",
         "bounds" => "none",
         "none" => "lstm",

@@ -147,6 +147,20 @@ public sealed class PredictionTests
         Agents.RequireTheSame(agent);
     }
 
+    [Theory]
+    [InlineData("branch(\"camera\")[conv(4, 2, 2, 1, tanh) norm flatten dense(8)] "
+        + "branch(\"state\")[] dense(8, elu) norm")]
+    [InlineData("actor[branch(\"state\")[dense(4)] branch(\"camera\")[flatten] "
+        + "residual[dense(9) dense(124, identity)]] "
+        + "critic[branch(\"state\")[] branch(\"camera\")[flatten]]")]
+    public void Models_of_networks_of_ones_own_act_as_agents_do(string network)
+    {
+        var observations = Space.Dict(("camera", Space.Image(4, 5, 6)), ("state", Space.Discrete(4)));
+        using var agent = Agents.Trained(
+            Agents.Small("ppo", ("Network", network)), () => new Walk(observations, Actions["box"]), 256);
+        Agents.RequireTheSame(agent);
+    }
+
     [Fact]
     public void Observations_far_from_zero_keep_their_digits()
     {

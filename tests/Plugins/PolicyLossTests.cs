@@ -45,7 +45,7 @@ public sealed class PolicyLossTests : IDisposable
     [Fact]
     public void Ppos_loss_written_by_a_user_gives_Ppos_bits_and_metrics()
     {
-        using var builtIn = Make(Small with { AnnealClipRange = false, EntropyCoefficient = 0.01 });
+        using var builtIn = Make(Small with { ClipRange = 0.2, EntropyCoefficient = 0.01 });
         using var own = Make(Proximal.Options(Small));
         var expected = builtIn.Train();
         TrainingProgress? last = null;

@@ -34,6 +34,8 @@ let typeName (value: Type) =
         "Convolutions"
     elif value = typeof<RateSchedule> then
         "Schedule"
+    elif value = typeof<NetworkDesign> then
+        "Network"
     elif isChoice value then
         value.Name
     else
@@ -42,7 +44,7 @@ let typeName (value: Type) =
 let private isPlain (value: Type) = List.contains value [ typeof<int>; typeof<int64>; typeof<float>; typeof<bool> ]
 
 // What checks for null names the property.
-let private isNamed (value: Type) = value = typeof<RateSchedule>
+let private isNamed (value: Type) = value = typeof<RateSchedule> || value = typeof<NetworkDesign>
 
 /// An expression of the core's value from the property's.
 let toCore (value: Type) (expression: string) =

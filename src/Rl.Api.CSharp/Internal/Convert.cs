@@ -248,6 +248,21 @@ internal static class Convert
         RateSchedule.NewPiecewise(
             initial, ListModule.OfSeq(from.Select(part => System.Tuple.Create(part.Share, part.Value))));
 
+    public static Network OfCore(NetworkDesign design) =>
+        design.IsAutomatic ? Network.Automatic : new(design);
+
+    public static NetworkDesign ToCore(Network network, string name) =>
+        network?.Core ?? throw new ArgumentNullException(
+            name, $"{name} is null; use Network.Automatic, or Network.Of for layers of your own.");
+
+    public static FSharpList<LayerDesign> ToCoreList(IEnumerable<LayerDesign> layers) => ListModule.OfSeq(layers);
+
+    public static PathDesign Path(
+        IEnumerable<(string Part, IReadOnlyList<LayerDesign> Layers)> branches, IEnumerable<LayerDesign> layers) =>
+        new(
+            ListModule.OfSeq(branches.Select(branch => System.Tuple.Create(branch.Part, ToCoreList(branch.Layers)))),
+            ToCoreList(layers));
+
     public static Convolutions ParseConvolutions(string name, string text) =>
         OfCore(ConvolutionLayers.parse(name, text));
 

@@ -18,6 +18,7 @@ type Convolutions =
 /// What a network is made of; see the options of the same names.
 type LayerOptions =
     {
+        Design: NetworkDesign
         Hidden: int list
         Activation: Activation
         SharedTrunk: bool
@@ -65,7 +66,7 @@ module PolicyNetwork =
     /// The network for observations and actions of the given spaces. Images go through convolutions and `Hidden`, both
     /// shared; with `SharedTrunk` other observations go through a shared `Hidden`, else actor and critic have a
     /// `Hidden` each; a recurrent layer comes after what is shared.
-    let create (options: LayerOptions) (observations: Space) (actions: Space) : ActorCritic =
+    let private automatic (options: LayerOptions) (observations: Space) (actions: Space) : ActorCritic =
         let encoder = encoder options.Convolutions observations
         let isShared = options.SharedTrunk || encoder.IsSome
         let own = if isShared then [] else options.Hidden
@@ -101,6 +102,57 @@ module PolicyNetwork =
             network
         else
             ActorCritic.withTorchStart network
+
+    /// The network of a design; a recurrent layer comes after what is shared.
+    let private designed (options: LayerOptions) (observations: Space) (actions: Space) : ActorCritic =
+        let weight =
+            if options.OrthogonalInitialisation then
+                Initialiser.Orthogonal Initialiser.rootTwo
+            else
+                Initialiser.KaimingUniform(sqrt (1.0 / 3.0))
+
+        let graph = NetworkDesign.graph weight observations
+
+        let network =
+            match options.Design with
+            | NetworkDesign.Separate(actor, critic) ->
+                if options.Recurrence.IsSome then
+                    Guard.fail
+                        "Network"
+                        ("Network has separate layers of actor and critic, and Recurrence is on; a recurrent layer "
+                         + "stands after layers that both share: use one path for both.")
+
+                let actor, critic = graph actor, graph critic
+                let head = head options (LayerGraph.outputs actor) actions
+                let network = ActorCritic.separate Activation.Identity actor.Inputs [] head
+
+                {
+                    Actor = { network.Actor with Layers = { network.Actor.Layers with Graph = Some actor } }
+                    Critic = { network.Critic with Inputs = critic.Inputs; Graph = Some critic }
+                }
+            | NetworkDesign.Shared path ->
+                let graph = graph path
+                let outputs = LayerGraph.outputs graph
+                let units = if options.Recurrence.IsSome then options.RecurrentUnits else outputs
+                let network = ActorCritic.separate Activation.Identity outputs [] (head options units actions)
+                let features = { network.Actor.Features with Graph = Some graph }
+                let network = { network with Actor = { network.Actor with Features = features } }
+
+                match options.Recurrence with
+                | Some cell -> ActorCritic.recurrent cell options.RecurrentUnits Activation.Identity [] network
+                | None -> network
+            | NetworkDesign.Automatic -> Guard.fail "Network" "A network without a design is not designed."
+
+        if options.OrthogonalInitialisation then
+            network
+        else
+            ActorCritic.withTorchStart network
+
+    /// The network for observations and actions of the given spaces: that of the design, or of the other options.
+    let create (options: LayerOptions) (observations: Space) (actions: Space) : ActorCritic =
+        match options.Design with
+        | NetworkDesign.Automatic -> automatic options observations actions
+        | _ -> designed options observations actions
 
     /// An actor on its own whose outputs are values: images go through convolutions, and all observations through
     /// hidden layers of these widths. Weights of dense layers start as PyTorch's, uniform in ±1/√inputs.

@@ -95,6 +95,10 @@ type NetworkOptions =
     {
         /// Give the networks observations of running mean 0 and variance 1, clipped to ± 10.
         NormaliseObservations: bool
+        /// Layers of your own in place of `Hidden`, `Activation`, `Convolutions` and `SharedTrunk`: branches for the
+        /// parts of an observation, dense layers, convolutions, layer normalisation and residual layers, for actor and
+        /// critic together or each; auto for those of the other options.
+        Network: NetworkDesign
         /// Widths of the hidden layers of actor and critic.
         Hidden: int list
         /// What stands after each hidden layer.
@@ -115,6 +119,7 @@ module NetworkOptions =
     let defaults hidden =
         {
             NormaliseObservations = false
+            Network = NetworkDesign.Automatic
             Hidden = hidden
             Activation = Activation.Tanh
             WeightConstraint = WeightConstraint.Off
@@ -141,6 +146,10 @@ module NetworkOptions =
             Options.widths (nameof o.Hidden) _.Hidden (fun v c -> { c with Hidden = v })
             Options.activation (nameof o.Activation) _.Activation (fun v c -> { c with Activation = v })
         ]
+
+    /// The row of layers of a user's own.
+    let design: OptionRow<NetworkOptions> list =
+        [ Options.network (nameof o.Network) _.Network (fun v c -> { c with Network = v }) ]
 
     let private constraints =
         [

@@ -120,6 +120,8 @@ type OptionKind =
     | Widths of Range
     /// Layers of convolutions.
     | Layers
+    /// Layers of a user's own.
+    | Network
 
 /// Kinds in words.
 [<RequireQualifiedAccess>]
@@ -141,6 +143,7 @@ module OptionKind =
         | OptionKind.Flag -> "true or false"
         | OptionKind.Choice names -> listed names
         | OptionKind.Widths range -> $"widths such as 64x64, each {Range.print range}"
+        | OptionKind.Network -> NetworkDesign.forms
         | OptionKind.Layers -> "auto, none, or layers of channels x kernel x stride such as 32x8x4-64x4x2"
 
     /// The range as a sentence of documentation, such as "At least 1."; empty where the type says it.
@@ -155,7 +158,8 @@ module OptionKind =
         | OptionKind.Widths range -> ended $"each {Range.print range}"
         | OptionKind.Choice names -> ended $"one of {listed names}"
         | OptionKind.Flag
-        | OptionKind.Layers -> ""
+        | OptionKind.Layers
+        | OptionKind.Network -> ""
 
 /// One option of the options of type 'C.
 [<NoEquality; NoComparison>]
@@ -290,6 +294,10 @@ module Options =
                         Range.check name (Range.atLeast 1.0) (float number)
 
         row OptionKind.Layers Settings.ofConvolutions Settings.toConvolutions check name get set
+
+    /// Layers of a user's own, or none.
+    let network name get set : OptionRow<'C> =
+        row OptionKind.Network NetworkDesign.print NetworkDesign.parse NetworkDesign.check name get set
 
     /// The rows of a group of options that is a field of the options.
     let group (get: 'C -> 'G) (set: 'G -> 'C -> 'C) (rows: OptionRow<'G> list) : OptionRow<'C> list =

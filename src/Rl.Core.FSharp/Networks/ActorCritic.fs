@@ -54,9 +54,10 @@ module ActorCritic =
         let heads = separate activation units hidden network.Head
 
         let inputs =
-            match network.Actor.Features.Trunk with
-            | Some trunk -> trunk.Outputs
-            | None -> network.Actor.Layers.Inputs
+            match network.Actor.Features.Graph, network.Actor.Features.Trunk with
+            | Some graph, _ -> LayerGraph.outputs graph
+            | None, Some trunk -> trunk.Outputs
+            | None, None -> network.Actor.Layers.Inputs
 
         let memory = Recurrent.create cell inputs units
 

@@ -15,16 +15,19 @@ type ImageEncoder =
         Scale: float
     }
 
-/// Layers that an actor and a critic may share, in this order. The blocks lie under "encoder", "trunk" and "memory".
+/// Layers that an actor and a critic may share, in this order. The blocks lie under "graph", "encoder", "trunk" and
+/// "memory".
 type Features =
     {
+        /// A user's own layers, in place of encoder and trunk.
+        Graph: LayerGraph option
         Encoder: ImageEncoder option
         Trunk: Mlp option
         Memory: Recurrent option
     }
 
     /// Whether there are any.
-    member this.Exist = this.Encoder.IsSome || this.Trunk.IsSome || this.Memory.IsSome
+    member this.Exist = this.Graph.IsSome || this.Encoder.IsSome || this.Trunk.IsSome || this.Memory.IsSome
 
     /// The length of the recurrent state of a copy; 0 without a recurrent layer.
     member this.StateSize =
@@ -37,11 +40,12 @@ type Features =
 module Features =
 
     /// Observations are the features.
-    let none: Features = { Encoder = None; Trunk = None; Memory = None }
+    let none: Features = { Graph = None; Encoder = None; Trunk = None; Memory = None }
 
     /// The number of inputs; `own` is that of the layers that follow.
     let inputs (own: int) (features: Features) =
         match features.Encoder, features.Trunk, features.Memory with
+        | _ when features.Graph.IsSome -> features.Graph.Value.Inputs
         | Some encoder, _, _ -> Shape.count encoder.Image
         | None, Some trunk, _ -> trunk.Inputs
         | None, None, Some memory -> memory.Inputs
@@ -50,6 +54,9 @@ module Features =
     /// The parameters, by the names that they lie under.
     let layouts (features: Features) : (string * Layout) list =
         [
+            match features.Graph with
+            | Some graph -> "graph", LayerGraph.layout graph
+            | None -> ()
             match features.Encoder with
             | Some encoder -> "encoder", ConvolutionStack.layout encoder.Stack
             | None -> ()
@@ -72,9 +79,10 @@ module Features =
     /// What the layers before the recurrent one make of observations [..., inputs].
     let private beforeMemory (features: Features) parameters observations =
         let encoded =
-            match features.Encoder with
-            | Some encoder -> encode encoder parameters observations
-            | None -> observations
+            match features.Graph, features.Encoder with
+            | Some graph, _ -> LayerGraph.apply graph (Parameters.at "graph" parameters) observations
+            | None, Some encoder -> encode encoder parameters observations
+            | None, None -> observations
 
         match features.Trunk with
         | Some trunk -> Mlp.apply trunk (Parameters.at "trunk" parameters) encoded

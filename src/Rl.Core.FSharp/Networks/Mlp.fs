@@ -17,6 +17,8 @@ type NormalisationPlace =
 type Mlp =
     {
         Inputs: int
+        /// Layers of a user's own before the first, under "graph".
+        Graph: LayerGraph option
         /// The width of each hidden layer, first to last; may be empty.
         Hidden: int list
         Outputs: int
@@ -47,8 +49,9 @@ type TrainedMlp =
         Statistics: Expr option
     }
 
-/// Hidden layers are named "0", "1", …, the last layer "output"; normalisations are "0/normalisation", …, those over
-/// batches of what layers take "0/inputs", …, "output/inputs", of what hidden weights give "0/outputs", ….
+/// Hidden layers are named "0", "1", …, those of a user's own lie under "graph", the last layer "output";
+/// normalisations are "0/normalisation", …, those over batches of what layers take "0/inputs", …, "output/inputs", of
+/// what hidden weights give "0/outputs", ….
 [<RequireQualifiedAccess>]
 module Mlp =
 
@@ -57,6 +60,7 @@ module Mlp =
     let create (outputGain: float) (inputs: int) (hidden: int list) (outputs: int) =
         {
             Inputs = inputs
+            Graph = None
             Hidden = hidden
             Outputs = outputs
             Activation = Activation.Tanh
@@ -80,7 +84,16 @@ module Mlp =
                 OutputActivation = activation
             }
 
-    let private widths (mlp: Mlp) = List.pairwise (mlp.Inputs :: mlp.Hidden)
+    /// What the first dense layer takes.
+    let private first (mlp: Mlp) =
+        match mlp.Graph with
+        | Some graph -> LayerGraph.outputs graph
+        | None -> mlp.Inputs
+
+    let private widths (mlp: Mlp) = List.pairwise (first mlp :: mlp.Hidden)
+
+    /// The width of the last hidden layer.
+    let features (mlp: Mlp) : int = List.last (first mlp :: mlp.Hidden)
 
     let private dense weight inputs outputs : Dense =
         { Inputs = inputs; Outputs = outputs; Weight = weight; Bias = Initialiser.Constant 0.0 }
@@ -116,8 +129,7 @@ module Mlp =
             widths mlp
             |> List.mapi (fun index (inputs, outputs) -> part (string index) (index = 0) true inputs outputs)
 
-        let last = List.last (mlp.Inputs :: mlp.Hidden)
-        Layout.concat (hidden @ [ part "output" mlp.Hidden.IsEmpty false last mlp.Outputs ])
+        Layout.concat (hidden @ [ part "output" mlp.Hidden.IsEmpty false (features mlp) mlp.Outputs ])
 
     /// What is learned. Fails where it has more than `DeepestNetwork` hidden layers.
     let weights (mlp: Mlp) : Layout =
@@ -125,6 +137,11 @@ module Mlp =
             Rl.Core.Foundations.Guard.fail
                 "Hidden"
                 $"Hidden has {mlp.Hidden.Length} layers; it must have at most {DeepestNetwork}."
+
+        let ownLayers =
+            match mlp.Graph with
+            | Some graph -> Layout.under "graph" (LayerGraph.layout graph)
+            | None -> Layout.empty
 
         layers mlp (fun name isFirst isHidden inputs outputs ->
             let dense = dense (if isHidden then mlp.HiddenWeight else mlp.OutputWeight) inputs outputs
@@ -138,6 +155,7 @@ module Mlp =
                     batchwise mlp isFirst isHidden inputs outputs BatchRenormalisation.layout
                 ]
             |> Layout.under name)
+        |> Layout.append ownLayers
 
     /// What normalisations over batches carry; nothing without them.
     let statistics (mlp: Mlp) : Layout =
@@ -168,6 +186,11 @@ module Mlp =
                     y
 
             Activation.apply mlp.Activation y
+
+        let x =
+            match mlp.Graph with
+            | Some graph -> LayerGraph.apply graph (Parameters.at "graph" parameters) x
+            | None -> x
 
         List.fold hidden x [ 0 .. mlp.Hidden.Length - 1 ]
 

@@ -98,18 +98,37 @@ module internal CheckpointRules =
         if expected <> actual then
             input.Fail $"{what} of its network takes {actual} numbers and is given {expected}"
 
+    /// Requires a graph for so many inputs, with sound activations.
+    let private graph (input: BinaryIn) (what: string) (expected: int) (graph: LayerGraph) =
+        chain input $"a graph of {what}" expected graph.Inputs
+
+        let rec visit layer =
+            match layer with
+            | GraphLayer.Dense(_, own)
+            | GraphLayer.Convolution(_, own) -> activation input own
+            | GraphLayer.Flatten
+            | GraphLayer.Normalisation _ -> ()
+            | GraphLayer.Residual layers -> List.iter visit layers
+
+        graph.Branches |> List.iter (fun branch -> List.iter visit branch.Layers)
+        List.iter visit graph.Layers
+
     /// Requires layers that fit each other and a distribution that fits the actions.
     let private network (input: BinaryIn) (actionSpace: Space) (actor: Actor) =
         let mlp what expected (mlp: Mlp) =
             chain input what expected mlp.Inputs
+            mlp.Graph |> Option.iter (graph input what mlp.Inputs)
             activation input mlp.Activation
             activation input mlp.OutputActivation
             mlp.Outputs
 
         let features =
-            match actor.Features.Encoder with
-            | Some encoder -> encoded input encoder
-            | None -> Actor.inputs actor
+            match actor.Features.Graph, actor.Features.Encoder with
+            | Some own, _ ->
+                graph input "the network" own.Inputs own
+                LayerGraph.outputs own
+            | None, Some encoder -> encoded input encoder
+            | None, None -> Actor.inputs actor
 
         let features =
             match actor.Features.Trunk with
@@ -151,7 +170,7 @@ module internal CheckpointRules =
 
         if distribution.Noise.IsSome then
             let noise = List.last distribution.Format.Sizes
-            let hidden = List.last (actor.Layers.Inputs :: actor.Layers.Hidden)
+            let hidden = Mlp.features actor.Layers
 
             if noise <> hidden then
                 input.Fail $"its exploration has {noise} features and its actor {hidden}"

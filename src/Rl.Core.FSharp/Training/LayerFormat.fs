@@ -88,6 +88,135 @@ module internal LayerFormat =
         else
             width
 
+    let private writeConvolution (output: BinaryOut) (layer: ConvolutionLayer) =
+        for size in
+            [
+                layer.InputChannels
+                layer.OutputChannels
+                layer.KernelHeight
+                layer.KernelWidth
+                layer.Stride
+                layer.Padding
+            ] do
+            output.Int size
+
+        writeInitialiser output layer.Weight
+        writeInitialiser output layer.Bias
+
+    let private readConvolution (input: BinaryIn) : ConvolutionLayer =
+        let inputChannels = readWidth input
+        let outputChannels = readWidth input
+        let kernelHeight = readWidth input
+        let kernelWidth = readWidth input
+        let stride = readWidth input
+        let padding = input.Int()
+        let weight = readInitialiser input
+
+        {
+            InputChannels = inputChannels
+            OutputChannels = outputChannels
+            KernelHeight = kernelHeight
+            KernelWidth = kernelWidth
+            Stride = stride
+            Padding = padding
+            Weight = weight
+            Bias = readInitialiser input
+        }
+
+    let rec private writeGraphLayer (output: BinaryOut) (layer: GraphLayer) =
+        match layer with
+        | GraphLayer.Dense(dense, activation) ->
+            output.Byte 0
+            output.Int dense.Inputs
+            output.Int dense.Outputs
+            writeInitialiser output dense.Weight
+            writeInitialiser output dense.Bias
+            writeActivation output activation
+        | GraphLayer.Convolution(convolution, activation) ->
+            output.Byte 1
+            writeConvolution output convolution
+            writeActivation output activation
+        | GraphLayer.Flatten -> output.Byte 2
+        | GraphLayer.Normalisation features ->
+            output.Byte 3
+            output.Int features
+        | GraphLayer.Residual layers ->
+            output.Byte 4
+            writeGraphLayers output layers
+
+    and private writeGraphLayers (output: BinaryOut) (layers: GraphLayer list) =
+        output.Int layers.Length
+        layers |> List.iter (writeGraphLayer output)
+
+    let rec private readGraphLayer depth (input: BinaryIn) : GraphLayer =
+        match input.Byte() with
+        | 0 ->
+            let inputs = readWidth input
+            let outputs = readWidth input
+            let weight = readInitialiser input
+            let dense = { Inputs = inputs; Outputs = outputs; Weight = weight; Bias = readInitialiser input }
+            GraphLayer.Dense(dense, readActivation input)
+        | 1 ->
+            let convolution = readConvolution input
+            GraphLayer.Convolution(convolution, readActivation input)
+        | 2 -> GraphLayer.Flatten
+        | 3 -> GraphLayer.Normalisation(readWidth input)
+        | 4 ->
+            if depth >= LayerGraph.DeepestResidual then
+                input.Fail $"it holds residual layers more than {LayerGraph.DeepestResidual} deep"
+
+            GraphLayer.Residual(readGraphLayers (depth + 1) input)
+        | kind -> input.Fail $"it holds a layer of the unknown kind {kind}"
+
+    and private readGraphLayers depth (input: BinaryIn) : GraphLayer list =
+        let count = input.Int()
+
+        if count < 0 || count > input.Remaining then
+            input.Fail $"it announces {count} layers"
+
+        List.init count (fun _ -> readGraphLayer depth input)
+
+    let writeGraph (output: BinaryOut) (graph: LayerGraph) =
+        output.Int graph.Inputs
+        output.Int graph.Branches.Length
+
+        for branch in graph.Branches do
+            output.Text branch.Name
+            output.Int branch.First
+            output.Ints branch.Shape
+            output.Float branch.Scale
+            writeGraphLayers output branch.Layers
+
+        writeGraphLayers output graph.Layers
+
+    /// A graph whose layers fit each other and whose parameters have names.
+    let readGraph (input: BinaryIn) : LayerGraph =
+        let inputs = readWidth input
+        let branches = input.Int()
+
+        if branches < 1 || branches > input.Remaining then
+            input.Fail $"it announces {branches} branches of a network"
+
+        let readBranch _ : GraphBranch =
+            let name = input.Text()
+            let first = input.Int()
+            let shape = input.Ints()
+            let scale = input.Float()
+
+            if not (System.Double.IsFinite scale) then
+                input.Fail $"it scales a branch of its network by {scale}"
+
+            { Name = name; First = first; Shape = shape; Scale = scale; Layers = readGraphLayers 0 input }
+
+        let branches = List.init branches readBranch
+        let graph = { Inputs = inputs; Branches = branches; Layers = readGraphLayers 0 input }
+
+        try
+            LayerGraph.outputs graph |> ignore
+            graph
+        with :? System.ArgumentException as error ->
+            input.Fail $"it holds a network that cannot be: {error.Message}"
+
     let writeMlp (output: BinaryOut) (mlp: Mlp) =
         output.Int mlp.Inputs
         output.Ints(List.toArray mlp.Hidden)
@@ -96,7 +225,7 @@ module internal LayerFormat =
         writeActivation output mlp.OutputActivation
         writeInitialiser output mlp.HiddenWeight
         writeInitialiser output mlp.OutputWeight
-        let layers = if mlp.LayerNormalisation then 1 else 0
+        let layers = (if mlp.LayerNormalisation then 1 else 0) + (if mlp.Graph.IsSome then 8 else 0)
 
         match mlp.BatchNormalisation with
         | None -> output.Byte layers
@@ -107,6 +236,8 @@ module internal LayerFormat =
             output.Int layer.WarmUp
             output.Float layer.MaximumRatio
             output.Float layer.MaximumShift
+
+        mlp.Graph |> Option.iter (writeGraph output)
 
     let private readBatchNormalisation (inputs: int) (input: BinaryIn) : BatchRenormalisation =
         let momentum = input.Float()
@@ -142,13 +273,17 @@ module internal LayerFormat =
         let outputActivation = readActivation input
         let hiddenWeight = readInitialiser input
         let outputWeight = readInitialiser input
-        let normalisations = input.Byte()
+        let kinds = input.Byte()
+        let normalisations = kinds % 8
 
-        if normalisations > 5 then
-            input.Fail $"it holds layers with normalisations of the unknown kind {normalisations}"
+        if kinds > 15 || normalisations > 5 then
+            input.Fail $"it holds layers with normalisations of the unknown kind {kinds}"
+
+        let batches = if normalisations >= 2 then Some(readBatchNormalisation inputs input) else None
 
         {
             Inputs = inputs
+            Graph = if kinds >= 8 then Some(readGraph input) else None
             Hidden = hidden
             Outputs = outputs
             Activation = activation
@@ -156,47 +291,12 @@ module internal LayerFormat =
             HiddenWeight = hiddenWeight
             OutputWeight = outputWeight
             LayerNormalisation = normalisations % 2 = 1
-            BatchNormalisation = if normalisations >= 2 then Some(readBatchNormalisation inputs input) else None
+            BatchNormalisation = batches
             NormalisationPlace =
                 if normalisations >= 4 then
                     NormalisationPlace.Hidden
                 else
                     NormalisationPlace.Inputs
-        }
-
-    let private writeConvolution (output: BinaryOut) (layer: ConvolutionLayer) =
-        for size in
-            [
-                layer.InputChannels
-                layer.OutputChannels
-                layer.KernelHeight
-                layer.KernelWidth
-                layer.Stride
-                layer.Padding
-            ] do
-            output.Int size
-
-        writeInitialiser output layer.Weight
-        writeInitialiser output layer.Bias
-
-    let private readConvolution (input: BinaryIn) : ConvolutionLayer =
-        let inputChannels = readWidth input
-        let outputChannels = readWidth input
-        let kernelHeight = readWidth input
-        let kernelWidth = readWidth input
-        let stride = readWidth input
-        let padding = input.Int()
-        let weight = readInitialiser input
-
-        {
-            InputChannels = inputChannels
-            OutputChannels = outputChannels
-            KernelHeight = kernelHeight
-            KernelWidth = kernelWidth
-            Stride = stride
-            Padding = padding
-            Weight = weight
-            Bias = readInitialiser input
         }
 
     let writeEncoder (output: BinaryOut) (encoder: ImageEncoder) =

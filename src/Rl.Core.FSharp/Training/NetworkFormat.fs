@@ -111,25 +111,32 @@ module internal NetworkFormat =
         writeOption output LayerFormat.writeMlp features.Trunk
         // One byte for all: before there were quantiles it was 0 or 1.
         let bit value present = if Option.isSome present then value else 0
-        output.Byte(bit 1 features.Memory + bit 2 quantiles + bit 4 fractions)
+        output.Byte(bit 1 features.Memory + bit 2 quantiles + bit 4 fractions + bit 8 features.Graph)
         features.Memory |> Option.iter (LayerFormat.writeRecurrent output)
         quantiles |> Option.iter (LayerFormat.writeQuantiles output)
         fractions |> Option.iter (LayerFormat.writeFractions output)
+        features.Graph |> Option.iter (LayerFormat.writeGraph output)
 
     /// Features with what may follow them; version 2 knew neither normalised convolutions nor quantiles.
     let private readFeatures (isVersion2: bool) (input: BinaryIn) =
         let encoder = readOption input (LayerFormat.readEncoder (not isVersion2))
         let trunk = readOption input LayerFormat.readMlp
-        let kinds = input.Byte()
+        let all = input.Byte()
+        let kinds = all % 8
 
         // Fractions are those of quantiles.
-        if kinds > (if isVersion2 then 1 else 7) || kinds = 4 || kinds = 5 then
-            input.Fail $"it announces layers after its features of the unknown kind {kinds}"
+        if all > (if isVersion2 then 1 else 15) || kinds = 4 || kinds = 5 then
+            input.Fail $"it announces layers after its features of the unknown kind {all}"
 
         let memory = if kinds % 2 = 1 then Some(LayerFormat.readRecurrent input) else None
         let quantiles = if kinds >= 2 then Some(LayerFormat.readQuantiles input) else None
         let fractions = if kinds >= 4 then Some(LayerFormat.readFractions input) else None
-        struct ({ Encoder = encoder; Trunk = trunk; Memory = memory }, quantiles, fractions)
+        let graph = if all >= 8 then Some(LayerFormat.readGraph input) else None
+
+        if graph.IsSome && (encoder.IsSome || trunk.IsSome) then
+            input.Fail "it holds layers of a user's own beside others in their place"
+
+        struct ({ Graph = graph; Encoder = encoder; Trunk = trunk; Memory = memory }, quantiles, fractions)
 
     let writeActor (output: BinaryOut) (actor: Actor) =
         writeFeatures output actor.Features actor.Quantiles actor.Fractions
@@ -173,8 +180,11 @@ module internal NetworkFormat =
     /// Weights (and biases of the dense layers), counted without overflow; what the parameters must at least be.
     let denseParameters (actor: Actor) =
         let ofMlp (mlp: Mlp) =
-            List.pairwise (mlp.Inputs :: mlp.Hidden @ [ mlp.Outputs ])
-            |> List.sumBy (fun (inputs, outputs) -> float inputs * float outputs + float outputs)
+            let first = mlp.Graph |> Option.map LayerGraph.outputs |> Option.defaultValue mlp.Inputs
+
+            (mlp.Graph |> Option.map LayerGraph.parameters |> Option.defaultValue 0.0)
+            + (List.pairwise (first :: mlp.Hidden @ [ mlp.Outputs ])
+               |> List.sumBy (fun (inputs, outputs) -> float inputs * float outputs + float outputs))
 
         let ofMemory (memory: Recurrent) =
             float memory.Gates * float memory.Hidden * (float memory.Inputs + float memory.Hidden)
@@ -193,7 +203,8 @@ module internal NetworkFormat =
 
         let features = actor.Features
 
-        (features.Encoder |> Option.map ofEncoder |> Option.defaultValue 0.0)
+        (features.Graph |> Option.map LayerGraph.parameters |> Option.defaultValue 0.0)
+        + (features.Encoder |> Option.map ofEncoder |> Option.defaultValue 0.0)
         + (features.Trunk |> Option.map ofMlp |> Option.defaultValue 0.0)
         + (features.Memory |> Option.map ofMemory |> Option.defaultValue 0.0)
         + (actor.Quantiles |> Option.map ofQuantiles |> Option.defaultValue 0.0)

@@ -271,6 +271,14 @@ let private all: (string * string * string * (string * string) list) list =
             "TotalSteps", "500"
             "AnnealLearningRate", "true"
         ]
+        "ppo, layers of one's own",
+        "ppo",
+        "CartPole-v1",
+        [ "Network", "actor[dense(8) norm] critic[dense(6, tanh) residual[dense(6)]]"; "NormaliseObservations", "true" ]
+        "ppo, shared layers of one's own before a memory",
+        "ppo",
+        "Spot-v0",
+        [ "Network", "conv(4, 2) norm flatten dense(8)"; "Recurrence", "lstm"; "SequenceLength", "8" ]
         "es, two episodes", "es", "CartPole-v1", [ "EpisodesPerCandidate", "2" ]
     ]
 

@@ -180,6 +180,7 @@ let other (option: OptionDescription) (present: string) =
         numberOf start range false
     | OptionKind.Widths _ -> if present = "6" then "5" else "6"
     | OptionKind.Layers -> "4x2x1"
+    | OptionKind.Network -> "dense(5)"
 
 let trained (algorithm: string) id changes =
     use workers = new Workers(1)

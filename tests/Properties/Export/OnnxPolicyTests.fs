@@ -329,6 +329,7 @@ let ``observations of every space are encoded and normalised as in training`` ()
 
 let private layers: LayerOptions =
     {
+        Design = NetworkDesign.Automatic
         Hidden = [ 6 ]
         Activation = Activation.Elu
         SharedTrunk = true

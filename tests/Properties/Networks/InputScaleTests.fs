@@ -34,6 +34,7 @@ let ``the gains are those of the literature`` () =
 
 let private layers: LayerOptions =
     {
+        Design = NetworkDesign.Automatic
         Hidden = [ 6 ]
         Activation = Activation.Tanh
         SharedTrunk = false

@@ -97,11 +97,38 @@ module private Generate =
             let! overBatches = Gen.elements [ None; Some NormalisationPlace.Inputs; Some NormalisationPlace.Hidden ]
 
             let! recurrence = Gen.elements [ None; Some RecurrentCell.Gru; Some RecurrentCell.Lstm ]
+
+            let own =
+                {
+                    Branches = []
+                    Layers =
+                        [
+                            LayerDesign.Dense(3, activation)
+                            LayerDesign.LayerNormalisation
+                            LayerDesign.Residual [ LayerDesign.Dense(3, activation) ]
+                        ]
+                }
+
+            let! design =
+                if NetworkDesign.hasText activation then
+                    Gen.elements
+                        [
+                            NetworkDesign.Automatic
+                            NetworkDesign.Shared own
+                            (if recurrence.IsSome then
+                                 NetworkDesign.Automatic
+                             else
+                                 NetworkDesign.Separate(own, own))
+                        ]
+                else
+                    Gen.constant NetworkDesign.Automatic
+
             let! stateDependent = Gen.elements [ true; false ]
 
             let network =
                 PolicyNetwork.create
                     {
+                        Design = design
                         Hidden = hidden
                         Activation = activation
                         SharedTrunk = isShared

@@ -60,6 +60,21 @@ module CraftedFiles =
                 (fun c -> { c with Recurrence = Some RecurrentCell.Gru; RecurrentUnits = 3; SequenceLength = 4 })
                 "CartPole-v1"
 
+    /// With layers of its own that are shared, of two branches.
+    let private designed =
+        lazy
+            checkpointOf
+                (fun c ->
+                    { c with
+                        Network.Network =
+                            NetworkDesign.Shared
+                                {
+                                    Branches = []
+                                    Layers = [ LayerDesign.Dense(4, Activation.Tanh); LayerDesign.LayerNormalisation ]
+                                }
+                    })
+                "CartPole-v1"
+
     let private images = lazy checkpointOf id "MinAtar/Breakout-v1"
 
     let private quantiles =
@@ -98,6 +113,15 @@ module CraftedFiles =
             { network with
                 Features = { network.Features with Encoder = Option.map change network.Features.Encoder }
             })
+
+    let private withGraph (change: LayerGraph -> LayerGraph) =
+        withNetwork (fun network ->
+            { network with
+                Features = { network.Features with Graph = Option.map change network.Features.Graph }
+            })
+
+    let private withBranch (change: GraphBranch -> GraphBranch) =
+        withGraph (fun graph -> { graph with Branches = List.map change graph.Branches })
 
     let private withHead head = withNetwork (fun network -> { network with Distribution = head })
 
@@ -143,6 +167,50 @@ module CraftedFiles =
 
         [
             "NaN in θ", "parameter 3", pendulum, theta nanf
+            "a graph without branches", "branches", designed, withGraph (fun graph -> { graph with Branches = [] })
+            "a branch of elements that are not there", "cannot be", designed, withBranch (fun b -> { b with First = 2 })
+            "a branch of no elements", "cannot be", designed, withBranch (fun b -> { b with Shape = [| 0 |] })
+            "a branch that overflows",
+            "cannot be",
+            designed,
+            withBranch (fun b -> { b with Shape = [| 65_536; 65_536; 65_536 |] })
+            "a branch times NaN", "scales a branch", designed, withBranch (fun b -> { b with Scale = nan })
+            "two branches of one name",
+            "already",
+            designed,
+            (fun checkpoint ->
+                checkpoint
+                |> withBranch (fun b ->
+                    { b with Layers = [ GraphLayer.Dense(Dense.create 1.0 4 2, Activation.Tanh) ] })
+                |> withGraph (fun graph -> { graph with Branches = graph.Branches @ graph.Branches; Layers = [] }))
+            "layers that do not fit",
+            "takes [4] and is given [5]",
+            designed,
+            withGraph (fun graph ->
+                { graph with Inputs = 5; Branches = [ { graph.Branches.Head with Shape = [| 5 |] } ] })
+            "a residual layer of another shape",
+            "is residual",
+            designed,
+            withGraph (fun graph ->
+                { graph with
+                    Layers =
+                        graph.Layers
+                        @ [
+                            GraphLayer.Residual
+                                [ graph.Layers.Head; GraphLayer.Dense(Dense.create 1.0 4 3, Activation.Tanh) ]
+                        ]
+                })
+            "residual layers without end",
+            "16 deep",
+            designed,
+            withGraph (fun graph ->
+                let nested = List.fold (fun layer _ -> GraphLayer.Residual [ layer ]) GraphLayer.Flatten [ 1..40 ]
+                { graph with Layers = graph.Layers @ [ nested ] })
+            "an activation that is not finite",
+            "activation",
+            designed,
+            withGraph (fun graph ->
+                { graph with Layers = [ GraphLayer.Dense(Dense.create 1.0 4 4, Activation.LeakyRelu nan) ] })
             "θ with a number too many",
             "parameters, and its options make",
             cartPole,

@@ -36,6 +36,7 @@ let private make (id: string) (wrappers: Wrapper list) (copies: int) =
 
 let private layers recurrence : LayerOptions =
     {
+        Design = NetworkDesign.Automatic
         Hidden = [ 8 ]
         Activation = Activation.Tanh
         SharedTrunk = false

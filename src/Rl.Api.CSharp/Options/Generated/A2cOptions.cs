@@ -94,6 +94,7 @@ public sealed record A2cOptions : AgentOptions
             NormaliseRewards),
         new NetworkOptions(
             NormaliseObservations,
+            Defaults.Network.Network,
             Convert.ToCore(Hidden),
             Convert.ToCore(Activation),
             WeightConstraint.ToCore(),

@@ -67,6 +67,7 @@ public sealed record CemOptions : AgentOptions
             TotalSteps),
         new NetworkOptions(
             NormaliseObservations,
+            Defaults.Network.Network,
             Convert.ToCore(Hidden),
             Convert.ToCore(Activation),
             Defaults.Network.WeightConstraint,

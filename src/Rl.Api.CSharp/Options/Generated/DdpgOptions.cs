@@ -129,6 +129,7 @@ public sealed record DdpgOptions : AgentOptions
             RoundSteps),
         new NetworkOptions(
             NormaliseObservations,
+            Defaults.Network.Network,
             Convert.ToCore(Hidden),
             Convert.ToCore(Activation),
             WeightConstraint.ToCore(),

@@ -139,6 +139,7 @@ public sealed record DroqOptions : AgentOptions
                 RoundSteps),
             new NetworkOptions(
                 NormaliseObservations,
+                Defaults.Soft.Network.Network,
                 Convert.ToCore(Hidden),
                 Convert.ToCore(Activation),
                 WeightConstraint.ToCore(),

@@ -64,6 +64,7 @@ public sealed record EsOptions : AgentOptions
             TotalSteps),
         new NetworkOptions(
             NormaliseObservations,
+            Defaults.Network.Network,
             Convert.ToCore(Hidden),
             Convert.ToCore(Activation),
             Defaults.Network.WeightConstraint,

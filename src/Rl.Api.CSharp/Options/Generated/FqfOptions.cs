@@ -151,6 +151,7 @@ public sealed record FqfOptions : AgentOptions
                 RoundSteps),
             new NetworkOptions(
                 NormaliseObservations,
+                Defaults.Values.Network.Network,
                 Convert.ToCore(Hidden),
                 Convert.ToCore(Activation),
                 WeightConstraint.ToCore(),

@@ -177,6 +177,8 @@ internal static class OptionRecords
             "What stands after each hidden layer.",
         ("NetworkOptions", "Hidden") =>
             "Widths of the hidden layers of actor and critic.",
+        ("NetworkOptions", "Network") =>
+            "Layers of your own in place of `Hidden`, `Activation`, `Convolutions` and `SharedTrunk`: branches for the parts of an observation, dense layers, convolutions, layer normalisation and residual layers, for actor and critic together or each; auto for those of the other options.",
         ("NetworkOptions", "NormaliseObservations") =>
             "Give the networks observations of running mean 0 and variance 1, clipped to ± 10.",
         ("NetworkOptions", "WeightConstraint") =>

@@ -112,6 +112,7 @@ public sealed record PpgOptions : AgentOptions
             NormaliseRewards),
         new NetworkOptions(
             NormaliseObservations,
+            Defaults.Network.Network,
             Convert.ToCore(Hidden),
             Convert.ToCore(Activation),
             WeightConstraint.ToCore(),

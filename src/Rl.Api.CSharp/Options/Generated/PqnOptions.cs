@@ -84,6 +84,7 @@ public sealed record PqnOptions : AgentOptions
         Epochs,
         new NetworkOptions(
             NormaliseObservations,
+            Defaults.Network.Network,
             Convert.ToCore(Hidden),
             Convert.ToCore(Activation),
             WeightConstraint.ToCore(),

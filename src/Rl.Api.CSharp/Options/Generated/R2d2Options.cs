@@ -148,6 +148,7 @@ public sealed record R2d2Options : AgentOptions
                 RoundSteps),
             new NetworkOptions(
                 NormaliseObservations,
+                Defaults.Values.Network.Network,
                 Convert.ToCore(Hidden),
                 Convert.ToCore(Activation),
                 WeightConstraint.ToCore(),

@@ -136,6 +136,7 @@ public sealed record RainbowOptions : AgentOptions
                 RoundSteps),
             new NetworkOptions(
                 NormaliseObservations,
+                Defaults.Values.Network.Network,
                 Convert.ToCore(Hidden),
                 Convert.ToCore(Activation),
                 WeightConstraint.ToCore(),

@@ -91,6 +91,7 @@ public sealed record ReinforceOptions : AgentOptions
             TotalSteps),
         new NetworkOptions(
             NormaliseObservations,
+            Defaults.Network.Network,
             Convert.ToCore(Hidden),
             Convert.ToCore(Activation),
             WeightConstraint.ToCore(),

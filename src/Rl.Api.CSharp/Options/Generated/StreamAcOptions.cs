@@ -86,6 +86,7 @@ public sealed record StreamAcOptions : AgentOptions
             RoundSteps),
         new NetworkOptions(
             NormaliseObservations,
+            Defaults.Network.Network,
             Convert.ToCore(Hidden),
             Convert.ToCore(Activation),
             Defaults.Network.WeightConstraint,

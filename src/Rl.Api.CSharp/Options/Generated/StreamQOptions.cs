@@ -80,6 +80,7 @@ public sealed record StreamQOptions : AgentOptions
             RoundSteps),
         new NetworkOptions(
             NormaliseObservations,
+            Defaults.Network.Network,
             Convert.ToCore(Hidden),
             Convert.ToCore(Activation),
             Defaults.Network.WeightConstraint,

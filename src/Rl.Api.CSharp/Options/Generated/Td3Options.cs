@@ -141,6 +141,7 @@ public sealed record Td3Options : AgentOptions
             RoundSteps),
         new NetworkOptions(
             NormaliseObservations,
+            Defaults.Network.Network,
             Convert.ToCore(Hidden),
             Convert.ToCore(Activation),
             WeightConstraint.ToCore(),

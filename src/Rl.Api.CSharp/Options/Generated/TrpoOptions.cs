@@ -94,6 +94,7 @@ public sealed record TrpoOptions : AgentOptions
             NormaliseRewards),
         new NetworkOptions(
             NormaliseObservations,
+            Defaults.Network.Network,
             Convert.ToCore(Hidden),
             Convert.ToCore(Activation),
             Defaults.Network.WeightConstraint,

@@ -103,6 +103,7 @@ public sealed record VmpoOptions : AgentOptions
             NormaliseRewards),
         new NetworkOptions(
             NormaliseObservations,
+            Defaults.Network.Network,
             Convert.ToCore(Hidden),
             Convert.ToCore(Activation),
             WeightConstraint.ToCore(),

@@ -148,6 +148,7 @@ public sealed record XqcOptions : AgentOptions
                 RoundSteps),
             new NetworkOptions(
                 NormaliseObservations,
+                Defaults.Soft.Network.Network,
                 Convert.ToCore(Hidden),
                 Convert.ToCore(Activation),
                 Defaults.Soft.Network.WeightConstraint,

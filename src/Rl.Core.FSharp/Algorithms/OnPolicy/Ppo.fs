@@ -73,6 +73,7 @@ type PpoOptions =
     /// What the network is made of.
     member internal this.Layers: LayerOptions =
         {
+            Design = this.Network.Network
             Hidden = this.Network.Hidden
             Activation = this.Network.Activation
             SharedTrunk = this.SharedTrunk
@@ -180,6 +181,7 @@ module PpoOptions =
                     ("Divide rewards by the running standard deviation of the discounted return, clipped to ± "
                      + "`RewardClip`.")
             Options.number (nameof d.RewardClip) Range.positive _.RewardClip (fun v c -> { c with RewardClip = v })
+            yield! network NetworkOptions.design
             yield! network NetworkOptions.layers
             Options.flag (nameof d.SharedTrunk) _.SharedTrunk (fun v c -> { c with SharedTrunk = v })
             Options.convolutions (nameof d.Convolutions) _.Convolutions (fun v c -> { c with Convolutions = v })
@@ -215,7 +217,7 @@ module PpoOptions =
                 (nameof c.SequenceLength)
                 $"SequenceLength is {c.SequenceLength}; it must divide RolloutSteps, {c.Rollout.RolloutSteps}, or be 0."
 
-        if c.SharedTrunk && c.Network.Hidden.IsEmpty then
+        if c.SharedTrunk && c.Network.Hidden.IsEmpty && c.Network.Network.IsAutomatic then
             Guard.fail (nameof c.SharedTrunk) "A shared trunk needs at least one hidden layer; Hidden is empty."
 
     /// The options as named texts.
