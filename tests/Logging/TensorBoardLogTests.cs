@@ -34,7 +34,7 @@ public sealed class TensorBoardLogTests
         string[] metrics =
         [
             "policyLoss", "valueLoss", "entropy", "approximateKl", "clipFraction", "gradientNorm",
-            "explainedVariance", "learningRate", "epochs",
+            "explainedVariance", "learningRate", "epochs", "clipRange",
         ];
         Assert.Equal(
             own.Concat(metrics.Select(name => $"learning/{name}")).Order(StringComparer.Ordinal), events.ScalarTags);
