@@ -130,6 +130,7 @@ let ``numbers that no layer can have are refused by options`` (text: string) (pa
   InlineData("branch(\"inner\")[conv(3, 2)] branch(\"camera\")[]", "in the branch \"inner\" layer 1", "takes images");
   InlineData("branch(\"camera\")[] dense(3)", "0 branches that take \"inner.gear\"", "add a branch");
   InlineData("branch(\"camera\")[] branch(\"inner\")[] branch(\"inner.state\")[]", "2 branches", "inner.state");
+  InlineData("branch(\"in\")[] branch(\"camera\")[]", "a branch for \"in\"", "which the observations have not");
   InlineData("branch(\"radar\")[] dense(3)", "\"radar\"", "their parts are \"camera\", \"inner.gear\"");
   InlineData("dense(3) residual[dense(4)]", "layer 2 is residual", "[4]");
   InlineData("dense(3) residual[dense(2) conv(1, 1)]", "within it layer 2", "takes images")>]
