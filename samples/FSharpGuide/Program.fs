@@ -15,4 +15,5 @@ let main _ =
     MathematicsPages.valueDistributions ()
     MathematicsPages.wrappers ()
     ReplayPage.show ()
+    PluginsPage.show ()
     0

@@ -5,7 +5,6 @@ using System.Net;
 using System.Net.Http;
 using System.Text.Json;
 using System.Threading.Tasks;
-using Rl.Tests.Api;
 using Xunit;
 
 namespace Rl.Tests.Browser;

@@ -6,7 +6,6 @@ using System.Threading;
 using System.Threading.Tasks;
 using PuppeteerSharp;
 using Rl.Cli;
-using Rl.Tests.Api;
 using Xunit;
 
 namespace Rl.Tests.Browser;

@@ -7,7 +7,6 @@ using System;
 using System.IO;
 using System.Linq;
 using System.Text.RegularExpressions;
-using Rl.Tests.Api;
 using Rl.Tutorial;
 using Xunit;
 

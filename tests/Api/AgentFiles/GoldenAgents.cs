@@ -49,6 +49,21 @@ internal static class GoldenAgents
             Ppo,
             Environments.Make("Pendulum-v1").RescaleAction(-1, 1).NormalizeObservation().FrameStackObservation(3),
             1),
+        ["ppo-network"] = () => Agent.Create(
+            Ppo with
+            {
+                Network = Network.Of(layers => layers
+                    .Dense(4)
+                    .Residual(inner => inner.LayerNormalisation().Dense(4, Activation.Tanh))),
+                LearningRate = Schedule.Cosine(1e-3, 1e-4).WithWarmUp(0.1),
+            },
+            Environments.Make("Pendulum-v1"), 1),
+        ["ppo-frozen"] = () =>
+        {
+            var agent = Agent.Create(Ppo, Environments.Make("Pendulum-v1"), 1);
+            agent.Freeze("actor/0/");
+            return agent;
+        },
         ["a2c"] = () => Agent.Create(
             new A2cOptions { EnvironmentCopies = 2, Hidden = Hidden, Threads = 1 },
             Environments.Make("Acrobot-v1"), 1),

@@ -46,7 +46,7 @@ module CheckpointPartsTests =
         let tags = (CheckpointParts.ofBytes "agent.rl" sample).Sections |> Array.map (fun (struct (tag, _)) -> tag)
 
         Assert.Equal<string>(
-            [ "META"; "CONF"; "SPAC"; "NETW"; "PARM"; "ARRS"; "STAT"; "PROG"; "REPL"; "ENVS"; "WRAP" ],
+            [ "META"; "CONF"; "SPAC"; "NETW"; "PARM"; "ARRS"; "STAT"; "PROG"; "REPL"; "ENVS"; "WRAP"; "FROZ" ],
             tags
         )
 

@@ -5,7 +5,7 @@ using System.IO;
 using System.Linq;
 using System.Text.Json;
 
-namespace Rl.Tests.Api;
+namespace Rl.Tests;
 
 /// <summary>Folders of runs with known numbers: an update of 100 steps for each set of returns.</summary>
 internal static class MadeRun

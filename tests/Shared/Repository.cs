@@ -1,7 +1,7 @@
 using System;
 using System.IO;
 
-namespace Rl.Tests.Api;
+namespace Rl.Tests;
 
 /// <summary>Where the sources are, for tests that read them.</summary>
 internal static class Repository

@@ -1,12 +1,12 @@
 using System;
 using System.IO;
 
-namespace Rl.Tests.Logging;
+namespace Rl.Tests;
 
 /// <summary>A folder of its own, gone after the test.</summary>
 internal sealed class TemporaryFolder : IDisposable
 {
-    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("rl-logging-");
+    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("rl-tests-");
 
     public string Path => folder.FullName;
 
