@@ -54,7 +54,7 @@ public sealed class InfoCommandTests : IDisposable
         Assert.Equal($"{Crc32.HashToUInt32(bytes.AsSpan(0, bytes.Length - 4)):x8}", Text(file, "crc32"));
         var parts = file.GetProperty("parts").EnumerateArray().ToArray();
         Assert.Equal(
-            ["META", "CONF", "SPAC", "NETW", "PARM", "ARRS", "STAT", "PROG", "REPL", "ENVS", "WRAP"],
+            ["META", "CONF", "SPAC", "NETW", "PARM", "ARRS", "STAT", "PROG", "REPL", "ENVS", "WRAP", "FROZ"],
             parts.Select(part => Text(part, "tag")));
 
         // Each part has 8 bytes before it; the frame has 16 before and 4 after them.

@@ -64,7 +64,7 @@ public sealed partial class ReportTests : IDisposable
         Assert.Contains("3 damaged lines of metrics.csv are left out", page, StringComparison.Ordinal);
         Assert.Contains("interrupted", page, StringComparison.Ordinal);
         Assert.Contains("400 of 900", page, StringComparison.Ordinal);
-        Assert.Contains("rl train --resume", page, StringComparison.Ordinal);
+        Assert.Contains("rl resume", page, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -39,7 +39,7 @@ public sealed class DashboardTests(ChromiumFixture chromium) : IClassFixture<Chr
         }
 
         await page.Until("document.querySelector('#list .state').textContent === 'interrupted'");
-        await page.Until("document.getElementById('warnings').textContent.includes('rl train --resume')");
+        await page.Until("document.getElementById('warnings').textContent.includes('rl resume')");
         await page.Page.ClickAsync("#play");
         await page.Until("!document.getElementById('agent').hidden");
         Assert.True(await page.Of<int>("document.getElementById('agent').naturalWidth") >= 400);
