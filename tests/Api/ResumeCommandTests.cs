@@ -74,7 +74,9 @@ public sealed class ResumeCommandTests : IDisposable
         var file = folder.File("options.json");
         File.WriteAllText(
             file,
-            """{ "LearningRate": 1e-3, "Hidden": [16, 8], "NormaliseObservations": true, /* ! */ "Discount": "0.9", }""");
+            """
+            { "LearningRate": 1e-3, "Hidden": [16, 8], "NormaliseObservations": true, /* ! */ "Discount": "0.9", }
+            """);
         var options = Trained("--options", file, "--set", "Discount=0.8", "--steps", "500");
         Assert.Equal(("0.001", "16x8", "true", "0.8"), (
             options["LearningRate"], options["Hidden"], options["NormaliseObservations"], options["Discount"]));

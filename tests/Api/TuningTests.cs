@@ -280,18 +280,18 @@ public sealed class TuningTests
 
     private static (SearchSpace Space, Func<Dictionary<string, string>, double> Score) Problem(string name) =>
         name switch
-    {
-        "sphere" => (
-            Space("""
+        {
+            "sphere" => (
+                Space("""
                 {
                   "X": { "type": "float", "low": -5, "high": 5 },
                   "Y": { "type": "float", "low": -5, "high": 5 },
                   "Z": { "type": "float", "low": -5, "high": 5 }
                 }
                 """),
-            at => -at.Values.Sum(value => Math.Pow(Number(value) - 1, 2))),
-        "logarithm" => (
-            Space("""
+                at => -at.Values.Sum(value => Math.Pow(Number(value) - 1, 2))),
+            "logarithm" => (
+                Space("""
                 {
                   "Rate": { "type": "logFloat", "low": 1e-6, "high": 1 },
                   "Size": { "type": "logInt", "low": 1, "high": 1000 },
@@ -299,11 +299,11 @@ public sealed class TuningTests
                   "Flag": { "type": "flag" }
                 }
                 """),
-            at => -Math.Abs(Math.Log10(Number(at["Rate"])) + 3)
-                - Math.Abs(Math.Log10(Number(at["Size"]) / 64)) - (at["Kind"] == "c" ? 0 : 0.5)
-                - (at["Flag"] == "true" ? 0 : 0.2)),
-        _ => (
-            Space("""
+                at => -Math.Abs(Math.Log10(Number(at["Rate"])) + 3)
+                    - Math.Abs(Math.Log10(Number(at["Size"]) / 64)) - (at["Kind"] == "c" ? 0 : 0.5)
+                    - (at["Flag"] == "true" ? 0 : 0.2)),
+            _ => (
+                Space("""
                 {
                   "Kind": ["a", "b"],
                   "OfA": { "type": "float", "low": 0, "high": 1, "when": { "Kind": "a" } },
@@ -311,10 +311,10 @@ public sealed class TuningTests
                   "All": { "type": "float", "low": 0, "high": 1 }
                 }
                 """),
-            at => at["Kind"] == "a"
-                ? -Math.Pow(Number(at["OfA"]) - 0.8, 2) - Math.Pow(Number(at["All"]) - 0.1, 2)
-                : -0.5 - Math.Pow(Number(at["OfB"]) - 0.2, 2) - Math.Pow(Number(at["All"]) - 0.9, 2)),
-    };
+                at => at["Kind"] == "a"
+                    ? -Math.Pow(Number(at["OfA"]) - 0.8, 2) - Math.Pow(Number(at["All"]) - 0.1, 2)
+                    : -0.5 - Math.Pow(Number(at["OfB"]) - 0.2, 2) - Math.Pow(Number(at["All"]) - 0.9, 2)),
+        };
 
     private static double Number(string text) =>
         double.Parse(text, System.Globalization.CultureInfo.InvariantCulture);

@@ -77,8 +77,8 @@ public sealed class WatchingTests : IDisposable
         Assert.Equal(1, failed.GetProperty("failure").GetProperty("update").GetInt64());
         var warned = Lines(
             Run(
-                "train", "ppo", "CartPole-v1", "--defaults", "--set", "LearningRate=lin_0.1", "--steps", "20000", "--run",
-                run, "--overwrite", "--json", "--episodes", "1").Output);
+                "train", "ppo", "CartPole-v1", "--defaults", "--set", "LearningRate=lin_0.1", "--steps", "20000",
+                "--run", run, "--overwrite", "--json", "--episodes", "1").Output);
         var warning =
             Assert.Single(warned, line => Text(line, "type") == "warning" && Text(line, "kind") == "LargeDivergence");
         Assert.Contains("learning rate too high?", Text(warning, "message"), StringComparison.Ordinal);
@@ -93,8 +93,8 @@ public sealed class WatchingTests : IDisposable
         var output = new StringWriter();
         var code = CommandLine.Run(
             [
-                "train", "ppo", "CartPole-v1", "--defaults", "--set", "LearningRate=lin_0.1", "--steps", "20000", "--run",
-                run, "--episodes", "1",
+                "train", "ppo", "CartPole-v1", "--defaults", "--set", "LearningRate=lin_0.1", "--steps", "20000",
+                "--run", run, "--episodes", "1",
             ],
             new(output, output, true),
             CancellationToken.None);

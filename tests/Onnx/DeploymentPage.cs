@@ -16,7 +16,7 @@ internal static class DeploymentPage
         OnnxModel model = agent.ExportOnnx("cartpole.onnx");
         foreach (var port in model.Inputs.Concat(model.Outputs))
         {
-            Console.WriteLine($"{port}: {port.Meaning}");                // observation: float32 [batch, 4]: an observation of Box(…)
+            Console.WriteLine($"{port}: {port.Meaning}");   // observation: float32 [batch, 4]: an observation of Box(…)
         }
     }
 

@@ -123,8 +123,8 @@ internal sealed class OnnxNetworkReader
 
     private NotSupportedException Unsupported(string name) => new(
         $"{path} has the operator {name}, which is none of a perceptron as it is read: dense layers (Gemm, MatMul and "
-        + "Add) with Tanh, Relu, Elu, Gelu or x · Sigmoid(x) between them, Add, Sub, Mul, Div and Clip by constants, and "
-        + "Softmax or ArgMax at the end.");
+        + "Add) with Tanh, Relu, Elu, Gelu or x · Sigmoid(x) between them, Add, Sub, Mul, Div and Clip by constants, "
+        + "and Softmax or ArgMax at the end.");
 
     private static string Activated(NodeProto node, Activation activation, List<NetworkStep> steps)
     {

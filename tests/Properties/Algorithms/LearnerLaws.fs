@@ -274,7 +274,10 @@ let private all: (string * string * string * (string * string) list) list =
         "ppo, layers of one's own",
         "ppo",
         "CartPole-v1",
-        [ "Network", "actor[dense(8) norm] critic[dense(6, tanh) residual[dense(6)]]"; "NormaliseObservations", "true" ]
+        [
+            "Network", "actor[dense(8) norm] critic[dense(6, tanh) residual[dense(6)]]"
+            "NormaliseObservations", "true"
+        ]
         "ppo, shared layers of one's own before a memory",
         "ppo",
         "Spot-v0",
