@@ -13,25 +13,9 @@ using Rl.Core.Networks;
 
 namespace Rl.Internal;
 
-/// <summary>Between C#'s types and F#'s: the one file that knows both.</summary>
-internal static class Convert
+/// <summary>Between C#'s types and F#'s: the one class that knows both.</summary>
+internal static partial class Convert
 {
-    private static readonly (Activation Facade, Rl.Core.Networks.Activation Core)[] Activations =
-    [
-        (Activation.Tanh, Rl.Core.Networks.Activation.Tanh),
-        (Activation.Relu, Rl.Core.Networks.Activation.Relu),
-        (Activation.Elu, Rl.Core.Networks.Activation.Elu),
-        (Activation.Gelu, Rl.Core.Networks.Activation.Gelu),
-        (Activation.Silu, Rl.Core.Networks.Activation.Silu),
-    ];
-
-    private static readonly (Recurrence Facade, RecurrentCell Core)[] Cells =
-    [
-        (Recurrence.Tanh, RecurrentCell.Tanh),
-        (Recurrence.Gru, RecurrentCell.Gru),
-        (Recurrence.Lstm, RecurrentCell.Lstm),
-    ];
-
     public static Rng Key(Random random) => RngModule.create((ulong)random.NextInt64());
 
     /// <summary>The bytes of a snapshot of the batch, which is reset.</summary>
@@ -199,94 +183,6 @@ internal static class Convert
     public static FSharpList<Tuple<string, string>> ToPairs(IEnumerable<KeyValuePair<string, string>> pairs) =>
         ListModule.OfSeq(pairs.Select(pair => System.Tuple.Create(pair.Key, pair.Value)));
 
-    public static ValueList<int> OfCore(FSharpList<int> items) => ValueList<int>.Of(items, nameof(items));
-
-    public static FSharpList<int> ToCore(IReadOnlyList<int> items) => ListModule.OfSeq(items);
-
-    public static Activation OfCore(Rl.Core.Networks.Activation activation) =>
-        Activations.First(known => known.Core.Equals(activation)).Facade;
-
-    public static Rl.Core.Networks.Activation ToCore(Activation activation) =>
-        Known(Activations, activation, nameof(activation));
-
-    public static Recurrence OfCore(FSharpOption<RecurrentCell>? cell) =>
-        cell is null ? Recurrence.None : Cells.First(known => known.Core.Equals(cell.Value)).Facade;
-
-    public static FSharpOption<RecurrentCell>? ToCore(Recurrence recurrence) =>
-        recurrence == Recurrence.None
-            ? null
-            : FSharpOption<RecurrentCell>.Some(Known(Cells, recurrence, nameof(recurrence)));
-
-    public static Convolutions OfCore(Rl.Core.Acting.Convolutions convolutions) =>
-        convolutions is Rl.Core.Acting.Convolutions.Layers layers
-            ? Convolutions.Of(layers.Item.Select(layer => new ConvolutionLayer(layer.Item1, layer.Item2, layer.Item3)))
-            : Convolutions.Automatic;
-
-    public static Rl.Core.Acting.Convolutions ToCore(Convolutions convolutions)
-    {
-        if (convolutions is null)
-        {
-            throw new ArgumentNullException(
-                nameof(convolutions), "Convolutions is null; use Convolutions.Automatic, None or layers of your own.");
-        }
-
-        return convolutions.Layers is null
-            ? Rl.Core.Acting.Convolutions.Automatic
-            : Rl.Core.Acting.Convolutions.NewLayers(
-                ListModule.OfSeq(
-                    convolutions.Layers.Select(
-                        layer => System.Tuple.Create(layer.Channels, layer.Kernel, layer.Stride))));
-    }
-
-    public static Schedule OfCore(RateSchedule schedule) => new(schedule);
-
-    public static RateSchedule ToCore(Schedule schedule, string name) =>
-        schedule?.Core ?? throw new ArgumentNullException(
-            name, $"{name} is null; use a number such as 3e-4 or a schedule such as Schedule.Linear(3e-4, 0).");
-
-    public static RateSchedule Piecewise(double initial, IEnumerable<(double Share, double Value)> from) =>
-        RateSchedule.NewPiecewise(
-            initial, ListModule.OfSeq(from.Select(part => System.Tuple.Create(part.Share, part.Value))));
-
-    public static Network OfCore(NetworkDesign design) =>
-        design.IsAutomatic ? Network.Automatic : new(design);
-
-    public static NetworkDesign ToCore(Network network, string name) =>
-        network?.Core ?? throw new ArgumentNullException(
-            name, $"{name} is null; use Network.Automatic, or Network.Of for layers of your own.");
-
-    public static FSharpList<LayerDesign> ToCoreList(IEnumerable<LayerDesign> layers) => ListModule.OfSeq(layers);
-
-    public static PathDesign Path(
-        IEnumerable<(string Part, IReadOnlyList<LayerDesign> Layers)> branches, IEnumerable<LayerDesign> layers) =>
-        new(
-            ListModule.OfSeq(branches.Select(branch => System.Tuple.Create(branch.Part, ToCoreList(branch.Layers)))),
-            ToCoreList(layers));
-
-    public static Convolutions ParseConvolutions(string name, string text) =>
-        OfCore(ConvolutionLayers.parse(name, text));
-
-    public static string Text(Convolutions convolutions) => ConvolutionLayers.print(ToCore(convolutions));
-
-    /// <summary>The algorithms of the library.</summary>
-    public static IReadOnlyList<AlgorithmDescription> Algorithms() =>
-        Array.AsReadOnly(Catalogue.entries.Select(entry => Describe(entry)).ToArray());
-
-    public static AlgorithmDescription Describe(AlgorithmEntry entry) => new(
-        entry.Id,
-        entry.Name,
-        entry.Summary,
-        entry.Source,
-        OptionRecords.Defaults(entry.Id) ?? new RegisteredOptions(entry, []),
-        Options(entry));
-
-    private static System.Collections.ObjectModel.ReadOnlyCollection<AlgorithmOption> Options(AlgorithmEntry entry) =>
-        Array.AsReadOnly(entry.Options.Select(option => new AlgorithmOption(
-            option.Name,
-            option.Default,
-            OptionKindModule.range(option.Kind),
-            option.Meaning.Length > 0 ? option.Meaning : OptionRecords.Meaning(option.Owner, option.Name))).ToArray());
-
     public static string Text(long value) => value.ToString(CultureInfo.InvariantCulture);
 
     public static string Text(double value) => value.ToString("R", CultureInfo.InvariantCulture);
@@ -425,14 +321,6 @@ internal static class Convert
             finding.Problem,
             finding.Remedy,
             finding.Occurrences)).ToArray());
-
-    /// <summary>The core's value for one of ours.</summary>
-    private static TCore Known<TFacade, TCore>((TFacade Facade, TCore Core)[] known, TFacade value, string name)
-        where TFacade : struct, Enum
-        where TCore : class =>
-        known.FirstOrDefault(pair => pair.Facade.Equals(value)).Core
-            ?? throw new ArgumentOutOfRangeException(
-                name, value, $"{typeof(TFacade).Name} is {value}; it must be one of its names.");
 
     private static FSharpOption<Core.Environments.Space>? Optional(Space? space) =>
         space is null ? null : FSharpOption<Core.Environments.Space>.Some(space.Core);
