@@ -60,7 +60,8 @@ public sealed class PolicyLossTests : IDisposable
     [Fact]
     public void It_is_listed_saved_resumed_and_exported_as_any_other()
     {
-        var description = Algorithms.Describe("test-proximal");
+        Assert.Equal("test-proximal", Proximal.Id);
+        var description = Algorithms.Describe(Proximal.Id);
         Assert.Equal("PPO's loss, written by a user.", description.Summary);
         Assert.DoesNotContain(description.Options, option => option.Name == "ClipRange");
         using var whole = Make(Proximal.Options(Small));
