@@ -43,6 +43,7 @@ public sealed class ImportCommandTests : IDisposable
     {
         var model = folder.File("model.onnx");
         Fails(2, "--environment", "import", model);
+        Fails(2, "the network itself", "import", model, "--environment", "CartPole-v1", "--output", model);
         Fails(1, "There is no file", "import", model, "--environment", "CartPole-v1");
         File.WriteAllText(model, "not a model");
         Fails(1, "cannot be imported as an ONNX model", "import", model, "--environment", "CartPole-v1");

@@ -200,6 +200,14 @@ public sealed class ParameterTests : IDisposable
     }
 
     [Fact]
+    public void A_block_that_is_null_is_refused()
+    {
+        using var agent = Agent.Create(new PpoOptions(), Environments.Make("CartPole-v1"), seed: 1);
+        Assert.Contains(
+            "null", Assert.Throws<ArgumentException>(() => agent.SetParameters([null!])).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void An_agent_without_its_environment_knows_what_acts_by_name()
     {
         using var agent = Agent.Create(Small, () => new Corridor(), seed: 1);

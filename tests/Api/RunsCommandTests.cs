@@ -46,7 +46,7 @@ public sealed class RunsCommandTests : IDisposable
     public void Runs_that_differ_in_their_seeds_alone_are_a_group_and_others_say_in_what_they_differ()
     {
         Make("a1", "ppo", 1, [1], ("LearningRate", "0.1"), ("TotalSteps", "1000"));
-        Make("a2", "ppo", 2, [1], ("LearningRate", "0.1"), ("TotalSteps", "2000"));
+        Make("a2", "ppo", 2, [1], ("LearningRate", "0.1"), ("TotalSteps", "1000"));
         Make("b1", "ppo", 1, [1], ("LearningRate", "0.2"), ("TotalSteps", "1000"));
         Make("c1", "dqn", 1, [1], ("LearningRate", "0.2"), ("TotalSteps", "1000"));
         var groups = RunGroup.Of(RunRecord.Find([folder.Path, folder.File("c1")]));
@@ -55,6 +55,33 @@ public sealed class RunsCommandTests : IDisposable
         Make("d1", "dqn", 1, [1], "Acrobot-v1");
         groups = RunGroup.Of(RunRecord.Find([folder.File("c1"), folder.File("d1")]));
         Assert.Equal(["dqn, CartPole-v1", "dqn, Acrobot-v1"], groups.Select(group => group.Label));
+    }
+
+    [Fact]
+    public void Another_plan_makes_another_group_and_a_seed_that_is_there_again_is_no_other_sample()
+    {
+        Make("a1", "ppo", 1, [1], ("TotalSteps", "1000"));
+        Make("a2", "ppo", 2, [2], ("TotalSteps", "1000"));
+        Make("again", "ppo", 1, [1], ("TotalSteps", "1000"));
+        Make("longer", "ppo", 3, [3], ("TotalSteps", "2000"));
+        var groups = RunGroup.Of(RunRecord.Find([folder.Path]));
+        Assert.Equal(
+            [
+                ("ppo TotalSteps=1000", 2), ("ppo TotalSteps=1000 (run 2 of the same seeds)", 1),
+                ("ppo TotalSteps=2000", 1),
+            ],
+            groups.Select(group => (group.Label, group.Runs.Count)));
+    }
+
+    [Fact]
+    public void One_seed_each_is_not_compared_by_a_probability()
+    {
+        Make("a1", "ppo", 1, [10]);
+        Make("b1", "dqn", 1, [20]);
+        var (code, output, _) = Run("compare", folder.File("a1"), folder.File("b1"));
+        Assert.Equal(0, code);
+        Assert.Contains("ppo has 10.0 and dqn 20.0; one seed says little", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("probability", output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -71,8 +71,12 @@ public sealed class WatchingTests : IDisposable
     [Fact]
     public void A_failure_and_a_warning_are_lines_of_JSON()
     {
-        var failed =
-            Lines(Run("train", "ppo", "CartPole-v1", "--set", "LearningRate=1e30", "--run", run, "--json").Output)[^1];
+        var failing = Run("train", "ppo", "CartPole-v1", "--set", "LearningRate=1e30", "--run", run, "--json");
+        Assert.Equal(1, failing.Code);
+        Assert.StartsWith("rl: Training made a number that is not finite", failing.Error, StringComparison.Ordinal);
+        Assert.Contains("A smaller learning rate", failing.Error, StringComparison.Ordinal);
+        Assert.Contains("rl replay-failure", Run("info", run).Output, StringComparison.Ordinal);
+        var failed = Lines(failing.Output)[^1];
         Assert.Equal("failure", Text(failed, "type"));
         Assert.Equal(1, failed.GetProperty("failure").GetProperty("update").GetInt64());
         var warned = Lines(

@@ -102,6 +102,8 @@ public sealed class PolicyLossTests : IDisposable
         Says("EntropyCoefficient is 0.1", () => Proximal.Options(Small with { EntropyCoefficient = 0.1 }));
         Says("\"test-proximal\" already", () => PolicyLoss.Register("test-proximal", samples => []));
         Says("\"PPO\" already", () => PolicyLoss.Register("PPO", samples => []));
+        var hole = PolicyLoss.Register("test-hole", samples => [null!]);
+        Says("is null", () => Make(hole.Options(Small)));
         var noTerms = PolicyLoss.Register("test-no-terms", samples => []);
         Says("no terms", () => Make(noTerms.Options(Small)));
         var wide = PolicyLoss.Register("test-wide", samples =>

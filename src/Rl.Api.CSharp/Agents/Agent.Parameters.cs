@@ -75,6 +75,11 @@ public sealed partial class Agent
         var theta = state.Parameters;
         foreach (var block in blocks)
         {
+            if (block is null)
+            {
+                throw new ArgumentException("A block is null; leave it out.", nameof(blocks));
+            }
+
             var own = NamedParameters.find(block.Name, layout);
             if (!block.Shape.SequenceEqual(own.Shape))
             {

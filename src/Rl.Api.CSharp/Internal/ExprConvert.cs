@@ -18,9 +18,14 @@ internal static class ExprConvert
             id,
             summary,
             Convert.FunctionOf((Core.Algorithms.PolicySamples samples) =>
-                Convert.ListOf(loss(samples).Select(term => term.IsReport
-                    ? TermModule.report(term.Name, term.PerSample.Node)
-                    : TermModule.mean(term.Name, term.Weight, term.PerSample.Node))))));
+                Convert.ListOf(loss(samples).Select(term => Term(id, term))))));
+
+    private static Core.Learning.Term Term(string loss, LossTerm? term) => term switch
+    {
+        null => throw new ArgumentException($"A term of the loss {loss} is null; leave it out.", nameof(loss)),
+        { IsReport: true } => TermModule.report(term.Name, term.PerSample.Node),
+        _ => TermModule.mean(term.Name, term.Weight, term.PerSample.Node),
+    };
 
     /// <summary>The program of named expressions.</summary>
     public static Program<T> Compile<T>(

@@ -1,5 +1,6 @@
 using System;
 using System.Globalization;
+using System.IO;
 using System.Linq;
 using System.Text.Json;
 using Rl.Cli.Runs;
@@ -82,11 +83,8 @@ internal static class AgentInfoCommand
 
     private static void ShowRun(AgentInfo info, MetricsHistory history, Action<string, string> line)
     {
-        line(
-            "episodes",
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"{history.Episodes:N0}, the last 100 with a mean return of {Text.Return(info.Return)}"));
+        var mean = history.Episodes > 0 ? $", the last 100 with a mean return of {Text.Return(info.Return)}" : "";
+        line("episodes", string.Create(CultureInfo.InvariantCulture, $"{history.Episodes:N0}{mean}"));
         line("trained for", Text.Duration(TimeSpan.FromSeconds(history.Seconds)));
         if (info.Best is { } best)
         {
@@ -98,9 +96,12 @@ internal static class AgentInfoCommand
                         + $"{best.Steps:N0} steps"));
         }
 
+        var folder = RunFolder.FolderOf(info.Path);
         var state = info.IsInTraining ? "in training now"
+            : RunEvents.Read(Path.Combine(folder, RunFiles.Journal)).Last?.Type == RunEvents.Failed
+                ? $"failed: a number was not finite; rl replay-failure {folder} shows it again"
             : info.Agent.Steps >= info.Agent.Options.TotalSteps ? "ended"
-            : $"interrupted; {Text.Resume(RunFolder.FolderOf(info.Path))} goes on";
+            : $"interrupted; {Text.Resume(folder)} goes on";
         line("state", info.Library is { } library ? $"{state}; begun with version {library}" : state);
     }
 
@@ -222,6 +223,7 @@ internal static class AgentInfoCommand
         "REPL" => "remembered steps",
         "ENVS" => "episodes that go on",
         "WRAP" => "wrappers",
+        "FROZ" => "frozen blocks",
         _ => "",
     };
 }

@@ -147,6 +147,14 @@ internal static class CompareCommand
                 return new(first, second, null, "No episode has ended in one of the first two: they are not compared.");
             }
 
+            if (first.Returns.Count == 1 || second.Returns.Count == 1)
+            {
+                return new(
+                    first, second, null,
+                    $"{first.Label} has {Text.Return(first.Returns.Average())} and {second.Label} "
+                        + $"{Text.Return(second.Returns.Average())}; one seed says little of others: train several of each.");
+            }
+
             var probability = Statistics.ProbabilityOfImprovement(first.Returns, second.Returns);
             var (low, high) = Statistics.BootstrapImprovement(first.Returns, second.Returns);
             var (one, other) = (first.Runs.Average(run => run.Steps), second.Runs.Average(run => run.Steps));

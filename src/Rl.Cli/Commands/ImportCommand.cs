@@ -37,13 +37,18 @@ internal static class ImportCommand
 
     public static int Run(ImportRequest request, Terminal terminal)
     {
+        var output = request.Output ?? Path.ChangeExtension(request.File, ".rl");
+        if (Path.GetFullPath(output) == Path.GetFullPath(request.File))
+        {
+            throw new ArgumentException($"{output} is the network itself; give the agent another file with --output.");
+        }
+
         var environment = EnvironmentArgument.Make(request.Environment, request.EnvironmentSettings, terminal);
         var options = request.Options with { Learning = Algorithms.Options(request.Algorithm, request.Settings) };
         var isSafetensors = Path.GetExtension(request.File).Equals(Safetensors, StringComparison.OrdinalIgnoreCase);
         using var agent = isSafetensors
             ? AgentImport.FromSafetensors(request.File, environment, options)
             : AgentImport.FromOnnx(request.File, environment, options);
-        var output = request.Output ?? Path.ChangeExtension(request.File, ".rl");
         agent.Save(output);
         var settings = agent.Options.ToSettings().ToDictionary();
         var network = $"{settings["Hidden"]}, {settings["Activation"]}";

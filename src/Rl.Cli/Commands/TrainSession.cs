@@ -84,7 +84,9 @@ internal sealed class TrainSession(
             failure.Details.Save(folder.FailurePath);
             folder.Journal.Failed(failure.Details, agent.Steps);
             view.Failed(outline, failure.Details, agent.Steps, $"rl replay-failure {folder.Path}");
-            return ExitCode.Failure;
+
+            // The last word, on the standard error, is what to do.
+            throw;
         }
     }
 

@@ -23,8 +23,8 @@ internal sealed record RunConfiguration(
 {
     private const string Copies = "environmentCopies";
 
-    /// <summary>All options of algorithm and environment, except how long it trains: what tells apart runs that do not
-    /// differ in their seeds alone.</summary>
+    /// <summary>All options of algorithm and environment: what tells apart runs that do not differ in their seeds
+    /// alone.</summary>
     public IReadOnlyDictionary<string, string> Options { get; init; } = new Dictionary<string, string>();
 
     /// <summary>What else the file says in a word, by its name there, such as the version of the library.</summary>
@@ -61,8 +61,7 @@ internal sealed record RunConfiguration(
                 own,
                 around)
             {
-                Options = own.Where(option => option.Key != nameof(AgentOptions.TotalSteps))
-                    .Concat(around)
+                Options = own.Concat(around)
                     .Append(new(Copies, root.GetProperty(Copies).ToString()))
                     .ToDictionary(),
                 Facts = Words(environment).Concat(Words(root)).DistinctBy(fact => fact.Key).ToDictionary(),

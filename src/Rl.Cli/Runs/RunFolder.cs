@@ -224,8 +224,8 @@ internal sealed class RunFolder : IDisposable
 
     private static RunFolderException InUse(string path) =>
         new(
-            $"The run {path} is being trained by another process; wait until it ends, "
-                + "or choose another folder with --run.");
+            $"The run {path} is being trained by another process; wait until it ends, or "
+                + "train a new one in another folder (rl train --run).");
 
     private static RunFolder Guarded(string path, Func<RunFolder> use)
     {

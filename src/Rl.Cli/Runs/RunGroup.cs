@@ -4,7 +4,8 @@ using System.Linq;
 
 namespace Rl.Cli.Runs;
 
-/// <summary>Runs of one algorithm in one environment with the same options: they differ in their seeds alone.</summary>
+/// <summary>Runs of one algorithm in one environment with the same options and plan: they differ in their seeds alone.
+/// A seed that is there again makes a group of its own: it is no other sample.</summary>
 /// <param name="Label">What tells the group from the others: the algorithm, the environment if there are several, and
 /// the options in which groups of the same algorithm and environment differ.</param>
 /// <param name="Runs">The runs in the order of their seeds.</param>
@@ -35,10 +36,22 @@ internal sealed record RunGroup(string Label, IReadOnlyList<RunRecord> Runs)
                 return alike
                     .GroupBy(run => string.Concat(
                         differing.Select(option => $" {option}={Value(configuration(run), option)}")))
-                    .Select(group => (
-                        name + group.Key, (IReadOnlyList<T>)[.. group.OrderBy(run => configuration(run).Seed)]));
+                    .SelectMany(group => Takes(group, configuration)
+                        .Select(take => (name + group.Key + take.Label, take.Runs)));
             });
     }
+
+    /// <summary>The first runs of each seed, the second ones, and so on.</summary>
+    private static IEnumerable<(string Label, IReadOnlyList<T> Runs)> Takes<T>(
+        IEnumerable<T> runs, Func<T, RunConfiguration> configuration) =>
+        runs.GroupBy(run => configuration(run).Seed)
+            .OrderBy(seed => seed.Key)
+            .SelectMany(seed => seed.Select((run, index) => (Run: run, Index: index)))
+            .GroupBy(pair => pair.Index, pair => pair.Run)
+            .OrderBy(take => take.Key)
+            .Select(take => (
+                take.Key == 0 ? "" : FormattableString.Invariant($" (run {take.Key + 1} of the same seeds)"),
+                (IReadOnlyList<T>)[.. take]));
 
     /// <summary>The options that do not have the same value in all runs.</summary>
     private static IReadOnlyList<string> Differing(IReadOnlyList<RunConfiguration> runs) =>

@@ -152,7 +152,9 @@ module NetworkDesign =
         let activation (text: string) =
             match activations |> List.tryFind (fun (known, _) -> known = text) with
             | Some(_, value) -> value
-            | None -> refuse $"\"{text}\" is no activation"
+            | None ->
+                let known = activations |> List.map fst |> String.concat ", "
+                refuse $"\"{text}\" is no activation; there are {known}"
 
         let isNumber (text: string) = text <> "" && Seq.forall Char.IsDigit text
 

@@ -244,7 +244,13 @@ module Options =
                     + $"it must be {Range.print range} all the time."
 
                 raise (ArgumentOutOfRangeException(name, box value, message))
-            | None, _ -> ()
+            | None, RateSchedule.Constant _ -> ()
+            | None, _ ->
+                if orZeroAtEnds && List.forall (fun part -> RateSchedule.at (float part / 100.0) schedule = 0.0) [ 1..99 ] then
+                    Guard.fail
+                        name
+                        ($"{name} is {RateSchedule.print schedule}, which is 0 nearly all the time: nothing would be "
+                         + "learned. Let it take up more of training, and begin or end above 0.")
 
         row (OptionKind.Schedule(range, orZeroAtEnds)) RateSchedule.print RateSchedule.parse check name get set
 

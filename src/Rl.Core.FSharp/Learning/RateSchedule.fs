@@ -231,8 +231,11 @@ module RateSchedule =
             | RateSchedule.WarmUp(over, next) ->
                 checkShare over
 
-                if isInner || over = 1.0 then
+                if isInner then
                     fail "a warm-up comes once, before what takes up the rest of training"
+
+                if over = 1.0 then
+                    fail "a warm-up ends before training does: its share must be less than 1"
 
                 go true next
 

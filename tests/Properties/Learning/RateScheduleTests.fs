@@ -97,7 +97,9 @@ let ``other texts are refused, with what would be right`` (text: string) =
   InlineData("ppo", "LearningRate", "linear(1e-3, 0, NaN)", "share of training");
   InlineData("ppo", "LearningRate", "exponential(1e-3, 0)", "use linear or cosine");
   InlineData("ppo", "LearningRate", "piecewise(1, 0.5: 2, 0.5: 3)", "rise");
-  InlineData("ppo", "LearningRate", "warmup(1, 1e-3)", "warm-up comes once");
+  InlineData("ppo", "LearningRate", "linear(0, 0)", "0 nearly all the time");
+  InlineData("ppo", "LearningRate", "linear(1e-3, 0, 0%)", "0 nearly all the time");
+  InlineData("ppo", "LearningRate", "warmup(1, 1e-3)", "warm-up ends before");
   InlineData("ppo", "LearningRate", "warmup(0.1, warmup(0.1, 1))", "warm-up comes once");
   InlineData("ppo", "LearningRate", "linear(1e-3, -1e-5)", "goes to -1E-05");
   InlineData("ppo", "LearningRate", "linear(NaN, 0)", "goes to NaN");
