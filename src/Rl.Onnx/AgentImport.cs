@@ -35,6 +35,8 @@ public static class AgentImport
     {
         ArgumentNullException.ThrowIfNull(environment);
         options ??= new();
+        RequireUnused(options.Layers is null, nameof(options.Layers), "an ONNX model says what follows what");
+        RequireUnused(options.Activation is null, nameof(options.Activation), "an ONNX model has its own");
         var model = OnnxFile.Read(path);
         return NetworkAgent.Create(path, OnnxNetworkReader.Read(path, model, options.Output), environment, options);
     }
@@ -54,7 +56,16 @@ public static class AgentImport
     {
         ArgumentNullException.ThrowIfNull(environment);
         options ??= new();
+        RequireUnused(options.Output is null, nameof(options.Output), "a safetensors file has layers and no outputs");
         using var file = SafetensorsFile.Open(path);
         return NetworkAgent.Create(path, SafetensorsLayers.Read(file, options.Layers), environment, options);
+    }
+
+    private static void RequireUnused(bool isUnused, string option, string why)
+    {
+        if (!isUnused)
+        {
+            throw new ArgumentException($"{option} is given, but {why}; leave it out.", nameof(option));
+        }
     }
 }

@@ -44,6 +44,9 @@ public sealed class ImportCommandTests : IDisposable
         var model = folder.File("model.onnx");
         Fails(2, "--environment", "import", model);
         Fails(2, "the network itself", "import", model, "--environment", "CartPole-v1", "--output", model);
+        Fails(2, "an agent already", "import", folder.File("agent.rl"), "--environment", "CartPole-v1");
+        Fails(2, "never are", "import", folder.File("model.zip"), "--environment", "CartPole-v1");
+        Fails(2, "Layers is given", "import", model, "--environment", "CartPole-v1", "--layers", "body");
         Fails(1, "There is no file", "import", model, "--environment", "CartPole-v1");
         File.WriteAllText(model, "not a model");
         Fails(1, "cannot be imported as an ONNX model", "import", model, "--environment", "CartPole-v1");

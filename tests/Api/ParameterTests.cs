@@ -203,8 +203,8 @@ public sealed class ParameterTests : IDisposable
     public void A_block_that_is_null_is_refused()
     {
         using var agent = Agent.Create(new PpoOptions(), Environments.Make("CartPole-v1"), seed: 1);
-        Assert.Contains(
-            "null", Assert.Throws<ArgumentException>(() => agent.SetParameters([null!])).Message, StringComparison.Ordinal);
+        var error = Assert.Throws<ArgumentException>(() => agent.SetParameters([null!]));
+        Assert.Contains("null", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

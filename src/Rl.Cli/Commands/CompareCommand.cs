@@ -152,7 +152,8 @@ internal static class CompareCommand
                 return new(
                     first, second, null,
                     $"{first.Label} has {Text.Return(first.Returns.Average())} and {second.Label} "
-                        + $"{Text.Return(second.Returns.Average())}; one seed says little of others: train several of each.");
+                        + $"{Text.Return(second.Returns.Average())}; one seed says little of others: train several "
+                        + "of each.");
             }
 
             var probability = Statistics.ProbabilityOfImprovement(first.Returns, second.Returns);

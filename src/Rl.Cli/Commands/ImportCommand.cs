@@ -37,6 +37,7 @@ internal static class ImportCommand
 
     public static int Run(ImportRequest request, Terminal terminal)
     {
+        RequireNetwork(request.File);
         var output = request.Output ?? Path.ChangeExtension(request.File, ".rl");
         if (Path.GetFullPath(output) == Path.GetFullPath(request.File))
         {
@@ -74,5 +75,22 @@ internal static class ImportCommand
         }
 
         return ExitCode.Success;
+    }
+
+    /// <summary>Refuses what people have at hand and what is no file of a network.</summary>
+    private static void RequireNetwork(string file)
+    {
+        var advice = Path.GetExtension(file).ToLowerInvariant() switch
+        {
+            ".rl" => "is an agent already: rl evaluate, rl watch and Agent.Load read it.",
+            ".zip" or ".pt" or ".pth" or ".pkl" or ".pickle" =>
+                "holds pickled objects, which could do anything when they are read and never are: write the policy's "
+                    + "state_dict as safetensors, or export it as ONNX.",
+            _ => null,
+        };
+        if (advice is not null)
+        {
+            throw new ArgumentException($"{file} {advice}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Globalization;
 using System.Linq;
 using Rl.Cli.Runs;
 
@@ -17,23 +18,30 @@ internal sealed record OptionRow(string Name, string Value, string? Default)
     /// <summary>The options of algorithm and environment.</summary>
     public static IReadOnlyList<OptionRow> Of(RunConfiguration configuration)
     {
-        var own = Known(() => Algorithms.Options(configuration.Algorithm, []).ToSettings());
-        var around = Known(() => Environments.Make(configuration.Environment).Options);
+        var defaults = Known(() => Algorithms.Options(configuration.Algorithm, []));
+        var own = defaults?.ToSettings().ToDictionary();
+        var around = Known(() => Environments.Make(configuration.Environment).Options)?.ToDictionary();
         return
         [
             .. configuration.AlgorithmOptions.Select(option => Row(option, own)),
+            .. configuration.Copies is { } copies
+                ? [new(nameof(AgentOptions.EnvironmentCopies), copies, Number(defaults?.EnvironmentCopies))]
+                : Array.Empty<OptionRow>(),
             .. configuration.EnvironmentOptions.Select(option => Row(option, around)),
         ];
     }
 
+    private static string? Number(int? number) => number?.ToString(CultureInfo.InvariantCulture);
+
     private static OptionRow Row(KeyValuePair<string, string> option, IReadOnlyDictionary<string, string>? defaults) =>
         new(option.Key, option.Value, defaults?.GetValueOrDefault(option.Key));
 
-    private static Dictionary<string, string>? Known(Func<IEnumerable<KeyValuePair<string, string>>> defaults)
+    private static T? Known<T>(Func<T> defaults)
+        where T : class
     {
         try
         {
-            return defaults().ToDictionary();
+            return defaults();
         }
         catch (Exception error) when (error is ArgumentException or InvalidOperationException)
         {

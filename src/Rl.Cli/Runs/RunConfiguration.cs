@@ -21,7 +21,7 @@ internal sealed record RunConfiguration(
     IReadOnlyDictionary<string, string> AlgorithmOptions,
     IReadOnlyDictionary<string, string> EnvironmentOptions)
 {
-    private const string Copies = "environmentCopies";
+    private const string CopiesName = "environmentCopies";
 
     /// <summary>All options of algorithm and environment: what tells apart runs that do not differ in their seeds
     /// alone.</summary>
@@ -29,6 +29,9 @@ internal sealed record RunConfiguration(
 
     /// <summary>What else the file says in a word, by its name there, such as the version of the library.</summary>
     public IReadOnlyDictionary<string, string> Facts { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>How many copies of the environment were stepped together.</summary>
+    public string? Copies => Options.GetValueOrDefault(CopiesName);
 
     /// <summary>The folder's own name.</summary>
     public string Name => Path.GetFileName(Path.GetFullPath(Folder));
@@ -62,7 +65,7 @@ internal sealed record RunConfiguration(
                 around)
             {
                 Options = own.Concat(around)
-                    .Append(new(Copies, root.GetProperty(Copies).ToString()))
+                    .Append(new(CopiesName, root.GetProperty(CopiesName).ToString()))
                     .ToDictionary(),
                 Facts = Words(environment).Concat(Words(root)).DistinctBy(fact => fact.Key).ToDictionary(),
             };

@@ -246,7 +246,10 @@ module Options =
                 raise (ArgumentOutOfRangeException(name, box value, message))
             | None, RateSchedule.Constant _ -> ()
             | None, _ ->
-                if orZeroAtEnds && List.forall (fun part -> RateSchedule.at (float part / 100.0) schedule = 0.0) [ 1..99 ] then
+                if
+                    orZeroAtEnds
+                    && List.forall (fun part -> RateSchedule.at (float part / 100.0) schedule = 0.0) [ 1..99 ]
+                then
                     Guard.fail
                         name
                         ($"{name} is {RateSchedule.print schedule}, which is 0 nearly all the time: nothing would be "
