@@ -86,7 +86,7 @@ internal static partial class SpaceCheck
         }
     }
 
-    /// <summary>Whether a refusal names another option, which a trial may give a value that goes with this one.</summary>
+    /// <summary>Whether a refusal names another option, to which a trial may give what goes with this one.</summary>
     private static bool IsOfOthers(AlgorithmDescription algorithm, string name, ArgumentException error)
     {
         string[] words = [.. Word().Matches(Why(error)).Select(match => match.Value)];
