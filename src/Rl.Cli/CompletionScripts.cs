@@ -15,12 +15,29 @@ internal static class CompletionScripts
             """
             # Completion of rl for bash: source <(rl completion bash)
             _rl_complete() {
-                local command="${COMP_WORDS[0]}" line="${COMP_LINE#* }"
-                local cursor=$((COMP_POINT - ${#COMP_LINE} + ${#line})) current="${COMP_WORDS[COMP_CWORD]}" word
+                local command="${COMP_WORDS[0]}" line="${COMP_LINE#* }" current="${COMP_WORDS[COMP_CWORD]}" word
+                line="${line:0:COMP_POINT - ${#COMP_LINE} + ${#line}}"
+                # What is typed is compared without backslashes and the quote that begins it; rl is asked for
+                # what stands before its first space.
+                local before="${line%"$current"}" quote=''
+                case "$current" in
+                    \"* | \'*) quote="${current:0:1}" current="${current:1}" ;;
+                    *) current="${current//\\/}" ;;
+                esac
+                if [[ "$before" != "$line" ]]; then line="$before${current%% *}"; fi
                 COMPREPLY=()
                 while IFS= read -r word; do
-                    if [[ -n "$word" && "$word" == "$current"* ]]; then COMPREPLY+=("$word"); fi
-                done < <("$command" "[suggest:$cursor]" "$line" 2>/dev/null | tr -d '\r')
+                    case "$word" in '' | '/?' | '/h' | '-?') continue ;; esac
+                    if [[ "$word" != "$current"* ]]; then continue; fi
+                    case "$quote" in
+                        '') printf -v word '%q' "$word" ;;
+                        \') word="${word//\'/\'\\\'\'}" ;;
+                        *)
+                            word="${word//\\/\\\\}" word="${word//\$/\\\$}"
+                            word="${word//\`/\\\`}" word="${word//\"/\\\"}" ;;
+                    esac
+                    COMPREPLY+=("$word")
+                done < <("$command" "[suggest:${#line}]" "$line" 2>/dev/null | tr -d '\r')
                 # A value follows the sign: no space after it.
                 if [[ ${#COMPREPLY[@]} -gt 0 && "${COMPREPLY[0]}" == *= ]]; then compopt -o nospace; fi
             }
@@ -37,7 +54,7 @@ internal static class CompletionScripts
                 local cursor=$((CURSOR - ${#BUFFER} + ${#line}))
                 local -a found values
                 found=("${(@f)$(rl "[suggest:$cursor]" "$line" 2>/dev/null)}")
-                found=(${found:#})
+                found=(${found:#(|/\?|/h|-\?)})
                 values=(${(M)found:#*=})
                 found=(${found:#*=})
                 (( ${#found} )) && compadd -- "${found[@]}"
@@ -53,7 +70,7 @@ internal static class CompletionScripts
             # Completion of rl for fish: ~/.config/fish/completions/rl.fish
             function __rl_complete
                 set -l line (string replace -r '^\S+\s' '' -- (commandline -cp))
-                rl "[suggest:"(string length -- "$line")"]" "$line" 2>/dev/null
+                rl "[suggest:"(string length -- "$line")"]" "$line" 2>/dev/null | string match -rv '^(/\?|/h|-\?)$'
             end
             complete -c rl -a '(__rl_complete)'
 
@@ -68,9 +85,12 @@ internal static class CompletionScripts
                 if ($line.Length -lt $cursorPosition) { $line = $line.PadRight($cursorPosition) }
                 $start = $line.IndexOf(' ') + 1
                 $cursor = $cursorPosition - $start
-                rl "[suggest:$cursor]" $line.Substring($start) 2>$null | ForEach-Object {
-                    [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)
-                }
+                rl "[suggest:$cursor]" $line.Substring($start) 2>$null |
+                    Where-Object { $_ -and $_ -notin '/?', '/h', '-?' } |
+                    ForEach-Object {
+                        $text = if ($_ -match '^[\w./=:-]+$') { $_ } else { "'" + $_.Replace("'", "''") + "'" }
+                        [System.Management.Automation.CompletionResult]::new($text, $_, 'ParameterValue', $_)
+                    }
             }
 
             """),

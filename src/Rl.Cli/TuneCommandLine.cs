@@ -1,5 +1,6 @@
 using System;
 using System.CommandLine;
+using System.Linq;
 using System.Threading;
 using Rl.Cli.Commands;
 using Rl.Cli.Data;
@@ -32,11 +33,7 @@ internal static class TuneCommandLine
             HelpName = "folder",
         };
         var overwrite = new Option<bool>("--overwrite") { Description = "Begin the study in that folder anew." };
-        var method = new Option<TuningMethod>("--method")
-        {
-            Description = "How options are chosen: tpe (tree-structured Parzen estimator) or random.",
-            DefaultValueFactory = _ => TuningMethod.Tpe,
-        };
+        var method = Method();
         var trials = NumberOption.Whole("--trials", "How many combinations are tried.", least: 1, otherwise: 45);
         var time = new Option<string?>("--time")
         {
@@ -95,7 +92,7 @@ internal static class TuneCommandLine
                 Space = parsed.GetValue(space),
                 Output = parsed.GetValue(output),
                 Overwrite = parsed.GetValue(overwrite),
-                Method = parsed.GetValue(method),
+                Method = Enum.Parse<TuningMethod>(parsed.GetRequiredValue(method), ignoreCase: true),
                 Trials = parsed.GetValue(trials),
                 Time = Time(parsed.GetValue(time)),
                 Steps = parsed.GetValue(steps),
@@ -116,6 +113,27 @@ internal static class TuneCommandLine
             terminal,
             interruption));
         return command;
+    }
+
+    /// <summary>The option of how points are chosen, in the words that are written.</summary>
+    private static Option<string> Method()
+    {
+        string[] names = [.. Enum.GetNames<TuningMethod>().Select(name => name.ToLowerInvariant())];
+        var method = new Option<string>("--method")
+        {
+            Description = "How options are chosen: tpe (tree-structured Parzen estimator) or random.",
+            HelpName = string.Join('|', names),
+            DefaultValueFactory = _ => nameof(TuningMethod.Tpe).ToLowerInvariant(),
+        };
+        method.CompletionSources.Add(names);
+        method.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: var text }] && !names.Contains(text, StringComparer.OrdinalIgnoreCase))
+            {
+                result.AddError($"--method is \"{text}\"; it must be {string.Join(" or ", names)}.");
+            }
+        });
+        return method;
     }
 
     private static TimeSpan? Time(string? text) =>

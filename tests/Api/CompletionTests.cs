@@ -35,6 +35,13 @@ public sealed class CompletionTests : IDisposable
     [InlineData("rl evaluate my", "my-run")]
     [InlineData("rl train dqn Acrobot-v1 --over", "--overwrite")]
     [InlineData("rl train dqn Acrobot-v1 --set LearningR", "LearningRate=")]
+    [InlineData("rl resume spa", "spaced\\ run\\ \\&\\ more")]
+    [InlineData("rl resume \"spa", "spaced run & more")]
+    [InlineData("rl resume \"$(", "\\$(touch hurt)")]
+    [InlineData("rl resume 'it", "it'\\''s")]
+    [InlineData("rl resume $(", "\\$\\(touch\\ hurt\\)")]
+    [InlineData("rl resume it", "it\\'s")]
+    [InlineData("rl resume /", "")]
     [InlineData("rl train nothing-begins-so", "")]
     public void Bash_completes_a_word(string line, string expected)
     {
@@ -43,8 +50,12 @@ public sealed class CompletionTests : IDisposable
             Assert.Skip("There is no bash.");
         }
 
-        Directory.CreateDirectory(folder.File("runs/my-run"));
-        File.WriteAllText(folder.File("runs/my-run/agent.rl"), "");
+        foreach (var run in new[] { "my-run", "spaced run & more", "it's", "$(touch hurt)" })
+        {
+            Directory.CreateDirectory(folder.File($"runs/{run}"));
+            File.WriteAllText(folder.File($"runs/{run}/agent.rl"), "");
+        }
+
         var script = folder.File("complete.sh");
         File.WriteAllText(script, $$"""
             set -u
@@ -68,6 +79,7 @@ public sealed class CompletionTests : IDisposable
         bash.WaitForExit();
         Assert.Equal("", error);
         Assert.Equal(expected, output.Trim());
+        Assert.False(File.Exists(folder.File("hurt")));
     }
 
     [Fact]

@@ -120,6 +120,11 @@ public sealed class TuneCommandTests : IDisposable
         Assert.Equal(0, Run(Words(output, "--trials", "1")).Code);
         Fails(1, "of a study whose seed is 1, and now it is 2", Words(output, "--seed", "2"));
         Fails(1, "whose steps is 600, and now it is 900", Words(output, "--steps", "900"));
+        Fails(1, "whose method is tpe, and now it is random", Words(output, "--method", "random"));
+        var text = File.ReadAllText(space);
+        File.WriteAllText(space, text.Replace("[2, 4]", "[2, 8]", StringComparison.Ordinal));
+        Fails(1, "EnvironmentCopies is one of 2 | 4, and now it is one of 2 | 8", Words(output));
+        File.WriteAllText(space, text);
         using (RunLock.TryTake(output))
         {
             Fails(1, "is being made by another process", Words(output));
@@ -128,7 +133,14 @@ public sealed class TuneCommandTests : IDisposable
         File.WriteAllText(space, """{ "LearningRat": { "type": "float", "low": 1, "high": 2 } }""");
         Fails(2, "LearningRat, which is no option of a2c", Words(folder.File("other")));
         File.WriteAllText(space, """{ "LearningRate": { "type": "float", "low": 3, "high": 2 } }""");
-        Fails(1, "holds no search space", Words(folder.File("other")));
+        Fails(1, "holds no search space: LearningRate goes from 3 to 2", Words(folder.File("other")));
+        File.WriteAllText(space, """{ "Hidden": ["8", "abc"] }""");
+        Fails(2, "Hidden = abc, which a2c does not take", Words(folder.File("other")));
+        File.WriteAllText(space, """{ "Hidden": """);
+        Fails(1, """For example: {"LearningRate": {"type": "logFloat",""", Words(folder.File("other")));
+        File.WriteAllText(space, text);
+        Fails(2, "--steps is 3, too few for 3 rungs", Words(folder.File("other"), "--steps", "3"));
+        Fails(2, "--method is \"grid\"; it must be tpe or random.", Words(folder.File("other"), "--method", "grid"));
         Fails(2, "No search space for ars", "tune", "ars", "CartPole-v1", "--output", folder.File("other"));
         Fails(2, "--time is \"5\"", "tune", "ppo", "CartPole-v1", "--time", "5");
         Fails(2, "--confirm-seeds is 101", "tune", "ppo", "CartPole-v1", "--confirm-seeds", "101");
@@ -153,6 +165,22 @@ public sealed class TuneCommandTests : IDisposable
         Assert.Contains(
             File.ReadLines(Path.Combine(output, TuneCommand.Log)),
             line => line.Contains("finite", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("ppo")]
+    [InlineData("dqn")]
+    public void A_study_begins_with_the_space_that_comes_with_the_program(string algorithm)
+    {
+        var output = folder.File("study");
+        var (code, _, error) = Run(
+            "tune", algorithm, "CartPole-v1", "--output", output, "--trials", "1", "--steps", "200", "--seeds", "1",
+            "--rungs", "1", "--finalists", "1", "--confirm-seeds", "2", "--episodes", "1", "--method", "RANDOM",
+            "--set", "Hidden=8");
+        Assert.Equal((0, ""), (code, error));
+        var study = JsonDocument.Parse(File.ReadLines(Path.Combine(output, TuneCommand.Log)).First()).RootElement;
+        Assert.False(study.GetProperty("searchSpace").TryGetProperty("Hidden", out _));
+        Assert.Equal("random", Text(study, "method"));
     }
 
     private string[] Words(string output, params string[] more)

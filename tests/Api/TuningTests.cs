@@ -8,7 +8,7 @@ using Xunit;
 
 namespace Rl.Tests.Api;
 
-/// <summary>The mathematics of <c>rl tune</c>: spaces, densities, proposals, halving and importance.</summary>
+/// <summary>The mathematics of <c>rl tune</c>: numbers, densities, proposals, halving and importance.</summary>
 public sealed class TuningTests
 {
     /// <summary>Kolmogorov's statistic of n values is above 1.95 / √n once in a thousand times.</summary>
@@ -101,66 +101,6 @@ public sealed class TuningTests
         var density = new NumberDimension("x", 0, 1, NumberScale.Linear, false, null).Fit([0.7, 0.71, 0.72, 0.69, 0.2]);
         Assert.True(density.Log(0.705) > density.Log(0.6) && density.Log(0.6) > density.Log(0.98));
         Assert.Equal(Math.Log(3.0 / 7), new ChoiceDimension("c", ["a", "b"], null).Fit([0, 0, 1, 1, 1]).Log(0), 9);
-    }
-
-    [Fact]
-    public void Parts_of_a_choice_have_a_say_only_where_it_is_made()
-    {
-        var space = Space("""
-            {
-              "Kind": ["a", "b", "c"],
-              "OfA": { "type": "float", "low": 0, "high": 1, "when": { "Kind": "a" } },
-              "OfBoth": { "type": "int", "low": 1, "high": 3, "when": { "Kind": ["a", "b"] } },
-              "OfThat": { "type": "flag", "when": { "OfBoth": [1, 2] } },
-              "Same": 5
-            }
-            """);
-        var seen = new HashSet<string>();
-        for (var number = 0; number < 200; number++)
-        {
-            var settings = space.Settings(space.Draw(new Draws(2, number))).ToDictionary();
-            Assert.Equal("5", settings["Same"]);
-            var kind = settings["Kind"];
-            seen.Add(kind);
-            Assert.Equal(kind == "a", settings.ContainsKey("OfA"));
-            Assert.Equal(kind is "a" or "b", settings.ContainsKey("OfBoth"));
-            Assert.Equal(settings.TryGetValue("OfBoth", out var n) && n is "1" or "2", settings.ContainsKey("OfThat"));
-        }
-
-        Assert.Equal(3, seen.Count);
-    }
-
-    [Theory]
-    [InlineData("""{ "A": { "type": "float", "low": 2, "high": 1 } }""", "below \"high\"")]
-    [InlineData("""{ "A": { "type": "logFloat", "low": 0, "high": 1 } }""", "begins above 0")]
-    [InlineData("""{ "A": { "type": "complementLogFloat", "low": 0, "high": 1 } }""", "ends below 1")]
-    [InlineData("""{ "A": { "type": "int", "low": 0.5, "high": 1 } }""", "whole numbers")]
-    [InlineData("""{ "A": { "type": "normal" } }""", "the types are")]
-    [InlineData("""{ "A": { "type": "float", "low": 1 } }""", "needs a number \"high\"")]
-    [InlineData("""{ "A": [] }""", "a choice at least")]
-    [InlineData("""{ "A": [1, 1] }""", "each of them once")]
-    [InlineData("""{ "A": 1 }""", "nothing to seek")]
-    [InlineData("""{ "A": [1, 2], "a": 3 }""", "twice")]
-    [InlineData("""{ "A": { "type": "flag", "when": { "B": 1 } }, "B": [1, 2] }""", "does not stand before it")]
-    [InlineData("""{ "B": [1, 2], "A": { "type": "flag", "when": { "B": 3 } } }""", "none of its choices")]
-    [InlineData("""{ "A": { "type": "flag", "when": 3 } }""", "no object of one option")]
-    [InlineData("[]", "no object")]
-    public void Spaces_that_are_none_are_refused(string text, string expected) =>
-        Assert.Contains(
-            expected, Assert.Throws<ArgumentException>(() => Space(text)).Message, StringComparison.Ordinal);
-
-    [Fact]
-    public void Every_space_that_comes_with_the_program_gives_options_that_its_algorithm_takes()
-    {
-        Assert.Contains("ppo", SearchSpaceFile.Algorithms());
-        foreach (var algorithm in SearchSpaceFile.Algorithms())
-        {
-            var space = SearchSpaceFile.Default(algorithm)!;
-            for (var number = 0; number < 30; number++)
-            {
-                Algorithms.Options(algorithm, space.Settings(space.Draw(new Draws(1, number)))).Validate();
-            }
-        }
     }
 
     /// <summary>On three functions, of numbers, of choices and with conditions, 20 studies of 60 points each: the
@@ -319,7 +259,7 @@ public sealed class TuningTests
     private static double Number(string text) =>
         double.Parse(text, System.Globalization.CultureInfo.InvariantCulture);
 
-    private static SearchSpace Space(string text)
+    internal static SearchSpace Space(string text)
     {
         using var document = JsonDocument.Parse(text);
         return SearchSpaceFile.Read(document.RootElement);

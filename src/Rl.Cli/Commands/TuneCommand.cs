@@ -37,6 +37,7 @@ internal static class TuneCommand
             Seeds = request.Seeds,
             Halving = new(request.Rungs, request.Reduction),
         };
+        RequireRungs(plan);
         var folder = request.Output
             ?? Path.Combine(RunPlaces.NamedAfter($"tune-{algorithm.Id}-{environment.Id.Replace('/', '-')}"));
         var training = new TrialTraining(
@@ -63,7 +64,7 @@ internal static class TuneCommand
 
         Directory.CreateDirectory(Path.Combine(folder, Agents));
         using var log = StudyLog.Open(
-            Path.Combine(folder, Log), Facts(plan, training, algorithm.Id, environment, request));
+            Path.Combine(folder, Log), Facts(plan, training, algorithm.Id, environment, request), plan.Space);
         var session = new TuneSession(request, plan, training, log, environment, folder, terminal, interruption);
         try
         {
@@ -89,19 +90,20 @@ internal static class TuneCommand
                 ?? throw new ArgumentException(
                     $"No search space for {algorithm.Id} comes with rl, only for "
                         + $"{string.Join(", ", SearchSpaceFile.Algorithms())}; write one and give it with --space.");
-        string[] known = [.. algorithm.Options.Select(option => option.Name), nameof(AgentOptions.EnvironmentCopies)];
-        foreach (var name in space.Dimensions.Select(one => one.Name).Concat(space.Settled.Select(one => one.Key)))
-        {
-            if (!known.Contains(name, StringComparer.OrdinalIgnoreCase)
-                || name.Equals(nameof(AgentOptions.TotalSteps), StringComparison.OrdinalIgnoreCase))
-            {
-                throw new ArgumentException(
-                    $"The search space has {name}, which is no option of {algorithm.Id} that can be sought; "
-                        + $"rl algorithms {algorithm.Id} lists them.");
-            }
-        }
+        SpaceCheck.Against(space, algorithm);
+        return space.Without(own);
+    }
 
-        return space.Without([.. own.Select(setting => setting.Key)]);
+    /// <summary>Requires that each rung trains for longer than the one before it.</summary>
+    private static void RequireRungs(StudyPlan plan)
+    {
+        if (plan.Steps < plan.Halving.BracketSize)
+        {
+            throw new ArgumentException(
+                $"--steps is {Text(plan.Steps)}, too few for {plan.Halving.Rungs} rungs that each train for "
+                    + $"{plan.Halving.Reduction} times as long as the one before; give at least "
+                    + $"{plan.Halving.BracketSize}, or fewer --rungs.");
+        }
     }
 
     private static void Clear(string folder)
@@ -127,9 +129,7 @@ internal static class TuneCommand
         new("environment's options", Joined(environment.Options)),
         new("other options", Joined(training.Options([]).ToSettings().Where(
             setting => setting.Key != nameof(AgentOptions.TotalSteps)))),
-        new("search space", string.Join("; ", plan.Space.Dimensions)
-            + $"; {Joined(plan.Space.Settled)}"),
-        new("method", plan.Method.ToString()),
+        new("method", plan.Method.ToString().ToLowerInvariant()),
         new("seed", Text(plan.Seed)),
         new("steps", Text(plan.Steps)),
         new("number of seeds", Text(plan.Seeds)),

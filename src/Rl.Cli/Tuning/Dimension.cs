@@ -75,7 +75,9 @@ internal sealed record NumberDimension(
         var rounded = IsWhole ? Math.Round(x)
             : Scale == NumberScale.LogComplement ? (double)(1 - (decimal)Significant(1 - x))
             : Significant(x);
-        return Math.Clamp(rounded, Low, High);
+
+        // Rounding may leave a negative 0, which reads badly.
+        return Math.Clamp(rounded, Low, High) + 0.0;
     }
 
     /// <summary>Where a number lies.</summary>

@@ -11,27 +11,58 @@ namespace Rl.Cli.Tuning;
 /// Search spaces as JSON: an object whose names are options. A text, a number, true or false is an option that stays;
 /// an array is a choice among its values; an object is a range: <c>{"type": "float", "low": 0.1, "high": 1}</c> with
 /// the types <c>float</c>, <c>logFloat</c>, <c>complementLogFloat</c>, <c>int</c>, <c>logInt</c>, <c>choice</c> (with
-/// "values") and <c>flag</c>. A range may hold <c>"when": {"Option": value}</c>, with one value or an array of them.
+/// "values") and <c>flag</c>. A range may hold <c>"when": {"Option": value}</c>, with one value or an array of them. A
+/// range named <c>$rate</c> is of a number that stands in texts of options: <c>"linear($rate, 0)"</c>.
 /// </summary>
 internal static class SearchSpaceFile
 {
-    private const string Types = "float, logFloat, complementLogFloat, int, logInt, choice and flag";
+    /// <summary>The type of a choice.</summary>
+    public const string Choice = "choice";
+
+    private const string Flag = "flag";
+    private const string Example =
+        """For example: {"LearningRate": {"type": "logFloat", "low": 1e-5, "high": 1e-2}, "Hidden": ["8", "64x64"]}.""";
+
+    private static readonly (string Type, NumberScale Scale, bool IsWhole)[] Numbers =
+    [
+        ("float", NumberScale.Linear, false),
+        ("logFloat", NumberScale.Log, false),
+        ("complementLogFloat", NumberScale.LogComplement, false),
+        ("int", NumberScale.Linear, true),
+        ("logInt", NumberScale.Log, true),
+    ];
 
     /// <summary>Reads a file.</summary>
     /// <exception cref="IOException">It cannot be read.</exception>
     /// <exception cref="InvalidDataException">It holds no space; the message says what is wrong.</exception>
     public static SearchSpace Read(string path)
     {
-        using var document = OptionsFile.Parse(path);
+        if (!File.Exists(path))
+        {
+            throw new FileNotFoundException($"There is no file {path}; check the path.");
+        }
+
         try
         {
+            using var document = JsonDocument.Parse(
+                File.ReadAllBytes(path),
+                new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
             return Read(document.RootElement);
+        }
+        catch (JsonException error)
+        {
+            throw new InvalidDataException(
+                $"{path} holds no search space: it is no JSON: {error.Message} {Example}", error);
         }
         catch (Exception error) when (error is ArgumentException or InvalidOperationException or FormatException)
         {
-            throw new InvalidDataException($"{path} holds no search space: {error.Message}", error);
+            throw new InvalidDataException($"{path} holds no search space: {error.Message} {Example}", error);
         }
     }
+
+    /// <summary>The name of a range of numbers.</summary>
+    public static string TypeOf(NumberDimension dimension) =>
+        Numbers.Single(one => one.Scale == dimension.Scale && one.IsWhole == dimension.IsWhole).Type;
 
     /// <summary>The space that comes with the program for an algorithm; null if none does.</summary>
     public static SearchSpace? Default(string algorithm)
@@ -79,23 +110,42 @@ internal static class SearchSpaceFile
     private static Dimension Range(string name, JsonElement range)
     {
         var type = range.TryGetProperty("type", out var given) ? given.ToString() : "";
-        var when = When(name, range);
-        return type switch
+        if (Array.Find(Numbers, one => one.Type == type) is { Type: not null } number)
         {
-            "float" => Number(name, range, NumberScale.Linear, false, when),
-            "logFloat" => Number(name, range, NumberScale.Log, false, when),
-            "complementLogFloat" => Number(name, range, NumberScale.LogComplement, false, when),
-            "int" => Number(name, range, NumberScale.Linear, true, when),
-            "logInt" => Number(name, range, NumberScale.Log, true, when),
-            "flag" => new ChoiceDimension(name, ["false", "true"], when),
-            "choice" => new ChoiceDimension(
-                name,
-                range.TryGetProperty("values", out var values)
-                    ? Choices(name, values)
-                    : throw new ArgumentException($"{name} is a choice without \"values\"."),
-                when),
-            _ => throw new ArgumentException($"{name} has the type \"{type}\"; the types are {Types}."),
-        };
+            RequireMembers(name, range, type, "low", "high");
+            return Number(name, range, number.Scale, number.IsWhole, When(name, range));
+        }
+
+        switch (type)
+        {
+            case Flag:
+                RequireMembers(name, range, type);
+                return new ChoiceDimension(name, ["false", "true"], When(name, range));
+            case Choice:
+                RequireMembers(name, range, type, "values");
+                return new ChoiceDimension(
+                    name,
+                    range.TryGetProperty("values", out var values)
+                        ? Choices(name, values)
+                        : throw new ArgumentException($"{name} is a choice without \"values\"."),
+                    When(name, range));
+            default:
+                var types = string.Join(", ", Numbers.Select(one => one.Type));
+                throw new ArgumentException(
+                    $"{name} has the type \"{type}\"; the types are {types}, {Choice} and {Flag}.");
+        }
+    }
+
+    /// <summary>Requires that a range holds nothing else: a member that is misspelt would have no say.</summary>
+    private static void RequireMembers(string name, JsonElement range, string type, params string[] own)
+    {
+        string[] known = ["type", .. own, "when"];
+        foreach (var member in range.EnumerateObject().Where(member => !known.Contains(member.Name)))
+        {
+            throw new ArgumentException(
+                $"{name} has \"{member.Name}\", which the type {type} does not; it may have "
+                    + $"{string.Join(", ", known.Select(one => $"\"{one}\""))}.");
+        }
     }
 
     private static NumberDimension Number(

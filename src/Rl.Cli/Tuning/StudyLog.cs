@@ -19,6 +19,8 @@ internal sealed class StudyLog : IDisposable
     /// <summary>The number of the trainings with the options that nothing was sought for.</summary>
     public const int Baseline = -1;
 
+    private const string SpaceName = "searchSpace";
+
     private readonly FileStream stream;
     private readonly Dictionary<TrialUnit, TrialScore> scores;
 
@@ -34,19 +36,21 @@ internal sealed class StudyLog : IDisposable
     /// <summary>Opens the log of a study, or begins it.</summary>
     /// <param name="path">The file.</param>
     /// <param name="facts">What the study is, as names and texts.</param>
+    /// <param name="space">What it seeks.</param>
     /// <exception cref="InvalidDataException">The file is the log of another study, or none.</exception>
-    public static StudyLog Open(string path, IReadOnlyList<KeyValuePair<string, string>> facts)
+    public static StudyLog Open(
+        string path, IReadOnlyList<KeyValuePair<string, string>> facts, SearchSpace space)
     {
         var scores = new Dictionary<TrialUnit, TrialScore>();
         if (!File.Exists(path) || new FileInfo(path).Length == 0)
         {
-            WholeFile.WriteText(path, $"{Line(writer => WriteFacts(writer, facts))}\n");
+            WholeFile.WriteText(path, $"{Line(writer => WriteFacts(writer, facts, space))}\n");
         }
         else
         {
             var text = File.ReadAllText(path);
             var lines = text[..(text.LastIndexOf('\n') + 1)].Split('\n', StringSplitOptions.RemoveEmptyEntries);
-            RequireSame(path, lines.Length == 0 ? "" : lines[0], facts);
+            RequireSame(path, lines.Length == 0 ? "" : lines[0], facts, space);
             foreach (var line in lines[1..])
             {
                 if (Parse(line) is var (unit, score))
@@ -140,14 +144,20 @@ internal sealed class StudyLog : IDisposable
         }
     }
 
-    private static void RequireSame(string path, string line, IReadOnlyList<KeyValuePair<string, string>> facts)
+    private static void RequireSame(
+        string path, string line, IReadOnlyList<KeyValuePair<string, string>> facts, SearchSpace space)
     {
         Dictionary<string, string?> known;
+        string? difference;
         try
         {
             using var document = JsonDocument.Parse(line);
-            known = document.RootElement.EnumerateObject().ToDictionary(
+            var root = document.RootElement;
+            known = root.EnumerateObject().Where(fact => fact.Value.ValueKind == JsonValueKind.String).ToDictionary(
                 fact => fact.Name, fact => fact.Value.GetString());
+            difference = root.TryGetProperty(SpaceName, out var before)
+                ? SpaceText.Difference(SearchSpaceFile.Read(before), space)
+                : "it is not known";
         }
         catch (Exception error) when (error is JsonException or InvalidOperationException or ArgumentException)
         {
@@ -159,20 +169,30 @@ internal sealed class StudyLog : IDisposable
         {
             if (known.GetValueOrDefault(name) is var before && before != value)
             {
-                throw new InvalidDataException(
-                    $"{path} is of a study whose {name} is {before ?? "not known"}, and now it is {value}. Begin "
-                        + "another study with --output, or replace that one with --overwrite.");
+                throw Another(path, $"whose {name} is {before ?? "not known"}, and now it is {value}");
             }
+        }
+
+        if (difference is not null)
+        {
+            throw Another(path, $"with another search space: {difference}");
         }
     }
 
-    private static void WriteFacts(Utf8JsonWriter writer, IReadOnlyList<KeyValuePair<string, string>> facts)
+    private static InvalidDataException Another(string path, string how) =>
+        new($"{path} is of a study {how}. Begin another study with --output, or replace that one with --overwrite.");
+
+    private static void WriteFacts(
+        Utf8JsonWriter writer, IReadOnlyList<KeyValuePair<string, string>> facts, SearchSpace space)
     {
         writer.WriteString("type", "study");
         foreach (var (name, value) in facts)
         {
             writer.WriteString(name, value);
         }
+
+        writer.WritePropertyName(SpaceName);
+        SpaceText.Write(writer, space);
     }
 
     private static string Line(Action<Utf8JsonWriter> fields)
