@@ -196,6 +196,7 @@ module internal SoftActorCritics =
 
         let pink = pinkNoise policy environment.Count
         let both = [ critic; actor ]
+        let rates = SoftOptions.rates soft
         let passOfCritic group = ActorCritics.pass group critic actor
         let passOfActor group = ActorCritics.pass group actor critic
 
@@ -207,7 +208,7 @@ module internal SoftActorCritics =
             let samples = noise.With(nextNoise.With samples)
             let key = (if moves then noise.Draw key else key) |> nextNoise.Draw |> steps.Draw moves
 
-            Rate.set soft.Plan environmentSteps (SoftOptions.rates soft) both
+            Rate.set soft.Plan environmentSteps rates both
 
             critic.ChooseAll samples
             critic.Run workers
@@ -293,7 +294,7 @@ module internal SoftActorCritics =
                             for index, own in List.indexed parts.Temperatures do
                                 struct (own.Name, Math.Exp(float logs.Span[index]))
 
-                            yield! Rate.metrics soft.Plan environmentSteps (SoftOptions.rates soft)
+                            yield! Rate.metrics soft.Plan environmentSteps rates
                         |]
             }
             environment

@@ -261,11 +261,12 @@ module Td3 =
         let mutable waited = 0
 
         let both = [ critic; policy ]
+        let rates = rates c
 
         let learn samples steps key =
             let samples, key = drawn.With samples, drawn.Draw(parameterNoise.Draw(steps, key))
 
-            Rate.set c.Plan steps (rates c) both
+            Rate.set c.Plan steps rates both
 
             critic.ChooseAll samples
             critic.Run workers
@@ -338,7 +339,7 @@ module Td3 =
                             yield! ofCritic.All
                             yield! ofPolicy.All
                             yield! parameterNoise.Metrics
-                            yield! Rate.metrics c.Plan steps (rates c)
+                            yield! Rate.metrics c.Plan steps rates
                             yield!
                                 Rate.metrics
                                     c.Plan
