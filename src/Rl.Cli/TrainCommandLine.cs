@@ -38,12 +38,13 @@ internal static class TrainCommandLine
                 + "It goes before that of a file.");
         Completions.Offer(set, Completions.Options);
         var environmentSet = Words.EnvironmentSet("of the environment");
+        var wrap = Words.Wrappers();
         const string Summary = "Train an agent and keep it in a run folder. Examples: rl train ppo CartPole-v1; "
             + "rl train dqn CartPole-v1 --seed 2 --tensorboard; rl train a2c CartPole-v1 --options tuned.json "
             + "--set Discount=0.98.";
         var command = new Command("train", Summary)
         {
-            algorithm, environment, resume, seed, run, overwrite, defaults, options, set, environmentSet,
+            algorithm, environment, resume, seed, run, overwrite, defaults, options, set, environmentSet, wrap,
         };
         words.AddTo(command);
         command.SetAction(parsed => TrainCommand.Run(
@@ -59,6 +60,7 @@ internal static class TrainCommandLine
                 OptionsFile = parsed.GetValue(options),
                 Settings = Words.Pairs("--set", parsed.GetValue(set)),
                 EnvironmentSettings = Words.Pairs("--environment-set", parsed.GetValue(environmentSet)),
+                Wrappers = parsed.GetValue(wrap) ?? [],
             },
             terminal,
             interruption));

@@ -72,6 +72,7 @@ internal static class TuneCommandLine
             "--set", "An option of all trials, for example EnvironmentCopies=8; it is not sought.");
         Completions.Offer(set, Completions.Options);
         var environmentSet = Words.EnvironmentSet("of the environment");
+        var wrap = Words.Wrappers();
         var json = Words.Json("one JSON object a line");
         const string Summary = "Seek options of an algorithm for a task: trials are chosen by a model of which options "
             + "are good, and the worse of them dropped early. Reports what the best reach with fresh seeds, beside the "
@@ -82,7 +83,8 @@ internal static class TuneCommandLine
         var command = new Command("tune", Summary)
         {
             algorithm, environment, space, output, overwrite, method, trials, time, steps, seeds, seed, rungs,
-            reduction, episodes, finalists, confirm, workers, defaults, options, set, environmentSet, json,
+            reduction, episodes, finalists, confirm, workers, defaults, options, set, environmentSet,
+            wrap, json,
         };
         command.SetAction(parsed => TuneCommand.Run(
             new TuneRequest
@@ -108,6 +110,7 @@ internal static class TuneCommandLine
                 OptionsFile = parsed.GetValue(options),
                 Settings = Words.Pairs("--set", parsed.GetValue(set)),
                 EnvironmentSettings = Words.Pairs("--environment-set", parsed.GetValue(environmentSet)),
+                Wrappers = parsed.GetValue(wrap) ?? [],
                 Json = parsed.GetValue(json),
             },
             terminal,
@@ -121,7 +124,8 @@ internal static class TuneCommandLine
         string[] names = [.. Enum.GetNames<TuningMethod>().Select(name => name.ToLowerInvariant())];
         var method = new Option<string>("--method")
         {
-            Description = "How options are chosen: tpe (tree-structured Parzen estimator) or random.",
+            Description = "How options are chosen: tpe (tree-structured Parzen estimator), cma (CMA-ES, for spaces of "
+                + "numbers that depend on each other) or random.",
             HelpName = string.Join('|', names),
             DefaultValueFactory = _ => nameof(TuningMethod.Tpe).ToLowerInvariant(),
         };
@@ -130,7 +134,7 @@ internal static class TuneCommandLine
         {
             if (result.Tokens is [{ Value: var text }] && !names.Contains(text, StringComparer.OrdinalIgnoreCase))
             {
-                result.AddError($"--method is \"{text}\"; it must be {string.Join(" or ", names)}.");
+                result.AddError($"--method is \"{text}\"; it must be {string.Join(", ", names[..^1])} or {names[^1]}.");
             }
         });
         return method;

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.CommandLine;
 using System.Linq;
+using Rl.Cli.Data;
 
 namespace Rl.Cli;
 
@@ -38,6 +39,19 @@ internal static class Words
     /// <summary>The option that sets options of an environment.</summary>
     public static Option<string[]> EnvironmentSet(string whose) => Settings(
         "--environment-set", $"An option {whose}, for example g=9.81; rl environments ENVIRONMENT lists them.");
+
+    /// <summary>The option that puts wrappers around the environment.</summary>
+    public static Option<string[]> Wrappers()
+    {
+        var wrap = new Option<string[]>("--wrap")
+        {
+            Description = "A wrapper around the environment, such as NormalizeObservation or "
+                + "\"FrameStackObservation(4)\"; the first is next to it. docs/wrappers.md lists them.",
+            HelpName = "wrapper",
+        };
+        wrap.CompletionSources.Add([.. WrapperText.Names]);
+        return wrap;
+    }
 
     /// <summary>An option of texts such as name=value.</summary>
     public static Option<string[]> Settings(string name, string description) => new(name)

@@ -140,7 +140,9 @@ public sealed class TuneCommandTests : IDisposable
         Fails(1, """For example: {"LearningRate": {"type": "logFloat",""", Words(folder.File("other")));
         File.WriteAllText(space, text);
         Fails(2, "--steps is 3, too few for 3 rungs", Words(folder.File("other"), "--steps", "3"));
-        Fails(2, "--method is \"grid\"; it must be tpe or random.", Words(folder.File("other"), "--method", "grid"));
+        Fails(
+            2, "--method is \"grid\"; it must be tpe, random or cma.",
+            Words(folder.File("other"), "--method", "grid"));
         Fails(2, "No search space for ars", "tune", "ars", "CartPole-v1", "--output", folder.File("other"));
         Fails(2, "--time is \"5\"", "tune", "ppo", "CartPole-v1", "--time", "5");
         Fails(2, "--confirm-seeds is 101", "tune", "ppo", "CartPole-v1", "--confirm-seeds", "101");
@@ -161,7 +163,7 @@ public sealed class TuneCommandTests : IDisposable
         Assert.NotEmpty(failed);
         Assert.All(failed, line => Assert.Equal("1e30", Text(line.GetProperty("settings"), "LearningRate")));
         var best = JsonDocument.Parse(File.ReadAllText(Path.Combine(output, TuneCommand.Best))).RootElement;
-        Assert.Equal("0.001", Text(best.GetProperty("settings"), "LearningRate"));
+        Assert.NotEqual("1e30", Text(best.GetProperty("settings"), "LearningRate"));
         Assert.Contains(
             File.ReadLines(Path.Combine(output, TuneCommand.Log)),
             line => line.Contains("finite", StringComparison.Ordinal));
@@ -181,6 +183,75 @@ public sealed class TuneCommandTests : IDisposable
         var study = JsonDocument.Parse(File.ReadLines(Path.Combine(output, TuneCommand.Log)).First()).RootElement;
         Assert.False(study.GetProperty("searchSpace").TryGetProperty("Hidden", out _));
         Assert.Equal("random", Text(study, "method"));
+    }
+
+    [Fact]
+    public void Wrappers_are_sought_beside_options_and_train_takes_those_that_were_found()
+    {
+        File.WriteAllText(
+            space,
+            """
+            {
+              "Hidden": "8",
+              "$frames": { "type": "int", "low": 2, "high": 3 },
+              "@NormalizeObservation": { "type": "flag" },
+              "@FrameStackObservation": ["$frames", "4, zero"]
+            }
+            """);
+        var output = folder.File("study");
+        Fails(2, "does not fit CartPole-v1", Words(output, "--wrap", "RescaleAction(-1, 1)"));
+        var (code, _, error) = Run(Words(
+            output, "--json", "--method", "cma", "--trials", "6", "--wrap",
+            "TimeAwareObservation(normalizeTime=true)"));
+        Assert.Equal((0, ""), (code, error));
+        var study = File.ReadAllText(Path.Combine(output, TuneCommand.Log));
+        Assert.Contains("@FrameStackObservation", study, StringComparison.Ordinal);
+        var best = Path.Combine(output, TuneCommand.Best);
+        var root = JsonDocument.Parse(File.ReadAllText(best)).RootElement;
+        var wrappers = root.GetProperty("wrappers").EnumerateArray().Select(one => one.GetString()).ToArray();
+        Assert.Equal("TimeAwareObservation(normalizeTime=true)", wrappers[0]);
+
+        // The first trial has the wrapper of all and none that is sought.
+        Assert.Contains(
+            File.ReadLines(Path.Combine(output, TuneCommand.Log)),
+            line => line.Contains("\"trial\":0,", StringComparison.Ordinal)
+                && line.Contains("\"settings\":{}", StringComparison.Ordinal));
+
+        // What the study confirmed is what rl train does with the file.
+        var run = folder.File("run");
+        var trained = Run(
+            "train", "a2c", "CartPole-v1", "--options", best, "--seed", "1200", "--run", run, "--json", "--threads",
+            "1");
+        Assert.Equal((0, ""), (trained.Code, trained.Error));
+        Assert.Equal(
+            root.GetProperty("confirmed").GetProperty("returns")[0].GetDouble(),
+            Objects(trained.Output).Last().GetProperty("evaluation").GetProperty("mean").GetDouble());
+        using var agent = Agent.Load(Path.Combine(run, RunFiles.Agent));
+        Assert.Equal(wrappers.Length, agent.Wrappers.Count);
+        Assert.Equal(agent.Wrappers, RunConfiguration.Read(run).Wrappers);
+
+        // Another wrapper of all is another study.
+        Fails(1, "whose wrappers is TimeAwareObservation(normalizeTime=true), and now it is ",
+            Words(output, "--method", "cma", "--trials", "6"));
+    }
+
+    [Theory]
+    [InlineData("450,460,470,480,490", "350,360,370,380,390", "better")]
+    [InlineData("450,300,470,350,490", "350,460,370,480,390", "may be chance")]
+    [InlineData("80,84,90,85,84", "370,375,380,374,371", "worse")]
+    [InlineData("84,85", "374,375", "worse")]
+    [InlineData("474,475", "84,85", "may be chance")]
+    public void The_verdict_tells_better_chance_and_worse_apart(string found, string without, string expected)
+    {
+        double[] Scores(string text) => [.. text.Split(',').Select(double.Parse)];
+        var trial = new Cli.Tuning.Trial(7, [0.5], [], [1]);
+        var outcome = new TuneOutcome(
+            trial, Scores(found), Scores(without), [.. Scores(found).Select((_, seed) => (ulong)seed)]);
+        Assert.Equal(expected, TuneOutcome.Word(outcome.Verdict));
+        Assert.Equal("nothing found", TuneOutcome.Word((outcome with { Best = trial with { Number = 0 } }).Verdict));
+        Assert.Equal(
+            "worse",
+            TuneOutcome.Word((outcome with { Scores = [.. outcome.Scores.Select(_ => double.NaN)] }).Verdict));
     }
 
     private string[] Words(string output, params string[] more)

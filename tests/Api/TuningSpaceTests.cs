@@ -72,7 +72,7 @@ public sealed class TuningSpaceTests
         foreach (var algorithm in SearchSpaceFile.Algorithms())
         {
             var space = SearchSpaceFile.Default(algorithm)!;
-            SpaceCheck.Against(space, Algorithms.Describe(algorithm));
+            SpaceCheck.Against(space, Algorithms.Describe(algorithm), Environments.Make("CartPole-v1"));
             for (var number = 0; number < 30; number++)
             {
                 Algorithms.Options(algorithm, space.Settings(space.Draw(new Draws(1, number)))).Validate();
@@ -86,7 +86,7 @@ public sealed class TuningSpaceTests
         var page = File.ReadAllText(Path.Combine(Repository.Root, "docs", "command-line.md"));
         var text = page.Split("### Search spaces")[1].Split("```json")[1].Split("```")[0];
         var space = Space(text);
-        SpaceCheck.Against(space, Algorithms.Describe("ppo"));
+        SpaceCheck.Against(space, Algorithms.Describe("ppo"), Environments.Make("CartPole-v1"));
         for (var number = 0; number < 10; number++)
         {
             // On a task with choices, as on one with numbers.
@@ -146,9 +146,23 @@ public sealed class TuningSpaceTests
         string text, string expected)
     {
         var error = Assert.Throws<ArgumentException>(() =>
-            SpaceCheck.Against(Space(text), Algorithms.Describe("ppo")));
+            SpaceCheck.Against(Space(text), Algorithms.Describe("ppo"), Environments.Make("CartPole-v1")));
         Assert.Contains(expected, error.Message, StringComparison.Ordinal);
         Assert.Contains("rl algorithms ppo", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("@FrameStackObservations", "4", "There is no wrapper \"FrameStackObservations\"")]
+    [InlineData("@FrameStackObservation", "0", "FrameStackObservation = 0")]
+    [InlineData("@FrameStackObservation", "true", "lacks size; write FrameStackObservation(size, padding=Reset)")]
+    [InlineData("@RescaleAction", "-1, 1", "does not fit CartPole-v1")]
+    public void Wrappers_that_do_not_fit_are_found_before_anything_is_trained(
+        string name, string value, string expected)
+    {
+        var error = Assert.Throws<ArgumentException>(() => SpaceCheck.Against(
+            Space($$"""{ "{{name}}": ["none", "{{value}}"] }"""),
+            Algorithms.Describe("ppo"), Environments.Make("CartPole-v1")));
+        Assert.Contains(expected, error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -158,7 +172,7 @@ public sealed class TuningSpaceTests
         Assert.Throws<ArgumentException>(() => Algorithms.Options("ppo", [new("ClipRange", "0")]).Validate());
         SpaceCheck.Against(
             Space("""{ "ClipRange": [0], "KlPenalty": { "type": "float", "low": 0.1, "high": 1 } }"""),
-            Algorithms.Describe("ppo"));
+            Algorithms.Describe("ppo"), Environments.Make("CartPole-v1"));
     }
 
     [Theory]

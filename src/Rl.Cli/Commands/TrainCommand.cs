@@ -67,6 +67,9 @@ internal sealed record TrainRequest
     public IReadOnlyList<KeyValuePair<string, string>> Settings { get; init; } = [];
 
     public IReadOnlyList<KeyValuePair<string, string>> EnvironmentSettings { get; init; } = [];
+
+    /// <summary>Wrappers around the environment, the one next to it first.</summary>
+    public IReadOnlyList<string> Wrappers { get; init; } = [];
 }
 
 /// <summary><c>rl train</c>: trains, saves, evaluates, draws.</summary>
@@ -116,10 +119,11 @@ internal static class TrainCommand
         };
         options.Validate();
         var seed = request.Seed ?? 1;
+        var wrapped = WrapperText.Apply(environment, [.. file?.Wrappers ?? [], .. request.Wrappers]);
 
         // The folder last: what cannot be trained leaves no trace, and an earlier run as it is.
         using var agent =
-            Interruptible.Run(() => Agent.Create(options, environment, seed), TimeSpan.Zero, interruption);
+            Interruptible.Run(() => Agent.Create(options, wrapped, seed), TimeSpan.Zero, interruption);
         using var folder = RunFolder.Create(request.Run, request.Overwrite, options.Algorithm, environment.Id, seed);
         var outline = new TrainingOutline(
             options.Algorithm, environment.Id, seed, options.TotalSteps, folder.Path,
@@ -138,10 +142,10 @@ internal static class TrainCommand
     {
         if (request.Algorithm is not null || request.Run is not null || request.Overwrite || request.Defaults
             || request.Seed is not null || request.OptionsFile is not null
-            || request.Settings.Count > 0 || request.EnvironmentSettings.Count > 0)
+            || request.Settings.Count > 0 || request.EnvironmentSettings.Count > 0 || request.Wrappers.Count > 0)
         {
             throw new ArgumentException(
-                "--resume goes on with the run's own algorithm, environment, seed and options; only --steps, "
+                "--resume goes on with the run's own algorithm, environment, wrappers, seed and options; only --steps, "
                     + "--threads, --episodes, --json, logs, and when and how to save and evaluate can be given with "
                     + "it.");
         }

@@ -27,27 +27,30 @@ internal static class TuneCommand
         var tuned = request.Defaults ? null : TunedOptions.Find(algorithm.Id, environment.Id);
         var file = request.OptionsFile is { } path ? OptionsFile.Read(path, algorithm.Id) : null;
         IReadOnlyList<KeyValuePair<string, string>> own = [.. file?.Settings ?? [], .. request.Settings];
-        var space = Space(request, algorithm, own);
+        var space = Space(request, algorithm, own, WrapperText.Apply(environment, request.Wrappers));
+        var steps = request.Steps ?? file?.Steps ?? tuned?.Steps ?? algorithm.Defaults.TotalSteps;
+        var folder = request.Output
+            ?? Path.Combine(RunPlaces.NamedAfter($"tune-{algorithm.Id}-{environment.Id.Replace('/', '-')}"));
+        var training = new TrialTraining(
+            algorithm.Id, environment, [.. tuned?.Settings ?? [], .. own],
+            [.. file?.Wrappers ?? [], .. request.Wrappers], steps, Path.Combine(folder, Agents));
         var plan = new StudyPlan
         {
             Space = space,
+            Known = KnownPoint.Of(space, TunedFile.Settings(training.Options([]))),
             Method = request.Method,
             Seed = request.Seed,
-            Steps = request.Steps ?? file?.Steps ?? tuned?.Steps ?? algorithm.Defaults.TotalSteps,
+            Steps = steps,
             Seeds = request.Seeds,
             Halving = new(request.Rungs, request.Reduction),
         };
         RequireRungs(plan);
-        var folder = request.Output
-            ?? Path.Combine(RunPlaces.NamedAfter($"tune-{algorithm.Id}-{environment.Id.Replace('/', '-')}"));
-        var training = new TrialTraining(
-            algorithm.Id, environment, [.. tuned?.Settings ?? [], .. own], plan.Steps, Path.Combine(folder, Agents));
 
         // What cannot be trained at all leaves no trace.
         Interruptible.Run(
             () =>
             {
-                using var agent = Agent.Create(training.Options([]), environment, request.Seed);
+                using var agent = training.New([], request.Seed);
                 return agent.Steps;
             },
             TimeSpan.Zero,
@@ -82,7 +85,8 @@ internal static class TuneCommand
 
     /// <summary>The space of a file or the one of the program, without what the command line settles.</summary>
     private static SearchSpace Space(
-        TuneRequest request, AlgorithmDescription algorithm, IReadOnlyList<KeyValuePair<string, string>> own)
+        TuneRequest request, AlgorithmDescription algorithm, IReadOnlyList<KeyValuePair<string, string>> own,
+        IEnvironment environment)
     {
         var space = request.Space is { } path
             ? SearchSpaceFile.Read(path)
@@ -90,7 +94,7 @@ internal static class TuneCommand
                 ?? throw new ArgumentException(
                     $"No search space for {algorithm.Id} comes with rl, only for "
                         + $"{string.Join(", ", SearchSpaceFile.Algorithms())}; write one and give it with --space.");
-        SpaceCheck.Against(space, algorithm);
+        SpaceCheck.Against(space, algorithm, environment);
         return space.Without(own);
     }
 
@@ -129,6 +133,8 @@ internal static class TuneCommand
         new("environment's options", Joined(environment.Options)),
         new("other options", Joined(training.Options([]).ToSettings().Where(
             setting => setting.Key != nameof(AgentOptions.TotalSteps)))),
+        new("wrappers", string.Join(", ", training.Wrappers([]))),
+        new("first trial", "of the options without a search"),
         new("method", plan.Method.ToString().ToLowerInvariant()),
         new("seed", Text(plan.Seed)),
         new("steps", Text(plan.Steps)),

@@ -60,6 +60,9 @@ internal sealed record TuneRequest
 
     public IReadOnlyList<KeyValuePair<string, string>> EnvironmentSettings { get; init; } = [];
 
+    /// <summary>Wrappers of all trials, the one next to the environment first.</summary>
+    public IReadOnlyList<string> Wrappers { get; init; } = [];
+
     public bool Json { get; init; }
 
     /// <summary>Requires what numbers must be.</summary>

@@ -7,7 +7,6 @@ using System.Linq;
 using System.Runtime.ExceptionServices;
 using System.Threading;
 using System.Threading.Tasks;
-using Rl.Cli.Bench;
 using Rl.Cli.Tuning;
 
 namespace Rl.Cli.Commands;
@@ -59,8 +58,8 @@ internal sealed class TuneSession(
         var best = Choose([.. ranked.Where(trial => !trial.HasFailed).Take(request.Finalists)]);
         var outcome = Confirm(best);
         var path = Path.Combine(folder, TuneCommand.Best);
-        TunedFile.Write(path, request.Algorithm, environment, plan, training.Options(best.Settings), outcome);
-        view.Result(outcome, path, watch.Elapsed);
+        TunedFile.Write(path, request.Algorithm, environment, plan, training, outcome);
+        view.Result(request, outcome, path, watch.Elapsed);
     }
 
     /// <summary>The finalist that is best with fresh seeds: the best of a search is partly the luckiest.</summary>
@@ -90,14 +89,18 @@ internal sealed class TuneSession(
     {
         var seeds = plan.ConfirmationSeeds(request.ConfirmationSeeds);
         var number = TuneView.Seeds(seeds.Count, "further fresh ");
-        view.Phase($"trial {best.Number} and the options without a search with {number}");
+        var isFound = best.Number > 0;
+        view.Phase(isFound
+            ? $"trial {best.Number} and the options without a search with {number}"
+            : $"the options without a search, than which nothing better was found, with {number}");
+        var baseline = Units(StudyLog.Baseline, [], seeds);
         var scores = Measure(
-            [.. Units(best.Number, best.Settings, seeds), .. Units(StudyLog.Baseline, [], seeds)],
+            isFound ? [.. Units(best.Number, best.Settings, seeds), .. baseline] : [.. baseline],
             ConfirmationEpisodes);
         return new(
             best,
             [.. scores.Take(seeds.Count).Select(score => score.Score)],
-            [.. scores.Skip(seeds.Count).Select(score => score.Score)],
+            [.. scores.TakeLast(seeds.Count).Select(score => score.Score)],
             seeds);
     }
 
@@ -141,29 +144,4 @@ internal sealed class TuneSession(
     private static double Mean(TrialScore[] scores) => scores.Average(score => score.Score);
 
     private static double Comparable(double score) => double.IsNaN(score) ? double.NegativeInfinity : score;
-}
-
-/// <summary>What a study came to.</summary>
-/// <param name="Best">The trial that was chosen.</param>
-/// <param name="Scores">The mean returns of its trainings with fresh seeds.</param>
-/// <param name="Baseline">Those of the options without a search, with the same seeds.</param>
-/// <param name="Seeds">The seeds.</param>
-internal sealed record TuneOutcome(
-    Trial Best, IReadOnlyList<double> Scores, IReadOnlyList<double> Baseline, IReadOnlyList<ulong> Seeds)
-{
-    /// <summary>The mean and the middle 95 % of means over seeds drawn with replacement; NaN where a training
-    /// failed.</summary>
-    public static (double Mean, double Low, double High) Interval(IReadOnlyList<double> scores)
-    {
-        var (low, high) = Statistics.Bootstrap(scores, Enumerable.Average);
-        return (scores.Average(), low, high);
-    }
-
-    /// <summary>How probable it is that a training with the chosen options is better than one without a search, with
-    /// its middle 95 %.</summary>
-    public (double Probability, double Low, double High) Improvement()
-    {
-        var (low, high) = Statistics.BootstrapImprovement(Scores, Baseline);
-        return (Statistics.ProbabilityOfImprovement(Scores, Baseline), low, high);
-    }
 }

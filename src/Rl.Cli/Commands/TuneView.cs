@@ -10,9 +10,6 @@ namespace Rl.Cli.Commands;
 /// <summary>What a study tells as it goes on: lines for people, or JSON objects.</summary>
 internal sealed class TuneView(Terminal terminal, bool isJson)
 {
-    /// <summary>An interval over fewer seeds tells little.</summary>
-    private const int FewSeeds = 5;
-
     public void Start(TuneRequest request, StudyPlan plan, string folder, int known)
     {
         if (isJson)
@@ -91,10 +88,12 @@ internal sealed class TuneView(Terminal terminal, bool isJson)
             return;
         }
 
+        var settings = trial.Number == 0 && trial.Settings.Count == 0
+            ? "(the options without a search)"
+            : string.Join(' ', trial.Settings.Select(one => $"{one.Key}={one.Value}"));
         Line(string.Create(
             CultureInfo.InvariantCulture,
-            $"trial {trial.Number,3}  {state,-7}  {steps,9:N0} steps  {Text.Return(trial.Score),8}  "
-                + $"{string.Join(' ', trial.Settings.Select(one => $"{one.Key}={one.Value}"))}"));
+            $"trial {trial.Number,3}  {state,-7}  {steps,9:N0} steps  {Text.Return(trial.Score),8}  {settings}"));
     }
 
     public void Importance(IReadOnlyList<OptionImportance> importance)
@@ -157,7 +156,7 @@ internal sealed class TuneView(Terminal terminal, bool isJson)
         Line($"trial {trial.Number,3}  {Text.Return(mean),8}  (in the search {Text.Return(trial.Score)})");
     }
 
-    public void Result(TuneOutcome outcome, string path, TimeSpan elapsed)
+    public void Result(TuneRequest request, TuneOutcome outcome, string path, TimeSpan elapsed)
     {
         var (probability, low, high) = outcome.Improvement();
         if (isJson)
@@ -165,6 +164,7 @@ internal sealed class TuneView(Terminal terminal, bool isJson)
             JsonLine.Write(terminal.Output, "tuned", writer =>
             {
                 writer.WriteNumber("trial", outcome.Best.Number);
+                writer.WriteString("verdict", TuneOutcome.Word(outcome.Verdict));
                 TunedFile.Score(writer, "confirmed", outcome.Scores);
                 TunedFile.Score(writer, "withoutSearch", outcome.Baseline);
                 writer.Number("probabilityOfImprovement", probability);
@@ -178,14 +178,23 @@ internal sealed class TuneView(Terminal terminal, bool isJson)
 
         Line($"confirmed       {Score(outcome.Scores)}");
         Line($"without search  {Score(outcome.Baseline)}");
-        Line(string.Create(
-            CultureInfo.InvariantCulture,
-            $"A training with the options found is better than one without a search with probability "
-                + $"{probability:0.00} [{low:0.00}, {high:0.00}]."));
-        var advice = outcome.Seeds.Count >= FewSeeds && low > 0.5 ? $"rl train --options {path} takes them"
-            : outcome.Seeds.Count >= FewSeeds && high < 0.5 ? "they are worse: train without them, or search for longer"
-            : "that may be chance: search with more trials or confirm with more seeds";
-        Line($"options {path}: {advice}");
+        if (outcome.Verdict != TuneVerdict.NothingFound)
+        {
+            Line(string.Create(
+                CultureInfo.InvariantCulture,
+                $"A training with the options found is better than one without a search with probability "
+                    + $"{probability:0.00} [{low:0.00}, {high:0.00}]."));
+        }
+
+        Line(outcome.Verdict switch
+        {
+            TuneVerdict.Better => $"better: rl train {request.Algorithm} {request.Environment} --options {path}",
+            TuneVerdict.Worse => $"worse than without a search: train without {path}, or search with more trials, "
+                + "steps or seeds",
+            TuneVerdict.NothingFound => "nothing better was found: train without a search, or search with more trials "
+                + "or another space",
+            _ => $"that may be chance: search with more trials or confirm with more seeds ({path} has the options)",
+        });
         Line($"time {Text.Duration(elapsed)}");
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
 using System.Linq;
@@ -14,12 +15,19 @@ namespace Rl.Cli.Commands;
 internal static class TunedFile
 {
     public static void Write(
-        string path, string algorithm, BuiltInEnvironment environment, StudyPlan plan, AgentOptions options,
+        string path, string algorithm, BuiltInEnvironment environment, StudyPlan plan, TrialTraining training,
         TuneOutcome outcome) =>
-        WholeFile.Write(path, stream => Write(stream, algorithm, environment, plan, options, outcome));
+        WholeFile.Write(path, stream => Write(stream, algorithm, environment, plan, training, outcome));
+
+    /// <summary>The options that such a file holds.</summary>
+    public static IReadOnlyList<KeyValuePair<string, string>> Settings(AgentOptions options) =>
+    [
+        .. options.ToSettings().Where(one => one.Key != nameof(options.TotalSteps)),
+        new(nameof(options.EnvironmentCopies), options.EnvironmentCopies.ToString(CultureInfo.InvariantCulture)),
+    ];
 
     private static void Write(
-        Stream stream, string algorithm, BuiltInEnvironment environment, StudyPlan plan, AgentOptions options,
+        Stream stream, string algorithm, BuiltInEnvironment environment, StudyPlan plan, TrialTraining training,
         TuneOutcome outcome)
     {
         using var writer = new Utf8JsonWriter(
@@ -29,23 +37,29 @@ internal static class TunedFile
         writer.WriteString("environment", environment.Id);
         writer.WriteNumber("steps", plan.Steps);
         writer.WriteNumber("trial", outcome.Best.Number);
+        writer.WriteString("verdict", TuneOutcome.Word(outcome.Verdict));
         Score(writer, "confirmed", outcome.Scores);
         Score(writer, "withoutSearch", outcome.Baseline);
+        writer.WriteStartArray("wrappers");
+        foreach (var wrapper in training.Wrappers(outcome.Best.Settings))
+        {
+            writer.WriteStringValue(wrapper);
+        }
+
+        writer.WriteEndArray();
         writer.WriteStartObject("settings");
-        foreach (var (name, value) in options.ToSettings().Where(one => one.Key != nameof(options.TotalSteps)))
+        foreach (var (name, value) in Settings(training.Options(outcome.Best.Settings)))
         {
             writer.WriteString(name, value);
         }
 
-        writer.WriteString(
-            nameof(options.EnvironmentCopies), options.EnvironmentCopies.ToString(CultureInfo.InvariantCulture));
         writer.WriteEndObject();
         writer.WriteEndObject();
     }
 
     /// <summary>The object of a mean over seeds with its interval and the returns themselves.</summary>
     public static void Score(
-        Utf8JsonWriter writer, string name, System.Collections.Generic.IReadOnlyList<double> scores)
+        Utf8JsonWriter writer, string name, IReadOnlyList<double> scores)
     {
         var (mean, low, high) = TuneOutcome.Interval(scores);
         writer.WriteStartObject(name);

@@ -7,22 +7,27 @@ using System.Text.Json;
 namespace Rl.Cli.Data;
 
 /// <summary>Options of an algorithm from a JSON file: an object of names and values, or one as <c>rl tune</c> writes
-/// it, with these under "settings" and what they are for.</summary>
+/// it, with these under "settings", wrappers, and what they are for.</summary>
 /// <param name="Settings">Names and values as texts.</param>
+/// <param name="Wrappers">Wrappers around the environment, the first next to it.</param>
 /// <param name="Steps">Environment steps to train for; null if the file does not say.</param>
-internal sealed record OptionsFile(IReadOnlyList<KeyValuePair<string, string>> Settings, long? Steps)
+internal sealed record OptionsFile(
+    IReadOnlyList<KeyValuePair<string, string>> Settings, IReadOnlyList<string> Wrappers, long? Steps)
 {
     private const string SettingsName = "settings";
     private const string AlgorithmName = "algorithm";
     private const string StepsName = "steps";
+    private const string WrappersName = "wrappers";
+    private const string Example = """For example: {"LearningRate": 3e-4}.""";
 
     /// <summary>Reads a file for an algorithm.</summary>
     /// <exception cref="IOException">It cannot be read.</exception>
     /// <exception cref="InvalidDataException">It is no such JSON; the message says where.</exception>
-    /// <exception cref="ArgumentException">It is for another algorithm.</exception>
+    /// <exception cref="ArgumentException">It is for another algorithm, or has an option or a value that the algorithm
+    /// does not take.</exception>
     public static OptionsFile Read(string path, string algorithm)
     {
-        using var document = Parse(path);
+        using var document = JsonFile.Read(path, "options", Example);
         var root = document.RootElement;
         if (root.ValueKind != JsonValueKind.Object)
         {
@@ -31,7 +36,7 @@ internal sealed record OptionsFile(IReadOnlyList<KeyValuePair<string, string>> S
 
         if (!root.TryGetProperty(SettingsName, out var settings))
         {
-            return new(Texts(path, root), null);
+            return Checked(path, algorithm, new(Texts(path, root), [], null));
         }
 
         if (root.TryGetProperty(AlgorithmName, out var of)
@@ -44,27 +49,32 @@ internal sealed record OptionsFile(IReadOnlyList<KeyValuePair<string, string>> S
 
         return settings.ValueKind != JsonValueKind.Object
             ? throw Refused(path, "its \"settings\" are no object of names and values")
-            : new(Texts(path, settings), StepsOf(path, root));
+            : Checked(path, algorithm, new(Texts(path, settings), WrappersOf(path, root), StepsOf(path, root)));
     }
 
-    /// <summary>A JSON file, with comments and trailing commas.</summary>
-    internal static JsonDocument Parse(string path)
+    /// <summary>Requires that the algorithm takes each option, so that the file is named where it does not.</summary>
+    private static OptionsFile Checked(string path, string algorithm, OptionsFile file)
     {
-        if (!File.Exists(path))
+        if (!Algorithms.All.Any(one => one.Id.Equals(algorithm, StringComparison.OrdinalIgnoreCase)))
         {
-            throw new FileNotFoundException($"There is no file {path}; check the path.");
+            // That is the fault, and not the file's.
+            return file;
         }
 
-        try
+        foreach (var setting in file.Settings)
         {
-            return JsonDocument.Parse(
-                File.ReadAllBytes(path),
-                new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+            try
+            {
+                Algorithms.Options(algorithm, [setting]);
+            }
+            catch (ArgumentException error)
+            {
+                var why = error.Message.Split(" (Parameter", 2)[0];
+                throw new ArgumentException($"{path} has \"{setting.Key}\": {setting.Value}. {why}", error);
+            }
         }
-        catch (JsonException error)
-        {
-            throw Refused(path, $"it is no JSON: {error.Message}");
-        }
+
+        return file;
     }
 
     private static long? StepsOf(string path, JsonElement root)
@@ -77,6 +87,22 @@ internal sealed record OptionsFile(IReadOnlyList<KeyValuePair<string, string>> S
         return steps.ValueKind == JsonValueKind.Number && steps.TryGetInt64(out var number) && number > 0
             ? number
             : throw Refused(path, $"its \"steps\" are {steps.GetRawText()}, and must be a whole number above 0");
+    }
+
+    private static string[] WrappersOf(string path, JsonElement root)
+    {
+        if (!root.TryGetProperty(WrappersName, out var wrappers))
+        {
+            return [];
+        }
+
+        return wrappers.ValueKind == JsonValueKind.Array
+            && wrappers.EnumerateArray().All(one => one.ValueKind == JsonValueKind.String)
+            ? [.. wrappers.EnumerateArray().Select(one => one.GetString()!)]
+            : throw Refused(
+                path,
+                $"its \"wrappers\" are {wrappers.GetRawText()}, and must be an array of texts such as "
+                    + "\"FrameStackObservation(4)\"");
     }
 
     private static List<KeyValuePair<string, string>> Texts(string path, JsonElement settings) =>
@@ -95,5 +121,5 @@ internal sealed record OptionsFile(IReadOnlyList<KeyValuePair<string, string>> S
     };
 
     private static InvalidDataException Refused(string path, string complaint) =>
-        new($"{path} cannot be read as options: {complaint}. For example: {{\"LearningRate\": 3e-4}}.");
+        new($"{path} cannot be read as options: {complaint}. {Example}");
 }

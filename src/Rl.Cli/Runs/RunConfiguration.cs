@@ -27,6 +27,9 @@ internal sealed record RunConfiguration(
     /// alone.</summary>
     public IReadOnlyDictionary<string, string> Options { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>The wrappers around the environment with their parameters, the one next to it first.</summary>
+    public IReadOnlyList<string> Wrappers { get; init; } = [];
+
     /// <summary>What else the file says in a word, by its name there, such as the version of the library.</summary>
     public IReadOnlyDictionary<string, string> Facts { get; init; } = new Dictionary<string, string>();
 
@@ -56,6 +59,11 @@ internal sealed record RunConfiguration(
             var environment = root.GetProperty("environment");
             var own = Texts(root.GetProperty("options"));
             var around = Texts(environment.GetProperty("options"));
+
+            // Runs of earlier versions have none.
+            string[] wrappers = environment.TryGetProperty("wrappers", out var named)
+                ? [.. named.EnumerateArray().Select(wrapper => wrapper.ToString())]
+                : [];
             return new(
                 folder,
                 root.GetProperty("algorithm").GetString()!,
@@ -64,8 +72,11 @@ internal sealed record RunConfiguration(
                 own,
                 around)
             {
+                Wrappers = wrappers,
                 Options = own.Concat(around)
                     .Append(new(CopiesName, root.GetProperty(CopiesName).ToString()))
+                    .Concat(wrappers.Select(wrapper => KeyValuePair.Create(WrapperName(wrapper), wrapper)))
+                    .DistinctBy(option => option.Key)
                     .ToDictionary(),
                 Facts = Words(environment).Concat(Words(root)).DistinctBy(fact => fact.Key).ToDictionary(),
             };
@@ -74,9 +85,16 @@ internal sealed record RunConfiguration(
             error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException
                 or ArgumentException)
         {
-            throw new InvalidDataException($"{path} is damaged: {error.Message} Train the run anew.", error);
+            var where = error is JsonException { LineNumber: { } line }
+                ? FormattableString.Invariant($"it is no JSON in line {line + 1}")
+                : "a member that rl train writes is missing or of another kind";
+            throw new InvalidDataException(
+                $"{path} is damaged: {where}. Restore it from a copy of the run, or train the run anew.", error);
         }
     }
+
+    /// <summary>The name of a wrapper, by which runs with and without it are told apart.</summary>
+    private static string WrapperName(string wrapper) => wrapper.Split('(', 2)[0];
 
     private static Dictionary<string, string> Texts(JsonElement options) =>
         options.EnumerateObject().ToDictionary(option => option.Name, option => option.Value.ToString());

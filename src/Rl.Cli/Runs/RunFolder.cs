@@ -256,6 +256,13 @@ internal sealed class RunFolder : IDisposable
         writer.WriteString("observationSpace", environment.ObservationSpace.ToString());
         writer.WriteString("actionSpace", environment.ActionSpace.ToString());
         WriteTexts(writer, "options", environment.Options);
+        writer.WriteStartArray("wrappers");
+        foreach (var wrapper in agent.Wrappers)
+        {
+            writer.WriteStringValue(wrapper);
+        }
+
+        writer.WriteEndArray();
         writer.WriteEndObject();
         writer.WriteNumber("seed", agent.Seed);
         writer.WriteNumber("environmentCopies", agent.Options.EnvironmentCopies);

@@ -12,7 +12,8 @@ namespace Rl.Cli.Tuning;
 /// an array is a choice among its values; an object is a range: <c>{"type": "float", "low": 0.1, "high": 1}</c> with
 /// the types <c>float</c>, <c>logFloat</c>, <c>complementLogFloat</c>, <c>int</c>, <c>logInt</c>, <c>choice</c> (with
 /// "values") and <c>flag</c>. A range may hold <c>"when": {"Option": value}</c>, with one value or an array of them. A
-/// range named <c>$rate</c> is of a number that stands in texts of options: <c>"linear($rate, 0)"</c>.
+/// range named <c>$rate</c> is of a number that stands in texts of options: <c>"linear($rate, 0)"</c>. A name such as
+/// <c>@FrameStackObservation</c> is of a wrapper (<see cref="WrapperName"/>).
 /// </summary>
 internal static class SearchSpaceFile
 {
@@ -37,22 +38,10 @@ internal static class SearchSpaceFile
     /// <exception cref="InvalidDataException">It holds no space; the message says what is wrong.</exception>
     public static SearchSpace Read(string path)
     {
-        if (!File.Exists(path))
-        {
-            throw new FileNotFoundException($"There is no file {path}; check the path.");
-        }
-
+        using var document = JsonFile.Read(path, "a search space", Example);
         try
         {
-            using var document = JsonDocument.Parse(
-                File.ReadAllBytes(path),
-                new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
             return Read(document.RootElement);
-        }
-        catch (JsonException error)
-        {
-            throw new InvalidDataException(
-                $"{path} holds no search space: it is no JSON: {error.Message} {Example}", error);
         }
         catch (Exception error) when (error is ArgumentException or InvalidOperationException or FormatException)
         {

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using System.Text.RegularExpressions;
+using Rl.Cli.Data;
 
 namespace Rl.Cli.Tuning;
 
@@ -12,9 +13,11 @@ internal static partial class SpaceCheck
     /// <summary>The ends, and two places between, which are no whole numbers where fractions are drawn.</summary>
     private static readonly double[] Coordinates = [0, 1, 0.37, 0.61];
 
-    /// <summary>Requires that the algorithm has the options, and that they may have these values.</summary>
-    /// <exception cref="ArgumentException">It has not, or they may not; the message names option and value.</exception>
-    public static void Against(SearchSpace space, AlgorithmDescription algorithm)
+    /// <summary>Requires that the algorithm has the options, that they may have these values, and that wrappers fit
+    /// the environment.</summary>
+    /// <exception cref="ArgumentException">It has not, they may not, or a wrapper does not; the message names option
+    /// and value.</exception>
+    public static void Against(SearchSpace space, AlgorithmDescription algorithm, IEnvironment environment)
     {
         RequireNames(space, algorithm);
         var numbers = space.Dimensions.OfType<NumberDimension>().ToDictionary(
@@ -25,7 +28,7 @@ internal static partial class SpaceCheck
         {
             foreach (var value in values)
             {
-                Require(algorithm, name, value);
+                Require(algorithm, environment, name, value);
             }
         }
 
@@ -33,7 +36,7 @@ internal static partial class SpaceCheck
         {
             foreach (var value in Filled(text, numbers))
             {
-                Require(algorithm, name, value);
+                Require(algorithm, environment, name, value);
             }
         }
     }
@@ -44,6 +47,7 @@ internal static partial class SpaceCheck
         foreach (var name in space.Dimensions.Select(one => one.Name).Concat(space.Settled.Select(one => one.Key)))
         {
             if (!Placeholder.Is(name)
+                && !WrapperName.Is(name)
                 && (!known.Contains(name, StringComparer.OrdinalIgnoreCase)
                     || name.Equals(nameof(AgentOptions.TotalSteps), StringComparison.OrdinalIgnoreCase)))
             {
@@ -61,8 +65,15 @@ internal static partial class SpaceCheck
             (texts, placeholder) => texts.SelectMany(_ => numbers[placeholder], (before, number) =>
                 Placeholder.Fill(before, placeholder, number)));
 
-    private static void Require(AlgorithmDescription algorithm, string name, string value)
+    private static void Require(
+        AlgorithmDescription algorithm, IEnvironment environment, string name, string value)
     {
+        if (WrapperName.Is(name))
+        {
+            RequireWrapper(environment, name, value);
+            return;
+        }
+
         AgentOptions options;
         try
         {
@@ -82,6 +93,22 @@ internal static partial class SpaceCheck
             if (!IsOfOthers(algorithm, name, error))
             {
                 throw Refused(algorithm, name, value, error);
+            }
+        }
+    }
+
+    /// <summary>Around the bare environment: what only goes within another wrapper shows in training.</summary>
+    private static void RequireWrapper(IEnvironment environment, string name, string value)
+    {
+        if (WrapperName.Text(name, value) is { } text)
+        {
+            try
+            {
+                WrapperText.Apply(environment, [text]);
+            }
+            catch (ArgumentException error)
+            {
+                throw new ArgumentException($"The search space holds {name} = {value}: {error.Message}", error);
             }
         }
     }

@@ -37,10 +37,11 @@ internal sealed class Study(
 
     private void RunBracket(int size, Func<bool> hasTime)
     {
-        var ranked = Trial.Ranked(trials).Select(trial => trial.Point).ToArray();
+        var propose = Proposals();
         var first = trials.Count;
-        var bracket = Enumerable.Range(first, size).Select(number => Propose(number, ranked)).ToDictionary(
-            trial => trial.Number);
+        var bracket = Enumerable.Range(first, size)
+            .Select(number => Proposed(number, propose))
+            .ToDictionary(trial => trial.Number);
         IReadOnlyList<int> going = [.. bracket.Keys];
         for (var rung = 0; rung < plan.Halving.Rungs && going.Count > 0 && hasTime(); rung++)
         {
@@ -63,13 +64,32 @@ internal sealed class Study(
         trials.AddRange(bracket.Values.Where(trial => trial.Scores.Count > 0).OrderBy(trial => trial.Number));
     }
 
-    private Trial Propose(int number, double[][] ranked)
+    /// <summary>The first trial is of the options without a search, as they are: a search that finds nothing better
+    /// must come to them.</summary>
+    private Trial Proposed(int number, Func<int, double[]> propose)
     {
-        var draws = new Draws(plan.Seed, number);
-        var point = plan.Method == TuningMethod.Random
-            ? plan.Space.Draw(draws)
-            : TreeParzen.Propose(plan.Space, ranked, draws);
+        if (number == 0 && plan.Known is { } known)
+        {
+            return new(0, known, [], []);
+        }
+
+        var point = propose(number);
         return new(number, point, plan.Space.Settings(point), []);
+    }
+
+    /// <summary>What gives the points of a bracket, of what all trials before it came to.</summary>
+    private Func<int, double[]> Proposals()
+    {
+        switch (plan.Method)
+        {
+            case TuningMethod.Random:
+                return number => plan.Space.Draw(new(plan.Seed, number));
+            case TuningMethod.Cma:
+                return new CmaSampler(plan, trials).Propose;
+            default:
+                double[][] ranked = [.. Trial.Ranked(trials).Select(trial => trial.Point)];
+                return number => TreeParzen.Propose(plan.Space, ranked, new(plan.Seed, number));
+        }
     }
 
     /// <summary>The mean over seeds of each trial; NaN where one of them failed.</summary>

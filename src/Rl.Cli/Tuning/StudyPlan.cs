@@ -11,6 +11,9 @@ internal enum TuningMethod
 
     /// <summary>Without knowledge.</summary>
     Random,
+
+    /// <summary>By <see cref="CmaSampler"/>.</summary>
+    Cma,
 }
 
 /// <summary>What is sought, and how.</summary>
@@ -33,6 +36,10 @@ internal sealed record StudyPlan
     public required int Seeds { get; init; }
 
     public required Halving Halving { get; init; }
+
+    /// <summary>Where the options without a search lie, which are trial 0 as they are; null where all trials are
+    /// proposed.</summary>
+    public double[]? Known { get; init; }
 
     /// <summary>The seeds of a trial's trainings: the same for all trials, so that luck of the seed is common to
     /// all.</summary>

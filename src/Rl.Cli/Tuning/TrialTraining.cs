@@ -5,6 +5,7 @@ using System.Globalization;
 using System.IO;
 using System.Threading;
 using Rl.Cli.Commands;
+using Rl.Cli.Data;
 
 namespace Rl.Cli.Tuning;
 
@@ -12,18 +13,32 @@ namespace Rl.Cli.Tuning;
 /// <param name="algorithm">The algorithm's id.</param>
 /// <param name="environment">Where it is trained.</param>
 /// <param name="common">Options of all trials, which those of a trial go before.</param>
+/// <param name="wrappers">Wrappers of all trials, next to the environment; those of a trial come around them.</param>
 /// <param name="steps">The plan of each training.</param>
 /// <param name="folder">Where agents that may go on are kept.</param>
 internal sealed class TrialTraining(
     string algorithm,
     BuiltInEnvironment environment,
     IReadOnlyList<KeyValuePair<string, string>> common,
+    IReadOnlyList<string> wrappers,
     long steps,
     string folder)
 {
     /// <summary>The options of a trial.</summary>
     public AgentOptions Options(IEnumerable<KeyValuePair<string, string>> settings) =>
-        Algorithms.Options(algorithm, [.. common, .. settings]) with { TotalSteps = steps, Threads = 1 };
+        Algorithms.Options(algorithm, [.. common, .. WrapperName.Options(settings)]) with
+        {
+            TotalSteps = steps,
+            Threads = 1,
+        };
+
+    /// <summary>The wrappers of a trial, the one next to the environment first.</summary>
+    public IReadOnlyList<string> Wrappers(IEnumerable<KeyValuePair<string, string>> settings) =>
+        [.. wrappers, .. WrapperName.Wrappers(settings)];
+
+    /// <summary>An agent with the options of a trial in its environment, not trained.</summary>
+    public Agent New(IReadOnlyList<KeyValuePair<string, string>> settings, ulong seed) =>
+        Rl.Agent.Create(Options(settings), WrapperText.Apply(environment, Wrappers(settings)), seed);
 
     /// <summary>Trains to so many steps and evaluates.</summary>
     /// <param name="unit">The training.</param>
@@ -76,10 +91,10 @@ internal sealed class TrialTraining(
         if (unit.Rung == 0 || !File.Exists(path))
         {
             // Without the file of an earlier rung the same steps are taken again, and lead to the same.
-            return Rl.Agent.Create(Options(settings), environment, unit.Seed);
+            return New(settings, unit.Seed);
         }
 
-        return Rl.Agent.Load(path, environment, threads: 1);
+        return Rl.Agent.Load(path, WrapperText.Apply(environment, Wrappers(settings)), threads: 1);
     }
 
     private string PathOf(TrialUnit unit) =>
