@@ -105,6 +105,18 @@ public abstract record Space
         return BoxSpace.Of(Convert.Box(low, high, [low.Count]));
     }
 
+    /// <summary>A box of any shape with bounds of their own for each element.</summary>
+    /// <param name="low">The lower bounds, row-major; may be negative infinity.</param>
+    /// <param name="high">The upper bounds, as many, none below its lower bound; may be infinity.</param>
+    /// <param name="shape">The length of each axis, each at least 1; their product is the number of bounds.</param>
+    public static BoxSpace Box(IReadOnlyList<float> low, IReadOnlyList<float> high, IReadOnlyList<int> shape)
+    {
+        ArgumentNullException.ThrowIfNull(low);
+        ArgumentNullException.ThrowIfNull(high);
+        ArgumentNullException.ThrowIfNull(shape);
+        return BoxSpace.Of(Convert.Box(low, high, [.. shape]));
+    }
+
     /// <summary>All finite values of a shape.</summary>
     /// <param name="shape">The length of each axis, each at least 1.</param>
     public static BoxSpace Unbounded(params int[] shape) => Box(float.NegativeInfinity, float.PositiveInfinity, shape);
