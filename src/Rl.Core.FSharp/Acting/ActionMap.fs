@@ -57,3 +57,16 @@ module ActionMap =
             for i in 0 .. action.Length - 1 do
                 if centres[i] <> 0.0 || halfRanges[i] <> 1.0 then
                     action[i] <- float32 (centres[i] + halfRanges[i] * float action[i])
+
+    /// Writes a policy's numbers for the environment's: the inverse of `apply`, up to rounding. Both may be the same
+    /// memory.
+    let invert (map: ActionMap) (action: ReadOnlySpan<float32>) (policyAction: Span<float32>) : unit =
+        action.CopyTo policyAction
+        let centres, halfRanges = map.Centres, map.HalfRanges
+
+        if centres.Length > 0 then
+            Guard.length (nameof policyAction) centres.Length policyAction.Length
+
+            for i in 0 .. policyAction.Length - 1 do
+                if centres[i] <> 0.0 || halfRanges[i] <> 1.0 then
+                    policyAction[i] <- float32 ((float policyAction[i] - centres[i]) / halfRanges[i])

@@ -120,3 +120,26 @@ module Policy =
         : unit =
         ActionMap.apply map policyAction action
         place space action
+
+    /// Takes starts off integers in place.
+    let rec private unplace (space: Space) (action: Span<float32>) : unit =
+        match space with
+        | Space.Discrete(_, start) -> action[0] <- action[0] - float32 start
+        | Space.MultiDiscrete(_, starts) ->
+            for i in 0 .. action.Length - 1 do
+                action[i] <- action[i] - float32 starts[i]
+        | Space.Box _
+        | Space.MultiBinary _ -> ()
+        | Space.Tuple _
+        | Space.Dict _ ->
+            let mutable offset = 0
+
+            for _, part in space.Parts do
+                unplace part (action.Slice(offset, part.Size))
+                offset <- offset + part.Size
+
+    /// The policy's action for an environment's: what `toEnvironment` makes the environment's of, up to rounding. Both
+    /// may be the same memory.
+    let ofEnvironment (map: ActionMap) (space: Space) (action: ReadOnlySpan<float32>) (policyAction: Span<float32>) =
+        ActionMap.invert map action policyAction
+        unplace space policyAction

@@ -15,6 +15,8 @@ type AlgorithmFamily =
     | OffPolicy
     /// Searches for parameters by the returns of candidates.
     | Search
+    /// Learns from recorded episodes that others may have made.
+    | Offline
 
 /// An option as the documentation has it.
 type OptionDescription =
@@ -47,6 +49,9 @@ type AlgorithmEntry =
         Options: OptionDescription list
         /// Whether it has actions of a space.
         Suits: Space -> bool
+        /// Whether it learns from recorded episodes, which its learners are given beside environments
+        /// (`LearnerData.Give`); these may then be their spaces alone (`RecordedSpaces`).
+        NeedsData: bool
         /// Options, as texts, with which an update takes little time: for tests.
         Small: (string * string) list
         /// The options as texts, the defaults with the named ones replaced; names are matched whatever their case.
@@ -99,6 +104,7 @@ module AlgorithmEntry =
                         }
                 ]
             Suits = fun _ -> true
+            NeedsData = false
             Small = small
             Settings = ofPairs >> Options.toPairs rows
             Validate = ofPairs >> validate
@@ -123,3 +129,6 @@ module AlgorithmEntry =
 
     /// The entry of an algorithm that cannot have actions of every space.
     let withActions (suits: Space -> bool) (entry: AlgorithmEntry) : AlgorithmEntry = { entry with Suits = suits }
+
+    /// The entry of an algorithm that learns from recorded episodes.
+    let withData (entry: AlgorithmEntry) : AlgorithmEntry = { entry with NeedsData = true }

@@ -251,6 +251,11 @@ module Replay =
             next.Rows.Append(sources, added)
             next
 
+    /// The same rows in a replay that keeps at most `capacity`, which must be as many as it holds at least.
+    let withCapacity (capacity: int) (replay: Replay) : Replay =
+        Guard.inIntRange (nameof capacity) (max 1 replay.Count) Int32.MaxValue capacity
+        Replay(replay.Rows.Within capacity)
+
     /// Draws each of `rows` from all with equal probability: the generator that follows. The replay must not be empty.
     let drawInto (rows: Span<int>) (replay: Replay) (key: Rng) : Rng =
         if replay.Count = 0 then

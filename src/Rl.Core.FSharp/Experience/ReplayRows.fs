@@ -184,7 +184,10 @@ type internal ReplayRows
         drop ()
 
     /// The same rows, for another owner.
-    member this.Fork() : ReplayRows =
+    member this.Fork() : ReplayRows = this.Within capacity
+
+    /// The same rows for another owner, of which it keeps at most so many.
+    member _.Within(capacity: int) : ReplayRows =
         let fork = ReplayRows(layout, memory, copies, capacity, Array.copy newest)
         fork.Take(chunks, first, count, next)
         fork.Note(missing, appended, interrupted)

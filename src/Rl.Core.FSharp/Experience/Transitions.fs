@@ -66,9 +66,9 @@ module TransitionColumns =
         | _ when Space.layout space |> List.forall isBits -> ColumnStorage.Bits
         | _ -> ColumnStorage.Singles
 
-    /// How a replay keeps the transitions of an environment: observations once, as the space allows.
-    let plan (environment: BatchEnvironment) (columns: TransitionColumns) : ReplayPlan =
-        let storage = storage environment.ObservationSpace
+    /// How a replay keeps transitions with observations of a space: these once, as the space allows.
+    let planOf (observations: Space) (columns: TransitionColumns) : ReplayPlan =
+        let storage = storage observations
 
         let keep (column: Column) =
             if column.Name = columns.Observations.Name then
@@ -79,6 +79,10 @@ module TransitionColumns =
                 { Column = column; Storage = ColumnStorage.Singles; NextOf = None }
 
         { Columns = List.map keep columns.All; Ends = Some columns.Ends }
+
+    /// How a replay keeps the transitions of an environment.
+    let plan (environment: BatchEnvironment) (columns: TransitionColumns) : ReplayPlan =
+        planOf environment.ObservationSpace columns
 
 /// The steps of a share as its rows of transitions.
 [<Sealed>]

@@ -109,7 +109,7 @@ let ``every gradient learner names its failures`` () =
             |> List.map Registry.make
             |> List.find (_.ActionSpace >> entry.Suits)
 
-        let struct (record, state, again) = fails 1 (entry.Create options (task.Vectorise 4))
+        let struct (record, state, again) = fails 1 (Recordings.create entry options (task.Vectorise 4))
         Assert.Equal(entry.Id, record.Algorithm)
         Assert.False(Double.IsFinite record.Value)
         Assert.NotEmpty record.Operation

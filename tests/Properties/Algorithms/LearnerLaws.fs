@@ -20,10 +20,11 @@ let environment id =
     | "Pairs-v0" -> AnyEnvironment.Pack(Pairs())
     | id -> Registry.make id
 
-/// A learner with the small options of its entry, some of them changed, on a few copies of an environment.
+/// A learner with the small options of its entry, some of them changed, on a few copies of an environment; with data of
+/// it where it learns from data.
 let make (algorithm: string) (changes: (string * string) list) (id: string) (copies: int) (workers: Workers) : Learner =
     let entry = Catalogue.entries |> List.find (fun entry -> entry.Id = algorithm)
-    entry.Create (entry.Small @ changes) ((environment id).Vectorise copies) workers
+    Recordings.create entry (entry.Small @ changes) ((environment id).Vectorise copies) workers
 
 /// Those of the options that an algorithm has.
 let private among (algorithm: string) (changes: (string * string) list) =
