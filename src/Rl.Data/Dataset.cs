@@ -122,6 +122,23 @@ public sealed class Dataset
     public RecordedData ToRecordedData() =>
         new(ObservationSpace, ActionSpace, Attempts(false).Select(attempt => attempt().Steps), Path);
 
+    /// <summary>Writes all episodes, with what was noted beside them, as a new data set.</summary>
+    /// <param name="path">The folder or file that comes into being; see <see cref="DatasetWriter.Create(string, Space,
+    /// Space, DatasetFormat, DatasetMetadata?)"/>.</param>
+    /// <param name="format">How it lies on disk.</param>
+    /// <exception cref="IOException">Something stands at the path, or it cannot be written.</exception>
+    /// <exception cref="InvalidDataException">An episode is damaged; nothing is written then.</exception>
+    public void Save(string path, DatasetFormat format = DatasetFormat.Minari)
+    {
+        using var writer = DatasetWriter.Create(path, Observations, Actions, format, Metadata);
+        foreach (var episode in Episodes)
+        {
+            writer.Add(episode);
+        }
+
+        writer.Complete();
+    }
+
     /// <summary>For example <c>Minari data set cartpole/tiny-v0</c>.</summary>
     public override string ToString() => $"{Format} data set {(Metadata.Id.Length > 0 ? Metadata.Id : Path)}";
 }

@@ -6,25 +6,27 @@ namespace Rl.Data.Internal;
 /// <summary>Numbers of any element type as the float32 and float64 that agents take, and back.</summary>
 internal static class Conversion
 {
-    /// <summary>The largest integer below which float32 has all of them.</summary>
+    /// <summary>The integer up to which float32 has all of them.</summary>
     private const double LargestWhole = 1 << 24;
 
     /// <summary>The elements as float64.</summary>
     public static void ToDoubles(DataArray array, Span<double> destination)
     {
-        switch (array.Values)
+        // By the element type: for .NET a byte[] is an sbyte[] too.
+        switch (array.ElementType)
         {
-            case float[] values: Cast(values, destination); break;
-            case double[] values: values.CopyTo(destination); break;
-            case sbyte[] values: Cast(values, destination); break;
-            case short[] values: Cast(values, destination); break;
-            case int[] values: Cast(values, destination); break;
-            case long[] values: Cast(values, destination); break;
-            case byte[] values: Cast(values, destination); break;
-            case ushort[] values: Cast(values, destination); break;
-            case uint[] values: Cast(values, destination); break;
-            case ulong[] values: Cast(values, destination); break;
-            case bool[] values:
+            case ElementType.Float32: Cast((float[])array.Values, destination); break;
+            case ElementType.Float64: ((double[])array.Values).CopyTo(destination); break;
+            case ElementType.Int8: Cast((sbyte[])array.Values, destination); break;
+            case ElementType.Int16: Cast((short[])array.Values, destination); break;
+            case ElementType.Int32: Cast((int[])array.Values, destination); break;
+            case ElementType.Int64: Cast((long[])array.Values, destination); break;
+            case ElementType.UInt8: Cast((byte[])array.Values, destination); break;
+            case ElementType.UInt16: Cast((ushort[])array.Values, destination); break;
+            case ElementType.UInt32: Cast((uint[])array.Values, destination); break;
+            case ElementType.UInt64: Cast((ulong[])array.Values, destination); break;
+            case ElementType.Boolean:
+                var values = (bool[])array.Values;
                 for (var index = 0; index < values.Length; index++)
                 {
                     destination[index] = values[index] ? 1 : 0;
@@ -48,19 +50,19 @@ internal static class Conversion
         {
             var to = destination.Slice(offset + (row * stride), size);
             var start = row * size;
-            var outside = array.Values switch
+            var outside = array.ElementType switch
             {
-                float[] values => Copied(values.AsSpan(start, size), to),
-                double[] values => Rounded(values.AsSpan(start, size), to),
-                sbyte[] values => Whole<sbyte>(values.AsSpan(start, size), to),
-                short[] values => Whole<short>(values.AsSpan(start, size), to),
-                int[] values => Whole<int>(values.AsSpan(start, size), to),
-                long[] values => Whole<long>(values.AsSpan(start, size), to),
-                byte[] values => Whole<byte>(values.AsSpan(start, size), to),
-                ushort[] values => Whole<ushort>(values.AsSpan(start, size), to),
-                uint[] values => Whole<uint>(values.AsSpan(start, size), to),
-                ulong[] values => Whole<ulong>(values.AsSpan(start, size), to),
-                bool[] values => Bits(values.AsSpan(start, size), to),
+                ElementType.Float32 => Copied(((float[])array.Values).AsSpan(start, size), to),
+                ElementType.Float64 => Rounded(((double[])array.Values).AsSpan(start, size), to),
+                ElementType.Int8 => Whole<sbyte>(((sbyte[])array.Values).AsSpan(start, size), to),
+                ElementType.Int16 => Whole<short>(((short[])array.Values).AsSpan(start, size), to),
+                ElementType.Int32 => Whole<int>(((int[])array.Values).AsSpan(start, size), to),
+                ElementType.Int64 => Whole<long>(((long[])array.Values).AsSpan(start, size), to),
+                ElementType.UInt8 => Whole<byte>(((byte[])array.Values).AsSpan(start, size), to),
+                ElementType.UInt16 => Whole<ushort>(((ushort[])array.Values).AsSpan(start, size), to),
+                ElementType.UInt32 => Whole<uint>(((uint[])array.Values).AsSpan(start, size), to),
+                ElementType.UInt64 => Whole<ulong>(((ulong[])array.Values).AsSpan(start, size), to),
+                ElementType.Boolean => Bits(((bool[])array.Values).AsSpan(start, size), to),
                 _ => throw new InvalidOperationException("The elements are strings, no numbers."),
             };
             if (outside >= 0)
@@ -83,13 +85,14 @@ internal static class Conversion
     public static int FromSingles(
         ReadOnlySpan<float> source, int offset, int stride, int rows, int size, Array destination)
     {
+        var type = ElementTypes.Of(destination);
         for (var row = 0; row < rows; row++)
         {
             var from = source.Slice(offset + (row * stride), size);
             var start = row * size;
             for (var column = 0; column < size; column++)
             {
-                if (!Put(from[column], destination, start + column))
+                if (!Put(from[column], type, destination, start + column))
                 {
                     return start + column;
                 }
@@ -99,23 +102,30 @@ internal static class Conversion
         return -1;
     }
 
-    private static bool Put(float value, Array destination, int index)
+    private static bool Put(float value, ElementType type, Array destination, int index)
     {
-        switch (destination)
+        switch (type)
         {
-            case float[] to: to[index] = value; return true;
-            case double[] to: to[index] = value; return true;
-            case bool[] to: to[index] = value != 0; return value is 0 or 1;
-            case sbyte[] to: to[index] = (sbyte)value; return to[index] == value;
-            case short[] to: to[index] = (short)value; return to[index] == value;
-            case int[] to: to[index] = (int)value; return to[index] == value;
-            case long[] to: to[index] = (long)value; return to[index] == value;
-            case byte[] to: to[index] = (byte)value; return to[index] == value;
-            case ushort[] to: to[index] = (ushort)value; return to[index] == value;
-            case uint[] to: to[index] = (uint)value; return to[index] == value;
-            case ulong[] to: to[index] = (ulong)value; return to[index] == value;
+            case ElementType.Float32: ((float[])destination)[index] = value; return true;
+            case ElementType.Float64: ((double[])destination)[index] = value; return true;
+            case ElementType.Boolean: ((bool[])destination)[index] = value != 0; return value is 0 or 1;
+            case ElementType.Int8: return Put(value, (sbyte[])destination, index);
+            case ElementType.Int16: return Put(value, (short[])destination, index);
+            case ElementType.Int32: return Put(value, (int[])destination, index);
+            case ElementType.Int64: return Put(value, (long[])destination, index);
+            case ElementType.UInt8: return Put(value, (byte[])destination, index);
+            case ElementType.UInt16: return Put(value, (ushort[])destination, index);
+            case ElementType.UInt32: return Put(value, (uint[])destination, index);
+            case ElementType.UInt64: return Put(value, (ulong[])destination, index);
             default: throw new InvalidOperationException("Numbers cannot become strings.");
         }
+    }
+
+    private static bool Put<T>(float value, T[] destination, int index)
+        where T : INumber<T>
+    {
+        destination[index] = T.CreateSaturating(value);
+        return float.CreateTruncating(destination[index]) == value;
     }
 
     private static void Cast<T>(T[] values, Span<double> destination)
@@ -149,7 +159,7 @@ internal static class Conversion
         for (var index = 0; index < values.Length; index++)
         {
             to[index] = float.CreateTruncating(values[index]);
-            if (Math.Abs(to[index]) > LargestWhole && T.CreateSaturating(to[index]) != values[index])
+            if (Math.Abs(to[index]) >= LargestWhole && T.CreateSaturating(to[index]) != values[index])
             {
                 return index;
             }

@@ -114,10 +114,21 @@ internal sealed class EpisodeParts
     /// <summary>Looks whether actions, and the integers among observations, lie in their spaces.</summary>
     public void RequireInside(Space observations, float[] observed, Space actions, float[] acted, bool clips)
     {
-        SpaceCheck.Of(observations, checksBoxes: false).Require(observed, false, (step, text) =>
-            Wrong(step, $"the observation {text}"));
-        SpaceCheck.Of(actions, checksBoxes: true).Require(acted, clips, (step, text) =>
-            Wrong(step, $"the action {text}; give another action space, or let actions be clipped"));
+        if (SpaceCheck.Of(observations, checksBoxes: false).Find(observed) is var (row, text))
+        {
+            throw Wrong(row, $"the observation {text}");
+        }
+
+        var check = SpaceCheck.Of(actions, checksBoxes: true);
+        if (clips)
+        {
+            check.Clip(acted);
+        }
+
+        if (check.Find(acted) is var (step, outside))
+        {
+            throw Wrong(step, $"the action {outside}; give another action space, or let actions be clipped");
+        }
     }
 
     /// <summary>The ends of an episode from a truth value a step: only the last may be true.</summary>

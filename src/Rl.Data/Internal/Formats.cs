@@ -1,6 +1,7 @@
 using System;
 using System.IO;
 using Rl.Data.Internal.D4rl;
+using Rl.Data.Internal.Flat;
 using Rl.Data.Internal.Hdf5;
 using Rl.Data.Internal.Minari;
 
@@ -38,4 +39,14 @@ internal static class Formats
             ? MinariReader.Open(folder, options)
             : D4rlReader.Open(path, options);
     }
+
+    /// <summary>What writes a format.</summary>
+    public static IEpisodeSink Sink(
+        string path, GymSpace observations, GymSpace actions, DatasetFormat format, DatasetMetadata metadata) =>
+        format switch
+        {
+            DatasetFormat.Minari => new MinariWriter(path, observations, actions, metadata),
+            DatasetFormat.D4rl => new FlatWriter(new D4rlTarget(path, metadata), observations, actions),
+            _ => throw new ArgumentException($"format is {format}, which cannot be written.", nameof(format)),
+        };
 }

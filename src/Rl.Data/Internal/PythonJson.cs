@@ -50,15 +50,18 @@ internal static class PythonJson
         return JsonNode.Parse(result.ToString());
     }
 
+    /// <summary>Whether a text stands for a number that JSON has no word for.</summary>
+    public static bool IsNumber(string text) => text is [Bare, ..];
+
     /// <summary>The number of a node that <see cref="Parse"/> made.</summary>
     /// <exception cref="InvalidDataException">It is no number.</exception>
     public static double Number(JsonNode? node)
     {
         if (node is JsonValue value)
         {
-            if (value.TryGetValue<double>(out var number))
+            if (value.GetValueKind() == JsonValueKind.Number)
             {
-                return number;
+                return double.Parse(value.ToJsonString(), CultureInfo.InvariantCulture);
             }
 
             if (value.TryGetValue<bool>(out var truth))
@@ -101,13 +104,15 @@ internal static class PythonJson
             return double.IsNegative(number) ? "-0.0" : "0.0";
         }
 
-        var scientific = number.ToString("E16", CultureInfo.InvariantCulture);
-        var exponent = int.Parse(scientific.AsSpan(scientific.IndexOf('E') + 1), CultureInfo.InvariantCulture);
         var shortest = number.ToString("R", CultureInfo.InvariantCulture);
         var sign = shortest[0] == '-' ? "-" : string.Empty;
         var mark = shortest.IndexOf('E');
-        var digits = (mark < 0 ? shortest : shortest[..mark]).Replace("-", string.Empty, StringComparison.Ordinal);
-        var all = digits.Replace(".", string.Empty, StringComparison.Ordinal).Trim('0');
+        var digits = (mark < 0 ? shortest : shortest[..mark])[sign.Length..];
+        var point = digits.IndexOf('.') is >= 0 and var found ? found : digits.Length;
+        var figures = digits.Replace(".", string.Empty, StringComparison.Ordinal);
+        var all = figures.Trim('0');
+        var exponent = point - 1 - (figures.Length - figures.TrimStart('0').Length)
+            + (mark < 0 ? 0 : int.Parse(shortest.AsSpan(mark + 1), CultureInfo.InvariantCulture));
         if (exponent is < -4 or >= 16)
         {
             var power = Math.Abs(exponent).ToString("00", CultureInfo.InvariantCulture);

@@ -1,6 +1,5 @@
 using System;
 using System.Globalization;
-using System.IO;
 
 namespace Rl.Data.Internal;
 
@@ -45,28 +44,41 @@ internal sealed class SpaceCheck
     /// <param name="checksBoxes">Whether the bounds of boxes count, or only integers and bits.</param>
     public static SpaceCheck Of(Space space, bool checksBoxes) => new(space, checksBoxes);
 
-    /// <summary>Throws at the first row outside.</summary>
-    /// <param name="rows">Rows of values.</param>
-    /// <param name="clips">Whether numbers outside a box move onto its bounds instead.</param>
-    /// <param name="wrong">Makes the error from the row and a text.</param>
-    public void Require(Span<float> rows, bool clips, Func<int, string, InvalidDataException> wrong)
+    /// <summary>The first row outside, and what is wrong with it; null where all lie inside.</summary>
+    public (int Row, string Text)? Find(ReadOnlySpan<float> rows)
     {
-        var column = 0;
-        for (var index = 0; !isOpen && index < rows.Length; index++)
+        var index = IndexOfOutside(rows, 0);
+        return index < 0 ? null : (index / low.Length, Outside(rows[index], index % low.Length));
+    }
+
+    /// <summary>Moves numbers outside a box onto its bounds; integers and bits stay.</summary>
+    public void Clip(Span<float> rows)
+    {
+        for (var index = IndexOfOutside(rows, 0); index >= 0; index = IndexOfOutside(rows, index + 1))
+        {
+            var column = index % low.Length;
+            if (!isWhole[column] && !float.IsNaN(rows[index]))
+            {
+                rows[index] = Math.Clamp(rows[index], low[column], high[column]);
+            }
+        }
+    }
+
+    private int IndexOfOutside(ReadOnlySpan<float> rows, int start)
+    {
+        var column = start % low.Length;
+        for (var index = start; !isOpen && index < rows.Length; index++)
         {
             var value = rows[index];
             if (!(value >= low[column] && value <= high[column]) || (isWhole[column] && value != MathF.Floor(value)))
             {
-                if (!clips || isWhole[column])
-                {
-                    throw wrong(index / low.Length, Outside(value, column));
-                }
-
-                rows[index] = Math.Clamp(value, low[column], high[column]);
+                return index;
             }
 
             column = column + 1 == low.Length ? 0 : column + 1;
         }
+
+        return -1;
     }
 
     private string Outside(float value, int column)

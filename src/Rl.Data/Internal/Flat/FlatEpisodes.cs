@@ -33,7 +33,7 @@ internal sealed class FlatEpisodes
         var reading = new FlatEpisodes(path, columns, layout, options);
         var infos = withInfos ? reading.Infos() : [];
         var number = 0;
-        foreach (var cut in options.NextObservations && columns.Has("next_observations")
+        foreach (var cut in options.NextObservations && layout.HasNext
             ? reading.Whole()
             : reading.AsD4rl())
         {

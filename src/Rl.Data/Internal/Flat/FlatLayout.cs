@@ -12,6 +12,9 @@ namespace Rl.Data.Internal.Flat;
 /// <param name="HasTimeouts">Whether the file says where time limits cut.</param>
 internal sealed record FlatLayout(long Rows, GymSpace Observations, GymSpace Actions, bool HasTimeouts)
 {
+    /// <summary>Whether the file says what was observed behind each step.</summary>
+    public bool HasNext { get; private init; }
+
     /// <summary>The layout of a file's arrays.</summary>
     /// <exception cref="InvalidDataException">An array is missing, or has another number of rows than the
     /// others.</exception>
@@ -36,12 +39,20 @@ internal sealed record FlatLayout(long Rows, GymSpace Observations, GymSpace Act
             RequireRows(path, name, columns.Describe(name).Shape, rows);
         }
 
-        return new(rows, observations, actions, hasTimeouts);
+        return new(rows, observations, actions, hasTimeouts)
+        {
+            HasNext = Names("next_observations", observations, []).All(columns.Has),
+        };
     }
 
     /// <summary>The name of the array of a part of observations or actions.</summary>
     public static string NameOf(string name, IReadOnlyList<string> path) =>
         path.Count == 0 ? name : $"{name}/{string.Join('/', path)}";
+
+    private static IEnumerable<string> Names(string name, GymSpace space, IReadOnlyList<string> path) =>
+        space.IsComposite
+            ? space.Parts.SelectMany(part => Names(name, part.Space, [.. path, part.Name]))
+            : [NameOf(name, path)];
 
     private static void RequireRows(string path, string name, IReadOnlyList<long> shape, long rows)
     {
@@ -59,7 +70,16 @@ internal sealed record FlatLayout(long Rows, GymSpace Observations, GymSpace Act
         if (given is TupleSpace or DictSpace)
         {
             var whole = GymSpace.Of(given);
-            RequireParts(path, columns, name, whole, [], rows);
+            foreach (var called in Names(name, whole, []))
+            {
+                if (!columns.Has(called))
+                {
+                    throw new InvalidDataException($"{path} has no array {called}.");
+                }
+
+                RequireRows(path, called, columns.Describe(called).Shape, rows);
+            }
+
             return whole;
         }
 
@@ -129,25 +149,5 @@ internal sealed record FlatLayout(long Rows, GymSpace Observations, GymSpace Act
             ? Space.Discrete((int)most[0] + 1)
             : Space.MultiDiscrete([.. most.Select(value => (int)value + 1)]);
         return GymSpace.Of(space) with { Shape = axes };
-    }
-
-    private static void RequireParts(
-        string path, IFlatColumns columns, string name, GymSpace space, IReadOnlyList<string> names, long rows)
-    {
-        foreach (var (inner, part) in space.Parts)
-        {
-            RequireParts(path, columns, name, part, [.. names, inner], rows);
-        }
-
-        if (!space.IsComposite)
-        {
-            var called = NameOf(name, names);
-            if (!columns.Has(called))
-            {
-                throw new InvalidDataException($"{path} has no array {called}.");
-            }
-
-            RequireRows(path, called, columns.Describe(called).Shape, rows);
-        }
     }
 }

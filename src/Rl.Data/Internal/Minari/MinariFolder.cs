@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Text.Json;
@@ -46,7 +47,7 @@ internal static class MinariFolder
     {
         Id = Text(path, json, "dataset_id") ?? string.Empty,
         EnvironmentSpecification = Text(path, json, "env_spec"),
-        EnvironmentId = EnvironmentId(Text(path, json, "env_spec")),
+        EnvironmentId = Text(path, json, "environment_id") ?? EnvironmentId(Text(path, json, "env_spec")),
         Authors = Texts(path, json, "author"),
         AuthorEmails = Texts(path, json, "author_email"),
         AlgorithmName = Text(path, json, "algorithm_name"),
@@ -77,6 +78,78 @@ internal static class MinariFolder
         JsonValue value when value.TryGetValue<string>(out var text) => text,
         var other => throw new InvalidDataException($"{path}: {name} is {other.ToJsonString()}; it must be a string."),
     };
+
+    /// <summary>The metadata that Minari writes, in its order.</summary>
+    public static JsonObject Metadata(
+        string path,
+        DatasetMetadata metadata,
+        string format,
+        GymSpace observations,
+        GymSpace actions,
+        long episodes,
+        long steps,
+        long bytes)
+    {
+        // Images are kept as they are: JPEG would change them.
+        var json = new JsonObject
+        {
+            ["total_episodes"] = episodes,
+            ["total_steps"] = steps,
+            ["data_format"] = format,
+            ["jpeg_encoding"] = !observations.HasImages && !actions.HasImages,
+            ["observation_space"] = observations.Text,
+            ["action_space"] = actions.Text,
+        };
+        Add("env_spec", metadata.EnvironmentSpecification);
+        json["dataset_id"] = IdOf(path, metadata.Id);
+        Add("code_permalink", metadata.CodePermalink);
+        AddList("author", metadata.Authors);
+        AddList("author_email", metadata.AuthorEmails);
+        Add("algorithm_name", metadata.AlgorithmName);
+        Add("description", metadata.Description);
+        json["minari_version"] = Version;
+        if (metadata.References is { } references)
+        {
+            json["ref_max_score"] = PythonJson.Value(references.Expert);
+            json["ref_min_score"] = PythonJson.Value(references.Random);
+        }
+
+        // Of our own; Minari keeps what it does not know.
+        Add("environment_id", metadata.EnvironmentId);
+        json["dataset_size"] = PythonJson.Value(Math.Round(bytes / 1e6, 1));
+        return json;
+
+        void Add(string name, string? text)
+        {
+            if (text is not null)
+            {
+                json[name] = text;
+            }
+        }
+
+        void AddList(string name, IReadOnlyList<string> texts)
+        {
+            if (texts.Count > 0)
+            {
+                json[name] = new JsonArray([.. texts.Select(text => JsonValue.Create(text))]);
+            }
+        }
+    }
+
+    /// <summary>The stated id where the folder is called so, as Minari's loader wants it; else one of the folder's
+    /// name.</summary>
+    private static string IdOf(string path, string id)
+    {
+        var full = Path.GetFullPath(path).Replace('\\', '/').TrimEnd('/');
+        if (id.Length > 0 && full.EndsWith("/" + id, StringComparison.Ordinal))
+        {
+            return id;
+        }
+
+        var name = full[(full.LastIndexOf('/') + 1)..];
+        var dash = name.LastIndexOf("-v", StringComparison.Ordinal);
+        return dash > 0 && int.TryParse(name.AsSpan(dash + 2), out _) ? name : $"{name}-v0";
+    }
 
     private static string[] Texts(string path, JsonObject json, string name) => json[name] switch
     {
