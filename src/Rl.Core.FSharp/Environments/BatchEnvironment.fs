@@ -214,6 +214,24 @@ type BatchEnvironment() =
         | Ok task -> task
         | Error reason -> Guard.fail "environment" $"Hindsight cannot learn from {this.Id}: {reason}."
 
+    /// A simulator of `places` places that begin where copies of this batch stand: what planners think ahead with. Or a
+    /// clause that says why there is none and what to do.
+    abstract Simulate: places: int -> Result<Simulator, string>
+
+    default this.Simulate _ =
+        Error(
+            if this.Wrappers.IsEmpty then
+                "its states cannot be copied; plan with a model of your own"
+            else
+                "its wrappers keep a memory that cannot be copied; plan in the environment without wrappers"
+        )
+
+    /// `Simulate`; `ArgumentException` where there is no simulator.
+    member this.RequireSimulator(places: int) : Simulator =
+        match this.Simulate places with
+        | Ok simulator -> simulator
+        | Error reason -> Guard.fail "environment" $"No planner can think ahead in {this.Id}: {reason}."
+
     /// What a copy looks like; none if the environment cannot be looked at.
     abstract Render: copy: int -> Scene voption
     default _.Render _ = ValueNone

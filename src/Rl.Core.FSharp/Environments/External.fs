@@ -10,44 +10,6 @@ open System.Threading.Tasks
 open Rl.Core.Foundations
 open Rl.Core.Environments.Rendering
 
-/// An environment that keeps its state to itself.
-type IMutableEnvironment =
-    /// What is observed.
-    abstract ObservationSpace: Space
-    /// What can be done.
-    abstract ActionSpace: Space
-    /// The number of steps after which an episode is truncated; 0 for no limit.
-    abstract MaxEpisodeSteps: int
-    /// Starts an episode whose randomness all comes from `seed`, and writes its first observation.
-    abstract Reset: seed: uint64 * observation: Span<float32> -> unit
-    /// Takes an action and writes the next observation.
-    abstract Step: action: ReadOnlySpan<float32> * observation: Span<float32> -> Outcome
-
-/// A user's environment that can copy itself with its whole state, so that snapshots continue exactly.
-type ICloneableEnvironment =
-    inherit IMutableEnvironment
-    /// A copy that shares nothing that changes.
-    abstract Clone: unit -> IMutableEnvironment
-
-/// A user's environment in which not every action is possible in every state.
-type IMaskedEnvironment =
-    inherit IMutableEnvironment
-    /// Whether `ActionMask` may be asked.
-    abstract HasActionMask: bool
-    /// mask[i] ← whether choice i is possible now, in the order of the action space's choices. Not asked where there
-    /// are none.
-    abstract ActionMask: mask: Span<bool> -> unit
-
-/// A user's environment that can be looked at.
-type IMutableRenderable =
-    inherit IMutableEnvironment
-    /// Whether `Render` may be asked.
-    abstract CanRender: bool
-    /// What the present state looks like. It changes nothing.
-    abstract Render: unit -> Scene
-    /// The steps a second that look like its own time; greater than 0.
-    abstract FramesPerSecond: float
-
 /// A batch over user environments, one instance a copy; instance i is made by `create i` and used by one thread at a
 /// time. An exception of an instance is wrapped in `EnvironmentFailure`.
 /// Snapshots hold clones of instances that are all `ICloneableEnvironment`, though files do not. Otherwise, and from a
@@ -212,6 +174,20 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
     new(id, rewardThreshold, count, create) = External(id, rewardThreshold, count, create, Timeout.InfiniteTimeSpan)
 
     override _.Goals = goals
+
+    override _.Simulate(places: int) =
+        if isCloneable then
+            let present copy =
+                let observation = ReadOnlyMemory(current, copy * observationSize, observationSize)
+                struct (instances[copy] :?> ICloneableEnvironment, observation)
+
+            Ok(CloneSimulator(id, observationSpace, actionSpace, Func<_, _> present, places))
+        else
+            Error(
+                "it cannot be cloned; let it implement ICloneableEnvironment (a copy that shares nothing that changes), "
+                + "or plan with a model of your own"
+            )
+
     override _.HasActionMasks = masked
 
     override this.ActionMasks(first: int, copies: int, masks: Span<bool>) =

@@ -146,6 +146,10 @@ type Vectorised<'State
         episodes.CheckObservations(copy, Span.op_Implicit row, true)
 
     override _.Goals = goals
+
+    override _.Simulate(places: int) =
+        Ok(PureSimulator<'State>(environment, Func<int, 'State>(fun copy -> states[copy]), places))
+
     override _.HasActionMasks = masks.IsSome
 
     override this.ActionMasks(first: int, count: int, result: Span<bool>) =

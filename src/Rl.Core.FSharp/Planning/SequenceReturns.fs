@@ -9,3 +9,10 @@ type ISequenceReturns =
     /// `actions` are [K, horizon, `ActionSpace.Size`] in the environment's numbers; `returns` has K elements, which may
     /// be −∞ but not NaN.
     abstract Judge: actions: ReadOnlySpan<float32> * horizon: int * returns: Span<float> -> unit
+
+/// A judge of sequences of numbers in double precision: mathematical functions.
+type IExactSequenceReturns =
+    inherit ISequenceReturns
+
+    /// `Judge` for actions that are not rounded to single precision.
+    abstract JudgeExactly: actions: ReadOnlySpan<float> * horizon: int * returns: Span<float> -> unit
