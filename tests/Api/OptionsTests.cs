@@ -33,6 +33,7 @@ public sealed class OptionsTests
         { "crossq", "BatchSize", "1" },
         { "droq", "DropoutRate", "1" },
         { "es", "Deviation", "0" },
+        { "mbpo", "Elites", "9" },
         { "npg", "CgSteps", "0" },
         { "pqn", "Lambda", "1.5" },
         { "ppg", "CloneCoefficient", "-1" },

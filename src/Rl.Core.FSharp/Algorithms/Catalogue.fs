@@ -22,6 +22,7 @@ module Catalogue =
             Es.entry
             Fqf.entry
             Iqn.entry
+            Mbpo.entry
             Npg.entry
             Ppg.entry
             Ppo.entry

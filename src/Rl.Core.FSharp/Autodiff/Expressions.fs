@@ -100,6 +100,8 @@ module Expr =
     let gelu (x: Expr) = 0.5 * x * (1.0 + erf (x * Math.Sqrt 0.5))
     /// x · sigmoid(x), also called swish (Elfwing et al. 2018).
     let silu (x: Expr) = x * sigmoid x
+    /// x · tanh(ln(1 + eˣ)) (Misra 2020).
+    let mish (x: Expr) = x * tanh (softplus x)
 
     /// The smaller of two; where they are equal each gets half of the derivative.
     let minimum a b = binary BinaryOperation.Minimum a b

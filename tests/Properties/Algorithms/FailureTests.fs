@@ -77,6 +77,7 @@ let private diverging: (string * (string * string) list) list =
         "droq", critics
         "fqf", rate :: replayed
         "iqn", rate :: replayed
+        "mbpo", critics
         "npg", [ rate; "RolloutSteps", "32"; "Activation", "relu" ]
         "ppg", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
         "ppo", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]

@@ -23,6 +23,7 @@ internal static class OptionRecords
         "es" => new EsOptions(),
         "fqf" => new FqfOptions(),
         "iqn" => new IqnOptions(),
+        "mbpo" => new MbpoOptions(),
         "npg" => new NpgOptions(),
         "ppg" => new PpgOptions(),
         "ppo" => new PpoOptions(),
@@ -171,6 +172,50 @@ internal static class OptionRecords
             "N: levels that an update draws for each transition, whose quantiles it moves.",
         ("IqnOptions", "TargetQuantiles") =>
             "N′: levels that it draws for the next state, whose quantiles those are compared with.",
+        ("MbpoOptions", "Critics") =>
+            "The number of critics, of which the least value counts.",
+        ("MbpoOptions", "RealShare") =>
+            "The share of an update's transitions that are of real steps; the others are imagined.",
+        ("MbpoOptions", "RolloutLength") =>
+            "k: steps of a rollout, rounded down.",
+        ("MbpoOptions", "RolloutsKept") =>
+            "Fits of the model whose rollouts are remembered.",
+        ("MbpoOptions", "RolloutsPerStep") =>
+            "Rollouts within the model for each step of the environment.",
+        ("MbpoOptions", "TargetRate") =>
+            "The share τ of the critics in their targets after each update.",
+        ("ModelOptions", "Bootstrap") =>
+            "Let each member learn from rows drawn with replacement; else from all rows, in an order of its own.",
+        ("ModelOptions", "Elites") =>
+            "Members with the least error on data held out, which alone imagine.",
+        ("ModelOptions", "HeldOutShare") =>
+            "The share of the data that is held out to tell when to stop and which members are the elites; with 0 all rows are learnt from and measured on.",
+        ("ModelOptions", "ImaginedRewards") =>
+            "Where imagined rewards and terminations come from: from functions that the library knows of some environments, else from the model; or always from the model.",
+        ("ModelOptions", "LearnVarianceBounds") =>
+            "Learn the bounds of the logarithm of variances.",
+        ("ModelOptions", "Members") =>
+            "The members of the ensemble.",
+        ("ModelOptions", "Model") =>
+            "What members predict: means and variances, or means alone.",
+        ("ModelOptions", "ModelActivation") =>
+            "What stands after each hidden layer of the model.",
+        ("ModelOptions", "ModelBatchSize") =>
+            "Rows of one of a member's gradient steps.",
+        ("ModelOptions", "ModelEpochs") =>
+            "The most passes over the data of a fit.",
+        ("ModelOptions", "ModelHidden") =>
+            "Widths of the hidden layers of each member.",
+        ("ModelOptions", "ModelInterval") =>
+            "Environment steps, over all copies, from fit to fit.",
+        ("ModelOptions", "ModelLearningRate") =>
+            "Adam's step size for the model.",
+        ("ModelOptions", "ModelPatience") =>
+            "Passes over the data without a member that gets better by a hundredth, after which a fit ends.",
+        ("ModelOptions", "ModelWeightDecay") =>
+            "λ: λ times the weights is added to the model's gradient.",
+        ("ModelOptions", "NormaliseTargets") =>
+            "Give targets mean 0 and variance 1 as inputs have.",
         ("NetworkOptions", "ActionScaling") =>
             "What continuous actions of bounded boxes are in units of, inside the policy: the centre and half-range of their bounds, or the environment's own.",
         ("NetworkOptions", "Activation") =>

@@ -61,6 +61,28 @@ type SequenceOptions =
         BurnIn: int
     }
 
+/// What learns from the memory beside the updates and gives them some of their samples, such as a model of the world.
+[<NoEquality; NoComparison>]
+type OffPolicyCompanion =
+    {
+        /// Of its part of θ, which follows that of the algorithm.
+        Layout: Layout
+        /// The arrays that states carry for it, with their first values.
+        Arrays: (string * float32[]) list
+        /// Takes θ and the arrays in.
+        Load: Draft -> unit
+        /// Called once learning may start, before the updates that follow some steps, with the memory, the statistics
+        /// of observations, and the number of environment steps before those and now: the generator that follows.
+        Study: Replay -> RunningStatistics -> struct (int64 * int64) -> Rng -> Rng
+        /// May replace some of the drawn transitions, before observations and rewards are normalised: the generator
+        /// that follows.
+        Amend: Samples -> Rng -> Rng
+        /// Writes θ and the arrays back.
+        Store: Draft -> unit
+        /// What to report of it, in a fixed order.
+        Metrics: unit -> struct (string * float)[]
+    }
+
 /// What some off-policy algorithms ask for.
 [<NoEquality; NoComparison>]
 type OffPolicyExtras =
@@ -75,6 +97,8 @@ type OffPolicyExtras =
         /// column `ReplayColumns.firstStates`, and errors that priorities follow are a sequence's each. Transitions are
         /// of one step.
         Sequences: SequenceOptions option
+        /// What learns beside the updates. It gives transitions of one step, all drawn alike.
+        Companion: OffPolicyCompanion option
     }
 
 /// The functions of off-policy learners that do not depend on the algorithm.
@@ -125,8 +149,14 @@ module Replayed =
         info.TotalAvailableMemoryBytes - info.MemoryLoadBytes
 
     /// First states with the memory and the target networks that begin as copies.
-    let private start (extras: OffPolicyExtras) (parts: OffPolicyParts) environment (replay: Replay) : StateStart =
-        let plain = Learners.start parts.Layout environment parts.NormaliseObservations extras.NormalisesRewards
+    let private start
+        (extras: OffPolicyExtras)
+        (parts: OffPolicyParts)
+        layout
+        environment
+        (replay: Replay)
+        : StateStart =
+        let plain = Learners.start layout environment parts.NormaliseObservations extras.NormalisesRewards
 
         {
             Layout = plain.Layout
@@ -154,11 +184,17 @@ module Replayed =
         : Learner =
         OffPolicyOptions.validate options
         let copies = environment.Count
+        let companion = extras.Companion
+
+        let layout =
+            match companion with
+            | Some companion -> Layout.append parts.Layout companion.Layout
+            | None -> parts.Layout
 
         let interaction =
             Interaction(
                 parts.Actor,
-                parts.Layout,
+                layout,
                 environment,
                 parts.Explore,
                 int64 options.LearningStarts,
@@ -309,6 +345,11 @@ module Replayed =
                 | ValueSome hindsight -> hindsight.Relabel(batch, replay, next)
                 | ValueNone -> next
 
+            let next =
+                match companion with
+                | Some companion -> companion.Amend samples next
+                | None -> next
+
             if parts.NormaliseObservations then
                 normalise columns.Observations
                 normalise columns.NextObservations
@@ -325,6 +366,7 @@ module Replayed =
         let learn (state: TrainingState) () =
             let draft = Draft state
             parts.Load draft
+            companion |> Option.iter (fun companion -> companion.Load draft)
             interaction.Begin state
             let acted = parts.Policy()
             interaction.Follow acted.Span
@@ -337,7 +379,8 @@ module Replayed =
             let mutable count = 0
 
             for _ in 1..alternations do
-                let before = interaction.Steps / int64 copies
+                let start = interaction.Steps
+                let before = start / int64 copies
                 interaction.Continue()
                 priorities |> ValueOption.iter (fun priorities -> priorities.Append interaction.Replay)
                 parts.Stepped before (interaction.Steps / int64 copies)
@@ -345,6 +388,11 @@ module Replayed =
                 let replay = interaction.Replay
 
                 if isReady options.LearningStarts interaction.Steps replay && replay.Count > delay then
+                    match companion with
+                    | Some companion ->
+                        key <- companion.Study replay interaction.Statistics (struct (start, interaction.Steps)) key
+                    | None -> ()
+
                     for _ in 1..updates do
                         key <- parts.Learn samples interaction.Steps (draw key)
 
@@ -358,6 +406,7 @@ module Replayed =
                     interaction.Follow(parts.Policy().Span)
 
             parts.Store draft
+            companion |> Option.iter (fun companion -> companion.Store draft)
             let acted = interaction.End state
             let learned = draft.Onto acted
 
@@ -378,6 +427,11 @@ module Replayed =
             let metrics =
                 [|
                     yield! parts.Metrics next.Steps
+
+                    match companion with
+                    | Some companion -> yield! companion.Metrics()
+                    | None -> ()
+
                     yield struct ("gradientSteps", float count)
                     yield struct ("remembered", float interaction.Replay.Count)
 
@@ -400,20 +454,29 @@ module Replayed =
                 Arrays =
                     [
                         yield! parts.Arrays
+                        match companion with
+                        | Some companion -> yield! companion.Arrays
+                        | None -> ()
                         match priorities with
                         | ValueSome priorities -> Priorities<float32>.Name, priorities.Initial
                         | ValueNone -> ()
                         if parts.Actor.StateSize > 0 then
                             ArrayNames.RecurrentStates, Array.zeroCreate<float32>(copies * parts.Actor.StateSize)
                     ]
-                Start = start extras parts environment empty
+                Start = start extras parts layout environment empty
                 Collect = ignore
                 Learn = learn
             }
 
     /// Of those who ask for nothing more.
     let noExtras: OffPolicyExtras =
-        { RemembersMasks = false; EpisodeEnded = ignore; NormalisesRewards = false; Sequences = None }
+        {
+            RemembersMasks = false
+            EpisodeEnded = ignore
+            NormalisesRewards = false
+            Sequences = None
+            Companion = None
+        }
 
     /// A learner of rounds without extras.
     let learner (options: OffPolicyOptions) (parts: OffPolicyParts) (environment: BatchEnvironment) (workers: Workers) =

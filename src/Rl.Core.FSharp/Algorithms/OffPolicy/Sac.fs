@@ -70,7 +70,7 @@ module Sac =
     let private networksOf (c: SacOptions) = SoftNetworks.create "sac" c.Soft c.Critics
 
     /// ½ Σᵢ (qᵢ(s, a) − y)² with y = r + γ (min q̄(s′, a′) − α ln π(a′|s′)).
-    let private evaluation (parts: SoftParts) (batch: Batch) =
+    let internal evaluation (parts: SoftParts) (batch: Batch) =
         let critic, columns = parts.Critic, parts.Columns
         let values group = ActionCritic.values critic (batch.Parameters group)
         let struct (action, logProbability) = SoftPolicy.atNext parts.Policy (batch.Parameters "actor") columns batch
@@ -86,7 +86,7 @@ module Sac =
             (values "critics" batch[columns.Observations] batch[columns.Actions])
 
     /// α ln π(a|s) − min q(s, a), and −ln α (ln π(a|s) + H).
-    let private improvement (parts: SoftParts) (batch: Batch) =
+    let internal improvement (parts: SoftParts) (batch: Batch) =
         let critic, columns = parts.Critic, parts.Columns
         let struct (action, logProbability) = SoftPolicy.atPresent parts.Policy (batch.Parameters "actor") columns batch
 

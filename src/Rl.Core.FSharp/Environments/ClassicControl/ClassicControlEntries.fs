@@ -104,6 +104,14 @@ module internal ClassicControlEntries =
                         AnyEnvironment.Pack(NoisyAcrobot options)
         }
 
+    let private swingUp =
+        {
+            Id = CartPoleSwingUp.Id
+            Summary = "Swing a pole up that hangs from a cart, and keep it over the middle of the rail."
+            Keywords = []
+            Create = fun _ -> AnyEnvironment.Pack(CartPoleSwingUp())
+        }
+
     /// Every environment of this family.
     let all: RegistryEntry list =
-        [ cartPole CartPole.V0; cartPole CartPole.V1; mountainCar; mountainCarContinuous; pendulum; acrobot ]
+        [ cartPole CartPole.V0; cartPole CartPole.V1; swingUp; mountainCar; mountainCarContinuous; pendulum; acrobot ]

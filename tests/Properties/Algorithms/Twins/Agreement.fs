@@ -81,6 +81,9 @@ let blocks (learner: Learner) (count: int) =
     let layout =
         if actor.Count = count then
             actor
+        elif learner.Algorithm = "mbpo" then
+            // Its model follows them.
+            withCritics 2
         elif List.contains learner.Algorithm actorCritics then
             Seq.initInfinite (fun index -> withCritics (index + 1))
             |> Seq.find (fun layout -> layout.Count >= count)
