@@ -9,7 +9,8 @@ namespace Rl.Data;
 /// <summary>Recorded episodes on disk or in memory, with their spaces and what was noted beside them.</summary>
 /// <remarks>Episodes are read one at a time, so that a file may be larger than memory. Whatever does not fit its
 /// spaces, is not finite or is missing is an <see cref="InvalidDataException"/> that names the file, the episode and
-/// the step. A data set has no open files: each enumeration opens and closes its own.</remarks>
+/// the step; <see cref="DatasetCheck"/> finds all of them. A data set has no open files: each enumeration opens and
+/// closes its own.</remarks>
 public sealed class Dataset
 {
     internal Dataset(

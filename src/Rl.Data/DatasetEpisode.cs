@@ -10,6 +10,9 @@ namespace Rl.Data;
 /// <param name="Steps">Observations, actions, rewards and the end.</param>
 public sealed record DatasetEpisode(int Number, RecordedEpisode Steps)
 {
+    /// <summary>Whether the data say that it ended; an episode that merely stops counts as truncated.</summary>
+    public bool HasEnd { get; init; } = true;
+
     /// <summary>The seed of the environment's reset; null where none was noted.</summary>
     public ulong? Seed { get; init; }
 

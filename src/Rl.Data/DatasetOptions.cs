@@ -18,6 +18,10 @@ public sealed record DatasetOptions
     /// them and drops it.</summary>
     public bool NextObservations { get; init; }
 
+    /// <summary>Take an episode that neither terminates nor is truncated as truncated where its recording stopped; else
+    /// it is an error. In files without episodes (D4RL, NumPy) the last one may always stop.</summary>
+    public bool OpenEnds { get; init; }
+
     /// <summary>Move actions outside their box onto its bounds; else they are an error.</summary>
     public bool ClipActions { get; init; }
 

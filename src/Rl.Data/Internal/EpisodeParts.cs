@@ -34,6 +34,13 @@ internal sealed class EpisodeParts
     public InvalidDataException Wrong(long step, string what) =>
         new($"{source}: episode {Number}, step {step}{RowOf(step)}: {what}.");
 
+    /// <summary>An error on the number of rows of an array.</summary>
+    public InvalidDataException WrongRows(string called, long found, int wanted) => Wrong(
+        called.StartsWith("observations", StringComparison.Ordinal)
+            ? $"{called} has {found} rows; there are {wanted - 1} steps, so it must have {wanted}, the observation "
+                + "behind the last step too"
+            : $"{called} has {found} rows; there are {wanted} steps, and it must have one for each");
+
     /// <summary>Puts arrays of the parts of a space together as rows.</summary>
     /// <param name="name">observations or actions.</param>
     /// <param name="space">Their space.</param>
@@ -197,11 +204,7 @@ internal sealed class EpisodeParts
 
         if (array.Rows != rows)
         {
-            throw Wrong(
-                called.StartsWith("observations", StringComparison.Ordinal)
-                    ? $"{called} has {array.Rows} rows; there are {rows - 1} steps, so it must have {rows}, "
-                        + "the observation behind the last step too"
-                    : $"{called} has {array.Rows} rows; there are {rows} steps, and it must have one for each");
+            throw WrongRows(called, array.Rows, rows);
         }
     }
 }

@@ -46,9 +46,10 @@ internal sealed class FlatEpisodes
     /// <param name="First">The first row.</param>
     /// <param name="Steps">T.</param>
     /// <param name="Terminated">Whether its last step is terminal.</param>
+    /// <param name="HasEnd">Whether the file says that it ends there.</param>
     /// <param name="HasNext">Whether o_T is the next observation of the last step, else the observation of the row
     /// behind.</param>
-    private readonly record struct Cut(long First, int Steps, bool Terminated, bool HasNext);
+    private readonly record struct Cut(long First, int Steps, bool Terminated, bool HasNext, bool HasEnd = true);
 
     private IEnumerable<Cut> AsD4rl()
     {
@@ -84,7 +85,8 @@ internal sealed class FlatEpisodes
 
         if (layout.Rows - 1 > first)
         {
-            yield return new(first, Length(layout.Rows - 1 - first), false, false);
+            RequireEnds(first);
+            yield return new(first, Length(layout.Rows - 1 - first), false, false, HasEnd: false);
         }
     }
 
@@ -99,9 +101,26 @@ internal sealed class FlatEpisodes
                 : options.MaxEpisodeSteps > 0 && row - first == options.MaxEpisodeSteps - 1;
             if (isTerminal || isCut || row == layout.Rows - 1)
             {
-                yield return new(first, Length(row - first + 1), isTerminal, true);
+                var hasEnd = isTerminal || isCut;
+                if (!hasEnd)
+                {
+                    RequireEnds(first);
+                }
+
+                yield return new(first, Length(row - first + 1), isTerminal, true, hasEnd);
                 first = row + 1;
             }
+        }
+    }
+
+    /// <summary>A file in which nothing ends is refused: its steps would be one episode.</summary>
+    private void RequireEnds(long first)
+    {
+        if (first == 0 && !options.OpenEnds)
+        {
+            throw new InvalidDataException(
+                $"{path}: none of its {layout.Rows} rows is terminal or a timeout, so that all would be one episode; "
+                + "give the time limit (MaxEpisodeSteps, --max-episode-steps), or let open ends be (--open-ends).");
         }
     }
 
@@ -133,6 +152,7 @@ internal sealed class FlatEpisodes
             layout.Observations.Space, observations, layout.Actions.Space, actions, options.ClipActions);
         return new(number, episode)
         {
+            HasEnd = cut.HasEnd,
             Infos = infos.ToDictionary(
                 name => name["infos/".Length..], name => Buffer(name).Read(cut.First, steps), StringComparer.Ordinal),
         };

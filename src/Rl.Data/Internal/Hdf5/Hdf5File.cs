@@ -59,7 +59,9 @@ internal sealed class Hdf5File : IDisposable
             leaveOpen: false);
         try
         {
-            var view = map.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
+            // A stream looks at every place it is asked for; the library's own reading of mapped memory does not, and a
+            // damaged file would end the process.
+            var view = map.CreateViewStream(0, length, MemoryMappedFileAccess.Read);
             return new(path, length, map, Guarded(path, string.Empty, () => H5File.Open(view)));
         }
         catch

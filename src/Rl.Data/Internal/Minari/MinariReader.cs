@@ -102,13 +102,10 @@ internal static class MinariReader
         var actions = parts.Rows(
             "actions", reading.Actions, steps, (path, part) =>
                 ReadPart(Find(group, "actions", path, reading.Actions), part, reading, parts, steps));
+        var truncations = group.Array("truncations").Read();
         var episode = reading.Episode(
-            parts,
-            observations,
-            actions,
-            rewards.Read(),
-            group.Array("terminations").Read(),
-            group.Array("truncations").Read());
+            parts, observations, actions, rewards.Read(), group.Array("terminations").Read(), truncations);
+        var ends = truncations.ToDoubles()[^1] == 1;
         var infos = new SortedDictionary<string, DataArray>(StringComparer.Ordinal);
         if (withInfos && group.Has("infos"))
         {
@@ -120,6 +117,7 @@ internal static class MinariReader
             Seed = SeedOf(attributes),
             Options = OptionsOf(attributes),
             Infos = infos,
+            HasEnd = episode.Terminated || ends,
         };
     }
 
@@ -141,15 +139,15 @@ internal static class MinariReader
     private static DataArray ReadPart(
         Hdf5Array array, GymSpace part, MinariReading reading, EpisodeParts parts, int rows)
     {
-        if (array.IsJagged)
+        // Before memory is asked for.
+        if (array.Rows != rows)
         {
-            return reading.Decode(parts, array.Name, part, array.ReadSequences());
+            throw parts.WrongRows(array.Name[(array.Name.IndexOf('/') + 1)..], array.Rows, rows);
         }
 
-        // Asked for before memory is: a shape that does not fit is refused by its numbers alone.
-        if (array.Shape.Count == 0 || array.Rows != rows)
+        if (array.IsJagged && part.IsImage)
         {
-            return new(ElementTypes.Create(ElementType.UInt8, 0), Refused(array));
+            return reading.Decode(parts, array.Name, part, array.ReadSequences());
         }
 
         var read = array.Read();
@@ -167,9 +165,6 @@ internal static class MinariReader
 
         return read;
     }
-
-    /// <summary>A shape without elements that says how many rows were found.</summary>
-    private static int[] Refused(Hdf5Array array) => [(int)Math.Min(array.Rows, int.MaxValue), 0];
 
     private static void ReadInfos(Hdf5Group group, string path, SortedDictionary<string, DataArray> infos)
     {

@@ -48,12 +48,18 @@ internal sealed class MinariReading(GymSpace observations, GymSpace actions, Dat
         }
 
         var steps = rewards.Rows;
+        var isTerminal = parts.End("terminations", terminations, steps);
+        var isCut = parts.End("truncations", truncations, steps);
+        if (!isTerminal && !isCut && !options.OpenEnds)
+        {
+            throw parts.Wrong(
+                steps - 1,
+                "the last step neither terminates nor is truncated; where the recording merely stopped there, let open "
+                + "ends be (OpenEnds, --open-ends)");
+        }
+
         var episode = parts.Episode(
-            observed,
-            acted,
-            rewards.Values as double[] ?? rewards.ToDoubles(),
-            parts.End("terminations", terminations, steps),
-            parts.End("truncations", truncations, steps));
+            observed, acted, rewards.Values as double[] ?? rewards.ToDoubles(), isTerminal, isCut);
         parts.RequireInside(Observations.Space, observed, Actions.Space, acted, options.ClipActions);
         return episode;
     }
