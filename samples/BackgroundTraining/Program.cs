@@ -27,9 +27,7 @@ var options = new PpoOptions
     NormaliseRewards = true,
     InitialLogStandardDeviation = -0.5,
 };
-using var agent = File.Exists(path)
-    ? Agent.Load(path, () => new Telescope())
-    : Agent.Create(options, () => new Telescope(), seed: 1);
+using var agent = Agent.LoadOrCreate(path, options, () => new Telescope(), seed: 1);
 
 // What acts now. One thread replaces it, another reads it; a policy itself never changes.
 var acting = new Acting(agent.ToPolicy(), agent.Steps);

@@ -27,7 +27,7 @@ internal static class CommandLine
         if (parsed.Errors.Count > 0 && parsed.GetResult(suggest) is null)
         {
             terminal.Error.WriteLine(
-                $"rl: {Shown.Text(string.Join(" ", parsed.Errors.Select(error => error.Message)))} Try rl --help.");
+                $"rl: {Shown.Text(UnknownWords.Complaint(parsed))} Try {Help(parsed)}.");
             return ExitCode.Usage;
         }
 
@@ -47,6 +47,9 @@ internal static class CommandLine
             });
         });
     }
+
+    private static string Help(ParseResult parsed) =>
+        parsed.CommandResult.Command is RootCommand ? "rl --help" : $"rl {parsed.CommandResult.Command.Name} --help";
 
     /// <summary>Every command.</summary>
     internal static RootCommand Root(Terminal terminal, CancellationToken interruption)

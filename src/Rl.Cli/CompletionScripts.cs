@@ -50,13 +50,16 @@ internal static class CompletionScripts
             #compdef rl
             # Completion of rl for zsh: a file _rl in a folder of $fpath, or source <(rl completion zsh) after compinit.
             _rl() {
-                local line="${BUFFER#* }"
-                local cursor=$((CURSOR - ${#BUFFER} + ${#line}))
+                # What stands before the word as it is, and of the word, without its quotes, what stands before its
+                # first space; zsh compares what is found with all of it.
+                local typed="${(Q)PREFIX}"
+                local line="${(j: :)words[2,CURRENT-1]}"
+                line="${line:+$line }${typed%% *}"
                 local -a found values
-                found=("${(@f)$(rl "[suggest:$cursor]" "$line" 2>/dev/null)}")
-                found=(${found:#(|/\?|/h|-\?)})
-                values=(${(M)found:#*=})
-                found=(${found:#*=})
+                found=("${(@f)$(rl "[suggest:${#line}]" "$line" 2>/dev/null)}")
+                found=("${(@)found:#(|/\?|/h|-\?)}")
+                values=("${(@M)found:#*=}")
+                found=("${(@)found:#*=}")
                 (( ${#found} )) && compadd -- "${found[@]}"
                 (( ${#values} )) && compadd -S '' -- "${values[@]}"
                 (( ${#found} + ${#values} )) || _files
@@ -69,7 +72,10 @@ internal static class CompletionScripts
             """
             # Completion of rl for fish: ~/.config/fish/completions/rl.fish
             function __rl_complete
-                set -l line (string replace -r '^\S+\s' '' -- (commandline -cp))
+                # The words before, and of this one, without quotes and backslashes, what stands before its first space.
+                set -l words (commandline -opc)
+                set -l current (commandline -ct | string replace -r '^["\']' '' | string replace -ra '\\\\(.)' '$1')
+                set -l line (string join -- ' ' $words[2..] (string replace -r ' .*' '' -- "$current"))
                 rl "[suggest:"(string length -- "$line")"]" "$line" 2>/dev/null | string match -rv '^(/\?|/h|-\?)$'
             end
             complete -c rl -a '(__rl_complete)'
@@ -81,12 +87,20 @@ internal static class CompletionScripts
             # Completion of rl for PowerShell: rl completion pwsh | Out-String | Invoke-Expression, in $PROFILE
             Register-ArgumentCompleter -Native -CommandName rl -ScriptBlock {
                 param($wordToComplete, $commandAst, $cursorPosition)
+                # What stands before the word as it is, and of the word, without its quotes, what stands before its
+                # first space.
                 $line = $commandAst.ToString()
-                if ($line.Length -lt $cursorPosition) { $line = $line.PadRight($cursorPosition) }
                 $start = $line.IndexOf(' ') + 1
-                $cursor = $cursorPosition - $start
-                rl "[suggest:$cursor]" $line.Substring($start) 2>$null |
-                    Where-Object { $_ -and $_ -notin '/?', '/h', '-?' } |
+                $typed = $wordToComplete -replace "^['`"]|['`"]$", '' -replace '`(.)', '$1'
+                $cursor = [Math]::Min($line.Length, $cursorPosition - $commandAst.Extent.StartOffset)
+                $end = $cursor - $wordToComplete.Length
+                $before = if ($end -gt $start) { $line.Substring($start, $end - $start) } else { '' }
+                if ($before -and -not $before.EndsWith(' ')) { $before += ' ' }
+                $asked = $before + ($typed -split ' ')[0]
+                rl "[suggest:$($asked.Length)]" $asked 2>$null |
+                    Where-Object {
+                        $_ -and $_ -notin '/?', '/h', '-?' -and $_.StartsWith($typed, 'OrdinalIgnoreCase')
+                    } |
                     ForEach-Object {
                         $text = if ($_ -match '^[\w./=:-]+$') { $_ } else { "'" + $_.Replace("'", "''") + "'" }
                         [System.Management.Automation.CompletionResult]::new($text, $_, 'ParameterValue', $_)

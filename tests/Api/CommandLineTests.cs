@@ -19,6 +19,64 @@ public sealed class CommandLineTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
+    [Theory]
+    [InlineData("There is no command \"trian\"; did you mean train? Try rl --help.", "trian", "ppo", "CartPole-v1")]
+    [InlineData("There is no command \"evalaute\"; did you mean evaluate?", "evalaute", "run")]
+    [InlineData("There is no command \"xyzzyx\". Try rl --help.", "xyzzyx")]
+    [InlineData("rl train has no option --stpes; did you mean --steps? Try rl train --help.",
+        "train", "ppo", "CartPole-v1", "--stpes", "5")]
+    [InlineData("rl train has no option --sett; did you mean --set", "train", "ppo", "CartPole-v1", "--sett=1")]
+    [InlineData("rl train has no option --frobnicate. Try", "train", "ppo", "CartPole-v1", "--frobnicate")]
+    [InlineData("did you mean --plugin?", "environments", "--plugn", "x.dll")]
+    public void A_word_that_nothing_knows_is_told_with_the_nearest(string expected, params string[] words) =>
+        Fails(2, expected, words);
+
+    [Theory]
+    [InlineData("{\n  \"Discount\": 0.9,\n  \"LearningRate\": 1e-3\n  \"Epochs\": 3\n}",
+        "it is no JSON from line 4, column 3 on, where \"Epochs\": 3 stands")]
+    [InlineData("{ \"Discount\": 0.9", "it is no JSON from line 1")]
+    [InlineData("  ", "it is empty")]
+    [InlineData("[1]", "it is no object of names and values")]
+    [InlineData("{ \"Discount\": 0.9, \"Discount\": 0.8 }", "it has \"Discount\" twice; give it once")]
+    [InlineData("{ \"Discount\": 0.9, \"discount\": 0.8 }", "it has \"discount\" twice; give it once", true)]
+    [InlineData("{ \"Discount\": { } }", "its Discount is { }, and must be a text, a number, true or false")]
+    [InlineData("{ \"Discont\": 0.9 }", "has \"Discont\": 0.9. ")]
+    [InlineData("{ \"Discount\": \"much\" }", "has \"Discount\": much. ")]
+    [InlineData("{ \"settings\": {}, \"wrappers\": [4] }", "its \"wrappers\" are [4], and must be an array of texts")]
+    public void A_file_of_options_is_refused_with_its_path_place_and_remedy(
+        string text, string expected, bool ignoresCase = false)
+    {
+        var file = folder.File("options.json");
+        File.WriteAllText(file, text);
+        var (code, _, error) = Run("train", "ppo", "CartPole-v1", "--run", run, "--options", file);
+        Assert.NotEqual(0, code);
+        Assert.StartsWith($"rl: {file} ", error, StringComparison.Ordinal);
+        Assert.Contains(
+            expected, error, ignoresCase ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal);
+        foreach (var word in new[] { "Path: $", "LineNumber", "JsonElement", "System." })
+        {
+            Assert.DoesNotContain(word, error, StringComparison.Ordinal);
+        }
+
+        Assert.False(Directory.Exists(run));
+    }
+
+    [Fact]
+    public void A_file_that_cannot_be_read_says_why()
+    {
+        Fails(1, $"{folder.Path} is a folder; name the file in it.",
+            "train", "ppo", "CartPole-v1", "--run", run, "--options", folder.Path);
+        Fails(1, "There is no file", "train", "ppo", "CartPole-v1", "--run", run, "--options", folder.File("none"));
+        Fails(1, "is a folder", "tune", "ppo", "CartPole-v1", "--output", run, "--space", folder.Path);
+        if (!OperatingSystem.IsWindows() && Environment.UserName != "root")
+        {
+            var file = folder.File("secret.json");
+            File.WriteAllText(file, "{}");
+            File.SetUnixFileMode(file, UnixFileMode.None);
+            Fails(1, "may not be read", "train", "ppo", "CartPole-v1", "--run", run, "--options", file);
+        }
+    }
+
     [Fact]
     public void Wrong_words_and_values_are_one_line_with_the_remedy_and_exit_code_2()
     {

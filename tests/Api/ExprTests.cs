@@ -36,6 +36,32 @@ public sealed class ExprTests
             + Sum(BroadcastTo(ExpandAxis(Sum(W, 1), 0), 3, 2) * X) + Sum(Squeeze(Slice(X, 1, 0, 1), 1)),
     };
 
+    [Fact]
+    public void An_expression_reads_as_it_was_written()
+    {
+        var (a, b, c) = (Input("a"), Input("b"), Input("c"));
+        Assert.Equal("a * (b + c) - 2", ((a * (b + c)) - 2).ToString());
+        Assert.Equal("a - (b - c)", (a - (b - c)).ToString());
+        Assert.Equal("a - b - c", (a - b - c).ToString());
+        Assert.Equal("-(a + b) / c", (-(a + b) / c).ToString());
+        Assert.Equal("tanh(x[3, 2] + 0.5) : [3, 2]", Tanh(X + 0.5).ToString());
+        Assert.Equal("sum(x[3, 2] * x[3, 2])", Sum(X * X).ToString());
+        Assert.Equal("matMul(x[3, 2], w[2, 4]) : [3, 4]", MatMul(X, W).ToString());
+        Assert.Equal("x[3, 2]", X.ToString());
+        Assert.Equal("sum(x[3, 2], axis 0) : [2]", Sum(X, 0).ToString());
+        var deep = a;
+        for (var level = 0; level < 300; level++)
+        {
+            deep = (deep * deep) + 1;
+        }
+
+        Assert.InRange(deep.ToString().Length, 10, 200);
+        Assert.Contains("…", deep.ToString(), StringComparison.Ordinal);
+        Assert.All(
+            Functions.Values,
+            function => Assert.DoesNotContain("Microsoft", function.ToString(), StringComparison.Ordinal));
+    }
+
     [Theory]
     [MemberData(nameof(Names))]
     public void Gradients_are_what_finite_differences_say(string name)

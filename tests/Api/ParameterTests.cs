@@ -89,6 +89,11 @@ public sealed class ParameterTests : IDisposable
         var before = agent.ParameterBlocks.ToDictionary(block => block.Name, block => block.Values.ToArray());
         var result = agent.TransferFrom(other, "actor/");
         Assert.Equal(["actor/0/weight", "actor/0/bias", "actor/output/bias"], result.Copied);
+        Assert.StartsWith(
+            $"3 copied (actor/0/weight, actor/0/bias, actor/output/bias); {result.Skipped.Count} left as they were:"
+                + $"\n  {result.Skipped[0].Name}: {result.Skipped[0].Reason}",
+            result.ToString(),
+            StringComparison.Ordinal);
         Assert.Contains(
             result.Skipped,
             skipped => skipped.Name == "actor/1/weight"

@@ -52,6 +52,38 @@ public sealed partial class ReportTests : IDisposable
         Assert.Contains("1,000,000", page, StringComparison.Ordinal);
     }
 
+    /// <summary>The column of means begins anew when a run goes on; the curve is of the episodes.</summary>
+    [Fact]
+    public void Episode_lengths_of_a_run_that_went_on_are_one_curve()
+    {
+        MadeRun.Write(folder.File("run"), [[1, 1], [1, 1]]);
+        var metrics = Path.Combine(folder.File("run"), "metrics.csv");
+        File.WriteAllText(
+            metrics,
+            "steps,updates,seconds,stepsPerSecond,episodes,meanReturn,meanLength,episodeLengths,episodeReturns\n"
+                + "100,1,1,9,2,1,20,10;30,1;1\n200,2,2,9,4,1,900,20;40,1;1\n300,3,3,9,4,1,900,,\n");
+        var charts = Data(Page("--smooth", "4")).GetProperty("sections")[0].GetProperty("charts");
+        var lengths = Series(charts, "meanLength");
+        Assert.Equal(["10", "20", "20", "25"], Texts(lengths.GetProperty("y")));
+        Assert.Equal(["10", "30", "20", "40"], Texts(lengths.GetProperty("raw")));
+    }
+
+    [Fact]
+    public void A_run_that_ended_and_has_lost_its_metrics_says_so()
+    {
+        var run = folder.File("run");
+        Assert.Equal(0, Run("train", "a2c", "CartPole-v1", "--steps", "600", "--run", run, "--episodes", "2").Code);
+        var whole = Page();
+        Assert.DoesNotContain("metrics missing", whole, StringComparison.Ordinal);
+        File.WriteAllText(Path.Combine(run, "metrics.csv"), "");
+        var page = Page();
+        Assert.Contains("metrics missing", page, StringComparison.Ordinal);
+        Assert.Contains("metrics.csv ends at 0 steps, and the run took", page, StringComparison.Ordinal);
+        var (code, _, error) = Run("compare", run);
+        Assert.Equal(0, code);
+        Assert.Contains("has no update in metrics.csv", error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Damaged_lines_are_left_out_with_a_note_and_an_interrupted_run_says_how_it_goes_on()
     {

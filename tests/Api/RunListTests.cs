@@ -27,7 +27,7 @@ public sealed class RunListTests : IDisposable
         list.Refresh();
         Assert.Equal([folder.File("a"), folder.File("b")], list.Runs.Keys.Order(StringComparer.Ordinal));
         var (a, b) = (list.Runs[folder.File("a")], list.Runs[folder.File("b")]);
-        Assert.Equal((300, 7.0, 2.0, RunState.Finished), (a.Steps, a.Return, a.Seconds, a.State));
+        Assert.Equal((300, 10.0 / 3, 2.0, RunState.Finished), (a.Steps, a.Return, a.Seconds, a.State));
         Assert.Equal((100, 5.0, RunState.Interrupted), (b.Steps, b.Return, b.State));
         Directory.Delete(folder.File("b"), true);
         list.Refresh();
@@ -39,7 +39,9 @@ public sealed class RunListTests : IDisposable
     {
         MadeRun.Write(folder.File("a"), [.. Enumerable.Range(0, 3_000).Select(update => new[] { update * 0.5 })]);
         var run = RunSummary.Read(folder.File("a"))!;
-        Assert.Equal((300_000, 1_499.5), (run.Steps, run.Return));
+
+        // The mean of the last 100 episodes, one an update: ½ (2,900 + … + 2,999) / 100.
+        Assert.Equal((300_000, 1_474.75), (run.Steps, run.Return));
         var many = Enumerable.Range(0, 9_000).Select(episode => episode + 0.25).ToArray();
         File.AppendAllText(Path.Combine(folder.File("a"), RunFiles.Metrics), MadeRun.Row(3_000, 9_000, many, "1"));
         Assert.Equal(300_100, RunSummary.Read(folder.File("a"))!.Steps);

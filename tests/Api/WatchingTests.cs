@@ -123,7 +123,7 @@ public sealed class WatchingTests : IDisposable
         var half = File.ReadAllBytes(Path.Combine(run, "agent.rl"));
 
         // As after a crash: rows that the saved agent knows nothing of, and one cut short.
-        File.AppendAllText(Path.Combine(run, "metrics.csv"), "19999,99,1,1,1,1,1,1,1,1,1,1,1,1,1,1\n20");
+        File.AppendAllText(Path.Combine(run, "metrics.csv"), "19999,99,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1\n20");
         var (code, output, error) = Run("train", "--resume", run, "--json", "--episodes", "2");
         Assert.Equal((0, ""), (code, error));
         Assert.True(Lines(output)[0].GetProperty("firstStep").GetInt64() > 0);

@@ -110,6 +110,19 @@ public sealed partial class Agent
         return action;
     }
 
+    /// <summary>The most probable action for an observation among those that are possible, as a new array.</summary>
+    /// <param name="observation">As many elements as <see cref="ObservationSpace"/> has; finite.</param>
+    /// <param name="mask">One element a choice of the discrete actions, in their order; empty if all are
+    /// possible.</param>
+    /// <exception cref="ArgumentException">A length is wrong, the observation holds NaN or infinity, or no choice is
+    /// possible.</exception>
+    public float[] Predict(ReadOnlySpan<float> observation, ReadOnlySpan<bool> mask)
+    {
+        var action = new float[ActionSpace.Size];
+        Predict(observation, mask, action);
+        return action;
+    }
+
     /// <summary>The most probable integer for an observation, where actions are one integer. Allocates
     /// nothing.</summary>
     /// <param name="observation">As many elements as <see cref="ObservationSpace"/> has; finite.</param>

@@ -5,6 +5,7 @@ using System.Linq;
 using Rl.Core.Acting;
 using Rl.Core.Learning;
 using Rl.Core.Networks;
+using static System.FormattableString;
 
 namespace Rl;
 
@@ -17,12 +18,29 @@ public sealed record ParameterBlock(string Name, IReadOnlyList<int> Shape, ReadO
 /// <summary>A block of parameters that <see cref="Agent.TransferFrom(Agent, string)"/> left as it was.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Reason">Why it was not copied.</param>
-public sealed record SkippedParameter(string Name, string Reason);
+public sealed record SkippedParameter(string Name, string Reason)
+{
+    /// <summary>The name and the reason.</summary>
+    public override string ToString() => $"{Name}: {Reason}";
+}
 
 /// <summary>What <see cref="Agent.TransferFrom(Agent, string)"/> did.</summary>
 /// <param name="Copied">The names of the blocks that were copied.</param>
 /// <param name="Skipped">The blocks that the pattern means and that were not copied, each with the reason.</param>
-public sealed record TransferResult(IReadOnlyList<string> Copied, IReadOnlyList<SkippedParameter> Skipped);
+public sealed record TransferResult(IReadOnlyList<string> Copied, IReadOnlyList<SkippedParameter> Skipped)
+{
+    /// <summary>How many blocks were copied and which, and which were not and why: a line for each that was
+    /// not.</summary>
+    public override string ToString()
+    {
+        var copied = Copied.Count == 0
+            ? "nothing copied"
+            : Invariant($"{Copied.Count} copied ({string.Join(", ", Copied)})");
+        return Skipped.Count == 0
+            ? copied
+            : Invariant($"{copied}; {Skipped.Count} left as they were:\n  ") + string.Join("\n  ", Skipped);
+    }
+}
 
 /// <content>Parameters by name: reading, setting, copying from other agents, freezing.</content>
 public sealed partial class Agent

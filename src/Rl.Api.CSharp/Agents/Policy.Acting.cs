@@ -54,6 +54,20 @@ public sealed partial class Policy
         return action;
     }
 
+    /// <summary>The most probable action for an observation among those that are possible, as a new array.</summary>
+    /// <param name="observation">As many elements as <see cref="ObservationSpace"/> has; finite.</param>
+    /// <param name="mask">One element a choice of the discrete actions, in their order; empty if all are
+    /// possible.</param>
+    /// <exception cref="ArgumentException">A length is wrong, the observation holds NaN or infinity, or no choice is
+    /// possible.</exception>
+    /// <exception cref="InvalidOperationException">The policy has a memory.</exception>
+    public float[] Predict(ReadOnlySpan<float> observation, ReadOnlySpan<bool> mask)
+    {
+        var action = new float[ActionSpace.Size];
+        Predict(observation, mask, action);
+        return action;
+    }
+
     /// <summary>The most probable integer for an observation, where actions are one integer.</summary>
     /// <param name="observation">As many elements as <see cref="ObservationSpace"/> has; finite.</param>
     /// <exception cref="ArgumentException">The length is wrong, or the observation holds NaN or infinity.</exception>

@@ -114,8 +114,9 @@ public sealed partial class Expr
         return new(outputs);
     }
 
-    /// <inheritdoc/>
-    public override string ToString() => Node.ToString();
+    /// <summary>The expression as people write it, with its shape where it is not one number: <c>mean(x * 2 +
+    /// 1)</c>. What is deep or long is left out.</summary>
+    public override string ToString() => Internal.ExprText.Of(Node);
 
     /// <summary>The node of an argument.</summary>
     internal static Core.Autodiff.Expr Of(Expr expression) =>

@@ -38,6 +38,13 @@ internal static class CompareCommand
         }
 
         TextTable.Write(terminal, Headers, [.. groups.Select(Cells)]);
+        foreach (var run in groups.SelectMany(group => group.Runs).Where(run => run.History.Rows.Count == 0))
+        {
+            terminal.Error.WriteLine(
+                $"rl: {Shown.Text(run.Folder)} has no update in {RunFiles.Metrics}: it has just begun, or the file was "
+                    + "emptied or damaged.");
+        }
+
         if (comparison is not null)
         {
             terminal.Output.WriteLine();

@@ -27,6 +27,8 @@ internal sealed record RunSummary(
     string Mark,
     long Checkpoint)
 {
+    private const int LastEpisodes = 100;
+
     /// <summary>Enough for most rows, and for one with the returns of some ten thousand episodes.</summary>
     private static readonly int[] TailSizes = [1 << 12, 1 << 17];
 
@@ -76,14 +78,17 @@ internal sealed record RunSummary(
         {
             using var file = new FileStream(
                 metrics.FullName, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 0);
+            var hasReturns = HasReturns(file);
             foreach (var size in TailSizes)
             {
-                if (LastRow(file, size) is { } found)
+                var isAll = file.Length <= size;
+                if (LastRow(file, size, hasReturns) is { } found
+                    && (isAll || !hasReturns || found.Episodes >= LastEpisodes || size == TailSizes[^1]))
                 {
-                    return found;
+                    return (found.Steps, found.Seconds, found.Return);
                 }
 
-                if (file.Length <= size)
+                if (isAll)
                 {
                     break;
                 }
@@ -93,25 +98,50 @@ internal sealed record RunSummary(
         return (0, 0, double.NaN);
     }
 
-    private static (double Steps, double Seconds, double Return)? LastRow(FileStream file, int size)
+    /// <summary>Whether rows end with the returns of their episodes.</summary>
+    private static bool HasReturns(FileStream file)
     {
+        var head = new byte[TailSizes[0]];
+        file.Position = 0;
+        var read = file.ReadAtLeast(head, head.Length, throwOnEndOfStream: false);
+        var line = Encoding.UTF8.GetString(head, 0, read).Split('\n')[0];
+        return line.TrimEnd('\r').EndsWith($",{MetricsHistory.ReturnsColumn}", StringComparison.Ordinal);
+    }
+
+    /// <summary>The last row, and the mean return of the last episodes: those of the rows, since the mean that a row
+    /// has begins anew when a run goes on.</summary>
+    private static (double Steps, double Seconds, double Return, int Episodes)? LastRow(
+        FileStream file, int size, bool hasReturns)
+    {
+        (double Steps, double Seconds, double Return)? last = null;
+        var (sum, count) = (0.0, 0);
         file.Position = Math.Max(0, file.Length - size);
         var tail = new byte[size];
         var read = file.ReadAtLeast(tail, size, throwOnEndOfStream: false);
         var lines = Encoding.UTF8.GetString(tail, 0, read).Split('\n');
 
         // The first is the header or begins within a row, and the last may be half written.
-        for (var line = lines.Length - 2; line >= 1; line--)
+        for (var line = lines.Length - 2; line >= 1 && (last is null || (hasReturns && count < LastEpisodes)); line--)
         {
             var cells = lines[line].Split(',');
             if (cells.Length > 6 && Number(cells[0]) is { } steps && Number(cells[2]) is { } seconds
                 && Number(cells[5]) is { } mean)
             {
-                return (steps, seconds, mean);
+                last ??= (steps, seconds, mean);
+                var returns = hasReturns ? cells[^1].TrimEnd('\r').Split(MetricsHistory.Joint) : [];
+                for (var episode = returns.Length - 1; episode >= 0 && count < LastEpisodes; episode--)
+                {
+                    if (Number(returns[episode]) is { } value && double.IsFinite(value))
+                    {
+                        (sum, count) = (sum + value, count + 1);
+                    }
+                }
             }
         }
 
-        return null;
+        return last is { } found
+            ? (found.Steps, found.Seconds, count > 0 ? sum / count : found.Return, count)
+            : null;
     }
 
     private static double? Number(string text) =>

@@ -8,8 +8,8 @@ namespace Rl.Cli.Data;
 
 /// <summary>
 /// Wrappers as texts: the name of a method of <see cref="EnvironmentWrappers"/>, with its arguments in their order or
-/// by name: <c>NormalizeObservation</c>, <c>FrameStackObservation(4)</c>, <c>RescaleAction(low=-1, high=1)</c>. Wrappers
-/// with a function of a user's have no text.
+/// by name: <c>NormalizeObservation</c>, <c>FrameStackObservation(4)</c>, <c>RescaleAction(low=-1, high=1)</c>.
+/// Wrappers with a function of a user's have no text.
 /// </summary>
 internal static class WrapperText
 {

@@ -1,6 +1,6 @@
 // A chart as SVG: hover for values, drag or pinch to zoom. Texts enter as text nodes alone.
 const RlChart = (() => {
-  const { element, isNumber, whole, shown, shownSteps, ticks, logTicks, nearest, usual } = RlScales;
+  const { element, isNumber, whole, shown, shownTicks, ticks, logTicks, nearest, usual } = RlScales;
   const height = 260;
   const margin = { left: 58, right: 14, top: 10, bottom: 34 };
   const smallestDrag = 6;
@@ -101,18 +101,20 @@ const RlChart = (() => {
     axes(low, high, levels, inner) {
       const group = element("svg:g", { class: "axes" });
       const end = height - margin.bottom;
-      for (const level of levels) {
+      const names = shownTicks(levels);
+      for (const [place, level] of levels.entries()) {
         const y = this.toY(level);
         group.append(
           element("svg:line", { class: "grid", x1: margin.left, x2: margin.left + inner, y1: y, y2: y }),
-          element("svg:text", { x: margin.left - 6, y: y + 4, "text-anchor": "end" },
-            Math.abs(level) >= 1e4 ? shownSteps(level) : shown(Number(level.toPrecision(6)))));
+          element("svg:text", { x: margin.left - 6, y: y + 4, "text-anchor": "end" }, names[place]));
       }
-      for (const step of ticks(low, high, Math.max(2, inner / 90))) {
+      const steps = ticks(low, high, Math.max(2, inner / 90));
+      const stepNames = shownTicks(steps);
+      for (const [place, step] of steps.entries()) {
         const x = this.toX(step);
         group.append(
           element("svg:line", { class: "tick", x1: x, x2: x, y1: end, y2: end + 4 }),
-          element("svg:text", { x, y: end + 17, "text-anchor": "middle" }, shownSteps(step)));
+          element("svg:text", { x, y: end + 17, "text-anchor": "middle" }, stepNames[place]));
       }
       group.append(
         element("svg:line", { class: "axis", x1: margin.left, x2: margin.left + inner, y1: end, y2: end }),

@@ -70,7 +70,8 @@ const RlCharts = (() => {
     drawLegend() {
       this.legend.replaceChildren(...this.data.groups.map((group, index) => {
         const text = group.runs > 1 ? `${group.label} (${group.runs} seeds)` : group.label;
-        const made = element("button", { type: "button", "aria-pressed": String(!this.hidden.has(group.label)) },
+        const made = element("button",
+          { type: "button", title: text, "aria-pressed": String(!this.hidden.has(group.label)) },
           element("span", { class: `key c${index % 10}`, "aria-hidden": "true" }), text);
         made.addEventListener("click", () => {
           if (!this.hidden.delete(group.label)) this.hidden.add(group.label);

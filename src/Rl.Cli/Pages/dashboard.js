@@ -1,7 +1,7 @@
 // The page of rl dashboard: asks for the runs every second while it is looked at, and for the curves of those that are
 // chosen when they have gone on.
 (() => {
-  const { element, whole, shown } = RlScales;
+  const { element, whole, shownReturn, shownTime } = RlScales;
   const pause = 1000;
 
   // Where an answer takes long, the pause is so many times as long: training may need the processor.
@@ -31,13 +31,6 @@
     return words.every(word => text.includes(word));
   };
 
-  function duration(seconds) {
-    if (!Number.isFinite(seconds)) return "";
-    const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, Math.floor(seconds) % 60];
-    return parts[0] > 0 ? `${parts[0]} h ${parts[1]} min`
-      : parts[1] > 0 ? `${parts[1]} min ${parts[2]} s` : `${parts[2]} s`;
-  }
-
   // The entries of the list by the ids of runs: they are changed in place, so that focus and clicks stay.
   const entries = new Map();
 
@@ -58,7 +51,7 @@
     parts.state.className = `state ${run.state}`;
     parts.state.textContent = run.state;
     parts.facts.textContent = `${run.algorithm}, ${run.environment}, seed ${run.seed}; ${whole.format(run.steps)} steps`
-      + `, ${duration(run.seconds)}, return ${shown(run.return)}`;
+      + `, ${shownTime(run.seconds)}, return ${shownReturn(run.return)}`;
     parts.progress.hidden = run.state !== "running" || !run.totalSteps;
     parts.progress.value = run.totalSteps ? Math.min(1, run.steps / run.totalSteps) : 0;
     parts.box.checked = chosen.has(run.id);

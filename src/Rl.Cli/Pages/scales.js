@@ -23,11 +23,26 @@ const RlScales = (() => {
     return String(Number(value.toPrecision(5)));
   }
 
-  function shownSteps(value) {
-    const size = Math.abs(value);
-    if (size >= 1e6) return `${Number((value / 1e6).toFixed(2))} M`;
-    if (size >= 1e3) return `${Number((value / 1e3).toFixed(2))} k`;
-    return String(Number(value.toFixed(2)));
+  // The numbers of an axis, in one unit: that of the greatest.
+  function shownTicks(levels) {
+    const greatest = Math.max(...levels.map(Math.abs));
+    const [unit, letter] = greatest >= 1e9 ? [1e9, " G"] : greatest >= 1e6 ? [1e6, " M"]
+      : greatest >= 1e4 ? [1e3, " k"] : [1, ""];
+    return levels.map(level => level === 0 ? "0"
+      : letter ? `${Number((level / unit).toPrecision(6))}${letter}` : shown(Number(level.toPrecision(6))));
+  }
+
+  // As the tables have returns: a decimal, or three below ten.
+  const shownReturn = value => isNumber(value) ? value.toFixed(Math.abs(value) < 10 ? 3 : 1) : "-";
+
+  // As the tables have times: 4.2 s, 3:05, 2:10:00.
+  function shownTime(seconds) {
+    if (!isNumber(seconds)) return "";
+    if (seconds < 60) return `${seconds.toFixed(1)} s`;
+    const two = value => String(Math.floor(value) % 60).padStart(2, "0");
+    const hours = Math.floor(seconds / 3600);
+    return hours > 0 ? `${whole.format(hours)}:${two(seconds / 60)}:${two(seconds)}`
+      : `${Math.floor(seconds / 60)}:${two(seconds)}`;
   }
 
   // Round numbers within a range, about so many.
@@ -69,5 +84,5 @@ const RlScales = (() => {
     return sorted.length === 0 ? [] : [sorted[cut], sorted[sorted.length - 1 - cut]];
   }
 
-  return { element, isNumber, whole, shown, shownSteps, ticks, logTicks, nearest, usual };
+  return { element, isNumber, whole, shown, shownReturn, shownTime, shownTicks, ticks, logTicks, nearest, usual };
 })();

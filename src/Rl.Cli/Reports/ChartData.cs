@@ -26,7 +26,10 @@ internal static class ChartData
     private const string Speed = "stepsPerSecond";
 
     private static readonly string[] Undrawn =
-        ["steps", "updates", "seconds", "episodes", "meanReturn", MetricsHistory.ReturnsColumn];
+    [
+        "steps", "updates", "seconds", "episodes", "meanReturn", MetricsHistory.LengthsColumn,
+        MetricsHistory.ReturnsColumn,
+    ];
 
     /// <summary>Writes the groups and their curves.</summary>
     /// <param name="writer">Takes an object.</param>
@@ -181,6 +184,12 @@ internal static class ChartData
             return (metrics.EpisodeSteps, metrics.EpisodeReturns, Curve.MovingMean(metrics.EpisodeReturns, window));
         }
 
+        if (key == Length && metrics.HasLengths)
+        {
+            // The column of means begins anew when a run goes on.
+            return (metrics.EpisodeSteps, metrics.EpisodeLengths, Curve.MovingMean(metrics.EpisodeLengths, window));
+        }
+
         var column = metrics[key == Return ? "meanReturn" : key];
         return (metrics.Steps, column, Curve.MovingMean(column, window));
     }
@@ -216,9 +225,8 @@ internal static class ChartData
 
     private static string Note(string key, int smooth, int window) => key switch
     {
-        Return when smooth > 1 => FormattableString.Invariant($"mean of the last {smooth} episodes"),
-        Return => "every episode",
-        Length => "mean of the last 100 episodes",
+        Return or Length when smooth > 1 => FormattableString.Invariant($"mean of the last {smooth} episodes"),
+        Return or Length => "every episode",
         _ when window > 1 => "moving mean",
         _ => "every update",
     };
@@ -227,7 +235,7 @@ internal static class ChartData
     private static int Window(ObservedRun run, string key, int smooth) => key switch
     {
         Return => run.Metrics.HasEpisodes ? smooth : 1,
-        Length => 1,
+        Length => run.Metrics.HasLengths ? smooth : 1,
         _ => Math.Max(1, run.Metrics.Rows / MetricWindows),
     };
 

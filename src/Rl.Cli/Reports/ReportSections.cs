@@ -192,7 +192,13 @@ internal static class ReportSections
         html.Text(run.Configuration.Name).Close();
         html.Element("td", run.Configuration.Environment)
             .Element("td", run.Configuration.Seed.ToString(CultureInfo.InvariantCulture))
-            .Open("td").Element("span", Word(run.State), "class", $"state {Word(run.State)}").Close();
+            .Open("td").Element("span", Word(run.State), "class", $"state {Word(run.State)}");
+        if (run.MissingSteps is not null)
+        {
+            html.Element("div", "metrics missing", "class", "note");
+        }
+
+        html.Close();
         string[] cells =
         [
             run.Configuration.TotalSteps is { } total && run.Steps < total
@@ -254,6 +260,12 @@ internal static class ReportSections
         {
             yield return Invariant($"Interrupted after {run.Steps:N0} steps; ")
                 + $"{Text.Resume(run.Folder)} goes on with it.";
+        }
+
+        if (run.MissingSteps is { } told)
+        {
+            yield return Invariant($"{RunFiles.Metrics} ends at {run.Steps:N0} steps, and the run took {told:N0}: the ")
+                + "rest of it was deleted or damaged, and curves, returns and times lack it.";
         }
 
         if (run.Metrics.Damaged > 0)

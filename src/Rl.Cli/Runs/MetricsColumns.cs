@@ -16,10 +16,12 @@ internal sealed class MetricsColumns(string path)
     private readonly List<List<double>> columns = [];
     private readonly List<double> cells = [];
     private readonly List<double> ended = [];
+    private readonly List<double> lasted = [];
     private byte[] block = new byte[BlockSize];
     private int left;
     private long position;
     private int returnsAt = -1;
+    private int lengthsAt = -1;
 
     /// <summary>The names of the columns; empty before the first line.</summary>
     public IReadOnlyList<string> Names { get; private set; } = [];
@@ -35,6 +37,12 @@ internal sealed class MetricsColumns(string path)
 
     /// <summary>Their returns.</summary>
     public List<double> EpisodeReturns { get; } = [];
+
+    /// <summary>Their lengths; NaN where the file does not tell.</summary>
+    public List<double> EpisodeLengths { get; } = [];
+
+    /// <summary>Whether the file tells the lengths of episodes.</summary>
+    public bool HasLengths => lengthsAt >= 0 && returnsAt >= 0;
 
     /// <summary>Whether the file tells the returns of episodes.</summary>
     public bool HasEpisodes => returnsAt >= 0;
@@ -112,6 +120,7 @@ internal sealed class MetricsColumns(string path)
         {
             Names = Encoding.UTF8.GetString(line).Split(',');
             returnsAt = Names.ToList().IndexOf(MetricsHistory.ReturnsColumn);
+            lengthsAt = Names.ToList().IndexOf(MetricsHistory.LengthsColumn);
             columns.AddRange(Names.Select(_ => new List<double>()));
         }
         else
@@ -125,13 +134,18 @@ internal sealed class MetricsColumns(string path)
     {
         cells.Clear();
         ended.Clear();
+        lasted.Clear();
         foreach (var range in line.Split((byte)','))
         {
             var cell = line[range];
             var value = 0.0;
             if (cells.Count == returnsAt)
             {
-                Returns(cell);
+                TakeList(cell, ended);
+            }
+            else if (cells.Count == lengthsAt)
+            {
+                TakeList(cell, lasted);
             }
             else if (!TryNumber(cell, out value))
             {
@@ -158,16 +172,17 @@ internal sealed class MetricsColumns(string path)
         {
             EpisodeSteps.Add(previous + ((cells[0] - previous) * (episode + 1.0) / ended.Count));
             EpisodeReturns.Add(ended[episode]);
+            EpisodeLengths.Add(lasted.Count == ended.Count ? lasted[episode] : double.NaN);
         }
     }
 
-    private void Returns(ReadOnlySpan<byte> cell)
+    private static void TakeList(ReadOnlySpan<byte> cell, List<double> list)
     {
         foreach (var range in cell.Split((byte)MetricsHistory.Joint))
         {
             if (TryNumber(cell[range], out var value) && double.IsFinite(value))
             {
-                ended.Add(value);
+                list.Add(value);
             }
         }
     }
@@ -178,7 +193,8 @@ internal sealed class MetricsColumns(string path)
         columns.Clear();
         EpisodeSteps.Clear();
         EpisodeReturns.Clear();
-        (Names, Damaged, left, position, returnsAt) = ([], 0, 0, 0, -1);
+        EpisodeLengths.Clear();
+        (Names, Damaged, left, position, returnsAt, lengthsAt) = ([], 0, 0, 0, -1, -1);
         return had;
     }
 

@@ -26,6 +26,9 @@ internal sealed record MetricsHistory(
     /// <summary>The column with the returns of the episodes, joined by <see cref="Joint"/>.</summary>
     public const string ReturnsColumn = "episodeReturns";
 
+    /// <summary>The column with their lengths, joined alike; files of earlier versions lack it.</summary>
+    public const string LengthsColumn = "episodeLengths";
+
     /// <summary>What stands between the returns of an update.</summary>
     public const char Joint = ';';
 

@@ -36,7 +36,11 @@ internal sealed class MetricsLog : IDisposable
         if (header is null)
         {
             header = string.Join(
-                ',', [.. Own, .. progress.Metrics.Select(metric => metric.Key), MetricsHistory.ReturnsColumn]);
+                ',',
+                [
+                    .. Own, .. progress.Metrics.Select(metric => metric.Key), MetricsHistory.LengthsColumn,
+                    MetricsHistory.ReturnsColumn,
+                ]);
             pending.Append(header).Append('\n');
         }
 
@@ -50,6 +54,12 @@ internal sealed class MetricsLog : IDisposable
             .. progress.Metrics.Select(metric => metric.Value),
         ];
         IEnumerable<string> cells = [Text(progress.Steps), Text(progress.Updates), .. numbers.Select(Text)];
+        if (header.Contains($",{MetricsHistory.LengthsColumn},", StringComparison.Ordinal))
+        {
+            cells = cells.Append(
+                string.Join(MetricsHistory.Joint, progress.Episodes.Select(episode => Text((long)episode.Length))));
+        }
+
         if (header.EndsWith(MetricsHistory.ReturnsColumn, StringComparison.Ordinal))
         {
             cells = cells.Append(

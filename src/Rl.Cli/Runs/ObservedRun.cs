@@ -50,6 +50,11 @@ internal sealed class ObservedRun
     /// <summary>Environment steps so far.</summary>
     public long Steps => Metrics.Rows == 0 ? 0 : (long)Metrics.Steps[^1];
 
+    /// <summary>The steps that the journal tells of, where metrics.csv ends before them though nobody trains now; null
+    /// where it does not.</summary>
+    public long? MissingSteps =>
+        State != RunState.Running && Events.Last is { } last && last.Steps > Steps ? last.Steps : null;
+
     /// <summary>The mean return of the last 100 episodes; NaN if none has ended.</summary>
     public double Return =>
         Metrics.EpisodeReturns.Count > 0 ? Metrics.EpisodeReturns.TakeLast(LastEpisodes).Average()
