@@ -6,10 +6,10 @@ open System.Numerics
 open System.Runtime.InteropServices
 open Rl.Core.Foundations
 
-/// Noise of `horizon` steps with the power spectrum S(f) ∝ f^(−exponent): 0 is white, 1 pink, 2 red. The frequencies are
-/// k/horizon, the lowest taken for 0 too; the standard deviation without the constant part is 1. Not
-/// thread-safe. Source: Timmer and König, "On generating power law noise" (1995); Pinneri et al., "Sample-efficient cross-entropy method for real-time
-/// planning" (2020), section 3.1.
+/// Noise of `horizon` steps with the power spectrum S(f) ∝ f^(−exponent): 0 is white, 1 pink, 2 red. The frequencies
+/// are k/horizon, the lowest taken for 0 too; the standard deviation without the constant part is 1. Not thread-safe.
+/// Source: Timmer and König, "On generating power law noise" (1995); Pinneri et al., "Sample-efficient cross-entropy
+/// method for real-time planning" (2020), section 3.1.
 [<Sealed>]
 type ColouredNoise(horizon: int, exponent: float) =
     do

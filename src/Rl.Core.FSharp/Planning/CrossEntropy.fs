@@ -7,8 +7,8 @@ open Rl.Core.Learning
 
 /// How sequences are drawn around the mean.
 type CrossEntropySampling =
-    /// From a normal distribution cut at two standard deviations, which are at most half the way to the nearer bound: no
-    /// sequence leaves the bounds. What is fitted is the variance.
+    /// From a normal distribution cut at two standard deviations, which are at most half the way to the nearer bound:
+    /// no sequence leaves the bounds. What is fitted is the variance.
     | Truncated = 0
     /// From a normal distribution, clipped to the bounds. What is fitted is the standard deviation.
     | Clipped = 1
@@ -75,11 +75,11 @@ module CrossEntropyOptions =
             Options.flag (nameof d.KeepsPlan) _.KeepsPlan (fun v c -> { c with KeepsPlan = v })
         ]
 
-/// Draws sequences from independent normal distributions, fits these to the best, and again:
-/// μ ← α μ + (1 − α) mean(elites), d ← α d + (1 − α) dispersion(elites), with the unbiased variance (or its root).
-/// Sources: slide 10; Rubinstein, "The cross-entropy method for combinatorial and continuous optimization" (1999); Botev,
-/// Kroese, Rubinstein and L'Ecuyer, "The cross-entropy method for optimization" (2013), algorithm 3.2; the variant of
-/// PETS (Chua, Calandra, McAllister and Levine 2018), in which α weighs the old.
+/// Draws sequences from independent normal distributions, fits these to the best, and again: μ ← α μ + (1 − α)
+/// mean(elites), d ← α d + (1 − α) dispersion(elites), with the unbiased variance (or its root). Sources: slide 10;
+/// Rubinstein, "The cross-entropy method for combinatorial and continuous optimization" (1999); Botev, Kroese,
+/// Rubinstein and L'Ecuyer, "The cross-entropy method for optimization" (2013), algorithm 3.2; the variant of PETS
+/// (Chua, Calandra, McAllister and Levine 2018), in which α weighs the old.
 [<Sealed>]
 type CrossEntropy internal (options: CrossEntropyOptions, space: PlanningSpace, draws: IDraws) =
     inherit Planner(space, options.Horizon, max 2 (int (ceil (options.EliteFraction * float options.Population))))

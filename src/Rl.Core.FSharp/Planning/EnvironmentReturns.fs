@@ -5,10 +5,10 @@ open System
 open Rl.Core.Environments
 open Rl.Core.Foundations
 
-/// The return of a sequence is Σ γᵗ rₜ until its end or the end of the episode; time limits do not count, since they are
-/// not part of the state. Where steps are a matter of chance it is the mean over `particles` copies, each with draws of
-/// its own, split from the key of `Begin`. The places of the simulator are used at once: K sequences of P particles need
-/// no more than there are, and are judged in parts otherwise.
+/// The return of a sequence is Σ γᵗ rₜ until its end or the end of the episode; time limits do not count, since they
+/// are not part of the state. Where steps are a matter of chance it is the mean over `particles` copies, each with
+/// draws of its own, split from the key of `Begin`. The places of the simulator are used at once: K sequences of P
+/// particles need no more than there are, and are judged in parts otherwise.
 [<Sealed>]
 type EnvironmentReturns(simulator: Simulator, discount: float, particles: int) =
     do

@@ -53,8 +53,8 @@ module FilteredMppiOptions =
         ]
 
 /// aₜ = β (μₜ + nₜ) + (1 − β) aₜ₋₁, clipped, with a₋₁ the action that was last taken; μₜ ← Σ wₖ aₖₜ, wₖ ∝ exp(γ Rₖ);
-/// then μ moves on by a step, whose last action is repeated. Source: Nagabandi, Konolige, Levine and Kumar, "Deep dynamics
-/// models for learning dexterous manipulation" (2019), equations 3 and 4.
+/// then μ moves on by a step, whose last action is repeated. Source: Nagabandi, Konolige, Levine and Kumar, "Deep
+/// dynamics models for learning dexterous manipulation" (2019), equations 3 and 4.
 [<Sealed>]
 type FilteredMppi internal (options: FilteredMppiOptions, space: PlanningSpace, draws: IDraws) =
     inherit Planner(space, options.Horizon, 0)

@@ -114,10 +114,22 @@ module ImprovedCrossEntropyOptions =
             Array.init (options.Iterations - 1) id
             |> Array.scan (fun count _ -> max least (int (float count / options.PopulationDecay))) options.Population
 
-/// Sequences of coloured noise around a mean, fitted to elites that are remembered:
-/// μ ← α μ + (1 − α) mean(elites), σ ← α σ + (1 − α) deviation(elites), with the biased deviation (mbrl-lib: variances).
-/// Source: Pinneri, Sawant, Blaes, Achterhold, Stückler, Rolínek and Martius, "Sample-efficient cross-entropy method for
-/// real-time planning" (2020), algorithm 1.
+    /// The number of elites that are tried again.
+    let keptCount (options: ImprovedCrossEntropyOptions) : int =
+        let share = options.KeptFraction * float (eliteCount options)
+
+        match options.Variant with
+        | ImprovedCrossEntropyVariant.MbrlLib -> int (ceil share)
+        | _ -> int share
+
+    /// The most sequences that are judged at once.
+    let capacity (options: ImprovedCrossEntropyOptions) : int =
+        Array.max (populations options) + max (keptCount options) 1
+
+/// Sequences of coloured noise around a mean, fitted to elites that are remembered: μ ← α μ + (1 − α) mean(elites), σ ←
+/// α σ + (1 − α) deviation(elites), with the biased deviation (mbrl-lib: variances). Source: Pinneri, Sawant, Blaes,
+/// Achterhold, Stückler, Rolínek and Martius, "Sample-efficient cross-entropy method for real-time planning" (2020),
+/// algorithm 1.
 [<Sealed>]
 type ImprovedCrossEntropy internal (options: ImprovedCrossEntropyOptions, space: PlanningSpace, draws: IDraws) =
     inherit Planner(space, options.Horizon, ImprovedCrossEntropyOptions.eliteCount options)
@@ -128,11 +140,8 @@ type ImprovedCrossEntropy internal (options: ImprovedCrossEntropyOptions, space:
     let counts = ImprovedCrossEntropyOptions.populations options
     let isOriginal = (options.Variant = ImprovedCrossEntropyVariant.Original)
 
-    let kept =
-        let share = options.KeptFraction * float elites
-        if isOriginal then int share else int (ceil share)
-
-    let capacity = Array.max counts + max kept 1
+    let kept = ImprovedCrossEntropyOptions.keptCount options
+    let capacity = ImprovedCrossEntropyOptions.capacity options
     let population = Population(space, options.Horizon, capacity)
     let noise = ColouredNoise(options.Horizon, options.NoiseExponent)
     let coefficients = Array.zeroCreate<float>(noise.Coefficients * capacity * size)

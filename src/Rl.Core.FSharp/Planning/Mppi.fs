@@ -89,8 +89,8 @@ module internal PathIntegral =
 
 /// U ← U + Σ wₖ εₖ with wₖ ∝ exp((R(U + εₖ) − λ c Σₜ uₜᵀ Σ⁻¹ εₖₜ)/λ) and εₖₜ ~ N(0, Σ), clipped so that U + εₖ stays
 /// within the bounds; then U moves on by a step, whose last action is the middle of the bounds. Sources: Williams,
-/// Wagener, Goldfain, Drews, Rehg, Boots and Theodorou, "Information theoretic MPC for model-based reinforcement learning"
-/// (2017), algorithm 2, whose γ = λ is c = 1 here.
+/// Wagener, Goldfain, Drews, Rehg, Boots and Theodorou, "Information theoretic MPC for model-based reinforcement
+/// learning" (2017), algorithm 2, whose γ = λ is c = 1 here.
 [<Sealed>]
 type Mppi internal (options: MppiOptions, space: PlanningSpace, covariance: Matrix<float>, draws: IDraws) =
     inherit Planner(space, options.Horizon, 0)

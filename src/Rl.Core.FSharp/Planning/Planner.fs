@@ -5,8 +5,8 @@ open System
 open Rl.Core.Foundations
 
 /// Decides on the first of a sequence of actions that it holds to be good by a judge of sequences, again at every step
-/// (model-predictive control; slides 10 and 11). What it remembers is in the `PlannerState` alone; its own memory is only
-/// room to work in, made once, so that deciding allocates nothing. Not thread-safe.
+/// (model-predictive control; slides 10 and 11). What it remembers is in the `PlannerState` alone; its own memory is
+/// only room to work in, made once, so that deciding allocates nothing. Not thread-safe.
 [<AbstractClass>]
 type Planner internal (space: PlanningSpace, horizon: int, elites: int) =
     do Guard.positive (nameof horizon) horizon

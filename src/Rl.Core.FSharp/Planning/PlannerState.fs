@@ -8,7 +8,8 @@ open Rl.Core.Foundations
 /// one that shares nothing.
 [<Sealed>]
 type PlannerState(horizon: int, size: int, elites: int, key: Rng) =
-    /// [horizon, size]: the coordinates of the sequence that was decided on; empty of meaning before the first decision.
+    /// [horizon, size]: the coordinates of the sequence that was decided on; empty of meaning before the first
+    /// decision.
     member val Plan: float[] = Array.zeroCreate (horizon * size)
     /// [horizon, size]: where the next search begins.
     member val Mean: float[] = Array.zeroCreate (horizon * size)

@@ -7,7 +7,8 @@ open Rl.Core.Foundations
 
 /// The coordinates of one action. An element of a box is one coordinate within its bounds. An integer of n is chosen by
 /// the largest of n preferences in [−1, 1] (the first of equal ones), so that no order of the integers matters; one of
-/// two, or a bit, by the sign of one coordinate, which is the difference of both. Boxes must be bounded: a search needs to know how wide it is.
+/// two, or a bit, by the sign of one coordinate, which is the difference of both. Boxes must be bounded: a search needs
+/// to know how wide it is.
 [<Sealed>]
 type PlanningSpace(actions: Space) =
     // One entry an element of an action: its number of choices (0: a number of a box) and the first of these.

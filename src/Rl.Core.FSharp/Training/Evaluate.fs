@@ -3,6 +3,7 @@ namespace Rl.Core.Training
 
 open System
 open System.Threading
+open Rl.Core.Acting
 open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Learning
@@ -41,6 +42,62 @@ module Evaluate =
     [<Literal>]
     let LongestEpisode = 100_000
 
+    /// Episodes over the copies of an environment, which is reset from `key`. `act` writes the actions for what the
+    /// buffers and masks show in the copies that are still asked; `forget` is told where an episode begins.
+    let private episodesOf
+        (environment: BatchEnvironment)
+        (episodes: int)
+        (key: Rng)
+        (cancellation: CancellationToken)
+        (forget: int -> unit)
+        (act: StepBuffers -> bool[] -> bool[] -> float32[] -> unit)
+        : Evaluation =
+        let copies = environment.Count
+        let buffers = environment.AllocateBuffers()
+        let actions = Array.zeroCreate<float32>(copies * environment.ActionSize)
+        // Copy n runs the episodes first[n] … first[n + 1] − 1.
+        let first = Array.init (copies + 1) (fun copy -> int (int64 copy * int64 episodes / int64 copies))
+        let next = Array.sub first 0 copies
+        let isAsked = Array.init copies (fun copy -> next[copy] < first[copy + 1])
+        let returns = Array.zeroCreate<float> episodes
+        let lengths = Array.zeroCreate<int> episodes
+        let terminated = Array.zeroCreate<bool> episodes
+        let mutable missing = episodes
+        let lasted = Array.zeroCreate<int> copies
+        let choices = if environment.HasActionMasks then environment.ActionSpace.Choices else 0
+        let masks = Array.zeroCreate<bool>(copies * choices)
+        environment.Reset key
+        environment.Observe buffers.Observations.Span
+
+        while missing > 0 do
+            cancellation.ThrowIfCancellationRequested()
+            if masks.Length > 0 then environment.ActionMasks(0, copies, Span masks)
+            act buffers masks isAsked actions
+            environment.StepAll(ReadOnlySpan actions, buffers)
+
+            for copy in 0 .. copies - 1 do
+                if buffers.EpisodeLengths.Span[copy] > 0 then
+                    forget copy
+                    lasted[copy] <- 0
+                else
+                    lasted[copy] <- lasted[copy] + 1
+
+                if environment.MaxEpisodeSteps = 0 && lasted[copy] >= LongestEpisode then
+                    invalidOp (
+                        $"{environment.Id} has no time limit, and an episode has lasted {LongestEpisode} steps; "
+                        + "give it one to be evaluated, by the wrapper TimeLimit or its own MaxEpisodeSteps."
+                    )
+
+                if buffers.EpisodeLengths.Span[copy] > 0 && next[copy] < first[copy + 1] then
+                    returns[next[copy]] <- buffers.EpisodeReturns.Span[copy]
+                    lengths[next[copy]] <- buffers.EpisodeLengths.Span[copy]
+                    terminated[next[copy]] <- buffers.Terminated.Span[copy]
+                    next[copy] <- next[copy] + 1
+                    isAsked[copy] <- next[copy] < first[copy + 1]
+                    missing <- missing - 1
+
+        { Returns = returns; Lengths = lengths; Terminated = terminated }
+
     /// Runs `episodes` ≥ 1 episodes over the copies of an environment, which is reset from `key` first. Each copy runs
     /// a number of episodes that is fixed beforehand, equal but for one: counting whichever episodes end first would
     /// favour short ones. Wrappers of the environment show what they showed in training: they take the model's
@@ -75,50 +132,72 @@ module Evaluate =
         let struct (environmentKey, actionKey) = Rng.split key
         let struct (actionKeys, _) = Rng.splitMany copies actionKey
         let predictor = Predictor(model, copies)
-        let buffers = environment.AllocateBuffers()
-        let actions = Array.zeroCreate<float32>(copies * environment.ActionSize)
-        // Copy n runs the episodes first[n] … first[n + 1] − 1.
-        let first = Array.init (copies + 1) (fun copy -> int (int64 copy * int64 episodes / int64 copies))
-        let next = Array.sub first 0 copies
-        let returns = Array.zeroCreate<float> episodes
-        let lengths = Array.zeroCreate<int> episodes
-        let terminated = Array.zeroCreate<bool> episodes
-        let mutable missing = episodes
-        let lasted = Array.zeroCreate<int> copies
-        let masks = Array.zeroCreate<bool>(if environment.HasActionMasks then copies * predictor.Choices else 0)
-        environment.Reset environmentKey
-        environment.Observe buffers.Observations.Span
 
-        while missing > 0 do
-            cancellation.ThrowIfCancellationRequested()
-            if masks.Length > 0 then environment.ActionMasks(0, copies, Span masks)
-            let observations = Span.op_Implicit buffers.Observations.Span
+        episodesOf
+            environment
+            episodes
+            environmentKey
+            cancellation
+            (fun copy -> predictor.Forget copy)
+            (fun buffers masks _ actions ->
+                let observations = Span.op_Implicit buffers.Observations.Span
 
-            if deterministic then
-                predictor.Predict(observations, ReadOnlySpan masks, Span actions)
-            else
-                predictor.Sample(observations, ReadOnlySpan masks, Span actions, Span actionKeys)
-
-            environment.StepAll(ReadOnlySpan actions, buffers)
-
-            for copy in 0 .. copies - 1 do
-                if buffers.EpisodeLengths.Span[copy] > 0 then
-                    predictor.Forget copy
-                    lasted[copy] <- 0
+                if deterministic then
+                    predictor.Predict(observations, ReadOnlySpan masks, Span actions)
                 else
-                    lasted[copy] <- lasted[copy] + 1
+                    predictor.Sample(observations, ReadOnlySpan masks, Span actions, Span actionKeys))
 
-                if environment.MaxEpisodeSteps = 0 && lasted[copy] >= LongestEpisode then
-                    invalidOp (
-                        $"{environment.Id} has no time limit, and an episode has lasted {LongestEpisode} steps; "
-                        + "give it one to be evaluated, by the wrapper TimeLimit or its own MaxEpisodeSteps."
-                    )
+    /// `run` for whoever plays: `player n` acts in copy n alone, with draws that are its own, so that neither the number
+    /// of threads nor what happens in other copies matters. Wrappers of the environment learn nothing.
+    let play
+        (player: int -> IPlayer)
+        (environment: BatchEnvironment)
+        (episodes: int)
+        (key: Rng)
+        (workers: Workers)
+        (cancellation: CancellationToken)
+        : Evaluation =
+        Guard.positive (nameof episodes) episodes
+        environment.RequireSameStep()
+        environment.Users <- environment.Users + 1L
+        environment.RestoreStatistics(environment.Statistics, true)
+        let copies = environment.Count
+        let struct (environmentKey, actionKey) = Rng.split key
+        let struct (keys, _) = Rng.splitMany copies actionKey
+        let players = Array.init copies player
+        let observationSize, actionSize = environment.ObservationSize, environment.ActionSize
 
-                if buffers.EpisodeLengths.Span[copy] > 0 && next[copy] < first[copy + 1] then
-                    returns[next[copy]] <- buffers.EpisodeReturns.Span[copy]
-                    lengths[next[copy]] <- buffers.EpisodeLengths.Span[copy]
-                    terminated[next[copy]] <- buffers.Terminated.Span[copy]
-                    next[copy] <- next[copy] + 1
-                    missing <- missing - 1
+        // Made once, for the account of what sharing gains.
+        let mutable share = Action<int>(ignore)
+        let mutable isMade = false
 
-        { Returns = returns; Lengths = lengths; Terminated = terminated }
+        for player in players do
+            player.Begin()
+
+        episodesOf
+            environment
+            episodes
+            environmentKey
+            cancellation
+            (fun copy -> players[copy].Begin())
+            (fun buffers masks isAsked actions ->
+                if not isMade then
+                    isMade <- true
+                    let choices = masks.Length / copies
+
+                    share <-
+                        Action<int>(fun copy ->
+                            if isAsked[copy] then
+                                let first = copy * observationSize
+                                let observation = buffers.Observations.Span.Slice(first, observationSize)
+
+                                keys[copy] <-
+                                    players[copy]
+                                        .Act(
+                                            Span.op_Implicit observation,
+                                            ReadOnlySpan(masks, copy * choices, choices),
+                                            Span(actions, copy * actionSize, actionSize),
+                                            keys[copy]
+                                        ))
+
+                workers.Run(copies, share))

@@ -2,6 +2,7 @@
 namespace Rl.Core.Training
 
 open System
+open Rl.Core.Acting
 open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Environments.Rendering
@@ -22,16 +23,6 @@ type Frame =
         /// Whether this is the episode's last picture.
         IsLast: bool
     }
-
-/// How actions are chosen, one at a time.
-type IPlayer =
-    /// A new episode begins: what was seen before is forgotten.
-    abstract Begin: unit -> unit
-
-    /// Writes an action for an observation among the choices that the mask (empty: all) allows; the generator that
-    /// follows comes out.
-    abstract Act:
-        observation: ReadOnlySpan<float32> * mask: ReadOnlySpan<bool> * action: Span<float32> * key: Rng -> Rng
 
 /// Watching episodes.
 [<RequireQualifiedAccess>]

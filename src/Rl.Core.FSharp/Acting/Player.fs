@@ -1,0 +1,16 @@
+/// Who plays an environment: policies, planners, functions, chance.
+namespace Rl.Core.Acting
+
+open System
+open Rl.Core.Foundations
+
+/// How actions are chosen, one at a time, in one copy of an environment. What it remembers lasts for an episode. Not
+/// thread-safe.
+type IPlayer =
+    /// A new episode begins: what was seen before is forgotten.
+    abstract Begin: unit -> unit
+
+    /// Writes an action for an observation among the choices that the mask (empty: all) allows; the generator that
+    /// follows comes out.
+    abstract Act:
+        observation: ReadOnlySpan<float32> * mask: ReadOnlySpan<bool> * action: Span<float32> * key: Rng -> Rng
