@@ -98,7 +98,8 @@ internal static class QuickBench
             .Concat(ActingFigures.All())
             .Concat(SavingFigures.All())
             .Concat(CommandFigures.All())
-            .Concat(MathematicsFigures.All()))
+            .Concat(MathematicsFigures.All())
+            .Concat(PlanningFigures.All()))
         {
             yield return figure;
         }

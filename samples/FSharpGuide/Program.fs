@@ -15,5 +15,6 @@ let main _ =
     MathematicsPages.valueDistributions ()
     MathematicsPages.wrappers ()
     ReplayPage.show ()
+    PlanningPage.show ()
     PluginsPage.show ()
     0

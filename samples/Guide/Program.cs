@@ -1,4 +1,5 @@
-// Runs the code of docs/csharp-guide.md and docs/logging.md, which stands beside this: a test compares them.
+// Runs the code of docs/csharp-guide.md, docs/logging.md and docs/planning.md, which stands beside this: a test
+// compares them.
 using System;
 using System.IO;
 using System.Linq;
@@ -22,5 +23,6 @@ Remembering.Run(steps);
 Changing.Run(steps, folder);
 Losing.Run(steps);
 Deriving.Run();
+Thinking.Run(args.Contains("--quick"));
 Logged.Run(steps, folder);
 Directory.Delete(folder, recursive: true);

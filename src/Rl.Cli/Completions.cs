@@ -30,6 +30,21 @@ internal static class Completions
 
     public static IEnumerable<CompletionItem> Environments(CompletionContext context) => Items(Rl.Environments.Ids);
 
+    public static IEnumerable<CompletionItem> Planners(CompletionContext context) =>
+        Items(Planner.All.Select(planner => planner.Id));
+
+    /// <summary>The options of the planner that the line names, each with the sign before its value.</summary>
+    public static IEnumerable<CompletionItem> PlannerOptions(CompletionContext context)
+    {
+        var words = context.ParseResult.Tokens.Select(token => token.Value);
+        return Items(
+            Planner.All
+                .Where(planner => words.Contains(planner.Id, StringComparer.OrdinalIgnoreCase))
+                .Take(1)
+                .SelectMany(planner => planner.Options)
+                .Select(option => $"{option.Name}="));
+    }
+
     /// <summary>The runs under runs/, by their names.</summary>
     public static IEnumerable<CompletionItem> Runs(CompletionContext context) => Items(RunPlaces.Names());
 

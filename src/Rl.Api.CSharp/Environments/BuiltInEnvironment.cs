@@ -172,6 +172,9 @@ public sealed class BuiltInEnvironment : IMaskedEnvironment, IGoalEnvironment, I
 
     internal AnyEnvironment Inner => environment;
 
+    /// <summary>The batch of one copy that is stepped by hand.</summary>
+    internal BatchEnvironment Running => Batch();
+
     private BatchEnvironment Batch() => batch ??= environment.Vectorise(1, MaxEpisodeSteps);
 
     internal BatchEnvironment Vectorise(int copies) => environment.Vectorise(copies, MaxEpisodeSteps);

@@ -33,7 +33,7 @@ public sealed record EnvironmentDescription(
     bool HasActionMasks);
 
 /// <summary>The environments of the library and of registered assemblies (see <see cref="Plugin"/>), by id.</summary>
-public static class Environments
+public static partial class Environments
 {
     private static readonly IReadOnlyList<string> BuiltIn = Convert.EnvironmentIds();
 

@@ -6,17 +6,11 @@ open System.Collections.Generic
 open Rl.Core.Foundations
 
 /// Each place is a clone of the instance in which a planner acts, and is cloned anew whenever planning begins again. A
-/// clone goes on with the draws of its original: a planner foresees them. `present` is the instance and the observation
-/// of a copy. To plan is the instance's own affair alone: no timeout is watched.
+/// clone goes on with the draws of its original: a planner foresees them. `instance` is that of a copy. No timeout is
+/// watched while a planner thinks.
 [<Sealed>]
 type internal CloneSimulator
-    (
-        id: string,
-        observationSpace: Space,
-        actionSpace: Space,
-        present: Func<int, struct (ICloneableEnvironment * ReadOnlyMemory<float32>)>,
-        places: int
-    ) =
+    (id: string, observationSpace: Space, actionSpace: Space, instance: Func<int, ICloneableEnvironment>, places: int) =
     inherit Simulator(id, observationSpace, actionSpace, places)
 
     let observationSize, actionSize = observationSpace.Size, actionSpace.Size
@@ -49,10 +43,10 @@ type internal CloneSimulator
 
     override _.IsDeterministic = true
 
-    override _.Begin(copy: int, _: ReadOnlySpan<float32>) =
-        let struct (instance, observation) = present.Invoke copy
-        root <- instance
-        observation.Span.CopyTo(Span rootObservation)
+    override _.Begin(copy: int, observation: ReadOnlySpan<float32>) =
+        Guard.length (nameof observation) observationSize observation.Length
+        root <- instance.Invoke copy
+        observation.CopyTo(Span rootObservation)
 
     override _.Spread(first: int, count: int) =
         for place in first .. first + count - 1 do
@@ -87,8 +81,8 @@ type internal CloneSimulator
         observation.SequenceEqual(Span.op_Implicit (row second))
 
     override _.HasActionMask =
-        match present.Invoke 0 with
-        | struct ((:? IMaskedEnvironment as masked), _) -> masked.HasActionMask && actionSpace.Choices > 0
+        match instance.Invoke 0 with
+        | :? IMaskedEnvironment as masked -> masked.HasActionMask && actionSpace.Choices > 0
         | _ -> false
 
     override _.ActionMask(place: int, mask: Span<bool>) =

@@ -177,15 +177,12 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
 
     override _.Simulate(places: int) =
         if isCloneable then
-            let present copy =
-                let observation = ReadOnlyMemory(current, copy * observationSize, observationSize)
-                struct (instances[copy] :?> ICloneableEnvironment, observation)
-
-            Ok(CloneSimulator(id, observationSpace, actionSpace, Func<_, _> present, places))
+            let instance copy = instances[copy] :?> ICloneableEnvironment
+            Ok(CloneSimulator(id, observationSpace, actionSpace, Func<_, _> instance, places))
         else
             Error(
-                "it cannot be cloned; let it implement ICloneableEnvironment (a copy that shares nothing that changes), "
-                + "or plan with a model of your own"
+                "it cannot be cloned; let it implement ICloneableEnvironment (a copy that shares nothing that "
+                + "changes), or plan with a model of your own"
             )
 
     override _.HasActionMasks = masked

@@ -288,7 +288,7 @@ let ``bad input of control problems is refused by name`` () =
 
 [<Fact>]
 let ``iLQR swings Gymnasium's pendulum up within its torque`` () =
-    // The environment's own motion as expressions: g = 10, m = l = 1, a step of 0.05 s, torque within ±2, angle 0 is up.
+    // The environment's own motion as expressions: g = 10, m = l = 1, a step of 0.05 s, torque within ±2; 0 is up.
     let problem =
         {
             StateSize = 2
