@@ -132,10 +132,25 @@ let private otherValues: Map<string, (string * KeywordValue) list> =
                     "width", 7.0, []
                     "bits", 6.0, []
                     "tolerance", 0.5, []
+                    "frame_skip", 1.0, []
+                    "forward_reward_weight", 2.0, []
+                    "ctrl_cost_weight", 0.2, []
+                    "contact_cost_weight", 0.001, []
+                    "healthy_reward", 3.0, []
+                    "reset_noise_scale", 0.02, []
+                    "reward_near_weight", 2.0, []
+                    "reward_dist_weight", 3.0, []
+                    "reward_control_weight", 0.3, []
                 ] do
                 name, (name, KeywordValue.Number value) :: needs
             "desc", [ "desc", KeywordValue.Text "SFFF/FHFG" ]
             "reward_schedule", [ "reward_schedule", KeywordValue.Text "10,-1,-0.1" ]
+            "healthy_z_range", [ "healthy_z_range", KeywordValue.Text "0.3, inf" ]
+            "healthy_angle_range", [ "healthy_angle_range", KeywordValue.Text "-0.5, 0.5" ]
+            "healthy_state_range", [ "healthy_state_range", KeywordValue.Text "(-50, 50)" ]
+            "contact_force_range", [ "contact_force_range", KeywordValue.Text "-2, 2" ]
+            "contact_cost_range", [ "contact_cost_range", KeywordValue.Text "-inf, 0.1" ]
+            "main_body", [ "main_body", KeywordValue.Text "aux_1" ]
         ]
 
 /// Every keyword of an entry with every other choice, the other flag, or another value; and all flags turned at once.
