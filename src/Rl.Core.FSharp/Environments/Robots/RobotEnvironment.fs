@@ -171,7 +171,7 @@ type internal RobotEnvironment<'State
             numbers[0] <- 1.0
             { Reward = 0.0; Terminated = true; Truncated = false }
 
-    /// The state at rest or not at a position, without memory of steps before it.
+    /// The state that begins at a position with a velocity, without memory of steps before it.
     member _.StateOf(position: ReadOnlySpan<float>, velocity: ReadOnlySpan<float>) : 'State =
         let mutable state = Unchecked.defaultof<'State>
         let numbers = RobotState.numbers &state

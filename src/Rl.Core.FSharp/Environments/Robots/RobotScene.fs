@@ -131,9 +131,8 @@ module internal RobotScene =
 
         let squares =
             match floor with
-            | Some index when settings.View <> View.Above || w.Model.Bodies.Length > 0 ->
-                ground settings.View w.GeomPosition[index].Z centre (1.2 * settings.Width) project
-            | _ -> []
+            | Some index -> ground settings.View w.GeomPosition[index].Z centre (1.2 * settings.Width) project
+            | None -> []
 
         let shapes =
             [ 0 .. geoms.Length - 1 ]

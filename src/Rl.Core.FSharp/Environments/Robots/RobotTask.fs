@@ -37,7 +37,7 @@ type internal TaskSettings =
         MaxEpisodeSteps: int
         RewardThreshold: float
         View: View
-        /// The width of the picture, in m, and the place at its centre, less that of the body that it follows.
+        /// The width of the picture, in m.
         Width: float
         /// The body that the picture follows; 0 for none.
         Followed: int
