@@ -92,6 +92,11 @@ internal static class QuickBench
         }
 
         yield return Steps("env_lunarlander", "LunarLander-v3", 64);
+        foreach (var robot in new[] { "HalfCheetah", "Hopper", "Walker2d", "Ant", "Humanoid", "Swimmer", "Reacher" })
+        {
+            yield return Steps($"env_{robot.ToLowerInvariant()}", $"{robot}-v5", 64);
+        }
+
         foreach (var figure in TrainingFigures.All()
             .Concat(OffPolicyFigures.All())
             .Concat(ModelFigures.All(peak))

@@ -7,6 +7,7 @@ open Rl.Core.Environments.Box2D
 open Rl.Core.Environments.ClassicControl
 open Rl.Core.Environments.Goals
 open Rl.Core.Environments.MinAtar
+open Rl.Core.Environments.Robots
 open Rl.Core.Environments.Teaching
 open Rl.Core.Environments.ToyText
 
@@ -22,6 +23,7 @@ module Registry =
                 ClassicControlEntries.all
                 GoalEntries.all
                 MinAtarEntries.all
+                RobotEntries.all
                 TeachingEntries.all
                 ToyTextEntries.all
             ]

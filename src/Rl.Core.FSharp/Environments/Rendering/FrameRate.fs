@@ -15,6 +15,16 @@ module FrameRate =
             "CartPole", 50.0
             "LunarLander", 50.0
             "BipedalWalker", 50.0
+            "HalfCheetah", 20.0
+            "Hopper", 125.0
+            "Walker2d", 125.0
+            "Ant", 20.0
+            "Humanoid", 67.0
+            "Swimmer", 25.0
+            "Reacher", 50.0
+            "Pusher", 20.0
+            "InvertedPendulum", 25.0
+            "InvertedDoublePendulum", 20.0
             "MountainCar", 30.0
             "Pendulum", 30.0
             "Acrobot", 15.0

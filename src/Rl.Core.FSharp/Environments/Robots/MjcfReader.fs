@@ -179,7 +179,7 @@ module internal MjcfReader =
 
         order
 
-    /// What a text describes; `name` stands for the file in messages.
+    /// What a text describes.
     let describe (text: string) : RobotDescription =
         let root = parse text
 

@@ -2,6 +2,8 @@
 module Rl.Tests.Environments.Robots.RobotCases
 
 open System
+open System.Runtime.CompilerServices
+open System.Runtime.InteropServices
 open Rl.Core.Environments.Robots
 open Rl.Tests.Golden
 open Xunit
@@ -71,6 +73,32 @@ let close (tolerance: float) (node: GoldenNode) (name: string) (actual: float[])
 let closeTo (tolerance: float) (node: GoldenNode) (name: string) (expected: float[]) (actual: float[]) =
     let largest = expected |> Array.fold (fun (largest: float) value -> max largest (abs value)) 1.0
     Golden.close (tolerance * largest) 0.0 node name expected actual
+
+/// The momentum of a body in motion, from the ten numbers of its inertia: I w + md × v, m v − md × w.
+let momentumOf (inertia: SpatialInertia) (motion: Spatial) : Spatial =
+    let i = SpatialInertia.toArray inertia
+    let w, v = motion.Angular, motion.Linear
+    let md = Vector3D(i[6], i[7], i[8])
+
+    let cross (a: Vector3D) (b: Vector3D) =
+        Vector3D(a.Y * b.Z - a.Z * b.Y, a.Z * b.X - a.X * b.Z, a.X * b.Y - a.Y * b.X)
+
+    let turned =
+        Vector3D(
+            i[0] * w.X + i[3] * w.Y + i[4] * w.Z,
+            i[3] * w.X + i[1] * w.Y + i[5] * w.Z,
+            i[4] * w.X + i[5] * w.Y + i[2] * w.Z
+        )
+
+    Spatial(turned + cross md v, i[9] * v - cross md w)
+
+/// A motion times a force.
+let power (motion: Spatial) (force: Spatial) =
+    Array.fold2 (fun sum a b -> sum + a * b) 0.0 (wrench motion) (wrench force)
+
+/// The numbers of a state, to be read and written.
+let inline stateNumbers<'State when 'State: struct> (state: byref<'State>) : Span<float> =
+    MemoryMarshal.CreateSpan(&Unsafe.As<'State, float>(&state), Unsafe.SizeOf<'State>() / sizeof<float>)
 
 /// Arrays whose elements differ by at most the tolerance times the largest element (at least 1).
 let closeArrays (tolerance: float) (expected: float[]) (actual: float[]) =

@@ -88,7 +88,7 @@ let ``Runge and Kutta keep the energy to the fourth order of the time step`` () 
 let private momentum (w: Workspace) =
     let total =
         (Spatial.zero, [ 1 .. w.Model.Bodies.Length - 1 ])
-        ||> List.fold (fun sum index -> sum + SpatialInertia.apply w.Inertia[index] w.BodyVelocity[index])
+        ||> List.fold (fun sum index -> sum + momentumOf w.Inertia[index] w.BodyVelocity[index])
 
     wrench total
 
@@ -121,9 +121,7 @@ let ``the mass matrix is symmetric, positive definite, and the Hessian of kineti
                 Seq.sum
                     [
                         for index in 1 .. w.Model.Bodies.Length - 1 do
-                            Spatial.dot
-                                w.BodyVelocity[index]
-                                (SpatialInertia.apply w.Inertia[index] w.BodyVelocity[index])
+                            power w.BodyVelocity[index] (momentumOf w.Inertia[index] w.BodyVelocity[index])
                     ]
 
             let armature = Array.map2 (fun (dof: Dof) rate -> dof.Armature * rate * rate) w.Model.Dofs rates

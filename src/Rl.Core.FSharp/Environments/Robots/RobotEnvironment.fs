@@ -1,0 +1,233 @@
+/// Tasks of robots as environments on states that are plain values.
+namespace Rl.Core.Environments.Robots
+
+open System
+open System.Runtime.CompilerServices
+open System.Runtime.InteropServices
+open System.Threading
+open Rl.Core.Foundations
+open Rl.Core.Environments
+
+/// Room for a state of 32 numbers.
+[<Struct; InlineArray(32); NoEquality; NoComparison>]
+type internal RobotState32 =
+    [<DefaultValue(false)>]
+    val mutable private first: float
+
+/// Room for a state of 64 numbers.
+[<Struct; InlineArray(64); NoEquality; NoComparison>]
+type internal RobotState64 =
+    [<DefaultValue(false)>]
+    val mutable private first: float
+
+/// Room for a state of 160 numbers.
+[<Struct; InlineArray(160); NoEquality; NoComparison>]
+type internal RobotState160 =
+    [<DefaultValue(false)>]
+    val mutable private first: float
+
+/// Room for a state of 456 numbers.
+[<Struct; InlineArray(456); NoEquality; NoComparison>]
+type internal RobotState456 =
+    [<DefaultValue(false)>]
+    val mutable private first: float
+
+/// Views of states.
+[<RequireQualifiedAccess>]
+module internal RobotState =
+
+    /// How many numbers a state has room for.
+    let inline length<'State when 'State: struct> = Unsafe.SizeOf<'State>() / sizeof<float>
+
+    /// The numbers of a state, to be read and written.
+    let inline numbers<'State when 'State: struct> (state: byref<'State>) : Span<float> =
+        MemoryMarshal.CreateSpan(&Unsafe.As<'State, float>(&state), length<'State>)
+
+/// Where things stand in a state: whether it is terminal, position, velocity, warm start, what the next step needs to
+/// know of this one, what is seen.
+[<Sealed>]
+type internal StateLayout(task: RobotTask) =
+    let dofs = task.Model.DofCount
+    let velocity = 1 + task.Model.PositionCount
+    let memory = velocity + 2 * dofs
+    let observation = memory + task.MemorySize
+
+    /// The number of numbers.
+    member _.Size = observation + task.ObservationSize
+    member _.Position(numbers: Span<float>) = numbers.Slice(1, velocity - 1)
+    member _.Velocity(numbers: Span<float>) = numbers.Slice(velocity, dofs)
+    member _.WarmStart(numbers: Span<float>) = numbers.Slice(velocity + dofs, dofs)
+    member _.Memory(numbers: Span<float>) = numbers.Slice(memory, observation - memory)
+    member _.Observation(numbers: Span<float>) = numbers.Slice(observation, task.ObservationSize)
+
+/// A task of a robot. Actions are the actuators' controls: beyond their ranges they are clamped where they act, and
+/// cost what was asked for, as in Gymnasium; NaN is refused. A state whose numbers lose their sense (NaN, or beyond 1e10)
+/// ends the episode with a reward of 0, in the reference pose.
+[<Sealed>]
+type internal RobotEnvironment<'State
+    when 'State: unmanaged and 'State: struct and 'State: (new: unit -> 'State) and 'State :> ValueType>
+    (task: RobotTask) =
+    let settings, model = task.Settings, task.Model
+    let layout = StateLayout task
+    let workspaces = new ThreadLocal<Workspace>(fun () -> Workspace model)
+    let actions = model.Actuators.Length
+
+    do
+        if layout.Size > RobotState.length<'State> then
+            invalidOp $"{settings.Id} has a state of {layout.Size} numbers, more than its buffer."
+
+    let observationSpace =
+        Space.box
+            (Array.create task.ObservationSize -infinity)
+            (Array.create task.ObservationSize infinity)
+            [| task.ObservationSize |]
+
+    let actionSpace =
+        let bound (value: Actuator -> float) = model.Actuators |> Array.map (value >> float32 >> float)
+        Space.box (bound _.ControlLow) (bound _.ControlHigh) [| actions |]
+
+    /// Writes the workspace's state and what the task notes and sees.
+    let store (w: Workspace) (isTerminal: bool) (numbers: Span<float>) =
+        numbers[0] <- if isTerminal then 1.0 else 0.0
+        w.Position.CopyTo(layout.Position numbers)
+        w.Velocity.CopyTo(layout.Velocity numbers)
+        w.WarmStart.CopyTo(layout.WarmStart numbers)
+        task.Observe(w, layout.Observation numbers)
+
+    /// The state that begins at a position and velocity: everything is evaluated there.
+    let start (numbers: Span<float>) =
+        let w = workspaces.Value
+        Array.Clear w.Control
+        Array.Clear w.WarmStart
+
+        w.Load(
+            Span.op_Implicit (layout.Position numbers),
+            Span.op_Implicit (layout.Velocity numbers),
+            ReadOnlySpan w.WarmStart
+        )
+
+        Simulation.evaluate w
+        // Forces of contacts are only known after a step.
+        Array.Fill(w.ContactForce, Spatial.zero)
+        task.Remember(w, layout.Memory numbers)
+        store w false numbers
+
+    let check (isTerminal: bool) (action: ReadOnlySpan<float32>) =
+        if isTerminal then
+            invalidOp $"{settings.Id}: the state is terminal; reset the episode instead of stepping it."
+
+        Guard.length (nameof action) actions action.Length
+
+        for index in 0 .. actions - 1 do
+            if Single.IsNaN action[index] then
+                let actuator = model.Actuators[index]
+                let name = if actuator.Name = "" then model.Joints[actuator.Joint].Name else actuator.Name
+                let low, high = actuator.ControlLow, actuator.ControlHigh
+
+                Guard.fail
+                    (nameof action)
+                    ($"{settings.Id}: action[{index}], the control of \"{name}\", is NaN; it must be a number in "
+                     + $"[{low}, {high}].")
+
+    let step (numbers: Span<float>) (action: ReadOnlySpan<float32>) : Outcome =
+        check (numbers[0] <> 0.0) action
+        let w = workspaces.Value
+
+        w.Load(
+            Span.op_Implicit (layout.Position numbers),
+            Span.op_Implicit (layout.Velocity numbers),
+            Span.op_Implicit (layout.WarmStart numbers)
+        )
+
+        for index in 0 .. actions - 1 do
+            w.Control[index] <- float action[index]
+
+        let mutable isSane = true
+        let mutable steps = 0
+
+        while isSane && steps < settings.FrameSkip do
+            isSane <- Simulation.step w = StepResult.Done
+            steps <- steps + 1
+
+        isSane <- isSane && Simulation.isSane w
+
+        if isSane then
+            if task.NeedsContactForces then ContactSearch.forces w
+
+            let after = Span(w.Notes, 0, task.MemorySize)
+            task.Remember(w, after)
+
+            let struct (reward, isTerminal) =
+                task.Judge(w, Span.op_Implicit (layout.Memory numbers), Span.op_Implicit after, action)
+
+            after.CopyTo(layout.Memory numbers)
+            store w isTerminal numbers
+            { Reward = reward; Terminated = isTerminal; Truncated = false }
+        else
+            Simulation.reset w
+            w.Position.CopyTo(layout.Position numbers)
+            w.Velocity.CopyTo(layout.Velocity numbers)
+            start numbers
+            numbers[0] <- 1.0
+            { Reward = 0.0; Terminated = true; Truncated = false }
+
+    /// The state that begins at a position with a velocity, without memory of steps before it.
+    member _.StateOf(position: ReadOnlySpan<float>, velocity: ReadOnlySpan<float>) : 'State =
+        let mutable state = Unchecked.defaultof<'State>
+        let numbers = RobotState.numbers &state
+        position.CopyTo(layout.Position numbers)
+        velocity.CopyTo(layout.Velocity numbers)
+        start numbers
+        state
+
+    member _.Task = task
+    member _.Layout = layout
+
+    interface IEnvironment<'State> with
+        member _.Id = settings.Id
+        member _.ObservationSpace = observationSpace
+        member _.ActionSpace = actionSpace
+        member _.MaxEpisodeSteps = settings.MaxEpisodeSteps
+        member _.RewardThreshold = settings.RewardThreshold
+
+        member _.Reset(rng) =
+            let mutable state = Unchecked.defaultof<'State>
+            let numbers = RobotState.numbers &state
+            let rng = task.Reset(layout.Position numbers, layout.Velocity numbers, rng)
+            start numbers
+            struct (state, rng)
+
+        member _.Step(state, action, rng) =
+            let mutable state = state
+            let outcome = step (RobotState.numbers &state) action
+            struct (state, outcome, rng)
+
+        member _.Observe(state, observation) =
+            let mutable state = state
+            let numbers = layout.Observation(RobotState.numbers &state)
+
+            for index in 0 .. numbers.Length - 1 do
+                observation[index] <- float32 numbers[index]
+
+    interface IInPlace<'State> with
+        member _.StepInPlace(state, action, _) = step (RobotState.numbers &state) action
+
+    interface IRenderable<'State> with
+        member _.Render(state) =
+            let mutable state = state
+            let w = workspaces.Value
+            let numbers = RobotState.numbers &state
+            (layout.Position numbers).CopyTo(Span w.Position)
+            Kinematics.place w
+            RobotScene.render settings w
+
+/// Environments with the smallest state that a task fits in.
+[<RequireQualifiedAccess>]
+module internal RobotEnvironment =
+
+    let create (task: RobotTask) : AnyEnvironment =
+        match (StateLayout task).Size with
+        | size when size <= 32 -> AnyEnvironment.Pack(RobotEnvironment<RobotState32> task)
+        | size when size <= 64 -> AnyEnvironment.Pack(RobotEnvironment<RobotState64> task)
+        | size when size <= 160 -> AnyEnvironment.Pack(RobotEnvironment<RobotState160> task)
+        | _ -> AnyEnvironment.Pack(RobotEnvironment<RobotState456> task)
