@@ -36,11 +36,14 @@ let private swing () =
             High = [| 2.0 |]
         }
 
-    let swings = Array.init 100 (fun t -> [| 2.0 * cos (0.16 * float t) |])
-    let plan = DifferentialProgramming.optimise DifferentialOptions.defaults swingUp [| Math.PI; 0.0 |] swings
+    let plan =
+        [ 0.5; -0.5; 2.0; -2.0 ]
+        |> List.map (fun push -> Array.init 150 (fun t -> [| push * cos (0.16 * float t) |]))
+        |> List.map (DifferentialProgramming.optimise DifferentialOptions.defaults swingUp [| Math.PI; 0.0 |])
+        |> List.minBy _.Cost
 
-    printfn
-        $"swung up to cos θ = {cos plan.States[100][0]:F3} at the cost {plan.Cost:F1} in {plan.Iterations} iterations"
+    let angle = (Array.last plan.States)[0]
+    printfn $"cos θ = {cos angle:F3} after {plan.Iterations} iterations, at the cost {plan.Cost:F1}"
 
 let show () =
     decide ()
