@@ -21,8 +21,8 @@ module OnPolicyMbrl =
         let struct (next, ended) = control.Plan(planned, fitted)
         struct (next, report, ended)
 
-    /// `steps` steps of π_rand and `iterations` turns of the loop of `planned` steps each: struct (the state after them,
-    /// the returns of planned episodes that ended, turn by turn).
+    /// `steps` steps of π_rand and `iterations` turns of the loop of `planned` steps each: struct (the state after
+    /// them, the returns of planned episodes that ended, turn by turn).
     let run (control: ModelControl) (steps: int) (iterations: int) (planned: int) (key: Rng) =
         let struct (collected, _) = control.Explore(steps, control.Initialise key)
         let mutable state = collected
