@@ -8,7 +8,8 @@ using Rl.Core.Networks;
 
 namespace Rl.Bench.Quick;
 
-/// <summary>Learnt models of the world: a gradient step of an ensemble, and the returns of one search of a planner.</summary>
+/// <summary>Learnt models of the world: a gradient step of an ensemble, and the returns of one search of a
+/// planner.</summary>
 internal static class ModelFigures
 {
     private const int Observations = 5;
@@ -39,7 +40,7 @@ internal static class ModelFigures
         return values;
     }
 
-    /// <summary>A gradient step of seven Gaussian networks of 4x200 on 256 rows each, Adam and weight decay included, as
+    /// <summary>A gradient step of seven Gaussian networks of 4x200 on 256 rows each, with Adam and weight decay, as
     /// one program.</summary>
     private static Figure Fit(double peak)
     {

@@ -11,6 +11,7 @@ let private run (setting: Setting) =
     [
         Slide01WeightedRegression.run
         Slide05SmoothExpectation.run
+        Slide10Models.run
         Slide13UnbiasedObjective.run
         Slide14Baselines.run
         Slide22TargetNetwork.run

@@ -120,8 +120,8 @@ module ModelNetwork =
                     None
         }
 
-    /// The member's loss of each row [rows]: the mean over numbers of `ModelLearning.gaussianLoss`, or of squared errors
-    /// where the model is deterministic.
+    /// The member's loss of each row [rows]: the mean over numbers of `ModelLearning.gaussianLoss`, or of squared
+    /// errors where the model is deterministic.
     let loss (prediction: ModelPrediction) (target: Expr) : Expr =
         match prediction.LogVariance with
         | Some logVariance -> Expr.meanOver [| -1 |] (ModelLearning.gaussianLoss prediction.Mean logVariance target)

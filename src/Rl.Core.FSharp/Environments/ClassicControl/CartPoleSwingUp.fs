@@ -132,7 +132,7 @@ type CartPoleSwingUp() =
         member _.ObservationSpace = observationSpace
         member _.ActionSpace = actionSpace
         member _.MaxEpisodeSteps = 200
-        member _.RewardThreshold = 180.0
+        member _.RewardThreshold = 170.0
 
         member _.Reset(rng) =
             let struct (position, rng) = Rng.normal rng

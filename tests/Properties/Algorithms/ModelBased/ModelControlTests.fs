@@ -1,0 +1,180 @@
+/// Loops of model-based learning: what they collect, that runs resume bit for bit, and that slide 10's loop plans.
+module Rl.Tests.Algorithms.ModelBased.ModelControlTests
+
+open System
+open Rl.Core.Algorithms
+open Rl.Core.Autodiff
+open Rl.Core.Environments
+open Rl.Core.Experience
+open Rl.Core.Foundations
+open Rl.Core.Networks
+open Rl.Core.Planning
+open Xunit
+
+let private small: ModelControlOptions =
+    let d = ModelControlOptions.defaults
+
+    { d with
+        Model = { d.Model with Members = 3; Elites = 2; ModelHidden = [ 8 ]; ModelEpochs = 3 }
+        Planner = { d.Planner with Horizon = 4; Population = 12; Iterations = 2 }
+        Particles = 3
+    }
+
+let private control options id copies threads =
+    let workers = new Workers(threads)
+    ModelControl(options, (Registry.make id).Vectorise copies, workers), workers
+
+/// The numbers of a state that what follows depends on.
+let private numbers (state: ModelControlState) =
+    let data = state.Data.Value
+
+    Array.concat
+        [
+            state.Training.Parameters
+            yield! List.map snd state.Training.Arrays
+            data.Observations
+            data.Actions
+            data.Rewards
+            data.NextObservations
+            ModelFrame.toArray state.Frame
+            Array.map float32 state.Elites
+        ]
+
+let private run threads (parts: int list) =
+    let control, workers = control small "Pendulum-v1" 1 threads
+    use _ = workers
+    let struct (explored, _) = control.Explore(190, control.Initialise(Rng.create 3UL))
+    let struct (fitted, _) = control.Fit explored
+
+    let planned =
+        parts
+        |> List.fold
+            (fun state count ->
+                let struct (next, _) = control.Plan(count, state)
+                next)
+            fitted
+
+    let struct (fitted, _) = control.Fit planned
+    fitted
+
+[<Fact>]
+let ``planning in parts is planning at once, across the end of an episode, on any number of threads`` () =
+    let once = run 1 [ 30 ]
+    Assert.Equal<float32[]>(numbers once, numbers (run 1 [ 7; 3; 13; 7 ]))
+    Assert.Equal<float32[]>(numbers once, numbers (run 2 [ 30 ]))
+
+[<Fact>]
+let ``a state is a value: what follows it can be run again by another object`` () =
+    let first, workers = control small "Pendulum-v1" 1 1
+    use _ = workers
+    let struct (state, _) = first.Explore(60, first.Initialise(Rng.create 3UL))
+    let struct (state, _) = first.Fit state
+    let struct (middle, _) = first.Plan(10, state)
+    let struct (expected, _) = first.Plan(10, middle)
+    let other, others = control small "Pendulum-v1" 1 1
+    use _ = others
+    other.Initialise(Rng.create 99UL) |> ignore
+    let struct (again, _) = other.Plan(10, middle)
+    Assert.Equal<float32[]>(numbers expected, numbers again)
+
+[<Fact>]
+let ``data are aggregated, each next observation is where the next step begins, and episodes are told`` () =
+    let control, workers = control small "Pendulum-v1" 1 1
+    use _ = workers
+    let struct (state, returns) = OnPolicyMbrl.run control 200 2 200 (Rng.create 1UL)
+    let data = state.Data.Value
+    Assert.Equal(600, data.Count)
+    Assert.Equal(600L, state.Training.Steps)
+    Assert.Equal<int list>([ 1; 1 ], returns |> List.map List.length)
+
+    for turn in 1..2 do
+        let rewards = data.Rewards[turn * 200 .. turn * 200 + 199] |> Array.sumBy float
+        Assert.Equal(rewards, returns[turn - 1].Head, 1e-3)
+
+    for row in 0..598 do
+        // Episodes have 200 steps.
+        if row % 200 <> 199 then
+            Assert.Equal<float32[]>(
+                data.NextObservations[3 * row .. 3 * row + 2],
+                data.Observations[3 * row + 3 .. 3 * row + 5]
+            )
+
+    Assert.All(data.Actions, (fun action -> Assert.InRange(action, -2.0f, 2.0f)))
+    Assert.All(data.Continues, (fun continues -> Assert.Equal(1.0f, continues)))
+
+[<Fact>]
+let ``PETS counts its steps and fits as often as it says`` () =
+    let options = { small with Model.ModelInterval = 40 }
+    let control, workers = control options "CartPoleSwingUp-v0" 1 1
+    use _ = workers
+    let struct (state, returns) = Pets.run control options 200 430 (Rng.create 1UL)
+    Assert.Equal(430L, state.Training.Steps)
+    // 230 planned steps: five fits before 40 steps each, one before the last 30.
+    Assert.Equal(6L, state.Training.Updates)
+    Assert.Equal(1, returns.Length)
+    let struct (steps, _) = returns.Head
+    Assert.Equal(400L, steps)
+
+[<Fact>]
+let ``basic model-based learning swings the pendulum up from a thousand random steps`` () =
+    let options =
+        { ModelControlOptions.ofSlides with
+            Model.ModelHidden = [ 32; 32 ]
+            Model.ModelEpochs = 60
+            Planner.Horizon = 15
+            Planner.Population = 60
+            Planner.Iterations = 3
+        }
+
+    let control, workers = control options "Pendulum-v1" 1 2
+    use _ = workers
+    let struct (state, returns) = BasicMbrl.run control 1_000 200 (Rng.create 1UL)
+    // A random policy has about −1,200; what is planned is not learnt from.
+    Assert.True(returns.Head > -500.0, $"{returns.Head}")
+    Assert.Equal(1L, state.Training.Updates)
+
+[<Fact>]
+let ``what cannot be planned in is refused by name`` () =
+    let refused id copies (part: string) =
+        use workers = new Workers(1)
+        let make () = ModelControl(small, (Registry.make id).Vectorise copies, workers) |> ignore
+        let error = Assert.Throws<ArgumentException> make
+        Assert.Contains(part, error.Message)
+
+    refused "Pendulum-v1" 2 "environment has 2 copies"
+    refused "FrozenLake-v1" 1 "a model learns from a Box"
+    let control, workers = control small "Pendulum-v1" 1 1
+    use _ = workers
+    let start = control.Initialise(Rng.create 1UL)
+    let early = Assert.Throws<ArgumentException>(fun () -> control.Plan(5, start) |> ignore)
+    Assert.Contains("never fitted", early.Message)
+    let empty = Assert.Throws<ArgumentException>(fun () -> control.Fit start |> ignore)
+    Assert.Contains("no data", empty.Message)
+
+[<Fact>]
+let ``errors grow with the horizon as those of a model that drifts`` () =
+    // A model that adds 1 a step, of a world that adds 3: h steps on it is wrong by 2 h.
+    let network = ModelNetwork.create Activation.Tanh 2 2 [] 1 false true false
+    let parameters _ : ReadOnlyMemory<float32> = ReadOnlyMemory [| 0.0f; 0.0f; 1.0f |]
+
+    let episode: RecordedEpisode =
+        {
+            Observations = Array.init 41 (fun t -> 3.0f * float32 t)
+            Actions = Array.zeroCreate 40
+            Rewards = Array.zeroCreate 40
+            Terminated = false
+            Truncated = true
+        }
+
+    use workers = new Workers(1)
+    let frame = ModelFrame.identity 2 1
+    let errors = ModelErrors.byHorizon network frame [| 0; 1 |] parameters 5 [ episode; episode ] workers
+    // 3 times the deviation of 0 … 39.
+    let deviation = 3.0 * Math.Sqrt((40.0 * 40.0 - 1.0) / 12.0)
+    errors |> Array.iteri (fun h error -> Assert.Equal(2.0 * float (h + 1) / deviation, error, 1e-5))
+
+    let short =
+        Assert.Throws<ArgumentException>(fun () ->
+            ModelErrors.byHorizon network frame [| 0 |] parameters 41 [ episode ] workers |> ignore)
+
+    Assert.Contains("none of the 1 episodes has as many steps", short.Message)
