@@ -94,6 +94,7 @@ internal static class QuickBench
         yield return Steps("env_lunarlander", "LunarLander-v3", 64);
         foreach (var figure in TrainingFigures.All()
             .Concat(OffPolicyFigures.All())
+            .Concat(OfflineFigures.All(peak))
             .Concat(ActingFigures.All())
             .Concat(SavingFigures.All())
             .Concat(CommandFigures.All())

@@ -22,5 +22,6 @@ Remembering.Run(steps);
 Changing.Run(steps, folder);
 Losing.Run(steps);
 Deriving.Run();
+Recorded.Run(steps / 4, folder);
 Logged.Run(steps, folder);
 Directory.Delete(folder, recursive: true);
