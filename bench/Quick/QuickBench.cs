@@ -100,6 +100,7 @@ internal static class QuickBench
         foreach (var figure in TrainingFigures.All()
             .Concat(OffPolicyFigures.All())
             .Concat(ModelFigures.All(peak))
+            .Concat(OfflineFigures.All(peak))
             .Concat(ActingFigures.All())
             .Concat(SavingFigures.All())
             .Concat(CommandFigures.All())

@@ -24,5 +24,6 @@ Changing.Run(steps, folder);
 Losing.Run(steps);
 Deriving.Run();
 Thinking.Run(args.Contains("--quick"));
+Recorded.Run(steps / 4, folder);
 Logged.Run(steps, folder);
 Directory.Delete(folder, recursive: true);

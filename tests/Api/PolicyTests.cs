@@ -31,7 +31,10 @@ public sealed class PolicyTests
         var environment = entry.Suits.Invoke(Space.Discrete(2).Core) ? "CartPole-v1" : "Pendulum-v1";
         var options = Algorithms.Options(
             algorithm, [.. entry.Small.Select(pair => KeyValuePair.Create(pair.Item1, pair.Item2))]);
-        using var agent = Agent.Create(options with { Threads = 1 }, Environments.Make(environment), 5);
+        var place = Environments.Make(environment);
+        using var agent = entry.NeedsData
+            ? Agent.Create(options with { Threads = 1 }, MadeData.Of(Environments.Make(environment)), place, 5)
+            : Agent.Create(options with { Threads = 1 }, place, 5);
         agent.TrainFor(64);
         var policy = agent.ToPolicy();
         if (policy.HasMemory)

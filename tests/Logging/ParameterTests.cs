@@ -35,7 +35,10 @@ public sealed class ParameterTests
             {
                 try
                 {
-                    return Agent.Create(options, Environments.Make(environment), seed: 1);
+                    var place = Environments.Make(environment);
+                    return algorithm.NeedsData
+                        ? Agent.Create(options, MadeData.Of(place), seed: 1)
+                        : Agent.Create(options, place, seed: 1);
                 }
                 catch (System.ArgumentException)
                 {

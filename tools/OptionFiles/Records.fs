@@ -50,7 +50,11 @@ let rec private construct (names: string list) (indent: string) (path: string) (
             for field in FSharpType.GetRecordFields record do
                 if FSharpType.IsRecord field.PropertyType then
                     let inner = construct names (indent + "    ") $"{path}.{field.Name}" field.PropertyType
-                    $"new {field.PropertyType.Name}({inner})"
+                    let kind = field.PropertyType
+                    // The options of an algorithm have a C# record of the same name.
+                    let isOwn = Catalogue.entries |> List.exists (fun entry -> entry.OptionsType = kind)
+                    let prefix = if isOwn then "Core.Algorithms." else ""
+                    $"new {prefix}{kind.Name}({inner})"
                 elif List.contains field.Name names then
                     Values.toCore field.PropertyType field.Name
                 else

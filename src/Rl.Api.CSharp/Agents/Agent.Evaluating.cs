@@ -26,9 +26,7 @@ public sealed partial class Agent
         bool deterministic = true,
         CancellationToken cancellationToken = default) =>
         Evaluate(
-            source ?? throw new InvalidOperationException(
-                $"The agent was loaded without its environment {EnvironmentId}; "
-                + "give Evaluate one, or load it with Agent.Load(path, () => new YourEnvironment())."),
+            Steppable("give Evaluate one"),
             episodes,
             seed,
             deterministic,
@@ -84,6 +82,17 @@ public sealed partial class Agent
         bool deterministic = true,
         CancellationToken cancellationToken = default) =>
         Evaluate(EnvironmentSource.Of(environment), episodes, seed, deterministic, cancellationToken);
+
+    /// <summary>The agent's environment, where it has one that can be stepped.</summary>
+    private EnvironmentSource Steppable(string remedy) => source switch
+    {
+        null => throw new InvalidOperationException(
+            $"The agent was loaded without its environment {EnvironmentId}; "
+            + $"{remedy}, or load it with Agent.Load(path, () => new YourEnvironment())."),
+        { IsData: true } => throw new InvalidOperationException(
+            $"The agent was made from recorded data, without an environment; {remedy}, or create it with one."),
+        _ => source,
+    };
 
     private EvaluationResult Evaluate(
         EnvironmentSource where,

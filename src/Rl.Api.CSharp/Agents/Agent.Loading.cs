@@ -28,7 +28,14 @@ public sealed partial class Agent
         var checkpoint = Read(path);
         return Refused(path, () =>
         {
-            var environment = EnvironmentSource.Find(checkpoint.EnvironmentId, Convert.Notes(checkpoint));
+            var notes = Convert.Notes(checkpoint);
+            if (EnvironmentSource.IsOfData(notes))
+            {
+                var spaces = EnvironmentSource.OfData(checkpoint.ObservationSpace, checkpoint.ActionSpace);
+                return Load(path, checkpoint, spaces, threads);
+            }
+
+            var environment = EnvironmentSource.Find(checkpoint.EnvironmentId, notes);
             return Load(path, checkpoint, environment is null ? null : EnvironmentSource.Of(environment), threads);
         });
     }

@@ -18,9 +18,7 @@ public sealed partial class Agent
     /// frame is asked for) the environment cannot be looked at.</exception>
     public Playback Play(int episodes = 1, ulong? seed = null, bool deterministic = true) =>
         Play(
-            source ?? throw new InvalidOperationException(
-                $"The agent was loaded without its environment {EnvironmentId}; "
-                + "give Play one, or load it with Agent.Load(path, () => new YourEnvironment())."),
+            Steppable("give Play one"),
             episodes,
             seed,
             deterministic);

@@ -146,7 +146,8 @@ public sealed partial class Agent : IDisposable
 
     /// <summary>Saves the state after the last whole update, also while another thread trains on; gives its
     /// steps.</summary>
-    internal long SaveLast(string path, bool withReplay = true) => Write(Volatile.Read(ref state), path, withReplay);
+    internal long SaveLast(string path, bool withReplay = true) =>
+        Write(Volatile.Read(ref state), path, withReplay ? null : false);
 
     /// <summary>Writes the agent and all that its training depends on to one file. It appears whole or not at all: an
     /// earlier file stays until the new one is complete.</summary>
@@ -154,9 +155,10 @@ public sealed partial class Agent : IDisposable
     /// <param name="withReplay">Whether to write the steps that an off-policy algorithm remembers, which may be most of
     /// the file. Without them the file says so, and training that goes on from it begins to remember anew, with the
     /// warning <see cref="TrainingWarningKind.MissingReplay"/>. Algorithms that remember no steps save all they have
-    /// either way.</param>
+    /// either way. Null writes them, but not recorded data that others have: the file has its fingerprint, and who
+    /// trains on gives it again (<see cref="UseData"/>).</param>
     /// <exception cref="IOException">The file cannot be written; the message names it.</exception>
-    public void Save(string path, bool withReplay = true)
+    public void Save(string path, bool? withReplay = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         using var _ = Enter(mayBeReporting: true);
@@ -189,10 +191,16 @@ public sealed partial class Agent : IDisposable
         }
     }
 
-    private static Agent Create(AgentOptions options, EnvironmentSource source, ulong seed)
+    private static Agent Create(AgentOptions options, EnvironmentSource source, ulong seed, RecordedData? data = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
+        RequireData(options, data);
+        if (data is not null)
+        {
+            options = options with { EnvironmentCopies = 1 };
+        }
+
         var workers = NewWorkers(options);
         BatchEnvironment? batch = null;
         try
@@ -202,11 +210,22 @@ public sealed partial class Agent : IDisposable
                 batch = source.Create(options.EnvironmentCopies);
                 var wrapping = WrappingModule.ofBatch(batch);
                 RequireOneNormalisation(options, wrapping);
+                if (data is not null)
+                {
+                    RequireSpaces(data, batch.ObservationSpace, batch.ActionSpace);
+                }
+
                 var learner = options.CreateLearner(batch, workers);
+                var rows = data is null ? null : Convert.ToReplay(data, learner);
+                learner = rows is null ? learner : LearnerData.Give(rows, learner);
                 var state = learner.Initialise(RngModule.create(seed));
                 var policy = learner.Policy(state);
                 return new Agent(
-                    options, source, batch.Id, seed, policy, wrapping, Facts(batch), state, batch, learner, workers);
+                    options, source, batch.Id, seed, policy, wrapping, Facts(batch), state, batch, learner, workers)
+                {
+                    data = data,
+                    rows = rows,
+                };
             });
         }
         catch
@@ -250,10 +269,11 @@ public sealed partial class Agent : IDisposable
         new(options.Threads == 0 ? System.Environment.ProcessorCount : options.Threads);
 
     /// <summary>Writes a state, which is a value: what trains makes another. Gives its steps.</summary>
-    private long Write(TrainingState now, string path, bool withReplay)
+    private long Write(TrainingState now, string path, bool? withReplay)
     {
         var checkpoint = ToCheckpoint(now);
-        CheckpointModule.save(path, withReplay ? checkpoint : CheckpointModule.withoutReplay(checkpoint));
+        var isWhole = withReplay ?? !LearnerData.IsAll(now);
+        CheckpointModule.save(path, isWhole ? checkpoint : CheckpointModule.withoutReplay(checkpoint));
         Log.Saved(Logger, now.Steps, path);
         return now.Steps;
     }
@@ -281,7 +301,7 @@ public sealed partial class Agent : IDisposable
 
             workers ??= NewWorkers(Options);
             copies ??= source.Create(Options.EnvironmentCopies);
-            learner = Options.CreateLearner(copies, workers);
+            learner = WithData(Options.CreateLearner(copies, workers));
             if (loaded is { } file)
             {
                 try

@@ -111,7 +111,10 @@ internal static partial class Convert
         entry.Summary,
         entry.Source,
         OptionRecords.Defaults(entry.Id) ?? new RegisteredOptions(entry, []),
-        Options(entry));
+        Options(entry))
+    {
+        NeedsData = entry.NeedsData,
+    };
 
     private static System.Collections.ObjectModel.ReadOnlyCollection<AlgorithmOption> Options(AlgorithmEntry entry) =>
         Array.AsReadOnly(entry.Options.Select(option => new AlgorithmOption(

@@ -20,6 +20,9 @@ internal abstract class EnvironmentSource
     /// <summary>Whether the library steps it itself, without code of a user's.</summary>
     public virtual bool IsBuiltIn => false;
 
+    /// <summary>Whether there are the spaces of recorded data alone.</summary>
+    public virtual bool IsData => false;
+
     /// <summary>One copy of an environment of the library that comes without wrappers, for its spaces; null for
     /// others.</summary>
     public virtual BatchEnvironment? Bare => null;
@@ -52,6 +55,14 @@ internal abstract class EnvironmentSource
         ArgumentNullException.ThrowIfNull(factory);
         return new Custom(factory);
     }
+
+    /// <summary>The spaces of recorded data, which cannot be stepped.</summary>
+    public static EnvironmentSource OfData(Core.Environments.Space observations, Core.Environments.Space actions) =>
+        new Data(observations, actions);
+
+    /// <summary>Whether notes are those of an agent that was made from recorded data alone.</summary>
+    public static bool IsOfData(IReadOnlyList<KeyValuePair<string, string>> notes) =>
+        notes.Any(note => note.Key == Kind && note.Value == "data");
 
     /// <summary>A batch of copies of a registered class, with a time limit instead of its own.</summary>
     public static BatchEnvironment BatchOf(string id, Func<IEnvironment> factory, int copies, int maxEpisodeSteps)
@@ -100,6 +111,15 @@ internal abstract class EnvironmentSource
         public override bool IsBuiltIn => true;
 
         public override BatchEnvironment Bare => environment.Vectorise(1);
+    }
+
+    private sealed class Data(Core.Environments.Space observations, Core.Environments.Space actions) : EnvironmentSource
+    {
+        public override IEnumerable<KeyValuePair<string, string>> Notes => [new(Kind, "data")];
+
+        public override bool IsData => true;
+
+        public override BatchEnvironment Create(int copies) => Convert.Spaces(observations, actions);
     }
 
     private static External BatchOf(IReadOnlyList<IEnvironment> instances) =>

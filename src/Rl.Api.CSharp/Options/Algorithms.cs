@@ -18,7 +18,12 @@ public sealed record AlgorithmDescription(
     string Summary,
     string Source,
     AgentOptions Defaults,
-    IReadOnlyList<AlgorithmOption> Options);
+    IReadOnlyList<AlgorithmOption> Options)
+{
+    /// <summary>Whether it learns from recorded data, as agents of
+    /// <see cref="Agent.Create(AgentOptions, RecordedData, ulong)"/> do.</summary>
+    public bool NeedsData { get; init; }
+}
 
 /// <summary>The algorithms of the library and of registered assemblies (see <see cref="Plugin"/>), by id.</summary>
 public static class Algorithms

@@ -13,14 +13,20 @@ module Catalogue =
         [
             A2c.entry
             Ars.entry
+            Awac.entry
             C51.entry
             Cem.entry
+            Cql.entry
             CrossQ.entry
+            Crr.entry
             Ddpg.entry
+            DiscreteCql.entry
             Dqn.entry
             Droq.entry
             Es.entry
+            FilteredCloning.entry
             Fqf.entry
+            Iql.entry
             Iqn.entry
             Mbpo.entry
             Npg.entry
@@ -30,12 +36,14 @@ module Catalogue =
             QrDqn.entry
             R2d2.entry
             Rainbow.entry
+            ReBrac.entry
             Redq.entry
             Reinforce.entry
             Sac.entry
             StreamAc.entry
             StreamQ.entry
             Td3.entry
+            Td3Bc.entry
             Tqc.entry
             Trpo.entry
             Vmpo.entry

@@ -103,12 +103,14 @@ module RecordedReplay =
         let mutable hash = mix 0x243F6A8885A308D3UL (uint64 replay.Count)
 
         for row in 0 .. replay.Count - 1 do
-            // A row begins with its step; what follows that says only where the next observation is kept.
-            hash <- absorb (mix hash (uint64 (replay.Step row))) ((rows.Bytes row).Slice 8)
+            hash <- mix hash (uint64 (replay.Step row))
+            let isLast = row = replay.Count - 1 || replay.Step(row + 1) = 0
 
-            if row = replay.Count - 1 || replay.Step(row + 1) = 0 then
-                for place in layout.Places do
-                    if place.NextOffset >= 0 then hash <- absorb hash (rows.Find(place, row))
+            // Column by column: what lies between them in memory is not the data's. The next observation is that of the
+            // next row, but at an episode's end.
+            for place in layout.Places do
+                if place.NextOffset < 0 || isLast then
+                    hash <- absorb hash (rows.Find(place, row))
 
         hash
 

@@ -55,8 +55,8 @@ type LearnerData(algorithm: string, observations: Space, actions: Space) =
         | Some(_, noted) when noted.Length = 6 -> int noted[4] + 65536 * int noted[5]
         | _ -> 0
 
-    /// The learner whose first states hold the data (`RecordedReplay.ofEpisodes`); states that come without it are given
-    /// it.
+    /// The learner whose first states hold the data (`RecordedReplay.ofEpisodes`); states that come without it are
+    /// given it.
     static member Give(data: Replay, learner: Learner) : Learner =
         Guard.notNull (nameof data) data
         new LearnerWithData(learner, data)
@@ -76,20 +76,20 @@ type LearnerData(algorithm: string, observations: Space, actions: Space) =
             fingerprint
 
     /// The state's data, and the state that has noted which it is. Fails where it has none, where it does not fit the
-    /// spaces, and where it is not what the state has learned from before. With `mayHaveGrown` a replay of more steps is
-    /// one to which the learner's own have come.
+    /// spaces, and where it is not what the state has learned from before. With `mayHaveGrown` a replay of more steps
+    /// is one to which the learner's own have come.
     member this.Adopt(state: TrainingState, mayHaveGrown: bool) : struct (Replay * TrainingState) =
         match state.Replay with
         | None ->
             Guard.fail
                 "data"
                 ($"{algorithm} learns from recorded data, and has none: give it with LearnerData.Give, or in C# with "
-                 + "Agent.CreateOffline or agent.GiveData.")
+                 + "Agent.Create(options, data, seed) or agent.UseData(data).")
         | Some replay when replay.Count = 0 ->
             Guard.fail
                 "data"
                 ($"{algorithm} learns from recorded data, which files do not hold unless asked: give it again, all "
-                 + $"{LearnerData.RowsOf state} steps in the same order (LearnerData.Give, in C# agent.GiveData).")
+                 + $"{LearnerData.RowsOf state} steps in the same order (LearnerData.Give, in C# agent.UseData).")
         | Some replay when replay.Plan <> plan || replay.Copies <> 1 ->
             Guard.fail
                 "data"

@@ -10,8 +10,8 @@ open Rl.Core.Foundations
 [<RequireQualifiedAccess>]
 module Offline =
 
-    /// |τ − 1[u < 0]| u² [M] with u = q̄(s, a) − V(s), q̄ constant: V becomes the τ-expectile of what the actions of the
-    /// data are worth, their mean at τ = ½, their best at τ → 1 (Kostrikov, Nair and Levine 2022, equation 5).
+    /// |τ − 1[u < 0]| u² [M] with u = q̄(s, a) − V(s), q̄ constant: V becomes the τ-expectile of what the actions of
+    /// the data are worth, their mean at τ = ½, their best at τ → 1 (Kostrikov, Nair and Levine 2022, equation 5).
     let expectileLoss (expectile: float) (value: Expr) (actionValue: Expr) : Expr =
         Losses.expectile expectile value (Expr.stopGradient actionValue)
 

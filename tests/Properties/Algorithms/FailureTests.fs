@@ -65,17 +65,25 @@ let private diverging: (string * (string * string) list) list =
 
     let replayed = [ "LearningStarts", "32"; "GradientSteps", "4"; "BatchSize", "16"; "RoundSteps", "60" ]
     let critics = ("CriticLearningRate", "1e30") :: replayed
+    let drawn = [ "BatchSize", "16"; "RoundSteps", "12" ]
+    let recorded = ("CriticLearningRate", "1e30") :: drawn
 
     [
         "a2c", [ rate; "RolloutSteps", "32" ]
+        "awac", recorded
         "c51", rate :: replayed
+        "cql", recorded
         // Layers that are normalised over batches forget the size of one row; the actor's outputs do not.
         "crossq", ("LearningRate", "1e38") :: replayed
+        "crr", recorded
         "ddpg", critics
+        "discrete-cql", [ rate; "Loss", "squared" ] @ drawn
         "dqn", [ rate; "Loss", "squared" ] @ replayed
         // Layer normalisation forgets the size of the first layer; the last one has it.
         "droq", critics
+        "filtered-bc", rate :: drawn
         "fqf", rate :: replayed
+        "iql", recorded
         "iqn", rate :: replayed
         "mbpo", critics
         "npg", [ rate; "RolloutSteps", "32"; "Activation", "relu" ]
@@ -85,6 +93,8 @@ let private diverging: (string * (string * string) list) list =
         "qrdqn", rate :: replayed
         "r2d2", rate :: [ "SequenceLength", "5"; "BurnIn", "2" ] @ replayed
         "rainbow", rate :: replayed
+        // Layer normalisation forgets the size of the first layer; the last one has it.
+        "rebrac", recorded
         "redq", critics
         "reinforce", [ valueRate; "EpisodesPerUpdate", "4" ]
         "sac", critics
@@ -92,6 +102,7 @@ let private diverging: (string * (string * string) list) list =
         [ rate; "PolicyOvershootingFactor", "1e-30"; "ValueOvershootingFactor", "1e-30"; "RoundSteps", "60" ]
         "stream-q", [ rate; "OvershootingFactor", "1e-30"; "RoundSteps", "60" ]
         "td3", critics
+        "td3-bc", recorded
         "tqc", critics
         "trpo", [ valueRate; "RolloutSteps", "32" ]
         "vmpo", [ rate; "RolloutSteps", "32" ]

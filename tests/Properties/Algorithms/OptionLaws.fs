@@ -15,6 +15,8 @@ let places: (string * string * string * (string * string) list) list =
     [
         "td3", "Optimiser", "Pendulum-v1", [ "WeightDecay", "0.1" ]
         "ddpg", "Optimiser", "Pendulum-v1", [ "WeightDecay", "0.1" ]
+        "td3-bc", "Optimiser", "Pendulum-v1", [ "WeightDecay", "0.1" ]
+        "rebrac", "Optimiser", "Pendulum-v1", [ "WeightDecay", "0.1" ]
         "*", "Optimiser", "CartPole-v1", [ "WeightDecay", "0.1" ]
         "*", "InitialLogStandardDeviation", "Pendulum-v1", []
         "*", "ActionScaling", "Pendulum-v1", []
@@ -122,7 +124,27 @@ let places: (string * string * string * (string * string) list) list =
         "cem", "Activation", "CartPole-v1", [ "Hidden", "4" ]
         "ars", "Activation", "CartPole-v1", [ "Hidden", "4" ]
         "ars", "TopDirections", "CartPole-v1", [ "Directions", "6" ]
+        for id in [ "iql"; "awac"; "crr" ] do
+            id, "LargestWeight", "Pendulum-v1", [ "LargestWeight", "0.5" ]
+            id, "LeastLogDeviation", "Pendulum-v1", [ "LeastLogDeviation", "-0.5" ]
+            id, "LargestLogDeviation", "Pendulum-v1", [ "LargestLogDeviation", "-2" ]
+        for id in [ "iql"; "awac"; "crr"; "td3-bc"; "rebrac"; "cql" ] do
+            id, "Convolutions", "Aim-v0", []
+        for id in [ "td3-bc"; "rebrac" ] do
+            id, "ExplorationDeviation", "Pendulum-v1", [ "OfflineSteps", "12" ]
+        "cql", "TargetGap", "Pendulum-v1", [ "TargetGap", "1" ]
+        "cql", "Calibrated", "LunarLanderContinuous-v3", [ "ConservativeWeight", "50"; "CriticLearningRate", "0.05" ]
+        "discrete-cql", "Convolutions", "Spot-v0", []
+        "discrete-cql", "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.05" ]
+        "discrete-cql", "Target", "CartPole-v1", [ "LearningRate", "0.05" ]
+        "discrete-cql", "ExplorationRate", "CartPole-v1", [ "OfflineSteps", "12"; "ExplorationRate", "0.9" ]
+        "filtered-bc", "BestShare", "CartPole-v1", [ "BestShare", "1" ]
+        "filtered-bc", "Convolutions", "Spot-v0", []
     ]
+
+/// How many copies of an environment options are tried with: one where recorded steps are followed by the agent's own.
+let copies (changes: (string * string) list) =
+    if changes |> List.exists (fun (name, _) -> name = "OfflineSteps") then 1 else 3
 
 /// Only the plan: without schedules it tells when to stop, and moves nothing before.
 let private isPlanOnly (entry: AlgorithmEntry) name =
@@ -188,7 +210,9 @@ let other (option: OptionDescription) (present: string) =
 
 let trained (algorithm: string) id changes =
     use workers = new Workers(1)
-    use learner = LearnerLaws.make algorithm changes id 3 workers
+    // A change of this option alone shows that several copies are refused.
+    let copies = if changes = [ "OfflineSteps", "1" ] then 3 else copies changes
+    use learner = LearnerLaws.make algorithm changes id copies workers
     let state, _ = LearnerLaws.run learner (learner.Initialise(Rng.create 11UL)) 3
     state.Steps, state.Parameters, state.Arrays
 

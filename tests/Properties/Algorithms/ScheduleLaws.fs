@@ -41,7 +41,7 @@ let private text (value: float) = value.ToString("R", CultureInfo.InvariantCultu
 /// A learner's states and reports after 1, 2, … transitions.
 let private states algorithm id count changes =
     use workers = new Workers(1)
-    use learner = LearnerLaws.make algorithm changes id 3 workers
+    use learner = LearnerLaws.make algorithm changes id (OptionLaws.copies changes) workers
 
     List.scan
         (fun (state: TrainingState, _) _ ->

@@ -136,6 +136,29 @@ let ``the same data has the same fingerprint, and other data another`` (seed: ui
     Assert.NotEqual(own, changed { first with Rewards = Array.map ((+) 1.0) first.Rewards })
     Assert.NotEqual(own, changed { first with Terminated = not first.Terminated; Truncated = true })
 
+[<Fact>]
+let ``the fingerprint of bits is that of the data, whatever lies between them in memory`` () =
+    let space, choice = Space.discrete 5, Space.discrete 2
+
+    let replay () =
+        // Memory that was used for something else.
+        for _ in 1..50 do
+            Array.create 100_000 (byte (Random.Shared.Next 256)) |> ignore
+
+        let episode =
+            {
+                Observations = [| 1.0f; 4.0f; 2.0f |]
+                Actions = [| 0.0f; 1.0f |]
+                Rewards = [| 1.0; 2.0 |]
+                Terminated = true
+                Truncated = false
+            }
+
+        RecordedReplay.ofEpisodes space choice ActionMap.identity "the data" [ episode; episode ]
+
+    let prints = [ for _ in 1..20 -> RecordedReplay.fingerprint (replay ()) ]
+    Assert.Single(List.distinct prints) |> ignore
+
 [<Property>]
 let ``statistics are those of all steps`` (seed: uint64) =
     let recorded = episodes 9 (Rng.create seed)

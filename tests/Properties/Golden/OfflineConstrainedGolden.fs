@@ -1,5 +1,5 @@
-/// Updates of TD3+BC, ReBRAC, BCQ and BEAR step by step, composed from the objectives and optimisers, against d3rlpy and
-/// the authors' TD3+BC: losses, gradients, new weights, targets.
+/// Updates of TD3+BC, ReBRAC, BCQ and BEAR step by step, composed from the objectives and optimisers, against d3rlpy
+/// and the authors' TD3+BC: losses, gradients, new weights, targets.
 module Rl.Tests.Golden.OfflineConstrainedGolden
 
 open System

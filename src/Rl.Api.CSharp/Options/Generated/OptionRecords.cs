@@ -14,14 +14,20 @@ internal static class OptionRecords
     {
         "a2c" => new A2cOptions(),
         "ars" => new ArsOptions(),
+        "awac" => new AwacOptions(),
         "c51" => new C51Options(),
         "cem" => new CemOptions(),
+        "cql" => new CqlOptions(),
         "crossq" => new CrossQOptions(),
+        "crr" => new CrrOptions(),
         "ddpg" => new DdpgOptions(),
+        "discrete-cql" => new DiscreteCqlOptions(),
         "dqn" => new DqnOptions(),
         "droq" => new DroqOptions(),
         "es" => new EsOptions(),
+        "filtered-bc" => new FilteredCloningOptions(),
         "fqf" => new FqfOptions(),
+        "iql" => new IqlOptions(),
         "iqn" => new IqnOptions(),
         "mbpo" => new MbpoOptions(),
         "npg" => new NpgOptions(),
@@ -31,12 +37,14 @@ internal static class OptionRecords
         "qrdqn" => new QrDqnOptions(),
         "r2d2" => new R2d2Options(),
         "rainbow" => new RainbowOptions(),
+        "rebrac" => new ReBracOptions(),
         "redq" => new RedqOptions(),
         "reinforce" => new ReinforceOptions(),
         "sac" => new SacOptions(),
         "stream-ac" => new StreamAcOptions(),
         "stream-q" => new StreamQOptions(),
         "td3" => new Td3Options(),
+        "td3-bc" => new Td3BcOptions(),
         "tqc" => new TqcOptions(),
         "trpo" => new TrpoOptions(),
         "vmpo" => new VmpoOptions(),
@@ -70,6 +78,10 @@ internal static class OptionRecords
             "α: the step size.",
         ("ArsOptions", "TopDirections") =>
             "b: directions that are used, those with the best of their two returns, no more than N; 0 for all (V1 and V2 instead of V1-t and V2-t).",
+        ("AwacOptions", "AdvantageActions") =>
+            "Actions of the policy at a state, whose mean value is what an action's advantage is over.",
+        ("AwacOptions", "Weights") =>
+            "The weight of an action: exp(β A), or its share of the batch by softmax.",
         ("C51Options", "Atoms") =>
             "K: returns are told apart by so many atoms, at equal distances.",
         ("C51Options", "Double") =>
@@ -98,6 +110,20 @@ internal static class OptionRecords
             "What is added to the diagonal of the Fisher information.",
         ("ConjugateGradientOptions", "CgSteps") =>
             "Iterations of conjugate gradients.",
+        ("CqlOptions", "Backup") =>
+            "What the target counts of s′: the value of an action of the policy, that less its entropy's part, or the largest of several.",
+        ("CqlOptions", "Calibrated") =>
+            "Values of the policy's actions count as no less than the data's return from that state, so that learning can go on in the environment without forgetting first (Nakamoto et al. 2023).",
+        ("CqlOptions", "ConservativeActions") =>
+            "Actions that values are compared at: so many drawn uniformly, by the policy at s, and by the policy at s′.",
+        ("CqlOptions", "ConservativeWeight") =>
+            "α: what the excess of values over those of the data's actions counts beside the squared errors.",
+        ("CqlOptions", "Critics") =>
+            "The number of critics, of which the least value counts.",
+        ("CqlOptions", "TargetGap") =>
+            "The excess that a learnt weight aims at; −1 for the weight as it is.",
+        ("CqlOptions", "TargetRate") =>
+            "The share τ of the online critics in their targets after each step.",
         ("CrossQOptions", "Critics") =>
             "The number of critics, of which the least value counts.",
         ("CrossQOptions", "GradientDecay") =>
@@ -108,12 +134,20 @@ internal static class OptionRecords
             "Batches of each layer that are normalised by their own statistics alone; later ones are renormalised towards the running ones.",
         ("CrossQOptions", "StatisticsRate") =>
             "The share of a batch in the running means and variances of layers.",
+        ("CrrOptions", "AdvantageActions") =>
+            "Actions of the policy at a state that an action is compared with.",
+        ("CrrOptions", "Baseline") =>
+            "What advantages are over: the mean value of the policy's actions, or the largest.",
+        ("CrrOptions", "Weights") =>
+            "The weight of an action: exp(β A), or 1 where its advantage is above 0 and else 0.",
         ("DdpgOptions", "Convolutions") =>
             "Layers for observations that are images, of actor and critic each: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.",
         ("DdpgOptions", "CriticLearningRate") =>
             "Adam's step size α for the critic.",
         ("DdpgOptions", "TargetRate") =>
             "The share τ of the online networks in their targets after each step.",
+        ("DiscreteCqlOptions", "ConservativeWeight") =>
+            "α: what the excess of values over those of the data's actions counts beside the errors.",
         ("DqnOptions", "Loss") =>
             "What errors cost: Huber's loss or the square.",
         ("DqnOptions", "MunchausenFloor") =>
@@ -144,6 +178,10 @@ internal static class OptionRecords
             "The weight of the L2 penalty.",
         ("ExplorationOptions", "InitialLogStandardDeviation") =>
             "The start of ln σ for continuous actions.",
+        ("FilteredCloningOptions", "BestShare") =>
+            "The share of episodes that are cloned, those of the largest undiscounted returns; 1 for all.",
+        ("FilteredCloningOptions", "Convolutions") =>
+            "Layers for observations that are images: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.",
         ("FqfOptions", "Cosines") =>
             "n: a level τ comes into the network as cos(π i τ), i = 1 … n.",
         ("FqfOptions", "Double") =>
@@ -160,6 +198,12 @@ internal static class OptionRecords
             "N: fractions of [0, 1], in the middle of each of which is the level of a quantile.",
         ("FqfOptions", "HuberThreshold") =>
             "Errors up to this cost their square, further ones their size; 0: all their size, and then places are the quantiles themselves.",
+        ("IqlOptions", "AdvantageAfterStep") =>
+            "Take advantages by the values of after their step, in an update of their own; else by those of before it, with all networks moved at once.",
+        ("IqlOptions", "Cloning") =>
+            "By what the data's actions are cloned: their likelihood, or their squared distance.",
+        ("IqlOptions", "Expectile") =>
+            "τ: values are this expectile of what the data's actions are worth; at ½ their mean, near 1 their best.",
         ("IqnOptions", "ChoiceQuantiles") =>
             "K: the next action is the best by the mean of quantiles at so many drawn levels; what acts takes the mean at as many levels at equal distances, (k + ½)/K.",
         ("IqnOptions", "Cosines") =>
@@ -392,6 +436,16 @@ internal static class OptionRecords
             "The lowest atom; lower returns count as this one.",
         ("RateOptions", "LearningRate") =>
             "Adam's step size α.",
+        ("ReBracOptions", "ActorPenalty") =>
+            "β₁: what the actor pays for the squared distance from the data's action, beside values scaled to a mean size of 1.",
+        ("ReBracOptions", "CriticPenalty") =>
+            "β₂: what the value of s′ pays for that of the target policy's action from the data's next action.",
+        ("ReBracOptions", "LayerNormalisation") =>
+            "Normalise the outputs of the critics' hidden layers before their activation (Ba, Kiros and Hinton 2016).",
+        ("RecordedOptions", "NormaliseRewards") =>
+            "Divide rewards by the standard deviation of the data's discounted returns, so that values have a size that weights and penalties are meant for.",
+        ("RecordedOptions", "OfflineSteps") =>
+            "Gradient steps from the data alone; from then on each follows a step of the agent in the environment, which joins what is drawn from. 0 for the data alone, however long training goes on.",
         ("RedqOptions", "Critics") =>
             "The number of critics, of which the actor climbs the mean.",
         ("RedqOptions", "PolicyDelay") =>
@@ -474,6 +528,8 @@ internal static class OptionRecords
             "Layers for observations that are images: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.",
         ("StreamQOptions", "OvershootingFactor") =>
             "κ: an update is as many times smaller than the largest one that would not overshoot.",
+        ("Td3BcOptions", "ValueWeight") =>
+            "α: values count, beside the squared distance from the data's actions, α times as much as the mean of their size. Less clones more.",
         ("Td3Options", "Convolutions") =>
             "Layers for observations that are images, of actor and critics each: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.",
         ("Td3Options", "CriticLearningRate") =>
@@ -552,6 +608,22 @@ internal static class OptionRecords
             "Adam's step size for the value function.",
         ("VpgOptions", "ValueSteps") =>
             "Gradient steps of the value function, each on the whole rollout, after each policy step.",
+        ("WeightedOptions", "Convolutions") =>
+            "Layers for observations that are images, of each network: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.",
+        ("WeightedOptions", "CriticLearningRate") =>
+            "Adam's step size α for critics and values.",
+        ("WeightedOptions", "Critics") =>
+            "The number of critics, of which the least value counts.",
+        ("WeightedOptions", "InverseTemperature") =>
+            "β: an action of advantage A is cloned with the weight exp(β A).",
+        ("WeightedOptions", "LargestLogDeviation") =>
+            "The largest ln σ of the policy.",
+        ("WeightedOptions", "LargestWeight") =>
+            "The largest weight of an action.",
+        ("WeightedOptions", "LeastLogDeviation") =>
+            "The least ln σ of the policy, a parameter of its own.",
+        ("WeightedOptions", "TargetRate") =>
+            "The share τ of the online networks in their targets after each step.",
         ("XqcOptions", "Atoms") =>
             "K: returns are told apart by so many atoms, at equal distances.",
         ("XqcOptions", "Critics") =>

@@ -184,8 +184,9 @@ module Dqn =
             (values batch[columns.NextObservations])
             (values batch[columns.Observations])
 
-    /// What it minimises: mean(w · ℓ(r + γ · the next state's value − Q(s, a))), over components too.
-    let private loss c (network: Actor) (columns: TransitionColumns) (possible: Column option) (batch: Batch) =
+    /// What it minimises: mean(w · ℓ(r + γ · the next state's value − Q(s, a))), over components too. `further` makes
+    /// further terms of the values [rows, choices] of each component and of those of the chosen actions.
+    let private loss further c (network: Actor) (columns: TransitionColumns) (possible: Column option) (batch: Batch) =
         let struct (online, frozen) = ValueLearner.parameters c.Values network batch
         let q = values c network online batch[columns.Observations]
         let actions = Heads.split [ for _ in q -> 1 ] batch[columns.Actions]
@@ -204,11 +205,15 @@ module Dqn =
             | [ error ] -> error
             | several -> several |> List.map Expr.abs |> List.reduce (+)
 
-        ValueLearner.terms c.Values possible batch cost priority (mean chosen)
+        ValueLearner.terms c.Values possible batch cost priority (mean chosen) @ further q chosen
+
+    /// The update with further terms of a loss.
+    let internal planWith further (c: DqnOptions) (network: Actor) columns possible : UpdatePlan =
+        ValueLearner.plan c.Values network (loss further c network columns possible)
 
     /// The update for batches of drawn transitions.
     let plan (c: DqnOptions) (network: Actor) (columns: TransitionColumns) (possible: Column option) : UpdatePlan =
-        ValueLearner.plan c.Values network (loss c network columns possible)
+        planWith (fun _ _ -> []) c network columns possible
 
     /// Binds options to environments. `workers` share the work; the results do not depend on their number.
     let create (options: DqnOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =

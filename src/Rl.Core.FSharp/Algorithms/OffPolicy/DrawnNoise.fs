@@ -33,6 +33,9 @@ type internal DrawnNoise
     /// Numbers drawn uniformly from [0, 1).
     static member Uniform(columns: Column list, rows: int) = DrawnNoise(uniforms, columns, rows, [])
 
+    /// The columns with their numbers, which stay where they are.
+    member _.Columns = noise
+
     /// Draws all numbers, column by column: the generator that follows.
     member _.Draw(key: Rng) : Rng =
         let mutable key = key

@@ -101,6 +101,9 @@ type OffPolicyExtras =
         Companion: OffPolicyCompanion option
     }
 
+/// Makes a learner of an algorithm's parts: from the steps that it takes itself, or from recorded ones.
+type OffPolicyBinding = OffPolicyExtras -> OffPolicyOptions -> OffPolicyParts -> BatchEnvironment -> Workers -> Learner
+
 /// The functions of off-policy learners that do not depend on the algorithm.
 [<RequireQualifiedAccess>]
 module Replayed =

@@ -29,6 +29,10 @@ type internal SoftParts =
         /// they move by.
         TargetMoves: struct (int * float) voption
         Extras: OffPolicyExtras
+        /// Where steps come from.
+        Bind: OffPolicyBinding
+        /// The terms of the critics' update to report.
+        Reported: string list
     }
 
     member this.Policy: SoftPolicy = this.Networks.Policy
@@ -53,6 +57,8 @@ module internal SoftParts =
             Temperatures = [ SoftTemperature.first ]
             TargetMoves = ValueNone
             Extras = Replayed.noExtras
+            Bind = Replayed.learnerOf
+            Reported = [ "criticLoss" ]
         }
 
 /// The two updates of a step, each of which may read what the other moves.
@@ -105,8 +111,8 @@ module internal SoftActorCritics =
         Update.create { Name = name; Groups = groups; Shape = shape; MaxGradientNorm = 0.0; Loss = loss }
 
     /// The critics with targets that follow them at a rate, by the terms of `evaluation`; then the actor with the
-    /// temperature, by those of `improvement`.
-    let steps (parts: SoftParts) (targetRate: float) evaluation improvement : SoftSteps =
+    /// temperature, by those of `improvement`. `further` groups are those of the critics' update alone.
+    let stepsWith further (parts: SoftParts) (targetRate: float) evaluation improvement : SoftSteps =
         let soft = parts.Soft
         let shape = SampleShape.steps soft.OffPolicy.BatchSize
         let temperatures = SoftPolicy.temperatureGroupOf parts.Temperatures soft
@@ -130,6 +136,7 @@ module internal SoftActorCritics =
                             (learns parts "criticOptimiser" (SoftOptions.criticRate soft))
                         ParameterGroup.target "targets" parts.CriticPart.Layout targetMotion
                         temperatures GroupMotion.Stays
+                        yield! further
                     ]
                     evaluation
             Actor =
@@ -151,6 +158,10 @@ module internal SoftActorCritics =
             Drawn = []
             Draw = fun _ rng -> rng
         }
+
+    /// `stepsWith` no further groups.
+    let steps (parts: SoftParts) (targetRate: float) evaluation improvement : SoftSteps =
+        stepsWith [] parts targetRate evaluation improvement
 
     /// Steps of the critics since the actor's last; kept where it waits.
     [<Literal>]
@@ -235,7 +246,7 @@ module internal SoftActorCritics =
             for _ in 1 .. Replayed.due interval environment.Count before after do
                 Replayed.follow rate (Span.op_Implicit online.Span) targets.Span
 
-        Replayed.learnerOf
+        parts.Bind
             extras
             soft.OffPolicy
             {
@@ -261,7 +272,7 @@ module internal SoftActorCritics =
                         actor.Load draft
                         if waits then waited <- int (draft.Array Waited).[0]
                         pink |> ValueOption.iter _.Load(draft)
-                        ofCritic <- Means(critic, [ "criticLoss" ])
+                        ofCritic <- Means(critic, parts.Reported)
 
                         let reported =
                             [

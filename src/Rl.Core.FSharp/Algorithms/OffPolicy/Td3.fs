@@ -11,111 +11,37 @@ open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Objectives
 
-/// Options of twin delayed deterministic policy gradient (Fujimoto et al. 2018).
-type Td3Options =
+/// What others who learn as TD3 do make of its losses.
+[<NoEquality; NoComparison>]
+type internal Td3Variation =
     {
-        Plan: PlanOptions
-        OffPolicy: OffPolicyOptions
-        Network: NetworkOptions
-        /// The actor's.
-        Rate: RateOptions
-        /// Adam's step size α for the critics.
-        CriticLearningRate: RateSchedule
-        Optimiser: OptimiserOptions
-        /// The number of critics, of which the least value counts; the actor follows the first.
-        Critics: int
-        /// The share τ of the online networks in their targets when these move.
-        TargetRate: float
-        /// Steps of the critics for one of the actor and of all targets.
-        PolicyDelay: int
-        /// The standard deviation of the noise that smooths the target's actions, in units of the half-range.
-        SmoothingDeviation: RateSchedule
-        /// The bound of that noise.
-        SmoothingLimit: float
-        Noise: NoiseOptions
-        /// Layers for observations that are images, of actor and critics each: those of DQN for Atari for 36 pixels and
-        /// more, else those of MinAtar; or layers of your own, or none.
-        Convolutions: Convolutions
+        /// Where steps come from.
+        Bind: OffPolicyBinding
+        /// What the critics are, made of TD3's.
+        Critics: ActionCritic -> ActionCritic
+        /// The value of s′ of a batch by the target policy's action and what the critics say of it.
+        NextValue: Batch -> Expr -> Expr -> Expr
+        /// The actor follows the least critic, not the first.
+        FollowsLeast: bool
+        /// The actor's samples depend on all of a batch.
+        ActorIsWhole: bool
+        /// The actor's loss from a batch, its action and the action's value.
+        ActorLoss: Batch -> Expr -> Expr -> Expr
     }
 
-/// Defaults, rows, checks and texts.
 [<RequireQualifiedAccess>]
-module Td3Options =
+module internal Td3Variation =
 
-    /// The paper's, as Stable Baselines3 has them, but with narrow layers: it has 400 and 300 units.
-    let defaults =
+    /// TD3 itself.
+    let none: Td3Variation =
         {
-            Plan = { TotalSteps = 20_000L }
-            OffPolicy = { OffPolicyOptions.defaults with LearningStarts = 100; GradientSteps = -1; BatchSize = 100 }
-            Rate = { LearningRate = RateSchedule.Constant 1e-3 }
-            CriticLearningRate = RateSchedule.Constant 1e-3
-            Optimiser = OptimiserOptions.defaults
-            Critics = 2
-            TargetRate = 0.005
-            PolicyDelay = 2
-            SmoothingDeviation = RateSchedule.Constant 0.2
-            SmoothingLimit = 0.5
-            Noise = NoiseOptions.defaults
-            Convolutions = Convolutions.Automatic
-            Network = { NetworkOptions.defaults [ 64; 64 ] with Activation = Activation.Relu }
+            Bind = Replayed.learnerOf
+            Critics = id
+            NextValue = fun _ _ value -> value
+            FollowsLeast = false
+            ActorIsWhole = false
+            ActorLoss = fun _ _ value -> OffPolicy.deterministicActorLoss value
         }
-
-    /// A row an option, in the order of files.
-    let rows: OptionRow<Td3Options> list =
-        let d = defaults
-        let plan rows = Options.group (fun (c: Td3Options) -> c.Plan) (fun v c -> { c with Plan = v }) rows
-
-        let offPolicy rows =
-            Options.group (fun (c: Td3Options) -> c.OffPolicy) (fun v c -> { c with OffPolicy = v }) rows
-
-        let network rows = Options.group (fun (c: Td3Options) -> c.Network) (fun v c -> { c with Network = v }) rows
-        let noise rows = Options.group (fun (c: Td3Options) -> c.Noise) (fun v c -> { c with Noise = v }) rows
-        let rate rows = Options.group (fun (c: Td3Options) -> c.Rate) (fun v c -> { c with Rate = v }) rows
-
-        let optimiser rows =
-            Options.group (fun (c: Td3Options) -> c.Optimiser) (fun v c -> { c with Optimiser = v }) rows
-
-        [
-            yield! plan PlanOptions.rows
-            yield! offPolicy OffPolicyOptions.rows
-            yield! rate ActorCritics.rateRows
-            Options.rate (nameof d.CriticLearningRate) _.CriticLearningRate (fun v c ->
-                { c with CriticLearningRate = v })
-            yield! optimiser OptimiserOptions.rows
-            Options.whole (nameof d.Critics) (Range.within 1.0 100.0) _.Critics (fun v c -> { c with Critics = v })
-            Options.number (nameof d.TargetRate) Range.positiveFraction _.TargetRate (fun v c ->
-                { c with TargetRate = v })
-            Options.whole (nameof d.PolicyDelay) (Range.atLeast 1.0) _.PolicyDelay (fun v c ->
-                { c with PolicyDelay = v })
-            Options.schedule (nameof d.SmoothingDeviation) Range.notNegative _.SmoothingDeviation (fun v c ->
-                { c with SmoothingDeviation = v })
-            Options.number (nameof d.SmoothingLimit) Range.notNegative _.SmoothingLimit (fun v c ->
-                { c with SmoothingLimit = v })
-            yield! noise NoiseOptions.rows
-            yield! network NetworkOptions.normaliseObservations
-            yield! network NetworkOptions.layers
-            Options.convolutions (nameof d.Convolutions) _.Convolutions (fun v c -> { c with Convolutions = v })
-        ]
-        |> Options.former
-            (nameof d.Rate.LearningRate)
-            [
-                Options.formerFall RateOptions.FormerFall (fun fall c ->
-                    { c with
-                        Rate.LearningRate = fall c.Rate.LearningRate
-                        CriticLearningRate = fall c.CriticLearningRate
-                    })
-            ]
-
-    /// Fails for the first option that is out of its range, naming it.
-    let validate (options: Td3Options) =
-        Options.validate rows options
-        OffPolicyOptions.validate options.OffPolicy
-
-    /// The options as named texts.
-    let toPairs (options: Td3Options) : (string * string) list = Options.toPairs rows options
-
-    /// The defaults with the named options replaced; names are matched whatever their case.
-    let ofPairs (pairs: (string * string) list) : Td3Options = Options.ofPairs rows pairs defaults
 
 /// Twin delayed deterministic policy gradient (Fujimoto, van Hoof and Meger, "Addressing function approximation error
 /// in actor-critic methods", 2018).
@@ -136,14 +62,14 @@ module Td3 =
 
     type private Networks = { Actor: Actor; Critic: ActionCritic; Actions: int }
 
-    let private networksOf (algorithm: string) (c: Td3Options) (observations: Space) (actions: Space) : Networks =
+    let private networksOf variation (algorithm: string) (c: Td3Options) (observations: Space) (actions: Space) =
         let n = ActorCritics.actionCount algorithm actions
 
         {
             Actor =
                 DeterministicPolicy.create n
                 |> ActorCritics.actor c.Network c.Convolutions observations actions Activation.Tanh
-            Critic = ActorCritics.critics c.Network c.Convolutions observations n c.Critics
+            Critic = ActorCritics.critics c.Network c.Convolutions observations n c.Critics |> variation.Critics
             Actions = n
         }
 
@@ -152,7 +78,7 @@ module Td3 =
         Layout.append (Actor.layout networks.Actor) (ActionCritic.layout networks.Critic |> Layout.under "critics")
 
     /// Σᵢ (qᵢ(s, a) − y)² with y = r + γ min q̄(s′, ã), ã the target policy's smoothed action.
-    let private evaluation (c: Td3Options) (networks: Networks) (columns: TransitionColumns) (batch: Batch) =
+    let private evaluation variation (c: Td3Options) networks (columns: TransitionColumns) (batch: Batch) =
         let values group = ActionCritic.values networks.Critic (batch.Parameters group)
         let next = NextStates.ofBatch c.OffPolicy columns None batch
 
@@ -171,6 +97,7 @@ module Td3 =
         let y =
             values "targets" next.Observations action
             |> ActionCritic.least
+            |> variation.NextValue batch action
             |> NextStates.target batch[columns.Rewards] next
 
         let present = values "critics" batch[columns.Observations] batch[columns.Actions]
@@ -192,33 +119,41 @@ module Td3 =
         Actor.policy networks.Actor { own with Theta = own.Theta + noise.Theta } observations
 
     /// −q₁(s, π(s)).
-    let private improvement (c: Td3Options) (networks: Networks) (columns: TransitionColumns) (batch: Batch) =
+    let private improvement variation (c: Td3Options) networks (columns: TransitionColumns) (batch: Batch) =
         let observations = batch[columns.Observations]
         let action = Actor.policy networks.Actor (batch.Parameters "actor") observations
-        let value = ActionCritic.value networks.Critic 0 (batch.Parameters "critics") observations action
+        let critics = batch.Parameters "critics"
+
+        let value =
+            if variation.FollowsLeast then
+                ActionCritic.least (ActionCritic.values networks.Critic critics observations action)
+            else
+                ActionCritic.value networks.Critic 0 critics observations action
 
         [
-            Term.mean "actorLoss" 1.0 (OffPolicy.deterministicActorLoss value)
+            Term.mean "actorLoss" 1.0 (variation.ActorLoss batch action value)
             if c.Noise.Exploration.IsParameters then
                 let moved = noisyAction networks batch observations - action
                 Term.report ParameterNoise.Distance (Expr.meanOver [| -1 |] (Expr.square moved))
         ]
 
     /// The two updates: the critics, then the actor with all targets, which move as seldom as it does.
-    let private updates (c: Td3Options) (networks: Networks) (columns: TransitionColumns) : struct (Update * Update) =
+    let private updates variation (c: Td3Options) networks (columns: TransitionColumns) : struct (Update * Update) =
         let actor, critics = Actor.layout networks.Actor, ActionCritic.layout networks.Critic
         let criticPart: Part = { First = actor.Count; Layout = critics }
         let follows name = GroupMotion.Follows(name, c.TargetRate)
         let learns name rate = ActorCritics.learnsBy c.Optimiser c.Network name rate
 
-        let update name groups loss =
+        let update name groups isWhole loss =
+            let shape = if isWhole then SampleShape.wholeBatch else SampleShape.steps
+
             Update.create
                 {
                     Name = name
                     Groups = groups
-                    Shape = SampleShape.steps c.OffPolicy.BatchSize
+                    Shape = shape c.OffPolicy.BatchSize
                     MaxGradientNorm = 0.0
-                    Loss = loss c networks columns
+                    Loss = loss variation c networks columns
                 }
 
         let critic =
@@ -229,6 +164,7 @@ module Td3 =
                     ParameterGroup.target "targetActor" actor GroupMotion.Stays
                     ParameterGroup.target "targets" critics GroupMotion.Stays
                 ]
+                false
                 evaluation
 
         let policy =
@@ -242,15 +178,16 @@ module Td3 =
                     if c.Noise.Exploration.IsParameters then
                         ParameterGroup.target ParameterNoise.Group actor GroupMotion.Stays
                 ]
+                variation.ActorIsWhole
                 improvement
 
         struct (critic, policy)
 
-    /// A learner of an algorithm that these options describe; `texts` are its own.
-    let internal bind algorithm texts (c: Td3Options) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let networks = networksOf algorithm c environment.ObservationSpace environment.ActionSpace
+    /// A learner of an algorithm that these options and the variation describe; `texts` are its own.
+    let internal bindWith variation algorithm texts (c: Td3Options) (environment: BatchEnvironment) workers : Learner =
+        let networks = networksOf variation algorithm c environment.ObservationSpace environment.ActionSpace
         let columns = TransitionColumns.ofEnvironment environment
-        let struct (critic, policy) = updates c networks columns
+        let struct (critic, policy) = updates variation c networks columns
         let actor, critics = Actor.layout networks.Actor, ActionCritic.layout networks.Critic
         let drawn = DrawnNoise([ smoothing c networks.Actions ], c.OffPolicy.BatchSize)
 
@@ -285,7 +222,7 @@ module Td3 =
 
             key
 
-        Replayed.learnerOf
+        variation.Bind
             { Replayed.noExtras with EpisodeEnded = noise.End }
             c.OffPolicy
             {
@@ -350,6 +287,10 @@ module Td3 =
             environment
             workers
 
+    /// A learner of an algorithm that these options describe; `texts` are its own.
+    let internal bind algorithm texts (c: Td3Options) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        bindWith Td3Variation.none algorithm texts c environment workers
+
     /// Binds options to environments, whose actions must be numbers within finite bounds. `workers` share the work; the
     /// results do not depend on their number.
     let create (options: Td3Options) (environment: BatchEnvironment) (workers: Workers) : Learner =
@@ -357,8 +298,12 @@ module Td3 =
         bind "td3" (Td3Options.toPairs options) options environment workers
 
     /// The size of θ.
-    let internal parameters algorithm (c: Td3Options) (observations: Space) (actions: Space) : int =
-        (layoutOf (networksOf algorithm c observations actions)).Count
+    let internal parametersWith variation algorithm (c: Td3Options) (observations: Space) (actions: Space) : int =
+        (layoutOf (networksOf variation algorithm c observations actions)).Count
+
+    /// The size of θ.
+    let internal parameters algorithm (c: Td3Options) observations actions : int =
+        parametersWith Td3Variation.none algorithm c observations actions
 
     /// What there is to know of it.
     let entry =

@@ -40,6 +40,8 @@ type ValueLearnerParts =
         Rates: Rate list
         /// The update for batches of drawn transitions, and what is possible at s′ in environments with masks.
         Update: TransitionColumns -> Column option -> UpdatePlan
+        /// Where steps come from.
+        Bind: OffPolicyBinding
     }
 
 /// Samples of the noise of a network, in memory of its own.
@@ -275,6 +277,7 @@ module ValueLearner =
             Sequences = None
             Rates = []
             Update = update
+            Bind = Replayed.learnerOf
         }
 
     /// Binds an algorithm to environments. `workers` share the work; the results do not depend on their number.
@@ -369,7 +372,7 @@ module ValueLearner =
                     "fractionEntropy"
             ]
 
-        Replayed.learnerOf
+        parts.Bind
             { Replayed.noExtras with Sequences = parts.Sequences |> Option.map _.Steps }
             replayed
             {
