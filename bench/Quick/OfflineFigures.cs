@@ -57,7 +57,7 @@ internal static class OfflineFigures
     private static Replay Data(Learner learner)
     {
         var (spaces, rng) = (learner.Environment, RngModule.create(5UL));
-        var episodes = new List<RecordedEpisode>();
+        var episodes = new List<Core.Experience.RecordedEpisode>();
         for (var number = 0; number < 20; number++)
         {
             const int Steps = 1_000;

@@ -39,7 +39,7 @@ let private walk count seed : RecordedEpisode[] =
         while not ended && actions.Count < 12 do
             let state, action = Seq.last states, below 2
             actions.Add action
-            rewards.Add(float (state * state) - 2.0 * float action + (if state = 1 && action = 1 then 6.0 else 0.0))
+            rewards.Add(float (state * state) - 6.0 * float action + (if state = 1 && action = 1 then 6.0 else 0.0))
             states.Add(if below 3 = 0 then below 4 else (state + 1 + action) % 4)
             ended <- below 10 = 0
 
