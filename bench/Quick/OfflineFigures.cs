@@ -19,8 +19,10 @@ internal static class OfflineFigures
     /// <summary>The figures; <paramref name="peak"/> is the machine's multiply-add rate.</summary>
     public static IEnumerable<(string Name, Func<Figure> Measured)> All(Lazy<double> peak)
     {
-        yield return ("iql_update_256_1core", () => Updates("iql_update_256_1core", "iql", IqlOperations(), peak.Value));
-        yield return ("td3bc_update_256_1core", () => Updates("td3bc_update_256_1core", "td3-bc", null, peak.Value));
+        yield return (
+            "iql_update_256_1core", () => Updates("iql_update_256_1core", "iql", IqlOperations(), peak.Value));
+        yield return (
+            "td3bc_update_256_1core", () => Updates("td3bc_update_256_1core", "td3-bc", null, peak.Value));
     }
 
     /// <summary>Floating-point operations of an update of IQL: two a weight and row forwards, four backwards. Actor,
@@ -55,7 +57,7 @@ internal static class OfflineFigures
     private static Replay Data(Learner learner)
     {
         var (spaces, rng) = (learner.Environment, RngModule.create(5UL));
-        var episodes = new List<RecordedEpisode>();
+        var episodes = new List<Core.Experience.RecordedEpisode>();
         for (var number = 0; number < 20; number++)
         {
             const int Steps = 1_000;

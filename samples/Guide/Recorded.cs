@@ -31,7 +31,7 @@ internal static class Recorded
     }
 
     /// <summary>What a controller that pushes at random did.</summary>
-    private static List<RecordedEpisode> Log(IEnvironment environment, int count)
+    private static List<RecordedEpisode> Log(BuiltInEnvironment environment, int count)
     {
         var random = new Random(1);
         var episodes = new List<RecordedEpisode>();

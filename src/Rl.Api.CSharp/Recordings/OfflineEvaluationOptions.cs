@@ -2,7 +2,8 @@ using System.Collections.Generic;
 
 namespace Rl;
 
-/// <summary>How a policy is judged by recorded episodes: the critic of fitted Q evaluation, and the intervals.</summary>
+/// <summary>How a policy is judged by recorded episodes: the critic of fitted Q evaluation, and the
+/// intervals.</summary>
 public sealed record OfflineEvaluationOptions
 {
     /// <summary>The discount γ of the return that is estimated. In [0, 1].</summary>
@@ -62,7 +63,8 @@ public enum OfflineEstimator
     WeightedDoublyRobust,
 }
 
-/// <summary>An estimate of the discounted return of a policy, with the interval that resampled episodes give it.</summary>
+/// <summary>An estimate of the discounted return of a policy, with the interval that resampled episodes
+/// give it.</summary>
 /// <param name="Estimator">How it was made.</param>
 /// <param name="Value">The estimate.</param>
 /// <param name="Low">The lower end of the interval.</param>

@@ -39,7 +39,7 @@ let private walk count seed : RecordedEpisode[] =
         while not ended && actions.Count < 12 do
             let state, action = Seq.last states, below 2
             actions.Add action
-            rewards.Add(float (state * state) - 2.0 * float action + (if state = 1 && action = 1 then 6.0 else 0.0))
+            rewards.Add(float (state * state) - 6.0 * float action + (if state = 1 && action = 1 then 6.0 else 0.0))
             states.Add(if below 3 = 0 then below 4 else (state + 1 + action) % 4)
             ended <- below 10 = 0
 
@@ -82,7 +82,21 @@ let private solve (a: float[,]) (b: float[]) =
 [<Fact>]
 let ``fitted Q evaluation with a linear critic is the linear solve`` () =
     let observations, actions = Space.discrete 4, Space.discrete 2
-    let policy = policyFor observations actions "8" 3UL
+
+    let everywhere =
+        {
+            Observations = [| 0.0f; 1.0f; 2.0f; 3.0f |]
+            Actions = Array.zeroCreate 3
+            Rewards = Array.zeroCreate 3
+            Terminated = false
+            Truncated = true
+        }
+
+    // A policy that does not do the same everywhere.
+    let policy =
+        Seq.initInfinite (fun seed -> policyFor observations actions "8" (uint64 seed))
+        |> Seq.find (fun policy -> Array.sum (OfflinePolicies.actions policy everywhere) = 2.0f)
+
     let episodes = walk 80 5UL
     let act = OfflinePolicies.actions policy
     // A number for each state, and one for the second action.
