@@ -80,7 +80,7 @@ module Slide10Models =
 
         let onPolicy =
             [
-                for _ in 2 .. List.last sizes / episode do
+                for _ in 1 .. List.last sizes / episode do
                     let before = int state.Training.Steps
                     let struct (next, _, ended) = OnPolicyMbrl.iterate control episode state
                     state <- next

@@ -99,6 +99,16 @@ let ``data are aggregated, each next observation is where the next step begins, 
                 data.Observations[3 * row + 3 .. 3 * row + 5]
             )
 
+    // What follows an episode's last step is its own last state, not the next one's first.
+    for row in [ 199; 399 ] do
+        Assert.NotEqual<float32[]>(
+            data.NextObservations[3 * row .. 3 * row + 2],
+            data.Observations[3 * row + 3 .. 3 * row + 5]
+        )
+
+        let turn = data.NextObservations[3 * row + 2] - data.Observations[3 * row + 2]
+        Assert.InRange(turn, -1.1f, 1.1f)
+
     Assert.All(data.Actions, (fun action -> Assert.InRange(action, -2.0f, 2.0f)))
     Assert.All(data.Continues, (fun continues -> Assert.Equal(1.0f, continues)))
 
