@@ -22,8 +22,8 @@ public sealed partial class Agent
             || replay.Columns.Count(column => column.Name is "observations" or "actions" or "nextObservations") != 3)
         {
             throw new InvalidOperationException(
-                $"{Options.Algorithm} has no steps to hand out: it remembers none, has taken none, or its file was saved "
-                + "without them (--without-replay).");
+                $"{Options.Algorithm} has no steps to hand out: it remembers none, has taken none, or its file was "
+                + "saved without them (--without-replay).");
         }
 
         return new(

@@ -3,7 +3,8 @@ using System.Collections.Generic;
 
 namespace Rl;
 
-/// <summary>Recorded episodes with the spaces that they were recorded in: what agents imitate and learn from without an environment.</summary>
+/// <summary>Recorded episodes with the spaces that they were recorded in: what agents imitate and learn from without
+/// an environment.</summary>
 /// <remarks>The episodes may be a stream that reads a file as it goes; it is enumerated once for each use.</remarks>
 public sealed class RecordedData
 {
@@ -13,7 +14,8 @@ public sealed class RecordedData
     /// <param name="episodes">The episodes, in an order that stays.</param>
     /// <param name="source">What error messages call the data, for example a file; "the data" where empty.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
-    public RecordedData(Space observationSpace, Space actionSpace, IEnumerable<RecordedEpisode> episodes, string source = "")
+    public RecordedData(
+        Space observationSpace, Space actionSpace, IEnumerable<RecordedEpisode> episodes, string source = "")
     {
         ArgumentNullException.ThrowIfNull(observationSpace);
         ArgumentNullException.ThrowIfNull(actionSpace);

@@ -35,8 +35,8 @@ module RecordedEpisode =
         if has <> asked then
             Guard.fail
                 "episode"
-                ($"Episode {number} of {source} has {has} numbers in its {what}; it needs {asked}. An episode of T steps "
-                 + "has T + 1 observations, T actions and T rewards.")
+                ($"Episode {number} of {source} has {has} numbers in its {what}; it needs {asked}. An episode of T "
+                 + "steps has T + 1 observations, T actions and T rewards.")
 
     let private finite source number what width (values: float32[]) =
         let index = values |> Array.tryFindIndex (Single.IsFinite >> not)

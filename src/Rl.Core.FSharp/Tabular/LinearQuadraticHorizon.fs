@@ -63,8 +63,8 @@ module LinearQuadraticHorizon =
             with :? System.ArgumentException ->
                 Guard.fail
                     "stages"
-                    ($"stages[{index}] has no best control: R + BᵀPB is not positive definite there, so that costs have "
-                     + "no least; make R positive definite.")
+                    ($"stages[{index}] has no best control: R + BᵀPB is not positive definite there, so that costs "
+                     + "have no least; make R positive definite.")
 
         let gain = -factor.Solve crossCost
         let offset = -factor.Solve controlSlope

@@ -147,8 +147,8 @@ module Evaluate =
                 else
                     predictor.Sample(observations, ReadOnlySpan masks, Span actions, Span actionKeys))
 
-    /// `run` for whoever plays: `player n` acts in copy n alone, with draws that are its own, so that neither the number
-    /// of threads nor what happens in other copies matters. Wrappers of the environment learn nothing.
+    /// `run` for whoever plays: `player n` acts in copy n alone, with draws that are its own, so that neither the
+    /// number of threads nor what happens in other copies matters. Wrappers of the environment learn nothing.
     let play
         (player: int -> IPlayer)
         (environment: BatchEnvironment)

@@ -5,8 +5,8 @@ open System
 
 /// min over x of ½(x − a)ᵀ M (x − a) + Σ ½ Dᵢ min(0, Jᵢ x − rᵢ)², with a the acceleration without constraints and r the
 /// references. The problem is strictly convex and piecewise quadratic: Newton's step with the Hessian of the active
-/// rows and an exact line search ends at the minimum once the active rows stay the same. Source: MuJoCo's documentation,
-/// chapter "Computation", "Constraint solver"; the minimum does not depend on the start.
+/// rows and an exact line search ends at the minimum once the active rows stay the same. Source: MuJoCo's
+/// documentation, chapter "Computation", "Constraint solver"; the minimum does not depend on the start.
 [<RequireQualifiedAccess>]
 module internal NewtonSolver =
 

@@ -61,8 +61,8 @@ type internal StateLayout(task: RobotTask) =
     member _.Observation(numbers: Span<float>) = numbers.Slice(observation, task.ObservationSize)
 
 /// A task of a robot. Actions are the actuators' controls: beyond their ranges they are clamped where they act, and
-/// cost what was asked for, as in Gymnasium; NaN is refused. A state whose numbers lose their sense (NaN, or beyond 1e10)
-/// ends the episode with a reward of 0, in the reference pose.
+/// cost what was asked for, as in Gymnasium; NaN is refused. A state whose numbers lose their sense (NaN, or beyond
+/// 1e10) ends the episode with a reward of 0, in the reference pose.
 [<Sealed>]
 type internal RobotEnvironment<'State
     when 'State: unmanaged and 'State: struct and 'State: (new: unit -> 'State) and 'State :> ValueType>
