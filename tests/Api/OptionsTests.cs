@@ -145,7 +145,7 @@ public sealed class OptionsTests
             foreach (var setting in algorithm.Defaults.ToSettings())
             {
                 Assert.NotEqual(
-                    algorithm.Defaults, Algorithms.Options(algorithm.Id, [new(setting.Key, Other(setting))]));
+                    algorithm.Defaults, Algorithms.Options(algorithm.Id, [new(setting.Key, Other(algorithm.Id, setting))]));
             }
         }
 
@@ -194,7 +194,7 @@ public sealed class OptionsTests
                 .GetProperties(BindingFlags.Public | BindingFlags.Instance)
                 .Select(property => property.Name).ToHashSet();
             var changed = algorithm.Defaults.ToSettings()
-                .Select(setting => KeyValuePair.Create(setting.Key, Other(setting))).ToList();
+                .Select(setting => KeyValuePair.Create(setting.Key, Other(algorithm.Id, setting))).ToList();
             Assert.All(changed, setting => Assert.Contains(setting.Key, properties));
             Assert.Equal(changed, Algorithms.Options(algorithm.Id, changed).ToSettings());
         }
@@ -208,7 +208,7 @@ public sealed class OptionsTests
         Assert.Equal((3, 2, 7), (options.EnvironmentCopies, options.Threads, ((PpoOptions)options).Epochs));
     }
 
-    private static string Other(KeyValuePair<string, string> setting) => setting.Value switch
+    private static string Other(string algorithm, KeyValuePair<string, string> setting) => setting.Value switch
     {
         "true" => "false",
         "false" => "true",
@@ -223,6 +223,10 @@ public sealed class OptionsTests
         "auto" => "32x8x4-64x4x2",
         "bounds" => "none",
         "none" => "lstm",
+        "exponential" => algorithm == "crr" ? "binary" : "normalised",
+        "sample" => "soft",
+        "mean" => "maximum",
+        "likelihood" => "squared",
         "double" => "maximum",
         "relu" => "tanh",
         "huber" => "squared",

@@ -158,7 +158,7 @@ public sealed class RunsCommandTests : IDisposable
         Fails(1, "There is no run in", "compare", folder.File("nothing"));
         Fails(2, "must end with .png or .svg", "plot", folder.File("a1"), "--output", "curves.pdf");
         Fails(2, "--smooth", "plot", folder.File("a1"), "--smooth", "0");
-        Fails(2, "rl --help", "plot");
+        Fails(2, "rl plot --help", "plot");
         File.WriteAllText(Path.Combine(folder.File("a1"), "configuration.json"), "{\"library\": 1, \"algorithm\": 1}");
         Fails(1, "is damaged", "compare", folder.File("a1"));
     }
