@@ -40,63 +40,9 @@ let private sameStatistics what (expected: PlainStatistics) (actual: RunningStat
 /// Actors followed by critics of observation and action.
 let private actorCritics = [ "crossq"; "ddpg"; "droq"; "redq"; "sac"; "td3"; "tqc"; "xqc" ]
 
-/// The blocks of θ that a learner has, by name.
-let blocks (learner: Learner) (count: int) =
-    let actor = Rl.Core.Acting.Actor.layout learner.Network
-
-    // An actor followed by so many critics of observation and numbers, with an output for each combination of choices.
-    let withCritics number =
-        let layers, sizes = learner.Network.Layers, learner.Environment
-
-        let numbers, combinations =
-            PlainPolicy.partsOf sizes.ActionSpace
-            |> List.fold
-                (fun (numbers, combinations) part ->
-                    match part with
-                    | Choice count -> numbers, combinations * count
-                    | Bits count -> numbers, combinations * (1 <<< count)
-                    | Normals count -> numbers + count, combinations)
-                (0, 1)
-
-        let plain = ActionCritic.create layers.Activation sizes.ObservationSize numbers layers.Hidden number
-
-        let critics =
-            { plain with
-                Layers =
-                    { plain.Layers with
-                        Outputs =
-                            learner.Options
-                            |> List.tryFind (fun (name, _) -> name = "Quantiles" || name = "Atoms")
-                            |> Option.map (snd >> int)
-                            |> Option.defaultValue combinations
-                        BatchNormalisation = layers.BatchNormalisation
-                        NormalisationPlace = layers.NormalisationPlace
-                        LayerNormalisation = (learner.Algorithm = "droq")
-                    }
-            }
-            |> ActionCritic.layout
-
-        Layout.append actor (Layout.under "critics" critics)
-
-    let layout =
-        if actor.Count = count then
-            actor
-        elif learner.Algorithm = "mbpo" then
-            // Its model follows them.
-            withCritics 2
-        elif List.contains learner.Algorithm actorCritics then
-            Seq.initInfinite (fun index -> withCritics (index + 1))
-            |> Seq.find (fun layout -> layout.Count >= count)
-        elif List.contains learner.Algorithm [ "dqn"; "c51"; "qrdqn"; "iqn"; "fqf"; "rainbow"; "r2d2" ] then
-            NoisyNetwork(ParameterNoise.Factorised, 0.5, actor).Layout
-        else
-            ActorCritic.layout (Rl.Tests.Algorithms.LearnerNetwork.ofLearner learner)
-
-    layout.Blocks
-
 /// Everything that a twin expects is so. θ is compared block by block, so that a small one does not hide behind others.
 let same (learner: Learner) (state: TrainingState) (expected: Expected) (next: TrainingState) (report: Report) =
-    for block in blocks learner state.Parameters.Length do
+    for block in learner.Layout.Blocks do
         let cut (values: 'T[]) = Array.sub values block.Offset block.Count
         let before = Array.map float (cut state.Parameters)
         sameMove block.Name before (cut expected.Theta) (cut next.Parameters)
@@ -143,7 +89,7 @@ let prime (learner: Learner) (seed: uint64) : TrainingState =
     let moved = state.Parameters |> Array.map (fun value -> value + float32 (0.4 * normal ()))
 
     // Statistics stay what statistics can be.
-    for block in blocks learner moved.Length do
+    for block in learner.Layout.Blocks do
         let fill f =
             for place in block.Offset .. block.Offset + block.Count - 1 do
                 moved[place] <- f state.Parameters[place] moved[place]
