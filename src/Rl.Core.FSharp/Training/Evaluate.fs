@@ -167,7 +167,7 @@ module Evaluate =
         let players = Array.init copies player
         let observationSize, actionSize = environment.ObservationSize, environment.ActionSize
 
-        // Made once, for the account of what sharing gains.
+        // Made at the first step and kept: workers know what is shared by it, and a new one each step would allocate.
         let mutable share = Action<int>(ignore)
         let mutable isMade = false
 

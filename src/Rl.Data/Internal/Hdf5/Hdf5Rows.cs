@@ -47,7 +47,7 @@ internal sealed class Hdf5Rows
     public void Append(DataArray array)
     {
         ReadOnlySpan<byte> bytes =
-            array.Values is string[] ? Hdf5Messages.Stored(writer, array) : array.Bytes;
+            array.Values is string[]? Hdf5Messages.Stored(writer, array) : array.Bytes;
         rows += array.Rows;
         while (!bytes.IsEmpty)
         {
