@@ -145,7 +145,8 @@ public sealed class OptionsTests
             foreach (var setting in algorithm.Defaults.ToSettings())
             {
                 Assert.NotEqual(
-                    algorithm.Defaults, Algorithms.Options(algorithm.Id, [new(setting.Key, Other(algorithm.Id, setting))]));
+                    algorithm.Defaults,
+                    Algorithms.Options(algorithm.Id, [new(setting.Key, Other(algorithm.Id, setting))]));
             }
         }
 
