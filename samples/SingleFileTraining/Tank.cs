@@ -9,6 +9,7 @@ internal sealed class Tank : IEnvironment
 {
     private const int Positions = 5;
     private const double Mark = 0.5;
+    private const double Inflow = 0.025;
     private const int EpisodeSteps = 100;
 
     private Random random = new(0);
@@ -23,22 +24,28 @@ internal sealed class Tank : IEnvironment
 
     public int MaxEpisodeSteps => EpisodeSteps;
 
-    /// <summary>What a valve that opens in proportion to what is missing comes to in an episode.</summary>
-    public static double ReturnOfRule(ulong seed)
+    /// <summary>What a rule comes to in an episode.</summary>
+    /// <param name="rule">The position of the valve that it wants, before it is rounded.</param>
+    /// <param name="seed">Where the episode's randomness comes from.</param>
+    public static double ReturnOf(Func<Tank, double> rule, ulong seed)
     {
         var tank = new Tank();
         tank.Reset(seed);
         var sum = 0.0;
-        for (var isOver = false; !isOver;)
+        while (tank.steps < EpisodeSteps)
         {
-            var wanted = 2 + (10 * (Mark - tank.level));
-            var result = tank.Step([(float)Math.Clamp(Math.Round(wanted), 0, Positions - 1)]);
-            sum += result.Reward;
-            isOver = result.IsOver || tank.steps == EpisodeSteps;
+            sum += tank.Step([(float)Math.Clamp(Math.Round(rule(tank)), 0, Positions - 1)]).Reward;
         }
 
         return sum;
     }
+
+    /// <summary>Opens in proportion to what is missing.</summary>
+    public double Proportional() => 2 + (10 * (Mark - level));
+
+    /// <summary>Knows the tank: what brings the level to its mark when the valve has followed, if the outflow
+    /// stays.</summary>
+    public double Balanced() => (Mark - (level + (Inflow * valve) - outflow) + outflow) / Inflow;
 
     public ReadOnlyMemory<float> Reset(ulong seed)
     {
@@ -52,7 +59,7 @@ internal sealed class Tank : IEnvironment
         steps++;
 
         // The water follows the position that the valve had before.
-        level = Math.Clamp(level + (0.025 * valve) - outflow, 0, 1);
+        level = Math.Clamp(level + (Inflow * valve) - outflow, 0, 1);
         valve = (int)action[0];
         outflow = Math.Clamp(outflow + (0.01 * (random.NextDouble() - 0.5)), 0.01, 0.09);
         return new(Observe(), -10 * Math.Abs(level - Mark), Terminated: false, Truncated: false);

@@ -110,12 +110,15 @@ public sealed class RunFolderTests : RunTests
         Assert.Equal(before, after.Take(before.Count));
         Assert.True(after.Count > before.Count);
 
-        // Runs of before had no such column; their points are the means.
-        var rows = File.ReadAllLines(Path.Combine(run, "metrics.csv"));
-        File.WriteAllLines(Path.Combine(run, "metrics.csv"), rows.Select(row => row[..row.LastIndexOf(',')]));
-        Assert.Equal(0, Run("train", "--resume", run, "--steps", "9000", "--episodes", "1").Code);
-        rows = File.ReadAllLines(Path.Combine(run, "metrics.csv"));
-        Assert.All(rows, row => Assert.Equal(rows[0].Split(',').Length, row.Split(',').Length));
+        // Runs of before had no column of returns, and then none of lengths; their points are the means.
+        foreach (var steps in new[] { "9000", "10000" })
+        {
+            var rows = File.ReadAllLines(Path.Combine(run, "metrics.csv"));
+            File.WriteAllLines(Path.Combine(run, "metrics.csv"), rows.Select(row => row[..row.LastIndexOf(',')]));
+            Assert.Equal(0, Run("train", "--resume", run, "--steps", steps, "--episodes", "1").Code);
+            rows = File.ReadAllLines(Path.Combine(run, "metrics.csv"));
+            Assert.All(rows, row => Assert.Equal(rows[0].Split(',').Length, row.Split(',').Length));
+        }
     }
 
     [Fact]

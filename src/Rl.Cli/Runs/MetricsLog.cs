@@ -54,7 +54,7 @@ internal sealed class MetricsLog : IDisposable
             .. progress.Metrics.Select(metric => metric.Value),
         ];
         IEnumerable<string> cells = [Text(progress.Steps), Text(progress.Updates), .. numbers.Select(Text)];
-        if (header.Contains($",{MetricsHistory.LengthsColumn},", StringComparison.Ordinal))
+        if ($"{header},".Contains($",{MetricsHistory.LengthsColumn},", StringComparison.Ordinal))
         {
             cells = cells.Append(
                 string.Join(MetricsHistory.Joint, progress.Episodes.Select(episode => Text((long)episode.Length))));
