@@ -72,6 +72,16 @@ samples() {
     done
 }
 
+# A program that trains as one file that brings .NET along: what trimming takes away that is needed shows nowhere else.
+single_file() {
+    local folder
+    folder=$(mktemp -d)
+    dotnet publish samples/SingleFileTraining -c Release -o "$folder" > "$folder.log" 2>&1 || { tail -20 "$folder.log"; return 1; }
+    echo "$(stat -c %s "$folder/SingleFileTraining" 2> /dev/null || stat -f %z "$folder/SingleFileTraining") bytes"
+    "$folder/SingleFileTraining" --quick || return 1
+    rm -rf "$folder" "$folder.log"
+}
+
 # A native program of a sample, where there is a compiler to link it: what Native AOT cannot compile shows nowhere else.
 native() {
     if ! command -v clang > /dev/null && ! command -v gcc > /dev/null; then
@@ -98,6 +108,7 @@ step "tests" dotnet test -c Release --no-build
 if [ "$fast" = false ]; then
     step "samples" samples
     step "native program" native
+    step "single-file program" single_file
     step "docs site" dotnet run -c Release --no-build --project tools/DocsSite
 fi
 echo "== all checks passed in $SECONDS s"

@@ -6,7 +6,6 @@ using System.IO;
 using System.Linq;
 using System.Threading;
 using Rl.Cli.Commands;
-using Rl.Cli.Data;
 using Rl.Cli.Views;
 
 namespace Rl.Cli;

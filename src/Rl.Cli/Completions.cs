@@ -2,7 +2,6 @@ using System;
 using System.Collections.Generic;
 using System.CommandLine;
 using System.CommandLine.Completions;
-using System.IO;
 using System.Linq;
 using Rl.Cli.Runs;
 

@@ -27,7 +27,9 @@ internal static class Interruptible
                 {
                     result = work();
                 }
+#pragma warning disable CA1031 // Whatever it is, the thread that waits throws it again.
                 catch (Exception error)
+#pragma warning restore CA1031
                 {
                     failure = ExceptionDispatchInfo.Capture(error);
                 }

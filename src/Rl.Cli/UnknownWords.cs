@@ -78,26 +78,27 @@ internal static class UnknownWords
     /// </summary>
     private static int Edits(string one, string other)
     {
-        var distances = new int[one.Length + 1, other.Length + 1];
+        var distances = new int[one.Length + 1][];
         for (var i = 0; i <= one.Length; i++)
         {
+            distances[i] = new int[other.Length + 1];
             for (var j = 0; j <= other.Length; j++)
             {
                 if (i == 0 || j == 0)
                 {
-                    distances[i, j] = i + j;
+                    distances[i][j] = i + j;
                     continue;
                 }
 
                 var isSame = char.ToLowerInvariant(one[i - 1]) == char.ToLowerInvariant(other[j - 1]);
                 var least = Math.Min(
-                    distances[i - 1, j - 1] + (isSame ? 0 : 1),
-                    1 + Math.Min(distances[i - 1, j], distances[i, j - 1]));
+                    distances[i - 1][j - 1] + (isSame ? 0 : 1),
+                    1 + Math.Min(distances[i - 1][j], distances[i][j - 1]));
                 var isExchanged = i > 1 && j > 1 && one[i - 1] == other[j - 2] && one[i - 2] == other[j - 1];
-                distances[i, j] = isExchanged ? Math.Min(least, distances[i - 2, j - 2] + 1) : least;
+                distances[i][j] = isExchanged ? Math.Min(least, distances[i - 2][j - 2] + 1) : least;
             }
         }
 
-        return distances[one.Length, other.Length];
+        return distances[one.Length][other.Length];
     }
 }

@@ -2,7 +2,6 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Threading;
-using Microsoft.Extensions.Logging;
 using Rl.Logging.Internal;
 
 namespace Rl.Logging;

@@ -4,7 +4,6 @@ using System.Collections.ObjectModel;
 using System.IO;
 using System.Linq;
 using Google.Protobuf;
-using Onnx;
 using Rl.Core.Export;
 using Rl.Core.Foundations;
 using Rl.Core.Training;

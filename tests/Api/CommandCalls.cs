@@ -21,6 +21,21 @@ internal static partial class CommandCalls
         return (code, output.ToString(), error.ToString());
     }
 
+    /// <summary>Runs a command and interrupts it when it first writes a text.</summary>
+    public static (int Code, string Output) Interrupted(string text, params string[] arguments)
+    {
+        using var interruption = new CancellationTokenSource();
+        using var output = new CallingWriter(written =>
+        {
+            if (written.Contains(text, StringComparison.Ordinal))
+            {
+                interruption.Cancel();
+            }
+        });
+        var code = CommandLine.Run(arguments, new(output, output, false), interruption.Token);
+        return (code, output.ToString());
+    }
+
     /// <summary>Runs a command that fails with an exit code and one line of error.</summary>
     public static void Fails(int code, string text, params string[] arguments)
     {

@@ -10,15 +10,8 @@ using static Rl.Tests.Api.CommandCalls;
 namespace Rl.Tests.Api;
 
 /// <summary>What rl says of itself, and how it reads words and numbers.</summary>
-public sealed class CommandLineTests : IDisposable
+public sealed class CommandLineTests : RunTests
 {
-    private readonly TemporaryFolder folder = new();
-    private readonly string run;
-
-    public CommandLineTests() => run = folder.File("run");
-
-    public void Dispose() => folder.Dispose();
-
     [Theory]
     [InlineData("There is no command \"trian\"; did you mean train? Try rl --help.", "trian", "ppo", "CartPole-v1")]
     [InlineData("There is no command \"evalaute\"; did you mean evaluate?", "evalaute", "run")]

@@ -2,7 +2,6 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
-using System.Threading;
 using Rl.Cli;
 using Rl.Cli.Runs;
 using Xunit;
@@ -11,32 +10,17 @@ using static Rl.Tests.Api.CommandCalls;
 namespace Rl.Tests.Api;
 
 /// <summary><c>rl resume</c>, and options from files.</summary>
-public sealed class ResumeCommandTests : IDisposable
+public sealed class ResumeCommandTests : RunTests
 {
-    private readonly TemporaryFolder folder = new();
-    private readonly string run;
-
-    public ResumeCommandTests() => run = folder.File("run");
-
-    public void Dispose() => folder.Dispose();
-
     [Fact]
     public void An_interrupted_run_becomes_what_it_would_have_become_with_the_whole_curve()
     {
         string[] task = ["train", "a2c", "CartPole-v1", "--steps", "8000", "--episodes", "2", "--set", "Discount=0.9"];
         var whole = folder.File("whole");
         Assert.Equal(0, Run([.. task, "--run", whole]).Code);
-        using var interruption = new CancellationTokenSource();
-        using var output = new CallingWriter(text =>
-        {
-            if (text.Contains("mean return", StringComparison.Ordinal))
-            {
-                interruption.Cancel();
-            }
-        });
-        Assert.Equal(
-            130, CommandLine.Run([.. task, "--run", run], new(output, output, false), interruption.Token));
-        Assert.Contains($"rl resume {run} goes on", output.ToString(), StringComparison.Ordinal);
+        var (code, output) = Interrupted("mean return", [.. task, "--run", run]);
+        Assert.Equal(130, code);
+        Assert.Contains($"rl resume {run} goes on", output, StringComparison.Ordinal);
         var resumed = Run("resume", run, "--episodes", "2");
         Assert.Equal((0, ""), (resumed.Code, resumed.Error));
         Assert.Equal(

@@ -15,15 +15,8 @@ namespace Rl.Tests.Api;
 
 /// <summary>The folders of runs: one writer each, whole after a kill, found again, and not to be overwritten by
 /// mistake.</summary>
-public sealed class RunFolderTests : IDisposable
+public sealed class RunFolderTests : RunTests
 {
-    private readonly TemporaryFolder folder = new();
-    private readonly string run;
-
-    public RunFolderTests() => run = folder.File("run");
-
-    public void Dispose() => folder.Dispose();
-
     [Fact]
     public void A_killed_run_goes_on_and_ends_as_if_it_had_not_been_killed()
     {

@@ -11,15 +11,8 @@ using static Rl.Tests.Api.CommandCalls;
 namespace Rl.Tests.Api;
 
 /// <summary><c>rl train</c> and <c>rl evaluate</c>: what they print and leave, and what they leave alone.</summary>
-public sealed class TrainCommandTests : IDisposable
+public sealed class TrainCommandTests : RunTests
 {
-    private readonly TemporaryFolder folder = new();
-    private readonly string run;
-
-    public TrainCommandTests() => run = folder.File("run");
-
-    public void Dispose() => folder.Dispose();
-
     [Fact]
     public void Train_prints_a_JSON_object_a_line_and_ends_with_the_result()
     {
@@ -135,21 +128,10 @@ public sealed class TrainCommandTests : IDisposable
     [Fact]
     public void An_interruption_saves_the_agent_and_exits_with_130()
     {
-        using var interruption = new CancellationTokenSource();
-        var output = new StringWriter();
-        using var watching = new WatchingWriter(output, line =>
-        {
-            if (line.Contains("\"progress\"", StringComparison.Ordinal))
-            {
-                interruption.Cancel();
-            }
-        });
-        var code = CommandLine.Run(
-            ["train", "ppo", "CartPole-v1", "--steps", "100000000", "--run", run, "--json"],
-            new(watching, TextWriter.Null, false), interruption.Token);
+        var (code, output) = Interrupted(
+            "\"progress\"", "train", "ppo", "CartPole-v1", "--steps", "100000000", "--run", run, "--json");
         Assert.Equal(130, code);
-        var last =
-            JsonDocument.Parse(output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1]).RootElement;
+        var last = Objects(output).Last();
         Assert.Equal("interrupted", Text(last, "type"));
         using var agent = Agent.Load(Path.Combine(run, "agent.rl"));
         Assert.Equal(last.GetProperty("steps").GetInt64(), agent.Steps);
@@ -228,15 +210,5 @@ public sealed class TrainCommandTests : IDisposable
         Assert.Equal(Mean(), Mean("--environment", "Pendulum-v1"));
         Assert.NotEqual(Mean(), Mean("--environment", "Pendulum-v1", "--environment-set", "g=2"));
         Fails(2, "name the environment", "evaluate", run, "--environment-set", "g=2");
-    }
-
-    /// <summary>Calls a function for each line that passes through.</summary>
-    private sealed class WatchingWriter(StringWriter inner, Action<string> watch) : StringWriter
-    {
-        public override void WriteLine(string? value)
-        {
-            inner.WriteLine(value);
-            watch(value ?? "");
-        }
     }
 }

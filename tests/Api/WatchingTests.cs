@@ -12,16 +12,9 @@ using static Rl.Tests.Api.CommandCalls;
 namespace Rl.Tests.Api;
 
 /// <summary>What a run tells of itself: failures, warnings, logs; and how it goes on.</summary>
-public sealed class WatchingTests : IDisposable
+public sealed class WatchingTests : RunTests
 {
     private static readonly PpoOptions Exploding = new() { LearningRate = 1e30, EnvironmentCopies = 4, Threads = 1 };
-
-    private readonly TemporaryFolder folder = new();
-    private readonly string run;
-
-    public WatchingTests() => run = folder.File("run");
-
-    public void Dispose() => folder.Dispose();
 
     [Fact]
     public void A_number_that_is_not_finite_stops_training_and_leaves_the_agent_as_it_was()
@@ -213,23 +206,7 @@ public sealed class WatchingTests : IDisposable
     private static List<JsonElement> Lines(string output) => [.. Objects(output)];
 
     /// <summary>Interrupts a run at its first line of progress, which comes after its first update.</summary>
-    private static int Interrupted(string[] arguments)
-    {
-        using var interruption = new CancellationTokenSource();
-        using var output = new InterruptingWriter(interruption);
-        return CommandLine.Run(arguments, new(output, TextWriter.Null, false), interruption.Token);
-    }
-
-    private sealed class InterruptingWriter(CancellationTokenSource interruption) : StringWriter
-    {
-        public override void WriteLine(string? value)
-        {
-            if (value?.Contains("\"progress\"", StringComparison.Ordinal) == true)
-            {
-                interruption.Cancel();
-            }
-        }
-    }
+    private static int Interrupted(string[] arguments) => CommandCalls.Interrupted("\"progress\"", arguments).Code;
 
     private sealed class ListLogger : ILogger
     {

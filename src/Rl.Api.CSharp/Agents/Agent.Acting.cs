@@ -1,7 +1,6 @@
 using System;
 using System.Linq;
 using System.Threading;
-using Rl.Core.Environments;
 using Rl.Core.Foundations;
 using Rl.Core.Training;
 using Rl.Internal;

@@ -2,7 +2,6 @@ using System;
 using System.IO;
 using System.Linq;
 using Rl.Core.Environments;
-using Rl.Core.Foundations;
 using Rl.Core.Learning;
 using Rl.Core.Training;
 using Rl.Internal;

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Diagnostics.CodeAnalysis;
 using System.IO;
 using System.Linq;
 using System.Threading;
@@ -32,7 +33,10 @@ public sealed partial class Agent : IDisposable
     private readonly ActingFacts facts;
     private BatchEnvironment? copies;
     private BatchEnvironment? evaluated;
+    [SuppressMessage(
+        "Usage", "CA2213:Disposable fields should be disposed", Justification = "DropLearner does, for Dispose too.")]
     private Learner? learner;
+
     private Workers? workers;
     private TrainingState state;
     private PolicyModel policy;

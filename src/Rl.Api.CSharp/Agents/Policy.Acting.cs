@@ -1,5 +1,4 @@
 using System;
-using Rl.Core.Foundations;
 using Rl.Internal;
 
 namespace Rl;

@@ -1,7 +1,6 @@
 using System;
 using System.IO;
 using System.Linq;
-using Rl.Core.Foundations;
 using Rl.Core.Learning;
 using Rl.Core.Training;
 using Rl.Internal;

@@ -1,7 +1,6 @@
 using System;
 using Rl.Core.Foundations;
 using Rl.Core.Training;
-using Rl.Internal;
 
 namespace Rl;
 

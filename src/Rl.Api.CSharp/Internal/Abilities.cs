@@ -10,7 +10,12 @@ internal static class Abilities
     /// <summary>The environment, or the first one within it, that has an ability; null if none has.</summary>
     public static T? Of<T>(IEnvironment environment)
         where T : class =>
-        environment as T ?? (environment is IEnvironmentWrapper wrapper ? Of<T>(wrapper.Inner) : null);
+        environment switch
+        {
+            T able => able,
+            IEnvironmentWrapper wrapper => Of<T>(wrapper.Inner),
+            _ => null,
+        };
 
     /// <summary>Who knows the masks of an environment; null if it has none, also where a wrapper of a user's has
     /// changed the actions.</summary>

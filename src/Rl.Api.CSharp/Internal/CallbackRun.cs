@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Diagnostics.CodeAnalysis;
 using System.Linq;
 using System.Runtime.ExceptionServices;
 using System.Threading;
@@ -56,6 +57,9 @@ internal sealed class CallbackRun
     }
 
     /// <summary>Tells the end to all that were started; then the first complaint is raised.</summary>
+    [SuppressMessage(
+        "Design", "CA1031:Do not catch general exception types",
+        Justification = "Whatever one throws, the others must be told; it is thrown again.")]
     public void End()
     {
         ExceptionDispatchInfo? complaint = null;

@@ -4,12 +4,9 @@ using System.Globalization;
 using System.Linq;
 using Microsoft.FSharp.Collections;
 using Microsoft.FSharp.Core;
-using Rl.Core.Acting;
-using Rl.Core.Algorithms;
 using Rl.Core.Environments;
 using Rl.Core.Foundations;
 using Rl.Core.Learning;
-using Rl.Core.Networks;
 
 namespace Rl.Internal;
 

@@ -4,7 +4,6 @@ using System.ComponentModel;
 using System.Linq;
 using System.Reflection;
 using Rl.Core.Algorithms;
-using Rl.Core.Learning;
 
 namespace Rl.Internal;
 

@@ -2,7 +2,6 @@ using System.Collections.Generic;
 using Rl.Core.Environments;
 using Rl.Core.Foundations;
 using Rl.Core.Learning;
-using Rl.Internal;
 
 namespace Rl;
 

@@ -1,6 +1,5 @@
 using System;
 using Rl.Core.Acting;
-using Rl.Internal;
 
 namespace Rl;
 

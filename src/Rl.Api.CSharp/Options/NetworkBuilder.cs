@@ -1,7 +1,6 @@
 using System;
 using System.Collections.Generic;
 using Rl.Core.Acting;
-using Rl.Internal;
 
 namespace Rl;
 

@@ -1,7 +1,6 @@
 using System;
 using System.Collections.Generic;
 using Rl.Core.Learning;
-using Rl.Internal;
 
 namespace Rl;
 

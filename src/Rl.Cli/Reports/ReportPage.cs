@@ -5,7 +5,6 @@ using System.Linq;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using Rl.Cli.Runs;
 
 namespace Rl.Cli.Reports;
 

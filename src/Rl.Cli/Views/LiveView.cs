@@ -3,7 +3,6 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.Linq;
 using Spectre.Console;
-using Spectre.Console.Rendering;
 
 namespace Rl.Cli.Views;
 

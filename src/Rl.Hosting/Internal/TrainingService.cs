@@ -36,7 +36,8 @@ internal sealed partial class TrainingService(
             training.Begin(agent, time.GetUtcNow());
             if (agent.Steps < wanted.TotalSteps)
             {
-                var result = await agent.TrainAsync(wanted.TotalSteps, Callbacks(wanted), stoppingToken);
+                var result = await agent.TrainAsync(wanted.TotalSteps, Callbacks(wanted), stoppingToken)
+                    .ConfigureAwait(false);
                 reason = result.StopReason;
             }
 
@@ -46,7 +47,9 @@ internal sealed partial class TrainingService(
         {
             state = HostedTrainingState.Stopped;
         }
+#pragma warning disable CA1031 // A training that fails must not end its host.
         catch (Exception caught)
+#pragma warning restore CA1031
         {
             // The host and what else it does go on; health checks tell.
             error = caught;

@@ -70,53 +70,10 @@ internal static class GoldenAgents
         ["cem"] = () => Agent.Create(
             new CemOptions { EnvironmentCopies = 2, Hidden = Hidden, Population = 4, Threads = 1 },
             Environments.Make("CartPole-v1"), 1),
-        ["dqn"] = () => Agent.Create(
-            new DqnOptions
-            {
-                EnvironmentCopies = 2,
-                Hidden = Hidden,
-                Threads = 1,
-                LearningStarts = 32,
-                BufferSize = 200,
-                BatchSize = 8,
-                PriorityExponent = 0.6,
-            },
-            Environments.Make("CartPole-v1"), 1),
-        ["sac"] = () => Agent.Create(
-            new SacOptions
-            {
-                EnvironmentCopies = 2,
-                Hidden = Hidden,
-                Threads = 1,
-                LearningStarts = 32,
-                BufferSize = 200,
-                BatchSize = 8,
-            },
-            Environments.Make("Pendulum-v1"), 1),
-        ["iqn"] = () => Agent.Create(
-            new IqnOptions
-            {
-                EnvironmentCopies = 2,
-                Hidden = Hidden,
-                Threads = 1,
-                LearningStarts = 32,
-                BufferSize = 200,
-                BatchSize = 8,
-                Cosines = 4,
-            },
-            Environments.Make("CartPole-v1"), 1),
-        ["r2d2"] = () => Agent.Create(
-            new R2d2Options
-            {
-                EnvironmentCopies = 2,
-                Hidden = Hidden,
-                Threads = 1,
-                LearningStarts = 32,
-                BufferSize = 200,
-                BatchSize = 4,
-                RecurrentUnits = 4,
-            },
-            Environments.Make("CartPole-v1"), 1),
+        ["dqn"] = () => Replaying("dqn", "CartPole-v1", ("PriorityExponent", "0.6")),
+        ["sac"] = () => Replaying("sac", "Pendulum-v1"),
+        ["iqn"] = () => Replaying("iqn", "CartPole-v1", ("Cosines", "4")),
+        ["r2d2"] = () => Replaying("r2d2", "CartPole-v1", ("BatchSize", "4"), ("RecurrentUnits", "4")),
     };
 
     private static int[] Hidden => [4];
@@ -130,6 +87,19 @@ internal static class GoldenAgents
         MinibatchSize = 16,
         Epochs = 1,
     };
+
+    /// <summary>A small agent that learns from replayed steps.</summary>
+    private static Agent Replaying(string algorithm, string environment, params (string Name, string Value)[] more)
+    {
+        (string Name, string Value)[] small =
+            [("Hidden", "4"), ("LearningStarts", "32"), ("BufferSize", "200"), ("BatchSize", "8"), .. more];
+        var options = Algorithms.Options(algorithm, small.Select(one => KeyValuePair.Create(one.Name, one.Value))) with
+        {
+            EnvironmentCopies = 2,
+            Threads = 1,
+        };
+        return Agent.Create(options, Environments.Make(environment), 1);
+    }
 
     /// <summary>A kept file.</summary>
     public static string PathOf(string name, string ending = ".rl") => Path.Combine(Folder, name + ending);
