@@ -1,9 +1,6 @@
 using System;
-using System.Collections.Generic;
-using System.IO;
 using System.Linq;
 using System.Threading;
-using Rl.Core.Environments;
 using Rl.Core.Experience;
 using Rl.Core.Learning;
 using Rl.Internal;

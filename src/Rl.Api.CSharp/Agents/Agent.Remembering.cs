@@ -2,7 +2,6 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using Rl.Core.Experience;
-using Rl.Internal;
 
 namespace Rl;
 

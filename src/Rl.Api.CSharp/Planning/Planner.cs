@@ -1,6 +1,5 @@
 using System;
 using System.Collections.Generic;
-using System.Linq;
 using System.Threading;
 using Rl.Core.Acting;
 using Rl.Core.Environments;

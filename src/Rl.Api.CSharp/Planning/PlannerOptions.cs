@@ -1,7 +1,5 @@
-using System;
 using System.Collections.Generic;
 using Rl.Core.Planning;
-using Rl.Internal;
 
 namespace Rl;
 

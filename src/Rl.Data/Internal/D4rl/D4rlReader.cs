@@ -1,7 +1,6 @@
 using System;
 using System.Collections.Generic;
 using System.IO;
-using System.Linq;
 using Rl.Data.Internal.Flat;
 using Rl.Data.Internal.Hdf5;
 

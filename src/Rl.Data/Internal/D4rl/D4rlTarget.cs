@@ -50,7 +50,11 @@ internal sealed class D4rlTarget : IFlatTarget
     }
 
     /// <inheritdoc/>
-    public void Dispose() => file.Dispose();
+    public void Dispose()
+    {
+        writer.Dispose();
+        file.Dispose();
+    }
 
     private static void Place(Hdf5GroupWriter group, IReadOnlyList<(string[] Path, ulong Header)> placed, int depth)
     {
