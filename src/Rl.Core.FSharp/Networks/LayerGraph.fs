@@ -267,9 +267,7 @@ module LayerGraph =
         match layer with
         | GraphLayer.Dense(dense, _) -> [ dense ]
         | GraphLayer.Residual layers -> List.collect denseOf layers
-        | GraphLayer.Convolution _
-        | GraphLayer.Flatten
-        | GraphLayer.Normalisation _ -> []
+        | _ -> []
 
     /// The widths of the dense layers, by their numbers.
     let widths (graph: LayerGraph) : int list =
@@ -280,9 +278,15 @@ module LayerGraph =
     /// Whether some of the features have been through no dense layer.
     let isRaw (graph: LayerGraph) : bool =
         let walk = GraphWalk()
-        let visit = layersLayout LayerTreatment.plain walk >> ignore
-        walk.Branches graph.Branches (fun branch -> visit branch.Layers) |> ignore
-        visit graph.Layers
+
+        let rec visit layer =
+            match layer with
+            | GraphLayer.Dense _ -> walk.Next() |> ignore
+            | GraphLayer.Residual layers -> walk.Residual(fun () -> List.iter visit layers)
+            | _ -> ()
+
+        walk.Branches graph.Branches (fun branch -> List.iter visit branch.Layers) |> ignore
+        List.iter visit graph.Layers
         walk.IsRaw
 
     /// The graph with another start of the weights of dense layers.

@@ -208,7 +208,11 @@ module Mlp =
         )
 
     /// The network's parameters: `weights`, then `statistics`.
-    let layout (mlp: Mlp) : Layout = Layout.append (weights mlp) (statistics mlp)
+    let layout (mlp: Mlp) : Layout =
+        if mlp.BatchNormalisation.IsSome then
+            Layout.append (weights mlp) (statistics mlp)
+        else
+            weights mlp
 
     let private layerNormalised (mlp: Mlp) normalise (layer: Parameters) (y: Expr) : Expr =
         if mlp.LayerNormalisation then
