@@ -19,5 +19,19 @@ internal static class Losing
         using var agent = Agent.Create(loss.Options(new PpoOptions { Epochs = 4 }), environment, seed: 1);
         agent.Train(steps);
         Console.WriteLine($"own loss {agent.Evaluate(episodes: 20)}");
+        OfValues(environment, steps);
+    }
+
+    private static void OfValues(BuiltInEnvironment environment, int steps)
+    {
+        // using static Rl.Expr;
+        var loss = ValueLoss.Register("log-cosh", samples =>
+        [
+            new("valueLoss", Softplus(2 * samples.Error) - samples.Error - Math.Log(2)),
+            LossTerm.Report("largeErrors", Abs(samples.Error) > 1),
+        ]);
+        using var agent = Agent.Create(loss.Options(new DqnOptions { Dueling = true }), environment, seed: 1);
+        agent.Train(steps);
+        Console.WriteLine($"own loss of values {agent.Evaluate(episodes: 20)}");
     }
 }

@@ -1,5 +1,6 @@
-// A loss of one's own, written as an expression with operators (slide 15): the library differentiates and compiles it.
-// Instead of clipping the ratio of probabilities as PPO does, it pays for the divergence from the policy that acted.
+// Losses of one's own, written as expressions with operators (slide 15): the library differentiates and compiles them.
+// Instead of clipping the ratio of probabilities as PPO does, one pays for the divergence from the policy that acted;
+// the other is for action values, smooth where Huber's loss has its corner.
 using System;
 using System.IO;
 using System.Linq;
@@ -54,10 +55,37 @@ using (var agent = Agent.Load(path))
 }
 
 File.Delete(path);
+
+// Action values: log cosh δ is ½ δ² for small errors and |δ| for large ones. Replay, targets and exploration stay DQN's
+// affair.
+var logCosh = ValueLoss.Register(
+    "log-cosh",
+    samples =>
+    [
+        new("valueLoss", Softplus(2 * samples.Error) - samples.Error - Math.Log(2)),
+        LossTerm.Report("largeErrors", Abs(samples.Error) > 1),
+    ],
+    "The logarithm of the hyperbolic cosine of errors of action values.");
+var replayed = new DqnOptions
+{
+    TotalSteps = isQuick ? 12_000 : 40_000,
+    Hidden = [64, 64],
+    LearningRate = Schedule.Linear(1e-3, 0),
+    GradientSteps = 2,
+};
+var (ofValues, ofDqn) = (Return(logCosh.Options(replayed), 1), Return(replayed, 1));
+Console.WriteLine($"log cosh {ofValues:0.0}, DQN's loss {ofDqn:0.0} after {replayed.TotalSteps:N0} steps");
+var leastOfValues = isQuick ? 0.2 * Optimum : 0.8 * Optimum;
 var expected = isQuick ? 0.4 * Optimum : 0.95 * Optimum;
 if (least < expected)
 {
     Console.Error.WriteLine($"A mean return is {least:0.0}; at least {expected:0} was expected.");
+    return 1;
+}
+
+if (ofValues < leastOfValues)
+{
+    Console.Error.WriteLine($"The mean return of log cosh is {ofValues:0.0}; {leastOfValues:0} was expected.");
     return 1;
 }
 

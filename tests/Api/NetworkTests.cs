@@ -1,4 +1,5 @@
 using System;
+using System.Linq;
 using Xunit;
 
 namespace Rl.Tests.Api;
@@ -48,6 +49,61 @@ public class NetworkTests
 
         loaded.TrainFor(512);
         Assert.Equal(1_024, loaded.Steps);
+    }
+
+    public static TheoryData<AgentOptions> OfOtherAlgorithms =>
+    [
+        new DqnOptions { Network = Own, LearningStarts = 64, BatchSize = 16, Threads = 1 },
+        new IqnOptions { Network = Own, LearningStarts = 64, BatchSize = 16, Threads = 1 },
+        new R2d2Options { Network = Own, LearningStarts = 64, BatchSize = 4, Threads = 1 },
+        new SacOptions { Network = Own, LearningStarts = 64, BatchSize = 16, Threads = 1 },
+        new PqnOptions { Network = Own, RolloutSteps = 16, Threads = 1 },
+        new A2cOptions { Network = Own, Threads = 1 },
+        new TrpoOptions { Network = Own, RolloutSteps = 32, Threads = 1 },
+        new StreamQOptions { Network = Own, Threads = 1 },
+        new EsOptions { Network = Own, Threads = 1 },
+    ];
+
+    [Theory]
+    [MemberData(nameof(OfOtherAlgorithms), DisableDiscoveryEnumeration = true)]
+    public void Networks_of_ones_own_are_saved_and_act_as_they_did_with_other_algorithms(AgentOptions options)
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.File("own.rl");
+        using var agent = Agent.Create(options, () => new Look(), seed: 1);
+        agent.TrainFor(200);
+        agent.Save(path);
+        using var loaded = Agent.Load(path, () => new Look());
+        Assert.Equal(Own.ToString(), loaded.Options.ToSettings().ToDictionary()["Network"]);
+        Assert.Equal(agent.Parameters.ToArray(), loaded.Parameters.ToArray());
+        var random = new Random(3);
+        for (var draw = 0; draw < 20; draw++)
+        {
+            var observation = agent.ObservationSpace.Sample(random);
+            Assert.Equal(agent.Predict(observation), loaded.Predict(observation));
+        }
+    }
+
+    [Fact]
+    public void Layers_of_other_options_beside_a_network_are_refused_by_name()
+    {
+        void Refused(string name, AgentOptions options)
+        {
+            var error = Assert.ThrowsAny<ArgumentException>(options.Validate);
+            Assert.Equal(name, error.ParamName);
+            Assert.Contains("has no effect beside Network", error.Message, StringComparison.Ordinal);
+        }
+
+        Refused("Hidden", new DqnOptions { Network = Own, Hidden = [32] });
+        Refused("Activation", new SacOptions { Network = Own, Activation = Activation.Tanh });
+        Refused("Convolutions", new PpoOptions { Network = Own, Convolutions = Convolutions.None });
+        Refused("SharedTrunk", new PpoOptions { Network = Own, SharedTrunk = true });
+        new DqnOptions { Network = Own }.Validate();
+        var two = Network.Separate(actor => actor.Dense(3), critic => critic.Dense(4));
+        new Td3Options { Network = two }.Validate();
+        var refused = Assert.ThrowsAny<ArgumentException>(
+            () => Agent.Create(new DqnOptions { Network = two }, () => new Look(), seed: 1));
+        Assert.Contains("one network alone", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]

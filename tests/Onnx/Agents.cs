@@ -19,7 +19,9 @@ internal static class Agents
     {
         var small = Catalogue.entries.Single(entry => entry.Id == algorithm).Small
             .Select(pair => KeyValuePair.Create(pair.Item1, pair.Item2))
-            .Where(pair => settings.All(setting => setting.Name != pair.Key));
+            .Where(pair => settings.All(setting => setting.Name != pair.Key))
+            // Layers of one's own stand in place of hidden ones.
+            .Where(pair => pair.Key != "Hidden" || settings.All(setting => setting.Name != "Network"));
         return Algorithms.Options(
             algorithm,
             [.. small, .. settings.Select(setting => KeyValuePair.Create(setting.Name, setting.Value))])

@@ -161,6 +161,22 @@ public sealed class PredictionTests
         Agents.RequireTheSame(agent);
     }
 
+    public static TheoryData<string> EveryAlgorithm => [.. Catalogue.entries.Select(entry => entry.Id)];
+
+    [Theory]
+    [MemberData(nameof(EveryAlgorithm))]
+    public void Models_of_every_algorithm_have_its_networks_of_ones_own(string algorithm)
+    {
+        const string Layers = "branch(\"camera\")[conv(4, 2, 2, 1, tanh) norm flatten dense(8)] "
+            + "branch(\"state\")[] dense(8, elu) norm residual[dense(6) dense(8, identity)]";
+        var observations = Space.Dict(("camera", Space.Image(4, 5, 6)), ("state", Space.Discrete(4)));
+        var entry = Catalogue.entries.Single(entry => entry.Id == algorithm);
+        var actions = Actions[entry.Suits.Invoke(Actions["discrete"].Core) ? "discrete" : "box"];
+        var options = Agents.Small(algorithm, ("Network", Layers));
+        using var agent = Agents.Trained(options, () => new Walk(observations, actions));
+        Agents.RequireTheSame(agent);
+    }
+
     [Fact]
     public void Observations_far_from_zero_keep_their_digits()
     {

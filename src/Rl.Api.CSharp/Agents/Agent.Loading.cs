@@ -219,7 +219,8 @@ public sealed partial class Agent
             throw new InvalidDataException(
                 $"{path} was trained with the algorithm \"{checkpoint.Algorithm}\", "
                 + "which neither the library has nor a registered assembly. "
-                + "Register yours first (Plugin.Load, or PolicyLoss.Register for a loss; rl: --plugin), "
+                + "Register yours first (Plugin.Load, or PolicyLoss.Register or ValueLoss.Register for a loss; "
+                + "rl: --plugin), "
                 + "or use a newer version of the library.");
         }
 

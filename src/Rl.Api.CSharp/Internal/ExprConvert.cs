@@ -20,6 +20,16 @@ internal static class ExprConvert
             Convert.FunctionOf((Core.Algorithms.PolicySamples samples) =>
                 Convert.ListOf(loss(samples).Select(term => Term(id, term))))));
 
+    /// <summary>The algorithm of a loss of action values.</summary>
+    public static AlgorithmEntry ValueLoss(
+        string id, string summary, Func<Core.Algorithms.ValueSamples, IReadOnlyList<LossTerm>> loss) =>
+        ValueLossModule.entry(new(
+            id,
+            id,
+            summary,
+            Convert.FunctionOf((Core.Algorithms.ValueSamples samples) =>
+                Convert.ListOf(loss(samples).Select(term => Term(id, term))))));
+
     private static Core.Learning.Term Term(string loss, LossTerm? term) => term switch
     {
         null => throw new ArgumentException($"A term of the loss {loss} is null; leave it out.", nameof(loss)),

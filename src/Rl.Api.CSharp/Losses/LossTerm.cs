@@ -16,7 +16,7 @@ public sealed class LossTerm
     }
 
     /// <summary>A term that is minimised.</summary>
-    /// <param name="name">What progress calls its mean.</param>
+    /// <param name="name">What progress calls its mean, of letters, digits, '-', '_' and '.'.</param>
     /// <param name="perSample">A number a sample, [M]; the library takes the mean.</param>
     /// <param name="weight">What it counts for in the loss; finite.</param>
     public LossTerm(string name, Expr perSample, double weight = 1)

@@ -1,6 +1,5 @@
 using System;
 using System.Collections.Generic;
-using System.Linq;
 using Rl.Internal;
 
 namespace Rl;
@@ -35,12 +34,13 @@ public sealed class PolicyLoss
     public string Id => entry.Id;
 
     /// <summary>Makes a loss known by an id, until the process ends.</summary>
-    /// <param name="id">What files call it; no algorithm may have it yet.</param>
+    /// <param name="id">What files call it, of letters, digits, '-', '_' and '.'; no algorithm may have it yet.</param>
     /// <param name="loss">Its terms for some samples. Called several times for an agent, each time for another part of
     /// a minibatch, and always to give the same terms. At least one term must depend on the policy, and one on the
     /// value function.</param>
     /// <param name="summary">One line that says what it minimises.</param>
-    /// <exception cref="ArgumentException">There is an algorithm of this id.</exception>
+    /// <exception cref="ArgumentException">The id has other characters, or there is an algorithm of this
+    /// id.</exception>
     public static PolicyLoss Register(
         string id, Func<PolicySamples, IReadOnlyList<LossTerm>> loss, string summary = "A loss of your own.")
     {
@@ -61,20 +61,6 @@ public sealed class PolicyLoss
     public RegisteredOptions Options(PpoOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        var own = entry.Options.Select(option => option.Name).ToHashSet();
-        var defaults = new PpoOptions().ToSettings();
-        var unread = options.ToSettings().Except(defaults).Where(setting => !own.Contains(setting.Key)).ToArray();
-        return unread.Length == 0
-            ? new(entry, options.ToSettings()
-                .Where(setting => own.Contains(setting.Key))
-                .Select(setting => Tuple.Create(setting.Key, setting.Value)))
-            {
-                EnvironmentCopies = options.EnvironmentCopies,
-                Threads = options.Threads,
-            }
-            : throw new ArgumentException(
-                $"{unread[0].Key} is {unread[0].Value}, and belongs to PPO's own loss: {Id} would not read it. "
-                + "Leave it out, and write what it does into your loss.",
-                nameof(options));
+        return LossOptions.Of(entry, options, new PpoOptions(), "PPO");
     }
 }

@@ -3,9 +3,9 @@ using Rl.Core.Acting;
 
 namespace Rl;
 
-/// <summary>The hidden layers of a policy and a value function, as a value: it compares, prints and is saved with the
-/// agent. <see cref="Automatic"/> leaves them to the other options; <see cref="Of"/> and <see cref="Separate"/> take
-/// layers of your own.</summary>
+/// <summary>The hidden layers of an agent's networks, as a value: it compares, prints and is saved with the agent.
+/// <see cref="Automatic"/> leaves them to the other options; <see cref="Of"/> and <see cref="Separate"/> take layers of
+/// your own, and options that say layers then have no effect and are refused.</summary>
 /// <example><code>Network = Network.Of(n => n
 ///     .Branch("camera", b => b.Convolution(16, 3).Flatten().Dense(64))
 ///     .Branch("state", b => b.Dense(32))
@@ -23,8 +23,11 @@ public sealed record Network
 
     internal NetworkDesign Core { get; }
 
-    /// <summary>Layers that policy and value function share; each has a linear layer of its own after them, and a
+    /// <summary>One path of layers for all networks of an agent; each has a linear layer of its own after them, and a
     /// recurrent layer stands between where one is asked for.</summary>
+    /// <remarks>Policy and value function share its parameters with PPO, losses of your own and A2C, which move both at
+    /// once; with other algorithms each network has its own. A critic that takes actions has them as a branch after the
+    /// others, or where there are no branches, beside what the first dense layer takes.</remarks>
     /// <param name="layers">Adds the branches, then the layers on what they give, first to last.</param>
     /// <exception cref="ArgumentException">There are no layers, or one has numbers that it cannot have.</exception>
     public static Network Of(Action<NetworkBuilder> layers) =>

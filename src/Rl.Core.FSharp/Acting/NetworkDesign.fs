@@ -1,13 +1,9 @@
-/// Networks that a user designs: layers and branches as a value with a text, and the graphs that they are for an
-/// observation space.
+/// Networks that a user designs: layers and branches as a value with a text.
 namespace Rl.Core.Acting
 
 open System
 open System.Globalization
 open System.Text
-open Rl.Core.Autodiff
-open Rl.Core.Environments
-open Rl.Core.Experience
 open Rl.Core.Foundations
 open Rl.Core.Networks
 
@@ -29,12 +25,13 @@ type LayerDesign =
 /// the other before the layers. Without branches the layers take the whole observation.
 type PathDesign = { Branches: (string * LayerDesign list) list; Layers: LayerDesign list }
 
-/// The hidden layers of a policy and a value function.
+/// The hidden layers of an agent's networks.
 [<RequireQualifiedAccess>]
 type NetworkDesign =
     /// Those that other options say.
     | Automatic
-    /// One for both.
+    /// One path for all: a policy and a value function share its parameters where an algorithm moves both at once, and
+    /// have each their own elsewhere.
     | Shared of PathDesign
     /// Each its own.
     | Separate of actor: PathDesign * critic: PathDesign
@@ -284,103 +281,33 @@ module NetworkDesign =
             List.iter (checkLayer 0) path.Layers
             path.Branches |> List.iter (snd >> List.iter (checkLayer 0))
 
-    /// The parts of observations in the order of a network's inputs: path, first input, number of inputs, space.
-    let private parts (observations: Space) =
-        let parts = Space.layout observations
-        let sizes = parts |> List.map (fun part -> Space.encodedSize part.Space)
-        let starts = List.scan (+) 0 sizes
-        List.zip3 parts (List.truncate parts.Length starts) sizes
+    /// The layers of a policy; none where other options say them.
+    let actor (design: NetworkDesign) : PathDesign option =
+        match design with
+        | NetworkDesign.Automatic -> None
+        | NetworkDesign.Shared path
+        | NetworkDesign.Separate(path, _) -> Some path
 
-    /// What layers take of a space: its shape, and what it is multiplied with.
-    let private shapeOf (space: Space) : struct (Shape * float) =
-        match space with
-        | Space.Box(_, high, ([| _; _; _ |] as image)) ->
-            struct (image, (if Array.forall ((=) 255.0) high then 1.0 / 255.0 else 1.0))
-        | space -> struct ([| Space.encodedSize space |], 1.0)
+    /// The layers of a value function; none where other options say them.
+    let critic (design: NetworkDesign) : PathDesign option =
+        match design with
+        | NetworkDesign.Automatic -> None
+        | NetworkDesign.Shared path
+        | NetworkDesign.Separate(_, path) -> Some path
 
-    /// The graph of a path for observations, with the start of weights. Fails, blaming the argument "Network", where
-    /// branches do not take each part once, and where shapes do not fit, naming the layer.
-    let graph (weight: Initialiser) (observations: Space) (path: PathDesign) : LayerGraph =
-        let rec build (place: string) (shape: Shape) (layers: LayerDesign list) : GraphLayer list * Shape =
-            layers
-            |> List.indexed
-            |> List.mapFold
-                (fun (shape: Shape) (index, design) ->
-                    let place = $"{place} {index + 1}"
+    /// The layers of a network that is the only one; none where other options say them. Fails, blaming the argument
+    /// "Network", for layers of two.
+    let only (design: NetworkDesign) : PathDesign option =
+        match design with
+        | NetworkDesign.Separate _ ->
+            Guard.fail
+                "Network"
+                ($"Network is {print design}, and there is one network alone, no actor beside a critic: give its "
+                 + "layers without actor[...] and critic[...].")
+        | design -> actor design
 
-                    let layer =
-                        match design with
-                        | LayerDesign.Dense(units, activation) ->
-                            let inputs = if shape.Length = 1 then shape[0] else 1
-                            let bias = Initialiser.Constant 0.0
-                            let dense = { Inputs = inputs; Outputs = units; Weight = weight; Bias = bias }
-                            GraphLayer.Dense(dense, activation)
-                        | LayerDesign.Convolution(channels, kernel, stride, padding, activation) ->
-                            let own = ConvolutionLayer.create shape[0] channels kernel stride
-                            GraphLayer.Convolution({ own with Padding = padding }, activation)
-                        | LayerDesign.Flatten -> GraphLayer.Flatten
-                        | LayerDesign.LayerNormalisation -> GraphLayer.Normalisation shape[0]
-                        | LayerDesign.Residual inner ->
-                            GraphLayer.Residual(fst (build $"{place}, within it layer" shape inner))
-
-                    layer, LayerGraph.shapeAfter place shape layer)
-                shape
-
-        let known = parts observations
-        let names = known |> List.map (fun (part, _, _) -> $"\"{part.Path}\"") |> String.concat ", "
-
-        let branch (name: string, layers) =
-            let isUnder (path: string) = path = name || path.StartsWith(name + ".", StringComparison.Ordinal)
-
-            match known |> List.filter (fun (part, _, _) -> isUnder part.Path) with
-            | [] ->
-                Guard.fail
-                    "Network"
-                    $"Network has a branch for \"{name}\", which the observations have not; their parts are {names}."
-            | (first, start, _) :: _ as taken ->
-                let struct (shape, scale) =
-                    match taken with
-                    | [ _ ] -> shapeOf first.Space
-                    | several -> struct ([| several |> List.sumBy (fun (_, _, size) -> size) |], 1.0)
-
-                let built, after = build $"Network: in the branch \"{name}\" layer" shape layers
-
-                struct ({ Name = name; First = start; Shape = shape; Scale = scale; Layers = built }, after, taken)
-
-        if path.Branches.IsEmpty then
-            let struct (shape, scale) = shapeOf observations
-            let layers, _ = build "Network: layer" shape path.Layers
-            let inputs = Encoding.size observations
-
-            {
-                Inputs = inputs
-                Branches = [ { Name = "all"; First = 0; Shape = shape; Scale = scale; Layers = [] } ]
-                Layers = layers
-            }
-        else
-            let built = path.Branches |> List.map branch
-
-            for part, _, _ in known do
-                let takers =
-                    built
-                    |> List.filter (fun struct (_, _, taken) ->
-                        taken |> List.exists (fun (own, _, _) -> own.Path = part.Path))
-
-                if takers.Length <> 1 then
-                    Guard.fail
-                        "Network"
-                        ($"Network has {takers.Length} branches that take \"{part.Path}\" of the observations; it must "
-                         + "have one: add a branch for it, which may be without layers, or let one take it.")
-
-            let joined =
-                match built with
-                | [ struct (_, after, _) ] -> after
-                | several -> [| several |> List.sumBy (fun struct (_, after, _) -> Shape.count after) |]
-
-            let layers, _ = build "Network: after the branches, layer" joined path.Layers
-
-            {
-                Inputs = Encoding.size observations
-                Branches = built |> List.map (fun struct (own, _, _) -> own)
-                Layers = layers
-            }
+    /// The design with the parameters of policy and value function apart.
+    let apart (design: NetworkDesign) : NetworkDesign =
+        match design with
+        | NetworkDesign.Shared path -> NetworkDesign.Separate(path, path)
+        | design -> design

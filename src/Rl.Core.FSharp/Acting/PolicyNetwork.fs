@@ -111,7 +111,7 @@ module PolicyNetwork =
             else
                 Initialiser.KaimingUniform(sqrt (1.0 / 3.0))
 
-        let graph = NetworkDesign.graph weight observations
+        let graph = DesignedGraph.create weight observations
 
         let network =
             match options.Design with
@@ -154,6 +154,9 @@ module PolicyNetwork =
         | NetworkDesign.Automatic -> automatic options observations actions
         | _ -> designed options observations actions
 
+    /// PyTorch's start of weights.
+    let private uniform = Initialiser.KaimingUniform(sqrt (1.0 / 3.0))
+
     /// An actor on its own whose outputs are values: images go through convolutions, and all observations through
     /// hidden layers of these widths. Weights of dense layers start as PyTorch's, uniform in ±1/√inputs.
     let values
@@ -171,12 +174,41 @@ module PolicyNetwork =
             | None -> Encoding.size observations
 
         let actor = Actor.create activation inputs hidden distribution
-        let uniform = Initialiser.KaimingUniform(sqrt (1.0 / 3.0))
 
         { actor with
             Features = { Features.none with Encoder = encoder }
             Layers = { actor.Layers with HiddenWeight = uniform; OutputWeight = uniform }
         }
+
+    /// An actor on its own of layers of a user's own, whose weights start as given; the last one's as `Actor.create`
+    /// has them.
+    let ofPath
+        (weight: Initialiser)
+        (observations: Space)
+        (distribution: ActionDistribution)
+        (path: PathDesign)
+        : Actor =
+        let graph = DesignedGraph.create weight observations path
+        let actor = Actor.create Activation.Identity graph.Inputs [] distribution
+        { actor with Layers.Graph = Some graph }
+
+    /// What `values` gives, with layers of a user's own in place of convolutions and hidden layers where there are any.
+    let valuesOf
+        (own: PathDesign option)
+        (convolutions: Convolutions)
+        (activation: Activation)
+        (hidden: int list)
+        (observations: Space)
+        (distribution: ActionDistribution)
+        : Actor =
+        match own with
+        | Some path ->
+            let actor = ofPath uniform observations distribution path
+
+            { actor with
+                Layers = { actor.Layers with Activation = activation; HiddenWeight = uniform; OutputWeight = uniform }
+            }
+        | None -> values convolutions activation hidden observations distribution
 
     /// Hidden layers of these widths and one more, activated like them.
     let private trunk (layers: Mlp) (before: int list) (last: int) : Mlp =
@@ -197,21 +229,26 @@ module PolicyNetwork =
             | [] -> None
             | last :: before -> Some(trunk layers (List.rev before) last)
 
-        let inputs = own |> Option.map _.Outputs |> Option.defaultValue layers.Inputs
+        let memory = Recurrent.torch cell (Mlp.features layers) units
 
         { actor with
-            Features = { actor.Features with Trunk = own; Memory = Some(Recurrent.torch cell inputs units) }
-            Layers = { layers with Inputs = units; Hidden = [] }
+            Features = { actor.Features with Graph = layers.Graph; Trunk = own; Memory = Some memory }
+            Layers = { layers with Inputs = units; Graph = None; Hidden = [] }
         }
 
     /// The actor as an implicit quantile network (Dabney et al. 2018b), which acts by the mean over so many levels.
     /// What levels multiply are the features of convolutions, or else the first hidden layer, observations where there
-    /// is none.
+    /// is none; of layers of a user's own those that `DesignedGraph.split` has before the others.
     let implicitQuantiles (cosines: int) (levels: int) (actor: Actor) : Actor =
         let layers = actor.Layers
 
         let features, own =
             match actor.Features.Encoder, layers.Hidden with
+            | None, [] when layers.Graph.IsSome ->
+                let struct (graph, rest) = DesignedGraph.split layers.Graph.Value
+
+                { actor.Features with Graph = Some graph },
+                { layers with Inputs = LayerGraph.outputs graph; Graph = rest }
             | None, first :: rest ->
                 { actor.Features with Trunk = Some(trunk layers [] first) },
                 { layers with Inputs = first; Hidden = rest }

@@ -85,6 +85,10 @@ module AlgorithmEntry =
         : AlgorithmEntry =
         let ofPairs pairs = Options.ofPairs rows pairs defaults
 
+        let validate options =
+            validate options
+            NetworkOptions.requireRead rows defaults options
+
         {
             Id = names.Id
             Name = names.Name
@@ -126,6 +130,11 @@ module AlgorithmEntry =
         { entry with
             Parameters = Some(fun pairs observations actions -> count (ofPairs pairs) observations actions)
         }
+
+    /// Options of a file without those that the algorithm no longer takes beside layers of a user's own.
+    let internal optionsOfFile (entry: AlgorithmEntry) (pairs: (string * string) list) : (string * string) list =
+        pairs
+        |> NetworkOptions.withoutUnread (fun () -> [ for option in entry.Options -> option.Name, option.Default ])
 
     /// The entry of an algorithm that cannot have actions of every space.
     let withActions (suits: Space -> bool) (entry: AlgorithmEntry) : AlgorithmEntry = { entry with Suits = suits }

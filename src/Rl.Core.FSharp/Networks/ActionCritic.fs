@@ -39,6 +39,11 @@ module ActionCritic =
             Count = count
         }
 
+    /// `count` ≥ 1 critics of layers of a user's own, which take the observation followed by the action.
+    let ofGraph (graph: LayerGraph) (count: int) : ActionCritic =
+        let critic = create Activation.Identity graph.Inputs 0 [] count
+        { critic with Layers.Graph = Some graph }
+
     /// Critics of images, which go through convolutions; of what they were before with `None`.
     let withEncoder (encoder: ImageEncoder option) (critic: ActionCritic) : ActionCritic =
         match encoder with
@@ -85,7 +90,7 @@ module ActionCritic =
     /// `apply` in training; see `Mlp.train`. `between` gets the number of a hidden layer of each critic, counted
     /// through: those of the first critic, then those of the second.
     let train (between: int -> Expr -> Expr) (critic: ActionCritic) (parameters: Parameters) observations actions =
-        let depth = critic.Layers.Hidden.Length
+        let depth = (Mlp.widths critic.Layers).Length
 
         inputs critic parameters observations (Some actions)
         |> List.mapi (fun index (struct (own, x)) ->

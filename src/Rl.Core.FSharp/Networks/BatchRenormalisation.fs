@@ -90,7 +90,12 @@ module BatchRenormalisation =
         |> Layout.under "statistics"
 
     /// Whether a block holds what a layer carries, wherever in a network the layer is.
-    let isStatistic (block: Block) : bool = ("/" + block.Name).Contains("/statistics/", System.StringComparison.Ordinal)
+    let isStatistic (block: Block) : bool =
+        // Branches of a user's own networks may be called "statistics" too; what lies under them has other names.
+        let name = "/" + block.Name
+
+        [ "mean"; "variance"; "batches" ]
+        |> List.exists (fun own -> name.EndsWith("/statistics/" + own, System.StringComparison.Ordinal))
 
     /// What a layer carries, from its blocks.
     let ofBlocks (parameters: Parameters) : BatchStatistics =

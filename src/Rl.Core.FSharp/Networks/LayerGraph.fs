@@ -43,6 +43,82 @@ type LayerGraph =
         Layers: GraphLayer list
     }
 
+/// Where a dense layer stands in a graph.
+[<Struct>]
+type DensePlace =
+    {
+        /// Dense layers before it: those of branches first, then those on what they give.
+        Number: int
+        /// Whether some of what it takes has been through no dense layer.
+        IsFirst: bool
+    }
+
+/// What a network makes of the layers of a graph that have weights, such as a normalisation within each.
+[<NoEquality; NoComparison>]
+type LayerTreatment =
+    {
+        /// The parameters of a dense layer.
+        DenseLayout: DensePlace -> Dense -> Layout
+        /// The parameters of a convolution.
+        ConvolutionLayout: ConvolutionLayer -> Layout
+        /// The parameters of a layer normalisation over so many features.
+        NormalisationLayout: int -> Layout
+        /// What a dense layer makes of x [..., inputs].
+        Dense: DensePlace -> Activation -> Parameters -> Expr -> Expr
+        /// What a convolution makes of images [n, c, h, w].
+        Convolution: ConvolutionLayer -> Activation -> Parameters -> Expr -> Expr
+    }
+
+/// Treatments of layers.
+[<RequireQualifiedAccess>]
+module LayerTreatment =
+
+    /// Weights, biases and activations, nothing else.
+    let plain: LayerTreatment =
+        {
+            DenseLayout = fun _ dense -> Dense.layout dense
+            ConvolutionLayout = ConvolutionLayer.layout
+            NormalisationLayout = LayerNormalisation.layout
+            Dense = fun _ activation parameters x -> Dense.apply parameters x |> Activation.apply activation
+            Convolution =
+                fun convolution activation parameters x ->
+                    ConvolutionLayer.apply convolution parameters x |> Activation.apply activation
+        }
+
+/// Goes through the layers of a graph in the order of their parameters and tells dense layers where they stand.
+[<Sealed>]
+type internal GraphWalk() =
+    let mutable number, isRaw = 0, true
+
+    /// The place of the dense layer that comes next.
+    member _.Next() : DensePlace =
+        let place = { Number = number; IsFirst = isRaw }
+        number <- number + 1
+        isRaw <- false
+        place
+
+    /// Whether some of what has come so far has been through no dense layer.
+    member _.IsRaw = isRaw
+
+    /// A residual layer: what it takes stays part of what it gives.
+    member _.Residual(layers: unit -> 'T) : 'T =
+        let before = isRaw
+        let result = layers ()
+        isRaw <- before
+        result
+
+    /// Branches, each of which begins with the observation.
+    member _.Branches (branches: GraphBranch list) (visit: GraphBranch -> 'T) : 'T list =
+        let visited =
+            branches
+            |> List.map (fun branch ->
+                isRaw <- true
+                let result = visit branch
+                struct (result, isRaw))
+
+        isRaw <- visited |> List.exists (fun struct (_, raw) -> raw)
+        visited |> List.map (fun struct (result, _) -> result)
+
 /// Shapes, parameters and values of graphs. The parameters of branch b lie under "branches/b/0",
 /// "branches/b/1", …, those of the layers after it under "0", "1", …, those within a residual layer under its own.
 [<RequireQualifiedAccess>]
@@ -161,27 +237,70 @@ module LayerGraph =
 
         through 0 "Layer" (joined graph) graph.Layers |> Shape.count
 
-    let rec private layerLayout (layer: GraphLayer) : Layout =
+    let rec private layerLayout treatment (walk: GraphWalk) (layer: GraphLayer) : Layout =
         match layer with
-        | GraphLayer.Dense(dense, _) -> Dense.layout dense
-        | GraphLayer.Convolution(convolution, _) -> ConvolutionLayer.layout convolution
+        | GraphLayer.Dense(dense, _) -> treatment.DenseLayout (walk.Next()) dense
+        | GraphLayer.Convolution(convolution, _) -> treatment.ConvolutionLayout convolution
         | GraphLayer.Flatten -> Layout.empty
-        | GraphLayer.Normalisation features -> LayerNormalisation.layout features
-        | GraphLayer.Residual layers -> layersLayout layers
+        | GraphLayer.Normalisation features -> treatment.NormalisationLayout features
+        | GraphLayer.Residual layers -> walk.Residual(fun () -> layersLayout treatment walk layers)
 
-    and private layersLayout layers =
+    and private layersLayout treatment walk layers =
         layers
-        |> List.mapi (fun index layer -> Layout.under (string index) (layerLayout layer))
+        |> List.mapi (fun index layer -> Layout.under (string index) (layerLayout treatment walk layer))
         |> Layout.concat
 
+    /// The parameters of layers that are treated so.
+    let layoutOf (treatment: LayerTreatment) (graph: LayerGraph) : Layout =
+        let walk = GraphWalk()
+
+        let ofBranches =
+            walk.Branches graph.Branches (fun branch ->
+                Layout.under $"branches/{branch.Name}" (layersLayout treatment walk branch.Layers))
+
+        Layout.concat (ofBranches @ [ layersLayout treatment walk graph.Layers ])
+
     /// The parameters.
-    let layout (graph: LayerGraph) : Layout =
-        Layout.concat
-            [
-                for branch in graph.Branches do
-                    Layout.under $"branches/{branch.Name}" (layersLayout branch.Layers)
-                layersLayout graph.Layers
-            ]
+    let layout (graph: LayerGraph) : Layout = layoutOf LayerTreatment.plain graph
+
+    let rec private denseOf (layer: GraphLayer) : Dense list =
+        match layer with
+        | GraphLayer.Dense(dense, _) -> [ dense ]
+        | GraphLayer.Residual layers -> List.collect denseOf layers
+        | _ -> []
+
+    /// The widths of the dense layers, by their numbers.
+    let widths (graph: LayerGraph) : int list =
+        (graph.Branches |> List.collect (fun branch -> branch.Layers)) @ graph.Layers
+        |> List.collect denseOf
+        |> List.map _.Outputs
+
+    /// Whether some of the features have been through no dense layer.
+    let isRaw (graph: LayerGraph) : bool =
+        let walk = GraphWalk()
+
+        let rec visit layer =
+            match layer with
+            | GraphLayer.Dense _ -> walk.Next() |> ignore
+            | GraphLayer.Residual layers -> walk.Residual(fun () -> List.iter visit layers)
+            | _ -> ()
+
+        walk.Branches graph.Branches (fun branch -> List.iter visit branch.Layers) |> ignore
+        List.iter visit graph.Layers
+        walk.IsRaw
+
+    /// The graph with another start of the weights of dense layers.
+    let withWeights (start: Initialiser) (graph: LayerGraph) : LayerGraph =
+        let rec own layer =
+            match layer with
+            | GraphLayer.Dense(dense, activation) -> GraphLayer.Dense({ dense with Weight = start }, activation)
+            | GraphLayer.Residual layers -> GraphLayer.Residual(List.map own layers)
+            | other -> other
+
+        { graph with
+            Branches = graph.Branches |> List.map (fun branch -> { branch with Layers = List.map own branch.Layers })
+            Layers = List.map own graph.Layers
+        }
 
     /// How many weights and biases there are at least, counted without overflow.
     let parameters (graph: LayerGraph) : float =
@@ -209,24 +328,28 @@ module LayerGraph =
         else
             x
 
-    let rec private applyLayer (parameters: Parameters) (x: Expr) (layer: GraphLayer) : Expr =
+    let rec private applyLayer treatment (walk: GraphWalk) (parameters: Parameters) (x: Expr) (layer: GraphLayer) =
         match layer with
-        | GraphLayer.Dense(_, activation) -> Dense.apply parameters x |> Activation.apply activation
-        | GraphLayer.Convolution(convolution, activation) ->
-            ConvolutionLayer.apply convolution parameters x |> Activation.apply activation
+        | GraphLayer.Dense(_, activation) -> treatment.Dense (walk.Next()) activation parameters x
+        | GraphLayer.Convolution(convolution, activation) -> treatment.Convolution convolution activation parameters x
         | GraphLayer.Flatten -> flat x
         | GraphLayer.Normalisation _ when isImage x ->
             LayerNormalisation.applyToChannels LayerNormalisation.defaultEpsilon parameters x
         | GraphLayer.Normalisation _ -> LayerNormalisation.apply LayerNormalisation.defaultEpsilon parameters x
-        | GraphLayer.Residual layers -> x + applyLayers parameters x layers
+        | GraphLayer.Residual layers ->
+            let inner = walk.Residual(fun () -> applyLayers treatment walk parameters x layers)
+            x + inner
 
-    and private applyLayers parameters x layers =
+    and private applyLayers treatment walk parameters x layers =
         layers
         |> List.indexed
-        |> List.fold (fun x (index, layer) -> applyLayer (Parameters.at (string index) parameters) x layer) x
+        |> List.fold
+            (fun x (index, layer) -> applyLayer treatment walk (Parameters.at (string index) parameters) x layer)
+            x
 
-    /// Observations [..., inputs] to features [..., outputs].
-    let apply (graph: LayerGraph) (parameters: Parameters) (observations: Expr) : Expr =
+    /// Observations [..., inputs] to features [..., outputs], through layers that are treated so.
+    let applyOf (treatment: LayerTreatment) (graph: LayerGraph) (parameters: Parameters) (observations: Expr) : Expr =
+        let walk = GraphWalk()
         let rows = Shape.count observations.Shape / graph.Inputs
 
         // Only images need rows without sequences.
@@ -256,16 +379,20 @@ module LayerGraph =
                     Expr.reshape (Array.append [| rows |] branch.Shape) own
 
             let scaled = if branch.Scale = 1.0 then shaped else branch.Scale * shaped
-            applyLayers (Parameters.at $"branches/{branch.Name}" parameters) scaled branch.Layers
+            applyLayers treatment walk (Parameters.at $"branches/{branch.Name}" parameters) scaled branch.Layers
 
         let joined =
-            match graph.Branches with
-            | [ only ] -> ofBranch only
-            | branches -> branches |> List.map (ofBranch >> flat) |> Expr.concat -1
+            match walk.Branches graph.Branches ofBranch with
+            | [ only ] -> only
+            | branches -> branches |> List.map flat |> Expr.concat -1
 
-        let features = applyLayers parameters joined graph.Layers |> flat
+        let features = applyLayers treatment walk parameters joined graph.Layers |> flat
 
         if isPlain then
             features
         else
             Expr.reshape (Array.append observations.Shape[.. observations.Rank - 2] [| features.Shape[1] |]) features
+
+    /// Observations [..., inputs] to features [..., outputs].
+    let apply (graph: LayerGraph) (parameters: Parameters) (observations: Expr) : Expr =
+        applyOf LayerTreatment.plain graph parameters observations

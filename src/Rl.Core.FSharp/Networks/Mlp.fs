@@ -17,7 +17,8 @@ type NormalisationPlace =
 type Mlp =
     {
         Inputs: int
-        /// Layers of a user's own before the first, under "graph".
+        /// Layers of a user's own before the first, under "graph"; the dense ones among them are treated as hidden
+        /// layers are, and the convolutions are normalised where hidden layers are.
         Graph: LayerGraph option
         /// The width of each hidden layer, first to last; may be empty.
         Hidden: int list
@@ -90,7 +91,14 @@ module Mlp =
         | Some graph -> LayerGraph.outputs graph
         | None -> mlp.Inputs
 
-    let private widths (mlp: Mlp) = List.pairwise (first mlp :: mlp.Hidden)
+    let private pairs (mlp: Mlp) = List.pairwise (first mlp :: mlp.Hidden)
+
+    /// The widths of the hidden layers by their numbers: the dense ones of the graph, then those of `Hidden`.
+    let widths (mlp: Mlp) : int list =
+        (mlp.Graph |> Option.map LayerGraph.widths |> Option.defaultValue []) @ mlp.Hidden
+
+    /// Whether some of what the first of the own layers takes has been through no dense layer.
+    let private isRaw (mlp: Mlp) = mlp.Graph |> Option.forall LayerGraph.isRaw
 
     /// The width of the last hidden layer.
     let features (mlp: Mlp) : int = List.last (first mlp :: mlp.Hidden)
@@ -125,11 +133,39 @@ module Mlp =
 
     /// Each layer's part: its name, whether it is the first, whether it is hidden, inputs and outputs.
     let private layers (mlp: Mlp) part : Layout =
-        let hidden =
-            widths mlp
-            |> List.mapi (fun index (inputs, outputs) -> part (string index) (index = 0) true inputs outputs)
+        let isRaw = isRaw mlp
 
-        Layout.concat (hidden @ [ part "output" mlp.Hidden.IsEmpty false (features mlp) mlp.Outputs ])
+        let hidden =
+            pairs mlp
+            |> List.mapi (fun index (inputs, outputs) -> part (string index) (isRaw && index = 0) true inputs outputs)
+
+        Layout.concat (hidden @ [ part "output" (isRaw && mlp.Hidden.IsEmpty) false (features mlp) mlp.Outputs ])
+
+    /// What is learned in a hidden layer.
+    let private hiddenLayout (mlp: Mlp) isFirst (dense: Dense) : Layout =
+        Layout.concat
+            [
+                // A shift of normalised features is their bias.
+                if isWithin mlp then Dense.weights dense else Dense.layout dense
+                if mlp.LayerNormalisation then
+                    LayerNormalisation.layout dense.Outputs |> Layout.under "normalisation"
+                batchwise mlp isFirst true dense.Inputs dense.Outputs BatchRenormalisation.layout
+            ]
+
+    /// What is learned in a convolution.
+    let private convolutionLayout (mlp: Mlp) (layer: ConvolutionLayer) : Layout =
+        let own = ConvolutionLayer.layout layer
+
+        if mlp.LayerNormalisation then
+            Layout.append own (Layout.under "normalisation" (LayerNormalisation.layout layer.OutputChannels))
+        else
+            own
+
+    /// Parts of the layers of the graph, under its name.
+    let private graphLayout (mlp: Mlp) (treatment: LayerTreatment) : Layout =
+        match mlp.Graph with
+        | Some graph -> LayerGraph.layoutOf treatment graph |> Layout.under "graph"
+        | None -> Layout.empty
 
     /// What is learned. Fails where it has more than `DeepestNetwork` hidden layers.
     let weights (mlp: Mlp) : Layout =
@@ -138,67 +174,94 @@ module Mlp =
                 "Hidden"
                 $"Hidden has {mlp.Hidden.Length} layers; it must have at most {DeepestNetwork}."
 
-        let ownLayers =
-            match mlp.Graph with
-            | Some graph -> Layout.under "graph" (LayerGraph.layout graph)
-            | None -> Layout.empty
-
         layers mlp (fun name isFirst isHidden inputs outputs ->
-            let dense = dense (if isHidden then mlp.HiddenWeight else mlp.OutputWeight) inputs outputs
-
-            Layout.concat
-                [
-                    // A shift of normalised features is their bias.
-                    if isHidden && isWithin mlp then Dense.weights dense else Dense.layout dense
-                    if isHidden && mlp.LayerNormalisation then
-                        LayerNormalisation.layout outputs |> Layout.under "normalisation"
-                    batchwise mlp isFirst isHidden inputs outputs BatchRenormalisation.layout
-                ]
+            if isHidden then
+                hiddenLayout mlp isFirst (dense mlp.HiddenWeight inputs outputs)
+            else
+                let own = batchwise mlp isFirst false inputs outputs BatchRenormalisation.layout
+                Layout.append (Dense.layout (dense mlp.OutputWeight inputs outputs)) own
             |> Layout.under name)
-        |> Layout.append ownLayers
+        |> Layout.append (
+            graphLayout
+                mlp
+                { LayerTreatment.plain with
+                    DenseLayout = fun place -> hiddenLayout mlp place.IsFirst
+                    ConvolutionLayout = convolutionLayout mlp
+                }
+        )
 
     /// What normalisations over batches carry; nothing without them.
     let statistics (mlp: Mlp) : Layout =
+        let own isFirst isHidden inputs outputs =
+            batchwise mlp isFirst isHidden inputs outputs BatchRenormalisation.statistics
+
         layers mlp (fun name isFirst isHidden inputs outputs ->
-            batchwise mlp isFirst isHidden inputs outputs BatchRenormalisation.statistics |> Layout.under name)
+            own isFirst isHidden inputs outputs |> Layout.under name)
+        |> Layout.append (
+            graphLayout
+                mlp
+                { LayerTreatment.plain with
+                    DenseLayout = fun place layer -> own place.IsFirst true layer.Inputs layer.Outputs
+                    ConvolutionLayout = fun _ -> Layout.empty
+                    NormalisationLayout = fun _ -> Layout.empty
+                }
+        )
 
     /// The network's parameters: `weights`, then `statistics`.
-    let layout (mlp: Mlp) : Layout = Layout.append (weights mlp) (statistics mlp)
+    let layout (mlp: Mlp) : Layout =
+        if mlp.BatchNormalisation.IsSome then
+            Layout.append (weights mlp) (statistics mlp)
+        else
+            weights mlp
+
+    let private layerNormalised (mlp: Mlp) normalise (layer: Parameters) (y: Expr) : Expr =
+        if mlp.LayerNormalisation then
+            normalise LayerNormalisation.defaultEpsilon (Parameters.at "normalisation" layer) y
+        else
+            y
+
+    /// x through one hidden layer.
+    let private hiddenLayer normalise between (mlp: Mlp) (place: DensePlace) activation (layer: Parameters) (x: Expr) =
+        let own name x = normalise (Parameters.at name layer) x
+        let x = if isBefore mlp place.IsFirst then own "inputs" x else x
+
+        if isWithin mlp then
+            Dense.linear layer x |> between place.Number |> own "outputs"
+        else
+            Dense.apply layer x |> between place.Number
+        |> layerNormalised mlp LayerNormalisation.apply layer
+        |> Activation.apply activation
+
+    let private convolved (mlp: Mlp) (convolution: ConvolutionLayer) activation (layer: Parameters) (x: Expr) =
+        ConvolutionLayer.apply convolution layer x
+        |> layerNormalised mlp LayerNormalisation.applyToChannels layer
+        |> Activation.apply activation
 
     /// x to the last hidden layer; `normalise` gets a normalisation's parameters with what it takes, `between` the
     /// number of a hidden layer with what follows its weights.
     let private hiddenBy normalise (between: int -> Expr -> Expr) (mlp: Mlp) (parameters: Parameters) (x: Expr) : Expr =
-        let hidden (x: Expr) index =
-            let layer = Parameters.at (string index) parameters
-            let own name x = normalise (Parameters.at name layer) x
-            let x = if isBefore mlp (index = 0) then own "inputs" x else x
-
-            let y =
-                if isWithin mlp then
-                    Dense.linear layer x |> between index |> own "outputs"
-                else
-                    Dense.apply layer x |> between index
-
-            let y =
-                if mlp.LayerNormalisation then
-                    LayerNormalisation.apply LayerNormalisation.defaultEpsilon (Parameters.at "normalisation" layer) y
-                else
-                    y
-
-            Activation.apply mlp.Activation y
+        let hidden = hiddenLayer normalise between mlp
 
         let x =
             match mlp.Graph with
-            | Some graph -> LayerGraph.apply graph (Parameters.at "graph" parameters) x
+            | Some graph ->
+                let treatment = { LayerTreatment.plain with Dense = hidden; Convolution = convolved mlp }
+                LayerGraph.applyOf treatment graph (Parameters.at "graph" parameters) x
             | None -> x
 
-        List.fold hidden x [ 0 .. mlp.Hidden.Length - 1 ]
+        let isRaw, before = isRaw mlp, (widths mlp).Length - mlp.Hidden.Length
+
+        let through (x: Expr) index =
+            let place = { Number = before + index; IsFirst = isRaw && index = 0 }
+            hidden place mlp.Activation (Parameters.at (string index) parameters) x
+
+        List.fold through x [ 0 .. mlp.Hidden.Length - 1 ]
 
     let private outputBy normalise (mlp: Mlp) (parameters: Parameters) (h: Expr) : Expr =
         let layer = Parameters.at "output" parameters
 
         let h =
-            if isBefore mlp mlp.Hidden.IsEmpty then
+            if isBefore mlp (mlp.Hidden.IsEmpty && isRaw mlp) then
                 normalise (Parameters.at "inputs" layer) h
             else
                 h

@@ -4,6 +4,7 @@ namespace Rl.Core.Training
 open System
 open System.IO
 open Rl.Core.Acting
+open Rl.Core.Algorithms
 open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Experience
@@ -107,7 +108,12 @@ module Checkpoint =
         stream.GetBuffer()
 
     /// The options of a file: before version 3 policies acted in the environment's units.
-    let private optionsOf version (pairs: (string * string) list) =
+    let private optionsOf version (algorithm: string) (pairs: (string * string) list) =
+        let pairs =
+            match Catalogue.tryFind algorithm with
+            | Some entry -> AlgorithmEntry.optionsOfFile entry pairs
+            | None -> pairs
+
         if version < 3 then
             pairs @ [ nameof Unchecked.defaultof<NetworkOptions>.ActionScaling, "none" ]
         else
@@ -171,7 +177,7 @@ module Checkpoint =
                 let seed = input.Word()
                 struct (algorithm, environmentId, seed, input.Pairs()))
 
-        let options = section "CONF" (fun input -> optionsOf version (input.Pairs()))
+        let options = section "CONF" (fun input -> optionsOf version algorithm (input.Pairs()))
 
         let struct (observationSpace, actionSpace) =
             section "SPAC" (fun input ->

@@ -31,7 +31,7 @@ let private mixedText =
 
 let private graphOf observations text =
     match NetworkDesign.parse "Network" text with
-    | NetworkDesign.Shared path -> NetworkDesign.graph orthogonal observations path
+    | NetworkDesign.Shared path -> DesignedGraph.create orthogonal observations path
     | design -> failwith $"{design} is not shared."
 
 let private designs: FsCheck.Gen<NetworkDesign> =

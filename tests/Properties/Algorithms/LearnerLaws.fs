@@ -24,7 +24,10 @@ let environment id =
 /// it where it learns from data.
 let make (algorithm: string) (changes: (string * string) list) (id: string) (copies: int) (workers: Workers) : Learner =
     let entry = Catalogue.entries |> List.find (fun entry -> entry.Id = algorithm)
-    Recordings.create entry (entry.Small @ changes) ((environment id).Vectorise copies) workers
+    // Layers of one's own stand in place of hidden ones.
+    let isDesigned = changes |> List.exists (fun (name, _) -> name = "Network")
+    let small = entry.Small |> List.filter (fun (name, _) -> not isDesigned || name <> "Hidden")
+    Recordings.create entry (small @ changes) ((environment id).Vectorise copies) workers
 
 /// Those of the options that an algorithm has.
 let private among (algorithm: string) (changes: (string * string) list) =
@@ -283,6 +286,20 @@ let private all: (string * string * string * (string * string) list) list =
         "ppo",
         "Spot-v0",
         [ "Network", "conv(4, 2) norm flatten dense(8)"; "Recurrence", "lstm"; "SequenceLength", "8" ]
+        "a2c, shared layers of one's own", "a2c", "CartPole-v1", [ "Network", "dense(8) norm residual[dense(8)]" ]
+        for id in [ "dqn"; "qrdqn"; "rainbow"; "r2d2"; "pqn"; "stream-q" ] do
+            $"{id}, convolutions of one's own",
+            id,
+            "Spot-v0",
+            [ "Network", "conv(4, 2) norm flatten dense(8) residual[dense(8)]" ]
+        for id in [ "iqn"; "fqf" ] do
+            $"{id}, layers of one's own", id, "CartPole-v1", [ "Network", "norm dense(8) norm dense(6)" ]
+        for id in [ "sac"; "tqc"; "crossq"; "xqc"; "redq"; "droq"; "td3"; "ddpg" ] do
+            $"{id}, convolutions of one's own for actor and critics",
+            id,
+            "Aim-v0",
+            [ "Network", "actor[flatten dense(8) norm] critic[conv(2, 2) flatten dense(8) residual[dense(8)]]" ]
+        "sac, layers of one's own for choices", "sac", "CartPole-v1", [ "Network", "dense(8) norm" ]
         "es, two episodes", "es", "CartPole-v1", [ "EpisodesPerCandidate", "2" ]
     ]
 

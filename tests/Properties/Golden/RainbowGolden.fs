@@ -107,7 +107,7 @@ let private rainbow (case: GoldenNode) : unit =
     let network options =
         C51.network options (Space.boxOf -1.0 1.0 [| inputs |]) (Space.discrete (settings.Int "n_actions"))
 
-    let noisy = (ValueLearner.noisy (optionsOf case 1).Values (network (optionsOf case 1))).Value
+    let noisy = (ValueNetwork.noisy (optionsOf case 1).Values (network (optionsOf case 1))).Value
     let places = places noisy.Means pieces weights
     let order = texts case["flat_order"].[networkName case]
 

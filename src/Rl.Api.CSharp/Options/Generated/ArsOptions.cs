@@ -47,6 +47,9 @@ public sealed record ArsOptions : AgentOptions
     /// <summary>Give the networks observations of running mean 0 and variance 1, clipped to ± 10.</summary>
     public bool NormaliseObservations { get; init; } = Defaults.Network.NormaliseObservations;
 
+    /// <summary>Layers of your own in place of those that other options say: branches for the parts of an observation, dense layers, convolutions, layer normalisation and residual layers, of the policy; auto for those of the other options.</summary>
+    public Network Network { get; init; } = Convert.OfCore(Defaults.Network.Network);
+
     /// <summary>Widths of the policy's hidden layers; none for a linear policy. Each in [1, 65536].</summary>
     public IReadOnlyList<int> Hidden
     {
@@ -67,7 +70,7 @@ public sealed record ArsOptions : AgentOptions
             TotalSteps),
         new NetworkOptions(
             NormaliseObservations,
-            Defaults.Network.Network,
+            Convert.ToCore(Network, nameof(Network)),
             Convert.ToCore(Hidden),
             Convert.ToCore(Activation),
             Defaults.Network.WeightConstraint,
@@ -92,6 +95,7 @@ public sealed record ArsOptions : AgentOptions
         Deviation = Convert.OfCore(core.Deviation),
         AliveBonus = core.AliveBonus,
         NormaliseObservations = core.Network.NormaliseObservations,
+        Network = Convert.OfCore(core.Network.Network),
         Hidden = Convert.OfCore(core.Network.Hidden),
         Activation = Convert.OfCore(core.Network.Activation),
         ActionScaling = core.Network.ActionScaling.OfCore(),

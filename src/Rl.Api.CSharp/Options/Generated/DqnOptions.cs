@@ -113,6 +113,9 @@ public sealed record DqnOptions : AgentOptions
     /// <summary>Give the networks observations of running mean 0 and variance 1, clipped to ± 10.</summary>
     public bool NormaliseObservations { get; init; } = Defaults.Values.Network.NormaliseObservations;
 
+    /// <summary>Layers of your own in place of those that other options say: branches for the parts of an observation, dense layers, convolutions, layer normalisation and residual layers, of the values of actions; auto for those of the other options.</summary>
+    public Network Network { get; init; } = Convert.OfCore(Defaults.Values.Network.Network);
+
     /// <summary>Widths of the hidden layers of the action values. Each in [1, 65536].</summary>
     public IReadOnlyList<int> Hidden
     {
@@ -151,7 +154,7 @@ public sealed record DqnOptions : AgentOptions
                 RoundSteps),
             new NetworkOptions(
                 NormaliseObservations,
-                Defaults.Values.Network.Network,
+                Convert.ToCore(Network, nameof(Network)),
                 Convert.ToCore(Hidden),
                 Convert.ToCore(Activation),
                 WeightConstraint.ToCore(),
@@ -210,6 +213,7 @@ public sealed record DqnOptions : AgentOptions
         MunchausenTemperature = core.MunchausenTemperature,
         MunchausenFloor = core.MunchausenFloor,
         NormaliseObservations = core.Values.Network.NormaliseObservations,
+        Network = Convert.OfCore(core.Values.Network.Network),
         Hidden = Convert.OfCore(core.Values.Network.Hidden),
         Activation = Convert.OfCore(core.Values.Network.Activation),
         WeightConstraint = core.Values.Network.WeightConstraint.OfCore(),

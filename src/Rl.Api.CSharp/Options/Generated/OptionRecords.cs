@@ -267,7 +267,7 @@ internal static class OptionRecords
         ("NetworkOptions", "Hidden") =>
             "Widths of the hidden layers of actor and critic.",
         ("NetworkOptions", "Network") =>
-            "Layers of your own in place of `Hidden`, `Activation`, `Convolutions` and `SharedTrunk`: branches for the parts of an observation, dense layers, convolutions, layer normalisation and residual layers, for actor and critic together or each; auto for those of the other options.",
+            "Layers of your own in place of those that other options say: branches for the parts of an observation, dense layers, convolutions, layer normalisation and residual layers, for actor and critic together or each; auto for those of the other options.",
         ("NetworkOptions", "NormaliseObservations") =>
             "Give the networks observations of running mean 0 and variance 1, clipped to ± 10.",
         ("NetworkOptions", "WeightConstraint") =>

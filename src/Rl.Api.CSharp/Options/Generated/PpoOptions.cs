@@ -89,7 +89,7 @@ public sealed record PpoOptions : AgentOptions
     /// <summary>The bound of normalised rewards. Greater than 0.</summary>
     public double RewardClip { get; init; } = Defaults.RewardClip;
 
-    /// <summary>Layers of your own in place of <see cref="Hidden"/>, <see cref="Activation"/>, <see cref="Convolutions"/> and <see cref="SharedTrunk"/>: branches for the parts of an observation, dense layers, convolutions, layer normalisation and residual layers, for actor and critic together or each; auto for those of the other options.</summary>
+    /// <summary>Layers of your own in place of those that other options say: branches for the parts of an observation, dense layers, convolutions, layer normalisation and residual layers, for actor and critic together or each; auto for those of the other options.</summary>
     public Network Network { get; init; } = Convert.OfCore(Defaults.Network.Network);
 
     /// <summary>Widths of the hidden layers of actor and critic. Each in [1, 65536].</summary>

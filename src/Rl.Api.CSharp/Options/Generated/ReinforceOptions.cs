@@ -65,6 +65,9 @@ public sealed record ReinforceOptions : AgentOptions
     /// <summary>Give the networks observations of running mean 0 and variance 1, clipped to ± 10.</summary>
     public bool NormaliseObservations { get; init; } = Defaults.Network.NormaliseObservations;
 
+    /// <summary>Layers of your own in place of those that other options say: branches for the parts of an observation, dense layers, convolutions, layer normalisation and residual layers, of actor and critic each, who share no parameters, whether they have one design or two; auto for those of the other options.</summary>
+    public Network Network { get; init; } = Convert.OfCore(Defaults.Network.Network);
+
     /// <summary>Widths of the hidden layers. Each in [1, 65536].</summary>
     public IReadOnlyList<int> Hidden
     {
@@ -91,7 +94,7 @@ public sealed record ReinforceOptions : AgentOptions
             TotalSteps),
         new NetworkOptions(
             NormaliseObservations,
-            Defaults.Network.Network,
+            Convert.ToCore(Network, nameof(Network)),
             Convert.ToCore(Hidden),
             Convert.ToCore(Activation),
             WeightConstraint.ToCore(),
@@ -130,6 +133,7 @@ public sealed record ReinforceOptions : AgentOptions
         EntropyCoefficient = Convert.OfCore(core.EntropyCoefficient),
         MaxGradientNorm = core.MaxGradientNorm,
         NormaliseObservations = core.Network.NormaliseObservations,
+        Network = Convert.OfCore(core.Network.Network),
         Hidden = Convert.OfCore(core.Network.Hidden),
         Activation = Convert.OfCore(core.Network.Activation),
         WeightConstraint = core.Network.WeightConstraint.OfCore(),

@@ -47,6 +47,9 @@ public sealed record StreamAcOptions : AgentOptions
     /// <summary>Divide rewards by the running standard deviation of the discounted return, clipped to ± 10.</summary>
     public bool NormaliseRewards { get; init; } = Defaults.Stream.NormaliseRewards;
 
+    /// <summary>Layers of your own in place of those that other options say: branches for the parts of an observation, dense layers, convolutions, layer normalisation and residual layers, of actor and critic each, who share no parameters, whether they have one design or two; auto for those of the other options.</summary>
+    public Network Network { get; init; } = Convert.OfCore(Defaults.Network.Network);
+
     /// <summary>Widths of the hidden layers of actor and critic. Each in [1, 65536].</summary>
     public IReadOnlyList<int> Hidden
     {
@@ -86,7 +89,7 @@ public sealed record StreamAcOptions : AgentOptions
             RoundSteps),
         new NetworkOptions(
             NormaliseObservations,
-            Defaults.Network.Network,
+            Convert.ToCore(Network, nameof(Network)),
             Convert.ToCore(Hidden),
             Convert.ToCore(Activation),
             Defaults.Network.WeightConstraint,
@@ -110,6 +113,7 @@ public sealed record StreamAcOptions : AgentOptions
         EntropyCoefficient = Convert.OfCore(core.EntropyCoefficient),
         NormaliseObservations = core.Network.NormaliseObservations,
         NormaliseRewards = core.Stream.NormaliseRewards,
+        Network = Convert.OfCore(core.Network.Network),
         Hidden = Convert.OfCore(core.Network.Hidden),
         Activation = Convert.OfCore(core.Network.Activation),
         LayerNormalisation = core.Stream.LayerNormalisation,

@@ -44,6 +44,9 @@ public sealed record StreamQOptions : AgentOptions
     /// <summary>Divide rewards by the running standard deviation of the discounted return, clipped to ± 10.</summary>
     public bool NormaliseRewards { get; init; } = Defaults.Stream.NormaliseRewards;
 
+    /// <summary>Layers of your own in place of those that other options say: branches for the parts of an observation, dense layers, convolutions, layer normalisation and residual layers, of the values of actions; auto for those of the other options.</summary>
+    public Network Network { get; init; } = Convert.OfCore(Defaults.Network.Network);
+
     /// <summary>Widths of the hidden layers of the action values. Each in [1, 65536].</summary>
     public IReadOnlyList<int> Hidden
     {
@@ -80,7 +83,7 @@ public sealed record StreamQOptions : AgentOptions
             RoundSteps),
         new NetworkOptions(
             NormaliseObservations,
-            Defaults.Network.Network,
+            Convert.ToCore(Network, nameof(Network)),
             Convert.ToCore(Hidden),
             Convert.ToCore(Activation),
             Defaults.Network.WeightConstraint,
@@ -102,6 +105,7 @@ public sealed record StreamQOptions : AgentOptions
         ExplorationRate = Convert.OfCore(core.Exploration.ExplorationRate),
         NormaliseObservations = core.Network.NormaliseObservations,
         NormaliseRewards = core.Stream.NormaliseRewards,
+        Network = Convert.OfCore(core.Network.Network),
         Hidden = Convert.OfCore(core.Network.Hidden),
         Activation = Convert.OfCore(core.Network.Activation),
         LayerNormalisation = core.Stream.LayerNormalisation,

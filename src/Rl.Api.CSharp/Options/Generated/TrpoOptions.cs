@@ -65,6 +65,9 @@ public sealed record TrpoOptions : AgentOptions
     /// <summary>Divide rewards by the running standard deviation of the discounted return, clipped to ± 10.</summary>
     public bool NormaliseRewards { get; init; } = Defaults.Rollout.NormaliseRewards;
 
+    /// <summary>Layers of your own in place of those that other options say: branches for the parts of an observation, dense layers, convolutions, layer normalisation and residual layers, of actor and critic each, who share no parameters, whether they have one design or two; auto for those of the other options.</summary>
+    public Network Network { get; init; } = Convert.OfCore(Defaults.Network.Network);
+
     /// <summary>Widths of the hidden layers of actor and critic. Each in [1, 65536].</summary>
     public IReadOnlyList<int> Hidden
     {
@@ -94,7 +97,7 @@ public sealed record TrpoOptions : AgentOptions
             NormaliseRewards),
         new NetworkOptions(
             NormaliseObservations,
-            Defaults.Network.Network,
+            Convert.ToCore(Network, nameof(Network)),
             Convert.ToCore(Hidden),
             Convert.ToCore(Activation),
             Defaults.Network.WeightConstraint,
@@ -129,6 +132,7 @@ public sealed record TrpoOptions : AgentOptions
         NormaliseAdvantages = core.Rollout.NormaliseAdvantages,
         NormaliseObservations = core.Network.NormaliseObservations,
         NormaliseRewards = core.Rollout.NormaliseRewards,
+        Network = Convert.OfCore(core.Network.Network),
         Hidden = Convert.OfCore(core.Network.Hidden),
         Activation = Convert.OfCore(core.Network.Activation),
         InitialLogStandardDeviation = core.Exploration.InitialLogStandardDeviation,

@@ -82,7 +82,7 @@ module MbpoOptions =
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (options: MbpoOptions) =
-        Options.validate rows options
+        NetworkOptions.validate rows defaults options
         SoftOptions.validate options.Soft
         ModelOptions.validate options.Model
 

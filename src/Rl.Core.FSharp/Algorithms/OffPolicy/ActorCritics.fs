@@ -31,10 +31,11 @@ module ActorCritics =
                 ($"{algorithm} needs a Box action space whose bounds are all finite; the actions are {actions}. "
                  + "ppo, a2c, trpo and cem take any action space.")
 
-    /// An actor with hidden layers of PyTorch's start, in units of the bounds; `last` stands after its outputs. Images
-    /// go through convolutions.
+    /// An actor with hidden layers of PyTorch's start, or layers of a user's own, in units of the bounds; `last` stands
+    /// after its outputs. Images go through convolutions.
     let actor (c: NetworkOptions) convolutions (observations: Space) (actions: Space) (last: Activation) distribution =
-        let actor = PolicyNetwork.values convolutions c.Activation c.Hidden observations distribution
+        let own = NetworkDesign.actor c.Network
+        let actor = PolicyNetwork.valuesOf own convolutions c.Activation c.Hidden observations distribution
 
         { actor with
             Layers =
@@ -46,10 +47,16 @@ module ActorCritics =
         }
         |> Policy.scaledActor ActionScaling.Bounds actions
 
-    /// `count` critics of observations and actions of these spaces, of which images go through convolutions.
+    /// `count` critics of observations and of so many numbers of actions, of layers of a user's own or of hidden ones
+    /// after convolutions of images.
     let critics (c: NetworkOptions) convolutions (observations: Space) (actions: int) (count: int) : ActionCritic =
-        ActionCritic.create c.Activation (Encoding.size observations) actions c.Hidden count
-        |> ActionCritic.withEncoder (PolicyNetwork.encoder convolutions observations)
+        match NetworkDesign.critic c.Network with
+        | Some path ->
+            let graph = DesignedGraph.critic ActionCritic.startOfWeights observations actions path
+            ActionCritic.ofGraph graph count
+        | None ->
+            ActionCritic.create c.Activation (Encoding.size observations) actions c.Hidden count
+            |> ActionCritic.withEncoder (PolicyNetwork.encoder convolutions observations)
 
     /// The rows of the actor's rate.
     let internal rateRows: OptionRow<RateOptions> list =

@@ -80,7 +80,7 @@ module C51Options =
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (c: C51Options) : unit =
-        Options.validate rows c
+        NetworkOptions.validate rows defaults c
         ValueOptions.validate c.Values
 
         if not (c.LowestReturn < c.HighestReturn) then
@@ -103,7 +103,7 @@ module C51 =
         let distribution count =
             CategoricalReturnPolicy.create c.Values.Dueling count c.Atoms c.LowestReturn c.HighestReturn
 
-        ValueLearner.network algorithm c.Values distribution observations actions
+        ValueNetwork.network algorithm c.Values distribution observations actions
 
     /// The network of logits of atoms, which acts by the largest mean.
     let network (c: C51Options) (observations: Space) (actions: Space) : Actor = networkOf "c51" c observations actions
@@ -124,14 +124,14 @@ module C51 =
 
     /// What it minimises: mean(w · the cross-entropy of the projected r + γ Z(s′, a*) and Z(s, a)).
     let private loss c (network: Actor) (columns: TransitionColumns) (possible: Column option) (batch: Batch) =
-        let struct (online, frozen) = ValueLearner.parameters c.Values network batch
+        let struct (online, frozen) = ValueNetwork.parameters c.Values network batch
         let logits = logits c network
         let actions = Expr.squeeze -1 batch[columns.Actions]
         let own = logits online batch[columns.Observations] |> ValueDistributions.chosen actions
         let next = logits frozen batch[columns.NextObservations]
         let atoms = CategoricalReturnPolicy.atoms c.Atoms c.LowestReturn c.HighestReturn |> Expr.vector
         let chooser = if c.Double then logits online batch[columns.NextObservations] else next
-        let best = ValueDistributions.mean atoms chooser |> ValueLearner.possible possible batch |> Expr.argMax -1
+        let best = ValueDistributions.mean atoms chooser |> ValueNetwork.possible possible batch |> Expr.argMax -1
         let column (x: Expr) = Expr.expandAxis -1 x
         let reward, discount = column batch[columns.Rewards], column batch[DrawnColumns.discounts]
 
@@ -177,4 +177,4 @@ module C51 =
             create
         |> AlgorithmEntry.withActions _.IsDiscrete
         |> AlgorithmEntry.withParameters C51Options.ofPairs (fun c observations actions ->
-            (ValueLearner.layout c.Values (network c observations actions)).Count)
+            (ValueNetwork.layout c.Values (network c observations actions)).Count)

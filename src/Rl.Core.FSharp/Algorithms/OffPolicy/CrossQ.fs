@@ -65,7 +65,7 @@ module CrossQOptions =
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (options: CrossQOptions) =
-        Options.validate rows options
+        NetworkOptions.validate rows defaults options
         SoftOptions.validate options.Soft
         NormalisedCritics.validate options.Soft.OffPolicy
 

@@ -72,13 +72,13 @@ module DdpgOptions =
                 { c with TargetRate = v })
             yield! noise NoiseOptions.rows
             yield! network NetworkOptions.normaliseObservations
-            yield! network NetworkOptions.layers
+            yield! network (NetworkOptions.ofActionCritics NetworkOptions.layers)
             Options.convolutions (nameof d.Convolutions) _.Convolutions (fun v c -> { c with Convolutions = v })
         ]
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (options: DdpgOptions) =
-        Options.validate rows options
+        NetworkOptions.validate rows defaults options
         OffPolicyOptions.validate options.OffPolicy
 
     /// The options as named texts.

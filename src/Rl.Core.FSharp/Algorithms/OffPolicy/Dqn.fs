@@ -95,7 +95,7 @@ module DqnOptions =
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (c: DqnOptions) : unit =
-        Options.validate rows c
+        NetworkOptions.validate rows defaults c
         ValueOptions.validate c.Values
 
         let steps = c.Values.OffPolicy.ReturnSteps
@@ -118,6 +118,36 @@ module DqnOptions =
     /// The defaults with the named options replaced; names are matched whatever their case.
     let ofPairs (pairs: (string * string) list) : DqnOptions = Options.ofPairs rows pairs defaults
 
+/// What is regressed of a batch of transitions; of several choices at once each component has its own.
+[<NoEquality; NoComparison>]
+type internal RegressedValues =
+    {
+        /// Q_d(s, ·) [rows, choices] of each component d.
+        Values: Expr list
+        /// Q_d(s, a_d) [rows].
+        Chosen: Expr list
+        /// y [rows], constant to derivatives where it is used.
+        Target: Expr
+        /// y − Q_d(s, a_d) [rows], constant in y.
+        Errors: Expr list
+    }
+
+/// What DQN's replay, targets and exploration minimise.
+[<NoEquality; NoComparison>]
+type internal ValueObjective =
+    {
+        /// For example "dqn".
+        Algorithm: string
+        /// The options as named texts.
+        Options: (string * string) list
+        /// Its terms, each a number a transition; those that are minimised are then weighted.
+        Costs: TransitionColumns -> Batch -> RegressedValues -> Term list
+        /// Rates that it reads.
+        Rates: Rate list
+        /// The terms of the update whose means are reported, where they are not those of DQN.
+        Reported: (Update -> string list) option
+    }
+
 /// Deep Q-learning (Mnih et al., "Human-level control through deep reinforcement learning", 2015; slides 21 and 22).
 [<RequireQualifiedAccess>]
 module Dqn =
@@ -128,9 +158,11 @@ module Dqn =
         | [ count ], false -> GreedyPolicy.create count
         | counts, isDueling -> BranchingGreedyPolicy.create isDueling counts
 
+    let private networkOf algorithm (c: DqnOptions) (observations: Space) (actions: Space) : Actor =
+        ValueNetwork.branches algorithm c.Values (distribution c) observations actions
+
     /// The network of action values, which acts greedily in each component of an action.
-    let network (c: DqnOptions) (observations: Space) (actions: Space) : Actor =
-        ValueLearner.branches "dqn" c.Values (distribution c) observations actions
+    let network (c: DqnOptions) (observations: Space) (actions: Space) : Actor = networkOf "dqn" c observations actions
 
     /// Q_d(s, ·) [rows, choices] of each component d of an action.
     let private values (c: DqnOptions) (network: Actor) (parameters: Parameters) (observations: Expr) : Expr list =
@@ -138,15 +170,16 @@ module Dqn =
         |> BranchingGreedyPolicy.values c.Values.Dueling network.Distribution.Format.Sizes
 
     /// The mean over components.
-    let private mean (parts: Expr list) : Expr =
+    let internal mean (parts: Expr list) : Expr =
         match parts with
         | [ one ] -> one
         | several -> List.reduce (+) several * (1.0 / float several.Length)
 
-    /// δ_d of each transition: r + γ · the mean over components of the next state's values − Q_d(s, a_d), where only
-    /// possible choices count (Tavakoli et al. 2018, equation 5); of several steps their return.
+    /// struct (y, δ) of each transition: δ_d = y − Q_d(s, a_d) with y = r + γ · the mean over components of the next
+    /// state's values, where only possible choices count (Tavakoli et al. 2018, equation 5); of several steps their
+    /// return.
     let private errors
-        c
+        (c: DqnOptions)
         network
         (columns: TransitionColumns)
         possible
@@ -154,9 +187,9 @@ module Dqn =
         online
         frozen
         (chosen: Expr list)
-        =
+        : struct (Expr * Expr list) =
         let states = NextStates.ofBatch c.Values.OffPolicy columns possible batch
-        let known = ValueLearner.possibleBranches states.Masks
+        let known = ValueNetwork.possibleBranches states.Masks
         let next = values c network frozen states.Observations |> known
 
         let ahead =
@@ -167,10 +200,10 @@ module Dqn =
                 next |> List.map (Expr.maxOver [| -1 |])
 
         let target = NextStates.target batch[columns.Rewards] states (mean ahead)
-        chosen |> List.map (fun q -> ValueLearning.error q target)
+        struct (target, chosen |> List.map (fun q -> ValueLearning.error q target))
 
     /// δ of each transition whose action is one choice, with Munchausen's bonus.
-    let private munchausen c network (columns: TransitionColumns) (batch: Batch) frozen (q: Expr) : Expr =
+    let private munchausen (c: DqnOptions) network (columns: TransitionColumns) (batch: Batch) frozen (q: Expr) : Expr =
         let values observations = values c network frozen observations |> List.exactlyOne
 
         ValueLearning.munchausen
@@ -184,41 +217,70 @@ module Dqn =
             (values batch[columns.NextObservations])
             (values batch[columns.Observations])
 
-    /// What it minimises: mean(w · ℓ(r + γ · the next state's value − Q(s, a))), over components too. `further` makes
-    /// further terms of the values [rows, choices] of each component and of those of the chosen actions.
-    let private loss further c (network: Actor) (columns: TransitionColumns) (possible: Column option) (batch: Batch) =
-        let struct (online, frozen) = ValueLearner.parameters c.Values network batch
+    /// What is regressed of each component of an action.
+    let private regressed
+        (c: DqnOptions)
+        (network: Actor)
+        (columns: TransitionColumns)
+        possible
+        (batch: Batch)
+        : RegressedValues =
+        let struct (online, frozen) = ValueNetwork.parameters c.Values network batch
         let q = values c network online batch[columns.Observations]
         let actions = Heads.split [ for _ in q -> 1 ] batch[columns.Actions]
         let chosen = List.map2 (fun action q -> ValueLearning.chosen (Expr.squeeze -1 action) q) actions q
 
-        let errors =
+        let struct (target, errors) =
             if c.Target.IsMunchausen then
-                [ munchausen c network columns batch frozen (List.exactlyOne q) ]
+                let error = munchausen c network columns batch frozen (List.exactlyOne q)
+                struct (Expr.stopGradient (List.exactlyOne chosen + error), [ error ])
             else
                 errors c network columns possible batch online frozen chosen
 
-        let cost = errors |> List.map (ValueError.cost c.Loss) |> mean
+        { Values = q; Chosen = chosen; Target = target; Errors = errors }
+
+    /// What a loss makes of what is regressed, by the weights of the samples, and what else an update tells.
+    let private lossOf
+        costs
+        (c: DqnOptions)
+        (network: Actor)
+        (columns: TransitionColumns)
+        possible
+        (batch: Batch)
+        : Term list =
+        let regressed = regressed c network columns possible batch
 
         let priority =
-            match errors with
+            match regressed.Errors with
             | [ error ] -> error
             | several -> several |> List.map Expr.abs |> List.reduce (+)
 
-        ValueLearner.terms c.Values possible batch cost priority (mean chosen) @ further q chosen
+        ValueLearner.termsOf c.Values possible batch (costs columns batch regressed) priority (mean regressed.Chosen)
 
-    /// The update with further terms of a loss.
+    /// What it minimises: mean(w · ℓ(r + γ · the next state's value − Q(s, a))), over components too.
+    let private costs (c: DqnOptions) (_: TransitionColumns) (_: Batch) (regressed: RegressedValues) : Term list =
+        [ regressed.Errors |> List.map (ValueError.cost c.Loss) |> mean |> Term.mean ValueLearner.Loss 1.0 ]
+
+    /// The update with further terms of the values [rows, choices] of each component and of those of the chosen actions.
     let internal planWith further (c: DqnOptions) (network: Actor) columns possible : UpdatePlan =
-        ValueLearner.plan c.Values network (loss further c network columns possible)
+        let costs columns batch (regressed: RegressedValues) =
+            costs c columns batch regressed @ further regressed.Values regressed.Chosen
+
+        ValueLearner.plan c.Values network (lossOf costs c network columns possible)
 
     /// The update for batches of drawn transitions.
     let plan (c: DqnOptions) (network: Actor) (columns: TransitionColumns) (possible: Column option) : UpdatePlan =
-        planWith (fun _ _ -> []) c network columns possible
+        ValueLearner.plan c.Values network (lossOf (costs c) c network columns possible)
 
-    /// Binds options to environments. `workers` share the work; the results do not depend on their number.
-    let create (options: DqnOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        DqnOptions.validate options
-        let network = network options environment.ObservationSpace environment.ActionSpace
+    /// A learner with DQN's replay, targets and exploration.
+    let internal bind
+        (objective: ValueObjective)
+        (options: DqnOptions)
+        (environment: BatchEnvironment)
+        (workers: Workers)
+        : Learner =
+        let algorithm = objective.Algorithm
+        let network = networkOf algorithm options environment.ObservationSpace environment.ActionSpace
 
         if options.Target.IsMunchausen && network.Distribution.ActionSize > 1 then
             Guard.fail
@@ -232,8 +294,32 @@ module Dqn =
                 ("Target is munchausen; its bonus does not know which actions are possible: use double or maximum "
                  + "where an environment has masks.")
 
-        let parts = ValueLearner.parts "dqn" (DqnOptions.toPairs options) options.Values network (plan options network)
-        ValueLearner.create parts environment workers
+        let plan columns possible =
+            ValueLearner.plan options.Values network (lossOf objective.Costs options network columns possible)
+
+        let parts = ValueLearner.parts algorithm objective.Options options.Values network plan
+
+        let reported = defaultArg objective.Reported parts.Reported
+        ValueLearner.create { parts with Rates = objective.Rates; Reported = reported } environment workers
+
+    /// Binds options to environments. `workers` share the work; the results do not depend on their number.
+    let create (options: DqnOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        DqnOptions.validate options
+
+        let objective: ValueObjective =
+            {
+                Algorithm = "dqn"
+                Options = DqnOptions.toPairs options
+                Costs = costs options
+                Rates = []
+                Reported = None
+            }
+
+        bind objective options environment workers
+
+    /// The length of θ for these spaces.
+    let internal parameters (c: DqnOptions) (observations: Space) (actions: Space) : int =
+        (ValueNetwork.layout c.Values (network c observations actions)).Count
 
     /// What there is to know of it.
     let entry =
@@ -252,6 +338,5 @@ module Dqn =
             ValueOptions.small
             DqnOptions.validate
             create
-        |> AlgorithmEntry.withActions (ValueLearner.components >> Option.isSome)
-        |> AlgorithmEntry.withParameters DqnOptions.ofPairs (fun c observations actions ->
-            (ValueLearner.layout c.Values (network c observations actions)).Count)
+        |> AlgorithmEntry.withActions (ValueNetwork.components >> Option.isSome)
+        |> AlgorithmEntry.withParameters DqnOptions.ofPairs parameters

@@ -58,7 +58,7 @@ module DroqOptions =
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (options: DroqOptions) =
-        Options.validate rows options
+        NetworkOptions.validate rows defaults options
         SoftOptions.validate options.Soft
 
     /// The options as named texts.
@@ -71,15 +71,16 @@ module DroqOptions =
 [<RequireQualifiedAccess>]
 module Droq =
 
-    /// Each hidden layer of a critic is its weights, dropout, layer normalisation, activation.
+    /// Each hidden layer of a critic is its weights, dropout, layer normalisation, activation; so is each dense layer
+    /// of a user's own.
     let private networksOf (c: DroqOptions) (observations: Space) (actions: Space) : SoftNetworks =
         let networks = SoftNetworks.create "droq" c.Soft c.Critics observations actions
         { networks with Critic.Layers.LayerNormalisation = true }
 
     /// 0 for the elements of the critics' hidden layers that are dropped, 1 for the others: critic by critic, layer by
     /// layer. The targets, the critics and the critics that the actor climbs each have their own.
-    let private drops (c: DroqOptions) (who: string) : Column =
-        Column.step (who + "Drops") (c.Critics * List.sum c.Soft.Network.Hidden)
+    let private drops (critic: ActionCritic) (who: string) : Column =
+        Column.step (who + "Drops") (critic.Count * List.sum (Mlp.widths critic.Layers))
 
     /// Writes 1 where an element is kept and 0 where it is dropped, each with the probability `rate`: the generator
     /// that follows. What is drawn is how many are kept in a row, of which P(k) = (1 − p)ᵏ p.
@@ -104,13 +105,13 @@ module Droq =
 
     /// The values of each critic with these elements dropped.
     let private values (c: DroqOptions) (critic: ActionCritic) (batch: Batch) group who observations actions =
-        let widths = List.replicate c.Critics c.Soft.Network.Hidden |> List.concat
+        let widths = List.replicate critic.Count (Mlp.widths critic.Layers) |> List.concat
 
         let kept =
             if widths.IsEmpty then
                 [||]
             else
-                Heads.split widths batch[drops c who] |> List.toArray
+                Heads.split widths batch[drops critic who] |> List.toArray
 
         ActionCritic.train
             (fun layer y -> Dropout.apply c.DropoutRate kept[layer] y)
@@ -148,11 +149,11 @@ module Droq =
         let steps = SoftActorCritics.steps parts c.TargetRate (evaluation c parts) (improvement c parts)
 
         let kept who =
-            let column = drops c who
+            let column = drops parts.Critic who
             column, Array.zeroCreate<float32>(c.Soft.OffPolicy.BatchSize * column.Numbers)
 
         let ofCritics, ofActor =
-            if c.Soft.Network.Hidden.IsEmpty then
+            if (Mlp.widths parts.Critic.Layers).IsEmpty then
                 [], []
             else
                 [ kept "targets"; kept "critics" ], [ kept "actor" ]

@@ -115,7 +115,7 @@ module FqfOptions =
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (c: FqfOptions) : unit =
-        Options.validate rows c
+        NetworkOptions.validate rows defaults c
         ValueOptions.validate c.Values
 
         if not c.Values.NoisyNetworks.IsOff then
@@ -137,16 +137,8 @@ module Fqf =
     /// The network of a quantile function for each action and of the fractions at whose middles it is taken; it acts by
     /// the largest mean, each quantile weighed by its fraction.
     let network (c: FqfOptions) (observations: Space) (actions: Space) : Actor =
-        let distribution = if c.Values.Dueling then DuelingGreedyPolicy.create else GreedyPolicy.create
-
-        ValueLearner.network "fqf" c.Values distribution observations actions
-        |> PolicyNetwork.implicitQuantiles c.Cosines c.Fractions
+        ImplicitQuantiles.network "fqf" c.Values c.Cosines c.Fractions observations actions
         |> PolicyNetwork.proposedFractions c.Fractions
-
-    /// Quantiles Z_τ(s, ·) at levels τ [rows, K]: [rows, K, actions].
-    let private quantiles (c: FqfOptions) (network: Actor) (parameters: Parameters) (levels: Expr) observations : Expr =
-        let outputs = Actor.atLevels network parameters levels observations
-        if c.Values.Dueling then DuelingGreedyPolicy.values outputs else outputs
 
     let private fractionRate (c: FqfOptions) = Rate.create (nameof c.FractionLearningRate) c.FractionLearningRate
     // The entropy itself is reported as fractionEntropy.
@@ -175,8 +167,8 @@ module Fqf =
     /// What it minimises: mean(w · the quantile regression of Z_τ̂(s, a) on r + γ Z_τ̂′(s′, a*)) for the quantiles, the
     /// Wasserstein distance for the fractions.
     let private loss c (network: Actor) (columns: TransitionColumns) (possible: Column option) (batch: Batch) =
-        let struct (online, frozen) = ValueLearner.parameters c.Values network batch
-        let quantiles = quantiles c network
+        let struct (online, frozen) = ValueNetwork.parameters c.Values network batch
+        let quantiles = ImplicitQuantiles.at c.Values network
         let observations, next = batch[columns.Observations], batch[columns.NextObservations]
         let actions = Expr.squeeze -1 batch[columns.Actions]
         let fractions, following = Actor.fractions network online observations, Actor.fractions network online next
@@ -193,12 +185,10 @@ module Fqf =
 
         let best =
             Expr.sumOver [| -2 |] (Expr.expandAxis -1 following.Sizes * chooser)
-            |> ValueLearner.possible possible batch
+            |> ValueNetwork.possible possible batch
             |> Expr.argMax -1
 
-        let column (x: Expr) = Expr.expandAxis -1 x
-        let reward, discount = column batch[columns.Rewards], column batch[DrawnColumns.discounts]
-        let targets = reward + discount * ValueDistributions.chosenLocations best ahead
+        let targets = ImplicitQuantiles.targets columns batch best ahead
         let cost = ValueDistributions.quantileRegression c.HuberThreshold own middles targets
         let mean = Expr.sumOver [| -1 |] (fractions.Sizes * own)
 
@@ -250,4 +240,4 @@ module Fqf =
             create
         |> AlgorithmEntry.withActions _.IsDiscrete
         |> AlgorithmEntry.withParameters FqfOptions.ofPairs (fun c observations actions ->
-            (ValueLearner.layout c.Values (network c observations actions)).Count)
+            (ValueNetwork.layout c.Values (network c observations actions)).Count)

@@ -75,7 +75,7 @@ module IqnOptions =
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (c: IqnOptions) : unit =
-        Options.validate rows c
+        NetworkOptions.validate rows defaults c
         ValueOptions.validate c.Values
 
     /// The options as named texts.
@@ -92,10 +92,7 @@ module Iqn =
     /// The network of a quantile function for each action, which acts by the largest mean over levels at equal
     /// distances.
     let network (c: IqnOptions) (observations: Space) (actions: Space) : Actor =
-        let distribution = if c.Values.Dueling then DuelingGreedyPolicy.create else GreedyPolicy.create
-
-        ValueLearner.network "iqn" c.Values distribution observations actions
-        |> PolicyNetwork.implicitQuantiles c.Cosines c.ChoiceQuantiles
+        ImplicitQuantiles.network "iqn" c.Values c.Cosines c.ChoiceQuantiles observations actions
 
     /// Levels τ of the quantiles that are moved.
     let private levels (c: IqnOptions) : Column = Column.step "levels" c.Quantiles
@@ -104,15 +101,10 @@ module Iqn =
     /// Levels τ̃ of the quantiles whose mean chooses the next action.
     let private choiceLevels (c: IqnOptions) : Column = Column.step "choiceLevels" c.ChoiceQuantiles
 
-    /// Quantiles Z_τ(s, ·) at levels τ [rows, K]: [rows, K, actions].
-    let private quantiles (c: IqnOptions) (network: Actor) (parameters: Parameters) (levels: Expr) observations : Expr =
-        let outputs = Actor.atLevels network parameters levels observations
-        if c.Values.Dueling then DuelingGreedyPolicy.values outputs else outputs
-
     /// What it minimises: mean(w · the quantile regression of Z_τ(s, a) on r + γ Z_τ′(s′, a*)).
     let private loss c (network: Actor) (columns: TransitionColumns) (possible: Column option) (batch: Batch) =
-        let struct (online, frozen) = ValueLearner.parameters c.Values network batch
-        let quantiles = quantiles c network
+        let struct (online, frozen) = ValueNetwork.parameters c.Values network batch
+        let quantiles = ImplicitQuantiles.at c.Values network
         let levels, next = batch[levels c], batch[columns.NextObservations]
         let actions = Expr.squeeze -1 batch[columns.Actions]
 
@@ -121,13 +113,10 @@ module Iqn =
         let best =
             quantiles (if c.Double then online else frozen) batch[choiceLevels c] next
             |> Expr.meanOver [| -2 |]
-            |> ValueLearner.possible possible batch
+            |> ValueNetwork.possible possible batch
             |> Expr.argMax -1
 
-        let column (x: Expr) = Expr.expandAxis -1 x
-        let reward, discount = column batch[columns.Rewards], column batch[DrawnColumns.discounts]
-        let ahead = quantiles frozen batch[nextLevels c] next |> ValueDistributions.chosenLocations best
-        let targets = reward + discount * ahead
+        let targets = quantiles frozen batch[nextLevels c] next |> ImplicitQuantiles.targets columns batch best
         let cost = ValueDistributions.quantileRegression c.HuberThreshold own levels targets
         ValueLearner.terms c.Values possible batch cost cost (Expr.meanOver [| -1 |] own)
 
@@ -165,4 +154,4 @@ module Iqn =
             create
         |> AlgorithmEntry.withActions _.IsDiscrete
         |> AlgorithmEntry.withParameters IqnOptions.ofPairs (fun c observations actions ->
-            (ValueLearner.layout c.Values (network c observations actions)).Count)
+            (ValueNetwork.layout c.Values (network c observations actions)).Count)

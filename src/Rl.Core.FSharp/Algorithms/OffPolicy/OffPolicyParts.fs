@@ -1,4 +1,4 @@
-/// What algorithms supply to become learners from replayed steps.
+/// What algorithms from replayed steps supply, and what they may ask of rounds besides.
 namespace Rl.Core.Algorithms
 
 open System

@@ -91,7 +91,7 @@ module PqnOptions =
                 { c with MaxGradientNorm = v })
             yield! network NetworkOptions.normaliseObservations
             yield!
-                network NetworkOptions.layers
+                network (NetworkOptions.ofOne "of the values of actions" NetworkOptions.layers)
                 |> Options.meaning (nameof d.Network.Hidden) "Widths of the hidden layers of the action values."
             Options.flag (nameof d.LayerNormalisation) _.LayerNormalisation (fun v c ->
                 { c with LayerNormalisation = v })
@@ -99,7 +99,7 @@ module PqnOptions =
         ]
 
     /// Fails for the first option that is out of its range, naming it.
-    let validate (c: PqnOptions) : unit = Options.validate rows c
+    let validate (c: PqnOptions) : unit = NetworkOptions.validate rows defaults c
 
     /// The options as named texts.
     let toPairs (options: PqnOptions) : (string * string) list = Options.toPairs rows options
@@ -131,8 +131,9 @@ module Pqn =
         match actions with
         | Space.Discrete(count, _) ->
             let distribution = GreedyPolicy.create count
+            let own = NetworkDesign.only c.Network.Network
 
-            PolicyNetwork.values c.Convolutions c.Network.Activation c.Network.Hidden observations distribution
+            PolicyNetwork.valuesOf own c.Convolutions c.Network.Activation c.Network.Hidden observations distribution
             |> if c.LayerNormalisation then PolicyNetwork.normalised else id
         | _ ->
             Guard.fail

@@ -52,7 +52,7 @@ module QrDqnOptions =
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (c: QrDqnOptions) : unit =
-        Options.validate rows c
+        NetworkOptions.validate rows defaults c
         ValueOptions.validate c.Values
 
     /// The options as named texts.
@@ -69,7 +69,7 @@ module QrDqn =
     /// The network of quantiles, which acts by the largest mean.
     let network (c: QrDqnOptions) (observations: Space) (actions: Space) : Actor =
         let distribution count = QuantileReturnPolicy.create c.Values.Dueling count c.Quantiles
-        ValueLearner.network "qrdqn" c.Values distribution observations actions
+        ValueNetwork.network "qrdqn" c.Values distribution observations actions
 
     /// Places [rows, actions, quantiles].
     let private places (c: QrDqnOptions) (network: Actor) (parameters: Parameters) (observations: Expr) : Expr =
@@ -78,13 +78,13 @@ module QrDqn =
 
     /// What it minimises: mean(w · the quantile regression of θ(s, a) on r + γ θ(s′, a*)).
     let private loss c (network: Actor) (columns: TransitionColumns) (possible: Column option) (batch: Batch) =
-        let struct (online, frozen) = ValueLearner.parameters c.Values network batch
+        let struct (online, frozen) = ValueNetwork.parameters c.Values network batch
         let places = places c network
         let actions = Expr.squeeze -1 batch[columns.Actions]
         let own = places online batch[columns.Observations] |> ValueDistributions.chosen actions
         let next = places frozen batch[columns.NextObservations]
         let chooser = if c.Double then places online batch[columns.NextObservations] else next
-        let best = Expr.meanOver [| -1 |] chooser |> ValueLearner.possible possible batch |> Expr.argMax -1
+        let best = Expr.meanOver [| -1 |] chooser |> ValueNetwork.possible possible batch |> Expr.argMax -1
         let column (x: Expr) = Expr.expandAxis -1 x
         let reward, discount = column batch[columns.Rewards], column batch[DrawnColumns.discounts]
         let targets = reward + discount * ValueDistributions.chosen best next
@@ -123,4 +123,4 @@ module QrDqn =
             create
         |> AlgorithmEntry.withActions _.IsDiscrete
         |> AlgorithmEntry.withParameters QrDqnOptions.ofPairs (fun c observations actions ->
-            (ValueLearner.layout c.Values (network c observations actions)).Count)
+            (ValueNetwork.layout c.Values (network c observations actions)).Count)

@@ -106,7 +106,7 @@ module R2d2Options =
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (c: R2d2Options) : unit =
-        Options.validate rows c
+        NetworkOptions.validate rows defaults c
         ValueOptions.validate c.Values
         cell c |> ignore
 
@@ -125,7 +125,7 @@ module R2d2 =
     let network (c: R2d2Options) (observations: Space) (actions: Space) : Actor =
         let distribution = if c.Values.Dueling then DuelingGreedyPolicy.create else GreedyPolicy.create
 
-        ValueLearner.network "r2d2" c.Values distribution observations actions
+        ValueNetwork.network "r2d2" c.Values distribution observations actions
         |> PolicyNetwork.recurrent (R2d2Options.cell c) c.RecurrentUnits
 
     /// h and h⁻¹ (Pohlen et al. 2018).
@@ -174,7 +174,7 @@ module R2d2 =
     /// What it minimises: mean(w · ℓ(h(Σ γⁱ r + γⁿ h⁻¹(Q̄(s⁺, argmax Q(s⁺, ·)))) − Q(s, a))) over the steps of
     /// sequences that are learned from.
     let private loss c (network: Actor) (columns: TransitionColumns) (possible: Column option) (batch: Batch) =
-        let struct (online, frozen) = ValueLearner.parameters c.Values network batch
+        let struct (online, frozen) = ValueNetwork.parameters c.Values network batch
         let learned = learned c
         let ofSteps column = batch.Sequences column |> learned
         let scale = scale c
@@ -270,4 +270,4 @@ module R2d2 =
             create
         |> AlgorithmEntry.withActions _.IsDiscrete
         |> AlgorithmEntry.withParameters R2d2Options.ofPairs (fun c observations actions ->
-            (ValueLearner.layout c.Values (network c observations actions)).Count)
+            (ValueNetwork.layout c.Values (network c observations actions)).Count)

@@ -74,7 +74,7 @@ module RainbowOptions =
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (c: RainbowOptions) : unit =
-        Options.validate rows c
+        NetworkOptions.validate rows defaults c
         C51Options.validate (c51 c)
 
         if c.Values.NoisyNetworks.IsOff then
@@ -126,4 +126,4 @@ module Rainbow =
             create
         |> AlgorithmEntry.withActions _.IsDiscrete
         |> AlgorithmEntry.withParameters RainbowOptions.ofPairs (fun c observations actions ->
-            (ValueLearner.layout c.Values (network c observations actions)).Count)
+            (ValueNetwork.layout c.Values (network c observations actions)).Count)

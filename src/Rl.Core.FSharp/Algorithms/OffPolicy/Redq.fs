@@ -71,7 +71,7 @@ module RedqOptions =
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (options: RedqOptions) =
-        Options.validate rows options
+        NetworkOptions.validate rows defaults options
         SoftOptions.validate options.Soft
 
         if options.TargetCritics > options.Critics then

@@ -54,7 +54,7 @@ module SacOptions =
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (options: SacOptions) =
-        Options.validate rows options
+        NetworkOptions.validate rows defaults options
         SoftOptions.validate options.Soft
 
     /// The options as named texts.

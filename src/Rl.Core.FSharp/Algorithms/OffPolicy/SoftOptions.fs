@@ -115,7 +115,7 @@ module SoftOptions =
                 _.Exploration
                 (fun v c -> { c with Exploration = v })
             yield! network NetworkOptions.normaliseObservations
-            yield! network NetworkOptions.layers
+            yield! network (NetworkOptions.ofActionCritics NetworkOptions.layers)
             Options.convolutions (nameof o.Convolutions) _.Convolutions (fun v c -> { c with Convolutions = v })
         ]
 

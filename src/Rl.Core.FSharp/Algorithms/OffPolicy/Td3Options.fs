@@ -88,7 +88,7 @@ module Td3Options =
                 { c with SmoothingLimit = v })
             yield! noise NoiseOptions.rows
             yield! network NetworkOptions.normaliseObservations
-            yield! network NetworkOptions.layers
+            yield! network (NetworkOptions.ofActionCritics NetworkOptions.layers)
             Options.convolutions (nameof d.Convolutions) _.Convolutions (fun v c -> { c with Convolutions = v })
         ]
         |> Options.former
@@ -103,7 +103,7 @@ module Td3Options =
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (options: Td3Options) =
-        Options.validate rows options
+        NetworkOptions.validate rows defaults options
         OffPolicyOptions.validate options.OffPolicy
 
     /// The options as named texts.

@@ -60,7 +60,7 @@ module TqcOptions =
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (options: TqcOptions) =
-        Options.validate rows options
+        NetworkOptions.validate rows defaults options
         SoftOptions.validate options.Soft
 
         if options.DroppedQuantiles >= options.Quantiles then

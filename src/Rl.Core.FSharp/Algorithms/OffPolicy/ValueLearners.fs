@@ -1,5 +1,5 @@
-/// What learners of action values from replayed steps share: networks that act greedily with ε of random actions,
-/// updates, a target network, and rounds.
+/// What learners of action values from replayed steps share: actions that are greedy with ε of random ones, updates, a
+/// target network, and rounds.
 namespace Rl.Core.Algorithms
 
 open System
@@ -38,37 +38,13 @@ type ValueLearnerParts =
         Sequences: ValueSequences option
         /// Further rates that the update reads.
         Rates: Rate list
+        /// The terms of the update whose means are reported.
+        Reported: Update -> string list
         /// The update for batches of drawn transitions, and what is possible at s′ in environments with masks.
         Update: TransitionColumns -> Column option -> UpdatePlan
         /// Where steps come from.
         Bind: OffPolicyBinding
     }
-
-/// Samples of the noise of a network, in memory of its own.
-[<Sealed>]
-type internal NoiseSample(network: NoisyNetwork) =
-    let normals = Array.zeroCreate<float> network.Normals
-    let wide = Array.zeroCreate<float> network.Count
-    let values = Array.zeroCreate<float32> network.Count
-
-    /// The last sample [Count].
-    member _.Values: ReadOnlySpan<float32> = ReadOnlySpan values
-
-    /// Draws another; the generator that follows.
-    member _.Draw(rng: Rng) : Rng =
-        let mutable rng = rng
-
-        for index in 0 .. normals.Length - 1 do
-            let struct (drawn, next) = Rng.normal rng
-            normals[index] <- drawn
-            rng <- next
-
-        network.Spread(ReadOnlySpan normals, Span wide)
-
-        for index in 0 .. values.Length - 1 do
-            values[index] <- float32 wide[index]
-
-        rng
 
 /// The functions of learners of action values that do not depend on what is learned of an action.
 [<RequireQualifiedAccess>]
@@ -79,17 +55,6 @@ module ValueLearner =
     /// The learning rate as it is annealed.
     let internal learningRate: Schedule = Schedule.input rateColumn.Name
 
-    /// The groups of parameters of an update.
-    [<Literal>]
-    let private Online = "network"
-
-    [<Literal>]
-    let private Target = "target"
-
-    /// What a network proposes fractions by, where it does.
-    [<Literal>]
-    let private Proposal = "fractions"
-
     /// What an update calls the errors that priorities follow.
     [<Literal>]
     let internal Errors = "errors"
@@ -98,101 +63,17 @@ module ValueLearner =
     [<Literal>]
     let private Acting = "acting"
 
-    let private onlineNoise count = Column.shared "noise" count
-    let private targetNoise count = Column.shared "targetNoise" count
+    /// What the loss of an update is called.
+    [<Literal>]
+    let internal Loss = "valueLoss"
 
-    /// The network with the noise of its options, if there is any.
-    let noisy (values: ValueOptions) (network: Actor) : NoisyNetwork option =
-        match values.NoisyNetworks with
-        | NoisyNetworks.Off -> None
-        | NoisyNetworks.Factorised ->
-            Some(NoisyNetwork(ParameterNoise.Factorised, values.NoiseDeviation, Actor.layout network))
-        | NoisyNetworks.Independent ->
-            Some(NoisyNetwork(ParameterNoise.Independent, values.NoiseDeviation, Actor.layout network))
+    /// The mean of Q(s, a) in reports.
+    [<Literal>]
+    let internal ActionValue = "actionValue"
 
-    /// The layout of θ: the network's, with that of its deviations after it where it is noisy.
-    let layout (values: ValueOptions) (network: Actor) : Layout =
-        match noisy values network with
-        | Some noisy -> noisy.Layout
-        | None -> Actor.layout network
-
-    /// The layout of what learns values and has a target that follows it: all of θ but the proposal of fractions.
-    let private valueLayout values (network: Actor) : Layout = layout values { network with Fractions = None }
-
-    /// How many choices each component of an action has, where all are choices: one of a Discrete space, those of a
-    /// MultiDiscrete one, and two for each bit of a MultiBinary one.
-    let components (actions: Space) : int list option =
-        match actions with
-        | Space.Discrete(count, _) -> Some [ count ]
-        | Space.MultiDiscrete(counts, _) -> Some(List.ofArray counts)
-        | Space.MultiBinary _ -> Some(List.replicate actions.Size 2)
-        | Space.Box _
-        | Space.Tuple _
-        | Space.Dict _ -> None
-
-    /// The network of an algorithm that acts by a distribution over components of so many choices each; fails where an
-    /// action is anything else.
-    let branches
-        (algorithm: string)
-        (values: ValueOptions)
-        (distribution: int list -> ActionDistribution)
-        (observations: Space)
-        (actions: Space)
-        : Actor =
-        match components actions with
-        | Some counts ->
-            let layers = values.Network
-            PolicyNetwork.values values.Convolutions layers.Activation layers.Hidden observations (distribution counts)
-        | None ->
-            Guard.fail
-                "environment"
-                ($"{algorithm} compares the values of a few choices, so it needs a Discrete, MultiDiscrete or "
-                 + $"MultiBinary action space; the actions are {actions}. ppo, a2c, trpo and cem take any action "
-                 + "space.")
-
-    /// The network of an algorithm that acts by a distribution over so many actions; fails where an action is not one
-    /// choice.
-    let network
-        (algorithm: string)
-        (values: ValueOptions)
-        (distribution: int -> ActionDistribution)
-        (observations: Space)
-        (actions: Space)
-        : Actor =
-        match actions with
-        | Space.Discrete _ -> branches algorithm values (List.exactlyOne >> distribution) observations actions
-        | _ ->
-            Guard.fail
-                "environment"
-                ($"{algorithm} compares the values of a few actions, so it needs a Discrete action space; "
-                 + $"the actions are {actions}. dqn takes several choices at once; ppo, a2c, trpo and cem take any "
-                 + "action space.")
-
-    /// The network's parameters that learn, and those of the target network, each with its noise where it is noisy.
-    let parameters (values: ValueOptions) (network: Actor) (batch: Batch) : struct (Parameters * Parameters) =
-        let online, target = batch.Parameters Online, batch.Parameters Target
-
-        match noisy values network with
-        | Some noisy ->
-            struct (noisy.Parameters(online, batch[onlineNoise noisy.Count]),
-                    noisy.Parameters(target, batch[targetNoise noisy.Count]))
-        | None when network.Fractions.IsSome -> struct (Parameters.beside (batch.Parameters Proposal) online, target)
-        | None -> struct (online, target)
-
-    /// Action values [rows, choices] without those of impossible choices, for each component of an action.
-    let possibleBranches (masks: Expr option) (values: Expr list) : Expr list =
-        match masks with
-        | Some masks ->
-            let masks = Heads.split [ for q in values -> q.Shape[q.Rank - 1] ] masks
-            List.map2 (fun mask q -> Expr.select mask q (Expr.number ActionDistribution.Never)) masks values
-        | None -> values
-
-    /// Action values [rows, actions] at s′ without those of impossible actions.
-    let possible (mask: Column option) (batch: Batch) (values: Expr) : Expr =
-        possibleBranches (mask |> Option.map (fun mask -> batch[mask])) [ values ] |> List.exactlyOne
-
-    /// The terms of an update: mean(w · cost), the errors that priorities follow, and the mean of Q(s, a), each [rows].
-    let terms (values: ValueOptions) (mask: Column option) (batch: Batch) (cost: Expr) error actionValue =
+    /// The terms of an update: costs [rows], of which those that are minimised count by the weights w of the samples,
+    /// the errors that priorities follow, and the mean of Q(s, a), each [rows].
+    let internal termsOf (values: ValueOptions) mask (batch: Batch) (costs: Term list) error actionValue : Term list =
         // Where an episode was cut, nobody knows what is possible at its last state: it teaches nothing.
         let known (x: Expr) =
             match mask with
@@ -200,14 +81,22 @@ module ValueLearner =
             | None -> x
 
         [
-            Term.mean "valueLoss" 1.0 (known batch[DrawnColumns.weights] * cost)
+            for cost in costs do
+                if Term.isReport cost then
+                    cost
+                else
+                    { cost with PerSample = known batch[DrawnColumns.weights] * cost.PerSample }
             if values.OffPolicy.PriorityExponent > 0.0 then Term.each Errors (known error)
-            Term.report "actionValue" actionValue
+            Term.report ActionValue actionValue
         ]
+
+    /// The terms of an update: mean(w · cost), the errors that priorities follow, and the mean of Q(s, a), each [rows].
+    let terms (values: ValueOptions) (mask: Column option) (batch: Batch) (cost: Expr) error actionValue : Term list =
+        termsOf values mask batch [ Term.mean Loss 1.0 cost ] error actionValue
 
     /// The update of a loss; `proposal` is what moves the proposal of fractions, of networks that have one.
     let internal planWith (proposal: GroupMotion) (values: ValueOptions) (network: Actor) loss : UpdatePlan =
-        let layout = valueLayout values network
+        let layout = ValueNetwork.valueLayout values network
 
         let optimiser =
             OptimiserOptions.transform learningRate values.AdamEpsilon values.Optimiser
@@ -218,15 +107,15 @@ module ValueLearner =
             Groups =
                 [
                     ParameterGroup.ofPart
-                        Online
+                        ValueNetwork.Online
                         { First = 0; Layout = layout }
                         (GroupMotion.Learns("optimiser", optimiser))
                     match network.Fractions with
                     | Some own ->
-                        let own = Layout.under Proposal (FractionProposal.layout own)
-                        ParameterGroup.ofPart Proposal { First = layout.Count; Layout = own } proposal
+                        let own = Layout.under ValueNetwork.Proposal (FractionProposal.layout own)
+                        ParameterGroup.ofPart ValueNetwork.Proposal { First = layout.Count; Layout = own } proposal
                     | None -> ()
-                    ParameterGroup.target Target layout GroupMotion.Stays
+                    ParameterGroup.target ValueNetwork.Target layout GroupMotion.Stays
                 ]
             Shape = SampleShape.steps values.OffPolicy.BatchSize
             MaxGradientNorm = values.MaxGradientNorm
@@ -276,6 +165,16 @@ module ValueLearner =
             Drawn = []
             Sequences = None
             Rates = []
+            Reported =
+                fun _ ->
+                    [
+                        Loss
+                        ActionValue
+                        "gradientNorm"
+                        if network.Fractions.IsSome then
+                            "fractionLoss"
+                            "fractionEntropy"
+                    ]
             Update = update
             Bind = Replayed.learnerOf
         }
@@ -290,16 +189,16 @@ module ValueLearner =
 
         let values, replayed = parts.Values, parts.Values.OffPolicy
         let update = Update.create (parts.Update (TransitionColumns.ofEnvironment environment) possible)
-        let theta () = update.Group Online
+        let theta () = update.Group ValueNetwork.Online
         let drawn = DrawnNoise.Uniform(parts.Drawn, replayed.BatchSize)
-        let layout, ofValues = layout values parts.Actor, valueLayout values parts.Actor
+        let layout, ofValues = ValueNetwork.layout values parts.Actor, ValueNetwork.valueLayout values parts.Actor
 
         // What acts, where that is two groups.
         let whole = Array.zeroCreate<float32>(if parts.Actor.Fractions.IsSome then layout.Count else 0)
         let mutable means = Means(update, [])
 
         let noise =
-            match noisy values parts.Actor with
+            match ValueNetwork.noisy values parts.Actor with
             | Some network -> ValueSome(struct (network, NoiseSample network))
             | None -> ValueNone
 
@@ -313,9 +212,9 @@ module ValueLearner =
             | ValueSome(struct (network, sample)) ->
                 let struct (stream, next) = Rng.split key
                 let ofTarget = sample.Draw stream
-                update.Set(onlineNoise network.Count, sample.Values)
+                update.Set(ValueNetwork.onlineNoise network.Count, sample.Values)
                 toDraw <- ValueSome(sample.Draw ofTarget)
-                update.Set(targetNoise network.Count, sample.Values)
+                update.Set(ValueNetwork.targetNoise network.Count, sample.Values)
                 next
             | ValueNone -> key
 
@@ -330,7 +229,10 @@ module ValueLearner =
             | ValueNone, _ when whole.Length > 0 ->
                 let online = theta ()
                 online.Span.CopyTo(Span whole)
-                (update.Group Proposal).Span.CopyTo(Span(whole, online.Length, whole.Length - online.Length))
+
+                (update.Group ValueNetwork.Proposal)
+                    .Span.CopyTo(Span(whole, online.Length, whole.Length - online.Length))
+
                 ReadOnlyMemory whole
             | ValueNone, _ -> Memory.op_Implicit (theta ())
 
@@ -362,16 +264,6 @@ module ValueLearner =
             else
                 []
 
-        let reported =
-            [
-                "valueLoss"
-                "actionValue"
-                "gradientNorm"
-                if parts.Actor.Fractions.IsSome then
-                    "fractionLoss"
-                    "fractionEntropy"
-            ]
-
         parts.Bind
             { Replayed.noExtras with Sequences = parts.Sequences |> Option.map _.Steps }
             replayed
@@ -384,13 +276,13 @@ module ValueLearner =
                 ActionScaling = ActionScaling.None
                 NormaliseObservations = values.Network.NormaliseObservations
                 Arrays = update.Arrays @ noisyArrays
-                Targets = (Target, { First = 0; Layout = ofValues }) :: noisyTargets
+                Targets = (ValueNetwork.Target, { First = 0; Layout = ofValues }) :: noisyTargets
                 Explore = explore values parts.Actor.Distribution
                 Load =
                     fun draft ->
                         update.Load draft
                         update.Set(rateColumn, RateSchedule.at 0.0 values.Rate.LearningRate)
-                        means <- Means(update, reported)
+                        means <- Means(update, parts.Reported update)
                         toDraw <- ValueNone
                         if noise.IsSome then (draft.Current Acting).CopyTo(Span acting)
                 Policy = policy
@@ -399,7 +291,7 @@ module ValueLearner =
                         let interval = values.TargetUpdateInterval
 
                         for _ in 1 .. Replayed.due interval environment.Count before after do
-                            let target = (update.Group Target).Span
+                            let target = (update.Group ValueNetwork.Target).Span
                             Replayed.follow values.TargetRate (Span.op_Implicit (theta ()).Span) target
                 Learn =
                     fun samples steps key ->

@@ -112,7 +112,7 @@ module ValueOptions =
     let private networks: OptionRow<ValueOptions> list =
         [
             yield! network NetworkOptions.normaliseObservations
-            yield! network NetworkOptions.layers
+            yield! network (NetworkOptions.ofOne "of the values of actions" NetworkOptions.layers)
             Options.convolutions (nameof d.Convolutions) _.Convolutions (fun v c -> { c with Convolutions = v })
         ]
 

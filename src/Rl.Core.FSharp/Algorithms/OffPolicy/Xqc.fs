@@ -82,7 +82,7 @@ module XqcOptions =
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (options: XqcOptions) =
-        Options.validate rows options
+        NetworkOptions.validate rows defaults options
         SoftOptions.validate options.Soft
         NormalisedCritics.validate options.Soft.OffPolicy
 
@@ -113,7 +113,11 @@ module Xqc =
             { layer with Momentum = c.StatisticsRate; MaximumRatio = 1.0; MaximumShift = 0.0 }
 
         let onSphere (layers: Mlp) =
-            { layers with HiddenWeight = Initialiser.UnitColumns; OutputWeight = Initialiser.UnitColumns }
+            { layers with
+                Graph = layers.Graph |> Option.map (LayerGraph.withWeights Initialiser.UnitColumns)
+                HiddenWeight = Initialiser.UnitColumns
+                OutputWeight = Initialiser.UnitColumns
+            }
 
         let { Policy = policy; Critic = critic } =
             SoftNetworks.create "xqc" c.Soft c.Critics observations actions

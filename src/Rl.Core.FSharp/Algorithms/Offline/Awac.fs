@@ -57,7 +57,7 @@ module AwacOptions =
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (options: AwacOptions) =
-        Options.validate rows options
+        NetworkOptions.validate rows defaults options
         WeightedOptions.validate options.Weighted
 
     /// The options as named texts.

@@ -113,7 +113,7 @@ module CqlOptions =
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (options: CqlOptions) =
-        Options.validate rows options
+        NetworkOptions.validate rows defaults options
         SoftOptions.validate options.Soft
 
     /// The options as named texts.

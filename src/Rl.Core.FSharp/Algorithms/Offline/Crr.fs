@@ -74,7 +74,7 @@ module CrrOptions =
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (options: CrrOptions) =
-        Options.validate rows options
+        NetworkOptions.validate rows defaults options
         WeightedOptions.validate options.Weighted
 
     /// The options as named texts.

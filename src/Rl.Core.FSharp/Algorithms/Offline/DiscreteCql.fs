@@ -90,7 +90,7 @@ module DiscreteCqlOptions =
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (options: DiscreteCqlOptions) =
-        Options.validate rows options
+        NetworkOptions.validate rows defaults options
 
         if options.Dqn.Target.IsMunchausen then
             Guard.fail (nameof options.Dqn.Target) "Target is munchausen; discrete-cql has double or maximum."
@@ -163,7 +163,7 @@ module DiscreteCql =
             RecordedOptions.small
             DiscreteCqlOptions.validate
             create
-        |> AlgorithmEntry.withActions (ValueLearner.components >> Option.isSome)
+        |> AlgorithmEntry.withActions (ValueNetwork.components >> Option.isSome)
         |> AlgorithmEntry.withParameters DiscreteCqlOptions.ofPairs (fun c observations actions ->
-            (ValueLearner.layout c.Dqn.Values (networkOf c observations actions)).Count)
+            (ValueNetwork.layout c.Dqn.Values (networkOf c observations actions)).Count)
         |> AlgorithmEntry.withData

@@ -67,7 +67,7 @@ module FilteredCloningOptions =
                     (fun v (c: FilteredCloningOptions) -> { c with Exploration = v })
                     ExplorationOptions.rows
             yield! network NetworkOptions.normaliseObservations
-            yield! network NetworkOptions.layers
+            yield! network (NetworkOptions.layers |> Options.without [ nameof d.Network.Network ])
             Options.convolutions (nameof d.Convolutions) _.Convolutions (fun v c -> { c with Convolutions = v })
         ]
 

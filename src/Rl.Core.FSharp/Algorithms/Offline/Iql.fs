@@ -62,7 +62,7 @@ module IqlOptions =
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (options: IqlOptions) =
-        Options.validate rows options
+        NetworkOptions.validate rows defaults options
         WeightedOptions.validate options.Weighted
 
     /// The options as named texts.

@@ -141,7 +141,7 @@ module WeightedOptions =
             Options.number (nameof o.LargestLogDeviation) Range.finite _.LargestLogDeviation (fun v c ->
                 { c with LargestLogDeviation = v })
             yield! network NetworkOptions.normaliseObservations
-            yield! network NetworkOptions.layers
+            yield! network (NetworkOptions.ofActionCritics NetworkOptions.layers)
             Options.convolutions (nameof o.Convolutions) _.Convolutions (fun v c -> { c with Convolutions = v })
         ]
 

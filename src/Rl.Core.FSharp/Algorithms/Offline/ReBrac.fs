@@ -54,7 +54,7 @@ module ReBracOptions =
             { c with Recorded = v })
 
     /// Fails for the first option that is out of its range, naming it.
-    let validate (options: ReBracOptions) = Options.validate rows options
+    let validate (options: ReBracOptions) = NetworkOptions.validate rows defaults options
 
     /// The options as named texts.
     let toPairs (options: ReBracOptions) : (string * string) list = Options.toPairs rows options

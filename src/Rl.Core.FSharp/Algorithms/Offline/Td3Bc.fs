@@ -36,7 +36,7 @@ module Td3BcOptions =
             { c with Recorded = v })
 
     /// Fails for the first option that is out of its range, naming it.
-    let validate (options: Td3BcOptions) = Options.validate rows options
+    let validate (options: Td3BcOptions) = NetworkOptions.validate rows defaults options
 
     /// The options as named texts.
     let toPairs (options: Td3BcOptions) : (string * string) list = Options.toPairs rows options

@@ -88,7 +88,7 @@ module A2cOptions =
         ]
 
     /// Fails for the first option that is out of its range, naming it.
-    let validate (options: A2cOptions) = Options.validate rows options
+    let validate (options: A2cOptions) = NetworkOptions.validate rows defaults options
 
     /// The options as named texts.
     let toPairs (options: A2cOptions) : (string * string) list = Options.toPairs rows options

@@ -67,13 +67,13 @@ module NpgOptions =
             yield! rollout OnPolicyOptions.normaliseAdvantages
             yield! network NetworkOptions.normaliseObservations
             yield! rollout OnPolicyOptions.normaliseRewards
-            yield! network NetworkOptions.freeLayers
+            yield! network (NetworkOptions.ofTwo NetworkOptions.freeLayers)
             yield! exploration ExplorationOptions.rows
             yield! network NetworkOptions.actionScaling
         ]
 
     /// Fails for the first option that is out of its range, naming it.
-    let validate (options: NpgOptions) = Options.validate rows options
+    let validate (options: NpgOptions) = NetworkOptions.validate rows defaults options
 
     /// The options as named texts.
     let toPairs (options: NpgOptions) : (string * string) list = Options.toPairs rows options
@@ -87,7 +87,7 @@ module NpgOptions =
 module Npg =
 
     let private bind (c: NpgOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = OnPolicy.network c.Network c.Exploration environment
+        let network = OnPolicy.network (OnPolicy.apart c.Network) c.Exploration environment
         let source = RolloutSource(network, environment, OnPolicy.rollouts c.Rollout c.Network, workers)
         let columns = source.Columns
 
@@ -170,4 +170,5 @@ module Npg =
             [ "RolloutSteps", "32"; "CgSteps", "5"; "ValueEpochs", "2"; "ValueMinibatchSize", "48" ]
             NpgOptions.validate
             create
-        |> AlgorithmEntry.withParameters NpgOptions.ofPairs (fun c -> OnPolicy.parameters c.Network c.Exploration)
+        |> AlgorithmEntry.withParameters NpgOptions.ofPairs (fun c ->
+            OnPolicy.parameters (OnPolicy.apart c.Network) c.Exploration)

@@ -15,18 +15,36 @@ open Rl.Core.Optimisers
 [<RequireQualifiedAccess>]
 module OnPolicy =
 
-    let private networkOf
+    /// Actor and critic with hidden layers of the same widths, or layers of a user's own, for spaces of observations
+    /// and actions.
+    let internal networkOf
         (options: NetworkOptions)
         (exploration: ExplorationOptions)
-        observations
-        actions
+        (observations: Space)
+        (actions: Space)
         : ActorCritic =
-        let head = Policy.headFor exploration.InitialLogStandardDeviation actions
+        let layers: LayerOptions =
+            {
+                Design = options.Network
+                Hidden = options.Hidden
+                Activation = options.Activation
+                SharedTrunk = false
+                Convolutions = Convolutions.Layers []
+                Recurrence = None
+                RecurrentUnits = 0
+                OrthogonalInitialisation = true
+                InitialLogStandardDeviation = exploration.InitialLogStandardDeviation
+                StateDependentExploration = false
+            }
 
-        ActorCritic.separate options.Activation (Encoding.size observations) options.Hidden head
-        |> Policy.scaled options.ActionScaling actions
+        PolicyNetwork.create layers observations actions |> Policy.scaled options.ActionScaling actions
 
-    /// Actor and critic with hidden layers of the same widths, for the environment's spaces.
+    /// The options with layers of a user's own as those of networks that share nothing, of learners that move actor and
+    /// critic one after the other.
+    let apart (options: NetworkOptions) : NetworkOptions =
+        { options with Network = NetworkDesign.apart options.Network }
+
+    /// The network for the environment's spaces.
     let network
         (options: NetworkOptions)
         (exploration: ExplorationOptions)

@@ -1,12 +1,9 @@
 /// Losses of users: what PPO's rollouts, epochs and minibatches minimise instead of PPO's own loss (slide 15).
 namespace Rl.Core.Algorithms
 
-open System
-open System.Collections.Generic
 open Rl.Core.Acting
 open Rl.Core.Autodiff
 open Rl.Core.Experience
-open Rl.Core.Foundations
 open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Objectives
@@ -127,101 +124,40 @@ module PolicyLoss =
             PlanLeft = batch[PolicyObjective.planLeft]
         }
 
-    let private inputsOf (expressions: Expr[]) =
-        Graph.topological expressions
-        |> Array.choose (fun node ->
-            match node.Operation with
-            | Input name -> Some struct (name, node)
-            | _ -> None)
-
-    let private fail (loss: PolicyLoss) (complaint: string) =
-        Guard.fail "loss" $"The loss {loss.Id} cannot be learned from: {complaint}"
-
     /// Requires terms that can be minimised over these samples.
     let private check (loss: PolicyLoss) (samples: PolicySamples) (terms: Term list) =
         if terms.IsEmpty then
-            fail loss "it has no terms; give at least one of the policy and one of the values."
+            OwnLoss.fail loss.Id "it has no terms; give at least one of the policy and one of the values."
 
-        let known =
-            HashSet<Expr>(inputsOf samples.All |> Array.map (fun (struct (_, node)) -> node), HashIdentity.Reference)
-
-        let shape = samples.LogProbability.Shape
-
-        for term in terms do
-            if String.IsNullOrWhiteSpace term.Name then
-                fail loss "a term has a name that is blank; progress shows terms by their names."
-
-            if List.contains term.Name reserved then
-                fail loss $"a term is named {term.Name}, which every update reports; choose another name."
-
-            if terms |> List.exists (fun other -> other.Name = term.Name && not (obj.ReferenceEquals(other, term))) then
-                fail loss $"two terms are named {term.Name}; give each its own name."
-
-            if not (term.Kind.IsMean || term.Kind.IsReported) then
-                fail loss $"the term {term.Name} is neither a mean (Term.mean) nor a report (Term.report)."
-
-            if not (Double.IsFinite term.Weight) then
-                fail loss $"the weight of the term {term.Name} is {term.Weight}; it must be finite."
-
-            if term.PerSample.Shape <> shape then
-                fail
-                    loss
-                    ($"the term {term.Name} has shape {Shape.print term.PerSample.Shape} for {shape[0]} samples; it "
-                     + $"must be a number a sample, {Shape.print shape}. The engine takes the mean over samples: leave "
-                     + "Mean and Sum over them out.")
-
-            for struct (name, node) in inputsOf [| term.PerSample |] do
-                if not (known.Contains node) then
-                    fail
-                        loss
-                        ($"the term {term.Name} reads the input {name}{Shape.print node.Shape}, which nothing sets, or "
-                         + "samples of another call; use the samples that the loss is given.")
-
-        let order = Graph.topological (terms |> List.map _.PerSample |> List.toArray)
-        let minimised = terms |> List.filter (fun term -> not (Term.isReport term) && term.Weight <> 0.0)
-
-        let moves (targets: Expr list) (term: Term) =
-            (Graph.flowingTo (List.toArray targets) order).Contains term.PerSample
-
+        OwnLoss.check loss.Id reserved samples.All samples.LogProbability.Shape terms
         let ofPolicy = [ samples.LogProbability; samples.Entropy ]
 
-        for term in minimised do
-            if not (moves (samples.Value :: ofPolicy) term) then
-                fail
-                    loss
-                    ($"the term {term.Name} depends on no parameter, so that it moves nothing: it is made of data (or "
-                     + "StopGradient) alone. Make it a report, or use LogProbability, Ratio, Entropy or Value.")
+        let struct (minimised, moves) =
+            terms
+            |> OwnLoss.minimised loss.Id (samples.Value :: ofPolicy) "LogProbability, Ratio, Entropy or Value"
 
         if not (List.exists (moves ofPolicy) minimised) then
-            fail
-                loss
+            OwnLoss.fail
+                loss.Id
                 ("no term depends on the policy's parameters; it would never learn. Use LogProbability, Ratio, "
                  + "ApproximateKl or Entropy in a term that is minimised.")
 
         if not (List.exists (moves [ samples.Value ]) minimised) then
-            fail
-                loss
+            OwnLoss.fail
+                loss.Id
                 ("no term depends on the value function's parameters, and advantages are estimated by it. Add a term "
                  + "such as ½ (Value − Returns)².")
 
     /// The loss's terms, and reports of the entropy and of the divergence where it has none of these names.
     let private termsOf (loss: PolicyLoss) (c: PpoOptions) =
-        let mutable first: string list = []
+        let requireSame = OwnLoss.steady loss.Id
 
         fun (network: ActorCritic) (columns: RolloutColumns) (batch: Batch) ->
             let samples = samples c network columns batch
             let terms = loss.Terms samples
             check loss samples terms
             let names = terms |> List.map _.Name
-            if first.IsEmpty then first <- names
-
-            if names <> first then
-                let text (names: string list) = String.Join(", ", names)
-
-                fail
-                    loss
-                    ($"its terms are {text names} and were {text first} before; it must give the same terms each "
-                     + "time.")
+            requireSame names
 
             [
                 yield! terms
@@ -235,8 +171,7 @@ module PolicyLoss =
     /// saying what is wrong, for terms that are not a number a sample, and where policy or value function would not
     /// learn.
     let entry (loss: PolicyLoss) : AlgorithmEntry =
-        if String.IsNullOrWhiteSpace loss.Id then
-            Guard.fail "id" "A loss needs an id that is not blank; files name it."
+        OwnLoss.requireId loss.Id
 
         let bind (c: PpoOptions) environment workers =
             let objective: PolicyObjective =

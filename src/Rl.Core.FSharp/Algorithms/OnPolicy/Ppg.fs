@@ -113,7 +113,7 @@ module PpgOptions =
             yield! network NetworkOptions.normaliseObservations
             yield! rollout OnPolicyOptions.normaliseRewards
             yield!
-                network NetworkOptions.layers
+                network (NetworkOptions.ofTwo NetworkOptions.layers)
                 |> Options.meaning
                     (nameof d.Network.Hidden)
                     ("Widths of the hidden layers of actor and critic; at least one, whose features the auxiliary "
@@ -124,9 +124,9 @@ module PpgOptions =
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (c: PpgOptions) =
-        Options.validate rows c
+        NetworkOptions.validate rows defaults c
 
-        if c.Network.Hidden.IsEmpty then
+        if c.Network.Hidden.IsEmpty && c.Network.Network.IsAutomatic then
             Guard.fail
                 (nameof c.Network.Hidden)
                 "Hidden is empty; the auxiliary phase needs at least one hidden layer to train."
@@ -171,7 +171,7 @@ module Ppg =
     /// A linear value of the actor's features; only learning needs it, so it is kept beside θ.
     let private auxiliaryHead (network: ActorCritic) : StateVariable list =
         [
-            { Name = "output/weight"; Shape = [| List.last network.Actor.Layers.Hidden; 1 |]; Initial = 0.0 }
+            { Name = "output/weight"; Shape = [| Mlp.features network.Actor.Layers; 1 |]; Initial = 0.0 }
             { Name = "output/bias"; Shape = [| 1 |]; Initial = 0.0 }
         ]
 
@@ -190,7 +190,7 @@ module Ppg =
         ]
 
     let private bind (c: PpgOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = OnPolicy.network c.Network c.Exploration environment
+        let network = OnPolicy.network (OnPolicy.apart c.Network) c.Exploration environment
         let source = RolloutSource(network, environment, OnPolicy.rollouts c.Rollout c.Network, workers)
         let columns, samples = source.Columns, source.Samples
         let minibatches = Minibatches.OfLargest(samples, c.MinibatchSize)
@@ -356,4 +356,5 @@ module Ppg =
             ]
             PpgOptions.validate
             create
-        |> AlgorithmEntry.withParameters PpgOptions.ofPairs (fun c -> OnPolicy.parameters c.Network c.Exploration)
+        |> AlgorithmEntry.withParameters PpgOptions.ofPairs (fun c ->
+            OnPolicy.parameters (OnPolicy.apart c.Network) c.Exploration)

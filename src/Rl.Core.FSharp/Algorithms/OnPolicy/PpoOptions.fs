@@ -175,7 +175,6 @@ module PpoOptions =
                     ("Divide rewards by the running standard deviation of the discounted return, clipped to ± "
                      + "`RewardClip`.")
             Options.number (nameof d.RewardClip) Range.positive _.RewardClip (fun v c -> { c with RewardClip = v })
-            yield! network NetworkOptions.design
             yield! network NetworkOptions.layers
             Options.flag (nameof d.SharedTrunk) _.SharedTrunk (fun v c -> { c with SharedTrunk = v })
             Options.convolutions (nameof d.Convolutions) _.Convolutions (fun v c -> { c with Convolutions = v })
@@ -199,7 +198,7 @@ module PpoOptions =
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (c: PpoOptions) =
-        Options.validate rows c
+        NetworkOptions.validate rows defaults c
 
         if RateSchedule.isZero c.ClipRange && c.KlPenalty = 0.0 then
             Guard.fail

@@ -103,14 +103,14 @@ module ReinforceOptions =
                 { c with MaxGradientNorm = v })
             yield! network NetworkOptions.normaliseObservations
             yield!
-                network NetworkOptions.layers
+                network (NetworkOptions.ofTwo NetworkOptions.layers)
                 |> Options.meaning (nameof d.Network.Hidden) "Widths of the hidden layers."
             yield! exploration ExplorationOptions.rows
             yield! network NetworkOptions.actionScaling
         ]
 
     /// Fails for the first option that is out of its range, naming it.
-    let validate (options: ReinforceOptions) = Options.validate rows options
+    let validate (options: ReinforceOptions) = NetworkOptions.validate rows defaults options
 
     /// The options as named texts.
     let toPairs (options: ReinforceOptions) : (string * string) list = Options.toPairs rows options
@@ -234,7 +234,7 @@ module Reinforce =
         if c.NormaliseAdvantages then standardise advantages else advantages
 
     let private bind (c: ReinforceOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = OnPolicy.network c.Network c.Exploration environment
+        let network = OnPolicy.network (OnPolicy.apart c.Network) c.Exploration environment
         let layout = ActorCritic.layout network
         let columns = RolloutColumns.ofEnvironment network environment
         let limit = c.MaxGradientNorm
@@ -360,4 +360,5 @@ module Reinforce =
             [ "EpisodesPerUpdate", "6" ]
             ReinforceOptions.validate
             create
-        |> AlgorithmEntry.withParameters ReinforceOptions.ofPairs (fun c -> OnPolicy.parameters c.Network c.Exploration)
+        |> AlgorithmEntry.withParameters ReinforceOptions.ofPairs (fun c ->
+            OnPolicy.parameters (OnPolicy.apart c.Network) c.Exploration)

@@ -75,13 +75,13 @@ module TrpoOptions =
             yield! rollout OnPolicyOptions.normaliseAdvantages
             yield! network NetworkOptions.normaliseObservations
             yield! rollout OnPolicyOptions.normaliseRewards
-            yield! network NetworkOptions.freeLayers
+            yield! network (NetworkOptions.ofTwo NetworkOptions.freeLayers)
             yield! exploration ExplorationOptions.rows
             yield! network NetworkOptions.actionScaling
         ]
 
     /// Fails for the first option that is out of its range, naming it.
-    let validate (options: TrpoOptions) = Options.validate rows options
+    let validate (options: TrpoOptions) = NetworkOptions.validate rows defaults options
 
     /// The options as named texts.
     let toPairs (options: TrpoOptions) : (string * string) list = Options.toPairs rows options
@@ -95,7 +95,7 @@ module TrpoOptions =
 module Trpo =
 
     let private bind (c: TrpoOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = OnPolicy.network c.Network c.Exploration environment
+        let network = OnPolicy.network (OnPolicy.apart c.Network) c.Exploration environment
         let source = RolloutSource(network, environment, OnPolicy.rollouts c.Rollout c.Network, workers)
         let columns = source.Columns
 
@@ -180,4 +180,5 @@ module Trpo =
             [ "RolloutSteps", "32"; "CgSteps", "5"; "ValueEpochs", "2"; "ValueMinibatchSize", "48" ]
             TrpoOptions.validate
             create
-        |> AlgorithmEntry.withParameters TrpoOptions.ofPairs (fun c -> OnPolicy.parameters c.Network c.Exploration)
+        |> AlgorithmEntry.withParameters TrpoOptions.ofPairs (fun c ->
+            OnPolicy.parameters (OnPolicy.apart c.Network) c.Exploration)

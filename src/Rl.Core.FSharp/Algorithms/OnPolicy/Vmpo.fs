@@ -101,13 +101,13 @@ module VmpoOptions =
                 { c with MaxGradientNorm = v })
             yield! network NetworkOptions.normaliseObservations
             yield! rollout OnPolicyOptions.normaliseRewards
-            yield! network NetworkOptions.layers
+            yield! network (NetworkOptions.ofTwo NetworkOptions.layers)
             yield! exploration ExplorationOptions.rows
             yield! network NetworkOptions.actionScaling
         ]
 
     /// Fails for the first option that is out of its range, naming it.
-    let validate (options: VmpoOptions) = Options.validate rows options
+    let validate (options: VmpoOptions) = NetworkOptions.validate rows defaults options
 
     /// The options as named texts.
     let toPairs (options: VmpoOptions) : (string * string) list = Options.toPairs rows options
@@ -175,7 +175,7 @@ module Vmpo =
         ]
 
     let private bind (c: VmpoOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = OnPolicy.network c.Network c.Exploration environment
+        let network = OnPolicy.network (OnPolicy.apart c.Network) c.Exploration environment
         let source = RolloutSource(network, environment, OnPolicy.rollouts c.Rollout c.Network, workers)
         let columns = source.Columns
         let outputs = PolicyOutputs(network, source.Samples, workers)
@@ -272,4 +272,5 @@ module Vmpo =
             [ "RolloutSteps", "32"; "Epochs", "3" ]
             VmpoOptions.validate
             create
-        |> AlgorithmEntry.withParameters VmpoOptions.ofPairs (fun c -> OnPolicy.parameters c.Network c.Exploration)
+        |> AlgorithmEntry.withParameters VmpoOptions.ofPairs (fun c ->
+            OnPolicy.parameters (OnPolicy.apart c.Network) c.Exploration)

@@ -75,13 +75,13 @@ module VpgOptions =
                 { c with EntropyCoefficient = v })
             yield! network NetworkOptions.normaliseObservations
             yield! rollout OnPolicyOptions.normaliseRewards
-            yield! network NetworkOptions.layers
+            yield! network (NetworkOptions.ofTwo NetworkOptions.layers)
             yield! exploration ExplorationOptions.rows
             yield! network NetworkOptions.actionScaling
         ]
 
     /// Fails for the first option that is out of its range, naming it.
-    let validate (options: VpgOptions) = Options.validate rows options
+    let validate (options: VpgOptions) = NetworkOptions.validate rows defaults options
 
     /// The options as named texts.
     let toPairs (options: VpgOptions) : (string * string) list = Options.toPairs rows options
@@ -115,7 +115,7 @@ module Vpg =
         ]
 
     let private bind (c: VpgOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let network = OnPolicy.network c.Network c.Exploration environment
+        let network = OnPolicy.network (OnPolicy.apart c.Network) c.Exploration environment
         let source = RolloutSource(network, environment, OnPolicy.rollouts c.Rollout c.Network, workers)
         let columns = source.Columns
 
@@ -199,4 +199,5 @@ module Vpg =
             [ "RolloutSteps", "32"; "ValueSteps", "3" ]
             VpgOptions.validate
             create
-        |> AlgorithmEntry.withParameters VpgOptions.ofPairs (fun c -> OnPolicy.parameters c.Network c.Exploration)
+        |> AlgorithmEntry.withParameters VpgOptions.ofPairs (fun c ->
+            OnPolicy.parameters (OnPolicy.apart c.Network) c.Exploration)

@@ -70,7 +70,7 @@ module ArsOptions =
 
     /// Fails for the first option that is out of its range, naming it.
     let validate (c: ArsOptions) =
-        Options.validate rows c
+        NetworkOptions.validate rows defaults c
 
         if c.TopDirections > c.Directions then
             Guard.fail
@@ -173,7 +173,9 @@ module Ars =
                 TotalSteps = c.Plan.TotalSteps
                 Arrays = []
                 // A linear policy starts at 0; layers of a network would then have no slope.
-                Start = Search.start network environment c.Network.NormaliseObservations c.Network.Hidden.IsEmpty
+                Start =
+                    (Mlp.widths network.Layers).IsEmpty
+                    |> Search.start network environment c.Network.NormaliseObservations
                 Collect = collect
                 Learn = learn
             }

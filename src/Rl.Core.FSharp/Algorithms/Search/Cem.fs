@@ -70,7 +70,7 @@ module CemOptions =
         ]
 
     /// Fails for the first option that is out of its range, naming it.
-    let validate (options: CemOptions) = Options.validate rows options
+    let validate (options: CemOptions) = NetworkOptions.validate rows defaults options
 
     /// The options as named texts.
     let toPairs (options: CemOptions) : (string * string) list = Options.toPairs rows options

@@ -68,7 +68,7 @@ module EsOptions =
         ]
 
     /// Fails for the first option that is out of its range, naming it.
-    let validate (options: EsOptions) = Options.validate rows options
+    let validate (options: EsOptions) = NetworkOptions.validate rows defaults options
 
     /// The options as named texts.
     let toPairs (options: EsOptions) : (string * string) list = Options.toPairs rows options

@@ -145,7 +145,9 @@ module internal Search =
     let private networkOf (options: NetworkOptions) (observations: Space) (actions: Space) : Actor =
         let head = Policy.headFor 0.0 actions
 
-        Actor.create options.Activation (Encoding.size observations) options.Hidden head
+        match NetworkDesign.only options.Network with
+        | Some path -> PolicyNetwork.ofPath (Initialiser.Orthogonal Initialiser.rootTwo) observations head path
+        | None -> Actor.create options.Activation (Encoding.size observations) options.Hidden head
         |> Policy.scaledActor options.ActionScaling actions
 
     /// A policy for the environment's spaces.

@@ -76,7 +76,7 @@ module StreamAcOptions =
                 { c with EntropyCoefficient = v })
             yield! network NetworkOptions.normaliseObservations
             yield! stream StreamOptions.scales
-            yield! network NetworkOptions.freeLayers
+            yield! network (NetworkOptions.ofTwo NetworkOptions.freeLayers)
             yield! stream StreamOptions.layers
             yield! exploration ExplorationOptions.rows
             yield! network NetworkOptions.actionScaling
@@ -84,7 +84,7 @@ module StreamAcOptions =
         ]
 
     /// Fails for the first option that is out of its range, naming it.
-    let validate (c: StreamAcOptions) : unit = Options.validate rows c
+    let validate (c: StreamAcOptions) : unit = NetworkOptions.validate rows defaults c
 
     /// The options as named texts.
     let toPairs (options: StreamAcOptions) : (string * string) list = Options.toPairs rows options
@@ -104,14 +104,12 @@ module StreamAc =
 
     /// Actor and critic with hidden layers of the same widths.
     let network (c: StreamAcOptions) (observations: Space) (actions: Space) : ActorCritic =
-        let head = Policy.headFor c.Exploration.InitialLogStandardDeviation actions
-        let network = ActorCritic.separate c.Network.Activation (Encoding.size observations) c.Network.Hidden head
+        let network = OnPolicy.networkOf (OnPolicy.apart c.Network) c.Exploration observations actions
 
         {
             Actor = { network.Actor with Layers = StreamOptions.apply c.Stream network.Actor.Layers }
             Critic = StreamOptions.apply c.Stream network.Critic
         }
-        |> Policy.scaled c.Network.ActionScaling actions
 
     let private entropyCoefficient (c: StreamAcOptions) = Rate.create (nameof c.EntropyCoefficient) c.EntropyCoefficient
 

@@ -68,7 +68,7 @@ module StreamQOptions =
             yield! network NetworkOptions.normaliseObservations
             yield! stream StreamOptions.scales
             yield!
-                network NetworkOptions.freeLayers
+                network (NetworkOptions.ofOne "of the values of actions" NetworkOptions.freeLayers)
                 |> Options.meaning (nameof d.Network.Hidden) "Widths of the hidden layers of the action values."
             yield! stream StreamOptions.layers
             Options.convolutions (nameof d.Convolutions) _.Convolutions (fun v c -> { c with Convolutions = v })
@@ -76,7 +76,7 @@ module StreamQOptions =
         ]
 
     /// Fails for the first option that is out of its range, naming it.
-    let validate (c: StreamQOptions) : unit = Options.validate rows c
+    let validate (c: StreamQOptions) : unit = NetworkOptions.validate rows defaults c
 
     /// The options as named texts.
     let toPairs (options: StreamQOptions) : (string * string) list = Options.toPairs rows options
@@ -98,8 +98,11 @@ module StreamQ =
         | Space.Discrete(count, _) ->
             let distribution = GreedyPolicy.create count
 
+            let own = NetworkDesign.only c.Network.Network
+            let activation, hidden = c.Network.Activation, c.Network.Hidden
+
             let actor =
-                PolicyNetwork.values c.Convolutions c.Network.Activation c.Network.Hidden observations distribution
+                PolicyNetwork.valuesOf own c.Convolutions activation hidden observations distribution
                 |> if c.Stream.LayerNormalisation then PolicyNetwork.normalised else id
 
             { actor with Layers = StreamOptions.apply c.Stream actor.Layers }
@@ -116,7 +119,7 @@ module StreamQ =
         let values = Actor.policy network (batch.Parameters group)
         let q = values batch[steps.Observations]
         let actions = Expr.squeeze -1 batch[steps.Actions]
-        let next = values batch[steps.NextObservations] |> ValueLearner.possible columns.NextMasks batch
+        let next = values batch[steps.NextObservations] |> ValueNetwork.possible columns.NextMasks batch
 
         let error =
             ValueLearning.qLearning q actions batch[steps.Rewards] (c.Stream.Discount * batch[steps.Continues]) next

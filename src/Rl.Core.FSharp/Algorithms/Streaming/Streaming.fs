@@ -74,6 +74,7 @@ module StreamOptions =
         let start = Initialiser.Sparse options.Sparsity
 
         { layers with
+            Graph = layers.Graph |> Option.map (LayerGraph.withWeights start)
             HiddenWeight = start
             OutputWeight = start
             LayerNormalisation = options.LayerNormalisation
