@@ -74,6 +74,9 @@ public sealed record CrrOptions : AgentOptions
     /// <summary>Give the networks observations of running mean 0 and variance 1, clipped to ± 10.</summary>
     public bool NormaliseObservations { get; init; } = Defaults.Weighted.Network.NormaliseObservations;
 
+    /// <summary>Layers of your own in place of those that other options say: branches for the parts of an observation, dense layers, convolutions, layer normalisation and residual layers, of actor and critics each, who share no parameters, whether they have one design or two; critics take the action as a branch after the others, or without branches where the first dense layer comes; auto for those of the other options.</summary>
+    public Network Network { get; init; } = Convert.OfCore(Defaults.Weighted.Network.Network);
+
     /// <summary>Widths of the hidden layers of actor and critic. Each in [1, 65536].</summary>
     public IReadOnlyList<int> Hidden
     {
@@ -115,7 +118,7 @@ public sealed record CrrOptions : AgentOptions
                 OfflineSteps),
             new NetworkOptions(
                 NormaliseObservations,
-                Defaults.Weighted.Network.Network,
+                Convert.ToCore(Network, nameof(Network)),
                 Convert.ToCore(Hidden),
                 Convert.ToCore(Activation),
                 WeightConstraint.ToCore(),
@@ -154,6 +157,7 @@ public sealed record CrrOptions : AgentOptions
         LeastLogDeviation = core.Weighted.LeastLogDeviation,
         LargestLogDeviation = core.Weighted.LargestLogDeviation,
         NormaliseObservations = core.Weighted.Network.NormaliseObservations,
+        Network = Convert.OfCore(core.Weighted.Network.Network),
         Hidden = Convert.OfCore(core.Weighted.Network.Hidden),
         Activation = Convert.OfCore(core.Weighted.Network.Activation),
         WeightConstraint = core.Weighted.Network.WeightConstraint.OfCore(),

@@ -74,6 +74,9 @@ public sealed record DiscreteCqlOptions : AgentOptions
     /// <summary>Give the networks observations of running mean 0 and variance 1, clipped to ± 10.</summary>
     public bool NormaliseObservations { get; init; } = Defaults.Dqn.Values.Network.NormaliseObservations;
 
+    /// <summary>Layers of your own in place of those that other options say: branches for the parts of an observation, dense layers, convolutions, layer normalisation and residual layers, of the values of actions; auto for those of the other options.</summary>
+    public Network Network { get; init; } = Convert.OfCore(Defaults.Dqn.Values.Network.Network);
+
     /// <summary>Widths of the hidden layers of the action values. Each in [1, 65536].</summary>
     public IReadOnlyList<int> Hidden
     {
@@ -113,7 +116,7 @@ public sealed record DiscreteCqlOptions : AgentOptions
                     RoundSteps),
                 new NetworkOptions(
                     NormaliseObservations,
-                    Defaults.Dqn.Values.Network.Network,
+                    Convert.ToCore(Network, nameof(Network)),
                     Convert.ToCore(Hidden),
                     Convert.ToCore(Activation),
                     WeightConstraint.ToCore(),
@@ -163,6 +166,7 @@ public sealed record DiscreteCqlOptions : AgentOptions
         Target = core.Dqn.Target.OfCore(),
         Loss = core.Dqn.Loss.OfCore(),
         NormaliseObservations = core.Dqn.Values.Network.NormaliseObservations,
+        Network = Convert.OfCore(core.Dqn.Values.Network.Network),
         Hidden = Convert.OfCore(core.Dqn.Values.Network.Hidden),
         Activation = Convert.OfCore(core.Dqn.Values.Network.Activation),
         WeightConstraint = core.Dqn.Values.Network.WeightConstraint.OfCore(),

@@ -41,6 +41,9 @@ public sealed record FilteredCloningOptions : AgentOptions
     /// <summary>Give the networks observations of running mean 0 and variance 1, clipped to ± 10.</summary>
     public bool NormaliseObservations { get; init; } = Defaults.Network.NormaliseObservations;
 
+    /// <summary>Layers of your own in place of those that other options say: branches for the parts of an observation, dense layers, convolutions, layer normalisation and residual layers, of the policy; auto for those of the other options.</summary>
+    public Network Network { get; init; } = Convert.OfCore(Defaults.Network.Network);
+
     /// <summary>Widths of the hidden layers of actor and critic. Each in [1, 65536].</summary>
     public IReadOnlyList<int> Hidden
     {
@@ -78,7 +81,7 @@ public sealed record FilteredCloningOptions : AgentOptions
             RoundSteps),
         new NetworkOptions(
             NormaliseObservations,
-            Defaults.Network.Network,
+            Convert.ToCore(Network, nameof(Network)),
             Convert.ToCore(Hidden),
             Convert.ToCore(Activation),
             WeightConstraint.ToCore(),
@@ -99,6 +102,7 @@ public sealed record FilteredCloningOptions : AgentOptions
         BestShare = core.BestShare,
         InitialLogStandardDeviation = core.Exploration.InitialLogStandardDeviation,
         NormaliseObservations = core.Network.NormaliseObservations,
+        Network = Convert.OfCore(core.Network.Network),
         Hidden = Convert.OfCore(core.Network.Hidden),
         Activation = Convert.OfCore(core.Network.Activation),
         WeightConstraint = core.Network.WeightConstraint.OfCore(),

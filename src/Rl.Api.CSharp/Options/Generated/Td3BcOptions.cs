@@ -74,6 +74,9 @@ public sealed record Td3BcOptions : AgentOptions
     /// <summary>Give the networks observations of running mean 0 and variance 1, clipped to ± 10.</summary>
     public bool NormaliseObservations { get; init; } = Defaults.Td3.Network.NormaliseObservations;
 
+    /// <summary>Layers of your own in place of those that other options say: branches for the parts of an observation, dense layers, convolutions, layer normalisation and residual layers, of actor and critics each, who share no parameters, whether they have one design or two; critics take the action as a branch after the others, or without branches where the first dense layer comes; auto for those of the other options.</summary>
+    public Network Network { get; init; } = Convert.OfCore(Defaults.Td3.Network.Network);
+
     /// <summary>Widths of the hidden layers of actor and critic. Each in [1, 65536].</summary>
     public IReadOnlyList<int> Hidden
     {
@@ -112,7 +115,7 @@ public sealed record Td3BcOptions : AgentOptions
                 RoundSteps),
             new NetworkOptions(
                 NormaliseObservations,
-                Defaults.Td3.Network.Network,
+                Convert.ToCore(Network, nameof(Network)),
                 Convert.ToCore(Hidden),
                 Convert.ToCore(Activation),
                 WeightConstraint.ToCore(),
@@ -159,6 +162,7 @@ public sealed record Td3BcOptions : AgentOptions
         SmoothingLimit = core.Td3.SmoothingLimit,
         ExplorationDeviation = Convert.OfCore(core.Td3.Noise.ExplorationDeviation),
         NormaliseObservations = core.Td3.Network.NormaliseObservations,
+        Network = Convert.OfCore(core.Td3.Network.Network),
         Hidden = Convert.OfCore(core.Td3.Network.Hidden),
         Activation = Convert.OfCore(core.Td3.Network.Activation),
         WeightConstraint = core.Td3.Network.WeightConstraint.OfCore(),

@@ -67,12 +67,12 @@ module FilteredCloningOptions =
                     (fun v (c: FilteredCloningOptions) -> { c with Exploration = v })
                     ExplorationOptions.rows
             yield! network NetworkOptions.normaliseObservations
-            yield! network (NetworkOptions.layers |> Options.without [ nameof d.Network.Network ])
+            yield! network (NetworkOptions.ofOne "of the policy" NetworkOptions.layers)
             Options.convolutions (nameof d.Convolutions) _.Convolutions (fun v c -> { c with Convolutions = v })
         ]
 
     /// Fails for the first option that is out of its range, naming it.
-    let validate (options: FilteredCloningOptions) = Options.validate rows options
+    let validate (options: FilteredCloningOptions) = NetworkOptions.validate rows defaults options
 
     /// The options as named texts.
     let toPairs (options: FilteredCloningOptions) : (string * string) list = Options.toPairs rows options
@@ -101,8 +101,10 @@ module FilteredCloning =
         |> Array.sort
 
     let private actorOf (c: FilteredCloningOptions) (observations: Space) (actions: Space) : Actor =
+        let own = NetworkDesign.only c.Network.Network
+
         Policy.headFor c.Exploration.InitialLogStandardDeviation actions
-        |> PolicyNetwork.values c.Convolutions c.Network.Activation c.Network.Hidden observations
+        |> PolicyNetwork.valuesOf own c.Convolutions c.Network.Activation c.Network.Hidden observations
         |> Policy.scaledActor ActionScaling.Bounds actions
 
     /// −ln π(a|s).
