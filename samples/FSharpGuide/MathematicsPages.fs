@@ -104,3 +104,12 @@ let wrappers () =
     let list = [ Wrapper.RescaleAction([| -1.0 |], [| 1.0 |]); Wrapper.NormalizeObservation 1e-8 ]
     let wrapped = Wrapper.apply list batch
     printfn $"{wrapped.Count} copies with actions in {wrapped.ActionSpace}"
+
+let imitation () =
+    let struct (mdp, rng) = Generators.dense 3 2 0.9 (Rng.create 2UL)
+    let struct (_, features, _) = TabularPolicy.random 1.0 (mdp.States * mdp.Actions) 2 rng
+    let expert = MaximumCausalEntropy.solve (MaximumCausalEntropy.withReward 2 features [| 1.0; -1.0 |] mdp) 10
+    let expectations = MaximumCausalEntropy.featureExpectations mdp 2 features expert
+    let weights = MaximumCausalEntropy.fit mdp 10 2 features expectations 1_000 1e-6
+    let explained = MaximumCausalEntropy.withReward 2 features weights mdp
+    printfn $"weights %A{weights}, a first reward of {explained.ExpectedReward(0, 0):F3}"

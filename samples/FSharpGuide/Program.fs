@@ -14,6 +14,7 @@ let main _ =
     MathematicsPages.valueLearning ()
     MathematicsPages.valueDistributions ()
     MathematicsPages.wrappers ()
+    MathematicsPages.imitation ()
     ReplayPage.show ()
     PlanningPage.show ()
     PluginsPage.show ()

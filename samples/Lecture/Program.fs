@@ -10,6 +10,7 @@ let private run (setting: Setting) =
 
     [
         Slide01WeightedRegression.run
+        Slide02CompoundingError.run
         Slide05SmoothExpectation.run
         Slide10Models.run
         Slide13UnbiasedObjective.run

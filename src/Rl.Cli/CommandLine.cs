@@ -267,7 +267,7 @@ internal static class CommandLine
         }
         catch (Exception error) when (
             error is IOException or UnauthorizedAccessException or InvalidDataException or NotSupportedException
-                or EnvironmentException or TrainingFailureException or InvalidOperationException)
+                or EnvironmentException or TrainingFailureException or ExpertException or InvalidOperationException)
         {
             terminal.Error.WriteLine($"rl: {Shown.Text(error.Message)}");
             return ExitCode.Failure;

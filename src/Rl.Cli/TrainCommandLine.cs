@@ -147,10 +147,21 @@ internal static class TrainCommandLine
             Description = "Write an object a line as it trains: progress.jsonl in the run's folder.",
         };
 
+        private readonly Option<string?> expert = new("--expert")
+        {
+            Description = "The agent's file of an expert, for algorithms that imitate: dagger asks it while it trains, "
+                + "for others its episodes are recorded first.",
+            HelpName = "file",
+        };
+
+        private readonly Option<int> expertEpisodes = NumberOption.Whole(
+            "--expert-episodes", "Episodes of the expert that are recorded.", least: 1, otherwise: 20);
+
         public void AddTo(Command command)
         {
             Option[] all =
             [
+                expert, expertEpisodes,
                 steps, threads, json, episodes, checkpointEvery, keepLast, withoutReplay, evaluateEvery,
                 evaluateEpisodes, tensorBoard, monitor, jsonLines,
             ];
@@ -162,6 +173,8 @@ internal static class TrainCommandLine
 
         public TrainRequest Read(ParseResult parsed) => new()
         {
+            Expert = parsed.GetValue(expert),
+            ExpertEpisodes = parsed.GetValue(expertEpisodes),
             Steps = parsed.GetValue(steps),
             Threads = parsed.GetValue(threads),
             Json = parsed.GetValue(json),

@@ -23,15 +23,15 @@ public sealed class AgentTests
         NormaliseRewards = true,
     };
 
-    /// <summary>Every algorithm that acts (those that learn from data are in <see cref="RecordedDataTests"/>) and can
-    /// have its actions on CartPole; the others, and those that collect rollouts or
-    /// remember steps, with continuous actions if they can have them.</summary>
+    /// <summary>Every algorithm that acts (those that learn from data alone are in <see cref="RecordedDataTests"/>) and
+    /// can have its actions on CartPole; the others, and those that collect rollouts or remember steps, with continuous
+    /// actions if they can have them.</summary>
     public static TheoryData<string, string> Cases
     {
         get
         {
             var cases = new TheoryData<string, string>();
-            foreach (var algorithm in Algorithms.All.Where(algorithm => !algorithm.NeedsData))
+            foreach (var algorithm in Algorithms.All.Where(algorithm => algorithm.NeedsEnvironment))
             {
                 var entry = Catalogue.entries.Single(entry => entry.Id == algorithm.Id);
                 var suits = entry.Suits.Invoke(Core.Environments.Space.NewDiscrete(2, 0));
@@ -66,10 +66,11 @@ public sealed class AgentTests
         first.TrainFor(600);
         first.Save(folder.File("piece.rl"));
         Assert.InRange(first.Steps, 600, whole.Steps - 1);
-        using var second = Agent.Load(folder.File("piece.rl"));
+        using var second = MadeAgents.Given(Agent.Load(folder.File("piece.rl")), environment);
         second.TrainFor(700);
         second.Save(folder.File("piece.rl"));
-        using var third = Agent.Load(folder.File("piece.rl"), Environments.Make(environment));
+        using var third = MadeAgents.Given(
+            Agent.Load(folder.File("piece.rl"), Environments.Make(environment)), environment);
         third.Train();
         third.Save(folder.File("pieces.rl"));
 
@@ -317,7 +318,7 @@ public sealed class AgentTests
     }
 
     private static Agent Create(string algorithm, string environment, ulong seed = 1, int threads = 1) =>
-        Agent.Create(Options(algorithm) with { Threads = threads }, Environments.Make(environment), seed);
+        MadeAgents.Of(Options(algorithm) with { Threads = threads }, environment, seed);
 
     private static AgentOptions Options(string algorithm) => algorithm switch
     {

@@ -31,10 +31,7 @@ public sealed class PolicyTests
         var environment = entry.Suits.Invoke(Space.Discrete(2).Core) ? "CartPole-v1" : "Pendulum-v1";
         var options = Algorithms.Options(
             algorithm, [.. entry.Small.Select(pair => KeyValuePair.Create(pair.Item1, pair.Item2))]);
-        var place = Environments.Make(environment);
-        using var agent = entry.NeedsData
-            ? Agent.Create(options with { Threads = 1 }, MadeData.Of(Environments.Make(environment)), place, 5)
-            : Agent.Create(options with { Threads = 1 }, place, 5);
+        using var agent = MadeAgents.Of(options with { Threads = 1 }, environment, 5);
         agent.TrainFor(64);
         var policy = agent.ToPolicy();
         if (policy.HasMemory)

@@ -35,10 +35,7 @@ public sealed class ParameterTests
             {
                 try
                 {
-                    var place = Environments.Make(environment);
-                    return algorithm.NeedsData
-                        ? Agent.Create(options, MadeData.Of(place), seed: 1)
-                        : Agent.Create(options, place, seed: 1);
+                    return MadeAgents.Of(options, environment, seed: 1);
                 }
                 catch (System.ArgumentException)
                 {

@@ -31,9 +31,7 @@ internal static class Agents
 
     public static Agent Trained(AgentOptions options, Func<IEnvironment> environment, int steps = 64)
     {
-        var agent = Algorithms.Describe(options.Algorithm).NeedsData
-            ? Agent.Create(options, MadeData.Of(environment()), 3)
-            : Agent.Create(options, environment, 3);
+        var agent = MadeAgents.Of(options, environment, 3);
         agent.TrainFor(steps);
         return agent;
     }

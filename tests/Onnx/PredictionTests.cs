@@ -121,6 +121,16 @@ public sealed class PredictionTests
     }
 
     [Theory]
+    [InlineData("bc", "box")]
+    [InlineData("dagger", "dict")]
+    public void Models_of_mixtures_take_the_most_probable_component(string algorithm, string actions)
+    {
+        using var agent = Agents.Trained(
+            Agents.Small(algorithm, ("Components", "3")), () => new Walk(Numbers, Actions[actions]));
+        Agents.RequireTheSame(agent);
+    }
+
+    [Theory]
     [InlineData("ppo")]
     [InlineData("dqn")]
     public void Images_come_as_floats_or_as_bytes(string algorithm)

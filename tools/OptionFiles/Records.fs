@@ -43,6 +43,13 @@ let private documented (names: string list) (text: string) =
                 $"<c>{name}</c>"
     )
 
+/// What C# calls a record of the core's: options of an algorithm have a record of the same name there.
+let private coreName (record: Type) : string =
+    if Catalogue.entries |> List.exists (fun entry -> entry.OptionsType = record) then
+        $"Core.Algorithms.{record.Name}"
+    else
+        record.Name
+
 /// The core's record from the properties; what is no option of the algorithm keeps the core's default.
 let rec private construct (names: string list) (indent: string) (path: string) (record: Type) : string =
     let values =
@@ -50,11 +57,7 @@ let rec private construct (names: string list) (indent: string) (path: string) (
             for field in FSharpType.GetRecordFields record do
                 if FSharpType.IsRecord field.PropertyType then
                     let inner = construct names (indent + "    ") $"{path}.{field.Name}" field.PropertyType
-                    let kind = field.PropertyType
-                    // The options of an algorithm have a C# record of the same name.
-                    let isOwn = Catalogue.entries |> List.exists (fun entry -> entry.OptionsType = kind)
-                    let prefix = if isOwn then "Core.Algorithms." else ""
-                    $"new {prefix}{kind.Name}({inner})"
+                    $"new {coreName field.PropertyType}({inner})"
                 elif List.contains field.Name names then
                     Values.toCore field.PropertyType field.Name
                 else

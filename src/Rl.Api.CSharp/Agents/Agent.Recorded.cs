@@ -20,9 +20,9 @@ public sealed partial class Agent
     /// <see cref="IqlOptions"/>; <see cref="AgentOptions.EnvironmentCopies"/> does not matter.</param>
     /// <param name="data">The episodes; they are read once, and kept in memory.</param>
     /// <param name="seed">Where all randomness comes from.</param>
-    /// <exception cref="ArgumentException">An option is out of its range; the algorithm does not learn from data, or
-    /// not in these spaces; or an episode does not fit them, and the message names the data's source, the episode and
-    /// the step.</exception>
+    /// <exception cref="ArgumentException">An option is out of its range; the algorithm does not learn from data, needs
+    /// an environment beside it, or does not have these spaces; or an episode does not fit them, and the message names
+    /// the data's source, the episode and the step.</exception>
     public static Agent Create(AgentOptions options, RecordedData data, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(data);
@@ -32,13 +32,30 @@ public sealed partial class Agent
     /// <summary>A new agent that learns from recorded data, with an environment to evaluate it in, and to go on in
     /// after the option <c>OfflineSteps</c> or with <see cref="TrainOnline"/>.</summary>
     /// <param name="options">The options of an algorithm that learns from data, for example an
-    /// <see cref="AwacOptions"/>; there is one copy of the environment.</param>
+    /// <see cref="AwacOptions"/>; there is one copy of the environment, but for algorithms that always act, such as
+    /// <see cref="GailOptions"/>.</param>
     /// <param name="data">The episodes; they are read once, and kept in memory.</param>
     /// <param name="environment">The environment, with the data's spaces.</param>
     /// <param name="seed">Where all randomness comes from.</param>
     /// <exception cref="ArgumentException">An option is out of its range; the algorithm does not learn from data; the
     /// environment has other spaces; or an episode does not fit them.</exception>
     public static Agent Create(AgentOptions options, RecordedData data, IEnvironment environment, ulong seed)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        return Create(options, EnvironmentSource.Of(environment), seed, data);
+    }
+
+    /// <summary>A new agent that learns from recorded data, with an environment of your own to act or to be evaluated
+    /// in.</summary>
+    /// <param name="options">The options of an algorithm that learns from data, for example a
+    /// <see cref="GailOptions"/>.</param>
+    /// <param name="data">The episodes; they are read once, and kept in memory.</param>
+    /// <param name="environment">Makes a copy of the environment each time it is called.</param>
+    /// <param name="seed">Where all randomness comes from.</param>
+    /// <exception cref="ArgumentException">An option is out of its range; the algorithm does not learn from data; the
+    /// environment has other spaces; or an episode does not fit them.</exception>
+    /// <exception cref="EnvironmentException">The environment failed at its reset.</exception>
+    public static Agent Create(AgentOptions options, RecordedData data, Func<IEnvironment> environment, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(data);
         return Create(options, EnvironmentSource.Of(environment), seed, data);
@@ -53,7 +70,7 @@ public sealed partial class Agent
     {
         ArgumentNullException.ThrowIfNull(recorded);
         using var _ = Enter();
-        RequireData(Options, recorded);
+        RequireData(Options, recorded, source);
         RequireSpaces(recorded, policy.ObservationSpace, policy.ActionSpace);
         data = recorded;
         rows = null;
@@ -111,7 +128,7 @@ public sealed partial class Agent
     private Learner WithData(Learner bare) =>
         data is null ? bare : LearnerData.Give(rows ??= Convert.ToReplay(data, bare), bare);
 
-    private static void RequireData(AgentOptions options, RecordedData? recorded)
+    private static void RequireData(AgentOptions options, RecordedData? recorded, EnvironmentSource? source)
     {
         var needed = Convert.NeedsData(options.Algorithm);
         if (needed && recorded is null)
@@ -127,6 +144,14 @@ public sealed partial class Agent
             throw new ArgumentException(
                 $"{options.Algorithm} does not learn from recorded data; iql, td3-bc, cql, awac and others do: see "
                 + "AlgorithmDescription.NeedsData.",
+                nameof(options));
+        }
+
+        if (needed && source is { IsData: true } && Convert.NeedsEnvironment(options.Algorithm))
+        {
+            throw new ArgumentException(
+                $"{options.Algorithm} acts in an environment beside what it learns from recorded data; use "
+                + "Agent.Create(options, data, environment, seed).",
                 nameof(options));
         }
     }

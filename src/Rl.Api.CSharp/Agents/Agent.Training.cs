@@ -228,7 +228,7 @@ public sealed partial class Agent
             Log.Stopped(Logger, Steps);
             throw;
         }
-        catch (Exception error) when (error is EnvironmentException or TrainingFailureException)
+        catch (Exception error) when (error is EnvironmentException or TrainingFailureException or ExpertException)
         {
             Log.Failed(Logger, error, Steps);
             throw;

@@ -6,6 +6,7 @@ using System.Linq;
 using System.Threading;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Rl.Core.Algorithms;
 using Rl.Core.Environments;
 using Rl.Core.Foundations;
 using Rl.Core.Learning;
@@ -199,8 +200,8 @@ public sealed partial class Agent : IDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        RequireData(options, data);
-        if (data is not null)
+        RequireData(options, data, source);
+        if (data is not null && !Convert.NeedsEnvironment(options.Algorithm))
         {
             options = options with { EnvironmentCopies = 1 };
         }
@@ -306,6 +307,11 @@ public sealed partial class Agent : IDisposable
             workers ??= NewWorkers(Options);
             copies ??= source.Create(Options.EnvironmentCopies);
             learner = WithData(Options.CreateLearner(copies, workers));
+            if (expert is { } asked)
+            {
+                LearnerExpert.Give(asked.Core, learner);
+            }
+
             if (loaded is { } file)
             {
                 try

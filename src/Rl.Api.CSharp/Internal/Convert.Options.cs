@@ -111,6 +111,8 @@ internal static partial class Convert
         Options(entry))
     {
         NeedsData = entry.NeedsData,
+        NeedsEnvironment = entry.NeedsEnvironment,
+        NeedsExpert = entry.NeedsExpert,
     };
 
     private static System.Collections.ObjectModel.ReadOnlyCollection<AlgorithmOption> Options(AlgorithmEntry entry) =>

@@ -20,6 +20,12 @@ internal static partial class Convert
         Catalogue.entries.Concat(Registered.Algorithms ?? [])
             .Any(entry => entry.NeedsData && string.Equals(entry.Id, algorithm, StringComparison.OrdinalIgnoreCase));
 
+    /// <summary>Whether an algorithm, of the library or registered, acts in environments.</summary>
+    public static bool NeedsEnvironment(string algorithm) =>
+        !Catalogue.entries.Concat(Registered.Algorithms ?? [])
+            .Any(entry => !entry.NeedsEnvironment
+                && string.Equals(entry.Id, algorithm, StringComparison.OrdinalIgnoreCase));
+
     /// <summary>An episode as the core has it; what no copy needs is not copied.</summary>
     public static Core.Experience.RecordedEpisode ToCore(RecordedEpisode episode) => new(
         episode.Observations.ToArray(),

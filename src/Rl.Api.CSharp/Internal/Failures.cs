@@ -1,4 +1,5 @@
 using System;
+using Rl.Core.Algorithms;
 using Rl.Core.Environments;
 using Rl.Core.Learning;
 
@@ -15,7 +16,7 @@ internal static class Failures
     });
 
     /// <summary>Calls a function; an environment's failure becomes an <see cref="EnvironmentException"/>, a number that
-    /// is not finite a <see cref="TrainingFailureException"/>.</summary>
+    /// is not finite a <see cref="TrainingFailureException"/>, an expert's an <see cref="ExpertException"/>.</summary>
     public static T Translate<T>(Func<T> function)
     {
         try
@@ -29,6 +30,10 @@ internal static class Failures
         catch (TrainingFailure failure)
         {
             throw new TrainingFailureException(failure);
+        }
+        catch (ExpertFailure failure)
+        {
+            throw new ExpertException(failure);
         }
     }
 }

@@ -23,6 +23,13 @@ public sealed record AlgorithmDescription(
     /// <summary>Whether it learns from recorded data, as agents of
     /// <see cref="Agent.Create(AgentOptions, RecordedData, ulong)"/> do.</summary>
     public bool NeedsData { get; init; }
+
+    /// <summary>Whether it acts in an environment; algorithms that learn from recorded data alone do not.</summary>
+    public bool NeedsEnvironment { get; init; } = true;
+
+    /// <summary>Whether it asks an expert while it trains, as agents of
+    /// <see cref="Agent.Create(AgentOptions, IEnvironment, Expert, ulong)"/> do.</summary>
+    public bool NeedsExpert { get; init; }
 }
 
 /// <summary>The algorithms of the library and of registered assemblies (see <see cref="Plugin"/>), by id.</summary>

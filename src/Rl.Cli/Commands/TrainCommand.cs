@@ -27,6 +27,12 @@ internal sealed record TrainRequest
     /// <summary>A file with options of the algorithm.</summary>
     public string? OptionsFile { get; init; }
 
+    /// <summary>The agent's file of an expert, who is imitated.</summary>
+    public string? Expert { get; init; }
+
+    /// <summary>The episodes of the expert that are recorded.</summary>
+    public int ExpertEpisodes { get; init; } = 20;
+
     /// <summary>1 if not given.</summary>
     public ulong? Seed { get; init; }
 
@@ -122,7 +128,8 @@ internal static class TrainCommand
 
         // The folder last: what cannot be trained leaves no trace, and an earlier run as it is.
         using var agent =
-            Interruptible.Run(() => Agent.Create(options, wrapped, seed), TimeSpan.Zero, interruption);
+            Interruptible.Run(
+                () => Lessons.Create(options, wrapped, seed, request), TimeSpan.Zero, interruption);
         using var folder = RunFolder.Create(request.Run, request.Overwrite, options.Algorithm, environment.Id, seed);
         var outline = new TrainingOutline(
             options.Algorithm, environment.Id, seed, options.TotalSteps, folder.Path,
@@ -179,6 +186,7 @@ internal static class TrainCommand
                     + $"{Text.Run(folder.Path)} measures it."));
         }
 
+        Lessons.Give(agent, request);
         folder.TakeUp(agent.Steps);
         var outline = new TrainingOutline(
             agent.Options.Algorithm, agent.EnvironmentId, agent.Seed, total, folder.Path, null,

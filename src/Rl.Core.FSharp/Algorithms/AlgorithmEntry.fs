@@ -17,6 +17,8 @@ type AlgorithmFamily =
     | Search
     /// Learns from recorded episodes that others may have made.
     | Offline
+    /// Learns to do what an expert does, from its recorded episodes or by asking it.
+    | Imitation
 
 /// An option as the documentation has it.
 type OptionDescription =
@@ -50,8 +52,12 @@ type AlgorithmEntry =
         /// Whether it has actions of a space.
         Suits: Space -> bool
         /// Whether it learns from recorded episodes, which its learners are given beside environments
-        /// (`LearnerData.Give`); these may then be their spaces alone (`RecordedSpaces`).
+        /// (`LearnerData.Give`).
         NeedsData: bool
+        /// Whether it acts in environments; else these may be the spaces of recorded episodes alone (`RecordedSpaces`).
+        NeedsEnvironment: bool
+        /// Whether it asks an expert while it trains, whom its learners are given (`LearnerExpert.Give`).
+        NeedsExpert: bool
         /// Options, as texts, with which an update takes little time: for tests.
         Small: (string * string) list
         /// The options as texts, the defaults with the named ones replaced; names are matched whatever their case.
@@ -109,6 +115,8 @@ module AlgorithmEntry =
                 ]
             Suits = fun _ -> true
             NeedsData = false
+            NeedsEnvironment = true
+            NeedsExpert = false
             Small = small
             Settings = ofPairs >> Options.toPairs rows
             Validate = ofPairs >> validate
@@ -139,5 +147,11 @@ module AlgorithmEntry =
     /// The entry of an algorithm that cannot have actions of every space.
     let withActions (suits: Space -> bool) (entry: AlgorithmEntry) : AlgorithmEntry = { entry with Suits = suits }
 
-    /// The entry of an algorithm that learns from recorded episodes.
-    let withData (entry: AlgorithmEntry) : AlgorithmEntry = { entry with NeedsData = true }
+    /// The entry of an algorithm that learns from recorded episodes without an environment.
+    let withData (entry: AlgorithmEntry) : AlgorithmEntry = { entry with NeedsData = true; NeedsEnvironment = false }
+
+    /// The entry of an algorithm that acts in environments and learns from recorded episodes beside them.
+    let withDemonstrations (entry: AlgorithmEntry) : AlgorithmEntry = { entry with NeedsData = true }
+
+    /// The entry of an algorithm that asks an expert.
+    let withExpert (entry: AlgorithmEntry) : AlgorithmEntry = { entry with NeedsExpert = true }

@@ -12,13 +12,17 @@ module Catalogue =
     let entries: AlgorithmEntry list =
         [
             A2c.entry
+            Airl.entry
             Ars.entry
             Awac.entry
+            Awr.entry
+            Bc.entry
             C51.entry
             Cem.entry
             Cql.entry
             CrossQ.entry
             Crr.entry
+            Dagger.entry
             Ddpg.entry
             DiscreteCql.entry
             Dqn.entry
@@ -26,6 +30,7 @@ module Catalogue =
             Es.entry
             FilteredCloning.entry
             Fqf.entry
+            Gail.entry
             Iql.entry
             Iqn.entry
             Mbpo.entry

@@ -201,7 +201,8 @@ module internal RolloutSize =
 
         int samples
 
-/// Collects rollouts; its memory is used again by each, so a rollout is valid until the next.
+/// Collects rollouts; its memory is used again by each, so a rollout is valid until the next. `around` puts a sink
+/// round that of each share, for what is to be known beside a rollout.
 [<Sealed>]
 type internal Collector
     (
@@ -211,6 +212,7 @@ type internal Collector
         explorer: Explorer,
         environment: BatchEnvironment,
         options: CollectorOptions,
+        around: ActorShare -> ISink -> ISink,
         workers: Workers
     ) =
     let copies = environment.Count
@@ -241,13 +243,38 @@ type internal Collector
 
     let sinks: ISink[] =
         actors.Shares
-        |> Array.map (fun share -> RolloutSink(share, copies, actor.StateSize, options, rollout))
+        |> Array.map (fun share -> around share (RolloutSink(share, copies, actor.StateSize, options, rollout)))
+
+    /// Without sinks round those of the shares.
+    new
+        (
+            actor: Actor,
+            values: StateValues,
+            layout: Layout,
+            explorer: Explorer,
+            environment: BatchEnvironment,
+            options: CollectorOptions,
+            workers: Workers
+        ) =
+        Collector(actor, values, layout, explorer, environment, options, (fun _ sink -> sink), workers)
 
     /// Of the policy of an actor with a critic, whose actions are drawn from it.
-    new(network: ActorCritic, environment: BatchEnvironment, options: CollectorOptions, workers: Workers) =
+    new
+        (
+            network: ActorCritic,
+            environment: BatchEnvironment,
+            options: CollectorOptions,
+            around: ActorShare -> ISink -> ISink,
+            workers: Workers
+        ) =
         let explorer = Explorer.Sample options.ExplorationSteps
         let values = StateValues.Critic network.Critic
-        Collector(network.Actor, values, ActorCritic.layout network, explorer, environment, options, workers)
+        let layout = ActorCritic.layout network
+        Collector(network.Actor, values, layout, explorer, environment, options, around, workers)
+
+    /// The same without sinks round those of the shares.
+    new(network: ActorCritic, environment: BatchEnvironment, options: CollectorOptions, workers: Workers) =
+        Collector(network, environment, options, (fun _ sink -> sink), workers)
 
     /// Runs the state's policy for T steps: struct (rollout, the state after acting).
     member _.Collect(state: TrainingState) : struct (Rollout * TrainingState) =

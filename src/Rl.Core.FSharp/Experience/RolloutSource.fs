@@ -60,9 +60,18 @@ type CreditedRollout =
         State: TrainingState
     }
 
-/// Collects rollouts and credits their actions (Schulman et al. 2016).
+/// Collects rollouts and credits their actions (Schulman et al. 2016). `around` puts a sink round that of each share,
+/// for what is to be known beside a rollout.
 [<Sealed>]
-type RolloutSource(network: ActorCritic, environment: BatchEnvironment, options: RolloutOptions, workers: Workers) =
+type RolloutSource
+    internal
+    (
+        network: ActorCritic,
+        environment: BatchEnvironment,
+        options: RolloutOptions,
+        around: ActorShare -> ISink -> ISink,
+        workers: Workers
+    ) =
     let layout = ActorCritic.layout network
     let samples = RolloutSize.samples options.Steps environment
     let columns = RolloutColumns.ofEnvironment network environment
@@ -77,7 +86,7 @@ type RolloutSource(network: ActorCritic, environment: BatchEnvironment, options:
                 ExplorationSteps = options.ExplorationSteps
             }
 
-        Collector(network, environment, options, workers)
+        Collector(network, environment, options, around, workers)
 
     let rewards = Array.zeroCreate<float32> samples
     let advantages = Array.zeroCreate<float32> samples
@@ -115,6 +124,10 @@ type RolloutSource(network: ActorCritic, environment: BatchEnvironment, options:
             ]
         )
 
+    /// Without sinks round those of the shares.
+    new(network: ActorCritic, environment: BatchEnvironment, options: RolloutOptions, workers: Workers) =
+        RolloutSource(network, environment, options, (fun _ sink -> sink), workers)
+
     /// T · N.
     member _.Samples = samples
     /// The columns of what it collects.
@@ -131,12 +144,28 @@ type RolloutSource(network: ActorCritic, environment: BatchEnvironment, options:
     member _.Start: StateStart =
         Learners.start layout environment options.NormaliseObservations options.NormaliseRewards
 
-    /// Runs the state's policy for T steps.
-    member _.Collect(state: TrainingState) : CreditedRollout =
+    /// Runs the state's policy for T steps, whose actions are still to be credited: struct (what happened, the state
+    /// after acting).
+    member _.Act(state: TrainingState) : struct (Rollout * TrainingState) =
         let struct (rollout, acted) = collector.Collect state
 
+        struct (rollout,
+                { acted with
+                    Steps = state.Steps + int64 samples
+                    Updates = state.Updates + 1L
+                    Observations = Learners.observe state.Observations rollout
+                })
+
+    /// Credits the actions of a rollout from a state by rewards [T, N], the environment's or others; `acted` is the
+    /// state after acting.
+    member _.Credit(state: TrainingState, rollout: Rollout, acted: TrainingState, earned: float32[]) : CreditedRollout =
         let struct (rewardStatistics, discountedReturns) =
-            Learners.normaliseRewards options.Discount options.RewardClip state rollout rewards
+            Learners.normaliseRewards
+                options.Discount
+                options.RewardClip
+                state
+                { rollout with Rewards = earned }
+                rewards
 
         rollout.Advantages(float32 options.Discount, float32 options.GaeLambda, rewards, advantages)
 
@@ -149,15 +178,13 @@ type RolloutSource(network: ActorCritic, environment: BatchEnvironment, options:
             Rewards = rewards
             Advantages = advantages
             Returns = returns
-            State =
-                { acted with
-                    Steps = state.Steps + int64 samples
-                    Updates = state.Updates + 1L
-                    Observations = Learners.observe state.Observations rollout
-                    Rewards = rewardStatistics
-                    DiscountedReturns = discountedReturns
-                }
+            State = { acted with Rewards = rewardStatistics; DiscountedReturns = discountedReturns }
         }
+
+    /// Runs the state's policy for T steps, credited by the environment's rewards.
+    member this.Collect(state: TrainingState) : CreditedRollout =
+        let struct (rollout, acted) = this.Act state
+        this.Credit(state, rollout, acted, rollout.Rewards)
 
     /// Rewards-to-go of a rollout, which bootstrap where it is cut: the λ-returns with λ = 1.
     member _.RewardsToGo(credited: CreditedRollout) : float32[] =

@@ -135,6 +135,34 @@ type internal TransitionSink
                     let target = Span<float32>(nextObservations, (t * copies + first + row) * size, size)
                     share.Finals.Slice(row * size, size).CopyTo target
 
+/// Keeps the encoded next observations [T, N, n] of a rollout, of an episode's last step the true last one, beside what
+/// another sink makes of its T steps.
+[<Sealed>]
+type internal NextObservationSink(share: ActorShare, inner: ISink, copies: int, target: float32[]) =
+    let first, number, size = share.First, share.Number, share.ObservationSize
+    let rowOf t row = Span<float32>(target, (t * copies + first + row) * size, size)
+
+    interface ISink with
+        member _.NeedsFinals = true
+        member _.Asks(share, t) = inner.Asks(share, t)
+        member _.Before(share, t) = inner.Before(share, t)
+        member _.Acts row = inner.Acts row
+
+        member _.After(share, t) =
+            share.Shown.CopyTo(Span<float32>(target, (t * copies + first) * size, number * size))
+
+            for row in 0 .. number - 1 do
+                if share.Terminated[row] then (share.FinalOf row).CopyTo(rowOf t row)
+
+            inner.After(share, t)
+
+        member _.Cut(share, t) =
+            for row in 0 .. number - 1 do
+                if share.Truncated[row] then
+                    share.Finals.Slice(row * size, size).CopyTo(rowOf t row)
+
+            inner.Cut(share, t)
+
 /// Collects transitions: a fixed number of steps of each copy. What it gives is valid until the next time; a replay
 /// copies it.
 [<Sealed>]

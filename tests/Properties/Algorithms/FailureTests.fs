@@ -70,12 +70,16 @@ let private diverging: (string * (string * string) list) list =
 
     [
         "a2c", [ rate; "RolloutSteps", "32" ]
+        "airl", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
         "awac", recorded
+        "awr", [ rate; "BatchSize", "16" ]
+        "bc", [ rate; "BatchSize", "16" ]
         "c51", rate :: replayed
         "cql", recorded
         // Layers that are normalised over batches forget the size of one row; the actor's outputs do not.
         "crossq", ("LearningRate", "1e38") :: replayed
         "crr", recorded
+        "dagger", [ rate; "BatchSize", "16"; "RoundSteps", "60" ]
         "ddpg", critics
         "discrete-cql", [ rate; "Loss", "squared" ] @ drawn
         "dqn", [ rate; "Loss", "squared" ] @ replayed
@@ -83,6 +87,7 @@ let private diverging: (string * (string * string) list) list =
         "droq", critics
         "filtered-bc", rate :: drawn
         "fqf", rate :: replayed
+        "gail", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
         "iql", recorded
         "iqn", rate :: replayed
         "mbpo", critics

@@ -21,19 +21,26 @@ let places: (string * string * string * (string * string) list) list =
         "*", "InitialLogStandardDeviation", "Pendulum-v1", []
         "*", "ActionScaling", "Pendulum-v1", []
         "*", "MinibatchSize", "CartPole-v1", [ "MinibatchSize", "24" ]
-        "ppo", "TotalSteps", "CartPole-v1", [ "LearningRate", "linear(1e-3, 0)" ]
-        "ppo", "ClipRange", "CartPole-v1", [ "LearningRate", "0.01" ]
-        "ppo", "DualClip", "CartPole-v1", [ "LearningRate", "0.1" ]
-        "ppo", "KlPenaltyTarget", "CartPole-v1", [ "KlPenalty", "0.5" ]
-        "ppo", "ValueClipRange", "CartPole-v1", [ "LearningRate", "0.01" ]
-        "ppo", "TargetKl", "CartPole-v1", [ "LearningRate", "0.1" ]
-        "ppo", "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.5" ]
-        "ppo", "RewardClip", "LunarLander-v3", [ "NormaliseRewards", "true"; "RewardClip", "0.2" ]
-        "ppo", "Convolutions", "Spot-v0", []
-        "ppo", "RecurrentUnits", "CartPole-v1", [ "Recurrence", "gru" ]
-        "ppo", "SequenceLength", "CartPole-v1", [ "Recurrence", "gru" ]
-        "ppo", "StateDependentExploration", "Pendulum-v1", []
-        "ppo", "ExplorationSteps", "Pendulum-v1", [ "StateDependentExploration", "true" ]
+        for id in [ "ppo"; "gail"; "airl" ] do
+            id, "TotalSteps", "CartPole-v1", [ "LearningRate", "linear(1e-3, 0)" ]
+            id, "ClipRange", "CartPole-v1", [ "LearningRate", "0.01" ]
+            id, "DualClip", "CartPole-v1", [ "LearningRate", "0.1" ]
+            id, "KlPenaltyTarget", "CartPole-v1", [ "KlPenalty", "0.5" ]
+            id, "ValueClipRange", "CartPole-v1", [ "LearningRate", "0.01" ]
+            id, "TargetKl", "CartPole-v1", [ "LearningRate", "0.1" ]
+            id, "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.5" ]
+            id, "RewardClip", "LunarLander-v3", [ "NormaliseRewards", "true"; "RewardClip", "0.2" ]
+            id, "Convolutions", "Spot-v0", []
+            id, "RecurrentUnits", "CartPole-v1", [ "Recurrence", "gru" ]
+            id, "SequenceLength", "CartPole-v1", [ "Recurrence", "gru" ]
+            id, "StateDependentExploration", "Pendulum-v1", []
+            id, "ExplorationSteps", "Pendulum-v1", [ "StateDependentExploration", "true" ]
+        for id in [ "bc"; "awr"; "dagger" ] do
+            id, "Loss", "Pendulum-v1", []
+            id, "Components", "Pendulum-v1", []
+            id, "Convolutions", "Spot-v0", []
+        "dagger", "ExpertRounds", "CartPole-v1", [ "ExpertRounds", "4" ]
+        "dagger", "BufferSize", "CartPole-v1", [ "BufferSize", "70" ]
         "a2c", "TotalSteps", "CartPole-v1", [ "LearningRate", "linear(1e-3, 0)" ]
         "a2c", "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.05" ]
         "a2c", "Discount", "CartPole-v1", [ "RolloutSteps", "20" ]
@@ -155,12 +162,14 @@ let private isPlanOnly (entry: AlgorithmEntry) name =
             [
                 "ppo"
                 "a2c"
+                "airl"
                 "c51"
                 "crossq"
                 "ddpg"
                 "dqn"
                 "droq"
                 "fqf"
+                "gail"
                 "iqn"
                 "pqn"
                 "qrdqn"

@@ -74,11 +74,54 @@ let replayFor (learner: Learner) (episodes: seq<RecordedEpisode>) : Replay =
         "the data"
         episodes
 
-/// An algorithm's learner with these options, given the episodes of 120 random steps if it learns from data.
+/// An expert who always does the same: of choices the first that is possible, of numbers the middle of their bounds.
+let expertOf (environment: BatchEnvironment) : Expert =
+    let space = environment.ActionSpace
+    let choices = space.Choices
+
+    let rec answer (space: Space) (possible: bool[]) : float32 list =
+        let first count start =
+            [ 0 .. count - 1 ] |> List.find (fun index -> possible.Length = 0 || possible[start + index])
+
+        match space with
+        | Space.Discrete(count, start) -> [ float32 (first count 0 + start) ]
+        | Space.MultiDiscrete(counts, starts) ->
+            let places = Array.scan (+) 0 counts
+            [ for index in 0 .. counts.Length - 1 -> float32 (first counts[index] places[index] + starts[index]) ]
+        | Space.MultiBinary _ -> [ for index in 0 .. space.Size - 1 -> float32 (first 2 (2 * index)) ]
+        | Space.Box(low, high, _) ->
+            [ for l, h in Array.zip low high -> if l > -1e30 && h < 1e30 then float32 ((l + h) / 2.0) else 0.0f ]
+        | Space.Tuple _
+        | Space.Dict _ ->
+            let parts = space.Parts |> List.map snd
+            let places = parts |> List.map _.Choices |> List.scan (+) 0
+
+            List.zip parts (List.take parts.Length places)
+            |> List.collect (fun (part, start) ->
+                answer
+                    part
+                    (if possible.Length = 0 then
+                         [||]
+                     else
+                         possible[start .. start + part.Choices - 1]))
+
+    {
+        Name = "an expert of habit"
+        Act =
+            ExpertActions(fun rows _ masks actions ->
+                for row in 0 .. rows - 1 do
+                    let possible = if masks.IsEmpty then [||] else masks.Slice(row * choices, choices).ToArray()
+                    (List.toArray (answer space possible)).CopyTo(actions.Slice(row * space.Size, space.Size)))
+    }
+
+/// An algorithm's learner with these options, given the episodes of 120 random steps if it learns from data, and an
+/// expert if it asks one.
 let create (entry: AlgorithmEntry) options (environment: BatchEnvironment) (workers: Workers) : Learner =
     let learner = entry.Create options environment workers
 
-    if entry.NeedsData then
+    if entry.NeedsExpert then
+        LearnerExpert.Give(expertOf environment, learner)
+    elif entry.NeedsData then
         LearnerData.Give(replayFor learner (random environment 120 (Rng.create 77UL)), learner)
     else
         learner

@@ -13,9 +13,10 @@ open Xunit
 /// Where a rate has an effect, if not where `OptionLaws` says: algorithm, option, environment, options besides.
 let private places: (string * string * string * (string * string) list) list =
     [
-        "ppo", "ClipRange", "CartPole-v1", [ "LearningRate", "0.05" ]
-        "ppo", "ValueClipRange", "CartPole-v1", [ "LearningRate", "0.01"; "ValueClipRange", "0.02" ]
-        "ppo", "EntropyCoefficient", "CartPole-v1", [ "EntropyCoefficient", "0.1" ]
+        for id in [ "ppo"; "gail"; "airl" ] do
+            id, "ClipRange", "CartPole-v1", [ "LearningRate", "0.05" ]
+            id, "ValueClipRange", "CartPole-v1", [ "LearningRate", "0.01"; "ValueClipRange", "0.02" ]
+            id, "EntropyCoefficient", "CartPole-v1", [ "EntropyCoefficient", "0.1" ]
         "a2c", "EntropyCoefficient", "CartPole-v1", [ "EntropyCoefficient", "0.1" ]
         "vpg", "EntropyCoefficient", "CartPole-v1", [ "EntropyCoefficient", "0.1" ]
         "reinforce", "EntropyCoefficient", "CartPole-v1", [ "EntropyCoefficient", "0.1" ]
@@ -68,7 +69,7 @@ let private found id name =
     let other = OptionLaws.other option present |> float
 
     // Half of a divergence that stops the epochs stops them too.
-    if id = "ppo" && name = "TargetKl" then
+    if List.contains id [ "ppo"; "gail"; "airl" ] && name = "TargetKl" then
         environment, [ "LearningRate", "0.01" ], 1e-6, 0.0
     elif value = 0.0 then
         environment, besides, other, 0.0

@@ -45,6 +45,7 @@ let private kinds: (ActionDistribution * Space) list =
         DiagonalNormalPolicy.stateDependent 2, box
         StateDependentExplorationPolicy.create 2 5 -1.0, box
         SquashedNormalPolicy.create 2 -5.0 2.0, box
+        MixtureNormalPolicy.create 2 3 -5.0 2.0, box
         DeterministicPolicy.create 2, box
         GreedyPolicy.create 3, Space.discrete 3
         DuelingGreedyPolicy.create 3, Space.discrete 3

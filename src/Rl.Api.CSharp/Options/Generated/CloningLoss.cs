@@ -6,13 +6,13 @@ using System;
 
 namespace Rl;
 
-/// <summary>How actions are cloned.</summary>
+/// <summary>How far a policy is from the expert's action.</summary>
 public enum CloningLoss
 {
-    /// <summary>By their log-probability in a normal distribution.</summary>
+    /// <summary>−ln π(a|s).</summary>
     Likelihood,
 
-    /// <summary>By the squared distance of the policy's mean from them.</summary>
+    /// <summary>½ ‖μ(s) − a‖² of the mean of continuous actions, whose deviations stay; −ln π(a|s) of choices.</summary>
     Squared,
 }
 

@@ -13,13 +13,17 @@ internal static class OptionRecords
     public static AgentOptions? Defaults(string algorithm) => algorithm switch
     {
         "a2c" => new A2cOptions(),
+        "airl" => new AirlOptions(),
         "ars" => new ArsOptions(),
         "awac" => new AwacOptions(),
+        "awr" => new AwrOptions(),
+        "bc" => new BcOptions(),
         "c51" => new C51Options(),
         "cem" => new CemOptions(),
         "cql" => new CqlOptions(),
         "crossq" => new CrossQOptions(),
         "crr" => new CrrOptions(),
+        "dagger" => new DaggerOptions(),
         "ddpg" => new DdpgOptions(),
         "discrete-cql" => new DiscreteCqlOptions(),
         "dqn" => new DqnOptions(),
@@ -27,6 +31,7 @@ internal static class OptionRecords
         "es" => new EsOptions(),
         "filtered-bc" => new FilteredCloningOptions(),
         "fqf" => new FqfOptions(),
+        "gail" => new GailOptions(),
         "iql" => new IqlOptions(),
         "iqn" => new IqnOptions(),
         "mbpo" => new MbpoOptions(),
@@ -82,6 +87,20 @@ internal static class OptionRecords
             "Actions of the policy at a state, whose mean value is what an action's advantage is over.",
         ("AwacOptions", "Weights") =>
             "The weight of an action: exp(β A), or its share of the batch by softmax.",
+        ("AwrOptions", "Discount") =>
+            "γ of the rewards-to-go that actions are weighed by.",
+        ("AwrOptions", "LargestWeight") =>
+            "An advantage's weight is this at most.",
+        ("AwrOptions", "RoundSteps") =>
+            "Gradient steps between reports. They change nothing that is learned.",
+        ("AwrOptions", "Temperature") =>
+            "β: the smaller, the more the better actions count; in units of the standard deviation of rewards-to-go.",
+        ("AwrOptions", "ValueLearningRate") =>
+            "Adam's step size for the values of states.",
+        ("AwrOptions", "Weighting") =>
+            "What the weight of an action follows: its reward-to-go, or how much more that is than the state's value.",
+        ("BcOptions", "RoundSteps") =>
+            "Gradient steps between reports. They change nothing that is learned.",
         ("C51Options", "Atoms") =>
             "K: returns are told apart by so many atoms, at equal distances.",
         ("C51Options", "Double") =>
@@ -106,6 +125,22 @@ internal static class OptionRecords
             "The start of the distribution's standard deviations.",
         ("CemOptions", "Population") =>
             "Policies drawn for each update.",
+        ("CloningOptions", "BatchSize") =>
+            "Pairs (s, a) that a gradient step learns from.",
+        ("CloningOptions", "Components") =>
+            "Normal distributions that the policy of continuous actions is a mixture of, for experts who do one thing or another in one state (Bishop 1994); 1 for a single one.",
+        ("CloningOptions", "Convolutions") =>
+            "Layers for observations that are images: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.",
+        ("CloningOptions", "EntropyCoefficient") =>
+            "The weight of the entropy bonus.",
+        ("CloningOptions", "InitialLogStandardDeviation") =>
+            "The start of ln σ for continuous actions of a single normal distribution.",
+        ("CloningOptions", "LearningRate") =>
+            "Adam's step size.",
+        ("CloningOptions", "Loss") =>
+            "How far a policy is from the expert's action: by its likelihood, or by the squared distance of the mean.",
+        ("CloningOptions", "MaxGradientNorm") =>
+            "The gradient is scaled down to this norm; 0 for no bound.",
         ("ConjugateGradientOptions", "CgDamping") =>
             "What is added to the diagonal of the Fisher information.",
         ("ConjugateGradientOptions", "CgSteps") =>
@@ -140,6 +175,16 @@ internal static class OptionRecords
             "What advantages are over: the mean value of the policy's actions, or the largest.",
         ("CrrOptions", "Weights") =>
             "The weight of an action: exp(β A), or 1 where its advantage is above 0 and else 0.",
+        ("DaggerOptions", "BufferSize") =>
+            "Labels that are remembered; the oldest are forgotten first.",
+        ("DaggerOptions", "ExpertDecay") =>
+            "β₁: in round i the expert acts in a share of βⁱ of the steps, drawn anew in each, and the learner in the others; 0: the expert in round 0, the learner ever after.",
+        ("DaggerOptions", "ExpertRounds") =>
+            "Rounds after which the expert acts no more, its share falling in a line from 1; 0: it falls by `ExpertDecay` instead.",
+        ("DaggerOptions", "GradientSteps") =>
+            "Gradient steps after each round, on all labels so far.",
+        ("DaggerOptions", "RoundSteps") =>
+            "Environment steps of a round, over all copies, all of which the expert labels; rounded up to whole steps of the copies.",
         ("DdpgOptions", "Convolutions") =>
             "Layers for observations that are images, of actor and critic each: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.",
         ("DdpgOptions", "CriticLearningRate") =>
@@ -148,6 +193,18 @@ internal static class OptionRecords
             "The share τ of the online networks in their targets after each step.",
         ("DiscreteCqlOptions", "ConservativeWeight") =>
             "α: what the excess of values over those of the data's actions counts beside the errors.",
+        ("DiscriminatorOptions", "DiscriminatorBatchSize") =>
+            "Steps of the expert, and as many of the policy, in each of them.",
+        ("DiscriminatorOptions", "DiscriminatorHidden") =>
+            "Widths of the discriminator's hidden layers.",
+        ("DiscriminatorOptions", "DiscriminatorInputs") =>
+            "What the discriminator sees of a step: the state and the action, the state alone, or the state and the next one.",
+        ("DiscriminatorOptions", "DiscriminatorLearningRate") =>
+            "Adam's step size for the discriminator.",
+        ("DiscriminatorOptions", "DiscriminatorSteps") =>
+            "The discriminator's gradient steps on each rollout, before the policy's.",
+        ("DiscriminatorOptions", "GradientPenalty") =>
+            "The weight of (‖∂l/∂x‖ − 1)² at inputs between the expert's and the policy's, which keeps the discriminator's log-odds l from jumping (Gulrajani et al. 2017); 0 for none.",
         ("DqnOptions", "Loss") =>
             "What errors cost: Huber's loss or the square.",
         ("DqnOptions", "MunchausenFloor") =>
@@ -198,6 +255,8 @@ internal static class OptionRecords
             "N: fractions of [0, 1], in the middle of each of which is the level of a quantile.",
         ("FqfOptions", "HuberThreshold") =>
             "Errors up to this cost their square, further ones their size; 0: all their size, and then places are the quantiles themselves.",
+        ("GailOptions", "ImitationReward") =>
+            "What the policy is paid of the probability D that it looks like the expert: −ln(1 − D), which makes every further step worth something; ln D, which makes it cost something; or the log-odds, of either sign.",
         ("IqlOptions", "AdvantageAfterStep") =>
             "Take advantages by the values of after their step, in an update of their own; else by those of before it, with all networks moved at once.",
         ("IqlOptions", "Cloning") =>

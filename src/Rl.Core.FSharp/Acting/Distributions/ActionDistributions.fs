@@ -21,6 +21,8 @@ module ActionDistributions =
             StateDependentExplorationPolicy.create count features initial
         | name, [ count ], [ least; most ], [] when name = SquashedNormalPolicy.name ->
             SquashedNormalPolicy.create count least most
+        | name, [ count; components ], [ least; most ], [] when name = MixtureNormalPolicy.name ->
+            MixtureNormalPolicy.create count components least most
         | name, [ count ], [], [] when name = DeterministicPolicy.name -> DeterministicPolicy.create count
         | name, [ actions ], [], [] when name = GreedyPolicy.name -> GreedyPolicy.create actions
         | name, [ actions ], [], [] when name = DuelingGreedyPolicy.name -> DuelingGreedyPolicy.create actions

@@ -10,14 +10,6 @@ open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Objectives
 
-/// How actions are cloned.
-[<RequireQualifiedAccess>]
-type CloningLoss =
-    /// By their log-probability in a normal distribution.
-    | Likelihood
-    /// By the squared distance of the policy's mean from them.
-    | Squared
-
 /// Options of implicit Q-learning (Kostrikov, Nair and Levine 2022).
 type IqlOptions =
     {

@@ -178,3 +178,29 @@ type internal PolicyObjective =
 
     /// The share of the plan that is left: from 1 to 0.
     static member internal planLeft = Column.scalar "planLeft"
+
+/// What a judge makes of a rollout.
+[<NoEquality; NoComparison>]
+type internal Verdict =
+    {
+        /// [T, N]: what is learned from in place of the environment's rewards.
+        Rewards: float32[]
+        /// What to report of its own learning.
+        Metrics: struct (string * float)[]
+        /// The generator that follows.
+        Key: Rng
+    }
+
+/// Who pays for what rollouts did, in place of the environment: it learns from a rollout itself before the policy does.
+[<NoEquality; NoComparison>]
+type internal RolloutJudge =
+    {
+        /// The arrays that states carry for it, with their first values.
+        Arrays: (string * float32[]) list
+        /// How states start with it.
+        Start: StateStart -> StateStart
+        /// A sink round that of each share, for what it is to know beside a rollout.
+        Around: ActorShare -> ISink -> ISink
+        /// Judges a rollout from a state, whose arrays it moves in the draft.
+        Judge: Draft -> TrainingState -> Rollout -> Verdict
+    }

@@ -112,8 +112,11 @@ module Ppo =
 
     let private metrics = [ "policyLoss"; "valueLoss"; "entropy"; "approximateKl"; "clipFraction"; "gradientNorm" ]
 
-    let private objective (c: PpoOptions) : PolicyObjective =
-        { Algorithm = "ppo"; Options = PpoOptions.toPairs c; Loss = loss c; Metrics = fun _ -> metrics }
+    /// PPO's own loss for an algorithm of this name and these options as texts.
+    let internal objectiveOf (algorithm: string) (texts: (string * string) list) (c: PpoOptions) : PolicyObjective =
+        { Algorithm = algorithm; Options = texts; Loss = loss c; Metrics = fun _ -> metrics }
+
+    let private objective (c: PpoOptions) : PolicyObjective = objectiveOf "ppo" (PpoOptions.toPairs c) c
 
     let private network (c: PpoOptions) (observations: Space) (actions: Space) : ActorCritic =
         PolicyNetwork.create c.Layers observations actions |> Policy.scaled c.Network.ActionScaling actions
@@ -122,24 +125,45 @@ module Ppo =
     let internal parameters (c: PpoOptions) (observations: Space) (actions: Space) : int =
         (ActorCritic.layout (network c observations actions)).Count
 
-    /// A learner with PPO's rollouts, epochs and minibatches.
-    let internal bind
+    /// A learner with PPO's rollouts, epochs and minibatches, whose actions are paid for by the environment, or by a
+    /// judge for the network that is made.
+    let internal bindJudged
+        (judgeOf: ActorCritic -> RolloutJudge option)
         (objective: PolicyObjective)
         (c: PpoOptions)
         (environment: BatchEnvironment)
         (workers: Workers)
         : Learner =
         let network = network c environment.ObservationSpace environment.ActionSpace
-        let source = RolloutSource(network, environment, rollouts c, workers)
+        let judge = judgeOf network
+        let around = judge |> Option.map _.Around |> Option.defaultValue (fun _ sink -> sink)
+        let source = RolloutSource(network, environment, rollouts c, around, workers)
         let minibatches = minibatches c source.Samples
         let update = Update.create (planOf objective.Loss c network environment.HasActionMasks minibatches.Size)
         let metrics = objective.Metrics update
 
-        let learn (state: TrainingState) (rollout: CreditedRollout) =
+        let collect (state: TrainingState) : CreditedRollout =
+            match judge with
+            | None -> source.Collect state
+            | Some _ ->
+                let struct (rollout, acted) = source.Act state
+                // Its rewards are learned first.
+                { source.Credit(state, rollout, acted, rollout.Rewards) with State = acted }
+
+        let learn (state: TrainingState) (collected: CreditedRollout) =
             let rate = RateOptions.after c.Plan state.Steps c.Rate
             let clip = PlanOptions.after c.Plan state.Steps c.ClipRange
             let targetKl = PlanOptions.after c.Plan state.Steps c.TargetKl
-            let draft = Draft rollout.State
+            let draft = Draft collected.State
+
+            let struct (rollout, judged, key) =
+                match judge with
+                | None -> struct (collected, [||], state.Key)
+                | Some judge ->
+                    let verdict = judge.Judge draft state collected.Rollout
+                    let credited = source.Credit(state, collected.Rollout, collected.State, verdict.Rewards)
+                    struct (credited, verdict.Metrics, verdict.Key)
+
             let penalty = if c.KlPenalty > 0.0 then (draft.Array klPenalty.Name)[0] else 0.0f
             update.Load draft
             update.Set(learningRate, rate)
@@ -162,7 +186,7 @@ module Ppo =
                 kl.Value <- (total.Value - before) / float minibatches.Count
                 targetKl > 0.0 && kl.Value > 1.5 * targetKl
 
-            let struct (epochs, key) = minibatches.RunUntil(c.Epochs, state.Key, step, isFar)
+            let struct (epochs, key) = minibatches.RunUntil(c.Epochs, key, step, isFar)
             update.Store draft
 
             if c.KlPenaltyTarget > 0.0 then
@@ -177,6 +201,7 @@ module Ppo =
                         rollout
                         means.All
                         [|
+                            yield! judged
                             struct ("learningRate", float (float32 rate))
                             struct ("epochs", float epochs)
                             if c.KlPenalty > 0.0 then struct ("klPenalty", float penalty)
@@ -203,11 +228,17 @@ module Ppo =
                         yield! update.Arrays
                         if c.KlPenalty > 0.0 then klPenalty.Name, [| float32 c.KlPenalty |]
                         yield! source.Arrays
+                        for judge in Option.toList judge do
+                            yield! judge.Arrays
                     ]
-                Start = source.Start
-                Collect = source.Collect
+                Start = judge |> Option.map (fun judge -> judge.Start source.Start) |> Option.defaultValue source.Start
+                Collect = collect
                 Learn = learn
             }
+
+    /// A learner with PPO's rollouts, epochs and minibatches.
+    let internal bind objective c environment workers : Learner =
+        bindJudged (fun _ -> None) objective c environment workers
 
     /// Binds options to environments. `workers` share the work; the results do not depend on their number.
     let create (options: PpoOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
