@@ -60,12 +60,13 @@ module CraftedFiles =
                 (fun c -> { c with Recurrence = Some RecurrentCell.Gru; RecurrentUnits = 3; SequenceLength = 4 })
                 "CartPole-v1"
 
-    /// With layers of its own that are shared, of two branches.
+    /// With layers of its own that are shared, in place of the hidden ones.
     let private designed =
         lazy
             checkpointOf
                 (fun c ->
                     { c with
+                        Network.Hidden = PpoOptions.defaults.Network.Hidden
                         Network.Network =
                             NetworkDesign.Shared
                                 {
