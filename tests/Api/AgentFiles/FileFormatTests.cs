@@ -33,7 +33,7 @@ public sealed class FileFormatTests : IDisposable
         Assert.Equal(FileReader.Version, file.Found);
         Assert.Equal((agent.Options.Algorithm, agent.EnvironmentId, agent.Seed), file.Names);
 
-        // Options that came after the file was written have their defaults, and so have those that its Network replaces.
+        // Options that came after the file have their defaults, and so have those that its Network replaces.
         var defaults = Algorithms.Options(agent.Options.Algorithm, []).ToSettings().ToDictionary();
         string[] replaced = file.Options.GetValueOrDefault("Network", "auto") == "auto" ? [] : ["Hidden", "Activation"];
         foreach (var (option, value) in agent.Options.ToSettings())

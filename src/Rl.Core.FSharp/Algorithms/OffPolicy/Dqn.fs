@@ -261,7 +261,8 @@ module Dqn =
     let private costs (c: DqnOptions) (_: TransitionColumns) (_: Batch) (regressed: RegressedValues) : Term list =
         [ regressed.Errors |> List.map (ValueError.cost c.Loss) |> mean |> Term.mean ValueLearner.Loss 1.0 ]
 
-    /// The update with further terms of the values [rows, choices] of each component and of those of the chosen actions.
+    /// The update with further terms of the values [rows, choices] of each component and of those of the chosen
+    /// actions.
     let internal planWith further (c: DqnOptions) (network: Actor) columns possible : UpdatePlan =
         let costs columns batch (regressed: RegressedValues) =
             costs c columns batch regressed @ further regressed.Values regressed.Chosen
