@@ -103,6 +103,7 @@ internal static class QuickBench
             .Concat(OfflineFigures.All(peak))
             .Concat(ActingFigures.All())
             .Concat(SavingFigures.All())
+            .Concat(DataFigures.All())
             .Concat(CommandFigures.All())
             .Concat(MathematicsFigures.All())
             .Concat(PlanningFigures.All()))

@@ -71,6 +71,7 @@ internal static class CommandLine
             ReportCommandLine.Report(terminal, interruption),
             DashboardCommandLine.Dashboard(terminal, interruption),
             TuneCommandLine.Tune(terminal, interruption),
+            DataCommandLine.Data(terminal, interruption),
             InfoCommandLine.Info(terminal, interruption),
             Environments(terminal),
             Algorithms(terminal),
@@ -99,13 +100,30 @@ internal static class CommandLine
         var environment =
             new Option<string?>("--environment") { Description = "Another environment with the same spaces." };
         var environmentSet = Words.EnvironmentSet("of that environment");
+        var data = new Option<string?>("--data")
+        {
+            Description = $"Recorded data to estimate the return from, without an environment: {DataWords.Places}.",
+            HelpName = "place",
+        };
+        var ofData = new DataWords();
+        var behaviour = new Option<string?>("--behaviour")
+        {
+            Description = "With --data: the run or agent file whose policy is that of the data, such as one that "
+                + "clones them (filtered-bc with BestShare=1), for estimates by importance sampling.",
+            HelpName = "run",
+        };
+        Cli.Completions.Offer(behaviour, Cli.Completions.Runs);
+        var discount = NumberOption.Real("--discount", "With --data: the discount of the return; the agent's own if "
+            + "not given.", least: 0, most: 1);
         var json = Words.Json("one JSON object");
-        const string Summary = "Measure a trained agent over whole episodes. "
-            + "Examples: rl evaluate ppo-CartPole-v1-seed1; rl evaluate runs/best.rl --episodes 500 --json.";
+        const string Summary = "Measure a trained agent over whole episodes, or estimate from recorded data what it "
+            + "would earn. Examples: rl evaluate ppo-CartPole-v1-seed1; rl evaluate runs/best.rl --episodes 500 "
+            + "--json; rl evaluate iql-log-seed1 --data log.csv.";
         var command = new Command("evaluate", Summary)
         {
-            run, episodes, seed, stochastic, environment, environmentSet, json,
+            run, episodes, seed, stochastic, environment, environmentSet, data, behaviour, discount, json,
         };
+        ofData.AddTo(command);
         command.SetAction(parsed => Interruptible.Run(
             () => EvaluateCommand.Run(
                 new EvaluateRequest
@@ -116,6 +134,9 @@ internal static class CommandLine
                     Stochastic = parsed.GetValue(stochastic),
                     Environment = parsed.GetValue(environment),
                     EnvironmentSettings = Words.Pairs("--environment-set", parsed.GetValue(environmentSet)),
+                    Data = ofData.ReadBeside(parsed, data),
+                    Behaviour = parsed.GetValue(behaviour),
+                    Discount = parsed.GetValue(discount),
                     Json = parsed.GetValue(json),
                 },
                 terminal,

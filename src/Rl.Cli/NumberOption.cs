@@ -46,6 +46,16 @@ internal static class NumberOption
             CustomParser = result => Read(result, out var value) ? value : otherwise,
         };
 
+    /// <summary>A finite number within bounds, or any, that may be left out.</summary>
+    public static Option<double?> Real(
+        string name, string description, double least = double.MinValue, double most = double.MaxValue) =>
+        new(name)
+        {
+            Description = description,
+            HelpName = "number",
+            CustomParser = result => Read(result, least, most, out var value) ? value : null,
+        };
+
     private static bool Read<T>(ArgumentResult result, T least, out T value)
         where T : struct, IBinaryInteger<T>, IMinMaxValue<T>
     {
@@ -71,18 +81,27 @@ internal static class NumberOption
         return true;
     }
 
-    private static bool Read(ArgumentResult result, out double value)
-    {
-        value = double.NaN;
-        if (result.Tokens.SingleOrDefault()?.Value is not { } text)
-        {
-            return false;
-        }
+    private static bool Read(ArgumentResult result, out double value) =>
+        TryReal(result, out var text, out value)
+            ? value > 0 || Refuse(result, text, "a number above 0, for example 0.5")
+            : text.Length > 0 && Refuse(result, text, "a number above 0, for example 0.5");
 
-        return (
-            double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value) && double.IsFinite(value)
-                && value > 0)
-            || Refuse(result, text, "a number above 0, for example 0.5");
+    private static bool Read(ArgumentResult result, double least, double most, out double value)
+    {
+        var must = most == double.MaxValue
+            ? "a finite number, for example -150.5"
+            : string.Create(CultureInfo.InvariantCulture, $"a number from {least} to {most}");
+        return TryReal(result, out var text, out value)
+            ? (value >= least && value <= most) || Refuse(result, text, must)
+            : text.Length > 0 && Refuse(result, text, must);
+    }
+
+    /// <summary>A finite number, and the text that stands there; an empty one where none does.</summary>
+    private static bool TryReal(ArgumentResult result, out string text, out double value)
+    {
+        text = result.Tokens.SingleOrDefault()?.Value ?? string.Empty;
+        return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value)
+            && double.IsFinite(value);
     }
 
     /// <summary>The number exactly, or false for what is none or is beyond 28 digits.</summary>

@@ -3,7 +3,6 @@ using System.IO;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Threading;
-using Microsoft.Win32.SafeHandles;
 using Rl.Cli;
 
 // The process: signals and the console; everything else is in CommandLine. Where no terminal is written to, nothing of
@@ -27,9 +26,7 @@ if (OperatingSystem.IsWindows())
 TextWriter Writer(bool isRedirected, int file, Func<TextWriter> console) =>
     isRedirected && !OperatingSystem.IsWindows()
         ? TextWriter.Synchronized(
-            new StreamWriter(
-                new FileStream(new SafeFileHandle(file, ownsHandle: false), FileAccess.Write, bufferSize: 0),
-                new UTF8Encoding(encoderShouldEmitUTF8Identifier: false))
+            new StreamWriter(new StandardStream(file), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false))
             { AutoFlush = true })
         : console();
 

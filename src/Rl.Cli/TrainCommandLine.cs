@@ -12,8 +12,10 @@ internal static class TrainCommandLine
     public static Command Train(Terminal terminal, CancellationToken interruption)
     {
         var words = new SessionWords(
-            "Environment steps; those that are known to be good for the task, or the algorithm's default, if not "
-                + "given.");
+            "Environment steps, from --data gradient steps; those that are known to be good for the task, or the "
+                + "algorithm's default, if not given.",
+            $"Recorded data to learn from: {DataWords.Places}. The environment, which evaluates, may then be left "
+                + "out.");
         var algorithm = Words.Optional("algorithm", "The algorithm's id; rl algorithms lists them.");
         Completions.Offer(algorithm, Completions.Algorithms);
         var environment = Words.Optional("environment", "The environment's id; rl environments lists them.");
@@ -41,7 +43,7 @@ internal static class TrainCommandLine
         var wrap = Words.Wrappers();
         const string Summary = "Train an agent and keep it in a run folder. Examples: rl train ppo CartPole-v1; "
             + "rl train dqn CartPole-v1 --seed 2 --tensorboard; rl train a2c CartPole-v1 --options tuned.json "
-            + "--set Discount=0.98.";
+            + "--set Discount=0.98; rl train iql Pendulum-v1 --data pendulum/medium-v0.";
         var command = new Command("train", Summary)
         {
             algorithm, environment, resume, seed, run, overwrite, defaults, options, set, environmentSet, wrap,
@@ -70,7 +72,8 @@ internal static class TrainCommandLine
     public static Command Resume(Terminal terminal, CancellationToken interruption)
     {
         var words = new SessionWords(
-            "The number of steps at which training ends, more than the run has taken; its own plan if not given.");
+            "The number of steps at which training ends, more than the run has taken; its own plan if not given.",
+            "Where the recorded data are that the run learns from, if they were moved.");
         var run = new Argument<string>("run") { Description = "The run's name under runs/, or its folder." };
         Completions.Offer(run, Completions.Runs);
         const string Summary = "Go on with an interrupted run, with its own options and plan, or for more steps. The "
@@ -86,8 +89,12 @@ internal static class TrainCommandLine
     }
 
     /// <summary>How long a run goes on, and what is kept and told of it.</summary>
-    private sealed class SessionWords(string steps)
+    private sealed class SessionWords(string steps, string data)
     {
+        private readonly Option<string?> data = new("--data") { Description = data, HelpName = "place" };
+
+        private readonly DataWords ofData = new();
+
         private readonly Option<long?> steps = NumberOption.Whole<long>("--steps", steps, least: 1);
 
         private readonly Option<int?> threads =
@@ -169,12 +176,16 @@ internal static class TrainCommandLine
             {
                 command.Add(option);
             }
+
+            command.Add(data);
+            ofData.AddTo(command);
         }
 
         public TrainRequest Read(ParseResult parsed) => new()
         {
             Expert = parsed.GetValue(expert),
             ExpertEpisodes = parsed.GetValue(expertEpisodes),
+            Data = ofData.ReadBeside(parsed, data),
             Steps = parsed.GetValue(steps),
             Threads = parsed.GetValue(threads),
             Json = parsed.GetValue(json),

@@ -131,7 +131,7 @@ public sealed class Dataset
     /// <exception cref="InvalidDataException">An episode is damaged; nothing is written then.</exception>
     public void Save(string path, DatasetFormat format = DatasetFormat.Minari)
     {
-        using var writer = DatasetWriter.Create(path, Observations, Actions, format, Metadata);
+        using var writer = DatasetWriter.CreateLike(this, path, format);
         foreach (var episode in Episodes)
         {
             writer.Add(episode);

@@ -3,11 +3,12 @@ namespace Rl.Data;
 /// <summary>What a file does not say of itself, and what is done with what lies outside its spaces.</summary>
 public sealed record DatasetOptions
 {
-    /// <summary>What was observed, for files without spaces (D4RL, NumPy): unbounded numbers if null.</summary>
+    /// <summary>What was observed, for files without spaces (D4RL, NumPy; tables): unbounded numbers if null, in a
+    /// table what its mapping says.</summary>
     public Space? ObservationSpace { get; init; }
 
     /// <summary>What could be done, for files without spaces: by default numbers from -1 to 1, or for integers as many
-    /// as occur.</summary>
+    /// as occur; in a table what its mapping says.</summary>
     public Space? ActionSpace { get; init; }
 
     /// <summary>The time limit that cut episodes, for D4RL's files without <c>timeouts</c>; 0 for none.</summary>

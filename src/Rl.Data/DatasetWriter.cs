@@ -11,7 +11,7 @@ public sealed class DatasetWriter : IDisposable
 {
     private readonly IEpisodeSink sink;
     private readonly EpisodeShapes shapes;
-    private bool isComplete;
+    private bool isClosed;
 
     private DatasetWriter(IEpisodeSink sink, EpisodeShapes shapes)
     {
@@ -46,6 +46,17 @@ public sealed class DatasetWriter : IDisposable
             path, GymSpace.Of(observationSpace), GymSpace.Of(actionSpace), format, metadata ?? new DatasetMetadata());
     }
 
+    /// <summary>Begins a data set with the spaces, element types and metadata of another.</summary>
+    /// <param name="data">The other.</param>
+    /// <param name="path">The folder or file that comes into being.</param>
+    /// <param name="format">How it lies on disk.</param>
+    /// <exception cref="IOException">Something stands at the path, or it cannot be written.</exception>
+    public static DatasetWriter CreateLike(Dataset data, string path, DatasetFormat format = DatasetFormat.Minari)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        return Create(path, data.Observations, data.Actions, format, data.Metadata);
+    }
+
     /// <summary>Adds an episode; its number becomes that of its place.</summary>
     /// <exception cref="ArgumentException">Its arrays do not fit the spaces; the message names what and
     /// where.</exception>
@@ -53,7 +64,7 @@ public sealed class DatasetWriter : IDisposable
     public void Add(DatasetEpisode episode)
     {
         ArgumentNullException.ThrowIfNull(episode);
-        ObjectDisposedException.ThrowIf(isComplete, this);
+        ObjectDisposedException.ThrowIf(isClosed, this);
         shapes.Require(Episodes, episode.Steps);
         sink.Add(episode with { Number = (int)Episodes });
         Episodes++;
@@ -69,18 +80,22 @@ public sealed class DatasetWriter : IDisposable
     /// <exception cref="IOException">It cannot be written.</exception>
     public void Complete()
     {
-        ObjectDisposedException.ThrowIf(isComplete, this);
+        ObjectDisposedException.ThrowIf(isClosed, this);
         if (Episodes == 0)
         {
             throw new InvalidOperationException("No episode was added: there is nothing to write.");
         }
 
         sink.Complete();
-        isComplete = true;
+        isClosed = true;
     }
 
     /// <summary>Forgets what was not completed.</summary>
-    public void Dispose() => sink.Dispose();
+    public void Dispose()
+    {
+        isClosed = true;
+        sink.Dispose();
+    }
 
     internal static DatasetWriter Create(
         string path, GymSpace observations, GymSpace actions, DatasetFormat format, DatasetMetadata metadata)

@@ -14,7 +14,7 @@ namespace Rl.Tests.Api;
 public sealed partial class PackageTests
 {
     private static readonly string[] Projects =
-        ["Rl.Core.FSharp", "Rl.Api.CSharp", "Rl.Rendering", "Rl.Onnx", "Rl.Hosting", "Rl.Logging"];
+        ["Rl.Core.FSharp", "Rl.Api.CSharp", "Rl.Rendering", "Rl.Onnx", "Rl.Hosting", "Rl.Logging", "Rl.Data"];
 
     /// <summary>A version that no machine has unpacked before: NuGet keeps the first of each that it sees.</summary>
     private const string Version = "0.0.0-test";
@@ -27,6 +27,7 @@ public sealed partial class PackageTests
         ["Rl.Onnx"] = 100_000,
         ["Rl.Hosting"] = 100_000,
         ["Rl.Logging"] = 100_000,
+        ["Rl.Data"] = 200_000,
     };
 
     [Fact]
@@ -53,7 +54,7 @@ public sealed partial class PackageTests
         Assert.Equal(2 * Projects.Length, Directory.GetFiles(feed).Length);
 
         var program = folder.File("program");
-        WriteProject(program, feed, ["Rl", "Rl.Rendering", "Rl.Onnx", "Rl.Hosting", "Rl.Logging"]);
+        WriteProject(program, feed, ["Rl", "Rl.Rendering", "Rl.Onnx", "Rl.Hosting", "Rl.Logging", "Rl.Data"]);
         File.WriteAllText(Path.Combine(program, "Program.cs"), Lines());
         var built = await Dotnet(program, "build", "-c", "Release");
         Assert.Contains("0 Warning(s)", built, StringComparison.Ordinal);

@@ -32,6 +32,7 @@ public sealed class PublicSurfaceTests
     [Theory]
     [InlineData("Rl.Api.CSharp")]
     [InlineData("Rl.Core.FSharp")]
+    [InlineData("Rl.Data")]
     [InlineData("Rl.Hosting")]
     [InlineData("Rl.Onnx")]
     [InlineData("Rl.Logging")]

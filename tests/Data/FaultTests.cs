@@ -75,6 +75,19 @@ public sealed class FaultTests
         Assert.Equal(error.Message, found.Message);
     }
 
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Nothing_learns_from_data_with_a_fault(string name)
+    {
+        using var folder = new TemporaryFolder();
+        var (change, message) = Faults[name];
+        var data = Dataset.Open(Crafted.Minari(folder, change)).ToRecordedData();
+        var error = Assert.Throws<InvalidDataException>(
+            () => Agent.Create(new FilteredCloningOptions { Hidden = [8], Threads = 1 }, data, seed: 1));
+        Assert.StartsWith(folder.File("crafted-v0"), error.Message, StringComparison.Ordinal);
+        Assert.Contains(message, error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Sound_data_have_no_findings_and_other_spaces_are_one()
     {

@@ -270,6 +270,9 @@ public sealed partial class Agent : IDisposable
     internal BuiltInEnvironment? BuiltIn =>
         source is null ? null : EnvironmentSource.Find(environmentId, [.. source.Notes]);
 
+    /// <summary>Whether it was made from recorded data alone.</summary>
+    internal bool IsOfData => source is { IsData: true };
+
     private static Workers NewWorkers(AgentOptions options) =>
         new(options.Threads == 0 ? System.Environment.ProcessorCount : options.Threads);
 

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Threading;
+using Rl.Cli.Data;
 using Rl.Cli.Runs;
 using Rl.Cli.Views;
 
@@ -22,6 +23,15 @@ internal sealed record EvaluateRequest
 
     public IReadOnlyList<KeyValuePair<string, string>> EnvironmentSettings { get; init; } = [];
 
+    /// <summary>Recorded data to judge by, instead of an environment.</summary>
+    public DataRequest? Data { get; init; }
+
+    /// <summary>The agent whose policy is that of the data; null for none.</summary>
+    public string? Behaviour { get; init; }
+
+    /// <summary>The discount of the return that is estimated from data.</summary>
+    public double? Discount { get; init; }
+
     public bool Json { get; init; }
 }
 
@@ -31,11 +41,29 @@ internal static class EvaluateCommand
     public static int Run(EvaluateRequest request, Terminal terminal, CancellationToken interruption)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(request.Episodes, 1, "--episodes");
+        if (request.Data is { } data)
+        {
+            return EvaluateFromData.Run(request, data, terminal);
+        }
+
+        if (request.Behaviour is not null || request.Discount is not null)
+        {
+            throw new ArgumentException(
+                "--behaviour and --discount belong to --data, from which returns are estimated; name them too.");
+        }
+
         EnvironmentArgument.RequireNamed(request.Environment, request.EnvironmentSettings);
         var path = RunPlaces.FindAgent(request.Run);
         using var agent = request.Environment is null
             ? Agent.Load(path)
             : Agent.Load(path, EnvironmentArgument.Make(request.Environment, request.EnvironmentSettings, terminal));
+        if (agent.IsOfData)
+        {
+            throw new InvalidOperationException(
+                $"{path} was trained from recorded data alone: name an environment with --environment, or estimate its "
+                + "return from data with --data.");
+        }
+
         var (evaluation, cutAt) =
             FiniteEvaluation.Of(agent, request.Episodes, request.Seed, !request.Stochastic, interruption);
         if (request.Json)

@@ -33,6 +33,9 @@ internal sealed record TrainRequest
     /// <summary>The episodes of the expert that are recorded.</summary>
     public int ExpertEpisodes { get; init; } = 20;
 
+    /// <summary>The recorded data to learn from; null for none, or where a run that is resumed has them.</summary>
+    public DataRequest? Data { get; init; }
+
     /// <summary>1 if not given.</summary>
     public ulong? Seed { get; init; }
 
@@ -102,14 +105,24 @@ internal static class TrainCommand
 
     private static int Begin(TrainRequest request, Terminal terminal, CancellationToken interruption)
     {
-        if (request.Algorithm is not { } algorithm || request.Environment is not { } id)
+        if (request.Algorithm is not { } algorithm || (request.Environment is null && request.Data is null))
         {
             throw new ArgumentException(
-                "train needs an algorithm and an environment, or --resume with a run. Try rl train --help.");
+                "train needs an algorithm and an environment or --data, or --resume with a run. Try rl train --help.");
         }
 
-        var environment = EnvironmentArgument.Make(id, request.EnvironmentSettings, terminal);
-        var tuned = request.Defaults ? null : TunedOptions.Find(algorithm, environment.Id);
+        if (request.Environment is null && request.EnvironmentSettings.Count > 0)
+        {
+            throw new ArgumentException("--environment-set belongs to an environment; name it behind the algorithm.");
+        }
+
+        var named = request.Environment is { } id
+            ? EnvironmentArgument.Make(id, request.EnvironmentSettings, terminal)
+            : null;
+        var data = TrainingData.Open(request, algorithm, named);
+        var environment = named ?? data?.FindEnvironment();
+        var place = new RunPlace(environment?.Id ?? data!.Name, environment, data?.Request);
+        var tuned = request.Defaults ? null : TunedOptions.Find(algorithm, place.Name);
         var file = request.OptionsFile is { } path ? OptionsFile.Read(path, algorithm) : null;
         IReadOnlyList<KeyValuePair<string, string>> asked = [.. file?.Settings ?? [], .. request.Settings];
         var options = Algorithms.Options(algorithm, [.. tuned?.Settings ?? [], .. asked]);
@@ -124,23 +137,53 @@ internal static class TrainCommand
         };
         options.Validate();
         var seed = request.Seed ?? 1;
-        var wrapped = WrapperText.Apply(environment, [.. file?.Wrappers ?? [], .. request.Wrappers]);
+        IReadOnlyList<string> wrappers = [.. file?.Wrappers ?? [], .. request.Wrappers];
+        RequireWithout(Algorithms.Describe(algorithm), data, environment, wrappers, request);
 
         // The folder last: what cannot be trained leaves no trace, and an earlier run as it is.
-        using var agent =
-            Interruptible.Run(
-                () => Lessons.Create(options, wrapped, seed, request), TimeSpan.Zero, interruption);
-        using var folder = RunFolder.Create(request.Run, request.Overwrite, options.Algorithm, environment.Id, seed);
+        using var agent = Interruptible.Run(
+            () => data is null ? Lessons.Create(options, WrapperText.Apply(environment!, wrappers), seed, request)
+                : environment is null ? Agent.Create(options, data.Episodes, seed)
+                : Agent.Create(options, data.Episodes, environment, seed),
+            TimeSpan.Zero,
+            interruption);
+        using var folder = RunFolder.Create(request.Run, request.Overwrite, options.Algorithm, place.Name, seed);
         var outline = new TrainingOutline(
-            options.Algorithm, environment.Id, seed, options.TotalSteps, folder.Path,
+            options.Algorithm, place.Name, seed, options.TotalSteps, folder.Path,
             tuned?.Source)
-        { ReplayBytes = agent.ReplayBytes };
+        { ReplayBytes = agent.ReplayBytes, Data = data?.ToString() };
         var view = View(request, terminal);
         using var logs = RunLogs.Open(request.Logs, agent, folder.Path, view.Notice);
         view.Start(outline);
         Tell(request, agent, view);
-        folder.WriteConfiguration(agent, environment);
-        return new TrainSession(agent, environment, folder, outline, view, request, logs).Run(interruption);
+        folder.WriteConfiguration(agent, place);
+        return new TrainSession(agent, place, folder, outline, view, request, logs).Run(interruption);
+    }
+
+    /// <summary>Refuses what recorded data cannot have: wrappers that nobody wore when they were recorded, evaluations
+    /// without an environment.</summary>
+    private static void RequireWithout(
+        AlgorithmDescription algorithm, TrainingData? data, BuiltInEnvironment? environment,
+        IReadOnlyList<string> wrappers, TrainRequest request)
+    {
+        if (data is not null && wrappers.Count > 0)
+        {
+            throw new ArgumentException(
+                $"The data were recorded without {wrappers[0]}, and an agent learns and acts in the same numbers; "
+                + "leave wrappers out, or record data within them.");
+        }
+
+        if (environment is null && algorithm.NeedsEnvironment)
+        {
+            throw new ArgumentException(
+                $"{algorithm.Id} learns in an environment too; name one with the data's spaces behind the algorithm.");
+        }
+
+        if (environment is null && request.EvaluateEvery is not null)
+        {
+            throw new ArgumentException(
+                "--evaluate-every needs an environment; name one with the data's spaces behind the algorithm.");
+        }
     }
 
     /// <summary>Goes on from the run's agent file with its own options and plan, or a longer plan.</summary>
@@ -161,7 +204,9 @@ internal static class TrainCommand
         // Whoever has the folder may be saving there: first the lock, then the agent.
         using var folder = RunFolder.Resume(path);
         using var agent = Interruptible.Run(() => Agent.Load(path, request.Threads ?? 0), TimeSpan.Zero, interruption);
-        if (agent.BuiltIn is not { } environment)
+        var data = TrainingData.OfRun(request, agent, RunFolder.FolderOf(path));
+        var environment = agent.BuiltIn;
+        if (environment is null && !agent.IsOfData)
         {
             throw new InvalidOperationException(
                 $"{path} was trained in {Shown.Text(agent.EnvironmentId)}, which rl does not have; resume it with "
@@ -186,12 +231,22 @@ internal static class TrainCommand
                     + $"{Text.Run(folder.Path)} measures it."));
         }
 
-        Lessons.Give(agent, request);
+        RequireWithout(Algorithms.Describe(agent.Options.Algorithm), data, environment, [], request);
+        if (data is not null)
+        {
+            agent.UseData(data.Episodes);
+        }
+        else
+        {
+            Lessons.Give(agent, request);
+        }
+
         folder.TakeUp(agent.Steps);
+        var place = new RunPlace(environment?.Id ?? data!.Name, environment, data?.Request);
         var outline = new TrainingOutline(
-            agent.Options.Algorithm, agent.EnvironmentId, agent.Seed, total, folder.Path, null,
+            agent.Options.Algorithm, place.Name, agent.Seed, total, folder.Path, null,
             agent.Steps)
-        { ReplayBytes = agent.ReplayBytes };
+        { ReplayBytes = agent.ReplayBytes, Data = data?.Request.Path };
         var view = View(request, terminal);
         using var logs = RunLogs.Open(request.Logs, agent, folder.Path, view.Notice);
         view.Start(outline);
@@ -203,8 +258,8 @@ internal static class TrainCommand
                 $"{folder.Earlier.Damaged} damaged rows of metrics.csv are left out; the others are kept"));
         }
 
-        var code = new TrainSession(agent, environment, folder, outline, view, request, logs).Run(interruption);
-        folder.WriteConfiguration(agent, environment);
+        var code = new TrainSession(agent, place, folder, outline, view, request, logs).Run(interruption);
+        folder.WriteConfiguration(agent, place);
         return code;
     }
 

@@ -1,6 +1,7 @@
 using System;
 using System.Diagnostics;
 using System.IO;
+using System.Linq;
 using System.Threading;
 using Rl.Cli.Runs;
 using Rl.Cli.Views;
@@ -11,7 +12,7 @@ namespace Rl.Cli.Commands;
 /// <summary>One run of <c>rl train</c> in its folder: trains to the end of the plan, saves and logs as it goes,
 /// evaluates, draws.</summary>
 internal sealed class TrainSession(
-    Agent agent, BuiltInEnvironment environment, RunFolder folder, TrainingOutline outline, TrainingView view,
+    Agent agent, RunPlace place, RunFolder folder, TrainingOutline outline, TrainingView view,
     TrainRequest request, RunLogs? logs)
 {
     /// <summary>How long an update may go on after an interruption; then the state before it is saved. Containers are
@@ -21,6 +22,8 @@ internal sealed class TrainSession(
     private readonly LearningCurve curve = new();
     private bool isLeftBehind;
     private bool hasUnwrittenMetrics;
+
+    private double Threshold => place.Environment?.RewardThreshold ?? double.NaN;
 
     public int Run(CancellationToken interruption)
     {
@@ -49,10 +52,19 @@ internal sealed class TrainSession(
         return code;
     }
 
-    private void Draw() =>
+    /// <summary>The returns of episodes; of a run without any, which learns from recorded data, those of its
+    /// evaluations.</summary>
+    private void Draw()
+    {
+        if (!curve.Points.Any())
+        {
+            curve.Record(RunEvents.Read(folder.JournalPath));
+        }
+
         curve.Save(
             folder.CurvePath, $"{outline.Algorithm} on {outline.Environment}, seed {outline.Seed}",
-            environment.RewardThreshold);
+            Threshold);
+    }
 
     private int Attempt(CancellationToken interruption)
     {
@@ -64,10 +76,16 @@ internal sealed class TrainSession(
         {
             var training = Train(keeper, interruption);
             Finish(keeper);
-            var (evaluation, cutAt) = FiniteEvaluation.Of(agent, request.Episodes, null, true, interruption);
-            view.Result(new(outline, training, evaluation, environment.RewardThreshold, watch.Elapsed, cutAt));
+            (EvaluationResult? evaluation, int? cutAt) = place.Environment is null
+                ? (null, null)
+                : FiniteEvaluation.Of(agent, request.Episodes, null, true, interruption);
+            view.Result(new(outline, training, evaluation, Threshold, watch.Elapsed, cutAt));
             folder.Journal.Finished(evaluation, cutAt, agent.Steps);
-            logs?.End(evaluation);
+            if (evaluation is not null)
+            {
+                logs?.End(evaluation);
+            }
+
             return ExitCode.Success;
         }
         catch (OperationCanceledException)
@@ -181,7 +199,7 @@ internal sealed class TrainSession(
     {
         try
         {
-            if (folder.Restore(agent, environment))
+            if (folder.Restore(agent, place))
             {
                 folder.Journal.Session(agent.Steps, outline.TotalSteps, agent.Options.Threads);
                 Notice(

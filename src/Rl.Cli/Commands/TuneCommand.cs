@@ -23,6 +23,13 @@ internal static class TuneCommand
     {
         request.Validate();
         var algorithm = Algorithms.Describe(request.Algorithm);
+        if (algorithm.NeedsData)
+        {
+            throw new ArgumentException(
+                $"rl tune trains in environments, and {algorithm.Id} learns from recorded data: train candidates with "
+                + "rl train --data, and choose by rl evaluate --data.");
+        }
+
         var environment = EnvironmentArgument.Make(request.Environment, request.EnvironmentSettings, terminal);
         var tuned = request.Defaults ? null : TunedOptions.Find(algorithm.Id, environment.Id);
         var file = request.OptionsFile is { } path ? OptionsFile.Read(path, algorithm.Id) : null;

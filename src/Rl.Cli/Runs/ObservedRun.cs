@@ -54,10 +54,12 @@ internal sealed class ObservedRun
     public long? MissingSteps =>
         State != RunState.Running && Events.Last is { } last && last.Steps > Steps ? last.Steps : null;
 
-    /// <summary>The mean return of the last 100 episodes; NaN if none has ended.</summary>
+    /// <summary>The mean return of the last 100 episodes; of a run without any, which learns from recorded data, of its
+    /// last evaluation; NaN if there is none.</summary>
     public double Return =>
         Metrics.EpisodeReturns.Count > 0 ? Metrics.EpisodeReturns.TakeLast(LastEpisodes).Average()
-        : Metrics.Last("meanReturn");
+        : Metrics.Last("meanReturn") is var mean && double.IsNaN(mean) ? Events.LastReturn
+        : mean;
 
     /// <summary>The seconds that were trained.</summary>
     public double Seconds => Metrics.Rows == 0 ? 0 : Metrics.Last("seconds");

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Text.Json;
+using Rl.Cli.Data;
 
 namespace Rl.Cli.Runs;
 
@@ -23,12 +24,18 @@ internal sealed record RunConfiguration(
 {
     private const string CopiesName = "environmentCopies";
 
+    /// <summary>The member of the recorded data.</summary>
+    public const string DataName = "data";
+
     /// <summary>All options of algorithm and environment: what tells apart runs that do not differ in their seeds
     /// alone.</summary>
     public IReadOnlyDictionary<string, string> Options { get; init; } = new Dictionary<string, string>();
 
     /// <summary>The wrappers around the environment with their parameters, the one next to it first.</summary>
     public IReadOnlyList<string> Wrappers { get; init; } = [];
+
+    /// <summary>The recorded data that it learns from; null for none.</summary>
+    public DataRequest? Data { get; init; }
 
     /// <summary>What else the file says in a word, by its name there, such as the version of the library.</summary>
     public IReadOnlyDictionary<string, string> Facts { get; init; } = new Dictionary<string, string>();
@@ -64,6 +71,7 @@ internal sealed record RunConfiguration(
             string[] wrappers = environment.TryGetProperty("wrappers", out var named)
                 ? [.. named.EnumerateArray().Select(wrapper => wrapper.ToString())]
                 : [];
+            var data = root.TryGetProperty(DataName, out var recorded) ? DataRequest.Read(recorded) : null;
             return new(
                 folder,
                 root.GetProperty("algorithm").GetString()!,
@@ -73,9 +81,11 @@ internal sealed record RunConfiguration(
                 around)
             {
                 Wrappers = wrappers,
+                Data = data,
                 Options = own.Concat(around)
                     .Append(new(CopiesName, root.GetProperty(CopiesName).ToString()))
                     .Concat(wrappers.Select(wrapper => KeyValuePair.Create(WrapperName(wrapper), wrapper)))
+                    .Concat(data is null ? [] : [KeyValuePair.Create(DataName, data.Path)])
                     .DistinctBy(option => option.Key)
                     .ToDictionary(),
                 Facts = Words(environment).Concat(Words(root)).DistinctBy(fact => fact.Key).ToDictionary(),

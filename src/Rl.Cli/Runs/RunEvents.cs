@@ -51,6 +51,9 @@ internal sealed record RunEvents(
     /// <summary>The one at the end of the plan; null before.</summary>
     public EvaluationScore? Final => Events.LastOrDefault(happened => happened.Type == Finished)?.Evaluation;
 
+    /// <summary>The mean return of the last evaluation; NaN before one.</summary>
+    public double LastReturn => Evaluations.LastOrDefault()?.Evaluation!.Mean ?? double.NaN;
+
     /// <summary>Reads a journal, which may be written at the same time.</summary>
     public static RunEvents Read(string path)
     {

@@ -4,6 +4,7 @@ using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Text.Json;
+using Rl.Cli.Data;
 using Rl.Core.Foundations;
 
 namespace Rl.Cli.Runs;
@@ -20,7 +21,7 @@ internal sealed class RunFolder : IDisposable
     {
         Path = path;
         this.held = held;
-        Journal = new(In(RunFiles.Journal));
+        Journal = new(JournalPath);
     }
 
     /// <summary>The folder, relative to the current one where it was given so.</summary>
@@ -35,6 +36,8 @@ internal sealed class RunFolder : IDisposable
 
     /// <summary>The failure's details and its batch.</summary>
     public string FailurePath => In(RunFiles.Failure);
+
+    public string JournalPath => In(RunFiles.Journal);
 
     /// <summary>Takes in what happens to the run.</summary>
     public RunJournal Journal { get; }
@@ -99,7 +102,7 @@ internal sealed class RunFolder : IDisposable
 
     /// <summary>Makes the folder again if it was deleted while the run goes on; tells whether it was.</summary>
     /// <exception cref="IOException">It cannot be made.</exception>
-    public bool Restore(Agent agent, BuiltInEnvironment environment)
+    public bool Restore(Agent agent, RunPlace place)
     {
         if (held is null or { IsThere: true })
         {
@@ -110,17 +113,17 @@ internal sealed class RunFolder : IDisposable
         held.Dispose();
         held = RunLock.TryTake(Path);
         metrics?.Restart();
-        WriteConfiguration(agent, environment);
+        WriteConfiguration(agent, place);
         return true;
     }
 
     /// <summary>Writes configuration.json.</summary>
     /// <exception cref="IOException">It cannot be written; the message says what to do.</exception>
-    public void WriteConfiguration(Agent agent, BuiltInEnvironment environment)
+    public void WriteConfiguration(Agent agent, RunPlace place)
     {
         try
         {
-            WholeFile.Write(In(RunFiles.Configuration), stream => WriteConfiguration(stream, agent, environment));
+            WholeFile.Write(In(RunFiles.Configuration), stream => WriteConfiguration(stream, agent, place));
         }
         catch (IOException error)
         {
@@ -244,18 +247,18 @@ internal sealed class RunFolder : IDisposable
 
     private string In(string file) => System.IO.Path.Combine(Path, file);
 
-    private static void WriteConfiguration(Stream stream, Agent agent, BuiltInEnvironment environment)
+    private static void WriteConfiguration(Stream stream, Agent agent, RunPlace place)
     {
         using var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true });
         writer.WriteStartObject();
         writer.WriteString("library", typeof(Agent).Assembly.GetName().Version?.ToString(3));
         writer.WriteString("algorithm", agent.Options.Algorithm);
         writer.WriteStartObject("environment");
-        writer.WriteString("id", environment.Id);
-        writer.WriteNumber("maxEpisodeSteps", environment.MaxEpisodeSteps);
-        writer.WriteString("observationSpace", environment.ObservationSpace.ToString());
-        writer.WriteString("actionSpace", environment.ActionSpace.ToString());
-        WriteTexts(writer, "options", environment.Options);
+        writer.WriteString("id", place.Name);
+        writer.WriteNumber("maxEpisodeSteps", place.Environment?.MaxEpisodeSteps ?? 0);
+        writer.WriteString("observationSpace", agent.ObservationSpace.ToString());
+        writer.WriteString("actionSpace", agent.ActionSpace.ToString());
+        WriteTexts(writer, "options", place.Environment?.Options ?? new Dictionary<string, string>());
         writer.WriteStartArray("wrappers");
         foreach (var wrapper in agent.Wrappers)
         {
@@ -269,6 +272,7 @@ internal sealed class RunFolder : IDisposable
         writer.WriteNumber("threads", agent.Options.Threads);
         writer.WriteNumber("parameters", agent.Parameters.Length);
         WriteTexts(writer, "options", agent.Options.ToSettings());
+        place.Data?.Write(writer, RunConfiguration.DataName);
         writer.WriteEndObject();
     }
 
@@ -283,6 +287,12 @@ internal sealed class RunFolder : IDisposable
         writer.WriteEndObject();
     }
 }
+
+/// <summary>Where a run learns: in an environment, from recorded data, or both.</summary>
+/// <param name="Name">The environment's id, or what the data are called.</param>
+/// <param name="Environment">The environment; null for data alone.</param>
+/// <param name="Data">The data; null for none.</param>
+internal sealed record RunPlace(string Name, BuiltInEnvironment? Environment, DataRequest? Data);
 
 /// <summary>A run's folder cannot be used as was asked; the message says what to do.</summary>
 internal sealed class RunFolderException(string message, Exception? inner = null) : IOException(message, inner);

@@ -52,11 +52,14 @@ internal sealed class RunJournal(string path)
         writer.WriteBoolean("best", isBest);
     });
 
-    /// <summary>The plan is fulfilled, and the agent evaluated.</summary>
-    public void Finished(EvaluationResult evaluation, int? cutAt, long steps) => Add("finished", writer =>
+    /// <summary>The plan is fulfilled, and the agent evaluated where there is an environment.</summary>
+    public void Finished(EvaluationResult? evaluation, int? cutAt, long steps) => Add("finished", writer =>
     {
         writer.WriteNumber("steps", steps);
-        writer.Evaluation(evaluation, cutAt);
+        if (evaluation is not null)
+        {
+            writer.Evaluation(evaluation, cutAt);
+        }
     });
 
     /// <summary>Training was interrupted, and the agent is saved.</summary>

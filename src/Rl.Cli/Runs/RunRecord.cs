@@ -27,8 +27,11 @@ internal sealed record RunRecord(RunConfiguration Configuration, MetricsHistory 
     /// <summary>Environment steps so far.</summary>
     public long Steps => History.Rows.Count == 0 ? 0 : History.Rows[^1].Steps;
 
-    /// <summary>The mean return of the last 100 episodes; NaN if none has ended.</summary>
-    public double Return { get; } = LastReturn(History);
+    /// <summary>The mean return of the last 100 episodes; of a run without any, which learns from recorded data, of its
+    /// last evaluation; NaN if there is none.</summary>
+    public double Return { get; } = LastReturn(History) is var last && double.IsNaN(last)
+        ? RunEvents.Read(Path.Combine(Configuration.Folder, RunFiles.Journal)).LastReturn
+        : last;
 
     /// <summary>The runs that are meant, each once.</summary>
     /// <exception cref="IOException">One is not there or cannot be read; the message names it.</exception>
@@ -41,11 +44,17 @@ internal sealed record RunRecord(RunConfiguration Configuration, MetricsHistory 
     public static IEnumerable<string> Folders(IEnumerable<string> runs) =>
         runs.SelectMany(RunPlaces.FindFolders).DistinctBy(Path.GetFullPath);
 
-    /// <summary>The returns of its episodes over environment steps.</summary>
+    /// <summary>The returns of its episodes over environment steps; of a run that learns from recorded data, the means
+    /// of its evaluations.</summary>
     public IReadOnlyList<(double Steps, double Return)> Episodes()
     {
         var curve = new LearningCurve();
         curve.Record(History);
+        if (!curve.Points.Any())
+        {
+            curve.Record(RunEvents.Read(Path.Combine(Folder, RunFiles.Journal)));
+        }
+
         return [.. curve.Points];
     }
 

@@ -18,6 +18,10 @@ internal sealed class JsonView(TextWriter output) : TrainingView
         writer.WriteString("tuning", outline.Tuning);
         writer.WriteNumber("firstStep", outline.FirstStep);
         writer.WriteNumber("replayBytes", outline.ReplayBytes);
+        if (outline.Data is { } data)
+        {
+            writer.WriteString("data", data);
+        }
     });
 
     public override void Interrupted(TrainingOutline outline, long steps) =>
@@ -48,7 +52,10 @@ internal sealed class JsonView(TextWriter output) : TrainingView
         writer.Number("seconds", outcome.Training.Elapsed.TotalSeconds);
         writer.Number("stepsPerSecond", outcome.Training.StepsPerSecond);
         writer.WriteString("run", outcome.Outline.Run);
-        writer.Evaluation(outcome.Evaluation, outcome.CutAt);
+        if (outcome.Evaluation is { } evaluation)
+        {
+            writer.Evaluation(evaluation, outcome.CutAt);
+        }
     });
 
     public override void Failed(TrainingOutline outline, TrainingFailureDetails details, long steps, string command) =>

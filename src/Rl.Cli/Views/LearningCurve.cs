@@ -51,6 +51,17 @@ internal sealed class LearningCurve
         }
     }
 
+    /// <summary>Takes in the evaluations of a run that has no episodes of its own, since it learns from recorded
+    /// data.</summary>
+    public void Record(RunEvents events)
+    {
+        foreach (var evaluated in events.Evaluations.Where(each => double.IsFinite(each.Evaluation!.Mean)))
+        {
+            steps.Add(evaluated.Steps);
+            returns.Add(evaluated.Evaluation!.Mean);
+        }
+    }
+
     private void Record(IReadOnlyList<double> episodes, long previousSteps, long now)
     {
         for (var index = 0; index < episodes.Count; index++)

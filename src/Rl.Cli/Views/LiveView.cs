@@ -42,7 +42,11 @@ internal sealed class LiveView : TrainingView
                 CultureInfo.InvariantCulture, $"[grey]{Text.Tuned(outline.Environment, source)}[/]");
         }
 
-        if (outline.ReplayBytes > 0)
+        if (outline.Data is { } data)
+        {
+            console.MarkupLineInterpolated($"[grey]learning from {data}[/]");
+        }
+        else if (outline.ReplayBytes > 0)
         {
             console.MarkupLineInterpolated($"[grey]{Text.Memory(outline.ReplayBytes)}[/]");
         }
@@ -103,7 +107,7 @@ internal sealed class LiveView : TrainingView
     public override void Result(TrainingOutcome outcome)
     {
         var training = outcome.Training;
-        var isSolved = outcome.Evaluation.Mean >= outcome.RewardThreshold;
+        var isSolved = outcome.Evaluation?.Mean >= outcome.RewardThreshold;
         var table = new Table { Border = TableBorder.Rounded, ShowHeaders = false }.AddColumn("").AddColumn("");
         var (seconds, rate) = (training.Elapsed.TotalSeconds, training.StepsPerSecond);
         table.AddRow("trained", Invariant($"{training.StepsTaken:N0} steps in {seconds:0.0} s, {rate:N0} steps/s"));
@@ -113,12 +117,16 @@ internal sealed class LiveView : TrainingView
                 $"{training.Episodes:N0}, the last 100 with a mean return of {Text.Return(training.MeanReturn)}"));
         table.AddRow(
             "evaluation",
-            $"[bold]{Markup.Escape(outcome.Evaluation + Text.Cut(outcome.CutAt))}[/]"
+            $"[bold]{Markup.Escape(Text.Evaluation(outcome) + Text.Cut(outcome.CutAt))}[/]"
                 + $"[{(isSolved ? "green" : "yellow")}]{Markup.Escape(Text.Verdict(outcome))}[/]");
         table.AddRow(
             "run", $"[blue]{Markup.Escape(outcome.Outline.Run)}[/]: agent.rl, metrics.csv, learning-curve.png");
-        table.AddRow("again", Markup.Escape($"rl evaluate {Text.Run(outcome.Outline.Run)}"));
-        table.AddRow("see", Markup.Escape($"rl watch {Text.Run(outcome.Outline.Run)}"));
+        if (outcome.Evaluation is not null)
+        {
+            table.AddRow("again", Markup.Escape($"rl evaluate {Text.Run(outcome.Outline.Run)}"));
+            table.AddRow("see", Markup.Escape($"rl watch {Text.Run(outcome.Outline.Run)}"));
+        }
+
         console.Write(table);
     }
 

@@ -23,7 +23,11 @@ internal sealed class PlainView(TextWriter output) : TrainingView
             Line($"{Text.Tuned(outline.Environment, source)}");
         }
 
-        if (outline.ReplayBytes > 0)
+        if (outline.Data is { } data)
+        {
+            Line($"learning from {data}");
+        }
+        else if (outline.ReplayBytes > 0)
         {
             Line($"{Text.Memory(outline.ReplayBytes)}");
         }
@@ -44,7 +48,7 @@ internal sealed class PlainView(TextWriter output) : TrainingView
     {
         var (training, seconds) = (outcome.Training, outcome.Training.Elapsed.TotalSeconds);
         Line($"trained    {training.StepsTaken:N0} steps in {seconds:0.0} s, {training.StepsPerSecond:N0} steps/s");
-        Line($"evaluation {outcome.Evaluation}{Text.Cut(outcome.CutAt)}{Text.Verdict(outcome)}");
+        Line($"evaluation {Text.Evaluation(outcome)}{Text.Cut(outcome.CutAt)}{Text.Verdict(outcome)}");
         Line($"run        {outcome.Outline.Run}");
     }
 

@@ -47,15 +47,20 @@ internal static class Text
     /// <summary>The command that goes on with an interrupted run.</summary>
     public static string Resume(string folder) => $"rl resume {Run(folder)}";
 
+    /// <summary>What a run came to.</summary>
+    public static string Evaluation(TrainingOutcome outcome) =>
+        outcome.Evaluation?.ToString()
+        ?? $"none: there is no environment; rl evaluate {Run(outcome.Outline.Run)} --data PLACE estimates it";
+
     /// <summary>Says that episodes were cut; empty where they were not.</summary>
     public static string Cut(int? steps) =>
         steps is { } at ? string.Create(CultureInfo.InvariantCulture, $", cut at {at:N0} steps") : "";
 
     public static string Verdict(TrainingOutcome outcome) =>
-        double.IsNaN(outcome.RewardThreshold)
+        outcome.Evaluation is not { } evaluation || double.IsNaN(outcome.RewardThreshold)
             ? ""
             : string.Create(
                 CultureInfo.InvariantCulture,
-                $", {(outcome.Evaluation.Mean >= outcome.RewardThreshold ? "solved" : "not solved")} (threshold "
+                $", {(evaluation.Mean >= outcome.RewardThreshold ? "solved" : "not solved")} (threshold "
                     + $"{outcome.RewardThreshold:0.##})");
 }

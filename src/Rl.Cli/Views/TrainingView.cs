@@ -72,13 +72,16 @@ internal sealed record TrainingOutline(
 {
     /// <summary>The bytes that remembered steps take at most; 0 for algorithms that remember none.</summary>
     public long ReplayBytes { get; init; }
+
+    /// <summary>The recorded data that are learned from, and how many; null for none.</summary>
+    public string? Data { get; init; }
 }
 
 /// <summary>What came of it.</summary>
 internal sealed record TrainingOutcome(
     TrainingOutline Outline,
     TrainingResult Training,
-    EvaluationResult Evaluation,
+    EvaluationResult? Evaluation,
     double RewardThreshold,
     TimeSpan WallTime,
     int? CutAt);

@@ -133,7 +133,10 @@ internal sealed class EpisodeParts
 
         if (check.Find(acted) is var (step, outside))
         {
-            throw Wrong(step, $"the action {outside}; give another action space, or let actions be clipped");
+            throw Wrong(
+                step,
+                $"the action {outside}; give another action space (ActionSpace, --like), or let actions be clipped "
+                + "(ClipActions, --clip-actions)");
         }
     }
 

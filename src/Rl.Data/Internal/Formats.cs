@@ -1,9 +1,11 @@
 using System;
 using System.IO;
+using Rl.Data.Internal.Csv;
 using Rl.Data.Internal.D4rl;
 using Rl.Data.Internal.Flat;
 using Rl.Data.Internal.Hdf5;
 using Rl.Data.Internal.Minari;
+using Rl.Data.Internal.Npz;
 
 namespace Rl.Data.Internal;
 
@@ -28,6 +30,16 @@ internal static class Formats
         }
 
         var extension = Path.GetExtension(path);
+        if (extension.Equals(".npz", StringComparison.OrdinalIgnoreCase))
+        {
+            return NpzReader.Open(path, options);
+        }
+
+        if (extension.Equals(".csv", StringComparison.OrdinalIgnoreCase))
+        {
+            return CsvReader.Open(path, options);
+        }
+
         if (!Hdf5File.Is(path))
         {
             throw new InvalidDataException(
@@ -47,6 +59,8 @@ internal static class Formats
         {
             DatasetFormat.Minari => new MinariWriter(path, observations, actions, metadata),
             DatasetFormat.D4rl => new FlatWriter(new D4rlTarget(path, metadata), observations, actions),
+            DatasetFormat.Npz => new FlatWriter(new NpzTarget(path), observations, actions),
+            DatasetFormat.Csv => new CsvWriter(path, observations, actions),
             _ => throw new ArgumentException($"format is {format}, which cannot be written.", nameof(format)),
         };
 }

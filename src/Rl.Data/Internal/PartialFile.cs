@@ -7,14 +7,26 @@ namespace Rl.Data.Internal;
 internal sealed class PartialFile : IDisposable
 {
     private readonly string place;
+    private bool isDone;
 
     /// <param name="place">Where it is to stand.</param>
+    /// <exception cref="IOException">Another program writes it, or it cannot be written.</exception>
     public PartialFile(string place)
     {
         this.place = System.IO.Path.GetFullPath(place);
         Path = $"{this.place}.partial";
         Directory.CreateDirectory(System.IO.Path.GetDirectoryName(this.place)!);
-        Stream = new(Path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1 << 20);
+        try
+        {
+            Stream = new(Path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1 << 20);
+        }
+        catch (IOException error) when (File.Exists(Path))
+        {
+            throw new IOException(
+                $"{Path} is there: another program writes {this.place}, or one was stopped while it did. Remove it if "
+                + "none does.",
+                error);
+        }
     }
 
     /// <summary>The file while it is written.</summary>
@@ -28,12 +40,17 @@ internal sealed class PartialFile : IDisposable
     {
         Stream.Dispose();
         File.Move(Path, place);
+        isDone = true;
     }
 
-    /// <summary>Removes what is not whole.</summary>
+    /// <summary>Removes what is not whole, once: later the place beside may be another writer's.</summary>
     public void Dispose()
     {
-        Stream.Dispose();
-        File.Delete(Path);
+        if (!isDone)
+        {
+            isDone = true;
+            Stream.Dispose();
+            File.Delete(Path);
+        }
     }
 }

@@ -7,7 +7,7 @@ namespace Rl.Data.Internal;
 internal sealed class PartialFolder : IDisposable
 {
     private readonly string place;
-    private bool isMoved;
+    private bool isDone;
 
     /// <param name="place">Where it is to stand: nothing, or an empty folder.</param>
     public PartialFolder(string place)
@@ -36,15 +36,17 @@ internal sealed class PartialFolder : IDisposable
         }
 
         Directory.Move(Path, place);
-        isMoved = true;
+        isDone = true;
     }
 
-    /// <summary>Removes what is not whole.</summary>
+    /// <summary>Removes what is not whole, once: later the place beside may be another writer's.</summary>
     public void Dispose()
     {
-        if (!isMoved && Directory.Exists(Path))
+        if (!isDone && Directory.Exists(Path))
         {
             Directory.Delete(Path, recursive: true);
         }
+
+        isDone = true;
     }
 }

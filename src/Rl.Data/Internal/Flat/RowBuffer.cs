@@ -19,6 +19,7 @@ internal sealed class RowBuffer
     private readonly int blockRows;
     private long first;
     private DataArray? block;
+    private (long First, DataArray? Block) before;
 
     public RowBuffer(IFlatColumns columns, string name)
     {
@@ -69,8 +70,17 @@ internal sealed class RowBuffer
         };
     }
 
+    /// <summary>Makes the block of a row the current one. The block before stays at hand: episodes share a row, and
+    /// some files can only be read forwards.</summary>
     private void Load(long row)
     {
+        if (block is not null && row >= first && row < first + block.Rows)
+        {
+            return;
+        }
+
+        (first, before.First) = (before.First, first);
+        (block, before.Block) = (before.Block, block);
         if (block is null || row < first || row >= first + block.Rows)
         {
             first = row / blockRows * blockRows;

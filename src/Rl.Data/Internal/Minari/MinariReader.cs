@@ -64,7 +64,8 @@ internal static class MinariReader
 
             return given is null || given.Equals(space.Space)
                 ? space
-                : throw new InvalidDataException($"{path}: {name} is {space.Space}, not {given}.");
+                : throw new InvalidDataException(
+                    $"{path}: {name} is {space.Space}, not {given}; use an environment with the data's spaces.");
         }
 
         if (given is not null)
