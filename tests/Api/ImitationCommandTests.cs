@@ -53,7 +53,7 @@ public sealed class ImitationCommandTests : IDisposable
     {
         var run = folder.File("run");
         Fails(2, "dagger learns from what somebody else does", "train", "dagger", "CartPole-v1", "--run", run);
-        Fails(2, "give it --expert", "train", "iql", "Pendulum-v1", "--run", run);
+        Fails(2, "or give --expert", "train", "iql", "Pendulum-v1", "--run", run);
         Fails(
             2, "--expert is for algorithms that imitate", "train", "ppo", "CartPole-v1", "--run", run, "--expert",
             expert);

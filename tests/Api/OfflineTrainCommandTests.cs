@@ -37,7 +37,8 @@ public sealed class OfflineTrainCommandTests : IDisposable
         {
             var run = folder.File($"run{format}");
             string[] words = [
-                "train", algorithm, environment, "--data", place, "--next-observations", "--run", run, .. Small];
+                "train", algorithm, environment, "--data", place, "--next-observations", "--run", run,
+                .. SmallFor(algorithm)];
             var (code, output, error) = Run([.. words, "--episodes", "1"]);
             Assert.Equal((0, ""), (code, error));
             Assert.Contains($"learning from {place}", output, StringComparison.Ordinal);
@@ -208,6 +209,12 @@ public sealed class OfflineTrainCommandTests : IDisposable
     }
 
     private static string[] Small => ["--steps", "24", "--set", "Hidden=8", "BatchSize=16", "--threads", "1"];
+
+    /// <summary>Few and small steps of an algorithm, those of the environment that some take beside the data too.</summary>
+    private static string[] SmallFor(string algorithm) =>
+        Algorithms.Describe(algorithm).NeedsEnvironment
+            ? ["--steps", "24", "--set", "Hidden=8", "RolloutSteps=8", "MinibatchSize=8", "--threads", "1"]
+            : Small;
 
     private void Refused(string message, string place)
     {
