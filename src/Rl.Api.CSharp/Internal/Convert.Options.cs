@@ -114,6 +114,7 @@ internal static partial class Convert
         Options(entry))
     {
         NeedsData = entry.NeedsData,
+        Plans = entry.Plans is not null,
     };
 
     private static System.Collections.ObjectModel.ReadOnlyCollection<AlgorithmOption> Options(AlgorithmEntry entry) =>

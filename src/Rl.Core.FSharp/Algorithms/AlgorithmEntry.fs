@@ -2,6 +2,7 @@
 namespace Rl.Core.Algorithms
 
 open System
+open Rl.Core.Acting
 open Rl.Core.Environments
 open Rl.Core.Foundations
 open Rl.Core.Learning
@@ -29,6 +30,16 @@ type OptionDescription =
         Owner: Type
         /// What it means, where that is not what the field's documentation says; else empty.
         Meaning: string
+    }
+
+/// The environment of an agent as a file tells it.
+type PlanningPlace =
+    {
+        Environment: string
+        /// Whether it has no wrappers.
+        IsBare: bool
+        Observations: Space
+        Actions: Space
     }
 
 /// An algorithm: its names, its options as data, and how it is bound to environments.
@@ -62,6 +73,9 @@ type AlgorithmEntry =
         /// The length of θ for options, observations and actions, where that is known before an environment is there:
         /// files are checked by it when they are read.
         Parameters: ((string * string) list -> Space -> Space -> int) option
+        /// What acts with a training state by options, of algorithms that plan; none of those whose network acts.
+        /// `ArgumentException` for a state that is none of such options.
+        Plans: ((string * string) list -> PlanningPlace -> TrainingState -> PlayerMaker) option
         /// Binds the defaults with the named options replaced to environments. `Workers` share the work; the results do
         /// not depend on their number.
         Create: (string * string) list -> BatchEnvironment -> Workers -> Learner
@@ -109,6 +123,7 @@ module AlgorithmEntry =
             Settings = ofPairs >> Options.toPairs rows
             Validate = ofPairs >> validate
             Parameters = None
+            Plans = None
             Create =
                 fun pairs ->
                     let options = ofPairs pairs
@@ -126,6 +141,14 @@ module AlgorithmEntry =
         { entry with
             Parameters = Some(fun pairs observations actions -> count (ofPairs pairs) observations actions)
         }
+
+    /// The entry of an algorithm that acts by planning.
+    let withPlans
+        (ofPairs: (string * string) list -> 'C)
+        (plans: 'C -> PlanningPlace -> TrainingState -> PlayerMaker)
+        (entry: AlgorithmEntry)
+        : AlgorithmEntry =
+        { entry with Plans = Some(fun pairs place state -> plans (ofPairs pairs) place state) }
 
     /// The entry of an algorithm that cannot have actions of every space.
     let withActions (suits: Space -> bool) (entry: AlgorithmEntry) : AlgorithmEntry = { entry with Suits = suits }

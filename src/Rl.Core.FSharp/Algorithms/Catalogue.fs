@@ -14,6 +14,7 @@ module Catalogue =
             A2c.entry
             Ars.entry
             Awac.entry
+            BasicMbrl.entry
             C51.entry
             Cem.entry
             Cql.entry
@@ -30,6 +31,8 @@ module Catalogue =
             Iqn.entry
             Mbpo.entry
             Npg.entry
+            OnPolicyMbrl.entry
+            Pets.entry
             Ppg.entry
             Ppo.entry
             Pqn.entry

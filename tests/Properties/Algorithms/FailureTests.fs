@@ -68,9 +68,12 @@ let private diverging: (string * (string * string) list) list =
     let drawn = [ "BatchSize", "16"; "RoundSteps", "12" ]
     let recorded = ("CriticLearningRate", "1e30") :: drawn
 
+    let modelled = [ "ModelLearningRate", "1e38"; "ModelInterval", "60"; "ModelHidden", "8"; "ModelBatchSize", "16" ]
+
     [
         "a2c", [ rate; "RolloutSteps", "32" ]
         "awac", recorded
+        "basic-mbrl", modelled
         "c51", rate :: replayed
         "cql", recorded
         // Layers that are normalised over batches forget the size of one row; the actor's outputs do not.
@@ -87,6 +90,8 @@ let private diverging: (string * (string * string) list) list =
         "iqn", rate :: replayed
         "mbpo", critics
         "npg", [ rate; "RolloutSteps", "32"; "Activation", "relu" ]
+        "on-policy-mbrl", modelled
+        "pets", modelled
         "ppg", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
         "ppo", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
         "pqn", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]

@@ -22,6 +22,7 @@ module ActionDistributions =
         | name, [ count ], [ least; most ], [] when name = SquashedNormalPolicy.name ->
             SquashedNormalPolicy.create count least most
         | name, [ count ], [], [] when name = DeterministicPolicy.name -> DeterministicPolicy.create count
+        | name, [ count ], [], [] when name = PlannedPolicy.name -> PlannedPolicy.create count
         | name, [ actions ], [], [] when name = GreedyPolicy.name -> GreedyPolicy.create actions
         | name, [ actions ], [], [] when name = DuelingGreedyPolicy.name -> DuelingGreedyPolicy.create actions
         | name, (_ :: _ as choices), [], [] when name = BranchingGreedyPolicy.name ->
