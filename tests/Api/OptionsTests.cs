@@ -240,6 +240,8 @@ public sealed class OptionsTests
         "exact" => "clamped",
         "least" => "mean",
         "adam" => "muon",
+        "cem" => "icem",
+        "tsInfinite" => "ts1",
         "rmsProp" => "adam",
         "ordered" => "signed",
         "gru" => "lstm",

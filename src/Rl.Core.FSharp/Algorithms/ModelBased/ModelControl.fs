@@ -37,7 +37,7 @@ type ModelControl(options: ModelControlOptions, environment: BatchEnvironment, w
     let task = ModelArrays.task options place
     let network = task.Network
     let numbers = network.Numbers
-    let layout = ModelNetwork.layout network
+    let layout = Layout.under "model" (ModelNetwork.layout network)
     let own = (ModelNetwork.layoutOfMember network).Count
     let fit = ModelFit(network, model, 0, workers)
     let plans = ModelPlans(options, task, workers)

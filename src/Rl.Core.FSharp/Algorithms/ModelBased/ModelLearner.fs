@@ -60,18 +60,12 @@ module internal ModelLearner =
             // Who goes on without the memory that there was keeps the model until there are data again.
             let isReady = acted.Steps >= starts && remembered >= min (int starts) options.BufferSize
 
-            let struct (learnt, metrics) =
+            let struct (learnt, loss, error, epochs) =
                 if isReady then
                     let struct (fitted, report) = control.Fit acted
-
-                    struct (fitted,
-                            [
-                                struct ("modelLoss", report.Loss)
-                                struct ("modelError", Array.average report.HeldOut)
-                                struct ("modelEpochs", float report.Epochs)
-                            ])
+                    struct (fitted, report.Loss, Array.average report.HeldOut, float report.Epochs)
                 else
-                    struct (acted, [])
+                    struct (acted, nan, nan, nan)
 
             let next = { learnt with Updates = state.Updates + 1L }
 
@@ -82,7 +76,9 @@ module internal ModelLearner =
                         Episodes = List.toArray episodes
                         Metrics =
                             [|
-                                yield! metrics
+                                struct ("modelLoss", loss)
+                                struct ("modelError", error)
+                                struct ("modelEpochs", epochs)
                                 struct ("planned", (if plans then 1.0 else 0.0))
                                 struct ("remembered", float remembered)
                             |]

@@ -137,6 +137,19 @@ let ``rows of several copies are theirs, and each copy goes on where it stood`` 
                 )
 
 [<Fact>]
+let ``the plan of an episode that is over is forgotten, that of one that goes on is not`` () =
+    let control, workers = control small "Pendulum-v1" 1 1
+    use _ = workers
+    let struct (state, _) = control.Explore(190, control.Initialise(Rng.create 3UL))
+    let struct (state, _) = control.Fit state
+    // The first of the numbers is that of the elites, without which a search begins anew.
+    let struct (during, _) = control.Plan(9, state)
+    Assert.Equal(2.0f, (during.Array ArrayNames.Plans)[0])
+    let struct (after, ended) = control.Plan(10, state)
+    Assert.Equal(1, ended.Length)
+    Assert.Equal(0.0f, (after.Array ArrayNames.Plans)[0])
+
+[<Fact>]
 let ``PETS counts its steps and fits as often as it says`` () =
     let options = { small with Model.ModelInterval = 40 }
     let control, workers = control options "CartPoleSwingUp-v0" 1 1
