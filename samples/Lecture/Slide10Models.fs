@@ -34,9 +34,9 @@ module Slide10Models =
         { slides with
             Model.ModelHidden = [ 64; 64 ]
             Model.ModelEpochs = 60
-            Planner.Horizon = horizon
-            Planner.Population = 80
-            Planner.Iterations = 3
+            Search.Horizon = horizon
+            Search.Population = 80
+            Search.Iterations = 3
         }
 
     /// Whole episodes of data, each of 200 steps.
@@ -66,7 +66,7 @@ module Slide10Models =
         let control = ModelControl(options, (Registry.make id).Vectorise 1, workers)
         let key = Rng.create (uint64 seed)
         let struct (unseen, _) = control.Explore(5 * episode, control.Initialise(Rng.create (uint64 (1_000 + seed))))
-        let random = episodesOf unseen.Data.Value
+        let random = episodesOf (control.Data unseen)
         let errorOf state = (control.Errors(1, random, state))[0]
 
         let basic =
@@ -81,13 +81,13 @@ module Slide10Models =
         let onPolicy =
             [
                 for _ in 1 .. List.last sizes / episode do
-                    let before = int state.Training.Steps
+                    let before = int state.Steps
                     let struct (next, _, ended) = OnPolicyMbrl.iterate control episode state
                     state <- next
                     { Steps = before; Error = errorOf state; Return = List.last ended }
             ]
 
-        let planned = episodesOf state.Data.Value |> List.last |> List.singleton
+        let planned = episodesOf (control.Data state) |> List.last |> List.singleton
         let errors state = control.Errors(horizon, planned, state)
         let alone, _ = List.last basic
         List.map snd basic, onPolicy, errors alone, errors state

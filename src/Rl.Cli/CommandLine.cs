@@ -94,7 +94,11 @@ internal static class CommandLine
         var run =
             new Argument<string>("run") { Description = "A run's name under runs/, its folder, or an agent file." };
         Cli.Completions.Offer(run, Cli.Completions.Runs);
-        var episodes = NumberOption.Whole("--episodes", "How many episodes.", least: 1, otherwise: 100);
+        var episodes = NumberOption.Whole<int>(
+            "--episodes",
+            $"How many episodes; {FiniteEvaluation.Episodes} if not given, {FiniteEvaluation.PlannedEpisodes} of "
+                + "agents that plan.",
+            least: 1);
         var seed = Words.EpisodeSeed();
         var stochastic = Words.Stochastic();
         var environment =
@@ -226,7 +230,7 @@ internal static class CommandLine
 
     private static Command Bench(Terminal terminal, CancellationToken interruption)
     {
-        var suite = new Argument<string>("suite") { Description = "What to measure: on-policy or off-policy." };
+        var suite = new Argument<string>("suite") { Description = "What to measure: on-policy, off-policy or models." };
         var output = new Option<string>("--output")
         {
             Description = "The folder of results; what is there already is not measured again.",

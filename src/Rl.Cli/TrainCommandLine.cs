@@ -102,8 +102,11 @@ internal static class TrainCommandLine
 
         private readonly Option<bool> json = Words.Json("one JSON object a line");
 
-        private readonly Option<int> episodes =
-            NumberOption.Whole("--episodes", "Episodes of the final evaluation.", least: 1, otherwise: 100);
+        private readonly Option<int?> episodes = NumberOption.Whole<int>(
+            "--episodes",
+            $"Episodes of the final evaluation; {FiniteEvaluation.Episodes} if not given, "
+                + $"{FiniteEvaluation.PlannedEpisodes} of agents that plan.",
+            least: 1);
 
         private readonly Option<string[]> checkpointEvery = new("--checkpoint-every")
         {

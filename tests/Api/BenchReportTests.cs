@@ -94,6 +94,6 @@ public sealed class BenchReportTests
     }
 
     private static BenchRow Row(string algorithm, string environment, long steps, params double[] evaluations) => new(
-        new BenchTask(algorithm, environment, steps, evaluations.Length, 0, "", "", true),
+        new BenchTask(algorithm, environment, steps, evaluations.Length, 0, "", "", true, 100),
         [.. evaluations.Select((value, index) => new BenchRun((ulong)index, 1, 1, 0, value, []))]);
 }

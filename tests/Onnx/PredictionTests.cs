@@ -48,7 +48,7 @@ public sealed class PredictionTests
             {
                 foreach (var (name, space) in Actions)
                 {
-                    if (entry.Suits.Invoke(space.Core))
+                    if (entry.Suits.Invoke(space.Core) && entry.Plans is null)
                     {
                         cases.Add(entry.Id, name);
                     }
@@ -82,6 +82,16 @@ public sealed class PredictionTests
     {
         using var agent = Agents.Trained(Agents.Small(algorithm), () => new Walk(Numbers, Actions[actions]));
         Agents.RequireTheSame(agent);
+    }
+
+    [Fact]
+    public void A_planner_is_refused_and_no_file_is_left()
+    {
+        using var agent = Agents.Trained(Agents.Small("pets"), () => new Walk(Numbers, Space.Box(-1, 1, 2)));
+        var path = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"rl-planner-{Guid.NewGuid():N}.onnx");
+        var refusal = Assert.Throws<NotSupportedException>(() => agent.ExportOnnx(path));
+        Assert.Contains("acts by planning", refusal.Message, StringComparison.Ordinal);
+        Assert.False(System.IO.File.Exists(path));
     }
 
     [Theory]

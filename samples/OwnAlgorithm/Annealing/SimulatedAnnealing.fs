@@ -80,6 +80,7 @@ module SimulatedAnnealing =
                     Parameters = parameters
                     Observations = state.Observations
                     WrapperStatistics = state.Environments.Statistics
+                    Plans = None
                 }
 
             Evaluate.run model environment c.Episodes true key CancellationToken.None

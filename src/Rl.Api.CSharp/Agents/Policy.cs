@@ -35,7 +35,7 @@ public sealed partial class Policy
         many = new(model, wrapping, facts, Many);
         ObservationSpace = Convert.ToSpace(wrapping.ObservationSpace);
         ActionSpace = Convert.ToSpace(wrapping.ActionSpace);
-        HasMemory = model.Network.StateSize > 0 || wrapping.Wrappers.Any(Core.Wrappers.WrapperModule.hasMemory);
+        HasMemory = model.HasMemory || wrapping.Wrappers.Any(Core.Wrappers.WrapperModule.hasMemory);
 
         // What cannot act fails here, and not at the first observation.
         single.Return(single.Rent());

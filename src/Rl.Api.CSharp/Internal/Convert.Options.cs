@@ -113,6 +113,7 @@ internal static partial class Convert
         NeedsData = entry.NeedsData,
         NeedsEnvironment = entry.NeedsEnvironment,
         NeedsExpert = entry.NeedsExpert,
+        Plans = entry.Plans is not null,
     };
 
     private static System.Collections.ObjectModel.ReadOnlyCollection<AlgorithmOption> Options(AlgorithmEntry entry) =>

@@ -30,6 +30,10 @@ public sealed record AlgorithmDescription(
     /// <summary>Whether it asks an expert while it trains, as agents of
     /// <see cref="Agent.Create(AgentOptions, IEnvironment, Expert, ulong)"/> do.</summary>
     public bool NeedsExpert { get; init; }
+
+    /// <summary>Whether its agents act by planning with a model that they have learnt: a decision then takes
+    /// milliseconds, a plan goes on from step to step of an episode, and there is no network to export.</summary>
+    public bool Plans { get; init; }
 }
 
 /// <summary>The algorithms of the library and of registered assemblies (see <see cref="Plugin"/>), by id.</summary>

@@ -25,7 +25,6 @@ internal sealed record BenchRun(
     double Evaluation,
     IReadOnlyList<(double Steps, double Return)> Curve)
 {
-    private const int EvaluationEpisodes = 100;
     private const int CurvePoints = 100;
 
     /// <summary>Trains and evaluates.</summary>
@@ -45,7 +44,7 @@ internal sealed record BenchRun(
             }),
             cancellation);
         var evaluation =
-            agent.Evaluate(EvaluationEpisodes, deterministic: task.Deterministic, cancellationToken: cancellation);
+            agent.Evaluate(task.Episodes, deterministic: task.Deterministic, cancellationToken: cancellation);
         return new(
             seed, training.Elapsed.TotalSeconds, training.StepsPerSecond, training.MeanReturn, evaluation.Mean, curve);
     }

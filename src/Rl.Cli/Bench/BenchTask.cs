@@ -15,6 +15,7 @@ namespace Rl.Cli.Bench;
 /// <param name="Reference">What others reach in the same number of steps.</param>
 /// <param name="Note">A word after the algorithm's name; may be empty.</param>
 /// <param name="Deterministic">Evaluate the most probable actions; else drawn ones.</param>
+/// <param name="Episodes">How many episodes are evaluated.</param>
 internal sealed record BenchTask(
     string Algorithm,
     string Environment,
@@ -23,7 +24,8 @@ internal sealed record BenchTask(
     double Asked,
     string Reference,
     string Note,
-    bool Deterministic)
+    bool Deterministic,
+    int Episodes)
 {
     /// <summary>The seed of a task's first run. Options are chosen with smaller seeds, so that no seed is reported that
     /// helped to choose.</summary>
@@ -55,5 +57,6 @@ internal sealed record BenchTask(
         entry.GetProperty("asked").GetDouble(),
         entry.GetProperty("reference").GetString()!,
         entry.TryGetProperty("note", out var note) ? note.GetString()! : "",
-        !(entry.TryGetProperty("evaluation", out var evaluation) && evaluation.GetString() == "sampled"));
+        !(entry.TryGetProperty("evaluation", out var evaluation) && evaluation.GetString() == "sampled"),
+        entry.TryGetProperty("episodes", out var episodes) ? episodes.GetInt32() : 100);
 }

@@ -36,7 +36,7 @@ internal sealed record BenchRequest
 /// measured already stays.</summary>
 internal static class BenchCommand
 {
-    private static readonly string[] Suites = ["on-policy", "off-policy"];
+    private static readonly string[] Suites = ["on-policy", "off-policy", "models"];
 
     public static int Run(BenchRequest request, Terminal terminal, CancellationToken interruption)
     {

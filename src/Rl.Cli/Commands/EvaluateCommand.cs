@@ -12,7 +12,8 @@ internal sealed record EvaluateRequest
 {
     public required string Run { get; init; }
 
-    public int Episodes { get; init; } = 100;
+    /// <summary>How many; null for as many as is usual.</summary>
+    public int? Episodes { get; init; }
 
     public ulong? Seed { get; init; }
 
@@ -40,7 +41,7 @@ internal static class EvaluateCommand
 {
     public static int Run(EvaluateRequest request, Terminal terminal, CancellationToken interruption)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(request.Episodes, 1, "--episodes");
+        ArgumentOutOfRangeException.ThrowIfLessThan(request.Episodes ?? 1, 1, "--episodes");
         if (request.Data is { } data)
         {
             return EvaluateFromData.Run(request, data, terminal);

@@ -8,11 +8,21 @@ internal static class FiniteEvaluation
     /// <summary>Steps of an episode of a task that sets no limit.</summary>
     public const int Steps = 1_000;
 
+    /// <summary>Episodes of an evaluation, where nobody says how many.</summary>
+    public const int Episodes = 100;
+
+    /// <summary>The same of an agent that plans, whose decisions take milliseconds.</summary>
+    public const int PlannedEpisodes = 20;
+
     /// <summary>Evaluates an agent in its own environment; tells after how many steps episodes were cut that the
     /// environment would have let go on.</summary>
     public static (EvaluationResult Result, int? CutAt) Of(
-        Agent agent, int episodes, ulong? seed, bool deterministic, CancellationToken interruption) =>
-        agent.BuiltIn is { MaxEpisodeSteps: 0 } endless
-            ? (agent.Evaluate(endless.WithMaxEpisodeSteps(Steps), episodes, seed, deterministic, interruption), Steps)
-            : (agent.Evaluate(episodes, seed, deterministic, interruption), null);
+        Agent agent, int? episodes, ulong? seed, bool deterministic, CancellationToken interruption)
+    {
+        var count =
+            episodes ?? (Algorithms.Describe(agent.Options.Algorithm).Plans ? PlannedEpisodes : Episodes);
+        return agent.BuiltIn is { MaxEpisodeSteps: 0 } endless
+            ? (agent.Evaluate(endless.WithMaxEpisodeSteps(Steps), count, seed, deterministic, interruption), Steps)
+            : (agent.Evaluate(count, seed, deterministic, interruption), null);
+    }
 }

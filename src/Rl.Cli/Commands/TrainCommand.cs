@@ -49,7 +49,8 @@ internal sealed record TrainRequest
 
     public bool Json { get; init; }
 
-    public int Episodes { get; init; } = 100;
+    /// <summary>Episodes of the final evaluation; null for as many as is usual.</summary>
+    public int? Episodes { get; init; }
 
     /// <summary>When the agent is saved while it trains.</summary>
     public CheckpointWords Checkpoints { get; init; } = CheckpointWords.Default;
@@ -85,7 +86,7 @@ internal static class TrainCommand
 {
     public static int Run(TrainRequest request, Terminal terminal, CancellationToken interruption)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(request.Episodes, 1, "--episodes");
+        AtLeastOne("--episodes", request.Episodes);
         AtLeastOne("--keep-last", request.KeepLast);
         AtLeastOne("--evaluate-every", request.EvaluateEvery);
         AtLeastOne("--evaluate-episodes", request.EvaluateEpisodes);

@@ -49,24 +49,33 @@ module Actor =
             Actions = ActionMap.identity
         }
 
+    /// What an algorithm has that plans and asks no network: no outputs, so no parameters; actions are the
+    /// environment's own.
+    let planned (inputs: int) (actions: int) : Actor =
+        create Activation.Identity inputs [] (PlannedPolicy.create actions)
+
     /// The number of inputs.
     let inputs (actor: Actor) = Features.inputs actor.Layers.Inputs actor.Features
 
-    /// The parameters: encoder, trunk, memory, quantiles, actor (with the distribution's own), fractions.
+    /// The parameters: encoder, trunk, memory, quantiles, actor (with the distribution's own), fractions. None of an
+    /// actor without outputs.
     let layout (actor: Actor) : Layout =
-        let own = Layout.append (Mlp.layout actor.Layers) actor.Distribution.Parameters
+        if actor.Layers.Outputs = 0 then
+            Layout.empty
+        else
+            let own = Layout.append (Mlp.layout actor.Layers) actor.Distribution.Parameters
 
-        Layout.merge
-            [
-                yield! Features.layouts actor.Features
-                match actor.Quantiles with
-                | Some embedding -> "quantiles", QuantileEmbedding.layout embedding
-                | None -> ()
-                "actor", own
-                match actor.Fractions with
-                | Some proposal -> "fractions", FractionProposal.layout proposal
-                | None -> ()
-            ]
+            Layout.merge
+                [
+                    yield! Features.layouts actor.Features
+                    match actor.Quantiles with
+                    | Some embedding -> "quantiles", QuantileEmbedding.layout embedding
+                    | None -> ()
+                    "actor", own
+                    match actor.Fractions with
+                    | Some proposal -> "fractions", FractionProposal.layout proposal
+                    | None -> ()
+                ]
 
     /// The last hidden layer at levels τ [..., K] of quantiles, or [K] for all: [..., K, width].
     let private hiddenAt (actor: Actor) embedding (parameters: Parameters) (levels: Expr) (features: Expr) : Expr =

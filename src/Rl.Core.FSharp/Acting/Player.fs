@@ -14,3 +14,6 @@ type IPlayer =
     /// follows comes out.
     abstract Act:
         observation: ReadOnlySpan<float32> * mask: ReadOnlySpan<bool> * action: Span<float32> * key: Rng -> Rng
+
+/// Makes a player for the parameters θ of a policy, as often as it is asked: each plays on a thread of its own.
+type PlayerMaker = delegate of parameters: float32[] -> IPlayer

@@ -2,6 +2,7 @@
 namespace Rl.Core.Algorithms
 
 open System
+open Rl.Core.Acting
 open Rl.Core.Environments
 open Rl.Core.Foundations
 open Rl.Core.Learning
@@ -31,6 +32,16 @@ type OptionDescription =
         Owner: Type
         /// What it means, where that is not what the field's documentation says; else empty.
         Meaning: string
+    }
+
+/// The environment of an agent as a file tells it.
+type PlanningPlace =
+    {
+        Environment: string
+        /// Whether it has no wrappers.
+        IsBare: bool
+        Observations: Space
+        Actions: Space
     }
 
 /// An algorithm: its names, its options as data, and how it is bound to environments.
@@ -68,6 +79,9 @@ type AlgorithmEntry =
         /// The length of θ for options, observations and actions, where that is known before an environment is there:
         /// files are checked by it when they are read.
         Parameters: ((string * string) list -> Space -> Space -> int) option
+        /// What acts with a training state by options, of algorithms that plan; none of those whose network acts.
+        /// `ArgumentException` for a state that is none of such options.
+        Plans: ((string * string) list -> PlanningPlace -> TrainingState -> PlayerMaker) option
         /// Binds the defaults with the named options replaced to environments. `Workers` share the work; the results do
         /// not depend on their number.
         Create: (string * string) list -> BatchEnvironment -> Workers -> Learner
@@ -121,6 +135,7 @@ module AlgorithmEntry =
             Settings = ofPairs >> Options.toPairs rows
             Validate = ofPairs >> validate
             Parameters = None
+            Plans = None
             Create =
                 fun pairs ->
                     let options = ofPairs pairs
@@ -143,6 +158,14 @@ module AlgorithmEntry =
     let internal optionsOfFile (entry: AlgorithmEntry) (pairs: (string * string) list) : (string * string) list =
         pairs
         |> NetworkOptions.withoutUnread (fun () -> [ for option in entry.Options -> option.Name, option.Default ])
+
+    /// The entry of an algorithm that acts by planning.
+    let withPlans
+        (ofPairs: (string * string) list -> 'C)
+        (plans: 'C -> PlanningPlace -> TrainingState -> PlayerMaker)
+        (entry: AlgorithmEntry)
+        : AlgorithmEntry =
+        { entry with Plans = Some(fun pairs place state -> plans (ofPairs pairs) place state) }
 
     /// The entry of an algorithm that cannot have actions of every space.
     let withActions (suits: Space -> bool) (entry: AlgorithmEntry) : AlgorithmEntry = { entry with Suits = suits }

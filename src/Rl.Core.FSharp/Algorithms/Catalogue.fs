@@ -16,6 +16,7 @@ module Catalogue =
             Ars.entry
             Awac.entry
             Awr.entry
+            BasicMbrl.entry
             Bc.entry
             C51.entry
             Cem.entry
@@ -35,6 +36,8 @@ module Catalogue =
             Iqn.entry
             Mbpo.entry
             Npg.entry
+            OnPolicyMbrl.entry
+            Pets.entry
             Ppg.entry
             Ppo.entry
             Pqn.entry

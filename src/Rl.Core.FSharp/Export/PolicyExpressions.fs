@@ -1,6 +1,7 @@
 /// What a predictor computes, as expressions: from an environment's observations to its actions.
 namespace Rl.Core.Export
 
+open System
 open Rl.Core.Acting
 open Rl.Core.Autodiff
 open Rl.Core.Environments
@@ -96,6 +97,14 @@ module PolicyExpressions =
         (model: PolicyModel)
         (rows: int)
         : PolicyExpressions =
+        if model.Plans.IsSome then
+            raise (
+                NotSupportedException(
+                    "The policy acts by planning with a model of the world; a search is no graph of operations. Let "
+                    + "another agent, such as filtered-bc, learn from its recorded episodes, and export that one."
+                )
+            )
+
         let actor, choice = model.Network, model.Network.Distribution.Choice
         let layout = Actor.layout actor
         let input name elements shape meaning = input rows name elements shape meaning

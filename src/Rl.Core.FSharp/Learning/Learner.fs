@@ -74,6 +74,10 @@ module ArrayNames =
     [<Literal>]
     let RecurrentStates = "recurrentStates"
 
+    /// What a planner carries from step to step of each copy's episode.
+    [<Literal>]
+    let Plans = "plans"
+
     /// The noise on each copy's actions that stays for a while.
     [<Literal>]
     let ExplorationNoise = "explorationNoise"
@@ -86,6 +90,7 @@ module ArrayNames =
     let isOfEpisodes (name: string) : bool =
         name = RecurrentStates
         || name = ExplorationNoise
+        || name = Plans
         || name.EndsWith("/" + EligibilityTrace, StringComparison.Ordinal)
 
     /// All arrays of a file of version 2 that had no names, one after the other; the learner that continues cuts them.
@@ -213,7 +218,13 @@ type PolicyModel =
         /// Those of the wrappers around the environment, the innermost first; with them a wrapped environment shows
         /// what it showed in training.
         WrapperStatistics: RunningStatistics list
+        /// What acts in the place of the network where an algorithm plans; none of the others.
+        Plans: PlayerMaker option
     }
+
+    /// Whether actions depend on earlier observations of the episode: a recurrent network has a state, a planner the
+    /// plan of the step before.
+    member this.HasMemory: bool = this.Network.StateSize > 0 || this.Plans.IsSome
 
 /// An algorithm with its options, bound to a batch of environments. Its own memory (compiled programs, rollout
 /// buffers) is a workspace: everything that matters is in the state. Not thread-safe.
@@ -237,6 +248,9 @@ type Learner() =
     abstract Initialise: key: Rng -> TrainingState
     /// One round of collecting and learning.
     abstract Transition: state: TrainingState -> struct (TrainingState * Report)
+    /// What acts with a state in the place of the network, of algorithms that plan.
+    abstract Plans: state: TrainingState -> PlayerMaker option
+    default _.Plans _ = None
     /// Releases what its workspace holds; most hold nothing that needs it.
     abstract Dispose: unit -> unit
     default _.Dispose() = ()
@@ -250,6 +264,7 @@ type Learner() =
             Parameters = state.Parameters
             Observations = state.Observations
             WrapperStatistics = state.Environments.Statistics
+            Plans = this.Plans state
         }
 
     interface IDisposable with

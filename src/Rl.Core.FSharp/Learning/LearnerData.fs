@@ -25,6 +25,7 @@ type private LearnerWithData(inner: Learner, data: Replay) =
     override _.Misfit state = inner.Misfit state
     override _.Initialise key = give (inner.Initialise key)
     override _.Transition state = inner.Transition(give state)
+    override _.Plans state = inner.Plans state
     override _.Dispose() = inner.Dispose()
 
 /// What a learner from recorded data keeps of it beside the replay: how many steps, and their fingerprint, in an array

@@ -35,6 +35,38 @@ type PlannerState(horizon: int, size: int, elites: int, key: Rng) =
         copy.Value <- this.Value
         copy
 
+    /// The singles that `Write` writes.
+    member this.Width = 1 + this.Mean.Length + this.Past.Length + this.Elites.Length
+
+    /// Rounds what the next decision depends on to single precision, so that `Write` and `Read` change nothing.
+    member this.Round() : unit =
+        for values in [| this.Mean; this.Past; this.Elites |] do
+            for index in 0 .. values.Length - 1 do
+                values[index] <- float (float32 values[index])
+
+    /// Writes what the next decision depends on beside the key: the number of elites, the mean, the last action, the
+    /// elites.
+    member this.Write(target: Span<float32>) : unit =
+        target[0] <- float32 this.EliteCount
+        let mutable place = 1
+
+        for values in [| this.Mean; this.Past; this.Elites |] do
+            for index in 0 .. values.Length - 1 do
+                target[place + index] <- float32 values[index]
+
+            place <- place + values.Length
+
+    /// Takes over what `Write` wrote of a state of the same sizes.
+    member this.Read(source: ReadOnlySpan<float32>) : unit =
+        this.EliteCount <- int source[0]
+        let mutable place = 1
+
+        for values in [| this.Mean; this.Past; this.Elites |] do
+            for index in 0 .. values.Length - 1 do
+                values[index] <- float source[place + index]
+
+            place <- place + values.Length
+
 /// Sequences of coordinates, one step later.
 [<RequireQualifiedAccess>]
 module internal Shift =

@@ -34,6 +34,14 @@ type Checkpoint =
 
     /// The policy of the state.
     member this.Policy: PolicyModel =
+        let place: PlanningPlace =
+            {
+                Environment = this.EnvironmentId
+                IsBare = this.Wrapping.Wrappers.IsEmpty
+                Observations = this.ObservationSpace
+                Actions = this.ActionSpace
+            }
+
         {
             Network = this.Network
             ObservationSpace = this.ObservationSpace
@@ -41,6 +49,10 @@ type Checkpoint =
             Parameters = this.State.Parameters
             Observations = this.State.Observations
             WrapperStatistics = this.State.Environments.Statistics
+            Plans =
+                Catalogue.tryFind this.Algorithm
+                |> Option.bind _.Plans
+                |> Option.map (fun plans -> plans this.Options place this.State)
         }
 
 /// Reading and writing of checkpoints. All numbers are little-endian.
@@ -151,6 +163,7 @@ module Checkpoint =
         CheckpointRules.state input checkpoint.Network state
         CheckpointRules.learned input checkpoint.Algorithm checkpoint.Options observations actions state
         CheckpointRules.wrapping input observations actions state.Environments checkpoint.Wrapping
+        CheckpointRules.plans input checkpoint.Network (fun () -> checkpoint.Policy.Plans)
         checkpoint
 
     /// The checkpoint in a file's bytes; `name` is what errors call the file. `InvalidDataException` says what is wrong

@@ -258,6 +258,17 @@ module internal CheckpointRules =
                 input.Fail $"it has {state.Parameters.Length} parameters, and its options make {expected}"
             | _ -> optimisers input state
 
+    /// Requires a state that can be planned with where the algorithm plans, and there alone a network without outputs.
+    let plans (input: BinaryIn) (network: Actor) (make: unit -> PlayerMaker option) : unit =
+        let made =
+            try
+                make ()
+            with :? ArgumentException as error ->
+                input.Fail $"it cannot be planned with: {error.Message}"
+
+        if made.IsSome <> (network.Distribution.Outputs = 0) then
+            input.Fail "its algorithm plans and its network acts, or neither does"
+
     /// Requires a training state whose parts fit each other and the network.
     let state (input: BinaryIn) (network: Actor) (state: TrainingState) : unit =
         let copies = state.Environments.Count

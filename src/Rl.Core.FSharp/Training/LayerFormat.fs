@@ -261,14 +261,18 @@ module internal LayerFormat =
         with :? System.ArgumentException as error ->
             input.Fail $"it holds a normalisation over batches that cannot be made: {error.Message}"
 
-    let readMlp (input: BinaryIn) : Mlp =
+    let private readMlpOf (least: int) (input: BinaryIn) : Mlp =
         let inputs = readWidth input
         let hidden = input.Ints() |> Array.toList
 
         if hidden |> List.exists (fun width -> width < 1 || width > WidestLayer) then
             input.Fail $"it holds hidden layers of the widths %A{hidden}"
 
-        let outputs = readWidth input
+        let outputs = input.Int()
+
+        if outputs < least || outputs > WidestLayer then
+            input.Fail $"it holds a layer of width {outputs}"
+
         let activation = readActivation input
         let outputActivation = readActivation input
         let hiddenWeight = readInitialiser input
@@ -298,6 +302,11 @@ module internal LayerFormat =
                 else
                     NormalisationPlace.Inputs
         }
+
+    let readMlp (input: BinaryIn) : Mlp = readMlpOf 1 input
+
+    /// The own layers of an actor, which has no outputs where it plans.
+    let readActorLayers (input: BinaryIn) : Mlp = readMlpOf 0 input
 
     let writeEncoder (output: BinaryOut) (encoder: ImageEncoder) =
         output.Int encoder.Stack.Layers.Length

@@ -146,7 +146,7 @@ module internal NetworkFormat =
 
     let readActor (input: BinaryIn) : Actor =
         let struct (features, quantiles, fractions) = readFeatures false input
-        let layers = LayerFormat.readMlp input
+        let layers = LayerFormat.readActorLayers input
         let distribution = readDistribution input
 
         {

@@ -26,9 +26,18 @@ module OfflinePolicies =
         for first in 0..Rows .. count - 1 do
             f first (min Rows (count - first))
 
+    /// Judging by recorded steps asks a policy about each by itself, thousands of times.
+    let private requireNoPlans (model: PolicyModel) =
+        if model.Plans.IsSome then
+            Guard.fail
+                (nameof model)
+                ("The policy plans, from step to step of its own episodes; recorded ones do not judge it. Evaluate it "
+                 + "in its environment.")
+
     /// The policy's most probable actions [T + 1, `ActionSpace.Size`] at all observations of an episode, in the
     /// environment's numbers. Not for policies that remember.
     let actions (model: PolicyModel) : RecordedEpisode -> float32[] =
+        requireNoPlans model
         let predictor = Predictor(model, Rows)
         let size, width = predictor.ObservationSize, predictor.ActionSize
         let seen, done' = Array.zeroCreate<float32>(Rows * size), Array.zeroCreate<float32>(Rows * width)
@@ -48,6 +57,8 @@ module OfflinePolicies =
     /// whose actions have no probabilities.
     let logProbabilities (model: PolicyModel) : RecordedEpisode -> float[] =
         let actor = model.Network
+
+        requireNoPlans model
 
         if actor.StateSize > 0 then
             Guard.fail

@@ -12,7 +12,8 @@ open Rl.Core.Networks
 
 /// The policy of a model for `rows` observations. Observations are encoded and normalised as in training (limit ± 10);
 /// actions are those of the environment: integers of a discrete space, numbers within a box. A recurrent policy
-/// remembers what each row has seen until `Forget`. After construction nothing is allocated. Not thread-safe.
+/// remembers what each row has seen until `Forget`, one that plans its plan; its search draws the same numbers in each
+/// episode where no keys are given. After construction nothing is allocated, but by planning. Not thread-safe.
 [<Sealed>]
 type Predictor(model: PolicyModel, rows: int) =
     do Guard.positive (nameof rows) rows
@@ -27,7 +28,18 @@ type Predictor(model: PolicyModel, rows: int) =
     let choices = head.Choices
     let stateSize = model.Network.StateSize
     let mutable statistics = model.Observations
-    let program = ActingProgram(model.Network, layout, rows, inputs)
+    let plans = model.Plans.IsSome
+
+    let program =
+        if plans then
+            ValueNone
+        else
+            ValueSome(ActingProgram(model.Network, layout, rows, inputs))
+
+    let mutable players: IPlayer[] = [||]
+    // Of searches where no keys are given.
+    let firstKey = Rng.create 0UL
+    let searchKeys = Array.create rows firstKey
     let encoded = Array.zeroCreate<float32>(rows * inputs)
     let states = Array.zeroCreate<float32>(rows * stateSize)
     let policyAction = Array.zeroCreate<float32> actionSize
@@ -36,7 +48,11 @@ type Predictor(model: PolicyModel, rows: int) =
         if model.Parameters.Length < layout.Count then
             Guard.length "Parameters" layout.Count model.Parameters.Length
 
-        ReadOnlySpan(model.Parameters, 0, layout.Count).CopyTo program.Theta
+        match program, model.Plans with
+        | ValueSome program, _ -> ReadOnlySpan(model.Parameters, 0, layout.Count).CopyTo program.Theta
+        | ValueNone, Some plans -> players <- Array.init rows (fun _ -> plans.Invoke model.Parameters)
+        | ValueNone, None -> Guard.fail (nameof model) "The model has no plans, and its predecessor had."
+
         statistics <- model.Observations
 
     do load model
@@ -52,7 +68,7 @@ type Predictor(model: PolicyModel, rows: int) =
                 + "to act with. Use an earlier checkpoint."
             )
 
-    let run (observations: ReadOnlySpan<float32>) (masks: ReadOnlySpan<bool>) (actions: Span<float32>) =
+    let require (observations: ReadOnlySpan<float32>) (masks: ReadOnlySpan<bool>) (actions: Span<float32>) =
         if observations.Length <> rows * observationSize then
             Guard.fail
                 (nameof observations)
@@ -71,6 +87,7 @@ type Predictor(model: PolicyModel, rows: int) =
                 ($"Component {bad % observationSize} of observation {bad / observationSize} is "
                  + $"{observations[bad]}; observations must be finite.")
 
+    let run (program: ActingProgram) (observations: ReadOnlySpan<float32>) =
         Encoding.encode observationSpace isIdentity observations (Span encoded)
         Encoding.normalise statistics Encoding.Limit (ReadOnlySpan encoded) program.Observations
 
@@ -82,6 +99,29 @@ type Predictor(model: PolicyModel, rows: int) =
             requireFinite "output" (program.PolicyOf(row, ReadOnlySpan.Empty))
 
         if stateSize > 0 then program.NextState.CopyTo(Span states)
+
+    /// Lets each row's player act, on several threads: what they draw is their own.
+    let play (observations: ReadOnlySpan<float32>) (actions: Span<float32>) (keys: Span<Rng>) =
+        let shown, moved = observations.ToArray(), keys.ToArray()
+        let taken = Array.zeroCreate<float32>(rows * actionSize)
+
+        Threading.Tasks.Parallel.For(
+            0,
+            rows,
+            fun row ->
+                moved[row] <-
+                    players[row]
+                        .Act(
+                            ReadOnlySpan(shown, row * observationSize, observationSize),
+                            ReadOnlySpan.Empty,
+                            Span(taken, row * actionSize, actionSize),
+                            moved[row]
+                        )
+        )
+        |> ignore
+
+        ReadOnlySpan(taken).CopyTo actions
+        ReadOnlySpan(moved).CopyTo keys
 
     /// The mask of one row; empty if there are none.
     let maskOf (masks: ReadOnlySpan<bool>) row = if masks.IsEmpty then masks else masks.Slice(row * choices, choices)
@@ -103,19 +143,30 @@ type Predictor(model: PolicyModel, rows: int) =
         Guard.inIntRange (nameof row) 0 (rows - 1) row
         Array.Clear(states, row * stateSize, stateSize)
 
+        if plans then
+            players[row].Begin()
+            searchKeys[row] <- firstKey
+
     /// A new episode begins in every row.
-    member _.Forget() : unit = Array.Clear states
+    member this.Forget() : unit =
+        for row in 0 .. rows - 1 do
+            this.Forget row
 
     /// The most probable action of each observation among the choices that its mask allows: observations [rows,
     /// observationSize] and masks [rows, choices] (or none) to actions [rows, actionSize]. `ArgumentException` for a
     /// wrong length, NaN or infinity.
     member _.Predict(observations: ReadOnlySpan<float32>, masks: ReadOnlySpan<bool>, actions: Span<float32>) : unit =
-        run observations masks actions
+        require observations masks actions
 
-        for row in 0 .. rows - 1 do
-            Policy.mode head (program.PolicyOf(row, maskOf masks row)) (Span policyAction)
-            let action = actions.Slice(row * actionSize, actionSize)
-            Policy.toEnvironment actionMap actionSpace (ReadOnlySpan policyAction) action
+        match program with
+        | ValueNone -> play observations actions (Span searchKeys)
+        | ValueSome program ->
+            run program observations
+
+            for row in 0 .. rows - 1 do
+                Policy.mode head (program.PolicyOf(row, maskOf masks row)) (Span policyAction)
+                let action = actions.Slice(row * actionSize, actionSize)
+                Policy.toEnvironment actionMap actionSpace (ReadOnlySpan policyAction) action
 
     /// `Predict` with every choice possible.
     member this.Predict(observations: ReadOnlySpan<float32>, actions: Span<float32>) : unit =
@@ -128,15 +179,20 @@ type Predictor(model: PolicyModel, rows: int) =
         (observations: ReadOnlySpan<float32>, masks: ReadOnlySpan<bool>, actions: Span<float32>, keys: Span<Rng>)
         : unit =
         Guard.length (nameof keys) rows keys.Length
-        run observations masks actions
+        require observations masks actions
 
-        for row in 0 .. rows - 1 do
-            let outputs = program.PolicyOf(row, maskOf masks row)
-            let struct (_, key) = Policy.sample head outputs (program.DeviationOf row) (Span policyAction) keys[row]
-            requireFinite "action" (ReadOnlySpan policyAction)
-            keys[row] <- key
-            let action = actions.Slice(row * actionSize, actionSize)
-            Policy.toEnvironment actionMap actionSpace (ReadOnlySpan policyAction) action
+        match program with
+        | ValueNone -> play observations actions keys
+        | ValueSome program ->
+            run program observations
+
+            for row in 0 .. rows - 1 do
+                let outputs = program.PolicyOf(row, maskOf masks row)
+                let struct (_, key) = Policy.sample head outputs (program.DeviationOf row) (Span policyAction) keys[row]
+                requireFinite "action" (ReadOnlySpan policyAction)
+                keys[row] <- key
+                let action = actions.Slice(row * actionSize, actionSize)
+                Policy.toEnvironment actionMap actionSpace (ReadOnlySpan policyAction) action
 
     /// `Sample` with every choice possible.
     member this.Sample(observations: ReadOnlySpan<float32>, actions: Span<float32>, keys: Span<Rng>) : unit =

@@ -27,7 +27,7 @@ module ScaleWarnings =
         let bounds = Scales.bounds model.ActionSpace
 
         match bounds |> Array.tryFindIndex isUnmet with
-        | Some index when model.Network.Actions = ActionMap.identity ->
+        | Some index when model.Plans.IsNone && model.Network.Actions = ActionMap.identity ->
             let struct (low, high) = bounds[index].Value
 
             Some(

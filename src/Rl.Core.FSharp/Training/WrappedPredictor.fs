@@ -111,7 +111,7 @@ type WrappedPredictor(model: PolicyModel, wrapping: Wrapping, facts: ActingFacts
 
     /// Refuses masks before a policy with a memory has seen the observations: they may be given again with better ones.
     let checkMasks (masks: ReadOnlySpan<bool>) =
-        if not masks.IsEmpty && (hasMemory || model.Network.StateSize > 0) then
+        if not masks.IsEmpty && (hasMemory || model.HasMemory) then
             let choices = predictor.Choices
             Guard.length (nameof masks) (rows * choices) masks.Length
 

@@ -321,6 +321,7 @@ let ``an actor whose outputs are its action acts in the units of the bounds`` ()
             Parameters = [| 1.0f; 0.0f |]
             Observations = RunningStatistics.create 0
             WrapperStatistics = []
+            Plans = None
         }
 
     Assert.Equal(float32 (6.0 + 6.0 * Math.Tanh 0.3), (predict model [| 0.3f |] [||])[0], 1e-5f)

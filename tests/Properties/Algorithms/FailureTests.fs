@@ -68,11 +68,14 @@ let private diverging: (string * (string * string) list) list =
     let drawn = [ "BatchSize", "16"; "RoundSteps", "12" ]
     let recorded = ("CriticLearningRate", "1e30") :: drawn
 
+    let modelled = [ "ModelLearningRate", "1e38"; "ModelInterval", "60"; "ModelHidden", "8"; "ModelBatchSize", "16" ]
+
     [
         "a2c", [ rate; "RolloutSteps", "32" ]
         "airl", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
         "awac", recorded
         "awr", [ rate; "BatchSize", "16" ]
+        "basic-mbrl", modelled
         "bc", [ rate; "BatchSize", "16" ]
         "c51", rate :: replayed
         "cql", recorded
@@ -92,6 +95,8 @@ let private diverging: (string * (string * string) list) list =
         "iqn", rate :: replayed
         "mbpo", critics
         "npg", [ rate; "RolloutSteps", "32"; "Activation", "relu" ]
+        "on-policy-mbrl", modelled
+        "pets", modelled
         "ppg", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
         "ppo", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
         "pqn", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]

@@ -101,6 +101,12 @@ let places: (string * string * string * (string * string) list) list =
         "mbpo", "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]
         "mbpo", "Elites", "Pendulum-v1", [ "Members", "4" ]
         "mbpo", "ModelPatience", "Pendulum-v1", [ "ModelPatience", "1"; "ModelEpochs", "40" ]
+        "pets", "Elites", "Pendulum-v1", [ "Members", "4" ]
+        for id in [ "basic-mbrl"; "on-policy-mbrl"; "pets" ] do
+            id, "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]
+            id, "ModelPatience", "Pendulum-v1", [ "ModelPatience", "1"; "ModelEpochs", "40" ]
+            id, "NoiseExponent", "Pendulum-v1", [ "Planner", "icem" ]
+            id, "KeptFraction", "Pendulum-v1", [ "Planner", "icem" ]
         "crossq", "RenormalisationStarts", "Pendulum-v1", [ "RenormalisationStarts", "3" ]
         "td3", "TotalSteps", "Pendulum-v1", [ "LearningRate", "linear(1e-3, 0)"; "TotalSteps", "500" ]
         "td3", "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]
@@ -223,7 +229,25 @@ let trained (algorithm: string) id changes =
     let copies = if changes = [ "OfflineSteps", "1" ] then 3 else copies changes
     use learner = LearnerLaws.make algorithm changes id copies workers
     let state, _ = LearnerLaws.run learner (learner.Initialise(Rng.create 11UL)) 3
-    state.Steps, state.Parameters, state.Arrays
+
+    // Basic model-based learning plans when it acts, and not in training.
+    let acted =
+        match learner.Plans state with
+        | Some plans ->
+            let player = plans.Invoke state.Parameters
+            let mutable key = Rng.create 1UL
+
+            // Near the upright, where the best torque is not the largest.
+            [|
+                for angle in [ 0.02; 0.05; -0.03; 0.1; 3.0 ] do
+                    let seen = [| float32 (cos angle); float32 (sin angle); 0.0f |]
+                    let action = Array.zeroCreate<float32> learner.Environment.ActionSize
+                    key <- player.Act(ReadOnlySpan seen, ReadOnlySpan.Empty, Span action, key)
+                    yield! action
+            |]
+        | None -> [||]
+
+    state.Steps, state.Parameters, state.Arrays, acted
 
 let private idsOf (entries: AlgorithmEntry list) =
     let data = TheoryData<string>()

@@ -96,6 +96,7 @@ let ``a candidate's fitness is the mean return of its policy in its copy`` () =
             Parameters = theta
             Observations = state.Observations
             WrapperStatistics = []
+            Plans = None
         }
 
     // Copy 0 plays candidates 0 and 2, copy 1 candidate 1, three episodes each.

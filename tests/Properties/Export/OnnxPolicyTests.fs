@@ -25,6 +25,7 @@ let private model (network: Actor) observations actions (statistics: RunningStat
         ActionSpace = actions
         Parameters = Array.append (theta |> Array.map (fun value -> float32 (4.0 * value))) [| 9.0f |]
         WrapperStatistics = []
+        Plans = None
         Observations = statistics
     }
 

@@ -115,6 +115,7 @@ let private model (batch: BatchEnvironment) : PolicyModel =
                     SquaredDeviation = own.Mean |> Array.mapi (fun i _ -> 3.0 + float i)
                 })
         Observations = RunningStatistics.create 0
+        Plans = None
     }
 
 [<Fact>]

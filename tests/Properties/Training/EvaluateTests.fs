@@ -49,6 +49,7 @@ let private policy (observations: Space) (actions: Space) : PolicyModel =
         Parameters = Array.zeroCreate (Actor.layout network).Count
         Observations = RunningStatistics.create 0
         WrapperStatistics = []
+        Plans = None
     }
 
 let private evaluate copies episodes seed =

@@ -70,6 +70,7 @@ let private modelFor (id: string) (wrappers: Wrapper list) (recurrence: Recurren
         Parameters = theta |> Array.map (fun value -> float32 (3.0 * value))
         Observations = RunningStatistics.create 0
         WrapperStatistics = training.Statistics
+        Plans = None
     }
 
 let private everyCase (law: string -> (int -> BatchEnvironment) -> PolicyModel -> unit) =

@@ -27,6 +27,7 @@ let private model (actions: Space) (size: int) (normalised: bool) (seed: uint64)
         // The last layer starts small; larger parameters tell actions apart.
         Parameters = theta |> Array.map (fun value -> float32 (4.0 * value))
         WrapperStatistics = []
+        Plans = None
         Observations =
             if normalised then
                 {

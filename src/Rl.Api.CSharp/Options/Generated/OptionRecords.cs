@@ -18,6 +18,7 @@ internal static class OptionRecords
         "awac" => new AwacOptions(),
         "awr" => new AwrOptions(),
         "bc" => new BcOptions(),
+        "basic-mbrl" => new BasicMbrlOptions(),
         "c51" => new C51Options(),
         "cem" => new CemOptions(),
         "cql" => new CqlOptions(),
@@ -36,6 +37,8 @@ internal static class OptionRecords
         "iqn" => new IqnOptions(),
         "mbpo" => new MbpoOptions(),
         "npg" => new NpgOptions(),
+        "on-policy-mbrl" => new OnPolicyMbrlOptions(),
+        "pets" => new PetsOptions(),
         "ppg" => new PpgOptions(),
         "ppo" => new PpoOptions(),
         "pqn" => new PqnOptions(),
@@ -287,6 +290,14 @@ internal static class OptionRecords
             "Rollouts within the model for each step of the environment.",
         ("MbpoOptions", "TargetRate") =>
             "The share τ of the critics in their targets after each update.",
+        ("ModelControlOptions", "BufferSize") =>
+            "Steps that are remembered, and fitted to; the oldest are forgotten first.",
+        ("ModelControlOptions", "LearningStarts") =>
+            "Environment steps, over all copies, with actions drawn uniformly; the model is fitted, and planned with, after them.",
+        ("ModelControlOptions", "Particles") =>
+            "P: imagined trajectories of each sequence.",
+        ("ModelControlOptions", "Propagation") =>
+            "How they go on from step to step.",
         ("ModelOptions", "Bootstrap") =>
             "Let each member learn from rows drawn with replacement; else from all rows, in an order of its own.",
         ("ModelOptions", "Elites") =>
@@ -385,6 +396,24 @@ internal static class OptionRecords
             "λ: parameters decay by α λ times themselves at each step; with adam and rAdam λ times them is added to the gradient instead.",
         ("PlanOptions", "TotalSteps") =>
             "Environment steps that training is planned for; schedules end there.",
+        ("PlanSearchOptions", "EliteFraction") =>
+            "The share of the population that it is fitted to, rounded up; at least two sequences.",
+        ("PlanSearchOptions", "Horizon") =>
+            "The number of actions that are thought ahead.",
+        ("PlanSearchOptions", "InitialDeviation") =>
+            "The standard deviations that a search begins with, as a share of half the width between the bounds.",
+        ("PlanSearchOptions", "Iterations") =>
+            "How often the distribution of sequences is fitted for each decision.",
+        ("PlanSearchOptions", "KeptFraction") =>
+            "The share of the best sequences that the improved method tries again.",
+        ("PlanSearchOptions", "NoiseExponent") =>
+            "β of the power spectrum f^(−β) of the improved method's noise: 0 white, 1 pink, 2 red.",
+        ("PlanSearchOptions", "Planner") =>
+            "How sequences of actions are searched for: by the cross-entropy method, or by the improved one, whose noise is correlated over time and which tries its best sequences again.",
+        ("PlanSearchOptions", "Population") =>
+            "Sequences drawn in each iteration.",
+        ("PlanSearchOptions", "Smoothing") =>
+            "The weight of the old mean and deviation in the fit.",
         ("PpgOptions", "AdamEpsilon") =>
             "Adam's ε.",
         ("PpgOptions", "AuxiliaryEpochs") =>

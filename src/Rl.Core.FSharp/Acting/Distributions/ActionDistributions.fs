@@ -24,6 +24,7 @@ module ActionDistributions =
         | name, [ count; components ], [ least; most ], [] when name = MixtureNormalPolicy.name ->
             MixtureNormalPolicy.create count components least most
         | name, [ count ], [], [] when name = DeterministicPolicy.name -> DeterministicPolicy.create count
+        | name, [ count ], [], [] when name = PlannedPolicy.name -> PlannedPolicy.create count
         | name, [ actions ], [], [] when name = GreedyPolicy.name -> GreedyPolicy.create actions
         | name, [ actions ], [], [] when name = DuelingGreedyPolicy.name -> DuelingGreedyPolicy.create actions
         | name, (_ :: _ as choices), [], [] when name = BranchingGreedyPolicy.name ->

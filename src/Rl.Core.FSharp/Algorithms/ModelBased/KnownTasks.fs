@@ -58,12 +58,16 @@ module KnownTasks =
         | "CartPoleSwingUp-v0" -> swingUp
         | _ -> none
 
+    /// What is known of the task of an id, bare or within wrappers, unless all is to be learnt.
+    let ofPlace (rewards: ImaginedRewards) (id: string) (isBare: bool) : KnownTask =
+        match rewards with
+        | ImaginedRewards.Learnt -> none
+        | ImaginedRewards.Automatic -> if isBare then find id else none
+
     /// What is known of the task of some copies, unless all is to be learnt: of an environment without wrappers, which
     /// could show something else.
     let ofEnvironment (rewards: ImaginedRewards) (environment: BatchEnvironment) : KnownTask =
-        match rewards with
-        | ImaginedRewards.Learnt -> none
-        | ImaginedRewards.Automatic -> if environment.Wrappers.IsEmpty then find environment.Id else none
+        ofPlace rewards environment.Id environment.Wrappers.IsEmpty
 
     /// r and whether s′ is terminal, as far as they are known, else as the model has them.
     let inline internal outcome

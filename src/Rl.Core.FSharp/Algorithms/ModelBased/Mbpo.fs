@@ -194,13 +194,15 @@ module Mbpo =
                 Metrics =
                     fun () ->
                         [|
-                            match report with
-                            | ValueSome report ->
-                                struct ("modelLoss", report.Loss)
-                                struct ("modelError", Array.average report.HeldOut)
-                                struct ("modelEpochs", float report.Epochs)
-                            | ValueNone -> ()
+                            // Of the last fit of the round; the columns of a run are always the same.
+                            let told (number: ModelFitReport -> float) =
+                                match report with
+                                | ValueSome report -> number report
+                                | ValueNone -> nan
 
+                            struct ("modelLoss", told _.Loss)
+                            struct ("modelError", told (fun report -> Array.average report.HeldOut))
+                            struct ("modelEpochs", told (fun report -> float report.Epochs))
                             struct ("rolloutLength", lengthAfter steps)
                             struct ("imagined", float memory.Count)
                         |]

@@ -9,73 +9,13 @@ open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Planning
 
-/// Options of agents that plan with a model of their own.
-type ModelControlOptions =
-    {
-        Model: ModelOptions
-        /// How sequences of actions are searched for.
-        Planner: CrossEntropyOptions
-        /// P: imagined trajectories of each sequence.
-        Particles: int
-        /// How they go on from step to step.
-        Propagation: Propagation
-    }
-
-/// Options of such agents.
-[<RequireQualifiedAccess>]
-module ModelControlOptions =
-
-    /// Those of PETS with a network and a search for small tasks: 5 members of which 3 imagine, TS∞ with 6 particles,
-    /// and 4 fits of 100 sequences of 20 actions. The paper's are 7 members, 20 particles and 5 fits of 350 to 500.
-    let defaults: ModelControlOptions =
-        {
-            Model = { ModelOptions.defaults with ModelInterval = 50 }
-            Planner = { CrossEntropyOptions.defaults with Population = 100; Iterations = 4; ReturnsMean = true }
-            Particles = 6
-            Propagation = Propagation.TrajectorySamplingInfinite
-        }
-
-    /// One deterministic network, as slides 10 and 11 write it, and its expectation.
-    let ofSlides: ModelControlOptions =
-        { defaults with
-            Model = { defaults.Model with Members = 1; Elites = 1; Model = ModelKind.Deterministic; Bootstrap = false }
-            Particles = 1
-            Propagation = Propagation.Expectation
-        }
-
-    /// Fails for the first option that is out of its range, naming it.
-    let validate (options: ModelControlOptions) : unit =
-        Options.validate ModelOptions.rows options.Model
-        ModelOptions.validate options.Model
-        Options.validate CrossEntropyOptions.rows options.Planner
-        Guard.positive (nameof options.Particles) options.Particles
-
-/// All that such an agent is, as a value: what follows depends on nothing else.
-type ModelControlState =
-    {
-        /// θ, the parameters of the model, with what its optimiser keeps, the key, and the environment.
-        Training: TrainingState
-        /// D: every step so far, if there is one.
-        Data: ModelData option
-        /// The units of the model.
-        Frame: ModelFrame
-        /// The members that imagine; none before the first fit.
-        Elites: int[]
-        /// What the planner carries from decision to decision of the present episode.
-        Planner: PlannerState option
-    }
-
-/// The parts of model-based learning on one copy of an environment: collect, fit, plan. Each is a function from a state
-/// to a state; the object is only room to work in. Not thread-safe.
+/// The parts of model-based learning on copies of an environment: collect, fit, plan. Each is a function from a state
+/// to a state: θ is the model's, D the replay, and its units, the elites and the copies' plans are arrays; the object is
+/// only room to work in. Not thread-safe.
 [<Sealed>]
 type ModelControl(options: ModelControlOptions, environment: BatchEnvironment, workers: Workers) =
     do
         ModelControlOptions.validate options
-
-        if environment.Count <> 1 then
-            Guard.fail
-                (nameof environment)
-                $"environment has {environment.Count} copies; an agent that plans acts in one: use 1."
 
         if not (Encoding.isIdentity environment.ObservationSpace) then
             Guard.fail
@@ -83,151 +23,191 @@ type ModelControl(options: ModelControlOptions, environment: BatchEnvironment, w
                 ($"{environment.Id} has observations {environment.ObservationSpace}; a model learns from a Box of "
                  + "numbers: flatten them, or use an algorithm without a model.")
 
-    let model = options.Model
+    let model, copies = options.Model, environment.Count
     let observations, actions = environment.ObservationSize, environment.ActionSize
-    let known = KnownTasks.ofEnvironment model.ImaginedRewards environment
-    let network = ModelOptions.network model observations actions known.Reward.IsNone known.Terminated.IsNone
+
+    let place: PlanningPlace =
+        {
+            Environment = environment.Id
+            IsBare = environment.Wrappers.IsEmpty
+            Observations = environment.ObservationSpace
+            Actions = environment.ActionSpace
+        }
+
+    let task = ModelArrays.task options place
+    let network = task.Network
     let numbers = network.Numbers
-    let layout = ModelNetwork.layout network
+    let layout = Layout.under "model" (ModelNetwork.layout network)
     let own = (ModelNetwork.layoutOfMember network).Count
     let fit = ModelFit(network, model, 0, workers)
-    let planner = CrossEntropy(options.Planner, PlanningSpace environment.ActionSpace)
+    let plans = ModelPlans(options, task, workers)
+    let presents = Array.init copies (fun _ -> plans.Start())
+    let planWidth = presents[0].Width
+    let columns = TransitionColumns.ofEnvironment environment
+    let empty = Replay.ofPlan (TransitionColumns.plan environment columns) copies options.BufferSize
 
-    let returns =
-        ModelReturns(
-            network,
-            {
-                Particles = options.Particles
-                Propagation = options.Propagation
-                Observations = observations
-                Known = known
-            },
-            model.Elites,
-            workers
-        )
+    let arrays: (string * float32[]) list =
+        [
+            yield! fit.Arrays
+            yield! ModelArrays.initial options network
+            ArrayNames.Plans, Array.zeroCreate (copies * planWidth)
+        ]
 
     let buffers = environment.AllocateBuffers()
-    let observation, action = Array.zeroCreate<float32> observations, Array.zeroCreate<float32> actions
-
+    let seen = Array.zeroCreate<float32>(copies * observations)
+    let taken = Array.zeroCreate<float32>(copies * actions)
     let parametersOf (theta: float32[]) index : ReadOnlyMemory<float32> = ReadOnlyMemory(theta, index * own, own)
 
-    /// Steps with actions that `act` writes for an observation; `act` is told whether an episode begins. The state with
-    /// what was seen, the returns of episodes that ended, and whether the last step ended one.
-    let steps (count: int) (act: bool -> Rng -> Rng) (state: ModelControlState) =
-        environment.Restore state.Training.Environments
-        let mutable key = state.Training.Key
-        let mutable isFirst = false
-        let seen, given = Array.zeroCreate<float32>(count * observations), Array.zeroCreate<float32>(count * actions)
-        let rewards, continues = Array.zeroCreate<float32> count, Array.create count 1.0f
-        let next = Array.zeroCreate<float32>(count * observations)
-        let ended = ResizeArray<float>()
-        environment.Observe(Span observation)
+    /// Steps of each copy with actions that `act` writes for a copy; `ended` is told of each episode's end. The state
+    /// with what was seen, and the episodes that ended.
+    let steps (count: int) (act: int -> Rng -> Rng) (ended: int -> unit) (state: TrainingState) =
+        environment.Restore state.Environments
+        let keys = Array.copy state.ActionKeys
+        let rows = count * copies
+        let before, given = Array.zeroCreate<float32>(rows * observations), Array.zeroCreate<float32>(rows * actions)
+        let rewards, continues, ends = Array.zeroCreate<float32> rows, Array.create rows 1.0f, Array.zeroCreate rows
+        let next = Array.zeroCreate<float32>(rows * observations)
+        let episodes = ResizeArray<EpisodeResult>()
+        environment.Observe(Span seen)
 
-        for index in 0 .. count - 1 do
-            key <- act isFirst key
-            Array.Copy(observation, 0, seen, index * observations, observations)
-            Array.Copy(action, 0, given, index * actions, actions)
-            environment.Step(0, 1, ReadOnlySpan action, buffers)
-            rewards[index] <- buffers.Rewards.Span[0]
-            isFirst <- buffers.Terminated.Span[0] || buffers.Truncated.Span[0]
-            if buffers.Terminated.Span[0] then continues[index] <- 0.0f
-            let after = if isFirst then buffers.FinalObservations else buffers.Observations
-            after.Span.CopyTo(Span(next, index * observations, observations))
-            if isFirst then ended.Add(buffers.EpisodeReturns.Span[0])
-            buffers.Observations.Span.CopyTo(Span observation)
+        for t in 0 .. count - 1 do
+            for copy in 0 .. copies - 1 do
+                keys[copy] <- act copy keys[copy]
+
+            let first = t * copies
+            seen.CopyTo(before, first * observations)
+            taken.CopyTo(given, first * actions)
+            environment.StepAll(ReadOnlySpan taken, buffers)
+            buffers.Rewards.Span.CopyTo(Span(rewards, first, copies))
+
+            for copy in 0 .. copies - 1 do
+                let row = first + copy
+                let isOver = buffers.Terminated.Span[copy] || buffers.Truncated.Span[copy]
+                let after = if isOver then buffers.FinalObservations else buffers.Observations
+
+                after.Span.Slice(copy * observations, observations).CopyTo(Span(next, row * observations, observations))
+
+                if buffers.Terminated.Span[copy] then continues[row] <- 0.0f
+
+                if isOver then
+                    ends[row] <- 1.0f
+                    ended copy
+
+                if buffers.EpisodeLengths.Span[copy] > 0 then
+                    episodes.Add
+                        { Return = buffers.EpisodeReturns.Span[copy]; Length = buffers.EpisodeLengths.Span[copy] }
+
+            buffers.Observations.Span.CopyTo(Span seen)
 
         let data =
-            {
-                Observations = seen
-                Actions = given
-                Rewards = rewards
-                Continues = continues
-                NextObservations = next
-            }
+            [
+                columns.Observations, before
+                columns.Actions, given
+                columns.Rewards, rewards
+                columns.Continues, continues
+                columns.NextObservations, next
+                columns.Ends, ends
+            ]
 
         struct ({ state with
-                    Training =
-                        { state.Training with
-                            Steps = state.Training.Steps + int64 count
-                            Key = key
-                            Environments = environment.Capture()
-                        }
-                    Data =
-                        match state.Data with
-                        | Some before -> Some(ModelData.append before data)
-                        | None -> Some data
+                    Steps = state.Steps + int64 rows
+                    ActionKeys = keys
+                    Environments = environment.Capture()
+                    Replay = Some(Replay.append data (Option.defaultValue empty state.Replay))
                 },
-                List.ofSeq ended,
-                isFirst)
+                List.ofSeq episodes)
 
+    let withPlans (values: float32[]) (state: TrainingState) =
+        { state with Arrays = NamedArrays.replace ArrayNames.Plans values state.Arrays }
+
+    /// The environment as a file tells it.
+    member internal _.Place = place
+    /// The arrays that its states keep, with their first values.
+    member internal _.Arrays = arrays
     /// The network of the model.
     member _.Network = network
 
-    /// The state before the first step; all streams follow from the key.
-    member _.Initialise(key: Rng) : ModelControlState =
-        let struct (parameterKey, rest) = Rng.split key
-        let struct (theta, _) = Layout.initialise parameterKey layout
-
+    /// How its states begin.
+    member internal _.Start: StateStart =
         {
-            Training = TrainingState.create environment (Array.map float32 theta) fit.Arrays rest
-            Data = None
-            Frame = ModelFrame.identity network.Layers.Inputs numbers
-            Elites = [||]
-            Planner = None
+            Layout = layout
+            Observations = 0
+            Rewards = 0
+            Replay = Some empty
+            Initialise =
+                fun arrays key ->
+                    let struct (parameterKey, rest) = Rng.split key
+                    let struct (theta, _) = Layout.initialise parameterKey layout
+                    let state = TrainingState.create environment (Array.map float32 theta) arrays rest
+                    { state with Replay = Some empty }
         }
 
-    /// Collects steps with π₀, actions drawn uniformly from their space: struct (the state that follows, the returns of
-    /// episodes that ended).
-    member _.Explore(count: int, state: ModelControlState) : struct (ModelControlState * float list) =
+    /// The state before the first step; all streams follow from the key.
+    member this.Initialise(key: Rng) : TrainingState = this.Start.Initialise arrays key
+
+    /// D: the steps that a state remembers, from the oldest on.
+    member _.Data(state: TrainingState) : ModelData =
+        match state.Replay with
+        | Some replay when replay.Count > 0 -> ModelData.ofReplay columns replay
+        | _ -> Guard.fail (nameof state) "The state has no data; collect steps before fitting a model."
+
+    /// The model's units.
+    member _.Frame(state: TrainingState) : ModelFrame = ModelArrays.frame network state
+    /// The members that imagine; none before the first fit.
+    member _.Elites(state: TrainingState) : int[] = ModelArrays.elites options state
+
+    /// Collects `count` steps of each copy with π₀, actions drawn uniformly from their space: struct (the state that
+    /// follows, the episodes that ended, in order of time, then of copy). Plans of present episodes are forgotten.
+    member _.Explore(count: int, state: TrainingState) : struct (TrainingState * EpisodeResult list) =
         Guard.positive (nameof count) count
-        let draw _ key = environment.ActionSpace.Sample(key, Span action)
-        let struct (next, ended, _) = steps count draw state
-        struct ({ next with Planner = None }, ended)
+        let draw copy key = environment.ActionSpace.Sample(key, Span(taken, copy * actions, actions))
+        let struct (next, episodes) = steps count draw ignore state
+        struct (withPlans (Array.zeroCreate (copies * planWidth)) next, episodes)
 
     /// Fits the model to all data so far: struct (the state that follows, how it went).
-    member _.Fit(state: ModelControlState) : struct (ModelControlState * ModelFitReport) =
-        match state.Data with
-        | None -> Guard.fail (nameof state) "The state has no data; collect steps before fitting a model."
-        | Some data ->
-            let draft = Draft state.Training
-            fit.Load draft
-            let frame = ModelFrame.ofData model.NormaliseTargets (numbers > observations) data
-            let struct (report, key) = fit.Fit(data, frame, state.Training.Key)
-            fit.Store draft
-            let training = { draft.Onto state.Training with Key = key; Updates = state.Training.Updates + 1L }
-            struct ({ state with Training = training; Frame = frame; Elites = report.Elites }, report)
+    member this.Fit(state: TrainingState) : struct (TrainingState * ModelFitReport) =
+        let data = this.Data state
+        let draft = Draft state
+        fit.Load draft
+        let frame = ModelFrame.ofData model.NormaliseTargets (numbers > observations) data
+        let struct (report, key) = fit.Fit(data, frame, state.Key)
+        fit.Store draft
+        (ModelFrame.toArray frame).CopyTo(draft.Overwritten ModelArrays.Frame, 0)
+        (Array.map float32 report.Elites).CopyTo(draft.Overwritten ModelArrays.Elites, 0)
+        struct ({ draft.Onto state with Key = key; Updates = state.Updates + 1L }, report)
 
-    /// Collects steps with actions that are planned with the model: struct (the state that follows, the returns of
-    /// episodes that ended).
-    member _.Plan(count: int, state: ModelControlState) : struct (ModelControlState * float list) =
+    /// Collects `count` steps of each copy with actions that are planned with the model: struct (the state that
+    /// follows, the episodes that ended, in order of time, then of copy).
+    member this.Plan(count: int, state: TrainingState) : struct (TrainingState * EpisodeResult list) =
         Guard.positive (nameof count) count
+        let elites = this.Elites state
 
-        if state.Elites.Length = 0 then
+        if elites.Length = 0 then
             Guard.fail (nameof state) "The model was never fitted; fit it before planning with it."
 
-        returns.Load(state.Frame, state.Elites, parametersOf state.Training.Parameters)
-        let mutable planning = state.Planner |> Option.map _.Copy()
+        plans.Load(this.Frame state, elites, state.Parameters)
+        let carried = state.Array ArrayNames.Plans
 
-        let act isFirst key =
-            let struct (own, key) = Rng.split key
+        for copy in 0 .. copies - 1 do
+            // A plan that was made has elites; without one a search begins in the middle of the bounds.
+            if carried[copy * planWidth] = 0.0f then
+                presents[copy] <- plans.Start()
+            else
+                presents[copy].Read(ReadOnlySpan(carried, copy * planWidth, planWidth))
 
-            let present =
-                match planning with
-                | Some present when not isFirst -> present
-                | _ ->
-                    let struct (start, _) = Rng.split own
-                    planner.Start start
+        let act copy key =
+            let observation = ReadOnlySpan(seen, copy * observations, observations)
+            plans.Decide(observation, presents[copy], Span(taken, copy * actions, actions), key)
 
-            returns.Start(ReadOnlySpan observation, own)
-            planner.Decide(present, returns)
-            planner.FirstAction(present, ReadOnlySpan.Empty, Span action)
-            planning <- Some present
-            key
+        let struct (next, episodes) = steps count act (fun copy -> presents[copy] <- plans.Start()) state
+        let written = Array.zeroCreate<float32>(copies * planWidth)
 
-        let struct (next, ended, isOver) = steps count act state
-        struct ({ next with Planner = (if isOver then None else planning) }, ended)
+        for copy in 0 .. copies - 1 do
+            presents[copy].Write(Span(written, copy * planWidth, planWidth))
+
+        struct (withPlans written next, episodes)
 
     /// The errors of the model's mean trajectories 1 … horizon steps ahead (`ModelErrors.byHorizon`).
-    member _.Errors(horizon: int, episodes: RecordedEpisode list, state: ModelControlState) : float[] =
-        let parameters = parametersOf state.Training.Parameters
-        ModelErrors.byHorizon network state.Frame state.Elites parameters horizon episodes workers
+    member this.Errors(horizon: int, episodes: RecordedEpisode list, state: TrainingState) : float[] =
+        let parameters = parametersOf state.Parameters
+        ModelErrors.byHorizon network (this.Frame state) (this.Elites state) parameters horizon episodes workers

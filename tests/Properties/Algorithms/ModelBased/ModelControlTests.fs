@@ -7,8 +7,8 @@ open Rl.Core.Autodiff
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Foundations
+open Rl.Core.Learning
 open Rl.Core.Networks
-open Rl.Core.Planning
 open Xunit
 
 let private small: ModelControlOptions =
@@ -16,7 +16,7 @@ let private small: ModelControlOptions =
 
     { d with
         Model = { d.Model with Members = 3; Elites = 2; ModelHidden = [ 8 ]; ModelEpochs = 3 }
-        Planner = { d.Planner with Horizon = 4; Population = 12; Iterations = 2 }
+        Search = { d.Search with Horizon = 4; Population = 12; Iterations = 2 }
         Particles = 3
     }
 
@@ -25,23 +25,21 @@ let private control options id copies threads =
     ModelControl(options, (Registry.make id).Vectorise copies, workers), workers
 
 /// The numbers of a state that what follows depends on.
-let private numbers (state: ModelControlState) =
-    let data = state.Data.Value
+let private numbers (control: ModelControl) (state: TrainingState) =
+    let data = control.Data state
 
     Array.concat
         [
-            state.Training.Parameters
-            yield! List.map snd state.Training.Arrays
+            state.Parameters
+            yield! List.map snd state.Arrays
             data.Observations
             data.Actions
             data.Rewards
             data.NextObservations
-            ModelFrame.toArray state.Frame
-            Array.map float32 state.Elites
         ]
 
-let private run threads (parts: int list) =
-    let control, workers = control small "Pendulum-v1" 1 threads
+let private run options copies threads (parts: int list) =
+    let control, workers = control options "Pendulum-v1" copies threads
     use _ = workers
     let struct (explored, _) = control.Explore(190, control.Initialise(Rng.create 3UL))
     let struct (fitted, _) = control.Fit explored
@@ -55,13 +53,18 @@ let private run threads (parts: int list) =
             fitted
 
     let struct (fitted, _) = control.Fit planned
-    fitted
+    numbers control fitted
 
-[<Fact>]
-let ``planning in parts is planning at once, across the end of an episode, on any number of threads`` () =
-    let once = run 1 [ 30 ]
-    Assert.Equal<float32[]>(numbers once, numbers (run 1 [ 7; 3; 13; 7 ]))
-    Assert.Equal<float32[]>(numbers once, numbers (run 2 [ 30 ]))
+[<Theory; InlineData(1, false); InlineData(2, false); InlineData(1, true)>]
+let ``planning in parts is planning at once, across the end of an episode, on any number of threads``
+    (copies: int)
+    (isImproved: bool)
+    =
+    let planner = if isImproved then PlanSearch.ImprovedCrossEntropy else PlanSearch.CrossEntropy
+    let options = { small with Search.Planner = planner }
+    let once = run options copies 1 [ 30 ]
+    Assert.Equal<float32[]>(once, run options copies 1 [ 7; 3; 13; 7 ])
+    Assert.Equal<float32[]>(once, run options copies 2 [ 30 ])
 
 [<Fact>]
 let ``a state is a value: what follows it can be run again by another object`` () =
@@ -75,16 +78,16 @@ let ``a state is a value: what follows it can be run again by another object`` (
     use _ = others
     other.Initialise(Rng.create 99UL) |> ignore
     let struct (again, _) = other.Plan(10, middle)
-    Assert.Equal<float32[]>(numbers expected, numbers again)
+    Assert.Equal<float32[]>(numbers first expected, numbers other again)
 
 [<Fact>]
 let ``data are aggregated, each next observation is where the next step begins, and episodes are told`` () =
     let control, workers = control small "Pendulum-v1" 1 1
     use _ = workers
     let struct (state, returns) = OnPolicyMbrl.run control 200 2 200 (Rng.create 1UL)
-    let data = state.Data.Value
+    let data = control.Data state
     Assert.Equal(600, data.Count)
-    Assert.Equal(600L, state.Training.Steps)
+    Assert.Equal(600L, state.Steps)
     Assert.Equal<int list>([ 1; 1 ], returns |> List.map List.length)
 
     for turn in 1..2 do
@@ -113,14 +116,48 @@ let ``data are aggregated, each next observation is where the next step begins, 
     Assert.All(data.Continues, (fun continues -> Assert.Equal(1.0f, continues)))
 
 [<Fact>]
+let ``rows of several copies are theirs, and each copy goes on where it stood`` () =
+    let control, workers = control small "Pendulum-v1" 2 1
+    use _ = workers
+    let struct (state, episodes) = control.Explore(201, control.Initialise(Rng.create 1UL))
+    let struct (state, _) = control.Fit state
+    let struct (state, _) = control.Plan(3, state)
+    let data = control.Data state
+    Assert.Equal(408, data.Count)
+    Assert.Equal<int list>([ 200; 200 ], episodes |> List.map _.Length)
+
+    for step in 0..202 do
+        for copy in 0..1 do
+            if step <> 199 then
+                let row, next = 2 * step + copy, 2 * step + 2 + copy
+
+                Assert.Equal<float32[]>(
+                    data.NextObservations[3 * row .. 3 * row + 2],
+                    data.Observations[3 * next .. 3 * next + 2]
+                )
+
+[<Fact>]
+let ``the plan of an episode that is over is forgotten, that of one that goes on is not`` () =
+    let control, workers = control small "Pendulum-v1" 1 1
+    use _ = workers
+    let struct (state, _) = control.Explore(190, control.Initialise(Rng.create 3UL))
+    let struct (state, _) = control.Fit state
+    // The first of the numbers is that of the elites, without which a search begins anew.
+    let struct (during, _) = control.Plan(9, state)
+    Assert.Equal(2.0f, (during.Array ArrayNames.Plans)[0])
+    let struct (after, ended) = control.Plan(10, state)
+    Assert.Equal(1, ended.Length)
+    Assert.Equal(0.0f, (after.Array ArrayNames.Plans)[0])
+
+[<Fact>]
 let ``PETS counts its steps and fits as often as it says`` () =
     let options = { small with Model.ModelInterval = 40 }
     let control, workers = control options "CartPoleSwingUp-v0" 1 1
     use _ = workers
     let struct (state, returns) = Pets.run control options 200 430 (Rng.create 1UL)
-    Assert.Equal(430L, state.Training.Steps)
+    Assert.Equal(430L, state.Steps)
     // 230 planned steps: five fits before 40 steps each, one before the last 30.
-    Assert.Equal(6L, state.Training.Updates)
+    Assert.Equal(6L, state.Updates)
     Assert.Equal(1, returns.Length)
     let struct (steps, _) = returns.Head
     Assert.Equal(400L, steps)
@@ -131,9 +168,9 @@ let ``basic model-based learning swings the pendulum up from a thousand random s
         { ModelControlOptions.ofSlides with
             Model.ModelHidden = [ 32; 32 ]
             Model.ModelEpochs = 60
-            Planner.Horizon = 15
-            Planner.Population = 60
-            Planner.Iterations = 3
+            Search.Horizon = 15
+            Search.Population = 60
+            Search.Iterations = 3
         }
 
     let control, workers = control options "Pendulum-v1" 1 2
@@ -141,18 +178,18 @@ let ``basic model-based learning swings the pendulum up from a thousand random s
     let struct (state, returns) = BasicMbrl.run control 1_000 200 (Rng.create 1UL)
     // A random policy has about −1,200; what is planned is not learnt from.
     Assert.True(returns.Head > -500.0, $"{returns.Head}")
-    Assert.Equal(1L, state.Training.Updates)
+    Assert.Equal(1L, state.Updates)
 
 [<Fact>]
 let ``what cannot be planned in is refused by name`` () =
-    let refused id copies (part: string) =
+    let refused options id (part: string) =
         use workers = new Workers(1)
-        let make () = ModelControl(small, (Registry.make id).Vectorise copies, workers) |> ignore
+        let make () = ModelControl(options, (Registry.make id).Vectorise 1, workers) |> ignore
         let error = Assert.Throws<ArgumentException> make
         Assert.Contains(part, error.Message)
 
-    refused "Pendulum-v1" 2 "environment has 2 copies"
-    refused "FrozenLake-v1" 1 "a model learns from a Box"
+    refused small "FrozenLake-v1" "a model learns from a Box"
+    refused { small with Model.Elites = 1 } "Pendulum-v1" "use at least 2 elites"
     let control, workers = control small "Pendulum-v1" 1 1
     use _ = workers
     let start = control.Initialise(Rng.create 1UL)
