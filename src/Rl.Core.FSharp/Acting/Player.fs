@@ -14,3 +14,9 @@ type IPlayer =
     /// follows comes out.
     abstract Act:
         observation: ReadOnlySpan<float32> * mask: ReadOnlySpan<bool> * action: Span<float32> * key: Rng -> Rng
+
+/// Who also wants to know what it earns, as policies do that are asked for a return.
+type IRewardedPlayer =
+    inherit IPlayer
+    /// The reward that followed the last action of an episode that goes on.
+    abstract Earn: reward: float -> unit

@@ -20,9 +20,11 @@ module Catalogue =
             CrossQ.entry
             Crr.entry
             Ddpg.entry
+            DecisionTransformer.entry
             DiscreteCql.entry
             Dqn.entry
             Droq.entry
+            Edac.entry
             Es.entry
             FilteredCloning.entry
             Fqf.entry
