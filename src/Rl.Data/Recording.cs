@@ -55,7 +55,7 @@ public static class Recording
         }
 
         (first as IDisposable)?.Dispose();
-        return Of(() => Acting(policy, deterministic), environment, steps, seed, threads);
+        return Waves(() => Acting(policy, deterministic), environment, steps, seed, threads);
     }
 
     /// <summary>Records an agent as it is now, in the environment that it was made for.</summary>
@@ -84,13 +84,19 @@ public static class Recording
     {
         ArgumentNullException.ThrowIfNull(policy);
         ArgumentNullException.ThrowIfNull(environment);
-        ArgumentOutOfRangeException.ThrowIfLessThan(steps, 1);
-        ArgumentOutOfRangeException.ThrowIfNegative(threads);
-        return Waves(policy, environment, steps, seed, threads == 0 ? System.Environment.ProcessorCount : threads);
+        return Waves(() => new(policy(), null), environment, steps, seed, threads);
     }
 
     private static IEnumerable<DatasetEpisode> Waves(
-        Func<RecordedPolicy> policy, Func<IEnvironment> environment, long steps, ulong seed, int threads)
+        Func<Actor> actor, Func<IEnvironment> environment, long steps, ulong seed, int threads)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(steps, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(threads);
+        return Drawn(actor, environment, steps, seed, threads == 0 ? System.Environment.ProcessorCount : threads);
+    }
+
+    private static IEnumerable<DatasetEpisode> Drawn(
+        Func<Actor> actor, Func<IEnvironment> environment, long steps, ulong seed, int threads)
     {
         var free = new ConcurrentBag<IEnvironment>();
         try
@@ -104,7 +110,7 @@ public static class Recording
                 Parallel.For(0, wave.Length, new ParallelOptions { MaxDegreeOfParallelism = threads }, index =>
                 {
                     var own = free.TryTake(out var used) ? used : environment();
-                    wave[index] = Episode(policy(), own, seed, first + index, longest);
+                    wave[index] = Episode(actor(), own, seed, first + index, longest);
                     free.Add(own);
                 });
                 foreach (var episode in wave.TakeWhile(_ => left > 0))
@@ -127,7 +133,7 @@ public static class Recording
     }
 
     private static DatasetEpisode Episode(
-        RecordedPolicy act, IEnvironment environment, ulong seed, int number, long longest)
+        Actor actor, IEnvironment environment, ulong seed, int number, long longest)
     {
         var own = Mixed(seed + ((ulong)number * 0x9E3779B97F4A7C15));
         // Gymnasium's seeds have 63 bits.
@@ -141,10 +147,11 @@ public static class Recording
         observations.AddRange(current.Span);
         while (true)
         {
-            act(current.Span, environment, random, action);
+            actor.Act(current.Span, environment, random, action);
             actions.AddRange(action);
             var result = environment.Step(action);
             rewards.Add(result.Reward);
+            actor.Earn?.Invoke(result.Reward);
             current = result.Observation;
             observations.AddRange(current.Span);
             var isOutOfTime = environment.MaxEpisodeSteps > 0 && rewards.Count >= environment.MaxEpisodeSteps;
@@ -190,10 +197,10 @@ public static class Recording
         drawn.CopyTo(action);
     }
 
-    private static RecordedPolicy Acting(Policy policy, bool deterministic)
+    private static Actor Acting(Policy policy, bool deterministic)
     {
         var episode = policy.BeginEpisode();
-        return (observation, environment, random, action) =>
+        void Act(ReadOnlySpan<float> observation, IEnvironment environment, Random random, Span<float> action)
         {
             var mask = policy.HasActionMasks ? Mask(environment) : null;
             if (deterministic)
@@ -204,7 +211,9 @@ public static class Recording
             {
                 episode.Sample(observation, mask, action, random);
             }
-        };
+        }
+
+        return new(Act, episode.ObserveReward);
     }
 
     private static bool[]? Mask(IEnvironment environment)
@@ -226,4 +235,7 @@ public static class Recording
         value = (value ^ (value >> 27)) * 0x94D049BB133111EB;
         return value ^ (value >> 31);
     }
+
+    /// <summary>What acts in one episode, and what it is told of each reward, if it wants to know.</summary>
+    private sealed record Actor(RecordedPolicy Act, Action<double>? Earn);
 }

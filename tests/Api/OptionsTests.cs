@@ -253,6 +253,8 @@ public sealed class OptionsTests
         "rmsProp" => "adam",
         "ordered" => "signed",
         "gru" => "lstm",
+        "ownStep" => "lastStep",
+        "normalised" => "saturated",
         "off" => setting.Key == nameof(PpoOptions.WeightConstraint) ? "unitNorm" : "factorised",
         "factorised" => "independent",
         _ => setting.Value.Contains('.', StringComparison.Ordinal)

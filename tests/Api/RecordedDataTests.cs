@@ -157,4 +157,73 @@ public class RecordedDataTests
             () => agent.EvaluateOffline(MadeData.Of(Environments.Make("CartPole-v1"))));
         Assert.ThrowsAny<ArgumentException>(() => agent.EvaluateOffline(data, options with { Discount = 2 }));
     }
+
+    [Fact]
+    public void A_decision_transformer_earns_what_it_is_asked_for()
+    {
+        using var folder = new TemporaryFolder();
+
+        // Four steps in which an action earns its own size: behaviours of all kinds, each steady.
+        var episodes = Enumerable.Range(0, 41).Select(index => -1 + (index / 20f)).Select(action => new RecordedEpisode(
+            new float[5], Enumerable.Repeat(action, 4).ToArray(), Enumerable.Repeat((double)action, 4).ToArray(),
+            false, true));
+        var data = new RecordedData(Space.Box(-1, 1, 1), Space.Box(-1, 1, 1), episodes.ToList());
+        var options = new DecisionTransformerOptions
+        {
+            TotalSteps = 1_000,
+            BatchSize = 32,
+            Context = 4,
+            Width = 16,
+            Blocks = 1,
+            Dropout = 0,
+            LearningRate = Schedule.Cosine(2e-3, 1e-4),
+            Threads = 1,
+        };
+        using var agent = Agent.Create(options, data, 1);
+        agent.Train();
+        agent.Save(folder.File("agent.rl"));
+        using var loaded = Agent.Load(folder.File("agent.rl"));
+        var episode = Policy.Load(folder.File("agent.rl")).BeginEpisode();
+
+        agent.BeginEpisode();
+        Assert.InRange(Play(agent), 3.2, 4.0);
+        foreach (var asked in new[] { -2.0, 1.0 })
+        {
+            agent.BeginEpisode(asked);
+            loaded.BeginEpisode(asked);
+            episode.Restart(asked);
+            var earned = Play(agent);
+            Assert.InRange(earned, asked - 0.6, asked + 0.6);
+            Assert.Equal(earned, Play(loaded));
+            Assert.Equal(earned, Play(episode));
+        }
+
+        using var other = Agent.Create(Small, Data(), 1);
+        other.ObserveReward(1);
+        var refused = Assert.Throws<ArgumentException>(() => other.BeginEpisode(5));
+        Assert.Contains("decision-transformer alone", refused.Message, StringComparison.Ordinal);
+
+        static double Play(object actor)
+        {
+            var total = 0.0;
+            var action = new float[1];
+            for (var step = 0; step < 4; step++)
+            {
+                if (actor is Agent agent)
+                {
+                    agent.Predict([0f], action);
+                    agent.ObserveReward(action[0]);
+                }
+                else
+                {
+                    ((PolicyEpisode)actor).Predict([0f], action);
+                    ((PolicyEpisode)actor).ObserveReward(action[0]);
+                }
+
+                total += action[0];
+            }
+
+            return total;
+        }
+    }
 }

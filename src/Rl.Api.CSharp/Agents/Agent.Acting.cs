@@ -13,6 +13,7 @@ public sealed partial class Agent
     private readonly Rng[] sampleKey = new Rng[1];
     private bool[] maskRead = [];
     private Policy? shared;
+    private double? askedReturn;
 
     /// <summary>What acts of the agent as it is now: it never changes, any number of threads use it at the same time,
     /// and the agent may train on meanwhile. May be called on any thread, during training too; the same policy until
@@ -33,16 +34,42 @@ public sealed partial class Agent
 
     /// <summary>Says that the next observation is the first of an episode: a recurrent policy, and wrappers whose
     /// observations depend on earlier ones (frame stacks, delays, the time), forget what they have seen. Others have
-    /// nothing to forget.</summary>
+    /// nothing to forget. A policy that is asked for a return (a decision transformer) is asked for the one that its data
+    /// and options say.</summary>
     public void BeginEpisode()
     {
         using var _ = Enter(mayBeReporting: true);
+        askedReturn = null;
         Predictor().Forget();
+    }
+
+    /// <summary>As <see cref="BeginEpisode()"/>, and says which return the episode is to have: of a decision transformer,
+    /// whose actions follow from it and from the rewards that <see cref="ObserveReward"/> tells. Counts also for the
+    /// episodes that begin after it, until another call.</summary>
+    /// <param name="targetReturn">The sum of an episode's rewards, in the environment's own units; finite.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The number is not finite.</exception>
+    /// <exception cref="ArgumentException">The policy is not asked for returns.</exception>
+    public void BeginEpisode(double targetReturn)
+    {
+        using var _ = Enter(mayBeReporting: true);
+        Predictor().Forget(targetReturn);
+        askedReturn = targetReturn;
+    }
+
+    /// <summary>Says which reward followed the last predicted action. A policy that is asked for a return (a decision
+    /// transformer) takes it off from what is still to be earned; to others it means nothing. Evaluations and playback
+    /// say it themselves.</summary>
+    /// <param name="reward">What the environment's step gave; finite.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The number is not finite.</exception>
+    public void ObserveReward(double reward)
+    {
+        using var _ = Enter(mayBeReporting: true);
+        Predictor().Earn(0, reward);
     }
 
     /// <summary>The most probable action for what an environment shows, among those that are possible in it. As
     /// <see cref="Predict(ReadOnlySpan{float}, ReadOnlySpan{bool}, Span{float})"/> with its mask; in an environment of
-    /// the library it also says <see cref="BeginEpisode"/> where an episode begins.</summary>
+    /// the library it also says <see cref="BeginEpisode()"/> where an episode begins.</summary>
     /// <param name="observation">What the environment's latest reset or step returned.</param>
     /// <param name="environment">The environment: of the library, or your own; its episode is running.</param>
     /// <exception cref="ArgumentException">The observation's length is wrong, it holds NaN or infinity; or the
@@ -68,7 +95,7 @@ public sealed partial class Agent
     }
 
     /// <summary>The most probable action for an observation. Allocates nothing. A policy with a memory remembers the
-    /// observation until <see cref="BeginEpisode"/>.</summary>
+    /// observation until <see cref="BeginEpisode()"/>.</summary>
     /// <param name="observation">As many elements as <see cref="ObservationSpace"/> has; finite. It is normalised, and
     /// goes through the wrappers of observations, as in training.</param>
     /// <param name="action">Receives the action: the integer of a discrete space, or numbers within the bounds of a
@@ -84,7 +111,7 @@ public sealed partial class Agent
     }
 
     /// <summary>The most probable action for an observation among those that are possible. Allocates nothing. A policy
-    /// with a memory remembers the observation until <see cref="BeginEpisode"/>.</summary>
+    /// with a memory remembers the observation until <see cref="BeginEpisode()"/>.</summary>
     /// <param name="observation">As many elements as <see cref="ObservationSpace"/> has; finite.</param>
     /// <param name="mask">One element a choice of the discrete actions, in their order: whether it is possible. Each
     /// needs one choice; empty if all are possible.</param>
@@ -214,7 +241,14 @@ public sealed partial class Agent
 
         if (Abilities.Of<IEpisode>(environment)?.IsAtStart == true)
         {
-            Predictor().Forget();
+            if (askedReturn is { } asked)
+            {
+                Predictor().Forget(asked);
+            }
+            else
+            {
+                Predictor().Forget();
+            }
         }
 
         // Wrappers of the training that changed the actions have left no masks.

@@ -23,6 +23,19 @@ public sealed class PolicyEpisode
     /// <summary>The next observation is the first of another episode: what was seen before is forgotten.</summary>
     public void Restart() => predictor.Forget();
 
+    /// <summary>As <see cref="Restart()"/>, and says which return the episode is to have: of a decision transformer,
+    /// whose actions follow from it and from the rewards that <see cref="ObserveReward"/> tells.</summary>
+    /// <param name="targetReturn">The sum of the episode's rewards, in the environment's own units; finite.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The number is not finite.</exception>
+    /// <exception cref="ArgumentException">The policy is not asked for returns.</exception>
+    public void Restart(double targetReturn) => predictor.Forget(targetReturn);
+
+    /// <summary>Says which reward followed the last action. A policy that is asked for a return (a decision transformer)
+    /// takes it off from what is still to be earned; to others it means nothing.</summary>
+    /// <param name="reward">What the environment's step gave; finite.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The number is not finite.</exception>
+    public void ObserveReward(double reward) => predictor.Earn(0, reward);
+
     /// <summary>The most probable action for the next observation of the episode. Allocates nothing.</summary>
     /// <param name="observation">As many elements as <see cref="Policy.ObservationSpace"/> has; finite.</param>
     /// <param name="action">Receives the action.</param>

@@ -19,17 +19,24 @@ type Actor =
         /// Of these, those that propose their levels themselves: fractions of [0, 1] that follow from the features, in
         /// whose middles the levels are, and whose sizes weigh the mean.
         Fractions: FractionProposal option
+        /// Of policies that are asked for a return: what looks back upon the episode, in place of features. Then layers
+        /// follow its features, and θ holds which return to ask for.
+        Transformer: EpisodeTransformer option
         Layers: Mlp
         Distribution: ActionDistribution
         /// From the policy's actions to the environment's, before they are clipped to their space.
         Actions: ActionMap
     }
 
-    /// The length of the recurrent state of a copy; 0 without a recurrent layer.
-    member this.StateSize = this.Features.StateSize
+    /// The length of what a copy remembers: of the state of a recurrent layer, or of a transformer's last steps; 0
+    /// without either.
+    member this.StateSize =
+        match this.Transformer with
+        | Some transformer -> transformer.StateSize
+        | None -> this.Features.StateSize
 
-/// Layouts and outputs of actors. The blocks lie under "encoder", "trunk", "memory", "quantiles", "actor" and
-/// "fractions".
+/// Layouts and outputs of actors. The blocks lie under "encoder", "trunk", "memory", "quantiles", "transformer",
+/// "actor", "fractions" and "returns".
 [<RequireQualifiedAccess>]
 module Actor =
 
@@ -44,6 +51,7 @@ module Actor =
             Features = Features.none
             Quantiles = None
             Fractions = None
+            Transformer = None
             Layers = { layers with Activation = activation }
             Distribution = distribution
             Actions = ActionMap.identity
@@ -55,10 +63,13 @@ module Actor =
         create Activation.Identity inputs [] (PlannedPolicy.create actions)
 
     /// The number of inputs.
-    let inputs (actor: Actor) = Features.inputs actor.Layers.Inputs actor.Features
+    let inputs (actor: Actor) =
+        match actor.Transformer with
+        | Some transformer -> transformer.Observations
+        | None -> Features.inputs actor.Layers.Inputs actor.Features
 
-    /// The parameters: encoder, trunk, memory, quantiles, actor (with the distribution's own), fractions. None of an
-    /// actor without outputs.
+    /// The parameters: encoder, trunk, memory, quantiles, transformer, actor (with the distribution's own), fractions,
+    /// returns. None of an actor without outputs.
     let layout (actor: Actor) : Layout =
         if actor.Layers.Outputs = 0 then
             Layout.empty
@@ -71,10 +82,14 @@ module Actor =
                     match actor.Quantiles with
                     | Some embedding -> "quantiles", QuantileEmbedding.layout embedding
                     | None -> ()
+                    match actor.Transformer with
+                    | Some transformer -> "transformer", EpisodeTransformer.layout transformer
+                    | None -> ()
                     "actor", own
                     match actor.Fractions with
                     | Some proposal -> "fractions", FractionProposal.layout proposal
                     | None -> ()
+                    if actor.Transformer.IsSome then "returns", EpisodeTransformer.returns
                 ]
 
     /// The last hidden layer at levels τ [..., K] of quantiles, or [K] for all: [..., K, width].
@@ -152,10 +167,16 @@ module Actor =
         | Some proposal -> Features.apply actor.Features parameters observations |> fractionsOf proposal parameters
         | None -> Guard.fail (nameof actor) "The network proposes no fractions."
 
-    /// One step of a recurrent actor: observations [rows, inputs] and states [rows, StateSize] to struct (output, new
-    /// states).
+    /// One step of an actor that remembers: observations [rows, inputs] and states [rows, StateSize] to struct (output,
+    /// new states).
     let step (actor: Actor) (parameters: Parameters) (observations: Expr) (state: Expr) : struct (ActorOutput * Expr) =
-        let struct (features, next) = Features.step actor.Features parameters observations state
+        let struct (features, next) =
+            match actor.Transformer with
+            | Some transformer ->
+                let own, returns = Parameters.at "transformer" parameters, Parameters.at "returns" parameters
+                EpisodeTransformer.step transformer own returns observations state
+            | None -> Features.step actor.Features parameters observations state
+
         struct (onFeatures actor parameters features (Expr.number 0.0), next)
 
     /// Sequences of a recurrent actor: observations [time, rows, inputs], keep [time, rows] (0 where an episode starts,

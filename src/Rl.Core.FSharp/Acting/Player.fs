@@ -15,5 +15,11 @@ type IPlayer =
     abstract Act:
         observation: ReadOnlySpan<float32> * mask: ReadOnlySpan<bool> * action: Span<float32> * key: Rng -> Rng
 
+/// Who also wants to know what it earns, as policies do that are asked for a return.
+type IRewardedPlayer =
+    inherit IPlayer
+    /// The reward that followed the last action of an episode that goes on.
+    abstract Earn: reward: float -> unit
+
 /// Makes a player for the parameters θ of a policy, as often as it is asked: each plays on a thread of its own.
 type PlayerMaker = delegate of parameters: float32[] -> IPlayer

@@ -25,9 +25,11 @@ module Catalogue =
             Crr.entry
             Dagger.entry
             Ddpg.entry
+            DecisionTransformer.entry
             DiscreteCql.entry
             Dqn.entry
             Droq.entry
+            Edac.entry
             Es.entry
             FilteredCloning.entry
             Fqf.entry

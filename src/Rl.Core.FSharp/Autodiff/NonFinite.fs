@@ -24,10 +24,10 @@ type NonFiniteOrigin =
 [<RequireQualifiedAccess>]
 module NonFinite =
 
-    /// The axis along which samples lie in a node's value, and the sample at its first element; given those of the
-    /// inputs.
+    /// The axis along which samples lie in a node's value, the sample at its first element, and how many neighbours along
+    /// the axis each has; given those of the inputs.
     let private sampleAxes (axisOf: string -> int voption) (order: Expr[]) =
-        let known = Graph.table<struct (int * int)>()
+        let known = Graph.table<struct (int * int * int)>()
 
         let inherited (node: Expr) =
             node.Arguments
@@ -39,48 +39,56 @@ module NonFinite =
         let product (node: Expr) transposeA transposeB =
             let place index transposed =
                 match known.TryGetValue node.Arguments[index] with
-                | true, struct (axis, first) ->
+                | true, struct (axis, first, each) ->
                     let kept = if transposed = (index = 0) then node.Rank - 1 else node.Rank - 2
-                    if axis = kept then Some first else None
+                    let own = if index = 0 then node.Rank - 2 else node.Rank - 1
+
+                    if axis < node.Rank - 2 then Some(struct (axis, first, each))
+                    elif axis = kept then Some(struct (own, first, each))
+                    else None
                 | _ -> None
 
-            match place 0 transposeA, place 1 transposeB with
-            | Some first, _ -> Some(struct (node.Rank - 2, first))
-            | _, Some first -> Some(struct (node.Rank - 1, first))
-            | _ -> None
+            place 0 transposeA |> Option.orElseWith (fun () -> place 1 transposeB)
 
         for node in order do
             let place =
                 match node.Operation with
                 | Input name ->
                     match axisOf name with
-                    | ValueSome axis -> Some(struct (axis, 0))
+                    | ValueSome axis -> Some(struct (axis, 0, 1))
                     | ValueNone -> None
                 | MatMul(a, b)
                 | MatMulBias(a, b) -> product node a b
                 | Convolve _
                 | ConvolveBias _
-                | ConvolveInputGradient _ -> inherited node |> Option.filter (fun (struct (axis, _)) -> axis = 0)
+                | ConvolveInputGradient _ -> inherited node |> Option.filter (fun (struct (axis, _, _)) -> axis = 0)
                 | ConvolveWeightGradient _ -> None
                 | operation ->
                     match inherited node, operation with
-                    | Some(struct (axis, first)), Slice(along, start) when along = axis ->
-                        Some(struct (axis, first + start))
-                    | Some(struct (axis, _)),
+                    | Some(struct (axis, first, each)), Slice(along, start) when along = axis ->
+                        if start % each = 0 then
+                            Some(struct (axis, first + start / each, each))
+                        else
+                            None
+                    | Some(struct (axis, _, _)),
                       (Reduce _ | SumOfSquares | ArgMax _ | Concat _ | Pad _ | Gather _ | ScatterAdd _) when
                         node.Shape.Length <= axis || node.Shape[axis] <> node.Arguments[0].Shape[axis]
                         ->
                         None
-                    | Some(struct (axis, first)), Transpose axes -> Some(struct (Array.IndexOf(axes, axis), first))
-                    | Some(struct (axis, first)), Reshape ->
-                        // The axis survives where a new one has its length and as many elements after it.
+                    | Some(struct (axis, first, each)), Transpose axes ->
+                        Some(struct (Array.IndexOf(axes, axis), first, each))
+                    | Some(struct (axis, first, each)), Reshape ->
+                        // The axis survives in one that begins where it does and whose elements are each of one sample.
                         let struct (_, length, inner) = Shape.around axis node.Arguments[0].Shape
 
                         seq { 0 .. node.Rank - 1 }
-                        |> Seq.tryFind (fun candidate ->
+                        |> Seq.tryPick (fun candidate ->
                             let struct (_, newLength, newInner) = Shape.around candidate node.Shape
-                            newLength = length && newInner = inner)
-                        |> Option.map (fun candidate -> struct (candidate, first))
+
+                            if newLength * newInner = length * inner && each * inner % newInner = 0 then
+                                Some(struct (candidate, first, each * inner / newInner))
+                            else
+                                None)
                     | place, _ -> place
 
             match place with
@@ -197,7 +205,7 @@ module NonFinite =
 
             let sample =
                 match (sampleAxes sampleAxis order).TryGetValue node with
-                | true, struct (axis, first) -> ValueSome(first + index[axis])
+                | true, struct (axis, first, each) -> ValueSome(first + index[axis] / each)
                 | _ -> ValueNone
 
             let isElementwise = Fusion.isElementwise node

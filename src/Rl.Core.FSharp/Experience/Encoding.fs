@@ -24,6 +24,16 @@ module Encoding =
             | Space.MultiDiscrete _ -> false
             | _ -> true)
 
+    /// The space of a policy's own numbers for actions of a space: its integers count from 0.
+    let rec ofPolicy (actions: Space) : Space =
+        match actions with
+        | Space.Discrete(count, _) -> Space.Discrete(count, 0)
+        | Space.MultiDiscrete(counts, starts) -> Space.MultiDiscrete(counts, Array.zeroCreate starts.Length)
+        | Space.Tuple parts -> Space.Tuple(List.map ofPolicy parts)
+        | Space.Dict parts -> Space.Dict(parts |> List.map (fun (name, part) -> name, ofPolicy part))
+        | Space.Box _
+        | Space.MultiBinary _ -> actions
+
     /// Observations [rows, space.Size] to [rows, size space].
     let encode (space: Space) (identity: bool) (observations: ReadOnlySpan<float32>) (encoded: Span<float32>) : unit =
         if identity then

@@ -122,6 +122,11 @@ module PolicyExpressions =
         let ofWrappers = WrapperExpressions.memory wrapping facts
         let remembered = ofWrappers + actor.StateSize
 
+        let toldRewards =
+            match actor.Transformer with
+            | Some transformer -> $", to whose element {ofWrappers + transformer.EarnedAt} the last reward is added"
+            | None -> ""
+
         let state =
             if remembered = 0 then
                 None
@@ -131,7 +136,8 @@ module PolicyExpressions =
                         "state"
                         PolicyElements.Numbers
                         [| remembered |]
-                        "what the policy remembers: zeros where an episode begins, then the last next_state"
+                        ("what the policy remembers: zeros where an episode begins, then the last next_state"
+                         + toldRewards)
                 )
 
         let recalled offset size =
@@ -196,6 +202,15 @@ module PolicyExpressions =
                 choice.Draw ofMask output (struct (numbersOf uniform, numbersOf normal))
             else
                 choice.Mode ofMask output
+
+        let next =
+            match actor.Transformer with
+            | Some transformer ->
+                // The own state comes last, and in it the action that was just chosen.
+                let own = List.last next
+                let before = SpaceExpressions.cut 0 transformer.LastActionAt own
+                List.take (next.Length - 1) next @ [ before; SpaceExpressions.encode model.ActionSpace action ]
+            | None -> next
 
         let action = scale actor.Actions action |> place model.ActionSpace |> WrapperExpressions.actions wrapping
 

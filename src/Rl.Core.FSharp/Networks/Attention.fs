@@ -45,9 +45,17 @@ module Attention =
         Tensor.init [| length; length |] (fun i -> if i % length <= i / length then 1.0 else 0.0)
         |> Expr.constant
 
-    /// x [batch, length, E] to y of the same shape. A position attends only to positions where the mask, which
-    /// broadcasts to [batch, heads, length, length] (query before key), is not 0; None: to all.
-    let apply (layer: Attention) (parameters: Parameters) (mask: Expr option) (x: Expr) : Expr =
+    /// Scores, where the mask is not 0; elsewhere what the softmax makes 0 of.
+    let masked (mask: Expr) (scores: Expr) : Expr = Expr.select mask scores (Expr.number -1e8)
+
+    /// `apply` with scores and weights, both [batch, heads, length, length], as `mask` and `drop` make them.
+    let applyWith
+        (mask: Expr -> Expr)
+        (drop: Expr -> Expr)
+        (layer: Attention)
+        (parameters: Parameters)
+        (x: Expr)
+        : Expr =
         if x.Rank <> 3 || x.Shape[2] <> layer.Embedding then
             Guard.fail (nameof x) $"x has shape {Shape.print x.Shape}; it must be [batch, length, {layer.Embedding}]."
 
@@ -63,17 +71,18 @@ module Attention =
             |> Expr.reshape [| batch; length; layer.Heads; width |]
             |> Expr.permute [| 0; 2; 1; 3 |]
 
-        let scores = Expr.matmul (part 0) (Expr.transpose (part 1)) * (1.0 / Math.Sqrt(float width))
-
-        let scores =
-            match mask with
-            | Some mask -> Expr.select mask scores (Expr.number -1e8)
-            | None -> scores
+        let scores = Expr.matmul (part 0) (Expr.transpose (part 1)) * (1.0 / Math.Sqrt(float width)) |> mask
 
         let joined =
-            Expr.matmul (Expr.softmax -1 scores) (part 2)
+            Expr.matmul (drop (Expr.softmax -1 scores)) (part 2)
             |> Expr.permute [| 0; 2; 1; 3 |]
             |> Expr.reshape x.Shape
 
         Expr.matmul joined (Parameters.block "outputWeight" parameters)
         + Parameters.block "outputBias" parameters
+
+    /// x [batch, length, E] to y of the same shape. A position attends only to positions where the mask, which
+    /// broadcasts to [batch, heads, length, length] (query before key), is not 0; None: to all.
+    let apply (layer: Attention) (parameters: Parameters) (mask: Expr option) (x: Expr) : Expr =
+        let masked = mask |> Option.map masked |> Option.defaultValue id
+        applyWith masked id layer parameters x

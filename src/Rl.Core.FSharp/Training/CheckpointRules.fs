@@ -159,6 +159,21 @@ module internal CheckpointRules =
             | None -> ()
         | None -> ()
 
+        let features =
+            match actor.Transformer with
+            | Some transformer ->
+                activation input transformer.Activation
+                chain input "the transformer" (Encoding.size actionSpace) transformer.Actions
+
+                if not (Double.IsFinite transformer.Epsilon && transformer.Epsilon > 0.0) then
+                    input.Fail $"its transformer normalises with an ε of {transformer.Epsilon}"
+
+                if int64 transformer.Context * int64 transformer.Width > LargestImage then
+                    input.Fail $"its transformer looks back upon {transformer.Context} steps"
+
+                transformer.Width
+            | None -> features
+
         let outputs = mlp "the actor" features actor.Layers
         let distribution = actor.Distribution
 
@@ -313,10 +328,12 @@ module internal CheckpointRules =
             |> List.tryFind (fun (name, _) -> name = ArrayNames.RecurrentStates)
             |> Option.map (fun (_, values) -> values.Length)
 
-        if defaultArg recurrent 0 <> copies * network.StateSize then
+        // What a transformer looks back upon is remembered where it acts: it learns from episodes that are over.
+        let remembered = if network.Transformer.IsSome then 0 else network.StateSize
+
+        if defaultArg recurrent 0 <> copies * remembered then
             input.Fail(
-                $"it has {defaultArg recurrent 0} numbers of recurrent states instead of {copies} times "
-                + $"{network.StateSize}"
+                $"it has {defaultArg recurrent 0} numbers of recurrent states instead of {copies} times {remembered}"
             )
 
     /// Requires wrappers that make the policy's spaces of those below them, with their statistics.

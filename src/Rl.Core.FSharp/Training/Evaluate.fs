@@ -43,12 +43,14 @@ module Evaluate =
     let LongestEpisode = 100_000
 
     /// Episodes over the copies of an environment, which is reset from `key`. `act` writes the actions for what the
-    /// buffers and masks show in the copies that are still asked; `forget` is told where an episode begins.
+    /// buffers and masks show in the copies that are still asked; `earn` is told each copy's reward, and `forget` where
+    /// an episode begins.
     let private episodesOf
         (environment: BatchEnvironment)
         (episodes: int)
         (key: Rng)
         (cancellation: CancellationToken)
+        (earn: int -> float -> unit)
         (forget: int -> unit)
         (act: StepBuffers -> bool[] -> bool[] -> float32[] -> unit)
         : Evaluation =
@@ -80,6 +82,7 @@ module Evaluate =
                     forget copy
                     lasted[copy] <- 0
                 else
+                    earn copy (float buffers.Rewards.Span[copy])
                     lasted[copy] <- lasted[copy] + 1
 
                 if environment.MaxEpisodeSteps = 0 && lasted[copy] >= LongestEpisode then
@@ -138,6 +141,7 @@ module Evaluate =
             episodes
             environmentKey
             cancellation
+            (fun copy reward -> predictor.Earn(copy, reward))
             (fun copy -> predictor.Forget copy)
             (fun buffers masks _ actions ->
                 let observations = Span.op_Implicit buffers.Observations.Span
@@ -179,6 +183,10 @@ module Evaluate =
             episodes
             environmentKey
             cancellation
+            (fun copy reward ->
+                match players[copy] with
+                | :? IRewardedPlayer as player -> player.Earn reward
+                | _ -> ())
             (fun copy -> players[copy].Begin())
             (fun buffers masks isAsked actions ->
                 if not isMade then

@@ -392,3 +392,43 @@ module internal LayerFormat =
         let features = readWidth input
         let count = readWidth input
         { Features = features; Count = count; Weight = readInitialiser input }
+
+    let private positions = [| StepPositions.OwnStep; StepPositions.LastStep |]
+    let private embeddings = [| TokenEmbedding.Normalised; TokenEmbedding.Saturated |]
+
+    let writeTransformer (output: BinaryOut) (net: EpisodeTransformer) =
+        for size in [ net.Observations; net.Actions; net.Context; net.Width; net.Heads; net.Blocks; net.LongestEpisode ] do
+            output.Int size
+
+        writeActivation output net.Activation
+        output.Byte(System.Array.IndexOf(positions, net.Positions))
+        output.Byte(System.Array.IndexOf(embeddings, net.Embedding))
+        output.Float net.Epsilon
+
+    let readTransformer (input: BinaryIn) : EpisodeTransformer =
+        let observations = readWidth input
+        let actions = readWidth input
+        let context = readWidth input
+        let width = readWidth input
+        let heads = readWidth input
+        let blocks = readWidth input
+        let longest = readWidth input
+        let activation = readActivation input
+        let position, embedding = input.Byte(), input.Byte()
+
+        if position >= positions.Length || embedding >= embeddings.Length then
+            input.Fail $"it holds a transformer with tokens of the unknown kinds {position} and {embedding}"
+
+        {
+            Observations = observations
+            Actions = actions
+            Context = context
+            Width = width
+            Heads = heads
+            Blocks = blocks
+            LongestEpisode = longest
+            Activation = activation
+            Positions = positions[position]
+            Embedding = embeddings[embedding]
+            Epsilon = input.Float()
+        }

@@ -106,16 +106,19 @@ module internal NetworkFormat =
 
         map
 
-    let private writeFeatures (output: BinaryOut) (features: Features) (quantiles: QuantileEmbedding option) fractions =
+    let private writeFeatures (output: BinaryOut) (actor: Actor) =
+        let features, quantiles, fractions = actor.Features, actor.Quantiles, actor.Fractions
         writeOption output LayerFormat.writeEncoder features.Encoder
         writeOption output LayerFormat.writeMlp features.Trunk
         // One byte for all: before there were quantiles it was 0 or 1.
         let bit value present = if Option.isSome present then value else 0
-        output.Byte(bit 1 features.Memory + bit 2 quantiles + bit 4 fractions + bit 8 features.Graph)
+        let ofFeatures = bit 1 features.Memory + bit 8 features.Graph
+        output.Byte(ofFeatures + bit 2 quantiles + bit 4 fractions + bit 16 actor.Transformer)
         features.Memory |> Option.iter (LayerFormat.writeRecurrent output)
         quantiles |> Option.iter (LayerFormat.writeQuantiles output)
         fractions |> Option.iter (LayerFormat.writeFractions output)
         features.Graph |> Option.iter (LayerFormat.writeGraph output)
+        actor.Transformer |> Option.iter (LayerFormat.writeTransformer output)
 
     /// Features with what may follow them; version 2 knew neither normalised convolutions nor quantiles.
     let private readFeatures (isVersion2: bool) (input: BinaryIn) =
@@ -125,27 +128,31 @@ module internal NetworkFormat =
         let kinds = all % 8
 
         // Fractions are those of quantiles.
-        if all > (if isVersion2 then 1 else 15) || kinds = 4 || kinds = 5 then
+        if all > (if isVersion2 then 1 else 16) || kinds = 4 || kinds = 5 then
             input.Fail $"it announces layers after its features of the unknown kind {all}"
 
         let memory = if kinds % 2 = 1 then Some(LayerFormat.readRecurrent input) else None
         let quantiles = if kinds >= 2 then Some(LayerFormat.readQuantiles input) else None
         let fractions = if kinds >= 4 then Some(LayerFormat.readFractions input) else None
-        let graph = if all >= 8 then Some(LayerFormat.readGraph input) else None
+        let graph = if all / 8 = 1 then Some(LayerFormat.readGraph input) else None
+        let transformer = if all = 16 then Some(LayerFormat.readTransformer input) else None
 
         if graph.IsSome && (encoder.IsSome || trunk.IsSome) then
             input.Fail "it holds layers of a user's own beside others in their place"
 
-        struct ({ Graph = graph; Encoder = encoder; Trunk = trunk; Memory = memory }, quantiles, fractions)
+        if transformer.IsSome && (encoder.IsSome || trunk.IsSome) then
+            input.Fail "it holds a transformer beside layers in its place"
+
+        struct ({ Graph = graph; Encoder = encoder; Trunk = trunk; Memory = memory }, quantiles, fractions, transformer)
 
     let writeActor (output: BinaryOut) (actor: Actor) =
-        writeFeatures output actor.Features actor.Quantiles actor.Fractions
+        writeFeatures output actor
         LayerFormat.writeMlp output actor.Layers
         writeDistribution output actor.Distribution.Format
         writeActions output actor.Actions
 
     let readActor (input: BinaryIn) : Actor =
-        let struct (features, quantiles, fractions) = readFeatures false input
+        let struct (features, quantiles, fractions, transformer) = readFeatures false input
         let layers = LayerFormat.readActorLayers input
         let distribution = readDistribution input
 
@@ -153,6 +160,7 @@ module internal NetworkFormat =
             Features = features
             Quantiles = quantiles
             Fractions = fractions
+            Transformer = transformer
             Layers = layers
             Distribution = distribution
             Actions = readActions input distribution.ActionSize
@@ -160,7 +168,7 @@ module internal NetworkFormat =
 
     /// The network of version 2: the actor, in the environment's units, with a critic, of use or not.
     let readActorCritic (input: BinaryIn) : ActorCritic =
-        let struct (features, _, _) = readFeatures true input
+        let struct (features, _, _, _) = readFeatures true input
         let layers = LayerFormat.readMlp input
         let critic = LayerFormat.readMlp input
 
@@ -170,6 +178,7 @@ module internal NetworkFormat =
                     Features = features
                     Quantiles = None
                     Fractions = None
+                    Transformer = None
                     Layers = layers
                     Distribution = readHead input
                     Actions = ActionMap.identity
@@ -193,6 +202,9 @@ module internal NetworkFormat =
 
         let ofFractions (proposal: FractionProposal) = (float proposal.Features + 1.0) * float proposal.Count
 
+        let ofTransformer (net: EpisodeTransformer) =
+            float net.Width * (12.0 * float net.Blocks * float net.Width + float net.LongestEpisode)
+
         let ofEncoder (encoder: ImageEncoder) =
             encoder.Stack.Layers
             |> List.sumBy (fun layer ->
@@ -209,4 +221,5 @@ module internal NetworkFormat =
         + (features.Memory |> Option.map ofMemory |> Option.defaultValue 0.0)
         + (actor.Quantiles |> Option.map ofQuantiles |> Option.defaultValue 0.0)
         + (actor.Fractions |> Option.map ofFractions |> Option.defaultValue 0.0)
+        + (actor.Transformer |> Option.map ofTransformer |> Option.defaultValue 0.0)
         + ofMlp actor.Layers

@@ -33,17 +33,19 @@ module Playback =
         let predictor = Predictor(model, 1)
         let keys = Array.zeroCreate<Rng> 1
 
-        { new IPlayer with
-            member _.Begin() = predictor.Forget()
+        { new IRewardedPlayer with
+            member _.Earn reward = predictor.Earn(0, reward)
+          interface IPlayer with
+              member _.Begin() = predictor.Forget()
 
-            member _.Act(observation, mask, action, key) =
-                if deterministic then
-                    predictor.Predict(observation, mask, action)
-                    key
-                else
-                    keys[0] <- key
-                    predictor.Sample(observation, mask, action, Span keys)
-                    keys[0]
+              member _.Act(observation, mask, action, key) =
+                  if deterministic then
+                      predictor.Predict(observation, mask, action)
+                      key
+                  else
+                      keys[0] <- key
+                      predictor.Sample(observation, mask, action, Span keys)
+                      keys[0]
         }
 
     /// Acts at random, uniformly where the space of actions is bounded.
@@ -106,6 +108,10 @@ module Playback =
                     environment.StepAll(ReadOnlySpan action, buffers)
                     let isLast = buffers.EpisodeLengths.Span[0] > 0
                     let reward = float buffers.Rewards.Span[0]
+
+                    match player with
+                    | :? IRewardedPlayer as player when not isLast -> player.Earn reward
+                    | _ -> ()
 
                     frame <-
                         { frame with

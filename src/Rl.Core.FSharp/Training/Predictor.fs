@@ -13,7 +13,8 @@ open Rl.Core.Networks
 /// The policy of a model for `rows` observations. Observations are encoded and normalised as in training (limit ± 10);
 /// actions are those of the environment: integers of a discrete space, numbers within a box. A recurrent policy
 /// remembers what each row has seen until `Forget`, one that plans its plan; its search draws the same numbers in each
-/// episode where no keys are given. After construction nothing is allocated, but by planning. Not thread-safe.
+/// episode where no keys are given. One that is asked for a return also remembers what it has done, and is told rewards
+/// by `Earn`. After construction nothing is allocated, but by planning. Not thread-safe.
 [<Sealed>]
 type Predictor(model: PolicyModel, rows: int) =
     do Guard.positive (nameof rows) rows
@@ -43,6 +44,16 @@ type Predictor(model: PolicyModel, rows: int) =
     let encoded = Array.zeroCreate<float32>(rows * inputs)
     let states = Array.zeroCreate<float32>(rows * stateSize)
     let policyAction = Array.zeroCreate<float32> actionSize
+    let policySpace = Encoding.ofPolicy actionSpace
+    let actsAsEncoded = Encoding.isIdentity policySpace
+
+    /// A policy that looks back upon its episode remembers what it has just done.
+    let remember row =
+        match model.Network.Transformer with
+        | Some transformer ->
+            let slot = Span<float32>(states, row * stateSize + transformer.LastActionAt, transformer.Actions)
+            Encoding.encode policySpace actsAsEncoded (ReadOnlySpan policyAction) slot
+        | None -> ()
 
     let load (model: PolicyModel) =
         if model.Parameters.Length < layout.Count then
@@ -152,6 +163,34 @@ type Predictor(model: PolicyModel, rows: int) =
         for row in 0 .. rows - 1 do
             this.Forget row
 
+    /// Whether it is asked for a return: then `Earn` tells it rewards.
+    member _.AsksForReturn: bool = model.Network.Transformer.IsSome
+
+    /// A new episode begins in a row, of which another return is asked than the one that the data said.
+    member this.Forget(row: int, targetReturn: float) : unit =
+        Guard.finite (nameof targetReturn) targetReturn
+
+        match model.Network.Transformer, program with
+        | Some transformer, ValueSome program ->
+            this.Forget row
+            let known = program.Theta[layout["returns/target"].Offset]
+            states[row * stateSize + transformer.EarnedAt] <- known - float32 targetReturn
+        | _ ->
+            Guard.fail
+                (nameof targetReturn)
+                ($"targetReturn is {targetReturn}; the policy is not asked for returns, which decision-transformer "
+                 + "alone is. Begin episodes without one.")
+
+    /// The reward that followed the last action of a row. It counts for policies that are asked for a return.
+    member _.Earn(row: int, reward: float) : unit =
+        match model.Network.Transformer with
+        | Some transformer ->
+            Guard.inIntRange (nameof row) 0 (rows - 1) row
+            Guard.finite (nameof reward) reward
+            let place = row * stateSize + transformer.EarnedAt
+            states[place] <- states[place] + float32 reward
+        | None -> ()
+
     /// The most probable action of each observation among the choices that its mask allows: observations [rows,
     /// observationSize] and masks [rows, choices] (or none) to actions [rows, actionSize]. `ArgumentException` for a
     /// wrong length, NaN or infinity.
@@ -165,6 +204,7 @@ type Predictor(model: PolicyModel, rows: int) =
 
             for row in 0 .. rows - 1 do
                 Policy.mode head (program.PolicyOf(row, maskOf masks row)) (Span policyAction)
+                remember row
                 let action = actions.Slice(row * actionSize, actionSize)
                 Policy.toEnvironment actionMap actionSpace (ReadOnlySpan policyAction) action
 
@@ -190,6 +230,7 @@ type Predictor(model: PolicyModel, rows: int) =
                 let outputs = program.PolicyOf(row, maskOf masks row)
                 let struct (_, key) = Policy.sample head outputs (program.DeviationOf row) (Span policyAction) keys[row]
                 requireFinite "action" (ReadOnlySpan policyAction)
+                remember row
                 keys[row] <- key
                 let action = actions.Slice(row * actionSize, actionSize)
                 Policy.toEnvironment actionMap actionSpace (ReadOnlySpan policyAction) action

@@ -178,6 +178,19 @@ type WrappedPredictor(model: PolicyModel, wrapping: Wrapping, facts: ActingFacts
         predictor.Forget()
         isFirst <- true
 
+    /// New episodes begin, of which another return is asked than the one that the data said.
+    member this.Forget(targetReturn: float) : unit =
+        for row in 0 .. rows - 1 do
+            predictor.Forget(row, targetReturn)
+
+        isFirst <- true
+
+    /// Whether the policy is asked for a return.
+    member _.AsksForReturn = predictor.AsksForReturn
+
+    /// The reward that followed the last action of a row, for policies that are asked for a return.
+    member _.Earn(row: int, reward: float) : unit = predictor.Earn(row, reward)
+
     /// The most probable actions for observations below the wrappers, [rows, observation size] to [rows, action size],
     /// among the choices that masks [rows, choices] allow (empty ones: all). `ArgumentException` for a wrong length,
     /// NaN or infinity.

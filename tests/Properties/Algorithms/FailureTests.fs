@@ -84,10 +84,13 @@ let private diverging: (string * (string * string) list) list =
         "crr", recorded
         "dagger", [ rate; "BatchSize", "16"; "RoundSteps", "60" ]
         "ddpg", critics
+        // Normalised layers forget how large numbers are; the last one has it.
+        "decision-transformer", [ "LearningRate", "1e30"; "Context", "4"; "Width", "8"; "Blocks", "1" ] @ drawn
         "discrete-cql", [ rate; "Loss", "squared" ] @ drawn
         "dqn", [ rate; "Loss", "squared" ] @ replayed
         // Layer normalisation forgets the size of the first layer; the last one has it.
         "droq", critics
+        "edac", recorded
         "filtered-bc", rate :: drawn
         "fqf", rate :: replayed
         "gail", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]

@@ -141,12 +141,13 @@ let places: (string * string * string * (string * string) list) list =
             id, "LargestWeight", "Pendulum-v1", [ "LargestWeight", "0.5" ]
             id, "LeastLogDeviation", "Pendulum-v1", [ "LeastLogDeviation", "-0.5" ]
             id, "LargestLogDeviation", "Pendulum-v1", [ "LargestLogDeviation", "-2" ]
-        for id in [ "iql"; "awac"; "crr"; "td3-bc"; "rebrac"; "cql" ] do
+        for id in [ "iql"; "awac"; "crr"; "td3-bc"; "rebrac"; "cql"; "edac" ] do
             id, "Convolutions", "Aim-v0", []
         for id in [ "td3-bc"; "rebrac" ] do
             id, "ExplorationDeviation", "Pendulum-v1", [ "OfflineSteps", "12" ]
         "cql", "TargetGap", "Pendulum-v1", [ "TargetGap", "1" ]
         "cql", "Calibrated", "LunarLanderContinuous-v3", [ "ConservativeWeight", "50"; "CriticLearningRate", "0.05" ]
+        "decision-transformer", "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.01" ]
         "discrete-cql", "Convolutions", "Spot-v0", []
         "discrete-cql", "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.05" ]
         "discrete-cql", "Target", "CartPole-v1", [ "LearningRate", "0.05" ]

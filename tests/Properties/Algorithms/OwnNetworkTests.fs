@@ -37,9 +37,14 @@ let private asDesign (entry: AlgorithmEntry) layers =
     else
         layers
 
+/// Those with hidden layers of an option: all but those whose layers are a model's or a transformer's.
 let algorithms: TheoryData<string> =
     let data = TheoryData<string>()
-    Catalogue.entries |> List.iter (fun entry -> data.Add entry.Id)
+
+    for entry in Catalogue.entries do
+        if entry.Options |> List.exists (fun option -> option.Name = "Hidden") then
+            data.Add entry.Id
+
     data
 
 [<Theory; MemberData(nameof algorithms)>]

@@ -26,9 +26,11 @@ internal static class OptionRecords
         "crr" => new CrrOptions(),
         "dagger" => new DaggerOptions(),
         "ddpg" => new DdpgOptions(),
+        "decision-transformer" => new DecisionTransformerOptions(),
         "discrete-cql" => new DiscreteCqlOptions(),
         "dqn" => new DqnOptions(),
         "droq" => new DroqOptions(),
+        "edac" => new EdacOptions(),
         "es" => new EsOptions(),
         "filtered-bc" => new FilteredCloningOptions(),
         "fqf" => new FqfOptions(),
@@ -194,6 +196,32 @@ internal static class OptionRecords
             "Adam's step size α for the critic.",
         ("DdpgOptions", "TargetRate") =>
             "The share τ of the online networks in their targets after each step.",
+        ("DecisionTransformerOptions", "Activation") =>
+            "What stands in the perceptrons of blocks.",
+        ("DecisionTransformerOptions", "Blocks") =>
+            "The blocks of attention and a perceptron, one after the other.",
+        ("DecisionTransformerOptions", "Context") =>
+            "K, the steps that a decision looks back upon, the present one included.",
+        ("DecisionTransformerOptions", "Dropout") =>
+            "The share of numbers that dropout drops in training.",
+        ("DecisionTransformerOptions", "Embedding") =>
+            "What stands after the embeddings of returns, observations and actions: a layer normalisation, or tanh, as for Atari.",
+        ("DecisionTransformerOptions", "Heads") =>
+            "The parallel parts of attention; divides Width.",
+        ("DecisionTransformerOptions", "LongestEpisode") =>
+            "Steps of an episode that have an embedding of their own; later ones have that of the last.",
+        ("DecisionTransformerOptions", "MaxGradientNorm") =>
+            "Gradients of a larger Euclidean norm are shortened to it; 0: never.",
+        ("DecisionTransformerOptions", "NormaliseObservations") =>
+            "Give the network observations of mean 0 and variance 1 over the data, clipped to ± 10.",
+        ("DecisionTransformerOptions", "Positions") =>
+            "How the network knows when a step was: each token by its own step, or all by the last step and each step's place by a vector of its own, as for Atari.",
+        ("DecisionTransformerOptions", "TargetQuantile") =>
+            "The return that acting asks for, as a quantile of those of the data's episodes; 1 for the best.",
+        ("DecisionTransformerOptions", "WeightDecay") =>
+            "λ of AdamW: parameters decay by α λ times themselves at each step.",
+        ("DecisionTransformerOptions", "Width") =>
+            "The numbers of a token.",
         ("DiscreteCqlOptions", "ConservativeWeight") =>
             "α: what the excess of values over those of the data's actions counts beside the errors.",
         ("DiscriminatorOptions", "DiscriminatorBatchSize") =>
@@ -226,6 +254,12 @@ internal static class OptionRecords
             "Updates of the critics for one of the actor and the temperature.",
         ("DroqOptions", "TargetRate") =>
             "The share τ of the critics in their targets after each step.",
+        ("EdacOptions", "Critics") =>
+            "The number of critics, of which the least value counts: the more there are, the less an action counts that the data does not have.",
+        ("EdacOptions", "DiversityWeight") =>
+            "η: what the likeness of the critics' gradients at the data's actions counts beside the squared errors; 0 for SAC-N, which has no such term.",
+        ("EdacOptions", "TargetRate") =>
+            "The share τ of the online critics in their targets after each step.",
         ("EpsilonGreedyOptions", "ExplorationRate") =>
             "ε, the probability of a random action.",
         ("EsOptions", "Deviation") =>

@@ -74,15 +74,15 @@ module CqlOptions =
         }
 
     /// SAC's but how it replays.
-    let private own: OptionRow<SoftOptions> list =
+    let internal own: OptionRow<SoftOptions> list =
         let around = SoftOptions.around id (fun v _ -> v) []
         let replayed = OffPolicyOptions.rows |> List.map _.Name
         around |> Options.without (replayed @ [ nameof s.Plan.TotalSteps; nameof s.Exploration ])
 
-    let private plan: OptionRow<SoftOptions> list =
+    let internal plan: OptionRow<SoftOptions> list =
         Options.group _.Plan (fun v (c: SoftOptions) -> { c with Plan = v }) RecordedOptions.planRows
 
-    let private replayed: OptionRow<SoftOptions> list =
+    let internal replayed: OptionRow<SoftOptions> list =
         Options.group _.OffPolicy (fun v (c: SoftOptions) -> { c with OffPolicy = v }) RecordedOptions.replayedRows
 
     /// A row an option, in the order of files.

@@ -215,7 +215,7 @@ let private swings (count: int) (seed: uint64) : RecordedEpisode list =
     ]
 
 [<Fact>]
-let ``on data of many skills, IQL, TD3+BC, ReBRAC and AWAC swing better than cloning`` () =
+let ``on data of many skills, IQL, TD3+BC, ReBRAC, AWAC and EDAC swing better than cloning`` () =
     let data = swings 60 5UL
     use workers = new Workers(2)
 
@@ -233,6 +233,27 @@ let ``on data of many skills, IQL, TD3+BC, ReBRAC and AWAC swing better than clo
     let quick = [ "Discount", "0.95"; "TargetRate", "0.05"; "CriticLearningRate", "1e-3" ]
     let cloning = result "filtered-bc" [ "BestShare", "1" ]
 
-    for id in [ "iql"; "td3-bc"; "rebrac"; "awac" ] do
-        let own = result id quick
+    for id, further in [ "iql", []; "td3-bc", []; "rebrac", []; "awac", []; "edac", [ "Critics", "4" ] ] do
+        let own = result id (quick @ further)
         Assert.True(own > cloning + 100.0, $"{id} has {own:F0}, cloning {cloning:F0}")
+
+[<Fact>]
+let ``EDAC's critics learn less alike the more that counts`` () =
+    let entry = find "edac"
+    use workers = new Workers(1)
+    // Of one number the directions are signs, which have no derivative.
+    let place = "LunarLanderContinuous-v3"
+
+    let likeness weight =
+        let options = [ "DiversityWeight", weight; "RoundSteps", "150"; "CriticLearningRate", "1e-3" ]
+        let learner = entry.Create (entry.Small @ options) (spacesOf place) workers
+        use learner = LearnerData.Give(Recordings.replayFor learner (recorded place), learner)
+        let _, reports = LearnerLaws.run learner (learner.Initialise(Rng.create 3UL)) 2
+
+        (List.last reports).Metrics
+        |> Array.pick (fun (struct (name, value)) -> if name = "likeness" then Some value else None)
+
+    // Of three critics the sum of cosines over N − 1 lies between −3/2 and 3.
+    let free, held = likeness "1e-9", likeness "10"
+    Assert.InRange(free, -1.5, 3.0)
+    Assert.True(held < free - 0.5, $"{held} with the term, {free} without")
