@@ -100,8 +100,9 @@ module Offline =
         let directions =
             gradients
             |> List.map (fun gradient ->
-                // 10⁻¹⁰ beside the norm, as the authors have it.
-                gradient / (Expr.sqrt (Expr.sumKeep [| -1 |] (Expr.square gradient)) + 1e-10))
+                // 10⁻¹⁰ beside the norm, as the authors have it; and within, since √0 has no derivative: a critic
+                // whose units are all off learns nothing from actions.
+                gradient / (Expr.sqrt (Expr.sumKeep [| -1 |] (Expr.square gradient) + 1e-20) + 1e-10))
 
         // Σ_{i≠j} uᵢ·uⱼ = |Σ uᵢ|² − Σ |uᵢ|².
         let squared (x: Expr) = Expr.sumOver [| -1 |] (Expr.square x)
