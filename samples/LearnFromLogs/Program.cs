@@ -31,7 +31,7 @@ try
     var (learning, apart) = (Weeks(areApart: false), Weeks(areApart: true));
     Console.WriteLine($"{log}: {all.Episodes.Count()} weeks of {all.ObservationSpace} and {all.ActionSpace}");
 
-    var steps = isQuick ? 4_000 : 20_000;
+    var steps = isQuick ? 4_000 : 10_000;
     (string Name, AgentOptions Options)[] recipes =
     [
         ("cloned", new FilteredCloningOptions { BestShare = 1, TotalSteps = steps, Hidden = [64, 64] }),
@@ -50,7 +50,7 @@ try
     {
         Discount = Discount,
         Hidden = [64, 64],
-        Steps = steps,
+        Steps = 4_000,
         TargetRate = 0.05,
     };
     var candidates = recipes.Select(recipe =>
@@ -62,7 +62,8 @@ try
         return (recipe.Name, Policy: agent.ToPolicy(), Estimate: estimate);
     }).ToArray();
 
-    // Cloning does as was always done; what is to replace it must be better beyond doubt.
+    // Cloning does as was always done; what is to replace it must be better beyond doubt. Intervals know that other
+    // weeks might have been kept apart; how wrong the critic is they do not know: a small lead is none.
     var (usual, best) = (candidates[0], candidates[1..].MaxBy(candidate => candidate.Estimate.Low));
     var isTrusted = best.Estimate.Low > usual.Estimate.High;
 
@@ -89,7 +90,7 @@ try
 
     var share = (truths[Array.IndexOf(candidates, best)] - old) / (optimum - old);
     Console.WriteLine($"{best.Name} is trusted, and has {share:0%} of what there was to gain.");
-    return share >= (isQuick ? 0.5 : 0.7) ? 0 : 1;
+    return share >= (isQuick ? 0.5 : 0.6) ? 0 : 1;
 }
 finally
 {

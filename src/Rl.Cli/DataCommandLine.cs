@@ -79,24 +79,34 @@ internal static class DataCommandLine
 
     private static Command Convert(Terminal terminal, CancellationToken interruption)
     {
-        var (path, given) = (PathArgument(), new DataWords());
+        var paths = new Argument<string[]>("paths")
+        {
+            Description = $"{DataWords.Places}; several are joined, one after the other.",
+            Arity = ArgumentArity.OneOrMore,
+            HelpName = "path",
+        };
+        var given = new DataWords();
         var like = Like();
         var output = Output();
         var format = Format();
         var json = Words.Json("one JSON object");
         var command = new Command(
             "convert",
-            "Write a data set in another format. What is there already is never replaced. "
+            "Write data sets in another format, or several as one. What is there already is never replaced. "
             + "Examples: rl data convert log.csv --output log-v0; "
+            + "rl data convert pendulum/medium-v0 pendulum/expert-v0 --output pendulum/medium-expert-v0; "
             + "rl data convert hopper.hdf5 --next-observations --output hopper.npz.")
         {
-            path, output, format, json,
+            paths, output, format, json,
         };
         command.Add(like);
         given.AddTo(command);
         command.SetAction(parsed => Interruptible.Run(
             () => DataCommand.Convert(
-                Request(parsed, path, given, like),
+                [
+                    .. parsed.GetRequiredValue(paths)
+                        .Select(path => given.Read(parsed, path, parsed.GetValue(like))),
+                ],
                 parsed.GetRequiredValue(output),
                 parsed.GetValue(format),
                 parsed.GetValue(json),
@@ -109,10 +119,8 @@ internal static class DataCommandLine
 
     private static Command Collect(Terminal terminal, CancellationToken interruption)
     {
-        var environment = new Argument<string>("environment")
-        {
-            Description = "The environment's id; rl environments lists them.",
-        };
+        var environment = Words.Optional(
+            "environment", "The environment's id; rl environments lists them. By default the agent's own.");
         Completions.Offer(environment, Completions.Environments);
         var agent = new Option<string?>("--agent")
         {
@@ -128,7 +136,7 @@ internal static class DataCommandLine
         {
             Description = "Take the most probable actions, as an expert would, instead of drawing them.",
         };
-        var steps = NumberOption.Whole("--steps", "How many steps in all.", least: 1L, otherwise: 10_000L);
+        var steps = NumberOption.Whole("--steps", "How many steps in all; 10,000 if not given.", least: 1L);
         var seed = NumberOption.Whole("--seed", "Where all randomness comes from.", least: 0UL, otherwise: 1UL);
         var output = Output();
         var format = Format();
@@ -142,8 +150,8 @@ internal static class DataCommandLine
             "collect",
             "Record an agent, random actions or the steps of a training; the same for the same seed. "
             + "Examples: rl data collect Pendulum-v1 --random --steps 10000 --output pendulum/random-v0; "
-            + "rl data collect Pendulum-v1 --agent sac-Pendulum-v1-seed1 --steps 1M --output pendulum/expert-v0; "
-            + "rl data collect Pendulum-v1 --agent sac-Pendulum-v1-seed1 --replay --output pendulum/replay-v0.")
+            + "rl data collect --agent sac-Pendulum-v1-seed1 --steps 1M --output pendulum/expert-v0; "
+            + "rl data collect --agent sac-Pendulum-v1-seed1 --replay --output pendulum/replay-v0.")
         {
             environment, agent, random, replay, deterministic, steps, seed, output, format, least, expert, author,
             environmentSet, json,
@@ -152,7 +160,7 @@ internal static class DataCommandLine
             () => DataCollectCommand.Run(
                 new DataCollectRequest
                 {
-                    Environment = parsed.GetRequiredValue(environment),
+                    Environment = parsed.GetValue(environment),
                     EnvironmentSettings = Words.Pairs("--environment-set", parsed.GetValue(environmentSet)),
                     Agent = parsed.GetValue(agent),
                     Random = parsed.GetValue(random),

@@ -118,6 +118,51 @@ public sealed class Dataset
             _ => episodes.Select(episode => (Func<DatasetEpisode>)(() => episode)));
     }
 
+    /// <summary>The episodes of several data sets, one after the other, as one: D4RL's medium-expert, for
+    /// example.</summary>
+    /// <param name="parts">At least one; all with the same spaces.</param>
+    /// <exception cref="ArgumentException">There is none, or their spaces differ; the message names both.</exception>
+    public static Dataset Join(params IReadOnlyList<Dataset> parts)
+    {
+        ArgumentNullException.ThrowIfNull(parts);
+        if (parts.Count == 0)
+        {
+            throw new ArgumentException("parts is empty; at least one data set is needed.", nameof(parts));
+        }
+
+        var first = parts[0];
+        if (parts.FirstOrDefault(part => !part.ObservationSpace.Equals(first.ObservationSpace)
+            || !part.ActionSpace.Equals(first.ActionSpace)) is { } other)
+        {
+            throw new ArgumentException(
+                $"{other.Path} has observations {other.ObservationSpace} and actions {other.ActionSpace}; {first.Path} "
+                + $"has {first.ObservationSpace} and {first.ActionSpace}. Only data of the same spaces can be joined.",
+                nameof(parts));
+        }
+
+        return new(
+            string.Join(" and ", parts.Select(part => part.Path)),
+            DatasetFormat.Memory,
+            first.Observations,
+            first.Actions,
+            DatasetMetadata.Joined([.. parts.Select(part => part.Metadata)]),
+            Numbered)
+        {
+            EpisodeCount = parts.Aggregate((long?)0, (sum, part) => sum + part.EpisodeCount),
+            StepCount = parts.Aggregate((long?)0, (sum, part) => sum + part.StepCount),
+        };
+
+        IEnumerable<Func<DatasetEpisode>> Numbered(bool withInfos)
+        {
+            var number = 0;
+            foreach (var attempt in parts.SelectMany(part => part.Attempts(withInfos)))
+            {
+                var which = number++;
+                yield return () => attempt() with { Number = which };
+            }
+        }
+    }
+
     /// <summary>The episodes as agents learn from them: a stream that reads the file once for each use, without the
     /// infos.</summary>
     public RecordedData ToRecordedData() =>

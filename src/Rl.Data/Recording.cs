@@ -69,8 +69,11 @@ public static class Recording
         this Agent agent, long steps, ulong seed, bool deterministic = false)
     {
         ArgumentNullException.ThrowIfNull(agent);
-        var id = agent.EnvironmentId;
-        return agent.ToPolicy().Record(() => Environments.Make(id), steps, seed, deterministic);
+        var environment = agent.BuiltIn ?? throw new ArgumentException(
+            $"The agent's environment {agent.EnvironmentId} is none of the library's; use agent.ToPolicy().Record with "
+            + "a function that makes copies of yours.",
+            nameof(agent));
+        return agent.ToPolicy().Record(() => Copy(environment), steps, seed, deterministic);
     }
 
     /// <summary>Records what a function does: an expert of rules, a controller.</summary>
@@ -86,6 +89,11 @@ public static class Recording
         ArgumentNullException.ThrowIfNull(environment);
         return Waves(() => new(policy(), null), environment, steps, seed, threads);
     }
+
+    /// <summary>The same environment anew, with its options and time limit.</summary>
+    internal static BuiltInEnvironment Copy(BuiltInEnvironment environment) =>
+        Environments.Make(environment.Id, environment.Options.Select(option => (option.Key, option.Value)))
+            .WithMaxEpisodeSteps(environment.MaxEpisodeSteps);
 
     private static IEnumerable<DatasetEpisode> Waves(
         Func<Actor> actor, Func<IEnvironment> environment, long steps, ulong seed, int threads)

@@ -80,11 +80,84 @@ public sealed class DataCommandTests
         Assert.Contains("replay of the training", metadata.AlgorithmName!, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void The_usual_kinds_come_of_one_training_reproducibly()
+    {
+        using var folder = new TemporaryFolder();
+        var run = folder.File("sac");
+        var trained = Run(
+            "train", "sac", "Pendulum-v1", "--steps", "832", "--run", run, "--episodes", "1", "--checkpoint-every",
+            "416", "--keep-last", "9", "--set", "LearningStarts=104", "RoundSteps=104", "Hidden=8", "BatchSize=8");
+        Assert.Equal((0, ""), (trained.Code, trained.Error));
+        var medium = Path.Combine(run, "agent-416.rl");
+        var (first, second) = (Collected("first"), Collected("second"));
+        foreach (var (one, again) in first.Zip(second))
+        {
+            Assert.Equal(Bytes(one), Bytes(again));
+            Assert.Equal(0, Run("data", "check", one, "--environment", "Pendulum-v1").Code);
+        }
+
+        Assert.Equal([416L, 300, 400, 700], first.Select(place => Dataset.Open(place).StepCount!.Value));
+        Assert.Equal("sac, 416 steps; sac, 832 steps", Dataset.Open(first[^1]).Metadata.AlgorithmName);
+        var joined = Dataset.Open(first[^1]).Episodes.ToList();
+        var parts = first[1..3].SelectMany(place => Dataset.Open(place).Episodes).ToList();
+        Assert.Equal(parts.Select(episode => episode.Steps.Return), joined.Select(episode => episode.Steps.Return));
+        Assert.Equal(Enumerable.Range(0, parts.Count), joined.Select(episode => episode.Number));
+        var other = Collect("other-v0", "--agent", medium, "--steps", "300", "--seed", "9");
+        Assert.NotEqual(Bytes(first[1]), Bytes(other));
+
+        string[] Collected(string name)
+        {
+            var replay = Collect($"{name}/medium-replay-v0", "--agent", medium, "--replay");
+            var own = Collect($"{name}/medium-v0", "--agent", medium, "--steps", "300");
+            var expert = Collect($"{name}/expert-v0", "--agent", run, "--deterministic", "--steps", "400");
+            var both = folder.File($"{name}/medium-expert-v0");
+            Assert.Equal(0, Run("data", "convert", own, expert, "--output", both).Code);
+            return [replay, own, expert, both];
+        }
+
+        string Collect(string name, params string[] words)
+        {
+            var place = folder.File(name);
+            var collected = Run(["data", "collect", .. words, "--output", place]);
+            Assert.Equal((0, ""), (collected.Code, collected.Error));
+            return place;
+        }
+
+        static byte[] Bytes(string place) => File.ReadAllBytes(Path.Combine(place, "data", "main_data.hdf5"));
+    }
+
+    [Fact]
+    public void Data_know_the_options_of_their_environment()
+    {
+        using var folder = new TemporaryFolder();
+        var (light, run) = (folder.File("light-v0"), folder.File("run"));
+        string[] collect = ["data", "collect", "Pendulum-v1", "--random", "--steps", "50", "--output"];
+        Assert.Equal(0, Run([.. collect, light, "--environment-set", "g=5"]).Code);
+        Assert.Equal("g", Assert.Single(Dataset.Open(light).Metadata.EnvironmentOptions).Key);
+        var trained = Run(
+            "train", "filtered-bc", "--data", light, "--steps", "8", "--set", "Hidden=8", "--run", run,
+            "--episodes", "1");
+        Assert.Equal((0, ""), (trained.Code, trained.Error));
+        using var agent = Agent.Load(Path.Combine(run, "agent.rl"), threads: 1);
+        Assert.Equal("5", Assert.Single(agent.BuiltIn!.Options).Value);
+        var again = agent.Record(60, seed: 3).ToList();
+        var wanted = agent.ToPolicy().Record(() => Environments.Make("Pendulum-v1", ("g", "5")), 60, seed: 3).ToList();
+        Assert.Equal(
+            wanted.Select(episode => episode.Steps.Observations.ToArray()),
+            again.Select(episode => episode.Steps.Observations.ToArray()));
+        var cart = folder.File("cart-v0");
+        Assert.Equal(0, Run("data", "collect", "CartPole-v1", "--random", "--steps", "20", "-o", cart).Code);
+        Fails(2, "Only data of the same spaces can be joined", "data", "convert", light, cart, "-o", folder.File("x"));
+    }
+
     [Theory]
     [InlineData(2, "Say what acts", "collect", "CartPole-v1", "-o", "x-v0")]
     [InlineData(2, "--replay belongs to --agent", "collect", "CartPole-v1", "--random", "--replay", "-o", "x-v0")]
     [InlineData(2, "belong together", "collect", "CartPole-v1", "--random", "--random-return", "1", "-o", "x-v0")]
     [InlineData(2, "--format is \"xml\"", "collect", "CartPole-v1", "--random", "--format", "xml", "-o", "x-v0")]
+    [InlineData(2, "Say where: --random needs an environment", "collect", "--random", "-o", "x-v0")]
+    [InlineData(2, "leave --steps out", "collect", "--agent", "x", "--replay", "--steps", "5", "-o", "x-v0")]
     [InlineData(1, "missing does not exist", "info", "missing")]
     public void Wrong_words_are_refused(int wanted, string message, params string[] words)
     {

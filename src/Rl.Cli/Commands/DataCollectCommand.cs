@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Threading;
 using Rl.Cli.Runs;
+using Rl.Cli.Views;
 using Rl.Data;
 
 namespace Rl.Cli.Commands;
@@ -10,7 +11,8 @@ namespace Rl.Cli.Commands;
 /// <summary>What <c>rl data collect</c> was asked for.</summary>
 internal sealed record DataCollectRequest
 {
-    public required string Environment { get; init; }
+    /// <summary>Null for the agent's own.</summary>
+    public string? Environment { get; init; }
 
     public IReadOnlyList<KeyValuePair<string, string>> EnvironmentSettings { get; init; } = [];
 
@@ -22,7 +24,8 @@ internal sealed record DataCollectRequest
 
     public bool Deterministic { get; init; }
 
-    public long Steps { get; init; }
+    /// <summary>Null where not given.</summary>
+    public long? Steps { get; init; }
 
     public ulong Seed { get; init; }
 
@@ -43,6 +46,8 @@ internal sealed record DataCollectRequest
 /// training.</summary>
 internal static class DataCollectCommand
 {
+    private const long DefaultSteps = 10_000;
+
     public static int Run(DataCollectRequest request, Terminal terminal, CancellationToken interruption)
     {
         if (request.Random == request.Agent is not null)
@@ -55,14 +60,31 @@ internal static class DataCollectCommand
             throw new ArgumentException("--replay belongs to --agent: name whose memory is meant.");
         }
 
+        if (request.Replay && request.Steps is not null)
+        {
+            throw new ArgumentException("--replay takes all steps that the agent remembers; leave --steps out.");
+        }
+
+        if (request.Environment is null && (request.Agent is null || request.EnvironmentSettings.Count > 0))
+        {
+            throw new ArgumentException(
+                request.Agent is null
+                    ? "Say where: --random needs an environment, for example rl data collect Pendulum-v1 --random."
+                    : "--environment-set belongs to an environment; name it.");
+        }
+
         if (request.RandomReturn is null != request.ExpertReturn is null)
         {
             throw new ArgumentException("--random-return and --expert-return belong together; give both or none.");
         }
 
-        var environment = EnvironmentArgument.Make(request.Environment, request.EnvironmentSettings, terminal);
         var format = DataCommand.FormatOf(request.Format, request.Output);
         using var agent = request.Agent is { } run ? Agent.Load(RunPlaces.FindAgent(run)) : null;
+        var environment = request.Environment is { } id
+            ? EnvironmentArgument.Make(id, request.EnvironmentSettings, terminal)
+            : agent!.BuiltIn ?? throw new ArgumentException(
+                $"{Shown.Text(agent.EnvironmentId)}, in which {request.Agent} was trained, is none that rl has; name "
+                + "an environment with the same spaces.");
         var remembered = request.Replay ? agent!.RememberedEpisodes() : null;
         using var writer = DatasetWriter.Create(
             request.Output,
@@ -86,13 +108,13 @@ internal static class DataCollectCommand
     private static IEnumerable<DatasetEpisode> Episodes(
         DataCollectRequest request, BuiltInEnvironment environment, Agent? agent, RecordedData? remembered)
     {
-        IEnvironment Copy() => Environments.Make(
-            environment.Id, request.EnvironmentSettings.Select(setting => (setting.Key, setting.Value)));
+        var steps = request.Steps ?? DefaultSteps;
+        IEnvironment Copy() => Recording.Copy(environment);
         return remembered is not null
             ? remembered.Episodes.Select((steps, number) => new DatasetEpisode(number, steps))
             : agent is null
-                ? Recording.AtRandom(Copy, request.Steps, request.Seed)
-                : agent.ToPolicy().Record(Copy, request.Steps, request.Seed, request.Deterministic);
+                ? Recording.AtRandom(Copy, steps, request.Seed)
+                : agent.ToPolicy().Record(Copy, steps, request.Seed, request.Deterministic);
     }
 
     private static DatasetMetadata Metadata(DataCollectRequest request, BuiltInEnvironment environment, Agent? agent)
@@ -103,11 +125,12 @@ internal static class DataCollectCommand
         return new()
         {
             EnvironmentId = environment.Id,
+            EnvironmentOptions = environment.Options,
             AlgorithmName = what,
             Authors = request.Authors,
             Description = request.Replay
                 ? $"What {what} remembers in {environment}."
-                : $"{request.Steps} steps of {what} in {environment}, seed {request.Seed}.",
+                : $"{request.Steps ?? DefaultSteps} steps of {what} in {environment}, seed {request.Seed}.",
             References = request is { RandomReturn: { } random, ExpertReturn: { } expert } ? new(random, expert) : null,
         };
     }

@@ -83,10 +83,10 @@ internal static class DataCommand
     }
 
     public static int Convert(
-        DataRequest request, string output, string? format, bool json, Terminal terminal,
+        IReadOnlyList<DataRequest> requests, string output, string? format, bool json, Terminal terminal,
         CancellationToken interruption)
     {
-        var data = request.Open();
+        var data = requests is [var one] ? one.Open() : Dataset.Join([.. requests.Select(each => each.Open())]);
         var kind = FormatOf(format, output);
         using var writer = DatasetWriter.CreateLike(data, output, kind);
         foreach (var episode in data.Episodes)

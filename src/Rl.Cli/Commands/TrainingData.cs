@@ -113,7 +113,8 @@ internal sealed class TrainingData
             return null;
         }
 
-        var environment = Environments.Make(id);
+        var environment = Environments.Make(
+            id, set.Metadata.EnvironmentOptions.Select(option => (option.Key, option.Value)));
         return environment.ObservationSpace.Equals(set.ObservationSpace)
             && environment.ActionSpace.Equals(set.ActionSpace)
                 ? environment

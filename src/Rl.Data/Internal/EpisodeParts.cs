@@ -117,29 +117,6 @@ internal sealed class EpisodeParts
         return new(observations, actions, rewards, terminated, truncated || !terminated);
     }
 
-    /// <summary>Looks whether actions, and the integers among observations, lie in their spaces.</summary>
-    public void RequireInside(Space observations, float[] observed, Space actions, float[] acted, bool clips)
-    {
-        if (SpaceCheck.Of(observations, checksBoxes: false).Find(observed) is var (row, text))
-        {
-            throw Wrong(row, $"the observation {text}");
-        }
-
-        var check = SpaceCheck.Of(actions, checksBoxes: true);
-        if (clips)
-        {
-            check.Clip(acted);
-        }
-
-        if (check.Find(acted) is var (step, outside))
-        {
-            throw Wrong(
-                step,
-                $"the action {outside}; give another action space (ActionSpace, --like), or let actions be clipped "
-                + "(ClipActions, --clip-actions)");
-        }
-    }
-
     /// <summary>The ends of an episode from a truth value a step: only the last may be true.</summary>
     public bool End(string name, DataArray flags, int steps)
     {

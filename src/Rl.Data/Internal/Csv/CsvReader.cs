@@ -41,7 +41,7 @@ internal static class CsvReader
         private readonly string path;
         private readonly CsvTable table;
         private readonly CsvMapping mapping;
-        private readonly DatasetOptions options;
+        private readonly InsideCheck inside;
         private readonly int[] observationColumns;
         private readonly int[] actionColumns;
         private readonly int rewardColumn;
@@ -64,7 +64,7 @@ internal static class CsvReader
             this.path = path;
             this.table = table;
             this.mapping = mapping;
-            this.options = options;
+            inside = new(mapping.ObservationSpace.Space, mapping.ActionSpace.Space, options.ClipActions);
             observationColumns = [.. mapping.Observations.Select(column => table.Find(column.Name))];
             actionColumns = [.. mapping.Actions.Select(column => table.Find(column.Name))];
             rewardColumn = table.Find(mapping.Reward);
@@ -116,8 +116,7 @@ internal static class CsvReader
             var observed = observations.ToArray();
             var acted = actions.ToArray();
             var episode = parts.Episode(observed, acted, rewards.ToArray(), isTerminal, !isTerminal);
-            parts.RequireInside(
-                mapping.ObservationSpace.Space, observed, mapping.ActionSpace.Space, acted, options.ClipActions);
+            inside.Require(parts, observed, acted);
             return new(number, episode) { HasEnd = isTerminal || isCut || episodeColumn >= 0 };
         }
 

@@ -16,6 +16,7 @@ internal sealed class FlatEpisodes
     private readonly IFlatColumns columns;
     private readonly FlatLayout layout;
     private readonly DatasetOptions options;
+    private readonly InsideCheck inside;
     private readonly Dictionary<string, RowBuffer> buffers = new(StringComparer.Ordinal);
 
     private FlatEpisodes(string path, IFlatColumns columns, FlatLayout layout, DatasetOptions options)
@@ -24,6 +25,7 @@ internal sealed class FlatEpisodes
         this.columns = columns;
         this.layout = layout;
         this.options = options;
+        inside = new(layout.Observations.Space, layout.Actions.Space, options.ClipActions);
     }
 
     /// <summary>The episodes, each read by a function of its own.</summary>
@@ -148,8 +150,7 @@ internal sealed class FlatEpisodes
 
         var episode = parts.Episode(
             observations, actions, rewards.Values as double[] ?? rewards.ToDoubles(), cut.Terminated, !cut.Terminated);
-        parts.RequireInside(
-            layout.Observations.Space, observations, layout.Actions.Space, actions, options.ClipActions);
+        inside.Require(parts, observations, actions);
         return new(number, episode)
         {
             HasEnd = cut.HasEnd,

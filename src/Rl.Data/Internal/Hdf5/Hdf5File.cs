@@ -183,11 +183,13 @@ internal sealed class Hdf5Group
 
     private IH5Object Find(string name)
     {
-        if (!Has(name))
+        try
         {
-            throw new InvalidDataException($"{file.Path} has no {Inner(name)}.");
+            return Hdf5File.Guarded(file.Path, Inner(name), () => group.Get(name));
         }
-
-        return Hdf5File.Guarded(file.Path, Inner(name), () => group.Get(name));
+        catch (InvalidDataException error) when (!Has(name))
+        {
+            throw new InvalidDataException($"{file.Path} has no {Inner(name)}.", error);
+        }
     }
 }

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Collections.ObjectModel;
 using System.IO;
 using System.Linq;
 using System.Text.Json;
@@ -48,6 +49,7 @@ internal static class MinariFolder
         Id = Text(path, json, "dataset_id") ?? string.Empty,
         EnvironmentSpecification = Text(path, json, "env_spec"),
         EnvironmentId = Text(path, json, "environment_id") ?? EnvironmentId(Text(path, json, "env_spec")),
+        EnvironmentOptions = Options(path, json),
         Authors = Texts(path, json, "author"),
         AuthorEmails = Texts(path, json, "author_email"),
         AlgorithmName = Text(path, json, "algorithm_name"),
@@ -116,6 +118,12 @@ internal static class MinariFolder
 
         // Of our own; Minari keeps what it does not know.
         Add("environment_id", metadata.EnvironmentId);
+        if (metadata.EnvironmentOptions.Count > 0)
+        {
+            json["environment_options"] = new JsonObject(metadata.EnvironmentOptions.Select(
+                option => KeyValuePair.Create(option.Key, (JsonNode?)JsonValue.Create(option.Value))));
+        }
+
         json["dataset_size"] = PythonJson.Value(Math.Round(bytes / 1e6, 1));
         return json;
 
@@ -159,6 +167,14 @@ internal static class MinariFolder
             : throw new InvalidDataException($"{path}: {name} must be a list of strings."))],
         _ => [Text(path, json, name)!],
     };
+
+    private static IReadOnlyDictionary<string, string> Options(string path, JsonObject json) =>
+        json["environment_options"] is not { } node ? ReadOnlyDictionary<string, string>.Empty
+        : node is JsonObject options ? options.ToDictionary(
+            option => option.Key,
+            option => Text(path, options, option.Key)
+                ?? throw new InvalidDataException($"{path}: environment_options has null for {option.Key}."))
+        : throw new InvalidDataException($"{path}: environment_options must be an object of texts.");
 
     private static ReferenceReturns? References(string path, JsonObject json)
     {

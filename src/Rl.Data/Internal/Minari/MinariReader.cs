@@ -75,7 +75,7 @@ internal static class MinariReader
 
         if (metadata.EnvironmentId is { } id && Environments.Ids.Contains(id))
         {
-            var environment = Environments.Make(id);
+            var environment = Environments.Make(id, metadata.EnvironmentOptions.Select(each => (each.Key, each.Value)));
             return GymSpace.Of(name == "action_space" ? environment.ActionSpace : environment.ObservationSpace);
         }
 

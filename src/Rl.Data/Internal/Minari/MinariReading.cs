@@ -7,6 +7,8 @@ namespace Rl.Data.Internal.Minari;
 /// <summary>What HDF5 and Arrow have in common: how arrays of one episode become an episode.</summary>
 internal sealed class MinariReading(GymSpace observations, GymSpace actions, DatasetOptions options)
 {
+    private readonly InsideCheck inside = new(observations.Space, actions.Space, options.ClipActions);
+
     public GymSpace Observations { get; } = observations;
 
     public GymSpace Actions { get; } = actions;
@@ -60,7 +62,7 @@ internal sealed class MinariReading(GymSpace observations, GymSpace actions, Dat
 
         var episode = parts.Episode(
             observed, acted, rewards.Values as double[] ?? rewards.ToDoubles(), isTerminal, isCut);
-        parts.RequireInside(Observations.Space, observed, Actions.Space, acted, options.ClipActions);
+        inside.Require(parts, observed, acted);
         return episode;
     }
 
