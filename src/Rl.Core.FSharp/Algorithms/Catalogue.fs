@@ -45,6 +45,7 @@ module Catalogue =
             Redq.entry
             Reinforce.entry
             Sac.entry
+            Sqil.entry
             StreamAc.entry
             StreamQ.entry
             Td3.entry
