@@ -38,8 +38,8 @@ internal static class TeachCommand
     private const string Algorithm = "dagger";
     private const int Episodes = 20;
 
-    /// <summary>Short rounds, since the answers of one that is left are lost, and few answers: a quarter of an hour's for
-    /// a person.</summary>
+    /// <summary>Short rounds, since the answers of one that is left are lost, and few answers: a quarter of an hour's
+    /// for a person.</summary>
     private static readonly DaggerOptions Patient = new()
     {
         TotalSteps = 1_000,

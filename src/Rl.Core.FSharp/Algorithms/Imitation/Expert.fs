@@ -54,8 +54,8 @@ module Expert =
 
     /// Asks for the actions of some rows; `step` counts environment steps of a copy, from 0, for messages.
     /// `ExpertFailure` where it throws, or where an action is not finite or not of the space; an
-    /// `OperationCanceledException` passes: the expert was asked to stop. Numbers that lie outside their box are clipped
-    /// to it, as the environment would.
+    /// `OperationCanceledException` passes: the expert was asked to stop. Numbers that lie outside their box are
+    /// clipped to it, as the environment would.
     let ask
         (expert: Expert)
         (actionSpace: Space)

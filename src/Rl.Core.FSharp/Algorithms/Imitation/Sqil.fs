@@ -1,5 +1,5 @@
-/// Soft Q imitation learning: soft actor-critic that is paid 1 for each recorded step of an expert and 0 for each of its
-/// own.
+/// Soft Q imitation learning: soft actor-critic that is paid 1 for each recorded step of an expert and 0 for each of
+/// its own.
 namespace Rl.Core.Algorithms
 
 open System
@@ -161,8 +161,8 @@ type private LearnerWithExpertTransitions(inner: Learner, expert: ExpertTransiti
     inherit ShownLearner(inner)
     override _.Show data = expert.Show data
 
-/// Soft Q imitation learning (Reddy, Dragan and Levine, "SQIL: imitation learning via reinforcement learning with sparse
-/// rewards", 2020): the environment's rewards are not read.
+/// Soft Q imitation learning (Reddy, Dragan and Levine, "SQIL: imitation learning via reinforcement learning with
+/// sparse rewards", 2020): the environment's rewards are not read.
 [<RequireQualifiedAccess>]
 module Sqil =
 

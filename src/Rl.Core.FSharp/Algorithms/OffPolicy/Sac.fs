@@ -126,15 +126,15 @@ module Sac =
             if lambda < 1.0 then
                 Guard.fail
                     (nameof c.Soft.OffPolicy.ReturnLambda)
-                    ($"ReturnLambda is {lambda}; {c.Algorithm} mixes returns where all actions are numbers, and they are "
-                     + $"{actions}: leave it at 1.")
+                    ($"ReturnLambda is {lambda}; {c.Algorithm} mixes returns where all actions are numbers, and "
+                     + $"they are {actions}: leave it at 1.")
 
             HybridSac.learner c environment workers
         else
             Guard.fail
                 "environment"
-                ($"{c.Algorithm} needs a Box action space whose bounds are all finite, choices (Discrete, MultiDiscrete, "
-                 + "MultiBinary), or a Tuple or Dict of these, and several choices with at most "
+                ($"{c.Algorithm} needs a Box action space whose bounds are all finite, choices (Discrete, "
+                 + "MultiDiscrete, MultiBinary), or a Tuple or Dict of these, and several choices with at most "
                  + $"{HybridPolicy.MostCombinations} combinations; the actions are {actions}. ppo, a2c, trpo and cem "
                  + "take any action space.")
 

@@ -1,4 +1,5 @@
-/// Soft Q imitation: what its updates learn from, that it reads no reward, and that it comes to do what the expert does.
+/// Soft Q imitation: what its updates learn from, that it reads no reward, and that it comes to do what the expert
+/// does.
 module Rl.Tests.Algorithms.Imitation.SqilTests
 
 open System
