@@ -60,6 +60,7 @@ internal static class CommandLine
             TrainCommandLine.Train(terminal, interruption),
             TrainCommandLine.Resume(terminal, interruption),
             Evaluate(terminal, interruption),
+            TeachCommandLine.Teach(terminal, interruption),
             PlanCommandLine.Plan(terminal, interruption),
             ReplayFailure(terminal, interruption),
             WatchCommandLine.Watch(terminal, interruption),

@@ -1,3 +1,4 @@
+using System;
 using System.IO;
 
 namespace Rl.Cli;
@@ -8,8 +9,14 @@ namespace Rl.Cli;
 /// <param name="IsInteractive">Whether a person looks at a terminal: tables may be drawn and drawn again.</param>
 /// <param name="Columns">How wide that terminal is; what the console says if not given.</param>
 /// <param name="Rows">How high it is; what the console says if not given.</param>
+/// <param name="Keys">The key that was pressed, if one was; the console's if not given.</param>
 internal sealed record Terminal(
-    TextWriter Output, TextWriter Error, bool IsInteractive, int? Columns = null, int? Rows = null);
+    TextWriter Output,
+    TextWriter Error,
+    bool IsInteractive,
+    int? Columns = null,
+    int? Rows = null,
+    Func<ConsoleKeyInfo?>? Keys = null);
 
 /// <summary>What the process ends with.</summary>
 internal static class ExitCode

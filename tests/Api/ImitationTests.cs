@@ -91,6 +91,18 @@ public sealed class ImitationTests
     }
 
     [Fact]
+    public void An_expert_may_stop_training_as_a_token_does()
+    {
+        var asked = 0;
+        var leaving = new Expert("leaving", (_, action) => action[0] = ++asked > 3_000
+            ? throw new OperationCanceledException()
+            : 0);
+        using var agent = Agent.Create(Small, CartPole, leaving, seed: 1);
+        Assert.Throws<OperationCanceledException>(() => agent.Train());
+        Assert.Equal(2_000, agent.Steps);
+    }
+
+    [Fact]
     public void What_is_no_action_is_named()
     {
         using var agent = Agent.Create(Small, CartPole, new Expert("wrong", (_, action) => action[0] = 7), seed: 1);

@@ -49,6 +49,7 @@ public sealed class OptionsTests
         { "iqn", "Quantiles", "0" },
         { "qrdqn", "Quantiles", "0" },
         { "redq", "TargetCritics", "11" },
+        { "sqil", "DemonstrationShare", "1" },
         { "stream-ac", "ValueOvershootingFactor", "0" },
         { "stream-q", "Sparsity", "1" },
         { "tqc", "DroppedQuantiles", "25" },

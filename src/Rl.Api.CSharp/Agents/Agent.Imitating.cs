@@ -49,6 +49,10 @@ public sealed partial class Agent
         this.expert = expert;
     }
 
+    /// <summary>What the first of its copies of the environment looks like now, also while it trains; null where it has
+    /// no picture.</summary>
+    internal Scene? View => copies?.Render(0) is { IsSome: true } scene ? Scene.OfCore(scene.Value) : null;
+
     /// <summary>What an expert does in so many episodes of the agent's environment, the same on each call.</summary>
     internal RecordedData Watch(Expert shown, int episodes, CancellationToken cancellationToken = default) =>
         shown.Record(

@@ -24,7 +24,8 @@ public delegate void MaskedExpertAction(ReadOnlySpan<float> observation, ReadOnl
 /// learn to do as it does by asking it (<c>dagger</c>), or from what it is recorded doing (<c>bc</c>, <c>gail</c>,
 /// <c>airl</c>).</summary>
 /// <remarks>It is asked by one thread at a time, on the thread that trains. A number outside its bounds is clipped to
-/// them; an answer that is no action stops training with an <see cref="ExpertException"/>.</remarks>
+/// them; an answer that is no action stops training with an <see cref="ExpertException"/>, and so does what it throws,
+/// but for an <see cref="OperationCanceledException"/>, which stops training as a token does.</remarks>
 public sealed class Expert
 {
     private readonly Policy? policy;

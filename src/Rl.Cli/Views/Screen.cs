@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
+using System.Linq;
 using System.Text;
 using Rl.Rendering;
 
@@ -27,8 +28,23 @@ internal sealed class Screen : IDisposable
         output.Flush();
     }
 
-    /// <summary>Draws a frame as large as fits, with its numbers below; only lines that changed are written.</summary>
+    /// <summary>Draws a frame as large as fits, with its numbers below.</summary>
     public void Show(Frame frame, string title)
+    {
+        var columns = Size().Columns;
+        var numbers = Drawing.Fitting(
+            columns,
+            Invariant(
+                $"episode {frame.Episode}  step {frame.Step}  reward {frame.Reward:0.00}  return {frame.Return:0.00}"),
+            Invariant($"step {frame.Step}  reward {frame.Reward:0.00}  return {frame.Return:0.00}"),
+            Invariant($"step {frame.Step}  return {frame.Return:0.00}"),
+            Invariant($"{frame.Step}  {frame.Return:0.00}"));
+        Show(frame.Scene, [Drawing.Fitting(columns, $"{title}  (Ctrl-C ends)", title), numbers]);
+    }
+
+    /// <summary>Draws a scene, if there is one, as large as fits, with lines below; only lines that changed are
+    /// written.</summary>
+    public void Show(Scene? scene, IReadOnlyList<string> below)
     {
         var now = Size();
         var text = new StringBuilder();
@@ -39,18 +55,12 @@ internal sealed class Screen : IDisposable
             text.Append("\e[2J");
         }
 
-        var numbers = Drawing.Fitting(
-            now.Columns,
-            Invariant(
-                $"episode {frame.Episode}  step {frame.Step}  reward {frame.Reward:0.00}  return {frame.Return:0.00}"),
-            Invariant($"step {frame.Step}  reward {frame.Reward:0.00}  return {frame.Return:0.00}"),
-            Invariant($"step {frame.Step}  return {frame.Return:0.00}"),
-            Invariant($"{frame.Step}  {frame.Return:0.00}"));
         string[] lines =
         [
-            .. TerminalPicture.Draw(frame.Scene, now.Columns, Math.Max(1, now.Rows - 2), colours),
-            Drawing.Fitting(now.Columns, $"{title}  (Ctrl-C ends)", title),
-            numbers,
+            .. scene is null
+                ? []
+                : TerminalPicture.Draw(scene, now.Columns, Math.Max(1, now.Rows - below.Count), colours),
+            .. below.Select(line => Drawing.Cut(line, now.Columns)),
         ];
         for (var row = 0; row < lines.Length; row++)
         {

@@ -50,6 +50,7 @@ module Catalogue =
             Redq.entry
             Reinforce.entry
             Sac.entry
+            Sqil.entry
             StreamAc.entry
             StreamQ.entry
             Td3.entry

@@ -111,6 +111,7 @@ let private diverging: (string * (string * string) list) list =
         "redq", critics
         "reinforce", [ valueRate; "EpisodesPerUpdate", "4" ]
         "sac", critics
+        "sqil", critics
         "stream-ac",
         [ rate; "PolicyOvershootingFactor", "1e-30"; "ValueOvershootingFactor", "1e-30"; "RoundSteps", "60" ]
         "stream-q", [ rate; "OvershootingFactor", "1e-30"; "RoundSteps", "60" ]

@@ -51,7 +51,10 @@ let private all: (string * string * string * (string * string) list) list =
                     ", masks and joint actions", "Match-v0", normalised
                     ", masks", "Forbidden-v0", normalised
                 ] do
-                if entry.Suits (environment id).ActionSpace then
+                // Masks are not recorded, and values of what an expert came to cannot do without.
+                let isRefused = entry.Id = "sqil" && kind.Contains "masks"
+
+                if entry.Suits (environment id).ActionSpace && not isRefused then
                     entry.Id + kind, entry.Id, id, among entry.Id changes
         "ppo, everything on",
         "ppo",
@@ -180,6 +183,7 @@ let private all: (string * string * string * (string * string) list) list =
         ]
         "sac, masks and priorities", "sac", "Forbidden-v0", [ "ReturnSteps", "2"; "PriorityExponent", "0.6" ]
         "sac, images", "sac", "Spot-v0", [ "Hidden", "16" ]
+        "sqil, a third of the expert's, images", "sqil", "Spot-v0", [ "Hidden", "16"; "DemonstrationShare", "0.33" ]
         "sac, images for a choice and a number", "sac", "PointAt-v0", [ "Hidden", "16"; "PriorityExponent", "0.6" ]
         for id in [ "sac"; "tqc"; "crossq"; "xqc"; "redq"; "droq"; "td3"; "ddpg" ] do
             $"{id}, images and numbers", id, "Aim-v0", [ "Hidden", "8" ]

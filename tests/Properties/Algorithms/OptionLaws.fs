@@ -59,11 +59,12 @@ let places: (string * string * string * (string * string) list) list =
             id, "HindsightGoals", "BitFlipping-v0", []
             id, "HindsightChoice", "BitFlipping-v0", [ "HindsightGoals", "4" ]
         "dqn", "Target", "CartPole-v1", [ "LearningRate", "0.05" ]
-        "sac", "TargetEntropyPerAction", "Pendulum-v1", []
-        "sac", "LeastLogDeviation", "Pendulum-v1", []
-        "sac", "LargestLogDeviation", "Pendulum-v1", []
-        "sac", "Exploration", "Pendulum-v1", []
-        "sac", "Convolutions", "Spot-v0", []
+        for id in [ "sac"; "sqil" ] do
+            id, "TargetEntropyPerAction", "Pendulum-v1", []
+            id, "LeastLogDeviation", "Pendulum-v1", []
+            id, "LargestLogDeviation", "Pendulum-v1", []
+            id, "Exploration", "Pendulum-v1", []
+            id, "Convolutions", "Spot-v0", []
         "c51", "Double", "CartPole-v1", [ "LearningRate", "0.05" ]
         "qrdqn", "Double", "CartPole-v1", [ "LearningRate", "0.05" ]
         "iqn", "Double", "CartPole-v1", [ "LearningRate", "0.05" ]
@@ -87,8 +88,10 @@ let places: (string * string * string * (string * string) list) list =
         "ddpg", "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]
         "ddpg", "ExplorationPull", "Pendulum-v1", [ "Exploration", "ornsteinUhlenbeck" ]
         "ddpg", "ExplorationSteps", "Pendulum-v1", [ "Exploration", "parameters" ]
-        "sac", "TotalSteps", "Pendulum-v1", [ "LearningRate", "linear(1e-3, 0)"; "TotalSteps", "500" ]
+        for id in [ "sac"; "sqil" ] do
+            id, "TotalSteps", "Pendulum-v1", [ "LearningRate", "linear(1e-3, 0)"; "TotalSteps", "500" ]
         "sac", "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]
+        "sqil", "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]
         for id in [ "td3"; "ddpg"; "tqc"; "crossq"; "xqc"; "redq"; "droq" ] do
             id, "Convolutions", "Aim-v0", []
         for relative in [ "tqc"; "crossq"; "xqc"; "redq"; "droq" ] do
@@ -184,6 +187,7 @@ let private isPlanOnly (entry: AlgorithmEntry) name =
                 "rainbow"
                 "redq"
                 "sac"
+                "sqil"
                 "stream-ac"
                 "stream-q"
                 "td3"

@@ -104,7 +104,9 @@ let ``a schedule changes training when its time has come and not before, and rep
     let kept, changed = trained value, trained other
 
     // Replayed steps are learned from while they come, the last after the change.
-    if (Catalogue.entries |> List.find (fun entry -> entry.Id = id)).Family <> AlgorithmFamily.OffPolicy then
+    let entry = Catalogue.entries |> List.find (fun entry -> entry.Id = id)
+
+    if entry.Family <> AlgorithmFamily.OffPolicy && id <> "sqil" then
         Assert.Equal<float32[]>((fst kept[0]).Parameters, (fst changed[0]).Parameters)
 
     Assert.NotEqual<float32[]>((fst kept[2]).Parameters, (fst changed[2]).Parameters)

@@ -390,6 +390,37 @@ let ``AIRL: where f(s, a, s′) is the soft advantage, the state's part is the r
         |> Expect.close 1e-6 "elsewhere" (softly elsewhere certain.Reward).LogProbabilities
 
 [<Theorem>]
+let ``SQIL is cloning, a penalty on errors without a reward, and a sum that telescopes`` (instance: Instance) =
+    let states, actions, steps, discount = 4, 3, 5, 0.9
+
+    // Of the expert, then of the policy: states that follow one another, and what was done.
+    let visited who = draws (steps + 1) (instance.Seed + uint64 (2 * who)) (Rng.below states)
+    let taken who = draws steps (instance.Seed + uint64 (2 * who + 1)) (Rng.below actions)
+    let chosen places = Array.init (states * actions) (fun pair -> if places pair then 1.0 else 0.0) |> Expr.vector
+    let value state q = Expr.log (Expr.sum (chosen (fun pair -> pair / actions = state) * Expr.exp q))
+    let worth pair q = Expr.sum (chosen (fun other -> other = pair) * q)
+
+    let sum who (term: int -> int -> int -> Expr) =
+        let visited, taken = visited who, taken who
+
+        [ for step in 0 .. steps - 1 -> term visited[step] (visited[step] * actions + taken[step]) visited[step + 1] ]
+        |> List.reduce (+)
+
+    let errors reward who q =
+        sum who (fun _ pair next -> 0.5 * Expr.square (worth pair q - reward - discount * value next q))
+
+    let paid q = errors 1.0 0 q + errors 0.0 1 q
+
+    let cloned q =
+        let cloning = sum 0 (fun state pair _ -> Regression.behaviourCloning (worth pair q - value state q))
+        let along = sum 0 (fun state _ next -> value state q - discount * value next q)
+        errors 0.0 0 q + errors 0.0 1 q + cloning - along
+
+    let q = Expr.vector (Instance.normals 0 (states * actions) instance)
+    Expect.close 1e-10 "slopes" (numbers (Diff.grad cloned q)) (numbers (Diff.grad paid q))
+    Expect.close 1e-10 "values" [| 0.5 * float steps |] (numbers (paid q - cloned q))
+
+[<Theorem>]
 let ``preferences: the model is that of returns, symmetric, and indifferent where returns are alike``
     (instance: Instance)
     =

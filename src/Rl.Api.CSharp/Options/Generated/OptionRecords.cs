@@ -51,6 +51,7 @@ internal static class OptionRecords
         "redq" => new RedqOptions(),
         "reinforce" => new ReinforceOptions(),
         "sac" => new SacOptions(),
+        "sqil" => new SqilOptions(),
         "stream-ac" => new StreamAcOptions(),
         "stream-q" => new StreamQOptions(),
         "td3" => new Td3Options(),
@@ -628,6 +629,12 @@ internal static class OptionRecords
             "The entropy that the temperature aims at, times the numbers of an action; −1 in most implementations.",
         ("SoftOptions", "TemperatureLearningRate") =>
             "Adam's step size for ln α.",
+        ("SqilOptions", "Critics") =>
+            "The number of critics, of which the least value counts.",
+        ("SqilOptions", "DemonstrationShare") =>
+            "The share of an update's transitions that are the expert's, rounded to whole ones; the others are the policy's own.",
+        ("SqilOptions", "TargetRate") =>
+            "The share τ of the critics in their targets when these move.",
         ("StreamAcOptions", "EntropyCoefficient") =>
             "The weight of the entropy bonus.",
         ("StreamAcOptions", "PolicyOvershootingFactor") =>

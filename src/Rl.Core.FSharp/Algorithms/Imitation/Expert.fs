@@ -53,8 +53,9 @@ module Expert =
         String.Join(", ", action.ToArray() |> Array.map (fun x -> x.ToString("R", CultureInfo.InvariantCulture)))
 
     /// Asks for the actions of some rows; `step` counts environment steps of a copy, from 0, for messages.
-    /// `ExpertFailure` where it throws, or where an action is not finite or not of the space. Numbers that lie outside
-    /// their box are clipped to it, as the environment would.
+    /// `ExpertFailure` where it throws, or where an action is not finite or not of the space; an
+    /// `OperationCanceledException` passes: the expert was asked to stop. Numbers that lie outside their box are
+    /// clipped to it, as the environment would.
     let ask
         (expert: Expert)
         (actionSpace: Space)
@@ -69,7 +70,8 @@ module Expert =
         try
             expert.Act.Invoke(actions.Length / size, observations, masks, actions)
         with
-        | :? ExpertFailure -> reraise ()
+        | :? ExpertFailure
+        | :? OperationCanceledException -> reraise ()
         | error ->
             fail
                 ($"The expert {expert.Name} failed when it was asked at step {step}: {error.Message} "

@@ -44,16 +44,19 @@ module SacChoiceOptions =
                 { c with TargetUpdateInterval = v })
         ]
 
-/// What soft actor-critic with choices is made of.
+/// What soft actor-critic is made of, whatever its actions.
 [<NoEquality; NoComparison>]
-type internal HybridSacParts =
+type internal SacParts =
     {
+        Algorithm: string
         /// The options as named texts.
         Texts: (string * string) list
         Soft: SoftOptions
         TargetRate: float
         Critics: int
         Choices: SacChoiceOptions
+        /// What gives its updates some of their samples.
+        Companion: OffPolicyCompanion option
     }
 
 /// The critics take the observation and an action's numbers and give the values of all combinations of its choices at
@@ -63,7 +66,7 @@ type internal HybridSacParts =
 [<RequireQualifiedAccess>]
 module internal HybridSac =
 
-    let private networksOf (c: HybridSacParts) (observations: Space) (policy: HybridPolicy) : SoftNetworks =
+    let private networksOf (c: SacParts) (observations: Space) (policy: HybridPolicy) : SoftNetworks =
         let critic = ActorCritics.critics c.Soft.Network c.Soft.Convolutions observations policy.Numbers c.Critics
 
         {
@@ -81,13 +84,13 @@ module internal HybridSac =
         action.Numbers |> ValueOption.map (fun struct (numbers, _) -> numbers)
 
     /// What the errors of a critic cost: (q − y)², or twice Huber's loss, which is the same for small ones.
-    let private cost (c: HybridSacParts) (target: Expr) (value: Expr) : Expr =
+    let private cost (c: SacParts) (target: Expr) (value: Expr) : Expr =
         match c.Choices.CriticLoss with
         | ValueError.Squared -> OffPolicy.criticLoss value target
         | ValueError.Huber -> 2.0 * Losses.huber 1.0 (value - target)
 
     /// ½ Σᵢ (qᵢ(s, d, x) − y)² with y = r + γ [Σ π(d′|s′) (min q̄(s′, d′, x′) − α ln π(d′|s′)) − β ln π(x′|s′)].
-    let private evaluation (c: HybridSacParts) (parts: SoftParts) (policy: HybridPolicy) (batch: Batch) =
+    let private evaluation (c: SacParts) (parts: SoftParts) (policy: HybridPolicy) (batch: Batch) =
         let columns = parts.Columns
         let next = batch[columns.NextObservations]
         let following = HybridPolicy.at policy policy.NextMasks SoftPolicy.nextNoise batch next
@@ -119,7 +122,7 @@ module internal HybridSac =
         ]
 
     /// Σ π(d|s) (α ln π(d|s) − min q(s, d, x)) + β ln π(x|s), and ln α (H(π(·|s)) − H) of each temperature.
-    let private improvement (c: HybridSacParts) (parts: SoftParts) (policy: HybridPolicy) (batch: Batch) =
+    let private improvement (c: SacParts) (parts: SoftParts) (policy: HybridPolicy) (batch: Batch) =
         let observations = batch[parts.Columns.Observations]
         let action = HybridPolicy.at policy policy.Masks SoftPolicy.noise batch observations
 
@@ -138,12 +141,12 @@ module internal HybridSac =
         ]
 
     /// The size of θ for actions of a space.
-    let parameters (c: HybridSacParts) (observations: Space) (actions: Space) : int =
+    let parameters (c: SacParts) (observations: Space) (actions: Space) : int =
         let policy = HybridPolicy.create c.Soft observations actions false
         (SoftNetworks.layout (networksOf c observations policy)).Count
 
     /// A learner for environments whose actions `HybridPolicy.suits`.
-    let learner (c: HybridSacParts) (environment: BatchEnvironment) (workers: Workers) : Learner =
+    let learner (c: SacParts) (environment: BatchEnvironment) (workers: Workers) : Learner =
         let policy =
             HybridPolicy.create c.Soft environment.ObservationSpace environment.ActionSpace environment.HasActionMasks
 
@@ -151,10 +154,10 @@ module internal HybridSac =
         let interval = c.Choices.TargetUpdateInterval
 
         let parts =
-            { SoftParts.create "sac" c.Texts c.Soft networks 1 environment with
+            { SoftParts.create c.Algorithm c.Texts c.Soft networks 1 environment with
                 Temperatures = HybridPolicy.temperatures policy
                 TargetMoves = if interval > 0 then ValueSome(struct (interval, c.TargetRate)) else ValueNone
-                Extras = { Replayed.noExtras with RemembersMasks = true }
+                Extras = { Replayed.noExtras with RemembersMasks = true; Companion = c.Companion }
             }
 
         let steps = SoftActorCritics.steps parts c.TargetRate (evaluation c parts policy) (improvement c parts policy)

@@ -67,7 +67,7 @@ module SacOptions =
 [<RequireQualifiedAccess>]
 module Sac =
 
-    let private networksOf (c: SacOptions) = SoftNetworks.create "sac" c.Soft c.Critics
+    let private networksOf (c: SacParts) = SoftNetworks.create c.Algorithm c.Soft c.Critics
 
     /// ½ Σᵢ (qᵢ(s, a) − y)² with y = r + γ (min q̄(s′, a′) − α ln π(a′|s′)).
     let internal evaluation (parts: SoftParts) (batch: Batch) =
@@ -94,51 +94,62 @@ module Sac =
         |> ActionCritic.least
         |> SoftPolicy.improvement parts.Policy batch logProbability
 
-    let private bind (c: SacOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
-        let parts = SoftParts.create "sac" (SacOptions.toPairs c) c.Soft (networksOf c) 1 environment
+    let private ofNumbers (c: SacParts) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        let parts =
+            { SoftParts.create c.Algorithm c.Texts c.Soft (networksOf c) 1 environment with
+                Extras = { Replayed.noExtras with Companion = c.Companion }
+            }
+
         let steps = SoftActorCritics.steps parts c.TargetRate (evaluation parts) (improvement parts)
         SoftActorCritics.learner parts steps (SoftActorCritics.ofGroup steps) environment workers
 
-    let private forChoices (c: SacOptions) : HybridSacParts =
+    let private parts (c: SacOptions) : SacParts =
         {
+            Algorithm = "sac"
             Texts = SacOptions.toPairs c
             Soft = c.Soft
             TargetRate = c.TargetRate
             Critics = c.Critics
             Choices = c.Choices
+            Companion = None
         }
+
+    /// Binds an algorithm's parts to environments.
+    let internal bind (c: SacParts) (environment: BatchEnvironment) (workers: Workers) : Learner =
+        let actions = environment.ActionSpace
+
+        if ActorCritics.suits actions then
+            ofNumbers c environment workers
+        elif HybridPolicy.suits actions then
+            let lambda = c.Soft.OffPolicy.ReturnLambda
+
+            if lambda < 1.0 then
+                Guard.fail
+                    (nameof c.Soft.OffPolicy.ReturnLambda)
+                    ($"ReturnLambda is {lambda}; {c.Algorithm} mixes returns where all actions are numbers, and "
+                     + $"they are {actions}: leave it at 1.")
+
+            HybridSac.learner c environment workers
+        else
+            Guard.fail
+                "environment"
+                ($"{c.Algorithm} needs a Box action space whose bounds are all finite, choices (Discrete, "
+                 + "MultiDiscrete, MultiBinary), or a Tuple or Dict of these, and several choices with at most "
+                 + $"{HybridPolicy.MostCombinations} combinations; the actions are {actions}. ppo, a2c, trpo and cem "
+                 + "take any action space.")
+
+    /// The length of θ of an algorithm's parts.
+    let internal parameters (c: SacParts) (observations: Space) (actions: Space) : int =
+        if ActorCritics.suits actions then
+            (SoftNetworks.layout (networksOf c observations actions)).Count
+        else
+            HybridSac.parameters c observations actions
 
     /// Binds options to environments, whose actions must be choices, numbers within finite bounds, or both in a Tuple
     /// or Dict. `workers` share the work; the results do not depend on their number.
     let create (options: SacOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
         SacOptions.validate options
-        let actions = environment.ActionSpace
-
-        if ActorCritics.suits actions then
-            bind options environment workers
-        elif HybridPolicy.suits actions then
-            let lambda = options.Soft.OffPolicy.ReturnLambda
-
-            if lambda < 1.0 then
-                Guard.fail
-                    (nameof options.Soft.OffPolicy.ReturnLambda)
-                    ($"ReturnLambda is {lambda}; sac mixes returns where all actions are numbers, and they are "
-                     + $"{actions}: leave it at 1.")
-
-            HybridSac.learner (forChoices options) environment workers
-        else
-            Guard.fail
-                "environment"
-                ("sac needs a Box action space whose bounds are all finite, choices (Discrete, MultiDiscrete, "
-                 + "MultiBinary), or a Tuple or Dict of these, and several choices with at most "
-                 + $"{HybridPolicy.MostCombinations} combinations; the actions are {actions}. ppo, a2c, trpo and cem "
-                 + "take any action space.")
-
-    let private parameters (c: SacOptions) (observations: Space) (actions: Space) : int =
-        if ActorCritics.suits actions then
-            (SoftNetworks.layout (networksOf c observations actions)).Count
-        else
-            HybridSac.parameters (forChoices c) observations actions
+        bind (parts options) environment workers
 
     /// What there is to know of it.
     let entry =
@@ -158,4 +169,4 @@ module Sac =
             SacOptions.validate
             create
         |> AlgorithmEntry.withActions HybridPolicy.suits
-        |> AlgorithmEntry.withParameters SacOptions.ofPairs parameters
+        |> AlgorithmEntry.withParameters SacOptions.ofPairs (parts >> parameters)
