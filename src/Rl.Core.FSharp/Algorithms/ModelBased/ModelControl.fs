@@ -10,8 +10,8 @@ open Rl.Core.Networks
 open Rl.Core.Planning
 
 /// The parts of model-based learning on copies of an environment: collect, fit, plan. Each is a function from a state
-/// to a state: θ is the model's, D the replay, and its units, the elites and the copies' plans are arrays; the object is
-/// only room to work in. Not thread-safe.
+/// to a state: θ is the model's, D the replay, and its units, the elites and the copies' plans are arrays; the object
+/// is only room to work in. Not thread-safe.
 [<Sealed>]
 type ModelControl(options: ModelControlOptions, environment: BatchEnvironment, workers: Workers) =
     do
