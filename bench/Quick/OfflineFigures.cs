@@ -16,6 +16,10 @@ internal static class OfflineFigures
     private const int Batch = 256;
     private const int Rounds = 100;
 
+    /// <summary>The rounds of a longer transition: what it allocates more than a shorter one its updates allocate, where
+    /// all else is the state that each transition hands out.</summary>
+    private const int MoreRounds = 200;
+
     /// <summary>The figures; <paramref name="peak"/> is the machine's multiply-add rate.</summary>
     public static IEnumerable<(string Name, Func<Figure> Measured)> All(Lazy<double> peak)
     {
@@ -36,21 +40,27 @@ internal static class OfflineFigures
 
     private static Figure Updates(string name, string algorithm, double? operations, double peak)
     {
+        var (seconds, bytes) = Transition(algorithm, Rounds);
+        var allocated = Transition(algorithm, MoreRounds).Bytes - bytes;
+        var rate = Rounds / seconds;
+        return new Figure(name, rate, "updates/s", operations * rate / peak, allocated / (MoreRounds - Rounds));
+    }
+
+    private static (double Seconds, double Bytes) Transition(string algorithm, int rounds)
+    {
         var entry = Catalogue.entries.Single(entry => entry.Id == algorithm);
         var spaces = new RecordedSpaces(
             SpaceModule.boxOf(-10, 10, [Observed]), SpaceModule.boxOf(-1, 1, [Acted]));
         using var workers = new Workers(1);
         var settings = ListModule.OfSeq<Tuple<string, string>>(
         [
-            new("RoundSteps", $"{Rounds}"), new("BatchSize", $"{Batch}"), new("Hidden", $"{Width}x{Width}"),
+            new("RoundSteps", $"{rounds}"), new("BatchSize", $"{Batch}"), new("Hidden", $"{Width}x{Width}"),
             new("TotalSteps", "1000000000"),
         ]);
         using var bare = entry.Create.Invoke(settings).Invoke(spaces).Invoke(workers);
         using var learner = LearnerData.Give(Data(bare), bare);
         var state = learner.Initialise(RngModule.create(1UL));
-        var (seconds, bytes) = Measure.Run(() => state = learner.Transition(state).Item1);
-        var rate = Rounds / seconds;
-        return new Figure(name, rate, "updates/s", operations * rate / peak, bytes / Rounds);
+        return Measure.Run(() => state = learner.Transition(state).Item1);
     }
 
     /// <summary>Twenty episodes of a thousand steps of uniform numbers.</summary>

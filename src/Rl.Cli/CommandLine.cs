@@ -231,7 +231,10 @@ internal static class CommandLine
 
     private static Command Bench(Terminal terminal, CancellationToken interruption)
     {
-        var suite = new Argument<string>("suite") { Description = "What to measure: on-policy, off-policy or models." };
+        var suite = new Argument<string>("suite")
+        {
+            Description = "What to measure: on-policy, off-policy, models or offline.",
+        };
         var output = new Option<string>("--output")
         {
             Description = "The folder of results; what is there already is not measured again.",

@@ -34,8 +34,8 @@ public sealed partial class Agent
 
     /// <summary>Says that the next observation is the first of an episode: a recurrent policy, and wrappers whose
     /// observations depend on earlier ones (frame stacks, delays, the time), forget what they have seen. Others have
-    /// nothing to forget. A policy that is asked for a return (a decision transformer) is asked for the one that its data
-    /// and options say.</summary>
+    /// nothing to forget. A policy that is asked for a return (a decision transformer) is asked for the one that its
+    /// data and options say.</summary>
     public void BeginEpisode()
     {
         using var _ = Enter(mayBeReporting: true);
@@ -43,9 +43,9 @@ public sealed partial class Agent
         Predictor().Forget();
     }
 
-    /// <summary>As <see cref="BeginEpisode()"/>, and says which return the episode is to have: of a decision transformer,
-    /// whose actions follow from it and from the rewards that <see cref="ObserveReward"/> tells. Counts also for the
-    /// episodes that begin after it, until another call.</summary>
+    /// <summary>As <see cref="BeginEpisode()"/>, and says which return the episode is to have: of a decision
+    /// transformer, whose actions follow from it and from the rewards that <see cref="ObserveReward"/> tells. Counts
+    /// also for the episodes that begin after it, until another call.</summary>
     /// <param name="targetReturn">The sum of an episode's rewards, in the environment's own units; finite.</param>
     /// <exception cref="ArgumentOutOfRangeException">The number is not finite.</exception>
     /// <exception cref="ArgumentException">The policy is not asked for returns.</exception>

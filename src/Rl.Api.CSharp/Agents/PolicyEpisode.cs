@@ -30,8 +30,8 @@ public sealed class PolicyEpisode
     /// <exception cref="ArgumentException">The policy is not asked for returns.</exception>
     public void Restart(double targetReturn) => predictor.Forget(targetReturn);
 
-    /// <summary>Says which reward followed the last action. A policy that is asked for a return (a decision transformer)
-    /// takes it off from what is still to be earned; to others it means nothing.</summary>
+    /// <summary>Says which reward followed the last action. A policy that is asked for a return (a decision
+    /// transformer) takes it off from what is still to be earned; to others it means nothing.</summary>
     /// <param name="reward">What the environment's step gave; finite.</param>
     /// <exception cref="ArgumentOutOfRangeException">The number is not finite.</exception>
     public void ObserveReward(double reward) => predictor.Earn(0, reward);

@@ -36,7 +36,7 @@ internal sealed record BenchRequest
 /// measured already stays.</summary>
 internal static class BenchCommand
 {
-    private static readonly string[] Suites = ["on-policy", "off-policy", "models"];
+    private static readonly string[] Suites = ["on-policy", "off-policy", "models", "offline"];
 
     public static int Run(BenchRequest request, Terminal terminal, CancellationToken interruption)
     {
@@ -44,6 +44,11 @@ internal static class BenchCommand
         {
             throw new ArgumentException(
                 $"There is no suite \"{request.Suite}\"; the suites are {string.Join(", ", Suites)}.");
+        }
+
+        if (request.Suite == "offline")
+        {
+            return OfflineBenchCommand.Run(request, terminal, interruption);
         }
 
         ArgumentOutOfRangeException.ThrowIfLessThan(request.Seeds ?? 1, 1, "--seeds");

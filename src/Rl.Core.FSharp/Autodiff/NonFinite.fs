@@ -24,8 +24,8 @@ type NonFiniteOrigin =
 [<RequireQualifiedAccess>]
 module NonFinite =
 
-    /// The axis along which samples lie in a node's value, the sample at its first element, and how many neighbours along
-    /// the axis each has; given those of the inputs.
+    /// The axis along which samples lie in a node's value, the sample at its first element, and how many neighbours
+    /// along the axis each has; given those of the inputs.
     let private sampleAxes (axisOf: string -> int voption) (order: Expr[]) =
         let known = Graph.table<struct (int * int * int)>()
 

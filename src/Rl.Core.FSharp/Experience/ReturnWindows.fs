@@ -112,8 +112,8 @@ type ReturnWindows(observations: Space, actions: Space, windows: int, length: in
     /// Σ r from each row of a replay to the end of its episode.
     member _.ReturnsToGo(replay: Replay) : float32[] = returnsOf replay
 
-    /// Draws the next windows; observations are normalised by statistics, if there are any, and returns divided by their
-    /// scale. The generator that follows.
+    /// Draws the next windows; observations are normalised by statistics, if there are any, and returns divided by
+    /// their scale. The generator that follows.
     member _.Draw(replay: Replay, statistics: RunningStatistics, scale: float32, key: Rng) : Rng =
         let toGo = returnsOf replay
         let mutable key = key

@@ -132,8 +132,8 @@ module EpisodeTransformer =
         |> Layout.add "target" [| 1 |] (Initialiser.Constant 0.0)
         |> Layout.add "scale" [| 1 |] (Initialiser.Constant 1.0)
 
-    /// The numbers of an episode that each dropout drops of, in the order of `apply`: the tokens, then of each block the
-    /// weights of attention, its outputs and those of the perceptron.
+    /// The numbers of an episode that each dropout drops of, in the order of `apply`: the tokens, then of each block
+    /// the weights of attention, its outputs and those of the perceptron.
     let dropoutSizes (net: EpisodeTransformer) : int list =
         let tokens = net.Tokens * net.Width
 
@@ -230,8 +230,8 @@ module EpisodeTransformer =
         |> Expr.slice 2 1 2
         |> Expr.reshape [| rows; net.Context; net.Width |]
 
-    /// The features [n, K, E] of the steps of n episodes. `drop` is called with the number of each dropout, in the order
-    /// of `dropoutSizes`, and with what it drops of.
+    /// The features [n, K, E] of the steps of n episodes. `drop` is called with the number of each dropout, in the
+    /// order of `dropoutSizes`, and with what it drops of.
     let apply
         (net: EpisodeTransformer)
         (drop: int -> Expr -> Expr)

@@ -397,8 +397,13 @@ module internal LayerFormat =
     let private embeddings = [| TokenEmbedding.Normalised; TokenEmbedding.Saturated |]
 
     let writeTransformer (output: BinaryOut) (net: EpisodeTransformer) =
-        for size in [ net.Observations; net.Actions; net.Context; net.Width; net.Heads; net.Blocks; net.LongestEpisode ] do
-            output.Int size
+        output.Int net.Observations
+        output.Int net.Actions
+        output.Int net.Context
+        output.Int net.Width
+        output.Int net.Heads
+        output.Int net.Blocks
+        output.Int net.LongestEpisode
 
         writeActivation output net.Activation
         output.Byte(System.Array.IndexOf(positions, net.Positions))

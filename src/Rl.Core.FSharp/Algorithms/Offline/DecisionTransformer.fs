@@ -80,8 +80,8 @@ module DecisionTransformer =
             EpisodeTransformer.dropoutSizes net
             |> List.mapi (fun index size -> Column.unit $"dropout {index}" size)
 
-    /// The errors of an actor on the features [rows, K, E] of its transformer, empty places included [rows, K]: Σ (π − a)²
-    /// of numbers between bounds, −ln π(a) of others. `actions` are [rows, K, n].
+    /// The errors of an actor on the features [rows, K, E] of its transformer, empty places included [rows, K]: Σ (π −
+    /// a)² of numbers between bounds, −ln π(a) of others. `actions` are [rows, K, n].
     let errors (actor: Actor) (isRegression: bool) (parameters: Parameters) (features: Expr) (actions: Expr) : Expr =
         let rows, context = features.Shape[0], features.Shape[1]
         let features = Expr.reshape [| rows * context; features.Shape[2] |] features
@@ -132,8 +132,8 @@ module DecisionTransformer =
         let errors = steps.Present * errors actor isRegression parameters features (windows columns.Actions)
         [ Expr.reshape [| errors.Count |] (Expr.transpose errors) |> Term.mean "actorLoss" 1.0 ]
 
-    /// The state that has taken over what the data says, where it has seen none yet: statistics of observations, and the
-    /// target and scale of returns where these are not frozen.
+    /// The state that has taken over what the data says, where it has seen none yet: statistics of observations, and
+    /// the target and scale of returns where these are not frozen.
     let private observe
         (c: DecisionTransformerOptions)
         (layout: Layout)

@@ -33,8 +33,8 @@ type DecisionTransformerOptions =
         /// How the network knows when a step was: each token by its own step, or all by the last step and each
         /// step's place by a vector of its own, as for Atari.
         Positions: StepPositions
-        /// What stands after the embeddings of returns, observations and actions: a layer normalisation, or tanh, as for
-        /// Atari.
+        /// What stands after the embeddings of returns, observations and actions: a layer normalisation, or tanh, as
+        /// for Atari.
         Embedding: TokenEmbedding
         /// Steps of an episode that have an embedding of their own; later ones have that of the last.
         LongestEpisode: int
@@ -128,8 +128,8 @@ module DecisionTransformerOptions =
         if options.Width % options.Heads <> 0 then
             Guard.fail
                 (nameof options.Heads)
-                ($"Heads is {options.Heads} and Width {options.Width}; the heads share the numbers of a token, so Heads "
-                 + "must divide Width.")
+                ($"Heads is {options.Heads} and Width {options.Width}; the heads share the numbers of a token, so "
+                 + "Heads must divide Width.")
 
     /// The options as named texts.
     let toPairs (options: DecisionTransformerOptions) : (string * string) list = Options.toPairs rows options

@@ -112,8 +112,12 @@ module Iql =
             batch[parts.Columns.Actions]
         |> ActionCritic.least
 
+    /// min q̄(s, a) and V(s), which both values and policy learn from: asked for once where both move in one update.
+    let private valuesOf (parts: Parts) (batch: Batch) : struct (Expr * Expr) =
+        struct (actionValue parts batch, valueOf parts batch batch[parts.Columns.Observations])
+
     /// |τ − 1[u < 0]| u² with u = min q̄(s, a) − V(s), and Σᵢ (qᵢ(s, a) − r − γ V(s′))².
-    let private evaluation (parts: Parts) (batch: Batch) =
+    let private evaluation (parts: Parts) (struct (actionValue: Expr, value: Expr)) (batch: Batch) =
         let columns = parts.Columns
 
         let y =
@@ -128,9 +132,7 @@ module Iql =
                 batch[columns.Actions]
 
         [
-            valueOf parts batch batch[columns.Observations]
-            |> fun value -> Offline.expectileLoss parts.Options.Expectile value (actionValue parts batch)
-            |> Term.mean "valueLoss" 1.0
+            Offline.expectileLoss parts.Options.Expectile value actionValue |> Term.mean "valueLoss" 1.0
             present
             |> List.map (fun q -> OffPolicy.criticLoss q y)
             |> List.reduce (+)
@@ -138,10 +140,10 @@ module Iql =
         ]
 
     /// −min(exp(β A), w) ln π(a|s) with A = min q̄(s, a) − V(s).
-    let private improvement (parts: Parts) (batch: Batch) =
+    let private improvement (parts: Parts) (struct (actionValue: Expr, value: Expr)) (batch: Batch) =
         let weighted = parts.Options.Weighted
-        let advantage = actionValue parts batch - valueOf parts batch batch[parts.Columns.Observations]
-        let weight = Offline.exponentialWeight weighted.InverseTemperature weighted.LargestWeight advantage
+
+        let weight = Offline.exponentialWeight weighted.InverseTemperature weighted.LargestWeight (actionValue - value)
 
         match parts.Options.Cloning with
         | CloningLoss.Likelihood -> WeightedCloning.cloning weighted parts.Networks parts.Columns weight batch
@@ -176,7 +178,9 @@ module Iql =
         let ofValue, ofPolicy = [ "valueLoss"; "criticLoss" ], [ "actorLoss"; "weight" ]
 
         if parts.Options.AdvantageAfterStep then
-            let evaluation = WeightedCloning.update weighted "value step" false evaluated (evaluation parts)
+            let evaluation =
+                WeightedCloning.update weighted "value step" false evaluated (fun batch ->
+                    evaluation parts (valuesOf parts batch) batch)
 
             let improvement =
                 WeightedCloning.update
@@ -184,7 +188,7 @@ module Iql =
                     "actor step"
                     false
                     [ ofActor; ofValues GroupMotion.Stays; ofTargets GroupMotion.Stays ]
-                    (improvement parts)
+                    (fun batch -> improvement parts (valuesOf parts batch) batch)
 
             {
                 Updates = [ evaluation, ofValue; improvement, ofPolicy ]
@@ -197,7 +201,8 @@ module Iql =
         else
             let whole =
                 WeightedCloning.update weighted "step" false (ofActor :: evaluated) (fun batch ->
-                    evaluation parts batch @ improvement parts batch)
+                    let values = valuesOf parts batch
+                    evaluation parts values batch @ improvement parts values batch)
 
             { Updates = [ whole, ofValue @ ofPolicy ]; Passes = []; Targets = targets; Noise = [] }
 

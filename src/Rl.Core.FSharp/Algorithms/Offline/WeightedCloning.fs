@@ -117,16 +117,18 @@ module internal WeightedCloning =
         let rates = [ WeightedOptions.actorRate c; WeightedOptions.criticRate c ]
         let noise = DrawnNoise(steps.Noise, c.Replayed.BatchSize)
         let actor = List.last updates
-        let mutable means = steps.Updates |> List.map Means
+        let each = List.toArray updates
+        let mutable means = steps.Updates |> List.map Means |> List.toArray
 
         let learn samples environmentSteps key =
             let samples, key = noise.With samples, noise.Draw key
             Rate.set c.Plan environmentSteps rates updates
 
-            for update, mean in List.zip updates means do
+            for index in 0 .. each.Length - 1 do
+                let update = each[index]
                 update.ChooseAll samples
                 update.Run workers
-                mean.Add()
+                means[index].Add()
 
                 for after, from, group, into in steps.Passes do
                     if obj.ReferenceEquals(after, update) then ActorCritics.pass group from into
@@ -150,7 +152,7 @@ module internal WeightedCloning =
                        for update in updates do
                            update.Load draft
 
-                       means <- steps.Updates |> List.map Means
+                       means <- steps.Updates |> List.map Means |> List.toArray
                Policy = fun () -> Memory.op_Implicit (actor.Group "actor")
                Stepped = fun _ _ -> ()
                Learn = learn
