@@ -35,8 +35,10 @@ internal sealed class OfflineData
     /// <exception cref="InvalidDataException">No policy on the way reaches the medium score.</exception>
     public static OfflineData Collect(OfflinePlace place, CancellationToken cancellation)
     {
-        var tuned = TunedOptions.Find("sac", place.Environment);
-        var options = Algorithms.Options("sac", tuned?.Settings ?? []) with
+        var shared = place.For("sac").ToArray();
+        var tuned = (TunedOptions.Find("sac", place.Environment)?.Settings ?? [])
+            .Where(setting => shared.All(own => own.Key != setting.Key));
+        var options = Algorithms.Options("sac", [.. tuned, .. shared]) with
         {
             TotalSteps = place.ExpertSteps,
             Threads = 1,

@@ -15,7 +15,7 @@ namespace Rl.Cli.Bench;
 /// expert.</param>
 /// <param name="Steps">Steps that policies record.</param>
 /// <param name="Updates">Gradient steps of those who learn from them.</param>
-/// <param name="Settings">Options of all who have them.</param>
+/// <param name="Settings">Options of all who have them, SAC included.</param>
 internal sealed record OfflinePlace(
     string Environment,
     ulong Seed,
@@ -32,7 +32,15 @@ internal sealed record OfflinePlace(
     /// <summary>All that its data follows from, as one text.</summary>
     public string Recipe => string.Create(
         CultureInfo.InvariantCulture,
-        $"{Environment};seed={Seed};expert={ExpertSteps};every={CheckEvery};medium={MediumScore};steps={Steps}");
+        $"{Environment};seed={Seed};expert={ExpertSteps};every={CheckEvery};medium={MediumScore};steps={Steps};")
+        + string.Join(';', For("sac").Select(setting => $"{setting.Key}={setting.Value}"));
+
+    /// <summary>Those of its settings that an algorithm has.</summary>
+    public IEnumerable<KeyValuePair<string, string>> For(string algorithm)
+    {
+        var known = Algorithms.Describe(algorithm).Options.Select(option => option.Name).ToHashSet();
+        return Settings.Where(setting => known.Contains(setting.Key));
+    }
 }
 
 /// <summary>An algorithm that learns from a set of data.</summary>
@@ -60,9 +68,7 @@ internal sealed record OfflineTask(
     /// <summary>The options of a run.</summary>
     public AgentOptions Options()
     {
-        var known = Algorithms.Describe(Algorithm).Options.Select(option => option.Name).ToHashSet();
-        var shared = Place.Settings.Where(
-            setting => known.Contains(setting.Key) && Settings.All(own => own.Key != setting.Key));
+        var shared = Place.For(Algorithm).Where(setting => Settings.All(own => own.Key != setting.Key));
         return Algorithms.Options(Algorithm, [.. shared, .. Settings]) with
         {
             TotalSteps = Place.Updates,
