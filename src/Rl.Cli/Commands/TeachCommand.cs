@@ -82,7 +82,7 @@ internal static class TeachCommand
         _ = KeyBindings.Of(environment.ActionSpace);
         using var agent = Agent.Create(options, environment, request.Seed);
         using var folder = RunFolder.Create(request.Run, request.Overwrite, Algorithm, environment.Id, request.Seed);
-        folder.WriteConfiguration(agent, environment);
+        folder.WriteConfiguration(agent, new RunPlace(environment.Id, environment, null));
         agent.Save(folder.AgentPath);
         return Teach(agent, environment, options.TotalSteps, folder, keyboard, terminal, interruption);
     }

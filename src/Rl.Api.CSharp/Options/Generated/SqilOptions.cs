@@ -83,6 +83,9 @@ public sealed record SqilOptions : AgentOptions
     /// <summary>Give the networks observations of running mean 0 and variance 1, clipped to ± 10.</summary>
     public bool NormaliseObservations { get; init; } = Defaults.Soft.Network.NormaliseObservations;
 
+    /// <summary>Layers of your own in place of those that other options say: branches for the parts of an observation, dense layers, convolutions, layer normalisation and residual layers, of actor and critics each, who share no parameters, whether they have one design or two; critics take the action as a branch after the others, or without branches where the first dense layer comes; auto for those of the other options.</summary>
+    public Network Network { get; init; } = Convert.OfCore(Defaults.Soft.Network.Network);
+
     /// <summary>Widths of the hidden layers of actor and critic. Each in [1, 65536].</summary>
     public IReadOnlyList<int> Hidden
     {
@@ -130,7 +133,7 @@ public sealed record SqilOptions : AgentOptions
                 RoundSteps),
             new NetworkOptions(
                 NormaliseObservations,
-                Defaults.Soft.Network.Network,
+                Convert.ToCore(Network, nameof(Network)),
                 Convert.ToCore(Hidden),
                 Convert.ToCore(Activation),
                 WeightConstraint.ToCore(),
@@ -177,6 +180,7 @@ public sealed record SqilOptions : AgentOptions
         LargestLogDeviation = core.Soft.LargestLogDeviation,
         Exploration = core.Soft.Exploration.OfCore(),
         NormaliseObservations = core.Soft.Network.NormaliseObservations,
+        Network = Convert.OfCore(core.Soft.Network.Network),
         Hidden = Convert.OfCore(core.Soft.Network.Hidden),
         Activation = Convert.OfCore(core.Soft.Network.Activation),
         WeightConstraint = core.Soft.Network.WeightConstraint.OfCore(),
