@@ -181,8 +181,11 @@ let ``DAgger with a learner that keeps what it is shown becomes the expert where
     let mdp = Instance.mdp instance
     let struct (expert, _) = Instance.policy instance
     let struct (first, _) = Instance.other instance
+    let shown = ResizeArray<float[]>()
 
     let learn (seen: float[]) =
+        shown.Add(Array.copy seen)
+
         expert.Table
         |> Array.mapi (fun pair probability -> probability * seen[pair / mdp.Actions])
         |> TabularImitation.clone mdp.States mdp.Actions
@@ -191,6 +194,13 @@ let ``DAgger with a learner that keeps what it is shown becomes the expert where
     let rounds = TabularImitation.dagger mdp instance.Horizon (mdp.States + 1) (fun _ -> 0.0) expert first learn
 
     let learner, _ = Array.last rounds
+
+    // What a round learns from is what all rounds so far have met.
+    rounds
+    |> Array.map (snd >> met mdp instance.Horizon)
+    |> Array.scan (Array.map2 (+)) (Array.zeroCreate mdp.States)
+    |> Array.tail
+    |> Array.iteri (fun round all -> Expect.close 1e-10 $"round {round}" all shown[round])
 
     FiniteHorizon.objective mdp instance.Horizon learner
     |> Expect.closeNumber 1e-12 "J" (FiniteHorizon.objective mdp instance.Horizon expert)

@@ -6,6 +6,7 @@ open System
 open System.Threading
 open Rl.Core.Acting
 open Rl.Core.Algorithms
+open Rl.Core.Autodiff
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Foundations
@@ -106,6 +107,23 @@ let ``cloning learns every kind of action at once: integers, several integers, b
     Assert.InRange(evaluate learner state "Match-v0" 50, 7.9, 8.0)
     Assert.True(metric "cloningLoss" (List.last reports) < metric "cloningLoss" reports.Head)
     Assert.Equal(1500L, state.Steps)
+
+[<Fact>]
+let ``the squared loss is half the squared distance of the mean, whatever the policy's deviation`` () =
+    let row (numbers: float list) = Expr.reshape [| 1; 2 |] (Expr.vector (List.toArray numbers))
+
+    for deviation in [ -2.0; 0.0; 0.7 ] do
+        let output =
+            {
+                Policy = row [ 0.3; -1.0 ]
+                LogStandardDeviation = Some(Expr.vector [| deviation; deviation |])
+                Features = None
+                Value = Expr.number 0.0
+            }
+
+        let distribution = DiagonalNormalPolicy.create 2 deviation
+        let loss = Cloning.loss CloningLoss.Squared distribution output (row [ 0.5; 2.0 ])
+        Assert.Equal(0.5 * (0.04 + 9.0), (Reference.evaluate loss).ToArray()[0], 1e-12)
 
 [<Fact>]
 let ``cloning ten episodes balances a pole`` () =
