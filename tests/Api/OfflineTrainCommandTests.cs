@@ -211,10 +211,15 @@ public sealed class OfflineTrainCommandTests : IDisposable
     private static string[] Small => ["--steps", "24", "--set", "Hidden=8", "BatchSize=16", "--threads", "1"];
 
     /// <summary>Few and small steps of an algorithm, those of the environment that some take beside the data too.</summary>
-    private static string[] SmallFor(string algorithm) =>
-        Algorithms.Describe(algorithm).NeedsEnvironment
-            ? ["--steps", "24", "--set", "Hidden=8", "RolloutSteps=8", "MinibatchSize=8", "--threads", "1"]
-            : Small;
+    private static string[] SmallFor(string algorithm)
+    {
+        var described = Algorithms.Describe(algorithm);
+        string[] small = described.NeedsEnvironment
+            ? ["Hidden=8", "RolloutSteps=8", "MinibatchSize=8"]
+            : ["Hidden=8", "BatchSize=16", "Width=8", "Context=4"];
+        var known = small.Where(setting => described.Options.Any(option => option.Name == setting.Split('=')[0]));
+        return ["--steps", "24", "--set", .. known, "--threads", "1"];
+    }
 
     private void Refused(string message, string place)
     {
