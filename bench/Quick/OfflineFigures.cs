@@ -16,8 +16,8 @@ internal static class OfflineFigures
     private const int Batch = 256;
     private const int Rounds = 100;
 
-    /// <summary>The rounds of a longer transition: what it allocates more than a shorter one its updates allocate, where
-    /// all else is the state that each transition hands out.</summary>
+    /// <summary>The rounds of a longer transition: what it allocates more than a shorter one is what its updates
+    /// allocate; all else is the state that each transition hands out.</summary>
     private const int MoreRounds = 200;
 
     /// <summary>The figures; <paramref name="peak"/> is the machine's multiply-add rate.</summary>

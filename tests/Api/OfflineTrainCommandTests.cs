@@ -210,7 +210,7 @@ public sealed class OfflineTrainCommandTests : IDisposable
 
     private static string[] Small => ["--steps", "24", "--set", "Hidden=8", "BatchSize=16", "--threads", "1"];
 
-    /// <summary>Few and small steps of an algorithm, those of the environment that some take beside the data too.</summary>
+    /// <summary>Few and small steps of an algorithm.</summary>
     private static string[] SmallFor(string algorithm)
     {
         var described = Algorithms.Describe(algorithm);

@@ -55,7 +55,7 @@ internal sealed class TrainingData
             return needed && asked.Expert is null
                 ? throw new ArgumentException(
                     $"{algorithm} learns from recorded data; name them, for example --data pendulum/medium-v0 "
-                    + "(rl data collect makes some), or give --expert with an agent's file, whose episodes it is shown.")
+                    + "(rl data collect makes some), or give --expert with an agent's file to be shown its episodes.")
                 : null;
         }
 

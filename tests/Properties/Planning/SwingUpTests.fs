@@ -85,8 +85,8 @@ let private stateOf (seen: float32[]) =
 /// step paid.
 let private planned (seed: uint64) (steps: int) =
     let environment = (Registry.make "CartPoleSwingUp-v0").Vectorise 1
-    let options = { CrossEntropyOptions.defaults with Horizon = 20; Population = 100; Iterations = 4 }
-    let judge = EnvironmentReturns(environment.RequireSimulator 100, 1.0, 1)
+    let options = { CrossEntropyOptions.defaults with Horizon = 20; Population = 400; Iterations = 6 }
+    let judge = EnvironmentReturns(environment.RequireSimulator 400, 1.0, 1)
     let planner = CrossEntropy(options, PlanningSpace environment.ActionSpace)
     let state = planner.Start(Rng.create seed)
     let seen, action = Array.zeroCreate<float32> 5, Array.zeroCreate<float32> 1

@@ -223,6 +223,45 @@ let ``weighted regression clones the better actions more, and the colder the mor
     Assert.InRange(cold, 0.5, 0.7)
 
 [<Fact>]
+let ``advantages compare returns with what the state is worth`` () =
+    let spaces = RecordedSpaces(Space.boxOf -1.0 1.0 [| 1 |], Space.discrete 2)
+
+    // Where much is earned the first choice is the better one, where little is earned the second.
+    let episode seen choice earned =
+        {
+            Observations = [| seen; seen |]
+            Actions = [| choice |]
+            Rewards = [| earned |]
+            Terminated = true
+            Truncated = false
+        }
+
+    let data =
+        [|
+            for _ in 1..50 do
+                episode 1.0f 0.0f 11.0
+                episode 1.0f 1.0f 9.0
+                episode -1.0f 0.0f -11.0
+                episode -1.0f 1.0f -9.0
+        |]
+
+    use workers = new Workers(1)
+    let options = [ "TotalSteps", "2000"; "Temperature", "0.05"; "BatchSize", "64" ]
+    let learner = given (Awr.create (AwrOptions.ofPairs options) spaces workers) data
+    let struct (state, _) = train learner
+    let predictor, action = Predictor(learner.Policy state, 1), Array.zeroCreate<float32> 1
+
+    let drawn seen =
+        Array.init 200 (fun draw ->
+            let keys = [| Rng.create (uint64 draw) |]
+            predictor.Sample(ReadOnlySpan [| seen |], Span action, Span keys)
+            float action[0])
+        |> Array.average
+
+    let struct (rich, poor) = struct (drawn 1.0f, drawn -1.0f)
+    Assert.True(rich < 0.2 && poor > 0.8, $"{rich} {poor}")
+
+[<Fact>]
 let ``rewards-to-go end with their episode`` () =
     let episode rewards =
         {
