@@ -78,7 +78,8 @@ internal static class ModelFigures
         var options = Options(hidden);
         var known = KnownTasks.find("CartPoleSwingUp-v0");
         var network = ModelOptionsModule.network(options, Observations, Actions, false, false);
-        var planning = new ModelPlanning(20, Propagation.TrajectorySamplingInfinite, Observations, known);
+        var propagation = Core.Algorithms.Propagation.TrajectorySamplingInfinite;
+        var planning = new ModelPlanning(20, propagation, Observations, known);
         var returns = new ModelReturns(network, planning, 5, workers);
         var theta = Parameters(network);
         var own = theta.Length / 7;

@@ -181,10 +181,11 @@ public sealed class PredictionTests
         Agents.RequireTheSame(agent);
     }
 
-    public static TheoryData<string> EveryAlgorithm => [.. Catalogue.entries.Select(entry => entry.Id)];
+    public static TheoryData<string> AlgorithmsWithLayers =>
+        [.. Algorithms.All.Where(each => each.Options.Any(option => option.Name == "Network")).Select(each => each.Id)];
 
     [Theory]
-    [MemberData(nameof(EveryAlgorithm))]
+    [MemberData(nameof(AlgorithmsWithLayers))]
     public void Models_of_every_algorithm_have_its_networks_of_ones_own(string algorithm)
     {
         const string Layers = "branch(\"camera\")[conv(4, 2, 2, 1, tanh) norm flatten dense(8)] "

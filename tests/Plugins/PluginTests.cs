@@ -23,7 +23,7 @@ public sealed class PluginTests(LoadedPlugin loaded) : IClassFixture<LoadedPlugi
             Algorithms.All.Select(algorithm => algorithm.Id));
         var annealing = Assert.Single(Algorithms.All, algorithm => algorithm.Id == "annealing");
         Assert.Equal(
-            ["TotalSteps", "Episodes", "Deviation", "Temperature", "Hidden", "Activation"],
+            ["TotalSteps", "Episodes", "Deviation", "Temperature", "Network", "Hidden", "Activation"],
             annealing.Options.Select(option => option.Name));
         Assert.All(annealing.Options, option => Assert.NotEmpty(option.Meaning));
         Assert.Equal("greater than 0", annealing.Options.Single(option => option.Name == "Deviation").Range);
@@ -100,6 +100,21 @@ public sealed class PluginTests(LoadedPlugin loaded) : IClassFixture<LoadedPlugi
         Assert.Equal(File.ReadAllBytes(loaded.File("whole.rl")), File.ReadAllBytes(loaded.File("pieces.rl")));
         Assert.Equal(LoadedPlugin.Trained(1), LoadedPlugin.Trained(3));
         Assert.Equal(whole.Evaluate(5).Mean, second.Evaluate(5).Mean);
+    }
+
+    [Fact]
+    public void It_takes_layers_of_a_users_own()
+    {
+        Agent With(string network, string hidden) =>
+            Agent.Create(
+                Algorithms.Options("annealing", [new("Network", network), new("Hidden", hidden)]),
+                Environments.Make("CartPole-v1"), 1);
+
+        using var agent = With("dense(3)", "");
+        Assert.Equal((4 * 3) + 3 + (3 * 2) + 2, agent.Parameters.Length);
+        var error = Assert.Throws<ArgumentException>(
+            void () => With("dense(3)", "8").Dispose());
+        Assert.Contains("has no effect beside Network", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -175,5 +175,5 @@ module SimulatedAnnealing =
             defaults
             rows
             [ "Episodes", "2" ]
-            (Options.validate rows)
+            (NetworkOptions.validate rows defaults)
             (fun options environment _ -> bind options environment)

@@ -54,13 +54,19 @@ module NetworkOptions =
             ActionScaling = ActionScaling.Bounds
         }
 
-    /// What acts on the environment's observations, with the hidden layers and the action units of the options; ln σ of
-    /// continuous actions starts as given.
-    let actor (initialLogStandardDeviation: float) (environment: BatchEnvironment) (options: NetworkOptions) : Actor =
-        let distribution = Policy.headFor initialLogStandardDeviation environment.ActionSpace
+    /// What acts on observations of the space, with the layers and the action units of the options; ln σ of continuous
+    /// actions starts as given. Fails, blaming the argument "Network", for layers of an actor and a critic.
+    let actorOf (initialLogStandardDeviation: float) (observations: Space) (actions: Space) (options: NetworkOptions) =
+        let head = Policy.headFor initialLogStandardDeviation actions
 
-        Actor.create options.Activation (Encoding.size environment.ObservationSpace) options.Hidden distribution
-        |> Policy.scaledActor options.ActionScaling environment.ActionSpace
+        match NetworkDesign.only options.Network with
+        | Some path -> PolicyNetwork.ofPath (Initialiser.Orthogonal Initialiser.rootTwo) observations head path
+        | None -> Actor.create options.Activation (Encoding.size observations) options.Hidden head
+        |> Policy.scaledActor options.ActionScaling actions
+
+    /// `actorOf` for the environment's spaces.
+    let actor (initialLogStandardDeviation: float) (environment: BatchEnvironment) (options: NetworkOptions) : Actor =
+        actorOf initialLogStandardDeviation environment.ObservationSpace environment.ActionSpace options
 
     let normaliseObservations: OptionRow<NetworkOptions> list =
         [

@@ -142,21 +142,13 @@ type internal Population
 [<RequireQualifiedAccess>]
 module internal Search =
 
-    let private networkOf (options: NetworkOptions) (observations: Space) (actions: Space) : Actor =
-        let head = Policy.headFor 0.0 actions
-
-        match NetworkDesign.only options.Network with
-        | Some path -> PolicyNetwork.ofPath (Initialiser.Orthogonal Initialiser.rootTwo) observations head path
-        | None -> Actor.create options.Activation (Encoding.size observations) options.Hidden head
-        |> Policy.scaledActor options.ActionScaling actions
-
     /// A policy for the environment's spaces.
     let network (options: NetworkOptions) (environment: BatchEnvironment) : Actor =
-        networkOf options environment.ObservationSpace environment.ActionSpace
+        NetworkOptions.actor 0.0 environment options
 
     /// The number of parameters of `network` for these spaces.
     let parameters (options: NetworkOptions) (observations: Space) (actions: Space) : int =
-        (Actor.layout (networkOf options observations actions)).Count
+        (Actor.layout (NetworkOptions.actorOf 0.0 observations actions options)).Count
 
     /// The state before the first transition; with `fromZero`, all of the policy's parameters start at 0.
     let start actor environment normaliseObservations (fromZero: bool) : StateStart =
