@@ -45,8 +45,13 @@ internal sealed class Staging(string repository, string folder, IReadOnlyList<Se
         var bar = sections.Select(section => $"- name: {section.Name}\n  href: {section.Folder}/\n");
         const string References = "- name: C# reference\n  href: api/\n- name: F# reference\n  href: core/\n";
         Write("toc.yml", string.Concat(bar) + References);
-        return [.. links.Broken.Select(link => $"broken link: {link}"), .. Forgotten()];
+        return [.. links.Broken.Select(link => $"broken link: {link}"), .. Forgotten(), .. InOnePlace()];
     }
+
+    private IEnumerable<string> InOnePlace() =>
+        paths.Pages.GroupBy(page => page.Value, page => page.Key, StringComparer.Ordinal)
+            .Where(pages => pages.Count() > 1)
+            .Select(pages => $"{string.Join(" and ", pages)} would both be {pages.Key}; give one another name");
 
     private IEnumerable<string> Forgotten() =>
         Directory.EnumerateFiles(Path.Combine(repository, "docs"), "*.md", SearchOption.AllDirectories)
