@@ -159,9 +159,9 @@ internal static class TrainCommandLine
 
         private readonly Option<string?> expert = new("--expert")
         {
-            Description = "The agent's file of an expert, for algorithms that imitate: dagger asks it while it trains, "
+            Description = "An expert's run or agent file, for algorithms that imitate: dagger asks it while it trains, "
                 + "for others its episodes are recorded first.",
-            HelpName = "file",
+            HelpName = "run",
         };
 
         private readonly Option<int> expertEpisodes = NumberOption.Whole(

@@ -33,7 +33,10 @@ public sealed class ImitationCommandTests : IDisposable
         string[] task = ["train", algorithm, "CartPole-v1", "--episodes", "2", "--set", .. options];
         string[] taught = ["--expert", expert, "--expert-episodes", "4"];
         var (whole, run) = (folder.File("whole"), folder.File("run"));
-        Assert.Equal(0, Run([.. task, .. taught, "--run", whole, "--steps", $"{steps}"]).Code);
+        var teacher = Directory.CreateDirectory(folder.File("teacher")).FullName;
+        File.Copy(expert, Path.Combine(teacher, RunFiles.Agent));
+        string[] ofRun = ["--expert", teacher, "--expert-episodes", "4"];
+        Assert.Equal(0, Run([.. task, .. ofRun, "--run", whole, "--steps", $"{steps}"]).Code);
         Assert.Equal(0, Run([.. task, .. taught, "--run", run, "--steps", $"{steps / 2}"]).Code);
         var path = Path.Combine(run, RunFiles.Agent);
         var half = File.ReadAllBytes(path);

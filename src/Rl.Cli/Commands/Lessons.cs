@@ -1,4 +1,5 @@
 using System;
+using Rl.Cli.Runs;
 
 namespace Rl.Cli.Commands;
 
@@ -19,7 +20,7 @@ internal static class Lessons
         }
 
         RequireImitation(algorithm);
-        var expert = Expert.Load(path);
+        var expert = Expert.Load(RunPlaces.FindAgent(path));
         return algorithm.NeedsExpert
             ? Agent.Create(options, environment, expert, seed)
             : Agent.Create(options, expert.Record(environment, request.ExpertEpisodes, seed), environment, seed);
@@ -42,7 +43,7 @@ internal static class Lessons
         }
 
         RequireImitation(algorithm);
-        var expert = Expert.Load(path);
+        var expert = Expert.Load(RunPlaces.FindAgent(path));
         if (algorithm.NeedsExpert)
         {
             agent.Teach(expert);
