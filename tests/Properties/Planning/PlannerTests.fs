@@ -222,6 +222,22 @@ let ``deciding is a function of options and state: planners share nothing and re
         let isUntouched = start.Key = Rng.create seed && Array.forall ((=) 0.0) start.Plan
         action = sameAction && next = sameNext && isUntouched)
 
+[<Property>]
+let ``a state that was rounded, written and read decides as it did`` (seed: uint64) =
+    let struct (_, judge) = quadratic seed 8
+
+    planners 4 box
+    |> List.forall (fun planner ->
+        let struct (_, state) = planner.Plan(planner.Start(Rng.create seed), judge)
+        state.Round()
+        let kept = Array.zeroCreate<float32> state.Width
+        state.Write kept
+        let read = planner.Start state.Key
+        read.Read kept
+        let struct (action, _) = planner.Plan(state, judge)
+        let struct (again, _) = planner.Plan(read, judge)
+        action = again)
+
 [<Fact>]
 let ``deciding allocates nothing`` () =
     let environment = Registry.make "Pendulum-v1"

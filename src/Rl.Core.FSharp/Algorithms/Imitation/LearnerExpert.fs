@@ -5,13 +5,6 @@ open System
 open Rl.Core.Foundations
 open Rl.Core.Learning
 
-/// A learner whose transitions ask an expert. Files hold none: who goes on gives it again.
-[<AbstractClass>]
-type TaughtLearner() =
-    inherit Learner()
-    /// The expert that is asked from now on.
-    abstract Teach: expert: Expert -> unit
-
 /// Who is asked, once there is somebody.
 [<Sealed>]
 type internal ExpertPlace(algorithm: string) =
@@ -32,21 +25,12 @@ type internal ExpertPlace(algorithm: string) =
                 )
             )
 
-/// A learner with a place for an expert.
+/// A learner whose transitions ask an expert. Files hold none: who goes on gives it again.
 [<Sealed>]
 type internal LearnerWithExpert(inner: Learner, place: ExpertPlace) =
-    inherit TaughtLearner()
-    override _.Teach expert = place.Set expert
-    override _.Algorithm = inner.Algorithm
-    override _.Environment = inner.Environment
-    override _.Network = inner.Network
-    override _.Layout = inner.Layout
-    override _.Options = inner.Options
-    override _.TotalSteps = inner.TotalSteps
-    override _.Misfit state = inner.Misfit state
-    override _.Initialise key = inner.Initialise key
-    override _.Transition state = inner.Transition state
-    override _.Dispose() = inner.Dispose()
+    inherit LearnerAround(inner)
+    /// The expert that is asked from now on.
+    member _.Teach(expert: Expert) : unit = place.Set expert
 
 /// Giving experts.
 [<AbstractClass; Sealed>]
@@ -57,7 +41,7 @@ type LearnerExpert private () =
         Guard.notNull (nameof learner) learner
 
         match learner with
-        | :? TaughtLearner as taught ->
+        | :? LearnerWithExpert as taught ->
             taught.Teach expert
             learner
         | _ ->

@@ -9,18 +9,8 @@ open Rl.Core.Learning
 /// A learner whose states act by plans.
 [<Sealed>]
 type private PlanningLearner(inner: Learner, plans: TrainingState -> PlayerMaker) =
-    inherit Learner()
-    override _.Algorithm = inner.Algorithm
-    override _.Environment = inner.Environment
-    override _.Network = inner.Network
-    override _.Layout = inner.Layout
-    override _.Options = inner.Options
-    override _.TotalSteps = inner.TotalSteps
-    override _.Misfit state = inner.Misfit state
-    override _.Initialise key = inner.Initialise key
-    override _.Transition state = inner.Transition state
+    inherit LearnerAround(inner)
     override _.Plans state = Some(plans state)
-    override _.Dispose() = inner.Dispose()
 
 /// The learners of the loops of slides 10 and 11.
 [<RequireQualifiedAccess>]
