@@ -4,10 +4,8 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
 using System.Linq;
-using System.Runtime.ExceptionServices;
 using System.Text.Json;
 using System.Threading;
-using System.Threading.Tasks;
 using Rl.Cli.Bench;
 using Rl.Cli.Views;
 using Rl.Core.Foundations;
@@ -51,21 +49,9 @@ internal static class BenchCommand
             return OfflineBenchCommand.Run(request, terminal, interruption);
         }
 
-        ArgumentOutOfRangeException.ThrowIfLessThan(request.Seeds ?? 1, 1, "--seeds");
-        ArgumentOutOfRangeException.ThrowIfNegative(request.Parallel, "--parallel");
-        var tasks = BenchTask.Load(request.Suite)
-            .Where(task => request.Only is not { } only
-                || only.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
-                    .Any(part => task.Name.Contains(part, StringComparison.OrdinalIgnoreCase)))
+        var tasks = BenchJobs.Chosen(BenchTask.Load(request.Suite), task => task.Name, request)
             .Select(task => task with { Seeds = request.Seeds ?? task.Seeds })
             .ToList();
-        if (tasks.Count == 0)
-        {
-            throw new ArgumentException(
-                $"No task of {request.Suite} has \"{request.Only}\" in its name; the names are "
-                    + $"{string.Join(", ", BenchTask.Load(request.Suite).Select(task => task.Name))}.");
-        }
-
         var folder = Path.Combine(request.Output, request.Suite);
         Directory.CreateDirectory(folder);
         var runs = Measure(tasks, folder, request, terminal, interruption);
@@ -155,13 +141,6 @@ internal static class BenchCommand
                     + $"{missing.Count} to go");
         }
 
-        var parallelism = new ParallelOptions
-        {
-            MaxDegreeOfParallelism = request.Parallel > 0 ? request.Parallel : System.Environment.ProcessorCount,
-            CancellationToken = interruption,
-        };
-
-        // The longest first would be the shortest in all, but in the order of the table the first rows are there soon.
         void Measure((BenchTask Task, ulong Seed, string Path, string Settings) job)
         {
             var run = BenchRun.Measure(job.Task, job.Seed, interruption);
@@ -185,17 +164,7 @@ internal static class BenchCommand
             }
         }
 
-        try
-        {
-            var jobs = Partitioner.Create(missing, EnumerablePartitionerOptions.NoBuffering);
-            Parallel.ForEach(jobs, parallelism, Measure);
-        }
-        catch (AggregateException errors)
-        {
-            // One failure is told as it would be alone; the others would tell the same.
-            ExceptionDispatchInfo.Throw(errors.InnerExceptions[0]);
-        }
-
+        BenchJobs.Measure(missing, request, Measure, interruption);
         return runs;
     }
 }

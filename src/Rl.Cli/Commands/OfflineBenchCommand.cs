@@ -1,12 +1,9 @@
-using System;
 using System.Collections.Concurrent;
 using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
 using System.Linq;
-using System.Runtime.ExceptionServices;
 using System.Threading;
-using System.Threading.Tasks;
 using Rl.Cli.Bench;
 using Rl.Cli.Views;
 using Rl.Core.Foundations;
@@ -22,19 +19,7 @@ internal static class OfflineBenchCommand
 
     public static int Run(BenchRequest request, Terminal terminal, CancellationToken interruption)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(request.Seeds ?? 1, 1, "--seeds");
-        ArgumentOutOfRangeException.ThrowIfNegative(request.Parallel, "--parallel");
-        var all = OfflineTask.All();
-        var tasks = all.Where(task => request.Only is not { } only
-            || only.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
-                .Any(part => task.Name.Contains(part, StringComparison.OrdinalIgnoreCase))).ToList();
-        if (tasks.Count == 0)
-        {
-            throw new ArgumentException(
-                $"No task of offline has \"{request.Only}\" in its name; the names are "
-                + $"{string.Join(", ", all.Select(task => task.Name))}.");
-        }
-
+        var tasks = BenchJobs.Chosen(OfflineTask.All(), task => task.Name, request);
         var folder = Path.Combine(request.Output, "offline");
         Directory.CreateDirectory(folder);
         List<OfflineRow> rows = [];
@@ -120,15 +105,10 @@ internal static class OfflineBenchCommand
             known = data.Facts;
             known.Write(facts, place.Recipe);
             var done = 0;
-            var parallelism = new ParallelOptions
-            {
-                MaxDegreeOfParallelism = request.Parallel > 0 ? request.Parallel : System.Environment.ProcessorCount,
-                CancellationToken = interruption,
-            };
-            try
-            {
-                var jobs = Partitioner.Create(missing, EnumerablePartitionerOptions.NoBuffering);
-                Parallel.ForEach(jobs, parallelism, job =>
+            BenchJobs.Measure(
+                missing,
+                request,
+                job =>
                 {
                     var run = OfflineRun.Measure(job.Task, data[job.Task.Set], job.Seed, interruption);
                     run.Write(job.Path, job.Task);
@@ -137,13 +117,8 @@ internal static class OfflineBenchCommand
                         CultureInfo.InvariantCulture,
                         $"{Interlocked.Increment(ref done),4} of {missing.Count}  {job.Task.Name,-40} "
                             + $"seed {job.Seed,-3} {Text.Return(run.Return),8}  {run.Seconds,6:0.0} s"));
-                });
-            }
-            catch (AggregateException errors)
-            {
-                // One failure is told as it would be alone; the others would tell the same.
-                ExceptionDispatchInfo.Throw(errors.InnerExceptions[0]);
-            }
+                },
+                interruption);
         }
 
         return tasks.Select(task => new OfflineRow(task, known, [.. runs[task].OrderBy(run => run.Seed)]));
