@@ -270,8 +270,11 @@ internal static partial class Convert
     {
         var (reported, ofReport) = Core.Training.Warnings.observe(report, watch);
         (reported, var ofState) = Core.Training.Warnings.observeState(state, reported);
+        (reported, var ofEnvironment) =
+            Core.Training.Warnings.observeEnvironment(learner.Environment, report, reported);
         (watch, var ofScales) = Core.Training.ScaleWarnings.observe(learner, state, reported);
-        var raised = ListModule.Append(ofReport, ListModule.Append(ofState, ofScales));
+        var raised = ListModule.Append(
+            ofReport, ListModule.Append(ofState, ListModule.Append(ofEnvironment, ofScales)));
         return raised.IsEmpty
             ? []
             : Array.AsReadOnly(

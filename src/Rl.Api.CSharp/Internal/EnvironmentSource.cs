@@ -217,11 +217,16 @@ internal abstract class EnvironmentSource
 
     /// <summary>A user's environment as the core sees it. To dispose of it disposes of the user's.</summary>
     private class EnvironmentAdapter(IEnvironment environment, int? maxEpisodeSteps)
-        : Core.Environments.IMaskedEnvironment, Core.Environments.IGoalEnvironment, IMutableRenderable, IDisposable
+        : Core.Environments.IMaskedEnvironment,
+            Core.Environments.IGoalEnvironment,
+            IMutableRenderable,
+            IMutableBlowups,
+            IDisposable
     {
         private readonly IMaskedEnvironment? masked = Abilities.Masked(environment);
         private readonly IGoalEnvironment? goals = Abilities.Goals(environment);
         private readonly IRenderable? view = Abilities.Of<IRenderable>(environment);
+        private readonly IBlowupEnvironment? simulation = Abilities.Of<IBlowupEnvironment>(environment);
 
         public void Dispose() => Abilities.Dispose(environment);
 
@@ -241,6 +246,8 @@ internal abstract class EnvironmentSource
 
         public bool ComputeTerminated(ReadOnlySpan<float> achieved, ReadOnlySpan<float> desired) =>
             goals!.ComputeTerminated(achieved, desired);
+
+        public bool HasBlownUp => simulation is { HasBlownUp: true };
 
         public bool CanRender => view is not null;
 

@@ -68,6 +68,12 @@ type IInPlaceMany<'State when 'State: unmanaged> =
     abstract StepManyInPlace:
         states: Span<'State> * actions: ReadOnlySpan<float32> * rngs: Span<Rng> * outcomes: Span<Outcome> -> unit
 
+/// What an environment whose numbers may lose their sense, such as a simulation of forces, can offer.
+type IBlowups<'State when 'State: unmanaged> =
+    /// Whether an episode ended in the state because its numbers lost their sense (NaN, or beyond what means
+    /// something), and for no reason of the task's.
+    abstract HasBlownUp: state: 'State -> bool
+
 /// An environment in which not every action is possible in every state.
 type IActionMasks<'State when 'State: unmanaged> =
     /// mask[i] ← whether choice i is possible: one element a choice of the (multi-)discrete action space, in its order.

@@ -43,8 +43,8 @@ module internal RobotState =
     let inline numbers<'State when 'State: struct> (state: byref<'State>) : Span<float> =
         MemoryMarshal.CreateSpan(&Unsafe.As<'State, float>(&state), length<'State>)
 
-/// Where things stand in a state: whether it is terminal, position, velocity, warm start, what the next step needs to
-/// know of this one, what is seen.
+/// Where things stand in a state: whether it is terminal (2: because its numbers lost their sense), position, velocity,
+/// warm start, what the next step needs to know of this one, what is seen.
 [<Sealed>]
 type internal StateLayout(task: RobotTask) =
     let dofs = task.Model.DofCount
@@ -168,7 +168,7 @@ type internal RobotEnvironment<'State
             w.Position.CopyTo(layout.Position numbers)
             w.Velocity.CopyTo(layout.Velocity numbers)
             start numbers
-            numbers[0] <- 1.0
+            numbers[0] <- 2.0
             { Reward = 0.0; Terminated = true; Truncated = false }
 
     /// The state that begins at a position with a velocity, without memory of steps before it.
@@ -211,6 +211,11 @@ type internal RobotEnvironment<'State
 
     interface IInPlace<'State> with
         member _.StepInPlace(state, action, _) = step (RobotState.numbers &state) action
+
+    interface IBlowups<'State> with
+        member _.HasBlownUp(state) =
+            let mutable state = state
+            (RobotState.numbers &state)[0] = 2.0
 
     interface IRenderable<'State> with
         member _.Render(state) =
