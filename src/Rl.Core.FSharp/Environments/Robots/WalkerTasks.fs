@@ -102,6 +102,7 @@ type internal HumanoidTask(options: WalkerOptions) =
 
     override _.MemorySize = 1
     override _.NeedsContactForces = options.SeesContacts || options.PaysContacts
+    override _.NeedsBodies = options.SeesInertias || options.SeesVelocities
 
     override _.Reset(position, velocity, rng) =
         let rng = TaskParts.addUniform (ReadOnlySpan model.Positions0) options.ResetNoiseScale position rng
