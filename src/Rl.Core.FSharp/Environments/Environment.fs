@@ -80,6 +80,29 @@ type IActionMasks<'State when 'State: unmanaged> =
     /// At least one choice of each component is possible in every state that is not terminal.
     abstract ActionMask: state: 'State * mask: Span<bool> -> unit
 
+/// Relative errors of what steps compute.
+[<RequireQualifiedAccess>]
+module StepError =
+    /// 2⁻⁵²: of doubles.
+    [<Literal>]
+    let OfDoubles = 2.220446049250313e-16
+
+    /// 2⁻²³: of singles.
+    [<Literal>]
+    let OfSingles = 1.1920928955078125e-7
+
+/// An environment whose state moves smoothly in numbers that can be read and set: what planners need that ask how the
+/// next state and the reward change with the state (iLQR and DDP).
+type IContinuousState<'State when 'State: unmanaged> =
+    /// How many numbers there are, all that a step depends on among them.
+    abstract StateSize: int
+    /// The relative error of what a step computes: `StepError.OfDoubles` where nothing else is done.
+    abstract StepError: float
+    /// Writes the numbers of a state.
+    abstract ReadState: state: 'State * numbers: Span<float> -> unit
+    /// A state with these numbers; whatever else it has is that of `state`.
+    abstract WithState: state: 'State * numbers: ReadOnlySpan<float> -> 'State
+
 /// An environment that can be looked at.
 type IRenderable<'State when 'State: unmanaged> =
     /// What a state looks like; a pure function.

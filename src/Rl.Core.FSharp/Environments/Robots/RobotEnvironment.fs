@@ -59,6 +59,19 @@ type internal StateLayout(task: RobotTask) =
     member _.WarmStart(numbers: Span<float>) = numbers.Slice(velocity + dofs, dofs)
     member _.Memory(numbers: Span<float>) = numbers.Slice(memory, observation - memory)
     member _.Observation(numbers: Span<float>) = numbers.Slice(observation, task.ObservationSize)
+    /// The number of numbers that a step depends on: position, velocity and memory. The warm start only shortens the
+    /// search for the forces.
+    member _.SmoothSize = velocity - 1 + dofs + task.MemorySize
+
+    /// Those of a state.
+    member _.ReadSmooth(numbers: Span<float>, smooth: Span<float>) : unit =
+        numbers.Slice(1, velocity - 1 + dofs).CopyTo smooth
+        numbers.Slice(memory, task.MemorySize).CopyTo(smooth.Slice(velocity - 1 + dofs))
+
+    /// Sets those of a state.
+    member _.WriteSmooth(smooth: ReadOnlySpan<float>, numbers: Span<float>) : unit =
+        smooth.Slice(0, velocity - 1 + dofs).CopyTo(numbers.Slice 1)
+        smooth.Slice(velocity - 1 + dofs).CopyTo(numbers.Slice memory)
 
 /// A task of a robot. Actions are the actuators' controls: beyond their ranges they are clamped where they act, and
 /// cost what was asked for, as in Gymnasium; NaN is refused. A state whose numbers lose their sense (NaN, or beyond
@@ -246,6 +259,20 @@ type internal RobotEnvironment<'State
 
             for index in 0 .. numbers.Length - 1 do
                 observation[index] <- float32 numbers[index]
+
+    interface IContinuousState<'State> with
+        member _.StateSize = layout.SmoothSize
+        // What contacts do is found by iterations that end at a tolerance.
+        member _.StepError = 1e-11
+
+        member _.ReadState(state, numbers) =
+            let mutable state = state
+            layout.ReadSmooth(RobotState.numbers &state, numbers)
+
+        member _.WithState(state, numbers) =
+            let mutable state = state
+            layout.WriteSmooth(numbers, RobotState.numbers &state)
+            state
 
     interface IInPlaceMany<'State> with
         member _.StepInPlace(state, action, _) = step (RobotState.numbers &state) action
