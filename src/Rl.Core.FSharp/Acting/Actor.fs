@@ -22,6 +22,9 @@ type Actor =
         /// Of policies that are asked for a return: what looks back upon the episode, in place of features. Then layers
         /// follow its features, and θ holds which return to ask for.
         Transformer: EpisodeTransformer option
+        /// Of policies that choose among actions such as the data has: the networks that propose and judge them, in
+        /// place of features and layers.
+        Candidates: ActionCandidates option
         Layers: Mlp
         Distribution: ActionDistribution
         /// From the policy's actions to the environment's, before they are clipped to their space.
@@ -36,7 +39,7 @@ type Actor =
         | None -> this.Features.StateSize
 
 /// Layouts and outputs of actors. The blocks lie under "encoder", "trunk", "memory", "quantiles", "transformer",
-/// "actor", "fractions" and "returns".
+/// "actor", "fractions" and "returns"; or, of policies that choose among candidates, under the names of these.
 [<RequireQualifiedAccess>]
 module Actor =
 
@@ -52,6 +55,7 @@ module Actor =
             Quantiles = None
             Fractions = None
             Transformer = None
+            Candidates = None
             Layers = { layers with Activation = activation }
             Distribution = distribution
             Actions = ActionMap.identity
@@ -64,16 +68,18 @@ module Actor =
 
     /// The number of inputs.
     let inputs (actor: Actor) =
-        match actor.Transformer with
-        | Some transformer -> transformer.Observations
-        | None -> Features.inputs actor.Layers.Inputs actor.Features
+        match actor.Transformer, actor.Candidates with
+        | Some transformer, _ -> transformer.Observations
+        | None, Some candidates -> ActionCandidates.inputs candidates
+        | None, None -> Features.inputs actor.Layers.Inputs actor.Features
 
     /// The parameters: encoder, trunk, memory, quantiles, transformer, actor (with the distribution's own), fractions,
     /// returns. None of an actor without outputs.
     let layout (actor: Actor) : Layout =
-        if actor.Layers.Outputs = 0 then
-            Layout.empty
-        else
+        match actor.Candidates with
+        | Some candidates -> ActionCandidates.layout candidates
+        | None when actor.Layers.Outputs = 0 -> Layout.empty
+        | None ->
             let own = Layout.append (Mlp.layout actor.Layers) actor.Distribution.Parameters
 
             Layout.merge
@@ -129,7 +135,15 @@ module Actor =
 
     /// The outputs for observations [..., inputs]. For actors without a recurrent layer.
     let apply (actor: Actor) (parameters: Parameters) (observations: Expr) : ActorOutput =
-        onFeatures actor parameters (Features.apply actor.Features parameters observations) (Expr.number 0.0)
+        match actor.Candidates with
+        | Some candidates ->
+            {
+                Policy = ActionCandidates.apply candidates parameters observations
+                LogStandardDeviation = None
+                Features = None
+                Value = Expr.number 0.0
+            }
+        | None -> onFeatures actor parameters (Features.apply actor.Features parameters observations) (Expr.number 0.0)
 
     /// The outputs for observations [rows, inputs] in training, where layers are normalised over batches, and what
     /// normalisations carry then: the numbers of `Mlp.statistics`.

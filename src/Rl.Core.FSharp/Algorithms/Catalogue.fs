@@ -18,6 +18,7 @@ module Catalogue =
             Awr.entry
             BasicMbrl.entry
             Bc.entry
+            Bcq.entry
             C51.entry
             Cem.entry
             Cql.entry
@@ -26,6 +27,7 @@ module Catalogue =
             Dagger.entry
             Ddpg.entry
             DecisionTransformer.entry
+            DiscreteBcq.entry
             DiscreteCql.entry
             Dqn.entry
             Droq.entry

@@ -174,7 +174,35 @@ module internal CheckpointRules =
                 transformer.Width
             | None -> features
 
-        let outputs = mlp "the actor" features actor.Layers
+        let ofCandidates (candidates: ActionCandidates) =
+            let numbers = Encoding.size actionSpace
+
+            let judge what besides outputs (critic: ActionCritic) =
+                let features =
+                    match critic.Encoder with
+                    | Some encoder -> encoded input encoder
+                    | None -> ActionCandidates.inputs candidates
+
+                if mlp what (features + besides) critic.Layers <> outputs then
+                    input.Fail $"{what} gives {critic.Layers.Outputs} numbers instead of {outputs}"
+
+            judge "the decoder" candidates.Latents numbers candidates.Decoder
+            judge "the perturbation" numbers numbers candidates.Perturbation
+            judge "the critic of candidates" numbers 1 candidates.Critics
+
+            if not (Double.IsFinite candidates.Reach && candidates.Reach >= 0.0) then
+                input.Fail $"its perturbation reaches {candidates.Reach}"
+
+            if int64 candidates.Count * int64 candidates.Latents > LargestImage then
+                input.Fail $"its network proposes {candidates.Count} actions"
+
+            numbers
+
+        let outputs =
+            match actor.Candidates with
+            | Some candidates -> ofCandidates candidates
+            | None -> mlp "the actor" features actor.Layers
+
         let distribution = actor.Distribution
 
         if not (fits false distribution actionSpace) then

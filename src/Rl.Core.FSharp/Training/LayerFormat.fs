@@ -437,3 +437,38 @@ module internal LayerFormat =
             Embedding = embeddings[embedding]
             Epsilon = input.Float()
         }
+
+    let private writeCritic (output: BinaryOut) (critic: ActionCritic) =
+        output.Byte(if critic.Encoder.IsSome then 1 else 0)
+        critic.Encoder |> Option.iter (writeEncoder output)
+        writeMlp output critic.Layers
+        output.Int critic.Count
+
+    let private readCritic (input: BinaryIn) : ActionCritic =
+        let encoder = if input.Byte() = 0 then None else Some(readEncoder true input)
+        let layers = readMlp input
+        { Encoder = encoder; Layers = layers; Count = readWidth input }
+
+    let writeCandidates (output: BinaryOut) (candidates: ActionCandidates) =
+        writeCritic output candidates.Decoder
+        writeCritic output candidates.Perturbation
+        writeCritic output candidates.Critics
+        output.Int candidates.Latents
+        output.Int candidates.Count
+        output.Float candidates.Reach
+
+    let readCandidates (input: BinaryIn) : ActionCandidates =
+        let decoder = readCritic input
+        let perturbation = readCritic input
+        let critics = readCritic input
+        let latents = readWidth input
+        let count = readWidth input
+
+        {
+            Decoder = decoder
+            Perturbation = perturbation
+            Critics = critics
+            Latents = latents
+            Count = count
+            Reach = input.Float()
+        }

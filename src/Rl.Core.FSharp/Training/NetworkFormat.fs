@@ -113,12 +113,15 @@ module internal NetworkFormat =
         // One byte for all: before there were quantiles it was 0 or 1.
         let bit value present = if Option.isSome present then value else 0
         let ofFeatures = bit 1 features.Memory + bit 8 features.Graph
-        output.Byte(ofFeatures + bit 2 quantiles + bit 4 fractions + bit 16 actor.Transformer)
+
+        output.Byte(ofFeatures + bit 2 quantiles + bit 4 fractions + bit 16 actor.Transformer + bit 32 actor.Candidates)
+
         features.Memory |> Option.iter (LayerFormat.writeRecurrent output)
         quantiles |> Option.iter (LayerFormat.writeQuantiles output)
         fractions |> Option.iter (LayerFormat.writeFractions output)
         features.Graph |> Option.iter (LayerFormat.writeGraph output)
         actor.Transformer |> Option.iter (LayerFormat.writeTransformer output)
+        actor.Candidates |> Option.iter (LayerFormat.writeCandidates output)
 
     /// Features with what may follow them; version 2 knew neither normalised convolutions nor quantiles.
     let private readFeatures (isVersion2: bool) (input: BinaryIn) =
@@ -128,7 +131,10 @@ module internal NetworkFormat =
         let kinds = all % 8
 
         // Fractions are those of quantiles.
-        if all > (if isVersion2 then 1 else 16) || kinds = 4 || kinds = 5 then
+        // A transformer or candidates stand alone.
+        let isKnown = all <= (if isVersion2 then 1 else 16) || (all = 32 && not isVersion2)
+
+        if not isKnown || kinds = 4 || kinds = 5 then
             input.Fail $"it announces layers after its features of the unknown kind {all}"
 
         let memory = if kinds % 2 = 1 then Some(LayerFormat.readRecurrent input) else None
@@ -136,6 +142,7 @@ module internal NetworkFormat =
         let fractions = if kinds >= 4 then Some(LayerFormat.readFractions input) else None
         let graph = if all / 8 = 1 then Some(LayerFormat.readGraph input) else None
         let transformer = if all = 16 then Some(LayerFormat.readTransformer input) else None
+        let candidates = if all = 32 then Some(LayerFormat.readCandidates input) else None
 
         if graph.IsSome && (encoder.IsSome || trunk.IsSome) then
             input.Fail "it holds layers of a user's own beside others in their place"
@@ -143,7 +150,11 @@ module internal NetworkFormat =
         if transformer.IsSome && (encoder.IsSome || trunk.IsSome) then
             input.Fail "it holds a transformer beside layers in its place"
 
-        struct ({ Graph = graph; Encoder = encoder; Trunk = trunk; Memory = memory }, quantiles, fractions, transformer)
+        if candidates.IsSome && (encoder.IsSome || trunk.IsSome) then
+            input.Fail "it holds candidates of actions beside layers in their place"
+
+        let features = { Graph = graph; Encoder = encoder; Trunk = trunk; Memory = memory }
+        struct (features, quantiles, fractions, transformer, candidates)
 
     let writeActor (output: BinaryOut) (actor: Actor) =
         writeFeatures output actor
@@ -152,7 +163,7 @@ module internal NetworkFormat =
         writeActions output actor.Actions
 
     let readActor (input: BinaryIn) : Actor =
-        let struct (features, quantiles, fractions, transformer) = readFeatures false input
+        let struct (features, quantiles, fractions, transformer, candidates) = readFeatures false input
         let layers = LayerFormat.readActorLayers input
         let distribution = readDistribution input
 
@@ -161,6 +172,7 @@ module internal NetworkFormat =
             Quantiles = quantiles
             Fractions = fractions
             Transformer = transformer
+            Candidates = candidates
             Layers = layers
             Distribution = distribution
             Actions = readActions input distribution.ActionSize
@@ -168,7 +180,7 @@ module internal NetworkFormat =
 
     /// The network of version 2: the actor, in the environment's units, with a critic, of use or not.
     let readActorCritic (input: BinaryIn) : ActorCritic =
-        let struct (features, _, _, _) = readFeatures true input
+        let struct (features, _, _, _, _) = readFeatures true input
         let layers = LayerFormat.readMlp input
         let critic = LayerFormat.readMlp input
 
@@ -179,6 +191,7 @@ module internal NetworkFormat =
                     Quantiles = None
                     Fractions = None
                     Transformer = None
+                    Candidates = None
                     Layers = layers
                     Distribution = readHead input
                     Actions = ActionMap.identity
@@ -213,6 +226,16 @@ module internal NetworkFormat =
                 * float layer.KernelHeight
                 * float layer.KernelWidth)
 
+        let ofCritic (critic: ActionCritic) =
+            float critic.Count
+            * (ofMlp critic.Layers + (critic.Encoder |> Option.map ofEncoder |> Option.defaultValue 0.0))
+
+        let ofCandidates (candidates: ActionCandidates) =
+            ofCritic candidates.Decoder
+            + ofCritic candidates.Perturbation
+            + ofCritic candidates.Critics
+            + float candidates.Count * float candidates.Latents
+
         let features = actor.Features
 
         (features.Graph |> Option.map LayerGraph.parameters |> Option.defaultValue 0.0)
@@ -222,4 +245,6 @@ module internal NetworkFormat =
         + (actor.Quantiles |> Option.map ofQuantiles |> Option.defaultValue 0.0)
         + (actor.Fractions |> Option.map ofFractions |> Option.defaultValue 0.0)
         + (actor.Transformer |> Option.map ofTransformer |> Option.defaultValue 0.0)
-        + ofMlp actor.Layers
+        + (match actor.Candidates with
+           | Some candidates -> ofCandidates candidates
+           | None -> ofMlp actor.Layers)

@@ -33,6 +33,7 @@ let private kinds: ActionDistribution list =
         CategoricalReturnPolicy.create false 3 5 -1.0 2.0
         QuantileReturnPolicy.create true 2 4
         QuantileReturnPolicy.create false 2 4
+        PermittedGreedyPolicy.create 3 0.3
         JointPolicy.create
             [
                 DiagonalNormalPolicy.create 1 -0.5
@@ -95,6 +96,7 @@ let private densities =
                     "joint"
                     "categoricalReturn"
                     "quantileReturn"
+                    "permittedGreedy"
                 ]
         ))
 

@@ -77,6 +77,7 @@ let private diverging: (string * (string * string) list) list =
         "awr", [ rate; "BatchSize", "16" ]
         "basic-mbrl", modelled
         "bc", [ rate; "BatchSize", "16" ]
+        "bcq", recorded
         "c51", rate :: replayed
         "cql", recorded
         // Layers that are normalised over batches forget the size of one row; the actor's outputs do not.
@@ -86,6 +87,7 @@ let private diverging: (string * (string * string) list) list =
         "ddpg", critics
         // Normalised layers forget how large numbers are; the last one has it.
         "decision-transformer", [ "LearningRate", "1e30"; "Context", "4"; "Width", "8"; "Blocks", "1" ] @ drawn
+        "discrete-bcq", [ rate; "Loss", "squared" ] @ drawn
         "discrete-cql", [ rate; "Loss", "squared" ] @ drawn
         "dqn", [ rate; "Loss", "squared" ] @ replayed
         // Layer normalisation forgets the size of the first layer; the last one has it.

@@ -144,17 +144,23 @@ let places: (string * string * string * (string * string) list) list =
             id, "LargestWeight", "Pendulum-v1", [ "LargestWeight", "0.5" ]
             id, "LeastLogDeviation", "Pendulum-v1", [ "LeastLogDeviation", "-0.5" ]
             id, "LargestLogDeviation", "Pendulum-v1", [ "LargestLogDeviation", "-2" ]
-        for id in [ "iql"; "awac"; "crr"; "td3-bc"; "rebrac"; "cql"; "edac" ] do
+        for id in [ "iql"; "awac"; "crr"; "td3-bc"; "rebrac"; "cql"; "edac"; "bcq" ] do
             id, "Convolutions", "Aim-v0", []
-        for id in [ "td3-bc"; "rebrac" ] do
+        for id in [ "bcq"; "td3-bc"; "rebrac" ] do
             id, "ExplorationDeviation", "Pendulum-v1", [ "OfflineSteps", "12" ]
         "cql", "TargetGap", "Pendulum-v1", [ "TargetGap", "1" ]
         "cql", "Calibrated", "LunarLanderContinuous-v3", [ "ConservativeWeight", "50"; "CriticLearningRate", "0.05" ]
         "decision-transformer", "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.01" ]
-        "discrete-cql", "Convolutions", "Spot-v0", []
-        "discrete-cql", "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.05" ]
+        "discrete-bcq",
+        "ProbabilityThreshold",
+        "CartPole-v1",
+        [ "ProbabilityThreshold", "0.95"; "LearningRate", "0.05" ]
+        for id in [ "discrete-bcq"; "discrete-cql" ] do
+            id, "Convolutions", "Spot-v0", []
+            id, "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.05" ]
         "discrete-cql", "Target", "CartPole-v1", [ "LearningRate", "0.05" ]
-        "discrete-cql", "ExplorationRate", "CartPole-v1", [ "OfflineSteps", "12"; "ExplorationRate", "0.9" ]
+        for id in [ "discrete-bcq"; "discrete-cql" ] do
+            id, "ExplorationRate", "CartPole-v1", [ "OfflineSteps", "12"; "ExplorationRate", "0.9" ]
         "filtered-bc", "BestShare", "CartPole-v1", [ "BestShare", "1" ]
         "filtered-bc", "Convolutions", "Spot-v0", []
     ]

@@ -56,6 +56,8 @@ let private kinds: (ActionDistribution * Space) list =
         CategoricalReturnPolicy.create false 3 5 -1.0 2.0, Space.discrete 3
         QuantileReturnPolicy.create true 3 4, Space.discrete 3
         QuantileReturnPolicy.create false 3 4, Space.discrete 3
+        PermittedGreedyPolicy.create 3 0.7, Space.discrete 3
+        PermittedGreedyPolicy.create 4 0.0, Space.discrete 4
         JointPolicy.create
             [
                 DiagonalNormalPolicy.create 1 -0.5
@@ -156,6 +158,27 @@ let ``every distribution takes its most probable action`` () =
     for distribution, actions in kinds do
         let network = actor observations distribution |> Policy.scaledActor ActionScaling.Bounds actions
         requireTheSame (model network observations actions none)
+
+[<Fact>]
+let ``a policy of candidates takes the best of them`` () =
+    let observations, actions = Space.boxOf -2.0 2.0 [| 3 |], Space.box [| -1.0; 2.0 |] [| 1.0; 6.0 |] [| 2 |]
+    let network = ActionCritic.create Activation.Relu 3
+
+    let candidates: ActionCandidates =
+        {
+            Decoder = { network 4 [ 6 ] 1 with Layers.Outputs = 2; Layers.OutputActivation = Activation.Tanh }
+            Perturbation = { network 2 [ 5 ] 1 with Layers.Outputs = 2; Layers.OutputActivation = Activation.Tanh }
+            Critics = network 2 [ 7; 4 ] 2
+            Latents = 4
+            Count = 5
+            Reach = 0.1
+        }
+
+    let plain = Actor.create Activation.Identity 3 [] (DeterministicPolicy.create 2)
+
+    let actor = { plain with Candidates = Some candidates } |> Policy.scaledActor ActionScaling.Bounds actions
+
+    requireTheSame (model actor observations actions none)
 
 /// About half of the choices of each row, and one of each component at least.
 let private masksOf (space: Space) rows : bool[] =

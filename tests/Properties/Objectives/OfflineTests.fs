@@ -203,3 +203,142 @@ let ``choices are permitted whose probability is near enough to the largest`` ()
     let best = Offline.bestPermitted (matrix 2 3 [| 1.0; 2.0; 9.0; 9.0; 9.0; -5.0 |]) permitted
     Expect.close 0.0 "best" [| 1.0; 2.0 |] (numbers best)
     Expect.close 0.0 "all" (Array.create 6 1.0) (numbers (Offline.permitted 0.0 logits))
+
+/// The values [S, A] of Q-learning that chooses among permitted actions alone.
+let private permittedValues (threshold: float) (mdp: Mdp) (behaviour: TabularPolicy) =
+    let n, k = mdp.States, mdp.Actions
+    let logits = matrix n k (behaviour.Probabilities.ToArray() |> Array.map log)
+    let permitted = Offline.permitted threshold logits
+    let mutable q = Array.zeroCreate<float>(n * k)
+
+    for _ in 1..50 do
+        let best = numbers (Offline.bestPermitted (matrix n k q) permitted)
+        q <- Mdp.actionValues mdp (Array.init n (fun s -> q[s * k + int best[s]]))
+
+    Array.init n (fun s -> q[s * k + int (numbers (Offline.bestPermitted (matrix n k q) permitted)).[s]])
+
+[<Property(MaxTest = 5)>]
+let ``batch-constrained values are the best of the actions that are likely enough, and fall as the threshold rises``
+    (seed: uint64)
+    =
+    let mdp, behaviour = process' seed
+    let k = mdp.Actions
+
+    /// Value iteration over the actions of more than a share of the likeliest one's probability.
+    let restricted threshold =
+        (Array.zeroCreate<float> mdp.States, [ 1..200 ])
+        ||> List.fold (fun values _ ->
+            let q = Mdp.actionValues mdp values
+
+            Array.init mdp.States (fun s ->
+                let likeliest = Seq.max (seq { for a in 0 .. k - 1 -> behaviour[s, a] })
+
+                seq { 0 .. k - 1 }
+                |> Seq.filter (fun a -> behaviour[s, a] > threshold * likeliest)
+                |> Seq.map (fun a -> q[s * k + a])
+                |> Seq.max))
+
+    let thresholds = [ 0.0; 0.2; 0.5; 0.8; 0.999999 ]
+    let values = thresholds |> List.map (fun threshold -> permittedValues threshold mdp behaviour)
+
+    for threshold, values in List.zip thresholds values do
+        Expect.close 1e-9 $"V at {threshold}" (restricted threshold) values
+
+    for low, high in List.pairwise values do
+        Assert.True(Array.forall2 (fun l h -> h <= l + 1e-9) low high)
+
+    // Everything is permitted: the best there is. The likeliest alone: the value of doing it.
+    let optimal = Bellman.iterate 200 (Bellman.optimality mdp) (Array.zeroCreate mdp.States)
+    Expect.close 1e-9 "all" optimal values.Head
+
+    let likeliest =
+        Array.init mdp.States (fun s -> Seq.maxBy (fun a -> behaviour[s, a]) (seq { 0 .. k - 1 }))
+        |> TabularPolicy.deterministic k
+
+    Expect.close 1e-9 "one" (Exact.values mdp likeliest) (List.last values)
+
+[<Fact>]
+let ``the best of several actions of the data is the data's value for one, rises with their number, to the best in it``
+    ()
+    =
+    let mdp, behaviour = process' 14UL
+    let n, k = mdp.States, mdp.Actions
+
+    /// E max over so many actions of β of the mixed value of two critics that agree, by all that may be drawn.
+    let expectedBest count (q: float[]) s =
+        let rec draws left : (float * int list) list =
+            if left = 0 then
+                [ 1.0, [] ]
+            else
+                [
+                    for a in 0 .. k - 1 do
+                        for share, others in draws (left - 1) -> behaviour[s, a] * share, a :: others
+                ]
+
+        draws count
+        |> List.sumBy (fun (share, drawn) ->
+            let values = Expr.vector [ for a in drawn -> q[s * k + a] ]
+            share * (numbers (Expr.max (Offline.mixedValue 0.75 [ values; values ]))).[0])
+
+    let values count =
+        (Array.zeroCreate<float> n, [ 1..40 ])
+        ||> List.fold (fun values _ -> Array.init n (expectedBest count (Mdp.actionValues mdp values)))
+
+    let all = [ 1; 2; 4 ] |> List.map values
+    Expect.close 1e-8 "one" (Exact.values mdp behaviour) all.Head
+    let best = Bellman.iterate 200 (Bellman.optimality mdp) (Array.zeroCreate n)
+
+    for fewer, more in List.pairwise (all @ [ best ]) do
+        Assert.True(Array.forall2 (fun f m -> f < m) fewer more)
+
+[<Property(MaxTest = 50)>]
+let ``a variational bound is never above the evidence, and equals it where the encoder knows the posterior``
+    (seed: uint64)
+    =
+    let drawn = Array.zeroCreate<float32> 6
+    Rng.normals (Span drawn) (Rng.create seed) |> ignore
+    let x = Array.map float drawn
+    // p(z) = N(0, 1), p(a|z) = N(w z + b, σ²): p(a) = N(b, w² + σ²).
+    let weight, shift, logNoise, action = x[0], x[1], 0.3 * x[2], x[3]
+    let noise = exp (2.0 * logNoise)
+    let logNormal mean variance = -0.5 * ((action - mean) ** 2.0 / variance + log (2.0 * Math.PI * variance))
+    let evidence = logNormal shift (weight * weight + noise)
+
+    /// E ln p(a|z) − D(q ‖ p) with q = N(m, s²).
+    let bound mean logDeviation =
+        let spread = weight * weight * exp (2.0 * logDeviation)
+        let likelihood = logNormal (weight * mean + shift) noise - 0.5 * spread / noise
+        let divergence = Offline.latentDivergence (matrix 1 1 [| mean |]) (matrix 1 1 [| logDeviation |])
+        likelihood - (numbers divergence).[0]
+
+    let precision = 1.0 + weight * weight / noise
+    let known = bound (weight * (action - shift) / noise / precision) (-0.5 * log precision)
+    let other = bound x[4] (0.5 * x[5])
+    Expect.closeNumber (1e-9 * (1.0 + abs evidence)) "the posterior's" evidence known
+    Assert.True(other <= evidence + 1e-9 * (1.0 + abs evidence))
+
+[<Property(MaxTest = 50)>]
+let ``the discrepancy of samples is 0 where they are the same in any order, and above it elsewhere`` (seed: uint64) =
+    let drawn = Array.zeroCreate<float32> 16
+    Rng.normals (Span drawn) (Rng.create seed) |> ignore
+
+    let samples (rows: int list) =
+        [|
+            for row in rows do
+                yield! Array.map float drawn[2 * row .. 2 * row + 1]
+        |]
+
+    let shaped rows = Expr.constant (Tensor.create [| 1; 4; 2 |] (samples rows))
+
+    for isGaussian in [ true; false ] do
+        // Its square without the 10⁻⁶ that is added for the derivative's sake.
+        let squared x y =
+            let value = (numbers (Offline.discrepancy isGaussian 1.5 (shaped x) (shaped y))).[0]
+            value * value - 1e-6
+
+        Assert.True(abs (squared [ 0; 1; 2; 3 ] [ 2; 0; 3; 1 ]) < 1e-12)
+        let apart = squared [ 0; 1; 2; 3 ] [ 4; 5; 6; 7 ]
+        Assert.True(apart > 1e-9, $"{apart}")
+        // One sample in four another: nearer.
+        Assert.True(squared [ 0; 1; 2; 3 ] [ 0; 1; 2; 4 ] > 1e-12)
+        Expect.closeNumber 1e-12 "of either" apart (squared [ 4; 5; 6; 7 ] [ 0; 1; 2; 3 ])

@@ -19,6 +19,7 @@ internal static class OptionRecords
         "awr" => new AwrOptions(),
         "basic-mbrl" => new BasicMbrlOptions(),
         "bc" => new BcOptions(),
+        "bcq" => new BcqOptions(),
         "c51" => new C51Options(),
         "cem" => new CemOptions(),
         "cql" => new CqlOptions(),
@@ -27,6 +28,7 @@ internal static class OptionRecords
         "dagger" => new DaggerOptions(),
         "ddpg" => new DdpgOptions(),
         "decision-transformer" => new DecisionTransformerOptions(),
+        "discrete-bcq" => new DiscreteBcqOptions(),
         "discrete-cql" => new DiscreteCqlOptions(),
         "dqn" => new DqnOptions(),
         "droq" => new DroqOptions(),
@@ -107,6 +109,26 @@ internal static class OptionRecords
             "What the weight of an action follows: its reward-to-go, or how much more that is than the state's value.",
         ("BcOptions", "RoundSteps") =>
             "Gradient steps between reports. They change nothing that is learned.",
+        ("BcqOptions", "ActionSamples") =>
+            "Actions that are proposed in a state, of which the best is taken and the best value counts.",
+        ("BcqOptions", "Convolutions") =>
+            "Layers for observations that are images, of each network: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.",
+        ("BcqOptions", "CriticLearningRate") =>
+            "Adam's step size α for the critics.",
+        ("BcqOptions", "Critics") =>
+            "The number of critics; the first chooses actions.",
+        ("BcqOptions", "DivergenceWeight") =>
+            "What the divergence of latent numbers from normal ones counts beside the squared errors of actions.",
+        ("BcqOptions", "ExplorationDeviation") =>
+            "The standard deviation of the noise on actions in the environment, after OfflineSteps.",
+        ("BcqOptions", "GeneratorLearningRate") =>
+            "Adam's step size α for the generator of actions.",
+        ("BcqOptions", "LeastShare") =>
+            "λ: what the least of the critics' values counts beside the largest, which counts 1 − λ.",
+        ("BcqOptions", "PerturbationReach") =>
+            "Φ: how far a number of an action is moved from what the generator makes, in units of the half-range.",
+        ("BcqOptions", "TargetRate") =>
+            "The share τ of the online networks in their targets after each step.",
         ("C51Options", "Atoms") =>
             "K: returns are told apart by so many atoms, at equal distances.",
         ("C51Options", "Double") =>
@@ -223,6 +245,12 @@ internal static class OptionRecords
             "λ of AdamW: parameters decay by α λ times themselves at each step.",
         ("DecisionTransformerOptions", "Width") =>
             "The numbers of a token.",
+        ("DiscreteBcqOptions", "LogitPenalty") =>
+            "What the mean square of the logits of the data's policy counts beside its likelihood.",
+        ("DiscreteBcqOptions", "Loss") =>
+            "What errors cost: Huber's loss or the square.",
+        ("DiscreteBcqOptions", "ProbabilityThreshold") =>
+            "τ: an action counts whose probability in the data is more than this share of the likeliest one's.",
         ("DiscreteCqlOptions", "ConservativeWeight") =>
             "α: what the excess of values over those of the data's actions counts beside the errors.",
         ("DiscriminatorOptions", "DiscriminatorBatchSize") =>

@@ -31,6 +31,8 @@ module ActionDistributions =
             BranchingGreedyPolicy.create false choices
         | name, (_ :: _ as choices), [], [] when name = BranchingGreedyPolicy.duelingName ->
             BranchingGreedyPolicy.create true choices
+        | name, [ actions ], [ threshold ], [] when name = PermittedGreedyPolicy.name ->
+            PermittedGreedyPolicy.create actions threshold
         | name, [ actions; count; (1 | 2) as heads ], [ low; high ], [] when name = CategoricalReturnPolicy.name ->
             CategoricalReturnPolicy.create (heads = 2) actions count low high
         | name, [ actions; count; (1 | 2) as heads ], [], [] when name = QuantileReturnPolicy.name ->

@@ -117,7 +117,7 @@ module Crr =
 
         WeightedCloning.cloning weighted networks columns weight batch
 
-    let private stepsOf (c: CrrOptions) (networks: WeightedNetworks) (columns: TransitionColumns) : WeightedSteps =
+    let private stepsOf (c: CrrOptions) (networks: WeightedNetworks) (columns: TransitionColumns) : OfflineUpdates =
         let weighted = c.Weighted
         let actor, critics = WeightedNetworks.actorPart networks, WeightedNetworks.criticPart networks
         let learns name rate = WeightedCloning.learns weighted name rate

@@ -54,6 +54,7 @@ module DecisionTransformer =
             Quantiles = None
             Fractions = None
             Transformer = Some(transformerOf c observations actions)
+            Candidates = None
             Layers =
                 { layers with
                     OutputWeight = Initialiser.Normal(0.0, 0.02)

@@ -156,7 +156,7 @@ module Iql =
                 Term.report "weight" weight
             ]
 
-    let private stepsOf (parts: Parts) : WeightedSteps =
+    let private stepsOf (parts: Parts) : OfflineUpdates =
         let weighted = parts.Options.Weighted
         let actor, critics = WeightedNetworks.actorPart parts.Networks, WeightedNetworks.criticPart parts.Networks
         let learns name rate = WeightedCloning.learns weighted name rate

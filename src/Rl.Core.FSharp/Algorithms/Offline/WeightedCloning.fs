@@ -69,20 +69,6 @@ module internal WeightedNetworks =
             let struct (_, rng) = Policy.sample networks.Actor.Distribution outputs deviation action rng
             rng)
 
-/// A learner's updates in their order, and what passes between them.
-[<NoEquality; NoComparison>]
-type internal WeightedSteps =
-    {
-        /// Each with the terms to report.
-        Updates: (Update * string list) list
-        /// Groups that one update moves and another reads: after the run of which, from, group, into.
-        Passes: (Update * Update * string * Update) list
-        /// Target networks, which begin as copies of parts of θ.
-        Targets: (string * Part) list
-        /// Standard normal numbers that they read.
-        Noise: Column list
-    }
-
 [<RequireQualifiedAccess>]
 module internal WeightedCloning =
 
@@ -91,86 +77,38 @@ module internal WeightedCloning =
 
     /// An update of a batch.
     let update (c: WeightedOptions) name isWhole (groups: ParameterGroup list) (loss: Batch -> Term list) : Update =
-        let shape = if isWhole then SampleShape.wholeBatch else SampleShape.steps
+        OfflineUpdates.update c.Replayed name isWhole groups loss
 
-        Update.create
-            {
-                Name = name
-                Groups = groups
-                Shape = shape c.Replayed.BatchSize
-                MaxGradientNorm = 0.0
-                Loss = loss
-            }
-
-    /// A learner of these updates. `layout` is θ's, which begins with the actor.
+    /// A learner of these updates, the last of which moves the actor. `layout` is θ's, which begins with the actor.
     let learner
         (algorithm: string)
         (texts: (string * string) list)
         (c: WeightedOptions)
         (networks: WeightedNetworks)
         (layout: Layout)
-        (steps: WeightedSteps)
+        (steps: OfflineUpdates)
         (environment: BatchEnvironment)
         (workers: Workers)
         : Learner =
-        let updates = steps.Updates |> List.map fst
-        let rates = [ WeightedOptions.actorRate c; WeightedOptions.criticRate c ]
-        let noise = DrawnNoise(steps.Noise, c.Replayed.BatchSize)
-        let actor = List.last updates
-        let each = List.toArray updates
-        let mutable means = steps.Updates |> List.map Means |> List.toArray
+        let actor = fst (List.last steps.Updates)
 
-        let learn samples environmentSteps key =
-            let samples, key = noise.With samples, noise.Draw key
-            Rate.set c.Plan environmentSteps rates updates
-
-            for index in 0 .. each.Length - 1 do
-                let update = each[index]
-                update.ChooseAll samples
-                update.Run workers
-                means[index].Add()
-
-                for after, from, group, into in steps.Passes do
-                    if obj.ReferenceEquals(after, update) then ActorCritics.pass group from into
-
-            key
-
-        OfflineLearning.learnerOf c.Recorded OfflineLearning.noExtras Replayed.noExtras c.Replayed
-        <| {
-               Algorithm = algorithm
-               Options = texts
-               TotalSteps = c.Plan.TotalSteps
-               Actor = networks.Actor
-               Layout = layout
-               ActionScaling = ActionScaling.Bounds
-               NormaliseObservations = c.Network.NormaliseObservations
-               Arrays = ActorCritics.arrays updates
-               Targets = steps.Targets
-               Explore = WeightedNetworks.explore networks
-               Load =
-                   fun draft ->
-                       for update in updates do
-                           update.Load draft
-
-                       means <- steps.Updates |> List.map Means |> List.toArray
-               Policy = fun () -> Memory.op_Implicit (actor.Group "actor")
-               Stepped = fun _ _ -> ()
-               Learn = learn
-               Errors = fun () -> ReadOnlyMemory.Empty
-               Store =
-                   fun draft ->
-                       for update in updates do
-                           update.Store draft
-               Metrics =
-                   fun environmentSteps ->
-                       [|
-                           for mean in means do
-                               yield! mean.All
-                           yield! Rate.metrics c.Plan environmentSteps rates
-                       |]
-           }
-        <| environment
-        <| workers
+        OfflineUpdates.learner
+            {
+                Algorithm = algorithm
+                Texts = texts
+                Plan = c.Plan
+                Replayed = c.Replayed
+                Recorded = c.Recorded
+                NormaliseObservations = c.Network.NormaliseObservations
+                Rates = [ WeightedOptions.actorRate c; WeightedOptions.criticRate c ]
+                Actor = networks.Actor
+                Layout = layout
+                Explore = WeightedNetworks.explore networks
+                Policy = fun _ -> Memory.op_Implicit (actor.Group "actor")
+            }
+            steps
+            environment
+            workers
 
     /// Standard normal numbers for an action of the policy at s′, and for several at s.
     let nextNoise (n: int) = Column.step "nextNoise" n

@@ -215,7 +215,7 @@ let private swings (count: int) (seed: uint64) : RecordedEpisode list =
     ]
 
 [<Fact>]
-let ``on data of many skills, IQL, TD3+BC, ReBRAC, AWAC and EDAC swing better than cloning`` () =
+let ``on data of many skills, IQL, TD3+BC, ReBRAC, AWAC, BCQ and EDAC swing better than cloning`` () =
     let data = swings 60 5UL
     use workers = new Workers(2)
 
@@ -233,7 +233,7 @@ let ``on data of many skills, IQL, TD3+BC, ReBRAC, AWAC and EDAC swing better th
     let quick = [ "Discount", "0.95"; "TargetRate", "0.05"; "CriticLearningRate", "1e-3" ]
     let cloning = result "filtered-bc" [ "BestShare", "1" ]
 
-    for id, further in [ "iql", []; "td3-bc", []; "rebrac", []; "awac", []; "edac", [ "Critics", "4" ] ] do
+    for id, further in [ "iql", []; "td3-bc", []; "rebrac", []; "awac", []; "bcq", []; "edac", [ "Critics", "4" ] ] do
         let own = result id (quick @ further)
         Assert.True(own > cloning + 100.0, $"{id} has {own:F0}, cloning {cloning:F0}")
 
@@ -257,3 +257,20 @@ let ``EDAC's critics learn less alike the more that counts`` () =
     let free, held = likeness "1e-9", likeness "10"
     Assert.InRange(free, -1.5, 3.0)
     Assert.True(held < free - 0.5, $"{held} with the term, {free} without")
+
+[<Fact>]
+let ``discrete BCQ balances a pole with what random actions have shown`` () =
+    let entry = find "discrete-bcq"
+    use workers = new Workers(2)
+    let data = Recordings.random ((Registry.make "CartPole-v1").Vectorise 1) 3000 (Rng.create 4UL)
+
+    let options =
+        [ "Hidden", "32x32"; "BatchSize", "64"; "RoundSteps", "3000"; "LearningRate", "1e-3"; "TargetRate", "0.02" ]
+
+    let learner = entry.Create options (spacesOf "CartPole-v1") workers
+    use learner = LearnerData.Give(Recordings.replayFor learner data, learner)
+    let state, _ = LearnerLaws.run learner (learner.Initialise(Rng.create 1UL)) 1
+    let environment = (Registry.make "CartPole-v1").Vectorise 20
+    let returns = Evaluate.run (learner.Policy state) environment 20 true (Rng.create 9UL) CancellationToken.None
+    // Random actions last for 22 steps.
+    Assert.True(returns.Mean > 100.0, $"{returns.Mean:F0}")
