@@ -16,7 +16,7 @@ public sealed partial class PackageTests
     private static readonly string[] Projects =
     [
         "Rl.Core.FSharp", "Rl.Api.CSharp", "Rl.Rendering", "Rl.Onnx", "Rl.Hosting", "Rl.Logging", "Rl.Data",
-        "Rl.MuJoCo",
+        "Rl.MuJoCo", "Rl.Gymnasium",
     ];
 
     /// <summary>A version that no machine has unpacked before: NuGet keeps the first of each that it sees.</summary>
@@ -32,6 +32,7 @@ public sealed partial class PackageTests
         ["Rl.Logging"] = 100_000,
         ["Rl.Data"] = 200_000,
         ["Rl.MuJoCo"] = 100_000,
+        ["Rl.Gymnasium"] = 100_000,
     };
 
     [Fact]
@@ -59,7 +60,9 @@ public sealed partial class PackageTests
 
         var program = folder.File("program");
         WriteProject(
-            program, feed, ["Rl", "Rl.Rendering", "Rl.Onnx", "Rl.Hosting", "Rl.Logging", "Rl.Data", "Rl.MuJoCo"]);
+            program,
+            feed,
+            ["Rl", "Rl.Rendering", "Rl.Onnx", "Rl.Hosting", "Rl.Logging", "Rl.Data", "Rl.MuJoCo", "Rl.Gymnasium"]);
         File.WriteAllText(Path.Combine(program, "Program.cs"), Lines());
         var built = await Dotnet(program, "build", "-c", "Release");
         Assert.Contains("0 Warning(s)", built, StringComparison.Ordinal);

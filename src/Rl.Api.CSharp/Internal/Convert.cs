@@ -210,6 +210,13 @@ internal static partial class Convert
                 own.RewardThreshold, [], own.HasActionMasks);
         }
 
+        if (EnvironmentFamilies.Find(id, []) is { } member)
+        {
+            return new(
+                id, "An environment of another program.", ToSpace(member.ObservationSpace), ToSpace(member.ActionSpace),
+                member.MaxEpisodeSteps, member.RewardThreshold, [], member.HasActionMasks);
+        }
+
         var entry = Registry.find(id);
         var environment = Registry.make(id);
         return new(
@@ -242,6 +249,11 @@ internal static partial class Convert
                 : throw new ArgumentException(
                     $"{id} has no option \"{options[0].Name}\"; it is a class of yours and takes none.",
                     options[0].Name);
+        }
+
+        if (EnvironmentFamilies.Find(id, options) is { } member)
+        {
+            return member;
         }
 
         var entry = Registry.find(id);
