@@ -86,8 +86,8 @@ internal sealed class PythonProcess : IDisposable
         catch (Exception error) when (error is Win32Exception or IOException or PlatformNotSupportedException)
         {
             throw new GymnasiumException(
-                $"{name} needs Python, and \"{options.Python}\" cannot be started: {error.Message} Install Python 3 "
-                    + "with gymnasium (python3 -m pip install gymnasium), or name the program with "
+                $"{name} needs Python, and \"{options.Python}\" cannot be started: {error.Message.TrimEnd('.')}. "
+                    + "Install Python 3 with gymnasium (python3 -m pip install gymnasium), or name the program with "
                     + "GymnasiumOptions.Python or the variable RL_PYTHON.",
                 inner: error);
         }
