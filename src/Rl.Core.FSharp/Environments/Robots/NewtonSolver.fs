@@ -70,7 +70,8 @@ module internal NewtonSolver =
 
         size1 > 1e-15 * scale
 
-    /// The lower triangle of M + Jᵀ D J over the active rows, factored as L Lᵀ; on the diagonal stand the inverses of L's.
+    /// The lower triangle of M + Jᵀ D J over the active rows, factored as L Lᵀ; on the diagonal stand the inverses of
+    /// L's.
     let private factorHessian (w: Workspace) =
         let size = w.Model.DofCount
         let h = w.Hessian
