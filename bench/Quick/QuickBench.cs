@@ -92,7 +92,12 @@ internal static class QuickBench
         }
 
         yield return Steps("env_lunarlander", "LunarLander-v3", 64);
-        foreach (var robot in new[] { "HalfCheetah", "Hopper", "Walker2d", "Ant", "Humanoid", "Swimmer", "Reacher" })
+        string[] robots =
+        [
+            "HalfCheetah", "Hopper", "Walker2d", "Ant", "Humanoid",
+            "Swimmer", "Reacher", "Pusher", "InvertedPendulum", "InvertedDoublePendulum",
+        ];
+        foreach (var robot in robots)
         {
             yield return Steps($"env_{robot.ToLowerInvariant()}", $"{robot}-v5", 64);
         }
