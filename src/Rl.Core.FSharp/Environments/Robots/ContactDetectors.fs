@@ -164,38 +164,35 @@ module internal ContactDetectors =
         else
             struct (above, aboveRate)
 
+    /// The place in [−1, 1] along start + x axis where the distance from a cylinder begins to rise by more than `least`,
+    /// or an end.
+    let private risesFrom (radius: float) (half: float) (start: Vector3D) (axis: Vector3D) (least: float) =
+        let inline rises (x: float) =
+            let struct (_, rate) = cylinderDistance radius half (start + x * axis) axis
+            rate > least
+
+        let mutable low, high = -1.0, 1.0
+
+        if rises low then
+            low
+        elif not (rises high) then
+            high
+        else
+            for _ in 1..70 do
+                let middle = 0.5 * (low + high)
+                if rises middle then high <- middle else low <- middle
+
+            0.5 * (low + high)
+
     /// One contact at the point of the capsule's segment that is nearest to the solid cylinder (deepest in it), found
     /// by bisecting the distance's derivative; the middle of the nearest points if there are many.
     let capsuleCylinder (w: Workspace) pair (capsule: PlacedShape) (cylinder: PlacedShape) =
         let radius, half = cylinder.Size.X, cylinder.Size.Y
         let start = Rotation.applyInverse cylinder.Frame (capsule.Centre - cylinder.Centre)
         let axis = Rotation.applyInverse cylinder.Frame (capsule.Size.Y * capsule.Frame.Z)
-
-        let slope (x: float) =
-            let struct (_, rate) = cylinderDistance radius half (start + x * axis) axis
-            rate
-
-        /// The place where `isBeyond` changes from false to true, or an end.
-        let bisect (isBeyond: float -> bool) =
-            let mutable low, high = -1.0, 1.0
-
-            if isBeyond low then
-                low
-            elif not (isBeyond high) then
-                high
-            else
-                let mutable steps = 0
-
-                while steps < 70 do
-                    let middle = 0.5 * (low + high)
-                    if isBeyond middle then high <- middle else low <- middle
-                    steps <- steps + 1
-
-                0.5 * (low + high)
-
         let tiny = 1e-14 * capsule.Size.Y
-        let from = bisect (fun x -> slope x > -tiny)
-        let until = bisect (fun x -> slope x > tiny)
+        let from = risesFrom radius half start axis -tiny
+        let until = risesFrom radius half start axis tiny
         let nearest = start + (0.5 * (from + until)) * axis
         let struct (distance, _) = cylinderDistance radius half nearest axis
         let around = Math.Sqrt(nearest.X * nearest.X + nearest.Y * nearest.Y)

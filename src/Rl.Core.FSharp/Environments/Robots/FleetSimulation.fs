@@ -10,61 +10,13 @@ module internal FleetSimulation =
 
     /// Whether so many copies are faster side by side than one after the other: a vector takes as long however many of
     /// its lanes are used.
-    let isWorthwhile (copies: int) : bool = VectorWidth.bits >= 256 && copies >= 3
-
-    /// What the dual solver reads of one copy.
-    let private loadRows (f: FleetWorkspace) (lane: int) (w: Workspace) =
-        let size = w.Model.DofCount
-        w.RowCount <- 0
-
-        for row in 0 .. f.RowCount - 1 do
-            if Lane.isSet f.RowMask[row] lane then
-                let target = w.RowCount
-                let chain = f.RowChain[row]
-                Array.Clear(w.Jacobian, target * size, size)
-
-                for place in 0 .. chain.Length - 1 do
-                    w.Jacobian[target * size + chain[place]] <- f.Jacobian.Get(f.RowStart[row] + place, lane)
-
-                w.Reference[target] <- f.Reference.Get(row, lane)
-                w.Regulariser[target] <- f.Regulariser.Get(row, lane)
-                w.Compliance[target] <- f.Compliance.Get(row, lane)
-                w.RowCount <- target + 1
-
-    /// Solves the dual problem of one copy.
-    let private solveAlone (f: FleetWorkspace) (lane: int) =
-        let w = f.Single
-        let size = w.Model.DofCount
-        loadRows f lane w
-
-        if w.RowCount > 0 then
-            for i in 0 .. size - 1 do
-                let mutable j = w.Model.Dofs[i].Parent
-
-                while j >= 0 do
-                    w.Factor[i * size + j] <- f.Factor.Get(i * size + j, lane)
-                    j <- w.Model.Dofs[j].Parent
-
-            f.InverseDiagonal.Save(lane, Span w.InverseDiagonal)
-            f.SmoothAcceleration.Save(lane, Span w.SmoothAcceleration)
-            f.WarmStart.Save(lane, Span w.WarmStart)
-            GaussSeidelSolver.solve w
-            f.Acceleration.Load(lane, ReadOnlySpan w.Acceleration)
-            let mutable solved = 0
-
-            for row in 0 .. f.RowCount - 1 do
-                if Lane.isSet f.RowMask[row] lane then
-                    f.RowForce.Set(row, lane, w.RowForce[solved])
-                    solved <- solved + 1
+    let isWorthwhile (copies: int) : bool =
+        VectorWidth.bits >= 512 && copies >= 3 || VectorWidth.bits >= 256 && copies >= 4
 
     let private constrain (f: FleetWorkspace) =
         match f.Model.Options.Solver with
         | ConstraintSolver.Newton -> FleetSolver.solve f
-        | _ ->
-            f.Acceleration.CopyFrom(f.SmoothAcceleration, f.Model.DofCount)
-
-            for lane in 0 .. Lane.Count - 1 do
-                if Lane.isSet f.Alive lane then solveAlone f lane
+        | _ -> FleetSweeps.solve f
 
     /// Everything, up to the accelerations, which become the next warm start.
     let evaluate (f: FleetWorkspace) =

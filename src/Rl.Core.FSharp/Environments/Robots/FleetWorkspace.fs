@@ -177,6 +177,20 @@ type internal FleetWorkspace(model: RobotModel) =
     member val Direction = LaneArray dofs
     member val Product = LaneArray dofs
 
+    /// M⁻¹ Jᵀ, row by row of J, and the lower triangle of A = J M⁻¹ Jᵀ + diag(R): for the dual solver alone.
+    member val DualRows = LaneArray(if model.Options.Solver = ConstraintSolver.Newton then 0 else rows * dofs)
+
+    /// Grows with the number of rows.
+    member val DualMatrix =
+        LaneArray(
+            if model.Options.Solver = ConstraintSolver.Newton then
+                0
+            else
+                min 4096 (rows * (rows + 1) / 2)
+        ) with get, set
+
+    member val DualBias = LaneArray rows
+
     // --- The integrator's own
     member val StartPosition = LaneArray model.PositionCount
     member val StartVelocity = LaneArray dofs

@@ -44,7 +44,7 @@ module internal GaussSeidelSolver =
 
         sum
 
-    /// The forces that the warm start stands for; none where those would cost more than none.
+    /// The forces that the warm start stands for.
     let private start (w: Workspace) =
         let size = w.Model.DofCount
 
@@ -56,6 +56,8 @@ module internal GaussSeidelSolver =
 
             w.RowForce[row] <- -w.Compliance[row] * Math.Min(0.0, residual)
 
+    /// No forces where those of the start would cost more than none.
+    let private check (w: Workspace) =
         let mutable cost = 0.0
 
         for row in 0 .. w.RowCount - 1 do
@@ -63,13 +65,12 @@ module internal GaussSeidelSolver =
 
         if cost > 0.0 then Array.Clear(w.RowForce, 0, w.RowCount)
 
-    /// Solves for the acceleration and the rows' forces.
-    let solve (w: Workspace) =
+    /// Improves the forces of a dual problem, from those of the start.
+    let sweep (w: Workspace) =
         let size, rows = w.Model.DofCount, w.RowCount
         let options = w.Model.Options
         let scale = 1.0 / (w.Model.MeanInertia * float (max 1 size))
-        fillDual w
-        start w
+        check w
         let mutable sweeps = 0
         let mutable isDone = false
 
@@ -92,6 +93,13 @@ module internal GaussSeidelSolver =
             isDone <- improvement * scale < options.Tolerance
 
         w.SolverSteps <- sweeps
+
+    /// Solves for the acceleration and the rows' forces.
+    let solve (w: Workspace) =
+        let size, rows = w.Model.DofCount, w.RowCount
+        fillDual w
+        start w
+        sweep w
         Array.Copy(w.SmoothAcceleration, w.Acceleration, size)
 
         for row in 0 .. rows - 1 do

@@ -140,6 +140,29 @@ let ``what is round is covered by its outline, and each band lies within the one
                     Assert.True(inner |> Array.forall (isWithin tolerance outer), $"{kind} {view}: a band")
 
 [<Fact>]
+let ``a ball straight ahead is as large as the rays that just touch it`` () =
+    for view in views do
+        let camera = camera view
+        let place = Vector3D(1.0, -2.0, 0.9)
+        let distance = RobotCamera.depth camera place
+
+        for share in [ 0.1; 0.5; 0.8 ] do
+            let shape =
+                {
+                    Kind = GeomKind.Sphere
+                    Size = Vector3D(share * distance, 0.0, 0.0)
+                    Place = place
+                    Frame = Rotation.identity
+                }
+
+            let outline =
+                ShadedShapes.figures camera (ShadedShapes.light camera) Palette.blue shape |> List.head |> corners
+
+            for corner in outline do
+                let seen = Math.Sqrt((corner.X - camera.Centre.X) ** 2.0 + (corner.Y - camera.Centre.Y) ** 2.0)
+                Assert.Equal(camera.Focal * share / Math.Sqrt(1.0 - share * share), seen, 6)
+
+[<Fact>]
 let ``the faces of a box or cylinder that are seen fill its outline exactly`` () =
     for kind in [ GeomKind.Box; GeomKind.Cylinder ] do
         for shape in shapes kind do
