@@ -2,7 +2,7 @@
 """PyTorch's time for a decision of PETS on the cart-pole's swing-up: the figure beside ours, in the same minutes.
 
     apt-get install -y --no-install-recommends python3-torch python3-numpy libopenblas0-pthread
-    OMP_NUM_THREADS=1 /usr/bin/python3 bench/peers/pets_planning.py
+    OMP_NUM_THREADS=1 /usr/bin/python3 bench/Peers/pets_planning.py
     dotnet run -c Release --project bench -- quick --only model_planning
 
 Cross-entropy method, 5 iterations of 350 sequences of 15 actions, each judged by the mean return of 20 imagined
