@@ -59,8 +59,14 @@ module internal FleetSweeps =
 
     /// The forces that the warm start stands for.
     let private start (f: FleetWorkspace) =
+        // The scalar products are over all coordinates: one without sense spoils every row. Here it is 0 or NaN.
+        let mutable spoilt = Lane.zero
+
+        for dof in 0 .. f.Model.DofCount - 1 do
+            spoilt <- spoilt + Lane.zero * f.WarmStart[dof]
+
         for row in 0 .. f.RowCount - 1 do
-            f.RowForce[row] <- -f.Compliance[row] * Vector512.Min(Lane.zero, lack f row f.WarmStart)
+            f.RowForce[row] <- -f.Compliance[row] * Vector512.Min(Lane.zero, lack f row f.WarmStart + spoilt)
 
     /// The problem of one copy, into its workspace.
     let private load (f: FleetWorkspace) (lane: int) (w: Workspace) =
