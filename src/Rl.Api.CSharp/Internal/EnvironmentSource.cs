@@ -40,8 +40,8 @@ internal abstract class EnvironmentSource
             WrappedEnvironment wrapped => new Wrapped(Of(wrapped.Inner), wrapped.CoreWrappers),
             ICloneableEnvironment cloneable => new Custom(cloneable.Clone),
             _ => throw new ArgumentException(
-                $"{environment.Name} is one environment of your own, and an agent needs copies: give a factory, such "
-                    + $"as () => new {environment.GetType().Name}(), or implement ICloneableEnvironment.",
+                $"{environment.Name} is one environment of your own, and copies of it are needed: give a factory, "
+                    + $"such as () => new {environment.GetType().Name}(), or implement ICloneableEnvironment.",
                 nameof(environment)),
         };
     }
@@ -266,12 +266,12 @@ internal abstract class EnvironmentSource
         protected int? Limit => maxEpisodeSteps;
 
         public void Reset(ulong seed, Span<float> observation) =>
-            Copy(environment.Reset(seed).Span, observation, nameof(Reset));
+            Copy(environment.Reset(seed).Span, observation);
 
         public Outcome Step(ReadOnlySpan<float> action, Span<float> observation)
         {
             var result = environment.Step(action);
-            Copy(result.Observation.Span, observation, nameof(Step));
+            Copy(result.Observation.Span, observation);
             return new(result.Reward, result.Terminated, result.Truncated);
         }
 
@@ -279,13 +279,13 @@ internal abstract class EnvironmentSource
             space?.Core
                 ?? throw new ArgumentException($"{environment.Name}.{name} is null; return a space, made once.", name);
 
-        private void Copy(ReadOnlySpan<float> source, Span<float> destination, string method)
+        private void Copy(ReadOnlySpan<float> source, Span<float> destination)
         {
             if (source.Length != destination.Length)
             {
-                throw new ArgumentException(
-                    $"{method} returned an observation of {source.Length} "
-                        + $"elements; {ObservationSpace} needs {destination.Length}.");
+                throw new ObservationRefusal(
+                    $"returned an observation of {source.Length} elements; {ObservationSpace} needs "
+                        + $"{destination.Length}.");
             }
 
             source.CopyTo(destination);
