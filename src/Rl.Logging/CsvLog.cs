@@ -28,7 +28,8 @@ public sealed class CsvLog : TrainingLog
     /// <param name="everySteps">The environment steps between two rows, at least 1; null for a thousandth of the
     /// plan.</param>
     /// <exception cref="ArgumentException">The steps are out of their range.</exception>
-    /// <exception cref="IOException">The file cannot be written; the message names it.</exception>
+    /// <exception cref="IOException">The file cannot be written, or another log writes it; the message names
+    /// it.</exception>
     public CsvLog(Agent agent, string path, LogKeys keys = LogKeys.Rl, long? everySteps = null)
         : base(agent, LineFile.Named(path), everySteps)
     {

@@ -27,14 +27,15 @@ public sealed class JsonLinesLog : TrainingLog
     /// <param name="everySteps">The environment steps between two lines, at least 1; null for a
     /// thousandth of the plan.</param>
     /// <exception cref="ArgumentException">The steps are out of their range.</exception>
-    /// <exception cref="IOException">The file cannot be written; the message names it.</exception>
+    /// <exception cref="IOException">The file cannot be written, or another log writes it; the message names
+    /// it.</exception>
     public JsonLinesLog(Agent agent, string path, LogKeys keys = LogKeys.Rl, long? everySteps = null)
         : base(agent, LineFile.Named(path), everySteps)
     {
         this.keys = keys;
         numbers = LoggedNumbers.Of(keys, agent);
-        json = new(buffer);
         file = LineFile.Open(path, FirstSteps > 0, headers: 0, line => StepsOf(line) <= FirstSteps);
+        json = new(buffer);
     }
 
     private protected override void Write(TrainingProgress now)

@@ -22,7 +22,8 @@ public sealed class MonitorLog : TrainingLog
     /// <param name="agent">What trains.</param>
     /// <param name="path">The file; readers look for <c>*monitor.csv</c>. An agent that has taken steps goes on with
     /// it; else an earlier one is replaced.</param>
-    /// <exception cref="IOException">The file cannot be written; the message names it.</exception>
+    /// <exception cref="IOException">The file cannot be written, or another log writes it; the message names
+    /// it.</exception>
     public MonitorLog(Agent agent, string path)
         : base(agent, LineFile.Named(path), everySteps: 1)
     {

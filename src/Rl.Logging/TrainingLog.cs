@@ -86,6 +86,21 @@ public abstract class TrainingLog : TrainingCallback, IProgress<TrainingProgress
         }
     }
 
+    /// <summary>Refuses the training of another agent than the one that the log was opened with: its numbers would
+    /// stand under the facts of that one.</summary>
+    /// <param name="context">The training.</param>
+    /// <exception cref="InvalidOperationException">Another agent trains.</exception>
+    protected internal override void OnStart(TrainingContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        if (!ReferenceEquals(context.Agent, Agent))
+        {
+            throw new InvalidOperationException(
+                $"The log {Path} was opened with another agent than the one that trains, and would say of that one "
+                + $"what this one does: open a log of its own, as in new {GetType().Name}(agent, path).");
+        }
+    }
+
     /// <inheritdoc/>
     protected internal override void OnUpdate(TrainingContext context, TrainingProgress progress) => Report(progress);
 

@@ -40,7 +40,7 @@ public sealed class ContractTests
             StringComparison.Ordinal);
         Assert.Contains(
             "observation of 1 elements",
-            Of(ContractRule.Exceptions, result => result with { Observation = Short }).First().Problem,
+            Of(ContractRule.Observations, result => result with { Observation = Short }).First().Problem,
             StringComparison.Ordinal);
         Assert.Contains(
             "kaputt", Of(ContractRule.Exceptions, _ => throw new InvalidOperationException("kaputt")).First().Problem,

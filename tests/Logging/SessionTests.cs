@@ -120,6 +120,99 @@ public sealed class SessionTests
     }
 
     [Fact]
+    public void A_second_log_on_a_file_is_refused_until_the_first_is_disposed_of()
+    {
+        using var folder = new TemporaryFolder();
+        using var agent = Runs.Ppo(2_048);
+        var path = folder.File("progress.csv");
+        Func<TrainingLog>[] kinds =
+        [
+            () => new CsvLog(agent, path), () => new JsonLinesLog(agent, path), () => new MonitorLog(agent, path),
+        ];
+        foreach (var open in kinds)
+        {
+            using (var first = open())
+            {
+                foreach (var again in kinds)
+                {
+                    var refused = Assert.Throws<IOException>(again);
+                    Assert.Contains(path, refused.Message, StringComparison.Ordinal);
+                    Assert.Contains("name another file, or dispose of", refused.Message, StringComparison.Ordinal);
+                }
+
+                // However it is spelt.
+                Assert.Throws<IOException>(
+                    () => new CsvLog(agent, Path.Combine(folder.Path, ".", "progress.csv")));
+            }
+
+            open().Dispose();
+        }
+
+        using (var first = new CsvLog(agent, path, everySteps: 1))
+        {
+            agent.TrainFor(512, first);
+            Assert.Throws<IOException>(() => new CsvLog(agent, path));
+            agent.TrainFor(512, first);
+        }
+
+        Assert.Equal(1 + 2, File.ReadAllLines(path).Length);
+
+        // One that cannot be opened keeps nothing.
+        var blocked = folder.File("blocked");
+        Directory.CreateDirectory(blocked);
+        Assert.Throws<IOException>(() => new CsvLog(agent, blocked));
+        Directory.Delete(blocked);
+        new CsvLog(agent, blocked).Dispose();
+    }
+
+    [Fact]
+    public void A_log_of_one_agent_is_refused_by_the_training_of_another_before_it_begins()
+    {
+        using var folder = new TemporaryFolder();
+        using var agent = Runs.Ppo(2_048);
+        using var other = Runs.Ppo(2_048, "Acrobot-v1");
+        using var log = new MonitorLog(agent, folder.File("monitor.csv"));
+        using var logs = new TrainingLogs(log);
+        Action[] calls =
+        [
+            () => other.Train(log),
+            () => other.TrainFor(1, log),
+            () => other.Train(2_048, [log]),
+            () => other.Train(2_048, [logs]),
+            () => other.Train(logs),
+        ];
+        foreach (var call in calls)
+        {
+            var refused = Assert.Throws<InvalidOperationException>(call);
+            Assert.Contains("opened with another agent", refused.Message, StringComparison.Ordinal);
+            Assert.Contains("new MonitorLog(agent, path)", refused.Message, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(0, other.Steps);
+        agent.Train(log);
+    }
+
+    [Fact]
+    public void Several_logs_are_one_callback_that_hears_of_evaluations()
+    {
+        using var folder = new TemporaryFolder();
+        using var agent = Runs.Ppo(2_048);
+        var told = new List<TrainingProgress>();
+        using (var logs = new TrainingLogs(
+            new TensorBoardLog(agent, folder.File("events"), new() { EverySteps = 1 }), Runs.Into(told)))
+        using (var csv = new CsvLog(agent, folder.File("progress.csv"), everySteps: 1))
+        {
+            agent.Train(2_048, [csv, logs, new EvaluationCallback(1_024) { Episodes = 2 }]);
+        }
+
+        Assert.Equal(agent.Updates, told.Count);
+        Assert.Equal(1 + told.Count, File.ReadAllLines(folder.File("progress.csv")).Length);
+        var events = EventReader.Read(folder.File("events"));
+        Assert.Equal(told.Count, events.Of("time/updates").Length);
+        Assert.NotEmpty(events.Of("evaluation/meanReturn"));
+    }
+
+    [Fact]
     public void A_place_that_cannot_be_written_is_refused_by_name_before_training()
     {
         using var folder = new TemporaryFolder();

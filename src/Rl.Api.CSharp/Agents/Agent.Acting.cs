@@ -14,6 +14,7 @@ public sealed partial class Agent
     private bool[] maskRead = [];
     private Policy? shared;
     private double? askedReturn;
+    private IEnvironment? fitting;
 
     /// <summary>What acts of the agent as it is now: it never changes, any number of threads use it at the same time,
     /// and the agent may train on meanwhile. May be called on any thread, during training too; the same policy until
@@ -73,7 +74,8 @@ public sealed partial class Agent
     /// <param name="observation">What the environment's latest reset or step returned.</param>
     /// <param name="environment">The environment: of the library, or your own; its episode is running.</param>
     /// <exception cref="ArgumentException">The observation's length is wrong, it holds NaN or infinity; or the
-    /// environment is within wrappers that the agent applies itself.</exception>
+    /// environment has other spaces, gives no action masks where the agent was trained with them, or is within wrappers
+    /// that the agent applies itself.</exception>
     public float[] Predict(ReadOnlySpan<float> observation, IEnvironment environment)
     {
         var action = new float[ActionSpace.Size];
@@ -86,7 +88,8 @@ public sealed partial class Agent
     /// <param name="environment">The environment: of the library, or your own; its episode is running.</param>
     /// <param name="action">Receives the action.</param>
     /// <exception cref="ArgumentException">A length is wrong, the observation holds NaN or infinity; or the environment
-    /// is within wrappers that the agent applies itself.</exception>
+    /// has other spaces, gives no action masks where the agent was trained with them, or is within wrappers that the
+    /// agent applies itself.</exception>
     public void Predict(ReadOnlySpan<float> observation, IEnvironment environment, Span<float> action)
     {
         using var _ = Enter(mayBeReporting: true);
@@ -163,12 +166,28 @@ public sealed partial class Agent
         return (int)action[0];
     }
 
+    /// <summary>The most probable integer for an observation among those that are possible, where actions are one
+    /// integer.</summary>
+    /// <param name="observation">As many elements as <see cref="ObservationSpace"/> has; finite.</param>
+    /// <param name="mask">One element a choice; empty if all are possible.</param>
+    /// <exception cref="ArgumentException">A length is wrong, the observation holds NaN or infinity, or no choice is
+    /// possible.</exception>
+    /// <exception cref="InvalidOperationException">Actions are no single integer.</exception>
+    public int PredictDiscrete(ReadOnlySpan<float> observation, ReadOnlySpan<bool> mask)
+    {
+        RequireDiscrete();
+        Span<float> action = stackalloc float[1];
+        Predict(observation, mask, action);
+        return (int)action[0];
+    }
+
     /// <summary>The most probable integer for what an environment shows, among those that are possible in it, where
     /// actions are one integer.</summary>
     /// <param name="observation">What the environment's latest reset or step returned.</param>
     /// <param name="environment">The environment: of the library, or your own; its episode is running.</param>
     /// <exception cref="ArgumentException">The observation's length is wrong, it holds NaN or infinity; or the
-    /// environment is within wrappers that the agent applies itself.</exception>
+    /// environment has other spaces, gives no action masks where the agent was trained with them, or is within wrappers
+    /// that the agent applies itself.</exception>
     /// <exception cref="InvalidOperationException">Actions are no single integer.</exception>
     public int PredictDiscrete(ReadOnlySpan<float> observation, IEnvironment environment)
     {
@@ -214,7 +233,8 @@ public sealed partial class Agent
     /// <param name="action">Receives the action.</param>
     /// <param name="random">Where the draw comes from.</param>
     /// <exception cref="ArgumentException">A length is wrong, the observation holds NaN or infinity; or the environment
-    /// is within wrappers that the agent applies itself.</exception>
+    /// has other spaces, gives no action masks where the agent was trained with them, or is within wrappers that the
+    /// agent applies itself.</exception>
     public void Sample(ReadOnlySpan<float> observation, IEnvironment environment, Span<float> action, Random random)
     {
         ArgumentNullException.ThrowIfNull(random);
@@ -239,6 +259,7 @@ public sealed partial class Agent
                 nameof(environment));
         }
 
+        RequireFit(environment);
         if (Abilities.Of<IEpisode>(environment)?.IsAtStart == true)
         {
             if (askedReturn is { } asked)
@@ -266,6 +287,38 @@ public sealed partial class Agent
         Array.Clear(maskRead);
         masked.ActionMask(maskRead);
         return maskRead;
+    }
+
+    /// <summary>Refuses an environment that the agent cannot act in; one that was looked at before is not asked
+    /// again.</summary>
+    private void RequireFit(IEnvironment environment)
+    {
+        if (ReferenceEquals(environment, fitting))
+        {
+            return;
+        }
+
+        if (!IsSame(ObservationSpace, environment.ObservationSpace) || !IsSame(ActionSpace, environment.ActionSpace))
+        {
+            throw new ArgumentException(
+                $"{environment.Name} has observations {environment.ObservationSpace} and actions "
+                + $"{environment.ActionSpace}; the agent needs {ObservationSpace} and {ActionSpace}, those of "
+                + $"{EnvironmentId}. Give the environment that the observation comes from.",
+                nameof(environment));
+        }
+
+        if (HasActionMasks && Abilities.Masked(environment) is null)
+        {
+            throw new ArgumentException(
+                $"{environment.Name} gives no action mask, and the agent was trained with those of {EnvironmentId}. "
+                + "Give an environment that has them (IMaskedEnvironment), or the mask itself, as in "
+                + "agent.Predict(observation, mask, action); an empty mask allows everything.",
+                nameof(environment));
+        }
+
+        fitting = environment;
+
+        static bool IsSame(Space own, Space? other) => other is not null && own.Core.Equals(other.Core);
     }
 
     /// <summary>Refuses to act as if everything were possible.</summary>

@@ -19,27 +19,33 @@ public sealed partial class Agent
     /// here.</param>
     /// <param name="environment">An environment of the library, with wrappers or without, or one of your own that is an
     /// <see cref="ICloneableEnvironment"/>.</param>
-    /// <param name="seed">Where all randomness of a new agent comes from; that of the file goes on with its
-    /// own.</param>
+    /// <param name="seed">Where all randomness of a new agent comes from. The agent of a file goes on with its own
+    /// seed, whatever this one is: <see cref="Seed"/> tells it.</param>
     /// <exception cref="ArgumentException">An option is out of its range; or the file's agent is of another algorithm,
     /// other options or other spaces: the message names both, and what to do.</exception>
     /// <exception cref="InvalidDataException">The file is empty, cut, damaged, of another kind or of a newer
     /// version.</exception>
-    public static Agent LoadOrCreate(string path, AgentOptions options, IEnvironment environment, ulong seed) =>
-        LoadOrCreate(path, options, EnvironmentSource.Of(environment), seed);
+    public static Agent LoadOrCreate(string path, AgentOptions options, IEnvironment environment, ulong seed)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return LoadOrCreate(path, options, EnvironmentSource.Of(environment), seed);
+    }
 
     /// <summary>As <see cref="LoadOrCreate(string, AgentOptions, IEnvironment, ulong)"/>, for an environment of your
     /// own; training goes on with new episodes.</summary>
     /// <param name="path">A file that was written, or will be.</param>
     /// <param name="options">The options of a new agent, and those that the file's must have.</param>
     /// <param name="environment">Makes a copy each time it is called.</param>
-    /// <param name="seed">Where all randomness of a new agent comes from.</param>
+    /// <param name="seed">Where all randomness of a new agent comes from; the agent of a file keeps its own.</param>
     /// <exception cref="ArgumentException">An option is out of its range; or the file's agent is of another algorithm,
     /// other options or other spaces: the message names both, and what to do.</exception>
     /// <exception cref="InvalidDataException">The file is empty, cut, damaged, of another kind or of a newer
     /// version.</exception>
-    public static Agent LoadOrCreate(string path, AgentOptions options, Func<IEnvironment> environment, ulong seed) =>
-        LoadOrCreate(path, options, EnvironmentSource.Of(environment), seed);
+    public static Agent LoadOrCreate(string path, AgentOptions options, Func<IEnvironment> environment, ulong seed)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return LoadOrCreate(path, options, EnvironmentSource.Of(environment), seed);
+    }
 
     private static Agent LoadOrCreate(string path, AgentOptions options, EnvironmentSource source, ulong seed)
     {
@@ -81,10 +87,10 @@ public sealed partial class Agent
         }
     }
 
-    private static void RequireOptions(string path, AgentOptions known, AgentOptions asked)
+    private static void RequireOptions(string path, AgentOptions known, AgentOptions options)
     {
         string[] free = [nameof(AgentOptions.TotalSteps), nameof(AgentOptions.Threads)];
-        var (before, now) = (Settings(known), Settings(asked));
+        var (before, now) = (Settings(known), Settings(options));
         string[] differing =
         [
             .. now.Keys.Except(free)
@@ -96,12 +102,12 @@ public sealed partial class Agent
             throw new ArgumentException(
                 $"{path} holds an agent that was trained with other options: {string.Join("; ", differing)}. Give the "
                     + "file's options, load it with Agent.Load, which takes them, or delete it to begin anew.",
-                nameof(asked));
+                nameof(options));
         }
 
-        static Dictionary<string, string> Settings(AgentOptions options) =>
-            options.ToSettings()
-                .Append(KeyValuePair.Create(nameof(options.EnvironmentCopies), Convert.Text(options.EnvironmentCopies)))
+        static Dictionary<string, string> Settings(AgentOptions of) =>
+            of.ToSettings()
+                .Append(KeyValuePair.Create(nameof(of.EnvironmentCopies), Convert.Text(of.EnvironmentCopies)))
                 .DistinctBy(setting => setting.Key)
                 .ToDictionary();
     }

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.IO;
+using System.Runtime.CompilerServices;
 using System.Threading;
 using System.Threading.Tasks;
 using Microsoft.Extensions.Logging;
@@ -51,11 +52,21 @@ public sealed partial class Agent
     /// progress.</exception>
     /// <exception cref="InvalidOperationException">The agent has taken as many steps already, or it was loaded without
     /// an environment to train in.</exception>
+    [OverloadResolutionPriority(1)]
     public TrainingResult Train(
         long totalSteps,
         IProgress<TrainingProgress>? progress = null,
         CancellationToken cancellationToken = default) =>
         Train(totalSteps, Told(progress), cancellationToken);
+
+    /// <summary>As <see cref="Train(long, IProgress{TrainingProgress}?, CancellationToken)"/>, telling
+    /// nobody.</summary>
+    /// <param name="totalSteps">More than the agent has taken already, <see cref="Steps"/>.</param>
+    /// <param name="cancellationToken">Stops training between two updates.</param>
+    /// <exception cref="OperationCanceledException">Training was stopped. The agent keeps what it has learned and can
+    /// be used, saved and trained on.</exception>
+    public TrainingResult Train(long totalSteps, CancellationToken cancellationToken) =>
+        Train(totalSteps, [], cancellationToken);
 
     /// <summary>Trains until the agent has taken <paramref name="totalSteps"/> environment steps since its creation, or
     /// until a callback stops it.</summary>
@@ -125,11 +136,20 @@ public sealed partial class Agent
     /// <param name="cancellationToken">Stops training between two updates.</param>
     /// <exception cref="OperationCanceledException">Training was stopped, and the task is cancelled. The agent keeps
     /// what it has learned and can be used, saved and trained on.</exception>
+    [OverloadResolutionPriority(1)]
     public Task<TrainingResult> TrainAsync(
         long totalSteps,
         IProgress<TrainingProgress>? progress = null,
         CancellationToken cancellationToken = default) =>
         TrainAsync(totalSteps, Told(progress), cancellationToken);
+
+    /// <summary>As <see cref="Train(long, CancellationToken)"/>, on another thread.</summary>
+    /// <param name="totalSteps">More than the agent has taken already, <see cref="Steps"/>.</param>
+    /// <param name="cancellationToken">Stops training between two updates.</param>
+    /// <exception cref="OperationCanceledException">Training was stopped, and the task is cancelled. The agent keeps
+    /// what it has learned and can be used, saved and trained on.</exception>
+    public Task<TrainingResult> TrainAsync(long totalSteps, CancellationToken cancellationToken) =>
+        TrainAsync(totalSteps, [], cancellationToken);
 
     /// <summary>As <see cref="Train(long, IReadOnlyList{TrainingCallback}, CancellationToken)"/>, on another
     /// thread.</summary>
@@ -191,8 +211,13 @@ public sealed partial class Agent
         CancellationToken cancellationToken = default) =>
         TrainAsync(totalSteps, [.. Told(progress), new CheckpointCallback(checkpoints)], cancellationToken);
 
-    private static IReadOnlyList<TrainingCallback> Told(IProgress<TrainingProgress>? progress) =>
-        progress is null ? [] : [new ProgressCallback(progress)];
+    /// <summary>Who is told, as callbacks; a log, which is both, is told as a callback.</summary>
+    private static IReadOnlyList<TrainingCallback> Told(IProgress<TrainingProgress>? progress) => progress switch
+    {
+        null => [],
+        TrainingCallback callback => [callback],
+        _ => [new ProgressCallback(progress)],
+    };
 
     /// <summary>Refuses to train to where the agent is already: nothing would happen, and nobody would know
     /// why.</summary>

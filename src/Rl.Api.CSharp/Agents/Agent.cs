@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Threading;
@@ -126,6 +127,10 @@ public sealed partial class Agent : IDisposable
     /// <summary>θ: all its parameters, one vector. Never changed in place: each update makes another.</summary>
     public ReadOnlyMemory<float> Parameters => state.Parameters;
 
+    /// <summary>For example <c>ppo for CartPole-v1, 8,192 steps, seed 1</c>.</summary>
+    public override string ToString() => string.Create(
+        CultureInfo.InvariantCulture, $"{Options.Algorithm} for {EnvironmentId}, {Steps:N0} steps, seed {Seed}");
+
     /// <summary>A new agent for an environment, of which it makes copies: one of the library, with wrappers or without,
     /// or one of your own that is an <see cref="ICloneableEnvironment"/>.</summary>
     /// <param name="options">The algorithm's options, for example a <see cref="PpoOptions"/>.</param>
@@ -135,8 +140,11 @@ public sealed partial class Agent : IDisposable
     /// <exception cref="ArgumentException">An option is out of its range, and the message names it, its value and the
     /// range; options and wrappers both normalise; or the environment is one of your own that does not clone itself:
     /// give a factory.</exception>
-    public static Agent Create(AgentOptions options, IEnvironment environment, ulong seed) =>
-        Create(options, EnvironmentSource.Of(environment), seed);
+    public static Agent Create(AgentOptions options, IEnvironment environment, ulong seed)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return Create(options, EnvironmentSource.Of(environment), seed);
+    }
 
     /// <summary>A new agent for an environment of your own.</summary>
     /// <param name="options">The algorithm's options, for example a <see cref="PpoOptions"/>.</param>
@@ -146,8 +154,11 @@ public sealed partial class Agent : IDisposable
     /// <exception cref="ArgumentException">An option is out of its range, or the copies do not agree in their
     /// spaces.</exception>
     /// <exception cref="EnvironmentException">The environment failed at its reset.</exception>
-    public static Agent Create(AgentOptions options, Func<IEnvironment> environment, ulong seed) =>
-        Create(options, EnvironmentSource.Of(environment), seed);
+    public static Agent Create(AgentOptions options, Func<IEnvironment> environment, ulong seed)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return Create(options, EnvironmentSource.Of(environment), seed);
+    }
 
     /// <summary>Saves the state after the last whole update, also while another thread trains on; gives its
     /// steps.</summary>

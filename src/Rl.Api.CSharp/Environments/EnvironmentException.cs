@@ -7,7 +7,9 @@ namespace Rl;
 public sealed class EnvironmentException : Exception
 {
     internal EnvironmentException(Core.Environments.EnvironmentFailure failure)
-        : base(failure.Message, failure.InnerException)
+        : base(
+            failure.Message,
+            failure.InnerException is Core.Environments.ObservationRefusal ? null : failure.InnerException)
     {
         EnvironmentId = failure.EnvironmentId;
         Copy = failure.Copy;

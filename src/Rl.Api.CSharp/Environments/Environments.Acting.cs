@@ -58,18 +58,59 @@ public static partial class Environments
         IActor actor,
         int episodes = 100,
         ulong seed = 1,
+        CancellationToken cancellationToken = default) =>
+        Evaluate(EnvironmentSource.Of(environment), actor, episodes, seed, cancellationToken);
+
+    /// <summary>Runs whole episodes of a function of what is observed in an environment of your own.</summary>
+    /// <param name="environment">Makes a copy each time it is called, for example <c>() => new
+    /// MyEnvironment()</c>.</param>
+    /// <param name="act">Chooses the actions.</param>
+    /// <param name="episodes">How many; at least 1.</param>
+    /// <param name="seed">Where the episodes' randomness comes from.</param>
+    /// <param name="cancellationToken">Stops between two steps.</param>
+    /// <exception cref="ArgumentException">An action lies outside the environment's space.</exception>
+    /// <exception cref="EnvironmentException">The environment failed.</exception>
+    public static EvaluationResult Evaluate(
+        Func<IEnvironment> environment,
+        ActionFunction act,
+        int episodes = 100,
+        ulong seed = 1,
         CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(actor);
-        return Performance.Evaluate(
-            EnvironmentSource.Of(environment),
-            _ => _ => new Performance.ActorPlayer(actor),
-            1,
-            episodes,
-            seed,
-            1,
-            cancellationToken);
+        ArgumentNullException.ThrowIfNull(act);
+        return Evaluate(environment, new Performance.FunctionActor(act), episodes, seed, cancellationToken);
     }
+
+    /// <summary>Runs whole episodes of a function to integers in an environment of your own.</summary>
+    /// <param name="environment">Makes a copy with discrete actions each time it is called.</param>
+    /// <param name="act">Chooses the actions.</param>
+    /// <param name="episodes">How many; at least 1.</param>
+    /// <param name="seed">Where the episodes' randomness comes from.</param>
+    /// <param name="cancellationToken">Stops between two steps.</param>
+    /// <exception cref="ArgumentException">The environment's actions are not discrete, or an action lies outside their
+    /// space.</exception>
+    public static EvaluationResult Evaluate(
+        Func<IEnvironment> environment,
+        DiscreteActionFunction act,
+        int episodes = 100,
+        ulong seed = 1,
+        CancellationToken cancellationToken = default) =>
+        Evaluate(environment, Discrete(environment, act), episodes, seed, cancellationToken);
+
+    /// <summary>Runs whole episodes of an actor in an environment of your own, one after the other.</summary>
+    /// <param name="environment">Makes a copy each time it is called.</param>
+    /// <param name="actor">Chooses the actions.</param>
+    /// <param name="episodes">How many; at least 1.</param>
+    /// <param name="seed">Where the episodes' randomness comes from.</param>
+    /// <param name="cancellationToken">Stops between two steps.</param>
+    /// <exception cref="ArgumentException">An action lies outside the environment's space.</exception>
+    public static EvaluationResult Evaluate(
+        Func<IEnvironment> environment,
+        IActor actor,
+        int episodes = 100,
+        ulong seed = 1,
+        CancellationToken cancellationToken = default) =>
+        Evaluate(EnvironmentSource.Of(environment), actor, episodes, seed, cancellationToken);
 
     /// <summary>Episodes of a function of what is observed, to look at or to record.</summary>
     /// <param name="environment">The environment; it is not changed.</param>
@@ -96,11 +137,65 @@ public static partial class Environments
     /// <param name="actor">Chooses the actions.</param>
     /// <param name="episodes">How many; at least 1.</param>
     /// <param name="seed">Where the episodes' randomness comes from.</param>
-    public static Playback Play(IEnvironment environment, IActor actor, int episodes = 1, ulong seed = 1)
+    public static Playback Play(IEnvironment environment, IActor actor, int episodes = 1, ulong seed = 1) =>
+        Play(EnvironmentSource.Of(environment), actor, episodes, seed);
+
+    /// <summary>Episodes of a function of what is observed in an environment of your own.</summary>
+    /// <param name="environment">Makes a copy each time it is called.</param>
+    /// <param name="act">Chooses the actions.</param>
+    /// <param name="episodes">How many; at least 1.</param>
+    /// <param name="seed">Where the episodes' randomness comes from.</param>
+    public static Playback Play(Func<IEnvironment> environment, ActionFunction act, int episodes = 1, ulong seed = 1)
+    {
+        ArgumentNullException.ThrowIfNull(act);
+        return Play(environment, new Performance.FunctionActor(act), episodes, seed);
+    }
+
+    /// <summary>Episodes of a function to integers in an environment of your own.</summary>
+    /// <param name="environment">Makes a copy with discrete actions each time it is called.</param>
+    /// <param name="act">Chooses the actions.</param>
+    /// <param name="episodes">How many; at least 1.</param>
+    /// <param name="seed">Where the episodes' randomness comes from.</param>
+    public static Playback Play(
+        Func<IEnvironment> environment, DiscreteActionFunction act, int episodes = 1, ulong seed = 1) =>
+        Play(environment, Discrete(environment, act), episodes, seed);
+
+    /// <summary>Episodes of an actor in an environment of your own.</summary>
+    /// <param name="environment">Makes a copy each time it is called.</param>
+    /// <param name="actor">Chooses the actions.</param>
+    /// <param name="episodes">How many; at least 1.</param>
+    /// <param name="seed">Where the episodes' randomness comes from.</param>
+    public static Playback Play(Func<IEnvironment> environment, IActor actor, int episodes = 1, ulong seed = 1) =>
+        Play(EnvironmentSource.Of(environment), actor, episodes, seed);
+
+    private static EvaluationResult Evaluate(
+        EnvironmentSource source, IActor actor, int episodes, ulong seed, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(actor);
-        return Performance.Play(
-            EnvironmentSource.Of(environment), _ => _ => new Performance.ActorPlayer(actor), episodes, seed);
+        return Performance.Evaluate(
+            source, _ => _ => new Performance.ActorPlayer(actor), 1, episodes, seed, 1, cancellationToken);
+    }
+
+    private static Playback Play(EnvironmentSource source, IActor actor, int episodes, ulong seed)
+    {
+        ArgumentNullException.ThrowIfNull(actor);
+        return Performance.Play(source, _ => _ => new Performance.ActorPlayer(actor), episodes, seed);
+    }
+
+    /// <summary>The function, if the copies that a factory makes have integers as actions.</summary>
+    private static Performance.DiscreteActor Discrete(Func<IEnvironment> factory, DiscreteActionFunction act)
+    {
+        ArgumentNullException.ThrowIfNull(factory);
+        var environment = factory()
+            ?? throw new ArgumentException("The factory returned null; it must make an environment.", nameof(factory));
+        try
+        {
+            return Discrete(environment, act);
+        }
+        finally
+        {
+            Abilities.Dispose(environment);
+        }
     }
 
     private static Performance.DiscreteActor Discrete(IEnvironment environment, DiscreteActionFunction act)

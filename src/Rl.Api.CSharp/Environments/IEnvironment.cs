@@ -1,4 +1,6 @@
 using System;
+using System.Collections.Generic;
+using System.Globalization;
 
 namespace Rl;
 
@@ -14,6 +16,26 @@ public readonly record struct StepResult(
 {
     /// <summary>Whether the episode is over and <c>Reset</c> comes next.</summary>
     public bool IsOver => Terminated || Truncated;
+
+    /// <summary>For example <c>[0.1, 4], reward -1, terminated</c>; of a long observation its first eight
+    /// elements.</summary>
+    public override string ToString()
+    {
+        const int Most = 8;
+        var shown = new List<string>();
+        foreach (var element in Observation.Span[..Math.Min(Most, Observation.Length)])
+        {
+            shown.Add(element.ToString("G6", CultureInfo.InvariantCulture));
+        }
+
+        if (Observation.Length > Most)
+        {
+            shown.Add(string.Create(CultureInfo.InvariantCulture, $"… {Observation.Length} in all"));
+        }
+
+        var end = (Terminated ? ", terminated" : "") + (Truncated ? ", truncated" : "");
+        return string.Create(CultureInfo.InvariantCulture, $"[{string.Join(", ", shown)}], reward {Reward:G6}{end}");
+    }
 }
 
 /// <summary>An environment of your own: implement this and give

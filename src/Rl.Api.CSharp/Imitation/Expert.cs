@@ -112,6 +112,20 @@ public sealed class Expert
         IEnvironment environment, int episodes, ulong seed, CancellationToken cancellationToken = default) =>
         Record(EnvironmentSource.Of(environment), episodes, seed, cancellationToken);
 
+    /// <summary>Records whole episodes of the expert in an environment of your own: data to be learned from.</summary>
+    /// <param name="environment">Makes a copy each time it is called, for example <c>() => new
+    /// MyEnvironment()</c>.</param>
+    /// <param name="episodes">How many; at least 1.</param>
+    /// <param name="seed">Where all randomness comes from.</param>
+    /// <param name="cancellationToken">Stops recording between two steps.</param>
+    /// <exception cref="ArgumentException">The expert is an agent of other spaces, and the message names
+    /// both.</exception>
+    /// <exception cref="ExpertException">The expert threw, or answered what is no action.</exception>
+    /// <exception cref="EnvironmentException">The environment failed.</exception>
+    public RecordedData Record(
+        Func<IEnvironment> environment, int episodes, ulong seed, CancellationToken cancellationToken = default) =>
+        Record(EnvironmentSource.Of(environment), episodes, seed, cancellationToken);
+
     /// <summary>Records whole episodes in copies of an environment.</summary>
     internal RecordedData Record(
         EnvironmentSource source, int episodes, ulong seed, CancellationToken cancellationToken)

@@ -171,7 +171,15 @@ internal sealed class CheckpointKeeper(Agent agent, Checkpoints checkpoints, Fun
         writer.WriteStartObject();
         writer.WriteNumber("steps", steps);
         writer.WriteNumber("mean", result.Mean);
-        writer.WriteNumber("standardError", result.StandardError);
+        if (double.IsFinite(result.StandardError))
+        {
+            writer.WriteNumber("standardError", result.StandardError);
+        }
+        else
+        {
+            writer.WriteNull("standardError");
+        }
+
         writer.WriteNumber("episodes", result.Episodes);
         writer.WriteEndObject();
     }

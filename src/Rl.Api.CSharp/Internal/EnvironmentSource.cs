@@ -41,8 +41,8 @@ internal abstract class EnvironmentSource
             ICloneableEnvironment cloneable => new Custom(cloneable.Clone),
             IVectorizableEnvironment vectorizable => new Custom(vectorizable.Another),
             _ => throw new ArgumentException(
-                $"{environment.Name} is one environment of your own, and an agent needs copies: give a factory, such "
-                    + $"as () => new {environment.GetType().Name}(), or implement ICloneableEnvironment.",
+                $"{environment.Name} is one environment of your own, and copies of it are needed: give a factory, "
+                    + $"such as () => new {environment.GetType().Name}(), or implement ICloneableEnvironment.",
                 nameof(environment)),
         };
     }
@@ -304,12 +304,12 @@ internal abstract class EnvironmentSource
         protected int? Limit => maxEpisodeSteps;
 
         public void Reset(ulong seed, Span<float> observation) =>
-            Copy(environment.Reset(seed).Span, observation, nameof(Reset));
+            Copy(environment.Reset(seed).Span, observation);
 
         public Outcome Step(ReadOnlySpan<float> action, Span<float> observation)
         {
             var result = environment.Step(action);
-            Copy(result.Observation.Span, observation, nameof(Step));
+            Copy(result.Observation.Span, observation);
             return new(result.Reward, result.Terminated, result.Truncated);
         }
 
@@ -317,13 +317,13 @@ internal abstract class EnvironmentSource
             space?.Core
                 ?? throw new ArgumentException($"{environment.Name}.{name} is null; return a space, made once.", name);
 
-        private void Copy(ReadOnlySpan<float> source, Span<float> destination, string method)
+        private void Copy(ReadOnlySpan<float> source, Span<float> destination)
         {
             if (source.Length != destination.Length)
             {
-                throw new ArgumentException(
-                    $"{method} returned an observation of {source.Length} "
-                        + $"elements; {ObservationSpace} needs {destination.Length}.");
+                throw new ObservationRefusal(
+                    $"returned an observation of {source.Length} elements; {ObservationSpace} needs "
+                        + $"{destination.Length}.");
             }
 
             source.CopyTo(destination);

@@ -44,14 +44,17 @@ public sealed class EvaluationResult
     /// <summary>The mean return.</summary>
     public double Mean { get; }
 
-    /// <summary>The standard deviation of the returns, √(Σ (R − mean)² / (n − 1)); 0 for a single episode.</summary>
+    /// <summary>The standard deviation of the returns, √(Σ (R − mean)² / (n − 1)); NaN for a single episode,
+    /// of which nothing follows about others.</summary>
     public double StandardDeviation { get; }
 
-    /// <summary>The standard error of the mean, the standard deviation divided by √n.</summary>
+    /// <summary>The standard error of the mean, the standard deviation divided by √n; NaN for a single
+    /// episode.</summary>
     public double StandardError { get; }
 
     /// <summary>An interval that holds the true mean return with about the given probability, by the percentile
-    /// bootstrap over the episodes; narrower than it should be for fewer than about 20.</summary>
+    /// bootstrap over the episodes; narrower than it should be for fewer than about 20. Of a
+    /// single episode it has no ends: (−∞, ∞).</summary>
     /// <param name="level">The probability, between 0 and 1, neither included.</param>
     /// <exception cref="ArgumentOutOfRangeException">The level is not between 0 and 1.</exception>
     public (double Low, double High) ConfidenceInterval(double level = 0.95)
@@ -60,6 +63,11 @@ public sealed class EvaluationResult
         {
             throw new ArgumentOutOfRangeException(
                 nameof(level), level, $"level is {level}; it must be between 0 and 1, for example 0.95.");
+        }
+
+        if (Returns.Count == 1)
+        {
+            return (double.NegativeInfinity, double.PositiveInfinity);
         }
 
         var drawn = new double[Returns.Count];
@@ -71,9 +79,14 @@ public sealed class EvaluationResult
     }
 
     /// <summary>The mean and its standard error, for example <c>498.2 ± 1.3 (100 episodes)</c>: with two digits of the
-    /// error, at least one after the point.</summary>
+    /// error, at least one after the point. A single episode has no error: <c>498.0 (1 episode)</c>.</summary>
     public override string ToString()
     {
+        if (Episodes == 1)
+        {
+            return string.Create(CultureInfo.InvariantCulture, $"{Mean:0.0###} (1 episode)");
+        }
+
         var digits = StandardError > 1e-9 * Math.Abs(Mean)
             ? "0." + new string('0', Math.Clamp(1 - (int)Math.Floor(Math.Log10(StandardError)), 1, 8))
             : "0.0###";
@@ -81,6 +94,6 @@ public sealed class EvaluationResult
             Mean.ToString(digits, CultureInfo.InvariantCulture),
             StandardError.ToString(digits, CultureInfo.InvariantCulture));
         return string.Create(
-            CultureInfo.InvariantCulture, $"{mean} ± {error} ({Episodes} {(Episodes == 1 ? "episode" : "episodes")})");
+            CultureInfo.InvariantCulture, $"{mean} ± {error} ({Episodes} episodes)");
     }
 }

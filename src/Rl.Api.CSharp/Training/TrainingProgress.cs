@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Globalization;
 
 namespace Rl;
 
@@ -70,6 +71,18 @@ public sealed record TrainingResult(
 
     /// <summary>Environment steps a second.</summary>
     public double StepsPerSecond => StepsTaken / Math.Max(Elapsed.TotalSeconds, 1e-9);
+
+    /// <summary>For example <c>8,192 steps, 93 episodes, mean return 88.1, 1.9 s</c>, and why it was stopped.</summary>
+    public override string ToString()
+    {
+        var mean = double.IsNaN(MeanReturn)
+            ? ""
+            : string.Create(CultureInfo.InvariantCulture, $", mean return {MeanReturn:0.0##}");
+        var reason = StopReason is null ? "" : $", stopped: {StopReason}";
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{StepsTaken:N0} steps, {Episodes:N0} episodes{mean}, {Elapsed.TotalSeconds:0.0} s{reason}");
+    }
 }
 
 /// <summary>Calls a function for each report at once, on the thread that trains; unlike <see cref="Progress{T}"/>,

@@ -38,9 +38,9 @@ internal static class OfflineReport
                 $"| {row.Task.Place.Environment} {row.Task.Set} | {set.Episodes:N0}, {set.Steps:N0} "
                     + $"| {Signed(row.Facts.Score(set.Mean))}, {Signed(row.Facts.Score(set.BestTenth))} "
                     + $"| {row.Task.Label} | {row.Runs.Count} "
-                    + $"| {Signed(row.Mean)} ± {Statistics.StandardError(row.Scores):0.0} "
-                    + $"| {Signed(Statistics.InterquartileMean(row.Scores))} [{Signed(low)}, {Signed(high)}] "
-                    + $"| {Signed(returns.Average())} ± {Statistics.StandardError(returns):0.0} "
+                    + $"| {Views.Text.Measured(row.Mean, Statistics.StandardError(row.Scores), Signed)} "
+                    + $"| {Signed(Statistics.InterquartileMean(row.Scores))}{Views.Text.Between(low, high, Signed)} "
+                    + $"| {Views.Text.Measured(returns.Average(), Statistics.StandardError(returns), Signed)} "
                     + $"| {row.Runs.Average(run => run.Seconds):0.0} s |"));
         }
 

@@ -10,12 +10,13 @@ internal static class Statistics
 {
     private const double Level = 0.95;
 
-    /// <summary>√(Σ (x − mean)² / (n − 1)) / √n; 0 for a single value.</summary>
+    /// <summary>√(Σ (x − mean)² / (n − 1)) / √n; NaN for a single value, of which nothing follows about
+    /// others.</summary>
     public static double StandardError(IReadOnlyList<double> values)
     {
         if (values.Count < 2)
         {
-            return 0;
+            return double.NaN;
         }
 
         var mean = values.Average();
@@ -43,10 +44,15 @@ internal static class Statistics
         one.Average(x => other.Average(y => x > y ? 1.0 : x == y ? 0.5 : 0.0));
 
     /// <summary>The middle 95 % of that probability over samples of both, drawn with replacement; the same for the same
-    /// values.</summary>
+    /// values. Where either has a single run nothing is known: (0, 1).</summary>
     public static (double Low, double High) BootstrapImprovement(
         IReadOnlyList<double> one, IReadOnlyList<double> other)
     {
+        if (one.Count < 2 || other.Count < 2)
+        {
+            return (0, 1);
+        }
+
         var (first, second) = (new double[one.Count], new double[other.Count]);
         return Internal.Bootstrap.Middle(Level, random =>
         {
@@ -57,10 +63,15 @@ internal static class Statistics
     }
 
     /// <summary>The middle 95 % of the statistic over samples drawn with replacement; the same for the same
-    /// values.</summary>
+    /// values. Of a single value it has no ends: (−∞, ∞).</summary>
     public static (double Low, double High) Bootstrap(
         IReadOnlyList<double> values, Func<IReadOnlyList<double>, double> statistic)
     {
+        if (values.Count < 2)
+        {
+            return (double.NegativeInfinity, double.PositiveInfinity);
+        }
+
         var drawn = new double[values.Count];
         return Internal.Bootstrap.Middle(Level, random =>
         {

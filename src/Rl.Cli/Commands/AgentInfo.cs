@@ -100,7 +100,7 @@ internal sealed record AgentInfo(
     private static BestInfo? BestOf(string folder) => Of(folder, RunFiles.BestEvaluation, root => new BestInfo(
         root.GetProperty("steps").GetInt64(),
         root.GetProperty("mean").GetDouble(),
-        root.GetProperty("standardError").GetDouble(),
+        root.GetProperty("standardError") is { ValueKind: JsonValueKind.Number } error ? error.GetDouble() : double.NaN,
         root.GetProperty("episodes").GetInt32()));
 
     private static string? LibraryOf(string folder) =>

@@ -92,8 +92,8 @@ internal static class AgentInfoCommand
                 "best",
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{Text.Return(best.Mean)} ± {Text.Return(best.StandardError)} ({best.Episodes} episodes) after "
-                        + $"{best.Steps:N0} steps"));
+                    $"{Text.Measured(best.Mean, best.StandardError, Text.Return)} ({best.Episodes} "
+                        + $"{(best.Episodes == 1 ? "episode" : "episodes")}) after {best.Steps:N0} steps"));
         }
 
         var folder = RunFolder.FolderOf(info.Path);

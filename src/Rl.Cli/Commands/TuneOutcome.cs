@@ -43,8 +43,8 @@ internal sealed record TuneOutcome(
                 return TuneVerdict.NothingFound;
             }
 
-            var (_, low, high) = Improvement();
-            return high < 0.5 ? TuneVerdict.Worse
+            var (probability, low, high) = Improvement();
+            return (Scores.Count == 1 ? probability : high) < 0.5 ? TuneVerdict.Worse
                 : low > 0.5 && Seeds.Count >= FewSeeds ? TuneVerdict.Better
                 : TuneVerdict.MayBeChance;
         }

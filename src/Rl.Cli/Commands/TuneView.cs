@@ -201,7 +201,7 @@ internal sealed class TuneView(Terminal terminal, bool isJson)
     private static string Score(IReadOnlyList<double> scores)
     {
         var (mean, low, high) = TuneOutcome.Interval(scores);
-        return $"{Text.Return(mean)} [{Text.Return(low)}, {Text.Return(high)}] over {Seeds(scores.Count)}";
+        return $"{Text.Return(mean)}{Text.Between(low, high, Text.Return)} over {Seeds(scores.Count)}";
     }
 
     /// <summary>A number of seeds in words.</summary>

@@ -243,8 +243,10 @@ internal static class ReportSections
             : Measured(values.Average(), Statistics.StandardError(values));
 
     /// <summary>A mean with its standard error, in as many places.</summary>
-    private static string Measured(double mean, double error) =>
-        $"{Text.Return(mean)} ± {error.ToString(Math.Abs(mean) < 10 ? "0.000" : "0.0", CultureInfo.InvariantCulture)}";
+    private static string Measured(double mean, double error) => double.IsNaN(error)
+        ? Text.Return(mean)
+        : $"{Text.Return(mean)} ± "
+            + error.ToString(Math.Abs(mean) < 10 ? "0.000" : "0.0", CultureInfo.InvariantCulture);
 
     /// <summary>The evaluation at the end, or else the best on the way.</summary>
     private static string Score(ObservedRun run) =>

@@ -34,7 +34,7 @@ internal sealed record SeedCurve(double[] Steps, double[] Mean, double[] Error)
         return new(
             steps,
             Array.ConvertAll(columns, column => column.Average()),
-            Array.ConvertAll(columns, column => Statistics.StandardError(column)));
+            Array.ConvertAll(columns, column => column.Length > 1 ? Statistics.StandardError(column) : 0));
     }
 
     /// <summary>Each return replaced by the mean of it and of those before it, <paramref name="window"/> of them at

@@ -12,6 +12,15 @@ internal static class Text
             ? "-"
             : value.ToString(Math.Abs(value) < 10 ? "0.000" : "0.0", CultureInfo.InvariantCulture);
 
+    /// <summary>A mean with its standard error, for example 498.2 ± 1.3; alone where there is none, as of a single
+    /// episode or run.</summary>
+    public static string Measured(double mean, double error, Func<double, string> print) =>
+        double.IsNaN(error) ? print(mean) : $"{print(mean)} ± {print(error)}";
+
+    /// <summary>An interval, for example [9.1, 9.8]; empty where nothing bounds it, as of a single run.</summary>
+    public static string Between(double low, double high, Func<double, string> print) =>
+        double.IsInfinity(low) && double.IsInfinity(high) ? "" : $" [{print(low)}, {print(high)}]";
+
     /// <summary>For example 4.2 s, 3:05, 2:10:00 or 12 days.</summary>
     public static string Duration(TimeSpan time) => time switch
     {

@@ -424,25 +424,25 @@ module Expr =
     let private fold (x: Expr) = reshape [| Shape.count x.Shape[.. x.Rank - 2]; x.Shape[x.Rank - 1] |] x
 
     /// The matrix product over the last two axes; leading axes broadcast. Vectors are not promoted.
-    let matmul (a: Expr) (b: Expr) =
-        if a.Rank < 2 || b.Rank < 2 || a.Shape[a.Rank - 1] <> b.Shape[b.Rank - 2] then
+    let matmul (left: Expr) (right: Expr) =
+        if left.Rank < 2 || right.Rank < 2 || left.Shape[left.Rank - 1] <> right.Shape[right.Rank - 2] then
             Guard.fail
-                "matmul"
-                ($"matmul: the shapes {Shape.print a.Shape} and {Shape.print b.Shape} do not fit; it needs [..., "
-                 + "m, k] and [..., k, n].")
+                (nameof right)
+                ($"matmul: the shapes {Shape.print left.Shape} and {Shape.print right.Shape} do not fit; it needs "
+                 + "[..., m, k] and [..., k, n].")
 
-        let m, n = a.Shape[a.Rank - 2], b.Shape[b.Rank - 1]
+        let m, n = left.Shape[left.Rank - 2], right.Shape[right.Rank - 1]
 
-        if b.Rank = 2 && a.Rank > 2 then
-            let rows = fold a
+        if right.Rank = 2 && left.Rank > 2 then
+            let rows = fold left
 
-            make (MatMul(false, false)) [| rows; b |] [| rows.Shape[0]; n |]
-            |> reshape (Array.append a.Shape[.. a.Rank - 2] [| n |])
+            make (MatMul(false, false)) [| rows; right |] [| rows.Shape[0]; n |]
+            |> reshape (Array.append left.Shape[.. left.Rank - 2] [| n |])
         else
             let leading (x: Expr) = x.Shape[.. x.Rank - 3]
-            let batch = Shape.broadcast "matmul" (leading a) (leading b)
+            let batch = Shape.broadcast "matmul" (leading left) (leading right)
             let extend (x: Expr) = Node.broadcastTo (Array.append batch x.Shape[x.Rank - 2 ..]) x
-            make (MatMul(false, false)) [| extend a; extend b |] (Array.append batch [| m; n |])
+            make (MatMul(false, false)) [| extend left; extend right |] (Array.append batch [| m; n |])
 
     /// Σ aᵢ bᵢ of two expressions of the same shape, a scalar.
     let dot (a: Expr) (b: Expr) = sum (a * b)

@@ -141,12 +141,20 @@ type internal Findings() =
             )
         | :? EnvironmentFailure as failure ->
             this.Violation(ContractRule.Rewards, "not finite", place, failure.Message, "Return finite rewards.")
+        | :? ObservationRefusal ->
+            this.Violation(
+                ContractRule.Observations,
+                $"refused {String.filter (Char.IsDigit >> not) error.Message}",
+                place,
+                Guard.sentence $"{what} {error.Message}",
+                $"Let {what} return an observation of the observation space, or correct the space."
+            )
         | _ ->
             this.Violation(
                 ContractRule.Exceptions,
                 $"{error.GetType().Name} {String.filter (Char.IsDigit >> not) error.Message}",
                 place,
-                $"{what} threw {error.GetType().Name}: {error.Message}",
+                Guard.sentence $"{what} threw {error.GetType().Name}: {error.Message}",
                 ExceptionRemedy.of' what
             )
 
@@ -168,7 +176,7 @@ type internal Findings() =
                 rule,
                 does,
                 place,
-                $"{does} throws {error.GetType().Name}: {error.Message}",
+                Guard.sentence $"{does} throws {error.GetType().Name}: {error.Message}",
                 $"Throw {expected}, naming what is wrong."
             )
 

@@ -108,6 +108,12 @@ type IRenderable<'State when 'State: unmanaged> =
     /// What a state looks like; a pure function.
     abstract Render: state: 'State -> Scene
 
+/// What an environment returned is no observation, such as one of another length: said by whoever adapts it, for its
+/// own code threw nothing. The message says what was returned: "returned an observation of 3 elements; ...".
+[<Sealed>]
+type ObservationRefusal(message: string) =
+    inherit Exception(message)
+
 /// An environment broke its contract: it threw, or its reward or observation is NaN or infinite.
 [<Sealed>]
 type EnvironmentFailure
@@ -175,4 +181,10 @@ type EnvironmentFailure
     /// An exception thrown by a user's environment, kept as the inner exception.
     static member Thrown(id, copy, step, error: exn) =
         let place = EnvironmentFailure.Place(id, copy, step)
-        EnvironmentFailure($"{place} threw {error.GetType().Name}: {error.Message}", id, copy, step, -1, nan, error)
+
+        let what =
+            match error with
+            | :? ObservationRefusal -> error.Message
+            | _ -> $"threw {error.GetType().Name}: {error.Message}"
+
+        EnvironmentFailure($"{place} {what}", id, copy, step, -1, nan, error)

@@ -184,42 +184,57 @@ module Space =
         | Space.Tuple _
         | Space.Dict _ -> ValueNone
 
-    let private requireInside (space: Space) (value: ReadOnlySpan<float32>) =
+    /// Refuses integers outside the part of `whole` that begins at `offset`.
+    let private requireInside (whole: Space) (offset: int) (space: Space) (value: ReadOnlySpan<float32>) =
         let outside = space.IndexOfOutside value
 
         if outside >= 0 then
-            Guard.fail (nameof value) $"value[{outside}] is {value[outside]}; it must lie in {space}."
+            let where =
+                match layout whole |> List.tryFind (fun part -> part.Offset = offset && part.Space = space) with
+                | Some part when part.Path <> "" -> $", the part \"{part.Path}\" of {whole}"
+                | _ -> ""
 
-    /// A value as a network wants it: integers one-hot, boxes and bits as they are, parts one after the other
-    /// (Gymnasium's `flatten`). `ArgumentException` for an integer outside its space.
-    let rec encode (space: Space) (value: ReadOnlySpan<float32>) (encoded: Span<float32>) : unit =
-        Guard.length (nameof value) space.Size value.Length
-        Guard.length (nameof encoded) (encodedSize space) encoded.Length
+            Guard.fail (nameof value) $"value[{offset + outside}] is {value[outside]}; it must lie in {space}{where}."
 
+    /// `encode` of a part of a space that begins at an offset of its values.
+    let rec private encodePart
+        (whole: Space)
+        (offset: int)
+        (space: Space)
+        (value: ReadOnlySpan<float32>)
+        (into: Span<float32>)
+        : unit =
         match space with
         | Space.Box _
-        | Space.MultiBinary _ -> value.CopyTo encoded
+        | Space.MultiBinary _ -> value.CopyTo into
         | Space.Discrete(_, start) ->
-            requireInside space value
-            encoded.Clear()
-            encoded[int value[0] - start] <- 1.0f
+            requireInside whole offset space value
+            into.Clear()
+            into[int value[0] - start] <- 1.0f
         | Space.MultiDiscrete(counts, starts) ->
-            requireInside space value
-            encoded.Clear()
-            let mutable offset = 0
+            requireInside whole offset space value
+            into.Clear()
+            let mutable first = 0
 
             for index in 0 .. counts.Length - 1 do
-                encoded[offset + int value[index] - starts[index]] <- 1.0f
-                offset <- offset + counts[index]
+                into[first + int value[index] - starts[index]] <- 1.0f
+                first <- first + counts[index]
         | Space.Tuple _
         | Space.Dict _ ->
-            let mutable from, into = 0, 0
+            let mutable from, first = 0, 0
 
             for _, part in space.Parts do
                 let size = encodedSize part
-                encode part (value.Slice(from, part.Size)) (encoded.Slice(into, size))
+                encodePart whole (offset + from) part (value.Slice(from, part.Size)) (into.Slice(first, size))
                 from <- from + part.Size
-                into <- into + size
+                first <- first + size
+
+    /// A value as a network wants it: integers one-hot, boxes and bits as they are, parts one after the other
+    /// (Gymnasium's `flatten`). `ArgumentException` for an integer outside its space, by its place and its part.
+    let encode (space: Space) (value: ReadOnlySpan<float32>) (encoded: Span<float32>) : unit =
+        Guard.length (nameof value) space.Size value.Length
+        Guard.length (nameof encoded) (encodedSize space) encoded.Length
+        encodePart space 0 space value encoded
 
     /// The value that `encode` turns into `encoded` (Gymnasium's `unflatten`). `ArgumentException` where an integer's
     /// elements are not a single 1 among zeros.

@@ -121,3 +121,9 @@ module Guard =
             index <- index + 1
 
         if index = values.Length then -1 else index
+
+    /// A message that something follows: with a full stop, where it ends with none.
+    let sentence (message: string) : string =
+        let text = message.TrimEnd()
+
+        if text = "" || ".!?…".Contains(text[text.Length - 1]) then text else text + "."

@@ -22,16 +22,16 @@ type Evaluation =
     /// (1/E) Σ Rᵢ: the estimate of J(θ) of equation 8 (slide 13).
     member this.Mean = Array.average this.Returns
 
-    /// √(Σ (Rᵢ − mean)² / (E − 1)); 0 for a single episode.
+    /// √(Σ (Rᵢ − mean)² / (E − 1)); NaN for a single episode, of which nothing follows about others.
     member this.StandardDeviation =
         if this.Returns.Length < 2 then
-            0.0
+            nan
         else
             let mean = this.Mean
             let squares = this.Returns |> Array.sumBy (fun value -> (value - mean) * (value - mean))
             Math.Sqrt(squares / float (this.Returns.Length - 1))
 
-    /// Standard deviation / √E: that of the mean.
+    /// Standard deviation / √E: that of the mean; NaN for a single episode.
     member this.StandardError = this.StandardDeviation / Math.Sqrt(float this.Returns.Length)
 
 /// Running episodes.

@@ -19,6 +19,13 @@ open Rl.Core.Networks
 type Predictor(model: PolicyModel, rows: int) =
     do Guard.positive (nameof rows) rows
 
+    // What messages call the arguments: those of callers who have one observation.
+    let nameOfObservations, nameOfMasks, nameOfActions =
+        if rows = 1 then
+            "observation", "mask", "action"
+        else
+            "observations", "masks", "actions"
+
     let observationSpace, actionSpace = model.ObservationSpace, model.ActionSpace
     let isIdentity = Encoding.isIdentity observationSpace
     let observationSize, actionSize = observationSpace.Size, actionSpace.Size
@@ -82,19 +89,18 @@ type Predictor(model: PolicyModel, rows: int) =
     let require (observations: ReadOnlySpan<float32>) (masks: ReadOnlySpan<bool>) (actions: Span<float32>) =
         if observations.Length <> rows * observationSize then
             Guard.fail
-                (nameof observations)
-                ($"observations has {observations.Length} elements; it must have {rows * observationSize}, those "
-                 + $"of {rows} from {observationSpace}.")
+                nameOfObservations
+                ($"{nameOfObservations} has {observations.Length} elements; it must have {rows * observationSize}, "
+                 + $"those of {rows} from {observationSpace}.")
 
-        if not masks.IsEmpty then
-            Guard.length (nameof masks) (rows * choices) masks.Length
+        if not masks.IsEmpty then Guard.length nameOfMasks (rows * choices) masks.Length
 
-        Guard.length (nameof actions) (rows * actionSize) actions.Length
+        Guard.length nameOfActions (rows * actionSize) actions.Length
         let bad = Guard.indexOfNonFinite observations
 
         if bad >= 0 then
             Guard.fail
-                (nameof observations)
+                nameOfObservations
                 ($"Component {bad % observationSize} of observation {bad / observationSize} is "
                  + $"{observations[bad]}; observations must be finite.")
 

@@ -61,6 +61,14 @@ type private LimitAlone(wrapper: Wrapper, inner: BatchEnvironment, limit: int) =
 [<Sealed>]
 type WrappedPredictor(model: PolicyModel, wrapping: Wrapping, facts: ActingFacts, rows: int) =
     let predictor = Predictor(model, rows)
+
+    // What messages call the arguments: those of callers who have one observation.
+    let nameOfObservations, nameOfMasks, nameOfActions =
+        if rows = 1 then
+            "observation", "mask", "action"
+        else
+            "observations", "masks", "actions"
+
     let isBare = wrapping.Wrappers.IsEmpty
     let seen, acted = Given(wrapping, facts, rows), Given(wrapping, facts, rows)
 
@@ -113,7 +121,7 @@ type WrappedPredictor(model: PolicyModel, wrapping: Wrapping, facts: ActingFacts
     let checkMasks (masks: ReadOnlySpan<bool>) =
         if not masks.IsEmpty && (hasMemory || model.HasMemory) then
             let choices = predictor.Choices
-            Guard.length (nameof masks) (rows * choices) masks.Length
+            Guard.length nameOfMasks (rows * choices) masks.Length
 
             for row in 0 .. rows - 1 do
                 if not (model.ActionSpace.AllowsAction(masks.Slice(row * choices, choices))) then
@@ -133,18 +141,18 @@ type WrappedPredictor(model: PolicyModel, wrapping: Wrapping, facts: ActingFacts
                     ""
 
             Guard.fail
-                "observations"
-                $"observations has {raw.Length} elements; it must have {rows * size}, those of {rows} from \
+                nameOfObservations
+                $"{nameOfObservations} has {raw.Length} elements; it must have {rows * size}, those of {rows} from \
                   {seen.ObservationSpace}.{outside}"
 
         let bad = Guard.indexOfNonFinite raw
 
         if bad >= 0 then
             Guard.fail
-                "observations"
+                nameOfObservations
                 $"Component {bad % size} of observation {bad / size} is {raw[bad]}; observations must be finite."
 
-        Guard.length "actions" (rows * acted.ActionSize) taken.Length
+        Guard.length nameOfActions (rows * acted.ActionSize) taken.Length
         raw.CopyTo(Span seen.Observations)
 
         if isFirst || not hasMemory then

@@ -11,12 +11,29 @@ internal sealed class LineFile : IDisposable
 {
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false);
 
+    private readonly string path;
     private readonly LogFile file;
 
-    private LineFile(LogFile file, string? header)
+    private LineFile(string path, bool goesOn, int headers, Func<string, bool> holds)
     {
-        this.file = file;
-        Header = header;
+        this.path = path;
+        Claim();
+        try
+        {
+            var kept = goesOn && File.Exists(path) ? Kept(path, headers, holds) : [];
+            if (kept.Count > 0)
+            {
+                WholeFile.WriteText(path, string.Join('\n', kept) + "\n");
+                Header = kept[0];
+            }
+
+            file = LogFile.Open(path, kept.Count > 0 ? FileMode.Append : FileMode.Create);
+        }
+        catch
+        {
+            OpenPaths.Release(path, this);
+            throw;
+        }
     }
 
     /// <summary>The first line that was there already; null in a new file.</summary>
@@ -27,18 +44,10 @@ internal sealed class LineFile : IDisposable
     /// <param name="goesOn">Whether to keep what is there.</param>
     /// <param name="headers">How many lines stand above the others.</param>
     /// <param name="holds">Whether one of the other lines still holds; they are asked in their order.</param>
-    /// <exception cref="IOException">It cannot be written; the message names it and says what to do.</exception>
-    public static LineFile Open(string path, bool goesOn, int headers, Func<string, bool> holds)
-    {
-        var kept = goesOn && File.Exists(path) ? Kept(path, headers, holds) : [];
-        if (kept.Count == 0)
-        {
-            return new(LogFile.Open(path, FileMode.Create), null);
-        }
-
-        WholeFile.WriteText(path, string.Join('\n', kept) + "\n");
-        return new(LogFile.Open(path, FileMode.Append), kept[0]);
-    }
+    /// <exception cref="IOException">It cannot be written, or another log writes it; the message names it
+    /// and says what to do.</exception>
+    public static LineFile Open(string path, bool goesOn, int headers, Func<string, bool> holds) =>
+        new(path, goesOn, headers, holds);
 
     /// <summary>The path, which must be given.</summary>
     public static string Named(string path)
@@ -55,7 +64,20 @@ internal sealed class LineFile : IDisposable
 
     public void Flush() => file.Flush();
 
-    public void Dispose() => file.Dispose();
+    public void Dispose()
+    {
+        file.Dispose();
+        OpenPaths.Release(path, this);
+    }
+
+    /// <summary>Devices take what several write; files do not.</summary>
+    private void Claim()
+    {
+        if (OperatingSystem.IsWindows() || !Path.GetFullPath(path).StartsWith("/dev/", StringComparison.Ordinal))
+        {
+            OpenPaths.Claim(path, this);
+        }
+    }
 
     /// <summary>The headers and the lines that hold. What follows the last line's end was cut short by a
     /// crash.</summary>

@@ -88,7 +88,7 @@ let ``mean, deviation and error are those of the formulas`` () =
     Assert.Equal(3.0, result.Mean, 12)
     Assert.Equal(sqrt (14.0 / 3.0), result.StandardDeviation, 12)
     Assert.Equal(sqrt (14.0 / 3.0) / 2.0, result.StandardError, 12)
-    Assert.Equal(0.0, { Returns = [| 5.0 |]; Lengths = [| 1 |]; Terminated = [| true |] }.StandardDeviation)
+    Assert.Equal(nan, { Returns = [| 5.0 |]; Lengths = [| 1 |]; Terminated = [| true |] }.StandardDeviation)
 
 [<Fact>]
 let ``drawn actions differ from the most probable ones`` () =

@@ -4,10 +4,12 @@ using System.Collections.Generic;
 namespace Rl;
 
 /// <summary>Evaluates the agent every so many steps, in copies of its environment that training does not touch, and may
-/// keep the best agent, with its normalisation and all else that it needs.</summary>
+/// keep the best agent, with its normalisation and all else that it needs. In a further training of the same agent it
+/// goes on with its results; with another agent it begins anew.</summary>
 public sealed class EvaluationCallback : TrainingCallback
 {
     private readonly List<(long Steps, EvaluationResult Result)> results = [];
+    private Agent? evaluated;
     private long last;
 
     /// <summary>Evaluations every so many steps.</summary>
@@ -41,7 +43,7 @@ public sealed class EvaluationCallback : TrainingCallback
     /// off-policy algorithm remembers.</summary>
     public string? BestPath { get; init; }
 
-    /// <summary>The best mean return; −∞ before the first evaluation.</summary>
+    /// <summary>The best mean return of the agent; −∞ before the first evaluation.</summary>
     public double BestMean { get; private set; } = double.NegativeInfinity;
 
     /// <summary>Every evaluation, with the agent's steps before it.</summary>
@@ -54,6 +56,13 @@ public sealed class EvaluationCallback : TrainingCallback
     protected internal override void OnStart(TrainingContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
+        if (!ReferenceEquals(context.Agent, evaluated))
+        {
+            evaluated = context.Agent;
+            results.Clear();
+            BestMean = double.NegativeInfinity;
+        }
+
         last = context.Agent.Steps;
     }
 

@@ -155,7 +155,15 @@ module Dagger =
         let ask t =
             environment.Observe(Span shown)
             if choices > 0 then environment.ActionMasks(0, copies, Span masks)
-            Expert.ask place.Expert space (before + int64 t) (ReadOnlySpan shown) (ReadOnlySpan masks) (Span answers)
+
+            Expert.askForPossible
+                place.Expert
+                space
+                (before + int64 t)
+                (ReadOnlySpan shown)
+                (ReadOnlySpan masks)
+                (Span answers)
+
 
             for copy in 0 .. copies - 1 do
                 let label = Span(labels, copy * size, size)

@@ -74,8 +74,9 @@ module Expert =
         | :? OperationCanceledException -> reraise ()
         | error ->
             fail
-                ($"The expert {expert.Name} failed when it was asked at step {step}: {error.Message} "
-                 + "An expert must answer every observation of the environment that it is imitated in.")
+                ($"The expert {expert.Name} failed when it was asked at step {step}: "
+                 + $"{Guard.sentence error.Message} An expert must answer every observation of the environment that it "
+                 + "is imitated in.")
                 error
 
         for row in 0 .. actions.Length / size - 1 do
@@ -95,3 +96,59 @@ module Expert =
                     ($"The expert {expert.Name} answered the action [{print (Span.op_Implicit action)}] at step {step} "
                      + $"of copy {row}, which is none of {actionSpace}. Give actions as the environment takes them.")
                     null
+
+    /// Whether an action of a space is possible by a mask of its choices.
+    let rec private allows (space: Space) (mask: ReadOnlySpan<bool>) (action: ReadOnlySpan<float32>) : bool =
+        match space with
+        | Space.Box _ -> true
+        | Space.Discrete(_, start) -> mask[int action[0] - start]
+        | Space.MultiDiscrete(counts, starts) ->
+            let mutable possible, first = true, 0
+
+            for index in 0 .. counts.Length - 1 do
+                possible <- possible && mask[first + int action[index] - starts[index]]
+                first <- first + counts[index]
+
+            possible
+        | Space.MultiBinary _ ->
+            let mutable possible = true
+
+            for index in 0 .. action.Length - 1 do
+                possible <- possible && mask[2 * index + int action[index]]
+
+            possible
+        | Space.Tuple _
+        | Space.Dict _ ->
+            let mutable possible, first, from = true, 0, 0
+
+            for _, part in space.Parts do
+                possible <- possible && allows part (mask.Slice(first, part.Choices)) (action.Slice(from, part.Size))
+
+                first <- first + part.Choices
+                from <- from + part.Size
+
+            possible
+
+    /// `ask` for who learns from the answers: `ExpertFailure` also where one is impossible by its mask, for a policy
+    /// with masks can never do it.
+    let askForPossible
+        (expert: Expert)
+        (actionSpace: Space)
+        (step: int64)
+        (observations: ReadOnlySpan<float32>)
+        (masks: ReadOnlySpan<bool>)
+        (actions: Span<float32>)
+        : unit =
+        ask expert actionSpace step observations masks actions
+        let size, choices = actionSpace.Size, actionSpace.Choices
+
+        if not masks.IsEmpty then
+            for row in 0 .. actions.Length / size - 1 do
+                let action: ReadOnlySpan<float32> = Span.op_Implicit (actions.Slice(row * size, size))
+
+                if not (allows actionSpace (masks.Slice(row * choices, choices)) action) then
+                    fail
+                        ($"The expert {expert.Name} answered the action [{print action}] at step {step} of copy {row}, "
+                         + "which is not possible there by the environment's mask. Choose among what the mask allows, "
+                         + "which an expert is told together with the observation.")
+                        null

@@ -46,6 +46,6 @@ type LearnerExpert private () =
             learner
         | _ ->
             Guard.fail
-                (nameof learner)
-                ($"{learner.Algorithm} asks no expert; dagger does. What it does can be recorded "
-                 + "(Demonstrations.record) for bc, gail and airl.")
+                (nameof expert)
+                ($"{learner.Algorithm} asks no expert; dagger does. What {expert.Name} does can be recorded for bc, "
+                 + "gail and airl: with Demonstrations.record, in C# with expert.Record.")
