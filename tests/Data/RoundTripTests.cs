@@ -58,6 +58,52 @@ public sealed class RoundTripTests
         }
     }
 
+    [Theory]
+    [InlineData(DatasetFormat.D4rl)]
+    [InlineData(DatasetFormat.Npz)]
+    public void Parts_of_a_file_without_spaces_are_found_by_their_names(DatasetFormat format)
+    {
+        using var folder = new TemporaryFolder();
+        var place = Place(folder, format);
+        var observations = Space.Dict(
+            ("arm", Space.Tuple(Space.Unbounded(2), Space.Discrete(5), Space.MultiDiscrete(3, 4))),
+            ("goals", Space.Dict(("far", Space.Unbounded(1)), ("near", Space.Unbounded(2, 2)))),
+            ("rays", Space.Tuple([.. Enumerable.Repeat(Space.Unbounded(1), 11)])));
+        var actions = Space.Tuple(Space.Box(-1, 1, 2), Space.Discrete(3));
+        var episodes = Made.Drawn(observations, actions, seed: 3, episodes: 30).ToList();
+        Dataset.Of(observations, actions, episodes).Save(place, format);
+        var read = Dataset.Open(place, new DatasetOptions { NextObservations = true });
+        Assert.Equal((observations, actions), (read.ObservationSpace, read.ActionSpace));
+        foreach (var (wanted, found) in episodes.Zip(read.Episodes.ToList(), (one, other) => (one, other)))
+        {
+            RequireSameSteps(wanted.Steps, found.Steps, format);
+        }
+
+        Assert.Equal(episodes.Count, read.Episodes.Count());
+        var error = Assert.Throws<InvalidDataException>(
+            () => Dataset.Open(place, new() { ObservationSpace = Space.Unbounded(4) }));
+        Assert.Contains("in parts (observations/arm/0, ", error.Message, StringComparison.Ordinal);
+        Assert.Contains("DatasetOptions.ObservationSpace (--like ENVIRONMENT", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(DatasetFormat.D4rl)]
+    [InlineData(DatasetFormat.Npz)]
+    public void Parts_that_are_no_choices_ask_for_their_space(DatasetFormat format)
+    {
+        using var folder = new TemporaryFolder();
+        var place = Place(folder, format);
+        var observations = Space.Dict(("gear", Space.Discrete(3, -1)), ("speed", Space.Unbounded(1)));
+        var actions = Space.Discrete(2);
+        var episodes = Made.Drawn(observations, actions, seed: 5, episodes: 3).ToList();
+        Dataset.Of(observations, actions, episodes).Save(place, format);
+        var error = Assert.Throws<InvalidDataException>(() => Dataset.Open(place));
+        Assert.Contains("observations/gear is -1 in row ", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Give DatasetOptions.ObservationSpace (--like", error.Message, StringComparison.Ordinal);
+        Assert.Equal(
+            observations, Dataset.Open(place, new() { ObservationSpace = observations }).ObservationSpace);
+    }
+
     [Fact]
     public void Metadata_come_back()
     {

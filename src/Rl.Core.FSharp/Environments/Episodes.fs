@@ -22,6 +22,9 @@ type internal StepRows =
         Lengths: Span<int>
     }
 
+    /// Spans print nothing, and what the compiler would make of them no native program can load.
+    override _.ToString() = nameof StepRows
+
     static member Of(buffers: StepBuffers) : StepRows =
         {
             Rewards = buffers.Rewards.Span

@@ -13,6 +13,11 @@ open System.Security.Cryptography
 type WholeFile private (path: string, temporary: string, stream: FileStream) =
     let mutable isKept = false
 
+    static let markLength = 16
+
+    /// A writer that is done closes its file a moment before it moves it.
+    static let leastAge = TimeSpan.FromMinutes 5.0
+
     static let refused (path: string) (error: exn) = IOException($"{path} cannot be written: {error.Message}", error)
 
     static let isRefusal (error: exn) =
@@ -23,6 +28,10 @@ type WholeFile private (path: string, temporary: string, stream: FileStream) =
         // What .NET says of a file that grows beyond what its file system or a limit of the process allows.
         | :? ArgumentOutOfRangeException as error -> error.ParamName = "value"
         | _ -> false
+
+    /// Whether a file is open elsewhere to one who shares it with nobody: EWOULDBLOCK of Linux and of others, or
+    /// Windows's sharing violation.
+    static let isHeld (error: IOException) = error.HResult = 11 || error.HResult = 35 || error.HResult = 0x80070020
 
     /// Whether something is there that is neither a file nor a link: a device, a pipe. They have no length; an empty
     /// file lets it be set.
@@ -46,7 +55,45 @@ type WholeFile private (path: string, temporary: string, stream: FileStream) =
                 not stream.CanSeek
             with
             | :? UnauthorizedAccessException -> false
-            | :? IOException -> true
+            | :? IOException as error -> not (isHeld error)
+
+    /// The rests of interrupted writers of `path`, each with the mark in its name.
+    static let rests (path: string) =
+        let name = FileInfo(path).Name
+
+        match FileInfo(path).Directory with
+        | null -> [||]
+        | folder when folder.Exists ->
+            [|
+                for rest in folder.EnumerateFiles "*.tmp" do
+                    if
+                        rest.Name.StartsWith(name + ".", StringComparison.Ordinal) && rest.Name.Length > name.Length + 5
+                    then
+                        let mark = rest.Name.Substring(name.Length + 1, rest.Name.Length - name.Length - 5)
+
+                        if Seq.forall Char.IsAsciiHexDigitLower mark then struct (rest, mark)
+            |]
+        | _ -> [||]
+
+    /// Deletes the rests that nobody writes any more: old ones that open to one who shares with nobody, as a writer
+    /// does. What cannot be deleted is no reason not to write.
+    static let removeAbandoned (path: string) =
+        let removeIfFree (rest: FileInfo) =
+            try
+                use _ = new FileStream(rest.FullName, FileMode.Open, FileAccess.ReadWrite, FileShare.Delete, 0)
+
+                rest.Delete()
+            with error when isRefusal error ->
+                ()
+
+        let isOld (rest: FileInfo) = DateTime.UtcNow - rest.LastWriteTimeUtc > leastAge
+
+        try
+            for struct (rest, mark) in rests path do
+                if mark.Length = markLength && isNull rest.LinkTarget && isOld rest then
+                    removeIfFree rest
+        with error when isRefusal error ->
+            ()
 
     static let create (path: string) =
         if Directory.Exists path then raise (IOException "it is a folder.")
@@ -60,10 +107,11 @@ type WholeFile private (path: string, temporary: string, stream: FileStream) =
             | folder -> folder
 
         Directory.CreateDirectory folder |> ignore
-        let temporary = $"{path}.{RandomNumberGenerator.GetHexString(16, true)}.tmp"
+        let temporary = $"{path}.{RandomNumberGenerator.GetHexString(markLength, true)}.tmp"
         temporary, new FileStream(temporary, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None)
 
-    /// Begins to write the file `path`; missing folders are made. `IOException`, which names the path, if it cannot be
+    /// Begins to write the file `path`; missing folders are made, and what killed writers of it have left five minutes
+    /// ago or earlier is deleted. `IOException`, which names the path, if it cannot be
     /// written.
     static member Create(path: string) : WholeFile =
         if String.IsNullOrEmpty path then
@@ -73,6 +121,7 @@ type WholeFile private (path: string, temporary: string, stream: FileStream) =
 
         try
             let temporary, stream = create path
+            removeAbandoned path
             new WholeFile(path, temporary, stream)
         with error when isRefusal error ->
             raise (refused path error)
@@ -96,18 +145,9 @@ type WholeFile private (path: string, temporary: string, stream: FileStream) =
     /// Deletes what an interrupted `Write` of `path` has left beside it. Only for one who knows that no other process
     /// writes there.
     static member RemoveRests(path: string) : unit =
-        let path = Path.GetFullPath path
-
-        match FileInfo(path).Directory with
-        | null -> ()
-        | folder when folder.Exists ->
-            let name = FileInfo(path).Name
-
-            for rest in folder.EnumerateFiles(name + ".*.tmp") do
-                let mark = rest.Name.Substring(name.Length + 1, rest.Name.Length - name.Length - 5)
-                // Earlier versions used the number of the process.
-                if mark <> "" && Seq.forall Char.IsAsciiHexDigitLower mark then rest.Delete()
-        | _ -> ()
+        // Earlier versions used the number of the process as the mark.
+        for struct (rest, _) in rests (Path.GetFullPath path) do
+            rest.Delete()
 
     /// The file's place, as a full path.
     member _.Path = path

@@ -304,10 +304,14 @@ module Checkpoint =
                 | null -> error.Message
                 | inner -> inner.Message
 
+            let remedy =
+                match error.InnerException with
+                | :? PathTooLongException -> "Choose a shorter name"
+                | _ -> "Make room there, or choose a folder that can be written"
+
             raise (
                 IOException(
-                    ($"The agent cannot be saved to {path}: {reason} Make room there, or choose a folder that can be "
-                     + "written; an earlier file there is untouched."),
+                    $"The agent cannot be saved to {path}: {reason} {remedy}; an earlier file there is untouched.",
                     error
                 )
             )

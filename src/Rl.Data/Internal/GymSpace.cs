@@ -98,7 +98,8 @@ internal sealed record GymSpace(
     private static bool IsByteImage(BoxSpace box) =>
         box.Shape.Count == 3 && box.Low.All(bound => bound == 0) && box.High.All(bound => bound == 255);
 
-    private static GymSpace OfTuple(IReadOnlyList<GymSpace> parts) => new(
+    /// <summary>A tuple of parts.</summary>
+    public static GymSpace OfTuple(IReadOnlyList<GymSpace> parts) => new(
         Space.Tuple([.. parts.Select(part => part.Space)]),
         default,
         [],
@@ -109,7 +110,8 @@ internal sealed record GymSpace(
             ["subspaces"] = new JsonArray([.. parts.Select(part => part.Json.DeepClone())]),
         });
 
-    private static GymSpace OfDict(IReadOnlyList<(string Name, GymSpace Space)> parts)
+    /// <summary>A dictionary of parts.</summary>
+    public static GymSpace OfDict(IReadOnlyList<(string Name, GymSpace Space)> parts)
     {
         var json = new JsonObject();
         foreach (var (name, part) in parts)

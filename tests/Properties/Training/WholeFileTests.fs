@@ -124,3 +124,40 @@ let ``rests of killed writers go, and nothing else does`` () =
             [| "agent.rl"; "agent.rl.mine.tmp"; "other.tmp" |],
             Directory.GetFiles folder |> Array.map (fun file -> FileInfo(file).Name) |> Array.sort
         ))
+
+[<Fact>]
+let ``a write deletes what killed writers of its file have left, and nothing that is written or young`` () =
+    inFolder (fun folder ->
+        let name text = Path.Combine(folder, text)
+        let rest (mark: string) = name $"agent.rl.{mark}.tmp"
+        let old, held, young = "0123456789abcdef", "aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"
+        let others = [ "agent.rl.1234.tmp"; "agent.rl.mine.tmp"; "best.rl.0123456789abcdef.tmp" ]
+
+        for path in [ rest old; rest held; rest young; yield! List.map name others ] do
+            File.WriteAllText(path, "half")
+
+            if path <> rest young then
+                File.SetLastWriteTimeUtc(path, DateTime.UtcNow - TimeSpan.FromMinutes 6.0)
+
+        use _ = new FileStream(rest held, FileMode.Open, FileAccess.ReadWrite, FileShare.None)
+        WholeFile.WriteText(name "agent.rl", "whole")
+
+        Assert.Equal<string[]>(
+            Array.sort [| "agent.rl"; $"agent.rl.{held}.tmp"; $"agent.rl.{young}.tmp"; yield! others |],
+            Directory.GetFiles folder |> Array.map (fun file -> FileInfo(file).Name) |> Array.sort
+        ))
+
+[<Fact>]
+let ``an empty file that another holds open is no device`` () =
+    inFolder (fun folder ->
+        let path = Path.Combine(folder, "file")
+        use held = new FileStream(path, FileMode.Create, FileAccess.ReadWrite, FileShare.None)
+
+        if OperatingSystem.IsWindows() then
+            let error = Assert.Throws<IOException>(fun () -> WholeFile.WriteText(path, "text"))
+            Assert.DoesNotContain("device", error.Message)
+        else
+            // Whoever holds the earlier file keeps it.
+            WholeFile.WriteText(path, "text")
+            Assert.Equal("text", File.ReadAllText path)
+            Assert.Equal(0L, held.Length))

@@ -33,7 +33,14 @@ module internal Collision =
 
     /// A convex shape's corners and outward normals in world coordinates, counter-clockwise.
     [<Struct; System.Runtime.CompilerServices.IsByRefLike>]
-    type Hull = { Corners: ReadOnlySpan<Vector2>; Normals: ReadOnlySpan<Vector2> }
+    type Hull =
+        {
+            Corners: ReadOnlySpan<Vector2>
+            Normals: ReadOnlySpan<Vector2>
+        }
+
+        /// Spans print nothing, and what the compiler would make of them no native program can load.
+        override _.ToString() = nameof Hull
 
     let inline private next (index: int) (count: int) = if index + 1 < count then index + 1 else 0
 

@@ -9,7 +9,15 @@ open System.Runtime.CompilerServices
 
 /// The memory of a world's state: one element a body and a joint of its model, and places for contacts.
 [<Struct; IsByRefLike>]
-type WorldState = { Bodies: Span<Body>; Joints: Span<Joint>; Contacts: Span<Contact> }
+type WorldState =
+    {
+        Bodies: Span<Body>
+        Joints: Span<Joint>
+        Contacts: Span<Contact>
+    }
+
+    /// Spans print nothing, and what the compiler would make of them no native program can load.
+    override _.ToString() = nameof WorldState
 
 /// Where a body is.
 [<Struct>]
@@ -37,6 +45,9 @@ type internal Workspace =
         /// Where the bodies were before the step.
         Starts: Span<Pose>
     }
+
+    /// Spans print nothing, and what the compiler would make of them no native program can load.
+    override _.ToString() = nameof Workspace
 
 [<RequireQualifiedAccess>]
 module internal ContactFinder =

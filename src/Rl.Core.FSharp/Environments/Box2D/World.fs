@@ -146,6 +146,9 @@ type Ground =
         Restitution: float32
     }
 
+    /// Spans print nothing, and what the compiler would make of them no native program can load.
+    override _.ToString() = nameof Ground
+
     /// The i-th corner of the chain.
     member this.Corner(index: int) = Vector2(float32 (float index * this.Spacing), this.Heights[index])
 

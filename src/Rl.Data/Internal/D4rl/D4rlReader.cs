@@ -83,27 +83,27 @@ internal sealed class Hdf5Columns(Hdf5File file) : IFlatColumns
 
     public int Block(string name) => Find(name).ChunkRows;
 
-    public IReadOnlyList<string> Infos()
+    public IReadOnlyList<string> Below(string group)
     {
         List<string> all = [];
-        if (file.Root.Has("infos") && file.Root.IsGroup("infos"))
+        if (file.Root.Has(group) && file.Root.IsGroup(group))
         {
-            Visit(file.Root.Group("infos"));
+            Visit(file.Root.Group(group));
         }
 
         return all;
 
-        void Visit(Hdf5Group group)
+        void Visit(Hdf5Group below)
         {
-            foreach (var name in group.Names)
+            foreach (var name in below.Names)
             {
-                if (group.IsGroup(name))
+                if (below.IsGroup(name))
                 {
-                    Visit(group.Group(name));
+                    Visit(below.Group(name));
                 }
                 else
                 {
-                    all.Add($"{group.Name}/{name}");
+                    all.Add($"{below.Name}/{name}");
                 }
             }
         }

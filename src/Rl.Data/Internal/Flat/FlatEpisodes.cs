@@ -183,7 +183,7 @@ internal sealed class FlatEpisodes
 
     /// <summary>The arrays of infos that have a row for each step; others belong to the whole.</summary>
     private List<string> Infos() =>
-        [.. columns.Infos().Where(name =>
+        [.. columns.Below("infos").Where(name =>
             columns.Describe(name) is (not ElementType.Text, [var rows, ..]) && rows == layout.Rows)];
 
     private RowBuffer Buffer(string name)

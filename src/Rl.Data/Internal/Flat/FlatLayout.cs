@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Globalization;
 using System.IO;
 using System.Linq;
 
@@ -12,6 +13,9 @@ namespace Rl.Data.Internal.Flat;
 /// <param name="HasTimeouts">Whether the file says where time limits cut.</param>
 internal sealed record FlatLayout(long Rows, GymSpace Observations, GymSpace Actions, bool HasTimeouts)
 {
+    /// <summary>What a crafted file may not exceed.</summary>
+    private const int DeepestPart = 32;
+
     /// <summary>Whether the file says what was observed behind each step.</summary>
     public bool HasNext { get; private init; }
 
@@ -83,6 +87,15 @@ internal sealed record FlatLayout(long Rows, GymSpace Observations, GymSpace Act
             return whole;
         }
 
+        if (!columns.Has(name) && columns.Below(name) is { Count: > 0 } parts)
+        {
+            return given is null
+                ? OfParts(path, columns, name, parts, rows, isAction)
+                : throw new InvalidDataException(
+                    $"{path} has {name} in parts ({string.Join(", ", parts)}), and {given} has none. Give "
+                    + $"{SpaceWords(isAction)} that has them, or no space.");
+        }
+
         if (!columns.Has(name))
         {
             throw new InvalidDataException($"{path} has no array {name}.");
@@ -111,8 +124,45 @@ internal sealed record FlatLayout(long Rows, GymSpace Observations, GymSpace Act
         }
 
         return ElementTypes.IsWhole(type) && axes.Length <= 1
-            ? OfIntegers(path, columns, name, rows, axes)
+            ? OfIntegers(path, columns, name, rows, axes, isAction)
             : Numbers(type, axes, isAction);
+    }
+
+    /// <summary>The space of parts by their names: a tuple where those are 0, 1, 2, …, else a dictionary in the file's
+    /// order.</summary>
+    private static GymSpace OfParts(
+        string path, IFlatColumns columns, string name, IReadOnlyList<string> arrays, long rows, bool isAction)
+    {
+        if (arrays.FirstOrDefault(array => array.Count(letter => letter == '/') > DeepestPart) is { } deep)
+        {
+            throw new InvalidDataException(
+                $"{path}: {deep[..64]}… is more than {DeepestPart} parts deep; no space is.");
+        }
+
+        string[] names =
+            [.. arrays.Select(array => array[(name.Length + 1)..].Split('/')[0]).Distinct(StringComparer.Ordinal)];
+        string[] places =
+            [.. Enumerable.Range(0, names.Length).Select(place => place.ToString(CultureInfo.InvariantCulture))];
+        var isTuple = places.All(names.Contains);
+        var parts = (isTuple ? places : names)
+            .Select(part => (part, SpaceOf(path, columns, $"{name}/{part}", null, rows, isAction)))
+            .ToList();
+        try
+        {
+            return isTuple ? GymSpace.OfTuple([.. parts.Select(part => part.Item2)]) : GymSpace.OfDict(parts);
+        }
+        catch (ArgumentException error)
+        {
+            throw new InvalidDataException(
+                $"{path}: the parts of {name} make no space: {error.Message} Give {SpaceWords(isAction)}.", error);
+        }
+    }
+
+    /// <summary>How a user says what a file does not.</summary>
+    private static string SpaceWords(bool isAction)
+    {
+        var option = isAction ? nameof(DatasetOptions.ActionSpace) : nameof(DatasetOptions.ObservationSpace);
+        return $"{nameof(DatasetOptions)}.{option} (--like ENVIRONMENT of rl data)";
     }
 
     private static GymSpace Numbers(ElementType type, int[] axes, bool isAction)
@@ -123,7 +173,8 @@ internal sealed record FlatLayout(long Rows, GymSpace Observations, GymSpace Act
     }
 
     /// <summary>As many integers as occur, from 0.</summary>
-    private static GymSpace OfIntegers(string path, IFlatColumns columns, string name, long rows, int[] axes)
+    private static GymSpace OfIntegers(
+        string path, IFlatColumns columns, string name, long rows, int[] axes, bool isAction)
     {
         var size = axes.Length == 0 ? 1 : axes[0];
         var most = new double[size];
@@ -138,7 +189,7 @@ internal sealed record FlatLayout(long Rows, GymSpace Observations, GymSpace Act
                 {
                     throw new InvalidDataException(
                         $"{path}: {name} is {values[index]} in row {row + (index / size)}; integers from 0 to "
-                        + $"{(1 << 24) - 1} can be taken for choices. Give the space in the options.");
+                        + $"{(1 << 24) - 1} can be taken for choices. Give {SpaceWords(isAction)}.");
                 }
 
                 most[index % size] = Math.Max(most[index % size], values[index]);

@@ -17,6 +17,7 @@ internal interface IFlatColumns
     /// <summary>The rows that are best read together.</summary>
     int Block(string name);
 
-    /// <summary>The names of the arrays below <c>infos/</c>.</summary>
-    IReadOnlyList<string> Infos();
+    /// <summary>The whole names of the arrays below a group, such as <c>infos</c>, in the order that the file has them
+    /// in.</summary>
+    IReadOnlyList<string> Below(string group);
 }

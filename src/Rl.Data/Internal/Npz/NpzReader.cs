@@ -102,11 +102,8 @@ internal sealed class NpzColumns : IFlatColumns, IDisposable
     public int Block(string name) => 1;
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> Infos() =>
-    [
-        .. entries.Keys.Where(name => name.StartsWith("infos/", StringComparison.Ordinal))
-            .Order(StringComparer.Ordinal),
-    ];
+    public IReadOnlyList<string> Below(string group) =>
+        [.. entries.Keys.Where(name => name.StartsWith($"{group}/", StringComparison.Ordinal))];
 
     /// <inheritdoc/>
     public void Dispose()
