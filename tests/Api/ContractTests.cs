@@ -99,7 +99,7 @@ public sealed class ContractTests
             Assert.Single(Environments.Check(() => new Corridor { SpoiltStep = step, Spoil = spoil }, steps: 60));
 
         var reset = Single(0, result => result with { Observation = Array.Empty<float>() });
-        Assert.Contains("Reset threw", reset.Problem, StringComparison.Ordinal);
+        Assert.Contains("Reset returned", reset.Problem, StringComparison.Ordinal);
         Assert.StartsWith("Let Reset", reset.Remedy, StringComparison.Ordinal);
         var step = Single(3, _ => throw new InvalidOperationException("kaputt"));
         Assert.Contains("Step threw InvalidOperationException: kaputt", step.Problem, StringComparison.Ordinal);

@@ -131,9 +131,9 @@ public sealed class NewcomerTests
         Assert.Equal(made.Returns, Environments.Evaluate(() => new Corridor(), new Right(), 3).Returns);
         Assert.Throws<ArgumentException>(
             () => Environments.Evaluate(() => new Corridor { ActionSpace = Space.Box(0, 1, 1) }, _ => 1, 3));
-        Assert.NotEmpty(Environments.Play(() => new Corridor(), _ => 1).ToArray());
-        Assert.NotEmpty(Environments.Play(() => new Corridor(), _ => [1]).ToArray());
-        Assert.NotEmpty(Environments.Play(() => new Corridor(), new Right()).ToArray());
+        Assert.NotEmpty(Environments.Play(() => new DrawnCorridor(), _ => 1).ToArray());
+        Assert.NotEmpty(Environments.Play(() => new DrawnCorridor(), _ => [1]).ToArray());
+        Assert.NotEmpty(Environments.Play(() => new DrawnCorridor(), new Right()).ToArray());
         var expert = new Expert("right", (_, action) => action[0] = 1);
         Assert.Equal(2, expert.Record(() => new Corridor(), 2, 1).Episodes.Count());
     }
@@ -196,10 +196,10 @@ public sealed class NewcomerTests
     [Fact]
     public void What_lies_outside_a_dictionary_is_named_by_its_part()
     {
-        var space = Space.Dict(("place", Space.Box(0, 1, 2)), ("goal", Space.MultiDiscrete(5, 5)));
+        var space = Space.Dict(("place", Space.Box(0, 10, 1)), ("goal", Space.MultiDiscrete(5)));
         using var agent = Agent.Create(Options, () => new Corridor { ObservationSpace = space }, 1);
-        var error = Assert.Throws<ArgumentException>(() => agent.Predict([0, 0, 1, 7]));
-        Assert.Contains("value[3] is 7", error.Message, StringComparison.Ordinal);
+        var error = Assert.Throws<ArgumentException>(() => agent.Predict([0, 7]));
+        Assert.Contains("value[1] is 7", error.Message, StringComparison.Ordinal);
         Assert.Contains("the part \"goal\"", error.Message, StringComparison.Ordinal);
     }
 
@@ -267,7 +267,7 @@ public sealed class NewcomerTests
         Assert.Contains("CartPole-v1", other.ToString(), StringComparison.Ordinal);
         Assert.Contains("256 steps", other.ToString(), StringComparison.Ordinal);
         Assert.Equal(
-            other.PredictDiscrete(new float[4]), other.PredictDiscrete(new float[4], new bool[] { true, true }));
+            other.PredictDiscrete(new float[4]), other.PredictDiscrete(new float[4], (ReadOnlySpan<bool>)[true, true]));
     }
 
     [Fact]
@@ -279,9 +279,12 @@ public sealed class NewcomerTests
             {
                 StopReason = "enough",
             }.ToString());
-        Assert.Equal("[0.1, 4], reward -1, terminated", new StepResult(new[] { 0.1f, 4f }, -1, true).ToString());
-        Assert.EndsWith("7, … 9 in all], reward 0", new StepResult(
-            new float[] { 0, 1, 2, 3, 4, 5, 6, 7, 8 }, 0, false).ToString(), StringComparison.Ordinal);
+        Assert.Equal("[0.1, 4], reward -1, terminated", new StepResult(Observed(0.1f, 4), -1, true).ToString());
+        Assert.EndsWith(
+            "7, … 9 in all], reward 0",
+            new StepResult(Observed(0, 1, 2, 3, 4, 5, 6, 7, 8), 0, false).ToString(),
+            StringComparison.Ordinal);
+        static float[] Observed(params float[] elements) => elements;
     }
 
     private sealed class Right : IActor
