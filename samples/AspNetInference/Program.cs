@@ -71,7 +71,8 @@ Console.WriteLine($"at the start: {await client.GetStringAsync(new Uri("/trainin
 var tank = app.Services.GetRequiredKeyedService<HostedTraining>("tank");
 await tank.Completion;
 Console.WriteLine($"at the end: {await client.GetStringAsync(new Uri("/training", UriKind.Relative))}");
-using var refused = await client.PostAsJsonAsync("/act", new[] { 20f, 60f });
+float[] tooFew = [20, 60];
+using var refused = await client.PostAsJsonAsync("/act", tooFew);
 Console.WriteLine($"two numbers: {(int)refused.StatusCode}, {await refused.Content.ReadAsStringAsync()}");
 Console.WriteLine($"health: {await client.GetStringAsync(new Uri("/health", UriKind.Relative))}");
 
