@@ -31,12 +31,23 @@ builder.Services.AddRl().AddTraining("tank", builder.Configuration.GetSection("R
 builder.Services.AddHealthChecks().AddRlTraining("tank");
 var app = builder.Build();
 
-app.MapPost("/act", (float[] observation, [FromKeyedServices("tank")] HostedTraining training) =>
-    training.Policy is not { } policy
-        ? Results.Problem("Training has not begun.", statusCode: StatusCodes.Status503ServiceUnavailable)
-        : observation.Length != policy.ObservationSpace.Size || !observation.All(float.IsFinite)
-            ? Results.BadRequest($"An observation has {policy.ObservationSpace.Size} finite numbers.")
-            : Results.Ok(policy.Predict(observation)[0]));
+app.MapPost("/act", IResult (float[] observation, [FromKeyedServices("tank")] HostedTraining training) =>
+{
+    if (training.Policy is not { } policy)
+    {
+        return Results.Problem("Training has not begun.", statusCode: StatusCodes.Status503ServiceUnavailable);
+    }
+
+    try
+    {
+        return Results.Ok(policy.Predict(observation)[0]);
+    }
+    catch (ArgumentException error)
+    {
+        // Too few numbers, NaN, 2.5 where an integer is observed: the message says which.
+        return Results.BadRequest(error.Message);
+    }
+});
 app.MapGet("/training", ([FromKeyedServices("tank")] HostedTraining training) => new
 {
     State = $"{training.State}",
@@ -60,6 +71,9 @@ Console.WriteLine($"at the start: {await client.GetStringAsync(new Uri("/trainin
 var tank = app.Services.GetRequiredKeyedService<HostedTraining>("tank");
 await tank.Completion;
 Console.WriteLine($"at the end: {await client.GetStringAsync(new Uri("/training", UriKind.Relative))}");
+float[] tooFew = [20, 60];
+using var refused = await client.PostAsJsonAsync("/act", tooFew);
+Console.WriteLine($"two numbers: {(int)refused.StatusCode}, {await refused.Content.ReadAsStringAsync()}");
 Console.WriteLine($"health: {await client.GetStringAsync(new Uri("/health", UriKind.Relative))}");
 
 var learned = await MeanError(Ask);

@@ -41,6 +41,9 @@ public sealed class HostedTrainingOptions
     /// end.</summary>
     public double? StopAtReturn { get; set; }
 
+    /// <summary>What a configuration says that cannot be read.</summary>
+    internal List<string> Unread { get; } = [];
+
     internal Checkpoints ToCheckpoints() => new(Folder)
     {
         Interval = CheckpointInterval,

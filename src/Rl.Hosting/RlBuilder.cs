@@ -25,7 +25,8 @@ public sealed class RlBuilder
     /// <summary>A training that runs in the background while the host does, keeps checkpoints, stops with the host, and
     /// goes on at the next start from where it was. Its options are checked before the host starts.</summary>
     /// <param name="name">Its name, which its <see cref="HostedTraining"/> is keyed by.</param>
-    /// <param name="configuration">A section with the members of <see cref="HostedTrainingOptions"/>.</param>
+    /// <param name="configuration">A section with the members of <see cref="HostedTrainingOptions"/>, and no
+    /// others.</param>
     /// <param name="environment">Makes a copy of an environment of yours at each call; null for the one of the library
     /// that the configuration names.</param>
     /// <param name="callbacks">Makes callbacks of yours when the training begins; null for none.</param>
@@ -36,7 +37,13 @@ public sealed class RlBuilder
         Func<IServiceProvider, IEnumerable<TrainingCallback>>? callbacks = null)
     {
         ArgumentNullException.ThrowIfNull(configuration);
-        return Add(name, options => options.Bind(configuration), environment, callbacks);
+        Services.AddSingleton<IOptionsChangeTokenSource<HostedTrainingOptions>>(
+            new ConfigurationChangeTokenSource<HostedTrainingOptions>(name, configuration));
+        return Add(
+            name,
+            options => options.Configure(value => TrainingConfiguration.Read(configuration, value)),
+            environment,
+            callbacks);
     }
 
     /// <summary>A training whose options the program sets.</summary>

@@ -157,6 +157,66 @@ public sealed class HostTests
     }
 
     [Fact]
+    public async Task What_cannot_be_read_is_told_with_the_other_faults()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder.File("file"), "");
+        using var host = Host(Settings(
+            folder,
+            ("TotalSteps", "viele"),
+            ("CheckpointInterval", "2 s"),
+            ("Seed", "-1"),
+            ("Seeed", "3"),
+            ("EvaluateEverySteps", "1e3"),
+            ("EvaluationEpisodes", "0"),
+            ("StopAtReturn", "high"),
+            ("Folder", folder.File("file/pole"))));
+        var error = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync());
+        string[] named =
+        [
+            "TotalSteps is \"viele\"; it must be a whole number.", "CheckpointInterval is \"2 s\"; it must be hours",
+            "Seed is \"-1\"; it must be a whole number from 0.", "There is no option Seeed; there are Algorithm, ",
+            "EvaluateEverySteps is \"1e3\"", "EvaluationEpisodes is 0", "StopAtReturn is \"high\"", "Folder is \"",
+        ];
+        Assert.All(named, name => Assert.Single(
+            error.Failures, failure => failure.StartsWith($"Training \"pole\": {name}", StringComparison.Ordinal)));
+        Assert.Equal(named.Length, error.Failures.Count());
+
+        using var days = Host(Settings(folder, ("TotalSteps", "640"), ("CheckpointInterval", "30")));
+        error = await Assert.ThrowsAsync<OptionsValidationException>(() => days.StartAsync());
+        Assert.Contains("such as 00:00:30", Assert.Single(error.Failures), StringComparison.Ordinal);
+        Assert.Equal([folder.File("file")], Directory.GetFileSystemEntries(folder.Path));
+    }
+
+    [Fact]
+    public async Task Names_are_read_in_any_case_and_lists_by_their_elements()
+    {
+        using var folder = new TemporaryFolder();
+        var settings = Settings(
+            folder, ("totalSteps", "640"), ("StopAtReturn", null), ("Settings:Hidden:0", "8"),
+            ("Settings:Hidden:1", "4"));
+        settings.Remove("Rl:Pole:Settings:Hidden");
+        using var host = Host(settings);
+        var training = host.Services.GetRequiredKeyedService<HostedTraining>("pole");
+        await host.StartAsync();
+        await training.Completion.WaitAsync(TimeSpan.FromMinutes(1));
+        Assert.Null(training.Error);
+        using var kept = Agent.Load(folder.File("pole/agent.rl"));
+        Assert.Equal([8, 4], Assert.IsType<PpoOptions>(kept.Options).Hidden);
+    }
+
+    [Fact]
+    public void Policies_refuse_what_was_not_observed_by_an_argument_exception()
+    {
+        using var agent = Agent.Create(new PpoOptions(), Environments.Make("FrozenLake-v1"), 1);
+        var policy = agent.ToPolicy();
+        Assert.InRange(policy.Predict([15])[0], 0, 3);
+        Assert.All(
+            (float[][])[[2.5f], [float.NaN], [-1], [16], [1, 2], []],
+            bad => Assert.ThrowsAny<ArgumentException>(() => policy.Predict(bad)));
+    }
+
+    [Fact]
     public async Task What_fails_is_unhealthy_and_the_host_goes_on()
     {
         using var folder = new TemporaryFolder();
@@ -201,7 +261,7 @@ public sealed class HostTests
         using var folder = new TemporaryFolder();
         var clock = new Clock();
         using var host = Host(Settings(folder, ("TotalSteps", "10000000")), clock);
-        Assert.Equal(HealthStatus.Healthy, (await Health(host)).Status);
+        Assert.Equal((HealthStatus.Degraded, "The training has not begun."), await Health(host));
         var training = host.Services.GetRequiredKeyedService<HostedTraining>("pole");
         await host.StartAsync();
         await Until(() => training.Progress is not null);
@@ -245,7 +305,7 @@ public sealed class HostTests
     ];
 
     private static Dictionary<string, string?> Settings(
-        TemporaryFolder folder, params (string Key, string Value)[] settings)
+        TemporaryFolder folder, params (string Key, string? Value)[] settings)
     {
         var all = new Dictionary<string, string?>
         {

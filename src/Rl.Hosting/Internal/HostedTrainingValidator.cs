@@ -1,7 +1,9 @@
 using System;
 using System.Collections.Generic;
+using System.IO;
 using System.Linq;
 using Microsoft.Extensions.Options;
+using Rl.Core.Foundations;
 
 namespace Rl.Hosting.Internal;
 
@@ -22,6 +24,11 @@ internal sealed class HostedTrainingValidator(string training, bool hasEnvironme
 
     private IEnumerable<string> Faults(HostedTrainingOptions options)
     {
+        foreach (var fault in options.Unread)
+        {
+            yield return fault;
+        }
+
         if (Algorithms.All.Any(algorithm => algorithm.Id == options.Algorithm))
         {
             // Each by itself, so that one fault hides no other; then what holds between them.
@@ -60,7 +67,11 @@ internal sealed class HostedTrainingValidator(string training, bool hasEnvironme
             yield return $"Environment: {fault}";
         }
 
-        if (options.TotalSteps < 1)
+        // What could not be read has been told already.
+        bool IsRead(string name) =>
+            !options.Unread.Any(fault => fault.StartsWith($"{name} ", StringComparison.OrdinalIgnoreCase));
+
+        if (options.TotalSteps < 1 && IsRead(nameof(options.TotalSteps)))
         {
             yield return $"TotalSteps is {options.TotalSteps}; it must be at least 1.";
         }
@@ -68,6 +79,10 @@ internal sealed class HostedTrainingValidator(string training, bool hasEnvironme
         if (string.IsNullOrWhiteSpace(options.Folder))
         {
             yield return "Folder is missing; it is where checkpoints are kept.";
+        }
+        else if (Unwritable(options.Folder) is { } unwritable)
+        {
+            yield return $"Folder is \"{options.Folder}\": {unwritable} Choose one that the program may write.";
         }
 
         if (options.CheckpointInterval < TimeSpan.Zero)
@@ -92,10 +107,34 @@ internal sealed class HostedTrainingValidator(string training, bool hasEnvironme
                 yield return $"StopAtReturn is {threshold}; it must be a finite return.";
             }
 
-            if (options.EvaluateEverySteps is null)
+            if (options.EvaluateEverySteps is null && IsRead(nameof(options.EvaluateEverySteps)))
             {
                 yield return "StopAtReturn judges evaluations; set EvaluateEverySteps too.";
             }
+        }
+    }
+
+    /// <summary>Tries to begin a file in a folder; what was not there before is not there afterwards.</summary>
+    private static string? Unwritable(string folder)
+    {
+        var isNew = !Path.Exists(folder);
+        try
+        {
+            using (WholeFile.Create(Path.Combine(folder, "agent.rl")))
+            {
+                // It is not kept.
+            }
+
+            if (isNew)
+            {
+                Directory.Delete(folder);
+            }
+
+            return null;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            return error.Message;
         }
     }
 

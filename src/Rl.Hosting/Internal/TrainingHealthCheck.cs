@@ -29,6 +29,7 @@ internal sealed class TrainingHealthCheck(HostedTraining training, TimeSpan pati
         {
             HostedTrainingState.Failed => HealthCheckResult.Unhealthy(
                 $"The training has failed: {training.Error?.Message}", training.Error, data),
+            HostedTrainingState.Waiting => HealthCheckResult.Degraded("The training has not begun.", null, data),
             HostedTrainingState.Training when silence > patience => HealthCheckResult.Degraded(
                 $"The last update was {silence:g} ago.", null, data),
             _ => HealthCheckResult.Healthy(null, data),
