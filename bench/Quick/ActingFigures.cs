@@ -23,6 +23,7 @@ internal static class ActingFigures
         yield return ("policy_predict_1", () => Predict(policy.Value, 1));
         yield return ("policy_predict_64", () => Predict(policy.Value, 64));
         yield return ("policy_16_threads", () => Together(policy.Value));
+        yield return ("two_programs", TwoPrograms);
         yield return ("onnx_runtime_1", () => OnnxRuntime(1));
         yield return ("onnx_runtime_64", () => OnnxRuntime(64));
     }
@@ -42,6 +43,12 @@ internal static class ActingFigures
     /// <summary>The actor's program alone: no checks, no choice of an action.</summary>
     private static Figure Actor()
     {
+        var (seconds, bytes) = Measure.Run(MakeProgram().Run);
+        return new Figure("actor_1", seconds * 1e6, "us", null, bytes);
+    }
+
+    private static Program<float> MakeProgram()
+    {
         var network = ActorModule.create(
             Rl.Core.Networks.Activation.Tanh, 4, [.. Hidden], CategoricalPolicy.create(2));
         var layout = ActorModule.layout(network);
@@ -51,8 +58,7 @@ internal static class ActingFigures
         Array.ConvertAll(LayoutModule.initialise(RngModule.create(1UL), layout).Item1, value => (float)value)
             .CopyTo(program.Input("theta"));
         Observations(1).CopyTo(program.Input("x"));
-        var (seconds, bytes) = Measure.Run(program.Run);
-        return new Figure("actor_1", seconds * 1e6, "us", null, bytes);
+        return program;
     }
 
     private static Figure Predict(Policy policy, int rows)
@@ -67,27 +73,45 @@ internal static class ActingFigures
     /// <summary>The rate of many threads that share a policy, over that of one thread.</summary>
     private static Figure Together(Policy policy)
     {
-        Rate(policy, Threads);
-        var ratios = Enumerable.Range(0, 7).Select(_ => Rate(policy, Threads) / Rate(policy, 1)).Order().ToList();
-        return new Figure("policy_16_threads", ratios[ratios.Count / 2], "x", null, null);
+        Action Act()
+        {
+            var (observation, action) = (Observations(1), new float[1]);
+            return () => policy.Predict(observation, action);
+        }
+
+        return new Figure("policy_16_threads", Gain(Act, Threads), "x", null, null);
     }
 
-    /// <summary>Predictions a second of threads that all act from one moment to another.</summary>
-    private static double Rate(Policy policy, int threads)
+    /// <summary>The rate of two threads with a program each, which share nothing, over that of one: what the machine
+    /// has to give.</summary>
+    private static Figure TwoPrograms() => new("two_programs", Gain(() => MakeProgram().Run, 2), "x", null, null);
+
+    /// <summary>The median over some rounds of the rate of many threads over that of one.</summary>
+    private static double Gain(Func<Action> make, int threads)
+    {
+        Rate(make, threads);
+        var ratios = Enumerable.Range(0, 7).Select(_ => Rate(make, threads) / Rate(make, 1)).Order().ToList();
+        return ratios[ratios.Count / 2];
+    }
+
+    /// <summary>Calls a second of threads that all begin at one moment and end at another.</summary>
+    private static double Rate(Func<Action> make, int threads)
     {
         long calls = 0;
+        using var ready = new CountdownEvent(threads);
         using var start = new ManualResetEventSlim();
         var isOver = false;
         var all = Enumerable.Range(0, threads).Select(_ => new Thread(() =>
         {
-            var (observation, action) = (Observations(1), new float[1]);
+            var act = make();
             long own = 0;
+            ready.Signal();
             start.Wait();
             while (!Volatile.Read(ref isOver))
             {
                 for (var call = 0; call < 100; call++)
                 {
-                    policy.Predict(observation, action);
+                    act();
                 }
 
                 own += 100;
@@ -96,6 +120,7 @@ internal static class ActingFigures
             Interlocked.Add(ref calls, own);
         })).ToList();
         all.ForEach(thread => thread.Start());
+        ready.Wait();
         var watch = Stopwatch.StartNew();
         start.Set();
         Thread.Sleep(TimeSpan.FromSeconds(0.3));

@@ -19,6 +19,12 @@ internal sealed record Figure(string Name, double Value, string Unit, double? Fr
 /// <summary>Every figure that README states, measured in one run of about a minute.</summary>
 internal static class QuickBench
 {
+    private static readonly string[] RobotIds =
+    [
+        "HalfCheetah", "Hopper", "Walker2d", "Ant", "Humanoid", "Swimmer", "Reacher", "InvertedPendulum",
+        "InvertedDoublePendulum", "Pusher",
+    ];
+
     /// <summary>Measures and prints; returns the exit code. With <paramref name="only"/>, parts of names parted by
     /// commas, no others are measured.</summary>
     public static int Run(bool json, string? only)
@@ -92,9 +98,14 @@ internal static class QuickBench
         }
 
         yield return Steps("env_lunarlander", "LunarLander-v3", 64);
-        foreach (var robot in new[] { "HalfCheetah", "Hopper", "Walker2d", "Ant", "Humanoid", "Swimmer", "Reacher" })
+        foreach (var robot in RobotIds)
         {
             yield return Steps($"env_{robot.ToLowerInvariant()}", $"{robot}-v5", 64);
+        }
+
+        foreach (var figure in MujocoFigures.All())
+        {
+            yield return figure;
         }
 
         foreach (var figure in TrainingFigures.All()

@@ -1,3 +1,4 @@
+using System;
 using System.Globalization;
 using System.Linq;
 using System.Text;
@@ -13,7 +14,18 @@ internal static class Page
     public static string FileName(string id) => id.Replace('/', '-');
 
     /// <summary>Where the animation of an environment lies, from the page.</summary>
-    public static string Picture(string id) => $"images/environments/{FileName(id)}.gif";
+    public static string Picture(string id) => $"images/environments/{FileName(Newest(id))}.gif";
+
+    /// <summary>The newest version of an environment, whose picture is that of all: versions differ in their numbers, not in
+    /// what they look like.</summary>
+    public static string Newest(string id)
+    {
+        static string NameOf(string id) => id[..id.LastIndexOf("-v", StringComparison.Ordinal)];
+        return Environments.Ids.Where(other => NameOf(other) == NameOf(id)).MaxBy(VersionOf)!;
+    }
+
+    private static int VersionOf(string id) =>
+        int.Parse(id[(id.LastIndexOf("-v", StringComparison.Ordinal) + 2)..], CultureInfo.InvariantCulture);
 
     public static string Text()
     {

@@ -23,7 +23,8 @@ switch (args)
 
 static void Write(string folder)
 {
-    foreach (var environment in Environments.Ids.Select(Environments.Make).Where(environment => environment.CanRender))
+    var newest = Environments.Ids.Select(Page.Newest).Distinct();
+    foreach (var environment in newest.Select(Environments.Make).Where(environment => environment.CanRender))
     {
         var path = Path.Combine(folder, Page.Picture(environment.Id));
         Film.Save(environment, path);

@@ -17,6 +17,10 @@ internal static class Thinking
         var byName = Planner.Of("uct", ("Simulations", "200"), ("Horizon", "40"));
         Console.WriteLine(byName.Evaluate(Environments.Make("CartPole-v1"), episodes: 2));
 
+        // By derivatives, which are differences of steps in copies of the state.
+        var byDerivatives = Planner.IterativeLinearQuadratic(new() { Horizon = 50 });
+        Console.WriteLine(byDerivatives.Evaluate(Environments.Make("Pendulum-v1"), episodes: 2));
+
         // A rule of thumb, as a function of what is observed.
         var rule = Environments.Evaluate(
             Environments.Make("CartPole-v1"),

@@ -7,6 +7,7 @@ using System.Linq;
 using System.Threading;
 using Rl.Cli.Commands;
 using Rl.Cli.Views;
+using Rl.Gymnasium;
 
 namespace Rl.Cli;
 
@@ -32,6 +33,7 @@ internal static class CommandLine
 
         return Guarded(terminal, () =>
         {
+            GymnasiumEnvironment.Register();
             foreach (var path in parsed.GetValue<string[]>(PluginOption) ?? [])
             {
                 Plugin.Load(path);
@@ -296,7 +298,8 @@ internal static class CommandLine
         }
         catch (Exception error) when (
             error is IOException or UnauthorizedAccessException or InvalidDataException or NotSupportedException
-                or EnvironmentException or TrainingFailureException or ExpertException or InvalidOperationException)
+                or EnvironmentException or TrainingFailureException or ExpertException or GymnasiumException
+                or InvalidOperationException)
         {
             terminal.Error.WriteLine($"rl: {Shown.Text(error.Message)}");
             return ExitCode.Failure;

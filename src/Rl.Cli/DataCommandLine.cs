@@ -211,7 +211,8 @@ internal static class DataCommandLine
 
     private static Option<string?> Format() => new("--format")
     {
-        Description = "minari, d4rl, npz or csv; by default what the ending of --output says, else minari.",
+        Description = "minari, arrow (Minari's other form), d4rl, npz or csv; by default what the ending of --output "
+            + "says, else minari.",
         HelpName = "format",
     };
 }

@@ -14,7 +14,10 @@ namespace Rl.Tests.Api;
 public sealed partial class PackageTests
 {
     private static readonly string[] Projects =
-        ["Rl.Core.FSharp", "Rl.Api.CSharp", "Rl.Rendering", "Rl.Onnx", "Rl.Hosting", "Rl.Logging", "Rl.Data"];
+    [
+        "Rl.Core.FSharp", "Rl.Api.CSharp", "Rl.Rendering", "Rl.Onnx", "Rl.Hosting", "Rl.Logging", "Rl.Data",
+        "Rl.MuJoCo", "Rl.Gymnasium",
+    ];
 
     /// <summary>A version that no machine has unpacked before: NuGet keeps the first of each that it sees.</summary>
     private const string Version = "0.0.0-test";
@@ -28,6 +31,8 @@ public sealed partial class PackageTests
         ["Rl.Hosting"] = 100_000,
         ["Rl.Logging"] = 100_000,
         ["Rl.Data"] = 200_000,
+        ["Rl.MuJoCo"] = 100_000,
+        ["Rl.Gymnasium"] = 100_000,
     };
 
     [Fact]
@@ -54,7 +59,10 @@ public sealed partial class PackageTests
         Assert.Equal(2 * Projects.Length, Directory.GetFiles(feed).Length);
 
         var program = folder.File("program");
-        WriteProject(program, feed, ["Rl", "Rl.Rendering", "Rl.Onnx", "Rl.Hosting", "Rl.Logging", "Rl.Data"]);
+        WriteProject(
+            program,
+            feed,
+            ["Rl", "Rl.Rendering", "Rl.Onnx", "Rl.Hosting", "Rl.Logging", "Rl.Data", "Rl.MuJoCo", "Rl.Gymnasium"]);
         File.WriteAllText(Path.Combine(program, "Program.cs"), Lines());
         var built = await Dotnet(program, "build", "-c", "Release");
         Assert.Contains("0 Warning(s)", built, StringComparison.Ordinal);

@@ -36,7 +36,8 @@ public sealed class PlannerTests : IDisposable
     public void Planners_are_known_by_id_with_their_options_as_texts()
     {
         Assert.Equal(
-            ["shooting", "cem", "icem", "mppi", "pddm", "uct", "puct"], Planner.All.Select(planner => planner.Id));
+            ["shooting", "cem", "icem", "mppi", "pddm", "ilqr", "ddp", "uct", "puct"],
+            Planner.All.Select(planner => planner.Id));
         var options = new ImprovedCrossEntropyPlannerOptions { Horizon = 7, NoiseExponent = 0.5, Particles = 2 };
         var planner = Planner.ImprovedCrossEntropy(options);
         Assert.Equal("icem", planner.Id);
@@ -45,6 +46,9 @@ public sealed class PlannerTests : IDisposable
         var same = Planner.Of("ICEM", ("horizon", "7"), ("NoiseExponent", "0.5"), ("Particles", "2"));
         Assert.Equal(planner.Settings, same.Settings);
         Assert.Equal("puct", Planner.TreeSearch(new() { IsPuct = true }).Id);
+        var byDerivatives = Planner.IterativeLinearQuadratic(new() { IsSecondOrder = true, Starts = 3 });
+        Assert.Equal("ddp", byDerivatives.Id);
+        Assert.Equal(Planner.Of("ddp", ("starts", "3")).Settings, byDerivatives.Settings);
         var defaults = Planner.All.Single(one => one.Id == "cem").Options
             .Select(option => (option.Name, option.Default)).Order();
         Assert.Equal(
@@ -108,6 +112,36 @@ public sealed class PlannerTests : IDisposable
     }
 
     [Fact]
+    public void Sequences_are_improved_by_derivatives_in_environments_and_in_models()
+    {
+        var quick = Planner.IterativeLinearQuadratic(new() { Horizon = 15, Candidates = 20, Starts = 1 });
+        var pendulum = Environments.Make("Pendulum-v1").WithMaxEpisodeSteps(60);
+        var result = quick.Evaluate(pendulum, episodes: 2, seed: 4, threads: 1);
+        Assert.All(result.Returns, value => Assert.InRange(value, -700, 0));
+        Assert.Equal(result.Returns, quick.Evaluate(pendulum, episodes: 2, seed: 4, threads: 2).Returns);
+
+        // A mass that is brought to 0 by a model of it.
+        var through = quick.Through((state, action) =>
+        {
+            var (x, v, u) = (state[0], state[1], action[0]);
+            float[] next = [x + (0.1f * v) + (0.005f * u), v + (0.1f * u)];
+            return new(next, -((x * x) + (0.1 * v * v) + (0.1 * u * u)), Terminated: false);
+        });
+        var regulator = Environments.Make("LinearQuadraticRegulator-v0");
+        Assert.InRange(through.Evaluate(regulator, episodes: 3).Mean, -12, 0);
+        foreach (var (environment, message) in new[]
+        {
+            ("CartPole-v1", "derivatives need a Box of numbers"),
+            ("MountainCarContinuous-v0", "its state is not offered as numbers"),
+        })
+        {
+            var error = Assert.ThrowsAny<ArgumentException>(
+                () => quick.Evaluate(Environments.Make(environment), 1));
+            Assert.Contains(message, error.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public void What_cannot_be_planned_in_is_named_with_what_to_do()
     {
         var planner = Planner.CrossEntropy(Quick);
@@ -148,6 +182,7 @@ public sealed class PlannerTests : IDisposable
         Fails(2, "There is no planner \"bfs\"", "plan", "bfs", "CartPole-v1");
         Fails(2, "Horizon is 0; it must be at least 1", "plan", "cem", "CartPole-v1", "--set", "Horizon=0");
         Fails(2, "tree search needs Discrete ones", "plan", "uct", "Pendulum-v1");
+        Fails(2, "iLQR and DDP cannot plan in CartPole-v1", "plan", "ilqr", "CartPole-v1");
     }
 
     /// <summary>Counts to ten, and pays where the action is the count modulo two.</summary>

@@ -33,9 +33,11 @@ public sealed class PublicSurfaceTests
     [InlineData("Rl.Api.CSharp")]
     [InlineData("Rl.Core.FSharp")]
     [InlineData("Rl.Data")]
+    [InlineData("Rl.Gymnasium")]
     [InlineData("Rl.Hosting")]
     [InlineData("Rl.Onnx")]
     [InlineData("Rl.Logging")]
+    [InlineData("Rl.MuJoCo")]
     [InlineData("Rl.Rendering")]
     public void The_public_surface_of_an_assembly_is_the_approved_one(string assembly)
     {

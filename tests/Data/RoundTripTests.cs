@@ -11,7 +11,7 @@ namespace Rl.Tests.Data;
 public sealed class RoundTripTests
 {
     public static TheoryData<DatasetFormat> Formats =>
-        [DatasetFormat.Minari, DatasetFormat.D4rl, DatasetFormat.Npz, DatasetFormat.Csv];
+        [DatasetFormat.Minari, DatasetFormat.MinariArrow, DatasetFormat.D4rl, DatasetFormat.Npz, DatasetFormat.Csv];
 
     [Theory]
     [MemberData(nameof(Formats))]
@@ -36,7 +36,7 @@ public sealed class RoundTripTests
         foreach (var (wanted, found) in episodes.Zip(back))
         {
             RequireSameSteps(wanted.Steps, found.Steps, format);
-            if (format == DatasetFormat.Minari)
+            if (format is DatasetFormat.Minari or DatasetFormat.MinariArrow)
             {
                 Assert.Equal(wanted.Seed, found.Seed);
                 Assert.True(JsonNode.DeepEquals(
@@ -166,7 +166,7 @@ public sealed class RoundTripTests
         Assert.Equal(wanted.Actions.ToArray(), found.Actions.ToArray());
         Assert.Equal(wanted.Rewards.ToArray(), found.Rewards.ToArray());
         Assert.Equal(wanted.Terminated, found.Terminated);
-        if (format == DatasetFormat.Minari)
+        if (format is DatasetFormat.Minari or DatasetFormat.MinariArrow)
         {
             Assert.Equal(wanted.Truncated, found.Truncated);
         }

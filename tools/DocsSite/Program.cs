@@ -28,13 +28,21 @@ File.WriteAllText(
     Beside("docfx.json").Replace("{repository}", Slashed(repository)).Replace("{output}", Slashed(site)));
 File.WriteAllText(Path.Combine(staged, "filter.yml"), Beside("filter.yml"));
 File.Copy(Path.Combine(repository, "src", "icon.png"), Path.Combine(staged, "icon.png"));
+var styles = Directory.CreateDirectory(Path.Combine(staged, "template", "public")).FullName;
+File.WriteAllText(Path.Combine(styles, "main.css"), Beside("main.css"));
 if (Directory.Exists(site))
 {
     Directory.Delete(site, recursive: true);
 }
 
 // A warning of metadata is about what libraries of others have not documented; one of pages is a fault of ours.
-return Docfx("metadata") is not 0 and var metadata ? metadata : Docfx("build", "--warningsAsErrors");
+var failure = Docfx("metadata") is not 0 and var metadata ? metadata : Docfx("build", "--warningsAsErrors");
+if (failure == 0)
+{
+    SearchIndex.AddKeywords(Path.Combine(site, "index.json"));
+}
+
+return failure;
 
 int Docfx(string verb, params string[] arguments)
 {

@@ -258,7 +258,7 @@ public sealed partial class Agent
         var logsUpdates = Logger.IsEnabled(LogLevel.Debug);
         if (told is not null || logsUpdates)
         {
-            var now = training.Progress(report, warnings);
+            var now = training.Progress(report, warnings, Learner().Environment.Blowups);
             if (logsUpdates)
             {
                 Log.Updated(Logger, now.Updates, now.Steps, now.MeanReturn, now.StepsPerSecond);

@@ -65,3 +65,12 @@ public interface ITimedEnvironment : IEnvironment
     /// <see cref="EnvironmentException"/>.</summary>
     TimeSpan Timeout { get; }
 }
+
+/// <summary>An environment of your own whose numbers may lose their sense, such as a simulation of forces: training
+/// counts the episodes that end so (<see cref="TrainingProgress.BlownUpEpisodes"/>) and warns of the first.</summary>
+public interface IBlowupEnvironment : IEnvironment
+{
+    /// <summary>Whether the latest step terminated its episode because the numbers of its state lost their sense (NaN,
+    /// or beyond what means something), and for no reason of the task's.</summary>
+    bool HasBlownUp { get; }
+}

@@ -210,6 +210,13 @@ internal static partial class Convert
                 own.RewardThreshold, [], own.HasActionMasks);
         }
 
+        if (EnvironmentFamilies.Find(id, []) is { } member)
+        {
+            return new(
+                id, "An environment of another program.", ToSpace(member.ObservationSpace), ToSpace(member.ActionSpace),
+                member.MaxEpisodeSteps, member.RewardThreshold, [], member.HasActionMasks);
+        }
+
         var entry = Registry.find(id);
         var environment = Registry.make(id);
         return new(
@@ -244,6 +251,11 @@ internal static partial class Convert
                     options[0].Name);
         }
 
+        if (EnvironmentFamilies.Find(id, options) is { } member)
+        {
+            return member;
+        }
+
         var entry = Registry.find(id);
         var keywords = options.Select(option =>
         {
@@ -270,8 +282,11 @@ internal static partial class Convert
     {
         var (reported, ofReport) = Core.Training.Warnings.observe(report, watch);
         (reported, var ofState) = Core.Training.Warnings.observeState(state, reported);
+        (reported, var ofEnvironment) =
+            Core.Training.Warnings.observeEnvironment(learner.Environment, report, reported);
         (watch, var ofScales) = Core.Training.ScaleWarnings.observe(learner, state, reported);
-        var raised = ListModule.Append(ofReport, ListModule.Append(ofState, ofScales));
+        var raised = ListModule.Append(
+            ofReport, ListModule.Append(ofState, ListModule.Append(ofEnvironment, ofScales)));
         return raised.IsEmpty
             ? []
             : Array.AsReadOnly(

@@ -39,6 +39,7 @@ internal abstract class EnvironmentSource
             BuiltInEnvironment builtIn => new BuiltIn(builtIn),
             WrappedEnvironment wrapped => new Wrapped(Of(wrapped.Inner), wrapped.CoreWrappers),
             ICloneableEnvironment cloneable => new Custom(cloneable.Clone),
+            IVectorizableEnvironment vectorizable => new Custom(vectorizable.Another),
             _ => throw new ArgumentException(
                 $"{environment.Name} is one environment of your own, and an agent needs copies: give a factory, such "
                     + $"as () => new {environment.GetType().Name}(), or implement ICloneableEnvironment.",
@@ -84,7 +85,8 @@ internal abstract class EnvironmentSource
     public static BuiltInEnvironment? Find(string id, IReadOnlyList<KeyValuePair<string, string>> notes)
     {
         var found = notes.ToDictionary(note => note.Key, note => note.Value);
-        if (found.GetValueOrDefault(Kind) != "registry" || !Environments.Ids.Contains(id))
+        if (found.GetValueOrDefault(Kind) != "registry"
+            || !(Environments.Ids.Contains(id) || EnvironmentFamilies.Knows(id)))
         {
             return null;
         }
@@ -172,7 +174,13 @@ internal abstract class EnvironmentSource
             var made = new List<IEnvironment>(copies);
             try
             {
-                for (var copy = 0; copy < copies; copy++)
+                made.Add(Instance());
+                if (copies > 1 && WithoutWrappers(made[0]) is IVectorizableEnvironment vectorizable)
+                {
+                    return Together(made[0], vectorizable, copies);
+                }
+
+                for (var copy = 1; copy < copies; copy++)
                 {
                     made.Add(Instance());
                 }
@@ -186,11 +194,34 @@ internal abstract class EnvironmentSource
             }
         }
 
+        /// <summary>Copies that are stepped together, of one that is no longer needed then.</summary>
+        private static BatchEnvironment Together(
+            IEnvironment made, IVectorizableEnvironment environment, int copies)
+        {
+            var batch = new ExternalBatch(
+                environment.Name, environment.RewardThreshold, copies, new VectorAdapter(environment, copies, null));
+            try
+            {
+                return Convert.Wrap(batch, WrappersOf(made));
+            }
+            catch
+            {
+                batch.Release();
+                throw;
+            }
+            finally
+            {
+                Abilities.Dispose(made);
+            }
+        }
+
+        private static IEnvironment WithoutWrappers(IEnvironment environment) =>
+            environment is WrappedEnvironment wrapped ? wrapped.Inner : environment;
+
         private static BatchEnvironment BatchOf(List<IEnvironment> made)
         {
             var copies = made.Count;
-            var instances =
-                made.Select(instance => instance is WrappedEnvironment wrapped ? wrapped.Inner : instance).ToArray();
+            var instances = made.Select(WithoutWrappers).ToArray();
             if (copies > 1 && instances.Distinct(ReferenceEqualityComparer.Instance).Count() < copies)
             {
                 throw new ArgumentException(
@@ -217,11 +248,16 @@ internal abstract class EnvironmentSource
 
     /// <summary>A user's environment as the core sees it. To dispose of it disposes of the user's.</summary>
     private class EnvironmentAdapter(IEnvironment environment, int? maxEpisodeSteps)
-        : Core.Environments.IMaskedEnvironment, Core.Environments.IGoalEnvironment, IMutableRenderable, IDisposable
+        : Core.Environments.IMaskedEnvironment,
+            Core.Environments.IGoalEnvironment,
+            IMutableRenderable,
+            IMutableBlowups,
+            IDisposable
     {
         private readonly IMaskedEnvironment? masked = Abilities.Masked(environment);
         private readonly IGoalEnvironment? goals = Abilities.Goals(environment);
         private readonly IRenderable? view = Abilities.Of<IRenderable>(environment);
+        private readonly IBlowupEnvironment? simulation = Abilities.Of<IBlowupEnvironment>(environment);
 
         public void Dispose() => Abilities.Dispose(environment);
 
@@ -241,6 +277,8 @@ internal abstract class EnvironmentSource
 
         public bool ComputeTerminated(ReadOnlySpan<float> achieved, ReadOnlySpan<float> desired) =>
             goals!.ComputeTerminated(achieved, desired);
+
+        public bool HasBlownUp => simulation is { HasBlownUp: true };
 
         public bool CanRender => view is not null;
 

@@ -32,7 +32,7 @@ internal sealed class TrainingRun(long firstStep, long firstUpdate, long totalSt
         episodes += report.Episodes.Length;
     }
 
-    public TrainingProgress Progress(Report report, IReadOnlyList<TrainingWarning> warnings)
+    public TrainingProgress Progress(Report report, IReadOnlyList<TrainingWarning> warnings, long blownUp)
     {
         var elapsed = watch.Elapsed;
         var stepsPerSecond = (report.Steps - firstStep) / Math.Max(elapsed.TotalSeconds, 1e-9);
@@ -47,6 +47,7 @@ internal sealed class TrainingRun(long firstStep, long firstUpdate, long totalSt
                 TimeSpan.FromSeconds(Math.Clamp((totalSteps - report.Steps) / stepsPerSecond, 0, LongestForecast)),
             Episodes = Array.ConvertAll(report.Episodes, episode => new EpisodeSummary(episode.Return, episode.Length)),
             EpisodeCount = episodes,
+            BlownUpEpisodes = blownUp,
             MeanReturn = MeanReturn(),
             MeanLength = recent.Count == 0 ? double.NaN : recent.Average(episode => (double)episode.Length),
             Metrics =

@@ -76,6 +76,12 @@ public sealed class Planner
     public static Planner PathIntegral(PathIntegralPlannerOptions? options = null) =>
         Of("mppi", (options ?? new()).Settings());
 
+    /// <summary>Improves a sequence of continuous actions by derivatives, within their bounds: iLQR, or DDP where the
+    /// second derivatives of the dynamics are used. For environments that offer their state as numbers (Pendulum-v1,
+    /// CartPoleSwingUp-v0, LinearQuadraticRegulator-v0, MuJoCo's robots), and through a model of your own.</summary>
+    public static Planner IterativeLinearQuadratic(DifferentialPlannerOptions? options = null) =>
+        Of((options ?? new()).IsSecondOrder ? "ddp" : "ilqr", (options ?? new()).Settings());
+
     /// <summary>Grows a tree of states; for discrete actions.</summary>
     public static Planner TreeSearch(TreeSearchPlannerOptions? options = null) =>
         Of((options ?? new()).IsPuct ? "puct" : "uct", (options ?? new()).Settings());

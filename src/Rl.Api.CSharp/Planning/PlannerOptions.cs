@@ -161,6 +161,64 @@ public sealed record PathIntegralPlannerOptions : SequencePlannerOptions
     ];
 }
 
+/// <summary>Options of iterative linear-quadratic regulation and differential dynamic programming (Tassa et al. 2012,
+/// 2014). Derivatives are differences of steps in copies of the state.</summary>
+public sealed record DifferentialPlannerOptions
+{
+    private static readonly Core.Planning.DifferentialPlannerOptions Defaults =
+        DifferentialPlannerOptionsModule.defaults;
+
+    /// <summary>The number of actions that are thought ahead. At least 1.</summary>
+    public int Horizon { get; init; } = Defaults.Horizon;
+
+    /// <summary>The most improvements of a sequence for each decision. At least 1.</summary>
+    public int Iterations { get; init; } = Defaults.Iterations;
+
+    /// <summary>An improvement by less than this share is the last. 0 or more.</summary>
+    public double Tolerance { get; init; } = Defaults.Tolerance;
+
+    /// <summary>What is added to the diagonal of the second derivatives in the actions at first. 0 or more.</summary>
+    public double Regularisation { get; init; } = Defaults.Regularisation;
+
+    /// <summary>Sequences drawn for each decision, beside the plan of the decision before; the best of all are
+    /// improved. 0 or more.</summary>
+    public int Candidates { get; init; } = Defaults.Candidates;
+
+    /// <summary>How many sequences are improved for each decision. At least 1.</summary>
+    public int Starts { get; init; } = Defaults.Starts;
+
+    /// <summary>β of the candidates' power spectrum f^(−β): 0 white, 1 pink, 2 red. 0 or more.</summary>
+    public double NoiseExponent { get; init; } = Defaults.NoiseExponent;
+
+    /// <summary>The candidates' standard deviation as a share of half the width between the bounds. Greater than
+    /// 0.</summary>
+    public double InitialDeviation { get; init; } = Defaults.InitialDeviation;
+
+    /// <summary>Ask for mixed second derivatives too, by the square of the numbers of state and action more steps,
+    /// instead of twice as many as there are numbers.</summary>
+    public bool MixedDerivatives { get; init; } = Defaults.MixedDerivatives;
+
+    /// <summary>γ of the returns that are planned for; 1 for their sum. In [0, 1].</summary>
+    public double Discount { get; init; } = Defaults.Discount;
+
+    /// <summary>Use the second derivatives of the dynamics: differential dynamic programming.</summary>
+    public bool IsSecondOrder { get; init; }
+
+    internal IEnumerable<(string Name, string Value)> Settings() =>
+    [
+        (nameof(Horizon), Convert.Text(Horizon)),
+        (nameof(Iterations), Convert.Text(Iterations)),
+        (nameof(Tolerance), Convert.Text(Tolerance)),
+        (nameof(Regularisation), Convert.Text(Regularisation)),
+        (nameof(Candidates), Convert.Text(Candidates)),
+        (nameof(Starts), Convert.Text(Starts)),
+        (nameof(NoiseExponent), Convert.Text(NoiseExponent)),
+        (nameof(InitialDeviation), Convert.Text(InitialDeviation)),
+        (nameof(MixedDerivatives), Convert.Text(MixedDerivatives)),
+        (nameof(Discount), Convert.Text(Discount)),
+    ];
+}
+
 /// <summary>Options of Monte-Carlo tree search (Kocsis and Szepesvári 2006; Rosin 2011; Silver et al. 2017). Values are
 /// scaled to [0, 1] within the tree.</summary>
 public sealed record TreeSearchPlannerOptions

@@ -35,10 +35,15 @@ public sealed record TrainingProgress
     /// <summary>Episodes that ended since this call of training began.</summary>
     public required long EpisodeCount { get; init; }
 
-    /// <summary>The mean return of the last 100 of them; NaN before the first.</summary>
+    /// <summary>Episodes that ended, since the agent was made or loaded, because the numbers of a simulation's state
+    /// lost their sense: NaN, or beyond 1e10. The first raises
+    /// <see cref="TrainingWarningKind.BlownUpStates"/>.</summary>
+    public long BlownUpEpisodes { get; init; }
+
+    /// <summary>The mean return of the last 100 episodes of this call; NaN before the first.</summary>
     public required double MeanReturn { get; init; }
 
-    /// <summary>The mean number of steps of the last 100 of them; NaN before the first.</summary>
+    /// <summary>The mean number of steps of the last 100 episodes of this call; NaN before the first.</summary>
     public required double MeanLength { get; init; }
 
     /// <summary>The algorithm's own numbers, such as <c>policyLoss</c> and <c>entropy</c>, always in the same

@@ -32,6 +32,9 @@ public enum TrainingWarningKind
 
     /// <summary>The file that training goes on from was saved without its replay.</summary>
     MissingReplay = 9,
+
+    /// <summary>Episodes ended because the numbers of a simulation's state lost their sense.</summary>
+    BlownUpStates = 10,
 }
 
 /// <summary>What a practitioner would say who watches the run; each kind is raised once.</summary>

@@ -133,14 +133,16 @@ internal static class DataCommand
         (word ?? Path.GetExtension(output).TrimStart('.')).ToUpperInvariant() switch
         {
             "MINARI" => DatasetFormat.Minari,
+            "ARROW" when word is not null => DatasetFormat.MinariArrow,
             "D4RL" or "HDF5" => DatasetFormat.D4rl,
             "NPZ" => DatasetFormat.Npz,
             "CSV" => DatasetFormat.Csv,
             _ when word is null => DatasetFormat.Minari,
-            _ => throw new ArgumentException($"--format is \"{word}\"; it must be minari, d4rl, npz or csv."),
+            _ => throw new ArgumentException($"--format is \"{word}\"; it must be minari, arrow, d4rl, npz or csv."),
         };
 
-    private static string Word(DatasetFormat format) => format.ToString().ToLowerInvariant();
+    private static string Word(DatasetFormat format) =>
+        format == DatasetFormat.MinariArrow ? "arrow" : format.ToString().ToLowerInvariant();
 
     private static void Describe(Utf8JsonWriter writer, Dataset data)
     {

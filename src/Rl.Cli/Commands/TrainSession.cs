@@ -134,6 +134,7 @@ internal sealed class TrainSession(
     private TrainingResult Train(CheckpointKeeper keeper, CancellationToken interruption)
     {
         TrainingResult? result = null;
+        var blownUp = 0L;
         view.During(show =>
         {
             var steps = agent.Steps;
@@ -150,6 +151,7 @@ internal sealed class TrainSession(
                     folder.Journal.Warning(warning, now.Steps);
                 }
 
+                blownUp = now.BlownUpEpisodes;
                 Record(now);
                 logs?.Report(now);
                 curve.Record(now, steps);
@@ -173,6 +175,13 @@ internal sealed class TrainSession(
                 throw;
             }
         });
+
+        // The warning told of the first.
+        if (blownUp > 1)
+        {
+            Notice($"{blownUp:N0} episodes in all ended because the simulation blew up");
+        }
+
         return result!;
     }
 

@@ -51,7 +51,7 @@ internal sealed class RunFolder : IDisposable
     /// written; the message says what to do.</exception>
     public static RunFolder Create(string? asked, bool overwrite, string algorithm, string environment, ulong seed)
     {
-        var name = $"{algorithm}-{environment}-seed{seed.ToString(CultureInfo.InvariantCulture)}";
+        var name = $"{algorithm}-{environment.Replace(':', '-')}-seed{seed.ToString(CultureInfo.InvariantCulture)}";
         var path = asked is null ? RunPlaces.NamedAfter(name) : RunPlaces.Locate(asked);
         for (var number = 2; ; number++)
         {

@@ -188,6 +188,11 @@ type BatchEnvironment() =
     abstract Release: unit -> unit
 
     default _.Release() = ()
+    /// How many episodes of the batch have ended, since it was made, because the numbers of a state lost their sense
+    /// (`IBlowups`); 0 where nobody tells.
+    abstract Blowups: int64
+
+    default _.Blowups = 0L
     /// Whether copies depend on each other (by shared statistics, for example): then every step must be of all copies
     /// at once.
     abstract IsCoupled: bool

@@ -68,11 +68,40 @@ type IInPlaceMany<'State when 'State: unmanaged> =
     abstract StepManyInPlace:
         states: Span<'State> * actions: ReadOnlySpan<float32> * rngs: Span<Rng> * outcomes: Span<Outcome> -> unit
 
+/// What an environment whose numbers may lose their sense, such as a simulation of forces, can offer.
+type IBlowups<'State when 'State: unmanaged> =
+    /// Whether an episode ended in the state because its numbers lost their sense (NaN, or beyond what means
+    /// something), and for no reason of the task's.
+    abstract HasBlownUp: state: 'State -> bool
+
 /// An environment in which not every action is possible in every state.
 type IActionMasks<'State when 'State: unmanaged> =
     /// mask[i] ← whether choice i is possible: one element a choice of the (multi-)discrete action space, in its order.
     /// At least one choice of each component is possible in every state that is not terminal.
     abstract ActionMask: state: 'State * mask: Span<bool> -> unit
+
+/// Relative errors of what steps compute.
+[<RequireQualifiedAccess>]
+module StepError =
+    /// 2⁻⁵²: of doubles.
+    [<Literal>]
+    let OfDoubles = 2.220446049250313e-16
+
+    /// 2⁻²³: of singles.
+    [<Literal>]
+    let OfSingles = 1.1920928955078125e-7
+
+/// An environment whose state moves smoothly in numbers that can be read and set: what planners need that ask how the
+/// next state and the reward change with the state (iLQR and DDP).
+type IContinuousState<'State when 'State: unmanaged> =
+    /// How many numbers there are, all that a step depends on among them.
+    abstract StateSize: int
+    /// The relative error of what a step computes: `StepError.OfDoubles` where nothing else is done.
+    abstract StepError: float
+    /// Writes the numbers of a state.
+    abstract ReadState: state: 'State * numbers: Span<float> -> unit
+    /// A state with these numbers; whatever else it has is that of `state`.
+    abstract WithState: state: 'State * numbers: ReadOnlySpan<float> -> 'State
 
 /// An environment that can be looked at.
 type IRenderable<'State when 'State: unmanaged> =

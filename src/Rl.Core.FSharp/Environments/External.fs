@@ -80,6 +80,7 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
     let hasTimeout = timeout <> Timeout.InfiniteTimeSpan
     let isLost = Array.zeroCreate<bool> count
     let mutable endsTwice = false
+    let mutable blownUp = 0L
     // Whether `Restore` continues the captured episodes: the last one, or the next.
     let mutable continues = isCloneable
 
@@ -289,9 +290,15 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
 
                 if isWatched[copy] then finals[copy] <- this.Draw copy
 
+                match instances[copy] with
+                | :? IMutableBlowups as instance when instance.HasBlownUp -> Interlocked.Increment(&blownUp) |> ignore
+                | _ -> ()
+
                 reset copy
 
             row.CopyTo(observations.Slice(copy * observationSize, observationSize))
+
+    override _.Blowups = Interlocked.Read(&blownUp)
 
     override this.Cut(copy: int, result: StepBuffers) =
         episodes.RequireReady(copy, 1)

@@ -32,6 +32,13 @@ type IMaskedEnvironment =
     /// are none.
     abstract ActionMask: mask: Span<bool> -> unit
 
+/// A user's environment whose numbers may lose their sense.
+type IMutableBlowups =
+    inherit IMutableEnvironment
+    /// Whether the latest step ended its episode because the numbers of its state lost their sense (NaN, or beyond what
+    /// means something), and for no reason of the task's.
+    abstract HasBlownUp: bool
+
 /// A user's environment that can be looked at.
 type IMutableRenderable =
     inherit IMutableEnvironment

@@ -33,6 +33,23 @@ type Simulator(id: string, observationSpace: Space, actionSpace: Space, places: 
             streams[place] <- stream
             rest <- next
 
+    /// Gives every place the same stream, so that chance is the same in all of them.
+    member _.SeedAlike(first: int, count: int, stream: Rng) : unit = Array.fill streams first count stream
+
+    /// How many numbers the state of a place is, where it is numbers in which it moves smoothly; otherwise 0, and
+    /// nobody asks for them.
+    abstract StateSize: int
+    default _.StateSize = 0
+    /// The relative error of what a step computes.
+    abstract StepError: float
+    default _.StepError = nan
+    /// Writes the numbers of the state of a place.
+    abstract ReadState: place: int * numbers: Span<float> -> unit
+    default _.ReadState(_, _) = invalidOp $"The states of {id} cannot be read as numbers; ask StateSize first."
+    /// Sets the numbers of the state of a place; whatever else it has stays.
+    abstract WriteState: place: int * numbers: ReadOnlySpan<float> -> unit
+    default _.WriteState(_, _) = invalidOp $"The states of {id} cannot be set by numbers; ask StateSize first."
+
     /// Whether a step from a state leads to one state alone: then what follows an action need not be tried twice.
     abstract IsDeterministic: bool
     /// The root ← the present state of a copy of the batch that the simulator belongs to, which shows `observation`.
@@ -80,6 +97,24 @@ type internal PureSimulator<'State
         match environment with
         | :? IActionMasks<'State> as masks when environment.ActionSpace.Choices > 0 -> Some masks
         | _ -> None
+
+    let continuous =
+        match environment with
+        | :? IContinuousState<'State> as continuous -> Some continuous
+        | _ -> None
+
+    override _.StateSize = continuous |> Option.map _.StateSize |> Option.defaultValue 0
+    override _.StepError = continuous |> Option.map _.StepError |> Option.defaultValue nan
+
+    override _.ReadState(place: int, numbers: Span<float>) =
+        match continuous with
+        | Some continuous -> continuous.ReadState(states[place], numbers)
+        | None -> base.ReadState(place, numbers)
+
+    override _.WriteState(place: int, numbers: ReadOnlySpan<float>) =
+        match continuous with
+        | Some continuous -> states[place] <- continuous.WithState(states[place], numbers)
+        | None -> base.WriteState(place, numbers)
 
     override _.IsDeterministic = kernel.IsSome
     override _.Begin(copy: int, _: ReadOnlySpan<float32>) = root <- state.Invoke copy

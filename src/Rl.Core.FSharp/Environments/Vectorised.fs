@@ -3,6 +3,7 @@ namespace Rl.Core.Environments
 
 open System
 open System.Runtime.InteropServices
+open System.Threading
 open Rl.Core.Foundations
 
 /// A batch over a pure environment. `maxEpisodeSteps` replaces the environment's own limit (0: none).
@@ -44,6 +45,12 @@ type Vectorised<'State
         | :? IRenderable<'State> as renderable -> Some renderable
         | _ -> None
 
+    let blowups =
+        match environment with
+        | :? IBlowups<'State> as blowups -> Some blowups
+        | _ -> None
+
+    let mutable blownUp = 0L
     let goals = GoalTask.offered id observationSpace environment
 
     /// The states in which episodes ended in the copies' latest steps, for those who look.
@@ -132,9 +139,15 @@ type Vectorised<'State
 
             if finals.Length > 0 then finals[copy] <- ValueSome states[copy]
 
+            match blowups with
+            | Some blowups when blowups.HasBlownUp states[copy] -> Interlocked.Increment(&blownUp) |> ignore
+            | _ -> ()
+
             reset copy
             environment.Observe(states[copy], row)
             episodes.CheckObservations(copy, Span.op_Implicit row, true)
+
+    override _.Blowups = Interlocked.Read(&blownUp)
 
     override _.Cut(copy: int, result: StepBuffers) =
         episodes.RequireReady(copy, 1)

@@ -35,6 +35,27 @@ type internal StepDerivatives =
         Curvature: Matrix<float>
     }
 
+/// What trajectories are improved in: a problem of expressions, or an environment. Not thread-safe.
+type internal IControlModel =
+    /// n.
+    abstract StateSize: int
+    /// m.
+    abstract ControlSize: int
+    /// The least and the greatest controls [m].
+    abstract Low: float[]
+    abstract High: float[]
+    /// The next state, what step t costs, and whether nothing follows it.
+    abstract Step: t: int * x: float[] * u: float[] -> struct (float[] * float * bool)
+    /// Cost, slope [n] and curvature [n, n] of the last state.
+    abstract End: x: float[] -> struct (float * Vector<float> * Matrix<float>)
+    /// Finds the derivatives along states [H + 1] and controls [H], which `Derivatives` and `Bending` are of from now
+    /// on.
+    abstract Linearise: states: float[][] * controls: float[][] -> unit
+    /// Those of step t.
+    abstract Derivatives: t: int -> StepDerivatives
+    /// Σ vᵢ ∂²fᵢ/∂z² [n + m, n + m] of step t.
+    abstract Bending: t: int * v: Vector<float> -> Matrix<float>
+
 /// A problem as compiled programs at float64. Not thread-safe.
 [<Sealed>]
 type internal CompiledControl(problem: ControlProblem) =
@@ -101,8 +122,8 @@ type internal CompiledControl(problem: ControlProblem) =
 
     let setJoint (program: Program<float>) (x: float[]) (u: float[]) = set program "z" (ReadOnlySpan(Array.append x u))
 
-    member _.StateSize = n
-    member _.ControlSize = m
+    let mutable path = [||], [||]
+    let mutable found: StepDerivatives[] = [||]
 
     /// The next state, and what the step costs.
     member _.Step(x: float[], u: float[]) : struct (float[] * float) =
@@ -136,3 +157,22 @@ type internal CompiledControl(problem: ControlProblem) =
         struct ((ending.Output "cost")[0],
                 Vector<float>.Build.Dense((ending.Output "slope").ToArray()),
                 Matrix<float>.Build.DenseOfRowMajor(n, n, (ending.Output "curvature").ToArray()))
+
+    interface IControlModel with
+        member _.StateSize = n
+        member _.ControlSize = m
+        member _.Low = problem.Low
+        member _.High = problem.High
+
+        member this.Step(_, x, u) =
+            let struct (next, cost) = this.Step(x, u)
+            struct (next, cost, false)
+
+        member this.End(x) = this.End x
+
+        member this.Linearise(states, controls) =
+            path <- states, controls
+            found <- controls |> Array.mapi (fun t u -> this.Derivatives(states[t], u))
+
+        member _.Derivatives(t) = found[t]
+        member this.Bending(t, v) = this.Bending((fst path)[t], (snd path)[t], v.ToArray())

@@ -73,21 +73,30 @@ type internal DifferentialIteration =
 [<RequireQualifiedAccess>]
 module DifferentialProgramming =
 
-    let private rollOut (compiled: CompiledControl) (start: float[]) (controls: float[][]) =
-        let states = Array.create (controls.Length + 1) start
-        let mutable cost = 0.0
+    /// The states, the controls and the cost of what a rule (of a step and its state) decides on; after an end the
+    /// state stays and costs nothing more.
+    let private rollOut (model: IControlModel) (start: float[]) (horizon: int) (decide: int -> float[] -> float[]) =
+        let states = Array.create (horizon + 1) start
+        let controls = Array.zeroCreate<float[]> horizon
+        let mutable cost, isOver = 0.0, false
 
-        for t in 0 .. controls.Length - 1 do
-            let struct (next, paid) = compiled.Step(states[t], controls[t])
-            states[t + 1] <- next
-            cost <- cost + paid
+        for t in 0 .. horizon - 1 do
+            controls[t] <- decide t states[t]
 
-        let struct (last, _, _) = compiled.End states[controls.Length]
-        struct (states, cost + last)
+            if isOver then
+                states[t + 1] <- states[t]
+            else
+                let struct (next, paid, ended) = model.Step(t, states[t], controls[t])
+                states[t + 1] <- next
+                cost <- cost + paid
+                isOver <- ended
+
+        let struct (last, _, _) = model.End states[horizon]
+        struct (states, controls, (if isOver then cost else cost + last))
 
     /// k and K at one step; none where the quadratic has no least value.
     let private control
-        (problem: ControlProblem)
+        (model: IControlModel)
         regularisation
         (u: float[])
         (quu: Matrix<float>)
@@ -98,7 +107,7 @@ module DifferentialProgramming =
         let hessian = quu + regularisation * Matrix<float>.Build.DenseIdentity m
         let room (bounds: float[]) = Vector<float>.Build.Dense(m, fun i -> bounds[i] - u[i])
 
-        BoxQuadratic.minimise hessian qu (room problem.Low) (room problem.High) (Vector<float>.Build.Dense m)
+        BoxQuadratic.minimise hessian qu (room model.Low) (room model.High) (Vector<float>.Build.Dense m)
         |> Option.map (fun best ->
             let free = [| 0 .. m - 1 |] |> Array.filter (fun i -> best.IsFree[i])
             let gain = Matrix<float>.Build.Dense(m, qux.ColumnCount)
@@ -111,39 +120,34 @@ module DifferentialProgramming =
 
             struct (best.Point, gain))
 
-    /// Offsets and gains of the whole trajectory with what they promise; none where a step has no least value.
+    /// Offsets and gains of the trajectory that was linearised with what they promise; none where a step has no least value.
     let private backward
-        (problem: ControlProblem)
-        (compiled: CompiledControl)
+        (model: IControlModel)
         (options: DifferentialOptions)
         regularisation
         (states: float[][])
         (controls: float[][])
         =
-        let n, m, horizon = problem.StateSize, problem.ControlSize, controls.Length
+        let n, m, horizon = model.StateSize, model.ControlSize, controls.Length
         let offsets, gains = Array.zeroCreate horizon, Array.zeroCreate horizon
-        let struct (_, endSlope, endCurvature) = compiled.End states[horizon]
+        let struct (_, endSlope, endCurvature) = model.End states[horizon]
         let mutable slope, curvature = endSlope, endCurvature
         let mutable linear, quadratic = 0.0, 0.0
         let mutable isPossible = true
         let mutable t = horizon - 1
 
         while isPossible && t >= 0 do
-            let at = compiled.Derivatives(states[t], controls[t])
+            let at = model.Derivatives t
             let all = at.Slope + at.Dynamics.TransposeThisAndMultiply slope
             let second = at.Curvature + at.Dynamics.TransposeThisAndMultiply(curvature * at.Dynamics)
 
-            let second =
-                if options.SecondOrder then
-                    second + compiled.Bending(states[t], controls[t], slope.ToArray())
-                else
-                    second
+            let second = if options.SecondOrder then second + model.Bending(t, slope) else second
 
             let qx, qu = all.SubVector(0, n), all.SubVector(n, m)
             let qxx, quu = second.SubMatrix(0, n, 0, n), second.SubMatrix(n, m, n, m)
             let qux = second.SubMatrix(n, m, 0, n)
 
-            match control problem regularisation controls[t] quu qu qux with
+            match control model regularisation controls[t] quu qu qux with
             | None -> isPossible <- false
             | Some(struct (k, gain)) ->
                 offsets[t] <- k
@@ -159,31 +163,16 @@ module DifferentialProgramming =
 
     /// The trajectory of controls moved by `step` of their offsets and by the feedback.
     let private forward
-        (problem: ControlProblem)
-        (compiled: CompiledControl)
+        (model: IControlModel)
         (plan: DifferentialPlan)
         (offsets: Vector<float>[])
         (gains: Matrix<float>[])
         (step: float)
         =
-        let horizon = plan.Controls.Length
-        let states = Array.create (horizon + 1) plan.States[0]
-        let controls = Array.zeroCreate<float[]> horizon
-        let mutable cost = 0.0
-
-        for t in 0 .. horizon - 1 do
-            let beside = Vector<float>.Build.Dense(Array.map2 (-) states[t] plan.States[t])
+        rollOut model plan.States[0] plan.Controls.Length (fun t state ->
+            let beside = Vector<float>.Build.Dense(Array.map2 (-) state plan.States[t])
             let change = step * offsets[t] + gains[t] * beside
-
-            controls[t] <-
-                plan.Controls[t] |> Array.mapi (fun i u -> max problem.Low[i] (min problem.High[i] (u + change[i])))
-
-            let struct (next, paid) = compiled.Step(states[t], controls[t])
-            states[t + 1] <- next
-            cost <- cost + paid
-
-        let struct (last, _, _) = compiled.End states[horizon]
-        struct (states, controls, cost + last)
+            plan.Controls[t] |> Array.mapi (fun i u -> max model.Low[i] (min model.High[i] (u + change[i]))))
 
     [<Literal>]
     let private LeastRegularisation = 1e-6
@@ -195,14 +184,12 @@ module DifferentialProgramming =
     let internal optimiseWatched
         (watch: DifferentialIteration -> unit)
         (options: DifferentialOptions)
-        (problem: ControlProblem)
-        (compiled: CompiledControl)
+        (model: IControlModel)
         (start: float[])
         (controls: float[][])
         : DifferentialPlan =
-        let clip (u: float[]) = u |> Array.mapi (fun i value -> max problem.Low[i] (min problem.High[i] value))
-        let controls = Array.map clip controls
-        let struct (states, cost) = rollOut compiled start controls
+        let clip (u: float[]) = u |> Array.mapi (fun i value -> max model.Low[i] (min model.High[i] value))
+        let struct (states, controls, cost) = rollOut model start controls.Length (fun t _ -> clip controls[t])
 
         if not (Double.IsFinite cost) then
             Guard.fail
@@ -214,15 +201,15 @@ module DifferentialProgramming =
                 States = states
                 Controls = controls
                 Cost = cost
-                Offsets = Array.init controls.Length (fun _ -> Vector<float>.Build.Dense problem.ControlSize)
+                Offsets = Array.init controls.Length (fun _ -> Vector<float>.Build.Dense model.ControlSize)
                 Gains =
-                    Array.init controls.Length (fun _ ->
-                        Matrix<float>.Build.Dense(problem.ControlSize, problem.StateSize))
+                    Array.init controls.Length (fun _ -> Matrix<float>.Build.Dense(model.ControlSize, model.StateSize))
                 Iterations = 0
                 IsConverged = false
             }
 
         let mutable regularisation = options.Regularisation
+        let mutable isLinearised = false
 
         while not plan.IsConverged && plan.Iterations < options.Iterations do
             let grow () =
@@ -231,7 +218,11 @@ module DifferentialProgramming =
                 if regularisation > MostRegularisation then
                     plan <- { plan with IsConverged = true }
 
-            match backward problem compiled options regularisation plan.States plan.Controls with
+            if not isLinearised then
+                model.Linearise(plan.States, plan.Controls)
+                isLinearised <- true
+
+            match backward model options regularisation plan.States plan.Controls with
             | None -> grow ()
             | Some(struct (offsets, gains, linear, quadratic)) ->
                 if -linear <= options.Tolerance * 1e-3 * (1.0 + abs plan.Cost) then
@@ -242,7 +233,7 @@ module DifferentialProgramming =
                     let mutable step = 1.0
 
                     while accepted.IsNone && step > 1e-8 do
-                        let struct (states, controls, cost) = forward problem compiled plan offsets gains step
+                        let struct (states, controls, cost) = forward model plan offsets gains step
                         searched <- struct (step, cost) :: searched
                         let expected = -(step * linear + step * step * quadratic)
 
@@ -255,6 +246,7 @@ module DifferentialProgramming =
                     | None -> grow ()
                     | Some(struct (states, controls, cost)) ->
                         let gained = plan.Cost - cost
+                        isLinearised <- false
 
                         plan <-
                             {
@@ -301,4 +293,4 @@ module DifferentialProgramming =
             Guard.length (nameof controls) problem.ControlSize u.Length
             Guard.finiteElements (nameof controls) u
 
-        optimiseWatched ignore options problem (CompiledControl problem) start controls
+        optimiseWatched ignore options (CompiledControl problem) start controls

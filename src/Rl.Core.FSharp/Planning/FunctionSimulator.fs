@@ -20,6 +20,21 @@ type FunctionSimulator
     let root, next = Array.zeroCreate<float32> size, Array.zeroCreate<float32> size
     let row place = Span(states, place * size, size)
 
+    override _.StateSize = size
+    override _.StepError = StepError.OfSingles
+
+    override _.ReadState(place: int, numbers: Span<float>) =
+        let state = row place
+
+        for index in 0 .. size - 1 do
+            numbers[index] <- float state[index]
+
+    override _.WriteState(place: int, numbers: ReadOnlySpan<float>) =
+        let state = row place
+
+        for index in 0 .. size - 1 do
+            state[index] <- float32 numbers[index]
+
     override _.IsDeterministic = false
 
     override _.Begin(_: int, observation: ReadOnlySpan<float32>) =

@@ -160,6 +160,46 @@ module Planners =
                     }
         }
 
+    let private differential id name summary source (isSecondOrder: bool) : PlannerEntry =
+        let rows, defaults = DifferentialPlannerOptions.rows, DifferentialPlannerOptions.defaults
+
+        {
+            Id = id
+            Name = name
+            Summary = summary
+            Source = source
+            Options = describe rows defaults
+            Choose =
+                fun pairs ->
+                    let options = Options.ofPairs rows pairs defaults
+                    Options.validate rows options
+
+                    {
+                        Id = id
+                        Options = Options.toPairs rows options
+                        Places = DifferentialPlanner.Places
+                        Create =
+                            fun simulator copy ->
+                                let planner = DifferentialPlanner(options, isSecondOrder, simulator)
+                                let mutable before: float[][] = [||]
+
+                                { new IPlayer with
+                                    member _.Begin() = before <- [||]
+
+                                    member _.Act(observation, _, action, key) =
+                                        let struct (plan, next) = planner.Decide(copy, observation, before, key)
+                                        before <- plan.Controls
+
+                                        let first = before[0]
+
+                                        for index in 0 .. action.Length - 1 do
+                                            action[index] <- float32 first[index]
+
+                                        next
+                                }
+                    }
+        }
+
     /// Every planner, in the order of lists.
     let entries: PlannerEntry list =
         [
@@ -208,6 +248,18 @@ module Planners =
                 FilteredMppiOptions.defaults
                 _.Population
                 (fun options space -> FilteredMppi(options, space))
+            differential
+                "ilqr"
+                "Iterative linear-quadratic regulation"
+                "Improves a sequence of continuous actions by derivatives, within their bounds."
+                "Tassa et al. (2012, 2014)"
+                false
+            differential
+                "ddp"
+                "Differential dynamic programming"
+                "Improves a sequence of continuous actions by derivatives, the second of the dynamics too."
+                "Jacobson and Mayne (1970); Tassa et al. (2014)"
+                true
             tree
                 "uct"
                 "Monte-Carlo tree search, UCT"

@@ -28,6 +28,8 @@ type WarningKind =
     | UnscaledActions = 8
     /// The file that training goes on from was saved without its replay.
     | MissingReplay = 9
+    /// Episodes ended because the numbers of a simulation's state lost their sense.
+    | BlownUpStates = 10
 
 /// Something to look at, with a remedy.
 type TrainingWarning =
@@ -301,6 +303,25 @@ module Warnings =
             ]
             |> raiseNew state.Updates watch
         | _ -> struct (watch, [])
+
+    /// What is new to say of the environment that a report's steps were taken in: that episodes ended because numbers
+    /// of a state lost their sense.
+    let observeEnvironment
+        (environment: BatchEnvironment)
+        (report: Report)
+        (watch: TrainingWatch)
+        : struct (TrainingWatch * TrainingWarning list) =
+        match environment.Blowups with
+        | 0L -> struct (watch, [])
+        | count ->
+            let episodes = if count = 1L then "an episode of" else $"{count} episodes of"
+
+            [
+                WarningKind.BlownUpStates,
+                ($"{episodes} {environment.Id} ended because the simulation blew up (a number of its state was NaN or "
+                 + "beyond 1e10): smaller actions, a shorter time step, or a model with more damping?")
+            ]
+            |> raiseNew report.Updates watch
 
     /// The warnings of a whole history, in order.
     let ofReports (actionSpace: Space) (normalisesRewards: bool) (reports: seq<Report>) : TrainingWarning list =

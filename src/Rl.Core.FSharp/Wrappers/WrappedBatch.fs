@@ -196,6 +196,7 @@ type WrappedBatch
     override _.ActionSize = actionSize
     override _.MaxEpisodeSteps = inner.MaxEpisodeSteps
     override _.RewardThreshold = inner.RewardThreshold
+    override _.Blowups = inner.Blowups
     override _.Autoreset = inner.Autoreset
     override _.IsCoupled = inner.IsCoupled
     override _.Wrappers = wrappers

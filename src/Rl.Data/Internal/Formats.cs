@@ -58,6 +58,7 @@ internal static class Formats
         format switch
         {
             DatasetFormat.Minari => new MinariWriter(path, observations, actions, metadata),
+            DatasetFormat.MinariArrow => new MinariArrowWriter(path, observations, actions, metadata),
             DatasetFormat.D4rl => new FlatWriter(new D4rlTarget(path, metadata), observations, actions),
             DatasetFormat.Npz => new FlatWriter(new NpzTarget(path), observations, actions),
             DatasetFormat.Csv => new CsvWriter(path, observations, actions),

@@ -144,7 +144,7 @@ let private iterative (case: GoldenNode) =
             SecondOrder = false
         }
 
-    let plan = DifferentialProgramming.optimiseWatched watch options problem compiled start controls
+    let plan = DifferentialProgramming.optimiseWatched watch options compiled start controls
     Assert.Equal(case.Int "iterations_run", count)
     Golden.closeNumber 1e-8 1e-7 case "final cost" (case.Float "final_cost") plan.Cost
 

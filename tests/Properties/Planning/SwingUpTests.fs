@@ -66,7 +66,7 @@ let private reward (state: Expr) (action: Expr) : Expr =
 
     Expr.sum (Expr.exp (-(aside * aside + below * below) * (1.0 / (length * length))) - 0.01 * action * action)
 
-let private problem: ControlProblem =
+let internal problem: ControlProblem =
     {
         StateSize = 4
         ControlSize = 1

@@ -166,5 +166,18 @@ type CartPoleSwingUp() =
             observation[3] <- float32 state.Velocity
             observation[4] <- float32 state.AngularVelocity
 
+    interface IContinuousState<CartPoleSwingUpState> with
+        member _.StateSize = 4
+        member _.StepError = StepError.OfDoubles
+
+        member _.ReadState(state, numbers) =
+            numbers[0] <- state.Position
+            numbers[1] <- state.Velocity
+            numbers[2] <- state.Angle
+            numbers[3] <- state.AngularVelocity
+
+        member _.WithState(_, numbers) =
+            { Position = numbers[0]; Velocity = numbers[1]; Angle = numbers[2]; AngularVelocity = numbers[3] }
+
     interface IRenderable<CartPoleSwingUpState> with
         member _.Render(state) = CartPoleSwingUpScene.draw state.Position state.Angle

@@ -145,6 +145,16 @@ type Pendulum(options: PendulumOptions) =
 
         member _.Observe(state, observation) = observe state observation
 
+    interface IContinuousState<PendulumState> with
+        member _.StateSize = 2
+        member _.StepError = StepError.OfDoubles
+
+        member _.ReadState(state, numbers) =
+            numbers[0] <- state.Angle
+            numbers[1] <- state.AngularVelocity
+
+        member _.WithState(_, numbers) = { Angle = numbers[0]; AngularVelocity = numbers[1] }
+
     interface IBatchKernel<PendulumState> with
         member _.StepMany(states, actions, outcomes) =
             let mutable index = 0

@@ -3,33 +3,70 @@ namespace Rl.Core.Environments.Robots
 
 open System
 
+/// The impedances of a softness by violation: from `Low` at 0 to `High` at `Width` and beyond.
+[<Struct; NoComparison>]
+type internal ImpedanceCurve =
+    {
+        Low: float
+        High: float
+        Middle: float
+        Power: float
+        Width: float
+    }
+
+    /// The same at every violation: `Mean`.
+    member this.IsFlat = this.Low = this.High || this.Width <= 1e-15
+    member this.Mean = 0.5 * (this.Low + this.High)
+
 /// Source: MuJoCo's documentation, chapter "Computation", "Constraint model". Friction cones are pyramids.
 [<RequireQualifiedAccess>]
 module internal ConstraintRows =
 
+    let private within (x: float) = Math.Clamp(x, 0.0001, 0.9999)
+
+    /// The curve of a softness, its numbers within their bounds.
+    let curve (softness: inref<Softness>) : ImpedanceCurve =
+        {
+            Low = within softness.Minimum
+            High = within softness.Maximum
+            Middle = within softness.Midpoint
+            Power = Math.Max(1.0, softness.Power)
+            Width = Math.Max(0.0, softness.Width)
+        }
+
     /// The impedance d of a violation: from `Minimum` at 0 to `Maximum` at `Width`, along a power curve.
     let impedance (softness: inref<Softness>) (violation: float) =
-        let limit (x: float) = Math.Clamp(x, 0.0001, 0.9999)
-        let low, high, middle = limit softness.Minimum, limit softness.Maximum, limit softness.Midpoint
-        let power = Math.Max(1.0, softness.Power)
-        let width = Math.Max(0.0, softness.Width)
+        let curve = curve &softness
 
-        if low = high || width <= 1e-15 then
-            0.5 * (low + high)
+        if curve.IsFlat then
+            curve.Mean
         else
-            let x = abs violation / width
+            let x = abs violation / curve.Width
+            let rest = 1.0 - x
 
             if x >= 1.0 then
-                high
-            elif x = 0.0 then
-                low
+                curve.High
             else
                 let share =
-                    if power = 1.0 then x
-                    elif x <= middle then Math.Pow(x, power) / Math.Pow(middle, power - 1.0)
-                    else 1.0 - Math.Pow(1.0 - x, power) / Math.Pow(1.0 - middle, power - 1.0)
+                    if curve.Power = 1.0 then
+                        x
+                    elif curve.Power = 2.0 then
+                        if x <= curve.Middle then
+                            x * x / curve.Middle
+                        else
+                            1.0 - rest * rest / (1.0 - curve.Middle)
+                    elif x <= curve.Middle then
+                        Math.Pow(x, curve.Power) / Math.Pow(curve.Middle, curve.Power - 1.0)
+                    else
+                        1.0 - Math.Pow(rest, curve.Power) / Math.Pow(1.0 - curve.Middle, curve.Power - 1.0)
 
-                low + share * (high - low)
+                curve.Low + share * (curve.High - curve.Low)
+
+    /// Damping B and stiffness K of a softness, as struct (B, K). A time constant below two steps would be unstable.
+    let springs (softness: inref<Softness>) (timestep: float) : struct (float * float) =
+        let high = within softness.Maximum
+        let time = Math.Max(softness.TimeConstant, 2.0 * timestep)
+        struct (2.0 / (high * time), 1.0 / (high * high * time * time * softness.DampingRatio * softness.DampingRatio))
 
     let private row (w: Workspace) (index: int) = Span(w.Jacobian, index * w.Model.DofCount, w.Model.DofCount)
 
@@ -43,14 +80,10 @@ module internal ConstraintRows =
         w.RowMargin[index] <- margin
         w.RowWeight[index] <- weight
         let impedance = impedance &softness (distance - margin)
-        let high = Math.Clamp(softness.Maximum, 0.0001, 0.9999)
-        // A time constant below two steps would be unstable.
-        let time = Math.Max(softness.TimeConstant, 2.0 * w.Model.Options.Timestep)
+        let struct (damping, stiffness) = springs &softness w.Model.Options.Timestep
         w.RowImpedance[index] <- impedance
-        w.RowDamping[index] <- 2.0 / (high * time)
-
-        w.RowStiffness[index] <- 1.0 / (high * high * time * time * softness.DampingRatio * softness.DampingRatio)
-
+        w.RowDamping[index] <- damping
+        w.RowStiffness[index] <- stiffness
         w.Regulariser[index] <- Math.Max(1e-15, (1.0 - impedance) / impedance * weight)
         w.Compliance[index] <- 1.0 / w.Regulariser[index]
         (row w index).Clear()

@@ -15,16 +15,37 @@ module internal ContactSearch =
         | GeomKind.Cylinder -> sqrt (geom.Size.X * geom.Size.X + geom.Size.Y * geom.Size.Y)
         | _ -> geom.Size.X
 
+    /// How far apart the centres of bounding spheres may be within the margin; of a plane, how high above it.
+    let reachOf (model: RobotModel) (pair: GeomPair) =
+        let second = reach model.Geoms[pair.Second]
+
+        if pair.FirstKind = GeomKind.Plane then
+            pair.Margin + second
+        else
+            pair.Margin + reach model.Geoms[pair.First] + second
+
     /// Whether bounding spheres (against the plane or each other) are within the margin.
     let private isNear (w: Workspace) (pair: GeomPair) =
-        let first, second = w.Model.Geoms[pair.First], w.Model.Geoms[pair.Second]
+        let far = reachOf w.Model pair
         let between = w.GeomPosition[pair.Second] - w.GeomPosition[pair.First]
 
         if pair.FirstKind = GeomKind.Plane then
-            Vector3D.dot w.GeomRotation[pair.First].Z between <= pair.Margin + reach second
+            Vector3D.dot w.GeomRotation[pair.First].Z between <= far
         else
-            let far = pair.Margin + reach first + reach second
             Vector3D.dot between between <= far * far
+
+    /// Adds the contacts of a pair whose shapes are placed.
+    let findPair (w: Workspace) (index: int) (first: PlacedShape) (second: PlacedShape) =
+        let pair = w.Model.Pairs[index]
+
+        match pair.FirstKind, pair.SecondKind with
+        | GeomKind.Plane, GeomKind.Sphere -> ContactDetectors.planeSphere w index first second
+        | GeomKind.Plane, GeomKind.Capsule -> ContactDetectors.planeCapsule w index first second
+        | GeomKind.Plane, _ -> ContactDetectors.planeCylinder w index first second
+        | GeomKind.Sphere, GeomKind.Sphere -> ContactDetectors.sphereSphere w index first second
+        | GeomKind.Sphere, _ -> ContactDetectors.sphereCapsule w index first second
+        | _, GeomKind.Capsule -> ContactDetectors.capsuleCapsule w index first second
+        | _ -> ContactDetectors.capsuleCylinder w index first second
 
     /// Fills the contacts of the present pose.
     let find (w: Workspace) =
@@ -35,16 +56,7 @@ module internal ContactSearch =
             let pair = pairs[index]
 
             if isNear w pair then
-                let first, second = shape w pair.First, shape w pair.Second
-
-                match pair.FirstKind, pair.SecondKind with
-                | GeomKind.Plane, GeomKind.Sphere -> ContactDetectors.planeSphere w index first second
-                | GeomKind.Plane, GeomKind.Capsule -> ContactDetectors.planeCapsule w index first second
-                | GeomKind.Plane, _ -> ContactDetectors.planeCylinder w index first second
-                | GeomKind.Sphere, GeomKind.Sphere -> ContactDetectors.sphereSphere w index first second
-                | GeomKind.Sphere, _ -> ContactDetectors.sphereCapsule w index first second
-                | _, GeomKind.Capsule -> ContactDetectors.capsuleCapsule w index first second
-                | _ -> ContactDetectors.capsuleCylinder w index first second
+                findPair w index (shape w pair.First) (shape w pair.Second)
 
     /// The force of a contact in the world's axes, on the second body; the first row of the contact is `row`.
     let private force (w: Workspace) (contact: inref<Contact>) (row: int) =

@@ -3,6 +3,11 @@ namespace Rl.Core.Environments.Robots
 
 open System
 
+/// What a medium does to a body, by its principal axes: force −(−Slow v + Drag |v| v), torque likewise by Turn and
+/// Swirl.
+[<Struct; NoComparison>]
+type internal Medium = { Slow: float; Turn: float; Drag: Vector3D; Swirl: Vector3D }
+
 /// Source: MuJoCo's documentation, chapter "Computation"; recursive Newton-Euler: Featherstone (2008), chapter 5.3.
 [<RequireQualifiedAccess>]
 module internal Forces =
@@ -82,39 +87,43 @@ module internal Forces =
             w.Passive[dof] <- w.Passive[dof] + Spatial.dot w.Motion[dof] wrench
             dof <- w.Model.Dofs[dof].Parent
 
-    /// Drag and viscosity of the medium on the box that has the body's inertia.
-    let private fluid (w: Workspace) (index: int) =
-        let model = w.Model
-        let body = model.Bodies[index]
+    /// What a medium does to the box that has a body's inertia.
+    let medium (model: RobotModel) (body: Body) : Medium =
         let options = model.Options
         let i = body.Inertia
         let side (sum: float) = Math.Sqrt(Math.Max(1e-15, sum) / body.Mass * 6.0)
         let bx, by, bz = side (i.Y + i.Z - i.X), side (i.X + i.Z - i.Y), side (i.X + i.Y - i.Z)
-        let arm = w.CentrePosition[index] - w.SubtreeCentre[body.Root]
-        let velocity = w.BodyVelocity[index]
-        let linear = velocity.Linear + Vector3D.cross velocity.Angular arm - options.Wind
-        let v = Rotation.applyInverse w.CentreRotation[index] linear
-        let r = Rotation.applyInverse w.CentreRotation[index] velocity.Angular
         let diameter = (bx + by + bz) / 3.0
-        let slow = -3.0 * Math.PI * diameter * options.Viscosity
-        let turn = -Math.PI * diameter * diameter * diameter * options.Viscosity
         let half = 0.5 * options.Density
         let power4 (x: float) = x * x * x * x
-
-        let force =
-            slow * v
-            - half * Vector3D(by * bz * abs v.X * v.X, bx * bz * abs v.Y * v.Y, bx * by * abs v.Z * v.Z)
-
         let swirl = options.Density / 64.0
 
+        {
+            Slow = -3.0 * Math.PI * diameter * options.Viscosity
+            Turn = -Math.PI * diameter * diameter * diameter * options.Viscosity
+            Drag = half * Vector3D(by * bz, bx * bz, bx * by)
+            Swirl =
+                swirl
+                * Vector3D(bx * (power4 by + power4 bz), by * (power4 bx + power4 bz), bz * (power4 bx + power4 by))
+        }
+
+    /// Drag and viscosity of the medium on a body.
+    let private fluid (w: Workspace) (index: int) =
+        let body = w.Model.Bodies[index]
+        let medium = medium w.Model body
+        let arm = w.CentrePosition[index] - w.SubtreeCentre[body.Root]
+        let velocity = w.BodyVelocity[index]
+        let linear = velocity.Linear + Vector3D.cross velocity.Angular arm - w.Model.Options.Wind
+        let v = Rotation.applyInverse w.CentreRotation[index] linear
+        let r = Rotation.applyInverse w.CentreRotation[index] velocity.Angular
+        let resist (slow: float) (fast: float) (x: float) = slow * x - fast * (abs x * x)
+        let drag, swirl = medium.Drag, medium.Swirl
+
+        let force =
+            Vector3D(resist medium.Slow drag.X v.X, resist medium.Slow drag.Y v.Y, resist medium.Slow drag.Z v.Z)
+
         let torque =
-            turn * r
-            - swirl
-              * Vector3D(
-                  bx * (power4 by + power4 bz) * abs r.X * r.X,
-                  by * (power4 bx + power4 bz) * abs r.Y * r.Y,
-                  bz * (power4 bx + power4 by) * abs r.Z * r.Z
-              )
+            Vector3D(resist medium.Turn swirl.X r.X, resist medium.Turn swirl.Y r.Y, resist medium.Turn swirl.Z r.Z)
 
         push w index (Rotation.apply w.CentreRotation[index] force) (Rotation.apply w.CentreRotation[index] torque)
 

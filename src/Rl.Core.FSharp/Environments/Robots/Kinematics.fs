@@ -111,6 +111,12 @@ module internal Kinematics =
                 let column = w.BodyRotation[joint.Body].Column axis
                 w.Motion[turning + axis] <- Spatial(column, Vector3D.cross column arm)
 
+    /// The place of a site on a body that is placed.
+    let placeSite (w: Workspace) (index: int) =
+        let site = w.Model.Sites[index]
+
+        w.SitePosition[index] <- w.BodyPosition[site.Body] + Rotation.apply w.BodyRotation[site.Body] site.Position
+
     /// Everything that follows from the position alone, up to inertias and motions.
     let place (w: Workspace) =
         let model = w.Model
@@ -127,9 +133,7 @@ module internal Kinematics =
             w.GeomRotation[index] <- Quaternion.toRotation (w.BodyOrientation[geom.Body] * geom.Orientation)
 
         for index in 0 .. model.Sites.Length - 1 do
-            let site = model.Sites[index]
-
-            w.SitePosition[index] <- w.BodyPosition[site.Body] + Rotation.apply w.BodyRotation[site.Body] site.Position
+            placeSite w index
 
         findCentres w
 

@@ -21,15 +21,9 @@ module internal NewtonSolver =
     let private jacobianRow (w: Workspace) (row: int) =
         ReadOnlySpan(w.Jacobian, row * w.Model.DofCount, w.Model.DofCount)
 
-    /// residual ← J x − r; product ← M (x − a); returns the cost.
-    let private evaluate (w: Workspace) (x: float[]) =
-        let size = w.Model.DofCount
-
-        for dof in 0 .. size - 1 do
-            w.Direction[dof] <- x[dof] - w.SmoothAcceleration[dof]
-
-        MassMatrix.multiply w (ReadOnlySpan w.Direction) (Span w.Product)
-        let mutable cost = 0.5 * dot (ReadOnlySpan w.Direction) (ReadOnlySpan w.Product)
+    /// residual ← J x − r; returns the rows' cost on top of `cost`.
+    let private residuals (w: Workspace) (x: float[]) (cost: float) =
+        let mutable cost = cost
 
         for row in 0 .. w.RowCount - 1 do
             let residual = dot (jacobianRow w row) (ReadOnlySpan x) - w.Reference[row]
@@ -39,6 +33,16 @@ module internal NewtonSolver =
                 cost <- cost + 0.5 * w.Compliance[row] * residual * residual
 
         cost
+
+    /// residual ← J x − r; product ← M (x − a); returns the cost.
+    let private evaluate (w: Workspace) (x: float[]) =
+        let size = w.Model.DofCount
+
+        for dof in 0 .. size - 1 do
+            w.Direction[dof] <- x[dof] - w.SmoothAcceleration[dof]
+
+        MassMatrix.multiply w (ReadOnlySpan w.Direction) (Span w.Product)
+        residuals w x (0.5 * dot (ReadOnlySpan w.Direction) (ReadOnlySpan w.Product))
 
     /// gradient ← M (x − a) + Jᵀ D min(0, residual), after `evaluate`; whether it is not zero but for rounding.
     let private gradient (w: Workspace) =
@@ -66,7 +70,8 @@ module internal NewtonSolver =
 
         size1 > 1e-15 * scale
 
-    /// The lower triangle of M + Jᵀ D J over the active rows, factored as L Lᵀ.
+    /// The lower triangle of M + Jᵀ D J over the active rows, factored as L Lᵀ; on the diagonal stand the inverses of
+    /// L's.
     let private factorHessian (w: Workspace) =
         let size = w.Model.DofCount
         let h = w.Hessian
@@ -90,8 +95,8 @@ module internal NewtonSolver =
             for k in 0 .. j - 1 do
                 pivot <- pivot - h[j * size + k] * h[j * size + k]
 
-            let root = Math.Sqrt pivot
-            h[j * size + j] <- root
+            let inverse = 1.0 / Math.Sqrt pivot
+            h[j * size + j] <- inverse
 
             for i in j + 1 .. size - 1 do
                 let mutable entry = h[i * size + j]
@@ -99,7 +104,7 @@ module internal NewtonSolver =
                 for k in 0 .. j - 1 do
                     entry <- entry - h[i * size + k] * h[j * size + k]
 
-                h[i * size + j] <- entry / root
+                h[i * size + j] <- entry * inverse
 
     /// direction ← −(L Lᵀ)⁻¹ gradient.
     let private solveDirection (w: Workspace) =
@@ -112,7 +117,7 @@ module internal NewtonSolver =
             for k in 0 .. i - 1 do
                 value <- value - h[i * size + k] * x[k]
 
-            x[i] <- value / h[i * size + i]
+            x[i] <- value * h[i * size + i]
 
         for i in size - 1 .. -1 .. 0 do
             let mutable value = x[i]
@@ -120,7 +125,7 @@ module internal NewtonSolver =
             for k in i + 1 .. size - 1 do
                 value <- value - h[k * size + i] * x[k]
 
-            x[i] <- value / h[i * size + i]
+            x[i] <- value * h[i * size + i]
 
     /// rowChange ← J direction; whether no row changes sides along the whole step.
     let private keepsSides (w: Workspace) =
@@ -174,10 +179,10 @@ module internal NewtonSolver =
     /// Solves for the acceleration and the rows' forces.
     let solve (w: Workspace) =
         let size = w.Model.DofCount
+        let cold = residuals w w.SmoothAcceleration 0.0
         let warm = evaluate w w.WarmStart
-        let cold = evaluate w w.SmoothAcceleration
         Array.Copy((if warm < cold then w.WarmStart else w.SmoothAcceleration), w.Acceleration, size)
-        evaluate w w.Acceleration |> ignore
+        if not (warm < cold) then evaluate w w.Acceleration |> ignore
         let mutable steps = 0
         let mutable isDone = not (gradient w)
 

@@ -151,6 +151,15 @@ module internal RobotEntries =
                     )
         }
 
+    /// What humanoids may see besides positions and velocities.
+    let private seen =
+        [
+            includes "include_cinert_in_observation" "inertias of the bodies"
+            includes "include_cvel_in_observation" "velocities of the bodies"
+            includes "include_qfrc_actuator_in_observation" "forces of the actuators"
+            includes "include_cfrc_ext_in_observation" "contact forces"
+        ]
+
     let private humanoid version : RegistryEntry =
         let settings = RunnerEntries.settings $"Humanoid-v{version}" "humanoid" 5 1000 nan View.Oblique 4.0 1
 
@@ -180,10 +189,7 @@ module internal RobotEntries =
                     if version >= 5 then
                         contactWeight standard
                         contactRange standard "contact_cost_range" "bounds of the cost of the contact forces"
-                        includes "include_cinert_in_observation" "inertias of the bodies"
-                        includes "include_cvel_in_observation" "velocities of the bodies"
-                        includes "include_qfrc_actuator_in_observation" "forces of the actuators"
-                        includes "include_cfrc_ext_in_observation" "contact forces"
+                        yield! seen
                 ]
             Create =
                 fun values ->
@@ -191,5 +197,62 @@ module internal RobotEntries =
                     RobotEnvironment.create (HumanoidTask { withKeywords standard values with ContactRange = range })
         }
 
+    let private humanoidStandup version : RegistryEntry =
+        let settings =
+            RunnerEntries.settings $"HumanoidStandup-v{version}" "humanoid_standup" 5 1000 nan View.Oblique 4.0 1
+
+        let standard =
+            { walker settings with
+                ControlCostWeight = 0.1
+                ContactCostWeight = 0.5e-6
+                ContactRange = { Low = -infinity; High = 10.0 }
+                ResetNoiseScale = 0.01
+                SeesInertias = true
+                SeesVelocities = true
+                SeesActuation = true
+                SeesWorld = version < 5
+            }
+
+        {
+            Id = standard.Settings.Id
+            Summary = "Stand up as a humanoid that lies on its back."
+            Keywords =
+                if version < 5 then
+                    []
+                else
+                    [
+                        RobotKeywords.frameSkip standard.Settings.FrameSkip
+                        RobotKeywords.weight
+                            "uph_cost_weight"
+                            standard.ForwardRewardWeight
+                            "for the height; Gymnasium takes it and does not use it"
+                        RobotKeywords.weight
+                            "ctrl_cost_weight"
+                            standard.ControlCostWeight
+                            "for the squares of the controls"
+                        RobotKeywords.weight
+                            "impact_cost_weight"
+                            standard.ContactCostWeight
+                            "for the squares of the contact forces"
+                        contactRange standard "impact_cost_range" "bounds of the cost of the contact forces"
+                        RobotKeywords.noise standard.ResetNoiseScale
+                        RobotKeywords.hidesPlace
+                        yield! seen
+                    ]
+            Create =
+                fun values ->
+                    let number standard name = RobotKeywords.numberOr standard values name
+
+                    RobotEnvironment.create (
+                        HumanoidStandupTask
+                            { withKeywords standard values with
+                                ForwardRewardWeight = number standard.ForwardRewardWeight "uph_cost_weight"
+                                ContactCostWeight = number standard.ContactCostWeight "impact_cost_weight"
+                                ContactRange = RobotKeywords.rangeOr standard.ContactRange values "impact_cost_range"
+                            }
+                    )
+        }
+
     /// Every environment of this family.
-    let all: RegistryEntry list = RunnerEntries.all @ [ ant4; ant5; humanoid 4; humanoid 5 ]
+    let all: RegistryEntry list =
+        RunnerEntries.all @ [ ant4; ant5; humanoid 4; humanoid 5; humanoidStandup 4; humanoidStandup 5 ]

@@ -43,8 +43,8 @@ module internal RobotState =
     let inline numbers<'State when 'State: struct> (state: byref<'State>) : Span<float> =
         MemoryMarshal.CreateSpan(&Unsafe.As<'State, float>(&state), length<'State>)
 
-/// Where things stand in a state: whether it is terminal, position, velocity, warm start, what the next step needs to
-/// know of this one, what is seen.
+/// Where things stand in a state: whether it is terminal (2: because its numbers lost their sense), position, velocity,
+/// warm start, what the next step needs to know of this one, what is seen.
 [<Sealed>]
 type internal StateLayout(task: RobotTask) =
     let dofs = task.Model.DofCount
@@ -59,6 +59,19 @@ type internal StateLayout(task: RobotTask) =
     member _.WarmStart(numbers: Span<float>) = numbers.Slice(velocity + dofs, dofs)
     member _.Memory(numbers: Span<float>) = numbers.Slice(memory, observation - memory)
     member _.Observation(numbers: Span<float>) = numbers.Slice(observation, task.ObservationSize)
+    /// The number of numbers that a step depends on: position, velocity and memory. The warm start only shortens the
+    /// search for the forces.
+    member _.SmoothSize = velocity - 1 + dofs + task.MemorySize
+
+    /// Those of a state.
+    member _.ReadSmooth(numbers: Span<float>, smooth: Span<float>) : unit =
+        numbers.Slice(1, velocity - 1 + dofs).CopyTo smooth
+        numbers.Slice(memory, task.MemorySize).CopyTo(smooth.Slice(velocity - 1 + dofs))
+
+    /// Sets those of a state.
+    member _.WriteSmooth(smooth: ReadOnlySpan<float>, numbers: Span<float>) : unit =
+        smooth.Slice(0, velocity - 1 + dofs).CopyTo(numbers.Slice 1)
+        smooth.Slice(velocity - 1 + dofs).CopyTo(numbers.Slice memory)
 
 /// A task of a robot. Actions are the actuators' controls: beyond their ranges they are clamped where they act, and
 /// cost what was asked for, as in Gymnasium; NaN is refused. A state whose numbers lose their sense (NaN, or beyond
@@ -70,6 +83,7 @@ type internal RobotEnvironment<'State
     let settings, model = task.Settings, task.Model
     let layout = StateLayout task
     let workspaces = new ThreadLocal<Workspace>(fun () -> Workspace model)
+    let fleets = new ThreadLocal<FleetWorkspace>(fun () -> FleetWorkspace model)
     let actions = model.Actuators.Length
 
     do
@@ -129,6 +143,28 @@ type internal RobotEnvironment<'State
                     ($"{settings.Id}: action[{index}], the control of \"{name}\", is NaN; it must be a number in "
                      + $"[{low}, {high}].")
 
+    /// Rewards the step that led to the workspace's state, and writes that.
+    let finish (w: Workspace) (numbers: Span<float>) (action: ReadOnlySpan<float32>) : Outcome =
+        let after = Span(w.Notes, 0, task.MemorySize)
+        task.Remember(w, after)
+
+        let struct (reward, isTerminal) =
+            task.Judge(w, Span.op_Implicit (layout.Memory numbers), Span.op_Implicit after, action)
+
+        after.CopyTo(layout.Memory numbers)
+        store w isTerminal numbers
+        { Reward = reward; Terminated = isTerminal; Truncated = false }
+
+    /// Ends an episode whose state has lost its sense.
+    let lose (numbers: Span<float>) : Outcome =
+        let w = workspaces.Value
+        Simulation.reset w
+        w.Position.CopyTo(layout.Position numbers)
+        w.Velocity.CopyTo(layout.Velocity numbers)
+        start numbers
+        numbers[0] <- 2.0
+        { Reward = 0.0; Terminated = true; Truncated = false }
+
     let step (numbers: Span<float>) (action: ReadOnlySpan<float32>) : Outcome =
         check (numbers[0] <> 0.0) action
         let w = workspaces.Value
@@ -153,23 +189,38 @@ type internal RobotEnvironment<'State
 
         if isSane then
             if task.NeedsContactForces then ContactSearch.forces w
-
-            let after = Span(w.Notes, 0, task.MemorySize)
-            task.Remember(w, after)
-
-            let struct (reward, isTerminal) =
-                task.Judge(w, Span.op_Implicit (layout.Memory numbers), Span.op_Implicit after, action)
-
-            after.CopyTo(layout.Memory numbers)
-            store w isTerminal numbers
-            { Reward = reward; Terminated = isTerminal; Truncated = false }
+            finish w numbers action
         else
-            Simulation.reset w
-            w.Position.CopyTo(layout.Position numbers)
-            w.Velocity.CopyTo(layout.Velocity numbers)
-            start numbers
-            numbers[0] <- 1.0
-            { Reward = 0.0; Terminated = true; Truncated = false }
+            lose numbers
+
+    /// Steps at most `Lane.Count` states side by side.
+    let stepFleet (states: Span<'State>) (actionRows: ReadOnlySpan<float32>) (outcomes: Span<Outcome>) =
+        let f = fleets.Value
+
+        for lane in 0 .. states.Length - 1 do
+            let numbers = RobotState.numbers &states[lane]
+            let action = actionRows.Slice(lane * actions, actions)
+            check (numbers[0] <> 0.0) action
+            f.Position.Load(lane, Span.op_Implicit (layout.Position numbers))
+            f.Velocity.Load(lane, Span.op_Implicit (layout.Velocity numbers))
+            f.WarmStart.Load(lane, Span.op_Implicit (layout.WarmStart numbers))
+
+            for index in 0 .. actions - 1 do
+                f.Control.Set(index, lane, float action[index])
+
+        f.Alive <- Lane.first states.Length
+        FleetSimulation.step f settings.FrameSkip
+        if task.NeedsContactForces then FleetContacts.forces f
+
+        for lane in 0 .. states.Length - 1 do
+            let numbers = RobotState.numbers &states[lane]
+
+            outcomes[lane] <-
+                if Lane.isSet f.Alive lane then
+                    FleetSimulation.save f lane task.NeedsContactForces task.NeedsBodies f.Single
+                    finish f.Single numbers (actionRows.Slice(lane * actions, actions))
+                else
+                    lose numbers
 
     /// The state that begins at a position with a velocity, without memory of steps before it.
     member _.StateOf(position: ReadOnlySpan<float>, velocity: ReadOnlySpan<float>) : 'State =
@@ -209,8 +260,43 @@ type internal RobotEnvironment<'State
             for index in 0 .. numbers.Length - 1 do
                 observation[index] <- float32 numbers[index]
 
-    interface IInPlace<'State> with
+    interface IContinuousState<'State> with
+        member _.StateSize = layout.SmoothSize
+        // What contacts do is found by iterations that end at a tolerance.
+        member _.StepError = 1e-11
+
+        member _.ReadState(state, numbers) =
+            let mutable state = state
+            layout.ReadSmooth(RobotState.numbers &state, numbers)
+
+        member _.WithState(state, numbers) =
+            let mutable state = state
+            layout.WriteSmooth(numbers, RobotState.numbers &state)
+            state
+
+    interface IInPlaceMany<'State> with
         member _.StepInPlace(state, action, _) = step (RobotState.numbers &state) action
+
+        member _.StepManyInPlace(states, actionRows, _, outcomes) =
+            let mutable first = 0
+
+            while first < states.Length do
+                let count = min Lane.Count (states.Length - first)
+
+                if FleetSimulation.isWorthwhile count then
+                    let rows = actionRows.Slice(first * actions, count * actions)
+                    stepFleet (states.Slice(first, count)) rows (outcomes.Slice(first, count))
+                else
+                    for index in first .. first + count - 1 do
+                        let action = actionRows.Slice(index * actions, actions)
+                        outcomes[index] <- step (RobotState.numbers &states[index]) action
+
+                first <- first + count
+
+    interface IBlowups<'State> with
+        member _.HasBlownUp(state) =
+            let mutable state = state
+            (RobotState.numbers &state)[0] = 2.0
 
     interface IRenderable<'State> with
         member _.Render(state) =

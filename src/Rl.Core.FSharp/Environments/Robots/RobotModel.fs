@@ -215,7 +215,7 @@ type internal RobotModel =
     /// The number of degrees of freedom.
     member this.DofCount = this.Dofs.Length
 
-/// Finding things by their names.
+/// Finding things by their names, and counting.
 [<RequireQualifiedAccess>]
 module internal RobotModel =
     open Rl.Core.Foundations
@@ -226,6 +226,14 @@ module internal RobotModel =
             let known = System.String.Join(", ", names)
             Guard.fail what $"{model.Name} has no {what} \"{name}\"; it has {known}."
         | found -> found
+
+    /// The most contacts of a pair of shapes.
+    let contactsOf (pair: GeomPair) =
+        match pair.FirstKind, pair.SecondKind with
+        | GeomKind.Plane, GeomKind.Cylinder -> 4
+        | GeomKind.Plane, GeomKind.Capsule
+        | GeomKind.Capsule, GeomKind.Capsule -> 2
+        | _ -> 1
 
     let body (name: string) (model: RobotModel) = index "body" model (model.Bodies |> Array.map _.Name) name
 

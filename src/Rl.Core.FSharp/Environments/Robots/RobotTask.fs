@@ -70,6 +70,9 @@ type internal RobotTask(settings: TaskSettings) =
     /// Whether the forces of contacts on bodies are seen or rewarded.
     abstract NeedsContactForces: bool
     default _.NeedsContactForces = false
+    /// Whether inertias and velocities of bodies are seen or rewarded.
+    abstract NeedsBodies: bool
+    default _.NeedsBodies = false
     /// Draws the first state.
     abstract Reset: position: Span<float> * velocity: Span<float> * rng: Rng -> Rng
     /// Notes what the next step needs.

@@ -2,6 +2,7 @@
 namespace Rl.Core.Environments.Robots
 
 open System
+open Rl.Core.Environments
 
 /// A vector of three numbers.
 [<Struct; NoComparison>]
@@ -119,11 +120,12 @@ module internal Quaternion =
         if size < 1e-15 then
             identity
         else
-            Quaternion(q.W / size, q.X / size, q.Y / size, q.Z / size)
+            let inverse = 1.0 / size
+            Quaternion(inverse * q.W, inverse * q.X, inverse * q.Y, inverse * q.Z)
 
     /// The turn by `angle` (rad) about a unit axis.
     let ofAxis (axis: Vector3D) (angle: float) =
-        let struct (sine, cosine) = Math.SinCos(0.5 * angle)
+        let struct (sine, cosine) = SineCosine.scalar (0.5 * angle)
         Quaternion(cosine, sine * axis.X, sine * axis.Y, sine * axis.Z)
 
     /// The turn of a vector w: about w/|w| by |w| (rad).

@@ -1,9 +1,9 @@
-/// Walking in space: Ant and Humanoid.
+/// Walking and standing up in space: Ant, Humanoid and HumanoidStandup.
 namespace Rl.Core.Environments.Robots
 
 open System
 
-/// What may vary in Ant and Humanoid.
+/// What may vary in Ant, Humanoid and HumanoidStandup.
 type internal WalkerOptions =
     {
         Settings: TaskSettings
@@ -85,7 +85,6 @@ type internal AntTask(options: WalkerOptions) =
 
 /// A trunk with arms and legs: the reward is the speed of its centre of mass along x, plus the healthy reward, less the
 /// squares of controls and contact forces. Source: Gymnasium's `humanoid_v5.py`.
-[<Sealed>]
 type internal HumanoidTask(options: WalkerOptions) =
     inherit RobotTask(options.Settings)
     let model = RobotModels.find options.Settings.Robot
@@ -103,6 +102,7 @@ type internal HumanoidTask(options: WalkerOptions) =
 
     override _.MemorySize = 1
     override _.NeedsContactForces = options.SeesContacts || options.PaysContacts
+    override _.NeedsBodies = options.SeesInertias || options.SeesVelocities
 
     override _.Reset(position, velocity, rng) =
         let rng = TaskParts.addUniform (ReadOnlySpan model.Positions0) options.ResetNoiseScale position rng
@@ -155,3 +155,24 @@ type internal HumanoidTask(options: WalkerOptions) =
             - contacts
 
         struct (reward, options.TerminateWhenUnhealthy && not isHealthy)
+
+/// A humanoid that lies on its back: the reward is the height of its trunk over the time step of the simulation (not of
+/// the task), plus 1, less the squares of controls and contact forces; nothing ends an episode but its time. Source:
+/// Gymnasium's `humanoidstandup_v5.py`.
+[<Sealed>]
+type internal HumanoidStandupTask(options: WalkerOptions) =
+    inherit HumanoidTask(options)
+    let timestep = (RobotModels.find options.Settings.Robot).Options.Timestep
+
+    override _.MemorySize = 0
+    override _.Remember(_, _) = ()
+
+    override _.Judge(w, _, _, action) =
+        let impact = options.ContactCostWeight * TaskParts.contactSquares TaskParts.noBounds w
+
+        let reward =
+            options.ForwardRewardWeight * w.Position[2] / timestep + options.HealthyReward
+            - options.ControlCostWeight * TaskParts.squares action
+            - options.ContactRange.Clip impact
+
+        struct (reward, false)

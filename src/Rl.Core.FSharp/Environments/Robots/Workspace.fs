@@ -30,20 +30,12 @@ type internal RowKind =
 [<Sealed>]
 type internal Workspace(model: RobotModel) =
     let bodies, dofs = model.Bodies.Length, model.DofCount
-
-    /// The most contacts of a pair of shapes.
-    static let contactsOf (pair: GeomPair) =
-        match pair.FirstKind, pair.SecondKind with
-        | GeomKind.Plane, GeomKind.Cylinder -> 4
-        | GeomKind.Plane, GeomKind.Capsule
-        | GeomKind.Capsule, GeomKind.Capsule -> 2
-        | _ -> 1
-
-    let contacts = model.Pairs |> Array.sumBy contactsOf
+    let contacts = model.Pairs |> Array.sumBy RobotModel.contactsOf
 
     let rows =
         2 * (model.Joints |> Array.filter _.IsLimited).Length
-        + (model.Pairs |> Array.sumBy (fun pair -> contactsOf pair * (if pair.Dimension = 1 then 1 else 4)))
+        + (model.Pairs
+           |> Array.sumBy (fun pair -> RobotModel.contactsOf pair * (if pair.Dimension = 1 then 1 else 4)))
 
     member _.Model = model
 

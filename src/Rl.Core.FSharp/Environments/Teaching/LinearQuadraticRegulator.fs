@@ -127,5 +127,15 @@ type LinearQuadraticRegulator(options: RegulatorOptions) =
             observation[0] <- float32 state.Position
             observation[1] <- float32 state.Velocity
 
+    interface IContinuousState<RegulatorState> with
+        member _.StateSize = 2
+        member _.StepError = StepError.OfDoubles
+
+        member _.ReadState(state, numbers) =
+            numbers[0] <- state.Position
+            numbers[1] <- state.Velocity
+
+        member _.WithState(_, numbers) = { Position = numbers[0]; Velocity = numbers[1] }
+
     interface IRenderable<RegulatorState> with
         member _.Render(state) = draw state

@@ -30,6 +30,11 @@ internal static class MinariReader
                 EpisodeCount = count,
                 StepCount = MinariFolder.Whole(path, json, "total_steps"),
             },
+            "arrow" => new(folder, DatasetFormat.MinariArrow, observations, actions, metadata, Arrow)
+            {
+                EpisodeCount = count,
+                StepCount = MinariFolder.Whole(path, json, "total_steps"),
+            },
             _ => throw new NotSupportedException(
                 $"{path} says that its data_format is {format}; hdf5 and arrow are read. Convert it with Minari."),
         };
@@ -41,6 +46,15 @@ internal static class MinariReader
             {
                 var which = (int)number;
                 yield return () => ReadEpisode(file, which, reading, withInfos);
+            }
+        }
+
+        IEnumerable<Func<DatasetEpisode>> Arrow(bool withInfos)
+        {
+            for (var number = 0L; number < count; number++)
+            {
+                var which = (int)number;
+                yield return () => MinariArrowReader.Read(folder, which, reading, withInfos);
             }
         }
     }

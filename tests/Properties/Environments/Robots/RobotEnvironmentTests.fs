@@ -59,10 +59,41 @@ let ``a state that loses its sense ends the episode in the reference pose`` () =
         let next, outcome = step cheetah state (Array.zeroCreate 6)
         Assert.True(outcome.Terminated)
         Assert.Equal(0.0, outcome.Reward)
+        Assert.True((cheetah :> IBlowups<RobotState64>).HasBlownUp next)
         Assert.Equal<float[]>((model "half_cheetah").Positions0, position cheetah next)
 
         fails<InvalidOperationException> [ "terminal"; "reset" ] (fun () ->
             step cheetah next (Array.zeroCreate 6) |> ignore)
+
+[<Fact>]
+let ``falling is an end of the task's, and no blow-up`` () =
+    let hopper = typed<RobotState32> "Hopper-v5"
+    let fallen = Array.copy (model "hopper").Positions0
+    fallen[2] <- 1.0
+    let state = hopper.StateOf(ReadOnlySpan fallen, ReadOnlySpan(Array.zeroCreate 6))
+    let next, outcome = step hopper state (Array.zeroCreate 3)
+    Assert.True(outcome.Terminated)
+    Assert.False((hopper :> IBlowups<RobotState32>).HasBlownUp next)
+
+[<Fact>]
+let ``standing up is paid by the height over the simulation's time step, and contacts cost at most 10`` () =
+    let robot = typed<RobotState456> "HumanoidStandup-v5"
+    let raised = Array.copy (model "humanoid_standup").Positions0
+    raised[2] <- 3.0
+    let state = robot.StateOf(ReadOnlySpan raised, ReadOnlySpan(Array.zeroCreate 23))
+    let next, outcome = step robot state (Array.zeroCreate 17)
+    let cost = (position robot next)[2] / 0.003 + 1.0 - outcome.Reward
+    Assert.InRange(cost, 0.0, 10.0)
+    Assert.False outcome.Terminated
+    // Fallen from that height, it lies and is hit.
+    let mutable state = next
+
+    for _ in 1..100 do
+        let next, outcome = step robot state (Array.zeroCreate 17)
+        state <- next
+        let cost = (position robot next)[2] / 0.003 + 1.0 - outcome.Reward
+        Assert.InRange(cost, 0.0, 10.0)
+        Assert.False outcome.Terminated
 
 [<Fact>]
 let ``huge controls act as the largest, and cost what was asked for`` () =

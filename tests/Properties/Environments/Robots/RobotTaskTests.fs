@@ -99,6 +99,7 @@ let private isOrdinary (case: GoldenNode) =
 [<InlineData "walker2d">]
 [<InlineData "ant">]
 [<InlineData "humanoid">]
+[<InlineData "humanoidstandup">]
 [<InlineData "pusher">]
 let ``a task sees, rewards and ends as Gymnasium's`` (name: string) =
     Golden.verifyWhere $"env_{name}" isOrdinary (fun case ->
@@ -122,6 +123,7 @@ let ``a task sees, rewards and ends as Gymnasium's`` (name: string) =
 [<InlineData "walker2d">]
 [<InlineData "ant">]
 [<InlineData "humanoid">]
+[<InlineData "humanoidstandup">]
 [<InlineData "pusher">]
 let ``spaces, limits and keywords are Gymnasium's`` (name: string) =
     for version in [ "spec"; "spec_v4" ] do
