@@ -234,7 +234,12 @@ let ``on data of many skills, IQL, TD3+BC, ReBRAC, AWAC, BCQ, BEAR and EDAC swin
     let cloning = result "filtered-bc" [ "BestShare", "1" ]
 
     for id, further in
-        [ "iql", []; "td3-bc", []; "rebrac", []; "awac", []; "bcq", []; "bear", []; "edac", [ "Critics", "4" ] ] do
+        [
+            for id in [ "iql"; "td3-bc"; "rebrac"; "awac"; "bcq" ] do
+                id, []
+            "bear", [ "GeneratorLearningRate", "1e-3" ]
+            "edac", [ "Critics", "4" ]
+        ] do
         let own = result id (quick @ further)
         Assert.True(own > cloning + 100.0, $"{id} has {own:F0}, cloning {cloning:F0}")
 
