@@ -224,7 +224,7 @@ public sealed class OptionsTests
         "false" => "true",
         "tanh" => "silu",
         "silu" => "tanh",
-        "gaussian" => "deterministic",
+        "gaussian" => algorithm == "bear" ? "laplacian" : "deterministic",
         "learned" => "average",
         "rewardToGo" => "fullReturn",
         "64x64" => "32x16x8",

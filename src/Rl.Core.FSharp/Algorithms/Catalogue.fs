@@ -19,6 +19,7 @@ module Catalogue =
             BasicMbrl.entry
             Bc.entry
             Bcq.entry
+            Bear.entry
             C51.entry
             Cem.entry
             Cql.entry

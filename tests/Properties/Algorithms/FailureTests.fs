@@ -78,6 +78,7 @@ let private diverging: (string * (string * string) list) list =
         "basic-mbrl", modelled
         "bc", [ rate; "BatchSize", "16" ]
         "bcq", recorded
+        "bear", recorded
         "c51", rate :: replayed
         "cql", recorded
         // Layers that are normalised over batches forget the size of one row; the actor's outputs do not.

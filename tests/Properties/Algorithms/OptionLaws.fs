@@ -144,7 +144,7 @@ let places: (string * string * string * (string * string) list) list =
             id, "LargestWeight", "Pendulum-v1", [ "LargestWeight", "0.5" ]
             id, "LeastLogDeviation", "Pendulum-v1", [ "LeastLogDeviation", "-0.5" ]
             id, "LargestLogDeviation", "Pendulum-v1", [ "LargestLogDeviation", "-2" ]
-        for id in [ "iql"; "awac"; "crr"; "td3-bc"; "rebrac"; "cql"; "edac"; "bcq" ] do
+        for id in [ "iql"; "awac"; "crr"; "td3-bc"; "rebrac"; "cql"; "edac"; "bcq"; "bear" ] do
             id, "Convolutions", "Aim-v0", []
         for id in [ "bcq"; "td3-bc"; "rebrac" ] do
             id, "ExplorationDeviation", "Pendulum-v1", [ "OfflineSteps", "12" ]

@@ -74,6 +74,7 @@ let ``every algorithm takes layers of a user's own, and has the bits of its opti
 [<InlineData("xqc", "Aim-v0")>]
 [<InlineData("td3", "Aim-v0")>]
 [<InlineData("bcq", "Aim-v0")>]
+[<InlineData("bear", "Aim-v0")>]
 [<InlineData("discrete-bcq", "Spot-v0")>]
 let ``convolutions, designed, have the bits of those of the options`` (id: string) (environment: string) =
     let activation = defaultOf (entryOf id) "Activation"
@@ -92,6 +93,7 @@ let ``a memory stands after layers of one's own`` () =
 [<InlineData("td3")>]
 [<InlineData("redq")>]
 [<InlineData("bcq")>]
+[<InlineData("bear")>]
 let ``actor and critics may have designs of their own`` (id: string) =
     let one = trained id [ "Network", "dense(8) dense(6)" ] "Pendulum-v1" 1
     let two = trained id [ "Network", "actor[dense(8) dense(6)] critic[dense(8) dense(6)]" ] "Pendulum-v1" 1

@@ -20,6 +20,7 @@ internal static class OptionRecords
         "basic-mbrl" => new BasicMbrlOptions(),
         "bc" => new BcOptions(),
         "bcq" => new BcqOptions(),
+        "bear" => new BearOptions(),
         "c51" => new C51Options(),
         "cem" => new CemOptions(),
         "cql" => new CqlOptions(),
@@ -129,6 +130,40 @@ internal static class OptionRecords
             "Φ: how far a number of an action is moved from what the generator makes, in units of the half-range.",
         ("BcqOptions", "TargetRate") =>
             "The share τ of the online networks in their targets after each step.",
+        ("BearOptions", "ActionSamples") =>
+            "Actions of the policy at s′, of which the best value counts.",
+        ("BearOptions", "Convolutions") =>
+            "Layers for observations that are images, of each network: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.",
+        ("BearOptions", "CriticLearningRate") =>
+            "Adam's step size α for the critics.",
+        ("BearOptions", "Critics") =>
+            "The number of critics, of which the actor follows the least.",
+        ("BearOptions", "DiscrepancyBound") =>
+            "ε: the discrepancy that is allowed.",
+        ("BearOptions", "DiscrepancySamples") =>
+            "Actions of the policy, and of the generator, that are compared in a state.",
+        ("BearOptions", "DivergenceWeight") =>
+            "What the divergence of latent numbers from normal ones counts beside the squared errors of actions.",
+        ("BearOptions", "GeneratorLearningRate") =>
+            "Adam's step size α for the generator of actions.",
+        ("BearOptions", "InitialMultiplier") =>
+            "What the discrepancy counts beside values at first.",
+        ("BearOptions", "Kernel") =>
+            "By what they are compared.",
+        ("BearOptions", "KernelDeviation") =>
+            "σ of the kernel.",
+        ("BearOptions", "LargestLogDeviation") =>
+            "The largest ln σ of the policy.",
+        ("BearOptions", "LeastLogDeviation") =>
+            "The least ln σ of the policy.",
+        ("BearOptions", "LeastShare") =>
+            "λ: what the least of the critics' values at s′ counts beside the largest, which counts 1 − λ.",
+        ("BearOptions", "MultiplierLearningRate") =>
+            "Adam's step size α for the logarithm of the weight that keeps the discrepancy at its bound.",
+        ("BearOptions", "TargetRate") =>
+            "The share τ of the online networks in their targets after each step.",
+        ("BearOptions", "ValueWeight") =>
+            "What values count beside the discrepancy; 0 at first lets the policy come near the data.",
         ("C51Options", "Atoms") =>
             "K: returns are told apart by so many atoms, at equal distances.",
         ("C51Options", "Double") =>

@@ -4,7 +4,6 @@ namespace Rl.Core.Algorithms
 open System
 open Rl.Core.Acting
 open Rl.Core.Autodiff
-open Rl.Core.Distributions
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Foundations
@@ -18,39 +17,19 @@ open Rl.Core.Objectives
 [<RequireQualifiedAccess>]
 module Bcq =
 
-    /// The bounds of ln σ of latent numbers, as the authors have them.
-    [<Literal>]
-    let private LeastLogDeviation = -4.0
-
-    [<Literal>]
-    let private LargestLogDeviation = 15.0
-
     [<NoEquality; NoComparison>]
-    type private Networks = { Candidates: ActionCandidates; Actor: Actor; Encoder: ActionCritic }
+    type private Networks = { Candidates: ActionCandidates; Actor: Actor; Generator: Generator }
 
     let private networksOf (c: BcqOptions) (observations: Space) (actions: Space) : Networks =
         let n = ActorCritics.actionCount "bcq" actions
-        let latents = 2 * n
-
-        let ofActor =
-            { c.Network with
-                Network =
-                    match NetworkDesign.actor c.Network.Network with
-                    | Some path -> NetworkDesign.Shared path
-                    | None -> NetworkDesign.Automatic
-            }
-
-        /// One network of observations and so many numbers besides.
-        let one besides outputs last =
-            let network = ActorCritics.critics ofActor c.Convolutions observations besides 1
-            { network with Layers.Outputs = outputs; Layers.OutputActivation = last }
+        let generator = Generator.create c.Network c.Convolutions observations n
 
         let candidates: ActionCandidates =
             {
-                Decoder = one latents n Activation.Tanh
-                Perturbation = one n n Activation.Tanh
+                Decoder = generator.Decoder
+                Perturbation = Generator.network c.Network c.Convolutions observations n n Activation.Tanh
                 Critics = ActorCritics.critics c.Network c.Convolutions observations n c.Critics
-                Latents = latents
+                Latents = generator.Latents
                 Count = c.ActionSamples
                 Reach = c.PerturbationReach
             }
@@ -61,11 +40,13 @@ module Bcq =
         {
             Candidates = candidates
             Actor = { plain with Candidates = Some candidates } |> Policy.scaledActor ActionScaling.Bounds actions
-            Encoder = one n (2 * latents) Activation.Identity
+            Generator = generator
         }
 
     let private layoutOf (networks: Networks) : Layout =
-        Layout.append (Actor.layout networks.Actor) (ActionCritic.layout networks.Encoder |> Layout.under "encoder")
+        Layout.append
+            (Actor.layout networks.Actor)
+            (ActionCritic.layout networks.Generator.Encoder |> Layout.under "encoder")
 
     /// Where decoder, perturbation, critics and encoder lie in θ.
     let private partsOf (networks: Networks) : struct (Part * Part * Part * Part) =
@@ -77,35 +58,14 @@ module Bcq =
         struct ({ First = 0; Layout = decoder },
                 { First = decoder.Count; Layout = perturbation },
                 { First = decoder.Count + perturbation.Count; Layout = critics },
-                { First = (Actor.layout networks.Actor).Count; Layout = ActionCritic.layout networks.Encoder })
+                {
+                    First = (Actor.layout networks.Actor).Count
+                    Layout = ActionCritic.layout networks.Generator.Encoder
+                })
 
-    // Standard normal numbers: of the encoder, of actions at s′, of an action at s.
-    let private encoderNoise d = Column.step "encoderNoise" d
+    // Standard normal numbers: of actions at s′, of an action at s.
     let private nextLatents count d = Column.step "nextLatents" (count * d)
     let private presentLatents d = Column.step "latents" d
-
-    /// The distribution of latent numbers that the encoder sees in an action.
-    let private encode
-        (networks: Networks)
-        (encoder: Parameters)
-        (observations: Expr)
-        (actions: Expr)
-        : DiagonalNormal =
-        let output = ActionCritic.apply networks.Encoder encoder observations actions |> List.head
-        let d = networks.Candidates.Latents
-        let deviation = Expr.slice -1 d (2 * d) output
-        DiagonalNormal.create (Expr.slice -1 0 d output) (Expr.clamp LeastLogDeviation LargestLogDeviation deviation)
-
-    /// (1/n) Σ (decoded − a)² + w · the divergence of the latent numbers, which are drawn.
-    let private generation (c: BcqOptions) (networks: Networks) (columns: TransitionColumns) (batch: Batch) =
-        let observations, actions = batch[columns.Observations], batch[columns.Actions]
-        let own = encode networks (batch.Parameters "encoder") observations actions
-        let latents = DiagonalNormal.reparameterise batch[encoderNoise networks.Candidates.Latents] own
-        let decoded = ActionCandidates.decode networks.Candidates (batch.Parameters "decoder") observations latents
-        let error = Offline.squaredDistance decoded actions * (1.0 / float actions.Shape[1])
-        let divergence = Offline.latentDivergence own.Mean own.LogStandardDeviation
-
-        [ Term.mean "reconstructionLoss" 1.0 error; Term.mean "divergence" c.DivergenceWeight divergence ]
 
     /// Σᵢ (qᵢ(s, a) − y)² with y = r + γ max over proposed a′ of λ min q̄(s′, a′) + (1 − λ) max q̄(s′, a′).
     let private evaluation (c: BcqOptions) (networks: Networks) (columns: TransitionColumns) (batch: Batch) =
@@ -158,18 +118,16 @@ module Bcq =
     let private updatesOf (c: BcqOptions) (networks: Networks) (columns: TransitionColumns) : OfflineUpdates =
         let struct (decoder, perturbation, critics, encoder) = partsOf networks
         let learns name rate = ActorCritics.learnsWith 0.9 c.Network name rate
-        let generatorRate = BcqOptions.generatorRate c
 
         let generation =
-            OfflineUpdates.update
+            Generator.update
                 c.Replayed
-                "generator step"
-                false
-                [
-                    ParameterGroup.ofPart "encoder" encoder (learns "encoderOptimiser" generatorRate)
-                    ParameterGroup.ofPart "decoder" decoder (learns "decoderOptimiser" generatorRate)
-                ]
-                (generation c networks columns)
+                c.Network
+                (BcqOptions.generatorRate c)
+                c.DivergenceWeight
+                networks.Generator
+                (struct (encoder, decoder))
+                columns
 
         let evaluation =
             OfflineUpdates.update
@@ -206,12 +164,7 @@ module Bcq =
         let d = networks.Candidates.Latents
 
         {
-            Updates =
-                [
-                    generation, [ "reconstructionLoss"; "divergence" ]
-                    evaluation, [ "criticLoss" ]
-                    improvement, [ "actorLoss" ]
-                ]
+            Updates = [ generation, Generator.reported; evaluation, [ "criticLoss" ]; improvement, [ "actorLoss" ] ]
             Passes =
                 [
                     generation, generation, "decoder", evaluation
@@ -220,7 +173,7 @@ module Bcq =
                     improvement, improvement, "targetPerturbation", evaluation
                 ]
             Targets = [ "targetPerturbation", perturbation; "targets", critics ]
-            Noise = [ encoderNoise d; nextLatents c.ActionSamples d; presentLatents d ]
+            Noise = [ Generator.noise networks.Generator; nextLatents c.ActionSamples d; presentLatents d ]
         }
 
     /// The actor's numbers, of the updates that move them; its latent numbers are those of the loaded θ.

@@ -215,7 +215,7 @@ let private swings (count: int) (seed: uint64) : RecordedEpisode list =
     ]
 
 [<Fact>]
-let ``on data of many skills, IQL, TD3+BC, ReBRAC, AWAC, BCQ and EDAC swing better than cloning`` () =
+let ``on data of many skills, IQL, TD3+BC, ReBRAC, AWAC, BCQ, BEAR and EDAC swing better than cloning`` () =
     let data = swings 60 5UL
     use workers = new Workers(2)
 
@@ -233,7 +233,13 @@ let ``on data of many skills, IQL, TD3+BC, ReBRAC, AWAC, BCQ and EDAC swing bett
     let quick = [ "Discount", "0.95"; "TargetRate", "0.05"; "CriticLearningRate", "1e-3" ]
     let cloning = result "filtered-bc" [ "BestShare", "1" ]
 
-    for id, further in [ "iql", []; "td3-bc", []; "rebrac", []; "awac", []; "bcq", []; "edac", [ "Critics", "4" ] ] do
+    for id, further in
+        [
+            for id in [ "iql"; "td3-bc"; "rebrac"; "awac"; "bcq" ] do
+                id, []
+            "bear", [ "GeneratorLearningRate", "1e-3" ]
+            "edac", [ "Critics", "4" ]
+        ] do
         let own = result id (quick @ further)
         Assert.True(own > cloning + 100.0, $"{id} has {own:F0}, cloning {cloning:F0}")
 

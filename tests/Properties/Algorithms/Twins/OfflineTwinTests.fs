@@ -258,3 +258,48 @@ let ``a transition of BCQ is that of plain batch-constrained Q-learning`` () =
             GeneratorLearningRate = RateSchedule.linear 0.01 0.02
         }
         3
+
+[<Fact>]
+let ``a transition of BEAR is that of a plain actor within a bounded discrepancy`` () =
+    let check (options: BearOptions) threads =
+        check (Bear.create options) TwinTasks.numbers threads (PlainBear.bear options)
+
+    let options =
+        { BearOptions.defaults with
+            Plan.TotalSteps = 100L
+            Replayed = replayed
+            Network.Hidden = [ 4 ]
+            Network.Activation = Activation.Tanh
+            Rate.LearningRate = RateSchedule.Constant 0.02
+            CriticLearningRate = RateSchedule.Constant 0.03
+            GeneratorLearningRate = RateSchedule.Constant 0.01
+            MultiplierLearningRate = RateSchedule.Constant 0.05
+            TargetRate = 0.2
+            ActionSamples = 3
+            DiscrepancySamples = 3
+            KernelDeviation = 0.8
+            InitialMultiplier = 2.5
+        }
+
+    check options 1
+
+    // The first steps of the plan come near the data alone; ln α is at its end.
+    check
+        { options with
+            Kernel = DiscrepancyKernel.Laplacian
+            Critics = 1
+            InitialMultiplier = 22000.0
+            MultiplierLearningRate = RateSchedule.Constant 0.5
+            ValueWeight = RateSchedule.Piecewise(0.0, [ 0.03, 0.7 ])
+        }
+        2
+
+    check
+        { options with
+            Replayed.BatchSize = 130
+            DiscrepancySamples = 1
+            Network.NormaliseObservations = false
+            Rate.LearningRate = RateSchedule.linear 0.02 0.0
+            MultiplierLearningRate = RateSchedule.linear 0.05 0.0
+        }
+        3

@@ -46,45 +46,18 @@ let bcq (c: BcqOptions) (view: OfflineView) : Expected =
         let noise, key = normals batch.Length d key
         let next, key = normals batch.Length (count * d) key
         let present, key = normals batch.Length d key
-        let mutable error, divergence = 0.0, 0.0
 
-        let struct (_, gradient) =
-            Array.append encoder decoder
-            |> Scalar.differentiate (fun both ->
-                let ofEncoding, ofDecoding = Array.splitAt encoder.Length both
+        let struct (ofEncoding, ofDecoding) =
+            PlainGenerator.gradients
+                c.DivergenceWeight
+                reports
+                batch
+                noise
+                (fun theta seen action -> Perceptron.apply ofEncoder theta 0 (beside seen action))
+                decode
+                encoder
+                decoder
 
-                let terms =
-                    batch
-                    |> Array.mapi (fun i row ->
-                        let output =
-                            Perceptron.apply ofEncoder ofEncoding 0 (beside row.Seen.Seen (constants row.Seen.Taken))
-
-                        let means, logs = output[.. d - 1], Array.map (clamp -4.0 15.0) output[d..]
-                        let latents = Array.init d (fun k -> means[k] + Scalar.exp logs[k] * noise[i][k])
-
-                        let errors =
-                            Array.map2
-                                (fun (made: Scalar) (a: float) -> Scalar.square (made - a))
-                                (decode ofDecoding row.Seen.Seen latents)
-                                row.Seen.Taken
-
-                        let divergences =
-                            Array.map2
-                                (fun (m: Scalar) (s: Scalar) ->
-                                    0.5 * (Scalar.square m + Scalar.exp (2.0 * s) - 1.0 - 2.0 * s))
-                                means
-                                logs
-
-                        Scalar.mean errors, Scalar.mean divergences)
-
-                let errors, divergences = Scalar.mean (Array.map fst terms), Scalar.mean (Array.map snd terms)
-                error <- errors.Value
-                divergence <- divergences.Value
-                errors + c.DivergenceWeight * divergences)
-
-        reports.Add("reconstructionLoss", error)
-        reports.Add("divergence", divergence)
-        let ofEncoding, ofDecoding = Array.splitAt encoder.Length gradient
         let rate = rateOf c.Plan steps c.GeneratorLearningRate
         encoder <- forEncoder.Step(rate, encoder, ofEncoding)
         decoder <- forDecoder.Step(rate, decoder, ofDecoding)
