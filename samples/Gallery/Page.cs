@@ -16,8 +16,8 @@ internal static class Page
     /// <summary>Where the animation of an environment lies, from the page.</summary>
     public static string Picture(string id) => $"images/environments/{FileName(Newest(id))}.gif";
 
-    /// <summary>The newest version of an environment, whose picture is that of all: versions differ in their numbers, not in
-    /// what they look like.</summary>
+    /// <summary>The newest version of an environment, whose picture is that of all: versions differ in their numbers,
+    /// not in what they look like.</summary>
     public static string Newest(string id)
     {
         static string NameOf(string id) => id[..id.LastIndexOf("-v", StringComparison.Ordinal)];

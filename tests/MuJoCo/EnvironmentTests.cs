@@ -107,7 +107,10 @@ public sealed class EnvironmentTests
             using var environment = new MujocoEnvironment(model, Balance);
             var options = new PpoOptions
             {
-                TotalSteps = 20_480, EnvironmentCopies = 8, RolloutSteps = 128, Threads = threads,
+                TotalSteps = 20_480,
+                EnvironmentCopies = 8,
+                RolloutSteps = 128,
+                Threads = threads,
             };
             using var agent = Agent.Create(options, environment, seed: 2);
             var before = agent.Evaluate(environment, episodes: 10, seed: 5).Mean;

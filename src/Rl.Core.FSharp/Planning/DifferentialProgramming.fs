@@ -120,7 +120,8 @@ module DifferentialProgramming =
 
             struct (best.Point, gain))
 
-    /// Offsets and gains of the trajectory that was linearised with what they promise; none where a step has no least value.
+    /// Offsets and gains of the trajectory that was linearised with what they promise; none where a step has no least
+    /// value.
     let private backward
         (model: IControlModel)
         (options: DifferentialOptions)

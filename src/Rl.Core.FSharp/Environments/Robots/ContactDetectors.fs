@@ -164,8 +164,8 @@ module internal ContactDetectors =
         else
             struct (above, aboveRate)
 
-    /// The place in [−1, 1] along start + x axis where the distance from a cylinder begins to rise by more than `least`,
-    /// or an end.
+    /// The place in [−1, 1] along start + x axis where the distance from a cylinder begins to rise by more than
+    /// `least`, or an end.
     let private risesFrom (radius: float) (half: float) (start: Vector3D) (axis: Vector3D) (least: float) =
         let inline rises (x: float) =
             let struct (_, rate) = cylinderDistance radius half (start + x * axis) axis

@@ -87,8 +87,8 @@ module internal ShadedShapes =
     let private bands =
         [ struct (1.0, 0.62); struct (0.86, 0.76); struct (0.68, 0.88); struct (0.46, 1.0); struct (0.2, 1.12) ]
 
-    /// A rounded thing by its bands: `at size shift` is its outline when its radii are a share and it is moved by so many
-    /// of the smallest of them, across the line of sight.
+    /// A rounded thing by its bands: `at size shift` is its outline when its radii are a share and it is moved by so
+    /// many of the smallest of them, across the line of sight.
     let private round (camera: Camera) (light: Vector3D) (colour: Colour) (at: float -> Vector3D -> Point[]) =
         let across = light - Vector3D.dot light camera.Ahead * camera.Ahead
 
@@ -109,6 +109,8 @@ module internal ShadedShapes =
         points |> Seq.map (fun point -> shape.Place + Rotation.apply shape.Frame point) |> Array.ofSeq
 
     let private box (size: Vector3D) =
+        let turns = [ struct (-1.0, -1.0); struct (1.0, -1.0); struct (1.0, 1.0); struct (-1.0, 1.0) ]
+
         [
             for axis in 0..2 do
                 for sign in [ -1.0; 1.0 ] do
@@ -118,8 +120,7 @@ module internal ShadedShapes =
 
                     struct (sign * Vector3D.unit axis,
                             [|
-                                for struct (s, t) in
-                                    [ struct (-1.0, -1.0); struct (1.0, -1.0); struct (1.0, 1.0); struct (-1.0, 1.0) ] do
+                                for struct (s, t) in turns do
                                     middle + along u s + along v t
                             |])
         ]

@@ -127,7 +127,7 @@ let ``what is round is covered by its outline, and each band lies within the one
 
                 Assert.Equal(5, bands.Length)
 
-                // The outline has 24 corners a turn, whose edges cut off a hundredth of the radius; an ellipsoid's more.
+                // The outline has 24 corners a turn, whose edges cut off a hundredth of the radius.
                 let largest = Math.Max(shape.Size.X, Math.Max(shape.Size.Y, shape.Size.Z))
 
                 let tolerance =
