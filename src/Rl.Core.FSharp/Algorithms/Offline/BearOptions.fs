@@ -145,7 +145,8 @@ module BearOptions =
                 NetworkOptions.layers
                 |> NetworkOptions.ofOne (
                     "of actor and generator, and of critics each, which share no parameters; critics and generator "
-                    + "take actions or latent numbers as a branch after the others, or where the first dense layer comes"
+                    + "take actions or latent numbers as a branch after the others, or where the first dense layer "
+                    + "comes"
                 )
                 |> network
             Options.convolutions (nameof d.Convolutions) _.Convolutions (fun v c -> { c with Convolutions = v })
