@@ -145,6 +145,8 @@ let private otherValues: Map<string, (string * KeywordValue) list> =
                     "reward_near_weight", 2.0, []
                     "reward_dist_weight", 3.0, []
                     "reward_control_weight", 0.3, []
+                    "uph_cost_weight", 2.0, []
+                    "impact_cost_weight", 0.001, []
                 ] do
                 name, (name, KeywordValue.Number value) :: needs
             "desc", [ "desc", KeywordValue.Text "SFFF/FHFG" ]
@@ -154,6 +156,7 @@ let private otherValues: Map<string, (string * KeywordValue) list> =
             "healthy_state_range", [ "healthy_state_range", KeywordValue.Text "(-50, 50)" ]
             "contact_force_range", [ "contact_force_range", KeywordValue.Text "-2, 2" ]
             "contact_cost_range", [ "contact_cost_range", KeywordValue.Text "-inf, 0.1" ]
+            "impact_cost_range", [ "impact_cost_range", KeywordValue.Text "-inf, 0.1" ]
             "main_body", [ "main_body", KeywordValue.Text "aux_1" ]
         ]
 
