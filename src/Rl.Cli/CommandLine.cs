@@ -50,7 +50,7 @@ internal static class CommandLine
     }
 
     private static string Help(ParseResult parsed) =>
-        parsed.CommandResult.Command is RootCommand ? "rl --help" : $"rl {parsed.CommandResult.Command.Name} --help";
+        $"{UnknownWords.Place(parsed.CommandResult)} --help";
 
     /// <summary>Every command.</summary>
     internal static RootCommand Root(Terminal terminal, CancellationToken interruption)

@@ -23,14 +23,23 @@ if (OperatingSystem.IsWindows())
 }
 
 // Even the console's own streams begin with those sequences.
-TextWriter Writer(bool isRedirected, int file, Func<TextWriter> console) =>
-    isRedirected && !OperatingSystem.IsWindows()
-        ? TextWriter.Synchronized(
-            new StreamWriter(new StandardStream(file), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false))
-            { AutoFlush = true })
-        : console();
+StandardStream? Redirected(bool isRedirected, int file) =>
+    isRedirected && !OperatingSystem.IsWindows() ? new(file) : null;
+TextWriter? Writer(StandardStream? stream) => stream is null
+    ? null
+    : TextWriter.Synchronized(
+        new StreamWriter(stream, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) { AutoFlush = true });
 
-var output = Writer(Console.IsOutputRedirected, 1, () => Console.Out);
-var error = Writer(Console.IsErrorRedirected, 2, () => Console.Error);
+var printed = Redirected(Console.IsOutputRedirected, 1);
+var output = Writer(printed) ?? Console.Out;
+var error = Writer(Redirected(Console.IsErrorRedirected, 2)) ?? Console.Error;
 var isTerminal = !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb";
-return CommandLine.Run(args, new Terminal(output, error, isTerminal), interruption.Token);
+var code = CommandLine.Run(args, new Terminal(output, error, isTerminal), interruption.Token);
+if (printed?.Failure is { } failure)
+{
+    // The work is done, and whoever keeps its output must know that it is not whole.
+    error.WriteLine($"rl: The output could not be written: {failure}.");
+    return code == ExitCode.Success ? ExitCode.Failure : code;
+}
+
+return code;

@@ -1,23 +1,38 @@
 using System;
 using System.IO;
 using System.Runtime.InteropServices;
+using System.Threading;
 
 namespace Rl.Cli;
 
 /// <summary>One of the process's standard streams as the system has it: bytes go where the last program that shares it
 /// stopped.</summary>
-/// <remarks>A <see cref="FileStream"/> on a file writes at places that it counts itself, so that
+/// <remarks>
+/// <para>A <see cref="FileStream"/> on a file writes at places that it counts itself, so that
 /// <c>(rl info; rl info) &gt; file</c> would keep the second alone; the console's own stream sends terminals
-/// sequences.</remarks>
+/// sequences.</para>
+/// <para>Writing never throws: who prints in the middle of its work goes on with it. What cannot be written is left
+/// out from then on, as everything is once a reader has closed its pipe; <see cref="Failure"/> tells afterwards.</para>
+/// </remarks>
 internal sealed partial class StandardStream(int descriptor) : Stream
 {
     private const int Interrupted = 4;
+    private const int BrokenPipe = 32;
+
+    /// <summary>EAGAIN: another program has made what it shares with this one not wait.</summary>
+    private static readonly int Full = OperatingSystem.IsLinux() ? 11 : 35;
+
+    private bool isClosed;
 
     public override bool CanRead => false;
 
     public override bool CanSeek => false;
 
     public override bool CanWrite => true;
+
+    /// <summary>Why something was not written, such as a full disk; null if all was, or nobody reads it any
+    /// more.</summary>
+    public string? Failure { get; private set; }
 
     public override long Length => throw new NotSupportedException();
 
@@ -27,10 +42,9 @@ internal sealed partial class StandardStream(int descriptor) : Stream
         set => throw new NotSupportedException();
     }
 
-    /// <exception cref="IOException">It was closed, or the disk is full.</exception>
     public override unsafe void Write(ReadOnlySpan<byte> buffer)
     {
-        while (buffer.Length > 0)
+        while (buffer.Length > 0 && !isClosed)
         {
             nint written;
             fixed (byte* start = buffer)
@@ -42,9 +56,14 @@ internal sealed partial class StandardStream(int descriptor) : Stream
             {
                 buffer = buffer[(int)written..];
             }
-            else if (Marshal.GetLastPInvokeError() is var error && error != Interrupted)
+            else if (Marshal.GetLastPInvokeError() is var error && error == Full)
             {
-                throw new IOException(Marshal.GetPInvokeErrorMessage(error), error);
+                Thread.Sleep(1);
+            }
+            else if (error != Interrupted)
+            {
+                isClosed = true;
+                Failure = error == BrokenPipe ? null : Marshal.GetPInvokeErrorMessage(error);
             }
         }
     }

@@ -13,7 +13,7 @@ internal static class TrainCommandLine
     {
         var words = new SessionWords(
             "Environment steps, from --data gradient steps; those that are known to be good for the task, or the "
-                + "algorithm's default, if not given.",
+                + "algorithm's default, if not given. The update that reaches them is taken whole.",
             $"Recorded data to learn from: {DataWords.Places}. The environment, which evaluates, may then be left "
                 + "out.");
         var algorithm = Words.Optional("algorithm", "The algorithm's id; rl algorithms lists them.");

@@ -28,13 +28,15 @@ internal static class UnknownWords
         {
             var known = Options(parsed.CommandResult).Distinct();
             var given = option.Split('=', 2)[0];
-            return $"{Place(command)} has no option {given}{Nearest(given, known)}";
+            return $"{Place(parsed.CommandResult)} has no option {given}{Nearest(given, known)}";
         }
 
         return string.Join(" ", parsed.Errors.Select(error => error.Message));
     }
 
-    private static string Place(Command command) => command is RootCommand ? "rl" : $"rl {command.Name}";
+    /// <summary>A command as it is typed, such as <c>rl data collect</c>.</summary>
+    public static string Place(CommandResult result) =>
+        result.Parent is CommandResult parent ? $"{Place(parent)} {result.Command.Name}" : "rl";
 
     /// <summary>The options of a command and those that hold for all.</summary>
     private static IEnumerable<string> Options(CommandResult? result)

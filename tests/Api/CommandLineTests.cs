@@ -82,10 +82,35 @@ public sealed class CommandLineTests : RunTests
             2, "--steps is \"0\"; it must be at least 1", "train", "ppo", "CartPole-v1", "--run", run, "--steps", "0");
         Fails(2, "rl train --help", "train", "ppo");
         Fails(2, "rl --help", "tain", "ppo", "CartPole-v1");
+        Fails(2, "Try rl data collect --help.", "data", "collect", "CartPole-v1", "--random", "--steps", "0");
+        Fails(2, "rl data info has no option --jso; did you mean --json? Try rl data info --help.", "data", "info", "a",
+            "--jso");
         Assert.False(Directory.Exists(run));
         Fails(1, "There is no agent", "evaluate", folder.File("nothing"));
         File.WriteAllText(folder.File("text.rl"), "not an agent");
         Fails(1, "not an agent file", "evaluate", folder.File("text.rl"));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(" ")]
+    public void No_name_is_no_run_wherever_the_program_stands(string name)
+    {
+        string[][] commands = [["evaluate"], ["info"], ["resume"], ["plot"], ["replay-failure"]];
+        Assert.All(commands, words => Fails(2, $"The run is \"{name}\"; name one, its folder", [.. words, name]));
+    }
+
+    [Fact]
+    public void A_last_update_that_goes_beyond_the_plan_says_so()
+    {
+        string[] options = ["--run", run, "--episodes", "1", "--set", "RolloutSteps=64", "EnvironmentCopies=2"];
+        var (code, output, _) = Run(["train", "ppo", "CartPole-v1", "--steps", "300", .. options]);
+        Assert.Equal(0, code);
+        Assert.Contains("trained    384 steps", output, StringComparison.Ordinal);
+        Assert.Contains("; the last update, taken whole, went 84 beyond the plan", output, StringComparison.Ordinal);
+        (code, output, _) = Run(["train", "ppo", "CartPole-v1", "--steps", "384", "--overwrite", .. options]);
+        Assert.Equal(0, code);
+        Assert.DoesNotContain("beyond", output, StringComparison.Ordinal);
     }
 
     [Fact]

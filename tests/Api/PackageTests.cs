@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
+using System.Globalization;
 using System.IO;
 using System.IO.Compression;
 using System.Linq;
@@ -56,6 +57,7 @@ public sealed partial class PackageTests
             Assert.True(File.Exists(Path.Combine(feed, $"{id}.{Version}.snupkg")), id);
         }
 
+        RequireSizesOfReadme(feed);
         Assert.Equal(2 * Projects.Length, Directory.GetFiles(feed).Length);
 
         var program = folder.File("program");
@@ -70,12 +72,40 @@ public sealed partial class PackageTests
         Assert.Matches(@"^\d+\.\d+ ± \d+\.\d+ \(100 episodes\)", said);
         Assert.True(File.Exists(Path.Combine(program, "cartpole.rl")));
 
+        // Warnings are errors here, and FSharp.Core has some when it is trimmed; publishing takes minutes, so that only
+        // check.sh does it, with the same targets.
+        foreach (var kind in (string[])["PublishAot", "PublishTrimmed"])
+        {
+            var turnedOff = await Dotnet(program, "msbuild", "-getProperty:NoWarn", $"-p:{kind}=true");
+            Assert.All(
+                (string[])["IL2104", "IL3053", "IL2040"],
+                warning => Assert.Contains(warning, turnedOff, StringComparison.Ordinal));
+        }
+
+        Assert.DoesNotContain(
+            "IL2104", await Dotnet(program, "msbuild", "-getProperty:NoWarn"), StringComparison.Ordinal);
+
         // F# comes along, and shows nowhere.
         var assemblies = Directory.GetFiles(Path.Combine(program, "bin/Release/net10.0"), "*.dll")
             .Select(Path.GetFileName);
         Assert.Contains("FSharp.Core.dll", assemblies);
         var project = File.ReadAllText(Path.Combine(program, "program.csproj"));
         Assert.DoesNotContain("FSharp", project, StringComparison.Ordinal);
+    }
+
+    /// <summary>What README says that the packages take, within a fifth.</summary>
+    private static void RequireSizesOfReadme(string feed)
+    {
+        var said = Sizes().Match(File.ReadAllText(Path.Combine(Repository.Root, "README.md")));
+        Assert.True(said.Success);
+        string[] ids = ["Rl", "Rl.Core"];
+        Assert.All(ids, (id, index) =>
+        {
+            var megabytes = double.Parse(said.Groups[index + 1].Value, CultureInfo.InvariantCulture);
+            var measured = new FileInfo(Path.Combine(feed, $"{id}.{Version}.nupkg")).Length / 1e6;
+            Assert.True(
+                Math.Abs(measured - megabytes) < 0.2 * measured, $"{id}: {measured} MB, README says {megabytes}");
+        });
     }
 
     /// <summary>README's ten lines of C#.</summary>
@@ -166,6 +196,9 @@ public sealed partial class PackageTests
             process.ExitCode == 0, $"dotnet {string.Join(' ', arguments)} ended with {process.ExitCode}:\n{all}");
         return all;
     }
+
+    [GeneratedRegex(@"`Rl` has ([\d.]+) MB and brings `Rl\.Core` \(([\d.]+) MB\)")]
+    private static partial Regex Sizes();
 
     [GeneratedRegex(@"```csharp\n(.*?)```", RegexOptions.Singleline)]
     private static partial Regex Block();

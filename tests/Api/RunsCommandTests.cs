@@ -125,6 +125,18 @@ public sealed class RunsCommandTests : IDisposable
     }
 
     [Fact]
+    public void A_run_with_a_single_episode_is_drawn_as_a_point()
+    {
+        var svg = folder.File("curves.svg");
+        MadeRun.Write(folder.File("single"), [[12.0]]);
+        Assert.Equal(0, Run("plot", folder.File("single"), "--output", svg).Code);
+        Assert.Contains("<ellipse", File.ReadAllText(svg), StringComparison.Ordinal);
+        MadeRun.Write(folder.File("line"), [[12.0], [13.0]]);
+        Assert.Equal(0, Run("plot", folder.File("line"), "--output", svg).Code);
+        Assert.DoesNotContain("<ellipse", File.ReadAllText(svg), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Plot_draws_a_picture_or_vectors_and_says_what_is_in_it()
     {
         Make("a1", "ppo", 1, [10, 30, 50]);

@@ -34,6 +34,37 @@ public sealed class ReportPageTests(ChromiumFixture chromium) : IClassFixture<Ch
     }
 
     [Fact]
+    public async Task A_single_update_is_a_point()
+    {
+        MadeRun.Write(folder.File("run"), [[12.0]]);
+        await using var page = await chromium.Open(Report());
+        const string Seen = "(chart => [...chart.querySelectorAll('.point.of-mean')].map(point => "
+            + "[point.getBoundingClientRect(), chart.querySelector('svg').getBoundingClientRect()])"
+            + ".filter(([point, plot]) => point.width > 4 && point.left >= plot.left && point.right <= plot.right"
+            + " && point.top >= plot.top && point.bottom <= plot.bottom).length)"
+            + "(document.querySelector('.chart'))";
+        Assert.Equal(1, await page.Of<int>(Seen));
+        await NothingHappenedBeside(page);
+    }
+
+    [Fact]
+    public async Task Lines_have_no_points_and_numbers_between_gaps_have()
+    {
+        MadeRun.Write(
+            folder.File("run"), [.. Enumerable.Range(0, 6).Select(update => new[] { Return(update) })],
+            loss: update => update is 2 or 4 ? "NaN" : "0.5");
+        await using var page = await chromium.Open(Report());
+        const string Points = "[...document.querySelectorAll('.chart')].map(chart => "
+            + "`${chart.querySelector('.title').textContent}: ${chart.querySelectorAll('.of-mean').length}`).join()";
+        var points = await page.Of<string>(Points);
+        Assert.StartsWith("return", points, StringComparison.OrdinalIgnoreCase);
+        Assert.EndsWith(": 0", points.Split(',')[0], StringComparison.Ordinal);
+        Assert.Contains("olicy", points, StringComparison.Ordinal);
+        Assert.Contains(": 2", points, StringComparison.Ordinal);
+        await NothingHappenedBeside(page);
+    }
+
+    [Fact]
     public async Task Hovering_over_several_seeds_shows_their_mean_its_error_and_each_of_them()
     {
         for (var seed = 1; seed <= 3; seed++)

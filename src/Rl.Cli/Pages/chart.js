@@ -135,11 +135,23 @@ const RlChart = (() => {
       return text;
     }
 
+    // The places of numbers without a neighbour, of which a line draws nothing.
+    alone(ys) {
+      return [...ys.keys()].filter(
+        index => isNumber(ys[index]) && !isNumber(ys[index - 1]) && !isNumber(ys[index + 1]));
+    }
+
     drawSeries(plot, series) {
       const colour = `c${series.group % 10}`;
       const dashes = ["", "6 3", "2 3"][Math.floor(series.group / 10) % 3];
-      const line = (kind, d) => plot.append(
-        element("svg:path", { class: `${kind} ${colour}`, d, ...(dashes ? { "stroke-dasharray": dashes } : {}) }));
+      const line = (kind, xs, ys) => plot.append(
+        element("svg:path", {
+          class: `${kind} ${colour}`, d: this.path(xs, ys), ...(dashes ? { "stroke-dasharray": dashes } : {}),
+        }),
+        ...this.alone(ys).map(index => element("svg:circle", {
+          class: `point of-${kind} ${colour}`, r: kind === "mean" ? 3.5 : 2.5,
+          cx: this.toX(xs[index]), cy: this.toY(ys[index]),
+        })));
       if (series.band) {
         const { x, y, error } = series.band;
         const upper = this.path(x, y.map((mean, index) => mean + error[index]));
@@ -147,10 +159,10 @@ const RlChart = (() => {
         plot.append(element("svg:path", { class: `band ${colour}`, d: `${upper}${lower.replace(/^M/, "L")}Z` }));
       }
       for (const run of series.runs) {
-        if (run.raw && this.page.showsRaw) line("raw", this.path(run.x, run.raw));
-        line(series.band ? "seed" : "mean", this.path(run.x, run.y));
+        if (run.raw && this.page.showsRaw) line("raw", run.x, run.raw);
+        line(series.band ? "seed" : "mean", run.x, run.y);
       }
-      if (series.band) line("mean", this.path(series.band.x, series.band.y));
+      if (series.band) line("mean", series.band.x, series.band.y);
     }
 
     drawThreshold(plot, threshold) {

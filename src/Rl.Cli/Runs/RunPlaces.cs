@@ -57,6 +57,7 @@ internal static class RunPlaces
     /// <exception cref="FileNotFoundException">The run did not fail, or is not there.</exception>
     public static (string Agent, string Batch) FindFailure(string run)
     {
+        RequireName(run);
         string[] folders = [run, NamedAfter(run)];
         var folder = folders.FirstOrDefault(candidate => File.Exists(Path.Combine(candidate, RunFiles.Failure)))
             ?? throw new FileNotFoundException(
@@ -69,6 +70,7 @@ internal static class RunPlaces
     /// runs.</exception>
     public static string FindAgent(string run)
     {
+        RequireName(run);
         string[] candidates = [run, Path.Combine(run, RunFiles.Agent), Path.Combine(NamedAfter(run), RunFiles.Agent)];
         return candidates.FirstOrDefault(File.Exists)
             ?? throw new FileNotFoundException(NotFound(run, candidates[1..]));
@@ -94,6 +96,7 @@ internal static class RunPlaces
     /// runs.</exception>
     public static IReadOnlyList<string> FindFolders(string run)
     {
+        RequireName(run);
         string[] candidates =
             File.Exists(run) ? [RunFolder.FolderOf(run)] : [Path.TrimEndingDirectorySeparator(run), NamedAfter(run)];
         if (candidates.FirstOrDefault(HasConfiguration) is { } single)
@@ -112,6 +115,16 @@ internal static class RunPlaces
             ? inside
             : throw new FileNotFoundException(
                 $"There is no run in {string.Join(" or ", candidates.DistinctBy(Path.GetFullPath))}; {Listed()}.");
+    }
+
+    /// <summary>Nothing, as of a variable that is not set, must not mean what happens to lie here.</summary>
+    private static void RequireName(string run)
+    {
+        if (string.IsNullOrWhiteSpace(run))
+        {
+            throw new ArgumentException(
+                $"The run is \"{run}\"; name one, its folder or an agent file: {Listed()}.");
+        }
     }
 
     private static bool HasConfiguration(string folder) =>

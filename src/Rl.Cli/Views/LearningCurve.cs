@@ -27,6 +27,9 @@ internal sealed class LearningCurve
     public void Record(TrainingProgress progress, long previousSteps) =>
         Record([.. progress.Episodes.Select(episode => episode.Return)], previousSteps, progress.Steps);
 
+    /// <summary>The size of a point that stands for a line.</summary>
+    internal const float PointSize = 8;
+
     /// <summary>The points so far: environment steps and return.</summary>
     internal IEnumerable<(double Steps, double Return)> Points => steps.Zip(returns);
 
@@ -89,6 +92,7 @@ internal sealed class LearningCurve
             var mean = plot.Add.ScatterLine(places, Array.ConvertAll(kept, index => means[index]));
             mean.Color = Color.FromHex("#0b3c5d");
             mean.LineWidth = 3;
+            mean.MarkerSize = kept.Length == 1 ? PointSize : 0;
             mean.LegendText = "moving mean";
         }
 

@@ -110,7 +110,9 @@ internal sealed class LiveView : TrainingView
         var isSolved = outcome.Evaluation?.Mean >= outcome.RewardThreshold;
         var table = new Table { Border = TableBorder.Rounded, ShowHeaders = false }.AddColumn("").AddColumn("");
         var (seconds, rate) = (training.Elapsed.TotalSeconds, training.StepsPerSecond);
-        table.AddRow("trained", Invariant($"{training.StepsTaken:N0} steps in {seconds:0.0} s, {rate:N0} steps/s"));
+        table.AddRow(
+            "trained",
+            Invariant($"{training.StepsTaken:N0} steps in {seconds:0.0} s, {rate:N0} steps/s{Text.Beyond(outcome)}"));
         table.AddRow(
             "episodes",
             Invariant(

@@ -47,7 +47,8 @@ internal sealed class PlainView(TextWriter output) : TrainingView
     public override void Result(TrainingOutcome outcome)
     {
         var (training, seconds) = (outcome.Training, outcome.Training.Elapsed.TotalSeconds);
-        Line($"trained    {training.StepsTaken:N0} steps in {seconds:0.0} s, {training.StepsPerSecond:N0} steps/s");
+        FormattableString rate = $"{training.StepsPerSecond:N0} steps/s{Text.Beyond(outcome)}";
+        Line($"trained    {training.StepsTaken:N0} steps in {seconds:0.0} s, {rate}");
         Line($"evaluation {Text.Evaluation(outcome)}{Text.Cut(outcome.CutAt)}{Text.Verdict(outcome)}");
         Line($"run        {outcome.Outline.Run}");
     }

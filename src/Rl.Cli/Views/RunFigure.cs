@@ -107,6 +107,9 @@ internal static class RunFigure
         var line = plot.Add.ScatterLine(
             Array.ConvertAll(kept, point => point.Steps), Array.ConvertAll(kept, point => point.Return));
         line.Color = colour;
+
+        // No line leads anywhere from a single point.
+        line.MarkerSize = kept.Length == 1 ? LearningCurve.PointSize : 0;
         return line;
     }
 

@@ -61,6 +61,13 @@ internal static class Text
         outcome.Evaluation?.ToString()
         ?? $"none: there is no environment; rl evaluate {Run(outcome.Outline.Run)} --data PLACE estimates it";
 
+    /// <summary>How far the last update, which is taken whole, went beyond the plan; nothing if it did not.</summary>
+    public static string Beyond(TrainingOutcome outcome) =>
+        outcome.Training.Steps - outcome.Outline.TotalSteps is > 0 and var steps
+            ? string.Create(
+                CultureInfo.InvariantCulture, $"; the last update, taken whole, went {steps:N0} beyond the plan")
+            : "";
+
     /// <summary>Says that episodes were cut; empty where they were not.</summary>
     public static string Cut(int? steps) =>
         steps is { } at ? string.Create(CultureInfo.InvariantCulture, $", cut at {at:N0} steps") : "";
