@@ -56,6 +56,29 @@ public sealed class CallbackTests
     }
 
     [Fact]
+    public void Pieces_of_a_plan_have_callbacks_of_their_own()
+    {
+        using var agent = NewAgent();
+        using var whole = NewAgent();
+        var calls = new List<string>();
+        using var stop = new CancellationTokenSource();
+        agent.Train(64);
+        Assert.Throws<InvalidOperationException>(() => agent.TrainFor(64, [new Teller("t", calls)]));
+        using var planned = Agent.Create(Small with { TotalSteps = 640 }, Environments.Make("CartPole-v1"), 1);
+        planned.TrainFor(100, [new Teller("a", calls)]);
+        planned.TrainFor(64, stop.Token);
+        var result = planned.TrainFor(
+            10_000, [new Teller("b", calls), new EverySteps(64, (context, _) => context.Stop("enough"))]);
+        Assert.Equal(("enough", 256L), (result.StopReason, planned.Steps));
+        Assert.Equal(["a start 0", "a 64", "a 128", "a end 128", "b start 192", "b 256", "b end 256"], calls);
+        planned.TrainFor(10_000);
+        whole.Train(640);
+        Assert.True(whole.Parameters.Span.SequenceEqual(planned.Parameters.Span));
+        Assert.Throws<ArgumentNullException>(
+            () => planned.TrainFor(1, (IReadOnlyList<TrainingCallback>)null!));
+    }
+
+    [Fact]
     public void Evaluations_and_saves_change_nothing_of_what_is_learned()
     {
         using var folder = new TemporaryFolder();

@@ -140,9 +140,27 @@ public sealed class ImitationTests
         begun.Save(path);
         using var loaded = Agent.Load(path);
         Assert.Contains(
-            "Teach", Assert.Throws<ExpertException>(() => loaded.Train()).Message, StringComparison.Ordinal);
+            "agent.Teach(expert)",
+            Assert.Throws<InvalidOperationException>(() => loaded.Train()).Message,
+            StringComparison.Ordinal);
         loaded.Teach(Balances);
         loaded.Train();
         Assert.Equal(whole.Parameters.ToArray(), loaded.Parameters.ToArray());
+    }
+
+    [Fact]
+    public void An_agent_that_asks_nobody_is_refused_before_anybody_is_told_of_a_training()
+    {
+        using var agent = Agent.Create(Small, CartPole, seed: 1);
+        var starts = 0;
+        var error = Assert.Throws<InvalidOperationException>(
+            () => agent.TrainFor(100, [new Counting(() => starts++)]));
+        Assert.Contains("dagger asks an expert", error.Message, StringComparison.Ordinal);
+        Assert.Equal((0, 0L), (starts, agent.Steps));
+    }
+
+    private sealed class Counting(Action count) : TrainingCallback
+    {
+        protected internal override void OnStart(TrainingContext context) => count();
     }
 }

@@ -124,6 +124,32 @@ public sealed class PolicyTests
     }
 
     [Fact]
+    public void An_agent_acts_for_a_batch_as_for_each_row()
+    {
+        using var agent = Agent.Create(Small, Environments.Make("Pendulum-v1"), 1);
+        var observations = Observations(agent.ToPolicy(), 9, 3);
+        var (actions, masked) = (new float[9], new float[9]);
+        void Compare()
+        {
+            agent.PredictBatch(observations, actions);
+            agent.PredictBatch(observations, [], masked);
+            Assert.Equal(actions, masked);
+            for (var row = 0; row < 9; row++)
+            {
+                Assert.Equal(actions[row], Assert.Single(agent.Predict(observations.AsSpan(3 * row, 3))));
+            }
+        }
+
+        Compare();
+        var before = actions.ToArray();
+        agent.Train(agent.Steps + 512);
+        Compare();
+        Assert.NotEqual(before, actions);
+        Assert.Throws<ArgumentException>(() => agent.PredictBatch(observations, actions.AsSpan(1)));
+        agent.PredictBatch([], []);
+    }
+
+    [Fact]
     public void Many_threads_get_what_one_gets()
     {
         using var agent = Agent.Create(Small, Environments.Make("Pendulum-v1"), 1);

@@ -127,6 +127,29 @@ public sealed partial class Agent
         Predictor().Predict(observation, mask, action);
     }
 
+    /// <summary>The most probable actions for any number of observations, none too; each is what <c>Predict</c> gives
+    /// for it, bit for bit. As <see cref="Policy.PredictBatch(ReadOnlySpan{float}, Span{float})"/> of
+    /// <see cref="ToPolicy"/>, which any number of threads may use.</summary>
+    /// <param name="observations">One after the other: rows of as many elements as <see cref="ObservationSpace"/> has;
+    /// finite.</param>
+    /// <param name="actions">Receives as many rows of as many elements as <see cref="ActionSpace"/> has.</param>
+    /// <exception cref="ArgumentException">A length is wrong, or an observation holds NaN or infinity; the message
+    /// names row and component.</exception>
+    /// <exception cref="InvalidOperationException">The agent has action masks, give them; or a memory.</exception>
+    public void PredictBatch(ReadOnlySpan<float> observations, Span<float> actions) =>
+        ToPolicy().PredictBatch(observations, actions);
+
+    /// <summary>The most probable actions for any number of observations among those that are possible.</summary>
+    /// <param name="observations">One after the other; finite.</param>
+    /// <param name="masks">A row for each observation: one element a choice of the discrete actions; empty if all are
+    /// possible.</param>
+    /// <param name="actions">Receives as many rows of as many elements as <see cref="ActionSpace"/> has.</param>
+    /// <exception cref="ArgumentException">A length is wrong, an observation holds NaN or infinity, or a mask allows
+    /// nothing.</exception>
+    /// <exception cref="InvalidOperationException">The agent has a memory.</exception>
+    public void PredictBatch(ReadOnlySpan<float> observations, ReadOnlySpan<bool> masks, Span<float> actions) =>
+        ToPolicy().PredictBatch(observations, masks, actions);
+
     /// <summary>The most probable action for an observation, as a new array.</summary>
     /// <param name="observation">As many elements as <see cref="ObservationSpace"/> has; finite.</param>
     /// <exception cref="ArgumentException">The length is wrong, or the observation holds NaN or infinity.</exception>

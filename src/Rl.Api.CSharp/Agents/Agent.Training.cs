@@ -5,6 +5,7 @@ using System.Runtime.CompilerServices;
 using System.Threading;
 using System.Threading.Tasks;
 using Microsoft.Extensions.Logging;
+using Rl.Core.Algorithms;
 using Rl.Core.Learning;
 using Rl.Internal;
 using static System.FormattableString;
@@ -116,16 +117,48 @@ public sealed partial class Agent
     /// progress.</exception>
     /// <exception cref="InvalidOperationException">The plan has ended, or the agent was loaded without an environment
     /// to train in.</exception>
+    [OverloadResolutionPriority(1)]
     public TrainingResult TrainFor(
         long steps,
         IProgress<TrainingProgress>? progress = null,
+        CancellationToken cancellationToken = default) =>
+        TrainFor(steps, Told(progress), cancellationToken);
+
+    /// <summary>As <see cref="TrainFor(long, IProgress{TrainingProgress}?, CancellationToken)"/>, telling
+    /// nobody.</summary>
+    /// <param name="steps">At least 1; training ends with the update that reaches them, or with the plan.</param>
+    /// <param name="cancellationToken">Stops training between two updates.</param>
+    /// <exception cref="OperationCanceledException">Training was stopped. The agent keeps what it has learned and can
+    /// be used, saved and trained on.</exception>
+    public TrainingResult TrainFor(long steps, CancellationToken cancellationToken) =>
+        TrainFor(steps, [], cancellationToken);
+
+    /// <summary>As <see cref="TrainFor(long, IProgress{TrainingProgress}?, CancellationToken)"/>, or until a callback
+    /// stops it.</summary>
+    /// <param name="steps">At least 1; training ends with the update that reaches them, or with the plan.</param>
+    /// <param name="callbacks">Are called as it trains, in their order; each piece of training begins and ends for
+    /// them.</param>
+    /// <param name="cancellationToken">Stops training between two updates.</param>
+    /// <exception cref="ArgumentException">A callback judges evaluations, and none makes any.</exception>
+    /// <exception cref="OperationCanceledException">Training was stopped. The agent keeps what it has learned and can
+    /// be used, saved and trained on.</exception>
+    /// <exception cref="EnvironmentException">The environment failed. The agent is as it was before the update in
+    /// progress.</exception>
+    /// <exception cref="TrainingFailureException">A number was not finite. The agent is as it was before the update in
+    /// progress.</exception>
+    /// <exception cref="InvalidOperationException">The plan has ended, or the agent was loaded without an environment
+    /// to train in.</exception>
+    public TrainingResult TrainFor(
+        long steps,
+        IReadOnlyList<TrainingCallback> callbacks,
         CancellationToken cancellationToken = default)
     {
+        ArgumentNullException.ThrowIfNull(callbacks);
         ArgumentOutOfRangeException.ThrowIfLessThan(steps, 1);
         using var _ = Enter();
         RequireWork(Options.TotalSteps);
         var until = steps > Options.TotalSteps - Steps ? Options.TotalSteps : Steps + steps;
-        return Run(until, Told(progress), cancellationToken);
+        return Run(until, callbacks, cancellationToken);
     }
 
     /// <summary>As <see cref="Train(long, IProgress{TrainingProgress}?, CancellationToken)"/>, on another
@@ -232,9 +265,21 @@ public sealed partial class Agent
         }
     }
 
+    /// <summary>Refuses to begin where the first update would ask nobody.</summary>
+    private void RequireExpert()
+    {
+        if (state.Steps < Options.TotalSteps && LearnerExpert.IsMissing(Learner()))
+        {
+            throw new InvalidOperationException(
+                $"{Options.Algorithm} asks an expert while it trains, and has none: create the agent with one, or give "
+                    + "it with agent.Teach(expert) to an agent that was loaded; no file holds an expert.");
+        }
+    }
+
     private TrainingResult Run(
         long until, IReadOnlyList<TrainingCallback> callbacks, CancellationToken cancellationToken)
     {
+        RequireExpert();
         var told = new CallbackRun(this, callbacks, cancellationToken);
         var training = new TrainingRun(state.Steps, state.Updates, until);
         Log.Started(Logger, Options.Algorithm, environmentId, Seed, Steps, until);

@@ -11,6 +11,7 @@ type internal ExpertPlace(algorithm: string) =
     let mutable known: Expert voption = ValueNone
 
     member _.Set(expert: Expert) = known <- ValueSome expert
+    member _.IsEmpty = known.IsNone
 
     /// The expert; `ExpertFailure` while there is none.
     member _.Expert: Expert =
@@ -31,10 +32,20 @@ type internal LearnerWithExpert(inner: Learner, place: ExpertPlace) =
     inherit LearnerAround(inner)
     /// The expert that is asked from now on.
     member _.Teach(expert: Expert) : unit = place.Set expert
+    /// Whether its first transition would fail.
+    member _.HasNoExpert = place.IsEmpty
 
 /// Giving experts.
 [<AbstractClass; Sealed>]
 type LearnerExpert private () =
+
+    /// Whether the learner asks an expert and was given none yet.
+    static member IsMissing(learner: Learner) : bool =
+        Guard.notNull (nameof learner) learner
+
+        match learner with
+        | :? LearnerWithExpert as taught -> taught.HasNoExpert
+        | _ -> false
 
     /// The learner, which asks this expert from now on; fails for one that asks nobody.
     static member Give(expert: Expert, learner: Learner) : Learner =
