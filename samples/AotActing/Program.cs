@@ -3,8 +3,8 @@
 //     dotnet publish -c Release samples/AotActing -o out
 //     out/AotActing
 //
-// The file beside it, pole.rl, was made by `rl train ppo CartPole-v1 --run pole` and is runs/pole/agent.rl; another agent
-// of the same task may be named instead.
+// The file beside it, pole.rl, was made by `rl train ppo CartPole-v1 --run pole` and is runs/pole/agent.rl; another
+// agent of the same task may be named instead.
 using System;
 using System.Diagnostics;
 using System.IO;
