@@ -32,7 +32,9 @@ public sealed class ClusterTests
         using var agent = Agent.Create(Options, Environments.Make("CartPole-v1"), seed: 9);
         var told = new List<long>();
         var result = await Task.Run(() => agent.TrainDistributed(
-            workers.Cluster, Options.TotalSteps, new SynchronousProgress<TrainingProgress>(now => told.Add(now.Steps))));
+            workers.Cluster,
+            Options.TotalSteps,
+            new SynchronousProgress<TrainingProgress>(now => told.Add(now.Steps))));
         Assert.Equal(Options.TotalSteps, agent.Steps);
         Assert.Equal([192, 384, 576, 768], told);
         Assert.Equal(alone.Parameters.ToArray(), agent.Parameters.ToArray());
@@ -56,14 +58,15 @@ public sealed class ClusterTests
             using var enough = new CancellationTokenSource(TimeSpan.FromSeconds(4));
             var told = new Notices();
             await RlWorker.RunAsync(
-                new RlClusterOptions { Secret = wrong, Learner = workers.Cluster.Address.ToString() }, told, enough.Token);
+                new() { Secret = wrong, Learner = workers.Cluster.Address.ToString() }, told, enough.Token);
             Assert.DoesNotContain(told.All, notice => notice.Contains("is in the cluster", StringComparison.Ordinal));
         }
 
         Assert.Single(workers.Cluster.Workers, worker => worker.IsLive);
         await Task.Run(() => agent.TrainDistributed(workers.Cluster, 384));
         Assert.Contains(
-            workers.Notices.All, notice => notice.Contains("does not know this cluster's secret", StringComparison.Ordinal));
+            workers.Notices.All,
+            notice => notice.Contains("does not know this cluster's secret", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -171,7 +174,13 @@ internal sealed class Running : IAsyncDisposable
     {
         var told = new Notices();
         var cluster = await RlCluster.StartAsync(
-            new() { Port = Addresses.FreePort(IPAddress.Loopback), Secret = options.Secret, Store = options.Store, Name = options.Name },
+            new()
+            {
+                Port = Addresses.FreePort(IPAddress.Loopback),
+                Secret = options.Secret,
+                Store = options.Store,
+                Name = options.Name,
+            },
             told);
         var running = new Running(cluster, told);
         for (var worker = 0; worker < count; worker++)

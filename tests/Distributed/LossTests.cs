@@ -18,7 +18,8 @@ public sealed class LossTests
 {
     private static readonly PpoOptions Options = new()
     {
-        EnvironmentCopies = 8, RolloutSteps = 256, Epochs = 4, Threads = 1, Hidden = [32, 32], TotalSteps = 8 * 256 * 40,
+        EnvironmentCopies = 8, RolloutSteps = 256, Epochs = 4, Threads = 1, Hidden = [32, 32],
+        TotalSteps = 8 * 256 * 40,
     };
 
     private static string Learner(RlCluster cluster) => cluster.Address.ToString();
@@ -99,7 +100,8 @@ public sealed class LossTests
             8 * 16 * 12,
             new SynchronousProgress<TrainingProgress>(now =>
             {
-                longest = Stopwatch.GetElapsedTime(last) is var took && now.Updates > 1 && took > longest ? took : longest;
+                var took = Stopwatch.GetElapsedTime(last);
+                longest = now.Updates > 1 && took > longest ? took : longest;
                 last = Stopwatch.GetTimestamp();
                 if (now.Updates == 6)
                 {
@@ -111,8 +113,8 @@ public sealed class LossTests
 
         // Three questions a second apart, and what the machine is busy with beside.
         Assert.InRange(longest.TotalSeconds, 0.5, 15);
-        TestContext.Current.TestOutputHelper?.WriteLine(
-            string.Create(CultureInfo.InvariantCulture, $"the update that lost a worker took {longest.TotalSeconds:0.0} s"));
+        TestContext.Current.TestOutputHelper?.WriteLine(string.Create(
+            CultureInfo.InvariantCulture, $"the update that lost a worker took {longest.TotalSeconds:0.0} s"));
     }
 
     [Fact]
@@ -138,11 +140,14 @@ public sealed class LossTests
         var children = Children(learner.Id);
         learner.Kill();
         Assert.Equal(2, children.Count);
-        using var resumed = Program.Rl(folder.Path, ["cluster", "train", "--resume", "spread", "--episodes", "1", .. cluster]);
+        using var resumed = Program.Rl(
+            folder.Path, ["cluster", "train", "--resume", "spread", "--episodes", "1", .. cluster]);
         Assert.True(await resumed.Ends() == 0, resumed.Output);
         Assert.Equal(
-            File.ReadAllBytes(folder.File("runs/alone/agent.rl")), File.ReadAllBytes(folder.File("runs/spread/agent.rl")));
-        Assert.All(children, child => Assert.False(Directory.Exists($"/proc/{child}"), $"worker {child} outlived its learner"));
+            File.ReadAllBytes(folder.File("runs/alone/agent.rl")),
+            File.ReadAllBytes(folder.File("runs/spread/agent.rl")));
+        Assert.All(
+            children, child => Assert.False(Directory.Exists($"/proc/{child}"), $"worker {child} outlived its learner"));
     }
 
     private static List<int> Children(int parent)

@@ -62,7 +62,8 @@ internal sealed class Program : IDisposable
         while (!Output.Contains(text, StringComparison.Ordinal))
         {
             Assert.False(
-                process.HasExited || watch.Elapsed.TotalSeconds > seconds, $"Not said within {seconds} s: {text}. It said:\n{Output}");
+                process.HasExited || watch.Elapsed.TotalSeconds > seconds,
+                $"Not said within {seconds} s: {text}. It said:\n{Output}");
             await Task.Delay(20);
         }
     }

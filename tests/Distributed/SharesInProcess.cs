@@ -7,7 +7,8 @@ using Rl.Internal;
 namespace Rl.Tests.Distributed;
 
 /// <summary>Workers without a network: requests and answers are bytes all the same.</summary>
-internal sealed class SharesInProcess(EnvironmentSource environment, Func<int, int> workersOfRound) : IRoundCarrier, IDisposable
+internal sealed class SharesInProcess(EnvironmentSource environment, Func<int, int> workersOfRound)
+    : IRoundCarrier, IDisposable
 {
     private readonly Dictionary<int, ShareWorker> workers = [];
     private int rounds;

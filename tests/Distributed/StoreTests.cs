@@ -72,8 +72,8 @@ public sealed class StoreTests
 
         var port = Addresses.FreePort(IPAddress.Loopback);
         Program Postgres() => Program.Start(
-            "runuser", "/", "-u", "postgres", "--", Program.Find("postgres")!, "-D", data, "-p", Text(port), "-h", "127.0.0.1", "-k",
-            folder.Path);
+            "runuser", "/", "-u", "postgres", "--", Program.Find("postgres")!, "-D", data, "-p", Text(port), "-h",
+            "127.0.0.1", "-k", folder.Path);
         var postgres = Postgres();
         try
         {
@@ -82,7 +82,8 @@ public sealed class StoreTests
             {
                 // The server is the child of who runs it; a killed one recovers.
                 using (var stopped = Program.Start(
-                    "runuser", "/", "-u", "postgres", "--", Program.Find("pg_ctl")!, "-D", data, "-m", "immediate", "stop"))
+                    "runuser", "/", "-u", "postgres", "--", Program.Find("pg_ctl")!, "-D", data, "-m", "immediate",
+                    "stop"))
                 {
                     await stopped.Ends();
                 }

@@ -9,7 +9,8 @@ using Rl;
 using Rl.ClusterFigures;
 using Rl.Distributed;
 
-// What docs/distributed.md says of scaling: dotnet run -c Release --project tools/ClusterFigures. Ratios are of one run on one machine.
+// What docs/distributed.md says of scaling: dotnet run -c Release --project tools/ClusterFigures.
+// Ratios are of one run on one machine.
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 Plugin.Register(typeof(SleepingWalk).Assembly);
 const int Copies = 8;
@@ -22,7 +23,8 @@ Console.WriteLine($"| none, one process | {Copies} | {alone:0} | 1 | |");
 foreach (var workers in new[] { 1, 2, 4, 8 })
 {
     var rate = await Rate("SleepingWalk", workers, 256);
-    Console.WriteLine($"| {workers} | {workers * Copies} | {rate:0} | {rate / alone:0.00} | {rate / alone / workers:0%} |");
+    var ratio = rate / alone;
+    Console.WriteLine($"| {workers} | {workers * Copies} | {rate:0} | {ratio:0.00} | {ratio / workers:0%} |");
 }
 
 Console.WriteLine();
@@ -93,8 +95,8 @@ static Process Worker(int port)
     var info = new ProcessStartInfo(
         "dotnet",
         [
-            command, "cluster", "worker", "--with-input", "--learner", $"127.0.0.1:{port}", "--threads", "1", "--plugin",
-            typeof(SleepingWalk).Assembly.Location,
+            command, "cluster", "worker", "--with-input", "--learner", $"127.0.0.1:{port}", "--threads", "1",
+            "--plugin", typeof(SleepingWalk).Assembly.Location,
         ])
     { RedirectStandardInput = true, RedirectStandardOutput = true };
     var process = Process.Start(info)!;

@@ -88,8 +88,8 @@ internal sealed class LocalWorkers : IDisposable
 
         List<string> words =
         [
-            "cluster", "worker", "--with-input", "--learner", learner.ToString(), "--cluster", options.Name, "--threads",
-            threads.ToString(CultureInfo.InvariantCulture),
+            "cluster", "worker", "--with-input", "--learner", learner.ToString(), "--cluster", options.Name,
+            "--threads", threads.ToString(CultureInfo.InvariantCulture),
         ];
         foreach (var plugin in plugins)
         {

@@ -37,7 +37,7 @@ internal sealed class PlacedAgent : IDisposable
             {
                 notify(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"learner {cluster.Address} of the cluster \"{options.Name}\" waits for {request.Workers} workers"));
+                    $"the cluster \"{options.Name}\" at {cluster.Address} waits for {request.Workers} workers"));
             }
 
             await cluster.WaitForWorkersAsync(request.Workers, interruption).ConfigureAwait(false);

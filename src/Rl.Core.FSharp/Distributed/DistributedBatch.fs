@@ -40,7 +40,8 @@ type DistributedBatch(inner: BatchEnvironment, carrier: IRoundCarrier) =
         Collector(network, inner, options, workers).Collect state |> ignore
 
         invalidOp
-            $"A worker's network made a number that is not finite in step {step} of copy {copy}; this process's did not."
+            $"A worker's network made a number that is not finite in step {step} of copy {copy}; that of this process \
+              did not."
 
     /// The batch whose copies act elsewhere.
     member _.Inner = inner

@@ -112,9 +112,9 @@ type private Share(description: ShareDescription, batch: BatchEnvironment, worke
             ShareFailure.NonFinite(failure.Step, request.First + failure.Copy) |> ShareFormat.writeFailure
 
 /// Acts for one learner: requests are answered for whatever copies they ask for. What it answers follows from the
-/// request alone, so that any worker may answer it, again too, with the same bits; of an environment that cannot take up
-/// the states of a snapshot, a worker goes on with the episodes that it has where a request continues its own answer,
-/// and begins new ones otherwise. Not thread-safe.
+/// request alone, so that any worker may answer it, again too, with the same bits; of an environment that cannot take
+/// up the states of a snapshot, a worker goes on with the episodes that it has where a request continues its own
+/// answer, and begins new ones otherwise. Not thread-safe.
 [<Sealed>]
 type ShareWorker
     /// `create` makes a batch of so many copies. Raises `ShareRefusal` where version, environment or spaces are not

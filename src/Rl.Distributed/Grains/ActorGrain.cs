@@ -54,7 +54,7 @@ internal sealed class ActorGrain(WorkerSetup setup) : Grain, IActorGrain
 
     [SuppressMessage(
         "Design", "CA1031:Do not catch general exception types",
-        Justification = "Whatever a user's environment throws is told to the learner, since Orleans would lose its text.")]
+        Justification = "What a user's environment throws is told to the learner; Orleans would lose its text.")]
     private static Task<ActorReply> OnOwnThread(Func<ActorReply> action)
     {
         var reply = new TaskCompletionSource<ActorReply>(TaskCreationOptions.RunContinuationsAsynchronously);

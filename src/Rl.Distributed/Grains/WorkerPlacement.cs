@@ -18,7 +18,8 @@ internal sealed class WorkerPlacement : PlacementStrategy;
 /// <summary>Finds the worker.</summary>
 internal sealed class WorkerPlacementDirector : IPlacementDirector
 {
-    public Task<SiloAddress> OnAddActivation(PlacementStrategy strategy, PlacementTarget target, IPlacementContext context)
+    public Task<SiloAddress> OnAddActivation(
+        PlacementStrategy strategy, PlacementTarget target, IPlacementContext context)
     {
         var worker = ActorKey.Worker(target.GrainIdentity.Key.ToString()!);
         return context.GetCompatibleSilos(target).Contains(worker)

@@ -15,12 +15,13 @@ internal static class Addresses
     {
         var at = text.LastIndexOf(':');
         var host = at < 0 ? text : text[..at];
+        var number = 0;
         if (host.Length > 0
             && (at < 0
-                || (int.TryParse(text[(at + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+                || (int.TryParse(text[(at + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out number)
                     && number is > 0 and <= IPEndPoint.MaxPort)))
         {
-            return (host, at < 0 ? RlClusterOptions.DefaultPort : int.Parse(text[(at + 1)..], CultureInfo.InvariantCulture));
+            return (host, at < 0 ? RlClusterOptions.DefaultPort : number);
         }
 
         throw new ArgumentException($"{name} is \"{text}\"; it must be host:port, such as 10.0.0.5:11111.", name);
@@ -36,7 +37,9 @@ internal static class Addresses
 
         try
         {
-            return Dns.GetHostAddresses(host).OrderBy(found => found.AddressFamily != AddressFamily.InterNetwork).First();
+            return Dns.GetHostAddresses(host)
+                .OrderBy(found => found.AddressFamily != AddressFamily.InterNetwork)
+                .First();
         }
         catch (Exception error) when (error is SocketException or InvalidOperationException)
         {

@@ -6,6 +6,7 @@ namespace Rl.Distributed.Internal;
 internal static class LibraryVersion
 {
     public static string Text { get; } =
-        typeof(LibraryVersion).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion
+        typeof(LibraryVersion).Assembly
+            .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion
         ?? "unknown";
 }

@@ -196,7 +196,8 @@ internal sealed class PostgresMembership(string connectionString, string cluster
             var suspects = new List<Tuple<SiloAddress, DateTime>>();
             for (var index = 0; index < row.Suspects.Length; index++)
             {
-                suspects.Add(Tuple.Create(SiloAddress.FromParsableString(row.Suspects[index]), row.SuspectTimes[index]));
+                suspects.Add(
+                    Tuple.Create(SiloAddress.FromParsableString(row.Suspects[index]), row.SuspectTimes[index]));
             }
 
             return new()

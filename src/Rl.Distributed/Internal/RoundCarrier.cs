@@ -331,8 +331,8 @@ internal sealed class RoundCarrier(
         if (++share.Failures >= MostFailures)
         {
             throw new RlClusterException(
-                $"Copies {share.First} to {share.First + share.Number - 1} failed {share.Failures} times, the last time: "
-                    + $"{message}");
+                $"Copies {share.First} to {share.First + share.Number - 1} failed {share.Failures} times, the last "
+                    + $"time: {message}");
         }
     }
 

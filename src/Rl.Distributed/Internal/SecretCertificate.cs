@@ -26,7 +26,8 @@ internal static class SecretCertificate
 
     public static X509Certificate2 Of(string secret) => Known.GetOrAdd(secret, Make);
 
-    /// <summary>Whether a peer's certificate has the same key, of which it has proved to know the private part.</summary>
+    /// <summary>Whether a peer's certificate has the same key, of which it has proved to know the private
+    /// part.</summary>
     public static bool IsSame(X509Certificate2 own, X509Certificate2? other) =>
         other is not null
         && CryptographicOperations.FixedTimeEquals(

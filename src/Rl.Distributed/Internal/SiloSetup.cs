@@ -28,7 +28,8 @@ internal static class SiloSetup
     /// <summary>Sets a member up; gives where it listens. <paramref name="primary"/> keeps the list of members where
     /// there is no store; it may be this member.</summary>
     public static void Configure(
-        ISiloBuilder silo, RlClusterOptions options, bool isWorker, IPEndPoint self, IPEndPoint primary, PeerNotices notices)
+        ISiloBuilder silo, RlClusterOptions options, bool isWorker, IPEndPoint self, IPEndPoint primary,
+        PeerNotices notices)
     {
         var listen = IPAddress.Parse(options.Listen);
         silo.Services.AddSingleton(new WorkerSetup(options));
