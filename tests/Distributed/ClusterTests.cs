@@ -16,7 +16,12 @@ public sealed class ClusterTests
 {
     private static readonly PpoOptions Options = new()
     {
-        EnvironmentCopies = 6, RolloutSteps = 32, MinibatchSize = 64, Epochs = 2, Threads = 1, Hidden = [16, 16],
+        EnvironmentCopies = 6,
+        RolloutSteps = 32,
+        MinibatchSize = 64,
+        Epochs = 2,
+        Threads = 1,
+        Hidden = [16, 16],
         TotalSteps = 6 * 32 * 4,
     };
 

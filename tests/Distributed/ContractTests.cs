@@ -10,7 +10,10 @@ public sealed class ContractTests
 {
     private static readonly PpoOptions Options = new()
     {
-        EnvironmentCopies = 2, RolloutSteps = 8, Threads = 1, TotalSteps = 16,
+        EnvironmentCopies = 2,
+        RolloutSteps = 8,
+        Threads = 1,
+        TotalSteps = 16,
     };
 
     [Theory]

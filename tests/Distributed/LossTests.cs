@@ -18,7 +18,11 @@ public sealed class LossTests
 {
     private static readonly PpoOptions Options = new()
     {
-        EnvironmentCopies = 8, RolloutSteps = 256, Epochs = 4, Threads = 1, Hidden = [32, 32],
+        EnvironmentCopies = 8,
+        RolloutSteps = 256,
+        Epochs = 4,
+        Threads = 1,
+        Hidden = [32, 32],
         TotalSteps = 8 * 256 * 40,
     };
 

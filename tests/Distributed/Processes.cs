@@ -49,7 +49,9 @@ internal sealed class Program : IDisposable
     {
         var info = new ProcessStartInfo(program, words)
         {
-            WorkingDirectory = folder, RedirectStandardInput = true, RedirectStandardOutput = true,
+            WorkingDirectory = folder,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
         return new(Process.Start(info)!);

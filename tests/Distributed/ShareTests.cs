@@ -15,7 +15,12 @@ public sealed class ShareTests
 
     private static readonly PpoOptions Ppo = new()
     {
-        EnvironmentCopies = 7, RolloutSteps = 24, MinibatchSize = 48, Epochs = 2, Threads = 1, Hidden = [16, 16],
+        EnvironmentCopies = 7,
+        RolloutSteps = 24,
+        MinibatchSize = 48,
+        Epochs = 2,
+        Threads = 1,
+        Hidden = [16, 16],
         TotalSteps = 7 * 24 * Updates,
     };
 
@@ -34,8 +39,10 @@ public sealed class ShareTests
         ["ppo, own noise"] = (
             Ppo with { StateDependentExploration = true, ExplorationSteps = 8 },
             () => Environments.Make("Pendulum-v1")),
-        ["ppo, images and masks"] = (
+        ["ppo, masks"] = (
             Ppo with { RolloutSteps = 8, TotalSteps = 7 * 8 * Updates }, () => Environments.Make("Taxi-v3")),
+        ["ppo, images"] = (
+            Ppo with { RolloutSteps = 8, TotalSteps = 7 * 8 * 2 }, () => Environments.Make("MinAtar/Breakout-v1")),
         ["ppo, wrappers"] = (
             Ppo,
             () => Environments.Make("CartPole-v1").FrameStackObservation(3).StickyAction(0.3).TimeAwareObservation()),
@@ -45,7 +52,11 @@ public sealed class ShareTests
         ["trpo, a robot"] = (
             new TrpoOptions
             {
-                EnvironmentCopies = 9, RolloutSteps = 16, Threads = 1, Hidden = [16], TotalSteps = 9 * 16 * 2,
+                EnvironmentCopies = 9,
+                RolloutSteps = 16,
+                Threads = 1,
+                Hidden = [16],
+                TotalSteps = 9 * 16 * 2,
             },
             () => Environments.Make("Hopper-v5")),
     };

@@ -48,7 +48,11 @@ static async Task<double> Rate(string environment, int workers, int steps)
     var copies = Math.Max(1, workers) * Copies;
     var options = new PpoOptions
     {
-        EnvironmentCopies = copies, RolloutSteps = steps, Epochs = 4, MinibatchSize = 512, Threads = 1,
+        EnvironmentCopies = copies,
+        RolloutSteps = steps,
+        Epochs = 4,
+        MinibatchSize = 512,
+        Threads = 1,
         TotalSteps = (long)copies * steps * (Rounds + 1),
     };
     using var agent = Agent.Create(options, Environments.Make(environment), seed: 1);
