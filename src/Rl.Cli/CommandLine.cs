@@ -55,6 +55,13 @@ internal static class CommandLine
     /// <summary>Every command.</summary>
     internal static RootCommand Root(Terminal terminal, CancellationToken interruption)
     {
+        var plugins = new Option<string[]>(PluginOption)
+        {
+            Description = "An assembly of yours, such as bin/Release/net10.0/My.dll, whose algorithms and environments "
+                + "are known by their ids. Its code runs with your rights.",
+            HelpName = "assembly",
+            Recursive = true,
+        };
         var root = new RootCommand(
             "Reinforcement learning: train agents, evaluate and watch them, see what there is. "
             + "Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted (what was learned is saved).")
@@ -74,6 +81,7 @@ internal static class CommandLine
             ReportCommandLine.Report(terminal, interruption),
             DashboardCommandLine.Dashboard(terminal, interruption),
             TuneCommandLine.Tune(terminal, interruption),
+            ClusterCommandLine.Cluster(terminal, plugins, interruption),
             DataCommandLine.Data(terminal, interruption),
             InfoCommandLine.Info(terminal, interruption),
             Environments(terminal),
@@ -82,13 +90,7 @@ internal static class CommandLine
             Bench(terminal, interruption),
             InfoCommandLine.Completion(terminal),
         };
-        root.Add(new Option<string[]>(PluginOption)
-        {
-            Description = "An assembly of yours, such as bin/Release/net10.0/My.dll, whose algorithms and environments "
-                + "are known by their ids. Its code runs with your rights.",
-            HelpName = "assembly",
-            Recursive = true,
-        });
+        root.Add(plugins);
         return root;
     }
 

@@ -11,61 +11,13 @@ internal static class TrainCommandLine
 {
     public static Command Train(Terminal terminal, CancellationToken interruption)
     {
-        var words = new SessionWords(
-            "Environment steps, from --data gradient steps; those that are known to be good for the task, or the "
-                + "algorithm's default, if not given. The update that reaches them is taken whole.",
-            $"Recorded data to learn from: {DataWords.Places}. The environment, which evaluates, may then be left "
-                + "out.");
-        var algorithm = Words.Optional("algorithm", "The algorithm's id; rl algorithms lists them.");
-        Completions.Offer(algorithm, Completions.Algorithms);
-        var environment = Words.Optional("environment", "The environment's id; rl environments lists them.");
-        Completions.Offer(environment, Completions.Environments);
-        var resume = new Option<string?>("--resume")
-        {
-            Description = "Go on with a run, as rl resume does; one that has ended is evaluated again.",
-            HelpName = "run",
-        };
-        Completions.Offer(resume, Completions.Runs);
-        var seed = NumberOption.Whole<ulong>("--seed", "Where all randomness comes from; 1 if not given.", least: 0);
-        var run = new Option<string?>("--run") { Description = "The run's folder: a name under runs/, or a path." };
-        var overwrite =
-            new Option<bool>("--overwrite") { Description = "Replace the files of an earlier run in that folder." };
-        var defaults = new Option<bool>("--defaults")
-        {
-            Description = "Train with the algorithm's defaults, even where better options for the task are known.",
-        };
-        var options = Words.OptionsFile();
-        var set = Words.Settings(
-            "--set", "An option of the algorithm, for example LearningRate=3e-4; rl algorithms ALGORITHM lists them. "
-                + "It goes before that of a file.");
-        Completions.Offer(set, Completions.Options);
-        var environmentSet = Words.EnvironmentSet("of the environment");
-        var wrap = Words.Wrappers();
         const string Summary = "Train an agent and keep it in a run folder. Examples: rl train ppo CartPole-v1; "
             + "rl train dqn CartPole-v1 --seed 2 --tensorboard; rl train a2c CartPole-v1 --options tuned.json "
             + "--set Discount=0.98; rl train iql Pendulum-v1 --data pendulum/medium-v0.";
-        var command = new Command("train", Summary)
-        {
-            algorithm, environment, resume, seed, run, overwrite, defaults, options, set, environmentSet, wrap,
-        };
+        var words = new RunWords();
+        var command = new Command("train", Summary);
         words.AddTo(command);
-        command.SetAction(parsed => TrainCommand.Run(
-            words.Read(parsed) with
-            {
-                Algorithm = parsed.GetValue(algorithm),
-                Environment = parsed.GetValue(environment),
-                Resume = parsed.GetValue(resume),
-                Seed = parsed.GetValue(seed),
-                Run = parsed.GetValue(run),
-                Overwrite = parsed.GetValue(overwrite),
-                Defaults = parsed.GetValue(defaults),
-                OptionsFile = parsed.GetValue(options),
-                Settings = Words.Pairs("--set", parsed.GetValue(set)),
-                EnvironmentSettings = Words.Pairs("--environment-set", parsed.GetValue(environmentSet)),
-                Wrappers = parsed.GetValue(wrap) ?? [],
-            },
-            terminal,
-            interruption));
+        command.SetAction(parsed => TrainCommand.Run(words.Read(parsed), terminal, interruption));
         return command;
     }
 
@@ -86,6 +38,84 @@ internal static class TrainCommandLine
             terminal,
             interruption));
         return command;
+    }
+
+    /// <summary>All that a new run, or one that goes on, is asked for.</summary>
+    internal sealed class RunWords
+    {
+        private readonly SessionWords session = new(
+            "Environment steps, from --data gradient steps; those that are known to be good for the task, or the "
+                + "algorithm's default, if not given. The update that reaches them is taken whole.",
+            $"Recorded data to learn from: {DataWords.Places}. The environment, which evaluates, may then be left "
+                + "out.");
+
+        private readonly Argument<string?> algorithm =
+            Words.Optional("algorithm", "The algorithm's id; rl algorithms lists them.");
+
+        private readonly Argument<string?> environment =
+            Words.Optional("environment", "The environment's id; rl environments lists them.");
+
+        private readonly Option<string?> resume = new("--resume")
+        {
+            Description = "Go on with a run, as rl resume does; one that has ended is evaluated again.",
+            HelpName = "run",
+        };
+
+        private readonly Option<ulong?> seed =
+            NumberOption.Whole<ulong>("--seed", "Where all randomness comes from; 1 if not given.", least: 0);
+
+        private readonly Option<string?> run =
+            new("--run") { Description = "The run's folder: a name under runs/, or a path." };
+
+        private readonly Option<bool> overwrite =
+            new("--overwrite") { Description = "Replace the files of an earlier run in that folder." };
+
+        private readonly Option<bool> defaults = new("--defaults")
+        {
+            Description = "Train with the algorithm's defaults, even where better options for the task are known.",
+        };
+
+        private readonly Option<string?> options = Words.OptionsFile();
+
+        private readonly Option<string[]> set = Words.Settings(
+            "--set", "An option of the algorithm, for example LearningRate=3e-4; rl algorithms ALGORITHM lists them. "
+                + "It goes before that of a file.");
+
+        private readonly Option<string[]> environmentSet = Words.EnvironmentSet("of the environment");
+
+        private readonly Option<string[]> wrap = Words.Wrappers();
+
+        public void AddTo(Command command)
+        {
+            Completions.Offer(algorithm, Completions.Algorithms);
+            Completions.Offer(environment, Completions.Environments);
+            Completions.Offer(resume, Completions.Runs);
+            Completions.Offer(set, Completions.Options);
+            command.Add(algorithm);
+            command.Add(environment);
+            Option[] all = [resume, seed, run, overwrite, defaults, options, set, environmentSet, wrap];
+            foreach (var option in all)
+            {
+                command.Add(option);
+            }
+
+            session.AddTo(command);
+        }
+
+        public TrainRequest Read(ParseResult parsed) => session.Read(parsed) with
+        {
+            Algorithm = parsed.GetValue(algorithm),
+            Environment = parsed.GetValue(environment),
+            Resume = parsed.GetValue(resume),
+            Seed = parsed.GetValue(seed),
+            Run = parsed.GetValue(run),
+            Overwrite = parsed.GetValue(overwrite),
+            Defaults = parsed.GetValue(defaults),
+            OptionsFile = parsed.GetValue(options),
+            Settings = Words.Pairs("--set", parsed.GetValue(set)),
+            EnvironmentSettings = Words.Pairs("--environment-set", parsed.GetValue(environmentSet)),
+            Wrappers = parsed.GetValue(wrap) ?? [],
+        };
     }
 
     /// <summary>How long a run goes on, and what is kept and told of it.</summary>

@@ -33,6 +33,7 @@ public sealed class PublicSurfaceTests
     [InlineData("Rl.Api.CSharp")]
     [InlineData("Rl.Core.FSharp")]
     [InlineData("Rl.Data")]
+    [InlineData("Rl.Distributed")]
     [InlineData("Rl.Gymnasium")]
     [InlineData("Rl.Hosting")]
     [InlineData("Rl.Onnx")]

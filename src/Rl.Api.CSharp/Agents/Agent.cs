@@ -320,7 +320,7 @@ public sealed partial class Agent : IDisposable
 
             workers ??= NewWorkers(Options);
             copies ??= source.Create(Options.EnvironmentCopies);
-            learner = WithData(Options.CreateLearner(copies, workers));
+            learner = WithData(Options.CreateLearner(Placed(copies), workers));
             if (expert is { } asked)
             {
                 LearnerExpert.Give(asked.Core, learner);

@@ -79,6 +79,10 @@ internal sealed record TrainRequest
 
     /// <summary>Wrappers around the environment, the one next to it first.</summary>
     public IReadOnlyList<string> Wrappers { get; init; } = [];
+
+    /// <summary>Has the agent's copies act elsewhere while it trains, until the result is disposed of; is given whom to
+    /// tell what happens. Null for this process.</summary>
+    public Func<Agent, Action<string>, CancellationToken, IDisposable>? Place { get; init; }
 }
 
 /// <summary><c>rl train</c>: trains, saves, evaluates, draws.</summary>

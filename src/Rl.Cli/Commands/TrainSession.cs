@@ -95,6 +95,12 @@ internal sealed class TrainSession(
             folder.Journal.Interrupted(keeper.SavedSteps);
             return ExitCode.Interrupted;
         }
+        catch (InvalidOperationException) when (request.Place is not null)
+        {
+            // The cluster cannot go on; the agent is as it was after the last update.
+            Finish(keeper);
+            throw;
+        }
         catch (TrainingFailureException failure)
         {
             Finish(keeper);
@@ -135,6 +141,7 @@ internal sealed class TrainSession(
     {
         TrainingResult? result = null;
         var blownUp = 0L;
+        using var elsewhere = request.Place?.Invoke(agent, Notice, interruption);
         view.During(show =>
         {
             var steps = agent.Steps;

@@ -133,6 +133,10 @@ type BatchEnvironment() =
     abstract MaxEpisodeSteps: int
     /// The mean episode return that counts as solved; NaN for none.
     abstract RewardThreshold: float
+    /// The bytes that a copy has in each part of a snapshot's `Bytes`, in the order of the parts; a part has the same
+    /// number for every copy, one copy after the other. Or a clause that says why snapshots cannot be cut by copies.
+    abstract CopyBytes: Result<int list, string>
+    default _.CopyBytes = Error "its snapshots cannot be cut by copies"
     /// Starts every copy anew; copy i draws from the i-th stream split from `rng`.
     abstract Reset: rng: Rng -> unit
     /// Writes the present observations [N, observationSize].

@@ -347,6 +347,8 @@ type External(id: string, rewardThreshold: float, count: int, create: Func<int, 
         else
             snapshot
 
+    override _.CopyBytes = Ok [ Episodes.ProgressBytes 1 ]
+
     override _.Restore(snapshot: BatchSnapshot) =
         episodes.CheckSnapshot(snapshot, Episodes.ProgressBytes count)
         episodes.RestoreProgress(ReadOnlySpan snapshot.Bytes)

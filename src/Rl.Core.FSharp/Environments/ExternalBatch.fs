@@ -195,6 +195,8 @@ type ExternalBatch(id: string, rewardThreshold: float, count: int, copies: IMuta
         episodes.CaptureProgress(Span bytes)
         episodes.Snapshot bytes
 
+    override _.CopyBytes = Ok [ Episodes.ProgressBytes 1 ]
+
     override _.Restore(snapshot: BatchSnapshot) =
         episodes.CheckSnapshot(snapshot, Episodes.ProgressBytes count)
         episodes.RestoreProgress(ReadOnlySpan snapshot.Bytes)

@@ -201,6 +201,8 @@ type Vectorised<'State
         episodes.CaptureProgress(Span(bytes).Slice stateBytes.Length)
         episodes.Snapshot bytes
 
+    override _.CopyBytes = Ok [ MemoryMarshal.AsBytes(states.Span()).Length / count; Episodes.ProgressBytes 1 ]
+
     override _.Restore(snapshot: BatchSnapshot) =
         let stateBytes = MemoryMarshal.AsBytes(states.Span())
         episodes.CheckSnapshot(snapshot, stateBytes.Length + Episodes.ProgressBytes count)

@@ -84,6 +84,12 @@ type internal CollectorOptions =
         ExplorationSteps: int
     }
 
+/// Copies of an environment that act elsewhere, in other processes, and give whole rollouts.
+type internal IRolloutsElsewhere =
+    /// Lets all copies act by a state's policy and fills `into`: the state after acting.
+    abstract Collect:
+        network: ActorCritic * options: CollectorOptions * state: TrainingState * into: Rollout -> TrainingState
+
 /// The steps of a share as a part of a rollout.
 [<Sealed>]
 type internal RolloutSink(share: ActorShare, copies: int, stateSize: int, options: CollectorOptions, rollout: Rollout) =
@@ -202,7 +208,8 @@ module internal RolloutSize =
         int samples
 
 /// Collects rollouts; its memory is used again by each, so a rollout is valid until the next. `around` puts a sink
-/// round that of each share, for what is to be known beside a rollout.
+/// round that of each share, for what is to be known beside a rollout. Copies that act elsewhere do so by policies with
+/// a critic whose actions are drawn, without sinks of others.
 [<Sealed>]
 type internal Collector
     (
@@ -212,7 +219,7 @@ type internal Collector
         explorer: Explorer,
         environment: BatchEnvironment,
         options: CollectorOptions,
-        around: ActorShare -> ISink -> ISink,
+        around: (ActorShare -> ISink -> ISink) option,
         workers: Workers
     ) =
     let copies = environment.Count
@@ -239,11 +246,27 @@ type internal Collector
             States = Array.zeroCreate (options.Steps / options.SequenceLength * copies * actor.StateSize)
         }
 
-    let actors = Actors(actor, values, layout, environment, explorer, options.Normalise, workers.Count, workers)
+    let collectHere () =
+        let actors = Actors(actor, values, layout, environment, explorer, options.Normalise, workers.Count, workers)
+        let around = defaultArg around (fun _ sink -> sink)
 
-    let sinks: ISink[] =
-        actors.Shares
-        |> Array.map (fun share -> around share (RolloutSink(share, copies, actor.StateSize, options, rollout)))
+        let sinks: ISink[] =
+            actors.Shares
+            |> Array.map (fun share -> around share (RolloutSink(share, copies, actor.StateSize, options, rollout)))
+
+        fun state -> actors.Collect(state, sinks)
+
+    let collect =
+        match box environment, values, explorer, around with
+        | (:? IRolloutsElsewhere as copies), StateValues.Critic critic, Explorer.Sample _, None ->
+            let network = { Actor = actor; Critic = critic }
+            fun state -> copies.Collect(network, options, state, rollout)
+        | :? IRolloutsElsewhere, _, _, _ ->
+            Guard.fail
+                (nameof environment)
+                ("Copies in other processes act by a policy with a critic alone; this algorithm chooses its actions or "
+                 + "pays for them otherwise: train it in one process.")
+        | _ -> collectHere ()
 
     /// Without sinks round those of the shares.
     new
@@ -256,7 +279,7 @@ type internal Collector
             options: CollectorOptions,
             workers: Workers
         ) =
-        Collector(actor, values, layout, explorer, environment, options, (fun _ sink -> sink), workers)
+        Collector(actor, values, layout, explorer, environment, options, None, workers)
 
     /// Of the policy of an actor with a critic, whose actions are drawn from it.
     new
@@ -264,7 +287,7 @@ type internal Collector
             network: ActorCritic,
             environment: BatchEnvironment,
             options: CollectorOptions,
-            around: ActorShare -> ISink -> ISink,
+            around: (ActorShare -> ISink -> ISink) option,
             workers: Workers
         ) =
         let explorer = Explorer.Sample options.ExplorationSteps
@@ -274,9 +297,9 @@ type internal Collector
 
     /// The same without sinks round those of the shares.
     new(network: ActorCritic, environment: BatchEnvironment, options: CollectorOptions, workers: Workers) =
-        Collector(network, environment, options, (fun _ sink -> sink), workers)
+        Collector(network, environment, options, None, workers)
 
     /// Runs the state's policy for T steps: struct (rollout, the state after acting).
     member _.Collect(state: TrainingState) : struct (Rollout * TrainingState) =
-        let acted = actors.Collect(state, sinks)
+        let acted = collect state
         struct (rollout, acted)

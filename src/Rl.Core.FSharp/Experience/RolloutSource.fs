@@ -69,7 +69,7 @@ type RolloutSource
         network: ActorCritic,
         environment: BatchEnvironment,
         options: RolloutOptions,
-        around: ActorShare -> ISink -> ISink,
+        around: (ActorShare -> ISink -> ISink) option,
         workers: Workers
     ) =
     let layout = ActorCritic.layout network
@@ -126,7 +126,7 @@ type RolloutSource
 
     /// Without sinks round those of the shares.
     new(network: ActorCritic, environment: BatchEnvironment, options: RolloutOptions, workers: Workers) =
-        RolloutSource(network, environment, options, (fun _ sink -> sink), workers)
+        RolloutSource(network, environment, options, None, workers)
 
     /// T · N.
     member _.Samples = samples

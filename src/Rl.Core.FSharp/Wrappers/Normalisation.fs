@@ -73,6 +73,7 @@ type internal Normaliser(wrapper: Wrapper, inner: BatchEnvironment, observations
     member _.IsFrozen = frozen[0] = 1
     override _.IsCoupled = frozen[0] = 0 || inner.IsCoupled
     override _.Statistics = inner.Statistics @ [ learned.Value ]
+    override _.CopyBytes = Error $"{wrapper} learns from all copies together"
 
     override _.RestoreStatistics(statistics, isFrozen) =
         let below = inner.Statistics.Length

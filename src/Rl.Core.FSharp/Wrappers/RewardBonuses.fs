@@ -22,6 +22,7 @@ type internal RewardBonus(wrapper: Wrapper, inner: BatchEnvironment) as this =
     /// Takes in the observation that a copy's step led to.
     abstract Learn: copy: int * observation: ReadOnlySpan<float32> -> unit
     override _.IsCoupled = frozen[0] = 0 || inner.IsCoupled
+    override _.CopyBytes = Error $"{wrapper} learns from all copies together"
 
     override _.RestoreStatistics(statistics, isFrozen) =
         inner.RestoreStatistics(statistics, isFrozen)

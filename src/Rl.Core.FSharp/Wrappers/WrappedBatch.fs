@@ -307,6 +307,8 @@ type WrappedBatch
         memory.Save bytes
         { snapshot with Wrappers = this.Wrappers; Statistics = this.Statistics; Bytes = bytes }
 
+    override _.CopyBytes = inner.CopyBytes |> Result.map (fun below -> below @ memory.CopyBytes count)
+
     override this.Restore(snapshot) =
         if snapshot.Wrappers <> this.Wrappers then
             let join (texts: string list) = if texts.IsEmpty then "no wrapper" else String.Join(", ", texts)

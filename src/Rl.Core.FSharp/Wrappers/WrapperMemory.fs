@@ -40,6 +40,9 @@ type internal WrapperMemory() =
     /// The number of bytes of all.
     member _.Size: int = items |> Seq.sumBy _.Size
 
+    /// The bytes that each of so many copies has of every array.
+    member _.CopyBytes(count: int) : int list = items |> Seq.map (fun item -> item.Size / count) |> Seq.toList
+
     /// Writes all into the last bytes.
     member this.Save(bytes: byte[]) : unit =
         let mutable offset = bytes.Length - this.Size

@@ -1,0 +1,70 @@
+using System;
+using System.Collections.Generic;
+using Rl.Core.Distributed;
+using Rl.Core.Environments;
+using Rl.Internal;
+
+namespace Rl;
+
+/// <content>Training with copies that act in other processes.</content>
+public sealed partial class Agent
+{
+    private IRoundCarrier? carrier;
+
+    /// <summary>What a file would hold to find the environment again; empty without one.</summary>
+    internal IReadOnlyList<KeyValuePair<string, string>> EnvironmentNotes => source is null ? [] : [.. source.Notes];
+
+    /// <summary>Has the copies that it trains in act by a carrier until the result is disposed of. What it becomes and
+    /// saves is the same.</summary>
+    /// <exception cref="ArgumentException">The copies depend on each other, or the algorithm does not collect rollouts;
+    /// nothing is changed then.</exception>
+    internal IDisposable ActElsewhere(IRoundCarrier elsewhere)
+    {
+        using (Enter())
+        {
+            if (carrier is not null)
+            {
+                throw new InvalidOperationException("The agent's copies act elsewhere already; dispose of that first.");
+            }
+
+            DropLearner();
+            carrier = elsewhere;
+            try
+            {
+                Failures.Translate(() => Learner());
+            }
+            catch
+            {
+                ActHere();
+                throw;
+            }
+        }
+
+        return new Elsewhere(this);
+    }
+
+    private void ActHere()
+    {
+        DropLearner();
+        carrier = null;
+    }
+
+    private BatchEnvironment Placed(BatchEnvironment batch) =>
+        carrier is null ? batch : new DistributedBatch(batch, carrier);
+
+    private sealed class Elsewhere(Agent agent) : IDisposable
+    {
+        private bool isDisposed;
+
+        public void Dispose()
+        {
+            if (!isDisposed && !agent.isDisposed)
+            {
+                using var _ = agent.Enter();
+                agent.ActHere();
+            }
+
+            isDisposed = true;
+        }
+    }
+}

@@ -1,0 +1,40 @@
+using System.Collections.Generic;
+
+namespace Rl.Cli.Commands;
+
+/// <summary>What <c>rl cluster train</c> and <c>rl cluster worker</c> were asked for.</summary>
+internal sealed record ClusterRequest
+{
+    /// <summary>The list of members; null for that of the learner.</summary>
+    public string? Store { get; init; }
+
+    public string Cluster { get; init; } = "rl";
+
+    public string Listen { get; init; } = "127.0.0.1";
+
+    public string? Advertise { get; init; }
+
+    public int Port { get; init; }
+
+    public string? SecretFile { get; init; }
+
+    /// <summary>Of a worker: where the learner is.</summary>
+    public string? Learner { get; init; }
+
+    /// <summary>Of a worker.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>Of a worker: whether it ends with its standard input.</summary>
+    public bool EndsWithInput { get; init; }
+
+    public bool Json { get; init; }
+
+    /// <summary>Of a learner: the workers to begin with.</summary>
+    public int Workers { get; init; }
+
+    /// <summary>Of a learner: whether the workers are started elsewhere.</summary>
+    public bool StartsNone { get; init; }
+
+    /// <summary>Assemblies that workers which are started here load too.</summary>
+    public IReadOnlyList<string> Plugins { get; init; } = [];
+}

@@ -1,0 +1,95 @@
+using System;
+using System.Globalization;
+using System.Net;
+using System.Threading;
+using System.Threading.Tasks;
+using Microsoft.Extensions.Hosting;
+
+namespace Rl.Distributed.Internal;
+
+/// <summary>This process as a member of a cluster: a silo in a host of its own.</summary>
+internal sealed class Member : IAsyncDisposable
+{
+    private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(3);
+
+    private readonly IHost host;
+
+    private Member(IHost host, IPEndPoint address, PeerNotices notices) =>
+        (this.host, Address, Notices) = (host, address, notices);
+
+    /// <summary>Where others reach it.</summary>
+    public IPEndPoint Address { get; }
+
+    public PeerNotices Notices { get; }
+
+    public IServiceProvider Services => host.Services;
+
+    /// <summary>Joins the cluster.</summary>
+    /// <exception cref="RlClusterException">It cannot; the message says what to do.</exception>
+    public static async Task<Member> Join(
+        RlClusterOptions options, bool isWorker, CancellationToken cancellation)
+    {
+        var address = Addresses.Advertised(options);
+        var listen = IPAddress.Parse(options.Listen);
+        var port = options.Port > 0 ? options.Port
+            : !isWorker && options.Store is null ? RlClusterOptions.DefaultPort
+            : Addresses.FreePort(listen);
+        Addresses.RequireFree(listen, port);
+        var self = new IPEndPoint(address, port);
+        var primary = isWorker && options.Store is null ? LearnerOf(options) : self;
+        var notices = new PeerNotices();
+        var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+        builder.Services.AddOrleans(silo => SiloSetup.Configure(silo, options, isWorker, self, primary, notices));
+        var host = builder.Build();
+        try
+        {
+            await host.StartAsync(cancellation).ConfigureAwait(false);
+            return new(host, self, notices);
+        }
+        catch (Exception error) when (error is not OperationCanceledException)
+        {
+            host.Dispose();
+            throw Refusal(options, primary, notices, error);
+        }
+        catch
+        {
+            host.Dispose();
+            throw;
+        }
+    }
+
+    public static IPEndPoint LearnerOf(RlClusterOptions options)
+    {
+        var (name, port) = Addresses.Parse(
+            options.Learner ?? string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{RlClusterOptions.DefaultPort}"),
+            nameof(options.Learner));
+        return new(Addresses.Resolve(name), port);
+    }
+
+    /// <summary>Leaves the cluster; whoever does not answer meanwhile is not waited for.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        using var limit = new CancellationTokenSource(Farewell);
+        try
+        {
+            await host.StopAsync(limit.Token).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is OperationCanceledException or Orleans.Runtime.OrleansException)
+        {
+            // The others find out by themselves.
+        }
+
+        host.Dispose();
+    }
+
+    private static RlClusterException Refusal(
+        RlClusterOptions options, IPEndPoint primary, PeerNotices notices, Exception error)
+    {
+        var where = options.Store is null ? $"the learner at {primary}" : "the store of its members";
+        var remedy = notices.HasSeenStrangers ? "The secret is not that of the cluster: give all members the same."
+            : options.Store is null
+                ? "Start the learner, and give its address, its port and its secret."
+                : "Look whether it runs, and whether the cluster's other members are those of this secret.";
+        return new($"The cluster \"{options.Name}\" cannot be joined through {where}: {error.Message} {remedy}", error);
+    }
+}

@@ -1,0 +1,368 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Threading;
+using System.Threading.Tasks;
+using Orleans;
+using Orleans.Runtime;
+using Rl.Core.Distributed;
+using Rl.Distributed.Grains;
+
+namespace Rl.Distributed.Internal;
+
+/// <summary>Has the workers of a cluster do a learner's rollouts: cuts the copies into shares, gives each to a worker,
+/// and gives it to another where the first is lost, fails or is much slower than the rest. The bits do not depend on
+/// who acts.</summary>
+internal sealed class RoundCarrier(
+    IGrainFactory grains,
+    WorkerDirectory directory,
+    WorkerLedger ledger,
+    PeerNotices self,
+    ActorPlan environment,
+    Action<string> notify,
+    CancellationToken cancellation) : IRoundCarrier
+{
+    /// <summary>How long a worker that could not be reached is left alone.</summary>
+    private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(300);
+
+    /// <summary>How often what cannot be waited for is looked at.</summary>
+    private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>A share is given to an idle worker too when it takes this much longer than the slowest other, and at
+    /// least <see cref="LeastPatience"/>.</summary>
+    private const double Patience = 3;
+
+    private static readonly TimeSpan LeastPatience = TimeSpan.FromSeconds(1);
+
+    /// <summary>How many workers may fail with one share, until it is the share's fault.</summary>
+    private const int MostFailures = 3;
+
+    private readonly HashSet<SiloAddress> begun = [];
+    private readonly Dictionary<SiloAddress, long> restsUntil = [];
+    private readonly List<Attempt> left = [];
+    private List<Share>? kept;
+    private TimeSpan slowest = TimeSpan.FromSeconds(10);
+
+    public void Carry(DistributedRound round) => CarryAsync(round).GetAwaiter().GetResult();
+
+    private async Task CarryAsync(DistributedRound round)
+    {
+        var began = Stopwatch.GetTimestamp();
+        var shares = await Split(round).ConfigureAwait(false);
+        var running = new List<Attempt>();
+        var finished = TimeSpan.Zero;
+        while (shares.Exists(share => !share.IsDone))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            RequireMembership();
+            self.Tell(notify);
+            var changed = directory.Changed;
+            var live = Available();
+            DropLost(running);
+            Assign(round, shares, running, live, finished);
+            if (running.Count == 0)
+            {
+                RequireWorkers(live);
+            }
+
+            await Task.WhenAny(
+                [changed, self.Lost, Task.Delay(Glance, cancellation), .. running.Select(attempt => attempt.Reply)])
+                .ConfigureAwait(false);
+            foreach (var attempt in running.Where(attempt => attempt.Reply.IsCompleted).ToList())
+            {
+                running.Remove(attempt);
+                if (Take(round, attempt))
+                {
+                    var took = Stopwatch.GetElapsedTime(attempt.Began);
+                    finished = took > finished ? took : finished;
+                }
+            }
+        }
+
+        // Those that are still at a share which another has done are not asked for more until they are through.
+        left.AddRange(running);
+        slowest = finished;
+        ClusterMetrics.Round(Stopwatch.GetElapsedTime(began).TotalSeconds);
+    }
+
+    /// <summary>The shares of a round: one a worker. Copies whose episodes only the worker has that they began in stay
+    /// in the shares of the first round.</summary>
+    private async Task<List<Share>> Split(DistributedRound round)
+    {
+        if (kept is not null && !round.RestoresEpisodes)
+        {
+            kept.ForEach(share => share.Renew());
+            return kept;
+        }
+
+        var hasTold = false;
+        while (true)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            RequireMembership();
+            self.Tell(notify);
+            var changed = directory.Changed;
+            var workers = Available();
+            if (workers.Count > 0)
+            {
+                var count = Math.Min(workers.Count, round.Copies);
+                kept =
+                [
+                    .. Enumerable.Range(0, count).Select(index =>
+                    {
+                        var first = (int)((long)index * round.Copies / count);
+                        var next = (int)((long)(index + 1) * round.Copies / count);
+                        return new Share(first, next - first) { Owner = workers[index] };
+                    }),
+                ];
+                return kept;
+            }
+
+            RequireWorkers(workers);
+            if (!hasTold && directory.Live.Count == 0)
+            {
+                hasTold = true;
+                notify("there is no worker; waiting for one");
+            }
+
+            await Task.WhenAny(changed, self.Lost, Task.Delay(Glance, cancellation)).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>The workers that may be asked now.</summary>
+    private List<SiloAddress> Available()
+    {
+        left.RemoveAll(attempt => attempt.Reply.IsCompleted || !directory.IsLive(attempt.Worker));
+        var now = Stopwatch.GetTimestamp();
+        return
+        [
+            .. directory.Live.Where(worker => !ledger.HasRefused(worker)
+                && restsUntil.GetValueOrDefault(worker) < now
+                && !left.Exists(attempt => attempt.Worker.Equals(worker))),
+        ];
+    }
+
+    private void RequireMembership()
+    {
+        if (self.Lost.IsCompleted)
+        {
+            throw new RlClusterException(
+                "The other members gave this learner up, since it did not answer for too long: it was stopped, or the "
+                    + "network was away. What was saved is there: resume the run.");
+        }
+    }
+
+    private void RequireWorkers(List<SiloAddress> available)
+    {
+        if (available.Count == 0 && directory.Live is { Count: > 0 } live && live.All(ledger.HasRefused))
+        {
+            var refusals = ledger.Read(live).Select(worker => $"{worker.Address}: {worker.Refusal}");
+            throw new RlClusterException($"No worker can act for this learner. {string.Join(" ", refusals)}");
+        }
+    }
+
+    /// <summary>Takes back the shares of workers that are no longer members.</summary>
+    private void DropLost(List<Attempt> running)
+    {
+        foreach (var attempt in running.Where(attempt => !directory.IsLive(attempt.Worker)).ToList())
+        {
+            running.Remove(attempt);
+            Observe(attempt.Reply);
+            Lose(attempt, "is lost");
+        }
+    }
+
+    private void Lose(Attempt attempt, string why)
+    {
+        attempt.Share.Running--;
+        begun.Remove(attempt.Worker);
+        if (!attempt.Share.IsDone)
+        {
+            ClusterMetrics.ShareLost();
+            notify($"worker {attempt.Worker.Endpoint} {why}; its copies act in another");
+        }
+    }
+
+    private void Assign(
+        DistributedRound round, List<Share> shares, List<Attempt> running, List<SiloAddress> live, TimeSpan finished)
+    {
+        var idle = live.Where(worker => !running.Exists(attempt => attempt.Worker.Equals(worker))).ToList();
+        foreach (var share in shares.Where(share => !share.IsDone && share.Running == 0))
+        {
+            if (round.RestoresEpisodes)
+            {
+                if (idle.Count == 0)
+                {
+                    break;
+                }
+
+                var worker = share.Owner is { } owner && idle.Contains(owner) ? owner : idle[0];
+                idle.Remove(worker);
+                Start(round, share, worker, running);
+            }
+            else
+            {
+                // It goes on where its episodes are; another begins new ones.
+                if (share.Owner is null || !directory.IsLive(share.Owner) || ledger.HasRefused(share.Owner))
+                {
+                    share.Owner = live.MinBy(worker => shares.Count(other => worker.Equals(other.Owner)));
+                }
+
+                if (share.Owner is { } owner && live.Contains(owner))
+                {
+                    Start(round, share, owner, running);
+                }
+            }
+        }
+
+        if (!round.RestoresEpisodes || shares.Exists(share => !share.IsDone && share.Running == 0))
+        {
+            return;
+        }
+
+        var patience = Patience * (finished > TimeSpan.Zero ? finished : slowest);
+        patience = patience > LeastPatience ? patience : LeastPatience;
+        foreach (var slow in running.Where(attempt => attempt.Share is { IsDone: false, Running: 1 }
+            && Stopwatch.GetElapsedTime(attempt.Began) > patience).ToList())
+        {
+            if (idle.Count == 0)
+            {
+                return;
+            }
+
+            Start(round, slow.Share, idle[0], running);
+            idle.RemoveAt(0);
+        }
+    }
+
+    private void Start(DistributedRound round, Share share, SiloAddress worker, List<Attempt> running)
+    {
+        share.Running++;
+        running.Add(new(share, worker, Stopwatch.GetTimestamp(), Ask(round, share, worker)));
+    }
+
+    private async Task<(ActorReply Reply, long Bytes)> Ask(DistributedRound round, Share share, SiloAddress worker)
+    {
+        var request = round.Request(share.First, share.Number);
+        if (request.Length > SiloSetup.LargestMessage - 4096)
+        {
+            throw new RlClusterException(
+                $"A request has {request.Length} bytes, more than a message may hold: use fewer parameters.");
+        }
+
+        var actor = grains.GetGrain<IActorGrain>(ActorKey.Of(worker, directory.Self, round.Key));
+        var isKnown = begun.Contains(worker);
+        var reply = isKnown
+            ? await actor.Act(new() { Bytes = request }).ConfigureAwait(false)
+            : new() { Kind = ActorReplyKind.NeedsPlan };
+        if (reply.Kind == ActorReplyKind.NeedsPlan)
+        {
+            reply = await actor.Begin(environment with { Description = round.Description }).ConfigureAwait(false);
+            if (reply.Kind == ActorReplyKind.Done)
+            {
+                reply = await actor.Act(new() { Bytes = request }).ConfigureAwait(false);
+            }
+        }
+
+        return (reply, request.Length + (reply.Answer?.Length ?? 0));
+    }
+
+    /// <summary>Takes in what came of an attempt; whether its share is done by it.</summary>
+    private bool Take(DistributedRound round, Attempt attempt)
+    {
+        var (share, worker) = (attempt.Share, attempt.Worker);
+        if (attempt.Reply.Exception?.GetBaseException() is { } error)
+        {
+            if (error is not (OrleansException or TimeoutException or IOException))
+            {
+                throw error;
+            }
+
+            restsUntil[worker] = Stopwatch.GetTimestamp() + (long)(Rest.TotalSeconds * Stopwatch.Frequency);
+            Lose(attempt, "does not answer");
+            return false;
+        }
+
+        var (reply, bytes) = attempt.Reply.Result;
+        switch (reply.Kind)
+        {
+            case ActorReplyKind.Done when share.IsDone:
+                share.Running--;
+                return false;
+            case ActorReplyKind.Done:
+                share.Running--;
+                begun.Add(worker);
+                return Accept(round, share, worker, reply.Answer!, bytes);
+            case ActorReplyKind.Refused:
+                ledger.Refused(worker, reply.Message ?? "");
+                Lose(attempt, $"cannot act for this learner: {reply.Message}");
+                return false;
+            default:
+                Lose(attempt, $"failed: {reply.Message}");
+                Failed(share, reply.Message);
+                return false;
+        }
+    }
+
+    private bool Accept(DistributedRound round, Share share, SiloAddress worker, byte[] answer, long bytes)
+    {
+        try
+        {
+            var seconds = round.Accept(share.First, share.Number, answer);
+            var steps = (long)round.Steps * share.Number;
+            share.IsDone = true;
+            share.Owner = round.RestoresEpisodes ? worker : share.Owner;
+            ledger.Acted(worker, steps, seconds);
+            ClusterMetrics.Acted(worker.Endpoint.ToString(), steps, bytes);
+            return true;
+        }
+        catch (Exception error) when (error is InvalidDataException or ArgumentException)
+        {
+            notify($"worker {worker.Endpoint} gave an answer that cannot be read: {error.Message}");
+            Failed(share, error.Message);
+            return false;
+        }
+    }
+
+    private static void Failed(Share share, string? message)
+    {
+        if (++share.Failures >= MostFailures)
+        {
+            throw new RlClusterException(
+                $"Copies {share.First} to {share.First + share.Number - 1} failed {share.Failures} times, the last "
+                    + $"time: {message}");
+        }
+    }
+
+    /// <summary>What nobody waits for any more may fail unheard.</summary>
+    private static void Observe(Task task) =>
+        task.ContinueWith(
+            done => _ = done.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted,
+            TaskScheduler.Default);
+
+    /// <summary>Some copies of a round.</summary>
+    private sealed class Share(int first, int number)
+    {
+        public int First => first;
+
+        public int Number => number;
+
+        /// <summary>The worker that acted for it last.</summary>
+        public SiloAddress? Owner { get; set; }
+
+        public bool IsDone { get; set; }
+
+        /// <summary>The workers that are at it.</summary>
+        public int Running { get; set; }
+
+        public int Failures { get; set; }
+
+        public void Renew() => (IsDone, Running, Failures) = (false, 0, 0);
+    }
+
+    /// <summary>A share in the hands of a worker.</summary>
+    private sealed record Attempt(
+        Share Share, SiloAddress Worker, long Began, Task<(ActorReply Reply, long Bytes)> Reply);
+}

@@ -1,0 +1,80 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Threading;
+using Orleans.Runtime;
+
+namespace Rl.Distributed.Internal;
+
+/// <summary>What each worker has done for a learner, for whoever looks on.</summary>
+internal sealed class WorkerLedger
+{
+    private readonly Lock gate = new();
+    private readonly Dictionary<SiloAddress, Entry> entries = [];
+
+    public void Acted(SiloAddress worker, long steps, double seconds)
+    {
+        lock (gate)
+        {
+            var entry = Of(worker);
+            entry.Steps += steps;
+            entry.Seconds += seconds;
+        }
+    }
+
+    public void Refused(SiloAddress worker, string message)
+    {
+        lock (gate)
+        {
+            Of(worker).Refusal = message;
+        }
+    }
+
+    public bool HasRefused(SiloAddress worker)
+    {
+        lock (gate)
+        {
+            return entries.TryGetValue(worker, out var entry) && entry.Refusal is not null;
+        }
+    }
+
+    /// <summary>All that are there or were, in the order of their addresses.</summary>
+    public IReadOnlyList<ClusterWorker> Read(IReadOnlyList<SiloAddress> live)
+    {
+        lock (gate)
+        {
+            return
+            [
+                .. live.Union(entries.Keys).Order().Select(worker =>
+                {
+                    var entry = entries.GetValueOrDefault(worker);
+                    return new ClusterWorker(
+                        worker.Endpoint.ToString(),
+                        live.Contains(worker),
+                        entry?.Steps ?? 0,
+                        TimeSpan.FromSeconds(entry?.Seconds ?? 0),
+                        entry?.Refusal);
+                }),
+            ];
+        }
+    }
+
+    private Entry Of(SiloAddress worker)
+    {
+        if (!entries.TryGetValue(worker, out var entry))
+        {
+            entries.Add(worker, entry = new());
+        }
+
+        return entry;
+    }
+
+    private sealed class Entry
+    {
+        public long Steps { get; set; }
+
+        public double Seconds { get; set; }
+
+        public string? Refusal { get; set; }
+    }
+}

@@ -1,0 +1,46 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using Rl.Core.Distributed;
+using Rl.Distributed.Grains;
+using Rl.Internal;
+
+namespace Rl.Distributed.Internal;
+
+/// <summary>What a worker acts with: its threads, and the environments that it can make.</summary>
+internal sealed class WorkerSetup(RlClusterOptions options)
+{
+    private readonly Dictionary<string, Func<IEnvironment>> own = new(options.Environments, StringComparer.Ordinal);
+
+    private int Threads => options.Threads == 0 ? Environment.ProcessorCount : options.Threads;
+
+    /// <summary>Acts by a plan; refused with an <see cref="ArgumentException"/> or a <see cref="ShareRefusal"/> that
+    /// says what differs.</summary>
+    public ShareWorker Create(ActorPlan plan)
+    {
+        if (plan.Version != LibraryVersion.Text)
+        {
+            throw new ArgumentException(
+                $"The worker runs version {LibraryVersion.Text} of Rl, the learner {plan.Version}: install the same "
+                    + "version on both.");
+        }
+
+        var source = Find(plan);
+        return new ShareWorker(plan.Description, source.Create, Threads);
+    }
+
+    private EnvironmentSource Find(ActorPlan plan)
+    {
+        if (own.TryGetValue(plan.Environment, out var factory))
+        {
+            return EnvironmentSource.Of(factory);
+        }
+
+        var notes = plan.Notes.Chunk(2).Select(pair => KeyValuePair.Create(pair[0], pair[1])).ToList();
+        return EnvironmentSource.Find(plan.Environment, notes) is { } known
+            ? EnvironmentSource.Of(known)
+            : throw new ArgumentException(
+                $"The worker has no environment {plan.Environment}; start it with the assembly that has it (rl cluster "
+                    + "worker --plugin), or add it to RlClusterOptions.Environments.");
+    }
+}

@@ -1,0 +1,111 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Net;
+using System.Threading;
+using System.Threading.Tasks;
+using Microsoft.Extensions.DependencyInjection;
+using Orleans;
+using Orleans.Runtime;
+using Rl.Distributed.Grains;
+using Rl.Distributed.Internal;
+
+namespace Rl.Distributed;
+
+/// <summary>A cluster as a learner sees it: workers in other processes and on other machines, in which an agent's
+/// copies act while it learns here.</summary>
+/// <remarks>An agent becomes the same bit for bit as in one process, whatever the number of workers and whichever of
+/// them are lost meanwhile: what a worker does follows from the request alone. That holds for environments whose states
+/// can be copied, as the library's; of others, the copies of a lost worker begin new episodes.</remarks>
+public sealed class RlCluster : IAsyncDisposable
+{
+    private readonly Member member;
+    private readonly WorkerDirectory directory;
+    private readonly WorkerLedger ledger = new();
+    private readonly Action<string> notify;
+
+    private RlCluster(Member member, Action<string> notify)
+    {
+        this.member = member;
+        this.notify = notify;
+        directory = new(member.Services.GetRequiredService<ISiloStatusOracle>());
+    }
+
+    /// <summary>Where workers reach the learner.</summary>
+    public IPEndPoint Address => member.Address;
+
+    /// <summary>The workers that are there, and those that have acted and are gone.</summary>
+    public IReadOnlyList<ClusterWorker> Workers => ledger.Read(directory.Live);
+
+    /// <summary>Joins a cluster as its learner. Without a store it keeps the list of members itself.</summary>
+    /// <param name="options">Where to listen and how members find each other.</param>
+    /// <param name="notices">Is told in a sentence of workers that are lost or refused.</param>
+    /// <param name="cancellationToken">Gives up joining.</param>
+    /// <exception cref="ArgumentException">An option is out of its range.</exception>
+    /// <exception cref="RlClusterException">The port is taken, or the store does not answer.</exception>
+    public static async Task<RlCluster> StartAsync(
+        RlClusterOptions options,
+        IProgress<string>? notices = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        Action<string> notify = notices is null ? _ => { } : notices.Report;
+        var member = await Member.Join(options, isWorker: false, cancellationToken).ConfigureAwait(false);
+        return new(member, notify);
+    }
+
+    /// <summary>Waits until so many workers are there.</summary>
+    /// <param name="count">At least 1.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    public async Task WaitForWorkersAsync(int count, CancellationToken cancellationToken = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        while (true)
+        {
+            var changed = directory.Changed;
+            if (directory.Live.Count >= count)
+            {
+                return;
+            }
+
+            await Task.WhenAny(changed, Task.Delay(TimeSpan.FromMilliseconds(200), cancellationToken))
+                .ConfigureAwait(false);
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+    }
+
+    /// <summary>Has an agent's copies act in the workers until the result is disposed of: <c>using
+    /// (cluster.Attach(agent)) { agent.Train(1_000_000); }</c>. Training waits where there is no worker.</summary>
+    /// <param name="agent">An agent of an algorithm that collects rollouts with a critic: PPO, A2C, VPG, TRPO, NPG,
+    /// PPG, V-MPO.</param>
+    /// <param name="cancellationToken">Also ends the waiting for workers within an update.</param>
+    /// <exception cref="ArgumentException">The agent's copies depend on each other, by a wrapper that normalises, or
+    /// its algorithm acts otherwise.</exception>
+    public IDisposable Attach(Agent agent, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(agent);
+        var plan = new ActorPlan
+        {
+            Version = LibraryVersion.Text,
+            Environment = agent.EnvironmentId,
+            Notes = [.. agent.EnvironmentNotes.SelectMany(note => new[] { note.Key, note.Value })],
+            Description = [],
+        };
+        return agent.ActElsewhere(new RoundCarrier(
+            member.Services.GetRequiredService<IGrainFactory>(),
+            directory,
+            ledger,
+            member.Notices,
+            plan,
+            notify,
+            cancellationToken));
+    }
+
+    /// <summary>Leaves the cluster.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        directory.Dispose();
+        await member.DisposeAsync().ConfigureAwait(false);
+    }
+}

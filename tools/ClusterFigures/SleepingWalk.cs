@@ -1,0 +1,90 @@
+using System;
+using System.Diagnostics;
+using System.Threading;
+
+namespace Rl.ClusterFigures;
+
+/// <summary>A walk on a line whose steps take a while without a core: a robot, or a simulation elsewhere.</summary>
+public sealed class SleepingWalk : IEnvironment
+{
+    private static readonly TimeSpan StepTime = TimeSpan.FromMilliseconds(1);
+
+    private int place;
+
+    /// <inheritdoc/>
+    public string Name => "SleepingWalk";
+
+    /// <inheritdoc/>
+    public Space ObservationSpace { get; } = Space.Box(-1, 1, 8);
+
+    /// <inheritdoc/>
+    public Space ActionSpace { get; } = Space.Discrete(2);
+
+    /// <inheritdoc/>
+    public int MaxEpisodeSteps => 100;
+
+    /// <inheritdoc/>
+    public double RewardThreshold => double.NaN;
+
+    /// <inheritdoc/>
+    public ReadOnlyMemory<float> Reset(ulong seed)
+    {
+        place = (int)(seed % 7) - 3;
+        return Observation();
+    }
+
+    /// <inheritdoc/>
+    public StepResult Step(ReadOnlySpan<float> action)
+    {
+        Thread.Sleep(StepTime);
+        place += action[0] > 0.5f ? 1 : -1;
+        return new(Observation(), -Math.Abs(place), Terminated: Math.Abs(place) > 10);
+    }
+
+    private float[] Observation() => [place / 11f, 0, 0, 0, 0, 0, 0, 1];
+}
+
+/// <summary>The same walk whose steps keep a core busy for 50 µs.</summary>
+public sealed class BusyWalk : IEnvironment
+{
+    private static readonly long StepTicks = Stopwatch.Frequency / 20_000;
+
+    private int place;
+
+    /// <inheritdoc/>
+    public string Name => "BusyWalk";
+
+    /// <inheritdoc/>
+    public Space ObservationSpace { get; } = Space.Box(-1, 1, 8);
+
+    /// <inheritdoc/>
+    public Space ActionSpace { get; } = Space.Discrete(2);
+
+    /// <inheritdoc/>
+    public int MaxEpisodeSteps => 100;
+
+    /// <inheritdoc/>
+    public double RewardThreshold => double.NaN;
+
+    /// <inheritdoc/>
+    public ReadOnlyMemory<float> Reset(ulong seed)
+    {
+        place = (int)(seed % 7) - 3;
+        return Observation();
+    }
+
+    /// <inheritdoc/>
+    public StepResult Step(ReadOnlySpan<float> action)
+    {
+        var end = Stopwatch.GetTimestamp() + StepTicks;
+        while (Stopwatch.GetTimestamp() < end)
+        {
+            Thread.SpinWait(8);
+        }
+
+        place += action[0] > 0.5f ? 1 : -1;
+        return new(Observation(), -Math.Abs(place), Terminated: Math.Abs(place) > 10);
+    }
+
+    private float[] Observation() => [place / 11f, 0, 0, 0, 0, 0, 0, 1];
+}
