@@ -22,9 +22,7 @@ module Registry =
                 Box2DEntries.all
                 ClassicControlEntries.all
                 GoalEntries.all
-                GoalReachingEntries.all
                 MinAtarEntries.all
-                QuadrotorEntries.all
                 RobotEntries.all
                 TeachingEntries.all
                 ToyTextEntries.all
