@@ -25,6 +25,15 @@ internal static class PagesCode
         return (agent, own);
     }
 
+    /// <summary>Of docs/wrappers.md.</summary>
+    public static double Randomize()
+    {
+        var varied = Environments.Make("Hopper-v5").RandomizeDynamics(mass: [0.7, 1.4], friction: [0.5, 2.0]);
+        varied.Reset(seed: 1);
+        var drawn = varied.Info["friction"]; // between 0.5 and 2
+        return drawn;
+    }
+
     private sealed class MyEnvironment : IEnvironment
     {
         public Space ObservationSpace { get; } = Space.Box(-1, 1, 1);

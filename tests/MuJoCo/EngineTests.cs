@@ -28,6 +28,8 @@ public sealed class EngineTests
         ["humanoid_standup"] = 5,
         ["pusher"] = 5,
         ["pusher_v4"] = 5,
+        ["arm"] = 10,
+        ["quadrotor"] = 2,
     };
 
     public static TheoryData<string> Names => new(Models.Keys);

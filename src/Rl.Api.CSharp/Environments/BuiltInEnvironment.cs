@@ -125,6 +125,11 @@ public sealed class BuiltInEnvironment : IMaskedEnvironment, IGoalEnvironment, I
     public bool ComputeTerminated(ReadOnlySpan<float> achievedGoal, ReadOnlySpan<float> desiredGoal) =>
         Abilities.IsEnd(Batch(), achievedGoal, desiredGoal);
 
+    /// <summary>What the environment tells of its present state beside the observation, after an episode's end of its
+    /// last one, such as <c>is_success</c>: Gymnasium's <c>info</c>. Empty for environments that tell nothing, and
+    /// before the first reset.</summary>
+    public IReadOnlyDictionary<string, double> Info => Abilities.InfoOf(Batch(), buffers is not null, isRunning);
+
     bool IEpisode.IsAtStart => isRunning && isAtStart;
 
     /// <summary>Whether the environment can be looked at.</summary>

@@ -159,6 +159,35 @@ public static class EnvironmentWrappers
         this IEnvironment environment, double probability, int shortest = 1, int longest = 1) =>
         With(environment, Wrapper.NewStickyAction(probability, shortest, longest));
 
+    /// <summary>Domain randomisation of a robot (Tobin et al. 2017): each episode draws numbers of its own, uniformly
+    /// between two bounds, and <see cref="WrappedEnvironment.Info"/> tells them. It changes the robot itself and stands
+    /// next to it, before all other wrappers.</summary>
+    /// <param name="environment">A robot of the library, such as <c>Hopper-v5</c>.</param>
+    /// <param name="mass">Bounds of the factor of masses and moments of inertia. Above 0.</param>
+    /// <param name="friction">Bounds of the factor of all coefficients of friction. At least 0.</param>
+    /// <param name="damping">Bounds of the factor of the joints' damping. At least 0.</param>
+    /// <param name="strength">Bounds of the factor of the actuators' forces. At least 0.</param>
+    /// <param name="actionDelay">Bounds of the steps between an action and its taking effect, in [0, 16].</param>
+    /// <param name="observationNoise">Bounds of the standard deviation of normal noise on each number that is
+    /// observed, goals excepted. At least 0.</param>
+    /// <param name="bodies">The bodies whose mass changes; all if not given.</param>
+    /// <param name="privileged">Whether observations have the further part <c>privileged</c>, which critics see and
+    /// actors do not: the six numbers that were drawn, and the observation without noise.</param>
+    /// <exception cref="ArgumentException">The environment is no robot of the library, has wrappers already, or has not
+    /// such a body; or bounds are reversed or lie where they may not.</exception>
+    public static WrappedEnvironment RandomizeDynamics(
+        this IEnvironment environment,
+        double[]? mass = null,
+        double[]? friction = null,
+        double[]? damping = null,
+        double[]? strength = null,
+        int[]? actionDelay = null,
+        double[]? observationNoise = null,
+        IReadOnlyList<string>? bodies = null,
+        bool privileged = false) =>
+        With(environment, Convert.RandomizeDynamics(
+            mass, friction, damping, strength, actionDelay, observationNoise, bodies, privileged));
+
     /// <summary>Refuses observations outside their space and actions outside theirs.</summary>
     public static WrappedEnvironment PassiveEnvironmentChecker(this IEnvironment environment) =>
         With(environment, Wrapper.PassiveEnvironmentChecker);

@@ -18,6 +18,7 @@ public sealed class WrappedEnvironment : IMaskedEnvironment, IGoalEnvironment, I
     private readonly StepBuffers buffers;
     private bool isRunning;
     private bool isAtStart;
+    private bool hasBegun;
 
     internal WrappedEnvironment(IEnvironment inner, IReadOnlyList<Core.Wrappers.Wrapper> wrappers)
     {
@@ -57,7 +58,7 @@ public sealed class WrappedEnvironment : IMaskedEnvironment, IGoalEnvironment, I
     {
         isRunning = false;
         Failures.Translate(() => batch.Reset(RngModule.create(seed)));
-        (isRunning, isAtStart) = (true, true);
+        (isRunning, isAtStart, hasBegun) = (true, true, true);
         var observation = new float[batch.ObservationSize];
         batch.Observe(observation);
         return observation;
@@ -126,6 +127,11 @@ public sealed class WrappedEnvironment : IMaskedEnvironment, IGoalEnvironment, I
     /// <exception cref="ArgumentException">A goal has another length than its space.</exception>
     public bool ComputeTerminated(ReadOnlySpan<float> achievedGoal, ReadOnlySpan<float> desiredGoal) =>
         Abilities.IsEnd(batch, achievedGoal, desiredGoal);
+
+    /// <summary>What the environment tells of its present state beside the observation, after an episode's end of its
+    /// last one: Gymnasium's <c>info</c>, such as <c>is_success</c> and the numbers that <c>RandomizeDynamics</c> drew.
+    /// Empty for environments that tell nothing, and before the first reset.</summary>
+    public IReadOnlyDictionary<string, double> Info => Abilities.InfoOf(batch, hasBegun, isRunning);
 
     bool IEpisode.IsAtStart => isRunning && isAtStart;
 

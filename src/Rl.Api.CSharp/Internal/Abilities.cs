@@ -1,4 +1,6 @@
 using System;
+using System.Collections.Generic;
+using System.Linq;
 using Rl.Core.Environments;
 using Rl.Core.Foundations;
 
@@ -77,6 +79,16 @@ internal static class Abilities
         {
             mask.Fill(true);
         }
+    }
+
+    /// <summary>What a batch of one copy tells beside its observation.</summary>
+    public static Dictionary<string, double> InfoOf(BatchEnvironment batch, bool hasBegun, bool isRunning)
+    {
+        string[] names = [.. batch.InfoNames];
+        var values = new double[names.Length];
+        return hasBegun && batch.ReadInfo(0, !isRunning, values)
+            ? names.Zip(values).ToDictionary(pair => pair.First, pair => pair.Second)
+            : [];
     }
 
     private static GoalTask TaskOf(BatchEnvironment batch) =>

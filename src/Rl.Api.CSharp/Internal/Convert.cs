@@ -144,6 +144,40 @@ internal static partial class Convert
         return Core.Wrappers.Wrapper.NewFilterObservation(ListModule.OfSeq(names));
     }
 
+    /// <summary>Domain randomisation; what is not given stays as the model has it.</summary>
+    public static Core.Wrappers.Wrapper RandomizeDynamics(
+        double[]? mass,
+        double[]? friction,
+        double[]? damping,
+        double[]? strength,
+        int[]? actionDelay,
+        double[]? observationNoise,
+        IReadOnlyList<string>? bodies,
+        bool privileged)
+    {
+        static DrawRange Range(double[]? bounds, string name, DrawRange standard) => bounds switch
+        {
+            null => standard,
+            [var low, var high] => new(low, high),
+            _ => throw new ArgumentException(
+                $"{name} has {bounds.Length} numbers; it must have two, the lower bound and the upper one.", name),
+        };
+
+        var none = DynamicsRangesModule.none;
+        return Core.Wrappers.Wrapper.NewRandomizeDynamics(new(
+            Range(mass, nameof(mass), none.Mass),
+            Range(friction, nameof(friction), none.Friction),
+            Range(damping, nameof(damping), none.Damping),
+            Range(strength, nameof(strength), none.Strength),
+            Range(
+                actionDelay is null ? null : Array.ConvertAll(actionDelay, bound => (double)bound),
+                nameof(actionDelay),
+                none.ActionDelay),
+            Range(observationNoise, nameof(observationNoise), none.ObservationNoise),
+            ListModule.OfSeq(bodies ?? []),
+            privileged));
+    }
+
     public static IReadOnlyList<Core.Wrappers.Wrapper> Wrappers(Core.Training.Wrapping wrapping) =>
         [.. wrapping.Wrappers];
 

@@ -118,7 +118,7 @@ internal static class WrapperText
 
     private static bool IsText(Type type) =>
         type == typeof(int) || type == typeof(double) || type == typeof(bool) || type.IsEnum || type == typeof(int[])
-        || type == typeof(IReadOnlyList<string>);
+        || type == typeof(double[]) || type == typeof(IReadOnlyList<string>);
 
     private static object Value(string text, ParameterInfo parameter, string value)
     {
@@ -132,6 +132,8 @@ internal static class WrapperText
             : type == typeof(int[])
                 && items.All(item => int.TryParse(item, NumberStyles.AllowLeadingSign, Culture, out _))
                 ? Array.ConvertAll(items, item => int.Parse(item, Culture))
+            : type == typeof(double[]) && items.All(item => double.TryParse(item, NumberStyles.Float, Culture, out _))
+                ? Array.ConvertAll(items, item => double.Parse(item, Culture))
             : type == typeof(IReadOnlyList<string>) ? Array.ConvertAll(items, item => item.Trim('"'))
             : throw new ArgumentException(
                 $"The wrapper \"{text}\" has {parameter.Name} = {value}; it must be {Kind(type)}.");
@@ -141,7 +143,7 @@ internal static class WrapperText
 
     private static string Form(MethodInfo method) =>
         $"{method.Name}({string.Join(", ", method.GetParameters().Skip(1).Select(one => one.HasDefaultValue
-            ? string.Create(Culture, $"{one.Name}={one.DefaultValue}")
+            ? string.Create(Culture, $"{one.Name}={one.DefaultValue ?? "[…]"}")
             : one.Name))})";
 
     private static string Kind(Type type) =>
@@ -149,5 +151,6 @@ internal static class WrapperText
         : type == typeof(double) ? "a number"
         : type == typeof(bool) ? "true or false"
         : type == typeof(int[]) ? "whole numbers such as [8, 8]"
+        : type == typeof(double[]) ? "numbers such as [0.5, 1.5]"
         : string.Join(" or ", Enum.GetNames(type).Select(name => name.ToLowerInvariant()));
 }

@@ -62,6 +62,11 @@ internal static class JsonLine
         writer.Number("std", evaluation.StandardDeviation);
         writer.Number("standardError", evaluation.StandardError);
         writer.WriteNumber("episodes", evaluation.Episodes);
+        if (!double.IsNaN(evaluation.SuccessRate))
+        {
+            writer.Number("successRate", evaluation.SuccessRate);
+        }
+
         if (cutAt is { } steps)
         {
             writer.WriteNumber("cutAt", steps);

@@ -73,11 +73,20 @@ module DesignedGraph =
 
             struct ({ Name = name; First = start; Shape = shape; Scale = scale; Layers = built }, after, taken)
 
+    /// Parts without those that nothing which acts may see.
+    let private visible (observations: Space) =
+        parts observations |> List.filter (fun (part, _, _) -> not (PrivilegedPart.isPath part.Path))
+
     /// The branches of a path, which take each part once, and the shapes that they give.
-    let private branches weight (observations: Space) (path: PathDesign) : struct (GraphBranch * Shape) list =
+    let private branchesOn
+        (known: (SpacePart * int * int) list)
+        weight
+        (observations: Space)
+        (path: PathDesign)
+        : struct (GraphBranch * Shape) list =
         let built = path.Branches |> List.map (branch weight observations)
 
-        for part, _, _ in parts observations do
+        for part, _, _ in known do
             let takers =
                 built
                 |> List.filter (fun struct (_, _, taken) ->
@@ -90,6 +99,9 @@ module DesignedGraph =
                      + "have one: add a branch for it, which may be without layers, or let one take it.")
 
         built |> List.map (fun struct (own, after, _) -> struct (own, after))
+
+    let private branches weight (observations: Space) (path: PathDesign) =
+        branchesOn (parts observations) weight observations path
 
     /// The observation as it is, as the only branch.
     let private whole (shape: Shape) (scale: float) : GraphBranch =
@@ -121,6 +133,43 @@ module DesignedGraph =
 
             let layers, _ = build weight "Network: after the branches, layer" shape path.Layers
             { Inputs = inputs; Branches = ofBranches built; Layers = layers }
+
+    /// The graph of a path for what acts on observations: as `create`, without the part that is for critics alone,
+    /// which no branch may take.
+    let acting (weight: Initialiser) (observations: Space) (path: PathDesign) : LayerGraph =
+        if not (PrivilegedPart.isIn observations) then
+            create weight observations path
+        else
+            match path.Branches |> List.tryFind (fun (name, _) -> PrivilegedPart.isPath name) with
+            | Some(name, _) ->
+                Guard.fail
+                    "Network"
+                    ($"Network has a branch for \"{name}\" in what acts, and that part is for critics alone: give "
+                     + "actor and critic layers of their own, and the branch to the critic.")
+            | None -> ()
+
+            let known = visible observations
+
+            if known.IsEmpty then
+                Guard.fail
+                    "observations"
+                    $"The observations are {observations}; they need a part beside {PrivilegedPart.Name} to act on."
+
+            let path =
+                if path.Branches.IsEmpty then
+                    { path with Branches = known |> List.map (fun (part, _, _) -> part.Path, []) }
+                else
+                    path
+
+            let built = branchesOn known weight observations path
+
+            let shape =
+                match built with
+                | [ struct (_, after) ] -> after
+                | several -> joined several
+
+            let layers, _ = build weight "Network: after the branches, layer" shape path.Layers
+            { Inputs = Encoding.size observations; Branches = ofBranches built; Layers = layers }
 
     let rec private hasDense (layer: LayerDesign) =
         match layer with

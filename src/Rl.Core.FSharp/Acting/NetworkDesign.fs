@@ -25,6 +25,14 @@ type LayerDesign =
 /// the other before the layers. Without branches the layers take the whole observation.
 type PathDesign = { Branches: (string * LayerDesign list) list; Layers: LayerDesign list }
 
+/// Paths that follow from other options.
+[<RequireQualifiedAccess>]
+module PathDesign =
+
+    /// Dense layers of these widths on the whole observation.
+    let ofHidden (activation: Activation) (hidden: int list) : PathDesign =
+        { Branches = []; Layers = hidden |> List.map (fun units -> LayerDesign.Dense(units, activation)) }
+
 /// The hidden layers of an agent's networks.
 [<RequireQualifiedAccess>]
 type NetworkDesign =

@@ -122,7 +122,7 @@ module PolicyNetwork =
                         ("Network has separate layers of actor and critic, and Recurrence is on; a recurrent layer "
                          + "stands after layers that both share: use one path for both.")
 
-                let actor, critic = graph actor, graph critic
+                let actor, critic = DesignedGraph.acting weight observations actor, graph critic
                 let head = head options (LayerGraph.outputs actor) actions
                 let network = ActorCritic.separate Activation.Identity actor.Inputs [] head
 
@@ -130,6 +130,11 @@ module PolicyNetwork =
                     Actor = { network.Actor with Layers = { network.Actor.Layers with Graph = Some actor } }
                     Critic = { network.Critic with Inputs = critic.Inputs; Graph = Some critic }
                 }
+            | NetworkDesign.Shared _ when PrivilegedPart.isIn observations ->
+                Guard.fail
+                    "Network"
+                    ($"Network is one path for actor and critic, and observations have the part {PrivilegedPart.Name}, "
+                     + "which is for the critic alone: give each a path of its own.")
             | NetworkDesign.Shared path ->
                 let graph = graph path
                 let outputs = LayerGraph.outputs graph
@@ -151,6 +156,17 @@ module PolicyNetwork =
     /// The network for observations and actions of the given spaces: that of the design, or of the other options.
     let create (options: LayerOptions) (observations: Space) (actions: Space) : ActorCritic =
         match options.Design with
+        | NetworkDesign.Automatic when PrivilegedPart.isIn observations ->
+            let refuse name =
+                Guard.fail
+                    name
+                    ($"{name} is on and lets actor and critic share layers, and observations have the part "
+                     + $"{PrivilegedPart.Name}, which is for the critic alone: leave it off, or the part out.")
+
+            if options.SharedTrunk then refuse "SharedTrunk"
+            if options.Recurrence.IsSome then refuse "Recurrence"
+            let path = PathDesign.ofHidden options.Activation options.Hidden
+            designed { options with Design = NetworkDesign.Separate(path, path) } observations actions
         | NetworkDesign.Automatic -> automatic options observations actions
         | _ -> designed options observations actions
 
@@ -188,7 +204,7 @@ module PolicyNetwork =
         (distribution: ActionDistribution)
         (path: PathDesign)
         : Actor =
-        let graph = DesignedGraph.create weight observations path
+        let graph = DesignedGraph.acting weight observations path
         let actor = Actor.create Activation.Identity graph.Inputs [] distribution
         { actor with Layers.Graph = Some graph }
 
@@ -201,6 +217,11 @@ module PolicyNetwork =
         (observations: Space)
         (distribution: ActionDistribution)
         : Actor =
+        let own =
+            match own with
+            | None when PrivilegedPart.isIn observations -> Some(PathDesign.ofHidden activation hidden)
+            | own -> own
+
         match own with
         | Some path ->
             let actor = ofPath uniform observations distribution path

@@ -113,7 +113,11 @@ type BatchSnapshot =
 /// N copies of one environment. Each copy draws from its own stream, so that what happens in it depends neither on the
 /// other copies nor on the threads that step them. Episodes restart in the step that ends them.
 [<AbstractClass>]
-type BatchEnvironment() =
+type BatchEnvironment internal (source: obj | null) =
+    /// Of copies of which no environment is known.
+    new() = BatchEnvironment(null)
+    /// The pure environment that its copies are of.
+    member internal _.Source = source
     /// How often a user has taken the batch over: a learner that finds it moved by another begins from its own state
     /// again.
     member val internal Users = 0L with get, set
@@ -250,6 +254,19 @@ type BatchEnvironment() =
     abstract RenderFinal: copy: int -> Scene voption
 
     default _.RenderFinal _ = ValueNone
+    /// What `ReadInfo` tells of a copy beside its observation, such as `is_success`: Gymnasium's `info`.
+    abstract InfoNames: string list
+
+    default _.InfoNames = []
+
+    /// Writes the numbers of `InfoNames` for a copy: those of its present state or, with `isFinal`, of the last state
+    /// of the episode that ended in its latest step. False where no episode ended in that step.
+    abstract ReadInfo: copy: int * isFinal: bool * values: Span<float> -> bool
+
+    default this.ReadInfo(_, _, values) =
+        Guard.length (nameof values) 0 values.Length
+        true
+
     /// The sum of the rewards of a copy's running episode, the environment's own whatever wrappers show.
     abstract ReturnSoFar: copy: int -> float
     default _.ReturnSoFar _ = nan

@@ -74,6 +74,14 @@ type IBlowups<'State when 'State: unmanaged> =
     /// something), and for no reason of the task's.
     abstract HasBlownUp: state: 'State -> bool
 
+/// What an environment tells of its states beside what is observed, such as whether a goal is reached: Gymnasium's
+/// `info`. Nothing learns from it.
+type IInfo<'State when 'State: unmanaged> =
+    /// What the numbers are called, in their order.
+    abstract InfoNames: string list
+    /// Writes the numbers of a state; a pure function.
+    abstract ReadInfo: state: 'State * values: Span<float> -> unit
+
 /// An environment in which not every action is possible in every state.
 type IActionMasks<'State when 'State: unmanaged> =
     /// mask[i] ← whether choice i is possible: one element a choice of the (multi-)discrete action space, in its order.

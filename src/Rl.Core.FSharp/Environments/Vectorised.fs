@@ -11,7 +11,7 @@ open Rl.Core.Foundations
 type Vectorised<'State
     when 'State: unmanaged and 'State: struct and 'State: (new: unit -> 'State) and 'State :> ValueType>
     (environment: IEnvironment<'State>, count: int, maxEpisodeSteps: int) =
-    inherit BatchEnvironment()
+    inherit BatchEnvironment(environment)
     let id = environment.Id
     let observationSpace, actionSpace = environment.ObservationSpace, environment.ActionSpace
     let observationSize, actionSize = observationSpace.Size, actionSpace.Size
@@ -50,11 +50,17 @@ type Vectorised<'State
         | :? IBlowups<'State> as blowups -> Some blowups
         | _ -> None
 
+    let info =
+        match environment with
+        | :? IInfo<'State> as info when not info.InfoNames.IsEmpty -> Some info
+        | _ -> None
+
+    let infoNames = info |> Option.map _.InfoNames |> Option.defaultValue []
     let mutable blownUp = 0L
     let goals = GoalTask.offered id observationSpace environment
 
     /// The states in which episodes ended in the copies' latest steps, for those who look.
-    let finals: 'State voption[] = if renderable.IsSome then Array.create count ValueNone else [||]
+    let finals: 'State voption[] = if renderable.IsSome || info.IsSome then Array.create count ValueNone else [||]
 
     let reset (copy: int) =
         let struct (state, stream) = environment.Reset streams[copy]
@@ -181,6 +187,25 @@ type Vectorised<'State
         match renderable with
         | Some renderable -> ValueSome(renderable.Render states[copy])
         | None -> ValueNone
+
+    override _.InfoNames = infoNames
+
+    override _.ReadInfo(copy: int, isFinal: bool, values: Span<float>) =
+        Guard.inIntRange (nameof copy) 0 (count - 1) copy
+        Guard.length (nameof values) infoNames.Length values.Length
+        episodes.RequireReady(copy, 1)
+
+        match info with
+        | None -> true
+        | Some info when not isFinal ->
+            info.ReadInfo(states[copy], values)
+            true
+        | Some info ->
+            match finals[copy] with
+            | ValueSome state when episodes.Elapsed copy = 0 ->
+                info.ReadInfo(state, values)
+                true
+            | _ -> false
 
     override _.ReturnSoFar(copy: int) =
         Guard.inIntRange (nameof copy) 0 (count - 1) copy

@@ -93,6 +93,10 @@ module internal WrapperExpressions =
         // A stack of one, a delay of none.
         | Wrapper.FrameStackObservation _
         | Wrapper.DelayObservation _ -> x
+        // Whoever acts has no privileged numbers.
+        | Wrapper.RandomizeDynamics ranges ->
+            let added = (DynamicsRanges.observations ranges space).Size - space.Size
+            Expr.concat 1 [ x; Expr.zeros [| x.Shape[0]; added |] ]
         | Wrapper.GrayscaleObservation _ ->
             let struct (_, _, shape) = box space
             grayscale shape x
@@ -163,6 +167,7 @@ module internal WrapperExpressions =
         | Wrapper.TimeAwareObservation(_, true) when limit = 0 ->
             refuse wrapper "which shows the time as a part of a time limit that is not known here"
         | Wrapper.TimeAwareObservation(isFlat, isNormalised) -> HistorySpaces.timed isFlat isNormalised limit space
+        | Wrapper.RandomizeDynamics ranges -> DynamicsRanges.observations ranges space
         | Wrapper.NormalizeObservation _ -> Space.unbounded (if space.Shape.Length = 0 then [| 1 |] else space.Shape)
         | _ ->
             match ObservationWrappers.tryBind wrapper space with

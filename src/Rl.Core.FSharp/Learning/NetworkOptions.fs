@@ -59,7 +59,12 @@ module NetworkOptions =
     let actorOf (initialLogStandardDeviation: float) (observations: Space) (actions: Space) (options: NetworkOptions) =
         let head = Policy.headFor initialLogStandardDeviation actions
 
-        match NetworkDesign.only options.Network with
+        let own =
+            match NetworkDesign.only options.Network with
+            | None when PrivilegedPart.isIn observations -> Some(PathDesign.ofHidden options.Activation options.Hidden)
+            | own -> own
+
+        match own with
         | Some path -> PolicyNetwork.ofPath (Initialiser.Orthogonal Initialiser.rootTwo) observations head path
         | None -> Actor.create options.Activation (Encoding.size observations) options.Hidden head
         |> Policy.scaledActor options.ActionScaling actions

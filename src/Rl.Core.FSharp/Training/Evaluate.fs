@@ -17,7 +17,17 @@ type Evaluation =
         Lengths: int[]
         /// Whether each ended by itself; else its time was over.
         Terminated: bool[]
+        /// Whether each had reached its goal in its last state, where the environment tells `is_success` (`IInfo`);
+        /// empty elsewhere.
+        Succeeded: bool[]
     }
+
+    /// The share of episodes that succeeded; NaN where the environment does not tell.
+    member this.SuccessRate =
+        if this.Succeeded.Length = 0 then
+            nan
+        else
+            float (this.Succeeded |> Array.filter id |> Array.length) / float this.Succeeded.Length
 
     /// (1/E) Σ Rᵢ: the estimate of J(θ) of equation 8 (slide 13).
     member this.Mean = Array.average this.Returns
@@ -42,6 +52,10 @@ module Evaluate =
     [<Literal>]
     let LongestEpisode = 100_000
 
+    /// What environments call it in their `info` that a goal is reached, as Gymnasium's robots do.
+    [<Literal>]
+    let SuccessName = "is_success"
+
     /// Episodes over the copies of an environment, which is reset from `key`. `act` writes the actions for what the
     /// buffers and masks show in the copies that are still asked; `earn` is told each copy's reward, and `forget` where
     /// an episode begins.
@@ -64,6 +78,9 @@ module Evaluate =
         let returns = Array.zeroCreate<float> episodes
         let lengths = Array.zeroCreate<int> episodes
         let terminated = Array.zeroCreate<bool> episodes
+        let success = environment.InfoNames |> List.tryFindIndex ((=) SuccessName)
+        let told = Array.zeroCreate<float> environment.InfoNames.Length
+        let succeeded = Array.zeroCreate<bool>(if success.IsSome then episodes else 0)
         let mutable missing = episodes
         let lasted = Array.zeroCreate<int> copies
         let choices = if environment.HasActionMasks then environment.ActionSpace.Choices else 0
@@ -95,11 +112,17 @@ module Evaluate =
                     returns[next[copy]] <- buffers.EpisodeReturns.Span[copy]
                     lengths[next[copy]] <- buffers.EpisodeLengths.Span[copy]
                     terminated[next[copy]] <- buffers.Terminated.Span[copy]
+
+                    match success with
+                    | Some index when environment.ReadInfo(copy, true, Span told) ->
+                        succeeded[next[copy]] <- told[index] > 0.0
+                    | _ -> ()
+
                     next[copy] <- next[copy] + 1
                     isAsked[copy] <- next[copy] < first[copy + 1]
                     missing <- missing - 1
 
-        { Returns = returns; Lengths = lengths; Terminated = terminated }
+        { Returns = returns; Lengths = lengths; Terminated = terminated; Succeeded = succeeded }
 
     /// Runs `episodes` ≥ 1 episodes over the copies of an environment, which is reset from `key` first. Each copy runs
     /// a number of episodes that is fixed beforehand, equal but for one: counting whichever episodes end first would

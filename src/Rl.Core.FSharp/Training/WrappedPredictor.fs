@@ -85,6 +85,8 @@ type WrappedPredictor(model: PolicyModel, wrapping: Wrapping, facts: ActingFacts
                 $"The policy was trained within {wrapper}, which shows the time as a part of the environment's time "
                 + "limit, and that is not known here. Load the agent with its environment."
             )
+        | Wrapper.RandomizeDynamics ranges when ranges.ShowsPrivileged ->
+            DynamicsRandomised.Unprivileged(wrapper, batch, ranges)
         | _ when Wrapper.changesStep wrapper && not (Wrapper.changesAction wrapper) -> Wrapper.wrap batch wrapper
         | _ -> batch
 

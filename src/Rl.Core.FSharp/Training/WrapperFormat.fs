@@ -26,6 +26,8 @@ module Wrapping =
     let ofBatch (batch: BatchEnvironment) : Wrapping =
         let rec descend (outer: Wrapper list) (batch: BatchEnvironment) =
             match batch with
+            | :? DynamicsRandomised as robot ->
+                { none robot.Bare.ObservationSpace robot.Bare.ActionSpace with Wrappers = robot.Wrapper :: outer }
             | :? WrappedBatch as wrapped -> descend (wrapped.Wrapper :: outer) wrapped.Inner
             | _ -> { none batch.ObservationSpace batch.ActionSpace with Wrappers = outer }
 
@@ -146,6 +148,38 @@ module internal WrapperFormat =
             output.Float learningRate
             output.Int width
             output.Int seed
+        | Wrapper.RandomizeDynamics ranges ->
+            tag 28
+
+            output.Floats
+                [|
+                    for own in DynamicsRanges.bounds ranges do
+                        yield! [ own.Low; own.High ]
+                |]
+
+            CheckpointFormat.writeList (fun output name -> output.Text name) output ranges.Bodies
+            writeFlag output ranges.ShowsPrivileged
+
+    let private readRanges (input: BinaryIn) : DynamicsRanges =
+        let bounds = input.Floats()
+
+        if bounds.Length <> 2 * DynamicsRanges.names.Length then
+            input.Fail
+                $"it has {bounds.Length} bounds of a robot's numbers; there are {2 * DynamicsRanges.names.Length}"
+
+        let range index = DynamicsRanges.range bounds[2 * index] bounds[2 * index + 1]
+        let bodies = CheckpointFormat.readList (fun input -> input.Text()) input
+
+        {
+            Mass = range 0
+            Friction = range 1
+            Damping = range 2
+            Strength = range 3
+            ActionDelay = range 4
+            ObservationNoise = range 5
+            Bodies = bodies
+            ShowsPrivileged = readFlag input
+        }
 
     let private readPadding (input: BinaryIn) =
         match input.Byte() with
@@ -198,6 +232,7 @@ module internal WrapperFormat =
             let learningRate = input.Float()
             let width = input.Int()
             Wrapper.RandomNetworkDistillation(scale, learningRate, width, input.Int())
+        | 28 -> Wrapper.RandomizeDynamics(readRanges input)
         | kind -> input.Fail $"it holds a wrapper of the unknown kind {kind}"
 
     let writeWrapping (output: BinaryOut) (wrapping: Wrapping) =

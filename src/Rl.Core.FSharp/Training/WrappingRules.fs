@@ -39,6 +39,7 @@ module internal WrappingRules =
         | Wrapper.FrameStackObservation(size, _) -> Some(HistorySpaces.stacked size space)
         | Wrapper.TimeAwareObservation(isFlat, _) -> Some(HistorySpaces.timed isFlat false 0 space)
         | Wrapper.DelayObservation _ -> Some(HistorySpaces.withZero "DelayObservation" space)
+        | Wrapper.RandomizeDynamics ranges when ranges.ShowsPrivileged -> Some(DynamicsRanges.observations ranges space)
         | _ -> ObservationWrappers.tryBind wrapper space |> Option.map fst
 
     let private actions (wrapper: Wrapper) (space: Space) : Space =

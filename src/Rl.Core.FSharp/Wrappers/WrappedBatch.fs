@@ -216,6 +216,8 @@ type WrappedBatch
     override _.Goals = goals
     override _.Render copy = inner.Render copy
     override _.RenderFinal copy = inner.RenderFinal copy
+    override _.InfoNames = inner.InfoNames
+    override _.ReadInfo(copy, isFinal, values) = inner.ReadInfo(copy, isFinal, values)
     override _.ReturnSoFar copy = inner.ReturnSoFar copy
     override _.FramesPerSecond = inner.FramesPerSecond
 

@@ -59,6 +59,7 @@ module internal WrappedGoals =
         | Wrapper.RescaleAction _
         | Wrapper.DiscretizeAction _
         | Wrapper.StickyAction _
+        | Wrapper.RandomizeDynamics _
         | Wrapper.PassiveEnvironmentChecker -> Ok task
         // The encoded observation stays, or gets numbers behind it.
         | Wrapper.FlattenObservation

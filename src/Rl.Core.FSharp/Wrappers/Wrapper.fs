@@ -96,6 +96,9 @@ type Wrapper =
     | RepeatAction of count: int
     /// With a probability an action is not taken but the one before, for `shortest` to `longest` steps.
     | StickyAction of probability: float * shortest: int * longest: int
+    /// A robot's masses, friction, damping, strength, delay of actions and noise of observations are drawn anew for
+    /// each episode (Tobin et al. 2017). It changes the robot itself, and stands next to it.
+    | RandomizeDynamics of DynamicsRanges
     /// Refuses observations outside their space and actions outside theirs.
     | PassiveEnvironmentChecker
     /// Episodes begin in the step after the one that ends the last.
@@ -170,5 +173,20 @@ type Wrapper =
             print
                 "StickyAction"
                 [ "probability", number probability; "shortest", string shortest; "longest", string longest ]
+        | RandomizeDynamics ranges ->
+            print
+                "RandomizeDynamics"
+                [
+                    for name, own, standard in
+                        List.zip3
+                            DynamicsRanges.names
+                            (DynamicsRanges.bounds ranges)
+                            (DynamicsRanges.bounds DynamicsRanges.none) do
+                        if own <> standard then name, string own
+
+                    if not ranges.Bodies.IsEmpty then
+                        "bodies", list (sprintf "\"%s\"") ranges.Bodies
+                    if ranges.ShowsPrivileged then "privileged", "true"
+                ]
         | PassiveEnvironmentChecker -> print "PassiveEnvironmentChecker" []
         | NextStepAutoreset -> print "NextStepAutoreset" []

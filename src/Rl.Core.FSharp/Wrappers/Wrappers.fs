@@ -48,6 +48,7 @@ module Wrapper =
             Guard.inRange "probability" 0.0 1.0 probability
             Guard.positive "shortest" shortest
             Guard.inIntRange "longest" shortest Int32.MaxValue longest
+        | Wrapper.RandomizeDynamics ranges -> DynamicsRanges.check ranges
         | _ -> ()
 
     let private userFunction (wrapper: string) (f: UserFunction<'Function>) : 'Function =
@@ -84,6 +85,7 @@ module Wrapper =
         | Wrapper.RepeatAction count -> Repeated(wrapper, inner, count, false)
         | Wrapper.StickyAction(probability, shortest, longest) ->
             StickyAction(wrapper, inner, probability, shortest, longest)
+        | Wrapper.RandomizeDynamics ranges -> DynamicsRandomised.Bind(wrapper, inner, ranges)
         | Wrapper.PassiveEnvironmentChecker -> Checker(wrapper, inner)
         | Wrapper.NextStepAutoreset -> NextStep(wrapper, inner)
         | Wrapper.TransformObservation _
@@ -157,6 +159,7 @@ module Wrapper =
         | Wrapper.StickyAction _
         | Wrapper.PassiveEnvironmentChecker
         | Wrapper.NextStepAutoreset -> false
+        | Wrapper.RandomizeDynamics ranges -> ranges.ShowsPrivileged
         | _ -> true
 
     /// Whether the wrapper changes actions, each by itself.

@@ -203,6 +203,13 @@ module private Generate =
                 Wrapper.MaxAndSkipObservation 3
                 Wrapper.RepeatAction 2
                 Wrapper.StickyAction(0.3, 1, 3)
+                Wrapper.RandomizeDynamics
+                    { DynamicsRanges.none with
+                        Mass = DynamicsRanges.range 0.5 1.5
+                        ActionDelay = DynamicsRanges.range 0.0 2.0
+                        Bodies = [ "a"; "∇" ]
+                        ShowsPrivileged = true
+                    }
                 Wrapper.PassiveEnvironmentChecker
                 Wrapper.NextStepAutoreset
             ]

@@ -84,11 +84,38 @@ let ``the same key gives the same episodes`` (seed: uint64) = evaluate 3 10 seed
 
 [<Fact>]
 let ``mean, deviation and error are those of the formulas`` () =
-    let result = { Returns = [| 1.0; 2.0; 3.0; 6.0 |]; Lengths = [| 1; 1; 1; 1 |]; Terminated = Array.create 4 true }
+    let result =
+        {
+            Returns = [| 1.0; 2.0; 3.0; 6.0 |]
+            Lengths = [| 1; 1; 1; 1 |]
+            Terminated = Array.create 4 true
+            Succeeded = [||]
+        }
+
     Assert.Equal(3.0, result.Mean, 12)
     Assert.Equal(sqrt (14.0 / 3.0), result.StandardDeviation, 12)
     Assert.Equal(sqrt (14.0 / 3.0) / 2.0, result.StandardError, 12)
-    Assert.Equal(nan, { Returns = [| 5.0 |]; Lengths = [| 1 |]; Terminated = [| true |] }.StandardDeviation)
+
+    Assert.Equal(
+        nan,
+        { Returns = [| 5.0 |]; Lengths = [| 1 |]; Terminated = [| true |]; Succeeded = [||] }.StandardDeviation
+    )
+
+[<Fact>]
+let ``the share of successes is that of last states at their goal`` () =
+    // No policy that stands still reaches a goal nearer than a millionth; half a metre is half of the way.
+    let run (tolerance: float) =
+        let batch = (Registry.makeWith [ "tolerance", KeywordValue.Number tolerance ] "ArmReach-v0").Vectorise 3
+        let model = policy batch.ObservationSpace batch.ActionSpace
+        Evaluate.run model batch 40 true (Rng.create 1UL) CancellationToken.None
+
+    let near, middle, far = run 1e-6, run 0.4, run 10.0
+    Assert.Equal(0.0, near.SuccessRate)
+    Assert.Equal(1.0, far.SuccessRate)
+    Assert.InRange(middle.SuccessRate, 0.05, 0.95)
+    // Sparse rewards of an arm at rest are 0 in its last state or nowhere else.
+    Assert.Equal(40, middle.Succeeded.Length)
+    Assert.True(Double.IsNaN { far with Succeeded = [||] }.SuccessRate)
 
 [<Fact>]
 let ``drawn actions differ from the most probable ones`` () =

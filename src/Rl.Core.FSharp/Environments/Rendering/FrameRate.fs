@@ -21,6 +21,8 @@ module FrameRate =
             "Ant", 20.0
             "Humanoid", 67.0
             "Swimmer", 25.0
+            "ArmReach", 25.0
+            "Quadrotor", 100.0
             "Reacher", 50.0
             "Pusher", 20.0
             "InvertedPendulum", 25.0

@@ -280,6 +280,19 @@ module internal FleetDynamics =
         let low, high = Lane.all low, Lane.all high
         Lane.select (Lane.less x low) low (Lane.select (Lane.less high x) high x)
 
+    /// Forces of an actuator at a site, as forces on the degrees of freedom.
+    let private pushAtSite (f: FleetWorkspace) (actuator: Actuator) (force: Lanes) =
+        let place = 9 * actuator.Body
+        let root = f.Model.Bodies[actuator.Body].Root
+        let arm = f.BodyPosition.Vector(3 * actuator.Body) -. f.SubtreeCentre.Vector(3 * root)
+        let push = FleetKinematics.apply f.BodyRotation place actuator.Push
+        let twist = FleetKinematics.apply f.BodyRotation place actuator.Twist +. LaneVector.cross arm push
+        let mutable dof = f.Model.Bodies[actuator.Body].LastDof
+
+        while dof >= 0 do
+            f.Actuation[dof] <- f.Actuation[dof] + force * power f.Motion (6 * dof) twist push
+            dof <- f.Model.Dofs[dof].Parent
+
     /// Actuators' forces on the degrees of freedom.
     let actuation (f: FleetWorkspace) =
         let model = f.Model
@@ -287,7 +300,6 @@ module internal FleetDynamics =
 
         for index in 0 .. model.Actuators.Length - 1 do
             let actuator = model.Actuators[index]
-            let joint = model.Joints[actuator.Joint]
             let control = f.Control[index]
 
             let control =
@@ -296,16 +308,20 @@ module internal FleetDynamics =
                 else
                     control
 
-            let gear = Lane.all actuator.Gear
-            let length = gear * f.Position[joint.PositionIndex]
-            let speed = gear * f.Velocity[joint.DofIndex]
-            let bias = actuator.Bias
+            let gear, bias = Lane.all actuator.Gear, actuator.Bias
 
             let force =
-                Lane.all actuator.Gain * control
-                + Lane.all bias.X
-                + Lane.all bias.Y * length
-                + Lane.all bias.Z * speed
+                if actuator.Joint < 0 then
+                    Lane.all actuator.Gain * control + Lane.all bias.X
+                else
+                    let joint = model.Joints[actuator.Joint]
+                    let length = gear * f.Position[joint.PositionIndex]
+                    let speed = gear * f.Velocity[joint.DofIndex]
+
+                    Lane.all actuator.Gain * control
+                    + Lane.all bias.X
+                    + Lane.all bias.Y * length
+                    + Lane.all bias.Z * speed
 
             let force =
                 if actuator.HasForceRange then
@@ -313,7 +329,11 @@ module internal FleetDynamics =
                 else
                     force
 
-            f.Actuation[joint.DofIndex] <- f.Actuation[joint.DofIndex] + gear * force
+            if actuator.Joint < 0 then
+                pushAtSite f actuator force
+            else
+                let dof = model.Joints[actuator.Joint].DofIndex
+                f.Actuation[dof] <- f.Actuation[dof] + gear * force
 
     /// The accelerations without constraints.
     let smooth (f: FleetWorkspace) =

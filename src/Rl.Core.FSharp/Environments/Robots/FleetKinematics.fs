@@ -8,7 +8,7 @@ open Rl.Core.Environments
 module internal FleetKinematics =
 
     /// R v for a vector of the model's and the rotation whose columns begin at `index`.
-    let inline private apply (rotations: LaneArray) (index: int) (v: Vector3D) : LaneVector =
+    let inline apply (rotations: LaneArray) (index: int) (v: Vector3D) : LaneVector =
         Lane.all v.X *. rotations.Vector index
         +. Lane.all v.Y *. rotations.Vector(index + 3)
         +. Lane.all v.Z *. rotations.Vector(index + 6)

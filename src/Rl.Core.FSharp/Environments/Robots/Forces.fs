@@ -143,6 +143,18 @@ module internal Forces =
             for index in 1 .. model.Bodies.Length - 1 do
                 if model.Bodies[index].Mass >= 1e-15 then fluid w index
 
+    /// A force of an actuator at a site, as forces on the degrees of freedom.
+    let private pushAtSite (w: Workspace) (actuator: Actuator) (force: float) =
+        let rotation = w.BodyRotation[actuator.Body]
+        let arm = w.BodyPosition[actuator.Body] - w.SubtreeCentre[w.Model.Bodies[actuator.Body].Root]
+        let push = Rotation.apply rotation actuator.Push
+        let wrench = Spatial(Rotation.apply rotation actuator.Twist + Vector3D.cross arm push, push)
+        let mutable dof = w.Model.Bodies[actuator.Body].LastDof
+
+        while dof >= 0 do
+            w.Actuation[dof] <- w.Actuation[dof] + force * Spatial.dot w.Motion[dof] wrench
+            dof <- w.Model.Dofs[dof].Parent
+
     /// Actuators' forces, and theirs on the degrees of freedom. Controls are clamped here, not in the state.
     let actuation (w: Workspace) =
         let model = w.Model
@@ -150,7 +162,6 @@ module internal Forces =
 
         for index in 0 .. model.Actuators.Length - 1 do
             let actuator = model.Actuators[index]
-            let joint = model.Joints[actuator.Joint]
             let control = w.Control[index]
 
             let control =
@@ -159,10 +170,16 @@ module internal Forces =
                 else
                     control
 
-            let length = actuator.Gear * w.Position[joint.PositionIndex]
-            let speed = actuator.Gear * w.Velocity[joint.DofIndex]
             let bias = actuator.Bias
-            let force = actuator.Gain * control + bias.X + bias.Y * length + bias.Z * speed
+
+            let force =
+                if actuator.Joint < 0 then
+                    actuator.Gain * control + bias.X
+                else
+                    let joint = model.Joints[actuator.Joint]
+                    let length = actuator.Gear * w.Position[joint.PositionIndex]
+                    let speed = actuator.Gear * w.Velocity[joint.DofIndex]
+                    actuator.Gain * control + bias.X + bias.Y * length + bias.Z * speed
 
             let force =
                 if actuator.HasForceRange then
@@ -171,7 +188,12 @@ module internal Forces =
                     force
 
             w.ActuatorForce[index] <- force
-            w.Actuation[joint.DofIndex] <- w.Actuation[joint.DofIndex] + actuator.Gear * force
+
+            if actuator.Joint < 0 then
+                pushAtSite w actuator force
+            else
+                let dof = model.Joints[actuator.Joint].DofIndex
+                w.Actuation[dof] <- w.Actuation[dof] + actuator.Gear * force
 
     /// The acceleration without constraints: M⁻¹(passive − bias + actuation).
     let smooth (w: Workspace) =

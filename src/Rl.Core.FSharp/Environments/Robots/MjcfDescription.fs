@@ -35,7 +35,16 @@ type internal PairDescription =
         PairLine: int
     }
 
-type internal ActuatorDescription = { Actuator: Actuator; JointName: string; ActuatorLine: int }
+type internal ActuatorDescription =
+    {
+        Actuator: Actuator
+        /// What it acts on: a joint, or with `SiteGear` a site.
+        Target: string
+        /// Force and torque in a site's frame that a force of 1 gives there.
+        SiteGear: float[] voption
+        ActuatorLine: int
+    }
+
 
 type internal TendonDescription = { TendonName: string; Terms: (string * float) list; TendonLine: int }
 

@@ -45,7 +45,7 @@ module internal Mjcf =
                 "freejoint", ""
                 "inertial", frame + " mass diaginertia fullinertia"
                 "site", frame + " type size fromto"
-                "motor", "joint gear ctrllimited ctrlrange forcelimited forcerange"
+                "motor", "joint site gear ctrllimited ctrlrange forcelimited forcerange"
                 "position", "joint gear kp kv ctrllimited ctrlrange forcelimited forcerange"
                 "velocity", "joint gear kv ctrllimited ctrlrange forcelimited forcerange"
                 "fixed", ""

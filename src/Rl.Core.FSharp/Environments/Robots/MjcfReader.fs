@@ -107,6 +107,11 @@ module internal MjcfReader =
         let struct (hasControlRange, control) = range "ctrllimited" "ctrlrange"
         let struct (hasForceRange, force) = range "forcelimited" "forcerange"
 
+        let isAtSite = element.Has "site"
+
+        if isAtSite && element.Has "joint" then
+            element.Fail "it names a joint and a site; an actuator acts on one of them."
+
         let struct (gain, bias) =
             match kind with
             | "position" ->
@@ -122,7 +127,10 @@ module internal MjcfReader =
                 {
                     Name = element.Text("name", "")
                     Joint = -1
-                    Gear = gear[0]
+                    Gear = if isAtSite then 1.0 else gear[0]
+                    Body = -1
+                    Push = Vector3D.zero
+                    Twist = Vector3D.zero
                     Gain = gain
                     Bias = bias
                     HasControlRange = hasControlRange
@@ -132,7 +140,8 @@ module internal MjcfReader =
                     ForceLow = force[0]
                     ForceHigh = force[1]
                 }
-            JointName = element.Required "joint"
+            Target = element.Required(if isAtSite then "site" else "joint")
+            SiteGear = if isAtSite then ValueSome gear else ValueNone
             ActuatorLine = Mjcf.line element.Element
         }
 

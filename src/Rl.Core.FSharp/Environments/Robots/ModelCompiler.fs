@@ -182,10 +182,11 @@ module internal ModelCompiler =
         && not (model.Bodies |> Array.exists (fun other -> other.Parent = index && index > 0))
         && body.Mass > 0.0
 
-    /// Weights and the mean inertia in the reference pose.
-    let private finish (model: RobotModel) : RobotModel =
-        let w = Workspace model
+    /// Weights and the mean inertia in the reference pose, computed in a workspace of a model with as many of each.
+    let finish (w: Workspace) (model: RobotModel) : RobotModel =
         let size = model.DofCount
+        w.Model <- model
+        Array.Copy(model.Positions0, w.Position, w.Position.Length)
         Kinematics.place w
         MassMatrix.compute w
         let row = Array.zeroCreate<float> size
@@ -270,6 +271,21 @@ module internal ModelCompiler =
             fail line $"{what} acts on \"{name}\", a free or ball joint; only slides and hinges are supported."
         | Some index -> index
 
+    /// An actuator with what it acts on.
+    let private placed (joints: Joint[]) (sites: Site[]) (actuator: ActuatorDescription) : Actuator =
+        let line, own = actuator.ActuatorLine, actuator.Actuator
+
+        match actuator.SiteGear with
+        | ValueNone -> { own with Joint = scalarJoint joints line "an actuator" actuator.Target }
+        | ValueSome gear ->
+            match sites |> Array.tryFind (fun site -> site.Name = actuator.Target) with
+            | None -> fail line $"an actuator names the site \"{actuator.Target}\", which there is not."
+            | Some site ->
+                let turn = Quaternion.toRotation site.Orientation
+                let push = Rotation.apply turn (Vector3D(gear[0], gear[1], gear[2]))
+                let twist = Rotation.apply turn (Vector3D(gear[3], gear[4], gear[5]))
+                { own with Body = site.Body; Push = push; Twist = twist + Vector3D.cross site.Position push }
+
     /// The numbers of a description.
     let compile (description: RobotDescription) : RobotModel =
         let bodies = bodies description
@@ -297,7 +313,7 @@ module internal ModelCompiler =
         checkNames "sites" (sites |> Seq.map _.Name)
         checkMasses description bodies dofs
 
-        finish
+        let model =
             {
                 Name = description.ModelName
                 Options = description.Options
@@ -306,12 +322,7 @@ module internal ModelCompiler =
                 Dofs = dofs
                 Geoms = geoms
                 Sites = sites
-                Actuators =
-                    [|
-                        for actuator in description.Actuators do
-                            let joint = scalarJoint joints actuator.ActuatorLine "an actuator" actuator.JointName
-                            { actuator.Actuator with Joint = joint }
-                    |]
+                Actuators = [| for actuator in description.Actuators -> placed joints sites actuator |]
                 Tendons =
                     [|
                         for tendon in description.Tendons do
@@ -332,6 +343,8 @@ module internal ModelCompiler =
                 MeanInertia = 1.0
                 HasDamping = dofs |> Array.exists (fun dof -> dof.Damping > 0.0)
             }
+
+        finish (Workspace model) model
 
     /// The numbers of an MJCF text.
     let ofText (text: string) : RobotModel = compile (MjcfReader.describe text)

@@ -24,10 +24,8 @@ type internal ReacherTask(options: ReachingOptions) =
     let fingertip, target = RobotModel.body "fingertip" model, RobotModel.body "target" model
     let shown = if options.IsVersion4 then 3 else 2
 
-    override _.ObservationSize = 8 + shown
-    override _.MemorySize = 3
-
-    override _.Reset(position, velocity, rng) =
+    /// Draws a first state: joints near 0, nearly at rest, and a target within a disc of 0.2 m.
+    static member Start(model: RobotModel, position: Span<float>, velocity: Span<float>, rng: Rng) : Rng =
         let mutable rng = TaskParts.addUniform (ReadOnlySpan model.Positions0) 0.1 position rng
         let mutable isNear = false
 
@@ -43,6 +41,10 @@ type internal ReacherTask(options: ReachingOptions) =
         let rng = TaskParts.addUniform (Span.op_Implicit velocity) 0.005 velocity rng
         velocity.Slice(2).Clear()
         rng
+
+    override _.ObservationSize = 8 + shown
+    override _.MemorySize = 3
+    override _.Reset(position, velocity, rng) = ReacherTask.Start(model, position, velocity, rng)
 
     override _.Remember(w, memory) = TaskParts.putVector (w.BodyPosition[fingertip] - w.BodyPosition[target]) memory
 

@@ -73,6 +73,10 @@ type internal StateLayout(task: RobotTask) =
         smooth.Slice(0, velocity - 1 + dofs).CopyTo(numbers.Slice 1)
         smooth.Slice(velocity - 1 + dofs).CopyTo(numbers.Slice memory)
 
+/// What tells that an environment is of a robot.
+type internal IRobot =
+    abstract Task: RobotTask
+
 /// A task of a robot. Actions are the actuators' controls: beyond their ranges they are clamped where they act, and
 /// cost what was asked for, as in Gymnasium; NaN is refused. A state whose numbers lose their sense (NaN, or beyond
 /// 1e10) ends the episode with a reward of 0, in the reference pose.
@@ -90,11 +94,10 @@ type internal RobotEnvironment<'State
         if layout.Size > RobotState.length<'State> then
             invalidOp $"{settings.Id} has a state of {layout.Size} numbers, more than its buffer."
 
-    let observationSpace =
-        Space.box
-            (Array.create task.ObservationSize -infinity)
-            (Array.create task.ObservationSize infinity)
-            [| task.ObservationSize |]
+        if task.MemorySize > (Workspace model).Notes.Length then
+            invalidOp $"{settings.Id} remembers {task.MemorySize} numbers, more than there is room for."
+
+    let observationSpace = task.ObservationSpace
 
     let actionSpace =
         let bound (value: Actuator -> float) = model.Actuators |> Array.map (value >> float32 >> float)
@@ -107,6 +110,12 @@ type internal RobotEnvironment<'State
         w.Velocity.CopyTo(layout.Velocity numbers)
         w.WarmStart.CopyTo(layout.WarmStart numbers)
         task.Observe(w, layout.Observation numbers)
+
+    /// Puts into the notes what the next step needs.
+    let remember (w: Workspace) (numbers: Span<float>) =
+        let notes = Span(w.Notes, 0, task.MemorySize)
+        (layout.Memory numbers).CopyTo notes
+        task.Remember(w, notes)
 
     /// The state that begins at a position and velocity: everything is evaluated there.
     let start (numbers: Span<float>) =
@@ -123,7 +132,8 @@ type internal RobotEnvironment<'State
         Simulation.evaluate w
         // Forces of contacts are only known after a step.
         Array.Fill(w.ContactForce, Spatial.zero)
-        task.Remember(w, layout.Memory numbers)
+        remember w numbers
+        Span(w.Notes, 0, task.MemorySize).CopyTo(layout.Memory numbers)
         store w false numbers
 
     let check (isTerminal: bool) (action: ReadOnlySpan<float32>) =
@@ -135,7 +145,12 @@ type internal RobotEnvironment<'State
         for index in 0 .. actions - 1 do
             if Single.IsNaN action[index] then
                 let actuator = model.Actuators[index]
-                let name = if actuator.Name = "" then model.Joints[actuator.Joint].Name else actuator.Name
+
+                let name =
+                    match actuator.Name with
+                    | "" when actuator.Joint >= 0 -> model.Joints[actuator.Joint].Name
+                    | own -> own
+
                 let low, high = actuator.ControlLow, actuator.ControlHigh
 
                 Guard.fail
@@ -145,8 +160,8 @@ type internal RobotEnvironment<'State
 
     /// Rewards the step that led to the workspace's state, and writes that.
     let finish (w: Workspace) (numbers: Span<float>) (action: ReadOnlySpan<float32>) : Outcome =
+        remember w numbers
         let after = Span(w.Notes, 0, task.MemorySize)
-        task.Remember(w, after)
 
         let struct (reward, isTerminal) =
             task.Judge(w, Span.op_Implicit (layout.Memory numbers), Span.op_Implicit after, action)
@@ -233,6 +248,20 @@ type internal RobotEnvironment<'State
 
     member _.Task = task
     member _.Layout = layout
+    /// The room of the present thread.
+    member _.Workspace: Workspace = workspaces.Value
+    /// Begins at the position and velocity of a state's numbers, with the workspace's model.
+    member _.Start(numbers: Span<float>) : unit = start numbers
+
+    /// Refuses terminal states, and actions that are none.
+    member _.Check(numbers: ReadOnlySpan<float>, action: ReadOnlySpan<float32>) : unit =
+        check (numbers[0] <> 0.0) action
+
+    /// A step of a state's numbers, with the workspace's model.
+    member _.StepNumbers(numbers: Span<float>, action: ReadOnlySpan<float32>) : Outcome = step numbers action
+
+    interface IRobot with
+        member _.Task = task
 
     interface IEnvironment<'State> with
         member _.Id = settings.Id
@@ -245,6 +274,7 @@ type internal RobotEnvironment<'State
             let mutable state = Unchecked.defaultof<'State>
             let numbers = RobotState.numbers &state
             let rng = task.Reset(layout.Position numbers, layout.Velocity numbers, rng)
+            let rng = task.ResetMemory(layout.Memory numbers, rng)
             start numbers
             struct (state, rng)
 
@@ -305,7 +335,20 @@ type internal RobotEnvironment<'State
             let numbers = RobotState.numbers &state
             (layout.Position numbers).CopyTo(Span w.Position)
             Kinematics.place w
+            task.Show(w, Span.op_Implicit (layout.Memory numbers))
             RobotScene.render settings w
+
+    interface IGoalEnvironment with
+        member _.HasGoals = task.HasGoals
+        member _.ComputeReward(achieved, desired) = task.GoalReward(achieved, desired)
+        member _.ComputeTerminated(_, _) = false
+
+    interface IInfo<'State> with
+        member _.InfoNames = task.InfoNames
+
+        member _.ReadInfo(state, values) =
+            let mutable state = state
+            task.ReadInfo(Span.op_Implicit (layout.Memory(RobotState.numbers &state)), values)
 
 /// Environments with the smallest state that a task fits in.
 [<RequireQualifiedAccess>]

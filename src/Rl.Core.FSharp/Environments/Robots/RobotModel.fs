@@ -166,12 +166,19 @@ type internal GeomPair =
         Softness: Softness
     }
 
-/// A force on a joint: gain·u + bias₀ + bias₁·length + bias₂·velocity, with the control u clamped to its range.
+/// A force on a joint, or at a site of a body: gain·u + bias₀ + bias₁·length + bias₂·velocity, with the control u
+/// clamped to its range. At a site, length and velocity are 0.
 type internal Actuator =
     {
         Name: string
+        /// The joint that it moves; -1 for one at a site.
         Joint: int
         Gear: float
+        /// The body of the site; -1 for one that moves a joint.
+        Body: int
+        /// What a force of 1 at the site does to the body, in its frame: a force, and a torque about its origin.
+        Push: Vector3D
+        Twist: Vector3D
         Gain: float
         Bias: Vector3D
         HasControlRange: bool

@@ -3,6 +3,7 @@ namespace Rl.Core.Environments.Robots
 
 open System
 open Rl.Core.Foundations
+open Rl.Core.Environments
 
 /// An interval. Infinite bounds are none.
 [<Struct>]
@@ -73,12 +74,39 @@ type internal RobotTask(settings: TaskSettings) =
     /// Whether inertias and velocities of bodies are seen or rewarded.
     abstract NeedsBodies: bool
     default _.NeedsBodies = false
+    /// What is seen: numbers without bounds, unless a task has parts with names.
+    abstract ObservationSpace: Space
+
+    default this.ObservationSpace =
+        Space.box
+            (Array.create this.ObservationSize -infinity)
+            (Array.create this.ObservationSize infinity)
+            [| this.ObservationSize |]
+
     /// Draws the first state.
     abstract Reset: position: Span<float> * velocity: Span<float> * rng: Rng -> Rng
-    /// Notes what the next step needs.
+    /// Draws what an episode has beside its state, such as a goal, into the memory.
+    abstract ResetMemory: memory: Span<float> * rng: Rng -> Rng
+    default _.ResetMemory(_, rng) = rng
+    /// Notes what the next step needs; `memory` holds what was noted before.
     abstract Remember: w: Workspace * memory: Span<float> -> unit
-    /// Writes what is seen.
+    /// Writes what is seen; the workspace's notes are what is remembered.
     abstract Observe: w: Workspace * observation: Span<float> -> unit
+    /// Puts shapes that only show something, such as a goal, where a picture has them.
+    abstract Show: w: Workspace * memory: ReadOnlySpan<float> -> unit
+    default _.Show(_, _) = ()
+    /// Whether observations have goals, whose reward may be asked.
+    abstract HasGoals: bool
+    default _.HasGoals = false
+    /// The reward of what was reached where something was to be.
+    abstract GoalReward: achieved: ReadOnlySpan<float32> * desired: ReadOnlySpan<float32> -> float
+    default _.GoalReward(_, _) = invalidOp $"{settings.Id} has no goals; ask HasGoals first."
+    /// What it tells of a state beside what is seen.
+    abstract InfoNames: string list
+    default _.InfoNames = []
+    /// Writes the numbers of these names, from what is remembered.
+    abstract ReadInfo: memory: ReadOnlySpan<float> * values: Span<float> -> unit
+    default _.ReadInfo(_, _) = ()
 
     /// The reward of a step and whether its state is terminal, from what was noted before it and after it.
     abstract Judge:

@@ -37,7 +37,8 @@ type internal Workspace(model: RobotModel) =
         + (model.Pairs
            |> Array.sumBy (fun pair -> RobotModel.contactsOf pair * (if pair.Dimension = 1 then 1 else 4)))
 
-    member _.Model = model
+    /// The robot; another may take its place that differs in numbers alone.
+    member val Model = model with get, set
 
     // --- The state
     member val Position: float[] = Array.copy model.Positions0
@@ -135,8 +136,8 @@ type internal Workspace(model: RobotModel) =
     member val SumVelocity: float[] = Array.zeroCreate dofs
     member val SumAcceleration: float[] = Array.zeroCreate dofs
 
-    // --- A task's own
-    member val Notes: float[] = Array.zeroCreate 8
+    // --- A task's own: what the next step needs, as it is noted
+    member val Notes: float[] = Array.zeroCreate 16
 
     /// Puts a state in; the derived quantities are those of the last evaluation until the next.
     member this.Load(position: ReadOnlySpan<float>, velocity: ReadOnlySpan<float>, warmStart: ReadOnlySpan<float>) =
