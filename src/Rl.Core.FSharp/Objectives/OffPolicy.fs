@@ -45,6 +45,10 @@ module OffPolicy =
     /// (q − y)² [M]: a critic's loss; y is constant to derivatives (Lillicrap et al. 2015; Fujimoto et al. 2018).
     let criticLoss (value: Expr) (target: Expr) : Expr = Expr.square (value - Expr.stopGradient target)
 
+    /// Σᵢ (qᵢ − y)² of several critics, each [M], that learn one target.
+    let criticLosses (values: Expr list) (target: Expr) : Expr =
+        values |> List.map (fun value -> criticLoss value target) |> List.reduce (+)
+
     /// −q(s, π(s)) [M]: the deterministic actor's loss; take its derivative in the actor's parameters only (Silver et
     /// al. 2014; Lillicrap et al. 2015).
     let deterministicActorLoss (value: Expr) : Expr = -value

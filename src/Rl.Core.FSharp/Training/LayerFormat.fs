@@ -6,7 +6,7 @@ open Rl.Core.Networks
 [<RequireQualifiedAccess>]
 module internal LayerFormat =
 
-    let private writeActivation (output: BinaryOut) (activation: Activation) =
+    let writeActivation (output: BinaryOut) (activation: Activation) =
         match activation with
         | Activation.Identity -> output.Byte 0
         | Activation.Tanh -> output.Byte 1
@@ -20,7 +20,7 @@ module internal LayerFormat =
         | Activation.Sigmoid -> output.Byte 7
         | Activation.Softplus -> output.Byte 8
 
-    let private readActivation (input: BinaryIn) =
+    let readActivation (input: BinaryIn) =
         match input.Byte() with
         | 0 -> Activation.Identity
         | 1 -> Activation.Tanh
@@ -33,7 +33,7 @@ module internal LayerFormat =
         | 8 -> Activation.Softplus
         | kind -> input.Fail $"it holds an activation of the unknown kind {kind}"
 
-    let private writeInitialiser (output: BinaryOut) (initialiser: Initialiser) =
+    let writeInitialiser (output: BinaryOut) (initialiser: Initialiser) =
         let one (kind: int) (value: float) =
             output.Byte kind
             output.Float value
@@ -57,7 +57,7 @@ module internal LayerFormat =
         | Initialiser.Sparse sparsity -> one 9 sparsity
         | Initialiser.UnitColumns -> output.Byte 10
 
-    let private readInitialiser (input: BinaryIn) =
+    let readInitialiser (input: BinaryIn) =
         let two make =
             let first = input.Float()
             make (first, input.Float())
@@ -333,142 +333,4 @@ module internal LayerFormat =
             Stack = { Layers = layers; Activation = activation; LayerNormalisation = normalises }
             Image = image
             Scale = scale
-        }
-
-    let private cells = [| RecurrentCell.Tanh; RecurrentCell.Gru; RecurrentCell.Lstm |]
-
-    let writeRecurrent (output: BinaryOut) (layer: Recurrent) =
-        output.Byte(System.Array.IndexOf(cells, layer.Cell))
-        output.Int layer.Inputs
-        output.Int layer.Hidden
-        writeInitialiser output layer.Weight
-        writeInitialiser output layer.Bias
-
-    let readRecurrent (input: BinaryIn) : Recurrent =
-        let cell = input.Byte()
-
-        if cell >= cells.Length then
-            input.Fail $"it holds a recurrent cell of the unknown kind {cell}"
-
-        let inputs = readWidth input
-        let hidden = readWidth input
-        let weight = readInitialiser input
-
-        {
-            Cell = cells[cell]
-            Inputs = inputs
-            Hidden = hidden
-            Weight = weight
-            Bias = readInitialiser input
-        }
-
-    let writeQuantiles (output: BinaryOut) (embedding: QuantileEmbedding) =
-        output.Int embedding.Cosines
-        output.Int embedding.Features
-        output.Int embedding.Levels
-        writeActivation output embedding.Activation
-        writeInitialiser output embedding.Weight
-
-    let readQuantiles (input: BinaryIn) : QuantileEmbedding =
-        let cosines = readWidth input
-        let features = readWidth input
-        let levels = readWidth input
-        let activation = readActivation input
-
-        {
-            Cosines = cosines
-            Features = features
-            Levels = levels
-            Activation = activation
-            Weight = readInitialiser input
-        }
-
-    let writeFractions (output: BinaryOut) (proposal: FractionProposal) =
-        output.Int proposal.Features
-        output.Int proposal.Count
-        writeInitialiser output proposal.Weight
-
-    let readFractions (input: BinaryIn) : FractionProposal =
-        let features = readWidth input
-        let count = readWidth input
-        { Features = features; Count = count; Weight = readInitialiser input }
-
-    let private positions = [| StepPositions.OwnStep; StepPositions.LastStep |]
-    let private embeddings = [| TokenEmbedding.Normalised; TokenEmbedding.Saturated |]
-
-    let writeTransformer (output: BinaryOut) (net: EpisodeTransformer) =
-        output.Int net.Observations
-        output.Int net.Actions
-        output.Int net.Context
-        output.Int net.Width
-        output.Int net.Heads
-        output.Int net.Blocks
-        output.Int net.LongestEpisode
-
-        writeActivation output net.Activation
-        output.Byte(System.Array.IndexOf(positions, net.Positions))
-        output.Byte(System.Array.IndexOf(embeddings, net.Embedding))
-        output.Float net.Epsilon
-
-    let readTransformer (input: BinaryIn) : EpisodeTransformer =
-        let observations = readWidth input
-        let actions = readWidth input
-        let context = readWidth input
-        let width = readWidth input
-        let heads = readWidth input
-        let blocks = readWidth input
-        let longest = readWidth input
-        let activation = readActivation input
-        let position, embedding = input.Byte(), input.Byte()
-
-        if position >= positions.Length || embedding >= embeddings.Length then
-            input.Fail $"it holds a transformer with tokens of the unknown kinds {position} and {embedding}"
-
-        {
-            Observations = observations
-            Actions = actions
-            Context = context
-            Width = width
-            Heads = heads
-            Blocks = blocks
-            LongestEpisode = longest
-            Activation = activation
-            Positions = positions[position]
-            Embedding = embeddings[embedding]
-            Epsilon = input.Float()
-        }
-
-    let private writeCritic (output: BinaryOut) (critic: ActionCritic) =
-        output.Byte(if critic.Encoder.IsSome then 1 else 0)
-        critic.Encoder |> Option.iter (writeEncoder output)
-        writeMlp output critic.Layers
-        output.Int critic.Count
-
-    let private readCritic (input: BinaryIn) : ActionCritic =
-        let encoder = if input.Byte() = 0 then None else Some(readEncoder true input)
-        let layers = readMlp input
-        { Encoder = encoder; Layers = layers; Count = readWidth input }
-
-    let writeCandidates (output: BinaryOut) (candidates: ActionCandidates) =
-        writeCritic output candidates.Decoder
-        writeCritic output candidates.Perturbation
-        writeCritic output candidates.Critics
-        output.Int candidates.Latents
-        output.Int candidates.Count
-        output.Float candidates.Reach
-
-    let readCandidates (input: BinaryIn) : ActionCandidates =
-        let decoder = readCritic input
-        let perturbation = readCritic input
-        let critics = readCritic input
-        let latents = readWidth input
-        let count = readWidth input
-
-        {
-            Decoder = decoder
-            Perturbation = perturbation
-            Critics = critics
-            Latents = latents
-            Count = count
-            Reach = input.Float()
         }

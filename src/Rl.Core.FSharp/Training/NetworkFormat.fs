@@ -116,12 +116,12 @@ module internal NetworkFormat =
 
         output.Byte(ofFeatures + bit 2 quantiles + bit 4 fractions + bit 16 actor.Transformer + bit 32 actor.Candidates)
 
-        features.Memory |> Option.iter (LayerFormat.writeRecurrent output)
-        quantiles |> Option.iter (LayerFormat.writeQuantiles output)
-        fractions |> Option.iter (LayerFormat.writeFractions output)
+        features.Memory |> Option.iter (UnitFormat.writeRecurrent output)
+        quantiles |> Option.iter (UnitFormat.writeQuantiles output)
+        fractions |> Option.iter (UnitFormat.writeFractions output)
         features.Graph |> Option.iter (LayerFormat.writeGraph output)
-        actor.Transformer |> Option.iter (LayerFormat.writeTransformer output)
-        actor.Candidates |> Option.iter (LayerFormat.writeCandidates output)
+        actor.Transformer |> Option.iter (UnitFormat.writeTransformer output)
+        actor.Candidates |> Option.iter (UnitFormat.writeCandidates output)
 
     /// Features with what may follow them; version 2 knew neither normalised convolutions nor quantiles.
     let private readFeatures (isVersion2: bool) (input: BinaryIn) =
@@ -137,12 +137,12 @@ module internal NetworkFormat =
         if not isKnown || kinds = 4 || kinds = 5 then
             input.Fail $"it announces layers after its features of the unknown kind {all}"
 
-        let memory = if kinds % 2 = 1 then Some(LayerFormat.readRecurrent input) else None
-        let quantiles = if kinds >= 2 then Some(LayerFormat.readQuantiles input) else None
-        let fractions = if kinds >= 4 then Some(LayerFormat.readFractions input) else None
+        let memory = if kinds % 2 = 1 then Some(UnitFormat.readRecurrent input) else None
+        let quantiles = if kinds >= 2 then Some(UnitFormat.readQuantiles input) else None
+        let fractions = if kinds >= 4 then Some(UnitFormat.readFractions input) else None
         let graph = if all / 8 = 1 then Some(LayerFormat.readGraph input) else None
-        let transformer = if all = 16 then Some(LayerFormat.readTransformer input) else None
-        let candidates = if all = 32 then Some(LayerFormat.readCandidates input) else None
+        let transformer = if all = 16 then Some(UnitFormat.readTransformer input) else None
+        let candidates = if all = 32 then Some(UnitFormat.readCandidates input) else None
 
         if graph.IsSome && (encoder.IsSome || trunk.IsSome) then
             input.Fail "it holds layers of a user's own beside others in their place"

@@ -87,15 +87,14 @@ module Bcq =
             |> Expr.maxOver [| -1 |]
             |> OffPolicy.target batch[columns.Rewards] batch[DrawnColumns.discounts]
 
-        ActionCritic.values
-            candidates.Critics
-            (batch.Parameters "critics")
-            batch[columns.Observations]
-            batch[columns.Actions]
-        |> List.map (fun q -> OffPolicy.criticLoss q y)
-        |> List.reduce (+)
-        |> Term.mean "criticLoss" 1.0
-        |> List.singleton
+        let present =
+            ActionCritic.values
+                candidates.Critics
+                (batch.Parameters "critics")
+                batch[columns.Observations]
+                batch[columns.Actions]
+
+        OffPolicy.criticLosses present y |> Term.mean "criticLoss" 1.0 |> List.singleton
 
     /// −q₁(s, a + Φ ξ(s, a)) of a proposed action a.
     let private improvement (networks: Networks) (columns: TransitionColumns) (batch: Batch) =

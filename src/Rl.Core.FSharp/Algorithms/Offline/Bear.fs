@@ -100,15 +100,14 @@ module Bear =
             |> Expr.maxOver [| -1 |]
             |> OffPolicy.target batch[columns.Rewards] batch[DrawnColumns.discounts]
 
-        ActionCritic.values
-            networks.Critics
-            (batch.Parameters "critics")
-            batch[columns.Observations]
-            batch[columns.Actions]
-        |> List.map (fun q -> OffPolicy.criticLoss q y)
-        |> List.reduce (+)
-        |> Term.mean "criticLoss" 1.0
-        |> List.singleton
+        let present =
+            ActionCritic.values
+                networks.Critics
+                (batch.Parameters "critics")
+                batch[columns.Observations]
+                batch[columns.Actions]
+
+        OffPolicy.criticLosses present y |> Term.mean "criticLoss" 1.0 |> List.singleton
 
     /// −w min q(s, a) + α (D − ε) for the actor, D the discrepancy of its actions from the generator's, and −α (D − ε)
     /// for ln α, which sees the actor as it is before the step.

@@ -109,7 +109,7 @@ module Cql =
                 batch[soft.Columns.Actions]
 
         let y = target c soft batch
-        let errors = present |> List.map (fun q -> OffPolicy.criticLoss q y) |> List.reduce (+)
+        let errors = OffPolicy.criticLosses present y
         let gaps = gaps c soft batch present
         let total = List.reduce (+) gaps
 

@@ -94,7 +94,7 @@ module Edac =
             |> fun value -> value - SoftPolicy.temperature batch * logProbability
             |> OffPolicy.target batch[columns.Rewards] batch[DrawnColumns.discounts]
 
-        let errors = values |> List.map (fun q -> OffPolicy.criticLoss q y) |> List.reduce (+)
+        let errors = OffPolicy.criticLosses values y
 
         [
             Term.mean "criticLoss" 1.0 errors

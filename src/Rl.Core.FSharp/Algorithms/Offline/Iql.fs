@@ -133,10 +133,7 @@ module Iql =
 
         [
             Offline.expectileLoss parts.Options.Expectile value actionValue |> Term.mean "valueLoss" 1.0
-            present
-            |> List.map (fun q -> OffPolicy.criticLoss q y)
-            |> List.reduce (+)
-            |> Term.mean "criticLoss" 1.0
+            OffPolicy.criticLosses present y |> Term.mean "criticLoss" 1.0
         ]
 
     /// −min(exp(β A), w) ln π(a|s) with A = min q̄(s, a) − V(s).

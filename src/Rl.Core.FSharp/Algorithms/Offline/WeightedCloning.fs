@@ -154,15 +154,14 @@ module internal WeightedCloning =
             |> ActionCritic.least
             |> OffPolicy.target batch[columns.Rewards] batch[DrawnColumns.discounts]
 
-        ActionCritic.values
-            networks.Critic
-            (batch.Parameters "critics")
-            batch[columns.Observations]
-            batch[columns.Actions]
-        |> List.map (fun q -> OffPolicy.criticLoss q y)
-        |> List.reduce (+)
-        |> Term.mean "criticLoss" 1.0
-        |> List.singleton
+        let present =
+            ActionCritic.values
+                networks.Critic
+                (batch.Parameters "critics")
+                batch[columns.Observations]
+                batch[columns.Actions]
+
+        OffPolicy.criticLosses present y |> Term.mean "criticLoss" 1.0 |> List.singleton
 
     /// −w ln π(a|s), and the mean weight; `weight` makes w of the advantage.
     let cloning

@@ -121,7 +121,7 @@ let private td3 =
 [<Fact>]
 let ``a transition of TD3+BC is that of plain TD3 with cloning`` () =
     let check (options: Td3BcOptions) threads =
-        check (Td3Bc.create options) TwinTasks.numbers threads (PlainOfflineCritics.td3Bc options)
+        check (Td3Bc.create options) TwinTasks.numbers threads (PlainOfflineDeterministic.td3Bc options)
 
     let options = { Td3BcOptions.defaults with Td3 = td3 }
     check options 1
@@ -139,7 +139,7 @@ let ``a transition of TD3+BC is that of plain TD3 with cloning`` () =
 [<Fact>]
 let ``a transition of ReBRAC is that of plain TD3 that pays twice for leaving the data`` () =
     let check (options: ReBracOptions) threads =
-        check (ReBrac.create options) TwinTasks.numbers threads (PlainOfflineCritics.reBrac options)
+        check (ReBrac.create options) TwinTasks.numbers threads (PlainOfflineDeterministic.reBrac options)
 
     let options = { ReBracOptions.defaults with Td3 = td3; ActorPenalty = 0.4; CriticPenalty = 0.3 }
     check options 1
