@@ -21,6 +21,14 @@ let private fieldGeom = "<geom type=\"hfield\" hfield=\"h\"/>"
 
 let private flatAsset rows columns = $"<hfield name=\"h\" nrow=\"{rows}\" ncol=\"{columns}\" size=\"2 1 1 1\"/>"
 
+let private dot (a: Vector3D) (b: Vector3D) = a.X * b.X + a.Y * b.Y + a.Z * b.Z
+let private size (a: Vector3D) = Math.Sqrt(dot a a)
+
+/// Where a vertex lies along x and y.
+let private vertexOf (field: HeightField) (row: int) (column: int) =
+    let along (half: float) (count: int) (index: int) = half * (2.0 * float index / float (count - 1) - 1.0)
+    Vector3D(along field.HalfX field.Columns column, along field.HalfY field.Rows row, 0.0)
+
 /// A model over a field of so many vertices with heights of x and y.
 let private withHeights rows columns (shape: string) (height: float -> float -> float) =
     let w = Workspace(over (flatAsset rows columns) fieldGeom shape)
@@ -28,7 +36,7 @@ let private withHeights rows columns (shape: string) (height: float -> float -> 
 
     for row in 0 .. rows - 1 do
         for column in 0 .. columns - 1 do
-            let p = HeightField.vertex field w.Heights[0] row column
+            let p = vertexOf field row column
             w.Heights[0][row * columns + column] <- height p.X p.Y
 
     w
@@ -41,7 +49,7 @@ let private put (w: Workspace) (position: Vector3D) (q: Quaternion) =
     ContactSearch.find w
 
 let private contacts (w: Workspace) = [ for index in 0 .. w.ContactCount - 1 -> w.Contacts[index] ]
-let private near (tolerance: float) (a: Vector3D) (b: Vector3D) = Vector3D.length (a - b) <= tolerance
+let private near (tolerance: float) (a: Vector3D) (b: Vector3D) = size (a - b) <= tolerance
 
 /// Numbers of a seed.
 let private draws (seed: uint64) =
@@ -110,9 +118,9 @@ let private nearestOf (w: Workspace) (centre: Vector3D) =
         for j in -120 .. 120 do
             let x, y = centre.X + 0.001 * float i, centre.Y + 0.001 * float j
 
-            if HeightField.isWithin field x y then
+            if abs x <= field.HalfX && abs y <= field.HalfY then
                 let d = Vector3D(x, y, HeightField.heightAt field heights x y) - centre
-                nearest <- min nearest (Vector3D.length d)
+                nearest <- min nearest (size d)
 
     nearest
 
@@ -160,11 +168,11 @@ let ``a capsule across a ridge or over a peak touches it between its ends`` (see
     Assert.InRange(contact.Distance, -0.03, 0.0)
     // At right angles to the ridge and to the capsule.
     Assert.Equal(0.0, contact.Normal.Y, 1e-9)
-    Assert.Equal(0.0, Vector3D.dot contact.Normal ridge.GeomRotation[1].Z, 1e-9)
+    Assert.Equal(0.0, dot contact.Normal ridge.GeomRotation[1].Z, 1e-9)
     let peak = withHeights 3 9 capsule (fun x y -> if abs x + abs y < 0.1 then 0.5 else 0.0)
     put peak (Vector3D(draw -0.01 0.01, draw -0.01 0.01, 0.55)) lying
     let contact = Assert.Single(contacts peak)
-    Assert.Equal(0.0, Vector3D.dot contact.Normal peak.GeomRotation[1].Z, 1e-9)
+    Assert.Equal(0.0, dot contact.Normal peak.GeomRotation[1].Z, 1e-9)
 
     // Its surface touches where the peak is.
     let surface = contact.Position - (0.5 * contact.Distance) * contact.Normal
@@ -222,7 +230,7 @@ let ``a ball rests on an incline with friction, and slides down one that is too 
         for _ in 1..500 do
             Simulation.step w |> ignore
 
-        Vector3D.length (Vector3D(w.Position[0], w.Position[1], w.Position[2]) - start)
+        size (Vector3D(w.Position[0], w.Position[1], w.Position[2]) - start)
 
     // Soft contacts creep a little.
     Assert.InRange(slide 0.35, 0.0, 0.05)

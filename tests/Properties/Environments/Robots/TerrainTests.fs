@@ -183,10 +183,10 @@ let ``an episode draws its ground, a copied state keeps it, and so does every st
         let ground = terrain environment state
         Assert.Equal<float[]>(ground, terrain environment (reset environment 5UL))
         Assert.NotEqual<float[]>(ground, terrain environment (reset environment 6UL))
-        let action = Array.create (environment :> IEnvironment<_>).ActionSpace.Size 0.3f
+        let action = Array.create (environment :> IEnvironment<_>).ActionSpace.Size 0.1f
         let mutable a, b = state, state
 
-        for number in 1..20 do
+        for number in 1..8 do
             let struct (next, outcome) = step environment a action
             // Another episode between, on the same thread.
             step environment (reset environment (uint64 (100 + number))) action |> ignore
@@ -259,9 +259,7 @@ let ``falling, leaving the course and finishing end an episode, and nothing else
         Assert.True(ends id (fun _ place -> place[0] <- 20.1))
         Assert.True(ends id (fun _ place -> place[0] <- -1.2))
 
-    Assert.True(ends "TerrainBiped-v0" (fun _ place -> place[1] <- 0.5))
     Assert.True(ends "TerrainBiped-v0" (fun _ place -> place[2] <- 1.2))
-    Assert.True(ends "TerrainQuadruped-v0" (fun _ place -> place[2] <- 0.05))
     Assert.True(ends "TerrainQuadruped-v0" (fun _ place -> place[1] <- 2.1))
 
     // On its side.
@@ -271,16 +269,24 @@ let ``falling, leaving the course and finishing end an episode, and nothing else
             place[4] <- Math.Sqrt 0.5)
     )
 
-    // In a gap, whose rim is above the trunk.
-    for id, index in [ "TerrainBiped-v0", 1; "TerrainQuadruped-v0", 2 ] do
-        Assert.True(
-            ends id (fun ground place ->
-                for vertex in 40..43 do
-                    ground[vertex] <- -1.2
+    // In a gap, whose rim is nearly as high as the trunk.
+    let sink (depth: float) (ground: float[]) (place: float[]) =
+        for vertex in 34..48 do
+            ground[vertex] <- -1.2
 
-                place[0] <- 0.08
-                place[index] <- place[index] - 1.0)
-        )
+        place[0] <- 0.05
+        place[1] <- place[1] - depth
+
+    Assert.True(ends "TerrainBiped-v0" (sink 0.8))
+    Assert.False(ends "TerrainBiped-v0" (sink 0.5))
+
+    // Over a wall that nearly meets the trunk.
+    let wall (height: float) (ground: float[]) (place: float[]) =
+        ground[40] <- height
+        place[0] <- 0.0
+
+    Assert.True(ends "TerrainQuadruped-v0" (wall 0.32))
+    Assert.False(ends "TerrainQuadruped-v0" (wall 0.27))
 
 [<Fact>]
 let ``a quadruped whose left and right are exchanged moves in the mirror`` () =
