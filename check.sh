@@ -82,18 +82,21 @@ single_file() {
     rm -rf "$folder" "$folder.log"
 }
 
-# A native program of a sample, where there is a compiler to link it: what Native AOT cannot compile shows nowhere else.
+# Native programs of two samples, one that only acts and one that trains, where there is a compiler to link it: what Native AOT cannot compile shows nowhere else.
 native() {
     if ! command -v clang > /dev/null && ! command -v gcc > /dev/null; then
         echo "no clang and no gcc: left out"
         return 0
     fi
-    local folder
-    folder=$(mktemp -d)
-    dotnet publish samples/AotActing -c Release -o "$folder" > "$folder/log" 2>&1 || { tail -20 "$folder/log"; return 1; }
-    echo "$(stat -c %s "$folder/AotActing" 2> /dev/null || stat -f %z "$folder/AotActing") bytes"
-    "$folder/AotActing" || return 1
-    rm -rf "$folder"
+    local sample folder
+    for sample in AotActing SingleFileTraining; do
+        folder=$(mktemp -d)
+        dotnet publish "samples/$sample" -c Release -o "$folder" -p:PublishAot=true -p:PublishSingleFile=false -p:PublishReadyToRun=false > "$folder/log" 2>&1 \
+            || { tail -20 "$folder/log"; return 1; }
+        echo "$sample: $(stat -c %s "$folder/$sample" 2> /dev/null || stat -f %z "$folder/$sample") bytes"
+        "$folder/$sample" --quick || return 1
+        rm -rf "$folder"
+    done
 }
 
 step "tools" dotnet tool restore
@@ -109,7 +112,7 @@ if [ "$fast" = false ]; then step "docs site" dotnet run -c Release --no-build -
 step "tests" dotnet test -c Release --no-build
 if [ "$fast" = false ]; then
     step "samples" samples
-    step "native program" native
+    step "native programs" native
     step "single-file program" single_file
 fi
 echo "== all checks passed in $SECONDS s"

@@ -235,7 +235,7 @@ internal static class CommandLine
     {
         var suite = new Argument<string>("suite")
         {
-            Description = "What to measure: on-policy, off-policy, models or offline.",
+            Description = "What to measure: on-policy, off-policy, models, offline or robots.",
         };
         var output = new Option<string>("--output")
         {

@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics.CodeAnalysis;
 using System.IO;
 using System.Linq;
 using System.Reflection;
@@ -8,6 +9,7 @@ namespace Rl.Internal;
 
 /// <summary>Assemblies of users: the library's own are shared with them, so that their types are the same; others they
 /// bring themselves.</summary>
+[RequiresUnreferencedCode(Plugin.NotTrimmed)]
 internal sealed class PluginContext : AssemblyLoadContext
 {
     private static readonly string[] Shared =
@@ -21,6 +23,8 @@ internal sealed class PluginContext : AssemblyLoadContext
         resolver = new(path);
     }
 
+    [UnconditionalSuppressMessage(
+        "SingleFile", "IL3000", Justification = "An assembly within a single file has no place, and is not this file.")]
     public static Assembly Load(string path)
     {
         var full = Path.GetFullPath(path);

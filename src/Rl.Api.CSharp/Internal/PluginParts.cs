@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.ComponentModel;
+using System.Diagnostics.CodeAnalysis;
 using System.Linq;
 using System.Reflection;
 using Rl.Core.Algorithms;
@@ -8,6 +9,7 @@ using Rl.Core.Algorithms;
 namespace Rl.Internal;
 
 /// <summary>The algorithms and environments among the types of an assembly.</summary>
+[RequiresUnreferencedCode(Plugin.NotTrimmed)]
 internal static class PluginParts
 {
     public static IReadOnlyList<AlgorithmEntry> Algorithms(IEnumerable<Type> types) =>

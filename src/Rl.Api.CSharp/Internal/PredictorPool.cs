@@ -12,11 +12,12 @@ namespace Rl.Internal;
 /// are compiled when they are first wanted, and kept.</summary>
 internal sealed class PredictorPool(PolicyModel model, Wrapping wrapping, ActingFacts facts, int rows)
 {
-    /// <summary>One a processor, so that threads on different ones touch different cache lines.</summary>
+    /// <summary>A thread has a place of its own, by its number: a program that it returned is in its processor's caches
+    /// when it acts again.</summary>
     private readonly Slot[] slots =
-        new Slot[BitOperations.RoundUpToPowerOf2((uint)Math.Min(System.Environment.ProcessorCount, 64))];
+        new Slot[BitOperations.RoundUpToPowerOf2((uint)Math.Min(8 * System.Environment.ProcessorCount, 64))];
 
-    /// <summary>More than the processors: of threads that were interrupted while they acted.</summary>
+    /// <summary>Programs whose place was taken when they came back.</summary>
     private readonly ConcurrentBag<Desk> others = [];
 
     public int Rows => rows;
@@ -28,6 +29,7 @@ internal sealed class PredictorPool(PolicyModel model, Wrapping wrapping, Acting
     /// <summary>A program that nobody else uses until it is returned.</summary>
     public Desk Rent() =>
         Interlocked.Exchange(ref Here(), null)
+        ?? Elsewhere()
         ?? (others.TryTake(out var other)
             ? other
             : new Desk(new(model, wrapping, facts, rows), rows, Choices, wrapping));
@@ -40,7 +42,22 @@ internal sealed class PredictorPool(PolicyModel model, Wrapping wrapping, Acting
         }
     }
 
-    private ref Desk? Here() => ref slots[Thread.GetCurrentProcessorId() & (slots.Length - 1)].Desk;
+    private ref Desk? Here() => ref slots[System.Environment.CurrentManagedThreadId & (slots.Length - 1)].Desk;
+
+    /// <summary>A program of a thread that does not act now; null where there is none. Threads that come and go share a
+    /// few programs so.</summary>
+    private Desk? Elsewhere()
+    {
+        foreach (ref var slot in slots.AsSpan())
+        {
+            if (slot.Desk is not null && Interlocked.Exchange(ref slot.Desk, null) is { } desk)
+            {
+                return desk;
+            }
+        }
+
+        return null;
+    }
 
     /// <summary>A program, and room for rows that do not fill it.</summary>
     internal sealed class Desk(WrappedPredictor predictor, int rows, int choices, Wrapping wrapping)

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Diagnostics.CodeAnalysis;
 using System.IO;
 using System.Linq;
 using System.Reflection;
@@ -18,6 +19,10 @@ namespace Rl;
 /// </remarks>
 public sealed record Plugin
 {
+    internal const string NotTrimmed =
+        "A trimmed program lacks what only a plugin uses, and a native one loads no assemblies; register plugins in "
+            + "programs that are neither.";
+
     private readonly ValueList<string> algorithms;
     private readonly ValueList<string> environments;
 
@@ -43,6 +48,7 @@ public sealed record Plugin
     /// <param name="assembly">The assembly.</param>
     /// <exception cref="ArgumentException">It has neither, or an id that there is already; the message names it.
     /// Nothing is registered then.</exception>
+    [RequiresUnreferencedCode(NotTrimmed)]
     public static Plugin Register(Assembly assembly)
     {
         ArgumentNullException.ThrowIfNull(assembly);
@@ -71,12 +77,14 @@ public sealed record Plugin
     /// message says which.</exception>
     /// <exception cref="ArgumentException">It has neither algorithm nor environment, or an id that there is
     /// already.</exception>
+    [RequiresUnreferencedCode(NotTrimmed)]
     public static Plugin Load(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         return Register(PluginContext.Load(path));
     }
 
+    [RequiresUnreferencedCode(NotTrimmed)]
     private static Type[] Types(Assembly assembly, string name)
     {
         try

@@ -34,7 +34,7 @@ internal sealed record BenchRequest
 /// measured already stays.</summary>
 internal static class BenchCommand
 {
-    private static readonly string[] Suites = ["on-policy", "off-policy", "models", "offline"];
+    private static readonly string[] Suites = ["on-policy", "off-policy", "models", "offline", "robots"];
 
     public static int Run(BenchRequest request, Terminal terminal, CancellationToken interruption)
     {
