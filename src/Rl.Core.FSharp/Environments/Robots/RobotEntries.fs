@@ -256,6 +256,7 @@ module internal RobotEntries =
     /// Every environment of this family.
     let all: RegistryEntry list =
         RunnerEntries.all
+        @ TerrainEntries.all
         @ [ ant4; ant5; humanoid 4; humanoid 5; humanoidStandup 4; humanoidStandup 5 ]
         @ GoalReachingEntries.all
         @ QuadrotorEntries.all
