@@ -203,7 +203,7 @@ internal sealed class Running : IAsyncDisposable
             running.Add(options);
         }
 
-        await cluster.WaitForWorkersAsync(count).WaitAsync(TimeSpan.FromSeconds(60));
+        await cluster.WaitForWorkersAsync(count).WaitAsync(TimeSpan.FromSeconds(180));
         return running;
     }
 
