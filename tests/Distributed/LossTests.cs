@@ -151,7 +151,8 @@ public sealed class LossTests
             File.ReadAllBytes(folder.File("runs/alone/agent.rl")),
             File.ReadAllBytes(folder.File("runs/spread/agent.rl")));
         Assert.All(
-            children, child => Assert.False(Directory.Exists($"/proc/{child}"), $"worker {child} outlived its learner"));
+            children,
+            child => Assert.False(Directory.Exists($"/proc/{child}"), $"worker {child} outlived its learner"));
     }
 
     private static List<int> Children(int parent)
