@@ -17,7 +17,7 @@ public sealed partial class PackageTests
     private static readonly string[] Projects =
     [
         "Rl.Core.FSharp", "Rl.Api.CSharp", "Rl.Rendering", "Rl.Onnx", "Rl.Hosting", "Rl.Logging", "Rl.Data",
-        "Rl.MuJoCo", "Rl.Gymnasium",
+        "Rl.MuJoCo", "Rl.Gymnasium", "Rl.Distributed",
     ];
 
     /// <summary>A version that no machine has unpacked before: NuGet keeps the first of each that it sees.</summary>
@@ -34,6 +34,7 @@ public sealed partial class PackageTests
         ["Rl.Data"] = 200_000,
         ["Rl.MuJoCo"] = 100_000,
         ["Rl.Gymnasium"] = 100_000,
+        ["Rl.Distributed"] = 100_000,
     };
 
     [Fact]

@@ -145,6 +145,16 @@ public sealed class ClusterTests
     }
 
     [Fact]
+    public void A_worker_of_another_version_refuses_before_it_reads_the_plan()
+    {
+        var error = Assert.Throws<ArgumentException>(() => new WorkerSetup(new()).Create(new()
+        {
+            Version = "9.9.9", Description = [1, 2, 3], Environment = "CartPole-v1", Notes = [],
+        }));
+        Assert.Contains("the learner 9.9.9: install the same version on both", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_certificate_follows_from_the_secret_alone()
     {
         var one = SecretCertificate.Of("nobody guesses this one 4711");
@@ -193,7 +203,7 @@ internal sealed class Running : IAsyncDisposable
             running.Add(options);
         }
 
-        await cluster.WaitForWorkersAsync(count).WaitAsync(TimeSpan.FromSeconds(60));
+        await cluster.WaitForWorkersAsync(count).WaitAsync(TimeSpan.FromSeconds(180));
         return running;
     }
 

@@ -44,7 +44,7 @@ public sealed class LossTests
         try
         {
             workers.AddRange([Worker(), Worker(), Worker()]);
-            await cluster.WaitForWorkersAsync(3).WaitAsync(TimeSpan.FromSeconds(60));
+            await cluster.WaitForWorkersAsync(3).WaitAsync(TimeSpan.FromSeconds(180));
             using var agent = Agent.Create(Options, Environments.Make("CartPole-v1"), seed: 2);
             var kills = 0;
             var random = new Random(7);
@@ -93,7 +93,7 @@ public sealed class LossTests
         ];
         using var first = Program.Rl(folder.Path, words);
         using var second = Program.Rl(folder.Path, words);
-        await cluster.WaitForWorkersAsync(2).WaitAsync(TimeSpan.FromSeconds(60));
+        await cluster.WaitForWorkersAsync(2).WaitAsync(TimeSpan.FromSeconds(180));
         Plugin.Register(typeof(Counter).Assembly);
         using var agent = Agent.Create(
             Options with { RolloutSteps = 16, TotalSteps = 8 * 16 * 12 }, Environments.Make("SlowCounter"), seed: 2);
@@ -151,7 +151,8 @@ public sealed class LossTests
             File.ReadAllBytes(folder.File("runs/alone/agent.rl")),
             File.ReadAllBytes(folder.File("runs/spread/agent.rl")));
         Assert.All(
-            children, child => Assert.False(Directory.Exists($"/proc/{child}"), $"worker {child} outlived its learner"));
+            children,
+            child => Assert.False(Directory.Exists($"/proc/{child}"), $"worker {child} outlived its learner"));
     }
 
     private static List<int> Children(int parent)

@@ -131,7 +131,7 @@ public sealed class StoreTests
             await Task.Run(() => agent.TrainFor(6 * 32 * 2));
             await away;
             workers.Add(options);
-            await workers.Cluster.WaitForWorkersAsync(3).WaitAsync(TimeSpan.FromSeconds(60));
+            await workers.Cluster.WaitForWorkersAsync(3).WaitAsync(TimeSpan.FromSeconds(180));
             await Task.Run(() => agent.Train());
         }
 

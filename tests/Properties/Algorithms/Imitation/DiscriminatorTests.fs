@@ -45,7 +45,13 @@ let private judged (form: DiscriminatorForm) (inputs: DiscriminatorInputs) =
     let judge = Discriminator.judge "gail" form options plan steps environment workers network
 
     let source =
-        RolloutSource(network, environment, RolloutOptions.Plain(steps, 0.9, 0.9, false, false), Some judge.Around, workers)
+        RolloutSource(
+            network,
+            environment,
+            RolloutOptions.Plain(steps, 0.9, 0.9, false, false),
+            Some judge.Around,
+            workers
+        )
 
     let state = (judge.Start source.Start).Initialise judge.Arrays (Rng.create 3UL)
 
