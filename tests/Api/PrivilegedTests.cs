@@ -1,5 +1,4 @@
 using System;
-using System.Collections.Generic;
 using System.Linq;
 using Xunit;
 
@@ -17,7 +16,7 @@ public sealed class PrivilegedTests
         new SacOptions { LearningStarts = 64, BatchSize = 16, Threads = 1 },
         new Td3Options { LearningStarts = 64, BatchSize = 16, Threads = 1 },
         new TqcOptions { LearningStarts = 64, BatchSize = 16, Threads = 1 },
-        new CrossqOptions { LearningStarts = 64, BatchSize = 16, Threads = 1 },
+        new CrossQOptions { LearningStarts = 64, BatchSize = 16, Threads = 1 },
         new EsOptions { Threads = 1 },
     ];
 
@@ -72,7 +71,7 @@ public sealed class PrivilegedTests
                 LearningRate = 1e-3, GaeLambda = 1, Threads = 1,
             };
             using var agent = Agent.Create(options, () => new Luck(isPrivileged), seed: (ulong)seed);
-            agent.Train(new Progress(report => explained = report.Metrics["explainedVariance"]));
+            agent.Train(new Progress(report => explained = report.Metrics.ToDictionary()["explainedVariance"]));
             var random = new Random(5);
             var earned = Enumerable.Range(0, 200).Average(_ =>
             {

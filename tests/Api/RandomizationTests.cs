@@ -27,7 +27,7 @@ public sealed class RandomizationTests
             Assert.Equal(
                 ["mass", "friction", "damping", "strength", "action_delay", "observation_noise"], info.Keys);
             Assert.InRange(info["mass"], 0.5, 1.5);
-            Assert.Contains(info["action_delay"], [1.0, 2.0, 3.0]);
+            Assert.Contains(info["action_delay"], new[] { 1.0, 2.0, 3.0 });
             Assert.Equal(1, info["friction"]);
             seen.Add(info["mass"]);
 
