@@ -65,8 +65,14 @@ public sealed class PrivilegedTests
             var explained = double.NaN;
             var options = new PpoOptions
             {
-                RolloutSteps = 64, MinibatchSize = 64, Epochs = 4, EnvironmentCopies = 2, TotalSteps = 16_000,
-                LearningRate = 3e-3, GaeLambda = 1, Threads = 1,
+                RolloutSteps = 64,
+                MinibatchSize = 64,
+                Epochs = 4,
+                EnvironmentCopies = 2,
+                TotalSteps = 16_000,
+                LearningRate = 3e-3,
+                GaeLambda = 1,
+                Threads = 1,
             };
             using var agent = Agent.Create(options, () => new Luck(isPrivileged), seed: (ulong)seed);
             agent.Train(new Progress(report => explained = report.Metrics.ToDictionary()["explainedVariance"]));
