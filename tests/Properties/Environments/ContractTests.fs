@@ -98,9 +98,12 @@ let ``options without steps or copies are refused`` () =
 
 /// How long a walk is: robots are dear, and their walks are short.
 let private stepsOf (id: string) (steps: int) =
-    if id.StartsWith "Humanoid" || id.StartsWith "Ant" then steps / 8
-    elif RegistryCases.isRobot id then steps / 2
-    else steps
+    if id.StartsWith "Humanoid" || id.StartsWith "Ant" || id.StartsWith "Terrain" then
+        steps / 8
+    elif RegistryCases.isRobot id then
+        steps / 2
+    else
+        steps
 
 [<Property(MaxTest = 3)>]
 let ``every registered environment keeps the contract`` (seed: uint64) =
@@ -149,6 +152,8 @@ let private otherValues: Map<string, (string * KeywordValue) list> =
                     "reward_control_weight", 0.3, []
                     "uph_cost_weight", 2.0, []
                     "impact_cost_weight", 0.001, []
+                    "upright_reward_weight", 0.7, []
+                    "difficulty", 0.9, []
                 ] do
                 name, (name, KeywordValue.Number value) :: needs
             "desc", [ "desc", KeywordValue.Text "SFFF/FHFG" ]

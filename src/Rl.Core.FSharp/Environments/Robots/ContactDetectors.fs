@@ -13,14 +13,7 @@ type internal PlacedShape = { Centre: Vector3D; Frame: Rotation; Size: Vector3D 
 module internal ContactDetectors =
 
     /// Adds a contact if it is within the margin; `hint` gives the direction of the first tangent, zero for none.
-    let private add
-        (w: Workspace)
-        (pair: int)
-        (distance: float)
-        (position: Vector3D)
-        (normal: Vector3D)
-        (hint: Vector3D)
-        =
+    let add (w: Workspace) (pair: int) (distance: float) (position: Vector3D) (normal: Vector3D) (hint: Vector3D) =
         if distance <= w.Model.Pairs[pair].Margin then
             let hint =
                 if Vector3D.dot hint hint >= 0.25 then hint

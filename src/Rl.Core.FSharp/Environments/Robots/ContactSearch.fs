@@ -15,21 +15,24 @@ module internal ContactSearch =
         | GeomKind.Cylinder -> sqrt (geom.Size.X * geom.Size.X + geom.Size.Y * geom.Size.Y)
         | _ -> geom.Size.X
 
-    /// How far apart the centres of bounding spheres may be within the margin; of a plane, how high above it.
+    /// How far apart the centres of bounding spheres may be within the margin; of a plane, how high above it. A field
+    /// of heights looks for itself.
     let reachOf (model: RobotModel) (pair: GeomPair) =
         let second = reach model.Geoms[pair.Second]
 
-        if pair.FirstKind = GeomKind.Plane then
-            pair.Margin + second
-        else
-            pair.Margin + reach model.Geoms[pair.First] + second
+        match pair.FirstKind with
+        | GeomKind.HeightField -> infinity
+        | GeomKind.Plane -> pair.Margin + second
+        | _ -> pair.Margin + reach model.Geoms[pair.First] + second
 
     /// Whether bounding spheres (against the plane or each other) are within the margin.
     let private isNear (w: Workspace) (pair: GeomPair) =
         let far = reachOf w.Model pair
         let between = w.GeomPosition[pair.Second] - w.GeomPosition[pair.First]
 
-        if pair.FirstKind = GeomKind.Plane then
+        if pair.FirstKind = GeomKind.HeightField then
+            true
+        elif pair.FirstKind = GeomKind.Plane then
             Vector3D.dot w.GeomRotation[pair.First].Z between <= far
         else
             Vector3D.dot between between <= far * far
@@ -42,6 +45,8 @@ module internal ContactSearch =
         | GeomKind.Plane, GeomKind.Sphere -> ContactDetectors.planeSphere w index first second
         | GeomKind.Plane, GeomKind.Capsule -> ContactDetectors.planeCapsule w index first second
         | GeomKind.Plane, _ -> ContactDetectors.planeCylinder w index first second
+        | GeomKind.HeightField, GeomKind.Sphere -> FieldContacts.sphere w index first second
+        | GeomKind.HeightField, _ -> FieldContacts.capsule w index first second
         | GeomKind.Sphere, GeomKind.Sphere -> ContactDetectors.sphereSphere w index first second
         | GeomKind.Sphere, _ -> ContactDetectors.sphereCapsule w index first second
         | _, GeomKind.Capsule -> ContactDetectors.capsuleCapsule w index first second

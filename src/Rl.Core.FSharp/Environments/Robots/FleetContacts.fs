@@ -13,7 +13,9 @@ module internal FleetContacts =
         let between = f.GeomPosition.Vector(3 * pair.Pair.Second) -. f.GeomPosition.Vector(3 * pair.Pair.First)
 
         let isNear =
-            if pair.Pair.FirstKind = GeomKind.Plane then
+            if pair.Pair.FirstKind = GeomKind.HeightField then
+                f.Alive
+            elif pair.Pair.FirstKind = GeomKind.Plane then
                 let height = LaneVector.dot (f.GeomAxis.Vector(3 * pair.Pair.First)) between
                 Lane.atMost height (Lane.all pair.Reach)
             else
@@ -104,6 +106,7 @@ module internal FleetContacts =
     let private alone (f: FleetWorkspace) (pair: FleetPair) (lane: int) =
         let w = f.Single
         w.ContactCount <- 0
+        w.Heights <- f.Heights[lane]
         ContactSearch.findPair w pair.Index (shape f pair.Pair.First lane) (shape f pair.Pair.Second lane)
 
         for number in 0 .. w.ContactCount - 1 do

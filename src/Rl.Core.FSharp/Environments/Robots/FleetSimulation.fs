@@ -175,6 +175,7 @@ module internal FleetSimulation =
         f.Velocity.Save(lane, Span w.Velocity)
         f.WarmStart.Save(lane, Span w.WarmStart)
         f.Control.Save(lane, Span w.Control)
+        w.Heights <- f.Heights[lane]
         f.Actuation.Save(lane, Span w.Actuation)
         f.ConstraintForce.Save(lane, Span w.ConstraintForce)
 

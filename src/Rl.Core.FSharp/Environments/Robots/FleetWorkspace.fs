@@ -101,6 +101,11 @@ type internal FleetWorkspace(model: RobotModel) =
     member val Velocity = LaneArray dofs
     member val WarmStart = LaneArray dofs
     member val Control = LaneArray model.Actuators.Length
+
+    /// The heights of each field, copy by copy.
+    member val Heights: float[][][] =
+        Array.init Lane.Count (fun _ -> model.HeightFields |> Array.map (fun field -> Array.copy field.Heights))
+
     /// The copies that are stepped; the others' numbers mean nothing.
     member val Alive = Lane.zero with get, set
 

@@ -14,6 +14,8 @@ type internal MjcfConventions =
         /// A range alone limits what it stands at.
         AutoLimits: bool
         Classes: Map<string, MjcfClass>
+        /// The fields of heights of the text, to which geoms refer by name.
+        HeightFields: HeightField list
     }
 
 /// Reads what stands in `<worldbody>`.
@@ -115,6 +117,7 @@ module internal MjcfBodies =
     let private geomKinds =
         [
             "plane", GeomKind.Plane
+            "hfield", GeomKind.HeightField
             "sphere", GeomKind.Sphere
             "capsule", GeomKind.Capsule
             "ellipsoid", GeomKind.Ellipsoid
@@ -149,8 +152,30 @@ module internal MjcfBodies =
             else
                 struct (element.Vector("pos", Vector3D.zero), orientation conventions element, size)
 
+        let field =
+            match kind, element.Has "hfield" with
+            | GeomKind.HeightField, _ ->
+                let name = element.Required "hfield"
+
+                match conventions.HeightFields |> List.tryFindIndex (fun field -> field.Name = name) with
+                | Some index -> index
+                | None ->
+                    let known = String.Join(", ", conventions.HeightFields |> List.map _.Name)
+                    let known = if known = "" then "there is none" else $"there are {known}"
+                    element.Fail $"hfield names \"{name}\", which is no <hfield> in <asset>; {known}."
+            | _, true -> element.Fail "hfield belongs to a geom of type hfield."
+            | _ -> -1
+
+        let size =
+            match kind with
+            | GeomKind.HeightField ->
+                let field = conventions.HeightFields[field]
+                [| field.HalfX; field.HalfY; Array.max field.Heights |]
+            | _ -> size
+
         let needed =
             match kind with
+            | GeomKind.HeightField
             | GeomKind.Plane -> 0
             | GeomKind.Sphere -> 1
             | GeomKind.Capsule
@@ -178,6 +203,7 @@ module internal MjcfBodies =
                     Position = position
                     Orientation = orientation
                     Size = Vector3D(size[0], size[1], size[2])
+                    Field = field
                     Friction = Vector3D(friction[0], friction[1], friction[2])
                     Dimension = dimension
                     ContactType = element.Whole("contype", 0, Int32.MaxValue, 1)

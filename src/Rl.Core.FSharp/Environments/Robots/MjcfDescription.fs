@@ -53,6 +53,7 @@ type internal RobotDescription =
         InertiaSource: InertiaSource
         /// All masses are scaled to this sum; none if not positive.
         TotalMass: float
+        HeightFields: HeightField list
         /// The world and the bodies, parents first.
         Bodies: BodyDescription list
         Actuators: ActuatorDescription list

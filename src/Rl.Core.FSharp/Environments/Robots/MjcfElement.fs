@@ -39,7 +39,8 @@ module internal Mjcf =
                 "geom",
                 frame
                 + " type size fromto mass density friction condim contype conaffinity margin gap solref solimp solmix"
-                + " priority"
+                + " priority hfield"
+                "hfield", "size nrow ncol elevation"
                 "joint",
                 "type pos axis range limited margin ref springref stiffness damping armature solreflimit solimplimit"
                 "freejoint", ""

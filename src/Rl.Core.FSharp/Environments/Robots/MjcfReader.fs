@@ -171,6 +171,51 @@ module internal MjcfReader =
             PairLine = Mjcf.line element.Element
         }
 
+    /// A field of heights: the rows of its elevations go from the highest y to the lowest, and the lowest of them lies
+    /// at 0, the highest at the given height, as in MuJoCo.
+    let private heightField (element: XElement) : HeightField =
+        Mjcf.checkAttributes element
+        let element = MjcfElement(element, Map.empty)
+        let name = element.Required "name"
+        element.Required "size" |> ignore
+        let size = element.Numbers("size", Array.zeroCreate 4)
+
+        for index in 0..3 do
+            if not (size[index] > 0.0) then
+                element.Fail
+                    $"size has {size[index]} at place {index + 1}; half sides, height and depth must be above 0."
+
+        let count (what: string) =
+            element.Required what |> ignore
+            element.Whole(what, 2, 100000, 0)
+
+        let rows, columns = count "nrow", count "ncol"
+
+        if int64 rows * int64 columns > 10_000_000L then
+            element.Fail $"it has {rows} rows of {columns} heights; at most 10,000,000 heights are supported."
+
+        let given =
+            element.TryNumbers "elevation"
+            |> ValueOption.defaultWith (fun () -> Array.zeroCreate (rows * columns))
+
+        if given.Length <> rows * columns then
+            element.Fail $"elevation has {given.Length} numbers; {rows} rows of {columns} must have {rows * columns}."
+
+        let low, high = Array.min given, Array.max given
+        let scale = if high > low then size[2] / (high - low) else 0.0
+
+        {
+            Name = name
+            Rows = rows
+            Columns = columns
+            HalfX = size[0]
+            HalfY = size[1]
+            Heights =
+                Array.init given.Length (fun index ->
+                    let row, column = index / columns, index % columns
+                    scale * (given[(rows - 1 - row) * columns + column] - low))
+        }
+
     let private eulerOrder (element: MjcfElement) =
         let order = element.Text("eulerseq", "xyz")
 
@@ -189,8 +234,18 @@ module internal MjcfReader =
         let children = Mjcf.children (sections @ decorative) root
         let named (name: string) = children |> List.filter (fun child -> child.Name.LocalName = name)
 
-        for asset in named "asset" do
-            Mjcf.children [ "texture"; "material" ] asset |> ignore
+        let fields =
+            named "asset"
+            |> List.collect (Mjcf.children [ "texture"; "material"; "hfield" ])
+            |> List.filter (fun child -> child.Name.LocalName = "hfield")
+            |> List.map (fun element -> element, heightField element)
+
+        for _, same in fields |> List.groupBy (fun (_, field) -> field.Name) do
+            if same.Length > 1 then
+                let element, field = same[1]
+                Mjcf.fail element $"there is a field of heights \"{field.Name}\" already; names must differ."
+
+        let fields = fields |> List.map snd
 
         // Later compiler elements add to earlier ones.
         let compiler =
@@ -215,6 +270,7 @@ module internal MjcfReader =
                 EulerOrder = eulerOrder compiler
                 AutoLimits = compiler.Choice("autolimits", [ "true", true; "false", false ], "true")
                 Classes = MjcfDefaults.read (named "default")
+                HeightFields = fields
             }
 
         let worlds = named "worldbody"
@@ -231,6 +287,7 @@ module internal MjcfReader =
             Options = options (named "option")
             InertiaSource = compiler.Choice("inertiafromgeom", [ "auto", Auto; "true", Always; "false", Never ], "auto")
             TotalMass = compiler.Number("settotalmass", -1.0)
+            HeightFields = fields
             Bodies = MjcfBodies.read conventions worlds
             Actuators =
                 named "actuator"

@@ -279,8 +279,9 @@ module internal ModelCompiler =
             [|
                 for index, body in List.indexed description.Bodies do
                     for part in body.Geoms do
-                        if part.Geom.Kind = GeomKind.Plane && bodies[index].LastDof >= 0 then
-                            fail part.Line $"{show body} moves and has a plane; planes belong to what stands still."
+                        if part.Geom.Kind <= GeomKind.HeightField && bodies[index].LastDof >= 0 then
+                            let what = if part.Geom.Kind = GeomKind.Plane then "plane" else "field of heights"
+                            fail part.Line $"{show body} moves and has a {what}; {what}s belong to what stands still."
 
                         { part.Geom with Body = index }
             |]
@@ -305,6 +306,7 @@ module internal ModelCompiler =
                 Joints = joints
                 Dofs = dofs
                 Geoms = geoms
+                HeightFields = Array.ofList description.HeightFields
                 Sites = sites
                 Actuators =
                     [|

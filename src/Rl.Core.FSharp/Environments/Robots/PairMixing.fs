@@ -12,6 +12,7 @@ module internal PairMixing =
     let private isSupported (first: GeomKind) (second: GeomKind) =
         match first, second with
         | GeomKind.Plane, (GeomKind.Sphere | GeomKind.Capsule | GeomKind.Cylinder)
+        | GeomKind.HeightField, (GeomKind.Sphere | GeomKind.Capsule)
         | GeomKind.Sphere, (GeomKind.Sphere | GeomKind.Capsule)
         | GeomKind.Capsule, (GeomKind.Capsule | GeomKind.Cylinder) -> true
         | _ -> false
@@ -41,12 +42,12 @@ module internal PairMixing =
                 Power = mean _.Power
             }
 
-    /// Two geoms put in order, with mixed numbers; none for two planes.
+    /// Two geoms put in order, with mixed numbers; none for two planes or fields of heights.
     let private mix (geoms: Geom[]) (i: int) (j: int) : GeomPair voption =
         let first, second = if geoms[i].Kind <= geoms[j].Kind then i, j else j, i
         let a, b = geoms[first], geoms[second]
 
-        if a.Kind = GeomKind.Plane && b.Kind = GeomKind.Plane then
+        if b.Kind = GeomKind.Plane || b.Kind = GeomKind.HeightField then
             ValueNone
         elif not (isSupported a.Kind b.Kind) then
             raise (
@@ -91,7 +92,10 @@ module internal PairMixing =
                     let j = indexOf "geom" pair.PairLine geomNames pair.Geom2
 
                     match mix geoms i j with
-                    | ValueNone -> raise (InvalidDataException $"Line {pair.PairLine}: two planes cannot touch.")
+                    | ValueNone ->
+                        raise (
+                            InvalidDataException $"Line {pair.PairLine}: two planes or fields of heights cannot touch."
+                        )
                     | ValueSome mixed ->
                         { mixed with
                             Dimension = pair.PairDimension |> ValueOption.defaultValue mixed.Dimension

@@ -255,4 +255,6 @@ module internal RobotEntries =
 
     /// Every environment of this family.
     let all: RegistryEntry list =
-        RunnerEntries.all @ [ ant4; ant5; humanoid 4; humanoid 5; humanoidStandup 4; humanoidStandup 5 ]
+        RunnerEntries.all
+        @ TerrainEntries.all
+        @ [ ant4; ant5; humanoid 4; humanoid 5; humanoidStandup 4; humanoidStandup 5 ]

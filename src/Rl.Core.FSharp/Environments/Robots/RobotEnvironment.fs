@@ -26,6 +26,12 @@ type internal RobotState160 =
     [<DefaultValue(false)>]
     val mutable private first: float
 
+/// Room for a state of 640 numbers.
+[<Struct; InlineArray(640); NoEquality; NoComparison>]
+type internal RobotState640 =
+    [<DefaultValue(false)>]
+    val mutable private first: float
+
 /// Room for a state of 456 numbers.
 [<Struct; InlineArray(456); NoEquality; NoComparison>]
 type internal RobotState456 =
@@ -44,7 +50,7 @@ module internal RobotState =
         MemoryMarshal.CreateSpan(&Unsafe.As<'State, float>(&state), length<'State>)
 
 /// Where things stand in a state: whether it is terminal (2: because its numbers lost their sense), position, velocity,
-/// warm start, what the next step needs to know of this one, what is seen.
+/// warm start, what the next step needs to know of this one, what is seen, the ground.
 [<Sealed>]
 type internal StateLayout(task: RobotTask) =
     let dofs = task.Model.DofCount
@@ -53,14 +59,15 @@ type internal StateLayout(task: RobotTask) =
     let observation = memory + task.MemorySize
 
     /// The number of numbers.
-    member _.Size = observation + task.ObservationSize
+    member _.Size = observation + task.ObservationSize + task.TerrainSize
     member _.Position(numbers: Span<float>) = numbers.Slice(1, velocity - 1)
     member _.Velocity(numbers: Span<float>) = numbers.Slice(velocity, dofs)
     member _.WarmStart(numbers: Span<float>) = numbers.Slice(velocity + dofs, dofs)
     member _.Memory(numbers: Span<float>) = numbers.Slice(memory, observation - memory)
     member _.Observation(numbers: Span<float>) = numbers.Slice(observation, task.ObservationSize)
+    member _.Terrain(numbers: Span<float>) = numbers.Slice(observation + task.ObservationSize, task.TerrainSize)
     /// The number of numbers that a step depends on: position, velocity and memory. The warm start only shortens the
-    /// search for the forces.
+    /// search for the forces, and the ground stays.
     member _.SmoothSize = velocity - 1 + dofs + task.MemorySize
 
     /// Those of a state.
@@ -108,11 +115,17 @@ type internal RobotEnvironment<'State
         w.WarmStart.CopyTo(layout.WarmStart numbers)
         task.Observe(w, layout.Observation numbers)
 
+    /// Puts a state's ground into a workspace's heights.
+    let placeTerrain (heights: float[][]) (numbers: Span<float>) =
+        if task.TerrainSize > 0 then
+            task.PlaceTerrain(Span.op_Implicit (layout.Terrain numbers), heights)
+
     /// The state that begins at a position and velocity: everything is evaluated there.
     let start (numbers: Span<float>) =
         let w = workspaces.Value
         Array.Clear w.Control
         Array.Clear w.WarmStart
+        placeTerrain w.Heights numbers
 
         w.Load(
             Span.op_Implicit (layout.Position numbers),
@@ -168,6 +181,7 @@ type internal RobotEnvironment<'State
     let step (numbers: Span<float>) (action: ReadOnlySpan<float32>) : Outcome =
         check (numbers[0] <> 0.0) action
         let w = workspaces.Value
+        placeTerrain w.Heights numbers
 
         w.Load(
             Span.op_Implicit (layout.Position numbers),
@@ -201,6 +215,7 @@ type internal RobotEnvironment<'State
             let numbers = RobotState.numbers &states[lane]
             let action = actionRows.Slice(lane * actions, actions)
             check (numbers[0] <> 0.0) action
+            placeTerrain f.Heights[lane] numbers
             f.Position.Load(lane, Span.op_Implicit (layout.Position numbers))
             f.Velocity.Load(lane, Span.op_Implicit (layout.Velocity numbers))
             f.WarmStart.Load(lane, Span.op_Implicit (layout.WarmStart numbers))
@@ -244,6 +259,7 @@ type internal RobotEnvironment<'State
         member _.Reset(rng) =
             let mutable state = Unchecked.defaultof<'State>
             let numbers = RobotState.numbers &state
+            let rng = task.DrawTerrain(layout.Terrain numbers, rng)
             let rng = task.Reset(layout.Position numbers, layout.Velocity numbers, rng)
             start numbers
             struct (state, rng)
@@ -303,6 +319,7 @@ type internal RobotEnvironment<'State
             let mutable state = state
             let w = workspaces.Value
             let numbers = RobotState.numbers &state
+            placeTerrain w.Heights numbers
             (layout.Position numbers).CopyTo(Span w.Position)
             Kinematics.place w
             RobotScene.render settings w
@@ -316,4 +333,5 @@ module internal RobotEnvironment =
         | size when size <= 32 -> AnyEnvironment.Pack(RobotEnvironment<RobotState32> task)
         | size when size <= 64 -> AnyEnvironment.Pack(RobotEnvironment<RobotState64> task)
         | size when size <= 160 -> AnyEnvironment.Pack(RobotEnvironment<RobotState160> task)
-        | _ -> AnyEnvironment.Pack(RobotEnvironment<RobotState456> task)
+        | size when size <= 456 -> AnyEnvironment.Pack(RobotEnvironment<RobotState456> task)
+        | _ -> AnyEnvironment.Pack(RobotEnvironment<RobotState640> task)

@@ -10,14 +10,15 @@ type internal JointKind =
     | Slide = 2
     | Hinge = 3
 
-/// The shape of a geom, in the order in which two of a pair are put.
+/// The shape of a geom, in the order in which two of a pair are put, by MuJoCo's numbers.
 type internal GeomKind =
     | Plane = 0
-    | Sphere = 1
-    | Capsule = 2
-    | Ellipsoid = 3
-    | Cylinder = 4
-    | Box = 5
+    | HeightField = 1
+    | Sphere = 2
+    | Capsule = 3
+    | Ellipsoid = 4
+    | Cylinder = 5
+    | Box = 6
 
 type internal Integrator =
     | Euler = 0
@@ -130,7 +131,7 @@ type internal Dof =
     }
 
 /// A shape: sphere (radius), capsule and cylinder (radius, half length along z), box and ellipsoid (half sizes), plane
-/// (the xy-plane, solid below).
+/// (the xy-plane, solid below), field of heights (half sides and highest height; solid below).
 type internal Geom =
     {
         Name: string
@@ -139,6 +140,8 @@ type internal Geom =
         Position: Vector3D
         Orientation: Quaternion
         Size: Vector3D
+        /// The field of a field of heights, among the model's; -1 for other kinds.
+        Field: int
         /// Sliding, spinning, rolling.
         Friction: Vector3D
         /// The dimensions of its contacts: 1 without friction, 3 with sliding friction.
@@ -196,6 +199,7 @@ type internal RobotModel =
         Joints: Joint[]
         Dofs: Dof[]
         Geoms: Geom[]
+        HeightFields: HeightField[]
         Sites: Site[]
         Actuators: Actuator[]
         Tendons: Tendon[]
@@ -230,7 +234,9 @@ module internal RobotModel =
     /// The most contacts of a pair of shapes.
     let contactsOf (pair: GeomPair) =
         match pair.FirstKind, pair.SecondKind with
+        | GeomKind.HeightField, GeomKind.Capsule -> 5
         | GeomKind.Plane, GeomKind.Cylinder -> 4
+        | GeomKind.HeightField, _ -> 3
         | GeomKind.Plane, GeomKind.Capsule
         | GeomKind.Capsule, GeomKind.Capsule -> 2
         | _ -> 1

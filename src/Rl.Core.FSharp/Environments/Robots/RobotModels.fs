@@ -7,7 +7,8 @@ open System.Reflection
 open Rl.Core.Foundations
 
 /// Models by name: `half_cheetah`, `hopper`, `walker2d`, `walker2d_v4`, `ant`, `humanoid`, `humanoid_standup`,
-/// `inverted_pendulum`, `inverted_double_pendulum`, `reacher`, `swimmer`, `pusher`, `pusher_v4`.
+/// `inverted_pendulum`, `inverted_double_pendulum`, `reacher`, `swimmer`, `pusher`, `pusher_v4`, `terrain_biped`,
+/// `terrain_quadruped`.
 [<RequireQualifiedAccess>]
 module internal RobotModels =
 

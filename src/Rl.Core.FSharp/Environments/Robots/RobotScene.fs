@@ -66,6 +66,22 @@ module internal RobotScene =
                         Figure.Polygon(corners, mixed (away * away) colour plain)
         ]
 
+    /// The height of the ground around a place, on average over a width of the picture, so that the eye goes up and
+    /// down with a course but not with its steps; 0 for planes.
+    let private groundAround (w: Workspace) (place: Vector3D) (metres: float) =
+        match w.Model.Geoms |> Array.tryFindIndex (fun geom -> geom.Kind = GeomKind.HeightField) with
+        | None -> 0.0
+        | Some index ->
+            let field = w.Model.Geoms[index].Field
+            let frame, centre = w.GeomRotation[index], w.GeomPosition[index]
+
+            Seq.init 33 (fun step ->
+                let aside = Vector3D(metres * (float step / 32.0 - 0.5), 0.0, 0.0)
+                let local = Rotation.applyInverse frame (place + aside - centre)
+                let height = HeightField.heightAt w.Model.HeightFields[field] w.Heights[field] local.X local.Y
+                (centre + Rotation.apply frame (Vector3D(local.X, local.Y, height))).Z)
+            |> Seq.average
+
     /// The picture of a pose whose places have been computed.
     let render (settings: TaskSettings) (w: Workspace) : Scene =
         let place =
@@ -74,7 +90,8 @@ module internal RobotScene =
             else
                 // What is followed moves the picture along the ground, never up and down.
                 let followed = w.BodyPosition[settings.Followed]
-                Vector3D(followed.X, followed.Y, FollowedHeight)
+                let ground = groundAround w followed settings.Width
+                Vector3D(followed.X, followed.Y, ground + FollowedHeight)
 
         let camera = RobotCamera.lookAt settings.View place settings.Width width height
         let light = ShadedShapes.light camera
@@ -90,10 +107,25 @@ module internal RobotScene =
                 })
 
         let floor =
-            match shapes |> Array.tryFind (fun shape -> shape.Kind = GeomKind.Plane) with
+            match shapes |> Array.tryFindIndex (fun shape -> shape.Kind <= GeomKind.HeightField) with
             | None -> []
-            | Some plane ->
-                let level = plane.Place.Z
+            | Some index when geoms[index].Field >= 0 ->
+                let frame = { Centre = shapes[index].Place; Frame = shapes[index].Frame; Size = shapes[index].Size }
+                let field = geoms[index].Field
+                let heights = w.Heights[field]
+
+                FieldScene.figures
+                    camera
+                    light
+                    Shade
+                    w.Model.HeightFields[field]
+                    heights
+                    frame
+                    shapes
+                    place
+                    settings.Width
+            | Some index ->
+                let level = shapes[index].Place.Z
 
                 ground camera level place settings.Width
                 @ [

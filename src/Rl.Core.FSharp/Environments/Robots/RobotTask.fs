@@ -73,6 +73,15 @@ type internal RobotTask(settings: TaskSettings) =
     /// Whether inertias and velocities of bodies are seen or rewarded.
     abstract NeedsBodies: bool
     default _.NeedsBodies = false
+    /// How many numbers of a state say what its ground is like; 0 where the ground is the model's.
+    abstract TerrainSize: int
+    default _.TerrainSize = 0
+    /// Draws the ground of an episode, before its first state.
+    abstract DrawTerrain: terrain: Span<float> * rng: Rng -> Rng
+    default _.DrawTerrain(_, rng) = rng
+    /// Puts a ground into the heights of the model's fields.
+    abstract PlaceTerrain: terrain: ReadOnlySpan<float> * heights: float[][] -> unit
+    default _.PlaceTerrain(_, _) = ()
     /// Draws the first state.
     abstract Reset: position: Span<float> * velocity: Span<float> * rng: Rng -> Rng
     /// Notes what the next step needs.

@@ -41,7 +41,7 @@ module internal ShadedShapes =
         }
 
     /// Lambert's law with light from everywhere beside it: 0.5 + 0.55 max(0, ⟨n, l⟩).
-    let private lambert (normal: Vector3D) (light: Vector3D) = 0.5 + 0.55 * Math.Max(0.0, Vector3D.dot normal light)
+    let lambert (normal: Vector3D) (light: Vector3D) = 0.5 + 0.55 * Math.Max(0.0, Vector3D.dot normal light)
 
     /// The convex hull of points (Andrew 1979), counter-clockwise.
     let hull (points: Point[]) : Point[] =
@@ -162,7 +162,8 @@ module internal ShadedShapes =
     /// What is seen of a shape, from the back to the front; nothing of a plane, or of what reaches behind the eye.
     let figures (camera: Camera) (light: Vector3D) (colour: Colour) (shape: DrawnShape) : Figure list =
         match shape.Kind with
-        | GeomKind.Plane -> []
+        | GeomKind.Plane
+        | GeomKind.HeightField -> []
         | GeomKind.Box -> faces camera light colour shape (box shape.Size)
         | GeomKind.Cylinder -> faces camera light colour shape (cylinder shape.Size)
         | _ ->
@@ -194,10 +195,14 @@ module internal ShadedShapes =
                             Array.append (rim first) (rim last)
                     ))
 
-    /// The outline of a shape's shadow on the plane z = level, in the plane; empty if it lies beneath.
-    let shadow (light: Vector3D) (level: float) (shape: DrawnShape) : Point[] =
+    /// The outline, as x and y, of a shape's shadow on the plane z = level + slopeX x + slopeY y; empty if the shape's
+    /// middle lies beneath, or the plane turns away from the light.
+    let shadowOn (light: Vector3D) (level: float) (slopeX: float) (slopeY: float) (shape: DrawnShape) : Point[] =
+        let above (point: Vector3D) = point.Z - level - slopeX * point.X - slopeY * point.Y
+        let sinking = light.Z - slopeX * light.X - slopeY * light.Y
+
         let fall (point: Vector3D) =
-            let steps = (point.Z - level) / light.Z
+            let steps = above point / sinking
             let fallen = point - steps * light
             Figure.point fallen.X fallen.Y
 
@@ -209,7 +214,7 @@ module internal ShadedShapes =
             around
             |> Array.map (fun (struct (s, c)) -> fall (centre + (radius * c) * across + (radius * s) * other))
 
-        if shape.Kind = GeomKind.Plane || shape.Place.Z < level then
+        if shape.Kind <= GeomKind.HeightField || above shape.Place < 0.0 || sinking <= 0.0 then
             [||]
         else
             match shape.Kind with
@@ -229,3 +234,6 @@ module internal ShadedShapes =
                 |> Seq.map fall
                 |> Array.ofSeq
                 |> hull
+
+    /// The outline of a shape's shadow on the plane z = level, in the plane; empty if it lies beneath.
+    let shadow (light: Vector3D) (level: float) (shape: DrawnShape) : Point[] = shadowOn light level 0.0 0.0 shape

@@ -46,6 +46,10 @@ type internal Workspace(model: RobotModel) =
     member val WarmStart: float[] = Array.zeroCreate dofs
     member val Control: float[] = Array.zeroCreate model.Actuators.Length
 
+    /// The heights of each field, at first the model's own.
+    member val Heights: float[][] =
+        model.HeightFields |> Array.map (fun field -> Array.copy field.Heights) with get, set
+
     // --- Kinematics
     member val BodyPosition: Vector3D[] = Array.create bodies Vector3D.zero
     member val BodyOrientation: Quaternion[] = Array.create bodies Quaternion.identity
