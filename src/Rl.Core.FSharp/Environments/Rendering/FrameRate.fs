@@ -25,6 +25,7 @@ module FrameRate =
             "Quadrotor", 100.0
             "Reacher", 50.0
             "Pusher", 20.0
+            "Terrain", 50.0
             "InvertedPendulum", 25.0
             "InvertedDoublePendulum", 20.0
             "MountainCar", 30.0

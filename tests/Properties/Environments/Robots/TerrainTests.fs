@@ -188,7 +188,6 @@ let ``an episode draws its ground, a copied state keeps it, and so does every st
 
         for number in 1..8 do
             let struct (next, outcome) = step environment a action
-            // Another episode between, on the same thread.
             step environment (reset environment (uint64 (100 + number))) action |> ignore
             let struct (again, same) = step environment b action
             Assert.Equal(outcome.Reward, same.Reward)
@@ -213,7 +212,6 @@ let ``the ground is seen ahead, relative to the trunk`` () =
                 place[0] <- 4.0
                 place[height] <- place[height] + 0.4)
 
-        // Seen after a step.
         let action = Array.zeroCreate<float32> (environment :> IEnvironment<_>).ActionSpace.Size
         let struct (next, _) = step environment state action
         let place = position environment next
@@ -365,7 +363,6 @@ let ``a picture shows the course with its cut, and its light and shade`` () =
 
         Assert.Contains(Rendering.Palette.earth, colours)
         Assert.Contains(Rendering.Palette.grass, colours)
-        // Steps are lit otherwise than what is even: more greens than the two of the squares.
         let greens = colours |> List.filter (fun colour -> colour.Green > colour.Red && colour.Green > colour.Blue)
         Assert.InRange(greens |> List.distinct |> List.length, 4, 50)
         // Shadows fall on it.
