@@ -12,7 +12,7 @@ module internal QuadrotorEntries =
         RobotEnvironment.create (
             QuadrotorTask
                 {
-                    Settings = RunnerEntries.settings id "quadrotor" 2 500 nan View.Oblique 1.8 1
+                    Settings = RunnerEntries.settings id "quadrotor" 2 500 nan View.Oblique 1.8 2
                     Waypoints = waypoints
                     Tolerance = Keyword.numberOf values "tolerance"
                 }
