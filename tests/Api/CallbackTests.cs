@@ -261,6 +261,6 @@ public sealed class CallbackTests
         protected internal override bool Evaluates => true;
 
         protected internal override void OnUpdate(TrainingContext context, TrainingProgress progress) =>
-            context.Tell(new(new([Means[next++]], [1], [true])));
+            context.Tell(new(new([Means[next++]], [1], [true], [])));
     }
 }

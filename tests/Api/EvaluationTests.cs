@@ -90,7 +90,7 @@ public sealed class EvaluationTests
     }
 
     private static EvaluationResult Of(double[] returns) =>
-        new(new(returns, new int[returns.Length], new bool[returns.Length]));
+        new(new(returns, new int[returns.Length], new bool[returns.Length], []));
 
     private class Uncloneable : IEnvironment
     {

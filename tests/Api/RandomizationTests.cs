@@ -10,6 +10,9 @@ namespace Rl.Tests.Api;
 /// observations.</summary>
 public sealed class RandomizationTests
 {
+    private static readonly string[] Names =
+        ["mass", "friction", "damping", "strength", "action_delay", "observation_noise"];
+
     [Fact]
     public void What_an_episode_draws_lies_within_its_bounds_and_is_told()
     {
@@ -24,10 +27,9 @@ public sealed class RandomizationTests
         {
             environment.Reset(seed);
             var info = environment.Info;
-            Assert.Equal(
-                ["mass", "friction", "damping", "strength", "action_delay", "observation_noise"], info.Keys);
+            Assert.Equal(Names, info.Keys);
             Assert.InRange(info["mass"], 0.5, 1.5);
-            Assert.Contains(info["action_delay"], new[] { 1.0, 2.0, 3.0 });
+            Assert.True(info["action_delay"] is 1 or 2 or 3);
             Assert.Equal(1, info["friction"]);
             seen.Add(info["mass"]);
 
