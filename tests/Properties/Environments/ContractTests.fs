@@ -141,6 +141,7 @@ let private otherValues: Map<string, (string * KeywordValue) list> =
                     "width", 7.0, []
                     "bits", 6.0, []
                     "tolerance", 0.5, []
+                    "waypoints", 3.0, []
                     "frame_skip", 1.0, []
                     "forward_reward_weight", 2.0, []
                     "ctrl_cost_weight", 0.2, []
