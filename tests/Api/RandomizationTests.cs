@@ -19,7 +19,7 @@ public sealed class RandomizationTests
         var environment = Environments.Make("Hopper-v5")
             .RandomizeDynamics(mass: [0.5, 1.5], actionDelay: [1, 3], bodies: ["torso"]);
         Assert.Equal(
-            ["RandomizeDynamics(mass = [0.5, 1.5], action_delay = [1, 3], bodies = [\"torso\"])"],
+            ["RandomizeDynamics(mass = [0.5, 1.5], actionDelay = [1, 3], bodies = [\"torso\"])"],
             environment.Wrappers);
         Assert.Empty(environment.Info);
         var seen = new HashSet<double>();
@@ -99,6 +99,14 @@ public sealed class RandomizationTests
         var environment = (WrappedEnvironment)WrapperText.Apply(Environments.Make("Hopper-v5"), [text]);
         Assert.Equal(
             ["RandomizeDynamics(mass = [0.5, 1.5], friction = [0.4, 2], privileged = true)"], environment.Wrappers);
+    }
+
+    [Fact]
+    public void What_a_wrapper_is_told_as_the_command_reads()
+    {
+        const string Told = "RandomizeDynamics(mass = [0.5, 1.5], actionDelay = [1, 3], observationNoise = [0, 0.1])";
+        var environment = (WrappedEnvironment)WrapperText.Apply(Environments.Make("Hopper-v5"), [Told]);
+        Assert.Equal([Told], environment.Wrappers);
     }
 
     [Theory]

@@ -147,7 +147,10 @@ public sealed class ClusterTests
     {
         var error = Assert.Throws<ArgumentException>(() => new WorkerSetup(new()).Create(new()
         {
-            Version = "9.9.9", Description = [1, 2, 3], Environment = "CartPole-v1", Notes = [],
+            Version = "9.9.9",
+            Description = [1, 2, 3],
+            Environment = "CartPole-v1",
+            Notes = [],
         }));
         Assert.Contains("the learner 9.9.9: install the same version on both", error.Message, StringComparison.Ordinal);
     }

@@ -2,6 +2,7 @@
 namespace Rl.Core.Environments
 
 open System
+open Rl.Core.Foundations
 
 /// Asymmetric actor-critics (Pinto et al. 2017): where observations are a dictionary with the entry `privileged`,
 /// critics see it and nothing that acts does.
@@ -20,3 +21,11 @@ module PrivilegedPart =
         match observations with
         | Space.Dict entries -> entries |> List.exists (fun (name, _) -> name = Name)
         | _ -> false
+
+    /// Refuses observations that have it, for an algorithm whose acting looks at all of them.
+    let refuse (algorithm: string) (observations: Space) : unit =
+        if isIn observations then
+            Guard.fail
+                (nameof observations)
+                ($"{algorithm} acts by all that it sees, and observations have the part {Name}, which is for critics "
+                 + "alone: leave it out, or filter it out with FilterObservation.")

@@ -69,13 +69,16 @@ module DynamicsRanges =
     /// What is drawn, in its order, as `info` calls it.
     let names: string list = [ "mass"; "friction"; "damping"; "strength"; "action_delay"; "observation_noise" ]
 
+    /// The parameters that bound them, as texts of the wrapper and errors call them.
+    let parameters: string list = [ "mass"; "friction"; "damping"; "strength"; "actionDelay"; "observationNoise" ]
+
     /// The bounds in the order of `names`.
     let bounds (ranges: DynamicsRanges) : DrawRange list =
         [ ranges.Mass; ranges.Friction; ranges.Damping; ranges.Strength; ranges.ActionDelay; ranges.ObservationNoise ]
 
     /// Fails for bounds that are reversed or lie where nothing may lie, naming them.
     let check (ranges: DynamicsRanges) : unit =
-        for name, own in List.zip names (bounds ranges) do
+        for name, own in List.zip parameters (bounds ranges) do
             if not (Double.IsFinite own.Low && Double.IsFinite own.High && own.Low <= own.High) then
                 Guard.fail
                     name
@@ -95,8 +98,8 @@ module DynamicsRanges =
             || delay.High > float LongestDelay
         then
             Guard.fail
-                "action_delay"
-                $"action_delay is {delay}; it must be two whole numbers of steps from 0 to {LongestDelay}."
+                "actionDelay"
+                $"actionDelay is {delay}; it must be two whole numbers of steps from 0 to {LongestDelay}."
 
         match ranges.Bodies |> List.countBy id |> List.tryFind (fun (_, count) -> count > 1) with
         | Some(name, _) -> Guard.fail "bodies" $"bodies has \"{name}\" twice; name each body once."

@@ -19,7 +19,7 @@ type internal DynamicsRandomised private (wrapper: Wrapper, bare: BatchEnvironme
     static member Bind(wrapper: Wrapper, bare: BatchEnvironment, ranges: DynamicsRanges) : BatchEnvironment =
         match bare.Source with
         | :? IRobot as robot ->
-            let environment = RandomisedRobot.create robot.Task ranges
+            let environment = RandomisedRobot.create robot.Task ranges bare.Count
             DynamicsRandomised(wrapper, bare, environment.Vectorise(bare.Count, bare.MaxEpisodeSteps))
         | _ when not bare.Wrappers.IsEmpty ->
             Guard.fail

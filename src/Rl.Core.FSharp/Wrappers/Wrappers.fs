@@ -59,9 +59,7 @@ module Wrapper =
                 (nameof wrapper)
                 $"The function \"{f.Name}\" of {wrapper} is not in the file; give the environment with its wrappers."
 
-    /// Binds one wrapper to a batch, which then belongs to the result: step it through that alone. `ArgumentException`
-    /// where the wrapper does not fit the batch's spaces or has a parameter out of range.
-    let wrap (inner: BatchEnvironment) (wrapper: Wrapper) : BatchEnvironment =
+    let private bind (inner: BatchEnvironment) (wrapper: Wrapper) : BatchEnvironment =
         check wrapper
 
         if inner.Wrappers.Length >= Most then
@@ -104,6 +102,23 @@ module Wrapper =
         | Wrapper.DiscretizeAction _ ->
             let space, transform = (ActionWrappers.tryBind wrapper inner.ActionSpace).Value
             ActionWrapper(wrapper, inner, space, transform)
+
+    /// Binds one wrapper to a batch, which then belongs to the result: step it through that alone. `ArgumentException`
+    /// where the wrapper does not fit the batch's spaces, has a parameter out of range, or would mix what is for critics
+    /// alone into what acts.
+    let wrap (inner: BatchEnvironment) (wrapper: Wrapper) : BatchEnvironment =
+        let result = bind inner wrapper
+
+        match wrapper with
+        | Wrapper.FilterObservation _ -> ()
+        | _ when PrivilegedPart.isIn inner.ObservationSpace && not (PrivilegedPart.isIn result.ObservationSpace) ->
+            Guard.fail
+                (nameof wrapper)
+                ($"{wrapper} would mix the part {PrivilegedPart.Name} of {inner.Id}, which is for critics alone, into "
+                 + "what acts: leave it out, filter that part out first, or use the option NormaliseObservations.")
+        | _ -> ()
+
+        result
 
     /// Binds wrappers to a batch, the first next to the environment.
     let apply (wrappers: Wrapper list) (batch: BatchEnvironment) : BatchEnvironment = List.fold wrap batch wrappers

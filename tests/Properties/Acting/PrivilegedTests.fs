@@ -9,6 +9,7 @@ open Rl.Core.Environments
 open Rl.Core.Foundations
 open Rl.Core.Learning
 open Rl.Core.Networks
+open Rl.Core.Wrappers
 open Xunit
 
 let private observations =
@@ -149,3 +150,37 @@ let ``what cannot be is refused by name`` () =
     let error = Assert.ThrowsAny<ArgumentException>(fun () -> PolicyNetwork.create layers alone boxes |> ignore)
 
     Assert.Contains("a part beside privileged", error.Message)
+
+[<Fact>]
+let ``wrappers that would mix it into what acts are refused, and it may be filtered out`` () =
+    let privileged = { DynamicsRanges.none with ShowsPrivileged = true }
+
+    let wrapped (wrappers: Wrapper list) =
+        Wrapper.apply (Wrapper.RandomizeDynamics privileged :: wrappers) ((Registry.make "Hopper-v5").Vectorise 2)
+
+    for wrapper in [ Wrapper.FlattenObservation; Wrapper.NormalizeObservation 1e-8 ] do
+        let error = Assert.ThrowsAny<ArgumentException>(fun () -> wrapped [ wrapper ] |> ignore)
+        Assert.Contains("critics alone", error.Message)
+        Assert.Contains("NormaliseObservations", error.Message)
+
+    let filtered = wrapped [ Wrapper.FilterObservation [ "observation" ]; Wrapper.FlattenObservation ]
+    Assert.Equal((Registry.make "Hopper-v5").Vectorise(1).ObservationSize, filtered.ObservationSize)
+    Assert.True(PrivilegedPart.isIn (wrapped [ Wrapper.TimeLimit 5 ]).ObservationSpace)
+
+[<Fact>]
+let ``algorithms that act by all that they see refuse it`` () =
+    for refuse in [ "bcq"; "decision-transformer" ] do
+        let error = Assert.ThrowsAny<ArgumentException>(fun () -> PrivilegedPart.refuse refuse observations)
+        Assert.Contains(refuse, error.Message)
+        Assert.Contains("FilterObservation", error.Message)
+
+    PrivilegedPart.refuse "bcq" boxes
+    use workers = new Workers 1
+    let batch = (Registry.make "Hopper-v5").Vectorise 1
+    let shown = Wrapper.apply [ Wrapper.RandomizeDynamics { DynamicsRanges.none with ShowsPrivileged = true } ] batch
+
+    let error =
+        Assert.ThrowsAny<ArgumentException>(fun () ->
+            ModelControl(ModelControlOptions.defaults, shown, workers) |> ignore)
+
+    Assert.Contains("critics alone", error.Message)

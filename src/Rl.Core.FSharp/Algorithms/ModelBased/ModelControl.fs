@@ -16,6 +16,7 @@ open Rl.Core.Planning
 type ModelControl(options: ModelControlOptions, environment: BatchEnvironment, workers: Workers) =
     do
         ModelControlOptions.validate options
+        PrivilegedPart.refuse "learning with a model" environment.ObservationSpace
 
         if not (Encoding.isIdentity environment.ObservationSpace) then
             Guard.fail

@@ -22,6 +22,7 @@ module Bcq =
 
     let private networksOf (c: BcqOptions) (observations: Space) (actions: Space) : Networks =
         let n = ActorCritics.actionCount "bcq" actions
+        PrivilegedPart.refuse "bcq" observations
         let generator = Generator.create c.Network c.Convolutions observations n
 
         let candidates: ActionCandidates =

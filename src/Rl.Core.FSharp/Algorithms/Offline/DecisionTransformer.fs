@@ -26,6 +26,8 @@ module DecisionTransformer =
         (observations: Space)
         (actions: Space)
         : EpisodeTransformer =
+        PrivilegedPart.refuse "decision-transformer" observations
+
         {
             Observations = Encoding.size observations
             Actions = Encoding.size actions

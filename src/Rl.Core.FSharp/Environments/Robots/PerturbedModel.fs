@@ -12,7 +12,9 @@ type internal ModelFactors = { Mass: float; Friction: float; Damping: float; Str
 
 /// The models that follow from one by factors. Those of the latest episodes are kept, since each step asks for its own.
 [<Sealed>]
-type internal PerturbedModels(model: RobotModel, bodies: string list) =
+type internal PerturbedModels(model: RobotModel, bodies: string list, copies: int) =
+    // Each copy has a model of its own, and begins others; what is left of earlier episodes is few.
+    let most = Math.Max(1024, 4 * copies)
     let kept = ConcurrentDictionary<ModelFactors, RobotModel>()
 
     let isScaled =
@@ -52,7 +54,7 @@ type internal PerturbedModels(model: RobotModel, bodies: string list) =
         }
 
     /// How many models are kept at most.
-    static member Most = 1024
+    member _.Most = most
 
     /// The model of factors; `w` is overwritten where it has to be made.
     member _.Find(factors: ModelFactors, w: Workspace) : RobotModel =
@@ -60,6 +62,6 @@ type internal PerturbedModels(model: RobotModel, bodies: string list) =
         | true, found -> found
         | _ ->
             let made = ModelCompiler.finish w (scaled factors)
-            if kept.Count >= PerturbedModels.Most then kept.Clear()
+            if kept.Count >= most then kept.Clear()
             kept[factors] <- made
             made

@@ -17,7 +17,7 @@ type internal QuadrotorOptions =
 /// The quadrotor of `quadrotor.xml`, whose controls are the thrusts of four rotors in N. Seen are the way to the place
 /// (m), the rotation matrix row by row, the velocity (m/s) and the angular velocity in the body's axes (rad/s). A step
 /// pays e^(−2d) / (1 + |ω|²/20) for a distance d from the place, and 10 where it reaches one that is not the last.
-/// Episodes end on the ground, upside down, and 2 m from the place. Figures: Förster (2015), System Identification of
+/// Episodes end on the ground, upside down, and 2.5 m from the place that was flown to. Figures: Förster (2015), System Identification of
 /// the Crazyflie 2.0 Nano Quadrocopter, chapter 3.
 [<Sealed>]
 type internal QuadrotorTask(options: QuadrotorOptions) =
@@ -109,7 +109,7 @@ type internal QuadrotorTask(options: QuadrotorOptions) =
         let steady = Math.Exp(-2.0 * distance) / (1.0 + Vector3D.dot spin spin / 20.0)
         let reward = steady + 10.0 * (after[4] - before[4])
         let isUpsideDown = w.BodyRotation[body].Z.Z < 0.0
-        struct (reward, here.Z <= 0.03 || isUpsideDown || after[3] > 2.0)
+        struct (reward, here.Z <= 0.03 || isUpsideDown || distance > 2.5)
 
     override _.Show(w, memory) = w.GeomPosition[target] <- place memory
     override _.InfoNames = [ "is_success"; "distance"; "waypoints" ]

@@ -35,11 +35,11 @@ type internal RandomisedLayout(task: RobotTask, ranges: DynamicsRanges) =
 [<Sealed>]
 type internal RandomisedRobot<'State
     when 'State: unmanaged and 'State: struct and 'State: (new: unit -> 'State) and 'State :> ValueType>
-    (task: RobotTask, ranges: DynamicsRanges) =
+    (task: RobotTask, ranges: DynamicsRanges, copies: int) =
     let inner = RobotEnvironment<'State> task
     let plain = inner :> IEnvironment<'State>
     let model = task.Model
-    let models = PerturbedModels(model, ranges.Bodies)
+    let models = PerturbedModels(model, ranges.Bodies, copies)
     let layout, own = RandomisedLayout(task, ranges), inner.Layout
     let actions = model.Actuators.Length
     let acting = new ThreadLocal<float32[]>(fun () -> Array.zeroCreate actions)
@@ -48,7 +48,8 @@ type internal RandomisedRobot<'State
 
     do
         if layout.Size > RobotState.length<'State> then
-            invalidOp $"{task.Settings.Id} has a state of {layout.Size} numbers, more than its buffer."
+            invalidOp
+                $"{task.Settings.Id} has a state of {layout.Size} numbers, more than its buffer; give a shorter actionDelay."
 
     /// Gives the thread's workspace the model that was drawn.
     let take (numbers: Span<float>) =
@@ -172,13 +173,13 @@ type internal RandomisedRobot<'State
 [<RequireQualifiedAccess>]
 module internal RandomisedRobot =
 
-    /// The environment of a task whose episodes draw within bounds; `ArgumentException` for bounds that make no sense
-    /// and for bodies that the robot has not.
-    let create (task: RobotTask) (ranges: DynamicsRanges) : AnyEnvironment =
+    /// The environment of a task whose episodes draw within bounds, for so many copies; `ArgumentException` for bounds
+    /// that make no sense and for bodies that the robot has not.
+    let create (task: RobotTask) (ranges: DynamicsRanges) (copies: int) : AnyEnvironment =
         DynamicsRanges.check ranges
 
         match RandomisedLayout(task, ranges).Size with
-        | size when size <= 64 -> AnyEnvironment.Pack(RandomisedRobot<RobotState64>(task, ranges))
-        | size when size <= 160 -> AnyEnvironment.Pack(RandomisedRobot<RobotState160>(task, ranges))
-        | size when size <= 456 -> AnyEnvironment.Pack(RandomisedRobot<RobotState456>(task, ranges))
-        | _ -> AnyEnvironment.Pack(RandomisedRobot<RobotState1200>(task, ranges))
+        | size when size <= 64 -> AnyEnvironment.Pack(RandomisedRobot<RobotState64>(task, ranges, copies))
+        | size when size <= 160 -> AnyEnvironment.Pack(RandomisedRobot<RobotState160>(task, ranges, copies))
+        | size when size <= 456 -> AnyEnvironment.Pack(RandomisedRobot<RobotState456>(task, ranges, copies))
+        | _ -> AnyEnvironment.Pack(RandomisedRobot<RobotState1200>(task, ranges, copies))

@@ -141,7 +141,7 @@ type internal Workspace(model: RobotModel) =
     member val SumAcceleration: float[] = Array.zeroCreate dofs
 
     // --- A task's own: what the next step needs, as it is noted
-    member val Notes: float[] = Array.zeroCreate 16
+    member val Notes: float[] = Array.zeroCreate 32
 
     /// Puts a state in; the derived quantities are those of the last evaluation until the next.
     member this.Load(position: ReadOnlySpan<float>, velocity: ReadOnlySpan<float>, warmStart: ReadOnlySpan<float>) =

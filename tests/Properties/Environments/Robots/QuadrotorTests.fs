@@ -206,3 +206,13 @@ let ``numbers of places that there are not are refused`` () =
                 Registry.makeWith [ "waypoints", KeywordValue.Number count ] "QuadrotorWaypoints-v0" |> ignore)
 
         Assert.Contains("waypoints", error.Message)
+
+[<Fact>]
+let ``as many places as there may be are flown to`` () =
+    for count in [ 2.0; 5.0 ] do
+        let batch = (Registry.makeWith [ "waypoints", KeywordValue.Number count ] "QuadrotorWaypoints-v0").Vectorise 2
+
+        batch.Reset(Rng.create 1UL)
+        let buffers = batch.AllocateBuffers()
+        batch.StepAll(ReadOnlySpan(Array.create (2 * batch.ActionSize) 0.07f), buffers)
+        Assert.True(Array.forall Single.IsFinite (buffers.Observations.ToArray()))

@@ -71,7 +71,16 @@ let private same (expected: struct (float32[] * float32 * bool)[]) (actual: stru
         Assert.Equal(reward, reward')
         Assert.Equal(ended, ended')
 
-let private robots = [ "HalfCheetah-v5"; "Hopper-v5"; "Ant-v5"; "Reacher-v5"; "ArmReach-v0"; "QuadrotorHover-v0" ]
+let private robots =
+    [
+        "HalfCheetah-v5"
+        "Hopper-v5"
+        "Ant-v5"
+        "Reacher-v5"
+        "ArmReach-v0"
+        "QuadrotorHover-v0"
+        "TerrainBiped-v0"
+    ]
 
 [<Property>]
 let ``bounds that are the model's own numbers change no bit of an episode`` (seed: uint64) =
@@ -150,7 +159,7 @@ let ``factors of a model are those of its text`` (a: byte) (b: byte) (c: byte) (
     let of' (value: byte) = 0.4 + float value / 128.0
     let factors = { Mass = of' a; Friction = of' b; Damping = of' c; Strength = of' d }
     let plain = ModelCompiler.ofText (text 1.0 1.0 1.0 1.0)
-    let scaled = PerturbedModels(plain, []).Find(factors, Workspace plain)
+    let scaled = PerturbedModels(plain, [], 1).Find(factors, Workspace plain)
 
     let expected = ModelCompiler.ofText (text factors.Mass factors.Friction factors.Damping factors.Strength)
 
@@ -183,7 +192,7 @@ let ``where everything that pushes and resists grows with the masses, nothing mo
     let factor = 0.3 + float a / 64.0
     let plain = ModelCompiler.ofText (text 1.0 1.0 1.0 1.0)
     let factors = { Mass = factor; Friction = 1.0; Damping = factor; Strength = factor }
-    let scaled = PerturbedModels(plain, []).Find(factors, Workspace plain)
+    let scaled = PerturbedModels(plain, [], 1).Find(factors, Workspace plain)
 
     let fall model =
         let w = Workspace model
@@ -201,7 +210,7 @@ let ``where everything that pushes and resists grows with the masses, nothing mo
 let ``the mass of a body that is named changes, and that of what it is part of, alone`` () =
     let plain = RobotModels.find "hopper"
     let factors = { Mass = 2.0; Friction = 1.0; Damping = 1.0; Strength = 1.0 }
-    let scaled = PerturbedModels(plain, [ "thigh" ]).Find(factors, Workspace plain)
+    let scaled = PerturbedModels(plain, [ "thigh" ], 1).Find(factors, Workspace plain)
     let thigh = RobotModel.body "thigh" plain
 
     for index in 0 .. plain.Bodies.Length - 1 do
@@ -358,9 +367,9 @@ let ``wrong bounds, bodies and places are refused by name`` () =
     hopper [ "friction"; "[-0.1, 1]"; "negative" ] { none with Friction = range -0.1 1.0 }
     hopper [ "damping"; "finite" ] { none with Damping = range 1.0 nan }
     hopper [ "strength"; "finite" ] { none with Strength = range 0.0 infinity }
-    hopper [ "action_delay"; "[0, 1.5]"; "whole" ] { none with ActionDelay = range 0.0 1.5 }
-    hopper [ "action_delay"; "16" ] { none with ActionDelay = range 0.0 17.0 }
-    hopper [ "observation_noise"; "negative" ] { none with ObservationNoise = range -1.0 0.0 }
+    hopper [ "actionDelay"; "[0, 1.5]"; "whole" ] { none with ActionDelay = range 0.0 1.5 }
+    hopper [ "actionDelay"; "16" ] { none with ActionDelay = range 0.0 17.0 }
+    hopper [ "observationNoise"; "negative" ] { none with ObservationNoise = range -1.0 0.0 }
     hopper [ "wing"; "torso"; "thigh" ] { none with Bodies = [ "wing" ] }
     hopper [ "world"; "no mass" ] { none with Bodies = [ "world" ] }
     hopper [ "foot"; "twice" ] { none with Bodies = [ "foot"; "foot" ] }
