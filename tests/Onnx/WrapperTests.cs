@@ -50,9 +50,23 @@ public sealed class WrapperTests
             .TimeAwareObservation(normalizeTime: true).NormalizeObservation().FrameStackObservation(2),
         ["episodes"] = () => new Walk(Numbers, Numbers)
             .TimeLimit(5).RepeatAction(2).RecordEpisodeStatistics().StickyAction(0.2),
+        ["a part for critics alone"] = () => new Walk(
+            Space.Dict(("arm", Space.Box([-1, -4], [1, 4])), ("privileged", Space.Box(0, 1, 2))), Numbers),
     };
 
     public static TheoryData<string> Names => [.. Kinds.Keys];
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Models_of_randomised_robots_need_no_numbers_of_critics(bool isPrivileged)
+    {
+        var environment = Environments.Make("Hopper-v5")
+            .RandomizeDynamics(friction: [0.5, 1.5], observationNoise: [0, 0.1], privileged: isPrivileged);
+        using var agent = Agent.Create(Agents.Small("ppo"), environment, 3);
+        agent.TrainFor(64);
+        Agents.RequireTheSame(agent);
+    }
 
     [Theory]
     [MemberData(nameof(Names))]

@@ -31,7 +31,7 @@ type internal DynamicsRandomised private (wrapper: Wrapper, bare: BatchEnvironme
             Guard.fail
                 "environment"
                 ($"RandomizeDynamics changes masses and forces of a robot of the library, such as Hopper-v5; {bare.Id} "
-                 + "has none that it could change.")
+                 + "is none, or was made by a factory: give the environment itself, which is copied.")
 
     /// What a policy by itself shows to its networks, who has no privileged numbers: zeros in their place.
     static member Unprivileged(wrapper: Wrapper, inner: BatchEnvironment, ranges: DynamicsRanges) : BatchEnvironment =
