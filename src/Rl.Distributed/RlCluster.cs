@@ -92,7 +92,7 @@ public sealed class RlCluster : IAsyncDisposable
             Notes = [.. agent.EnvironmentNotes.SelectMany(note => new[] { note.Key, note.Value })],
             Description = [],
         };
-        return agent.ActElsewhere(new RoundCarrier(
+        var attached = agent.ActElsewhere(new RoundCarrier(
             member.Services.GetRequiredService<IGrainFactory>(),
             directory,
             ledger,
@@ -100,6 +100,10 @@ public sealed class RlCluster : IAsyncDisposable
             plan,
             notify,
             cancellationToken));
+
+        // Who could not act for the last agent may well act for this one.
+        ledger.ForgetRefusals();
+        return attached;
     }
 
     /// <summary>Leaves the cluster.</summary>

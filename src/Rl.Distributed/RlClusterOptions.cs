@@ -93,7 +93,7 @@ public sealed class RlClusterOptions
 
         if (Store is not null)
         {
-            Internal.ClusterStore.Parse(Store);
+            Internal.ClusterStore.Parse(Store, nameof(Store));
         }
 
         if (Secret is { Length: < 16 })

@@ -44,11 +44,12 @@ public static class RlWorker
             {
                 await Serve(options, Notify, cancellationToken).ConfigureAwait(false);
             }
-            catch (RlClusterException error)
+            catch (Exception error)
+                when (error is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
             {
                 Notify(error.Message);
             }
-            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            catch (OperationCanceledException)
             {
                 return;
             }

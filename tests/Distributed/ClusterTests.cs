@@ -83,6 +83,12 @@ public sealed class ClusterTests
         Assert.Contains("RlClusterOptions.Environments", error.Message, StringComparison.Ordinal);
         agent.Train(192);
         Assert.Equal(192, agent.Steps);
+
+        // It is the agent's fault alone.
+        using var other = Agent.Create(Options, Environments.Make("CartPole-v1"), seed: 9);
+        await Task.Run(() => other.TrainDistributed(workers.Cluster, 192));
+        Assert.Equal(192, other.Steps);
+        Assert.All(workers.Cluster.Workers, worker => Assert.Null(worker.Refusal));
     }
 
     [Fact]
@@ -134,12 +140,58 @@ public sealed class ClusterTests
     [Theory]
     [InlineData("mysql:Host=here")]
     [InlineData("redis:")]
+    [InlineData("redis:here,hidden4711=1")]
     [InlineData("postgres:Database=rl;Password=hidden4711")]
+    [InlineData("postgres:Host=here;Password=a;hidden4711=b")]
+    [InlineData("postgres:Host=here;Port=hidden4711")]
     public void A_store_that_is_none_is_refused_without_telling_its_password(string store)
     {
         var error = Assert.Throws<ArgumentException>(() => new RlClusterOptions { Store = store }.Validate());
         Assert.Contains("Store must be redis:HOST:PORT or postgres:", error.Message, StringComparison.Ordinal);
-        Assert.DoesNotContain("hidden4711", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("hidden4711", error.ToString(), StringComparison.Ordinal);
+        Assert.Equal("Store", error.ParamName);
+    }
+
+    [Theory]
+    [InlineData("::1", "::1", 11111)]
+    [InlineData("[::1]", "[::1]", 11111)]
+    [InlineData("[::1]:5", "[::1]", 5)]
+    [InlineData("10.0.0.5", "10.0.0.5", 11111)]
+    [InlineData("10.0.0.5:7", "10.0.0.5", 7)]
+    [InlineData("here:7", "here", 7)]
+    [InlineData("here::7", null, 0)]
+    public void A_learner_is_found_by_number_or_name_with_or_without_a_port(string text, string? host, int port)
+    {
+        if (host is null)
+        {
+            Assert.Throws<ArgumentException>("Learner", () => Addresses.Parse(text, "Learner"));
+        }
+        else
+        {
+            Assert.Equal((host, port), Addresses.Parse(text, "Learner"));
+            Assert.True(host == "here" || IPAddress.TryParse(host, out _));
+        }
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(17_171)]
+    public async Task An_address_that_the_machine_has_not_is_told(int port)
+    {
+        // Of the addresses for documentation, RFC 5737.
+        var options = new RlClusterOptions
+        {
+            Listen = "192.0.2.1", Port = port, Store = "redis:127.0.0.1:1", Secret = "nobody guesses this one 4711",
+        };
+        const string Complaint = "Listen is 192.0.2.1, which this machine has not";
+        var error = await Assert.ThrowsAsync<RlClusterException>(() => RlCluster.StartAsync(options));
+        Assert.Contains(Complaint, error.Message, StringComparison.Ordinal);
+
+        // A worker tries again.
+        using var enough = new CancellationTokenSource(TimeSpan.FromMilliseconds(200));
+        var told = new Notices();
+        await RlWorker.RunAsync(options, told, enough.Token);
+        Assert.Contains(Complaint, Assert.Single(told.All), StringComparison.Ordinal);
     }
 
     [Fact]

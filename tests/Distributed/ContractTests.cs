@@ -1,4 +1,6 @@
 using System;
+using System.Diagnostics;
+using System.IO;
 using Rl.Core.Distributed;
 using Rl.Internal;
 using Xunit;
@@ -71,6 +73,48 @@ public sealed class ContractTests
             round.Accept(0, 2, right.Answer(round.Request(0, 2)));
         }));
         agent.Train();
+    }
+
+    [Fact]
+    public void Nothing_is_taken_of_an_answer_whose_parts_do_not_fit()
+    {
+        var cartPole = EnvironmentSource.Of(Environments.Make("CartPole-v1"));
+        using var agent = Agent.Create(Options, Environments.Make("CartPole-v1"), seed: 1);
+        using var elsewhere = agent.ActElsewhere(new Carrier(round =>
+        {
+            using var worker = new ShareWorker(round.Description, cartPole.Create, 1);
+            var answer = worker.Answer(round.Request(0, 2));
+
+            // The recurrent states, of which there are none, are behind the mark, the kind and two keys.
+            var at = 4 + 1 + 4 + 2 * 16;
+            byte[] longer = [.. answer[..at], 1, 0, 0, 0, .. answer[at..]];
+            var error = Assert.Throws<InvalidDataException>(() => round.Accept(0, 2, longer));
+            Assert.Contains("1 numbers of recurrent states where 0 are needed", error.Message, StringComparison.Ordinal);
+            Assert.False(round.IsComplete);
+            round.Accept(0, 2, answer);
+        }));
+        agent.Train();
+    }
+
+    [Fact]
+    public void A_worker_that_refuses_leaves_no_threads()
+    {
+        var description = Description(EnvironmentSource.Of(Environments.Make("CartPole-v1")));
+        var acrobot = EnvironmentSource.Of(Environments.Make("Acrobot-v1"));
+        var before = Threads();
+        for (var trial = 0; trial < 8; trial++)
+        {
+            Assert.Throws<ShareRefusal>(() => new ShareWorker(description, acrobot.Create, 32));
+        }
+
+        // Other tests have some meanwhile.
+        Assert.InRange(Threads() - before, -1000, 100);
+    }
+
+    private static int Threads()
+    {
+        using var self = Process.GetCurrentProcess();
+        return self.Threads.Count;
     }
 
     private static void AssertRefused(IEnvironment learner, IEnvironment worker, string complaint) =>

@@ -10,6 +10,7 @@ namespace Rl;
 public sealed partial class Agent
 {
     private IRoundCarrier? carrier;
+    private DistributedBatch? placed;
 
     /// <summary>What a file would hold to find the environment again; empty without one.</summary>
     internal IReadOnlyList<KeyValuePair<string, string>> EnvironmentNotes => source is null ? [] : [.. source.Notes];
@@ -32,6 +33,14 @@ public sealed partial class Agent
             try
             {
                 Failures.Translate(() => Learner());
+                if (placed is not { IsBound: true })
+                {
+                    throw new ArgumentException(
+                        $"Copies act in other processes by whole rollouts, and {Options.Algorithm} steps them itself: "
+                            + "train it in one process, or choose an algorithm that collects rollouts, such as ppo or "
+                            + "a2c.",
+                        nameof(elsewhere));
+                }
             }
             catch
             {
@@ -47,10 +56,11 @@ public sealed partial class Agent
     {
         DropLearner();
         carrier = null;
+        placed = null;
     }
 
     private BatchEnvironment Placed(BatchEnvironment batch) =>
-        carrier is null ? batch : new DistributedBatch(batch, carrier);
+        carrier is null ? batch : placed = new DistributedBatch(batch, carrier);
 
     private sealed class Elsewhere(Agent agent) : IDisposable
     {

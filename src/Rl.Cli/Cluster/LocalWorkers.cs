@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Diagnostics;
 using System.Globalization;
 using System.IO;
+using System.Linq;
 using System.Net;
 using System.Threading;
 using Rl.Distributed;
@@ -17,7 +18,7 @@ internal sealed class LocalWorkers : IDisposable
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
     private readonly Lock gate = new();
-    private readonly Process[] processes;
+    private readonly Process?[] processes;
     private readonly Func<Process> start;
     private bool isDisposed;
 
@@ -26,9 +27,17 @@ internal sealed class LocalWorkers : IDisposable
         var threads = Math.Max(1, System.Environment.ProcessorCount / count);
         start = () => Start(learner, options, threads, plugins);
         processes = new Process[count];
-        for (var index = 0; index < count; index++)
+        try
         {
-            processes[index] = Watched(index);
+            for (var index = 0; index < count; index++)
+            {
+                processes[index] = Watched(index);
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
         }
     }
 
@@ -40,11 +49,11 @@ internal sealed class LocalWorkers : IDisposable
             foreach (var process in processes)
             {
                 // They end with their input; whoever has not heard of it soon is ended.
-                process.StandardInput.Close();
+                process?.StandardInput.Close();
             }
         }
 
-        foreach (var process in processes)
+        foreach (var process in processes.OfType<Process>())
         {
             if (!process.WaitForExit(TimeSpan.FromSeconds(4)))
             {
@@ -58,8 +67,8 @@ internal sealed class LocalWorkers : IDisposable
     private Process Watched(int index)
     {
         var process = start();
-        process.EnableRaisingEvents = true;
         process.Exited += (_, _) => _ = Again(index);
+        process.EnableRaisingEvents = true;
         return process;
     }
 
@@ -70,8 +79,10 @@ internal sealed class LocalWorkers : IDisposable
         {
             if (!isDisposed)
             {
-                processes[index].Dispose();
+                // One that cannot be started leaves the old one to be disposed of with the rest.
+                var ended = processes[index];
                 processes[index] = Watched(index);
+                ended?.Dispose();
             }
         }
     }

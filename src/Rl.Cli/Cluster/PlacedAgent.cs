@@ -27,11 +27,12 @@ internal sealed class PlacedAgent : IDisposable
         CancellationToken interruption)
     {
         var cluster = await RlCluster.StartAsync(options, new Notices(notify), interruption).ConfigureAwait(false);
+        IDisposable? attached = null;
         LocalWorkers? local = null;
         try
         {
             // What cannot be spread is told before anybody is waited for.
-            var attached = cluster.Attach(agent, interruption);
+            attached = cluster.Attach(agent, interruption);
             local = starts ? new LocalWorkers(request.Workers, cluster.Address, options, request.Plugins) : null;
             if (local is null)
             {
@@ -45,6 +46,7 @@ internal sealed class PlacedAgent : IDisposable
         }
         catch
         {
+            attached?.Dispose();
             local?.Dispose();
             await cluster.DisposeAsync().ConfigureAwait(false);
             throw;
@@ -61,9 +63,25 @@ internal sealed class PlacedAgent : IDisposable
                 $"{worker.Address} {worker.Steps:N0} steps in {worker.Busy.TotalSeconds:0.0} s"))));
         }
 
-        attached.Dispose();
-        local?.Dispose();
-        cluster.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        try
+        {
+            attached.Dispose();
+        }
+        catch (InvalidOperationException)
+        {
+            // An update that was left behind has the agent; it ends with the process.
+        }
+        finally
+        {
+            try
+            {
+                local?.Dispose();
+            }
+            finally
+            {
+                cluster.DisposeAsync().AsTask().GetAwaiter().GetResult();
+            }
+        }
     }
 
     private sealed class Notices(Action<string> notify) : IProgress<string>

@@ -48,6 +48,10 @@ internal static class ClusterCommand
         return ExitCode.Success;
     }
 
+    /// <summary>Whether it is the cluster that cannot go on.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static bool IsOfCluster(Exception error) => error is RlClusterException;
+
     private static void AwaitEnd(CancellationTokenSource end)
     {
         using var input = Console.OpenStandardInput();

@@ -95,7 +95,7 @@ internal sealed class TrainSession(
             folder.Journal.Interrupted(keeper.SavedSteps);
             return ExitCode.Interrupted;
         }
-        catch (InvalidOperationException) when (request.Place is not null)
+        catch (InvalidOperationException error) when (request.Place is not null && ClusterCommand.IsOfCluster(error))
         {
             // The cluster cannot go on; the agent is as it was after the last update.
             Finish(keeper);

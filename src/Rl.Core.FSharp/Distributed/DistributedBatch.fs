@@ -19,6 +19,7 @@ type DistributedBatch(inner: BatchEnvironment, carrier: IRoundCarrier) =
     let contract = ShareContract.ofBatch inner
     let mutable described: struct (ShareDescription * byte[]) voption = ValueNone
     let mutable blowups = 0L
+    let mutable isBound = false
     // What the copies showed after the latest round; none before the first, and after `inner` has begun others.
     let mutable shown: float32[] voption = ValueNone
 
@@ -45,6 +46,9 @@ type DistributedBatch(inner: BatchEnvironment, carrier: IRoundCarrier) =
 
     /// The batch whose copies act elsewhere.
     member _.Inner = inner
+
+    /// Whether a learner has been bound to it that collects whole rollouts; another one steps the copies, which raises.
+    member _.IsBound = isBound
 
     override _.Id = inner.Id
     override _.Count = inner.Count
@@ -88,6 +92,8 @@ type DistributedBatch(inner: BatchEnvironment, carrier: IRoundCarrier) =
         )
 
     interface IRolloutsElsewhere with
+        member _.Bound() = isBound <- true
+
         member _.Collect(network, options, state, into) =
             let struct (description, bytes) = describe network options
 

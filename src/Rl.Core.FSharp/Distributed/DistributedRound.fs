@@ -3,6 +3,7 @@ namespace Rl.Core.Distributed
 
 open System
 open System.Collections.Generic
+open System.IO
 open System.Threading
 open Rl.Core.Foundations
 open Rl.Core.Environments
@@ -81,13 +82,19 @@ type DistributedRound
         Guard.inIntRange (nameof first) 0 (copies - 1) first
         Guard.inIntRange (nameof number) 1 (copies - first) number
 
-        let take (bytes: ReadOnlyMemory<byte>) = CopyRows.paste rows copies first number bytes.Span
+        let requireLength what needed found =
+            if found <> needed then
+                raise (
+                    InvalidDataException
+                        $"The answer of {number} copies has {found} {what} where {needed} are needed."
+                )
 
-        match ShareFormat.readAnswer answer number (CopyRows.size number rows) take with
-        | Ok answer ->
-            Guard.length "answer.Recurrent" (number * stateSize) answer.Recurrent.Length
-            Guard.length "answer.Environments" (number * List.sum sizes) answer.Environments.Length
-            Guard.length "answer.Shown" (number * observationSize) answer.Shown.Length
+        match ShareFormat.readAnswer answer number (CopyRows.size number rows) with
+        | Ok(struct (answer, rollout)) ->
+            requireLength "numbers of recurrent states" (number * stateSize) answer.Recurrent.Length
+            requireLength "bytes of environments" (number * List.sum sizes) answer.Environments.Length
+            requireLength "numbers of observations" (number * observationSize) answer.Shown.Length
+            CopyRows.paste rows copies first number rollout.Span
             Array.Copy(answer.Keys, 0, keys, first, number)
             Array.Copy(answer.Shown, 0, shown, first * observationSize, answer.Shown.Length)
             Array.Copy(answer.Recurrent, 0, recurrent, first * stateSize, answer.Recurrent.Length)

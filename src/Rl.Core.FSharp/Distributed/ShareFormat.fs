@@ -222,8 +222,8 @@ module internal ShareFormat =
 
         output.ToArray()
 
-    /// The answer of so many copies, whose rollout is given to `take`; or what went wrong.
-    let readAnswer (bytes: byte[]) (number: int) (rollout: int64) (take: ReadOnlyMemory<byte> -> unit) =
+    /// The answer of so many copies with the bytes of its rollout; or what went wrong.
+    let readAnswer (bytes: byte[]) (number: int) (rollout: int64) =
         let input = reader "answer" bytes
         requireMark AnswerMark input
 
@@ -240,9 +240,7 @@ module internal ShareFormat =
             if int64 input.Remaining <> rollout then
                 input.Fail $"its rollout has {input.Remaining} bytes where {rollout} are needed"
 
-            take (ReadOnlyMemory(bytes, bytes.Length - input.Remaining, input.Remaining))
-
-            Ok
+            let answer =
                 {
                     Keys = keys
                     Recurrent = recurrent
@@ -252,6 +250,8 @@ module internal ShareFormat =
                     Blowups = blowups
                     Seconds = seconds
                 }
+
+            Ok(struct (answer, ReadOnlyMemory(bytes, bytes.Length - input.Remaining, input.Remaining)))
         | 1 ->
             let message = input.Text()
             let id = input.Text()

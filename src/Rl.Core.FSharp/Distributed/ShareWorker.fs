@@ -122,7 +122,6 @@ type ShareWorker
     (description: byte[], create: Func<int, BatchEnvironment>, threads: int) =
     let key = ShareFormat.key description
     let known = ShareFormat.readDescription description
-    let workers = new Workers(threads)
     let layout = Rl.Core.Networks.ActorCritic.layout known.Network
 
     // The copies of the latest requests, by the range that they were for. Those that can take up any state are soon
@@ -152,6 +151,19 @@ type ShareWorker
             batch.Release()
             reraise ()
 
+    // Fails at once, not with the first request, and before there are threads to end.
+    do (make 1).Release()
+    let workers = new Workers(threads)
+
+    let shareOfNew (number: int) : Share =
+        let batch = make number
+
+        try
+            Share(known, batch, workers)
+        with _ ->
+            batch.Release()
+            reraise ()
+
     let forgetOldest () =
         let range = order.Dequeue()
         shares[range].Batch.Release()
@@ -163,7 +175,7 @@ type ShareWorker
         match shares.TryGetValue range with
         | true, share -> share
         | false, _ ->
-            let share = Share(known, make request.Number, workers)
+            let share = shareOfNew request.Number
             let most = if share.Batch.RestoresEpisodes then 2 else 64
 
             while order.Count >= most do
@@ -194,9 +206,6 @@ type ShareWorker
 
         if request.Recurrent.Length <> request.Number * known.Network.StateSize then
             fail "recurrent states" request.Recurrent.Length (request.Number * known.Network.StateSize)
-
-    // Fails at once, not with the first request.
-    do (make 1).Release()
 
     /// Acts, and answers with what was done. A failure of the environment or of the network is an answer too;
     /// `InvalidDataException` for a request that is damaged, `ArgumentException` for one of another description.

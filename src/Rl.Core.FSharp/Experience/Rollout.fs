@@ -86,6 +86,8 @@ type internal CollectorOptions =
 
 /// Copies of an environment that act elsewhere, in other processes, and give whole rollouts.
 type internal IRolloutsElsewhere =
+    /// Is told that a learner will collect by it.
+    abstract Bound: unit -> unit
     /// Lets all copies act by a state's policy and fills `into`: the state after acting.
     abstract Collect:
         network: ActorCritic * options: CollectorOptions * state: TrainingState * into: Rollout -> TrainingState
@@ -259,6 +261,7 @@ type internal Collector
     let collect =
         match box environment, values, explorer, around with
         | (:? IRolloutsElsewhere as copies), StateValues.Critic critic, Explorer.Sample _, None ->
+            copies.Bound()
             let network = { Actor = actor; Critic = critic }
             fun state -> copies.Collect(network, options, state, rollout)
         | :? IRolloutsElsewhere, _, _, _ ->

@@ -10,13 +10,21 @@ namespace Rl.Distributed.Internal;
 /// <summary>Addresses and ports of members.</summary>
 internal static class Addresses
 {
-    /// <summary>Host and port of <c>host:port</c>, or of a host alone with the default port.</summary>
+    /// <summary>Host and port of <c>host:port</c>, or of a host alone with the default port. An address of colons with a
+    /// port is in brackets, <c>[::1]:11111</c>.</summary>
     public static (string Host, int Port) Parse(string text, string name)
     {
+        // The library reads an address in brackets also where a port follows.
+        if ((!text.StartsWith('[') || text.EndsWith(']')) && IPAddress.TryParse(text, out _))
+        {
+            return (text, RlClusterOptions.DefaultPort);
+        }
+
         var at = text.LastIndexOf(':');
         var host = at < 0 ? text : text[..at];
         var number = 0;
         if (host.Length > 0
+            && (!host.Contains(':', StringComparison.Ordinal) || IPAddress.TryParse(host, out _))
             && (at < 0
                 || (int.TryParse(text[(at + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out number)
                     && number is > 0 and <= IPEndPoint.MaxPort)))
@@ -74,9 +82,16 @@ internal static class Addresses
     /// <summary>A port that is free now.</summary>
     public static int FreePort(IPAddress address)
     {
-        using var listener = new TcpListener(address, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        try
+        {
+            using var listener = new TcpListener(address, 0);
+            listener.Start();
+            return ((IPEndPoint)listener.LocalEndpoint).Port;
+        }
+        catch (SocketException error)
+        {
+            throw NotHere(address, error);
+        }
     }
 
     /// <summary>Refuses a port that another process has.</summary>
@@ -87,6 +102,10 @@ internal static class Addresses
             using var listener = new TcpListener(address, port);
             listener.Start();
         }
+        catch (SocketException error) when (error.SocketErrorCode == SocketError.AddressNotAvailable)
+        {
+            throw NotHere(address, error);
+        }
         catch (SocketException error)
         {
             throw new RlClusterException(
@@ -96,4 +115,6 @@ internal static class Addresses
                 error);
         }
     }
+    private static RlClusterException NotHere(IPAddress address, SocketException error) => new(
+        $"Listen is {address}, which this machine has not ({error.Message}); give one of its own or 0.0.0.0.", error);
 }

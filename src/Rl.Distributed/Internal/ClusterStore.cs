@@ -14,7 +14,8 @@ internal abstract record ClusterStore
 
     public sealed record Postgres(string ConnectionString) : ClusterStore;
 
-    public static ClusterStore Parse(string text)
+    /// <summary>Reads it; refused by the name of the option that it is from.</summary>
+    public static ClusterStore Parse(string text, string name)
     {
         ArgumentNullException.ThrowIfNull(text);
         try
@@ -38,14 +39,15 @@ internal abstract record ClusterStore
                 }
             }
         }
-        catch (ArgumentException error)
+        catch (Exception error) when (error is ArgumentException or FormatException)
         {
-            throw new ArgumentException($"Store cannot be read: {error.Message}", nameof(text), error);
+            // What it says may repeat a part of the text.
         }
 
         // The text may hold a password: it is not told again.
         throw new ArgumentException(
-            "Store must be redis:HOST:PORT or postgres:Host=HOST;Database=NAME;Username=USER;Password=PASSWORD.",
-            nameof(text));
+            $"{name} must be redis:HOST:PORT or postgres:Host=HOST;Database=NAME;Username=USER;Password=PASSWORD, with "
+                + "options as StackExchange.Redis or Npgsql name them.",
+            name);
     }
 }

@@ -46,7 +46,8 @@ internal sealed class Member : IAsyncDisposable
             await host.StartAsync(cancellation).ConfigureAwait(false);
             return new(host, self, notices);
         }
-        catch (Exception error) when (error is not OperationCanceledException)
+        catch (Exception error)
+            when (error is not OperationCanceledException || !cancellation.IsCancellationRequested)
         {
             host.Dispose();
             throw Refusal(options, primary, notices, error);
@@ -78,8 +79,10 @@ internal sealed class Member : IAsyncDisposable
         {
             // The others find out by themselves.
         }
-
-        host.Dispose();
+        finally
+        {
+            host.Dispose();
+        }
     }
 
     private static RlClusterException Refusal(

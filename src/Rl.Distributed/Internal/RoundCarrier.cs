@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
 using System.Linq;
+using System.Runtime.ExceptionServices;
 using System.Threading;
 using System.Threading.Tasks;
 using Orleans;
@@ -43,6 +44,7 @@ internal sealed class RoundCarrier(
     private readonly Dictionary<SiloAddress, long> restsUntil = [];
     private readonly List<Attempt> left = [];
     private List<Share>? kept;
+    private bool hasCarried;
     private TimeSpan slowest = TimeSpan.FromSeconds(10);
 
     public void Carry(DistributedRound round) => CarryAsync(round).GetAwaiter().GetResult();
@@ -53,36 +55,51 @@ internal sealed class RoundCarrier(
         var shares = await Split(round).ConfigureAwait(false);
         var running = new List<Attempt>();
         var finished = TimeSpan.Zero;
-        while (shares.Exists(share => !share.IsDone))
+        try
         {
-            cancellation.ThrowIfCancellationRequested();
-            RequireMembership();
-            self.Tell(notify);
-            var changed = directory.Changed;
-            var live = Available();
-            DropLost(running);
-            Assign(round, shares, running, live, finished);
-            if (running.Count == 0)
+            while (shares.Exists(share => !share.IsDone))
             {
-                RequireWorkers(live);
-            }
-
-            await Task.WhenAny(
-                [changed, self.Lost, Task.Delay(Glance, cancellation), .. running.Select(attempt => attempt.Reply)])
-                .ConfigureAwait(false);
-            foreach (var attempt in running.Where(attempt => attempt.Reply.IsCompleted).ToList())
-            {
-                running.Remove(attempt);
-                if (Take(round, attempt))
+                cancellation.ThrowIfCancellationRequested();
+                RequireMembership();
+                self.Tell(notify);
+                var changed = directory.Changed;
+                var live = Available();
+                DropLost(running);
+                Assign(round, shares, running, live, finished);
+                if (running.Count == 0)
                 {
-                    var took = Stopwatch.GetElapsedTime(attempt.Began);
-                    finished = took > finished ? took : finished;
+                    RequireWorkers(live);
+                }
+
+                await Task.WhenAny(
+                    [changed, self.Lost, Task.Delay(Glance, cancellation), .. running.Select(attempt => attempt.Reply)])
+                    .ConfigureAwait(false);
+                foreach (var attempt in running.Where(attempt => attempt.Reply.IsCompleted).ToList())
+                {
+                    running.Remove(attempt);
+                    if (Take(round, attempt))
+                    {
+                        var took = Stopwatch.GetElapsedTime(attempt.Began);
+                        finished = took > finished ? took : finished;
+                    }
                 }
             }
         }
+        finally
+        {
+            // Those that are still at a share are not asked for more until they are through, whether another has done
+            // it or the round has failed.
+            running.ForEach(attempt => Observe(attempt.Reply));
+            left.AddRange(running);
+        }
 
-        // Those that are still at a share which another has done are not asked for more until they are through.
-        left.AddRange(running);
+        // In the first round nobody has them.
+        if (hasCarried && round.RestartedCopies is > 0 and var restarted)
+        {
+            notify($"{restarted} of {round.Copies} copies began new episodes: no worker had theirs");
+        }
+
+        hasCarried = true;
         slowest = finished;
         ClusterMetrics.Round(Stopwatch.GetElapsedTime(began).TotalSeconds);
     }
@@ -273,11 +290,13 @@ internal sealed class RoundCarrier(
     private bool Take(DistributedRound round, Attempt attempt)
     {
         var (share, worker) = (attempt.Share, attempt.Worker);
-        if (attempt.Reply.Exception?.GetBaseException() is { } error)
+        if (!attempt.Reply.IsCompletedSuccessfully)
         {
-            if (error is not (OrleansException or TimeoutException or IOException))
+            // One that was cancelled has none.
+            if (attempt.Reply.Exception?.GetBaseException() is { } error
+                and not (OrleansException or TimeoutException or IOException))
             {
-                throw error;
+                ExceptionDispatchInfo.Throw(error);
             }
 
             restsUntil[worker] = Stopwatch.GetTimestamp() + (long)(Rest.TotalSeconds * Stopwatch.Frequency);

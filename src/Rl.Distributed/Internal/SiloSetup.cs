@@ -64,7 +64,7 @@ internal static class SiloSetup
             messaging.MaxMessageBodySize = LargestMessage;
         });
         silo.Configure<GrainCollectionOptions>(collection => collection.CollectionAge = TimeSpan.FromMinutes(30));
-        switch (options.Store is null ? null : ClusterStore.Parse(options.Store))
+        switch (options.Store is null ? null : ClusterStore.Parse(options.Store, nameof(options.Store)))
         {
             case null:
                 silo.UseDevelopmentClustering(primary);

@@ -30,6 +30,18 @@ internal sealed class WorkerLedger
         }
     }
 
+    /// <summary>Has all workers asked again.</summary>
+    public void ForgetRefusals()
+    {
+        lock (gate)
+        {
+            foreach (var entry in entries.Values)
+            {
+                entry.Refusal = null;
+            }
+        }
+    }
+
     public bool HasRefused(SiloAddress worker)
     {
         lock (gate)
