@@ -181,7 +181,10 @@ public sealed class ClusterTests
         // Of the addresses for documentation, RFC 5737.
         var options = new RlClusterOptions
         {
-            Listen = "192.0.2.1", Port = port, Store = "redis:127.0.0.1:1", Secret = "nobody guesses this one 4711",
+            Listen = "192.0.2.1",
+            Port = port,
+            Store = "redis:127.0.0.1:1",
+            Secret = "nobody guesses this one 4711",
         };
         const string Complaint = "Listen is 192.0.2.1, which this machine has not";
         var error = await Assert.ThrowsAsync<RlClusterException>(() => RlCluster.StartAsync(options));

@@ -85,8 +85,7 @@ type DistributedRound
         let requireLength what needed found =
             if found <> needed then
                 raise (
-                    InvalidDataException
-                        $"The answer of {number} copies has {found} {what} where {needed} are needed."
+                    InvalidDataException $"The answer of {number} copies has {found} {what} where {needed} are needed."
                 )
 
         match ShareFormat.readAnswer answer number (CopyRows.size number rows) with

@@ -88,6 +88,7 @@ type internal CollectorOptions =
 type internal IRolloutsElsewhere =
     /// Is told that a learner will collect by it.
     abstract Bound: unit -> unit
+
     /// Lets all copies act by a state's policy and fills `into`: the state after acting.
     abstract Collect:
         network: ActorCritic * options: CollectorOptions * state: TrainingState * into: Rollout -> TrainingState
