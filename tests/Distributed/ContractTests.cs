@@ -89,7 +89,8 @@ public sealed class ContractTests
             var at = 4 + 1 + 4 + 2 * 16;
             byte[] longer = [.. answer[..at], 1, 0, 0, 0, .. answer[at..]];
             var error = Assert.Throws<InvalidDataException>(() => round.Accept(0, 2, longer));
-            Assert.Contains("1 numbers of recurrent states where 0 are needed", error.Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "1 numbers of recurrent states where 0 are needed", error.Message, StringComparison.Ordinal);
             Assert.False(round.IsComplete);
             round.Accept(0, 2, answer);
         }));

@@ -104,8 +104,8 @@ module Wrapper =
             ActionWrapper(wrapper, inner, space, transform)
 
     /// Binds one wrapper to a batch, which then belongs to the result: step it through that alone. `ArgumentException`
-    /// where the wrapper does not fit the batch's spaces, has a parameter out of range, or would mix what is for critics
-    /// alone into what acts.
+    /// where the wrapper does not fit the batch's spaces, has a parameter out of range, or would mix what is for
+    /// critics alone into what acts.
     let wrap (inner: BatchEnvironment) (wrapper: Wrapper) : BatchEnvironment =
         let result = bind inner wrapper
 

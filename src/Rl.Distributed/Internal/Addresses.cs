@@ -10,8 +10,8 @@ namespace Rl.Distributed.Internal;
 /// <summary>Addresses and ports of members.</summary>
 internal static class Addresses
 {
-    /// <summary>Host and port of <c>host:port</c>, or of a host alone with the default port. An address of colons with a
-    /// port is in brackets, <c>[::1]:11111</c>.</summary>
+    /// <summary>Host and port of <c>host:port</c>, or of a host alone with the default port. An address of colons with
+    /// a port is in brackets, <c>[::1]:11111</c>.</summary>
     public static (string Host, int Port) Parse(string text, string name)
     {
         // The library reads an address in brackets also where a port follows.

@@ -17,8 +17,8 @@ type internal QuadrotorOptions =
 /// The quadrotor of `quadrotor.xml`, whose controls are the thrusts of four rotors in N. Seen are the way to the place
 /// (m), the rotation matrix row by row, the velocity (m/s) and the angular velocity in the body's axes (rad/s). A step
 /// pays e^(−2d) / (1 + |ω|²/20) for a distance d from the place, and 10 where it reaches one that is not the last.
-/// Episodes end on the ground, upside down, and 2.5 m from the place that was flown to. Figures: Förster (2015), System Identification of
-/// the Crazyflie 2.0 Nano Quadrocopter, chapter 3.
+/// Episodes end on the ground, upside down, and 2.5 m from the place that was flown to. Figures: Förster (2015), System
+/// Identification of the Crazyflie 2.0 Nano Quadrocopter, chapter 3.
 [<Sealed>]
 type internal QuadrotorTask(options: QuadrotorOptions) =
     inherit RobotTask(options.Settings)

@@ -48,8 +48,10 @@ type internal RandomisedRobot<'State
 
     do
         if layout.Size > RobotState.length<'State> then
-            invalidOp
-                $"{task.Settings.Id} has a state of {layout.Size} numbers, more than its buffer; give a shorter actionDelay."
+            invalidOp (
+                $"{task.Settings.Id} has a state of {layout.Size} numbers, more than its buffer; give a shorter "
+                + "actionDelay."
+            )
 
     /// Gives the thread's workspace the model that was drawn.
     let take (numbers: Span<float>) =

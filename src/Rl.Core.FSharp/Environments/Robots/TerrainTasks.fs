@@ -29,8 +29,8 @@ type internal TerrainOptions =
 /// A robot that crosses a course. An episode's ground is drawn with it and part of its state. Seen are the heights of
 /// the ground at places ahead (nearer ones are closer together), relative to the trunk, then positions and velocities
 /// without the place along the course. The reward is the speed along the course, plus a little for an upright trunk,
-/// less costs for controls, for deviating and for crouching; the episode ends with a fall or beyond the finish. Source: Heess et al.
-/// 2017, "Emergence of Locomotion Behaviours in Rich Environments", sections 3 and 4 and appendix B.
+/// less costs for controls, for deviating and for crouching; the episode ends with a fall or beyond the finish. Source:
+/// Heess et al. 2017, "Emergence of Locomotion Behaviours in Rich Environments", sections 3 and 4 and appendix B.
 [<AbstractClass>]
 type internal TerrainTask(options: TerrainOptions) =
     inherit RobotTask(options.Settings)
