@@ -179,7 +179,7 @@ type Wrapper =
                 [
                     for name, own, standard in
                         List.zip3
-                            DynamicsRanges.names
+                            DynamicsRanges.parameters
                             (DynamicsRanges.bounds ranges)
                             (DynamicsRanges.bounds DynamicsRanges.none) do
                         if own <> standard then name, string own
