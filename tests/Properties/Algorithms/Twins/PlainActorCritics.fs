@@ -249,11 +249,12 @@ type Reports() =
 
 let meanOver (batch: Drawn[]) f = batch |> Array.mapi f |> Scalar.mean
 
+/// Of all critics of a row: the sum of the squares by which they miss a target.
+let errorsFrom (target: float) (values: Scalar[]) : Scalar =
+    values |> Array.map (fun q -> Scalar.square (q - target)) |> Scalar.sum
+
 let squaredErrors (networks: Networks) (batch: Drawn[]) (y: float[]) theta =
-    meanOver batch (fun i row ->
-        networks.Values(theta, row.Seen, constants row.Taken)
-        |> Array.map (fun q -> Scalar.square (q - y[i]))
-        |> Scalar.sum)
+    meanOver batch (fun i row -> networks.Values(theta, row.Seen, constants row.Taken) |> errorsFrom y[i])
 
 /// Twin delayed deterministic policy gradient (Fujimoto et al. 2018).
 let td3 (c: Td3Options) (view: TwinView) : Expected =

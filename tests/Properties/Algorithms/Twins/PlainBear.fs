@@ -92,10 +92,7 @@ let bear (c: BearOptions) (view: OfflineView) : Expected =
             critics
             |> Scalar.differentiate (fun theta ->
                 batch
-                |> Array.mapi (fun i row ->
-                    values theta row.Seen.Seen (constants row.Seen.Taken)
-                    |> Array.map (fun q -> Scalar.square (q - y[i]))
-                    |> Scalar.sum)
+                |> Array.mapi (fun i row -> values theta row.Seen.Seen (constants row.Seen.Taken) |> errorsFrom y[i])
                 |> Scalar.mean)
 
         reports.Add("criticLoss", loss)

@@ -191,9 +191,7 @@ let droq (c: DroqOptions) (view: TwinView) : Expected =
             critics
             |> Scalar.differentiate (fun theta ->
                 meanOver batch (fun i row ->
-                    values theta ofPresent i row.Seen (constants row.Taken)
-                    |> Array.map (fun q -> Scalar.square (q - y[i]))
-                    |> Scalar.sum))
+                    values theta ofPresent i row.Seen (constants row.Taken) |> errorsFrom y[i]))
 
         reports.Add("criticLoss", loss)
         let rate = shareOf c.Soft.Rate c.Soft.Plan steps * PlainRates.start c.Soft.CriticLearningRate

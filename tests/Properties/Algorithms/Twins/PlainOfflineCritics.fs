@@ -175,7 +175,7 @@ let cql (c: CqlOptions) (view: OfflineView) : Expected =
                             |> Array.mapi (fun k q -> logSumExp (compared |> Array.map (fun v -> v[k])) - q)
                             |> Scalar.sum
 
-                        present |> Array.map (fun q -> Scalar.square (q - y[i])) |> Scalar.sum, gaps)
+                        errorsFrom y[i] present, gaps)
 
                 let error, gaps = Scalar.mean (Array.map fst terms), Scalar.mean (Array.map snd terms)
                 errors <- error.Value
@@ -266,9 +266,7 @@ let edac (c: EdacOptions) (view: OfflineView) : Expected =
                 let error =
                     batch
                     |> Array.mapi (fun i row ->
-                        soft.Networks.Values(theta, row.Seen.Seen, constants row.Seen.Taken)
-                        |> Array.map (fun q -> Scalar.square (q - y[i]))
-                        |> Scalar.sum)
+                        soft.Networks.Values(theta, row.Seen.Seen, constants row.Seen.Taken) |> errorsFrom y[i])
                     |> Scalar.mean
 
                 let likeness =
