@@ -43,6 +43,7 @@ public sealed class RlCluster : IAsyncDisposable
     /// <param name="cancellationToken">Gives up joining.</param>
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
     /// <exception cref="RlClusterException">The port is taken, or the store does not answer.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled before it had joined.</exception>
     public static async Task<RlCluster> StartAsync(
         RlClusterOptions options,
         IProgress<string>? notices = null,

@@ -47,7 +47,11 @@ public static class RlWorker
             catch (Exception error)
                 when (error is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
             {
-                Notify(error.Message);
+                // What fails because it is being left is no news.
+                if (!cancellationToken.IsCancellationRequested)
+                {
+                    Notify(error.Message);
+                }
             }
             catch (OperationCanceledException)
             {

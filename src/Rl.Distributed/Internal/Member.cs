@@ -26,6 +26,7 @@ internal sealed class Member : IAsyncDisposable
 
     /// <summary>Joins the cluster.</summary>
     /// <exception cref="RlClusterException">It cannot; the message says what to do.</exception>
+    /// <exception cref="OperationCanceledException">It was told to give up, at whatever stage.</exception>
     public static async Task<Member> Join(
         RlClusterOptions options, bool isWorker, CancellationToken cancellation)
     {
@@ -41,21 +42,25 @@ internal sealed class Member : IAsyncDisposable
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services.AddOrleans(silo => SiloSetup.Configure(silo, options, isWorker, self, primary, notices));
         var host = builder.Build();
+        using var giveUp = new CancellationTokenSource();
+        var start = host.StartAsync(giveUp.Token);
         try
         {
-            await host.StartAsync(cancellation).ConfigureAwait(false);
+            await start.WaitAsync(cancellation).ConfigureAwait(false);
             return new(host, self, notices);
         }
-        catch (Exception error)
-            when (error is not OperationCanceledException || !cancellation.IsCancellationRequested)
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            host.Dispose();
-            throw Refusal(options, primary, notices, error);
-        }
-        catch
-        {
-            host.Dispose();
+            // A silo whose start is cut short goes on listening and cannot be stopped: it may come to its end.
+            giveUp.CancelAfter(Farewell);
+            await start.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Leave(host).ConfigureAwait(false);
             throw;
+        }
+        catch (Exception error)
+        {
+            await Leave(host).ConfigureAwait(false);
+            throw Refusal(options, primary, notices, error);
         }
     }
 
@@ -68,16 +73,19 @@ internal sealed class Member : IAsyncDisposable
     }
 
     /// <summary>Leaves the cluster; whoever does not answer meanwhile is not waited for.</summary>
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync() => Leave(host);
+
+    private static async ValueTask Leave(IHost host)
     {
         using var limit = new CancellationTokenSource(Farewell);
         try
         {
             await host.StopAsync(limit.Token).ConfigureAwait(false);
         }
-        catch (Exception error) when (error is OperationCanceledException or Orleans.Runtime.OrleansException)
+        catch (Exception error)
+            when (error is OperationCanceledException or InvalidOperationException or Orleans.Runtime.OrleansException)
         {
-            // The others find out by themselves.
+            // The others find out by themselves; and a silo that never ran refuses to be stopped.
         }
         finally
         {
