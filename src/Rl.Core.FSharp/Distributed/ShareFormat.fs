@@ -197,10 +197,16 @@ module internal ShareFormat =
         output.Long answer.Blowups
         output.Float answer.Seconds
 
-        for part in rows do
-            output.Raw(Span.op_Implicit part.Bytes)
+        // Rollouts are long: each of their bytes is copied once.
+        let mutable place = output.Length
+        let bytes = output.ToArrayWithRoom(rows |> List.sumBy (fun part -> int64 part.Bytes.Length))
 
-        output.ToArray()
+        for part in rows do
+            let source = part.Bytes
+            source.CopyTo(Span(bytes, place, source.Length))
+            place <- place + source.Length
+
+        bytes
 
     let writeFailure (failure: ShareFailure) : byte[] =
         let output = BinaryOut()

@@ -19,10 +19,6 @@ type internal BinaryOut() =
     let taken = List<struct (int * float32[])>()
     let mutable takenBytes = 0L
 
-    static let append (stream: Stream) (checksum: NonCryptographicHashAlgorithm) (bytes: ReadOnlySpan<byte>) =
-        checksum.Append bytes
-        stream.Write bytes
-
     let requireRoom (size: int64) =
         if int64 count + takenBytes + size > int64 Array.MaxLength then
             raise (IOException "It would have more than two gigabytes.")
@@ -42,22 +38,37 @@ type internal BinaryOut() =
     /// Bytes so far.
     member _.Length = int (int64 count + takenBytes)
 
-    /// Writes everything so far to a stream, and counts it into a checksum.
-    member _.WriteTo(stream: Stream, checksum: NonCryptographicHashAlgorithm) : unit =
+    member private _.Write(stream: Stream, checksum: NonCryptographicHashAlgorithm voption) : unit =
         let mutable position = 0
 
-        for struct (place, values) in taken do
-            append stream checksum (ReadOnlySpan(buffer, position, place - position))
-            append stream checksum (MemoryMarshal.AsBytes(ReadOnlySpan values))
+        for part in 0 .. taken.Count do
+            let struct (place, values) =
+                if part < taken.Count then taken[part] else struct (count, [||])
+
+            let before = ReadOnlySpan(buffer, position, place - position)
+            let long = MemoryMarshal.AsBytes(ReadOnlySpan values)
+
+            if checksum.IsSome then
+                checksum.Value.Append before
+                checksum.Value.Append long
+
+            stream.Write before
+            stream.Write long
             position <- place
 
-        append stream checksum (ReadOnlySpan(buffer, position, count - position))
+    /// Writes everything so far to a stream, and counts it into a checksum.
+    member this.WriteTo(stream: Stream, checksum: NonCryptographicHashAlgorithm) : unit =
+        this.Write(stream, ValueSome checksum)
+
+    /// A copy of everything so far, with room for so many bytes more behind it.
+    member this.ToArrayWithRoom(room: int64) : byte[] =
+        requireRoom room
+        let bytes = GC.AllocateUninitializedArray<byte>(this.Length + int room)
+        this.Write(new MemoryStream(bytes), ValueNone)
+        bytes
 
     /// A copy of everything so far.
-    member this.ToArray() : byte[] =
-        let bytes = Array.zeroCreate<byte> this.Length
-        this.WriteTo(new MemoryStream(bytes), Crc32())
-        bytes
+    member this.ToArray() : byte[] = this.ToArrayWithRoom 0L
 
     member _.Byte(value: int) =
         let start = take 1
