@@ -170,6 +170,9 @@ type internal BinaryIn(bytes: byte[], first: int, count: int, describe: string -
         let start = this.Take count
         ReadOnlySpan(bytes, start, count).ToArray()
 
+    /// So many bytes as they lie, not a copy.
+    member this.Raw(size: int) : ReadOnlyMemory<byte> = ReadOnlyMemory(bytes, this.Take size, size)
+
     member this.Text() =
         let count = this.Count 1
         let start = this.Take count
