@@ -36,41 +36,6 @@ type internal ShareWork =
 /// What stays the same from request to request: who does what in which environment.
 type internal ShareDescription = { Contract: ShareContract; Work: ShareWork }
 
-/// Which candidates some copies play.
-type internal ShareCandidates =
-    {
-        /// N: copy i plays the candidates of the numbers i, i + N, i + 2 N, ….
-        Copies: int
-        Directions: int
-        /// What directions are drawn from.
-        Key: Rng
-        Spread: CandidateSpread
-        Frozen: FrozenBlock list
-    }
-
-[<RequireQualifiedAccess>]
-module internal ShareCandidates =
-
-    /// What is asked of the copies of one of N, of all seeds.
-    let ofSeeds (copies: int) (seeds: CandidateSeeds) : ShareCandidates =
-        {
-            Copies = copies
-            Directions = seeds.Directions
-            Key = seeds.Key
-            Spread = seeds.Spread
-            Frozen = seeds.Frozen
-        }
-
-    /// The seeds again, around the policy of a state.
-    let seeds (part: Part) (state: TrainingState) (asked: ShareCandidates) : CandidateSeeds =
-        {
-            Policy = (Part.elements part state.Parameters).ToArray()
-            Spread = asked.Spread
-            Directions = asked.Directions
-            Key = asked.Key
-            Frozen = asked.Frozen
-        }
-
 /// What some copies start from.
 type internal ShareRequest =
     {
@@ -223,60 +188,6 @@ module internal ShareFormat =
         input.End()
         { Contract = contract; Work = work }
 
-    let private writeCandidates (candidates: ShareCandidates) (output: BinaryOut) : unit =
-        output.Int candidates.Copies
-        output.Int candidates.Directions
-        output.Word candidates.Key.State
-        output.Word candidates.Key.Gamma
-
-        match candidates.Spread with
-        | CandidateSpread.Mirrored deviation ->
-            output.Byte 0
-            output.Float deviation
-        | CandidateSpread.Around deviations ->
-            output.Byte 1
-            output.Singles deviations
-
-        output.Int candidates.Frozen.Length
-
-        for block in candidates.Frozen do
-            output.Text block.Name
-            output.Int block.First
-            output.Int block.Count
-
-    let private readCandidates (first: int) (number: int) (input: BinaryIn) : ShareCandidates =
-        let copies = input.Int()
-        let directions = input.Int()
-        let state = input.Word()
-        let key = Rng(state, input.Word())
-
-        if number > copies - first || directions < 1 || directions > Int32.MaxValue / 2 then
-            input.Fail $"it asks for {directions} directions in {number} copies from {first} on of {copies}"
-
-        let spread =
-            match input.Byte() with
-            | 0 -> CandidateSpread.Mirrored(input.Float())
-            | 1 -> CandidateSpread.Around(input.Singles())
-            | kind -> input.Fail $"its candidates are spread in the unknown way {kind}"
-
-        let frozen = input.Int()
-
-        if frozen < 0 || frozen > input.Remaining then
-            input.Fail $"it announces {frozen} frozen blocks"
-
-        {
-            Copies = copies
-            Directions = directions
-            Key = key
-            Spread = spread
-            Frozen =
-                List.init frozen (fun _ ->
-                    let name = input.Text()
-                    let first = input.Int()
-                    let block: FrozenBlock = { Name = name; First = first; Count = input.Int() }
-                    block)
-        }
-
     let writeRequest (request: ShareRequest) : byte[] =
         let output = BinaryOut()
         output.Int RequestMark
@@ -295,7 +206,7 @@ module internal ShareFormat =
         | ValueNone -> output.Byte 0
         | ValueSome candidates ->
             output.Byte 1
-            writeCandidates candidates output
+            ShareCandidates.write candidates output
 
         output.ToArray()
 
@@ -320,7 +231,7 @@ module internal ShareFormat =
         let candidates =
             match input.Byte() with
             | 0 -> ValueNone
-            | 1 -> ValueSome(readCandidates first number input)
+            | 1 -> ValueSome(ShareCandidates.read first number input)
             | kind -> input.Fail $"it asks for work of the unknown kind {kind}"
 
         requireKeys (if candidates.IsSome then 0 else number) keys input
