@@ -83,6 +83,10 @@ internal sealed record TrainRequest
     /// <summary>Has the agent's copies act elsewhere while it trains, until the result is disposed of; is given whom to
     /// tell what happens. Null for this process.</summary>
     public Func<Agent, Action<string>, CancellationToken, IDisposable>? Place { get; init; }
+
+    /// <summary>Keeps the files of the run's folder elsewhere too, with each checkpoint
+    /// (<see cref="ClusterCommand.Save"/>), until the result is disposed of; null for nowhere.</summary>
+    public Func<string, IDisposable>? Keep { get; init; }
 }
 
 /// <summary><c>rl train</c>: trains, saves, evaluates, draws.</summary>

@@ -1,17 +1,18 @@
-/// Copies of an environment that act in other processes: what a learner of rollouts is bound to in place of its own.
+/// Copies of an environment that act in other processes: what a learner is bound to in place of its own.
 namespace Rl.Core.Distributed
 
 open System
+open Rl.Core.Algorithms
 open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Learning
-open Rl.Core.Networks
 
 /// The copies of a batch, acting elsewhere. A learner that collects rollouts with a critic and is bound to it (PPO,
-/// A2C, VPG, TRPO, NPG, PPG, V-MPO) becomes the same bit for bit as if it were bound to `inner`, however the carrier
-/// spreads the copies, and its states are the same: saved by one, resumed by the other. `inner` begins episodes and
-/// tells spaces; its copies are not stepped. It stays its maker's.
+/// A2C, VPG, TRPO, NPG, PPG, V-MPO) or judges candidates (ES, CEM, ARS), and is bound to it, becomes the same bit for
+/// bit as if it were bound to `inner`, however the carrier spreads the copies, and its states are the same: saved by
+/// one, resumed by the other. `inner` begins episodes and tells spaces; its copies are not stepped. It stays its
+/// maker's.
 /// `ArgumentException` where the copies depend on each other.
 [<Sealed>]
 type DistributedBatch(inner: BatchEnvironment, carrier: IRoundCarrier) =
@@ -23,31 +24,54 @@ type DistributedBatch(inner: BatchEnvironment, carrier: IRoundCarrier) =
     // What the copies showed after the latest round; none before the first, and after `inner` has begun others.
     let mutable shown: float32[] voption = ValueNone
 
-    let describe (network: ActorCritic) (options: CollectorOptions) =
+    let isSame (one: ShareWork) (other: ShareWork) =
+        match one, other with
+        | ShareWork.Rollouts(network, options), ShareWork.Rollouts(known, before) ->
+            obj.ReferenceEquals(network.Actor, known.Actor) && options = before
+        | ShareWork.Candidates(actor, trial), ShareWork.Candidates(known, before) ->
+            obj.ReferenceEquals(actor, known) && trial = before
+        | _ -> false
+
+    let describe (work: ShareWork) =
         match described with
-        | ValueSome(struct (known, bytes)) when
-            obj.ReferenceEquals(known.Network.Actor, network.Actor) && known.Options = options
-            ->
-            struct (known, bytes)
+        | ValueSome(struct (known, bytes)) when isSame work known.Work -> struct (known, bytes)
         | _ ->
-            let description = { Contract = contract; Network = network; Options = options }
+            let description = { Contract = contract; Work = work }
             let bytes = ShareFormat.writeDescription description
             described <- ValueSome(struct (description, bytes))
             struct (description, bytes)
 
-    /// The failure as it would have been here: what a network cannot compute, it cannot compute in this process either.
-    let raiseNonFinite (step: int) (copy: int) (network: ActorCritic) options (state: TrainingState) : TrainingState =
-        use workers = new Workers 1
-        Collector(network, inner, options, workers).Collect state |> ignore
+    /// Has the work done: the state after acting. Where a worker's network made a number that is not finite, `here`
+    /// does the same in this process, and fails as it would have: what a network cannot compute, it cannot compute here
+    /// either.
+    let carry (work: ShareWork) (state: TrainingState) (round: IRoundWork) (here: Workers -> unit) : TrainingState =
+        let struct (description, bytes) = describe work
+        let round = DistributedRound(bytes, ShareFormat.key bytes, description, inner.RestoresEpisodes, state, round)
+        carrier.Carry round
 
-        invalidOp
-            $"A worker's network made a number that is not finite in step {step} of copy {copy}; that of this process \
-              did not."
+        if not round.IsComplete then
+            invalidOp "The carrier came back before all copies had acted."
+
+        match round.Failure with
+        | Some(ShareFailure.Environment(message, id, copy, step, index, value)) ->
+            raise (EnvironmentFailure(message, id, copy, step, index, value, null))
+        | Some(ShareFailure.NonFinite(step, copy)) ->
+            use workers = new Workers 1
+            here workers
+
+            invalidOp
+                $"A worker's network made a number that is not finite in step {step} of copy {copy}; that of \
+                  this process did not."
+        | None ->
+            blowups <- blowups + round.Blowups
+            shown <- ValueSome round.Shown
+            round.Acted
 
     /// The batch whose copies act elsewhere.
     member _.Inner = inner
 
-    /// Whether a learner has been bound to it that collects whole rollouts; another one steps the copies, which raises.
+    /// Whether a learner has been bound to it that collects whole rollouts or has candidates judged; another one steps
+    /// the copies, which raises.
     member _.IsBound = isBound
 
     override _.Id = inner.Id
@@ -87,28 +111,26 @@ type DistributedBatch(inner: BatchEnvironment, carrier: IRoundCarrier) =
 
     override _.Step(_, _, _, _) =
         invalidOp (
-            $"The copies of {inner.Id} act in other processes by whole rollouts, and this algorithm steps them itself: "
-            + "train it in one process, or choose one that collects rollouts, such as ppo or a2c."
+            $"The copies of {inner.Id} act in other processes by whole rollouts or episodes, and this algorithm steps "
+            + "them itself: train it in one process, or choose another, such as ppo, a2c or es."
         )
 
     interface IRolloutsElsewhere with
         member _.Bound() = isBound <- true
 
         member _.Collect(network, options, state, into) =
-            let struct (description, bytes) = describe network options
+            carry (ShareWork.Rollouts(network, options)) state (RolloutWork(options, state, into)) (fun workers ->
+                Collector(network, inner, options, workers).Collect state |> ignore)
 
-            let round = DistributedRound(bytes, ShareFormat.key bytes, description, inner.RestoresEpisodes, state, into)
+    interface ICandidatesElsewhere with
+        member _.Bound() = isBound <- true
 
-            carrier.Carry round
+        member _.Judge(actor, trial, state, seeds) =
+            let work = CandidateWork(trial, state, seeds)
 
-            if not round.IsComplete then
-                invalidOp "The carrier came back before all copies had acted."
+            let acted =
+                carry (ShareWork.Candidates(actor, trial)) state work (fun workers ->
+                    let candidates = Candidates.drawn (Part.mode actor) seeds
+                    Judges(actor, inner, trial, workers).Judge(state, candidates, 0, inner.Count) |> ignore)
 
-            match round.Failure with
-            | Some(ShareFailure.Environment(message, id, copy, step, index, value)) ->
-                raise (EnvironmentFailure(message, id, copy, step, index, value, null))
-            | Some(ShareFailure.NonFinite(step, copy)) -> raiseNonFinite step copy network options state
-            | None ->
-                blowups <- blowups + round.Blowups
-                shown <- ValueSome round.Shown
-                round.Acted
+            { Results = work.Results; Seen = work.Seen; Acted = acted }
