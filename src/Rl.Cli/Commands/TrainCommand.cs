@@ -175,17 +175,9 @@ internal static class TrainCommand
         AlgorithmDescription algorithm, TrainingData? data, BuiltInEnvironment? environment,
         IReadOnlyList<string> wrappers, TrainRequest request)
     {
-        if (data is not null && wrappers.Count > 0)
+        if (data is not null)
         {
-            throw new ArgumentException(
-                $"The data were recorded without {wrappers[0]}, and an agent learns and acts in the same numbers; "
-                + "leave wrappers out, or record data within them.");
-        }
-
-        if (environment is null && algorithm.NeedsEnvironment)
-        {
-            throw new ArgumentException(
-                $"{algorithm.Id} learns in an environment too; name one with the data's spaces behind the algorithm.");
+            TrainingData.RequireAlone(algorithm, environment, wrappers);
         }
 
         if (environment is null && request.EvaluateEvery is not null)
