@@ -51,6 +51,7 @@ internal static class SourcePages
         ".js" => "javascript",
         ".html" => "html",
         ".md" => "markdown",
+        ".yaml" => "yaml",
         ".txt" => "text",
         _ => "",
     };
