@@ -28,6 +28,7 @@ module Catalogue =
             Dagger.entry
             Ddpg.entry
             DecisionTransformer.entry
+            DeepDynaQ.entry
             DiscreteBcq.entry
             DiscreteCql.entry
             Dqn.entry

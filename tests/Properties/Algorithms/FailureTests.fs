@@ -88,6 +88,7 @@ let private diverging: (string * (string * string) list) list =
         "ddpg", critics
         // Normalised layers forget how large numbers are; the last one has it.
         "decision-transformer", [ "LearningRate", "1e30"; "Context", "4"; "Width", "8"; "Blocks", "1" ] @ drawn
+        "deep-dyna-q", [ rate; "Loss", "squared"; "ModelInterval", "60"; "ModelHidden", "8" ] @ replayed
         "discrete-bcq", [ rate; "Loss", "squared" ] @ drawn
         "discrete-cql", [ rate; "Loss", "squared" ] @ drawn
         "dqn", [ rate; "Loss", "squared" ] @ replayed

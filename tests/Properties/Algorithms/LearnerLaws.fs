@@ -51,8 +51,8 @@ let private all: (string * string * string * (string * string) list) list =
                     ", masks and joint actions", "Match-v0", normalised
                     ", masks", "Forbidden-v0", normalised
                 ] do
-                // Masks are not recorded, and values of what an expert came to cannot do without.
-                let isRefused = entry.Id = "sqil" && kind.Contains "masks"
+                // Masks are not recorded, nor imagined, and values of what an expert came to cannot do without.
+                let isRefused = List.contains entry.Id [ "sqil"; "deep-dyna-q" ] && kind.Contains "masks"
 
                 if entry.Suits (environment id).ActionSpace && not isRefused then
                     entry.Id + kind, entry.Id, id, among entry.Id changes
@@ -116,6 +116,11 @@ let private all: (string * string * string * (string * string) list) list =
             "ExplorationRate", "cosine(1, 0.05, 0.5)"
             "TotalSteps", "500"
         ]
+        "deep-dyna-q, uniformly, noise",
+        "deep-dyna-q",
+        "CartPole-v1",
+        [ "ImaginedActions", "uniform"; "Target", "maximum"; "NoisyNetworks", "factorised" ]
+        "deep-dyna-q, images", "deep-dyna-q", "Spot-v0", [ "Hidden", "16"; "NormaliseObservations", "true" ]
         "dqn, munchausen", "dqn", "CartPole-v1", [ "Target", "munchausen"; "MunchausenTemperature", "0.3" ]
         "dqn, mixed returns, masks and priorities",
         "dqn",

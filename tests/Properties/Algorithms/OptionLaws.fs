@@ -44,9 +44,9 @@ let places: (string * string * string * (string * string) list) list =
         "a2c", "TotalSteps", "CartPole-v1", [ "LearningRate", "linear(1e-3, 0)" ]
         "a2c", "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.05" ]
         "a2c", "Discount", "CartPole-v1", [ "RolloutSteps", "20" ]
-        for id in [ "dqn"; "c51"; "qrdqn"; "iqn"; "r2d2" ] do
+        for id in [ "dqn"; "c51"; "qrdqn"; "iqn"; "r2d2"; "deep-dyna-q" ] do
             id, "NoiseDeviation", "CartPole-v1", [ "NoisyNetworks", "factorised" ]
-        for id in [ "dqn"; "c51"; "qrdqn"; "iqn"; "fqf"; "r2d2" ] do
+        for id in [ "dqn"; "c51"; "qrdqn"; "iqn"; "fqf"; "r2d2"; "deep-dyna-q" ] do
             id, "ExplorationRate", "CartPole-v1", [ "TotalSteps", "500" ]
         for id in [ "dqn"; "c51"; "qrdqn"; "iqn"; "fqf"; "rainbow"; "r2d2" ] do
             id, "TotalSteps", "CartPole-v1", [ "LearningRate", "linear(1e-3, 0)" ]
@@ -58,7 +58,8 @@ let places: (string * string * string * (string * string) list) list =
         for id in [ "dqn"; "c51"; "qrdqn"; "iqn"; "fqf"; "rainbow" ] do
             id, "HindsightGoals", "BitFlipping-v0", []
             id, "HindsightChoice", "BitFlipping-v0", [ "HindsightGoals", "4" ]
-        "dqn", "Target", "CartPole-v1", [ "LearningRate", "0.05" ]
+        for id in [ "dqn"; "deep-dyna-q" ] do
+            id, "Target", "CartPole-v1", [ "LearningRate", "0.05" ]
         for id in [ "sac"; "sqil" ] do
             id, "TargetEntropyPerAction", "Pendulum-v1", []
             id, "LeastLogDeviation", "Pendulum-v1", []
@@ -75,12 +76,14 @@ let places: (string * string * string * (string * string) list) list =
         "td3", "HindsightChoice", "PointReach-v0", [ "HindsightGoals", "4" ]
         "ddpg", "HindsightGoals", "PointReach-v0", []
         "ddpg", "HindsightChoice", "PointReach-v0", [ "HindsightGoals", "4" ]
-        "dqn", "MunchausenScale", "CartPole-v1", [ "Target", "munchausen" ]
-        "dqn", "MunchausenTemperature", "CartPole-v1", [ "Target", "munchausen" ]
-        "dqn",
-        "MunchausenFloor",
-        "CartPole-v1",
-        [ "Target", "munchausen"; "MunchausenTemperature", "1"; "MunchausenFloor", "-0.5" ]
+        for id in [ "dqn"; "deep-dyna-q" ] do
+            id, "MunchausenScale", "CartPole-v1", [ "Target", "munchausen" ]
+            id, "MunchausenTemperature", "CartPole-v1", [ "Target", "munchausen" ]
+
+            id,
+            "MunchausenFloor",
+            "CartPole-v1",
+            [ "Target", "munchausen"; "MunchausenTemperature", "1"; "MunchausenFloor", "-0.5" ]
         "ddpg", "ImportanceExponent", "Pendulum-v1", [ "PriorityExponent", "0.6" ]
         "sac", "ImportanceExponent", "Pendulum-v1", [ "PriorityExponent", "0.6" ]
         "td3", "ImportanceExponent", "Pendulum-v1", [ "PriorityExponent", "0.6" ]
@@ -100,6 +103,13 @@ let places: (string * string * string * (string * string) list) list =
             relative, "ImportanceExponent", "Pendulum-v1", [ "PriorityExponent", "0.6" ]
             relative, "TotalSteps", "Pendulum-v1", [ "LearningRate", "linear(1e-3, 0)"; "TotalSteps", "500" ]
             relative, "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]
+        "deep-dyna-q", "TotalSteps", "CartPole-v1", [ "LearningRate", "linear(1e-3, 0)" ]
+        "deep-dyna-q", "TargetRate", "CartPole-v1", [ "TargetRate", "0.5" ]
+        "deep-dyna-q", "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.05" ]
+        "deep-dyna-q", "BufferSize", "CartPole-v1", [ "BufferSize", "50" ]
+        "deep-dyna-q", "Convolutions", "Spot-v0", []
+        "deep-dyna-q", "Elites", "CartPole-v1", [ "Members", "4" ]
+        "deep-dyna-q", "ModelPatience", "CartPole-v1", [ "ModelPatience", "1"; "ModelEpochs", "40" ]
         "mbpo", "Convolutions", "Aim-v0", []
         "mbpo", "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]
         "mbpo", "Elites", "Pendulum-v1", [ "Members", "4" ]
@@ -182,6 +192,7 @@ let private isPlanOnly (entry: AlgorithmEntry) name =
                 "c51"
                 "crossq"
                 "ddpg"
+                "deep-dyna-q"
                 "dqn"
                 "droq"
                 "fqf"

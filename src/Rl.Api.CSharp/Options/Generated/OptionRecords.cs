@@ -29,6 +29,7 @@ internal static class OptionRecords
         "dagger" => new DaggerOptions(),
         "ddpg" => new DdpgOptions(),
         "decision-transformer" => new DecisionTransformerOptions(),
+        "deep-dyna-q" => new DeepDynaQOptions(),
         "discrete-bcq" => new DiscreteBcqOptions(),
         "discrete-cql" => new DiscreteCqlOptions(),
         "dqn" => new DqnOptions(),
@@ -280,6 +281,10 @@ internal static class OptionRecords
             "λ of AdamW: parameters decay by α λ times themselves at each step.",
         ("DecisionTransformerOptions", "Width") =>
             "The numbers of a token.",
+        ("DeepDynaQOptions", "ImaginedActions") =>
+            "What is done in imagined steps: what the agent would do now, random actions included, or each choice with the same probability.",
+        ("DeepDynaQOptions", "PlanningSteps") =>
+            "k: updates from imagined transitions after each update from remembered ones; 0 for deep Q-learning alone.",
         ("DiscreteBcqOptions", "LogitPenalty") =>
             "What the mean square of the logits of the data's policy counts beside its likelihood.",
         ("DiscreteBcqOptions", "Loss") =>

@@ -48,6 +48,18 @@ module KnownTasks =
             KnownTask.Terminated = Some never
         }
 
+    /// Where the pole falls or the cart leaves its rail. What is paid then is a keyword's affair.
+    let private cartPole =
+        {
+            KnownTask.Reward = None
+            KnownTask.Terminated =
+                Some(
+                    KnownTermination(fun next ->
+                        abs (float next[0]) > CartPoleConstants.PositionLimit
+                        || abs (float next[2]) > CartPoleConstants.AngleLimit)
+                )
+        }
+
     /// Nothing is known.
     let none: KnownTask = { KnownTask.Reward = None; KnownTask.Terminated = None }
 
@@ -56,6 +68,8 @@ module KnownTasks =
         match id with
         | "Pendulum-v1" -> pendulum
         | "CartPoleSwingUp-v0" -> swingUp
+        | "CartPole-v0"
+        | "CartPole-v1" -> cartPole
         | _ -> none
 
     /// What is known of the task of an id, bare or within wrappers, unless all is to be learnt.

@@ -50,7 +50,7 @@ type ModelControl(options: ModelControlOptions, environment: BatchEnvironment, w
     let arrays: (string * float32[]) list =
         [
             yield! fit.Arrays
-            yield! ModelArrays.initial options network
+            yield! ModelArrays.initial model network
             ArrayNames.Plans, Array.zeroCreate (copies * planWidth)
         ]
 
@@ -153,9 +153,9 @@ type ModelControl(options: ModelControlOptions, environment: BatchEnvironment, w
         | _ -> Guard.fail (nameof state) "The state has no data; collect steps before fitting a model."
 
     /// The model's units.
-    member _.Frame(state: TrainingState) : ModelFrame = ModelArrays.frame network state
+    member _.Frame(state: TrainingState) : ModelFrame = ModelArrays.frame network (state.Array ModelArrays.Frame)
     /// The members that imagine; none before the first fit.
-    member _.Elites(state: TrainingState) : int[] = ModelArrays.elites options state
+    member _.Elites(state: TrainingState) : int[] = ModelArrays.elites model (state.Array ModelArrays.Elites)
 
     /// Collects `count` steps of each copy with π₀, actions drawn uniformly from their space: struct (the state that
     /// follows, the episodes that ended, in order of time, then of copy). Plans of present episodes are forgotten.

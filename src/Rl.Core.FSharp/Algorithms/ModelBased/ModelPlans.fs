@@ -24,16 +24,19 @@ module internal ModelArrays =
     [<Literal>]
     let Elites = "modelElites"
 
-    /// The task of a place for options. Fails for observations that are no Box of numbers.
-    let task (options: ModelControlOptions) (place: PlanningPlace) : ModelTask =
-        match place.Observations with
+    /// Fails for observations that are no Box of numbers.
+    let requireNumbers (environment: string) (observations: Space) : unit =
+        match observations with
         | Space.Box _ -> ()
         | other ->
             Guard.fail
                 "environment"
-                ($"{place.Environment} has observations {other}; a model learns from a Box of numbers: flatten them, "
-                 + "or use an algorithm without a model.")
+                ($"{environment} has observations {other}; a model learns from a Box of numbers: flatten them, or use "
+                 + "an algorithm without a model.")
 
+    /// The task of a place for options. Fails for observations that are no Box of numbers.
+    let task (options: ModelControlOptions) (place: PlanningPlace) : ModelTask =
+        requireNumbers place.Environment place.Observations
         let known = KnownTasks.ofPlace options.Model.ImaginedRewards place.Environment place.IsBare
         let sizes = struct (place.Observations.Size, place.Actions.Size)
         let struct (observations, actions) = sizes
@@ -47,33 +50,33 @@ module internal ModelArrays =
         }
 
     /// The first frame and elites.
-    let initial (options: ModelControlOptions) (network: ModelNetwork) : (string * float32[]) list =
+    let initial (options: ModelOptions) (network: ModelNetwork) : (string * float32[]) list =
         [
             Frame, ModelFrame.toArray (ModelFrame.identity network.Layers.Inputs network.Numbers)
-            Elites, Array.create options.Model.Elites -1.0f
+            Elites, Array.create options.Elites -1.0f
         ]
 
-    /// The frame of a state. `ArgumentException` for one that divides by nothing.
-    let frame (network: ModelNetwork) (state: TrainingState) : ModelFrame =
-        let frame = ModelFrame.ofArray network.Layers.Inputs network.Numbers (ReadOnlySpan(state.Array Frame))
+    /// The frame of its array in a state. `ArgumentException` for one that divides by nothing.
+    let frame (network: ModelNetwork) (noted: float32[]) : ModelFrame =
+        let frame = ModelFrame.ofArray network.Layers.Inputs network.Numbers (ReadOnlySpan noted)
 
         for scale in Seq.append frame.InputScale frame.TargetScale do
             if not (scale > 0.0f) then
-                Guard.fail (nameof state) $"The model's frame has the scale {scale}; it must be greater than 0."
+                Guard.fail "state" $"The model's frame has the scale {scale}; it must be greater than 0."
 
         frame
 
-    /// The elites of a state: none before the first fit. `ArgumentException` for those that there are not.
-    let elites (options: ModelControlOptions) (state: TrainingState) : int[] =
-        let noted = state.Array Elites
-        Guard.length Elites options.Model.Elites noted.Length
+    /// The elites of their array in a state: none before the first fit. `ArgumentException` for those that there are
+    /// not.
+    let elites (options: ModelOptions) (noted: float32[]) : int[] =
+        Guard.length Elites options.Elites noted.Length
 
         if Array.forall ((=) -1.0f) noted then
             [||]
         else
             for elite in noted do
-                if not (elite >= 0.0f && elite < float32 options.Model.Members && float32 (int elite) = elite) then
-                    Guard.fail (nameof state) $"The model's elite is {elite}, of {options.Model.Members} members."
+                if not (elite >= 0.0f && elite < float32 options.Members && float32 (int elite) = elite) then
+                    Guard.fail "state" $"The model's elite is {elite}, of {options.Members} members."
 
             Array.map int noted
 
@@ -143,5 +146,6 @@ module internal ModelPlayers =
         let task = ModelArrays.task options place
         let count = (ModelNetwork.layout task.Network).Count
         Guard.length "Parameters" count state.Parameters.Length
-        let frame, elites = ModelArrays.frame task.Network state, ModelArrays.elites options state
+        let frame = ModelArrays.frame task.Network (state.Array ModelArrays.Frame)
+        let elites = ModelArrays.elites options.Model (state.Array ModelArrays.Elites)
         PlayerMaker(fun theta -> player options task frame elites theta)

@@ -273,8 +273,9 @@ module Dqn =
     let plan (c: DqnOptions) (network: Actor) (columns: TransitionColumns) (possible: Column option) : UpdatePlan =
         ValueLearner.plan c.Values network (lossOf (costs c) c network columns possible)
 
-    /// A learner with DQN's replay, targets and exploration.
-    let internal bind
+    /// A learner with DQN's replay, targets and exploration, whose steps come from `source`.
+    let internal bindTo
+        (source: OffPolicyBinding)
         (objective: ValueObjective)
         (options: DqnOptions)
         (environment: BatchEnvironment)
@@ -301,22 +302,21 @@ module Dqn =
         let parts = ValueLearner.parts algorithm objective.Options options.Values network plan
 
         let reported = defaultArg objective.Reported parts.Reported
-        ValueLearner.create { parts with Rates = objective.Rates; Reported = reported } environment workers
+        let parts = { parts with Rates = objective.Rates; Reported = reported; Bind = source }
+        ValueLearner.create parts environment workers
+
+    /// A learner with DQN's replay, targets and exploration.
+    let internal bind (objective: ValueObjective) (options: DqnOptions) environment workers : Learner =
+        bindTo Replayed.learnerOf objective options environment workers
+
+    /// DQN's own objective under another algorithm's name and options.
+    let internal objectiveOf (algorithm: string) texts (options: DqnOptions) : ValueObjective =
+        { Algorithm = algorithm; Options = texts; Costs = costs options; Rates = []; Reported = None }
 
     /// Binds options to environments. `workers` share the work; the results do not depend on their number.
     let create (options: DqnOptions) (environment: BatchEnvironment) (workers: Workers) : Learner =
         DqnOptions.validate options
-
-        let objective: ValueObjective =
-            {
-                Algorithm = "dqn"
-                Options = DqnOptions.toPairs options
-                Costs = costs options
-                Rates = []
-                Reported = None
-            }
-
-        bind objective options environment workers
+        bind (objectiveOf "dqn" (DqnOptions.toPairs options) options) options environment workers
 
     /// The length of θ for these spaces.
     let internal parameters (c: DqnOptions) (observations: Space) (actions: Space) : int =

@@ -32,7 +32,7 @@ type CartPoleOptions =
     }
 
 /// The constants of Gymnasium's `cartpole.py`, and what follows from them.
-module private CartPoleConstants =
+module internal CartPoleConstants =
     [<Literal>]
     let Gravity = 9.8
 

@@ -435,3 +435,24 @@ let ``known rewards and terminations are those of the environment`` (id: string)
         Assert.Equal(float buffers.Rewards.Span[0], reward, 2e-5)
         Assert.Equal(buffers.Terminated.Span[0], task.Terminated.Value.Invoke(Span.op_Implicit next))
         next.CopyTo(Span before)
+
+[<Theory; InlineData "CartPole-v0"; InlineData "CartPole-v1">]
+let ``known terminations are those of the environment`` (id: string) =
+    let environment = (Registry.make id).Vectorise 1
+    let task = KnownTasks.find id
+    Assert.True task.Reward.IsNone
+    let buffers = environment.AllocateBuffers()
+    environment.Reset(Rng.create 5UL)
+    let mutable key = Rng.create 6UL
+    let mutable ends = 0
+
+    for _ in 1..300 do
+        let struct (drawn, next) = Rng.below 2 key
+        key <- next
+        environment.Step(0, 1, ReadOnlySpan [| float32 drawn |], buffers)
+        let isTerminal = buffers.Terminated.Span[0]
+        let after = if isTerminal then buffers.FinalObservations else buffers.Observations
+        Assert.Equal(isTerminal, task.Terminated.Value.Invoke(Span.op_Implicit after.Span))
+        if isTerminal then ends <- ends + 1
+
+    Assert.InRange(ends, 5, 40)

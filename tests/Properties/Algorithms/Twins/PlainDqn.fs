@@ -60,8 +60,8 @@ module PlainDqn =
                 let bonus = max c.MunchausenFloor (min 0.0 logs[int first.Action[0]])
                 Some(earned + c.MunchausenScale * bonus + ahead * value)
 
-    /// A round of plain deep Q-learning, and what it remembers.
-    let transition (c: DqnOptions) (view: TwinView) : Expected * PlainMemory =
+    /// A round of plain deep Q-learning from drawn transitions or those in their place, and what it remembers.
+    let transitionWith amend (c: DqnOptions) (view: TwinView) : Expected * PlainMemory =
         let counts = PlainValues.components view.Environment.ActionSpace
         let values = values c counts view.Network
 
@@ -79,7 +79,8 @@ module PlainDqn =
 
             struct (Array.map one errors |> Scalar.mean, errors |> Array.sumBy (fun error -> abs error.Value))
 
-        PlainValues.transition
+        PlainValues.transitionWith
+            amend
             {
                 Values = c.Values
                 ActionValues = fun theta seen -> values theta seen |> Array.concat
@@ -92,3 +93,7 @@ module PlainDqn =
                 Proposal = None
             }
             view
+
+    /// A round of plain deep Q-learning, and what it remembers.
+    let transition (c: DqnOptions) (view: TwinView) : Expected * PlainMemory =
+        transitionWith (fun _ _ drawn key -> drawn, key) c view

@@ -244,6 +244,50 @@ let fit (options: ModelOptions) (shape: Shape) (members: float[][]) (data: Model
 /// An imagined step: s, a (the policy's numbers), r, whether another may follow, s′.
 type Imagined = { Seen: float[]; Given: float[]; Earned: float; Continues: bool; Led: float[] }
 
+/// A step of each row that is alive: rows are dealt to the elites by chance, `each` to every one. `known` gives reward
+/// and end of a step (s, a, s′) where they are known.
+let step
+    (shape: Shape)
+    (theta: Scalar[][])
+    (elites: int[])
+    (units: Units)
+    (each: int)
+    (alive: bool[])
+    (states: float[][])
+    (actions: float[][])
+    (known: (float[] -> float[] -> float[] -> float * bool) option)
+    (key: Rng)
+    : Imagined option[] * Rng =
+    let rows = each * elites.Length
+    let dealt = [| 0 .. rows - 1 |]
+    let key = Rng.shuffle (Span dealt) key
+    let noise = Array.zeroCreate<float32>(rows * shape.Numbers)
+    let key = Rng.normals (Span noise) key
+    let placeOf = Array.zeroCreate<int> rows
+    dealt |> Array.iteri (fun place row -> placeOf[row] <- place)
+
+    let one row =
+        let place = placeOf[row]
+        let seen, given = states[row], actions[row]
+        let said = predict shape theta[elites[place / each]] (within units.Inputs (Array.append seen given))
+
+        let drawn =
+            Array.init shape.Numbers (fun i ->
+                let z = float noise[place * shape.Numbers + i]
+                let mean, deviation = (fst units.Targets)[i], (snd units.Targets)[i]
+                (said.Mean[i].Value + sqrt (exp said.LogVariance[i].Value) * z) * deviation + mean)
+
+        let led = Array.init shape.Observations (fun i -> seen[i] + drawn[i])
+
+        let earned, ends =
+            match known with
+            | Some known -> known seen given led
+            | None -> drawn[shape.Observations], said.End.Value.Value > 0.0
+
+        { Seen = seen; Given = given; Earned = earned; Continues = not ends; Led = led }
+
+    Array.init rows (fun row -> if alive[row] then Some(one row) else None), key
+
 /// Rollouts of up to `length` steps from states drawn from `starts`: at each step every elite moves an equal part of
 /// the rows, dealt by chance; a row that ended moves no more. `act` gives a policy's action in a state, `known` reward
 /// and end of a step (s, a, s′) where they are known. Rows are so many that each elite has `each`.
@@ -282,34 +326,15 @@ let imagine
                     key <- next
                     action)
 
-            let dealt = [| 0 .. rows - 1 |]
-            key <- Rng.shuffle (Span dealt) key
-            let noise = Array.zeroCreate<float32>(rows * shape.Numbers)
-            key <- Rng.normals (Span noise) key
-            let placeOf = Array.zeroCreate<int> rows
-            dealt |> Array.iteri (fun place row -> placeOf[row] <- place)
+            let steps, next = step shape theta elites units each alive states actions known key
+            key <- next
 
             for row in 0 .. rows - 1 do
-                if alive[row] then
-                    let place = placeOf[row]
-                    let seen, given = states[row], actions[row]
-                    let said = predict shape theta[elites[place / each]] (within units.Inputs (Array.append seen given))
-
-                    let drawn =
-                        Array.init shape.Numbers (fun i ->
-                            let z = float noise[place * shape.Numbers + i]
-                            let mean, deviation = (fst units.Targets)[i], (snd units.Targets)[i]
-                            (said.Mean[i].Value + sqrt (exp said.LogVariance[i].Value) * z) * deviation + mean)
-
-                    let led = Array.init shape.Observations (fun i -> seen[i] + drawn[i])
-
-                    let earned, ends =
-                        match known with
-                        | Some known -> known seen given led
-                        | None -> drawn[shape.Observations], said.End.Value.Value > 0.0
-
-                    remembered.Add { Seen = seen; Given = given; Earned = earned; Continues = not ends; Led = led }
-                    states[row] <- led
-                    alive[row] <- not ends
+                match steps[row] with
+                | Some step ->
+                    remembered.Add step
+                    states[row] <- step.Led
+                    alive[row] <- step.Continues
+                | None -> ()
 
     List.ofSeq remembered, key

@@ -115,8 +115,13 @@ module PlainValues =
     let epsilon (plan: PlanOptions) (c: EpsilonGreedyOptions) (steps: int64) : float =
         PlainRates.after plan steps c.ExplorationRate
 
-    /// A round, and what is remembered after it.
-    let transition (c: PlainValueLearner) (view: TwinView) : Expected * PlainMemory =
+    /// A round, and what is remembered after it. `amend` may put others in place of drawn transitions: it is told how
+    /// many updates there were, how the agent would act now in a state, and the steps that were drawn.
+    let transitionWith
+        (amend: int -> (float[] -> Rng -> float[] * Rng) -> PlainTransition[] -> Rng -> PlainTransition[] * Rng)
+        (c: PlainValueLearner)
+        (view: TwinView)
+        : Expected * PlainMemory =
         let state = view.State
         let world = TwinWorld(view.Environment, state)
         let values = c.Values
@@ -145,13 +150,9 @@ module PlainValues =
         let proposal = c.Proposal |> Option.map (fun make -> make state)
         let fractionLosses, fractionEntropies = ResizeArray<float>(), ResizeArray<float>()
 
-        let choose _ (steps: int64) seen mask key =
-            let q =
-                if steps < int64 replayed.LearningStarts then
-                    [||]
-                else
-                    c.ActionValues (Array.map Scalar.constant (if isNoisy then acting else theta)) seen
+        let actionValues () = c.ActionValues(Array.map Scalar.constant (if isNoisy then acting else theta))
 
+        let actBy (q: Scalar[]) (steps: int64) mask key =
             let one key (count, mask, q: Scalar[]) =
                 if q.Length = 0 then
                     PlainReplayed.uniform count mask key
@@ -167,6 +168,9 @@ module PlainValues =
 
             let chosen, key = each mask q |> List.mapFold one key
             Array.concat chosen, key
+
+        let choose _ (steps: int64) seen mask key =
+            actBy (if steps < int64 replayed.LearningStarts then [||] else actionValues () seen) steps mask key
 
         let follow (before: int64) (after: int64) =
             let every = int64 (max 1 (values.TargetUpdateInterval / world.Copies))
@@ -205,6 +209,14 @@ module PlainValues =
 
             let see = PlainStatistics.normalise statistics
             rate <- rateAt steps
+            let drawn = rows |> Array.map (PlainMemory.ahead replayed.ReturnSteps memory)
+            let behave state = actBy (actionValues () (see state)) steps [||]
+
+            let amended, key = amend losses.Count behave (Array.map List.head drawn) key
+
+            let drawn =
+                Array.map2 (fun steps amended -> if List.head steps = amended then steps else [ amended ]) drawn amended
+
             let struct (stream, rest) = Rng.split key
             let ofOnline, stream = noiseOf stream
             let ofTarget, stream = noiseOf stream
@@ -228,10 +240,8 @@ module PlainValues =
                         (if lambda < 1.0 then seq { 1 .. longest - 1 } else Seq.empty))
 
             let wanted =
-                Array.zip rows levels
-                |> Array.map (fun (row, levels) ->
-                    let steps = PlainMemory.ahead replayed.ReturnSteps memory row
-                    List.head steps, levels, mixed levels steps)
+                Array.zip drawn levels
+                |> Array.map (fun (steps, levels) -> List.head steps, levels, mixed levels steps)
 
             let mutable errors = [||]
 
@@ -333,3 +343,7 @@ module PlainValues =
                 ]
         },
         memory
+
+    /// A round, and what is remembered after it.
+    let transition (c: PlainValueLearner) (view: TwinView) : Expected * PlainMemory =
+        transitionWith (fun _ _ drawn key -> drawn, key) c view

@@ -29,8 +29,16 @@ let private options =
         Values.MaxGradientNorm = 0.5
     }
 
-/// Rounds of a learner and of its twin from the same states: the second round's memory is full.
-let private agreeOn create (plain: TwinView -> Expected * PlainMemory) (task: int -> BatchEnvironment) copies threads =
+/// Rounds of a learner and of its twin from the same states, of which the first is prepared: the second round's memory
+/// is full.
+let agreeFrom
+    prepare
+    create
+    (plain: TwinView -> Expected * PlainMemory)
+    (task: int -> BatchEnvironment)
+    copies
+    threads
+    =
     use workers = new Workers(threads)
     use learner: Learner = create (task copies) workers
     let environment = task copies
@@ -47,7 +55,7 @@ let private agreeOn create (plain: TwinView -> Expected * PlainMemory) (task: in
              else
                  values))
 
-    state <- { state with Arrays = arrays }
+    state <- prepare { state with Arrays = arrays }
 
     for round in 1..3 do
         let view = { Network = PlainNetwork.ofSearcher learner; State = state; Environment = environment }
@@ -65,6 +73,8 @@ let private agreeOn create (plain: TwinView -> Expected * PlainMemory) (task: in
         Assert.True(round < 3 || memory.Steps |> List.exists _.Terminated)
         Assert.True(round < 3 || memory.Steps |> List.exists (fun step -> step.Ended && not step.Terminated))
         state <- next
+
+let private agreeOn create plain task copies threads = agreeFrom id create plain task copies threads
 
 let private agree (options: DqnOptions) task copies threads =
     agreeOn (Dqn.create options) (PlainDqn.transition options) task copies threads
