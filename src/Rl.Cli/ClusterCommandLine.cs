@@ -35,6 +35,13 @@ internal static class ClusterCommandLine
         {
             Description = "Start no workers here; wait for those of rl cluster worker.",
         };
+        var lag = NumberOption.Whole(
+            "--maximum-lag",
+            "Of impala and appo, whose workers do not wait for each other: how many updates older than the policy that "
+                + "learns the policy of a step may be. Workers do not run further ahead; what takes longer is not "
+                + "learned from, and counted.",
+            least: 0,
+            otherwise: 8);
         const string Summary = "Train as rl train does, with the copies of the environment acting in workers. The "
             + "agent, its files and the run folder are those of rl train; it goes on when workers are lost, and with "
             + "--resume after the learner was. Examples: rl cluster train ppo LunarLander-v3 --workers 4; rl cluster "
@@ -43,6 +50,7 @@ internal static class ClusterCommandLine
         run.AddTo(command);
         command.Add(workers);
         command.Add(none);
+        command.Add(lag);
         members.AddTo(command);
         command.SetAction(parsed => ClusterCommand.Train(
             run.Read(parsed),
@@ -50,6 +58,7 @@ internal static class ClusterCommandLine
             {
                 Workers = parsed.GetValue(workers),
                 StartsNone = parsed.GetValue(none),
+                MaximumLag = parsed.GetValue(lag),
                 Plugins = parsed.GetValue(plugins) ?? [],
             },
             terminal,

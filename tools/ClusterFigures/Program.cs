@@ -40,6 +40,13 @@ foreach (var _ in Enumerable.Range(0, 3))
 var (one, other) = (here.Order().ElementAt(1), there.Order().ElementAt(1));
 Console.WriteLine($"| one process, one thread | {one:0} | 1 |");
 Console.WriteLine($"| a worker | {other:0} | {other / one:0.00} |");
+
+Console.WriteLine();
+Console.WriteLine("| two workers, one with steps four times as long | steps/s | of PPO, whose workers wait |");
+Console.WriteLine("|---|---|---|");
+var (waiting, late) = (await Unequal("ppo"), await Unequal("appo"));
+Console.WriteLine($"| PPO | {waiting:0} | 1 |");
+Console.WriteLine($"| APPO | {late:0} | {late / waiting:0.00} |");
 return 0;
 
 // Steps a second of PPO after its first round, with 8 copies a worker.
@@ -56,20 +63,39 @@ static async Task<double> Rate(string environment, int workers, int steps)
         TotalSteps = (long)copies * steps * (Rounds + 1),
     };
     using var agent = Agent.Create(options, Environments.Make(environment), seed: 1);
-    if (workers == 0)
-    {
-        return Train(agent, copies * steps);
-    }
+    return workers == 0
+        ? Train(agent, copies * steps)
+        : await Spread(agent, copies * steps, [.. Enumerable.Repeat(false, workers)]);
+}
 
+// The same of PPO or APPO with two workers that are not equally quick.
+static async Task<double> Unequal(string algorithm)
+{
+    const int Steps = 64;
+    const int Updates = 40;
+    var copies = 2 * Copies;
+    AgentOptions options = algorithm == "ppo"
+        ? new PpoOptions { RolloutSteps = Steps, Epochs = 4, MinibatchSize = 256 }
+        : new AppoOptions { RolloutSteps = Steps, Epochs = 4, MinibatchSize = 256 };
+    using var agent = Agent.Create(
+        options with { EnvironmentCopies = copies, Threads = 1, TotalSteps = copies * Steps * Updates },
+        Environments.Make("UnequalWalk"),
+        seed: 1);
+    return await Spread(agent, copies * Steps, [false, true]);
+}
+
+// Steps a second with workers, some of which are slow.
+static async Task<double> Spread(Agent agent, int round, bool[] areSlow)
+{
     const int Port = 21_211;
     await using var cluster = await RlCluster.StartAsync(new() { Port = Port });
-    var processes = Enumerable.Range(0, workers).Select(_ => Worker(Port)).ToList();
+    var processes = areSlow.Select(isSlow => Worker(Port, isSlow)).ToList();
     try
     {
-        await cluster.WaitForWorkersAsync(workers).WaitAsync(TimeSpan.FromMinutes(2));
+        await cluster.WaitForWorkersAsync(areSlow.Length).WaitAsync(TimeSpan.FromMinutes(2));
         using (cluster.Attach(agent))
         {
-            return await Task.Run(() => Train(agent, copies * steps));
+            return await Task.Run(() => Train(agent, round));
         }
     }
     finally
@@ -92,7 +118,7 @@ static double Train(Agent agent, int round)
     return (agent.Steps - before) / watch.Elapsed.TotalSeconds;
 }
 
-static Process Worker(int port)
+static Process Worker(int port, bool isSlow)
 {
     var command = typeof(SleepingWalk).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
         .Single(data => data.Key == "Command").Value!;
@@ -103,6 +129,11 @@ static Process Worker(int port)
             "--plugin", typeof(SleepingWalk).Assembly.Location,
         ])
     { RedirectStandardInput = true, RedirectStandardOutput = true };
+    if (isSlow)
+    {
+        info.Environment[UnequalWalk.Variable] = "1";
+    }
+
     var process = Process.Start(info)!;
     process.BeginOutputReadLine();
     return process;

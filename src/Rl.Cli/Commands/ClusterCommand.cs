@@ -78,6 +78,7 @@ internal static class ClusterCommand
         Store = request.Store,
         Secret = Secret(request.SecretFile),
         Threads = request.Threads,
+        MaximumLag = request.MaximumLag,
     };
 
     private static string? Secret(string? file)
