@@ -42,6 +42,11 @@ internal static class ClusterCommandLine
                 + "learned from, and counted.",
             least: 0,
             otherwise: 8);
+        var keep = new Option<bool>("--keep-in-store")
+        {
+            Description = "Save the run's files in the store too, with each checkpoint: --resume goes on from there on "
+                + "any machine. A new run then needs its name, --run.",
+        };
         const string Summary = "Train as rl train does, with the copies of the environment acting in workers. The "
             + "agent, its files and the run folder are those of rl train; it goes on when workers are lost, and with "
             + "--resume after the learner was. Examples: rl cluster train ppo LunarLander-v3 --workers 4; rl cluster "
@@ -51,6 +56,7 @@ internal static class ClusterCommandLine
         command.Add(workers);
         command.Add(none);
         command.Add(lag);
+        command.Add(keep);
         members.AddTo(command);
         command.SetAction(parsed => ClusterCommand.Train(
             run.Read(parsed),
@@ -59,6 +65,7 @@ internal static class ClusterCommandLine
                 Workers = parsed.GetValue(workers),
                 StartsNone = parsed.GetValue(none),
                 MaximumLag = parsed.GetValue(lag),
+                KeepsInStore = parsed.GetValue(keep),
                 Plugins = parsed.GetValue(plugins) ?? [],
             },
             terminal,
@@ -105,8 +112,8 @@ internal static class ClusterCommandLine
     {
         private readonly Option<string?> store = new("--store")
         {
-            Description = "Where the list of members is: redis:HOST:PORT, or postgres:Host=HOST;Database=NAME;... If "
-                + "not given, rl cluster train keeps it.",
+            Description = "Where the list of members is: redis:HOST:PORT, or postgres:Host=HOST;Database=NAME;... "
+                + "Without it, that of the variable RL_CLUSTER_STORE; without both, rl cluster train keeps the list.",
             HelpName = "store",
         };
 

@@ -16,9 +16,23 @@ internal static class TuneCommandLine
         var algorithm =
             new Argument<string>("algorithm") { Description = "The algorithm's id; rl algorithms lists them." };
         Completions.Offer(algorithm, Completions.Algorithms);
-        var environment =
-            new Argument<string>("environment") { Description = "The environment's id; rl environments lists them." };
+        var environment = Words.Optional("environment", "The environment's id; rl environments lists them.");
         Completions.Offer(environment, Completions.Environments);
+        var data = new Option<string?>("--data")
+        {
+            Description = $"Recorded data that trials learn from: {DataWords.Places}. They are evaluated in the "
+                + "environment, which may be left out where the data name it.",
+            HelpName = "place",
+        };
+        var ofData = new DataWords();
+        var without = new Option<bool>("--without-environment")
+        {
+            Description = "Judge trials by the data: the score is the discounted return by fitted Q evaluation.",
+        };
+        var fitted = NumberOption.Whole<int>(
+            "--fitted-steps",
+            $"Gradient steps of each fitted Q evaluation; {new OfflineEvaluationOptions().Steps} if not given.",
+            least: 1);
         var space = new Option<string?>("--space")
         {
             Description = "A JSON file with what is sought, such as {\"LearningRate\": {\"type\": \"logFloat\", "
@@ -42,7 +56,9 @@ internal static class TuneCommandLine
             HelpName = "time",
         };
         var steps = NumberOption.Whole<long>(
-            "--steps", "Environment steps of a whole training; those of rl train if not given.", least: 1);
+            "--steps",
+            "Environment steps of a whole training, from --data gradient steps; those of rl train if not given.",
+            least: 1);
         var seeds = NumberOption.Whole(
             "--seeds", "Trainings of each trial; its score is their mean.", least: 1, otherwise: 2);
         var seed = NumberOption.Whole("--seed", "Where all randomness comes from.", least: 0UL, otherwise: 1UL);
@@ -78,19 +94,23 @@ internal static class TuneCommandLine
             + "are good, and the worse of them dropped early. Reports what the best reach with fresh seeds, beside the "
             + "options without a search. The same command goes on with a study that was interrupted. "
             + "Examples: rl tune ppo CartPole-v1; rl tune a2c CartPole-v1 --trials 27 --steps 50k; "
-            + "rl tune dqn Acrobot-v1 --space mine.json --time 1h; rl train dqn Acrobot-v1 --options "
-            + "runs/tune-dqn-Acrobot-v1/best.json.";
+            + "rl tune dqn Acrobot-v1 --space mine.json --time 1h; rl tune iql Pendulum-v1 --data pendulum/medium-v0; "
+            + "rl train dqn Acrobot-v1 --options runs/tune-dqn-Acrobot-v1/best.json.";
         var command = new Command("tune", Summary)
         {
             algorithm, environment, space, output, overwrite, method, trials, time, steps, seeds, seed, rungs,
             reduction, episodes, finalists, confirm, workers, defaults, options, set, environmentSet,
-            wrap, json,
+            wrap, json, data, without, fitted,
         };
+        ofData.AddTo(command);
         command.SetAction(parsed => TuneCommand.Run(
             new TuneRequest
             {
                 Algorithm = parsed.GetRequiredValue(algorithm),
-                Environment = parsed.GetRequiredValue(environment),
+                Environment = parsed.GetValue(environment),
+                Data = ofData.ReadBeside(parsed, data),
+                WithoutEnvironment = parsed.GetValue(without),
+                FittedSteps = parsed.GetValue(fitted),
                 Space = parsed.GetValue(space),
                 Output = parsed.GetValue(output),
                 Overwrite = parsed.GetValue(overwrite),

@@ -54,7 +54,7 @@ public sealed class Dataset
     /// <exception cref="InvalidDataException">While reading: an episode is damaged; the message names file, episode and
     /// step.</exception>
     /// <exception cref="IOException">While reading: a file cannot be read.</exception>
-    public IEnumerable<DatasetEpisode> Episodes => Attempts(true).Select(attempt => attempt());
+    public IEnumerable<DatasetEpisode> Episodes => Read(true);
 
     /// <summary>Observations with the types that they have on disk.</summary>
     internal GymSpace Observations { get; }
@@ -166,7 +166,7 @@ public sealed class Dataset
     /// <summary>The episodes as agents learn from them: a stream that reads the file once for each use, without the
     /// infos.</summary>
     public RecordedData ToRecordedData() =>
-        new(ObservationSpace, ActionSpace, Attempts(false).Select(attempt => attempt().Steps), Path);
+        new(ObservationSpace, ActionSpace, Read(false).Select(episode => episode.Steps), Path);
 
     /// <summary>Writes all episodes, with what was noted beside them, as a new data set.</summary>
     /// <param name="path">The folder or file that comes into being; see <see cref="DatasetWriter.Create(string, Space,
@@ -187,4 +187,13 @@ public sealed class Dataset
 
     /// <summary>For example <c>Minari data set cartpole/tiny-v0</c>.</summary>
     public override string ToString() => $"{Format} data set {(Metadata.Id.Length > 0 ? Metadata.Id : Path)}";
+
+    private IEnumerable<DatasetEpisode> Read(bool withInfos)
+    {
+        // No Select: whoever asks it for the last episode alone has that read once the file is closed.
+        foreach (var attempt in Attempts(withInfos))
+        {
+            yield return attempt();
+        }
+    }
 }

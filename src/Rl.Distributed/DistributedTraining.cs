@@ -8,7 +8,7 @@ public static class DistributedTraining
 {
     /// <summary>Trains as <see cref="Agent.Train(long, IProgress{TrainingProgress}?, CancellationToken)"/>, with the
     /// agent's copies acting in the workers of a cluster. It becomes the same bit for bit.</summary>
-    /// <param name="agent">An agent of an algorithm that collects rollouts with a critic; see
+    /// <param name="agent">An agent of an algorithm that collects rollouts with a critic or judges candidates; see
     /// <see cref="RlCluster.Attach"/>.</param>
     /// <param name="cluster">The cluster.</param>
     /// <param name="totalSteps">More than the agent has taken already; it becomes the plan.</param>

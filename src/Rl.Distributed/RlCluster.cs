@@ -82,8 +82,9 @@ public sealed class RlCluster : IAsyncDisposable
 
     /// <summary>Has an agent's copies act in the workers until the result is disposed of: <c>using
     /// (cluster.Attach(agent)) { agent.Train(1_000_000); }</c>. Training waits where there is no worker.</summary>
-    /// <param name="agent">An agent of an algorithm that collects rollouts with a critic: PPO, A2C, VPG, TRPO, NPG,
-    /// PPG, V-MPO, and IMPALA and APPO, whose workers do not wait for each other.</param>
+    /// <param name="agent">An agent of an algorithm that collects rollouts with a critic (PPO, A2C, VPG, TRPO, NPG,
+    /// PPG, V-MPO, and IMPALA and APPO, whose workers do not wait for each other), or that judges candidates by their
+    /// episodes (ES, CEM, ARS), of which seeds and returns travel alone.</param>
     /// <param name="cancellationToken">Also ends the waiting for workers within an update.</param>
     /// <exception cref="ArgumentException">The agent's copies depend on each other, by a wrapper that normalises, or
     /// its algorithm acts otherwise.</exception>

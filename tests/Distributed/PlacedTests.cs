@@ -2,6 +2,9 @@ using System;
 using System.Net;
 using System.Threading;
 using System.Threading.Tasks;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Hosting.Internal;
 using Rl.Cli.Cluster;
 using Rl.Cli.Commands;
 using Rl.Distributed;
@@ -71,6 +74,14 @@ public sealed class PlacedTests
         await training;
         await stop.CancelAsync();
         await worker;
+    }
+
+    // A program ends at Ctrl-C and when it is told to, whether or not it holds a cluster.
+    [Fact]
+    public async Task A_member_leaves_the_signals_to_its_program()
+    {
+        await using var member = await Member.Join(new() { Port = port }, isWorker: false, CancellationToken.None);
+        Assert.Null(member.Services.GetService<IHostLifetime>() as ConsoleLifetime);
     }
 
     private Task<PlacedAgent> Start(Agent agent, CancellationToken interruption) => PlacedAgent.Start(

@@ -24,6 +24,14 @@ public sealed class ShareTests
         TotalSteps = 7 * 24 * Updates,
     };
 
+    /// <summary>Nine copies: a vector of eight, and one alone.</summary>
+    private static readonly PpoOptions Robots = Ppo with
+    {
+        EnvironmentCopies = 9,
+        RolloutSteps = 16,
+        TotalSteps = 9 * 16 * 2,
+    };
+
     public static TheoryData<string> Tasks => [.. Cases.Keys];
 
     /// <summary>Options and environments that share out in different ways.</summary>
@@ -59,6 +67,13 @@ public sealed class ShareTests
                 TotalSteps = 9 * 16 * 2,
             },
             () => Environments.Make("Hopper-v5")),
+        ["ppo, a robot that differs from episode to episode"] = (
+            Robots,
+            () => Environments.Make("Hopper-v5").WithMaxEpisodeSteps(6).RandomizeDynamics(
+                mass: [0.7, 1.4], friction: [0.5, 2], strength: [0.8, 1.2], actionDelay: [0, 2], privileged: true)),
+        ["ppo, terrain"] = (Robots, () => Environments.Make("TerrainBiped-v0").WithMaxEpisodeSteps(5)),
+        ["ppo, goals"] = (Robots, () => Environments.Make("ArmReach-v0").WithMaxEpisodeSteps(7)),
+        ["ppo, waypoints"] = (Robots, () => Environments.Make("QuadrotorWaypoints-v0").WithMaxEpisodeSteps(9)),
     };
 
     [Theory]

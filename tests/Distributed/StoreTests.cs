@@ -1,7 +1,4 @@
 using System;
-using System.Globalization;
-using System.IO;
-using System.Linq;
 using System.Net;
 using System.Threading.Tasks;
 using Rl.Distributed;
@@ -24,86 +21,18 @@ public sealed class StoreTests
         TotalSteps = 6 * 32 * 6,
     };
 
-    [Fact]
-    public async Task Members_find_each_other_in_redis_and_go_on_while_it_is_away()
+    [Theory]
+    [InlineData("redis")]
+    [InlineData("postgres")]
+    public async Task Members_find_each_other_in_a_store_and_go_on_while_it_is_away(string kind)
     {
-        Assert.SkipUnless(Program.Find("redis-server") is not null, "There is no redis-server.");
-        using var folder = new TemporaryFolder();
-        var port = Addresses.FreePort(IPAddress.Loopback);
-        string[] words =
-        [
-            "--port", Text(port), "--bind", "127.0.0.1", "--dir", folder.Path, "--appendonly", "yes", "--appendfsync",
-            "always", "--save", "",
-        ];
-        var redis = Program.Start("redis-server", folder.Path, words);
-        try
+        await using var store = await TestStore.Start(kind);
+        await AssertTrains(store.Text, async () =>
         {
-            await Program.Listens(port);
-            await AssertTrains($"redis:127.0.0.1:{port},abortConnect=false", async () =>
-            {
-                redis.Kill();
-                redis.Dispose();
-                await Task.Delay(1500);
-                redis = Program.Start("redis-server", folder.Path, words);
-                await Program.Listens(port);
-            });
-        }
-        finally
-        {
-            redis.Dispose();
-        }
-    }
-
-    [Fact]
-    public async Task Members_find_each_other_in_postgres_and_go_on_while_it_is_away()
-    {
-        Assert.SkipUnless(
-            OperatingSystem.IsLinux() && Program.Find("postgres") is not null && Program.Find("runuser") is not null
-                && System.Environment.UserName == "root"
-                && File.ReadLines("/etc/passwd").Any(line => line.StartsWith("postgres:", StringComparison.Ordinal)),
-            "There is no postgres, or nobody whom it would run for.");
-        using var folder = new TemporaryFolder();
-        if (!OperatingSystem.IsWindows())
-        {
-            File.SetUnixFileMode(folder.Path, (UnixFileMode)0b111_111_111);
-        }
-
-        var data = folder.File("data");
-        using (var made = Program.Start(
-            "runuser", "/", "-u", "postgres", "--", Program.Find("initdb")!, "--no-sync", "-A", "trust", "-D", data))
-        {
-            Assert.True(await made.Ends() == 0, made.Output);
-        }
-
-        var port = Addresses.FreePort(IPAddress.Loopback);
-        Program Postgres() => Program.Start(
-            "runuser", "/", "-u", "postgres", "--", Program.Find("postgres")!, "-D", data, "-p", Text(port), "-h",
-            "127.0.0.1", "-k", folder.Path);
-        var postgres = Postgres();
-        try
-        {
-            await postgres.Says("ready to accept connections");
-            await AssertTrains($"postgres:Host=127.0.0.1;Port={port};Username=postgres;Database=postgres", async () =>
-            {
-                // The server is the child of who runs it; a killed one recovers.
-                using (var stopped = Program.Start(
-                    "runuser", "/", "-u", "postgres", "--", Program.Find("pg_ctl")!, "-D", data, "-m", "immediate",
-                    "stop"))
-                {
-                    await stopped.Ends();
-                }
-
-                await postgres.Ends();
-                postgres.Dispose();
-                await Task.Delay(1500);
-                postgres = Postgres();
-                await postgres.Says("ready to accept connections");
-            });
-        }
-        finally
-        {
-            postgres.Dispose();
-        }
+            await store.GoAway();
+            await Task.Delay(1500);
+            await store.ComeBack();
+        });
     }
 
     [Fact]
@@ -138,6 +67,4 @@ public sealed class StoreTests
         Assert.Equal(alone.Parameters.ToArray(), agent.Parameters.ToArray());
         Assert.Equal(3, workers.Cluster.Workers.Count);
     }
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

@@ -1,140 +1,143 @@
 using System;
 using System.Collections.Generic;
-using System.Diagnostics;
 using System.Globalization;
 using System.Linq;
-using System.Reflection;
 using System.Threading.Tasks;
 using Rl;
 using Rl.ClusterFigures;
-using Rl.Distributed;
 
-// What docs/distributed.md says of scaling: dotnet run -c Release --project tools/ClusterFigures.
-// Ratios are of one run on one machine.
+// What docs/distributed.md says of scaling: dotnet run -c Release --project tools/ClusterFigures [PART].
+// The parts: scaling, overhead, bytes, unequal. Ratios are of one run on one machine.
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+if (args is ["raw"])
+{
+    await RawSilos.Serve();
+    return 0;
+}
+
 Plugin.Register(typeof(SleepingWalk).Assembly);
 const int Copies = 8;
-const int Rounds = 6;
-
-Console.WriteLine("| workers | copies | steps/s | of one process with a worker's copies | of workers times that |");
-Console.WriteLine("|---|---|---|---|---|");
-var alone = await Rate("SleepingWalk", 0, 256);
-Console.WriteLine($"| none, one process | {Copies} | {alone:0} | 1 | |");
-foreach (var workers in new[] { 1, 2, 4, 8 })
+string[] parts = args is [] ? ["scaling", "overhead", "bytes", "unequal"] : args;
+foreach (var part in parts)
 {
-    var rate = await Rate("SleepingWalk", workers, 256);
-    var ratio = rate / alone;
-    Console.WriteLine($"| {workers} | {workers * Copies} | {rate:0} | {ratio:0.00} | {ratio / workers:0%} |");
+    await (part switch
+    {
+        "scaling" => Scaling(),
+        "overhead" => Overhead(),
+        "bytes" => Bytes(),
+        "unequal" => Unequal(),
+        _ => throw new ArgumentException(
+            $"There is no part \"{part}\"; the parts are scaling, overhead, bytes and unequal."),
+    });
+    Console.WriteLine();
 }
 
-Console.WriteLine();
-Console.WriteLine("| steps that keep a core busy for 50 us | steps/s | of one process |");
-Console.WriteLine("|---|---|---|");
-List<double> here = [], there = [];
-foreach (var _ in Enumerable.Range(0, 3))
-{
-    here.Add(await Rate("BusyWalk", 0, 1024));
-    there.Add(await Rate("BusyWalk", 1, 1024));
-}
-
-var (one, other) = (here.Order().ElementAt(1), there.Order().ElementAt(1));
-Console.WriteLine($"| one process, one thread | {one:0} | 1 |");
-Console.WriteLine($"| a worker | {other:0} | {other / one:0.00} |");
-
-Console.WriteLine();
-Console.WriteLine("| two workers, one with steps four times as long | steps/s | of PPO, whose workers wait |");
-Console.WriteLine("|---|---|---|");
-var (waiting, late) = (await Unequal("ppo"), await Unequal("appo"));
-Console.WriteLine($"| PPO | {waiting:0} | 1 |");
-Console.WriteLine($"| APPO | {late:0} | {late / waiting:0.00} |");
 return 0;
 
-// Steps a second of PPO after its first round, with 8 copies a worker.
-static async Task<double> Rate(string environment, int workers, int steps)
+// Workers whose steps sleep for 1 ms, and where a model of those rounds says that it ends.
+static async Task Scaling()
 {
-    var copies = Math.Max(1, workers) * Copies;
-    var options = new PpoOptions
+    Console.WriteLine("| workers | copies | steps/s | of one process with a worker's copies | of workers times that |");
+    Console.WriteLine("|---|---|---|---|---|");
+    var alone = await Clusters.Train(Options(1, 256), nameof(SleepingWalk), 0);
+    Console.WriteLine($"| none, one process | {Copies} | {alone.Rate:0} | 1 | |");
+    var (rounds, spreads) = (new List<RoundMeasurement>(), new List<double>());
+    foreach (var workers in new[] { 1, 2, 4, 8 })
     {
-        EnvironmentCopies = copies,
+        var run = await Clusters.Train(Options(workers, 256), nameof(SleepingWalk), workers);
+        rounds.Add(new(workers, run.Acting, run.Round - run.Acting));
+        spreads.Add(run.ActingSpread);
+        var ratio = run.Rate / alone.Rate;
+        Console.WriteLine(
+            $"| {workers} | {workers * Copies} | {run.Rate:0} | {ratio:0.00} | {ratio / workers:0%} |");
+    }
+
+    var model = ScalingModel.Fit(rounds, spreads.Average());
+    Console.WriteLine();
+    Console.WriteLine(
+        $"A {model.Acting:0.000} s, sigma {model.Spread:0.0000}, s {1e3 * model.Share:0.00} ms, "
+            + $"l {1e3 * model.Learning:0.00} ms; half is lost at {model.HalfWorkers:0} workers");
+    Console.WriteLine();
+    Console.WriteLine("| workers | learners | seconds a round | simulated | of workers times one |");
+    Console.WriteLine("|---|---|---|---|---|");
+    foreach (var (workers, learners) in new[]
+    {
+        (1, 1), (8, 1), (32, 1), (100, 1), (1_000, 1), (10_000, 1), (1_000, 32), (10_000, 32), (10_000, 256),
+    })
+    {
+        // Gradients of some 5,000 parameters, 128 times a round, in a tree of the learners at 0.2 ms a level, up and
+        // down again.
+        var agreeing = 128 * 2 * 0.2e-3 * Math.Log2(learners);
+        var simulated = model.Simulate(workers, 20, 1, learners, agreeing);
+        Console.WriteLine(
+            $"| {workers:N0} | {learners} | {model.Round(workers, learners, agreeing):0.00} | {simulated:0.00} "
+                + $"| {model.Efficiency(workers, learners, agreeing):0%} |");
+    }
+}
+
+// What a worker costs where steps keep a core busy for 50 us.
+static async Task Overhead()
+{
+    Console.WriteLine("| steps that keep a core busy for 50 us | steps/s | of one process |");
+    Console.WriteLine("|---|---|---|");
+    List<double> here = [], there = [];
+    foreach (var _ in Enumerable.Range(0, 3))
+    {
+        here.Add((await Clusters.Train(Options(1, 1024), nameof(BusyWalk), 0)).Rate);
+        there.Add((await Clusters.Train(Options(1, 1024), nameof(BusyWalk), 1)).Rate);
+    }
+
+    var (one, other) = (here.Order().ElementAt(1), there.Order().ElementAt(1));
+    Console.WriteLine($"| one process, one thread | {one:0} | 1 |");
+    Console.WriteLine($"| a worker | {other:0} | {other / one:0.00} |");
+}
+
+// Observations of 16 KB from a worker, against what Orleans moves when it does nothing else.
+static async Task Bytes()
+{
+    const int Steps = 128;
+    var options = Options(1, Steps) with { Hidden = [4], Epochs = 1, TotalSteps = Copies * Steps * 40 };
+    var run = await Clusters.Train(options, nameof(WideWalk), 1);
+    var answer = Copies * Steps * WideWalk.Width * sizeof(float);
+    var raw = await RawSilos.Rate((int)run.Bytes - answer, answer, 40);
+    Console.WriteLine("| rollouts of 17 MB | MB/s | of that |");
+    Console.WriteLine("|---|---|---|");
+    Console.WriteLine($"| Orleans alone, bytes in and bytes out | {raw / 1e6:0} | 1 |");
+    Row("rollouts, written, moved and read", run.Moving);
+    Row("the same and acted", run.Acting);
+
+    void Row(string name, double seconds) =>
+        Console.WriteLine($"| {name} | {run.Bytes / seconds / 1e6:0} | {run.Bytes / seconds / raw:0%} |");
+}
+
+// Two workers, one of which takes four times as long for a step: PPO waits for it, APPO does not.
+static async Task Unequal()
+{
+    const int Steps = 64;
+    const int Round = 2 * Copies * Steps;
+    AgentOptions Planned(AgentOptions options) =>
+        options with { EnvironmentCopies = 2 * Copies, Threads = 1, TotalSteps = Round * 40 };
+    var ppo = Planned(new PpoOptions { RolloutSteps = Steps, Epochs = 4, MinibatchSize = 256 });
+    var appo = Planned(new AppoOptions { RolloutSteps = Steps, Epochs = 4, MinibatchSize = 256 });
+    var waiting = await Clusters.Rate(ppo, Round, nameof(UnequalWalk), [false, true]);
+    var late = await Clusters.Rate(appo, Round, nameof(UnequalWalk), [false, true]);
+    Console.WriteLine("| two workers, one with steps four times as long | steps/s | of PPO |");
+    Console.WriteLine("|---|---|---|");
+    Console.WriteLine($"| PPO, whose workers wait for each other | {waiting:0} | 1 |");
+    Console.WriteLine($"| APPO, whose workers do not | {late:0} | {late / waiting:0.00} |");
+}
+
+// PPO with 8 copies a worker.
+static PpoOptions Options(int workers, int steps)
+{
+    const int Rounds = 6;
+    return new()
+    {
+        EnvironmentCopies = workers * Copies,
         RolloutSteps = steps,
         Epochs = 4,
         MinibatchSize = 512,
         Threads = 1,
-        TotalSteps = (long)copies * steps * (Rounds + 1),
+        TotalSteps = (long)workers * Copies * steps * (Rounds + 1),
     };
-    using var agent = Agent.Create(options, Environments.Make(environment), seed: 1);
-    return workers == 0
-        ? Train(agent, copies * steps)
-        : await Spread(agent, copies * steps, [.. Enumerable.Repeat(false, workers)]);
-}
-
-// The same of PPO or APPO with two workers that are not equally quick.
-static async Task<double> Unequal(string algorithm)
-{
-    const int Steps = 64;
-    const int Updates = 40;
-    var copies = 2 * Copies;
-    AgentOptions options = algorithm == "ppo"
-        ? new PpoOptions { RolloutSteps = Steps, Epochs = 4, MinibatchSize = 256 }
-        : new AppoOptions { RolloutSteps = Steps, Epochs = 4, MinibatchSize = 256 };
-    using var agent = Agent.Create(
-        options with { EnvironmentCopies = copies, Threads = 1, TotalSteps = copies * Steps * Updates },
-        Environments.Make("UnequalWalk"),
-        seed: 1);
-    return await Spread(agent, copies * Steps, [false, true]);
-}
-
-// Steps a second with workers, some of which are slow.
-static async Task<double> Spread(Agent agent, int round, bool[] areSlow)
-{
-    const int Port = 21_211;
-    await using var cluster = await RlCluster.StartAsync(new() { Port = Port });
-    var processes = areSlow.Select(isSlow => Worker(Port, isSlow)).ToList();
-    try
-    {
-        await cluster.WaitForWorkersAsync(areSlow.Length).WaitAsync(TimeSpan.FromMinutes(2));
-        using (cluster.Attach(agent))
-        {
-            return await Task.Run(() => Train(agent, round));
-        }
-    }
-    finally
-    {
-        foreach (var process in processes)
-        {
-            process.Kill();
-            process.WaitForExit();
-            process.Dispose();
-        }
-    }
-}
-
-static double Train(Agent agent, int round)
-{
-    agent.TrainFor(round);
-    var watch = Stopwatch.StartNew();
-    var before = agent.Steps;
-    agent.Train();
-    return (agent.Steps - before) / watch.Elapsed.TotalSeconds;
-}
-
-static Process Worker(int port, bool isSlow)
-{
-    var command = typeof(SleepingWalk).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
-        .Single(data => data.Key == "Command").Value!;
-    var info = new ProcessStartInfo(
-        "dotnet",
-        [
-            command, "cluster", "worker", "--with-input", "--learner", $"127.0.0.1:{port}", "--threads", "1",
-            "--plugin", typeof(SleepingWalk).Assembly.Location,
-        ])
-    { RedirectStandardInput = true, RedirectStandardOutput = true };
-    if (isSlow)
-    {
-        info.Environment[UnequalWalk.Variable] = "1";
-    }
-
-    var process = Process.Start(info)!;
-    process.BeginOutputReadLine();
-    return process;
 }

@@ -17,8 +17,8 @@ public sealed partial class Agent
 
     /// <summary>Has the copies that it trains in act by a carrier until the result is disposed of. What it becomes and
     /// saves is the same.</summary>
-    /// <exception cref="ArgumentException">The copies depend on each other, or the algorithm does not collect rollouts;
-    /// nothing is changed then.</exception>
+    /// <exception cref="ArgumentException">The copies depend on each other, or the algorithm steps them itself; nothing
+    /// is changed then.</exception>
     internal IDisposable ActElsewhere(IRoundCarrier elsewhere)
     {
         using (Enter())
@@ -36,9 +36,9 @@ public sealed partial class Agent
                 if (placed is not { IsBound: true })
                 {
                     throw new ArgumentException(
-                        $"Copies act in other processes by whole rollouts, and {Options.Algorithm} steps them itself: "
-                            + "train it in one process, or choose an algorithm that collects rollouts, such as ppo or "
-                            + "a2c.",
+                        $"Copies act in other processes by whole rollouts or episodes, and {Options.Algorithm} steps "
+                            + "them itself: train it in one process, or choose another algorithm, such as ppo, a2c or "
+                            + "es.",
                         nameof(elsewhere));
                 }
             }

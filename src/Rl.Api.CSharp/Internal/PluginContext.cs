@@ -7,8 +7,8 @@ using System.Runtime.Loader;
 
 namespace Rl.Internal;
 
-/// <summary>Assemblies of users: the library's own are shared with them, so that their types are the same; others they
-/// bring themselves.</summary>
+/// <summary>Assemblies of users: the library's own and Orleans are shared with them where the program has them, so that
+/// their types are the same; others they bring themselves.</summary>
 [RequiresUnreferencedCode(Plugin.NotTrimmed)]
 internal sealed class PluginContext : AssemblyLoadContext
 {
@@ -63,7 +63,30 @@ internal sealed class PluginContext : AssemblyLoadContext
             return null;
         }
 
+        if (IsOfOneProcess(assemblyName) && OfTheProgram(assemblyName) is { } here)
+        {
+            return here;
+        }
+
         return resolver.ResolveAssemblyToPath(assemblyName) is { } path ? LoadFromAssemblyPath(path) : null;
+    }
+
+    /// <summary>Whether it looks through all assemblies of the process, and would find itself twice.</summary>
+    private static bool IsOfOneProcess(AssemblyName name) =>
+        name.Name is { } text
+            && (text.StartsWith("Orleans.", StringComparison.Ordinal) || text.StartsWith("Rl.", StringComparison.Ordinal));
+
+    /// <summary>The program's own, where it has one that is new enough.</summary>
+    private static Assembly? OfTheProgram(AssemblyName name)
+    {
+        try
+        {
+            return Default.LoadFromAssemblyName(name);
+        }
+        catch (IOException)
+        {
+            return null;
+        }
     }
 
     protected override IntPtr LoadUnmanagedDll(string unmanagedDllName) =>

@@ -4,6 +4,7 @@ using System.Net;
 using System.Runtime.CompilerServices;
 using System.Threading;
 using Rl.Cli.Cluster;
+using Rl.Cli.Runs;
 using Rl.Cli.Views;
 using Rl.Distributed;
 
@@ -13,6 +14,7 @@ namespace Rl.Cli.Commands;
 internal static class ClusterCommand
 {
     private const string SecretVariable = "RL_CLUSTER_SECRET";
+    private const string StoreVariable = "RL_CLUSTER_STORE";
 
     /// <summary>Trains with the copies in workers.</summary>
     public static int Train(
@@ -20,12 +22,19 @@ internal static class ClusterCommand
     {
         var options = Options(request);
         options.Validate();
-        var starts = !request.StartsNone && request.Store is null && IPAddress.Parse(request.Listen) is { } address
+        var starts = !request.StartsNone && options.Store is null && IPAddress.Parse(request.Listen) is { } address
             && IPAddress.IsLoopback(address);
+        if (request.KeepsInStore)
+        {
+            RequireKeepable(train, options);
+            Prepare(train, options, terminal);
+        }
+
         return TrainCommand.Run(
             train with
             {
                 Place = (agent, notify, token) => Place(agent, options, request, starts, notify, token),
+                Keep = request.KeepsInStore ? folder => Keep(options, folder) : null,
             },
             terminal,
             interruption);
@@ -48,6 +57,10 @@ internal static class ClusterCommand
         return ExitCode.Success;
     }
 
+    /// <summary>Saves a run's files beside its folder.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void Save(IDisposable kept, long steps) => ((KeptRun)kept).Save(steps);
+
     /// <summary>Whether it is the cluster that cannot go on.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static bool IsOfCluster(Exception error) => error is RlClusterException;
@@ -68,6 +81,38 @@ internal static class ClusterCommand
         CancellationToken interruption) =>
         PlacedAgent.Start(agent, options, request, starts, notify, interruption).GetAwaiter().GetResult();
 
+    private static void RequireKeepable(TrainRequest train, RlClusterOptions options)
+    {
+        if (options.Store is null)
+        {
+            throw new ArgumentException(
+                "--keep-in-store needs a store: give --store redis:HOST:PORT or --store postgres:Host=....");
+        }
+
+        if (train.Resume is null && train.Run is null)
+        {
+            throw new ArgumentException(
+                "--keep-in-store needs the run's name, by which another machine finds it: give --run NAME.");
+        }
+    }
+
+    /// <summary>Before anything is trained: what goes on is brought here, what is new has a name of its own.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Prepare(TrainRequest train, RlClusterOptions options, Terminal terminal)
+    {
+        if (train.Resume is { } run)
+        {
+            KeptRun.Fetch(options, run, message => (train.Json ? terminal.Error : terminal.Output).WriteLine(message));
+        }
+        else if (!train.Overwrite)
+        {
+            KeptRun.RequireNew(options, RunPlaces.Locate(train.Run!));
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static KeptRun Keep(RlClusterOptions options, string folder) => KeptRun.Take(options, folder);
+
     private static RlClusterOptions Options(ClusterRequest request) => new()
     {
         Name = request.Cluster,
@@ -75,17 +120,24 @@ internal static class ClusterCommand
         Advertise = request.Advertise,
         Port = request.Port,
         Learner = request.Learner,
-        Store = request.Store,
+        Store = Store(request),
         Secret = Secret(request.SecretFile),
         Threads = request.Threads,
         MaximumLag = request.MaximumLag,
     };
 
+    /// <summary>Arguments are for everybody to see, and a store's text may hold a password.</summary>
+    private static string? Store(ClusterRequest request) =>
+        request.Store ?? (request.Learner is null ? Variable(StoreVariable) : null);
+
+    private static string? Variable(string name) =>
+        System.Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
+
     private static string? Secret(string? file)
     {
         if (file is null)
         {
-            return System.Environment.GetEnvironmentVariable(SecretVariable) is { Length: > 0 } known ? known : null;
+            return Variable(SecretVariable);
         }
 
         // A last line feed is the editor's.

@@ -38,6 +38,9 @@ internal sealed record ClusterRequest
     /// <summary>Of a learner: whether the workers are started elsewhere.</summary>
     public bool StartsNone { get; init; }
 
+    /// <summary>Of a learner: whether the store has the run's files too.</summary>
+    public bool KeepsInStore { get; init; }
+
     /// <summary>Assemblies that workers which are started here load too.</summary>
     public IReadOnlyList<string> Plugins { get; init; } = [];
 }

@@ -23,7 +23,7 @@ internal static class EvaluateFromData
         using var agent = Agent.Load(path);
         using var behaviour = request.Behaviour is { } run ? Agent.Load(RunPlaces.FindAgent(run)) : null;
         var data = place.Open(agent.BuiltIn).ToRecordedData();
-        var options = new OfflineEvaluationOptions { Discount = request.Discount ?? DiscountOf(agent) };
+        var options = new OfflineEvaluationOptions { Discount = request.Discount ?? DiscountOf(agent.Options) };
         var estimates = agent.EvaluateOffline(data, options, behaviour, request.Seed ?? 0);
         var recorded = DiscountedMean(data, options.Discount);
         if (request.Json)
@@ -71,9 +71,9 @@ internal static class EvaluateFromData
         return ExitCode.Success;
     }
 
-    /// <summary>The discount that the agent learned with; 0.99 where its algorithm has none.</summary>
-    private static double DiscountOf(Agent agent) =>
-        agent.Options.ToSettings().ToDictionary().TryGetValue("Discount", out var text)
+    /// <summary>The discount that an agent with these options learns with; 0.99 where its algorithm has none.</summary>
+    public static double DiscountOf(AgentOptions options) =>
+        options.ToSettings().ToDictionary().TryGetValue("Discount", out var text)
         && double.TryParse(text, CultureInfo.InvariantCulture, out var discount)
             ? discount
             : new OfflineEvaluationOptions().Discount;

@@ -83,6 +83,10 @@ internal sealed record TrainRequest
     /// <summary>Has the agent's copies act elsewhere while it trains, until the result is disposed of; is given whom to
     /// tell what happens. Null for this process.</summary>
     public Func<Agent, Action<string>, CancellationToken, IDisposable>? Place { get; init; }
+
+    /// <summary>Keeps the files of the run's folder elsewhere too, with each checkpoint
+    /// (<see cref="ClusterCommand.Save"/>), until the result is disposed of; null for nowhere.</summary>
+    public Func<string, IDisposable>? Keep { get; init; }
 }
 
 /// <summary><c>rl train</c>: trains, saves, evaluates, draws.</summary>
@@ -171,17 +175,9 @@ internal static class TrainCommand
         AlgorithmDescription algorithm, TrainingData? data, BuiltInEnvironment? environment,
         IReadOnlyList<string> wrappers, TrainRequest request)
     {
-        if (data is not null && wrappers.Count > 0)
+        if (data is not null)
         {
-            throw new ArgumentException(
-                $"The data were recorded without {wrappers[0]}, and an agent learns and acts in the same numbers; "
-                + "leave wrappers out, or record data within them.");
-        }
-
-        if (environment is null && algorithm.NeedsEnvironment)
-        {
-            throw new ArgumentException(
-                $"{algorithm.Id} learns in an environment too; name one with the data's spaces behind the algorithm.");
+            TrainingData.RequireAlone(algorithm, environment, wrappers);
         }
 
         if (environment is null && request.EvaluateEvery is not null)

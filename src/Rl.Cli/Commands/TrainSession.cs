@@ -22,12 +22,16 @@ internal sealed class TrainSession(
     private readonly LearningCurve curve = new();
     private bool isLeftBehind;
     private bool hasUnwrittenMetrics;
+    private IDisposable? kept;
+    private CheckpointKeeper? saves;
 
     private double Threshold => place.Environment?.RewardThreshold ?? double.NaN;
 
     public int Run(CancellationToken interruption)
     {
         curve.Record(folder.Earlier);
+        using var held = request.Keep?.Invoke(folder.Path);
+        kept = held;
         int code;
         try
         {
@@ -44,12 +48,35 @@ internal sealed class TrainSession(
                 // What stopped the training is what must be told.
             }
 
+            KeepEnd();
             throw;
         }
 
         // Last, since plotting takes longer to load than all else; the result need not wait for it.
         Draw();
+        KeepEnd();
         return code;
+    }
+
+    /// <summary>What was written since the last checkpoint: how the run ended.</summary>
+    private void KeepEnd()
+    {
+        try
+        {
+            Keep();
+        }
+        catch (Exception error) when (error is IOException or InvalidOperationException)
+        {
+            Notice(error.Message);
+        }
+    }
+
+    private void Keep()
+    {
+        if (kept is not null && saves is not null)
+        {
+            ClusterCommand.Save(kept, saves.SavedSteps);
+        }
     }
 
     /// <summary>The returns of episodes; of a run without any, which learns from recorded data, those of its
@@ -69,7 +96,7 @@ internal sealed class TrainSession(
     private int Attempt(CancellationToken interruption)
     {
         var watch = Stopwatch.StartNew();
-        var keeper = Keeper(interruption);
+        var keeper = saves = Keeper(interruption);
         folder.Journal.Session(agent.Steps, outline.TotalSteps, agent.Options.Threads);
         keeper.Start();
         try
@@ -127,6 +154,7 @@ internal sealed class TrainSession(
         },
         () => FiniteEvaluation.Of(agent, request.EvaluateEpisodes, null, true, interruption).Result)
     {
+        Saved = Keep,
         Failed = error => Notice($"{error.Message} Training goes on, and it is tried again"),
         Evaluated = (evaluation, steps, isBest) =>
         {

@@ -121,10 +121,36 @@ internal sealed class TrainingData
                 : null;
     }
 
+    /// <summary>Refuses wrappers, which nobody wore when the data were recorded, and algorithms that act where there is
+    /// no environment.</summary>
+    /// <exception cref="ArgumentException">There are wrappers, or there is no environment that is needed.</exception>
+    public static void RequireAlone(
+        AlgorithmDescription algorithm, BuiltInEnvironment? environment, IReadOnlyList<string> wrappers)
+    {
+        if (wrappers.Count > 0)
+        {
+            throw new ArgumentException(
+                $"The data were recorded without {wrappers[0]}, and an agent learns and acts in the same numbers; "
+                + "leave wrappers out, or record data within them.");
+        }
+
+        if (environment is null && algorithm.NeedsEnvironment)
+        {
+            throw new ArgumentException(
+                $"{algorithm.Id} learns in an environment too; name one with the data's spaces behind the algorithm.");
+        }
+    }
+
     /// <summary>How much was read.</summary>
-    public override string ToString() => string.Create(
+    public string Size => string.Create(
         CultureInfo.InvariantCulture,
-        $"{set.Path}: {episodes:N0} episodes, {steps:N0} steps, mean return {returns / episodes:0.0##}");
+        $"{episodes:N0} episodes, {steps:N0} steps, mean return {returns / episodes:0.0##}");
+
+    /// <summary>The episodes in memory, for several agents that learn from them at once.</summary>
+    public RecordedData InMemory() => new(set.ObservationSpace, set.ActionSpace, [.. Counted()], set.Path);
+
+    /// <summary>Where it is, and how much was read.</summary>
+    public override string ToString() => $"{set.Path}: {Size}";
 
     private static void RequireOne(TrainRequest asked)
     {

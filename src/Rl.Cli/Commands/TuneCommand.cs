@@ -23,24 +23,27 @@ internal static class TuneCommand
     {
         request.Validate();
         var algorithm = Algorithms.Describe(request.Algorithm);
-        if (algorithm.NeedsData)
-        {
-            throw new ArgumentException(
-                $"rl tune trains in environments, and {algorithm.Id} learns from recorded data: train candidates with "
-                + "rl train --data, and choose by rl evaluate --data.");
-        }
-
-        var environment = EnvironmentArgument.Make(request.Environment, request.EnvironmentSettings, terminal);
-        var tuned = request.Defaults ? null : TunedOptions.Find(algorithm.Id, environment.Id);
+        var named = request.Environment is { } id
+            ? EnvironmentArgument.Make(id, request.EnvironmentSettings, terminal)
+            : null;
+        var data = TrainingData.Open(new TrainRequest { Data = request.Data }, algorithm.Id, named);
+        var environment = named ?? data?.FindEnvironment();
+        var place = new RunPlace(
+            environment?.Id ?? data!.Name, request.WithoutEnvironment ? null : environment, data?.Request);
+        var tuned = request.Defaults ? null : TunedOptions.Find(algorithm.Id, place.Name);
         var file = request.OptionsFile is { } path ? OptionsFile.Read(path, algorithm.Id) : null;
         IReadOnlyList<KeyValuePair<string, string>> own = [.. file?.Settings ?? [], .. request.Settings];
-        var space = Space(request, algorithm, own, WrapperText.Apply(environment, request.Wrappers));
+        IReadOnlyList<string> wrappers = [.. file?.Wrappers ?? [], .. request.Wrappers];
+        RequireJudge(algorithm, place, data, wrappers, request.WithoutEnvironment);
+        var space = Space(
+            request, algorithm, own, data is null ? WrapperText.Apply(environment!, request.Wrappers) : null);
         var steps = request.Steps ?? file?.Steps ?? tuned?.Steps ?? algorithm.Defaults.TotalSteps;
         var folder = request.Output
-            ?? Path.Combine(RunPlaces.NamedAfter($"tune-{algorithm.Id}-{environment.Id.Replace('/', '-')}"));
+            ?? Path.Combine(RunPlaces.NamedAfter($"tune-{algorithm.Id}-{place.Name.Replace('/', '-')}"));
+        IReadOnlyList<KeyValuePair<string, string>> common = [.. tuned?.Settings ?? [], .. own];
+        var trialData = data is null ? null : Judged(request, data, Algorithms.Options(algorithm.Id, common));
         var training = new TrialTraining(
-            algorithm.Id, environment, [.. tuned?.Settings ?? [], .. own],
-            [.. file?.Wrappers ?? [], .. request.Wrappers], steps, Path.Combine(folder, Agents));
+            algorithm.Id, place.Environment, trialData, common, wrappers, steps, Path.Combine(folder, Agents));
         var plan = new StudyPlan
         {
             Space = space,
@@ -74,8 +77,13 @@ internal static class TuneCommand
 
         Directory.CreateDirectory(Path.Combine(folder, Agents));
         using var log = StudyLog.Open(
-            Path.Combine(folder, Log), Facts(plan, training, algorithm.Id, environment, request), plan.Space);
-        var session = new TuneSession(request, plan, training, log, environment, folder, terminal, interruption);
+            Path.Combine(folder, Log),
+            [
+                .. Facts(plan, training, algorithm.Id, place, environment, request),
+                .. data is null ? [] : Facts(data, trialData!, place),
+            ],
+            plan.Space);
+        var session = new TuneSession(request, plan, training, log, place, folder, terminal, interruption);
         try
         {
             session.Run();
@@ -90,10 +98,42 @@ internal static class TuneCommand
         return ExitCode.Success;
     }
 
+    /// <summary>Refuses what recorded data cannot have, and data alone where nobody asked to judge by them.</summary>
+    private static void RequireJudge(
+        AlgorithmDescription algorithm, RunPlace place, TrainingData? data, IReadOnlyList<string> wrappers,
+        bool isAsked)
+    {
+        if (data is null)
+        {
+            return;
+        }
+
+        TrainingData.RequireAlone(algorithm, place.Environment, wrappers);
+        if (place.Environment is null && !isAsked)
+        {
+            throw new ArgumentException(
+                $"{data.Request.Path} names no environment of rl with its spaces, so there is none to evaluate in; name"
+                    + " one behind the algorithm, or give --without-environment to judge trials by the data.");
+        }
+    }
+
+    /// <summary>The episodes, read once, and the critic that judges by them.</summary>
+    private static TrialData Judged(TuneRequest request, TrainingData data, AgentOptions known)
+    {
+        var usual = new OfflineEvaluationOptions();
+        return new(data.InMemory(), usual with
+        {
+            Discount = EvaluateFromData.DiscountOf(known),
+            Steps = request.FittedSteps ?? usual.Steps,
+            Resamples = 1,
+            Threads = 1,
+        });
+    }
+
     /// <summary>The space of a file or the one of the program, without what the command line settles.</summary>
     private static SearchSpace Space(
         TuneRequest request, AlgorithmDescription algorithm, IReadOnlyList<KeyValuePair<string, string>> own,
-        IEnvironment environment)
+        IEnvironment? environment)
     {
         var space = request.Space is { } path
             ? SearchSpaceFile.Read(path)
@@ -132,12 +172,12 @@ internal static class TuneCommand
 
     /// <summary>What makes trainings of an earlier call part of the same study.</summary>
     private static List<KeyValuePair<string, string>> Facts(
-        StudyPlan plan, TrialTraining training, string algorithm, BuiltInEnvironment environment,
+        StudyPlan plan, TrialTraining training, string algorithm, RunPlace place, BuiltInEnvironment? environment,
         TuneRequest request) =>
     [
         new("algorithm", algorithm),
-        new("environment", environment.Id),
-        new("environment's options", Joined(environment.Options)),
+        new("environment", place.Name),
+        new("environment's options", environment is null ? "" : Joined(environment.Options)),
         new("other options", Joined(training.Options([]).ToSettings().Where(
             setting => setting.Key != nameof(AgentOptions.TotalSteps)))),
         new("wrappers", string.Join(", ", training.Wrappers([]))),
@@ -148,6 +188,17 @@ internal static class TuneCommand
         new("number of seeds", Text(plan.Seeds)),
         new("halving", $"{plan.Halving.Rungs} rungs of {plan.Halving.Reduction}"),
         new("number of episodes", Text(request.Episodes)),
+    ];
+
+    /// <summary>The same of a study of recorded data, which may have been moved but not changed.</summary>
+    private static List<KeyValuePair<string, string>> Facts(TrainingData data, TrialData trialData, RunPlace place) =>
+    [
+        new("data", data.Size),
+        new(
+            "score",
+            place.Environment is not null ? "evaluations in the environment"
+            : $"fitted Q evaluation of {Text(trialData.Judging.Steps)} steps with the discount "
+                + Text(trialData.Judging.Discount)),
     ];
 
     private static string Joined(IEnumerable<KeyValuePair<string, string>> pairs) =>

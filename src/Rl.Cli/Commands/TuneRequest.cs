@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using Rl.Cli.Data;
 using Rl.Cli.Tuning;
 
 namespace Rl.Cli.Commands;
@@ -9,7 +10,17 @@ internal sealed record TuneRequest
 {
     public required string Algorithm { get; init; }
 
-    public required string Environment { get; init; }
+    /// <summary>Null for the one that the data name, or none.</summary>
+    public string? Environment { get; init; }
+
+    /// <summary>The recorded data to learn from; null for an algorithm that learns in the environment.</summary>
+    public DataRequest? Data { get; init; }
+
+    /// <summary>Whether trials are judged by the data alone.</summary>
+    public bool WithoutEnvironment { get; init; }
+
+    /// <summary>Gradient steps of each fitted Q evaluation; null for as many as is usual.</summary>
+    public int? FittedSteps { get; init; }
 
     /// <summary>A file with the search space; null for the one that comes with the program.</summary>
     public string? Space { get; init; }
@@ -69,6 +80,26 @@ internal sealed record TuneRequest
     /// <exception cref="ArgumentException">One is not; the message names it.</exception>
     public void Validate()
     {
+        if (Environment is null && Data is null)
+        {
+            throw new ArgumentException("tune needs an environment, or --data to learn from. Try rl tune --help.");
+        }
+
+        if (Environment is null && EnvironmentSettings.Count > 0)
+        {
+            throw new ArgumentException("--environment-set belongs to an environment; name it behind the algorithm.");
+        }
+
+        if (WithoutEnvironment && Data is null)
+        {
+            throw new ArgumentException("--without-environment judges trials by --data; give that too.");
+        }
+
+        if (FittedSteps is not null && !WithoutEnvironment)
+        {
+            throw new ArgumentException("--fitted-steps belongs to --without-environment; give that too.");
+        }
+
         Require("--seeds", Seeds, 1, StudyPlan.MostSeeds);
         Require("--confirm-seeds", ConfirmationSeeds, 2, StudyPlan.MostSeeds);
         Require("--rungs", Rungs, 1, 8);

@@ -7,6 +7,7 @@ using System.Linq;
 using System.Runtime.ExceptionServices;
 using System.Threading;
 using System.Threading.Tasks;
+using Rl.Cli.Runs;
 using Rl.Cli.Tuning;
 
 namespace Rl.Cli.Commands;
@@ -18,14 +19,14 @@ internal sealed class TuneSession(
     StudyPlan plan,
     TrialTraining training,
     StudyLog log,
-    BuiltInEnvironment environment,
+    RunPlace place,
     string folder,
     Terminal terminal,
     CancellationToken interruption)
 {
     private const int ConfirmationEpisodes = 100;
 
-    private readonly TuneView view = new(terminal, request.Json);
+    private readonly TuneView view = new(terminal, place, request.Json);
 
     public void Run()
     {
@@ -42,7 +43,7 @@ internal sealed class TuneSession(
         study.Run(request.Trials, () => request.Time is not { } limit || watch.Elapsed < limit);
         var ranked = Trial.Ranked(study.Trials);
         var importance = Importance.Of(plan.Space, [.. ranked.Select(trial => trial.Point)]);
-        var title = $"{request.Algorithm} on {environment.Id}, {study.Trials.Count} trials";
+        var title = $"{request.Algorithm} on {place.Name}, {study.Trials.Count} trials";
         TuningFigure.Save(
             Path.Combine(folder, TuneCommand.Figure), title, study.Trials, importance, plan.Halving.Rungs);
         view.Importance(importance);
@@ -58,7 +59,7 @@ internal sealed class TuneSession(
         var best = Choose([.. ranked.Where(trial => !trial.HasFailed).Take(request.Finalists)]);
         var outcome = Confirm(best);
         var path = Path.Combine(folder, TuneCommand.Best);
-        TunedFile.Write(path, request.Algorithm, environment, plan, training, outcome);
+        TunedFile.Write(path, request.Algorithm, place, plan, training, outcome);
         view.Result(request, outcome, path, watch.Elapsed);
     }
 

@@ -2,14 +2,23 @@ using System;
 using System.Collections.Generic;
 using System.Globalization;
 using System.Linq;
+using Rl.Cli.Runs;
 using Rl.Cli.Tuning;
 using Rl.Cli.Views;
 
 namespace Rl.Cli.Commands;
 
 /// <summary>What a study tells as it goes on: lines for people, or JSON objects.</summary>
-internal sealed class TuneView(Terminal terminal, bool isJson)
+internal sealed class TuneView(Terminal terminal, RunPlace place, bool isJson)
 {
+    private readonly string kindOfSteps = place.Data is null ? "steps" : "gradient steps";
+
+    /// <summary>Where rl train is to train with what was found.</summary>
+    private string Place =>
+        place.Data is { } data
+            ? $"{(place.Environment is { } judge ? $"{judge.Id} " : "")}--data {data.Path}"
+            : place.Name;
+
     public void Start(TuneRequest request, StudyPlan plan, string folder, int known)
     {
         if (isJson)
@@ -17,7 +26,13 @@ internal sealed class TuneView(Terminal terminal, bool isJson)
             JsonLine.Write(terminal.Output, "study", writer =>
             {
                 writer.WriteString("algorithm", request.Algorithm);
-                writer.WriteString("environment", request.Environment);
+                writer.WriteString("environment", place.Name);
+                if (place.Data is { } data)
+                {
+                    writer.WriteString("data", data.Path);
+                    writer.WriteString("judgedBy", place.Environment is null ? "fittedQ" : "environment");
+                }
+
                 writer.WriteNumber("seed", plan.Seed);
                 writer.WriteNumber("steps", plan.Steps);
                 writer.WriteNumber("trials", request.Trials);
@@ -29,9 +44,15 @@ internal sealed class TuneView(Terminal terminal, bool isJson)
 
         var rungs = Enumerable.Range(0, plan.Halving.Rungs)
             .Select(rung => plan.Halving.Steps(plan.Steps, rung).ToString("N0", CultureInfo.InvariantCulture));
-        Line($"tuning {request.Algorithm} on {request.Environment}: {request.Trials} trials of "
-            + $"{plan.Space.Dimensions.Count} options, rungs at {string.Join(", ", rungs)} steps, "
+        Line($"tuning {request.Algorithm} on {place.Name}: {request.Trials} trials of "
+            + $"{plan.Space.Dimensions.Count} options, rungs at {string.Join(", ", rungs)} {kindOfSteps}, "
             + $"{Seeds(plan.Seeds)} each, in {folder}");
+        if (place.Data is { } recorded)
+        {
+            Line($"learning from {recorded.Path}, judged by "
+                + (place.Environment is null ? "fitted Q evaluation: discounted returns" : "evaluations there"));
+        }
+
         if (known > 0)
         {
             Line($"{known} trainings are known already");
@@ -188,7 +209,7 @@ internal sealed class TuneView(Terminal terminal, bool isJson)
 
         Line(outcome.Verdict switch
         {
-            TuneVerdict.Better => $"better: rl train {request.Algorithm} {request.Environment} --options {path}",
+            TuneVerdict.Better => $"better: rl train {request.Algorithm} {Place} --options {path}",
             TuneVerdict.Worse => $"worse than without a search: train without {path}, or search with more trials, "
                 + "steps or seeds",
             TuneVerdict.NothingFound => "nothing better was found: train without a search, or search with more trials "

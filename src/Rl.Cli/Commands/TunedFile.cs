@@ -4,6 +4,7 @@ using System.IO;
 using System.Linq;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Rl.Cli.Runs;
 using Rl.Cli.Tuning;
 using Rl.Cli.Views;
 using Rl.Core.Foundations;
@@ -15,9 +16,9 @@ namespace Rl.Cli.Commands;
 internal static class TunedFile
 {
     public static void Write(
-        string path, string algorithm, BuiltInEnvironment environment, StudyPlan plan, TrialTraining training,
+        string path, string algorithm, RunPlace place, StudyPlan plan, TrialTraining training,
         TuneOutcome outcome) =>
-        WholeFile.Write(path, stream => Write(stream, algorithm, environment, plan, training, outcome));
+        WholeFile.Write(path, stream => Write(stream, algorithm, place, plan, training, outcome));
 
     /// <summary>The options that such a file holds.</summary>
     public static IReadOnlyList<KeyValuePair<string, string>> Settings(AgentOptions options) =>
@@ -27,14 +28,19 @@ internal static class TunedFile
     ];
 
     private static void Write(
-        Stream stream, string algorithm, BuiltInEnvironment environment, StudyPlan plan, TrialTraining training,
+        Stream stream, string algorithm, RunPlace place, StudyPlan plan, TrialTraining training,
         TuneOutcome outcome)
     {
         using var writer = new Utf8JsonWriter(
             stream, new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
         writer.WriteStartObject();
         writer.WriteString("algorithm", algorithm);
-        writer.WriteString("environment", environment.Id);
+        writer.WriteString("environment", place.Name);
+        if (place.Data is { } data)
+        {
+            writer.WriteString("data", data.Path);
+        }
+
         writer.WriteNumber("steps", plan.Steps);
         writer.WriteNumber("trial", outcome.Best.Number);
         writer.WriteString("verdict", TuneOutcome.Word(outcome.Verdict));

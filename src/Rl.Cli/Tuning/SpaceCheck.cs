@@ -14,10 +14,10 @@ internal static partial class SpaceCheck
     private static readonly double[] Coordinates = [0, 1, 0.37, 0.61];
 
     /// <summary>Requires that the algorithm has the options, that they may have these values, and that wrappers fit
-    /// the environment.</summary>
+    /// the environment; without one they may not be sought.</summary>
     /// <exception cref="ArgumentException">It has not, they may not, or a wrapper does not; the message names option
     /// and value.</exception>
-    public static void Against(SearchSpace space, AlgorithmDescription algorithm, IEnvironment environment)
+    public static void Against(SearchSpace space, AlgorithmDescription algorithm, IEnvironment? environment)
     {
         RequireNames(space, algorithm);
         var numbers = space.Dimensions.OfType<NumberDimension>().ToDictionary(
@@ -66,7 +66,7 @@ internal static partial class SpaceCheck
                 Placeholder.Fill(before, placeholder, number)));
 
     private static void Require(
-        AlgorithmDescription algorithm, IEnvironment environment, string name, string value)
+        AlgorithmDescription algorithm, IEnvironment? environment, string name, string value)
     {
         if (WrapperName.Is(name))
         {
@@ -98,8 +98,15 @@ internal static partial class SpaceCheck
     }
 
     /// <summary>Around the bare environment: what only goes within another wrapper shows in training.</summary>
-    private static void RequireWrapper(IEnvironment environment, string name, string value)
+    private static void RequireWrapper(IEnvironment? environment, string name, string value)
     {
+        if (environment is null)
+        {
+            throw new ArgumentException(
+                $"The search space has {name}; recorded data are as they are: leave wrappers out, or record data "
+                    + "within them.");
+        }
+
         if (WrapperName.Text(name, value) is { } text)
         {
             try

@@ -11,14 +11,17 @@ namespace Rl.Cli.Tuning;
 
 /// <summary>Trainings on one thread each, in pieces: what may go on at a later rung is kept as an agent file.</summary>
 /// <param name="algorithm">The algorithm's id.</param>
-/// <param name="environment">Where it is trained.</param>
+/// <param name="environment">Where it is trained, or evaluated where it learns from data; null for data alone.</param>
+/// <param name="data">The recorded data that it learns from; null for an algorithm that learns in the
+/// environment.</param>
 /// <param name="common">Options of all trials, which those of a trial go before.</param>
 /// <param name="wrappers">Wrappers of all trials, next to the environment; those of a trial come around them.</param>
 /// <param name="steps">The plan of each training.</param>
 /// <param name="folder">Where agents that may go on are kept.</param>
 internal sealed class TrialTraining(
     string algorithm,
-    BuiltInEnvironment environment,
+    BuiltInEnvironment? environment,
+    TrialData? data,
     IReadOnlyList<KeyValuePair<string, string>> common,
     IReadOnlyList<string> wrappers,
     long steps,
@@ -36,11 +39,13 @@ internal sealed class TrialTraining(
     public IReadOnlyList<string> Wrappers(IEnumerable<KeyValuePair<string, string>> settings) =>
         [.. wrappers, .. WrapperName.Wrappers(settings)];
 
-    /// <summary>An agent with the options of a trial in its environment, not trained.</summary>
+    /// <summary>An agent with the options of a trial in its environment, with its data, not trained.</summary>
     public Agent New(IReadOnlyList<KeyValuePair<string, string>> settings, ulong seed) =>
-        Rl.Agent.Create(Options(settings), WrapperText.Apply(environment, Wrappers(settings)), seed);
+        data is null ? Rl.Agent.Create(Options(settings), Environment(settings), seed)
+        : environment is null ? Rl.Agent.Create(Options(settings), data.Episodes, seed)
+        : Rl.Agent.Create(Options(settings), data.Episodes, environment, seed);
 
-    /// <summary>Trains to so many steps and evaluates.</summary>
+    /// <summary>Trains to so many steps and evaluates, by the data where there is no environment.</summary>
     /// <param name="unit">The training.</param>
     /// <param name="settings">Its own options.</param>
     /// <param name="target">The steps after which it pauses or ends.</param>
@@ -64,8 +69,10 @@ internal sealed class TrialTraining(
                 agent.Save(PathOf(unit));
             }
 
-            var (evaluation, _) = FiniteEvaluation.Of(agent, episodes, null, true, interruption);
-            return new(evaluation.Mean, null, watch.Elapsed.TotalSeconds);
+            var score = environment is null
+                ? data!.Estimate(agent)
+                : FiniteEvaluation.Of(agent, episodes, null, true, interruption).Result.Mean;
+            return new(score, null, watch.Elapsed.TotalSeconds);
         }
         catch (Exception error) when (
             error is TrainingFailureException or ArgumentException or EnvironmentException
@@ -94,8 +101,18 @@ internal sealed class TrialTraining(
             return New(settings, unit.Seed);
         }
 
-        return Rl.Agent.Load(path, WrapperText.Apply(environment, Wrappers(settings)), threads: 1);
+        if (data is null)
+        {
+            return Rl.Agent.Load(path, Environment(settings), threads: 1);
+        }
+
+        var agent = Rl.Agent.Load(path, threads: 1);
+        agent.UseData(data.Episodes);
+        return agent;
     }
+
+    private IEnvironment Environment(IEnumerable<KeyValuePair<string, string>> settings) =>
+        WrapperText.Apply(environment!, Wrappers(settings));
 
     private string PathOf(TrialUnit unit) =>
         Path.Combine(

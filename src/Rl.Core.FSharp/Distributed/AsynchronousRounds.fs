@@ -62,14 +62,15 @@ type AsynchronousRounds
         description: byte[],
         key: uint64,
         plan: ShareDescription,
+        options: CollectorOptions,
         restoresEpisodes: bool,
-        copies: int,
         maximumLag: int,
         start: TrainingState
     ) =
     let gate = obj ()
+    let copies = start.Environments.Count
     let sizes = plan.Contract.CopyBytes
-    let stateSize = plan.Network.StateSize
+    let stateSize = plan.Work.Actor.StateSize
     let observationSize = plan.Contract.Observations.Size
     let environments = Array.copy start.Environments.Bytes
     let keys = Array.copy start.ActionKeys
@@ -91,12 +92,12 @@ type AsynchronousRounds
     let mutable blowups = 0L
     let mutable restarted = 0
     let mutable failure: struct (ShareFailure * float32[]) voption = ValueNone
-    let mutable rowBytes = 0L
+    let mutable rows: CopyRows list = []
     let mutable isLearning = false
 
     let isTooOld (updates: int64) = present.Updates - updates > int64 maximumLag
 
-    let drop (number: int) = dropped <- dropped + int64 (number * plan.Options.Steps)
+    let drop (number: int) = dropped <- dropped + int64 (number * options.Steps)
 
     /// Throws away what has become too old.
     let dropOld () =
@@ -156,10 +157,11 @@ type AsynchronousRounds
                     First = first
                     Number = number
                     Parameters = from.Parameters
-                    Observations = if plan.Options.Normalise then from.Observations else RunningStatistics.create 0
+                    Observations = if options.Normalise then from.Observations else RunningStatistics.create 0
                     Keys = ownKeys
                     Recurrent = ownRecurrent
                     Environments = ownEnvironments
+                    Candidates = ValueNone
                 }
 
         LateShare(first, number, from.Updates, worker, from.Parameters, lazy (write ()))
@@ -178,7 +180,7 @@ type AsynchronousRounds
     /// N: the copies, and the columns of a rollout.
     member _.Copies = copies
     /// T: the steps of a share.
-    member _.Steps = plan.Options.Steps
+    member _.Steps = options.Steps
     /// Whether any worker can take up any copy's episode.
     member _.RestoresEpisodes = restoresEpisodes
     /// Copies whose episodes a worker began anew because it did not have them.
@@ -229,8 +231,8 @@ type AsynchronousRounds
                     if isOwnedBy share.Worker range then range.Owner <- ValueNone)
 
     /// Takes in what a share's copies did; `InvalidDataException` for an answer that is damaged, of which nothing is
-    /// taken. Gives the seconds that the worker took; nothing is taken of a share that was lost meanwhile.
-    member _.Accept(share: LateShare, answer: byte[]) : float =
+    /// taken. Nothing is taken of a share that was lost meanwhile, and no steps are given.
+    member _.Accept(share: LateShare, answer: byte[]) : ShareDone =
         let number = share.Number
 
         let requireLength what needed found =
@@ -241,13 +243,13 @@ type AsynchronousRounds
 
         lock gate (fun () ->
             match rangeOf share with
-            | None -> 0.0
+            | None -> { Steps = 0L; Seconds = 0.0 }
             | Some range ->
-                match ShareFormat.readAnswer answer number (rowBytes * int64 number) with
+                match ShareFormat.readAnswer answer number (RolloutRows.read rows number) with
                 | Error failed ->
                     free range
                     failure <- ValueSome(struct (failed, share.Parameters))
-                    0.0
+                    { Steps = 0L; Seconds = 0.0 }
                 | Ok(struct (answer, rollout)) ->
                     requireLength "numbers of recurrent states" (number * stateSize) answer.Recurrent.Length
                     requireLength "bytes of environments" (number * List.sum sizes) answer.Environments.Length
@@ -277,12 +279,12 @@ type AsynchronousRounds
                                 Taken = 0
                             }
 
-                    answer.Seconds)
+                    { Steps = int64 (number * options.Steps); Seconds = answer.Seconds })
 
     /// From now on shares begin with the policy of a state, which later rollouts are collected for.
     member internal _.Begin(state: TrainingState, rollout: Rollout) : unit =
         lock gate (fun () ->
-            rowBytes <- CopyRows.size 1 (CopyRows.ofRollout plan.Options.SequenceLength rollout)
+            rows <- CopyRows.ofRollout options.SequenceLength rollout
             present <- state
             isLearning <- false
             dropOld ())
@@ -293,7 +295,7 @@ type AsynchronousRounds
     /// Fills a rollout with the columns that came first: struct (how old they are, the state after acting).
     member internal _.Take(rollout: Rollout) : struct (RolloutLag * TrainingState) =
         lock gate (fun () ->
-            let rows = CopyRows.ofRollout plan.Options.SequenceLength rollout
+            let rows = CopyRows.ofRollout options.SequenceLength rollout
             let mutable filled, sum, largest = 0, 0L, 0
 
             while filled < copies do

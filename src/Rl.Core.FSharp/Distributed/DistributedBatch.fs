@@ -1,19 +1,20 @@
-/// Copies of an environment that act in other processes: what a learner of rollouts is bound to in place of its own.
+/// Copies of an environment that act in other processes: what a learner is bound to in place of its own.
 namespace Rl.Core.Distributed
 
 open System
+open Rl.Core.Algorithms
 open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Learning
-open Rl.Core.Networks
 
 /// The copies of a batch, acting elsewhere. A learner that collects rollouts with a critic and is bound to it (PPO,
-/// A2C, VPG, TRPO, NPG, PPG, V-MPO) becomes the same bit for bit as if it were bound to `inner`, however the carrier
-/// spreads the copies, and its states are the same: saved by one, resumed by the other. A learner that corrects for the
-/// age of policies (IMPALA, APPO) has copies that do not wait for each other, where the carrier is an
-/// `IAsynchronousCarrier`: what it becomes depends on who was quicker, its states are still those of one process.
-/// `inner` begins episodes and tells spaces; its copies are not stepped. It stays its maker's.
+/// A2C, VPG, TRPO, NPG, PPG, V-MPO) or judges candidates (ES, CEM, ARS), and is bound to it, becomes the same bit for
+/// bit as if it were bound to `inner`, however the carrier spreads the copies, and its states are the same: saved by
+/// one, resumed by the other. A learner that corrects for the age of policies (IMPALA, APPO) has copies that do not wait
+/// for each other, where the carrier is an `IAsynchronousCarrier`: what it becomes depends on who was quicker, its
+/// states are still those of one process. `inner` begins episodes and tells spaces; its copies are not stepped. It
+/// stays its maker's.
 /// `ArgumentException` where the copies depend on each other.
 [<Sealed>]
 type DistributedBatch(inner: BatchEnvironment, carrier: IRoundCarrier) =
@@ -29,69 +30,75 @@ type DistributedBatch(inner: BatchEnvironment, carrier: IRoundCarrier) =
     // Shares that do not wait, and the environments of the state that they go on from.
     let mutable late: struct (AsynchronousRounds * BatchSnapshot) voption = ValueNone
 
-    let describe (network: ActorCritic) (options: CollectorOptions) =
+    let isSame (one: ShareWork) (other: ShareWork) =
+        match one, other with
+        | ShareWork.Rollouts(network, options), ShareWork.Rollouts(known, before) ->
+            obj.ReferenceEquals(network.Actor, known.Actor) && options = before
+        | ShareWork.Candidates(actor, trial), ShareWork.Candidates(known, before) ->
+            obj.ReferenceEquals(actor, known) && trial = before
+        | _ -> false
+
+    let describe (work: ShareWork) =
         match described with
-        | ValueSome(struct (known, bytes)) when
-            obj.ReferenceEquals(known.Network.Actor, network.Actor) && known.Options = options
-            ->
-            struct (known, bytes)
+        | ValueSome(struct (known, bytes)) when isSame work known.Work -> struct (known, bytes)
         | _ ->
-            let description = { Contract = contract; Network = network; Options = options }
+            let description = { Contract = contract; Work = work }
             let bytes = ShareFormat.writeDescription description
             described <- ValueSome(struct (description, bytes))
             struct (description, bytes)
 
-    /// The failure as it would have been here: what a network cannot compute, it cannot compute in this process either.
-    let raiseNonFinite (step: int) (copy: int) (network: ActorCritic) options (state: TrainingState) : TrainingState =
-        use workers = new Workers 1
-        Collector(network, inner, options, workers).Collect state |> ignore
-
-        invalidOp
-            $"A worker's network made a number that is not finite in step {step} of copy {copy}; that of this process \
-              did not."
-
-    let raiseFailure failure network options (state: TrainingState) : TrainingState =
+    /// Fails as it would have here: where a worker's network made a number that is not finite, `here` does the same in
+    /// this process, which cannot compute it either.
+    let raiseFailure (failure: ShareFailure) (here: Workers -> unit) : TrainingState =
         match failure with
         | ShareFailure.Environment(message, id, copy, step, index, value) ->
             raise (EnvironmentFailure(message, id, copy, step, index, value, null))
-        | ShareFailure.NonFinite(step, copy) -> raiseNonFinite step copy network options state
+        | ShareFailure.NonFinite(step, copy) ->
+            use workers = new Workers 1
+            here workers
 
-    /// A rollout of all copies.
-    let collectTogether network options (state: TrainingState) (into: Rollout) : TrainingState =
-        let struct (description, bytes) = describe network options
-        let round = DistributedRound(bytes, ShareFormat.key bytes, description, inner.RestoresEpisodes, state, into)
+            invalidOp
+                $"A worker's network made a number that is not finite in step {step} of copy {copy}; that of \
+                  this process did not."
+
+    /// Has the work done: the state after acting. `here` does the same in this process.
+    let carry (work: ShareWork) (state: TrainingState) (round: IRoundWork) (here: Workers -> unit) : TrainingState =
+        let struct (description, bytes) = describe work
+        let round = DistributedRound(bytes, ShareFormat.key bytes, description, inner.RestoresEpisodes, state, round)
         carrier.Carry round
 
         if not round.IsComplete then
             invalidOp "The carrier came back before all copies had acted."
 
         match round.Failure with
-        | Some failure -> raiseFailure failure network options state
+        | Some failure -> raiseFailure failure here
         | None ->
             blowups <- blowups + round.Blowups
             shown <- ValueSome round.Shown
             round.Acted
 
     /// The shares that go on from a state: those of before, or others.
-    let roundsFrom (description: ShareDescription) (bytes: byte[]) maximumLag (state: TrainingState) =
+    let roundsFrom (description: ShareDescription) (bytes: byte[]) options maximumLag (state: TrainingState) =
         let key = ShareFormat.key bytes
 
         match late with
         | ValueSome(struct (rounds, left)) when rounds.Key = key && obj.ReferenceEquals(left, state.Environments) ->
             rounds
-        | _ -> AsynchronousRounds(bytes, key, description, inner.RestoresEpisodes, inner.Count, maximumLag, state)
+        | _ -> AsynchronousRounds(bytes, key, description, options, inner.RestoresEpisodes, maximumLag, state)
 
     /// A rollout of the shares that come first.
     let collectLate (carrier: IAsynchronousCarrier) network options (state: TrainingState) (into: Rollout) =
-        let struct (description, bytes) = describe network options
-        let rounds = roundsFrom description bytes carrier.MaximumLag state
+        let struct (description, bytes) = describe (ShareWork.Rollouts(network, options))
+        let rounds = roundsFrom description bytes options carrier.MaximumLag state
         late <- ValueNone
         rounds.Begin(state, into)
         carrier.Fill rounds
 
         match rounds.Failure with
         | ValueSome(struct (failure, parameters)) ->
-            raiseFailure failure network options { state with Parameters = parameters }
+            raiseFailure failure (fun workers ->
+                let acted = { state with Parameters = parameters }
+                Collector(network, inner, options, workers).Collect acted |> ignore)
         | ValueNone ->
             if not rounds.IsFull then
                 invalidOp "The carrier came back before a rollout was full."
@@ -107,7 +114,8 @@ type DistributedBatch(inner: BatchEnvironment, carrier: IRoundCarrier) =
     /// The batch whose copies act elsewhere.
     member _.Inner = inner
 
-    /// Whether a learner has been bound to it that collects whole rollouts; another one steps the copies, which raises.
+    /// Whether a learner has been bound to it that collects whole rollouts or has candidates judged; another one steps
+    /// the copies, which raises.
     member _.IsBound = isBound
 
     override _.Id = inner.Id
@@ -147,8 +155,8 @@ type DistributedBatch(inner: BatchEnvironment, carrier: IRoundCarrier) =
 
     override _.Step(_, _, _, _) =
         invalidOp (
-            $"The copies of {inner.Id} act in other processes by whole rollouts, and this algorithm steps them itself: "
-            + "train it in one process, or choose one that collects rollouts, such as ppo or a2c."
+            $"The copies of {inner.Id} act in other processes by whole rollouts or episodes, and this algorithm steps "
+            + "them itself: train it in one process, or choose another, such as ppo, a2c or es."
         )
 
     interface IRolloutsElsewhere with
@@ -159,4 +167,19 @@ type DistributedBatch(inner: BatchEnvironment, carrier: IRoundCarrier) =
         member _.Collect(network, options, state, into) =
             match box carrier with
             | :? IAsynchronousCarrier as carrier when mayLag -> collectLate carrier network options state into
-            | _ -> collectTogether network options state into
+            | _ ->
+                carry (ShareWork.Rollouts(network, options)) state (RolloutWork(options, state, into)) (fun workers ->
+                    Collector(network, inner, options, workers).Collect state |> ignore)
+
+    interface ICandidatesElsewhere with
+        member _.Bound() = isBound <- true
+
+        member _.Judge(actor, trial, state, seeds) =
+            let work = CandidateWork(trial, state, seeds)
+
+            let acted =
+                carry (ShareWork.Candidates(actor, trial)) state work (fun workers ->
+                    let candidates = Candidates.drawn (Part.mode actor) seeds
+                    Judges(actor, inner, trial, workers).Judge(state, candidates, 0, inner.Count) |> ignore)
+
+            { Results = work.Results; Seen = work.Seen; Acted = acted }

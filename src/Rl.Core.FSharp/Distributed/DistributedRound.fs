@@ -1,4 +1,4 @@
-/// A rollout that is to be collected in other processes: requests for ranges of copies, and where their answers go.
+/// What all copies are to do once in other processes: requests for ranges of copies, and where their answers go.
 namespace Rl.Core.Distributed
 
 open System
@@ -7,11 +7,20 @@ open System.IO
 open System.Threading
 open Rl.Core.Foundations
 open Rl.Core.Environments
-open Rl.Core.Experience
 open Rl.Core.Learning
 
-/// One rollout of all copies. Requests may be made for any ranges, several times and in any order: whoever answers,
-/// the bits are the same. All members may be called by several threads at once.
+/// What copies did whose answer was taken in.
+[<Struct>]
+type ShareDone =
+    {
+        /// Environment steps.
+        Steps: int64
+        /// How long the worker took.
+        Seconds: float
+    }
+
+/// One rollout, or one playing of candidates, of all copies. Requests may be made for any ranges, several times and in
+/// any order: whoever answers, the bits are the same. All members may be called by several threads at once.
 [<Sealed>]
 type DistributedRound
     internal
@@ -21,12 +30,12 @@ type DistributedRound
         plan: ShareDescription,
         restoresEpisodes: bool,
         state: TrainingState,
-        rollout: Rollout
+        work: IRoundWork
     ) =
-    let copies = rollout.Copies
+    let copies = state.Environments.Count
     let sizes = plan.Contract.CopyBytes
-    let stateSize = plan.Network.StateSize
-    let rows = CopyRows.ofRollout plan.Options.SequenceLength rollout
+    let stateSize = plan.Work.Actor.StateSize
+    let streams number = if work.Candidates.IsSome then 0 else number
     let environments = Array.copy state.Environments.Bytes
     let keys = Array.copy state.ActionKeys
     let before = if stateSize > 0 then state.Array ArrayNames.RecurrentStates else [||]
@@ -44,8 +53,6 @@ type DistributedRound
     member _.Key = key
     /// N: how many copies are to act.
     member _.Copies = copies
-    /// T: the steps of each.
-    member _.Steps = rollout.Steps
     /// Whether any worker can take up any copy's episode. Else a range should stay with the worker that has it, for
     /// another one begins new episodes.
     member _.RestoresEpisodes = restoresEpisodes
@@ -66,19 +73,15 @@ type DistributedRound
                 First = first
                 Number = number
                 Parameters = state.Parameters
-                Observations =
-                    if plan.Options.Normalise then
-                        state.Observations
-                    else
-                        RunningStatistics.create 0
-                Keys = Array.sub state.ActionKeys first number
+                Observations = work.Observations
+                Keys = Array.sub state.ActionKeys first (streams number)
                 Recurrent = Array.sub before (first * stateSize) (number * stateSize)
                 Environments = SnapshotBytes.cut sizes copies first number state.Environments.Bytes
+                Candidates = work.Candidates
             }
 
     /// Takes in what these copies did; `InvalidDataException` for an answer that is damaged, of which nothing is taken.
-    /// Gives the seconds that the worker took.
-    member _.Accept(first: int, number: int, answer: byte[]) : float =
+    member _.Accept(first: int, number: int, answer: byte[]) : ShareDone =
         Guard.inIntRange (nameof first) 0 (copies - 1) first
         Guard.inIntRange (nameof number) 1 (copies - first) number
 
@@ -88,24 +91,24 @@ type DistributedRound
                     InvalidDataException $"The answer of {number} copies has {found} {what} where {needed} are needed."
                 )
 
-        match ShareFormat.readAnswer answer number (CopyRows.size number rows) with
-        | Ok(struct (answer, rollout)) ->
+        match ShareFormat.readAnswer answer (streams number) (fun input -> work.Read(first, number, input)) with
+        | Ok(struct (answer, take)) ->
             requireLength "numbers of recurrent states" (number * stateSize) answer.Recurrent.Length
             requireLength "bytes of environments" (number * List.sum sizes) answer.Environments.Length
             requireLength "numbers of observations" (number * observationSize) answer.Shown.Length
-            CopyRows.paste rows copies first number rollout.Span
-            Array.Copy(answer.Keys, 0, keys, first, number)
+            let steps = take ()
+            Array.Copy(answer.Keys, 0, keys, first, answer.Keys.Length)
             Array.Copy(answer.Shown, 0, shown, first * observationSize, answer.Shown.Length)
             Array.Copy(answer.Recurrent, 0, recurrent, first * stateSize, answer.Recurrent.Length)
             SnapshotBytes.paste sizes copies first number answer.Environments environments
             Interlocked.Add(&blowups, answer.Blowups) |> ignore
             if answer.HasRestarted then Interlocked.Add(&restarted, number) |> ignore
             Array.fill isDone first number true
-            answer.Seconds
+            { Steps = steps; Seconds = answer.Seconds }
         | Error failure ->
             lock failures (fun () -> failures.Add failure)
             Array.fill isDone first number true
-            0.0
+            { Steps = 0L; Seconds = 0.0 }
 
     /// [N, observationSize]: what the copies show afterwards.
     member internal _.Shown = shown

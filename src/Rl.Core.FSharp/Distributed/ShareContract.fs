@@ -36,7 +36,7 @@ module internal ShareContract =
 
     /// The layout of descriptions, requests and answers; another number is another layout.
     [<Literal>]
-    let Format = 1
+    let Format = 2
 
     /// The library's version in this process.
     let version: string =

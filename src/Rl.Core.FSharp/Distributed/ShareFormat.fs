@@ -5,13 +5,36 @@ open System
 open System.IO
 open System.IO.Hashing
 open System.Runtime.InteropServices
+open Rl.Core.Acting
+open Rl.Core.Algorithms
 open Rl.Core.Foundations
 open Rl.Core.Experience
+open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Training
 
-/// What stays the same from request to request: who acts in what, and how much.
-type internal ShareDescription = { Contract: ShareContract; Network: ActorCritic; Options: CollectorOptions }
+/// What copies are to do.
+[<RequireQualifiedAccess>]
+type internal ShareWork =
+    /// Steps of a policy with a critic.
+    | Rollouts of network: ActorCritic * options: CollectorOptions
+    /// Episodes of candidates around a policy.
+    | Candidates of actor: Actor * trial: CandidateTrial
+
+    /// Who acts.
+    member this.Actor =
+        match this with
+        | Rollouts(network, _) -> network.Actor
+        | Candidates(actor, _) -> actor
+
+    /// θ's layout.
+    member this.Layout =
+        match this with
+        | Rollouts(network, _) -> ActorCritic.layout network
+        | Candidates(actor, _) -> Actor.layout actor
+
+/// What stays the same from request to request: who does what in which environment.
+type internal ShareDescription = { Contract: ShareContract; Work: ShareWork }
 
 /// What some copies start from.
 type internal ShareRequest =
@@ -28,6 +51,8 @@ type internal ShareRequest =
         Recurrent: float32[]
         /// The bytes of their snapshot.
         Environments: byte[]
+        /// Where candidates are judged. They take the most probable actions, so that there are no keys then.
+        Candidates: ShareCandidates voption
     }
 
 /// What went wrong with some copies.
@@ -38,7 +63,8 @@ type internal ShareFailure =
     /// The network made a number that is not finite, in a step and for a copy among all.
     | NonFinite of step: int * copy: int
 
-/// What some copies did: how their streams, recurrent states and environments are afterwards; the rollout follows.
+/// What some copies did: how their streams, recurrent states and environments are afterwards; the rollout follows, or
+/// what candidates did.
 type internal ShareAnswer =
     {
         Keys: Rng[]
@@ -78,17 +104,12 @@ module internal ShareFormat =
     let private raw (values: 'T[]) (output: BinaryOut) =
         output.Bytes(Span.op_Implicit (MemoryMarshal.AsBytes(Span<'T> values)))
 
-    let private readRaw<'T when 'T: unmanaged and 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType>
-        (count: int)
-        (input: BinaryIn)
-        : 'T[] =
-        let bytes = input.Bytes()
-        let values = MemoryMarshal.Cast<byte, 'T>(ReadOnlySpan bytes).ToArray()
+    let private readKeys (input: BinaryIn) : Rng[] =
+        MemoryMarshal.Cast<byte, Rng>(ReadOnlySpan(input.Bytes())).ToArray()
 
-        if values.Length <> count then
-            input.Fail $"it has {values.Length} values where {count} are needed"
-
-        values
+    let private requireKeys (count: int) (keys: Rng[]) (input: BinaryIn) =
+        if keys.Length <> count then
+            input.Fail $"it has {keys.Length} streams where {count} are needed"
 
     /// Tells descriptions apart.
     let key (description: byte[]) : uint64 = XxHash64.HashToUInt64(ReadOnlySpan description)
@@ -102,13 +123,48 @@ module internal ShareFormat =
         output.Int ShareContract.Format
         output.Text description.Contract.Version
         ShareContract.write output description.Contract
-        NetworkFormat.writeActor output description.Network.Actor
-        LayerFormat.writeMlp output description.Network.Critic
-        output.Int description.Options.Steps
-        output.Byte(if description.Options.Normalise then 1 else 0)
-        output.Int description.Options.SequenceLength
-        output.Int description.Options.ExplorationSteps
+        NetworkFormat.writeActor output description.Work.Actor
+
+        match description.Work with
+        | ShareWork.Rollouts(network, options) ->
+            output.Byte 0
+            LayerFormat.writeMlp output network.Critic
+            output.Int options.Steps
+            output.Byte(if options.Normalise then 1 else 0)
+            output.Int options.SequenceLength
+            output.Int options.ExplorationSteps
+        | ShareWork.Candidates(_, trial) ->
+            output.Byte 1
+            output.Int trial.Episodes
+            output.Int trial.MaxEpisodeSteps
+            output.Float trial.Bonus
+
         output.ToArray()
+
+    let private readRollouts (actor: Actor) (input: BinaryIn) : ShareWork =
+        let critic = LayerFormat.readMlp input
+        let steps = input.Int()
+        let normalise = input.Byte() <> 0
+        let sequence = input.Int()
+        let exploration = input.Int()
+
+        if steps < 1 || sequence < 1 || steps % sequence <> 0 || exploration < 0 then
+            input.Fail $"it asks for {steps} steps in sequences of {sequence}, with new noise after {exploration}"
+
+        ShareWork.Rollouts(
+            { Actor = actor; Critic = critic },
+            { Steps = steps; Normalise = normalise; SequenceLength = sequence; ExplorationSteps = exploration }
+        )
+
+    let private readTrial (actor: Actor) (input: BinaryIn) : ShareWork =
+        let episodes = input.Int()
+        let steps = input.Int()
+        let bonus = input.Float()
+
+        if episodes < 1 || steps < 1 || not (Double.IsFinite bonus) then
+            input.Fail $"it asks for {episodes} episodes of {steps} steps, less {bonus} a step"
+
+        ShareWork.Candidates(actor, { Episodes = episodes; MaxEpisodeSteps = steps; Bonus = bonus })
 
     /// Reads a description of the same version; `ShareRefusal` for another.
     let readDescription (bytes: byte[]) : ShareDescription =
@@ -122,23 +178,15 @@ module internal ShareFormat =
 
         let contract = ShareContract.read version input
         let actor = NetworkFormat.readActor input
-        let critic = LayerFormat.readMlp input
-        let steps = input.Int()
-        let normalise = input.Byte() <> 0
-        let sequence = input.Int()
-        let exploration = input.Int()
 
-        if steps < 1 || sequence < 1 || steps % sequence <> 0 || exploration < 0 then
-            input.Fail $"it asks for {steps} steps in sequences of {sequence}, with new noise after {exploration}"
+        let work =
+            match input.Byte() with
+            | 0 -> readRollouts actor input
+            | 1 -> readTrial actor input
+            | kind -> input.Fail $"it asks for work of the unknown kind {kind}"
 
         input.End()
-
-        {
-            Contract = contract
-            Network = { Actor = actor; Critic = critic }
-            Options =
-                { Steps = steps; Normalise = normalise; SequenceLength = sequence; ExplorationSteps = exploration }
-        }
+        { Contract = contract; Work = work }
 
     let writeRequest (request: ShareRequest) : byte[] =
         let output = BinaryOut()
@@ -153,6 +201,13 @@ module internal ShareFormat =
         raw request.Keys output
         output.Singles request.Recurrent
         output.Bytes(ReadOnlySpan request.Environments)
+
+        match request.Candidates with
+        | ValueNone -> output.Byte 0
+        | ValueSome candidates ->
+            output.Byte 1
+            ShareCandidates.write candidates output
+
         output.ToArray()
 
     let readRequest (bytes: byte[]) : ShareRequest =
@@ -169,9 +224,17 @@ module internal ShareFormat =
         let count = input.Float()
         let mean = input.Floats()
         let squared = input.Floats()
-        let keys = readRaw<Rng> number input
+        let keys = readKeys input
         let recurrent = input.Singles()
         let environments = input.Bytes()
+
+        let candidates =
+            match input.Byte() with
+            | 0 -> ValueNone
+            | 1 -> ValueSome(ShareCandidates.read first number input)
+            | kind -> input.Fail $"it asks for work of the unknown kind {kind}"
+
+        requireKeys (if candidates.IsSome then 0 else number) keys input
         input.End()
 
         {
@@ -183,9 +246,11 @@ module internal ShareFormat =
             Keys = keys
             Recurrent = recurrent
             Environments = environments
+            Candidates = candidates
         }
 
-    let writeAnswer (answer: ShareAnswer) (rows: CopyRows list) : byte[] =
+    /// An answer, behind which `write` puts what the copies did.
+    let writeAnswer (answer: ShareAnswer) (write: BinaryOut -> unit) : byte[] =
         let output = BinaryOut()
         output.Int AnswerMark
         output.Byte 0
@@ -196,10 +261,7 @@ module internal ShareFormat =
         output.Byte(if answer.HasRestarted then 1 else 0)
         output.Long answer.Blowups
         output.Float answer.Seconds
-
-        for part in rows do
-            output.Raw(Span.op_Implicit part.Bytes)
-
+        write output
         output.ToArray()
 
     let writeFailure (failure: ShareFailure) : byte[] =
@@ -222,23 +284,27 @@ module internal ShareFormat =
 
         output.ToArray()
 
-    /// The answer of so many copies with the bytes of its rollout; or what went wrong.
-    let readAnswer (bytes: byte[]) (number: int) (rollout: int64) =
+    /// The answer with so many streams and what `read` makes of the rest; or what went wrong.
+    let readAnswer
+        (bytes: byte[])
+        (streams: int)
+        (read: BinaryIn -> 'T)
+        : Result<struct (ShareAnswer * 'T), ShareFailure> =
         let input = reader "answer" bytes
         requireMark AnswerMark input
 
         match input.Byte() with
         | 0 ->
-            let keys = readRaw<Rng> number input
+            let keys = readKeys input
+            requireKeys streams keys input
             let recurrent = input.Singles()
             let environments = input.Bytes()
             let shown = input.Singles()
             let restarted = input.Byte() <> 0
             let blowups = input.Long()
             let seconds = input.Float()
-
-            if int64 input.Remaining <> rollout then
-                input.Fail $"its rollout has {input.Remaining} bytes where {rollout} are needed"
+            let rest = read input
+            input.End()
 
             let answer =
                 {
@@ -251,7 +317,7 @@ module internal ShareFormat =
                     Seconds = seconds
                 }
 
-            Ok(struct (answer, ReadOnlyMemory(bytes, bytes.Length - input.Remaining, input.Remaining)))
+            Ok(struct (answer, rest))
         | 1 ->
             let message = input.Text()
             let id = input.Text()

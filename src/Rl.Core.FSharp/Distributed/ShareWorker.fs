@@ -5,17 +5,36 @@ open System
 open System.Collections.Generic
 open System.Diagnostics
 open Rl.Core.Acting
+open Rl.Core.Algorithms
 open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Learning
+open Rl.Core.Training
 open Rl.Core.Wrappers
 
 /// Some copies of an environment in this process with all that they act with.
 [<Sealed>]
 type private Share(description: ShareDescription, batch: BatchEnvironment, workers: Workers) =
-    let collector = Collector(description.Network, batch, description.Options, workers)
-    let sequence = description.Options.SequenceLength
+    /// The state after acting, with what writes what the copies did.
+    let act: ShareRequest -> TrainingState -> struct (TrainingState * (BinaryOut -> unit)) =
+        match description.Work with
+        | ShareWork.Rollouts(network, options) ->
+            let collector = Collector(network, batch, options, workers)
+
+            fun _ state ->
+                let struct (rollout, acted) = collector.Collect state
+                struct (acted, RolloutRows.write (CopyRows.ofRollout options.SequenceLength rollout))
+        | ShareWork.Candidates(actor, trial) ->
+            let part = Part.mode actor
+            let judges = Judges(actor, batch, trial, workers)
+
+            fun request state ->
+                let asked = request.Candidates.Value
+                let seeds = ShareCandidates.seeds part state asked
+                let judged = judges.Judge(state, Candidates.drawn part seeds, request.First, asked.Copies)
+                struct (judged.Acted, CandidateRows.write asked.Copies request.First request.Number judged)
+
     let mutable last: TrainingState voption = ValueNone
     let mutable blowups = 0L
 
@@ -52,7 +71,12 @@ type private Share(description: ShareDescription, batch: BatchEnvironment, worke
             Rewards = RunningStatistics.create 0
             DiscountedReturns = [||]
             Key = Rng.create 0UL
-            ActionKeys = request.Keys
+            // Candidates take the most probable actions, and draw none.
+            ActionKeys =
+                if request.Candidates.IsSome then
+                    Array.zeroCreate request.Number
+                else
+                    request.Keys
             Replay = None
             Frozen = []
             Environments =
@@ -70,7 +94,7 @@ type private Share(description: ShareDescription, batch: BatchEnvironment, worke
         last <- ValueNone
 
         try
-            let struct (rollout, acted) = collector.Collect state
+            let struct (acted, write) = act request state
             last <- ValueSome acted
             let ended = batch.Blowups
             let since = ended - blowups
@@ -80,7 +104,7 @@ type private Share(description: ShareDescription, batch: BatchEnvironment, worke
 
             let answer =
                 {
-                    Keys = acted.ActionKeys
+                    Keys = if request.Candidates.IsSome then [||] else acted.ActionKeys
                     Recurrent =
                         if request.Recurrent.Length > 0 then
                             acted.Array ArrayNames.RecurrentStates
@@ -93,7 +117,7 @@ type private Share(description: ShareDescription, batch: BatchEnvironment, worke
                     Seconds = Stopwatch.GetElapsedTime(began).TotalSeconds
                 }
 
-            ShareFormat.writeAnswer answer (CopyRows.ofRollout sequence rollout)
+            ShareFormat.writeAnswer answer write
         with
         | :? EnvironmentFailure as failure ->
             let copy = request.First + failure.Copy
@@ -122,7 +146,7 @@ type ShareWorker
     (description: byte[], create: Func<int, BatchEnvironment>, threads: int) =
     let key = ShareFormat.key description
     let known = ShareFormat.readDescription description
-    let layout = Rl.Core.Networks.ActorCritic.layout known.Network
+    let layout = known.Work.Layout
 
     // The copies of the latest requests, by the range that they were for. Those that can take up any state are soon
     // replaced; others hold the episodes of their range as long as they may.
@@ -190,10 +214,10 @@ type ShareWorker
             Guard.fail (nameof request) $"The request has {what} of {found} numbers; its description needs {needed}."
 
         let observed =
-            if known.Options.Normalise then
-                Encoding.size known.Contract.Observations
-            else
-                request.Observations.Size
+            match known.Work with
+            | ShareWork.Rollouts(_, options) when options.Normalise -> Encoding.size known.Contract.Observations
+            | ShareWork.Candidates _ when request.Observations.Size > 0 -> Encoding.size known.Contract.Observations
+            | _ -> request.Observations.Size
 
         if request.Key <> key then
             Guard.fail (nameof request) "The request is for another description; give the worker that first."
@@ -204,8 +228,20 @@ type ShareWorker
         if request.Observations.Size <> observed then
             fail "statistics" request.Observations.Size observed
 
-        if request.Recurrent.Length <> request.Number * known.Network.StateSize then
-            fail "recurrent states" request.Recurrent.Length (request.Number * known.Network.StateSize)
+        let remembered = request.Number * known.Work.Actor.StateSize
+
+        if request.Recurrent.Length <> remembered then
+            fail "recurrent states" request.Recurrent.Length remembered
+
+        match known.Work, request.Candidates with
+        | ShareWork.Rollouts _, ValueNone -> ()
+        | ShareWork.Candidates(actor, _), ValueSome { Spread = CandidateSpread.Around deviations } ->
+            let searched = (Part.mode actor).Layout.Count
+
+            if deviations.Length <> searched then
+                fail "deviations" deviations.Length searched
+        | ShareWork.Candidates _, ValueSome _ -> ()
+        | _ -> Guard.fail (nameof request) "The request is for other work than its description."
 
     /// Acts, and answers with what was done. A failure of the environment or of the network is an answer too;
     /// `InvalidDataException` for a request that is damaged, `ArgumentException` for one of another description.

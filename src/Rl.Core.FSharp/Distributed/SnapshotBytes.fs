@@ -14,6 +14,8 @@ type internal CopyRows(rows: int, copyBytes: int) =
     member _.CopyBytes = copyBytes
     /// All bytes: [rows, copies, copyBytes].
     abstract Bytes: Span<byte>
+    /// The array that they lie in.
+    abstract Array: Array
 
 [<RequireQualifiedAccess>]
 module internal CopyRows =
@@ -27,6 +29,7 @@ module internal CopyRows =
 
         { new CopyRows(rows, (if rows = 0 then 0 else bytes / (rows * copies))) with
             member _.Bytes = MemoryMarshal.AsBytes(Span array)
+            member _.Array = array
         }
 
     /// All that a rollout holds, in the order of answers; empty arrays have no bytes.

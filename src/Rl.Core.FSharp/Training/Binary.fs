@@ -16,12 +16,11 @@ type internal BinaryOut() =
     let mutable buffer = Array.zeroCreate<byte> 1_024
     let mutable count = 0
     /// Long arrays, each with the place in the buffer that it stands before.
-    let taken = List<struct (int * float32[])>()
+    let taken = List<struct (int * Array)>()
     let mutable takenBytes = 0L
 
-    static let append (stream: Stream) (checksum: NonCryptographicHashAlgorithm) (bytes: ReadOnlySpan<byte>) =
-        checksum.Append bytes
-        stream.Write bytes
+    static let bytesOf (values: Array) : ReadOnlySpan<byte> =
+        MemoryMarshal.CreateReadOnlySpan(&MemoryMarshal.GetArrayDataReference values, Buffer.ByteLength values)
 
     let requireRoom (size: int64) =
         if int64 count + takenBytes + size > int64 Array.MaxLength then
@@ -42,21 +41,32 @@ type internal BinaryOut() =
     /// Bytes so far.
     member _.Length = int (int64 count + takenBytes)
 
-    /// Writes everything so far to a stream, and counts it into a checksum.
-    member _.WriteTo(stream: Stream, checksum: NonCryptographicHashAlgorithm) : unit =
+    member private _.Write(stream: Stream, checksum: NonCryptographicHashAlgorithm voption) : unit =
         let mutable position = 0
 
-        for struct (place, values) in taken do
-            append stream checksum (ReadOnlySpan(buffer, position, place - position))
-            append stream checksum (MemoryMarshal.AsBytes(ReadOnlySpan values))
+        for part in 0 .. taken.Count do
+            let struct (place, values) =
+                if part < taken.Count then taken[part] else struct (count, Array.empty<byte> :> Array)
+
+            let before = ReadOnlySpan(buffer, position, place - position)
+            let long = bytesOf values
+
+            if checksum.IsSome then
+                checksum.Value.Append before
+                checksum.Value.Append long
+
+            stream.Write before
+            stream.Write long
             position <- place
 
-        append stream checksum (ReadOnlySpan(buffer, position, count - position))
+    /// Writes everything so far to a stream, and counts it into a checksum.
+    member this.WriteTo(stream: Stream, checksum: NonCryptographicHashAlgorithm) : unit =
+        this.Write(stream, ValueSome checksum)
 
     /// A copy of everything so far.
     member this.ToArray() : byte[] =
-        let bytes = Array.zeroCreate<byte> this.Length
-        this.WriteTo(new MemoryStream(bytes), Crc32())
+        let bytes = GC.AllocateUninitializedArray<byte> this.Length
+        this.Write(new MemoryStream(bytes), ValueNone)
         bytes
 
     member _.Byte(value: int) =
@@ -77,6 +87,17 @@ type internal BinaryOut() =
     member _.Raw(bytes: ReadOnlySpan<byte>) =
         let start = take bytes.Length
         bytes.CopyTo(Span(buffer, start, bytes.Length))
+
+    /// The bytes of an array of primitive values as they lie in memory. It must not change until they are written.
+    member this.Taken(values: Array) =
+        let size = Buffer.ByteLength values
+
+        if size < 16_384 then
+            this.Raw(bytesOf values)
+        else
+            requireRoom (int64 size)
+            taken.Add(struct (count, values))
+            takenBytes <- takenBytes + int64 size
 
     /// The number of bytes, then the bytes.
     member this.Bytes(bytes: ReadOnlySpan<byte>) =
@@ -100,13 +121,8 @@ type internal BinaryOut() =
         if not BitConverter.IsLittleEndian then
             for value in values do
                 this.Int(BitConverter.SingleToInt32Bits value)
-        elif values.Length < 4_096 then
-            this.Raw(MemoryMarshal.AsBytes(ReadOnlySpan values))
         else
-            let size = 4L * int64 values.Length
-            requireRoom size
-            taken.Add(struct (count, values))
-            takenBytes <- takenBytes + size
+            this.Taken values
 
     member this.Floats(values: float[]) =
         this.Int values.Length
@@ -169,6 +185,9 @@ type internal BinaryIn(bytes: byte[], first: int, count: int, describe: string -
         let count = this.Count 1
         let start = this.Take count
         ReadOnlySpan(bytes, start, count).ToArray()
+
+    /// So many bytes as they lie, not a copy.
+    member this.Raw(size: int) : ReadOnlyMemory<byte> = ReadOnlyMemory(bytes, this.Take size, size)
 
     member this.Text() =
         let count = this.Count 1

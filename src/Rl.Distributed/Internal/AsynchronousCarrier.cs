@@ -222,10 +222,9 @@ internal sealed class AsynchronousCarrier(
     {
         try
         {
-            var seconds = rounds.Accept(attempt.Share, answer);
-            var steps = (long)rounds.Steps * attempt.Share.Number;
-            ledger.Acted(attempt.Worker, steps, seconds);
-            ClusterMetrics.Acted(attempt.Worker.Endpoint.ToString(), steps, bytes);
+            var done = rounds.Accept(attempt.Share, answer);
+            ledger.Acted(attempt.Worker, done.Steps, done.Seconds);
+            ClusterMetrics.Acted(attempt.Worker.Endpoint.ToString(), done.Steps, bytes);
             return true;
         }
         catch (Exception error) when (error is InvalidDataException or ArgumentException)

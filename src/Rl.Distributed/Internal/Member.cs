@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Threading;
 using System.Threading.Tasks;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
 namespace Rl.Distributed.Internal;
@@ -40,6 +41,7 @@ internal sealed class Member : IAsyncDisposable
         var primary = isWorker && options.Store is null ? LearnerOf(options) : self;
         var notices = new PeerNotices();
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+        builder.Services.AddSingleton<IHostLifetime, ProgramLifetime>();
         builder.Services.AddOrleans(silo => SiloSetup.Configure(silo, options, isWorker, self, primary, notices));
         var host = builder.Build();
         using var giveUp = new CancellationTokenSource();
@@ -102,5 +104,14 @@ internal sealed class Member : IAsyncDisposable
                 ? "Start the learner, and give its address, its port and its secret."
                 : "Look whether it runs, and whether the cluster's other members are those of this secret.";
         return new($"The cluster \"{options.Name}\" cannot be joined through {where}: {error.Message} {remedy}", error);
+    }
+
+    /// <summary>A member lasts until it is disposed of; signals are its program's, which the usual lifetime of a host
+    /// would take and keep to itself.</summary>
+    private sealed class ProgramLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

@@ -13,9 +13,9 @@ using Rl.Distributed.Grains;
 
 namespace Rl.Distributed.Internal;
 
-/// <summary>Has the workers of a cluster do a learner's rollouts: cuts the copies into shares, gives each to a worker,
-/// and gives it to another where the first is lost, fails or is much slower than the rest. The bits do not depend on
-/// who acts.</summary>
+/// <summary>Has the workers of a cluster do a learner's rounds, rollouts or candidates: cuts the copies into shares,
+/// gives each to a worker, and gives it to another where the first is lost, fails or is much slower than the rest. The
+/// bits do not depend on who acts.</summary>
 internal sealed class RoundCarrier(
     IGrainFactory grains,
     WorkerDirectory directory,
@@ -275,12 +275,11 @@ internal sealed class RoundCarrier(
     {
         try
         {
-            var seconds = round.Accept(share.First, share.Number, answer);
-            var steps = (long)round.Steps * share.Number;
+            var done = round.Accept(share.First, share.Number, answer);
             share.IsDone = true;
             share.Owner = round.RestoresEpisodes ? worker : share.Owner;
-            ledger.Acted(worker, steps, seconds);
-            ClusterMetrics.Acted(worker.Endpoint.ToString(), steps, bytes);
+            ledger.Acted(worker, done.Steps, done.Seconds);
+            ClusterMetrics.Acted(worker.Endpoint.ToString(), done.Steps, bytes);
             return true;
         }
         catch (Exception error) when (error is InvalidDataException or ArgumentException)

@@ -7,7 +7,9 @@ open System.Collections.Generic
 open FsCheck.Xunit
 open Rl.Core.Acting
 open Rl.Core.Algorithms
+open Rl.Core.Distributed
 open Rl.Core.Environments
+open Rl.Core.Experience
 open Rl.Core.Foundations
 open Rl.Core.Learning
 open Rl.Core.Networks
@@ -39,17 +41,69 @@ let ``the best of many has rank ½, the worst -½`` () =
     Assert.Equal<float[]>([| 0.5; -0.5; 0.0 |], Es.centredRanks [| 9.0; -4.0; 1.0 |])
     Assert.Equal<float[]>([| 0.0; 0.0 |], Es.centredRanks [| 3.0; 3.0 |])
 
+let private plain: Part = { First = 0; Layout = Layout [||] }
+
+let private seedsOf policy spread directions : CandidateSeeds =
+    { Policy = policy; Spread = spread; Directions = directions; Key = Rng.create 3UL; Frozen = [] }
+
+let private vectors (candidates: ICandidates) length = Array.init candidates.Count (Candidates.vector candidates length)
+
 [<Fact>]
 let ``mirrored candidates lie on both sides of the policy`` () =
-    let policy = [| 1.0f; 2.0f |]
-    let candidates = Search.mirrored policy 0.5 [| [| 2.0f; -4.0f |]; [| 1.0f; 1.0f |] |]
+    let seeds = seedsOf [| 1.0f; 2.0f |] (CandidateSpread.Mirrored 0.5) 2
+    let candidates = vectors (Candidates.along seeds [| [| 2.0f; -4.0f |]; [| 1.0f; 1.0f |] |]) 2
     Assert.Equal<float32[][]>([| [| 2.0f; 0.0f |]; [| 0.0f; 4.0f |]; [| 1.5f; 2.5f |]; [| 0.5f; 1.5f |] |], candidates)
 
 [<Fact>]
+let ``candidates around a policy have a deviation of their own for each parameter`` () =
+    let seeds = seedsOf [| 1.0f; 2.0f |] (CandidateSpread.Around [| 3.0f; 0.5f |]) 2
+    let candidates = vectors (Candidates.along seeds [| [| 2.0f; -4.0f |]; [| 1.0f; 1.0f |] |]) 2
+    Assert.Equal<float32[][]>([| [| 7.0f; 0.0f |]; [| 4.0f; 2.5f |] |], candidates)
+
+[<Property>]
+let ``candidates that are drawn when they are asked for are those along the directions of all, frozen ones too``
+    (key: uint64)
+    (PositiveInt directions)
+    (isMirrored: bool)
+    (isFrozen: bool)
+    =
+    use workers = new Workers(2)
+    let network = Search.network (NetworkOptions.defaults [ 3 ]) ((Registry.make "CartPole-v1").Vectorise 1)
+    let part = Part.mode network
+    let n = part.Layout.Count
+    let block = part.Layout.Blocks |> Seq.item 1
+
+    let seeds =
+        { seedsOf
+              (Array.init n (fun i -> 0.001f * float32 i))
+              (if isMirrored then
+                   CandidateSpread.Mirrored 0.3
+               else
+                   CandidateSpread.Around(Array.init n (fun i -> 1.0f / float32 (i + 1))))
+              directions with
+            Key = Rng.create key
+            Frozen =
+                if isFrozen then
+                    [ { Name = block.Name; First = part.First + block.Offset; Count = block.Count } ]
+                else
+                    []
+        }
+
+    let struct (all, _) = Candidates.directions workers part seeds
+    let drawn = vectors (Candidates.drawn part seeds) n
+    let isStill (vector: float32[]) = vector[block.Offset] = seeds.Policy[block.Offset]
+
+    drawn = vectors (Candidates.along seeds all) n
+    && drawn.Length = (if isMirrored then 2 * directions else directions)
+    && Array.forall (fun vector -> isStill vector = isFrozen) drawn
+
+[<Fact>]
 let ``the directions of a key do not depend on the threads, and are standard normal`` () =
+    let seeds = seedsOf (Array.zeroCreate 5000) (CandidateSpread.Mirrored 1.0) 7
+
     let draw threads =
         use workers = new Workers(threads)
-        let struct (directions, next) = Search.directions workers 7 5000 (Rng.create 3UL)
+        let struct (directions, next) = Candidates.directions workers plain seeds
         directions, next
 
     let one, next = draw 1
@@ -67,13 +121,21 @@ let private options hidden : NetworkOptions =
         ActionScaling = ActionScaling.Bounds
     }
 
+/// Candidates that are given, as directions from 0.
+let private given (candidates: float32[][]) : struct (CandidateSeeds * float32[][]) =
+    let n = candidates[0].Length
+
+    struct (seedsOf (Array.zeroCreate n) (CandidateSpread.Around(Array.create n 1.0f)) candidates.Length, candidates)
+
 let private evaluate id copies (candidates: float32[][]) hidden episodes maxSteps bonus threads =
     use workers = new Workers(threads)
     let environment = (Registry.make id).Vectorise(copies: int)
     let network = Search.network (options hidden) environment
-    let population = Population(network, environment, episodes, maxSteps, bonus, workers)
+    let trial = { Episodes = episodes; MaxEpisodeSteps = maxSteps; Bonus = bonus }
+    let population = Population(network, environment, trial, workers)
     let state = (Search.start network environment false true).Initialise [] (Rng.create 8UL)
-    network, state, population.Evaluate(state, candidates)
+    let struct (seeds, directions) = given candidates
+    network, state, population.Evaluate(state, seeds, directions)
 
 [<Fact>]
 let ``a candidate's fitness is the mean return of its policy in its copy`` () =
@@ -136,14 +198,78 @@ let ``observations are taken in by the statistics, the same on any number of thr
         use workers = new Workers(threads)
         let environment = (Registry.make "Pendulum-v1").Vectorise 3
         let network = Search.network (options []) environment
-        let population = Population(network, environment, 1, 50, 0.0, workers)
+        let population = Population(network, environment, { Episodes = 1; MaxEpisodeSteps = 50; Bonus = 0.0 }, workers)
+
         let state = (Search.start network environment true true).Initialise [] (Rng.create 8UL)
-        population.Evaluate(state, Array.init 7 (fun _ -> Array.zeroCreate 4))
+        let struct (seeds, directions) = given (Array.init 7 (fun _ -> Array.zeroCreate 4))
+        population.Evaluate(state, seeds, directions)
 
     let one, three = run 1, run 3
     Assert.Equal(350.0, one.State.Observations.Count)
     Assert.Equal<float[]>(one.State.Observations.Mean, three.State.Observations.Mean)
     Assert.Equal<float[]>(one.Fitness, three.Fitness)
+
+[<Property(MaxTest = 20)>]
+let ``shares of copies bring what all copies bring together``
+    (key: uint64)
+    (PositiveInt directions)
+    (cut: byte)
+    (observes: bool)
+    =
+    use workers = new Workers(1)
+    let copies = 5
+    let first = 1 + int cut % (copies - 1)
+    let make (number: int) = (Registry.make "CartPole-v1").Vectorise number
+    let environment = make copies
+    let network = Search.network (options [ 3 ]) environment
+    let part = Part.mode network
+    let trial = { Episodes = 2; MaxEpisodeSteps = 30; Bonus = 0.25 }
+    let state = (Search.start network environment observes false).Initialise [] (Rng.create key)
+    let seeds = Candidates.seeds part state directions (CandidateSpread.Mirrored 2.0)
+    let candidates = Candidates.drawn part seeds
+    let whole = Judges(network, environment, trial, workers).Judge(state, candidates, 0, copies)
+
+    let sizes =
+        match environment.CopyBytes with
+        | Ok sizes -> sizes
+        | Error reason -> failwith reason
+
+    let share first number =
+        let own =
+            { state with
+                ActionKeys = Array.sub state.ActionKeys first number
+                Environments =
+                    { state.Environments with
+                        Count = number
+                        Bytes = SnapshotBytes.cut sizes copies first number state.Environments.Bytes
+                    }
+            }
+
+        Judges(network, make number, trial, workers).Judge(own, candidates, first, copies)
+
+    // What travels between processes is what the learner takes in.
+    let work = CandidateWork(trial, state, seeds)
+    let bytes = Array.copy state.Environments.Bytes
+
+    let take first number =
+        let judged = share first number
+        let output = BinaryOut()
+        CandidateRows.write copies first number judged output
+        let written = output.ToArray()
+        let input = BinaryIn(written, 0, written.Length, id)
+        let steps = (work :> IRoundWork).Read (first, number, input) ()
+        input.End()
+        SnapshotBytes.paste sizes copies first number judged.Acted.Environments.Bytes bytes
+        steps
+
+    let steps = take first (copies - first) + take 0 first
+
+    let told (result: CandidateResult) = result.Total, result.Steps, Seq.toList result.Ended
+
+    steps = (whole.Results |> Array.sumBy (fun result -> int64 result.Steps))
+    && Array.map told work.Results = Array.map told whole.Results
+    && work.Seen = whole.Seen
+    && bytes = whole.Acted.Environments.Bytes
 
 [<Fact>]
 let ``the cross-entropy method keeps the elite's mean and deviation`` () =
@@ -152,9 +278,10 @@ let ``the cross-entropy method keeps the elite's mean and deviation`` () =
     let pairs = [ "Population", "2"; "EliteFraction", "1"; "MaxEpisodeSteps", "5" ]
     use learner = Cem.create (CemOptions.ofPairs pairs) ((Registry.make "CartPole-v1").Vectorise 1) workers
     let state = learner.Initialise(Rng.create 6UL)
-    let struct (noise, _) = Search.directions workers 2 10 state.Key
-    let struct (next, _) = learner.Transition state
     let part = Part.mode learner.Network
+    let seeds = Candidates.seeds part state 2 (CandidateSpread.Mirrored 1.0)
+    let struct (noise, _) = Candidates.directions workers part seeds
+    let struct (next, _) = learner.Transition state
     let mean = (Part.elements part next.Parameters).ToArray()
 
     for i in 0..9 do

@@ -34,6 +34,15 @@ let ``splitting the data anywhere changes rounding only`` (seed: uint64) (cut: b
     && Array.forall2 close whole.SquaredDeviation parts.SquaredDeviation
 
 [<Property>]
+let ``a batch that is summed up elsewhere and joined gives the bits of its vectors`` (seed: uint64) (cut: byte) =
+    let data = normals 120 seed
+    let first = 3 * (int cut % 41)
+    let before = RunningStatistics.create 3 |> RunningStatistics.update (ReadOnlySpan(data, 0, first))
+    let rest = ReadOnlySpan(data, first, 120 - first)
+
+    RunningStatistics.join (RunningStatistics.ofBatch 3 rest) before = RunningStatistics.update rest before
+
+[<Property>]
 let ``normalised data has mean 0 and variance 1`` (seed: uint64) =
     let data = normals 600 seed
     let statistics = RunningStatistics.create 2 |> RunningStatistics.update (ReadOnlySpan data)

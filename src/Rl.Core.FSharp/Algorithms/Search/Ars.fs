@@ -96,27 +96,13 @@ module Ars =
         let top = if c.TopDirections = 0 then c.Directions else c.TopDirections
 
         // What it collects: the returns of θ ± ν δ.
-        let population =
-            Population(
-                network,
-                environment,
-                c.Candidates.EpisodesPerCandidate,
-                c.Candidates.MaxEpisodeSteps,
-                c.AliveBonus,
-                workers
-            )
+        let population = Population(network, environment, Search.trial c.Candidates c.AliveBonus, workers)
 
         let collect (state: TrainingState) =
-            let struct (directions, key) = Search.directions workers c.Directions n state.Key
-            let directions = Search.still state.Frozen part directions
-            let policy = (Part.elements part state.Parameters).ToArray()
-
-            struct (directions,
-                    population.Evaluate(
-                        state,
-                        Search.mirrored policy (PlanOptions.after c.Plan state.Steps c.Deviation) directions
-                    ),
-                    key)
+            let deviation = PlanOptions.after c.Plan state.Steps c.Deviation
+            let seeds = Candidates.seeds part state c.Directions (CandidateSpread.Mirrored deviation)
+            let struct (directions, key) = Candidates.directions workers part seeds
+            struct (directions, population.Evaluate(state, seeds, directions), key)
 
         let learn (state: TrainingState) (struct (directions: float32[][], result: PopulationResult, key)) =
             let theta = Array.copy state.Parameters

@@ -101,36 +101,24 @@ module Cem =
         let elite = Math.Max(2, int (Math.Round(c.EliteFraction * float c.Population)))
 
         // What it collects: the returns of a population.
-        let population =
-            Population(
-                network,
-                environment,
-                c.Candidates.EpisodesPerCandidate,
-                c.Candidates.MaxEpisodeSteps,
-                0.0,
-                workers
-            )
+        let population = Population(network, environment, Search.trial c.Candidates 0.0, workers)
 
         // The policies drawn around the mean, which is θ, with what they returned.
         let collect (state: TrainingState) =
-            let policy = (Part.elements part state.Parameters).ToArray()
-            let struct (noise, key) = Search.directions workers c.Population n state.Key
-            let noise = Search.still state.Frozen part noise
-            let deviation = state.Array "deviation"
-
-            let candidates = noise |> Array.map (fun noise -> Search.moved policy 1.0f (Array.map2 (*) noise deviation))
-
-            struct (candidates, population.Evaluate(state, candidates), key)
+            let spread = CandidateSpread.Around(state.Array "deviation")
+            let seeds = Candidates.seeds part state c.Population spread
+            let struct (directions, key) = Candidates.directions workers part seeds
+            struct (Candidates.along seeds directions, population.Evaluate(state, seeds, directions), key)
 
         // The distribution of the best.
-        let learn (state: TrainingState) (struct (candidates: float32[][], result: PopulationResult, key)) =
+        let learn (state: TrainingState) (struct (candidates: ICandidates, result: PopulationResult, key)) =
             // The sort is stable: of equal returns the earlier candidates are kept.
             let best =
                 result.Fitness
                 |> Array.mapi (fun index fitness -> struct (-fitness, index))
                 |> Array.sort
-                |> Array.map (fun struct (_, index) -> candidates[index])
                 |> Array.take elite
+                |> Array.map (fun struct (_, index) -> Candidates.vector candidates n index)
 
             let struct (mean, variance) = fit best n
             let remaining = Math.Max(0.0, 1.0 - float state.Updates / float c.ExtraDeviationUpdates)

@@ -121,29 +121,14 @@ module Es =
         let n = part.Layout.Count
 
         // What it collects: the returns of θ ± σ ε.
-        let population =
-            Population(
-                network,
-                environment,
-                c.Candidates.EpisodesPerCandidate,
-                c.Candidates.MaxEpisodeSteps,
-                0.0,
-                workers
-            )
-
+        let population = Population(network, environment, Search.trial c.Candidates 0.0, workers)
         let update = update c part
 
         let collect (state: TrainingState) =
-            let struct (directions, key) = Search.directions workers c.Directions n state.Key
-            let directions = Search.still state.Frozen part directions
-            let policy = (Part.elements part state.Parameters).ToArray()
-
-            struct (directions,
-                    population.Evaluate(
-                        state,
-                        Search.mirrored policy (PlanOptions.after c.Plan state.Steps c.Deviation) directions
-                    ),
-                    key)
+            let deviation = PlanOptions.after c.Plan state.Steps c.Deviation
+            let seeds = Candidates.seeds part state c.Directions (CandidateSpread.Mirrored deviation)
+            let struct (directions, key) = Candidates.directions workers part seeds
+            struct (directions, population.Evaluate(state, seeds, directions), key)
 
         let learn (state: TrainingState) (struct (directions: float32[][], result: PopulationResult, key)) =
             let ranks = centredRanks result.Fitness

@@ -3,12 +3,23 @@ namespace Rl.Core.Algorithms
 
 open System
 open System.Collections.Generic
+open System.Runtime.InteropServices
 open Rl.Core.Acting
 open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Foundations
 open Rl.Core.Learning
 open Rl.Core.Networks
+
+/// What a candidate is judged by.
+type internal CandidateTrial =
+    {
+        Episodes: int
+        /// An episode counts for no more than this many steps.
+        MaxEpisodeSteps: int
+        /// Subtracted from each reward.
+        Bonus: float
+    }
 
 /// What candidates did.
 type internal PopulationResult =
@@ -29,25 +40,51 @@ type internal CandidateResult() =
     member val Steps = 0 with get, set
     member val Ended = List<EpisodeResult>() with get
 
+/// What copies brought.
+type internal CandidatesJudged =
+    {
+        /// By candidate; those that other copies play have done nothing.
+        Results: CandidateResult[]
+        /// What each copy has seen, in their order; of no components where nobody asks.
+        Seen: RunningStatistics[]
+        /// The state with the copies as they are afterwards.
+        Acted: TrainingState
+    }
+
+/// Copies of an environment that act elsewhere, in other processes, and judge all candidates.
+type internal ICandidatesElsewhere =
+    /// Is told that a learner will have candidates judged by it.
+    abstract Bound: unit -> unit
+
+    /// What all copies bring.
+    abstract Judge:
+        actor: Actor * trial: CandidateTrial * state: TrainingState * seeds: CandidateSeeds -> CandidatesJudged
+
 /// The steps of one copy as the returns of candidates, one after the other, each with some episodes.
 [<Sealed>]
-type internal FitnessSink(share: ActorShare, part: Part, copies: int, episodes: int, maxEpisodeSteps: int, bonus: float)
-    =
+type internal FitnessSink(share: ActorShare, part: Part, trial: CandidateTrial) =
     let seen = List<float32>()
-    let mutable candidates: float32[][] = [||]
+    let mutable candidates: ICandidates voption = ValueNone
     let mutable results: CandidateResult[] = [||]
+    let mutable observes = false
+    let mutable stride = 0
     let mutable index = 0
     let mutable left = 0
     let mutable length = 0
 
-    /// All that was observed since `Start`, encoded, before normalisation.
-    member _.Seen = seen
+    /// The statistics of all that was observed since `Start`, encoded, before normalisation.
+    member _.Seen: RunningStatistics =
+        let seen = CollectionsMarshal.AsSpan seen
+        RunningStatistics.ofBatch (if observes then share.ObservationSize else 0) (Span.op_Implicit seen)
 
-    /// Before the first step: the copy plays the candidates of its number, of its number + N, and so on.
-    member _.Start(all: float32[][], into: CandidateResult[]) =
-        candidates <- all
+    /// Before the first step. The copy, which is number `copy` of `copies`, plays the candidates of its number, of its
+    /// number + N, and so on.
+    member _.Start(all: ICandidates, copy: int, copies: int, observing: bool, into: CandidateResult[]) =
+        candidates <- ValueSome all
         results <- into
-        index <- share.First - copies
+        observes <- observing
+        stride <- copies
+        index <- copy - copies
         left <- 0
         seen.Clear()
 
@@ -57,23 +94,25 @@ type internal FitnessSink(share: ActorShare, part: Part, copies: int, episodes: 
         member _.Cut(_, _) = ()
 
         member _.Asks(share, _) =
+            let candidates = candidates.Value
+
             if left = 0 then
-                index <- index + copies
-                left <- episodes
+                index <- index + stride
+                left <- trial.Episodes
                 length <- 0
 
-                if index < candidates.Length then
-                    candidates[index].CopyTo(share.Theta.Slice part.First)
+                if index < candidates.Count then
+                    candidates.Write(index, share.Theta.Slice(part.First, part.Layout.Count))
 
-            index < candidates.Length
+            index < candidates.Count
 
         member _.Before(share, _) =
-            CollectionExtensions.AddRange(seen, share.Shown)
+            if observes then CollectionExtensions.AddRange(seen, share.Shown)
             true
 
         member _.After(share, _) =
             let result = results[index]
-            result.Total <- result.Total + float share.Rewards[0] - bonus
+            result.Total <- result.Total + float share.Rewards[0] - trial.Bonus
             result.Steps <- result.Steps + 1
             length <- length + 1
 
@@ -81,17 +120,36 @@ type internal FitnessSink(share: ActorShare, part: Part, copies: int, episodes: 
                 result.Ended.Add { Return = share.EpisodeReturns[0]; Length = share.EpisodeLengths[0] }
                 left <- left - 1
                 length <- 0
-            elif length >= maxEpisodeSteps then
+            elif length >= trial.MaxEpisodeSteps then
                 left <- left - 1
                 length <- 0
                 // The next candidate begins an episode of its own.
                 share.Cut 0
 
-/// Judges candidates, which are vectors of the policy's parameters: candidate i plays in copy i mod N, so that what
-/// it meets depends neither on threads nor on how long others play. Not thread-safe.
+/// Copies of an environment that judge candidates, which are vectors of the policy's parameters: candidate i plays in
+/// copy i mod N, so that what it meets depends neither on threads nor on how long others play. The batch may be some
+/// of N copies. Not thread-safe.
 [<Sealed>]
-type internal Population
-    (actor: Actor, environment: BatchEnvironment, episodes: int, maxEpisodeSteps: int, bonus: float, workers: Workers) =
+type internal Judges(actor: Actor, environment: BatchEnvironment, trial: CandidateTrial, workers: Workers) =
+    let actors = Actors(actor, None, Actor.layout actor, environment, Explorer.Mode, true, environment.Count, workers)
+    let part = Part.mode actor
+    let sinks = actors.Shares |> Array.map (fun share -> FitnessSink(share, part, trial))
+
+    /// What the batch's copies, those from `first` on of `copies`, bring; observations are normalised with the state's
+    /// statistics.
+    member _.Judge(state: TrainingState, candidates: ICandidates, first: int, copies: int) : CandidatesJudged =
+        let results = Array.init candidates.Count (fun _ -> CandidateResult())
+        let observes = state.Observations.Size > 0
+
+        for share in 0 .. sinks.Length - 1 do
+            sinks[share].Start(candidates, first + share, copies, observes, results)
+
+        let acted = actors.Collect(state, sinks |> Array.map (fun sink -> sink :> ISink))
+        { Results = results; Seen = sinks |> Array.map _.Seen; Acted = acted }
+
+/// Judges candidates in the copies of an environment, here or wherever they act. Not thread-safe.
+[<Sealed>]
+type internal Population(actor: Actor, environment: BatchEnvironment, trial: CandidateTrial, workers: Workers) =
     do
         environment.RequireSameStep()
 
@@ -101,40 +159,32 @@ type internal Population
                 ($"{environment.Id} has wrappers that couple its copies, and candidates are judged copy by copy; "
                  + "leave out NormalizeObservation and NormalizeReward, or restore their statistics frozen.")
 
-    let copies = environment.Count
-    let actors = Actors(actor, None, Actor.layout actor, environment, Explorer.Mode, true, copies, workers)
-    let part = Part.mode actor
+    let judge: TrainingState -> CandidateSeeds -> float32[][] -> CandidatesJudged =
+        match box environment with
+        | :? ICandidatesElsewhere as copies ->
+            copies.Bound()
+            fun state seeds _ -> copies.Judge(actor, trial, state, seeds)
+        | _ ->
+            let judges = Judges(actor, environment, trial, workers)
 
-    let sinks =
-        actors.Shares
-        |> Array.map (fun share -> FitnessSink(share, part, copies, episodes, maxEpisodeSteps, bonus))
+            fun state seeds directions -> judges.Judge(state, Candidates.along seeds directions, 0, environment.Count)
 
-    /// The mean returns of candidates, observations normalised with the state's statistics, which take in what was
-    /// seen afterwards.
-    member _.Evaluate(state: TrainingState, candidates: float32[][]) : PopulationResult =
-        let results = Array.init candidates.Length (fun _ -> CandidateResult())
-
-        for sink in sinks do
-            sink.Start(candidates, results)
-
-        let acted = actors.Collect(state, sinks |> Array.map (fun sink -> sink :> ISink))
+    /// The mean returns of candidates, whose directions have been drawn; observations are normalised with the state's
+    /// statistics, which take in what was seen afterwards, copy by copy.
+    member _.Evaluate(state: TrainingState, seeds: CandidateSeeds, directions: float32[][]) : PopulationResult =
+        let judged = judge state seeds directions
+        let results = judged.Results
 
         {
-            Fitness = results |> Array.map (fun result -> result.Total / float episodes)
+            Fitness = results |> Array.map (fun result -> result.Total / float trial.Episodes)
             Episodes = results |> Seq.collect _.Ended |> Seq.toArray
             State =
-                { acted with
+                { judged.Acted with
                     Steps = state.Steps + (results |> Array.sumBy (fun result -> int64 result.Steps))
                     Updates = state.Updates + 1L
                     Observations =
-                        sinks
-                        |> Array.fold
-                            (fun statistics sink ->
-                                if statistics.Size = 0 then
-                                    statistics
-                                else
-                                    RunningStatistics.update (ReadOnlySpan(sink.Seen.ToArray())) statistics)
-                            state.Observations
+                        judged.Seen
+                        |> Array.fold (fun statistics seen -> RunningStatistics.join seen statistics) state.Observations
                 }
         }
 
@@ -145,6 +195,14 @@ module internal Search =
     /// A policy for the environment's spaces.
     let network (options: NetworkOptions) (environment: BatchEnvironment) : Actor =
         NetworkOptions.actor 0.0 environment options
+
+    /// What candidates are judged by, of their options.
+    let trial (options: CandidateOptions) (bonus: float) : CandidateTrial =
+        {
+            Episodes = options.EpisodesPerCandidate
+            MaxEpisodeSteps = options.MaxEpisodeSteps
+            Bonus = bonus
+        }
 
     /// The number of parameters of `network` for these spaces.
     let parameters (options: NetworkOptions) (observations: Space) (actions: Space) : int =
@@ -161,46 +219,6 @@ module internal Search =
                     if fromZero then (Part.elements (Part.mode actor) state.Parameters).Clear()
                     state
         }
-
-    /// Directions of standard normal numbers [count, n], direction i from the i-th stream of the key: struct
-    /// (directions, the generator that follows).
-    let directions (workers: Workers) (count: int) (n: int) (key: Rng) : struct (float32[][] * Rng) =
-        let struct (keys, key) = Rng.splitMany count key
-        let directions = Array.init count (fun _ -> Array.zeroCreate<float32> n)
-
-        workers.Run(
-            count,
-            fun index ->
-                let mutable rng = keys[index]
-                let direction = directions[index]
-
-                for i in 0 .. n - 1 do
-                    let struct (value, next) = Rng.normal rng
-                    rng <- next
-                    direction[i] <- float32 value
-        )
-
-        struct (directions, key)
-
-    /// The directions with 0 for what of a part of θ is frozen, where candidates then do not differ.
-    let still (frozen: FrozenBlock list) (part: Part) (directions: float32[][]) : float32[][] =
-        if not frozen.IsEmpty then
-            let zeros = Array.zeroCreate<float32> part.Layout.Count
-
-            for direction in directions do
-                FrozenBlocks.keep frozen part.First part.Layout (ReadOnlySpan zeros) (Span direction)
-
-        directions
-
-    /// policy + scale · direction.
-    let moved (policy: float32[]) (scale: float32) (direction: float32[]) : float32[] =
-        Array.map2 (fun value step -> value + scale * step) policy direction
-
-    /// θ + scale·d₀, θ − scale·d₀, θ + scale·d₁, …: two candidates a direction.
-    let mirrored (policy: float32[]) (scale: float) (directions: float32[][]) : float32[][] =
-        Array.init (2 * directions.Length) (fun index ->
-            let sign = if index % 2 = 0 then 1.0f else -1.0f
-            moved policy (sign * float32 scale) directions[index / 2])
 
     /// Σ wᵢ dᵢ, in the order of the directions.
     let combine (weights: float[]) (directions: float32[][]) : float[] =

@@ -103,7 +103,7 @@ internal static class MinariFolder
             ["action_space"] = actions.Text,
         };
         Add("env_spec", metadata.EnvironmentSpecification);
-        json["dataset_id"] = IdOf(path, metadata.Id);
+        json["dataset_id"] = IdOf(path, metadata.Id, Root);
         Add("code_permalink", metadata.CodePermalink);
         AddList("author", metadata.Authors);
         AddList("author_email", metadata.AuthorEmails);
@@ -146,18 +146,32 @@ internal static class MinariFolder
 
     /// <summary>The stated id where the folder is called so, as Minari's loader wants it; else one of the folder's
     /// name.</summary>
-    private static string IdOf(string path, string id)
+    /// <summary>The id of a data set: its own where it lies there; else where it lies below a root, which is how
+    /// Minari's loader lists it; else the name of its folder.</summary>
+    internal static string IdOf(string path, string id, string root)
     {
-        var full = Path.GetFullPath(path).Replace('\\', '/').TrimEnd('/');
+        var full = Whole(path);
         if (id.Length > 0 && full.EndsWith("/" + id, StringComparison.Ordinal))
         {
             return id;
         }
 
-        var name = full[(full.LastIndexOf('/') + 1)..];
+        var above = Whole(root) + "/";
+        var name = full.StartsWith(above, StringComparison.Ordinal)
+            ? full[above.Length..]
+            : full[(full.LastIndexOf('/') + 1)..];
         var dash = name.LastIndexOf("-v", StringComparison.Ordinal);
         return dash > 0 && int.TryParse(name.AsSpan(dash + 2), out _) ? name : $"{name}-v0";
+
+        static string Whole(string place) => Path.GetFullPath(place).Replace('\\', '/').TrimEnd('/');
     }
+
+    /// <summary>Where Minari looks for data sets.</summary>
+    private static string Root =>
+        System.Environment.GetEnvironmentVariable("MINARI_DATASETS_PATH") is { Length: > 0 } given
+            ? given
+            : Path.Combine(
+                System.Environment.GetFolderPath(System.Environment.SpecialFolder.UserProfile), ".minari", "datasets");
 
     private static string[] Texts(string path, JsonObject json, string name) => json[name] switch
     {
