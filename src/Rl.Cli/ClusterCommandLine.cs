@@ -35,6 +35,13 @@ internal static class ClusterCommandLine
         {
             Description = "Start no workers here; wait for those of rl cluster worker.",
         };
+        var lag = NumberOption.Whole(
+            "--maximum-lag",
+            "Of impala and appo, whose workers do not wait for each other: how many updates older than the policy that "
+                + "learns the policy of a step may be. Workers do not run further ahead; what takes longer is not "
+                + "learned from, and counted.",
+            least: 0,
+            otherwise: 8);
         var keep = new Option<bool>("--keep-in-store")
         {
             Description = "Save the run's files in the store too, with each checkpoint: --resume goes on from there on "
@@ -48,6 +55,7 @@ internal static class ClusterCommandLine
         run.AddTo(command);
         command.Add(workers);
         command.Add(none);
+        command.Add(lag);
         command.Add(keep);
         members.AddTo(command);
         command.SetAction(parsed => ClusterCommand.Train(
@@ -56,6 +64,7 @@ internal static class ClusterCommandLine
             {
                 Workers = parsed.GetValue(workers),
                 StartsNone = parsed.GetValue(none),
+                MaximumLag = parsed.GetValue(lag),
                 KeepsInStore = parsed.GetValue(keep),
                 Plugins = parsed.GetValue(plugins) ?? [],
             },

@@ -16,17 +16,21 @@ namespace Rl.Distributed;
 /// copies act while it learns here.</summary>
 /// <remarks>An agent becomes the same bit for bit as in one process, whatever the number of workers and whichever of
 /// them are lost meanwhile: what a worker does follows from the request alone. That holds for environments whose states
-/// can be copied, as the library's; of others, the copies of a lost worker begin new episodes.</remarks>
+/// can be copied, as the library's; of others, the copies of a lost worker begin new episodes. IMPALA and APPO learn
+/// from the workers that are quicker while the others still act (<see cref="RlClusterOptions.MaximumLag"/>): what they
+/// become depends on who was when.</remarks>
 public sealed class RlCluster : IAsyncDisposable
 {
     private readonly Member member;
     private readonly WorkerDirectory directory;
     private readonly WorkerLedger ledger = new();
+    private readonly int maximumLag;
     private readonly Action<string> notify;
 
-    private RlCluster(Member member, Action<string> notify)
+    private RlCluster(Member member, int maximumLag, Action<string> notify)
     {
         this.member = member;
+        this.maximumLag = maximumLag;
         this.notify = notify;
         directory = new(member.Services.GetRequiredService<ISiloStatusOracle>());
     }
@@ -53,7 +57,7 @@ public sealed class RlCluster : IAsyncDisposable
         options.Validate();
         Action<string> notify = notices is null ? _ => { } : notices.Report;
         var member = await Member.Join(options, isWorker: false, cancellationToken).ConfigureAwait(false);
-        return new(member, notify);
+        return new(member, options.MaximumLag, notify);
     }
 
     /// <summary>Waits until so many workers are there.</summary>
@@ -79,8 +83,8 @@ public sealed class RlCluster : IAsyncDisposable
     /// <summary>Has an agent's copies act in the workers until the result is disposed of: <c>using
     /// (cluster.Attach(agent)) { agent.Train(1_000_000); }</c>. Training waits where there is no worker.</summary>
     /// <param name="agent">An agent of an algorithm that collects rollouts with a critic (PPO, A2C, VPG, TRPO, NPG,
-    /// PPG, V-MPO), or that judges candidates by their episodes (ES, CEM, ARS), of which seeds and returns travel
-    /// alone.</param>
+    /// PPG, V-MPO, and IMPALA and APPO, whose workers do not wait for each other), or that judges candidates by their
+    /// episodes (ES, CEM, ARS), of which seeds and returns travel alone.</param>
     /// <param name="cancellationToken">Also ends the waiting for workers within an update.</param>
     /// <exception cref="ArgumentException">The agent's copies depend on each other, by a wrapper that normalises, or
     /// its algorithm acts otherwise.</exception>
@@ -94,14 +98,12 @@ public sealed class RlCluster : IAsyncDisposable
             Notes = [.. agent.EnvironmentNotes.SelectMany(note => new[] { note.Key, note.Value })],
             Description = [],
         };
-        var attached = agent.ActElsewhere(new RoundCarrier(
-            member.Services.GetRequiredService<IGrainFactory>(),
-            directory,
-            ledger,
-            member.Notices,
-            plan,
-            notify,
-            cancellationToken));
+        var grains = member.Services.GetRequiredService<IGrainFactory>();
+        var calls = new WorkerCalls(grains, directory, ledger, member.Notices, plan);
+        var carrier = new AgentCarrier(
+            new RoundCarrier(grains, directory, ledger, member.Notices, plan, notify, cancellationToken),
+            new AsynchronousCarrier(calls, directory, ledger, member.Notices, maximumLag, notify, cancellationToken));
+        var attached = carrier.Until(agent.ActElsewhere(carrier));
 
         // Who could not act for the last agent may well act for this one.
         ledger.ForgetRefusals();

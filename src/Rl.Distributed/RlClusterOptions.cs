@@ -48,6 +48,11 @@ public sealed class RlClusterOptions
     /// <summary>How many questions in a row a member may leave without an answer; at least 1.</summary>
     public int MissedProbes { get; set; } = 3;
 
+    /// <summary>Of a learner whose workers do not wait for each other (IMPALA, APPO): how many updates older than the
+    /// policy that learns the policy of a step may be; at least 0. Workers do not run further ahead, and what takes
+    /// longer is thrown away and counted.</summary>
+    public int MaximumLag { get; set; } = 8;
+
     /// <summary>Environments of your own that a worker makes by their <see cref="IEnvironment.Name"/>.</summary>
     public IDictionary<string, Func<IEnvironment>> Environments { get; } =
         new Dictionary<string, Func<IEnvironment>>(StringComparer.Ordinal);
@@ -81,6 +86,12 @@ public sealed class RlClusterOptions
         }
 
         ArgumentOutOfRangeException.ThrowIfLessThan(MissedProbes, 1);
+        if (MaximumLag is < 0 or > 1_000_000)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(MaximumLag), MaximumLag, Invariant($"MaximumLag is {MaximumLag}; it must lie in [0, 1000000]."));
+        }
+
         if (Learner is not null)
         {
             Internal.Addresses.Parse(Learner, nameof(Learner));

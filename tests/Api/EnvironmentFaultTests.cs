@@ -98,6 +98,8 @@ public sealed class EnvironmentFaultTests
     [Theory]
     [InlineData("npg")]
     [InlineData("trpo")]
+    [InlineData("appo")]
+    [InlineData("impala")]
     [InlineData("ppg")]
     [InlineData("vmpo")]
     public void Actions_may_be_tuples_within_dictionaries(string algorithm)

@@ -132,9 +132,11 @@ public sealed class MaskTests
 
     [Theory]
     [InlineData("a2c")]
+    [InlineData("appo")]
     [InlineData("ars")]
     [InlineData("cem")]
     [InlineData("es")]
+    [InlineData("impala")]
     [InlineData("npg")]
     [InlineData("ppg")]
     [InlineData("ppo")]

@@ -251,6 +251,7 @@ internal sealed class Running : IAsyncDisposable
                 Secret = options.Secret,
                 Store = options.Store,
                 Name = options.Name,
+                MaximumLag = options.MaximumLag,
             },
             told);
         var running = new Running(cluster, told);

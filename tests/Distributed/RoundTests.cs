@@ -107,6 +107,11 @@ internal sealed class Puppets : IDisposable
     private readonly Dictionary<int, ShareWorker> workers = [];
     private readonly ConcurrentDictionary<int, int> asked = [];
 
+    private static ActorPlan Plan => new() { Version = "", Environment = "", Notes = [], Description = [] };
+
+    private IGrainFactory Grains =>
+        Puppet.Of<IGrainFactory>((_, arguments) => Grain(all.IndexOf(ActorKey.Worker((string)arguments[0]!))));
+
     public Puppets(int count, EnvironmentSource source)
     {
         this.source = source;
@@ -124,14 +129,18 @@ internal sealed class Puppets : IDisposable
     /// <summary>The worker is no member any more.</summary>
     public void End(int worker) => live.Remove(all[worker]);
 
-    public IRoundCarrier Carrier(Notices told) => new RoundCarrier(
-        Puppet.Of<IGrainFactory>((_, arguments) => Grain(all.IndexOf(ActorKey.Worker((string)arguments[0]!)))),
-        directory,
-        new WorkerLedger(),
-        new PeerNotices(),
-        new ActorPlan { Version = "", Environment = "", Notes = [], Description = [] },
-        told.Report,
-        CancellationToken.None);
+    public RoundCarrier Carrier(Notices told) => new(
+        Grains, directory, new WorkerLedger(), new PeerNotices(), Plan, told.Report, CancellationToken.None);
+
+    /// <summary>One whose workers do not wait, too.</summary>
+    public AgentCarrier Late(Notices told)
+    {
+        var (ledger, self) = (new WorkerLedger(), new PeerNotices());
+        var calls = new WorkerCalls(Grains, directory, ledger, self, Plan);
+        return new(
+            Carrier(told),
+            new AsynchronousCarrier(calls, directory, ledger, self, 4, told.Report, CancellationToken.None));
+    }
 
     public void Dispose()
     {

@@ -34,15 +34,28 @@ internal static class Clusters
             return Train(agent, steps, null, null);
         }
 
+        using var times = new RoundTimes();
+        return await Spread(agent, steps, new bool[workers], times);
+    }
+
+    /// <summary>Steps a second by options with rounds of so many steps, the first round apart, with a worker for each
+    /// element, some of which are slow.</summary>
+    public static async Task<double> Rate(AgentOptions options, int round, string environment, bool[] areSlow)
+    {
+        using var agent = Agent.Create(options, Environments.Make(environment), seed: 1);
+        return (await Spread(agent, round, areSlow, null)).Rate;
+    }
+
+    private static async Task<ClusterRun> Spread(Agent agent, int round, bool[] areSlow, RoundTimes? times)
+    {
         await using var cluster = await RlCluster.StartAsync(new() { Port = Port }, new Notices());
-        var processes = Enumerable.Range(0, workers).Select(_ => Worker()).ToList();
+        var processes = areSlow.Select(Worker).ToList();
         try
         {
-            await cluster.WaitForWorkersAsync(workers).WaitAsync(TimeSpan.FromMinutes(2));
-            using var times = new RoundTimes();
+            await cluster.WaitForWorkersAsync(areSlow.Length).WaitAsync(TimeSpan.FromMinutes(2));
             using (cluster.Attach(agent))
             {
-                return await Task.Run(() => Train(agent, steps, times, cluster));
+                return await Task.Run(() => Train(agent, round, times, cluster));
             }
         }
         finally
@@ -81,7 +94,7 @@ internal static class Clusters
         return Math.Sqrt(logarithms.Sum(value => (value - mean) * (value - mean)) / (logarithms.Count - 1));
     }
 
-    private static Process Worker()
+    private static Process Worker(bool isSlow)
     {
         var command = typeof(Clusters).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
             .Single(data => data.Key == "Command").Value!;
@@ -92,6 +105,11 @@ internal static class Clusters
                 "--plugin", typeof(Clusters).Assembly.Location,
             ])
         { RedirectStandardInput = true, RedirectStandardOutput = true };
+        if (isSlow)
+        {
+            info.Environment[UnequalWalk.Variable] = "1";
+        }
+
         var process = Process.Start(info)!;
         process.BeginOutputReadLine();
         return process;

@@ -6,8 +6,8 @@ using System.Threading.Tasks;
 using Rl;
 using Rl.ClusterFigures;
 
-// What docs/distributed.md says of scaling: dotnet run -c Release --project tools/ClusterFigures [scaling|overhead|bytes].
-// Ratios are of one run on one machine.
+// What docs/distributed.md says of scaling: dotnet run -c Release --project tools/ClusterFigures [PART].
+// The parts: scaling, overhead, bytes, unequal. Ratios are of one run on one machine.
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 if (args is ["raw"])
 {
@@ -17,7 +17,7 @@ if (args is ["raw"])
 
 Plugin.Register(typeof(SleepingWalk).Assembly);
 const int Copies = 8;
-string[] parts = args is [] ? ["scaling", "overhead", "bytes"] : args;
+string[] parts = args is [] ? ["scaling", "overhead", "bytes", "unequal"] : args;
 foreach (var part in parts)
 {
     await (part switch
@@ -25,7 +25,9 @@ foreach (var part in parts)
         "scaling" => Scaling(),
         "overhead" => Overhead(),
         "bytes" => Bytes(),
-        _ => throw new ArgumentException($"There is no part \"{part}\"; the parts are scaling, overhead and bytes."),
+        "unequal" => Unequal(),
+        _ => throw new ArgumentException(
+            $"There is no part \"{part}\"; the parts are scaling, overhead, bytes and unequal."),
     });
     Console.WriteLine();
 }
@@ -106,6 +108,23 @@ static async Task Bytes()
 
     void Row(string name, double seconds) =>
         Console.WriteLine($"| {name} | {run.Bytes / seconds / 1e6:0} | {run.Bytes / seconds / raw:0%} |");
+}
+
+// Two workers, one of which takes four times as long for a step: PPO waits for it, APPO does not.
+static async Task Unequal()
+{
+    const int Steps = 64;
+    const int Round = 2 * Copies * Steps;
+    AgentOptions Planned(AgentOptions options) =>
+        options with { EnvironmentCopies = 2 * Copies, Threads = 1, TotalSteps = Round * 40 };
+    var ppo = Planned(new PpoOptions { RolloutSteps = Steps, Epochs = 4, MinibatchSize = 256 });
+    var appo = Planned(new AppoOptions { RolloutSteps = Steps, Epochs = 4, MinibatchSize = 256 });
+    var waiting = await Clusters.Rate(ppo, Round, nameof(UnequalWalk), [false, true]);
+    var late = await Clusters.Rate(appo, Round, nameof(UnequalWalk), [false, true]);
+    Console.WriteLine("| two workers, one with steps four times as long | steps/s | of PPO |");
+    Console.WriteLine("|---|---|---|");
+    Console.WriteLine($"| PPO, whose workers wait for each other | {waiting:0} | 1 |");
+    Console.WriteLine($"| APPO, whose workers do not | {late:0} | {late / waiting:0.00} |");
 }
 
 // PPO with 8 copies a worker.

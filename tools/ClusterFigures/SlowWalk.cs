@@ -54,6 +54,20 @@ public sealed class SleepingWalk : SlowWalk
     protected override void Wait() => Thread.Sleep(StepTime);
 }
 
+/// <summary>Steps of 1 ms, and of 4 ms in a process whose variable RL_FIGURES_SLOW is set: a machine that is slower
+/// than the others.</summary>
+public sealed class UnequalWalk : SlowWalk
+{
+    /// <summary>The variable of a slow process.</summary>
+    public const string Variable = "RL_FIGURES_SLOW";
+
+    private static readonly TimeSpan StepTime =
+        TimeSpan.FromMilliseconds(System.Environment.GetEnvironmentVariable(Variable) is null ? 1 : 4);
+
+    /// <inheritdoc/>
+    protected override void Wait() => Thread.Sleep(StepTime);
+}
+
 /// <summary>Steps that keep a core busy for 50 µs.</summary>
 public sealed class BusyWalk : SlowWalk
 {

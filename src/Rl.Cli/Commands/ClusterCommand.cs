@@ -123,6 +123,7 @@ internal static class ClusterCommand
         Store = Store(request),
         Secret = Secret(request.SecretFile),
         Threads = request.Threads,
+        MaximumLag = request.MaximumLag,
     };
 
     /// <summary>Arguments are for everybody to see, and a store's text may hold a password.</summary>

@@ -13,6 +13,7 @@ module Catalogue =
         [
             A2c.entry
             Airl.entry
+            Appo.entry
             Ars.entry
             Awac.entry
             Awr.entry
@@ -38,6 +39,7 @@ module Catalogue =
             FilteredCloning.entry
             Fqf.entry
             Gail.entry
+            Impala.entry
             Iql.entry
             Iqn.entry
             Mbpo.entry

@@ -11,8 +11,10 @@ open Rl.Core.Learning
 /// The copies of a batch, acting elsewhere. A learner that collects rollouts with a critic and is bound to it (PPO,
 /// A2C, VPG, TRPO, NPG, PPG, V-MPO) or judges candidates (ES, CEM, ARS), and is bound to it, becomes the same bit for
 /// bit as if it were bound to `inner`, however the carrier spreads the copies, and its states are the same: saved by
-/// one, resumed by the other. `inner` begins episodes and tells spaces; its copies are not stepped. It stays its
-/// maker's.
+/// one, resumed by the other. A learner that corrects for the age of policies (IMPALA, APPO) has copies that do not wait
+/// for each other, where the carrier is an `IAsynchronousCarrier`: what it becomes depends on who was quicker, its
+/// states are still those of one process. `inner` begins episodes and tells spaces; its copies are not stepped. It
+/// stays its maker's.
 /// `ArgumentException` where the copies depend on each other.
 [<Sealed>]
 type DistributedBatch(inner: BatchEnvironment, carrier: IRoundCarrier) =
@@ -23,6 +25,10 @@ type DistributedBatch(inner: BatchEnvironment, carrier: IRoundCarrier) =
     let mutable isBound = false
     // What the copies showed after the latest round; none before the first, and after `inner` has begun others.
     let mutable shown: float32[] voption = ValueNone
+    let mutable mayLag = false
+    let mutable lag = RolloutLag.Of 0
+    // Shares that do not wait, and the environments of the state that they go on from.
+    let mutable late: struct (AsynchronousRounds * BatchSnapshot) voption = ValueNone
 
     let isSame (one: ShareWork) (other: ShareWork) =
         match one, other with
@@ -41,9 +47,21 @@ type DistributedBatch(inner: BatchEnvironment, carrier: IRoundCarrier) =
             described <- ValueSome(struct (description, bytes))
             struct (description, bytes)
 
-    /// Has the work done: the state after acting. Where a worker's network made a number that is not finite, `here`
-    /// does the same in this process, and fails as it would have: what a network cannot compute, it cannot compute here
-    /// either.
+    /// Fails as it would have here: where a worker's network made a number that is not finite, `here` does the same in
+    /// this process, which cannot compute it either.
+    let raiseFailure (failure: ShareFailure) (here: Workers -> unit) : TrainingState =
+        match failure with
+        | ShareFailure.Environment(message, id, copy, step, index, value) ->
+            raise (EnvironmentFailure(message, id, copy, step, index, value, null))
+        | ShareFailure.NonFinite(step, copy) ->
+            use workers = new Workers 1
+            here workers
+
+            invalidOp
+                $"A worker's network made a number that is not finite in step {step} of copy {copy}; that of \
+                  this process did not."
+
+    /// Has the work done: the state after acting. `here` does the same in this process.
     let carry (work: ShareWork) (state: TrainingState) (round: IRoundWork) (here: Workers -> unit) : TrainingState =
         let struct (description, bytes) = describe work
         let round = DistributedRound(bytes, ShareFormat.key bytes, description, inner.RestoresEpisodes, state, round)
@@ -53,19 +71,45 @@ type DistributedBatch(inner: BatchEnvironment, carrier: IRoundCarrier) =
             invalidOp "The carrier came back before all copies had acted."
 
         match round.Failure with
-        | Some(ShareFailure.Environment(message, id, copy, step, index, value)) ->
-            raise (EnvironmentFailure(message, id, copy, step, index, value, null))
-        | Some(ShareFailure.NonFinite(step, copy)) ->
-            use workers = new Workers 1
-            here workers
-
-            invalidOp
-                $"A worker's network made a number that is not finite in step {step} of copy {copy}; that of \
-                  this process did not."
+        | Some failure -> raiseFailure failure here
         | None ->
             blowups <- blowups + round.Blowups
             shown <- ValueSome round.Shown
             round.Acted
+
+    /// The shares that go on from a state: those of before, or others.
+    let roundsFrom (description: ShareDescription) (bytes: byte[]) options maximumLag (state: TrainingState) =
+        let key = ShareFormat.key bytes
+
+        match late with
+        | ValueSome(struct (rounds, left)) when rounds.Key = key && obj.ReferenceEquals(left, state.Environments) ->
+            rounds
+        | _ -> AsynchronousRounds(bytes, key, description, options, inner.RestoresEpisodes, maximumLag, state)
+
+    /// A rollout of the shares that come first.
+    let collectLate (carrier: IAsynchronousCarrier) network options (state: TrainingState) (into: Rollout) =
+        let struct (description, bytes) = describe (ShareWork.Rollouts(network, options))
+        let rounds = roundsFrom description bytes options carrier.MaximumLag state
+        late <- ValueNone
+        rounds.Begin(state, into)
+        carrier.Fill rounds
+
+        match rounds.Failure with
+        | ValueSome(struct (failure, parameters)) ->
+            raiseFailure failure (fun workers ->
+                let acted = { state with Parameters = parameters }
+                Collector(network, inner, options, workers).Collect acted |> ignore)
+        | ValueNone ->
+            if not rounds.IsFull then
+                invalidOp "The carrier came back before a rollout was full."
+
+            let struct (age, acted) = rounds.Take into
+            lag <- age
+            carrier.Taken(age.Mean, age.Largest, age.DroppedSteps)
+            blowups <- blowups + rounds.TakeBlowups()
+            shown <- ValueSome rounds.Shown
+            late <- ValueSome(struct (rounds, acted.Environments))
+            acted
 
     /// The batch whose copies act elsewhere.
     member _.Inner = inner
@@ -117,10 +161,15 @@ type DistributedBatch(inner: BatchEnvironment, carrier: IRoundCarrier) =
 
     interface IRolloutsElsewhere with
         member _.Bound() = isBound <- true
+        member _.MayLag() = mayLag <- true
+        member _.Lag = lag
 
         member _.Collect(network, options, state, into) =
-            carry (ShareWork.Rollouts(network, options)) state (RolloutWork(options, state, into)) (fun workers ->
-                Collector(network, inner, options, workers).Collect state |> ignore)
+            match box carrier with
+            | :? IAsynchronousCarrier as carrier when mayLag -> collectLate carrier network options state into
+            | _ ->
+                carry (ShareWork.Rollouts(network, options)) state (RolloutWork(options, state, into)) (fun workers ->
+                    Collector(network, inner, options, workers).Collect state |> ignore)
 
     interface ICandidatesElsewhere with
         member _.Bound() = isBound <- true

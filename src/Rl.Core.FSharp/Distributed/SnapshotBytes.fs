@@ -56,18 +56,34 @@ module internal CopyRows =
     let size (number: int) (parts: CopyRows list) : int64 =
         parts |> List.sumBy (fun part -> int64 part.Rows * int64 part.CopyBytes * int64 number)
 
-    /// Copies all of a smaller set's bytes, which follow one another in `source`, to the rows of the copies from
-    /// `first` on among `copies`.
-    let paste (parts: CopyRows list) (copies: int) (first: int) (number: int) (source: ReadOnlySpan<byte>) : unit =
-        let mutable offset = 0
+    /// Copies the bytes of `number` copies from `from` on of a smaller set of `own` copies, whose bytes follow one
+    /// another in `source`, to the rows of the copies from `first` on among `copies`.
+    let pasteSome
+        (parts: CopyRows list)
+        (copies: int)
+        (first: int)
+        (number: int)
+        (own: int)
+        (from: int)
+        (source: ReadOnlySpan<byte>)
+        : unit =
+        let mutable start = 0
 
         for part in parts do
-            let run, stride = number * part.CopyBytes, copies * part.CopyBytes
+            let run = number * part.CopyBytes
             let target = part.Bytes
 
             for row in 0 .. part.Rows - 1 do
-                source.Slice(offset, run).CopyTo(target.Slice(row * stride + first * part.CopyBytes, run))
-                offset <- offset + run
+                source
+                    .Slice(start + (row * own + from) * part.CopyBytes, run)
+                    .CopyTo(target.Slice((row * copies + first) * part.CopyBytes, run))
+
+            start <- start + part.Rows * own * part.CopyBytes
+
+    /// Copies all of a smaller set's bytes, which follow one another in `source`, to the rows of the copies from
+    /// `first` on among `copies`.
+    let paste (parts: CopyRows list) (copies: int) (first: int) (number: int) (source: ReadOnlySpan<byte>) : unit =
+        pasteSome parts copies first number number 0 source
 
 /// The bytes of a batch's snapshot by copies; `sizes` are those of `BatchEnvironment.CopyBytes`.
 [<RequireQualifiedAccess>]

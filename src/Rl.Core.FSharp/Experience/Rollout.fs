@@ -84,10 +84,30 @@ type internal CollectorOptions =
         ExplorationSteps: int
     }
 
+/// How much older the policies were that a rollout is of than the one that it was collected for, in updates.
+[<Struct>]
+type internal RolloutLag =
+    {
+        /// The mean over the steps.
+        Mean: float
+        Largest: int
+        /// Steps that were thrown away since the rollout before because they were too old.
+        DroppedSteps: int64
+    }
+
+    /// Of a rollout all of whose steps lag by the same.
+    static member internal Of(updates: int) = { Mean = float updates; Largest = updates; DroppedSteps = 0L }
+
 /// Copies of an environment that act elsewhere, in other processes, and give whole rollouts.
 type internal IRolloutsElsewhere =
     /// Is told that a learner will collect by it.
     abstract Bound: unit -> unit
+
+    /// Is told that the learner corrects for the age of policies: from now on copies need not wait for each other, and
+    /// a column of a rollout may be of any copy and of an older policy.
+    abstract MayLag: unit -> unit
+    /// How old the last rollout was.
+    abstract Lag: RolloutLag
 
     /// Lets all copies act by a state's policy and fills `into`: the state after acting.
     abstract Collect:

@@ -274,7 +274,7 @@ module internal LaneSums =
     /// The batches of all lanes for groups whose parameters are given.
     let batches (shape: SampleShape) (groups: (string * Parameters) list) : Batch list =
         let columns = ColumnInputs shape
-        let lanes = Lanes.count shape.Samples
+        let lanes = min shape.Units (Lanes.count shape.Samples)
         let mark lane x = if lanes = 1 then x else Expr.lane lane x
 
         List.init lanes (fun lane ->

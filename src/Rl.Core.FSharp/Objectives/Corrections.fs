@@ -123,6 +123,45 @@ type Corrections =
             let weight: 'T = clipped + unmixed * ratios[index]
             advantages[index] <- weight * (estimates[index] - values[index])
 
+    /// `VTraceAdvantages` with α = 1 of a whole rollout, of the errors of `RolloutVTrace`: the same numbers bit for bit
+    /// without the arrays that it reads. Lengths are checked, numbers as little as there; `advantages` [T, N] must not
+    /// overlap the arguments.
+    static member RolloutVTraceAdvantages<'T when 'T: unmanaged and 'T :> INumber<'T>>
+        (
+            rollout: RolloutSteps<'T>,
+            ratios: ReadOnlySpan<'T>,
+            errors: ReadOnlySpan<'T>,
+            policyRatioClip: 'T,
+            advantages: Span<'T>
+        ) : unit =
+        Guard.positiveLimit (nameof policyRatioClip) (Double.CreateTruncating policyRatioClip)
+        let columns, count = rollout.Columns, rollout.Rewards.Length
+        StepArrays.check columns (nameof ratios) count ratios.Length
+        StepArrays.check columns (nameof errors) count errors.Length
+        StepArrays.check columns (nameof advantages) count advantages.Length
+
+        for index in 0 .. count - 1 do
+            let isLast = index + columns >= count
+
+            let next =
+                if rollout.Truncated[index] then rollout.FinalValues[index]
+                elif isLast then rollout.LastValues[index + columns - count]
+                else rollout.Values[index + columns]
+
+            let following =
+                if isLast || rollout.Truncated[index] then
+                    next
+                else
+                    next + rollout.Trace * errors[index + columns]
+
+            let estimate =
+                if rollout.Terminated[index] then
+                    rollout.Rewards[index]
+                else
+                    rollout.Rewards[index] + rollout.Discount * following
+
+            advantages[index] <- 'T.Min(policyRatioClip, ratios[index]) * (estimate - rollout.Values[index])
+
     /// General off-policy returns: result = Gₜ = rₜ + γₜ (v′ₜ + cₜ (Gₜ₊₁ − q′ₜ)), with v′ₜ = Σ π(a|sₜ₊₁) q(sₜ₊₁, a),
     /// q′ₜ = q(sₜ₊₁, aₜ₊₁): `nextActionValues` [T, N], and the steps' traces for cₜ ≥ 0 of (sₜ₊₁, aₜ₊₁), 0 where an
     /// episode ended, which may be greater than 1 (Munos et al. 2016, equation 3). The last step bootstraps from v′

@@ -20,6 +20,12 @@ internal static class ClusterMetrics
     private static readonly Histogram<double> Rounds = Meter.CreateHistogram<double>(
         "rl.cluster.round.duration", "s", "How long rollouts took.");
 
+    private static readonly Histogram<double> Lags = Meter.CreateHistogram<double>(
+        "rl.cluster.lag", "{update}", "How many updates older the policies were than those that learned, by rollout.");
+
+    private static readonly Counter<long> Dropped = Meter.CreateCounter<long>(
+        "rl.cluster.steps.dropped", "{step}", "Environment steps that were too old to learn from.");
+
     public static void Acted(string worker, long steps, long bytes)
     {
         Steps.Add(steps, new KeyValuePair<string, object?>("worker", worker));
@@ -29,4 +35,13 @@ internal static class ClusterMetrics
     public static void ShareLost() => Lost.Add(1);
 
     public static void Round(double seconds) => Rounds.Record(seconds);
+
+    public static void Lag(double mean, long dropped)
+    {
+        Lags.Record(mean);
+        if (dropped > 0)
+        {
+            Dropped.Add(dropped);
+        }
+    }
 }

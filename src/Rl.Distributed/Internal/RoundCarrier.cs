@@ -25,12 +25,6 @@ internal sealed class RoundCarrier(
     Action<string> notify,
     CancellationToken cancellation) : IRoundCarrier
 {
-    /// <summary>How long a worker that could not be reached is left alone.</summary>
-    private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(300);
-
-    /// <summary>How often what cannot be waited for is looked at.</summary>
-    private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(200);
-
     /// <summary>A share is given to an idle worker too when it takes this much longer than the slowest other, and at
     /// least <see cref="LeastPatience"/>.</summary>
     private const double Patience = 3;
@@ -40,8 +34,7 @@ internal sealed class RoundCarrier(
     /// <summary>How many workers may fail with one share, until it is the share's fault.</summary>
     private const int MostFailures = 3;
 
-    private readonly HashSet<SiloAddress> begun = [];
-    private readonly Dictionary<SiloAddress, long> restsUntil = [];
+    private readonly WorkerCalls calls = new(grains, directory, ledger, self, environment);
     private readonly List<Attempt> left = [];
     private List<Share>? kept;
     private bool hasCarried;
@@ -60,7 +53,7 @@ internal sealed class RoundCarrier(
             while (shares.Exists(share => !share.IsDone))
             {
                 cancellation.ThrowIfCancellationRequested();
-                RequireMembership();
+                calls.RequireMembership();
                 self.Tell(notify);
                 var changed = directory.Changed;
                 var live = Available();
@@ -68,11 +61,11 @@ internal sealed class RoundCarrier(
                 Assign(round, shares, running, live, finished);
                 if (running.Count == 0)
                 {
-                    RequireWorkers(live);
+                    calls.RequireWorkers(live);
                 }
 
-                await Task.WhenAny(
-                    [changed, self.Lost, Task.Delay(Glance, cancellation), .. running.Select(attempt => attempt.Reply)])
+                var glance = Task.Delay(WorkerCalls.Glance, cancellation);
+                await Task.WhenAny([changed, self.Lost, glance, .. running.Select(attempt => attempt.Reply)])
                     .ConfigureAwait(false);
                 foreach (var attempt in running.Where(attempt => attempt.Reply.IsCompleted).ToList())
                 {
@@ -89,7 +82,7 @@ internal sealed class RoundCarrier(
         {
             // Those that are still at a share are not asked for more until they are through, whether another has done
             // it or the round has failed.
-            running.ForEach(attempt => Observe(attempt.Reply));
+            running.ForEach(attempt => WorkerCalls.Observe(attempt.Reply));
             left.AddRange(running);
         }
 
@@ -118,7 +111,7 @@ internal sealed class RoundCarrier(
         while (true)
         {
             cancellation.ThrowIfCancellationRequested();
-            RequireMembership();
+            calls.RequireMembership();
             self.Tell(notify);
             var changed = directory.Changed;
             var workers = Available();
@@ -137,14 +130,15 @@ internal sealed class RoundCarrier(
                 return kept;
             }
 
-            RequireWorkers(workers);
+            calls.RequireWorkers(workers);
             if (!hasTold && directory.Live.Count == 0)
             {
                 hasTold = true;
                 notify("there is no worker; waiting for one");
             }
 
-            await Task.WhenAny(changed, self.Lost, Task.Delay(Glance, cancellation)).ConfigureAwait(false);
+            var glance = Task.Delay(WorkerCalls.Glance, cancellation);
+            await Task.WhenAny(changed, self.Lost, glance).ConfigureAwait(false);
         }
     }
 
@@ -152,32 +146,7 @@ internal sealed class RoundCarrier(
     private List<SiloAddress> Available()
     {
         left.RemoveAll(attempt => attempt.Reply.IsCompleted || !directory.IsLive(attempt.Worker));
-        var now = Stopwatch.GetTimestamp();
-        return
-        [
-            .. directory.Live.Where(worker => !ledger.HasRefused(worker)
-                && restsUntil.GetValueOrDefault(worker) < now
-                && !left.Exists(attempt => attempt.Worker.Equals(worker))),
-        ];
-    }
-
-    private void RequireMembership()
-    {
-        if (self.Lost.IsCompleted)
-        {
-            throw new RlClusterException(
-                "The other members gave this learner up, since it did not answer for too long: it was stopped, or the "
-                    + "network was away. What was saved is there: resume the run.");
-        }
-    }
-
-    private void RequireWorkers(List<SiloAddress> available)
-    {
-        if (available.Count == 0 && directory.Live is { Count: > 0 } live && live.All(ledger.HasRefused))
-        {
-            var refusals = ledger.Read(live).Select(worker => $"{worker.Address}: {worker.Refusal}");
-            throw new RlClusterException($"No worker can act for this learner. {string.Join(" ", refusals)}");
-        }
+        return calls.Available(worker => left.Exists(attempt => attempt.Worker.Equals(worker)));
     }
 
     /// <summary>Takes back the shares of workers that are no longer members.</summary>
@@ -186,7 +155,7 @@ internal sealed class RoundCarrier(
         foreach (var attempt in running.Where(attempt => !directory.IsLive(attempt.Worker)).ToList())
         {
             running.Remove(attempt);
-            Observe(attempt.Reply);
+            WorkerCalls.Observe(attempt.Reply);
             Lose(attempt, "is lost");
         }
     }
@@ -194,7 +163,7 @@ internal sealed class RoundCarrier(
     private void Lose(Attempt attempt, string why)
     {
         attempt.Share.Running--;
-        begun.Remove(attempt.Worker);
+        calls.Forget(attempt.Worker);
         if (!attempt.Share.IsDone)
         {
             ClusterMetrics.ShareLost();
@@ -260,31 +229,8 @@ internal sealed class RoundCarrier(
         running.Add(new(share, worker, Stopwatch.GetTimestamp(), Ask(round, share, worker)));
     }
 
-    private async Task<(ActorReply Reply, long Bytes)> Ask(DistributedRound round, Share share, SiloAddress worker)
-    {
-        var request = round.Request(share.First, share.Number);
-        if (request.Length > SiloSetup.LargestMessage - 4096)
-        {
-            throw new RlClusterException(
-                $"A request has {request.Length} bytes, more than a message may hold: use fewer parameters.");
-        }
-
-        var actor = grains.GetGrain<IActorGrain>(ActorKey.Of(worker, directory.Self, round.Key));
-        var isKnown = begun.Contains(worker);
-        var reply = isKnown
-            ? await actor.Act(new() { Bytes = request }).ConfigureAwait(false)
-            : new() { Kind = ActorReplyKind.NeedsPlan };
-        if (reply.Kind == ActorReplyKind.NeedsPlan)
-        {
-            reply = await actor.Begin(environment with { Description = round.Description }).ConfigureAwait(false);
-            if (reply.Kind == ActorReplyKind.Done)
-            {
-                reply = await actor.Act(new() { Bytes = request }).ConfigureAwait(false);
-            }
-        }
-
-        return (reply, request.Length + (reply.Answer?.Length ?? 0));
-    }
+    private Task<(ActorReply Reply, long Bytes)> Ask(DistributedRound round, Share share, SiloAddress worker) =>
+        calls.Ask(worker, round.Key, round.Description, round.Request(share.First, share.Number));
 
     /// <summary>Takes in what came of an attempt; whether its share is done by it.</summary>
     private bool Take(DistributedRound round, Attempt attempt)
@@ -299,7 +245,7 @@ internal sealed class RoundCarrier(
                 ExceptionDispatchInfo.Throw(error);
             }
 
-            restsUntil[worker] = Stopwatch.GetTimestamp() + (long)(Rest.TotalSeconds * Stopwatch.Frequency);
+            calls.Rest(worker);
             Lose(attempt, "does not answer");
             return false;
         }
@@ -312,7 +258,7 @@ internal sealed class RoundCarrier(
                 return false;
             case ActorReplyKind.Done:
                 share.Running--;
-                begun.Add(worker);
+                calls.HasBegun(worker);
                 return Accept(round, share, worker, reply.Answer!, bytes);
             case ActorReplyKind.Refused:
                 ledger.Refused(worker, reply.Message ?? "");
@@ -353,12 +299,6 @@ internal sealed class RoundCarrier(
                     + $"time: {message}");
         }
     }
-
-    /// <summary>What nobody waits for any more may fail unheard.</summary>
-    private static void Observe(Task task) =>
-        task.ContinueWith(
-            done => _ = done.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted,
-            TaskScheduler.Default);
 
     /// <summary>Some copies of a round.</summary>
     private sealed class Share(int first, int number)

@@ -82,6 +82,8 @@ let private algorithms: (string * ((string * string) list -> BatchEnvironment ->
         "reinforce", bind Reinforce.create ReinforceOptions.ofPairs [ "EpisodesPerUpdate", "6"; "Hidden", "8" ]
         "vpg", bind Vpg.create VpgOptions.ofPairs (("ValueSteps", "3") :: rollout)
         "a2c", bind A2c.create A2cOptions.ofPairs rollout
+        "appo", bind Appo.create AppoOptions.ofPairs (("PolicyLag", "1") :: ppo)
+        "impala", bind Impala.create ImpalaOptions.ofPairs (("PolicyLag", "1") :: rollout)
         "npg", bind Npg.create NpgOptions.ofPairs (("ValueEpochs", "2") :: rollout)
         "trpo", bind Trpo.create TrpoOptions.ofPairs (("ValueEpochs", "2") :: rollout)
         "ppg",

@@ -73,6 +73,7 @@ let private diverging: (string * (string * string) list) list =
     [
         "a2c", [ rate; "RolloutSteps", "32" ]
         "airl", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
+        "appo", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
         "awac", recorded
         "awr", [ rate; "BatchSize", "16" ]
         "basic-mbrl", modelled
@@ -98,6 +99,7 @@ let private diverging: (string * (string * string) list) list =
         "filtered-bc", rate :: drawn
         "fqf", rate :: replayed
         "gail", [ rate; "RolloutSteps", "32"; "MinibatchSize", "64" ]
+        "impala", [ rate ]
         "iql", recorded
         "iqn", rate :: replayed
         "mbpo", critics

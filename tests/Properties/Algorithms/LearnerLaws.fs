@@ -87,6 +87,20 @@ let private all: (string * string * string * (string * string) list) list =
         "ppo",
         "Spot-v0",
         [ "Convolutions", "4x3x2"; "Recurrence", "gru"; "RecurrentUnits", "5" ]
+        "impala, an older policy", "impala", "CartPole-v1", [ "PolicyLag", "2"; "GaeLambda", "0.9" ]
+        "impala, an older policy with a memory",
+        "impala",
+        "Match-v0",
+        [ "PolicyLag", "1"; "Recurrence", "gru"; "RecurrentUnits", "5"; "NormaliseObservations", "true" ]
+        "impala, images and memory",
+        "impala",
+        "Spot-v0",
+        [ "Hidden", "16"; "Recurrence", "lstm"; "RecurrentUnits", "5"; "PolicyLag", "1" ]
+        "appo, an older policy and a seldom target",
+        "appo",
+        "CartPole-v1",
+        [ "PolicyLag", "2"; "TargetInterval", "3"; "LargestRatio", "1.2"; "SharedTrunk", "true" ]
+        "appo, gru", "appo", "CartPole-v1", [ "Recurrence", "gru"; "RecurrentUnits", "6"; "SequenceLength", "8" ]
         "reinforce, full return", "reinforce", "CartPole-v1", [ "Estimate", "fullReturn"; "Baseline", "none" ]
         "reinforce, average baseline",
         "reinforce",

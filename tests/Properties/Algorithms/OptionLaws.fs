@@ -21,7 +21,13 @@ let places: (string * string * string * (string * string) list) list =
         "*", "InitialLogStandardDeviation", "Pendulum-v1", []
         "*", "ActionScaling", "Pendulum-v1", []
         "*", "MinibatchSize", "CartPole-v1", [ "MinibatchSize", "24" ]
-        for id in [ "ppo"; "gail"; "airl" ] do
+        "impala", "MaxGradientNorm", "CartPole-v1", [ "MaxGradientNorm", "0.05" ]
+        for id in [ "impala"; "appo" ] do
+            id, "Convolutions", "Spot-v0", []
+            id, "RecurrentUnits", "CartPole-v1", [ "Recurrence", "gru" ]
+        "appo", "PolicyRatioClip", "CartPole-v1", [ "NormaliseAdvantages", "false" ]
+        "appo", "LargestRatio", "CartPole-v1", [ "PolicyLag", "1"; "LearningRate", "0.1"; "LargestRatio", "1.5" ]
+        for id in [ "ppo"; "appo"; "gail"; "airl" ] do
             id, "TotalSteps", "CartPole-v1", [ "LearningRate", "linear(1e-3, 0)" ]
             id, "ClipRange", "CartPole-v1", [ "LearningRate", "0.01" ]
             id, "DualClip", "CartPole-v1", [ "LearningRate", "0.1" ]
@@ -189,6 +195,7 @@ let private isPlanOnly (entry: AlgorithmEntry) name =
                 "ppo"
                 "a2c"
                 "airl"
+                "appo"
                 "c51"
                 "crossq"
                 "ddpg"
@@ -197,6 +204,7 @@ let private isPlanOnly (entry: AlgorithmEntry) name =
                 "droq"
                 "fqf"
                 "gail"
+                "impala"
                 "iqn"
                 "pqn"
                 "qrdqn"

@@ -32,6 +32,11 @@ let private find id =
   InlineData("a2c", "RmsEpsilon", "0");
   InlineData("a2c", "MaxGradientNorm", "-1");
   InlineData("a2c", "Activation", "step");
+  InlineData("impala", "RatioClip", "0");
+  InlineData("impala", "PolicyLag", "-1");
+  InlineData("appo", "PolicyRatioClip", "Infinity");
+  InlineData("appo", "TargetInterval", "0");
+  InlineData("appo", "LargestRatio", "0.9");
   InlineData("npg", "LearningRate", "-0.1");
   InlineData("npg", "CgSteps", "0");
   InlineData("trpo", "TargetKl", "0");

@@ -32,7 +32,7 @@ let private vector (entry: AlgorithmEntry) =
 
 /// Layers of a design as those of `Hidden`, for actor and critic apart where one design would be shared.
 let private asDesign (entry: AlgorithmEntry) layers =
-    if List.contains entry.Id [ "ppo"; "a2c"; "gail"; "airl" ] then
+    if List.contains entry.Id [ "ppo"; "appo"; "impala"; "a2c"; "gail"; "airl" ] then
         $"actor[{layers}] critic[{layers}]"
     else
         layers

@@ -13,11 +13,12 @@ open Xunit
 /// Where a rate has an effect, if not where `OptionLaws` says: algorithm, option, environment, options besides.
 let private places: (string * string * string * (string * string) list) list =
     [
-        for id in [ "ppo"; "gail"; "airl" ] do
+        for id in [ "ppo"; "appo"; "gail"; "airl" ] do
             id, "ClipRange", "CartPole-v1", [ "LearningRate", "0.05" ]
             id, "ValueClipRange", "CartPole-v1", [ "LearningRate", "0.01"; "ValueClipRange", "0.02" ]
             id, "EntropyCoefficient", "CartPole-v1", [ "EntropyCoefficient", "0.1" ]
         "a2c", "EntropyCoefficient", "CartPole-v1", [ "EntropyCoefficient", "0.1" ]
+        "impala", "EntropyCoefficient", "CartPole-v1", [ "EntropyCoefficient", "0.1" ]
         "vpg", "EntropyCoefficient", "CartPole-v1", [ "EntropyCoefficient", "0.1" ]
         "reinforce", "EntropyCoefficient", "CartPole-v1", [ "EntropyCoefficient", "0.1" ]
         "reinforce", "ValueLearningRate", "CartPole-v1", [ "Baseline", "learned" ]

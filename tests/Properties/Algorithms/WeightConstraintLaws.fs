@@ -11,7 +11,11 @@ open Rl.Core.Networks
 open Xunit
 
 /// Power iterations go on from step to step, and these take one step a transition.
-let private transitions (algorithm: string) = if List.contains algorithm [ "a2c"; "vmpo"; "vpg" ] then 40 else 4
+let private transitions (algorithm: string) =
+    if List.contains algorithm [ "a2c"; "appo"; "impala"; "vmpo"; "vpg" ] then
+        40
+    else
+        4
 
 /// An algorithm that has the option, a task, options besides.
 let private places: (string * string * (string * string) list) list =

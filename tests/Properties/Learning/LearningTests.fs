@@ -297,6 +297,16 @@ let ``the vanilla policy gradient learns to balance`` () =
 [<Fact>]
 let ``A2C learns to balance`` () = learns 450.0 (cartPole A2c.create A2cOptions.ofPairs [ "TotalSteps", "250000" ])
 
+/// The last hundred episodes are half of all steps; with seed 1 their mean is 465, and 280 with the older policies.
+[<Theory; InlineData(0); InlineData(4)>]
+let ``IMPALA learns to balance by rollouts of its present policy and of older ones`` (lag: int) =
+    learns 200.0 (cartPole Impala.create ImpalaOptions.ofPairs [ "PolicyLag", string lag; "TotalSteps", "120000" ])
+
+/// With seed 1 the mean of the last hundred episodes is 307, and 385 with the older policies.
+[<Theory; InlineData(0); InlineData(4)>]
+let ``APPO learns to balance by rollouts of its present policy and of older ones`` (lag: int) =
+    learns 200.0 (cartPole Appo.create AppoOptions.ofPairs [ "PolicyLag", string lag ])
+
 [<Fact>]
 let ``the natural policy gradient learns to balance`` () =
     learns 300.0 (cartPole Npg.create NpgOptions.ofPairs [ "TotalSteps", "60000" ])

@@ -229,16 +229,21 @@ let ``V-trace from flags is V-trace from a discount per step, bit for bit, and a
     let r = RandomRollouts.build columns 0.97 0.8 rewards values terminated truncated lastValues finalValues
     let expected, result = Array.zeroCreate<float> size, Array.zeroCreate<float> size
 
+    let estimates, credit = Array.zeroCreate<float> size, Array.zeroCreate<float> size
+    let credited = Array.zeroCreate<float> size
+
     Corrections.VTrace(r.Steps, values, ratios, 1.2, expected)
+    Corrections.VTraceAdvantages(r.Steps, values, ratios, expected, 1.0, 0.9, estimates, credit)
 
     let run () =
         let rollout =
             RolloutSteps<float>(columns, 0.97, 0.8, rewards, values, lastValues, terminated, truncated, finalValues)
 
         Corrections.RolloutVTrace(rollout, ratios, 1.2, result)
+        Corrections.RolloutVTraceAdvantages(rollout, ratios, result, 0.9, credited)
 
     run ()
-    result = expected && Rl.Tests.Kernels.KernelMemory.allocated run = 0L
+    result = expected && credited = credit && Rl.Tests.Kernels.KernelMemory.allocated run = 0L
 
 [<Fact>]
 let ``V-trace allocates nothing and float32 agrees with float64`` () =

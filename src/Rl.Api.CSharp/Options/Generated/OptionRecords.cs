@@ -14,6 +14,7 @@ internal static class OptionRecords
     {
         "a2c" => new A2cOptions(),
         "airl" => new AirlOptions(),
+        "appo" => new AppoOptions(),
         "ars" => new ArsOptions(),
         "awac" => new AwacOptions(),
         "awr" => new AwrOptions(),
@@ -39,6 +40,7 @@ internal static class OptionRecords
         "filtered-bc" => new FilteredCloningOptions(),
         "fqf" => new FqfOptions(),
         "gail" => new GailOptions(),
+        "impala" => new ImpalaOptions(),
         "iql" => new IqlOptions(),
         "iqn" => new IqnOptions(),
         "mbpo" => new MbpoOptions(),
@@ -83,6 +85,10 @@ internal static class OptionRecords
             "RMSprop's ε.",
         ("A2cOptions", "ValueCoefficient") =>
             "The weight of ½ (V − R)²; 1 is Stable Baselines3's 0.5 on the whole square.",
+        ("AppoOptions", "LargestRatio") =>
+            "The surrogate's ratio is min(μ / π, this) · π_θ / μ of the policy μ that acted, the target policy π and the one that learns: steps that π would hardly take move the policy less.",
+        ("AppoOptions", "TargetInterval") =>
+            "Updates after which the present policy becomes the target policy π, whose V-trace credits steps and around which ratios are clipped; 1: each update's is that which it starts from.",
         ("ArsOptions", "AliveBonus") =>
             "Subtracted from each reward, for environments that pay for staying alive.",
         ("ArsOptions", "Deviation") =>
@@ -363,6 +369,22 @@ internal static class OptionRecords
             "Errors up to this cost their square, further ones their size; 0: all their size, and then places are the quantiles themselves.",
         ("GailOptions", "ImitationReward") =>
             "What the policy is paid of the probability D that it looks like the expert: −ln(1 − D), which makes every further step worth something; ln D, which makes it cost something; or the log-odds, of either sign.",
+        ("ImpalaOptions", "AdamEpsilon") =>
+            "Adam's ε.",
+        ("ImpalaOptions", "Convolutions") =>
+            "Layers for observations that are images: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.",
+        ("ImpalaOptions", "EntropyCoefficient") =>
+            "The weight of the entropy bonus.",
+        ("ImpalaOptions", "MaxGradientNorm") =>
+            "The gradient is scaled down to this norm; 0 for no bound.",
+        ("ImpalaOptions", "Recurrence") =>
+            "A recurrent layer after what actor and critic share, for environments that are partially observed; gradients flow through whole rollouts.",
+        ("ImpalaOptions", "RecurrentUnits") =>
+            "Units of the recurrent layer.",
+        ("ImpalaOptions", "SharedTrunk") =>
+            "Actor and critic share the hidden layers; with images they always do.",
+        ("ImpalaOptions", "ValueCoefficient") =>
+            "The weight of ½ (V − vs)².",
         ("IqlOptions", "AdvantageAfterStep") =>
             "Take advantages by the values of after their step, in an update of their own; else by those of before it, with all networks moved at once.",
         ("IqlOptions", "Cloning") =>
@@ -755,6 +777,12 @@ internal static class OptionRecords
             "Tries of the line search; without success θ stays.",
         ("TrpoOptions", "TargetKl") =>
             "δ: no step moves the policy by a larger mean KL divergence.",
+        ("VTraceOptions", "PolicyLag") =>
+            "Acts with the policy of so many updates before, as workers do that do not wait: what that costs can be tried in one process, with the same bits each time. 0 in a cluster, where policies are as old as they are.",
+        ("VTraceOptions", "PolicyRatioClip") =>
+            "What the policy learns from has ratios π / μ of at most this.",
+        ("VTraceOptions", "RatioClip") =>
+            "ρ̄: what values learn from has ratios π / μ of at most this. 1: values are those of a policy between μ and π; the larger, the nearer to π's, and the noisier.",
         ("ValueFitOptions", "ValueEpochs") =>
             "Passes of the value function's regression over a rollout.",
         ("ValueFitOptions", "ValueLearningRate") =>

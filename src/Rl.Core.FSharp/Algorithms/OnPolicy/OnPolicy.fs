@@ -204,3 +204,17 @@ type internal RolloutJudge =
         /// Judges a rollout from a state, whose arrays it moves in the draft.
         Judge: Draft -> TrainingState -> Rollout -> Verdict
     }
+
+/// Rollouts that may be of older policies than the one that learns from them, corrected for it.
+[<NoEquality; NoComparison>]
+type internal RolloutCorrection =
+    {
+        /// What acts.
+        Source: RolloutSource
+        /// The arrays that states carry for it beside the source's, with their first values.
+        Arrays: (string * float32[]) list
+        /// Acts, and credits what was done.
+        Collect: TrainingState -> CreditedRollout
+        /// What to report of the last rollout.
+        Metrics: unit -> struct (string * float)[]
+    }

@@ -125,10 +125,11 @@ module Ppo =
     let internal parameters (c: PpoOptions) (observations: Space) (actions: Space) : int =
         (ActorCritic.layout (network c observations actions)).Count
 
-    /// A learner with PPO's rollouts, epochs and minibatches, whose actions are paid for by the environment, or by a
-    /// judge for the network that is made.
-    let internal bindJudged
+    /// A learner with PPO's epochs and minibatches. Its actions are paid for by the environment, or by a judge for the
+    /// network that is made; its rollouts are those of the present policy, or others that are corrected for it.
+    let private bindWith
         (judgeOf: ActorCritic -> RolloutJudge option)
+        (correctionOf: ActorCritic -> RolloutOptions -> RolloutCorrection option)
         (objective: PolicyObjective)
         (c: PpoOptions)
         (environment: BatchEnvironment)
@@ -136,15 +137,22 @@ module Ppo =
         : Learner =
         let network = network c environment.ObservationSpace environment.ActionSpace
         let judge = judgeOf network
-        let source = RolloutSource(network, environment, rollouts c, Option.map _.Around judge, workers)
+        let correction = correctionOf network (rollouts c)
+
+        let source =
+            match correction with
+            | Some correction -> correction.Source
+            | None -> RolloutSource(network, environment, rollouts c, Option.map _.Around judge, workers)
+
         let minibatches = minibatches c source.Samples
         let update = Update.create (planOf objective.Loss c network environment.HasActionMasks minibatches.Size)
         let metrics = objective.Metrics update
 
         let collect (state: TrainingState) : CreditedRollout =
-            match judge with
-            | None -> source.Collect state
-            | Some _ ->
+            match judge, correction with
+            | None, None -> source.Collect state
+            | None, Some correction -> correction.Collect state
+            | Some _, _ ->
                 let struct (rollout, acted) = source.Act state
                 // Its rewards are learned first.
                 { source.Credit(state, rollout, acted, rollout.Rewards) with State = acted }
@@ -205,6 +213,10 @@ module Ppo =
                             struct ("epochs", float epochs)
                             if c.KlPenalty > 0.0 then struct ("klPenalty", float penalty)
 
+                            match correction with
+                            | Some correction -> yield! correction.Metrics()
+                            | None -> ()
+
                             yield!
                                 [
                                     Rate.create (nameof c.ClipRange) c.ClipRange
@@ -229,11 +241,28 @@ module Ppo =
                         yield! source.Arrays
                         for judge in Option.toList judge do
                             yield! judge.Arrays
+
+                        for correction in Option.toList correction do
+                            yield! correction.Arrays
                     ]
                 Start = judge |> Option.map (fun judge -> judge.Start source.Start) |> Option.defaultValue source.Start
                 Collect = collect
                 Learn = learn
             }
+
+    /// The same with a judge, or none.
+    let internal bindJudged judgeOf objective c environment workers : Learner =
+        bindWith judgeOf (fun _ _ -> None) objective c environment workers
+
+    /// The same with rollouts that are corrected.
+    let internal bindCorrected correctionOf objective c environment workers : Learner =
+        bindWith
+            (fun _ -> None)
+            (fun network rollouts -> Some(correctionOf network rollouts))
+            objective
+            c
+            environment
+            workers
 
     /// A learner with PPO's rollouts, epochs and minibatches.
     let internal bind objective c environment workers : Learner =

@@ -94,7 +94,8 @@ module PlainCredit =
             let mean = Array.average values
             values |> Array.averageBy (fun x -> (x - mean) * (x - mean))
 
-        "explainedVariance", 1.0 - variance collected.Advantages / variance collected.Returns
+        let errors = Array.map2 (fun (step: TwinStep) total -> total - step.Value) collected.Steps collected.Returns
+        "explainedVariance", 1.0 - variance errors / variance collected.Returns
 
     let policyOf network theta (step: TwinStep) = PlainNetwork.policy network theta step.Observation step.Mask
 

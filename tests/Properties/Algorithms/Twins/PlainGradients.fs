@@ -88,10 +88,9 @@ let private approximateKl (ratio: Scalar) = ratio - 1.0 - Scalar.log ratio
 
 let private isClipped range (ratio: Scalar) = if abs (ratio.Value - 1.0) > range then 1.0 else 0.0
 
-/// Proximal policy optimisation (Schulman et al. 2017).
-let ppo (c: PpoOptions) (view: TwinView) : Expected =
+/// Proximal policy optimisation (Schulman et al. 2017) of a rollout with its credit.
+let ppoOf (c: PpoOptions) (view: TwinView) (collected: Collected) : Expected =
     let network, state, theta = view.Network, view.State, view.Theta
-    let collected = collectFirst c.Rollout view
     let steps = collected.Steps
     let rate = PlainRates.after c.Plan view.State.Steps c.Rate.LearningRate
     let range = PlainRates.after c.Plan view.State.Steps c.ClipRange
@@ -183,6 +182,9 @@ let ppo (c: PpoOptions) (view: TwinView) : Expected =
     let metrics = means reports @ [ "learningRate", rate; "epochs", float epochs; explainedVariance collected ]
 
     expect collected key theta arrays metrics
+
+/// Proximal policy optimisation (Schulman et al. 2017).
+let ppo (c: PpoOptions) (view: TwinView) : Expected = collectFirst c.Rollout view |> ppoOf c view
 
 /// Phasic policy gradient: PPO's clipped steps of the policy and fits of the values on some rollouts, then an auxiliary
 /// phase in which the policy's features learn the returns while the policy is held (Cobbe et al. 2021).
