@@ -154,7 +154,10 @@ let private returnsAfter (first: int64) (make: BatchEnvironment -> Workers -> Le
 
     while state.Steps < learner.TotalSteps do
         let struct (next, report) = learner.Transition state
-        if state.Steps >= first then returns.AddRange(report.Episodes |> Array.map _.Return)
+
+        if state.Steps >= first then
+            returns.AddRange(report.Episodes |> Array.map _.Return)
+
         state <- next
 
     Seq.average returns
@@ -162,8 +165,7 @@ let private returnsAfter (first: int64) (make: BatchEnvironment -> Workers -> Le
 [<Fact>]
 let ``within 2,500 steps of CartPole it balances for much longer than DQN does from the same steps`` () =
     let options =
-        DeepDynaQOptions.ofPairs
-            [ "TotalSteps", "2500"; "LearningStarts", "200"; "BatchSize", "64"; "Hidden", "64x64" ]
+        DeepDynaQOptions.ofPairs [ "TotalSteps", "2500"; "LearningStarts", "200"; "BatchSize", "64"; "Hidden", "64x64" ]
 
     let mean make = [ 1UL; 2UL ] |> List.averageBy (returnsAfter 1500L make)
     let planned, plain = mean (DeepDynaQ.create options), mean (Dqn.create options.Dqn)
