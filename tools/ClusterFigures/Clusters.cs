@@ -19,7 +19,8 @@ namespace Rl.ClusterFigures;
 internal readonly record struct ClusterRun(
     double Rate, double Acting, double Round, double ActingSpread, double Bytes, double Moving);
 
-/// <summary>Trains with a learner in this process and workers in processes of their own, each with one thread.</summary>
+/// <summary>Trains with a learner in this process and workers in processes of their own, each with one
+/// thread.</summary>
 internal static class Clusters
 {
     private const int Port = 21_211;

@@ -37,7 +37,8 @@ internal sealed record ScalingModel(double Acting, double Spread, double Share, 
         Acting * Math.Exp(Spread * Normal.InvCDF(0, 1, workers / (workers + 1.0)))
             + (Share + Learning) * workers / learners + agreeing;
 
-    /// <summary>The steps of W workers a round, against W times those of a process that acts and learns alone.</summary>
+    /// <summary>The steps of W workers a round, against W times those of a process that acts and learns
+    /// alone.</summary>
     public double Efficiency(int workers, int learners = 1, double agreeing = 0) =>
         (Acting + Learning) / Round(workers, learners, agreeing);
 

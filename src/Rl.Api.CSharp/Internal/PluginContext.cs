@@ -74,7 +74,8 @@ internal sealed class PluginContext : AssemblyLoadContext
     /// <summary>Whether it looks through all assemblies of the process, and would find itself twice.</summary>
     private static bool IsOfOneProcess(AssemblyName name) =>
         name.Name is { } text
-            && (text.StartsWith("Orleans.", StringComparison.Ordinal) || text.StartsWith("Rl.", StringComparison.Ordinal));
+            && (text.StartsWith("Orleans.", StringComparison.Ordinal)
+                || text.StartsWith("Rl.", StringComparison.Ordinal));
 
     /// <summary>The program's own, where it has one that is new enough.</summary>
     private static Assembly? OfTheProgram(AssemblyName name)

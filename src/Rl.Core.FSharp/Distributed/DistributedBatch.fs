@@ -8,13 +8,12 @@ open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Learning
 
-/// The copies of a batch, acting elsewhere. A learner that collects rollouts with a critic and is bound to it (PPO,
-/// A2C, VPG, TRPO, NPG, PPG, V-MPO) or judges candidates (ES, CEM, ARS), and is bound to it, becomes the same bit for
-/// bit as if it were bound to `inner`, however the carrier spreads the copies, and its states are the same: saved by
-/// one, resumed by the other. A learner that corrects for the age of policies (IMPALA, APPO) has copies that do not wait
-/// for each other, where the carrier is an `IAsynchronousCarrier`: what it becomes depends on who was quicker, its
-/// states are still those of one process. `inner` begins episodes and tells spaces; its copies are not stepped. It
-/// stays its maker's.
+/// The copies of a batch, acting elsewhere. A learner that collects rollouts with a critic (PPO, A2C, VPG, TRPO, NPG,
+/// PPG, V-MPO) or judges candidates (ES, CEM, ARS), and is bound to it, becomes the same bit for bit as if it were
+/// bound to `inner`, however the carrier spreads the copies, and its states are the same: saved by one, resumed by the
+/// other. A learner that corrects for the age of policies (IMPALA, APPO) has copies that do not wait for each other,
+/// where the carrier is an `IAsynchronousCarrier`: what it becomes depends on who was quicker, its states are still
+/// those of one process. `inner` begins episodes and tells spaces; its copies are not stepped. It stays its maker's.
 /// `ArgumentException` where the copies depend on each other.
 [<Sealed>]
 type DistributedBatch(inner: BatchEnvironment, carrier: IRoundCarrier) =

@@ -46,7 +46,10 @@ type internal BinaryOut() =
 
         for part in 0 .. taken.Count do
             let struct (place, values) =
-                if part < taken.Count then taken[part] else struct (count, Array.empty<byte> :> Array)
+                if part < taken.Count then
+                    taken[part]
+                else
+                    struct (count, Array.empty<byte> :> Array)
 
             let before = ReadOnlySpan(buffer, position, place - position)
             let long = bytesOf values
