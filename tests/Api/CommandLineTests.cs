@@ -173,7 +173,7 @@ public sealed class CommandLineTests : RunTests
         Assert.Equal("ppo", Text(Assert.Single(Objects(Run("algorithms", "PPO", "--json").Output)), "id"));
         Assert.Equal("Taxi-v3", Text(Assert.Single(Objects(Run("environments", "Taxi-v3", "--json").Output)), "id"));
         Fails(2, "nearest ids are FrozenLake-v1", "environments", "FrozenLake");
-        Fails(2, "all are a2c, airl, ars, awac, awr, basic-mbrl, bc", "algorithms", "muzero");
+        Fails(2, "all are a2c, airl, appo, ars, awac, awr, basic-mbrl, bc", "algorithms", "muzero");
         Assert.Equal(Environments.Ids, Objects(Run("environments", "--json").Output).Select(line => Text(line, "id")!));
         Assert.Equal(
             Algorithms.All.Select(algorithm => algorithm.Id),

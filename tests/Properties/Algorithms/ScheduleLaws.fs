@@ -15,7 +15,8 @@ let private places: (string * string * string * (string * string) list) list =
     [
         for id in [ "ppo"; "appo"; "gail"; "airl" ] do
             id, "ClipRange", "CartPole-v1", [ "LearningRate", "0.05" ]
-            id, "ValueClipRange", "CartPole-v1", [ "LearningRate", "0.01"; "ValueClipRange", "0.02" ]
+            let rate, range = if id = "appo" then "0.05", "0.2" else "0.01", "0.02"
+            id, "ValueClipRange", "CartPole-v1", [ "LearningRate", rate; "ValueClipRange", range ]
             id, "EntropyCoefficient", "CartPole-v1", [ "EntropyCoefficient", "0.1" ]
         "a2c", "EntropyCoefficient", "CartPole-v1", [ "EntropyCoefficient", "0.1" ]
         "impala", "EntropyCoefficient", "CartPole-v1", [ "EntropyCoefficient", "0.1" ]
