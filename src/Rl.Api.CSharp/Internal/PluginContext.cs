@@ -12,8 +12,10 @@ namespace Rl.Internal;
 [RequiresUnreferencedCode(Plugin.NotTrimmed)]
 internal sealed class PluginContext : AssemblyLoadContext
 {
-    private static readonly string[] Shared =
-        ["Rl.Core.FSharp", "Rl.Api.CSharp", "Rl.Rendering", "FSharp.Core", "Microsoft.Extensions.Logging.Abstractions"];
+    // Orleans looks through all assemblies of a process, and would find itself twice.
+    private static readonly string[] SharedFamilies = ["Rl.", "Orleans."];
+
+    private static readonly string[] Shared = ["FSharp.Core", "Microsoft.Extensions.Logging.Abstractions"];
 
     private readonly AssemblyDependencyResolver resolver;
 
@@ -56,35 +58,23 @@ internal sealed class PluginContext : AssemblyLoadContext
         }
     }
 
-    protected override Assembly? Load(AssemblyName assemblyName)
-    {
-        if (Shared.Contains(assemblyName.Name))
-        {
-            return null;
-        }
+    protected override Assembly? Load(AssemblyName assemblyName) =>
+        IsShared(assemblyName.Name!) && OfTheProgram(assemblyName) is { } here ? here
+        : resolver.ResolveAssemblyToPath(assemblyName) is { } path ? LoadFromAssemblyPath(path)
+        : null;
 
-        if (IsOfOneProcess(assemblyName) && OfTheProgram(assemblyName) is { } here)
-        {
-            return here;
-        }
+    private static bool IsShared(string name) =>
+        Shared.Contains(name)
+            || Array.Exists(SharedFamilies, family => name.StartsWith(family, StringComparison.Ordinal));
 
-        return resolver.ResolveAssemblyToPath(assemblyName) is { } path ? LoadFromAssemblyPath(path) : null;
-    }
-
-    /// <summary>Whether it looks through all assemblies of the process, and would find itself twice.</summary>
-    private static bool IsOfOneProcess(AssemblyName name) =>
-        name.Name is { } text
-            && (text.StartsWith("Orleans.", StringComparison.Ordinal)
-                || text.StartsWith("Rl.", StringComparison.Ordinal));
-
-    /// <summary>The program's own, where it has one that is new enough.</summary>
+    /// <summary>The program's own; nothing where it has none. An older one than is asked for is an error.</summary>
     private static Assembly? OfTheProgram(AssemblyName name)
     {
         try
         {
             return Default.LoadFromAssemblyName(name);
         }
-        catch (IOException)
+        catch (FileNotFoundException)
         {
             return null;
         }

@@ -3,7 +3,6 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
 using System.Linq;
-using System.Runtime.ExceptionServices;
 using System.Threading;
 using System.Threading.Tasks;
 using Orleans.Runtime;
@@ -189,13 +188,7 @@ internal sealed class AsynchronousCarrier(
         var worker = attempt.Worker;
         if (!attempt.Reply.IsCompletedSuccessfully)
         {
-            // One that was cancelled has none.
-            if (attempt.Reply.Exception?.GetBaseException() is { } error
-                and not (OrleansException or TimeoutException or IOException))
-            {
-                ExceptionDispatchInfo.Throw(error);
-            }
-
+            WorkerCalls.RequireLostOnItsWay(attempt.Reply);
             calls.Rest(worker);
             Lose(rounds, attempt, "does not answer", isWorkerGone: !directory.IsLive(worker));
             return false;

@@ -3,7 +3,6 @@ using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
 using System.Linq;
-using System.Runtime.ExceptionServices;
 using System.Threading;
 using System.Threading.Tasks;
 using Orleans;
@@ -238,13 +237,7 @@ internal sealed class RoundCarrier(
         var (share, worker) = (attempt.Share, attempt.Worker);
         if (!attempt.Reply.IsCompletedSuccessfully)
         {
-            // One that was cancelled has none.
-            if (attempt.Reply.Exception?.GetBaseException() is { } error
-                and not (OrleansException or TimeoutException or IOException))
-            {
-                ExceptionDispatchInfo.Throw(error);
-            }
-
+            WorkerCalls.RequireLostOnItsWay(attempt.Reply);
             calls.Rest(worker);
             Lose(attempt, "does not answer");
             return false;

@@ -1,7 +1,9 @@
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
+using System.IO;
 using System.Linq;
+using System.Runtime.ExceptionServices;
 using System.Threading;
 using System.Threading.Tasks;
 using Orleans;
@@ -95,6 +97,18 @@ internal sealed class WorkerCalls(
     /// <summary>The worker could not be reached.</summary>
     public void Rest(SiloAddress worker) =>
         restsUntil[worker] = Stopwatch.GetTimestamp() + (long)(Pause.TotalSeconds * Stopwatch.Frequency);
+
+    /// <summary>A call that ended without a reply was lost on its way, or cancelled; what failed here is
+    /// thrown.</summary>
+    public static void RequireLostOnItsWay(Task call)
+    {
+        // One that was cancelled has no exception.
+        if (call.Exception?.GetBaseException() is { } error
+            and not (OrleansException or TimeoutException or IOException))
+        {
+            ExceptionDispatchInfo.Throw(error);
+        }
+    }
 
     /// <summary>What nobody waits for any more may fail unheard.</summary>
     public static void Observe(Task task) =>
