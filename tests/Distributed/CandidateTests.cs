@@ -66,46 +66,14 @@ public sealed class CandidateTests
 
     [Theory]
     [MemberData(nameof(Tasks))]
-    public void Any_number_of_workers_gives_the_bits_of_one_process(string task)
-    {
-        var (options, environment) = Cases[task];
-        using var alone = Agent.Create(options, environment(), seed: 3);
-        Assert.True(alone.Train().Updates > 1);
-
-        // One worker, two, three, more than there are copies, and another number in each round.
-        Func<int, int>[] numbers = [_ => 1, _ => 2, _ => 3, _ => 20, round => 1 + round % 5];
-        foreach (var number in numbers)
-        {
-            using var spread = Agent.Create(options, environment(), seed: 3);
-            using var carrier = new SharesInProcess(EnvironmentSource.Of(environment()), number);
-            using (spread.ActElsewhere(carrier))
-            {
-                spread.Train();
-            }
-
-            AssertSameFile(alone, spread);
-        }
-    }
+    public void Any_number_of_workers_gives_the_bits_of_one_process(string task) =>
+        SameBits.WithAnyNumberOfWorkers(Cases[task].Options, Cases[task].Environment);
 
     [Fact]
     public void A_share_that_another_worker_takes_over_has_the_same_bits()
     {
         var (options, environment) = Cases["es, normalised, several episodes"];
-        using var alone = Agent.Create(options, environment(), seed: 3);
-        alone.Train();
-        using var spread = Agent.Create(options, environment(), seed: 3);
-
-        // Every round has the shares go round, and the last worker is a new one each time.
-        using var carrier = new SharesInProcess(EnvironmentSource.Of(environment()), _ => 3)
-        {
-            WorkerOf = (round, share) => share == 2 ? 100 + round : (share + round) % 2,
-        };
-        using (spread.ActElsewhere(carrier))
-        {
-            spread.Train();
-        }
-
-        AssertSameFile(alone, spread);
+        SameBits.WithSharesTakenOver(options, environment);
     }
 
     [Fact]
@@ -121,26 +89,7 @@ public sealed class CandidateTests
             return agent;
         }
 
-        using var alone = Frozen();
-        alone.Train();
-
-        using var folder = new TemporaryFolder();
-        using var first = Frozen();
-        using var carrier = new SharesInProcess(EnvironmentSource.Of(environment()), _ => 2);
-        using (first.ActElsewhere(carrier))
-        {
-            first.TrainFor(1);
-        }
-
-        first.TrainFor(1);
-        first.Save(folder.File("agent.rl"));
-        using var second = Agent.Load(folder.File("agent.rl"));
-        using (second.ActElsewhere(carrier))
-        {
-            second.Train();
-        }
-
-        AssertSameFile(alone, second);
+        SameBits.WhereARunChangesPlaces(Frozen, environment, 1);
     }
 
     [Fact]
@@ -161,7 +110,7 @@ public sealed class CandidateTests
                 Environments.Make("CartPole-v1"),
                 seed: 3);
             var (there, back) = (0, 0);
-            using var carrier = new Carrier(round =>
+            var carrier = new Carrier(round =>
             {
                 var request = round.Request(0, round.Copies);
                 using var worker = new ShareWorker(
@@ -188,7 +137,7 @@ public sealed class CandidateTests
         using var agent = Agent.Create(options, environment(), seed: 1);
         var cuts = 0;
         ShareWorker? worker = null;
-        using var carrier = new Carrier(round =>
+        var carrier = new Carrier(round =>
         {
             worker ??= new(round.Description, EnvironmentSource.Of(environment()).Create, 1);
             var request = round.Request(0, round.Copies);
@@ -222,7 +171,7 @@ public sealed class CandidateTests
         Assert.True(cuts > 100, $"{cuts} cuts were tried");
         using var alone = Agent.Create(options, environment(), seed: 1);
         alone.TrainFor(1);
-        AssertSameFile(alone, agent);
+        SameBits.AssertSameFile(alone, agent);
     }
 
     [Fact]
@@ -240,7 +189,7 @@ public sealed class CandidateTests
         })
         {
             using var agent = Agent.Create(options, Environments.Make("CartPole-v1"), seed: 1);
-            using var carrier = new Carrier(round =>
+            var carrier = new Carrier(round =>
             {
                 var request = round.Request(0, 2);
                 descriptions.Add(round.Key);
@@ -306,22 +255,5 @@ public sealed class CandidateTests
         }
 
         Assert.Equal(Train(1), Train(3));
-    }
-
-    private static void AssertSameFile(Agent one, Agent other)
-    {
-        using var folder = new TemporaryFolder();
-        one.Save(folder.File("one.rl"));
-        other.Save(folder.File("other.rl"));
-        Assert.Equal(File.ReadAllBytes(folder.File("one.rl")), File.ReadAllBytes(folder.File("other.rl")));
-    }
-
-    private sealed class Carrier(Action<DistributedRound> carry) : IRoundCarrier, IDisposable
-    {
-        public void Carry(DistributedRound round) => carry(round);
-
-        public void Dispose()
-        {
-        }
     }
 }

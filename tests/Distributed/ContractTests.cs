@@ -147,11 +147,6 @@ public sealed class ContractTests
         return description!;
     }
 
-    private sealed class Carrier(Action<DistributedRound> carry) : IRoundCarrier
-    {
-        public void Carry(DistributedRound round) => carry(round);
-    }
-
     /// <summary>The same name with different spaces.</summary>
     private sealed class Variant(int actions, int observed) : IEnvironment
     {

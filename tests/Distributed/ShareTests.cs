@@ -78,73 +78,21 @@ public sealed class ShareTests
 
     [Theory]
     [MemberData(nameof(Tasks))]
-    public void Any_number_of_workers_gives_the_bits_of_one_process(string task)
-    {
-        var (options, environment) = Cases[task];
-        using var alone = Agent.Create(options, environment(), seed: 3);
-        alone.Train();
-
-        // One worker, two, three, more than there are copies, and another number in each round.
-        Func<int, int>[] numbers = [_ => 1, _ => 2, _ => 3, _ => 20, round => 1 + round % 5];
-        foreach (var number in numbers)
-        {
-            using var spread = Agent.Create(options, environment(), seed: 3);
-            using var carrier = new SharesInProcess(EnvironmentSource.Of(environment()), number);
-            using (spread.ActElsewhere(carrier))
-            {
-                spread.Train();
-            }
-
-            Assert.Equal(alone.Parameters.ToArray(), spread.Parameters.ToArray());
-            AssertSameFile(alone, spread);
-        }
-    }
+    public void Any_number_of_workers_gives_the_bits_of_one_process(string task) =>
+        SameBits.WithAnyNumberOfWorkers(Cases[task].Options, Cases[task].Environment);
 
     [Fact]
     public void A_share_that_another_worker_takes_over_has_the_same_bits()
     {
         var (options, environment) = Cases["ppo, wrappers"];
-        using var alone = Agent.Create(options, environment(), seed: 3);
-        alone.Train();
-        using var spread = Agent.Create(options, environment(), seed: 3);
-
-        // Every round has the shares go round, and the last worker is a new one each time.
-        using var carrier = new SharesInProcess(EnvironmentSource.Of(environment()), _ => 3)
-        {
-            WorkerOf = (round, share) => share == 2 ? 100 + round : (share + round) % 2,
-        };
-        using (spread.ActElsewhere(carrier))
-        {
-            spread.Train();
-        }
-
-        AssertSameFile(alone, spread);
+        SameBits.WithSharesTakenOver(options, environment);
     }
 
     [Fact]
     public void A_run_goes_on_in_one_process_or_in_several_with_the_same_bits()
     {
         var (options, environment) = Cases["ppo, normalised"];
-        using var alone = Agent.Create(options, environment(), seed: 3);
-        alone.Train();
-
-        using var folder = new TemporaryFolder();
-        using var first = Agent.Create(options, environment(), seed: 3);
-        using var carrier = new SharesInProcess(EnvironmentSource.Of(environment()), _ => 2);
-        using (first.ActElsewhere(carrier))
-        {
-            first.TrainFor(7 * 24);
-        }
-
-        first.TrainFor(7 * 24);
-        first.Save(folder.File("agent.rl"));
-        using var second = Agent.Load(folder.File("agent.rl"));
-        using (second.ActElsewhere(carrier))
-        {
-            second.Train();
-        }
-
-        AssertSameFile(alone, second);
+        SameBits.WhereARunChangesPlaces(() => Agent.Create(options, environment(), seed: 3), environment, 7 * 24);
     }
 
     [Fact]
@@ -200,7 +148,7 @@ public sealed class ShareTests
         Assert.True(carrier.Cuts > 100, $"{carrier.Cuts} cuts were tried");
         using var alone = Agent.Create(Ppo, Environments.Make("CartPole-v1"), seed: 1);
         alone.TrainFor(1);
-        AssertSameFile(alone, agent);
+        SameBits.AssertSameFile(alone, agent);
     }
 
     [Theory]
@@ -221,14 +169,6 @@ public sealed class ShareTests
         // It trains here as before.
         agent.TrainFor(1);
         Assert.True(agent.Steps > 0);
-    }
-
-    private static void AssertSameFile(Agent one, Agent other)
-    {
-        using var folder = new TemporaryFolder();
-        one.Save(folder.File("one.rl"));
-        other.Save(folder.File("other.rl"));
-        Assert.Equal(File.ReadAllBytes(folder.File("one.rl")), File.ReadAllBytes(folder.File("other.rl")));
     }
 
     /// <summary>Gives each message cut short first, at many places, then whole.</summary>

@@ -118,13 +118,7 @@ let private crossq = { CrossQOptions.defaults with Soft = soft; StatisticsRate =
 [<Fact>]
 let ``a transition of CrossQ is that of plain CrossQ`` () =
     let check options threads =
-        Agreement.transitions
-            2
-            (CrossQ.create options)
-            TwinTasks.numbers
-            5
-            threads
-            (PlainSoftActorCritics.crossq options)
+        Agreement.transitions 2 (CrossQ.create options) TwinTasks.numbers 5 threads (PlainCrossQ.crossq options)
 
     // The delay spans transitions, and the warm-up ends within the first.
     check { crossq with RenormalisationStarts = 3 } 1

@@ -4,6 +4,7 @@ module Rl.Tests.Algorithms.Twins.PlainXqc
 open System
 open Rl.Core.Algorithms
 open Rl.Tests.Algorithms.Twins.PlainActorCritics
+open Rl.Tests.Algorithms.Twins.PlainCrossQ
 open Rl.Tests.Algorithms.Twins.PlainSoftActorCritics
 
 /// Hidden layers are weights without biases, a normalisation over the batch and an activation; the last layer has
