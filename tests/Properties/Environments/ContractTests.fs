@@ -101,7 +101,7 @@ let private stepsOf (id: string) (steps: int) =
     if id.StartsWith "Humanoid" || id.StartsWith "Ant" || id.StartsWith "Terrain" then
         steps / 8
     elif RegistryCases.isRobot id then
-        steps / 2
+        steps / 4
     else
         steps
 
