@@ -42,6 +42,13 @@ internal static class ClusterCommandLine
                 + "learned from, and counted.",
             least: 0,
             otherwise: 8);
+        var memories = NumberOption.Whole(
+            "--memories",
+            "Of dqn, sac, td3 and others that learn from replayed steps: over how many memories in workers these are "
+                + "spread, at most one for each copy of the environment; as many as --workers if not given. What is "
+                + "learned depends on it, and not on how many workers there are.",
+            least: 0,
+            otherwise: 0);
         var keep = new Option<bool>("--keep-in-store")
         {
             Description = "Save the run's files in the store too, with each checkpoint: --resume goes on from there on "
@@ -56,6 +63,7 @@ internal static class ClusterCommandLine
         command.Add(workers);
         command.Add(none);
         command.Add(lag);
+        command.Add(memories);
         command.Add(keep);
         members.AddTo(command);
         command.SetAction(parsed => ClusterCommand.Train(
@@ -65,6 +73,7 @@ internal static class ClusterCommandLine
                 Workers = parsed.GetValue(workers),
                 StartsNone = parsed.GetValue(none),
                 MaximumLag = parsed.GetValue(lag),
+                Memories = parsed.GetValue(memories) is > 0 and var given ? given : parsed.GetValue(workers),
                 KeepsInStore = parsed.GetValue(keep),
                 Plugins = parsed.GetValue(plugins) ?? [],
             },

@@ -18,19 +18,22 @@ namespace Rl.Distributed;
 /// them are lost meanwhile: what a worker does follows from the request alone. That holds for environments whose states
 /// can be copied, as the library's; of others, the copies of a lost worker begin new episodes. IMPALA and APPO learn
 /// from the workers that are quicker while the others still act (<see cref="RlClusterOptions.MaximumLag"/>): what they
-/// become depends on who was when.</remarks>
+/// become depends on who was when. Algorithms from replayed steps have their memory in the workers
+/// (<see cref="RlClusterOptions.Memories"/>); what a lost worker remembered is lost.</remarks>
 public sealed class RlCluster : IAsyncDisposable
 {
     private readonly Member member;
     private readonly WorkerDirectory directory;
     private readonly WorkerLedger ledger = new();
     private readonly int maximumLag;
+    private readonly int memories;
     private readonly Action<string> notify;
 
-    private RlCluster(Member member, int maximumLag, Action<string> notify)
+    private RlCluster(Member member, RlClusterOptions options, Action<string> notify)
     {
         this.member = member;
-        this.maximumLag = maximumLag;
+        maximumLag = options.MaximumLag;
+        memories = options.Memories;
         this.notify = notify;
         directory = new(member.Services.GetRequiredService<ISiloStatusOracle>());
     }
@@ -57,7 +60,7 @@ public sealed class RlCluster : IAsyncDisposable
         options.Validate();
         Action<string> notify = notices is null ? _ => { } : notices.Report;
         var member = await Member.Join(options, isWorker: false, cancellationToken).ConfigureAwait(false);
-        return new(member, options.MaximumLag, notify);
+        return new(member, options, notify);
     }
 
     /// <summary>Waits until so many workers are there.</summary>
@@ -84,7 +87,8 @@ public sealed class RlCluster : IAsyncDisposable
     /// (cluster.Attach(agent)) { agent.Train(1_000_000); }</c>. Training waits where there is no worker.</summary>
     /// <param name="agent">An agent of an algorithm that collects rollouts with a critic (PPO, A2C, VPG, TRPO, NPG,
     /// PPG, V-MPO, and IMPALA and APPO, whose workers do not wait for each other), or that judges candidates by their
-    /// episodes (ES, CEM, ARS), of which seeds and returns travel alone.</param>
+    /// episodes (ES, CEM, ARS), of which seeds and returns travel alone, or that learns from single replayed steps
+    /// (DQN and its kin, SAC, TD3), which workers remember.</param>
     /// <param name="cancellationToken">Also ends the waiting for workers within an update.</param>
     /// <exception cref="ArgumentException">The agent's copies depend on each other, by a wrapper that normalises, or
     /// its algorithm acts otherwise.</exception>
@@ -102,7 +106,8 @@ public sealed class RlCluster : IAsyncDisposable
         var calls = new WorkerCalls(grains, directory, ledger, member.Notices, plan);
         var carrier = new AgentCarrier(
             new RoundCarrier(grains, directory, ledger, member.Notices, plan, notify, cancellationToken),
-            new AsynchronousCarrier(calls, directory, ledger, member.Notices, maximumLag, notify, cancellationToken));
+            new AsynchronousCarrier(calls, directory, ledger, member.Notices, maximumLag, notify, cancellationToken),
+            new MemoryCarrier(calls, directory, ledger, member.Notices, memories, notify, cancellationToken));
         var attached = carrier.Until(agent.ActElsewhere(carrier));
 
         // Who could not act for the last agent may well act for this one.

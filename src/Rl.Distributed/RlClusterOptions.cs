@@ -53,6 +53,11 @@ public sealed class RlClusterOptions
     /// longer is thrown away and counted.</summary>
     public int MaximumLag { get; set; } = 8;
 
+    /// <summary>Of a learner from replayed steps (DQN, SAC, TD3 and others): over how many memories the steps of its
+    /// copies are spread, at most one for each copy; workers have them. What is learned depends on it, and not on how
+    /// many workers there are. 0 for as many as there are workers when training begins.</summary>
+    public int Memories { get; set; }
+
     /// <summary>Environments of your own that a worker makes by their <see cref="IEnvironment.Name"/>.</summary>
     public IDictionary<string, Func<IEnvironment>> Environments { get; } =
         new Dictionary<string, Func<IEnvironment>>(StringComparer.Ordinal);
@@ -90,6 +95,12 @@ public sealed class RlClusterOptions
         {
             throw new ArgumentOutOfRangeException(
                 nameof(MaximumLag), MaximumLag, Invariant($"MaximumLag is {MaximumLag}; it must lie in [0, 1000000]."));
+        }
+
+        if (Memories is < 0 or > 1_000_000)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(Memories), Memories, Invariant($"Memories is {Memories}; it must lie in [0, 1000000]."));
         }
 
         if (Learner is not null)

@@ -104,7 +104,7 @@ internal sealed class Puppets : IDisposable
     private readonly List<SiloAddress> all;
     private readonly EnvironmentSource source;
     private readonly WorkerDirectory directory;
-    private readonly Dictionary<int, ShareWorker> workers = [];
+    private readonly Dictionary<int, IShareWorker> workers = [];
     private readonly ConcurrentDictionary<int, int> asked = [];
 
     private static ActorPlan Plan => new() { Version = "", Environment = "", Notes = [], Description = [] };
@@ -132,14 +132,15 @@ internal sealed class Puppets : IDisposable
     public RoundCarrier Carrier(Notices told) => new(
         Grains, directory, new WorkerLedger(), new PeerNotices(), Plan, told.Report, CancellationToken.None);
 
-    /// <summary>One whose workers do not wait, too.</summary>
+    /// <summary>One whose workers do not wait, or remember, too.</summary>
     public AgentCarrier Late(Notices told)
     {
         var (ledger, self) = (new WorkerLedger(), new PeerNotices());
         var calls = new WorkerCalls(Grains, directory, ledger, self, Plan);
         return new(
             Carrier(told),
-            new AsynchronousCarrier(calls, directory, ledger, self, 4, told.Report, CancellationToken.None));
+            new AsynchronousCarrier(calls, directory, ledger, self, 4, told.Report, CancellationToken.None),
+            new MemoryCarrier(calls, directory, ledger, self, 0, told.Report, CancellationToken.None));
     }
 
     public void Dispose()
@@ -147,7 +148,7 @@ internal sealed class Puppets : IDisposable
         directory.Dispose();
         foreach (var worker in workers.Values)
         {
-            ((IDisposable)worker).Dispose();
+            worker.Dispose();
         }
     }
 
@@ -181,7 +182,7 @@ internal sealed class Puppets : IDisposable
                 return other;
             }
 
-            workers.TryAdd(worker, new(((ActorPlan)arguments[0]!).Description, source.Create, 1));
+            workers.TryAdd(worker, ShareWorkers.create(((ActorPlan)arguments[0]!).Description, source.Create, 1));
             return Task.FromResult(new ActorReply { Kind = ActorReplyKind.Done });
         }
 

@@ -153,7 +153,7 @@ public sealed class ShareTests
 
     [Theory]
     [InlineData("normalize", "learns from all copies together")]
-    [InlineData("dqn", "by whole rollouts")]
+    [InlineData("stream-q", "by whole rollouts")]
     [InlineData("pqn", "by a policy with a critic alone")]
     public void What_cannot_be_spread_is_refused_with_the_reason(string what, string reason)
     {

@@ -40,11 +40,13 @@ internal static class Clusters
     }
 
     /// <summary>Steps a second by options with rounds of so many steps, the first round apart, with a worker for each
-    /// element, some of which are slow.</summary>
+    /// element, some of which are slow; without any in this process.</summary>
     public static async Task<double> Rate(AgentOptions options, int round, string environment, bool[] areSlow)
     {
         using var agent = Agent.Create(options, Environments.Make(environment), seed: 1);
-        return (await Spread(agent, round, areSlow, null)).Rate;
+        return areSlow.Length == 0
+            ? Train(agent, round, null, null).Rate
+            : (await Spread(agent, round, areSlow, null)).Rate;
     }
 
     private static async Task<ClusterRun> Spread(Agent agent, int round, bool[] areSlow, RoundTimes? times)

@@ -7,7 +7,7 @@ using Rl;
 using Rl.ClusterFigures;
 
 // What docs/distributed.md says of scaling: dotnet run -c Release --project tools/ClusterFigures [PART].
-// The parts: scaling, overhead, bytes, unequal. Ratios are of one run on one machine.
+// The parts: scaling, overhead, bytes, unequal, memories. Ratios are of one run on one machine.
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 if (args is ["raw"])
 {
@@ -17,7 +17,7 @@ if (args is ["raw"])
 
 Plugin.Register(typeof(SleepingWalk).Assembly);
 const int Copies = 8;
-string[] parts = args is [] ? ["scaling", "overhead", "bytes", "unequal"] : args;
+string[] parts = args is [] ? ["scaling", "overhead", "bytes", "unequal", "memories"] : args;
 foreach (var part in parts)
 {
     await (part switch
@@ -26,8 +26,9 @@ foreach (var part in parts)
         "overhead" => Overhead(),
         "bytes" => Bytes(),
         "unequal" => Unequal(),
+        "memories" => Memories(),
         _ => throw new ArgumentException(
-            $"There is no part \"{part}\"; the parts are scaling, overhead, bytes and unequal."),
+            $"There is no part \"{part}\"; the parts are scaling, overhead, bytes, unequal and memories."),
     });
     Console.WriteLine();
 }
@@ -125,6 +126,36 @@ static async Task Unequal()
     Console.WriteLine("|---|---|---|");
     Console.WriteLine($"| PPO, whose workers wait for each other | {waiting:0} | 1 |");
     Console.WriteLine($"| APPO, whose workers do not | {late:0} | {late / waiting:0.00} |");
+}
+
+// DQN by priority, whose memory lies in workers whose steps sleep for 1 ms: 32 steps of each copy, then 16 updates.
+static async Task Memories()
+{
+    const int Steps = 32;
+    Console.WriteLine("| workers | copies | steps/s | of one process with a worker's copies | updates/s |");
+    Console.WriteLine("|---|---|---|---|---|");
+    var alone = 0.0;
+    foreach (var workers in new[] { 0, 1, 2, 4 })
+    {
+        var copies = Math.Max(1, workers) * Copies;
+        var options = new DqnOptions
+        {
+            EnvironmentCopies = copies,
+            LearningStarts = copies * Steps / 2,
+            TrainFrequency = Steps,
+            GradientSteps = 16,
+            RoundSteps = copies * Steps,
+            ReturnSteps = 3,
+            PriorityExponent = 0.6,
+            Threads = 1,
+            TotalSteps = copies * Steps * 24,
+        };
+        var rate = await Clusters.Rate(options, copies * Steps, nameof(SleepingWalk), new bool[workers]);
+        alone = workers == 0 ? rate : alone;
+        Console.WriteLine(
+            $"| {(workers == 0 ? "none, one process" : workers)} | {copies} | {rate:0} | {rate / alone:0.00} "
+                + $"| {rate / copies / Steps * 16:0.0} |");
+    }
 }
 
 // PPO with 8 copies a worker.

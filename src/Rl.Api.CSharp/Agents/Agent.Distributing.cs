@@ -36,9 +36,9 @@ public sealed partial class Agent
                 if (placed is not { IsBound: true })
                 {
                     throw new ArgumentException(
-                        $"Copies act in other processes by whole rollouts or episodes, and {Options.Algorithm} steps "
-                            + "them itself: train it in one process, or choose another algorithm, such as ppo, a2c or "
-                            + "es.",
+                        $"Copies act in other processes by whole rollouts or episodes or with their memory, and "
+                            + $"{Options.Algorithm} steps them itself: train it in one process, or choose another "
+                            + "algorithm, such as ppo, dqn, sac or es.",
                         nameof(elsewhere));
                 }
             }

@@ -124,6 +124,7 @@ internal static class ClusterCommand
         Secret = Secret(request.SecretFile),
         Threads = request.Threads,
         MaximumLag = request.MaximumLag,
+        Memories = request.Memories,
     };
 
     /// <summary>Arguments are for everybody to see, and a store's text may hold a password.</summary>

@@ -35,6 +35,9 @@ internal sealed record ClusterRequest
     /// <summary>Of a learner whose workers do not wait: how many updates old what it learns from may be.</summary>
     public int MaximumLag { get; init; } = 8;
 
+    /// <summary>Of a learner from replayed steps: over how many memories they are spread.</summary>
+    public int Memories { get; init; }
+
     /// <summary>Of a learner: whether the workers are started elsewhere.</summary>
     public bool StartsNone { get; init; }
 

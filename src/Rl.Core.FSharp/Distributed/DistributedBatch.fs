@@ -13,11 +13,12 @@ open Rl.Core.Learning
 /// bound to `inner`, however the carrier spreads the copies, and its states are the same: saved by one, resumed by the
 /// other. A learner that corrects for the age of policies (IMPALA, APPO) has copies that do not wait for each other,
 /// where the carrier is an `IAsynchronousCarrier`: what it becomes depends on who was quicker, its states are still
-/// those of one process. `inner` begins episodes and tells spaces; its copies are not stepped. It stays its maker's.
-/// `ArgumentException` where the copies depend on each other.
+/// those of one process. A learner from replayed steps (DQN, SAC, TD3) has copies that remember in their workers, where
+/// the carrier is an `IMemoryCarrier`. `inner` begins episodes and tells spaces; its copies are not stepped. It stays
+/// its maker's. `ArgumentException` where the copies depend on each other.
 [<Sealed>]
 type DistributedBatch(inner: BatchEnvironment, carrier: IRoundCarrier) =
-    inherit BatchEnvironment()
+    inherit ElsewhereBatch(inner)
     let contract = ShareContract.ofBatch inner
     let mutable described: struct (ShareDescription * byte[]) voption = ValueNone
     let mutable blowups = 0L
@@ -110,36 +111,15 @@ type DistributedBatch(inner: BatchEnvironment, carrier: IRoundCarrier) =
             late <- ValueSome(struct (rounds, acted.Environments))
             acted
 
-    /// The batch whose copies act elsewhere.
-    member _.Inner = inner
-
-    /// Whether a learner has been bound to it that collects whole rollouts or has candidates judged; another one steps
-    /// the copies, which raises.
+    /// Whether a learner has been bound to it that collects whole rollouts, has candidates judged or draws from
+    /// memories; another one steps the copies, which raises.
     member _.IsBound = isBound
 
-    override _.Id = inner.Id
-    override _.Count = inner.Count
-    override _.ObservationSpace = inner.ObservationSpace
-    override _.ActionSpace = inner.ActionSpace
-    override _.ObservationSize = inner.ObservationSize
-    override _.ActionSize = inner.ActionSize
-    override _.MaxEpisodeSteps = inner.MaxEpisodeSteps
-    override _.RewardThreshold = inner.RewardThreshold
-    override _.Wrappers = inner.Wrappers
-    override _.Statistics = inner.Statistics
-    override _.RestoreStatistics(statistics, isFrozen) = inner.RestoreStatistics(statistics, isFrozen)
-    override _.Innermost = inner.Innermost
-    override _.HasActionMasks = inner.HasActionMasks
-    override _.RestoresEpisodes = inner.RestoresEpisodes
-    override _.CopyBytes = inner.CopyBytes
-    override _.FramesPerSecond = inner.FramesPerSecond
     override _.Blowups = blowups
 
     override _.Reset rng =
         shown <- ValueNone
         inner.Reset rng
-
-    override _.Capture() = inner.Capture()
 
     override _.Restore snapshot =
         shown <- ValueNone
@@ -152,12 +132,6 @@ type DistributedBatch(inner: BatchEnvironment, carrier: IRoundCarrier) =
             shown.AsSpan().CopyTo rows
         | ValueNone -> inner.Observe rows
 
-    override _.Step(_, _, _, _) =
-        invalidOp (
-            $"The copies of {inner.Id} act in other processes by whole rollouts or episodes, and this algorithm steps "
-            + "them itself: train it in one process, or choose another, such as ppo, a2c or es."
-        )
-
     interface IRolloutsElsewhere with
         member _.Bound() = isBound <- true
         member _.MayLag() = mayLag <- true
@@ -169,6 +143,23 @@ type DistributedBatch(inner: BatchEnvironment, carrier: IRoundCarrier) =
             | _ ->
                 carry (ShareWork.Rollouts(network, options)) state (RolloutWork(options, state, into)) (fun workers ->
                     Collector(network, inner, options, workers).Collect state |> ignore)
+
+    interface IMemoriesElsewhere with
+        member this.Bind(extras, options, parts, workers) =
+            match box carrier with
+            | :? IMemoryCarrier as memories ->
+                let acted (shards: MemoryShards) =
+                    blowups <- blowups + shards.TakeBlowups()
+                    shown <- ValueSome(Array.copy shards.Shown)
+
+                let learner = ShardedLearner.create memories contract this inner acted extras options parts workers
+
+                isBound <- true
+                learner
+            | _ ->
+                Guard.fail
+                    (nameof carrier)
+                    "The carrier has no workers that remember: carry for an algorithm of rollouts or candidates."
 
     interface ICandidatesElsewhere with
         member _.Bound() = isBound <- true

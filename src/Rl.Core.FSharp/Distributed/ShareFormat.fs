@@ -8,6 +8,7 @@ open System.Runtime.InteropServices
 open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Foundations
+open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Learning
 open Rl.Core.Networks
@@ -283,6 +284,25 @@ module internal ShareFormat =
             output.Int copy
 
         output.ToArray()
+
+    /// What went wrong with copies from `first` on among all; nothing for what is no failure of theirs.
+    let failureOf (first: int) (error: exn) : ShareFailure voption =
+        match error with
+        | :? EnvironmentFailure as failure ->
+            let copy = first + failure.Copy
+            let message = failure.Message.Replace($"(copy {failure.Copy},", $"(copy {copy},")
+
+            ShareFailure.Environment(
+                message,
+                failure.EnvironmentId,
+                copy,
+                failure.Step,
+                failure.Component,
+                failure.Value
+            )
+            |> ValueSome
+        | :? NonFiniteActing as failure -> ValueSome(ShareFailure.NonFinite(failure.Step, first + failure.Copy))
+        | _ -> ValueNone
 
     /// The answer with so many streams and what `read` makes of the rest; or what went wrong.
     let readAnswer

@@ -11,7 +11,6 @@ open Rl.Core.Environments
 open Rl.Core.Experience
 open Rl.Core.Learning
 open Rl.Core.Training
-open Rl.Core.Wrappers
 
 /// Some copies of an environment in this process with all that they act with.
 [<Sealed>]
@@ -118,22 +117,10 @@ type private Share(description: ShareDescription, batch: BatchEnvironment, worke
                 }
 
             ShareFormat.writeAnswer answer write
-        with
-        | :? EnvironmentFailure as failure ->
-            let copy = request.First + failure.Copy
-            let message = failure.Message.Replace($"(copy {failure.Copy},", $"(copy {copy},")
-
-            ShareFailure.Environment(
-                message,
-                failure.EnvironmentId,
-                copy,
-                failure.Step,
-                failure.Component,
-                failure.Value
-            )
-            |> ShareFormat.writeFailure
-        | :? NonFiniteActing as failure ->
-            ShareFailure.NonFinite(failure.Step, request.First + failure.Copy) |> ShareFormat.writeFailure
+        with error ->
+            match ShareFormat.failureOf request.First error with
+            | ValueSome failure -> ShareFormat.writeFailure failure
+            | ValueNone -> reraise ()
 
 /// Acts for one learner: requests are answered for whatever copies they ask for. What it answers follows from the
 /// request alone, so that any worker may answer it, again too, with the same bits; of an environment that cannot take
@@ -153,27 +140,7 @@ type ShareWorker
     let shares = Dictionary<struct (int * int), Share>()
     let order = Queue<struct (int * int)>()
 
-    /// The learner's wrappers around a bare batch; a user's functions are known to their maker alone.
-    let wrap (batch: BatchEnvironment) =
-        let wrappers = known.Contract.Wrapping.Wrappers
-
-        if batch.Wrappers.IsEmpty && List.forall Wrapper.isComplete wrappers then
-            Wrapper.apply wrappers batch
-        else
-            batch
-
-    let make (number: int) : BatchEnvironment =
-        let batch = create.Invoke number
-
-        try
-            let batch = wrap batch
-
-            match ShareContract.misfit known.Contract (ShareContract.ofBatch batch) with
-            | Some complaint -> raise (ShareRefusal complaint)
-            | None -> batch
-        with _ ->
-            batch.Release()
-            reraise ()
+    let make (number: int) : BatchEnvironment = ShareCopies.make known.Contract create number
 
     // Fails at once, not with the first request, and before there are threads to end.
     do (make 1).Release()
@@ -250,7 +217,9 @@ type ShareWorker
         requireFit request
         (shareOf request).Act request
 
-    interface IDisposable with
+    interface IShareWorker with
+        member this.Answer(request) = this.Answer request
+
         member _.Dispose() =
             for share in shares.Values do
                 share.Batch.Release()

@@ -122,6 +122,9 @@ type Samples(copies: int, place: int -> struct (int * int), columns: (Column * f
                 let known = String.Join(", ", data.Keys)
                 Guard.fail (nameof column) $"The samples have no column {column.Name}; they have: {known}."
 
+    /// All columns with their data.
+    member internal _.Columns = columns
+
     /// The same samples with further columns, or other data for some.
     member _.With(further: (Column * float32[]) list) =
         let replaced (column: Column, _) = further |> List.exists (fun (other, _) -> other.Name = column.Name)

@@ -74,6 +74,25 @@ module Priority =
         | PriorityRule.Proportional epsilon -> abs error + epsilon
         | PriorityRule.AtLeastOne -> max (abs error) 1.0
 
+    /// Puts wᵢ = (n pᵢ^α / Σ p^α)^−β in the place of each pᵢ^α of rows that were drawn from n, scaled as asked for. It
+    /// does not matter whether the n are in one memory or in several: n and Σ p^α are those of all.
+    let internal weigh (scale: WeightScale) (count: float) (total: float) (exponent: float) (powers: Span<float>) =
+        match scale with
+        | WeightScale.Ones -> powers.Fill 1.0
+        | scale ->
+            let mutable least = infinity
+
+            for index in 0 .. powers.Length - 1 do
+                least <- min least powers[index]
+
+            // The largest weight is that of the least priority; dividing first keeps all finite.
+            let unit = if scale = WeightScale.Batch then least else total / count
+
+            for index in 0 .. powers.Length - 1 do
+                powers[index] <- powers[index] / unit
+
+            Powers.raise powers -exponent
+
     /// The weights' exponent after `steps` environment steps: from `initial` in a straight line to `final` at `total`,
     /// constant afterwards.
     let exponentAt (initial: float) (final: float) (total: int64) (steps: int64) : float =
@@ -159,6 +178,14 @@ type Priorities<'T when 'T: struct and 'T :> IFloatingPointIeee754<'T>>
             set (slotFrom oldest row) (if row < replay.Count - delay then value else 0.0)
 
         known <- replay.Appended
+
+    /// The rows that points of the sum belong to.
+    let find (oldest: int) (points: Span<float>) (rows: Span<int>) =
+        tree.FindAll(points, rows)
+
+        for index in 0 .. rows.Length - 1 do
+            let row = rows[index] - oldest
+            rows[index] <- if row < 0 then row + capacity else row
 
     /// Priorities of rows that can all be drawn.
     new(options, capacity) = Priorities<'T>(options, capacity, 0)
@@ -257,11 +284,12 @@ type Priorities<'T when 'T: struct and 'T :> IFloatingPointIeee754<'T>>
 
             points[index] <- min value (Math.BitDecrement total)
 
-        tree.FindAll(points, rows)
+        find oldest points rows
 
-        for index in 0 .. rows.Length - 1 do
-            let row = rows[index] - oldest
-            rows[index] <- if row < 0 then row + capacity else row
+    /// The rows that points of Σ p^α draw, which are used up: each at least 0 and below it.
+    member internal _.ChooseAt(replay: Replay, points: Span<float>, rows: Span<int>) : unit =
+        requireKnown replay
+        find (oldestSlot replay) points rows
 
     /// Draws rows, each by its priority; the generator that follows.
     member this.Draw(replay: Replay, rows: Span<int>, key: Rng) : Rng =
@@ -293,34 +321,25 @@ type Priorities<'T when 'T: struct and 'T :> IFloatingPointIeee754<'T>>
         tree[slot replay row] / tree.Total
 
     /// wᵢ = (n pᵢ^α / Σ p^α)^−β of drawn rows of n, scaled as the options say. β ∈ [0, 1].
-    member _.Weights(replay: Replay, rows: ReadOnlySpan<int>, exponent: float, weights: Span<'T>) : unit =
+    member this.Weights(replay: Replay, rows: ReadOnlySpan<int>, exponent: float, weights: Span<'T>) : unit =
         requireKnown replay
         Guard.inRange (nameof exponent) 0.0 1.0 exponent
         Guard.length (nameof weights) rows.Length weights.Length
 
-        match options.Weights with
-        | WeightScale.Ones -> weights.Fill 'T.One
-        | scale ->
-            let count, total = float replay.Count, tree.Total
-            let oldest = oldestSlot replay
-            let mutable least = infinity
+        let powers = numbers rows.Length
+        this.Powers(replay, rows, powers)
+        Priority.weigh options.Weights (float replay.Count) tree.Total exponent powers
 
-            let ratios = numbers rows.Length
+        for index in 0 .. rows.Length - 1 do
+            weights[index] <- 'T.CreateTruncating powers[index]
 
-            for index in 0 .. rows.Length - 1 do
-                ratios[index] <- tree[slotFrom oldest rows[index]]
-                least <- min least ratios[index]
+    /// p^α of some rows.
+    member internal _.Powers(replay: Replay, rows: ReadOnlySpan<int>, powers: Span<float>) : unit =
+        requireKnown replay
+        let oldest = oldestSlot replay
 
-            // The largest weight is that of the least priority; dividing first keeps all finite.
-            let unit = if scale = WeightScale.Batch then least else total / count
-
-            for index in 0 .. rows.Length - 1 do
-                ratios[index] <- ratios[index] / unit
-
-            Powers.raise ratios -exponent
-
-            for index in 0 .. rows.Length - 1 do
-                weights[index] <- 'T.CreateTruncating ratios[index]
+        for index in 0 .. rows.Length - 1 do
+            powers[index] <- tree[slotFrom oldest rows[index]]
 
     /// Sets the priorities of drawn rows by their errors δ, whose sign does not matter. NaN and infinity are refused,
     /// before anything changes.

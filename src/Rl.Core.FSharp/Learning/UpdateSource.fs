@@ -26,6 +26,9 @@ module internal UpdateSource =
     /// The optimiser's input for a variable.
     let variable (optimiser: string) (name: string) = $"{optimiser}/{name}"
 
+    /// Whether an array of a state is an optimiser's, which losses do not read.
+    let isVariable (array: string) = array.Contains '/'
+
     let private elements first count (x: Expr) = UpdateRuns.elements first count x
     let private sum (expressions: Expr list) = List.reduce (+) expressions
 

@@ -131,3 +131,16 @@ module Exploration =
         Guard.notNegativeNumber (nameof scale) scale
         Guard.inRange (nameof count) 1.0 infinity count
         scale / sqrt count
+
+    /// ε^(1 + α i / (N − 1)): how often copy i of N, from 0, acts at random, so that some look for new ways and others
+    /// follow the best one to its end; ε of a copy that is alone, and of all with α = 0. ε in [0, 1], α ≥ 0 (Horgan et
+    /// al. 2018, section 4.1, with ε = 0.4 and α = 7).
+    let ladder (rate: float) (steepness: float) (copy: int) (copies: int) : float =
+        Guard.inRange (nameof rate) 0.0 1.0 rate
+        Guard.notNegativeNumber (nameof steepness) steepness
+        Guard.inIntRange (nameof copy) 0 (copies - 1) copy
+
+        if steepness = 0.0 || copies = 1 then
+            rate
+        else
+            Math.Pow(rate, 1.0 + steepness * float copy / float (copies - 1))

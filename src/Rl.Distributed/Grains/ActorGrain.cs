@@ -10,27 +10,24 @@ using Rl.Distributed.Internal;
 namespace Rl.Distributed.Grains;
 
 /// <summary>Acts in a worker. Copies act on a thread of their own, so that an environment that computes or waits for
-/// long leaves the silo's threads to answer probes.</summary>
+/// long leaves the silo's threads to answer probes. Where Orleans makes the grain anew, since it lost the member that
+/// knew where it is, it goes on with what it had.</summary>
 [WorkerPlacement]
 [GrainType("rl-actor")]
-internal sealed class ActorGrain(WorkerSetup setup) : Grain, IActorGrain
+internal sealed class ActorGrain(WorkerSetup setup, HostedShares hosted) : Grain, IActorGrain
 {
     /// <summary>Deep networks are compiled by deep recursion.</summary>
     private const int StackSize = 64 * 1024 * 1024;
 
-    private ShareWorker? worker;
     private string? refusal;
+
+    private string Key => this.GetPrimaryKeyString();
 
     public async Task<ActorReply> Begin(ActorPlan plan)
     {
-        if (worker is not null)
-        {
-            return new() { Kind = ActorReplyKind.Done };
-        }
-
         var reply = await OnOwnThread(() =>
         {
-            worker = setup.Create(plan);
+            hosted.Begin(Key, () => setup.Create(plan));
             return new() { Kind = ActorReplyKind.Done };
         }).ConfigureAwait(true);
         refusal = reply.Kind == ActorReplyKind.Refused ? reply.Message : null;
@@ -39,16 +36,15 @@ internal sealed class ActorGrain(WorkerSetup setup) : Grain, IActorGrain
 
     public Task<ActorReply> Act(ActorRequest request) =>
         refusal is not null ? Task.FromResult(new ActorReply { Kind = ActorReplyKind.Refused, Message = refusal })
-        : worker is null ? Task.FromResult(new ActorReply { Kind = ActorReplyKind.NeedsPlan })
-        : OnOwnThread(() => new() { Kind = ActorReplyKind.Done, Answer = worker.Answer(request.Bytes) });
+        : OnOwnThread(() => hosted.Answer(Key, request.Bytes) is { } answer
+            ? new() { Kind = ActorReplyKind.Done, Answer = answer }
+            : new() { Kind = ActorReplyKind.NeedsPlan });
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
-        var dropped = worker;
-        worker = null;
-        if (dropped is not null)
+        if (reason.ReasonCode is DeactivationReasonCode.ActivationIdle or DeactivationReasonCode.ShuttingDown)
         {
-            await Task.Run(() => ((IDisposable)dropped).Dispose(), CancellationToken.None).ConfigureAwait(true);
+            await Task.Run(() => hosted.End(Key), CancellationToken.None).ConfigureAwait(true);
         }
     }
 

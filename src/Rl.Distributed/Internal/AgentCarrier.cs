@@ -3,9 +3,9 @@ using Rl.Core.Distributed;
 
 namespace Rl.Distributed.Internal;
 
-/// <summary>Carries for one agent, whose algorithm has its copies wait for each other or not.</summary>
-internal sealed class AgentCarrier(RoundCarrier together, AsynchronousCarrier late)
-    : IRoundCarrier, IAsynchronousCarrier
+/// <summary>Carries for one agent, whose algorithm has its copies wait for each other, or not, or remember.</summary>
+internal sealed class AgentCarrier(RoundCarrier together, AsynchronousCarrier late, MemoryCarrier memories)
+    : IRoundCarrier, IAsynchronousCarrier, IMemoryCarrier
 {
     public int MaximumLag => late.MaximumLag;
 
@@ -14,6 +14,10 @@ internal sealed class AgentCarrier(RoundCarrier together, AsynchronousCarrier la
     public void Fill(AsynchronousRounds rounds) => late.Fill(rounds);
 
     public void Taken(double mean, int largest, long droppedSteps) => late.Taken(mean, largest, droppedSteps);
+
+    public int Memories(int copies) => memories.Memories(copies);
+
+    public byte[][] Ask(byte[] description, ulong key, MemoryCall[] calls) => memories.Ask(description, key, calls);
 
     /// <summary>What ends it, with the agent's own end.</summary>
     public IDisposable Until(IDisposable attached) => new Attached(attached, late);

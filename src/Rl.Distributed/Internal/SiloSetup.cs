@@ -33,6 +33,7 @@ internal static class SiloSetup
     {
         var listen = IPAddress.Parse(options.Listen);
         silo.Services.AddSingleton(new WorkerSetup(options));
+        silo.Services.AddSingleton<HostedShares>();
         silo.Services.AddPlacementDirector<WorkerPlacement, WorkerPlacementDirector>();
         silo.Services.Replace(ServiceDescriptor.Singleton<IFatalErrorHandler>(notices));
         silo.Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (options.Name, "rl"));
@@ -63,7 +64,7 @@ internal static class SiloSetup
             messaging.ResponseTimeoutWithDebugger = LongestAnswer;
             messaging.MaxMessageBodySize = LargestMessage;
         });
-        silo.Configure<GrainCollectionOptions>(collection => collection.CollectionAge = TimeSpan.FromMinutes(30));
+        silo.Configure<GrainCollectionOptions>(collection => collection.CollectionAge = HostedShares.LongestRest);
         switch (options.Store is null ? null : ClusterStore.Parse(options.Store, nameof(options.Store)))
         {
             case null:

@@ -16,7 +16,7 @@ internal sealed class WorkerSetup(RlClusterOptions options)
 
     /// <summary>Acts by a plan; refused with an <see cref="ArgumentException"/> or a <see cref="ShareRefusal"/> that
     /// says what differs.</summary>
-    public ShareWorker Create(ActorPlan plan)
+    public IShareWorker Create(ActorPlan plan)
     {
         if (plan.Version != LibraryVersion.Text)
         {
@@ -26,7 +26,7 @@ internal sealed class WorkerSetup(RlClusterOptions options)
         }
 
         var source = Find(plan);
-        return new ShareWorker(plan.Description, source.Create, Threads);
+        return ShareWorkers.create(plan.Description, source.Create, Threads);
     }
 
     private EnvironmentSource Find(ActorPlan plan)

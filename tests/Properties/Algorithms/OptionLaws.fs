@@ -54,6 +54,7 @@ let places: (string * string * string * (string * string) list) list =
             id, "NoiseDeviation", "CartPole-v1", [ "NoisyNetworks", "factorised" ]
         for id in [ "dqn"; "c51"; "qrdqn"; "iqn"; "fqf"; "r2d2"; "deep-dyna-q" ] do
             id, "ExplorationRate", "CartPole-v1", [ "TotalSteps", "500" ]
+            id, "ExplorationLadder", "CartPole-v1", [ "ExplorationRate", "0.5"; "ExplorationLadder", "2" ]
         for id in [ "dqn"; "c51"; "qrdqn"; "iqn"; "fqf"; "rainbow"; "r2d2" ] do
             id, "TotalSteps", "CartPole-v1", [ "LearningRate", "linear(1e-3, 0)" ]
             id, "TargetRate", "CartPole-v1", [ "TargetRate", "0.5" ]

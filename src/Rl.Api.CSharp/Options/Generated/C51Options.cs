@@ -83,6 +83,9 @@ public sealed record C51Options : AgentOptions
     /// <summary>ε, the probability of a random action; noisy networks have none. A schedule; in [0, 1].</summary>
     public Schedule ExplorationRate { get; init; } = Convert.OfCore(Defaults.Values.Exploration.ExplorationRate);
 
+    /// <summary>α: copy i of N acts at random with the probability ε^(1 + α i / (N − 1)) in place of ε, so that each explores in its own way (Horgan et al. 2018, with ε = 0.4 and α = 7); 0: all alike. 0 or more.</summary>
+    public double ExplorationLadder { get; init; } = Defaults.Values.ExplorationLadder;
+
     /// <summary>The log-odds of atoms are those of the state plus advantages of mean 0, from one last layer (Wang et al. 2016).</summary>
     public bool Dueling { get; init; } = Defaults.Values.Dueling;
 
@@ -166,6 +169,7 @@ public sealed record C51Options : AgentOptions
             TargetRate,
             new EpsilonGreedyOptions(
                 Convert.ToCore(ExplorationRate, nameof(ExplorationRate))),
+            ExplorationLadder,
             Dueling,
             MaxGradientNorm,
             NoisyNetworks.ToCore(),
@@ -200,6 +204,7 @@ public sealed record C51Options : AgentOptions
         TargetRate = core.Values.TargetRate,
         MaxGradientNorm = core.Values.MaxGradientNorm,
         ExplorationRate = Convert.OfCore(core.Values.Exploration.ExplorationRate),
+        ExplorationLadder = core.Values.ExplorationLadder,
         Dueling = core.Values.Dueling,
         NoisyNetworks = core.Values.NoisyNetworks.OfCore(),
         NoiseDeviation = core.Values.NoiseDeviation,

@@ -68,6 +68,9 @@ public sealed record DeepDynaQOptions : AgentOptions
     /// <summary>ε, the probability of a random action; noisy networks have none. A schedule; in [0, 1].</summary>
     public Schedule ExplorationRate { get; init; } = Convert.OfCore(Defaults.Dqn.Values.Exploration.ExplorationRate);
 
+    /// <summary>α: copy i of N acts at random with the probability ε^(1 + α i / (N − 1)) in place of ε, so that each explores in its own way (Horgan et al. 2018, with ε = 0.4 and α = 7); 0: all alike. 0 or more.</summary>
+    public double ExplorationLadder { get; init; } = Defaults.Dqn.Values.ExplorationLadder;
+
     /// <summary>Q is a value of the state plus advantages of mean 0, from one last layer (Wang et al. 2016).</summary>
     public bool Dueling { get; init; } = Defaults.Dqn.Values.Dueling;
 
@@ -212,6 +215,7 @@ public sealed record DeepDynaQOptions : AgentOptions
                 TargetRate,
                 new EpsilonGreedyOptions(
                     Convert.ToCore(ExplorationRate, nameof(ExplorationRate))),
+                ExplorationLadder,
                 Dueling,
                 MaxGradientNorm,
                 NoisyNetworks.ToCore(),
@@ -260,6 +264,7 @@ public sealed record DeepDynaQOptions : AgentOptions
         TargetRate = core.Dqn.Values.TargetRate,
         MaxGradientNorm = core.Dqn.Values.MaxGradientNorm,
         ExplorationRate = Convert.OfCore(core.Dqn.Values.Exploration.ExplorationRate),
+        ExplorationLadder = core.Dqn.Values.ExplorationLadder,
         Dueling = core.Dqn.Values.Dueling,
         NoisyNetworks = core.Dqn.Values.NoisyNetworks.OfCore(),
         NoiseDeviation = core.Dqn.Values.NoiseDeviation,

@@ -127,6 +127,7 @@ public sealed record DiscreteBcqOptions : AgentOptions
             TargetRate,
             new EpsilonGreedyOptions(
                 Convert.ToCore(ExplorationRate, nameof(ExplorationRate))),
+            Defaults.Values.ExplorationLadder,
             Defaults.Values.Dueling,
             MaxGradientNorm,
             Defaults.Values.NoisyNetworks,

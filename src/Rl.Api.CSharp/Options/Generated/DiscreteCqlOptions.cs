@@ -131,6 +131,7 @@ public sealed record DiscreteCqlOptions : AgentOptions
                 TargetRate,
                 new EpsilonGreedyOptions(
                     Convert.ToCore(ExplorationRate, nameof(ExplorationRate))),
+                Defaults.Dqn.Values.ExplorationLadder,
                 Dueling,
                 MaxGradientNorm,
                 Defaults.Dqn.Values.NoisyNetworks,

@@ -83,6 +83,9 @@ public sealed record FqfOptions : AgentOptions
     /// <summary>ε, the probability of a random action; noisy networks have none. A schedule; in [0, 1].</summary>
     public Schedule ExplorationRate { get; init; } = Convert.OfCore(Defaults.Values.Exploration.ExplorationRate);
 
+    /// <summary>α: copy i of N acts at random with the probability ε^(1 + α i / (N − 1)) in place of ε, so that each explores in its own way (Horgan et al. 2018, with ε = 0.4 and α = 7); 0: all alike. 0 or more.</summary>
+    public double ExplorationLadder { get; init; } = Defaults.Values.ExplorationLadder;
+
     /// <summary>The quantile at a level is that of the state plus advantages of mean 0, from one last layer (Wang et al. 2016).</summary>
     public bool Dueling { get; init; } = Defaults.Values.Dueling;
 
@@ -169,6 +172,7 @@ public sealed record FqfOptions : AgentOptions
             TargetRate,
             new EpsilonGreedyOptions(
                 Convert.ToCore(ExplorationRate, nameof(ExplorationRate))),
+            ExplorationLadder,
             Dueling,
             MaxGradientNorm,
             Defaults.Values.NoisyNetworks,
@@ -206,6 +210,7 @@ public sealed record FqfOptions : AgentOptions
         TargetRate = core.Values.TargetRate,
         MaxGradientNorm = core.Values.MaxGradientNorm,
         ExplorationRate = Convert.OfCore(core.Values.Exploration.ExplorationRate),
+        ExplorationLadder = core.Values.ExplorationLadder,
         Dueling = core.Values.Dueling,
         Double = core.Double,
         Fractions = core.Fractions,

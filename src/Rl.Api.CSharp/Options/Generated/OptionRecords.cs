@@ -795,6 +795,8 @@ internal static class OptionRecords
             "Layers for observations that are images: those of DQN for Atari for 36 pixels and more, else those of MinAtar; or layers of your own, or none.",
         ("ValueOptions", "Dueling") =>
             "Q is a value of the state plus advantages of mean 0, from one last layer (Wang et al. 2016).",
+        ("ValueOptions", "ExplorationLadder") =>
+            "α: copy i of N acts at random with the probability ε^(1 + α i / (N − 1)) in place of ε, so that each explores in its own way (Horgan et al. 2018, with ε = 0.4 and α = 7); 0: all alike.",
         ("ValueOptions", "MaxGradientNorm") =>
             "The gradient is scaled down to this norm; 0 for no bound.",
         ("ValueOptions", "NoiseDeviation") =>

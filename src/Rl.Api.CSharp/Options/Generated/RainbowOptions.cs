@@ -154,6 +154,7 @@ public sealed record RainbowOptions : AgentOptions
             TargetRate,
             new EpsilonGreedyOptions(
                 Defaults.Values.Exploration.ExplorationRate),
+            Defaults.Values.ExplorationLadder,
             Defaults.Values.Dueling,
             MaxGradientNorm,
             NoisyNetworks.ToCore(),

@@ -3,7 +3,6 @@
 namespace Rl.Core.Algorithms
 
 open System
-open System.Collections.Generic
 open Rl.Core.Acting
 open Rl.Core.Environments
 open Rl.Core.Experience
@@ -23,137 +22,6 @@ type ExploreAction =
         action: Span<float32> *
         rng: Rng ->
             Rng
-
-/// Actions that are drawn uniformly, whatever the policy.
-[<RequireQualifiedAccess>]
-module UniformActions =
-
-    /// One of `count` choices, of those that are possible where `possible` is not empty: struct (its number, the
-    /// generator that follows).
-    let choose (count: int) (possible: ReadOnlySpan<bool>) (rng: Rng) : struct (int * Rng) =
-        if possible.IsEmpty then
-            Rng.below count rng
-        else
-            let mutable number = 0
-
-            for index in 0 .. count - 1 do
-                if possible[index] then number <- number + 1
-
-            if number = 0 then
-                Guard.fail "mask" "mask allows no choice of a component of the action; at least one must be possible."
-
-            let struct (drawn, rng) = Rng.below number rng
-            let mutable left = drawn
-            let mutable chosen = -1
-            let mutable index = 0
-
-            while chosen < 0 do
-                if possible[index] then
-                    if left = 0 then chosen <- index
-                    left <- left - 1
-
-                index <- index + 1
-
-            struct (chosen, rng)
-
-    let private several (counts: int[]) (possible: ReadOnlySpan<bool>) (action: Span<float32>) (rng: Rng) : Rng =
-        let mutable rng = rng
-        let mutable first = 0
-
-        for index in 0 .. counts.Length - 1 do
-            let own = if possible.IsEmpty then possible else possible.Slice(first, counts[index])
-            let struct (chosen, next) = choose counts[index] own rng
-            action[index] <- float32 chosen
-            first <- first + counts[index]
-            rng <- next
-
-        rng
-
-    /// Writes a policy's action of a space, the generator that follows: each choice with equal probability, numbers
-    /// between two finite bounds uniformly (in the units of `scaling`), others standard normal. `possible` has one
-    /// element a choice, or none.
-    let rec draw
-        (scaling: ActionScaling)
-        (space: Space)
-        (possible: ReadOnlySpan<bool>)
-        (action: Span<float32>)
-        (rng: Rng)
-        : Rng =
-        match space with
-        | Space.Discrete(count, _) ->
-            let struct (chosen, next) = choose count possible rng
-            action[0] <- float32 chosen
-            next
-        | Space.MultiDiscrete(counts, _) -> several counts possible action rng
-        | Space.MultiBinary _ -> several (Array.create action.Length 2) possible action rng
-        | Space.Box(low, high, _) ->
-            let mutable rng = rng
-
-            for index in 0 .. action.Length - 1 do
-                let isBounded = Double.IsFinite low[index] && Double.IsFinite high[index]
-
-                let struct (value, next) =
-                    match isBounded, scaling with
-                    | true, ActionScaling.Bounds -> Rng.uniformIn -1.0 1.0 rng
-                    | true, ActionScaling.None -> Rng.uniformIn low[index] high[index] rng
-                    | false, _ -> Rng.normal rng
-
-                action[index] <- float32 value
-                rng <- next
-
-            rng
-        | Space.Tuple _
-        | Space.Dict _ ->
-            let mutable rng = rng
-            let mutable offset, first = 0, 0
-
-            for _, part in space.Parts do
-                let own = if possible.IsEmpty then possible else possible.Slice(first, part.Choices)
-                rng <- draw scaling part own (action.Slice(offset, part.Size)) rng
-                offset <- offset + part.Size
-                first <- first + part.Choices
-
-            rng
-
-/// The best action, now and then one at random.
-[<RequireQualifiedAccess>]
-module EpsilonGreedyActions =
-
-    let private one rate count (possible: ReadOnlySpan<bool>) (action: Span<float32>) (rng: Rng) : Rng =
-        let struct (u, rng) = Rng.uniform rng
-
-        if u < rate then
-            let struct (chosen, rng) = UniformActions.choose count possible rng
-            action[0] <- float32 chosen
-            rng
-        else
-            rng
-
-    /// Writes the mode of the outputs, and in its place for each component of the action, with the probability `rate`,
-    /// one of its possible choices, all alike: the generator that follows. Of distributions with several components
-    /// the sizes are their numbers of choices.
-    let choose
-        (rate: float)
-        (distribution: ActionDistribution)
-        (outputs: ReadOnlySpan<float32>)
-        (possible: ReadOnlySpan<bool>)
-        (action: Span<float32>)
-        (rng: Rng)
-        : Rng =
-        Policy.mode distribution outputs action
-
-        if distribution.ActionSize = 1 then
-            one rate distribution.Choices possible action rng
-        else
-            let mutable rng, first, index = rng, 0, 0
-
-            for size in distribution.Format.Sizes do
-                let own = if possible.IsEmpty then possible else possible.Slice(first, size)
-                rng <- one rate size own (action.Slice(index, 1)) rng
-                first <- first + size
-                index <- index + 1
-
-            rng
 
 /// The columns of remembered steps beside those of transitions.
 [<RequireQualifiedAccess>]
@@ -245,6 +113,7 @@ type internal Interaction
         remembersMasks: bool,
         episodeEnded: int -> unit,
         rewardDiscount: float voption,
+        place: CopyPlace,
         workers: Workers
     ) =
     let copies = environment.Count
@@ -269,19 +138,16 @@ type internal Interaction
     let mutable replay: Replay voption = ValueNone
     // The data of the replay's columns.
     let mutable sources: float32[][] = [||]
-    let mutable statistics = RunningStatistics.create 0
-    let mutable returns: float[] = [||]
-    let mutable returnStatistics = RunningStatistics.create 0
-    let episodes = List<EpisodeResult>()
+    let records = StepRecords(copies, vectorSteps, normalise, rewardDiscount)
 
     let choose =
         ChooseAction(fun step copy outputs deviation possible action rng ->
-            let before = steps + int64 step * int64 copies
+            let before = steps + int64 step * int64 place.Copies
 
             if before < randomSteps then
                 UniformActions.draw scaling environment.ActionSpace possible action rng
             else
-                explore.Invoke(before, copy, outputs, deviation, possible, action, rng))
+                explore.Invoke(before, place.First + copy, outputs, deviation, possible, action, rng))
 
     let data =
         columns.All @ masks @ states
@@ -309,29 +175,13 @@ type internal Interaction
                 share,
                 transitions,
                 environment,
-                episodeEnded,
+                (fun copy -> episodeEnded (place.First + copy)),
                 memoryOf presentMasks,
                 memoryOf nextMasks,
                 memoryOf states,
                 episodeReturns,
                 episodeLengths
             ))
-
-    let addEpisodes () =
-        for index in 0 .. episodeLengths.Length - 1 do
-            if episodeLengths[index] > 0 then
-                episodes.Add { Return = episodeReturns[index]; Length = episodeLengths[index] }
-
-    /// Takes the discounted returns up to each step in.
-    let addReturns (discount: float) =
-        for t in 0 .. vectorSteps - 1 do
-            for n in 0 .. copies - 1 do
-                returns[n] <- returns[n] * discount + float rewards[t * copies + n]
-
-            returnStatistics <- RunningStatistics.updateExact (ReadOnlySpan returns) returnStatistics
-
-            for n in 0 .. copies - 1 do
-                if episodeLengths[t * copies + n] > 0 then returns[n] <- 0.0
 
     /// What is remembered of a step.
     member _.Columns = columns
@@ -348,11 +198,20 @@ type internal Interaction
     /// What is remembered so far.
     member _.Replay = replay.Value
     /// Of observations so far; of size 0 when they are not normalised.
-    member _.Statistics = statistics
+    member _.Statistics = records.Statistics
     /// 1 over the standard deviation of the discounted returns so far, where rewards are normalised.
-    member _.RewardScale = float32 (1.0 / Math.Sqrt(RunningStatistics.variance 0 returnStatistics + 1e-8))
+    member _.RewardScale = records.RewardScale
     /// Those that ended since `Begin`, in order of time, then of copy.
-    member _.Episodes = episodes.ToArray()
+    member _.Episodes = records.Episodes
+
+    /// [vectorSteps, copies, …]: what `Continue` has added.
+    member _.Latest: NotedSteps =
+        {
+            Observations = if normalise then observations else [||]
+            Rewards = rewards
+            EpisodeReturns = episodeReturns
+            EpisodeLengths = episodeLengths
+        }
 
     /// Takes over what acting starts from.
     member _.Begin(state: TrainingState) : unit =
@@ -362,32 +221,25 @@ type internal Interaction
         let struct (ofColumns, _) = Replay.sources data own
         replay <- ValueSome own
         sources <- ofColumns
-        statistics <- state.Observations
-        returns <- Array.copy state.DiscountedReturns
-        returnStatistics <- state.Rewards
-        episodes.Clear()
+        records.Begin state
+
+    /// Of copies among others: the steps that all have taken, and the statistics of what all have seen.
+    member _.Know(taken: int64, statistics: RunningStatistics) : unit =
+        steps <- taken
+        records.Know statistics
+        if normalise then actors.Normalise statistics
 
     /// Lets the copies take their vector steps and remembers them.
-    member _.Continue() : unit =
+    member this.Continue() : unit =
         actors.Continue()
-        steps <- steps + int64 (vectorSteps * copies)
+        steps <- steps + int64 (vectorSteps * place.Copies)
         replay.Value.Rows.Append(sources, vectorSteps * copies)
-        addEpisodes ()
-        rewardDiscount |> ValueOption.iter addReturns
-
-        if normalise then
-            statistics <- RunningStatistics.update (ReadOnlySpan observations) statistics
-            actors.Normalise statistics
+        records.Add this.Latest
+        if normalise then actors.Normalise records.Statistics
 
     /// θ, or the actor's part of it, that is acted by from now on.
     member _.Follow(theta: ReadOnlySpan<float32>) : unit = actors.Follow theta
 
     /// The state with all that acting moved on, the replay too: nobody writes to it any more.
     member _.End(state: TrainingState) : TrainingState =
-        { actors.End state with
-            Steps = steps
-            Replay = Some replay.Value
-            Observations = statistics
-            Rewards = returnStatistics
-            DiscountedReturns = returns
-        }
+        { records.End(actors.End state) with Steps = steps; Replay = Some replay.Value }

@@ -52,12 +52,12 @@ module Replayed =
                  + "memory.")
 
     /// The bytes that this process may still take.
-    let private free () =
+    let internal free () =
         let info = GC.GetGCMemoryInfo()
         info.TotalAvailableMemoryBytes - info.MemoryLoadBytes
 
     /// First states with the memory and the target networks that begin as copies.
-    let private start
+    let internal start
         (extras: OffPolicyExtras)
         (parts: OffPolicyParts)
         layout
@@ -81,9 +81,46 @@ module Replayed =
                     { state with Arrays = List.fold copied state.Arrays parts.Targets; Replay = Some replay }
         }
 
-    /// A learner of rounds: R vector steps of all copies, appended to the replay, and the updates that are due after
-    /// each few of them.
-    let learnerOf
+    /// The updates that follow the steps of all copies between updates.
+    let internal updatesOf (options: OffPolicyOptions) (copies: int) : int =
+        if options.GradientSteps < 0 then
+            -options.GradientSteps * options.TrainFrequency * copies
+        else
+            options.GradientSteps
+
+    /// How often copies act and learn between reports.
+    let internal alternationsOf (options: OffPolicyOptions) (copies: int) : int =
+        max 1 ((options.RoundSteps - 1) / (options.TrainFrequency * copies) + 1)
+
+    /// Acting of the copies of a batch that are some of a learner's.
+    let internal interactionOf
+        (extras: OffPolicyExtras)
+        (options: OffPolicyOptions)
+        (parts: OffPolicyParts)
+        layout
+        environment
+        place
+        workers
+        : Interaction =
+        Interaction(
+            parts.Actor,
+            layout,
+            environment,
+            parts.Explore,
+            int64 options.LearningStarts,
+            parts.ActionScaling,
+            parts.NormaliseObservations,
+            options.TrainFrequency,
+            extras.RemembersMasks,
+            extras.EpisodeEnded,
+            (if extras.NormalisesRewards then ValueSome options.Discount else ValueNone),
+            place,
+            workers
+        )
+
+    /// A learner of rounds in this process: R vector steps of all copies, appended to the replay, and the updates that
+    /// are due after each few of them.
+    let private learnerHere
         (extras: OffPolicyExtras)
         (options: OffPolicyOptions)
         (parts: OffPolicyParts)
@@ -99,176 +136,26 @@ module Replayed =
             | Some companion -> Layout.append parts.Layout companion.Layout
             | None -> parts.Layout
 
-        let interaction =
-            Interaction(
-                parts.Actor,
-                layout,
-                environment,
-                parts.Explore,
-                int64 options.LearningStarts,
-                parts.ActionScaling,
-                parts.NormaliseObservations,
-                options.TrainFrequency,
-                extras.RemembersMasks,
-                extras.EpisodeEnded,
-                (if extras.NormalisesRewards then ValueSome options.Discount else ValueNone),
-                workers
-            )
+        let interaction = interactionOf extras options parts layout environment { First = 0; Copies = copies } workers
 
         let empty = Replay.ofPlan interaction.Plan copies options.BufferSize
         let rows = int (max 1L (min (int64 options.BufferSize) parts.TotalSteps))
         requireMemory interaction.Plan copies options.BufferSize rows (free ())
-        let stepsBetween = options.TrainFrequency * copies
-        let alternations = max 1 ((options.RoundSteps - 1) / stepsBetween + 1)
-
-        let updates =
-            if options.GradientSteps < 0 then
-                -options.GradientSteps * stepsBetween
-            else
-                options.GradientSteps
-
-        let columns = interaction.Columns
-
-        let sequences =
-            match extras.Sequences with
-            | Some asked ->
-                ValueSome(
-                    SequenceBatch(columns, [], options.BatchSize, asked.Length, asked.BurnIn, 1, options.Discount)
-                )
-            | None -> ValueNone
-
-        // The newest rows, at which no sequence begins.
-        let delay =
-            match extras.Sequences with
-            | Some asked -> SequenceBatch.Delay(asked.Length, copies)
-            | None -> 0
-
-        if delay >= options.BufferSize then
-            Guard.fail
-                (nameof options.BufferSize)
-                ($"BufferSize is {options.BufferSize}; it must be greater than {delay}, as sequences have "
-                 + $"{delay / copies + 1} steps of each of {copies} copies: use a larger buffer or shorter sequences.")
-
-        let priorities =
-            if options.PriorityExponent = 0.0 then
-                ValueNone
-            else
-                let given = { Priority.defaults with Exponent = options.PriorityExponent }
-                ValueSome(Priorities<float32>(given, options.BufferSize, delay))
-
-        let hindsight =
-            if options.HindsightGoals = 0 then
-                ValueNone
-            else
-                let ratio = Hindsight.RatioOf options.HindsightGoals
-                ValueSome(Hindsight(columns, environment.RequireGoals(), options.HindsightChoice, ratio))
-
+        let updates, alternations = updatesOf options copies, alternationsOf options copies
+        let draws = ReplayDraws(extras, options, parts.NormaliseObservations, interaction, environment)
+        let samples, delay = draws.Samples, draws.Delay
+        let priorities = draws.PrioritiesOf options.BufferSize
         let correction steps = RateSchedule.after parts.TotalSteps steps options.ImportanceExponent
 
-        // Drawn transitions, those of the steps of sequences too.
-        let batch =
-            match sequences with
-            | ValueSome sequences -> sequences.Steps
-            | ValueNone ->
-                TransitionBatch(
-                    columns,
-                    [],
-                    options.BatchSize,
-                    options.ReturnSteps,
-                    options.Discount,
-                    options.ReturnLambda
-                )
-
-        let isMixed = OffPolicyOptions.states options > 1
-
-        let memoryOf rows (column: Column option) =
-            match column with
-            | Some column -> ValueSome(struct (column, Array.zeroCreate<float32>(rows * column.Numbers)))
-            | None -> ValueNone
-
-        let masks, nextMasks = memoryOf batch.Size interaction.Masks, memoryOf batch.Size interaction.NextMasks
-        let states = memoryOf options.BatchSize interaction.States
-
-        // The same at the states between.
-        let between = DrawnColumns.ofBetween options.ReturnSteps
-        let nextBetween = between columns.NextObservations
-
-        let masksBetween =
-            if isMixed then
-                memoryOf batch.Size (Option.map between interaction.NextMasks)
-            else
-                ValueNone
-
-        let samples =
-            let drawn =
-                match sequences with
-                | ValueSome sequences -> sequences.Samples
-                | ValueNone -> batch.Samples
-
-            let further =
-                [
-                    for struct (column, values) in Seq.choose ValueOption.toOption [ masks; nextMasks; masksBetween ] do
-                        column, values
-                    for struct (column, values) in ValueOption.toList states do
-                        ReplayColumns.firstStates column.Numbers, values
-                ]
-
-            if further.IsEmpty then drawn else drawn.With further
-
-        let normalise (column: Column) =
-            let values = samples[column]
-            Encoding.normalise interaction.Statistics Encoding.Limit (ReadOnlySpan values) (Span values)
-
         let draw key =
-            let replay = interaction.Replay
-
-            let next =
-                match sequences, priorities with
-                | ValueSome sequences, ValueSome priorities ->
-                    sequences.Draw(replay, priorities, correction interaction.Steps, key)
-                | ValueSome sequences, ValueNone -> sequences.Draw(replay, key)
-                | ValueNone, ValueSome priorities -> batch.Draw(replay, priorities, correction interaction.Steps, key)
-                | ValueNone, ValueNone -> batch.Draw(replay, key)
-
-            match masks with
-            | ValueSome(struct (column, values)) -> interaction.Replay.Read(column, batch.Rows, Span values)
-            | ValueNone -> ()
-
-            match nextMasks with
-            | ValueSome(struct (column, values)) -> interaction.Replay.Read(column, batch.LastRows, Span values)
-            | ValueNone -> ()
-
-            match masksBetween with
-            | ValueSome(struct (_, values)) ->
-                interaction.Replay.Read(interaction.NextMasks.Value, batch.RowsBetween, Span values)
-            | ValueNone -> ()
-
-            match states, sequences with
-            | ValueSome(struct (column, values)), ValueSome sequences ->
-                replay.Read(column, sequences.FirstRows, Span values)
-            | _ -> ()
-
-            let next =
-                match hindsight with
-                | ValueSome hindsight -> hindsight.Relabel(batch, replay, next)
-                | ValueNone -> next
+            let next = draws.Draw(interaction.Replay, priorities, correction interaction.Steps, key)
 
             let next =
                 match companion with
                 | Some companion -> companion.Amend samples next
                 | None -> next
 
-            if parts.NormaliseObservations then
-                normalise columns.Observations
-                normalise columns.NextObservations
-                if isMixed then normalise nextBetween
-
-            if extras.NormalisesRewards then
-                let rewards, scale = samples[columns.Rewards], interaction.RewardScale
-
-                for index in 0 .. rewards.Length - 1 do
-                    rewards[index] <- rewards[index] * scale
-
+            draws.Normalise(interaction.Statistics, interaction.RewardScale)
             next
 
         let learn (state: TrainingState) () =
@@ -304,11 +191,9 @@ module Replayed =
                     for _ in 1..updates do
                         key <- parts.Learn samples interaction.Steps (draw key)
 
-                        match priorities, sequences with
-                        | ValueSome priorities, ValueSome sequences ->
-                            priorities.Update(replay, sequences.FirstRows, parts.Errors().Span)
-                        | ValueSome priorities, ValueNone -> priorities.Update(replay, batch.Rows, parts.Errors().Span)
-                        | ValueNone, _ -> ()
+                        match priorities with
+                        | ValueSome priorities -> priorities.Update(replay, draws.Rows, parts.Errors().Span)
+                        | ValueNone -> ()
 
                     count <- count + updates
                     interaction.Follow(parts.Policy().Span)
@@ -375,6 +260,18 @@ module Replayed =
                 Collect = ignore
                 Learn = learn
             }
+
+    /// A learner of rounds: copies act and remember, here or wherever they are, and updates learn from what is drawn.
+    let learnerOf
+        (extras: OffPolicyExtras)
+        (options: OffPolicyOptions)
+        (parts: OffPolicyParts)
+        (environment: BatchEnvironment)
+        (workers: Workers)
+        : Learner =
+        match box environment with
+        | :? IMemoriesElsewhere as copies -> copies.Bind(extras, options, parts, workers)
+        | _ -> learnerHere extras options parts environment workers
 
     /// Of those who ask for nothing more.
     let noExtras: OffPolicyExtras =

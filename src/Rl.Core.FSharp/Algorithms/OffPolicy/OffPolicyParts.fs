@@ -103,3 +103,9 @@ type OffPolicyExtras =
 
 /// Makes a learner of an algorithm's parts: from the steps that it takes itself, or from recorded ones.
 type OffPolicyBinding = OffPolicyExtras -> OffPolicyOptions -> OffPolicyParts -> BatchEnvironment -> Workers -> Learner
+
+/// Copies of an environment that act and remember elsewhere, in other processes.
+type internal IMemoriesElsewhere =
+    /// Makes the learner that learns from what is drawn there.
+    abstract Bind:
+        extras: OffPolicyExtras * options: OffPolicyOptions * parts: OffPolicyParts * workers: Workers -> Learner

@@ -64,7 +64,13 @@ module RainbowOptions =
                 { c with HighestReturn = v })
         ]
         |> ValueOptions.around _.Values (fun v (c: RainbowOptions) -> { c with Values = v })
-        |> Options.without (nameof d.Values.Dueling :: [ for row in EpsilonGreedyOptions.rows -> row.Name ])
+        |> Options.without
+            [
+                nameof d.Values.Dueling
+                nameof d.Values.ExplorationLadder
+                for row in EpsilonGreedyOptions.rows do
+                    row.Name
+            ]
         |> OffPolicyOptions.withoutLambda
         |> ValueOptions.prioritisedByLoss
         |> Options.meaning

@@ -131,10 +131,10 @@ module ValueLearner =
         EpsilonGreedyOptions.after values.Plan steps values.Exploration
 
     /// The best possible action; without noise in the network a random possible one with probability ε.
-    let private explore (values: ValueOptions) (distribution: ActionDistribution) : ExploreAction =
+    let private explore (values: ValueOptions) (distribution: ActionDistribution) (copies: int) : ExploreAction =
         if values.NoisyNetworks.IsOff then
-            ExploreAction(fun steps _ outputs _ possible action rng ->
-                let rate = explorationRate values steps
+            ExploreAction(fun steps copy outputs _ possible action rng ->
+                let rate = Exploration.ladder (explorationRate values steps) values.ExplorationLadder copy copies
                 EpsilonGreedyActions.choose rate distribution outputs possible action rng)
         else
             ExploreAction(fun _ _ outputs _ _ action rng ->
@@ -277,7 +277,7 @@ module ValueLearner =
                 NormaliseObservations = values.Network.NormaliseObservations
                 Arrays = update.Arrays @ noisyArrays
                 Targets = (ValueNetwork.Target, { First = 0; Layout = ofValues }) :: noisyTargets
-                Explore = explore values parts.Actor.Distribution
+                Explore = explore values parts.Actor.Distribution environment.Count
                 Load =
                     fun draft ->
                         update.Load draft

@@ -32,6 +32,9 @@ type ValueOptions =
         /// How far the target network then moves to the other: 1 copies it.
         TargetRate: float
         Exploration: EpsilonGreedyOptions
+        /// α: copy i of N acts at random with the probability ε^(1 + α i / (N − 1)) in place of ε, so that each explores
+        /// in its own way (Horgan et al. 2018, with ε = 0.4 and α = 7); 0: all alike.
+        ExplorationLadder: float
         /// Q is a value of the state plus advantages of mean 0, from one last layer (Wang et al. 2016).
         Dueling: bool
         /// The gradient is scaled down to this norm; 0 for no bound.
@@ -64,6 +67,7 @@ module ValueOptions =
             TargetUpdateInterval = 250
             TargetRate = 1.0
             Exploration = { ExplorationRate = RateSchedule.Linear(1.0, 0.05, 0.2) }
+            ExplorationLadder = 0.0
             Dueling = false
             MaxGradientNorm = 10.0
             NoisyNetworks = NoisyNetworks.Off
@@ -102,6 +106,8 @@ module ValueOptions =
                     (nameof d.Exploration.ExplorationRate)
                     "ε, the probability of a random action; noisy networks have none."
                 |> Options.group _.Exploration (fun v (c: ValueOptions) -> { c with Exploration = v })
+            Options.number (nameof d.ExplorationLadder) Range.notNegative _.ExplorationLadder (fun v c ->
+                { c with ExplorationLadder = v })
             Options.flag (nameof d.Dueling) _.Dueling (fun v c -> { c with Dueling = v })
             Options.choice kinds (nameof d.NoisyNetworks) _.NoisyNetworks (fun v c -> { c with NoisyNetworks = v })
             Options.number (nameof d.NoiseDeviation) Range.notNegative _.NoiseDeviation (fun v c ->

@@ -56,6 +56,7 @@ module DiscreteBcqOptions =
                 nameof v.Plan.TotalSteps
                 nameof v.TargetUpdateInterval
                 nameof v.Dueling
+                nameof v.ExplorationLadder
                 nameof v.NoisyNetworks
                 nameof v.NoiseDeviation
             ]

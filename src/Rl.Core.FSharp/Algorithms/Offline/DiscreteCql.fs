@@ -53,6 +53,7 @@ module DiscreteCqlOptions =
                     row.Name
                 nameof v.Plan.TotalSteps
                 nameof v.TargetUpdateInterval
+                nameof v.ExplorationLadder
                 nameof v.NoisyNetworks
                 nameof v.NoiseDeviation
                 nameof n.MunchausenScale

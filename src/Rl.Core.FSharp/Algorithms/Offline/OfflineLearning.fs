@@ -178,6 +178,7 @@ module internal OfflineLearning =
                         false,
                         offPolicy.EpisodeEnded,
                         (if recorded.NormaliseRewards then ValueSome replayed.Discount else ValueNone),
+                        { First = 0; Copies = environment.Count },
                         workers
                     )
 
