@@ -1,5 +1,7 @@
 using System;
+using System.Collections.Generic;
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Linq;
 using System.Threading;
 using Rl.Cli.Commands;
@@ -78,6 +80,7 @@ internal static class TuneCommandLine
             "Trainings at once, each on one thread; 0 for one a core. What is found does not depend on it.",
             least: 0,
             otherwise: 0);
+        var population = new PopulationWords();
         var defaults = new Option<bool>("--defaults")
         {
             Description = "Let the options that are not sought be the algorithm's defaults, even where better are "
@@ -94,7 +97,9 @@ internal static class TuneCommandLine
             + "are good, and the worse of them dropped early. Reports what the best reach with fresh seeds, beside the "
             + "options without a search. The same command goes on with a study that was interrupted. "
             + "Examples: rl tune ppo CartPole-v1; rl tune a2c CartPole-v1 --trials 27 --steps 50k; "
-            + "rl tune dqn Acrobot-v1 --space mine.json --time 1h; rl tune iql Pendulum-v1 --data pendulum/medium-v0; "
+            + "rl tune dqn Acrobot-v1 --space mine.json --time 1h; "
+            + "rl tune ppo CartPole-v1 --method pbt --population 10; "
+            + "rl tune iql Pendulum-v1 --data pendulum/medium-v0; "
             + "rl train dqn Acrobot-v1 --options runs/tune-dqn-Acrobot-v1/best.json.";
         var command = new Command("tune", Summary)
         {
@@ -103,6 +108,9 @@ internal static class TuneCommandLine
             wrap, json, data, without, fitted,
         };
         ofData.AddTo(command);
+        population.AddTo(command);
+        command.Validators.Add(result => population.Require(
+            result, IsPopulation(result.GetValue(method)), [trials, seeds, rungs, reduction, confirm]));
         command.SetAction(parsed => TuneCommand.Run(
             new TuneRequest
             {
@@ -115,6 +123,7 @@ internal static class TuneCommandLine
                 Output = parsed.GetValue(output),
                 Overwrite = parsed.GetValue(overwrite),
                 Method = Enum.Parse<TuningMethod>(parsed.GetRequiredValue(method), ignoreCase: true),
+                Population = IsPopulation(parsed.GetValue(method)) ? population.Read(parsed) : null,
                 Trials = parsed.GetValue(trials),
                 Time = Time(parsed.GetValue(time)),
                 Steps = parsed.GetValue(steps),
@@ -145,7 +154,8 @@ internal static class TuneCommandLine
         var method = new Option<string>("--method")
         {
             Description = "How options are chosen: tpe (tree-structured Parzen estimator), cma (CMA-ES, for spaces of "
-                + "numbers that depend on each other) or random.",
+                + "numbers that depend on each other), random, or pbt (population-based training: agents train side by "
+                + "side, the worst copy the best and change their options while they train).",
             HelpName = string.Join('|', names),
             DefaultValueFactory = _ => nameof(TuningMethod.Tpe).ToLowerInvariant(),
         };
@@ -160,8 +170,74 @@ internal static class TuneCommandLine
         return method;
     }
 
+    private static bool IsPopulation(string? method) =>
+        nameof(TuningMethod.Pbt).Equals(method, StringComparison.OrdinalIgnoreCase);
+
     private static TimeSpan? Time(string? text) =>
         text is null ? null
         : CheckpointWords.Read("--time", [text]).Interval
             ?? throw new ArgumentException($"--time is \"{text}\"; it must be a time such as 90s, 20m or 2h.");
+
+    /// <summary>The words of populations.</summary>
+    private sealed class PopulationWords
+    {
+        private readonly Option<int> members = NumberOption.Whole(
+            "--population", "Of pbt: the agents that train side by side.", least: 2, otherwise: 10);
+
+        private readonly Option<long?> ready = NumberOption.Whole<long>(
+            "--ready",
+            "Of pbt: steps after which agents are compared; a 25th of the training if not given.",
+            least: 1);
+
+        private readonly Option<double?> fraction = NumberOption.Real(
+            "--fraction",
+            "Of pbt: the share of agents that copy, and of those that are copied; 0.2 if not given.",
+            least: 0.001,
+            most: 0.5);
+
+        private readonly Option<double?> resampling = NumberOption.Real(
+            "--resample",
+            "Of pbt: how often an option of an agent that copies is drawn anew, in the place of being multiplied by "
+                + "0.8 or 1.2; 0.25 if not given.",
+            least: 0,
+            most: 1);
+
+        private Option[] All => [members, ready, fraction, resampling];
+
+        public void AddTo(Command command)
+        {
+            foreach (var option in All)
+            {
+                command.Add(option);
+            }
+        }
+
+        /// <summary>Refuses words that have no say with the method.</summary>
+        public void Require(CommandResult result, bool isPopulation, IReadOnlyList<Option> ofTrials)
+        {
+            foreach (var option in isPopulation ? ofTrials : All)
+            {
+                if (result.GetResult(option) is { Implicit: false })
+                {
+                    result.AddError(
+                        isPopulation
+                            ? $"{option.Name} belongs to trials, which --method pbt has none of; leave it out "
+                                + "(--population is the number of agents)."
+                            : $"{option.Name} belongs to --method pbt; give that too, or leave it out.");
+                }
+            }
+        }
+
+        public PopulationRequest Read(ParseResult parsed)
+        {
+            var usual = new PopulationRequest();
+            return usual with
+            {
+                Members = parsed.GetValue(members),
+                Ready = parsed.GetValue(ready),
+                Fraction = parsed.GetValue(fraction) ?? usual.Fraction,
+                Resampling = parsed.GetValue(resampling) ?? usual.Resampling,
+            };
+        }
+    }
 }

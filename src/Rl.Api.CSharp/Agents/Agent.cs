@@ -311,21 +311,7 @@ public sealed partial class Agent : IDisposable
     {
         if (learner is null)
         {
-            if (source is null)
-            {
-                throw new InvalidOperationException(
-                    $"The agent was loaded without its environment {environmentId}; "
-                    + "to train it, load it with Agent.Load(path, () => new YourEnvironment()).");
-            }
-
-            workers ??= NewWorkers(Options);
-            copies ??= source.Create(Options.EnvironmentCopies);
-            learner = WithData(Options.CreateLearner(Placed(copies), workers));
-            if (expert is { } asked)
-            {
-                LearnerExpert.Give(asked.Core, learner);
-            }
-
+            learner = NewLearner(Options);
             if (loaded is { } file)
             {
                 try
@@ -343,6 +329,27 @@ public sealed partial class Agent : IDisposable
         }
 
         return learner;
+    }
+
+    /// <summary>A learner with these options, in the agent's copies.</summary>
+    private Learner NewLearner(AgentOptions options)
+    {
+        if (source is null)
+        {
+            throw new InvalidOperationException(
+                $"The agent was loaded without its environment {environmentId}; "
+                + "to train it, load it with Agent.Load(path, () => new YourEnvironment()).");
+        }
+
+        workers ??= NewWorkers(options);
+        copies ??= source.Create(options.EnvironmentCopies);
+        var made = WithData(options.CreateLearner(Placed(copies), workers));
+        if (expert is { } asked)
+        {
+            LearnerExpert.Give(asked.Core, made);
+        }
+
+        return made;
     }
 
     private void DropLearner()

@@ -32,6 +32,9 @@ internal sealed record TuneRequest
 
     public TuningMethod Method { get; init; }
 
+    /// <summary>Of the method of populations alone; null for others.</summary>
+    public PopulationRequest? Population { get; init; }
+
     /// <summary>How many points are tried.</summary>
     public int Trials { get; init; } = 45;
 
@@ -100,6 +103,7 @@ internal sealed record TuneRequest
             throw new ArgumentException("--fitted-steps belongs to --without-environment; give that too.");
         }
 
+        Population?.Validate(Steps);
         Require("--seeds", Seeds, 1, StudyPlan.MostSeeds);
         Require("--confirm-seeds", ConfirmationSeeds, 2, StudyPlan.MostSeeds);
         Require("--rungs", Rungs, 1, 8);
