@@ -15,6 +15,29 @@ internal static class TuneCommandLine
 {
     public static Command Tune(Terminal terminal, CancellationToken interruption)
     {
+        const string Summary = "Seek options of an algorithm for a task: trials are chosen by a model of which options "
+            + "are good, and the worse of them dropped early. Reports what the best reach with fresh seeds, beside the "
+            + "options without a search. The same command goes on with a study that was interrupted. "
+            + "Examples: rl tune ppo CartPole-v1; rl tune a2c CartPole-v1 --trials 27 --steps 50k; "
+            + "rl tune dqn Acrobot-v1 --space mine.json --time 1h; "
+            + "rl tune ppo CartPole-v1 --method pbt --population 10; "
+            + "rl tune iql Pendulum-v1 --data pendulum/medium-v0; "
+            + "rl train dqn Acrobot-v1 --options runs/tune-dqn-Acrobot-v1/best.json.";
+        var workers = NumberOption.Whole(
+            "--workers",
+            "Trainings at once, each on one thread; 0 for one a core. What is found does not depend on it.",
+            least: 0,
+            otherwise: 0);
+        var (command, read) = Build(Summary, TuningMethod.Tpe, workers);
+        command.SetAction(parsed => TuneCommand.Run(
+            read(parsed) with { Workers = parsed.GetValue(workers) }, terminal, interruption));
+        return command;
+    }
+
+    /// <summary>The command with all words but what <c>--workers</c> means, and what reads them.</summary>
+    public static (Command Command, Func<ParseResult, TuneRequest> Read) Build(
+        string summary, TuningMethod usual, Option<int> workers)
+    {
         var algorithm =
             new Argument<string>("algorithm") { Description = "The algorithm's id; rl algorithms lists them." };
         Completions.Offer(algorithm, Completions.Algorithms);
@@ -49,7 +72,7 @@ internal static class TuneCommandLine
             HelpName = "folder",
         };
         var overwrite = new Option<bool>("--overwrite") { Description = "Begin the study in that folder anew." };
-        var method = Method();
+        var method = Method(usual);
         var trials = NumberOption.Whole("--trials", "How many combinations are tried.", least: 1, otherwise: 45);
         var time = new Option<string?>("--time")
         {
@@ -75,11 +98,6 @@ internal static class TuneCommandLine
             "--finalists", "The best trials among which fresh seeds choose.", least: 1, otherwise: 3);
         var confirm = NumberOption.Whole(
             "--confirm-seeds", "Further fresh seeds for the score that is reported.", least: 2, otherwise: 10);
-        var workers = NumberOption.Whole(
-            "--workers",
-            "Trainings at once, each on one thread; 0 for one a core. What is found does not depend on it.",
-            least: 0,
-            otherwise: 0);
         var population = new PopulationWords();
         var defaults = new Option<bool>("--defaults")
         {
@@ -93,15 +111,7 @@ internal static class TuneCommandLine
         var environmentSet = Words.EnvironmentSet("of the environment");
         var wrap = Words.Wrappers();
         var json = Words.Json("one JSON object a line");
-        const string Summary = "Seek options of an algorithm for a task: trials are chosen by a model of which options "
-            + "are good, and the worse of them dropped early. Reports what the best reach with fresh seeds, beside the "
-            + "options without a search. The same command goes on with a study that was interrupted. "
-            + "Examples: rl tune ppo CartPole-v1; rl tune a2c CartPole-v1 --trials 27 --steps 50k; "
-            + "rl tune dqn Acrobot-v1 --space mine.json --time 1h; "
-            + "rl tune ppo CartPole-v1 --method pbt --population 10; "
-            + "rl tune iql Pendulum-v1 --data pendulum/medium-v0; "
-            + "rl train dqn Acrobot-v1 --options runs/tune-dqn-Acrobot-v1/best.json.";
-        var command = new Command("tune", Summary)
+        var command = new Command("tune", summary)
         {
             algorithm, environment, space, output, overwrite, method, trials, time, steps, seeds, seed, rungs,
             reduction, episodes, finalists, confirm, workers, defaults, options, set, environmentSet,
@@ -111,44 +121,39 @@ internal static class TuneCommandLine
         population.AddTo(command);
         command.Validators.Add(result => population.Require(
             result, IsPopulation(result.GetValue(method)), [trials, seeds, rungs, reduction, confirm]));
-        command.SetAction(parsed => TuneCommand.Run(
-            new TuneRequest
-            {
-                Algorithm = parsed.GetRequiredValue(algorithm),
-                Environment = parsed.GetValue(environment),
-                Data = ofData.ReadBeside(parsed, data),
-                WithoutEnvironment = parsed.GetValue(without),
-                FittedSteps = parsed.GetValue(fitted),
-                Space = parsed.GetValue(space),
-                Output = parsed.GetValue(output),
-                Overwrite = parsed.GetValue(overwrite),
-                Method = Enum.Parse<TuningMethod>(parsed.GetRequiredValue(method), ignoreCase: true),
-                Population = IsPopulation(parsed.GetValue(method)) ? population.Read(parsed) : null,
-                Trials = parsed.GetValue(trials),
-                Time = Time(parsed.GetValue(time)),
-                Steps = parsed.GetValue(steps),
-                Seeds = parsed.GetValue(seeds),
-                Seed = parsed.GetValue(seed),
-                Rungs = parsed.GetValue(rungs),
-                Reduction = parsed.GetValue(reduction),
-                Episodes = parsed.GetValue(episodes),
-                Finalists = parsed.GetValue(finalists),
-                ConfirmationSeeds = parsed.GetValue(confirm),
-                Workers = parsed.GetValue(workers),
-                Defaults = parsed.GetValue(defaults),
-                OptionsFile = parsed.GetValue(options),
-                Settings = Words.Pairs("--set", parsed.GetValue(set)),
-                EnvironmentSettings = Words.Pairs("--environment-set", parsed.GetValue(environmentSet)),
-                Wrappers = parsed.GetValue(wrap) ?? [],
-                Json = parsed.GetValue(json),
-            },
-            terminal,
-            interruption));
-        return command;
+        return (command, parsed => new TuneRequest
+        {
+            Algorithm = parsed.GetRequiredValue(algorithm),
+            Environment = parsed.GetValue(environment),
+            Data = ofData.ReadBeside(parsed, data),
+            WithoutEnvironment = parsed.GetValue(without),
+            FittedSteps = parsed.GetValue(fitted),
+            Space = parsed.GetValue(space),
+            Output = parsed.GetValue(output),
+            Overwrite = parsed.GetValue(overwrite),
+            Method = Enum.Parse<TuningMethod>(parsed.GetRequiredValue(method), ignoreCase: true),
+            Population = IsPopulation(parsed.GetValue(method)) ? population.Read(parsed) : null,
+            Trials = parsed.GetValue(trials),
+            Time = Time(parsed.GetValue(time)),
+            Steps = parsed.GetValue(steps),
+            Seeds = parsed.GetValue(seeds),
+            Seed = parsed.GetValue(seed),
+            Rungs = parsed.GetValue(rungs),
+            Reduction = parsed.GetValue(reduction),
+            Episodes = parsed.GetValue(episodes),
+            Finalists = parsed.GetValue(finalists),
+            ConfirmationSeeds = parsed.GetValue(confirm),
+            Defaults = parsed.GetValue(defaults),
+            OptionsFile = parsed.GetValue(options),
+            Settings = Words.Pairs("--set", parsed.GetValue(set)),
+            EnvironmentSettings = Words.Pairs("--environment-set", parsed.GetValue(environmentSet)),
+            Wrappers = parsed.GetValue(wrap) ?? [],
+            Json = parsed.GetValue(json),
+        });
     }
 
     /// <summary>The option of how points are chosen, in the words that are written.</summary>
-    private static Option<string> Method()
+    private static Option<string> Method(TuningMethod usual)
     {
         string[] names = [.. Enum.GetNames<TuningMethod>().Select(name => name.ToLowerInvariant())];
         var method = new Option<string>("--method")
@@ -157,7 +162,7 @@ internal static class TuneCommandLine
                 + "numbers that depend on each other), random, or pbt (population-based training: agents train side by "
                 + "side, the worst copy the best and change their options while they train).",
             HelpName = string.Join('|', names),
-            DefaultValueFactory = _ => nameof(TuningMethod.Tpe).ToLowerInvariant(),
+            DefaultValueFactory = _ => usual.ToString().ToLowerInvariant(),
         };
         method.CompletionSources.Add(names);
         method.Validators.Add(result =>

@@ -46,6 +46,8 @@ public sealed class PopulationTests : IDisposable
         Resampling = 0.25,
     };
 
+    private static double Score(Task<TrialScore> done) => done.GetAwaiter().GetResult().Score;
+
     private static double Value(Member member) => Number(member, "Rate");
 
     private static string Choice(Member member) => member.Settings.Single(one => one.Key == "Kind").Value;
@@ -186,7 +188,7 @@ public sealed class PopulationTests : IDisposable
                     agent.Save(files.Of(-1, member.Number));
                 }
 
-                scores[member.Number] = pieces.Train(
+                scores[member.Number] = Score(pieces.Train(
                     new(
                         member,
                         files.Of(generation - 1, member.Source),
@@ -194,7 +196,7 @@ public sealed class PopulationTests : IDisposable
                         training.Options(member.Settings),
                         plan.Target(generation),
                         20),
-                    TestContext.Current.CancellationToken).Score;
+                    TestContext.Current.CancellationToken));
             });
             return scores;
         }

@@ -281,6 +281,9 @@ public sealed partial class Agent : IDisposable
     internal BuiltInEnvironment? BuiltIn =>
         source is null ? null : EnvironmentSource.Find(environmentId, [.. source.Notes]);
 
+    /// <summary>Whether it can be trained: a file may be read without the environment.</summary>
+    internal bool HasEnvironment => source is not null;
+
     /// <summary>Whether it was made from recorded data alone.</summary>
     internal bool IsOfData => source is { IsData: true };
 

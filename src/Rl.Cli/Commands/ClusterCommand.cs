@@ -22,8 +22,7 @@ internal static class ClusterCommand
     {
         var options = Options(request);
         options.Validate();
-        var starts = !request.StartsNone && options.Store is null && IPAddress.Parse(request.Listen) is { } address
-            && IPAddress.IsLoopback(address);
+        var starts = Starts(request, options);
         if (request.KeepsInStore)
         {
             RequireKeepable(train, options);
@@ -36,6 +35,19 @@ internal static class ClusterCommand
                 Place = (agent, notify, token) => Place(agent, options, request, starts, notify, token),
                 Keep = request.KeepsInStore ? folder => Keep(options, folder) : null,
             },
+            terminal,
+            interruption);
+    }
+
+    /// <summary>Has workers train the members of a population.</summary>
+    public static int Tune(
+        TuneRequest tune, ClusterRequest request, Terminal terminal, CancellationToken interruption)
+    {
+        var options = Options(request);
+        options.Validate();
+        var starts = Starts(request, options);
+        return TuneCommand.Run(
+            tune with { Place = (notify, token) => Pieces(options, request, starts, notify, token) },
             terminal,
             interruption);
     }
@@ -80,6 +92,16 @@ internal static class ClusterCommand
         Agent agent, RlClusterOptions options, ClusterRequest request, bool starts, Action<string> notify,
         CancellationToken interruption) =>
         PlacedAgent.Start(agent, options, request, starts, notify, interruption).GetAwaiter().GetResult();
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static PlacedPieces Pieces(
+        RlClusterOptions options, ClusterRequest request, bool starts, Action<string> notify,
+        CancellationToken interruption) =>
+        PlacedPieces.Start(options, request, starts, notify, interruption).GetAwaiter().GetResult();
+
+    /// <summary>Whether the workers are this machine's alone.</summary>
+    private static bool Starts(ClusterRequest request, RlClusterOptions options) =>
+        !request.StartsNone && options.Store is null && IPAddress.IsLoopback(IPAddress.Parse(request.Listen));
 
     private static void RequireKeepable(TrainRequest train, RlClusterOptions options)
     {

@@ -1,10 +1,8 @@
 using System;
-using System.Collections.Concurrent;
 using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
 using System.Linq;
-using System.Runtime.ExceptionServices;
 using System.Threading;
 using System.Threading.Tasks;
 using Rl.Cli.Runs;
@@ -18,7 +16,6 @@ internal sealed class PopulationSession(
     TuneRequest request,
     PopulationPlan plan,
     TrialTraining training,
-    IMemberPieces pieces,
     StudyLog log,
     RunPlace place,
     string folder,
@@ -38,12 +35,15 @@ internal sealed class PopulationSession(
 
     private readonly PopulationView view = new(terminal, place, request.Json);
     private readonly List<IReadOnlyList<Member>> history = [];
+    private IMemberPieces pieces = new LocalPieces(training, TuneCommand.AtOnce(request));
     private readonly MemberFiles files = new(Path.Combine(folder, TuneCommand.Agents));
 
     public void Run()
     {
         var watch = Stopwatch.StartNew();
         view.Start(request.Algorithm, plan, folder, log.Count);
+        pieces = request.Place?.Invoke(view.Notice, interruption) ?? pieces;
+        using var placed = pieces as IDisposable;
         Population? population = null;
         population = new(plan, Train)
         {
@@ -132,29 +132,18 @@ internal sealed class PopulationSession(
         Pieces(generation, again, (_, _) => { });
     }
 
-    private void Pieces(int generation, IReadOnlyList<Member> members, Action<Member, TrialScore> ended)
-    {
-        try
+    private void Pieces(int generation, IReadOnlyList<Member> members, Action<Member, TrialScore> ended) =>
+        Parallel.ForEachAsync(members, Parallelism(pieces.AtOnce), async (member, stop) =>
         {
-            Parallel.ForEach(
-                Partitioner.Create(members, EnumerablePartitionerOptions.NoBuffering),
-                Parallelism(pieces.AtOnce),
-                member => ended(member, pieces.Train(
-                    new(
-                        member,
-                        files.Of(generation - 1, member.Source),
-                        files.Of(generation, member.Number),
-                        training.Options(member.Settings),
-                        plan.Target(generation),
-                        request.Episodes),
-                    interruption)));
-        }
-        catch (AggregateException errors)
-        {
-            // One failure is told as it would be alone; the others would tell the same.
-            ExceptionDispatchInfo.Throw(errors.InnerExceptions[0]);
-        }
-    }
+            var piece = new MemberPiece(
+                member,
+                files.Of(generation - 1, member.Source),
+                files.Of(generation, member.Number),
+                training.Options(member.Settings),
+                plan.Target(generation),
+                request.Episodes);
+            ended(member, await pieces.Train(piece, stop).ConfigureAwait(false));
+        }).GetAwaiter().GetResult();
 
     private ParallelOptions Parallelism(int atOnce) =>
         new() { MaxDegreeOfParallelism = atOnce, CancellationToken = interruption };

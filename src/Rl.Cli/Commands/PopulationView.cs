@@ -50,6 +50,22 @@ internal sealed class PopulationView(Terminal terminal, RunPlace place, bool isJ
         }
     }
 
+    /// <summary>Something that is not as it should be, and that training goes on with.</summary>
+    public void Notice(string message)
+    {
+        lock (terminal)
+        {
+            if (isJson)
+            {
+                JsonLine.Write(terminal.Output, "notice", writer => writer.WriteString("message", message));
+            }
+            else
+            {
+                Line($"  {message}");
+            }
+        }
+    }
+
     /// <summary>Is told by the threads that train.</summary>
     public void Trained(Member member, long steps, TrialScore score, int done, int all)
     {
@@ -146,8 +162,11 @@ internal sealed class PopulationView(Terminal terminal, RunPlace place, bool isJ
             ? rows
             : [.. rows.Take(MostRows / 2), [.. rows[0].Select(_ => "…")], .. rows.TakeLast(MostRows / 2)];
         TextTable.Write(terminal, ["steps", "member", "copied", "score", .. options], shown);
-        Line($"best       {Text.Return(score)} in episodes that no member was compared by "
-            + $"(compared {Text.Return(last.Scores[best.Number])}, median {Text.Return(last.Median)})");
+        var how = place.Environment is null
+            ? "by fitted Q evaluation"
+            : "in episodes that no member was compared by";
+        Line($"best       {Text.Return(score)} {how} (compared {Text.Return(last.Scores[best.Number])}, median "
+            + $"{Text.Return(last.Median)})");
         Line($"agent      {agent}");
         Line($"see        rl watch {agent}");
         Line($"time       {Text.Duration(elapsed)}");

@@ -101,9 +101,8 @@ internal static class TuneCommand
             }
             else
             {
-                var pieces = new LocalPieces(training, AtOnce(request));
                 new PopulationSession(
-                    request, population, training, pieces, log, place, folder, terminal, interruption).Run();
+                    request, population, training, log, place, folder, terminal, interruption).Run();
             }
         }
         catch (OperationCanceledException)

@@ -3,6 +3,8 @@ using System.Diagnostics;
 using System.Globalization;
 using System.IO;
 using System.Threading;
+using System.Threading.Tasks;
+using Rl.Internal;
 
 namespace Rl.Cli.Tuning;
 
@@ -14,16 +16,20 @@ namespace Rl.Cli.Tuning;
 /// <param name="Target">The steps after which it ends.</param>
 /// <param name="Episodes">The episodes of the evaluation at its end.</param>
 internal sealed record MemberPiece(
-    Member Member, string From, string To, AgentOptions Options, long Target, int Episodes);
+    Member Member, string From, string To, AgentOptions Options, long Target, int Episodes)
+{
+    /// <summary>The piece without its place.</summary>
+    public TrainingPiece Training => new(Options, Member.HasCopied ? Member.Number : null, Target);
+}
 
 /// <summary>Who trains the pieces of a population, whose result follows from each piece alone.</summary>
 internal interface IMemberPieces
 {
-    /// <summary>How many are trained at once.</summary>
+    /// <summary>How many may be begun at once.</summary>
     int AtOnce { get; }
 
-    /// <summary>Trains a piece; it has left its file when this returns, unless it failed.</summary>
-    TrialScore Train(MemberPiece piece, CancellationToken interruption);
+    /// <summary>Trains a piece; it has left its file when this ends, unless it failed.</summary>
+    Task<TrialScore> Train(MemberPiece piece, CancellationToken interruption);
 }
 
 /// <summary>Pieces that are trained in this process, each on one thread.</summary>
@@ -31,35 +37,22 @@ internal sealed class LocalPieces(TrialTraining training, int atOnce) : IMemberP
 {
     public int AtOnce => atOnce;
 
-    public TrialScore Train(MemberPiece piece, CancellationToken interruption)
+    public Task<TrialScore> Train(MemberPiece piece, CancellationToken interruption)
     {
         var watch = Stopwatch.StartNew();
         try
         {
             using var agent = training.Load(piece.From, piece.Member.Settings);
-            if (agent.TryChange(piece.Options) is { } complaint)
-            {
-                throw new ArgumentException($"Training cannot go on with these options: {complaint}.");
-            }
-
-            if (piece.Member.HasCopied)
-            {
-                agent.Branch(piece.Member.Number);
-            }
-
-            if (agent.Steps < piece.Target)
-            {
-                agent.TrainFor(piece.Target - agent.Steps, null, interruption);
-            }
-
+            piece.Training.Train(agent, interruption);
             var score = training.Judge(agent, piece.Episodes, null, interruption);
             agent.Save(piece.To);
-            return new(score, null, watch.Elapsed.TotalSeconds);
+            return Task.FromResult<TrialScore>(new(score, null, watch.Elapsed.TotalSeconds));
         }
-        catch (Exception error) when (TrialTraining.IsOfOptions(error))
+        catch (Exception error) when (TrainingPiece.IsOfOptions(error))
         {
             // Options that do not learn are a bad member, which will copy a better one, and no end of the population.
-            return new(double.NaN, error.Message.ReplaceLineEndings(" "), watch.Elapsed.TotalSeconds);
+            return Task.FromResult<TrialScore>(
+                new(double.NaN, error.Message.ReplaceLineEndings(" "), watch.Elapsed.TotalSeconds));
         }
     }
 }

@@ -6,6 +6,7 @@ using System.IO;
 using System.Threading;
 using Rl.Cli.Commands;
 using Rl.Cli.Data;
+using Rl.Internal;
 
 namespace Rl.Cli.Tuning;
 
@@ -71,7 +72,7 @@ internal sealed class TrialTraining(
 
             return new(Judge(agent, episodes, null, interruption), null, watch.Elapsed.TotalSeconds);
         }
-        catch (Exception error) when (IsOfOptions(error))
+        catch (Exception error) when (TrainingPiece.IsOfOptions(error))
         {
             // Options that do not go together, or that do not learn, are a bad trial and no end of the study.
             return new(double.NaN, error.Message.ReplaceLineEndings(" "), watch.Elapsed.TotalSeconds);
@@ -88,11 +89,6 @@ internal sealed class TrialTraining(
         environment is null
             ? data!.Estimate(agent)
             : FiniteEvaluation.Of(agent, episodes, seed, true, interruption).Result.Mean;
-
-    /// <summary>Whether a training failed by its options.</summary>
-    public static bool IsOfOptions(Exception error) =>
-        error is TrainingFailureException or ArgumentException or EnvironmentException
-            or (InvalidOperationException and not ObjectDisposedException);
 
     /// <summary>Reads an agent of a trial, with its environment and data.</summary>
     public Agent Load(string path, IReadOnlyList<KeyValuePair<string, string>> settings)
