@@ -174,6 +174,23 @@ public sealed class PopulationCommandTests : IDisposable
             "--space", space, "--steps", "500", "--episodes", "2");
     }
 
+    [Fact]
+    public void A_cluster_trains_populations_where_nothing_is_said_and_refuses_trials_and_data()
+    {
+        string[] words = ["cluster", "tune", "ppo", "CartPole-v1", "--population", "20", "--workers", "4"];
+        Assert.Empty(CommandLine.Root(new(TextWriter.Null, TextWriter.Null, false), CancellationToken.None)
+            .Parse(words).Errors);
+        var output = folder.File("other");
+        Fails(2, "--trials belongs to trials", [.. words, "--trials", "9"]);
+        Fails(
+            2, "Workers train the members of populations", "cluster", "tune", "ppo", "CartPole-v1", "--method", "tpe",
+            "--output", output);
+        Fails(
+            2, "have no recorded data", "cluster", "tune", "iql", "Pendulum-v1", "--data", "cartpole", "--output",
+            output);
+        Assert.False(Directory.Exists(output));
+    }
+
     [Theory]
     [InlineData("ppo", "CartPole-v1", "Hidden")]
     [InlineData("dqn", "CartPole-v1", "BufferSize")]
