@@ -41,6 +41,12 @@ internal static class ClusterCommandLine
             Description = "Save the run's files in the store too, with each checkpoint: --resume goes on from there on "
                 + "any machine. A new run then needs its name, --run.",
         };
+        var again = new Option<bool>("--continue")
+        {
+            Description = "Go on with the run of --run where it has begun, in its folder or with --keep-in-store in the"
+                + " store, by the options that it began with; begin it where it has not. So the same command may be "
+                + "started however often.",
+        };
         const string Summary = "Train as rl train does, with the copies of the environment acting in workers. The "
             + "agent, its files and the run folder are those of rl train; it goes on when workers are lost, and with "
             + "--resume after the learner was. Examples: rl cluster train ppo LunarLander-v3 --workers 4; rl cluster "
@@ -51,6 +57,7 @@ internal static class ClusterCommandLine
         command.Add(none);
         command.Add(lag);
         command.Add(keep);
+        command.Add(again);
         members.AddTo(command);
         command.SetAction(parsed => ClusterCommand.Train(
             run.Read(parsed),
@@ -60,6 +67,7 @@ internal static class ClusterCommandLine
                 StartsNone = parsed.GetValue(none),
                 MaximumLag = parsed.GetValue(lag),
                 KeepsInStore = parsed.GetValue(keep),
+                Continues = parsed.GetValue(again),
                 Plugins = parsed.GetValue(plugins) ?? [],
             },
             terminal,
