@@ -2,12 +2,15 @@ using System;
 using System.CommandLine;
 using System.Threading;
 using Rl.Cli.Commands;
+using Rl.Cli.Tuning;
 
 namespace Rl.Cli;
 
 /// <summary>The words of <c>rl cluster</c>: training with workers in other processes and on other machines.</summary>
 internal static class ClusterCommandLine
 {
+    private const string PortOfLearner = "The port to listen at; 11111 if not given, and any free one with --store.";
+
     public static Command Cluster(Terminal terminal, Option<string[]> plugins, CancellationToken interruption)
     {
         var worker = Worker(terminal, interruption);
@@ -16,25 +19,16 @@ internal static class ClusterCommandLine
             + "process. Examples: rl cluster train ppo CartPole-v1 --workers 2; rl cluster worker --learner "
             + "10.0.0.5:11111.")
         {
-            train, worker,
+            train, Tune(terminal, plugins, interruption), worker,
         };
     }
 
     private static Command Train(Terminal terminal, Option<string[]> plugins, CancellationToken interruption)
     {
         var run = new TrainCommandLine.RunWords();
-        var members = new MemberWords("The port to listen at; 11111 if not given, and any free one with --store.");
-        var workers = NumberOption.Whole(
-            "--workers",
-            "The workers to begin with. They are started on this machine, and again when they end, where there is "
-                + "neither --store nor another address to --listen at; else those that join are waited for. Others may "
-                + "join later.",
-            least: 1,
-            otherwise: Math.Max(1, System.Environment.ProcessorCount - 1));
-        var none = new Option<bool>("--start-none")
-        {
-            Description = "Start no workers here; wait for those of rl cluster worker.",
-        };
+        var members = new MemberWords(PortOfLearner);
+        var workers = Workers();
+        var none = StartNone();
         var lag = NumberOption.Whole(
             "--maximum-lag",
             "Of impala and appo, whose workers do not wait for each other: how many updates older than the policy that "
@@ -54,6 +48,12 @@ internal static class ClusterCommandLine
             Description = "Save the run's files in the store too, with each checkpoint: --resume goes on from there on "
                 + "any machine. A new run then needs its name, --run.",
         };
+        var again = new Option<bool>("--continue")
+        {
+            Description = "Go on with the run of --run where it has begun, in its folder or with --keep-in-store in the"
+                + " store, by the options that it began with; begin it where it has not. So the same command may be "
+                + "started however often.",
+        };
         const string Summary = "Train as rl train does, with the copies of the environment acting in workers. The "
             + "agent, its files and the run folder are those of rl train; it goes on when workers are lost, and with "
             + "--resume after the learner was. Examples: rl cluster train ppo LunarLander-v3 --workers 4; rl cluster "
@@ -65,6 +65,7 @@ internal static class ClusterCommandLine
         command.Add(lag);
         command.Add(memories);
         command.Add(keep);
+        command.Add(again);
         members.AddTo(command);
         command.SetAction(parsed => ClusterCommand.Train(
             run.Read(parsed),
@@ -75,12 +76,51 @@ internal static class ClusterCommandLine
                 MaximumLag = parsed.GetValue(lag),
                 Memories = parsed.GetValue(memories) is > 0 and var given ? given : parsed.GetValue(workers),
                 KeepsInStore = parsed.GetValue(keep),
+                Continues = parsed.GetValue(again),
                 Plugins = parsed.GetValue(plugins) ?? [],
             },
             terminal,
             interruption));
         return command;
     }
+
+    private static Command Tune(Terminal terminal, Option<string[]> plugins, CancellationToken interruption)
+    {
+        const string Summary = "Population-based training as rl tune --method pbt does it, with the members trained by "
+            + "workers: a worker is given a member's file, trains it to the next comparison and gives it back. The "
+            + "files are those of rl tune, byte for byte; a piece whose worker is lost is done again by another. "
+            + "Examples: rl cluster tune ppo LunarLander-v3 --population 20 --workers 4; rl cluster tune ppo Hopper-v5 "
+            + "--workers 16 --store redis:10.0.0.2:6379 --listen 0.0.0.0 --secret-file secret.";
+        var members = new MemberWords(PortOfLearner);
+        var workers = Workers();
+        var none = StartNone();
+        var (command, read) = TuneCommandLine.Build(Summary, TuningMethod.Pbt, workers);
+        command.Add(none);
+        members.AddTo(command);
+        command.SetAction(parsed => ClusterCommand.Tune(
+            read(parsed),
+            members.Read(parsed) with
+            {
+                Workers = parsed.GetValue(workers),
+                StartsNone = parsed.GetValue(none),
+                Plugins = parsed.GetValue(plugins) ?? [],
+            },
+            terminal,
+            interruption));
+        return command;
+    }
+
+    private static Option<int> Workers() => NumberOption.Whole(
+        "--workers",
+        "The workers to begin with. They are started on this machine, and again when they end, where there is neither "
+            + "--store nor another address to --listen at; else those that join are waited for. Others may join later.",
+        least: 1,
+        otherwise: Math.Max(1, System.Environment.ProcessorCount - 1));
+
+    private static Option<bool> StartNone() => new("--start-none")
+    {
+        Description = "Start no workers here; wait for those of rl cluster worker.",
+    };
 
     private static Command Worker(Terminal terminal, CancellationToken interruption)
     {

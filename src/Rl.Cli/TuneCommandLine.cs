@@ -1,5 +1,7 @@
 using System;
+using System.Collections.Generic;
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Linq;
 using System.Threading;
 using Rl.Cli.Commands;
@@ -12,6 +14,29 @@ namespace Rl.Cli;
 internal static class TuneCommandLine
 {
     public static Command Tune(Terminal terminal, CancellationToken interruption)
+    {
+        const string Summary = "Seek options of an algorithm for a task: trials are chosen by a model of which options "
+            + "are good, and the worse of them dropped early. Reports what the best reach with fresh seeds, beside the "
+            + "options without a search. The same command goes on with a study that was interrupted. "
+            + "Examples: rl tune ppo CartPole-v1; rl tune a2c CartPole-v1 --trials 27 --steps 50k; "
+            + "rl tune dqn Acrobot-v1 --space mine.json --time 1h; "
+            + "rl tune ppo CartPole-v1 --method pbt --population 10; "
+            + "rl tune iql Pendulum-v1 --data pendulum/medium-v0; "
+            + "rl train dqn Acrobot-v1 --options runs/tune-dqn-Acrobot-v1/best.json.";
+        var workers = NumberOption.Whole(
+            "--workers",
+            "Trainings at once, each on one thread; 0 for one a core. What is found does not depend on it.",
+            least: 0,
+            otherwise: 0);
+        var (command, read) = Build(Summary, TuningMethod.Tpe, workers);
+        command.SetAction(parsed => TuneCommand.Run(
+            read(parsed) with { Workers = parsed.GetValue(workers) }, terminal, interruption));
+        return command;
+    }
+
+    /// <summary>The command with all words but what <c>--workers</c> means, and what reads them.</summary>
+    public static (Command Command, Func<ParseResult, TuneRequest> Read) Build(
+        string summary, TuningMethod usual, Option<int> workers)
     {
         var algorithm =
             new Argument<string>("algorithm") { Description = "The algorithm's id; rl algorithms lists them." };
@@ -47,7 +72,7 @@ internal static class TuneCommandLine
             HelpName = "folder",
         };
         var overwrite = new Option<bool>("--overwrite") { Description = "Begin the study in that folder anew." };
-        var method = Method();
+        var method = Method(usual);
         var trials = NumberOption.Whole("--trials", "How many combinations are tried.", least: 1, otherwise: 45);
         var time = new Option<string?>("--time")
         {
@@ -73,11 +98,7 @@ internal static class TuneCommandLine
             "--finalists", "The best trials among which fresh seeds choose.", least: 1, otherwise: 3);
         var confirm = NumberOption.Whole(
             "--confirm-seeds", "Further fresh seeds for the score that is reported.", least: 2, otherwise: 10);
-        var workers = NumberOption.Whole(
-            "--workers",
-            "Trainings at once, each on one thread; 0 for one a core. What is found does not depend on it.",
-            least: 0,
-            otherwise: 0);
+        var population = new PopulationWords();
         var defaults = new Option<bool>("--defaults")
         {
             Description = "Let the options that are not sought be the algorithm's defaults, even where better are "
@@ -90,64 +111,58 @@ internal static class TuneCommandLine
         var environmentSet = Words.EnvironmentSet("of the environment");
         var wrap = Words.Wrappers();
         var json = Words.Json("one JSON object a line");
-        const string Summary = "Seek options of an algorithm for a task: trials are chosen by a model of which options "
-            + "are good, and the worse of them dropped early. Reports what the best reach with fresh seeds, beside the "
-            + "options without a search. The same command goes on with a study that was interrupted. "
-            + "Examples: rl tune ppo CartPole-v1; rl tune a2c CartPole-v1 --trials 27 --steps 50k; "
-            + "rl tune dqn Acrobot-v1 --space mine.json --time 1h; rl tune iql Pendulum-v1 --data pendulum/medium-v0; "
-            + "rl train dqn Acrobot-v1 --options runs/tune-dqn-Acrobot-v1/best.json.";
-        var command = new Command("tune", Summary)
+        var command = new Command("tune", summary)
         {
             algorithm, environment, space, output, overwrite, method, trials, time, steps, seeds, seed, rungs,
             reduction, episodes, finalists, confirm, workers, defaults, options, set, environmentSet,
             wrap, json, data, without, fitted,
         };
         ofData.AddTo(command);
-        command.SetAction(parsed => TuneCommand.Run(
-            new TuneRequest
-            {
-                Algorithm = parsed.GetRequiredValue(algorithm),
-                Environment = parsed.GetValue(environment),
-                Data = ofData.ReadBeside(parsed, data),
-                WithoutEnvironment = parsed.GetValue(without),
-                FittedSteps = parsed.GetValue(fitted),
-                Space = parsed.GetValue(space),
-                Output = parsed.GetValue(output),
-                Overwrite = parsed.GetValue(overwrite),
-                Method = Enum.Parse<TuningMethod>(parsed.GetRequiredValue(method), ignoreCase: true),
-                Trials = parsed.GetValue(trials),
-                Time = Time(parsed.GetValue(time)),
-                Steps = parsed.GetValue(steps),
-                Seeds = parsed.GetValue(seeds),
-                Seed = parsed.GetValue(seed),
-                Rungs = parsed.GetValue(rungs),
-                Reduction = parsed.GetValue(reduction),
-                Episodes = parsed.GetValue(episodes),
-                Finalists = parsed.GetValue(finalists),
-                ConfirmationSeeds = parsed.GetValue(confirm),
-                Workers = parsed.GetValue(workers),
-                Defaults = parsed.GetValue(defaults),
-                OptionsFile = parsed.GetValue(options),
-                Settings = Words.Pairs("--set", parsed.GetValue(set)),
-                EnvironmentSettings = Words.Pairs("--environment-set", parsed.GetValue(environmentSet)),
-                Wrappers = parsed.GetValue(wrap) ?? [],
-                Json = parsed.GetValue(json),
-            },
-            terminal,
-            interruption));
-        return command;
+        population.AddTo(command);
+        command.Validators.Add(result => population.Require(
+            result, IsPopulation(result.GetValue(method) ?? usual.ToString()), [trials, seeds, rungs, reduction, confirm]));
+        return (command, parsed => new TuneRequest
+        {
+            Algorithm = parsed.GetRequiredValue(algorithm),
+            Environment = parsed.GetValue(environment),
+            Data = ofData.ReadBeside(parsed, data),
+            WithoutEnvironment = parsed.GetValue(without),
+            FittedSteps = parsed.GetValue(fitted),
+            Space = parsed.GetValue(space),
+            Output = parsed.GetValue(output),
+            Overwrite = parsed.GetValue(overwrite),
+            Method = Enum.Parse<TuningMethod>(parsed.GetRequiredValue(method), ignoreCase: true),
+            Population = IsPopulation(parsed.GetValue(method)) ? population.Read(parsed) : null,
+            Trials = parsed.GetValue(trials),
+            Time = Time(parsed.GetValue(time)),
+            Steps = parsed.GetValue(steps),
+            Seeds = parsed.GetValue(seeds),
+            Seed = parsed.GetValue(seed),
+            Rungs = parsed.GetValue(rungs),
+            Reduction = parsed.GetValue(reduction),
+            Episodes = parsed.GetValue(episodes),
+            Finalists = parsed.GetValue(finalists),
+            ConfirmationSeeds = parsed.GetValue(confirm),
+            Defaults = parsed.GetValue(defaults),
+            OptionsFile = parsed.GetValue(options),
+            Settings = Words.Pairs("--set", parsed.GetValue(set)),
+            EnvironmentSettings = Words.Pairs("--environment-set", parsed.GetValue(environmentSet)),
+            Wrappers = parsed.GetValue(wrap) ?? [],
+            Json = parsed.GetValue(json),
+        });
     }
 
     /// <summary>The option of how points are chosen, in the words that are written.</summary>
-    private static Option<string> Method()
+    private static Option<string> Method(TuningMethod usual)
     {
         string[] names = [.. Enum.GetNames<TuningMethod>().Select(name => name.ToLowerInvariant())];
         var method = new Option<string>("--method")
         {
             Description = "How options are chosen: tpe (tree-structured Parzen estimator), cma (CMA-ES, for spaces of "
-                + "numbers that depend on each other) or random.",
+                + "numbers that depend on each other), random, or pbt (population-based training: agents train side by "
+                + "side, the worst copy the best and change their options while they train).",
             HelpName = string.Join('|', names),
-            DefaultValueFactory = _ => nameof(TuningMethod.Tpe).ToLowerInvariant(),
+            DefaultValueFactory = _ => usual.ToString().ToLowerInvariant(),
         };
         method.CompletionSources.Add(names);
         method.Validators.Add(result =>
@@ -160,8 +175,74 @@ internal static class TuneCommandLine
         return method;
     }
 
+    private static bool IsPopulation(string? method) =>
+        nameof(TuningMethod.Pbt).Equals(method, StringComparison.OrdinalIgnoreCase);
+
     private static TimeSpan? Time(string? text) =>
         text is null ? null
         : CheckpointWords.Read("--time", [text]).Interval
             ?? throw new ArgumentException($"--time is \"{text}\"; it must be a time such as 90s, 20m or 2h.");
+
+    /// <summary>The words of populations.</summary>
+    private sealed class PopulationWords
+    {
+        private readonly Option<int> members = NumberOption.Whole(
+            "--population", "Of pbt: the agents that train side by side.", least: 2, otherwise: 10);
+
+        private readonly Option<long?> ready = NumberOption.Whole<long>(
+            "--ready",
+            "Of pbt: steps after which agents are compared; a 25th of the training if not given.",
+            least: 1);
+
+        private readonly Option<double?> fraction = NumberOption.Real(
+            "--fraction",
+            "Of pbt: the share of agents that copy, and of those that are copied; 0.2 if not given.",
+            least: 0.001,
+            most: 0.5);
+
+        private readonly Option<double?> resampling = NumberOption.Real(
+            "--resample",
+            "Of pbt: how often an option of an agent that copies is drawn anew, in the place of being multiplied by "
+                + "0.8 or 1.2; 0.25 if not given.",
+            least: 0,
+            most: 1);
+
+        private Option[] All => [members, ready, fraction, resampling];
+
+        public void AddTo(Command command)
+        {
+            foreach (var option in All)
+            {
+                command.Add(option);
+            }
+        }
+
+        /// <summary>Refuses words that have no say with the method.</summary>
+        public void Require(CommandResult result, bool isPopulation, IReadOnlyList<Option> ofTrials)
+        {
+            foreach (var option in isPopulation ? ofTrials : All)
+            {
+                if (result.GetResult(option) is { Implicit: false })
+                {
+                    result.AddError(
+                        isPopulation
+                            ? $"{option.Name} belongs to trials, which --method pbt has none of; leave it out "
+                                + "(--population is the number of agents)."
+                            : $"{option.Name} belongs to --method pbt; give that too, or leave it out.");
+                }
+            }
+        }
+
+        public PopulationRequest Read(ParseResult parsed)
+        {
+            var usual = new PopulationRequest();
+            return usual with
+            {
+                Members = parsed.GetValue(members),
+                Ready = parsed.GetValue(ready),
+                Fraction = parsed.GetValue(fraction) ?? usual.Fraction,
+                Resampling = parsed.GetValue(resampling) ?? usual.Resampling,
+            };
+        }
+    }
 }

@@ -115,6 +115,10 @@ public sealed class RlCluster : IAsyncDisposable
         return attached;
     }
 
+    /// <summary>Has pieces of a population's training done by the workers.</summary>
+    internal PieceCarrier Pieces() => new(
+        member.Services.GetRequiredService<IGrainFactory>(), directory, ledger, member.Notices, notify);
+
     /// <summary>Leaves the cluster.</summary>
     public async ValueTask DisposeAsync()
     {

@@ -141,7 +141,7 @@ public sealed class TuneCommandTests : IDisposable
         File.WriteAllText(space, text);
         Fails(2, "--steps is 3, too few for 3 rungs", Words(folder.File("other"), "--steps", "3"));
         Fails(
-            2, "--method is \"grid\"; it must be tpe, random or cma.",
+            2, "--method is \"grid\"; it must be tpe, random, cma or pbt.",
             Words(folder.File("other"), "--method", "grid"));
         Fails(2, "No search space for ars", "tune", "ars", "CartPole-v1", "--output", folder.File("other"));
         Fails(2, "--time is \"5\"", "tune", "ppo", "CartPole-v1", "--time", "5");

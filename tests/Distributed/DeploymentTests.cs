@@ -127,8 +127,7 @@ public sealed class DeploymentTests
         AssertUnderstood([.. worker.Args]);
         var learner = Assert.Single(Manifests.OfType<V1Job>()).Spec.Template.Spec.Containers[0];
         Assert.Equal(["rl-learn"], learner.Command);
-        AssertUnderstood(Learned([.. learner.Args], begun: false));
-        AssertUnderstood(Learned([.. learner.Args], begun: true));
+        AssertUnderstood(Learned([.. learner.Args]));
         foreach (var variable in new[] { "RL_CLUSTER_SECRET", "RL_CLUSTER_STORE" })
         {
             Assert.Contains(worker.Env, given => given.Name == variable);
@@ -142,13 +141,11 @@ public sealed class DeploymentTests
         string[] words = ["ppo", "Hopper-v5", "--steps", "5 M", "--", "--workers", "4"];
         Assert.Equal(
             ["cluster", "train", "ppo", "Hopper-v5", "--steps", "5 M", "--workers", "4", "--run", "FOLDER",
-                "--overwrite"],
-            Learned(["FOLDER", .. words], begun: false));
+                "--continue"],
+            Learned(["FOLDER", .. words]));
         Assert.Equal(
-            ["cluster", "train", "--resume", "FOLDER", "--workers", "4"],
-            Learned(["FOLDER", .. words], begun: true));
-        Assert.Equal(
-            ["cluster", "train", "--resume", "FOLDER"], Learned(["FOLDER", "ppo", "Hopper-v5"], begun: true));
+            ["cluster", "train", "ppo", "Hopper-v5", "--run", "FOLDER", "--continue"],
+            Learned(["FOLDER", "ppo", "Hopper-v5"]));
     }
 
     [Fact]
@@ -188,8 +185,7 @@ public sealed class DeploymentTests
         Assert.True(File.Exists(Path.Combine(Folder, (string)build["context"], (string)build["dockerfile"])));
         AssertUnderstood([.. Script(services, "worker").SkipWhile(word => word != "rl").Skip(1)]);
         var learner = Script(services, "learner").SkipWhile(word => word != "rl-learn").Skip(1).ToArray();
-        AssertUnderstood(Learned(learner, begun: false));
-        AssertUnderstood(Learned(learner, begun: true));
+        AssertUnderstood(Learned(learner));
     }
 
     [Fact]
@@ -212,16 +208,10 @@ public sealed class DeploymentTests
     }
 
     /// <summary>What the learner's script has <c>rl</c> do, with a folder in place of that which is named.</summary>
-    private static string[] Learned(string[] words, bool begun)
+    private static string[] Learned(string[] words)
     {
         using var folder = new TemporaryFolder();
         var run = folder.File("run");
-        Directory.CreateDirectory(run);
-        if (begun)
-        {
-            File.WriteAllText(Path.Combine(run, "agent.rl"), "");
-        }
-
         // In place of rl, whose words it prints.
         var programs = Directory.CreateDirectory(folder.File("programs")).FullName;
         File.WriteAllText(Path.Combine(programs, "rl"), "#!/bin/sh\nprintf '%s\\n' \"$@\"\n");

@@ -173,8 +173,10 @@ public sealed class RunStoreTests
             Assert.Contains("The store has a run kept already", refused.Output, StringComparison.Ordinal);
         }
 
-        using var resumed = Program.Rl(
-            there.Path, ["cluster", "train", "--resume", "kept", "--episodes", "1", .. cluster]);
+        string[] again = kind == "redis"
+            ? [.. task, "--run", "kept", "--continue"]
+            : ["--resume", "kept", "--episodes", "1"];
+        using var resumed = Program.Rl(there.Path, ["cluster", "train", .. again, .. cluster]);
         Assert.True(await resumed.Ends() == 0, resumed.Output);
         Assert.Contains("the run kept is taken from the store", resumed.Output, StringComparison.Ordinal);
         Assert.Equal(

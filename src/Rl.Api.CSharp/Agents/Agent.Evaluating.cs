@@ -154,4 +154,21 @@ public sealed partial class Agent
         var (word, _) = RngModule.bits(RngModule.create(~Seed));
         return RngModule.create(word);
     }
+
+    /// <summary>Steps of an evaluated episode of a task that sets no limit.</summary>
+    internal const int LongestEpisode = 1_000;
+
+    /// <summary>Evaluates it in its own environment by episodes that end, also in a task that sets no limit; tells
+    /// after how many steps they were cut there.</summary>
+    internal (EvaluationResult Result, int? CutAt) EvaluateFinitely(
+        int episodes, ulong? seed, bool deterministic, CancellationToken cancellationToken)
+    {
+        if (BuiltIn is not { MaxEpisodeSteps: 0 } endless)
+        {
+            return (Evaluate(episodes, seed, deterministic, cancellationToken), null);
+        }
+
+        var limited = endless.WithMaxEpisodeSteps(LongestEpisode);
+        return (Evaluate(limited, episodes, seed, deterministic, cancellationToken), LongestEpisode);
+    }
 }

@@ -281,6 +281,9 @@ public sealed partial class Agent : IDisposable
     internal BuiltInEnvironment? BuiltIn =>
         source is null ? null : EnvironmentSource.Find(environmentId, [.. source.Notes]);
 
+    /// <summary>Whether it can be trained: a file may be read without the environment.</summary>
+    internal bool HasEnvironment => source is not null;
+
     /// <summary>Whether it was made from recorded data alone.</summary>
     internal bool IsOfData => source is { IsData: true };
 
@@ -311,21 +314,7 @@ public sealed partial class Agent : IDisposable
     {
         if (learner is null)
         {
-            if (source is null)
-            {
-                throw new InvalidOperationException(
-                    $"The agent was loaded without its environment {environmentId}; "
-                    + "to train it, load it with Agent.Load(path, () => new YourEnvironment()).");
-            }
-
-            workers ??= NewWorkers(Options);
-            copies ??= source.Create(Options.EnvironmentCopies);
-            learner = WithData(Options.CreateLearner(Placed(copies), workers));
-            if (expert is { } asked)
-            {
-                LearnerExpert.Give(asked.Core, learner);
-            }
-
+            learner = NewLearner(Options);
             if (loaded is { } file)
             {
                 try
@@ -343,6 +332,27 @@ public sealed partial class Agent : IDisposable
         }
 
         return learner;
+    }
+
+    /// <summary>A learner with these options, in the agent's copies.</summary>
+    private Learner NewLearner(AgentOptions options)
+    {
+        if (source is null)
+        {
+            throw new InvalidOperationException(
+                $"The agent was loaded without its environment {environmentId}; "
+                + "to train it, load it with Agent.Load(path, () => new YourEnvironment()).");
+        }
+
+        workers ??= NewWorkers(options);
+        copies ??= source.Create(options.EnvironmentCopies);
+        var made = WithData(options.CreateLearner(Placed(copies), workers));
+        if (expert is { } asked)
+        {
+            LearnerExpert.Give(asked.Core, made);
+        }
+
+        return made;
     }
 
     private void DropLearner()

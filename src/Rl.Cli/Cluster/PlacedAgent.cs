@@ -1,24 +1,33 @@
 using System;
+using System.Collections.Generic;
+using System.Diagnostics;
 using System.Globalization;
 using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
 using Rl.Cli.Commands;
+using Rl.Cli.Views;
 using Rl.Distributed;
 
 namespace Rl.Cli.Cluster;
 
 /// <summary>An agent whose copies act in a cluster that this process is the learner of, until it is disposed
 /// of.</summary>
-internal sealed class PlacedAgent : IDisposable
+internal sealed class PlacedAgent : IDisposable, IWorkerRows
 {
     private readonly RlCluster cluster;
     private readonly IDisposable attached;
     private readonly LocalWorkers? local;
     private readonly Action<string> notify;
+    private readonly WorkerWatch watch;
 
-    private PlacedAgent(RlCluster cluster, IDisposable attached, LocalWorkers? local, Action<string> notify) =>
+    private PlacedAgent(
+        RlCluster cluster, IDisposable attached, LocalWorkers? local, int copies, Action<string> notify)
+    {
         (this.cluster, this.attached, this.local, this.notify) = (cluster, attached, local, notify);
+        var began = Stopwatch.GetTimestamp();
+        watch = new(() => cluster.Workers, copies, () => Stopwatch.GetElapsedTime(began));
+    }
 
     /// <summary>Joins the cluster, starts workers if they are this machine's, and waits for those to begin
     /// with.</summary>
@@ -42,7 +51,7 @@ internal sealed class PlacedAgent : IDisposable
             }
 
             await cluster.WaitForWorkersAsync(request.Workers, interruption).ConfigureAwait(false);
-            return new(cluster, attached, local, notify);
+            return new(cluster, attached, local, agent.Options.EnvironmentCopies, notify);
         }
         catch
         {
@@ -52,6 +61,8 @@ internal sealed class PlacedAgent : IDisposable
             throw;
         }
     }
+
+    public IReadOnlyList<WorkerRow> Rows() => watch.Rows();
 
     public void Dispose()
     {

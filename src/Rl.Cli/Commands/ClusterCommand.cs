@@ -22,11 +22,20 @@ internal static class ClusterCommand
     {
         var options = Options(request);
         options.Validate();
-        var starts = !request.StartsNone && options.Store is null && IPAddress.Parse(request.Listen) is { } address
-            && IPAddress.IsLoopback(address);
+        var starts = Starts(request, options);
         if (request.KeepsInStore)
         {
             RequireKeepable(train, options);
+        }
+
+        if (request.Continues)
+        {
+            var output = train.Json ? terminal.Error : terminal.Output;
+            train = Continued(train, request.KeepsInStore ? folder => Bring(folder, options, output) : null);
+        }
+
+        if (request.KeepsInStore)
+        {
             Prepare(train, options, terminal);
         }
 
@@ -36,6 +45,19 @@ internal static class ClusterCommand
                 Place = (agent, notify, token) => Place(agent, options, request, starts, notify, token),
                 Keep = request.KeepsInStore ? folder => Keep(options, folder) : null,
             },
+            terminal,
+            interruption);
+    }
+
+    /// <summary>Has workers train the members of a population.</summary>
+    public static int Tune(
+        TuneRequest tune, ClusterRequest request, Terminal terminal, CancellationToken interruption)
+    {
+        var options = Options(request);
+        options.Validate();
+        var starts = Starts(request, options);
+        return TuneCommand.Run(
+            tune with { Place = (notify, token) => Pieces(options, request, starts, notify, token) },
             terminal,
             interruption);
     }
@@ -80,6 +102,66 @@ internal static class ClusterCommand
         Agent agent, RlClusterOptions options, ClusterRequest request, bool starts, Action<string> notify,
         CancellationToken interruption) =>
         PlacedAgent.Start(agent, options, request, starts, notify, interruption).GetAwaiter().GetResult();
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static PlacedPieces Pieces(
+        RlClusterOptions options, ClusterRequest request, bool starts, Action<string> notify,
+        CancellationToken interruption) =>
+        PlacedPieces.Start(options, request, starts, notify, interruption).GetAwaiter().GetResult();
+
+    /// <summary>Whether the workers are this machine's alone.</summary>
+    private static bool Starts(ClusterRequest request, RlClusterOptions options) =>
+        !request.StartsNone && options.Store is null && IPAddress.IsLoopback(IPAddress.Parse(request.Listen));
+
+    /// <summary>What goes on with a run where it has begun, by its own options, or else begins it.</summary>
+    /// <param name="train">What was asked for, with the run's name.</param>
+    /// <param name="bring">Brings what is kept elsewhere into the run's folder; null where nothing is.</param>
+    internal static TrainRequest Continued(TrainRequest train, Action<string>? bring)
+    {
+        if (train.Run is not { } run || train.Resume is not null || train.Overwrite)
+        {
+            throw new ArgumentException(
+                "--continue goes on with the run of --run, or begins it: give that, and neither --resume nor "
+                    + "--overwrite.");
+        }
+
+        var folder = RunPlaces.Locate(run);
+        bring?.Invoke(folder);
+        if (!File.Exists(Path.Combine(folder, RunFiles.Agent)))
+        {
+            // A folder without an agent was left before the first save: nothing is lost by beginning there again.
+            return train with { Overwrite = true };
+        }
+
+        return train with
+        {
+            Resume = folder,
+            Run = null,
+            Algorithm = null,
+            Environment = null,
+            Steps = null,
+            Seed = null,
+            Defaults = false,
+            OptionsFile = null,
+            Settings = [],
+            EnvironmentSettings = [],
+            Wrappers = [],
+        };
+    }
+
+    /// <summary>Brings a run from the store, if it is there.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Bring(string folder, RlClusterOptions options, TextWriter output)
+    {
+        try
+        {
+            KeptRun.Fetch(options, folder, output.WriteLine);
+        }
+        catch (FileNotFoundException)
+        {
+            // Neither the folder nor the store has it: it begins.
+        }
+    }
 
     private static void RequireKeepable(TrainRequest train, RlClusterOptions options)
     {

@@ -44,6 +44,9 @@ internal sealed record ClusterRequest
     /// <summary>Of a learner: whether the store has the run's files too.</summary>
     public bool KeepsInStore { get; init; }
 
+    /// <summary>Of a learner: whether a run that has begun goes on, and one that has not begins.</summary>
+    public bool Continues { get; init; }
+
     /// <summary>Assemblies that workers which are started here load too.</summary>
     public IReadOnlyList<string> Plugins { get; init; } = [];
 }

@@ -6,7 +6,7 @@ namespace Rl.Cli.Commands;
 internal static class FiniteEvaluation
 {
     /// <summary>Steps of an episode of a task that sets no limit.</summary>
-    public const int Steps = 1_000;
+    public const int Steps = Agent.LongestEpisode;
 
     /// <summary>Episodes of an evaluation, where nobody says how many.</summary>
     public const int Episodes = 100;
@@ -21,8 +21,6 @@ internal static class FiniteEvaluation
     {
         var count =
             episodes ?? (Algorithms.Describe(agent.Options.Algorithm).Plans ? PlannedEpisodes : Episodes);
-        return agent.BuiltIn is { MaxEpisodeSteps: 0 } endless
-            ? (agent.Evaluate(endless.WithMaxEpisodeSteps(Steps), count, seed, deterministic, interruption), Steps)
-            : (agent.Evaluate(count, seed, deterministic, interruption), null);
+        return agent.EvaluateFinitely(count, seed, deterministic, interruption);
     }
 }

@@ -170,6 +170,7 @@ internal sealed class TrainSession(
         TrainingResult? result = null;
         var blownUp = 0L;
         using var elsewhere = request.Place?.Invoke(agent, Notice, interruption);
+        view.Workers = elsewhere as IWorkerRows;
         view.During(show =>
         {
             var steps = agent.Steps;

@@ -17,7 +17,7 @@ internal static class TuneCommand
     public const string Log = "study.jsonl";
     public const string Best = "best.json";
     public const string Figure = "study.png";
-    private const string Agents = "trials";
+    public const string Agents = "trials";
 
     public static int Run(TuneRequest request, Terminal terminal, CancellationToken interruption)
     {
@@ -39,7 +39,9 @@ internal static class TuneCommand
             request, algorithm, own, data is null ? WrapperText.Apply(environment!, request.Wrappers) : null);
         var steps = request.Steps ?? file?.Steps ?? tuned?.Steps ?? algorithm.Defaults.TotalSteps;
         var folder = request.Output
-            ?? Path.Combine(RunPlaces.NamedAfter($"tune-{algorithm.Id}-{place.Name.Replace('/', '-')}"));
+            ?? RunPlaces.NamedAfter(
+                $"{(request.Population is null ? "tune" : "population")}-{algorithm.Id}-"
+                    + place.Name.Replace('/', '-'));
         IReadOnlyList<KeyValuePair<string, string>> common = [.. tuned?.Settings ?? [], .. own];
         var trialData = data is null ? null : Judged(request, data, Algorithms.Options(algorithm.Id, common));
         var training = new TrialTraining(
@@ -54,7 +56,10 @@ internal static class TuneCommand
             Seeds = request.Seeds,
             Halving = new(request.Rungs, request.Reduction),
         };
-        RequireRungs(plan);
+        if (request.Population is null)
+        {
+            RequireRungs(plan);
+        }
 
         // What cannot be trained at all leaves no trace.
         Interruptible.Run(
@@ -65,6 +70,10 @@ internal static class TuneCommand
             },
             TimeSpan.Zero,
             interruption);
+        var population = request.Population is { } asked
+            ? Interruptible.Run(
+                () => asked.Plan(plan, training, request.Space is not null), TimeSpan.Zero, interruption)
+            : null;
         Directory.CreateDirectory(folder);
         using var held = RunLock.TryTake(folder)
             ?? throw new RunFolderException(
@@ -80,13 +89,21 @@ internal static class TuneCommand
             Path.Combine(folder, Log),
             [
                 .. Facts(plan, training, algorithm.Id, place, environment, request),
+                .. population is null ? Facts(plan) : Facts(population),
                 .. data is null ? [] : Facts(data, trialData!, place),
             ],
-            plan.Space);
-        var session = new TuneSession(request, plan, training, log, place, folder, terminal, interruption);
+            population?.Space ?? plan.Space);
         try
         {
-            session.Run();
+            if (population is null)
+            {
+                new TuneSession(request, plan, training, log, place, folder, terminal, interruption).Run();
+            }
+            else
+            {
+                new PopulationSession(
+                    request, population, training, log, place, folder, terminal, interruption).Run();
+            }
         }
         catch (OperationCanceledException)
         {
@@ -97,6 +114,10 @@ internal static class TuneCommand
         Directory.Delete(Path.Combine(folder, Agents), recursive: true);
         return ExitCode.Success;
     }
+
+    /// <summary>The trainings at once.</summary>
+    public static int AtOnce(TuneRequest request) =>
+        request.Workers > 0 ? request.Workers : System.Environment.ProcessorCount;
 
     /// <summary>Refuses what recorded data cannot have, and data alone where nobody asked to judge by them.</summary>
     private static void RequireJudge(
@@ -159,7 +180,10 @@ internal static class TuneCommand
 
     private static void Clear(string folder)
     {
-        foreach (var file in new[] { Log, Best, Figure })
+        foreach (var file in new[]
+        {
+            Log, Best, Figure, PopulationSession.Agent, PopulationSession.Lineage, PopulationSession.Figure,
+        })
         {
             File.Delete(Path.Combine(folder, file));
         }
@@ -185,9 +209,23 @@ internal static class TuneCommand
         new("method", plan.Method.ToString().ToLowerInvariant()),
         new("seed", Text(plan.Seed)),
         new("steps", Text(plan.Steps)),
+        new("number of episodes", Text(request.Episodes)),
+    ];
+
+    /// <summary>The same of a study with trials.</summary>
+    private static List<KeyValuePair<string, string>> Facts(StudyPlan plan) =>
+    [
         new("number of seeds", Text(plan.Seeds)),
         new("halving", $"{plan.Halving.Rungs} rungs of {plan.Halving.Reduction}"),
-        new("number of episodes", Text(request.Episodes)),
+    ];
+
+    /// <summary>The same of a population.</summary>
+    private static List<KeyValuePair<string, string>> Facts(PopulationPlan plan) =>
+    [
+        new("number of members", Text(plan.Members)),
+        new("steps between comparisons", Text(plan.Ready)),
+        new("fraction", Text(plan.Fraction)),
+        new("resampling", Text(plan.Resampling)),
     ];
 
     /// <summary>The same of a study of recorded data, which may have been moved but not changed.</summary>

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Threading;
 using Rl.Cli.Data;
 using Rl.Cli.Tuning;
 
@@ -31,6 +32,13 @@ internal sealed record TuneRequest
     public bool Overwrite { get; init; }
 
     public TuningMethod Method { get; init; }
+
+    /// <summary>Of the method of populations alone; null for others.</summary>
+    public PopulationRequest? Population { get; init; }
+
+    /// <summary>Has workers elsewhere train the pieces of a population, who are told of by the first argument, until it
+    /// is disposed of; null for this process.</summary>
+    public Func<Action<string>, CancellationToken, IMemberPieces>? Place { get; init; }
 
     /// <summary>How many points are tried.</summary>
     public int Trials { get; init; } = 45;
@@ -98,6 +106,20 @@ internal sealed record TuneRequest
         if (FittedSteps is not null && !WithoutEnvironment)
         {
             throw new ArgumentException("--fitted-steps belongs to --without-environment; give that too.");
+        }
+
+        Population?.Validate(Steps);
+        if (Place is not null && Population is null)
+        {
+            throw new ArgumentException(
+                "Workers train the members of populations, --method pbt; the trials of other methods are trained on "
+                    + "this machine by rl tune.");
+        }
+
+        if (Place is not null && Data is not null)
+        {
+            throw new ArgumentException(
+                "Workers train in environments, and have no recorded data: leave --data out, or use rl tune.");
         }
 
         Require("--seeds", Seeds, 1, StudyPlan.MostSeeds);

@@ -117,7 +117,7 @@ internal sealed class TuneSession(
         var done = 0;
         var parallelism = new ParallelOptions
         {
-            MaxDegreeOfParallelism = request.Workers > 0 ? request.Workers : System.Environment.ProcessorCount,
+            MaxDegreeOfParallelism = TuneCommand.AtOnce(request),
             CancellationToken = interruption,
         };
         try

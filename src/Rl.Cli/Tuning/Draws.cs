@@ -1,4 +1,5 @@
 using Rl.Core.Foundations;
+using Rl.Core.Training;
 
 namespace Rl.Cli.Tuning;
 
@@ -27,6 +28,20 @@ internal sealed class Draws
     {
         (var value, rng) = RngModule.below(bound, rng);
         return value;
+    }
+
+    /// <summary>A number moved as population-based training moves it.</summary>
+    public double Perturbed(ExploredNumber number, double value)
+    {
+        (value, rng) = PopulationBased.perturb(number, value, rng);
+        return value;
+    }
+
+    /// <summary>Whom each member of a population copies.</summary>
+    public int[] Exploit(double fraction, double[] scores)
+    {
+        (var sources, rng) = PopulationBased.exploit(fraction, scores, rng);
+        return sources;
     }
 
     /// <summary>Standard normal.</summary>

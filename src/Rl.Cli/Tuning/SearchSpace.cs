@@ -40,6 +40,10 @@ internal sealed class SearchSpace
     /// <summary>Options that are the same for all points.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Settled { get; }
 
+    /// <summary>Those of them that no number which is sought stands in.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Fixed =>
+        [.. Settled.Where(pair => !Placeholder.In(pair.Value).Any())];
+
     /// <summary>The names and texts among which options are chosen, or that they have; placeholders stand in them.
     /// Numbers are not among them.</summary>
     public IEnumerable<KeyValuePair<string, string>> Texts => TextsOf(Dimensions, Settled);

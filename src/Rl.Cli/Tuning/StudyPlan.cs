@@ -14,6 +14,9 @@ internal enum TuningMethod
 
     /// <summary>By <see cref="CmaSampler"/>.</summary>
     Cma,
+
+    /// <summary>By a population whose members copy each other while they train: <see cref="Population"/>.</summary>
+    Pbt,
 }
 
 /// <summary>What is sought, and how.</summary>

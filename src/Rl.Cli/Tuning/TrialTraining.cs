@@ -6,6 +6,7 @@ using System.IO;
 using System.Threading;
 using Rl.Cli.Commands;
 using Rl.Cli.Data;
+using Rl.Internal;
 
 namespace Rl.Cli.Tuning;
 
@@ -69,18 +70,37 @@ internal sealed class TrialTraining(
                 agent.Save(PathOf(unit));
             }
 
-            var score = environment is null
-                ? data!.Estimate(agent)
-                : FiniteEvaluation.Of(agent, episodes, null, true, interruption).Result.Mean;
-            return new(score, null, watch.Elapsed.TotalSeconds);
+            return new(Judge(agent, episodes, null, interruption), null, watch.Elapsed.TotalSeconds);
         }
-        catch (Exception error) when (
-            error is TrainingFailureException or ArgumentException or EnvironmentException
-                or (InvalidOperationException and not ObjectDisposedException))
+        catch (Exception error) when (TrainingPiece.IsOfOptions(error))
         {
             // Options that do not go together, or that do not learn, are a bad trial and no end of the study.
             return new(double.NaN, error.Message.ReplaceLineEndings(" "), watch.Elapsed.TotalSeconds);
         }
+    }
+
+    /// <summary>What an agent is worth: the mean return of an evaluation, or an estimate by the data where there is no
+    /// environment.</summary>
+    /// <param name="agent">The agent.</param>
+    /// <param name="episodes">The episodes of the evaluation.</param>
+    /// <param name="seed">Where its randomness comes from; null for the agent's own seed.</param>
+    /// <param name="interruption">Stops it.</param>
+    public double Judge(Agent agent, int episodes, ulong? seed, CancellationToken interruption) =>
+        environment is null
+            ? data!.Estimate(agent)
+            : FiniteEvaluation.Of(agent, episodes, seed, true, interruption).Result.Mean;
+
+    /// <summary>Reads an agent of a trial, with its environment and data.</summary>
+    public Agent Load(string path, IReadOnlyList<KeyValuePair<string, string>> settings)
+    {
+        if (data is null)
+        {
+            return Rl.Agent.Load(path, Environment(settings), threads: 1);
+        }
+
+        var agent = Rl.Agent.Load(path, threads: 1);
+        agent.UseData(data.Episodes);
+        return agent;
     }
 
     /// <summary>Deletes what was kept of a trial that goes no farther.</summary>
@@ -101,14 +121,7 @@ internal sealed class TrialTraining(
             return New(settings, unit.Seed);
         }
 
-        if (data is null)
-        {
-            return Rl.Agent.Load(path, Environment(settings), threads: 1);
-        }
-
-        var agent = Rl.Agent.Load(path, threads: 1);
-        agent.UseData(data.Episodes);
-        return agent;
+        return Load(path, settings);
     }
 
     private IEnvironment Environment(IEnumerable<KeyValuePair<string, string>> settings) =>

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Globalization;
 using System.Linq;
+using System.Threading;
 using Spectre.Console;
 
 namespace Rl.Cli.Views;
@@ -16,10 +17,15 @@ internal sealed class LiveView : TrainingView
 
     private const int MostWarnings = 3;
 
+    /// <summary>How often workers are looked at, also while an update waits for them.</summary>
+    private static readonly TimeSpan Glance = TimeSpan.FromSeconds(0.5);
+
+    private readonly Lock gate = new();
     private readonly IAnsiConsole console;
     private readonly List<string> notes = [];
     private LiveDisplayContext? live;
     private string? best;
+    private TrainingProgress? last;
 
     public LiveView(Terminal terminal) => console = Drawing.Console(terminal);
 
@@ -56,13 +62,17 @@ internal sealed class LiveView : TrainingView
         console.Live(new Markup("[grey]compiling…[/]")).Start(context =>
         {
             live = context;
+            using var look = Workers is null ? null : new Timer(_ => Show(null), null, Glance, Glance);
             try
             {
                 base.During(train);
             }
             finally
             {
-                live = null;
+                lock (gate)
+                {
+                    live = null;
+                }
             }
         });
 
@@ -85,13 +95,16 @@ internal sealed class LiveView : TrainingView
 
     public override void Notice(string message)
     {
-        if (live is null)
+        lock (gate)
         {
-            console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[yellow]! {message}[/]");
-        }
-        else
-        {
-            notes.Add(Invariant($"[yellow]! {Markup.Escape(message)}[/]"));
+            if (live is null)
+            {
+                console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[yellow]! {message}[/]");
+            }
+            else
+            {
+                notes.Add(Invariant($"[yellow]! {Markup.Escape(message)}[/]"));
+            }
         }
     }
 
@@ -99,8 +112,11 @@ internal sealed class LiveView : TrainingView
     {
         if (isBest)
         {
-            best = Invariant(
-                $"[grey]best evaluation[/] {Markup.Escape(evaluation.ToString())} [grey]after {steps:N0} steps[/]");
+            lock (gate)
+            {
+                best = Invariant(
+                    $"[grey]best evaluation[/] {Markup.Escape(evaluation.ToString())} [grey]after {steps:N0} steps[/]");
+            }
         }
     }
 
@@ -132,10 +148,37 @@ internal sealed class LiveView : TrainingView
         console.Write(table);
     }
 
-    protected override void Warning(TrainingWarning warning) =>
-        notes.Add(Invariant($"[yellow]! update {warning.Update:N0}: {Markup.Escape(warning.Message)}[/]"));
+    protected override void Warning(TrainingWarning warning)
+    {
+        lock (gate)
+        {
+            notes.Add(Invariant($"[yellow]! update {warning.Update:N0}: {Markup.Escape(warning.Message)}[/]"));
+        }
+    }
 
-    protected override void Progress(TrainingProgress progress) => live?.UpdateTarget(Draw(progress));
+    protected override void Progress(TrainingProgress progress) => Show(progress);
+
+    /// <summary>Draws anew, with what is newer than the last progress if there is none.</summary>
+    private void Show(TrainingProgress? progress)
+    {
+        lock (gate)
+        {
+            last = progress ?? last;
+            live?.UpdateTarget(last is null ? Begin() : Draw(last));
+        }
+    }
+
+    /// <summary>Before the first update: who is there to act.</summary>
+    private Rows Begin() => new(
+        [new Markup("[grey]compiling…[/]"), .. WorkersWithin(Math.Max(2, console.Profile.Height - 3))]);
+
+    private Markup[] WorkersWithin(int lines) =>
+        Workers is null
+            ? []
+            : [.. WorkerLines.Of(Workers.Rows(), console.Profile.Width, lines).Select((line, index) => new Markup(
+                index == 0 && !line.IsTrouble ? $"[grey]{Markup.Escape(line.Text)}[/]"
+                : line.IsTrouble ? $"[yellow]{Markup.Escape(line.Text)}[/]"
+                : Markup.Escape(line.Text)))];
 
     private Rows Draw(TrainingProgress progress)
     {
@@ -161,13 +204,18 @@ internal sealed class LiveView : TrainingView
         var below =
             1 + noticed.Sum(line => (Markup.Remove(line).Length + console.Profile.Width - 1) / console.Profile.Width);
         var room = Math.Max(1, console.Profile.Height - 3 - below);
+
+        // Half of it is the workers', more where the numbers leave some.
+        var rowsOfCells = (cells.Length + pairs - 1) / pairs;
+        var workers = WorkersWithin(Math.Max(2, Math.Max(room / 2, room - rowsOfCells)));
+        room = Math.Max(1, room - workers.Length);
         foreach (var row in cells.Chunk(pairs).Take(room))
         {
             table.AddRow([.. row.SelectMany(cell => new[] { $"[grey]{cell.Name}[/]", cell.Value })]);
         }
 
         IEnumerable<string> lines = best is null ? noticed : noticed.Prepend(best);
-        return new Rows([table, Bar(progress), .. lines.Select(line => new Markup(line))]);
+        return new Rows([table, Bar(progress), .. workers, .. lines.Select(line => new Markup(line))]);
     }
 
     /// <summary>One line, whatever the width: the bar shrinks, then numbers go.</summary>

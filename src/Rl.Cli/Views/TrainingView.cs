@@ -5,6 +5,9 @@ namespace Rl.Cli.Views;
 /// <summary>What a run shows while it trains and when it ends.</summary>
 internal abstract class TrainingView
 {
+    /// <summary>The workers that the agent's copies act in; null where they act here.</summary>
+    public IWorkerRows? Workers { get; set; }
+
     /// <summary>The first word, before anything is slow.</summary>
     public abstract void Start(TrainingOutline outline);
 

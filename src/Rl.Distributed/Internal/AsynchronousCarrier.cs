@@ -34,6 +34,9 @@ internal sealed class AsynchronousCarrier(
     private TaskCompletionSource answered = New();
     private bool hasToldOfDrops;
 
+    /// <summary>The updates of the newest policy that was sent out.</summary>
+    private long newest;
+
     public int MaximumLag => maximumLag;
 
     public void Fill(AsynchronousRounds rounds)
@@ -41,7 +44,7 @@ internal sealed class AsynchronousCarrier(
         if (!ReferenceEquals(rounds, present) || pump.IsCompleted)
         {
             Stop();
-            present = rounds;
+            (present, newest) = (rounds, 0);
             end = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
             var token = end.Token;
             pump = Task.Run(() => Pump(rounds, token), CancellationToken.None);
@@ -121,6 +124,8 @@ internal sealed class AsynchronousCarrier(
                     if (rounds.TryBegin(worker, live.Count) is { } share)
                     {
                         var reply = calls.Ask(worker, rounds.Key, rounds.Description, share.Request);
+                        ledger.Began(worker, share.Number, reply);
+                        newest = Math.Max(newest, share.Updates);
                         running.Add(new(share, worker, reply));
                     }
                 }
@@ -217,6 +222,7 @@ internal sealed class AsynchronousCarrier(
         {
             var done = rounds.Accept(attempt.Share, answer);
             ledger.Acted(attempt.Worker, done.Steps, done.Seconds);
+            ledger.Lagged(attempt.Worker, (int)(newest - attempt.Share.Updates));
             ClusterMetrics.Acted(attempt.Worker.Endpoint.ToString(), done.Steps, bytes);
             return true;
         }

@@ -225,7 +225,9 @@ internal sealed class RoundCarrier(
     private void Start(DistributedRound round, Share share, SiloAddress worker, List<Attempt> running)
     {
         share.Running++;
-        running.Add(new(share, worker, Stopwatch.GetTimestamp(), Ask(round, share, worker)));
+        var reply = Ask(round, share, worker);
+        ledger.Began(worker, share.Number, reply);
+        running.Add(new(share, worker, Stopwatch.GetTimestamp(), reply));
     }
 
     private Task<(ActorReply Reply, long Bytes)> Ask(DistributedRound round, Share share, SiloAddress worker) =>

@@ -1,7 +1,9 @@
 using System;
 using System.Collections.Generic;
+using System.Diagnostics;
 using System.Linq;
 using System.Threading;
+using System.Threading.Tasks;
 using Orleans.Runtime;
 
 namespace Rl.Distributed.Internal;
@@ -19,6 +21,26 @@ internal sealed class WorkerLedger
             var entry = Of(worker);
             entry.Steps += steps;
             entry.Seconds += seconds;
+            entry.Answers++;
+        }
+    }
+
+    /// <summary>A worker was asked to act for so many copies.</summary>
+    public void Began(SiloAddress worker, int copies, Task work)
+    {
+        lock (gate)
+        {
+            var entry = Of(worker);
+            (entry.Copies, entry.Work, entry.Began) = (copies, work, Stopwatch.GetTimestamp());
+        }
+    }
+
+    /// <summary>How old the policy was that it acted by.</summary>
+    public void Lagged(SiloAddress worker, int lag)
+    {
+        lock (gate)
+        {
+            Of(worker).Lag = lag;
         }
     }
 
@@ -65,7 +87,13 @@ internal sealed class WorkerLedger
                         live.Contains(worker),
                         entry?.Steps ?? 0,
                         TimeSpan.FromSeconds(entry?.Seconds ?? 0),
-                        entry?.Refusal);
+                        entry?.Refusal)
+                    {
+                        Copies = entry?.Copies ?? 0,
+                        AtWork = entry?.Work is { IsCompleted: false } ? Stopwatch.GetElapsedTime(entry.Began) : null,
+                        Answers = entry?.Answers ?? 0,
+                        Lag = entry?.Lag,
+                    };
                 }),
             ];
         }
@@ -88,5 +116,16 @@ internal sealed class WorkerLedger
         public double Seconds { get; set; }
 
         public string? Refusal { get; set; }
+
+        public long Answers { get; set; }
+
+        public int Copies { get; set; }
+
+        /// <summary>What it was asked for last.</summary>
+        public Task? Work { get; set; }
+
+        public long Began { get; set; }
+
+        public int? Lag { get; set; }
     }
 }

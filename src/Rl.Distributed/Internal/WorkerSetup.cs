@@ -29,6 +29,31 @@ internal sealed class WorkerSetup(RlClusterOptions options)
         return ShareWorkers.create(plan.Description, source.Create, Threads);
     }
 
+    /// <summary>Reads an agent with its environment; null, with what to do, where the worker has none such.</summary>
+    public Agent? Load(string path, out string? refusal)
+    {
+        refusal = null;
+        var agent = Agent.Load(path, Threads);
+        if (agent.HasEnvironment)
+        {
+            return agent;
+        }
+
+        var name = agent.EnvironmentId;
+        agent.Dispose();
+        if (own.TryGetValue(name, out var factory))
+        {
+            return Agent.Load(path, factory, Threads);
+        }
+
+        refusal = Missing(name);
+        return null;
+    }
+
+    private static string Missing(string environment) =>
+        $"The worker has no environment {environment}; start it with the assembly that has it (rl cluster worker "
+            + "--plugin), or add it to RlClusterOptions.Environments.";
+
     private EnvironmentSource Find(ActorPlan plan)
     {
         if (own.TryGetValue(plan.Environment, out var factory))
@@ -39,8 +64,6 @@ internal sealed class WorkerSetup(RlClusterOptions options)
         var notes = plan.Notes.Chunk(2).Select(pair => KeyValuePair.Create(pair[0], pair[1])).ToList();
         return EnvironmentSource.Find(plan.Environment, notes) is { } known
             ? EnvironmentSource.Of(known)
-            : throw new ArgumentException(
-                $"The worker has no environment {plan.Environment}; start it with the assembly that has it (rl cluster "
-                    + "worker --plugin), or add it to RlClusterOptions.Environments.");
+            : throw new ArgumentException(Missing(plan.Environment));
     }
 }
