@@ -35,7 +35,11 @@ public sealed class MemoryClusterTests
 
     private static readonly DqnOptions Few = Options with
     {
-        LearningStarts = 64, GradientSteps = 2, RoundSteps = 128, Hidden = [8], TotalSteps = 128 * 6,
+        LearningStarts = 64,
+        GradientSteps = 2,
+        RoundSteps = 128,
+        Hidden = [8],
+        TotalSteps = 128 * 6,
     };
 
     [Fact]

@@ -102,7 +102,8 @@ let ``no memory of mass 0 is found and no point lies beyond its memory`` (seed: 
 
 [<Fact>]
 let ``without any mass nothing can be drawn`` () =
-    Assert.ThrowsAny<ArgumentException>(fun () -> SeveralMemories.find [| 0.0; 0.0 |] 0.0 |> ignore) |> ignore
+    Assert.ThrowsAny<ArgumentException>(fun () -> SeveralMemories.find [| 0.0; 0.0 |] 0.0 |> ignore)
+    |> ignore
 
 [<Property>]
 let ``stratified points lie one in each part, others anywhere, all below the total`` (seed: int) =
