@@ -120,7 +120,9 @@ internal static class TuneCommandLine
         ofData.AddTo(command);
         population.AddTo(command);
         command.Validators.Add(result => population.Require(
-            result, IsPopulation(result.GetValue(method) ?? usual.ToString()), [trials, seeds, rungs, reduction, confirm]));
+            result,
+            IsPopulation(result.GetValue(method) ?? usual.ToString()),
+            [trials, seeds, rungs, reduction, confirm]));
         return (command, parsed => new TuneRequest
         {
             Algorithm = parsed.GetRequiredValue(algorithm),

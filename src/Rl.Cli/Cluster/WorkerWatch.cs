@@ -18,7 +18,8 @@ internal sealed class WorkerWatch(
     /// <summary>Speed is that of the last such time: shares end one after the other.</summary>
     private static readonly TimeSpan Window = TimeSpan.FromSeconds(5);
 
-    /// <summary>Who takes so many times as long as usual with a share is silent, after <see cref="Patience"/>.</summary>
+    /// <summary>Who takes so many times as long as usual with a share is silent, after
+    /// <see cref="Patience"/>.</summary>
     private const double Usual = 3;
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);

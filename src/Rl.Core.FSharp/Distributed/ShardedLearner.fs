@@ -43,8 +43,8 @@ module internal ShardedLearner =
         else
             Priority.defaults.Weights
 
-    /// Binds an algorithm's parts to copies elsewhere: `environment` stands for them, `inner` tells what they offer, and
-    /// `acted` is told of the memories once their copies have acted.
+    /// Binds an algorithm's parts to copies elsewhere: `environment` stands for them, `inner` tells what they offer,
+    /// and `acted` is told of the memories once their copies have acted.
     let create
         (carrier: IMemoryCarrier)
         (contract: ShareContract)

@@ -32,8 +32,8 @@ type ValueOptions =
         /// How far the target network then moves to the other: 1 copies it.
         TargetRate: float
         Exploration: EpsilonGreedyOptions
-        /// α: copy i of N acts at random with the probability ε^(1 + α i / (N − 1)) in place of ε, so that each explores
-        /// in its own way (Horgan et al. 2018, with ε = 0.4 and α = 7); 0: all alike.
+        /// α: copy i of N acts at random with the probability ε^(1 + α i / (N − 1)) in place of ε, so that each
+        /// explores in its own way (Horgan et al. 2018, with ε = 0.4 and α = 7); 0: all alike.
         ExplorationLadder: float
         /// Q is a value of the state plus advantages of mean 0, from one last layer (Wang et al. 2016).
         Dueling: bool

@@ -28,8 +28,8 @@ type ReBracOptions =
 [<RequireQualifiedAccess>]
 module ReBracOptions =
 
-    /// The paper's normalised critics and a penalty of its targets (0.001 to 0.1 by task). Its actor's penalties, of the
-    /// same range, leave a narrow set of data on small tasks; 0.2 is half of what `Td3Bc` pays.
+    /// The paper's normalised critics and a penalty of its targets (0.001 to 0.1 by task). With its actor's penalties,
+    /// of the same range, policies leave narrow data of small tasks; 0.2 is half of what `Td3Bc` pays.
     let defaults: ReBracOptions =
         {
             Td3 = DeterministicOptions.defaults
