@@ -34,7 +34,7 @@ public sealed partial class PackageTests
         ["Rl.Data"] = 200_000,
         ["Rl.MuJoCo"] = 100_000,
         ["Rl.Gymnasium"] = 100_000,
-        ["Rl.Distributed"] = 100_000,
+        ["Rl.Distributed"] = 150_000,
     };
 
     [Fact]

@@ -189,12 +189,22 @@ let private variants (entry: RegistryEntry) : (string * KeywordValue) list list 
         if flags.Length > 1 then yield flags
     ]
 
+/// Whether a robot's newer version has the same keywords: they are looked at there.
+let private isOfNewer (entry: RegistryEntry) (keywords: (string * KeywordValue) list) =
+    let newer (other: RegistryEntry) =
+        entry.Id.EndsWith "-v4"
+        && other.Id = entry.Id.Replace("-v4", "-v5")
+        && keywords
+           |> List.forall (fun (name, _) -> other.Keywords |> List.exists (fun keyword -> keyword.Name = name))
+
+    RegistryCases.isRobot entry.Id && Registry.entries |> List.exists newer
+
 [<Fact>]
 let ``every keyword of every environment gives another environment, which keeps the contract`` () =
     let mutable count = 0
 
     for entry in Registry.entries do
-        for keywords in variants entry do
+        for keywords in variants entry |> List.filter (isOfNewer entry >> not) do
             let environment = Registry.makeWith keywords entry.Id
             let findings = Environment.check { options with Seed = 5UL; Steps = stepsOf entry.Id 80 } environment
             let given = String.Join(", ", keywords |> List.map (fun (name, value) -> $"{name} = {value}"))
