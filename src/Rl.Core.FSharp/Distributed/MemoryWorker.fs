@@ -21,14 +21,19 @@ type internal MemoryWorker(description: byte[], create: Func<int, BatchEnvironme
     let struct (extras, options, parts) =
         let batch = PartsBatch(one, known.Copies)
 
-        match Catalogue.tryFind known.Algorithm with
-        | Some entry ->
-            entry.Create known.Options batch workers |> ignore
-            batch.Parts
-        | None ->
-            Guard.fail
-                (nameof description)
-                $"The worker has no algorithm {known.Algorithm}: install the same version on both."
+        try
+            match Catalogue.tryFind known.Algorithm with
+            | Some entry ->
+                entry.Create known.Options batch workers |> ignore
+                batch.Parts
+            | None ->
+                Guard.fail
+                    (nameof description)
+                    $"The worker has no algorithm {known.Algorithm}: install the same version on both."
+        with _ ->
+            one.Release()
+            (workers :> IDisposable).Dispose()
+            reraise ()
 
     let shards = Dictionary<struct (int * int), MemoryShard>()
 

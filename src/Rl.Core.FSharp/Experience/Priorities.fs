@@ -326,12 +326,15 @@ type Priorities<'T when 'T: struct and 'T :> IFloatingPointIeee754<'T>>
         Guard.inRange (nameof exponent) 0.0 1.0 exponent
         Guard.length (nameof weights) rows.Length weights.Length
 
-        let powers = numbers rows.Length
-        this.Powers(replay, rows, powers)
-        Priority.weigh options.Weights (float replay.Count) tree.Total exponent powers
+        if options.Weights = WeightScale.Ones then
+            weights.Fill 'T.One
+        else
+            let powers = numbers rows.Length
+            this.Powers(replay, rows, powers)
+            Priority.weigh options.Weights (float replay.Count) tree.Total exponent powers
 
-        for index in 0 .. rows.Length - 1 do
-            weights[index] <- 'T.CreateTruncating powers[index]
+            for index in 0 .. rows.Length - 1 do
+                weights[index] <- 'T.CreateTruncating powers[index]
 
     /// p^α of some rows.
     member internal _.Powers(replay: Replay, rows: ReadOnlySpan<int>, powers: Span<float>) : unit =
