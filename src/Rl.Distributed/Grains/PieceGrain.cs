@@ -111,12 +111,10 @@ internal sealed class PieceGrain(WorkerSetup setup) : Grain, IPieceGrain
     }
 
     private static string? Mismatch(PieceRequest request) =>
-        request.Version != LibraryVersion.Text
-            ? $"The worker runs version {LibraryVersion.Text} of Rl, the learner {request.Version}: install the same "
-                + "version on both."
-        : request.VectorBits != Kernels.vectorBits
-            ? $"The worker computes with vectors of {Kernels.vectorBits} bits, the learner with {request.VectorBits}, "
-                + "which differ in last bits: set RL_VECTOR_BITS="
-                + $"{Math.Min(Kernels.vectorBits, request.VectorBits)} on both."
-        : null;
+        LibraryVersion.Misfit(request.Version)
+            ?? (request.VectorBits == Kernels.vectorBits
+                ? null
+                : $"The worker computes with vectors of {Kernels.vectorBits} bits, the learner with "
+                    + $"{request.VectorBits}, which differ in last bits: set RL_VECTOR_BITS="
+                    + $"{Math.Min(Kernels.vectorBits, request.VectorBits)} on both.");
 }

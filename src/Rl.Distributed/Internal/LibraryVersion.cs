@@ -9,4 +9,9 @@ internal static class LibraryVersion
         typeof(LibraryVersion).Assembly
             .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion
         ?? "unknown";
+
+    /// <summary>Why a worker does nothing for a learner of another version; null for one of the same.</summary>
+    public static string? Misfit(string learner) => learner == Text
+        ? null
+        : $"The worker runs version {Text} of Rl, the learner {learner}: install the same version on both.";
 }

@@ -31,7 +31,12 @@ internal sealed class WorkerLedger
         lock (gate)
         {
             var entry = Of(worker);
-            (entry.Copies, entry.Work, entry.Began) = (copies, work, Stopwatch.GetTimestamp());
+            entry.Copies = copies;
+            entry.Began = Stopwatch.GetTimestamp();
+
+            // A task of its own, which does not keep the reply.
+            entry.Work = work.ContinueWith(
+                static _ => { }, default, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
     }
 

@@ -18,11 +18,9 @@ internal sealed class WorkerSetup(RlClusterOptions options)
     /// says what differs.</summary>
     public IShareWorker Create(ActorPlan plan)
     {
-        if (plan.Version != LibraryVersion.Text)
+        if (LibraryVersion.Misfit(plan.Version) is { } misfit)
         {
-            throw new ArgumentException(
-                $"The worker runs version {LibraryVersion.Text} of Rl, the learner {plan.Version}: install the same "
-                    + "version on both.");
+            throw new ArgumentException(misfit);
         }
 
         var source = Find(plan);
