@@ -1,5 +1,4 @@
 using System;
-using System.Diagnostics;
 using System.IO;
 using System.Linq;
 using System.Text.Json;
@@ -95,25 +94,7 @@ public sealed class PopulationCommandTests : IDisposable
         var whole = folder.File("whole");
         Assert.Equal(0, Run(Words(whole, "--workers", "1")).Code);
         var killed = folder.File("killed");
-        var log = Path.Combine(killed, TuneCommand.Log);
-        using (var process = Process.Start(
-            new ProcessStartInfo("dotnet", [typeof(CommandLine).Assembly.Location, .. Words(killed)])
-            {
-                RedirectStandardOutput = true,
-            })!)
-        {
-            var limit = DateTime.UtcNow.AddSeconds(60);
-            while (DateTime.UtcNow < limit && !process.HasExited
-                && !(File.Exists(log) && new FileInfo(log).Length > 3_500))
-            {
-                Thread.Sleep(5);
-            }
-
-            process.Kill();
-            process.WaitForExit();
-        }
-
-        Assert.False(File.Exists(Path.Combine(killed, TuneCommand.Best)), "it ended before it was killed");
+        var log = KilledStudy.Run(killed, Words(killed), 3_500);
         var before = File.ReadAllLines(log).Length;
         File.AppendAllText(log, "{\"type\":\"training\",\"trial\":3,\"ru");
 

@@ -51,11 +51,8 @@ public sealed class AsynchronousClusterTests
         var told = new Notices();
         await using var cluster = await RlCluster.StartAsync(
             new() { Port = Addresses.FreePort(IPAddress.Loopback) }, told);
-        Program Worker() => Program.Rl(
-            folder.Path, "cluster", "worker", "--with-input", "--threads", "1", "--learner",
-            cluster.Address.ToString());
-        using var victim = Worker();
-        using var other = Worker();
+        using var victim = Program.Worker(folder.Path, cluster.Address);
+        using var other = Program.Worker(folder.Path, cluster.Address);
         await cluster.WaitForWorkersAsync(2).WaitAsync(TimeSpan.FromSeconds(180));
         using var agent = Agent.Create(
             Options with { TotalSteps = 8 * 64 * 100 }, Environments.Make("CartPole-v1"), seed: 2);

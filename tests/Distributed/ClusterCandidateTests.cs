@@ -54,9 +54,7 @@ public sealed class ClusterCandidateTests
         await using var cluster = await RlCluster.StartAsync(
             new() { Port = Addresses.FreePort(IPAddress.Loopback) }, new Notices());
         var workers = new List<Program>();
-        Program Worker() => Program.Rl(
-            folder.Path, "cluster", "worker", "--with-input", "--learner", cluster.Address.ToString(), "--threads",
-            "1");
+        Program Worker() => Program.Worker(folder.Path, cluster.Address);
         try
         {
             workers.AddRange([Worker(), Worker()]);

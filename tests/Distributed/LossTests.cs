@@ -39,8 +39,7 @@ public sealed class LossTests
         await using var cluster = await RlCluster.StartAsync(
             new() { Port = Addresses.FreePort(IPAddress.Loopback) }, told);
         var workers = new List<Program>();
-        Program Worker() => Program.Rl(
-            folder.Path, "cluster", "worker", "--with-input", "--learner", Learner(cluster), "--threads", "1");
+        Program Worker() => Program.Worker(folder.Path, Learner(cluster));
         try
         {
             workers.AddRange([Worker(), Worker(), Worker()]);
@@ -86,13 +85,9 @@ public sealed class LossTests
         var told = new Notices();
         await using var cluster = await RlCluster.StartAsync(
             new() { Port = Addresses.FreePort(IPAddress.Loopback) }, told);
-        string[] words =
-        [
-            "cluster", "worker", "--with-input", "--learner", Learner(cluster), "--threads", "1", "--plugin",
-            typeof(Counter).Assembly.Location,
-        ];
-        using var first = Program.Rl(folder.Path, words);
-        using var second = Program.Rl(folder.Path, words);
+        string[] plugin = ["--plugin", typeof(Counter).Assembly.Location];
+        using var first = Program.Worker(folder.Path, Learner(cluster), plugin);
+        using var second = Program.Worker(folder.Path, Learner(cluster), plugin);
         await cluster.WaitForWorkersAsync(2).WaitAsync(TimeSpan.FromSeconds(180));
         Plugin.Register(typeof(Counter).Assembly);
         using var agent = Agent.Create(

@@ -5,9 +5,7 @@ using System.Linq;
 using System.Net;
 using System.Threading.Tasks;
 using Rl.Distributed;
-using Rl.Distributed.Grains;
 using Rl.Distributed.Internal;
-using Rl.Internal;
 using Xunit;
 
 namespace Rl.Tests.Distributed;
@@ -49,11 +47,8 @@ public sealed class MemoryClusterTests
         var told = new Notices();
         await using var cluster = await RlCluster.StartAsync(
             new() { Port = Addresses.FreePort(IPAddress.Loopback) }, told);
-        Program Worker() => Program.Rl(
-            folder.Path, "cluster", "worker", "--with-input", "--threads", "1", "--learner",
-            cluster.Address.ToString());
-        using var victim = Worker();
-        using var other = Worker();
+        using var victim = Program.Worker(folder.Path, cluster.Address);
+        using var other = Program.Worker(folder.Path, cluster.Address);
         await cluster.WaitForWorkersAsync(2).WaitAsync(TimeSpan.FromSeconds(180));
         using var agent = Agent.Create(Options, Environments.Make("CartPole-v1"), seed: 2);
         var rows = new List<(double Remembered, double Lost, double Updates)>();
@@ -101,65 +96,15 @@ public sealed class MemoryClusterTests
     }
 
     [Fact]
-    public void A_reply_that_was_cancelled_loses_the_memory_and_its_copies_act_again()
-    {
-        var told = new Notices();
-        using var workers = new Puppets(2, EnvironmentSource.Of(Environments.Make("CartPole-v1")));
-        var isFirst = true;
-        workers.Instead = _ =>
-        {
-            var isLost = isFirst;
-            isFirst = false;
-            return isLost ? Task.FromCanceled<ActorReply>(new(canceled: true)) : null;
-        };
-        using var agent = Agent.Create(Few, Environments.Make("CartPole-v1"), seed: 1);
-        var carrier = workers.Late(told);
-        using (carrier.Until(agent.ActElsewhere(carrier)))
-        {
-            agent.Train();
-        }
-
-        Assert.Equal(Few.TotalSteps, agent.Steps);
-        Assert.Contains(told.All, notice => notice.Contains("does not answer", StringComparison.Ordinal));
-    }
+    public void A_reply_that_was_cancelled_loses_the_memory_and_its_copies_act_again() =>
+        LateReplies.RequireAnother(Few);
 
     [Fact]
-    public void Workers_that_all_refuse_say_why()
-    {
-        using var workers = new Puppets(2, EnvironmentSource.Of(Environments.Make("CartPole-v1")))
-        {
-            Instead = _ => Task.FromResult(
-                new ActorReply { Kind = ActorReplyKind.Refused, Message = "it is another machine" }),
-        };
-        using var agent = Agent.Create(Few, Environments.Make("CartPole-v1"), seed: 1);
-        var carrier = workers.Late(new Notices());
-        using (carrier.Until(agent.ActElsewhere(carrier)))
-        {
-            var error = Assert.Throws<RlClusterException>(() => agent.Train());
-            Assert.Contains("it is another machine", error.Message, StringComparison.Ordinal);
-        }
-    }
+    public void Workers_that_all_refuse_say_why() => LateReplies.RequireRefusal(Few).Dispose();
 
     [Fact]
-    public void Copies_that_fail_again_and_again_end_it_and_it_may_be_tried_again()
-    {
-        using var workers = new Puppets(1, EnvironmentSource.Of(Environments.Make("CartPole-v1")));
-        workers.Instead = _ => Task.FromResult(
-            new ActorReply { Kind = ActorReplyKind.Failed, Message = "exploded" });
-        using var agent = Agent.Create(Few, Environments.Make("CartPole-v1"), seed: 1);
-        var carrier = workers.Late(new Notices());
-        using (carrier.Until(agent.ActElsewhere(carrier)))
-        {
-            var error = Assert.Throws<RlClusterException>(() => agent.Train());
-            Assert.Contains("3 times in a row, the last time: exploded", error.Message, StringComparison.Ordinal);
-            Assert.Equal(0, agent.Steps);
-
-            workers.Instead = _ => null;
-            agent.Train();
-        }
-
-        Assert.Equal(Few.TotalSteps, agent.Steps);
-    }
+    public void Copies_that_fail_again_and_again_end_it_and_it_may_be_tried_again() =>
+        LateReplies.RequireFailures(Few, "3 times in a row, the last time: exploded");
 
     private static double Metric(TrainingProgress now, string name) =>
         now.Metrics.Single(metric => metric.Key == name).Value;

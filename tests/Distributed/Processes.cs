@@ -45,6 +45,10 @@ internal sealed class Program : IDisposable
     public static Program Rl(string folder, params string[] words) =>
         Start("dotnet", folder, [Path.Combine(AppContext.BaseDirectory, "rl.dll"), .. words]);
 
+    /// <summary>Starts a worker of one thread for a learner, which ends with the test that started it.</summary>
+    public static Program Worker(string folder, object learner, params string[] words) =>
+        Rl(folder, ["cluster", "worker", "--with-input", "--threads", "1", "--learner", $"{learner}", .. words]);
+
     public static Program Start(string program, string folder, params string[] words)
     {
         var info = new ProcessStartInfo(program, words)
