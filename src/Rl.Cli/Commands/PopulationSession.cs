@@ -7,6 +7,7 @@ using System.Threading;
 using System.Threading.Tasks;
 using Rl.Cli.Runs;
 using Rl.Cli.Tuning;
+using Rl.Core.Foundations;
 
 namespace Rl.Cli.Commands;
 
@@ -61,7 +62,11 @@ internal sealed class PopulationSession(
         }
 
         var (best, score) = Choose(population.Generations[^1]);
-        File.Copy(files.Of(population.Generations.Count - 1, best), Path.Combine(folder, Agent), overwrite: true);
+        WholeFile.Write(Path.Combine(folder, Agent), stream =>
+        {
+            using var member = File.OpenRead(files.Of(population.Generations.Count - 1, best));
+            member.CopyTo(stream);
+        });
         var line = population.Lineage(best);
         var path = Path.Combine(folder, TuneCommand.Best);
         PopulationFile.WriteBest(path, request.Algorithm, place, plan, training, line, score);
