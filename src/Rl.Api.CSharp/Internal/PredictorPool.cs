@@ -12,10 +12,12 @@ namespace Rl.Internal;
 /// are compiled when they are first wanted, and kept.</summary>
 internal sealed class PredictorPool(PolicyModel model, Wrapping wrapping, ActingFacts facts, int rows)
 {
+    private static readonly int Places =
+        (int)BitOperations.RoundUpToPowerOf2((uint)Math.Min(8 * System.Environment.ProcessorCount, 64));
+
     /// <summary>A thread has a place of its own, by its number: a program that it returned is in its processor's caches
-    /// when it acts again.</summary>
-    private readonly Slot[] slots =
-        new Slot[BitOperations.RoundUpToPowerOf2((uint)Math.Min(8 * System.Environment.ProcessorCount, 64))];
+    /// when it acts again. The first stays empty: it lies beside the array's length, which all threads read.</summary>
+    private readonly Slot[] slots = new Slot[1 + Places];
 
     /// <summary>Programs whose place was taken when they came back.</summary>
     private readonly ConcurrentBag<Desk> others = [];
@@ -42,7 +44,7 @@ internal sealed class PredictorPool(PolicyModel model, Wrapping wrapping, Acting
         }
     }
 
-    private ref Desk? Here() => ref slots[System.Environment.CurrentManagedThreadId & (slots.Length - 1)].Desk;
+    private ref Desk? Here() => ref slots[1 + (System.Environment.CurrentManagedThreadId & (Places - 1))].Desk;
 
     /// <summary>A program of a thread that does not act now; null where there is none. Threads that come and go share a
     /// few programs so.</summary>
