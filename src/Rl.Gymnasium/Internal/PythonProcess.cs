@@ -22,6 +22,7 @@ internal sealed class PythonProcess : IDisposable
     private readonly Process process;
     private readonly Stream input;
     private readonly Stream output;
+    private readonly ShortWait wait;
     private readonly OutputTail tail;
     private readonly Timer timer;
     private byte[] sending = new byte[256];
@@ -40,6 +41,7 @@ internal sealed class PythonProcess : IDisposable
         this.process = process;
         input = process.StandardInput.BaseStream;
         output = process.StandardOutput.BaseStream;
+        wait = new(output);
         tail = OutputTail.Of(process.StandardError.BaseStream, options.Output);
         limit = options.StartTimeout;
         var shortest = options.Timeout < options.StartTimeout ? options.Timeout : options.StartTimeout;
@@ -215,6 +217,7 @@ internal sealed class PythonProcess : IDisposable
     {
         try
         {
+            wait.Look();
             var count = output.Read(received, offset, received.Length - offset);
             return count > 0 ? count : throw Ended(null);
         }
