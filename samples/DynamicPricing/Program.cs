@@ -21,7 +21,8 @@ var training = agent.Train();
 Console.WriteLine($"{training.StepsTaken:N0} customers in {training.Elapsed.TotalSeconds:0.0} s");
 
 // Both rules, and the best of all single prices, on the same contexts; expected profits, so no luck is in them.
-var contexts = Enumerable.Range(0, 2_000).Select(number => Context.Draw(new Random(number))).ToArray();
+var random = new Random(1);
+var contexts = Enumerable.Range(0, 2_000).Select(_ => Context.Draw(random)).ToArray();
 var policy = agent.ToPolicy();
 var learned = contexts.Average(context => context.Profit(policy.Predict(context.Observation)[0]));
 var best = contexts.Average(context => context.Profit(context.BestPrice));
