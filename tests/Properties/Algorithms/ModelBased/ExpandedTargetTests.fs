@@ -20,7 +20,14 @@ type private Imagined =
     }
 
 let private sizes batch members rewards critics : ExpansionSizes =
-    { Batch = batch; Members = members; Rewards = rewards; Critics = critics; Observations = 1; Actions = 1 }
+    {
+        Batch = batch
+        Members = members
+        Rewards = rewards
+        Critics = critics
+        Observations = 1
+        Actions = 1
+    }
 
 let private imagination (sizes: ExpansionSizes) (imagined: Imagined) =
     { new IImagination with
@@ -89,7 +96,10 @@ let private truth horizon (discount: float) (start: float32) =
             state <- next
             isOver <- ends > 0.0f
 
-    if isOver then sum else sum + power * float (process'.Value 0 state (process'.Policy state))
+    if isOver then
+        sum
+    else
+        sum + power * float (process'.Value 0 state (process'.Policy state))
 
 [<Property>]
 let ``with the true process as the model a target is the return of H more steps and the discounted value after them, exactly``
@@ -256,6 +266,9 @@ let ``a trajectory that leaves the finite numbers ends the horizons of its trans
 
     // A reward that is no number is none either.
     let unpaid = { differing with Pays = fun n s a next -> if n = 1 then nanf else differing.Pays n s a next }
-    let at horizon imagined = run (sizes 1 2 2 2) horizon 0.9 HorizonWeighting.Longest imagined [| 1.0f |] [| 1.0f |] [| 0.9f |]
+
+    let at horizon imagined =
+        run (sizes 1 2 2 2) horizon 0.9 HorizonWeighting.Longest imagined [| 1.0f |] [| 1.0f |] [| 0.9f |]
+
     Assert.Equal<float32[]>(fst (at 0 differing), fst (at 3 unpaid))
     Assert.Equal(0.0, snd (at 3 unpaid))

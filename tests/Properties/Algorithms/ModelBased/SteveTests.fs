@@ -5,6 +5,7 @@ open System
 open Rl.Core.Acting
 open Rl.Core.Algorithms
 open Rl.Core.Environments
+open Rl.Core.Experience
 open Rl.Core.Foundations
 open Rl.Core.Learning
 open Rl.Core.Networks
@@ -72,7 +73,8 @@ let ``the model is fitted when it is due, and the mean horizon is reported`` () 
                 known["imaginedSteps"], Double.IsFinite known["modelLoss"]
         ]
 
-    let steve, mve = reports [ "ModelInterval", "120" ], reports [ "HorizonWeighting", "longest"; "ImaginedSteps", "2" ]
+    let steve, mve =
+        reports [ "ModelInterval", "120" ], reports [ "HorizonWeighting", "longest"; "ImaginedSteps", "2" ]
     // Learning starts with step 41, and the model then; after that at every multiple of 120.
     Assert.Equal<bool list>([ true; true; false; true ], List.map snd steve)
     Assert.All(steve, (fun (steps, _) -> Assert.InRange(steps, 0.01, 2.99)))
@@ -85,7 +87,11 @@ let ``what it cannot weigh by or learn from is refused by name`` () =
     let refused changes (id: string) =
         Assert.Throws<ArgumentException>(fun () -> learner changes id 1 workers |> ignore).Message
 
-    Assert.Contains("Critics is 1; horizons are weighted by how much critics differ", refused [ "Critics", "1" ] "Pendulum-v1")
+    Assert.Contains(
+        "Critics is 1; horizons are weighted by how much critics differ",
+        refused [ "Critics", "1" ] "Pendulum-v1"
+    )
+
     Assert.Contains("Elites is 1; horizons are weighted by how much members", refused [ "Elites", "1" ] "Pendulum-v1")
     Assert.Contains("Elites is 5; it must be at most Members, 4", refused [ "Elites", "5" ] "Pendulum-v1")
     Assert.Contains("steve needs a Box action space", refused [] "CartPole-v1")
@@ -105,13 +111,12 @@ let private start seed layout =
     Array.map float32 theta
 
 /// Imagination by an ensemble of three of which two are elites, of batches of five.
-let private imagination known weighting workers =
+let private imagination (known: KnownTask) weighting workers =
     let space = Space.boxOf -2.0 2.0 [| 1 |]
     let actor, critic = soft 1 space
     let options = { ModelOptions.defaults with Members = 3; Elites = 2; ModelHidden = [ 6 ] }
 
-    let network =
-        ModelOptions.network options 2 1 (Option.isNone known.Reward) (Option.isNone known.Terminated)
+    let network = ModelOptions.network options 2 1 (Option.isNone known.Reward) (Option.isNone known.Terminated)
 
     let theta = start 3UL (ModelNetwork.layout network) |> Array.map (fun x -> 3.0f * x)
     let own = theta.Length / 3
@@ -191,7 +196,12 @@ let ``expanding a batch takes no memory`` () =
 
     for known in [ KnownTasks.none; KnownTasks.find "Pendulum-v1" ] do
         // Of Pendulum's reward three numbers are seen; here two, of which it reads no third.
-        let known = if known.Reward.IsSome then { known with Reward = Some(KnownReward(fun s _ _ -> float s[0])) } else known
+        let known =
+            if known.Reward.IsSome then
+                { known with Reward = Some(KnownReward(fun s _ _ -> float s[0])) }
+            else
+                known
+
         let imagined, policy, critics = imagination known HorizonWeighting.InverseVariance workers
         let expanded = ExpandedTargets(imagined.Sizes, 3, 0.9, HorizonWeighting.InverseVariance, imagined)
         let next, rewards, discounts = Array.create 10 0.3f, Array.create 5 1.0f, Array.create 5 0.9f

@@ -59,7 +59,8 @@ let private target (c: SteveOptions) (shape: Shape) (members: Scalar[][]) policy
 
         let said = predict shape members[m] inputs
 
-        said.Mean |> Array.mapi (fun i mean -> mean.Value * float frame.TargetScale[i] + float frame.TargetMean[i]),
+        said.Mean
+        |> Array.mapi (fun i mean -> mean.Value * float frame.TargetScale[i] + float frame.TargetMean[i]),
         1.0 / (1.0 + exp -said.End.Value.Value)
 
     let gamma = c.Ddpg.OffPolicy.Discount
