@@ -30,10 +30,19 @@ type SteveOptions =
 [<RequireQualifiedAccess>]
 module SteveOptions =
 
-    /// Those of small tasks: three imagined steps and four of all that there are several of, as the paper has them.
+    /// Those of small tasks: three imagined steps and four of all that there are several of, as the paper has them, with
+    /// two updates a step and pink noise, by which few steps reach far.
     let defaults: SteveOptions =
         {
-            Ddpg = { DdpgOptions.defaults with Plan.TotalSteps = 5_000L; OffPolicy.LearningStarts = 200 }
+            Ddpg =
+                { DdpgOptions.defaults with
+                    Plan.TotalSteps = 5_000L
+                    OffPolicy.LearningStarts = 200
+                    OffPolicy.GradientSteps = -2
+                    TargetRate = 0.01
+                    Noise.Exploration = ExplorationNoise.Pink
+                    Noise.ExplorationDeviation = RateSchedule.Constant 0.3
+                }
             Critics = 4
             ImaginedSteps = 3
             HorizonWeighting = HorizonWeighting.InverseVariance
