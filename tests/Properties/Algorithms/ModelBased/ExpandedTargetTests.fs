@@ -240,10 +240,13 @@ let ``where critics alone differ longer horizons weigh more, by 1 over the squar
 
 [<Fact>]
 let ``a trajectory that leaves the finite numbers ends the horizons of its transition alone`` () =
-    for weighting in weightings do
+    // Rewards that see where a step leads, and rewards that do not and stay numbers.
+    let unseeing = { differing with Pays = fun n state action _ -> differing.Pays n state action 0.0f }
+
+    for paying, weighting in List.allPairs [ differing; unseeing ] weightings do
         for lost in [ nanf; infinityf ] do
             let broken =
-                { differing with
+                { paying with
                     Moves =
                         fun m state action ->
                             let struct (next, chance) = differing.Moves m state action
@@ -254,7 +257,7 @@ let ``a trajectory that leaves the finite numbers ends the horizons of its trans
             // The second is lost at once, the third after a step or two, the first never.
             let next, rewards, discounts = [| -1.0f; 5.0f; 8.5f |], [| 1.0f; 2.0f; 3.0f |], [| 0.9f; 0.9f; 0.9f |]
             let target, mean = run sizes 4 0.9 weighting broken next rewards discounts
-            let whole horizon = run sizes horizon 0.9 weighting differing next rewards discounts
+            let whole horizon = run sizes horizon 0.9 weighting paying next rewards discounts
             let ofHorizon horizon = (fst (whole horizon))
             Assert.Equal((ofHorizon 4)[0], target[0])
             Assert.Equal((ofHorizon 0)[1], target[1])
