@@ -8,8 +8,9 @@
 Cross-entropy method, 5 iterations of 350 sequences of 15 actions, each judged by the mean return of 20 imagined
 trajectories (TS-infinity): 7,000 rows in equal parts of the five elite members of an ensemble of Gaussian networks (4x200 and
 2x64, SiLU, ln variance within soft bounds), whose layers are one batched product for all members. Inputs are normalised,
-targets are differences, rewards are the task's known ones. One thread, float32, no gradients. Prints decisions a second: the
-median and the best of 7 blocks.
+targets are differences, rewards are the task's known ones. One thread, float32, inference mode. All rows of a step go at
+once: blocks of 100 to 700 rows a member, which fit a smaller cache, were no faster. Prints decisions a second: the median and
+the best of single decisions in 7 seconds, as ours are the best of single ones.
 """
 import math
 import os
@@ -18,8 +19,10 @@ import sys
 import time
 
 # Debian's OpenBLAS 0.3.21 does not know newer processors and falls back to SSE3: unfair to PyTorch, so name one it knows.
+# PyTorch itself takes AVX2 unless it is asked, which is slower here for everything but products.
 if "avx512f" in open("/proc/cpuinfo").read():
     os.environ.setdefault("OPENBLAS_CORETYPE", "SkylakeX")
+    os.environ.setdefault("ATEN_CPU_CAPABILITY", "avx512")
 
 import torch
 import torch.nn.functional as F
@@ -94,20 +97,18 @@ def decide(ensemble, start):
 def main():
     print(f"torch {torch.__version__}, {torch.get_num_threads()} thread, {os.environ.get('OPENBLAS_CORETYPE', 'default')}")
     start = torch.tensor([0.0, -1.0, 0.0, 0.0, 0.0])
-    with torch.no_grad():
+    with torch.inference_mode():
         for name, hidden in (("4x200", [200] * 4), ("2x64", [64] * 2)):
             if len(sys.argv) > 1 and name not in sys.argv[1:]:
                 continue
             ensemble = Ensemble(hidden)
             decide(ensemble, start)
             rates = []
-            for _ in range(7):
+            until = time.perf_counter() + 7.0
+            while len(rates) < 5 or time.perf_counter() < until:
                 begun = time.perf_counter()
-                count = 0
-                while time.perf_counter() - begun < 1.0:
-                    decide(ensemble, start)
-                    count += 1
-                rates.append(count / (time.perf_counter() - begun))
+                decide(ensemble, start)
+                rates.append(1.0 / (time.perf_counter() - begun))
             print(f"pets_planning_{name}: {statistics.median(rates):.2f} decisions/s, best {max(rates):.2f}")
 
 

@@ -53,6 +53,7 @@ public sealed class OptionsTests
         { "qrdqn", "Quantiles", "0" },
         { "redq", "TargetCritics", "11" },
         { "sqil", "DemonstrationShare", "1" },
+        { "steve", "Critics", "1" },
         { "stream-ac", "ValueOvershootingFactor", "0" },
         { "stream-q", "Sparsity", "1" },
         { "tqc", "DroppedQuantiles", "25" },

@@ -57,6 +57,7 @@ module Catalogue =
             Reinforce.entry
             Sac.entry
             Sqil.entry
+            Steve.entry
             StreamAc.entry
             StreamQ.entry
             Td3.entry

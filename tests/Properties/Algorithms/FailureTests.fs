@@ -118,6 +118,7 @@ let private diverging: (string * (string * string) list) list =
         "reinforce", [ valueRate; "EpisodesPerUpdate", "4" ]
         "sac", critics
         "sqil", critics
+        "steve", critics
         "stream-ac",
         [ rate; "PolicyOvershootingFactor", "1e-30"; "ValueOvershootingFactor", "1e-30"; "RoundSteps", "60" ]
         "stream-q", [ rate; "OvershootingFactor", "1e-30"; "RoundSteps", "60" ]

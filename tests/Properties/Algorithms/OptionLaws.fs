@@ -15,6 +15,7 @@ let places: (string * string * string * (string * string) list) list =
     [
         "td3", "Optimiser", "Pendulum-v1", [ "WeightDecay", "0.1" ]
         "ddpg", "Optimiser", "Pendulum-v1", [ "WeightDecay", "0.1" ]
+        "steve", "Optimiser", "Pendulum-v1", [ "WeightDecay", "0.1" ]
         "td3-bc", "Optimiser", "Pendulum-v1", [ "WeightDecay", "0.1" ]
         "rebrac", "Optimiser", "Pendulum-v1", [ "WeightDecay", "0.1" ]
         "*", "Optimiser", "CartPole-v1", [ "WeightDecay", "0.1" ]
@@ -121,6 +122,14 @@ let places: (string * string * string * (string * string) list) list =
         "mbpo", "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]
         "mbpo", "Elites", "Pendulum-v1", [ "Members", "4" ]
         "mbpo", "ModelPatience", "Pendulum-v1", [ "ModelPatience", "1"; "ModelEpochs", "40" ]
+        "steve", "TotalSteps", "Pendulum-v1", [ "LearningRate", "linear(1e-3, 0)"; "TotalSteps", "500" ]
+        "steve", "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]
+        "steve", "Convolutions", "Aim-v0", []
+        "steve", "ExplorationPull", "Pendulum-v1", [ "Exploration", "ornsteinUhlenbeck" ]
+        "steve", "ExplorationSteps", "Pendulum-v1", [ "Exploration", "parameters" ]
+        "steve", "Elites", "Pendulum-v1", [ "Members", "4" ]
+        "steve", "LearnVarianceBounds", "Pendulum-v1", [ "Model", "gaussian" ]
+        "steve", "ModelPatience", "Pendulum-v1", [ "ModelPatience", "1"; "ModelEpochs", "40" ]
         "pets", "Elites", "Pendulum-v1", [ "Members", "4" ]
         for id in [ "basic-mbrl"; "on-policy-mbrl"; "pets" ] do
             id, "BufferSize", "Pendulum-v1", [ "BufferSize", "50" ]
@@ -214,6 +223,7 @@ let private isPlanOnly (entry: AlgorithmEntry) name =
                 "redq"
                 "sac"
                 "sqil"
+                "steve"
                 "stream-ac"
                 "stream-q"
                 "td3"

@@ -58,6 +58,7 @@ internal static class OptionRecords
         "reinforce" => new ReinforceOptions(),
         "sac" => new SacOptions(),
         "sqil" => new SqilOptions(),
+        "steve" => new SteveOptions(),
         "stream-ac" => new StreamAcOptions(),
         "stream-q" => new StreamQOptions(),
         "td3" => new Td3Options(),
@@ -725,6 +726,12 @@ internal static class OptionRecords
             "The share of an update's transitions that are the expert's, rounded to whole ones; the others are the policy's own.",
         ("SqilOptions", "TargetRate") =>
             "The share τ of the critics in their targets when these move.",
+        ("SteveOptions", "Critics") =>
+            "The number of critics, whose mean counts and is followed, and whose differences tell how sure a target is.",
+        ("SteveOptions", "HorizonWeighting") =>
+            "Which of the returns of 0 to H imagined steps a target is: all of them, each with the inverse of its variance among members and critics as weight (stochastic ensemble value expansion), or the longest alone (model-based value expansion).",
+        ("SteveOptions", "ImaginedSteps") =>
+            "H: the most imagined steps beyond the real one that a target looks ahead; 0 for deep deterministic policy gradient with the mean of the critics, without a model.",
         ("StreamAcOptions", "EntropyCoefficient") =>
             "The weight of the entropy bonus.",
         ("StreamAcOptions", "PolicyOvershootingFactor") =>

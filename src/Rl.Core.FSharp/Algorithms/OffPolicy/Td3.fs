@@ -11,18 +11,28 @@ open Rl.Core.Learning
 open Rl.Core.Networks
 open Rl.Core.Objectives
 
+/// What a learner that learns as TD3 does is made of.
+[<NoEquality; NoComparison>]
+type internal Td3Networks = { Actor: Actor; Critic: ActionCritic; Actions: int }
+
 /// What others who learn as TD3 do make of its losses.
 [<NoEquality; NoComparison>]
 type internal Td3Variation =
     {
-        /// Where steps come from.
-        Bind: OffPolicyBinding
+        /// Where steps come from. It is told of the networks and of the critics' update, whose groups "targetActor" and
+        /// "targets" are the target networks.
+        Bind: Td3Networks -> Update -> OffPolicyBinding
+        /// A column with the targets y themselves, and where its numbers lie when critics learn; else they follow from
+        /// the target networks.
+        Targets: (Column * float32[]) option
         /// What the critics are, made of TD3's.
         Critics: ActionCritic -> ActionCritic
+        /// What counts of the values by all target critics.
+        TargetValue: Expr list -> Expr
         /// The value of s′ of a batch by the target policy's action and what the critics say of it.
         NextValue: Batch -> Expr -> Expr -> Expr
-        /// The actor follows the least critic, not the first.
-        FollowsLeast: bool
+        /// What the actor follows of the values by all critics; the first where nothing is said.
+        Followed: (Expr list -> Expr) option
         /// The actor's samples depend on all of a batch.
         ActorIsWhole: bool
         /// The actor's loss from a batch, its action and the action's value.
@@ -35,10 +45,12 @@ module internal Td3Variation =
     /// TD3 itself.
     let none: Td3Variation =
         {
-            Bind = Replayed.learnerOf
+            Bind = fun _ _ -> Replayed.learnerOf
+            Targets = None
             Critics = id
+            TargetValue = ActionCritic.least
             NextValue = fun _ _ value -> value
-            FollowsLeast = false
+            Followed = None
             ActorIsWhole = false
             ActorLoss = fun _ _ value -> OffPolicy.deterministicActorLoss value
         }
@@ -60,9 +72,13 @@ module Td3 =
     [<Literal>]
     let private Waited = "criticSteps"
 
-    type private Networks = { Actor: Actor; Critic: ActionCritic; Actions: int }
-
-    let private networksOf variation (algorithm: string) (c: Td3Options) (observations: Space) (actions: Space) =
+    let private networksOf
+        variation
+        (algorithm: string)
+        (c: Td3Options)
+        (observations: Space)
+        (actions: Space)
+        : Td3Networks =
         let n = ActorCritics.actionCount algorithm actions
 
         {
@@ -74,12 +90,11 @@ module Td3 =
         }
 
     /// θ: the actor, then the critics.
-    let private layoutOf (networks: Networks) =
+    let private layoutOf (networks: Td3Networks) =
         Layout.append (Actor.layout networks.Actor) (ActionCritic.layout networks.Critic |> Layout.under "critics")
 
-    /// Σᵢ (qᵢ(s, a) − y)² with y = r + γ min q̄(s′, ã), ã the target policy's smoothed action.
-    let private evaluation variation (c: Td3Options) networks (columns: TransitionColumns) (batch: Batch) =
-        let values group = ActionCritic.values networks.Critic (batch.Parameters group)
+    /// y = r + γ min q̄(s′, ã), ã the target policy's smoothed action.
+    let private targetOf variation (c: Td3Options) (networks: Td3Networks) (columns: TransitionColumns) (batch: Batch) =
         let next = NextStates.ofBatch c.OffPolicy columns None batch
 
         let normals =
@@ -94,13 +109,24 @@ module Td3 =
             Actor.policy networks.Actor (batch.Parameters "targetActor") next.Observations
             |> OffPolicy.smoothedAction deviation c.SmoothingLimit (Expr.number -1.0) (Expr.number 1.0) noise
 
-        let y =
-            values "targets" next.Observations action
-            |> ActionCritic.least
-            |> variation.NextValue batch action
-            |> NextStates.target batch[columns.Rewards] next
+        ActionCritic.values networks.Critic (batch.Parameters "targets") next.Observations action
+        |> variation.TargetValue
+        |> variation.NextValue batch action
+        |> NextStates.target batch[columns.Rewards] next
 
-        let present = values "critics" batch[columns.Observations] batch[columns.Actions]
+    /// Σᵢ (qᵢ(s, a) − y)².
+    let private evaluation variation (c: Td3Options) networks (columns: TransitionColumns) (batch: Batch) =
+        let y =
+            match variation.Targets with
+            | Some(column, _) -> batch[column]
+            | None -> targetOf variation c networks columns batch
+
+        let present =
+            ActionCritic.values
+                networks.Critic
+                (batch.Parameters "critics")
+                batch[columns.Observations]
+                batch[columns.Actions]
 
         let loss =
             present
@@ -114,7 +140,7 @@ module Td3 =
         ]
 
     /// π(s) with noise on the parameters.
-    let private noisyAction (networks: Networks) (batch: Batch) (observations: Expr) : Expr =
+    let private noisyAction (networks: Td3Networks) (batch: Batch) (observations: Expr) : Expr =
         let own, noise = batch.Parameters "actor", batch.Parameters ParameterNoise.Group
         Actor.policy networks.Actor { own with Theta = own.Theta + noise.Theta } observations
 
@@ -125,10 +151,9 @@ module Td3 =
         let critics = batch.Parameters "critics"
 
         let value =
-            if variation.FollowsLeast then
-                ActionCritic.least (ActionCritic.values networks.Critic critics observations action)
-            else
-                ActionCritic.value networks.Critic 0 critics observations action
+            match variation.Followed with
+            | Some followed -> followed (ActionCritic.values networks.Critic critics observations action)
+            | None -> ActionCritic.value networks.Critic 0 critics observations action
 
         [
             Term.mean "actorLoss" 1.0 (variation.ActorLoss batch action value)
@@ -189,7 +214,8 @@ module Td3 =
         let columns = TransitionColumns.ofEnvironment environment
         let struct (critic, policy) = updates variation c networks columns
         let actor, critics = Actor.layout networks.Actor, ActionCritic.layout networks.Critic
-        let drawn = DrawnNoise([ smoothing c networks.Actions ], c.OffPolicy.BatchSize)
+        let given = Option.toList variation.Targets
+        let drawn = DrawnNoise([ smoothing c networks.Actions ], c.OffPolicy.BatchSize, given)
 
         let deviation (steps: int64) = PlanOptions.after c.Plan steps c.Noise.ExplorationDeviation
         let noise = ActorNoise(c.Noise, deviation, environment.Count, networks.Actions)
@@ -223,6 +249,8 @@ module Td3 =
             key
 
         variation.Bind
+            networks
+            critic
             { Replayed.noExtras with EpisodeEnded = noise.End }
             c.OffPolicy
             {

@@ -96,13 +96,15 @@ module ReBrac =
 
     let private variation (c: ReBracOptions) (columns: TransitionColumns) : Td3Variation =
         {
-            Bind = OfflineLearning.learnerOf c.Recorded (extras c columns)
+            Bind = fun _ _ -> OfflineLearning.learnerOf c.Recorded (extras c columns)
+            Targets = None
             Critics = fun critic -> { critic with Layers.LayerNormalisation = c.LayerNormalisation }
+            TargetValue = ActionCritic.least
             NextValue =
                 fun batch action value ->
                     let recorded = batch[nextActions columns.Actions.Numbers]
                     value - batch[penalties] * Offline.squaredDistance action recorded
-            FollowsLeast = true
+            Followed = Some ActionCritic.least
             ActorIsWhole = true
             ActorLoss =
                 fun batch action value ->

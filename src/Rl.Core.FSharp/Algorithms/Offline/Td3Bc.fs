@@ -51,7 +51,7 @@ module Td3Bc =
     /// −λ q₁(s, π(s)) + (1/n) Σ (π(s) − a)² with λ = α / mean |q₁|.
     let private variation (c: Td3BcOptions) (columns: TransitionColumns) : Td3Variation =
         { Td3Variation.none with
-            Bind = OfflineLearning.learnerOf c.Recorded OfflineLearning.noExtras
+            Bind = fun _ _ -> OfflineLearning.learnerOf c.Recorded OfflineLearning.noExtras
             ActorIsWhole = true
             ActorLoss =
                 fun batch action value ->

@@ -38,7 +38,7 @@ let private sameStatistics what (expected: PlainStatistics) (actual: RunningStat
         requireNear $"the variance of {what} {i}" 1.0 expected.Variance[i] found.Variance[i]
 
 /// Actors followed by critics of observation and action.
-let private actorCritics = [ "crossq"; "ddpg"; "droq"; "redq"; "sac"; "td3"; "tqc"; "xqc" ]
+let private actorCritics = [ "crossq"; "ddpg"; "droq"; "redq"; "sac"; "steve"; "td3"; "tqc"; "xqc" ]
 
 /// Everything that a twin expects is so. θ is compared block by block, so that a small one does not hide behind others.
 let same (learner: Learner) (state: TrainingState) (expected: Expected) (next: TrainingState) (report: Report) =
@@ -102,8 +102,10 @@ let prime (learner: Learner) (seed: uint64) : TrainingState =
 
     { state with Parameters = moved; Arrays = List.map primed state.Arrays }
 
-/// A learner's transitions, one after the other, against those of its twin from the same states.
-let transitions
+/// A learner's transitions, one after the other, against those of its twin from the same states, the first as `prepare`
+/// makes it.
+let transitionsFrom
+    (prepare: TrainingState -> TrainingState)
     count
     (create: BatchEnvironment -> Workers -> Learner)
     (task: int -> BatchEnvironment)
@@ -121,7 +123,7 @@ let transitions
         else
             PlainNetwork.ofLearner learner
 
-    let mutable state = prime learner 21UL
+    let mutable state = prepare (prime learner 21UL)
 
     for _ in 1..count do
         let expected = twin { Network = network; State = state; Environment = environment }
@@ -130,3 +132,6 @@ let transitions
         Assert.Equal(state.Updates + 1L, next.Updates)
         Assert.NotEqual<float32[]>(state.Parameters, next.Parameters)
         state <- next
+
+/// `transitionsFrom` the first state as it is.
+let transitions count create task copies threads twin = transitionsFrom id count create task copies threads twin

@@ -256,8 +256,20 @@ let errorsFrom (target: float) (values: Scalar[]) : Scalar =
 let squaredErrors (networks: Networks) (batch: Drawn[]) (y: float[]) theta =
     meanOver batch (fun i row -> networks.Values(theta, row.Seen, constants row.Taken) |> errorsFrom y[i])
 
-/// Twin delayed deterministic policy gradient (Fujimoto et al. 2018).
-let td3 (c: Td3Options) (view: TwinView) : Expected =
+/// What learners like TD3 do in their own way.
+type Variation =
+    {
+        /// The target of a row from the target policy's action in a state and the target critics' values of both; else
+        /// TD3's.
+        Target: ((float[] -> float[]) -> (float[] -> float[] -> float[]) -> Drawn -> float) option
+        /// What counts of the values by the target critics.
+        Counts: Scalar[] -> Scalar
+        /// What the actor follows of the values by the critics.
+        Followed: Scalar[] -> Scalar
+    }
+
+/// Twin delayed deterministic policy gradient (Fujimoto et al. 2018), in some way.
+let td3With (variation: Variation) (c: Td3Options) (view: TwinView) : Expected =
     let n = view.Environment.ActionSize
     let networks = Networks(c.Network, view.Environment.ObservationSize, n, n, Scalar.tanh, c.Critics)
     let mutable actor, critics = Array.splitAt networks.ActorCount view.Theta
@@ -310,15 +322,21 @@ let td3 (c: Td3Options) (view: TwinView) : Expected =
         let y =
             batch
             |> Array.mapi (fun i row ->
-                targetOf row (fun led place ->
-                    let action =
-                        networks.Policy(frozenActor, led)
-                        |> Array.mapi (fun k a ->
-                            let moved = PlainRates.start c.SmoothingDeviation * noise[i][place * n + k]
-                            let shift = max -c.SmoothingLimit (min c.SmoothingLimit moved)
-                            Scalar.constant (max -1.0 (min 1.0 (a.Value + shift))))
+                match variation.Target with
+                | Some target ->
+                    let policy state = networks.Policy(frozenActor, state) |> Array.map _.Value
+                    let values state action = networks.Values(frozen, state, constants action) |> Array.map _.Value
+                    target policy values row
+                | None ->
+                    targetOf row (fun led place ->
+                        let action =
+                            networks.Policy(frozenActor, led)
+                            |> Array.mapi (fun k a ->
+                                let moved = PlainRates.start c.SmoothingDeviation * noise[i][place * n + k]
+                                let shift = max -c.SmoothingLimit (min c.SmoothingLimit moved)
+                                Scalar.constant (max -1.0 (min 1.0 (a.Value + shift))))
 
-                    (least (networks.Values(frozen, led, action))).Value))
+                        (variation.Counts(networks.Values(frozen, led, action))).Value))
 
         let struct (loss, gradient) = critics |> Scalar.differentiate (squaredErrors networks batch y)
         reports.Add("criticLoss", loss)
@@ -333,7 +351,9 @@ let td3 (c: Td3Options) (view: TwinView) : Expected =
                 actor
                 |> Scalar.differentiate (fun theta ->
                     meanOver batch (fun _ row ->
-                        -(networks.Values(fixedCritics, row.Seen, networks.Policy(theta, row.Seen))).[0]))
+                        -(variation.Followed(
+                            networks.Values(fixedCritics, row.Seen, networks.Policy(theta, row.Seen))
+                        ))))
 
             reports.Add("actorLoss", loss)
 
@@ -372,17 +392,22 @@ let td3 (c: Td3Options) (view: TwinView) : Expected =
         ]
         (reports.Means @ (if moves then [ "parameterNoise", progress[0] ] else []))
 
-/// Deep deterministic policy gradient (Lillicrap et al. 2015): one critic, no delay, no smoothing.
-let ddpg (c: DdpgOptions) (view: TwinView) : Expected =
+/// Twin delayed deterministic policy gradient (Fujimoto et al. 2018).
+let td3 (c: Td3Options) (view: TwinView) : Expected =
+    td3With { Target = None; Counts = least; Followed = Array.head } c view
+
+/// Deep deterministic policy gradient (Lillicrap et al. 2015), no delay, no smoothing, of some critics, in some way.
+let ddpgWith variation critics (c: DdpgOptions) (view: TwinView) : Expected =
     view
-    |> td3
+    |> td3With
+        variation
         {
             Plan = c.Plan
             OffPolicy = c.OffPolicy
             Network = c.Network
             Rate = c.Rate
             CriticLearningRate = c.CriticLearningRate
-            Critics = 1
+            Critics = critics
             TargetRate = c.TargetRate
             PolicyDelay = 1
             SmoothingDeviation = RateSchedule.Constant 0.0
@@ -391,3 +416,7 @@ let ddpg (c: DdpgOptions) (view: TwinView) : Expected =
             Noise = c.Noise
             Convolutions = c.Convolutions
         }
+
+/// Deep deterministic policy gradient: one critic.
+let ddpg (c: DdpgOptions) (view: TwinView) : Expected =
+    ddpgWith { Target = None; Counts = least; Followed = Array.head } 1 c view
