@@ -81,6 +81,24 @@ let ``the model is fitted when it is due, and the mean horizon is reported`` () 
     Assert.All(mve, (fun (steps, _) -> Assert.Equal(2.0, steps)))
 
 [<Fact>]
+let ``the mean horizon of a report is that of its round alone`` () =
+    use workers = new Workers(1)
+    use learner = learner [] "Pendulum-v1" 1 workers
+    let first = after 3 learner
+
+    let told () =
+        let struct (_, report) = learner.Transition first
+
+        report.Metrics
+        |> Array.pick (fun (struct (name, value)) -> if name = "imaginedSteps" then Some value else None)
+
+    // Whatever the learner has done before.
+    let once = told ()
+    let struct (next, _) = learner.Transition first
+    learner.Transition next |> ignore
+    Assert.Equal(once, told ())
+
+[<Fact>]
 let ``what it cannot weigh by or learn from is refused by name`` () =
     use workers = new Workers(1)
 
