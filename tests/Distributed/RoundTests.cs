@@ -9,6 +9,7 @@ using System.Threading.Tasks;
 using Orleans;
 using Orleans.Runtime;
 using Rl.Core.Distributed;
+using Rl.Distributed;
 using Rl.Distributed.Grains;
 using Rl.Distributed.Internal;
 using Rl.Internal;
@@ -134,14 +135,14 @@ internal sealed class Puppets : IDisposable
         Grains, directory, new WorkerLedger(), new PeerNotices(), Plan, told.Report, CancellationToken.None);
 
     /// <summary>One whose workers do not wait, or remember, too.</summary>
-    public AgentCarrier Late(Notices told)
+    public AgentCarrier Late(Notices told, int lead = 0)
     {
         var (ledger, self) = (new WorkerLedger(), new PeerNotices());
         var calls = new WorkerCalls(Grains, directory, ledger, self, Plan);
         return new(
             Carrier(told),
             new AsynchronousCarrier(calls, directory, ledger, self, 4, told.Report, CancellationToken.None),
-            new MemoryCarrier(calls, directory, ledger, self, 0, told.Report, CancellationToken.None));
+            new MemoryCarrier(calls, directory, ledger, self, 0, lead, told.Report, CancellationToken.None));
     }
 
     /// <summary>One for pieces of populations, which workers are told what to reply to.</summary>
