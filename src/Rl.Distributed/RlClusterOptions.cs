@@ -50,12 +50,12 @@ public sealed class RlClusterOptions
     /// <summary>How many questions in a row a member may leave without an answer; at least 1.</summary>
     public int MissedProbes { get; set; } = 3;
 
-    /// <summary>Of a learner whose workers need not wait for it: how much older than the policy that learns the policy of
-    /// a step may be; at least 0. Of IMPALA and APPO in updates, 8 if null: workers do not run further ahead, and what
-    /// takes longer is thrown away and counted. Of algorithms from replayed steps (DQN, SAC, TD3 and others) in turns of
-    /// TrainFrequency steps and GradientSteps updates: the copies of each memory go on while the learner learns, at most
-    /// so many turns ahead, and what is learned depends on who was when; null or 0 where they take turns, which is
-    /// repeatable.</summary>
+    /// <summary>Of a learner whose workers need not wait for it: how much older than the policy that learns the policy
+    /// of a step may be; at least 0. Of IMPALA and APPO in updates, 8 if null: workers do not run further ahead, and
+    /// what takes longer is thrown away and counted. Of algorithms from replayed steps (DQN, SAC, TD3 and others) in
+    /// turns of TrainFrequency steps and GradientSteps updates: the copies of each memory go on while the learner
+    /// learns, at most so many turns ahead, and what is learned depends on who was when; null or 0 where they take
+    /// turns, which is repeatable.</summary>
     public int? MaximumLag { get; set; }
 
     /// <summary>Of a learner from replayed steps (DQN, SAC, TD3 and others): over how many memories the steps of its

@@ -32,8 +32,7 @@ public sealed class LateMemoryTests
         TotalSteps = 2_400,
     };
 
-    /// <summary>Copies of other numbers than memories, with and without priorities, with noise that is carried on.
-    /// </summary>
+    /// <summary>With and without priorities.</summary>
     [Theory]
     [InlineData(1, 0.6)]
     [InlineData(3, 0.6)]

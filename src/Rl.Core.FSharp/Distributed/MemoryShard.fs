@@ -103,6 +103,7 @@ type internal MemoryShard
         match act.Start with
         | ValueSome start ->
             let began = stateOf start act
+
             lock gate (fun () ->
                 state <- ValueSome began
                 interaction.Begin began

@@ -14,69 +14,6 @@ open Rl.Core.Foundations
 open Rl.Core.Environments
 open Rl.Core.Learning
 
-/// What some copies and their memory are asked for.
-[<Sealed>]
-type MemoryCall internal (shard: int, first: int, number: int, steps: int64, begins: bool, lag: int, request: byte[]) =
-    /// The number of the memory.
-    member _.Shard = shard
-    /// The first copy.
-    member _.First = first
-    /// How many.
-    member _.Number = number
-    /// Environment steps that it takes.
-    member _.Steps = steps
-    /// Whether copies begin with an empty memory, so that any worker will do; else only the one that has them.
-    member _.Begins = begins
-    /// How many turns older the policy that it acts by is than the one that learns when its steps' turn comes; 0 where
-    /// copies and learner take turns.
-    member _.Lag = lag
-    /// What they are to do.
-    member _.Request = request
-
-/// Has copies act and remember in other processes.
-type IMemoryCarrier =
-    /// Over how many memories the steps of so many copies are spread; at least 1. What is learned depends on it, and
-    /// not on how many workers have them. May wait for a worker.
-    abstract Memories: copies: int -> int
-
-    /// How many turns copies may be ahead of the learner; 0 where they take turns.
-    abstract Lead: int
-
-    /// Asks one, beside others that are asked meanwhile; as `Ask`.
-    abstract Begin: description: byte[] * key: uint64 * call: MemoryCall -> Task<byte[]>
-
-    /// Asks for all: the answers in the order of the calls; null or empty where whoever had the copies is lost or has
-    /// them no more.
-    abstract Ask: description: byte[] * key: uint64 * calls: MemoryCall[] -> byte[][]
-
-/// Rows that were drawn from the memories, in the order of the points.
-[<NoEquality; NoComparison>]
-type internal DrawnRows =
-    {
-        /// The memory of each.
-        Shards: int[]
-        /// The lives of all memories then.
-        Lives: int64[]
-        Numbers: int64[]
-        /// pᵢ^α, of Σ p^α in all.
-        Powers: float[]
-        Total: float
-        /// The rows of all memories.
-        Held: int
-        /// Copies row i of the draws to a row of the columns' data.
-        Write: int -> int -> unit
-    }
-
-/// The numbers of lives of memories, of which no two are the same.
-[<RequireQualifiedAccess>]
-module private MemoryLives =
-    let private last = [| 0L |]
-    let next () : int64 = Interlocked.Increment(&last[0])
-
-/// Steps that a memory's copies have taken, and whose turn has not come.
-[<NoEquality; NoComparison>]
-type private AheadSteps = { Answer: ShareAnswer; Acted: MemoryActed; Lag: int }
-
 /// Copies in equal parts, one after the other, each with its memory in a worker. A memory that is lost is empty; its
 /// copies go on elsewhere from where they were. Where they need not take turns with the learner, the copies of each
 /// memory go on by themselves with the newest policy that was published, as many turns ahead of it as the carrier
@@ -146,8 +83,7 @@ type internal MemoryShards
     let callAt (lag: int) (shard: int) (act: MemoryAct voption) (points: float[]) : MemoryCall =
         let first, number = firsts[shard], numberOf shard
 
-        if act.IsSome && not hasBegun[shard] then
-            lives[shard] <- MemoryLives.next ()
+        if act.IsSome && not hasBegun[shard] then lives[shard] <- MemoryLives.next ()
 
         let act =
             act
@@ -186,15 +122,6 @@ type internal MemoryShards
 
     let call = callAt 0
 
-    let raiseFailure (failure: ShareFailure) : 'T =
-        match failure with
-        | ShareFailure.Environment(message, id, copy, step, index, value) ->
-            raise (EnvironmentFailure(message, id, copy, step, index, value, null))
-        | ShareFailure.NonFinite(step, copy) ->
-            invalidOp
-                $"A worker's network made a number that is not finite in step {step} of copy {copy}: use a smaller \
-                  learning rate or a bound for gradients, or look for large observations or rewards."
-
     /// What the copies of a memory answered; nothing if they are lost.
     let read (shard: int) (acts: bool) (draws: int) (bytes: byte[]) : struct (ShareAnswer * MemoryAnswer) voption =
         if isNull (box bytes) || bytes.Length = 0 then
@@ -206,7 +133,7 @@ type internal MemoryShards
             let rest = MemoryFormat.readRest rows (rows * observed) (number * noiseWidth) draws widths
 
             match ShareFormat.readAnswer bytes (if acts then number else 0) rest with
-            | Error failure -> raiseFailure failure
+            | Error failure -> MemoryCalls.raiseFailure failure
             | Ok(struct (answer, memory)) ->
                 masses[shard] <- memory.Mass
                 counts[shard] <- memory.Count
@@ -236,24 +163,7 @@ type internal MemoryShards
         Array.Copy(acted.Noise, 0, noise, first * noiseWidth, acted.Noise.Length)
         SnapshotBytes.paste sizes copies first number answer.Environments environments
 
-        let place (source: 'T[]) (target: 'T[]) width =
-            for t in 0 .. vectorSteps - 1 do
-                Array.Copy(source, t * number * width, target, (t * copies + first) * width, number * width)
-
-        place acted.Rows.Observations rows.Observations observed
-        place acted.Rows.Rewards rows.Rewards 1
-        place acted.Rows.EpisodeReturns rows.EpisodeReturns 1
-        place acted.Rows.EpisodeLengths rows.EpisodeLengths 1
-
-    let newRows () : NotedSteps =
-        let samples = copies * vectorSteps
-
-        {
-            Observations = Array.zeroCreate (samples * observed)
-            Rewards = Array.zeroCreate samples
-            EpisodeReturns = Array.zeroCreate samples
-            EpisodeLengths = Array.zeroCreate samples
-        }
+        MemoryCalls.place vectorSteps copies first number acted.Rows rows observed
 
     /// Has the copies of a memory go on, where they may: no further ahead of what was learned than the lead.
     let rec goOn (shard: int) =
@@ -328,7 +238,7 @@ type internal MemoryShards
 
     /// Lets all copies take their steps: those, in the order of time, then of copy.
     member _.Act(act: MemoryAct) : NotedSteps =
-        let rows = newRows ()
+        let rows = MemoryCalls.newRows (copies * vectorSteps) observed
         let mutable waiting = Array.init count id
 
         while waiting.Length > 0 do
@@ -350,8 +260,8 @@ type internal MemoryShards
 
         rows
 
-    /// From now on copies that go on act by this policy, which has learned from all turns that were taken. What it holds
-    /// is not written to any more.
+    /// From now on copies that go on act by this policy, which has learned from all turns that were taken. What it
+    /// holds is not written to any more.
     member _.Publish(act: MemoryAct) : unit =
         lock gate (fun () ->
             policy <- ValueSome act
@@ -373,7 +283,7 @@ type internal MemoryShards
                 ExceptionDispatchInfo.Throw error
             | ValueNone -> ()
 
-            let rows = newRows ()
+            let rows = MemoryCalls.newRows (copies * vectorSteps) observed
             let mutable sum, largest = 0.0, 0
 
             for shard in 0 .. count - 1 do

@@ -99,7 +99,9 @@ module internal ShardedLearner =
                     {
                         Parameters = Array.copy draft.CurrentTheta
                         Arrays =
-                            parts.Arrays |> List.filter isRead |> List.map (fun (name, _) -> name, Array.copy (draft.Current name))
+                            parts.Arrays
+                            |> List.filter isRead
+                            |> List.map (fun (name, _) -> name, Array.copy (draft.Current name))
                     }
             else
                 ValueNone
@@ -166,10 +168,7 @@ module internal ShardedLearner =
                 Steps = steps
                 Acting = parts.Policy().ToArray()
                 Observations =
-                    { seen with
-                        Mean = Array.copy seen.Mean
-                        SquaredDeviation = Array.copy seen.SquaredDeviation
-                    }
+                    { seen with Mean = Array.copy seen.Mean; SquaredDeviation = Array.copy seen.SquaredDeviation }
                 RewardScale = records.RewardScale
                 Noise = [||]
                 Judge = judge state

@@ -57,7 +57,8 @@ internal static class Replies
             when (error is not (OrleansException or TimeoutException or IOException or OperationCanceledException))
         {
             // Whatever fails in a worker is told in a reply: this one, or its request, could not be read.
-            throw new LostReplyException($"a message could not be read ({error.GetType().Name}: {error.Message})", error);
+            throw new LostReplyException(
+                $"a message could not be read ({error.GetType().Name}: {error.Message})", error);
         }
     }
 
