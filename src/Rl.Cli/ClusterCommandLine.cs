@@ -32,10 +32,11 @@ internal static class ClusterCommandLine
         var lag = NumberOption.Whole(
             "--maximum-lag",
             "Of impala and appo, whose workers do not wait for each other: how many updates older than the policy that "
-                + "learns the policy of a step may be. Workers do not run further ahead; what takes longer is not "
-                + "learned from, and counted.",
-            least: 0,
-            otherwise: 8);
+                + "learns the policy of a step may be; 8 if not given. Workers do not run further ahead; what takes "
+                + "longer is not learned from, and counted. Of dqn, sac, td3 and others that learn from replayed "
+                + "steps: how many turns of TrainFrequency steps and their updates copies may go on by themselves "
+                + "while the learner learns, which is not repeatable; they take turns if not given.",
+            least: 0);
         var memories = NumberOption.Whole(
             "--memories",
             "Of dqn, sac, td3 and others that learn from replayed steps: over how many memories in workers these are "

@@ -19,7 +19,8 @@ public sealed record ClusterWorker(string Address, bool IsLive, long Steps, Time
     /// <summary>How often it has answered.</summary>
     public long Answers { get; init; }
 
-    /// <summary>How many updates older than the newest that was sent out the policy was that it acted by last; null
-    /// where workers wait for each other.</summary>
+    /// <summary>How many updates older than the newest that was sent out the policy was that it acted by last; where it
+    /// remembers, how many turns older than the one that learns when its steps' turn comes the policy is that it acts
+    /// by; null where workers wait for each other.</summary>
     public int? Lag { get; init; }
 }

@@ -19,20 +19,22 @@ namespace Rl.Distributed;
 /// can be copied, as the library's; of others, the copies of a lost worker begin new episodes. IMPALA and APPO learn
 /// from the workers that are quicker while the others still act (<see cref="RlClusterOptions.MaximumLag"/>): what they
 /// become depends on who was when. Algorithms from replayed steps have their memory in the workers
-/// (<see cref="RlClusterOptions.Memories"/>); what a lost worker remembered is lost.</remarks>
+/// (<see cref="RlClusterOptions.Memories"/>); what a lost worker remembered is lost. With a
+/// <see cref="RlClusterOptions.MaximumLag"/> their copies do not wait for the learner either.</remarks>
 public sealed class RlCluster : IAsyncDisposable
 {
     private readonly Member member;
     private readonly WorkerDirectory directory;
     private readonly WorkerLedger ledger = new();
     private readonly int maximumLag;
+    private readonly int lead;
     private readonly int memories;
     private readonly Action<string> notify;
 
     private RlCluster(Member member, RlClusterOptions options, Action<string> notify)
     {
         this.member = member;
-        maximumLag = options.MaximumLag;
+        (maximumLag, lead) = (options.MaximumLag ?? RlClusterOptions.DefaultLag, options.MaximumLag ?? 0);
         memories = options.Memories;
         this.notify = notify;
         directory = new(member.Services.GetRequiredService<ISiloStatusOracle>());
@@ -107,7 +109,8 @@ public sealed class RlCluster : IAsyncDisposable
         var carrier = new AgentCarrier(
             new RoundCarrier(grains, directory, ledger, member.Notices, plan, notify, cancellationToken),
             new AsynchronousCarrier(calls, directory, ledger, member.Notices, maximumLag, notify, cancellationToken),
-            new MemoryCarrier(calls, directory, ledger, member.Notices, memories, notify, cancellationToken));
+            new MemoryCarrier(
+                calls, directory, ledger, member.Notices, memories, lead, notify, cancellationToken));
         var attached = carrier.Until(agent.ActElsewhere(carrier));
 
         // Who could not act for the last agent may well act for this one.

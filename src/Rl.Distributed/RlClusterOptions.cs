@@ -12,6 +12,8 @@ public sealed class RlClusterOptions
     /// <summary>The port of a learner that was given none.</summary>
     public const int DefaultPort = 11_111;
 
+    internal const int DefaultLag = 8;
+
     /// <summary>The cluster's name; processes of other names do not see each other, also in the same store.</summary>
     public string Name { get; set; } = "rl";
 
@@ -48,10 +50,13 @@ public sealed class RlClusterOptions
     /// <summary>How many questions in a row a member may leave without an answer; at least 1.</summary>
     public int MissedProbes { get; set; } = 3;
 
-    /// <summary>Of a learner whose workers do not wait for each other (IMPALA, APPO): how many updates older than the
-    /// policy that learns the policy of a step may be; at least 0. Workers do not run further ahead, and what takes
-    /// longer is thrown away and counted.</summary>
-    public int MaximumLag { get; set; } = 8;
+    /// <summary>Of a learner whose workers need not wait for it: how much older than the policy that learns the policy
+    /// of a step may be; at least 0. Of IMPALA and APPO in updates, 8 if null: workers do not run further ahead, and
+    /// what takes longer is thrown away and counted. Of algorithms from replayed steps (DQN, SAC, TD3 and others) in
+    /// turns of TrainFrequency steps and GradientSteps updates: the copies of each memory go on while the learner
+    /// learns, at most so many turns ahead, and what is learned depends on who was when; null or 0 where they take
+    /// turns, which is repeatable.</summary>
+    public int? MaximumLag { get; set; }
 
     /// <summary>Of a learner from replayed steps (DQN, SAC, TD3 and others): over how many memories the steps of its
     /// copies are spread, at most one for each copy; workers have them. What is learned depends on it, and not on how

@@ -11,7 +11,7 @@ namespace Rl.Tests.Distributed;
 internal static class LateReplies
 {
     /// <summary>One whose call was cancelled is lost, and its copies act again.</summary>
-    public static void RequireAnother(AgentOptions options)
+    public static void RequireAnother(AgentOptions options, int lead = 0)
     {
         var told = new Notices();
         using var workers = Workers(2);
@@ -23,7 +23,7 @@ internal static class LateReplies
             return isLost ? Task.FromCanceled<ActorReply>(new(canceled: true)) : null;
         };
         using var agent = NewAgent(options);
-        var carrier = workers.Late(told);
+        var carrier = workers.Late(told, lead);
         using (carrier.Until(agent.ActElsewhere(carrier)))
         {
             agent.Train();
@@ -34,13 +34,13 @@ internal static class LateReplies
     }
 
     /// <summary>Where all refuse their reason is told; the agent that could not train.</summary>
-    public static Agent RequireRefusal(AgentOptions options)
+    public static Agent RequireRefusal(AgentOptions options, int lead = 0)
     {
         using var workers = Workers(2);
         workers.Instead = _ => Task.FromResult(
             new ActorReply { Kind = ActorReplyKind.Refused, Message = "it is another machine" });
         var agent = NewAgent(options);
-        var carrier = workers.Late(new Notices());
+        var carrier = workers.Late(new Notices(), lead);
         using (carrier.Until(agent.ActElsewhere(carrier)))
         {
             var error = Assert.Throws<RlClusterException>(() => agent.Train());
@@ -52,13 +52,13 @@ internal static class LateReplies
 
     /// <summary>A worker that fails again and again ends it with its message, and it may be tried again; how often it
     /// was asked until then.</summary>
-    public static int RequireFailures(AgentOptions options, string message)
+    public static int RequireFailures(AgentOptions options, string message, int lead = 0)
     {
         using var workers = Workers(1);
         workers.Instead = _ => Task.FromResult(
             new ActorReply { Kind = ActorReplyKind.Failed, Message = "exploded" });
         using var agent = NewAgent(options);
-        var carrier = workers.Late(new Notices());
+        var carrier = workers.Late(new Notices(), lead);
         int asked;
         using (carrier.Until(agent.ActElsewhere(carrier)))
         {

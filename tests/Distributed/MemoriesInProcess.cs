@@ -1,18 +1,23 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using System.Threading;
+using System.Threading.Tasks;
 using Rl.Core.Distributed;
 using Rl.Internal;
 
 namespace Rl.Tests.Distributed;
 
 /// <summary>Workers that remember, without a network: requests and answers are bytes all the same.</summary>
-internal sealed class MemoriesInProcess(EnvironmentSource environment, int memories, int workers)
+internal sealed class MemoriesInProcess(EnvironmentSource environment, int memories, int workers, int lead = 0)
     : IRoundCarrier, IMemoryCarrier, IDisposable
 {
     private readonly Dictionary<int, IShareWorker> present = [];
     private readonly Dictionary<int, int> owners = [];
+    private readonly Lock gate = new();
     private int begun;
+
+    public int Lead => lead;
 
     /// <summary>Bytes that were asked with and answered.</summary>
     public long Bytes { get; private set; }
@@ -21,6 +26,12 @@ internal sealed class MemoriesInProcess(EnvironmentSource environment, int memor
 
     /// <summary>Is told of calls before they are answered.</summary>
     public Action<MemoryCall> Asked { get; set; } = _ => { };
+
+    /// <summary>How long a call is on its way.</summary>
+    public Func<MemoryCall, TimeSpan> Waits { get; set; } = _ => TimeSpan.Zero;
+
+    /// <summary>Is told of calls that have been answered.</summary>
+    public Action<MemoryCall> Answered { get; set; } = _ => { };
 
     /// <summary>What becomes of an answer on its way.</summary>
     public Func<byte[], byte[]> Way { get; set; } = bytes => bytes;
@@ -37,27 +48,40 @@ internal sealed class MemoriesInProcess(EnvironmentSource environment, int memor
         foreach (var index in Enumerable.Range(0, calls.Length).Reverse())
         {
             var call = calls[index];
-            Asked(call);
-            if (call.Begins)
+            IShareWorker? worker = null;
+            lock (gate)
             {
-                owners[call.Shard] = begun++ % workers;
-            }
+                Asked(call);
+                if (call.Begins)
+                {
+                    owners[call.Shard] = begun++ % workers;
+                }
 
-            if (owners.TryGetValue(call.Shard, out var owner))
-            {
-                if (!present.TryGetValue(owner, out var worker))
+                if (owners.TryGetValue(call.Shard, out var owner) && !present.TryGetValue(owner, out worker))
                 {
                     present.Add(owner, worker = ShareWorkers.create(description, environment.Create, 1));
                 }
+            }
 
-                answers[index] = Way(worker.Answer(call.Request));
-                Bytes += call.Request.Length + answers[index].Length;
-                Calls++;
+            if (worker is not null)
+            {
+                Thread.Sleep(Waits(call));
+                var answer = worker.Answer(call.Request);
+                Answered(call);
+                lock (gate)
+                {
+                    answers[index] = Way(answer);
+                    Bytes += call.Request.Length + answers[index].Length;
+                    Calls++;
+                }
             }
         }
 
         return answers;
     }
+
+    public Task<byte[]> Begin(byte[] description, ulong key, MemoryCall call) =>
+        Task.Run(() => Ask(description, key, [call])[0]);
 
     /// <summary>The worker of a memory is no more, and another takes its place.</summary>
     public void Lose(int memory)

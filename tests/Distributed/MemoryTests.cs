@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using System.Threading.Tasks;
 using Rl.Core.Distributed;
 using Rl.Internal;
 using Xunit;
@@ -363,6 +364,11 @@ public sealed class MemoryTests
 
     private sealed class Listener(Func<byte[], MemoryCall, byte[]> answer) : IRoundCarrier, IMemoryCarrier
     {
+        public int Lead => 0;
+
+        public Task<byte[]> Begin(byte[] description, ulong key, MemoryCall call) =>
+            throw new InvalidOperationException("They take turns.");
+
         public void Carry(DistributedRound round) => throw new InvalidOperationException("They remember.");
 
         public int Memories(int copies) => 1;

@@ -80,7 +80,7 @@ public sealed partial class PopulationTests : IDisposable
     [Fact]
     public void A_worker_of_another_version_or_with_other_vectors_refuses_and_says_what_to_do()
     {
-        var grain = new PieceGrain(new WorkerSetup(new()));
+        var grain = new PieceGrain(new WorkerSetup(new()), new WorkAtHand());
         var other = grain.Do(Request() with { Version = "9.9.9" });
         Assert.Equal(ActorReplyKind.Refused, other.Kind);
         Assert.Contains("the learner 9.9.9: install the same version on both", other.Message, StringComparison.Ordinal);
@@ -93,12 +93,12 @@ public sealed partial class PopulationTests : IDisposable
     public void A_worker_without_the_environment_refuses_unless_it_was_added()
     {
         var request = Request(() => Agent.Create(Small, () => new Counter(), 1)) with { Target = 64 };
-        var without = new PieceGrain(new WorkerSetup(new())).Do(request);
+        var without = new PieceGrain(new WorkerSetup(new()), new WorkAtHand()).Do(request);
         Assert.Equal(ActorReplyKind.Refused, without.Kind);
         Assert.Contains("The worker has no environment Counter-v0", without.Message, StringComparison.Ordinal);
         var options = new RlClusterOptions { Threads = 1 };
         options.Environments["Counter-v0"] = () => new Counter();
-        Assert.Equal(ActorReplyKind.Done, new PieceGrain(new WorkerSetup(options)).Do(request).Kind);
+        Assert.Equal(ActorReplyKind.Done, new PieceGrain(new WorkerSetup(options), new WorkAtHand()).Do(request).Kind);
     }
 
     [Fact]
@@ -107,21 +107,21 @@ public sealed partial class PopulationTests : IDisposable
         var request = Request();
         var settings = request.Settings.ToArray();
         settings[Array.IndexOf(settings, "LearningRate") + 1] = "1e30";
-        var reply = new PieceGrain(new WorkerSetup(new())).Do(request with { Settings = settings });
+        var reply = new PieceGrain(new WorkerSetup(new()), new WorkAtHand()).Do(request with { Settings = settings });
         Assert.Equal(ActorReplyKind.Done, reply.Kind);
         Assert.True(double.IsNaN(reply.Score));
         Assert.Null(reply.Agent);
         Assert.Contains("finite", reply.Failure, StringComparison.Ordinal);
         settings[Array.IndexOf(settings, "LearningRate") + 1] = "1e-3";
         settings[Array.IndexOf(settings, "Hidden") + 1] = "16";
-        var changed = new PieceGrain(new WorkerSetup(new())).Do(request with { Settings = settings });
+        var changed = new PieceGrain(new WorkerSetup(new()), new WorkAtHand()).Do(request with { Settings = settings });
         Assert.Contains("its network is not that of its options", changed.Failure, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_piece_waits_for_a_worker_and_its_bits_do_not_depend_on_who_does_it()
     {
-        var alone = new PieceGrain(new WorkerSetup(new() { Threads = 1 })).Do(Request());
+        var alone = new PieceGrain(new WorkerSetup(new() { Threads = 1 }), new WorkAtHand()).Do(Request());
         Assert.Equal(ActorReplyKind.Done, alone.Kind);
         await using var running = await Running.Start(2, new RlClusterOptions());
         var carrier = running.Cluster.Pieces();

@@ -9,6 +9,7 @@ using System.Threading.Tasks;
 using Orleans;
 using Orleans.Runtime;
 using Rl.Core.Distributed;
+using Rl.Distributed;
 using Rl.Distributed.Grains;
 using Rl.Distributed.Internal;
 using Rl.Internal;
@@ -60,9 +61,10 @@ public sealed class RoundTests
         workers.Instead = worker => worker == 0 ? hangs.Task : Explode();
         using var agent = Agent.Create(Options, Environments.Make("CartPole-v1"), seed: 1);
         using var elsewhere = agent.ActElsewhere(workers.Carrier(new Notices()));
-        var error = Assert.Throws<InvalidOperationException>(() => agent.TrainFor(1));
-        Assert.Equal("exploded", error.Message);
-        Assert.Contains(nameof(Explode), error.StackTrace, StringComparison.Ordinal);
+        var error = Assert.Throws<RlClusterException>(() => agent.TrainFor(1));
+        Assert.Contains("failed 3 times, the last time: a message could not be read", error.Message,
+            StringComparison.Ordinal);
+        Assert.Contains("exploded", error.Message, StringComparison.Ordinal);
 
         workers.Instead = worker => worker == 0 ? hangs.Task : null;
         agent.TrainFor(1);
@@ -133,15 +135,25 @@ internal sealed class Puppets : IDisposable
         Grains, directory, new WorkerLedger(), new PeerNotices(), Plan, told.Report, CancellationToken.None);
 
     /// <summary>One whose workers do not wait, or remember, too.</summary>
-    public AgentCarrier Late(Notices told)
+    public AgentCarrier Late(Notices told, int lead = 0)
     {
         var (ledger, self) = (new WorkerLedger(), new PeerNotices());
         var calls = new WorkerCalls(Grains, directory, ledger, self, Plan);
         return new(
             Carrier(told),
             new AsynchronousCarrier(calls, directory, ledger, self, 4, told.Report, CancellationToken.None),
-            new MemoryCarrier(calls, directory, ledger, self, 0, told.Report, CancellationToken.None));
+            new MemoryCarrier(calls, directory, ledger, self, 0, lead, told.Report, CancellationToken.None));
     }
+
+    /// <summary>One for pieces of populations, which workers are told what to reply to.</summary>
+    public PieceCarrier Pieces(Notices told, Func<int, Task<PieceReply>> reply) => new(
+        Puppet.Of<IGrainFactory>((_, arguments) =>
+        {
+            var worker = all.IndexOf(ActorKey.Worker((string)arguments[0]!));
+            return Puppet.Of<IPieceGrain>((method, _) =>
+                method.Name == nameof(IPieceGrain.Train) ? reply(worker) : Task.FromResult(true));
+        }),
+        directory, new WorkerLedger(), new PeerNotices(), told.Report);
 
     public void Dispose()
     {

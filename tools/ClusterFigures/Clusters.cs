@@ -41,17 +41,20 @@ internal static class Clusters
 
     /// <summary>Steps a second by options with rounds of so many steps, the first round apart, with a worker for each
     /// element, some of which are slow; without any in this process.</summary>
-    public static async Task<double> Rate(AgentOptions options, int round, string environment, bool[] areSlow)
+    public static async Task<double> Rate(
+        AgentOptions options, int round, string environment, bool[] areSlow, int? lag = null)
     {
         using var agent = Agent.Create(options, Environments.Make(environment), seed: 1);
         return areSlow.Length == 0
             ? Train(agent, round, null, null).Rate
-            : (await Spread(agent, round, areSlow, null)).Rate;
+            : (await Spread(agent, round, areSlow, null, lag)).Rate;
     }
 
-    private static async Task<ClusterRun> Spread(Agent agent, int round, bool[] areSlow, RoundTimes? times)
+    private static async Task<ClusterRun> Spread(
+        Agent agent, int round, bool[] areSlow, RoundTimes? times, int? lag = null)
     {
-        await using var cluster = await RlCluster.StartAsync(new() { Port = Port }, new Notices());
+        await using var cluster = await RlCluster.StartAsync(
+            new() { Port = Port, MaximumLag = lag }, new Notices());
         var processes = areSlow.Select(Worker).ToList();
         try
         {

@@ -128,12 +128,16 @@ static async Task Unequal()
     Console.WriteLine($"| APPO, whose workers do not | {late:0} | {late / waiting:0.00} |");
 }
 
-// DQN by priority, whose memory lies in workers whose steps sleep for 1 ms: 32 steps of each copy, then 16 updates.
+// DQN by priority, whose memory lies in workers whose steps sleep for 1 ms: 32 steps of each copy, then 16 updates; in
+// turn, and with copies that go on meanwhile.
 static async Task Memories()
 {
     const int Steps = 32;
-    Console.WriteLine("| workers | copies | steps/s | of one process with a worker's copies | updates/s |");
-    Console.WriteLine("|---|---|---|---|---|");
+    const int Ahead = 2;
+    Console.WriteLine(
+        "| workers | copies | steps/s in turn | of one process with a worker's copies | updates/s "
+            + $"| steps/s, {Ahead} turns ahead at most | of one process | updates/s |");
+    Console.WriteLine("|---|---|---|---|---|---|---|---|");
     var alone = 0.0;
     foreach (var workers in new[] { 0, 1, 2, 4 })
     {
@@ -150,11 +154,16 @@ static async Task Memories()
             Threads = 1,
             TotalSteps = copies * Steps * 24,
         };
-        var rate = await Clusters.Rate(options, copies * Steps, nameof(SleepingWalk), new bool[workers]);
+        async Task<double> Rate(int? lag) =>
+            await Clusters.Rate(options, copies * Steps, nameof(SleepingWalk), new bool[workers], lag);
+        string Cells(double rate) => $"{rate:0} | {rate / alone:0.00} | {rate / copies / Steps * 16:0.0}";
+
+        var rate = await Rate(null);
         alone = workers == 0 ? rate : alone;
+        var late = workers == 0 ? "" : Cells(await Rate(Ahead));
         Console.WriteLine(
-            $"| {(workers == 0 ? "none, one process" : workers)} | {copies} | {rate:0} | {rate / alone:0.00} "
-                + $"| {rate / copies / Steps * 16:0.0} |");
+            $"| {(workers == 0 ? "none, one process" : workers)} | {copies} | {Cells(rate)} "
+                + $"| {(late.Length > 0 ? late : "| |")} |");
     }
 }
 

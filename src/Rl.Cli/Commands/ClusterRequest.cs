@@ -33,7 +33,7 @@ internal sealed record ClusterRequest
     public int Workers { get; init; }
 
     /// <summary>Of a learner whose workers do not wait: how many updates old what it learns from may be.</summary>
-    public int MaximumLag { get; init; } = 8;
+    public int? MaximumLag { get; init; }
 
     /// <summary>Of a learner from replayed steps: over how many memories they are spread.</summary>
     public int Memories { get; init; }

@@ -56,12 +56,15 @@ type internal MemoryRequest =
         /// The first copy, among those of all.
         First: int
         Number: int
+        /// Which beginning of theirs it goes on from.
+        Life: int64
         /// Rows that an update has learned from, by their numbers of all ever remembered, with their errors.
         Learned: int64[]
         Errors: float32[]
         Act: MemoryAct voption
-        /// Where to draw: points of the memory's mass.
+        /// Where to draw: parts of the memory's mass when it is drawn from, in [0, 1), or points of that mass.
         Points: float[]
+        AreParts: bool
     }
 
 /// What copies did.
@@ -225,6 +228,7 @@ module internal MemoryFormat =
         output.Word request.Key
         output.Int request.First
         output.Int request.Number
+        output.Long request.Life
         cast request.Learned output
         output.Singles request.Errors
 
@@ -234,6 +238,7 @@ module internal MemoryFormat =
             output.Byte 1
             writeAct act output
 
+        output.Byte(if request.AreParts then 1 else 0)
         output.Floats request.Points
         output.ToArray()
 
@@ -251,6 +256,7 @@ module internal MemoryFormat =
         if first < 0 || number < 1 then
             input.Fail $"it asks for {number} copies from {first} on"
 
+        let life = input.Long()
         let learned = uncast<int64> input
         let errors = input.Singles()
 
@@ -258,6 +264,7 @@ module internal MemoryFormat =
             input.Fail $"it has {errors.Length} errors of {learned.Length} rows"
 
         let act = if input.Byte() = 0 then ValueNone else ValueSome(readAct number input)
+        let areParts = input.Byte() <> 0
         let points = input.Floats()
         input.End()
 
@@ -265,10 +272,12 @@ module internal MemoryFormat =
             Key = key
             First = first
             Number = number
+            Life = life
             Learned = learned
             Errors = errors
             Act = act
             Points = points
+            AreParts = areParts
         }
 
     /// What stands behind the answer of the copies; `columns` write the drawn rows, one column after the other.

@@ -11,10 +11,12 @@ open Rl.Core.Learning
 open Rl.Core.Training
 
 /// Copies `first`, `first` + 1, … of a learner, which act by the parts of its algorithm, with the memory of their steps
-/// and its priorities. What they do follows from the requests so far alone. Not thread-safe.
+/// and its priorities. What they do follows from the requests so far alone, and their order. One thread at a time may
+/// have them act; meanwhile others may draw from what is remembered.
 [<Sealed>]
 type internal MemoryShard
     (
+        life: int64,
         copies: int,
         first: int,
         batch: BatchEnvironment,
@@ -23,6 +25,8 @@ type internal MemoryShard
         parts: OffPolicyParts,
         workers: Workers
     ) =
+    // Held by whoever reads the memory or writes to it, and not while copies step.
+    let gate = obj ()
     let number = batch.Count
     // Returns are followed by the learner, who knows those of all.
     let own = { extras with NormalisesRewards = false }
@@ -99,9 +103,11 @@ type internal MemoryShard
         match act.Start with
         | ValueSome start ->
             let began = stateOf start act
-            state <- ValueSome began
-            interaction.Begin began
-            priorities |> ValueOption.iter (fun known -> known.Load(known.Initial, interaction.Replay))
+
+            lock gate (fun () ->
+                state <- ValueSome began
+                interaction.Begin began
+                priorities |> ValueOption.iter (fun known -> known.Load(known.Initial, interaction.Replay)))
         | ValueNone -> ()
 
         let before = state.Value
@@ -110,8 +116,7 @@ type internal MemoryShard
         if carries then parts.Load(Draft { before with Arrays = noisy })
         interaction.Know(act.Steps, act.Observations)
         interaction.Follow(ReadOnlySpan act.Acting)
-        interaction.Continue()
-        state <- ValueSome { interaction.End before with Arrays = before.Arrays }
+        interaction.Act()
 
         let noise =
             if carries then
@@ -122,12 +127,15 @@ type internal MemoryShard
             else
                 [||]
 
-        let added = min interaction.Replay.Count (options.TrainFrequency * number)
-        priorities |> ValueOption.iter _.Append(interaction.Replay)
+        lock gate (fun () ->
+            interaction.Remember()
+            state <- ValueSome { interaction.End before with Arrays = before.Arrays }
+            let added = min interaction.Replay.Count (options.TrainFrequency * number)
+            priorities |> ValueOption.iter _.Append(interaction.Replay)
 
-        match act.Judge with
-        | ValueSome by when priorities.IsSome -> judge act by before added
-        | _ -> ()
+            match act.Judge with
+            | ValueSome by when priorities.IsSome -> judge act by before added
+            | _ -> ())
 
         { Rows = interaction.Latest; Noise = noise }
 
@@ -141,6 +149,11 @@ type internal MemoryShard
             let rows = kept |> Array.map (fun (_, number) -> int (number - oldest))
             let errors = kept |> Array.map (fun (index, _) -> errors[index])
             priorities.Value.Update(replay, ReadOnlySpan rows, ReadOnlySpan errors)
+
+    let massOf () =
+        match priorities with
+        | ValueSome priorities -> priorities.Tree.Total
+        | ValueNone -> float interaction.Replay.Count
 
     /// The rows at points of the memory's mass, with the data of each column.
     let draw (points: float[]) : struct (MemoryDrawn * float32[][]) =
@@ -189,30 +202,37 @@ type internal MemoryShard
     member _.Batch = batch
     /// The first of them, among all.
     member _.First = first
+    /// Which beginning of these copies it is.
+    member _.Life = life
 
     /// Does what is asked for: takes in errors, acts, draws.
     member _.Answer(request: MemoryRequest) : byte[] =
         let began = Stopwatch.GetTimestamp()
-        if request.Learned.Length > 0 then learn request.Learned request.Errors
+
+        if request.Learned.Length > 0 then
+            lock gate (fun () -> learn request.Learned request.Errors)
+
         let acted = request.Act |> ValueOption.map act
 
-        let mass =
-            match priorities with
-            | ValueSome priorities -> priorities.Tree.Total
-            | ValueNone -> float interaction.Replay.Count
+        let struct (answer, data) =
+            lock gate (fun () ->
+                let mass = massOf ()
 
-        let struct (drawn, data) =
-            if request.Points.Length > 0 then
-                draw request.Points
-            else
-                struct ({ Numbers = [||]; Powers = [||]; Columns = [||] }, [||])
+                let struct (drawn, data) =
+                    if request.Points.Length = 0 then
+                        struct ({ Numbers = [||]; Powers = [||]; Columns = [||] }, [||])
+                    elif request.AreParts then
+                        let below = Math.BitDecrement mass
+                        draw (request.Points |> Array.map (fun part -> min (part * mass) below))
+                    else
+                        draw request.Points
 
-        let answer = { Mass = mass; Count = interaction.Replay.Count; Acted = acted; Drawn = drawn }
+                struct ({ Mass = mass; Count = interaction.Replay.Count; Acted = acted; Drawn = drawn }, data))
+
         let shown = Array.zeroCreate<float32>(if acted.IsSome then number * batch.ObservationSize else 0)
         if acted.IsSome then batch.Observe(Span shown)
-        let ended = batch.Blowups
-        let since = ended - blowups
-        blowups <- ended
+        let since = if acted.IsSome then batch.Blowups - blowups else 0L
+        blowups <- blowups + since
 
         ShareFormat.writeAnswer
             {

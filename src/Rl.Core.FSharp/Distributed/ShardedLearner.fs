@@ -83,20 +83,25 @@ module internal ShardedLearner =
         let shardsFrom (state: TrainingState) : MemoryShards =
             match present with
             | ValueSome(struct (shards, left)) when obj.ReferenceEquals(left, state.Environments) -> shards
-            | _ -> MemoryShards(carrier, description.Value, plan, options, columns, observed, state)
+            | _ ->
+                present |> ValueOption.iter (fun (struct (others, _)) -> others.Stop())
+                MemoryShards(carrier, description.Value, plan, options, columns, observed, state)
 
         /// By what workers reckon first priorities.
         let judge (state: TrainingState) : MemoryJudge voption =
             if isPrioritised then
                 let draft = Draft state
                 parts.Store draft
+                // What is learned next is written to other arrays.
                 let isRead (name, _) = name <> ArrayNames.ExplorationNoise && not (UpdateSource.isVariable name)
 
                 ValueSome
                     {
-                        Parameters = draft.CurrentTheta
+                        Parameters = Array.copy draft.CurrentTheta
                         Arrays =
-                            parts.Arrays |> List.filter isRead |> List.map (fun (name, _) -> name, draft.Current name)
+                            parts.Arrays
+                            |> List.filter isRead
+                            |> List.map (fun (name, _) -> name, Array.copy (draft.Current name))
                     }
             else
                 ValueNone
@@ -105,7 +110,8 @@ module internal ShardedLearner =
         /// empty.
         let rec draw (shards: MemoryShards) (batches: int) (key: Rng) : struct (DrawnRows voption * Rng) =
             shards.Settle()
-            let total = SeveralMemories.total shards.Masses
+            let masses = shards.Masses
+            let total = SeveralMemories.total masses
 
             if not (total > 0.0) then
                 struct (ValueNone, key)
@@ -120,13 +126,13 @@ module internal ShardedLearner =
 
                 let isStratified = isPrioritised && Priority.defaults.IsStratified
 
-                match shards.Draw(SeveralMemories.points isStratified draws.Size total uniforms) with
+                match shards.Draw(SeveralMemories.points isStratified draws.Size total uniforms, masses) with
                 | ValueSome rows -> struct (ValueSome rows, key)
                 // A memory was lost: the others are all there is.
                 | ValueNone -> draw shards batches key
 
         /// Some updates, each from its batch of the rows.
-        let learnFrom (shards: MemoryShards) (rows: DrawnRows) (total: float) (held: int) steps batches (key: Rng) =
+        let learnFrom (shards: MemoryShards) (rows: DrawnRows) steps batches (key: Rng) =
             let mutable key = key
 
             for batch in 0 .. batches - 1 do
@@ -136,7 +142,7 @@ module internal ShardedLearner =
                     rows.Write (start + row) row
 
                 let powers = Array.sub rows.Powers start draws.Size
-                Priority.weigh scale (float held) total (correction steps) (Span powers)
+                Priority.weigh scale (float rows.Held) rows.Total (correction steps) (Span powers)
 
                 for row in 0 .. draws.Size - 1 do
                     weights[row] <- float32 powers[row]
@@ -149,32 +155,46 @@ module internal ShardedLearner =
                     Guard.finiteSpan "errors" errors
 
                     for row in 0 .. draws.Size - 1 do
-                        shards.Learned(rows.Shards[start + row], rows.Numbers[start + row], errors[row])
+                        shards.Learned(rows, start + row, errors[row])
 
             key
 
-        let learn (state: TrainingState) () =
-            let shards = shardsFrom state
-            present <- ValueNone
+        /// A policy for copies to act by, of which nothing is written to any more.
+        let policyOf (state: TrainingState) (steps: int64) : MemoryAct =
+            let seen = records.Statistics
+
+            {
+                Start = ValueNone
+                Steps = steps
+                Acting = parts.Policy().ToArray()
+                Observations =
+                    { seen with Mean = Array.copy seen.Mean; SquaredDeviation = Array.copy seen.SquaredDeviation }
+                RewardScale = records.RewardScale
+                Noise = [||]
+                Judge = judge state
+            }
+
+        let learnOn (shards: MemoryShards) (state: TrainingState) =
             let draft = Draft state
             parts.Load draft
             records.Begin state
             let mutable steps, key, count = state.Steps, state.Key, 0
+            let mutable lags, largestLag = 0.0, 0
 
             for _ in 1..alternations do
                 let before = steps / int64 copies
 
+                let policy = policyOf state steps
+
                 let rows =
-                    shards.Act
-                        {
-                            Start = ValueNone
-                            Steps = steps
-                            Acting = parts.Policy().ToArray()
-                            Observations = records.Statistics
-                            RewardScale = records.RewardScale
-                            Noise = [||]
-                            Judge = judge state
-                        }
+                    if shards.Lead = 0 then
+                        shards.Act policy
+                    else
+                        shards.Publish policy
+                        let struct (rows, mean, largest) = shards.TakeTurn()
+                        lags <- lags + mean
+                        largestLag <- max largestLag largest
+                        rows
 
                 steps <- steps + int64 (options.TrainFrequency * copies)
                 records.Add rows
@@ -187,8 +207,7 @@ module internal ShardedLearner =
 
                     match draw shards batches key with
                     | struct (ValueSome rows, next) ->
-                        let total = SeveralMemories.total shards.Masses
-                        key <- learnFrom shards rows total shards.Count steps batches next
+                        key <- learnFrom shards rows steps batches next
                         left <- left - batches
                         count <- count + batches
                     | struct (ValueNone, next) ->
@@ -219,10 +238,23 @@ module internal ShardedLearner =
                     if isPrioritised then struct ("priorityCorrection", correction next.Steps)
                     struct ("memories", float shards.Shards)
                     struct ("lostSteps", float shards.Lost)
+                    if shards.Lead > 0 then
+                        struct ("lag", lags / float alternations)
+                        struct ("largestLag", float largestLag)
                 |]
 
             let report = { Steps = steps; Updates = next.Updates; Episodes = records.Episodes; Metrics = metrics }
             struct (next, report)
+
+        let learn (state: TrainingState) () =
+            let shards = shardsFrom state
+            present <- ValueNone
+
+            try
+                learnOn shards state
+            with _ ->
+                shards.Stop()
+                reraise ()
 
         Learner.ofFunctions
             {

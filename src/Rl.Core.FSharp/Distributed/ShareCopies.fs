@@ -12,6 +12,10 @@ type IShareWorker =
     /// another description.
     abstract Answer: request: byte[] -> byte[]
 
+/// One that several threads may ask at once.
+type IConcurrentShareWorker =
+    inherit IShareWorker
+
 [<RequireQualifiedAccess>]
 module internal ShareCopies =
 

@@ -6,7 +6,7 @@ namespace Rl.Distributed.Grains;
 /// <summary>Copies of an environment in a worker, with the program that acts for one learner. Its key names the worker
 /// and the learner's plan (<see cref="ActorKey"/>).</summary>
 [Alias("Rl.IActorGrain")]
-internal interface IActorGrain : IGrainWithStringKey
+internal interface IActorGrain : IWorkGrain
 {
     /// <summary>Takes up a plan: makes the program and looks whether version, environment and spaces are the
     /// learner's.</summary>
@@ -40,6 +40,10 @@ internal readonly struct ActorPlan
     /// <summary>Names and values, in turn, by which the library finds the environment.</summary>
     [Id(3)]
     public string[] Notes { get; init; }
+
+    /// <summary>The number that the learner asks by whether the worker is still at it.</summary>
+    [Id(4)]
+    public long Number { get; init; }
 }
 
 /// <summary>A request as bytes.</summary>
@@ -50,6 +54,10 @@ internal readonly struct ActorRequest
 {
     [Id(0)]
     public byte[] Bytes { get; init; }
+
+    /// <summary>The number that the learner asks by whether the worker is still at it.</summary>
+    [Id(1)]
+    public long Number { get; init; }
 }
 
 /// <summary>What a worker replies.</summary>

@@ -6,7 +6,7 @@ namespace Rl.Distributed.Grains;
 /// <summary>Trains pieces of a population in a worker: an agent's file in, trained further, out. Its key names the
 /// worker and the learner (<see cref="ActorKey"/>). It keeps nothing.</summary>
 [Alias("Rl.IPieceGrain")]
-internal interface IPieceGrain : IGrainWithStringKey
+internal interface IPieceGrain : IWorkGrain
 {
     /// <summary>Trains a piece and evaluates what came of it.</summary>
     [Alias("Train")]
@@ -50,6 +50,10 @@ internal readonly struct PieceRequest
     /// <summary>The episodes of the evaluation at its end.</summary>
     [Id(7)]
     public int Episodes { get; init; }
+
+    /// <summary>The number that the learner asks by whether the worker is still at it.</summary>
+    [Id(8)]
+    public long Number { get; init; }
 }
 
 /// <summary>What came of a piece.</summary>

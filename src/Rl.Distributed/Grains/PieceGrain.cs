@@ -6,17 +6,19 @@ using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
 using Orleans;
+using Orleans.Concurrency;
 using Rl.Core.Kernels;
 using Rl.Distributed.Internal;
 using Rl.Internal;
 
 namespace Rl.Distributed.Grains;
 
-/// <summary>Trains pieces in a worker, one after the other, each on a thread of its own, so that the silo's threads
-/// answer probes meanwhile.</summary>
+/// <summary>Trains pieces in a worker, each on a thread of its own, so that the silo's threads answer probes meanwhile,
+/// and the grain whether it is at one.</summary>
+[Reentrant]
 [WorkerPlacement]
 [GrainType("rl-piece")]
-internal sealed class PieceGrain(WorkerSetup setup) : Grain, IPieceGrain
+internal sealed class PieceGrain(WorkerSetup setup, WorkAtHand atHand) : Grain, IPieceGrain
 {
     /// <summary>Deep networks are compiled by deep recursion.</summary>
     private const int StackSize = 64 * 1024 * 1024;
@@ -24,8 +26,9 @@ internal sealed class PieceGrain(WorkerSetup setup) : Grain, IPieceGrain
     [SuppressMessage(
         "Design", "CA1031:Do not catch general exception types",
         Justification = "What a user's environment throws is told to the learner; Orleans would lose its text.")]
-    public Task<PieceReply> Train(PieceRequest request)
+    public async Task<PieceReply> Train(PieceRequest request)
     {
+        using var noted = atHand.Begin(this.GetPrimaryKeyString(), request.Number);
         var reply = new TaskCompletionSource<PieceReply>(TaskCreationOptions.RunContinuationsAsynchronously);
         var thread = new Thread(
             () =>
@@ -46,8 +49,10 @@ internal sealed class PieceGrain(WorkerSetup setup) : Grain, IPieceGrain
             Name = "Rl piece",
         };
         thread.Start();
-        return reply.Task;
+        return await reply.Task.ConfigureAwait(true);
     }
+
+    public Task<bool> IsAt(long request) => Task.FromResult(atHand.Has(this.GetPrimaryKeyString(), request));
 
     /// <summary>Trains a piece; the reply follows from the request alone.</summary>
     public PieceReply Do(PieceRequest request)

@@ -1,4 +1,5 @@
 using System;
+using System.Threading.Tasks;
 using Rl.Core.Distributed;
 
 namespace Rl.Distributed.Internal;
@@ -15,14 +16,18 @@ internal sealed class AgentCarrier(RoundCarrier together, AsynchronousCarrier la
 
     public void Taken(double mean, int largest, long droppedSteps) => late.Taken(mean, largest, droppedSteps);
 
+    public int Lead => memories.Lead;
+
     public int Memories(int copies) => memories.Memories(copies);
 
     public byte[][] Ask(byte[] description, ulong key, MemoryCall[] calls) => memories.Ask(description, key, calls);
 
-    /// <summary>What ends it, with the agent's own end.</summary>
-    public IDisposable Until(IDisposable attached) => new Attached(attached, late);
+    public Task<byte[]> Begin(byte[] description, ulong key, MemoryCall call) => memories.Begin(description, key, call);
 
-    private sealed class Attached(IDisposable agent, AsynchronousCarrier late) : IDisposable
+    /// <summary>What ends it, with the agent's own end.</summary>
+    public IDisposable Until(IDisposable attached) => new Attached(attached, late, memories);
+
+    private sealed class Attached(IDisposable agent, AsynchronousCarrier late, MemoryCarrier memories) : IDisposable
     {
         public void Dispose()
         {
@@ -33,6 +38,7 @@ internal sealed class AgentCarrier(RoundCarrier together, AsynchronousCarrier la
             finally
             {
                 late.Dispose();
+                memories.Dispose();
             }
         }
     }

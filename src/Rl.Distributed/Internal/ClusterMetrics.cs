@@ -21,7 +21,8 @@ internal static class ClusterMetrics
         "rl.cluster.round.duration", "s", "How long rollouts took.");
 
     private static readonly Histogram<double> Lags = Meter.CreateHistogram<double>(
-        "rl.cluster.lag", "{update}", "How many updates older the policies were than those that learned, by rollout.");
+        "rl.cluster.lag", "{update}",
+        "How many updates older the policies were than those that learned, by rollout; of memories turns.");
 
     private static readonly Counter<long> Dropped = Meter.CreateCounter<long>(
         "rl.cluster.steps.dropped", "{step}", "Environment steps that were too old to learn from.");

@@ -45,10 +45,15 @@ internal sealed class HostedShares : IDisposable
             return null;
         }
 
+        entry.Asked = Stopwatch.GetTimestamp();
+        if (entry.Worker is IConcurrentShareWorker worker)
+        {
+            return AnswerAmongOthers(entry, worker, request);
+        }
+
         // An actor that was made anew may come while the former is still at its last request.
         lock (entry)
         {
-            entry.Asked = Stopwatch.GetTimestamp();
             return entry.Worker?.Answer(request);
         }
     }
@@ -60,6 +65,11 @@ internal sealed class HostedShares : IDisposable
         {
             lock (entry)
             {
+                while (entry.Answering > 0)
+                {
+                    Monitor.Wait(entry);
+                }
+
                 entry.Worker?.Dispose();
                 entry.Worker = null;
             }
@@ -71,6 +81,33 @@ internal sealed class HostedShares : IDisposable
         foreach (var key in Keys(_ => true))
         {
             End(key);
+        }
+    }
+
+    private static byte[]? AnswerAmongOthers(Entry entry, IConcurrentShareWorker worker, byte[] request)
+    {
+        lock (entry)
+        {
+            // It has ended meanwhile.
+            if (entry.Worker is null)
+            {
+                return null;
+            }
+
+            entry.Answering++;
+        }
+
+        try
+        {
+            return worker.Answer(request);
+        }
+        finally
+        {
+            lock (entry)
+            {
+                entry.Answering--;
+                Monitor.PulseAll(entry);
+            }
         }
     }
 
@@ -114,6 +151,9 @@ internal sealed class HostedShares : IDisposable
     private sealed class Entry
     {
         public IShareWorker? Worker { get; set; }
+
+        /// <summary>Threads that are at requests which need not wait for each other.</summary>
+        public int Answering { get; set; }
 
         public long Asked { get; set; } = Stopwatch.GetTimestamp();
     }

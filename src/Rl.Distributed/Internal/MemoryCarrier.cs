@@ -11,30 +11,50 @@ using Rl.Distributed.Grains;
 namespace Rl.Distributed.Internal;
 
 /// <summary>Has copies act and remember in the workers of a cluster: each memory stays with the worker that it began
-/// in, as long as that is there.</summary>
+/// in, as long as that is there. Several may ask at once.</summary>
 internal sealed class MemoryCarrier(
     WorkerCalls calls,
     WorkerDirectory directory,
     WorkerLedger ledger,
     PeerNotices self,
     int memories,
+    int lead,
     Action<string> notify,
-    CancellationToken cancellation) : IMemoryCarrier
+    CancellationToken cancellation) : IMemoryCarrier, IDisposable
 {
     /// <summary>How often in a row copies may fail, until it is their own fault.</summary>
     private const int MostFailures = 3;
 
+    private readonly Lock gate = new();
     private readonly Dictionary<int, SiloAddress> owners = [];
     private readonly Dictionary<int, int> failures = [];
 
+    /// <summary>The copies of each memory.</summary>
+    private readonly Dictionary<int, int> copiesOf = [];
+
+    private volatile bool isOver;
+
+    public int Lead => lead;
+
     public int Memories(int copies)
     {
-        owners.Clear();
+        lock (gate)
+        {
+            owners.Clear();
+            copiesOf.Clear();
+        }
+
         return memories > 0 ? memories : WaitForWorkers().GetAwaiter().GetResult().Count;
     }
 
     public byte[][] Ask(byte[] description, ulong key, MemoryCall[] calls) =>
         AskAll(description, key, calls).GetAwaiter().GetResult();
+
+    public Task<byte[]> Begin(byte[] description, ulong key, MemoryCall call) =>
+        Task.Run(async () => (await AskAll(description, key, [call]).ConfigureAwait(false))[0]);
+
+    /// <summary>Nobody is asked any more.</summary>
+    public void Dispose() => isOver = true;
 
     private async Task<byte[][]> AskAll(byte[] description, ulong key, MemoryCall[] asked)
     {
@@ -49,12 +69,13 @@ internal sealed class MemoryCarrier(
                 {
                     var reply = calls.Ask(worker, key, description, asked[index].Request);
                     running.Add(new(index, asked[index], worker, Stopwatch.GetTimestamp(), reply));
+                    Note(asked[index], worker, reply);
                 }
             }
 
             while (running.Count > 0)
             {
-                cancellation.ThrowIfCancellationRequested();
+                RequireTraining();
                 calls.RequireMembership();
                 self.Tell(notify);
                 var changed = directory.Changed;
@@ -92,14 +113,54 @@ internal sealed class MemoryCarrier(
     /// nobody has it any more.</summary>
     private async Task<SiloAddress?> Owner(MemoryCall call)
     {
-        if (!call.Begins)
+        lock (gate)
         {
-            return owners.GetValueOrDefault(call.Shard);
+            if (!call.Begins)
+            {
+                return owners.GetValueOrDefault(call.Shard);
+            }
+
+            owners.Remove(call.Shard);
         }
 
-        owners.Remove(call.Shard);
         var workers = await WaitForWorkers().ConfigureAwait(false);
-        return owners[call.Shard] = workers.MinBy(worker => owners.Values.Count(worker.Equals))!;
+        lock (gate)
+        {
+            return owners[call.Shard] = workers.MinBy(worker => owners.Values.Count(worker.Equals))!;
+        }
+    }
+
+    private void RequireTraining()
+    {
+        cancellation.ThrowIfCancellationRequested();
+        if (isOver)
+        {
+            throw new OperationCanceledException("The cluster was left.");
+        }
+    }
+
+    /// <summary>A worker's copies are at work, with those of its other memories.</summary>
+    private void Note(MemoryCall call, SiloAddress worker, Task reply)
+    {
+        if (call.Steps == 0)
+        {
+            return;
+        }
+
+        int copies;
+        lock (gate)
+        {
+            copiesOf[call.Shard] = call.Number;
+            copies = owners.Where(owner => owner.Value.Equals(worker))
+                .Sum(owner => copiesOf.GetValueOrDefault(owner.Key));
+        }
+
+        ledger.Began(worker, copies, reply);
+        if (lead > 0)
+        {
+            ledger.Lagged(worker, call.Lag);
+            ClusterMetrics.Lag(call.Lag, 0);
+        }
     }
 
     private async Task<List<SiloAddress>> WaitForWorkers()
@@ -107,7 +168,7 @@ internal sealed class MemoryCarrier(
         var hasTold = false;
         while (true)
         {
-            cancellation.ThrowIfCancellationRequested();
+            RequireTraining();
             calls.RequireMembership();
             self.Tell(notify);
             var changed = directory.Changed;
@@ -131,10 +192,15 @@ internal sealed class MemoryCarrier(
     /// <summary>All memories of a worker are lost.</summary>
     private void Lose(SiloAddress worker, string why)
     {
-        var lost = owners.Where(owner => owner.Value.Equals(worker)).Select(owner => owner.Key).ToList();
+        List<int> lost;
+        lock (gate)
+        {
+            lost = [.. owners.Where(owner => owner.Value.Equals(worker)).Select(owner => owner.Key)];
+            lost.ForEach(shard => owners.Remove(shard));
+        }
+
         if (lost.Count > 0)
         {
-            lost.ForEach(shard => owners.Remove(shard));
             ClusterMetrics.ShareLost();
             notify($"worker {worker.Endpoint} {why}, and with it what it remembered; its copies act in another");
         }
@@ -159,16 +225,24 @@ internal sealed class MemoryCarrier(
         {
             case ActorReplyKind.Done:
                 calls.HasBegun(worker);
-                failures.Remove(attempt.Call.Shard);
                 if (attempt.Call.Steps > 0)
                 {
+                    lock (gate)
+                    {
+                        failures.Remove(attempt.Call.Shard);
+                    }
+
                     ledger.Acted(worker, attempt.Call.Steps, Stopwatch.GetElapsedTime(attempt.Began).TotalSeconds);
                 }
 
                 ClusterMetrics.Acted(worker.Endpoint.ToString(), attempt.Call.Steps, bytes);
                 if (reply.Answer!.Length == 0)
                 {
-                    owners.Remove(attempt.Call.Shard);
+                    lock (gate)
+                    {
+                        owners.Remove(attempt.Call.Shard);
+                    }
+
                     notify($"worker {worker.Endpoint} has forgotten what it remembered");
                 }
 
@@ -178,11 +252,19 @@ internal sealed class MemoryCarrier(
                 Lose(worker, $"cannot act for this learner: {reply.Message}");
                 return null!;
             default:
-                owners.Remove(attempt.Call.Shard);
-                var failed = failures[attempt.Call.Shard] = failures.GetValueOrDefault(attempt.Call.Shard) + 1;
+                int failed;
+                lock (gate)
+                {
+                    owners.Remove(attempt.Call.Shard);
+                    failed = failures[attempt.Call.Shard] = failures.GetValueOrDefault(attempt.Call.Shard) + 1;
+                    if (failed >= MostFailures)
+                    {
+                        failures.Clear();
+                    }
+                }
+
                 if (failed >= MostFailures)
                 {
-                    failures.Clear();
                     throw new RlClusterException(
                         $"Copies {attempt.Call.First} to {attempt.Call.First + attempt.Call.Number - 1} failed "
                             + $"{failed} times in a row, the last time: {reply.Message}");

@@ -34,6 +34,7 @@ internal static class SiloSetup
         var listen = IPAddress.Parse(options.Listen);
         silo.Services.AddSingleton(new WorkerSetup(options));
         silo.Services.AddSingleton<HostedShares>();
+        silo.Services.AddSingleton<WorkAtHand>();
         silo.Services.AddPlacementDirector<WorkerPlacement, WorkerPlacementDirector>();
         silo.Services.Replace(ServiceDescriptor.Singleton<IFatalErrorHandler>(notices));
         silo.Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (options.Name, "rl"));

@@ -12,7 +12,7 @@ using Rl.Distributed.Grains;
 
 namespace Rl.Distributed.Internal;
 
-/// <summary>Which workers a learner may ask now, and how it asks them.</summary>
+/// <summary>Which workers a learner may ask now, and how it asks them. Thread-safe.</summary>
 internal sealed class WorkerCalls(
     IGrainFactory grains, WorkerDirectory directory, WorkerLedger ledger, PeerNotices self, ActorPlan environment)
 {
@@ -22,6 +22,7 @@ internal sealed class WorkerCalls(
     /// <summary>How long a worker that could not be reached is left alone.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(300);
 
+    private readonly Lock gate = new();
     private readonly HashSet<SiloAddress> begun = [];
     private readonly Dictionary<SiloAddress, long> restsUntil = [];
 
@@ -29,12 +30,15 @@ internal sealed class WorkerCalls(
     public List<SiloAddress> Available(Predicate<SiloAddress> isBusy)
     {
         var now = Stopwatch.GetTimestamp();
-        return
-        [
-            .. directory.Live.Where(worker => !ledger.HasRefused(worker)
-                && restsUntil.GetValueOrDefault(worker) < now
-                && !isBusy(worker)),
-        ];
+        lock (gate)
+        {
+            return
+            [
+                .. directory.Live.Where(worker => !ledger.HasRefused(worker)
+                    && restsUntil.GetValueOrDefault(worker) < now
+                    && !isBusy(worker)),
+            ];
+        }
     }
 
     /// <summary>Whoever was given up by the others cannot go on.</summary>
@@ -72,31 +76,70 @@ internal sealed class WorkerCalls(
         }
 
         var actor = grains.GetGrain<IActorGrain>(ActorKey.Of(worker, directory.Self, key));
-        var isKnown = begun.Contains(worker);
-        var reply = isKnown
-            ? await actor.Act(new() { Bytes = request }).ConfigureAwait(false)
-            : new() { Kind = ActorReplyKind.NeedsPlan };
-        if (reply.Kind == ActorReplyKind.NeedsPlan)
+        ActorReply reply;
+        try
         {
-            reply = await actor.Begin(environment with { Description = description }).ConfigureAwait(false);
-            if (reply.Kind == ActorReplyKind.Done)
+            reply = HasPlan(worker) ? await Act(actor, request).ConfigureAwait(false)
+                : new() { Kind = ActorReplyKind.NeedsPlan };
+            if (reply.Kind == ActorReplyKind.NeedsPlan)
             {
-                reply = await actor.Act(new() { Bytes = request }).ConfigureAwait(false);
+                var number = Replies.NextRequest();
+                var plan = environment with { Description = description, Number = number };
+                reply = await Replies.Of(actor.Begin(plan), actor, number).ConfigureAwait(false);
+                if (reply.Kind == ActorReplyKind.Done)
+                {
+                    reply = await Act(actor, request).ConfigureAwait(false);
+                }
             }
+        }
+        catch (LostReplyException lost)
+        {
+            reply = new() { Kind = ActorReplyKind.Failed, Message = lost.Message };
         }
 
         return (reply, request.Length + (reply.Answer?.Length ?? 0));
     }
 
+    private static Task<ActorReply> Act(IActorGrain actor, byte[] request)
+    {
+        var number = Replies.NextRequest();
+        return Replies.Of(actor.Act(new() { Bytes = request, Number = number }), actor, number);
+    }
+
+    private bool HasPlan(SiloAddress worker)
+    {
+        lock (gate)
+        {
+            return begun.Contains(worker);
+        }
+    }
+
     /// <summary>The worker has the plan.</summary>
-    public void HasBegun(SiloAddress worker) => begun.Add(worker);
+    public void HasBegun(SiloAddress worker)
+    {
+        lock (gate)
+        {
+            begun.Add(worker);
+        }
+    }
 
     /// <summary>Whether it has the plan is not known any more.</summary>
-    public void Forget(SiloAddress worker) => begun.Remove(worker);
+    public void Forget(SiloAddress worker)
+    {
+        lock (gate)
+        {
+            begun.Remove(worker);
+        }
+    }
 
     /// <summary>The worker could not be reached.</summary>
-    public void Rest(SiloAddress worker) =>
-        restsUntil[worker] = Stopwatch.GetTimestamp() + (long)(Pause.TotalSeconds * Stopwatch.Frequency);
+    public void Rest(SiloAddress worker)
+    {
+        lock (gate)
+        {
+            restsUntil[worker] = Stopwatch.GetTimestamp() + (long)(Pause.TotalSeconds * Stopwatch.Frequency);
+        }
+    }
 
     /// <summary>A call that ended without a reply was lost on its way, or cancelled; what failed here is
     /// thrown.</summary>

@@ -231,7 +231,14 @@ type internal Interaction
 
     /// Lets the copies take their vector steps and remembers them.
     member this.Continue() : unit =
-        actors.Continue()
+        this.Act()
+        this.Remember()
+
+    /// Lets the copies take their vector steps. Nothing is remembered yet: the replay may be read meanwhile.
+    member _.Act() : unit = actors.Continue()
+
+    /// Remembers the steps that the copies have taken.
+    member this.Remember() : unit =
         steps <- steps + int64 (vectorSteps * place.Copies)
         replay.Value.Rows.Append(sources, vectorSteps * copies)
         records.Add this.Latest
