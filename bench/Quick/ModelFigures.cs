@@ -71,8 +71,8 @@ internal static class ModelFigures
         return new Figure("model_ensemble_7x4x200", rate / 1e9, "GFLOP/s", rate / peak, bytes);
     }
 
-    /// <summary>Decisions a second of the cross-entropy method with 5 fits of 350 sequences of 15 actions, each judged by
-    /// 20 trajectories in an ensemble of five members: 525,000 imagined steps a decision.</summary>
+    /// <summary>Decisions a second of the cross-entropy method with 5 fits of 350 sequences of 15 actions, each judged
+    /// by 20 trajectories in an ensemble of five members: 525,000 imagined steps a decision.</summary>
     private static Figure Plan(string name, int[] hidden)
     {
         using var workers = new Workers(1);

@@ -314,8 +314,8 @@ type internal MemoryShards
             Array.iter2 (fun shard bytes -> read shard false 0 bytes |> ignore) asked answers
 
     /// Draws the rows at points of Σ `masses`, those of now, once all is settled; nothing where a memory was lost
-    /// meanwhile. Where copies run ahead, rows come with the probability masses[k] / Σ masses · pᵢ^α / Mₖ of the mass Mₖ
-    /// that memory k has by then, and their powers pᵢ^α · masses[k] / Mₖ tell so.
+    /// meanwhile. Where copies run ahead, rows come with the probability masses[k] / Σ masses · pᵢ^α / Mₖ of the mass
+    /// Mₖ that memory k has by then, and their powers pᵢ^α · masses[k] / Mₖ tell so.
     member _.Draw(points: float[], masses: float[]) : DrawnRows voption =
         let places = points |> Array.map (SeveralMemories.find masses)
         let ofShard = Array.init count (fun _ -> List<int>())

@@ -25,7 +25,7 @@ let private mixtureVariance (weights: float[]) (variances: float[]) =
     Array.map2 (fun weight variance -> weight * weight * variance) weights variances |> Array.sum
 
 [<Property>]
-let ``weights add up to 1, are as the inverses of variances, and no others that add up to 1 have a mixture of less variance``
+let ``weights add up to 1, are as the inverses of variances, and no others that add up to 1 have less variance``
     (seed: uint64)
     (size: byte)
     =

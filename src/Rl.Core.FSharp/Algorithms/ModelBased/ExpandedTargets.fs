@@ -44,8 +44,8 @@ type internal IImagination =
         ends: Span<float32> ->
             unit
 
-/// Tᵢ = r + c (Σⱼ γ^(j−1) D_(j−1) r̂ⱼ + γⁱ Dᵢ q̄(sᵢ, āᵢ)) with j from 1 to i, for each member, reward and critic: c is what
-/// the value of s₀ = s′ counts, and Dᵢ the probability that none of s₁ … sᵢ is terminal. Their mean counts, and by
+/// Tᵢ = r + c (Σⱼ γ^(j−1) D_(j−1) r̂ⱼ + γⁱ Dᵢ q̄(sᵢ, āᵢ)) with j from 1 to i, for each member, reward and critic: c is
+/// what the value of s₀ = s′ counts, and Dᵢ the probability that none of s₁ … sᵢ is terminal. Their mean counts, and by
 /// their variance the horizons i are weighted. A transition of which a trajectory leaves the finite numbers has no
 /// longer horizon than the one before. Not thread-safe.
 [<Sealed>]

@@ -30,8 +30,8 @@ type SteveOptions =
 [<RequireQualifiedAccess>]
 module SteveOptions =
 
-    /// Those of small tasks: three imagined steps and four of all that there are several of, as the paper has them, with
-    /// two updates a step and pink noise, by which few steps reach far.
+    /// Those of small tasks: three imagined steps and four of all that there are several of, as the paper has them,
+    /// with two updates a step and pink noise, by which few steps reach far.
     let defaults: SteveOptions =
         {
             Ddpg =

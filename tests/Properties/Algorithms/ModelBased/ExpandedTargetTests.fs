@@ -102,7 +102,7 @@ let private truth horizon (discount: float) (start: float32) =
         sum + power * float (process'.Value 0 state (process'.Policy state))
 
 [<Property>]
-let ``with the true process as the model a target is the return of H more steps and the discounted value after them, exactly``
+let ``with the true process as the model a target is the return of H more steps and the value after them, exactly``
     (seed: uint64)
     (steps: byte)
     =
