@@ -189,11 +189,11 @@ public sealed class PredictionTests
     public void Models_of_every_algorithm_have_its_networks_of_ones_own(string algorithm)
     {
         // Its model of the world learns from a Box of numbers alone.
-        if (algorithm == "deep-dyna-q")
+        if (algorithm is "deep-dyna-q" or "steve")
         {
             using var plain = Agents.Trained(
                 Agents.Small(algorithm, ("Network", "dense(8, elu) norm residual[dense(6) dense(8, identity)]")),
-                () => new Walk(Numbers, Actions["discrete"]));
+                () => new Walk(Numbers, Actions[algorithm == "steve" ? "box" : "discrete"]));
             Agents.RequireTheSame(plain);
             return;
         }
