@@ -115,8 +115,6 @@ module DeepDynaQ =
         let network =
             ModelOptions.network model observations (List.sum counts) known.Reward.IsNone known.Terminated.IsNone
 
-        let learnsReward = network.Numbers > observations
-        let fit = ModelFit(network, model, parts.Layout.Count, workers)
         let batch = c.Dqn.Values.OffPolicy.BatchSize
         let discount = float32 c.Dqn.Values.OffPolicy.Discount
 
@@ -137,31 +135,24 @@ module DeepDynaQ =
         let action = Array.zeroCreate<float32> counts.Length
         let mutable statistics = RunningStatistics.create 0
         let mutable steps = 0L
-        let mutable frame = ModelFrame.identity network.Layers.Inputs network.Numbers
-        let mutable elites: int[] = [||]
-        let mutable report: ModelFitReport voption = ValueNone
         // Where the next update stands among 1 + k.
         let mutable turn = 0
         let mutable count = 0L
 
-        let follow () = if elites.Length > 0 then imagined.Load(frame, elites, fit.Parameters)
+        let studied =
+            let follow frame elites parameters = imagined.Load(frame, elites, parameters)
+            StudiedModel(network, model, observations, parts.Layout.Count, workers, follow)
 
-        let study replay seen (struct (before: int64, now: int64)) key =
-            let interval = int64 model.ModelInterval
+        let study replay seen (struct (_, now) as passed) key =
             statistics <- seen
             steps <- now
             turn <- 0
 
-            if c.PlanningSteps = 0 || (elites.Length > 0 && now / interval = before / interval) then
+            if c.PlanningSteps = 0 then
                 key
             else
-                let data = ModelData.ofReplay columns replay |> ModelChoices.ofData counts
-                frame <- ModelFrame.ofData model.NormaliseTargets learnsReward data
-                let struct (fitted, key) = fit.Fit(data, frame, key)
-                report <- ValueSome fitted
-                elites <- fitted.Elites
-                follow ()
-                key
+                let data () = ModelData.ofReplay columns replay |> ModelChoices.ofData counts
+                studied.Study(data, passed, key)
 
         let choose row key =
             match c.ImaginedActions with
@@ -214,39 +205,16 @@ module DeepDynaQ =
                 )
 
         {
-            Layout = Layout.under "model" (ModelNetwork.layout network)
-            Arrays = fit.Arrays @ ModelArrays.initial model network
+            Layout = studied.Layout
+            Arrays = studied.Arrays
             Load =
                 fun draft ->
-                    fit.Load draft
-                    frame <- ModelArrays.frame network (draft.Current ModelArrays.Frame)
-                    elites <- ModelArrays.elites model (draft.Current ModelArrays.Elites)
-                    report <- ValueNone
+                    studied.Load draft
                     count <- 0L
-                    follow ()
             Study = study
             Amend = amend
-            Store =
-                fun draft ->
-                    fit.Store draft
-
-                    if elites.Length > 0 then
-                        (ModelFrame.toArray frame).CopyTo(draft.Overwritten ModelArrays.Frame, 0)
-                        (Array.map float32 elites).CopyTo(draft.Overwritten ModelArrays.Elites, 0)
-            Metrics =
-                fun () ->
-                    [|
-                        // Of the last fit of the round; the columns of a run are always the same.
-                        let told (number: ModelFitReport -> float) =
-                            match report with
-                            | ValueSome report -> number report
-                            | ValueNone -> nan
-
-                        struct ("modelLoss", told _.Loss)
-                        struct ("modelError", told (fun report -> Array.average report.HeldOut))
-                        struct ("modelEpochs", told (fun report -> float report.Epochs))
-                        struct ("imagined", float count)
-                    |]
+            Store = studied.Store
+            Metrics = fun () -> [| yield! studied.Metrics; struct ("imagined", float count) |]
         }
 
     /// Rounds with the model beside them, and k more updates for each.

@@ -194,15 +194,7 @@ module Mbpo =
                 Metrics =
                     fun () ->
                         [|
-                            // Of the last fit of the round; the columns of a run are always the same.
-                            let told (number: ModelFitReport -> float) =
-                                match report with
-                                | ValueSome report -> number report
-                                | ValueNone -> nan
-
-                            struct ("modelLoss", told _.Loss)
-                            struct ("modelError", told (fun report -> Array.average report.HeldOut))
-                            struct ("modelEpochs", told (fun report -> float report.Epochs))
+                            yield! ModelFitMetrics.ofReport report
                             struct ("rolloutLength", lengthAfter steps)
                             struct ("imagined", float memory.Count)
                         |]

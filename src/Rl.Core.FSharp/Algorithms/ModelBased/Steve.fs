@@ -128,8 +128,6 @@ module Steve =
         let network =
             ModelOptions.network model observations networks.Actions known.Reward.IsNone known.Terminated.IsNone
 
-        let learnsReward = network.Numbers > observations
-        let fit = ModelFit(network, model, parts.Layout.Count, workers)
 
         let imagination =
             ModelImagination(
@@ -149,25 +147,14 @@ module Steve =
             ExpandedTargets(imagination.Sizes, c.ImaginedSteps, replayed.Discount, c.HorizonWeighting, imagination)
 
         let mutable statistics = RunningStatistics.create 0
-        let mutable frame = ModelFrame.identity network.Layers.Inputs network.Numbers
-        let mutable elites: int[] = [||]
-        let mutable report: ModelFitReport voption = ValueNone
-        let follow () = if elites.Length > 0 then imagination.LoadModel(frame, elites, fit.Parameters)
 
-        let study replay seen (struct (before: int64, now: int64)) key =
-            let interval = int64 model.ModelInterval
+        let studied =
+            let follow frame elites parameters = imagination.LoadModel(frame, elites, parameters)
+            StudiedModel(network, model, observations, parts.Layout.Count, workers, follow)
+
+        let study replay seen steps key =
             statistics <- seen
-
-            if elites.Length > 0 && now / interval = before / interval then
-                key
-            else
-                let data = ModelData.ofReplay columns replay
-                frame <- ModelFrame.ofData model.NormaliseTargets learnsReward data
-                let struct (fitted, key) = fit.Fit(data, frame, key)
-                report <- ValueSome fitted
-                elites <- fitted.Elites
-                follow ()
-                key
+            studied.Study((fun () -> ModelData.ofReplay columns replay), steps, key)
 
         // Before observations are normalised for the networks: the model has units of its own.
         let amend (samples: Samples) (key: Rng) =
@@ -185,39 +172,16 @@ module Steve =
             key
 
         {
-            Layout = Layout.under "model" (ModelNetwork.layout network)
-            Arrays = fit.Arrays @ ModelArrays.initial model network
+            Layout = studied.Layout
+            Arrays = studied.Arrays
             Load =
                 fun draft ->
-                    fit.Load draft
-                    frame <- ModelArrays.frame network (draft.Current ModelArrays.Frame)
-                    elites <- ModelArrays.elites model (draft.Current ModelArrays.Elites)
-                    report <- ValueNone
+                    studied.Load draft
                     expanded.Reset()
-                    follow ()
             Study = study
             Amend = amend
-            Store =
-                fun draft ->
-                    fit.Store draft
-
-                    if elites.Length > 0 then
-                        (ModelFrame.toArray frame).CopyTo(draft.Overwritten ModelArrays.Frame, 0)
-                        (Array.map float32 elites).CopyTo(draft.Overwritten ModelArrays.Elites, 0)
-            Metrics =
-                fun () ->
-                    [|
-                        // Of the last fit of the round; the columns of a run are always the same.
-                        let told (number: ModelFitReport -> float) =
-                            match report with
-                            | ValueSome report -> number report
-                            | ValueNone -> nan
-
-                        struct ("modelLoss", told _.Loss)
-                        struct ("modelError", told (fun report -> Array.average report.HeldOut))
-                        struct ("modelEpochs", told (fun report -> float report.Epochs))
-                        struct ("imaginedSteps", expanded.MeanHorizon)
-                    |]
+            Store = studied.Store
+            Metrics = fun () -> [| yield! studied.Metrics; struct ("imaginedSteps", expanded.MeanHorizon) |]
         }
 
     /// DDPG with the mean of several critics, whose targets are expanded where H is not 0.
